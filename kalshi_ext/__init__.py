@@ -1,0 +1,1 @@
+"""Trade on the Kalshi exchange."""
