@@ -1,0 +1,1 @@
+"""Run a test exchange that speaks both contracts on loopback."""

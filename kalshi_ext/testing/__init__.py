@@ -1,0 +1,1 @@
+"""Test your own trading code against the sandbox exchange."""
