@@ -1,0 +1,241 @@
+"""The errors of the library: each class says what the caller may do next.
+
+    KalshiError
+    ├─ Misuse                  the call is wrong; nothing was signed or sent (also a ValueError)
+    │   └─ DuplicateIdConflict     this client_order_id already names another order
+    ├─ NotSent                 no byte left this process: send again freely
+    │   └─ JournalUnwritable       the journal could not record the write, so it was not sent
+    ├─ NoAnswer                a read got no answer: read again
+    ├─ OutcomeUnknown          a write that may have been executed: reconcile, never resend blindly
+    ├─ Refused                 the exchange said no; nothing happened
+    │   ├─ BadRequest 400  Unauthorized 401  Forbidden 403  NotFound 404  Retired 410  RateLimited 429
+    │   ├─ Conflict 409    DuplicateOrder  TradingPaused  MarketClosed  FillOrKillUnfilled
+    │   │                  TransferAlreadyApplied
+    │   └─ Unavailable 5xx     (on a write: UnavailableWrite, which is also OutcomeUnknown)
+    └─ Unintelligible          a 2xx that cannot be read: the contract drifted
+                               (on a write: UnintelligibleWrite, which is also OutcomeUnknown)
+
+Every instance pickles and prints without secrets: signatures, keys and tokens never reach one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+__all__ = [
+    "BadRequest",
+    "Conflict",
+    "DuplicateIdConflict",
+    "DuplicateOrder",
+    "FillOrKillUnfilled",
+    "Forbidden",
+    "JournalUnwritable",
+    "KalshiError",
+    "MarketClosed",
+    "Misuse",
+    "NoAnswer",
+    "NotFound",
+    "NotSent",
+    "OutcomeUnknown",
+    "RateLimited",
+    "Refused",
+    "Retired",
+    "TradingPaused",
+    "TransferAlreadyApplied",
+    "Unauthorized",
+    "Unavailable",
+    "UnavailableWrite",
+    "Unintelligible",
+    "UnintelligibleWrite",
+]
+
+
+class KalshiError(Exception):
+    """Anything this library raises on purpose."""
+
+    advice: ClassVar[str] = ""
+
+    def __init__(self, message: str = "", **known: Any) -> None:
+        # Details travel as attributes, so that pickling (args + __dict__) loses none of them.
+        super().__init__(message)
+        self.__dict__.update(known)
+
+    def __str__(self) -> str:
+        return f"{self.args[0]} ({self.advice})" if self.advice else str(self.args[0])
+
+
+class Misuse(KalshiError, ValueError):
+    """The call is wrong: the message names the argument, the rule and the value."""
+
+
+class DuplicateIdConflict(Misuse):
+    """This client_order_id (or intent) already names an order with another content."""
+
+    advice = "an id names one order for ever: use a new id or intent for a new order"
+    client_order_id: str | None = None
+
+
+class NotSent(KalshiError):
+    """No byte of the request left this process."""
+
+    advice = "nothing was sent; it is safe to call again"
+    operation: str | None = None
+    client_order_id: str | None = None
+
+
+class JournalUnwritable(NotSent):
+    """The journal could not record the write before sending, so it was not sent."""
+
+    advice = "nothing was sent; make the journal writable, then call again"
+
+
+class NoAnswer(KalshiError):
+    """A read was sent and got no usable answer within its time and attempts."""
+
+    advice = "a read changes nothing; it is safe to call again"
+    operation: str | None = None
+
+
+class OutcomeUnknown(KalshiError):
+    """A write may or may not have been executed.
+
+    `client_order_id`, `order_id` and `ticket` carry what is needed to find out;
+    `operation` is the contract's operationId.
+    """
+
+    advice = "do not send it again under a new id; call client.recover() or look for its id"
+    operation: str | None = None
+    client_order_id: str | None = None
+    order_id: str | None = None
+    ticket: Any = None
+
+
+class _Answered(KalshiError):
+    """What an answer of the exchange carried: status, parsed fields and the raw bytes."""
+
+    operation: str | None = None
+    status: int = 0
+    body: bytes = b""
+
+
+class Refused(_Answered):
+    """The exchange said no. Branch on `.code`; it may be dynamic (`user_not_found:_<uuid>`)."""
+
+    code: str | None = None
+    message: str | None = None
+    details: str | None = None
+
+
+class BadRequest(Refused):
+    """400: the request is not acceptable as it is."""
+
+    advice = "nothing happened; change the request"
+
+
+class Unauthorized(Refused):
+    """401: key, signature or timestamp not accepted."""
+
+    advice = "check key id, private key, environment and this machine's clock"
+
+
+class Forbidden(Refused):
+    """403: this key may not do this."""
+
+    advice = "use a key with the needed scope or subaccount"
+
+
+class NotFound(Refused):
+    """404: not found. For an order this proves nothing: it may be executed or lag behind."""
+
+    advice = "not proof of absence: read the order list and the history"
+
+
+class Conflict(Refused):
+    """409: the state of the exchange does not allow it."""
+
+
+class DuplicateOrder(Conflict):
+    """409 order_already_exists: an order with this client_order_id exists."""
+
+    advice = "the order exists: find it by its client_order_id"
+    client_order_id: str | None = None
+
+
+class TradingPaused(Conflict):
+    """409 trading_is_paused."""
+
+    advice = "wait until client.exchange.status() says trading_active"
+
+
+class MarketClosed(Conflict):
+    """409 market_closed."""
+
+    advice = "the market takes no more orders"
+
+
+class FillOrKillUnfilled(Conflict):
+    """409 fill_or_kill_insufficient_resting_volume: nothing was filled."""
+
+    advice = "nothing happened; place again with another price, count or time in force"
+
+
+class TransferAlreadyApplied(Conflict):
+    """409 transfer_already_applied: this client_transfer_id was executed before."""
+
+    advice = "the transfer happened once; nothing is left to do"
+
+
+class Retired(Refused):
+    """410: this operation was switched off for good."""
+
+    advice = "use contract='current'"
+
+
+class RateLimited(Refused):
+    """429: too many requests; not executed."""
+
+    advice = "nothing happened; slow down, then call again"
+
+
+class Unavailable(Refused):
+    """5xx on a read: the exchange or a proxy in front could not answer."""
+
+    advice = "a read changes nothing; it is safe to call again"
+
+
+class UnavailableWrite(OutcomeUnknown, Unavailable):
+    """5xx on a write: it may have been executed."""
+
+    advice = OutcomeUnknown.advice
+
+
+class Unintelligible(_Answered):
+    """A 2xx whose body cannot be read; `.body` keeps the bytes, `.reason` says why."""
+
+    advice = "the contract may have changed: upgrade kalshi-ext or see .body"
+    reason: str = ""
+
+
+class UnintelligibleWrite(OutcomeUnknown, Unintelligible):
+    """A 2xx on a write whose body cannot be read: probably executed, yet unproven."""
+
+    advice = OutcomeUnknown.advice
+
+
+BY_STATUS: Mapping[int, type[Refused]] = {
+    400: BadRequest,
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    410: Retired,
+    429: RateLimited,
+}
+BY_CODE: Mapping[tuple[int, str], type[Refused]] = {
+    (409, "order_already_exists"): DuplicateOrder,
+    (409, "trading_is_paused"): TradingPaused,
+    (409, "market_closed"): MarketClosed,
+    (409, "fill_or_kill_insufficient_resting_volume"): FillOrKillUnfilled,
+    (409, "transfer_already_applied"): TransferAlreadyApplied,
+}
