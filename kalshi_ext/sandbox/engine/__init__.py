@@ -1,0 +1,37 @@
+"""The sandbox exchange's engine: a deterministic state machine, no I/O, no clock, no threads."""
+
+from kalshi_ext.sandbox.engine.api import (
+    Admin,
+    Answer,
+    Call,
+    Caller,
+    Command,
+    Engine,
+    Event,
+    InvariantBroken,
+    Settings,
+    Truth,
+    command_from_data,
+    command_to_data,
+)
+from kalshi_ext.sandbox.engine.operations import CLASSIC, CURRENT, OPERATIONS, RETIRED, Operation
+
+__all__ = [
+    "CLASSIC",
+    "CURRENT",
+    "OPERATIONS",
+    "RETIRED",
+    "Admin",
+    "Answer",
+    "Call",
+    "Caller",
+    "Command",
+    "Engine",
+    "Event",
+    "InvariantBroken",
+    "Operation",
+    "Settings",
+    "Truth",
+    "command_from_data",
+    "command_to_data",
+]
