@@ -8,7 +8,8 @@
     ├─ NoAnswer                a read got no answer: read again
     ├─ OutcomeUnknown          a write that may have been executed: reconcile, never resend blindly
     ├─ Refused                 the exchange said no; nothing happened
-    │   ├─ BadRequest 400  Unauthorized 401  Forbidden 403  NotFound 404  Retired 410  RateLimited 429
+    │   ├─ BadRequest 400  Unauthorized 401  Forbidden 403  NotFound 404
+    │   ├─ Retired 410     RateLimited 429
     │   ├─ Conflict 409    DuplicateOrder  TradingPaused  MarketClosed  FillOrKillUnfilled
     │   │                  TransferAlreadyApplied
     │   └─ Unavailable 5xx     (on a write: UnavailableWrite, which is also OutcomeUnknown)
