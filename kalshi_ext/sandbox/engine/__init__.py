@@ -9,12 +9,12 @@ from kalshi_ext.sandbox.engine.api import (
     Engine,
     Event,
     InvariantBroken,
-    Settings,
     Truth,
     command_from_data,
     command_to_data,
 )
 from kalshi_ext.sandbox.engine.operations import CLASSIC, CURRENT, OPERATIONS, RETIRED, Operation
+from kalshi_ext.sandbox.engine.settings import Settings, UnknownSetting
 
 __all__ = [
     "CLASSIC",
@@ -32,6 +32,7 @@ __all__ = [
     "Operation",
     "Settings",
     "Truth",
+    "UnknownSetting",
     "command_from_data",
     "command_to_data",
 ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from attrs import field, frozen
 
 from kalshi_ext.errors import KalshiError
+from kalshi_ext.sandbox.engine.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 Json: TypeAlias = Any
 
 
-class InvariantBroken(KalshiError):  # noqa: N818 - says what happened
+class InvariantBroken(KalshiError):
     """Report that the books no longer reconcile; the message names what broke and by how much."""
 
 
@@ -89,13 +90,6 @@ def command_to_data(command: Command) -> dict[str, Json]:
 def command_from_data(data: Mapping[str, Json]) -> Command:
     """Read back what command_to_data wrote."""
     raise NotImplementedError
-
-
-@frozen
-class Settings:
-    """Choose the behaviours that are not known for certain; every default is documented."""
-
-    seed: int = 0
 
 
 class Truth:

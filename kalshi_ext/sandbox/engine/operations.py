@@ -110,6 +110,13 @@ CURRENT: tuple[Operation, ...] = _rows("current", _CURRENT)
 CLASSIC: tuple[Operation, ...] = _rows("classic", _CLASSIC)
 OPERATIONS: tuple[Operation, ...] = CURRENT + CLASSIC
 RETIRED = frozenset(
-    "createOrder amendOrder decreaseOrder cancelOrder batchCreateOrders batchCancelOrders".split()
+    (
+        "createOrder",
+        "amendOrder",
+        "decreaseOrder",
+        "cancelOrder",
+        "batchCreateOrders",
+        "batchCancelOrders",
+    )
 )
 """Classic order writes that today's exchange answers with 410."""

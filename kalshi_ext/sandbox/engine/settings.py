@@ -1,0 +1,101 @@
+"""The switches of the exchange: whatever is not known for certain, with its default."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from attrs import fields, frozen
+
+from kalshi_ext.errors import KalshiError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class UnknownSetting(KalshiError):
+    """Refuse a setting's name or value; the message names it."""
+
+
+@frozen(kw_only=True)
+class Settings:
+    """Choose the behaviours; README.md says which default is documented, observed or assumed."""
+
+    seed: int = 0
+    """Ids are derived from it and a counter."""
+    classic_writes: Literal["retired", "served"] = "retired"
+    """Today's exchange answers the six classic order writes with 410; a classic one runs them."""
+    error_shape: Literal["nested", "flat"] = "nested"
+    """Error bodies of the current contract; classic ones are always nested."""
+    parameter_errors: Literal["msg", "error"] = "msg"
+    """Query refusals: {"msg": ...} or the shape of all other errors."""
+
+    dedupe: Literal["forever", "while_open", "seconds"] = "forever"
+    """How long a client_order_id stays taken."""
+    dedupe_seconds: int = 60
+    """For dedupe="seconds": counted from creation; an open order's id is taken anyhow."""
+    client_order_id_max: int = 64
+    self_trade_scope: Literal["account", "subaccount"] = "account"
+    """Whose resting orders count as one's own."""
+    unknown_ticker: Literal[400, 404] = 400
+    """Status of an order write that names a market that does not exist."""
+    max_open_orders: int = 200_000
+    batch_max: int | None = None
+    """Most entries of a batch; None: only the token bucket bounds it."""
+    batch_answers: Literal["request", "reversed", "shuffled"] = "request"
+    """Order of the entries in a batch's answer."""
+    cancel_names_client_order_id: bool = True
+    cancel_all_sweep_seconds: int = 0
+    """How long after a cancel-all new orders are swept too (60 is the documented maximum)."""
+    amend_fill_count: Literal["this", "total"] = "this"
+    """Whether an amend's fill_count speaks of the amend or of the order's whole life."""
+    cancelled_by_stp: Literal["answer", "refuse"] = "answer"
+    """An incoming order stopped by its own resting one: 201 with what was filled, or 400."""
+
+    group_window_seconds: int = 15
+    group_trips: Literal["over", "reach"] = "over"
+    """A group is triggered when its volume passes the limit, or already when it reaches it."""
+
+    reservation: Literal["none", "max", "sum"] = "sum"
+    """What resting orders hold back, until an account chooses for itself."""
+    balance_shows: Literal["available", "cash"] = "available"
+    fcm_only_resting_value: bool = False
+    """Answer 403 to the total resting value for accounts that are not FCM members."""
+    instance_transfer_seconds: int = 0
+    """How long a transfer between shards or instances stays pending."""
+
+    rate_limits: bool = False
+    default_cost: int = 10
+    cancel_cost: int = 2
+
+    read_lag_seconds: float = 0
+    """Reads of balance, orders, fills and positions see the state of so long ago."""
+    history_window_days: float | None = 90
+    """Rows untouched for longer move to /historical; None: only admin moves the cutoffs."""
+    empty_lists: Literal["array", "omit", "null"] = "array"
+    full_page_cursor: Literal["when_more", "always"] = "when_more"
+    """Whether a full page names a cursor even when nothing follows."""
+    classic_limit_max: int = 200
+    legacy_fields: Literal["consistent", "contradicting", "absent"] = "consistent"
+    """Deprecated side and action on orders and fills; real fills contradict themselves."""
+
+    thursday_pause: bool = False
+    """Pause trading each Thursday 3-5 AM Eastern."""
+    exchange_paused_status: Literal[409, 503] = 503
+    """Status of a write while the exchange is paused (nothing allowed)."""
+    log_events: bool = True
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Settings:
+        """Build settings from plain data; raises UnknownSetting for a name or word not known."""
+        for name, value in values.items():
+            _check(name, value)
+        return cls(**values)
+
+
+def _check(name: str, value: object) -> None:
+    known = {f.name: str(f.type) for f in fields(Settings)}
+    if name not in known:
+        raise UnknownSetting(f"setting {name!r} is not known; known: {', '.join(sorted(known))}")
+    kind = known[name]
+    if kind.startswith("Literal") and repr(value).replace("'", '"') not in kind:
+        raise UnknownSetting(f"setting {name} must be one of {kind[8:-1]}, not {value!r}")
