@@ -1,0 +1,186 @@
+"""The conversation as generators: they yield effects and are sent the results. No I/O here.
+
+A driver (`drive`) performs the effects, sync or async; a test can perform them by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal, TypeAlias, TypeVar
+
+from attrs import field, frozen
+
+from kalshi_ext import answers
+from kalshi_ext.calls import Call, Lost, Operation, Repeat, Reply, Request, Watch
+from kalshi_ext.errors import KalshiError, NoAnswer, NotSent, OutcomeUnknown
+from kalshi_ext.pacing import DEFAULT_COST, Backoff, Budget, Pacer
+
+T = TypeVar("T")
+
+
+@frozen
+class Send:
+    """Sign and send a request once; the result is a Reply or a Lost. `timeout` is total seconds."""
+
+    request: Request
+    public: bool
+    timeout: float
+
+
+@frozen
+class Sleep:
+    """Wait so many seconds; the result is None."""
+
+    seconds: float
+
+
+@frozen
+class Now:
+    """Read the clock; the result is Unix seconds, corrected towards the exchange's clock."""
+
+
+@frozen
+class AdjustClock:
+    """Correct this client's clock by so many seconds; the result is None."""
+
+    seconds: float
+
+
+@frozen
+class Record:
+    """Do `verb` on the journal, durably; the result is what the journal returns."""
+
+    verb: Literal["claim_many", "mark_many", "get", "open_entries", "reopen", "take_over"]
+    args: tuple[Any, ...] = ()
+
+
+Effect: TypeAlias = Send | Sleep | Now | AdjustClock | Record
+Flow: TypeAlias = Generator[Effect, Any, T]
+
+
+@frozen
+class Policy:
+    """The numbers that rule waiting; seconds and attempts.
+
+    `timeout` bounds one attempt in total. `signature_life` is how long a delayed copy of a
+    request may still be accepted: the exchange was seen to refuse timestamps 30 s old, 60 is
+    that with margin. `resolve_within` bounds how long a write may look for its own outcome.
+    `resend` lets a write that is proven absent be sent once more under its own id.
+    """
+
+    timeout: float = 10.0
+    attempts: int = 4
+    signature_life: float = 60.0
+    resolve_within: float = 180.0
+    resend: bool = True
+    poll: float = 0.25
+    poll_ceiling: float = 5.0
+    backoff: Backoff = field(factory=Backoff)
+
+
+@frozen
+class Context:
+    """What the flows of one client share."""
+
+    policy: Policy = field(factory=Policy)
+    budget: Budget = field(factory=Budget)
+    watch: Watch = field(factory=Watch)
+    pacer: Pacer | None = None
+    in_flight: set[str] = field(factory=set)  # journal keys that a running flow is driving
+
+
+def transmit(
+    call: Call[Any], context: Context, *, cost: float = DEFAULT_COST
+) -> Flow[Reply | Lost]:
+    """Send a call until an outcome stands.
+
+    Repeated are reads that failed in passing and whatever cannot have been executed: a request
+    of which no byte left, and a 429. A 401 for an expired timestamp is repeated once with the
+    clock corrected from the answer's Date.
+    """
+    corrected = False
+    attempt = 0
+    while True:
+        yield from _pace(call.operation, context, cost)
+        outcome: Reply | Lost = yield Send(
+            call.request, call.operation.public, context.policy.timeout
+        )
+        if not corrected and (skew := _skew(outcome)) is not None:
+            corrected = True
+            yield AdjustClock(skew)
+            continue
+        attempt += 1
+        if not _passing(call.operation, outcome):
+            context.budget.give_back()
+            return outcome
+        if attempt >= context.policy.attempts or not context.budget.take():
+            return outcome
+        yield Sleep(context.policy.backoff.wait(attempt))
+
+
+def _pace(operation: Operation, context: Context, cost: float) -> Flow[None]:
+    if context.pacer is None:
+        return
+    now = yield Now()
+    wait = context.pacer.reserve(writes=operation.writes, cost=cost, now=now)
+    if wait > 0:
+        yield Sleep(wait)
+
+
+def _passing(operation: Operation, outcome: Reply | Lost) -> bool:
+    if isinstance(outcome, Lost):
+        return not outcome.left or not operation.writes
+    if outcome.status in operation.success:
+        return False
+    if outcome.status == 429:
+        return True
+    return not operation.writes and (outcome.status >= 500 or outcome.status == 408)
+
+
+def _skew(outcome: Reply | Lost) -> float | None:
+    if isinstance(outcome, Lost) or outcome.status != 401:
+        return None
+    body = answers.read_error_bytes(outcome.body)
+    if "header_timestamp_expired" not in (body.code, body.details, body.message):
+        return None
+    there = server_time(outcome)
+    return None if there is None else there - outcome.received_at
+
+
+def server_time(reply: Reply) -> float | None:
+    """Return the Date header of a reply as Unix seconds, None when absent or unreadable."""
+    try:
+        return parsedate_to_datetime(reply.headers["date"]).timestamp()
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+def conclude(call: Call[T], reply: Reply, context: Context) -> T:
+    """Turn a reply into the answer or raise what it says. The status is judged before the body."""
+    if 200 <= reply.status < 300:
+        return answers.decode(call, reply, context.watch)
+    if reply.status in call.operation.success:
+        try:
+            return answers.decode(call, reply, context.watch)
+        except KalshiError:  # a documented answer under a failing status, but not that answer
+            raise answers.refusal(call.operation, reply) from None
+    raise answers.refusal(call.operation, reply)
+
+
+def ask(call: Call[T], context: Context, *, cost: float = DEFAULT_COST) -> Flow[T]:
+    """Send a call and read its answer; for reads and for writes without a way to find out."""
+    outcome = yield from transmit(call, context, cost=cost)
+    if isinstance(outcome, Lost):
+        raise lost_error(call.operation, outcome)
+    return conclude(call, outcome, context)
+
+
+def lost_error(operation: Operation, lost: Lost, **known: Any) -> KalshiError:
+    """Build the error of a request without an answer."""
+    said = f"{operation.facade} ({operation.id}): {lost.reason}"
+    if not lost.left:
+        return NotSent(said, operation=operation.id, **known)
+    if operation.repeat is Repeat.READ:
+        return NoAnswer(said, operation=operation.id)
+    return OutcomeUnknown(said, operation=operation.id, **known)

@@ -1,0 +1,127 @@
+"""Orders, fills and what the exchange says about them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+
+if TYPE_CHECKING:
+    from kalshi_ext import _shapes as shapes
+
+
+@frozen(kw_only=True)
+class Order:
+    """An order as the exchange lists it.
+
+    `price` is the YES price in dollars whichever side the order is on. `book_side` bid means
+    outcome yes (buy yes or sell no), ask means outcome no. `count` is the size first asked for;
+    `fill_count` and `remaining_count` are contracts. Fees and costs are dollars.
+    """
+
+    order_id: str
+    client_order_id: str
+    ticker: str
+    book_side: shapes.BookSide
+    outcome_side: shapes.OutcomeSide
+    status: shapes.OrderStatus
+    fill_count: Decimal
+    remaining_count: Decimal
+    count: Decimal | None = None
+    price: Decimal | None = None
+    type: shapes.OrderType | None = None
+    taker_fees: Decimal | None = None
+    maker_fees: Decimal | None = None
+    taker_fill_cost: Decimal | None = None
+    maker_fill_cost: Decimal | None = None
+    expiration_time: datetime | None = None
+    created_time: datetime | None = None
+    updated_time: datetime | None = None
+    self_trade_prevention_type: shapes.SelfTradePreventionType | None = None
+    order_group_id: str | None = None
+    cancel_order_on_pause: bool | None = None
+    subaccount: int | None = None
+    exchange_index: int | None = None
+    raw: shapes.Order = field(repr=False, eq=False)
+
+    @property
+    def no_price(self) -> Decimal | None:
+        """Return the price of the NO side in dollars: 1 − price."""
+        return None if self.price is None else 1 - self.price
+
+
+@frozen(kw_only=True)
+class OrderAck:
+    """The exchange's acknowledgement of a write to one order.
+
+    Counts are contracts, prices and fees dollars. `replayed` is True when the outcome was found
+    by reading, not by the answer to the write itself. `order` is the full order where the
+    contract answers with one (classic) or where it was read.
+    """
+
+    order_id: str
+    client_order_id: str | None = None
+    ticker: str | None = None
+    fill_count: Decimal | None = None
+    remaining_count: Decimal | None = None
+    reduced_by: Decimal | None = None
+    average_fill_price: Decimal | None = None
+    average_fee: Decimal | None = None
+    time: datetime | None = None
+    replayed: bool = False
+    order: Order | None = field(default=None, repr=False)
+    raw: shapes.OrderAcknowledgement = field(repr=False, eq=False)
+
+
+@frozen(kw_only=True)
+class Fill:
+    """One execution of one order. `price` is the YES price and `fee` is in dollars."""
+
+    fill_id: str
+    order_id: str
+    ticker: str
+    book_side: shapes.BookSide
+    outcome_side: shapes.OutcomeSide
+    count: Decimal
+    price: Decimal | None = None
+    is_taker: bool | None = None
+    fee: Decimal | None = None
+    created_time: datetime | None = None
+    trade_id: str | None = None
+    subaccount: int | None = None
+    exchange_index: int | None = None
+    raw: shapes.Fill = field(repr=False, eq=False)
+
+    @property
+    def no_price(self) -> Decimal | None:
+        """Return the price of the NO side in dollars: 1 − price."""
+        return None if self.price is None else 1 - self.price
+
+
+@frozen(kw_only=True)
+class QueuePosition:
+    """How many contracts rest ahead of an order at its price."""
+
+    order_id: str
+    position: Decimal
+    ticker: str | None = None
+
+
+@frozen(kw_only=True)
+class OrderGroup:
+    """A group of orders with a limit of contracts filled in a rolling 15 seconds.
+
+    `orders` are order ids where one group was asked for, else None.
+    """
+
+    id: str
+    is_auto_cancel_enabled: bool | None = None
+    contracts_limit: Decimal | None = None
+    orders: tuple[str, ...] | None = None
+    subaccount: int | None = None
+    exchange_index: int | None = None
+    raw: shapes.OrderGroup | shapes.GetOrderGroupResponse | shapes.CreateOrderGroupResponse = field(
+        repr=False, eq=False
+    )
