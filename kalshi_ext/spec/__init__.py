@@ -1,0 +1,1 @@
+"""Read, normalise, overlay and check OpenAPI documents of the exchange."""

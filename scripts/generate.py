@@ -1,0 +1,247 @@
+#!/usr/bin/env python3
+"""Write what is derived from the contract: portfolio.yaml, generated/, MANIFEST, _shapes.py.
+
+Works in an environment of its own, .venv-generator, with every version pinned; nothing on PATH
+is used. --check-hashes needs nothing but Python.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import filecmp
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import types
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+GENERATED = ROOT / "generated"
+MANIFEST = GENERATED / "MANIFEST"
+REQUIREMENTS = ROOT / "requirements-generator.txt"
+PACKAGES = {"kalshi_portfolio": "portfolio.yaml", "kalshi_classic": "classic.yaml"}
+# Whoever edits one of these has to run `make generate`: the hash check says so without running it.
+INPUTS = (
+    "openapi/classic.yaml",
+    "openapi/generator.yaml",
+    "openapi/overlay.yaml",
+    "openapi/upstream.yaml",
+    "requirements-generator.txt",
+)
+DERIVED = ("openapi/portfolio.yaml", "kalshi_ext/_shapes.py")
+PORTFOLIO_HEADER = """\
+# The maintained contract: upstream.yaml with overlay.yaml applied, by `make generate`.
+# Edits here are lost; edit overlay.yaml.
+"""
+MANIFEST_HEADER = (
+    "# sha256 of what `make generate` read and wrote; `make check-generated` compares\n"
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Generate, or check; exit 1 when a check finds a difference."""
+    options = _options(arguments)
+    if options.check_hashes:
+        return _report(_wrong_hashes())
+    if not options.inside:
+        return _run_inside(options)
+    _import_spec_alone()
+    with tempfile.TemporaryDirectory(prefix="generate-") as name:
+        fresh = Path(name)
+        _build(fresh)
+        if options.check:
+            return _report(_wrong_hashes() + _differences(fresh))
+        _install(fresh)
+    print(f"generated: {sum(1 for _ in _files(GENERATED))} files")
+    return 0
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="generate aside and compare")
+    parser.add_argument("--check-hashes", action="store_true", help="compare with MANIFEST only")
+    parser.add_argument("--python", default=sys.executable, help="interpreter of the environment")
+    parser.add_argument("--environment", type=Path, default=ROOT / ".venv-generator")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    return parser.parse_args(arguments)
+
+
+def _run_inside(options: argparse.Namespace) -> int:
+    python = _environment(options.environment.resolve(), options.python)
+    command = [str(python), "-P", str(Path(__file__).resolve()), "--inside"]
+    command += ["--check"] if options.check else []
+    return subprocess.run(command, cwd=ROOT, env=_clean_environ(), check=False).returncode
+
+
+def _clean_environ() -> dict[str, str]:
+    """Drop what could steer Python, ruff or the generator from outside."""
+    steering = ("PYTHON", "RUFF", "VIRTUAL_ENV")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(steering)}
+    return kept | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1"}
+
+
+def _environment(where: Path, python: str) -> Path:
+    """Make the environment unless its stamp says that it is the one we need."""
+    stamp = where / ".stamp"
+    wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
+    binary = where / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    with _lock(where.parent):
+        if not (binary.exists() and stamp.exists() and stamp.read_text() == wanted):
+            shutil.rmtree(where, ignore_errors=True)
+            subprocess.run([python, "-m", "venv", str(where)], check=True)
+            pip = [str(binary), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            subprocess.run([*pip, "--requirement", str(REQUIREMENTS)], check=True)
+            stamp.write_text(wanted)
+    return binary
+
+
+@contextlib.contextmanager
+def _lock(directory: Path) -> Iterator[None]:
+    """Let one process at a time make the environment."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _import_spec_alone() -> None:
+    """Make kalshi_ext.spec importable without the client, which needs what we are about to write."""
+    package = types.ModuleType("kalshi_ext")
+    package.__path__ = [str(ROOT / "kalshi_ext")]
+    sys.modules["kalshi_ext"] = package
+    sys.path.insert(0, str(ROOT / "scripts"))
+
+
+def _build(fresh: Path) -> None:
+    """Write everything below another root, laid out as in the repository."""
+    for name in ("openapi", "generated", "kalshi_ext"):
+        (fresh / name).mkdir()
+    shutil.copy(ROOT / "openapi" / "classic.yaml", fresh / "openapi")
+    for name in ("README.md", "ruff.toml"):
+        shutil.copy(GENERATED / name, fresh / "generated")
+    _write(fresh / "openapi" / "portfolio.yaml", PORTFOLIO_HEADER + _portfolio())
+    for package, document in PACKAGES.items():
+        _generate(fresh / "openapi" / document, fresh / "generated" / package)
+    _write(fresh / "kalshi_ext" / "_shapes.py", _shapes(fresh / "openapi"))
+    _format(fresh / "generated", fresh / "kalshi_ext" / "_shapes.py")
+    _write(fresh / "generated" / "MANIFEST", MANIFEST_HEADER + "".join(_hashes(fresh)))
+
+
+def _portfolio() -> str:
+    from kalshi_ext.spec.load import load
+    from kalshi_ext.spec.portfolio import portfolio
+    from kalshi_ext.spec.yaml import dump_yaml
+
+    upstream, overlay = (
+        load(ROOT / "openapi" / f"{name}.yaml") for name in ("upstream", "overlay")
+    )
+    return dump_yaml(portfolio(upstream, overlay))
+
+
+def _shapes(openapi: Path) -> str:
+    import shapes
+
+    from kalshi_ext.spec.load import load
+
+    return shapes.shapes([load(openapi / name) for name in PACKAGES.values()])
+
+
+def _generate(document: Path, package: Path) -> None:
+    tool = [sys.executable, "-P", "-m", "openapi_python_client", "generate", "--fail-on-warning"]
+    settings = ["--meta", "none", "--config", str(ROOT / "openapi" / "generator.yaml")]
+    where = ["--path", str(document), "--output-path", str(package)]
+    done = subprocess.run(
+        [*tool, *settings, *where], cwd=document.parent, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise SystemExit(f"generate: {document.name}:\n{done.stdout}{done.stderr}")
+    (package / "py.typed").touch()
+    for path in package.rglob("*.py"):
+        header = f'# Generated by "make generate" from openapi/{document.name}; do not edit.\n'
+        _write(path, header + path.read_text(encoding="utf-8"))
+
+
+def _format(generated: Path, shapes: Path) -> None:
+    ruff = [sys.executable, "-P", "-m", "ruff"]
+    rules = ["--no-cache", "--quiet", "--config", str(generated / "ruff.toml"), str(generated)]
+    for command in ("check --fix-only", "format"):
+        subprocess.run([*ruff, *command.split(), *rules, str(shapes)], check=True)
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for path in sorted(root.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            yield path
+
+
+def _hashes(root: Path) -> Iterator[str]:
+    """Give the lines of the MANIFEST: the inputs of the repository, the outputs below root."""
+    outputs = [root / name for name in DERIVED] + list(_files(root / "generated"))
+    named = [(name, ROOT / name) for name in INPUTS]
+    named += [(path.relative_to(root).as_posix(), path) for path in outputs]
+    for name, path in sorted(named):
+        if path.name != "MANIFEST":
+            digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "missing"
+            yield f"{digest}  {name}\n"
+
+
+def _wrong_hashes() -> list[str]:
+    if not MANIFEST.exists():
+        return ["generated/MANIFEST is missing"]
+    wanted = set(
+        MANIFEST.read_text(encoding="utf-8").removeprefix(MANIFEST_HEADER).splitlines(True)
+    )
+    names = {line.split("  ", 1)[1].strip() for line in wanted.symmetric_difference(_hashes(ROOT))}
+    return [f"{name} is not what MANIFEST says" for name in sorted(names)]
+
+
+def _differences(fresh: Path) -> list[str]:
+    def names(root: Path) -> set[str]:
+        found = {path.relative_to(root).as_posix() for path in _files(root / "generated")}
+        return found | set(DERIVED)
+
+    return [
+        f"{name} is not what the contract gives"
+        for name in sorted(names(fresh) | names(ROOT))
+        if not _same(fresh / name, ROOT / name)
+    ]
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.exists() and other.exists() and filecmp.cmp(one, other, shallow=False)
+
+
+def _report(problems: list[str]) -> int:
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    if problems:
+        print("run `make generate`; never edit derived files", file=sys.stderr)
+    return int(bool(problems))
+
+
+def _install(fresh: Path) -> None:
+    for package in PACKAGES:
+        shutil.rmtree(GENERATED / package, ignore_errors=True)
+        shutil.copytree(fresh / "generated" / package, GENERATED / package)
+    for name in (*DERIVED, "generated/MANIFEST"):
+        shutil.copyfile(fresh / name, ROOT / name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""Take the exchange's OpenAPI document and write openapi/upstream.yaml and upstream.lock."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import hashlib
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from kalshi_ext.spec.errors import SpecError  # noqa: E402
+from kalshi_ext.spec.load import load  # noqa: E402
+from kalshi_ext.spec.normalise import normalise  # noqa: E402
+from kalshi_ext.spec.order import operations  # noqa: E402
+from kalshi_ext.spec.yaml import dump_yaml  # noqa: E402
+
+HEADER = """\
+# The exchange's contract, portfolio part, in normal form: names, types and bounds, no prose.
+# Written by `make spec UPSTREAM=<file or URL>`; corrections belong in overlay.yaml.
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write both files where they changed; a second run with the same input changes nothing."""
+    options = _options(arguments)
+    try:
+        document = normalise(load(options.upstream))
+    except SpecError as error:
+        print(f"spec: {error}", file=sys.stderr)
+        return 3
+    text = HEADER + dump_yaml(document)
+    changed = _write(options.openapi / "upstream.yaml", text)
+    if changed or not (options.openapi / "upstream.lock").exists() or options.recorded_as:
+        lock = _lock(document, text, options.recorded_as or _where_from(options.upstream))
+        changed = _write(options.openapi / "upstream.lock", lock) or changed
+    count = len(operations(document))
+    print(f"upstream.yaml: {count} operations, {'changed' if changed else 'unchanged'}")
+    return 0
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--upstream", required=True, help="file or URL, YAML or JSON")
+    parser.add_argument("--recorded-as", help="what the lock says of the origin")
+    parser.add_argument("--openapi", type=Path, default=ROOT / "openapi", help=argparse.SUPPRESS)
+    return parser.parse_args(arguments)
+
+
+def _where_from(upstream: str) -> str:
+    is_url = upstream.startswith(("http://", "https://"))
+    return upstream.partition("?")[0] if is_url else Path(upstream).name
+
+
+def _lock(document: dict[str, object], text: str, source: str) -> str:
+    info = document["info"]
+    version = info["version"] if isinstance(info, dict) else "?"
+    today = datetime.datetime.now(datetime.UTC).date()
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return f"version: {version}\nsha256: {digest}\ndate: {today}\nsource: {source}\n"
+
+
+def _write(path: Path, text: str) -> bool:
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return False
+    path.write_text(text, encoding="utf-8", newline="\n")
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())
