@@ -1,0 +1,51 @@
+"""Tell the exchange's time: real, shifted, or fixed and stepped by hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+from attrs import define
+
+
+@define
+class Clock:
+    """Give aware UTC moments.
+
+    A fixed clock moves by `step` with every command, so that rows keep distinct times and two
+    runs of the same commands give the same bytes.
+    """
+
+    fixed: datetime | None = None
+    step: timedelta = timedelta(milliseconds=1)
+    offset: timedelta = timedelta()
+    """How far a running clock is ahead of this machine's."""
+
+    def now(self) -> datetime:
+        """Read the clock without moving it."""
+        return self.fixed if self.fixed is not None else datetime.now(UTC) + self.offset
+
+    def tick(self) -> datetime:
+        """Read the clock for a command; a fixed clock then moves one step."""
+        moment = self.now()
+        if self.fixed is not None:
+            self.fixed = moment + self.step
+        return moment
+
+    def set(self, moment: datetime | None) -> None:
+        """Fix the clock at a moment; None lets it run with the machine again."""
+        self.fixed = moment.astimezone(UTC) if moment is not None else None
+        self.offset = timedelta()
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward (or, with a negative number, back)."""
+        shift = timedelta(seconds=seconds)
+        if self.fixed is not None:
+            self.fixed += shift
+        else:
+            self.offset += shift
+
+
+def http_date(moment: datetime) -> str:
+    """Render a moment as the Date header has it."""
+    return format_datetime(moment.astimezone(UTC), usegmt=True)

@@ -1,0 +1,124 @@
+"""Do what the admin side asks: one method a word, plain data in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from attrs import define, field
+
+from kalshi_ext.errors import KalshiError, Misuse
+from kalshi_ext.sandbox.engine import Admin, Event
+from kalshi_ext.sandbox.exchange import Exchange
+from kalshi_ext.sandbox.faults import CATALOGUE, Rule
+from kalshi_ext.sandbox.founding import keep_key, renew
+from kalshi_ext.sandbox.keyring import Credentials, issue, key_kind
+from kalshi_ext.sandbox.options import Options
+from kalshi_ext.sandbox.wire import Json
+
+
+@define
+class Console:
+    """Run admin words on an exchange."""
+
+    exchange: Exchange
+    options: Options
+    words: dict[str, Callable[..., Json]] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        truth = ("orders", "fills", "balances", "positions", "book", "markets", "accounts")
+        self.words = {
+            **{f"truth.{name}": self._truth(name) for name in truth},
+            "truth.events": self._events,
+            "admin": self._admin,
+            "clock.now": lambda: self.exchange.clock.now().isoformat(),
+            "clock.set": self._set_clock,
+            "clock.advance": self._advance,
+            "faults.add": self._add_fault,
+            "faults.remove": self._remove_fault,
+            "faults.list": lambda: [rule.to_data() for rule in self.exchange.faults.rules],
+            "oracle.requests": self._requests,
+            "keys.issue": self._issue,
+            "keys.of": self._key_of,
+            "reset": lambda: renew(self.exchange, self.options),
+            "check": lambda: self.exchange.engine.check_invariants(),
+            "digest": lambda: self.exchange.engine.digest(),
+        }
+
+    def run(self, word: str, given: Mapping[str, Json]) -> Json:
+        """Run one word; raises KalshiError for what cannot be done."""
+        if word not in self.words:
+            raise Misuse(f"admin: one of {', '.join(self.words)}, not {word!r}")
+        try:
+            return self.words[word](**given)
+        except (TypeError, ValueError, KeyError) as error:
+            if isinstance(error, KalshiError):
+                raise
+            raise Misuse(f"{word}: {error}") from error
+
+    def _truth(self, name: str) -> Callable[..., Json]:
+        # Looked up at each call: a reset puts a new engine in place.
+        return lambda **given: getattr(self.exchange.engine.truth, name)(**given)
+
+    def _events(self, since: int = 0) -> Json:
+        return [_event(event) for event in self.exchange.engine.truth.events(since=since)]
+
+    def _admin(self, action: str, params: Mapping[str, Json]) -> Json:
+        answer = self.exchange.execute(Admin(action, params))
+        if answer.status >= 400:
+            raise Misuse(f"{action}: {answer.body}")
+        return answer.body
+
+    def _set_clock(self, to: str | None) -> None:
+        self.exchange.clock.set(None if to is None else datetime.fromisoformat(to))
+        self.exchange.engine.advance(now=self.exchange.clock.now())
+
+    def _advance(self, seconds: float) -> None:
+        self.exchange.clock.advance(seconds)
+        self.exchange.engine.advance(now=self.exchange.clock.now())
+
+    def _add_fault(self, **data: Json) -> Json:
+        rule = Rule.from_data(data)
+        if CATALOGUE[rule.kind].layer != "answer" and not self.options.proxy:
+            raise Misuse(f"{rule.kind}: needs the proxy, and this sandbox runs with proxy=False")
+        return self.exchange.faults.add(rule).to_data()
+
+    def _remove_fault(self, number: int | None = None) -> None:
+        self.exchange.faults.remove(number)
+
+    def _requests(self, since: int = 0) -> Json:
+        return [entry.to_data() for entry in self.exchange.oracle.since(since)]
+
+    def _issue(
+        self,
+        account: str,
+        kind: str = "rsa",
+        scopes: tuple[str, ...] = ("read", "write"),
+        subaccount: int | None = None,
+    ) -> Json:
+        made = issue(account, kind=key_kind(kind), scopes=frozenset(scopes), subaccount=subaccount)
+        return _credentials(keep_key(self.exchange, made))
+
+    def _key_of(self, account: str) -> Json:
+        known = self.exchange.gate.keyring.of(account)
+        return _credentials(known) if known else None
+
+
+def _credentials(known: Credentials) -> Json:
+    return {
+        "key_id": known.key_id,
+        "private_key": known.private_key,
+        "token": known.token,
+        "account": known.account,
+        "scopes": sorted(known.scopes),
+        "subaccount": known.subaccount,
+    }
+
+
+def _event(event: Event) -> Json:
+    return {
+        "seq": event.seq,
+        "time": event.time.isoformat(),
+        "kind": event.kind,
+        "data": dict(event.data),
+    }

@@ -1,0 +1,115 @@
+"""Open an exchange: from its state file when there is one, else from the seed data."""
+
+from __future__ import annotations
+
+from attrs import asdict, evolve
+
+from kalshi_ext.sandbox.clock import Clock
+from kalshi_ext.sandbox.engine import Answer, Engine
+from kalshi_ext.sandbox.engine.settings import Settings
+from kalshi_ext.sandbox.exchange import Exchange
+from kalshi_ext.sandbox.faults import Plan, Rule
+from kalshi_ext.sandbox.gate import Gate
+from kalshi_ext.sandbox.keyring import Credentials, Keyring, issue, key_kind
+from kalshi_ext.sandbox.options import Options
+from kalshi_ext.sandbox.oracle import Oracle
+from kalshi_ext.sandbox.routes import Routes
+from kalshi_ext.sandbox.seed_data import MAKER, TRADER, seed_commands
+from kalshi_ext.sandbox.store import StateMismatch, Store
+
+
+def found(options: Options) -> Exchange:
+    """Build the exchange that the options ask for; raises StateMismatch for a foreign file."""
+    exchange = Exchange(
+        routes=Routes(options.contract),
+        gate=Gate(Keyring(), tolerance=options.tolerance),
+        clock=Clock(fixed=options.clock),
+        engine=Engine(_settings(options)),
+        faults=Plan(seed=options.seed),
+        oracle=Oracle(keeping=options.record),
+        store=Store(options.state) if options.state else None,
+    )
+    if exchange.store is not None and exchange.store.get("settings") is not None:
+        _recall(exchange, exchange.store, options)
+    else:
+        _begin(exchange, options)
+    add_rules(exchange, options)
+    return exchange
+
+
+def renew(exchange: Exchange, options: Options) -> None:
+    """Put the exchange back to its beginning; keys stay valid, so that clients may stay open."""
+    exchange.engine = Engine(_settings(options))
+    exchange.clock = Clock(fixed=options.clock)
+    exchange.faults.remove()
+    exchange.oracle.forget()
+    exchange.mischief.zombies.clear()
+    if exchange.store is not None:
+        exchange.store.clear()
+    _populate(exchange, options)
+    add_rules(exchange, options)
+
+
+def add_rules(exchange: Exchange, options: Options) -> None:
+    """Add the fault rules the exchange begins with."""
+    for data in options.faults:
+        exchange.faults.add(Rule.from_data(data))
+
+
+def keep_key(exchange: Exchange, credentials: Credentials) -> Credentials:
+    """Accept a key, and remember it in the state file."""
+    exchange.gate.keyring.add(credentials)
+    if exchange.store is not None:
+        issued = [asdict(known) for known in exchange.gate.keyring.issued]
+        exchange.store.put("keys", [{**one, "scopes": sorted(one["scopes"])} for one in issued])
+    return credentials
+
+
+def _begin(exchange: Exchange, options: Options) -> None:
+    if exchange.store is not None:
+        exchange.store.put("settings", asdict(_settings(options)))
+    for account in (TRADER, MAKER):
+        keep_key(exchange, _first_key(account, options))
+    _populate(exchange, options)
+
+
+def _first_key(account: str, options: Options) -> Credentials:
+    seed = options.seed if options.fixed_keys else None
+    made = issue(account, kind=key_kind(options.key_kind), seed=seed)
+    if account != TRADER:
+        return made
+    return evolve(
+        made,
+        key_id=options.key_id or made.key_id,
+        private_key=options.private_key or made.private_key,
+    )
+
+
+def _populate(exchange: Exchange, options: Options) -> None:
+    if exchange.store is not None:
+        exchange.store.begin()
+    now = exchange.clock.now()
+    for moment, command in seed_commands(now, trading=options.seed_data):
+        _insist(exchange.execute(command, at=moment), command)
+    if exchange.store is not None:
+        exchange.store.commit()
+
+
+def _recall(exchange: Exchange, store: Store, options: Options) -> None:
+    if store.get("settings") != asdict(_settings(options)):
+        raise StateMismatch(f"state: {options.state} was written with other settings")
+    for data in store.get("keys"):
+        exchange.gate.keyring.add(Credentials(**{**data, "scopes": frozenset(data["scopes"])}))
+    for moment, command in store.commands():
+        exchange.engine.execute(command, now=moment)
+
+
+def _insist(answer: Answer, command: object) -> None:
+    if answer.status >= 400:
+        raise RuntimeError(f"seed data: {command} was answered {answer.status} {answer.body}")
+
+
+def _settings(options: Options) -> Settings:
+    served = "served" if options.contract == "classic" else "retired"
+    chosen = {"seed": options.seed, "classic_writes": served, **options.settings}
+    return Settings.from_mapping(chosen)

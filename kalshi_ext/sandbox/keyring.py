@@ -1,0 +1,133 @@
+"""Issue and keep the API keys of the exchange's accounts."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from pathlib import Path
+from random import Random
+from typing import Literal, TypeAlias
+
+from attrs import define, field, frozen
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import (
+    RSAPrivateKey,
+    RSAPublicKey,
+    generate_private_key,
+)
+
+from kalshi_ext.errors import Misuse
+from kalshi_ext.sandbox.engine import Caller
+
+KeyKind: TypeAlias = Literal["rsa", "ed25519"]
+PublicKey: TypeAlias = RSAPublicKey | Ed25519PublicKey
+ALL_SCOPES = frozenset({"read", "write"})
+
+
+@frozen
+class Credentials:
+    """Hold what a client needs to sign in."""
+
+    key_id: str
+    private_key: str = field(repr=False)
+    """PKCS#8 PEM text."""
+    token: str = field(repr=False)
+    """Bearer token, for the classic contract."""
+    account: str = ""
+    scopes: frozenset[str] = ALL_SCOPES
+    subaccount: int | None = None
+
+    def write(self, directory: Path) -> None:
+        """Write `<account>.key_id`, `.pem` and `.token` into a directory, readable by the owner."""
+        directory.mkdir(parents=True, exist_ok=True)
+        for ending, text in self._files():
+            path = directory / f"{self.account}.{ending}"
+            path.unlink(missing_ok=True)
+            path.touch(mode=0o600)
+            path.write_text(text)
+
+    def _files(self) -> tuple[tuple[str, str], ...]:
+        return ("key_id", self.key_id + "\n"), ("pem", self.private_key), ("token", self.token)
+
+
+@frozen
+class Holder:
+    """Pair a public key with the caller it stands for."""
+
+    caller: Caller
+    public: PublicKey
+
+
+@define
+class Keyring:
+    """Know every key and token of this exchange."""
+
+    holders: dict[str, Holder] = field(factory=dict)
+    tokens: dict[str, Caller] = field(factory=dict, repr=False)
+    issued: list[Credentials] = field(factory=list, repr=False)
+
+    def add(self, credentials: Credentials) -> Credentials:
+        """Accept a key; a key id given again takes the newer key."""
+        caller = Caller(credentials.account, credentials.scopes, credentials.subaccount)
+        public = public_half(credentials.private_key)
+        self.holders[credentials.key_id] = Holder(caller, public)
+        self.tokens[credentials.token] = caller
+        self.issued = [known for known in self.issued if known.key_id != credentials.key_id]
+        self.issued.append(credentials)
+        return credentials
+
+    def of(self, account: str) -> Credentials | None:
+        """Find the first key of an account."""
+        return next((known for known in self.issued if known.account == account), None)
+
+
+def issue(
+    account: str,
+    *,
+    kind: KeyKind = "rsa",
+    scopes: frozenset[str] = ALL_SCOPES,
+    subaccount: int | None = None,
+    seed: int | None = None,
+) -> Credentials:
+    """Make a key for an account; with a seed its id and token (not an RSA key) are repeatable."""
+    pem = _new_key(kind, _seeded(seed, account, "key"))
+    key_id = str(uuid.UUID(bytes=_seeded(seed, account, "id", 16), version=4))
+    token = "sandbox-" + _seeded(seed, account, "token").hex()
+    return Credentials(key_id, pem, token, account, scopes, subaccount)
+
+
+def key_kind(text: str) -> KeyKind:
+    """Read the name of a kind of key."""
+    if text == "rsa":
+        return "rsa"
+    if text == "ed25519":
+        return "ed25519"
+    raise Misuse(f"key_kind: rsa or ed25519, not {text!r}")
+
+
+def public_half(private_key: str) -> PublicKey:
+    """Read the public key of a PEM private key; raises Misuse for any other kind of key."""
+    key = serialization.load_pem_private_key(private_key.encode(), password=None)
+    if not isinstance(key, RSAPrivateKey | Ed25519PrivateKey):
+        raise Misuse(f"private_key: the exchange takes RSA and Ed25519, not {type(key).__name__}")
+    return key.public_key()
+
+
+def _new_key(kind: KeyKind, seed: bytes) -> str:
+    key: RSAPrivateKey | Ed25519PrivateKey
+    if kind == "ed25519":
+        key = Ed25519PrivateKey.from_private_bytes(seed)
+    else:
+        key = generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ).decode()
+
+
+def _seeded(seed: int | None, account: str, purpose: str, size: int = 32) -> bytes:
+    if seed is None:
+        return secrets.token_bytes(size)
+    return Random(f"{seed}/{account}/{purpose}").randbytes(size)

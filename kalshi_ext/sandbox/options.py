@@ -1,0 +1,76 @@
+"""Choose how a sandbox exchange runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from attrs import asdict, define, field
+
+from kalshi_ext.sandbox.routes import CONTRACTS, Contract
+
+
+@define(kw_only=True)
+class Options:
+    """Everything a sandbox can be started with; JSON-ready through to_data and from_data."""
+
+    contract: Contract = field(default="current")
+    """current: the 47 operations, and 410 for the six retired writes · classic: the 19 of 2.x ·
+    both-today: current, and the classic operations that were never switched off."""
+    port: int = 0
+    """0: any free one."""
+    seed: int = 0
+    seed_data: bool = True
+    """Markets, accounts, resting liquidity and history to begin with."""
+    settings: Mapping[str, Any] = field(factory=dict)
+    """Switches of the engine (engine/settings.py)."""
+    clock: datetime | None = None
+    """Fix the exchange's clock at a moment; it then moves a millisecond with each command."""
+    clock_tolerance: float | None = 15.0
+    """Seconds a signed timestamp may be off; None: any (also whenever the clock is fixed)."""
+    key_id: str | None = None
+    private_key: str | None = field(default=None, repr=False)
+    """PEM text for the first account; None: a new key."""
+    key_kind: str = "rsa"
+    fixed_keys: bool = False
+    """Derive key ids and tokens from the seed."""
+    proxy: bool = True
+    """Put the TCP proxy in front, which makes the network faults."""
+    tls: bool = False
+    state: Path | None = None
+    """SQLite file that keeps the exchange over restarts."""
+    faults: Sequence[Mapping[str, Any]] = ()
+    """Fault rules to begin with."""
+    ui: bool = False
+    """Serve the window on the admin port."""
+    record: bool = True
+    """Keep every request for the oracle."""
+
+    @contract.validator
+    def _known(self, _attribute: object, contract: str) -> None:
+        if contract not in CONTRACTS:
+            raise ValueError(f"contract: one of {', '.join(CONTRACTS)}, not {contract!r}")
+
+    @property
+    def tolerance(self) -> float | None:
+        """Seconds a timestamp may be off, given the clock."""
+        return None if self.clock is not None else self.clock_tolerance
+
+    def to_data(self) -> dict[str, Any]:
+        """Render as JSON-ready data."""
+        data = asdict(self, recurse=False)
+        data["settings"] = dict(self.settings)
+        data["faults"] = [dict(rule) for rule in self.faults]
+        data["clock"] = self.clock.isoformat() if self.clock else None
+        data["state"] = str(self.state) if self.state else None
+        return data
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Options:
+        """Read back what to_data rendered."""
+        known = dict(data)
+        known["clock"] = datetime.fromisoformat(data["clock"]) if data["clock"] else None
+        known["state"] = Path(data["state"]) if data["state"] else None
+        return cls(**known)

@@ -1,0 +1,94 @@
+"""Find the operation that a method and a path name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal, TypeAlias
+from urllib.parse import unquote
+
+from attrs import define, field, frozen
+
+from kalshi_ext.sandbox.engine import CLASSIC, CURRENT, RETIRED, Operation
+
+BASE_PATH = "/trade-api/v2"
+Contract: TypeAlias = Literal["current", "classic", "both-today"]
+CONTRACTS: tuple[Contract, ...] = ("current", "classic", "both-today")
+
+
+@frozen
+class Match:
+    """Name the operation a request asks for."""
+
+    operation: Operation
+    path: Mapping[str, str]
+    """Path parameters, percent-decoded."""
+
+
+@frozen
+class NoMatch:
+    """Say why no operation answers: an unknown path (404) or a method it lacks (405)."""
+
+    status: Literal[404, 405]
+
+
+@define
+class _Node:
+    children: dict[str, _Node] = field(factory=dict)
+    placeholder: tuple[str, _Node] | None = None
+    operations: dict[str, Operation] = field(factory=dict)
+
+    def grow(self, segment: str) -> _Node:
+        if not segment.startswith("{"):
+            return self.children.setdefault(segment, _Node())
+        if self.placeholder is None:
+            self.placeholder = (segment[1:-1], _Node())
+        return self.placeholder[1]
+
+
+class Routes:
+    """Look operations up in a tree of path segments; a literal segment beats a placeholder."""
+
+    def __init__(self, contract: Contract) -> None:
+        self._root = _Node()
+        for operation in _served(contract):
+            self._add(operation)
+
+    def find(self, method: str, raw_path: str) -> Match | NoMatch:
+        """Match a path as it stood on the request line, without its query."""
+        if not raw_path.startswith(BASE_PATH + "/"):
+            return NoMatch(404)
+        return _lookup(self._root, method, raw_path[len(BASE_PATH) + 1 :].split("/"))
+
+    def _add(self, operation: Operation) -> None:
+        node = self._root
+        for segment in operation.path.strip("/").split("/"):
+            node = node.grow(segment)
+        node.operations.setdefault(operation.method, operation)
+
+
+def _lookup(root: _Node, method: str, segments: list[str]) -> Match | NoMatch:
+    node, found = root, {}
+    for segment in segments:
+        child = node.children.get(segment)
+        if child is None and node.placeholder is not None and segment:
+            name, child = node.placeholder
+            found[name] = unquote(segment)
+        if child is None:
+            return NoMatch(404)
+        node = child
+    if not node.operations:
+        return NoMatch(404)
+    operation = node.operations.get(method)
+    return NoMatch(405) if operation is None else Match(operation, found)
+
+
+def _served(contract: Contract) -> Iterable[Operation]:
+    """List what a contract serves; where two share method and path the first one listed wins.
+
+    Today's exchange still knows the six retired writes: the engine answers them with 410.
+    """
+    if contract == "classic":
+        return CLASSIC
+    if contract == "both-today":
+        return CURRENT + CLASSIC
+    return CURRENT + tuple(operation for operation in CLASSIC if operation.id in RETIRED)

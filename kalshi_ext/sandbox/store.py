@@ -1,0 +1,76 @@
+"""Keep the command log in SQLite, so that an exchange survives a restart and a kill."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from kalshi_ext.errors import KalshiError
+from kalshi_ext.sandbox.engine import Command, command_from_data, command_to_data
+
+_SCHEMA = """
+create table if not exists meta (name text primary key, value text not null);
+create table if not exists commands (
+    seq integer primary key, at text not null, command text not null);
+"""
+
+
+class StateMismatch(KalshiError):
+    """The state file was written by an exchange with other settings."""
+
+
+class Store:
+    """Append commands before they are carried out; a killed process loses none it answered.
+
+    Write-ahead logging with synchronous=NORMAL: a commit is safe from a killed process, not from
+    a power cut.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.touch(mode=0o600, exist_ok=True)  # it holds the accounts' private keys
+        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db.execute("pragma journal_mode=wal")
+        self._db.execute("pragma synchronous=normal")
+        self._db.executescript(_SCHEMA)
+
+    def append(self, command: Command, *, at: datetime) -> None:
+        """Log a command; on return it survives this process."""
+        text = json.dumps(command_to_data(command), separators=(",", ":"))
+        self._db.execute("insert into commands (at, command) values (?, ?)", (at.isoformat(), text))
+
+    def commands(self) -> Iterator[tuple[datetime, Command]]:
+        """Read the log, oldest first."""
+        rows = self._db.execute("select at, command from commands order by seq")
+        for at, text in rows:
+            yield datetime.fromisoformat(at), command_from_data(json.loads(text))
+
+    def put(self, name: str, value: Any) -> None:
+        """Keep a JSON value under a name."""
+        self._db.execute(
+            "insert or replace into meta (name, value) values (?, ?)", (name, json.dumps(value))
+        )
+
+    def get(self, name: str) -> Any:
+        """Read a kept value; None when there is none."""
+        row = self._db.execute("select value from meta where name = ?", (name,)).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def clear(self) -> None:
+        """Forget every command; kept values stay."""
+        self._db.execute("delete from commands")
+
+    def begin(self) -> None:
+        """Start a transaction around many appends."""
+        self._db.execute("begin")
+
+    def commit(self) -> None:
+        """End it."""
+        self._db.execute("commit")
+
+    def close(self) -> None:
+        """Release the file."""
+        self._db.close()
