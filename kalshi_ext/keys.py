@@ -1,0 +1,195 @@
+"""Load a private key from wherever it is kept; say in one line what is wrong with it.
+
+A key never appears in a message or in the local variables a traceback shows: it travels inside
+`Secret`, faults travel as returned text, and only `load_key`, which holds no key, raises.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+
+from kalshi_ext.errors import Misuse
+from kalshi_ext.redact import Secret, shown
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+PrivateKey: TypeAlias = "RSAPrivateKey | Ed25519PrivateKey"
+_Plain: TypeAlias = "str | bytes | os.PathLike[str]"
+KeySource: TypeAlias = "_Plain | Secret[Any] | Callable[[], _Plain]"
+Passphrase: TypeAlias = "str | bytes | Secret[Any] | Callable[[], str | bytes]"  # noqa: S105 - a type
+
+MIN_RSA_BITS: Final = 2048
+_MAX_FILE: Final = 64 * 1024
+
+_LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
+_NOT_PRIVATE: Final = {
+    b"PUBLIC KEY": "holds a public key; the private key is needed",
+    b"RSA PUBLIC KEY": "holds a public key; the private key is needed",
+    b"CERTIFICATE": "holds a certificate; the private key is needed",
+    b"CERTIFICATE REQUEST": "holds a certificate request; the private key is needed",
+    b"OPENSSH PRIVATE KEY": "is in OpenSSH's own format; convert a copy: ssh-keygen -p -m PKCS8 -f",
+}
+_DAMAGED: Final = "cannot be read as a private key: damaged or cut short"
+_UNDECRYPTED: Final = "cannot be decrypted: wrong passphrase or a damaged key"
+_ENCRYPTED: Final = "is encrypted; a passphrase is needed"
+_UNENCRYPTED: Final = "is not encrypted, yet a passphrase was given"
+
+# Text that may be a key without its BEGIN line: not to be shown as "no such file".
+_MAYBE_KEY = re.compile(r"[A-Za-z0-9+/=_\-\s]{40,}", re.ASCII)
+
+
+class _Fault(str):
+    """What is wrong, as a value: an exception would keep frames that hold the key."""
+
+    __slots__ = ()
+
+
+def load_key(
+    source: KeySource | PrivateKey,
+    *,
+    passphrase: Passphrase | None = None,
+    name: str = "private_key",
+) -> PrivateKey:
+    """Load an RSA (2048 bits or more) or Ed25519 private key.
+
+    `source` is a path, PEM text (also with `\\n` written out), PEM or DER bytes, or a callable
+    that returns one of these. A callable `passphrase` is asked only when the key is encrypted.
+    Raises Misuse; what a callable raises goes through.
+    """
+    held, locked = _held(source), _held(passphrase)
+    del source, passphrase  # a traceback shows the locals of its frames
+    loaded = _load(held, locked)
+    if isinstance(loaded, _Fault):
+        raise Misuse(f"{name}: {loaded}")
+    return loaded
+
+
+def _load(held: Secret[object], passphrase: Secret[object]) -> PrivateKey | _Fault:
+    material = _material(_called(held))
+    if isinstance(material, _Fault):
+        return material
+    if not isinstance(material.reveal(), bytes):
+        return _accepted(material.reveal())
+    fault = _label_fault(cast("Secret[bytes]", material))
+    return fault or _parsed(cast("Secret[bytes]", material), passphrase)
+
+
+def _held(value: object) -> Secret[object]:
+    return cast("Secret[object]", value) if isinstance(value, Secret) else Secret(value)
+
+
+def _called(held: Secret[object]) -> Secret[object]:
+    if callable(held.reveal()):
+        return _held(cast("Callable[[], object]", held.reveal())())
+    return held
+
+
+def _material(held: Secret[object]) -> Secret[object] | _Fault:
+    """Give the bytes to parse, or a key object as it is."""
+    if isinstance(held.reveal(), (bytes, bytearray)):
+        return Secret(bytes(cast("bytes", held.reveal())))
+    if isinstance(held.reveal(), str) and "-----BEGIN" in cast("str", held.reveal()):
+        return Secret(cast("str", held.reveal()).replace("\\r", "").replace("\\n", "\n").encode())
+    if isinstance(held.reveal(), (str, os.PathLike)):
+        return _file(cast("Secret[str | os.PathLike[str]]", held))
+    return held
+
+
+def _file(held: Secret[str | os.PathLike[str]]) -> Secret[object] | _Fault:
+    where = _where(held)
+    try:
+        with Path(held.reveal()).expanduser().open("rb") as file:
+            content = Secret[object](file.read(_MAX_FILE + 1))
+    except FileNotFoundError:
+        return _Fault(f"no file at {where}")
+    except IsADirectoryError:
+        return _Fault(f"{where} is a directory; a key file is needed")
+    except (OSError, RuntimeError, ValueError) as error:
+        return _Fault(f"{where} cannot be read: {getattr(error, 'strerror', None) or 'no path'}")
+    if len(cast("bytes", content.reveal())) > _MAX_FILE:
+        return _Fault(f"{where} is larger than {_MAX_FILE} bytes; not a key file")
+    return content
+
+
+def _where(held: Secret[str | os.PathLike[str]]) -> str:
+    text = os.fspath(held.reveal())
+    if isinstance(held.reveal(), str) and (_MAYBE_KEY.fullmatch(text) or len(text) > 255):
+        return f"the given text of {len(text)} characters (not shown: it may be a key)"
+    return shown(text, limit=255)
+
+
+def _label_fault(material: Secret[bytes]) -> _Fault | None:
+    labels = _LABEL.findall(material.reveal())
+    if not material.reveal().strip():
+        return _Fault("is empty")
+    if any(label.endswith(b"PRIVATE KEY") and label not in _NOT_PRIVATE for label in labels):
+        return None
+    if labels:
+        return _Fault(_NOT_PRIVATE.get(labels[0], "holds no private key"))
+    return None if _is_der(material) else _Fault("holds no key: no -----BEGIN PRIVATE KEY-----")
+
+
+def _is_der(material: Secret[bytes]) -> bool:
+    return material.reveal().startswith(b"\x30") and not _LABEL.search(material.reveal())
+
+
+def _parsed(material: Secret[bytes], passphrase: Secret[object]) -> PrivateKey | _Fault:
+    """Parse without the passphrase first: only an encrypted key asks for it."""
+    key = _read(material, Secret(None))
+    if key is None:
+        return _decrypted(material, _password(_called(passphrase)))
+    needless = isinstance(passphrase.reveal(), (str, bytes))
+    return _Fault(_UNENCRYPTED) if needless and not isinstance(key, _Fault) else key
+
+
+def _decrypted(material: Secret[bytes], password: Secret[bytes | None]) -> PrivateKey | _Fault:
+    if not password.reveal():
+        return _Fault(_ENCRYPTED)
+    key = _read(material, password)
+    return _Fault(_UNDECRYPTED) if key is None or key == _DAMAGED else key
+
+
+def _password(held: Secret[object]) -> Secret[bytes | None]:
+    if isinstance(held.reveal(), str):
+        return Secret(cast("str", held.reveal()).encode())
+    return cast("Secret[bytes | None]", held)
+
+
+def _read(material: Secret[bytes], password: Secret[bytes | None]) -> PrivateKey | _Fault | None:
+    """Parse one key; None when the password is missing."""
+    # 29 ms: only those who sign with a key pay for it.
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import (
+        load_der_private_key,
+        load_pem_private_key,
+    )
+
+    load = load_der_private_key if _is_der(material) else load_pem_private_key
+    try:
+        return _accepted(load(material.reveal(), password.reveal()))
+    except TypeError:
+        return None
+    except UnsupportedAlgorithm:
+        return _Fault("is of a kind that is not supported; RSA or Ed25519 is needed")
+    except ValueError:
+        return _Fault(_DAMAGED)
+
+
+def _accepted(key: object) -> PrivateKey | _Fault:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+    if isinstance(key, Ed25519PrivateKey):
+        return key
+    if not isinstance(key, RSAPrivateKey):
+        kind = type(key).__name__.removesuffix("PrivateKey")
+        return _Fault(f"is of kind {kind}; an RSA or Ed25519 private key is needed")
+    if key.key_size < MIN_RSA_BITS:
+        return _Fault(f"is an RSA key of {key.key_size} bits; {MIN_RSA_BITS} or more are needed")
+    return key

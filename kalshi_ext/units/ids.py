@@ -1,0 +1,57 @@
+"""Ids and tickers: refused when they could lead a request to another resource.
+
+`..` in a path turns DELETE /portfolio/orders/.. into DELETE /portfolio, and an empty id turns
+one order into the whole list; quoting does not help, because clients resolve dots themselves.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from uuid import UUID
+
+from kalshi_ext.errors import Misuse
+from kalshi_ext.redact import shown
+
+MAX_ID: Final = 128
+MAX_CLIENT_ORDER_ID: Final = 64
+
+# Every id and ticker seen is made of these; all are sent unchanged in a path and in a csv query.
+_SAFE = re.compile(r"[A-Za-z0-9._~:-]+", re.ASCII)
+_PRINTABLE = re.compile(r"[!-~](?:[ -~]*[!-~])?", re.ASCII)
+
+
+def path_id(value: object, *, name: str) -> str:
+    """Take an id that goes into a path: letters, digits and ._~:- only, not dots alone.
+
+    Raises Misuse.
+    """
+    text = _text(value, name, longest=MAX_ID)
+    if not _SAFE.fullmatch(text) or not text.strip("."):
+        raise Misuse(f"{name}={shown(value)}: only letters, digits and ._~:- make an id")
+    return text
+
+
+def ticker(value: object, *, name: str = "ticker") -> str:
+    """Take a market, event or series ticker, as it is written. Raises Misuse."""
+    return path_id(value, name=name)
+
+
+def client_order_id(value: object, *, name: str = "client_order_id") -> str:
+    """Take a client_order_id: 1 to 64 printable ASCII characters. Raises Misuse.
+
+    64 is the bound of the exchange's FIX documents. "" is what orders of the web app carry.
+    """
+    text = _text(value, name, longest=MAX_CLIENT_ORDER_ID)
+    if not _PRINTABLE.fullmatch(text):
+        raise Misuse(f"{name}={shown(value)}: only printable ASCII, without spaces at its ends")
+    return text
+
+
+def _text(value: object, name: str, *, longest: int) -> str:
+    text = str(value) if isinstance(value, UUID) else value
+    if not isinstance(text, str) or not text:
+        raise Misuse(f"{name}={shown(value)}: must be a text that is not empty")
+    if len(text) > longest:
+        raise Misuse(f"{name}={shown(value)}: longer than {longest} characters")
+    return text
