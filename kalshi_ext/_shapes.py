@@ -361,13 +361,13 @@ class EndpointTokenCost(TypedDict, total=False):
 
 class ErrorDetail(TypedDict, total=False):
     code: str
-    details: str
+    details: str | None
     message: str
 
 
 class ErrorResponse(TypedDict, total=False):
     code: str
-    details: str
+    details: str | None
     error: ErrorDetail | str
     message: str
     msg: str
@@ -451,8 +451,8 @@ class GetBalanceResponse(TypedDict, total=False):
 
 
 class GetDepositsResponse(TypedDict, total=False):
-    cursor: str
-    deposits: list[Deposit]
+    cursor: str | None
+    deposits: list[Deposit] | None
 
 
 class GetExchangeScheduleResponse(TypedDict, total=False):
@@ -460,8 +460,8 @@ class GetExchangeScheduleResponse(TypedDict, total=False):
 
 
 class GetFillsResponse(TypedDict, total=False):
-    cursor: str
-    fills: list[Fill]
+    cursor: str | None
+    fills: list[Fill] | None
 
 
 class GetHistoricalCutoffResponse(TypedDict, total=False):
@@ -476,8 +476,8 @@ class GetIntraExchangeInstanceTransferResponse(TypedDict, total=False):
 
 
 class GetIntraExchangeInstanceTransfersResponse(TypedDict, total=False):
-    cursor: str
-    transfers: list[IntraExchangeInstanceTransfer]
+    cursor: str | None
+    transfers: list[IntraExchangeInstanceTransfer] | None
 
 
 class GetOrderGroupResponse(TypedDict, total=False):
@@ -488,8 +488,8 @@ class GetOrderGroupResponse(TypedDict, total=False):
 
 
 class GetOrderGroupsResponse(TypedDict, total=False):
-    cursor: str
-    order_groups: list[OrderGroup]
+    cursor: str | None
+    order_groups: list[OrderGroup] | None
 
 
 class GetOrderQueuePositionResponse(TypedDict, total=False):
@@ -506,8 +506,8 @@ class GetOrderResponse(TypedDict, total=False):
 
 
 class GetOrdersResponse(TypedDict, total=False):
-    cursor: str
-    orders: list[Order]
+    cursor: str | None
+    orders: list[Order] | None
 
 
 class GetPortfolioRestingOrderTotalValueResponse(TypedDict, total=False):
@@ -516,9 +516,9 @@ class GetPortfolioRestingOrderTotalValueResponse(TypedDict, total=False):
 
 
 class GetPositionsResponse(TypedDict, total=False):
-    cursor: str
-    event_positions: list[EventPosition]
-    market_positions: list[MarketPosition] | list[Position]
+    cursor: str | None
+    event_positions: list[EventPosition] | None
+    market_positions: list[MarketPosition] | list[Position] | None
 
 
 class GetQueuePositionsRequest(TypedDict, total=False):
@@ -530,8 +530,8 @@ class GetQueuePositionsResponse(TypedDict, total=False):
 
 
 class GetSettlementsResponse(TypedDict, total=False):
-    cursor: str
-    settlements: list[Settlement]
+    cursor: str | None
+    settlements: list[Settlement] | None
 
 
 class GetSubaccountBalancesResponse(TypedDict, total=False):
@@ -543,8 +543,8 @@ class GetSubaccountNettingResponse(TypedDict, total=False):
 
 
 class GetSubaccountTransfersResponse(TypedDict, total=False):
-    cursor: str
-    transfers: list[SubaccountTransfer]
+    cursor: str | None
+    transfers: list[SubaccountTransfer] | None
 
 
 class GetTargetBalanceAllocationResponse(TypedDict, total=False):
@@ -561,8 +561,8 @@ class GetUserDataTimestampResponse(TypedDict, total=False):
 
 
 class GetWithdrawalsResponse(TypedDict, total=False):
-    cursor: str
-    withdrawals: list[Withdrawal]
+    cursor: str | None
+    withdrawals: list[Withdrawal] | None
 
 
 class IndexedBalance(TypedDict, total=False):

@@ -65,16 +65,20 @@ def _remove(matches: list[Any], name: str) -> None:
 
 
 def _update(matches: list[Any], update: Any, name: str) -> None:
-    for match in matches:
-        before = copy.deepcopy(match.obj)
-        if isinstance(match.obj, list):
-            match.obj.append(copy.deepcopy(update))
-        elif isinstance(match.obj, dict) and isinstance(update, dict):
-            _merge(match.obj, update)
-        else:
-            raise OverlayError(f"{name}: {match.path} cannot take this update")
-        if match.obj == before:
-            raise OverlayError(f"{name}: changes nothing at {match.path}")
+    changed = [_updated(match, update, name) for match in matches]
+    if not any(changed):
+        raise OverlayError(f"{name}: changes nothing")
+
+
+def _updated(match: Any, update: Any, name: str) -> bool:
+    before = copy.deepcopy(match.obj)
+    if isinstance(match.obj, list):
+        match.obj.append(copy.deepcopy(update))
+    elif isinstance(match.obj, dict) and isinstance(update, dict):
+        _merge(match.obj, update)
+    else:
+        raise OverlayError(f"{name}: {match.path} cannot take this update")
+    return bool(match.obj != before)
 
 
 def _merge(into: dict[str, Any], update: dict[str, Any]) -> None:

@@ -16,16 +16,17 @@ T = TypeVar("T", bound="AmendOrderRequest")
 
 @_attrs_define
 class AmendOrderRequest:
-    """
+    """The order as it shall be.
+
     Attributes:
-        action (OrderAction):
-        client_order_id (str):
-        side (OutcomeSide):
-        ticker (str):
-        updated_client_order_id (str):
-        count (int | Unset):
-        no_price (int | Unset):
-        yes_price (int | Unset):
+        action (OrderAction): Whether one buys or sells.
+        client_order_id (str): The id the order has now.
+        side (OutcomeSide): The outcome a contract pays on.
+        ticker (str): The market.
+        updated_client_order_id (str): The id it shall have.
+        count (int | Unset): Whole contracts in total: those already filled plus those that shall rest.
+        no_price (int | Unset): Price of a no contract, integer cents, 1 to 99: 100 less the yes price.
+        yes_price (int | Unset): Price of a yes contract, integer cents, 1 to 99.
     """
 
     action: OrderAction

@@ -18,9 +18,10 @@ T = TypeVar("T", bound="AmendOrderResponse")
 
 @_attrs_define
 class AmendOrderResponse:
-    """
+    """The amended order.
+
     Attributes:
-        order (Order | Unset):
+        order (Order | Unset): One order.
     """
 
     order: Order | Unset = UNSET

@@ -12,9 +12,10 @@ T = TypeVar("T", bound="BatchCancelOrdersRequest")
 
 @_attrs_define
 class BatchCancelOrdersRequest:
-    """
+    """Orders to cancel.
+
     Attributes:
-        order_ids (list[str]):
+        order_ids (list[str]): The exchange's ids of the orders.
     """
 
     order_ids: list[str]

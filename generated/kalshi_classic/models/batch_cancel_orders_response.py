@@ -18,9 +18,10 @@ T = TypeVar("T", bound="BatchCancelOrdersResponse")
 
 @_attrs_define
 class BatchCancelOrdersResponse:
-    """
+    """What came of each cancel.
+
     Attributes:
-        responses (list[BatchCancelOrdersResponseEntry] | Unset):
+        responses (list[BatchCancelOrdersResponseEntry] | Unset): One entry for each order, in no promised order.
     """
 
     responses: list[BatchCancelOrdersResponseEntry] | Unset = UNSET

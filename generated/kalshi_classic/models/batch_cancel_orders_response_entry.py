@@ -18,11 +18,12 @@ T = TypeVar("T", bound="BatchCancelOrdersResponseEntry")
 
 @_attrs_define
 class BatchCancelOrdersResponseEntry:
-    """
+    """What came of one cancel.
+
     Attributes:
-        error (ErrorResponse | None | Unset):
-        order_id (str | Unset):
-        reduced_by (int | Unset):
+        error (ErrorResponse | None | Unset): Why this entry failed; null when it did not.
+        order_id (str | Unset): The exchange's id of the order.
+        reduced_by (int | Unset): Whole contracts taken out of the book.
     """
 
     error: ErrorResponse | None | Unset = UNSET

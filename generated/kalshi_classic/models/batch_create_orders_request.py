@@ -16,9 +16,10 @@ T = TypeVar("T", bound="BatchCreateOrdersRequest")
 
 @_attrs_define
 class BatchCreateOrdersRequest:
-    """
+    """Orders to place.
+
     Attributes:
-        orders (list[CreateOrderRequest]):
+        orders (list[CreateOrderRequest]): The orders.
     """
 
     orders: list[CreateOrderRequest]

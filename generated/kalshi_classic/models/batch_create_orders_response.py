@@ -18,9 +18,10 @@ T = TypeVar("T", bound="BatchCreateOrdersResponse")
 
 @_attrs_define
 class BatchCreateOrdersResponse:
-    """
+    """What came of each order.
+
     Attributes:
-        responses (list[BatchCreateOrdersResponseEntry] | Unset):
+        responses (list[BatchCreateOrdersResponseEntry] | Unset): One entry for each order, in no promised order.
     """
 
     responses: list[BatchCreateOrdersResponseEntry] | Unset = UNSET

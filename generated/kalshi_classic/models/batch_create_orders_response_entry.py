@@ -19,10 +19,11 @@ T = TypeVar("T", bound="BatchCreateOrdersResponseEntry")
 
 @_attrs_define
 class BatchCreateOrdersResponseEntry:
-    """
+    """What came of one order: the order, or an error.
+
     Attributes:
-        error (ErrorResponse | None | Unset):
-        order (None | Order | Unset):
+        error (ErrorResponse | None | Unset): Why this entry failed; null when it did not.
+        order (None | Order | Unset): The order.
     """
 
     error: ErrorResponse | None | Unset = UNSET

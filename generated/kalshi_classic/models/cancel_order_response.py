@@ -18,10 +18,11 @@ T = TypeVar("T", bound="CancelOrderResponse")
 
 @_attrs_define
 class CancelOrderResponse:
-    """
+    """The cancelled order.
+
     Attributes:
-        order (Order | Unset):
-        reduced_by (int | Unset):
+        order (Order | Unset): One order.
+        reduced_by (int | Unset): Whole contracts that were resting and no longer are.
     """
 
     order: Order | Unset = UNSET

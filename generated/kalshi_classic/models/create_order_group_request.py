@@ -14,9 +14,10 @@ T = TypeVar("T", bound="CreateOrderGroupRequest")
 
 @_attrs_define
 class CreateOrderGroupRequest:
-    """
+    """The limit of a new group.
+
     Attributes:
-        contracts_limit (int | Unset):
+        contracts_limit (int | Unset): Whole contracts the group may trade within any 15 seconds.
     """
 
     contracts_limit: int | Unset = UNSET

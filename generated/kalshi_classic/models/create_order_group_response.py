@@ -14,9 +14,10 @@ T = TypeVar("T", bound="CreateOrderGroupResponse")
 
 @_attrs_define
 class CreateOrderGroupResponse:
-    """
+    """The new group.
+
     Attributes:
-        order_group_id (str | Unset):
+        order_group_id (str | Unset): The order group.
     """
 
     order_group_id: str | Unset = UNSET

@@ -17,21 +17,22 @@ T = TypeVar("T", bound="CreateOrderRequest")
 
 @_attrs_define
 class CreateOrderRequest:
-    """
+    """An order to place; a limit order needs exactly one of yes_price and no_price.
+
     Attributes:
-        action (OrderAction):
-        count (int):
-        side (OutcomeSide):
-        ticker (str):
-        type_ (OrderType):
-        buy_max_cost (int | Unset):
-        client_order_id (str | Unset):
-        expiration_ts (int | Unset):
-        no_price (int | Unset):
-        order_group_id (str | Unset):
-        post_only (bool | Unset):
-        sell_position_floor (int | Unset):
-        yes_price (int | Unset):
+        action (OrderAction): Whether one buys or sells.
+        count (int): Whole contracts, at least 1.
+        side (OutcomeSide): The outcome a contract pays on.
+        ticker (str): The market.
+        type_ (OrderType): Limit or market.
+        buy_max_cost (int | Unset): Most to spend, integer cents.
+        client_order_id (str | Unset): The caller's own id, unique: a repeat is refused with 409.
+        expiration_ts (int | Unset): When it expires, Unix seconds; left out, it rests until cancelled.
+        no_price (int | Unset): Price of a no contract, integer cents, 1 to 99: 100 less the yes price.
+        order_group_id (str | Unset): The order group.
+        post_only (bool | Unset): Refuse rather than trade at once.
+        sell_position_floor (int | Unset): Do not sell below this many contracts held.
+        yes_price (int | Unset): Price of a yes contract, integer cents, 1 to 99.
     """
 
     action: OrderAction

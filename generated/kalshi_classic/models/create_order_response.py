@@ -18,9 +18,10 @@ T = TypeVar("T", bound="CreateOrderResponse")
 
 @_attrs_define
 class CreateOrderResponse:
-    """
+    """The order as it was taken.
+
     Attributes:
-        order (Order | Unset):
+        order (Order | Unset): One order.
     """
 
     order: Order | Unset = UNSET

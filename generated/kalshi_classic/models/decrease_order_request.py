@@ -12,9 +12,10 @@ T = TypeVar("T", bound="DecreaseOrderRequest")
 
 @_attrs_define
 class DecreaseOrderRequest:
-    """
+    """How much to take off.
+
     Attributes:
-        reduce_by (int):
+        reduce_by (int): Whole contracts to take off. Relative: never send it twice.
     """
 
     reduce_by: int

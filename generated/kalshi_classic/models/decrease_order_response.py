@@ -18,9 +18,10 @@ T = TypeVar("T", bound="DecreaseOrderResponse")
 
 @_attrs_define
 class DecreaseOrderResponse:
-    """
+    """The smaller order.
+
     Attributes:
-        order (Order | Unset):
+        order (Order | Unset): One order.
     """
 
     order: Order | Unset = UNSET

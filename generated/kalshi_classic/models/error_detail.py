@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
@@ -14,22 +14,27 @@ T = TypeVar("T", bound="ErrorDetail")
 
 @_attrs_define
 class ErrorDetail:
-    """
+    """What went wrong, inside a nested error body.
+
     Attributes:
-        code (str | Unset):
-        details (str | Unset):
-        message (str | Unset):
+        code (str | Unset): A word for machines: branch on this.
+        details (None | str | Unset): A further code or explanation.
+        message (str | Unset): A sentence for people.
     """
 
     code: str | Unset = UNSET
-    details: str | Unset = UNSET
+    details: None | str | Unset = UNSET
     message: str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         code = self.code
 
-        details = self.details
+        details: None | str | Unset
+        if isinstance(self.details, Unset):
+            details = UNSET
+        else:
+            details = self.details
 
         message = self.message
 
@@ -50,7 +55,14 @@ class ErrorDetail:
         d = dict(src_dict)
         code = d.pop("code", UNSET)
 
-        details = d.pop("details", UNSET)
+        def _parse_details(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        details = _parse_details(d.pop("details", UNSET))
 
         message = d.pop("message", UNSET)
 

@@ -18,17 +18,18 @@ T = TypeVar("T", bound="ErrorResponse")
 
 @_attrs_define
 class ErrorResponse:
-    """
+    """Why something failed, in any of the shapes that have been seen; the nested one is this contract's own.
+
     Attributes:
-        code (str | Unset):
-        details (str | Unset):
-        error (ErrorDetail | str | Unset):
-        message (str | Unset):
-        msg (str | Unset):
+        code (str | Unset): A word for machines: branch on this.
+        details (None | str | Unset): A further code or explanation.
+        error (ErrorDetail | str | Unset): The nested body, or a bare sentence such as "too many requests" (429).
+        message (str | Unset): A sentence for people.
+        msg (str | Unset): A sentence: the body of a failed parameter check.
     """
 
     code: str | Unset = UNSET
-    details: str | Unset = UNSET
+    details: None | str | Unset = UNSET
     error: ErrorDetail | str | Unset = UNSET
     message: str | Unset = UNSET
     msg: str | Unset = UNSET
@@ -39,7 +40,11 @@ class ErrorResponse:
 
         code = self.code
 
-        details = self.details
+        details: None | str | Unset
+        if isinstance(self.details, Unset):
+            details = UNSET
+        else:
+            details = self.details
 
         error: dict[str, Any] | str | Unset
         if isinstance(self.error, Unset):
@@ -76,7 +81,14 @@ class ErrorResponse:
         d = dict(src_dict)
         code = d.pop("code", UNSET)
 
-        details = d.pop("details", UNSET)
+        def _parse_details(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        details = _parse_details(d.pop("details", UNSET))
 
         def _parse_error(data: object) -> ErrorDetail | str | Unset:
             if isinstance(data, Unset):

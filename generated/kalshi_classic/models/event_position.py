@@ -14,18 +14,19 @@ T = TypeVar("T", bound="EventPosition")
 
 @_attrs_define
 class EventPosition:
-    """
+    """The account's position in all markets of an event.
+
     Attributes:
-        event_exposure (int | Unset):
-        event_exposure_dollars (str | Unset):
-        event_ticker (str | Unset):
-        fees_paid (int | Unset):
-        fees_paid_dollars (str | Unset):
-        realized_pnl (int | Unset):
-        realized_pnl_dollars (str | Unset):
-        resting_order_count (int | Unset):
-        total_cost (int | Unset):
-        total_cost_dollars (str | Unset):
+        event_exposure (int | Unset): What could still be lost, integer cents.
+        event_exposure_dollars (str | Unset): What could still be lost, dollars.
+        event_ticker (str | Unset): The event.
+        fees_paid (int | Unset): Fees paid, integer cents.
+        fees_paid_dollars (str | Unset): Fees paid, dollars.
+        realized_pnl (int | Unset): Profit or loss already made, integer cents.
+        realized_pnl_dollars (str | Unset): Profit or loss already made, dollars.
+        resting_order_count (int | Unset): Orders resting there.
+        total_cost (int | Unset): What was spent, integer cents.
+        total_cost_dollars (str | Unset): What was spent, dollars.
     """
 
     event_exposure: int | Unset = UNSET

@@ -17,17 +17,18 @@ T = TypeVar("T", bound="Fill")
 
 @_attrs_define
 class Fill:
-    """
+    """One trade of one of the account's orders.
+
     Attributes:
-        action (OrderAction | str | Unset):
-        count (int | Unset):
-        created_time (datetime.datetime | None | Unset):
-        fill_id (str | Unset):
-        is_taker (bool | Unset):
-        order_id (str | Unset):
-        price (int | Unset):
-        side (OutcomeSide | str | Unset):
-        ticker (str | Unset):
+        action (OrderAction | str | Unset): Buy or sell.
+        count (int | Unset): Whole contracts traded.
+        created_time (datetime.datetime | None | Unset): When it was made.
+        fill_id (str | Unset): The id of the fill: the key to recognise one seen before.
+        is_taker (bool | Unset): Whether the account's order was the incoming one.
+        order_id (str | Unset): The exchange's id of the order.
+        price (int | Unset): Price of a contract of this side, integer cents.
+        side (OutcomeSide | str | Unset): The outcome: yes or no.
+        ticker (str | Unset): The market.
     """
 
     action: OrderAction | str | Unset = UNSET

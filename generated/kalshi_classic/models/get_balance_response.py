@@ -14,9 +14,10 @@ T = TypeVar("T", bound="GetBalanceResponse")
 
 @_attrs_define
 class GetBalanceResponse:
-    """
+    """The account's money.
+
     Attributes:
-        balance (int | Unset):
+        balance (int | Unset): Cash, integer cents.
     """
 
     balance: int | Unset = UNSET

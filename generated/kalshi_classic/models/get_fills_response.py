@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
@@ -18,25 +18,35 @@ T = TypeVar("T", bound="GetFillsResponse")
 
 @_attrs_define
 class GetFillsResponse:
-    """
+    """A page of fills.
+
     Attributes:
-        cursor (str | Unset):
-        fills (list[Fill] | Unset):
+        cursor (None | str | Unset): Where the next page begins; absent, null or empty on the last.
+        fills (list[Fill] | None | Unset): Fills, newest first.
     """
 
-    cursor: str | Unset = UNSET
-    fills: list[Fill] | Unset = UNSET
+    cursor: None | str | Unset = UNSET
+    fills: list[Fill] | None | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        cursor = self.cursor
+        cursor: None | str | Unset
+        if isinstance(self.cursor, Unset):
+            cursor = UNSET
+        else:
+            cursor = self.cursor
 
-        fills: list[dict[str, Any]] | Unset = UNSET
-        if not isinstance(self.fills, Unset):
+        fills: list[dict[str, Any]] | None | Unset
+        if isinstance(self.fills, Unset):
+            fills = UNSET
+        elif isinstance(self.fills, list):
             fills = []
-            for fills_item_data in self.fills:
-                fills_item = fills_item_data.to_dict()
-                fills.append(fills_item)
+            for fills_type_0_item_data in self.fills:
+                fills_type_0_item = fills_type_0_item_data.to_dict()
+                fills.append(fills_type_0_item)
+
+        else:
+            fills = self.fills
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
@@ -53,16 +63,37 @@ class GetFillsResponse:
         from ..models.fill import Fill  # noqa: PLC0415
 
         d = dict(src_dict)
-        cursor = d.pop("cursor", UNSET)
 
-        _fills = d.pop("fills", UNSET)
-        fills: list[Fill] | Unset = UNSET
-        if _fills is not UNSET:
-            fills = []
-            for fills_item_data in _fills:
-                fills_item = Fill.from_dict(fills_item_data)
+        def _parse_cursor(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
 
-                fills.append(fills_item)
+        cursor = _parse_cursor(d.pop("cursor", UNSET))
+
+        def _parse_fills(data: object) -> list[Fill] | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, list):
+                    raise TypeError()
+                fills_type_0 = []
+                _fills_type_0 = data
+                for fills_type_0_item_data in _fills_type_0:
+                    fills_type_0_item = Fill.from_dict(fills_type_0_item_data)
+
+                    fills_type_0.append(fills_type_0_item)
+
+                return fills_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(list[Fill] | None | Unset, data)
+
+        fills = _parse_fills(d.pop("fills", UNSET))
 
         get_fills_response = cls(
             cursor=cursor,

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
@@ -18,25 +18,35 @@ T = TypeVar("T", bound="GetOrderGroupsResponse")
 
 @_attrs_define
 class GetOrderGroupsResponse:
-    """
+    """A page of order groups.
+
     Attributes:
-        cursor (str | Unset):
-        order_groups (list[OrderGroup] | Unset):
+        cursor (None | str | Unset): Where the next page begins; absent, null or empty on the last.
+        order_groups (list[OrderGroup] | None | Unset): The groups.
     """
 
-    cursor: str | Unset = UNSET
-    order_groups: list[OrderGroup] | Unset = UNSET
+    cursor: None | str | Unset = UNSET
+    order_groups: list[OrderGroup] | None | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        cursor = self.cursor
+        cursor: None | str | Unset
+        if isinstance(self.cursor, Unset):
+            cursor = UNSET
+        else:
+            cursor = self.cursor
 
-        order_groups: list[dict[str, Any]] | Unset = UNSET
-        if not isinstance(self.order_groups, Unset):
+        order_groups: list[dict[str, Any]] | None | Unset
+        if isinstance(self.order_groups, Unset):
+            order_groups = UNSET
+        elif isinstance(self.order_groups, list):
             order_groups = []
-            for order_groups_item_data in self.order_groups:
-                order_groups_item = order_groups_item_data.to_dict()
-                order_groups.append(order_groups_item)
+            for order_groups_type_0_item_data in self.order_groups:
+                order_groups_type_0_item = order_groups_type_0_item_data.to_dict()
+                order_groups.append(order_groups_type_0_item)
+
+        else:
+            order_groups = self.order_groups
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
@@ -53,16 +63,37 @@ class GetOrderGroupsResponse:
         from ..models.order_group import OrderGroup  # noqa: PLC0415
 
         d = dict(src_dict)
-        cursor = d.pop("cursor", UNSET)
 
-        _order_groups = d.pop("order_groups", UNSET)
-        order_groups: list[OrderGroup] | Unset = UNSET
-        if _order_groups is not UNSET:
-            order_groups = []
-            for order_groups_item_data in _order_groups:
-                order_groups_item = OrderGroup.from_dict(order_groups_item_data)
+        def _parse_cursor(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
 
-                order_groups.append(order_groups_item)
+        cursor = _parse_cursor(d.pop("cursor", UNSET))
+
+        def _parse_order_groups(data: object) -> list[OrderGroup] | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, list):
+                    raise TypeError()
+                order_groups_type_0 = []
+                _order_groups_type_0 = data
+                for order_groups_type_0_item_data in _order_groups_type_0:
+                    order_groups_type_0_item = OrderGroup.from_dict(order_groups_type_0_item_data)
+
+                    order_groups_type_0.append(order_groups_type_0_item)
+
+                return order_groups_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(list[OrderGroup] | None | Unset, data)
+
+        order_groups = _parse_order_groups(d.pop("order_groups", UNSET))
 
         get_order_groups_response = cls(
             cursor=cursor,

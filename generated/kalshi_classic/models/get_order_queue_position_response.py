@@ -14,9 +14,10 @@ T = TypeVar("T", bound="GetOrderQueuePositionResponse")
 
 @_attrs_define
 class GetOrderQueuePositionResponse:
-    """
+    """The queue position of one order.
+
     Attributes:
-        queue_position (int | Unset):
+        queue_position (int | Unset): Whole contracts that stand before this order at its price.
     """
 
     queue_position: int | Unset = UNSET

@@ -16,9 +16,10 @@ T = TypeVar("T", bound="GetOrderResponse")
 
 @_attrs_define
 class GetOrderResponse:
-    """
+    """One order.
+
     Attributes:
-        order (Order):
+        order (Order): One order.
     """
 
     order: Order

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
@@ -18,25 +18,35 @@ T = TypeVar("T", bound="GetOrdersResponse")
 
 @_attrs_define
 class GetOrdersResponse:
-    """
+    """A page of orders.
+
     Attributes:
-        cursor (str | Unset):
-        orders (list[Order] | Unset):
+        cursor (None | str | Unset): Where the next page begins; absent, null or empty on the last.
+        orders (list[Order] | None | Unset): The orders.
     """
 
-    cursor: str | Unset = UNSET
-    orders: list[Order] | Unset = UNSET
+    cursor: None | str | Unset = UNSET
+    orders: list[Order] | None | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        cursor = self.cursor
+        cursor: None | str | Unset
+        if isinstance(self.cursor, Unset):
+            cursor = UNSET
+        else:
+            cursor = self.cursor
 
-        orders: list[dict[str, Any]] | Unset = UNSET
-        if not isinstance(self.orders, Unset):
+        orders: list[dict[str, Any]] | None | Unset
+        if isinstance(self.orders, Unset):
+            orders = UNSET
+        elif isinstance(self.orders, list):
             orders = []
-            for orders_item_data in self.orders:
-                orders_item = orders_item_data.to_dict()
-                orders.append(orders_item)
+            for orders_type_0_item_data in self.orders:
+                orders_type_0_item = orders_type_0_item_data.to_dict()
+                orders.append(orders_type_0_item)
+
+        else:
+            orders = self.orders
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
@@ -53,16 +63,37 @@ class GetOrdersResponse:
         from ..models.order import Order  # noqa: PLC0415
 
         d = dict(src_dict)
-        cursor = d.pop("cursor", UNSET)
 
-        _orders = d.pop("orders", UNSET)
-        orders: list[Order] | Unset = UNSET
-        if _orders is not UNSET:
-            orders = []
-            for orders_item_data in _orders:
-                orders_item = Order.from_dict(orders_item_data)
+        def _parse_cursor(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
 
-                orders.append(orders_item)
+        cursor = _parse_cursor(d.pop("cursor", UNSET))
+
+        def _parse_orders(data: object) -> list[Order] | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, list):
+                    raise TypeError()
+                orders_type_0 = []
+                _orders_type_0 = data
+                for orders_type_0_item_data in _orders_type_0:
+                    orders_type_0_item = Order.from_dict(orders_type_0_item_data)
+
+                    orders_type_0.append(orders_type_0_item)
+
+                return orders_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(list[Order] | None | Unset, data)
+
+        orders = _parse_orders(d.pop("orders", UNSET))
 
         get_orders_response = cls(
             cursor=cursor,

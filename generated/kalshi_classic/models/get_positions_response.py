@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
@@ -19,34 +19,49 @@ T = TypeVar("T", bound="GetPositionsResponse")
 
 @_attrs_define
 class GetPositionsResponse:
-    """
+    """A page of positions.
+
     Attributes:
-        cursor (str | Unset):
-        event_positions (list[EventPosition] | Unset):
-        market_positions (list[Position] | Unset):
+        cursor (None | str | Unset): Where the next page begins; absent, null or empty on the last.
+        event_positions (list[EventPosition] | None | Unset): By event.
+        market_positions (list[Position] | None | Unset): By market.
     """
 
-    cursor: str | Unset = UNSET
-    event_positions: list[EventPosition] | Unset = UNSET
-    market_positions: list[Position] | Unset = UNSET
+    cursor: None | str | Unset = UNSET
+    event_positions: list[EventPosition] | None | Unset = UNSET
+    market_positions: list[Position] | None | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        cursor = self.cursor
+        cursor: None | str | Unset
+        if isinstance(self.cursor, Unset):
+            cursor = UNSET
+        else:
+            cursor = self.cursor
 
-        event_positions: list[dict[str, Any]] | Unset = UNSET
-        if not isinstance(self.event_positions, Unset):
+        event_positions: list[dict[str, Any]] | None | Unset
+        if isinstance(self.event_positions, Unset):
+            event_positions = UNSET
+        elif isinstance(self.event_positions, list):
             event_positions = []
-            for event_positions_item_data in self.event_positions:
-                event_positions_item = event_positions_item_data.to_dict()
-                event_positions.append(event_positions_item)
+            for event_positions_type_0_item_data in self.event_positions:
+                event_positions_type_0_item = event_positions_type_0_item_data.to_dict()
+                event_positions.append(event_positions_type_0_item)
 
-        market_positions: list[dict[str, Any]] | Unset = UNSET
-        if not isinstance(self.market_positions, Unset):
+        else:
+            event_positions = self.event_positions
+
+        market_positions: list[dict[str, Any]] | None | Unset
+        if isinstance(self.market_positions, Unset):
+            market_positions = UNSET
+        elif isinstance(self.market_positions, list):
             market_positions = []
-            for market_positions_item_data in self.market_positions:
-                market_positions_item = market_positions_item_data.to_dict()
-                market_positions.append(market_positions_item)
+            for market_positions_type_0_item_data in self.market_positions:
+                market_positions_type_0_item = market_positions_type_0_item_data.to_dict()
+                market_positions.append(market_positions_type_0_item)
+
+        else:
+            market_positions = self.market_positions
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
@@ -66,25 +81,63 @@ class GetPositionsResponse:
         from ..models.position import Position  # noqa: PLC0415
 
         d = dict(src_dict)
-        cursor = d.pop("cursor", UNSET)
 
-        _event_positions = d.pop("event_positions", UNSET)
-        event_positions: list[EventPosition] | Unset = UNSET
-        if _event_positions is not UNSET:
-            event_positions = []
-            for event_positions_item_data in _event_positions:
-                event_positions_item = EventPosition.from_dict(event_positions_item_data)
+        def _parse_cursor(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
 
-                event_positions.append(event_positions_item)
+        cursor = _parse_cursor(d.pop("cursor", UNSET))
 
-        _market_positions = d.pop("market_positions", UNSET)
-        market_positions: list[Position] | Unset = UNSET
-        if _market_positions is not UNSET:
-            market_positions = []
-            for market_positions_item_data in _market_positions:
-                market_positions_item = Position.from_dict(market_positions_item_data)
+        def _parse_event_positions(data: object) -> list[EventPosition] | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, list):
+                    raise TypeError()
+                event_positions_type_0 = []
+                _event_positions_type_0 = data
+                for event_positions_type_0_item_data in _event_positions_type_0:
+                    event_positions_type_0_item = EventPosition.from_dict(
+                        event_positions_type_0_item_data
+                    )
 
-                market_positions.append(market_positions_item)
+                    event_positions_type_0.append(event_positions_type_0_item)
+
+                return event_positions_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(list[EventPosition] | None | Unset, data)
+
+        event_positions = _parse_event_positions(d.pop("event_positions", UNSET))
+
+        def _parse_market_positions(data: object) -> list[Position] | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, list):
+                    raise TypeError()
+                market_positions_type_0 = []
+                _market_positions_type_0 = data
+                for market_positions_type_0_item_data in _market_positions_type_0:
+                    market_positions_type_0_item = Position.from_dict(
+                        market_positions_type_0_item_data
+                    )
+
+                    market_positions_type_0.append(market_positions_type_0_item)
+
+                return market_positions_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(list[Position] | None | Unset, data)
+
+        market_positions = _parse_market_positions(d.pop("market_positions", UNSET))
 
         get_positions_response = cls(
             cursor=cursor,

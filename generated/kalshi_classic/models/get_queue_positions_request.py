@@ -12,9 +12,10 @@ T = TypeVar("T", bound="GetQueuePositionsRequest")
 
 @_attrs_define
 class GetQueuePositionsRequest:
-    """
+    """Orders to look at.
+
     Attributes:
-        order_ids (list[str]):
+        order_ids (list[str]): The exchange's ids of the orders.
     """
 
     order_ids: list[str]

@@ -20,9 +20,11 @@ T = TypeVar("T", bound="GetQueuePositionsResponse")
 
 @_attrs_define
 class GetQueuePositionsResponse:
-    """
+    """Queue positions.
+
     Attributes:
-        queue_positions (GetQueuePositionsResponseQueuePositions | Unset):
+        queue_positions (GetQueuePositionsResponseQueuePositions | Unset): Whole contracts before each order, by order
+            id.
     """
 
     queue_positions: GetQueuePositionsResponseQueuePositions | Unset = UNSET

@@ -12,6 +12,8 @@ T = TypeVar("T", bound="GetQueuePositionsResponseQueuePositions")
 
 @_attrs_define
 class GetQueuePositionsResponseQueuePositions:
+    """Whole contracts before each order, by order id."""
+
     additional_properties: dict[str, int] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:

@@ -14,9 +14,10 @@ T = TypeVar("T", bound="GetTotalRestingOrderValueResponse")
 
 @_attrs_define
 class GetTotalRestingOrderValueResponse:
-    """
+    """The value of all resting orders.
+
     Attributes:
-        total_resting_order_value (int | Unset):
+        total_resting_order_value (int | Unset): Integer cents.
     """
 
     total_resting_order_value: int | Unset = UNSET

@@ -19,26 +19,27 @@ T = TypeVar("T", bound="Order")
 
 @_attrs_define
 class Order:
-    """
+    """One order.
+
     Attributes:
-        action (OrderAction | str | Unset):
-        client_order_id (str | Unset):
-        count (int | Unset):
-        created_time (datetime.datetime | None | Unset):
-        expiration_time (datetime.datetime | None | Unset):
-        fill_count (int | Unset):
-        initial_count (int | Unset):
-        maker_fees (int | Unset):
-        no_price (int | Unset):
-        order_id (str | Unset):
-        remaining_count (int | Unset):
-        side (OutcomeSide | str | Unset):
-        status (OrderStatus | str | Unset):
-        taker_fees (int | Unset):
-        ticker (str | Unset):
-        type_ (OrderType | str | Unset):
-        updated_time (datetime.datetime | None | Unset):
-        yes_price (int | Unset):
+        action (OrderAction | str | Unset): Buy or sell.
+        client_order_id (str | Unset): The caller's own id of the order.
+        count (int | Unset): Whole contracts.
+        created_time (datetime.datetime | None | Unset): When it was made.
+        expiration_time (datetime.datetime | None | Unset): When it expires; null when it does not.
+        fill_count (int | Unset): Whole contracts filled.
+        initial_count (int | Unset): Whole contracts it was placed or last amended for.
+        maker_fees (int | Unset): Fees of fills where it was resting, integer cents.
+        no_price (int | Unset): Price of a no contract, integer cents, 1 to 99: 100 less the yes price.
+        order_id (str | Unset): The exchange's id of the order.
+        remaining_count (int | Unset): Whole contracts still resting.
+        side (OutcomeSide | str | Unset): The outcome: yes or no.
+        status (OrderStatus | str | Unset): Resting, canceled, executed or pending.
+        taker_fees (int | Unset): Fees of fills where it was incoming, integer cents.
+        ticker (str | Unset): The market.
+        type_ (OrderType | str | Unset): Limit or market.
+        updated_time (datetime.datetime | None | Unset): When it last changed.
+        yes_price (int | Unset): Price of a yes contract, integer cents, 1 to 99.
     """
 
     action: OrderAction | str | Unset = UNSET

@@ -14,10 +14,11 @@ T = TypeVar("T", bound="OrderGroup")
 
 @_attrs_define
 class OrderGroup:
-    """
+    """A group of orders with a common limit.
+
     Attributes:
-        id (str):
-        is_auto_cancel_enabled (bool | Unset):
+        id (str): The id of the group.
+        is_auto_cancel_enabled (bool | Unset): Whether passing the limit cancels the orders of the group.
     """
 
     id: str

@@ -15,16 +15,17 @@ T = TypeVar("T", bound="Position")
 
 @_attrs_define
 class Position:
-    """
+    """The account's position in one market.
+
     Attributes:
-        event_ticker (str | Unset):
-        fees_paid (int | Unset):
-        market_result (MarketResult | str | Unset):
-        position (int | Unset):
-        realized_pnl (int | Unset):
-        resting_order_count (int | Unset):
-        ticker (str | Unset):
-        total_cost (int | Unset):
+        event_ticker (str | Unset): The event.
+        fees_paid (int | Unset): Fees paid, integer cents.
+        market_result (MarketResult | str | Unset): How the market ended; absent while it trades.
+        position (int | Unset): Whole contracts held: above 0 of yes, below 0 of no.
+        realized_pnl (int | Unset): Profit or loss already made, integer cents.
+        resting_order_count (int | Unset): Orders resting there.
+        ticker (str | Unset): The market.
+        total_cost (int | Unset): What was spent, integer cents.
     """
 
     event_ticker: str | Unset = UNSET

@@ -16,14 +16,15 @@ T = TypeVar("T", bound="Settlement")
 
 @_attrs_define
 class Settlement:
-    """
+    """What a position paid when its market ended.
+
     Attributes:
-        no_count (int | Unset):
-        result (MarketResult | str | Unset):
-        revenue (int | Unset):
-        settled_time (datetime.datetime | None | Unset):
-        ticker (str | Unset):
-        yes_count (int | Unset):
+        no_count (int | Unset): Whole no contracts held.
+        result (MarketResult | str | Unset): How the market ended.
+        revenue (int | Unset): What was paid out, integer cents.
+        settled_time (datetime.datetime | None | Unset): When.
+        ticker (str | Unset): The market.
+        yes_count (int | Unset): Whole yes contracts held.
     """
 
     no_count: int | Unset = UNSET

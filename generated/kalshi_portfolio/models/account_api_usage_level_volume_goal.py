@@ -12,11 +12,12 @@ T = TypeVar("T", bound="AccountApiUsageLevelVolumeGoal")
 
 @_attrs_define
 class AccountApiUsageLevelVolumeGoal:
-    """
+    """What a usage tier asks for.
+
     Attributes:
-        earn_volume_goal_fp (str):
-        keep_volume_goal_fp (str):
-        level (str):
+        earn_volume_goal_fp (str): Contracts as decimal text, steps of 0.01.
+        keep_volume_goal_fp (str): Contracts as decimal text, steps of 0.01.
+        level (str): The usage tier.
     """
 
     earn_volume_goal_fp: str

@@ -16,11 +16,12 @@ T = TypeVar("T", bound="AccountApiUsageLevelVolumeProgress")
 
 @_attrs_define
 class AccountApiUsageLevelVolumeProgress:
-    """
+    """Volume of the last 30 days against the goals.
+
     Attributes:
-        computed_ts (int):
-        goals (list[AccountApiUsageLevelVolumeGoal]):
-        trailing_30d_volume_fp (str):
+        computed_ts (int): When it was counted, Unix seconds.
+        goals (list[AccountApiUsageLevelVolumeGoal]): What each tier asks for.
+        trailing_30d_volume_fp (str): Contracts as decimal text, steps of 0.01.
     """
 
     computed_ts: int

@@ -15,16 +15,17 @@ T = TypeVar("T", bound="AmendOrderV2Request")
 
 @_attrs_define
 class AmendOrderV2Request:
-    """
+    """The order as it shall be.
+
     Attributes:
-        count (str):
-        price (str):
-        side (BookSide):
-        ticker (str):
-        client_order_id (str | Unset):
-        exchange_index (int | Unset):
-        expiration_time (int | Unset):
-        updated_client_order_id (str | Unset):
+        count (str): Contracts as decimal text, steps of 0.01.
+        price (str): Dollars as decimal text, up to six decimals; empty where old rows have no value.
+        side (BookSide): A side of the book of YES prices: a bid buys YES or sells NO, an ask sells YES or buys NO.
+        ticker (str): The market.
+        client_order_id (str | Unset): The id the order has now, where it has one.
+        exchange_index (int | Unset): A shard of the exchange.
+        expiration_time (int | Unset): When it shall expire, Unix seconds; 0 removes the expiry, leaving out keeps it.
+        updated_client_order_id (str | Unset): A new client_order_id for it.
     """
 
     count: str

@@ -14,15 +14,17 @@ T = TypeVar("T", bound="AmendOrderV2Response")
 
 @_attrs_define
 class AmendOrderV2Response:
-    """
+    """What the amended order came to.
+
     Attributes:
-        order_id (str):
-        ts_ms (int):
-        average_fee_paid (None | str | Unset):
-        average_fill_price (None | str | Unset):
-        client_order_id (str | Unset):
-        fill_count (None | str | Unset):
-        remaining_count (None | str | Unset):
+        order_id (str): The exchange's id of the order.
+        ts_ms (int): When the exchange did it, Unix milliseconds.
+        average_fee_paid (None | str | Unset): Average fee of a contract in those fills, dollars; null without one.
+        average_fill_price (None | str | Unset): Average YES price of fills made by the amendment, dollars; null without
+            one.
+        client_order_id (str | Unset): The caller's own id of the order; empty for orders placed on the web site.
+        fill_count (None | str | Unset): Contracts filled so far; null when not known.
+        remaining_count (None | str | Unset): Contracts still resting; null when not known.
     """
 
     order_id: str

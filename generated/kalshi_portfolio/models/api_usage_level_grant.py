@@ -15,22 +15,27 @@ T = TypeVar("T", bound="ApiUsageLevelGrant")
 
 @_attrs_define
 class ApiUsageLevelGrant:
-    """
+    """Why the account has a tier.
+
     Attributes:
-        exchange_instance (ExchangeInstance):
-        level (str):
-        source (str):
-        expires_ts (int | None | Unset):
+        exchange_instance (ExchangeInstance | str): The exchange instance it holds for.
+        level (str): The usage tier.
+        source (str): How it was granted.
+        expires_ts (int | None | Unset): Until when, Unix seconds; null for ever.
     """
 
-    exchange_instance: ExchangeInstance
+    exchange_instance: ExchangeInstance | str
     level: str
     source: str
     expires_ts: int | None | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        exchange_instance = self.exchange_instance.value
+        exchange_instance: str
+        if isinstance(self.exchange_instance, ExchangeInstance):
+            exchange_instance = self.exchange_instance.value
+        else:
+            exchange_instance = self.exchange_instance
 
         level = self.level
 
@@ -59,7 +64,19 @@ class ApiUsageLevelGrant:
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
         d = dict(src_dict)
-        exchange_instance = ExchangeInstance(d.pop("exchange_instance"))
+
+        def _parse_exchange_instance(data: object) -> ExchangeInstance | str:
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                exchange_instance_type_0 = ExchangeInstance(data)
+
+                return exchange_instance_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(ExchangeInstance | str, data)
+
+        exchange_instance = _parse_exchange_instance(d.pop("exchange_instance"))
 
         level = d.pop("level")
 

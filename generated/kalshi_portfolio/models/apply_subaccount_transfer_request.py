@@ -15,13 +15,14 @@ T = TypeVar("T", bound="ApplySubaccountTransferRequest")
 
 @_attrs_define
 class ApplySubaccountTransferRequest:
-    """
+    """Money to move between two subaccounts.
+
     Attributes:
-        amount_cents (int):
-        client_transfer_id (UUID):
-        from_subaccount (int):
-        to_subaccount (int):
-        exchange_index (int | Unset):
+        amount_cents (int): The amount, integer cents.
+        client_transfer_id (UUID): The caller's own id of the transfer, a UUID: the key against repetition.
+        from_subaccount (int): The subaccount that pays, 0 to 63.
+        to_subaccount (int): The subaccount that is paid, 0 to 63.
+        exchange_index (int | Unset): A shard of the exchange.
     """
 
     amount_cents: int

@@ -12,6 +12,8 @@ T = TypeVar("T", bound="ApplySubaccountTransferResponse")
 
 @_attrs_define
 class ApplySubaccountTransferResponse:
+    """Nothing: the status says it."""
+
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:

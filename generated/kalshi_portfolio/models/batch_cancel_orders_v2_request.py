@@ -16,9 +16,10 @@ T = TypeVar("T", bound="BatchCancelOrdersV2Request")
 
 @_attrs_define
 class BatchCancelOrdersV2Request:
-    """
+    """Orders to cancel.
+
     Attributes:
-        orders (list[BatchCancelOrdersV2RequestEntry]):
+        orders (list[BatchCancelOrdersV2RequestEntry]): One entry for each order.
     """
 
     orders: list[BatchCancelOrdersV2RequestEntry]

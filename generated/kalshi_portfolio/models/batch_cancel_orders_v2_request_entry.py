@@ -14,12 +14,13 @@ T = TypeVar("T", bound="BatchCancelOrdersV2RequestEntry")
 
 @_attrs_define
 class BatchCancelOrdersV2RequestEntry:
-    """
+    """One order to cancel.
+
     Attributes:
-        order_id (str):
-        exchange_index (int | Unset):
-        market_ticker (str | Unset):
-        subaccount (int | Unset):
+        order_id (str): The exchange's id of the order.
+        exchange_index (int | Unset): A shard of the exchange.
+        market_ticker (str | Unset): The market, from which the exchange finds the shard.
+        subaccount (int | Unset): The subaccount, 0 to 63; 0 is the primary.
     """
 
     order_id: str

@@ -16,9 +16,10 @@ T = TypeVar("T", bound="BatchCancelOrdersV2Response")
 
 @_attrs_define
 class BatchCancelOrdersV2Response:
-    """
+    """What came of each cancel.
+
     Attributes:
-        orders (list[BatchCancelOrdersV2ResponseEntry]):
+        orders (list[BatchCancelOrdersV2ResponseEntry]): One entry for each order, in no promised order.
     """
 
     orders: list[BatchCancelOrdersV2ResponseEntry]

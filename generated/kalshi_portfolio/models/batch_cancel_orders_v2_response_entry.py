@@ -18,13 +18,14 @@ T = TypeVar("T", bound="BatchCancelOrdersV2ResponseEntry")
 
 @_attrs_define
 class BatchCancelOrdersV2ResponseEntry:
-    """
+    """What came of one cancel.
+
     Attributes:
-        order_id (str):
-        reduced_by (str):
-        client_order_id (None | str | Unset):
-        error (ErrorResponse | None | Unset):
-        ts_ms (int | None | Unset):
+        order_id (str): The exchange's id of the order.
+        reduced_by (str): Contracts as decimal text, steps of 0.01.
+        client_order_id (None | str | Unset): The caller's own id of the order; empty for orders placed on the web site.
+        error (ErrorResponse | None | Unset): Why this entry failed; null when it did not.
+        ts_ms (int | None | Unset): When the exchange did it, Unix milliseconds; null when it failed.
     """
 
     order_id: str

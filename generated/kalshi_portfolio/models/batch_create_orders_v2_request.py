@@ -16,9 +16,10 @@ T = TypeVar("T", bound="BatchCreateOrdersV2Request")
 
 @_attrs_define
 class BatchCreateOrdersV2Request:
-    """
+    """Orders to place.
+
     Attributes:
-        orders (list[CreateOrderV2Request]):
+        orders (list[CreateOrderV2Request]): One entry for each order.
     """
 
     orders: list[CreateOrderV2Request]

@@ -16,9 +16,11 @@ T = TypeVar("T", bound="BatchCreateOrdersV2Response")
 
 @_attrs_define
 class BatchCreateOrdersV2Response:
-    """
+    """What came of each order.
+
     Attributes:
-        orders (list[BatchCreateOrdersV2ResponseEntry]):
+        orders (list[BatchCreateOrdersV2ResponseEntry]): One entry for each order, in no promised order: match by
+            client_order_id.
     """
 
     orders: list[BatchCreateOrdersV2ResponseEntry]

@@ -18,16 +18,17 @@ T = TypeVar("T", bound="BatchCreateOrdersV2ResponseEntry")
 
 @_attrs_define
 class BatchCreateOrdersV2ResponseEntry:
-    """
+    """What came of one order: ids and counts, or an error.
+
     Attributes:
-        average_fee_paid (None | str | Unset):
-        average_fill_price (None | str | Unset):
-        client_order_id (None | str | Unset):
-        error (ErrorResponse | None | Unset):
-        fill_count (None | str | Unset):
-        order_id (str | Unset):
-        remaining_count (None | str | Unset):
-        ts_ms (int | None | Unset):
+        average_fee_paid (None | str | Unset): Average fee of a contract, dollars; absent without a fill.
+        average_fill_price (None | str | Unset): Average YES price of the fills, dollars; absent without a fill.
+        client_order_id (None | str | Unset): The caller's own id of the order; empty for orders placed on the web site.
+        error (ErrorResponse | None | Unset): Why this entry failed; null when it did not.
+        fill_count (None | str | Unset): Contracts filled at once; null when it failed.
+        order_id (str | Unset): The exchange's id of the order.
+        remaining_count (None | str | Unset): Contracts resting; null when it failed.
+        ts_ms (int | None | Unset): When the exchange did it, Unix milliseconds; null when it failed.
     """
 
     average_fee_paid: None | str | Unset = UNSET

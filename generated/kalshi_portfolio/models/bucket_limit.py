@@ -12,10 +12,11 @@ T = TypeVar("T", bound="BucketLimit")
 
 @_attrs_define
 class BucketLimit:
-    """
+    """A token bucket.
+
     Attributes:
-        bucket_capacity (int):
-        refill_rate (int):
+        bucket_capacity (int): Tokens it holds when full.
+        refill_rate (int): Tokens that flow in each second.
     """
 
     bucket_capacity: int

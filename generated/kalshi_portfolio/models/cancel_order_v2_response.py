@@ -14,12 +14,13 @@ T = TypeVar("T", bound="CancelOrderV2Response")
 
 @_attrs_define
 class CancelOrderV2Response:
-    """
+    """The cancelled order.
+
     Attributes:
-        order_id (str):
-        reduced_by (str):
-        ts_ms (int):
-        client_order_id (str | Unset):
+        order_id (str): The exchange's id of the order.
+        reduced_by (str): Contracts as decimal text, steps of 0.01.
+        ts_ms (int): When the exchange did it, Unix milliseconds.
+        client_order_id (str | Unset): The caller's own id of the order; may be absent.
     """
 
     order_id: str

@@ -14,17 +14,18 @@ T = TypeVar("T", bound="CreateOrderGroupRequest")
 
 @_attrs_define
 class CreateOrderGroupRequest:
-    """
+    """The limit of a new group: exactly one of the two.
+
     Attributes:
-        contracts_limit (int | Unset):
-        contracts_limit_fp (None | str | Unset):
-        exchange_index (int | Unset):  Default: 0.
-        subaccount (int | Unset):
+        contracts_limit (int | Unset): Whole contracts the group may trade within any 15 seconds, 1 to 1,000,000.
+        contracts_limit_fp (None | str | Unset): Contracts the group may trade within any 15 seconds.
+        exchange_index (int | Unset): A shard of the exchange.
+        subaccount (int | Unset): The subaccount, 0 to 63; 0 is the primary.
     """
 
     contracts_limit: int | Unset = UNSET
     contracts_limit_fp: None | str | Unset = UNSET
-    exchange_index: int | Unset = 0
+    exchange_index: int | Unset = UNSET
     subaccount: int | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 

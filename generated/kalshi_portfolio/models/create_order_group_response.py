@@ -14,11 +14,12 @@ T = TypeVar("T", bound="CreateOrderGroupResponse")
 
 @_attrs_define
 class CreateOrderGroupResponse:
-    """
+    """The new group.
+
     Attributes:
-        order_group_id (str):
-        subaccount (int):
-        exchange_index (int | Unset):
+        order_group_id (str): The order group.
+        subaccount (int): The subaccount, 0 to 63; 0 is the primary.
+        exchange_index (int | Unset): A shard of the exchange.
     """
 
     order_group_id: str

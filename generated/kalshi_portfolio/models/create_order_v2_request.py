@@ -17,22 +17,26 @@ T = TypeVar("T", bound="CreateOrderV2Request")
 
 @_attrs_define
 class CreateOrderV2Request:
-    """
+    """An order to place.
+
     Attributes:
-        count (str):
-        price (str):
-        self_trade_prevention_type (SelfTradePreventionType):
-        side (BookSide):
-        ticker (str):
-        time_in_force (TimeInForce):
-        cancel_order_on_pause (bool | Unset):
-        client_order_id (str | Unset):
-        exchange_index (int | Unset):
-        expiration_time (int | Unset):
-        order_group_id (str | Unset):
-        post_only (bool | Unset):
-        reduce_only (bool | Unset):
-        subaccount (int | Unset):
+        count (str): Contracts as decimal text, steps of 0.01.
+        price (str): Dollars as decimal text, up to six decimals; empty where old rows have no value.
+        self_trade_prevention_type (SelfTradePreventionType): Which of the account's own two orders gives way when they
+            would meet: taker_at_cross cancels the incoming one, maker the resting one.
+        side (BookSide): A side of the book of YES prices: a bid buys YES or sells NO, an ask sells YES or buys NO.
+        ticker (str): The market.
+        time_in_force (TimeInForce): How long an order may rest: until cancelled, not at all, or all at once or not at
+            all.
+        cancel_order_on_pause (bool | Unset): Whether the order is cancelled when trading pauses.
+        client_order_id (str | Unset): The caller's own id, unique: a repeat is refused with 409. FIX documentation says
+            at most 64 characters.
+        exchange_index (int | Unset): A shard of the exchange.
+        expiration_time (int | Unset): When it expires, Unix seconds, in the future; only with good_till_canceled.
+        order_group_id (str | Unset): The order group.
+        post_only (bool | Unset): Refuse rather than trade at once.
+        reduce_only (bool | Unset): Only lessen a position; with immediate_or_cancel or fill_or_kill.
+        subaccount (int | Unset): The subaccount, 0 to 63; 0 is the primary.
     """
 
     count: str

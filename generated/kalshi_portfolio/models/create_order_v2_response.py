@@ -14,15 +14,17 @@ T = TypeVar("T", bound="CreateOrderV2Response")
 
 @_attrs_define
 class CreateOrderV2Response:
-    """
+    """The order as it was taken.
+
     Attributes:
-        fill_count (str):
-        order_id (str):
-        remaining_count (str):
-        ts_ms (int):
-        average_fee_paid (str | Unset):
-        average_fill_price (str | Unset):
-        client_order_id (str | Unset):
+        fill_count (str): Contracts as decimal text, steps of 0.01.
+        order_id (str): The exchange's id of the order.
+        remaining_count (str): Contracts as decimal text, steps of 0.01.
+        ts_ms (int): When the exchange did it, Unix milliseconds.
+        average_fee_paid (str | Unset): Dollars as decimal text, up to six decimals; empty where old rows have no value.
+        average_fill_price (str | Unset): Dollars as decimal text, up to six decimals; empty where old rows have no
+            value.
+        client_order_id (str | Unset): The caller's own id of the order; empty for orders placed on the web site.
     """
 
     fill_count: str

@@ -14,9 +14,10 @@ T = TypeVar("T", bound="CreateSubaccountRequest")
 
 @_attrs_define
 class CreateSubaccountRequest:
-    """
+    """Where to make the subaccount.
+
     Attributes:
-        exchange_index (int | Unset):
+        exchange_index (int | Unset): A shard of the exchange.
     """
 
     exchange_index: int | Unset = UNSET

@@ -12,9 +12,10 @@ T = TypeVar("T", bound="CreateSubaccountResponse")
 
 @_attrs_define
 class CreateSubaccountResponse:
-    """
+    """The new subaccount.
+
     Attributes:
-        subaccount_number (int):
+        subaccount_number (int): The subaccount, 0 to 63; 0 is the primary.
     """
 
     subaccount_number: int

@@ -12,10 +12,11 @@ T = TypeVar("T", bound="DailySchedule")
 
 @_attrs_define
 class DailySchedule:
-    """
+    """One stretch of trading within a day.
+
     Attributes:
-        close_time (str):
-        open_time (str):
+        close_time (str): When it ends, HH:MM in Eastern Time.
+        open_time (str): When it begins, HH:MM in Eastern Time.
     """
 
     close_time: str

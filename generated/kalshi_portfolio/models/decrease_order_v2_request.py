@@ -14,12 +14,13 @@ T = TypeVar("T", bound="DecreaseOrderV2Request")
 
 @_attrs_define
 class DecreaseOrderV2Request:
-    """
+    """How much to take off: exactly one of the two.
+
     Attributes:
-        exchange_index (int | Unset):
-        market_ticker (str | Unset):
-        reduce_by (None | str | Unset):
-        reduce_to (None | str | Unset):
+        exchange_index (int | Unset): A shard of the exchange.
+        market_ticker (str | Unset): The market, from which the exchange finds the shard.
+        reduce_by (None | str | Unset): Contracts to take off, steps of 0.01. Relative: never send it twice.
+        reduce_to (None | str | Unset): Contracts to leave resting, steps of 0.01; 0 cancels.
     """
 
     exchange_index: int | Unset = UNSET

@@ -14,12 +14,13 @@ T = TypeVar("T", bound="DecreaseOrderV2Response")
 
 @_attrs_define
 class DecreaseOrderV2Response:
-    """
+    """The smaller order.
+
     Attributes:
-        order_id (str):
-        remaining_count (str):
-        ts_ms (int):
-        client_order_id (str | Unset):
+        order_id (str): The exchange's id of the order.
+        remaining_count (str): Contracts as decimal text, steps of 0.01.
+        ts_ms (int): When the exchange did it, Unix milliseconds.
+        client_order_id (str | Unset): The caller's own id of the order; empty for orders placed on the web site.
     """
 
     order_id: str

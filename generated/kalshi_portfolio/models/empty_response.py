@@ -12,6 +12,8 @@ T = TypeVar("T", bound="EmptyResponse")
 
 @_attrs_define
 class EmptyResponse:
+    """An empty JSON object."""
+
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:

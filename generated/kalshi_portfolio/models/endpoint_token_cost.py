@@ -12,11 +12,12 @@ T = TypeVar("T", bound="EndpointTokenCost")
 
 @_attrs_define
 class EndpointTokenCost:
-    """
+    """What one operation costs.
+
     Attributes:
-        cost (int):
-        method (str):
-        path (str):
+        cost (int): Tokens a request takes.
+        method (str): The HTTP method.
+        path (str): The path, with placeholders.
     """
 
     cost: int

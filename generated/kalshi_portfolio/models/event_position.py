@@ -12,14 +12,15 @@ T = TypeVar("T", bound="EventPosition")
 
 @_attrs_define
 class EventPosition:
-    """
+    """The account's position in all markets of an event.
+
     Attributes:
-        event_exposure_dollars (str):
-        event_ticker (str):
-        fees_paid_dollars (str):
-        realized_pnl_dollars (str):
-        total_cost_dollars (str):
-        total_cost_shares_fp (str):
+        event_exposure_dollars (str): Dollars as decimal text, up to six decimals; empty where old rows have no value.
+        event_ticker (str): The event.
+        fees_paid_dollars (str): Dollars as decimal text, up to six decimals; empty where old rows have no value.
+        realized_pnl_dollars (str): Dollars as decimal text, up to six decimals; empty where old rows have no value.
+        total_cost_dollars (str): Dollars as decimal text, up to six decimals; empty where old rows have no value.
+        total_cost_shares_fp (str): Contracts as decimal text, steps of 0.01.
     """
 
     event_exposure_dollars: str

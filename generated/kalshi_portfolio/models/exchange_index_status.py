@@ -12,13 +12,14 @@ T = TypeVar("T", bound="ExchangeIndexStatus")
 
 @_attrs_define
 class ExchangeIndexStatus:
-    """
+    """Whether one shard trades.
+
     Attributes:
-        description (str):
-        exchange_active (bool):
-        exchange_index (int):
-        intra_exchange_transfers_active (bool):
-        trading_active (bool):
+        description (str): What trades on this shard.
+        exchange_active (bool): Whether the exchange takes any request that changes something, cancels included.
+        exchange_index (int): A shard of the exchange.
+        intra_exchange_transfers_active (bool): Whether money can be moved between exchange instances.
+        trading_active (bool): Whether orders may be placed; when not, they may still be cancelled.
     """
 
     description: str

@@ -19,13 +19,15 @@ T = TypeVar("T", bound="ExchangeStatus")
 
 @_attrs_define
 class ExchangeStatus:
-    """
+    """Whether the exchange trades.
+
     Attributes:
-        exchange_active (bool):
-        trading_active (bool):
-        exchange_estimated_resume_time (datetime.datetime | None | Unset):
-        exchange_index_statuses (list[ExchangeIndexStatus] | Unset):
-        intra_exchange_transfers_active (bool | Unset):
+        exchange_active (bool): Whether the exchange takes any request that changes something, cancels included.
+        trading_active (bool): Whether orders may be placed; when not, they may still be cancelled.
+        exchange_estimated_resume_time (datetime.datetime | None | Unset): When it is expected back; null when it is up
+            or nobody knows.
+        exchange_index_statuses (list[ExchangeIndexStatus] | Unset): The same for each shard.
+        intra_exchange_transfers_active (bool | Unset): Whether money can be moved between exchange instances.
     """
 
     exchange_active: bool

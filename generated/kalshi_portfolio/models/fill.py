@@ -18,29 +18,31 @@ T = TypeVar("T", bound="Fill")
 
 @_attrs_define
 class Fill:
-    """
+    """One trade of one of the account's orders.
+
     Attributes:
-        book_side (BookSide):
-        count_fp (str):
-        exchange_index (int):
-        fee_cost (str):
-        fill_id (str):
-        is_taker (bool):
-        market_ticker (str):
-        no_price_dollars (str):
-        order_id (str):
-        outcome_side (OutcomeSide):
-        ticker (str):
-        trade_id (str):
-        yes_price_dollars (str):
-        action (OrderAction | Unset):
-        created_time (datetime.datetime | Unset):
-        side (OutcomeSide | Unset):
-        subaccount_number (int | None | Unset):
-        ts (int | Unset):
+        book_side (BookSide | str): The side of the book of YES prices. The one to rely on.
+        count_fp (str): Contracts as decimal text, steps of 0.01.
+        exchange_index (int): A shard of the exchange.
+        fee_cost (str): Dollars as decimal text, up to six decimals; empty where old rows have no value.
+        fill_id (str): The id of the fill: the key to recognise one seen before.
+        is_taker (bool): Whether the account's order was the incoming one.
+        market_ticker (str): The market.
+        no_price_dollars (str): Dollars as decimal text, up to six decimals; empty where old rows have no value.
+        order_id (str): The exchange's id of the order.
+        outcome_side (OutcomeSide | str): The outcome this is for: a bid is for yes, an ask for no. The one to rely on.
+        ticker (str): The market.
+        trade_id (str): The id of the trade, the same for both sides.
+        yes_price_dollars (str): Dollars as decimal text, up to six decimals; empty where old rows have no value.
+        action (OrderAction | str | Unset): Old word for the direction; it contradicts `side` on real fills: use
+            book_side.
+        created_time (datetime.datetime | Unset): When it was made.
+        side (OutcomeSide | str | Unset): Old word for the direction: use outcome_side.
+        subaccount_number (int | None | Unset): The subaccount, 0 to 63; null for the primary.
+        ts (int | Unset): When it was made, Unix seconds.
     """
 
-    book_side: BookSide
+    book_side: BookSide | str
     count_fp: str
     exchange_index: int
     fee_cost: str
@@ -49,19 +51,23 @@ class Fill:
     market_ticker: str
     no_price_dollars: str
     order_id: str
-    outcome_side: OutcomeSide
+    outcome_side: OutcomeSide | str
     ticker: str
     trade_id: str
     yes_price_dollars: str
-    action: OrderAction | Unset = UNSET
+    action: OrderAction | str | Unset = UNSET
     created_time: datetime.datetime | Unset = UNSET
-    side: OutcomeSide | Unset = UNSET
+    side: OutcomeSide | str | Unset = UNSET
     subaccount_number: int | None | Unset = UNSET
     ts: int | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        book_side = self.book_side.value
+        book_side: str
+        if isinstance(self.book_side, BookSide):
+            book_side = self.book_side.value
+        else:
+            book_side = self.book_side
 
         count_fp = self.count_fp
 
@@ -79,7 +85,11 @@ class Fill:
 
         order_id = self.order_id
 
-        outcome_side = self.outcome_side.value
+        outcome_side: str
+        if isinstance(self.outcome_side, OutcomeSide):
+            outcome_side = self.outcome_side.value
+        else:
+            outcome_side = self.outcome_side
 
         ticker = self.ticker
 
@@ -87,17 +97,25 @@ class Fill:
 
         yes_price_dollars = self.yes_price_dollars
 
-        action: str | Unset = UNSET
-        if not isinstance(self.action, Unset):
+        action: str | Unset
+        if isinstance(self.action, Unset):
+            action = UNSET
+        elif isinstance(self.action, OrderAction):
             action = self.action.value
+        else:
+            action = self.action
 
         created_time: str | Unset = UNSET
         if not isinstance(self.created_time, Unset):
             created_time = self.created_time.isoformat()
 
-        side: str | Unset = UNSET
-        if not isinstance(self.side, Unset):
+        side: str | Unset
+        if isinstance(self.side, Unset):
+            side = UNSET
+        elif isinstance(self.side, OutcomeSide):
             side = self.side.value
+        else:
+            side = self.side
 
         subaccount_number: int | None | Unset
         if isinstance(self.subaccount_number, Unset):
@@ -142,7 +160,19 @@ class Fill:
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
         d = dict(src_dict)
-        book_side = BookSide(d.pop("book_side"))
+
+        def _parse_book_side(data: object) -> BookSide | str:
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                book_side_type_0 = BookSide(data)
+
+                return book_side_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(BookSide | str, data)
+
+        book_side = _parse_book_side(d.pop("book_side"))
 
         count_fp = d.pop("count_fp")
 
@@ -160,7 +190,18 @@ class Fill:
 
         order_id = d.pop("order_id")
 
-        outcome_side = OutcomeSide(d.pop("outcome_side"))
+        def _parse_outcome_side(data: object) -> OutcomeSide | str:
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                outcome_side_type_0 = OutcomeSide(data)
+
+                return outcome_side_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(OutcomeSide | str, data)
+
+        outcome_side = _parse_outcome_side(d.pop("outcome_side"))
 
         ticker = d.pop("ticker")
 
@@ -168,12 +209,20 @@ class Fill:
 
         yes_price_dollars = d.pop("yes_price_dollars")
 
-        _action = d.pop("action", UNSET)
-        action: OrderAction | Unset
-        if isinstance(_action, Unset):
-            action = UNSET
-        else:
-            action = OrderAction(_action)
+        def _parse_action(data: object) -> OrderAction | str | Unset:
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                action_type_0 = OrderAction(data)
+
+                return action_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(OrderAction | str | Unset, data)
+
+        action = _parse_action(d.pop("action", UNSET))
 
         _created_time = d.pop("created_time", UNSET)
         created_time: datetime.datetime | Unset
@@ -182,12 +231,20 @@ class Fill:
         else:
             created_time = datetime.datetime.fromisoformat(_created_time)
 
-        _side = d.pop("side", UNSET)
-        side: OutcomeSide | Unset
-        if isinstance(_side, Unset):
-            side = UNSET
-        else:
-            side = OutcomeSide(_side)
+        def _parse_side(data: object) -> OutcomeSide | str | Unset:
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                side_type_0 = OutcomeSide(data)
+
+                return side_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(OutcomeSide | str | Unset, data)
+
+        side = _parse_side(d.pop("side", UNSET))
 
         def _parse_subaccount_number(data: object) -> int | None | Unset:
             if data is None:

@@ -17,12 +17,13 @@ T = TypeVar("T", bound="GetAccountApiLimitsResponse")
 
 @_attrs_define
 class GetAccountApiLimitsResponse:
-    """
+    """The account's rate limits.
+
     Attributes:
-        grants (list[ApiUsageLevelGrant]):
-        read (BucketLimit):
-        usage_tier (str):
-        write (BucketLimit):
+        grants (list[ApiUsageLevelGrant]): Why the account has this tier.
+        read (BucketLimit): A token bucket.
+        usage_tier (str): The tier.
+        write (BucketLimit): A token bucket.
     """
 
     grants: list[ApiUsageLevelGrant]

@@ -16,9 +16,10 @@ T = TypeVar("T", bound="GetAccountApiUsageLevelVolumeProgressResponse")
 
 @_attrs_define
 class GetAccountApiUsageLevelVolumeProgressResponse:
-    """
+    """Progress towards usage tiers.
+
     Attributes:
-        volume_progress (list[AccountApiUsageLevelVolumeProgress]):
+        volume_progress (list[AccountApiUsageLevelVolumeProgress]): One entry for each count made.
     """
 
     volume_progress: list[AccountApiUsageLevelVolumeProgress]

@@ -16,10 +16,11 @@ T = TypeVar("T", bound="GetAccountEndpointCostsResponse")
 
 @_attrs_define
 class GetAccountEndpointCostsResponse:
-    """
+    """Token costs.
+
     Attributes:
-        default_cost (int):
-        endpoint_costs (list[EndpointTokenCost]):
+        default_cost (int): Tokens of any operation not listed.
+        endpoint_costs (list[EndpointTokenCost]): Operations with a cost of their own.
     """
 
     default_cost: int

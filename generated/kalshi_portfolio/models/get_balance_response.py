@@ -18,13 +18,14 @@ T = TypeVar("T", bound="GetBalanceResponse")
 
 @_attrs_define
 class GetBalanceResponse:
-    """
+    """The money of one subaccount.
+
     Attributes:
-        balance (int):
-        balance_dollars (str):
-        portfolio_value (int):
-        updated_ts (int):
-        balance_breakdown (list[IndexedBalance] | Unset):
+        balance (int): Cash, integer cents, cut off: prefer balance_dollars.
+        balance_dollars (str): Dollars as decimal text, up to six decimals; empty where old rows have no value.
+        portfolio_value (int): Value of open positions, integer cents.
+        updated_ts (int): When it last changed, Unix seconds.
+        balance_breakdown (list[IndexedBalance] | Unset): Cash on each shard.
     """
 
     balance: int

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
@@ -18,33 +18,43 @@ T = TypeVar("T", bound="GetDepositsResponse")
 
 @_attrs_define
 class GetDepositsResponse:
-    """
+    """A page of deposits.
+
     Attributes:
-        deposits (list[Deposit]):
-        cursor (str | Unset):
+        cursor (None | str | Unset): Where the next page begins; absent, null or empty on the last.
+        deposits (list[Deposit] | None | Unset): Deposits, newest first.
     """
 
-    deposits: list[Deposit]
-    cursor: str | Unset = UNSET
+    cursor: None | str | Unset = UNSET
+    deposits: list[Deposit] | None | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        deposits = []
-        for deposits_item_data in self.deposits:
-            deposits_item = deposits_item_data.to_dict()
-            deposits.append(deposits_item)
+        cursor: None | str | Unset
+        if isinstance(self.cursor, Unset):
+            cursor = UNSET
+        else:
+            cursor = self.cursor
 
-        cursor = self.cursor
+        deposits: list[dict[str, Any]] | None | Unset
+        if isinstance(self.deposits, Unset):
+            deposits = UNSET
+        elif isinstance(self.deposits, list):
+            deposits = []
+            for deposits_type_0_item_data in self.deposits:
+                deposits_type_0_item = deposits_type_0_item_data.to_dict()
+                deposits.append(deposits_type_0_item)
+
+        else:
+            deposits = self.deposits
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
-        field_dict.update(
-            {
-                "deposits": deposits,
-            }
-        )
+        field_dict.update({})
         if cursor is not UNSET:
             field_dict["cursor"] = cursor
+        if deposits is not UNSET:
+            field_dict["deposits"] = deposits
 
         return field_dict
 
@@ -53,18 +63,41 @@ class GetDepositsResponse:
         from ..models.deposit import Deposit  # noqa: PLC0415
 
         d = dict(src_dict)
-        deposits = []
-        _deposits = d.pop("deposits")
-        for deposits_item_data in _deposits:
-            deposits_item = Deposit.from_dict(deposits_item_data)
 
-            deposits.append(deposits_item)
+        def _parse_cursor(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
 
-        cursor = d.pop("cursor", UNSET)
+        cursor = _parse_cursor(d.pop("cursor", UNSET))
+
+        def _parse_deposits(data: object) -> list[Deposit] | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, list):
+                    raise TypeError()
+                deposits_type_0 = []
+                _deposits_type_0 = data
+                for deposits_type_0_item_data in _deposits_type_0:
+                    deposits_type_0_item = Deposit.from_dict(deposits_type_0_item_data)
+
+                    deposits_type_0.append(deposits_type_0_item)
+
+                return deposits_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(list[Deposit] | None | Unset, data)
+
+        deposits = _parse_deposits(d.pop("deposits", UNSET))
 
         get_deposits_response = cls(
-            deposits=deposits,
             cursor=cursor,
+            deposits=deposits,
         )
 
         get_deposits_response.additional_properties = d

@@ -16,9 +16,10 @@ T = TypeVar("T", bound="GetExchangeScheduleResponse")
 
 @_attrs_define
 class GetExchangeScheduleResponse:
-    """
+    """The trading hours.
+
     Attributes:
-        schedule (Schedule):
+        schedule (Schedule): The trading hours.
     """
 
     schedule: Schedule

@@ -15,12 +15,13 @@ T = TypeVar("T", bound="GetHistoricalCutoffResponse")
 
 @_attrs_define
 class GetHistoricalCutoffResponse:
-    """
+    """Where history begins, kind by kind.
+
     Attributes:
-        market_settled_ts (datetime.datetime):
-        orders_updated_ts (datetime.datetime):
-        trades_created_ts (datetime.datetime):
-        market_positions_last_updated_ts (datetime.datetime | Unset):
+        market_settled_ts (datetime.datetime): Markets settled before this are historical.
+        orders_updated_ts (datetime.datetime): Finished orders last changed before this are historical.
+        trades_created_ts (datetime.datetime): Trades and fills made before this are historical.
+        market_positions_last_updated_ts (datetime.datetime | Unset): Positions last changed before this are historical.
     """
 
     market_settled_ts: datetime.datetime

@@ -16,9 +16,10 @@ T = TypeVar("T", bound="GetIntraExchangeInstanceTransferResponse")
 
 @_attrs_define
 class GetIntraExchangeInstanceTransferResponse:
-    """
+    """One transfer.
+
     Attributes:
-        transfer (IntraExchangeInstanceTransfer):
+        transfer (IntraExchangeInstanceTransfer): Money moved between exchange instances or shards.
     """
 
     transfer: IntraExchangeInstanceTransfer

@@ -14,12 +14,13 @@ T = TypeVar("T", bound="GetOrderGroupResponse")
 
 @_attrs_define
 class GetOrderGroupResponse:
-    """
+    """One order group.
+
     Attributes:
-        is_auto_cancel_enabled (bool):
-        orders (list[str]):
-        contracts_limit_fp (str | Unset):
-        exchange_index (int | Unset):
+        is_auto_cancel_enabled (bool): Whether passing the limit cancels the orders of the group.
+        orders (list[str]): Ids of the orders in the group.
+        contracts_limit_fp (str | Unset): Contracts as decimal text, steps of 0.01.
+        exchange_index (int | Unset): A shard of the exchange.
     """
 
     is_auto_cancel_enabled: bool

@@ -12,9 +12,10 @@ T = TypeVar("T", bound="GetOrderQueuePositionResponse")
 
 @_attrs_define
 class GetOrderQueuePositionResponse:
-    """
+    """The queue position of one order.
+
     Attributes:
-        queue_position_fp (str):
+        queue_position_fp (str): Contracts as decimal text, steps of 0.01.
     """
 
     queue_position_fp: str

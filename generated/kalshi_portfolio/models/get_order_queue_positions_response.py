@@ -16,9 +16,10 @@ T = TypeVar("T", bound="GetOrderQueuePositionsResponse")
 
 @_attrs_define
 class GetOrderQueuePositionsResponse:
-    """
+    """Queue positions.
+
     Attributes:
-        queue_positions (list[OrderQueuePosition]):
+        queue_positions (list[OrderQueuePosition]): One entry for each resting order.
     """
 
     queue_positions: list[OrderQueuePosition]

@@ -16,10 +16,11 @@ T = TypeVar("T", bound="GetPortfolioRestingOrderTotalValueResponse")
 
 @_attrs_define
 class GetPortfolioRestingOrderTotalValueResponse:
-    """
+    """The value of all resting orders.
+
     Attributes:
-        resting_order_value_breakdown (list[IndexedBalance]):
-        total_resting_order_value (int):
+        resting_order_value_breakdown (list[IndexedBalance]): Dollars on each shard.
+        total_resting_order_value (int): Integer cents.
     """
 
     resting_order_value_breakdown: list[IndexedBalance]

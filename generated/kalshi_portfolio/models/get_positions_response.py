@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
@@ -19,41 +19,59 @@ T = TypeVar("T", bound="GetPositionsResponse")
 
 @_attrs_define
 class GetPositionsResponse:
-    """
+    """A page of positions.
+
     Attributes:
-        event_positions (list[EventPosition]):
-        market_positions (list[MarketPosition]):
-        cursor (str | Unset):
+        cursor (None | str | Unset): Where the next page begins; absent, null or empty on the last.
+        event_positions (list[EventPosition] | None | Unset): By event, for the markets of this page.
+        market_positions (list[MarketPosition] | None | Unset): By market.
     """
 
-    event_positions: list[EventPosition]
-    market_positions: list[MarketPosition]
-    cursor: str | Unset = UNSET
+    cursor: None | str | Unset = UNSET
+    event_positions: list[EventPosition] | None | Unset = UNSET
+    market_positions: list[MarketPosition] | None | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        event_positions = []
-        for event_positions_item_data in self.event_positions:
-            event_positions_item = event_positions_item_data.to_dict()
-            event_positions.append(event_positions_item)
+        cursor: None | str | Unset
+        if isinstance(self.cursor, Unset):
+            cursor = UNSET
+        else:
+            cursor = self.cursor
 
-        market_positions = []
-        for market_positions_item_data in self.market_positions:
-            market_positions_item = market_positions_item_data.to_dict()
-            market_positions.append(market_positions_item)
+        event_positions: list[dict[str, Any]] | None | Unset
+        if isinstance(self.event_positions, Unset):
+            event_positions = UNSET
+        elif isinstance(self.event_positions, list):
+            event_positions = []
+            for event_positions_type_0_item_data in self.event_positions:
+                event_positions_type_0_item = event_positions_type_0_item_data.to_dict()
+                event_positions.append(event_positions_type_0_item)
 
-        cursor = self.cursor
+        else:
+            event_positions = self.event_positions
+
+        market_positions: list[dict[str, Any]] | None | Unset
+        if isinstance(self.market_positions, Unset):
+            market_positions = UNSET
+        elif isinstance(self.market_positions, list):
+            market_positions = []
+            for market_positions_type_0_item_data in self.market_positions:
+                market_positions_type_0_item = market_positions_type_0_item_data.to_dict()
+                market_positions.append(market_positions_type_0_item)
+
+        else:
+            market_positions = self.market_positions
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
-        field_dict.update(
-            {
-                "event_positions": event_positions,
-                "market_positions": market_positions,
-            }
-        )
+        field_dict.update({})
         if cursor is not UNSET:
             field_dict["cursor"] = cursor
+        if event_positions is not UNSET:
+            field_dict["event_positions"] = event_positions
+        if market_positions is not UNSET:
+            field_dict["market_positions"] = market_positions
 
         return field_dict
 
@@ -63,26 +81,68 @@ class GetPositionsResponse:
         from ..models.market_position import MarketPosition  # noqa: PLC0415
 
         d = dict(src_dict)
-        event_positions = []
-        _event_positions = d.pop("event_positions")
-        for event_positions_item_data in _event_positions:
-            event_positions_item = EventPosition.from_dict(event_positions_item_data)
 
-            event_positions.append(event_positions_item)
+        def _parse_cursor(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
 
-        market_positions = []
-        _market_positions = d.pop("market_positions")
-        for market_positions_item_data in _market_positions:
-            market_positions_item = MarketPosition.from_dict(market_positions_item_data)
+        cursor = _parse_cursor(d.pop("cursor", UNSET))
 
-            market_positions.append(market_positions_item)
+        def _parse_event_positions(data: object) -> list[EventPosition] | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, list):
+                    raise TypeError()
+                event_positions_type_0 = []
+                _event_positions_type_0 = data
+                for event_positions_type_0_item_data in _event_positions_type_0:
+                    event_positions_type_0_item = EventPosition.from_dict(
+                        event_positions_type_0_item_data
+                    )
 
-        cursor = d.pop("cursor", UNSET)
+                    event_positions_type_0.append(event_positions_type_0_item)
+
+                return event_positions_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(list[EventPosition] | None | Unset, data)
+
+        event_positions = _parse_event_positions(d.pop("event_positions", UNSET))
+
+        def _parse_market_positions(data: object) -> list[MarketPosition] | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, list):
+                    raise TypeError()
+                market_positions_type_0 = []
+                _market_positions_type_0 = data
+                for market_positions_type_0_item_data in _market_positions_type_0:
+                    market_positions_type_0_item = MarketPosition.from_dict(
+                        market_positions_type_0_item_data
+                    )
+
+                    market_positions_type_0.append(market_positions_type_0_item)
+
+                return market_positions_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(list[MarketPosition] | None | Unset, data)
+
+        market_positions = _parse_market_positions(d.pop("market_positions", UNSET))
 
         get_positions_response = cls(
+            cursor=cursor,
             event_positions=event_positions,
             market_positions=market_positions,
-            cursor=cursor,
         )
 
         get_positions_response.additional_properties = d

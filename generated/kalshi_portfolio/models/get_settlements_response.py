@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
@@ -18,33 +18,43 @@ T = TypeVar("T", bound="GetSettlementsResponse")
 
 @_attrs_define
 class GetSettlementsResponse:
-    """
+    """A page of settlements.
+
     Attributes:
-        settlements (list[Settlement]):
-        cursor (str | Unset):
+        cursor (None | str | Unset): Where the next page begins; absent, null or empty on the last.
+        settlements (list[Settlement] | None | Unset): Settlements, newest first.
     """
 
-    settlements: list[Settlement]
-    cursor: str | Unset = UNSET
+    cursor: None | str | Unset = UNSET
+    settlements: list[Settlement] | None | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        settlements = []
-        for settlements_item_data in self.settlements:
-            settlements_item = settlements_item_data.to_dict()
-            settlements.append(settlements_item)
+        cursor: None | str | Unset
+        if isinstance(self.cursor, Unset):
+            cursor = UNSET
+        else:
+            cursor = self.cursor
 
-        cursor = self.cursor
+        settlements: list[dict[str, Any]] | None | Unset
+        if isinstance(self.settlements, Unset):
+            settlements = UNSET
+        elif isinstance(self.settlements, list):
+            settlements = []
+            for settlements_type_0_item_data in self.settlements:
+                settlements_type_0_item = settlements_type_0_item_data.to_dict()
+                settlements.append(settlements_type_0_item)
+
+        else:
+            settlements = self.settlements
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
-        field_dict.update(
-            {
-                "settlements": settlements,
-            }
-        )
+        field_dict.update({})
         if cursor is not UNSET:
             field_dict["cursor"] = cursor
+        if settlements is not UNSET:
+            field_dict["settlements"] = settlements
 
         return field_dict
 
@@ -53,18 +63,41 @@ class GetSettlementsResponse:
         from ..models.settlement import Settlement  # noqa: PLC0415
 
         d = dict(src_dict)
-        settlements = []
-        _settlements = d.pop("settlements")
-        for settlements_item_data in _settlements:
-            settlements_item = Settlement.from_dict(settlements_item_data)
 
-            settlements.append(settlements_item)
+        def _parse_cursor(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
 
-        cursor = d.pop("cursor", UNSET)
+        cursor = _parse_cursor(d.pop("cursor", UNSET))
+
+        def _parse_settlements(data: object) -> list[Settlement] | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, list):
+                    raise TypeError()
+                settlements_type_0 = []
+                _settlements_type_0 = data
+                for settlements_type_0_item_data in _settlements_type_0:
+                    settlements_type_0_item = Settlement.from_dict(settlements_type_0_item_data)
+
+                    settlements_type_0.append(settlements_type_0_item)
+
+                return settlements_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(list[Settlement] | None | Unset, data)
+
+        settlements = _parse_settlements(d.pop("settlements", UNSET))
 
         get_settlements_response = cls(
-            settlements=settlements,
             cursor=cursor,
+            settlements=settlements,
         )
 
         get_settlements_response.additional_properties = d

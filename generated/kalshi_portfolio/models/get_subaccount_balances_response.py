@@ -16,9 +16,10 @@ T = TypeVar("T", bound="GetSubaccountBalancesResponse")
 
 @_attrs_define
 class GetSubaccountBalancesResponse:
-    """
+    """Balances of subaccounts.
+
     Attributes:
-        subaccount_balances (list[SubaccountBalance]):
+        subaccount_balances (list[SubaccountBalance]): One row for each subaccount and shard.
     """
 
     subaccount_balances: list[SubaccountBalance]

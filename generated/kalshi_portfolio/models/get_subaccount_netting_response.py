@@ -16,9 +16,10 @@ T = TypeVar("T", bound="GetSubaccountNettingResponse")
 
 @_attrs_define
 class GetSubaccountNettingResponse:
-    """
+    """Netting of subaccounts.
+
     Attributes:
-        netting_configs (list[SubaccountNettingConfig]):
+        netting_configs (list[SubaccountNettingConfig]): One row for each subaccount and shard.
     """
 
     netting_configs: list[SubaccountNettingConfig]

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
@@ -18,33 +18,43 @@ T = TypeVar("T", bound="GetSubaccountTransfersResponse")
 
 @_attrs_define
 class GetSubaccountTransfersResponse:
-    """
+    """A page of transfers between subaccounts.
+
     Attributes:
-        transfers (list[SubaccountTransfer]):
-        cursor (str | Unset):
+        cursor (None | str | Unset): Where the next page begins; absent, null or empty on the last.
+        transfers (list[SubaccountTransfer] | None | Unset): Transfers, newest first.
     """
 
-    transfers: list[SubaccountTransfer]
-    cursor: str | Unset = UNSET
+    cursor: None | str | Unset = UNSET
+    transfers: list[SubaccountTransfer] | None | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        transfers = []
-        for transfers_item_data in self.transfers:
-            transfers_item = transfers_item_data.to_dict()
-            transfers.append(transfers_item)
+        cursor: None | str | Unset
+        if isinstance(self.cursor, Unset):
+            cursor = UNSET
+        else:
+            cursor = self.cursor
 
-        cursor = self.cursor
+        transfers: list[dict[str, Any]] | None | Unset
+        if isinstance(self.transfers, Unset):
+            transfers = UNSET
+        elif isinstance(self.transfers, list):
+            transfers = []
+            for transfers_type_0_item_data in self.transfers:
+                transfers_type_0_item = transfers_type_0_item_data.to_dict()
+                transfers.append(transfers_type_0_item)
+
+        else:
+            transfers = self.transfers
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
-        field_dict.update(
-            {
-                "transfers": transfers,
-            }
-        )
+        field_dict.update({})
         if cursor is not UNSET:
             field_dict["cursor"] = cursor
+        if transfers is not UNSET:
+            field_dict["transfers"] = transfers
 
         return field_dict
 
@@ -53,18 +63,41 @@ class GetSubaccountTransfersResponse:
         from ..models.subaccount_transfer import SubaccountTransfer  # noqa: PLC0415
 
         d = dict(src_dict)
-        transfers = []
-        _transfers = d.pop("transfers")
-        for transfers_item_data in _transfers:
-            transfers_item = SubaccountTransfer.from_dict(transfers_item_data)
 
-            transfers.append(transfers_item)
+        def _parse_cursor(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
 
-        cursor = d.pop("cursor", UNSET)
+        cursor = _parse_cursor(d.pop("cursor", UNSET))
+
+        def _parse_transfers(data: object) -> list[SubaccountTransfer] | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, list):
+                    raise TypeError()
+                transfers_type_0 = []
+                _transfers_type_0 = data
+                for transfers_type_0_item_data in _transfers_type_0:
+                    transfers_type_0_item = SubaccountTransfer.from_dict(transfers_type_0_item_data)
+
+                    transfers_type_0.append(transfers_type_0_item)
+
+                return transfers_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(list[SubaccountTransfer] | None | Unset, data)
+
+        transfers = _parse_transfers(d.pop("transfers", UNSET))
 
         get_subaccount_transfers_response = cls(
-            transfers=transfers,
             cursor=cursor,
+            transfers=transfers,
         )
 
         get_subaccount_transfers_response.additional_properties = d

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
@@ -18,14 +18,15 @@ T = TypeVar("T", bound="GetTargetBalanceAllocationResponse")
 
 @_attrs_define
 class GetTargetBalanceAllocationResponse:
-    """
+    """How the balance is spread over shards.
+
     Attributes:
-        allocations (list[TargetBalanceAllocation]):
-        resting_margin_reservation (RestingMarginReservation):
+        allocations (list[TargetBalanceAllocation]): Wanted share of each shard.
+        resting_margin_reservation (RestingMarginReservation | str): How much margin is held for resting orders.
     """
 
     allocations: list[TargetBalanceAllocation]
-    resting_margin_reservation: RestingMarginReservation
+    resting_margin_reservation: RestingMarginReservation | str
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -34,7 +35,11 @@ class GetTargetBalanceAllocationResponse:
             allocations_item = allocations_item_data.to_dict()
             allocations.append(allocations_item)
 
-        resting_margin_reservation = self.resting_margin_reservation.value
+        resting_margin_reservation: str
+        if isinstance(self.resting_margin_reservation, RestingMarginReservation):
+            resting_margin_reservation = self.resting_margin_reservation.value
+        else:
+            resting_margin_reservation = self.resting_margin_reservation
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
@@ -59,7 +64,20 @@ class GetTargetBalanceAllocationResponse:
 
             allocations.append(allocations_item)
 
-        resting_margin_reservation = RestingMarginReservation(d.pop("resting_margin_reservation"))
+        def _parse_resting_margin_reservation(data: object) -> RestingMarginReservation | str:
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                resting_margin_reservation_type_0 = RestingMarginReservation(data)
+
+                return resting_margin_reservation_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(RestingMarginReservation | str, data)
+
+        resting_margin_reservation = _parse_resting_margin_reservation(
+            d.pop("resting_margin_reservation")
+        )
 
         get_target_balance_allocation_response = cls(
             allocations=allocations,

@@ -13,9 +13,10 @@ T = TypeVar("T", bound="GetUserDataTimestampResponse")
 
 @_attrs_define
 class GetUserDataTimestampResponse:
-    """
+    """How fresh the account's data is.
+
     Attributes:
-        as_of_time (datetime.datetime):
+        as_of_time (datetime.datetime): Everything up to this time is visible to reads.
     """
 
     as_of_time: datetime.datetime

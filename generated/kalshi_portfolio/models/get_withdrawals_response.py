@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
@@ -18,33 +18,43 @@ T = TypeVar("T", bound="GetWithdrawalsResponse")
 
 @_attrs_define
 class GetWithdrawalsResponse:
-    """
+    """A page of withdrawals.
+
     Attributes:
-        withdrawals (list[Withdrawal]):
-        cursor (str | Unset):
+        cursor (None | str | Unset): Where the next page begins; absent, null or empty on the last.
+        withdrawals (list[Withdrawal] | None | Unset): Withdrawals, newest first.
     """
 
-    withdrawals: list[Withdrawal]
-    cursor: str | Unset = UNSET
+    cursor: None | str | Unset = UNSET
+    withdrawals: list[Withdrawal] | None | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        withdrawals = []
-        for withdrawals_item_data in self.withdrawals:
-            withdrawals_item = withdrawals_item_data.to_dict()
-            withdrawals.append(withdrawals_item)
+        cursor: None | str | Unset
+        if isinstance(self.cursor, Unset):
+            cursor = UNSET
+        else:
+            cursor = self.cursor
 
-        cursor = self.cursor
+        withdrawals: list[dict[str, Any]] | None | Unset
+        if isinstance(self.withdrawals, Unset):
+            withdrawals = UNSET
+        elif isinstance(self.withdrawals, list):
+            withdrawals = []
+            for withdrawals_type_0_item_data in self.withdrawals:
+                withdrawals_type_0_item = withdrawals_type_0_item_data.to_dict()
+                withdrawals.append(withdrawals_type_0_item)
+
+        else:
+            withdrawals = self.withdrawals
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
-        field_dict.update(
-            {
-                "withdrawals": withdrawals,
-            }
-        )
+        field_dict.update({})
         if cursor is not UNSET:
             field_dict["cursor"] = cursor
+        if withdrawals is not UNSET:
+            field_dict["withdrawals"] = withdrawals
 
         return field_dict
 
@@ -53,18 +63,41 @@ class GetWithdrawalsResponse:
         from ..models.withdrawal import Withdrawal  # noqa: PLC0415
 
         d = dict(src_dict)
-        withdrawals = []
-        _withdrawals = d.pop("withdrawals")
-        for withdrawals_item_data in _withdrawals:
-            withdrawals_item = Withdrawal.from_dict(withdrawals_item_data)
 
-            withdrawals.append(withdrawals_item)
+        def _parse_cursor(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
 
-        cursor = d.pop("cursor", UNSET)
+        cursor = _parse_cursor(d.pop("cursor", UNSET))
+
+        def _parse_withdrawals(data: object) -> list[Withdrawal] | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, list):
+                    raise TypeError()
+                withdrawals_type_0 = []
+                _withdrawals_type_0 = data
+                for withdrawals_type_0_item_data in _withdrawals_type_0:
+                    withdrawals_type_0_item = Withdrawal.from_dict(withdrawals_type_0_item_data)
+
+                    withdrawals_type_0.append(withdrawals_type_0_item)
+
+                return withdrawals_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(list[Withdrawal] | None | Unset, data)
+
+        withdrawals = _parse_withdrawals(d.pop("withdrawals", UNSET))
 
         get_withdrawals_response = cls(
-            withdrawals=withdrawals,
             cursor=cursor,
+            withdrawals=withdrawals,
         )
 
         get_withdrawals_response.additional_properties = d

@@ -12,10 +12,11 @@ T = TypeVar("T", bound="IndexedBalance")
 
 @_attrs_define
 class IndexedBalance:
-    """
+    """Dollars on one shard.
+
     Attributes:
-        balance (str):
-        exchange_index (int):
+        balance (str): Dollars as decimal text, up to six decimals; empty where old rows have no value.
+        exchange_index (int): A shard of the exchange.
     """
 
     balance: str

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
@@ -15,25 +15,26 @@ T = TypeVar("T", bound="IntraExchangeInstanceTransfer")
 
 @_attrs_define
 class IntraExchangeInstanceTransfer:
-    """
+    """Money moved between exchange instances or shards.
+
     Attributes:
-        amount (str):
-        created_ts (int):
-        destination (ExchangeInstance):
-        destination_exchange_shard (int):
-        source (ExchangeInstance):
-        source_exchange_shard (int):
-        status (IntraExchangeInstanceTransferStatus):
-        transfer_id (str):
+        amount (str): Dollars as decimal text, up to six decimals; empty where old rows have no value.
+        created_ts (int): When it was made, Unix seconds.
+        destination (ExchangeInstance | str): Where it went.
+        destination_exchange_shard (int): The shard it went to.
+        source (ExchangeInstance | str): Where it came from.
+        source_exchange_shard (int): The shard it came from.
+        status (IntraExchangeInstanceTransferStatus | str): Whether it is done.
+        transfer_id (str): The id of the transfer.
     """
 
     amount: str
     created_ts: int
-    destination: ExchangeInstance
+    destination: ExchangeInstance | str
     destination_exchange_shard: int
-    source: ExchangeInstance
+    source: ExchangeInstance | str
     source_exchange_shard: int
-    status: IntraExchangeInstanceTransferStatus
+    status: IntraExchangeInstanceTransferStatus | str
     transfer_id: str
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -42,15 +43,27 @@ class IntraExchangeInstanceTransfer:
 
         created_ts = self.created_ts
 
-        destination = self.destination.value
+        destination: str
+        if isinstance(self.destination, ExchangeInstance):
+            destination = self.destination.value
+        else:
+            destination = self.destination
 
         destination_exchange_shard = self.destination_exchange_shard
 
-        source = self.source.value
+        source: str
+        if isinstance(self.source, ExchangeInstance):
+            source = self.source.value
+        else:
+            source = self.source
 
         source_exchange_shard = self.source_exchange_shard
 
-        status = self.status.value
+        status: str
+        if isinstance(self.status, IntraExchangeInstanceTransferStatus):
+            status = self.status.value
+        else:
+            status = self.status
 
         transfer_id = self.transfer_id
 
@@ -78,15 +91,48 @@ class IntraExchangeInstanceTransfer:
 
         created_ts = d.pop("created_ts")
 
-        destination = ExchangeInstance(d.pop("destination"))
+        def _parse_destination(data: object) -> ExchangeInstance | str:
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                destination_type_0 = ExchangeInstance(data)
+
+                return destination_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(ExchangeInstance | str, data)
+
+        destination = _parse_destination(d.pop("destination"))
 
         destination_exchange_shard = d.pop("destination_exchange_shard")
 
-        source = ExchangeInstance(d.pop("source"))
+        def _parse_source(data: object) -> ExchangeInstance | str:
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                source_type_0 = ExchangeInstance(data)
+
+                return source_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(ExchangeInstance | str, data)
+
+        source = _parse_source(d.pop("source"))
 
         source_exchange_shard = d.pop("source_exchange_shard")
 
-        status = IntraExchangeInstanceTransferStatus(d.pop("status"))
+        def _parse_status(data: object) -> IntraExchangeInstanceTransferStatus | str:
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                status_type_0 = IntraExchangeInstanceTransferStatus(data)
+
+                return status_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(IntraExchangeInstanceTransferStatus | str, data)
+
+        status = _parse_status(d.pop("status"))
 
         transfer_id = d.pop("transfer_id")
 

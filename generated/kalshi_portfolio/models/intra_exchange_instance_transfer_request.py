@@ -16,26 +16,27 @@ T = TypeVar("T", bound="IntraExchangeInstanceTransferRequest")
 
 @_attrs_define
 class IntraExchangeInstanceTransferRequest:
-    """
+    """Money to move between exchange instances or shards.
+
     Attributes:
-        amount (int):
-        destination (ExchangeInstance):
-        source (ExchangeInstance):
-        client_transfer_id (UUID | Unset):
-        destination_exchange_shard (int | Unset):  Default: 0.
-        destination_subaccount (int | Unset):  Default: 0.
-        source_exchange_shard (int | Unset):  Default: 0.
-        source_subaccount (int | Unset):  Default: 0.
+        amount (int): Integer centicents: hundredths of a cent, so 10000 is one dollar.
+        destination (ExchangeInstance): One of the two exchanges under one roof.
+        source (ExchangeInstance): One of the two exchanges under one roof.
+        client_transfer_id (UUID | Unset): The caller's own id of the transfer, a UUID: the key against repetition.
+        destination_exchange_shard (int | Unset): The shard it goes to, 0 to 100; 0 when left out.
+        destination_subaccount (int | Unset): The subaccount it goes to, 0 to 63; 0 when left out.
+        source_exchange_shard (int | Unset): The shard it comes from, 0 to 100; 0 when left out.
+        source_subaccount (int | Unset): The subaccount it comes from, 0 to 63; 0 when left out.
     """
 
     amount: int
     destination: ExchangeInstance
     source: ExchangeInstance
     client_transfer_id: UUID | Unset = UNSET
-    destination_exchange_shard: int | Unset = 0
-    destination_subaccount: int | Unset = 0
-    source_exchange_shard: int | Unset = 0
-    source_subaccount: int | Unset = 0
+    destination_exchange_shard: int | Unset = UNSET
+    destination_subaccount: int | Unset = UNSET
+    source_exchange_shard: int | Unset = UNSET
+    source_subaccount: int | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:

@@ -12,9 +12,10 @@ T = TypeVar("T", bound="IntraExchangeInstanceTransferResponse")
 
 @_attrs_define
 class IntraExchangeInstanceTransferResponse:
-    """
+    """The transfer that was begun.
+
     Attributes:
-        transfer_id (str):
+        transfer_id (str): The id of the transfer.
     """
 
     transfer_id: str

@@ -13,10 +13,11 @@ T = TypeVar("T", bound="MaintenanceWindow")
 
 @_attrs_define
 class MaintenanceWindow:
-    """
+    """A time when the exchange is closed for work.
+
     Attributes:
-        end_datetime (datetime.datetime):
-        start_datetime (datetime.datetime):
+        end_datetime (datetime.datetime): When it ends.
+        start_datetime (datetime.datetime): When it begins.
     """
 
     end_datetime: datetime.datetime

@@ -13,16 +13,17 @@ T = TypeVar("T", bound="MarketPosition")
 
 @_attrs_define
 class MarketPosition:
-    """
+    """The account's position in one market.
+
     Attributes:
-        exchange_index (int):
-        fees_paid_dollars (str):
-        last_updated_ts (datetime.datetime):
-        market_exposure_dollars (str):
-        position_fp (str):
-        realized_pnl_dollars (str):
-        ticker (str):
-        total_traded_dollars (str):
+        exchange_index (int): A shard of the exchange.
+        fees_paid_dollars (str): Dollars as decimal text, up to six decimals; empty where old rows have no value.
+        last_updated_ts (datetime.datetime): When it last changed.
+        market_exposure_dollars (str): Dollars as decimal text, up to six decimals; empty where old rows have no value.
+        position_fp (str): Contracts as decimal text, steps of 0.01.
+        realized_pnl_dollars (str): Dollars as decimal text, up to six decimals; empty where old rows have no value.
+        ticker (str): The market.
+        total_traded_dollars (str): Dollars as decimal text, up to six decimals; empty where old rows have no value.
     """
 
     exchange_index: int

@@ -21,38 +21,40 @@ T = TypeVar("T", bound="Order")
 
 @_attrs_define
 class Order:
-    """
+    """One order.
+
     Attributes:
-        book_side (BookSide):
-        client_order_id (str):
-        fill_count_fp (str):
-        initial_count_fp (str):
-        maker_fees_dollars (str):
-        maker_fill_cost_dollars (str):
-        no_price_dollars (str):
-        order_id (str):
-        outcome_side (OutcomeSide):
-        remaining_count_fp (str):
-        status (OrderStatus):
-        taker_fees_dollars (str):
-        taker_fill_cost_dollars (str):
-        ticker (str):
-        type_ (OrderType):
-        user_id (str):
-        yes_price_dollars (str):
-        action (OrderAction | Unset):
-        cancel_order_on_pause (bool | Unset):
-        created_time (datetime.datetime | None | Unset):
-        exchange_index (int | Unset):
-        expiration_time (datetime.datetime | None | Unset):
-        last_update_time (datetime.datetime | None | Unset):
-        order_group_id (None | str | Unset):
-        self_trade_prevention_type (None | SelfTradePreventionType | Unset):
-        side (OutcomeSide | Unset):
-        subaccount_number (int | None | Unset):
+        book_side (BookSide | str): The side of the book of YES prices. The one to rely on.
+        client_order_id (str): The caller's own id of the order; empty for orders placed on the web site.
+        fill_count_fp (str): Contracts as decimal text, steps of 0.01.
+        initial_count_fp (str): Contracts as decimal text, steps of 0.01.
+        maker_fees_dollars (str): Dollars as decimal text, up to six decimals; empty where old rows have no value.
+        maker_fill_cost_dollars (str): Dollars as decimal text, up to six decimals; empty where old rows have no value.
+        no_price_dollars (str): Dollars as decimal text, up to six decimals; empty where old rows have no value.
+        order_id (str): The exchange's id of the order.
+        outcome_side (OutcomeSide | str): The outcome this is for: a bid is for yes, an ask for no. The one to rely on.
+        remaining_count_fp (str): Contracts as decimal text, steps of 0.01.
+        status (OrderStatus | str): Resting, canceled or executed.
+        taker_fees_dollars (str): Dollars as decimal text, up to six decimals; empty where old rows have no value.
+        taker_fill_cost_dollars (str): Dollars as decimal text, up to six decimals; empty where old rows have no value.
+        ticker (str): The market.
+        type_ (OrderType | str): Limit or market.
+        user_id (str): The account.
+        yes_price_dollars (str): Dollars as decimal text, up to six decimals; empty where old rows have no value.
+        action (OrderAction | str | Unset): Old word for the direction: use book_side.
+        cancel_order_on_pause (bool | Unset): Whether the order is cancelled when trading pauses.
+        created_time (datetime.datetime | None | Unset): When it was placed.
+        exchange_index (int | Unset): A shard of the exchange.
+        expiration_time (datetime.datetime | None | Unset): When it expires; null when it does not.
+        last_update_time (datetime.datetime | None | Unset): When it last changed.
+        order_group_id (None | str | Unset): The order group; null when in none.
+        self_trade_prevention_type (None | SelfTradePreventionType | str | Unset): Which of the account's own two orders
+            gives way when they would meet; null when never set.
+        side (OutcomeSide | str | Unset): Old word for the direction: use outcome_side.
+        subaccount_number (int | None | Unset): The subaccount, 0 to 63; null for the primary.
     """
 
-    book_side: BookSide
+    book_side: BookSide | str
     client_order_id: str
     fill_count_fp: str
     initial_count_fp: str
@@ -60,29 +62,33 @@ class Order:
     maker_fill_cost_dollars: str
     no_price_dollars: str
     order_id: str
-    outcome_side: OutcomeSide
+    outcome_side: OutcomeSide | str
     remaining_count_fp: str
-    status: OrderStatus
+    status: OrderStatus | str
     taker_fees_dollars: str
     taker_fill_cost_dollars: str
     ticker: str
-    type_: OrderType
+    type_: OrderType | str
     user_id: str
     yes_price_dollars: str
-    action: OrderAction | Unset = UNSET
+    action: OrderAction | str | Unset = UNSET
     cancel_order_on_pause: bool | Unset = UNSET
     created_time: datetime.datetime | None | Unset = UNSET
     exchange_index: int | Unset = UNSET
     expiration_time: datetime.datetime | None | Unset = UNSET
     last_update_time: datetime.datetime | None | Unset = UNSET
     order_group_id: None | str | Unset = UNSET
-    self_trade_prevention_type: None | SelfTradePreventionType | Unset = UNSET
-    side: OutcomeSide | Unset = UNSET
+    self_trade_prevention_type: None | SelfTradePreventionType | str | Unset = UNSET
+    side: OutcomeSide | str | Unset = UNSET
     subaccount_number: int | None | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        book_side = self.book_side.value
+        book_side: str
+        if isinstance(self.book_side, BookSide):
+            book_side = self.book_side.value
+        else:
+            book_side = self.book_side
 
         client_order_id = self.client_order_id
 
@@ -98,11 +104,19 @@ class Order:
 
         order_id = self.order_id
 
-        outcome_side = self.outcome_side.value
+        outcome_side: str
+        if isinstance(self.outcome_side, OutcomeSide):
+            outcome_side = self.outcome_side.value
+        else:
+            outcome_side = self.outcome_side
 
         remaining_count_fp = self.remaining_count_fp
 
-        status = self.status.value
+        status: str
+        if isinstance(self.status, OrderStatus):
+            status = self.status.value
+        else:
+            status = self.status
 
         taker_fees_dollars = self.taker_fees_dollars
 
@@ -110,15 +124,23 @@ class Order:
 
         ticker = self.ticker
 
-        type_ = self.type_.value
+        type_: str
+        if isinstance(self.type_, OrderType):
+            type_ = self.type_.value
+        else:
+            type_ = self.type_
 
         user_id = self.user_id
 
         yes_price_dollars = self.yes_price_dollars
 
-        action: str | Unset = UNSET
-        if not isinstance(self.action, Unset):
+        action: str | Unset
+        if isinstance(self.action, Unset):
+            action = UNSET
+        elif isinstance(self.action, OrderAction):
             action = self.action.value
+        else:
+            action = self.action
 
         cancel_order_on_pause = self.cancel_order_on_pause
 
@@ -162,9 +184,13 @@ class Order:
         else:
             self_trade_prevention_type = self.self_trade_prevention_type
 
-        side: str | Unset = UNSET
-        if not isinstance(self.side, Unset):
+        side: str | Unset
+        if isinstance(self.side, Unset):
+            side = UNSET
+        elif isinstance(self.side, OutcomeSide):
             side = self.side.value
+        else:
+            side = self.side
 
         subaccount_number: int | None | Unset
         if isinstance(self.subaccount_number, Unset):
@@ -221,7 +247,19 @@ class Order:
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
         d = dict(src_dict)
-        book_side = BookSide(d.pop("book_side"))
+
+        def _parse_book_side(data: object) -> BookSide | str:
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                book_side_type_0 = BookSide(data)
+
+                return book_side_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(BookSide | str, data)
+
+        book_side = _parse_book_side(d.pop("book_side"))
 
         client_order_id = d.pop("client_order_id")
 
@@ -237,11 +275,33 @@ class Order:
 
         order_id = d.pop("order_id")
 
-        outcome_side = OutcomeSide(d.pop("outcome_side"))
+        def _parse_outcome_side(data: object) -> OutcomeSide | str:
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                outcome_side_type_0 = OutcomeSide(data)
+
+                return outcome_side_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(OutcomeSide | str, data)
+
+        outcome_side = _parse_outcome_side(d.pop("outcome_side"))
 
         remaining_count_fp = d.pop("remaining_count_fp")
 
-        status = OrderStatus(d.pop("status"))
+        def _parse_status(data: object) -> OrderStatus | str:
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                status_type_0 = OrderStatus(data)
+
+                return status_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(OrderStatus | str, data)
+
+        status = _parse_status(d.pop("status"))
 
         taker_fees_dollars = d.pop("taker_fees_dollars")
 
@@ -249,18 +309,37 @@ class Order:
 
         ticker = d.pop("ticker")
 
-        type_ = OrderType(d.pop("type"))
+        def _parse_type_(data: object) -> OrderType | str:
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                type_type_0 = OrderType(data)
+
+                return type_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(OrderType | str, data)
+
+        type_ = _parse_type_(d.pop("type"))
 
         user_id = d.pop("user_id")
 
         yes_price_dollars = d.pop("yes_price_dollars")
 
-        _action = d.pop("action", UNSET)
-        action: OrderAction | Unset
-        if isinstance(_action, Unset):
-            action = UNSET
-        else:
-            action = OrderAction(_action)
+        def _parse_action(data: object) -> OrderAction | str | Unset:
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                action_type_0 = OrderAction(data)
+
+                return action_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(OrderAction | str | Unset, data)
+
+        action = _parse_action(d.pop("action", UNSET))
 
         cancel_order_on_pause = d.pop("cancel_order_on_pause", UNSET)
 
@@ -328,7 +407,7 @@ class Order:
 
         def _parse_self_trade_prevention_type(
             data: object,
-        ) -> None | SelfTradePreventionType | Unset:
+        ) -> None | SelfTradePreventionType | str | Unset:
             if data is None:
                 return data
             if isinstance(data, Unset):
@@ -336,23 +415,31 @@ class Order:
             try:
                 if not isinstance(data, str):
                     raise TypeError()
-                self_trade_prevention_type_type_1 = SelfTradePreventionType(data)
+                self_trade_prevention_type_type_0 = SelfTradePreventionType(data)
 
-                return self_trade_prevention_type_type_1
+                return self_trade_prevention_type_type_0
             except (TypeError, ValueError, AttributeError, KeyError):
                 pass
-            return cast(None | SelfTradePreventionType | Unset, data)
+            return cast(None | SelfTradePreventionType | str | Unset, data)
 
         self_trade_prevention_type = _parse_self_trade_prevention_type(
             d.pop("self_trade_prevention_type", UNSET)
         )
 
-        _side = d.pop("side", UNSET)
-        side: OutcomeSide | Unset
-        if isinstance(_side, Unset):
-            side = UNSET
-        else:
-            side = OutcomeSide(_side)
+        def _parse_side(data: object) -> OutcomeSide | str | Unset:
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                side_type_0 = OutcomeSide(data)
+
+                return side_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(OutcomeSide | str | Unset, data)
+
+        side = _parse_side(d.pop("side", UNSET))
 
         def _parse_subaccount_number(data: object) -> int | None | Unset:
             if data is None:

@@ -14,12 +14,13 @@ T = TypeVar("T", bound="OrderGroup")
 
 @_attrs_define
 class OrderGroup:
-    """
+    """A group of orders with a common limit.
+
     Attributes:
-        id (str):
-        is_auto_cancel_enabled (bool):
-        contracts_limit_fp (str | Unset):
-        exchange_index (int | Unset):
+        id (str): The id of the group.
+        is_auto_cancel_enabled (bool): Whether passing the limit cancels the orders of the group.
+        contracts_limit_fp (str | Unset): Contracts as decimal text, steps of 0.01.
+        exchange_index (int | Unset): A shard of the exchange.
     """
 
     id: str

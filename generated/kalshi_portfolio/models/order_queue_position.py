@@ -12,11 +12,12 @@ T = TypeVar("T", bound="OrderQueuePosition")
 
 @_attrs_define
 class OrderQueuePosition:
-    """
+    """Where one order stands.
+
     Attributes:
-        market_ticker (str):
-        order_id (str):
-        queue_position_fp (str):
+        market_ticker (str): The market.
+        order_id (str): The exchange's id of the order.
+        queue_position_fp (str): Contracts as decimal text, steps of 0.01.
     """
 
     market_ticker: str

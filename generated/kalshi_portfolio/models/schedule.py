@@ -17,10 +17,11 @@ T = TypeVar("T", bound="Schedule")
 
 @_attrs_define
 class Schedule:
-    """
+    """The trading hours.
+
     Attributes:
-        maintenance_windows (list[MaintenanceWindow]):
-        standard_hours (list[WeeklySchedule]):
+        maintenance_windows (list[MaintenanceWindow]): When the exchange is closed for work.
+        standard_hours (list[WeeklySchedule]): The hours of a usual week.
     """
 
     maintenance_windows: list[MaintenanceWindow]

@@ -19,10 +19,12 @@ T = TypeVar("T", bound="SetTargetBalanceAllocationRequest")
 
 @_attrs_define
 class SetTargetBalanceAllocationRequest:
-    """
+    """How to spread the balance over shards.
+
     Attributes:
-        allocations (list[TargetBalanceAllocationInput]):
-        resting_margin_reservation (RestingMarginReservation | Unset):
+        allocations (list[TargetBalanceAllocationInput]): Wanted share of each shard, at most 101 entries.
+        resting_margin_reservation (RestingMarginReservation | Unset): How much margin is held for resting orders: none,
+            the largest, or the sum.
     """
 
     allocations: list[TargetBalanceAllocationInput]

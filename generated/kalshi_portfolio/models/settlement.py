@@ -16,26 +16,27 @@ T = TypeVar("T", bound="Settlement")
 
 @_attrs_define
 class Settlement:
-    """
+    """What a position paid when its market ended.
+
     Attributes:
-        event_ticker (str):
-        exchange_index (int):
-        fee_cost (str):
-        market_result (MarketResult):
-        no_count_fp (str):
-        no_total_cost_dollars (str):
-        revenue (int):
-        settled_time (datetime.datetime):
-        ticker (str):
-        yes_count_fp (str):
-        yes_total_cost_dollars (str):
-        value (int | None | Unset):
+        event_ticker (str): The event.
+        exchange_index (int): A shard of the exchange.
+        fee_cost (str): Dollars as decimal text, up to six decimals; empty where old rows have no value.
+        market_result (MarketResult | str): How the market ended.
+        no_count_fp (str): Contracts as decimal text, steps of 0.01.
+        no_total_cost_dollars (str): Dollars as decimal text, up to six decimals; empty where old rows have no value.
+        revenue (int): What was paid out, integer cents.
+        settled_time (datetime.datetime): When.
+        ticker (str): The market.
+        yes_count_fp (str): Contracts as decimal text, steps of 0.01.
+        yes_total_cost_dollars (str): Dollars as decimal text, up to six decimals; empty where old rows have no value.
+        value (int | None | Unset): What one YES contract paid in a scalar market, integer cents; null otherwise.
     """
 
     event_ticker: str
     exchange_index: int
     fee_cost: str
-    market_result: MarketResult
+    market_result: MarketResult | str
     no_count_fp: str
     no_total_cost_dollars: str
     revenue: int
@@ -53,7 +54,11 @@ class Settlement:
 
         fee_cost = self.fee_cost
 
-        market_result = self.market_result.value
+        market_result: str
+        if isinstance(self.market_result, MarketResult):
+            market_result = self.market_result.value
+        else:
+            market_result = self.market_result
 
         no_count_fp = self.no_count_fp
 
@@ -106,7 +111,18 @@ class Settlement:
 
         fee_cost = d.pop("fee_cost")
 
-        market_result = MarketResult(d.pop("market_result"))
+        def _parse_market_result(data: object) -> MarketResult | str:
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                market_result_type_0 = MarketResult(data)
+
+                return market_result_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(MarketResult | str, data)
+
+        market_result = _parse_market_result(d.pop("market_result"))
 
         no_count_fp = d.pop("no_count_fp")
 

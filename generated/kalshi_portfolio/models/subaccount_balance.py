@@ -12,12 +12,13 @@ T = TypeVar("T", bound="SubaccountBalance")
 
 @_attrs_define
 class SubaccountBalance:
-    """
+    """Cash of one subaccount on one shard.
+
     Attributes:
-        balance (str):
-        exchange_index (int):
-        subaccount_number (int):
-        updated_ts (int):
+        balance (str): Dollars as decimal text, up to six decimals; empty where old rows have no value.
+        exchange_index (int): The shard: 0 by default, 1 combos, 2 crypto, 3 tennis and baseball.
+        subaccount_number (int): The subaccount, 0 to 63; 0 is the primary.
+        updated_ts (int): When it last changed, Unix seconds.
     """
 
     balance: str

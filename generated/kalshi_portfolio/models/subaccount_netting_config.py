@@ -12,11 +12,12 @@ T = TypeVar("T", bound="SubaccountNettingConfig")
 
 @_attrs_define
 class SubaccountNettingConfig:
-    """
+    """Whether one subaccount is netted.
+
     Attributes:
-        enabled (bool):
-        exchange_index (int):
-        subaccount_number (int):
+        enabled (bool): Whether opposite positions are netted.
+        exchange_index (int): The shard: 0 by default, 1 combos, 2 crypto, 3 tennis and baseball.
+        subaccount_number (int): The subaccount, 0 to 63; 0 is the primary.
     """
 
     enabled: bool

@@ -12,14 +12,15 @@ T = TypeVar("T", bound="SubaccountTransfer")
 
 @_attrs_define
 class SubaccountTransfer:
-    """
+    """Money moved between two subaccounts.
+
     Attributes:
-        amount_cents (int):
-        created_ts (int):
-        exchange_index (int):
-        from_subaccount (int):
-        to_subaccount (int):
-        transfer_id (str):
+        amount_cents (int): The amount, integer cents.
+        created_ts (int): When it was made, Unix seconds.
+        exchange_index (int): The shard: 0 by default, 1 combos, 2 crypto, 3 tennis and baseball.
+        from_subaccount (int): The subaccount that pays, 0 to 63.
+        to_subaccount (int): The subaccount that is paid, 0 to 63.
+        transfer_id (str): The id of the transfer.
     """
 
     amount_cents: int

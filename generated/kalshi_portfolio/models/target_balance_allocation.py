@@ -12,10 +12,11 @@ T = TypeVar("T", bound="TargetBalanceAllocation")
 
 @_attrs_define
 class TargetBalanceAllocation:
-    """
+    """Wanted share of one shard.
+
     Attributes:
-        exchange_index (int):
-        percent (int):
+        exchange_index (int): The shard: 0 by default, 1 combos, 2 crypto, 3 tennis and baseball.
+        percent (int): Wanted share of the balance, 0 to 100.
     """
 
     exchange_index: int

@@ -14,10 +14,11 @@ T = TypeVar("T", bound="UpdateOrderGroupLimitRequest")
 
 @_attrs_define
 class UpdateOrderGroupLimitRequest:
-    """
+    """The new limit: exactly one of the two.
+
     Attributes:
-        contracts_limit (int | Unset):
-        contracts_limit_fp (None | str | Unset):
+        contracts_limit (int | Unset): Whole contracts the group may trade within any 15 seconds, 1 to 1,000,000.
+        contracts_limit_fp (None | str | Unset): Contracts the group may trade within any 15 seconds.
     """
 
     contracts_limit: int | Unset = UNSET

@@ -12,10 +12,11 @@ T = TypeVar("T", bound="UpdateSubaccountNettingRequest")
 
 @_attrs_define
 class UpdateSubaccountNettingRequest:
-    """
+    """Which subaccount to switch.
+
     Attributes:
-        enabled (bool):
-        subaccount_number (int):
+        enabled (bool): Whether opposite positions shall be netted.
+        subaccount_number (int): The subaccount, 0 to 63; 0 is the primary.
     """
 
     enabled: bool

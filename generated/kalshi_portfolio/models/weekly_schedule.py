@@ -17,17 +17,18 @@ T = TypeVar("T", bound="WeeklySchedule")
 
 @_attrs_define
 class WeeklySchedule:
-    """
+    """The hours of a usual week, in Eastern Time.
+
     Attributes:
-        end_time (datetime.datetime):
-        friday (list[DailySchedule]):
-        monday (list[DailySchedule]):
-        saturday (list[DailySchedule]):
-        start_time (datetime.datetime):
-        sunday (list[DailySchedule]):
-        thursday (list[DailySchedule]):
-        tuesday (list[DailySchedule]):
-        wednesday (list[DailySchedule]):
+        end_time (datetime.datetime): Until when they hold.
+        friday (list[DailySchedule]): Hours of Friday.
+        monday (list[DailySchedule]): Hours of Monday.
+        saturday (list[DailySchedule]): Hours of Saturday.
+        start_time (datetime.datetime): From when they hold.
+        sunday (list[DailySchedule]): Hours of Sunday.
+        thursday (list[DailySchedule]): Hours of Thursday.
+        tuesday (list[DailySchedule]): Hours of Tuesday.
+        wednesday (list[DailySchedule]): Hours of Wednesday.
     """
 
     end_time: datetime.datetime

@@ -16,23 +16,24 @@ T = TypeVar("T", bound="Withdrawal")
 
 @_attrs_define
 class Withdrawal:
-    """
+    """Money that went out.
+
     Attributes:
-        amount_cents (int):
-        created_ts (int):
-        fee_cents (int):
-        id (str):
-        status (PaymentStatus):
-        type_ (PaymentType):
-        finalized_ts (int | None | Unset):
+        amount_cents (int): The amount, integer cents.
+        created_ts (int): When it was made, Unix seconds.
+        fee_cents (int): The fee, integer cents.
+        id (str): The id of the withdrawal.
+        status (PaymentStatus | str): How far it is.
+        type_ (PaymentType | str): How it went.
+        finalized_ts (int | None | Unset): When it was settled either way, Unix seconds; null while pending.
     """
 
     amount_cents: int
     created_ts: int
     fee_cents: int
     id: str
-    status: PaymentStatus
-    type_: PaymentType
+    status: PaymentStatus | str
+    type_: PaymentType | str
     finalized_ts: int | None | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -45,9 +46,17 @@ class Withdrawal:
 
         id = self.id
 
-        status = self.status.value
+        status: str
+        if isinstance(self.status, PaymentStatus):
+            status = self.status.value
+        else:
+            status = self.status
 
-        type_ = self.type_.value
+        type_: str
+        if isinstance(self.type_, PaymentType):
+            type_ = self.type_.value
+        else:
+            type_ = self.type_
 
         finalized_ts: int | None | Unset
         if isinstance(self.finalized_ts, Unset):
@@ -83,9 +92,31 @@ class Withdrawal:
 
         id = d.pop("id")
 
-        status = PaymentStatus(d.pop("status"))
+        def _parse_status(data: object) -> PaymentStatus | str:
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                status_type_0 = PaymentStatus(data)
 
-        type_ = PaymentType(d.pop("type"))
+                return status_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(PaymentStatus | str, data)
+
+        status = _parse_status(d.pop("status"))
+
+        def _parse_type_(data: object) -> PaymentType | str:
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                type_type_0 = PaymentType(data)
+
+                return type_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(PaymentType | str, data)
+
+        type_ = _parse_type_(d.pop("type"))
 
         def _parse_finalized_ts(data: object) -> int | None | Unset:
             if data is None:

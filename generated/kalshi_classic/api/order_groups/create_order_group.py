@@ -101,10 +101,13 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: CreateOrderGroupRequest,
 ) -> Response[CreateOrderGroupResponse | ErrorResponse]:
-    """Create Order Group
+    """Create an order group
+
+     A group limits the contracts its orders may trade within any 15 seconds. There is no key against
+    repetition: after a timeout list the groups.
 
     Args:
-        body (CreateOrderGroupRequest):
+        body (CreateOrderGroupRequest): The limit of a new group.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -130,10 +133,13 @@ def sync(
     client: AuthenticatedClient,
     body: CreateOrderGroupRequest,
 ) -> CreateOrderGroupResponse | ErrorResponse | None:
-    """Create Order Group
+    """Create an order group
+
+     A group limits the contracts its orders may trade within any 15 seconds. There is no key against
+    repetition: after a timeout list the groups.
 
     Args:
-        body (CreateOrderGroupRequest):
+        body (CreateOrderGroupRequest): The limit of a new group.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -154,10 +160,13 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     body: CreateOrderGroupRequest,
 ) -> Response[CreateOrderGroupResponse | ErrorResponse]:
-    """Create Order Group
+    """Create an order group
+
+     A group limits the contracts its orders may trade within any 15 seconds. There is no key against
+    repetition: after a timeout list the groups.
 
     Args:
-        body (CreateOrderGroupRequest):
+        body (CreateOrderGroupRequest): The limit of a new group.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -181,10 +190,13 @@ async def asyncio(
     client: AuthenticatedClient,
     body: CreateOrderGroupRequest,
 ) -> CreateOrderGroupResponse | ErrorResponse | None:
-    """Create Order Group
+    """Create an order group
+
+     A group limits the contracts its orders may trade within any 15 seconds. There is no key against
+    repetition: after a timeout list the groups.
 
     Args:
-        body (CreateOrderGroupRequest):
+        body (CreateOrderGroupRequest): The limit of a new group.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

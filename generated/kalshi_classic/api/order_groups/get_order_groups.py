@@ -104,7 +104,9 @@ def sync_detailed(
     limit: int | Unset = UNSET,
     status: str | Unset = UNSET,
 ) -> Response[ErrorResponse | GetOrderGroupsResponse]:
-    """Get Order Groups
+    """List order groups
+
+     In pages of at most 200.
 
     Args:
         cursor (str | Unset):
@@ -139,7 +141,9 @@ def sync(
     limit: int | Unset = UNSET,
     status: str | Unset = UNSET,
 ) -> ErrorResponse | GetOrderGroupsResponse | None:
-    """Get Order Groups
+    """List order groups
+
+     In pages of at most 200.
 
     Args:
         cursor (str | Unset):
@@ -169,7 +173,9 @@ async def asyncio_detailed(
     limit: int | Unset = UNSET,
     status: str | Unset = UNSET,
 ) -> Response[ErrorResponse | GetOrderGroupsResponse]:
-    """Get Order Groups
+    """List order groups
+
+     In pages of at most 200.
 
     Args:
         cursor (str | Unset):
@@ -202,7 +208,9 @@ async def asyncio(
     limit: int | Unset = UNSET,
     status: str | Unset = UNSET,
 ) -> ErrorResponse | GetOrderGroupsResponse | None:
-    """Get Order Groups
+    """List order groups
+
+     In pages of at most 200.
 
     Args:
         cursor (str | Unset):

@@ -99,7 +99,9 @@ def sync_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[Any | ErrorResponse]:
-    """Reset Order Group
+    """Reset an order group
+
+     Clears the count of traded contracts and lets the group take orders again.
 
     Args:
         order_group_id (str):
@@ -128,7 +130,9 @@ def sync(
     *,
     client: AuthenticatedClient,
 ) -> Any | ErrorResponse | None:
-    """Reset Order Group
+    """Reset an order group
+
+     Clears the count of traded contracts and lets the group take orders again.
 
     Args:
         order_group_id (str):
@@ -152,7 +156,9 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[Any | ErrorResponse]:
-    """Reset Order Group
+    """Reset an order group
+
+     Clears the count of traded contracts and lets the group take orders again.
 
     Args:
         order_group_id (str):
@@ -179,7 +185,9 @@ async def asyncio(
     *,
     client: AuthenticatedClient,
 ) -> Any | ErrorResponse | None:
-    """Reset Order Group
+    """Reset an order group
+
+     Clears the count of traded contracts and lets the group take orders again.
 
     Args:
         order_group_id (str):

@@ -111,11 +111,14 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: AmendOrderRequest,
 ) -> Response[AmendOrderResponse | ErrorResponse]:
-    """Amend Order
+    """Amend an order
+
+     Sets price and total count anew, and gives the order a new client_order_id; exactly one of yes_price
+    and no_price.
 
     Args:
         order_id (str):
-        body (AmendOrderRequest):
+        body (AmendOrderRequest): The order as it shall be.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -143,11 +146,14 @@ def sync(
     client: AuthenticatedClient,
     body: AmendOrderRequest,
 ) -> AmendOrderResponse | ErrorResponse | None:
-    """Amend Order
+    """Amend an order
+
+     Sets price and total count anew, and gives the order a new client_order_id; exactly one of yes_price
+    and no_price.
 
     Args:
         order_id (str):
-        body (AmendOrderRequest):
+        body (AmendOrderRequest): The order as it shall be.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -170,11 +176,14 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     body: AmendOrderRequest,
 ) -> Response[AmendOrderResponse | ErrorResponse]:
-    """Amend Order
+    """Amend an order
+
+     Sets price and total count anew, and gives the order a new client_order_id; exactly one of yes_price
+    and no_price.
 
     Args:
         order_id (str):
-        body (AmendOrderRequest):
+        body (AmendOrderRequest): The order as it shall be.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -200,11 +209,14 @@ async def asyncio(
     client: AuthenticatedClient,
     body: AmendOrderRequest,
 ) -> AmendOrderResponse | ErrorResponse | None:
-    """Amend Order
+    """Amend an order
+
+     Sets price and total count anew, and gives the order a new client_order_id; exactly one of yes_price
+    and no_price.
 
     Args:
         order_id (str):
-        body (AmendOrderRequest):
+        body (AmendOrderRequest): The order as it shall be.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

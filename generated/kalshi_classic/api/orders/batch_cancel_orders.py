@@ -101,10 +101,12 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: BatchCancelOrdersRequest,
 ) -> Response[BatchCancelOrdersResponse | ErrorResponse]:
-    """Batch Cancel Orders
+    """Cancel several orders
+
+     Each order is cancelled or not by itself.
 
     Args:
-        body (BatchCancelOrdersRequest):
+        body (BatchCancelOrdersRequest): Orders to cancel.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -130,10 +132,12 @@ def sync(
     client: AuthenticatedClient,
     body: BatchCancelOrdersRequest,
 ) -> BatchCancelOrdersResponse | ErrorResponse | None:
-    """Batch Cancel Orders
+    """Cancel several orders
+
+     Each order is cancelled or not by itself.
 
     Args:
-        body (BatchCancelOrdersRequest):
+        body (BatchCancelOrdersRequest): Orders to cancel.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -154,10 +158,12 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     body: BatchCancelOrdersRequest,
 ) -> Response[BatchCancelOrdersResponse | ErrorResponse]:
-    """Batch Cancel Orders
+    """Cancel several orders
+
+     Each order is cancelled or not by itself.
 
     Args:
-        body (BatchCancelOrdersRequest):
+        body (BatchCancelOrdersRequest): Orders to cancel.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -181,10 +187,12 @@ async def asyncio(
     client: AuthenticatedClient,
     body: BatchCancelOrdersRequest,
 ) -> BatchCancelOrdersResponse | ErrorResponse | None:
-    """Batch Cancel Orders
+    """Cancel several orders
+
+     Each order is cancelled or not by itself.
 
     Args:
-        body (BatchCancelOrdersRequest):
+        body (BatchCancelOrdersRequest): Orders to cancel.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

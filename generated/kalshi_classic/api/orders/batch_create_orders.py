@@ -101,10 +101,13 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: BatchCreateOrdersRequest,
 ) -> Response[BatchCreateOrdersResponse | ErrorResponse]:
-    """Batch Create Orders
+    """Place several orders
+
+     Each entry succeeds or fails by itself; the order of the answers is not promised: match them by
+    client_order_id.
 
     Args:
-        body (BatchCreateOrdersRequest):
+        body (BatchCreateOrdersRequest): Orders to place.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -130,10 +133,13 @@ def sync(
     client: AuthenticatedClient,
     body: BatchCreateOrdersRequest,
 ) -> BatchCreateOrdersResponse | ErrorResponse | None:
-    """Batch Create Orders
+    """Place several orders
+
+     Each entry succeeds or fails by itself; the order of the answers is not promised: match them by
+    client_order_id.
 
     Args:
-        body (BatchCreateOrdersRequest):
+        body (BatchCreateOrdersRequest): Orders to place.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -154,10 +160,13 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     body: BatchCreateOrdersRequest,
 ) -> Response[BatchCreateOrdersResponse | ErrorResponse]:
-    """Batch Create Orders
+    """Place several orders
+
+     Each entry succeeds or fails by itself; the order of the answers is not promised: match them by
+    client_order_id.
 
     Args:
-        body (BatchCreateOrdersRequest):
+        body (BatchCreateOrdersRequest): Orders to place.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -181,10 +190,13 @@ async def asyncio(
     client: AuthenticatedClient,
     body: BatchCreateOrdersRequest,
 ) -> BatchCreateOrdersResponse | ErrorResponse | None:
-    """Batch Create Orders
+    """Place several orders
+
+     Each entry succeeds or fails by itself; the order of the answers is not promised: match them by
+    client_order_id.
 
     Args:
-        body (BatchCreateOrdersRequest):
+        body (BatchCreateOrdersRequest): Orders to place.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -101,7 +101,9 @@ def sync_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[CancelOrderResponse | ErrorResponse]:
-    """Cancel Order
+    """Cancel an order
+
+     Cancels what is left of it; the answer shows the order and how many contracts were taken out.
 
     Args:
         order_id (str):
@@ -130,7 +132,9 @@ def sync(
     *,
     client: AuthenticatedClient,
 ) -> CancelOrderResponse | ErrorResponse | None:
-    """Cancel Order
+    """Cancel an order
+
+     Cancels what is left of it; the answer shows the order and how many contracts were taken out.
 
     Args:
         order_id (str):
@@ -154,7 +158,9 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[CancelOrderResponse | ErrorResponse]:
-    """Cancel Order
+    """Cancel an order
+
+     Cancels what is left of it; the answer shows the order and how many contracts were taken out.
 
     Args:
         order_id (str):
@@ -181,7 +187,9 @@ async def asyncio(
     *,
     client: AuthenticatedClient,
 ) -> CancelOrderResponse | ErrorResponse | None:
-    """Cancel Order
+    """Cancel an order
+
+     Cancels what is left of it; the answer shows the order and how many contracts were taken out.
 
     Args:
         order_id (str):

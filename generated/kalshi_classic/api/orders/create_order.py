@@ -54,6 +54,11 @@ def _parse_response(
 
         return response_403
 
+    if response.status_code == 404:
+        response_404 = ErrorResponse.from_dict(response.json())
+
+        return response_404
+
     if response.status_code == 409:
         response_409 = ErrorResponse.from_dict(response.json())
 
@@ -101,10 +106,14 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: CreateOrderRequest,
 ) -> Response[CreateOrderResponse | ErrorResponse]:
-    """Create Order
+    """Place an order
+
+     Buys or sells yes or no contracts. Give a unique client_order_id: a repeat answers 409
+    order_already_exists and places nothing. After a timeout or a 5xx the order may exist.
 
     Args:
-        body (CreateOrderRequest):
+        body (CreateOrderRequest): An order to place; a limit order needs exactly one of yes_price
+            and no_price.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -130,10 +139,14 @@ def sync(
     client: AuthenticatedClient,
     body: CreateOrderRequest,
 ) -> CreateOrderResponse | ErrorResponse | None:
-    """Create Order
+    """Place an order
+
+     Buys or sells yes or no contracts. Give a unique client_order_id: a repeat answers 409
+    order_already_exists and places nothing. After a timeout or a 5xx the order may exist.
 
     Args:
-        body (CreateOrderRequest):
+        body (CreateOrderRequest): An order to place; a limit order needs exactly one of yes_price
+            and no_price.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -154,10 +167,14 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     body: CreateOrderRequest,
 ) -> Response[CreateOrderResponse | ErrorResponse]:
-    """Create Order
+    """Place an order
+
+     Buys or sells yes or no contracts. Give a unique client_order_id: a repeat answers 409
+    order_already_exists and places nothing. After a timeout or a 5xx the order may exist.
 
     Args:
-        body (CreateOrderRequest):
+        body (CreateOrderRequest): An order to place; a limit order needs exactly one of yes_price
+            and no_price.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -181,10 +198,14 @@ async def asyncio(
     client: AuthenticatedClient,
     body: CreateOrderRequest,
 ) -> CreateOrderResponse | ErrorResponse | None:
-    """Create Order
+    """Place an order
+
+     Buys or sells yes or no contracts. Give a unique client_order_id: a repeat answers 409
+    order_already_exists and places nothing. After a timeout or a 5xx the order may exist.
 
     Args:
-        body (CreateOrderRequest):
+        body (CreateOrderRequest): An order to place; a limit order needs exactly one of yes_price
+            and no_price.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

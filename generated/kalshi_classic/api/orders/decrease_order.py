@@ -111,11 +111,13 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: DecreaseOrderRequest,
 ) -> Response[DecreaseOrderResponse | ErrorResponse]:
-    """Decrease Order
+    """Decrease an order
+
+     Takes contracts off a resting order. Relative: sent twice it takes away twice.
 
     Args:
         order_id (str):
-        body (DecreaseOrderRequest):
+        body (DecreaseOrderRequest): How much to take off.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -143,11 +145,13 @@ def sync(
     client: AuthenticatedClient,
     body: DecreaseOrderRequest,
 ) -> DecreaseOrderResponse | ErrorResponse | None:
-    """Decrease Order
+    """Decrease an order
+
+     Takes contracts off a resting order. Relative: sent twice it takes away twice.
 
     Args:
         order_id (str):
-        body (DecreaseOrderRequest):
+        body (DecreaseOrderRequest): How much to take off.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -170,11 +174,13 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     body: DecreaseOrderRequest,
 ) -> Response[DecreaseOrderResponse | ErrorResponse]:
-    """Decrease Order
+    """Decrease an order
+
+     Takes contracts off a resting order. Relative: sent twice it takes away twice.
 
     Args:
         order_id (str):
-        body (DecreaseOrderRequest):
+        body (DecreaseOrderRequest): How much to take off.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -200,11 +206,13 @@ async def asyncio(
     client: AuthenticatedClient,
     body: DecreaseOrderRequest,
 ) -> DecreaseOrderResponse | ErrorResponse | None:
-    """Decrease Order
+    """Decrease an order
+
+     Takes contracts off a resting order. Relative: sent twice it takes away twice.
 
     Args:
         order_id (str):
-        body (DecreaseOrderRequest):
+        body (DecreaseOrderRequest): How much to take off.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

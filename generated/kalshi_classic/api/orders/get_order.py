@@ -96,7 +96,9 @@ def sync_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[ErrorResponse | GetOrderResponse]:
-    """Get Order
+    """Read an order
+
+     For some seconds after it was placed this may answer 404.
 
     Args:
         order_id (str):
@@ -125,7 +127,9 @@ def sync(
     *,
     client: AuthenticatedClient,
 ) -> ErrorResponse | GetOrderResponse | None:
-    """Get Order
+    """Read an order
+
+     For some seconds after it was placed this may answer 404.
 
     Args:
         order_id (str):
@@ -149,7 +153,9 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[ErrorResponse | GetOrderResponse]:
-    """Get Order
+    """Read an order
+
+     For some seconds after it was placed this may answer 404.
 
     Args:
         order_id (str):
@@ -176,7 +182,9 @@ async def asyncio(
     *,
     client: AuthenticatedClient,
 ) -> ErrorResponse | GetOrderResponse | None:
-    """Get Order
+    """Read an order
+
+     For some seconds after it was placed this may answer 404.
 
     Args:
         order_id (str):

@@ -96,7 +96,9 @@ def sync_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[ErrorResponse | GetOrderQueuePositionResponse]:
-    """Get Order Queue Position
+    """Read the queue position of an order
+
+     How many contracts stand before it at its price.
 
     Args:
         order_id (str):
@@ -125,7 +127,9 @@ def sync(
     *,
     client: AuthenticatedClient,
 ) -> ErrorResponse | GetOrderQueuePositionResponse | None:
-    """Get Order Queue Position
+    """Read the queue position of an order
+
+     How many contracts stand before it at its price.
 
     Args:
         order_id (str):
@@ -149,7 +153,9 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[ErrorResponse | GetOrderQueuePositionResponse]:
-    """Get Order Queue Position
+    """Read the queue position of an order
+
+     How many contracts stand before it at its price.
 
     Args:
         order_id (str):
@@ -176,7 +182,9 @@ async def asyncio(
     *,
     client: AuthenticatedClient,
 ) -> ErrorResponse | GetOrderQueuePositionResponse | None:
-    """Get Order Queue Position
+    """Read the queue position of an order
+
+     How many contracts stand before it at its price.
 
     Args:
         order_id (str):

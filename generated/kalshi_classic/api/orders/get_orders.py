@@ -120,7 +120,9 @@ def sync_detailed(
     status: str | Unset = UNSET,
     ticker: str | Unset = UNSET,
 ) -> Response[ErrorResponse | GetOrdersResponse]:
-    """Get Orders
+    """List orders
+
+     Newest first, in pages of at most 200. There is no filter for client_order_id.
 
     Args:
         cursor (str | Unset):
@@ -167,7 +169,9 @@ def sync(
     status: str | Unset = UNSET,
     ticker: str | Unset = UNSET,
 ) -> ErrorResponse | GetOrdersResponse | None:
-    """Get Orders
+    """List orders
+
+     Newest first, in pages of at most 200. There is no filter for client_order_id.
 
     Args:
         cursor (str | Unset):
@@ -209,7 +213,9 @@ async def asyncio_detailed(
     status: str | Unset = UNSET,
     ticker: str | Unset = UNSET,
 ) -> Response[ErrorResponse | GetOrdersResponse]:
-    """Get Orders
+    """List orders
+
+     Newest first, in pages of at most 200. There is no filter for client_order_id.
 
     Args:
         cursor (str | Unset):
@@ -254,7 +260,9 @@ async def asyncio(
     status: str | Unset = UNSET,
     ticker: str | Unset = UNSET,
 ) -> ErrorResponse | GetOrdersResponse | None:
-    """Get Orders
+    """List orders
+
+     Newest first, in pages of at most 200. There is no filter for client_order_id.
 
     Args:
         cursor (str | Unset):

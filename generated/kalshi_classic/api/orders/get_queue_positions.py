@@ -96,10 +96,12 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: GetQueuePositionsRequest,
 ) -> Response[ErrorResponse | GetQueuePositionsResponse]:
-    """Get Queue Positions
+    """Read the queue positions of orders
+
+     Reads, though it is a POST: the ids are in the body.
 
     Args:
-        body (GetQueuePositionsRequest):
+        body (GetQueuePositionsRequest): Orders to look at.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -125,10 +127,12 @@ def sync(
     client: AuthenticatedClient,
     body: GetQueuePositionsRequest,
 ) -> ErrorResponse | GetQueuePositionsResponse | None:
-    """Get Queue Positions
+    """Read the queue positions of orders
+
+     Reads, though it is a POST: the ids are in the body.
 
     Args:
-        body (GetQueuePositionsRequest):
+        body (GetQueuePositionsRequest): Orders to look at.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -149,10 +153,12 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     body: GetQueuePositionsRequest,
 ) -> Response[ErrorResponse | GetQueuePositionsResponse]:
-    """Get Queue Positions
+    """Read the queue positions of orders
+
+     Reads, though it is a POST: the ids are in the body.
 
     Args:
-        body (GetQueuePositionsRequest):
+        body (GetQueuePositionsRequest): Orders to look at.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -176,10 +182,12 @@ async def asyncio(
     client: AuthenticatedClient,
     body: GetQueuePositionsRequest,
 ) -> ErrorResponse | GetQueuePositionsResponse | None:
-    """Get Queue Positions
+    """Read the queue positions of orders
+
+     Reads, though it is a POST: the ids are in the body.
 
     Args:
-        body (GetQueuePositionsRequest):
+        body (GetQueuePositionsRequest): Orders to look at.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -116,7 +116,9 @@ def sync_detailed(
     order_id: str | Unset = UNSET,
     ticker: str | Unset = UNSET,
 ) -> Response[ErrorResponse | GetFillsResponse]:
-    """Get Fills
+    """List fills
+
+     Newest first, in pages of at most 200.
 
     Args:
         cursor (str | Unset):
@@ -160,7 +162,9 @@ def sync(
     order_id: str | Unset = UNSET,
     ticker: str | Unset = UNSET,
 ) -> ErrorResponse | GetFillsResponse | None:
-    """Get Fills
+    """List fills
+
+     Newest first, in pages of at most 200.
 
     Args:
         cursor (str | Unset):
@@ -199,7 +203,9 @@ async def asyncio_detailed(
     order_id: str | Unset = UNSET,
     ticker: str | Unset = UNSET,
 ) -> Response[ErrorResponse | GetFillsResponse]:
-    """Get Fills
+    """List fills
+
+     Newest first, in pages of at most 200.
 
     Args:
         cursor (str | Unset):
@@ -241,7 +247,9 @@ async def asyncio(
     order_id: str | Unset = UNSET,
     ticker: str | Unset = UNSET,
 ) -> ErrorResponse | GetFillsResponse | None:
-    """Get Fills
+    """List fills
+
+     Newest first, in pages of at most 200.
 
     Args:
         cursor (str | Unset):

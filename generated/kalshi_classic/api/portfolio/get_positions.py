@@ -116,7 +116,9 @@ def sync_detailed(
     limit: int | Unset = UNSET,
     ticker: str | Unset = UNSET,
 ) -> Response[ErrorResponse | GetPositionsResponse]:
-    """Get Positions
+    """List positions
+
+     By market and by event, in pages of at most 200.
 
     Args:
         count_down (int | Unset):
@@ -160,7 +162,9 @@ def sync(
     limit: int | Unset = UNSET,
     ticker: str | Unset = UNSET,
 ) -> ErrorResponse | GetPositionsResponse | None:
-    """Get Positions
+    """List positions
+
+     By market and by event, in pages of at most 200.
 
     Args:
         count_down (int | Unset):
@@ -199,7 +203,9 @@ async def asyncio_detailed(
     limit: int | Unset = UNSET,
     ticker: str | Unset = UNSET,
 ) -> Response[ErrorResponse | GetPositionsResponse]:
-    """Get Positions
+    """List positions
+
+     By market and by event, in pages of at most 200.
 
     Args:
         count_down (int | Unset):
@@ -241,7 +247,9 @@ async def asyncio(
     limit: int | Unset = UNSET,
     ticker: str | Unset = UNSET,
 ) -> ErrorResponse | GetPositionsResponse | None:
-    """Get Positions
+    """List positions
+
+     By market and by event, in pages of at most 200.
 
     Args:
         count_down (int | Unset):

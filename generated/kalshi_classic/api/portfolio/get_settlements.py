@@ -100,7 +100,9 @@ def sync_detailed(
     cursor: str | Unset = UNSET,
     limit: int | Unset = UNSET,
 ) -> Response[ErrorResponse | GetSettlementsResponse]:
-    """Get Settlements
+    """List settlements
+
+     Newest first, in pages of at most 200.
 
     Args:
         cursor (str | Unset):
@@ -132,7 +134,9 @@ def sync(
     cursor: str | Unset = UNSET,
     limit: int | Unset = UNSET,
 ) -> ErrorResponse | GetSettlementsResponse | None:
-    """Get Settlements
+    """List settlements
+
+     Newest first, in pages of at most 200.
 
     Args:
         cursor (str | Unset):
@@ -159,7 +163,9 @@ async def asyncio_detailed(
     cursor: str | Unset = UNSET,
     limit: int | Unset = UNSET,
 ) -> Response[ErrorResponse | GetSettlementsResponse]:
-    """Get Settlements
+    """List settlements
+
+     Newest first, in pages of at most 200.
 
     Args:
         cursor (str | Unset):
@@ -189,7 +195,9 @@ async def asyncio(
     cursor: str | Unset = UNSET,
     limit: int | Unset = UNSET,
 ) -> ErrorResponse | GetSettlementsResponse | None:
-    """Get Settlements
+    """List settlements
+
+     Newest first, in pages of at most 200.
 
     Args:
         cursor (str | Unset):

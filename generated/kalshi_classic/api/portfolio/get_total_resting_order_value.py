@@ -80,7 +80,9 @@ def sync_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[ErrorResponse | GetTotalRestingOrderValueResponse]:
-    """Get Total Resting Order Value
+    """Read the value of all resting orders
+
+     Integer cents.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -103,7 +105,9 @@ def sync(
     *,
     client: AuthenticatedClient,
 ) -> ErrorResponse | GetTotalRestingOrderValueResponse | None:
-    """Get Total Resting Order Value
+    """Read the value of all resting orders
+
+     Integer cents.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -122,7 +126,9 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[ErrorResponse | GetTotalRestingOrderValueResponse]:
-    """Get Total Resting Order Value
+    """Read the value of all resting orders
+
+     Integer cents.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -143,7 +149,9 @@ async def asyncio(
     *,
     client: AuthenticatedClient,
 ) -> ErrorResponse | GetTotalRestingOrderValueResponse | None:
-    """Get Total Resting Order Value
+    """Read the value of all resting orders
+
+     Integer cents.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

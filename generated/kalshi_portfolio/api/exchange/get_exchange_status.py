@@ -6,6 +6,7 @@ import httpx
 
 from ... import errors
 from ...client import AuthenticatedClient, Client
+from ...models.error_response import ErrorResponse
 from ...models.exchange_status import ExchangeStatus
 from ...types import Response
 
@@ -22,26 +23,89 @@ def _get_kwargs() -> dict[str, Any]:
 
 def _parse_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
-) -> ExchangeStatus | None:
+) -> ErrorResponse | ErrorResponse | ExchangeStatus | ExchangeStatus | None:
     if response.status_code == 200:
         response_200 = ExchangeStatus.from_dict(response.json())
 
         return response_200
 
+    if response.status_code == 410:
+        response_410 = ErrorResponse.from_dict(response.json())
+
+        return response_410
+
+    if response.status_code == 429:
+        response_429 = ErrorResponse.from_dict(response.json())
+
+        return response_429
+
     if response.status_code == 500:
-        response_500 = ExchangeStatus.from_dict(response.json())
+
+        def _parse_response_500(data: object) -> ErrorResponse | ExchangeStatus:
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                response_500_type_0 = ExchangeStatus.from_dict(data)
+
+                return response_500_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            if not isinstance(data, dict):
+                raise TypeError()
+            response_500_type_1 = ErrorResponse.from_dict(data)
+
+            return response_500_type_1
+
+        response_500 = _parse_response_500(response.json())
 
         return response_500
 
     if response.status_code == 503:
-        response_503 = ExchangeStatus.from_dict(response.json())
+
+        def _parse_response_503(data: object) -> ErrorResponse | ExchangeStatus:
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                response_503_type_0 = ExchangeStatus.from_dict(data)
+
+                return response_503_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            if not isinstance(data, dict):
+                raise TypeError()
+            response_503_type_1 = ErrorResponse.from_dict(data)
+
+            return response_503_type_1
+
+        response_503 = _parse_response_503(response.json())
 
         return response_503
 
     if response.status_code == 504:
-        response_504 = ExchangeStatus.from_dict(response.json())
+
+        def _parse_response_504(data: object) -> ErrorResponse | ExchangeStatus:
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                response_504_type_0 = ExchangeStatus.from_dict(data)
+
+                return response_504_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            if not isinstance(data, dict):
+                raise TypeError()
+            response_504_type_1 = ErrorResponse.from_dict(data)
+
+            return response_504_type_1
+
+        response_504 = _parse_response_504(response.json())
 
         return response_504
+
+    if 500 <= response.status_code <= 599:
+        response_5xx = ErrorResponse.from_dict(response.json())
+
+        return response_5xx
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -51,7 +115,7 @@ def _parse_response(
 
 def _build_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
-) -> Response[ExchangeStatus]:
+) -> Response[ErrorResponse | ErrorResponse | ExchangeStatus | ExchangeStatus]:
     return Response(
         status_code=HTTPStatus(response.status_code),
         content=response.content,
@@ -63,14 +127,18 @@ def _build_response(
 def sync_detailed(
     *,
     client: AuthenticatedClient | Client,
-) -> Response[ExchangeStatus]:
-    """
+) -> Response[ErrorResponse | ErrorResponse | ExchangeStatus | ExchangeStatus]:
+    """Ask whether the exchange trades
+
+     Public. Tells it for the exchange and for each shard; while it is down this may itself answer 503 or
+    504, with the same body.
+
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[ExchangeStatus]
+        Response[ErrorResponse | ErrorResponse | ExchangeStatus | ExchangeStatus]
     """
 
     kwargs = _get_kwargs()
@@ -85,14 +153,18 @@ def sync_detailed(
 def sync(
     *,
     client: AuthenticatedClient | Client,
-) -> ExchangeStatus | None:
-    """
+) -> ErrorResponse | ErrorResponse | ExchangeStatus | ExchangeStatus | None:
+    """Ask whether the exchange trades
+
+     Public. Tells it for the exchange and for each shard; while it is down this may itself answer 503 or
+    504, with the same body.
+
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        ExchangeStatus
+        ErrorResponse | ErrorResponse | ExchangeStatus | ExchangeStatus
     """
 
     return sync_detailed(
@@ -103,14 +175,18 @@ def sync(
 async def asyncio_detailed(
     *,
     client: AuthenticatedClient | Client,
-) -> Response[ExchangeStatus]:
-    """
+) -> Response[ErrorResponse | ErrorResponse | ExchangeStatus | ExchangeStatus]:
+    """Ask whether the exchange trades
+
+     Public. Tells it for the exchange and for each shard; while it is down this may itself answer 503 or
+    504, with the same body.
+
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[ExchangeStatus]
+        Response[ErrorResponse | ErrorResponse | ExchangeStatus | ExchangeStatus]
     """
 
     kwargs = _get_kwargs()
@@ -123,14 +199,18 @@ async def asyncio_detailed(
 async def asyncio(
     *,
     client: AuthenticatedClient | Client,
-) -> ExchangeStatus | None:
-    """
+) -> ErrorResponse | ErrorResponse | ExchangeStatus | ExchangeStatus | None:
+    """Ask whether the exchange trades
+
+     Public. Tells it for the exchange and for each shard; while it is down this may itself answer 503 or
+    504, with the same body.
+
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        ExchangeStatus
+        ErrorResponse | ErrorResponse | ExchangeStatus | ExchangeStatus
     """
 
     return (

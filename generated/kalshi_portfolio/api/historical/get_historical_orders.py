@@ -64,10 +64,30 @@ def _parse_response(
 
         return response_401
 
+    if response.status_code == 403:
+        response_403 = ErrorResponse.from_dict(response.json())
+
+        return response_403
+
+    if response.status_code == 410:
+        response_410 = ErrorResponse.from_dict(response.json())
+
+        return response_410
+
+    if response.status_code == 429:
+        response_429 = ErrorResponse.from_dict(response.json())
+
+        return response_429
+
     if response.status_code == 500:
         response_500 = ErrorResponse.from_dict(response.json())
 
         return response_500
+
+    if 500 <= response.status_code <= 599:
+        response_5xx = ErrorResponse.from_dict(response.json())
+
+        return response_5xx
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -96,7 +116,10 @@ def sync_detailed(
     subaccount: int | Unset = UNSET,
     ticker: str | Unset = UNSET,
 ) -> Response[ErrorResponse | GetOrdersResponse]:
-    """
+    """List orders older than the cutoff
+
+     Newest first, in pages. Only finished orders are here.
+
     Args:
         cursor (str | Unset):
         limit (int | Unset):
@@ -139,7 +162,10 @@ def sync(
     subaccount: int | Unset = UNSET,
     ticker: str | Unset = UNSET,
 ) -> ErrorResponse | GetOrdersResponse | None:
-    """
+    """List orders older than the cutoff
+
+     Newest first, in pages. Only finished orders are here.
+
     Args:
         cursor (str | Unset):
         limit (int | Unset):
@@ -177,7 +203,10 @@ async def asyncio_detailed(
     subaccount: int | Unset = UNSET,
     ticker: str | Unset = UNSET,
 ) -> Response[ErrorResponse | GetOrdersResponse]:
-    """
+    """List orders older than the cutoff
+
+     Newest first, in pages. Only finished orders are here.
+
     Args:
         cursor (str | Unset):
         limit (int | Unset):
@@ -218,7 +247,10 @@ async def asyncio(
     subaccount: int | Unset = UNSET,
     ticker: str | Unset = UNSET,
 ) -> ErrorResponse | GetOrdersResponse | None:
-    """
+    """List orders older than the cutoff
+
+     Newest first, in pages. Only finished orders are here.
+
     Args:
         cursor (str | Unset):
         limit (int | Unset):

@@ -61,10 +61,30 @@ def _parse_response(
 
         return response_401
 
+    if response.status_code == 403:
+        response_403 = ErrorResponse.from_dict(response.json())
+
+        return response_403
+
+    if response.status_code == 410:
+        response_410 = ErrorResponse.from_dict(response.json())
+
+        return response_410
+
+    if response.status_code == 429:
+        response_429 = ErrorResponse.from_dict(response.json())
+
+        return response_429
+
     if response.status_code == 500:
         response_500 = ErrorResponse.from_dict(response.json())
 
         return response_500
+
+    if 500 <= response.status_code <= 599:
+        response_5xx = ErrorResponse.from_dict(response.json())
+
+        return response_5xx
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -92,7 +112,10 @@ def sync_detailed(
     subaccount: int | Unset = UNSET,
     ticker: str | Unset = UNSET,
 ) -> Response[ErrorResponse | GetPositionsResponse]:
-    """
+    """List positions older than the cutoff
+
+     Closed positions that are no longer under /portfolio/positions, in pages.
+
     Args:
         cursor (str | Unset):
         event_ticker (str | Unset):
@@ -132,7 +155,10 @@ def sync(
     subaccount: int | Unset = UNSET,
     ticker: str | Unset = UNSET,
 ) -> ErrorResponse | GetPositionsResponse | None:
-    """
+    """List positions older than the cutoff
+
+     Closed positions that are no longer under /portfolio/positions, in pages.
+
     Args:
         cursor (str | Unset):
         event_ticker (str | Unset):
@@ -167,7 +193,10 @@ async def asyncio_detailed(
     subaccount: int | Unset = UNSET,
     ticker: str | Unset = UNSET,
 ) -> Response[ErrorResponse | GetPositionsResponse]:
-    """
+    """List positions older than the cutoff
+
+     Closed positions that are no longer under /portfolio/positions, in pages.
+
     Args:
         cursor (str | Unset):
         event_ticker (str | Unset):
@@ -205,7 +234,10 @@ async def asyncio(
     subaccount: int | Unset = UNSET,
     ticker: str | Unset = UNSET,
 ) -> ErrorResponse | GetPositionsResponse | None:
-    """
+    """List positions older than the cutoff
+
+     Closed positions that are no longer under /portfolio/positions, in pages.
+
     Args:
         cursor (str | Unset):
         event_ticker (str | Unset):

@@ -49,10 +49,35 @@ def _parse_response(
 
         return response_401
 
+    if response.status_code == 403:
+        response_403 = ErrorResponse.from_dict(response.json())
+
+        return response_403
+
+    if response.status_code == 409:
+        response_409 = ErrorResponse.from_dict(response.json())
+
+        return response_409
+
+    if response.status_code == 410:
+        response_410 = ErrorResponse.from_dict(response.json())
+
+        return response_410
+
+    if response.status_code == 429:
+        response_429 = ErrorResponse.from_dict(response.json())
+
+        return response_429
+
     if response.status_code == 500:
         response_500 = ErrorResponse.from_dict(response.json())
 
         return response_500
+
+    if 500 <= response.status_code <= 599:
+        response_5xx = ErrorResponse.from_dict(response.json())
+
+        return response_5xx
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -76,9 +101,13 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: CreateOrderGroupRequest,
 ) -> Response[CreateOrderGroupResponse | ErrorResponse]:
-    """
+    """Create an order group
+
+     A group limits the contracts its orders may trade within any 15 seconds. There is no key against
+    repetition: after a timeout list the groups. Exactly one of contracts_limit and contracts_limit_fp.
+
     Args:
-        body (CreateOrderGroupRequest):
+        body (CreateOrderGroupRequest): The limit of a new group: exactly one of the two.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -104,9 +133,13 @@ def sync(
     client: AuthenticatedClient,
     body: CreateOrderGroupRequest,
 ) -> CreateOrderGroupResponse | ErrorResponse | None:
-    """
+    """Create an order group
+
+     A group limits the contracts its orders may trade within any 15 seconds. There is no key against
+    repetition: after a timeout list the groups. Exactly one of contracts_limit and contracts_limit_fp.
+
     Args:
-        body (CreateOrderGroupRequest):
+        body (CreateOrderGroupRequest): The limit of a new group: exactly one of the two.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -127,9 +160,13 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     body: CreateOrderGroupRequest,
 ) -> Response[CreateOrderGroupResponse | ErrorResponse]:
-    """
+    """Create an order group
+
+     A group limits the contracts its orders may trade within any 15 seconds. There is no key against
+    repetition: after a timeout list the groups. Exactly one of contracts_limit and contracts_limit_fp.
+
     Args:
-        body (CreateOrderGroupRequest):
+        body (CreateOrderGroupRequest): The limit of a new group: exactly one of the two.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -153,9 +190,13 @@ async def asyncio(
     client: AuthenticatedClient,
     body: CreateOrderGroupRequest,
 ) -> CreateOrderGroupResponse | ErrorResponse | None:
-    """
+    """Create an order group
+
+     A group limits the contracts its orders may trade within any 15 seconds. There is no key against
+    repetition: after a timeout list the groups. Exactly one of contracts_limit and contracts_limit_fp.
+
     Args:
-        body (CreateOrderGroupRequest):
+        body (CreateOrderGroupRequest): The limit of a new group: exactly one of the two.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

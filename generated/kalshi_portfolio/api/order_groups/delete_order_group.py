@@ -46,20 +46,50 @@ def _parse_response(
 
         return response_200
 
+    if response.status_code == 400:
+        response_400 = ErrorResponse.from_dict(response.json())
+
+        return response_400
+
     if response.status_code == 401:
         response_401 = ErrorResponse.from_dict(response.json())
 
         return response_401
+
+    if response.status_code == 403:
+        response_403 = ErrorResponse.from_dict(response.json())
+
+        return response_403
 
     if response.status_code == 404:
         response_404 = ErrorResponse.from_dict(response.json())
 
         return response_404
 
+    if response.status_code == 409:
+        response_409 = ErrorResponse.from_dict(response.json())
+
+        return response_409
+
+    if response.status_code == 410:
+        response_410 = ErrorResponse.from_dict(response.json())
+
+        return response_410
+
+    if response.status_code == 429:
+        response_429 = ErrorResponse.from_dict(response.json())
+
+        return response_429
+
     if response.status_code == 500:
         response_500 = ErrorResponse.from_dict(response.json())
 
         return response_500
+
+    if 500 <= response.status_code <= 599:
+        response_5xx = ErrorResponse.from_dict(response.json())
+
+        return response_5xx
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -85,10 +115,13 @@ def sync_detailed(
     exchange_index: int | Unset = UNSET,
     subaccount: int | Unset = UNSET,
 ) -> Response[EmptyResponse | ErrorResponse]:
-    """
+    """Delete an order group
+
+     Cancels the orders of the group, then removes it.
+
     Args:
         order_group_id (str):
-        exchange_index (int | Unset):
+        exchange_index (int | Unset): A shard of the exchange.
         subaccount (int | Unset):
 
     Raises:
@@ -119,10 +152,13 @@ def sync(
     exchange_index: int | Unset = UNSET,
     subaccount: int | Unset = UNSET,
 ) -> EmptyResponse | ErrorResponse | None:
-    """
+    """Delete an order group
+
+     Cancels the orders of the group, then removes it.
+
     Args:
         order_group_id (str):
-        exchange_index (int | Unset):
+        exchange_index (int | Unset): A shard of the exchange.
         subaccount (int | Unset):
 
     Raises:
@@ -148,10 +184,13 @@ async def asyncio_detailed(
     exchange_index: int | Unset = UNSET,
     subaccount: int | Unset = UNSET,
 ) -> Response[EmptyResponse | ErrorResponse]:
-    """
+    """Delete an order group
+
+     Cancels the orders of the group, then removes it.
+
     Args:
         order_group_id (str):
-        exchange_index (int | Unset):
+        exchange_index (int | Unset): A shard of the exchange.
         subaccount (int | Unset):
 
     Raises:
@@ -180,10 +219,13 @@ async def asyncio(
     exchange_index: int | Unset = UNSET,
     subaccount: int | Unset = UNSET,
 ) -> EmptyResponse | ErrorResponse | None:
-    """
+    """Delete an order group
+
+     Cancels the orders of the group, then removes it.
+
     Args:
         order_group_id (str):
-        exchange_index (int | Unset):
+        exchange_index (int | Unset): A shard of the exchange.
         subaccount (int | Unset):
 
     Raises:

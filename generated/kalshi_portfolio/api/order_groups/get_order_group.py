@@ -43,20 +43,45 @@ def _parse_response(
 
         return response_200
 
+    if response.status_code == 400:
+        response_400 = ErrorResponse.from_dict(response.json())
+
+        return response_400
+
     if response.status_code == 401:
         response_401 = ErrorResponse.from_dict(response.json())
 
         return response_401
+
+    if response.status_code == 403:
+        response_403 = ErrorResponse.from_dict(response.json())
+
+        return response_403
 
     if response.status_code == 404:
         response_404 = ErrorResponse.from_dict(response.json())
 
         return response_404
 
+    if response.status_code == 410:
+        response_410 = ErrorResponse.from_dict(response.json())
+
+        return response_410
+
+    if response.status_code == 429:
+        response_429 = ErrorResponse.from_dict(response.json())
+
+        return response_429
+
     if response.status_code == 500:
         response_500 = ErrorResponse.from_dict(response.json())
 
         return response_500
+
+    if 500 <= response.status_code <= 599:
+        response_5xx = ErrorResponse.from_dict(response.json())
+
+        return response_5xx
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -81,7 +106,10 @@ def sync_detailed(
     client: AuthenticatedClient,
     subaccount: int | Unset = UNSET,
 ) -> Response[ErrorResponse | GetOrderGroupResponse]:
-    """
+    """Read an order group
+
+     Its limit and the ids of its orders.
+
     Args:
         order_group_id (str):
         subaccount (int | Unset):
@@ -112,7 +140,10 @@ def sync(
     client: AuthenticatedClient,
     subaccount: int | Unset = UNSET,
 ) -> ErrorResponse | GetOrderGroupResponse | None:
-    """
+    """Read an order group
+
+     Its limit and the ids of its orders.
+
     Args:
         order_group_id (str):
         subaccount (int | Unset):
@@ -138,7 +169,10 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     subaccount: int | Unset = UNSET,
 ) -> Response[ErrorResponse | GetOrderGroupResponse]:
-    """
+    """Read an order group
+
+     Its limit and the ids of its orders.
+
     Args:
         order_group_id (str):
         subaccount (int | Unset):
@@ -167,7 +201,10 @@ async def asyncio(
     client: AuthenticatedClient,
     subaccount: int | Unset = UNSET,
 ) -> ErrorResponse | GetOrderGroupResponse | None:
-    """
+    """Read an order group
+
+     Its limit and the ids of its orders.
+
     Args:
         order_group_id (str):
         subaccount (int | Unset):

@@ -49,10 +49,30 @@ def _parse_response(
 
         return response_401
 
+    if response.status_code == 403:
+        response_403 = ErrorResponse.from_dict(response.json())
+
+        return response_403
+
+    if response.status_code == 410:
+        response_410 = ErrorResponse.from_dict(response.json())
+
+        return response_410
+
+    if response.status_code == 429:
+        response_429 = ErrorResponse.from_dict(response.json())
+
+        return response_429
+
     if response.status_code == 500:
         response_500 = ErrorResponse.from_dict(response.json())
 
         return response_500
+
+    if 500 <= response.status_code <= 599:
+        response_5xx = ErrorResponse.from_dict(response.json())
+
+        return response_5xx
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -76,7 +96,10 @@ def sync_detailed(
     client: AuthenticatedClient,
     subaccount: int | Unset = UNSET,
 ) -> Response[ErrorResponse | GetOrderGroupsResponse]:
-    """
+    """List order groups
+
+     All groups of one subaccount, or of every subaccount when none is named; not paged.
+
     Args:
         subaccount (int | Unset):
 
@@ -104,7 +127,10 @@ def sync(
     client: AuthenticatedClient,
     subaccount: int | Unset = UNSET,
 ) -> ErrorResponse | GetOrderGroupsResponse | None:
-    """
+    """List order groups
+
+     All groups of one subaccount, or of every subaccount when none is named; not paged.
+
     Args:
         subaccount (int | Unset):
 
@@ -127,7 +153,10 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     subaccount: int | Unset = UNSET,
 ) -> Response[ErrorResponse | GetOrderGroupsResponse]:
-    """
+    """List order groups
+
+     All groups of one subaccount, or of every subaccount when none is named; not paged.
+
     Args:
         subaccount (int | Unset):
 
@@ -153,7 +182,10 @@ async def asyncio(
     client: AuthenticatedClient,
     subaccount: int | Unset = UNSET,
 ) -> ErrorResponse | GetOrderGroupsResponse | None:
-    """
+    """List order groups
+
+     All groups of one subaccount, or of every subaccount when none is named; not paged.
+
     Args:
         subaccount (int | Unset):
 

@@ -15,7 +15,7 @@ from ...types import UNSET, Response, Unset
 def _get_kwargs(
     order_group_id: str,
     *,
-    body: EmptyResponse | Unset = UNSET,
+    body: EmptyResponse,
     exchange_index: int | Unset = UNSET,
     subaccount: int | Unset = UNSET,
 ) -> dict[str, Any]:
@@ -37,8 +37,7 @@ def _get_kwargs(
         "params": params,
     }
 
-    if not isinstance(body, Unset):
-        _kwargs["json"] = body.to_dict()
+    _kwargs["json"] = body.to_dict()
 
     headers["Content-Type"] = "application/json"
 
@@ -54,20 +53,50 @@ def _parse_response(
 
         return response_200
 
+    if response.status_code == 400:
+        response_400 = ErrorResponse.from_dict(response.json())
+
+        return response_400
+
     if response.status_code == 401:
         response_401 = ErrorResponse.from_dict(response.json())
 
         return response_401
+
+    if response.status_code == 403:
+        response_403 = ErrorResponse.from_dict(response.json())
+
+        return response_403
 
     if response.status_code == 404:
         response_404 = ErrorResponse.from_dict(response.json())
 
         return response_404
 
+    if response.status_code == 409:
+        response_409 = ErrorResponse.from_dict(response.json())
+
+        return response_409
+
+    if response.status_code == 410:
+        response_410 = ErrorResponse.from_dict(response.json())
+
+        return response_410
+
+    if response.status_code == 429:
+        response_429 = ErrorResponse.from_dict(response.json())
+
+        return response_429
+
     if response.status_code == 500:
         response_500 = ErrorResponse.from_dict(response.json())
 
         return response_500
+
+    if 500 <= response.status_code <= 599:
+        response_5xx = ErrorResponse.from_dict(response.json())
+
+        return response_5xx
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -90,16 +119,19 @@ def sync_detailed(
     order_group_id: str,
     *,
     client: AuthenticatedClient,
-    body: EmptyResponse | Unset = UNSET,
+    body: EmptyResponse,
     exchange_index: int | Unset = UNSET,
     subaccount: int | Unset = UNSET,
 ) -> Response[EmptyResponse | ErrorResponse]:
-    """
+    """Reset an order group
+
+     Clears the count and lets the group take orders again.
+
     Args:
         order_group_id (str):
-        exchange_index (int | Unset):
+        exchange_index (int | Unset): A shard of the exchange.
         subaccount (int | Unset):
-        body (EmptyResponse | Unset):
+        body (EmptyResponse): An empty JSON object.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -127,16 +159,19 @@ def sync(
     order_group_id: str,
     *,
     client: AuthenticatedClient,
-    body: EmptyResponse | Unset = UNSET,
+    body: EmptyResponse,
     exchange_index: int | Unset = UNSET,
     subaccount: int | Unset = UNSET,
 ) -> EmptyResponse | ErrorResponse | None:
-    """
+    """Reset an order group
+
+     Clears the count and lets the group take orders again.
+
     Args:
         order_group_id (str):
-        exchange_index (int | Unset):
+        exchange_index (int | Unset): A shard of the exchange.
         subaccount (int | Unset):
-        body (EmptyResponse | Unset):
+        body (EmptyResponse): An empty JSON object.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -159,16 +194,19 @@ async def asyncio_detailed(
     order_group_id: str,
     *,
     client: AuthenticatedClient,
-    body: EmptyResponse | Unset = UNSET,
+    body: EmptyResponse,
     exchange_index: int | Unset = UNSET,
     subaccount: int | Unset = UNSET,
 ) -> Response[EmptyResponse | ErrorResponse]:
-    """
+    """Reset an order group
+
+     Clears the count and lets the group take orders again.
+
     Args:
         order_group_id (str):
-        exchange_index (int | Unset):
+        exchange_index (int | Unset): A shard of the exchange.
         subaccount (int | Unset):
-        body (EmptyResponse | Unset):
+        body (EmptyResponse): An empty JSON object.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -194,16 +232,19 @@ async def asyncio(
     order_group_id: str,
     *,
     client: AuthenticatedClient,
-    body: EmptyResponse | Unset = UNSET,
+    body: EmptyResponse,
     exchange_index: int | Unset = UNSET,
     subaccount: int | Unset = UNSET,
 ) -> EmptyResponse | ErrorResponse | None:
-    """
+    """Reset an order group
+
+     Clears the count and lets the group take orders again.
+
     Args:
         order_group_id (str):
-        exchange_index (int | Unset):
+        exchange_index (int | Unset): A shard of the exchange.
         subaccount (int | Unset):
-        body (EmptyResponse | Unset):
+        body (EmptyResponse): An empty JSON object.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

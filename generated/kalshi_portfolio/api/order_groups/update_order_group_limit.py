@@ -64,15 +64,40 @@ def _parse_response(
 
         return response_401
 
+    if response.status_code == 403:
+        response_403 = ErrorResponse.from_dict(response.json())
+
+        return response_403
+
     if response.status_code == 404:
         response_404 = ErrorResponse.from_dict(response.json())
 
         return response_404
 
+    if response.status_code == 409:
+        response_409 = ErrorResponse.from_dict(response.json())
+
+        return response_409
+
+    if response.status_code == 410:
+        response_410 = ErrorResponse.from_dict(response.json())
+
+        return response_410
+
+    if response.status_code == 429:
+        response_429 = ErrorResponse.from_dict(response.json())
+
+        return response_429
+
     if response.status_code == 500:
         response_500 = ErrorResponse.from_dict(response.json())
 
         return response_500
+
+    if 500 <= response.status_code <= 599:
+        response_5xx = ErrorResponse.from_dict(response.json())
+
+        return response_5xx
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -99,12 +124,15 @@ def sync_detailed(
     exchange_index: int | Unset = UNSET,
     subaccount: int | Unset = UNSET,
 ) -> Response[EmptyResponse | ErrorResponse]:
-    """
+    """Change the limit of an order group
+
+     A limit below what the last 15 seconds traded triggers the group at once.
+
     Args:
         order_group_id (str):
-        exchange_index (int | Unset):
+        exchange_index (int | Unset): A shard of the exchange.
         subaccount (int | Unset):
-        body (UpdateOrderGroupLimitRequest):
+        body (UpdateOrderGroupLimitRequest): The new limit: exactly one of the two.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -136,12 +164,15 @@ def sync(
     exchange_index: int | Unset = UNSET,
     subaccount: int | Unset = UNSET,
 ) -> EmptyResponse | ErrorResponse | None:
-    """
+    """Change the limit of an order group
+
+     A limit below what the last 15 seconds traded triggers the group at once.
+
     Args:
         order_group_id (str):
-        exchange_index (int | Unset):
+        exchange_index (int | Unset): A shard of the exchange.
         subaccount (int | Unset):
-        body (UpdateOrderGroupLimitRequest):
+        body (UpdateOrderGroupLimitRequest): The new limit: exactly one of the two.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -168,12 +199,15 @@ async def asyncio_detailed(
     exchange_index: int | Unset = UNSET,
     subaccount: int | Unset = UNSET,
 ) -> Response[EmptyResponse | ErrorResponse]:
-    """
+    """Change the limit of an order group
+
+     A limit below what the last 15 seconds traded triggers the group at once.
+
     Args:
         order_group_id (str):
-        exchange_index (int | Unset):
+        exchange_index (int | Unset): A shard of the exchange.
         subaccount (int | Unset):
-        body (UpdateOrderGroupLimitRequest):
+        body (UpdateOrderGroupLimitRequest): The new limit: exactly one of the two.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -203,12 +237,15 @@ async def asyncio(
     exchange_index: int | Unset = UNSET,
     subaccount: int | Unset = UNSET,
 ) -> EmptyResponse | ErrorResponse | None:
-    """
+    """Change the limit of an order group
+
+     A limit below what the last 15 seconds traded triggers the group at once.
+
     Args:
         order_group_id (str):
-        exchange_index (int | Unset):
+        exchange_index (int | Unset): A shard of the exchange.
         subaccount (int | Unset):
-        body (UpdateOrderGroupLimitRequest):
+        body (UpdateOrderGroupLimitRequest): The new limit: exactly one of the two.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -71,15 +71,30 @@ def _parse_response(
 
         return response_404
 
+    if response.status_code == 409:
+        response_409 = ErrorResponse.from_dict(response.json())
+
+        return response_409
+
+    if response.status_code == 410:
+        response_410 = ErrorResponse.from_dict(response.json())
+
+        return response_410
+
+    if response.status_code == 429:
+        response_429 = ErrorResponse.from_dict(response.json())
+
+        return response_429
+
     if response.status_code == 500:
         response_500 = ErrorResponse.from_dict(response.json())
 
         return response_500
 
-    if response.status_code == 503:
-        response_503 = ErrorResponse.from_dict(response.json())
+    if 500 <= response.status_code <= 599:
+        response_5xx = ErrorResponse.from_dict(response.json())
 
-        return response_503
+        return response_5xx
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -105,11 +120,16 @@ def sync_detailed(
     body: AmendOrderV2Request,
     subaccount: int | Unset = UNSET,
 ) -> Response[AmendOrderV2Response | ErrorResponse]:
-    """
+    """Amend an order
+
+     Sets price and total count anew; sending the same twice is harmless. The place in the queue survives
+    only a smaller count or a new expiry. The answer has been seen to name another order: compare
+    order_id.
+
     Args:
         order_id (str):
         subaccount (int | Unset):
-        body (AmendOrderV2Request):
+        body (AmendOrderV2Request): The order as it shall be.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -139,11 +159,16 @@ def sync(
     body: AmendOrderV2Request,
     subaccount: int | Unset = UNSET,
 ) -> AmendOrderV2Response | ErrorResponse | None:
-    """
+    """Amend an order
+
+     Sets price and total count anew; sending the same twice is harmless. The place in the queue survives
+    only a smaller count or a new expiry. The answer has been seen to name another order: compare
+    order_id.
+
     Args:
         order_id (str):
         subaccount (int | Unset):
-        body (AmendOrderV2Request):
+        body (AmendOrderV2Request): The order as it shall be.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -168,11 +193,16 @@ async def asyncio_detailed(
     body: AmendOrderV2Request,
     subaccount: int | Unset = UNSET,
 ) -> Response[AmendOrderV2Response | ErrorResponse]:
-    """
+    """Amend an order
+
+     Sets price and total count anew; sending the same twice is harmless. The place in the queue survives
+    only a smaller count or a new expiry. The answer has been seen to name another order: compare
+    order_id.
+
     Args:
         order_id (str):
         subaccount (int | Unset):
-        body (AmendOrderV2Request):
+        body (AmendOrderV2Request): The order as it shall be.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -200,11 +230,16 @@ async def asyncio(
     body: AmendOrderV2Request,
     subaccount: int | Unset = UNSET,
 ) -> AmendOrderV2Response | ErrorResponse | None:
-    """
+    """Amend an order
+
+     Sets price and total count anew; sending the same twice is harmless. The place in the queue survives
+    only a smaller count or a new expiry. The answer has been seen to name another order: compare
+    order_id.
+
     Args:
         order_id (str):
         subaccount (int | Unset):
-        body (AmendOrderV2Request):
+        body (AmendOrderV2Request): The order as it shall be.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

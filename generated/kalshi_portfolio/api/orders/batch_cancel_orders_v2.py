@@ -54,10 +54,30 @@ def _parse_response(
 
         return response_403
 
+    if response.status_code == 409:
+        response_409 = ErrorResponse.from_dict(response.json())
+
+        return response_409
+
+    if response.status_code == 410:
+        response_410 = ErrorResponse.from_dict(response.json())
+
+        return response_410
+
+    if response.status_code == 429:
+        response_429 = ErrorResponse.from_dict(response.json())
+
+        return response_429
+
     if response.status_code == 500:
         response_500 = ErrorResponse.from_dict(response.json())
 
         return response_500
+
+    if 500 <= response.status_code <= 599:
+        response_5xx = ErrorResponse.from_dict(response.json())
+
+        return response_5xx
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -81,9 +101,13 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: BatchCancelOrdersV2Request,
 ) -> Response[BatchCancelOrdersV2Response | ErrorResponse]:
-    """
+    """Cancel several orders
+
+     Each entry succeeds or fails by itself. Name market_ticker or exchange_index: without them an order
+    on another shard than 0 is not found.
+
     Args:
-        body (BatchCancelOrdersV2Request):
+        body (BatchCancelOrdersV2Request): Orders to cancel.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -109,9 +133,13 @@ def sync(
     client: AuthenticatedClient,
     body: BatchCancelOrdersV2Request,
 ) -> BatchCancelOrdersV2Response | ErrorResponse | None:
-    """
+    """Cancel several orders
+
+     Each entry succeeds or fails by itself. Name market_ticker or exchange_index: without them an order
+    on another shard than 0 is not found.
+
     Args:
-        body (BatchCancelOrdersV2Request):
+        body (BatchCancelOrdersV2Request): Orders to cancel.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -132,9 +160,13 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     body: BatchCancelOrdersV2Request,
 ) -> Response[BatchCancelOrdersV2Response | ErrorResponse]:
-    """
+    """Cancel several orders
+
+     Each entry succeeds or fails by itself. Name market_ticker or exchange_index: without them an order
+    on another shard than 0 is not found.
+
     Args:
-        body (BatchCancelOrdersV2Request):
+        body (BatchCancelOrdersV2Request): Orders to cancel.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -158,9 +190,13 @@ async def asyncio(
     client: AuthenticatedClient,
     body: BatchCancelOrdersV2Request,
 ) -> BatchCancelOrdersV2Response | ErrorResponse | None:
-    """
+    """Cancel several orders
+
+     Each entry succeeds or fails by itself. Name market_ticker or exchange_index: without them an order
+    on another shard than 0 is not found.
+
     Args:
-        body (BatchCancelOrdersV2Request):
+        body (BatchCancelOrdersV2Request): Orders to cancel.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

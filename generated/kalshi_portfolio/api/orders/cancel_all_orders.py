@@ -37,10 +37,30 @@ def _parse_response(
         response_204 = cast(Any, None)
         return response_204
 
+    if response.status_code == 400:
+        response_400 = ErrorResponse.from_dict(response.json())
+
+        return response_400
+
     if response.status_code == 401:
         response_401 = ErrorResponse.from_dict(response.json())
 
         return response_401
+
+    if response.status_code == 403:
+        response_403 = ErrorResponse.from_dict(response.json())
+
+        return response_403
+
+    if response.status_code == 409:
+        response_409 = ErrorResponse.from_dict(response.json())
+
+        return response_409
+
+    if response.status_code == 410:
+        response_410 = ErrorResponse.from_dict(response.json())
+
+        return response_410
 
     if response.status_code == 429:
         response_429 = ErrorResponse.from_dict(response.json())
@@ -51,6 +71,11 @@ def _parse_response(
         response_500 = ErrorResponse.from_dict(response.json())
 
         return response_500
+
+    if 500 <= response.status_code <= 599:
+        response_5xx = ErrorResponse.from_dict(response.json())
+
+        return response_5xx
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -74,7 +99,11 @@ def sync_detailed(
     client: AuthenticatedClient,
     subaccount: int | Unset = UNSET,
 ) -> Response[Any | ErrorResponse]:
-    """
+    """Cancel all orders
+
+     Cancels every resting order of one subaccount, or of all when none is named. Orders placed within
+    the following minute may be cancelled too.
+
     Args:
         subaccount (int | Unset):
 
@@ -102,7 +131,11 @@ def sync(
     client: AuthenticatedClient,
     subaccount: int | Unset = UNSET,
 ) -> Any | ErrorResponse | None:
-    """
+    """Cancel all orders
+
+     Cancels every resting order of one subaccount, or of all when none is named. Orders placed within
+    the following minute may be cancelled too.
+
     Args:
         subaccount (int | Unset):
 
@@ -125,7 +158,11 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     subaccount: int | Unset = UNSET,
 ) -> Response[Any | ErrorResponse]:
-    """
+    """Cancel all orders
+
+     Cancels every resting order of one subaccount, or of all when none is named. Orders placed within
+    the following minute may be cancelled too.
+
     Args:
         subaccount (int | Unset):
 
@@ -151,7 +188,11 @@ async def asyncio(
     client: AuthenticatedClient,
     subaccount: int | Unset = UNSET,
 ) -> Any | ErrorResponse | None:
-    """
+    """Cancel all orders
+
+     Cancels every resting order of one subaccount, or of all when none is named. Orders placed within
+    the following minute may be cancelled too.
+
     Args:
         subaccount (int | Unset):
 

@@ -49,20 +49,50 @@ def _parse_response(
 
         return response_200
 
+    if response.status_code == 400:
+        response_400 = ErrorResponse.from_dict(response.json())
+
+        return response_400
+
     if response.status_code == 401:
         response_401 = ErrorResponse.from_dict(response.json())
 
         return response_401
+
+    if response.status_code == 403:
+        response_403 = ErrorResponse.from_dict(response.json())
+
+        return response_403
 
     if response.status_code == 404:
         response_404 = ErrorResponse.from_dict(response.json())
 
         return response_404
 
+    if response.status_code == 409:
+        response_409 = ErrorResponse.from_dict(response.json())
+
+        return response_409
+
+    if response.status_code == 410:
+        response_410 = ErrorResponse.from_dict(response.json())
+
+        return response_410
+
+    if response.status_code == 429:
+        response_429 = ErrorResponse.from_dict(response.json())
+
+        return response_429
+
     if response.status_code == 500:
         response_500 = ErrorResponse.from_dict(response.json())
 
         return response_500
+
+    if 500 <= response.status_code <= 599:
+        response_5xx = ErrorResponse.from_dict(response.json())
+
+        return response_5xx
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -89,10 +119,14 @@ def sync_detailed(
     market_ticker: str | Unset = UNSET,
     subaccount: int | Unset = UNSET,
 ) -> Response[CancelOrderV2Response | ErrorResponse]:
-    """
+    """Cancel an order
+
+     Cancels what is left of it. Name market_ticker or exchange_index: without them only shard 0 is
+    searched. The answer has been seen to name another order: compare order_id.
+
     Args:
         order_id (str):
-        exchange_index (int | Unset):
+        exchange_index (int | Unset): A shard of the exchange.
         market_ticker (str | Unset):
         subaccount (int | Unset):
 
@@ -126,10 +160,14 @@ def sync(
     market_ticker: str | Unset = UNSET,
     subaccount: int | Unset = UNSET,
 ) -> CancelOrderV2Response | ErrorResponse | None:
-    """
+    """Cancel an order
+
+     Cancels what is left of it. Name market_ticker or exchange_index: without them only shard 0 is
+    searched. The answer has been seen to name another order: compare order_id.
+
     Args:
         order_id (str):
-        exchange_index (int | Unset):
+        exchange_index (int | Unset): A shard of the exchange.
         market_ticker (str | Unset):
         subaccount (int | Unset):
 
@@ -158,10 +196,14 @@ async def asyncio_detailed(
     market_ticker: str | Unset = UNSET,
     subaccount: int | Unset = UNSET,
 ) -> Response[CancelOrderV2Response | ErrorResponse]:
-    """
+    """Cancel an order
+
+     Cancels what is left of it. Name market_ticker or exchange_index: without them only shard 0 is
+    searched. The answer has been seen to name another order: compare order_id.
+
     Args:
         order_id (str):
-        exchange_index (int | Unset):
+        exchange_index (int | Unset): A shard of the exchange.
         market_ticker (str | Unset):
         subaccount (int | Unset):
 
@@ -193,10 +235,14 @@ async def asyncio(
     market_ticker: str | Unset = UNSET,
     subaccount: int | Unset = UNSET,
 ) -> CancelOrderV2Response | ErrorResponse | None:
-    """
+    """Cancel an order
+
+     Cancels what is left of it. Name market_ticker or exchange_index: without them only shard 0 is
+    searched. The answer has been seen to name another order: compare order_id.
+
     Args:
         order_id (str):
-        exchange_index (int | Unset):
+        exchange_index (int | Unset): A shard of the exchange.
         market_ticker (str | Unset):
         subaccount (int | Unset):
 

@@ -54,10 +54,20 @@ def _parse_response(
 
         return response_403
 
+    if response.status_code == 404:
+        response_404 = ErrorResponse.from_dict(response.json())
+
+        return response_404
+
     if response.status_code == 409:
         response_409 = ErrorResponse.from_dict(response.json())
 
         return response_409
+
+    if response.status_code == 410:
+        response_410 = ErrorResponse.from_dict(response.json())
+
+        return response_410
 
     if response.status_code == 429:
         response_429 = ErrorResponse.from_dict(response.json())
@@ -69,10 +79,10 @@ def _parse_response(
 
         return response_500
 
-    if response.status_code == 503:
-        response_503 = ErrorResponse.from_dict(response.json())
+    if 500 <= response.status_code <= 599:
+        response_5xx = ErrorResponse.from_dict(response.json())
 
-        return response_503
+        return response_5xx
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -96,9 +106,14 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: CreateOrderV2Request,
 ) -> Response[CreateOrderV2Response | ErrorResponse]:
-    """
+    """Place an order
+
+     One order in the book of YES prices: a bid buys YES or sells NO, an ask sells YES or buys NO. Give a
+    unique client_order_id: a repeat answers 409 order_already_exists and places nothing. After a
+    timeout or a 5xx the order may exist.
+
     Args:
-        body (CreateOrderV2Request):
+        body (CreateOrderV2Request): An order to place.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -124,9 +139,14 @@ def sync(
     client: AuthenticatedClient,
     body: CreateOrderV2Request,
 ) -> CreateOrderV2Response | ErrorResponse | None:
-    """
+    """Place an order
+
+     One order in the book of YES prices: a bid buys YES or sells NO, an ask sells YES or buys NO. Give a
+    unique client_order_id: a repeat answers 409 order_already_exists and places nothing. After a
+    timeout or a 5xx the order may exist.
+
     Args:
-        body (CreateOrderV2Request):
+        body (CreateOrderV2Request): An order to place.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -147,9 +167,14 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     body: CreateOrderV2Request,
 ) -> Response[CreateOrderV2Response | ErrorResponse]:
-    """
+    """Place an order
+
+     One order in the book of YES prices: a bid buys YES or sells NO, an ask sells YES or buys NO. Give a
+    unique client_order_id: a repeat answers 409 order_already_exists and places nothing. After a
+    timeout or a 5xx the order may exist.
+
     Args:
-        body (CreateOrderV2Request):
+        body (CreateOrderV2Request): An order to place.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -173,9 +198,14 @@ async def asyncio(
     client: AuthenticatedClient,
     body: CreateOrderV2Request,
 ) -> CreateOrderV2Response | ErrorResponse | None:
-    """
+    """Place an order
+
+     One order in the book of YES prices: a bid buys YES or sells NO, an ask sells YES or buys NO. Give a
+    unique client_order_id: a repeat answers 409 order_already_exists and places nothing. After a
+    timeout or a 5xx the order may exist.
+
     Args:
-        body (CreateOrderV2Request):
+        body (CreateOrderV2Request): An order to place.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -61,15 +61,40 @@ def _parse_response(
 
         return response_401
 
+    if response.status_code == 403:
+        response_403 = ErrorResponse.from_dict(response.json())
+
+        return response_403
+
     if response.status_code == 404:
         response_404 = ErrorResponse.from_dict(response.json())
 
         return response_404
 
+    if response.status_code == 409:
+        response_409 = ErrorResponse.from_dict(response.json())
+
+        return response_409
+
+    if response.status_code == 410:
+        response_410 = ErrorResponse.from_dict(response.json())
+
+        return response_410
+
+    if response.status_code == 429:
+        response_429 = ErrorResponse.from_dict(response.json())
+
+        return response_429
+
     if response.status_code == 500:
         response_500 = ErrorResponse.from_dict(response.json())
 
         return response_500
+
+    if 500 <= response.status_code <= 599:
+        response_5xx = ErrorResponse.from_dict(response.json())
+
+        return response_5xx
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -95,11 +120,14 @@ def sync_detailed(
     body: DecreaseOrderV2Request,
     subaccount: int | Unset = UNSET,
 ) -> Response[DecreaseOrderV2Response | ErrorResponse]:
-    """
+    """Decrease an order
+
+     Exactly one of reduce_by and reduce_to. reduce_by is relative: sent twice it takes away twice.
+
     Args:
         order_id (str):
         subaccount (int | Unset):
-        body (DecreaseOrderV2Request):
+        body (DecreaseOrderV2Request): How much to take off: exactly one of the two.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -129,11 +157,14 @@ def sync(
     body: DecreaseOrderV2Request,
     subaccount: int | Unset = UNSET,
 ) -> DecreaseOrderV2Response | ErrorResponse | None:
-    """
+    """Decrease an order
+
+     Exactly one of reduce_by and reduce_to. reduce_by is relative: sent twice it takes away twice.
+
     Args:
         order_id (str):
         subaccount (int | Unset):
-        body (DecreaseOrderV2Request):
+        body (DecreaseOrderV2Request): How much to take off: exactly one of the two.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -158,11 +189,14 @@ async def asyncio_detailed(
     body: DecreaseOrderV2Request,
     subaccount: int | Unset = UNSET,
 ) -> Response[DecreaseOrderV2Response | ErrorResponse]:
-    """
+    """Decrease an order
+
+     Exactly one of reduce_by and reduce_to. reduce_by is relative: sent twice it takes away twice.
+
     Args:
         order_id (str):
         subaccount (int | Unset):
-        body (DecreaseOrderV2Request):
+        body (DecreaseOrderV2Request): How much to take off: exactly one of the two.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -190,11 +224,14 @@ async def asyncio(
     body: DecreaseOrderV2Request,
     subaccount: int | Unset = UNSET,
 ) -> DecreaseOrderV2Response | ErrorResponse | None:
-    """
+    """Decrease an order
+
+     Exactly one of reduce_by and reduce_to. reduce_by is relative: sent twice it takes away twice.
+
     Args:
         order_id (str):
         subaccount (int | Unset):
-        body (DecreaseOrderV2Request):
+        body (DecreaseOrderV2Request): How much to take off: exactly one of the two.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -34,20 +34,45 @@ def _parse_response(
 
         return response_200
 
+    if response.status_code == 400:
+        response_400 = ErrorResponse.from_dict(response.json())
+
+        return response_400
+
     if response.status_code == 401:
         response_401 = ErrorResponse.from_dict(response.json())
 
         return response_401
+
+    if response.status_code == 403:
+        response_403 = ErrorResponse.from_dict(response.json())
+
+        return response_403
 
     if response.status_code == 404:
         response_404 = ErrorResponse.from_dict(response.json())
 
         return response_404
 
+    if response.status_code == 410:
+        response_410 = ErrorResponse.from_dict(response.json())
+
+        return response_410
+
+    if response.status_code == 429:
+        response_429 = ErrorResponse.from_dict(response.json())
+
+        return response_429
+
     if response.status_code == 500:
         response_500 = ErrorResponse.from_dict(response.json())
 
         return response_500
+
+    if 500 <= response.status_code <= 599:
+        response_5xx = ErrorResponse.from_dict(response.json())
+
+        return response_5xx
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -71,7 +96,10 @@ def sync_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[ErrorResponse | GetOrderQueuePositionResponse]:
-    """
+    """Read the queue position of an order
+
+     How many contracts stand before it at its price.
+
     Args:
         order_id (str):
 
@@ -99,7 +127,10 @@ def sync(
     *,
     client: AuthenticatedClient,
 ) -> ErrorResponse | GetOrderQueuePositionResponse | None:
-    """
+    """Read the queue position of an order
+
+     How many contracts stand before it at its price.
+
     Args:
         order_id (str):
 
@@ -122,7 +153,10 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[ErrorResponse | GetOrderQueuePositionResponse]:
-    """
+    """Read the queue position of an order
+
+     How many contracts stand before it at its price.
+
     Args:
         order_id (str):
 
@@ -148,7 +182,10 @@ async def asyncio(
     *,
     client: AuthenticatedClient,
 ) -> ErrorResponse | GetOrderQueuePositionResponse | None:
-    """
+    """Read the queue position of an order
+
+     How many contracts stand before it at its price.
+
     Args:
         order_id (str):
 

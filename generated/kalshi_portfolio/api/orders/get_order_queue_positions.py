@@ -55,10 +55,30 @@ def _parse_response(
 
         return response_401
 
+    if response.status_code == 403:
+        response_403 = ErrorResponse.from_dict(response.json())
+
+        return response_403
+
+    if response.status_code == 410:
+        response_410 = ErrorResponse.from_dict(response.json())
+
+        return response_410
+
+    if response.status_code == 429:
+        response_429 = ErrorResponse.from_dict(response.json())
+
+        return response_429
+
     if response.status_code == 500:
         response_500 = ErrorResponse.from_dict(response.json())
 
         return response_500
+
+    if 500 <= response.status_code <= 599:
+        response_5xx = ErrorResponse.from_dict(response.json())
+
+        return response_5xx
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -84,7 +104,10 @@ def sync_detailed(
     market_tickers: str | Unset = UNSET,
     subaccount: int | Unset = UNSET,
 ) -> Response[ErrorResponse | GetOrderQueuePositionsResponse]:
-    """
+    """Read the queue positions of resting orders
+
+     How many contracts stand before each. Name market_tickers or event_ticker.
+
     Args:
         event_ticker (str | Unset):
         market_tickers (str | Unset):
@@ -118,7 +141,10 @@ def sync(
     market_tickers: str | Unset = UNSET,
     subaccount: int | Unset = UNSET,
 ) -> ErrorResponse | GetOrderQueuePositionsResponse | None:
-    """
+    """Read the queue positions of resting orders
+
+     How many contracts stand before each. Name market_tickers or event_ticker.
+
     Args:
         event_ticker (str | Unset):
         market_tickers (str | Unset):
@@ -147,7 +173,10 @@ async def asyncio_detailed(
     market_tickers: str | Unset = UNSET,
     subaccount: int | Unset = UNSET,
 ) -> Response[ErrorResponse | GetOrderQueuePositionsResponse]:
-    """
+    """Read the queue positions of resting orders
+
+     How many contracts stand before each. Name market_tickers or event_ticker.
+
     Args:
         event_ticker (str | Unset):
         market_tickers (str | Unset):
@@ -179,7 +208,10 @@ async def asyncio(
     market_tickers: str | Unset = UNSET,
     subaccount: int | Unset = UNSET,
 ) -> ErrorResponse | GetOrderQueuePositionsResponse | None:
-    """
+    """Read the queue positions of resting orders
+
+     How many contracts stand before each. Name market_tickers or event_ticker.
+
     Args:
         event_ticker (str | Unset):
         market_tickers (str | Unset):

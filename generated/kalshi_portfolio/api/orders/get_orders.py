@@ -73,10 +73,30 @@ def _parse_response(
 
         return response_401
 
+    if response.status_code == 403:
+        response_403 = ErrorResponse.from_dict(response.json())
+
+        return response_403
+
+    if response.status_code == 410:
+        response_410 = ErrorResponse.from_dict(response.json())
+
+        return response_410
+
+    if response.status_code == 429:
+        response_429 = ErrorResponse.from_dict(response.json())
+
+        return response_429
+
     if response.status_code == 500:
         response_500 = ErrorResponse.from_dict(response.json())
 
         return response_500
+
+    if 500 <= response.status_code <= 599:
+        response_5xx = ErrorResponse.from_dict(response.json())
+
+        return response_5xx
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -108,7 +128,11 @@ def sync_detailed(
     subaccount: int | Unset = UNSET,
     ticker: str | Unset = UNSET,
 ) -> Response[ErrorResponse | GetOrdersResponse]:
-    """
+    """List orders
+
+     Newest first, in pages of at most 1000. Finished orders move to /historical/orders after some weeks.
+    There is no filter for client_order_id.
+
     Args:
         cursor (str | Unset):
         event_ticker (str | Unset):
@@ -160,7 +184,11 @@ def sync(
     subaccount: int | Unset = UNSET,
     ticker: str | Unset = UNSET,
 ) -> ErrorResponse | GetOrdersResponse | None:
-    """
+    """List orders
+
+     Newest first, in pages of at most 1000. Finished orders move to /historical/orders after some weeks.
+    There is no filter for client_order_id.
+
     Args:
         cursor (str | Unset):
         event_ticker (str | Unset):
@@ -207,7 +235,11 @@ async def asyncio_detailed(
     subaccount: int | Unset = UNSET,
     ticker: str | Unset = UNSET,
 ) -> Response[ErrorResponse | GetOrdersResponse]:
-    """
+    """List orders
+
+     Newest first, in pages of at most 1000. Finished orders move to /historical/orders after some weeks.
+    There is no filter for client_order_id.
+
     Args:
         cursor (str | Unset):
         event_ticker (str | Unset):
@@ -257,7 +289,11 @@ async def asyncio(
     subaccount: int | Unset = UNSET,
     ticker: str | Unset = UNSET,
 ) -> ErrorResponse | GetOrdersResponse | None:
-    """
+    """List orders
+
+     Newest first, in pages of at most 1000. Finished orders move to /historical/orders after some weeks.
+    There is no filter for client_order_id.
+
     Args:
         cursor (str | Unset):
         event_ticker (str | Unset):

@@ -49,10 +49,35 @@ def _parse_response(
 
         return response_401
 
+    if response.status_code == 403:
+        response_403 = ErrorResponse.from_dict(response.json())
+
+        return response_403
+
+    if response.status_code == 409:
+        response_409 = ErrorResponse.from_dict(response.json())
+
+        return response_409
+
+    if response.status_code == 410:
+        response_410 = ErrorResponse.from_dict(response.json())
+
+        return response_410
+
+    if response.status_code == 429:
+        response_429 = ErrorResponse.from_dict(response.json())
+
+        return response_429
+
     if response.status_code == 500:
         response_500 = ErrorResponse.from_dict(response.json())
 
         return response_500
+
+    if 500 <= response.status_code <= 599:
+        response_5xx = ErrorResponse.from_dict(response.json())
+
+        return response_5xx
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -76,9 +101,12 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: ApplySubaccountTransferRequest,
 ) -> Response[ApplySubaccountTransferResponse | ErrorResponse]:
-    """
+    """Move money between subaccounts
+
+     Repeating a client_transfer_id answers 409 transfer_already_applied and moves nothing.
+
     Args:
-        body (ApplySubaccountTransferRequest):
+        body (ApplySubaccountTransferRequest): Money to move between two subaccounts.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -104,9 +132,12 @@ def sync(
     client: AuthenticatedClient,
     body: ApplySubaccountTransferRequest,
 ) -> ApplySubaccountTransferResponse | ErrorResponse | None:
-    """
+    """Move money between subaccounts
+
+     Repeating a client_transfer_id answers 409 transfer_already_applied and moves nothing.
+
     Args:
-        body (ApplySubaccountTransferRequest):
+        body (ApplySubaccountTransferRequest): Money to move between two subaccounts.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -127,9 +158,12 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     body: ApplySubaccountTransferRequest,
 ) -> Response[ApplySubaccountTransferResponse | ErrorResponse]:
-    """
+    """Move money between subaccounts
+
+     Repeating a client_transfer_id answers 409 transfer_already_applied and moves nothing.
+
     Args:
-        body (ApplySubaccountTransferRequest):
+        body (ApplySubaccountTransferRequest): Money to move between two subaccounts.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -153,9 +187,12 @@ async def asyncio(
     client: AuthenticatedClient,
     body: ApplySubaccountTransferRequest,
 ) -> ApplySubaccountTransferResponse | ErrorResponse | None:
-    """
+    """Move money between subaccounts
+
+     Repeating a client_transfer_id answers 409 transfer_already_applied and moves nothing.
+
     Args:
-        body (ApplySubaccountTransferRequest):
+        body (ApplySubaccountTransferRequest): Money to move between two subaccounts.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

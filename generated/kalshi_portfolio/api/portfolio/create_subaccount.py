@@ -50,10 +50,35 @@ def _parse_response(
 
         return response_401
 
+    if response.status_code == 403:
+        response_403 = ErrorResponse.from_dict(response.json())
+
+        return response_403
+
+    if response.status_code == 409:
+        response_409 = ErrorResponse.from_dict(response.json())
+
+        return response_409
+
+    if response.status_code == 410:
+        response_410 = ErrorResponse.from_dict(response.json())
+
+        return response_410
+
+    if response.status_code == 429:
+        response_429 = ErrorResponse.from_dict(response.json())
+
+        return response_429
+
     if response.status_code == 500:
         response_500 = ErrorResponse.from_dict(response.json())
 
         return response_500
+
+    if 500 <= response.status_code <= 599:
+        response_5xx = ErrorResponse.from_dict(response.json())
+
+        return response_5xx
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -77,9 +102,12 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: CreateSubaccountRequest | Unset = UNSET,
 ) -> Response[CreateSubaccountResponse | ErrorResponse]:
-    """
+    """Create a subaccount
+
+     Gives it the next free number; at most 63 besides the primary, 0.
+
     Args:
-        body (CreateSubaccountRequest | Unset):
+        body (CreateSubaccountRequest | Unset): Where to make the subaccount.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -105,9 +133,12 @@ def sync(
     client: AuthenticatedClient,
     body: CreateSubaccountRequest | Unset = UNSET,
 ) -> CreateSubaccountResponse | ErrorResponse | None:
-    """
+    """Create a subaccount
+
+     Gives it the next free number; at most 63 besides the primary, 0.
+
     Args:
-        body (CreateSubaccountRequest | Unset):
+        body (CreateSubaccountRequest | Unset): Where to make the subaccount.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -128,9 +159,12 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     body: CreateSubaccountRequest | Unset = UNSET,
 ) -> Response[CreateSubaccountResponse | ErrorResponse]:
-    """
+    """Create a subaccount
+
+     Gives it the next free number; at most 63 besides the primary, 0.
+
     Args:
-        body (CreateSubaccountRequest | Unset):
+        body (CreateSubaccountRequest | Unset): Where to make the subaccount.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -154,9 +188,12 @@ async def asyncio(
     client: AuthenticatedClient,
     body: CreateSubaccountRequest | Unset = UNSET,
 ) -> CreateSubaccountResponse | ErrorResponse | None:
-    """
+    """Create a subaccount
+
+     Gives it the next free number; at most 63 besides the primary, 0.
+
     Args:
-        body (CreateSubaccountRequest | Unset):
+        body (CreateSubaccountRequest | Unset): Where to make the subaccount.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

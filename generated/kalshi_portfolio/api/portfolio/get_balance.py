@@ -42,15 +42,40 @@ def _parse_response(
 
         return response_200
 
+    if response.status_code == 400:
+        response_400 = ErrorResponse.from_dict(response.json())
+
+        return response_400
+
     if response.status_code == 401:
         response_401 = ErrorResponse.from_dict(response.json())
 
         return response_401
 
+    if response.status_code == 403:
+        response_403 = ErrorResponse.from_dict(response.json())
+
+        return response_403
+
+    if response.status_code == 410:
+        response_410 = ErrorResponse.from_dict(response.json())
+
+        return response_410
+
+    if response.status_code == 429:
+        response_429 = ErrorResponse.from_dict(response.json())
+
+        return response_429
+
     if response.status_code == 500:
         response_500 = ErrorResponse.from_dict(response.json())
 
         return response_500
+
+    if 500 <= response.status_code <= 599:
+        response_5xx = ErrorResponse.from_dict(response.json())
+
+        return response_5xx
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -75,9 +100,13 @@ def sync_detailed(
     exchange_index: int | Unset = UNSET,
     subaccount: int | Unset = UNSET,
 ) -> Response[ErrorResponse | GetBalanceResponse]:
-    """
+    """Read the balance
+
+     Cash and the value of positions of one subaccount. `balance` is cut to whole cents;
+    `balance_dollars` is exact.
+
     Args:
-        exchange_index (int | Unset):
+        exchange_index (int | Unset): A shard of the exchange.
         subaccount (int | Unset):
 
     Raises:
@@ -106,9 +135,13 @@ def sync(
     exchange_index: int | Unset = UNSET,
     subaccount: int | Unset = UNSET,
 ) -> ErrorResponse | GetBalanceResponse | None:
-    """
+    """Read the balance
+
+     Cash and the value of positions of one subaccount. `balance` is cut to whole cents;
+    `balance_dollars` is exact.
+
     Args:
-        exchange_index (int | Unset):
+        exchange_index (int | Unset): A shard of the exchange.
         subaccount (int | Unset):
 
     Raises:
@@ -132,9 +165,13 @@ async def asyncio_detailed(
     exchange_index: int | Unset = UNSET,
     subaccount: int | Unset = UNSET,
 ) -> Response[ErrorResponse | GetBalanceResponse]:
-    """
+    """Read the balance
+
+     Cash and the value of positions of one subaccount. `balance` is cut to whole cents;
+    `balance_dollars` is exact.
+
     Args:
-        exchange_index (int | Unset):
+        exchange_index (int | Unset): A shard of the exchange.
         subaccount (int | Unset):
 
     Raises:
@@ -161,9 +198,13 @@ async def asyncio(
     exchange_index: int | Unset = UNSET,
     subaccount: int | Unset = UNSET,
 ) -> ErrorResponse | GetBalanceResponse | None:
-    """
+    """Read the balance
+
+     Cash and the value of positions of one subaccount. `balance` is cut to whole cents;
+    `balance_dollars` is exact.
+
     Args:
-        exchange_index (int | Unset):
+        exchange_index (int | Unset): A shard of the exchange.
         subaccount (int | Unset):
 
     Raises:

@@ -36,20 +36,45 @@ def _parse_response(
 
         return response_200
 
+    if response.status_code == 400:
+        response_400 = ErrorResponse.from_dict(response.json())
+
+        return response_400
+
     if response.status_code == 401:
         response_401 = ErrorResponse.from_dict(response.json())
 
         return response_401
+
+    if response.status_code == 403:
+        response_403 = ErrorResponse.from_dict(response.json())
+
+        return response_403
 
     if response.status_code == 404:
         response_404 = ErrorResponse.from_dict(response.json())
 
         return response_404
 
+    if response.status_code == 410:
+        response_410 = ErrorResponse.from_dict(response.json())
+
+        return response_410
+
+    if response.status_code == 429:
+        response_429 = ErrorResponse.from_dict(response.json())
+
+        return response_429
+
     if response.status_code == 500:
         response_500 = ErrorResponse.from_dict(response.json())
 
         return response_500
+
+    if 500 <= response.status_code <= 599:
+        response_5xx = ErrorResponse.from_dict(response.json())
+
+        return response_5xx
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -73,7 +98,10 @@ def sync_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[ErrorResponse | GetIntraExchangeInstanceTransferResponse]:
-    """
+    """Read a transfer between exchange instances
+
+     Tells whether it is still pending.
+
     Args:
         transfer_id (str):
 
@@ -101,7 +129,10 @@ def sync(
     *,
     client: AuthenticatedClient,
 ) -> ErrorResponse | GetIntraExchangeInstanceTransferResponse | None:
-    """
+    """Read a transfer between exchange instances
+
+     Tells whether it is still pending.
+
     Args:
         transfer_id (str):
 
@@ -124,7 +155,10 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[ErrorResponse | GetIntraExchangeInstanceTransferResponse]:
-    """
+    """Read a transfer between exchange instances
+
+     Tells whether it is still pending.
+
     Args:
         transfer_id (str):
 
@@ -150,7 +184,10 @@ async def asyncio(
     *,
     client: AuthenticatedClient,
 ) -> ErrorResponse | GetIntraExchangeInstanceTransferResponse | None:
-    """
+    """Read a transfer between exchange instances
+
+     Tells whether it is still pending.
+
     Args:
         transfer_id (str):
 

@@ -36,10 +36,30 @@ def _parse_response(
 
         return response_401
 
+    if response.status_code == 403:
+        response_403 = ErrorResponse.from_dict(response.json())
+
+        return response_403
+
+    if response.status_code == 410:
+        response_410 = ErrorResponse.from_dict(response.json())
+
+        return response_410
+
+    if response.status_code == 429:
+        response_429 = ErrorResponse.from_dict(response.json())
+
+        return response_429
+
     if response.status_code == 500:
         response_500 = ErrorResponse.from_dict(response.json())
 
         return response_500
+
+    if 500 <= response.status_code <= 599:
+        response_5xx = ErrorResponse.from_dict(response.json())
+
+        return response_5xx
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -62,7 +82,10 @@ def sync_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[ErrorResponse | GetPortfolioRestingOrderTotalValueResponse]:
-    """
+    """Read the value of all resting orders
+
+     Integer cents. Only members of a certain kind may read it; others get 403.
+
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
@@ -84,7 +107,10 @@ def sync(
     *,
     client: AuthenticatedClient,
 ) -> ErrorResponse | GetPortfolioRestingOrderTotalValueResponse | None:
-    """
+    """Read the value of all resting orders
+
+     Integer cents. Only members of a certain kind may read it; others get 403.
+
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
@@ -102,7 +128,10 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[ErrorResponse | GetPortfolioRestingOrderTotalValueResponse]:
-    """
+    """Read the value of all resting orders
+
+     Integer cents. Only members of a certain kind may read it; others get 403.
+
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
@@ -122,7 +151,10 @@ async def asyncio(
     *,
     client: AuthenticatedClient,
 ) -> ErrorResponse | GetPortfolioRestingOrderTotalValueResponse | None:
-    """
+    """Read the value of all resting orders
+
+     Integer cents. Only members of a certain kind may read it; others get 403.
+
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
         httpx.TimeoutException: If the request takes longer than Client.timeout.

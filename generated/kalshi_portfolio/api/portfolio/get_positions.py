@@ -75,10 +75,30 @@ def _parse_response(
 
         return response_401
 
+    if response.status_code == 403:
+        response_403 = ErrorResponse.from_dict(response.json())
+
+        return response_403
+
+    if response.status_code == 410:
+        response_410 = ErrorResponse.from_dict(response.json())
+
+        return response_410
+
+    if response.status_code == 429:
+        response_429 = ErrorResponse.from_dict(response.json())
+
+        return response_429
+
     if response.status_code == 500:
         response_500 = ErrorResponse.from_dict(response.json())
 
         return response_500
+
+    if 500 <= response.status_code <= 599:
+        response_5xx = ErrorResponse.from_dict(response.json())
+
+        return response_5xx
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -109,14 +129,18 @@ def sync_detailed(
     subaccount: int | Unset = UNSET,
     ticker: str | Unset = UNSET,
 ) -> Response[ErrorResponse | GetPositionsResponse]:
-    """
+    """List positions
+
+     By market and by event, in pages of at most 1000 markets. Only unsettled positions unless
+    settlement_status says otherwise.
+
     Args:
         count_filter (str | Unset):
         cursor (str | Unset):
         event_ticker (str | Unset):
         exchange_index (int | Unset):
         limit (int | Unset):
-        settlement_status (SettlementStatusFilter | Unset):
+        settlement_status (SettlementStatusFilter | Unset): Which positions to list.
         subaccount (int | Unset):
         ticker (str | Unset):
 
@@ -158,14 +182,18 @@ def sync(
     subaccount: int | Unset = UNSET,
     ticker: str | Unset = UNSET,
 ) -> ErrorResponse | GetPositionsResponse | None:
-    """
+    """List positions
+
+     By market and by event, in pages of at most 1000 markets. Only unsettled positions unless
+    settlement_status says otherwise.
+
     Args:
         count_filter (str | Unset):
         cursor (str | Unset):
         event_ticker (str | Unset):
         exchange_index (int | Unset):
         limit (int | Unset):
-        settlement_status (SettlementStatusFilter | Unset):
+        settlement_status (SettlementStatusFilter | Unset): Which positions to list.
         subaccount (int | Unset):
         ticker (str | Unset):
 
@@ -202,14 +230,18 @@ async def asyncio_detailed(
     subaccount: int | Unset = UNSET,
     ticker: str | Unset = UNSET,
 ) -> Response[ErrorResponse | GetPositionsResponse]:
-    """
+    """List positions
+
+     By market and by event, in pages of at most 1000 markets. Only unsettled positions unless
+    settlement_status says otherwise.
+
     Args:
         count_filter (str | Unset):
         cursor (str | Unset):
         event_ticker (str | Unset):
         exchange_index (int | Unset):
         limit (int | Unset):
-        settlement_status (SettlementStatusFilter | Unset):
+        settlement_status (SettlementStatusFilter | Unset): Which positions to list.
         subaccount (int | Unset):
         ticker (str | Unset):
 
@@ -249,14 +281,18 @@ async def asyncio(
     subaccount: int | Unset = UNSET,
     ticker: str | Unset = UNSET,
 ) -> ErrorResponse | GetPositionsResponse | None:
-    """
+    """List positions
+
+     By market and by event, in pages of at most 1000 markets. Only unsettled positions unless
+    settlement_status says otherwise.
+
     Args:
         count_filter (str | Unset):
         cursor (str | Unset):
         event_ticker (str | Unset):
         exchange_index (int | Unset):
         limit (int | Unset):
-        settlement_status (SettlementStatusFilter | Unset):
+        settlement_status (SettlementStatusFilter | Unset): Which positions to list.
         subaccount (int | Unset):
         ticker (str | Unset):
 

@@ -67,10 +67,30 @@ def _parse_response(
 
         return response_401
 
+    if response.status_code == 403:
+        response_403 = ErrorResponse.from_dict(response.json())
+
+        return response_403
+
+    if response.status_code == 410:
+        response_410 = ErrorResponse.from_dict(response.json())
+
+        return response_410
+
+    if response.status_code == 429:
+        response_429 = ErrorResponse.from_dict(response.json())
+
+        return response_429
+
     if response.status_code == 500:
         response_500 = ErrorResponse.from_dict(response.json())
 
         return response_500
+
+    if 500 <= response.status_code <= 599:
+        response_5xx = ErrorResponse.from_dict(response.json())
+
+        return response_5xx
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -100,7 +120,10 @@ def sync_detailed(
     subaccount: int | Unset = UNSET,
     ticker: str | Unset = UNSET,
 ) -> Response[ErrorResponse | GetSettlementsResponse]:
-    """
+    """List settlements
+
+     Newest first, in pages of at most 1000.
+
     Args:
         cursor (str | Unset):
         event_ticker (str | Unset):
@@ -146,7 +169,10 @@ def sync(
     subaccount: int | Unset = UNSET,
     ticker: str | Unset = UNSET,
 ) -> ErrorResponse | GetSettlementsResponse | None:
-    """
+    """List settlements
+
+     Newest first, in pages of at most 1000.
+
     Args:
         cursor (str | Unset):
         event_ticker (str | Unset):
@@ -187,7 +213,10 @@ async def asyncio_detailed(
     subaccount: int | Unset = UNSET,
     ticker: str | Unset = UNSET,
 ) -> Response[ErrorResponse | GetSettlementsResponse]:
-    """
+    """List settlements
+
+     Newest first, in pages of at most 1000.
+
     Args:
         cursor (str | Unset):
         event_ticker (str | Unset):
@@ -231,7 +260,10 @@ async def asyncio(
     subaccount: int | Unset = UNSET,
     ticker: str | Unset = UNSET,
 ) -> ErrorResponse | GetSettlementsResponse | None:
-    """
+    """List settlements
+
+     Newest first, in pages of at most 1000.
+
     Args:
         cursor (str | Unset):
         event_ticker (str | Unset):

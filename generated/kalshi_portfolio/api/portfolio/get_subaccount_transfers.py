@@ -42,15 +42,40 @@ def _parse_response(
 
         return response_200
 
+    if response.status_code == 400:
+        response_400 = ErrorResponse.from_dict(response.json())
+
+        return response_400
+
     if response.status_code == 401:
         response_401 = ErrorResponse.from_dict(response.json())
 
         return response_401
 
+    if response.status_code == 403:
+        response_403 = ErrorResponse.from_dict(response.json())
+
+        return response_403
+
+    if response.status_code == 410:
+        response_410 = ErrorResponse.from_dict(response.json())
+
+        return response_410
+
+    if response.status_code == 429:
+        response_429 = ErrorResponse.from_dict(response.json())
+
+        return response_429
+
     if response.status_code == 500:
         response_500 = ErrorResponse.from_dict(response.json())
 
         return response_500
+
+    if 500 <= response.status_code <= 599:
+        response_5xx = ErrorResponse.from_dict(response.json())
+
+        return response_5xx
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -75,7 +100,10 @@ def sync_detailed(
     cursor: str | Unset = UNSET,
     limit: int | Unset = UNSET,
 ) -> Response[ErrorResponse | GetSubaccountTransfersResponse]:
-    """
+    """List transfers between subaccounts
+
+     Newest first, in pages of at most 1000.
+
     Args:
         cursor (str | Unset):
         limit (int | Unset):
@@ -106,7 +134,10 @@ def sync(
     cursor: str | Unset = UNSET,
     limit: int | Unset = UNSET,
 ) -> ErrorResponse | GetSubaccountTransfersResponse | None:
-    """
+    """List transfers between subaccounts
+
+     Newest first, in pages of at most 1000.
+
     Args:
         cursor (str | Unset):
         limit (int | Unset):
@@ -132,7 +163,10 @@ async def asyncio_detailed(
     cursor: str | Unset = UNSET,
     limit: int | Unset = UNSET,
 ) -> Response[ErrorResponse | GetSubaccountTransfersResponse]:
-    """
+    """List transfers between subaccounts
+
+     Newest first, in pages of at most 1000.
+
     Args:
         cursor (str | Unset):
         limit (int | Unset):
@@ -161,7 +195,10 @@ async def asyncio(
     cursor: str | Unset = UNSET,
     limit: int | Unset = UNSET,
 ) -> ErrorResponse | GetSubaccountTransfersResponse | None:
-    """
+    """List transfers between subaccounts
+
+     Newest first, in pages of at most 1000.
+
     Args:
         cursor (str | Unset):
         limit (int | Unset):

@@ -52,10 +52,30 @@ def _parse_response(
 
         return response_401
 
+    if response.status_code == 403:
+        response_403 = ErrorResponse.from_dict(response.json())
+
+        return response_403
+
+    if response.status_code == 410:
+        response_410 = ErrorResponse.from_dict(response.json())
+
+        return response_410
+
+    if response.status_code == 429:
+        response_429 = ErrorResponse.from_dict(response.json())
+
+        return response_429
+
     if response.status_code == 500:
         response_500 = ErrorResponse.from_dict(response.json())
 
         return response_500
+
+    if 500 <= response.status_code <= 599:
+        response_5xx = ErrorResponse.from_dict(response.json())
+
+        return response_5xx
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -80,7 +100,10 @@ def sync_detailed(
     cursor: str | Unset = UNSET,
     limit: int | Unset = UNSET,
 ) -> Response[ErrorResponse | GetWithdrawalsResponse]:
-    """
+    """List withdrawals
+
+     Newest first, in pages of at most 500.
+
     Args:
         cursor (str | Unset):
         limit (int | Unset):
@@ -111,7 +134,10 @@ def sync(
     cursor: str | Unset = UNSET,
     limit: int | Unset = UNSET,
 ) -> ErrorResponse | GetWithdrawalsResponse | None:
-    """
+    """List withdrawals
+
+     Newest first, in pages of at most 500.
+
     Args:
         cursor (str | Unset):
         limit (int | Unset):
@@ -137,7 +163,10 @@ async def asyncio_detailed(
     cursor: str | Unset = UNSET,
     limit: int | Unset = UNSET,
 ) -> Response[ErrorResponse | GetWithdrawalsResponse]:
-    """
+    """List withdrawals
+
+     Newest first, in pages of at most 500.
+
     Args:
         cursor (str | Unset):
         limit (int | Unset):
@@ -166,7 +195,10 @@ async def asyncio(
     cursor: str | Unset = UNSET,
     limit: int | Unset = UNSET,
 ) -> ErrorResponse | GetWithdrawalsResponse | None:
-    """
+    """List withdrawals
+
+     Newest first, in pages of at most 500.
+
     Args:
         cursor (str | Unset):
         limit (int | Unset):

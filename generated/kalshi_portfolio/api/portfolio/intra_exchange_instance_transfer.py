@@ -56,10 +56,30 @@ def _parse_response(
 
         return response_403
 
+    if response.status_code == 409:
+        response_409 = ErrorResponse.from_dict(response.json())
+
+        return response_409
+
+    if response.status_code == 410:
+        response_410 = ErrorResponse.from_dict(response.json())
+
+        return response_410
+
+    if response.status_code == 429:
+        response_429 = ErrorResponse.from_dict(response.json())
+
+        return response_429
+
     if response.status_code == 500:
         response_500 = ErrorResponse.from_dict(response.json())
 
         return response_500
+
+    if 500 <= response.status_code <= 599:
+        response_5xx = ErrorResponse.from_dict(response.json())
+
+        return response_5xx
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -83,9 +103,14 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: IntraExchangeInstanceTransferRequest,
 ) -> Response[ErrorResponse | IntraExchangeInstanceTransferResponse]:
-    """
+    """Move money between exchange instances
+
+     From the event contract exchange to the margined one or back, or between shards. Give a
+    client_transfer_id where the exchange takes one; without it a repeat moves the money again.
+
     Args:
-        body (IntraExchangeInstanceTransferRequest):
+        body (IntraExchangeInstanceTransferRequest): Money to move between exchange instances or
+            shards.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -111,9 +136,14 @@ def sync(
     client: AuthenticatedClient,
     body: IntraExchangeInstanceTransferRequest,
 ) -> ErrorResponse | IntraExchangeInstanceTransferResponse | None:
-    """
+    """Move money between exchange instances
+
+     From the event contract exchange to the margined one or back, or between shards. Give a
+    client_transfer_id where the exchange takes one; without it a repeat moves the money again.
+
     Args:
-        body (IntraExchangeInstanceTransferRequest):
+        body (IntraExchangeInstanceTransferRequest): Money to move between exchange instances or
+            shards.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -134,9 +164,14 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     body: IntraExchangeInstanceTransferRequest,
 ) -> Response[ErrorResponse | IntraExchangeInstanceTransferResponse]:
-    """
+    """Move money between exchange instances
+
+     From the event contract exchange to the margined one or back, or between shards. Give a
+    client_transfer_id where the exchange takes one; without it a repeat moves the money again.
+
     Args:
-        body (IntraExchangeInstanceTransferRequest):
+        body (IntraExchangeInstanceTransferRequest): Money to move between exchange instances or
+            shards.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -160,9 +195,14 @@ async def asyncio(
     client: AuthenticatedClient,
     body: IntraExchangeInstanceTransferRequest,
 ) -> ErrorResponse | IntraExchangeInstanceTransferResponse | None:
-    """
+    """Move money between exchange instances
+
+     From the event contract exchange to the margined one or back, or between shards. Give a
+    client_transfer_id where the exchange takes one; without it a repeat moves the money again.
+
     Args:
-        body (IntraExchangeInstanceTransferRequest):
+        body (IntraExchangeInstanceTransferRequest): Money to move between exchange instances or
+            shards.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -54,10 +54,30 @@ def _parse_response(
 
         return response_403
 
+    if response.status_code == 409:
+        response_409 = ErrorResponse.from_dict(response.json())
+
+        return response_409
+
+    if response.status_code == 410:
+        response_410 = ErrorResponse.from_dict(response.json())
+
+        return response_410
+
+    if response.status_code == 429:
+        response_429 = ErrorResponse.from_dict(response.json())
+
+        return response_429
+
     if response.status_code == 500:
         response_500 = ErrorResponse.from_dict(response.json())
 
         return response_500
+
+    if 500 <= response.status_code <= 599:
+        response_5xx = ErrorResponse.from_dict(response.json())
+
+        return response_5xx
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -81,9 +101,12 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: SetTargetBalanceAllocationRequest,
 ) -> Response[EmptyResponse | ErrorResponse]:
-    """
+    """Set how the balance is spread over shards
+
+     Replaces the shares; each is a whole percentage.
+
     Args:
-        body (SetTargetBalanceAllocationRequest):
+        body (SetTargetBalanceAllocationRequest): How to spread the balance over shards.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -109,9 +132,12 @@ def sync(
     client: AuthenticatedClient,
     body: SetTargetBalanceAllocationRequest,
 ) -> EmptyResponse | ErrorResponse | None:
-    """
+    """Set how the balance is spread over shards
+
+     Replaces the shares; each is a whole percentage.
+
     Args:
-        body (SetTargetBalanceAllocationRequest):
+        body (SetTargetBalanceAllocationRequest): How to spread the balance over shards.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -132,9 +158,12 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     body: SetTargetBalanceAllocationRequest,
 ) -> Response[EmptyResponse | ErrorResponse]:
-    """
+    """Set how the balance is spread over shards
+
+     Replaces the shares; each is a whole percentage.
+
     Args:
-        body (SetTargetBalanceAllocationRequest):
+        body (SetTargetBalanceAllocationRequest): How to spread the balance over shards.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -158,9 +187,12 @@ async def asyncio(
     client: AuthenticatedClient,
     body: SetTargetBalanceAllocationRequest,
 ) -> EmptyResponse | ErrorResponse | None:
-    """
+    """Set how the balance is spread over shards
+
+     Replaces the shares; each is a whole percentage.
+
     Args:
-        body (SetTargetBalanceAllocationRequest):
+        body (SetTargetBalanceAllocationRequest): How to spread the balance over shards.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -47,10 +47,35 @@ def _parse_response(
 
         return response_401
 
+    if response.status_code == 403:
+        response_403 = ErrorResponse.from_dict(response.json())
+
+        return response_403
+
+    if response.status_code == 409:
+        response_409 = ErrorResponse.from_dict(response.json())
+
+        return response_409
+
+    if response.status_code == 410:
+        response_410 = ErrorResponse.from_dict(response.json())
+
+        return response_410
+
+    if response.status_code == 429:
+        response_429 = ErrorResponse.from_dict(response.json())
+
+        return response_429
+
     if response.status_code == 500:
         response_500 = ErrorResponse.from_dict(response.json())
 
         return response_500
+
+    if 500 <= response.status_code <= 599:
+        response_5xx = ErrorResponse.from_dict(response.json())
+
+        return response_5xx
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -74,9 +99,12 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: UpdateSubaccountNettingRequest,
 ) -> Response[Any | ErrorResponse]:
-    """
+    """Switch the netting of a subaccount
+
+     Setting what is already set changes nothing.
+
     Args:
-        body (UpdateSubaccountNettingRequest):
+        body (UpdateSubaccountNettingRequest): Which subaccount to switch.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -102,9 +130,12 @@ def sync(
     client: AuthenticatedClient,
     body: UpdateSubaccountNettingRequest,
 ) -> Any | ErrorResponse | None:
-    """
+    """Switch the netting of a subaccount
+
+     Setting what is already set changes nothing.
+
     Args:
-        body (UpdateSubaccountNettingRequest):
+        body (UpdateSubaccountNettingRequest): Which subaccount to switch.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -125,9 +156,12 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     body: UpdateSubaccountNettingRequest,
 ) -> Response[Any | ErrorResponse]:
-    """
+    """Switch the netting of a subaccount
+
+     Setting what is already set changes nothing.
+
     Args:
-        body (UpdateSubaccountNettingRequest):
+        body (UpdateSubaccountNettingRequest): Which subaccount to switch.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -151,9 +185,12 @@ async def asyncio(
     client: AuthenticatedClient,
     body: UpdateSubaccountNettingRequest,
 ) -> Any | ErrorResponse | None:
-    """
+    """Switch the netting of a subaccount
+
+     Setting what is already set changes nothing.
+
     Args:
-        body (UpdateSubaccountNettingRequest):
+        body (UpdateSubaccountNettingRequest): Which subaccount to switch.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
