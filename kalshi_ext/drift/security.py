@@ -1,0 +1,135 @@
+"""Who may call: alternatives of credentials, known by what they put on the wire.
+
+A scheme is its kind, place and header name; the name a document gives it does not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from attrs import field, frozen
+
+from kalshi_ext.drift.difference import Difference
+from kalshi_ext.drift.document import Document, Node
+from kalshi_ext.drift.pointers import join
+from kalshi_ext.drift.values import canonical
+
+SCHEMES: Final = "/components/securitySchemes"
+
+
+@frozen
+class Alternative:
+    """Credentials that let a caller in when all of them are given."""
+
+    pointer: str
+    needs: frozenset[tuple[str, str]]
+    names: tuple[str, ...] = field(eq=False)
+
+    @property
+    def text(self) -> str:
+        """Name the credentials for people."""
+        return " and ".join(self.names) or "no credentials"
+
+
+def alternatives_of(holder: Node) -> tuple[Alternative, ...]:
+    """List the alternatives; a document that lists none lets anybody in."""
+    listed = holder.members("security")
+    return tuple(map(_alternative, listed)) or (
+        Alternative(join(holder.pointer, "security"), frozenset(), ()),
+    )
+
+
+def _alternative(node: Node) -> Alternative:
+    schemes = node.mapping().children()
+    needs = {need for name, scopes in schemes.items() for need in _needs(node, name, scopes)}
+    return Alternative(node.pointer, frozenset(needs), tuple(schemes))
+
+
+def _needs(node: Node, name: str, scopes: Node) -> Iterator[tuple[str, str]]:
+    pointer = join(SCHEMES, name)
+    identity = scheme_identity(node.document.at(pointer, wanted_by=node.pointer).resolved())
+    yield identity, ""
+    if isinstance(scopes.value, list):
+        yield from ((identity, str(scope)) for scope in scopes.value)
+
+
+def scheme_identity(scheme: Node) -> str:
+    """Write what a scheme puts on the wire, as text that equal schemes share."""
+    return canonical({key: _wire_value(key, scheme.value[key]) for key in _wire_keys(scheme)})
+
+
+def _wire_keys(scheme: Node) -> list[str]:
+    words = {"apiKey": ["in", "name"], "http": ["scheme"], "oauth2": ["flows"],
+             "openIdConnect": ["openIdConnectUrl"]}  # fmt: skip
+    return [k for k in ["type", *words.get(scheme.text("type"), [])] if k in scheme]
+
+
+def _wire_value(key: str, value: Any) -> Any:
+    # HTTP header names and authentication schemes are written in any case.
+    return value.lower() if key in ("name", "scheme") and isinstance(value, str) else value
+
+
+def compare_security(
+    base: tuple[Alternative, ...], new: tuple[Alternative, ...], renamed: dict[str, str]
+) -> Iterator[Difference]:
+    """Find the ways in that came, went, or ask for more or less than before.
+
+    `renamed` maps the identity of a scheme that changed (and is reported by itself) to its
+    new identity, so that one change of a scheme is not told again for each operation.
+    """
+    before = [(each, _translated(each, renamed)) for each in base]
+    mine = [row for row in before if row[1] not in [each.needs for each in new]]
+    theirs = [each for each in new if each.needs not in [needs for _, needs in before]]
+    for one, needs in mine:
+        other = _nearest(needs, theirs)
+        if other is not None:
+            theirs.remove(other)
+        yield _judged(one, needs, other, new)
+    yield from (Difference("security-way-added", base[0].pointer, each.pointer, name=each.text)
+                for each in theirs)  # fmt: skip
+
+
+def _translated(each: Alternative, renamed: dict[str, str]) -> frozenset[tuple[str, str]]:
+    return frozenset((renamed.get(identity, identity), scope) for identity, scope in each.needs)
+
+
+def _nearest(needs: frozenset[tuple[str, str]], others: list[Alternative]) -> Alternative | None:
+    return next((o for o in others if needs < o.needs or o.needs < needs), None)
+
+
+def _judged(
+    one: Alternative,
+    needs: frozenset[tuple[str, str]],
+    other: Alternative | None,
+    new: tuple[Alternative, ...],
+) -> Difference:
+    if other is None:
+        return Difference("security-way-removed", one.pointer, new[0].pointer, name=one.text)
+    if needs < other.needs:
+        rule = "security-way-tightened" if needs else "security-required"
+    else:
+        rule = "security-way-loosened" if other.needs else "security-dropped"
+    return Difference(rule, one.pointer, other.pointer, before=one.text, after=other.text)
+
+
+def changed_schemes(base: Document, new: Document) -> Iterator[tuple[Node, Node]]:
+    """Pair the schemes that keep their name but put something else on the wire."""
+    before, after = _schemes(base), _schemes(new)
+    known = {scheme_identity(scheme) for scheme in after.values()}
+    for name in before.keys() & after.keys():
+        identity = scheme_identity(before[name])
+        if identity != scheme_identity(after[name]) and identity not in known:
+            yield before[name], after[name]
+
+
+def known_schemes(document: Document) -> dict[str, Node]:
+    """List the schemes of a document by what they put on the wire."""
+    return {scheme_identity(scheme): scheme for scheme in _schemes(document).values()}
+
+
+def _schemes(document: Document) -> dict[str, Node]:
+    components = document.at("").get("components")
+    if components is None:
+        return {}
+    return {n: s.resolved() for n, s in components.entries("securitySchemes").items()}
