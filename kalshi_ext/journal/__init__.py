@@ -1,0 +1,51 @@
+"""The write-ahead record of write intents: what makes an order happen once."""
+
+from __future__ import annotations
+
+from kalshi_ext.journal.entry import (
+    FINAL,
+    MOVES,
+    OPEN,
+    REOPENABLE,
+    Claimed,
+    Entry,
+    Mark,
+    State,
+    advance,
+)
+from kalshi_ext.journal.errors import (
+    IllegalTransition,
+    JournalBusy,
+    JournalError,
+    JournalUnusable,
+    JournalUnwritable,
+    MarkUnwritten,
+    NotOwner,
+    UnknownKey,
+)
+from kalshi_ext.journal.journal import Journal
+from kalshi_ext.journal.memory import MemoryJournal
+from kalshi_ext.journal.opening import open_journal
+
+__all__ = [
+    "FINAL",
+    "MOVES",
+    "OPEN",
+    "REOPENABLE",
+    "Claimed",
+    "Entry",
+    "IllegalTransition",
+    "Journal",
+    "JournalBusy",
+    "JournalError",
+    "JournalUnusable",
+    "JournalUnwritable",
+    "Mark",
+    "MarkUnwritten",
+    "MemoryJournal",
+    "NotOwner",
+    "State",
+    "UnknownKey",
+    "advance",
+    "open_journal",
+]

@@ -1,0 +1,203 @@
+"""The journal as its users see it, over any store."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+import weakref
+from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import Future
+from contextlib import suppress
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar
+
+from kalshi_ext.errors import KalshiError, Misuse
+from kalshi_ext.journal.entry import Claimed, Entry, Mark, State
+from kalshi_ext.journal.group import Request, claims_in
+from kalshi_ext.journal.requests import VERBS, withdraw
+
+T = TypeVar("T")
+
+
+class Runner(Protocol):
+    """Whoever serves requests: inline, or by a thread."""
+
+    def hand_in(self, request: Request) -> None:
+        """Take a request; its future learns of the outcome."""
+        ...
+
+    def stop(self) -> None:
+        """Finish what was handed in, without waiting."""
+        ...
+
+    def close(self) -> None:
+        """Finish what was handed in, and wait."""
+        ...
+
+
+def new_owner() -> str:
+    """Name one journal instance: host, process, and chance."""
+    return f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:16]}"
+
+
+class Journal:
+    """The write-ahead record of write intents.
+
+    Every change is durable before its method returns (see `durable`). Each method blocks; what
+    must not block uses `submit`, whose futures are served in the order of submission.
+    """
+
+    durable: bool = True
+    """Whether entries survive this process."""
+    shared: bool = False
+    """Whether other living processes may work on the same entries."""
+
+    def __init__(self, runner: Runner, owner: str, name: str) -> None:
+        self.owner = owner
+        self._name = name
+        self._runner = runner
+        self._pid = os.getpid()
+        self._finalizer = weakref.finalize(self, runner.stop)
+        self._finalizer.atexit = False
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._name})"
+
+    def submit(self, verb: str, *args: Any, **options: Any) -> Future[Any]:
+        """Queue a verb (the name of a method, with its arguments) and return at once.
+
+        Only a claim can be cancelled, and only while it waits; a caller that stops listening to
+        one says `withdraw(future)`.
+        """
+        if verb not in VERBS:
+            raise Misuse(f"verb: expected one of {', '.join(sorted(VERBS))}, got {verb!r}")
+        request = VERBS[verb](*args, **options)
+        if self._pid != os.getpid():
+            raise request.failure("inherited by a forked process: open one of its own there")
+        self._runner.hand_in(request)
+        return request.future
+
+    def withdraw(self, future: Future[Any]) -> None:
+        """Give up a submitted claim or reopening: what it recorded becomes not sent."""
+        if not future.cancel():
+            future.add_done_callback(self._take_back)
+
+    def _take_back(self, future: Future[Any]) -> None:
+        if future.cancelled() or future.exception() is not None:
+            return
+        for entry in claims_in(future.result()):
+            with suppress(KalshiError):  # closed meanwhile: then recovery finds it open
+                self._runner.hand_in(withdraw(entry))
+
+    def _claimed(self, future: Future[T]) -> T:
+        try:
+            return future.result()
+        except BaseException as error:
+            if not (future.done() and future.exception() is error):  # interrupted, not failed
+                self.withdraw(future)
+            raise
+
+    def claim(self, entry: Entry) -> Claimed:
+        """Record an intent, unless its key, or else its intent key, is taken.
+
+        Raises JournalUnwritable: then nothing may be sent.
+        """
+        future: Future[Claimed] = self.submit("claim", entry)
+        return self._claimed(future)
+
+    def claim_many(self, entries: Iterable[Entry]) -> list[Claimed]:
+        """Record several intents at once, or none of them; answers come in their order."""
+        future: Future[list[Claimed]] = self.submit("claim_many", entries)
+        return self._claimed(future)
+
+    def reopen(self, key: str) -> Claimed:
+        """Make a refused or never sent entry an intent again; of two callers one gets it."""
+        future: Future[Claimed] = self.submit("reopen", key)
+        return self._claimed(future)
+
+    def mark(
+        self,
+        key: str,
+        state: State,
+        *,
+        order_id: str | None = None,
+        verdict: str | None = None,
+        sent_at: datetime | None = None,
+        attempts: int | None = None,
+    ) -> Entry:
+        """Record what became of an entry of ours.
+
+        Raises MarkUnwritten, UnknownKey, NotOwner, IllegalTransition.
+        """
+        said = {"order_id": order_id, "verdict": verdict, "sent_at": sent_at, "attempts": attempts}
+        marked: Entry = self.submit("mark", key, state, **said).result()
+        return marked
+
+    def mark_many(self, marks: Iterable[Mark]) -> list[Entry]:
+        """Record what became of several entries, all or none."""
+        marked: list[Entry] = self.submit("mark_many", marks).result()
+        return marked
+
+    def get(self, key: str) -> Entry | None:
+        """Return the entry under a key."""
+        found: Entry | None = self.submit("get", key).result()
+        return found
+
+    def by_intent(self, intent: str) -> Entry | None:
+        """Return the entry of an intent key."""
+        found: Entry | None = self.submit("by_intent", intent).result()
+        return found
+
+    def open_entries(self, ticker: str | None = None) -> list[Entry]:
+        """Return the entries without a verdict, oldest first."""
+        found: list[Entry] = self.submit("open_entries", ticker).result()
+        return found
+
+    def entries(
+        self, *, states: Collection[State] | None = None, ticker: str | None = None
+    ) -> Iterator[Entry]:
+        """Walk through the entries, oldest first; those added meanwhile come too."""
+        after = -1
+        while rows := self.submit("page", states, ticker, after=after).result():
+            yield from (entry for _, entry in rows)
+            after = rows[-1][0]
+
+    def take_over(self, key: str, from_owner: str) -> bool:
+        """Take an open entry from an owner that is gone; say whether it is open and ours now."""
+        taken: bool = self.submit("take_over", key, from_owner).result()
+        return taken
+
+    def owner_alive(self, owner: str) -> bool:
+        """Say whether the journal instance of that name may still be running."""
+        alive: bool = self.submit("owner_alive", owner).result()
+        return alive
+
+    def settle(self, key: str, made: Mark, from_owner: str) -> Entry:
+        """Give an entry of an owner that is gone a person's verdict.
+
+        Raises IllegalTransition when the entry has a verdict or its owner lives.
+        """
+        settled: Entry = self.submit("settle", key, made, from_owner).result()
+        return settled
+
+    def verify(self) -> list[str]:
+        """Look for damage; return one line a finding."""
+        found: list[str] = self.submit("verify").result()
+        return found
+
+    def close(self) -> None:
+        """Finish what was submitted and let go of the storage. Twice does no harm."""
+        self._runner.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

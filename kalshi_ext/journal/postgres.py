@@ -1,0 +1,160 @@
+"""A journal that several processes and machines share: PostgreSQL, by URL."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Collection, Generator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from typing import Any, Final
+
+import psycopg
+from attrs import define
+from psycopg import errors
+
+from kalshi_ext.errors import Misuse
+from kalshi_ext.journal.entry import Entry, utc_now
+from kalshi_ext.journal.group import Desk
+from kalshi_ext.journal.journal import Journal, new_owner
+from kalshi_ext.journal.postgres_session import Link, Session, owner_lock
+from kalshi_ext.journal.postgres_sql import Statements
+from kalshi_ext.journal.rows import from_row, row_problems, to_row
+from kalshi_ext.journal.store import Again, Broken, Rejected, Selection
+from kalshi_ext.journal.writer import Writer
+from kalshi_ext.redact import Secret, shown
+
+SCHEMA: Final = "kalshi_journal"
+_PAGE: Final = 1000
+
+
+@define(eq=False)
+class PostgresStore:
+    """Entries in a table. `_written` is the running transaction's id once it wrote something."""
+
+    session: Session
+    _sql: Statements
+    _link: Link
+    _writing: bool = False
+    _written: str | None = None
+
+    @contextmanager
+    def _explained(self) -> Generator[None]:
+        try:
+            yield
+        except (errors.SerializationFailure, errors.DeadlockDetected) as error:
+            raise Again(self.session.say(error)) from error
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            raise Rejected(self.session.say(error)) from error
+        except psycopg.Error as error:
+            lost = self._link.closed
+            raise (Again if lost else Broken)(self.session.say(error)) from error
+        except ValueError as error:
+            raise Rejected(str(error)) from error
+
+    def begin(self, *, writing: bool) -> None:
+        """Start a transaction, on a new connection when the last one was lost."""
+        if writing and self.session.readonly:
+            raise Broken("opened for reading only")
+        self._writing, self._written = writing, None
+        self._link = self.session.link()
+        with self._explained():
+            self._link.execute("BEGIN" if writing else "BEGIN READ ONLY")
+
+    def load(self, keys: Collection[str], intents: Collection[str]) -> list[Entry]:
+        """Read entries by key and intent; a writing transaction locks them."""
+        statement = self._sql.load(lock=self._writing)
+        with self._explained():
+            found = self._link.execute(statement, [list(keys), list(intents)]).fetchall()
+            return [from_row(values) for values in found]
+
+    def save(self, new: Sequence[Entry], changed: Sequence[Entry]) -> None:
+        """Insert and update rows. Raises Again when another process was faster with a key."""
+        if new and self._write(self._sql.insert(), new) < len(new):
+            raise Again("another process claimed the same at the same time")
+        if changed and self._write(self._sql.update(), changed) < len(changed):
+            raise Broken("an entry has been deleted by hand")
+
+    def _write(self, statement: bytes, entries: Sequence[Entry]) -> int:
+        rows = json.dumps([to_row(entry) for entry in entries])
+        with self._explained():
+            written = self._link.execute(statement, [rows]).fetchall()
+        if written:
+            self._written = str(written[0][0])
+        return len(written)
+
+    def select(self, selection: Selection, after: int, limit: int) -> list[tuple[int, Entry]]:
+        """List entries by position."""
+        return [(row[0], from_row(row[1:])) for row in self._rows(selection, after, limit)]
+
+    def _rows(self, selection: Selection, after: int, limit: int) -> list[tuple[Any, ...]]:
+        bound = {"ticker": selection.ticker, "after": after, "limit": limit}
+        with self._explained():
+            return self._link.execute(self._sql.select(selection), bound).fetchall()
+
+    def alive(self, owner: str) -> bool:
+        """Say whether an owner's session still holds its lock."""
+        if owner == self.session.owner:
+            return True
+        number = owner_lock(self.session.schema, owner)
+        with self._explained():
+            asked = self._link.execute("SELECT pg_try_advisory_xact_lock_shared(%s)", [number])
+            return asked.fetchone() != (True,)
+
+    def verify(self) -> list[str]:
+        """Read every row."""
+        found: list[str] = []
+        after = -1
+        while rows := self._rows(Selection(), after, _PAGE):
+            found += [line for row in rows for line in row_problems(row)]
+            after = rows[-1][0]
+        return found
+
+    def commit(self) -> None:
+        """Commit, and find out what became of it when the answer got lost."""
+        try:
+            with self._explained():
+                said = self._link.execute("COMMIT").statusmessage
+        except Again:
+            if self._written is None or not self.session.fate(self._written):
+                raise
+            return
+        if said != "COMMIT":
+            raise Broken(f"the server answered {said} to COMMIT")
+
+    def rollback(self) -> None:
+        """Drop the transaction."""
+        with suppress(psycopg.Error):
+            if not self._link.closed:
+                self._link.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """End the session; its owner counts as gone from then on."""
+        self.session.close()
+
+
+class PostgresJournal(Journal):
+    """A journal in a PostgreSQL database, for any number of processes on one account.
+
+    `schema` separates accounts that share a database; `patience` is how many seconds a lost
+    connection may take to come back before requests fail. Raises JournalUnusable.
+    """
+
+    shared = True
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        schema: str = SCHEMA,
+        readonly: bool = False,
+        patience: float = 10.0,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", schema):
+            raise Misuse(f"schema: expected a lower-case identifier, got {shown(schema)}")
+        owner = new_owner()
+        session = Session(owner, schema, readonly, patience, Secret(url))
+        session.open()
+        store = PostgresStore(session, Statements(schema), session.link())
+        super().__init__(Writer(Desk(store, owner, now)).start(), owner, session.describe())

@@ -1,0 +1,200 @@
+"""One session with the server of a shared journal: opened, kept, renewed.
+
+The session holds an advisory lock in its owner's name. Lock and transactions live on the same
+connection on purpose: whoever could commit was known to be alive at that moment, and a session
+that is gone can neither commit nor seem alive.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import warnings
+from typing import Any, Final, TypeAlias
+
+import psycopg
+from attrs import define, field
+from psycopg.conninfo import conninfo_to_dict
+
+from kalshi_ext.journal import postgres_schema
+from kalshi_ext.journal.errors import JournalUnusable
+from kalshi_ext.journal.store import Broken
+from kalshi_ext.redact import REDACTED, Secret
+
+Link: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+
+_OLDEST: Final = 130000  # the first with pg_xact_status of 64-bit transaction ids
+_CONNECTING: Final[dict[str, Any]] = {
+    "connect_timeout": 10,
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+# The server must notice a vanished client too, or its lock would outlive it; and a client that
+# was stopped inside a transaction must not stop all others.
+_SETTINGS: Final = {
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "lock_timeout": "10s",
+    "statement_timeout": "60s",
+    "idle_in_transaction_session_timeout": "60s",
+    "default_transaction_isolation": "read committed",
+}
+_PROBE_S: Final = 0.05
+
+
+def owner_lock(schema: str, owner: str) -> int:
+    """Return the number of the advisory lock that an owner holds while it lives."""
+    digest = hashlib.sha256(f"kalshi_journal\n{schema}\n{owner}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
+@define(eq=False)
+class Session:
+    """A connection that comes back. `patience` is how many seconds a lost one may stay lost."""
+
+    owner: str
+    schema: str
+    readonly: bool
+    patience: float
+    _url: Secret[str]
+    _password: Secret[str] = field(init=False)
+    _link: Link | None = None
+    _backend: tuple[Any, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        self._password = Secret(str(_parts(self._url).get("password") or ""))
+
+    def __repr__(self) -> str:
+        return self.describe()
+
+    def describe(self) -> str:
+        """Name the server, the database and the user."""
+        parts = _parts(self._url)
+        said = {name: parts.get(name) for name in ("host", "port", "dbname", "user")}
+        return " ".join(f"{k}={v}" for k, v in (said | {"schema": self.schema}).items() if v)
+
+    def open(self) -> None:
+        """Connect once and prepare everything. Raises JournalUnusable."""
+        try:
+            self._connect()
+        except psycopg.Error as error:
+            self.close()
+            raise JournalUnusable(f"journal at {self.describe()}: {self.say(error)}") from None
+        except JournalUnusable as error:
+            self.close()
+            raise JournalUnusable(f"journal at {self.describe()}: {error.args[0]}") from None
+
+    def link(self) -> Link:
+        """Return the connection, renewed when it was lost. Raises Broken after `patience`."""
+        if self._link is None or self._link.closed:
+            self._renew(time.monotonic() + self.patience)
+        assert self._link is not None  # noqa: S101 - _renew connects or raises
+        return self._link
+
+    def _renew(self, deadline: float) -> None:
+        while True:
+            try:
+                return self._connect()
+            except (psycopg.Error, JournalUnusable) as error:
+                self.close()
+                if time.monotonic() >= deadline:
+                    raise Broken(f"no connection to {self.describe()}: {self.say(error)}") from None
+            time.sleep(_PROBE_S)
+
+    def _connect(self) -> None:
+        name = f"kalshi-ext journal {self.owner}"[:63]
+        link: Link = psycopg.connect(
+            self._url.reveal(), autocommit=True, application_name=name, **_CONNECTING
+        )
+        self._link = link
+        _check_server(link, readonly=self.readonly)
+        _apply_settings(link)
+        if not self.readonly:
+            self._own(link)
+            postgres_schema.migrate(link, self.schema)
+        elif postgres_schema.version_of(link, self.schema) != postgres_schema.CURRENT:
+            raise JournalUnusable("not of this version: open it once for writing")
+
+    def _own(self, link: Link) -> None:
+        # A former backend of ours that the server still believes in would keep the lock, and
+        # perhaps a transaction.
+        if self._backend:
+            link.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE pid = %s AND backend_start::text = %s AND usename = current_user",
+                self._backend,
+            )
+        link.execute("SELECT pg_advisory_lock(%s)", [owner_lock(self.schema, self.owner)])
+        found = link.execute(
+            "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+        ).fetchone()
+        self._backend = found or ()
+
+    def fate(self, transaction: str) -> bool:
+        """Find out whether a transaction was committed. Raises Broken when that stays unknown."""
+        deadline = time.monotonic() + self.patience
+        while True:
+            status = self._status(transaction)
+            if status in ("committed", "aborted"):
+                return status == "committed"
+            if time.monotonic() >= deadline:
+                raise Broken(f"whether the last commit took place is unknown ({status})")
+            time.sleep(_PROBE_S)
+
+    def _status(self, transaction: str) -> str:
+        try:
+            found = self.link().execute("SELECT pg_xact_status(%s::xid8)", [transaction]).fetchone()
+        except psycopg.Error as error:
+            return self.say(error)
+        except Broken as error:
+            raise Broken(f"whether the last commit took place is unknown: {error}") from None
+        return str(found[0]) if found else "no answer"
+
+    def say(self, error: Exception) -> str:
+        """Word an error in one line, without the password."""
+        primary = error.diag.message_primary if isinstance(error, psycopg.Error) else None
+        text = (primary or str(error).strip() or type(error).__name__).splitlines()[0]
+        password = self._password.reveal()
+        return text.replace(password, REDACTED) if password else text
+
+    def close(self) -> None:
+        """Close the connection, which frees the owner's lock."""
+        if self._link is not None:
+            self._link.close()
+
+
+def _parts(url: Secret[str]) -> dict[str, Any]:
+    try:
+        return dict(conninfo_to_dict(url.reveal()))
+    except psycopg.Error:  # its text may quote the password
+        raise JournalUnusable("journal: the postgresql:// URL cannot be read") from None
+
+
+def _apply_settings(link: Link) -> None:
+    for name, value in _SETTINGS.items():
+        link.execute("SELECT set_config(%s, %s, false)", [name, value])
+    # remote_apply promises more than on; every other value promises less.
+    link.execute(
+        "SELECT set_config('synchronous_commit', 'on', false)"
+        " WHERE current_setting('synchronous_commit') <> 'remote_apply'"
+    )
+
+
+def _check_server(link: Link, *, readonly: bool) -> None:
+    if link.info.server_version < _OLDEST:
+        raise JournalUnusable(f"PostgreSQL 13 or newer is needed, got {link.info.server_version}")
+    asked = link.execute("SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", [_ASKED])
+    said: dict[str, str] = dict(asked.fetchall())
+    if said["server_encoding"] != "UTF8":
+        raise JournalUnusable(f"its encoding must be UTF8, got {said['server_encoding']}")
+    if not readonly and said["transaction_read_only"] == "on":
+        raise JournalUnusable("the server is read-only (a standby?)")
+    if said["fsync"] == "off":
+        warnings.warn("the journal's server runs with fsync=off: no crash safety", stacklevel=2)
+
+
+_ASKED: Final = ["server_encoding", "transaction_read_only", "fsync"]

@@ -1,0 +1,98 @@
+"""Open the file of a SQLite journal: private, durable, sound and up to date."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from kalshi_ext.errors import Misuse
+from kalshi_ext.journal import sqlite_schema
+from kalshi_ext.journal.errors import JournalUnusable
+
+_BUSY_S: Final = 5.0  # a reader may hold a lock for a moment while it opens or closes
+_SETTINGS: Final = (
+    "PRAGMA synchronous = FULL",  # one sync of the log a commit; NORMAL would lose some
+    "PRAGMA fullfsync = ON",  # only macOS knows it: there fsync alone does not reach the disk
+    "PRAGMA checkpoint_fullfsync = ON",
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA cell_size_check = ON",
+)
+
+
+def resolved(path: str | Path) -> Path:
+    """Return the absolute path without links, so that one file has one lock. Raises Misuse."""
+    if not str(path) or str(path) == ":memory:" or "\0" in str(path):
+        raise Misuse(f"journal: expected a file's path, got {str(path)!r}")
+    place = Path(path).expanduser().resolve()
+    if not place.parent.is_dir():
+        raise JournalUnusable(f"{place}: its directory does not exist")
+    if place.exists() and not place.is_file():
+        raise JournalUnusable(f"{place} is not a regular file")
+    return place
+
+
+def connect(path: Path, *, readonly: bool) -> sqlite3.Connection:
+    """Open the database. Raises JournalUnusable."""
+    try:
+        if not readonly:
+            _make_private(path)
+        return _prepared(path, readonly=readonly)
+    except (sqlite3.Error, OSError, JournalUnusable) as error:
+        said = error.args[0] if isinstance(error, JournalUnusable) else error
+        raise JournalUnusable(f"{path}: {said}") from error
+
+
+def _make_private(path: Path) -> None:
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    if path.stat().st_mode & 0o077:
+        path.chmod(0o600)  # SQLite gives its side files the mode of the main one
+    if os.name == "posix":
+        _sync(path.parent)
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)  # the file's name must survive a power loss, not only its bytes
+    finally:
+        os.close(descriptor)
+
+
+def _prepared(path: Path, *, readonly: bool) -> sqlite3.Connection:
+    # No thread check: the opening thread hands the connection to the writer and lets go of it.
+    link = sqlite3.connect(
+        f"{path.as_uri()}?mode={'ro' if readonly else 'rw'}",
+        uri=True,
+        isolation_level=None,
+        timeout=_BUSY_S,
+        check_same_thread=False,
+    )
+    try:
+        (_for_reading if readonly else _for_writing)(link)
+    except BaseException:
+        link.close()
+        raise
+    return link
+
+
+def _for_reading(link: sqlite3.Connection) -> None:
+    version = sqlite_schema.version_of(link)
+    if version != sqlite_schema.CURRENT:
+        raise JournalUnusable(f"schema {version} is older: open it once for writing")
+
+
+def _for_writing(link: sqlite3.Connection) -> None:
+    sqlite_schema.version_of(link)  # a foreign database is left as it is
+    (mode,) = link.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise JournalUnusable("its file system cannot share memory, which SQLite's log needs")
+    for setting in _SETTINGS:
+        link.execute(setting)
+    sqlite_schema.migrate(link)
+    # After a failed sync the kernel may take lost pages of the log for clean ones. Copying the
+    # log into the database writes them anew, and a sync that succeeds then means what it says.
+    (busy, *_) = link.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        link.execute("PRAGMA wal_checkpoint(FULL)")
