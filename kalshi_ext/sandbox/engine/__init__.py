@@ -6,15 +6,15 @@ from kalshi_ext.sandbox.engine.api import (
     Call,
     Caller,
     Command,
-    Engine,
     Event,
     InvariantBroken,
-    Truth,
     command_from_data,
     command_to_data,
 )
+from kalshi_ext.sandbox.engine.engine import Engine
 from kalshi_ext.sandbox.engine.operations import CLASSIC, CURRENT, OPERATIONS, RETIRED, Operation
 from kalshi_ext.sandbox.engine.settings import Settings, UnknownSetting
+from kalshi_ext.sandbox.engine.truth import Truth
 
 __all__ = [
     "CLASSIC",

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from attrs import field, frozen
 
 from kalshi_ext.errors import KalshiError
-from kalshi_ext.sandbox.engine.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
 
 Json: TypeAlias = Any
@@ -84,86 +83,31 @@ class Event:
 
 def command_to_data(command: Command) -> dict[str, Json]:
     """Render a command as JSON-ready plain data, for a log."""
-    raise NotImplementedError
+    if isinstance(command, Admin):
+        return {"admin": command.action, "params": dict(command.params)}
+    caller = command.caller
+    return {
+        "call": command.operation,
+        "caller": None if caller is None else _caller_to_data(caller),
+        "path": dict(command.path),
+        "query": dict(command.query),
+        "body": command.body,
+        "body_is": command.body_is,
+    }
+
+
+def _caller_to_data(caller: Caller) -> dict[str, Json]:
+    return {
+        "account": caller.account,
+        "scopes": sorted(caller.scopes),
+        "subaccount": caller.subaccount,
+    }
 
 
 def command_from_data(data: Mapping[str, Json]) -> Command:
     """Read back what command_to_data wrote."""
-    raise NotImplementedError
-
-
-class Truth:
-    """Read what truly is, without lag, scopes or pages; never changes anything."""
-
-    def orders(
-        self, *, account: str | None = None, client_order_id: str | None = None
-    ) -> Sequence[dict[str, Json]]:
-        """List every order ever accepted, oldest first, JSON-ready (Order of the current
-        contract plus "account", "group", "expired").
-        """
-        raise NotImplementedError
-
-    def fills(
-        self, *, account: str | None = None, order_id: str | None = None
-    ) -> Sequence[dict[str, Json]]:
-        """List every fill, oldest first, JSON-ready (Fill plus "account", "client_order_id")."""
-        raise NotImplementedError
-
-    def balances(self, *, account: str) -> Sequence[dict[str, Json]]:
-        """List cash, reserved and collateral for each subaccount and shard, in dollars text."""
-        raise NotImplementedError
-
-    def positions(self, *, account: str) -> Sequence[dict[str, Json]]:
-        """List every open position: subaccount, ticker, position, cost."""
-        raise NotImplementedError
-
-    def book(self, ticker: str) -> dict[str, Json]:
-        """Show a market's depth: {"bids": [[price, count], ...], "asks": [...]}, best first."""
-        raise NotImplementedError
-
-    def markets(self) -> Sequence[dict[str, Json]]:
-        """List every market and its rules."""
-        raise NotImplementedError
-
-    def accounts(self) -> Sequence[str]:
-        """List account names."""
-        raise NotImplementedError
-
-    def events(self, *, since: int = 0) -> Sequence[Event]:
-        """List what happened after event number since, oldest first."""
-        raise NotImplementedError
-
-
-class Engine:
-    """Run the exchange: one command in, one answer out, always the same for the same log."""
-
-    truth: Truth
-
-    def __init__(self, settings: Settings | None = None) -> None:
-        raise NotImplementedError
-
-    def execute(self, command: Command, *, now: datetime) -> Answer:
-        """Do one command at a moment; the only door through which anything changes.
-
-        now is aware; a moment earlier than the last one seen counts as the last one. Reads are
-        commands too but change nothing except rate budgets and due expiries: a command log may
-        leave them out when Settings.rate_limits is off (see changes()). An Admin command answers
-        status 200 with what it made, or 400 with {"error": {...}}.
-        """
-        raise NotImplementedError
-
-    def advance(self, *, now: datetime) -> None:
-        """Let time pass: expire what is due. execute does so by itself."""
-        raise NotImplementedError
-
-    def changes(self, command: Command) -> bool:
-        """Tell whether a command may change state, so that a log must keep it."""
-        raise NotImplementedError
-
-    def check_invariants(self) -> None:
-        """Raise InvariantBroken when money, contracts or the books do not reconcile."""
-        raise NotImplementedError
-
-    def digest(self) -> str:
-        """Fingerprint the whole state (sha256 hex): equal for equal command logs."""
-        raise NotImplementedError
+    if "admin" in data:
+        return Admin(data["admin"], data["params"])
+    who = data["caller"]
+    caller = who and Caller(who["account"], frozenset(who["scopes"]), who["subaccount"])
+    return Call(data["call"], caller, data["path"], data["query"], data["body"], data["body_is"])

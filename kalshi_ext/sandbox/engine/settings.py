@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
-from attrs import fields, frozen
+from attrs import frozen
 
 from kalshi_ext.errors import KalshiError
 
@@ -93,9 +94,18 @@ class Settings:
 
 
 def _check(name: str, value: object) -> None:
-    known = {f.name: str(f.type) for f in fields(Settings)}
-    if name not in known:
-        raise UnknownSetting(f"setting {name!r} is not known; known: {', '.join(sorted(known))}")
-    kind = known[name]
-    if kind.startswith("Literal") and repr(value).replace("'", '"') not in kind:
-        raise UnknownSetting(f"setting {name} must be one of {kind[8:-1]}, not {value!r}")
+    hints = get_type_hints(Settings)
+    if name not in hints:
+        raise UnknownSetting(f"setting {name!r} is not known; known: {', '.join(sorted(hints))}")
+    if not _fits(value, hints[name]):
+        raise UnknownSetting(f"setting {name} must be one of {hints[name]}, not {value!r}")
+
+
+def _fits(value: object, hint: Any) -> bool:
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    if isinstance(hint, UnionType):
+        return any(_fits(value, part) for part in get_args(hint))
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))

@@ -1,0 +1,104 @@
+"""Accounts: cash by subaccount and shard, and everything an account owns."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from attrs import define, field
+
+from kalshi_ext.sandbox.engine.amounts import CENT
+from kalshi_ext.sandbox.engine.holdings import Holding
+
+if TYPE_CHECKING:
+    from kalshi_ext.sandbox.engine.groups import Group
+    from kalshi_ext.sandbox.engine.records import (
+        Fill,
+        InstanceTransfer,
+        Market,
+        Order,
+        Payment,
+        Settlement,
+        SubaccountTransfer,
+    )
+    from kalshi_ext.sandbox.engine.versions import Past
+
+LAST_SUBACCOUNT = 63
+
+
+@define(eq=False)
+class Purse:
+    """Hold the cash of one subaccount on one shard, in micro-dollars."""
+
+    cash: int = 0
+    reserved: int = 0
+    """What resting orders hold back."""
+    updated: int = 0
+    past: Past = None
+
+    @property
+    def available(self) -> int:
+        """Give what new orders and transfers may use."""
+        return self.cash - self.reserved
+
+
+@define(eq=False)
+class Account:
+    """Keep one member's books."""
+
+    name: str
+    user_id: str
+    opened: int
+    precision: int = CENT
+    tier: str = "basic"
+    fcm: bool = True
+    endless: bool = False
+    """Its money is never checked."""
+    reservation: str | None = None
+    """The account's own choice of what resting orders hold back."""
+    purses: dict[tuple[int, int], Purse] = field(factory=dict)
+    margined: dict[tuple[int, int], Purse] = field(factory=dict)
+    subaccounts: set[int] = field(factory=lambda: {0})
+    netting: dict[tuple[int, int], bool] = field(factory=dict)
+    allocations: dict[int, int] = field(factory=lambda: {0: 100})
+    holdings: dict[tuple[int, str], Holding] = field(factory=dict)
+    orders: list[Order] = field(factory=list["Order"])
+    orders_of: defaultdict[str, list[Order]] = field(factory=lambda: defaultdict(list))
+    open: dict[str, Order] = field(factory=dict)
+    fills: list[Fill] = field(factory=list["Fill"])
+    fills_of: defaultdict[str, list[Fill]] = field(factory=lambda: defaultdict(list))
+    settlements: list[Settlement] = field(factory=list["Settlement"])
+    deposits: list[Payment] = field(factory=list["Payment"])
+    withdrawals: list[Payment] = field(factory=list["Payment"])
+    subaccount_transfers: list[SubaccountTransfer] = field(factory=list["SubaccountTransfer"])
+    transfers: list[InstanceTransfer] = field(factory=list["InstanceTransfer"])
+    transfer_ids: set[str] = field(factory=set)
+    client_ids: dict[str, tuple[int, Order]] = field(factory=dict)
+    groups: dict[str, Group] = field(factory=dict)
+    sweeps: list[tuple[int, int | None]] = field(factory=list[tuple[int, int | None]])
+    """Cancel-alls still sweeping: (until, subaccount or None for all)."""
+    buckets: dict[str, tuple[int, int]] = field(factory=dict)
+    """Token buckets: (millionths of tokens, moment of that level)."""
+    funded: int = 0
+    realized: int = 0
+    charged: int = 0
+    in_transit: int = 0
+
+    def purse(self, subaccount: int, shard: int) -> Purse:
+        """Give the purse of a subaccount on a shard, opening it where there is none."""
+        purse = self.purses.get((subaccount, shard))
+        if purse is None:
+            purse = self.purses[subaccount, shard] = Purse(updated=self.opened)
+        return purse
+
+    def margin(self, subaccount: int, shard: int) -> Purse:
+        """Give the purse in the margined instance."""
+        return self.margined.setdefault((subaccount, shard), Purse(updated=self.opened))
+
+    def holding(self, subaccount: int, market: Market) -> Holding:
+        """Give the holding of a subaccount in a market, opening it where there is none."""
+        holding = self.holdings.get((subaccount, market.ticker))
+        if holding is None:
+            holding = self.holdings[subaccount, market.ticker] = Holding(subaccount, market)
+            market.holdings.append(holding)
+        return holding

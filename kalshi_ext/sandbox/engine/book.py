@@ -1,0 +1,78 @@
+"""Price levels of one side of a market, first come first served within each."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from attrs import define, field
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kalshi_ext.sandbox.engine.records import Order
+
+Level = OrderedDict[str, "Order"]
+
+
+@define(eq=False)
+class Side:
+    """Hold the resting orders of one side, best price first."""
+
+    bid: bool
+    levels: dict[int, Level] = field(factory=dict)
+    prices: list[int] = field(factory=list)
+    """Ascending; the best bid is the last, the best ask the first."""
+
+    def best(self) -> int | None:
+        """Give the best price; None for an empty side."""
+        if not self.prices:
+            return None
+        return self.prices[-1] if self.bid else self.prices[0]
+
+    def first(self) -> Order | None:
+        """Give the order whose turn it is."""
+        price = self.best()
+        return None if price is None else next(iter(self.levels[price].values()))
+
+    def add(self, order: Order) -> None:
+        """Queue an order behind all others of its price."""
+        level = self.levels.get(order.price)
+        if level is None:
+            level = self.levels[order.price] = OrderedDict()
+            insort(self.prices, order.price)
+        level[order.id] = order
+
+    def remove(self, order: Order) -> None:
+        """Take an order out."""
+        level = self.levels[order.price]
+        del level[order.id]
+        if not level:
+            del self.levels[order.price]
+            del self.prices[bisect_left(self.prices, order.price)]
+
+    def best_first(self) -> Iterator[int]:
+        """Walk over the prices, best first."""
+        return reversed(self.prices) if self.bid else iter(self.prices)
+
+    def orders(self) -> Iterator[Order]:
+        """Walk over the orders in the sequence of their turns."""
+        for price in self.best_first():
+            yield from self.levels[price].values()
+
+    def depth(self) -> list[tuple[int, int]]:
+        """List (price, count), best first."""
+        return [
+            (price, sum(order.remaining for order in self.levels[price].values()))
+            for price in self.best_first()
+        ]
+
+    def ahead_of(self, order: Order) -> int:
+        """Count the contracts that trade before an order's turn comes."""
+        ahead = 0
+        for other in self.orders():
+            if other is order:
+                break
+            ahead += other.remaining
+        return ahead

@@ -1,0 +1,102 @@
+"""Which function does which operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from kalshi_ext.sandbox.engine import (
+    account_calls,
+    classic_orders,
+    classic_reads,
+    exchange_calls,
+    group_calls,
+    order_calls,
+    order_reads,
+    positions,
+    subaccounts,
+    transfers,
+)
+
+if TYPE_CHECKING:
+    from kalshi_ext.sandbox.engine.accounts import Account
+    from kalshi_ext.sandbox.engine.api import Answer, Call
+    from kalshi_ext.sandbox.engine.state import Exchange
+
+Private = Callable[["Exchange", "Account", "Call"], "Answer"]
+Public = Callable[["Exchange", "Call"], "Answer"]
+
+PUBLIC: dict[str, Public] = {
+    "GetExchangeStatus": exchange_calls.get_status,
+    "GetExchangeSchedule": exchange_calls.get_schedule,
+    "GetUserDataTimestamp": exchange_calls.get_timestamp,
+    "GetHistoricalCutoff": exchange_calls.get_cutoff,
+    "GetAccountEndpointCosts": account_calls.get_costs,
+}
+CURRENT: dict[str, Private] = {
+    "GetOrders": order_reads.get_orders,
+    "GetOrder": order_reads.get_order,
+    "GetOrderQueuePositions": order_reads.get_queue_positions,
+    "GetOrderQueuePosition": order_reads.get_queue_position,
+    "CreateOrderV2": order_calls.create,
+    "CancelAllOrders": order_calls.cancel_all,
+    "BatchCreateOrdersV2": order_calls.create_batch,
+    "BatchCancelOrdersV2": order_calls.cancel_batch,
+    "CancelOrderV2": order_calls.cancel,
+    "AmendOrderV2": order_calls.amend,
+    "DecreaseOrderV2": order_calls.decrease,
+    "GetOrderGroups": group_calls.get_all,
+    "CreateOrderGroup": group_calls.create,
+    "GetOrderGroup": group_calls.get_one,
+    "DeleteOrderGroup": group_calls.delete,
+    "ResetOrderGroup": group_calls.reset,
+    "TriggerOrderGroup": group_calls.trigger,
+    "UpdateOrderGroupLimit": group_calls.set_limit,
+    "GetBalance": positions.get_balance,
+    "IntraExchangeInstanceTransfer": transfers.transfer,
+    "GetIntraExchangeInstanceTransfers": transfers.get_all,
+    "GetIntraExchangeInstanceTransfer": transfers.get_one,
+    "CreateSubaccount": subaccounts.create,
+    "ApplySubaccountTransfer": subaccounts.transfer,
+    "GetSubaccountBalances": subaccounts.get_balances,
+    "GetSubaccountTransfers": subaccounts.get_transfers,
+    "GetSubaccountNetting": subaccounts.get_netting,
+    "UpdateSubaccountNetting": subaccounts.set_netting,
+    "GetPositions": positions.get_positions,
+    "GetSettlements": positions.get_settlements,
+    "GetDeposits": positions.get_deposits,
+    "GetWithdrawals": positions.get_withdrawals,
+    "GetPortfolioRestingOrderTotalValue": positions.get_resting_value,
+    "GetFills": order_reads.get_fills,
+    "GetAccountApiLimits": account_calls.get_limits,
+    "UpgradeAccountApiUsageLevel": account_calls.upgrade,
+    "GetAccountApiUsageLevelVolumeProgress": account_calls.get_volume,
+    "GetTargetBalanceAllocation": transfers.get_allocation,
+    "SetTargetBalanceAllocation": transfers.set_allocation,
+    "GetFillsHistorical": partial(order_reads.get_fills, archived=True),
+    "GetHistoricalOrders": partial(order_reads.get_orders, archived=True),
+    "GetHistoricalPositions": positions.get_historical_positions,
+}
+CLASSIC: dict[str, Private] = {
+    "createOrder": classic_orders.create,
+    "batchCreateOrders": classic_orders.create_batch,
+    "batchCancelOrders": classic_orders.cancel_batch,
+    "cancelOrder": classic_orders.cancel,
+    "amendOrder": classic_orders.amend,
+    "decreaseOrder": classic_orders.decrease,
+    "getOrders": classic_reads.get_orders,
+    "getOrder": classic_reads.get_order,
+    "getQueuePositions": classic_reads.get_queue_positions,
+    "getOrderQueuePosition": classic_reads.get_queue_position,
+    "getOrderGroups": classic_reads.get_groups,
+    "createOrderGroup": classic_reads.create_group,
+    "deleteOrderGroup": classic_reads.delete_group,
+    "resetOrderGroup": classic_reads.reset_group,
+    "getBalance": classic_reads.get_balance,
+    "getFills": classic_reads.get_fills,
+    "getPositions": classic_reads.get_positions,
+    "getSettlements": classic_reads.get_settlements,
+    "getTotalRestingOrderValue": classic_reads.get_resting_value,
+}
+PRIVATE: dict[str, Private] = CURRENT | CLASSIC

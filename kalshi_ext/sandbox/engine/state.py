@@ -1,0 +1,131 @@
+"""The whole state of the exchange, and the few moves everything else is made of."""
+
+from __future__ import annotations
+
+import heapq
+from bisect import insort
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from attrs import define, field
+
+from kalshi_ext.sandbox.engine.accounts import Account
+from kalshi_ext.sandbox.engine.amounts import DAY, SECOND
+from kalshi_ext.sandbox.engine.settings import Settings
+from kalshi_ext.sandbox.engine.versions import keep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kalshi_ext.sandbox.engine.accounts import Purse
+    from kalshi_ext.sandbox.engine.holdings import Holding
+    from kalshi_ext.sandbox.engine.records import Market, Order, Row
+
+SHARDS = {0: "default", 1: "combos", 2: "crypto", 3: "tennis and baseball"}
+Happening = tuple[int, str, dict[str, Any]]
+"""Moment, kind, and data as an event tells them."""
+
+
+def row_key(row: Row) -> tuple[int, str]:
+    """Give what lists are sorted by."""
+    return (row.created, row.id)
+
+
+@define(eq=False)
+class Pauses:
+    """Hold what is paused, by shard."""
+
+    trading: set[int] = field(factory=set)
+    exchange: set[int] = field(factory=set)
+    transfers: set[int] = field(factory=set)
+    until: int | None = None
+    thursday: bool = False
+    thursdays_kept: bool = False
+
+
+@define(eq=False)
+class Cutoffs:
+    """Hold the boundaries between live and historical rows, as moved by hand."""
+
+    orders: int = 0
+    trades: int = 0
+    positions: int = 0
+    markets: int = 0
+
+
+@define(eq=False)
+class Exchange:
+    """Hold everything the exchange knows."""
+
+    settings: Settings = field(factory=Settings)
+    shards: set[int] = field(factory=lambda: set(SHARDS))
+    now: int = 0
+    counter: int = 0
+    sequence: int = 0
+    """Entries into queues so far."""
+    markets: dict[str, Market] = field(factory=dict)
+    accounts: dict[str, Account] = field(factory=dict)
+    orders: dict[str, Order] = field(factory=dict)
+    pauses: Pauses = field(factory=Pauses)
+    cutoffs: Cutoffs = field(factory=Cutoffs)
+    events: list[Happening] = field(factory=list[Happening])
+    timers: list[tuple[int, int, Callable[[], None]]] = field(
+        factory=list["tuple[int, int, Callable[[], None]]"]
+    )
+    timer_count: int = 0
+    kitty: int = 0
+    """Fees and roundings the exchange has taken, in micro-dollars."""
+    fill_count: int = 0
+    lag_floor: int = 0
+    """Lagging reads never see an earlier state than this."""
+
+    def new_id(self) -> str:
+        """Derive the next id, a UUID in form, from the seed and a counter."""
+        self.counter += 1
+        raw = blake2b(f"{self.settings.seed}:{self.counter}".encode(), digest_size=16).hexdigest()
+        return f"{raw[:8]}-{raw[8:12]}-4{raw[13:16]}-a{raw[17:20]}-{raw[20:]}"
+
+    def as_of(self) -> int | None:
+        """Give the moment lagging reads see; None: they do not lag."""
+        lag = int(self.settings.read_lag_seconds * SECOND)
+        return max(self.now - lag, self.lag_floor) if lag else None
+
+    def touch(self, row: Order | Holding | Purse) -> None:
+        """Announce that a row is about to change."""
+        if self.settings.read_lag_seconds:
+            keep(row, self.now, self.as_of() or 0)
+
+    def record(self, kind: str, **data: Any) -> None:
+        """Add to the list of what happened."""
+        if self.settings.log_events:
+            self.events.append((self.now, kind, data))
+
+    def later(self, when: int, action: Callable[[], None]) -> None:
+        """Do something when a moment has come."""
+        self.timer_count += 1
+        heapq.heappush(self.timers, (when, self.timer_count, action))
+
+    def pass_time(self, now: int) -> None:
+        """Move to a moment, doing on the way what is due, each thing at its own moment."""
+        while self.timers and self.timers[0][0] <= now:
+            when, _, action = heapq.heappop(self.timers)
+            self.now = max(self.now, when)
+            action()
+        self.now = max(self.now, now)
+
+    def file(self, rows: list[Any], row: Row) -> None:
+        """Add a row to a list sorted by (created, id)."""
+        if rows and rows[-1].created >= row.created:
+            insort(rows, row, key=row_key)
+        else:
+            rows.append(row)
+
+    def boundary(self, kind: str) -> int:
+        """Give the cutoff of a kind of row: moved by hand, or by the window."""
+        moved: int = getattr(self.cutoffs, kind)
+        window = self.settings.history_window_days
+        return moved if window is None else max(moved, self.now - int(window * DAY))
+
+    def reservation(self, account: Account) -> str:
+        """Tell what an account's resting orders hold back."""
+        return account.reservation or self.settings.reservation

@@ -1,0 +1,217 @@
+"""What truly is: for judges, without lag, scopes or pages."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve
+
+from kalshi_ext.sandbox.engine.amounts import (
+    count_text,
+    dollars_text,
+    price_text,
+    to_datetime,
+)
+from kalshi_ext.sandbox.engine.api import Event
+from kalshi_ext.sandbox.engine.records import Fill, Order
+from kalshi_ext.sandbox.engine.rows import fill_row, order_row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kalshi_ext.sandbox.engine.book import Side
+    from kalshi_ext.sandbox.engine.fees import FeeModel
+    from kalshi_ext.sandbox.engine.state import Exchange
+
+Json = dict[str, Any]
+
+
+class Truth:
+    """Read what truly is; nothing here changes anything."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        """Look at an exchange."""
+        self._ex = exchange
+
+    def orders(
+        self, *, account: str | None = None, client_order_id: str | None = None
+    ) -> list[Json]:
+        """List every order ever accepted, oldest first.
+
+        The rows are those of GetOrders with, besides, account, reason (why it ended: filled,
+        cancelled, expired, ioc, stp, group, pause, closed, settled, sweep, decreased, exchange)
+        and time_in_force.
+        """
+        return [
+            self._order(order)
+            for order in self._ex.orders.values()
+            if account in (None, order.account.name)
+            and client_order_id in (None, order.client_order_id)
+        ]
+
+    def order(self, order_id: str) -> Json | None:
+        """Give one order by id."""
+        order = self._ex.orders.get(order_id)
+        return None if order is None else self._order(order)
+
+    def _order(self, order: Order) -> Json:
+        settings = evolve(self._ex.settings, legacy_fields="consistent")
+        return {
+            **order_row(order, settings),
+            "account": order.account.name,
+            "reason": order.reason,
+            "time_in_force": order.time_in_force,
+        }
+
+    def fills(self, *, account: str | None = None, order_id: str | None = None) -> list[Json]:
+        """List every fill, by account and time: rows of GetFills with account besides."""
+        return [
+            self._fill(fill)
+            for owner in self._ex.accounts.values()
+            if account in (None, owner.name)
+            for fill in owner.fills
+            if order_id in (None, fill.order.id)
+        ]
+
+    def _fill(self, fill: Fill) -> Json:
+        settings = evolve(self._ex.settings, legacy_fields="consistent")
+        return {
+            **fill_row(fill, settings),
+            "account": fill.order.account.name,
+            "client_order_id": fill.order.client_order_id,
+        }
+
+    def balances(self, *, account: str) -> list[Json]:
+        """List cash and what resting orders reserve, for each subaccount and shard."""
+        owner = self._ex.accounts[account]
+        return [
+            {
+                "instance": instance,
+                "subaccount": number,
+                "exchange_index": shard,
+                "cash": dollars_text(purse.cash),
+                "reserved": dollars_text(purse.reserved),
+                "available": dollars_text(purse.available),
+            }
+            for instance, purses in (("event_contract", owner.purses), ("margined", owner.margined))
+            for (number, shard), purse in sorted(purses.items())
+        ]
+
+    def positions(self, *, account: str) -> list[Json]:
+        """List every holding that was ever filled."""
+        return [
+            {
+                "subaccount": row.subaccount,
+                "ticker": row.market.ticker,
+                "position": count_text(row.position),
+                "cost": dollars_text(row.cost),
+                "realized": dollars_text(row.realized),
+                "fees": dollars_text(row.fees),
+            }
+            for row in self._ex.accounts[account].holdings.values()
+            if row.created
+        ]
+
+    def book(self, ticker: str) -> Json:
+        """Show a market's depth, best first: {"bids": [[price, count], ...], "asks": [...]}."""
+        market = self._ex.markets[ticker]
+        return {"ticker": ticker, "bids": _depth(market.bids), "asks": _depth(market.asks)}
+
+    def markets(self) -> list[Json]:
+        """List every market with its rules and state."""
+        return [
+            {
+                "ticker": market.ticker,
+                "event_ticker": market.event,
+                "exchange_index": market.shard,
+                "status": market.status,
+                "result": market.result,
+                "price_ranges": [
+                    {"start": price_text(a), "end": price_text(b), "step": price_text(c)}
+                    for a, b, c in market.ranges
+                ],
+                "last_price": None if market.last_price is None else price_text(market.last_price),
+                "volume": count_text(market.volume),
+                "open_interest": count_text(market.open_interest),
+                "fee_rate": _rate(market.taker_fees),
+                "maker_fee_rate": _rate(market.maker_fees),
+            }
+            for market in self._ex.markets.values()
+        ]
+
+    def accounts(self) -> list[str]:
+        """List account names."""
+        return list(self._ex.accounts)
+
+    def groups(self, *, account: str) -> list[Json]:
+        """List an account's order groups."""
+        return [
+            {
+                "id": group.id,
+                "limit": count_text(group.limit),
+                "volume": count_text(group.volume),
+                "triggered": group.triggered,
+                "orders": list(group.orders),
+            }
+            for group in self._ex.accounts[account].groups.values()
+        ]
+
+    def events(self, *, since: int = 0) -> list[Event]:
+        """List what happened after event number since, oldest first."""
+        return list(self._events(since))
+
+    def _events(self, since: int) -> Iterator[Event]:
+        for at, (when, kind, data) in enumerate(islice(self._ex.events, since, None), since + 1):
+            yield Event(at, to_datetime(when), kind, _told(data))
+
+
+def _depth(side: Side) -> list[list[str]]:
+    return [[price_text(price), count_text(count)] for price, count in side.depth()]
+
+
+def _rate(model: FeeModel) -> str:
+    return dollars_text(model.rate)
+
+
+def _told(data: Json) -> Json:
+    told: Json = {}
+    for name, value in data.items():
+        if isinstance(value, Order):
+            told |= _identity(value)
+        elif isinstance(value, Fill):
+            told |= _identity(value.order) | _trade(value)
+        else:
+            told[name] = _TEXTS[name](value) if name in _TEXTS else value
+    return told
+
+
+def _identity(order: Order) -> Json:
+    return {
+        "order_id": order.id,
+        "account": order.account.name,
+        "client_order_id": order.client_order_id,
+        "ticker": order.market.ticker,
+        "side": "bid" if order.bid else "ask",
+    }
+
+
+def _trade(fill: Fill) -> Json:
+    return {
+        "fill_id": fill.id,
+        "trade_id": fill.trade_id,
+        "price": price_text(fill.price),
+        "count": count_text(fill.count),
+        "is_taker": fill.is_taker,
+        "fee": dollars_text(fill.fee),
+        "cash": dollars_text(fill.change),
+    }
+
+
+_TEXTS = {
+    "price": price_text,
+    "count": count_text,
+    "reduced_by": count_text,
+    "payout": dollars_text,
+    "amount": lambda value: value if isinstance(value, str) else dollars_text(value),
+}
