@@ -142,7 +142,7 @@ def _build(fresh: Path) -> None:
 def _portfolio() -> str:
     from kalshi_ext.spec.load import load
     from kalshi_ext.spec.portfolio import portfolio
-    from kalshi_ext.spec.yaml import dump_yaml
+    from kalshi_ext.spec.dump import dump_yaml
 
     upstream, overlay = (
         load(ROOT / "openapi" / f"{name}.yaml") for name in ("upstream", "overlay")

@@ -16,7 +16,7 @@ from kalshi_ext.spec.errors import SpecError  # noqa: E402
 from kalshi_ext.spec.load import load  # noqa: E402
 from kalshi_ext.spec.normalise import normalise  # noqa: E402
 from kalshi_ext.spec.order import operations  # noqa: E402
-from kalshi_ext.spec.yaml import dump_yaml  # noqa: E402
+from kalshi_ext.spec.dump import dump_yaml  # noqa: E402
 
 HEADER = """\
 # The exchange's contract, portfolio part, in normal form: names, types and bounds, no prose.

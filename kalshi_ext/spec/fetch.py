@@ -32,7 +32,7 @@ def _check_status(url: str, response: httpx.Response) -> None:
     if response.is_redirect:
         to = response.headers.get("location", "nowhere")
         raise Unreadable(f"{url}: redirects to {to}, which is not followed: give that URL")
-    if response.status_code != httpx.codes.OK:
+    if response.status_code != 200:
         raise Unreadable(f"{url}: answered status {response.status_code}")
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from kalshi_ext.spec.errors import SpecError
+from kalshi_ext.spec.tree import is_mapping
 
 # keyword -> (shape, kind); a keyword with None holds a plain value.
 Child = tuple[str, str] | None
@@ -134,24 +135,35 @@ GRAMMAR: Final[dict[str, dict[str, Child]]] = {
 }
 
 
+# Keywords with a plain value, and what it has to be; others may hold anything.
+_TEXT: Final = ("$ref", "name", "in", "operationId", "url", "format", "pattern", "scheme")
+_FLAG: Final = ("nullable", "deprecated", "readOnly", "writeOnly", "explode", "allowReserved")
+_LIST: Final = ("enum", "security", "tags")
+VALUES: Final[dict[str, type]] = {
+    **dict.fromkeys(_TEXT, str),
+    **dict.fromkeys(_FLAG, bool),
+    **dict.fromkeys(_LIST, list),
+}
+
+
 def rewrite(node: Any, kind: str, change: Change, at: str = "") -> Any:
     """Rebuild a tree from its leaves up, giving every typed mapping to change(kind, mapping)."""
-    if not isinstance(node, dict):
+    if not is_mapping(node):
         # Schemas may be `true`, `false`; anything else in place of a mapping is an error.
         if kind == "schema" and isinstance(node, bool):
             return node
         raise SpecError(f"{at or '/'}: a {kind} must be a mapping, not {type(node).__name__}")
     children = GRAMMAR[kind]
     new = {
-        key: _rewrite_child(value, children.get(key), change, f"{at}/{escape(key)}")
+        key: _rewrite_child(key, value, children.get(key), change, f"{at}/{escape(key)}")
         for key, value in node.items()
     }
     return change(kind, new)
 
 
-def _rewrite_child(value: Any, child: Child, change: Change, at: str) -> Any:
+def _rewrite_child(key: str, value: Any, child: Child, change: Change, at: str) -> Any:
     if child is None:
-        return value
+        return expect(value, VALUES[key], at) if key in VALUES else value
     shape, kind = child
     if shape == "one":
         return rewrite(value, kind, change, at)
@@ -161,13 +173,13 @@ def _rewrite_child(value: Any, child: Child, change: Change, at: str) -> Any:
             for index, item in enumerate(expect(value, list, at))
         ]
     return {
-        key: rewrite(item, kind, change, f"{at}/{escape(key)}")
-        for key, item in expect(value, dict, at).items()
+        name: rewrite(item, kind, change, f"{at}/{escape(name)}")
+        for name, item in expect(value, dict, at).items()
     }
 
 
 def expect(value: Any, kind: type, at: str) -> Any:
-    """Give the value back when it has the type the place needs."""
+    """Give the value back when it has the type the place needs; else raise SpecError."""
     if not isinstance(value, kind):
         raise SpecError(f"{at}: must be a {kind.__name__}, not {type(value).__name__}")
     return value

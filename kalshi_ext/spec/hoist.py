@@ -8,51 +8,44 @@ from attrs import define, field
 
 from kalshi_ext.spec.grammar import METHODS
 from kalshi_ext.spec.naming import known_enum, pascal
+from kalshi_ext.spec.tree import is_list, is_mapping
 
 _ENUM_KEYS = frozenset({"type", "enum", "format"})
+# What is said of the place, not of the thing.
+_OUTSIDE = frozenset({"nullable", "deprecated", "readOnly", "writeOnly", "default"})
+
+
+def _nothing() -> dict[str, Any]:
+    return {}
 
 
 @define
 class _Hoister:
+    """Collects new components while it walks; `schemas` are those the document has."""
+
     schemas: dict[str, Any]
-    new: dict[str, Any] = field(factory=dict)
-
-    def name(self, wanted: str, schema: dict[str, Any]) -> str:
-        """Find the wanted name or the next free one; equal schemas share it."""
-        taken = {**self.schemas, **self.new}
-        name, number = wanted, 2
-        while name in taken and taken[name] != schema:
-            name, number = f"{wanted}{number}", number + 1
-        self.new.setdefault(name, schema)
-        return name
-
-    def component(self, owner: str, schema: Any) -> Any:
-        """Hoist what is inside a component; the component itself has its name already."""
-        if not isinstance(schema, dict):
-            return schema
-        return self._inside(owner, owner, schema)
+    new: dict[str, Any] = field(factory=_nothing)
 
     def inline(self, owner: str, place: str, wanted: str, schema: Any) -> Any:
-        """Hoist an inline schema when it is an enum or an object with properties."""
-        if not isinstance(schema, dict) or "$ref" in schema:
+        """Replace an inline enum, or object with properties, by a reference."""
+        if not is_mapping(schema) or "$ref" in schema:
             return schema
         if "enum" in schema:
             return self._enum(place, wanted, schema)
         if "properties" in schema:
-            outside = {key: schema[key] for key in ("nullable", "deprecated") if key in schema}
-            bare = {key: value for key, value in schema.items() if key not in outside}
-            name = self.name(wanted, {})
-            self.new[name] = self._inside(name, name, bare)
-            return _reference(name, outside)
-        return self._inside(owner, wanted, schema, place)
+            return self._object(wanted, schema)
+        return self.inside(owner, wanted, schema, place)
 
-    def _inside(self, owner: str, wanted: str, schema: dict[str, Any], place: str = "") -> Any:
+    def inside(self, owner: str, wanted: str, schema: Any, place: str = "") -> Any:
+        """Hoist what is inside a schema that stays where it is."""
+        if not is_mapping(schema):
+            return schema
         new = dict(schema)
         for key in ("allOf", "anyOf", "oneOf"):
             if key in new:
+                parts = enumerate(new[key], 1)
                 new[key] = [
-                    self.inline(owner, place, f"{wanted}Type{number}", part)
-                    for number, part in enumerate(new[key], 1)
+                    self.inline(owner, place, f"{wanted}Type{n}", part) for n, part in parts
                 ]
         if "properties" in new:
             new["properties"] = {
@@ -61,16 +54,22 @@ class _Hoister:
             }
         if "items" in new:
             new["items"] = self.inline(owner, place, self._entry(owner, wanted), new["items"])
-        if isinstance(new.get("additionalProperties"), dict):
-            new["additionalProperties"] = self.inline(
-                owner, place, wanted + "Value", new["additionalProperties"]
-            )
+        if is_mapping(new.get("additionalProperties")):
+            values = new["additionalProperties"]
+            new["additionalProperties"] = self.inline(owner, place, wanted + "Value", values)
         return new
 
     def _entry(self, owner: str, wanted: str) -> str:
-        return (
-            f"{wanted}Entry" if f"{owner}Entry" in {**self.schemas, **self.new} else f"{owner}Entry"
-        )
+        """Name the items of a list after the owner, of its second list after the place."""
+        return f"{wanted}Entry" if self._taken(f"{owner}Entry") else f"{owner}Entry"
+
+    def _object(self, wanted: str, schema: dict[str, Any]) -> dict[str, Any]:
+        outside = {key: value for key, value in schema.items() if key in _OUTSIDE}
+        bare = {key: value for key, value in schema.items() if key not in _OUTSIDE}
+        name = self._free(wanted)
+        self.new[name] = bare  # reserved before its inside looks for names
+        self.new[name] = self.inside(name, name, bare)
+        return _reference(name, outside)
 
     def _enum(self, place: str, wanted: str, schema: dict[str, Any]) -> dict[str, Any]:
         members = [member for member in schema["enum"] if member is not None]
@@ -78,11 +77,35 @@ class _Hoister:
         outside = {key: value for key, value in schema.items() if key not in _ENUM_KEYS}
         if len(members) < len(schema["enum"]):
             outside["nullable"] = True
-        known = known_enum(place, members)
-        taken = {**self.schemas, **self.new}
-        if known is not None and taken.get(known, bare) == bare:
-            wanted = known
-        return _reference(self.name(wanted, bare), outside)
+        name = self._enum_name(known_enum(place, members), wanted, bare)
+        self.new.setdefault(name, bare)
+        return _reference(name, outside)
+
+    def _enum_name(self, known: str | None, wanted: str, bare: dict[str, Any]) -> str:
+        """Prefer the known name; equal enums share one, different ones never do."""
+        for name in (known, wanted):
+            if name is not None and (not self._taken(name) or _same(self._get(name), bare)):
+                return name
+        return self._free(wanted)
+
+    def _taken(self, name: str) -> bool:
+        return name in self.schemas or name in self.new
+
+    def _get(self, name: str) -> Any:
+        return self.new.get(name, self.schemas.get(name))
+
+    def _free(self, wanted: str) -> str:
+        names = [wanted, *(f"{wanted}{number}" for number in range(2, 1000))]
+        return next(name for name in names if not self._taken(name))
+
+
+def _same(schema: Any, other: dict[str, Any]) -> bool:
+    """Compare two enums; the order of members says nothing."""
+    if not is_mapping(schema) or not is_list(schema.get("enum")):
+        return False
+    return {**schema, "enum": 0} == {**other, "enum": 0} and sorted(
+        map(str, schema["enum"])
+    ) == sorted(map(str, other["enum"]))
 
 
 def _reference(name: str, siblings: dict[str, Any]) -> dict[str, Any]:
@@ -95,7 +118,7 @@ def hoist(document: dict[str, Any]) -> dict[str, Any]:
     components = document.get("components", {})
     schemas = components.get("schemas", {})
     hoister = _Hoister(schemas)
-    moved = {name: hoister.component(name, schema) for name, schema in schemas.items()}
+    moved = {name: hoister.inside(name, name, schema) for name, schema in schemas.items()}
     parameters = {
         name: _in_parameter(hoister, name, parameter)
         for name, parameter in components.get("parameters", {}).items()

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from kalshi_ext.spec.bounds import MAX_BYTES, MAX_DEPTH, MAX_NODES
 from kalshi_ext.spec.errors import Unreadable
 from kalshi_ext.spec.fetch import fetch
+from kalshi_ext.spec.tree import children, is_mapping
 
 
 def load(source: str | Path | bytes) -> dict[str, Any]:
@@ -19,7 +20,7 @@ def load(source: str | Path | bytes) -> dict[str, Any]:
     """
     data, name = _read(source)
     document = _parse(data, name)
-    if not isinstance(document, dict):
+    if not is_mapping(document):
         raise Unreadable(f"{name}: the document is a {type(document).__name__}, not a mapping")
     return document
 
@@ -87,13 +88,7 @@ def check_bounds(value: Any, name: str) -> None:
         count += len(level)
         if count > MAX_NODES:
             raise Unreadable(f"{name}: more than {MAX_NODES} values")
-        level = [child for node in level for child in _children(node)]
+        level = [child for node in level for child in children(node)]
         if not level:
             return
     raise Unreadable(f"{name}: nested deeper than {MAX_DEPTH} levels")
-
-
-def _children(node: Any) -> Any:
-    if isinstance(node, dict):
-        return node.values()
-    return node if isinstance(node, list) else ()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from kalshi_ext.spec.downgrade import downgraded
 from kalshi_ext.spec.errors import SpecError
-from kalshi_ext.spec.grammar import METHODS, expect, rewrite
+from kalshi_ext.spec.grammar import METHODS, escape, expect, rewrite
 from kalshi_ext.spec.hoist import hoist
 from kalshi_ext.spec.order import operations, ordered
-from kalshi_ext.spec.prune import prune, split
+from kalshi_ext.spec.prune import reachable, split, with_used_schemes
 from kalshi_ext.spec.scope import is_ours
+from kalshi_ext.spec.tree import is_mapping
 
 _PROSE: Final = frozenset(
     {"description", "summary", "title", "example", "examples", "externalDocs", "links"}
@@ -39,38 +41,38 @@ def normalise(document: dict[str, Any]) -> dict[str, Any]:
     """Cut a document to our paths and write equal things equally.
 
     Prose and vendor extensions go, inline enums and objects get names, keywords beside a
-    $ref move out of its shadow, keys get one order. Doing it twice changes nothing. Raises
-    SpecError for what is not an OpenAPI 3 document.
+    $ref move out of its shadow, 3.1 becomes 3.0, keys get one order. Doing it twice changes
+    nothing. Raises SpecError for what is not an OpenAPI 3 document.
     """
+    version = _version(document)
+    document = rewrite(reachable(_our_paths(document)), "document", _plain)
+    document = hoist(wrapped(_pushed_down({**document, "openapi": version})))
+    return ordered(_with_phrases(with_used_schemes(document)))
+
+
+def _version(document: dict[str, Any]) -> str:
     version = document.get("openapi")
-    if not isinstance(version, str) or not version.startswith("3."):
-        raise SpecError(f"not an OpenAPI 3 document: openapi is {version!r}")
-    document = _stripped(_our_paths(document))
-    document = hoist(wrapped(_pushed_down(document)))
-    return ordered(_with_phrases(prune(document)))
+    if not isinstance(version, str) or not version.startswith(("3.0", "3.1")):
+        raise SpecError(f"not an OpenAPI 3.0 or 3.1 document: openapi is {version!r}")
+    return version if version.startswith("3.0") else "3.0.3"
 
 
 def _our_paths(document: dict[str, Any]) -> dict[str, Any]:
     paths = expect(document.get("paths"), dict, "/paths")
     kept = {path: item for path, item in paths.items() if is_ours(path)}
+    for path, item in kept.items():
+        if "$ref" in expect(item, dict, f"/paths/{escape(path)}"):
+            raise SpecError(f"/paths/{escape(path)}: a $ref in place of a path is not understood")
     return {**document, "paths": kept}
 
 
-def _stripped(document: dict[str, Any]) -> dict[str, Any]:
-    result: dict[str, Any] = rewrite(document, "document", _strip)
-    result.pop("tags", None)
-    return result
-
-
-def _strip(kind: str, node: dict[str, Any]) -> dict[str, Any]:
+def _plain(kind: str, node: dict[str, Any]) -> dict[str, Any]:
+    """Drop prose and vendor extensions; say schemas in 3.0 words."""
     if kind == "info":
         return {key: value for key, value in node.items() if key in _INFO}
-    if kind in ("components", "document", "path"):
-        keep = {key: value for key, value in node.items() if not key.startswith("x-")}
-        return {key: value for key, value in keep.items() if key not in _PROSE}
-    return {
-        key: value for key, value in node.items() if key not in _PROSE and not key.startswith("x-")
-    }
+    prose = _PROSE | {"tags"} if kind == "document" else _PROSE
+    new = {key: node[key] for key in node if key not in prose and not key.startswith("x-")}
+    return downgraded(new) if kind == "schema" else new
 
 
 def _pushed_down(document: dict[str, Any]) -> dict[str, Any]:
@@ -90,12 +92,18 @@ def _pushed_down(document: dict[str, Any]) -> dict[str, Any]:
 def _with_inherited(
     operation: dict[str, Any], parameters: list[Any], security: list[Any]
 ) -> dict[str, Any]:
-    new = dict(operation)
-    if parameters:
-        own = {(each.get("name"), each.get("in")) for each in new.get("parameters", [])}
-        inherited = [each for each in parameters if (each.get("name"), each.get("in")) not in own]
-        new["parameters"] = [*inherited, *new.get("parameters", [])]
-    new["security"] = [each for each in new.get("security", security) if each]
+    own = operation.get("parameters", [])
+    taken = {(each.get("name"), each.get("in")) for each in own if "$ref" not in each}
+    inherited = [
+        each
+        for each in parameters
+        if "$ref" in each or (each.get("name"), each.get("in")) not in taken
+    ]
+    needed = [expect(each, dict, "security") for each in operation.get("security", security)]
+    new = operation | {
+        "parameters": [*inherited, *own],
+        "security": [each for each in needed if each],
+    }
     return {key: value for key, value in new.items() if value != [] or key == "tags"}
 
 
@@ -111,7 +119,7 @@ def _wrap(kind: str, node: dict[str, Any]) -> dict[str, Any]:
     if "$ref" in node and len(node) > 1:
         rest = {key: value for key, value in node.items() if key != "$ref"}
         return {"allOf": [{"$ref": node["$ref"]}], **rest}
-    if set(node) == {"allOf"} and len(node["allOf"]) == 1:
+    if set(node) == {"allOf"} and len(node["allOf"]) == 1 and is_mapping(node["allOf"][0]):
         only: dict[str, Any] = node["allOf"][0]
         return only
     return node

@@ -6,6 +6,7 @@ from typing import Any
 
 from kalshi_ext.spec.grammar import GRAMMAR, METHODS, rewrite
 from kalshi_ext.spec.prune import target
+from kalshi_ext.spec.tree import is_list
 
 _PLACES = ("path", "query", "header", "cookie")
 
@@ -39,10 +40,14 @@ def _sorted_node(document: dict[str, Any], kind: str, node: dict[str, Any]) -> d
 
 
 def _sort_schema(schema: dict[str, Any]) -> None:
-    if isinstance(schema.get("required"), list):
-        schema["required"] = sorted(set(schema["required"]))
-    if isinstance(schema.get("enum"), list):
-        schema["enum"] = sorted(schema["enum"], key=lambda member: (str(type(member)), str(member)))
+    if is_list(schema.get("required")):
+        schema["required"] = sorted({str(name) for name in schema["required"]})
+    if is_list(schema.get("enum")):
+        schema["enum"] = sorted(schema["enum"], key=_member_key)
+
+
+def _member_key(member: object) -> tuple[str, str]:
+    return type(member).__name__, str(member)
 
 
 def _sort_operation(document: dict[str, Any], operation: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ import copy
 from typing import Any
 
 from kalshi_ext.spec.errors import OverlayError
+from kalshi_ext.spec.tree import is_list, is_mapping
 
 
 def apply(document: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
@@ -24,7 +25,7 @@ def _actions(overlay: dict[str, Any]) -> list[dict[str, Any]]:
     if not str(overlay.get("overlay", "")).startswith("1."):
         raise OverlayError(f"not an Overlay 1.x document: overlay is {overlay.get('overlay')!r}")
     actions = overlay.get("actions")
-    if not isinstance(actions, list) or not all(isinstance(each, dict) for each in actions):
+    if not is_list(actions) or not all(is_mapping(each) for each in actions):
         raise OverlayError("actions must be a list of mappings")
     return actions
 
@@ -72,9 +73,9 @@ def _update(matches: list[Any], update: Any, name: str) -> None:
 
 def _updated(match: Any, update: Any, name: str) -> bool:
     before = copy.deepcopy(match.obj)
-    if isinstance(match.obj, list):
+    if is_list(match.obj):
         match.obj.append(copy.deepcopy(update))
-    elif isinstance(match.obj, dict) and isinstance(update, dict):
+    elif is_mapping(match.obj) and is_mapping(update):
         _merge(match.obj, update)
     else:
         raise OverlayError(f"{name}: {match.path} cannot take this update")
@@ -84,9 +85,9 @@ def _updated(match: Any, update: Any, name: str) -> bool:
 def _merge(into: dict[str, Any], update: dict[str, Any]) -> None:
     for key, value in update.items():
         old = into.get(key)
-        if isinstance(old, dict) and isinstance(value, dict):
+        if is_mapping(old) and is_mapping(value):
             _merge(old, value)
-        elif isinstance(old, list) and isinstance(value, list):
+        elif is_list(old) and is_list(value):
             old.extend(copy.deepcopy(value))
         else:
             into[key] = copy.deepcopy(value)

@@ -6,19 +6,25 @@ from collections.abc import Iterator
 from typing import Any
 
 from kalshi_ext.spec.errors import SpecError
-from kalshi_ext.spec.grammar import METHODS
+from kalshi_ext.spec.grammar import METHODS, expect
+from kalshi_ext.spec.tree import children, is_mapping
 
 
 def prune(document: dict[str, Any]) -> dict[str, Any]:
     """Drop components that no path reaches; a $ref to nothing raises SpecError."""
-    components = document.get("components", {})
+    return with_used_schemes(reachable(document))
+
+
+def reachable(document: dict[str, Any]) -> dict[str, Any]:
+    """Keep of the components what the paths reach, and every security scheme."""
+    components = expect(document.get("components", {}), dict, "/components")
     reached = _reach(document)
     kept = {
         section: {name: item for name, item in items.items() if (section, name) in reached}
         for section, items in components.items()
-        if section != "securitySchemes"
+        if is_mapping(items) and section != "securitySchemes"
     }
-    kept["securitySchemes"] = _schemes(document)
+    kept["securitySchemes"] = components.get("securitySchemes", {})
     return {**document, "components": {key: value for key, value in kept.items() if value}}
 
 
@@ -39,12 +45,9 @@ def references(node: Any) -> Iterator[str]:
     todo = [node]
     while todo:
         item = todo.pop()
-        if isinstance(item, dict):
-            if isinstance(item.get("$ref"), str):
-                yield item["$ref"]
-            todo.extend(item.values())
-        elif isinstance(item, list):
-            todo.extend(item)
+        if is_mapping(item) and isinstance(item.get("$ref"), str):
+            yield item["$ref"]
+        todo.extend(children(item))
 
 
 def split(reference: str) -> tuple[str, str]:
@@ -64,14 +67,19 @@ def target(document: dict[str, Any], reference: str) -> Any:
         raise SpecError(f"$ref {reference!r} names nothing in this document") from None
 
 
-def _schemes(document: dict[str, Any]) -> dict[str, Any]:
+def with_used_schemes(document: dict[str, Any]) -> dict[str, Any]:
+    """Drop the security schemes that no operation asks for."""
     used = {
         name
-        for item in document.get("paths", {}).values()
+        for item in document["paths"].values()
         for method, operation in item.items()
         if method in METHODS
         for requirement in operation.get("security", [])
         for name in requirement
     }
-    schemes = document.get("components", {}).get("securitySchemes", {})
-    return {name: scheme for name, scheme in schemes.items() if name in used}
+    components = dict(document.get("components", {}))
+    schemes = components.pop("securitySchemes", {})
+    kept = {name: scheme for name, scheme in schemes.items() if name in used}
+    if kept:
+        components["securitySchemes"] = kept
+    return {**document, "components": components}
