@@ -17,6 +17,7 @@ from attrs import frozen
 from kalshi_ext.drift.difference import Difference
 from kalshi_ext.drift.errors import CannotCompare
 from kalshi_ext.drift.finding import Finding, Use
+from kalshi_ext.drift.json_types import is_list, is_mapping
 from kalshi_ext.drift.rules import RULES
 from kalshi_ext.spec.errors import SpecError
 from kalshi_ext.spec.load import load
@@ -56,14 +57,14 @@ def read_entries(path: Path) -> list[Entry]:
         listed = load(path).get("accepted")
     except SpecError as error:
         raise CannotCompare(str(error)) from error
-    if not isinstance(listed, list):
+    if not is_list(listed):
         raise CannotCompare(f"{path.name}: /accepted: must be a list of entries")
     return [_entry(path.name, index, value) for index, value in enumerate(listed)]
 
 
 def _entry(file: str, index: int, value: Any) -> Entry:
     place = f"{file}: /accepted/{index}"
-    if not isinstance(value, Mapping) or set(value) - _WORDS:
+    if not is_mapping(value) or set(value) - _WORDS:
         raise CannotCompare(f"{place}: must be a mapping of {', '.join(sorted(_WORDS))}")
     rule, pointer, reason = (_text(place, value, word) for word in ("rule", "pointer", "reason"))
     if rule not in RULES:

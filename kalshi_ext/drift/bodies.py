@@ -98,7 +98,10 @@ def _successes(pair: _Pair) -> Iterator[Met]:
         rule = "stated" if not mine else "unstated" if not theirs else "replaced"
         difference, use = pair.lone(f"status-success-{rule}", listed(mine or theirs))
         texts = {"before": listed(mine), "after": listed(theirs)}
-        yield Difference(difference.rule, difference.base, difference.new, difference.name, **texts), use
+        yield (
+            Difference(difference.rule, difference.base, difference.new, difference.name, **texts),
+            use,
+        )
 
 
 def _success_statuses(operation: Operation) -> list[str]:

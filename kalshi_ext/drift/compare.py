@@ -11,6 +11,7 @@ from kalshi_ext.drift.bodies import compare_request, compare_responses
 from kalshi_ext.drift.contract import Operation, operations_of
 from kalshi_ext.drift.difference import Difference
 from kalshi_ext.drift.document import Document, open_document
+from kalshi_ext.drift.errors import CannotCompare
 from kalshi_ext.drift.finding import Collector, Finding, Met, Use
 from kalshi_ext.drift.match import Matches, match
 from kalshi_ext.drift.parameters import compare_parameters
@@ -54,7 +55,7 @@ class _Run:
     ids: tuple[frozenset[str], frozenset[str]]
     used: frozenset[str]
     walker: Walker = field(factory=Walker)
-    renamed: dict[str, str] = field(factory=dict)
+    renamed: dict[str, str] = field(factory=dict[str, str])
 
 
 def compare(
@@ -65,6 +66,13 @@ def compare(
     New operations on paths that `is_ours` declines are only counted. Raises CannotCompare for
     a document that is malformed, endless or too large.
     """
+    try:
+        return _compare(base, new, is_ours, names)
+    except RecursionError as error:
+        raise CannotCompare("references are nested too deeply to follow") from error
+
+
+def _compare(base: Any, new: Any, is_ours: IsOurs, names: tuple[str, str]) -> Compared:
     documents = open_document(base, names[0]), open_document(new, names[1])
     before, after = map(operations_of, documents)
     used = frozenset(scheme for each in before + after for scheme in each.schemes)
@@ -148,7 +156,9 @@ def _schemes(run: _Run, matches: Matches) -> Iterator[Met]:
         texts = last(before.pointer), old, new
         found = Difference("security-scheme-changed", before.pointer, after.pointer, *texts)
         users = [base for base, _ in matches.same if old in base.schemes]
-        yield from ((found, Use(base, "security")) for base in users or [None])
+        yield from ((found, Use(base, "security")) for base in users)
+        if not users:
+            yield found, Use(None, "security")
     yield from _unused_schemes(run)
 
 

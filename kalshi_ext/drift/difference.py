@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from attrs import frozen
 
+from kalshi_ext.drift.json_types import is_list
+
+_LONGEST: Final = 200
 REQUEST, RESPONSE = "request", "response"
 
 
@@ -27,10 +30,10 @@ class Difference:
 
 def shown(value: Any) -> str:
     """Write a value for people, short, with text unquoted."""
-    if isinstance(value, dict | list | tuple | set | frozenset):
+    if is_list(value):
         return listed(value)
     word = {True: "true", False: "false", None: "null"}
-    return word[value] if value is None or isinstance(value, bool) else str(value)[:200]
+    return word[value] if value is None or isinstance(value, bool) else str(value)[:_LONGEST]
 
 
 def listed(values: Iterable[Any]) -> str:

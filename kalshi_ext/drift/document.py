@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from attrs import define, field
 
 from kalshi_ext.drift.errors import CannotCompare
+from kalshi_ext.drift.json_types import is_list, is_mapping
 from kalshi_ext.drift.pointers import join, steps
 from kalshi_ext.spec.errors import SpecError
 from kalshi_ext.spec.load import check_bounds
@@ -28,16 +29,16 @@ class Document:
 
     root: Mapping[str, Any]
     name: str
-    nodes: dict[str, Node] = field(factory=dict, repr=False)
-    schemas: dict[tuple[str, ...], Any] = field(factory=dict, repr=False)
-    prints: dict[Any, str] = field(factory=dict, repr=False)
-    busy: set[tuple[str, ...]] = field(factory=set, repr=False)
+    nodes: dict[str, Node] = field(factory=lambda: dict[str, Node](), repr=False)
+    schemas: dict[tuple[str, ...], Any] = field(factory=dict[tuple[str, ...], Any], repr=False)
+    prints: dict[Any, str] = field(factory=dict[Any, str], repr=False)
+    busy: set[tuple[str, ...]] = field(factory=set[tuple[str, ...]], repr=False)
 
     @property
     def version(self) -> str:
         """Tell the document's own version, as its `info` states it."""
         info = self.root.get("info")
-        return str(info.get("version", "?")) if isinstance(info, Mapping) else "?"
+        return str(info.get("version", "?")) if is_mapping(info) else "?"
 
     def at(self, pointer: str, *, wanted_by: str = "") -> Node:
         """Find the node a pointer names; a dangling one raises CannotCompare."""
@@ -68,7 +69,7 @@ class Node:
     document: Document = field(repr=False)
 
     def __contains__(self, key: str) -> bool:
-        return isinstance(self.value, Mapping) and key in self.value
+        return is_mapping(self.value) and key in self.value
 
     def get(self, key: str) -> Node | None:
         """Take the member `key`, or nothing."""
@@ -87,9 +88,9 @@ class Node:
     def children(self) -> dict[str, Node]:
         """Take every member of a mapping or a list, by its step."""
         pairs: Any = ()
-        if isinstance(self.value, Mapping):
+        if is_mapping(self.value):
             pairs = self.value.items()
-        elif isinstance(self.value, list):
+        elif is_list(self.value):
             pairs = enumerate(self.value)
         make, pointer, document = Node, self.pointer, self.document
         return {str(key): make(value, join(pointer, key), document) for key, value in pairs}
@@ -109,7 +110,7 @@ class Node:
     def resolved(self) -> Node:
         """Follow `$ref` to what it means; a node without one is itself."""
         node, trail = self, {self.pointer}
-        while isinstance(node.value, Mapping) and "$ref" in node.value:
+        while is_mapping(node.value) and "$ref" in node.value:
             node = node.target()
             if node.pointer in trail:
                 raise self.refuse("refers to itself")
@@ -125,7 +126,7 @@ class Node:
 
     def mapping(self) -> Node:
         """Insist on a mapping."""
-        if not isinstance(self.value, Mapping):
+        if not is_mapping(self.value):
             raise self.refuse(f"must be a mapping, not {type(self.value).__name__}")
         return self
 
@@ -148,7 +149,7 @@ def open_document(value: object, name: str) -> Document:
         check_bounds(value, name)
     except SpecError as error:
         raise CannotCompare(str(error)) from error
-    if not isinstance(value, Mapping):
+    if not is_mapping(value):
         raise CannotCompare(f"{name}: not an OpenAPI document but a {type(value).__name__}")
     document = Document(value, name)
     _check_kind(document)
@@ -161,7 +162,7 @@ def _check_kind(document: Document) -> None:
     version = str(document.root.get("openapi", ""))
     if not version.startswith("3."):
         raise document.refuse("/openapi", f"must say an OpenAPI version 3.x, not {version!r}")
-    if not isinstance(document.root.get("paths"), Mapping):
+    if not is_mapping(document.root.get("paths")):
         raise document.refuse("/paths", "must be a mapping of paths")
 
 
@@ -169,8 +170,8 @@ _NOTHING: Final = object()
 
 
 def _step(value: Any, step: str) -> Any:
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         return value.get(step, _NOTHING)
-    if isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+    if is_list(value) and step.isdecimal() and int(step) < len(value):
         return value[int(step)]
     return _NOTHING

@@ -71,7 +71,7 @@ class Finding:
 class Collector:
     """Gathers differences; one met in several places becomes one finding with several uses."""
 
-    found: dict[Difference, dict[Use, None]] = field(factory=dict)
+    found: dict[Difference, dict[Use, None]] = field(factory=dict[Difference, dict[Use, None]])
 
     def add(self, met: Iterable[Met]) -> None:
         """Take differences with their uses."""

@@ -43,4 +43,6 @@ def _of_field(field: Field, depth: int) -> list[Any]:
 
 
 def _format(schema: Schema) -> str | None:
-    return next((str(leaf.words["format"]) for leaf in schema.leaves if "format" in leaf.words), None)
+    return next(
+        (str(leaf.words["format"]) for leaf in schema.leaves if "format" in leaf.words), None
+    )

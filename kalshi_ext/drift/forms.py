@@ -6,16 +6,19 @@ the same, by the component they come from, and at last by how much they look ali
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from kalshi_ext.drift.difference import Difference, listed
 from kalshi_ext.drift.fingerprint import fingerprint
-from kalshi_ext.drift.pointers import last
+from kalshi_ext.drift.json_types import is_mapping
+from kalshi_ext.drift.pointers import last, steps
 from kalshi_ext.drift.schema import Schema, Union
 
 Pairs = list[tuple[Schema, Schema]]
 _ALIKE: Final = 0.3
+_COMPONENT: Final = 3  # /components/schemas/Name
+_SCALARS: Final = frozenset({"string", "integer", "number", "boolean"})
 
 
 def compare_forms(base: Schema, new: Schema) -> tuple[list[Difference], Pairs]:
@@ -26,11 +29,19 @@ def compare_forms(base: Schema, new: Schema) -> tuple[list[Difference], Pairs]:
     pairs = _paired(before, after)
     found = [*_kind(before, after), *_tags(base, new, pairs)]
     mine, theirs = {id(b) for b, _ in pairs}, {id(n) for _, n in pairs}
-    found += [_lone("form-removed", f, f.pointer, after.pointer) for f in before.members
-              if id(f) not in mine]  # fmt: skip
-    found += [_lone("form-added", f, before.pointer, f.pointer) for f in after.members
-              if id(f) not in theirs]  # fmt: skip
+    known = _scalars(pairs)
+    gone = [form for form in before.members if id(form) not in mine]
+    came = [form for form in after.members if id(form) not in theirs]
+    found += [_lone("removed", form, known, form.pointer, after.pointer) for form in gone]
+    found += [_lone("added", form, known, before.pointer, form.pointer) for form in came]
     return found, pairs
+
+
+def _scalars(pairs: Pairs) -> frozenset[str]:
+    """List the plain types that the forms of both documents may have."""
+    return frozenset(
+        name for pair in pairs for form in pair for name in form.types or () if name in _SCALARS
+    )
 
 
 def _union(schema: Schema) -> Union:
@@ -48,13 +59,21 @@ def _kind(base: Union, new: Union) -> Iterator[Difference]:
         )
 
 
-def _lone(rule: str, form: Schema, base: str, new: str) -> Difference:
-    return Difference(rule, base, new, name=_name(form))
+def _lone(what: str, form: Schema, known: frozenset[str], base: str, new: str) -> Difference:
+    """Tell a form of its own from one more way for a plain value that was there before."""
+    alike = form.types is not None and form.types <= known
+    return Difference(f"form-{'alike-' if alike else ''}{what}", base, new, name=_name(form))
 
 
 def _name(form: Schema) -> str:
-    types = " or ".join(sorted(form.types or ["anything"]))
-    return last(form.pointer) if form.pointer.startswith("/components/") else types
+    if _is_component(form):
+        return last(form.pointer)
+    return " or ".join(sorted(form.types or ["anything"]))
+
+
+def _is_component(form: Schema) -> bool:
+    found = steps(form.pointer)
+    return len(found) == _COMPONENT and found[0] == "components"
 
 
 def _paired(base: Union, new: Union) -> Pairs:
@@ -77,7 +96,7 @@ def _likeness(base: Schema, new: Schema) -> float:
     """Score two forms: 4 the same, 3 the same component, less than 1 by shared fields."""
     if fingerprint(base) == fingerprint(new):
         return 4.0
-    if _name(base) == _name(new) and base.pointer.startswith("/components/"):
+    if _name(base) == _name(new) and _is_component(base):
         return 3.0
     names = base.fields.keys() | new.fields.keys()
     if names:
@@ -100,14 +119,15 @@ def _tags(base: Schema, new: Schema, pairs: Pairs) -> Iterator[Difference]:
                 )
 
 
-def _discriminator(schema: Schema) -> dict[str, Any]:
+def _discriminator(schema: Schema) -> Mapping[str, Any]:
     said = schema.said("discriminator")
-    return said if isinstance(said, dict) else {}
+    return said if is_mapping(said) else {}
 
 
-def _tags_of(form: Schema, discriminator: dict[str, Any]) -> list[str]:
+def _tags_of(form: Schema, discriminator: Mapping[str, Any]) -> list[str]:
     """List the tags of a form; without a mapping it is the component's name, on the wire."""
-    mapping = discriminator.get("mapping") or {}
+    mapping = discriminator.get("mapping")
     name = last(form.pointer)
-    tags = [tag for tag, to in mapping.items() if str(to).rpartition("/")[2] == name]
+    named = mapping.items() if is_mapping(mapping) else ()
+    tags = [tag for tag, to in named if str(to).rpartition("/")[2] == name]
     return sorted(tags) or [name]

@@ -8,7 +8,7 @@ from kalshi_ext.drift.difference import RESPONSE, Difference
 from kalshi_ext.drift.document import Node
 from kalshi_ext.drift.finding import Met, Use
 from kalshi_ext.drift.pointers import join
-from kalshi_ext.drift.schema import schema_of
+from kalshi_ext.drift.schema import Schema, schema_of
 from kalshi_ext.drift.walk import Walker
 
 
@@ -38,7 +38,10 @@ def _pair(base: Node, new: Node, use: Use, walker: Walker) -> Iterator[Met]:
     if before != after:
         rule = f"response-header-became-{'required' if after else 'optional'}"
         yield Difference(rule, base.pointer, new.pointer, name=use.path), use
-    schemas = [schema_of(each.get("schema") or Node({}, join(each.pointer, "schema"), each.document))
-               for each in (base, new)]  # fmt: skip
-    for each, path in walker.differences(schemas[0], schemas[1], RESPONSE):
+    for each, path in walker.differences(_schema(base), _schema(new), RESPONSE):
         yield each, Use(use.operation, use.part, use.path + path)
+
+
+def _schema(header: Node) -> Schema:
+    nothing = Node({}, join(header.pointer, "schema"), header.document)
+    return schema_of(header.get("schema") or nothing)

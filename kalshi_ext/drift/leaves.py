@@ -13,6 +13,7 @@ from typing import Any, Final
 from attrs import define
 
 from kalshi_ext.drift.document import Node
+from kalshi_ext.drift.json_types import is_list, is_mapping
 
 PROSE: Final = frozenset({
     "$anchor", "$comment", "$id", "$schema", "description", "example", "examples",
@@ -103,7 +104,7 @@ def alternatives(node: Node, kind: str) -> list[Node]:
 
 def _is_null(member: Node) -> bool:
     value = _seen_through(member)
-    if not isinstance(value, Mapping):
+    if not is_mapping(value):
         return False
     said = [value.get("type"), value.get("enum"), [value.get("const", 0)]]
     return said[0] in ("null", ["null"]) or [None] in said[1:]
@@ -114,7 +115,7 @@ def _constants(members: list[Node]) -> list[Any] | None:
     values: list[Any] = []
     for member in members:
         value = _seen_through(member)
-        listed = _listed(value) if isinstance(value, Mapping) else None
+        listed = _listed(value) if is_mapping(value) else None
         if listed is None:
             return None
         values += listed
@@ -127,9 +128,9 @@ def _listed(value: Mapping[str, Any]) -> list[Any] | None:
     if "const" in value:
         return [value["const"]]
     enum = value.get("enum")
-    return list(enum) if isinstance(enum, list) and enum else None
+    return list(enum) if is_list(enum) and enum else None
 
 
 def _seen_through(member: Node) -> Any:
     value = member.value
-    return member.resolved().value if isinstance(value, Mapping) and "$ref" in value else value
+    return member.resolved().value if is_mapping(value) and "$ref" in value else value

@@ -35,7 +35,8 @@ def _all_lines(path: Path) -> dict[str, int]:
         return {}
     tracker = _Tracker()
     try:
-        for event in YAML(typ="safe", pure=True).parse(path.read_text("utf-8")):
+        parser: Any = YAML(typ="safe", pure=True)
+        for event in parser.parse(path.read_text("utf-8")):
             tracker.take(type(event).__name__, event)
     except (YAMLError, OSError, UnicodeDecodeError):
         return tracker.lines
@@ -51,8 +52,8 @@ class _Level:
 
 @define
 class _Tracker:
-    lines: dict[str, int] = field(factory=dict)
-    levels: list[_Level] = field(factory=list)
+    lines: dict[str, int] = field(factory=dict[str, int])
+    levels: list[_Level] = field(factory=list[_Level])
 
     def take(self, kind: str, event: Any) -> None:
         """Follow one parser event."""

@@ -25,10 +25,10 @@ _GENERATION: Final = re.compile(r"_?[vV][0-9]+$")
 class Matches:
     """Operations of two documents: the same, replaced by a successor, gone, and new."""
 
-    same: list[Pair] = field(factory=list)
-    replaced: list[Pair] = field(factory=list)
-    removed: list[Operation] = field(factory=list)
-    added: list[Operation] = field(factory=list)
+    same: list[Pair] = field(factory=list[Pair])
+    replaced: list[Pair] = field(factory=list[Pair])
+    removed: list[Operation] = field(factory=list[Operation])
+    added: list[Operation] = field(factory=list[Operation])
 
 
 def match(base: list[Operation], new: list[Operation]) -> Matches:
@@ -77,5 +77,10 @@ def _likeness(base: Operation, new: Operation) -> float:
         return 1.0
     if base.method != new.method:
         return 0.0
-    paths = SequenceMatcher(None, *sorted((base.path, new.path))).ratio()
-    return min(SequenceMatcher(None, *sorted(names)).ratio(), paths)
+    return min(_ratio(*names), _ratio(base.path, new.path))
+
+
+def _ratio(one: str, other: str) -> float:
+    """Compare texts; sorted, because the matcher itself is not symmetric."""
+    first, second = sorted((one, other))
+    return SequenceMatcher(None, first, second).ratio()

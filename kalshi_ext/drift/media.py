@@ -25,7 +25,10 @@ def compare_content(
             yield from _pair(before, after, direction, use, walker)
         else:
             rule = f"{direction}-media-{'removed' if before else 'added'}"
-            pointers = (before.pointer if before else where[0], after.pointer if after else where[1])
+            pointers = (
+                before.pointer if before else where[0],
+                after.pointer if after else where[1],
+            )
             yield Difference(rule, *pointers, name=name), use
 
 

@@ -43,7 +43,9 @@ def compare_parameters(base: Operation, new: Operation, walker: Walker) -> Itera
             yield _met(place, rule, before, after)
             yield from _pair(place, before, after)
     yield from (_alone(place, "removed", node, node.pointer, new.pointer) for node in mine.values())
-    yield from (_alone(place, "added", node, base.pointer, node.pointer) for node in theirs.values())
+    yield from (
+        _alone(place, "added", node, base.pointer, node.pointer) for node in theirs.values()
+    )
 
 
 def _by_base_names(base: Operation, new: Operation) -> Named:

@@ -13,6 +13,7 @@ from attrs import field, frozen
 
 from kalshi_ext.drift.bounds import Bound, bounds_of
 from kalshi_ext.drift.document import Document, Node
+from kalshi_ext.drift.json_types import is_list
 from kalshi_ext.drift.leaves import Leaf, alternatives, flatten
 from kalshi_ext.drift.pointers import join
 from kalshi_ext.drift.values import Types, canonical, meet, types_of
@@ -219,8 +220,8 @@ def _members(leaf: Leaf, kind: str) -> tuple[Schema, ...]:
 def _enum(leaf: Leaf) -> dict[str, Any] | None:
     if "const" in leaf.words:
         values = [leaf.words["const"]]
-    elif isinstance(leaf.words.get("enum"), list):
-        values = leaf.words["enum"]
+    elif "enum" in leaf.words:
+        values = [node.value for node in leaf.node.members("enum")]
     else:
         return None
     return {canonical(value): value for value in values if value is not None}
@@ -229,8 +230,8 @@ def _enum(leaf: Leaf) -> dict[str, Any] | None:
 def _null_vote(leaf: Leaf) -> bool | None:
     """Say yes, no, or nothing about null: an enum or a list of types decides."""
     said, enum = leaf.words.get("type"), leaf.words.get("enum")
-    if isinstance(enum, list) or "const" in leaf.words:
+    if is_list(enum) or "const" in leaf.words:
         return None in (enum or [leaf.words.get("const")])
     if said is None:
         return False if types_of(leaf) else None
-    return "null" in said if isinstance(said, list) else said == "null"
+    return "null" in said if is_list(said) else said == "null"

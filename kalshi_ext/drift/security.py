@@ -50,8 +50,7 @@ def _needs(node: Node, name: str, scopes: Node) -> Iterator[tuple[str, str]]:
     pointer = join(SCHEMES, name)
     identity = scheme_identity(node.document.at(pointer, wanted_by=node.pointer).resolved())
     yield identity, ""
-    if isinstance(scopes.value, list):
-        yield from ((identity, str(scope)) for scope in scopes.value)
+    yield from ((identity, str(scope.value)) for scope in scopes.children().values())
 
 
 def scheme_identity(scheme: Node) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from kalshi_ext.drift.document import Node
+from kalshi_ext.drift.json_types import is_list, is_mapping
 from kalshi_ext.drift.leaves import PROSE
 from kalshi_ext.drift.values import canonical
 
@@ -23,7 +24,7 @@ def _unfold(node: Node, trail: tuple[str, ...], count: list[int]) -> Any:
     count[0] += 1
     if count[0] > _MAX_VALUES:
         raise node.refuse(f"more than {_MAX_VALUES} values once references are written out")
-    if isinstance(node.value, dict) and "$ref" in node.value:
+    if is_mapping(node.value) and "$ref" in node.value:
         target = node.resolved()
         if target.pointer in trail:
             return {"again": len(trail) - trail.index(target.pointer)}
@@ -32,9 +33,9 @@ def _unfold(node: Node, trail: tuple[str, ...], count: list[int]) -> Any:
 
 
 def _members(node: Node, trail: tuple[str, ...], count: list[int]) -> Any:
-    if isinstance(node.value, list):
+    if is_list(node.value):
         return [_unfold(child, trail, count) for child in node.children().values()]
-    if not isinstance(node.value, dict):
+    if not is_mapping(node.value):
         return node.value
     kept = {k: c for k, c in node.children().items() if k not in PROSE and not k.startswith("x-")}
     return {key: _unfold(child, trail, count) for key, child in kept.items()}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final
 
+from kalshi_ext.drift.json_types import is_list, is_mapping
 from kalshi_ext.drift.leaves import Leaf
 
 Types = frozenset[str] | None  # the JSON types a value may have; None is any
@@ -26,8 +27,8 @@ def types_of(leaf: Leaf) -> Types:
     """List the types a statement allows, without null; what it implies when it names none."""
     said = leaf.words.get("type")
     if said is not None:
-        return _plainly({str(t) for t in said} if isinstance(said, list) else {str(said)})
-    if isinstance(leaf.words.get("enum"), list) or "const" in leaf.words:
+        return _plainly({str(t) for t in said} if is_list(said) else {str(said)})
+    if is_list(leaf.words.get("enum")) or "const" in leaf.words:
         values = leaf.words.get("enum") or [leaf.words.get("const")]
         return _plainly({_type_name(value) for value in values})
     implied = {name for word, name in _INFERRED if word in leaf.words}
@@ -71,12 +72,14 @@ def _type_name(value: Any) -> str:
         return "boolean"
     if isinstance(value, int | float):
         return "number" if isinstance(value, float) and not value.is_integer() else "integer"
-    return {str: "string", list: "array"}.get(type(value), "object")
+    if isinstance(value, str):
+        return "string"
+    return "array" if is_list(value) else "object"
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if is_list(value):
         return [_plain(item) for item in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -19,7 +19,7 @@ Key = tuple[tuple[str, ...], tuple[str, ...], str]
 class Walker:
     """Compares schemas of two documents and remembers each comparison."""
 
-    known: dict[Key, Comparison] = field(factory=dict, repr=False)
+    known: dict[Key, Comparison] = field(factory=dict[Key, Comparison], repr=False)
 
     def differences(
         self, base: Schema, new: Schema, direction: str

@@ -13,7 +13,7 @@ from typing import Final
 from kalshi_ext.drift.finding import Finding, Use
 
 Quote = Callable[[str], str]
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _SHOWN: Final = 160
 
 

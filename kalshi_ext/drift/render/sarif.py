@@ -55,9 +55,7 @@ def _places(report: Report) -> tuple[str, dict[str, int]]:
     return (file[0] if file else ""), lines
 
 
-def _result(
-    finding: Finding, met: list[str], places: tuple[str, dict[str, int]]
-) -> dict[str, Any]:
+def _result(finding: Finding, met: list[str], places: tuple[str, dict[str, int]]) -> dict[str, Any]:
     text = f"{title(finding)}. {meaning(finding)} To do: {finding.rule.advice}"
     return {
         "ruleId": finding.rule.id,

@@ -1,0 +1,137 @@
+"""The command `drift`: has the exchange's contract changed since this version was made?"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import click
+
+from kalshi_ext.drift.check import check
+from kalshi_ext.drift.errors import CannotCompare
+from kalshi_ext.drift.installed import installed_contract
+from kalshi_ext.drift.render import FORMATS
+from kalshi_ext.drift.report import Exit
+from kalshi_ext.drift.rules import Severity
+from kalshi_ext.drift.wording import plain
+from kalshi_ext.errors import KalshiError
+
+if TYPE_CHECKING:
+    from typing_extensions import override
+else:  # typing has it from Python 3.12 on
+
+    def override(method):
+        return method
+
+
+# Runs read-only calls against the named environment and returns an exit status.
+Live = Callable[[str], int]
+_HELP: Final = """Compare UPSTREAM, a file or URL, with the contract of the installed version.
+
+Exits 0 when nothing differs, 1 when something does but nothing breaks, 2 when a client of this
+version breaks, 3 when there is no verdict.
+"""
+
+
+class _BadWords(click.UsageError):
+    exit_code = Exit.CANNOT_COMPARE
+
+
+class DriftCommand(click.Command):
+    """A command whose usage errors exit 3: 2 would say that the exchange broke something."""
+
+    @override
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            raise _BadWords(error.message, error.ctx) from error
+
+
+def build(live: Live | None = None) -> click.Command:
+    """Make the command; `live` is what `--live` runs, given by a room that has a client."""
+
+    def drift(upstream: str | None, base: str | None, live_on: str | None, **chosen: Any) -> None:
+        leave_with(lambda: _drift(live, upstream, base, live_on, chosen))
+
+    return DriftCommand("drift", callback=drift, params=_all_parameters(), help=_HELP)
+
+
+def _all_parameters() -> list[click.Parameter]:
+    return [
+        click.Argument(["upstream"], required=False),
+        click.Option(["--base"], help="Compare with this file or URL, not the installed contract."),
+        click.Option(["--live", "live_on"], metavar="ENVIRONMENT",
+                     help="Run read-only calls there and report what is unexpected."),
+        *options(),
+    ]  # fmt: skip
+
+
+def options() -> list[click.Parameter]:
+    """List the options of a comparison, whatever two documents it is of."""
+    path = click.Path(path_type=Path)
+    severities = click.Choice([each.value for each in Severity])
+    return [
+        click.Option(["--format", "form"], type=click.Choice(list(FORMATS)), default="text",
+                     show_default=True, help="How the report is written."),
+        click.Option(["--accept"], type=path, help="File of accepted differences."),
+        click.Option(["--output"], type=path, help="Write the report to this file."),
+        click.Option(["--everything"], is_flag=True, help="List new operations outside our part."),
+        click.Option(["--fail-on"], type=severities, default="breaking", show_default=True,
+                     help="The mildest severity that exits 2."),
+    ]  # fmt: skip
+
+
+def _drift(
+    live: Live | None, upstream: str | None, base: str | None, live_on: str | None, chosen: Any
+) -> int:
+    if live_on is not None:
+        if live is None:
+            raise CannotCompare("--live needs the client, which this command was made without")
+        return live(live_on)
+    if upstream is None:
+        raise CannotCompare("name UPSTREAM, a file or URL to compare with")
+    return run(base or str(installed_contract()), upstream, **chosen)
+
+
+def run(
+    base: str,
+    new: str,
+    *,
+    form: str = "text",
+    accept: Path | None = None,
+    output: Path | None = None,
+    everything: bool = False,
+    fail_on: str = "breaking",
+) -> int:
+    """Compare two documents, write the report and return the exit status."""
+    judge = Severity(fail_on)
+    report = check(base, new, accept=accept, everything=everything, fail_on=judge)
+    text = FORMATS[form](report)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.write_text(text, "utf-8")
+    return report.exit
+
+
+def leave_with(work: Callable[[], int]) -> NoReturn:
+    """End the process with the status of some work; whatever fails is no verdict."""
+    try:
+        status = work()
+    except KalshiError as error:
+        _no_verdict(str(error))
+    except Exception as error:  # noqa: BLE001  a crash would exit 1, which means compatible
+        _no_verdict(f"{type(error).__name__}: {error}")
+    sys.exit(status)
+
+
+def _no_verdict(message: str) -> NoReturn:
+    click.echo(f"drift: cannot compare: {plain(message)}", err=True)
+    sys.exit(Exit.CANNOT_COMPARE)
+
+
+drift = build()
