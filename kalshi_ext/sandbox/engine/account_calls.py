@@ -22,7 +22,7 @@ def get_limits(ex: Exchange, who: Account, call: Call) -> Answer:
     """Do GetAccountApiLimits."""
     del ex, call
     read, write = TIERS[who.tier]
-    body = {
+    body: dict[str, Any] = {
         "usage_tier": who.tier,
         "read": {"refill_rate": read, "bucket_capacity": capacity(who.tier, read=True)},
         "write": {"refill_rate": write, "bucket_capacity": capacity(who.tier, read=False)},

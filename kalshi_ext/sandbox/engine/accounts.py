@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from attrs import define, field
@@ -56,28 +55,28 @@ class Account:
     """Its money is never checked."""
     reservation: str | None = None
     """The account's own choice of what resting orders hold back."""
-    purses: dict[tuple[int, int], Purse] = field(factory=dict)
-    margined: dict[tuple[int, int], Purse] = field(factory=dict)
+    purses: dict[tuple[int, int], Purse] = field(factory=dict[tuple[int, int], Purse])
+    margined: dict[tuple[int, int], Purse] = field(factory=dict[tuple[int, int], Purse])
     subaccounts: set[int] = field(factory=lambda: {0})
-    netting: dict[tuple[int, int], bool] = field(factory=dict)
+    netting: dict[tuple[int, int], bool] = field(factory=dict[tuple[int, int], bool])
     allocations: dict[int, int] = field(factory=lambda: {0: 100})
-    holdings: dict[tuple[int, str], Holding] = field(factory=dict)
+    holdings: dict[tuple[int, str], Holding] = field(factory=dict[tuple[int, str], Holding])
     orders: list[Order] = field(factory=list["Order"])
-    orders_of: defaultdict[str, list[Order]] = field(factory=lambda: defaultdict(list))
-    open: dict[str, Order] = field(factory=dict)
+    orders_of: dict[str, list[Order]] = field(factory=dict[str, "list[Order]"])
+    open: dict[str, Order] = field(factory=dict[str, "Order"])
     fills: list[Fill] = field(factory=list["Fill"])
-    fills_of: defaultdict[str, list[Fill]] = field(factory=lambda: defaultdict(list))
+    fills_of: dict[str, list[Fill]] = field(factory=dict[str, "list[Fill]"])
     settlements: list[Settlement] = field(factory=list["Settlement"])
     deposits: list[Payment] = field(factory=list["Payment"])
     withdrawals: list[Payment] = field(factory=list["Payment"])
     subaccount_transfers: list[SubaccountTransfer] = field(factory=list["SubaccountTransfer"])
     transfers: list[InstanceTransfer] = field(factory=list["InstanceTransfer"])
-    transfer_ids: set[str] = field(factory=set)
-    client_ids: dict[str, tuple[int, Order]] = field(factory=dict)
-    groups: dict[str, Group] = field(factory=dict)
+    transfer_ids: set[str] = field(factory=set[str])
+    client_ids: dict[str, tuple[int, Order]] = field(factory=dict[str, tuple[int, "Order"]])
+    groups: dict[str, Group] = field(factory=dict[str, "Group"])
     sweeps: list[tuple[int, int | None]] = field(factory=list[tuple[int, int | None]])
     """Cancel-alls still sweeping: (until, subaccount or None for all)."""
-    buckets: dict[str, tuple[int, int]] = field(factory=dict)
+    buckets: dict[str, tuple[int, int]] = field(factory=dict[str, tuple[int, int]])
     """Token buckets: (millionths of tokens, moment of that level)."""
     funded: int = 0
     realized: int = 0

@@ -36,7 +36,7 @@ def add_market(ex: Exchange, ask: Mapping[str, Any]) -> Json:
     ticker = ask["ticker"]
     if ticker in ex.markets:
         raise ValueError(f"market {ticker!r} exists already")
-    bands = ask.get("price_ranges") or []
+    bands: list[dict[str, str]] = ask.get("price_ranges") or []
     ranges = tuple((_price(b["start"]), _price(b["end"]), _price(b["step"])) for b in bands)
     if any(step <= 0 for _, _, step in ranges):
         raise ValueError("price_ranges: step must be at least 0.0001")

@@ -62,7 +62,8 @@ def _price(text: str) -> int | None:
     decimals = len(text.partition(".")[2])
     if not 2 <= decimals <= 4 or text.startswith("-"):
         return None
-    return int(text.replace(".", "")) * 10 ** (4 - decimals)
+    scale: int = 10 ** (4 - decimals)
+    return int(text.replace(".", "")) * scale
 
 
 def read_price(value: object) -> int:

@@ -38,9 +38,9 @@ class Call:
     """An operationId: "CreateOrderV2" (current contract) or "createOrder" (classic)."""
     caller: Caller | None = None
     """None: unauthenticated; anything but a public operation is then answered 401."""
-    path: Mapping[str, str] = field(factory=dict)
+    path: Mapping[str, str] = field(factory=dict[str, str])
     """Path parameters by name, percent-decoded."""
-    query: Mapping[str, str] = field(factory=dict)
+    query: Mapping[str, str] = field(factory=dict[str, str])
     """Query parameters by name, text as received (last one wins)."""
     body: Json = None
     """The body as json.loads gave it."""
@@ -53,7 +53,7 @@ class Admin:
     """Carry one command of the exchange's own side; see README and admin.py for the actions."""
 
     action: str
-    params: Mapping[str, Json] = field(factory=dict)
+    params: Mapping[str, Json] = field(factory=dict[str, Any])
     """JSON-ready; money and counts as decimal text, times as ISO text or Unix seconds."""
 
 

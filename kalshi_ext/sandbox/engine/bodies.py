@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from kalshi_ext.sandbox.engine.amounts import LAST_SECOND
 from kalshi_ext.sandbox.engine.refusals import Refusal, bad_query, bad_request, invalid
@@ -15,14 +15,24 @@ if TYPE_CHECKING:
 _LARGEST = 2**63
 
 
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """Tell whether JSON is an object."""
+    return isinstance(value, dict)
+
+
+def is_list(value: object) -> TypeGuard[list[Any]]:
+    """Tell whether JSON is a list."""
+    return isinstance(value, list)
+
+
 class Fields:
     """Read the fields of a JSON object; null counts as absent."""
 
     def __init__(self, value: object) -> None:
         """Take an object; 400 for any other JSON."""
-        if not isinstance(value, dict):
+        if not is_object(value):
             raise bad_request("the body must be an object")
-        self.raw = cast("dict[str, Any]", value)
+        self.raw = value
 
     def require(self, *names: str) -> None:
         """Answer 400 when a field is absent."""
@@ -80,10 +90,9 @@ class Fields:
     def rows(self, name: str, most: int | None = None) -> list[Any]:
         """Give a list, not empty."""
         self.require(name)
-        value = self.raw[name]
-        if not isinstance(value, list):
+        rows: object = self.raw[name]
+        if not is_list(rows):
             raise bad_request(f"{name} must be a list")
-        rows = cast("list[Any]", value)
         if not rows or (most is not None and len(rows) > most):
             raise invalid(f"{name} must have from 1 to {most or 'many'} entries", str(len(rows)))
         return rows

@@ -21,8 +21,8 @@ class Side:
     """Hold the resting orders of one side, best price first."""
 
     bid: bool
-    levels: dict[int, Level] = field(factory=dict)
-    prices: list[int] = field(factory=list)
+    levels: dict[int, Level] = field(factory=dict[int, Level])
+    prices: list[int] = field(factory=list[int])
     """Ascending; the best bid is the last, the best ask the first."""
 
     def best(self) -> int | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
+from kalshi_ext.sandbox.engine.bodies import is_list, is_object
 from kalshi_ext.sandbox.engine.operations import OPERATIONS
 
 if TYPE_CHECKING:
@@ -65,11 +66,12 @@ def cost_of(ex: Exchange, call: Call) -> int:
     if name is None:
         return each
     entries: object = _body(call).get(name)
-    return each * max(len(cast("list[Any]", entries)), 1) if isinstance(entries, list) else each
+    return each * max(len(entries), 1) if is_list(entries) else each
 
 
 def _body(call: Call) -> dict[str, Any]:
-    return cast("dict[str, Any]", call.body) if isinstance(call.body, dict) else {}
+    body: object = call.body
+    return body if is_object(body) else {}
 
 
 def _write_bucket(call: Call) -> str:

@@ -48,7 +48,7 @@ def _wish(ex: Exchange, who: Account, call: Call, body: Fields) -> Wish:
         outcome=outcome,
         action=action,
     )
-    _cap_sale(ex, wish, body)
+    _cap_sale(wish, body)
     _time(ex, wish, body)
     (_limit if wish.kind == "limit" else _market)(ex, wish, body)
     return wish
@@ -96,7 +96,7 @@ def _market(ex: Exchange, wish: Wish, body: Fields) -> None:
             break
 
 
-def _cap_sale(ex: Exchange, wish: Wish, body: Fields) -> None:
+def _cap_sale(wish: Wish, body: Fields) -> None:
     floor = body.integer("sell_position_floor")
     if floor is None or wish.action != "sell":
         return

@@ -43,12 +43,14 @@ def get_order(ex: Exchange, who: Account, call: Call) -> Answer:
 
 def get_queue_position(ex: Exchange, who: Account, call: Call) -> Answer:
     """Do getOrderQueuePosition."""
-    ahead = order_reads.queue_position(ex, who, call)
+    del ex
+    ahead = order_reads.queue_position(who, call)
     return Answer(200, {"queue_position": ahead // 100})
 
 
 def get_queue_positions(ex: Exchange, who: Account, call: Call) -> Answer:
     """Do getQueuePositions: by order id; those that do not rest are left out."""
+    del ex
     found: dict[str, int] = {}
     for order_id in fields_of(call).rows("order_ids"):
         if not isinstance(order_id, str):
@@ -100,7 +102,7 @@ def get_positions(ex: Exchange, who: Account, call: Call) -> Answer:
 def get_settlements(ex: Exchange, who: Account, call: Call) -> Answer:
     """Do getSettlements."""
     page = _page(ex, call, "settlements")
-    found = positions.settlements_found(ex, who, call, page)
+    found = positions.settlements_found(who, call, page)
     return Answer(200, pages.answer("settlements", found, page, ex.settings, settlement_row))
 
 

@@ -24,7 +24,7 @@ class Group:
     shard: int
     limit: int
     triggered: bool = False
-    orders: dict[str, Order] = field(factory=dict)
+    orders: dict[str, Order] = field(factory=dict[str, "Order"])
     """Resting ones only."""
     recent: deque[tuple[int, int]] = field(factory=deque[tuple[int, int]])
     """(moment, count) of the fills within the window."""

@@ -20,7 +20,7 @@ class Resting:
     """Sum up one side's resting orders of a holding."""
 
     bid: bool
-    counts: dict[int, int] = field(factory=dict)
+    counts: dict[int, int] = field(factory=dict[int, int])
     """Count by price."""
     count: int = 0
     cost: int = 0

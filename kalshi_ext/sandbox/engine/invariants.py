@@ -63,9 +63,7 @@ def _account(ex: Exchange, account: Account) -> None:
     )
     _reservations(ex, account)
     resting = {order.id for order in account.open.values()}
-    in_books = {
-        order.id for order in account.open.values() if order.id in _level_of(order, order.price)
-    }
+    in_books = {order.id for order in account.open.values() if _in_book(order)}
     _hold(f"{name}: open orders are in the books", resting, in_books)
     for group in account.groups.values():
         if group.triggered and group.orders:
@@ -74,8 +72,9 @@ def _account(ex: Exchange, account: Account) -> None:
             raise InvariantBroken(f"{name}: group {group.id} has orders that do not rest")
 
 
-def _level_of(order: Order, price: int) -> dict[str, Order]:
-    return dict(order.market.side(bid=order.bid).levels.get(price, {}))
+def _in_book(order: Order) -> bool:
+    level = order.market.side(bid=order.bid).levels.get(order.price)
+    return level is not None and order.id in level
 
 
 def _reservations(ex: Exchange, account: Account) -> None:

@@ -141,5 +141,5 @@ def _file(
     )
     ex.fill_count += 1
     ex.file(order.account.fills, row)
-    ex.file(order.account.fills_of[order.market.ticker], row)
+    ex.file(order.account.fills_of.setdefault(order.market.ticker, []), row)
     ex.record("fill", fill=row)

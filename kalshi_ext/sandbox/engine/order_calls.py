@@ -9,7 +9,7 @@ from kalshi_ext.sandbox.engine import access, changing, matching, placing
 from kalshi_ext.sandbox.engine.accounts import LAST_SUBACCOUNT
 from kalshi_ext.sandbox.engine.amounts import SECOND, count_text, read_count, read_price
 from kalshi_ext.sandbox.engine.api import Answer
-from kalshi_ext.sandbox.engine.bodies import Fields, fields_of
+from kalshi_ext.sandbox.engine.bodies import Fields, fields_of, is_object
 from kalshi_ext.sandbox.engine.placing import Wish
 from kalshi_ext.sandbox.engine.refusals import Refusal
 from kalshi_ext.sandbox.engine.rows import averages
@@ -91,7 +91,7 @@ def create_batch(ex: Exchange, who: Account, call: Call) -> Answer:
 
 
 def _named(raw: object, name: str) -> dict[str, str]:
-    value: object = Fields(raw).raw.get(name) if isinstance(raw, dict) else None
+    value: object = raw.get(name) if is_object(raw) else None
     return {name: value} if isinstance(value, str) else {}
 
 

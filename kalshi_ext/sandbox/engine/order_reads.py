@@ -112,7 +112,7 @@ def get_order(ex: Exchange, who: Account, call: Call) -> Answer:
     return Answer(200, {"order": order_row(order_asked(ex, who, call), ex.settings)})
 
 
-def queue_position(ex: Exchange, who: Account, call: Call) -> int:
+def queue_position(who: Account, call: Call) -> int:
     """Count the contracts ahead of a resting order; 404 for any other."""
     order = who.open.get(call.path["order_id"])
     locked = access.locked_or(call, None)
@@ -123,7 +123,8 @@ def queue_position(ex: Exchange, who: Account, call: Call) -> int:
 
 def get_queue_position(ex: Exchange, who: Account, call: Call) -> Answer:
     """Do GetOrderQueuePosition."""
-    return Answer(200, {"queue_position_fp": count_text(queue_position(ex, who, call))})
+    del ex
+    return Answer(200, {"queue_position_fp": count_text(queue_position(who, call))})
 
 
 def get_queue_positions(ex: Exchange, who: Account, call: Call) -> Answer:

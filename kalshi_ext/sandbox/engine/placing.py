@@ -235,7 +235,7 @@ def _accept(ex: Exchange, order: Order) -> None:
     account = order.account
     ex.orders[order.id] = order
     ex.file(account.orders, order)
-    ex.file(account.orders_of[order.market.ticker], order)
+    ex.file(account.orders_of.setdefault(order.market.ticker, []), order)
     if order.client_order_id:
         account.client_ids[order.client_order_id] = (ex.now, order)
     ex.record(

@@ -191,7 +191,7 @@ def get_resting_value(ex: Exchange, who: Account, call: Call) -> Answer:
     return Answer(200, body)
 
 
-def settlements_found(ex: Exchange, who: Account, call: Call, page: pages.Page) -> list[Settlement]:
+def settlements_found(who: Account, call: Call, page: pages.Page) -> list[Settlement]:
     """List settlements, newest first, as the query filters them."""
     ticker, event = call.query.get("ticker"), call.query.get("event_ticker")
     least, most = between(call)
@@ -209,7 +209,7 @@ def settlements_found(ex: Exchange, who: Account, call: Call, page: pages.Page) 
 def get_settlements(ex: Exchange, who: Account, call: Call) -> Answer:
     """Do GetSettlements."""
     page = pages.page_asked(call.query, "settlements")
-    found = settlements_found(ex, who, call, page)
+    found = settlements_found(who, call, page)
     return Answer(200, pages.answer("settlements", found, page, ex.settings, settlement_row))
 
 

@@ -35,9 +35,9 @@ def row_key(row: Row) -> tuple[int, str]:
 class Pauses:
     """Hold what is paused, by shard."""
 
-    trading: set[int] = field(factory=set)
-    exchange: set[int] = field(factory=set)
-    transfers: set[int] = field(factory=set)
+    trading: set[int] = field(factory=set[int])
+    exchange: set[int] = field(factory=set[int])
+    transfers: set[int] = field(factory=set[int])
     until: int | None = None
     thursday: bool = False
     thursdays_kept: bool = False
@@ -63,9 +63,9 @@ class Exchange:
     counter: int = 0
     sequence: int = 0
     """Entries into queues so far."""
-    markets: dict[str, Market] = field(factory=dict)
-    accounts: dict[str, Account] = field(factory=dict)
-    orders: dict[str, Order] = field(factory=dict)
+    markets: dict[str, Market] = field(factory=dict[str, "Market"])
+    accounts: dict[str, Account] = field(factory=dict[str, Account])
+    orders: dict[str, Order] = field(factory=dict[str, "Order"])
     pauses: Pauses = field(factory=Pauses)
     cutoffs: Cutoffs = field(factory=Cutoffs)
     events: list[Happening] = field(factory=list[Happening])

@@ -114,6 +114,7 @@ def get_all(ex: Exchange, who: Account, call: Call) -> Answer:
 
 def get_one(ex: Exchange, who: Account, call: Call) -> Answer:
     """Do GetIntraExchangeInstanceTransfer."""
+    del ex
     access.need_unlocked(call)
     for row in reversed(who.transfers):
         if row.id == call.path["transfer_id"]:

@@ -18,7 +18,7 @@ from kalshi_ext.sandbox.engine.records import Fill, Order
 from kalshi_ext.sandbox.engine.rows import fill_row, order_row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from kalshi_ext.sandbox.engine.book import Side
     from kalshi_ext.sandbox.engine.fees import FeeModel
@@ -208,10 +208,14 @@ def _trade(fill: Fill) -> Json:
     }
 
 
-_TEXTS = {
+def _amount(value: int | str) -> str:
+    return value if isinstance(value, str) else dollars_text(value)
+
+
+_TEXTS: dict[str, Callable[[Any], str]] = {
     "price": price_text,
     "count": count_text,
     "reduced_by": count_text,
     "payout": dollars_text,
-    "amount": lambda value: value if isinstance(value, str) else dollars_text(value),
+    "amount": _amount,
 }
