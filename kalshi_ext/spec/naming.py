@@ -43,3 +43,9 @@ def known_enum(place: str, members: Iterable[object]) -> str | None:
 def pascal(text: str) -> str:
     """Join the words of a name: 'order_type' and 'order-type' become 'OrderType'."""
     return "".join(word[:1].upper() + word[1:] for word in re.split(r"[^0-9A-Za-z]+", text))
+
+
+def snake(text: str) -> str:
+    """Write a name as the generator writes modules and attributes: 'OrderV2' as 'order_v2'."""
+    parts = re.sub(r"([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])", r"\1\3_\2\4", text)
+    return re.sub(r"[^0-9A-Za-z]+", "_", parts).strip("_").lower()
