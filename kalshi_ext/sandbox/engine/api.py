@@ -76,7 +76,7 @@ class Event:
     """Counts from 1 without holes."""
     time: datetime
     kind: str
-    """account order fill cancel amend decrease group settle transfer funds pause market refused"""
+    """account market order fill cancel amend decrease group settle transfer funds pause."""
     data: Mapping[str, Json]
     """JSON-ready."""
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define
 
-from kalshi_ext.sandbox.engine import ledger, matching, placing
+from kalshi_ext.sandbox.engine import ledger, matching, placing, rules
 from kalshi_ext.sandbox.engine.amounts import SECOND
 from kalshi_ext.sandbox.engine.refusals import Refusal, invalid, invalid_order, not_found
 
@@ -28,7 +28,7 @@ def resting_order(
         raise not_found()
     if shard is not None and order.market.shard != shard:
         raise not_found()
-    placing.not_exchange_paused(ex, order.market.shard)
+    rules.not_exchange_paused(ex, order.market.shard)
     return order
 
 
@@ -61,9 +61,9 @@ class Amendment:
 
 def amend(ex: Exchange, order: Order, change: Amendment) -> int:
     """Change an order; give what was filled by it. Raises Refusal and changes nothing."""
-    placing.may_trade(ex, order.market)
+    rules.may_trade(ex, order.market)
     _check_same(order, change)
-    placing.check_price(order.market, change.price)
+    rules.check_price(order.market, change.price)
     left = change.count - order.filled
     if left <= 0:
         raise Refusal(400, "invalid_order_size", "count must be above what is filled already")
@@ -87,7 +87,7 @@ def _check_new_id(ex: Exchange, order: Order, change: Amendment) -> None:
     if len(wanted) > ex.settings.client_order_id_max:
         raise invalid("updated_client_order_id is too long")
     if wanted and wanted != order.client_order_id:
-        placing.check_free(ex, order.account, wanted)
+        rules.check_free(ex, order.account, wanted)
 
 
 def _check_expiration(ex: Exchange, change: Amendment) -> None:
@@ -135,10 +135,10 @@ def _keep_turn(ex: Exchange, order: Order, change: Amendment, left: int) -> int:
 
 
 def _requeue(ex: Exchange, order: Order, change: Amendment, left: int) -> int:
-    placing.check_post_only(order, change.price)
+    rules.check_post_only(order, change.price)
     extra = {order.price: -order.remaining}
     extra[change.price] = extra.get(change.price, 0) + left
-    placing.check_money(ex, order, extra, price=change.price, count=left)
+    rules.check_money(ex, order, extra, price=change.price, count=left)
     filled = order.filled
     ex.touch(order)
     ledger.unrest(ex, order)

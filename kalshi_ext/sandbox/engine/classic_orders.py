@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kalshi_ext.sandbox.engine import access, changing, matching, placing
+from kalshi_ext.sandbox.engine import access, changing, matching, placing, rules
 from kalshi_ext.sandbox.engine.amounts import CENT, ONE, SECOND
 from kalshi_ext.sandbox.engine.api import Answer
 from kalshi_ext.sandbox.engine.bodies import Fields, fields_of
@@ -87,7 +87,7 @@ def _market(ex: Exchange, wish: Wish, body: Fields) -> None:
         wish.budget = budget * CENT
     wish.time_in_force = "immediate_or_cancel"
     wish.expiration = None
-    market = placing.market_for(ex, wish.ticker, None)
+    market = rules.market_for(ex, wish.ticker, None)
     left, wish.price = wish.count, ONE - 1 if wish.bid else 1
     for price, count in market.side(bid=not wish.bid).depth():
         left -= count

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from kalshi_ext.sandbox.engine import access, changing, matching, placing
+from kalshi_ext.sandbox.engine import access, changing, matching, placing, rules
 from kalshi_ext.sandbox.engine.accounts import LAST_SUBACCOUNT
 from kalshi_ext.sandbox.engine.amounts import SECOND, count_text, read_count, read_price
 from kalshi_ext.sandbox.engine.api import Answer
@@ -164,7 +164,7 @@ def cancel_all(ex: Exchange, who: Account, call: Call) -> Answer:
     """Do CancelAllOrders."""
     subaccount = access.listed_query(call)
     if ex.pauses.exchange >= ex.shards:
-        placing.not_exchange_paused(ex, 0)
+        rules.not_exchange_paused(ex, 0)
     changing.cancel_all(ex, who, subaccount)
     return Answer(204)
 
