@@ -76,7 +76,9 @@ class PriceGrid:
     def ticks(self) -> list[Decimal]:
         """List every valid price, ascending."""
         valid = set(range(_CENT, _DOLLAR, _CENT)).union(*(band.ticks() for band in self.bands))
-        return [Decimal(tick).scaleb(-_SCALE) for tick in sorted(valid) if 0 < tick < _DOLLAR]
+        return [
+            Decimal(tick).scaleb(-_SCALE, EXACT) for tick in sorted(valid) if 0 < tick < _DOLLAR
+        ]
 
     def _beside(self, number: Decimal) -> list[Decimal]:
         ticks = self.ticks()

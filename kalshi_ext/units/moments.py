@@ -9,9 +9,11 @@ from typing import Final
 
 from kalshi_ext.errors import Misuse
 from kalshi_ext.redact import shown
+from kalshi_ext.units.money import EXACT
 from kalshi_ext.units.reads import read_dollars
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_END: Final = datetime(5000, 1, 1, tzinfo=UTC)
 _SECOND: Final = timedelta(seconds=1)
 _DAY: Final = timedelta(days=1)
 
@@ -67,7 +69,7 @@ def _read_number(value: object) -> datetime:
     if number is None or not -_LATEST < number < _LATEST:
         raise ValueError(f"{shown(value)} is out of the range of times")
     unit = 1_000 if abs(number) >= _MILLISECONDS_FROM else 1_000_000
-    return EPOCH + timedelta(microseconds=int(number * unit))
+    return EPOCH + timedelta(microseconds=int(EXACT.multiply(number, unit)))
 
 
 def _in_utc(value: datetime) -> datetime:
@@ -80,6 +82,13 @@ def _in_utc(value: datetime) -> datetime:
 
 
 def _exact(value: object, name: str) -> datetime:
+    exact = _said(value, name)
+    if not EPOCH <= exact < _END:
+        raise Misuse(f"{name}={shown(value)}: lies before 1970 or after {_END.year}")
+    return exact
+
+
+def _said(value: object, name: str) -> datetime:
     if isinstance(value, datetime):
         return _aware(value, value, name)
     if isinstance(value, date):
@@ -108,11 +117,7 @@ def _from_text(text: str, name: str) -> datetime:
 def _aware(value: datetime, said: object, name: str) -> datetime:
     if value.utcoffset() is None:
         raise Misuse(f"{name}={shown(said)}: has no time zone; add one, like 'Z' or '+02:00'")
-    try:
-        return value.astimezone(UTC)
-    except OverflowError:
-        pass
-    raise Misuse(f"{name}={shown(said)}: out of the range of times")
+    return value  # comparing and subtracting aware datetimes needs no conversion
 
 
 def _from_seconds(value: object, said: object, name: str) -> datetime:

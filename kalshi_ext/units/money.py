@@ -124,8 +124,8 @@ def _bounded(number: Decimal, value: object, name: str, *, zero: bool, top: Deci
 
 def _stepped(number: Decimal, value: object, name: str, *, places: Places) -> Decimal:
     try:
-        # abs() of a bounded number only turns -0 into 0.
-        return abs(number.quantize(_STEP[places], context=EXACT))
+        # The number is not negative, but it may be -0. abs() would round by the caller's context.
+        return number.quantize(_STEP[places], context=EXACT).copy_abs()
     except ArithmeticError:
         pass
     raise Misuse(f"{name}={shown(value)}: the smallest step is {_STEP[places]}")
