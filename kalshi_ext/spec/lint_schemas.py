@@ -40,7 +40,9 @@ def nullable_enum(place: Place) -> Iterator[str]:
 def enum_members(place: Place) -> Iterator[str]:
     """Find members that become no class, or the same name twice."""
     members = place.node.get("enum", [])
-    if len({type(member).__name__ for member in members}) > 1 or any(isinstance(m, float) for m in members):
+    if len({type(member).__name__ for member in members}) > 1 or any(
+        isinstance(m, float) for m in members
+    ):
         yield "members of several types, or floats: the schema is dropped"
     for name in _twice(_constant(member) for member in members if isinstance(member, str)):
         yield f"two members become the constant {name}: the generator stops"

@@ -1,0 +1,104 @@
+"""Say whether a message on the wire is what a contract describes."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from typing import Any
+
+from attrs import define, field
+
+from kalshi_ext.spec.grammar import rewrite
+from kalshi_ext.spec.order import operations
+from kalshi_ext.spec.prune import target
+
+
+def json_schema(document: dict[str, Any]) -> dict[str, Any]:
+    """Rewrite the schemas of a document as JSON Schema: nullable and bounds have other words.
+
+    The result keeps the layout of the document, so a $ref into components still resolves.
+    """
+    result: dict[str, Any] = rewrite(document, "document", _json_schema)
+    return result
+
+
+def _json_schema(kind: str, node: dict[str, Any]) -> dict[str, Any]:
+    if kind != "schema":
+        return node
+    new = {key: value for key, value in node.items() if key not in ("nullable", "description")}
+    for bound, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
+        if isinstance(new.get(exclusive), bool) and new.pop(exclusive) and bound in new:
+            new[exclusive] = new.pop(bound)
+    if not node.get("nullable"):
+        return new
+    if isinstance(new.get("type"), str) and "enum" not in new:
+        return {**new, "type": [new["type"], "null"]}
+    return {"anyOf": [new, {"type": "null"}]}
+
+
+@define
+class Conformance:
+    """Checks bodies of requests and answers against one contract; needs `jsonschema`."""
+
+    document: dict[str, Any]
+    _schemas: dict[str, Any] = field(init=False)
+    _operations: dict[str, dict[str, Any]] = field(init=False)
+    _validators: dict[str, Any] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._schemas = json_schema(self.document)
+        self._validators = {}
+        self._operations = {each["operationId"]: each for *_, each in operations(self._schemas)}
+
+    def response_problems(
+        self, operation_id: str, status: int, content_type: str | None, body: bytes
+    ) -> list[str]:
+        """List what is wrong with an answer: an undocumented status, type, or shape."""
+        response = self._response(operation_id, status)
+        if response is None:
+            return [f"{operation_id}: {status} is not in the contract"]
+        return self._problems(f"{operation_id} {status}", response, content_type, body)
+
+    def request_problems(
+        self, operation_id: str, content_type: str | None, body: bytes
+    ) -> list[str]:
+        """List what is wrong with the body of a request."""
+        holder = self._operations[operation_id].get("requestBody", {})
+        if not body and not holder.get("required"):
+            return []
+        return self._problems(operation_id, holder, content_type, body)
+
+    def _response(self, operation_id: str, status: int) -> dict[str, Any] | None:
+        responses = self._operations[operation_id]["responses"]
+        for key in (str(status), f"{status // 100}XX", "default"):
+            if key in responses:
+                found: dict[str, Any] = responses[key]
+                return target(self._schemas, found["$ref"]) if "$ref" in found else found
+        return None
+
+    def _problems(
+        self, name: str, holder: dict[str, Any], content_type: str | None, body: bytes
+    ) -> list[str]:
+        content = holder.get("content")
+        if not content:
+            return [f"{name}: has a body, {body[:80]!r}"] if body.strip() else []
+        kind = (content_type or "").partition(";")[0].strip().lower()
+        if kind not in content:
+            return [f"{name}: content type {content_type!r} is not one of {sorted(content)}"]
+        if kind != "application/json":
+            return []
+        try:
+            value = json.loads(body)
+        except ValueError as error:
+            return [f"{name}: not JSON: {error}"]
+        return [f"{name}: {words}" for words in self._mismatches(name, content[kind], value)]
+
+    def _mismatches(self, name: str, media: dict[str, Any], value: object) -> list[str]:
+        library = import_module("jsonschema")
+        if name not in self._validators:
+            whole = {**media["schema"], "components": self._schemas["components"]}
+            checker = library.FormatChecker()
+            self._validators[name] = library.Draft202012Validator(whole, format_checker=checker)
+        errors = self._validators[name].iter_errors(value)
+        found = [library.exceptions.best_match([error]) for error in errors]
+        return [f"{error.json_path}: {error.message}"[:300] for error in found]
