@@ -42,7 +42,9 @@ _KNOWN: Final = {
 }
 _KNOWN_HOSTS: Final = {urlsplit(known.base_url).netloc: known.name for known in _KNOWN.values()}
 
+# urlsplit drops line breaks, an empty query and an empty fragment without a word.
 _URL_TEXT = re.compile(r"[!-~]+", re.ASCII)
+_HOST = re.compile(r"[A-Za-z0-9.\[\]:-]+", re.ASCII)
 _PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?", re.ASCII)
 _LOOPBACK = re.compile(r"localhost|127(?:\.\d{1,3}){3}|::1", re.ASCII)
 
@@ -78,7 +80,7 @@ def _from_url(value: object, name: str, allow_insecure: bool) -> Environment:
     if url is None:
         words = ", ".join(_KNOWN)
         raise Misuse(f"{name}={shown(value)}: say one of {words} or an http(s) URL")
-    wrong = _fault(url, allow_insecure)
+    wrong = _fault(str(value), url, allow_insecure)
     if wrong:
         raise Misuse(f"{name}={shown(value)}: {wrong}")
     base_url = f"{url.scheme}://{url.netloc.lower()}{url.path.rstrip('/')}"
@@ -97,13 +99,13 @@ def _split(value: object) -> SplitResult | None:
     return url if usable else None
 
 
-def _fault(url: SplitResult, allow_insecure: bool) -> str | None:
+def _fault(text: str, url: SplitResult, allow_insecure: bool) -> str | None:
     if "@" in url.netloc:
         return "a URL with a user or password is refused"
-    if url.query or url.fragment or url.geturl().endswith(("?", "#")):
+    if "?" in text or "#" in text:
         return "a query or fragment does not belong here"
-    if not _PATH.fullmatch(url.path):
-        return "the path may hold letters, digits and ._~- only"
+    if not _HOST.fullmatch(url.netloc) or not _PATH.fullmatch(url.path):
+        return "host and path may hold letters, digits and ._~- only"
     if url.scheme == "http" and not allow_insecure and not is_loopback(url.hostname or ""):
         return "http is for this machine only; use https"
     return None

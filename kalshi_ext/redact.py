@@ -46,12 +46,12 @@ _UUID = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
 _KEY_KIND = r"(?:[A-Z0-9]+ )*PRIVATE KEY"
 _NAMES = "|".join(sorted(SECRET_HEADERS | SECRET_FIELDS))
 
-# Each pattern keeps its first group (what it is) and loses the rest (what it says).
+# Each pattern keeps its groups (what it is) and loses what lies between or after them.
 _PATTERNS = tuple(
     re.compile(pattern, flags)
     for pattern, flags in (
         # A key cut short by a log's line limit has no END line: then the rest of the text goes.
-        (rf"(-----BEGIN {_KEY_KIND}-----).*?(?:-----END {_KEY_KIND}-----|\Z)", re.DOTALL),
+        (rf"(-----BEGIN {_KEY_KIND}-----).*?(-----END {_KEY_KIND}-----|\Z)", re.DOTALL),
         # "name": "value", 'name': b'value', (b'name', b'value') and name=b'value'
         (rf"""((?<![\w-])(?:{_NAMES})\\?["']?\s*[:=,]\s*b?\\?["'])[^"'\\\r\n]+""", re.IGNORECASE),
         # Name: value, as headers are written in plain text
@@ -66,8 +66,13 @@ _PATTERNS = tuple(
 def redact_text(text: str) -> str:
     """Replace every secret inside a text; doing it twice changes nothing more."""
     for pattern in _PATTERNS:
-        text = pattern.sub(rf"\1{REDACTED}", text)
+        text = pattern.sub(_redacted, text)
     return text
+
+
+def _redacted(match: re.Match[str]) -> str:
+    kept = match.groups()
+    return f"{kept[0]}{REDACTED}{''.join(kept[1:])}"
 
 
 def redact_headers(
