@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+from journal_samples import START, entry
+
+from kalshi_ext.errors import Misuse
+from kalshi_ext.journal.entry import (
+    FINAL,
+    MOVES,
+    OPEN,
+    REOPENABLE,
+    Entry,
+    Mark,
+    State,
+    advance,
+    changed,
+    reopened,
+)
+from kalshi_ext.journal.errors import IllegalTransition
+from kalshi_ext.journal.rows import COLUMNS, from_row, row_problems, to_json, to_row
+
+LATER = START + timedelta(seconds=5)
+
+# Written out by hand, apart from the table under test: rows are from, columns are to.
+ORDER = ["intent", "sent", "unknown", "acknowledged", "refused", "not_sent", "resolved"]
+LEGAL = {
+    "intent": "yyyyyyy",
+    "sent": "-yyyyyy",
+    "unknown": "--yyyyy",
+    "acknowledged": "---y---",
+    "refused": "----y--",
+    "not_sent": "-----y-",
+    "resolved": "------y",
+}
+
+
+@pytest.mark.parametrize(("before", "after"), [*itertools.product(ORDER, ORDER)])
+def test_each_pair_of_states_is_allowed_or_refused_as_written(before: str, after: str) -> None:
+    start = entry(state=State(before))
+    if LEGAL[before][ORDER.index(after)] == "y":
+        assert advance(start, Mark("k", State(after)), now=LATER).state == after
+    else:
+        with pytest.raises(IllegalTransition, match=f"{before} does not become {after}") as caught:
+            advance(start, Mark("k", State(after)), now=LATER)
+        assert caught.value.entry == start
+
+
+def test_every_state_has_its_moves_and_is_either_open_or_final() -> None:
+    assert set(MOVES) == set(State) == {State(name) for name in ORDER}
+    assert set(ORDER[:3]) == OPEN
+    assert set(ORDER[3:]) == FINAL
+    assert {"refused", "not_sent"} == REOPENABLE
+
+
+def test_a_mark_changes_what_it_states_and_leaves_the_rest() -> None:
+    start = entry(intent="i", subaccount=3, attempts=1, order_id="before")
+    mark = Mark("k", State.SENT, sent_at=LATER, attempts=2, verdict='"v"')
+    expected = evolve(
+        start, state=State.SENT, sent_at=LATER, attempts=2, verdict='"v"', updated_at=LATER
+    )
+    assert advance(start, mark, now=LATER) == expected
+
+
+def test_a_mark_states_each_of_its_fields() -> None:
+    mark = Mark("k", "sent", order_id="o", verdict="1", sent_at=LATER, attempts=0)
+    assert mark.said() == {"order_id": "o", "verdict": "1", "sent_at": LATER, "attempts": 0}
+    assert Mark("k", State.SENT).said() == {}
+
+
+@pytest.mark.parametrize("final", sorted(FINAL))
+@pytest.mark.parametrize(
+    "other", [{"order_id": "p"}, {"verdict": "2"}, {"attempts": 9}, {"sent_at": LATER}]
+)
+def test_a_verdict_is_not_changed_by_another_of_the_same_state(final: str, other: dict) -> None:
+    start = entry(state=final, order_id="o", verdict="1", attempts=1, sent_at=START)
+    with pytest.raises(
+        IllegalTransition, match=f"already {final} with another {next(iter(other))}"
+    ):
+        advance(start, Mark("k", final, **other), now=LATER)
+
+
+@pytest.mark.parametrize("final", sorted(FINAL))
+def test_a_repeated_verdict_changes_nothing_not_even_the_time(final: str) -> None:
+    start = entry(state=final, order_id="o", verdict="1", attempts=1, sent_at=START)
+    again = Mark("k", final, order_id="o", verdict="1", attempts=1, sent_at=START)
+    assert advance(start, again, now=LATER) is start
+    assert advance(start, Mark("k", final), now=LATER) is start
+
+
+def test_attempts_never_go_backwards() -> None:
+    start = entry(attempts=2)
+    assert advance(start, Mark("k", State.SENT, attempts=2), now=LATER).attempts == 2
+    with pytest.raises(IllegalTransition, match="attempts go from 2 to 1"):
+        advance(start, Mark("k", State.SENT, attempts=1), now=LATER)
+
+
+def test_a_clock_that_goes_backwards_does_not_take_updated_at_along() -> None:
+    start = entry(updated_at=LATER)
+    assert advance(start, Mark("k", State.SENT), now=START).updated_at == LATER
+    assert (
+        reopened(entry(state="refused", updated_at=LATER), owner="o", now=START).updated_at == LATER
+    )
+
+
+def test_a_reopened_entry_forgets_its_verdict_and_keeps_key_times_and_attempts() -> None:
+    start = entry(state="refused", intent="i", order_id="o", verdict="1", attempts=3, owner="a")
+    again = reopened(start, owner="b", now=LATER)
+    assert again == evolve(
+        start, state=State.INTENT, order_id=None, verdict=None, owner="b", updated_at=LATER
+    )
+
+
+def test_a_copy_with_changes_is_what_evolve_gives() -> None:
+    start = entry(intent="i", subaccount=0)
+    assert changed(start) == start
+    assert changed(start, owner="x", sent_at=LATER) == evolve(start, owner="x", sent_at=LATER)
+    assert hash(changed(start)) == hash(start)
+
+
+BAD = [
+    *(("key", bad) for bad in ("", None, 7, "a\0b", "\ud800", "x" * 513)),
+    *(("operation", bad) for bad in ("", None)),
+    *(("fingerprint", bad) for bad in ("", "A" * 64, "a" * 63, "g" * 64, None)),
+    *(("ticket", bad) for bad in ("", None, b"{}")),
+    *(("ticker", bad) for bad in ("", 5)),
+    *(("intent", bad) for bad in ("", "x" * 513)),
+    *(("order_id", bad) for bad in ("", 5)),
+    *(("verdict", bad) for bad in ("", "a\0")),
+    *(("subaccount", bad) for bad in (-1, 1.0, True, 2**31)),
+    *(("attempts", bad) for bad in (-1, None, "1")),
+    *(("created_at", bad) for bad in (None, 5, datetime(2026, 1, 1))),
+    ("created_at", datetime(2026, 1, 1, tzinfo=timezone(timedelta(hours=1)))),
+    *(("sent_at", bad) for bad in (5, datetime(2026, 1, 1))),
+    *(("updated_at", bad) for bad in (None, datetime(2026, 1, 1))),
+]
+
+
+@pytest.mark.parametrize(("name", "bad"), BAD)
+def test_an_entry_names_the_field_that_is_wrong(name: str, bad: object) -> None:
+    with pytest.raises(Misuse, match=f"^{name}: "):
+        entry(**{name: bad}) if name != "key" else entry("k") and evolve(entry(), key=bad)
+
+
+def test_an_unknown_state_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"half"):
+        entry(state="half")
+    with pytest.raises(ValueError, match=r"half"):
+        Mark("k", "half")
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [("order_id", ""), ("verdict", "\0"), ("sent_at", datetime(2026, 1, 1)), ("attempts", -1)],
+)
+def test_a_mark_names_the_field_that_is_wrong(name: str, bad: object) -> None:
+    with pytest.raises(Misuse, match=f"^{name}: "):
+        Mark("k", State.SENT, **{name: bad})
+    with pytest.raises(Misuse, match=r"^key: "):
+        Mark("", State.SENT)
+
+
+def test_the_longest_names_fit() -> None:
+    assert entry("x" * 512, intent="ü" * 512, ticker="t" * 512).key == "x" * 512
+
+
+def test_a_new_entry_is_an_intent_updated_when_created() -> None:
+    made = entry()
+    assert (made.state, made.attempts, made.owner) == (State.INTENT, 0, "")
+    assert made.updated_at == made.created_at == START
+    assert made.is_open
+    assert not entry(state="refused").is_open
+
+
+def test_a_repr_keeps_ticket_and_verdict_out_of_logs() -> None:
+    shown = repr(entry(ticket='"buy low"', verdict='"sold high"'))
+    assert "buy low" not in shown
+    assert "sold high" not in shown
+    assert "CreateOrderV2" in shown
+
+
+TEXT = st.text(
+    st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=40
+)
+MOMENTS = st.datetimes(
+    min_value=datetime(1970, 1, 1), max_value=datetime(9999, 1, 1), timezones=st.just(UTC)
+)
+ENTRIES = st.builds(
+    entry,
+    key=TEXT,
+    operation=TEXT,
+    ticket=TEXT,
+    fingerprint=st.text("0123456789abcdef", min_size=64, max_size=64),
+    state=st.sampled_from(State),
+    created_at=MOMENTS,
+    updated_at=MOMENTS,
+    attempts=st.integers(0, 2**31 - 1),
+    owner=TEXT,
+    **{name: st.none() | TEXT for name in ("ticker", "intent", "order_id", "verdict")},
+    subaccount=st.none() | st.integers(0, 63),
+    sent_at=st.none() | MOMENTS,
+)
+
+
+@given(ENTRIES)
+def test_an_entry_comes_back_from_its_row_as_it_was(made: Entry) -> None:
+    row = to_row(made)
+    assert list(row) == list(COLUMNS)
+    assert {type(value) for value in row.values()} <= {str, int, type(None)}
+    assert from_row(list(row.values())) == made
+
+
+def test_a_time_is_stored_as_whole_microseconds_since_1970() -> None:
+    moment = datetime(1970, 1, 1, 0, 0, 1, 2, tzinfo=UTC)
+    assert to_row(entry(created_at=moment))["created_at"] == 1_000_002
+
+
+def test_a_row_that_cannot_be_read_is_a_value_error() -> None:
+    row = to_row(entry(owner="o"))
+    for name, bad in {"state": "half", "created_at": "x", "sent_at": 2**80, "key": ""}.items():
+        with pytest.raises(ValueError):
+            from_row(list((row | {name: bad}).values()))
+        assert row_problems([7, *(row | {name: bad}).values()])[0].startswith("row 7: ")
+    with pytest.raises(ValueError):
+        from_row([*row.values(), 1])
+
+
+def test_what_is_inconsistent_in_a_readable_row_is_named() -> None:
+    row = to_row(entry(owner="o", verdict="{}"))
+    assert row_problems([7, *row.values()]) == []
+    bad = row | {"ticket": "{", "verdict": "nope", "updated_at": 5, "owner": ""}
+    assert row_problems([7, *bad.values()]) == [
+        "entry k: ticket is not JSON",
+        "entry k: verdict is not JSON",
+        "entry k: updated_at lies before created_at",
+        "entry k: it has no owner",
+    ]
+
+
+def test_an_export_has_iso_times_and_json_inside_json() -> None:
+    written = to_json(entry(verdict="broken {", sent_at=LATER))
+    assert written["ticket"] == {"count": "1.00"}
+    assert written["verdict"] == "broken {"
+    assert written["created_at"] == "2026-11-22T12:00:00.123456+00:00"
+    assert written["sent_at"] == LATER.isoformat()
+    assert written["order_id"] is None
+    assert list(written) == list(COLUMNS)

@@ -1,0 +1,235 @@
+"""The journals against a naive model of them: same answers, same errors, same entries."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from attrs import evolve
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from journal_samples import START, entry
+from test_journal_entry import LEGAL, ORDER
+
+from kalshi_ext.journal.entry import Entry, Mark, State
+from kalshi_ext.journal.errors import IllegalTransition, NotOwner, UnknownKey
+from kalshi_ext.journal.group import Desk
+from kalshi_ext.journal.journal import Journal
+from kalshi_ext.journal.memory import Inline, MemoryStore
+from kalshi_ext.journal.sqlite import SqliteJournal
+
+KEYS = st.sampled_from("abcd")
+INTENTS = st.none() | st.sampled_from(["i", "j"])
+TICKERS = st.sampled_from(["T", "U"])
+OPEN_NAMES = ("intent", "sent", "unknown")
+
+
+class Model:
+    """What a journal should do, told as plainly as possible. Owners are instance numbers."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Entry] = {}
+        self.instance = 0
+        self.now = START
+
+    def claim(self, new: Entry) -> tuple[Entry, bool]:
+        for key, row in self.rows.items():
+            if key == new.key:
+                return row, False
+        for row in self.rows.values():
+            if new.intent is not None and row.intent == new.intent:
+                return row, False
+        self.rows[new.key] = evolve(new, owner=str(self.instance))
+        return self.rows[new.key], True
+
+    def mark(self, mark: Mark) -> Entry:
+        row = self.rows.get(mark.key)
+        if row is None:
+            raise UnknownKey("")
+        if row.owner != str(self.instance):
+            raise NotOwner("")
+        said = {
+            name: getattr(mark, name)
+            for name in ("order_id", "verdict", "attempts", "sent_at")
+            if getattr(mark, name) is not None
+        }
+        final = row.state not in OPEN_NAMES
+        wrong = LEGAL[row.state][ORDER.index(mark.state)] != "y"
+        if wrong or said.get("attempts", 99) < row.attempts:
+            raise IllegalTransition("")
+        if final:
+            if any(getattr(row, name) != value for name, value in said.items()):
+                raise IllegalTransition("")
+            return row
+        self.rows[mark.key] = evolve(row, state=mark.state, updated_at=self.now, **said)
+        return self.rows[mark.key]
+
+    def reopen(self, key: str) -> tuple[Entry, bool]:
+        if key not in self.rows:
+            raise UnknownKey("")
+        row = self.rows[key]
+        if row.state not in ("refused", "not_sent"):
+            return row, False
+        self.rows[key] = evolve(
+            row,
+            state="intent",
+            order_id=None,
+            verdict=None,
+            owner=str(self.instance),
+            updated_at=self.now,
+        )
+        return self.rows[key], True
+
+    def take_over(self, key: str, owner: str) -> bool:
+        row = self.rows.get(key)
+        if row is None or row.state not in OPEN_NAMES:
+            return False
+        if row.owner == str(self.instance):
+            return True
+        if row.owner != owner or owner == str(self.instance):
+            return False
+        self.rows[key] = evolve(row, owner=str(self.instance), updated_at=self.now)
+        return True
+
+    def together(self, work: Any) -> Any:
+        before = dict(self.rows)
+        try:
+            return work()
+        except Exception:
+            self.rows = before
+            raise
+
+
+MARKS = st.builds(
+    Mark,
+    KEYS,
+    st.sampled_from(State),
+    order_id=st.none() | st.sampled_from(["o", "p"]),
+    verdict=st.none() | st.sampled_from(['"v"', '"w"']),
+    attempts=st.none() | st.integers(0, 2),
+    sent_at=st.none() | st.just(START + timedelta(seconds=1)),
+)
+NEW = st.builds(entry, KEYS, intent=INTENTS, ticker=TICKERS)
+
+
+class Journals(RuleBasedStateMachine):
+    """Do everything to the model, to memory and to a file, and compare."""
+
+    @initialize()
+    def start(self) -> None:
+        self.directory = tempfile.TemporaryDirectory()
+        self.model = Model()
+        self.owners: dict[str, str] = {}
+        self.store = MemoryStore("")
+        self.file: Journal | None = None
+        self.reopen_all()
+
+    def reopen_all(self) -> None:
+        now = lambda: self.model.now  # noqa: E731
+        if self.file is not None:
+            self.file.close()
+        self.file = SqliteJournal(Path(self.directory.name) / "o.db", now=now)
+        self.store.owner = f"memory/{self.model.instance}"
+        desk = Desk(self.store, self.store.owner, now)
+        self.memory = Journal(Inline(desk), self.store.owner, "")
+        for journal in (self.file, self.memory):
+            self.owners[journal.owner] = str(self.model.instance)
+
+    def plain(self, value: Any) -> Any:
+        if isinstance(value, Entry):
+            return evolve(value, owner=self.owners.get(value.owner, value.owner))
+        if isinstance(value, list | tuple):
+            return [self.plain(one) for one in value]
+        if hasattr(value, "mine"):
+            return [self.plain(value.entry), value.mine]
+        return value
+
+    def compare(self, ask: Any, expect: Any) -> None:
+        self.model.now += timedelta(seconds=1)
+        wanted = _outcome(expect)
+        for journal in (self.file, self.memory):
+            assert self.plain(_outcome(lambda j=journal: ask(j))) == self.plain(wanted)
+
+    @rule(new=NEW)
+    def claim(self, new: Entry) -> None:
+        self.compare(lambda j: j.claim(new), lambda: self.model.claim(new))
+
+    @rule(new=st.lists(NEW, max_size=4))
+    def claim_many(self, new: list[Entry]) -> None:
+        self.compare(lambda j: j.claim_many(new), lambda: [self.model.claim(one) for one in new])
+
+    @rule(mark=MARKS)
+    def mark(self, mark: Mark) -> None:
+        said = {"order_id": mark.order_id, "verdict": mark.verdict}
+        said |= {"attempts": mark.attempts, "sent_at": mark.sent_at}
+        self.compare(lambda j: j.mark(mark.key, mark.state, **said), lambda: self.model.mark(mark))
+
+    @rule(marks=st.lists(MARKS, max_size=4))
+    def mark_many(self, marks: list[Mark]) -> None:
+        def expect() -> Any:
+            return self.model.together(lambda: [self.model.mark(one) for one in marks])
+
+        self.compare(lambda j: j.mark_many(marks), expect)
+
+    @rule(key=KEYS)
+    def reopen(self, key: str) -> None:
+        self.compare(lambda j: j.reopen(key), lambda: self.model.reopen(key))
+
+    @rule(key=KEYS, back=st.integers(0, 2))
+    def take_over(self, key: str, back: int) -> None:
+        instance = str(max(0, self.model.instance - back))
+
+        def ask(journal: Journal) -> Any:
+            names = [o for o, n in self.owners.items() if n == instance]
+            mine = [o for o in names if o.startswith("memory/") == (journal is self.memory)]
+            return journal.take_over(key, mine[0])
+
+        self.compare(ask, lambda: self.model.take_over(key, instance))
+
+    @rule()
+    def restart(self) -> None:
+        self.model.instance += 1
+        self.reopen_all()
+
+    @invariant()
+    def the_same_entries_are_listed(self) -> None:
+        rows = list(self.model.rows.values())
+        still = [row for row in rows if row.state in OPEN_NAMES]
+        for journal in (self.file, self.memory):
+            assert self.plain(list(journal.entries())) == rows
+            assert self.plain(journal.open_entries()) == still
+            for ticker in ("T", "U"):
+                wanted = [row for row in still if row.ticker == ticker]
+                assert self.plain(journal.open_entries(ticker)) == wanted
+                assert self.plain(list(journal.entries(states=["refused"], ticker=ticker))) == [
+                    row for row in rows if row.ticker == ticker and row.state == "refused"
+                ]
+            for intent in ("i", "j"):
+                named = [row for row in rows if row.intent == intent]
+                assert self.plain(journal.by_intent(intent)) == (named[0] if named else None)
+            assert self.plain(journal.get("a")) == self.model.rows.get("a")
+
+    def teardown(self) -> None:
+        if getattr(self, "file", None) is not None:
+            assert self.file.verify() == []
+            self.file.close()
+            self.directory.cleanup()
+
+
+def _outcome(work: Any) -> Any:
+    try:
+        return work()
+    except (IllegalTransition, NotOwner, UnknownKey) as error:
+        return type(error)
+
+
+TestJournals = Journals.TestCase
+TestJournals.settings = settings(
+    max_examples=40,
+    stateful_step_count=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)

@@ -1,0 +1,413 @@
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import pytest
+from journal_samples import Clock, entry
+from journal_stores import ScriptedStore, scripted
+
+from kalshi_ext.journal import Claimed, Journal, JournalUnusable, State
+from kalshi_ext.journal.errors import JournalUnwritable, MarkUnwritten
+from kalshi_ext.journal.store import Broken
+
+PATIENCE = 20  # seconds until a test that hangs fails
+
+
+@pytest.fixture
+def opened() -> Iterator[tuple[Journal, ScriptedStore]]:
+    journal, store = scripted(Clock())
+    yield journal, store
+    store.gate.set()
+    journal.close()
+
+
+def hold_commit(journal: Journal, store: ScriptedStore) -> Future[Claimed]:
+    """Submit a claim and wait until its commit is under way and held up."""
+    store.gate.clear()
+    store.waiting.clear()
+    held = journal.submit("claim", entry("held"))
+    assert store.waiting.wait(PATIENCE)
+    return held
+
+
+def test_a_caller_is_released_only_after_the_commit(opened: Any) -> None:
+    journal, store = opened
+    held = hold_commit(journal, store)
+    assert not held.done()
+    store.gate.set()
+    assert held.result(PATIENCE).mine
+
+
+def test_what_arrives_during_a_commit_shares_the_next_one(opened: Any) -> None:
+    journal, store = opened
+    held = hold_commit(journal, store)
+    others = [journal.submit("claim", entry(f"{number}")) for number in range(100)]
+    store.gate.set()
+    assert all(one.result(PATIENCE).mine for one in (held, *others))
+    assert store.log.count("commit") == 2
+
+
+def test_a_group_has_at_most_a_thousand_requests(opened: Any) -> None:
+    journal, store = opened
+    hold_commit(journal, store)
+    many = [journal.submit("get", "held") for _ in range(1001)]
+    store.gate.set()
+    assert [one.result(PATIENCE).key for one in many] == ["held"] * 1001
+    assert store.log.count("commit") == 3
+
+
+def test_requests_are_served_in_the_order_of_submission(opened: Any) -> None:
+    journal, store = opened
+    hold_commit(journal, store)
+    marks = [journal.submit("mark", "held", state) for state in ("sent", "unknown", "resolved")]
+    store.gate.set()
+    assert [one.result(PATIENCE).state for one in marks] == ["sent", "unknown", "resolved"]
+
+
+def test_the_event_loop_runs_on_while_a_commit_is_held_up(opened: Any) -> None:
+    journal, store = opened
+
+    async def main() -> Claimed:
+        store.gate.clear()
+        waiting = asyncio.ensure_future(asyncio.wrap_future(journal.submit("claim", entry("a"))))
+        for _ in range(50):  # the loop turns; were it blocked, the gate would never be opened
+            await asyncio.sleep(0)
+        assert not waiting.done()
+        store.gate.set()
+        return await asyncio.wait_for(waiting, PATIENCE)
+
+    assert asyncio.run(main()).mine
+
+
+def test_many_tasks_share_a_commit(opened: Any) -> None:
+    journal, store = opened
+
+    async def one(number: int) -> bool:
+        claimed = await asyncio.wrap_future(journal.submit("claim", entry(f"{number}")))
+        marked = await asyncio.wrap_future(journal.submit("mark", f"{number}", "acknowledged"))
+        return claimed.mine and marked.state == "acknowledged"
+
+    async def main() -> list[bool]:
+        held = hold_commit(journal, store)
+        tasks = [asyncio.ensure_future(one(number)) for number in range(100)]
+        await asyncio.sleep(0)  # every task has submitted now
+        store.gate.set()
+        assert held.result(PATIENCE).mine
+        return await asyncio.gather(*tasks)
+
+    assert all(asyncio.run(main()))
+    assert [one.state for one in journal.entries()].count("acknowledged") == 100
+    assert store.log.count("save") < 100
+
+
+async def submitted(journal: Journal, verb: str, *args: Any, **options: Any) -> Any:
+    """Await a verb as an async driver does: a claim that is given up is withdrawn."""
+    future = journal.submit(verb, *args, **options)
+    try:
+        return await asyncio.wrap_future(future)
+    except asyncio.CancelledError:
+        if verb in ("claim", "claim_many", "reopen"):
+            journal.withdraw(future)
+        raise
+
+
+async def write_one(journal: Journal) -> None:
+    await submitted(journal, "claim", entry("a"))
+    await submitted(journal, "mark", "a", State.SENT)
+    await submitted(journal, "mark", "a", State.ACKNOWLEDGED, order_id="o")
+
+
+@pytest.mark.parametrize("step", range(8))
+@pytest.mark.parametrize("queued", [True, False])
+def test_a_task_cancelled_at_any_await_leaves_a_true_record(
+    opened: Any, step: int, queued: bool
+) -> None:
+    journal, store = opened
+
+    async def main() -> None:
+        held = hold_commit(journal, store) if queued else None
+        task = asyncio.ensure_future(write_one(journal))
+        for _ in range(step):
+            await asyncio.sleep(0)
+            if not queued:  # let each commit end before the loop turns again
+                await asyncio.wrap_future(journal.submit("get", "a"))
+        task.cancel()
+        store.gate.set()
+        await asyncio.wait([task], timeout=PATIENCE)
+        assert task.done()
+        if held is not None:
+            assert (await asyncio.wrap_future(held)).mine
+
+    asyncio.run(main())
+    found = journal.get("a")  # queued behind whatever the cancelled task left behind
+    states = [None if found is None else found.state]
+    assert states[0] in (None, "not_sent", "sent", "acknowledged")
+    assert journal.claim(entry("next")).mine, "the queue still moves"
+
+
+def test_a_cancelled_mark_is_written_all_the_same(opened: Any) -> None:
+    journal, store = opened
+
+    async def main() -> None:
+        hold_commit(journal, store)
+        waiting = asyncio.ensure_future(
+            asyncio.wrap_future(journal.submit("mark", "held", "acknowledged"))
+        )
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        store.gate.set()
+
+    asyncio.run(main())
+    assert journal.get("held").state == "acknowledged"
+
+
+def test_a_claim_withdrawn_before_its_turn_is_never_written(opened: Any) -> None:
+    journal, store = opened
+    hold_commit(journal, store)
+    waiting = journal.submit("claim", entry("a"))
+    journal.withdraw(waiting)
+    store.gate.set()
+    assert journal.get("a") is None
+    with pytest.raises(CancelledError):
+        waiting.result(PATIENCE)
+
+
+@pytest.mark.parametrize("verb", ["claim", "claim_many"])
+def test_a_claim_withdrawn_during_its_commit_becomes_not_sent(opened: Any, verb: str) -> None:
+    journal, store = opened
+    store.gate.clear()
+    asked = entry("a") if verb == "claim" else [entry("a"), entry("b")]
+    waiting = journal.submit(verb, asked)
+    assert store.waiting.wait(PATIENCE)
+    journal.withdraw(waiting)
+    store.gate.set()
+    assert waiting.result(PATIENCE)
+    assert journal.get("a") is not None  # the end of the claim's group, the withdrawal follows
+    assert {one.state for one in journal.entries()} == {"not_sent"}
+
+
+def test_withdrawing_a_claim_that_was_not_mine_touches_nothing(opened: Any) -> None:
+    journal, _ = opened
+    journal.claim(entry("a"))
+    second = journal.submit("claim", entry("a"))
+    assert not second.result(PATIENCE).mine
+    journal.withdraw(second)
+    assert journal.get("a").state == "intent"
+
+
+def test_withdrawing_a_claim_that_went_on_touches_nothing(opened: Any) -> None:
+    journal, _ = opened
+    claimed = journal.submit("claim", entry("a"))
+    claimed.result(PATIENCE)
+    journal.mark("a", State.SENT)
+    journal.withdraw(claimed)
+    assert journal.get("a").state == "sent"
+
+
+def test_withdrawing_a_claim_that_failed_touches_nothing(opened: Any) -> None:
+    journal, store = opened
+    store.faults["commit"] = [Broken("full")]
+    failed = journal.submit("claim", entry("a"))
+    assert isinstance(failed.exception(PATIENCE), JournalUnwritable)
+    journal.withdraw(failed)
+    assert journal.get("a") is None
+
+
+def test_withdrawing_after_the_end_is_harmless(opened: Any) -> None:
+    journal, store = opened
+    claimed = journal.submit("claim", entry("a"))
+    claimed.result(PATIENCE)
+    journal.close()
+    journal.withdraw(claimed)
+    assert [one.state for one in store.rows.load("a", ())] == ["intent"]
+
+
+class Impatient(Exception):
+    """Raised into a waiting caller, as KeyboardInterrupt is."""
+
+
+@contextmanager
+def interrupt_while_waiting(ready: threading.Event) -> Iterator[None]:
+    """Send this thread signals, once ready, until one meets it inside Future.result."""
+    met = threading.Event()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        while frame is not None and not met.is_set():
+            if frame.f_code is Future.result.__code__:
+                met.set()
+                raise Impatient
+            frame = frame.f_back
+
+    def send() -> None:
+        assert ready.wait(PATIENCE)
+        while not met.wait(0.01):
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+
+    former = signal.signal(signal.SIGUSR1, handle)
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        yield
+    finally:
+        met.set()
+        sender.join()
+        signal.signal(signal.SIGUSR1, former)
+
+
+@pytest.mark.parametrize(
+    ("method", "argument"), [("claim", entry("a")), ("claim_many", [entry("a")])]
+)
+def test_an_interrupt_while_waiting_for_a_claim_withdraws_it(
+    opened: Any, method: str, argument: Any
+) -> None:
+    journal, store = opened
+    store.gate.clear()
+    with interrupt_while_waiting(store.waiting), pytest.raises(Impatient):
+        getattr(journal, method)(argument)
+    store.gate.set()
+    assert journal.get("a") is not None  # the end of the claim's group, the withdrawal follows
+    assert journal.get("a").state == "not_sent"
+
+
+def test_an_interrupt_while_waiting_for_a_mark_does_not_undo_it(opened: Any) -> None:
+    journal, store = opened
+    journal.claim(entry("a"))
+    store.gate.clear()
+    store.waiting.clear()
+    with interrupt_while_waiting(store.waiting), pytest.raises(Impatient):
+        journal.mark("a", State.ACKNOWLEDGED)
+    store.gate.set()
+    assert journal.get("a").state == "acknowledged"
+
+
+def test_a_failed_claim_raises_its_error_and_withdraws_nothing(opened: Any) -> None:
+    journal, store = opened
+    store.faults["commit"] = [Broken("full")]
+    with pytest.raises(JournalUnwritable, match="full"):
+        journal.claim(entry("a"))
+
+
+def test_close_finishes_what_was_submitted(opened: Any) -> None:
+    journal, store = opened
+    held = hold_commit(journal, store)
+    waiting = [journal.submit("claim", entry(f"{number}")) for number in range(5)]
+    closer = threading.Thread(target=journal.close)
+    closer.start()
+    store.gate.set()
+    closer.join(PATIENCE)
+    assert not closer.is_alive()
+    assert all(one.result(0).mine for one in (held, *waiting))
+    assert store.log[-1] == "close"
+
+
+def test_after_close_everything_is_refused_at_once(opened: Any) -> None:
+    journal, store = opened
+    journal.close()
+    journal.close()
+    for ask, error in (
+        (lambda: journal.claim(entry("a")), JournalUnwritable),
+        (lambda: journal.reopen("a"), JournalUnwritable),
+        (lambda: journal.mark("a", State.SENT), MarkUnwritten),
+        (lambda: journal.get("a"), JournalUnusable),
+    ):
+        with pytest.raises(error, match="closed"):
+            ask()
+    assert store.log == ["close"]
+
+
+def test_submissions_racing_with_close_end_one_way_or_the_other() -> None:
+    for _ in range(30):
+        journal, _ = scripted(Clock())
+        started = threading.Barrier(3)
+        futures: list[Future[Any]] = []
+
+        def submit(
+            name: str,
+            journal: Journal = journal,
+            started: threading.Barrier = started,
+            futures: list[Future[Any]] = futures,
+        ) -> None:
+            started.wait(PATIENCE)
+            for number in range(20):
+                try:
+                    futures.append(journal.submit("claim", entry(f"{name}{number}")))
+                except JournalUnwritable:
+                    return
+
+        threads = [threading.Thread(target=submit, args=(name,)) for name in "ab"]
+        for thread in threads:
+            thread.start()
+        started.wait(PATIENCE)
+        journal.close()
+        for thread in threads:
+            thread.join(PATIENCE)
+        assert all(one.result(PATIENCE).mine for one in futures)
+
+
+def test_a_dropped_journal_lets_go_of_its_store() -> None:
+    journal, store = scripted(Clock())
+    pending = journal.submit("claim", entry("a"))
+    thread = journal._runner._thread
+    gone = weakref.ref(journal)
+    del journal
+    gc.collect()
+    assert gone() is None
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    assert pending.result(0).mine, "what was submitted is still done"
+    assert store.log[-1] == "close"
+
+
+def test_a_callback_may_close_the_journal_that_calls_it(opened: Any) -> None:
+    journal, store = opened
+    ended: Future[str] = Future()
+
+    def close(_: Future[Any]) -> None:
+        journal.close()  # in the writer's own thread: waiting for itself would never end
+        ended.set_result("closed")
+
+    hold_commit(journal, store).add_done_callback(close)
+    store.gate.set()
+    assert ended.result(PATIENCE) == "closed"
+
+
+def test_a_callback_that_raises_does_not_stop_the_queue(
+    opened: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal, store = opened
+
+    def fail(_: Future[Any]) -> None:
+        raise RuntimeError("callback")
+
+    hold_commit(journal, store).add_done_callback(fail)
+    store.gate.set()
+    assert journal.claim(entry("a")).mine
+    assert "exception calling callback" in caplog.text
+
+
+def test_concurrent_threads_get_each_key_once(opened: Any) -> None:
+    journal, _ = opened
+    won: list[str] = []
+
+    def race(ask: Callable[[str], Claimed]) -> None:
+        won.extend(f"{number}" for number in range(50) if ask(f"{number}").mine)
+
+    threads = [
+        threading.Thread(target=race, args=(lambda key: journal.claim(entry(key)),))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert sorted(won) == sorted(f"{number}" for number in range(50))
