@@ -31,6 +31,7 @@ T = TypeVar("T")
 # 300 up is written by proxies or by failing servers and proves nothing about a write.
 NOT_EXECUTED = frozenset({301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 406, 409, 410, 411})
 NOT_EXECUTED |= frozenset({413, 414, 415, 421, 422, 426, 428, 429, 431})
+ERROR_FIELDS = frozenset({"error", "code", "message", "details", "msg", "service"})
 EXCERPT = 200  # characters of a foreign body shown in a message
 
 
@@ -148,7 +149,7 @@ def decode(call: Call[T], reply: Reply, watch: Watch) -> T:
         watch.note("status", str(reply.status))
     try:
         document = parse_json(reply.body) if reply.body.strip() else None
-        if isinstance(document, Mapping) and set(document) == {"error"}:
+        if isinstance(document, Mapping) and document and document.keys() <= ERROR_FIELDS:
             raise ValueError("a success that carries an error body")
         return call.decode(document, watch)
     except KeyError as missing:

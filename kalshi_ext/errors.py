@@ -4,7 +4,8 @@
     ├─ Misuse                  the call is wrong; nothing was signed or sent (also a ValueError)
     │   └─ DuplicateIdConflict     this client_order_id already names another order
     ├─ NotSent                 no byte left this process: send again freely
-    │   └─ JournalUnwritable       the journal could not record the write, so it was not sent
+    │   ├─ JournalUnwritable       the journal could not record the write, so it was not sent
+    │   └─ EarlierWriteUnsettled   an earlier write of this ticker has no verdict yet
     ├─ NoAnswer                a read got no answer: read again
     ├─ OutcomeUnknown          a write that may have been executed: reconcile, never resend blindly
     ├─ Refused                 the exchange said no; nothing happened
@@ -29,6 +30,7 @@ __all__ = [
     "Conflict",
     "DuplicateIdConflict",
     "DuplicateOrder",
+    "EarlierWriteUnsettled",
     "FillOrKillUnfilled",
     "Forbidden",
     "JournalUnwritable",
@@ -91,6 +93,12 @@ class JournalUnwritable(NotSent):
     advice = "nothing was sent; make the journal writable, then call again"
 
 
+class EarlierWriteUnsettled(NotSent):
+    """An earlier write of this ticker has no verdict yet, so the new one was held back."""
+
+    advice = "nothing was sent; call client.recover(), or try again when the exchange answers"
+
+
 class NoAnswer(KalshiError):
     """A read was sent and got no usable answer within its time and attempts."""
 
@@ -126,6 +134,8 @@ class Refused(_Answered):
     code: str | None = None
     message: str | None = None
     details: str | None = None
+    client_order_id: str | None = None
+    order_id: str | None = None
 
 
 class BadRequest(Refused):
@@ -160,7 +170,6 @@ class DuplicateOrder(Conflict):
     """409 order_already_exists: an order with this client_order_id exists."""
 
     advice = "the order exists: find it by its client_order_id"
-    client_order_id: str | None = None
 
 
 class TradingPaused(Conflict):

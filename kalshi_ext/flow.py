@@ -5,11 +5,12 @@ A driver (`drive`) performs the effects, sync or async; a test can perform them 
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import threading
+from collections.abc import Generator, Iterable
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from kalshi_ext import answers
 from kalshi_ext.calls import Call, Lost, Operation, Repeat, Reply, Request, Watch
@@ -66,7 +67,8 @@ class Policy:
     `timeout` bounds one attempt in total. `signature_life` is how long a delayed copy of a
     request may still be accepted: the exchange was seen to refuse timestamps 30 s old, 60 is
     that with margin. `resolve_within` bounds how long a write may look for its own outcome.
-    `resend` lets a write that is proven absent be sent once more under its own id.
+    `resend` lets a write that is proven absent be sent again under its own id, `rounds` times in
+    all. `read_lag` is assumed where a contract has no watermark to tell how fresh reads are.
     """
 
     timeout: float = 10.0
@@ -76,7 +78,48 @@ class Policy:
     resend: bool = True
     poll: float = 0.25
     poll_ceiling: float = 5.0
+    read_lag: float = 10.0
+    rounds: int = 3
     backoff: Backoff = field(factory=Backoff)
+
+
+@define
+class InFlight:
+    """The journal keys that running flows of this client are driving; shared by threads."""
+
+    _keys: set[str] = field(factory=set)
+    _lock: threading.Lock = field(factory=threading.Lock, repr=False, eq=False)
+
+    def take(self, keys: Iterable[str]) -> set[str]:
+        """Take the keys nobody drives and return them."""
+        with self._lock:
+            free = set(keys) - self._keys
+            self._keys |= free
+            return free
+
+    def let_go(self, keys: Iterable[str]) -> None:
+        """Let go of keys taken before."""
+        with self._lock:
+            self._keys.difference_update(keys)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._keys
+
+
+@define
+class Unsettled:
+    """Keys of earlier writes without a verdict, by ticker; `read` once the journal was asked."""
+
+    read: bool = False
+    by_ticker: dict[str, set[str]] = field(factory=dict)
+
+    def add(self, ticker: str | None, key: str) -> None:
+        """Remember a write whose outcome is not known."""
+        self.by_ticker.setdefault(ticker or "", set()).add(key)
+
+    def drop(self, ticker: str | None, key: str) -> None:
+        """Forget a write that has a verdict now."""
+        self.by_ticker.get(ticker or "", set()).discard(key)
 
 
 @frozen
@@ -87,18 +130,24 @@ class Context:
     budget: Budget = field(factory=Budget)
     watch: Watch = field(factory=Watch)
     pacer: Pacer | None = None
-    in_flight: set[str] = field(factory=set)  # journal keys that a running flow is driving
+    in_flight: InFlight = field(factory=lambda: InFlight())
+    unsettled: Unsettled = field(factory=lambda: Unsettled())
 
 
 def transmit(
-    call: Call[Any], context: Context, *, cost: float = DEFAULT_COST
+    call: Call[Any], context: Context, *, cost: float = DEFAULT_COST, again: bool | None = None
 ) -> Flow[Reply | Lost]:
     """Send a call until an outcome stands.
+
+    `again` says whether an attempt that may have been executed can be repeated at once: by
+    default of reads and cancels.
 
     Repeated are reads that failed in passing and whatever cannot have been executed: a request
     of which no byte left, and a 429. A 401 for an expired timestamp is repeated once with the
     clock corrected from the answer's Date.
     """
+    if again is None:
+        again = call.operation.repeat in (Repeat.READ, Repeat.CANCEL)
     corrected = False
     attempt = 0
     while True:
@@ -111,7 +160,7 @@ def transmit(
             yield AdjustClock(skew)
             continue
         attempt += 1
-        if not _passing(call.operation, outcome):
+        if not _passing(call.operation, outcome, again):
             context.budget.give_back()
             return outcome
         if attempt >= context.policy.attempts or not context.budget.take():
@@ -128,14 +177,14 @@ def _pace(operation: Operation, context: Context, cost: float) -> Flow[None]:
         yield Sleep(wait)
 
 
-def _passing(operation: Operation, outcome: Reply | Lost) -> bool:
+def _passing(operation: Operation, outcome: Reply | Lost, again: bool) -> bool:
     if isinstance(outcome, Lost):
-        return not outcome.left or not operation.writes
+        return again or not outcome.left
     if outcome.status in operation.success:
         return False
     if outcome.status == 429:
         return True
-    return not operation.writes and (outcome.status >= 500 or outcome.status == 408)
+    return again and (outcome.status >= 500 or outcome.status == 408)
 
 
 def _skew(outcome: Reply | Lost) -> float | None:

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import field, frozen
 
 if TYPE_CHECKING:
     from kalshi_ext import _shapes as shapes
+
+    AckRow: TypeAlias = (
+        shapes.CreateOrderV2Response
+        | shapes.AmendOrderV2Response
+        | shapes.DecreaseOrderV2Response
+        | shapes.CancelOrderV2Response
+        | shapes.BatchCreateOrdersV2ResponseEntry
+        | shapes.BatchCancelOrdersV2ResponseEntry
+        | shapes.BatchCancelOrdersResponseEntry
+        | shapes.CancelOrderResponse
+        | shapes.Order
+    )
 
 
 @frozen(kw_only=True)
@@ -72,7 +84,7 @@ class OrderAck:
     time: datetime | None = None
     replayed: bool = False
     order: Order | None = field(default=None, repr=False)
-    raw: shapes.OrderAcknowledgement = field(repr=False, eq=False)
+    raw: AckRow = field(repr=False, eq=False)
 
 
 @frozen(kw_only=True)

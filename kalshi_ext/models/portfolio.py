@@ -46,6 +46,7 @@ class Position:
     realized_pnl: Decimal | None = None
     fees_paid: Decimal | None = None
     total_traded: Decimal | None = None
+    total_cost: Decimal | None = None
     last_updated: datetime | None = None
     exchange_index: int | None = None
     raw: shapes.MarketPosition | shapes.Position = field(repr=False, eq=False)

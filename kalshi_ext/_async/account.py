@@ -1,0 +1,51 @@
+"""client.account and client.exchange: limits, usage levels, status and hours."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from kalshi_ext import writes
+from kalshi_ext._async.resource import AsyncResource
+from kalshi_ext.models import (
+    AccountLimits,
+    EndpointCosts,
+    ExchangeStatus,
+    Schedule,
+    VolumeProgress,
+)
+
+
+class AsyncAccount(AsyncResource):
+    """Rate limits and usage levels (current contract only)."""
+
+    async def limits(self) -> AccountLimits:
+        """Return the usage tier and its token buckets."""
+        return await self._ask(self._contract.account.limits())
+
+    async def endpoint_costs(self) -> EndpointCosts:
+        """Return what requests cost in tokens. Public."""
+        return await self._ask(self._contract.account.endpoint_costs())
+
+    async def volume_progress(self) -> list[VolumeProgress]:
+        """Return the trailing 30 days' volume and the goals of the usage levels."""
+        return await self._rows(self._contract.account.volume_progress(), None, None).all()
+
+    async def upgrade(self) -> None:
+        """Ask for the next usage level."""
+        await self._write(writes.repeatable(self._contract.account.upgrade(), self._context))
+
+
+class AsyncExchange(AsyncResource):
+    """The exchange itself; needs no credentials (current contract only)."""
+
+    async def status(self) -> ExchangeStatus:
+        """Return whether the exchange is up and trading, in total and by shard."""
+        return await self._ask(self._contract.exchange.status())
+
+    async def schedule(self) -> Schedule:
+        """Return trading hours and planned maintenance."""
+        return await self._ask(self._contract.exchange.schedule())
+
+    async def data_timestamp(self) -> datetime:
+        """Return how fresh balance, orders, fills and positions are: the reads' watermark."""
+        return await self._ask(self._contract.exchange.data_timestamp())

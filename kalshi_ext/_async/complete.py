@@ -1,0 +1,68 @@
+"""One list over live and historical rows, while the boundary between them moves."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from kalshi_ext._async.rows import AsyncRows
+from kalshi_ext.models import HistoricalCutoff
+from kalshi_ext.paging import SetAside
+
+T = TypeVar("T")
+
+
+class AsyncCompleteRows(Generic[T]):
+    """Iterate over every row once: live, then historical, then again what moved meanwhile.
+
+    A row leaves the live list only for the historical one, so reading live first misses none
+    that moves between the two walks. Where the cutoff moved during the reading, history is read
+    again until it stood still, and rows already seen are skipped by their id. One pass only.
+    """
+
+    def __init__(
+        self,
+        *,
+        live: Callable[[], AsyncRows[T]],
+        old: Callable[[], AsyncRows[T]],
+        boundary: Callable[[], Awaitable[HistoricalCutoff]],
+        mark: Callable[[HistoricalCutoff], datetime],
+        identity: Callable[[T], str],
+    ) -> None:
+        self._live = live
+        self._old = old
+        self._boundary = boundary
+        self._mark = mark
+        self._identity = identity
+        self._seen: set[str] = set()
+        self._aside: list[SetAside] = []
+
+    @property
+    def set_aside(self) -> tuple[SetAside, ...]:
+        """Return the rows met so far that could not be read, as received, with the reason."""
+        return tuple(self._aside)
+
+    async def __aiter__(self) -> AsyncIterator[T]:
+        before = self._mark(await self._boundary())
+        async for row in self._fresh(self._live()):
+            yield row
+        while True:
+            async for row in self._fresh(self._old()):
+                yield row
+            after = self._mark(await self._boundary())
+            if after == before:
+                return
+            before = after
+
+    async def _fresh(self, rows: AsyncRows[T]) -> AsyncIterator[T]:
+        async for row in rows:
+            identity = self._identity(row)
+            if identity not in self._seen:
+                self._seen.add(identity)
+                yield row
+        self._aside.extend(rows.set_aside)
+
+    async def all(self) -> list[T]:
+        """Read to the end and return the rows as a list."""
+        return [row async for row in self]

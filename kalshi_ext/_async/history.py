@@ -1,0 +1,118 @@
+"""client.history: what has moved out of the live lists, and complete lists over both."""
+
+from __future__ import annotations
+
+from kalshi_ext._async.complete import AsyncCompleteRows
+from kalshi_ext._async.resource import AsyncResource
+from kalshi_ext._async.rows import AsyncRows
+from kalshi_ext.models import Fill, HistoricalCutoff, Order, Position
+from kalshi_ext.tickets import Moment
+from kalshi_ext.windows import window
+
+
+class AsyncHistory(AsyncResource):
+    """History of the account (current contract only)."""
+
+    async def cutoff(self) -> HistoricalCutoff:
+        """Return where live data ends. Public. It moves while one reads."""
+        return await self._ask(self._contract.history.cutoff())
+
+    def orders(
+        self,
+        *,
+        ticker: str | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        subaccount: int | None = None,
+        limit: int | None = None,
+        max_pages: int | None = None,
+        page_size: int | None = None,
+    ) -> AsyncRows[Order]:
+        """Iterate over historical orders only; `all_orders` joins them with the live ones."""
+        wanted = window(
+            ticker=ticker,
+            since=since,
+            until=until,
+            subaccount=subaccount,
+            limit=limit,
+            page_size=page_size,
+        )
+        return self._rows(self._contract.history.orders(wanted), limit, max_pages)
+
+    def fills(
+        self,
+        *,
+        ticker: str | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        subaccount: int | None = None,
+        limit: int | None = None,
+        max_pages: int | None = None,
+        page_size: int | None = None,
+    ) -> AsyncRows[Fill]:
+        """Iterate over historical fills only; `all_fills` joins them with the live ones."""
+        wanted = window(
+            ticker=ticker,
+            since=since,
+            until=until,
+            subaccount=subaccount,
+            limit=limit,
+            page_size=page_size,
+        )
+        return self._rows(self._contract.history.fills(wanted), limit, max_pages)
+
+    def positions(
+        self,
+        *,
+        ticker: str | None = None,
+        event_ticker: str | None = None,
+        subaccount: int | None = None,
+        limit: int | None = None,
+        max_pages: int | None = None,
+        page_size: int | None = None,
+    ) -> AsyncRows[Position]:
+        """Iterate over historical positions by market."""
+        wanted = window(
+            ticker=ticker,
+            event_ticker=event_ticker,
+            subaccount=subaccount,
+            limit=limit,
+            page_size=page_size,
+        )
+        return self._rows(self._contract.history.positions(wanted), limit, max_pages)
+
+    def all_orders(
+        self,
+        *,
+        ticker: str | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        subaccount: int | None = None,
+    ) -> AsyncCompleteRows[Order]:
+        """Iterate over live and historical orders, each once, none missed by a moving cutoff."""
+        wanted = window(ticker=ticker, since=since, until=until, subaccount=subaccount)
+        return AsyncCompleteRows(
+            live=lambda: self._rows(self._contract.orders.list(wanted), None, None),
+            old=lambda: self._rows(self._contract.history.orders(wanted), None, None),
+            boundary=self.cutoff,
+            mark=lambda cutoff: cutoff.orders_updated,
+            identity=lambda order: order.order_id,
+        )
+
+    def all_fills(
+        self,
+        *,
+        ticker: str | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        subaccount: int | None = None,
+    ) -> AsyncCompleteRows[Fill]:
+        """Iterate over live and historical fills, each once, none missed by a moving cutoff."""
+        wanted = window(ticker=ticker, since=since, until=until, subaccount=subaccount)
+        return AsyncCompleteRows(
+            live=lambda: self._rows(self._contract.portfolio.fills(wanted), None, None),
+            old=lambda: self._rows(self._contract.history.fills(wanted), None, None),
+            boundary=self.cutoff,
+            mark=lambda cutoff: cutoff.trades_created,
+            identity=lambda fill: fill.fill_id,
+        )

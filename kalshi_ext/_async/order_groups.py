@@ -1,0 +1,96 @@
+"""client.order_groups: limits on what a group of orders may fill in a rolling 15 seconds."""
+
+from __future__ import annotations
+
+from kalshi_ext import units, writes
+from kalshi_ext._async.resource import AsyncResource
+from kalshi_ext._async.rows import AsyncRows
+from kalshi_ext.models import OrderGroup
+from kalshi_ext.tickets import Count, shard_number, subaccount_number
+from kalshi_ext.windows import window
+
+
+class AsyncOrderGroups(AsyncResource):
+    """Order groups of the account. `exchange_index` is the shard a group lives on."""
+
+    async def create(
+        self,
+        *,
+        contracts_limit: Count,
+        subaccount: int | None = None,
+        exchange_index: int | None = None,
+    ) -> OrderGroup:
+        """Create a group that may fill `contracts_limit` contracts in a rolling 15 seconds.
+
+        Creating has no idempotency key, so the groups are listed before and, where the answer
+        is lost, after.
+        """
+        limit = units.count(contracts_limit, name="contracts_limit")
+        number, shard = subaccount_number(subaccount), shard_number(exchange_index)
+        return await self._write(
+            writes.create_group(self._contract, limit, number, shard, self._context)
+        )
+
+    async def get(self, group_id: str, *, subaccount: int | None = None) -> OrderGroup:
+        """Return one group with the ids of its orders."""
+        found = units.path_id(group_id, name="group_id")
+        return await self._ask(
+            self._contract.order_groups.get(found, subaccount_number(subaccount))
+        )
+
+    def list(
+        self,
+        *,
+        status: str | None = None,
+        subaccount: int | None = None,
+        limit: int | None = None,
+        max_pages: int | None = None,
+    ) -> AsyncRows[OrderGroup]:
+        """Iterate over the groups. `status` exists in the classic contract only."""
+        wanted = window(status=status, subaccount=subaccount)
+        return self._rows(self._contract.order_groups.list(wanted), limit, max_pages)
+
+    async def delete(
+        self, group_id: str, *, subaccount: int | None = None, exchange_index: int | None = None
+    ) -> None:
+        """Cancel the orders of a group and remove it."""
+        call = self._contract.order_groups.delete(*_where(group_id, subaccount, exchange_index))
+        await self._write(writes.repeatable(call, self._context))
+
+    async def reset(
+        self, group_id: str, *, subaccount: int | None = None, exchange_index: int | None = None
+    ) -> None:
+        """Set the group's count of filled contracts to zero, so that it takes orders again."""
+        call = self._contract.order_groups.reset(*_where(group_id, subaccount, exchange_index))
+        await self._write(writes.repeatable(call, self._context))
+
+    async def trigger(
+        self, group_id: str, *, subaccount: int | None = None, exchange_index: int | None = None
+    ) -> None:
+        """Cancel the orders of a group and refuse new ones until it is reset."""
+        call = self._contract.order_groups.trigger(*_where(group_id, subaccount, exchange_index))
+        await self._write(writes.repeatable(call, self._context))
+
+    async def set_limit(
+        self,
+        group_id: str,
+        contracts_limit: Count,
+        *,
+        subaccount: int | None = None,
+        exchange_index: int | None = None,
+    ) -> None:
+        """Change the limit. One under the current rolling volume triggers the group at once."""
+        found, number, shard = _where(group_id, subaccount, exchange_index)
+        limit = units.count(contracts_limit, name="contracts_limit")
+        call = self._contract.order_groups.set_limit(found, limit, number, shard)
+        await self._write(writes.repeatable(call, self._context))
+
+
+def _where(
+    group_id: str, subaccount: int | None, exchange_index: int | None
+) -> tuple[str, int | None, int | None]:
+    return (
+        units.path_id(group_id, name="group_id"),
+        subaccount_number(subaccount),
+        shard_number(exchange_index),
+    )

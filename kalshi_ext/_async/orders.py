@@ -1,0 +1,261 @@
+"""client.orders: place, change, cancel and look up orders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from kalshi_ext import units, writes
+from kalshi_ext._async.resource import AsyncResource
+from kalshi_ext._async.rows import AsyncRows
+from kalshi_ext.errors import KalshiError, Misuse
+from kalshi_ext.models import Order, OrderAck, QueuePosition
+from kalshi_ext.tickets import (
+    Action,
+    AmendTicket,
+    Count,
+    DecreaseTicket,
+    Dollars,
+    Moment,
+    OrderRef,
+    OrderTicket,
+    Side,
+    Target,
+    subaccount_number,
+)
+from kalshi_ext.windows import window
+
+
+class AsyncOrders(AsyncResource):
+    """Orders of the account.
+
+    Writes raise Misuse before anything is sent, NotSent when nothing left this process, Refused
+    (and its kinds) when the exchange said no, OutcomeUnknown when the outcome could not be found.
+    """
+
+    async def place(
+        self,
+        ticker: str,
+        *,
+        side: Side,
+        count: Count,
+        price: Dollars | None,
+        action: Action | None = None,
+        client_order_id: str | None = None,
+        intent: str | None = None,
+        time_in_force: str = "good_till_canceled",
+        self_trade_prevention: str = "taker_at_cross",
+        post_only: bool | None = None,
+        reduce_only: bool | None = None,
+        expires: Moment | None = None,
+        cancel_order_on_pause: bool | None = None,
+        subaccount: int | None = None,
+        order_group_id: str | None = None,
+        exchange_index: int | None = None,
+        max_cost: Dollars | None = None,
+        sell_position_floor: int | None = None,
+    ) -> OrderAck:
+        """Place one order, exactly once.
+
+        `side` 'yes' or 'no' goes with `action` 'buy' or 'sell', and `price` is then the price of
+        that side in dollars; `side` 'bid' or 'ask' goes alone, and `price` is the YES price.
+        `count` is contracts (step 0.01; whole on the classic contract). `client_order_id` is made
+        before the first attempt unless given; `intent` derives it from a name of yours, so that
+        running the same intent twice is one order. `expires` is a datetime, ISO text or Unix
+        seconds. `max_cost` (dollars) and `sell_position_floor` exist on classic only.
+        """
+        ticket = OrderTicket.of(
+            ticker,
+            side=side,
+            action=action,
+            count=count,
+            price=price,
+            client_order_id=client_order_id,
+            intent=intent,
+            time_in_force=time_in_force,
+            self_trade_prevention=self_trade_prevention,
+            post_only=post_only,
+            reduce_only=reduce_only,
+            expires=expires,
+            cancel_order_on_pause=cancel_order_on_pause,
+            subaccount=subaccount,
+            order_group_id=order_group_id,
+            exchange_index=exchange_index,
+            max_cost=max_cost,
+            sell_position_floor=sell_position_floor,
+        )
+        return await self._write(writes.place(self._contract, ticket, self._context))
+
+    async def place_many(self, tickets: Iterable[OrderTicket]) -> list[OrderAck | KalshiError]:
+        """Place several orders in one request; not atomic.
+
+        The result has one entry for each ticket, in their order: the acknowledgement or the
+        refusal. Build tickets with `OrderTicket.of(...)`, which takes the words of `place`.
+        """
+        listed = list(tickets)
+        _some("tickets", listed)
+        return await self._write(writes.place_many(self._contract, listed, self._context))
+
+    async def amend(
+        self,
+        order: OrderRef,
+        *,
+        price: Dollars | None = None,
+        count: Count | None = None,
+        side: Side | None = None,
+        action: Action | None = None,
+        ticker: str | None = None,
+        client_order_id: str | None = None,
+        updated_client_order_id: str | None = None,
+        expires: Moment | None = None,
+        subaccount: int | None = None,
+        exchange_index: int | None = None,
+    ) -> OrderAck:
+        """Change price (dollars) or size of a resting order.
+
+        `count` is the total: already filled plus wanted resting. Pass the Order to leave out what
+        stays; with a bare id say ticker, side, price and count. `expires=0` removes the expiry.
+        """
+        ticket = AmendTicket.of(
+            order,
+            price=price,
+            count=count,
+            side=side,
+            action=action,
+            ticker=ticker,
+            client_order_id=client_order_id,
+            updated_client_order_id=updated_client_order_id,
+            expires=expires,
+            subaccount=subaccount,
+            exchange_index=exchange_index,
+        )
+        return await self._write(writes.amend(self._contract, ticket, self._context))
+
+    async def decrease(
+        self,
+        order: OrderRef,
+        *,
+        by: Count | None = None,
+        to: Count | None = None,
+        ticker: str | None = None,
+        subaccount: int | None = None,
+        exchange_index: int | None = None,
+    ) -> OrderAck:
+        """Make an order smaller `by` so many contracts or down `to` so many remaining.
+
+        `to` is absolute and therefore safer when answers get lost.
+        """
+        target = Target.of(
+            order, ticker=ticker, subaccount=subaccount, exchange_index=exchange_index
+        )
+        ticket = DecreaseTicket.of(target, by=by, to=to)
+        return await self._write(writes.decrease(self._contract, ticket, self._context))
+
+    async def cancel(
+        self,
+        order: OrderRef,
+        *,
+        ticker: str | None = None,
+        subaccount: int | None = None,
+        exchange_index: int | None = None,
+    ) -> OrderAck:
+        """Cancel one order.
+
+        Pass the Order, or say `ticker` or `exchange_index`: a bare id is looked for on shard 0
+        only (documented).
+        """
+        target = Target.of(
+            order, ticker=ticker, subaccount=subaccount, exchange_index=exchange_index
+        )
+        return await self._write(writes.cancel(self._contract, target, self._context))
+
+    async def cancel_many(self, orders: Iterable[OrderRef]) -> list[OrderAck | KalshiError]:
+        """Cancel several orders in one request; one result for each, in their order."""
+        targets = [Target.of(order) for order in orders]
+        _some("orders", targets)
+        return await self._write(writes.cancel_many(self._contract, targets, self._context))
+
+    async def cancel_all(self, *, subaccount: int | None = None) -> None:
+        """Cancel every resting order, of all subaccounts unless one is named.
+
+        Orders placed in the following minute may be cancelled too (documented).
+        """
+        call = self._contract.orders.cancel_all(subaccount_number(subaccount))
+        await self._write(writes.repeatable(call, self._context))
+
+    async def get(self, order_id: str) -> Order:
+        """Return one order. NotFound proves nothing: reads lag behind writes."""
+        return await self._ask(self._contract.orders.get(units.path_id(order_id, name="order_id")))
+
+    async def find(
+        self, client_order_id: str, *, ticker: str, since: Moment | None = None
+    ) -> Order | None:
+        """Look for an order by its client_order_id among live and historical orders.
+
+        The exchange has no such filter, so the ticker's orders are read, from `since` on.
+        None means "not seen", which is no proof that it does not exist.
+        """
+        return await self._run(
+            writes.find(
+                self._contract,
+                units.client_order_id(client_order_id),
+                window(ticker=ticker, since=since),
+                self._context,
+            )
+        )
+
+    async def queue_position(self, order_id: str) -> QueuePosition:
+        """Return how many contracts rest ahead of one order."""
+        return await self._ask(
+            self._contract.orders.queue_position(units.path_id(order_id, name="order_id"))
+        )
+
+    async def queue_positions(
+        self,
+        orders: Iterable[OrderRef] | None = None,
+        *,
+        tickers: Sequence[str] | None = None,
+        event_ticker: str | None = None,
+        subaccount: int | None = None,
+    ) -> list[QueuePosition]:
+        """Return queue positions: of `orders` (classic), or of `tickers` or an event (current)."""
+        ids = None if orders is None else [Target.of(order).order_id for order in orders]
+        call = self._contract.orders.queue_positions(
+            ids,
+            None if tickers is None else [units.ticker(t, name="tickers") for t in tickers],
+            None if event_ticker is None else units.ticker(event_ticker, name="event_ticker"),
+            subaccount_number(subaccount),
+        )
+        return await self._rows(call, None, None).all()
+
+    def list(
+        self,
+        *,
+        ticker: str | None = None,
+        event_ticker: str | None = None,
+        status: str | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        subaccount: int | None = None,
+        exchange_index: int | None = None,
+        limit: int | None = None,
+        max_pages: int | None = None,
+        page_size: int | None = None,
+    ) -> AsyncRows[Order]:
+        """Iterate over live orders, newest first. `limit` counts rows; times as in `place`."""
+        wanted = window(
+            ticker=ticker,
+            event_ticker=event_ticker,
+            status=status,
+            since=since,
+            until=until,
+            subaccount=subaccount,
+            exchange_index=exchange_index,
+            limit=limit,
+            page_size=page_size,
+        )
+        return self._rows(self._contract.orders.list(wanted), limit, max_pages)
+
+
+def _some(name: str, values: list[object] | list[OrderTicket] | list[Target]) -> None:
+    if not values:
+        raise Misuse(f"{name} must hold at least one entry")

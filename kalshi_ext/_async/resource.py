@@ -1,0 +1,50 @@
+"""What every resource of the client can do: ask, write, walk a list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from kalshi_ext import flow
+from kalshi_ext._async.rows import AsyncRows
+from kalshi_ext.calls import Call
+from kalshi_ext.contracts.language import Contract
+from kalshi_ext.flow import Context, Flow
+from kalshi_ext.paging import Page, Walk
+
+if TYPE_CHECKING:
+    from kalshi_ext._async.client import AsyncKalshi
+
+T = TypeVar("T")
+
+
+class AsyncResource:
+    """A group of operations of one client."""
+
+    def __init__(self, client: AsyncKalshi) -> None:
+        self._client = client
+
+    @property
+    def _contract(self) -> Contract:
+        return self._client.session.contract
+
+    @property
+    def _context(self) -> Context:
+        return self._client.session.context
+
+    async def _run(self, steps: Flow[T]) -> T:
+        return await self._client.run(steps)
+
+    async def _write(self, steps: Flow[T]) -> T:
+        self._client.session.require_credentials()
+        return await self._client.run(steps)
+
+    async def _ask(self, call: Call[T]) -> T:
+        if not call.operation.public:
+            self._client.session.require_credentials()
+        return await self._client.run(flow.ask(call, self._context))
+
+    def _rows(self, call: Call[Page[T]], limit: int | None, max_pages: int | None) -> AsyncRows[T]:
+        walk = Walk(call, self._context, limit, max_pages)
+        if not call.operation.public:
+            self._client.session.require_credentials()
+        return AsyncRows(self._client.driver, walk)

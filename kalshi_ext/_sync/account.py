@@ -1,0 +1,52 @@
+# Derived from kalshi_ext/_async/account.py by scripts/unasync.py; do not edit.
+"""client.account and client.exchange: limits, usage levels, status and hours."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from kalshi_ext import writes
+from kalshi_ext._sync.resource import Resource
+from kalshi_ext.models import (
+    AccountLimits,
+    EndpointCosts,
+    ExchangeStatus,
+    Schedule,
+    VolumeProgress,
+)
+
+
+class Account(Resource):
+    """Rate limits and usage levels (current contract only)."""
+
+    def limits(self) -> AccountLimits:
+        """Return the usage tier and its token buckets."""
+        return self._ask(self._contract.account.limits())
+
+    def endpoint_costs(self) -> EndpointCosts:
+        """Return what requests cost in tokens. Public."""
+        return self._ask(self._contract.account.endpoint_costs())
+
+    def volume_progress(self) -> list[VolumeProgress]:
+        """Return the trailing 30 days' volume and the goals of the usage levels."""
+        return self._rows(self._contract.account.volume_progress(), None, None).all()
+
+    def upgrade(self) -> None:
+        """Ask for the next usage level."""
+        self._write(writes.repeatable(self._contract.account.upgrade(), self._context))
+
+
+class Exchange(Resource):
+    """The exchange itself; needs no credentials (current contract only)."""
+
+    def status(self) -> ExchangeStatus:
+        """Return whether the exchange is up and trading, in total and by shard."""
+        return self._ask(self._contract.exchange.status())
+
+    def schedule(self) -> Schedule:
+        """Return trading hours and planned maintenance."""
+        return self._ask(self._contract.exchange.schedule())
+
+    def data_timestamp(self) -> datetime:
+        """Return how fresh balance, orders, fills and positions are: the reads' watermark."""
+        return self._ask(self._contract.exchange.data_timestamp())

@@ -1,0 +1,147 @@
+# Derived from kalshi_ext/_async/client.py by scripts/unasync.py; do not edit.
+"""Kalshi: the client."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+
+from kalshi_ext import session as parts
+from kalshi_ext import writes
+from kalshi_ext._sync.account import Account, Exchange
+from kalshi_ext._sync.history import History
+from kalshi_ext._sync.order_groups import OrderGroups
+from kalshi_ext._sync.orders import Orders
+from kalshi_ext._sync.portfolio import Portfolio
+from kalshi_ext._sync.subaccounts import Subaccounts
+from kalshi_ext.calls import Call
+from kalshi_ext.config import Environment, Timeout, settings_from_env
+from kalshi_ext.contracts.generated import Answered, bind
+from kalshi_ext.drive import Driver
+from kalshi_ext.flow import Flow, Policy, ask
+from kalshi_ext.journal import Journal, open_journal
+from kalshi_ext.keys import KeySource, Passphrase
+from kalshi_ext.pacing import Pacer
+from kalshi_ext.redact import Secret
+from kalshi_ext.writes import Resolution
+
+T = TypeVar("T")
+
+
+class Kalshi:
+    """Trade on the Kalshi exchange.
+
+    Use as a context manager, or call `close()`. Threads may share it.
+    """
+
+    def __init__(
+        self,
+        *,
+        key_id: str | None = None,
+        private_key: KeySource | None = None,
+        passphrase: Passphrase | None = None,
+        bearer_token: str | Secret[str] | None = None,
+        environment: str | Environment | None = None,
+        contract: str = "current",
+        timeout: float | Timeout | None = None,
+        transport: httpx.BaseTransport | None = None,
+        journal: parts.JournalPlace = None,
+        pace: str | Pacer | None = None,
+        policy: Policy | None = None,
+        verify: ssl.SSLContext | None = None,
+        proxy: httpx.Proxy | str | None = None,
+    ) -> None:
+        """Check the arguments; nothing is sent yet.
+
+        `environment` is 'demo' (the default), 'production', one of the old hosts, or a URL.
+        `private_key` is a path, PEM text or bytes, or a callable returning one; `bearer_token`
+        goes instead of it. `contract` is 'current' or 'classic'. `timeout` bounds each attempt,
+        seconds in total. `journal` is a file or a postgresql:// URL; without one an order that
+        loses its answer is still found, but not after a crash. `pace` is a usage tier to keep
+        within. Raises Misuse, and JournalBusy where another living process holds the journal.
+        """
+        self.session = parts.build(
+            key_id=key_id,
+            private_key=private_key,
+            passphrase=passphrase,
+            bearer_token=bearer_token,
+            environment_=environment,
+            contract=contract,
+            policy=policy,
+            timeout_=timeout,
+            pace=pace,
+        )
+        del private_key, passphrase, bearer_token  # a traceback shows the locals of its frames
+        self._owns_journal = not isinstance(journal, Journal)
+        self._journal = open_journal(journal)
+        wire = parts.sync_transport(transport, verify=verify, proxy=proxy)
+        self.driver = Driver(self.session.line, wire, self._journal)
+        self.orders = Orders(self)
+        self.order_groups = OrderGroups(self)
+        self.portfolio = Portfolio(self)
+        self.subaccounts = Subaccounts(self)
+        self.history = History(self)
+        self.account = Account(self)
+        self.exchange = Exchange(self)
+
+    @classmethod
+    def from_env(cls, variables: Mapping[str, str] | None = None, **options: Any) -> Self:
+        """Build a client from the KALSHI_ variables; `options` go over what they say."""
+        return cls(**{**parts.from_settings(settings_from_env(variables)), **options})
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({self.session.environment.name}, {self.session.contract.name})"
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections, and the journal unless it was opened elsewhere."""
+        self.driver.close()
+        if self._owns_journal:
+            self._journal.close()
+
+    def run(self, steps: Flow[T]) -> T:
+        """Run a flow of this library with this client's connection and journal."""
+        return self.driver.run(steps)
+
+    def call(self, operation: Callable[..., Answered[T]], **arguments: Any) -> T:
+        """Send any generated operation through the same signing, retries and errors.
+
+        `operation` is a `sync_detailed` of kalshi_portfolio.api or kalshi_classic.api, the
+        arguments are its own. Returns the generated model; raises what every call raises. A
+        write whose answer is lost raises OutcomeUnknown: only the named calls can look for it.
+        """
+        call: Call[T] = bind(self.session.contract, operation, arguments)
+        if not call.operation.public:
+            self.session.require_credentials()
+        return self.run(ask(call, self.session.context))
+
+    def recover(self) -> list[Resolution]:
+        """Find out what became of every write of the journal that has no verdict.
+
+        Called by itself before the first order of a ticker that has such a write.
+        """
+        self.session.require_credentials()
+        return self.run(writes.recover(self.session.contract, self.session.context))
+
+    def drift(self) -> dict[tuple[str, str, str], int]:
+        """Return what answers held beyond the contract: (operation, kind, where) to count.
+
+        Kinds: unknown_field, unknown_member, missing_field, set_aside, status. No values.
+        """
+        return dict(self.session.context.watch.counts)

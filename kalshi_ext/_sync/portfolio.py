@@ -1,0 +1,245 @@
+# Derived from kalshi_ext/_async/portfolio.py by scripts/unasync.py; do not edit.
+"""client.portfolio: cash, positions, fills, settlements, payments and transfers."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+
+from kalshi_ext import units, writes
+from kalshi_ext._sync.resource import Resource
+from kalshi_ext._sync.rows import Rows
+from kalshi_ext.contracts.language import InstanceTransferTicket
+from kalshi_ext.errors import Misuse
+from kalshi_ext.models import (
+    Balance,
+    EventPosition,
+    Fill,
+    InstanceTransfer,
+    Payment,
+    Position,
+    RestingValue,
+    Settlement,
+    TargetAllocation,
+)
+from kalshi_ext.tickets import Dollars, Moment, shard_number, subaccount_number
+from kalshi_ext.windows import window
+
+SMALL_PAGE = 500  # the largest page of deposits, withdrawals and transfers (documented)
+
+
+class Portfolio(Resource):
+    """The account's portfolio. Lists run newest first."""
+
+    def balance(
+        self, *, subaccount: int | None = None, exchange_index: int | None = None
+    ) -> Balance:
+        """Return cash and portfolio value in dollars."""
+        return self._ask(
+            self._contract.portfolio.balance(
+                subaccount_number(subaccount), shard_number(exchange_index)
+            )
+        )
+
+    def positions(
+        self,
+        *,
+        ticker: str | None = None,
+        event_ticker: str | None = None,
+        count_filter: str | None = None,
+        settlement_status: str | None = None,
+        subaccount: int | None = None,
+        exchange_index: int | None = None,
+        limit: int | None = None,
+        max_pages: int | None = None,
+        page_size: int | None = None,
+    ) -> Rows[Position]:
+        """Iterate over positions by market; `settlement_status` unsettled, settled or all."""
+        wanted = window(
+            ticker=ticker,
+            event_ticker=event_ticker,
+            count_filter=count_filter,
+            settlement_status=settlement_status,
+            subaccount=subaccount,
+            exchange_index=exchange_index,
+            limit=limit,
+            page_size=page_size,
+        )
+        return self._rows(self._contract.portfolio.positions(wanted), limit, max_pages)
+
+    def event_positions(
+        self,
+        *,
+        event_ticker: str | None = None,
+        settlement_status: str | None = None,
+        subaccount: int | None = None,
+        limit: int | None = None,
+        max_pages: int | None = None,
+        page_size: int | None = None,
+    ) -> Rows[EventPosition]:
+        """Iterate over positions by event."""
+        wanted = window(
+            event_ticker=event_ticker,
+            settlement_status=settlement_status,
+            subaccount=subaccount,
+            limit=limit,
+            page_size=page_size,
+        )
+        return self._rows(self._contract.portfolio.event_positions(wanted), limit, max_pages)
+
+    def fills(
+        self,
+        *,
+        ticker: str | None = None,
+        order_id: str | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        subaccount: int | None = None,
+        exchange_index: int | None = None,
+        limit: int | None = None,
+        max_pages: int | None = None,
+        page_size: int | None = None,
+    ) -> Rows[Fill]:
+        """Iterate over live fills; older ones are under `client.history`."""
+        wanted = window(
+            ticker=ticker,
+            order_id=order_id,
+            since=since,
+            until=until,
+            subaccount=subaccount,
+            exchange_index=exchange_index,
+            limit=limit,
+            page_size=page_size,
+        )
+        return self._rows(self._contract.portfolio.fills(wanted), limit, max_pages)
+
+    def settlements(
+        self,
+        *,
+        ticker: str | None = None,
+        event_ticker: str | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        subaccount: int | None = None,
+        limit: int | None = None,
+        max_pages: int | None = None,
+        page_size: int | None = None,
+    ) -> Rows[Settlement]:
+        """Iterate over settlements."""
+        wanted = window(
+            ticker=ticker,
+            event_ticker=event_ticker,
+            since=since,
+            until=until,
+            subaccount=subaccount,
+            limit=limit,
+            page_size=page_size,
+        )
+        return self._rows(self._contract.portfolio.settlements(wanted), limit, max_pages)
+
+    def deposits(
+        self,
+        *,
+        limit: int | None = None,
+        max_pages: int | None = None,
+        page_size: int | None = None,
+    ) -> Rows[Payment]:
+        """Iterate over deposits."""
+        wanted = window(limit=limit, page_size=page_size, largest=SMALL_PAGE)
+        return self._rows(self._contract.portfolio.deposits(wanted), limit, max_pages)
+
+    def withdrawals(
+        self,
+        *,
+        limit: int | None = None,
+        max_pages: int | None = None,
+        page_size: int | None = None,
+    ) -> Rows[Payment]:
+        """Iterate over withdrawals."""
+        wanted = window(limit=limit, page_size=page_size, largest=SMALL_PAGE)
+        return self._rows(self._contract.portfolio.withdrawals(wanted), limit, max_pages)
+
+    def resting_value(self) -> RestingValue:
+        """Return the value of all resting orders in dollars."""
+        return self._ask(self._contract.portfolio.resting_value())
+
+    def transfer(
+        self,
+        amount: Dollars,
+        *,
+        source: str = "event_contract",
+        destination: str = "event_contract",
+        source_exchange_shard: int | None = None,
+        destination_exchange_shard: int | None = None,
+        source_subaccount: int | None = None,
+        destination_subaccount: int | None = None,
+        client_transfer_id: str | None = None,
+    ) -> str:
+        """Move dollars between instances ('event_contract', 'margined') or shards.
+
+        Returns the transfer id. Steps of $0.0001 (the wire carries centicents). Whether the
+        exchange refuses a repeated client_transfer_id here is unknown, so the transfers are
+        listed before and, where the answer is lost, after.
+        """
+        ticket = InstanceTransferTicket(
+            source=source,
+            destination=destination,
+            amount=units.centicents(amount, name="amount"),
+            source_exchange_shard=shard_number(source_exchange_shard),
+            destination_exchange_shard=shard_number(destination_exchange_shard),
+            source_subaccount=subaccount_number(source_subaccount),
+            destination_subaccount=subaccount_number(destination_subaccount),
+            client_transfer_id=_uuid_text(client_transfer_id),
+        )
+        return self._write(writes.transfer(self._contract, ticket, self._context))
+
+    def get_transfer(self, transfer_id: str) -> InstanceTransfer:
+        """Return one transfer between instances."""
+        found = units.path_id(transfer_id, name="transfer_id")
+        return self._ask(self._contract.portfolio.get_transfer(found))
+
+    def transfers(
+        self,
+        *,
+        limit: int | None = None,
+        max_pages: int | None = None,
+        page_size: int | None = None,
+    ) -> Rows[InstanceTransfer]:
+        """Iterate over transfers between instances."""
+        wanted = window(limit=limit, page_size=page_size, largest=SMALL_PAGE)
+        return self._rows(self._contract.portfolio.transfers(wanted), limit, max_pages)
+
+    def target_allocation(self) -> TargetAllocation:
+        """Return the wished share of the balance on each shard."""
+        return self._ask(self._contract.portfolio.target_allocation())
+
+    def set_target_allocation(
+        self, percent: Mapping[int, int], *, resting_margin_reservation: str | None = None
+    ) -> None:
+        """Set the wished share of the balance on each shard: {exchange_index: whole percent}."""
+        shares = {_shard(shard): _percent(share) for shard, share in percent.items()}
+        call = self._contract.portfolio.set_target_allocation(shares, resting_margin_reservation)
+        self._write(writes.repeatable(call, self._context))
+
+
+def _shard(value: int) -> int:
+    found = shard_number(value, name="percent")
+    if found is None or found < 0:
+        raise Misuse(f"percent must name shards from 0 up, not {value!r}")
+    return found
+
+
+def _percent(value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 100:
+        raise Misuse(f"percent must be whole numbers from 0 to 100, not {value!r}")
+    return value
+
+
+def _uuid_text(value: str | None) -> str:
+    """Return the transfer's key, made here unless given. Raises Misuse."""
+    if value is None:
+        return str(uuid.uuid4())
+    try:
+        return str(uuid.UUID(value))
+    except (ValueError, AttributeError, TypeError):
+        raise Misuse(f"client_transfer_id must be a UUID, not {value!r}") from None

@@ -1,0 +1,51 @@
+# Derived from kalshi_ext/_async/resource.py by scripts/unasync.py; do not edit.
+"""What every resource of the client can do: ask, write, walk a list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from kalshi_ext import flow
+from kalshi_ext._sync.rows import Rows
+from kalshi_ext.calls import Call
+from kalshi_ext.contracts.language import Contract
+from kalshi_ext.flow import Context, Flow
+from kalshi_ext.paging import Page, Walk
+
+if TYPE_CHECKING:
+    from kalshi_ext._sync.client import Kalshi
+
+T = TypeVar("T")
+
+
+class Resource:
+    """A group of operations of one client."""
+
+    def __init__(self, client: Kalshi) -> None:
+        self._client = client
+
+    @property
+    def _contract(self) -> Contract:
+        return self._client.session.contract
+
+    @property
+    def _context(self) -> Context:
+        return self._client.session.context
+
+    def _run(self, steps: Flow[T]) -> T:
+        return self._client.run(steps)
+
+    def _write(self, steps: Flow[T]) -> T:
+        self._client.session.require_credentials()
+        return self._client.run(steps)
+
+    def _ask(self, call: Call[T]) -> T:
+        if not call.operation.public:
+            self._client.session.require_credentials()
+        return self._client.run(flow.ask(call, self._context))
+
+    def _rows(self, call: Call[Page[T]], limit: int | None, max_pages: int | None) -> Rows[T]:
+        walk = Walk(call, self._context, limit, max_pages)
+        if not call.operation.public:
+            self._client.session.require_credentials()
+        return Rows(self._client.driver, walk)

@@ -1,0 +1,45 @@
+# Derived from kalshi_ext/_async/rows.py by scripts/unasync.py; do not edit.
+"""Rows of a list, read page by page as they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+from kalshi_ext.drive import Driver
+from kalshi_ext.paging import Page, SetAside, Walk
+
+T = TypeVar("T")
+
+
+class Rows(Generic[T]):
+    """Iterate over the rows of a list; pages are fetched as the loop reaches them.
+
+    One pass only. `set_aside` holds the rows met so far that could not be read.
+    Raises CursorRepeated when the exchange's cursors run in a circle, and what a read raises.
+    """
+
+    def __init__(self, driver: Driver, walk: Walk[T]) -> None:
+        self._driver = driver
+        self._walk = walk
+
+    @property
+    def set_aside(self) -> tuple[SetAside, ...]:
+        """Return the rows met so far that could not be read, as received, with the reason."""
+        return tuple(self._walk.set_aside)
+
+    def __iter__(self) -> Iterator[T]:
+        for page in self.pages():
+            for row in page.items:
+                yield row
+
+    def pages(self) -> Iterator[Page[T]]:
+        """Iterate over whole pages, cut to `limit`; only the rows differ from what was sent."""
+        while (step := self._walk.step()) is not None:
+            page = self._driver.run(step)
+            rows = tuple(self._walk.accept(page))
+            yield Page(rows, page.cursor, page.set_aside)
+
+    def all(self) -> list[T]:
+        """Read to the end and return the rows as a list."""
+        return [row for row in self]

@@ -1,0 +1,82 @@
+# Derived from kalshi_ext/_async/subaccounts.py by scripts/unasync.py; do not edit.
+"""client.subaccounts: subaccounts 0 to 63, transfers between them, netting."""
+
+from __future__ import annotations
+
+from kalshi_ext import units, writes
+from kalshi_ext._sync.portfolio import SMALL_PAGE, _uuid_text
+from kalshi_ext._sync.resource import Resource
+from kalshi_ext._sync.rows import Rows
+from kalshi_ext.errors import Misuse
+from kalshi_ext.models import NettingConfig, SubaccountBalance, SubaccountTransfer
+from kalshi_ext.tickets import Dollars, shard_number, subaccount_number
+from kalshi_ext.windows import window
+
+
+class Subaccounts(Resource):
+    """Subaccounts of the account (current contract only)."""
+
+    def create(self, *, exchange_index: int | None = None) -> int:
+        """Create the next subaccount and return its number.
+
+        There is no idempotency key: where the answer is lost, the list of balances tells.
+        """
+        shard = shard_number(exchange_index)
+        return self._write(writes.create_subaccount(self._contract, shard, self._context))
+
+    def balances(self) -> list[SubaccountBalance]:
+        """Return the dollars of every subaccount on every shard."""
+        return self._rows(self._contract.subaccounts.balances(), None, None).all()
+
+    def transfer(
+        self,
+        amount: Dollars,
+        *,
+        from_subaccount: int,
+        to_subaccount: int,
+        client_transfer_id: str | None = None,
+        exchange_index: int | None = None,
+    ) -> str:
+        """Move dollars (whole cents) between subaccounts and return the transfer's key.
+
+        The key makes a repeat harmless: the exchange refuses it twice, which counts as done.
+        """
+        key = _uuid_text(client_transfer_id)
+        call = self._contract.subaccounts.transfer(
+            key,
+            _number(from_subaccount, "from_subaccount"),
+            _number(to_subaccount, "to_subaccount"),
+            units.cents(amount, name="amount"),
+            shard_number(exchange_index),
+        )
+        self._write(writes.keyed_transfer(call, self._context))
+        return key
+
+    def transfers(
+        self,
+        *,
+        limit: int | None = None,
+        max_pages: int | None = None,
+        page_size: int | None = None,
+    ) -> Rows[SubaccountTransfer]:
+        """Iterate over transfers between subaccounts."""
+        wanted = window(limit=limit, page_size=page_size, largest=SMALL_PAGE)
+        return self._rows(self._contract.subaccounts.transfers(wanted), limit, max_pages)
+
+    def netting(self) -> list[NettingConfig]:
+        """Return the netting of every subaccount."""
+        return self._rows(self._contract.subaccounts.netting(), None, None).all()
+
+    def set_netting(self, subaccount: int, *, enabled: bool) -> None:
+        """Switch netting of one subaccount on or off."""
+        if not isinstance(enabled, bool):
+            raise Misuse(f"enabled must be True or False, not {enabled!r}")
+        call = self._contract.subaccounts.set_netting(_number(subaccount, "subaccount"), enabled)
+        self._write(writes.repeatable(call, self._context))
+
+
+def _number(value: int, name: str) -> int:
+    found = subaccount_number(value, name=name)
+    if found is None:
+        raise Misuse(f"{name} must be a whole number from 0 to 63, not None")
+    return found

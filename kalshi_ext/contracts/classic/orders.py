@@ -1,0 +1,251 @@
+"""Orders in the classic contract: side and action, integer cents, whole contracts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from kalshi_classic import models as m
+from kalshi_classic.api.orders import (
+    amend_order,
+    batch_cancel_orders,
+    batch_create_orders,
+    cancel_order,
+    create_order,
+    decrease_order,
+    get_order,
+    get_order_queue_position,
+    get_orders,
+    get_queue_positions,
+)
+from kalshi_classic.types import UNSET, Unset
+
+from kalshi_ext import _shapes as shapes
+from kalshi_ext._shapes import BookSide, SelfTradePreventionType, TimeInForce
+from kalshi_ext.answers import entry_refusal
+from kalshi_ext.calls import Call, Document, Watch
+from kalshi_ext.contracts.classic import rows
+from kalshi_ext.contracts.classic.operations import OPERATIONS
+from kalshi_ext.contracts.classic.windows import only
+from kalshi_ext.contracts.language import OrdersLanguage
+from kalshi_ext.contracts.wire import needed, notice, page, request
+from kalshi_ext.errors import Misuse, Refused
+from kalshi_ext.models import Order, OrderAck, QueuePosition
+from kalshi_ext.paging import Page
+from kalshi_ext.tickets import AmendTicket, DecreaseTicket, OrderTicket, Target
+from kalshi_ext.units import read_count
+from kalshi_ext.windows import Window
+
+T = TypeVar("T")
+
+
+def given(value: T | None) -> T | Unset:
+    """Turn "not said" into the generated client's way to leave a field out."""
+    return UNSET if value is None else value
+
+
+def whole(value: Decimal, name: str) -> int:
+    """Return whole contracts; the classic contract has no parts of one. Raises Misuse."""
+    if value != value.to_integral_value():
+        raise Misuse(f"{name} must be whole contracts in the classic contract, not {value}")
+    return int(value)
+
+
+def in_cents(value: Decimal, name: str) -> int:
+    """Return whole cents; the classic contract has no parts of one. Raises Misuse."""
+    scaled = value * 100
+    if scaled != scaled.to_integral_value():
+        raise Misuse(f"{name} must be whole cents in the classic contract, not {value} dollars")
+    return int(scaled)
+
+
+def side_and_action(book: BookSide, side: str | None, action: str | None) -> tuple[str, str]:
+    """Say a book side in side and action: the user's words, else bid = buy yes, ask = buy no."""
+    if side and action:
+        return side, action
+    return ("yes", "buy") if book is BookSide.BID else ("no", "buy")
+
+
+def prices(side: str, yes: Decimal | None) -> dict[str, int]:
+    """Say a YES price as the price of the named side, in cents."""
+    if yes is None:
+        return {}
+    if side == "no":
+        return {"no_price": in_cents(1 - yes, "price")}
+    return {"yes_price": in_cents(yes, "price")}
+
+
+def create_body(ticket: OrderTicket) -> m.CreateOrderRequest:
+    """Say a ticket in the classic contract's words. Raises Misuse for what only current has."""
+    _only_classic(ticket)
+    side, action = side_and_action(ticket.book_side, ticket.side, ticket.action)
+    cost = None if ticket.max_cost is None else in_cents(ticket.max_cost, "max_cost")
+    return m.CreateOrderRequest(
+        ticker=ticket.ticker,
+        client_order_id=ticket.client_order_id,
+        side=m.OutcomeSide(side),
+        action=m.OrderAction(action),
+        count=whole(ticket.count, "count"),
+        type_=m.OrderType.MARKET if ticket.price is None else m.OrderType.LIMIT,
+        expiration_ts=given(ticket.expires),
+        post_only=given(ticket.post_only),
+        order_group_id=given(ticket.order_group_id),
+        buy_max_cost=given(cost),
+        sell_position_floor=given(ticket.sell_position_floor),
+        **prices(side, ticket.price),
+    )
+
+
+def _only_classic(ticket: OrderTicket) -> None:
+    absent = {
+        "time_in_force": ticket.time_in_force is not TimeInForce.GOOD_TILL_CANCELED,
+        "self_trade_prevention": ticket.self_trade_prevention
+        is not SelfTradePreventionType.TAKER_AT_CROSS,
+        "reduce_only": ticket.reduce_only is not None,
+        "cancel_order_on_pause": ticket.cancel_order_on_pause is not None,
+        "subaccount": ticket.subaccount is not None,
+        "exchange_index": ticket.exchange_index is not None,
+    }
+    said = [name for name, wrong in absent.items() if wrong]
+    if said:
+        raise Misuse(f"the classic contract has no {', '.join(said)}: use contract='current'")
+    if ticket.price is None and ticket.max_cost is None:
+        raise Misuse("a market order needs max_cost in dollars, so that it cannot cost more")
+
+
+def bare(target: Target) -> str:
+    """Return the order id of a target; refuse what the classic contract cannot say."""
+    if target.subaccount or target.exchange_index:
+        raise Misuse("the classic contract has no subaccount or exchange_index")
+    return target.order_id
+
+
+class Orders(OrdersLanguage):
+    """Orders."""
+
+    contract = "classic"
+
+    def place(self, ticket: OrderTicket) -> Call[OrderAck]:
+        kwargs = create_order._get_kwargs(body=create_body(ticket))
+        return Call(OPERATIONS["createOrder"], request(kwargs), _order_ack)
+
+    def place_many(self, tickets: Sequence[OrderTicket]) -> Call[list[OrderAck | Refused]]:
+        body = m.BatchCreateOrdersRequest(orders=[create_body(ticket) for ticket in tickets])
+        kwargs = batch_create_orders._get_kwargs(body=body)
+
+        def decode(document: Document, watch: Watch) -> list[OrderAck | Refused]:
+            return [_created(row, watch) for row in document["responses"]]
+
+        return Call(OPERATIONS["batchCreateOrders"], request(kwargs), decode)
+
+    def amend(self, ticket: AmendTicket) -> Call[OrderAck]:
+        if ticket.expires is not None:
+            raise Misuse("the classic contract cannot amend expires")
+        client_id = ticket.target.client_order_id
+        if client_id is None:
+            raise Misuse("the classic contract needs client_order_id to amend: pass the Order")
+        side, action = side_and_action(ticket.book_side, None, None)
+        body = m.AmendOrderRequest(
+            ticker=ticket.ticker,
+            side=m.OutcomeSide(side),
+            action=m.OrderAction(action),
+            count=whole(ticket.count, "count"),
+            client_order_id=client_id,
+            updated_client_order_id=ticket.updated_client_order_id or client_id,
+            **prices(side, ticket.price),
+        )
+        kwargs = amend_order._get_kwargs(bare(ticket.target), body=body)
+        return Call(OPERATIONS["amendOrder"], request(kwargs), _order_ack)
+
+    def decrease(self, ticket: DecreaseTicket) -> Call[OrderAck]:
+        if ticket.by is None:
+            raise Misuse("the classic contract decreases by a difference only: say by, not to")
+        body = m.DecreaseOrderRequest(reduce_by=whole(ticket.by, "by"))
+        kwargs = decrease_order._get_kwargs(bare(ticket.target), body=body)
+        return Call(OPERATIONS["decreaseOrder"], request(kwargs), _order_ack)
+
+    def cancel(self, target: Target) -> Call[OrderAck]:
+        def decode(document: Document, watch: Watch) -> OrderAck:
+            return rows.ack(document["order"], watch, document.get("reduced_by"))
+
+        kwargs = cancel_order._get_kwargs(bare(target))
+        return Call(OPERATIONS["cancelOrder"], request(kwargs), decode)
+
+    def cancel_many(self, targets: Sequence[Target]) -> Call[list[OrderAck | Refused]]:
+        body = m.BatchCancelOrdersRequest(order_ids=[bare(target) for target in targets])
+
+        def decode(document: Document, watch: Watch) -> list[OrderAck | Refused]:
+            return [_cancelled(row, watch) for row in document["responses"]]
+
+        kwargs = batch_cancel_orders._get_kwargs(body=body)
+        return Call(OPERATIONS["batchCancelOrders"], request(kwargs), decode)
+
+    def get(self, order_id: str) -> Call[Order]:
+        def decode(document: Document, watch: Watch) -> Order:
+            return rows.order(notice(document["order"], shapes.Order, watch), watch)
+
+        return Call(OPERATIONS["getOrder"], request(get_order._get_kwargs(order_id)), decode)
+
+    def list(self, window: Window) -> Call[Page[Order]]:
+        only(window, "ticker", "event_ticker", "status", "since", "until")
+        kwargs = get_orders._get_kwargs(
+            ticker=given(window.ticker),
+            event_ticker=given(window.event_ticker),
+            min_ts=given(window.since),
+            max_ts=given(window.until),
+            status=given(window.status),
+            limit=given(window.size),
+        )
+        return Call(
+            OPERATIONS["getOrders"],
+            request(kwargs),
+            lambda document, watch: page(document, "orders", shapes.Order, rows.order, watch),
+        )
+
+    def queue_position(self, order_id: str) -> Call[QueuePosition]:
+        def decode(document: Document, watch: Watch) -> QueuePosition:
+            return _queue(order_id, document["queue_position"])
+
+        kwargs = get_order_queue_position._get_kwargs(order_id)
+        return Call(OPERATIONS["getOrderQueuePosition"], request(kwargs), decode)
+
+    def queue_positions(
+        self,
+        order_ids: Sequence[str] | None,
+        tickers: Sequence[str] | None,
+        event_ticker: str | None,
+        subaccount: int | None,
+    ) -> Call[Page[QueuePosition]]:
+        if not order_ids or tickers or event_ticker or subaccount is not None:
+            raise Misuse("the classic contract needs orders, and takes nothing else")
+
+        def decode(document: Document, watch: Watch) -> Page[QueuePosition]:
+            listed = document.get("queue_positions") or {}
+            return Page(tuple(_queue(order_id, value) for order_id, value in listed.items()))
+
+        body = m.GetQueuePositionsRequest(order_ids=list(order_ids))
+        kwargs = get_queue_positions._get_kwargs(body=body)
+        return Call(OPERATIONS["getQueuePositions"], request(kwargs), decode)
+
+
+def _order_ack(document: Document, watch: Watch) -> OrderAck:
+    return rows.ack(document["order"], watch)
+
+
+def _queue(order_id: str, value: object) -> QueuePosition:
+    return QueuePosition(order_id=order_id, position=needed(read_count(value), "queue_position"))
+
+
+def _created(row: Any, watch: Watch) -> OrderAck | Refused:
+    if row.get("error"):
+        return entry_refusal(OPERATIONS["batchCreateOrders"], row["error"])
+    return rows.ack(row["order"], watch)
+
+
+def _cancelled(row: Any, watch: Watch) -> OrderAck | Refused:
+    if row.get("error"):
+        refused = entry_refusal(OPERATIONS["batchCancelOrders"], row["error"])
+        refused.order_id = row.get("order_id")
+        return refused
+    return OrderAck(order_id=row["order_id"], reduced_by=read_count(row["reduced_by"]), raw=row)

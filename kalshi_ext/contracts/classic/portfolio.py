@@ -1,0 +1,146 @@
+"""Portfolio and order groups in the classic contract."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from kalshi_classic import models as m
+from kalshi_classic.api.order_groups import (
+    create_order_group,
+    delete_order_group,
+    get_order_groups,
+    reset_order_group,
+)
+from kalshi_classic.api.portfolio import (
+    get_balance,
+    get_fills,
+    get_positions,
+    get_settlements,
+    get_total_resting_order_value,
+)
+
+from kalshi_ext import _shapes as shapes
+from kalshi_ext.calls import Call, Document, Watch
+from kalshi_ext.contracts.classic import rows
+from kalshi_ext.contracts.classic.operations import OPERATIONS
+from kalshi_ext.contracts.classic.orders import given, whole
+from kalshi_ext.contracts.classic.windows import only
+from kalshi_ext.contracts.language import GroupsLanguage, PortfolioLanguage
+from kalshi_ext.contracts.wire import acknowledged, needed, notice, page, request, word
+from kalshi_ext.errors import Misuse
+from kalshi_ext.models import (
+    Balance,
+    EventPosition,
+    Fill,
+    OrderGroup,
+    Position,
+    RestingValue,
+    Settlement,
+)
+from kalshi_ext.paging import Page
+from kalshi_ext.units import read_cents
+from kalshi_ext.windows import Window
+
+
+def paged(
+    operation: str, kwargs: dict[str, Any], key: str, shape: type, read: Any
+) -> Call[Page[Any]]:
+    """Bind a list operation: where its rows are and how one is read."""
+    return Call(
+        OPERATIONS[operation],
+        request(kwargs),
+        lambda document, watch: page(document, key, shape, read, watch),
+    )
+
+
+class Portfolio(PortfolioLanguage):
+    """Balance, positions, fills, settlements."""
+
+    contract = "classic"
+
+    def balance(self, subaccount: int | None, exchange_index: int | None) -> Call[Balance]:
+        if subaccount is not None or exchange_index is not None:
+            raise Misuse("the classic contract has no subaccount or exchange_index")
+        return Call(OPERATIONS["getBalance"], request(get_balance._get_kwargs()), rows.balance)
+
+    def positions(self, window: Window) -> Call[Page[Position]]:
+        kwargs = _positions(window)
+        return paged("getPositions", kwargs, "market_positions", shapes.Position, rows.position)
+
+    def event_positions(self, window: Window) -> Call[Page[EventPosition]]:
+        kwargs = _positions(window)
+        shape = shapes.EventPosition
+        return paged("getPositions", kwargs, "event_positions", shape, rows.event_position)
+
+    def fills(self, window: Window) -> Call[Page[Fill]]:
+        only(window, "ticker", "order_id", "since", "until")
+        kwargs = get_fills._get_kwargs(
+            ticker=given(window.ticker),
+            order_id=given(window.order_id),
+            min_ts=given(window.since),
+            max_ts=given(window.until),
+            limit=given(window.size),
+        )
+        return paged("getFills", kwargs, "fills", shapes.Fill, rows.fill)
+
+    def settlements(self, window: Window) -> Call[Page[Settlement]]:
+        only(window)
+        kwargs = get_settlements._get_kwargs(limit=given(window.size))
+        return paged("getSettlements", kwargs, "settlements", shapes.Settlement, rows.settlement)
+
+    def resting_value(self) -> Call[RestingValue]:
+        def decode(document: Document, watch: Watch) -> RestingValue:
+            notice(document, shapes.GetTotalRestingOrderValueResponse, watch)
+            value = read_cents(document["total_resting_order_value"])
+            return RestingValue(total=needed(value, "total_resting_order_value"), raw=document)
+
+        kwargs = get_total_resting_order_value._get_kwargs()
+        return Call(OPERATIONS["getTotalRestingOrderValue"], request(kwargs), decode)
+
+
+def _positions(window: Window) -> dict[str, Any]:
+    only(window, "ticker", "event_ticker")
+    return get_positions._get_kwargs(
+        ticker=given(window.ticker),
+        event_ticker=given(window.event_ticker),
+        limit=given(window.size),
+    )
+
+
+class Groups(GroupsLanguage):
+    """Order groups."""
+
+    contract = "classic"
+
+    def create(self, limit: Decimal, subaccount: int | None, shard: int | None) -> Call[OrderGroup]:
+        _nowhere_else(subaccount, shard)
+        body = m.CreateOrderGroupRequest(contracts_limit=whole(limit, "contracts_limit"))
+
+        def decode(document: Document, watch: Watch) -> OrderGroup:
+            notice(document, shapes.CreateOrderGroupResponse, watch)
+            found = word(document, "order_group_id")
+            return OrderGroup(id=found, contracts_limit=limit, raw=document)
+
+        kwargs = create_order_group._get_kwargs(body=body)
+        return Call(OPERATIONS["createOrderGroup"], request(kwargs), decode)
+
+    def list(self, window: Window) -> Call[Page[OrderGroup]]:
+        only(window, "status")
+        kwargs = get_order_groups._get_kwargs(status=given(window.status), limit=given(window.size))
+        return paged("getOrderGroups", kwargs, "order_groups", shapes.OrderGroup, rows.group)
+
+    def delete(self, group_id: str, subaccount: int | None, shard: int | None) -> Call[None]:
+        _nowhere_else(subaccount, shard)
+        kwargs = delete_order_group._get_kwargs(group_id)
+        return Call(OPERATIONS["deleteOrderGroup"], request(kwargs), acknowledged)
+
+    def reset(self, group_id: str, subaccount: int | None, shard: int | None) -> Call[None]:
+        _nowhere_else(subaccount, shard)
+        kwargs = reset_order_group._get_kwargs(group_id)
+        return Call(OPERATIONS["resetOrderGroup"], request(kwargs), acknowledged)
+
+
+def _nowhere_else(subaccount: int | None, shard: int | None) -> None:
+    if subaccount is not None or shard is not None:
+        raise Misuse("the classic contract has no subaccount or exchange_index")

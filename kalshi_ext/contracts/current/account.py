@@ -1,0 +1,131 @@
+"""History, account and exchange in the current contract."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from kalshi_portfolio.api.account import (
+    get_account_api_limits,
+    get_account_api_usage_level_volume_progress,
+    get_account_endpoint_costs,
+    upgrade_account_api_usage_level,
+)
+from kalshi_portfolio.api.exchange import (
+    get_exchange_schedule,
+    get_exchange_status,
+    get_user_data_timestamp,
+)
+from kalshi_portfolio.api.historical import (
+    get_fills_historical,
+    get_historical_cutoff,
+    get_historical_orders,
+    get_historical_positions,
+)
+
+from kalshi_ext import _shapes as shapes
+from kalshi_ext.calls import Call, Document, Watch
+from kalshi_ext.contracts.current import money, rows, status
+from kalshi_ext.contracts.current.operations import OPERATIONS
+from kalshi_ext.contracts.current.orders import given
+from kalshi_ext.contracts.current.portfolio import paged
+from kalshi_ext.contracts.language import AccountLanguage, ExchangeLanguage, HistoryLanguage
+from kalshi_ext.contracts.wire import acknowledged, needed, request
+from kalshi_ext.models import (
+    AccountLimits,
+    EndpointCosts,
+    ExchangeStatus,
+    Fill,
+    HistoricalCutoff,
+    Order,
+    Position,
+    Schedule,
+    VolumeProgress,
+)
+from kalshi_ext.paging import Page
+from kalshi_ext.units import read_time
+from kalshi_ext.windows import Window
+
+
+class History(HistoryLanguage):
+    """What has moved from the live lists to history."""
+
+    contract = "current"
+
+    def cutoff(self) -> Call[HistoricalCutoff]:
+        kwargs = get_historical_cutoff._get_kwargs()
+        return Call(OPERATIONS["GetHistoricalCutoff"], request(kwargs), status.cutoff)
+
+    def orders(self, window: Window) -> Call[Page[Order]]:
+        kwargs = get_historical_orders._get_kwargs(
+            ticker=given(window.ticker),
+            min_ts=given(window.since),
+            max_ts=given(window.until),
+            limit=given(window.size),
+            subaccount=given(window.subaccount),
+        )
+        return paged("GetHistoricalOrders", kwargs, "orders", shapes.Order, rows.order)
+
+    def fills(self, window: Window) -> Call[Page[Fill]]:
+        kwargs = get_fills_historical._get_kwargs(
+            ticker=given(window.ticker),
+            min_ts=given(window.since),
+            max_ts=given(window.until),
+            limit=given(window.size),
+            subaccount=given(window.subaccount),
+        )
+        return paged("GetFillsHistorical", kwargs, "fills", shapes.Fill, rows.fill)
+
+    def positions(self, window: Window) -> Call[Page[Position]]:
+        kwargs = get_historical_positions._get_kwargs(
+            ticker=given(window.ticker),
+            event_ticker=given(window.event_ticker),
+            limit=given(window.size),
+            subaccount=given(window.subaccount),
+        )
+        shape = shapes.MarketPosition
+        return paged("GetHistoricalPositions", kwargs, "market_positions", shape, money.position)
+
+
+class Account(AccountLanguage):
+    """Rate limits and usage levels."""
+
+    contract = "current"
+
+    def limits(self) -> Call[AccountLimits]:
+        kwargs = get_account_api_limits._get_kwargs()
+        return Call(OPERATIONS["GetAccountApiLimits"], request(kwargs), status.limits)
+
+    def endpoint_costs(self) -> Call[EndpointCosts]:
+        kwargs = get_account_endpoint_costs._get_kwargs()
+        return Call(OPERATIONS["GetAccountEndpointCosts"], request(kwargs), status.endpoint_costs)
+
+    def volume_progress(self) -> Call[Page[VolumeProgress]]:
+        kwargs = get_account_api_usage_level_volume_progress._get_kwargs()
+        shape = shapes.AccountApiUsageLevelVolumeProgress
+        name = "GetAccountApiUsageLevelVolumeProgress"
+        return paged(name, kwargs, "volume_progress", shape, status.volume_progress)
+
+    def upgrade(self) -> Call[None]:
+        kwargs = upgrade_account_api_usage_level._get_kwargs()
+        return Call(OPERATIONS["UpgradeAccountApiUsageLevel"], request(kwargs), acknowledged)
+
+
+class Exchange(ExchangeLanguage):
+    """The exchange itself. Public."""
+
+    contract = "current"
+
+    def status(self) -> Call[ExchangeStatus]:
+        kwargs = get_exchange_status._get_kwargs()
+        return Call(OPERATIONS["GetExchangeStatus"], request(kwargs), status.exchange_status)
+
+    def schedule(self) -> Call[Schedule]:
+        kwargs = get_exchange_schedule._get_kwargs()
+        return Call(OPERATIONS["GetExchangeSchedule"], request(kwargs), status.schedule)
+
+    def data_timestamp(self) -> Call[datetime]:
+        def decode(document: Document, watch: Watch) -> datetime:
+            return needed(read_time(document["as_of_time"]), "as_of_time")
+
+        kwargs = get_user_data_timestamp._get_kwargs()
+        return Call(OPERATIONS["GetUserDataTimestamp"], request(kwargs), decode)

@@ -1,0 +1,113 @@
+"""Order groups in the current contract."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from kalshi_portfolio import models as m
+from kalshi_portfolio.api.order_groups import (
+    create_order_group,
+    delete_order_group,
+    get_order_group,
+    get_order_groups,
+    reset_order_group,
+    trigger_order_group,
+    update_order_group_limit,
+)
+
+from kalshi_ext import _shapes as shapes
+from kalshi_ext.calls import Call, Document, Watch
+from kalshi_ext.contracts.current import rows
+from kalshi_ext.contracts.current.operations import OPERATIONS
+from kalshi_ext.contracts.current.orders import given
+from kalshi_ext.contracts.language import GroupsLanguage
+from kalshi_ext.contracts.wire import acknowledged, notice, page, request, word
+from kalshi_ext.models import OrderGroup
+from kalshi_ext.paging import Page
+from kalshi_ext.units import count_text, read_count
+from kalshi_ext.windows import Window
+
+
+class Groups(GroupsLanguage):
+    """Order groups. PUT reset and trigger carry `{}`: an empty body is refused (observed)."""
+
+    contract = "current"
+
+    def create(self, limit: Decimal, subaccount: int | None, shard: int | None) -> Call[OrderGroup]:
+        body = m.CreateOrderGroupRequest(
+            contracts_limit_fp=count_text(limit),
+            subaccount=given(subaccount),
+            exchange_index=given(shard),
+        )
+
+        def decode(document: Document, watch: Watch) -> OrderGroup:
+            notice(document, shapes.CreateOrderGroupResponse, watch)
+            return OrderGroup(
+                id=word(document, "order_group_id"),
+                contracts_limit=limit,
+                subaccount=document.get("subaccount"),
+                exchange_index=document.get("exchange_index"),
+                raw=document,
+            )
+
+        kwargs = create_order_group._get_kwargs(body=body)
+        return Call(OPERATIONS["CreateOrderGroup"], request(kwargs), decode)
+
+    def get(self, group_id: str, subaccount: int | None) -> Call[OrderGroup]:
+        def decode(document: Document, watch: Watch) -> OrderGroup:
+            notice(document, shapes.GetOrderGroupResponse, watch)
+            return OrderGroup(
+                id=group_id,
+                is_auto_cancel_enabled=document["is_auto_cancel_enabled"],
+                contracts_limit=read_count(document.get("contracts_limit_fp")),
+                orders=tuple(document.get("orders") or ()),
+                exchange_index=document.get("exchange_index"),
+                raw=document,
+            )
+
+        kwargs = get_order_group._get_kwargs(group_id, subaccount=given(subaccount))
+        return Call(OPERATIONS["GetOrderGroup"], request(kwargs), decode)
+
+    def list(self, window: Window) -> Call[Page[OrderGroup]]:
+        kwargs = get_order_groups._get_kwargs(subaccount=given(window.subaccount))
+        shape = shapes.OrderGroup
+        return Call(
+            OPERATIONS["GetOrderGroups"],
+            request(kwargs),
+            lambda document, watch: page(document, "order_groups", shape, rows.group, watch),
+        )
+
+    def delete(self, group_id: str, subaccount: int | None, shard: int | None) -> Call[None]:
+        kwargs = delete_order_group._get_kwargs(
+            group_id, subaccount=given(subaccount), exchange_index=given(shard)
+        )
+        return Call(OPERATIONS["DeleteOrderGroup"], request(kwargs), acknowledged)
+
+    def reset(self, group_id: str, subaccount: int | None, shard: int | None) -> Call[None]:
+        kwargs = reset_order_group._get_kwargs(
+            group_id,
+            body=m.EmptyResponse(),
+            subaccount=given(subaccount),
+            exchange_index=given(shard),
+        )
+        return Call(OPERATIONS["ResetOrderGroup"], request(kwargs), acknowledged)
+
+    def trigger(self, group_id: str, subaccount: int | None, shard: int | None) -> Call[None]:
+        kwargs = trigger_order_group._get_kwargs(
+            group_id,
+            body=m.EmptyResponse(),
+            subaccount=given(subaccount),
+            exchange_index=given(shard),
+        )
+        return Call(OPERATIONS["TriggerOrderGroup"], request(kwargs), acknowledged)
+
+    def set_limit(
+        self, group_id: str, limit: Decimal, subaccount: int | None, shard: int | None
+    ) -> Call[None]:
+        kwargs = update_order_group_limit._get_kwargs(
+            group_id,
+            body=m.UpdateOrderGroupLimitRequest(contracts_limit_fp=count_text(limit)),
+            subaccount=given(subaccount),
+            exchange_index=given(shard),
+        )
+        return Call(OPERATIONS["UpdateOrderGroupLimit"], request(kwargs), acknowledged)

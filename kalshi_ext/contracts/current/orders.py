@@ -1,0 +1,230 @@
+"""Orders in the current contract: one book of YES prices, writes under /portfolio/events/orders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from kalshi_portfolio import models as m
+from kalshi_portfolio.api.orders import (
+    amend_order_v2,
+    batch_cancel_orders_v2,
+    batch_create_orders_v2,
+    cancel_all_orders,
+    cancel_order_v2,
+    create_order_v2,
+    decrease_order_v2,
+    get_order,
+    get_order_queue_position,
+    get_order_queue_positions,
+    get_orders,
+)
+from kalshi_portfolio.types import UNSET, Unset
+
+from kalshi_ext import _shapes as shapes
+from kalshi_ext.answers import entry_refusal
+from kalshi_ext.calls import Call, Document, Watch
+from kalshi_ext.contracts.current import rows
+from kalshi_ext.contracts.current.operations import OPERATIONS
+from kalshi_ext.contracts.language import OrdersLanguage
+from kalshi_ext.contracts.wire import acknowledged, needed, notice, page, request
+from kalshi_ext.errors import Misuse, Refused
+from kalshi_ext.models import Order, OrderAck, QueuePosition
+from kalshi_ext.paging import Page
+from kalshi_ext.tickets import AmendTicket, DecreaseTicket, OrderTicket, Target
+from kalshi_ext.units import count_text, dollars_text, read_count
+from kalshi_ext.windows import Window
+
+T = TypeVar("T")
+
+
+def given(value: T | None) -> T | Unset:
+    """Turn "not said" into the generated client's way to leave a field out."""
+    return UNSET if value is None else value
+
+
+def create_body(ticket: OrderTicket) -> m.CreateOrderV2Request:
+    """Say a ticket in the current contract's words. Raises Misuse for what only classic has."""
+    if ticket.price is None or ticket.max_cost is not None:
+        raise Misuse("the current contract has no market orders: say price, and not max_cost")
+    if ticket.sell_position_floor is not None:
+        raise Misuse("sell_position_floor exists in the classic contract only; see reduce_only")
+    return m.CreateOrderV2Request(
+        ticker=ticket.ticker,
+        client_order_id=ticket.client_order_id,
+        side=m.BookSide(ticket.book_side.value),
+        count=count_text(ticket.count),
+        price=dollars_text(ticket.price),
+        time_in_force=m.TimeInForce(ticket.time_in_force.value),
+        self_trade_prevention_type=m.SelfTradePreventionType(ticket.self_trade_prevention.value),
+        expiration_time=given(ticket.expires),
+        post_only=given(ticket.post_only),
+        reduce_only=given(ticket.reduce_only),
+        cancel_order_on_pause=given(ticket.cancel_order_on_pause),
+        subaccount=given(ticket.subaccount),
+        order_group_id=given(ticket.order_group_id),
+        exchange_index=given(ticket.exchange_index),
+    )
+
+
+def _ack(shape: type, ticker: str | None) -> Callable[[Document, Watch], OrderAck]:
+    return lambda document, watch: rows.ack(document, watch, shape, ticker)
+
+
+def _entries(
+    document: Document, watch: Watch, shape: type, operation: str
+) -> list[OrderAck | Refused]:
+    """Read a batch's entries in the order they came: matching them up is the caller's work."""
+    listed = document["orders"]
+    if not isinstance(listed, list):
+        raise TypeError("orders is no list")
+    return [_entry(row, watch, shape, operation) for row in listed]
+
+
+def _entry(row: Any, watch: Watch, shape: type, operation: str) -> OrderAck | Refused:
+    if row.get("error"):
+        refused = entry_refusal(OPERATIONS[operation], row["error"])
+        refused.client_order_id = row.get("client_order_id") or None
+        refused.order_id = row.get("order_id") or None
+        return refused
+    return rows.ack(row, watch, shape, None)
+
+
+class Orders(OrdersLanguage):
+    """Orders."""
+
+    contract = "current"
+
+    def place(self, ticket: OrderTicket) -> Call[OrderAck]:
+        kwargs = create_order_v2._get_kwargs(body=create_body(ticket))
+        decode = _ack(shapes.CreateOrderV2Response, ticket.ticker)
+        return Call(OPERATIONS["CreateOrderV2"], request(kwargs), decode)
+
+    def place_many(self, tickets: Sequence[OrderTicket]) -> Call[list[OrderAck | Refused]]:
+        body = m.BatchCreateOrdersV2Request(orders=[create_body(ticket) for ticket in tickets])
+        kwargs = batch_create_orders_v2._get_kwargs(body=body)
+        shape, name = shapes.BatchCreateOrdersV2ResponseEntry, "BatchCreateOrdersV2"
+        return Call(
+            OPERATIONS[name],
+            request(kwargs),
+            lambda document, watch: _entries(document, watch, shape, name),
+        )
+
+    def amend(self, ticket: AmendTicket) -> Call[OrderAck]:
+        body = m.AmendOrderV2Request(
+            ticker=ticket.ticker,
+            side=m.BookSide(ticket.book_side.value),
+            price=dollars_text(ticket.price),
+            count=count_text(ticket.count),
+            client_order_id=given(ticket.target.client_order_id),
+            updated_client_order_id=given(ticket.updated_client_order_id),
+            exchange_index=given(ticket.target.exchange_index),
+            expiration_time=given(ticket.expires),
+        )
+        kwargs = amend_order_v2._get_kwargs(
+            ticket.target.order_id, body=body, subaccount=given(ticket.target.subaccount)
+        )
+        decode = _ack(shapes.AmendOrderV2Response, ticket.ticker)
+        return Call(OPERATIONS["AmendOrderV2"], request(kwargs), decode)
+
+    def decrease(self, ticket: DecreaseTicket) -> Call[OrderAck]:
+        target = ticket.target
+        body = m.DecreaseOrderV2Request(
+            reduce_by=UNSET if ticket.by is None else count_text(ticket.by),
+            reduce_to=UNSET if ticket.to is None else count_text(ticket.to),
+            exchange_index=given(target.exchange_index),
+            market_ticker=given(target.ticker),
+        )
+        kwargs = decrease_order_v2._get_kwargs(
+            target.order_id, body=body, subaccount=given(target.subaccount)
+        )
+        decode = _ack(shapes.DecreaseOrderV2Response, target.ticker)
+        return Call(OPERATIONS["DecreaseOrderV2"], request(kwargs), decode)
+
+    def cancel(self, target: Target) -> Call[OrderAck]:
+        kwargs = cancel_order_v2._get_kwargs(
+            target.order_id,
+            subaccount=given(target.subaccount),
+            exchange_index=given(target.exchange_index),
+            market_ticker=given(target.ticker),
+        )
+        decode = _ack(shapes.CancelOrderV2Response, target.ticker)
+        return Call(OPERATIONS["CancelOrderV2"], request(kwargs), decode)
+
+    def cancel_many(self, targets: Sequence[Target]) -> Call[list[OrderAck | Refused]]:
+        entries = [
+            m.BatchCancelOrdersV2RequestEntry(
+                order_id=target.order_id,
+                subaccount=given(target.subaccount),
+                exchange_index=given(target.exchange_index),
+                market_ticker=given(target.ticker),
+            )
+            for target in targets
+        ]
+        body = m.BatchCancelOrdersV2Request(orders=entries)
+        kwargs = batch_cancel_orders_v2._get_kwargs(body=body)
+        shape, name = shapes.BatchCancelOrdersV2ResponseEntry, "BatchCancelOrdersV2"
+        return Call(
+            OPERATIONS[name],
+            request(kwargs),
+            lambda document, watch: _entries(document, watch, shape, name),
+        )
+
+    def cancel_all(self, subaccount: int | None) -> Call[None]:
+        kwargs = cancel_all_orders._get_kwargs(subaccount=given(subaccount))
+        return Call(OPERATIONS["CancelAllOrders"], request(kwargs), acknowledged)
+
+    def get(self, order_id: str) -> Call[Order]:
+        def decode(document: Document, watch: Watch) -> Order:
+            return rows.order(notice(document["order"], shapes.Order, watch), watch)
+
+        return Call(OPERATIONS["GetOrder"], request(get_order._get_kwargs(order_id)), decode)
+
+    def list(self, window: Window) -> Call[Page[Order]]:
+        kwargs = get_orders._get_kwargs(
+            ticker=given(window.ticker),
+            event_ticker=given(window.event_ticker),
+            min_ts=given(window.since),
+            max_ts=given(window.until),
+            status=given(window.status),
+            limit=given(window.size),
+            subaccount=given(window.subaccount),
+            exchange_index=given(window.exchange_index),
+        )
+        return Call(
+            OPERATIONS["GetOrders"],
+            request(kwargs),
+            lambda document, watch: page(document, "orders", shapes.Order, rows.order, watch),
+        )
+
+    def queue_position(self, order_id: str) -> Call[QueuePosition]:
+        def decode(document: Document, watch: Watch) -> QueuePosition:
+            notice(document, shapes.GetOrderQueuePositionResponse, watch)
+            return QueuePosition(
+                order_id=order_id,
+                position=needed(read_count(document["queue_position_fp"]), "queue_position_fp"),
+            )
+
+        kwargs = get_order_queue_position._get_kwargs(order_id)
+        return Call(OPERATIONS["GetOrderQueuePosition"], request(kwargs), decode)
+
+    def queue_positions(
+        self,
+        order_ids: Sequence[str] | None,
+        tickers: Sequence[str] | None,
+        event_ticker: str | None,
+        subaccount: int | None,
+    ) -> Call[Page[QueuePosition]]:
+        if order_ids is not None or (tickers is None) == (event_ticker is None):
+            raise Misuse("the current contract needs exactly one of tickers and event_ticker")
+        kwargs = get_order_queue_positions._get_kwargs(
+            market_tickers=UNSET if tickers is None else ",".join(tickers),
+            event_ticker=given(event_ticker),
+            subaccount=given(subaccount),
+        )
+        shape, read = shapes.OrderQueuePosition, rows.queue_position
+        return Call(
+            OPERATIONS["GetOrderQueuePositions"],
+            request(kwargs),
+            lambda document, watch: page(document, "queue_positions", shape, read, watch),
+        )

@@ -1,0 +1,268 @@
+"""The portfolio and the subaccounts in the current contract."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from kalshi_portfolio import models as m
+from kalshi_portfolio.api.portfolio import (
+    apply_subaccount_transfer,
+    create_subaccount,
+    get_balance,
+    get_deposits,
+    get_fills,
+    get_intra_exchange_instance_transfer,
+    get_intra_exchange_instance_transfers,
+    get_portfolio_resting_order_total_value,
+    get_positions,
+    get_settlements,
+    get_subaccount_balances,
+    get_subaccount_netting,
+    get_subaccount_transfers,
+    get_target_balance_allocation,
+    get_withdrawals,
+    intra_exchange_instance_transfer,
+    set_target_balance_allocation,
+    update_subaccount_netting,
+)
+from kalshi_portfolio.types import UNSET
+
+from kalshi_ext import _shapes as shapes
+from kalshi_ext.calls import Call, Document, Watch
+from kalshi_ext.contracts.current import money, rows
+from kalshi_ext.contracts.current.operations import OPERATIONS
+from kalshi_ext.contracts.current.orders import given
+from kalshi_ext.contracts.language import (
+    InstanceTransferTicket,
+    PortfolioLanguage,
+    SubaccountsLanguage,
+)
+from kalshi_ext.contracts.wire import acknowledged, notice, optional_member, page, request, word
+from kalshi_ext.models import (
+    Balance,
+    EventPosition,
+    Fill,
+    InstanceTransfer,
+    NettingConfig,
+    Payment,
+    Position,
+    RestingValue,
+    Settlement,
+    SubaccountBalance,
+    SubaccountTransfer,
+    TargetAllocation,
+)
+from kalshi_ext.paging import Page
+from kalshi_ext.windows import Window
+
+
+def paged(
+    operation: str, kwargs: dict[str, Any], key: str, shape: type, read: Any
+) -> Call[Page[Any]]:
+    """Bind a list operation: where its rows are and how one is read."""
+    return Call(
+        OPERATIONS[operation],
+        request(kwargs),
+        lambda document, watch: page(document, key, shape, read, watch),
+    )
+
+
+class Portfolio(PortfolioLanguage):
+    """Balance, positions, fills, settlements, payments, transfers between instances."""
+
+    contract = "current"
+
+    def balance(self, subaccount: int | None, exchange_index: int | None) -> Call[Balance]:
+        kwargs = get_balance._get_kwargs(
+            subaccount=given(subaccount), exchange_index=given(exchange_index)
+        )
+        return Call(OPERATIONS["GetBalance"], request(kwargs), money.balance)
+
+    def positions(self, window: Window) -> Call[Page[Position]]:
+        kwargs = _positions(window)
+        shape = shapes.MarketPosition
+        return paged("GetPositions", kwargs, "market_positions", shape, money.position)
+
+    def event_positions(self, window: Window) -> Call[Page[EventPosition]]:
+        kwargs = _positions(window)
+        shape = shapes.EventPosition
+        return paged("GetPositions", kwargs, "event_positions", shape, money.event_position)
+
+    def fills(self, window: Window) -> Call[Page[Fill]]:
+        kwargs = get_fills._get_kwargs(
+            ticker=given(window.ticker),
+            order_id=given(window.order_id),
+            min_ts=given(window.since),
+            max_ts=given(window.until),
+            limit=given(window.size),
+            subaccount=given(window.subaccount),
+            exchange_index=given(window.exchange_index),
+        )
+        return paged("GetFills", kwargs, "fills", shapes.Fill, rows.fill)
+
+    def settlements(self, window: Window) -> Call[Page[Settlement]]:
+        kwargs = get_settlements._get_kwargs(
+            ticker=given(window.ticker),
+            event_ticker=given(window.event_ticker),
+            min_ts=given(window.since),
+            max_ts=given(window.until),
+            limit=given(window.size),
+            subaccount=given(window.subaccount),
+        )
+        return paged("GetSettlements", kwargs, "settlements", shapes.Settlement, money.settlement)
+
+    def deposits(self, window: Window) -> Call[Page[Payment]]:
+        kwargs = get_deposits._get_kwargs(limit=given(window.size))
+        return paged("GetDeposits", kwargs, "deposits", shapes.Deposit, money.payment)
+
+    def withdrawals(self, window: Window) -> Call[Page[Payment]]:
+        kwargs = get_withdrawals._get_kwargs(limit=given(window.size))
+        return paged("GetWithdrawals", kwargs, "withdrawals", shapes.Withdrawal, money.payment)
+
+    def resting_value(self) -> Call[RestingValue]:
+        def decode(document: Document, watch: Watch) -> RestingValue:
+            notice(document, shapes.GetPortfolioRestingOrderTotalValueResponse, watch)
+            return RestingValue(
+                total=money.total_dollars(document["total_resting_order_value"]),
+                breakdown=money.shard_balances(document.get("resting_order_value_breakdown")),
+                raw=document,
+            )
+
+        kwargs = get_portfolio_resting_order_total_value._get_kwargs()
+        return Call(OPERATIONS["GetPortfolioRestingOrderTotalValue"], request(kwargs), decode)
+
+    def transfer(self, ticket: InstanceTransferTicket) -> Call[str]:
+        key = ticket.client_transfer_id
+        body = m.IntraExchangeInstanceTransferRequest(
+            source=m.ExchangeInstance(ticket.source),
+            destination=m.ExchangeInstance(ticket.destination),
+            amount=ticket.amount,
+            source_exchange_shard=given(ticket.source_exchange_shard),
+            destination_exchange_shard=given(ticket.destination_exchange_shard),
+            source_subaccount=given(ticket.source_subaccount),
+            destination_subaccount=given(ticket.destination_subaccount),
+            client_transfer_id=UNSET if key is None else UUID(key),
+        )
+        kwargs = intra_exchange_instance_transfer._get_kwargs(body=body)
+        return Call(
+            OPERATIONS["IntraExchangeInstanceTransfer"],
+            request(kwargs),
+            lambda document, watch: word(document, "transfer_id"),
+        )
+
+    def get_transfer(self, transfer_id: str) -> Call[InstanceTransfer]:
+        def decode(document: Document, watch: Watch) -> InstanceTransfer:
+            row = notice(document["transfer"], shapes.IntraExchangeInstanceTransfer, watch)
+            return money.instance_transfer(row, watch)
+
+        kwargs = get_intra_exchange_instance_transfer._get_kwargs(transfer_id)
+        return Call(OPERATIONS["GetIntraExchangeInstanceTransfer"], request(kwargs), decode)
+
+    def transfers(self, window: Window) -> Call[Page[InstanceTransfer]]:
+        kwargs = get_intra_exchange_instance_transfers._get_kwargs(limit=given(window.size))
+        shape = shapes.IntraExchangeInstanceTransfer
+        name = "GetIntraExchangeInstanceTransfers"
+        return paged(name, kwargs, "transfers", shape, money.instance_transfer)
+
+    def target_allocation(self) -> Call[TargetAllocation]:
+        def decode(document: Document, watch: Watch) -> TargetAllocation:
+            notice(document, shapes.GetTargetBalanceAllocationResponse, watch)
+            listed = document.get("allocations") or ()
+            return TargetAllocation(
+                percent={row["exchange_index"]: row["percent"] for row in listed},
+                resting_margin_reservation=optional_member(
+                    shapes.RestingMarginReservation,
+                    document.get("resting_margin_reservation"),
+                    watch,
+                ),
+                raw=document,
+            )
+
+        kwargs = get_target_balance_allocation._get_kwargs()
+        return Call(OPERATIONS["GetTargetBalanceAllocation"], request(kwargs), decode)
+
+    def set_target_allocation(self, percent: dict[int, int], reservation: str | None) -> Call[None]:
+        body = m.SetTargetBalanceAllocationRequest(
+            allocations=[
+                m.TargetBalanceAllocationInput(exchange_index=shard, percent=share)
+                for shard, share in percent.items()
+            ],
+            resting_margin_reservation=UNSET
+            if reservation is None
+            else m.RestingMarginReservation(reservation),
+        )
+        kwargs = set_target_balance_allocation._get_kwargs(body=body)
+        return Call(OPERATIONS["SetTargetBalanceAllocation"], request(kwargs), acknowledged)
+
+
+def _positions(window: Window) -> dict[str, Any]:
+    status = window.settlement_status
+    return get_positions._get_kwargs(
+        ticker=given(window.ticker),
+        event_ticker=given(window.event_ticker),
+        count_filter=given(window.count_filter),
+        settlement_status=UNSET if status is None else m.SettlementStatusFilter(status),
+        limit=given(window.size),
+        subaccount=given(window.subaccount),
+        exchange_index=given(window.exchange_index),
+    )
+
+
+class Subaccounts(SubaccountsLanguage):
+    """Subaccounts."""
+
+    contract = "current"
+
+    def create(self, exchange_index: int | None) -> Call[int]:
+        def decode(document: Document, watch: Watch) -> int:
+            notice(document, shapes.CreateSubaccountResponse, watch)
+            number = document["subaccount_number"]
+            if isinstance(number, bool) or not isinstance(number, int):
+                raise TypeError("subaccount_number is no whole number")
+            return number
+
+        # An empty body is refused as invalid_content_type (observed), so `{}` goes at least.
+        body = m.CreateSubaccountRequest(exchange_index=given(exchange_index))
+        kwargs = create_subaccount._get_kwargs(body=body)
+        return Call(OPERATIONS["CreateSubaccount"], request(kwargs), decode)
+
+    def balances(self) -> Call[Page[SubaccountBalance]]:
+        kwargs = get_subaccount_balances._get_kwargs()
+        shape = shapes.SubaccountBalance
+        name, key = "GetSubaccountBalances", "subaccount_balances"
+        return paged(name, kwargs, key, shape, money.subaccount_balance)
+
+    def transfer(
+        self,
+        transfer_id: str,
+        from_subaccount: int,
+        to_subaccount: int,
+        cents: int,
+        exchange_index: int | None,
+    ) -> Call[None]:
+        body = m.ApplySubaccountTransferRequest(
+            client_transfer_id=UUID(transfer_id),
+            from_subaccount=from_subaccount,
+            to_subaccount=to_subaccount,
+            amount_cents=cents,
+            exchange_index=given(exchange_index),
+        )
+        kwargs = apply_subaccount_transfer._get_kwargs(body=body)
+        return Call(OPERATIONS["ApplySubaccountTransfer"], request(kwargs), acknowledged)
+
+    def transfers(self, window: Window) -> Call[Page[SubaccountTransfer]]:
+        kwargs = get_subaccount_transfers._get_kwargs(limit=given(window.size))
+        shape = shapes.SubaccountTransfer
+        name = "GetSubaccountTransfers"
+        return paged(name, kwargs, "transfers", shape, money.subaccount_transfer)
+
+    def netting(self) -> Call[Page[NettingConfig]]:
+        kwargs = get_subaccount_netting._get_kwargs()
+        shape = shapes.SubaccountNettingConfig
+        return paged("GetSubaccountNetting", kwargs, "netting_configs", shape, money.netting)
+
+    def set_netting(self, subaccount: int, enabled: bool) -> Call[None]:
+        body = m.UpdateSubaccountNettingRequest(subaccount_number=subaccount, enabled=enabled)
+        kwargs = update_subaccount_netting._get_kwargs(body=body)
+        return Call(OPERATIONS["UpdateSubaccountNetting"], request(kwargs), acknowledged)

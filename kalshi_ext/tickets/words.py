@@ -1,0 +1,102 @@
+"""The words of an order: sides, directions, numbers of accounts and shards, idempotency keys."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias
+
+from kalshi_ext import units
+from kalshi_ext._shapes import BookSide
+from kalshi_ext.errors import Misuse
+
+Side: TypeAlias = Literal["yes", "no", "bid", "ask"]
+Action: TypeAlias = Literal["buy", "sell"]
+Dollars: TypeAlias = Decimal | str
+Count: TypeAlias = Decimal | str | int
+Moment: TypeAlias = datetime | date | str | int
+
+# bid = outcome yes = buy yes or sell no; ask = outcome no = buy no or sell yes. The book holds
+# YES prices, so a NO price p is the YES price 1 − p (exchange documentation of the V2 orders).
+BOOK_SIDE: Mapping[tuple[str, str | None], BookSide] = MappingProxyType(
+    {
+        ("yes", "buy"): BookSide.BID,
+        ("no", "sell"): BookSide.BID,
+        ("no", "buy"): BookSide.ASK,
+        ("yes", "sell"): BookSide.ASK,
+        ("bid", None): BookSide.BID,
+        ("ask", None): BookSide.ASK,
+    }
+)
+
+# Names the ids of `intent=` keys; any fixed UUID will do, it must never change.
+INTENTS = uuid.UUID("5d1a9c52-7f8e-5a0b-9d53-0c6a3e1b7f24")
+
+
+def direction(side: str, action: str | None) -> BookSide:
+    """Translate side and action words into the book side. Misuse for any other words."""
+    found = BOOK_SIDE.get((word(side), word(action)))
+    if found is None:
+        raise Misuse(
+            "side and action must be side='yes'|'no' with action='buy'|'sell', or side='bid'|'ask' "
+            f"without action, not side={side!r}, action={action!r}"
+        )
+    return found
+
+
+def word(value: object) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+def yes_price(side: str, price: object, *, name: str = "price") -> Decimal:
+    """Return the YES price of a price said for `side`: of NO it is 1 − price."""
+    said = units.price(price, name=name)
+    return 1 - said if word(side) == "no" else said
+
+
+def new_client_order_id(intent: str | None = None) -> str:
+    """Make an idempotency key: random, or the same for the same intent for ever (UUIDv5)."""
+    if intent is None:
+        return str(uuid.uuid4())
+    if not isinstance(intent, str) or not intent.strip():
+        raise Misuse(f"intent must be a text that names this order, not {intent!r}")
+    return str(uuid.uuid5(INTENTS, intent))
+
+
+def member(kind: Any, value: object, name: str) -> Any:
+    text = value.value if isinstance(value, kind) else value
+    known = [member.value for member in kind]
+    if text not in known:
+        raise Misuse(f"{name} must be one of {', '.join(known)}, not {value!r}")
+    return kind(text)
+
+
+def flag(value: object, name: str) -> bool | None:
+    if value is not None and not isinstance(value, bool):
+        raise Misuse(f"{name} must be True, False or None, not {value!r}")
+    return value
+
+
+def optional_id(value: str | None, name: str) -> str | None:
+    return None if value is None else units.path_id(value, name=name)
+
+
+def subaccount_number(value: int | None, *, name: str = "subaccount") -> int | None:
+    """Check a subaccount number, 0 to 63 (documented)."""
+    return _whole(value, name, 0, 63)
+
+
+def shard_number(value: int | None, *, name: str = "exchange_index") -> int | None:
+    """Check a shard number, 0 to 100; −1 asks the exchange to route by ticker (documented)."""
+    return _whole(value, name, -1, 100)
+
+
+def _whole(value: Any, name: str, low: int, high: int) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise Misuse(f"{name} must be a whole number from {low} to {high}, not {value!r}")
+    return value

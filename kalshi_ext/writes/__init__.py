@@ -1,0 +1,30 @@
+"""Writes that end in a verdict: accepted, refused, not sent, or unknown and then resolved."""
+
+from kalshi_ext.writes.looking import find
+from kalshi_ext.writes.orders import amend, cancel, cancel_many, decrease
+from kalshi_ext.writes.placing import place, place_many
+from kalshi_ext.writes.recovery import Resolution, recover
+from kalshi_ext.writes.unkeyed import (
+    create_group,
+    create_subaccount,
+    keyed_transfer,
+    repeatable,
+    transfer,
+)
+
+__all__ = [
+    "Resolution",
+    "amend",
+    "cancel",
+    "cancel_many",
+    "create_group",
+    "create_subaccount",
+    "decrease",
+    "find",
+    "keyed_transfer",
+    "place",
+    "place_many",
+    "recover",
+    "repeatable",
+    "transfer",
+]

@@ -1,0 +1,191 @@
+"""Writes to something that exists: sent, looked for where the answer proves nothing, sent again.
+
+The one rule of placing holds here too: an ambiguous change is either seen to be done, or no copy
+of it can be accepted any more, before it is sent again. Otherwise a delayed copy could undo what
+the user asked for meanwhile.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from attrs import define, frozen
+
+from kalshi_ext.calls import Call
+from kalshi_ext.contracts.language import Contract
+from kalshi_ext.errors import KalshiError, NotSent, OutcomeUnknown, Refused
+from kalshi_ext.flow import Context, Flow, Now, Record, Sleep, transmit
+from kalshi_ext.journal import Entry, Mark, State
+from kalshi_ext.writes import claims, records
+from kalshi_ext.writes.looking import freshness
+from kalshi_ext.writes.verdicts import Accepted, Rejected, Unproven, Verdict, judge
+
+T = TypeVar("T")
+
+
+@frozen
+class NotDone(Generic[T]):
+    """What looking showed: it is not done. `again` is how to send it again, None for never."""
+
+    again: Call[T] | None = None
+
+
+@frozen
+class Unclear:
+    """Looking showed nothing that could be relied on."""
+
+
+Sight = Accepted[T] | Rejected | NotDone[T] | Unclear
+
+
+@define
+class Change(Generic[T]):
+    """One write, how to believe its answer and how to look for it.
+
+    `fault(value)` says what cannot be true of an answer; `look()` reads once. `entry` is its row
+    in the journal, `order_id` what errors name.
+    """
+
+    contract: Contract
+    call: Call[T]
+    entry: Entry
+    fault: Callable[[T], str | None]
+    look: Callable[[], Flow[Sight[T]]]
+    order_id: str | None = None
+
+
+def make_entry(call: Call[Any], ticker: str | None, ticket: dict[str, Any], now: float) -> Entry:
+    """Make the journal's entry of a write that carries no key of its own."""
+    text = records.to_text(ticket)
+    return Entry(
+        key=f"write-{uuid.uuid4()}",
+        operation=call.operation.id,
+        ticker=ticker,
+        fingerprint=hashlib.sha256(text.encode()).hexdigest(),
+        ticket=text,
+        created_at=records.instant(now),
+    )
+
+
+def carry_out(change: Change[T], context: Context) -> Flow[T]:
+    """Do a change, or raise what became of it."""
+    key = change.entry.key
+    context.in_flight.take([key])
+    done = False
+    try:
+        yield Record("claim_many", ([change.entry],))
+        verdict = yield from _rounds(change, context)
+        done = not isinstance(verdict, Unproven)
+        yield from claims.record([_mark(key, verdict, (yield Now()))])
+    finally:
+        if not done:
+            context.unsettled.add(change.entry.ticker, key)
+        context.in_flight.let_go([key])
+    if isinstance(verdict, Accepted):
+        return verdict.value
+    raise verdict.error
+
+
+def _rounds(change: Change[T], context: Context) -> Flow[Verdict[T]]:
+    call: Call[T] | None = change.call
+    verdict: Verdict[T] = Unproven(KalshiError("nothing was tried"))
+    for _ in range(context.policy.rounds):
+        if call is None:
+            break
+        outcome = yield from transmit(call, context)
+        verdict = _believed(change, judge(call, outcome, context, order_id=change.order_id))
+        if not isinstance(verdict, Unproven):
+            return verdict
+        yield from claims.record([_mark(change.entry.key, verdict, outcome.sent_at)])
+        sight = yield from look_until(change, context, sent_at=outcome.sent_at)
+        if isinstance(sight, Accepted | Rejected):
+            return sight
+        if isinstance(sight, Unclear):
+            return Unproven(_unknown(change, verdict.error))
+        call = sight.again if context.policy.resend else None
+    return Rejected(_never(change, verdict))
+
+
+def _believed(change: Change[T], verdict: Verdict[T]) -> Verdict[T]:
+    if isinstance(verdict, Rejected) and _already_so(verdict.error):
+        return Unproven(verdict.error, exists=True)
+    if not isinstance(verdict, Accepted):
+        return verdict
+    wrong = change.fault(verdict.value)
+    if wrong is None:
+        return verdict
+    operation = change.call.operation
+    return Unproven(
+        OutcomeUnknown(
+            f"{operation.facade}: the acknowledgement was not believed: {wrong}",
+            operation=operation.id,
+            order_id=change.order_id,
+        )
+    )
+
+
+def _already_so(error: KalshiError) -> bool:
+    # An amend to what the order already is (observed): the wanted state may well stand.
+    return isinstance(error, Refused) and error.code == "AMEND_ORDER_NO_OP"
+
+
+def look_until(change: Change[T], context: Context, *, sent_at: float) -> Flow[Sight[T]]:
+    """Look until the change is seen done, or proven not done for good, or time is over."""
+    return look_until_seen(change.contract, change.look, context, sent_at=sent_at)
+
+
+def look_until_seen(
+    contract: Contract, look: Callable[[], Flow[Sight[T]]], context: Context, *, sent_at: float
+) -> Flow[Sight[T]]:
+    """Look with patience; NotDone is returned only when no copy can be accepted any more."""
+    policy = context.policy
+    started = yield Now()
+    dead_at = sent_at + policy.signature_life
+    wait = policy.poll
+    while True:
+        began = yield Now()
+        fresh = yield from freshness(contract, context)
+        sight = yield from look()
+        if isinstance(sight, Accepted | Rejected):
+            return sight
+        if isinstance(sight, NotDone) and began >= dead_at and fresh.covers(dead_at):
+            return sight
+        if began - started >= policy.resolve_within:
+            return Unclear()
+        yield Sleep(wait)
+        wait = min(wait * 2, policy.poll_ceiling)
+
+
+def _mark(key: str, verdict: Verdict[Any], now: float) -> Mark:
+    if isinstance(verdict, Accepted):
+        order_id = getattr(verdict.value, "order_id", None)
+        return Mark(key, State.ACKNOWLEDGED, order_id=order_id)
+    text = records.error_text(verdict.error)
+    if isinstance(verdict, Unproven):
+        return Mark(key, State.UNKNOWN, sent_at=records.instant(now))
+    state = State.NOT_SENT if isinstance(verdict.error, NotSent) else State.REFUSED
+    return Mark(key, state, verdict=text)
+
+
+def _unknown(change: Change[Any], error: KalshiError) -> OutcomeUnknown:
+    if isinstance(error, OutcomeUnknown):
+        return error
+    operation = change.call.operation
+    return OutcomeUnknown(str(error.args[0]), operation=operation.id, order_id=change.order_id)
+
+
+def _never(change: Change[Any], verdict: Verdict[Any]) -> NotSent:
+    why = verdict.error.args[0] if isinstance(verdict, Unproven) else ""
+    operation = change.call.operation
+    return NotSent(
+        f"{operation.facade}: it was not executed and can no longer be: {why}",
+        operation=operation.id,
+    )
+
+
+def pause(context: Context, attempt: int) -> Flow[None]:
+    """Wait a little before reading again."""
+    yield Sleep(min(context.policy.poll * 2**attempt, context.policy.poll_ceiling))

@@ -1,0 +1,108 @@
+"""Claim writes in the journal: who drives an order, and what an earlier call already knows."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from kalshi_ext.errors import (
+    DuplicateIdConflict,
+    KalshiError,
+    Misuse,
+    OutcomeUnknown,
+)
+from kalshi_ext.flow import Flow, Now, Record, Sleep
+from kalshi_ext.journal import Claimed, Entry, JournalError, Mark, State
+from kalshi_ext.tickets import OrderTicket
+from kalshi_ext.writes import records, recovery
+
+if TYPE_CHECKING:
+    from kalshi_ext.writes.placing import Outcome, Placing
+
+log = logging.getLogger("kalshi_ext.writes")
+
+
+def record(marks: Sequence[Mark]) -> Flow[None]:
+    """Mark entries; a journal that fails now must not hide an outcome that is known.
+
+    The entry then stays open and is looked up at the next recovery.
+    """
+    if not marks:
+        return
+    try:
+        yield Record("mark_many", (list(marks),))
+    except JournalError:
+        log.exception("the journal could not record %d outcomes", len(marks))
+
+
+def claim(placing: Placing, operation: str, tickets: Sequence[OrderTicket]) -> Flow[None]:
+    """Take the orders that are new, and give the others the outcome they already have."""
+    yield from recovery.clear_the_way(placing.contract, placing.context, tickets)
+    placing.since = yield Now()
+    keys = [ticket.client_order_id for ticket in tickets]
+    mine = placing.context.in_flight.take(keys)
+    # From here on the caller's `finally` lets go of what is in `tickets`.
+    placing.tickets.update((t.client_order_id, t) for t in tickets if t.client_order_id in mine)
+    entries = [records.order_entry(operation, ticket, placing.since) for ticket in tickets]
+    claimed: list[Claimed] = yield Record("claim_many", (entries,))
+    for ticket, found in zip(tickets, claimed, strict=True):
+        if not found.mine:
+            placing.outcomes.update((yield from _known(placing, ticket, found.entry)))
+
+
+def _known(placing: Placing, ticket: OrderTicket, entry: Entry) -> Flow[dict[str, Outcome]]:
+    """Return the outcome an id already has; nothing when it is ours to send (again)."""
+    key = ticket.client_order_id
+    if entry.fingerprint != ticket.fingerprint():
+        return {key: _conflict(ticket, entry)}
+    entry = yield from _finished(placing, entry)
+    if entry.is_open:
+        return {key: _still_open(ticket, entry)}
+    ack = records.recorded_ack(entry)
+    if ack is not None:
+        return {key: ack}
+    if entry.state is State.RESOLVED:
+        return {key: Misuse(f"{key} was resolved by hand: see kalshi-ext journal show")}
+    reopened: Claimed = yield Record("reopen", (entry.key,))
+    if reopened.mine and (key in placing.tickets or placing.context.in_flight.take([key])):
+        placing.tickets[key] = ticket
+        placing.since = min(placing.since, entry.created_at.timestamp())
+        return {}
+    return {key: _still_open(ticket, reopened.entry)}
+
+
+def _finished(placing: Placing, entry: Entry) -> Flow[Entry]:
+    """Wait for the verdict of whoever drives an entry, or find it out where nobody does."""
+    context = placing.context
+    deadline = (yield Now()) + context.policy.resolve_within
+    wait = context.policy.poll
+    while entry.is_open:
+        others = entry.key in context.in_flight and entry.key not in placing.tickets
+        if not others and (yield Record("take_over", (entry.key, entry.owner))):
+            yield from recovery.resolve(placing.contract, context, [entry])
+            settled: Entry = yield Record("get", (entry.key,))
+            return settled
+        if (yield Now()) >= deadline:
+            return entry
+        yield Sleep(wait)
+        wait = min(wait * 2, context.policy.poll_ceiling)
+        entry = yield Record("get", (entry.key,))
+    return entry
+
+
+def _conflict(ticket: OrderTicket, entry: Entry) -> KalshiError:
+    name = f"intent {ticket.intent!r}" if ticket.intent else f"{ticket.client_order_id!r}"
+    return DuplicateIdConflict(
+        f"{name} already names another order of {entry.created_at:%Y-%m-%d %H:%M:%S} UTC",
+        client_order_id=ticket.client_order_id,
+    )
+
+
+def _still_open(ticket: OrderTicket, entry: Entry) -> KalshiError:
+    return OutcomeUnknown(
+        f"orders.place: {entry.key} has no verdict yet (state {entry.state})",
+        operation=entry.operation,
+        client_order_id=ticket.client_order_id,
+        ticket=ticket,
+    )

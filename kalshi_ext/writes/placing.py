@@ -1,0 +1,234 @@
+"""Place orders, each exactly once.
+
+The intent is in the journal before the first byte leaves. Then: send; where the answer proves
+nothing, look; where the order is proven absent, send the same order under the same id again. One
+rule keeps this safe whatever the exchange's own duplicate check does: an ambiguous order is
+either seen, or no copy of it can be accepted any more, before it is sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from attrs import define, field
+
+from kalshi_ext.calls import Call, Lost, Reply
+from kalshi_ext.contracts.language import Contract
+from kalshi_ext.errors import (
+    DuplicateIdConflict,
+    DuplicateOrder,
+    KalshiError,
+    NotSent,
+    OutcomeUnknown,
+    Refused,
+)
+from kalshi_ext.flow import Context, Flow, Now, transmit
+from kalshi_ext.journal import Mark, State
+from kalshi_ext.models import Order, OrderAck
+from kalshi_ext.pacing import DEFAULT_COST
+from kalshi_ext.tickets import OrderTicket
+from kalshi_ext.writes import claims, records
+from kalshi_ext.writes.batches import match_up
+from kalshi_ext.writes.looking import look_for
+from kalshi_ext.writes.verdicts import Accepted, Rejected, Unproven, Verdict, judge
+
+Outcome: TypeAlias = OrderAck | KalshiError
+Batch: TypeAlias = Call[list[OrderAck | Refused]]
+
+
+@define
+class Placing:
+    """The orders of one call on their way: what is pending and what has an outcome."""
+
+    contract: Contract
+    context: Context
+    build: Callable[[Sequence[OrderTicket]], Batch]
+    tickets: dict[str, OrderTicket] = field(factory=dict)  # those this flow drives
+    outcomes: dict[str, Outcome] = field(factory=dict)
+    attempts: dict[str, int] = field(factory=dict)
+    since: float = 0.0
+
+    def pending(self) -> list[OrderTicket]:
+        """Return the orders without an outcome."""
+        return [ticket for key, ticket in self.tickets.items() if key not in self.outcomes]
+
+
+def place(contract: Contract, ticket: OrderTicket, context: Context) -> Flow[OrderAck]:
+    """Place one order; raises what became of it where it was not accepted."""
+
+    def build(tickets: Sequence[OrderTicket]) -> Batch:
+        return contract.orders.place(tickets[0]).then(lambda ack: [ack])
+
+    build([ticket])  # what the contract cannot say is refused before anything is recorded
+    (outcome,) = yield from _deliver(contract, [ticket], build, context)
+    if isinstance(outcome, KalshiError):
+        raise outcome
+    return outcome
+
+
+def place_many(
+    contract: Contract, tickets: Sequence[OrderTicket], context: Context
+) -> Flow[list[Outcome]]:
+    """Place orders in one request; one outcome for each ticket, in their order.
+
+    Raises only where every order met the same refusal or none was sent.
+    """
+    keys = [ticket.client_order_id for ticket in tickets]
+    if len(set(keys)) < len(keys):
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise DuplicateIdConflict(f"tickets: {twice!r} stands twice", client_order_id=twice)
+    contract.orders.place_many(tickets)
+    outcomes = yield from _deliver(contract, tickets, contract.orders.place_many, context)
+    first = outcomes[0]
+    if isinstance(first, KalshiError) and all(outcome is first for outcome in outcomes):
+        raise first
+    return outcomes
+
+
+def _deliver(
+    contract: Contract,
+    tickets: Sequence[OrderTicket],
+    build: Callable[[Sequence[OrderTicket]], Batch],
+    context: Context,
+) -> Flow[list[Outcome]]:
+    placing = Placing(contract, context, build)
+    operation = build(tickets).operation
+    try:
+        yield from claims.claim(placing, operation.id, tickets)
+        for _ in range(context.policy.rounds):
+            if not placing.pending():
+                break
+            yield from attempt(placing)
+        return [placing.outcomes[ticket.client_order_id] for ticket in tickets]
+    finally:
+        # Whatever ends this flow, an interrupt too, nobody drives its entries from here on.
+        for ticket in placing.pending():
+            context.unsettled.add(ticket.ticker, ticket.client_order_id)
+        context.in_flight.let_go(placing.tickets)
+
+
+def attempt(placing: Placing) -> Flow[None]:
+    """Send what is pending once, and find out what became of it."""
+    pending = placing.pending()
+    call = placing.build(pending)
+    outcome = yield from transmit(call, placing.context, cost=DEFAULT_COST * len(pending))
+    verdicts = _verdicts(call, pending, outcome, placing.context)
+    yield from settle(placing, verdicts)
+    unproven = {key: v for key, v in verdicts.items() if isinstance(v, Unproven)}
+    if unproven:
+        yield from investigate(placing, unproven, outcome.sent_at)
+
+
+def _verdicts(
+    call: Batch, pending: list[OrderTicket], outcome: Reply | Lost, context: Context
+) -> dict[str, Verdict[OrderAck]]:
+    if len(pending) == 1:
+        ticket = pending[0]
+        known = {"client_order_id": ticket.client_order_id, "ticket": ticket}
+        whole = judge(call, outcome, context, **known)
+    else:
+        whole = judge(call, outcome, context)
+    if isinstance(whole, Accepted):
+        return match_up(call.operation, pending, whole.value)
+    return {ticket.client_order_id: whole for ticket in pending}
+
+
+def settle(placing: Placing, verdicts: dict[str, Verdict[OrderAck]]) -> Flow[None]:
+    """Record what is known and keep it as the outcome; what is not known becomes unknown."""
+    now = yield Now()
+    marks = [_mark(key, verdict, placing, now) for key, verdict in verdicts.items()]
+    for key, verdict in verdicts.items():
+        if isinstance(verdict, Accepted):
+            placing.outcomes[key] = verdict.value
+        elif isinstance(verdict, Rejected):
+            placing.outcomes[key] = verdict.error
+    yield from claims.record(marks)
+
+
+def _mark(key: str, verdict: Verdict[OrderAck], placing: Placing, now: float) -> Mark:
+    if isinstance(verdict, Accepted):
+        ack = verdict.value
+        state = State.RESOLVED if ack.replayed else State.ACKNOWLEDGED
+        return Mark(key, state, order_id=ack.order_id, verdict=records.ack_text(ack))
+    if isinstance(verdict, Rejected):
+        state = State.NOT_SENT if isinstance(verdict.error, NotSent) else State.REFUSED
+        return Mark(key, state, verdict=records.error_text(verdict.error))
+    placing.attempts[key] = placing.attempts.get(key, 0) + 1
+    return Mark(key, State.UNKNOWN, sent_at=records.instant(now), attempts=placing.attempts[key])
+
+
+def investigate(placing: Placing, unproven: dict[str, Unproven], sent_at: float) -> Flow[None]:
+    """Look for orders whose answer proved nothing; what is proven absent stays pending."""
+    sought = {key: placing.tickets[key] for key in unproven}
+    # An id that is taken may have been taken at any time; else only what came since counts.
+    taken = any(doubt.exists for doubt in unproven.values())
+    since = 0.0 if taken else placing.since
+    looked = yield from look_for(
+        placing.contract, sought, placing.context, since=since, sent_at=sent_at
+    )
+    verdicts: dict[str, Verdict[OrderAck]] = {}
+    for key, doubt in unproven.items():
+        order = looked.found.get(key)
+        if order is not None:
+            verdicts[key] = compare(placing.tickets[key], order)
+        elif not looked.absent or doubt.exists:
+            placing.outcomes[key] = unknown(placing.tickets[key], doubt.error)
+            placing.context.unsettled.add(placing.tickets[key].ticker, key)
+        elif not _again(placing, key):
+            verdicts[key] = Rejected(never_executed(placing.tickets[key], doubt.error))
+    yield from settle(placing, verdicts)
+
+
+def _again(placing: Placing, key: str) -> bool:
+    policy = placing.context.policy
+    return policy.resend and placing.attempts.get(key, 0) < policy.rounds
+
+
+def compare(ticket: OrderTicket, order: Order) -> Verdict[OrderAck]:
+    """Accept an order found under our id when it is the one we asked for."""
+    differs = [
+        name
+        for name, asked, there in (
+            ("ticker", ticket.ticker, order.ticker),
+            ("book_side", ticket.book_side, order.book_side),
+            ("price", ticket.price, order.price),
+            ("count", ticket.count, order.count),
+        )
+        if None not in (asked, there) and asked != there
+    ]
+    if not differs:
+        return Accepted(records.ack_of(order))
+    return Rejected(
+        DuplicateIdConflict(
+            f"client_order_id {ticket.client_order_id!r} names another order at the exchange: "
+            f"{order.order_id} differs in {', '.join(differs)}",
+            client_order_id=ticket.client_order_id,
+            order_id=order.order_id,
+        )
+    )
+
+
+def never_executed(ticket: OrderTicket, error: KalshiError) -> NotSent:
+    """Build the error of an order that is proven absent for good."""
+    key = ticket.client_order_id
+    return NotSent(
+        f"the order {key} was not executed and can no longer be: {error.args[0]}",
+        client_order_id=ticket.client_order_id,
+        operation=error.__dict__.get("operation"),
+    )
+
+
+def unknown(ticket: OrderTicket, error: KalshiError) -> OutcomeUnknown:
+    """Return the error of an order whose outcome could not be found in time."""
+    if isinstance(error, OutcomeUnknown):
+        error.client_order_id, error.ticket = ticket.client_order_id, ticket
+        return error
+    why = "the exchange says this client_order_id exists, but its order was not seen"
+    reason = why if isinstance(error, DuplicateOrder) else str(error.args[0])
+    return OutcomeUnknown(
+        f"orders.place: {reason}",
+        operation=error.__dict__.get("operation"),
+        client_order_id=ticket.client_order_id,
+        ticket=ticket,
+    )

@@ -1,0 +1,237 @@
+"""Give every write without a verdict one, by looking. Recovery never sends a write again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from attrs import frozen
+
+from kalshi_ext.contracts.language import Contract
+from kalshi_ext.errors import EarlierWriteUnsettled, KalshiError, NotSent
+from kalshi_ext.flow import Context, Flow, Now, Record
+from kalshi_ext.journal import Entry, JournalError, Mark, State
+from kalshi_ext.models import Order
+from kalshi_ext.tickets import OrderTicket
+from kalshi_ext.windows import Window
+from kalshi_ext.writes import records
+from kalshi_ext.writes.changing import NotDone, Sight, Unclear, look_until_seen
+from kalshi_ext.writes.looking import look_for
+from kalshi_ext.writes.verdicts import Accepted, Rejected
+
+# No flow lives as long as this: an entry untouched for longer has no copy on its way any more.
+LONGEST_FLOW = 3600.0
+
+
+@frozen
+class Resolution:
+    """What recovery found out about one write: the verdict now in the journal.
+
+    `state` is resolved (it was executed: `order_id`), not_sent (it was not, and can no longer
+    be), refused (it names another order) or unknown (not found out; try again later).
+    """
+
+    key: str
+    operation: str
+    ticker: str | None
+    state: State
+    order_id: str | None = None
+    intent: str | None = None
+    error: KalshiError | None = None
+
+
+def recover(contract: Contract, context: Context) -> Flow[list[Resolution]]:
+    """Resolve every open entry that nobody drives."""
+    entries: list[Entry] = yield Record("open_entries", (None,))
+    mine: list[Entry] = []
+    for entry in entries:
+        if entry.key in context.in_flight:
+            continue
+        if (yield Record("take_over", (entry.key, entry.owner))):
+            mine.append(entry)
+    return (yield from _driving(contract, context, mine))
+
+
+def _driving(contract: Contract, context: Context, entries: list[Entry]) -> Flow[list[Resolution]]:
+    taken = context.in_flight.take(entry.key for entry in entries)
+    try:
+        return (yield from resolve(contract, context, [e for e in entries if e.key in taken]))
+    finally:
+        context.in_flight.let_go(taken)
+
+
+def resolve(
+    contract: Contract, context: Context, entries: Sequence[Entry]
+) -> Flow[list[Resolution]]:
+    """Find out about entries this client drives, and record it."""
+    now = yield Now()
+    orders = [entry for entry in entries if _kind(entry) == "order"]
+    resolutions: list[Resolution] = []
+    if orders:
+        resolutions += yield from _orders(contract, context, orders, now)
+    for entry in entries:
+        if _kind(entry) != "order":
+            resolutions.append((yield from _other(contract, context, entry, now)))
+    yield from _record(resolutions, context)
+    return resolutions
+
+
+def _kind(entry: Entry) -> str:
+    kind: str = json.loads(entry.ticket).get("kind", "order")
+    return kind
+
+
+def _last_sent(entry: Entry, now: float) -> float:
+    """Return when a copy may have left last: now, unless the entry has long been untouched."""
+    touched = entry.updated_at.timestamp()
+    return touched if now - touched > LONGEST_FLOW else now
+
+
+def _orders(
+    contract: Contract, context: Context, entries: Sequence[Entry], now: float
+) -> Flow[list[Resolution]]:
+    from kalshi_ext.writes.placing import compare  # placing needs claims, which need this module
+
+    tickets = {entry.key: records.order_ticket(entry) for entry in entries}
+    looked = yield from look_for(
+        contract,
+        tickets,
+        context,
+        since=min(entry.created_at.timestamp() for entry in entries),
+        sent_at=max(_last_sent(entry, now) for entry in entries),
+    )
+    resolutions = []
+    for entry in entries:
+        order = looked.found.get(entry.key)
+        if order is not None:
+            verdict = compare(tickets[entry.key], order)
+            resolutions.append(_found(entry, order, verdict))
+        else:
+            resolutions.append(_resolution(entry, _absent(entry) if looked.absent else None))
+    return resolutions
+
+
+def _found(entry: Entry, order: Order, verdict: object) -> Resolution:
+    if isinstance(verdict, Rejected):
+        return _resolution(entry, verdict.error, State.REFUSED)
+    return Resolution(
+        entry.key, entry.operation, entry.ticker, State.RESOLVED, order.order_id, entry.intent
+    )
+
+
+def _absent(entry: Entry) -> NotSent:
+    return NotSent(
+        f"{entry.operation} {entry.key} was not executed and can no longer be",
+        operation=entry.operation,
+        client_order_id=entry.key,
+    )
+
+
+def _resolution(
+    entry: Entry, error: KalshiError | None, state: State = State.NOT_SENT
+) -> Resolution:
+    found = State.UNKNOWN if error is None else state
+    return Resolution(entry.key, entry.operation, entry.ticker, found, None, entry.intent, error)
+
+
+def _record(resolutions: Iterable[Resolution], context: Context) -> Flow[None]:
+    marks = []
+    for resolution in resolutions:
+        if resolution.state is State.UNKNOWN:
+            context.unsettled.add(resolution.ticker, resolution.key)
+            continue
+        context.unsettled.drop(resolution.ticker, resolution.key)
+        text = None if resolution.error is None else records.error_text(resolution.error)
+        marks.append(
+            Mark(resolution.key, resolution.state, order_id=resolution.order_id, verdict=text)
+        )
+    if marks:
+        yield Record("mark_many", (marks,))
+
+
+def clear_the_way(
+    contract: Contract, context: Context, tickets: Sequence[OrderTicket]
+) -> Flow[None]:
+    """Resolve earlier writes of these tickers before new orders are let through."""
+    if not context.unsettled.read:
+        yield from _read_open(context)
+    own = {ticket.client_order_id for ticket in tickets}
+    for ticker in dict.fromkeys(ticket.ticker for ticket in tickets):
+        keys = context.unsettled.by_ticker.get(ticker, set()) - own
+        if keys:
+            yield from _settle(contract, context, ticker, sorted(keys))
+
+
+def _read_open(context: Context) -> Flow[None]:
+    try:
+        entries: list[Entry] = yield Record("open_entries", (None,))
+    except JournalError:
+        return  # the claim that follows says what is wrong with the journal
+    for entry in entries:
+        if entry.key not in context.in_flight:
+            context.unsettled.add(entry.ticker, entry.key)
+    context.unsettled.read = True
+
+
+def _settle(contract: Contract, context: Context, ticker: str, keys: list[str]) -> Flow[None]:
+    mine: list[Entry] = []
+    for key in keys:
+        entry: Entry | None = yield Record("get", (key,))
+        if entry is None or not entry.is_open:
+            context.unsettled.drop(ticker, key)
+        elif key not in context.in_flight:
+            if (yield Record("take_over", (key, entry.owner))):
+                mine.append(entry)
+            else:  # a living client elsewhere drives it
+                context.unsettled.drop(ticker, key)
+    resolutions = yield from _driving(contract, context, mine)
+    left = [r.key for r in resolutions if r.state is State.UNKNOWN]
+    if left:
+        raise EarlierWriteUnsettled(
+            f"{ticker}: {len(left)} earlier write(s) without a verdict: {', '.join(left)}"
+        )
+
+
+def _other(contract: Contract, context: Context, entry: Entry, now: float) -> Flow[Resolution]:
+    look = _look(contract, context, json.loads(entry.ticket))
+    sight: Sight[Any] = yield from look_until_seen(
+        contract, look, context, sent_at=_last_sent(entry, now)
+    )
+    if isinstance(sight, Accepted):
+        order_id = getattr(sight.value, "order_id", None) or entry.order_id
+        return Resolution(
+            entry.key, entry.operation, entry.ticker, State.RESOLVED, order_id, entry.intent
+        )
+    if isinstance(sight, Rejected):
+        return _resolution(entry, sight.error, State.REFUSED)
+    return _resolution(entry, _absent(entry) if isinstance(sight, NotDone) else None)
+
+
+def _look(
+    contract: Contract, context: Context, said: dict[str, Any]
+) -> Callable[[], Flow[Sight[Any]]]:
+    from kalshi_ext.writes import orders, unkeyed  # they carry out writes, this only looks
+
+    kind = said["kind"]
+    if kind == "amend":
+        return orders.amended_look(contract, said, context)
+    if kind == "decrease":
+        return orders.decreased_look(contract, said, context)
+    if kind == "group":
+        listing = contract.order_groups.list(Window(subaccount=said.get("subaccount")))
+        rows = unkeyed.lister(listing, context)
+        return unkeyed.group_look(rows, said["before"], Decimal(said["limit"]), None)
+    if kind == "transfer":
+        moves = unkeyed.lister(contract.portfolio.transfers(Window()), context)
+        return unkeyed.transfer_look(moves, said, None)
+    if kind == "subaccount":
+        balances = unkeyed.lister(contract.subaccounts.balances(), context)
+        return unkeyed.subaccount_look(balances, said["before"], None)
+    return _nothing
+
+
+def _nothing() -> Flow[Sight[Any]]:
+    yield from ()
+    return Unclear()
