@@ -94,10 +94,18 @@ class Account:
         """Give the purse in the margined instance."""
         return self.margined.setdefault((subaccount, shard), Purse(updated=self.opened))
 
+    def available(self, subaccount: int, shard: int) -> int:
+        """Give what a subaccount may use on a shard."""
+        purse = self.purses.get((subaccount, shard))
+        return 0 if purse is None else purse.available
+
     def holding(self, subaccount: int, market: Market) -> Holding:
-        """Give the holding of a subaccount in a market, opening it where there is none."""
-        holding = self.holdings.get((subaccount, market.ticker))
-        if holding is None:
-            holding = self.holdings[subaccount, market.ticker] = Holding(subaccount, market)
-            market.holdings.append(holding)
-        return holding
+        """Give the holding of a subaccount in a market; a new one is not kept yet."""
+        return self.holdings.get((subaccount, market.ticker)) or Holding(subaccount, market)
+
+    def keep(self, holding: Holding) -> None:
+        """Keep a holding that may be new."""
+        key = (holding.subaccount, holding.market.ticker)
+        if key not in self.holdings:
+            self.holdings[key] = holding
+            holding.market.holdings.append(holding)

@@ -127,6 +127,7 @@ def _file(
     trade_id: str,
     taker: bool,
 ) -> None:
+    ex.fill_count += 1
     row = Fill(
         id=ex.new_id(),
         created=ex.now,
@@ -138,8 +139,8 @@ def _file(
         is_taker=taker,
         fee=fee,
         change=change,
+        seq=ex.fill_count,
     )
-    ex.fill_count += 1
     ex.file(order.account.fills, row)
     ex.file(order.account.fills_of.setdefault(order.market.ticker, []), row)
     ex.record("fill", fill=row)

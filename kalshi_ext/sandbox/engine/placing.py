@@ -146,6 +146,7 @@ def _check_crossing(ex: Exchange, order: Order) -> None:
 def _accept(ex: Exchange, order: Order) -> None:
     order.id = ex.new_id()
     account = order.account
+    account.keep(order.holding)
     ex.orders[order.id] = order
     ex.file(account.orders, order)
     ex.file(account.orders_of.setdefault(order.market.ticker, []), order)

@@ -140,6 +140,8 @@ class Fill:
     fee: int
     change: int
     """What the cash moved by, fees and rebate within."""
+    seq: int
+    """Counts all fills: several may share a moment."""
 
 
 @frozen(eq=False, kw_only=True)

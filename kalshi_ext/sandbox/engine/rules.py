@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kalshi_ext.sandbox.engine import ledger, matching
+from kalshi_ext.sandbox.engine import matching
 from kalshi_ext.sandbox.engine.amounts import ONE, SECOND, dollars_text
 from kalshi_ext.sandbox.engine.refusals import (
     Refusal,
@@ -94,7 +94,7 @@ def check_money(
         return
     if matching.crosses(order.market, bid=order.bid, price=price):
         more += order.market.taker_fees.most(price, count)
-    if more > ledger.purse_of(order).available:
+    if more > order.account.available(order.subaccount, order.market.shard):
         raise insufficient_balance()
 
 

@@ -89,10 +89,9 @@ def _ends(who: Account, body: Fields) -> tuple[int, int]:
 def _move(
     ex: Exchange, who: Account, source: int, destination: int, cents: int, shard: int
 ) -> None:
-    purse = who.purse(source, shard)
-    if purse.available < cents * CENT:
+    if who.available(source, shard) < cents * CENT:
         raise insufficient_balance()
-    ledger.move_cash(ex, purse, -cents * CENT)
+    ledger.move_cash(ex, who.purse(source, shard), -cents * CENT)
     ledger.move_cash(ex, who.purse(destination, shard), cents * CENT)
     row = SubaccountTransfer(
         id=ex.new_id(),

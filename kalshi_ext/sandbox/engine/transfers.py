@@ -41,8 +41,7 @@ def transfer(ex: Exchange, who: Account, call: Call) -> Answer:
         once(who, client_id)
     row = _read(ex, who, body)
     source = body.whole("source_subaccount", least=0, most=LAST_SUBACCOUNT) or 0
-    purse = _purse(who, row.source, access.existing(who, source), row.source_shard)
-    _start(ex, who, purse, row)
+    _start(ex, who, access.existing(who, source), row)
     who.transfer_ids.update([client_id] if client_id else [])
     return Answer(200, {"transfer_id": row.id})
 
@@ -80,13 +79,16 @@ def _purse(who: Account, instance: str, subaccount: int, shard: int) -> Purse:
     return who.purse(subaccount, shard)
 
 
-def _start(ex: Exchange, who: Account, purse: Purse, row: InstanceTransfer) -> None:
-    target = _purse(who, row.destination, row.destination_subaccount, row.destination_shard)
-    if target is purse:
+def _start(ex: Exchange, who: Account, subaccount: int, row: InstanceTransfer) -> None:
+    source = (row.source, subaccount, row.source_shard)
+    if source == (row.destination, row.destination_subaccount, row.destination_shard):
         raise invalid("source and destination are the same")
-    if purse.available < row.amount:
+    purses = who.margined if row.source == "margined" else who.purses
+    purse = purses.get((subaccount, row.source_shard))
+    if purse is None or purse.available < row.amount:
         raise insufficient_balance()
     ledger.move_cash(ex, purse, -row.amount)
+    target = _purse(who, row.destination, row.destination_subaccount, row.destination_shard)
     row.id = ex.new_id()
     who.in_transit += row.amount
     ex.file(who.transfers, row)

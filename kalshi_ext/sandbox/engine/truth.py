@@ -65,14 +65,18 @@ class Truth:
         }
 
     def fills(self, *, account: str | None = None, order_id: str | None = None) -> list[Json]:
-        """List every fill, by account and time: rows of GetFills with account besides."""
-        return [
-            self._fill(fill)
+        """List every fill in the sequence they happened, the maker's before the taker's.
+
+        The rows are those of GetFills with, besides, account and client_order_id.
+        """
+        found = [
+            fill
             for owner in self._ex.accounts.values()
             if account in (None, owner.name)
             for fill in owner.fills
             if order_id in (None, fill.order.id)
         ]
+        return [self._fill(fill) for fill in sorted(found, key=lambda fill: fill.seq)]
 
     def _fill(self, fill: Fill) -> Json:
         settings = evolve(self._ex.settings, legacy_fields="consistent")

@@ -1,0 +1,279 @@
+"""Pages, filters, history and lagging reads."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from engine_desk import TICKER, Desk
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kalshi_ext.sandbox.engine import admin
+
+
+def drain(desk: Desk, operation: str, name: str, **query: object) -> list[dict[str, object]]:
+    rows, cursor = [], ""
+    while True:
+        body = desk.get(operation, cursor=cursor, **query)
+        rows += body.get(name) or []
+        cursor = body.get("cursor", "")
+        if not cursor:
+            return rows
+
+
+def crowd(desk: Desk, orders: int, *, apart: float = 1) -> list[str]:
+    ids = []
+    for _ in range(orders):
+        ids.append(desk.place("bid", "0.01", "1"))
+        desk.later(apart)
+    return ids
+
+
+def test_lists_run_newest_first():
+    desk = Desk()
+    ids = crowd(desk, 5)
+    assert [row["order_id"] for row in desk.get("GetOrders")["orders"]] == ids[::-1]
+
+
+@given(orders=st.integers(0, 12), limit=st.integers(1, 13), apart=st.sampled_from([0, 1]))
+def test_pages_hold_every_row_once_even_when_all_were_made_in_one_instant(orders, limit, apart):
+    desk = Desk()
+    ids = crowd(desk, orders, apart=apart)
+    rows = drain(desk, "GetOrders", "orders", limit=limit)
+    assert sorted(str(row["order_id"]) for row in rows) == sorted(ids)
+
+
+def test_pages_are_stable_while_rows_arrive_and_a_cursor_may_be_asked_again():
+    desk = Desk()
+    ids = crowd(desk, 6)
+    first = desk.get("GetOrders", limit=2)
+    crowd(desk, 3)
+    second = desk.get("GetOrders", limit=2, cursor=first["cursor"])
+    assert [row["order_id"] for row in second["orders"]] == [ids[3], ids[2]]
+    assert desk.get("GetOrders", limit=2, cursor=first["cursor"]) == second
+
+
+@pytest.mark.parametrize("cursor", ["garbage", "!!!", "", "ZmlsbHM6MTox", "é"])
+def test_a_garbage_cursor_answers_page_one_again(cursor):
+    desk = Desk()
+    crowd(desk, 3)
+    assert desk.get("GetOrders", limit=2, cursor=cursor) == desk.get("GetOrders", limit=2)
+
+
+def test_another_lists_cursor_is_garbage_too():
+    desk = Desk()
+    crowd(desk, 3)
+    cursor = desk.get("GetOrders", limit=1)["cursor"]
+    desk.place("ask", "0.01", "3", by="bob")
+    assert desk.get("GetFills", limit=1, cursor=cursor) == desk.get("GetFills", limit=1)
+
+
+LISTS = {
+    "GetOrders": 1000,
+    "GetFills": 1000,
+    "GetSettlements": 1000,
+    "GetPositions": 1000,
+    "GetSubaccountTransfers": 1000,
+    "GetHistoricalOrders": 1000,
+    "GetFillsHistorical": 1000,
+    "GetHistoricalPositions": 1000,
+    "GetDeposits": 500,
+    "GetWithdrawals": 500,
+    "GetIntraExchangeInstanceTransfers": 500,
+    "getOrders": 200,
+    "getFills": 200,
+    "getPositions": 200,
+    "getSettlements": 200,
+    "getOrderGroups": 200,
+}
+
+
+@pytest.mark.parametrize("operation", LISTS)
+def test_a_limit_over_the_maximum_is_a_400_and_not_clamped(operation):
+    desk, most = Desk(), LISTS[operation]
+    assert desk.call(operation, limit=most).status == 200
+    for wrong in (most + 1, 0, -1, "ten", "1.5", "9" * 40):
+        answer = desk.call(operation, limit=wrong)
+        assert answer.status == 400
+        assert list(answer.body) == ["msg"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "body"),
+    [
+        ("array", {"orders": [], "cursor": ""}),
+        ("omit", {}),
+        ("null", {"orders": None, "cursor": ""}),
+    ],
+)
+def test_an_empty_list_is_written_as_switched(mode, body):
+    assert Desk(empty_lists=mode).get("GetOrders") == body
+
+
+def test_a_full_last_page_may_carry_a_cursor_to_an_empty_one():
+    for mode, more in (("when_more", False), ("always", True)):
+        desk = Desk(full_page_cursor=mode)
+        crowd(desk, 2)
+        assert bool(desk.get("GetOrders", limit=2)["cursor"]) is more
+        assert len(drain(desk, "GetOrders", "orders", limit=2)) == 2
+
+
+def test_orders_are_filtered_by_status_ticker_event_time_and_shard():
+    desk = Desk()
+    desk.admin(admin.add_market("OTHER-1", exchange_index=0))
+    ids = crowd(desk, 3)
+    other = desk.place("bid", "0.02", "1", ticker="OTHER-1")
+    desk.cancel(ids[0])
+
+    def found(**query: object) -> list[object]:
+        return [row["order_id"] for row in desk.get("GetOrders", **query)["orders"]]
+
+    assert found(status="canceled") == [ids[0]]
+    assert found(status="resting") == [other, ids[2], ids[1]]
+    assert found(ticker="OTHER-1") == [other]
+    assert found(event_ticker="OTHER,KXTEST-26NOV23") == [other, *ids[::-1]]
+    assert found(event_ticker="NONE") == []
+    start = int((desk.now - timedelta(seconds=3)).timestamp())
+    assert found(min_ts=start + 1, max_ts=start + 1) == [ids[1]]
+    assert found(exchange_index=1) == []
+    assert desk.call("GetOrders", status="pending").status == 400
+
+
+def test_fills_are_filtered_by_order_and_ticker():
+    desk = Desk()
+    first, second = desk.place("bid", "0.41", "1"), desk.place("bid", "0.40", "1")
+    desk.place("ask", "0.40", "2", by="bob")
+    rows = desk.get("GetFills", order_id=second)["fills"]
+    assert [row["order_id"] for row in rows] == [second]
+    assert len(desk.get("GetFills", ticker=TICKER)["fills"]) == 2
+    assert desk.get("GetFills", ticker="NONE")["fills"] == []
+    assert first != second
+
+
+def test_rows_older_than_the_cutoff_are_only_historical_and_resting_ones_always_live():
+    desk = Desk()
+    resting = desk.place("bid", "0.01", "1")
+    old = desk.place("bid", "0.40", "1")
+    desk.place("ask", "0.40", "1", by="bob")
+    desk.later(100)
+    new = desk.place("bid", "0.40", "1")
+    desk.cancel(new)
+    boundary = desk.now - timedelta(seconds=50)
+    desk.admin(admin.cutoff(orders=boundary, trades=boundary, positions=boundary))
+    live = [row["order_id"] for row in desk.get("GetOrders")["orders"]]
+    past = [row["order_id"] for row in desk.get("GetHistoricalOrders")["orders"]]
+    assert (live, past) == ([new, resting], [old])
+    assert desk.get("GetFills")["fills"] == []
+    assert len(desk.get("GetFillsHistorical")["fills"]) == 1
+    assert desk.call("GetOrder", path={"order_id": old}).status == 404
+    assert len(desk.get("GetPositions")["market_positions"]) == 1
+    cutoff = desk.get("GetHistoricalCutoff")
+    assert cutoff["orders_updated_ts"] == "2026-11-23T15:00:50.000000Z"
+
+
+def test_a_closed_position_goes_to_history_and_an_open_one_does_not():
+    desk = Desk()
+    desk.place("bid", "0.40", "1")
+    desk.place("ask", "0.40", "1", by="bob")
+    desk.admin(admin.settle(TICKER, "yes"))
+    desk.later(10)
+    desk.admin(admin.cutoff(positions=desk.now))
+    assert desk.get("GetPositions", settlement_status="all")["market_positions"] == []
+    rows = desk.get("GetHistoricalPositions")["market_positions"]
+    assert [row["ticker"] for row in rows] == [TICKER]
+
+
+def test_cutoffs_move_by_themselves_with_the_window_and_never_back():
+    desk = Desk(history_window_days=1)
+    order = desk.place("bid", "0.40", "1")
+    desk.cancel(order)
+    desk.later(86_500)
+    assert desk.get("GetOrders")["orders"] == []
+    assert len(desk.get("GetHistoricalOrders")["orders"]) == 1
+    before = desk.get("GetHistoricalCutoff")
+    desk.admin(admin.cutoff(orders=desk.now - timedelta(days=400)))
+    assert desk.get("GetHistoricalCutoff") == before
+
+
+def test_lagging_reads_see_the_past_and_say_how_old_it_is():
+    desk = Desk()
+    order = desk.place("bid", "0.40")
+    desk.admin(admin.configure(read_lag_seconds=2))
+    desk.later(10)
+    desk.place("ask", "0.40", "4", by="bob")
+    second = desk.place("bid", "0.30")
+
+    def seen() -> tuple[object, ...]:
+        rows = desk.get("GetOrders")["orders"]
+        return (
+            [(row["order_id"], row["fill_count_fp"]) for row in rows],
+            len(desk.get("GetFills")["fills"]),
+            desk.get("GetBalance")["balance_dollars"],
+            len(desk.get("GetPositions")["market_positions"]),
+            desk.call("GetOrder", path={"order_id": second}).status,
+        )
+
+    desk.later(1.9)
+    before = seen()
+    assert before == ([(order, "0.00")], 0, "996.0000", 0, 404)
+    assert desk.get("GetUserDataTimestamp")["as_of_time"] == "2026-11-23T15:00:09.900000Z"
+    desk.later(0.2)
+    assert seen() == ([(second, "0.00"), (order, "4.00")], 1, "993.0000", 1, 200)
+
+
+def test_a_lagging_read_still_says_resting_after_an_acknowledged_cancel():
+    desk = Desk(read_lag_seconds=0.5)
+    desk.later(5)
+    order = desk.place("bid", "0.40")
+    desk.later(5)
+    desk.cancel(order)
+    desk.later(0.36)
+    rows = desk.get("GetOrders", status="resting")["orders"]
+    assert [row["order_id"] for row in rows] == [order]
+    assert desk.cancel(order).status == 404
+    desk.later(0.2)
+    assert desk.get("GetOrders", status="resting")["orders"] == []
+
+
+def test_what_reads_have_seen_is_never_unseen_when_the_lag_grows():
+    desk = Desk()
+    order = desk.place("bid", "0.40")
+    assert len(desk.get("GetOrders")["orders"]) == 1
+    desk.admin(admin.configure(read_lag_seconds=60))
+    desk.later(1)
+    desk.cancel(order)
+    assert desk.get("GetOrders")["orders"][0]["status"] == "resting"
+    desk.admin(admin.configure(read_lag_seconds=0))
+    assert desk.get("GetOrders")["orders"][0]["status"] == "canceled"
+
+
+@given(
+    moves=st.lists(st.sampled_from(["place", "hit", "cancel", "wait"]), max_size=14),
+    lag=st.sampled_from([1, 3]),
+)
+def test_a_lagging_read_equals_an_undelayed_read_made_then(moves, lag):
+    desk = Desk(read_lag_seconds=lag, history_window_days=None)
+    desk.later(100)
+    truth: dict[object, object] = {}
+    twin = Desk(history_window_days=None)
+    twin.now = desk.now
+
+    def look(at: Desk) -> object:
+        reads = ("GetOrders", "GetFills", "GetPositions", "GetBalance", "GetSubaccountBalances")
+        return [at.get(read) for read in reads]
+
+    for move in moves:
+        for at in (desk, twin):
+            at.later(0.5)
+            if move == "place":
+                at.order("bid", "0.40", "3")
+            elif move == "hit":
+                at.order("ask", "0.40", "4", by="bob", time_in_force="immediate_or_cancel")
+            elif move == "cancel":
+                at.call("CancelAllOrders")
+            at.later(0.5)
+        truth[twin.now] = look(twin)
+        then = desk.now - timedelta(seconds=lag)
+        if then in truth:
+            assert look(desk) == truth[then]
