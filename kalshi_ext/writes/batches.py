@@ -8,6 +8,7 @@ from kalshi_ext.calls import Operation
 from kalshi_ext.errors import DuplicateOrder, OutcomeUnknown, Refused
 from kalshi_ext.models import OrderAck
 from kalshi_ext.tickets import OrderTicket
+from kalshi_ext.writes.belief import fault
 from kalshi_ext.writes.verdicts import Accepted, Rejected, Unproven, Verdict
 
 
@@ -57,21 +58,6 @@ def _verdict(
         return Rejected(entry)
     wrong = fault(ticket, entry)
     return Accepted(entry) if wrong is None else Unproven(_unbelievable(operation, ticket, wrong))
-
-
-def fault(ticket: OrderTicket, ack: OrderAck) -> str | None:
-    """Say what cannot be true of an acknowledgement; None when it may be believed."""
-    if ack.client_order_id not in (None, ticket.client_order_id):
-        return "it names another client_order_id"
-    if ack.order is not None and ack.order.ticker != ticket.ticker:
-        return "it names another ticker"
-    for name in ("fill_count", "remaining_count"):
-        value = getattr(ack, name)
-        if value is not None and not 0 <= value <= ticket.count:
-            return f"its {name} {value} cannot be of an order over {ticket.count}"
-    if (ack.fill_count or 0) + (ack.remaining_count or 0) > ticket.count:
-        return f"it counts more than the {ticket.count} asked for"
-    return None
 
 
 def _unbelievable(operation: Operation, ticket: OrderTicket, wrong: str) -> OutcomeUnknown:

@@ -12,33 +12,18 @@ import uuid
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from attrs import define, frozen
+from attrs import define
 
 from kalshi_ext.calls import Call
 from kalshi_ext.contracts.language import Contract
 from kalshi_ext.errors import KalshiError, NotSent, OutcomeUnknown, Refused
 from kalshi_ext.flow import Context, Flow, Now, Record, Sleep, transmit
 from kalshi_ext.journal import Entry, Mark, State
-from kalshi_ext.writes import claims, records
-from kalshi_ext.writes.looking import freshness
+from kalshi_ext.writes import records
+from kalshi_ext.writes.sights import Sight, Unclear, look_until_seen
 from kalshi_ext.writes.verdicts import Accepted, Rejected, Unproven, Verdict, judge
 
 T = TypeVar("T")
-
-
-@frozen
-class NotDone(Generic[T]):
-    """What looking showed: it is not done. `again` is how to send it again, None for never."""
-
-    again: Call[T] | None = None
-
-
-@frozen
-class Unclear:
-    """Looking showed nothing that could be relied on."""
-
-
-Sight = Accepted[T] | Rejected | NotDone[T] | Unclear
 
 
 @define
@@ -79,7 +64,7 @@ def carry_out(change: Change[T], context: Context) -> Flow[T]:
         yield Record("claim_many", ([change.entry],))
         verdict = yield from _rounds(change, context)
         done = not isinstance(verdict, Unproven)
-        yield from claims.record([_mark(key, verdict, (yield Now()))])
+        yield from records.record([_mark(key, verdict, (yield Now()))])
     finally:
         if not done:
             context.unsettled.add(change.entry.ticker, key)
@@ -99,7 +84,7 @@ def _rounds(change: Change[T], context: Context) -> Flow[Verdict[T]]:
         verdict = _believed(change, judge(call, outcome, context, order_id=change.order_id))
         if not isinstance(verdict, Unproven):
             return verdict
-        yield from claims.record([_mark(change.entry.key, verdict, outcome.sent_at)])
+        yield from records.record([_mark(change.entry.key, verdict, outcome.sent_at)])
         sight = yield from look_until(change, context, sent_at=outcome.sent_at)
         if isinstance(sight, Accepted | Rejected):
             return sight
@@ -135,28 +120,6 @@ def _already_so(error: KalshiError) -> bool:
 def look_until(change: Change[T], context: Context, *, sent_at: float) -> Flow[Sight[T]]:
     """Look until the change is seen done, or proven not done for good, or time is over."""
     return look_until_seen(change.contract, change.look, context, sent_at=sent_at)
-
-
-def look_until_seen(
-    contract: Contract, look: Callable[[], Flow[Sight[T]]], context: Context, *, sent_at: float
-) -> Flow[Sight[T]]:
-    """Look with patience; NotDone is returned only when no copy can be accepted any more."""
-    policy = context.policy
-    started = yield Now()
-    dead_at = sent_at + policy.signature_life
-    wait = policy.poll
-    while True:
-        began = yield Now()
-        fresh = yield from freshness(contract, context)
-        sight = yield from look()
-        if isinstance(sight, Accepted | Rejected):
-            return sight
-        if isinstance(sight, NotDone) and began >= dead_at and fresh.covers(dead_at):
-            return sight
-        if began - started >= policy.resolve_within:
-            return Unclear()
-        yield Sleep(wait)
-        wait = min(wait * 2, policy.poll_ceiling)
 
 
 def _mark(key: str, verdict: Verdict[Any], now: float) -> Mark:

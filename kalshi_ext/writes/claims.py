@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -13,27 +12,12 @@ from kalshi_ext.errors import (
     OutcomeUnknown,
 )
 from kalshi_ext.flow import Flow, Now, Record, Sleep
-from kalshi_ext.journal import Claimed, Entry, JournalError, Mark, State
+from kalshi_ext.journal import Claimed, Entry, State
 from kalshi_ext.tickets import OrderTicket
 from kalshi_ext.writes import records, recovery
 
 if TYPE_CHECKING:
     from kalshi_ext.writes.placing import Outcome, Placing
-
-log = logging.getLogger("kalshi_ext.writes")
-
-
-def record(marks: Sequence[Mark]) -> Flow[None]:
-    """Mark entries; a journal that fails now must not hide an outcome that is known.
-
-    The entry then stays open and is looked up at the next recovery.
-    """
-    if not marks:
-        return
-    try:
-        yield Record("mark_many", (list(marks),))
-    except JournalError:
-        log.exception("the journal could not record %d outcomes", len(marks))
 
 
 def claim(placing: Placing, operation: str, tickets: Sequence[OrderTicket]) -> Flow[None]:

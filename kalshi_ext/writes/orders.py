@@ -16,15 +16,8 @@ from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.pacing import CHEAP_COST
 from kalshi_ext.tickets import AmendTicket, DecreaseTicket, Target
 from kalshi_ext.writes import records
-from kalshi_ext.writes.changing import (
-    Change,
-    NotDone,
-    Sight,
-    Unclear,
-    carry_out,
-    make_entry,
-    pause,
-)
+from kalshi_ext.writes.changing import Change, carry_out, make_entry, pause
+from kalshi_ext.writes.sights import NotDone, Sight, Unclear
 from kalshi_ext.writes.verdicts import Accepted, Rejected, Unproven, judge
 
 PATIENCE = 4  # reads of an order that answers 404 or still rests: reads lag writes by seconds

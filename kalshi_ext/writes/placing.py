@@ -25,11 +25,12 @@ from kalshi_ext.errors import (
 )
 from kalshi_ext.flow import Context, Flow, Now, transmit
 from kalshi_ext.journal import Mark, State
-from kalshi_ext.models import Order, OrderAck
+from kalshi_ext.models import OrderAck
 from kalshi_ext.pacing import DEFAULT_COST
 from kalshi_ext.tickets import OrderTicket
 from kalshi_ext.writes import claims, records
 from kalshi_ext.writes.batches import match_up
+from kalshi_ext.writes.belief import compare
 from kalshi_ext.writes.looking import look_for
 from kalshi_ext.writes.verdicts import Accepted, Rejected, Unproven, Verdict, judge
 
@@ -143,7 +144,7 @@ def settle(placing: Placing, verdicts: dict[str, Verdict[OrderAck]]) -> Flow[Non
             placing.outcomes[key] = verdict.value
         elif isinstance(verdict, Rejected):
             placing.outcomes[key] = verdict.error
-    yield from claims.record(marks)
+    yield from records.record(marks)
 
 
 def _mark(key: str, verdict: Verdict[OrderAck], placing: Placing, now: float) -> Mark:
@@ -183,30 +184,6 @@ def investigate(placing: Placing, unproven: dict[str, Unproven], sent_at: float)
 def _again(placing: Placing, key: str) -> bool:
     policy = placing.context.policy
     return policy.resend and placing.attempts.get(key, 0) < policy.rounds
-
-
-def compare(ticket: OrderTicket, order: Order) -> Verdict[OrderAck]:
-    """Accept an order found under our id when it is the one we asked for."""
-    differs = [
-        name
-        for name, asked, there in (
-            ("ticker", ticket.ticker, order.ticker),
-            ("book_side", ticket.book_side, order.book_side),
-            ("price", ticket.price, order.price),
-            ("count", ticket.count, order.count),
-        )
-        if None not in (asked, there) and asked != there
-    ]
-    if not differs:
-        return Accepted(records.ack_of(order))
-    return Rejected(
-        DuplicateIdConflict(
-            f"client_order_id {ticket.client_order_id!r} names another order at the exchange: "
-            f"{order.order_id} differs in {', '.join(differs)}",
-            client_order_id=ticket.client_order_id,
-            order_id=order.order_id,
-        )
-    )
 
 
 def never_executed(ticket: OrderTicket, error: KalshiError) -> NotSent:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -11,10 +13,13 @@ from attrs import asdict, evolve
 
 from kalshi_ext._shapes import BookSide, SelfTradePreventionType, TimeInForce
 from kalshi_ext.errors import KalshiError, Refused
-from kalshi_ext.journal import Entry
+from kalshi_ext.flow import Flow, Record
+from kalshi_ext.journal import Entry, JournalError, Mark
 from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.tickets import OrderTicket
 from kalshi_ext.units import read_time
+
+log = logging.getLogger("kalshi_ext.writes")
 
 _DECIMALS = frozenset(
     {"count", "price", "max_cost", "fill_count", "remaining_count", "reduced_by"}
@@ -121,3 +126,16 @@ def ack_of(order: Order, *, replayed: bool = True) -> OrderAck:
 def as_replayed(ack: OrderAck) -> OrderAck:
     """Mark an acknowledgement as found, not answered."""
     return evolve(ack, replayed=True)
+
+
+def record(marks: Sequence[Mark]) -> Flow[None]:
+    """Mark entries; a journal that fails now must not hide an outcome that is known.
+
+    The entry then stays open and is looked up at the next recovery.
+    """
+    if not marks:
+        return
+    try:
+        yield Record("mark_many", (list(marks),))
+    except JournalError:
+        log.exception("the journal could not record %d outcomes", len(marks))

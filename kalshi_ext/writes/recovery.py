@@ -16,9 +16,10 @@ from kalshi_ext.journal import Entry, JournalError, Mark, State
 from kalshi_ext.models import Order
 from kalshi_ext.tickets import OrderTicket
 from kalshi_ext.windows import Window
-from kalshi_ext.writes import records
-from kalshi_ext.writes.changing import NotDone, Sight, Unclear, look_until_seen
+from kalshi_ext.writes import orders, records, unkeyed
+from kalshi_ext.writes.belief import compare
 from kalshi_ext.writes.looking import look_for
+from kalshi_ext.writes.sights import NotDone, Sight, Unclear, look_until_seen
 from kalshi_ext.writes.verdicts import Accepted, Rejected
 
 # No flow lives as long as this: an entry untouched for longer has no copy on its way any more.
@@ -67,10 +68,10 @@ def resolve(
 ) -> Flow[list[Resolution]]:
     """Find out about entries this client drives, and record it."""
     now = yield Now()
-    orders = [entry for entry in entries if _kind(entry) == "order"]
+    placed = [entry for entry in entries if _kind(entry) == "order"]
     resolutions: list[Resolution] = []
-    if orders:
-        resolutions += yield from _orders(contract, context, orders, now)
+    if placed:
+        resolutions += yield from _orders(contract, context, placed, now)
     for entry in entries:
         if _kind(entry) != "order":
             resolutions.append((yield from _other(contract, context, entry, now)))
@@ -92,8 +93,6 @@ def _last_sent(entry: Entry, now: float) -> float:
 def _orders(
     contract: Contract, context: Context, entries: Sequence[Entry], now: float
 ) -> Flow[list[Resolution]]:
-    from kalshi_ext.writes.placing import compare  # placing needs claims, which need this module
-
     tickets = {entry.key: records.order_ticket(entry) for entry in entries}
     looked = yield from look_for(
         contract,
@@ -212,8 +211,6 @@ def _other(contract: Contract, context: Context, entry: Entry, now: float) -> Fl
 def _look(
     contract: Contract, context: Context, said: dict[str, Any]
 ) -> Callable[[], Flow[Sight[Any]]]:
-    from kalshi_ext.writes import orders, unkeyed  # they carry out writes, this only looks
-
     kind = said["kind"]
     if kind == "amend":
         return orders.amended_look(contract, said, context)

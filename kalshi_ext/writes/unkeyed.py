@@ -15,15 +15,9 @@ from kalshi_ext.flow import Context, Flow, Now, lost_error, transmit
 from kalshi_ext.models import InstanceTransfer, OrderGroup, SubaccountBalance
 from kalshi_ext.paging import Page, Walk, gather
 from kalshi_ext.windows import Window
-from kalshi_ext.writes.changing import (
-    Change,
-    NotDone,
-    Sight,
-    Unclear,
-    carry_out,
-    make_entry,
-)
+from kalshi_ext.writes.changing import Change, carry_out, make_entry
 from kalshi_ext.writes.looking import read_all
+from kalshi_ext.writes.sights import NotDone, Sight, Unclear
 from kalshi_ext.writes.verdicts import Accepted, Unproven, judge
 
 T = TypeVar("T")
