@@ -58,7 +58,7 @@ _PATTERNS = tuple(
         (rf"""((?<![\w-])(?:{_NAMES})\s*[:=]\s*)(?![\s"'\[\\b])[^\r\n,;}}]+""", re.IGNORECASE),
         (r"""((?<![\w-])Bearer\s+)[A-Za-z0-9._~+/=-]{8,}""", re.IGNORECASE),
         (rf"((?<![a-z])(?:user|member)[a-z_]*:_?){_UUID}", re.IGNORECASE),
-        (r"((?<![\w-])https?://)[^\s/@]+@", re.IGNORECASE),
+        (r"((?<![\w+.-])[a-z][a-z0-9+.-]*://)[^\s/@]+(@)", re.IGNORECASE),
     )
 )
 

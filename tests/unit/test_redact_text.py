@@ -46,7 +46,8 @@ def test_other_headers_keep_their_values_and_order() -> None:
     f'{{"user_id":"{SIGNATURE}","x":1}}',
     f"{{'member_id': '{SIGNATURE}'}}",
     f'"bearer_token" : "{SIGNATURE}"',
-    f"postgresql://trader:{SIGNATURE}@db.example/orders".replace("postgresql", "https"),
+    f"postgresql://trader:{SIGNATURE}@db.example/orders",
+    f"proxy='socks5://{SIGNATURE}@127.0.0.1:9'",
     f"passphrase={SIGNATURE}",
 ])  # fmt: skip
 def test_a_secret_disappears_from_any_writing(text: str) -> None:

@@ -1,0 +1,245 @@
+"""A real TCP server that does exactly what a test's script says, and both colours to talk to it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+from attrs import define, field
+
+from kalshi_ext.transport import (
+    AsyncDeadlineTransport,
+    DeadlineTransport,
+    Evidence,
+    aread_capped,
+    exchange_evidence,
+    read_capped,
+)
+
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
+LIMIT = 1_000_000
+
+
+@define
+class Connection:
+    """One accepted connection, as the script sees it."""
+
+    socket: socket.socket
+    number: int
+    closing: threading.Event
+    received: bytearray = field(factory=bytearray)
+    sent: int = 0
+
+    def request(self) -> bytes:
+        """Read one request whole: head and, by its content-length, body."""
+        while b"\r\n\r\n" not in self.received:
+            self._more()
+        head = bytes(self.received).partition(b"\r\n\r\n")[0]
+        length = 0
+        for line in head.lower().split(b"\r\n"):
+            if line.startswith(b"content-length:"):
+                length = int(line.partition(b":")[2])
+        while len(self.received) < len(head) + 4 + length:
+            self._more()
+        whole = bytes(self.received)
+        self.received.clear()
+        return whole
+
+    def _more(self) -> None:
+        self.socket.settimeout(0.05)
+        while not self.closing.is_set():
+            with contextlib.suppress(TimeoutError):
+                piece = self.socket.recv(65536)
+                if not piece:
+                    break
+                self.received += piece
+                self.socket.settimeout(10)
+                return
+        raise ConnectionResetError("closed by the client, or the test is over")
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+        self.sent += len(data)
+
+    def drip(self, data: bytes, every: float = 0.02) -> None:
+        """Send byte by byte until the client leaves."""
+        for n in range(len(data)):
+            self.send(data[n : n + 1])
+            if self.closing.wait(every):
+                return
+
+    def silence(self) -> None:
+        """Do nothing until the client leaves or the test ends."""
+        self.socket.settimeout(0.05)
+        while not self.closing.is_set():
+            with contextlib.suppress(TimeoutError):
+                if not self.socket.recv(65536):
+                    return
+
+    def reset(self) -> None:
+        """Close with RST instead of FIN."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
+
+Script = Callable[[Connection], None]
+
+
+class Server:
+    """Serve a script on a free port of 127.0.0.1, every connection on its own thread."""
+
+    def __init__(self, script: Script, context: ssl.SSLContext | None = None) -> None:
+        self.connections: list[Connection] = []
+        self.ended = threading.Semaphore(0)
+        self._script, self._context = script, context
+        self._closing = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(0.05)
+        self.port: int = self._listener.getsockname()[1]
+        self._accepting = threading.Thread(target=self._accept)
+
+    def url(self, path: str = "/x", *, host: str = "127.0.0.1") -> str:
+        scheme = "https" if self._context else "http"
+        return f"{scheme}://{host}:{self.port}{path}"
+
+    def __enter__(self) -> Server:
+        self._accepting.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.set()
+        self._accepting.join()
+        for thread in self._threads:
+            thread.join()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while not self._closing.is_set():
+            with contextlib.suppress(TimeoutError):
+                accepted, _ = self._listener.accept()
+                thread = threading.Thread(target=self._serve, args=(accepted,))
+                self._threads.append(thread)
+                thread.start()
+
+    def _serve(self, accepted: socket.socket) -> None:
+        accepted.settimeout(10)
+        with contextlib.suppress(OSError), contextlib.closing(accepted):
+            if self._context is not None:
+                accepted = self._context.wrap_socket(accepted, server_side=True)
+            connection = Connection(accepted, len(self.connections), self._closing)
+            self.connections.append(connection)
+            with contextlib.closing(accepted):
+                self._script(connection)
+        self.ended.release()
+
+
+@define
+class Outcome:
+    """What came of one exchange: a status and body, or an error; and the evidence."""
+
+    evidence: Evidence
+    status: int = 0
+    body: bytes = b""
+    error: Exception | None = None
+
+
+class Wire:
+    """Send requests through one transport, the same for both colours."""
+
+    colour = ""
+
+    def send(self, request: httpx.Request, seconds: float = 10) -> Outcome:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def get(self, url: str, seconds: float = 10) -> Outcome:
+        return self.send(httpx.Request("GET", url), seconds)
+
+    def post(self, url: str, body: bytes, seconds: float = 10) -> Outcome:
+        return self.send(httpx.Request("POST", url, content=body), seconds)
+
+
+class SyncWire(Wire):
+    colour = "sync"
+
+    def __init__(self, **options: object) -> None:
+        self.transport = DeadlineTransport(**options)
+
+    def send(self, request: httpx.Request, seconds: float = 10) -> Outcome:
+        with exchange_evidence(time.monotonic() + seconds) as evidence:
+            try:
+                response = self.transport.handle_request(request)
+                return Outcome(evidence, response.status_code, read_capped(response, LIMIT))
+            except httpx.HTTPError as error:
+                return Outcome(evidence, error=error)
+
+    def both(self, url: str, taken: threading.Event, enough: threading.Event) -> list[Outcome]:
+        """Send one request; when it is `taken`, a second one for 0.3 s; then say `enough`."""
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(self.get, url)
+            taken.wait(10)
+            second = self.get(url, 0.3)
+            enough.set()
+            return [first.result(), second]
+
+    def close(self) -> None:
+        self.transport.close()
+
+
+class AsyncWire(Wire):
+    colour = "async"
+
+    def __init__(self, **options: object) -> None:
+        self.runner = asyncio.Runner()
+        self.transport = AsyncDeadlineTransport(**options)
+
+    def send(self, request: httpx.Request, seconds: float = 10) -> Outcome:
+        return self.runner.run(self.asend(request, seconds))
+
+    async def asend(self, request: httpx.Request, seconds: float) -> Outcome:
+        with exchange_evidence(time.monotonic() + seconds) as evidence:
+            try:
+                response = await self.transport.handle_async_request(request)
+                return Outcome(evidence, response.status_code, await aread_capped(response, LIMIT))
+            except httpx.HTTPError as error:
+                return Outcome(evidence, error=error)
+
+    def both(self, url: str, taken: threading.Event, enough: threading.Event) -> list[Outcome]:
+        """Like SyncWire's."""
+
+        async def run() -> list[Outcome]:
+            first = asyncio.create_task(self.asend(httpx.Request("GET", url), 10))
+            await asyncio.to_thread(taken.wait, 10)
+            second = await self.asend(httpx.Request("GET", url), 0.3)
+            enough.set()
+            return [await first, second]
+
+        return self.runner.run(run())
+
+    def close(self) -> None:
+        self.runner.run(self.transport.aclose())
+        self.runner.close()
+
+
+COLOURS: dict[str, type[SyncWire] | type[AsyncWire]] = {"sync": SyncWire, "async": AsyncWire}
+
+
+@contextlib.contextmanager
+def open_wire(colour: str, **options: object) -> Iterator[SyncWire | AsyncWire]:
+    """Open a transport of a colour and close it at the end."""
+    wire = COLOURS[colour](**options)
+    try:
+        yield wire
+    finally:
+        wire.close()

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from scripted_server import COLOURS, OK, Connection, Server, Wire, open_wire
+
+from kalshi_ext.config import Timeout
+from kalshi_ext.transport import DeadlineTransport, exchange_evidence
+
+SHORT = 0.3
+SLOW_HEAD = b"HTTP/1.1 200 OK\r\nx: " + b"x" * 50_000
+SLOW_BODY = b"x" * 50_000
+
+
+@pytest.fixture(params=COLOURS)
+def wire(request: pytest.FixtureRequest) -> Iterator[Wire]:
+    with open_wire(request.param) as opened:
+        yield opened
+
+
+def silent(connection: Connection) -> None:
+    connection.silence()
+
+
+def drip_head(connection: Connection) -> None:
+    connection.request()
+    connection.drip(SLOW_HEAD)
+
+
+def drip_body(connection: Connection) -> None:
+    connection.request()
+    connection.send(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(SLOW_BODY))
+    connection.drip(SLOW_BODY)
+
+
+def test_a_server_that_says_nothing_is_left_at_the_deadline(wire: Wire) -> None:
+    with Server(silent) as server:
+        outcome = wire.post(server.url(), b'{"a":1}', SHORT)
+    assert isinstance(outcome.error, httpx.ReadTimeout)
+    assert outcome.evidence.bytes_written > 0
+    assert not outcome.evidence.never_left
+
+
+@pytest.mark.parametrize(("script", "whole"), [(drip_head, SLOW_HEAD), (drip_body, SLOW_BODY)])
+def test_a_slow_drip_cannot_outlast_the_deadline(wire: Wire, script: object, whole: bytes) -> None:
+    with Server(script) as server:
+        outcome = wire.get(server.url(), SHORT)
+        sent = server.connections[0].sent
+    assert isinstance(outcome.error, httpx.ReadTimeout)
+    assert 0 < sent < len(whole)
+    assert not outcome.evidence.never_left
+
+
+def test_a_body_that_is_never_taken_is_left_at_the_deadline(wire: Wire) -> None:
+    with Server(lambda connection: connection.closing.wait() and None) as server:
+        outcome = wire.post(server.url(), bytes(64_000_000), SHORT)
+    assert isinstance(outcome.error, httpx.WriteTimeout)
+    assert outcome.evidence.bytes_written > 0
+
+
+def test_a_body_taken_drop_by_drop_is_left_at_the_deadline(wire: Wire) -> None:
+    def sip(connection: Connection) -> None:
+        connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        while connection.socket.recv(4096) and not connection.closing.wait(0.02):
+            connection.sent += 4096
+
+    size = 64_000_000
+    with Server(sip) as server:
+        outcome = wire.post(server.url(), bytes(size), SHORT)
+        taken = server.connections[0].sent
+    assert isinstance(outcome.error, httpx.WriteTimeout)
+    assert 0 < taken < size
+
+
+def test_after_the_deadline_nothing_is_begun(wire: Wire) -> None:
+    with Server(silent) as server:
+        outcome = wire.get(server.url(), 0)
+        assert server.connections == []
+    assert isinstance(outcome.error, httpx.TimeoutException)
+    assert outcome.evidence.never_left
+
+
+def test_a_connection_that_is_not_accepted_is_left_at_the_deadline(wire: Wire) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        address = full.getsockname()
+        waiting = [socket.socket() for _ in range(4)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(address)
+        outcome = wire.get(f"http://127.0.0.1:{address[1]}/x", SHORT)
+        for one in waiting:
+            one.close()
+    assert isinstance(outcome.error, httpx.ConnectTimeout)
+    assert outcome.evidence.never_left
+
+
+def test_a_name_that_is_never_found_is_left_at_the_deadline(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = threading.Event()
+
+    def look_up(*_: object, **__: object) -> list[object]:
+        found.wait()
+        return []
+
+    with monkeypatch.context() as patched:
+        patched.setattr(socket, "getaddrinfo", look_up)
+        outcome = wire.get("http://slow.example/x", SHORT)
+        found.set()
+    assert isinstance(outcome.error, httpx.ConnectTimeout)
+    assert outcome.evidence.never_left
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_waiting_for_a_free_connection_ends_at_the_deadline(colour: str) -> None:
+    taken, enough = threading.Event(), threading.Event()
+
+    def hold(connection: Connection) -> None:
+        connection.request()
+        taken.set()
+        enough.wait(10)
+        connection.send(OK)
+
+    with Server(hold) as server, open_wire(colour, connections=1) as wire:
+        holding, waiting = wire.both(server.url(), taken, enough)
+        assert len(server.connections) == 1
+    assert holding.status == 200
+    assert isinstance(waiting.error, httpx.PoolTimeout)
+    assert waiting.evidence.never_left
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_connecting_has_its_own_bound_within_the_deadline(colour: str) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        address = full.getsockname()
+        waiting = [socket.socket() for _ in range(4)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(address)
+        options = {"timeout": Timeout(total=10_000, connect=SHORT)}
+        with open_wire(colour, **options) as wire:
+            outcome = wire.get(f"http://127.0.0.1:{address[1]}/x", 10_000)
+        for one in waiting:
+            one.close()
+    assert isinstance(outcome.error, httpx.ConnectTimeout)
+
+
+def test_a_body_read_after_the_evidence_was_left_is_bounded_too() -> None:
+    transport = DeadlineTransport()
+    with Server(drip_body) as server:
+        with exchange_evidence(time.monotonic() + SHORT):
+            response = transport.handle_request(httpx.Request("GET", server.url()))
+        with pytest.raises(httpx.ReadTimeout):
+            response.read()
+        transport.close()
+
+
+@pytest.mark.parametrize("script", [silent, drip_head, drip_body])
+def test_a_plain_httpx_client_on_the_transport_is_bounded_in_total(script: object) -> None:
+    transport = DeadlineTransport(timeout=Timeout(total=SHORT))
+    with (
+        Server(script) as server,
+        httpx.Client(transport=transport, timeout=None) as client,
+        pytest.raises(httpx.ReadTimeout),
+    ):
+        client.get(server.url())
+
+
+def test_two_requests_each_have_their_own_time(wire: Wire) -> None:
+    def answer(connection: Connection) -> None:
+        while True:
+            connection.request()
+            connection.send(OK)
+
+    with Server(answer) as server:
+        assert wire.get(server.url(), 5).status == 200
+        assert wire.get(server.url(), 0).error is not None
+        assert wire.get(server.url(), 5).status == 200

@@ -1,0 +1,263 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from scripted_server import COLOURS, OK, AsyncWire, Connection, Server, SyncWire, Wire, open_wire
+
+from kalshi_ext.transport import Evidence, exchange_evidence
+
+
+@pytest.fixture(params=COLOURS)
+def wire(request: pytest.FixtureRequest) -> Iterator[Wire]:
+    with open_wire(request.param) as opened:
+        yield opened
+
+
+class Answering:
+    """Answer every request; remember the sizes of the requests."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def __call__(self, connection: Connection) -> None:
+        while True:
+            self.sizes.append(len(connection.request()))
+            connection.send(OK)
+
+
+@pytest.mark.parametrize("size", [0, 1, 20_000, 900_000])
+def test_the_bytes_written_are_the_bytes_received(wire: Wire, size: int) -> None:
+    script = Answering()
+    with Server(script) as server:
+        outcome = wire.post(server.url(), b"x" * size)
+    assert (outcome.status, outcome.body) == (200, b"{}")
+    assert outcome.evidence.watched
+    assert script.sizes == [outcome.evidence.bytes_written]
+
+
+def test_two_requests_on_one_connection_have_their_own_evidence(wire: Wire) -> None:
+    script = Answering()
+    with Server(script) as server:
+        outcomes = [wire.post(server.url(), b"x" * size) for size in (10, 2000)]
+        assert len(server.connections) == 1
+    assert script.sizes == [outcome.evidence.bytes_written for outcome in outcomes]
+
+
+def test_many_requests_at_once_do_not_mix_their_evidence() -> None:
+    script, sizes, written = Answering(), [1000 * n for n in range(24)], []
+    with Server(script) as server:
+        for colour in COLOURS:
+            with open_wire(colour) as wire:
+                written += at_once(wire, server.url(), sizes)
+    heads = [count - size for count, size in zip(written, sizes * 2, strict=True)]
+    assert max(heads) < 1000
+    assert sorted(script.sizes) == sorted(written)
+
+
+def at_once(wire: SyncWire | AsyncWire, url: str, sizes: list[int]) -> list[int]:
+    requests = [httpx.Request("POST", url, content=b"x" * size) for size in sizes]
+    if isinstance(wire, AsyncWire):
+
+        async def all_of_them() -> list[int]:
+            outcomes = await asyncio.gather(*(wire.asend(r, 10) for r in requests))
+            return [outcome.evidence.bytes_written for outcome in outcomes]
+
+        return wire.runner.run(all_of_them())
+    with ThreadPoolExecutor(len(sizes)) as pool:
+        return [outcome.evidence.bytes_written for outcome in pool.map(wire.send, requests)]
+
+
+def test_a_refused_connection_never_left(wire: Wire) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    outcome = wire.post(f"http://127.0.0.1:{port}/x", b"{}")
+    assert isinstance(outcome.error, httpx.ConnectError)
+    assert outcome.evidence.never_left
+
+
+def test_an_unknown_name_never_left(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    def look_up(*_: object, **__: object) -> list[object]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    outcome = wire.post("http://nowhere.example/x", b"{}")
+    assert isinstance(outcome.error, httpx.ConnectError)
+    assert outcome.evidence.never_left
+
+
+def test_a_name_without_addresses_never_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [])
+    with open_wire("sync") as wire:
+        outcome = wire.post("http://nowhere.example/x", b"{}")
+    assert isinstance(outcome.error, httpx.ConnectError)
+    assert outcome.evidence.never_left
+
+
+def test_a_second_address_is_tried_when_the_first_refuses(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script, real = Answering(), socket.getaddrinfo
+
+    def look_up(host: str, port: int, *rest: object, **more: object) -> list[object]:
+        if host not in ("two.example", b"two.example"):
+            return real(host, port, *rest, **more)
+        stream = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+        return [(*stream, (address, port)) for address in ("127.0.0.2", "127.0.0.1")]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with Server(script) as server:
+        outcome = wire.get(server.url(host="two.example"))
+    assert outcome.status == 200
+    assert script.sizes == [outcome.evidence.bytes_written]
+
+
+def close_after_request(connection: Connection) -> None:
+    connection.request()
+
+
+def reset_after_request(connection: Connection) -> None:
+    connection.request()
+    connection.reset()
+
+
+def half_an_answer(connection: Connection) -> None:
+    connection.request()
+    connection.send(OK[:-1])
+
+
+def reset_at_once(connection: Connection) -> None:
+    connection.reset()
+
+
+def nonsense(connection: Connection) -> None:
+    connection.request()
+    connection.send(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    "script", [close_after_request, reset_after_request, half_an_answer, nonsense]
+)
+def test_a_request_without_a_whole_answer_left(wire: Wire, script: object) -> None:
+    with Server(script) as server:
+        outcome = wire.post(server.url(), b"{}")
+    assert isinstance(outcome.error, httpx.ReadError | httpx.RemoteProtocolError)
+    assert outcome.evidence.bytes_written > 0
+    assert not outcome.evidence.never_left
+
+
+def test_a_connection_reset_at_once_counts_as_left_when_a_byte_was_handed_over(wire: Wire) -> None:
+    with Server(reset_at_once) as server:
+        outcome = wire.post(server.url(), b"{}")
+    assert isinstance(outcome.error, httpx.NetworkError | httpx.RemoteProtocolError)
+    assert outcome.evidence.never_left is (outcome.evidence.bytes_written == 0)
+
+
+def test_a_connection_the_server_closed_while_idle_is_not_used_again(wire: Wire) -> None:
+    sizes: list[int] = []
+
+    def answer_once(connection: Connection) -> None:
+        sizes.append(len(connection.request()))
+        connection.send(OK)
+
+    with Server(answer_once) as server:
+        for n in range(3):
+            outcome = wire.post(server.url(), b"x" * n)
+            assert outcome.status == 200
+            assert sizes[n] == outcome.evidence.bytes_written
+            assert server.ended.acquire(timeout=10)  # the server's FIN is on its way
+        assert len(server.connections) == 3
+
+
+def test_a_connection_closed_under_the_second_request_counts_as_left(wire: Wire) -> None:
+    def answer_once_then_close(connection: Connection) -> None:
+        connection.request()
+        connection.send(OK)
+        connection.request()
+
+    with Server(answer_once_then_close) as server:
+        assert wire.post(server.url(), b"{}").status == 200
+        outcome = wire.post(server.url(), b"{}")
+    assert isinstance(outcome.error, httpx.RemoteProtocolError)
+    assert not outcome.evidence.never_left
+
+
+def test_a_connection_closed_unseen_counts_as_left(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The race: the server's FIN arrives after the pool looked and before the bytes go out."""
+    blind_to_closing(monkeypatch)
+    with Server(lambda connection: (connection.request(), connection.send(OK))) as server:
+        assert wire.post(server.url(), b"{}").status == 200
+        assert server.ended.acquire(timeout=10)
+        outcome = wire.post(server.url(), b"{}")
+        assert len(server.connections) == 1
+    assert isinstance(outcome.error, httpx.NetworkError | httpx.RemoteProtocolError)
+    assert outcome.evidence.bytes_written > 0
+
+
+def blind_to_closing(monkeypatch: pytest.MonkeyPatch) -> None:
+    from kalshi_ext.transport.async_streams import AsyncDeadlineStream
+    from kalshi_ext.transport.streams import DeadlineStream
+
+    for stream in (DeadlineStream, AsyncDeadlineStream):
+        monkeypatch.setattr(stream, "get_extra_info", lambda *_: None)
+
+
+def test_any_status_survives(wire: Wire) -> None:
+    def answer(connection: Connection) -> None:
+        while True:
+            status = connection.request().split(b"/")[1].split(b" ")[0]
+            connection.send(b"HTTP/1.1 %b Odd\r\ncontent-length: 0\r\n\r\n" % status)
+
+    with Server(answer) as server:
+        for status in (204, 301, 429, 499, 520, 561, 999):
+            assert wire.get(server.url(f"/{status}")).status == status
+
+
+def test_another_transport_proves_nothing_by_its_silence() -> None:
+    with exchange_evidence() as evidence:
+        transport = httpx.MockTransport(lambda request: httpx.Response(200))
+        transport.handle_request(httpx.Request("GET", "https://api.example"))
+    assert (evidence.watched, evidence.never_left) == (False, False)
+    assert not Evidence(bytes_written=1, watched=True).never_left
+
+
+def test_evidence_inside_evidence_is_its_own() -> None:
+    from kalshi_ext.transport.evidence import current_evidence
+
+    with exchange_evidence(1.0) as outer:
+        with exchange_evidence(2.0) as inner:
+            assert current_evidence() is inner
+        assert current_evidence() is outer
+    assert current_evidence() is None
+
+
+def test_a_cancelled_task_knows_that_its_request_left() -> None:
+    arrived = threading.Event()
+
+    def take(connection: Connection) -> None:
+        connection.request()
+        arrived.set()
+        connection.silence()
+
+    async def cancel(wire: AsyncWire, url: str) -> Evidence:
+        with exchange_evidence() as evidence:
+            request = httpx.Request("POST", url, content=b"{}")
+            task = asyncio.create_task(wire.transport.handle_async_request(request))
+            await asyncio.to_thread(arrived.wait, 10)
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        return evidence
+
+    with Server(take) as server, open_wire("async") as wire:
+        evidence = wire.runner.run(cancel(wire, server.url()))
+    assert evidence.bytes_written > 0
+    assert not evidence.never_left
