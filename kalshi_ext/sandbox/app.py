@@ -46,7 +46,7 @@ class App:
 
     async def _answer(self, reply: Reply, send: Send) -> None:
         headers = [
-            (b"date", http_date(self.exchange.clock.now()).encode()),
+            (b"date", http_date(self.exchange.clock.now())),
             *((name.encode(), value.encode()) for name, value in reply.headers.items()),
         ]
         if reply.content_type:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import lru_cache
 
 from attrs import define
 
@@ -46,6 +47,11 @@ class Clock:
             self.offset += shift
 
 
-def http_date(moment: datetime) -> str:
+def http_date(moment: datetime) -> bytes:
     """Render a moment as the Date header has it."""
-    return format_datetime(moment.astimezone(UTC), usegmt=True)
+    return _dated(int(moment.timestamp()))
+
+
+@lru_cache(maxsize=16)
+def _dated(seconds: int) -> bytes:
+    return format_datetime(datetime.fromtimestamp(seconds, UTC), usegmt=True).encode()

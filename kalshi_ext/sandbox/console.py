@@ -14,6 +14,7 @@ from kalshi_ext.sandbox.faults import CATALOGUE, Rule
 from kalshi_ext.sandbox.founding import keep_key, renew
 from kalshi_ext.sandbox.keyring import Credentials, issue, key_kind
 from kalshi_ext.sandbox.options import Options
+from kalshi_ext.sandbox.proxy.proxy import Proxy
 from kalshi_ext.sandbox.wire import Json
 
 
@@ -23,6 +24,7 @@ class Console:
 
     exchange: Exchange
     options: Options
+    proxy: Proxy
     words: dict[str, Callable[..., Json]] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -38,9 +40,10 @@ class Console:
             "faults.remove": self._remove_fault,
             "faults.list": lambda: [rule.to_data() for rule in self.exchange.faults.rules],
             "oracle.requests": self._requests,
+            "oracle.network": lambda: [passage.to_data() for passage in self.proxy.fired],
             "keys.issue": self._issue,
             "keys.of": self._key_of,
-            "reset": lambda: renew(self.exchange, self.options),
+            "reset": self._reset,
             "check": lambda: self.exchange.engine.check_invariants(),
             "digest": lambda: self.exchange.engine.digest(),
         }
@@ -55,6 +58,14 @@ class Console:
             if isinstance(error, KalshiError):
                 raise
             raise Misuse(f"{word}: {error}") from error
+
+    def keys(self) -> list[Json]:
+        """List every key issued."""
+        return [_credentials(known) for known in self.exchange.gate.keyring.issued]
+
+    def _reset(self) -> None:
+        renew(self.exchange, self.options)
+        self.proxy.fired.clear()
 
     def _truth(self, name: str) -> Callable[..., Json]:
         # Looked up at each call: a reset puts a new engine in place.
@@ -79,7 +90,7 @@ class Console:
 
     def _add_fault(self, **data: Json) -> Json:
         rule = Rule.from_data(data)
-        if CATALOGUE[rule.kind].layer != "answer" and not self.options.proxy:
+        if CATALOGUE[rule.kind].layer != "answer" and not (self.options.proxy or self.options.tls):
             raise Misuse(f"{rule.kind}: needs the proxy, and this sandbox runs with proxy=False")
         return self.exchange.faults.add(rule).to_data()
 

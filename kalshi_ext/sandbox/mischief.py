@@ -54,7 +54,8 @@ class Mischief:
     def meets(self, asked: Asked) -> Rule | None:
         """Find the rule that acts on this request."""
         entry = asked.entry
-        rule = self.stage.faults.take("answer", operation=entry.operation, account=entry.account)
+        names = (asked.found.operation.id, f"{entry.method} {asked.request.path}")
+        rule = self.stage.faults.take("answer", names=names, account=entry.account)
         if rule is not None:
             entry.fault = rule.number
         return rule

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +20,7 @@ class Exchanged:
     received: datetime
     method: str
     target: str
-    headers: dict[str, str] = field(repr=False)
+    raw_headers: Mapping[bytes, bytes] = field(repr=False)
     body: bytes = field(repr=False)
     operation: str | None = None
     account: str | None = None
@@ -34,10 +35,19 @@ class Exchanged:
     answer: bytes = field(default=b"", repr=False)
     answered: datetime | None = None
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """The request's headers, names in lower case."""
+        return {
+            name.decode("latin-1"): value.decode("latin-1")
+            for name, value in self.raw_headers.items()
+        }
+
     def to_data(self) -> dict[str, Any]:
         """Render as JSON-ready data; bytes as base64, times as ISO text."""
         return {
             **{name: getattr(self, name) for name in _PLAIN},
+            "headers": self.headers,
             "received": self.received.isoformat(),
             "answered": self.answered.isoformat() if self.answered else None,
             "body": base64.b64encode(self.body).decode(),
@@ -50,6 +60,10 @@ class Exchanged:
         answered = data["answered"]
         return cls(
             **{name: data[name] for name in _PLAIN},
+            raw_headers={
+                name.encode("latin-1"): value.encode("latin-1")
+                for name, value in data["headers"].items()
+            },
             received=datetime.fromisoformat(data["received"]),
             answered=datetime.fromisoformat(answered) if answered else None,
             body=base64.b64decode(data["body"]),
@@ -58,7 +72,7 @@ class Exchanged:
 
 
 _PLAIN = (
-    *("seq", "method", "target", "headers", "operation"),
+    *("seq", "method", "target", "operation"),
     *("account", "executed", "fault", "replay_of", "status"),
 )
 
@@ -75,11 +89,9 @@ class Oracle:
     def arrived(self, request: Request, *, at: datetime) -> Exchanged:
         """Record a request the moment it is complete."""
         self._seq += 1
-        headers = {
-            name.decode("latin-1"): value.decode("latin-1")
-            for name, value in request.headers.items()
-        }
-        entry = Exchanged(self._seq, at, request.method, request.target, headers, request.body)
+        entry = Exchanged(
+            self._seq, at, request.method, request.target, request.headers, request.body
+        )
         if self.keeping:
             self.requests.append(entry)
         return entry

@@ -99,6 +99,11 @@ class Truth:
         """List every request that reached the exchange complete, oldest first."""
         return [Exchanged.from_data(row) for row in self._link.run("oracle.requests", since=since)]
 
+    def network(self) -> list[dict[str, Any]]:
+        """List what network faults acted on: bytes that came, went on, came back, were returned."""
+        rows: list[dict[str, Any]] = self._link.run("oracle.network")
+        return rows
+
     def orders(
         self, *, account: str | None = None, client_order_id: str | None = None
     ) -> list[dict[str, Any]]:

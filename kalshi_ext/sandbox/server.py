@@ -15,9 +15,14 @@ from attrs import asdict, define, field
 from kalshi_ext.sandbox.app import App
 from kalshi_ext.sandbox.backstage import Backstage
 from kalshi_ext.sandbox.console import Console
+from kalshi_ext.sandbox.cork import CorkedProtocol
+from kalshi_ext.sandbox.exchange import Exchange
 from kalshi_ext.sandbox.founding import found
 from kalshi_ext.sandbox.options import Options
-from kalshi_ext.sandbox.routes import BASE_PATH
+from kalshi_ext.sandbox.proxy.proxy import Names, Proxy
+from kalshi_ext.sandbox.routes import BASE_PATH, NoMatch
+from kalshi_ext.sandbox.store import Store
+from kalshi_ext.sandbox.tls import authority
 
 HOST = "127.0.0.1"
 
@@ -52,33 +57,61 @@ async def serve(
 ) -> None:
     """Serve until leave is set; announce as soon as connections are accepted."""
     exchange = found(options)
-    console = Console(exchange, options)
-    backstage = Backstage(console, secrets.token_urlsafe(24))
-    front, back = listen(options.port), listen(0)
-    servers = [_server(App(exchange)), _server(backstage.app())]
+    fronted = options.proxy or options.tls
+    inner = listen(0 if fronted else options.port)
+    proxy = Proxy((HOST, port_of(inner)), exchange.faults, names=_names(exchange))
+    console = Console(exchange, options, proxy)
+    backstage, back = Backstage(console, secrets.token_urlsafe(24)), listen(0)
+    servers = {_server(App(exchange)): inner, _server(backstage.app()): back}
     running = [
-        asyncio.create_task(server.serve(sockets=[sock]))
-        for server, sock in zip(servers, (front, back), strict=True)
+        asyncio.create_task(server.serve(sockets=[sock])) for server, sock in servers.items()
     ]
-    url = f"http://{HOST}:{front.getsockname()[1]}{BASE_PATH}"
-    announce(
-        Announcement(
-            url=url,
-            direct_url=url,
-            admin_url=f"http://{HOST}:{back.getsockname()[1]}",
-            admin_token=backstage.token,
-            credentials=[
-                console.run("keys.of", {"account": known.account})
-                for known in exchange.gate.keyring.issued
-            ],
-        )
-    )
+    announcement = _announcement(backstage, inner, back)
+    if fronted:
+        await _front(proxy, options, announcement, exchange.store)
+    announce(announcement)
     await leave.wait()
+    await proxy.stop()
     for server in servers:
         server.should_exit = True
     await asyncio.gather(*running)
     if exchange.store is not None:
         exchange.store.close()
+
+
+async def _front(
+    proxy: Proxy, options: Options, announcement: Announcement, store: Store | None
+) -> None:
+    outer = listen(options.port)
+    tls = authority(store) if options.tls else None
+    await proxy.start(outer, tls=tls.context() if tls else None)
+    announcement.url = f"{'https' if tls else 'http'}://{HOST}:{port_of(outer)}{BASE_PATH}"
+    announcement.ca_pem = tls.pem if tls else None
+
+
+def _announcement(backstage: Backstage, inner: socket.socket, back: socket.socket) -> Announcement:
+    url = f"http://{HOST}:{port_of(inner)}{BASE_PATH}"
+    return Announcement(
+        url=url,
+        direct_url=url,
+        admin_url=f"http://{HOST}:{port_of(back)}",
+        admin_token=backstage.token,
+        credentials=backstage.console.keys(),
+    )
+
+
+def _names(exchange: Exchange) -> Names:
+    def names(method: str, path: str) -> tuple[str, ...]:
+        plain = f"{method} {path}"
+        match = exchange.routes.find(method, path)
+        return (plain,) if isinstance(match, NoMatch) else (match.operation.id, plain)
+
+    return names
+
+
+def port_of(sock: socket.socket) -> int:
+    """Read the port a socket listens on."""
+    return int(sock.getsockname()[1])
 
 
 def listen(port: int) -> socket.socket:
@@ -93,13 +126,14 @@ def listen(port: int) -> socket.socket:
 def _server(app: Any) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=CorkedProtocol,
         ws="none",
         lifespan="off",
         access_log=False,
         log_level="warning",
         date_header=False,
         server_header=False,
+        proxy_headers=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=1,
     )

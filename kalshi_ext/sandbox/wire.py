@@ -44,7 +44,7 @@ class Request:
         if not self.body or not _declares_json(self.headers.get(b"content-type", b"")):
             return None, "absent"
         try:
-            return json.loads(self.body, parse_constant=_no_constant), "json"
+            return _DECODER.decode(self.body.decode()), "json"
         except (ValueError, RecursionError):
             return None, "garbage"
 
@@ -63,7 +63,7 @@ def json_reply(status: int, body: Json) -> Reply:
     """Render JSON; None gives a reply without a body."""
     if body is None:
         return Reply(status, b"", "")
-    return Reply(status, json.dumps(body, separators=(",", ":")).encode())
+    return Reply(status, _ENCODER.encode(body).encode())
 
 
 def refusal(status: int, code: str, message: str = "", details: str | None = None) -> Reply:
@@ -81,3 +81,7 @@ def _declares_json(content_type: bytes) -> bool:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+_ENCODER = json.JSONEncoder(separators=(",", ":"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from random import Random
 from typing import Any
@@ -22,7 +22,7 @@ class Rule:
 
     kind: str = field()
     operation: str | None = None
-    """operationIds in any case, patterns as "Cancel*", several with commas; None: any."""
+    """operationIds or "METHOD /path", in any case, with * and commas; None: any."""
     account: str | None = None
     """None: any. Not known to the proxy."""
     skip: int = 0
@@ -58,13 +58,13 @@ class Rule:
         plain = {name: getattr(self, name) for name in (*_FIELDS, "number", "seen", "fired")}
         return {**plain, **self.parameters}
 
-    def matches(self, layer: Layer, operation: str | None, account: str | None) -> bool:
+    def matches(self, layer: Layer, names: Sequence[str], account: str | None) -> bool:
         """Tell whether a request is one this rule counts."""
         if CATALOGUE[self.kind].layer != layer:
             return False
         if self.account is not None and account != self.account:
             return False
-        return self.operation is None or _named(operation, self.operation)
+        return self.operation is None or _named(names, self.operation)
 
     def fires(self) -> bool:
         """Count a matching request and tell whether the fault happens to it."""
@@ -100,12 +100,15 @@ class Plan:
         self.rules = [rule for rule in self.rules if number not in (None, rule.number)]
 
     def take(
-        self, layer: Layer, *, operation: str | None = None, account: str | None = None
+        self, layer: Layer, *, names: Sequence[str] = (), account: str | None = None
     ) -> Rule | None:
-        """Count a request against every rule and return the first that fires."""
+        """Count a request against every rule and return the first that fires.
+
+        names: all the names the request goes by, as its operationId and "POST /path".
+        """
         acting: Rule | None = None
         for rule in self.rules:
-            if not rule.matches(layer, operation, account):
+            if not rule.matches(layer, names, account):
                 continue
             if acting is None:
                 acting = rule if rule.fires() else None
@@ -117,11 +120,9 @@ class Plan:
 _FIELDS = ("kind", "operation", "account", "skip", "times", "every", "chance")
 
 
-def _named(operation: str | None, patterns: str) -> bool:
-    if operation is None:
-        return False
-    name = operation.lower()
-    return any(fnmatchcase(name, one.strip().lower()) for one in patterns.split(","))
+def _named(names: Sequence[str], patterns: str) -> bool:
+    wanted = [pattern.strip().lower() for pattern in patterns.split(",")]
+    return any(fnmatchcase(name.lower(), pattern) for name in names for pattern in wanted)
 
 
 def _refuse_unknown(kind: str, given: Mapping[str, Any]) -> None:

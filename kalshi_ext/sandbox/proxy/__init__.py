@@ -1,0 +1,1 @@
+"""A TCP proxy that breaks connections on purpose, at any byte."""
