@@ -87,7 +87,7 @@ class Policy:
 class InFlight:
     """The journal keys that running flows of this client are driving; shared by threads."""
 
-    _keys: set[str] = field(factory=set)
+    _keys: set[str] = field(factory=set[str])
     _lock: threading.Lock = field(factory=threading.Lock, repr=False, eq=False)
 
     def take(self, keys: Iterable[str]) -> set[str]:
@@ -111,7 +111,7 @@ class Unsettled:
     """Keys of earlier writes without a verdict, by ticker; `read` once the journal was asked."""
 
     read: bool = False
-    by_ticker: dict[str, set[str]] = field(factory=dict)
+    by_ticker: dict[str, set[str]] = field(factory=dict[str, set[str]])
 
     def add(self, ticker: str | None, key: str) -> None:
         """Remember a write whose outcome is not known."""

@@ -66,8 +66,8 @@ class Seen:
     """Orders by client_order_id, as far as they were read."""
 
     wanted: Collection[str]
-    found: dict[str, Order] = field(factory=dict)
-    order_ids: set[str] = field(factory=set)
+    found: dict[str, Order] = field(factory=dict[str, Order])
+    order_ids: set[str] = field(factory=set[str])
 
     def add(self, orders: Iterable[Order]) -> None:
         """Take orders in; the empty id of orders placed elsewhere matches nothing."""

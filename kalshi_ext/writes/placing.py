@@ -45,9 +45,11 @@ class Placing:
     contract: Contract
     context: Context
     build: Callable[[Sequence[OrderTicket]], Batch]
-    tickets: dict[str, OrderTicket] = field(factory=dict)  # those this flow drives
-    outcomes: dict[str, Outcome] = field(factory=dict)
-    attempts: dict[str, int] = field(factory=dict)
+    tickets: dict[str, OrderTicket] = field(
+        factory=dict[str, OrderTicket]
+    )  # those this flow drives
+    outcomes: dict[str, Outcome] = field(factory=dict[str, Outcome])
+    attempts: dict[str, int] = field(factory=dict[str, int])
     since: float = 0.0
 
     def pending(self) -> list[OrderTicket]:

@@ -101,7 +101,7 @@ def _orders(
         since=min(entry.created_at.timestamp() for entry in entries),
         sent_at=max(_last_sent(entry, now) for entry in entries),
     )
-    resolutions = []
+    resolutions: list[Resolution] = []
     for entry in entries:
         order = looked.found.get(entry.key)
         if order is not None:
@@ -136,7 +136,7 @@ def _resolution(
 
 
 def _record(resolutions: Iterable[Resolution], context: Context) -> Flow[None]:
-    marks = []
+    marks: list[Mark] = []
     for resolution in resolutions:
         if resolution.state is State.UNKNOWN:
             context.unsettled.add(resolution.ticker, resolution.key)

@@ -1,0 +1,5 @@
+"""Run `python -m kalshi_ext`."""
+
+from kalshi_ext.cli import main
+
+main()

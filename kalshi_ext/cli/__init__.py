@@ -1,0 +1,59 @@
+"""The command `kalshi-ext`: each subcommand is loaded only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+from kalshi_ext import __version__
+from kalshi_ext.errors import KalshiError
+
+# name: (module, attribute, extra that brings what it needs, one line of help)
+COMMANDS = {
+    "sandbox": ("kalshi_ext.sandbox.commands", "sandbox", "sandbox", "Run the test exchange."),
+    "drift": ("kalshi_ext.drift.commands", "drift", "drift", "Compare contracts."),
+    "journal": ("kalshi_ext.journal.commands", "journal", "", "Look into a journal of orders."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a subcommand when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names without importing anything."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one subcommand; a missing extra is named."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, extra, _ = COMMANDS[cmd_name]
+        try:
+            command: click.Command = getattr(importlib.import_module(module), attribute)
+        except ModuleNotFoundError as missing:
+            if not extra or (missing.name or "").startswith("kalshi_ext"):
+                raise
+            raise click.ClickException(
+                f"'{cmd_name}' needs {missing.name}: pip install 'kalshi-ext[{extra}]'"
+            ) from None
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the subcommands from the table, so that --help imports none."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (*_, line) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Turn this library's errors into one line."""
+        try:
+            return super().invoke(ctx)
+        except KalshiError as error:
+            raise click.ClickException(str(error)) from None
+
+
+@click.group(cls=LazyGroup)
+@click.version_option(__version__, prog_name="kalshi-ext")
+def main() -> None:
+    """Trade on the Kalshi exchange from Python, and everything around it."""
