@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+import re
+from typing import Any, Final
 
 from kalshi_ext.spec.scalars import is_ambiguous
+
+
+# Control characters and the line breaks that only some readers know: written as escapes.
+_ODD: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 
 
 def dump_yaml(value: Any) -> str:
@@ -37,5 +42,5 @@ def _representer() -> Any:
 
 
 def _text(representer: Any, data: str) -> Any:
-    style = "'" if is_ambiguous(data) else None
+    style = '"' if _ODD.search(data) else "'" if is_ambiguous(data) else None
     return representer.represent_scalar("tag:yaml.org,2002:str", data, style=style)
