@@ -79,7 +79,7 @@ def seed_commands(now: datetime, *, trading: bool) -> Iterator[tuple[datetime, C
 
 
 def _accounts() -> Iterator[Command]:
-    yield admin.add_account(TRADER, funds="5000", tier="advanced", subaccounts=2)
+    yield admin.add_account(TRADER, funds="5000", tier="basic", subaccounts=2)
     yield admin.add_account(MAKER, funds="100000", tier="prime", subaccounts=1)
     for account in (TRADER, MAKER):
         for shard in (1, 2, 3):
@@ -101,7 +101,8 @@ def _first_season(now: datetime) -> Iterator[tuple[datetime, Command]]:
         yield moment, _order(listing.ticker, side, price, "20", f"season-{at}")
     yield long_ago + timedelta(hours=5), _order(SETTLED[0][0].ticker, "bid", "0.30", "5", "rest-0")
     for at, (listing, result, value) in enumerate(SETTLED):
-        yield now - timedelta(days=40 - at), admin.settle(listing.ticker, result, value=value)
+        age = (100, 39, 38)[at]  # days: the first one's position is history, the others' are not
+        yield now - timedelta(days=age), admin.settle(listing.ticker, result, value=value)
     yield now - timedelta(days=30), admin.withdrawal(TRADER, 25_000, kind="wire", fee_cents=500)
     yield now - timedelta(days=2), admin.deposit(TRADER, 10_000, kind="debit", fee_cents=200)
     yield now - timedelta(days=1), admin.deposit(TRADER, 7_500, kind="ach", status="pending")

@@ -1,0 +1,26 @@
+"""The sandbox for these tests: as new for each, and its whole traffic checked afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from sandbox_contract import traffic_violations
+from sandbox_signed import Signed, signed
+
+from kalshi_ext.sandbox import Sandbox
+
+
+@pytest.fixture
+def exchange(kalshi_exchange: Sandbox) -> Iterator[Sandbox]:
+    """An exchange whose answers must all be what the contract promises."""
+    yield kalshi_exchange
+    assert traffic_violations(kalshi_exchange.truth.requests()) == []
+    kalshi_exchange.truth.check_invariants()
+
+
+@pytest.fixture
+def caller(exchange: Sandbox) -> Iterator[Signed]:
+    """A bare signed caller for the first account."""
+    with signed(exchange) as made:
+        yield made

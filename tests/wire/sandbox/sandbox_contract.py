@@ -1,0 +1,91 @@
+"""Check answers against the maintained OpenAPI documents."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from attrs import frozen
+from openapi_schema_validator import OAS30Validator, oas30_format_checker
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT4
+
+from kalshi_ext.sandbox.oracle import Exchanged
+
+OPENAPI = Path(__file__).parents[3] / "openapi"
+_URI = "urn:contract"
+
+
+@frozen
+class Contract:
+    """One OpenAPI document."""
+
+    document: dict[str, Any]
+    operations: dict[str, dict[str, Any]]
+    registry: Any
+
+    def violations(self, operation: str, status: int, body: bytes) -> list[str]:
+        """Say what is wrong with an answer; nothing: []."""
+        response = self._response(operation, status)
+        if response is None:
+            return [f"{operation}: status {status} is not in the contract"]
+        content = response.get("content", {})
+        if "application/json" not in content:
+            return []
+        if not body:
+            return [f"{operation} {status}: a body is promised and none came"]
+        schema = content["application/json"]["schema"]
+        return [f"{operation} {status}: {text}" for text in self._mismatches(schema, body)]
+
+    def _response(self, operation: str, status: int) -> dict[str, Any] | None:
+        responses = self.operations[operation]["responses"]
+        found = responses.get(str(status)) or responses.get(f"{status // 100}XX")
+        if found and "$ref" in found:
+            found = self.document["components"]["responses"][found["$ref"].rpartition("/")[2]]
+        return found
+
+    def _mismatches(self, schema: dict[str, Any], body: bytes) -> Iterable[str]:
+        validator = OAS30Validator(
+            _absolute(schema), registry=self.registry, format_checker=oas30_format_checker
+        )
+        for error in validator.iter_errors(json.loads(body)):
+            yield f"{error.json_path}: {error.message}"
+
+
+@cache
+def contract(name: str) -> Contract:
+    """Load portfolio or classic."""
+    document = yaml.safe_load((OPENAPI / f"{name}.yaml").read_text())
+    operations = {
+        operation["operationId"]: operation
+        for path in document["paths"].values()
+        for operation in path.values()
+        if isinstance(operation, dict) and "operationId" in operation
+    }
+    resource = Resource(_absolute(document), DRAFT4)
+    return Contract(document, operations, Registry().with_resource(_URI, resource))
+
+
+def traffic_violations(requests: Iterable[Exchanged]) -> list[str]:
+    """Check every recorded answer that no fault touched."""
+    wrong: list[str] = []
+    for entry in requests:
+        if entry.operation is None or entry.fault is not None or entry.status is None:
+            continue
+        for name in ("portfolio", "classic"):
+            if entry.operation in contract(name).operations:
+                wrong += contract(name).violations(entry.operation, entry.status, entry.answer)
+    return wrong
+
+
+def _absolute(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {
+            key: _URI + value if key == "$ref" and value.startswith("#") else _absolute(value)
+            for key, value in node.items()
+        }
+    return [_absolute(item) for item in node] if isinstance(node, list) else node

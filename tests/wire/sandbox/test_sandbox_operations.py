@@ -1,0 +1,55 @@
+"""Every operation of both contracts answers, as its contract says."""
+
+from __future__ import annotations
+
+import pytest
+from sandbox_contract import contract, traffic_violations
+from sandbox_signed import Signed, signed
+from sandbox_walk import walk_classic, walk_current
+
+from kalshi_ext.sandbox import Sandbox
+from kalshi_ext.sandbox.engine import CLASSIC, CURRENT
+
+_LISTS = (
+    "GetOrders GetFills GetPositions GetSettlements GetDeposits GetWithdrawals GetOrderGroups "
+    "GetSubaccountTransfers GetSubaccountBalances GetIntraExchangeInstanceTransfers "
+    "GetSubaccountNetting GetHistoricalOrders GetFillsHistorical GetHistoricalPositions"
+).split()
+
+
+def test_every_current_operation_succeeds_on_the_seed_data(caller: Signed) -> None:
+    heard = walk_current(caller)
+    assert set(heard) == {operation.id for operation in CURRENT}
+    assert {name: answer.raw for name, answer in heard.items() if answer.status >= 300} == {}
+
+
+def test_every_list_has_something_to_tell(caller: Signed) -> None:
+    heard = walk_current(caller)
+    assert [name for name in _LISTS if not any(heard[name].json.values())] == []
+
+
+def test_every_classic_operation_succeeds_and_keeps_its_contract() -> None:
+    with Sandbox(contract="classic") as sandbox, signed(sandbox) as caller:
+        heard = walk_classic(caller)
+        wrong = traffic_violations(sandbox.truth.requests())
+    assert set(heard) == {operation.id for operation in CLASSIC}
+    assert {name: answer.raw for name, answer in heard.items() if answer.status >= 300} == {}
+    assert wrong == []
+
+
+@pytest.mark.parametrize(("name", "table"), [("portfolio", CURRENT), ("classic", CLASSIC)])
+def test_routes_and_contract_documents_name_the_same_operations(name: str, table: tuple) -> None:
+    document = contract(name).document
+    listed = {
+        (method.upper(), path, operation["operationId"])
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+    assert listed == {(one.method, one.path, one.id) for one in table}
+
+
+def test_an_order_matches_the_resting_liquidity(caller: Signed, exchange: Sandbox) -> None:
+    answer = caller.place("taker", price="0.56", count="10.00").json
+    assert (answer["fill_count"], answer["average_fill_price"]) == ("10.00", "0.5600")
+    fills = exchange.truth.fills(order_id=answer["order_id"])
+    assert [(fill["count_fp"], fill["is_taker"]) for fill in fills] == [("10.00", True)]
