@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import time
 import warnings
+from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
 import psycopg
@@ -162,9 +163,12 @@ class Session:
         return text.replace(password, REDACTED) if password else text
 
     def close(self) -> None:
-        """Close the connection, which frees the owner's lock."""
-        if self._link is not None:
-            self._link.close()
+        """Close the connection and free the owner's lock, without waiting for the server's end."""
+        if self._link is None or self._link.closed:
+            return
+        with suppress(psycopg.Error):
+            self._link.execute("SELECT pg_advisory_unlock_all()")
+        self._link.close()
 
 
 def _parts(url: Secret[str]) -> dict[str, Any]:

@@ -76,11 +76,13 @@ class SqliteStore:
     _link: sqlite3.Connection
     _lock: FileLock | None
     _identity: tuple[int, int]
+    _writing: bool = False
 
     def begin(self, *, writing: bool) -> None:
         """Start a transaction; a writing one takes SQLite's write lock at once."""
         if writing and self._lock is None:
             raise Broken(f"{self.path} was opened for reading only")
+        self._writing = writing
         with _explained():
             self._link.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
 
@@ -110,14 +112,20 @@ class SqliteStore:
         return lockfile.is_held(self.path) and lockfile.holder(self.path).get("owner") == owner
 
     def verify(self) -> list[str]:
-        """Let SQLite check its pages, then read every row."""
-        with _explained():
-            found = [row[0] for row in self._link.execute("PRAGMA integrity_check(100)")]
-            found += [line for row in self._link.execute(_SCAN) for line in row_problems(row)]
+        """Let SQLite check its pages, then read every row as far as that goes."""
+        found: list[str] = []
+        try:
+            found.extend(row[0] for row in self._link.execute("PRAGMA integrity_check(100)"))
+            found.extend(line for row in self._link.execute(_SCAN) for line in row_problems(row))
+        except sqlite3.Error as error:
+            found.append(str(_explain(error)))
         return [line for line in found if line != "ok"]
 
     def commit(self) -> None:
         """Write and sync the log."""
+        if not self._writing:
+            self.rollback()  # nothing to keep, and what a damaged page cost stays with its reader
+            return
         if self._lock is not None and not self._in_place():
             raise Broken(f"{self.path} or its lock file was moved, replaced or removed")
         with _explained():
