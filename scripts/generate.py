@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _report(_wrong_hashes())
     if not options.inside:
         return _run_inside(options)
-    _import_spec_alone()
+    import_spec_alone()
     with tempfile.TemporaryDirectory(prefix="generate-") as name:
         fresh = Path(name)
         _build(fresh)
@@ -116,11 +116,11 @@ def _lock(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _import_spec_alone() -> None:
-    """Make kalshi_ext.spec importable without the client, which needs what we are about to write."""
+def import_spec_alone() -> None:
+    """Let kalshi_ext.spec be imported without the client, which needs what is yet to be written."""
     package = types.ModuleType("kalshi_ext")
     package.__path__ = [str(ROOT / "kalshi_ext")]
-    sys.modules["kalshi_ext"] = package
+    sys.modules.setdefault("kalshi_ext", package)
     sys.path.insert(0, str(ROOT / "scripts"))
 
 
@@ -135,14 +135,14 @@ def _build(fresh: Path) -> None:
     for package, document in PACKAGES.items():
         _generate(fresh / "openapi" / document, fresh / "generated" / package)
     _write(fresh / "kalshi_ext" / "_shapes.py", _shapes(fresh / "openapi"))
-    _format(fresh / "generated", fresh / "kalshi_ext" / "_shapes.py")
+    _format(fresh / "generated")
     _write(fresh / "generated" / "MANIFEST", MANIFEST_HEADER + "".join(_hashes(fresh)))
 
 
 def _portfolio() -> str:
+    from kalshi_ext.spec.dump import dump_yaml
     from kalshi_ext.spec.load import load
     from kalshi_ext.spec.portfolio import portfolio
-    from kalshi_ext.spec.dump import dump_yaml
 
     upstream, overlay = (
         load(ROOT / "openapi" / f"{name}.yaml") for name in ("upstream", "overlay")
@@ -173,11 +173,11 @@ def _generate(document: Path, package: Path) -> None:
         _write(path, header + path.read_text(encoding="utf-8"))
 
 
-def _format(generated: Path, shapes: Path) -> None:
+def _format(generated: Path) -> None:
     ruff = [sys.executable, "-P", "-m", "ruff"]
     rules = ["--no-cache", "--quiet", "--config", str(generated / "ruff.toml"), str(generated)]
     for command in ("check --fix-only", "format"):
-        subprocess.run([*ruff, *command.split(), *rules, str(shapes)], check=True)
+        subprocess.run([*ruff, *command.split(), *rules], check=True)
 
 
 def _write(path: Path, text: str) -> None:

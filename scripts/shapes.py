@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Derive kalshi_ext/_shapes.py: the received JSON of both contracts as TypedDicts and open enums."""
+"""Derive kalshi_ext/_shapes.py: the JSON of both contracts as TypedDicts and open enums."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import keyword
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,17 +20,19 @@ Derived by `make generate` from openapi/portfolio.yaml and openapi/classic.yaml;
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import TypedDict
+{imports}from typing import TypedDict
 
 from kalshi_ext.enums import OpenEnum
 '''
+DECIMAL = "from decimal import Decimal\n"
 _SCALARS = {
     "string": ("str",),
     "integer": ("int",),
     "number": ("int", "Decimal"),
     "boolean": ("bool",),
 }
+# A property of such a name would hide the type from the properties around it.
+_HIDING = frozenset({"str", "int", "bool", "list", "dict", "object", "Decimal"})
 _ORDER = ("str", "int", "Decimal", "bool")
 
 
@@ -36,18 +40,18 @@ def shapes(documents: list[dict[str, Any]]) -> str:
     """Write the module for the schemas of the documents; equal names are merged."""
     named = [document["components"]["schemas"] for document in documents]
     names = sorted({name for schemas in named for name in schemas})
-    blocks = [HEADER]
-    for name in names:
-        if members := _members([schemas[name] for schemas in named if name in schemas]):
-            blocks.append(_enum(name, members))
-    for name in names:
-        if any(_is_object(schemas.get(name)) for schemas in named):
-            blocks.append(_typed_dict(name, named))
-    return "\n\n".join(blocks)
+    enums = [_enum(name, found) for name in names if (found := _members(name, named))]
+    objects = [
+        _typed_dict(name, named)
+        for name in names
+        if any(_is_object(schemas.get(name)) for schemas in named)
+    ]
+    imports = DECIMAL if any("Decimal" in block for block in objects) else ""
+    return "\n\n".join([HEADER.replace("{imports}", imports), *enums, *objects])
 
 
-def _members(schemas: list[dict[str, Any]]) -> list[str]:
-    found = {member for schema in schemas for member in schema.get("enum", ())}
+def _members(name: str, named: list[dict[str, Any]]) -> list[str]:
+    found = {member for schemas in named for member in schemas.get(name, {}).get("enum", ())}
     return sorted(str(member) for member in found if member is not None)
 
 
@@ -56,13 +60,19 @@ def _is_object(schema: dict[str, Any] | None) -> bool:
 
 
 def _enum(name: str, members: list[str]) -> str:
-    lines = [f'    {_constant(member)} = "{member}"' for member in members]
-    return "\n".join([f"class {name}(OpenEnum):", *lines]) + "\n"
+    lines = [f"    {_constant(member)} = {json.dumps(member)}" for member in members]
+    return "\n".join([f"class {_class(name)}(OpenEnum):", *lines]) + "\n"
+
+
+def _class(name: str) -> str:
+    """Make a class name of a component's; the document is not ours, so anything may be in it."""
+    text = re.sub(r"[^0-9A-Za-z_]", "_", name)
+    return text if text.isidentifier() and not keyword.iskeyword(text) else f"Shape{text}"
 
 
 def _constant(member: str) -> str:
-    text = "".join(letter if letter.isalnum() else "_" for letter in member).upper()
-    return text if text.isidentifier() else f"VALUE_{text}"
+    text = re.sub(r"[^0-9A-Za-z]", "_", member).upper()
+    return text if text[:1].isalpha() else f"VALUE_{text}"
 
 
 def _typed_dict(name: str, named: list[dict[str, Any]]) -> str:
@@ -70,19 +80,21 @@ def _typed_dict(name: str, named: list[dict[str, Any]]) -> str:
     for schemas in named:
         for key, schema in schemas.get(name, {}).get("properties", {}).items():
             types.setdefault(key, []).extend(_types(schema, schemas))
+    shape = _class(name)
     fields = {key: " | ".join(_sorted(found)) for key, found in sorted(types.items())}
-    if any(not key.isidentifier() or keyword.iskeyword(key) for key in fields):
-        pairs = ", ".join(f'"{key}": "{kind}"' for key, kind in fields.items())
-        return f'{name} = TypedDict("{name}", {{{pairs}}}, total=False)\n'
+    if any(not key.isidentifier() or keyword.iskeyword(key) or key in _HIDING for key in fields):
+        pairs = [f'    {json.dumps(key)}: "{kind}",' for key, kind in fields.items()]
+        return "\n".join([f'{shape} = TypedDict("{shape}", {{', *pairs, "}, total=False)"]) + "\n"
     lines = [f"    {key}: {kind}" for key, kind in fields.items()] or ["    pass"]
-    return "\n".join([f"class {name}(TypedDict, total=False):", *lines]) + "\n"
+    return "\n".join([f"class {shape}(TypedDict, total=False):", *lines]) + "\n"
 
 
 def _types(schema: dict[str, Any], schemas: dict[str, Any]) -> list[str]:
     """List the Python types a value of this schema can have in decoded JSON."""
-    found = ["None"] if schema.get("nullable") else []
+    null = ["None"] if schema.get("nullable") else []
     if "$ref" in schema:
-        return found + _referenced(schema["$ref"].rsplit("/", 1)[1], schemas)
+        return null + _referenced(schema["$ref"].rsplit("/", 1)[1], schemas)
+    found: list[str] = []
     for key in ("allOf", "anyOf", "oneOf"):
         for part in schema.get(key, ()):
             found += _types(part, schemas)
@@ -93,11 +105,11 @@ def _types(schema: dict[str, Any], schemas: dict[str, Any]) -> list[str]:
         found.append(f"dict[str, {_values(schema, schemas)}]")
     else:
         found += _SCALARS.get(str(kind), ())
-    return found or ["object"]
+    return null + (found or ["object"])
 
 
 def _referenced(name: str, schemas: dict[str, Any]) -> list[str]:
-    return [name] if _is_object(schemas[name]) else _types(schemas[name], schemas)
+    return [_class(name)] if _is_object(schemas[name]) else _types(schemas[name], schemas)
 
 
 def _values(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
@@ -119,7 +131,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if it differs")
     options = parser.parse_args(arguments)
-    sys.path.insert(0, str(ROOT))
+    from generate import import_spec_alone
+
+    import_spec_alone()
     from kalshi_ext.spec.load import load
 
     documents = [load(ROOT / "openapi" / name) for name in ("portfolio.yaml", "classic.yaml")]

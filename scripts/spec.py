@@ -8,15 +8,17 @@ import datetime
 import hashlib
 import sys
 from pathlib import Path
+from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from generate import ROOT, import_spec_alone
 
+import_spec_alone()
+
+from kalshi_ext.spec.dump import dump_yaml  # noqa: E402
 from kalshi_ext.spec.errors import SpecError  # noqa: E402
 from kalshi_ext.spec.load import load  # noqa: E402
 from kalshi_ext.spec.normalise import normalise  # noqa: E402
 from kalshi_ext.spec.order import operations  # noqa: E402
-from kalshi_ext.spec.dump import dump_yaml  # noqa: E402
 
 HEADER = """\
 # The exchange's contract, portfolio part, in normal form: names, types and bounds, no prose.
@@ -34,9 +36,10 @@ def main(arguments: list[str] | None = None) -> int:
         return 3
     text = HEADER + dump_yaml(document)
     changed = _write(options.openapi / "upstream.yaml", text)
-    if changed or not (options.openapi / "upstream.lock").exists() or options.recorded_as:
-        lock = _lock(document, text, options.recorded_as or _where_from(options.upstream))
-        changed = _write(options.openapi / "upstream.lock", lock) or changed
+    lock = options.openapi / "upstream.lock"
+    entries = _entries(document, text, options.recorded_as or _where_from(options.upstream))
+    if changed or not lock.exists() or (options.recorded_as and not _says(lock, entries)):
+        changed = _write(lock, entries + f"date: {datetime.datetime.now(datetime.UTC).date()}\n")
     count = len(operations(document))
     print(f"upstream.yaml: {count} operations, {'changed' if changed else 'unchanged'}")
     return 0
@@ -45,22 +48,25 @@ def main(arguments: list[str] | None = None) -> int:
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--upstream", required=True, help="file or URL, YAML or JSON")
-    parser.add_argument("--recorded-as", help="what the lock says of the origin")
+    parser.add_argument("--recorded-as", help="what upstream.lock says of the origin")
     parser.add_argument("--openapi", type=Path, default=ROOT / "openapi", help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
 
 def _where_from(upstream: str) -> str:
+    """Leave out a directory of this machine and the query of a URL, which may hold a token."""
     is_url = upstream.startswith(("http://", "https://"))
     return upstream.partition("?")[0] if is_url else Path(upstream).name
 
 
-def _lock(document: dict[str, object], text: str, source: str) -> str:
-    info = document["info"]
-    version = info["version"] if isinstance(info, dict) else "?"
-    today = datetime.datetime.now(datetime.UTC).date()
+def _entries(document: dict[str, Any], text: str, source: str) -> str:
+    version = document.get("info", {}).get("version", "unknown")
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return f"version: {version}\nsha256: {digest}\ndate: {today}\nsource: {source}\n"
+    return f"version: {version}\nsource: {source}\nsha256: {digest}\n"
+
+
+def _says(lock: Path, entries: str) -> bool:
+    return lock.read_text(encoding="utf-8").startswith(entries)
 
 
 def _write(path: Path, text: str) -> bool:

@@ -57,7 +57,7 @@ def lint_text(text: str) -> list[Finding]:
     return [
         Finding("yaml-1.1", f"line {event.start_mark.line + 1}", f"quote {event.value!r}")
         for event in yaml.parse(text)
-        if type(event).__name__ == "ScalarEvent" and event.style is None and _misread(event.value)
+        if type(event).__name__ == "ScalarEvent" and event.implicit[0] and _misread(event.value)
     ]
 
 
@@ -65,5 +65,6 @@ def _misread(text: str) -> bool:
     value = resolve(text)
     if isinstance(value, str):
         return is_ambiguous(text)
-    # A leading zero is octal to 1.1; a key like 200 is a number to everybody but a map of text.
-    return isinstance(value, int) and text.lstrip("+-")[:1] == "0" and len(text) > 1
+    # A leading zero is octal to 1.1, and 0o17 a text.
+    digits = text.lstrip("+-")
+    return isinstance(value, int) and len(digits) > 1 and digits[0] == "0" and digits[1] != "x"

@@ -39,7 +39,7 @@ def nullable_enum(place: Place) -> Iterator[str]:
 
 def enum_members(place: Place) -> Iterator[str]:
     """Find members that become no class, or the same name twice."""
-    members = place.node.get("enum", [])
+    members = [member for member in place.node.get("enum", []) if member is not None]
     if len({type(member).__name__ for member in members}) > 1 or any(
         isinstance(m, float) for m in members
     ):
