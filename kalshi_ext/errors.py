@@ -59,7 +59,7 @@ class KalshiError(Exception):
 
     advice: ClassVar[str] = ""
 
-    def __init__(self, message: str = "", **known: Any) -> None:
+    def __init__(self, message: str = "", /, **known: Any) -> None:
         # Details travel as attributes, so that pickling (args + __dict__) loses none of them.
         super().__init__(message)
         self.__dict__.update(known)

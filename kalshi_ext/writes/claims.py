@@ -47,7 +47,8 @@ def _known(placing: Placing, ticket: OrderTicket, entry: Entry) -> Flow[dict[str
     if ack is not None:
         return {key: ack}
     if entry.state is State.RESOLVED:
-        return {key: Misuse(f"{key} was resolved by hand: see kalshi-ext journal show")}
+        said = "was resolved by hand as not executed: use a new id or intent"
+        return {key: Misuse(f"{key} {said}")}
     reopened: Claimed = yield Record("reopen", (entry.key,))
     if reopened.mine and (key in placing.tickets or placing.context.in_flight.take([key])):
         placing.tickets[key] = ticket

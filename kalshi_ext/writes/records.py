@@ -96,12 +96,16 @@ def error_text(error: KalshiError) -> str:
 
 
 def recorded_ack(entry: Entry) -> OrderAck | None:
-    """Read the acknowledgement an entry ended in, marked as replayed; None when there is none."""
-    if entry.verdict is None:
-        return None
-    verdict = json.loads(entry.verdict)
+    """Read the acknowledgement an entry ended in, marked as replayed; None when there is none.
+
+    An entry resolved by hand may know no more than the order's id.
+    """
+    verdict = json.loads(entry.verdict or "{}")
     if "accepted" not in verdict:
-        return None
+        if entry.order_id is None:
+            return None
+        bare: dict[str, Any] = {"order_id": entry.order_id, "client_order_id": entry.key}
+        return OrderAck(**bare, ticker=entry.ticker, raw={}, replayed=True)
     values = _read({k: v for k, v in verdict["accepted"].items() if v is not None})
     if "time" in values:
         values["time"] = read_time(values["time"])

@@ -41,6 +41,7 @@ class Resolution:
     order_id: str | None = None
     intent: str | None = None
     error: KalshiError | None = None
+    order: Order | None = None
 
 
 def recover(contract: Contract, context: Context) -> Flow[list[Resolution]]:
@@ -115,8 +116,9 @@ def _orders(
 def _found(entry: Entry, order: Order, verdict: object) -> Resolution:
     if isinstance(verdict, Rejected):
         return _resolution(entry, verdict.error, State.REFUSED)
+    key, operation, ticker = entry.key, entry.operation, entry.ticker
     return Resolution(
-        entry.key, entry.operation, entry.ticker, State.RESOLVED, order.order_id, entry.intent
+        key, operation, ticker, State.RESOLVED, order.order_id, entry.intent, order=order
     )
 
 
@@ -142,12 +144,20 @@ def _record(resolutions: Iterable[Resolution], context: Context) -> Flow[None]:
             context.unsettled.add(resolution.ticker, resolution.key)
             continue
         context.unsettled.drop(resolution.ticker, resolution.key)
-        text = None if resolution.error is None else records.error_text(resolution.error)
+        text = _verdict_text(resolution)
         marks.append(
             Mark(resolution.key, resolution.state, order_id=resolution.order_id, verdict=text)
         )
     if marks:
         yield Record("mark_many", (marks,))
+
+
+def _verdict_text(resolution: Resolution) -> str | None:
+    if resolution.error is not None:
+        return records.error_text(resolution.error)
+    if resolution.order is not None:
+        return records.ack_text(records.ack_of(resolution.order))
+    return None
 
 
 def clear_the_way(

@@ -60,4 +60,5 @@ def judge(call: Call[T], outcome: Reply | Lost, context: Context, **known: Any) 
         return Unproven(error, exists=True)
     except Refused as error:
         error.__dict__.update(known)
-        return Rejected(error)
+        # A 409 without a readable code may be the one that says the key is taken.
+        return Unproven(error) if error.status == 409 and error.code is None else Rejected(error)
