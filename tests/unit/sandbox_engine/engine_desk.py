@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from engine_contract import judge
+
 from kalshi_ext.sandbox.engine import Admin, Answer, Call, Caller, Engine, Settings, admin
 
 START = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
@@ -54,7 +56,9 @@ class Desk:
         caller = Caller(by) if isinstance(by, str) else by
         texts = {name: str(value) for name, value in query.items()}
         kind = "absent" if body is None else "json"
-        return self.do(Call(operation, caller, path or {}, texts, body, kind))
+        answer = self.do(Call(operation, caller, path or {}, texts, body, kind))
+        judge(operation, answer.status, answer.body)
+        return answer
 
     def get(self, operation: str, *, by: str | Caller = "amy", **query: object) -> Any:
         answer = self.call(operation, by=by, **query)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from engine_desk import TICKER, Desk
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kalshi_ext.sandbox.engine import admin
@@ -111,6 +111,7 @@ def test_maker_and_taker_fills_of_one_order_share_its_accumulator():
     assert fees == ["0.0100", "0.0000"]
 
 
+@settings(deadline=None)
 @given(
     trade_fee=st.integers(0, 30_000).map(lambda fee: fee * 100),
     revenue=st.integers(-5_000_000, 5_000_000),

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from engine_desk import TICKER, Desk
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kalshi_ext.sandbox.engine import admin
@@ -36,6 +36,7 @@ def test_lists_run_newest_first():
     assert [row["order_id"] for row in desk.get("GetOrders")["orders"]] == ids[::-1]
 
 
+@settings(deadline=None, max_examples=25)
 @given(orders=st.integers(0, 12), limit=st.integers(1, 13), apart=st.sampled_from([0, 1]))
 def test_pages_hold_every_row_once_even_when_all_were_made_in_one_instant(orders, limit, apart):
     desk = Desk()
@@ -248,6 +249,7 @@ def test_what_reads_have_seen_is_never_unseen_when_the_lag_grows():
     assert desk.get("GetOrders")["orders"][0]["status"] == "canceled"
 
 
+@settings(deadline=None, max_examples=25)
 @given(
     moves=st.lists(st.sampled_from(["place", "hit", "cancel", "wait"]), max_size=14),
     lag=st.sampled_from([1, 3]),
