@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from attrs import frozen
 
@@ -29,8 +29,10 @@ T = TypeVar("T")
 
 # A refusal with one of these proves that the request was not executed. Every other status from
 # 300 up is written by proxies or by failing servers and proves nothing about a write.
-NOT_EXECUTED = frozenset({301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 406, 409, 410, 411})
-NOT_EXECUTED |= frozenset({413, 414, 415, 421, 422, 426, 428, 429, 431})
+NOT_EXECUTED = frozenset(
+    {301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 406, 409, 410, 411}
+    | {413, 414, 415, 421, 422, 426, 428, 429, 431}
+)
 ERROR_FIELDS = frozenset({"error", "code", "message", "details", "msg", "service"})
 EXCERPT = 200  # characters of a foreign body shown in a message
 
@@ -57,13 +59,14 @@ def error_body(document: Document) -> ErrorBody:
     """Reduce any error shape to code, message and details; an unknown shape gives an empty one."""
     if not isinstance(document, Mapping):
         return ErrorBody(message=document if isinstance(document, str) else None)
-    inner = document.get("error")
+    said = cast("Mapping[str, Any]", document)
+    inner = said.get("error")
     if isinstance(inner, Mapping):
         return error_body(inner)
     if isinstance(inner, str) and inner:
         return ErrorBody(message=inner)
-    message = document.get("message") or document.get("msg")
-    return ErrorBody(_text(document.get("code")), _text(message), _text(document.get("details")))
+    message = said.get("message") or said.get("msg")
+    return ErrorBody(_text(said.get("code")), _text(message), _text(said.get("details")))
 
 
 def _text(value: object) -> str | None:
@@ -92,19 +95,24 @@ def refusal(operation: Operation, reply: Reply, **known: Any) -> Refused:
     """Build the error of a reply that is no success."""
     body = read_error_bytes(reply.body)
     kind = _kind(operation, reply.status, body.code)
-    words = redact_text(body.message or body.details or "no reason given")
-    head = f"{operation.facade} ({operation.id}): the exchange answered {reply.status}"
-    code = f" {body.code}" if body.code else ""
-    return kind(
-        f"{head}{code}: {words}",
+    error = kind(
+        f"{operation.facade} ({operation.id}): the exchange answered {reply.status}{_brief(body)}",
         operation=operation.id,
         status=reply.status,
         body=reply.body,
-        code=body.code,
-        message=body.message,
-        details=body.details,
         **known,
     )
+    error.code, error.message, error.details = body.code, body.message, body.details
+    return error
+
+
+def _brief(body: ErrorBody) -> str:
+    """Say code and reason in one short line; codes too may name an account, as others' ids do."""
+    words = f"{body.code or ''}: {body.message or body.details or 'no reason given'}"
+    line = " ".join(redact_text(words).split())
+    text = "".join(letter for letter in line if letter.isprintable())
+    text = text if len(text) <= EXCERPT else f"{text[:EXCERPT]}…"
+    return f" {text}" if body.code else text
 
 
 def _kind(operation: Operation, status: int, code: str | None) -> type[Refused]:

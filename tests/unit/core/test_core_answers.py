@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import json
+
+import core_samples as core
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kalshi_ext import answers, errors
+from kalshi_ext.answers import ErrorBody
+from kalshi_ext.calls import Operation
+from kalshi_ext.flow import conclude
+
+SHAPES = {
+    "nested": (
+        {"error": {"code": "c", "message": "m", "details": "d"}},
+        ErrorBody("c", "m", "d"),
+    ),
+    "nested without details": ({"error": {"code": "c", "message": "m"}}, ErrorBody("c", "m")),
+    "flat": ({"code": "c", "message": "m", "details": "d"}, ErrorBody("c", "m", "d")),
+    "flat with a service": ({"code": "c", "message": "m", "service": "s"}, ErrorBody("c", "m")),
+    "msg": ({"msg": "invalid parameter: limit"}, ErrorBody(None, "invalid parameter: limit")),
+    "text under error": ({"error": "too many requests"}, ErrorBody(None, "too many requests")),
+    "twice nested": ({"error": {"error": {"code": "c"}}}, ErrorBody("c")),
+    "null error": ({"error": None, "code": "c"}, ErrorBody("c")),
+    "empty error text": ({"error": "", "message": "m"}, ErrorBody(None, "m")),
+    "code is a number": ({"code": 17, "message": None}, ErrorBody("17")),
+    "details is an object": (
+        {"code": "c", "details": {"field": ["a", 1]}},
+        ErrorBody("c", None, '{"field": ["a", 1]}'),
+    ),
+    "text": ("service unavailable", ErrorBody(None, "service unavailable")),
+    "list": (["a"], ErrorBody()),
+    "null": (None, ErrorBody()),
+    "number": (5, ErrorBody()),
+    "empty object": ({}, ErrorBody()),
+}
+FOREIGN = {
+    "nothing": b"",
+    "spaces": b" \n ",
+    "html": b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>",
+    "truncated": b'{"error": {"code": "internal_server_er',
+    "latin": "Durchgangsserver überlastet".encode("latin-1"),
+    "binary": bytes(range(256)),
+    "deep list": b"[" * 100_000,
+    "deep object": b'{"error":' * 5_000 + b"1" + b"}" * 5_000,
+    "nan": b'{"code": NaN}',
+    "endless number": b'{"code": ' + b"9" * 5_000 + b"}",
+    "half a surrogate": b'{"code": "\\ud800", "message": "\\udfff"}',
+}
+STATUSES = [*range(100, 200), *range(300, 600)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_shape_of_an_error_body_gives_code_message_and_details(shape: str) -> None:
+    document, expected = SHAPES[shape]
+    assert answers.read_error_bytes(json.dumps(document).encode()) == expected
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 429, 500, 502, 520, 561])
+@pytest.mark.parametrize("body", [*SHAPES, *FOREIGN])
+def test_no_body_whatever_hides_its_status(body: str, status: int) -> None:
+    raw = FOREIGN[body] if body in FOREIGN else json.dumps(SHAPES[body][0]).encode()
+    for operation in core.BOTH:
+        error = answers.refusal(operation, core.reply(status, raw))
+        assert isinstance(error, errors.Refused)
+        assert (error.status, error.body, error.operation) == (status, raw, operation.id)
+        str(error).encode()
+        assert f"{operation.facade} ({operation.id}): the exchange answered {status}" in str(error)
+
+
+def expected_class(operation: Operation, status: int) -> type[errors.Refused]:
+    by_status = {
+        400: errors.BadRequest,
+        401: errors.Unauthorized,
+        403: errors.Forbidden,
+        404: errors.NotFound,
+        409: errors.Conflict,
+        410: errors.Retired,
+        429: errors.RateLimited,
+    }
+    if status in by_status:
+        return by_status[status]
+    if operation.writes and status not in answers.NOT_EXECUTED:
+        return errors.UnavailableWrite
+    return errors.Unavailable if status >= 500 else errors.Refused
+
+
+@pytest.mark.parametrize("operation", core.BOTH, ids=["read", "write"])
+def test_every_status_gives_the_class_that_says_what_to_do(operation: Operation) -> None:
+    wrong = {
+        status: kind
+        for status in STATUSES
+        for kind in [type(answers.refusal(operation, core.reply(status, FOREIGN["html"])))]
+        if kind is not expected_class(operation, status)
+    }
+    assert (len(STATUSES), wrong) == (400, {})
+
+
+def test_a_failing_status_on_a_write_is_an_unknown_outcome_unless_it_proves_a_refusal() -> None:
+    unknown = {
+        status
+        for status in STATUSES
+        if isinstance(answers.refusal(core.WRITE, core.reply(status)), errors.OutcomeUnknown)
+    }
+    assert set(range(500, 600)) <= unknown
+    assert {408, 425, 499, 300, 304} <= unknown
+    assert not unknown & {400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429, 301, 302, 307, 308}
+
+
+def test_a_failing_status_on_a_read_is_never_an_unknown_outcome() -> None:
+    kinds = {type(answers.refusal(core.READ, core.reply(status))) for status in STATUSES}
+    assert not [kind for kind in kinds if issubclass(kind, errors.OutcomeUnknown)]
+
+
+@pytest.mark.parametrize(("key", "kind"), errors.BY_CODE.items(), ids=str)
+@pytest.mark.parametrize("nested", [True, False])
+def test_conflict_codes_have_classes_of_their_own(
+    key: tuple[int, str], kind: type[errors.Refused], nested: bool
+) -> None:
+    status, code = key
+    flat = {"code": code, "message": "no"}
+    error = answers.refusal(core.WRITE, core.reply(status, {"error": flat} if nested else flat))
+    assert type(error) is kind
+    assert error.code == code
+    # The code alone is not the class: the same word under another status is another story.
+    assert type(answers.refusal(core.WRITE, core.reply(400, flat))) is errors.BadRequest
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 206, 226])
+@pytest.mark.parametrize("operation", core.BOTH, ids=["read", "write"])
+@pytest.mark.parametrize(
+    "body", [{"error": {"code": "internal_server_error"}}, {"code": "c", "message": "m"}]
+)
+def test_a_success_that_holds_an_error_is_no_success(
+    operation: Operation, status: int, body: object
+) -> None:
+    with pytest.raises(errors.Unintelligible) as caught:
+        conclude(core.call(operation), core.reply(status, body), core.context())
+    assert isinstance(caught.value, errors.OutcomeUnknown) is operation.writes
+    assert caught.value.body == json.dumps(body).encode()
+
+
+@given(st.binary(max_size=400), st.integers(100, 599))
+def test_any_bytes_under_any_status_become_an_answer_or_an_error_of_ours(
+    body: bytes, status: int
+) -> None:
+    for operation in core.BOTH:
+        try:
+            conclude(core.call(operation), core.reply(status, body), core.context())
+        except errors.KalshiError as error:
+            str(error).encode()
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+        lambda inner: (
+            st.lists(inner, max_size=4)
+            | st.dictionaries(
+                st.sampled_from(["error", "code", "message", "details", "msg", "x"]), inner
+            )
+        ),
+        max_leaves=12,
+    )
+)
+def test_any_json_reduces_to_texts_or_nothing(document: object) -> None:
+    body = answers.error_body(document)
+    assert all(part is None or isinstance(part, str) for part in (body.code, body.details))
+
+
+def test_money_in_answers_is_never_a_float() -> None:
+    document = answers.parse_json(b'{"a": 0.1, "b": 1e2, "c": 3, "d": [0.56]}')
+    values = [document["a"], document["b"], document["c"], document["d"][0]]
+    assert not [value for value in values if isinstance(value, float)]
+    assert [str(value) for value in values] == ["0.1", "1E+2", "3", "0.56"]
+
+
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
+def test_json_has_no_word_for_what_is_no_number(word: str) -> None:
+    with pytest.raises(ValueError, match="is not JSON"):
+        answers.parse_json(f'{{"a": {word}}}'.encode())
