@@ -102,9 +102,19 @@ def decrease(contract: Contract, ticket: DecreaseTicket, context: Context) -> Fl
     before = None
     if ticket.by is not None:
         # A lost answer to a difference can only be told from what the order was before.
-        before = yield from ask(contract.orders.get(ticket.target.order_id), context)
+        before = yield from _read_before(contract, ticket.target.order_id, context)
     change = decrease_change(contract, ticket, context, before, (yield Now()))
     return (yield from carry_out(change, context))
+
+
+def _read_before(contract: Contract, order_id: str, context: Context) -> Flow[Order]:
+    """Read an order that must exist; it may take a moment to appear (reads lag)."""
+    for attempt in range(PATIENCE):
+        order = yield from _read(contract, order_id, context)
+        if order is not None:
+            return order
+        yield from pause(context, attempt)
+    return (yield from ask(contract.orders.get(order_id), context))
 
 
 def decrease_change(

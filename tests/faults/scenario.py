@@ -101,9 +101,7 @@ def _bot(process: Process, wanted: list[Wanted], life: Life) -> None:
         _attempt(life, process, writes.place_many(world.contract, tickets, process.context))
     for want in wanted:
         began = world.time
-        ack = _attempt(
-            life, process, writes.place(world.contract, want.ticket(), process.context)
-        )
+        ack = _attempt(life, process, writes.place(world.contract, want.ticket(), process.context))
         if isinstance(ack, OrderAck):
             if ack.replayed:
                 life.resolution_seconds.append(world.time - began)
@@ -189,9 +187,7 @@ def _judge(world: World, journal: MemoryJournal, wanted: list[Wanted], life: Lif
         life.counts["orders"] += len(orders)
 
 
-def _verdict_faults(
-    want: Wanted, entry: Entry | None, orders: list[dict[str, Any]]
-) -> list[str]:
+def _verdict_faults(want: Wanted, entry: Entry | None, orders: list[dict[str, Any]]) -> list[str]:
     if entry is None:
         return [f"lost: {want.intent} made {len(orders)} orders without a record"] if orders else []
     if entry.is_open:
@@ -228,8 +224,7 @@ def _change_faults(world: World, want: Wanted, life: Life) -> list[str]:
         before, by = expected
         if total != (before - by if said == "accepted" else before):
             fault = f"decrease by {by} said {said}: {before} became {total}"
-    elif order["status"] == "resting" and want.change == "to" and said == "accepted":
-        if Decimal(order["remaining_count_fp"]) > expected:
-            fault = "is said decreased and is not"
+    elif order["status"] == "resting" and (want.change, said) == ("to", "accepted"):
+        left = Decimal(order["remaining_count_fp"])
+        fault = "is said decreased and is not" if left > expected else None
     return [] if fault is None else [f"wrong verdict: {want.intent} {fault}"]
-

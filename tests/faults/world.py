@@ -7,16 +7,15 @@ and can be replayed by its seed.
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import formatdate
 from heapq import heappop, heappush
 from typing import Any, TypeVar
 from urllib.parse import unquote
-
-import json
-from datetime import UTC, datetime
-from email.utils import formatdate
 
 from attrs import define, field, frozen
 
@@ -276,7 +275,7 @@ class Process:
     def _performed(self, flow: Flow[Any], effect: Effect) -> Callable[[], Effect]:
         try:
             result = self._perform(effect)
-        except Exception as error:  # noqa: BLE001 - as the drivers do
+        except Exception as error:
             caught = error
             return lambda: flow.throw(caught)
         self._maybe_crash()
