@@ -44,7 +44,7 @@ class Placing:
 
     contract: Contract
     context: Context
-    build: Callable[[Sequence[OrderTicket]], Batch]
+    first: Batch  # built from all tickets, which also checked what the contract can say
     tickets: dict[str, OrderTicket] = field(
         factory=dict[str, OrderTicket]
     )  # those this flow drives
@@ -63,7 +63,6 @@ def place(contract: Contract, ticket: OrderTicket, context: Context) -> Flow[Ord
     def build(tickets: Sequence[OrderTicket]) -> Batch:
         return contract.orders.place(tickets[0]).then(lambda ack: [ack])
 
-    build([ticket])  # what the contract cannot say is refused before anything is recorded
     (outcome,) = yield from _deliver(contract, [ticket], build, context)
     if isinstance(outcome, KalshiError):
         raise outcome
@@ -81,7 +80,6 @@ def place_many(
     if len(set(keys)) < len(keys):
         twice = next(key for key in keys if keys.count(key) > 1)
         raise DuplicateIdConflict(f"tickets: {twice!r} stands twice", client_order_id=twice)
-    contract.orders.place_many(tickets)
     outcomes = yield from _deliver(contract, tickets, contract.orders.place_many, context)
     first = outcomes[0]
     if isinstance(first, KalshiError) and all(outcome is first for outcome in outcomes):
@@ -95,14 +93,15 @@ def _deliver(
     build: Callable[[Sequence[OrderTicket]], Batch],
     context: Context,
 ) -> Flow[list[Outcome]]:
-    placing = Placing(contract, context, build)
-    operation = build(tickets).operation
+    placing = Placing(contract, context, build(tickets))
     try:
-        yield from claims.claim(placing, operation.id, tickets)
+        yield from claims.claim(placing, placing.first.operation.id, tickets)
         for _ in range(context.policy.rounds):
-            if not placing.pending():
+            pending = placing.pending()
+            if not pending:
                 break
-            yield from attempt(placing)
+            call = placing.first if len(pending) == len(tickets) else build(pending)
+            yield from attempt(placing, call, pending)
         return [placing.outcomes[ticket.client_order_id] for ticket in tickets]
     finally:
         # Whatever ends this flow, an interrupt too, nobody drives its entries from here on.
@@ -111,10 +110,8 @@ def _deliver(
         context.in_flight.let_go(placing.tickets)
 
 
-def attempt(placing: Placing) -> Flow[None]:
+def attempt(placing: Placing, call: Batch, pending: list[OrderTicket]) -> Flow[None]:
     """Send what is pending once, and find out what became of it."""
-    pending = placing.pending()
-    call = placing.build(pending)
     outcome = yield from transmit(call, placing.context, cost=DEFAULT_COST * len(pending))
     verdicts = _verdicts(call, pending, outcome, placing.context)
     yield from settle(placing, verdicts)
