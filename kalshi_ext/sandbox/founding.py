@@ -41,7 +41,7 @@ def renew(exchange: Exchange, options: Options) -> None:
     """Put the exchange back to its beginning; keys stay valid, so that clients may stay open."""
     exchange.engine = Engine(_settings(options))
     exchange.clock = Clock(fixed=options.clock)
-    exchange.faults.remove()
+    exchange.faults.forget()
     exchange.oracle.forget()
     exchange.mischief.zombies.clear()
     if exchange.store is not None:

@@ -99,6 +99,10 @@ class Plan:
         """Take one rule back, or all of them."""
         self.rules = [rule for rule in self.rules if number not in (None, rule.number)]
 
+    def forget(self) -> None:
+        """Begin as new: the next rule is number 1 again, with number 1's random numbers."""
+        self.rules, self._count = [], 0
+
     def take(
         self, layer: Layer, *, names: Sequence[str] = (), account: str | None = None
     ) -> Rule | None:

@@ -25,12 +25,15 @@ class Fate:
         return self._cut(data, self.passage.received)
 
     def downward(self, data: bytes) -> tuple[bytes, bool]:
-        """Give what may go back to the client, and whether the connection breaks after it."""
+        """Give what may go back to the client, and whether that was the last of it."""
         self.passage.answered += len(data)
         if self.passage.kind() not in ("cut_down", "stall"):
             return data, False
-        passed, cut = self._cut(data, self.passage.answered)
-        return passed, cut and self.passage.kind() == "cut_down"
+        return self._cut(data, self.passage.answered)
+
+    def last_words(self) -> str | None:
+        """Tell how the connection ends after its last bytes: with a reset, or not at all."""
+        return None if self.passage.kind() == "stall" else "reset"
 
     def _cut(self, data: bytes, total: int) -> tuple[bytes, bool]:
         left = int(self.passage.option("at")) - (total - len(data))

@@ -122,7 +122,7 @@ class Relay:
             for piece in self._pieces_of_answers(passed):
                 self._down.take(self._answer(piece))
         if cut:
-            self._down.take([Step(self._answers.rest(), end="reset")])
+            self._down.take([Step(self._answers.rest(), end=self._fate.last_words())])
         if self._gone and not self._open:
             self._leave_server()
 

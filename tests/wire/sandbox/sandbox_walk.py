@@ -48,7 +48,11 @@ def _orders(do: Do) -> None:
     several = do("BatchCreateOrdersV2", "POST", f"{_EVENTS}/batched", batch)["orders"]
     do("GetOrders", "GET", "/portfolio/orders?limit=3")
     do("GetOrder", "GET", f"/portfolio/orders/{made}")
-    do("GetOrderQueuePositions", "GET", f"/portfolio/orders/queue_positions?market_tickers={TICKER}")
+    do(
+        "GetOrderQueuePositions",
+        "GET",
+        f"/portfolio/orders/queue_positions?market_tickers={TICKER}",
+    )
     do("GetOrderQueuePosition", "GET", f"/portfolio/orders/{made}/queue_position")
     amend = {"ticker": TICKER, "side": "bid", "price": "0.11", "count": "4.00"}
     made = do("AmendOrderV2", "POST", f"{_EVENTS}/{made}/amend", amend)["order_id"]

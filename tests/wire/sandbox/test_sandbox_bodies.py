@@ -16,9 +16,7 @@ def test_a_write_without_a_body_has_an_invalid_content_type(caller: Signed) -> N
 
 def test_a_body_declared_as_something_else_counts_as_none(caller: Signed) -> None:
     headers = caller.sign("POST", "/trade-api/v2" + EVENTS)
-    answer = caller.call(
-        "POST", EVENTS, order(), headers={**headers, "Content-Type": "text/plain"}
-    )
+    answer = caller.call("POST", EVENTS, order(), headers={**headers, "Content-Type": "text/plain"})
     assert (answer.status, answer.code) == (400, "invalid_content_type")
 
 
