@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import psycopg
-from attrs import define
+from attrs import define, field
 from psycopg import errors
 
 from kalshi_ext.errors import Misuse
@@ -20,23 +20,24 @@ from kalshi_ext.journal.journal import Journal, new_owner
 from kalshi_ext.journal.postgres_session import Link, Session, owner_lock
 from kalshi_ext.journal.postgres_sql import Statements
 from kalshi_ext.journal.rows import from_row, row_problems, to_row
-from kalshi_ext.journal.store import Again, Broken, Rejected, Selection
+from kalshi_ext.journal.store import Again, Broken, Rejected, Selection, StoreError
 from kalshi_ext.journal.writer import Writer
 from kalshi_ext.redact import Secret, shown
 
 SCHEMA: Final = "kalshi_journal"
 _PAGE: Final = 1000
+_LOOKS: Final = 5
 
 
 @define(eq=False)
 class PostgresStore:
-    """Entries in a table. `_written` is the running transaction's id once it wrote something."""
+    """Entries in a table. `_written` is what the running transaction wrote, by key."""
 
     session: Session
     _sql: Statements
     _link: Link
     _writing: bool = False
-    _written: str | None = None
+    _written: dict[str, Entry] = field(factory=dict[str, Entry])
 
     @contextmanager
     def _explained(self) -> Generator[None]:
@@ -56,16 +57,19 @@ class PostgresStore:
         """Start a transaction, on a new connection when the last one was lost."""
         if writing and self.session.readonly:
             raise Broken("opened for reading only")
-        self._writing, self._written = writing, None
+        self._writing = writing
+        self._written.clear()
         self._link = self.session.link()
         with self._explained():
             self._link.execute("BEGIN" if writing else "BEGIN READ ONLY")
 
     def load(self, keys: Collection[str], intents: Collection[str]) -> list[Entry]:
         """Read entries by key and intent; a writing transaction locks them."""
-        statement = self._sql.load(lock=self._writing)
+        return self._look(self._sql.load(lock=self._writing), [*keys], [*intents])
+
+    def _look(self, statement: bytes, keys: list[str], intents: list[str]) -> list[Entry]:
         with self._explained():
-            found = self._link.execute(statement, [list(keys), list(intents)]).fetchall()
+            found = self._link.execute(statement, [keys, intents]).fetchall()
             return [from_row(values) for values in found]
 
     def save(self, new: Sequence[Entry], changed: Sequence[Entry]) -> None:
@@ -79,8 +83,7 @@ class PostgresStore:
         rows = json.dumps([to_row(entry) for entry in entries])
         with self._explained():
             written = self._link.execute(statement, [rows]).fetchall()
-        if written:
-            self._written = str(written[0][0])
+        self._written.update((entry.key, entry) for entry in entries)
         return len(written)
 
     def select(self, selection: Selection, after: int, limit: int) -> list[tuple[int, Entry]]:
@@ -116,11 +119,27 @@ class PostgresStore:
             with self._explained():
                 said = self._link.execute("COMMIT").statusmessage
         except Again:
-            if self._written is None or not self.session.fate(self._written):
+            if not self._written or not self._was_committed():
                 raise
             return
         if said != "COMMIT":
             raise Broken(f"the server answered {said} to COMMIT")
+
+    def _was_committed(self) -> bool:
+        # By what can be read, not by pg_xact_status: a server that crashed may give the number
+        # of a transaction it forgot to another one, and then call it committed.
+        unknown = "whether the last commit took place is unknown"
+        for _ in range(_LOOKS):
+            try:
+                self._link = self.session.link()
+                found = self._look(self._sql.load(lock=False), [*self._written], [])
+            except Again as lost_again:
+                unknown = f"{unknown}: {lost_again}"
+            except StoreError as error:
+                raise Broken(f"{unknown}: {error}") from error
+            else:
+                return {entry.key: entry for entry in found} == self._written
+        raise Broken(unknown)
 
     def rollback(self) -> None:
         """Drop the transaction."""

@@ -8,6 +8,7 @@ that is gone can neither commit nor seem alive.
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 import warnings
 from contextlib import suppress
@@ -24,7 +25,7 @@ from kalshi_ext.redact import REDACTED, Secret
 
 Link: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
-_OLDEST: Final = 130000  # the first with pg_xact_status of 64-bit transaction ids
+_OLDEST: Final = 130000  # nothing needs more; older ones are out of support
 _CONNECTING: Final[dict[str, Any]] = {
     "connect_timeout": 10,
     "keepalives": 1,
@@ -80,14 +81,21 @@ class Session:
 
     def open(self) -> None:
         """Connect once and prepare everything. Raises JournalUnusable."""
+        # Raised outside of the except block: psycopg's error carries the password, and even a
+        # suppressed context would hand it on.
+        if (why := self._failure()) is not None:
+            raise JournalUnusable(f"journal at {self.describe()}: {why}")
+
+    def _failure(self) -> str | None:
         try:
             self._connect()
         except psycopg.Error as error:
             self.close()
-            raise JournalUnusable(f"journal at {self.describe()}: {self.say(error)}") from None
+            return self.say(error)
         except JournalUnusable as error:
             self.close()
-            raise JournalUnusable(f"journal at {self.describe()}: {error.args[0]}") from None
+            return str(error.args[0])
+        return None
 
     def link(self) -> Link:
         """Return the connection, renewed when it was lost. Raises Broken after `patience`."""
@@ -97,13 +105,9 @@ class Session:
         return self._link
 
     def _renew(self, deadline: float) -> None:
-        while True:
-            try:
-                return self._connect()
-            except (psycopg.Error, JournalUnusable) as error:
-                self.close()
-                if time.monotonic() >= deadline:
-                    raise Broken(f"no connection to {self.describe()}: {self.say(error)}") from None
+        while (why := self._failure()) is not None:
+            if time.monotonic() >= deadline:
+                raise Broken(f"no connection to {self.describe()}: {why}")
             time.sleep(_PROBE_S)
 
     def _connect(self) -> None:
@@ -122,7 +126,7 @@ class Session:
 
     def _own(self, link: Link) -> None:
         # A former backend of ours that the server still believes in would keep the lock, and
-        # perhaps a transaction.
+        # perhaps a transaction. Holding the lock again means that its last commit is decided.
         if self._backend:
             link.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -134,26 +138,6 @@ class Session:
             "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()"
         ).fetchone()
         self._backend = found or ()
-
-    def fate(self, transaction: str) -> bool:
-        """Find out whether a transaction was committed. Raises Broken when that stays unknown."""
-        deadline = time.monotonic() + self.patience
-        while True:
-            status = self._status(transaction)
-            if status in ("committed", "aborted"):
-                return status == "committed"
-            if time.monotonic() >= deadline:
-                raise Broken(f"whether the last commit took place is unknown ({status})")
-            time.sleep(_PROBE_S)
-
-    def _status(self, transaction: str) -> str:
-        try:
-            found = self.link().execute("SELECT pg_xact_status(%s::xid8)", [transaction]).fetchone()
-        except psycopg.Error as error:
-            return self.say(error)
-        except Broken as error:
-            raise Broken(f"whether the last commit took place is unknown: {error}") from None
-        return str(found[0]) if found else "no answer"
 
     def say(self, error: Exception) -> str:
         """Word an error in one line, without the password."""
@@ -172,10 +156,15 @@ class Session:
 
 
 def _parts(url: Secret[str]) -> dict[str, Any]:
-    try:
-        return dict(conninfo_to_dict(url.reveal()))
-    except psycopg.Error:  # its text may quote the password
-        raise JournalUnusable("journal: the postgresql:// URL cannot be read") from None
+    with suppress(psycopg.Error):  # its text may quote the password
+        parts = dict(conninfo_to_dict(url.reveal()))
+        # A password that was not percent-encoded ends up in pieces in the other parts.
+        shown = "".join(str(parts.get(name) or "") for name in ("user", "host", "dbname"))
+        if "@" not in shown and re.fullmatch(r"[\d,]*", str(parts.get("port") or "")):
+            return parts
+    raise JournalUnusable(
+        "the postgresql:// URL cannot be read; user name and password must be percent-encoded"
+    )
 
 
 def _apply_settings(link: Link) -> None:

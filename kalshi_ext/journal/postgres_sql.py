@@ -22,7 +22,6 @@ _TYPES: Final = {
 _LIST: Final = ", ".join(COLUMNS)
 _TYPED: Final = ", ".join(f"{name} {_TYPES.get(name, 'text')}" for name in COLUMNS)
 _SETS: Final = ", ".join(f"{name} = x.{name}" for name in COLUMNS if name != "key")
-_TRANSACTION: Final = "pg_current_xact_id()::text"
 
 
 @frozen
@@ -45,14 +44,14 @@ class Statements:
         """Insert rows given as JSON; a taken key or intent gives no row back."""
         return self._build(
             f"INSERT INTO {{table}} ({_LIST}) SELECT {_LIST} FROM json_to_recordset(%s::json)"  # noqa: S608 - names
-            f" AS x({_TYPED}) ORDER BY key ON CONFLICT DO NOTHING RETURNING {_TRANSACTION}"
+            f" AS x({_TYPED}) ORDER BY key ON CONFLICT DO NOTHING RETURNING key"
         )
 
     def update(self) -> bytes:
         """Update rows given as JSON."""
         return self._build(
             f"UPDATE {{table}} e SET {_SETS} FROM json_to_recordset(%s::json) AS x({_TYPED})"  # noqa: S608 - names
-            f" WHERE e.key = x.key RETURNING {_TRANSACTION}"
+            " WHERE e.key = x.key RETURNING e.key"
         )
 
     def select(self, selection: Selection) -> bytes:

@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from kalshi_ext.journal import State
+from kalshi_ext.journal import Journal, State
 from kalshi_ext.journal.entry import Entry
 from kalshi_ext.journal.sqlite import SqliteJournal, SqliteStore
 
@@ -74,23 +74,28 @@ def tell(*said: Any) -> None:
 
 
 def cook(path: str, seed: int) -> None:
+    """Claim and mark in a file."""
+    with SqliteJournal(path) as journal:
+        cook_in(journal, seed)
+    tell("ended", "", "")
+
+
+def cook_in(journal: Journal, seed: int) -> None:
     """Claim and mark by chance; tell every promise."""
     dice = random.Random(seed)
-    with SqliteJournal(path) as journal:
-        for number in range(12):
-            keys = [f"{seed}-{number}-{each}" for each in range(dice.choice((1, 1, 4)))]
-            for key in keys:
-                tell("asked", key, "intent")
-            for claimed in journal.claim_many([entry(key) for key in keys]):
-                tell("promised", claimed.entry.key, "intent")
-            verdict = dice.choice((State.ACKNOWLEDGED, State.REFUSED, State.UNKNOWN))
-            for key in keys:
-                tell("asked", key, verdict)
-            futures = [journal.submit("mark", key, verdict, order_id=f"o-{key}") for key in keys]
-            for key, future in zip(keys, futures, strict=True):
-                future.result()
-                tell("promised", key, verdict)
-    tell("ended", "", "")
+    for number in range(12):
+        keys = [f"{seed}-{number}-{each}" for each in range(dice.choice((1, 1, 4)))]
+        for key in keys:
+            tell("asked", key, "intent")
+        for claimed in journal.claim_many([entry(key) for key in keys]):
+            tell("promised", claimed.entry.key, "intent")
+        verdict = dice.choice((State.ACKNOWLEDGED, State.REFUSED, State.UNKNOWN))
+        for key in keys:
+            tell("asked", key, verdict)
+        futures = [journal.submit("mark", key, verdict, order_id=f"o-{key}") for key in keys]
+        for key, future in zip(keys, futures, strict=True):
+            future.result()
+            tell("promised", key, verdict)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,7 @@ class Server:
                 *(str(self._bin / "postgres"), "-D", "data", "-p", str(self.port)),
                 *("-k", str(self.directory), "-c", "listen_addresses=127.0.0.1"),
                 *("-c", "shared_buffers=8MB", "-c", "max_connections=40"),
+                *("-c", "recovery_init_sync_method=syncfs"),
             ],
             stdout=log,
             stderr=log,
@@ -194,10 +196,8 @@ class Wire:
     def _close(self, *ends: socket.socket) -> None:
         self.cuts += 1
         for end in ends:
-            try:
+            with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
             end.close()
 
     def close(self) -> None:
@@ -214,7 +214,5 @@ def _receive(end: socket.socket) -> bytes:
 
 
 def _send(end: socket.socket, data: bytes) -> None:
-    try:
+    with suppress(OSError):
         end.sendall(data)
-    except OSError:
-        pass
