@@ -1,0 +1,1 @@
+"""A walk through every operation of both contracts on the sandbox exchange."""
