@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 GENERATED = ROOT / "generated"
 MANIFEST = GENERATED / "MANIFEST"
 REQUIREMENTS = ROOT / "requirements-generator.txt"
-PACKAGES = {"kalshi_portfolio": "portfolio.yaml", "kalshi_classic": "classic.yaml"}
+PACKAGES = {"kalshi_classic": "classic.yaml", "kalshi_portfolio": "portfolio.yaml"}
 # Whoever edits one of these has to run `make generate`: the hash check says so without running it.
 INPUTS = (
     "openapi/classic.yaml",
@@ -51,10 +51,19 @@ def main(arguments: list[str] | None = None) -> int:
     if not options.inside:
         return _run_inside(options)
     import_spec_alone()
+    from kalshi_ext.spec.errors import SpecError
+
+    try:
+        return _generate_or_check(check=options.check)
+    except SpecError as error:
+        return _report([f"generate: {error}"])
+
+
+def _generate_or_check(*, check: bool) -> int:
     with tempfile.TemporaryDirectory(prefix="generate-") as name:
         fresh = Path(name)
         _build(fresh)
-        if options.check:
+        if check:
             return _report(_wrong_hashes() + _differences(fresh))
         _install(fresh)
     print(f"generated: {sum(1 for _ in _files(GENERATED))} files")
@@ -94,7 +103,7 @@ def _environment(where: Path, python: str) -> Path:
         if not (binary.exists() and stamp.exists() and stamp.read_text() == wanted):
             shutil.rmtree(where, ignore_errors=True)
             subprocess.run([python, "-m", "venv", str(where)], check=True)
-            pip = [str(binary), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            pip = [str(binary), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
             subprocess.run([*pip, "--requirement", str(REQUIREMENTS)], check=True)
             stamp.write_text(wanted)
     return binary
@@ -155,7 +164,7 @@ def _shapes(openapi: Path) -> str:
 
     from kalshi_ext.spec.load import load
 
-    return shapes.shapes([load(openapi / name) for name in PACKAGES.values()])
+    return shapes.shapes([load(openapi / name) for name in shapes.DOCUMENTS])
 
 
 def _generate(document: Path, package: Path) -> None:
@@ -231,7 +240,7 @@ def _report(problems: list[str]) -> int:
     for problem in problems:
         print(problem, file=sys.stderr)
     if problems:
-        print("run `make generate`; never edit derived files", file=sys.stderr)
+        print("edit openapi/, then run make generate; never the derived files", file=sys.stderr)
     return int(bool(problems))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = ("portfolio.yaml", "classic.yaml")
 HEADER = '''\
 """The exchange's JSON as types, both contracts together.
 
@@ -136,7 +137,7 @@ def main(arguments: list[str] | None = None) -> int:
     import_spec_alone()
     from kalshi_ext.spec.load import load
 
-    documents = [load(ROOT / "openapi" / name) for name in ("portfolio.yaml", "classic.yaml")]
+    documents = [load(ROOT / "openapi" / name) for name in DOCUMENTS]
     text, path = shapes(documents), ROOT / "kalshi_ext" / "_shapes.py"
     same = path.exists() and path.read_text(encoding="utf-8") == text
     if not same and not options.check:

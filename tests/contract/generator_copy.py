@@ -1,0 +1,65 @@
+"""A copy of what `make generate` reads and writes, to damage at will."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from documents_for_spec import ROOT
+
+ENVIRONMENT = ROOT / ".venv-generator"
+PARTS = (
+    "openapi",
+    "generated",
+    "kalshi_ext/spec",
+    "kalshi_ext/enums.py",
+    "kalshi_ext/errors.py",
+    "kalshi_ext/_shapes.py",
+    "scripts/generate.py",
+    "scripts/shapes.py",
+    "scripts/spec.py",
+    "requirements-generator.txt",
+)
+
+
+def copy_repository(to: Path) -> Path:
+    """Copy the contract, the generator's scripts and their output; nothing of the client."""
+    for part in PARTS:
+        source, target = ROOT / part, to / part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copyfile(source, target)
+    return to
+
+
+def generate(
+    root: Path,
+    *options: str,
+    environment: Path = ENVIRONMENT,
+    cwd: Path | None = None,
+    environ: dict[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run scripts/generate.py of a copy, as make does."""
+    command = [sys.executable, str(root / "scripts" / "generate.py"), *options]
+    return subprocess.run(
+        [*command, "--environment", str(environment)],
+        cwd=cwd or root,
+        env={**os.environ, **(environ or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def outputs(root: Path) -> dict[str, bytes]:
+    """Everything that is derived from the contract, by name."""
+    found = [path for path in (root / "generated").rglob("*") if "__pycache__" not in path.parts]
+    found += [root / "openapi" / "portfolio.yaml", root / "kalshi_ext" / "_shapes.py"]
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes() for path in found if path.is_file()
+    }
