@@ -367,7 +367,7 @@ class Trading(RuleBasedStateMachine):
         answer = self.desk.call("IntraExchangeInstanceTransfer", body, by=who)
         assert answer.status in (200, 400)
 
-    @rule(seconds=st.sampled_from([0.5, 2, 10, 40]))
+    @rule(seconds=st.sampled_from([0.5, 2, 8, 16]))
     def wait(self, seconds) -> None:
         self.before()
         self.desk.later(seconds)
@@ -420,13 +420,25 @@ class Trading(RuleBasedStateMachine):
     def books_and_money_are_the_models(self) -> None:
         if not hasattr(self, "cash"):
             return
-        for market in range(3):
-            ticker = self.ticker(market)
+        markets = self.desk.engine._ex.markets
+        for ticker in map(self.ticker, range(3)):
             book = self.desk.truth.book(ticker)
-            assert book["bids"] == self.model.depth(ticker, bid=True)
-            assert book["asks"] == self.model.depth(ticker, bid=False)
+            for bid, name in ((True, "bids"), (False, "asks")):
+                assert book[name] == self.model.depth(ticker, bid=bid)
+                turns = [order.id for order in markets[ticker].side(bid=bid).orders()]
+                assert turns == self.model.queue(ticker, bid=bid)
         for name in TRADERS:
-            assert self.money(name) == self.cash[name] + self.model.cash[name]
+            self.compare_account(name)
+
+    def compare_account(self, name: str) -> None:
+        assert self.money(name) == self.cash[name] + self.model.cash[name]
+        for row in self.desk.truth.balances(account=name):
+            sub, shard = row["subaccount"], row["exchange_index"]
+            tickers = [t for t in map(self.ticker, range(3)) if (t[-1] == "2") == (shard == 2)]
+            held = sum((self.model.reserved(name, sub, t) for t in tickers), Decimal(0))
+            assert Decimal(row["reserved"]) == held, (name, sub, shard)
+        for group in self.desk.truth.groups(account=name):
+            assert group["triggered"] == self.model.groups[group["id"]].triggered
 
     def teardown(self) -> None:
         if hasattr(self, "cash"):

@@ -154,3 +154,23 @@ class Model:
             if (order.ticker, order.bid) == (ticker, bid):
                 prices[order.price] += order.left
         return [[f"{p:.4f}", f"{c:.2f}"] for p, c in sorted(prices.items(), reverse=bid)]
+
+    def queue(self, ticker: str, *, bid: bool) -> list[str]:
+        """List the ids of one side in the sequence of their turns."""
+        side = [order for order in self.book if (order.ticker, order.bid) == (ticker, bid)]
+        side.sort(key=lambda order: (-order.price if bid else order.price, order.turn))
+        return [order.id for order in side]
+
+    def reserved(self, account: str, subaccount: int, ticker: str) -> Decimal:
+        """Walk over what rests, best price first: what closes the position costs nothing."""
+        total = Decimal(0)
+        for bid in (True, False):
+            held = self.held[account, subaccount, ticker]
+            closing = max(-held if bid else held, Decimal(0))
+            for order_id in self.queue(ticker, bid=bid):
+                order = self.find(order_id)
+                if order and (order.account, order.subaccount) == (account, subaccount):
+                    free = min(closing, order.left)
+                    closing -= free
+                    total += (order.left - free) * (order.price if bid else 1 - order.price)
+        return total
