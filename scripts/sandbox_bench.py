@@ -18,6 +18,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives import hashes
@@ -36,7 +37,8 @@ class Signer:
 
     def __init__(self, sandbox: Sandbox, *, match: bool) -> None:
         key = load_pem_private_key(sandbox.private_key.encode(), None)
-        assert isinstance(key, RSAPrivateKey)
+        if not isinstance(key, RSAPrivateKey):
+            raise TypeError("this measurement signs with RSA")
         self._key, self._key_id, self._match = key, sandbox.key_id, match
         self._path = urlsplit(sandbox.url).path + "/portfolio/events/orders"
         self._head, self._until = b"", 0.0
@@ -46,7 +48,7 @@ class Signer:
         if time.monotonic() > self._until:
             self._sign()
         bid = number % 2 == 0
-        price = "0.50" if self._match else ("0.0%d" % (1 + number % 5) if bid else "0.95")
+        price = "0.50" if self._match else (f"0.0{1 + number % 5}" if bid else "0.95")
         order = {
             "ticker": TICKER,
             "client_order_id": f"bench-{number}",
@@ -80,8 +82,7 @@ class Trader(asyncio.Protocol):
         self.done = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
         self._next()
 
     def data_received(self, data: bytes) -> None:
@@ -93,7 +94,7 @@ class Trader(asyncio.Protocol):
             self._statuses[head[9:12]] = self._statuses.get(head[9:12], 0) + 1
             self._next()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         if not self.done.done():
             self.done.set_result(None)
 

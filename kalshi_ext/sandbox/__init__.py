@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from kalshi_ext.sandbox.handle import AsyncSandbox, Sandbox
     from kalshi_ext.sandbox.keyring import Credentials
     from kalshi_ext.sandbox.oracle import Exchanged
+    from kalshi_ext.sandbox.proxy.standalone import NetworkProxy
     from kalshi_ext.sandbox.remote import Faults, SandboxError, Truth
 
 _HOME = {
@@ -20,6 +21,7 @@ _HOME = {
     "Credentials": "keyring",
     "Exchanged": "oracle",
     "Faults": "remote",
+    "NetworkProxy": "proxy.standalone",
     "Sandbox": "handle",
     "SandboxError": "remote",
     "Truth": "remote",
@@ -30,6 +32,7 @@ __all__ = [
     "Credentials",
     "Exchanged",
     "Faults",
+    "NetworkProxy",
     "Sandbox",
     "SandboxError",
     "Truth",

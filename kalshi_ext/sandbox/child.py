@@ -9,9 +9,12 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 import sys
 import threading
+from typing import Any
 
+from kalshi_ext.errors import KalshiError
 from kalshi_ext.sandbox.options import Options
 from kalshi_ext.sandbox.server import Announcement, loop_factory, serve
 
@@ -19,8 +22,12 @@ from kalshi_ext.sandbox.server import Announcement, loop_factory, serve
 def main() -> None:
     """Read options, serve, and leave when told or orphaned."""
     options = Options.from_data(json.loads(sys.stdin.readline()))
-    with asyncio.Runner(loop_factory=loop_factory) as runner:
-        runner.run(_live(options))
+    try:
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            runner.run(_live(options))
+    except (KalshiError, OSError, sqlite3.Error) as error:
+        _tell({"failed": f"{type(error).__name__}: {error}"})
+        sys.exit(1)
 
 
 async def _live(options: Options) -> None:
@@ -35,7 +42,11 @@ async def _live(options: Options) -> None:
 
 
 def _announce(announcement: Announcement) -> None:
-    sys.stdout.write(json.dumps(announcement.to_data()) + "\n")
+    _tell(announcement.to_data())
+
+
+def _tell(data: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(data) + "\n")
     sys.stdout.flush()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import sqlite3
 import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import UTC
@@ -26,7 +27,7 @@ def run(given: Mapping[str, Any]) -> None:
         options = _options(given)
         with asyncio.Runner(loop_factory=loop_factory) as runner:
             runner.run(_live(options, given))
-    except (KalshiError, OSError) as error:
+    except (KalshiError, OSError, sqlite3.Error) as error:
         raise click.ClickException(str(error)) from error
 
 

@@ -32,10 +32,11 @@ class ServerProcess:
             line = stdout.readline()
         except OSError:
             line = ""
-        if not line:
+        announced = json.loads(line) if line else {"failed": "its process died"}
+        if "failed" in announced:
             _bury(process)
-            raise SandboxError(f"the sandbox did not start (exit code {process.returncode})")
-        return cls(process, json.loads(line))
+            raise SandboxError(f"the sandbox did not start: {announced['failed']}")
+        return cls(process, announced)
 
     @property
     def pid(self) -> int:

@@ -72,7 +72,7 @@ def test_garbage_is_the_same_for_the_same_seed(exchange: Sandbox, caller: Signed
         noise.append(caller.place("garbage").raw)
     assert noise[0] == noise[1]
     assert len(noise[0]) == 32
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError):
         json.loads(noise[0])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,7 +30,7 @@ def _messages(framer: Framer, stream: bytes, cuts: list[int]) -> list[bytes]:
     """Feed a stream in parts; give what lies between begins and ends."""
     messages: list[bytes] = []
     edges = sorted({0, len(stream), *(cut % (len(stream) + 1) for cut in cuts)})
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         for piece in framer.feed(stream[start:end]):
             if piece.begins:
                 messages.append(b"")
@@ -55,7 +57,7 @@ def test_no_byte_is_lost_or_changed_even_of_what_is_not_http(
 ) -> None:
     framer, passed = Framer(answers=answers), b""
     edges = sorted({0, len(stream), *(cut % (len(stream) + 1) for cut in cuts)})
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         passed += b"".join(piece.data for piece in framer.feed(stream[start:end]))
     assert passed + framer.rest() == stream
 

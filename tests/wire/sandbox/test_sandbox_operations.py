@@ -10,11 +10,12 @@ from sandbox_walk import walk_classic, walk_current
 from kalshi_ext.sandbox import Sandbox
 from kalshi_ext.sandbox.engine import CLASSIC, CURRENT
 
-_LISTS = (
-    "GetOrders GetFills GetPositions GetSettlements GetDeposits GetWithdrawals GetOrderGroups "
-    "GetSubaccountTransfers GetSubaccountBalances GetIntraExchangeInstanceTransfers "
-    "GetSubaccountNetting GetHistoricalOrders GetFillsHistorical GetHistoricalPositions"
-).split()
+_LISTS = {
+    *("GetOrders", "GetFills", "GetPositions", "GetSettlements", "GetDeposits", "GetWithdrawals"),
+    *("GetOrderGroups", "GetSubaccountTransfers", "GetSubaccountBalances"),
+    *("GetSubaccountNetting", "GetIntraExchangeInstanceTransfers"),
+    *("GetHistoricalOrders", "GetFillsHistorical", "GetHistoricalPositions"),
+}
 
 
 def test_every_current_operation_succeeds_on_the_seed_data(caller: Signed) -> None:

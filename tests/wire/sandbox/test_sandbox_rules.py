@@ -20,7 +20,7 @@ def test_skip_every_and_times_choose_exactly_these_requests(
 ) -> None:
     plan = Plan()
     plan.add(Rule.from_data({"kind": "html", "skip": skip, "times": times, "every": every}))
-    due = [at for at in range(skip, 40, every)][:times]
+    due = list(range(skip, 40, every))[:times]
     assert [at for at, fired in enumerate(_fires(plan, 40)) if fired] == due
 
 

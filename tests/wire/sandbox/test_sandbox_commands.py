@@ -1,0 +1,108 @@
+"""The command line: kalshi-ext sandbox."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sandbox_signed import Signed
+
+_RUN = "from kalshi_ext.sandbox.commands import sandbox; sandbox()"
+
+
+@contextmanager
+def _running(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Start the command; give its first lines once it serves."""
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-c", _RUN, *arguments], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    with process:
+        try:
+            yield "".join(process.stdout.readline() for _ in range(3)), process
+        finally:
+            process.terminate()
+
+
+def _caller(said: str, directory: Path) -> Signed:
+    url = re.search(r"https?://\S+", said)
+    assert url is not None
+    key_id = (directory / "trader.key_id").read_text().strip()
+    return Signed(url[0], key_id, (directory / "trader.pem").read_text())
+
+
+def test_it_prints_where_it_is_and_writes_keys_only_the_owner_reads(tmp_path: Path) -> None:
+    with _running("--credentials", str(tmp_path / "keys")) as (said, process):
+        assert str(tmp_path / "keys" / "trader.pem") in said
+        assert (tmp_path / "keys" / "trader.pem").stat().st_mode & 0o777 == 0o600
+        with _caller(said, tmp_path / "keys") as caller:
+            assert caller.call("GET", "/portfolio/balance").status == 200
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("faults.json", '[{"kind": "status", "status": 599, "operation": "GetBalance"}]'),
+        ("faults.toml", '[[fault]]\nkind = "status"\nstatus = 599\noperation = "GetBalance"\n'),
+    ],
+)
+def test_a_file_of_faults_acts_from_the_start(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    arguments = ("--faults", str(tmp_path / name), "--credentials", str(tmp_path))
+    with _running(*arguments) as (said, _process), _caller(said, tmp_path) as caller:
+        answers = [caller.call("GET", "/portfolio/balance").status for _ in range(2)]
+    assert answers == [599, 200]
+
+
+def test_contract_and_switches_are_chosen_by_option(tmp_path: Path) -> None:
+    arguments = ("--contract", "classic", "--set", "empty_lists=omit", "--no-seed-data")
+    with _running(*arguments, "--credentials", str(tmp_path)) as (said, _process):
+        with _caller(said, tmp_path) as caller:
+            assert "orders" not in caller.call("GET", "/portfolio/orders").json
+            assert caller.call("GET", "/portfolio/events/orders").status == 404
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--set", "dedupe"), "--set: NAME=VALUE, not 'dedupe'"),
+        (("--set", "dedupe=never"), "setting dedupe must be one of"),
+        (("--set", "colour=red"), "'colour' is not known"),
+        (("--contract", "modern"), "'modern' is not one of"),
+    ],
+)
+def test_a_wrong_option_is_one_clear_line(
+    tmp_path: Path, arguments: tuple[str, ...], complaint: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _RUN, *arguments, "--credentials", str(tmp_path / "keys")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode != 0
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_faults_file_with_a_mistake_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    (tmp_path / "faults.toml").write_text('[[fault]]\nkind = "explode"\n')
+    done = subprocess.run(
+        [sys.executable, "-c", _RUN, "--faults", str(tmp_path / "faults.toml")],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert "kind: one of html" in done.stderr
+    assert not (tmp_path / "sandbox-credentials").exists()
