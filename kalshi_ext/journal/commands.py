@@ -54,7 +54,13 @@ def _open(where: str, *, readonly: bool = True) -> Journal:
 
 def _filters(command: Any) -> Any:
     for option in (
-        click.option("--state", "states", multiple=True, type=click.Choice([*State]), help="Only."),
+        click.option(
+            "--state",
+            "states",
+            multiple=True,
+            type=click.Choice([state.value for state in State]),
+            help="Only.",
+        ),
         click.option("--open", "only_open", is_flag=True, help="Only those without a verdict."),
         click.option("--ticker", help="Only those of one market."),
         click.option("--intent", help="Only the one of this intent key."),
@@ -143,7 +149,12 @@ def _target(output: str | None) -> IO[str]:
 
 @journal.command()
 @click.argument("key")
-@click.option("--state", required=True, type=click.Choice(sorted(FINAL)), help="The verdict.")
+@click.option(
+    "--state",
+    required=True,
+    type=click.Choice(sorted(state.value for state in FINAL)),
+    help="The verdict.",
+)
 @click.option("--order-id", help="The order that stands.")
 @click.option("--note", default="", help="Why; kept in the verdict.")
 @click.pass_obj

@@ -228,8 +228,8 @@ def _outcome(work: Any) -> Any:
 
 TestJournals = Journals.TestCase
 TestJournals.settings = settings(
-    max_examples=40,
-    stateful_step_count=25,
+    max_examples=25,
+    stateful_step_count=20,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
