@@ -106,9 +106,15 @@ def to_datetime(moment: int) -> datetime:
     return EPOCH + timedelta(microseconds=moment)
 
 
+@lru_cache(maxsize=8192)
+def _second_text(second: int) -> str:
+    return (EPOCH + timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%S")
+
+
 def time_text(moment: int) -> str:
     """Write a moment as RFC 3339 with microseconds and Z."""
-    return (EPOCH + timedelta(microseconds=moment)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    second, rest = divmod(moment, SECOND)
+    return f"{_second_text(second)}.{rest:06d}Z"
 
 
 def ratio(part: int, whole: int) -> int:

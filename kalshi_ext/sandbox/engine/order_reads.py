@@ -58,10 +58,12 @@ def orders_found(
 
 
 def _order_rows(who: Account, call: Call, as_of: int | None) -> Sequence[Order]:
-    if call.query.get("status") == "resting" and as_of is None:
-        return sorted(who.open.values(), key=row_key)
     ticker = call.query.get("ticker")
-    return who.orders_of.get(ticker, []) if ticker else who.orders
+    rows = who.orders_of.get(ticker, []) if ticker else who.orders
+    few = len(who.open) * 8 < len(rows)
+    if few and as_of is None and call.query.get("status") == "resting":
+        return sorted(who.open.values(), key=row_key)
+    return rows
 
 
 def _order_filter(ex: Exchange, call: Call, *, archived: bool) -> Callable[[Order], bool]:
