@@ -1,0 +1,132 @@
+"""The world the random trading happens in: traders, markets, and the judges of each step."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from engine_desk import Desk
+from engine_model import Model, Resting
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
+
+from kalshi_ext.sandbox.engine import Answer, admin
+
+TRADERS = ("amy", "bob", "cat")
+CENTS = [f"0.{cents}" for cents in range(48, 53)]
+FINE = ["0.4901", "0.5000", "0.5099", "0.0007", "0.9993", "0.50"]
+
+
+class Tally:
+    """Count over all runs, for the report."""
+
+    commands = 0
+    accepted = 0
+    trades = 0
+    settled = 0
+
+
+class World(RuleBasedStateMachine):
+    """Hold three traders, three markets at a time, two subaccounts, two shards."""
+
+    @initialize(poor=st.booleans(), seed=st.integers(0, 3))
+    def open(self, poor: bool, seed: int) -> None:
+        self.desk = Desk(seed=seed)
+        self.model = Model()
+        self.tickers: list[str] = []
+        self.fees = [("0.07", "0"), ("0.07", "0.0175"), ("0.035", "0.01")]
+        for _ in range(3):
+            self.list_market(len(self.tickers))
+        self.desk.admin(admin.add_account("cat", subaccounts=2))
+        for name in TRADERS:
+            if poor and name == "bob":
+                self.desk.admin(admin.fund(name, "-985"))
+            else:
+                self.desk.admin(admin.fund(name, "500", subaccount=1))
+                self.desk.admin(admin.fund(name, "500", exchange_index=2))
+        self.cash = {name: self.money(name) for name in TRADERS}
+        self.placed: list[str] = []
+        self.groups: list[tuple[str, str]] = []
+        self.paused = False
+
+    def list_market(self, at: int) -> None:
+        ticker = f"M{len(self.tickers)}-{at % 3}"
+        bands = [{"start": "0.0001", "end": "0.9999", "step": "0.0001"}] if at % 3 == 1 else None
+        taker, maker = self.fees[at % 3]
+        command = admin.add_market(
+            ticker,
+            exchange_index=2 if at % 3 == 2 else 0,
+            price_ranges=bands,
+            fee_rate=taker,
+            maker_fee_rate=maker,
+        )
+        self.desk.admin(command)
+        self.tickers.append(ticker)
+        self.model.rates[ticker] = (taker, maker)
+
+    def ticker(self, market: int) -> str:
+        return next(t for t in reversed(self.tickers) if t.endswith(str(market)))
+
+    def price(self, market: int, at: int) -> str:
+        return FINE[at % len(FINE)] if market == 1 else CENTS[at]
+
+    def money(self, name: str) -> Decimal:
+        return sum(
+            (Decimal(row["cash"]) for row in self.desk.truth.balances(account=name)), Decimal()
+        )
+
+    def told(self, answer: Answer, order: Resting) -> None:
+        """Tell the model of an accepted order and compare the trades."""
+        if answer.status >= 300:
+            assert answer.status in (400, 409), answer
+            return
+        Tally.accepted += 1
+        self.placed.append(order.id)
+        self.model.accept(order)
+        self.compare_trades()
+
+    def compare_trades(self) -> None:
+        events = self.desk.truth.events(since=self.seen)
+        fills = [event.data for event in events if event.kind == "fill"]
+        pairs = zip(fills[::2], fills[1::2], strict=True)
+        found = [
+            (maker["order_id"], taker["order_id"], Decimal(maker["price"]), Decimal(maker["count"]))
+            for maker, taker in pairs
+        ]
+        assert found == self.model.trades
+        Tally.trades += len(found)
+        self.model.trades.clear()
+
+    def before(self) -> None:
+        self.seen = len(self.desk.truth.events())
+        Tally.commands += 1
+
+    def some(self, pick: int) -> Resting | None:
+        return self.model.book[pick % len(self.model.book)] if self.model.book else None
+
+    @invariant()
+    def books_and_money_are_the_models(self) -> None:
+        if not hasattr(self, "cash"):
+            return
+        markets = self.desk.engine._ex.markets
+        for ticker in map(self.ticker, range(3)):
+            book = self.desk.truth.book(ticker)
+            for bid, name in ((True, "bids"), (False, "asks")):
+                assert book[name] == self.model.depth(ticker, bid=bid)
+                turns = [order.id for order in markets[ticker].side(bid=bid).orders()]
+                assert turns == self.model.queue(ticker, bid=bid)
+        for name in TRADERS:
+            self.compare_account(name)
+
+    def compare_account(self, name: str) -> None:
+        assert self.money(name) == self.cash[name] + self.model.cash[name]
+        for row in self.desk.truth.balances(account=name):
+            sub, shard = row["subaccount"], row["exchange_index"]
+            tickers = [t for t in map(self.ticker, range(3)) if (t[-1] == "2") == (shard == 2)]
+            held = sum((self.model.reserved(name, sub, t) for t in tickers), Decimal(0))
+            assert Decimal(row["reserved"]) == held, (name, sub, shard)
+        for group in self.desk.truth.groups(account=name):
+            assert group["triggered"] == self.model.groups[group["id"]].triggered
+
+    def teardown(self) -> None:
+        if hasattr(self, "cash"):
+            self.desk.engine.check_invariants(history=True)

@@ -1,0 +1,140 @@
+"""Acceptance: what a new order must look like, and the ids it may carry."""
+
+from __future__ import annotations
+
+import pytest
+from engine_desk import TICKER, Desk, code
+
+from kalshi_ext.sandbox.engine import admin
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({"expiration_time": 1}, "invalid_order"),
+        ({"expiration_time": 4102444800, "time_in_force": "fill_or_kill"}, "invalid_order"),
+        ({"post_only": True, "time_in_force": "immediate_or_cancel"}, "invalid_order"),
+        ({"price": "0.565"}, "invalid_price"),
+        ({"price": "0.5"}, "invalid_price"),
+        ({"price": "0.56000"}, "invalid_price"),
+        ({"price": "1.00"}, "invalid_price"),
+        ({"price": "0.00"}, "invalid_price"),
+        ({"price": "-0.56"}, "invalid_price"),
+        ({"price": "NaN"}, "bad_request"),
+        ({"price": ""}, "bad_request"),
+        ({"price": 0.56}, "bad_request"),
+        ({"price": True}, "bad_request"),
+        ({"count": 10}, "bad_request"),
+        ({"count": "ten"}, "bad_request"),
+        ({"count": "0"}, "invalid_order_size"),
+        ({"count": "-1"}, "invalid_order_size"),
+        ({"count": "0.001"}, "invalid_order_size"),
+        ({"side": "yes"}, "invalid_parameters"),
+        ({"side": ""}, "invalid_parameters"),
+        ({"side": 1}, "bad_request"),
+        ({"time_in_force": "day"}, "invalid_parameters"),
+        ({"ticker": "NOPE"}, "invalid_parameters"),
+        ({"ticker": None}, "missing_parameters"),
+        ({"client_order_id": "x" * 65}, "invalid_parameters"),
+        ({"client_order_id": 7}, "bad_request"),
+        ({"subaccount": 9}, "invalid_parameters"),
+        ({"subaccount": 64}, "invalid_parameters"),
+        ({"subaccount": "0"}, "bad_request"),
+        ({"order_group_id": "none"}, "invalid_order"),
+        ({"exchange_index": 2}, "invalid_parameters"),
+        ({"post_only": "yes"}, "bad_request"),
+        ({"count": "2000"}, "insufficient_balance"),
+        ({"expiration_time": 10**30}, "bad_request"),
+    ],
+)
+def test_a_wrong_order_is_refused_with_its_code_and_nothing_changes(more, expected):
+    desk = Desk()
+    before = desk.engine.digest()
+    assert code(desk.order("bid", "0.56", **more)) == (400, expected)
+    assert desk.engine.digest() == before
+
+
+def test_null_fields_count_as_absent():
+    desk = Desk()
+    desk.place("bid", "0.56", client_order_id=None, post_only=None, expiration_time=None)
+
+
+@pytest.mark.parametrize("body", ["text", [], 5])
+def test_a_body_that_is_no_object_is_a_bad_request(body):
+    assert code(Desk().call("CreateOrderV2", body)) == (400, "bad_request")
+
+
+def test_an_absent_body_is_an_invalid_content_type():
+    assert code(Desk().call("CreateOrderV2")) == (400, "invalid_content_type")
+
+
+def test_bands_open_finer_prices_and_whole_cents_stay_valid_everywhere():
+    desk = Desk()
+    bands = [
+        {"start": "0.0000", "end": "0.1000", "step": "0.0010"},
+        {"start": "0.9500", "end": "1.0000", "step": "0.0001"},
+    ]
+    desk.admin(admin.add_market("FINE", price_ranges=bands))
+    for price in ("0.0010", "0.099", "0.9501", "0.9999", "0.50", "0.01"):
+        assert desk.order("bid", price, "1", ticker="FINE").status == 201, price
+    for price in ("0.0005", "0.5001", "0.1010", "0.9499"):
+        assert code(desk.order("bid", price, "1", ticker="FINE")) == (400, "invalid_price")
+
+
+def test_a_closed_market_takes_no_orders_and_keeps_none():
+    desk = Desk()
+    order = desk.place("bid", "0.40")
+    desk.admin(admin.close_market(TICKER))
+    assert desk.truly(order)["reason"] == "closed"
+    assert code(desk.order("bid", "0.40")) == (409, "market_closed")
+
+
+def test_a_client_order_id_is_refused_forever_by_default_whatever_the_payload():
+    desk = Desk()
+    order = desk.place("bid", "0.40", client_order_id="one")
+    answer = desk.order("ask", "0.70", "3", client_order_id="one")
+    assert code(answer) == (409, "order_already_exists")
+    assert "order_id" not in str(answer.body)
+    desk.cancel(order)
+    desk.later(86_400 * 30)
+    assert desk.order("bid", "0.40", client_order_id="one").status == 409
+    assert desk.order("bid", "0.40", client_order_id="one", by="bob").status == 201
+
+
+def test_a_client_order_id_is_free_again_when_its_order_is_gone_if_so_switched():
+    desk = Desk(dedupe="while_open")
+    order = desk.place("bid", "0.40", client_order_id="one")
+    assert desk.order("bid", "0.40", client_order_id="one").status == 409
+    desk.cancel(order)
+    assert desk.order("bid", "0.40", client_order_id="one").status == 201
+
+
+def test_a_client_order_id_is_free_again_after_some_seconds_if_so_switched():
+    desk = Desk(dedupe="seconds", dedupe_seconds=60)
+    order = desk.place("bid", "0.40", client_order_id="one")
+    desk.later(61)
+    assert desk.order("bid", "0.40", client_order_id="one").status == 409
+    desk.cancel(order)
+    assert desk.order("bid", "0.40", client_order_id="one").status == 201
+
+
+def test_empty_client_order_ids_never_collide():
+    desk = Desk()
+    desk.place("bid", "0.40", client_order_id="")
+    desk.place("bid", "0.40", client_order_id="")
+    desk.place("bid", "0.40")
+
+
+def test_a_refused_order_does_not_take_its_client_order_id():
+    desk = Desk()
+    assert desk.order("bid", "0.565", client_order_id="one").status == 400
+    desk.place("bid", "0.40", client_order_id="one")
+
+
+def test_no_more_than_so_many_orders_may_be_open():
+    desk = Desk(max_open_orders=2)
+    first = desk.place("bid", "0.01")
+    desk.place("bid", "0.01")
+    assert code(desk.order("bid", "0.01")) == (400, "invalid_order")
+    desk.cancel(first)
+    desk.place("bid", "0.01")
