@@ -68,11 +68,13 @@ class Side:
             for price in self.best_first()
         ]
 
+    def turns(self) -> Iterator[tuple[Order, int]]:
+        """Walk over the orders with the contracts that trade before each one's turn."""
+        ahead = 0
+        for order in self.orders():
+            yield order, ahead
+            ahead += order.remaining
+
     def ahead_of(self, order: Order) -> int:
         """Count the contracts that trade before an order's turn comes."""
-        ahead = 0
-        for other in self.orders():
-            if other is order:
-                break
-            ahead += other.remaining
-        return ahead
+        return next(ahead for other, ahead in self.turns() if other is order)

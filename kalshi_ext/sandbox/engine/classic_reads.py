@@ -52,7 +52,7 @@ def get_queue_positions(ex: Exchange, who: Account, call: Call) -> Answer:
     """Do getQueuePositions: by order id; those that do not rest are left out."""
     del ex
     found: dict[str, int] = {}
-    for order_id in fields_of(call).rows("order_ids"):
+    for order_id in fields_of(call).rows("order_ids", 1000):
         if not isinstance(order_id, str):
             raise bad_request("order_ids must be strings")
         order = who.open.get(order_id)

@@ -15,7 +15,7 @@ from kalshi_ext.sandbox.engine.state import row_key
 from kalshi_ext.sandbox.engine.versions import seen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from kalshi_ext.sandbox.engine.accounts import Account
     from kalshi_ext.sandbox.engine.api import Call
@@ -133,18 +133,33 @@ def get_queue_positions(ex: Exchange, who: Account, call: Call) -> Answer:
     """Do GetOrderQueuePositions: resting orders, by market tickers or event."""
     tickers, event = words(call.query, "market_tickers"), call.query.get("event_ticker")
     subaccount = access.acting_query(call)
+    asked = {
+        order.id: order
+        for order in who.open.values()
+        if order.subaccount == subaccount
+        and (not tickers or order.market.ticker in tickers)
+        and (not event or order.market.event == event)
+    }
+    ahead = _ahead(asked.values())
     rows = [
         {
             "order_id": order.id,
             "market_ticker": order.market.ticker,
-            "queue_position_fp": count_text(order.market.side(bid=order.bid).ahead_of(order)),
+            "queue_position_fp": count_text(ahead[order.id]),
         }
-        for order in sorted(who.open.values(), key=row_key, reverse=True)
-        if order.subaccount == subaccount
-        and (not tickers or order.market.ticker in tickers)
-        and (not event or order.market.event == event)
+        for order in sorted(asked.values(), key=row_key, reverse=True)
     ]
     return Answer(200, pages.listed("queue_positions", rows, ex.settings))
+
+
+def _ahead(orders: Iterable[Order]) -> dict[str, int]:
+    # one walk over each side: an account may have thousands of orders in one queue
+    sides = {(order.market.ticker, order.bid): order for order in orders}
+    return {
+        other.id: ahead
+        for order in sides.values()
+        for other, ahead in order.market.side(bid=order.bid).turns()
+    }
 
 
 def fills_found(

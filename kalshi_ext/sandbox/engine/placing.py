@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from attrs import define
 
 from kalshi_ext.sandbox.engine import ledger, matching, rules
+from kalshi_ext.sandbox.engine.amounts import DOLLAR, ONE
 from kalshi_ext.sandbox.engine.records import Order
 from kalshi_ext.sandbox.engine.refusals import (
     Refusal,
@@ -81,6 +82,10 @@ def _check_words(ex: Exchange, wish: Wish) -> None:
         raise invalid_order("reduce_only needs immediate_or_cancel or fill_or_kill")
     if wish.post_only and not gtc:
         raise invalid_order("post_only needs good_till_canceled")
+    limit = ex.settings.notional_limit
+    side = wish.price if wish.bid else ONE - wish.price
+    if limit is not None and side * wish.count > limit * DOLLAR and not wish.account.endless:
+        raise Refusal(400, "NOTIONAL_RISK_LIMIT_EXCEEDED", "the order is worth too much")
     if len(wish.account.open) >= ex.settings.max_open_orders:
         raise invalid_order("too many open orders")
 

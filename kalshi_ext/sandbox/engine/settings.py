@@ -40,6 +40,8 @@ class Settings:
     unknown_ticker: Literal[400, 404] = 400
     """Status of an order write that names a market that does not exist."""
     max_open_orders: int = 200_000
+    notional_limit: int | None = None
+    """Most dollars one order may be worth; above: 400 NOTIONAL_RISK_LIMIT_EXCEEDED."""
     batch_max: int | None = None
     """Most entries of a batch; None: only the token bucket bounds it."""
     batch_answers: Literal["request", "reversed", "shuffled"] = "request"

@@ -138,3 +138,10 @@ def test_no_more_than_so_many_orders_may_be_open():
     assert code(desk.order("bid", "0.01")) == (400, "invalid_order")
     desk.cancel(first)
     desk.place("bid", "0.01")
+
+
+def test_an_order_worth_too_much_is_refused_when_there_is_a_limit():
+    desk = Desk(notional_limit=4)
+    desk.place("bid", "0.40")
+    assert code(desk.order("bid", "0.41")) == (400, "NOTIONAL_RISK_LIMIT_EXCEEDED")
+    assert code(desk.order("ask", "0.50")) == (400, "NOTIONAL_RISK_LIMIT_EXCEEDED")
