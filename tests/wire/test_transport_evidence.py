@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import httpcore
 import httpx
 import pytest
 from scripted_server import COLOURS, OK, AsyncWire, Connection, Server, SyncWire, Wire, open_wire
@@ -261,3 +262,23 @@ def test_a_cancelled_task_knows_that_its_request_left() -> None:
         evidence = wire.runner.run(cancel(wire, server.url()))
     assert evidence.bytes_written > 0
     assert not evidence.never_left
+
+
+class Broken(httpcore.NetworkStream, httpcore.AsyncNetworkStream):
+    """A socket that takes bytes and then fails: nobody knows how many went out."""
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> object:
+        raise httpcore.WriteError("broken")
+
+
+def test_a_write_that_fails_counts_as_left() -> None:
+    from kalshi_ext.transport.async_streams import AsyncDeadlineStream
+    from kalshi_ext.transport.streams import DeadlineStream
+    from kalshi_ext.transport.trust import Trust
+
+    with exchange_evidence() as evidence, pytest.raises(httpcore.WriteError):
+        DeadlineStream(Broken(), Trust(None)).write(b"POST")
+    assert evidence.bytes_written == 4
+    with exchange_evidence() as evidence, pytest.raises(httpcore.WriteError):
+        asyncio.run(AsyncDeadlineStream(Broken(), Trust(None)).write(b"POST"))
+    assert evidence.bytes_written == 4
