@@ -123,7 +123,7 @@ class Watch:
     """
 
     operation: str = ""
-    counts: dict[tuple[str, str, str], int] = field(factory=dict)
+    counts: dict[tuple[str, str, str], int] = field(factory=dict[tuple[str, str, str], int])
     _lock: threading.Lock = field(factory=threading.Lock, repr=False, eq=False)
 
     def at(self, operation: str) -> Watch:

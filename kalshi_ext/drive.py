@@ -66,13 +66,18 @@ class Line:
         return request
 
     def _build(self, request: Request) -> httpx.Request:
-        url = httpx.URL(self.base_url + request.path)
-        if request.query:
-            url = url.copy_with(params=request.query)
+        url = self._url(request)
         headers = {"accept": "application/json", "user-agent": USER_AGENT}
         if request.body is not None:
             headers["content-type"] = "application/json"
         return httpx.Request(request.method, url, headers=headers, content=request.body)
+
+    def _url(self, request: Request) -> httpx.URL:
+        try:
+            url = httpx.URL(self.base_url + request.path)
+            return url.copy_with(params=request.query) if request.query else url
+        except httpx.InvalidURL as error:  # above all: longer than 65,536 characters
+            raise Misuse(f"this request makes no URL: {error}; ask for less at once") from None
 
     def reply(self, response: httpx.Response, body: bytes, sent_at: float) -> Reply:
         """Turn a response into plain data."""

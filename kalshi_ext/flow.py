@@ -5,8 +5,10 @@ A driver (`drive`) performs the effects, sync or async; a test can perform them 
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Generator, Iterable
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -14,7 +16,7 @@ from attrs import define, field, frozen
 
 from kalshi_ext import answers
 from kalshi_ext.calls import Call, Lost, Operation, Repeat, Reply, Request, Watch
-from kalshi_ext.errors import KalshiError, NoAnswer, NotSent, OutcomeUnknown
+from kalshi_ext.errors import KalshiError, Misuse, NoAnswer, NotSent, OutcomeUnknown
 from kalshi_ext.pacing import DEFAULT_COST, Backoff, Budget, Pacer
 
 T = TypeVar("T")
@@ -60,6 +62,17 @@ Effect: TypeAlias = Send | Sleep | Now | AdjustClock | Record
 Flow: TypeAlias = Generator[Effect, Any, T]
 
 
+def _seconds(_: object, attribute: Any, value: Any) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 <= value < math.inf:
+        raise Misuse(f"policy {attribute.name} must be a number of seconds, not {value!r}")
+
+
+def _at_least_one(_: object, attribute: Any, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise Misuse(f"policy {attribute.name} must be a whole number from 1 up, not {value!r}")
+
+
 @frozen
 class Policy:
     """The numbers that rule waiting; seconds and attempts.
@@ -71,15 +84,15 @@ class Policy:
     all. `read_lag` is assumed where a contract has no watermark to tell how fresh reads are.
     """
 
-    timeout: float = 10.0
-    attempts: int = 4
-    signature_life: float = 60.0
-    resolve_within: float = 180.0
+    timeout: float = field(default=10.0, validator=_seconds)
+    attempts: int = field(default=4, validator=_at_least_one)
+    signature_life: float = field(default=60.0, validator=_seconds)
+    resolve_within: float = field(default=180.0, validator=_seconds)
     resend: bool = True
-    poll: float = 0.25
-    poll_ceiling: float = 5.0
-    read_lag: float = 10.0
-    rounds: int = 3
+    poll: float = field(default=0.25, validator=_seconds)
+    poll_ceiling: float = field(default=5.0, validator=_seconds)
+    read_lag: float = field(default=10.0, validator=_seconds)
+    rounds: int = field(default=3, validator=_at_least_one)
     backoff: Backoff = field(factory=Backoff)
 
 
@@ -155,9 +168,10 @@ def transmit(
         outcome: Reply | Lost = yield Send(
             call.request, call.operation.public, context.policy.timeout
         )
-        if not corrected and (skew := _skew(outcome)) is not None:
+        if not corrected and (there := _expired_at(outcome)) is not None:
             corrected = True
-            yield AdjustClock(skew)
+            # Read anew: another thread may have corrected the clock meanwhile.
+            yield AdjustClock(there - (yield Now()))
             continue
         attempt += 1
         if not _passing(call.operation, outcome, again):
@@ -187,21 +201,22 @@ def _passing(operation: Operation, outcome: Reply | Lost, again: bool) -> bool:
     return again and (outcome.status >= 500 or outcome.status == 408)
 
 
-def _skew(outcome: Reply | Lost) -> float | None:
+def _expired_at(outcome: Reply | Lost) -> float | None:
+    """Return the exchange's time where it refused our timestamp as expired."""
     if isinstance(outcome, Lost) or outcome.status != 401:
         return None
     body = answers.read_error_bytes(outcome.body)
     if "header_timestamp_expired" not in (body.code, body.details, body.message):
         return None
-    there = server_time(outcome)
-    return None if there is None else there - outcome.received_at
+    return server_time(outcome)
 
 
 def server_time(reply: Reply) -> float | None:
     """Return the Date header of a reply as Unix seconds, None when absent or unreadable."""
     try:
-        return parsedate_to_datetime(reply.headers["date"]).timestamp()
-    except (KeyError, ValueError, TypeError):
+        date = parsedate_to_datetime(reply.headers["date"])
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (KeyError, ValueError, TypeError, OverflowError):
         return None
 
 

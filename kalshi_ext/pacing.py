@@ -36,7 +36,8 @@ class Backoff:
 
     def wait(self, attempt: int) -> float:
         """Return the seconds to wait after failed attempt number `attempt` (from 1)."""
-        return self.rng.uniform(0.0, min(self.ceiling, self.first * 2 ** (attempt - 1)))
+        doublings = min(attempt - 1, 60)  # far beyond any ceiling, and still a float
+        return self.rng.uniform(0.0, min(self.ceiling, self.first * 2**doublings))
 
 
 @define

@@ -8,8 +8,9 @@ from typing import Any, Generic, TypeVar
 from attrs import define, field, frozen
 
 from kalshi_ext.calls import Call
-from kalshi_ext.errors import KalshiError, Misuse
+from kalshi_ext.errors import KalshiError
 from kalshi_ext.flow import Context, Flow, ask
+from kalshi_ext.windows import positive
 
 T = TypeVar("T")
 
@@ -49,16 +50,16 @@ class Walk(Generic[T]):
     context: Context
     limit: int | None = None
     max_pages: int | None = None
-    set_aside: list[SetAside] = field(factory=list, init=False)
-    _seen: set[str] = field(factory=set, init=False)
+    set_aside: list[SetAside] = field(factory=list[SetAside], init=False)
+    _seen: set[str] = field(factory=set[str], init=False)
     _given: int = field(default=0, init=False)
     _pages: int = field(default=0, init=False)
     _done: bool = field(default=False, init=False)
     _loops: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
-        _positive("limit", self.limit)
-        _positive("max_pages", self.max_pages)
+        positive(self.limit, "limit")
+        positive(self.max_pages, "max_pages")
 
     def step(self) -> Flow[Page[T]] | None:
         """Return the flow that reads the next page, None when the walk is over.
@@ -91,11 +92,6 @@ class Walk(Generic[T]):
         self._loops = cursor in self._seen
         self._seen.add(cursor)
         self.call = self.call.with_cursor(cursor)
-
-
-def _positive(name: str, value: int | None) -> None:
-    if value is not None and (isinstance(value, bool) or value < 1):
-        raise Misuse(f"{name} must be a whole number of at least 1 or None, not {value!r}")
 
 
 def gather(walk: Walk[T]) -> Flow[list[T]]:

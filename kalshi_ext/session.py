@@ -9,7 +9,7 @@ import httpx
 from attrs import evolve, frozen
 
 from kalshi_ext import contracts
-from kalshi_ext.config import Environment, Settings, environment, timeout
+from kalshi_ext.config import Environment, Settings, Timeout, environment, timeout
 from kalshi_ext.drive import Line
 from kalshi_ext.errors import Misuse
 from kalshi_ext.flow import Context, Policy
@@ -29,6 +29,7 @@ class Session:
     contract: contracts.Contract
     context: Context
     line: Line
+    timeout: Timeout
     authenticated: bool
 
     def require_credentials(self) -> None:
@@ -58,17 +59,32 @@ def build(
         key_id=key_id, private_key=private_key, passphrase=passphrase, bearer_token=bearer_token
     )
     del private_key, passphrase, bearer_token  # a traceback shows the locals of its frames
-    rules = policy or Policy()
-    if timeout_ is not None:
-        rules = evolve(rules, timeout=timeout(timeout_).total)
-    pacer = Pacer.of_tier(pace) if isinstance(pace, str) else pace
+    rules, limits = _waiting(policy, timeout_)
     return Session(
         place,
         contracts.contract(contract),
-        Context(policy=rules, pacer=pacer),
+        Context(policy=rules, pacer=_pacer(pace)),
         Line(place.base_url, signs),
+        limits,
         signs.authenticated,
     )
+
+
+def _waiting(policy: Policy | None, timeout_: Any) -> tuple[Policy, Timeout]:
+    """Join the two ways to say a timeout: the one given goes over the policy's."""
+    rules = Policy() if policy is None else policy
+    if not isinstance(rules, Policy):
+        raise Misuse(f"policy must be a Policy, not {rules!r}")
+    limits = Timeout(total=rules.timeout) if timeout_ is None else timeout(timeout_)
+    return evolve(rules, timeout=limits.total), limits
+
+
+def _pacer(pace: str | Pacer | None) -> Pacer | None:
+    if isinstance(pace, str):
+        return Pacer.of_tier(pace)
+    if pace is not None and not isinstance(pace, Pacer):
+        raise Misuse(f"pace must be a usage tier or a Pacer, not {pace!r}")
+    return pace
 
 
 def from_settings(settings: Settings) -> dict[str, Any]:
@@ -80,18 +96,32 @@ def from_settings(settings: Settings) -> dict[str, Any]:
         "bearer_token": settings.bearer_token,
         "environment": settings.environment,
         "contract": settings.contract,
-        "timeout": settings.timeout,
+        "timeout": None if settings.timeout == Timeout() else settings.timeout,
         "journal": settings.journal,
     }
 
 
 def sync_transport(given: httpx.BaseTransport | None, **options: Any) -> httpx.BaseTransport:
-    """Return the transport given, else ours."""
-    return given if given is not None else DeadlineTransport(**options)
+    """Return the transport given, else ours. Raises Misuse."""
+    if given is None:
+        return DeadlineTransport(**options)
+    _refuse_both(given, httpx.BaseTransport, options)
+    return given
 
 
 def async_transport(
     given: httpx.AsyncBaseTransport | None, **options: Any
 ) -> httpx.AsyncBaseTransport:
-    """Return the transport given, else ours."""
-    return given if given is not None else AsyncDeadlineTransport(**options)
+    """Return the transport given, else ours. Raises Misuse."""
+    if given is None:
+        return AsyncDeadlineTransport(**options)
+    _refuse_both(given, httpx.AsyncBaseTransport, options)
+    return given
+
+
+def _refuse_both(given: object, kind: type, options: dict[str, Any]) -> None:
+    if not isinstance(given, kind):
+        raise Misuse(f"transport must be an httpx.{kind.__name__}, not {type(given).__name__}")
+    said = [name for name in ("verify", "proxy") if options.get(name) is not None]
+    if said:
+        raise Misuse(f"{', '.join(said)}: give it to your transport, or leave transport out")

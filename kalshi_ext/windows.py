@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import re
+
 from attrs import frozen
 
 from kalshi_ext import units
+from kalshi_ext._shapes import SettlementStatusFilter
 from kalshi_ext.errors import Misuse
 from kalshi_ext.tickets import Moment, shard_number, subaccount_number
 
 MAX_PAGE = 1000  # documented; deposits, withdrawals and transfers take 500, classic lists 200
+_WORDS = re.compile(r"[A-Za-z0-9_]+(?:,[A-Za-z0-9_]+)*", re.ASCII)
 
 
 @frozen(kw_only=True)
 class Window:
-    """What a list is asked for; times are Unix seconds, `size` rows a page."""
+    """What a list is asked for; times are Unix seconds, `size` rows a page.
+
+    `exact` says that the caller named the size of a page; otherwise a contract with smaller pages
+    takes its own largest one.
+    """
 
     ticker: str | None = None
     event_ticker: str | None = None
@@ -26,6 +34,15 @@ class Window:
     count_filter: str | None = None
     settlement_status: str | None = None
     size: int | None = None
+    exact: bool = False
+
+    def rows(self, largest: int) -> int | None:
+        """Return the size of a page where the largest is smaller. Raises Misuse."""
+        if self.size is None or self.size <= largest:
+            return self.size
+        if self.exact:
+            raise Misuse(f"page_size must be at most {largest} here, not {self.size}")
+        return largest
 
 
 def window(
@@ -58,24 +75,42 @@ def window(
         if event_ticker is None
         else units.ticker(event_ticker, name="event_ticker"),
         order_id=None if order_id is None else units.path_id(order_id, name="order_id"),
-        status=status,
+        status=_filter(status, "status"),
         since=start,
         until=end,
         subaccount=subaccount_number(subaccount),
         exchange_index=shard_number(exchange_index),
-        count_filter=count_filter,
-        settlement_status=settlement_status,
-        size=_size(limit, page_size, largest),
+        count_filter=_filter(count_filter, "count_filter"),
+        settlement_status=_settlement_status(settlement_status),
+        size=_size(positive(limit, "limit"), positive(page_size, "page_size"), largest),
+        exact=page_size is not None,
     )
+
+
+def positive(value: int | None, name: str) -> int | None:
+    """Check a number of rows or pages: at least 1, or None. Raises Misuse."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise Misuse(f"{name} must be a whole number of at least 1 or None, not {value!r}")
+    return value
 
 
 def _size(limit: int | None, page_size: int | None, largest: int) -> int | None:
     if page_size is None:
-        return None if limit is None or isinstance(limit, bool) else max(1, min(limit, largest))
-    if (
-        isinstance(page_size, bool)
-        or not isinstance(page_size, int)
-        or not 0 < page_size <= largest
-    ):
+        return None if limit is None else min(limit, largest)
+    if page_size > largest:
         raise Misuse(f"page_size must be a whole number from 1 to {largest}, not {page_size!r}")
     return page_size
+
+
+def _filter(value: str | None, name: str) -> str | None:
+    """Check a word the exchange filters by; which words it knows is its own to say."""
+    if value is not None and (not isinstance(value, str) or not _WORDS.fullmatch(value)):
+        raise Misuse(f"{name} must be words of letters, digits and _, with commas, not {value!r}")
+    return None if value is None else str(value)
+
+
+def _settlement_status(value: str | None) -> str | None:
+    known = [member.value for member in SettlementStatusFilter]
+    if value is not None and value not in known:
+        raise Misuse(f"settlement_status must be one of {', '.join(known)}, not {value!r}")
+    return value

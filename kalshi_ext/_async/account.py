@@ -32,7 +32,7 @@ class AsyncAccount(AsyncResource):
 
     async def upgrade(self) -> None:
         """Ask for the next usage level."""
-        await self._write(writes.repeatable(self._contract.account.upgrade(), self._context))
+        await self._run(writes.repeatable(self._contract.account.upgrade(), self._context))
 
 
 class AsyncExchange(AsyncResource):

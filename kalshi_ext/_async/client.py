@@ -75,9 +75,12 @@ class AsyncKalshi:
             pace=pace,
         )
         del private_key, passphrase, bearer_token  # a traceback shows the locals of its frames
+        wire = parts.async_transport(
+            transport, timeout=self.session.timeout, verify=verify, proxy=proxy
+        )
+        # Last, because it can hold a lock: nothing that comes after it can fail.
         self._owns_journal = not isinstance(journal, Journal)
         self._journal = open_journal(journal)
-        wire = parts.async_transport(transport, verify=verify, proxy=proxy)
         self.driver = AsyncDriver(self.session.line, wire, self._journal)
         self.orders = AsyncOrders(self)
         self.order_groups = AsyncOrderGroups(self)

@@ -27,7 +27,7 @@ class AsyncOrderGroups(AsyncResource):
         """
         limit = units.count(contracts_limit, name="contracts_limit")
         number, shard = subaccount_number(subaccount), shard_number(exchange_index)
-        return await self._write(
+        return await self._run(
             writes.create_group(self._contract, limit, number, shard, self._context)
         )
 
@@ -55,21 +55,21 @@ class AsyncOrderGroups(AsyncResource):
     ) -> None:
         """Cancel the orders of a group and remove it."""
         call = self._contract.order_groups.delete(*_where(group_id, subaccount, exchange_index))
-        await self._write(writes.repeatable(call, self._context))
+        await self._run(writes.repeatable(call, self._context))
 
     async def reset(
         self, group_id: str, *, subaccount: int | None = None, exchange_index: int | None = None
     ) -> None:
         """Set the group's count of filled contracts to zero, so that it takes orders again."""
         call = self._contract.order_groups.reset(*_where(group_id, subaccount, exchange_index))
-        await self._write(writes.repeatable(call, self._context))
+        await self._run(writes.repeatable(call, self._context))
 
     async def trigger(
         self, group_id: str, *, subaccount: int | None = None, exchange_index: int | None = None
     ) -> None:
         """Cancel the orders of a group and refuse new ones until it is reset."""
         call = self._contract.order_groups.trigger(*_where(group_id, subaccount, exchange_index))
-        await self._write(writes.repeatable(call, self._context))
+        await self._run(writes.repeatable(call, self._context))
 
     async def set_limit(
         self,
@@ -83,7 +83,7 @@ class AsyncOrderGroups(AsyncResource):
         found, number, shard = _where(group_id, subaccount, exchange_index)
         limit = units.count(contracts_limit, name="contracts_limit")
         call = self._contract.order_groups.set_limit(found, limit, number, shard)
-        await self._write(writes.repeatable(call, self._context))
+        await self._run(writes.repeatable(call, self._context))
 
 
 def _where(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from kalshi_ext import units, writes
 from kalshi_ext._async.resource import AsyncResource
@@ -23,6 +24,8 @@ from kalshi_ext.tickets import (
     subaccount_number,
 )
 from kalshi_ext.windows import window
+
+T = TypeVar("T")
 
 
 class AsyncOrders(AsyncResource):
@@ -83,7 +86,7 @@ class AsyncOrders(AsyncResource):
             max_cost=max_cost,
             sell_position_floor=sell_position_floor,
         )
-        return await self._write(writes.place(self._contract, ticket, self._context))
+        return await self._run(writes.place(self._contract, ticket, self._context))
 
     async def place_many(self, tickets: Iterable[OrderTicket]) -> list[OrderAck | KalshiError]:
         """Place several orders in one request; not atomic.
@@ -91,9 +94,10 @@ class AsyncOrders(AsyncResource):
         The result has one entry for each ticket, in their order: the acknowledgement or the
         refusal. Build tickets with `OrderTicket.of(...)`, which takes the words of `place`.
         """
-        listed = list(tickets)
-        _some("tickets", listed)
-        return await self._write(writes.place_many(self._contract, listed, self._context))
+        listed = _several("tickets", tickets)
+        if not all(isinstance(ticket, OrderTicket) for ticket in listed):
+            raise Misuse("tickets must be built with OrderTicket.of(...)")
+        return await self._run(writes.place_many(self._contract, listed, self._context))
 
     async def amend(
         self,
@@ -128,7 +132,7 @@ class AsyncOrders(AsyncResource):
             subaccount=subaccount,
             exchange_index=exchange_index,
         )
-        return await self._write(writes.amend(self._contract, ticket, self._context))
+        return await self._run(writes.amend(self._contract, ticket, self._context))
 
     async def decrease(
         self,
@@ -148,7 +152,7 @@ class AsyncOrders(AsyncResource):
             order, ticker=ticker, subaccount=subaccount, exchange_index=exchange_index
         )
         ticket = DecreaseTicket.of(target, by=by, to=to)
-        return await self._write(writes.decrease(self._contract, ticket, self._context))
+        return await self._run(writes.decrease(self._contract, ticket, self._context))
 
     async def cancel(
         self,
@@ -166,13 +170,12 @@ class AsyncOrders(AsyncResource):
         target = Target.of(
             order, ticker=ticker, subaccount=subaccount, exchange_index=exchange_index
         )
-        return await self._write(writes.cancel(self._contract, target, self._context))
+        return await self._run(writes.cancel(self._contract, target, self._context))
 
     async def cancel_many(self, orders: Iterable[OrderRef]) -> list[OrderAck | KalshiError]:
         """Cancel several orders in one request; one result for each, in their order."""
-        targets = [Target.of(order) for order in orders]
-        _some("orders", targets)
-        return await self._write(writes.cancel_many(self._contract, targets, self._context))
+        targets = [Target.of(order) for order in _several("orders", orders)]
+        return await self._run(writes.cancel_many(self._contract, targets, self._context))
 
     async def cancel_all(self, *, subaccount: int | None = None) -> None:
         """Cancel every resting order, of all subaccounts unless one is named.
@@ -180,7 +183,7 @@ class AsyncOrders(AsyncResource):
         Orders placed in the following minute may be cancelled too (documented).
         """
         call = self._contract.orders.cancel_all(subaccount_number(subaccount))
-        await self._write(writes.repeatable(call, self._context))
+        await self._run(writes.repeatable(call, self._context))
 
     async def get(self, order_id: str) -> Order:
         """Return one order. NotFound proves nothing: reads lag behind writes."""
@@ -218,10 +221,11 @@ class AsyncOrders(AsyncResource):
         subaccount: int | None = None,
     ) -> list[QueuePosition]:
         """Return queue positions: of `orders` (classic), or of `tickers` or an event (current)."""
-        ids = None if orders is None else [Target.of(order).order_id for order in orders]
+        refs = None if orders is None else _several("orders", orders)
+        names = None if tickers is None else _several("tickers", tickers)
         call = self._contract.orders.queue_positions(
-            ids,
-            None if tickers is None else [units.ticker(t, name="tickers") for t in tickers],
+            None if refs is None else [Target.of(order).order_id for order in refs],
+            None if names is None else [units.ticker(name, name="tickers") for name in names],
             None if event_ticker is None else units.ticker(event_ticker, name="event_ticker"),
             subaccount_number(subaccount),
         )
@@ -256,6 +260,11 @@ class AsyncOrders(AsyncResource):
         return self._rows(self._contract.orders.list(wanted), limit, max_pages)
 
 
-def _some(name: str, values: list[object] | list[OrderTicket] | list[Target]) -> None:
-    if not values:
+def _several(name: str, values: Iterable[T]) -> list[T]:
+    """Take one or more entries; a text is refused, whose letters would be taken for entries."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise Misuse(f"{name} must be a list, not {values!r}")
+    found = list(values)
+    if not found:
         raise Misuse(f"{name} must hold at least one entry")
+    return found

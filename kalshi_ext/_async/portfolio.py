@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 
 from kalshi_ext import units, writes
 from kalshi_ext._async.resource import AsyncResource
 from kalshi_ext._async.rows import AsyncRows
+from kalshi_ext._shapes import ExchangeInstance, RestingMarginReservation
 from kalshi_ext.contracts.language import InstanceTransferTicket
 from kalshi_ext.errors import Misuse
 from kalshi_ext.models import (
@@ -21,7 +21,14 @@ from kalshi_ext.models import (
     Settlement,
     TargetAllocation,
 )
-from kalshi_ext.tickets import Dollars, Moment, shard_number, subaccount_number
+from kalshi_ext.tickets import (
+    Dollars,
+    Moment,
+    member,
+    shard_number,
+    subaccount_number,
+    transfer_key,
+)
 from kalshi_ext.windows import window
 
 SMALL_PAGE = 500  # the largest page of deposits, withdrawals and transfers (documented)
@@ -181,16 +188,20 @@ class AsyncPortfolio(AsyncResource):
         listed before and, where the answer is lost, after.
         """
         ticket = InstanceTransferTicket(
-            source=source,
-            destination=destination,
+            source=member(ExchangeInstance, source, "source").value,
+            destination=member(ExchangeInstance, destination, "destination").value,
             amount=units.centicents(amount, name="amount"),
-            source_exchange_shard=shard_number(source_exchange_shard),
-            destination_exchange_shard=shard_number(destination_exchange_shard),
-            source_subaccount=subaccount_number(source_subaccount),
-            destination_subaccount=subaccount_number(destination_subaccount),
-            client_transfer_id=_uuid_text(client_transfer_id),
+            source_exchange_shard=shard_number(source_exchange_shard, name="source_exchange_shard"),
+            destination_exchange_shard=shard_number(
+                destination_exchange_shard, name="destination_exchange_shard"
+            ),
+            source_subaccount=subaccount_number(source_subaccount, name="source_subaccount"),
+            destination_subaccount=subaccount_number(
+                destination_subaccount, name="destination_subaccount"
+            ),
+            client_transfer_id=transfer_key(client_transfer_id),
         )
-        return await self._write(writes.transfer(self._contract, ticket, self._context))
+        return await self._run(writes.transfer(self._contract, ticket, self._context))
 
     async def get_transfer(self, transfer_id: str) -> InstanceTransfer:
         """Return one transfer between instances."""
@@ -216,9 +227,13 @@ class AsyncPortfolio(AsyncResource):
         self, percent: Mapping[int, int], *, resting_margin_reservation: str | None = None
     ) -> None:
         """Set the wished share of the balance on each shard: {exchange_index: whole percent}."""
+        if not isinstance(percent, Mapping) or not percent:
+            raise Misuse(f"percent must be {{exchange_index: whole percent}}, not {percent!r}")
         shares = {_shard(shard): _percent(share) for shard, share in percent.items()}
-        call = self._contract.portfolio.set_target_allocation(shares, resting_margin_reservation)
-        await self._write(writes.repeatable(call, self._context))
+        call = self._contract.portfolio.set_target_allocation(
+            shares, _reservation(resting_margin_reservation)
+        )
+        await self._run(writes.repeatable(call, self._context))
 
 
 def _shard(value: int) -> int:
@@ -234,11 +249,7 @@ def _percent(value: int) -> int:
     return value
 
 
-def _uuid_text(value: str | None) -> str:
-    """Return the transfer's key, made here unless given. Raises Misuse."""
+def _reservation(value: str | None) -> str | None:
     if value is None:
-        return str(uuid.uuid4())
-    try:
-        return str(uuid.UUID(value))
-    except (ValueError, AttributeError, TypeError):
-        raise Misuse(f"client_transfer_id must be a UUID, not {value!r}") from None
+        return None
+    return member(RestingMarginReservation, value, "resting_margin_reservation").value

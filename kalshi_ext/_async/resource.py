@@ -32,9 +32,6 @@ class AsyncResource:
         return self._client.session.context
 
     async def _run(self, steps: Flow[T]) -> T:
-        return await self._client.run(steps)
-
-    async def _write(self, steps: Flow[T]) -> T:
         self._client.session.require_credentials()
         return await self._client.run(steps)
 

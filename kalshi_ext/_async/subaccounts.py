@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from kalshi_ext import units, writes
-from kalshi_ext._async.portfolio import SMALL_PAGE, _uuid_text
+from kalshi_ext._async.portfolio import SMALL_PAGE
 from kalshi_ext._async.resource import AsyncResource
 from kalshi_ext._async.rows import AsyncRows
 from kalshi_ext.errors import Misuse
 from kalshi_ext.models import NettingConfig, SubaccountBalance, SubaccountTransfer
-from kalshi_ext.tickets import Dollars, shard_number, subaccount_number
+from kalshi_ext.tickets import Dollars, shard_number, subaccount_number, transfer_key
 from kalshi_ext.windows import window
 
 
@@ -21,7 +21,7 @@ class AsyncSubaccounts(AsyncResource):
         There is no idempotency key: where the answer is lost, the list of balances tells.
         """
         shard = shard_number(exchange_index)
-        return await self._write(writes.create_subaccount(self._contract, shard, self._context))
+        return await self._run(writes.create_subaccount(self._contract, shard, self._context))
 
     async def balances(self) -> list[SubaccountBalance]:
         """Return the dollars of every subaccount on every shard."""
@@ -40,7 +40,7 @@ class AsyncSubaccounts(AsyncResource):
 
         The key makes a repeat harmless: the exchange refuses it twice, which counts as done.
         """
-        key = _uuid_text(client_transfer_id)
+        key = transfer_key(client_transfer_id)
         call = self._contract.subaccounts.transfer(
             key,
             _number(from_subaccount, "from_subaccount"),
@@ -48,7 +48,7 @@ class AsyncSubaccounts(AsyncResource):
             units.cents(amount, name="amount"),
             shard_number(exchange_index),
         )
-        await self._write(writes.keyed_transfer(call, self._context))
+        await self._run(writes.keyed_transfer(call, self._context))
         return key
 
     def transfers(
@@ -71,7 +71,7 @@ class AsyncSubaccounts(AsyncResource):
         if not isinstance(enabled, bool):
             raise Misuse(f"enabled must be True or False, not {enabled!r}")
         call = self._contract.subaccounts.set_netting(_number(subaccount, "subaccount"), enabled)
-        await self._write(writes.repeatable(call, self._context))
+        await self._run(writes.repeatable(call, self._context))
 
 
 def _number(value: int, name: str) -> int:

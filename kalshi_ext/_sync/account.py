@@ -33,7 +33,7 @@ class Account(Resource):
 
     def upgrade(self) -> None:
         """Ask for the next usage level."""
-        self._write(writes.repeatable(self._contract.account.upgrade(), self._context))
+        self._run(writes.repeatable(self._contract.account.upgrade(), self._context))
 
 
 class Exchange(Resource):

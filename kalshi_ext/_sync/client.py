@@ -76,9 +76,12 @@ class Kalshi:
             pace=pace,
         )
         del private_key, passphrase, bearer_token  # a traceback shows the locals of its frames
+        wire = parts.sync_transport(
+            transport, timeout=self.session.timeout, verify=verify, proxy=proxy
+        )
+        # Last, because it can hold a lock: nothing that comes after it can fail.
         self._owns_journal = not isinstance(journal, Journal)
         self._journal = open_journal(journal)
-        wire = parts.sync_transport(transport, verify=verify, proxy=proxy)
         self.driver = Driver(self.session.line, wire, self._journal)
         self.orders = Orders(self)
         self.order_groups = OrderGroups(self)

@@ -19,7 +19,8 @@ class CompleteRows(Generic[T]):
 
     A row leaves the live list only for the historical one, so reading live first misses none
     that moves between the two walks. Where the cutoff moved during the reading, history is read
-    again until it stood still, and rows already seen are skipped by their id. One pass only.
+    again, because it may show such a row late, until that brings nothing new: a cutoff may move
+    all the time. Rows already seen are skipped by their id. One pass only.
     """
 
     def __init__(
@@ -48,13 +49,13 @@ class CompleteRows(Generic[T]):
         before = self._mark(self._boundary())
         for row in self._fresh(self._live()):
             yield row
-        while True:
+        moved = new = True
+        while moved and new:
+            known = len(self._seen)
             for row in self._fresh(self._old()):
                 yield row
             after = self._mark(self._boundary())
-            if after == before:
-                return
-            before = after
+            moved, new, before = after != before, len(self._seen) > known, after
 
     def _fresh(self, rows: Rows[T]) -> Iterator[T]:
         for row in rows:
@@ -62,7 +63,7 @@ class CompleteRows(Generic[T]):
             if identity not in self._seen:
                 self._seen.add(identity)
                 yield row
-        self._aside.extend(rows.set_aside)
+        self._aside.extend(aside for aside in rows.set_aside if aside not in self._aside)
 
     def all(self) -> list[T]:
         """Read to the end and return the rows as a list."""

@@ -92,6 +92,7 @@ class History(Resource):
     ) -> CompleteRows[Order]:
         """Iterate over live and historical orders, each once, none missed by a moving cutoff."""
         wanted = window(ticker=ticker, since=since, until=until, subaccount=subaccount)
+        self._client.session.require_credentials()
         return CompleteRows(
             live=lambda: self._rows(self._contract.orders.list(wanted), None, None),
             old=lambda: self._rows(self._contract.history.orders(wanted), None, None),
@@ -110,6 +111,7 @@ class History(Resource):
     ) -> CompleteRows[Fill]:
         """Iterate over live and historical fills, each once, none missed by a moving cutoff."""
         wanted = window(ticker=ticker, since=since, until=until, subaccount=subaccount)
+        self._client.session.require_credentials()
         return CompleteRows(
             live=lambda: self._rows(self._contract.portfolio.fills(wanted), None, None),
             old=lambda: self._rows(self._contract.history.fills(wanted), None, None),

@@ -28,7 +28,7 @@ class OrderGroups(Resource):
         """
         limit = units.count(contracts_limit, name="contracts_limit")
         number, shard = subaccount_number(subaccount), shard_number(exchange_index)
-        return self._write(writes.create_group(self._contract, limit, number, shard, self._context))
+        return self._run(writes.create_group(self._contract, limit, number, shard, self._context))
 
     def get(self, group_id: str, *, subaccount: int | None = None) -> OrderGroup:
         """Return one group with the ids of its orders."""
@@ -52,21 +52,21 @@ class OrderGroups(Resource):
     ) -> None:
         """Cancel the orders of a group and remove it."""
         call = self._contract.order_groups.delete(*_where(group_id, subaccount, exchange_index))
-        self._write(writes.repeatable(call, self._context))
+        self._run(writes.repeatable(call, self._context))
 
     def reset(
         self, group_id: str, *, subaccount: int | None = None, exchange_index: int | None = None
     ) -> None:
         """Set the group's count of filled contracts to zero, so that it takes orders again."""
         call = self._contract.order_groups.reset(*_where(group_id, subaccount, exchange_index))
-        self._write(writes.repeatable(call, self._context))
+        self._run(writes.repeatable(call, self._context))
 
     def trigger(
         self, group_id: str, *, subaccount: int | None = None, exchange_index: int | None = None
     ) -> None:
         """Cancel the orders of a group and refuse new ones until it is reset."""
         call = self._contract.order_groups.trigger(*_where(group_id, subaccount, exchange_index))
-        self._write(writes.repeatable(call, self._context))
+        self._run(writes.repeatable(call, self._context))
 
     def set_limit(
         self,
@@ -80,7 +80,7 @@ class OrderGroups(Resource):
         found, number, shard = _where(group_id, subaccount, exchange_index)
         limit = units.count(contracts_limit, name="contracts_limit")
         call = self._contract.order_groups.set_limit(found, limit, number, shard)
-        self._write(writes.repeatable(call, self._context))
+        self._run(writes.repeatable(call, self._context))
 
 
 def _where(

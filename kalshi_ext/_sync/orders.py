@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from kalshi_ext import units, writes
 from kalshi_ext._sync.resource import Resource
@@ -24,6 +25,8 @@ from kalshi_ext.tickets import (
     subaccount_number,
 )
 from kalshi_ext.windows import window
+
+T = TypeVar("T")
 
 
 class Orders(Resource):
@@ -84,7 +87,7 @@ class Orders(Resource):
             max_cost=max_cost,
             sell_position_floor=sell_position_floor,
         )
-        return self._write(writes.place(self._contract, ticket, self._context))
+        return self._run(writes.place(self._contract, ticket, self._context))
 
     def place_many(self, tickets: Iterable[OrderTicket]) -> list[OrderAck | KalshiError]:
         """Place several orders in one request; not atomic.
@@ -92,9 +95,10 @@ class Orders(Resource):
         The result has one entry for each ticket, in their order: the acknowledgement or the
         refusal. Build tickets with `OrderTicket.of(...)`, which takes the words of `place`.
         """
-        listed = list(tickets)
-        _some("tickets", listed)
-        return self._write(writes.place_many(self._contract, listed, self._context))
+        listed = _several("tickets", tickets)
+        if not all(isinstance(ticket, OrderTicket) for ticket in listed):
+            raise Misuse("tickets must be built with OrderTicket.of(...)")
+        return self._run(writes.place_many(self._contract, listed, self._context))
 
     def amend(
         self,
@@ -129,7 +133,7 @@ class Orders(Resource):
             subaccount=subaccount,
             exchange_index=exchange_index,
         )
-        return self._write(writes.amend(self._contract, ticket, self._context))
+        return self._run(writes.amend(self._contract, ticket, self._context))
 
     def decrease(
         self,
@@ -149,7 +153,7 @@ class Orders(Resource):
             order, ticker=ticker, subaccount=subaccount, exchange_index=exchange_index
         )
         ticket = DecreaseTicket.of(target, by=by, to=to)
-        return self._write(writes.decrease(self._contract, ticket, self._context))
+        return self._run(writes.decrease(self._contract, ticket, self._context))
 
     def cancel(
         self,
@@ -167,13 +171,12 @@ class Orders(Resource):
         target = Target.of(
             order, ticker=ticker, subaccount=subaccount, exchange_index=exchange_index
         )
-        return self._write(writes.cancel(self._contract, target, self._context))
+        return self._run(writes.cancel(self._contract, target, self._context))
 
     def cancel_many(self, orders: Iterable[OrderRef]) -> list[OrderAck | KalshiError]:
         """Cancel several orders in one request; one result for each, in their order."""
-        targets = [Target.of(order) for order in orders]
-        _some("orders", targets)
-        return self._write(writes.cancel_many(self._contract, targets, self._context))
+        targets = [Target.of(order) for order in _several("orders", orders)]
+        return self._run(writes.cancel_many(self._contract, targets, self._context))
 
     def cancel_all(self, *, subaccount: int | None = None) -> None:
         """Cancel every resting order, of all subaccounts unless one is named.
@@ -181,7 +184,7 @@ class Orders(Resource):
         Orders placed in the following minute may be cancelled too (documented).
         """
         call = self._contract.orders.cancel_all(subaccount_number(subaccount))
-        self._write(writes.repeatable(call, self._context))
+        self._run(writes.repeatable(call, self._context))
 
     def get(self, order_id: str) -> Order:
         """Return one order. NotFound proves nothing: reads lag behind writes."""
@@ -219,10 +222,11 @@ class Orders(Resource):
         subaccount: int | None = None,
     ) -> list[QueuePosition]:
         """Return queue positions: of `orders` (classic), or of `tickers` or an event (current)."""
-        ids = None if orders is None else [Target.of(order).order_id for order in orders]
+        refs = None if orders is None else _several("orders", orders)
+        names = None if tickers is None else _several("tickers", tickers)
         call = self._contract.orders.queue_positions(
-            ids,
-            None if tickers is None else [units.ticker(t, name="tickers") for t in tickers],
+            None if refs is None else [Target.of(order).order_id for order in refs],
+            None if names is None else [units.ticker(name, name="tickers") for name in names],
             None if event_ticker is None else units.ticker(event_ticker, name="event_ticker"),
             subaccount_number(subaccount),
         )
@@ -257,6 +261,11 @@ class Orders(Resource):
         return self._rows(self._contract.orders.list(wanted), limit, max_pages)
 
 
-def _some(name: str, values: list[object] | list[OrderTicket] | list[Target]) -> None:
-    if not values:
+def _several(name: str, values: Iterable[T]) -> list[T]:
+    """Take one or more entries; a text is refused, whose letters would be taken for entries."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise Misuse(f"{name} must be a list, not {values!r}")
+    found = list(values)
+    if not found:
         raise Misuse(f"{name} must hold at least one entry")
+    return found

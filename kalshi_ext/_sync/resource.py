@@ -33,9 +33,6 @@ class Resource:
         return self._client.session.context
 
     def _run(self, steps: Flow[T]) -> T:
-        return self._client.run(steps)
-
-    def _write(self, steps: Flow[T]) -> T:
         self._client.session.require_credentials()
         return self._client.run(steps)
 

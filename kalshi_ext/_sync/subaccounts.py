@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from kalshi_ext import units, writes
-from kalshi_ext._sync.portfolio import SMALL_PAGE, _uuid_text
+from kalshi_ext._sync.portfolio import SMALL_PAGE
 from kalshi_ext._sync.resource import Resource
 from kalshi_ext._sync.rows import Rows
 from kalshi_ext.errors import Misuse
 from kalshi_ext.models import NettingConfig, SubaccountBalance, SubaccountTransfer
-from kalshi_ext.tickets import Dollars, shard_number, subaccount_number
+from kalshi_ext.tickets import Dollars, shard_number, subaccount_number, transfer_key
 from kalshi_ext.windows import window
 
 
@@ -22,7 +22,7 @@ class Subaccounts(Resource):
         There is no idempotency key: where the answer is lost, the list of balances tells.
         """
         shard = shard_number(exchange_index)
-        return self._write(writes.create_subaccount(self._contract, shard, self._context))
+        return self._run(writes.create_subaccount(self._contract, shard, self._context))
 
     def balances(self) -> list[SubaccountBalance]:
         """Return the dollars of every subaccount on every shard."""
@@ -41,7 +41,7 @@ class Subaccounts(Resource):
 
         The key makes a repeat harmless: the exchange refuses it twice, which counts as done.
         """
-        key = _uuid_text(client_transfer_id)
+        key = transfer_key(client_transfer_id)
         call = self._contract.subaccounts.transfer(
             key,
             _number(from_subaccount, "from_subaccount"),
@@ -49,7 +49,7 @@ class Subaccounts(Resource):
             units.cents(amount, name="amount"),
             shard_number(exchange_index),
         )
-        self._write(writes.keyed_transfer(call, self._context))
+        self._run(writes.keyed_transfer(call, self._context))
         return key
 
     def transfers(
@@ -72,7 +72,7 @@ class Subaccounts(Resource):
         if not isinstance(enabled, bool):
             raise Misuse(f"enabled must be True or False, not {enabled!r}")
         call = self._contract.subaccounts.set_netting(_number(subaccount, "subaccount"), enabled)
-        self._write(writes.repeatable(call, self._context))
+        self._run(writes.repeatable(call, self._context))
 
 
 def _number(value: int, name: str) -> int:

@@ -42,7 +42,7 @@ def bind(
 
     def decode(document: Document, watch: Watch) -> T:
         status = min(entry.success)
-        body = b"" if document is None else json.dumps(document, default=str).encode()
+        body = b"" if document is None else json.dumps(document, default=float).encode()
         parsed: T = module._parse_response(
             client=_client(module), response=httpx.Response(HTTPStatus(status), content=body)
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 from kalshi_ext.calls import Document, Request, Watch
 from kalshi_ext.enums import OpenEnum
@@ -12,6 +12,9 @@ from kalshi_ext.paging import Page, SetAside
 
 T = TypeVar("T")
 E = TypeVar("E", bound=OpenEnum)
+
+# What stands beside the rows of a page; positions come as two lists in one.
+_ENVELOPE = frozenset({"cursor", "market_positions", "event_positions"})
 
 UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError)
 
@@ -47,17 +50,45 @@ def page(
     watch: Watch,
 ) -> Page[T]:
     """Read one page: null or absent lists are empty, an unreadable row is set aside."""
-    listed = document.get(key)
-    if listed is not None and not isinstance(listed, list):
-        raise TypeError(f"{key} is no list")
     good: list[T] = []
     aside: list[SetAside] = []
-    for row in listed or ():
+    for row in _listed(document, key, watch):
         try:
             good.append(read(notice(row, shape, watch), watch))
         except UNREADABLE as error:
             aside.append(_set_aside(row, error, shape, watch))
-    return Page(tuple(good), document.get("cursor") or None, tuple(aside))
+    return Page(tuple(good), _cursor(document), tuple(aside))
+
+
+def _listed(document: Document, key: str, watch: Watch) -> list[Any]:
+    foreign = sorted(document.keys() - _ENVELOPE - {key})
+    for name in foreign:
+        watch.note("unknown_field", f"page.{name}")
+    if document.get(key) is not None:
+        return listed(document[key], key)
+    # Absent may be empty, but not where something else may hold the rows, or an error.
+    holding = [name for name in foreign if isinstance(document[name], list | dict)]
+    if any(document[name] for name in holding):
+        raise ValueError(f"{key} is missing, and {', '.join(holding)} is there instead")
+    return []
+
+
+def listed(value: object, name: str) -> list[Any]:
+    """Return a list that must be one. TypeError names what is not."""
+    if not _is_list(value):
+        raise TypeError(f"{name} is no list")
+    return value
+
+
+def _is_list(value: object) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)
+
+
+def _cursor(document: Document) -> str | None:
+    cursor = document.get("cursor")
+    if cursor is not None and not isinstance(cursor, str):
+        raise TypeError("cursor is no text")
+    return cursor or None
 
 
 def _set_aside(row: Any, error: Exception, shape: type, watch: Watch) -> SetAside:

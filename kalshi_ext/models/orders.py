@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import field, frozen
 
+from kalshi_ext.units import complement
+
 if TYPE_CHECKING:
     from kalshi_ext import _shapes as shapes
 
@@ -61,7 +63,7 @@ class Order:
     @property
     def no_price(self) -> Decimal | None:
         """Return the price of the NO side in dollars: 1 − price."""
-        return None if self.price is None else 1 - self.price
+        return None if self.price is None else complement(self.price)
 
 
 @frozen(kw_only=True)
@@ -109,7 +111,7 @@ class Fill:
     @property
     def no_price(self) -> Decimal | None:
         """Return the price of the NO side in dollars: 1 − price."""
-        return None if self.price is None else 1 - self.price
+        return None if self.price is None else complement(self.price)
 
 
 @frozen(kw_only=True)

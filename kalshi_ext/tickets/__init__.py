@@ -14,9 +14,11 @@ from kalshi_ext.tickets.words import (
     Moment,
     Side,
     direction,
+    member,
     new_client_order_id,
     shard_number,
     subaccount_number,
+    transfer_key,
     yes_price,
 )
 
@@ -33,8 +35,10 @@ __all__ = [
     "Side",
     "Target",
     "direction",
+    "member",
     "new_client_order_id",
     "shard_number",
     "subaccount_number",
+    "transfer_key",
     "yes_price",
 ]

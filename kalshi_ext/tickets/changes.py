@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Self, TypeAlias
 
@@ -12,6 +13,7 @@ from kalshi_ext._shapes import BookSide
 from kalshi_ext.errors import Misuse
 from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.tickets.words import (
+    BOOK_SIDE,
     Action,
     Count,
     Dollars,
@@ -20,8 +22,10 @@ from kalshi_ext.tickets.words import (
     direction,
     shard_number,
     subaccount_number,
+    word,
     yes_price,
 )
+from kalshi_ext.units.money import EXACT
 
 OrderRef: TypeAlias = str | Order | OrderAck
 
@@ -74,7 +78,11 @@ class Target:
 
 @frozen(kw_only=True)
 class AmendTicket:
-    """A change of price or size. `count` is the total: already filled plus wanted resting."""
+    """A change of price or size. `count` is the total: already filled plus wanted resting.
+
+    `side` and `action` are the words of the order where they are known (the classic contract
+    says them again); they mean what `book_side` means.
+    """
 
     target: Target
     ticker: str
@@ -83,6 +91,8 @@ class AmendTicket:
     count: Decimal
     updated_client_order_id: str | None = None
     expires: int | None = None
+    side: str | None = None
+    action: str | None = None
 
     @classmethod
     def of(
@@ -112,10 +122,14 @@ class AmendTicket:
         if price is None and count is None and expires is None:
             raise Misuse("amend needs a new price, count or expires")
         full = order.order if isinstance(order, OrderAck) else order
+        book_side = _amend_side(target, side, action)
+        said_side, said_action = _words(full, book_side, side, action)
         return cls(
             target=_known_as(target, client_order_id),
             ticker=_needed("ticker", target.ticker),
-            book_side=_amend_side(target, side, action),
+            book_side=book_side,
+            side=said_side,
+            action=said_action,
             price=_amend_price(target, side, price),
             count=_amend_count(full, count),
             updated_client_order_id=None
@@ -134,7 +148,7 @@ def _known_as(target: Target, client_order_id: str | None) -> Target:
 def _expiry(expires: Moment | None) -> int | None:
     if expires is None:
         return None
-    if expires == 0:
+    if type(expires) is int and expires == 0:
         return 0  # removes the expiry (documented)
     return units.moment(expires, name="expires")
 
@@ -146,12 +160,25 @@ def _needed(name: str, value: Any) -> Any:
 
 
 def _amend_side(target: Target, side: str | None, action: str | None) -> BookSide:
+    if side is None and action is not None:
+        raise Misuse(f"action={action!r} needs side='yes' or side='no' beside it")
     if side is None:
         return BookSide(_needed("side", target.book_side))
     said = direction(side, action)
     if target.book_side is not None and said != target.book_side:
         raise Misuse(f"an amend cannot change the side: the order is {target.book_side.value}")
     return said
+
+
+def _words(
+    order: object, book: BookSide, side: str | None, action: str | None
+) -> tuple[str | None, str | None]:
+    """Return the words the order was placed in, else the caller's, where they mean its side."""
+    raw: Mapping[str, Any] = order.raw if isinstance(order, Order) else {}
+    for pair in ((raw.get("side"), raw.get("action")), (word(side), word(action))):
+        if pair[1] is not None and BOOK_SIDE.get((str(pair[0]), str(pair[1]))) is book:
+            return pair
+    return None, None
 
 
 def _amend_price(target: Target, side: str | None, price: object) -> Decimal:
@@ -164,7 +191,7 @@ def _amend_count(order: object, count: object) -> Decimal:
     if count is not None:
         return units.count(count, name="count")
     if isinstance(order, Order):
-        return order.fill_count + order.remaining_count
+        return EXACT.add(order.fill_count, order.remaining_count)
     return Decimal(_needed("count", None))
 
 

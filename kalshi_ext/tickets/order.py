@@ -25,9 +25,12 @@ from kalshi_ext.tickets.words import (
     optional_id,
     shard_number,
     subaccount_number,
+    whole_number,
     word,
     yes_price,
 )
+
+MOST_CONTRACTS = 1_000_000_000
 
 # What names an order, or the words it was said in, is not what is asked of the exchange.
 NOT_CONTENT = frozenset({"client_order_id", "intent", "side", "action"})
@@ -110,7 +113,9 @@ class OrderTicket:
             order_group_id=optional_id(order_group_id, "order_group_id"),
             exchange_index=shard_number(exchange_index),
             max_cost=None if max_cost is None else units.dollars(max_cost, name="max_cost"),
-            sell_position_floor=sell_position_floor,
+            sell_position_floor=whole_number(
+                sell_position_floor, "sell_position_floor", 0, MOST_CONTRACTS
+            ),
             side=word(side) if action else None,
             action=word(action),
         )

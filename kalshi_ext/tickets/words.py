@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from kalshi_ext import units
 from kalshi_ext._shapes import BookSide
+from kalshi_ext.enums import OpenEnum
 from kalshi_ext.errors import Misuse
+
+E = TypeVar("E", bound=OpenEnum)
 
 Side: TypeAlias = Literal["yes", "no", "bid", "ask"]
 Action: TypeAlias = Literal["buy", "sell"]
@@ -38,8 +41,8 @@ INTENTS = uuid.UUID("5d1a9c52-7f8e-5a0b-9d53-0c6a3e1b7f24")
 
 def direction(side: str, action: str | None) -> BookSide:
     """Translate side and action words into the book side. Misuse for any other words."""
-    found = BOOK_SIDE.get((word(side), word(action)))
-    if found is None:
+    found = BOOK_SIDE.get((word(side) or "", word(action)))
+    if found is None or (action is not None and word(action) is None):
         raise Misuse(
             "side and action must be side='yes'|'no' with action='buy'|'sell', or side='bid'|'ask' "
             f"without action, not side={side!r}, action={action!r}"
@@ -47,14 +50,15 @@ def direction(side: str, action: str | None) -> BookSide:
     return found
 
 
-def word(value: object) -> Any:
-    return value.lower() if isinstance(value, str) else value
+def word(value: object) -> str | None:
+    """Return a word in small letters; None for what is no word."""
+    return value.lower() if isinstance(value, str) else None
 
 
 def yes_price(side: str, price: object, *, name: str = "price") -> Decimal:
     """Return the YES price of a price said for `side`: of NO it is 1 − price."""
     said = units.price(price, name=name)
-    return 1 - said if word(side) == "no" else said
+    return units.complement(said) if word(side) == "no" else said
 
 
 def new_client_order_id(intent: str | None = None) -> str:
@@ -66,35 +70,49 @@ def new_client_order_id(intent: str | None = None) -> str:
     return str(uuid.uuid5(INTENTS, intent))
 
 
-def member(kind: Any, value: object, name: str) -> Any:
-    text = value.value if isinstance(value, kind) else value
-    known = [member.value for member in kind]
-    if text not in known:
-        raise Misuse(f"{name} must be one of {', '.join(known)}, not {value!r}")
-    return kind(text)
+def transfer_key(value: str | uuid.UUID | None) -> str:
+    """Return the key of a transfer: made here unless given. Raises Misuse for what is no UUID."""
+    if value is None:
+        return str(uuid.uuid4())
+    try:
+        return str(uuid.UUID(str(value)))
+    except ValueError:
+        raise Misuse(f"client_transfer_id must be a UUID, not {value!r}") from None
+
+
+def member(kind: type[E], value: object, name: str) -> E:
+    """Check that a word is one the contract knows. Raises Misuse."""
+    found = kind(value) if isinstance(value, str) else None
+    if found is None or not found.known:
+        known = ", ".join(member.value for member in kind)
+        raise Misuse(f"{name} must be one of {known}, not {value!r}")
+    return found
 
 
 def flag(value: object, name: str) -> bool | None:
+    """Check a switch. Raises Misuse."""
     if value is not None and not isinstance(value, bool):
         raise Misuse(f"{name} must be True, False or None, not {value!r}")
     return value
 
 
 def optional_id(value: str | None, name: str) -> str | None:
+    """Check an id that may be left out. Raises Misuse."""
     return None if value is None else units.path_id(value, name=name)
 
 
 def subaccount_number(value: int | None, *, name: str = "subaccount") -> int | None:
     """Check a subaccount number, 0 to 63 (documented)."""
-    return _whole(value, name, 0, 63)
+    return whole_number(value, name, 0, 63)
 
 
 def shard_number(value: int | None, *, name: str = "exchange_index") -> int | None:
     """Check a shard number, 0 to 100; −1 asks the exchange to route by ticker (documented)."""
-    return _whole(value, name, -1, 100)
+    return whole_number(value, name, -1, 100)
 
 
-def _whole(value: Any, name: str, low: int, high: int) -> int | None:
+def whole_number(value: Any, name: str, low: int, high: int) -> int | None:
+    """Check a whole number that may be left out. Raises Misuse."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:

@@ -1,5 +1,8 @@
 """Orders in the classic contract: side and action, integer cents, whole contracts."""
 
+# pyright: reportPrivateUsage=false
+# The generated `_get_kwargs` builds a request without sending it; there is no public way to it.
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -29,12 +32,13 @@ from kalshi_ext.contracts.classic import rows
 from kalshi_ext.contracts.classic.operations import OPERATIONS
 from kalshi_ext.contracts.classic.windows import only
 from kalshi_ext.contracts.language import OrdersLanguage
-from kalshi_ext.contracts.wire import needed, notice, page, request
+from kalshi_ext.contracts.wire import listed, needed, notice, page, request
 from kalshi_ext.errors import Misuse, Refused
 from kalshi_ext.models import Order, OrderAck, QueuePosition
 from kalshi_ext.paging import Page
 from kalshi_ext.tickets import AmendTicket, DecreaseTicket, OrderTicket, Target
-from kalshi_ext.units import read_count
+from kalshi_ext.units import complement, read_count
+from kalshi_ext.units.money import EXACT
 from kalshi_ext.windows import Window
 
 T = TypeVar("T")
@@ -54,7 +58,7 @@ def whole(value: Decimal, name: str) -> int:
 
 def in_cents(value: Decimal, name: str) -> int:
     """Return whole cents; the classic contract has no parts of one. Raises Misuse."""
-    scaled = value * 100
+    scaled = EXACT.multiply(value, 100)
     if scaled != scaled.to_integral_value():
         raise Misuse(f"{name} must be whole cents in the classic contract, not {value} dollars")
     return int(scaled)
@@ -72,7 +76,7 @@ def prices(side: str, yes: Decimal | None) -> dict[str, int]:
     if yes is None:
         return {}
     if side == "no":
-        return {"no_price": in_cents(1 - yes, "price")}
+        return {"no_price": in_cents(complement(yes), "price")}
     return {"yes_price": in_cents(yes, "price")}
 
 
@@ -135,7 +139,7 @@ class Orders(OrdersLanguage):
         kwargs = batch_create_orders._get_kwargs(body=body)
 
         def decode(document: Document, watch: Watch) -> list[OrderAck | Refused]:
-            return [_created(row, watch) for row in document["responses"]]
+            return [_created(row, watch) for row in listed(document["responses"], "responses")]
 
         return Call(OPERATIONS["batchCreateOrders"], request(kwargs), decode)
 
@@ -145,7 +149,7 @@ class Orders(OrdersLanguage):
         client_id = ticket.target.client_order_id
         if client_id is None:
             raise Misuse("the classic contract needs client_order_id to amend: pass the Order")
-        side, action = side_and_action(ticket.book_side, None, None)
+        side, action = side_and_action(ticket.book_side, ticket.side, ticket.action)
         body = m.AmendOrderRequest(
             ticker=ticket.ticker,
             side=m.OutcomeSide(side),
@@ -176,7 +180,7 @@ class Orders(OrdersLanguage):
         body = m.BatchCancelOrdersRequest(order_ids=[bare(target) for target in targets])
 
         def decode(document: Document, watch: Watch) -> list[OrderAck | Refused]:
-            return [_cancelled(row, watch) for row in document["responses"]]
+            return [_cancelled(row, watch) for row in listed(document["responses"], "responses")]
 
         kwargs = batch_cancel_orders._get_kwargs(body=body)
         return Call(OPERATIONS["batchCancelOrders"], request(kwargs), decode)
@@ -188,14 +192,14 @@ class Orders(OrdersLanguage):
         return Call(OPERATIONS["getOrder"], request(get_order._get_kwargs(order_id)), decode)
 
     def list(self, window: Window) -> Call[Page[Order]]:
-        only(window, "ticker", "event_ticker", "status", "since", "until")
+        size = only(window, "ticker", "event_ticker", "status", "since", "until")
         kwargs = get_orders._get_kwargs(
             ticker=given(window.ticker),
             event_ticker=given(window.event_ticker),
             min_ts=given(window.since),
             max_ts=given(window.until),
             status=given(window.status),
-            limit=given(window.size),
+            limit=given(size),
         )
         return Call(
             OPERATIONS["getOrders"],
@@ -221,8 +225,8 @@ class Orders(OrdersLanguage):
             raise Misuse("the classic contract needs orders, and takes nothing else")
 
         def decode(document: Document, watch: Watch) -> Page[QueuePosition]:
-            listed = document.get("queue_positions") or {}
-            return Page(tuple(_queue(order_id, value) for order_id, value in listed.items()))
+            found: dict[str, Any] = document.get("queue_positions") or {}
+            return Page(tuple(_queue(order_id, value) for order_id, value in found.items()))
 
         body = m.GetQueuePositionsRequest(order_ids=list(order_ids))
         kwargs = get_queue_positions._get_kwargs(body=body)

@@ -1,5 +1,8 @@
 """Portfolio and order groups in the classic contract."""
 
+# pyright: reportPrivateUsage=false
+# The generated `_get_kwargs` builds a request without sending it; there is no public way to it.
+
 from __future__ import annotations
 
 from decimal import Decimal
@@ -74,19 +77,19 @@ class Portfolio(PortfolioLanguage):
         return paged("getPositions", kwargs, "event_positions", shape, rows.event_position)
 
     def fills(self, window: Window) -> Call[Page[Fill]]:
-        only(window, "ticker", "order_id", "since", "until")
+        size = only(window, "ticker", "order_id", "since", "until")
         kwargs = get_fills._get_kwargs(
             ticker=given(window.ticker),
             order_id=given(window.order_id),
             min_ts=given(window.since),
             max_ts=given(window.until),
-            limit=given(window.size),
+            limit=given(size),
         )
         return paged("getFills", kwargs, "fills", shapes.Fill, rows.fill)
 
     def settlements(self, window: Window) -> Call[Page[Settlement]]:
-        only(window)
-        kwargs = get_settlements._get_kwargs(limit=given(window.size))
+        size = only(window)
+        kwargs = get_settlements._get_kwargs(limit=given(size))
         return paged("getSettlements", kwargs, "settlements", shapes.Settlement, rows.settlement)
 
     def resting_value(self) -> Call[RestingValue]:
@@ -100,11 +103,11 @@ class Portfolio(PortfolioLanguage):
 
 
 def _positions(window: Window) -> dict[str, Any]:
-    only(window, "ticker", "event_ticker")
+    size = only(window, "ticker", "event_ticker")
     return get_positions._get_kwargs(
         ticker=given(window.ticker),
         event_ticker=given(window.event_ticker),
-        limit=given(window.size),
+        limit=given(size),
     )
 
 
@@ -126,8 +129,8 @@ class Groups(GroupsLanguage):
         return Call(OPERATIONS["createOrderGroup"], request(kwargs), decode)
 
     def list(self, window: Window) -> Call[Page[OrderGroup]]:
-        only(window, "status")
-        kwargs = get_order_groups._get_kwargs(status=given(window.status), limit=given(window.size))
+        size = only(window, "status")
+        kwargs = get_order_groups._get_kwargs(status=given(window.status), limit=given(size))
         return paged("getOrderGroups", kwargs, "order_groups", shapes.OrderGroup, rows.group)
 
     def delete(self, group_id: str, subaccount: int | None, shard: int | None) -> Call[None]:

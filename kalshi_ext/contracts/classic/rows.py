@@ -1,5 +1,8 @@
 """Read the classic contract's objects: integer cents and whole contracts, side and action."""
 
+# pyright: reportTypedDictNotRequiredAccess=false
+# A field that is missing raises KeyError, which names it; what cannot be read is set aside.
+
 from __future__ import annotations
 
 from decimal import Decimal
@@ -41,7 +44,7 @@ def yes_price(row: shapes.Order) -> Decimal | None:
     if price is not None:
         return price
     other = cents(row.get("no_price"))
-    return None if other is None else 1 - other
+    return None if other is None else units.complement(other)
 
 
 def order(row: shapes.Order, watch: Watch) -> Order:
@@ -92,7 +95,7 @@ def fill(row: shapes.Fill, watch: Watch) -> Fill:
     book, outcome = direction(row)
     price = cents(row.get("price"))
     if price is not None and row["side"] == "no":
-        price = 1 - price
+        price = units.complement(price)
     return Fill(
         fill_id=word(row, "fill_id"),
         order_id=word(row, "order_id"),

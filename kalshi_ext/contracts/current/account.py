@@ -1,5 +1,8 @@
 """History, account and exchange in the current contract."""
 
+# pyright: reportPrivateUsage=false
+# The generated `_get_kwargs` builds a request without sending it; there is no public way to it.
+
 from __future__ import annotations
 
 from datetime import datetime

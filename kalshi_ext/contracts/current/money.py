@@ -1,5 +1,8 @@
 """Read the current contract's money objects: positions, settlements, payments, transfers."""
 
+# pyright: reportTypedDictNotRequiredAccess=false
+# A field that is missing raises KeyError, which names it; what cannot be read is set aside.
+
 from __future__ import annotations
 
 from decimal import Decimal

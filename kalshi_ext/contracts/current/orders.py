@@ -1,5 +1,8 @@
 """Orders in the current contract: one book of YES prices, writes under /portfolio/events/orders."""
 
+# pyright: reportPrivateUsage=false
+# The generated `_get_kwargs` builds a request without sending it; there is no public way to it.
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -27,7 +30,7 @@ from kalshi_ext.calls import Call, Document, Watch
 from kalshi_ext.contracts.current import rows
 from kalshi_ext.contracts.current.operations import OPERATIONS
 from kalshi_ext.contracts.language import OrdersLanguage
-from kalshi_ext.contracts.wire import acknowledged, needed, notice, page, request
+from kalshi_ext.contracts.wire import acknowledged, listed, needed, notice, page, request
 from kalshi_ext.errors import Misuse, Refused
 from kalshi_ext.models import Order, OrderAck, QueuePosition
 from kalshi_ext.paging import Page
@@ -75,10 +78,8 @@ def _entries(
     document: Document, watch: Watch, shape: type, operation: str
 ) -> list[OrderAck | Refused]:
     """Read a batch's entries in the order they came: matching them up is the caller's work."""
-    listed = document["orders"]
-    if not isinstance(listed, list):
-        raise TypeError("orders is no list")
-    return [_entry(row, watch, shape, operation) for row in listed]
+    entries = listed(document["orders"], "orders")
+    return [_entry(row, watch, shape, operation) for row in entries]
 
 
 def _entry(row: Any, watch: Watch, shape: type, operation: str) -> OrderAck | Refused:

@@ -1,5 +1,8 @@
 """Read the current contract's account and exchange objects."""
 
+# pyright: reportTypedDictNotRequiredAccess=false
+# A field that is missing raises KeyError, which names it; what cannot be read is set aside.
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,0 +1,82 @@
+"""Clients whose transport counts and answers from a function, without a socket."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+from kalshi_ext import AsyncKalshi, Kalshi
+
+TOKEN = "a-bearer-token-of-a-test"
+
+
+class Counting(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """Answer every request from a function and remember it."""
+
+    def __init__(self, answer: Callable[[httpx.Request], httpx.Response] | None = None) -> None:
+        self.requests: list[httpx.Request] = []
+        self._answer = answer or (lambda request: httpx.Response(200, json={}))
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        return self._answer(request)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return self.handle_request(request)
+
+
+def answering(status: int, body: Any) -> Counting:
+    """Make a transport with one answer for everything; anything but bytes is written as JSON."""
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Counting(lambda request: httpx.Response(status, content=raw))
+
+
+@contextmanager
+def client(transport: Counting, **options: Any) -> Iterator[Kalshi]:
+    """Open a client with a token over a transport."""
+    options = {"bearer_token": TOKEN, "environment": "http://127.0.0.1:1/trade-api/v2"} | options
+    with Kalshi(transport=transport, **options) as opened:
+        yield opened
+
+
+def resolve(client: Any, facade: str) -> Callable[..., Any]:
+    """Find the method a facade word names, as in `orders.place`."""
+    found = client
+    for name in facade.split("."):
+        found = getattr(found, name)
+    return found
+
+
+def finish(value: Any) -> Any:
+    """Read lists to their end; leave other answers as they are."""
+    return value.all() if hasattr(value, "all") else value
+
+
+def both_colours(
+    work: Callable[[Any], Any], transport: Counting, **options: Any
+) -> list[BaseException | Any]:
+    """Do the same with a sync and an async client; give results or what was raised."""
+    options = {"bearer_token": TOKEN, "environment": "http://127.0.0.1:1/trade-api/v2"} | options
+
+    async def asynchronously() -> Any:
+        async with AsyncKalshi(transport=transport, **options) as opened:
+            value = finish(work(opened))
+            return await value if inspect.isawaitable(value) else value
+
+    def synchronously() -> Any:
+        with Kalshi(transport=transport, **options) as opened:
+            return finish(work(opened))
+
+    results: list[Any] = []
+    for run in (synchronously, lambda: asyncio.run(asynchronously())):
+        try:
+            results.append(run())
+        except Exception as error:
+            results.append(error)
+    return results

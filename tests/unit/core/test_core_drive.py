@@ -1,0 +1,223 @@
+"""The two drivers against transports that raise, lie and count."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import ssl
+import time
+from collections.abc import Callable
+from typing import Any
+
+import core_samples as core
+import httpcore
+import httpx
+import pytest
+
+from kalshi_ext import Misuse, errors, flow
+from kalshi_ext.calls import Lost, Reply, Request
+from kalshi_ext.drive import NEVER_LEFT, AsyncDriver, Clock, Driver, Line
+from kalshi_ext.signing import Anonymous
+from kalshi_ext.transport import BodyTooLarge
+
+
+def exceptions_of(module: Any) -> list[type[Exception]]:
+    """Give every exception class a library shows, base classes too."""
+    found = [value for _, value in inspect.getmembers(module, inspect.isclass)]
+    return sorted((c for c in found if issubclass(c, Exception)), key=lambda c: c.__name__)
+
+
+def raised_by(kind: type[Exception]) -> Exception:
+    """Make an exception of a class, whatever its arguments."""
+    if kind is httpx.HTTPStatusError:
+        request = httpx.Request("GET", "http://x")
+        return httpx.HTTPStatusError("m", request=request, response=httpx.Response(500))
+    try:
+        return kind("m")
+    except TypeError:
+        return kind()
+
+
+EXCEPTIONS = [
+    *exceptions_of(httpx),
+    *exceptions_of(httpcore),
+    *(OSError, ConnectionResetError, TimeoutError, ssl.SSLError, RuntimeError, ValueError),
+    *(KeyError, AssertionError, UnicodeError, MemoryError, BodyTooLarge),
+]
+
+
+class Failing(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """A foreign transport that raises."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        raise self.error
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        raise self.error
+
+
+class Silent(httpx.AsyncBaseTransport):
+    """A transport that never answers."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(60)
+        raise AssertionError
+
+
+def line(url: str = "http://127.0.0.1:1/trade-api/v2", **options: Any) -> Line:
+    return Line(url, Anonymous(), **options)
+
+
+def perform(steps: flow.Flow[Any], transport: Any, colour: str, of: Line | None = None) -> Any:
+    """Run a flow with a driver of a colour."""
+    if colour == "sync":
+        return Driver(of or line(), transport).run(steps)
+    return asyncio.run(AsyncDriver(of or line(), transport).run(steps))
+
+
+def sent(request: Request | None = None, timeout: float = 5.0) -> flow.Flow[Any]:
+    """Send one request and return what came of it."""
+    return (yield flow.Send(request or Request("GET", "/x"), True, timeout))
+
+
+def test_the_walk_over_httpx_meets_all_its_exceptions() -> None:
+    names = {kind.__name__ for kind in exceptions_of(httpx)}
+    assert len(names) >= 25
+    assert {"ConnectTimeout", "ReadError", "RemoteProtocolError", "InvalidURL"} <= names
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+@pytest.mark.parametrize("kind", EXCEPTIONS, ids=lambda kind: f"{kind.__module__}.{kind.__name__}")
+def test_whatever_a_transport_raises_becomes_a_lost_request(
+    kind: type[Exception], colour: str
+) -> None:
+    outcome = perform(sent(), Failing(raised_by(kind)), colour)
+    assert isinstance(outcome, Lost)
+    assert outcome.left is not issubclass(kind, NEVER_LEFT)
+    assert outcome.reason.startswith(kind.__name__)
+    for operation, error in (
+        (core.READ, errors.NoAnswer if outcome.left else errors.NotSent),
+        (core.WRITE, errors.OutcomeUnknown if outcome.left else errors.NotSent),
+    ):
+        assert type(flow.lost_error(operation, outcome)) is error
+
+
+def test_of_a_foreign_transport_only_failures_to_connect_prove_that_nothing_left() -> None:
+    names = {kind.__name__ for kind in exceptions_of(httpx) if issubclass(kind, NEVER_LEFT)}
+    assert names == {
+        "ConnectError",
+        "ConnectTimeout",
+        "InvalidURL",
+        "PoolTimeout",
+        "UnsupportedProtocol",
+    }
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+def test_an_interrupt_is_no_lost_request_and_ends_the_flow(
+    kind: type[BaseException], colour: str
+) -> None:
+    ended = []
+
+    class Interrupting(httpx.MockTransport):
+        def __init__(self) -> None:
+            super().__init__(self.interrupt)
+
+        def interrupt(self, request: httpx.Request) -> httpx.Response:
+            raise kind
+
+    def steps() -> flow.Flow[None]:
+        try:
+            yield flow.Send(Request("GET", "/x"), True, 5.0)
+        finally:
+            ended.append(True)
+
+    with pytest.raises(kind):
+        perform(steps(), Interrupting(), colour)
+    assert ended == [True]
+
+
+def test_a_cancelled_task_ends_its_flow() -> None:
+    ended = []
+
+    def steps() -> flow.Flow[None]:
+        try:
+            yield flow.Send(Request("GET", "/x"), True, 60.0)
+        finally:
+            ended.append(True)
+
+    async def run() -> None:
+        task = asyncio.create_task(AsyncDriver(line(), Silent()).run(steps()))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(run())
+    assert ended == [True]
+
+
+def test_a_foreign_async_transport_that_never_answers_is_bounded_by_the_timeout() -> None:
+    outcome = perform(sent(timeout=0.05), Silent(), "async")
+    assert isinstance(outcome, Lost)
+    assert outcome.left
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+@pytest.mark.parametrize("status", [100, 199, 204, 226, 299, 304, 418, 499, 520, 561, 599, 999])
+def test_any_status_survives(status: int, colour: str) -> None:
+    answer = httpx.Response(status, headers=[("X-A", "1"), ("x-a", "2")], content=b"body")
+    outcome = perform(sent(), httpx.MockTransport(lambda request: answer), colour)
+    assert isinstance(outcome, Reply)
+    assert (outcome.status, outcome.body) == (status, b"body")
+    assert outcome.headers["x-a"] == "1, 2"
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_a_body_over_the_limit_is_a_lost_answer(colour: str) -> None:
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, content=b"x" * 101))
+    outcome = perform(sent(), transport, colour, line(max_body=100))
+    assert isinstance(outcome, Lost)
+    assert outcome.left
+    assert "larger than 100 bytes" in outcome.reason
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_a_request_that_makes_no_url_is_refused_before_anything_is_sent(colour: str) -> None:
+    request = Request("GET", "/x", (("market_tickers", "T," * 50_000),))
+    transport = Failing(AssertionError("nothing may be sent"))
+    with pytest.raises(Misuse, match="makes no URL"):
+        perform(sent(request), transport, colour)
+
+
+def test_a_clock_adds_up_its_corrections() -> None:
+    clock = Clock()
+    clock.adjust(100.0)
+    clock.adjust(-40.0)
+    assert clock.now() == pytest.approx(time.time() + 60.0, abs=5.0)
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_what_performing_an_effect_raises_reaches_the_flow(colour: str) -> None:
+    class Journal:
+        def get(self, key: str) -> None:
+            raise LookupError(key)
+
+        def submit(self, verb: str, *args: Any) -> Any:
+            raise LookupError(*args)
+
+    def steps() -> flow.Flow[str]:
+        try:
+            yield flow.Record("get", ("k",))
+        except LookupError as error:
+            return f"met {error}"
+        raise AssertionError
+
+    build: Callable[..., Any] = Driver if colour == "sync" else AsyncDriver
+    result = build(line(), Failing(AssertionError()), Journal()).run(steps())
+    assert (asyncio.run(result) if colour == "async" else result) == "met k"

@@ -1,0 +1,138 @@
+"""Clock correction, pacing and the numbers of a policy."""
+
+from __future__ import annotations
+
+import math
+from email.utils import formatdate
+
+import core_samples as core
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kalshi_ext import Misuse, errors, flow
+from kalshi_ext.calls import Repeat, Reply
+from kalshi_ext.flow import Now, Policy, Send, Sleep
+from kalshi_ext.pacing import Bucket, Pacer
+
+EXPIRED = {"error": {"code": "header_timestamp_expired", "message": "expired"}}
+
+
+def expired(seconds: float, body: object = EXPIRED) -> Reply:
+    """Make the refusal of a timestamp by an exchange whose clock is ahead by so much."""
+    return core.reply(401, body, date=formatdate(core.EPOCH + seconds, usegmt=True))
+
+
+@pytest.mark.parametrize("repeat", Repeat)
+@pytest.mark.parametrize("seconds", [60.0, -60.0, 3600.0])
+def test_a_refused_timestamp_corrects_the_clock_from_the_date_and_is_sent_again_at_once(
+    repeat: Repeat, seconds: float
+) -> None:
+    hand = core.Hand([expired(seconds), core.reply(201, {})])
+    hand.run(flow.transmit(core.call(core.operation(repeat)), core.context()))
+    assert hand.corrections == [seconds]
+    assert (len(hand.sends), hand.sleeps) == (2, [])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        EXPIRED,
+        {"code": "header_timestamp_expired"},
+        {"error": {"code": "authentication_error", "details": "header_timestamp_expired"}},
+        {"msg": "header_timestamp_expired"},
+        {"error": "header_timestamp_expired"},
+    ],
+)
+def test_the_expired_timestamp_is_recognised_in_every_shape(body: object) -> None:
+    hand = core.Hand([expired(60.0, body), core.reply(200, {})])
+    hand.run(flow.ask(core.call(), core.context()))
+    assert hand.corrections == [60.0]
+
+
+def test_the_clock_is_corrected_once_and_then_the_refusal_stands() -> None:
+    hand = core.Hand([expired(60.0), expired(60.0), core.reply(200)])
+    with pytest.raises(errors.Unauthorized):
+        hand.run(flow.ask(core.call(), core.context()))
+    assert (len(hand.sends), hand.corrections) == (2, [60.0])
+
+
+def test_a_clock_that_another_thread_corrected_meanwhile_is_not_corrected_twice() -> None:
+    hand = core.Hand([expired(60.0), core.reply(200, {})], offset=60.0)
+    hand.run(flow.ask(core.call(), core.context()))
+    assert hand.corrections == [0.0]
+
+
+@pytest.mark.parametrize("code", ["authentication_error", "signature_is_missing_from_headers"])
+def test_another_401_corrects_nothing(code: str) -> None:
+    hand = core.Hand([expired(60.0, {"error": {"code": code}})])
+    with pytest.raises(errors.Unauthorized):
+        hand.run(flow.ask(core.call(), core.context()))
+    assert hand.corrections == []
+
+
+@pytest.mark.parametrize("status", [400, 403, 500])
+def test_the_words_under_another_status_correct_nothing(status: int) -> None:
+    hand = core.Hand([core.reply(status, EXPIRED, date=formatdate(0, usegmt=True))] * 4)
+    hand.run(flow.transmit(core.call(), core.context()))
+    assert hand.corrections == []
+
+
+@pytest.mark.parametrize("date", [None, "", "yesterday", "Mon, 99 Foo 2026 99:99:99 GMT"])
+def test_without_a_readable_date_nothing_is_corrected(date: str | None) -> None:
+    headers = {} if date is None else {"date": date}
+    hand = core.Hand([core.reply(401, EXPIRED, **headers)])
+    with pytest.raises(errors.Unauthorized):
+        hand.run(flow.ask(core.call(), core.context()))
+    assert hand.corrections == []
+
+
+def test_a_date_without_a_zone_is_utc() -> None:
+    reply = core.reply(200, b"", date="Fri, 15 Jan 2027 08:00:00 -0000")
+    assert flow.server_time(reply) == core.EPOCH
+
+
+@given(st.text(max_size=60) | st.integers(0, 10**12).map(lambda n: formatdate(n % 4 * 10**10)))
+def test_no_date_header_whatever_breaks_a_call(date: str) -> None:
+    found = flow.server_time(core.reply(200, b"", date=date))
+    assert found is None or math.isfinite(found)
+
+
+def test_without_a_pacer_nothing_asks_for_the_time() -> None:
+    hand = core.Hand([core.reply(200, {})])
+    hand.run(flow.ask(core.call(), core.context()))
+    assert [type(effect) for effect in hand.effects] == [Send]
+
+
+def test_a_pacer_makes_each_attempt_wait_for_its_tokens() -> None:
+    pacer = Pacer(Bucket(10, 10), Bucket(5, 5))
+    context = flow.Context(pacer=pacer, policy=Policy(backoff=core.no_jitter(first=0.0)))
+    hand = core.Hand([core.reply(500), core.reply(200, {})])
+    hand.run(flow.ask(core.call(), context))
+    assert [type(effect) for effect in hand.effects] == [Now, Send, Sleep, Now, Sleep, Send]
+    assert hand.sleeps == [0.0, 1.0]
+
+
+def test_reads_and_writes_draw_on_buckets_of_their_own() -> None:
+    context = flow.Context(pacer=Pacer(Bucket(10, 10), Bucket(5, 50)))
+    hand = core.Hand([core.reply(200, {}), core.reply(201, {})])
+    hand.run(flow.ask(core.call(core.READ), context))
+    hand.run(flow.ask(core.call(core.WRITE), context))
+    assert hand.sleeps == []
+
+
+@pytest.mark.parametrize("name", ["attempts", "rounds"])
+@pytest.mark.parametrize("value", [0, -1, 1.5, True, "3", None])
+def test_a_policy_counts_attempts_in_whole_numbers_from_one(name: str, value: object) -> None:
+    with pytest.raises(Misuse, match=name):
+        Policy(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["timeout", "signature_life", "resolve_within", "poll", "poll_ceiling", "read_lag"],
+)
+@pytest.mark.parametrize("value", [-1, math.nan, math.inf, "3", True, None])
+def test_a_policy_takes_seconds_only(name: str, value: object) -> None:
+    with pytest.raises(Misuse, match=name):
+        Policy(**{name: value})

@@ -1,0 +1,173 @@
+"""When a call is sent again: the table of operations by outcomes, performed by hand."""
+
+from __future__ import annotations
+
+import core_samples as core
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kalshi_ext import errors, flow
+from kalshi_ext.calls import Lost, Repeat, Reply
+from kalshi_ext.pacing import Budget
+
+WRITES = [Repeat.KEYED, Repeat.ABSOLUTE, Repeat.RELATIVE, Repeat.UNKEYED]
+PASSING = [408, 500, 502, 503, 504, 520, 561, 599]
+FINAL = [400, 401, 403, 404, 405, 409, 410, 418, 300, 301, 304]
+
+
+def sends(repeat: Repeat, outcome: Reply | Lost, **policy: object) -> int:
+    """Give how often a call is sent when this outcome never changes."""
+    hand = core.Hand([outcome] * 50)
+    last = hand.run(flow.transmit(core.call(core.operation(repeat)), core.context(**policy)))
+    assert last is outcome
+    return len(hand.sends)
+
+
+@pytest.mark.parametrize("repeat", [Repeat.READ, Repeat.CANCEL])
+@pytest.mark.parametrize("status", PASSING)
+def test_reads_and_cancels_are_sent_again_after_failures_in_passing(
+    repeat: Repeat, status: int
+) -> None:
+    assert sends(repeat, core.reply(status)) == 4
+
+
+@pytest.mark.parametrize("repeat", WRITES)
+@pytest.mark.parametrize("status", PASSING)
+def test_a_write_that_may_have_run_is_sent_once(repeat: Repeat, status: int) -> None:
+    assert sends(repeat, core.reply(status)) == 1
+
+
+@pytest.mark.parametrize("repeat", WRITES)
+def test_a_write_whose_bytes_left_is_sent_once(repeat: Repeat) -> None:
+    assert sends(repeat, core.lost(left=True)) == 1
+
+
+@pytest.mark.parametrize("repeat", Repeat)
+def test_whatever_cannot_have_run_is_sent_again(repeat: Repeat) -> None:
+    assert sends(repeat, core.lost(left=False)) == 4
+    assert sends(repeat, core.reply(429, {"error": "too many requests"})) == 4
+
+
+@pytest.mark.parametrize("repeat", Repeat)
+@pytest.mark.parametrize("status", FINAL)
+def test_an_answer_that_will_not_change_is_final(repeat: Repeat, status: int) -> None:
+    assert sends(repeat, core.reply(status)) == 1
+
+
+@pytest.mark.parametrize("repeat", Repeat)
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+def test_a_success_of_whatever_status_is_final(repeat: Repeat, status: int) -> None:
+    assert sends(repeat, core.reply(status)) == 1
+
+
+def test_a_failing_status_that_the_contract_documents_as_an_answer_is_one() -> None:
+    status = core.CURRENT.exchange.status()
+    hand = core.Hand([core.reply(503, {"exchange_active": False, "trading_active": False})] * 5)
+    answer = hand.run(flow.ask(status, core.context()))
+    assert len(hand.sends) == 1
+    assert answer.exchange_active is False
+
+
+def test_a_documented_failing_status_with_another_body_is_a_refusal() -> None:
+    status = core.CURRENT.exchange.status()
+    hand = core.Hand([core.reply(503, b"<html>")])
+    with pytest.raises(errors.Unavailable):
+        hand.run(flow.ask(status, core.context()))
+
+
+@pytest.mark.parametrize("again", [True, False])
+@pytest.mark.parametrize("repeat", Repeat)
+def test_the_caller_may_say_that_an_ambiguous_attempt_can_be_repeated(
+    repeat: Repeat, again: bool
+) -> None:
+    for outcome in (core.lost(left=True), core.reply(503)):
+        hand = core.Hand([outcome] * 5)
+        hand.run(flow.transmit(core.call(core.operation(repeat)), core.context(), again=again))
+        assert len(hand.sends) == (4 if again else 1)
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 7])
+def test_the_policy_bounds_the_attempts(attempts: int) -> None:
+    assert sends(Repeat.READ, core.reply(500), attempts=attempts) == attempts
+
+
+def test_each_attempt_gets_the_whole_timeout() -> None:
+    hand = core.Hand([core.reply(500), core.reply(200, {})])
+    hand.run(flow.ask(core.call(), core.context(timeout=2.5)))
+    assert [send.timeout for send in hand.sends] == [2.5, 2.5]
+
+
+def test_waits_double_up_to_a_ceiling() -> None:
+    hand = core.Hand([core.reply(500)] * 9)
+    policy = {"attempts": 9, "backoff": core.no_jitter(first=0.5, ceiling=8.0)}
+    hand.run(flow.transmit(core.call(), core.context(**policy)))
+    assert hand.sleeps == [0.5, 1, 2, 4, 8, 8, 8, 8]
+
+
+def test_an_outage_is_not_answered_with_a_storm() -> None:
+    budget = Budget(capacity=100, cost=5)
+    context = flow.Context(policy=flow.Policy(attempts=4), budget=budget)
+    total = 0
+    for _ in range(50):
+        hand = core.Hand([core.reply(503)] * 4)
+        hand.run(flow.transmit(core.call(), context))
+        total += len(hand.sends)
+    assert total == 50 + 100 // 5
+
+
+def test_successes_give_the_budget_back_one_by_one() -> None:
+    budget = Budget(capacity=10, cost=5)
+    context = flow.Context(budget=budget)
+    assert budget.take()
+    assert budget.take()
+    assert not budget.take()
+    for _ in range(5):
+        core.Hand([core.reply(200, {})]).run(flow.ask(core.call(), context))
+    assert budget.take()
+    assert not budget.take()
+
+
+OUTCOMES = st.lists(
+    st.one_of(
+        st.sampled_from([*PASSING, *FINAL, 429, 200, 201]).map(core.reply),
+        st.booleans().map(lambda left: core.lost(left=left)),
+    ),
+    min_size=8,
+    max_size=8,
+)
+
+
+@given(st.sampled_from(list(Repeat)), OUTCOMES)
+def test_no_write_is_ever_sent_after_an_attempt_that_may_have_run(
+    repeat: Repeat, outcomes: list[Reply | Lost]
+) -> None:
+    operation = core.operation(repeat)
+    hand = core.Hand(list(outcomes))
+    hand.run(flow.transmit(core.call(operation), core.context(attempts=8)))
+    before_last = outcomes[: len(hand.sends) - 1]
+    if repeat not in (Repeat.READ, Repeat.CANCEL):
+        assert all(
+            not outcome.left if isinstance(outcome, Lost) else outcome.status == 429
+            for outcome in before_last
+        )
+    assert len(hand.sends) == len(hand.sleeps) + 1
+
+
+@pytest.mark.parametrize(
+    ("repeat", "left", "kind"),
+    [
+        (Repeat.READ, True, errors.NoAnswer),
+        (Repeat.READ, False, errors.NotSent),
+        *[(repeat, False, errors.NotSent) for repeat in Repeat],
+        *[(repeat, True, errors.OutcomeUnknown) for repeat in (*WRITES, Repeat.CANCEL)],
+    ],
+)
+def test_silence_is_told_by_whether_bytes_left(
+    repeat: Repeat, left: bool, kind: type[errors.KalshiError]
+) -> None:
+    hand = core.Hand([core.lost(left=left)] * 5)
+    with pytest.raises(kind, match=r"ops.op \(Op\): ReadTimeout: it took too long") as caught:
+        hand.run(flow.ask(core.call(core.operation(repeat)), core.context()))
+    assert type(caught.value) is kind
+    assert caught.value.__dict__["operation"] == "Op"

@@ -1,0 +1,127 @@
+"""From the wire to models: direction and price of orders and fills, both contracts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal, localcontext
+from typing import Any
+
+import core_meaning as meaning
+import pytest
+
+from kalshi_ext.calls import Watch
+from kalshi_ext.contracts.classic import rows as classic
+from kalshi_ext.contracts.current import rows as current
+from kalshi_ext.models import Fill, Order
+
+Row = dict[str, Any]
+SIDES = {"bid": ("yes", +1), "ask": ("no", -1)}
+CURRENT_ORDER: Row = {
+    "order_id": "o",
+    "ticker": "T",
+    "status": "resting",
+    "fill_count_fp": "0.00",
+    "remaining_count_fp": "1.00",
+}
+CURRENT_FILL: Row = {"fill_id": "f", "order_id": "o", "ticker": "T", "count_fp": "1.00"}
+CLASSIC_ORDER: Row = {"order_id": "o", "ticker": "T", "status": "resting", "remaining_count": 1}
+CLASSIC_FILL: Row = {"fill_id": "f", "order_id": "o", "ticker": "T", "count": 1}
+# On real fills the deprecated words contradict the direction: they must be without influence.
+LEGACY = [{}, {"side": "yes", "action": "sell"}, {"side": "no", "action": "sell"}]
+
+
+def meant(row: Order | Fill) -> meaning.Meaning:
+    """Tell what a model means; its two ways to say the direction must agree."""
+    outcome, direction = SIDES[row.book_side.value]
+    assert row.outcome_side == outcome
+    assert row.price is not None
+    assert row.no_price == Decimal(1) - row.price
+    return direction, int(row.price * 10_000)
+
+
+@pytest.mark.parametrize(
+    ("read", "base"), [(current.order, CURRENT_ORDER), (current.fill, CURRENT_FILL)]
+)
+def test_current_rows_are_read_by_book_and_outcome_side_alone(
+    read: Callable[[Any, Watch], Order | Fill], base: Row
+) -> None:
+    tried, wrong, watch = 0, [], Watch()
+    for tick in meaning.TICKS:
+        price = {"yes_price_dollars": meaning.dollars(tick)}
+        legacy = LEGACY[tick % 3]
+        for book, (outcome, direction) in SIDES.items():
+            for words in (
+                {"book_side": book, "outcome_side": outcome},
+                {"book_side": book},
+                {"outcome_side": outcome},
+            ):
+                tried += 1
+                if meant(read({**base, **price, **legacy, **words}, watch)) != (direction, tick):
+                    wrong.append((tick, words))
+    assert (tried, wrong) == (6 * 9_999, [])
+
+
+@pytest.mark.parametrize("given", [("yes",), ("no",), ("yes", "no")])
+def test_classic_orders_are_read_by_side_and_action_at_every_cent(given: tuple[str, ...]) -> None:
+    tried, wrong, watch = 0, [], Watch()
+    for yes in range(1, 100):
+        both = {"yes_price": yes, "no_price": 100 - yes}
+        prices = {name: both[name] for name in (f"{side}_price" for side in given)}
+        for side, action in meaning.WORDS[:4]:
+            tried += 1
+            row = {**CLASSIC_ORDER, **prices, "side": side, "action": action}
+            named = yes if side == "yes" else 100 - yes
+            if meant(classic.order(row, watch)) != meaning.said(side, action, named * 100):
+                wrong.append((side, action, prices))
+    assert (tried, wrong) == (396, [])
+
+
+def test_classic_fills_name_the_price_of_their_side() -> None:
+    tried, wrong, watch = 0, [], Watch()
+    for cents in range(1, 100):
+        for side, action in meaning.WORDS[:4]:
+            tried += 1
+            row = {**CLASSIC_FILL, "price": cents, "side": side, "action": action}
+            if meant(classic.fill(row, watch)) != meaning.said(side, action, cents * 100):
+                wrong.append((side, action, cents))
+    assert (tried, wrong) == (396, [])
+
+
+@pytest.mark.parametrize("book", ["bid", "ask"])
+@pytest.mark.parametrize(
+    ("read", "base"), [(current.order, CURRENT_ORDER), (current.fill, CURRENT_FILL)]
+)
+def test_a_row_whose_two_directions_contradict_is_not_believed(
+    read: Callable[[Any, Watch], Order | Fill], base: Row, book: str
+) -> None:
+    wrong = {"bid": "no", "ask": "yes"}[book]
+    with pytest.raises(ValueError, match="contradicts"):
+        read({**base, "book_side": book, "outcome_side": wrong}, Watch())
+
+
+@pytest.mark.parametrize("words", [{}, {"book_side": None}, {"book_side": "", "outcome_side": ""}])
+@pytest.mark.parametrize(
+    ("read", "base"), [(current.order, CURRENT_ORDER), (current.fill, CURRENT_FILL)]
+)
+def test_a_row_without_direction_is_never_guessed_from_the_deprecated_words(
+    read: Callable[[Any, Watch], Order | Fill], base: Row, words: Row
+) -> None:
+    with pytest.raises(KeyError, match="side"):
+        read({**base, **words, "side": "yes", "action": "buy"}, Watch())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [{"side": "yes", "action": "hold"}, {"side": "maybe", "action": "buy"}, {"side": "bid"}],
+)
+def test_a_classic_row_of_unknown_words_has_no_direction(words: Row) -> None:
+    with pytest.raises((ValueError, KeyError)):
+        classic.order({**CLASSIC_ORDER, **words}, Watch())
+
+
+def test_prices_read_are_exact_whatever_the_precision_the_caller_chose_for_decimals() -> None:
+    with localcontext(prec=2):
+        row = {**CURRENT_ORDER, "book_side": "bid", "yes_price_dollars": "0.1234"}
+        order = current.order(row, Watch())
+        assert str(order.price) == "0.1234"
+        assert str(order.no_price) == "0.8766"
