@@ -112,7 +112,9 @@ def test_a_gzip_bomb_is_not_unpacked_beyond_the_limit() -> None:
     assert peak < 10_000_000
 
 
-@pytest.mark.parametrize("body", [gzip.compress(b"abc", mtime=0)[:-1], b"\x1f\x8bnot gzip", b"plain"])
+@pytest.mark.parametrize(
+    "body", [gzip.compress(b"abc", mtime=0)[:-1], b"\x1f\x8bnot gzip", b"plain"]
+)
 def test_a_damaged_packed_body_is_a_decoding_error(body: bytes) -> None:
     assert type(both([body], content_encoding="gzip")) is httpx.DecodingError
 

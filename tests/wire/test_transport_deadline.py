@@ -17,9 +17,13 @@ SLOW_HEAD = b"HTTP/1.1 200 OK\r\nx: " + b"x" * 50_000
 SLOW_BODY = b"x" * 50_000
 
 
+# So that nothing but the deadline of the exchange can end a wait.
+PATIENT = Timeout(total=10_000, connect=10_000)
+
+
 @pytest.fixture(params=COLOURS)
 def wire(request: pytest.FixtureRequest) -> Iterator[Wire]:
-    with open_wire(request.param) as opened:
+    with open_wire(request.param, timeout=PATIENT) as opened:
         yield opened
 
 

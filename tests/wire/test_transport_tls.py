@@ -9,8 +9,11 @@ import pytest
 import trustme
 from scripted_server import COLOURS, OK, Connection, Server, open_wire
 
+from kalshi_ext.config import Timeout
+
 CA = trustme.CA()
 SHORT = 0.3
+PATIENT = Timeout(total=10_000, connect=10_000)
 
 
 def server_context(*names: str) -> ssl.SSLContext:
@@ -72,7 +75,7 @@ def test_a_handshake_that_is_never_answered_is_left_at_the_deadline(
     colour: str, trusting: ssl.SSLContext
 ) -> None:
     silent = Server(lambda connection: connection.silence())
-    with silent as server, open_wire(colour, verify=trusting) as wire:
+    with silent as server, open_wire(colour, verify=trusting, timeout=PATIENT) as wire:
         outcome = wire.post(server.url().replace("http:", "https:"), b"{}", SHORT)
     assert isinstance(outcome.error, httpx.ConnectTimeout)
     assert outcome.evidence.never_left
@@ -85,7 +88,7 @@ def test_a_handshake_that_drips_is_left_at_the_deadline(
     record = b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc" + bytes(16_000)
     with (
         Server(lambda connection: connection.drip(record)) as server,
-        open_wire(colour, verify=trusting) as wire,
+        open_wire(colour, verify=trusting, timeout=PATIENT) as wire,
     ):
         outcome = wire.post(server.url().replace("http:", "https:"), b"{}", SHORT)
         assert 0 < server.connections[0].sent < len(record)
@@ -100,6 +103,7 @@ def test_a_server_without_tls_never_gets_a_byte(colour: str, trusting: ssl.SSLCo
         outcome = wire.post(server.url().replace("http:", "https:"), b"{}")
     assert isinstance(outcome.error, httpx.ConnectError)
     assert outcome.evidence.never_left
+    assert len(server.connections) == 1
 
 
 class Proxy:
