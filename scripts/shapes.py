@@ -61,7 +61,7 @@ def _is_object(schema: dict[str, Any] | None) -> bool:
 
 
 def _enum(name: str, members: list[str]) -> str:
-    lines = [f"    {_constant(member)} = {json.dumps(member)}" for member in members]
+    lines = [f"    {_constant(member)} = {_quoted(member)}" for member in members]
     return "\n".join([f"class {_class(name)}(OpenEnum):", *lines]) + "\n"
 
 
@@ -83,11 +83,21 @@ def _typed_dict(name: str, named: list[dict[str, Any]]) -> str:
             types.setdefault(key, []).extend(_types(schema, schemas))
     shape = _class(name)
     fields = {key: " | ".join(_sorted(found)) for key, found in sorted(types.items())}
-    if any(not key.isidentifier() or keyword.iskeyword(key) or key in _HIDING for key in fields):
-        pairs = [f'    {json.dumps(key)}: "{kind}",' for key, kind in fields.items()]
+    if not all(_can_be_a_line(key) for key in fields):
+        pairs = [f'    {_quoted(key)}: "{kind}",' for key, kind in fields.items()]
         return "\n".join([f'{shape} = TypedDict("{shape}", {{', *pairs, "}, total=False)"]) + "\n"
     lines = [f"    {key}: {kind}" for key, kind in fields.items()] or ["    pass"]
     return "\n".join([f"class {shape}(TypedDict, total=False):", *lines]) + "\n"
+
+
+def _can_be_a_line(key: str) -> bool:
+    """Say whether a property can stand in a class body and be itself there."""
+    is_name = key.isascii() and key.isidentifier() and not keyword.iskeyword(key)
+    return is_name and not key.startswith("__") and key not in _HIDING
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _types(schema: dict[str, Any], schemas: dict[str, Any]) -> list[str]:

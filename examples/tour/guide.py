@@ -42,6 +42,11 @@ class Guide:
     _seq: int = 0
 
     @property
+    def contract(self) -> str:
+        """Return the name of the contract that is walked."""
+        return self.client.session.contract.name
+
+    @property
     def operations(self) -> dict[str, Operation]:
         """Return the operations of the contract that is walked, by facade word."""
         return {entry.facade: entry for entry in self.client.session.contract.operations.values()}
@@ -80,6 +85,10 @@ class Guide:
         """Fail the walk where the exchange's answers contradict each other."""
         if not holds:
             self._failed("expected", what)
+
+    def count(self) -> str:
+        """Say how many of the contract's operations ran."""
+        return f"{len(self.ran)} of {len(self.client.session.contract.operations)} {self.contract}"
 
     def missed(self) -> list[str]:
         """Return the operations of the contract that the exchange never answered well."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from kalshi_ext import units, writes
-from kalshi_ext._async.portfolio import SMALL_PAGE
 from kalshi_ext._async.resource import AsyncResource
 from kalshi_ext._async.rows import AsyncRows
 from kalshi_ext.errors import Misuse
@@ -59,7 +58,7 @@ class AsyncSubaccounts(AsyncResource):
         page_size: int | None = None,
     ) -> AsyncRows[SubaccountTransfer]:
         """Iterate over transfers between subaccounts."""
-        wanted = window(limit=limit, page_size=page_size, largest=SMALL_PAGE)
+        wanted = window(limit=limit, page_size=page_size)
         return self._rows(self._contract.subaccounts.transfers(wanted), limit, max_pages)
 
     async def netting(self) -> list[NettingConfig]:

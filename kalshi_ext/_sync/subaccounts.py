@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from kalshi_ext import units, writes
-from kalshi_ext._sync.portfolio import SMALL_PAGE
 from kalshi_ext._sync.resource import Resource
 from kalshi_ext._sync.rows import Rows
 from kalshi_ext.errors import Misuse
@@ -60,7 +59,7 @@ class Subaccounts(Resource):
         page_size: int | None = None,
     ) -> Rows[SubaccountTransfer]:
         """Iterate over transfers between subaccounts."""
-        wanted = window(limit=limit, page_size=page_size, largest=SMALL_PAGE)
+        wanted = window(limit=limit, page_size=page_size)
         return self._rows(self._contract.subaccounts.transfers(wanted), limit, max_pages)
 
     def netting(self) -> list[NettingConfig]:

@@ -36,9 +36,24 @@ def bounds_of(leaves: Sequence[Leaf], *, whole: bool) -> dict[str, Bound]:
     found: dict[str, Bound] = {}
     for leaf in leaves:
         for name, bound in _all_of(leaf, whole):
-            if name not in found or compare(name, found[name], bound) == TIGHTER:
-                found[name] = bound
+            found[name] = _both(name, found[name], bound) if name in found else bound
     return found
+
+
+def _both(name: str, one: Bound, other: Bound) -> Bound:
+    """Take two bounds that both hold as one."""
+    if name == "pattern":
+        patterns = one.rank | other.rank
+        return Bound(patterns, _matching(patterns), one.pointer)
+    if name == "multipleOf":
+        step = _common_multiple(one.rank, other.rank)
+        return Bound(step, f"a multiple of {_show(step)}", one.pointer)
+    return other if other.rank > one.rank else one
+
+
+def _common_multiple(one: Fraction, other: Fraction) -> Fraction:
+    top = math.lcm(one.numerator, other.numerator)
+    return Fraction(top, math.gcd(one.denominator, other.denominator))
 
 
 def compare(name: str, base: Bound | None, new: Bound | None) -> str | None:
@@ -48,7 +63,7 @@ def compare(name: str, base: Bound | None, new: Bound | None) -> str | None:
     if base.rank == new.rank:
         return None
     if name == "pattern":
-        return OTHER
+        return TIGHTER if base.rank < new.rank else LOOSER if new.rank < base.rank else OTHER
     if name == "multipleOf":
         return _compare_steps(base.rank, new.rank)
     return TIGHTER if new.rank > base.rank else LOOSER
@@ -110,8 +125,12 @@ def _step(leaf: Leaf) -> Bound | None:
 def _pattern(leaf: Leaf) -> Bound | None:
     if "pattern" not in leaf.words:
         return None
-    text = leaf.node.text("pattern")
-    return Bound(text, f"matching {text}", join(leaf.pointer, "pattern"))
+    patterns = frozenset({leaf.node.text("pattern")})
+    return Bound(patterns, _matching(patterns), join(leaf.pointer, "pattern"))
+
+
+def _matching(patterns: frozenset[str]) -> str:
+    return "matching " + " and ".join(sorted(patterns))
 
 
 def _unique(leaf: Leaf) -> Bound | None:

@@ -61,7 +61,7 @@ class _Run:
 def compare(
     base: Any, new: Any, *, is_ours: IsOurs = _everything, names: tuple[str, str] = ("base", "new")
 ) -> Compared:
-    """Compare two loaded OpenAPI documents from the place of a client that speaks `base`.
+    """Compare two OpenAPI documents, loaded or opened, from a client that speaks `base`.
 
     New operations on paths that `is_ours` declines are only counted. Raises CannotCompare for
     a document that is malformed, endless or too large.

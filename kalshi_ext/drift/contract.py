@@ -16,7 +16,7 @@ METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "t
 _VARIABLE: Final = re.compile(r"\{([^{}]*)\}")
 
 
-@frozen(eq=False)
+@frozen(eq=False, slots=False)
 class Operation:
     """One method of one path, with what the path and the document say about it."""
 

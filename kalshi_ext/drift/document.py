@@ -6,7 +6,6 @@ a value of the wrong kind is named by its pointer instead of failing somewhere l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -27,7 +26,7 @@ MAX_PAIRS: Final = 200_000
 class Document:
     """An OpenAPI 3 document, its name for messages, and what was already resolved in it."""
 
-    root: Mapping[str, Any]
+    root: dict[str, Any]
     name: str
     nodes: dict[str, Node] = field(factory=lambda: dict[str, Node](), repr=False)
     schemas: dict[tuple[str, ...], Any] = field(factory=dict[tuple[str, ...], Any], repr=False)
@@ -79,7 +78,7 @@ class Node:
 
     def entries(self, key: str) -> dict[str, Node]:
         """Take the members of the mapping `key`; absent or null has none."""
-        return self._typed(key, Mapping, "a mapping").children()
+        return self._typed(key, dict, "a mapping").children()
 
     def members(self, key: str) -> list[Node]:
         """Take the members of the list `key`; absent or null has none."""
@@ -144,7 +143,9 @@ class Node:
 
 
 def open_document(value: object, name: str) -> Document:
-    """Check that a loaded value is an OpenAPI 3 document of bounded size."""
+    """Check that a loaded value is an OpenAPI 3 document of bounded size; an opened one is."""
+    if isinstance(value, Document):
+        return value
     try:
         check_bounds(value, name)
     except SpecError as error:

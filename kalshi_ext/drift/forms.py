@@ -6,7 +6,7 @@ the same, by the component they come from, and at last by how much they look ali
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Final
 
 from kalshi_ext.drift.difference import Difference, listed
@@ -119,12 +119,12 @@ def _tags(base: Schema, new: Schema, pairs: Pairs) -> Iterator[Difference]:
                 )
 
 
-def _discriminator(schema: Schema) -> Mapping[str, Any]:
+def _discriminator(schema: Schema) -> dict[str, Any]:
     said = schema.said("discriminator")
     return said if is_mapping(said) else {}
 
 
-def _tags_of(form: Schema, discriminator: Mapping[str, Any]) -> list[str]:
+def _tags_of(form: Schema, discriminator: dict[str, Any]) -> list[str]:
     """List the tags of a form; without a mapping it is the component's name, on the wire."""
     mapping = discriminator.get("mapping")
     name = last(form.pointer)

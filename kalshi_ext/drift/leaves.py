@@ -7,7 +7,6 @@ schemas that flatten to equal statements are the same schema to a client.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from attrs import define
@@ -19,6 +18,7 @@ PROSE: Final = frozenset({
     "$anchor", "$comment", "$id", "$schema", "description", "example", "examples",
     "externalDocs", "summary", "title", "xml",
 })  # fmt: skip
+_OUTSIDE: Final = frozenset({"default", "deprecated"})
 _UNIONS: Final = ("oneOf", "anyOf")
 _WAYS_OF_WRITING: Final = frozenset({"$ref", "allOf", "nullable", "$defs", "definitions"})
 
@@ -38,6 +38,14 @@ class Leaf:
     def pointer(self) -> str:
         """Tell where the statement stands."""
         return self.node.pointer
+
+
+def as_form(leaf: Leaf) -> Leaf:
+    """Take away what a union says beside its forms: null, default, deprecated."""
+    words = {word: leaf.words[word] for word in leaf.words if word not in _OUTSIDE}
+    if is_list(words.get("type")):
+        words["type"] = [each for each in words["type"] if each != "null"]
+    return Leaf(leaf.node, words, False)
 
 
 def flatten(nodes: tuple[Node, ...]) -> tuple[Leaf, ...]:
@@ -122,7 +130,7 @@ def _constants(members: list[Node]) -> list[Any] | None:
     return values or None
 
 
-def _listed(value: Mapping[str, Any]) -> list[Any] | None:
+def _listed(value: dict[str, Any]) -> list[Any] | None:
     if {key for key in value if _speaks(key)} - {"type", "const", "enum"}:
         return None
     if "const" in value:

@@ -14,7 +14,7 @@ from attrs import field, frozen
 from kalshi_ext.drift.bounds import Bound, bounds_of
 from kalshi_ext.drift.document import Document, Node
 from kalshi_ext.drift.json_types import is_list
-from kalshi_ext.drift.leaves import Leaf, alternatives, flatten
+from kalshi_ext.drift.leaves import Leaf, alternatives, as_form, flatten
 from kalshi_ext.drift.pointers import join
 from kalshi_ext.drift.values import Types, canonical, meet, types_of
 
@@ -46,18 +46,26 @@ class Union:
     members: tuple[Schema, ...]
 
 
-@frozen(eq=False)
+@frozen(eq=False, slots=False)  # cached_property is cheaper with a __dict__
 class Schema:
     """A conjunction of schemas, as one."""
 
     document: Document = field(repr=False)
     nodes: tuple[Node, ...]
     leaves: tuple[Leaf, ...]
+    as_form: bool = False
 
     @cached_property
     def key(self) -> tuple[str, ...]:
         """Identify what is said, wherever it was referred from."""
-        return tuple(leaf.pointer for leaf in self.leaves) or (self.nodes[0].pointer, "any")
+        key = tuple(leaf.pointer for leaf in self.leaves) or (self.nodes[0].pointer, "any")
+        return (*key, "form") if self.as_form else key
+
+    @cached_property
+    def form(self) -> Schema:
+        """Take what is left of it as one form of a union, which says the rest outside."""
+        leaves = tuple(map(as_form, self.leaves))
+        return Schema(self.document, self.nodes, leaves, as_form=True)
 
     @property
     def pointer(self) -> str:

@@ -81,35 +81,35 @@ def compare_security(
     mine = [row for row in before if row[1] not in [each.needs for each in new]]
     theirs = [each for each in new if each.needs not in [needs for _, needs in before]]
     for one, needs in mine:
-        other = _nearest(needs, theirs)
-        if other is not None:
-            theirs.remove(other)
-        yield _judged(one, needs, other, new)
-    yield from (Difference("security-way-added", base[0].pointer, each.pointer, name=each.text)
-                for each in theirs)  # fmt: skip
+        yield from _of_one(one, needs, theirs or list(new))
+    for other in theirs:
+        if not any(needs < other.needs or other.needs < needs for _, needs in mine):
+            yield Difference("security-way-added", base[0].pointer, other.pointer, other.text)
 
 
 def _translated(each: Alternative, renamed: dict[str, str]) -> frozenset[tuple[str, str]]:
     return frozenset((renamed.get(identity, identity), scope) for identity, scope in each.needs)
 
 
-def _nearest(needs: frozenset[tuple[str, str]], others: list[Alternative]) -> Alternative | None:
-    return next((o for o in others if needs < o.needs or o.needs < needs), None)
+def _of_one(
+    one: Alternative, needs: frozenset[tuple[str, str]], others: list[Alternative]
+) -> Iterator[Difference]:
+    """Judge a way in that is not there as it was: less is asked, or more, or it is gone."""
+    less = [other for other in others if other.needs < needs]
+    more = [] if less else [other for other in others if needs < other.needs]
+    for other in less + more:
+        rule = _less(other) if less else _more(needs)
+        yield Difference(rule, one.pointer, other.pointer, before=one.text, after=other.text)
+    if not less and not more:
+        yield Difference("security-way-removed", one.pointer, others[0].pointer, one.text)
 
 
-def _judged(
-    one: Alternative,
-    needs: frozenset[tuple[str, str]],
-    other: Alternative | None,
-    new: tuple[Alternative, ...],
-) -> Difference:
-    if other is None:
-        return Difference("security-way-removed", one.pointer, new[0].pointer, name=one.text)
-    if needs < other.needs:
-        rule = "security-way-tightened" if needs else "security-required"
-    else:
-        rule = "security-way-loosened" if other.needs else "security-dropped"
-    return Difference(rule, one.pointer, other.pointer, before=one.text, after=other.text)
+def _less(other: Alternative) -> str:
+    return "security-way-loosened" if other.needs else "security-dropped"
+
+
+def _more(needs: frozenset[tuple[str, str]]) -> str:
+    return "security-way-tightened" if needs else "security-required"
 
 
 def changed_schemes(base: Document, new: Document) -> Iterator[tuple[Node, Node]]:

@@ -37,7 +37,8 @@ def compare_schemas(base: Schema, new: Schema, direction: str) -> Comparison:
         return Comparison(tuple(_directed(values, direction)), ())
     parts = [] if apart else list(_parts(base, new, direction))
     forms, pairs = compare_forms(base, new)
-    parts += [*forms, *(Child("", *pair) for pair in pairs)]
+    parts += forms
+    parts += [Child("", b.form, n.form) if apart else Child("", b, n) for b, n in pairs]
     found = values + [part for part in parts if isinstance(part, Difference)]
     children = tuple(part for part in parts if isinstance(part, Child))
     return Comparison(tuple(_directed(found, direction)), children)

@@ -12,7 +12,7 @@ from kalshi_ext.sandbox.engine import Admin, Event
 from kalshi_ext.sandbox.exchange import Exchange
 from kalshi_ext.sandbox.faults import CATALOGUE, Rule
 from kalshi_ext.sandbox.founding import keep_key, renew
-from kalshi_ext.sandbox.keyring import Credentials, issue, key_kind
+from kalshi_ext.sandbox.keyring import issue, key_kind
 from kalshi_ext.sandbox.options import Options
 from kalshi_ext.sandbox.proxy.proxy import Proxy
 from kalshi_ext.sandbox.wire import Json
@@ -61,15 +61,18 @@ class Console:
 
     def keys(self) -> list[Json]:
         """List every key issued."""
-        return [_credentials(known) for known in self.exchange.gate.keyring.issued]
+        return [known.to_data() for known in self.exchange.gate.keyring.issued]
 
     def _reset(self) -> None:
         renew(self.exchange, self.options)
         self.proxy.fired.clear()
 
     def _truth(self, name: str) -> Callable[..., Json]:
-        # Looked up at each call: a reset puts a new engine in place.
-        return lambda **given: getattr(self.exchange.engine.truth, name)(**given)
+        def look(**given: Json) -> Json:
+            # Looked up at each call: a reset puts a new engine in place.
+            return getattr(self.exchange.engine.truth, name)(**given)
+
+        return look
 
     def _events(self, since: int = 0) -> Json:
         return [_event(event) for event in self.exchange.engine.truth.events(since=since)]
@@ -108,22 +111,11 @@ class Console:
         subaccount: int | None = None,
     ) -> Json:
         made = issue(account, kind=key_kind(kind), scopes=frozenset(scopes), subaccount=subaccount)
-        return _credentials(keep_key(self.exchange, made))
+        return keep_key(self.exchange, made).to_data()
 
     def _key_of(self, account: str) -> Json:
         known = self.exchange.gate.keyring.of(account)
-        return _credentials(known) if known else None
-
-
-def _credentials(known: Credentials) -> Json:
-    return {
-        "key_id": known.key_id,
-        "private_key": known.private_key,
-        "token": known.token,
-        "account": known.account,
-        "scopes": sorted(known.scopes),
-        "subaccount": known.subaccount,
-    }
+        return known.to_data() if known else None
 
 
 def _event(event: Event) -> Json:

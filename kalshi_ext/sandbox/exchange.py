@@ -32,7 +32,7 @@ class Exchange:
     faults: Plan = field(factory=Plan)
     oracle: Oracle = field(factory=Oracle)
     store: Store | None = None
-    watchers: list[Callable[[Exchanged], None]] = field(factory=list)
+    watchers: list[Callable[[Exchanged], None]] = field(factory=list[Callable[[Exchanged], None]])
     """Told of every answered request (the window)."""
     mischief: Mischief = field(init=False)
 

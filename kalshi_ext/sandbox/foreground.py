@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import UTC
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -34,12 +34,13 @@ def run(given: Mapping[str, Any]) -> None:
 def read_rules(path: Path) -> Sequence[Mapping[str, Any]]:
     """Read fault rules: a JSON list, or TOML with [[fault]] tables."""
     text = path.read_text()
-    data = json.loads(text) if path.suffix == ".json" else tomllib.loads(text).get("fault", [])
+    data: Any = json.loads(text) if path.suffix == ".json" else tomllib.loads(text).get("fault")
     if not isinstance(data, list):
-        raise Misuse(f"faults: {path} should list rules ([[fault]] in TOML), not {type(data)}")
-    for rule in data:
+        raise Misuse(f"faults: {path} should list rules ([[fault]] in TOML), not {data!r:.40}")
+    rules = cast("list[Mapping[str, Any]]", data)
+    for rule in rules:
         Rule.from_data(rule)
-    return data
+    return rules
 
 
 async def _live(options: Options, given: Mapping[str, Any]) -> None:
@@ -84,7 +85,7 @@ def _setting(text: str) -> tuple[str, Any]:
 
 def _write(announcement: Announcement, directory: Path) -> None:
     for data in announcement.credentials:
-        Credentials(**{**data, "scopes": frozenset(data["scopes"])}).write(directory)
+        Credentials.from_data(data).write(directory)
     if announcement.ca_pem:
         (directory / "ca.pem").write_text(announcement.ca_pem)
 

@@ -60,8 +60,7 @@ def keep_key(exchange: Exchange, credentials: Credentials) -> Credentials:
     """Accept a key, and remember it in the state file."""
     exchange.gate.keyring.add(credentials)
     if exchange.store is not None:
-        issued = [asdict(known) for known in exchange.gate.keyring.issued]
-        exchange.store.put("keys", [{**one, "scopes": sorted(one["scopes"])} for one in issued])
+        exchange.store.put("keys", [known.to_data() for known in exchange.gate.keyring.issued])
     return credentials
 
 
@@ -99,7 +98,7 @@ def _recall(exchange: Exchange, store: Store, options: Options) -> None:
     if store.get("settings") != asdict(_settings(options)):
         raise StateMismatch(f"state: {options.state} was written with other settings")
     for data in store.get("keys"):
-        exchange.gate.keyring.add(Credentials(**{**data, "scopes": frozenset(data["scopes"])}))
+        exchange.gate.keyring.add(Credentials.from_data(data))
     for moment, command in store.commands():
         exchange.engine.execute(command, now=moment)
 

@@ -134,7 +134,7 @@ class Sandbox:
         """A directory with every issued key as files; removed on close."""
         directory = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="kalshi-sandbox-"))
         for data in self._known("credentials"):
-            _credentials(data).write(Path(directory))
+            Credentials.from_data(data).write(Path(directory))
         return Path(directory)
 
     def account(
@@ -158,7 +158,7 @@ class Sandbox:
             known = self.link.run(
                 "keys.issue", account=name, kind=kind, scopes=sorted(scopes), subaccount=subaccount
             )
-        return _credentials(known)
+        return Credentials.from_data(known)
 
     def do(self, command: Admin) -> Any:
         """Carry out an admin command (see engine.admin for the builders)."""
@@ -199,10 +199,6 @@ class Sandbox:
         if self._link is not None:
             self._link.close()
         self._process, self._link = None, None
-
-
-def _credentials(data: dict[str, Any]) -> Credentials:
-    return Credentials(**{**data, "scopes": frozenset(data["scopes"])})
 
 
 AsyncSandbox = Sandbox

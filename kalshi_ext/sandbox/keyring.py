@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-from attrs import define, field, frozen
+from attrs import asdict, define, field, frozen
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import (
@@ -47,6 +48,16 @@ class Credentials:
             path.touch(mode=0o600)
             path.write_text(text)
 
+    def to_data(self) -> dict[str, Any]:
+        """Render as JSON-ready data."""
+        return {**asdict(self), "scopes": sorted(self.scopes)}
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Credentials:
+        """Read back what to_data rendered."""
+        known: dict[str, Any] = {**data, "scopes": frozenset(data["scopes"])}
+        return cls(**known)
+
     def _files(self) -> tuple[tuple[str, str], ...]:
         return ("key_id", self.key_id + "\n"), ("pem", self.private_key), ("token", self.token)
 
@@ -63,9 +74,9 @@ class Holder:
 class Keyring:
     """Know every key and token of this exchange."""
 
-    holders: dict[str, Holder] = field(factory=dict)
-    tokens: dict[str, Caller] = field(factory=dict, repr=False)
-    issued: list[Credentials] = field(factory=list, repr=False)
+    holders: dict[str, Holder] = field(factory=dict[str, Holder])
+    tokens: dict[str, Caller] = field(factory=dict[str, Caller], repr=False)
+    issued: list[Credentials] = field(factory=list[Credentials], repr=False)
 
     def add(self, credentials: Credentials) -> Credentials:
         """Accept a key; a key id given again takes the newer key."""

@@ -49,7 +49,7 @@ class Mischief:
     """Act out the rules of the answer layer."""
 
     stage: Stage
-    zombies: list[_Zombie] = field(factory=list)
+    zombies: list[_Zombie] = field(factory=list[_Zombie])
 
     def meets(self, asked: Asked) -> Rule | None:
         """Find the rule that acts on this request."""

@@ -9,14 +9,20 @@ from typing import Any
 
 from attrs import asdict, define, field
 
+from kalshi_ext.errors import Misuse
 from kalshi_ext.sandbox.routes import CONTRACTS, Contract
+
+
+def _known(_options: object, _attribute: object, contract: str) -> None:
+    if contract not in CONTRACTS:
+        raise Misuse(f"contract: one of {', '.join(CONTRACTS)}, not {contract!r}")
 
 
 @define(kw_only=True)
 class Options:
     """Everything a sandbox can be started with; JSON-ready through to_data and from_data."""
 
-    contract: Contract = field(default="current")
+    contract: Contract = field(default="current", validator=_known)
     """current: the 47 operations, and 410 for the six retired writes · classic: the 19 of 2.x ·
     both-today: current, and the classic operations that were never switched off."""
     port: int = 0
@@ -24,7 +30,7 @@ class Options:
     seed: int = 0
     seed_data: bool = True
     """Markets, accounts, resting liquidity and history to begin with."""
-    settings: Mapping[str, Any] = field(factory=dict)
+    settings: Mapping[str, Any] = field(factory=dict[str, Any])
     """Switches of the engine (engine/settings.py)."""
     clock: datetime | None = None
     """Fix the exchange's clock at a moment; it then moves a millisecond with each command."""
@@ -47,11 +53,6 @@ class Options:
     """Serve the window on the admin port."""
     record: bool = True
     """Keep every request for the oracle."""
-
-    @contract.validator
-    def _known(self, _attribute: object, contract: str) -> None:
-        if contract not in CONTRACTS:
-            raise ValueError(f"contract: one of {', '.join(CONTRACTS)}, not {contract!r}")
 
     @property
     def tolerance(self) -> float | None:

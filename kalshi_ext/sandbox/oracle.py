@@ -81,7 +81,7 @@ _PLAIN = (
 class Oracle:
     """Append, never change the past; numbers count from 1 without holes."""
 
-    requests: list[Exchanged] = field(factory=list, repr=False)
+    requests: list[Exchanged] = field(factory=list[Exchanged], repr=False)
     keeping: bool = True
     """Turn off for measurements: the record grows with every request."""
     _seq: int = 0

@@ -33,9 +33,9 @@ class NoMatch:
 
 @define
 class _Node:
-    children: dict[str, _Node] = field(factory=dict)
+    children: dict[str, _Node] = field(factory=lambda: {})  # noqa: PIE807 - typed by its annotation
     placeholder: tuple[str, _Node] | None = None
-    operations: dict[str, Operation] = field(factory=dict)
+    operations: dict[str, Operation] = field(factory=dict[str, Operation])
 
     def grow(self, segment: str) -> _Node:
         if not segment.startswith("{"):
@@ -67,7 +67,7 @@ class Routes:
 
 
 def _lookup(root: _Node, method: str, segments: list[str]) -> Match | NoMatch:
-    node, found = root, {}
+    node, found = root, dict[str, str]()
     for segment in segments:
         child = node.children.get(segment)
         if child is None and node.placeholder is not None and segment:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
+from typing import TypeAlias, cast
 
 import trustme
 from attrs import frozen
 
 from kalshi_ext.sandbox.store import Store
+
+_Configure: TypeAlias = Callable[[ssl.SSLContext], None]
 
 
 @frozen
@@ -24,7 +28,9 @@ class Authority:
     def context(self) -> ssl.SSLContext:
         """Make the server's side of TLS for 127.0.0.1 and localhost."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.ca.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+        leaf = self.ca.issue_cert("localhost", "127.0.0.1")
+        # trustme's own type also names a class of pyOpenSSL, which is not installed.
+        cast("_Configure", leaf.configure_cert)(context)  # pyright: ignore[reportUnknownMemberType]
         return context
 
 

@@ -56,7 +56,7 @@ class Reply:
     status: int
     body: bytes = b""
     content_type: str = JSON_TYPE
-    headers: Mapping[str, str] = field(factory=dict)
+    headers: Mapping[str, str] = field(factory=dict[str, str])
 
 
 def json_reply(status: int, body: Json) -> Reply:

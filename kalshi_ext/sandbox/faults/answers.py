@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from attrs import evolve, frozen
 
@@ -28,6 +29,8 @@ class Scene:
         """Read a parameter of the rule."""
         return self.rule.parameters[name]
 
+
+_DECIMAL = re.compile(r"-?\d+(\.\d+)?")
 
 Lie: TypeAlias = Callable[[Scene], Reply]
 
@@ -114,21 +117,31 @@ def _cursor_loop(scene: Scene) -> Reply:
 def _with_entries(true: Reply, change: Callable[[list[Json]], list[Json]]) -> Reply:
     body = json.loads(true.body or b"{}")
     changed = {
-        name: change(rows) if isinstance(rows, list) else rows for name, rows in body.items()
+        name: change(_rows(value)) if isinstance(value, list) else value
+        for name, value in body.items()
     }
     return json_reply(true.status, changed)
 
 
+def _rows(value: Json) -> list[Json]:
+    return cast("list[Json]", value)
+
+
+def _fields(value: Json) -> dict[str, Json]:
+    return cast("dict[str, Json]", value)
+
+
 def _numbers(value: Json) -> Json:
     """Turn decimal text into JSON numbers, all the way down."""
-    if isinstance(value, dict):
-        return {name: _numbers(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_numbers(inner) for inner in value]
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
+    match value:
+        case dict():
+            return {name: _numbers(inner) for name, inner in _fields(value).items()}
+        case list():
+            return [_numbers(inner) for inner in _rows(value)]
+        case str() if _DECIMAL.fullmatch(value):
+            return float(value)
+        case _:
+            return value
 
 
 _RETYPED: Mapping[str, Callable[[Json], Json]] = {

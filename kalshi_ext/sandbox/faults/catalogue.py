@@ -18,7 +18,7 @@ class Kind:
 
     layer: Layer
     does: str
-    parameters: Mapping[str, Any] = field(factory=dict)
+    parameters: Mapping[str, Any] = field(factory=dict[str, Any])
     """Names with their defaults."""
 
 

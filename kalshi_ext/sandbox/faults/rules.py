@@ -13,6 +13,11 @@ from kalshi_ext.errors import Misuse
 from kalshi_ext.sandbox.faults.catalogue import CATALOGUE, Layer
 
 
+def _known(_rule: object, _attribute: object, kind: str) -> None:
+    if kind not in CATALOGUE:
+        raise Misuse(f"kind: one of {', '.join(CATALOGUE)}, not {kind!r}")
+
+
 @define
 class Rule:
     """Say which requests meet a fault: of the matching ones skip some, then every n-th, so often.
@@ -20,7 +25,7 @@ class Rule:
     Counting is the rule's own: a request it matches counts even where an earlier rule acted.
     """
 
-    kind: str = field()
+    kind: str = field(validator=_known)
     operation: str | None = None
     """operationIds or "METHOD /path", in any case, with * and commas; None: any."""
     account: str | None = None
@@ -30,16 +35,11 @@ class Rule:
     """None: for ever."""
     every: int = 1
     chance: float = 1.0
-    parameters: Mapping[str, Any] = field(factory=dict)
+    parameters: Mapping[str, Any] = field(factory=dict[str, Any])
     number: int = 0
     seen: int = 0
     fired: int = 0
     random: Random = field(factory=Random, repr=False, eq=False)
-
-    @kind.validator
-    def _known(self, _attribute: object, kind: str) -> None:
-        if kind not in CATALOGUE:
-            raise Misuse(f"kind: one of {', '.join(CATALOGUE)}, not {kind!r}")
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Rule:
@@ -84,7 +84,7 @@ class Plan:
     """Hold the rules in the order they were added; the first that fires acts."""
 
     seed: int = 0
-    rules: list[Rule] = field(factory=list)
+    rules: list[Rule] = field(factory=list[Rule])
     _count: int = 0
 
     def add(self, rule: Rule) -> Rule:

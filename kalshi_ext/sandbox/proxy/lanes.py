@@ -40,7 +40,7 @@ class Lane:
 
     write: Callable[[bytes], None]
     finish: Callable[[str], None]
-    _queue: deque[Step] = field(factory=deque)
+    _queue: deque[Step] = field(factory=deque[Step])
     _busy: asyncio.Task[None] | None = None
 
     def take(self, steps: list[Step]) -> None:

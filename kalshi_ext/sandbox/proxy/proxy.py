@@ -34,11 +34,11 @@ class Proxy:
     """All the names that a method and a path go by."""
     opaque: bool = False
     """Carry bytes without reading them (TLS that ends elsewhere): connection faults only."""
-    fired: list[Passage] = field(factory=list)
+    fired: list[Passage] = field(factory=list[Passage])
     """What a fault acted on, in order."""
     connections: int = 0
     _server: asyncio.Server | None = None
-    _relays: set[Relay] = field(factory=set)
+    _relays: set[Relay] = field(factory=set[Relay])
 
     async def start(self, sock: socket.socket, *, tls: ssl.SSLContext | None = None) -> None:
         """Accept connections on a listening socket."""

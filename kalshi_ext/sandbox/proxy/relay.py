@@ -45,7 +45,7 @@ class Relay:
     _answers: Framer = field(factory=lambda: Framer(answers=True))
     _coming: Passage | None = None
     """The request that is arriving."""
-    _open: deque[Passage] = field(factory=deque)
+    _open: deque[Passage] = field(factory=deque[Passage])
     """Requests whose answers are not complete, oldest first."""
     _up: Lane = field(init=False)
     _down: Lane = field(init=False)

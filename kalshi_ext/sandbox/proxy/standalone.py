@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit, urlunsplit
@@ -39,11 +39,11 @@ class ProxyFaults:
         """Take one fault back, or all."""
         self._network.run(lambda proxy: proxy.plan.remove(number))
 
-    def list(self) -> list[dict[str, Any]]:
+    def list(self) -> Sequence[dict[str, Any]]:
         """List the rules with how often they matched and acted."""
         return self._network.run(lambda proxy: [rule.to_data() for rule in proxy.plan.rules])
 
-    def fired(self) -> list[dict[str, Any]]:
+    def fired(self) -> Sequence[dict[str, Any]]:
         """List what the faults acted on, with the bytes each way."""
         return self._network.run(lambda proxy: [one.to_data() for one in proxy.fired])
 

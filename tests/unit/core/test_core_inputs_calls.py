@@ -164,7 +164,7 @@ def test_a_page_larger_than_the_exchange_gives_is_refused_and_not_cut(facade: st
     refused("page_size must be", lambda c: clients.resolve(c, facade)(page_size=1_001))
 
 
-@pytest.mark.parametrize("facade", LISTS[5:9])
+@pytest.mark.parametrize("facade", LISTS[5:8])
 def test_pages_of_payments_and_transfers_hold_at_most_500(facade: str) -> None:
     refused("from 1 to 500", lambda c: clients.resolve(c, facade)(page_size=501))
 

@@ -63,11 +63,11 @@ def test_a_file_of_faults_acts_from_the_start(tmp_path: Path, name: str, text: s
 
 
 def test_contract_and_switches_are_chosen_by_option(tmp_path: Path) -> None:
-    arguments = ("--contract", "classic", "--set", "empty_lists=omit", "--no-seed-data")
-    with _running(*arguments, "--credentials", str(tmp_path)) as (said, _process):
-        with _caller(said, tmp_path) as caller:
-            assert "orders" not in caller.call("GET", "/portfolio/orders").json
-            assert caller.call("GET", "/portfolio/events/orders").status == 404
+    chosen = ("--contract", "classic", "--set", "empty_lists=omit", "--no-seed-data")
+    arguments = (*chosen, "--credentials", str(tmp_path))
+    with _running(*arguments) as (said, _process), _caller(said, tmp_path) as caller:
+        assert "orders" not in caller.call("GET", "/portfolio/orders").json
+        assert caller.call("GET", "/portfolio/events/orders").status == 404
 
 
 @pytest.mark.parametrize(

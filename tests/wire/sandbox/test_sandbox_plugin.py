@@ -11,7 +11,8 @@ import asyncio
 
 def test_a_client_trades(kalshi_client, kalshi_exchange):
     assert kalshi_exchange.truth.requests() == []
-    kalshi_client.orders.place("KXRAIN-26DEC31-NYC", side="yes", action="buy", count=3, price="0.56")
+    order = {"side": "yes", "action": "buy", "count": 3, "price": "0.56"}
+    kalshi_client.orders.place("KXRAIN-26DEC31-NYC", **order)
     assert len(kalshi_exchange.truth.requests()) == 1
 
 def test_each_test_has_an_exchange_as_new(kalshi_exchange, kalshi_faults):
@@ -50,33 +51,30 @@ def test_it_is_not():
 """
 
 
+_OTHERS = ("asyncio", "schemathesis", "hypothesispytest", "anyio")
+
+
 def _pytest(directory: Path, text: str, *options: str) -> subprocess.CompletedProcess[str]:
     (directory / "test_mine.py").write_text(text)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
+    alone = [word for name in _OTHERS for word in ("-p", f"no:{name}")]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *alone, *options]
     return subprocess.run(
         [*command, "-W", "error"], cwd=directory, capture_output=True, text=True, check=False
     )
 
 
-def test_fixtures_give_an_exchange_clients_and_faults(tmp_path: Path) -> None:
-    done = _pytest(tmp_path, _TRADING, "-p", "no:asyncio", "-p", "no:schemathesis")
-    assert "4 passed" in done.stdout, done.stdout + done.stderr
-
-
-def test_two_workers_have_an_exchange_each(tmp_path: Path) -> None:
-    done = _pytest(tmp_path, _TRADING, "-p", "no:asyncio", "-n", "2")
+def test_fixtures_give_each_worker_an_exchange_clients_and_faults(tmp_path: Path) -> None:
+    done = _pytest(tmp_path, _TRADING, "-n", "2")
     assert "4 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_who_does_not_ask_pays_nothing(tmp_path: Path) -> None:
-    others = ("asyncio", "schemathesis", "hypothesispytest", "xdist", "anyio")
-    quiet = [word for name in others for word in ("-p", f"no:{name}")]
-    done = _pytest(tmp_path, _BARE, *quiet)
+    done = _pytest(tmp_path, _BARE, "-p", "no:xdist")
     assert "1 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_without_the_extra_only_the_tests_that_ask_fail_and_say_why(tmp_path: Path) -> None:
-    done = _pytest(tmp_path, _WITHOUT_EXTRA, "-p", "no:asyncio")
+    done = _pytest(tmp_path, _WITHOUT_EXTRA, "-p", "no:xdist")
     assert "1 passed" in done.stdout
     assert "1 error" in done.stdout
     assert "pip install 'kalshi-ext[sandbox]'" in done.stdout

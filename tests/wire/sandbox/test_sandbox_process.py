@@ -83,9 +83,9 @@ def test_outside_the_block_there_is_nothing_to_ask() -> None:
 
 
 def test_an_exchange_that_cannot_start_says_why(tmp_path: Path) -> None:
-    with pytest.raises(SandboxError, match="did not start: .*directory.db"):
+    with pytest.raises(SandboxError, match=r"did not start: .*directory.db"):
         Sandbox(state=tmp_path / "no" / "such" / "directory.db").start()
-    with pytest.raises(SandboxError, match="did not start: .*'nonsense' is not known"):
+    with pytest.raises(SandboxError, match=r"did not start: .*'nonsense' is not known"):
         Sandbox(settings={"nonsense": 1}).start()
 
 

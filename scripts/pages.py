@@ -1,0 +1,156 @@
+"""Run the python blocks of documentation pages against a sandbox exchange.
+
+The blocks of a page share one namespace and run top to bottom, in an empty directory, with the
+sandbox's key in the KALSHI_ variables. A `text` block right after a python block is what it
+prints; `...` stands for anything. A comment in front of a block changes that:
+`<!-- not run: reason -->` leaves it out, `<!-- pytest -->` makes it a test file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import doctest
+import io
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from attrs import evolve, frozen
+
+FENCE = re.compile(r"^```(\w*)\s*$")
+MARK = re.compile(r"^<!--\s*(not run: .+?|pytest)\s*-->$")
+LIKE = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+class PageError(Exception):
+    """A block did not run, or printed something else than the page says."""
+
+
+@frozen
+class Block:
+    """A fenced block: `line` is that of its first line of text, `mark` what stood in front."""
+
+    language: str
+    line: int
+    text: str
+    mark: str = ""
+    prints: str | None = None
+
+    @property
+    def runs(self) -> bool:
+        """Say whether the block is python that is run here."""
+        return self.language == "python" and not self.mark
+
+
+def blocks(text: str) -> list[Block]:
+    """Read the fenced blocks of a page; a `text` block becomes what the block before prints."""
+    found: list[Block] = []
+    adjacent = False
+    for block, touches in _fenced(text.splitlines()):
+        if block.language == "text" and touches and adjacent and found[-1].runs:
+            found[-1] = evolve(found[-1], prints=block.text)
+            continue
+        found.append(block)
+        adjacent = block.language == "python"
+    return found
+
+
+def _fenced(lines: list[str]) -> Iterator[tuple[Block, bool]]:
+    """Yield each block, and whether only empty lines lie between it and the one before."""
+    touches, mark, at = False, "", 0
+    while at < len(lines):
+        fence = FENCE.match(lines[at])
+        if fence is None:
+            said = MARK.match(lines[at].strip())
+            mark = said.group(1) if said else (mark if not lines[at].strip() else "")
+            touches = touches and not lines[at].strip()
+            at += 1
+            continue
+        end = next(n for n in range(at + 1, len(lines)) if lines[n].startswith("```"))
+        text = "\n".join(lines[at + 1 : end]) + "\n"
+        yield Block(fence.group(1), at + 2, text, mark), touches
+        touches, mark, at = True, "", end + 1
+
+
+def run_page(path: Path, variables: Mapping[str, str]) -> int:
+    """Run a page's blocks and return how many there were. Raises PageError, naming the line."""
+    space: dict[str, object] = {"__name__": f"page_{path.stem}"}
+    chosen = [block for block in blocks(path.read_text()) if block.runs]
+    with _elsewhere(variables):
+        for block in chosen:
+            run_block(path, block, space)
+    return len(chosen)
+
+
+def run_block(path: Path, block: Block, space: dict[str, object]) -> None:
+    """Run one block; its lines have the numbers they have on the page."""
+    printed = io.StringIO()
+    code = compile("\n" * (block.line - 1) + block.text, str(path), "exec")
+    try:
+        with contextlib.redirect_stdout(printed):
+            exec(code, space)  # noqa: S102 - running the page is what this is for
+    except BaseException as error:
+        raise PageError(f"{path.name}, block at line {block.line}: {error!r}") from error
+    if block.prints is None:
+        return
+    if not doctest.OutputChecker().check_output(block.prints, printed.getvalue(), LIKE):
+        raise PageError(
+            f"{path.name}, block at line {block.line} printed:\n{printed.getvalue()}"
+            f"and the page says:\n{block.prints}"
+        )
+
+
+@contextlib.contextmanager
+def _elsewhere(variables: Mapping[str, str]) -> Iterator[None]:
+    """Stand in an empty directory, with the KALSHI_ variables and no others of that name."""
+    before = dict(os.environ)
+    here = Path.cwd()
+    with tempfile.TemporaryDirectory() as place:
+        os.chdir(place)
+        for name in [name for name in os.environ if name.startswith("KALSHI_")]:
+            del os.environ[name]
+        os.environ.update(variables)
+        try:
+            yield
+        finally:
+            os.chdir(here)
+            os.environ.clear()
+            os.environ.update(before)
+
+
+def main() -> int:
+    """Run the pages named; exit 1 when a block fails."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("pages", nargs="+", type=Path, help="Markdown files")
+    given = parser.parse_args()
+    from kalshi_ext.sandbox import Sandbox
+
+    with Sandbox() as box:
+        for page in given.pages:
+            box.reset()
+            try:
+                count = run_page(page, credentials(box))
+            except PageError as error:
+                print(error)
+                return 1
+            print(f"{page.name}: {count} python blocks run")
+    return 0
+
+
+def credentials(box: object) -> dict[str, str]:
+    """Return the variables that lead `from_env()` to a sandbox."""
+    return {
+        "KALSHI_KEY_ID": box.key_id,  # type: ignore[attr-defined]
+        "KALSHI_PRIVATE_KEY": box.private_key,  # type: ignore[attr-defined]
+        "KALSHI_ENVIRONMENT": box.url,  # type: ignore[attr-defined]
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,264 @@
+"""Mutations of operations, bodies, statuses, security and servers, with reasoned verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from attrs import frozen
+
+from .editing import change, drop, put, with_, without
+from .value_kinds import B, C, D, N, R
+
+Operation = dict[str, Any]
+
+
+@frozen
+class OperationKind:
+    """A mutation inside one operation; it may apply at several steps, such as statuses."""
+
+    name: str
+    steps: Callable[[Operation], list[Any]]
+    edit: Callable[[Operation, Any], Operation]
+    verdict: str
+
+
+def _once(applies: Callable[[Operation], Any] = lambda operation: True) -> Callable[..., list[Any]]:
+    return lambda operation: [None] if applies(operation) else []
+
+
+def _set(**items: Any) -> Callable[[Operation, Any], Operation]:
+    return lambda operation, _: with_(operation, items)
+
+
+def _statuses(kind: str, *, content: bool | None = None) -> Callable[[Operation], list[Any]]:
+    """List the statuses of a kind (2 success, 4 error), with or without content."""
+
+    def steps(operation: Operation) -> list[Any]:
+        found = [(s, r) for s, r in operation["responses"].items() if (s[0] == "2") == (kind == "2")]
+        return [s for s, r in found if content is None or bool(r.get("content")) == content]
+
+    return steps
+
+
+def _uncovered(operation: Operation) -> list[Any]:
+    """List the error statuses that no range and no default describes as well."""
+    found = operation["responses"]
+    return [s for s in _statuses("4")(operation) if not {f"{s[0]}XX", "default"} & (set(found) - {s})]
+
+
+def _response(edit: Callable[[Any], Any]) -> Callable[[Operation, Any], Operation]:
+    return lambda operation, status: change(operation, ("responses", status), edit)
+
+
+def _moved_status(to: str) -> Callable[[Operation, Any], Operation]:
+    def edit(operation: Operation, status: Any) -> Operation:
+        left = drop(operation, ("responses", status))
+        return put(left, ("responses", to), operation["responses"][status])
+
+    return edit
+
+
+def _copied_status(to: str) -> Callable[[Operation, Any], Operation]:
+    return lambda o, status: put(o, ("responses", to), o["responses"][status])
+
+
+def _media(edit: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda holder: change(holder, ("content",), edit)
+
+
+_XML = {"application/xml": {"schema": {"type": "string"}}}
+_TEXT = {"text/csv": {"schema": {"type": "string"}}}
+_HEADER = {"X-Limit": {"schema": {"type": "integer"}}}
+
+
+def _only_media(content: Any) -> Any:
+    return {"application/msgpack": content["application/json"]}
+
+
+def _has_body(operation: Operation) -> bool:
+    return "requestBody" in operation
+
+
+def _body_is(required: bool) -> Callable[[Operation], bool]:
+    return lambda o: _has_body(o) and bool(o["requestBody"].get("required")) == required
+
+
+def _body(edit: Callable[[Any], Any]) -> Callable[[Operation, Any], Operation]:
+    return lambda operation, _: change(operation, ("requestBody",), edit)
+
+
+def _new_body(required: bool) -> Operation:
+    return {"required": required, "content": {"application/json": {"schema": {"type": "object"}}}}
+
+
+def _guarded(operation: Operation) -> bool:
+    return bool(operation.get("security"))
+
+
+def _way(operation: Operation, edit: Callable[[Any], Any]) -> Operation:
+    return with_(operation, {"security": edit(operation["security"])})
+
+
+_OAUTH_LIKE = "aNewScheme"
+
+OPERATION_KINDS: tuple[OperationKind, ...] = (
+    OperationKind("operation deprecated", _once(lambda o: not o.get("deprecated")),
+                  _set(deprecated=True), D),
+    OperationKind("operationId changed", _once(), _set(operationId="SomethingElse"), N),
+    OperationKind("servers of its own", _once(), _set(servers=[{"url": "https://other.example/v9"}]), B),
+    OperationKind("callbacks", _once(), _set(callbacks={"onFill": {"{$request.body#/u}": {
+        "post": {"responses": {"200": {"description": ""}}}}}}), R),
+    # Bodies.
+    OperationKind("body removed", _once(_has_body), lambda o, _: without(o, "requestBody"), B),
+    OperationKind("body became required", _once(_body_is(False)),
+                  _body(lambda b: with_(b, {"required": True})), B),
+    OperationKind("body became optional", _once(_body_is(True)),
+                  _body(lambda b: with_(b, {"required": False})), C),
+    OperationKind("optional body added", _once(lambda o: not _has_body(o)),
+                  _set(requestBody=_new_body(False)), C),
+    OperationKind("required body added", _once(lambda o: not _has_body(o)),
+                  _set(requestBody=_new_body(True)), B),
+    OperationKind("another request media type", _once(_has_body),
+                  _body(_media(lambda c: {**c, **_XML})), C),
+    OperationKind("request media type replaced", _once(_has_body), _body(_media(_only_media)), B),
+    OperationKind("request encoding", _once(_has_body), _body(_media(lambda c: {
+        k: {**m, "encoding": {"x": {"contentType": "text/plain"}}} for k, m in c.items()})), R),
+    # Statuses: exceptions exist for every error; a success under another number is not read.
+    OperationKind("error status removed", _uncovered,
+                  lambda o, s: drop(o, ("responses", s)), C),
+    OperationKind("error status added", _once(), lambda o, _: put(o, ("responses", "418"), {
+        "description": "", "content": {"application/json": {"schema": {"type": "object"}}}}), C),
+    OperationKind("error status became a range", lambda o: [s for s in _uncovered(o)
+        if s[1:] != "XX" and s != "default"],
+        lambda o, s: _moved_status(f"{s[0]}XX")(o, s), C),
+    OperationKind("success replaced", _statuses("2"), _moved_status("299"), B),
+    OperationKind("another success", _statuses("2"), _copied_status("202"), R),
+    OperationKind("success no longer described", _statuses("2"),
+                  lambda o, s: drop(o, ("responses", s)), B),
+    OperationKind("redirect added", _once(),
+                  lambda o, _: put(o, ("responses", "307"), {"description": ""}), R),
+    OperationKind("content of success removed", _statuses("2", content=True),
+                  _response(lambda r: without(r, "content")), B),
+    OperationKind("content of error removed", _statuses("4", content=True),
+                  _response(lambda r: without(r, "content")), R),
+    OperationKind("content where there was none", _statuses("2", content=False),
+                  _response(lambda r: with_(r, {"content": _TEXT})), C),
+    OperationKind("content of error described", _statuses("4", content=False),
+                  _response(lambda r: with_(r, {"content": _TEXT})), C),
+    OperationKind("another answer media type", _statuses("2", content=True),
+                  _response(_media(lambda c: {**c, **_TEXT})), R),
+    OperationKind("answer media type replaced", _statuses("2", content=True),
+                  _response(_media(_only_media)), B),
+    OperationKind("answer header added", _statuses("2"),
+                  _response(lambda r: with_(r, {"headers": _HEADER})), C),
+    # Security: a caller who gave what was asked must still be let in.
+    OperationKind("no credentials any more", _once(_guarded), _set(security=[]), C),
+    OperationKind("credentials now needed", _once(lambda o: not _guarded(o)),
+                  _set(security=[{_OAUTH_LIKE: []}]), B),
+    OperationKind("another way to authenticate", _once(_guarded),
+                  lambda o, _: _way(o, lambda ways: [*ways, {_OAUTH_LIKE: []}]), C),
+    OperationKind("one more credential in each way", _once(_guarded),
+                  lambda o, _: _way(o, lambda ways: [{**w, _OAUTH_LIKE: []} for w in ways]), B),
+    OperationKind("first way removed", _once(lambda o: len(o.get("security", [])) > 1),
+                  lambda o, _: _way(o, lambda ways: ways[1:]), B),
+    OperationKind("one credential less", _once(lambda o: any(len(w) > 1 for w in o.get(
+        "security", []))), lambda o, _: _way(o, lambda ways: [
+            without(w, next(iter(w))) if len(w) > 1 else w for w in ways]), C),
+    OperationKind("scope demanded", _once(_guarded), lambda o, _: _way(o, lambda ways: [
+        {name: ["trade"] for name in w} for w in ways]), B),
+)  # fmt: skip
+
+
+@frozen
+class PathKind:
+    """A mutation of where an operation is, in the whole document."""
+
+    name: str
+    edit: Callable[[Any, str, str], Any]
+    verdict: str
+
+
+def _removed(document: Any, path: str, method: str) -> Any:
+    left = drop(document, ("paths", path, method))
+    return left if left["paths"][path] else drop(left, ("paths", path))
+
+
+def _at(document: Any, path: str, method: str, to: tuple[str, str], **more: Any) -> Any:
+    moved = with_(document["paths"][path][method], more)
+    left = _removed(document, path, method)
+    item = {**left["paths"].get(to[0], {}), to[1]: moved}
+    return put(left, ("paths", to[0]), item)
+
+
+def _free_method(document: Any, path: str) -> str:
+    return next(m for m in ("patch", "put", "post") if m not in document["paths"][path])
+
+
+def _other_method(document: Any, path: str, method: str) -> Any:
+    return _at(document, path, method, (path, _free_method(document, path)))
+
+
+def _other_path(document: Any, path: str, method: str) -> Any:
+    return _at(document, path, method, ("/portfolio/v9" + path, method))
+
+
+def _successor(document: Any, path: str, method: str) -> Any:
+    name = document["paths"][path][method]["operationId"] + "V9"
+    return _at(document, path, method, ("/portfolio/v9" + path, method), operationId=name)
+
+
+def _added(document: Any, path: str, method: str) -> Any:
+    new = with_(document["paths"][path][method], {"operationId": "BrandNewThing"})
+    return put(document, ("paths", "/portfolio/brand/new/thing"), {"get": new})
+
+
+def _renamed_variables(document: Any, path: str, method: str) -> Any:
+    """Rename the path's variables in the path and in the parameters of all its operations."""
+    new = path.replace("}", "_x}")
+    item = {m: _with_renamed(document, operation) for m, operation in document["paths"][path].items()}
+    return put(drop(document, ("paths", path)), ("paths", new), item)
+
+
+def _with_renamed(document: Any, operation: Operation) -> Operation:
+    from .crawl import expanded
+
+    listed = expanded(document, operation.get("parameters", []))
+    renamed = [{**p, "name": p["name"] + "_x"} if p["in"] == "path" else p for p in listed]
+    return {**operation, "parameters": renamed} if listed else operation
+
+
+PATH_KINDS: tuple[PathKind, ...] = (
+    PathKind("operation removed", _removed, B),
+    PathKind("method changed", _other_method, B),
+    PathKind("path changed", _other_path, B),
+    PathKind("operation replaced by a successor", _successor, B),
+    PathKind("operation added", _added, C),
+    PathKind("path variables renamed", _renamed_variables, N),
+)
+
+
+def document_kinds(document: Any) -> Iterator[tuple[str, Any, str]]:
+    """Give (name, mutated document, verdict) for what belongs to no operation."""
+    servers = document["servers"]
+    yield "server added", put(document, ("servers",), [*servers, {"url": "https://x.example"}]), C
+    for index in range(len(servers)):
+        one = with_(servers[index], {"url": "https://elsewhere.example/v3"})
+        yield "server replaced", put(document, ("servers", index), one), B
+        if len(servers) > 1:
+            yield "server removed", drop(document, ("servers", index)), B
+    yield "server variable", put(document, ("servers", 0), with_(servers[0], {
+        "variables": {"host": {"default": "a"}}})), R  # fmt: skip
+    yield from _schemes(document)
+    hooks = {"onFill": {"post": {"responses": {"200": {"description": ""}}}}}
+    yield "webhooks", put(document, ("webhooks",), hooks), R
+
+
+def _schemes(document: Any) -> Iterator[tuple[str, Any, str]]:
+    at = ("components", "securitySchemes")
+    for name, scheme in document["components"]["securitySchemes"].items():
+        other = {"type": "apiKey", "in": "header", "name": "X-OTHER"}
+        yield "security scheme on the wire", put(document, (*at, name), other), B
+        if scheme["type"] == "apiKey":
+            yield "key in the query", put(document, (*at, name, "in"), "query"), B
+    yield "unused scheme", put(document, (*at, "Spare"), {"type": "http", "scheme": "basic"}), C

@@ -1,0 +1,199 @@
+"""Mutations of a schema itself, each with the verdict that its two readers give.
+
+The reasoning is from the wire: a client keeps sending what BASE allowed and keeps reading what
+BASE promised. B breaking, R risky, C compatible, D deprecation, N note, None nothing at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import frozen
+
+from .crawl import Site
+from .editing import with_, without
+
+B, R, C, D, N = "breaking", "risky", "compatible", "deprecation", "note"
+Schema = dict[str, Any]
+
+
+@frozen
+class ValueKind:
+    """A mutation of one schema: when it applies, what it does, what sender and reader meet."""
+
+    name: str
+    applies: Callable[[Schema, Site], bool]
+    edit: Callable[[Schema], Schema]
+    sent: str | None
+    received: str | None
+
+
+def _type(*names: str) -> Callable[[Schema, Site], bool]:
+    return lambda schema, site: schema.get("type") in names
+
+
+def _plain(name: str, *without_words: str) -> Callable[[Schema, Site], bool]:
+    """Apply to schemas of a type that do not already say some words."""
+    words = (*without_words, "enum")
+    return lambda schema, site: schema.get("type") == name and not set(words) & set(schema)
+
+
+def _has(word: str, *values: Any) -> Callable[[Schema, Site], bool]:
+    return lambda schema, site: word in schema and (not values or schema[word] in values)
+
+
+def _set(**items: Any) -> Callable[[Schema], Schema]:
+    return lambda schema: with_(schema, items)
+
+
+def _drop(*words: str) -> Callable[[Schema], Schema]:
+    return lambda schema: without(schema, *words)
+
+
+def _other_type(schema: Schema) -> Schema:
+    kept = {word: schema[word] for word in ("nullable", "deprecated") if word in schema}
+    return {**kept, "type": "boolean" if schema["type"] == "integer" else "integer"}
+
+
+def _admits_null(schema: Schema) -> bool:
+    inner = [*schema.get("allOf", []), *schema.get("anyOf", []), *schema.get("oneOf", [])]
+    return schema.get("nullable") is True or any(_admits_null(each) for each in inner)
+
+
+def _is_said(schema: Schema, word: str) -> bool:
+    return word in schema or any(_is_said(each, word) for each in schema.get("allOf", []))
+
+
+def _can_become_null(schema: Schema, site: Site) -> bool:
+    typed = "type" in schema or "anyOf" in schema
+    return typed and not site.null_above and not _admits_null(schema)
+
+
+def _null_can_go(schema: Schema, site: Site) -> bool:
+    rest = without(schema, "nullable")
+    return schema.get("nullable") is True and not site.null_above and not _admits_null(rest)
+
+
+def _no_default(schema: Schema, site: Site) -> bool:
+    known = site.default_above or _is_said(schema, "default") or site.in_union
+    return schema.get("type") in ("string", "integer", "boolean") and not known
+
+
+def _not_deprecated(schema: Schema, site: Site) -> bool:
+    return not site.deprecated_above and not _is_said(schema, "deprecated")
+
+
+def _lone(schema: Schema, site: Site) -> bool:
+    """Apply outside unions, where a form would be taken for another."""
+    return "type" in schema and not site.in_union
+
+
+def _members(count: int) -> Callable[[Schema, Site], bool]:
+    return lambda schema, site: len(schema.get("enum", [])) >= count
+
+
+def _open_object(schema: Schema, site: Site) -> bool:
+    return schema.get("type") == "object" and "additionalProperties" not in schema
+
+
+def _tighter(word: str) -> Callable[[Schema], Schema]:
+    step = 1 if word.startswith("min") else -1
+    return lambda schema: with_(schema, {word: schema[word] + step})
+
+
+def _looser(word: str) -> Callable[[Schema], Schema]:
+    step = -1 if word.startswith("min") else 1
+    return lambda schema: with_(schema, {word: schema[word] + step})
+
+
+def _both_forms(schema: Schema) -> Schema:
+    return {"oneOf": [schema, {"type": "object", "required": ["k"], "properties": {"k": {}}}]}
+
+
+def _wrapped(**items: Any) -> Callable[[Schema], Schema]:
+    return lambda schema: {"allOf": [schema], **items}
+
+
+_SCALARS = ("string", "integer", "number", "boolean")
+_BOUND_WORDS = ("minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems")
+
+VALUE_KINDS: tuple[ValueKind, ...] = (
+    # Another JSON type: every value sent is wrong, no value received is right.
+    ValueKind("type replaced", _type(*_SCALARS, "array", "object"), _other_type, B, B),
+    ValueKind("integer became number", _type("integer"), _set(type="number"), C, B),
+    ValueKind("list became its element", lambda s, _: s.get("type") == "array" and
+              s["items"].get("type") != "array", lambda s: s["items"], B, B),
+    ValueKind("another form beside it", lambda s, site: _lone(s, site) and
+              not {"default", "deprecated"} & set(s), _both_forms, C, B),
+    # Null: a reader never met it before; a sender who never sends it does not care.
+    ValueKind("null allowed", _can_become_null, _set(nullable=True), C, B),
+    ValueKind("null allowed, as a list of types", lambda s, site: isinstance(s.get("type"), str)
+              and "enum" not in s and _can_become_null(s, site),
+              lambda s: with_(s, {"type": [s["type"], "null"]}), C, B),
+    ValueKind("null forbidden", _null_can_go, _drop("nullable"), B, C),
+    # Formats: readers parse by them, senders must obey them.
+    ValueKind("text format removed", _has("format", "date-time", "uuid"), _drop("format"), C, B),
+    ValueKind("text format changed", _has("format", "date-time"), _set(format="date"), B, B),
+    ValueKind("text format demanded", _plain("string", "format"), _set(format="uuid"), B, C),
+    ValueKind("size halved", _has("format", "int64"), _set(format="int32"), B, C),
+    ValueKind("size doubled", _has("format", "int32"), _set(format="int64"), C, R),
+    ValueKind("usual size no longer stated", _has("format", "int64"), _drop("format"), N, N),
+    ValueKind("usual size stated", _plain("integer", "format"), _set(format="int64"), N, N),
+    # Enums: a new answer falls through a match, a lost member can no longer be sent.
+    ValueKind("enum grew", _members(1),
+              lambda s: with_(s, {"enum": [*s["enum"], "brand_new"]}), C, R),
+    ValueKind("enum shrank", _members(2), lambda s: with_(s, {"enum": s["enum"][1:]}), B, C),
+    ValueKind("enum member renamed", _members(1),
+              lambda s: with_(s, {"enum": ["brand_new", *s["enum"][1:]]}), B, R),
+    ValueKind("enum opened", _members(1), _drop("enum"), C, R),
+    ValueKind("enum closed", _plain("string", "format"), _set(enum=["a", "b"]), B, C),
+    # Bounds: a sender may be beyond a tighter one, a reader beyond a looser one.
+    ValueKind("length limited", _plain("string", "maxLength"), _set(maxLength=5), B, C),
+    ValueKind("emptiness forbidden", _plain("string", "minLength"), _set(minLength=1), B, C),
+    ValueKind("pattern demanded", _plain("string", "pattern"), _set(pattern="^[A-Z]+$"), B, C),
+    ValueKind("maximum set", _plain("integer", "maximum"), _set(maximum=7), B, C),
+    ValueKind("minimum set", _plain("integer", "minimum"), _set(minimum=7), B, C),
+    ValueKind("step set", _plain("integer", "multipleOf"), _set(multipleOf=5), B, C),
+    ValueKind("list shortened", _plain("array", "maxItems"), _set(maxItems=3), B, C),
+    ValueKind("list must have something", _plain("array", "minItems"), _set(minItems=1), B, C),
+    ValueKind("list without repeats", _plain("array", "uniqueItems"), _set(uniqueItems=True), B, C),
+    ValueKind("object must have something", _plain("object", "minProperties"),
+              _set(minProperties=1), B, C),
+    *(ValueKind(f"{w} removed", _has(w), _drop(w), C, R) for w in _BOUND_WORDS),
+    *(ValueKind(f"{w} tightened", _has(w), _tighter(w), B, C) for w in _BOUND_WORDS),
+    *(ValueKind(f"{w} loosened", _has(w), _looser(w), C, R) for w in _BOUND_WORDS),
+    ValueKind("minimum made exclusive", _has("minimum"), _set(exclusiveMinimum=True), B, C),
+    ValueKind("pattern changed", _has("pattern"), _set(pattern="^other$"), B, R),
+    # Defaults: leaving a value out means something else; nothing of it is sent back.
+    ValueKind("default set", _no_default, lambda s: with_(s, {"default": _some(s)}), R, N),
+    ValueKind("default changed", lambda s, site: "default" in s and not site.default_above,
+              lambda s: with_(s, {"default": _another(s["default"])}), R, N),
+    ValueKind("default removed", lambda s, site: "default" in s and not site.default_above,
+              _drop("default"), R, N),
+    ValueKind("deprecated", _not_deprecated, _set(deprecated=True), D, D),
+    ValueKind("deprecated by a wrapper", lambda s, site: _not_deprecated(s, site) and _lone(s, site),
+              _wrapped(deprecated=True), D, D),
+    ValueKind("no longer deprecated", lambda s, site: s.get("deprecated") is True
+              and not site.deprecated_above, _drop("deprecated"), N, N),
+    # Unnamed fields: nobody documents them, so nobody may count on them.
+    ValueKind("unnamed fields refused", _open_object, _set(additionalProperties=False), R, C),
+    ValueKind("unnamed fields of one type", _open_object,
+              _set(additionalProperties={"type": "string"}), B, C),
+    ValueKind("map may hold anything", lambda s, _: isinstance(s.get("additionalProperties"), dict)
+              and bool(s["additionalProperties"]), _drop("additionalProperties"), C, B),
+    # A word that nobody here judges must at least be seen.
+    ValueKind("unknown word", lambda s, site: _lone(s, site) and s["type"] == "object",
+              _set(patternProperties={"^x": {"type": "string"}}), R, R),
+    ValueKind("form added", _has("anyOf"),
+              lambda s: with_(s, {"anyOf": [*s["anyOf"], {"type": "array", "items": {}}]}), C, B),
+)  # fmt: skip
+
+
+def _some(schema: Schema) -> Any:
+    first = schema["enum"][0] if schema.get("enum") else None
+    return first or {"string": "x", "integer": 3, "boolean": True}[schema["type"]]
+
+
+def _another(value: Any) -> Any:
+    return value + 1 if isinstance(value, int) and not isinstance(value, bool) else "something else"

@@ -1,0 +1,157 @@
+"""The words of the facade against the tables, in both colours."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+import httpx
+import pytest
+from operations_bound import CONTRACTS, EVERY
+
+from kalshi_ext import AsyncKalshi, Kalshi, Misuse
+from kalshi_ext._async.complete import AsyncCompleteRows
+from kalshi_ext._async.rows import AsyncRows
+from kalshi_ext._sync.complete import CompleteRows
+from kalshi_ext._sync.rows import Rows
+from kalshi_ext.contracts import language
+from kalshi_ext.contracts.language import Vocabulary
+
+RESOURCES = (
+    "orders",
+    "order_groups",
+    "portfolio",
+    "subaccounts",
+    "history",
+    "account",
+    "exchange",
+)
+# What the facade says beyond the operations, and of which they are made.
+COMPOSED = {
+    "orders.find": "GetOrders and GetHistoricalOrders, matched by client_order_id",
+    "portfolio.event_positions": "GetPositions, the other list of its answer",
+    "history.all_orders": "GetOrders, GetHistoricalOrders, GetHistoricalCutoff",
+    "history.all_fills": "GetFills, GetFillsHistorical, GetHistoricalCutoff",
+}
+LISTS = ("rows", "complete rows")
+NOTHING = httpx.MockTransport(lambda request: httpx.Response(500))
+CLIENTS: dict[str, Any] = {
+    "sync": Kalshi(transport=NOTHING),
+    "async": AsyncKalshi(transport=NOTHING),
+}
+
+
+def methods(client: Any) -> dict[str, Any]:
+    """Give every public method of a client's resources by its word."""
+    return {
+        f"{resource}.{name}": method
+        for resource in RESOURCES
+        for name, method in inspect.getmembers(getattr(client, resource), inspect.ismethod)
+        if not name.startswith("_")
+    }
+
+
+def overridden(vocabulary: Vocabulary) -> set[str]:
+    """Give the words a contract says itself, not through the language's refusal."""
+    spoken = {name for name in vars(type(vocabulary)) if not name.startswith("_")}
+    return {name for name in spoken if callable(getattr(vocabulary, name))}
+
+
+@pytest.mark.parametrize("colour", CLIENTS)
+def test_every_operation_has_its_word_and_every_word_its_operation(colour: str) -> None:
+    words = {row.facade for name, id_ in EVERY for row in [CONTRACTS[name].operations[id_]]}
+    assert set(methods(CLIENTS[colour])) == words | set(COMPOSED)
+    assert not words & set(COMPOSED)
+
+
+@pytest.mark.parametrize("colour", CLIENTS)
+def test_a_client_has_no_other_resources(colour: str) -> None:
+    shown = {name for name in vars(CLIENTS[colour]) if not name.startswith("_")}
+    assert shown == {*RESOURCES, "driver", "session"}
+
+
+@pytest.mark.parametrize("name", CONTRACTS)
+def test_a_contract_says_exactly_the_words_of_its_table(name: str) -> None:
+    contract = CONTRACTS[name]
+    said = {
+        f"{resource}.{word}"
+        for resource in RESOURCES
+        for word in overridden(getattr(contract, resource))
+    }
+    table = {row.facade for row in contract.operations.values()}
+    assert said == table | {"portfolio.event_positions"}
+
+
+@pytest.mark.parametrize("name", CONTRACTS)
+def test_words_a_contract_cannot_say_are_refused_by_name(name: str) -> None:
+    refused = 0
+    for resource in RESOURCES:
+        spoken = getattr(CONTRACTS[name], resource)
+        (common,) = type(spoken).__bases__
+        for word in sorted(set(vars(common)) - overridden(spoken)):
+            if not word.startswith("_") and callable(getattr(common, word)):
+                arguments = [None] * (len(inspect.signature(getattr(spoken, word)).parameters))
+                with pytest.raises(Misuse, match=f"the {name} contract has no {resource}.{word}"):
+                    getattr(spoken, word)(*arguments)
+                refused += 1
+    assert refused == {"current": 0, "classic": 28}[name]
+
+
+def test_the_language_has_one_room_for_each_resource() -> None:
+    rooms = {name for name, kind in vars(language).items() if name.endswith("Language")}
+    assert len(rooms) == len(RESOURCES)
+
+
+def normal(text: object) -> str:
+    """Say an annotation or a name in the words of threads."""
+    words = str(text).replace("typing.", "").replace("kalshi_ext._async", "kalshi_ext._sync")
+    for old, new in (("Async", ""), ("aclose", "close"), ("__aenter__", "__enter__")):
+        words = words.replace(old, new)
+    words = re.sub(r"Awaitable\[(\w+)\]", r"\1", words)
+    return words.replace("__aexit__", "__exit__").replace("__aiter__", "__iter__")
+
+
+def surface(kind: type) -> dict[str, str]:
+    """Give the public names of a class with their signatures in one colour's words."""
+    found: dict[str, str] = {}
+    for name, member in inspect.getmembers(kind):
+        shown = not name.startswith("_") or name in {"__aiter__", "__iter__", "__init__"}
+        if shown and (callable(member) or isinstance(member, property)):
+            function = member.fget if isinstance(member, property) else member
+            assert function is not None
+            found[normal(name)] = normal(inspect.signature(function))
+    return found
+
+
+def classes(colour: str) -> dict[str, type]:
+    client = CLIENTS[colour]
+    found = {resource: type(getattr(client, resource)) for resource in RESOURCES}
+    lists = (AsyncRows, AsyncCompleteRows) if colour == "async" else (Rows, CompleteRows)
+    return {**found, "client": type(client), **dict(zip(LISTS, lists, strict=True))}
+
+
+@pytest.mark.parametrize("name", [*RESOURCES, "client", *LISTS])
+def test_both_colours_have_the_same_names_arguments_and_answers(name: str) -> None:
+    sync, asynchronous = surface(classes("sync")[name]), surface(classes("async")[name])
+    assert sync == asynchronous
+    assert sync
+
+
+@pytest.mark.parametrize("name", RESOURCES)
+def test_what_waits_in_one_colour_is_a_coroutine_in_the_other(name: str) -> None:
+    for word, method in inspect.getmembers(classes("async")[name], inspect.isfunction):
+        if not word.startswith("_"):
+            answer = str(inspect.signature(method).return_annotation)
+            lazily = answer.startswith(("AsyncRows", "AsyncCompleteRows"))
+            assert inspect.iscoroutinefunction(method) is not lazily, word
+            assert not inspect.iscoroutinefunction(getattr(classes("sync")[name], word))
+
+
+@pytest.mark.parametrize("colour", CLIENTS)
+def test_every_call_says_what_it_does_and_names_its_arguments(colour: str) -> None:
+    for word, method in methods(CLIENTS[colour]).items():
+        assert (method.__doc__ or "").strip(), word
+        parameters = list(inspect.signature(method).parameters.values())
+        positional = [one for one in parameters if one.kind is not one.KEYWORD_ONLY]
+        assert len(positional) <= (2 if word == "order_groups.set_limit" else 1), word
