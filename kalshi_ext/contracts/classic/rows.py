@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from kalshi_ext import _shapes as shapes
 from kalshi_ext import units
@@ -125,8 +125,9 @@ def position(row: shapes.Position, watch: Watch) -> Position:
 def event_position(row: shapes.EventPosition, watch: Watch) -> EventPosition:
     """Read what is held over one event: exact dollars where sent, else cents."""
 
+    values = cast("dict[str, Any]", row)
+
     def money(name: str) -> Decimal | None:
-        values: dict[str, Any] = {**row}
         exact = units.read_dollars(values.get(name + "_dollars"))
         return cents(values.get(name)) if exact is None else exact
 
