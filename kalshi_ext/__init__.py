@@ -82,16 +82,15 @@ _LAZY = {
     "KalshiAuth": "signing",
     "OrderTicket": "tickets",
     "Resolution": "writes",
+    **dict.fromkeys(
+        ("Balance", "Fill", "Order", "OrderAck", "OrderGroup", "Position", "Settlement"), "models"
+    ),
+    **dict.fromkeys(
+        ("BookSide", "MarketResult", "OrderAction", "OrderStatus", "OrderType", "OutcomeSide"),
+        "_shapes",
+    ),
+    **dict.fromkeys(("SelfTradePreventionType", "TimeInForce"), "_shapes"),
 }
-_LAZY |= dict.fromkeys(
-    ("Balance", "Fill", "Order", "OrderAck", "OrderGroup", "Position", "Settlement"), "models"
-)
-_LAZY |= dict.fromkeys(
-    ("BookSide", "MarketResult", "OrderAction", "OrderStatus", "OrderType", "OutcomeSide"),
-    "_shapes",
-)
-_LAZY |= dict.fromkeys(("SelfTradePreventionType", "TimeInForce"), "_shapes")
-
 __all__ = [
     "AsyncKalshi",
     "BadRequest",

@@ -16,7 +16,7 @@ import click
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from kalshi_ext.drift.commands import DriftCommand, leave_with, options, run  # noqa: E402
+from kalshi_ext.drift.commands import DriftCommand, leave_with, options, run
 
 OURS = str(ROOT / "openapi" / "upstream.yaml")
 

@@ -14,8 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "examples"))
 
-import demo  # noqa: E402 - it lies in examples/
-from tour.guide import Guide  # noqa: E402
+import demo
+from tour.guide import Guide
 
 BEGIN = "<!-- operations: written by scripts/operations_table.py -->"
 END = "<!-- end of operations -->"

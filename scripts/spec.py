@@ -14,11 +14,11 @@ from generate import ROOT, import_spec_alone
 
 import_spec_alone()
 
-from kalshi_ext.spec.dump import dump_yaml  # noqa: E402
-from kalshi_ext.spec.errors import SpecError  # noqa: E402
-from kalshi_ext.spec.load import load  # noqa: E402
-from kalshi_ext.spec.normalise import normalise  # noqa: E402
-from kalshi_ext.spec.order import operations  # noqa: E402
+from kalshi_ext.spec.dump import dump_yaml
+from kalshi_ext.spec.errors import SpecError
+from kalshi_ext.spec.load import load
+from kalshi_ext.spec.normalise import normalise
+from kalshi_ext.spec.order import operations
 
 HEADER = """\
 # The exchange's contract, portfolio part, in normal form: names, types and bounds, no prose.

@@ -30,8 +30,9 @@ WORDS = {
     "asyncio": "a thread",
 }
 TEXT = {
-    '"""The client for a thread, written by hand; `_sync` is derived from it by scripts/unasync.py."""': '"""The client for threads."""',
-    "Use as a context manager, or call `close()`. Not to be shared between event loops.": "Use as a context manager, or call `close()`. Threads may share it.",
+    "The client for a thread, written by hand; `_sync` is derived from it by "
+    "scripts/unasync.py.": "The client for threads.",
+    "Not to be shared between event loops.": "Threads may share it.",
     "Trade on the Kalshi exchange from a thread.": "Trade on the Kalshi exchange.",
 }
 

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from kalshi_ext.spec.scalars import is_ambiguous
 
-
 # Control characters and the line breaks that only some readers know: written as escapes.
 _ODD: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 

@@ -35,7 +35,9 @@ def _statuses(kind: str, *, content: bool | None = None) -> Callable[[Operation]
     """List the statuses of a kind (2 success, 4 error), with or without content."""
 
     def steps(operation: Operation) -> list[Any]:
-        found = [(s, r) for s, r in operation["responses"].items() if (s[0] == "2") == (kind == "2")]
+        found = [
+            (s, r) for s, r in operation["responses"].items() if (s[0] == "2") == (kind == "2")
+        ]
         return [s for s, r in found if content is None or bool(r.get("content")) == content]
 
     return steps
@@ -44,7 +46,9 @@ def _statuses(kind: str, *, content: bool | None = None) -> Callable[[Operation]
 def _uncovered(operation: Operation) -> list[Any]:
     """List the error statuses that no range and no default describes as well."""
     found = operation["responses"]
-    return [s for s in _statuses("4")(operation) if not {f"{s[0]}XX", "default"} & (set(found) - {s})]
+    return [
+        s for s in _statuses("4")(operation) if not {f"{s[0]}XX", "default"} & (set(found) - {s})
+    ]
 
 
 def _response(edit: Callable[[Any], Any]) -> Callable[[Operation, Any], Operation]:
@@ -216,7 +220,9 @@ def _added(document: Any, path: str, method: str) -> Any:
 def _renamed_variables(document: Any, path: str, method: str) -> Any:
     """Rename the path's variables in the path and in the parameters of all its operations."""
     new = path.replace("}", "_x}")
-    item = {m: _with_renamed(document, operation) for m, operation in document["paths"][path].items()}
+    item = {
+        m: _with_renamed(document, operation) for m, operation in document["paths"][path].items()
+    }
     return put(drop(document, ("paths", path)), ("paths", new), item)
 
 

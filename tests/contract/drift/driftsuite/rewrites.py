@@ -145,7 +145,9 @@ def wrapped(document: Any) -> Rewrites:
 
 
 def _schema_references(document: Any) -> list[Any]:
-    return [at for at in references(document) if "/components/schemas/" in get(document, at)["$ref"]]
+    return [
+        at for at in references(document) if "/components/schemas/" in get(document, at)["$ref"]
+    ]
 
 
 def split_objects(document: Any) -> Rewrites:
@@ -246,7 +248,17 @@ def _reordered_lists(value: Any) -> Any:
     """Turn round the lists whose order says nothing."""
     if not isinstance(value, dict):
         return value
-    words = ("required", "enum", "parameters", "security", "servers", "tags", "allOf", "oneOf", "anyOf")
+    words = (
+        "required",
+        "enum",
+        "parameters",
+        "security",
+        "servers",
+        "tags",
+        "allOf",
+        "oneOf",
+        "anyOf",
+    )
     return {k: v[::-1] if k in words and isinstance(v, list) else v for k, v in value.items()}
 
 
@@ -261,7 +273,11 @@ def _with_prose(value: Any) -> Any:
 
 
 def _is_operation(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("responses"), dict) and "operationId" in value
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("responses"), dict)
+        and "operationId" in value
+    )
 
 
 def _without_prose(value: Any) -> Any:
@@ -275,7 +291,10 @@ def moved_parts(document: Any) -> Rewrites:
         here = ("paths", path, method)
         for index in range(len(document["paths"][path][method].get("parameters", []))):
             if len([m for m in document["paths"][path] if m in METHODS]) == 1:
-                yield f"{pointer(here)} parameter {index} of the path", _raised(document, here, index)
+                yield (
+                    f"{pointer(here)} parameter {index} of the path",
+                    _raised(document, here, index),
+                )
         yield f"{pointer(here)} servers", put(document, (*here, "servers"), document["servers"])
         for status, at in responses(document, path, method).items():
             if status != "default":
@@ -296,7 +315,9 @@ def _other_media_names(document: Any, here: Any, at: Any) -> Any:
         content = response.get("content")
         if not content:
             return response
-        names = {k: k.replace("application/json", "Application/JSON; charset=utf-8") for k in content}
+        names = {
+            k: k.replace("application/json", "Application/JSON; charset=utf-8") for k in content
+        }
         return {**response, "content": {names[k]: v for k, v in content.items()}}
 
     return change(document, at, edit)
