@@ -1,0 +1,144 @@
+"""The names users import, pinned: one more is a promise, one less breaks somebody's program."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import kalshi_ext
+from kalshi_ext import errors
+
+ROOM = Path(kalshi_ext.__file__).parent
+CLIENTS = {"AsyncKalshi", "Kalshi", "KalshiAuth"}
+SETTINGS = {"Environment", "Pacer", "Policy", "Timeout"}
+MODELS = {"Balance", "Fill", "Order", "OrderAck", "OrderGroup", "Position", "Settlement"}
+WORDS = {
+    "BookSide",
+    "MarketResult",
+    "OrderAction",
+    "OrderStatus",
+    "OrderType",
+    "OutcomeSide",
+    "SelfTradePreventionType",
+    "TimeInForce",
+}
+WRITING = {"Journal", "OrderTicket", "Resolution", "open_journal"}
+PAGES = {"CursorRepeated", "Page", "SetAside"}
+ERRORS = {
+    "BadRequest",
+    "Conflict",
+    "DuplicateIdConflict",
+    "DuplicateOrder",
+    "EarlierWriteUnsettled",
+    "FillOrKillUnfilled",
+    "Forbidden",
+    "JournalUnwritable",
+    "KalshiError",
+    "MarketClosed",
+    "Misuse",
+    "NoAnswer",
+    "NotFound",
+    "NotSent",
+    "OutcomeUnknown",
+    "RateLimited",
+    "Refused",
+    "Retired",
+    "TradingPaused",
+    "TransferAlreadyApplied",
+    "Unauthorized",
+    "Unavailable",
+    "UnavailableWrite",
+    "Unintelligible",
+    "UnintelligibleWrite",
+}
+NAMES = CLIENTS | SETTINGS | MODELS | WORDS | WRITING | PAGES | ERRORS | {"__version__"}
+
+
+def test_the_public_names_are_these() -> None:
+    assert set(kalshi_ext.__all__) == NAMES
+    assert len(kalshi_ext.__all__) == len(NAMES)
+    assert dir(kalshi_ext) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_a_public_name_can_be_imported(name: str) -> None:
+    assert getattr(kalshi_ext, name) is getattr(kalshi_ext, name)
+
+
+def test_another_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'Kalsi'"):
+        kalshi_ext.Kalsi  # noqa: B018
+
+
+def test_every_error_is_public() -> None:
+    assert set(errors.__all__) == ERRORS
+    shown = {name for name, kind in vars(errors).items() if inspect.isclass(kind)}
+    assert {name for name in shown if not name.startswith("_")} - {"Mapping", "Any"} == ERRORS
+
+
+def test_type_checkers_and_the_interpreter_are_told_of_the_same_names() -> None:
+    tree = ast.parse((ROOM / "__init__.py").read_text())
+    told = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kalshi_ext")
+        for alias in node.names
+    }
+    assert told == NAMES - {"__version__"}
+
+
+def test_a_name_loaded_late_is_the_one_type_checkers_are_told_of() -> None:
+    tree = ast.parse((ROOM / "__init__.py").read_text())
+    homes = {
+        alias.name: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kalshi_ext")
+        for alias in node.names
+    }
+    for name, home in homes.items():
+        assert home is not None
+        assert getattr(importlib.import_module(home), name) is getattr(kalshi_ext, name)
+
+
+def test_importing_the_package_loads_neither_client_nor_contracts() -> None:
+    """Errors and commands start fast; what is asked for is loaded then."""
+    probe = (
+        "import sys, kalshi_ext; kalshi_ext.KalshiError; "
+        "heavy = {'httpx', 'cryptography', 'kalshi_portfolio', 'kalshi_classic', 'dateutil'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_client_loads_only_the_contract_it_speaks() -> None:
+    probe = (
+        "import sys, kalshi_ext; kalshi_ext.Kalshi(contract='classic').close();"
+        "print('kalshi_portfolio' in sys.modules, 'kalshi_classic' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False True"
+
+
+def test_a_star_import_gives_them_all() -> None:
+    space: dict[str, object] = {}
+    exec("from kalshi_ext import *", space)
+    assert set(space) >= NAMES
+
+
+def test_the_models_room_shows_each_of_its_models() -> None:
+    models = importlib.import_module("kalshi_ext.models")
+    defined = {
+        name
+        for path in (ROOM / "models").glob("*.py")
+        for name, kind in vars(importlib.import_module(f"kalshi_ext.models.{path.stem}")).items()
+        if inspect.isclass(kind) and kind.__module__.startswith("kalshi_ext.models")
+        if path.stem != "__init__"
+    }
+    assert set(models.__all__) == defined
