@@ -7,7 +7,7 @@ from kalshi_ext._async.resource import AsyncResource
 from kalshi_ext._async.rows import AsyncRows
 from kalshi_ext.models import Fill, HistoricalCutoff, Order, Position
 from kalshi_ext.tickets import Moment
-from kalshi_ext.windows import window
+from kalshi_ext.windows import MAX_PAGE, window
 
 
 class AsyncHistory(AsyncResource):
@@ -88,9 +88,12 @@ class AsyncHistory(AsyncResource):
         since: Moment | None = None,
         until: Moment | None = None,
         subaccount: int | None = None,
+        page_size: int = MAX_PAGE,
     ) -> AsyncCompleteRows[Order]:
         """Iterate over live and historical orders, each once, none missed by a moving cutoff."""
-        wanted = window(ticker=ticker, since=since, until=until, subaccount=subaccount)
+        wanted = window(
+            ticker=ticker, since=since, until=until, subaccount=subaccount, page_size=page_size
+        )
         self._client.session.require_credentials()
         return AsyncCompleteRows(
             live=lambda: self._rows(self._contract.orders.list(wanted), None, None),
@@ -107,9 +110,12 @@ class AsyncHistory(AsyncResource):
         since: Moment | None = None,
         until: Moment | None = None,
         subaccount: int | None = None,
+        page_size: int = MAX_PAGE,
     ) -> AsyncCompleteRows[Fill]:
         """Iterate over live and historical fills, each once, none missed by a moving cutoff."""
-        wanted = window(ticker=ticker, since=since, until=until, subaccount=subaccount)
+        wanted = window(
+            ticker=ticker, since=since, until=until, subaccount=subaccount, page_size=page_size
+        )
         self._client.session.require_credentials()
         return AsyncCompleteRows(
             live=lambda: self._rows(self._contract.portfolio.fills(wanted), None, None),

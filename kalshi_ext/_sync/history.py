@@ -8,7 +8,7 @@ from kalshi_ext._sync.resource import Resource
 from kalshi_ext._sync.rows import Rows
 from kalshi_ext.models import Fill, HistoricalCutoff, Order, Position
 from kalshi_ext.tickets import Moment
-from kalshi_ext.windows import window
+from kalshi_ext.windows import MAX_PAGE, window
 
 
 class History(Resource):
@@ -89,9 +89,12 @@ class History(Resource):
         since: Moment | None = None,
         until: Moment | None = None,
         subaccount: int | None = None,
+        page_size: int = MAX_PAGE,
     ) -> CompleteRows[Order]:
         """Iterate over live and historical orders, each once, none missed by a moving cutoff."""
-        wanted = window(ticker=ticker, since=since, until=until, subaccount=subaccount)
+        wanted = window(
+            ticker=ticker, since=since, until=until, subaccount=subaccount, page_size=page_size
+        )
         self._client.session.require_credentials()
         return CompleteRows(
             live=lambda: self._rows(self._contract.orders.list(wanted), None, None),
@@ -108,9 +111,12 @@ class History(Resource):
         since: Moment | None = None,
         until: Moment | None = None,
         subaccount: int | None = None,
+        page_size: int = MAX_PAGE,
     ) -> CompleteRows[Fill]:
         """Iterate over live and historical fills, each once, none missed by a moving cutoff."""
-        wanted = window(ticker=ticker, since=since, until=until, subaccount=subaccount)
+        wanted = window(
+            ticker=ticker, since=since, until=until, subaccount=subaccount, page_size=page_size
+        )
         self._client.session.require_credentials()
         return CompleteRows(
             live=lambda: self._rows(self._contract.portfolio.fills(wanted), None, None),

@@ -11,9 +11,26 @@ from typing import Any
 
 import httpx
 
-from kalshi_ext import AsyncKalshi, Kalshi
+from kalshi_ext import AsyncKalshi, Kalshi, Policy
+from kalshi_ext.pacing import Backoff
 
 TOKEN = "a-bearer-token-of-a-test"
+# Two attempts, one look, no waiting.
+QUICK = Policy(
+    attempts=2,
+    rounds=1,
+    backoff=Backoff(first=0.0),
+    poll=0.0,
+    poll_ceiling=0.0,
+    resolve_within=0.0,
+    signature_life=0.0,
+    read_lag=0.0,
+)
+DEFAULTS: dict[str, Any] = {
+    "bearer_token": TOKEN,
+    "environment": "http://127.0.0.1:1/trade-api/v2",
+    "policy": QUICK,
+}
 
 
 class Counting(httpx.BaseTransport, httpx.AsyncBaseTransport):
@@ -40,7 +57,7 @@ def answering(status: int, body: Any) -> Counting:
 @contextmanager
 def client(transport: Counting, **options: Any) -> Iterator[Kalshi]:
     """Open a client with a token over a transport."""
-    options = {"bearer_token": TOKEN, "environment": "http://127.0.0.1:1/trade-api/v2"} | options
+    options = DEFAULTS | options
     with Kalshi(transport=transport, **options) as opened:
         yield opened
 
@@ -62,7 +79,7 @@ def both_colours(
     work: Callable[[Any], Any], transport: Counting, **options: Any
 ) -> list[BaseException | Any]:
     """Do the same with a sync and an async client; give results or what was raised."""
-    options = {"bearer_token": TOKEN, "environment": "http://127.0.0.1:1/trade-api/v2"} | options
+    options = DEFAULTS | options
 
     async def asynchronously() -> Any:
         async with AsyncKalshi(transport=transport, **options) as opened:
