@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+TESTS = Path(__file__).resolve().parents[2]
+# The clients, calls and secrets of the unit tests, and the scripted server, serve here too.
+sys.path[:0] = [str(TESTS / place) for place in ("unit", "unit/core", "wire", "contract")]
+
+from kalshi_ext.sandbox import Sandbox  # noqa: E402 - loads the server's libraries
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
+
+
+@pytest.fixture(scope="module")
+def current_box() -> Iterator[Sandbox]:
+    """Run one exchange of the current contract for a module."""
+    with Sandbox(proxy=False) as box:
+        yield box
+
+
+@pytest.fixture(scope="module")
+def classic_box() -> Iterator[Sandbox]:
+    """Run one exchange of the classic contract for a module."""
+    with Sandbox(contract="classic", proxy=False) as box:
+        yield box

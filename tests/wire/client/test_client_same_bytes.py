@@ -1,0 +1,168 @@
+"""Both colours put identical bytes on the wire, for every call of both contracts."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import inspect
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import core_clients as clients
+import key_files
+import pytest
+from attrs import evolve, frozen
+from client_recorder import Recorder
+from core_every_call import EVERY, TABLES
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from scripted_server import Server
+
+from kalshi_ext import AsyncKalshi, Kalshi, OutcomeUnknown
+from kalshi_ext.contracts import contract
+
+KEY_ID = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
+SIGNATURE = "kalshi-access-signature"
+
+
+@frozen
+class Stopped:
+    """A clock that stands still."""
+
+    at: float = 1_800_000_000.125
+
+    def now(self) -> float:
+        return self.at
+
+    def adjust(self, seconds: float) -> None:
+        raise AssertionError("nothing here is refused")
+
+
+@pytest.fixture(scope="module", params=list(TABLES))
+def server(request: pytest.FixtureRequest) -> Iterator[tuple[str, Recorder, Server]]:
+    recorder = Recorder(request.param)
+    with Server(recorder) as running:
+        yield request.param, recorder, running
+
+
+def options(server: Server, name: str) -> dict[str, Any]:
+    return {
+        "key_id": KEY_ID,
+        "private_key": key_files.ed25519_key(),
+        "environment": server.url("/trade-api/v2"),
+        "contract": name,
+        "policy": clients.QUICK,
+    }
+
+
+def stop_clock(client: Any) -> None:
+    client.driver.line = evolve(client.driver.line, clock=Stopped())
+
+
+def synchronously(table: dict[str, Any], given: dict[str, Any], recorder: Recorder) -> Any:
+    found = {}
+    with Kalshi(**given) as client:
+        stop_clock(client)
+        for word, work in table.items():
+            clients.finish(work(client))
+            found[word] = recorder.taken()
+    return found
+
+
+async def asynchronously(table: dict[str, Any], given: dict[str, Any], recorder: Recorder) -> Any:
+    found = {}
+    async with AsyncKalshi(**given) as client:
+        stop_clock(client)
+        for word, work in table.items():
+            value = clients.finish(work(client))
+            if inspect.isawaitable(value):
+                await value
+            found[word] = recorder.taken()
+    return found
+
+
+@pytest.fixture(scope="module")
+def recorded(server: tuple[str, Recorder, Server]) -> tuple[str, Any, Any]:
+    """Record every call of a contract in both colours."""
+    name, recorder, running = server
+    given = options(running, name)
+    sync = synchronously(TABLES[name], given, recorder)
+    return name, sync, asyncio.run(asynchronously(TABLES[name], given, recorder))
+
+
+def test_both_colours_put_identical_bytes_on_the_wire(recorded: tuple[str, Any, Any]) -> None:
+    name, sync, asynchronous = recorded
+    assert list(sync) == list(TABLES[name]) == list(asynchronous)
+    different = [word for word in sync if sync[word] != asynchronous[word]]
+    assert different == []
+    silent = [word for word, (raw, _) in sync.items() if not raw]
+    assert silent == []
+
+
+def test_every_operation_was_on_the_wire(recorded: tuple[str, Any, Any]) -> None:
+    name, sync, _ = recorded
+    seen = {id_ for _, operations in sync.values() for id_ in operations}
+    assert seen == set(contract(name).operations)
+    assert len(seen) == {"current": 47, "classic": 19}[name]
+
+
+def head_of(raw: bytes) -> tuple[str, str, dict[str, str], bytes]:
+    head, _, body = raw.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    method, target, _ = first.split(" ")
+    headers = dict(line.split(": ", 1) for line in lines)
+    assert len(headers) == len(lines), "no header stands twice"
+    return method, target, {key.lower(): value for key, value in headers.items()}, body
+
+
+def test_every_private_request_carries_a_valid_signature_and_no_public_one_does(
+    recorded: tuple[str, Any, Any],
+) -> None:
+    name, sync, _ = recorded
+    private = load_pem_private_key(key_files.ed25519_key(), password=None)
+    assert isinstance(private, Ed25519PrivateKey)
+    verified = public = 0
+    for raws, operations in sync.values():
+        for raw, id_ in zip(raws, operations, strict=True):
+            method, target, headers, _ = head_of(raw)
+            if contract(name).operations[id_].public:
+                assert not [one for one in headers if one.startswith("kalshi-access")]
+                public += 1
+                continue
+            stamp = headers["kalshi-access-timestamp"]
+            assert (stamp, headers["kalshi-access-key"]) == ("1800000000125", KEY_ID)
+            signed = f"{stamp}{method}{target.partition('?')[0]}".encode()
+            private.public_key().verify(base64.b64decode(headers[SIGNATURE]), signed)
+            verified += 1
+    assert verified >= {"current": 45, "classic": 20}[name]
+    assert bool(public) is (name == "current")
+
+
+def test_bodies_are_json_with_their_exact_length(recorded: tuple[str, Any, Any]) -> None:
+    _, sync, _ = recorded
+    for raws, _ in sync.values():
+        for raw in raws:
+            _, _, headers, body = head_of(raw)
+            assert len(body) == int(headers.get("content-length", 0))
+            assert ("content-type" in headers) is bool(body)
+            if body:
+                json.loads(body)
+
+
+def test_the_calls_of_the_table_are_those_recorded(recorded: tuple[str, Any, Any]) -> None:
+    name, sync, _ = recorded
+    assert set(sync) == {word for of, word in EVERY if of == name}
+
+
+def test_an_unknown_outcome_is_not_what_was_recorded(server: tuple[str, Recorder, Server]) -> None:
+    """The comparison is of calls that succeeded, not of the same failure twice."""
+    name, recorder, running = server
+    with Kalshi(**options(running, name)) as client:
+        try:
+            ack = TABLES[name]["orders.place"](client)
+        except OutcomeUnknown as error:
+            raise AssertionError(str(error)) from error
+        assert ack.order_id == "o1"
+        assert ack.replayed is False
+    recorder.taken()
