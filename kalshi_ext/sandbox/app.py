@@ -1,7 +1,7 @@
 """Speak HTTP for the exchange: a plain ASGI application.
 
 Routing by a framework costs more than a whole order does here (66 patterns tried in turn), so
-one endpoint looks the operation up in its own tree; the admin side uses Starlette.
+one endpoint looks the operation up in its own tree. Only the window is made with Starlette.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from kalshi_ext.sandbox.wire import Reply, Request, refusal
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
+Asgi: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
 
 MAX_BODY = 8 * 1024 * 1024
 
@@ -31,33 +32,29 @@ class App:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        body = await _read(receive)
+        body = await read_body(receive)
         if body is None:
             return
-        request = _request(scope, body)
-        reply = self._serve(request) if len(body) <= MAX_BODY else refusal(413, "body_too_large")
-        await self._answer(reply, send)
-
-    def _serve(self, request: Request) -> Reply:
-        try:
-            return self.exchange.serve(request)
-        except NotImplementedError:
-            return refusal(501, "not_implemented")
-
-    async def _answer(self, reply: Reply, send: Send) -> None:
-        headers = [
-            (b"date", http_date(self.exchange.clock.now())),
-            *((name.encode(), value.encode()) for name, value in reply.headers.items()),
-        ]
-        if reply.content_type:
-            headers.append((b"content-type", reply.content_type.encode()))
-        if reply.status != 204:
-            headers.append((b"content-length", str(len(reply.body)).encode()))
-        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        await send({"type": "http.response.body", "body": reply.body})
+        if len(body) > MAX_BODY:
+            reply = refusal(413, "body_too_large")
+        else:
+            reply = self.exchange.serve(_request(scope, body))
+        await respond(reply, send, (b"date", http_date(self.exchange.clock.now())))
 
 
-async def _read(receive: Receive) -> bytes | None:
+async def respond(reply: Reply, send: Send, *more: tuple[bytes, bytes]) -> None:
+    """Send a reply."""
+    headers = list(more)
+    headers += [(name.encode(), value.encode()) for name, value in reply.headers.items()]
+    if reply.content_type:
+        headers.append((b"content-type", reply.content_type.encode()))
+    if reply.status != 204:
+        headers.append((b"content-length", str(len(reply.body)).encode()))
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+async def read_body(receive: Receive) -> bytes | None:
     """Read the whole body; None when the client left before it was complete."""
     message = await receive()
     body: bytes = message.get("body", b"")
@@ -70,12 +67,10 @@ async def _read(receive: Receive) -> bytes | None:
 
 
 def _request(scope: Message, body: bytes) -> Request:
-    client = scope.get("client") or ("", 0)
     return Request(
         method=scope["method"],
         path=scope["raw_path"].decode("latin-1").partition("?")[0],
         query=scope["query_string"],
         headers=dict(scope["headers"]),
         body=body,
-        port=client[1],
     )

@@ -3,39 +3,52 @@
 from __future__ import annotations
 
 import hmac
+import json
 
-from attrs import define
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
+from attrs import define, field
 
 from kalshi_ext.errors import KalshiError
+from kalshi_ext.sandbox.app import Asgi, Message, Receive, Send, read_body, respond
 from kalshi_ext.sandbox.console import Console
+from kalshi_ext.sandbox.wire import Json, Reply, json_reply
+
+RUN = "/run/"
 
 
 @define
 class Backstage:
-    """Hold the token and the console."""
+    """Run console words: POST /run/{word} with JSON, answered {"result"} or {"error"}."""
 
     console: Console
-    token: str
+    token: str = field(repr=False)
+    window: Asgi | None = None
+    """Answers every other path, when there is a window."""
 
-    def app(self) -> Starlette:
-        """Build the application."""
-        return Starlette(routes=[Route("/run/{word}", self._run, methods=["POST"])])
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        if self.window is not None and not scope["path"].startswith(RUN):
+            await self.window(scope, receive, send)
+            return
+        body = await read_body(receive)
+        if body is not None:
+            await respond(self._reply(scope, body), send)
 
-    def admits(self, request: Request) -> bool:
-        """Compare the token a request carries with ours."""
-        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+    def admits(self, given: str) -> bool:
+        """Compare a token with ours, in constant time."""
         return hmac.compare_digest(given.encode(), self.token.encode())
 
-    async def _run(self, request: Request) -> JSONResponse:
-        if not self.admits(request):
-            return JSONResponse({"error": "the admin token is missing or wrong"}, status_code=401)
+    def _reply(self, scope: Message, body: bytes) -> Reply:
+        given = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+        if not self.admits(given.removeprefix("Bearer ")):
+            return json_reply(401, {"error": "the admin token is missing or wrong"})
+        if scope["method"] != "POST" or not scope["path"].startswith(RUN):
+            return json_reply(404, {"error": "POST /run/{word}"})
+        return self._run(scope["path"].removeprefix(RUN), body)
+
+    def _run(self, word: str, body: bytes) -> Reply:
         try:
-            result = self.console.run(request.path_params["word"], await request.json())
-        except KalshiError as error:
-            data = {"error": str(error), "kind": type(error).__name__}
-            return JSONResponse(data, status_code=400)
-        return JSONResponse({"result": result})
+            given: Json = json.loads(body or b"{}")
+            return json_reply(200, {"result": self.console.run(word, given)})
+        except (KalshiError, ValueError) as error:
+            return json_reply(400, {"error": str(error), "kind": type(error).__name__})

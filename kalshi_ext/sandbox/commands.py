@@ -26,6 +26,9 @@ import click
     help="Directory for key ids, private keys and tokens (mode 0600).",
 )
 @click.option(
+    "--account", "accounts", multiple=True, help="A further account to open and write keys for."
+)
+@click.option(
     "--seed-data/--no-seed-data",
     default=True,
     show_default=True,

@@ -43,6 +43,7 @@ class Console:
             "oracle.network": lambda: [passage.to_data() for passage in self.proxy.fired],
             "keys.issue": self._issue,
             "keys.of": self._key_of,
+            "keys.list": self.keys,
             "reset": self._reset,
             "check": lambda: self.exchange.engine.check_invariants(),
             "digest": lambda: self.exchange.engine.digest(),

@@ -16,7 +16,7 @@ import click
 
 from kalshi_ext.errors import KalshiError, Misuse
 from kalshi_ext.sandbox.faults import Rule
-from kalshi_ext.sandbox.keyring import Credentials
+from kalshi_ext.sandbox.keyring import Credentials, write_all
 from kalshi_ext.sandbox.options import Options
 from kalshi_ext.sandbox.server import Announcement, loop_factory, serve
 
@@ -61,6 +61,7 @@ def _options(given: Mapping[str, Any]) -> Options:
         contract=given["contract"],
         port=given["port"],
         seed=given["seed"],
+        accounts=given["accounts"],
         seed_data=given["seed_data"],
         settings=dict(_setting(text) for text in given["settings"]),
         clock=clock.replace(tzinfo=UTC) if clock else None,
@@ -84,8 +85,7 @@ def _setting(text: str) -> tuple[str, Any]:
 
 
 def _write(announcement: Announcement, directory: Path) -> None:
-    for data in announcement.credentials:
-        Credentials.from_data(data).write(directory)
+    write_all([Credentials.from_data(data) for data in announcement.credentials], directory)
     if announcement.ca_pem:
         (directory / "ca.pem").write_text(announcement.ca_pem)
 

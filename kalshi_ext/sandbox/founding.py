@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import asdict, evolve
 
 from kalshi_ext.sandbox.clock import Clock
-from kalshi_ext.sandbox.engine import Answer, Engine
+from kalshi_ext.sandbox.engine import Answer, Engine, admin
 from kalshi_ext.sandbox.engine.settings import Settings
 from kalshi_ext.sandbox.exchange import Exchange
 from kalshi_ext.sandbox.faults import Plan, Rule
@@ -14,7 +14,7 @@ from kalshi_ext.sandbox.keyring import Credentials, Keyring, issue, key_kind
 from kalshi_ext.sandbox.options import Options
 from kalshi_ext.sandbox.oracle import Oracle
 from kalshi_ext.sandbox.routes import Routes
-from kalshi_ext.sandbox.seed_data import MAKER, TRADER, seed_commands
+from kalshi_ext.sandbox.seed_data import TRADER, seed_commands
 from kalshi_ext.sandbox.store import StateMismatch, Store
 
 
@@ -34,6 +34,7 @@ def found(options: Options) -> Exchange:
     else:
         _begin(exchange, options)
     add_rules(exchange, options)
+    _open_accounts(exchange, options)
     return exchange
 
 
@@ -48,6 +49,16 @@ def renew(exchange: Exchange, options: Options) -> None:
         exchange.store.clear()
     _populate(exchange, options)
     add_rules(exchange, options)
+    _open_accounts(exchange, options)
+
+
+def _open_accounts(exchange: Exchange, options: Options) -> None:
+    """Open the further accounts and give each a key, unless it has them from before."""
+    for account in options.accounts:
+        if account not in exchange.engine.truth.accounts():
+            exchange.execute(admin.add_account(account, funds="1000"))
+        if exchange.gate.keyring.of(account) is None:
+            keep_key(exchange, issue(account, seed=_key_seed(options)))
 
 
 def add_rules(exchange: Exchange, options: Options) -> None:
@@ -67,21 +78,21 @@ def keep_key(exchange: Exchange, credentials: Credentials) -> Credentials:
 def _begin(exchange: Exchange, options: Options) -> None:
     if exchange.store is not None:
         exchange.store.put("settings", asdict(_settings(options)))
-    for account in (TRADER, MAKER):
-        keep_key(exchange, _first_key(account, options))
+    keep_key(exchange, _first_key(options))
     _populate(exchange, options)
 
 
-def _first_key(account: str, options: Options) -> Credentials:
-    seed = options.seed if options.fixed_keys else None
-    made = issue(account, kind=key_kind(options.key_kind), seed=seed)
-    if account != TRADER:
-        return made
+def _first_key(options: Options) -> Credentials:
+    made = issue(TRADER, kind=key_kind(options.key_kind), seed=_key_seed(options))
     return evolve(
         made,
         key_id=options.key_id or made.key_id,
         private_key=options.private_key or made.private_key,
     )
+
+
+def _key_seed(options: Options) -> int | None:
+    return options.seed if options.fixed_keys else None
 
 
 def _populate(exchange: Exchange, options: Options) -> None:

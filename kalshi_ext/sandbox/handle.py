@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from kalshi_ext.sandbox.engine import Admin
-from kalshi_ext.sandbox.keyring import Credentials
+from kalshi_ext.sandbox.keyring import Credentials, write_all
 from kalshi_ext.sandbox.options import Options
 from kalshi_ext.sandbox.process import ServerProcess
 from kalshi_ext.sandbox.remote import ClockHandle, Faults, Link, Markets, SandboxError, Truth, do
@@ -30,6 +30,7 @@ class Sandbox:
         self._told: dict[str, Any] = {}
         self._link: Link | None = None
         self._stack = ExitStack()
+        self._directory: Path | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -69,6 +70,7 @@ class Sandbox:
             self._process.stop()
         self._forget()
         self._stack.close()
+        self._directory = None
 
     def kill(self) -> None:
         """Kill the process as a crash would (SIGKILL)."""
@@ -132,10 +134,12 @@ class Sandbox:
     @property
     def credentials_dir(self) -> Path:
         """A directory with every issued key as files; removed on close."""
-        directory = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="kalshi-sandbox-"))
-        for data in self._known("credentials"):
-            Credentials.from_data(data).write(Path(directory))
-        return Path(directory)
+        if self._directory is None:
+            made = tempfile.TemporaryDirectory(prefix="kalshi-sandbox-")
+            self._directory = Path(self._stack.enter_context(made))
+        keys = [Credentials.from_data(data) for data in self.link.run("keys.list")]
+        write_all(keys, self._directory)
+        return self._directory
 
     def account(
         self,
@@ -152,13 +156,10 @@ class Sandbox:
         """
         if name not in self.truth.accounts():
             self.do(Admin("add_account", {"account": name, "funds": funds}))
-        known = self.link.run("keys.of", account=name)
-        plain = kind == "rsa" and scopes == frozenset({"read", "write"}) and subaccount is None
-        if known is None or not plain:
-            known = self.link.run(
-                "keys.issue", account=name, kind=kind, scopes=sorted(scopes), subaccount=subaccount
-            )
-        return Credentials.from_data(known)
+        given = {"kind": kind, "scopes": sorted(scopes), "subaccount": subaccount}
+        plain = given == {"kind": "rsa", "scopes": ["read", "write"], "subaccount": None}
+        known = self.link.run("keys.of", account=name) if plain else None
+        return Credentials.from_data(known or self.link.run("keys.issue", account=name, **given))
 
     def do(self, command: Admin) -> Any:
         """Carry out an admin command (see engine.admin for the builders)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from random import Random
 from typing import Any, Literal, TypeAlias
@@ -39,11 +39,11 @@ class Credentials:
     scopes: frozenset[str] = ALL_SCOPES
     subaccount: int | None = None
 
-    def write(self, directory: Path) -> None:
-        """Write `<account>.key_id`, `.pem` and `.token` into a directory, readable by the owner."""
+    def write(self, directory: Path, *, name: str | None = None) -> None:
+        """Write `<name>.key_id`, `.pem` and `.token`, readable by the owner; the account's name."""
         directory.mkdir(parents=True, exist_ok=True)
         for ending, text in self._files():
-            path = directory / f"{self.account}.{ending}"
+            path = directory / f"{name or self.account}.{ending}"
             path.unlink(missing_ok=True)
             path.touch(mode=0o600)
             path.write_text(text)
@@ -89,8 +89,18 @@ class Keyring:
         return credentials
 
     def of(self, account: str) -> Credentials | None:
-        """Find the first key of an account."""
-        return next((known for known in self.issued if known.account == account), None)
+        """Find the first key of an account that may do everything."""
+        plain = (one for one in self.issued if one.scopes == ALL_SCOPES and one.subaccount is None)
+        return next((known for known in plain if known.account == account), None)
+
+
+def write_all(keys: Iterable[Credentials], directory: Path) -> None:
+    """Write the first key of each account under its name, further ones with their id added."""
+    named: set[str] = set()
+    for key in keys:
+        first = key.account not in named
+        key.write(directory, name=key.account if first else f"{key.account}-{key.key_id}")
+        named.add(key.account)
 
 
 def issue(
@@ -102,9 +112,10 @@ def issue(
     seed: int | None = None,
 ) -> Credentials:
     """Make a key for an account; with a seed its id and token (not an RSA key) are repeatable."""
-    pem = _new_key(kind, _seeded(seed, account, "key"))
-    key_id = str(uuid.UUID(bytes=_seeded(seed, account, "id", 16), version=4))
-    token = "sandbox-" + _seeded(seed, account, "token").hex()
+    label = f"{account}/{kind}/{sorted(scopes)}/{subaccount}"
+    pem = _new_key(kind, _seeded(seed, label, "key"))
+    key_id = str(uuid.UUID(bytes=_seeded(seed, label, "id", 16), version=4))
+    token = "sandbox-" + _seeded(seed, label, "token").hex()
     return Credentials(key_id, pem, token, account, scopes, subaccount)
 
 
@@ -138,7 +149,7 @@ def _new_key(kind: KeyKind, seed: bytes) -> str:
     ).decode()
 
 
-def _seeded(seed: int | None, account: str, purpose: str, size: int = 32) -> bytes:
+def _seeded(seed: int | None, label: str, purpose: str, size: int = 32) -> bytes:
     if seed is None:
         return secrets.token_bytes(size)
-    return Random(f"{seed}/{account}/{purpose}").randbytes(size)
+    return Random(f"{seed}/{label}/{purpose}").randbytes(size)

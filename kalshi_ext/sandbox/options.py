@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from attrs import asdict, define, field
 
 from kalshi_ext.errors import Misuse
-from kalshi_ext.sandbox.routes import CONTRACTS, Contract
+
+Contract: TypeAlias = Literal["current", "classic", "both-today"]
+CONTRACTS: tuple[Contract, ...] = ("current", "classic", "both-today")
 
 
 def _known(_options: object, _attribute: object, contract: str) -> None:
@@ -40,6 +42,8 @@ class Options:
     private_key: str | None = field(default=None, repr=False)
     """PEM text for the first account; None: a new key."""
     key_kind: str = "rsa"
+    accounts: Sequence[str] = ()
+    """Further accounts to open and give keys to."""
     fixed_keys: bool = False
     """Derive key ids and tokens from the seed."""
     proxy: bool = True
@@ -63,6 +67,7 @@ class Options:
         """Render as JSON-ready data."""
         data = asdict(self, recurse=False)
         data["settings"] = dict(self.settings)
+        data["accounts"] = list(self.accounts)
         data["faults"] = [dict(rule) for rule in self.faults]
         data["clock"] = self.clock.isoformat() if self.clock else None
         data["state"] = str(self.state) if self.state else None

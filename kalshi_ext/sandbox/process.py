@@ -20,6 +20,7 @@ class ServerProcess:
 
     _process: subprocess.Popen[str]
     announcement: dict[str, Any] = field(repr=False)
+    _keeps_state: bool = False
 
     @classmethod
     def start(cls, options: Options) -> ServerProcess:
@@ -36,7 +37,7 @@ class ServerProcess:
         if "failed" in announced:
             _bury(process)
             raise SandboxError(f"the sandbox did not start: {announced['failed']}")
-        return cls(process, announced)
+        return cls(process, announced, options.state is not None)
 
     @property
     def pid(self) -> int:
@@ -44,7 +45,10 @@ class ServerProcess:
         return self._process.pid
 
     def stop(self) -> None:
-        """End its input, which tells it to leave; kill it when it does not within 5 s."""
+        """End the process; one with a state file is told, and given 5 s to close it."""
+        if not self._keeps_state:
+            self.kill()
+            return
         _pipes(self._process)[0].close()
         try:
             self._process.wait(timeout=5)

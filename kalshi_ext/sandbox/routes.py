@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal, TypeAlias
+from typing import Literal
 from urllib.parse import unquote
 
 from attrs import define, field, frozen
 
 from kalshi_ext.sandbox.engine import CLASSIC, CURRENT, RETIRED, Operation
+from kalshi_ext.sandbox.options import Contract
 
 BASE_PATH = "/trade-api/v2"
-Contract: TypeAlias = Literal["current", "classic", "both-today"]
-CONTRACTS: tuple[Contract, ...] = ("current", "classic", "both-today")
 
 
 @frozen

@@ -22,7 +22,6 @@ from kalshi_ext.sandbox.options import Options
 from kalshi_ext.sandbox.proxy.proxy import Names, Proxy
 from kalshi_ext.sandbox.routes import BASE_PATH, NoMatch
 from kalshi_ext.sandbox.store import Store
-from kalshi_ext.sandbox.tls import authority
 
 HOST = "127.0.0.1"
 
@@ -62,7 +61,7 @@ async def serve(
     proxy = Proxy((HOST, port_of(inner)), exchange.faults, names=_names(exchange))
     console = Console(exchange, options, proxy)
     backstage, back = Backstage(console, secrets.token_urlsafe(24)), listen(0)
-    servers = {_server(App(exchange)): inner, _server(backstage.app()): back}
+    servers = {_server(App(exchange)): inner, _server(backstage): back}
     running = [
         asyncio.create_task(server.serve(sockets=[sock])) for server, sock in servers.items()
     ]
@@ -82,6 +81,8 @@ async def serve(
 async def _front(
     proxy: Proxy, options: Options, announcement: Announcement, store: Store | None
 ) -> None:
+    from kalshi_ext.sandbox.tls import authority  # a twentieth of a second few need to spend
+
     outer = listen(options.port)
     tls = authority(store) if options.tls else None
     await proxy.start(outer, tls=tls.context() if tls else None)

@@ -25,8 +25,6 @@ class Request:
     headers: Headers = field(repr=False)
     """Names in lower case; of a repeated header the last value."""
     body: bytes = field(repr=False)
-    port: int = 0
-    """The sender's port, as this server sees it."""
 
     @property
     def target(self) -> str:

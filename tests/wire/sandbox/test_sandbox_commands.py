@@ -38,7 +38,9 @@ def _caller(said: str, directory: Path) -> Signed:
 
 
 def test_it_prints_where_it_is_and_writes_keys_only_the_owner_reads(tmp_path: Path) -> None:
-    with _running("--credentials", str(tmp_path / "keys")) as (said, process):
+    arguments = ("--credentials", str(tmp_path / "keys"), "--account", "maker")
+    with _running(*arguments) as (said, process):
+        assert (tmp_path / "keys" / "maker.token").exists()
         assert str(tmp_path / "keys" / "trader.pem") in said
         assert (tmp_path / "keys" / "trader.pem").stat().st_mode & 0o777 == 0o600
         with _caller(said, tmp_path / "keys") as caller:

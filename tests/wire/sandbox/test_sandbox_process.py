@@ -108,6 +108,7 @@ def test_a_reset_exchange_is_as_new_and_keys_stay(exchange: Sandbox, caller: Sig
 
 
 def test_credentials_are_files_only_the_owner_reads(exchange: Sandbox) -> None:
+    exchange.account("maker")
     directory = exchange.credentials_dir
     names = {path.name for path in directory.iterdir()}
     assert {"trader.key_id", "trader.pem", "trader.token", "maker.pem"} <= names
