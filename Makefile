@@ -12,7 +12,8 @@ MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types derived spec generate check-generated drift adopt \
-        record bench faults simulate conformance witnesses invariants mutation package clean
+        record faults simulate mutation drift-mutations invariants conformance witnesses bench \
+        package clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +47,7 @@ check: lint types check-generated derived ## linters, both type checkers, genera
 lint: $(VENV)/.dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) scripts/scan_secrets.py
 
 types: $(VENV)/.dev
 	$(PY) -m mypy
@@ -53,6 +55,8 @@ types: $(VENV)/.dev
 
 derived: $(VENV)/.dev
 	$(PY) scripts/unasync.py --check
+	$(PY) scripts/shapes.py --check
+	$(PY) scripts/operations_table.py --check
 
 spec: $(VENV)/.dev ## take in the exchange's contract: make spec UPSTREAM=<file or URL>
 	$(PY) scripts/spec.py --upstream "$(UPSTREAM)"
@@ -63,8 +67,39 @@ generate: $(VENV)/.dev ## regenerate generated/ and the types derived from the c
 check-generated: $(VENV)/.dev ## compare generated/ with a fresh regeneration
 	$(PY) scripts/generate.py --check
 
-drift: $(VENV)/.dev ## judge a new contract: make drift UPSTREAM=<file or URL>
+drift: $(VENV)/.dev ## judge a new contract: make drift UPSTREAM=<file or URL> [BASE=<file>]
 	@$(PY) scripts/drift.py "$(BASE)" "$(UPSTREAM)"
+
+adopt: $(VENV)/.dev ## take a new contract in, step by step: make adopt UPSTREAM=<file or URL>
+	@$(PY) scripts/adopt.py --upstream "$(UPSTREAM)"
+
+record: $(VENV)/.dev ## record the cassettes again, against the sandbox
+	$(PY) scripts/record.py
+
+faults: $(VENV)/.dev ## the full proof of exactly-once: every byte, every kill; writes the figures
+	$(PY) scripts/faults.py --write
+	$(PY) scripts/kills.py --write
+
+simulate: $(VENV)/.dev ## 100,000 lives of a bot in a simulated world; writes the figures
+	$(PY) scripts/simulate.py --write
+
+mutation: $(VENV)/.dev ## mutation testing of flow, writes and journal; writes the survivors
+	$(PY) scripts/mutation.py --write
+
+drift-mutations: $(VENV)/.dev ## judge every kind of change to both contracts; writes the counts
+	$(PY) scripts/drift_mutations.py --write
+
+invariants: $(VENV)/.dev ## 100,000 random operations on the sandbox, books checked after each
+	$(PY) scripts/invariants.py
+
+conformance: $(VENV)/.dev ## schemathesis against the sandbox, with the contract
+	$(PY) scripts/conformance.py
+
+witnesses: $(VENV)/.dev ## clients made by others against the sandbox (installs them apart)
+	$(PY) scripts/witnesses.py
+
+bench: $(VENV)/.dev ## speed, as ratios measured in one run
+	$(PY) scripts/bench.py
 
 package: $(VENV)/.dev ## build the wheel, install it elsewhere, trade with it
 	$(PY) scripts/package_check.py
