@@ -102,8 +102,14 @@ def refusal(operation: Operation, reply: Reply, **known: Any) -> Refused:
         body=reply.body,
         **known,
     )
-    error.code, error.message, error.details = body.code, body.message, body.details
+    # A proxy may echo what we sent. The bytes themselves stay in `body`, for who asks for them.
+    error.code = body.code
+    error.message, error.details = _safe(body.message), _safe(body.details)
     return error
+
+
+def _safe(text: str | None) -> str | None:
+    return None if text is None else redact_text(text)
 
 
 def _brief(body: ErrorBody) -> str:
