@@ -1,0 +1,169 @@
+"""What the other end may answer on real TCP, and what both colours make of it."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+from collections.abc import Callable
+from typing import Any
+
+import core_clients as clients
+import pytest
+from scripted_server import Connection, Server
+
+from kalshi_ext import AsyncKalshi, Kalshi, errors
+
+ORDER = {
+    "order_id": "o1",
+    "client_order_id": "c1",
+    "ticker": "T",
+    "user_id": "u",
+    "status": "resting",
+    "book_side": "bid",
+    "outcome_side": "yes",
+    "side": "yes",
+    "action": "buy",
+    "type": "limit",
+    "yes_price_dollars": "0.5000",
+    "no_price_dollars": "0.5000",
+    "initial_count_fp": "5.00",
+    "fill_count_fp": "0.00",
+    "remaining_count_fp": "5.00",
+    "created_time": "2026-11-22T12:00:00Z",
+}
+
+
+def answer(status: int, body: bytes | dict[str, Any], **headers: str) -> bytes:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    lines = [f"HTTP/1.1 {status} X", f"content-length: {len(raw)}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode() + raw
+
+
+def asked(colour: str, raw: bytes, work: Callable[[Any], Any]) -> tuple[Any, list[bytes], Any]:
+    """Ask a server that always answers the same; give what came of it, the requests, the drift."""
+    seen: list[bytes] = []
+
+    def script(connection: Connection) -> None:
+        while True:
+            seen.append(connection.request())
+            connection.send(raw)
+
+    async def asynchronously(given: dict[str, Any]) -> tuple[Any, Any]:
+        async with AsyncKalshi(**given) as client:
+            try:
+                value = clients.finish(work(client))
+                result = await value if inspect.isawaitable(value) else value
+            except errors.KalshiError as error:
+                result = error
+            return result, client.drift()
+
+    def synchronously(given: dict[str, Any]) -> tuple[Any, Any]:
+        with Kalshi(**given) as client:
+            try:
+                result = clients.finish(work(client))
+            except errors.KalshiError as error:
+                result = error
+            return result, client.drift()
+
+    with Server(script) as server:
+        given = {
+            "bearer_token": clients.TOKEN,
+            "environment": server.url("/trade-api/v2"),
+            "policy": clients.QUICK,
+        }
+        run = synchronously if colour == "sync" else lambda g: asyncio.run(asynchronously(g))
+        result, drift = run(given)
+    return result, seen, drift
+
+
+@pytest.fixture(params=["sync", "async"])
+def colour(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def balance(client: Any) -> Any:
+    return client.portfolio.balance()
+
+
+def place(client: Any) -> Any:
+    return client.orders.place("T", side="bid", count=5, price="0.50", client_order_id="c1")
+
+
+def listed(client: Any) -> Any:
+    return client.orders.list()
+
+
+HTML = b"<html><body>error code: 520 <b>cf</b></body></html>"
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 520, 524, 599])
+def test_an_html_page_under_a_failing_status_is_unavailable_and_kept(
+    colour: str, status: int
+) -> None:
+    result, seen, _ = asked(colour, answer(status, HTML, **{"content-type": "text/html"}), balance)
+    assert type(result) is errors.Unavailable
+    assert (result.status, result.body) == (status, HTML)
+    assert len(seen) == clients.QUICK.attempts
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 520])
+def test_a_failing_status_on_an_order_is_an_unknown_outcome_and_the_order_is_sent_once(
+    colour: str, status: int
+) -> None:
+    result, seen, _ = asked(colour, answer(status, HTML), place)
+    assert isinstance(result, errors.OutcomeUnknown)
+    assert result.client_order_id == "c1"
+    assert sum(request.startswith(b"POST") for request in seen) == 1
+
+
+@pytest.mark.parametrize("body", [b"", b" ", b"null", b"[]", b'"yes"', b"{", b"\xff\xfe", b"NaN"])
+def test_a_success_without_an_answer_in_it_is_unintelligible(colour: str, body: bytes) -> None:
+    result, _, _ = asked(colour, answer(200, body), balance)
+    assert type(result) is errors.Unintelligible
+    assert result.body == body
+
+
+@pytest.mark.parametrize("body", [b"", b"null", b"{}", b'{"error": "internal"}'])
+def test_an_accepted_order_without_an_acknowledgement_is_an_unknown_outcome(
+    colour: str, body: bytes
+) -> None:
+    result, seen, _ = asked(colour, answer(201, body), place)
+    assert isinstance(result, errors.OutcomeUnknown)
+    assert sum(request.startswith(b"POST") for request in seen) == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_never_followed(colour: str, status: int) -> None:
+    raw = answer(status, b"", location="http://127.0.0.1:1/elsewhere")
+    for work in (balance, place):
+        result, seen, _ = asked(colour, raw, work)
+        assert type(result) is errors.Refused
+        assert result.status == status
+        assert len(seen) == 1
+
+
+@pytest.mark.parametrize("rows", [{"orders": None}, {}, {"orders": []}])
+def test_a_null_or_absent_list_is_empty(colour: str, rows: dict[str, Any]) -> None:
+    result, _, _ = asked(colour, answer(200, {**rows, "cursor": None}), listed)
+    assert result == []
+
+
+def test_new_words_and_fields_are_kept_and_counted(colour: str) -> None:
+    row = ORDER | {"status": "on_the_moon", "moon_phase": "full"}
+    result, _, drift = asked(colour, answer(200, {"orders": [row], "cursor": ""}), listed)
+    (order,) = result
+    assert order.status.value == "on_the_moon"
+    assert not order.status.known
+    assert order.raw["moon_phase"] == "full"
+    assert {kind for _, kind, _ in drift} == {"unknown_member", "unknown_field"}
+    assert "on_the_moon" not in repr(drift)
+
+
+def test_a_row_that_cannot_be_read_does_not_take_the_page_with_it(colour: str) -> None:
+    broken = ORDER | {"yes_price_dollars": "a lot"}
+    raw = answer(200, {"orders": [broken, ORDER], "cursor": ""})
+    result, _, drift = asked(colour, raw, listed)
+    assert [order.order_id for order in result] == ["o1"]
+    assert [kind for _, kind, _ in drift] == ["set_aside"]
