@@ -1,0 +1,1 @@
+"""The steps of taking a new contract in; see scripts/adopt.py."""

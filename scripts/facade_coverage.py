@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+"""List what a contract has and the hand-written client does not say, read or send.
+
+Every call of the facade is built, and every answer of the contract made up in full and read, with
+the objects remembering what was looked at. What is left over is listed; what is left over for a
+reason the tests know is not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests" / "contract")]
+
+from adopt_steps.coverage import coverage
+from attrs import asdict
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the gaps; exit 1 when there are any."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--contract", choices=("current", "classic"), default="current")
+    parser.add_argument("--document", type=Path, help="instead of the committed one")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    options = parser.parse_args(arguments)
+    from kalshi_ext.spec.documents import document
+    from kalshi_ext.spec.load import load
+
+    tree = load(options.document) if options.document else document(options.contract)
+    logging.getLogger("kalshi_ext.drift").disabled = True  # the gaps say it
+    gaps = list(dict.fromkeys(coverage(options.contract, tree)))
+    if options.json:
+        print(json.dumps([asdict(gap) for gap in gaps], indent=1))
+    else:
+        print("".join(f"{gap}\n" for gap in gaps), end="")
+        print(f"{options.contract}: {len(gaps)} gaps between contract and facade")
+    return int(bool(gaps))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
