@@ -4,6 +4,9 @@ A failed read, a 404 or silence is never an absence. Absent is final only when t
 no delayed copy of the request can still be accepted (`signature_life` after it was sent), the
 reads were fresh up to then (the exchange's watermark, read before the lists), and the id is in
 none of the ticker's live orders, historical orders and orders its fills belong to.
+
+All of that is told on the exchange's clock, which judges signatures and dates its reads: ours may
+be wrong, or be corrected while we look.
 """
 
 from __future__ import annotations
@@ -13,52 +16,18 @@ from typing import TypeVar
 
 from attrs import define, field, frozen
 
-from kalshi_ext.calls import Reply
 from kalshi_ext.contracts.language import Contract
 from kalshi_ext.errors import KalshiError
-from kalshi_ext.flow import Context, Flow, Now, Sleep, ask, conclude, server_time, transmit
+from kalshi_ext.flow import Context, Flow, Now, Sleep, ask
 from kalshi_ext.models import Order
-from kalshi_ext.paging import Walk, gather
+from kalshi_ext.paging import SetAside, Walk, gather
 from kalshi_ext.tickets import OrderTicket
-from kalshi_ext.windows import Window
+from kalshi_ext.windows import MAX_PAGE, Window
+from kalshi_ext.writes.watermark import Patience, Sending, freshness
 
 T = TypeVar("T")
 
 SKEW = 300.0  # seconds by which the clocks may differ when asking for orders since a time
-DATE_GRAIN = 1.0  # a Date header is cut to whole seconds
-
-
-@frozen
-class Freshness:
-    """How fresh reads are: they show everything up to `as_of` (Unix seconds, exchange's clock).
-
-    `ahead` is how far the exchange's clock is ahead of ours, 0 where it did not say.
-    """
-
-    as_of: float | None = None
-    ahead: float = 0.0
-
-    def covers(self, moment: float) -> bool:
-        """Say whether reads show everything up to a moment of our clock."""
-        return self.as_of is not None and self.as_of >= moment + self.ahead
-
-
-def freshness(contract: Contract, context: Context) -> Flow[Freshness]:
-    """Ask how fresh the reads are that follow."""
-    if not contract.has_watermark:
-        now = yield Now()
-        return Freshness(now - context.policy.read_lag)
-    call = contract.exchange.data_timestamp()
-    outcome = yield from transmit(call, context)
-    if not isinstance(outcome, Reply):
-        return Freshness()
-    try:
-        as_of = conclude(call, outcome, context).timestamp()
-    except KalshiError:
-        return Freshness()
-    there = server_time(outcome)
-    ahead = 0.0 if there is None else there - outcome.received_at
-    return Freshness(as_of, max(0.0, ahead + DATE_GRAIN))
 
 
 @define
@@ -76,6 +45,14 @@ class Seen:
             if order.client_order_id and order.client_order_id in self.wanted:
                 self.found.setdefault(order.client_order_id, order)
 
+    def spares(self, rows: Iterable[SetAside]) -> bool:
+        """Say whether rows that could not be read are certainly not the ones wanted."""
+        return all(self._names_another(aside.row) for aside in rows)
+
+    def _names_another(self, row: object) -> bool:
+        named = row.get("client_order_id") if isinstance(row, Mapping) else None
+        return isinstance(named, str) and named not in self.wanted
+
     @property
     def missing(self) -> bool:
         """Say whether a wanted id has not been seen."""
@@ -90,13 +67,16 @@ class Looked:
     absent: bool
 
 
-def read_all(walk: Walk[T]) -> Flow[list[T] | None]:
-    """Read a list to its end; None when a read failed or a row could not be read."""
+def read_all(walk: Walk[T]) -> Flow[tuple[list[T], bool]]:
+    """Read a list as far as it can be read; say whether its end was reached."""
+    rows: list[T] = []
     try:
-        rows = yield from gather(walk)
+        while (step := walk.step()) is not None:
+            page = yield from step
+            rows.extend(walk.accept(page))
     except KalshiError:
-        return None
-    return None if walk.set_aside else rows
+        return rows, False
+    return rows, True
 
 
 def search(
@@ -106,11 +86,12 @@ def search(
     complete = True
     walks = [Walk(contract.orders.list(window), context)]
     if thorough and contract.has_watermark:
+        # Live first: what moves to history meanwhile is met there.
         walks.append(Walk(contract.history.orders(window), context))
     for walk in walks:
-        rows = yield from read_all(walk)
-        complete = complete and rows is not None
-        seen.add(rows or ())
+        rows, ended = yield from read_all(walk)
+        seen.add(rows)
+        complete = complete and ended and seen.spares(walk.set_aside)
     if thorough and seen.missing:
         complete = (yield from _by_fills(contract, window, seen, context)) and complete
     return complete
@@ -118,10 +99,12 @@ def search(
 
 def _by_fills(contract: Contract, window: Window, seen: Seen, context: Context) -> Flow[bool]:
     """Look up the orders that fills name but the lists did not show."""
-    fills = yield from read_all(Walk(contract.portfolio.fills(window), context))
-    if fills is None:
+    walk = Walk(contract.portfolio.fills(window), context)
+    fills, ended = yield from read_all(walk)
+    if not ended or walk.set_aside:
         return False
-    for order_id in {fill.order_id for fill in fills} - seen.order_ids:
+    named = dict.fromkeys(fill.order_id for fill in fills)
+    for order_id in [order_id for order_id in named if order_id not in seen.order_ids]:
         try:
             order = yield from ask(contract.orders.get(order_id), context)
         except KalshiError:
@@ -134,7 +117,7 @@ def windows(tickets: Iterable[OrderTicket], since: float) -> list[Window]:
     """Return what to read for these tickets: each ticker once, all statuses and subaccounts."""
     start = max(0, int(since - SKEW))
     tickers = {ticket.ticker: None for ticket in tickets}
-    return [Window(ticker=ticker, since=start) for ticker in tickers]
+    return [Window(ticker=ticker, since=start, size=MAX_PAGE) for ticker in tickers]
 
 
 def look_for(
@@ -143,21 +126,18 @@ def look_for(
     context: Context,
     *,
     since: float,
-    sent_at: float,
+    sent_at: float | None,
 ) -> Flow[Looked]:
     """Look for orders by client_order_id until each is found, proven absent, or time is over.
 
-    `since` is when the first attempt began, `sent_at` when the last one did (Unix seconds).
+    `since` is when the first attempt began (Unix seconds), `sent_at` as in `Sending`.
     """
-    policy = context.policy
-    started = yield Now()
-    dead_at = sent_at + policy.signature_life
+    sending = Sending(sent_at)
     seen = Seen(sought.keys())
-    wait = policy.poll
+    patience = Patience(context.policy, (yield Now()))
     while True:
-        began = yield Now()
         fresh = yield from freshness(contract, context)
-        final = began >= dead_at and fresh.covers(dead_at)
+        final = sending.seen(fresh, after=context.policy.signature_life)
         complete = True
         for window in windows(sought.values(), since):
             step = search(contract, window, seen, context, thorough=final)
@@ -166,10 +146,9 @@ def look_for(
             return Looked(seen.found, absent=False)
         if final and complete:
             return Looked(seen.found, absent=True)
-        if began - started >= policy.resolve_within:
+        if patience.over((yield Now())):
             return Looked(seen.found, absent=False)
-        yield Sleep(wait)
-        wait = min(wait * 2, policy.poll_ceiling)
+        yield Sleep(patience.wait())
 
 
 def find(

@@ -163,6 +163,8 @@ def investigate(placing: Placing, unproven: dict[str, Unproven], sent_at: float)
     sought = {key: placing.tickets[key] for key in unproven}
     # An id that is taken may have been taken at any time; else only what came since counts.
     taken = any(doubt.exists for doubt in unproven.values())
+    # The clock may have been corrected, backwards, between the claim and the sending.
+    placing.since = min(placing.since, sent_at)
     since = 0.0 if taken else placing.since
     looked = yield from look_for(
         placing.contract, sought, placing.context, since=since, sent_at=sent_at

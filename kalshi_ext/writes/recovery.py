@@ -22,8 +22,10 @@ from kalshi_ext.writes.looking import look_for
 from kalshi_ext.writes.sights import NotDone, Sight, Unclear, look_until_seen
 from kalshi_ext.writes.verdicts import Accepted, Rejected
 
-# No flow lives as long as this: an entry untouched for longer has no copy on its way any more.
-LONGEST_FLOW = 3600.0
+# No flow lives as long as this, and no clock is wrong by more (a time zone is 14 hours at most):
+# an entry untouched for longer has no copy on its way, and an order came no earlier than this
+# before its entry's own time. Both were told by a clock that was perhaps not corrected yet.
+DAY = 86_400.0
 
 
 @frozen
@@ -85,10 +87,10 @@ def _kind(entry: Entry) -> str:
     return kind
 
 
-def _last_sent(entry: Entry, now: float) -> float:
-    """Return when a copy may have left last: now, unless the entry has long been untouched."""
-    touched = entry.updated_at.timestamp()
-    return touched if now - touched > LONGEST_FLOW else now
+def _last_sent(entries: Sequence[Entry], now: float) -> float | None:
+    """Return when a copy may have left last; None for "before now", as it is for recent entries."""
+    touched = max(entry.updated_at.timestamp() for entry in entries)
+    return touched if now - touched > 2 * DAY else None
 
 
 def _orders(
@@ -99,8 +101,8 @@ def _orders(
         contract,
         tickets,
         context,
-        since=min(entry.created_at.timestamp() for entry in entries),
-        sent_at=max(_last_sent(entry, now) for entry in entries),
+        since=min(entry.created_at.timestamp() for entry in entries) - DAY,
+        sent_at=_last_sent(entries, now),
     )
     resolutions: list[Resolution] = []
     for entry in entries:
@@ -206,7 +208,7 @@ def _settle(contract: Contract, context: Context, ticker: str, keys: list[str]) 
 def _other(contract: Contract, context: Context, entry: Entry, now: float) -> Flow[Resolution]:
     look = _look(contract, context, json.loads(entry.ticket))
     sight: Sight[Any] = yield from look_until_seen(
-        contract, look, context, sent_at=_last_sent(entry, now)
+        contract, look, context, sent_at=_last_sent([entry], now)
     )
     if isinstance(sight, Accepted):
         order_id = getattr(sight.value, "order_id", None) or entry.order_id

@@ -10,8 +10,8 @@ from attrs import frozen
 from kalshi_ext.calls import Call
 from kalshi_ext.contracts.language import Contract
 from kalshi_ext.flow import Context, Flow, Now, Sleep
-from kalshi_ext.writes.looking import freshness
 from kalshi_ext.writes.verdicts import Accepted, Rejected
+from kalshi_ext.writes.watermark import Patience, Sending, freshness
 
 T = TypeVar("T")
 
@@ -32,22 +32,29 @@ Sight: TypeAlias = Accepted[T] | Rejected | NotDone[T] | Unclear
 
 
 def look_until_seen(
-    contract: Contract, look: Callable[[], Flow[Sight[T]]], context: Context, *, sent_at: float
+    contract: Contract,
+    look: Callable[[], Flow[Sight[T]]],
+    context: Context,
+    *,
+    sent_at: float | None,
 ) -> Flow[Sight[T]]:
-    """Look with patience; NotDone is returned only when no copy can be accepted any more."""
-    policy = context.policy
-    started = yield Now()
-    dead_at = sent_at + policy.signature_life
-    wait = policy.poll
+    """Look with patience; `sent_at` as in `Sending`.
+
+    Accepted is believed once the reads are fresher than the sending: an older state may happen to
+    be the wanted one. NotDone is returned only when no copy can be accepted any more.
+    """
+    sending = Sending(sent_at)
+    patience = Patience(context.policy, (yield Now()))
     while True:
-        began = yield Now()
         fresh = yield from freshness(contract, context)
         sight = yield from look()
-        if isinstance(sight, Accepted | Rejected):
+        if isinstance(sight, Rejected):
             return sight
-        if isinstance(sight, NotDone) and began >= dead_at and fresh.covers(dead_at):
+        if isinstance(sight, Accepted) and sending.seen(fresh):
             return sight
-        if began - started >= policy.resolve_within:
+        dead = sending.seen(fresh, after=context.policy.signature_life)
+        if isinstance(sight, NotDone) and dead:
+            return sight
+        if patience.over((yield Now())):
             return Unclear()
-        yield Sleep(wait)
-        wait = min(wait * 2, policy.poll_ceiling)
+        yield Sleep(patience.wait())

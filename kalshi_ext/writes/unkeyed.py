@@ -68,8 +68,14 @@ def new_one(
 
 
 def lister(call: Call[Page[R]], context: Context) -> Callable[[], Flow[list[R] | None]]:
-    """Build the reading of a whole list."""
-    return lambda: read_all(Walk(call, context))
+    """Build the reading of a whole list; None where rows may be missing."""
+
+    def rows() -> Flow[list[R] | None]:
+        walk = Walk(call, context)
+        read, ended = yield from read_all(walk)
+        return read if ended and not walk.set_aside else None
+
+    return rows
 
 
 def _anything(value: object) -> str | None:
