@@ -62,7 +62,7 @@ def load_key(
     that returns one of these. A callable `passphrase` is asked only when the key is encrypted.
     Raises Misuse; what a callable raises goes through.
     """
-    held, locked = _held(source), _held(passphrase)
+    held, locked = as_secret(source), as_secret(passphrase)
     del source, passphrase  # a traceback shows the locals of its frames
     loaded = _load(held, locked)
     if isinstance(loaded, _Fault):
@@ -80,13 +80,14 @@ def _load(held: Secret[object], passphrase: Secret[object]) -> PrivateKey | _Fau
     return fault or _parsed(cast("Secret[bytes]", material), passphrase)
 
 
-def _held(value: object) -> Secret[object]:
+def as_secret(value: object) -> Secret[object]:
+    """Hold a value as a secret, once: what settings hold already stays as it is."""
     return cast("Secret[object]", value) if isinstance(value, Secret) else Secret(value)
 
 
 def _called(held: Secret[object]) -> Secret[object]:
     if callable(held.reveal()):
-        return _held(cast("Callable[[], object]", held.reveal())())
+        return as_secret(cast("Callable[[], object]", held.reveal())())
     return held
 
 

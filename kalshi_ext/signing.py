@@ -19,7 +19,7 @@ from attrs import frozen
 
 from kalshi_ext.config import is_loopback
 from kalshi_ext.errors import Misuse
-from kalshi_ext.keys import KeySource, Passphrase, PrivateKey, load_key
+from kalshi_ext.keys import KeySource, Passphrase, PrivateKey, as_secret, load_key
 from kalshi_ext.redact import Secret
 
 if TYPE_CHECKING:
@@ -155,8 +155,7 @@ def signer(
 
     Raises Misuse for halves of a pair, for both at once and for an unusable key.
     """
-    source, locked = Secret(private_key), Secret(passphrase)
-    token = bearer_token if isinstance(bearer_token, Secret) else Secret(bearer_token)
+    source, locked, token = map(as_secret, (private_key, passphrase, bearer_token))
     del private_key, passphrase, bearer_token  # a traceback shows the locals of its frames
     _refuse_halves(key_id, source, locked, token)
     if token.reveal() is not None:

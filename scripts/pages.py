@@ -2,8 +2,8 @@
 
 The blocks of a page share one namespace and run top to bottom, in an empty directory, with the
 sandbox's key in the KALSHI_ variables. A `text` block right after a python block is what it
-prints; `...` stands for anything. A comment in front of a block changes that:
-`<!-- not run: reason -->` leaves it out, `<!-- pytest -->` makes it a test file.
+prints; `...` stands for anything. `<!-- pytest -->` in front of a block makes it a test file,
+run by pytest. No python block can be left out.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import doctest
 import io
 import os
 import re
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -22,7 +23,7 @@ from pathlib import Path
 from attrs import evolve, frozen
 
 FENCE = re.compile(r"^```(\w*)\s*$")
-MARK = re.compile(r"^<!--\s*(not run: .+?|pytest)\s*-->$")
+MARK = re.compile(r"^<!--\s*(pytest)\s*-->$")
 LIKE = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -42,8 +43,8 @@ class Block:
 
     @property
     def runs(self) -> bool:
-        """Say whether the block is python that is run here."""
-        return self.language == "python" and not self.mark
+        """Say whether the block is python."""
+        return self.language == "python"
 
 
 def blocks(text: str) -> list[Block]:
@@ -51,11 +52,11 @@ def blocks(text: str) -> list[Block]:
     found: list[Block] = []
     adjacent = False
     for block, touches in _fenced(text.splitlines()):
-        if block.language == "text" and touches and adjacent and found[-1].runs:
+        if block.language == "text" and touches and adjacent:
             found[-1] = evolve(found[-1], prints=block.text)
             continue
         found.append(block)
-        adjacent = block.language == "python"
+        adjacent = block.runs and not block.mark
     return found
 
 
@@ -70,7 +71,9 @@ def _fenced(lines: list[str]) -> Iterator[tuple[Block, bool]]:
             touches = touches and not lines[at].strip()
             at += 1
             continue
-        end = next(n for n in range(at + 1, len(lines)) if lines[n].startswith("```"))
+        end = next((n for n in range(at + 1, len(lines)) if lines[n].startswith("```")), None)
+        if end is None:
+            raise PageError(f"the block at line {at + 1} is never closed")
         text = "\n".join(lines[at + 1 : end]) + "\n"
         yield Block(fence.group(1), at + 2, text, mark), touches
         touches, mark, at = True, "", end + 1
@@ -79,10 +82,10 @@ def _fenced(lines: list[str]) -> Iterator[tuple[Block, bool]]:
 def run_page(path: Path, variables: Mapping[str, str]) -> int:
     """Run a page's blocks and return how many there were. Raises PageError, naming the line."""
     space: dict[str, object] = {"__name__": f"page_{path.stem}"}
-    chosen = [block for block in blocks(path.read_text()) if block.runs]
+    chosen = [block for block in blocks(path.read_text(encoding="utf-8")) if block.runs]
     with _elsewhere(variables):
         for block in chosen:
-            run_block(path, block, space)
+            (run_tests if block.mark else run_block)(path, block, space)
     return len(chosen)
 
 
@@ -102,6 +105,16 @@ def run_block(path: Path, block: Block, space: dict[str, object]) -> None:
             f"{path.name}, block at line {block.line} printed:\n{printed.getvalue()}"
             f"and the page says:\n{block.prints}"
         )
+
+
+def run_tests(path: Path, block: Block, space: dict[str, object]) -> None:
+    """Run a block as a test file of its own; its tests must pass, and there must be some."""
+    file = Path.cwd() / f"test_{path.stem.lower()}_{block.line}.py"
+    file.write_text(block.text)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise PageError(f"{path.name}, tests at line {block.line}:\n{done.stdout}{done.stderr}")
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ import pytest
 from attrs import asdict
 from leaks import fragments, leaks
 
+from kalshi_ext.config import settings_from_env
 from kalshi_ext.errors import Misuse
 from kalshi_ext.redact import Secret
 from kalshi_ext.signing import Anonymous, KalshiAuth, Signer, signer, wall_clock_ms
@@ -45,6 +46,18 @@ def test_a_token_gives_the_authorization_header() -> None:
     for given in (TOKEN, f" {TOKEN}\n", Secret(TOKEN)):
         headers = signer(bearer_token=given).headers("GET", "/x", 0)
         assert headers == {"Authorization": f"Bearer {TOKEN}"}
+
+
+@pytest.mark.parametrize("locked", [None, "open sesame"], ids=["plain", "encrypted"])
+def test_a_key_from_the_environment_signs(locked: str | None) -> None:
+    plain = key_files.ed25519_key()
+    text = key_files.encrypted(plain, locked) if locked else plain
+    variables = {"KALSHI_KEY_ID": KEY_ID, "KALSHI_PRIVATE_KEY": text.decode()}
+    if locked:
+        variables["KALSHI_PRIVATE_KEY_PASSPHRASE"] = locked
+    said = settings_from_env(variables)
+    signs = signer(key_id=said.key_id, private_key=said.private_key, passphrase=said.passphrase)
+    assert signs.authenticated
 
 
 def test_without_credentials_nothing_is_added() -> None:
