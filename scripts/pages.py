@@ -85,7 +85,10 @@ def run_page(path: Path, variables: Mapping[str, str]) -> int:
     chosen = [block for block in blocks(path.read_text(encoding="utf-8")) if block.runs]
     with _elsewhere(variables):
         for block in chosen:
-            (run_tests if block.mark else run_block)(path, block, space)
+            if block.mark:
+                run_tests(path, block)
+            else:
+                run_block(path, block, space)
     return len(chosen)
 
 
@@ -107,7 +110,7 @@ def run_block(path: Path, block: Block, space: dict[str, object]) -> None:
         )
 
 
-def run_tests(path: Path, block: Block, space: dict[str, object]) -> None:
+def run_tests(path: Path, block: Block) -> None:
     """Run a block as a test file of its own; its tests must pass, and there must be some."""
     file = Path.cwd() / f"test_{path.stem.lower()}_{block.line}.py"
     file.write_text(block.text)
