@@ -117,6 +117,12 @@ class Sandbox:
         return str(pem) if pem else None
 
     @property
+    def ui_url(self) -> str | None:
+        """The window's address, with ui=True; its fragment is the admin token."""
+        known = self._known("ui_url")
+        return str(known) if known else None
+
+    @property
     def key_id(self) -> str:
         """The first account's key id."""
         return self.account(TRADER).key_id

@@ -7,7 +7,7 @@ import contextlib
 import secrets
 import socket
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from attrs import asdict, define, field
@@ -23,6 +23,9 @@ from kalshi_ext.sandbox.proxy.proxy import Names, Proxy
 from kalshi_ext.sandbox.routes import BASE_PATH, NoMatch
 from kalshi_ext.sandbox.store import Store
 
+if TYPE_CHECKING:
+    from kalshi_ext.sandbox.window.window import Window
+
 HOST = "127.0.0.1"
 
 
@@ -37,7 +40,8 @@ class Announcement:
     admin_token: str = field(repr=False)
     credentials: list[dict[str, Any]] = field(repr=False)
     ca_pem: str | None = None
-    ui_url: str | None = None
+    ui_url: str | None = field(default=None, repr=False)
+    """The window; the token is in its fragment."""
 
     def to_data(self) -> dict[str, Any]:
         """Render as JSON-ready data."""
@@ -68,8 +72,11 @@ async def serve(
     announcement = _announcement(backstage, inner, back)
     if fronted:
         await _front(proxy, options, announcement, exchange.store)
+    window = _window(backstage, announcement) if options.ui else None
     announce(announcement)
     await leave.wait()
+    if window is not None:
+        window.close()
     await proxy.stop()
     for server in servers:
         server.should_exit = True
@@ -99,6 +106,17 @@ def _announcement(backstage: Backstage, inner: socket.socket, back: socket.socke
         admin_token=backstage.token,
         credentials=backstage.console.keys(),
     )
+
+
+def _window(backstage: Backstage, announcement: Announcement) -> Window:
+    from kalshi_ext.sandbox.window.window import Window  # Starlette only for those who look
+
+    console = backstage.console
+    contract, url = console.options.contract, announcement.url
+    window = Window(console.exchange, backstage.admits, contract=contract, url=url)
+    backstage.window = window.app()
+    announcement.ui_url = f"{announcement.admin_url}/#{backstage.token}"
+    return window
 
 
 def _names(exchange: Exchange) -> Names:

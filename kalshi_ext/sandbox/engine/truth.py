@@ -86,6 +86,22 @@ class Truth:
             "client_order_id": fill.order.client_order_id,
         }
 
+    def recent(self, *, account: str, newest: int = 50) -> Json:
+        """Give an account's newest open orders, ended orders and fills, newest first.
+
+        Cheap however long the account's life: ended orders are looked for among its last 1000.
+        """
+        owner = self._ex.accounts[account]
+        last = islice(reversed(owner.orders), 1000)
+        ended = (order for order in last if order.status != "resting")
+        return {
+            "open": [self._order(one) for one in islice(reversed(owner.open.values()), newest)],
+            "open_count": len(owner.open),
+            "ended": [self._order(order) for order in islice(ended, newest)],
+            "fills": [self._fill(fill) for fill in islice(reversed(owner.fills), newest)],
+            "fill_count": len(owner.fills),
+        }
+
     def balances(self, *, account: str) -> list[Json]:
         """List cash and what resting orders reserve, for each subaccount and shard."""
         owner = self._ex.accounts[account]
@@ -136,6 +152,8 @@ class Truth:
                     for a, b, c in market.ranges
                 ],
                 "last_price": None if market.last_price is None else price_text(market.last_price),
+                "best_bid": _best(market.bids),
+                "best_ask": _best(market.asks),
                 "volume": count_text(market.volume),
                 "open_interest": count_text(market.open_interest),
                 "fee_rate": _rate(market.taker_fees),
@@ -172,6 +190,11 @@ class Truth:
 
 def _depth(side: Side) -> list[list[str]]:
     return [[price_text(price), count_text(count)] for price, count in side.depth()]
+
+
+def _best(side: Side) -> str | None:
+    price = side.best()
+    return None if price is None else price_text(price)
 
 
 def _rate(model: FeeModel) -> str:

@@ -1,0 +1,1 @@
+"""Show the exchange to its owner: one local page, served by the admin side."""
