@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Generic, TypeVar
 
 from kalshi_ext.drive import AsyncDriver
+from kalshi_ext.errors import Misuse
 from kalshi_ext.paging import Page, SetAside, Walk
 
 T = TypeVar("T")
@@ -14,13 +15,15 @@ T = TypeVar("T")
 class AsyncRows(Generic[T]):
     """Iterate over the rows of a list; pages are fetched as the loop reaches them.
 
-    One pass only. `set_aside` holds the rows met so far that could not be read.
-    Raises CursorRepeated when the exchange's cursors run in a circle, and what a read raises.
+    One pass only; a second one raises Misuse, as it would miss rows. `set_aside` holds the rows
+    met so far that could not be read. Raises CursorRepeated when the exchange's cursors run in a
+    circle, and what a read raises.
     """
 
     def __init__(self, driver: AsyncDriver, walk: Walk[T]) -> None:
         self._driver = driver
         self._walk = walk
+        self._begun = False
 
     @property
     def set_aside(self) -> tuple[SetAside, ...]:
@@ -34,6 +37,9 @@ class AsyncRows(Generic[T]):
 
     async def pages(self) -> AsyncIterator[Page[T]]:
         """Iterate over whole pages, cut to `limit`; only the rows differ from what was sent."""
+        if self._begun:
+            raise Misuse("these rows were read before: ask for the list again")
+        self._begun = True
         while (step := self._walk.step()) is not None:
             page = await self._driver.run(step)
             rows = tuple(self._walk.accept(page))

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from kalshi_ext._sync.rows import Rows
+from kalshi_ext.errors import Misuse
 from kalshi_ext.models import HistoricalCutoff
 from kalshi_ext.paging import SetAside
 
@@ -20,7 +21,7 @@ class CompleteRows(Generic[T]):
     A row leaves the live list only for the historical one, so reading live first misses none
     that moves between the two walks. Where the cutoff moved during the reading, history is read
     again, because it may show such a row late, until that brings nothing new: a cutoff may move
-    all the time. Rows already seen are skipped by their id. One pass only.
+    all the time. Rows already seen are skipped by their id. One pass only: a second raises Misuse.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class CompleteRows(Generic[T]):
         self._identity = identity
         self._seen: set[str] = set()
         self._aside: list[SetAside] = []
+        self._begun = False
 
     @property
     def set_aside(self) -> tuple[SetAside, ...]:
@@ -46,6 +48,9 @@ class CompleteRows(Generic[T]):
         return tuple(self._aside)
 
     def __iter__(self) -> Iterator[T]:
+        if self._begun:
+            raise Misuse("these rows were read before: ask for the list again")
+        self._begun = True
         before = self._mark(self._boundary())
         for row in self._fresh(self._live()):
             yield row

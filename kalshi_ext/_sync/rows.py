@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 from kalshi_ext.drive import Driver
+from kalshi_ext.errors import Misuse
 from kalshi_ext.paging import Page, SetAside, Walk
 
 T = TypeVar("T")
@@ -15,13 +16,15 @@ T = TypeVar("T")
 class Rows(Generic[T]):
     """Iterate over the rows of a list; pages are fetched as the loop reaches them.
 
-    One pass only. `set_aside` holds the rows met so far that could not be read.
-    Raises CursorRepeated when the exchange's cursors run in a circle, and what a read raises.
+    One pass only; a second one raises Misuse, as it would miss rows. `set_aside` holds the rows
+    met so far that could not be read. Raises CursorRepeated when the exchange's cursors run in a
+    circle, and what a read raises.
     """
 
     def __init__(self, driver: Driver, walk: Walk[T]) -> None:
         self._driver = driver
         self._walk = walk
+        self._begun = False
 
     @property
     def set_aside(self) -> tuple[SetAside, ...]:
@@ -35,6 +38,9 @@ class Rows(Generic[T]):
 
     def pages(self) -> Iterator[Page[T]]:
         """Iterate over whole pages, cut to `limit`; only the rows differ from what was sent."""
+        if self._begun:
+            raise Misuse("these rows were read before: ask for the list again")
+        self._begun = True
         while (step := self._walk.step()) is not None:
             page = self._driver.run(step)
             rows = tuple(self._walk.accept(page))

@@ -167,3 +167,31 @@ def test_a_row_that_cannot_be_read_does_not_take_the_page_with_it(colour: str) -
     result, _, drift = asked(colour, raw, listed)
     assert [order.order_id for order in result] == ["o1"]
     assert [kind for _, kind, _ in drift] == ["set_aside"]
+
+
+@pytest.mark.parametrize("of", ["orders.list", "history.all_orders"])
+def test_rows_are_read_once_and_a_second_pass_is_refused_instead_of_missing_some(
+    colour: str, of: str
+) -> None:
+    body = {"orders": [ORDER, ORDER | {"order_id": "o2"}], "cursor": ""}
+    body |= {
+        "trades_created_ts": "2026-01-01T00:00:00Z",
+        "orders_updated_ts": "2026-01-01T00:00:00Z",
+    }
+    body |= {"market_settled_ts": "2026-01-01T00:00:00Z"}
+
+    async def twice(rows: Any) -> None:
+        async for row in rows:
+            assert row.order_id == "o1"
+            break
+        await rows.all()
+
+    def again(client: Any) -> Any:
+        rows = clients.resolve(client, of)()
+        if colour == "async":
+            return twice(rows)
+        assert next(iter(rows)).order_id == "o1"
+        return rows.all()
+
+    result, _, _ = asked(colour, answer(200, body), again)
+    assert type(result) is errors.Misuse
