@@ -55,6 +55,8 @@ class Relay:
     _leaving: bool = False
     _gone: bool = False
     """Whether the client has left."""
+    _left: bool = False
+    """Whether the server's side has ended, or never came to be."""
 
     def __attrs_post_init__(self) -> None:
         self._up = Lane(self._write_up, self._end_by_request)
@@ -93,6 +95,7 @@ class Relay:
         try:
             await asyncio.get_running_loop().create_connection(lambda: end, *self.house.target)
         except OSError:
+            self._left = True
             if self._client is not None:
                 reset(self._client)
 
@@ -181,10 +184,18 @@ class Relay:
     def _client_lost(self) -> None:
         self._gone = True
         self._down.stop()
-        self.house.closed(self)
         if not self._kept_for_answer():
             self._leave_server()
+        self._perhaps_forgotten()
+
+    def _perhaps_forgotten(self) -> None:
+        # Not before both sides have ended: nothing else holds a relay that waits for an answer
+        # nobody wants any more, and a collected one would take its request back.
+        if self._gone and (self._left or self._connecting is None):
+            self.house.closed(self)
 
     def _server_lost(self) -> None:
+        self._left = True
+        self._perhaps_forgotten()
         if self._client is not None and not any(one.kind() == "silence" for one in self._open):
             self._down.take([Step(self._answers.rest(), end="close")])
