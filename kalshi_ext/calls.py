@@ -94,7 +94,8 @@ class Call(Generic[T]):
 class Reply:
     """An answer as it came: any status, header names in lower case, the whole body.
 
-    `sent_at` and `received_at` are Unix seconds of this machine's clock.
+    `sent_at` and `received_at` are Unix seconds of this machine's clock. `doubtful` when an
+    earlier attempt of the same call may have been executed, which this answer does not tell.
     """
 
     status: int
@@ -102,16 +103,21 @@ class Reply:
     body: bytes = field(repr=False)
     sent_at: float = 0.0
     received_at: float = 0.0
+    doubtful: bool = False
 
 
 @frozen
 class Lost:
-    """No answer came. `left` says whether any byte of the request may have left."""
+    """No answer came. `left` says whether any byte of the request may have left.
+
+    `doubtful` as in `Reply`.
+    """
 
     left: bool
     reason: str
     sent_at: float = 0.0
     cause: BaseException | None = field(default=None, repr=False, eq=False)
+    doubtful: bool = False
 
 
 @frozen

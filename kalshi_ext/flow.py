@@ -5,19 +5,46 @@ A driver (`drive`) performs the effects, sync or async; a test can perform them 
 
 from __future__ import annotations
 
-import math
-import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from attrs import define, field, frozen
+from attrs import evolve, frozen
 
 from kalshi_ext import answers
-from kalshi_ext.calls import Call, Lost, Operation, Repeat, Reply, Request, Watch
-from kalshi_ext.errors import KalshiError, Misuse, NoAnswer, NotSent, OutcomeUnknown
-from kalshi_ext.pacing import DEFAULT_COST, Backoff, Budget, Pacer
+from kalshi_ext.calls import Call, Lost, Operation, Repeat, Reply, Request
+from kalshi_ext.context import Context, InFlight, Policy, Recent, Unsettled
+from kalshi_ext.errors import (
+    DuplicateOrder,
+    KalshiError,
+    NoAnswer,
+    NotSent,
+    OutcomeUnknown,
+    TransferAlreadyApplied,
+)
+from kalshi_ext.matrix import rule
+from kalshi_ext.pacing import DEFAULT_COST
+
+__all__ = [
+    "AdjustClock",
+    "Context",
+    "Effect",
+    "Flow",
+    "InFlight",
+    "Now",
+    "Policy",
+    "Recent",
+    "Record",
+    "Send",
+    "Sleep",
+    "Unsettled",
+    "ask",
+    "conclude",
+    "lost_error",
+    "server_time",
+    "transmit",
+]
 
 T = TypeVar("T")
 
@@ -62,105 +89,26 @@ Effect: TypeAlias = Send | Sleep | Now | AdjustClock | Record
 Flow: TypeAlias = Generator[Effect, Any, T]
 
 
-def _seconds(_: object, attribute: Any, value: Any) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 <= value < math.inf:
-        raise Misuse(f"policy {attribute.name} must be a number of seconds, not {value!r}")
-
-
-def _at_least_one(_: object, attribute: Any, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise Misuse(f"policy {attribute.name} must be a whole number from 1 up, not {value!r}")
-
-
-@frozen
-class Policy:
-    """The numbers that rule waiting; seconds and attempts.
-
-    `timeout` bounds one attempt in total. `signature_life` is how long a delayed copy of a
-    request may still be accepted: the exchange was seen to refuse timestamps 30 s old, 60 is
-    that with margin. `resolve_within` bounds how long a write may look for its own outcome.
-    `resend` lets a write that is proven absent be sent again under its own id, `rounds` times in
-    all. `read_lag` is assumed where a contract has no watermark to tell how fresh reads are.
-    """
-
-    timeout: float = field(default=10.0, validator=_seconds)
-    attempts: int = field(default=4, validator=_at_least_one)
-    signature_life: float = field(default=60.0, validator=_seconds)
-    resolve_within: float = field(default=180.0, validator=_seconds)
-    resend: bool = True
-    poll: float = field(default=0.25, validator=_seconds)
-    poll_ceiling: float = field(default=5.0, validator=_seconds)
-    read_lag: float = field(default=10.0, validator=_seconds)
-    rounds: int = field(default=3, validator=_at_least_one)
-    backoff: Backoff = field(factory=Backoff)
-
-
-@define
-class InFlight:
-    """The journal keys that running flows of this client are driving; shared by threads."""
-
-    _keys: set[str] = field(factory=set[str])
-    _lock: threading.Lock = field(factory=threading.Lock, repr=False, eq=False)
-
-    def take(self, keys: Iterable[str]) -> set[str]:
-        """Take the keys nobody drives and return them."""
-        with self._lock:
-            free = set(keys) - self._keys
-            self._keys |= free
-            return free
-
-    def let_go(self, keys: Iterable[str]) -> None:
-        """Let go of keys taken before."""
-        with self._lock:
-            self._keys.difference_update(keys)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._keys
-
-
-@define
-class Unsettled:
-    """Keys of earlier writes without a verdict, by ticker; `read` once the journal was asked."""
-
-    read: bool = False
-    by_ticker: dict[str, set[str]] = field(factory=dict[str, set[str]])
-
-    def add(self, ticker: str | None, key: str) -> None:
-        """Remember a write whose outcome is not known."""
-        self.by_ticker.setdefault(ticker or "", set()).add(key)
-
-    def drop(self, ticker: str | None, key: str) -> None:
-        """Forget a write that has a verdict now."""
-        self.by_ticker.get(ticker or "", set()).discard(key)
-
-
-@frozen
-class Context:
-    """What the flows of one client share."""
-
-    policy: Policy = field(factory=Policy)
-    budget: Budget = field(factory=Budget)
-    watch: Watch = field(factory=Watch)
-    pacer: Pacer | None = None
-    in_flight: InFlight = field(factory=lambda: InFlight())
-    unsettled: Unsettled = field(factory=lambda: Unsettled())
-
-
 def transmit(
-    call: Call[Any], context: Context, *, cost: float = DEFAULT_COST, again: bool | None = None
+    call: Call[Any],
+    context: Context,
+    *,
+    cost: float = DEFAULT_COST,
+    again: bool | None = None,
+    doubtful: bool = False,
 ) -> Flow[Reply | Lost]:
     """Send a call until an outcome stands.
 
     `again` says whether an attempt that may have been executed can be repeated at once: by
-    default of reads and cancels.
+    default what the matrix says. `doubtful` says that an attempt before this call may have been
+    executed.
 
     Repeated are reads that failed in passing and whatever cannot have been executed: a request
     of which no byte left, and a 429. A 401 for an expired timestamp is repeated once with the
     clock corrected from the answer's Date.
     """
     if again is None:
-        again = call.operation.repeat in (Repeat.READ, Repeat.CANCEL)
+        again = rule(call.operation).at_once
     corrected = False
     attempt = 0
     while True:
@@ -176,9 +124,10 @@ def transmit(
         attempt += 1
         if not _passing(call.operation, outcome, again):
             context.budget.give_back()
-            return outcome
+            return _told(outcome, doubtful)
         if attempt >= context.policy.attempts or not context.budget.take():
-            return outcome
+            return _told(outcome, doubtful)
+        doubtful = doubtful or _may_have_run(call.operation, outcome)
         yield Sleep(context.policy.backoff.wait(attempt))
 
 
@@ -189,6 +138,16 @@ def _pace(operation: Operation, context: Context, cost: float) -> Flow[None]:
     wait = context.pacer.reserve(writes=operation.writes, cost=cost, now=now)
     if wait > 0:
         yield Sleep(wait)
+
+
+def _told(outcome: Reply | Lost, doubtful: bool) -> Reply | Lost:
+    return evolve(outcome, doubtful=True) if doubtful else outcome
+
+
+def _may_have_run(operation: Operation, outcome: Reply | Lost) -> bool:
+    if isinstance(outcome, Lost):
+        return operation.writes and outcome.left
+    return answers.may_have_run(operation, outcome.status)
 
 
 def _passing(operation: Operation, outcome: Reply | Lost, again: bool) -> bool:
@@ -228,8 +187,22 @@ def conclude(call: Call[T], reply: Reply, context: Context) -> T:
         try:
             return answers.decode(call, reply, context.watch)
         except KalshiError:  # a documented answer under a failing status, but not that answer
-            raise answers.refusal(call.operation, reply) from None
-    raise answers.refusal(call.operation, reply)
+            raise _refusal(call.operation, reply) from None
+    raise _refusal(call.operation, reply)
+
+
+def _refusal(operation: Operation, reply: Reply) -> KalshiError:
+    """Build the error of a refusal, which says nothing about an earlier attempt in doubt."""
+    error = answers.refusal(operation, reply)
+    told = isinstance(error, OutcomeUnknown | DuplicateOrder | TransferAlreadyApplied)
+    if told or not reply.doubtful:
+        return error
+    unknown = OutcomeUnknown(f"{error.args[0]}; {_EARLIER}", operation=operation.id)
+    unknown.__cause__ = error
+    return unknown
+
+
+_EARLIER = "an earlier attempt may have been executed"
 
 
 def ask(call: Call[T], context: Context, *, cost: float = DEFAULT_COST) -> Flow[T]:
@@ -243,6 +216,8 @@ def ask(call: Call[T], context: Context, *, cost: float = DEFAULT_COST) -> Flow[
 def lost_error(operation: Operation, lost: Lost, **known: Any) -> KalshiError:
     """Build the error of a request without an answer."""
     said = f"{operation.facade} ({operation.id}): {lost.reason}"
+    if lost.doubtful:
+        return OutcomeUnknown(f"{said}; {_EARLIER}", operation=operation.id, **known)
     if not lost.left:
         return NotSent(said, operation=operation.id, **known)
     if operation.repeat is Repeat.READ:

@@ -89,8 +89,9 @@ class Bucket:
                 "send it in smaller batches"
             )
         if self._at is not None:
-            self._level = min(self.capacity, self._level + (now - self._at) * self.rate)
-        self._at = now if self._at is None else max(now, self._at)
+            passed = max(0.0, now - self._at)  # a clock set back gives nothing and takes nothing
+            self._level = min(self.capacity, self._level + passed * self.rate)
+        self._at = now
         self._level -= cost
         return max(0.0, -self._level / self.rate)
 

@@ -54,8 +54,8 @@ class AsyncOrderGroups(AsyncResource):
         self, group_id: str, *, subaccount: int | None = None, exchange_index: int | None = None
     ) -> None:
         """Cancel the orders of a group and remove it."""
-        call = self._contract.order_groups.delete(*_where(group_id, subaccount, exchange_index))
-        await self._run(writes.repeatable(call, self._context))
+        found, number, shard = _where(group_id, subaccount, exchange_index)
+        await self._run(writes.delete_group(self._contract, found, number, shard, self._context))
 
     async def reset(
         self, group_id: str, *, subaccount: int | None = None, exchange_index: int | None = None

@@ -1,16 +1,12 @@
 """Writes that end in a verdict: accepted, refused, not sent, or unknown and then resolved."""
 
+from kalshi_ext.writes.cancelling import cancel, cancel_many
 from kalshi_ext.writes.looking import find
-from kalshi_ext.writes.orders import amend, cancel, cancel_many, decrease
+from kalshi_ext.writes.orders import amend, decrease
 from kalshi_ext.writes.placing import place, place_many
 from kalshi_ext.writes.recovery import Resolution, recover
-from kalshi_ext.writes.unkeyed import (
-    create_group,
-    create_subaccount,
-    keyed_transfer,
-    repeatable,
-    transfer,
-)
+from kalshi_ext.writes.repeating import delete_group, keyed_transfer, repeatable
+from kalshi_ext.writes.unkeyed import create_group, create_subaccount, transfer
 
 __all__ = [
     "Resolution",
@@ -20,6 +16,7 @@ __all__ = [
     "create_group",
     "create_subaccount",
     "decrease",
+    "delete_group",
     "find",
     "keyed_transfer",
     "place",

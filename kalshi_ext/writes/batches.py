@@ -9,7 +9,7 @@ from kalshi_ext.errors import DuplicateOrder, OutcomeUnknown, Refused
 from kalshi_ext.models import OrderAck
 from kalshi_ext.tickets import OrderTicket
 from kalshi_ext.writes.belief import fault
-from kalshi_ext.writes.verdicts import Accepted, Rejected, Unproven, Verdict
+from kalshi_ext.writes.verdicts import Accepted, Rejected, Unproven, Verdict, proves
 
 
 def match_up(
@@ -21,6 +21,7 @@ def match_up(
     ticket. Refusals without an id are matched only where every ticket left over has one, so that
     none can be taken for another order's acceptance. What has no entry is unproven.
     """
+    named = [entry.client_order_id for entry in entries if entry.client_order_id]
     by_id = {entry.client_order_id: entry for entry in entries if entry.client_order_id}
     nameless = [entry for entry in entries if not entry.client_order_id]
     verdicts: dict[str, Verdict[OrderAck]] = {}
@@ -29,6 +30,8 @@ def match_up(
         entry = by_id.get(ticket.client_order_id)
         if entry is None:
             left.append(ticket)
+        elif named.count(ticket.client_order_id) > 1:  # two answers to one question
+            verdicts[ticket.client_order_id] = Unproven(_missing(operation, ticket))
         else:
             verdicts[ticket.client_order_id] = _verdict(operation, ticket, entry)
     verdicts.update(_nameless(operation, left, nameless, alone=len(tickets) == len(entries) == 1))
@@ -42,7 +45,7 @@ def _nameless(
     *,
     alone: bool,
 ) -> dict[str, Verdict[OrderAck]]:
-    refused = all(isinstance(entry, Refused) for entry in entries)
+    refused = all(isinstance(entry, Refused) and proves(entry) for entry in entries)
     if len(tickets) == len(entries) and (alone or refused):
         pairs = zip(tickets, entries, strict=True)
         return {t.client_order_id: _verdict(operation, t, entry) for t, entry in pairs}
@@ -55,7 +58,7 @@ def _verdict(
     if isinstance(entry, DuplicateOrder):
         return Unproven(entry, exists=True)
     if isinstance(entry, Refused):
-        return Rejected(entry)
+        return Rejected(entry) if proves(entry) else Unproven(entry)
     wrong = fault(ticket, entry)
     return Accepted(entry) if wrong is None else Unproven(_unbelievable(operation, ticket, wrong))
 

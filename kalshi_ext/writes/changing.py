@@ -17,8 +17,9 @@ from attrs import define
 from kalshi_ext.calls import Call
 from kalshi_ext.contracts.language import Contract
 from kalshi_ext.errors import KalshiError, NotSent, OutcomeUnknown, Refused
-from kalshi_ext.flow import Context, Flow, Now, Record, Sleep, transmit
+from kalshi_ext.flow import Context, Flow, Now, Record, transmit
 from kalshi_ext.journal import Entry, Mark, State
+from kalshi_ext.matrix import rule
 from kalshi_ext.writes import records
 from kalshi_ext.writes.sights import Sight, Unclear, look_until_seen
 from kalshi_ext.writes.verdicts import Accepted, Rejected, Unproven, Verdict, judge
@@ -64,7 +65,10 @@ def carry_out(change: Change[T], context: Context) -> Flow[T]:
         yield Record("claim_many", ([change.entry],))
         verdict = yield from _rounds(change, context)
         done = not isinstance(verdict, Unproven)
-        yield from records.record([_mark(key, verdict, (yield Now()))])
+        now = yield Now()
+        if change.order_id is not None:
+            context.recent.add(change.order_id, now)
+        yield from records.record([_mark(key, verdict, now)])
     finally:
         if not done:
             context.unsettled.add(change.entry.ticker, key)
@@ -90,7 +94,8 @@ def _rounds(change: Change[T], context: Context) -> Flow[Verdict[T]]:
             return sight
         if isinstance(sight, Unclear):
             return Unproven(_unknown(change, verdict.error))
-        call = sight.again if context.policy.resend else None
+        may = context.policy.resend and rule(change.call.operation).resent
+        call = sight.again if may else None
     return Rejected(_never(change, verdict))
 
 
@@ -124,8 +129,7 @@ def look_until(change: Change[T], context: Context, *, sent_at: float) -> Flow[S
 
 def _mark(key: str, verdict: Verdict[Any], now: float) -> Mark:
     if isinstance(verdict, Accepted):
-        order_id = getattr(verdict.value, "order_id", None)
-        return Mark(key, State.ACKNOWLEDGED, order_id=order_id)
+        return Mark(key, State.ACKNOWLEDGED, order_id=records.id_of(verdict.value))
     text = records.error_text(verdict.error)
     if isinstance(verdict, Unproven):
         return Mark(key, State.UNKNOWN, sent_at=records.instant(now))
@@ -147,8 +151,3 @@ def _never(change: Change[Any], verdict: Verdict[Any]) -> NotSent:
         f"{operation.facade}: it was not executed and can no longer be: {why}",
         operation=operation.id,
     )
-
-
-def pause(context: Context, attempt: int) -> Flow[None]:
-    """Wait a little before reading again."""
-    yield Sleep(min(context.policy.poll * 2**attempt, context.policy.poll_ceiling))

@@ -49,6 +49,8 @@ def _known(placing: Placing, ticket: OrderTicket, entry: Entry) -> Flow[dict[str
     if entry.state is State.RESOLVED:
         said = "was resolved by hand as not executed: use a new id or intent"
         return {key: Misuse(f"{key} {said}")}
+    if records.names_another(entry):
+        return {key: _conflict(ticket, entry)}
     reopened: Claimed = yield Record("reopen", (entry.key,))
     if reopened.mine and (key in placing.tickets or placing.context.in_flight.take([key])):
         placing.tickets[key] = ticket

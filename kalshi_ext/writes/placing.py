@@ -8,6 +8,7 @@ either seen, or no copy of it can be accepted any more, before it is sent again.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
@@ -25,6 +26,7 @@ from kalshi_ext.errors import (
 )
 from kalshi_ext.flow import Context, Flow, Now, transmit
 from kalshi_ext.journal import Mark, State
+from kalshi_ext.matrix import rule
 from kalshi_ext.models import OrderAck
 from kalshi_ext.pacing import DEFAULT_COST
 from kalshi_ext.tickets import OrderTicket
@@ -174,7 +176,9 @@ def investigate(placing: Placing, unproven: dict[str, Unproven], sent_at: float)
         order = looked.found.get(key)
         if order is not None:
             verdicts[key] = compare(placing.tickets[key], order)
-        elif not looked.absent or doubt.exists:
+        elif looked.absent and doubt.exists:
+            verdicts[key] = Rejected(taken_elsewhere(placing.tickets[key]))
+        elif not looked.absent:
             placing.outcomes[key] = unknown(placing.tickets[key], doubt.error)
             placing.context.unsettled.add(placing.tickets[key].ticker, key)
         elif not _again(placing, key):
@@ -184,7 +188,8 @@ def investigate(placing: Placing, unproven: dict[str, Unproven], sent_at: float)
 
 def _again(placing: Placing, key: str) -> bool:
     policy = placing.context.policy
-    return policy.resend and placing.attempts.get(key, 0) < policy.rounds
+    may = policy.resend and rule(placing.first.operation).resent
+    return may and placing.attempts.get(key, 0) < policy.rounds
 
 
 def never_executed(ticket: OrderTicket, error: KalshiError) -> NotSent:
@@ -197,11 +202,21 @@ def never_executed(ticket: OrderTicket, error: KalshiError) -> NotSent:
     )
 
 
+def taken_elsewhere(ticket: OrderTicket) -> DuplicateIdConflict:
+    """Build the error of an id that is taken, while this ticker never had its order."""
+    key = ticket.client_order_id
+    return DuplicateIdConflict(
+        f"client_order_id {key!r} is taken at the exchange, by no order of {ticket.ticker}",
+        client_order_id=key,
+    )
+
+
 def unknown(ticket: OrderTicket, error: KalshiError) -> OutcomeUnknown:
-    """Return the error of an order whose outcome could not be found in time."""
+    """Return the error of an order whose outcome could not be found in time, one for each."""
     if isinstance(error, OutcomeUnknown):
-        error.client_order_id, error.ticket = ticket.client_order_id, ticket
-        return error
+        own = copy.copy(error)
+        own.client_order_id, own.ticket = ticket.client_order_id, ticket
+        return own
     why = "the exchange says this client_order_id exists, but its order was not seen"
     reason = why if isinstance(error, DuplicateOrder) else str(error.args[0])
     return OutcomeUnknown(

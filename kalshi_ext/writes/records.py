@@ -12,7 +12,7 @@ from typing import Any
 from attrs import asdict, evolve
 
 from kalshi_ext._shapes import BookSide, SelfTradePreventionType, TimeInForce
-from kalshi_ext.errors import KalshiError, Refused
+from kalshi_ext.errors import DuplicateIdConflict, KalshiError, Refused
 from kalshi_ext.flow import Flow, Record
 from kalshi_ext.journal import Entry, JournalError, Mark
 from kalshi_ext.models import Order, OrderAck
@@ -110,6 +110,20 @@ def recorded_ack(entry: Entry) -> OrderAck | None:
     if "time" in values:
         values["time"] = read_time(values["time"])
     return OrderAck(**values, raw=verdict.get("raw", {}), replayed=True)
+
+
+def names_another(entry: Entry) -> bool:
+    """Say whether an entry ended because its id names another order at the exchange."""
+    error: str | None = json.loads(entry.verdict or "{}").get("error")
+    return error == DuplicateIdConflict.__name__
+
+
+def id_of(value: object) -> str | None:
+    """Return the exchange's id of what a write made or changed; None where it has none."""
+    if isinstance(value, str | int):
+        return str(value)
+    found: str | None = getattr(value, "order_id", None) or getattr(value, "id", None)
+    return found
 
 
 def ack_of(order: Order, *, replayed: bool = True) -> OrderAck:

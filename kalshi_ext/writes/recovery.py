@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from attrs import frozen
@@ -77,7 +78,8 @@ def resolve(
         resolutions += yield from _orders(contract, context, placed, now)
     for entry in entries:
         if _kind(entry) != "order":
-            resolutions.append((yield from _other(contract, context, entry, now)))
+            work = partial(_other, contract, context, entry, now)
+            resolutions.append((yield from unkeyed.alone(_kind(entry), context, work)))
     yield from _record(resolutions, context)
     return resolutions
 
@@ -192,11 +194,10 @@ def _settle(contract: Contract, context: Context, ticker: str, keys: list[str]) 
         entry: Entry | None = yield Record("get", (key,))
         if entry is None or not entry.is_open:
             context.unsettled.drop(ticker, key)
-        elif key not in context.in_flight:
-            if (yield Record("take_over", (key, entry.owner))):
-                mine.append(entry)
-            else:  # a living client elsewhere drives it
-                context.unsettled.drop(ticker, key)
+            continue
+        # What another client drives, here or elsewhere, is asked again before the next order.
+        if key not in context.in_flight and (yield Record("take_over", (key, entry.owner))):
+            mine.append(entry)
     resolutions = yield from _driving(contract, context, mine)
     left = [r.key for r in resolutions if r.state is State.UNKNOWN]
     if left:
@@ -211,7 +212,7 @@ def _other(contract: Contract, context: Context, entry: Entry, now: float) -> Fl
         contract, look, context, sent_at=_last_sent([entry], now)
     )
     if isinstance(sight, Accepted):
-        order_id = getattr(sight.value, "order_id", None) or entry.order_id
+        order_id = records.id_of(sight.value) or entry.order_id
         return Resolution(
             entry.key, entry.operation, entry.ticker, State.RESOLVED, order_id, entry.intent
         )
@@ -231,13 +232,13 @@ def _look(
     if kind == "group":
         listing = contract.order_groups.list(Window(subaccount=said.get("subaccount")))
         rows = unkeyed.lister(listing, context)
-        return unkeyed.group_look(rows, said["before"], Decimal(said["limit"]), None)
+        return unkeyed.group_look(rows, said["before"], Decimal(said["limit"]))
     if kind == "transfer":
         moves = unkeyed.lister(contract.portfolio.transfers(Window()), context)
-        return unkeyed.transfer_look(moves, said, None)
+        return unkeyed.transfer_look(moves, said)
     if kind == "subaccount":
         balances = unkeyed.lister(contract.subaccounts.balances(), context)
-        return unkeyed.subaccount_look(balances, said["before"], None)
+        return unkeyed.subaccount_look(balances, said["before"])
     return _nothing
 
 

@@ -1,6 +1,8 @@
 """Writes without an idempotency key: what exists is listed before, and after a lost answer.
 
-Exactly one new thing that fits is taken for ours; more than one is left to a person.
+Exactly one new thing that fits is taken for ours; more than one is left to a person. Two flows of
+one client make such things one after the other, so that neither takes the other's; a second
+program that makes the same-looking thing at the same moment cannot be told apart.
 """
 
 from __future__ import annotations
@@ -9,39 +11,19 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from kalshi_ext.calls import Call, Lost
+from kalshi_ext.calls import Call
 from kalshi_ext.contracts.language import Contract, InstanceTransferTicket
-from kalshi_ext.flow import Context, Flow, Now, lost_error, transmit
+from kalshi_ext.flow import Context, Flow, Now, Sleep
 from kalshi_ext.models import InstanceTransfer, OrderGroup, SubaccountBalance
 from kalshi_ext.paging import Page, Walk, gather
 from kalshi_ext.windows import Window
 from kalshi_ext.writes.changing import Change, carry_out, make_entry
 from kalshi_ext.writes.looking import read_all
 from kalshi_ext.writes.sights import NotDone, Sight, Unclear
-from kalshi_ext.writes.verdicts import Accepted, Unproven, judge
+from kalshi_ext.writes.verdicts import Accepted
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-def repeatable(call: Call[T], context: Context) -> Flow[T]:
-    """Do a write that names a state, or ends something: repeated at once it ends the same."""
-    outcome = yield from transmit(call, context, again=True)
-    verdict = judge(call, outcome, context)
-    if isinstance(verdict, Accepted):
-        return verdict.value
-    raise verdict.error
-
-
-def keyed_transfer(call: Call[None], context: Context) -> Flow[None]:
-    """Do a transfer that carries a client_transfer_id: refused the second time means done."""
-    outcome = yield from transmit(call, context, again=True)
-    if isinstance(outcome, Lost):
-        raise lost_error(call.operation, outcome)
-    verdict = judge(call, outcome, context)
-    if isinstance(verdict, Accepted) or (isinstance(verdict, Unproven) and verdict.exists):
-        return
-    raise verdict.error
 
 
 def new_one(
@@ -50,9 +32,10 @@ def new_one(
     identity: Callable[[R], str],
     fits: Callable[[R], bool],
     value: Callable[[R], T],
-    call: Call[T] | None,
+    *,
+    sure: Callable[[R], bool] = lambda _: True,
 ) -> Callable[[], Flow[Sight[T]]]:
-    """Build the look for something created without a key."""
+    """Build the look for something created without a key; `sure` says whether one is done."""
     known = frozenset(before)
 
     def look() -> Flow[Sight[T]]:
@@ -61,8 +44,9 @@ def new_one(
             return Unclear()
         fresh = [row for row in rows if identity(row) not in known and fits(row)]
         if not fresh:
-            return NotDone(call)
-        return Accepted(value(fresh[0])) if len(fresh) == 1 else Unclear()
+            return NotDone()
+        ours = len(fresh) == 1 and sure(fresh[0])
+        return Accepted(value(fresh[0])) if ours else Unclear()
 
     return look
 
@@ -76,6 +60,17 @@ def lister(call: Call[Page[R]], context: Context) -> Callable[[], Flow[list[R] |
         return read if ended and not walk.set_aside else None
 
     return rows
+
+
+def alone(kind: str, context: Context, work: Callable[[], Flow[T]]) -> Flow[T]:
+    """Do a piece of work while no other flow of this client does one of its kind."""
+    turn = [f"turn of {kind}"]
+    while not context.in_flight.take(turn):
+        yield Sleep(context.policy.poll)
+    try:
+        return (yield from work())
+    finally:
+        context.in_flight.let_go(turn)
 
 
 def _anything(value: object) -> str | None:
@@ -92,10 +87,24 @@ def create_group(
 ) -> Flow[OrderGroup]:
     """Create an order group."""
     call = contract.order_groups.create(limit, subaccount, shard)
+    return (
+        yield from alone(
+            "group", context, lambda: _create_group(contract, call, limit, subaccount, context)
+        )
+    )
+
+
+def _create_group(
+    contract: Contract,
+    call: Call[OrderGroup],
+    limit: Decimal,
+    subaccount: int | None,
+    context: Context,
+) -> Flow[OrderGroup]:
     listing = contract.order_groups.list(Window(subaccount=subaccount))
     groups = yield from gather(Walk(listing, context))
     before = sorted(group.id for group in groups)
-    look = group_look(lister(listing, context), before, limit, call)
+    look = group_look(lister(listing, context), before, limit)
     said = {"kind": "group", "limit": limit, "subaccount": subaccount, "before": before}
     entry = make_entry(call, None, said, (yield Now()))
     return (yield from carry_out(Change(contract, call, entry, _anything, look), context))
@@ -105,7 +114,6 @@ def group_look(
     listing: Callable[[], Flow[list[OrderGroup] | None]],
     before: Iterable[str],
     limit: Decimal,
-    call: Call[OrderGroup] | None,
 ) -> Callable[[], Flow[Sight[OrderGroup]]]:
     """Build the look for a group: new, and of our limit where the contract says it."""
     return new_one(
@@ -114,13 +122,20 @@ def group_look(
         lambda group: group.id,
         lambda group: group.contracts_limit in (None, limit),
         lambda group: group,
-        call,
     )
 
 
 def transfer(contract: Contract, ticket: InstanceTransferTicket, context: Context) -> Flow[str]:
     """Move money between instances or shards; returns the transfer id."""
     call = contract.portfolio.transfer(ticket)
+    return (
+        yield from alone("transfer", context, lambda: _transfer(contract, call, ticket, context))
+    )
+
+
+def _transfer(
+    contract: Contract, call: Call[str], ticket: InstanceTransferTicket, context: Context
+) -> Flow[str]:
     listing = contract.portfolio.transfers(Window())
     rows = yield from gather(Walk(listing, context))
     before = sorted(row.transfer_id for row in rows)
@@ -129,9 +144,11 @@ def transfer(contract: Contract, ticket: InstanceTransferTicket, context: Contex
         "source": ticket.source,
         "destination": ticket.destination,
         "amount": Decimal(ticket.amount).scaleb(-4),
+        "source_shard": ticket.source_exchange_shard,
+        "destination_shard": ticket.destination_exchange_shard,
         "before": before,
     }
-    look = transfer_look(lister(listing, context), said, call)
+    look = transfer_look(lister(listing, context), said)
     entry = make_entry(call, None, said, (yield Now()))
     return (yield from carry_out(Change(contract, call, entry, _anything, look), context))
 
@@ -139,27 +156,43 @@ def transfer(contract: Contract, ticket: InstanceTransferTicket, context: Contex
 def transfer_look(
     listing: Callable[[], Flow[list[InstanceTransfer] | None]],
     said: dict[str, Any],
-    call: Call[str] | None,
 ) -> Callable[[], Flow[Sight[str]]]:
-    """Build the look for a transfer: new, between the same instances, of the same amount."""
+    """Build the look for a transfer: new, between the same places, of the same amount.
+
+    A status other than complete and pending leaves it open whether the money moved.
+    """
     wanted = (said["source"], said["destination"], Decimal(said["amount"]))
+    ends = (said.get("source_shard"), said.get("destination_shard"))
+
+    def fits(row: InstanceTransfer) -> bool:
+        if (row.source, row.destination, row.amount) != wanted:
+            return False
+        there = (row.source_exchange_shard, row.destination_exchange_shard)
+        return all(None in pair or pair[0] == pair[1] for pair in zip(ends, there, strict=True))
+
     return new_one(
         listing,
         said["before"],
         lambda row: row.transfer_id,
-        lambda row: (row.source, row.destination, row.amount) == wanted,
+        fits,
         lambda row: row.transfer_id,
-        call,
+        sure=lambda row: row.status in ("complete", "pending"),
     )
 
 
 def create_subaccount(contract: Contract, shard: int | None, context: Context) -> Flow[int]:
     """Create a subaccount; returns its number."""
     call = contract.subaccounts.create(shard)
+    return (
+        yield from alone("subaccount", context, lambda: _create_subaccount(contract, call, context))
+    )
+
+
+def _create_subaccount(contract: Contract, call: Call[int], context: Context) -> Flow[int]:
     listing = contract.subaccounts.balances()
     rows = yield from gather(Walk(listing, context))
     before = sorted({str(row.subaccount) for row in rows})
-    look = subaccount_look(lister(listing, context), before, call)
+    look = subaccount_look(lister(listing, context), before)
     entry = make_entry(call, None, {"kind": "subaccount", "before": before}, (yield Now()))
     return (yield from carry_out(Change(contract, call, entry, _anything, look), context))
 
@@ -167,7 +200,6 @@ def create_subaccount(contract: Contract, shard: int | None, context: Context) -
 def subaccount_look(
     listing: Callable[[], Flow[list[SubaccountBalance] | None]],
     before: Iterable[str],
-    call: Call[int] | None,
 ) -> Callable[[], Flow[Sight[int]]]:
     """Build the look for a subaccount: a number that was not there."""
 
@@ -181,5 +213,4 @@ def subaccount_look(
         lambda row: str(row.subaccount),
         lambda _: True,
         lambda row: row.subaccount,
-        call,
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from attrs import frozen
 
-from kalshi_ext.calls import Call, Lost, Reply
+from kalshi_ext.calls import Call, Lost, Repeat, Reply
 from kalshi_ext.errors import (
+    Conflict,
     DuplicateOrder,
     KalshiError,
     NotSent,
@@ -18,6 +20,10 @@ from kalshi_ext.errors import (
 from kalshi_ext.flow import Context, conclude, lost_error
 
 T = TypeVar("T")
+
+_NO_PROOF = re.compile(
+    "internal|unavailable|timeout|timed_out|deadline|exist|duplicate", re.IGNORECASE
+)
 
 
 @frozen
@@ -60,5 +66,19 @@ def judge(call: Call[T], outcome: Reply | Lost, context: Context, **known: Any) 
         return Unproven(error, exists=True)
     except Refused as error:
         error.__dict__.update(known)
-        # A 409 without a readable code may be the one that says the key is taken.
-        return Unproven(error) if error.status == 409 and error.code is None else Rejected(error)
+        return Unproven(error) if _may_mean_taken(call, error) else Rejected(error)
+
+
+def _may_mean_taken(call: Call[Any], error: Refused) -> bool:
+    """Say whether a 409 may be the one that says the key is taken, under a code not known."""
+    unknown = type(error) is Conflict
+    return unknown and (error.code is None or call.operation.repeat is Repeat.KEYED)
+
+
+def proves(error: Refused) -> bool:
+    """Say whether the refusal of a batch's entry proves that the entry was not executed.
+
+    An entry has no status of its own: without a code, or with one that tells of a failing server
+    or of a key that is taken, it proves nothing.
+    """
+    return error.code is not None and not _NO_PROOF.search(error.code)

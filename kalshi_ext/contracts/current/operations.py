@@ -1,10 +1,6 @@
 """The operations of the current contract: what each is called and how safe a repeat is.
 
-The reasons: a create is refused twice under one client_order_id (documented: 409); amend, limits,
-netting and allocations name the wanted state; a cancel can only find the order ended; reduce_by
-is a difference; groups and subaccounts are created without a key; a subaccount transfer carries
-client_transfer_id (documented: 409 transfer_already_applied); whether an instance transfer
-honours its client_transfer_id is unknown, so it counts as having none.
+The reasons stand in `matrix`, which the flows obey.
 """
 
 from __future__ import annotations
@@ -129,7 +125,7 @@ _TABLE = (
         "POST",
         _LEVEL + "/upgrade",
         "account.upgrade",
-        ABSOLUTE,
+        RELATIVE,
         CREATED,
     ),
     Operation(

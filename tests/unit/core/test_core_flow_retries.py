@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import core_samples as core
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +21,7 @@ def sends(repeat: Repeat, outcome: Reply | Lost, **policy: object) -> int:
     """Give how often a call is sent when this outcome never changes."""
     hand = core.Hand([outcome] * 50)
     last = hand.run(flow.transmit(core.call(core.operation(repeat)), core.context(**policy)))
-    assert last is outcome
+    assert evolve(last, doubtful=False) == outcome
     return len(hand.sends)
 
 
@@ -74,6 +75,52 @@ def test_a_documented_failing_status_with_another_body_is_a_refusal() -> None:
     hand = core.Hand([core.reply(503, b"<html>")])
     with pytest.raises(errors.Unavailable):
         hand.run(flow.ask(status, core.context()))
+
+
+DOUBT = [core.lost(left=True), core.reply(500), core.reply(520), core.reply(408)]
+NOTHING = [core.lost(left=False), core.reply(429), core.reply(404), core.reply(403)]
+
+
+@pytest.mark.parametrize("first", DOUBT)
+@pytest.mark.parametrize("last", NOTHING)
+def test_a_refusal_after_an_attempt_that_may_have_run_leaves_the_outcome_unknown(
+    first: Reply | Lost, last: Reply | Lost
+) -> None:
+    hand = core.Hand([first, *[last] * 4])
+    with pytest.raises(errors.OutcomeUnknown, match="an earlier attempt may have been executed"):
+        hand.run(flow.ask(core.call(core.operation(Repeat.CANCEL)), core.context()))
+
+
+@pytest.mark.parametrize("first", NOTHING[:2])
+@pytest.mark.parametrize("last", [core.lost(left=False), core.reply(404)])
+def test_a_refusal_after_attempts_that_cannot_have_run_stands(
+    first: Reply | Lost, last: Reply | Lost
+) -> None:
+    hand = core.Hand([first, *[last] * 4])
+    with pytest.raises((errors.NotSent, errors.NotFound)):
+        hand.run(flow.ask(core.call(core.operation(Repeat.CANCEL)), core.context()))
+
+
+@pytest.mark.parametrize("last", NOTHING)
+def test_a_read_is_never_in_doubt(last: Reply | Lost) -> None:
+    hand = core.Hand([core.reply(500), *[last] * 4])
+    outcome = hand.run(flow.transmit(core.call(), core.context()))
+    assert not outcome.doubtful
+
+
+@pytest.mark.parametrize("code", ["order_already_exists", "transfer_already_applied"])
+def test_a_key_that_is_taken_is_told_as_such_also_after_a_doubtful_attempt(code: str) -> None:
+    taken = core.reply(409, {"error": {"code": code, "message": "taken"}})
+    hand = core.Hand([core.lost(left=True), taken])
+    with pytest.raises(errors.Conflict) as caught:
+        hand.run(flow.ask(core.call(core.operation(Repeat.CANCEL)), core.context()))
+    assert caught.value.code == code
+
+
+def test_the_caller_may_know_of_an_earlier_attempt_in_doubt() -> None:
+    hand = core.Hand([core.reply(400)])
+    outcome = hand.run(flow.transmit(core.call(core.WRITE), core.context(), doubtful=True))
+    assert outcome.doubtful
 
 
 @pytest.mark.parametrize("again", [True, False])

@@ -57,6 +57,13 @@ def test_a_clock_that_goes_back_gives_no_tokens() -> None:
     assert bucket.reserve(1, 50.0) >= 1
 
 
+def test_a_clock_that_goes_back_an_hour_takes_no_hour_of_tokens() -> None:
+    bucket = Bucket(1, 10)
+    assert bucket.reserve(9, 3_600.0) == 0
+    assert bucket.reserve(1, 0.0) == 0
+    assert bucket.reserve(1, 0.5) == 0.5
+
+
 @pytest.mark.parametrize("tier", TIERS)
 def test_tiers_have_the_documented_rates_and_capacities(tier: str) -> None:
     pacer = Pacer.of_tier(tier.upper())

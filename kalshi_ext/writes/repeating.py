@@ -1,0 +1,64 @@
+"""Writes that are simply sent again: they name a state, end something, or carry a key."""
+
+from __future__ import annotations
+
+import json
+from typing import TypeVar
+
+from kalshi_ext.calls import Call
+from kalshi_ext.contracts.language import Contract
+from kalshi_ext.errors import NotFound
+from kalshi_ext.flow import Context, Flow, Now, Sleep, transmit
+from kalshi_ext.paging import Walk
+from kalshi_ext.windows import Window
+from kalshi_ext.writes.looking import read_all
+from kalshi_ext.writes.verdicts import Accepted, Unproven, judge
+from kalshi_ext.writes.watermark import Patience
+
+T = TypeVar("T")
+
+
+def repeatable(call: Call[T], context: Context) -> Flow[T]:
+    """Do a write that the matrix lets be repeated at once, or never."""
+    outcome = yield from transmit(call, context)
+    verdict = judge(call, outcome, context)
+    if isinstance(verdict, Accepted):
+        return verdict.value
+    raise verdict.error
+
+
+def delete_group(
+    contract: Contract, group_id: str, subaccount: int | None, shard: int | None, context: Context
+) -> Flow[None]:
+    """Delete an order group; where a repeat meets 404, the list says whether it is gone."""
+    call = contract.order_groups.delete(group_id, subaccount, shard)
+    outcome = yield from transmit(call, context)
+    verdict = judge(call, outcome, context)
+    if isinstance(verdict, Accepted):
+        return
+    if isinstance(verdict.error.__cause__, NotFound):  # after an attempt that may have done it
+        walk = Walk(contract.order_groups.list(Window(subaccount=subaccount)), context)
+        groups, ended = yield from read_all(walk)
+        if ended and not walk.set_aside and group_id not in {group.id for group in groups}:
+            return
+    raise verdict.error
+
+
+def keyed_transfer(call: Call[None], context: Context) -> Flow[None]:
+    """Do a transfer that carries a client_transfer_id: refused the second time means done.
+
+    Repeated under its key until the outcome is known or `resolve_within` is over; the error of
+    an unknown one carries the key.
+    """
+    known = {"client_transfer_id": json.loads(call.request.body or b"{}").get("client_transfer_id")}
+    patience = Patience(context.policy, (yield Now()))
+    doubtful = False
+    while True:
+        outcome = yield from transmit(call, context, doubtful=doubtful)
+        verdict = judge(call, outcome, context, **known)
+        if isinstance(verdict, Accepted) or (isinstance(verdict, Unproven) and verdict.exists):
+            return
+        doubtful = doubtful or isinstance(verdict, Unproven)
+        if not isinstance(verdict, Unproven) or patience.over((yield Now())):
+            raise verdict.error
+        yield Sleep(patience.wait())
