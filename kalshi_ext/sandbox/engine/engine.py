@@ -62,7 +62,7 @@ class Engine:
         if isinstance(command, Admin):
             return self._administer(command)
         try:
-            return self._call(command)
+            return self._told(self._call(command))
         except Refusal as refusal:
             return self._refused(command, refusal)
 
@@ -72,6 +72,12 @@ class Engine:
         ex.pass_time(to_moment(now))
         if ex.settings.thursday_pause != ex.pauses.thursdays_kept:
             keep_thursdays(ex)
+
+    def _told(self, answer: Answer) -> Answer:
+        bare = answer.body is None and answer.status != 204
+        if bare and self._ex.settings.empty_answers == "object":
+            return Answer(answer.status, {})
+        return answer
 
     def _call(self, call: Call) -> Answer:
         ex = self._ex

@@ -78,6 +78,8 @@ class Settings:
     full_page_cursor: Literal["when_more", "always"] = "when_more"
     """Whether a full page names a cursor even when nothing follows."""
     classic_limit_max: int = 200
+    empty_answers: Literal["nothing", "object"] = "nothing"
+    """Body of a 200 or 201 for which the contract promises none: no byte, or {}."""
     legacy_fields: Literal["consistent", "contradicting", "absent"] = "consistent"
     """Deprecated side and action on orders and fills; real fills contradict themselves."""
 

@@ -11,10 +11,11 @@ from attrs import define, field
 
 from kalshi_ext.errors import Misuse
 from kalshi_ext.sandbox.faults.catalogue import CATALOGUE, Layer
+from kalshi_ext.sandbox.faults.checks import check
 
 
 def _known(_rule: object, _attribute: object, kind: str) -> None:
-    if kind not in CATALOGUE:
+    if not isinstance(kind, str) or kind not in CATALOGUE:
         raise Misuse(f"kind: one of {', '.join(CATALOGUE)}, not {kind!r}")
 
 
@@ -49,8 +50,10 @@ class Rule:
             raise Misuse(f"kind: a fault needs one of {', '.join(CATALOGUE)}")
         given = {name: value for name, value in data.items() if name not in _FIELDS}
         rule = cls(**own)
-        rule.parameters = {**CATALOGUE[rule.kind].parameters, **given}
         _refuse_unknown(rule.kind, given)
+        rule.parameters = {**CATALOGUE[rule.kind].parameters, **given}
+        del own["kind"]
+        check(rule.kind, own, given)
         return rule
 
     def to_data(self) -> dict[str, Any]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalshi_ext.sandbox.faults import Plan, Rule
+from kalshi_ext.errors import Misuse
+from kalshi_ext.sandbox.faults import CATALOGUE, Plan, Rule
 
 _COUNTS = st.integers(0, 6)
 
@@ -59,3 +63,50 @@ def test_a_network_rule_does_not_act_inside_the_exchange() -> None:
     plan.add(Rule.from_data({"kind": "silence"}))
     assert plan.take("answer", names=("GetFills",)) is None
     assert plan.take("network", names=("GetFills",)) is not None
+
+
+def test_every_default_of_the_catalogue_is_one_it_would_take() -> None:
+    for name, kind in CATALOGUE.items():
+        Rule.from_data({"kind": name, **kind.parameters})
+
+
+_VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=3)
+)
+_JSON = st.recursive(_VALUES, lambda inner: st.lists(inner, max_size=2))
+
+
+@given(data=st.data(), kind=st.sampled_from(sorted(CATALOGUE)))
+def test_whatever_a_rule_is_told_it_refuses_or_can_decide(data: st.DataObject, kind: str) -> None:
+    own = ("operation", "account", "skip", "times", "every", "chance")
+    names = st.sampled_from([*own, *CATALOGUE[kind].parameters])
+    told = data.draw(st.dictionaries(names, _JSON, max_size=3))
+    plan, refusal = Plan(), ""
+    try:
+        plan.add(Rule.from_data({"kind": kind, **told}))
+    except Misuse as refused:
+        refusal = str(refused).partition(", not ")[0]
+    for _ in range(3):
+        plan.take(CATALOGUE[kind].layer, names=("GetFills",), account="trader")
+    assert plan.rules or any(name in refusal for name in told)
+
+
+@pytest.mark.parametrize(
+    ("rule", "complaint"),
+    [
+        ({"kind": "html", "every": 0}, "every: a whole number from 1, not 0"),
+        ({"kind": "html", "times": "many"}, "times: a whole number from 0, or null"),
+        ({"kind": "html", "chance": 2}, "chance: a number from 0 to 1, not 2"),
+        ({"kind": "html", "status": "bad"}, "html: status: a status from 200 to 599, not 'bad'"),
+        ({"kind": "drip", "size": 0}, "drip: size: a whole number from 1, not 0"),
+        ({"kind": "reset_response", "at": None}, "reset_response: at: a whole number from 0"),
+        ({"kind": "delay", "where": "both"}, "delay: where: request or response, not 'both'"),
+        ({"kind": "before", "commands": [{}]}, "before: commands: a list of"),
+        ({"kind": ["html"]}, "kind: one of html"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused_with_its_rule(
+    rule: dict[str, object], complaint: str
+) -> None:
+    with pytest.raises(Misuse, match=re.escape(complaint)):
+        Rule.from_data(rule)

@@ -57,6 +57,9 @@ function write(row, cells) {
 
 export const clock = (iso) => iso.slice(11, 19);
 
+/** A moment in short: the time when it is today's, else day and minutes. */
+export const when = (iso, now) => (iso.slice(0, 10) === now.slice(0, 10) ? clock(iso) : iso.slice(5, 16).replace("T", " "));
+
 /** Shorten decimal text: 0.5600 → 0.56, 10.00 → 10; never less than whole cents. */
 export const price = (text) => (text == null ? null : text.replace(/(\.\d\d\d*?)0+$/, "$1"));
 export const count = (text) => (text == null ? null : text.replace(/\.00$/, ""));

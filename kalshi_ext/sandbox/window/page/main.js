@@ -10,6 +10,7 @@ let stop = () => {};
 let setting = { recording: true };
 let held = false;
 let latest = null;
+let shown = null;
 let owed = false; // somebody asked to look elsewhere: shown even while held
 
 function start() {
@@ -51,18 +52,26 @@ function trouble(text) {
 }
 
 function connected(yes) {
-  say(byId("state"), yes ? (held ? "held" : "live") : "connection lost, trying again");
+  const waits = held && news() ? "held, newer data waits" : "held";
+  say(byId("state"), yes ? (held ? waits : "live") : "connection lost, trying again");
   byId("state").dataset.is = yes ? (held ? "held" : "live") : "lost";
+}
+
+/** Tell whether more happened than is shown. */
+function news() {
+  const mark = (now) => now && [now.fill_count, now.open_count, now.requests[0]?.seq].join();
+  return mark(latest) !== mark(shown);
 }
 
 function hear(now) {
   latest = now;
-  connected(true);
   if (!held || owed) show(now);
   owed = false;
+  connected(true);
 }
 
 function show(now) {
+  shown = now;
   panels.showHead(now);
   accounts(now);
   panels.showMarkets(now, now.book ? now.book.ticker : "", choose);

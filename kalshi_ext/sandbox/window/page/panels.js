@@ -1,6 +1,6 @@
 // The parts that only show.
 
-import { byId, clock, count, fill, make, price, say } from "./dom.js";
+import { byId, clock, count, fill, make, price, say, when } from "./dom.js";
 
 const SIDE = { bid: ["bid · yes", "bid"], ask: ["ask · no", "ask"] };
 
@@ -102,7 +102,7 @@ export function showOrders(now) {
       [price(order.yes_price_dollars), "n"],
       [`${count(order.fill_count_fp)} of ${count(order.initial_count_fp)}`, "n"],
       [order.status === "resting" ? count(order.remaining_count_fp) : "–", "n"],
-      [clock(order.created_time), ""],
+      [when(order.created_time, now.time), ""],
       [order.client_order_id, "code id"],
     ],
     row: (row, order) => row.classList.toggle("ended", order.status !== "resting"),
@@ -116,7 +116,7 @@ export function showFills(now) {
     about: now.account,
     key: (one) => one.fill_id,
     cells: (one) => [
-      clock(one.created_time),
+      when(one.created_time, now.time),
       [one.ticker, "code"],
       SIDE[one.book_side],
       [count(one.count_fp), "n"],
@@ -147,7 +147,7 @@ export function showTraffic(now, recording) {
     key: (one) => `${one.time} ${one.seq}`,
     cells: (one) => [
       [String(one.seq), "n"],
-      clock(one.time),
+      when(one.time, now.time),
       [one.operation ? `${one.operation} ${one.target}` : `${one.method} ${one.target}`, "code id"],
       [one.status ? String(one.status) : "–", one.status >= 400 ? "n bad" : "n"],
       one.replay_of ? `again, of ${one.replay_of}` : one.executed ? "executed" : "untouched",

@@ -1,0 +1,128 @@
+"""Drive Debian's headless Chromium through chromedriver, in the words of the WebDriver standard."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from attrs import frozen
+
+_FLAGS = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+PATIENCE = 40
+"""Seconds within which a page must have become what is waited for; only failures take long."""
+
+
+@frozen
+class Browser:
+    """One page in one browser."""
+
+    driver: httpx.Client
+    session: str
+
+    def open(self, url: str) -> None:
+        """Go to an address."""
+        self._send("POST", "/url", {"url": url})
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        """Run a function body in the page and give what it returns."""
+        return self._send("POST", "/execute/sync", {"script": script, "args": list(arguments)})
+
+    def press(self, *keys: str) -> None:
+        """Press keys one after another, as a keyboard would."""
+        actions = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
+        source = {"type": "key", "id": "keyboard", "actions": actions}
+        self._send("POST", "/actions", {"actions": [source]})
+
+    def resize(self, width: int, height: int) -> None:
+        """Give the page another size."""
+        self._send("POST", "/window/rect", {"width": width, "height": height})
+
+    def command(self, name: str, **parameters: Any) -> Any:
+        """Run a command of the DevTools protocol."""
+        return self._send("POST", "/goog/cdp/execute", {"cmd": name, "params": parameters})
+
+    def shoot(self, path: Path) -> None:
+        """Save a picture of the page."""
+        path.write_bytes(base64.b64decode(self._send("GET", "/screenshot")))
+
+    def complaints(self) -> list[str]:
+        """List what the page's console got: errors and violated policies."""
+        entries = self._send("POST", "/se/log", {"type": "browser"})
+        return [entry["message"] for entry in entries if entry["level"] == "SEVERE"]
+
+    def wait(self, script: str, *arguments: Any) -> Any:
+        """Wait until an expression is true, and give its value."""
+        return eventually(lambda: self.run(f"return {script}", *arguments), script)
+
+    def _send(self, method: str, path: str, body: Any = None) -> Any:
+        answer = self.driver.request(method, f"/session/{self.session}{path}", json=body)
+        value = answer.json()["value"]
+        assert answer.status_code == 200, value
+        return value
+
+
+def eventually(what: Callable[[], Any], why: str = "") -> Any:
+    until = time.monotonic() + PATIENCE
+    while not (value := what()):
+        assert time.monotonic() < until, f"never came true: {why}"
+        time.sleep(0.05)
+    return value
+
+
+def missing() -> str:
+    """Name what is not installed; "": nothing."""
+    wanted = ("chromium", "chromedriver")
+    return ", ".join(name for name in wanted if shutil.which(name) is None)
+
+
+@contextlib.contextmanager
+def browser(profile: Path) -> Iterator[Browser]:
+    """Start a browser, and end it with every process it made."""
+    if missing():
+        pytest.skip(f"NOT TESTED in a browser: {missing()} not installed (apt: chromium-driver)")
+    process = subprocess.Popen(
+        ["chromedriver", "--port=0"], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        with httpx.Client(base_url=_address(process), timeout=120, trust_env=False) as driver:
+            session = driver.post("/session", json={"capabilities": _wishes(profile)}).json()
+            assert "sessionId" in session["value"], session
+            yield Browser(driver, session["value"]["sessionId"])
+            driver.delete(f"/session/{session['value']['sessionId']}")
+    finally:
+        _end(process)
+
+
+def _address(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    for line in process.stdout:
+        found = re.search(r"started successfully on port (\d+)", line)
+        if found:
+            return f"http://127.0.0.1:{found[1]}"
+    raise AssertionError("chromedriver did not start")
+
+
+def _wishes(profile: Path) -> dict[str, Any]:
+    flags = [*_FLAGS, f"--user-data-dir={profile}", "--window-size=1500,1300"]
+    chrome = {"binary": shutil.which("chromium"), "args": flags}
+    always = {"browserName": "chrome", "goog:chromeOptions": chrome}
+    return {"alwaysMatch": {**always, "goog:loggingPrefs": {"browser": "ALL"}}}
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    if process.stdout is not None:
+        process.stdout.close()
+    process.wait()

@@ -1,0 +1,62 @@
+"""Listen to the window's stream the way its page does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+from attrs import define
+
+from kalshi_ext.sandbox import Sandbox
+
+
+@define
+class Ear:
+    """Hear one event after the other."""
+
+    lines: Iterator[str]
+
+    def next(self) -> tuple[str, Any]:
+        name = next(self.lines).removeprefix("event: ")
+        data = json.loads(next(self.lines).removeprefix("data: "))
+        next(self.lines)
+        return name, data
+
+    def until(self, true: Any) -> Any:
+        """Read on until a snapshot satisfies; events come at least each second."""
+        for _ in range(200):
+            name, data = self.next()
+            if name == "now" and true(data):
+                return data
+        raise AssertionError("never told")
+
+
+def address(sandbox: Sandbox) -> str:
+    """The window's address without its fragment."""
+    assert sandbox.ui_url is not None
+    return sandbox.ui_url.partition("/#")[0]
+
+
+def token(sandbox: Sandbox) -> str:
+    assert sandbox.ui_url is not None
+    return sandbox.ui_url.partition("#")[2]
+
+
+def bearer(sandbox: Sandbox) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token(sandbox)}"}
+
+
+@contextmanager
+def listening(sandbox: Sandbox, **look: str) -> Iterator[Ear]:
+    with (
+        httpx.Client(timeout=60, trust_env=False) as client,
+        client.stream(
+            "GET", f"{address(sandbox)}/stream", params=look, headers=bearer(sandbox)
+        ) as answer,
+    ):
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        yield Ear(answer.iter_lines())
