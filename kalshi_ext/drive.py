@@ -21,6 +21,8 @@ T = TypeVar("T")
 MAX_BODY = 64 * 1024 * 1024  # bytes; a page of 1000 orders is about 1 MB
 USER_AGENT = "kalshi-ext"
 
+CLAIMS = frozenset({"claim_many", "reopen"})  # the verbs of the journal that precede a sending
+
 # Without evidence from the socket only these say that no byte of the request left.
 NEVER_LEFT = (
     httpx.ConnectError,
@@ -193,7 +195,20 @@ class AsyncDriver:
         if isinstance(effect, Sleep):
             return await asyncio.sleep(effect.seconds)
         assert isinstance(effect, Record)  # noqa: S101 - the union has no other member
-        return await asyncio.wrap_future(self.journal.submit(effect.verb, *effect.args))
+        return await self._record(effect)
+
+    async def _record(self, record: Record) -> Any:
+        future = self.journal.submit(record.verb, *record.args)
+        if future.done():  # a journal in memory: no need to let others run first
+            return future.result()
+        try:
+            return await asyncio.wrap_future(future)
+        except (asyncio.CancelledError, GeneratorExit):
+            # A claim that nobody learned of must not stay behind as an intent that may have
+            # been sent; marks are written whoever still listens.
+            if record.verb in CLAIMS:
+                self.journal.withdraw(future)
+            raise
 
     async def _send(self, send: Send) -> Reply | Lost:
         if self._closed:

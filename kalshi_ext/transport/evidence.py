@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
 from attrs import define
@@ -56,7 +56,9 @@ def exchange_evidence(deadline: float = math.inf) -> Generator[Evidence]:
     try:
         yield evidence
     finally:
-        _current.reset(token)
+        # The collector closes an abandoned coroutine in a context that is not its own.
+        with suppress(ValueError):
+            _current.reset(token)
 
 
 def current_evidence() -> Evidence | None:
