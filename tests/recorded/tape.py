@@ -8,7 +8,6 @@ credentials and answers their account ids by the list the logs use.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Generator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -99,7 +98,8 @@ def recorder() -> vcr.VCR:
     )
 
 
-POLICY = Policy(attempts=2, backoff=Backoff(first=0.0), poll=0.0)
+# Nothing is waited for: a replay that leaves its recording ends at once, and says so.
+POLICY = Policy(attempts=2, backoff=Backoff(first=0.0), poll=0.0, resolve_within=0.0)
 
 
 def make(colour: type[Any], **options: Any) -> Any:
@@ -155,16 +155,3 @@ def play(take: Take, colour: str, **options: Any) -> Any:
 async def _async_play(take: Take, options: dict[str, Any]) -> Any:
     async with make(AsyncKalshi, contract=take.contract, **options) as client:
         return await take.scene(client)
-
-
-def interactions(file: Path) -> list[dict[str, Any]]:
-    """Return what a cassette holds."""
-    from ruamel.yaml import YAML
-
-    found: list[dict[str, Any]] = YAML(typ="safe").load(file.read_text())["interactions"]
-    return found
-
-
-def json_body(raw: str | bytes | None) -> Any:
-    """Read a recorded body."""
-    return None if not raw else json.loads(raw)
