@@ -1,0 +1,234 @@
+"""Let clients made by others trade on the sandbox, unmodified, and print what came of it.
+
+Each client gets an environment of its own under the cache folder, with the version named here; a
+driver in scripts/witnesses/ walks it through everything it offers of the portfolio. A call is
+green when the client returned what its driver expects and the exchange's answers keep the
+contract. Needs a package index and Python 3.13 or newer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from attrs import define, field, frozen
+
+ROOT = Path(__file__).resolve().parents[1]
+DRIVERS = ROOT / "scripts" / "witnesses"
+sys.path.insert(0, str(ROOT / "tests" / "wire" / "sandbox"))
+
+from figures import write_block
+from sandbox_contract import traffic_violations
+
+from kalshi_ext.sandbox import Sandbox
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kalshi-ext/witnesses"
+SERIES = "3.13"
+
+
+@frozen
+class Witness:
+    """Name a client, and the exchange it is let loose on."""
+
+    package: str
+    version: str
+    driver: str
+    contract: str = "current"
+    key_kind: str = "rsa"
+    besides: tuple[str, ...] = ()
+    """What the package needs and does not say."""
+    writes: str = "served"
+
+    @property
+    def title(self) -> str:
+        """Say what is run, in few words."""
+        kind = ", Ed25519 key" if self.key_kind == "ed25519" else ""
+        how = {"classic": "classic exchange", "both-today": "classic calls, today's exchange"}
+        return f"{how.get(self.contract, 'current exchange')}{kind}"
+
+
+WITNESSES = (
+    Witness("kalshi_python_sync", "3.34.0", "drive_kalshi_python_sync.py"),
+    Witness("kalshi_python_sync", "3.34.0", "drive_kalshi_python_sync.py", key_kind="ed25519"),
+    Witness("kalshi-sdk", "22.4.0", "drive_kalshi_sdk.py"),
+    Witness("pykalshi", "2.0.0", "drive_pykalshi.py"),
+    Witness(
+        "kalshi-python", "2.1.4", "drive_kalshi_python.py", "classic", besides=("cryptography",)
+    ),
+    Witness(
+        "kalshi-python",
+        "2.1.4",
+        "drive_kalshi_python.py",
+        "both-today",
+        besides=("cryptography",),
+        writes="retired",
+    ),
+)
+
+
+@define
+class Session:
+    """Collect what one witness did."""
+
+    witness: Witness
+    version: str
+    rows: list[dict[str, str]] = field(factory=list[dict[str, str]])
+    operations: set[str] = field(factory=set[str])
+    requests: int = 0
+    wrong: list[str] = field(factory=list[str])
+
+    @property
+    def green(self) -> int:
+        """Count the calls that went as expected."""
+        return sum(not row["error"] for row in self.rows)
+
+    @property
+    def explained(self) -> list[dict[str, str]]:
+        """List the failures that a line of the contract explains."""
+        return [row for row in self.rows if row["error"] and row["explained"]]
+
+    @property
+    def failed(self) -> list[dict[str, str]]:
+        """List the failures that nothing explains."""
+        return [row for row in self.rows if row["error"] and not row["explained"]]
+
+
+def main() -> int:
+    """Run every witness; 1 when a call failed without a reason or an answer broke the contract."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--cache", type=Path, default=CACHE, help="where environments are kept")
+    parser.add_argument("--python", default="", help="a Python 3.13 or newer")
+    parser.add_argument("--calls", action="store_true", help="print every call too")
+    parser.add_argument("--write", action="store_true", help="write the table to docs/witnesses.md")
+    options = parser.parse_args()
+    python = options.python or newest_python()
+    sessions = []
+    for witness in WITNESSES:
+        environment, version = install(witness, python, options.cache)
+        sessions.append(session(witness, version, environment, calls=options.calls))
+    table = report(sessions)
+    print(table)
+    if options.write:
+        write_block("witnesses.md", "witnesses", table)
+    return int(any(one.failed or one.wrong or not one.rows for one in sessions))
+
+
+def newest_python() -> str:
+    """Find a Python the newest clients run on; they need 3.13."""
+    for found in filter(None, map(shutil.which, (f"python{SERIES}", "python3.14", "python3"))):
+        if _series(found) >= (3, 13):
+            return found
+    for found in sorted(Path.home().glob(f".pyenv/versions/{SERIES}*/bin/python")):
+        return str(found)
+    raise SystemExit("witnesses: Python 3.13 or newer is needed: --python /path/to/python3.13")
+
+
+def _series(python: str) -> tuple[int, ...]:
+    code = "import sys; print(*sys.version_info[:2])"
+    told = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
+    return tuple(int(part) for part in told.stdout.split()) or (0,)
+
+
+def install(witness: Witness, python: str, cache: Path) -> tuple[Path, str]:
+    """Make the witness's environment unless it is there; give its Python and the true version."""
+    place = cache / f"{witness.package}-{witness.version}"
+    binary, stamp = place / "bin" / "python", place / ".version"
+    if not stamp.exists():
+        shutil.rmtree(place, ignore_errors=True)
+        subprocess.run([python, "-m", "venv", str(place)], check=True)
+        wanted = f"{witness.package}=={witness.version}"
+        if _pip(binary, wanted, *witness.besides):
+            print(f"{wanted} is not on the index: the newest there is taken")
+            if _pip(binary, witness.package, *witness.besides):
+                raise SystemExit(f"witnesses: {witness.package} cannot be installed")
+        code = f"from importlib.metadata import version; print(version({witness.package!r}))"
+        told = subprocess.run([binary, "-c", code], capture_output=True, text=True, check=True)
+        stamp.write_text(told.stdout.strip())
+    return binary, stamp.read_text()
+
+
+def _pip(binary: Path, *wanted: str) -> int:
+    pip = [str(binary), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted]
+    return subprocess.run(pip, check=False, stderr=subprocess.DEVNULL).returncode
+
+
+def session(witness: Witness, version: str, python: Path, *, calls: bool) -> Session:
+    """Let one witness act on an exchange as new, and look at every request it made."""
+    done = Session(witness, version)
+    with Sandbox(contract=witness.contract, key_kind=witness.key_kind, proxy=False) as box:
+        for row in _steps(witness, python, box):
+            seen = box.truth.requests(since=done.requests)
+            done.requests += len(seen)
+            done.operations |= {entry.operation for entry in seen if entry.operation}
+            done.wrong += traffic_violations(seen)
+            met = " ".join(f"{entry.operation} {entry.status}" for entry in seen)
+            done.rows.append({**row, "met": met})
+            if calls or (row["error"] and not row["explained"]):
+                print(f"{witness.package} {row['call']}: {met or 'no request'} {row['error']}")
+        box.truth.check_invariants()
+    return done
+
+
+def _steps(witness: Witness, python: Path, box: Sandbox) -> Iterator[dict[str, str]]:
+    with tempfile.TemporaryDirectory() as place:
+        key = Path(place) / "key.pem"
+        key.write_text(box.private_key)
+        told = {"URL": box.url, "KEY_ID": box.key_id, "KEY_FILE": key, "WRITES": witness.writes}
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("KALSHI", "PYTHON"))}
+        env |= {f"WITNESS_{name}": str(value) for name, value in told.items()}
+        env["PYTHONDONTWRITEBYTECODE"] = "1"
+        with subprocess.Popen(
+            [python, DRIVERS / witness.driver],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=env,
+            cwd=place,
+        ) as driver:
+            for line in driver.stdout or ():
+                yield json.loads(line)
+                print(file=driver.stdin, flush=True)
+        if driver.returncode:
+            raise SystemExit(f"witnesses: {witness.driver} ended with {driver.returncode}")
+
+
+def report(sessions: list[Session]) -> str:
+    """Write the table, and every explanation under it."""
+    lines = [
+        "| client | on | parts (green of tried) | green | explained | failed | requests | "
+        "operations met | contract violations |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [_line(one) for one in sessions]
+    notes = []
+    for one in sessions:
+        name = f"{one.witness.package} {one.version}"
+        notes += [f"- {name}, {row['call']} ({row['met'] or 'no request'}): {row['explained']}."
+                  for row in one.explained]  # fmt: skip
+        notes += [f"- **{name}, {row['call']}: {row['error']}**" for row in one.failed]
+        if one.version != one.witness.version:
+            notes.append(f"- {name}: {one.witness.version} is not on the index.")
+    return "\n".join([*lines, "", *dict.fromkeys(notes)])
+
+
+def _line(one: Session) -> str:
+    tried, green = Counter[str](), Counter[str]()
+    for row in one.rows:
+        tried[row["part"]] += 1
+        green[row["part"]] += not row["error"]
+    parts = ", ".join(f"{part} {green[part]}/{count}" for part, count in tried.items())
+    counts = (one.green, len(one.explained), len(one.failed), one.requests, len(one.operations))
+    cells = [f"{one.witness.package} {one.version}", one.witness.title, parts, *map(str, counts)]
+    return f"| {' | '.join([*cells, str(len(one.wrong))])} |"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
