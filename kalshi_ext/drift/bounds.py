@@ -20,6 +20,9 @@ TIGHTER, LOOSER, OTHER = "tightened", "loosened", "changed"
 _LENGTHS: Final = ("minLength", "maxLength", "minItems", "maxItems", "minProperties",
                    "maxProperties")  # fmt: skip
 _SIDES: Final = (("minimum", "exclusiveMinimum", 1), ("maximum", "exclusiveMaximum", -1))
+_WORDS: Final = frozenset(
+    {*_LENGTHS, *(word for side in _SIDES for word in side[:2]), "multipleOf", "pattern",
+     "uniqueItems"})  # fmt: skip
 
 
 @frozen
@@ -76,6 +79,8 @@ def _compare_steps(base: Fraction, new: Fraction) -> str:
 
 
 def _all_of(leaf: Leaf, whole: bool) -> list[tuple[str, Bound]]:
+    if _WORDS.isdisjoint(leaf.words):
+        return []
     found = [(side[0], _side(leaf, *side, whole=whole)) for side in _SIDES]
     found += [(name, _length(leaf, name)) for name in _LENGTHS]
     found += [("multipleOf", _step(leaf)), ("pattern", _pattern(leaf))]

@@ -26,6 +26,8 @@ else:  # typing has it from Python 3.12 on
         return method
 
 
+# Where the exchange publishes its document; never fetched unless it is named.
+PUBLISHED: Final = "https://docs.kalshi.com/openapi.yaml"
 # Runs read-only calls against the named environment and returns an exit status.
 Live = Callable[[str], int]
 _HELP: Final = """Compare UPSTREAM, a file or URL, with the contract of the installed version.
@@ -79,7 +81,7 @@ def options() -> list[click.Parameter]:
                      show_default=True, help="How the report is written."),
         click.Option(["--accept"], type=path, help="File of accepted differences."),
         click.Option(["--output"], type=path, help="Write the report to this file."),
-        click.Option(["--everything"], is_flag=True, help="List new operations outside our part."),
+        click.Option(["--everything"], is_flag=True, help="Judge operations outside our part."),
         click.Option(["--fail-on"], type=severities, default="breaking", show_default=True,
                      help="The mildest severity that exits 2."),
     ]  # fmt: skip
@@ -92,8 +94,8 @@ def _drift(
         if live is None:
             raise CannotCompare("--live needs the client, which this command was made without")
         return live(live_on)
-    if upstream is None:
-        raise CannotCompare("name UPSTREAM, a file or URL to compare with")
+    if not upstream:
+        raise CannotCompare(f"name UPSTREAM, a file or URL to compare with, such as {PUBLISHED}")
     return run(base or str(installed_contract()), upstream, **chosen)
 
 

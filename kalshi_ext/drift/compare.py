@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from attrs import define, field, frozen
@@ -16,6 +17,7 @@ from kalshi_ext.drift.finding import Collector, Finding, Met, Use
 from kalshi_ext.drift.match import Matches, match
 from kalshi_ext.drift.parameters import compare_parameters
 from kalshi_ext.drift.pointers import last
+from kalshi_ext.drift.scope import IsOurs, everything, lone_outside, notes, split
 from kalshi_ext.drift.security import (
     SCHEMES,
     changed_schemes,
@@ -27,18 +29,13 @@ from kalshi_ext.drift.servers import compare_own_servers, compare_servers
 from kalshi_ext.drift.unfold import unfolded
 from kalshi_ext.drift.walk import Walker
 
-IsOurs = Callable[[str], bool]
-
-
-def _everything(_path: str) -> bool:
-    return True
-
 
 @frozen
 class Compared:
     """Two compared documents and what was found.
 
-    `outside` counts operations that are only in the new document and not of our part of it.
+    `operations` counts the pairs that were judged, `outside` the operations beyond our part
+    when only one of the documents has any: they are no finding.
     """
 
     base: Document
@@ -59,12 +56,13 @@ class _Run:
 
 
 def compare(
-    base: Any, new: Any, *, is_ours: IsOurs = _everything, names: tuple[str, str] = ("base", "new")
+    base: Any, new: Any, *, is_ours: IsOurs = everything, names: tuple[str, str] = ("base", "new")
 ) -> Compared:
     """Compare two OpenAPI documents, loaded or opened, from a client that speaks `base`.
 
-    New operations on paths that `is_ours` declines are only counted. Raises CannotCompare for
-    a document that is malformed, endless or too large.
+    Operations on paths that `is_ours` declines are told in notes, one for each that differs, or
+    only counted when one document has none of them. Raises CannotCompare for a document that is
+    malformed, endless or too large.
     """
     try:
         return _compare(base, new, is_ours, names)
@@ -77,15 +75,14 @@ def _compare(base: Any, new: Any, is_ours: IsOurs, names: tuple[str, str]) -> Co
     before, after = map(operations_of, documents)
     used = frozenset(scheme for each in before + after for scheme in each.schemes)
     run = _Run(*documents, (_ids(before), _ids(after)), used)
-    matches = match(before, after)
-    outside = [each for each in matches.added if not is_ours(each.path)]
-    matches.added = [each for each in matches.added if is_ours(each.path)]
+    matches, outside = split(match(before, after), is_ours)
     collector = Collector()
     collector.add(compare_servers(run.base, run.new))
     collector.add(_schemes(run, matches))
     collector.add(_operations(run, matches))
+    collector.add(notes(outside, partial(_whole, run)))
     findings = collector.findings()
-    return Compared(run.base, run.new, findings, len(matches.same), len(outside))
+    return Compared(run.base, run.new, findings, len(matches.same), lone_outside(outside))
 
 
 def _ids(operations: list[Operation]) -> frozenset[str]:
@@ -100,8 +97,7 @@ def _operations(run: _Run, matches: Matches) -> Iterator[Met]:
     for base, new in matches.replaced:
         yield _changed("operation-replaced", base, new, base.label, new.label)
     for base, new in matches.same:
-        yield from _identity(run, base, new)
-        yield from _details(run, base, new)
+        yield from _whole(run, base, new)
     if _text(run.base, "webhooks") != _text(run.new, "webhooks"):
         yield Difference("webhooks-changed", "/webhooks", "/webhooks"), Use(None, "webhooks")
 
@@ -116,6 +112,11 @@ def _about(operation: Operation, difference: Difference) -> Met:
 
 def _changed(rule: str, base: Operation, new: Operation, before: str = "", after: str = "") -> Met:
     return _about(base, Difference(rule, base.pointer, new.pointer, base.id, before, after))
+
+
+def _whole(run: _Run, base: Operation, new: Operation) -> Iterator[Met]:
+    yield from _identity(run, base, new)
+    yield from _details(run, base, new)
 
 
 def _identity(run: _Run, base: Operation, new: Operation) -> Iterator[Met]:

@@ -78,11 +78,13 @@ class Node:
 
     def entries(self, key: str) -> dict[str, Node]:
         """Take the members of the mapping `key`; absent or null has none."""
-        return self._typed(key, dict, "a mapping").children()
+        found = self._typed(key, dict, "a mapping")
+        return found.children() if found else {}
 
     def members(self, key: str) -> list[Node]:
         """Take the members of the list `key`; absent or null has none."""
-        return list(self._typed(key, list, "a list").children().values())
+        found = self._typed(key, list, "a list")
+        return list(found.children().values()) if found else []
 
     def children(self) -> dict[str, Node]:
         """Take every member of a mapping or a list, by its step."""
@@ -133,10 +135,10 @@ class Node:
         """Make the error that names this node's place and the rule it breaks."""
         return self.document.refuse(self.pointer, rule)
 
-    def _typed(self, key: str, kind: type, wanted: str) -> Node:
+    def _typed(self, key: str, kind: type, wanted: str) -> Node | None:
         found = self.get(key)
         if found is None or found.value is None:
-            return Node((), join(self.pointer, key), self.document)
+            return None
         if not isinstance(found.value, kind):
             raise found.refuse(f"must be {wanted}, not {type(found.value).__name__}")
         return found

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 def join(pointer: str, *steps: object) -> str:
     """Append steps to a pointer, escaping `~` and `/`."""
-    return pointer + "".join(f"/{_escape(str(step))}" for step in steps)
+    for step in steps:
+        pointer += "/" + _escape(str(step))
+    return pointer
 
 
 def steps(pointer: str) -> list[str]:

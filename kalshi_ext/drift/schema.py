@@ -62,6 +62,15 @@ class Schema:
         return (*key, "form") if self.as_form else key
 
     @cached_property
+    def text(self) -> str | None:
+        """Write it out as it stands, nothing where it refers to other places.
+
+        Equal texts are equal schemas; Python's own equality would take True for 1.
+        """
+        found = repr((self.as_form, [node.value for node in self.nodes]))
+        return None if "'$ref'" in found else found
+
+    @cached_property
     def form(self) -> Schema:
         """Take what is left of it as one form of a union, which says the rest outside."""
         leaves = tuple(map(as_form, self.leaves))
@@ -229,7 +238,9 @@ def _enum(leaf: Leaf) -> dict[str, Any] | None:
     if "const" in leaf.words:
         values = [leaf.words["const"]]
     elif "enum" in leaf.words:
-        values = [node.value for node in leaf.node.members("enum")]
+        values = leaf.words["enum"]  # may come from a union of constants, not from the node
+        if not is_list(values):
+            raise leaf.node.refuse(f"enum must be a list, not {type(values).__name__}")
     else:
         return None
     return {canonical(value): value for value in values if value is not None}

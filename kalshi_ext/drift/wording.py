@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from kalshi_ext.drift.arguments import argument
+from kalshi_ext.drift.facade import Call
 from kalshi_ext.drift.finding import Finding, Use
 
 Quote = Callable[[str], str]
@@ -68,20 +70,30 @@ def _touched(finding: Finding, use: Use) -> str:
         return "every call"
     call = use.call
     who = call.name if call else f"{use.operation.label}, which has no facade call"
-    return f"{who}{_piece(finding, use, call.model if call else '')}"
+    return f"{who}{_piece(finding, use, call)}"
 
 
-def _piece(finding: Finding, use: Use, model: str) -> str:
+def _piece(finding: Finding, use: Use, call: Call | None) -> str:
     name = finding.difference.name if "-field-" in finding.rule.id else ""
     path = _inside(use.path, name) if name else use.path
     if use.part.endswith("parameter") or use.part == "request body":
-        return f", argument {backticks(path)}" if path else ", its arguments"
+        if "-added-" in finding.rule.id:
+            return f", which has no argument for {backticks(path)} yet" if path else ""
+        return _argument(use.part, path, call) if path else ", its arguments"
     if use.part.startswith("response 2"):
-        what = f", model {model}" if model else ", its answer"
+        what = f", model {call.model}" if call and call.model else ", its answer"
         return f"{what}, field {backticks(path)}" if path else what
     if use.part.startswith("response"):
         return f", its exception on {use.part.removeprefix('response ')}"
     return ""
+
+
+def _argument(part: str, path: str, call: Call | None) -> str:
+    word = argument(call.name.removeprefix("client."), part, path) if call else path
+    if not word:
+        return f", which says {backticks(path)} by itself"
+    sent = "" if word == path else f" (sent as {backticks(path)})"
+    return f", argument {backticks(word)}{sent}"
 
 
 def meaning(finding: Finding) -> str:

@@ -16,6 +16,9 @@ from kalshi_ext.drift.rules.kinds import (
     Rule,
 )
 
+_OUTSIDE = "No call of the facade goes there."
+_JUDGE = "nothing; `--everything` judges it like the rest"
+
 SERVICE_RULES: Final = (
     Rule("server-added", COMPATIBLE, "server-removed", "the server {name} is new",
          "The servers in use stay.", NOTHING),
@@ -79,6 +82,13 @@ SERVICE_RULES: Final = (
          "What the exchange calls back is compared by its text only.", LOOK),
     Rule("webhooks-changed", RISKY, "webhooks-changed", "the webhooks changed",
          "What the exchange sends by itself is compared by its text only.", LOOK),
+    Rule("outside-added", NOTE, "outside-removed", "outside our part: the operation {name} is new",
+         _OUTSIDE, _JUDGE),
+    Rule("outside-removed", NOTE, "outside-added", "outside our part: the operation {name} is gone",
+         _OUTSIDE, _JUDGE),
+    Rule("outside-changed", NOTE, "outside-changed",
+         "outside our part: the operation {name} changed (differences: {after})",
+         _OUTSIDE, _JUDGE),
     Rule("acceptance-expired", BREAKING, "acceptance-expired",
          "the acceptance of {name} expired on {before}",
          "A difference was accepted for a time, and the time is over.",

@@ -106,6 +106,10 @@ def _query(parameter: Schema) -> bool:
     return parameter["in"] == "query"
 
 
+def _is_list(parameter: Schema) -> bool:
+    return parameter["schema"].get("type") == "array"
+
+
 def _set(**items: Any) -> Callable[[Schema], list[Schema]]:
     return lambda parameter: [with_(parameter, items)]
 
@@ -142,8 +146,16 @@ PARAMETER_KINDS: tuple[ParameterKind, ...] = (
                   _set(deprecated=True), D),
     ParameterKind("parameter written as JSON", lambda p: True, _as_content, B),
     ParameterKind("parameter became a list", _query, _as_list, B),
-    # One value is written the same in every style.
-    ParameterKind("style of a single value", _query, _set(style="form", explode=False), N),
-    ParameterKind("empty value allowed", _query, _set(allowEmptyValue=True), C),
+    ParameterKind("parameter no longer deprecated", lambda p: p.get("deprecated") is True,
+                  _set(deprecated=False), N),
+    # One value is written the same in every style, several are not.
+    ParameterKind("style of a single value", lambda p: _query(p) and not _is_list(p),
+                  _set(style="form", explode=False), N),
+    ParameterKind("style of a list", lambda p: _query(p) and _is_list(p),
+                  lambda p: [with_(p, {"style": "form", "explode": not p.get("explode", True)})], B),
+    ParameterKind("empty value allowed", lambda p: _query(p) and not p.get("allowEmptyValue"),
+                  _set(allowEmptyValue=True), C),
+    ParameterKind("empty value refused", lambda p: p.get("allowEmptyValue") is True,
+                  _set(allowEmptyValue=False), B),
     ParameterKind("escaping changed", _query, _set(allowReserved=True), R),
 )  # fmt: skip

@@ -46,9 +46,8 @@ def _statuses(kind: str, *, content: bool | None = None) -> Callable[[Operation]
 def _uncovered(operation: Operation) -> list[Any]:
     """List the error statuses that no range and no default describes as well."""
     found = operation["responses"]
-    return [
-        s for s in _statuses("4")(operation) if not {f"{s[0]}XX", "default"} & (set(found) - {s})
-    ]
+    errors = [s for s in _statuses("4")(operation) if s[0] not in "13"]
+    return [s for s in errors if not {f"{s[0]}XX", "default"} & (set(found) - {s})]
 
 
 def _response(edit: Callable[[Any], Any]) -> Callable[[Operation, Any], Operation]:
@@ -65,6 +64,16 @@ def _moved_status(to: str) -> Callable[[Operation, Any], Operation]:
 
 def _copied_status(to: str) -> Callable[[Operation, Any], Operation]:
     return lambda o, status: put(o, ("responses", to), o["responses"][status])
+
+
+def _headed(operation: Operation) -> list[Any]:
+    """List the statuses with headers, some always there and some not."""
+    return [s for s, r in operation["responses"].items() if r.get("headers")]
+
+
+def _headers(required: bool) -> Callable[[Operation, Any], Operation]:
+    return _response(lambda r: with_(r, {"headers": {
+        name: with_(header, {"required": required}) for name, header in r["headers"].items()}}))  # fmt: skip
 
 
 def _media(edit: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -109,10 +118,14 @@ _OAUTH_LIKE = "aNewScheme"
 OPERATION_KINDS: tuple[OperationKind, ...] = (
     OperationKind("operation deprecated", _once(lambda o: not o.get("deprecated")),
                   _set(deprecated=True), D),
+    OperationKind("operation no longer deprecated", _once(lambda o: o.get("deprecated")),
+                  _set(deprecated=False), N),
     OperationKind("operationId changed", _once(), _set(operationId="SomethingElse"), N),
     OperationKind("servers of its own", _once(), _set(servers=[{"url": "https://other.example/v9"}]), B),
     OperationKind("callbacks", _once(), _set(callbacks={"onFill": {"{$request.body#/u}": {
         "post": {"responses": {"200": {"description": ""}}}}}}), R),
+    OperationKind("callbacks gone", _once(lambda o: "callbacks" in o),
+                  lambda o, _: without(o, "callbacks"), R),
     # Bodies.
     OperationKind("body removed", _once(_has_body), lambda o, _: without(o, "requestBody"), B),
     OperationKind("body became required", _once(_body_is(False)),
@@ -131,7 +144,8 @@ OPERATION_KINDS: tuple[OperationKind, ...] = (
     # Statuses: exceptions exist for every error; a success under another number is not read.
     OperationKind("error status removed", _uncovered,
                   lambda o, s: drop(o, ("responses", s)), C),
-    OperationKind("error status added", _once(), lambda o, _: put(o, ("responses", "418"), {
+    OperationKind("error status added",
+                  _once(lambda o: not {"4XX", "default"} & set(o["responses"])), lambda o, _: put(o, ("responses", "418"), {
         "description": "", "content": {"application/json": {"schema": {"type": "object"}}}}), C),
     OperationKind("error status became a range", lambda o: [s for s in _uncovered(o)
         if s[1:] != "XX" and s != "default"],
@@ -155,7 +169,12 @@ OPERATION_KINDS: tuple[OperationKind, ...] = (
     OperationKind("answer media type replaced", _statuses("2", content=True),
                   _response(_media(_only_media)), B),
     OperationKind("answer header added", _statuses("2"),
-                  _response(lambda r: with_(r, {"headers": _HEADER})), C),
+                  _response(lambda r: with_(r, {"headers": {**r.get("headers", {}), **_HEADER}})), C),
+    OperationKind("answer headers gone", _headed, _response(lambda r: without(r, "headers")), B),
+    OperationKind("answer headers always there", _headed, _headers(True), C),
+    OperationKind("answer headers not always there", _headed, _headers(False), B),
+    OperationKind("redirect no longer described", lambda o: [s for s in o["responses"] if s[0] == "3"],
+                  lambda o, s: drop(o, ("responses", s)), C),
     # Security: a caller who gave what was asked must still be let in.
     OperationKind("no credentials any more", _once(_guarded), _set(security=[]), C),
     OperationKind("credentials now needed", _once(lambda o: not _guarded(o)),

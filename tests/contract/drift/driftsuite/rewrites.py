@@ -325,12 +325,13 @@ def _other_media_names(document: Any, here: Any, at: Any) -> Any:
 
 def _needless_in_operation(document: Any, here: Any) -> Rewrites:
     operation = get(document, here)
-    yield f"{pointer(here)} not deprecated", put(document, (*here, "deprecated"), False)
+    if "deprecated" not in operation:
+        yield f"{pointer(here)} not deprecated", put(document, (*here, "deprecated"), False)
     for index in range(len(operation.get("parameters", []))):
         at = resolve(document, (*here, "parameters", index))
         style = "form" if get(document, at)["in"] in ("query", "cookie") else "simple"
         words = {"style": style, "explode": style == "form", "allowReserved": False}
-        yield f"{pointer(at)} style said", change(document, at, lambda p, w=words: {**p, **w})
+        yield f"{pointer(at)} style said", change(document, at, lambda p, w=words: {**w, **p})
     if "security" not in operation:
         yield f"{pointer(here)} open", put(document, (*here, "security"), [])
 

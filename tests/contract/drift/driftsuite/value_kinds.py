@@ -51,9 +51,12 @@ def _drop(*words: str) -> Callable[[Schema], Schema]:
     return lambda schema: without(schema, *words)
 
 
+_NUMBERS = ("integer", "number")
+
+
 def _other_type(schema: Schema) -> Schema:
     kept = {word: schema[word] for word in ("nullable", "deprecated") if word in schema}
-    return {**kept, "type": "boolean" if schema["type"] == "integer" else "integer"}
+    return {**kept, "type": "boolean" if schema["type"] in _NUMBERS else "integer"}
 
 
 def _admits_null(schema: Schema) -> bool:
@@ -180,11 +183,19 @@ VALUE_KINDS: tuple[ValueKind, ...] = (
     ValueKind("unnamed fields refused", _open_object, _set(additionalProperties=False), R, C),
     ValueKind("unnamed fields of one type", _open_object,
               _set(additionalProperties={"type": "string"}), B, C),
+    ValueKind("map closed", lambda s, _: isinstance(s.get("additionalProperties"), dict)
+              and bool(s["additionalProperties"]), _set(additionalProperties=False), B, B),
+    ValueKind("closed object became a map", _has("additionalProperties", False),
+              _set(additionalProperties={"type": "string"}), C, R),
     ValueKind("map may hold anything", lambda s, _: isinstance(s.get("additionalProperties"), dict)
               and bool(s["additionalProperties"]), _drop("additionalProperties"), C, B),
     # A word that nobody here judges must at least be seen.
     ValueKind("unknown word", lambda s, site: _lone(s, site) and s["type"] == "object",
               _set(patternProperties={"^x": {"type": "string"}}), R, R),
+    ValueKind("forms may overlap", _has("oneOf"),
+              lambda s: {**without(s, "oneOf"), "anyOf": s["oneOf"]}, R, R),
+    ValueKind("form gone", lambda s, site: len(s.get("oneOf", [])) > 1,
+              lambda s: with_(s, {"oneOf": s["oneOf"][:-1]}), B, C),
     ValueKind("form added", _has("anyOf"),
               lambda s: with_(s, {"anyOf": [*s["anyOf"], {"type": "array", "items": {}}]}), C, B),
 )  # fmt: skip

@@ -47,9 +47,27 @@ def worst(severities: list[str]) -> str | None:
     return min(severities, key=ORDER.index) if severities else None
 
 
+@frozen
+class Outcome:
+    """What the differ made of a mutation: seen at all, and every fault of its judgement."""
+
+    seen: bool
+    faults: list[str]
+
+
+def judged(mutation: Mutation) -> Outcome:
+    """Run the differ on a mutation."""
+    compared = compare(mutation.base, mutation.new())
+    faults = _faults(mutation, compared)
+    return Outcome(bool(compared.findings) == (mutation.whole is not None), faults)
+
+
 def wrong(mutation: Mutation) -> list[str]:
     """Say what the differ gets wrong about a mutation; nothing when all is right."""
-    compared = compare(mutation.base, mutation.new())
+    return judged(mutation).faults
+
+
+def _faults(mutation: Mutation, compared: Compared) -> list[str]:
     found = compared.findings
     errors = _severities(mutation, found)
     errors += [f"points elsewhere: {f.rule.id} {f.base}" for f in found if not _near(f, mutation)]

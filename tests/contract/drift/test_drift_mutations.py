@@ -1,0 +1,92 @@
+"""A sample of the mutation suite: every kind of change, and every operation of both contracts.
+
+`make drift-mutations` runs the whole of it. The verdict that is due is reasoned in driftsuite.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from typing import Any
+from zlib import crc32
+
+import pytest
+from driftsuite.crawl import operations
+from driftsuite.field_kinds import FIELD_KINDS, PARAMETER_KINDS
+from driftsuite.operation_kinds import OPERATION_KINDS, PATH_KINDS, document_kinds
+from driftsuite.sweep import Sweep
+from driftsuite.value_kinds import VALUE_KINDS
+from driftsuite.verdicts import Mutation, wrong
+from driftsuite.workshop import contract
+
+from kalshi_ext.drift.document import open_document
+
+CONTRACTS = ("current", "classic", "workshop")
+WHOLE = {name: contract(name) for name in CONTRACTS}
+PLACES = [(name, *place) for name in CONTRACTS for place in operations(WHOLE[name])]
+INSIDE = (*VALUE_KINDS, *FIELD_KINDS, *PARAMETER_KINDS, *OPERATION_KINDS)
+
+
+@functools.cache
+def sweep(name: str) -> Sweep:
+    return Sweep(name, WHOLE[name], open_document)
+
+
+@functools.cache
+def inside(place: tuple[str, str, str]) -> list[Mutation]:
+    """List every mutation inside one operation, in a fixed order that favours no part of it."""
+    name, path, method = place
+    found = sweep(name).in_one_operation(path, method)
+    return sorted(found, key=lambda mutation: crc32(mutation.label.encode()))
+
+
+def some_of(kind: str, most: int) -> list[Mutation]:
+    """Take mutations of a kind from operations spread over both contracts."""
+    start = crc32(kind.encode()) % len(PLACES)
+    found: list[Mutation] = []
+    for place in PLACES[start:] + PLACES[:start]:
+        found += itertools.islice((each for each in inside(place) if each.kind == kind), 1)
+        if len(found) == most:
+            break
+    return found
+
+
+def faults(mutations: list[Mutation]) -> list[str]:
+    return [fault for each in mutations for fault in wrong(each)]
+
+
+@pytest.mark.parametrize("kind", [kind.name for kind in INSIDE])
+def test_a_change_of_this_kind_is_found_and_judged(kind: str) -> None:
+    chosen = some_of(kind, 3)
+    assert chosen, "no place of any contract admits it"
+    assert faults(chosen) == []
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: "-".join(place))
+def test_changes_of_this_operation_are_found_and_judged(place: tuple[str, str, str]) -> None:
+    chosen = inside(place)[:4]
+    assert len(chosen) == 4
+    assert faults(chosen) == []
+
+
+@pytest.mark.parametrize("kind", PATH_KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("name", CONTRACTS)
+def test_an_operation_that_moves_comes_or_goes_is_judged(name: str, kind: Any) -> None:
+    listed = [m for m in sweep(name).of_paths() if m.kind == kind.name]
+    assert faults(sorted(listed, key=lambda m: crc32(m.label.encode()))[:1]) == []
+
+
+@pytest.mark.parametrize("name", CONTRACTS)
+def test_what_belongs_to_no_operation_is_judged(name: str) -> None:
+    kinds = {kind.name for kind in PATH_KINDS}
+    chosen = [each for each in sweep(name).of_paths() if each.kind not in kinds]
+    assert len(chosen) == len(list(document_kinds(WHOLE[name])))
+    assert faults(chosen) == []
+
+
+@pytest.mark.parametrize("name", CONTRACTS)
+def test_a_shared_component_names_every_operation_that_uses_it(name: str) -> None:
+    every = list(sweep(name).of_components())
+    chosen = sorted(every, key=lambda mutation: crc32(mutation.label.encode()))[:25]
+    assert len(chosen) == 25
+    assert faults(chosen) == []
