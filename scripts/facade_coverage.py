@@ -31,9 +31,10 @@ def main(arguments: list[str] | None = None) -> int:
     from kalshi_ext.spec.documents import document
     from kalshi_ext.spec.load import load
 
-    tree = load(options.document) if options.document else document(options.contract)
+    ours = document(options.contract)
+    tree = load(options.document) if options.document else ours
     logging.getLogger("kalshi_ext.drift").disabled = True  # the gaps say it
-    gaps = list(dict.fromkeys(coverage(options.contract, tree)))
+    gaps = list(dict.fromkeys(coverage(options.contract, tree, ours)))
     if options.json:
         print(json.dumps([asdict(gap) for gap in gaps], indent=1))
     else:

@@ -43,8 +43,17 @@ UNSHOWN = "no model shows it"
 BROKEN = frozenset({GONE, MOVED, UNREADABLE, NOT_SENT, INVENTED, ABSENT, MISSING})
 
 
-def coverage(name: str, document: dict[str, Any]) -> list[Gap]:
-    """List the gaps between the contract spoken as `name` and a document of it."""
+def coverage(name: str, document: dict[str, Any], base: dict[str, Any]) -> list[Gap]:
+    """List the gaps between the contract spoken as `name` and a document of it.
+
+    One reader may serve several objects, so it asks some for what only others have: what it
+    already asked for in vain in `base`, the document the client was written for, is no gap.
+    """
+    usual = {gap for gap in _gaps(name, base) if gap.lacks == ABSENT}
+    return [gap for gap in _gaps(name, document) if gap not in usual]
+
+
+def _gaps(name: str, document: dict[str, Any]) -> list[Gap]:
     from operations_bound import CALLS, CONTRACTS
 
     there = dict(_operations(document))
@@ -155,7 +164,7 @@ class Looks:
 
         reasons = ONLY_RAW[self.name]
         known = {shape: keys for shape, keys in self.sampler.known.items() if shape not in ERRORS}
-        looked, anywhere = self.sampler.looked, set[str]().union(*known.values())
+        looked = self.sampler.looked
         gaps = [
             (shape, UNSHOWN, key)
             for shape, keys in known.items()
@@ -165,7 +174,7 @@ class Looks:
         gaps += [
             (shape, MISSING if key in self.sampler.missed[shape] else ABSENT, key)
             for shape in known
-            for key in sorted(looked[shape] - anywhere | self.sampler.missed[shape])
+            for key in sorted(looked[shape] - known[shape])
         ]
         return [Gap(shape, "", lacks, f"{shape}.{key}") for shape, lacks, key in gaps]
 

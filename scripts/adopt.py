@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""Take a new contract of the exchange in: one command, all of it or nothing.
+
+Judges the difference, takes the document in, applies the overlay, regenerates, and reports what
+the hand-written client, its types and its recordings make of it; drafts the changelog. Works in a
+copy and swaps it in at the end. Exits 0 when it is taken in (or would be), 3 when a step stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TESTS = ROOT / "tests"
+sys.path[:0] = [str(ROOT / "scripts"), str(TESTS / "recorded")]
+
+from generate import import_spec_alone
+
+# After a change that breaks the client it cannot be imported, and this must still run.
+import_spec_alone()
+
+from adopt_steps.stopped import Stopped
+from adopt_steps.walk import Wanted, adopt
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Adopt, or rehearse."""
+    options = _options(arguments)
+    if options.rehearse:
+        return _rehearse(write=options.write)
+    if not options.upstream:
+        print("adopt: say which document: make adopt UPSTREAM=<file or URL>", file=sys.stderr)
+        return 3
+    wanted = Wanted(
+        home=options.root,
+        upstream=options.upstream,
+        dry_run=options.dry_run,
+        drop_words=options.drop_words,
+        check_types=not options.no_types,
+        environment=options.environment,
+    )
+    try:
+        adopt(wanted)
+    except Stopped as stopped:
+        print(f"adopt: {stopped}\n  to do: {stopped.edit}", file=sys.stderr)
+        print("  nothing was changed; run the same command again afterwards", file=sys.stderr)
+        return 3
+    return 0
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--upstream", default="", help="file or URL, YAML or JSON")
+    parser.add_argument("--dry-run", action="store_true", help="report only, change nothing")
+    parser.add_argument(
+        "--drop-words",
+        action="store_true",
+        help="delete overlay actions that describe what is gone",
+    )
+    parser.add_argument("--no-types", action="store_true", help="leave the type checker out")
+    parser.add_argument("--rehearse", action="store_true", help="walk the rehearsed changes")
+    parser.add_argument("--write", action="store_true", help="with --rehearse: into the docs")
+    parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
+    parser.add_argument("--environment", type=Path, help=argparse.SUPPRESS)
+    return parser.parse_args(arguments)
+
+
+def _rehearse(*, write: bool) -> int:
+    sys.path.insert(0, str(TESTS / "contract" / "adopt"))
+    from rehearsing import rehearse_all
+
+    return rehearse_all(ROOT, write=write)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

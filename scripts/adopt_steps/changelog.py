@@ -1,0 +1,52 @@
+"""Draft what the changelog says about the exchange."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+HEADING = "### Exchange"
+WORDS = {
+    "breaking": "Breaking",
+    "risky": "Risky",
+    "compatible": "New",
+    "deprecation": "Deprecated",
+    "note": "Note",
+}
+
+
+def draft(report: dict[str, Any]) -> str:
+    """Write the bullets of one step from the JSON of a drift report."""
+    before, after = report["base"]["version"], report["new"]["version"]
+    return "".join(f"{line}\n" for line in _bullets(before, after, report["findings"]))
+
+
+def _bullets(before: str, after: str, findings: list[dict[str, Any]]) -> Iterator[str]:
+    count = f"{len(findings)} differences" if len(findings) != 1 else "1 difference"
+    yield f"- Contract {before} → {after}: {count}."
+    for finding in findings:
+        calls = dict.fromkeys(use["call"] for use in finding["uses"] if use["call"])
+        touched = f" ({', '.join(f'`{call}`' for call in list(calls)[:4])})" if calls else ""
+        touched = touched.replace(")", ", …)") if len(calls) > 4 else touched
+        yield f"  - {WORDS[finding['severity']]}: {_plain(finding['title'])}{touched}."
+
+
+def _plain(text: str) -> str:
+    """Keep words of a foreign document from being read as HTML or as a heading."""
+    return re.sub(r"\s+", " ", text.replace("<", "‹").replace(">", "›"))
+
+
+def with_draft(changelog: str, text: str) -> str:
+    """Put a draft under Unreleased, Exchange; one already there between the same marks goes."""
+    begin, end = "<!-- draft by make adopt: edit -->\n", "<!-- end of draft -->\n"
+    changelog = re.sub(f"{re.escape(begin)}.*?{re.escape(end)}", "", changelog, flags=re.DOTALL)
+    place = changelog.index("## Unreleased")
+    following = re.search(r"^## ", changelog[place + 3 :], re.MULTILINE)
+    stop = place + 3 + following.start() if following else len(changelog)
+    heading = changelog.find(HEADING, place, stop)
+    if heading < 0:
+        section = changelog[place:stop].rstrip("\n")
+        return f"{changelog[:place]}{section}\n\n{HEADING}\n{begin}{text}{end}\n{changelog[stop:]}"
+    at = changelog.index("\n", heading) + 1
+    return f"{changelog[:at]}{begin}{text}{end}{changelog[at:]}"
