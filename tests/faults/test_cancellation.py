@@ -1,0 +1,57 @@
+"""Tasks cancelled and coroutines abandoned in the middle of a write, at every await.
+
+What is left is an unknown that `recover()` settles, never a lost order and never two.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+from interrupting import Stop, run
+from sweep import WRITES, exchange
+
+DEEPEST = 12  # awaits of a write whose answer comes; the looking after a lost one has more
+
+
+def test_a_task_cancelled_at_any_await_leaves_what_recover_settles(tmp_path: Path) -> None:
+    deep = range(1, DEEPEST + 1)
+    stops = [Stop(write, at, journal=tmp_path) for write in WRITES for at in deep]
+    stops += [Stop("create", at, journal=tmp_path, restart=True) for at in deep]
+    stops += [Stop("by", at) for at in deep]
+    with exchange("while_open") as box:
+        tally = asyncio.run(run(box, stops, at_once=40))
+    assert tally.faults == []
+    assert tally.fired < tally.cases, "no write ended before it was interrupted: go deeper"
+    assert {"nothing", "not_sent", "resolved"} <= tally.verdicts.keys()
+
+
+def test_a_task_cancelled_while_it_looks_for_a_lost_answer(tmp_path: Path) -> None:
+    stops = [
+        Stop(write, at, journal=tmp_path, lost=True)
+        for write in ("create", "batch", "amend")
+        for at in range(6, 30, 2)
+    ]
+    with exchange("seconds") as box:
+        tally = asyncio.run(run(box, stops, at_once=40))
+    assert tally.faults == []
+    assert tally.fired > len(stops) // 2
+
+
+def test_a_coroutine_that_is_collected_half_way_leaves_what_recover_settles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Libraries below complain about being collected; that is said here, not hidden elsewhere.
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
+    stops = [
+        Stop(write, at, "abandon", journal)
+        for write in ("create", "by")
+        for at in range(1, 10)
+        for journal in (None, tmp_path)
+    ]
+    with exchange("while_open") as box:
+        tally = asyncio.run(run(box, stops, at_once=12))
+    assert tally.faults == []
+    assert {"nothing", "not_sent", "resolved"} <= tally.verdicts.keys()
