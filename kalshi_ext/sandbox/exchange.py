@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from kalshi_ext.errors import Misuse
 from kalshi_ext.sandbox.clock import Clock
@@ -120,5 +120,6 @@ def _lost(request: Request, found: NoMatch) -> Reply:
     if request.path.endswith("/") and len(request.path) > 1:
         return Reply(301, b"", "", {"location": request.path.rstrip("/")})
     if found.status == 405:
-        return refusal(405, "method_not_allowed")
+        plain = refusal(405, "method_not_allowed")
+        return evolve(plain, headers={"allow": ", ".join(found.allowed)})
     return refusal(404, "not_found", "page not found")

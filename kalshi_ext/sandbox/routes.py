@@ -28,6 +28,8 @@ class NoMatch:
     """Say why no operation answers: an unknown path (404) or a method it lacks (405)."""
 
     status: Literal[404, 405]
+    allowed: tuple[str, ...] = ()
+    """The methods the path has, with a 405."""
 
 
 @define
@@ -78,7 +80,9 @@ def _lookup(root: _Node, method: str, segments: list[str]) -> Match | NoMatch:
     if not node.operations:
         return NoMatch(404)
     operation = node.operations.get(method)
-    return NoMatch(405) if operation is None else Match(operation, found)
+    if operation is None:
+        return NoMatch(405, tuple(sorted(node.operations)))
+    return Match(operation, found)
 
 
 def _served(contract: Contract) -> Iterable[Operation]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kalshi_ext.sandbox.engine.accounts import LAST_SUBACCOUNT
-from kalshi_ext.sandbox.engine.bodies import whole
+from kalshi_ext.sandbox.engine.bodies import LAST_SHARD, whole
 from kalshi_ext.sandbox.engine.refusals import forbidden, invalid
 
 if TYPE_CHECKING:
@@ -59,4 +59,4 @@ def existing(account: Account, subaccount: int) -> int:
 
 def shard_query(call: Call) -> int | None:
     """Give exchange_index from the query: -1 means automatic."""
-    return whole(call.query, "exchange_index", least=-1, most=100)
+    return whole(call.query, "exchange_index", least=-1, most=LAST_SHARD)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from kalshi_ext.sandbox.engine.api import Call
 
 _LARGEST = 2**63
+LAST_SHARD = 2**31 - 1
+"""The contract's 32-bit bound; which shards there are is another matter."""
 
 
 def is_object(value: object) -> TypeGuard[dict[str, Any]]:

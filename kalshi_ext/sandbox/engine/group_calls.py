@@ -8,7 +8,7 @@ from kalshi_ext.sandbox.engine import access, matching, pages
 from kalshi_ext.sandbox.engine.accounts import LAST_SUBACCOUNT
 from kalshi_ext.sandbox.engine.amounts import SECOND, count_text, read_count
 from kalshi_ext.sandbox.engine.api import Answer
-from kalshi_ext.sandbox.engine.bodies import fields_of
+from kalshi_ext.sandbox.engine.bodies import LAST_SHARD, fields_of
 from kalshi_ext.sandbox.engine.groups import LARGEST, Group
 from kalshi_ext.sandbox.engine.refusals import Refusal, invalid, not_found
 from kalshi_ext.sandbox.engine.state import row_key
@@ -46,7 +46,7 @@ def create(ex: Exchange, who: Account, call: Call) -> Answer:
     body = fields_of(call)
     wanted = body.whole("subaccount", least=0, most=LAST_SUBACCOUNT)
     subaccount = access.existing(who, access.acting(call, wanted))
-    shard = max(body.whole("exchange_index", least=-1, most=100) or 0, 0)
+    shard = max(body.whole("exchange_index", least=-1, most=LAST_SHARD) or 0, 0)
     if shard not in ex.shards:
         raise invalid("exchange_index does not exist", str(shard))
     group = make(ex, who, subaccount=subaccount, shard=shard, limit=read_limit(body))

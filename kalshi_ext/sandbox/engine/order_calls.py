@@ -9,7 +9,7 @@ from kalshi_ext.sandbox.engine import access, changing, matching, placing, rules
 from kalshi_ext.sandbox.engine.accounts import LAST_SUBACCOUNT
 from kalshi_ext.sandbox.engine.amounts import SECOND, count_text, read_count, read_price
 from kalshi_ext.sandbox.engine.api import Answer
-from kalshi_ext.sandbox.engine.bodies import Fields, fields_of, is_object
+from kalshi_ext.sandbox.engine.bodies import LAST_SHARD, Fields, fields_of, is_object
 from kalshi_ext.sandbox.engine.placing import Wish
 from kalshi_ext.sandbox.engine.refusals import Refusal
 from kalshi_ext.sandbox.engine.rows import averages
@@ -60,7 +60,7 @@ def _wish(who: Account, call: Call, body: Fields) -> Wish:
         reduce_only=body.flag("reduce_only"),
         cancel_on_pause=body.flag("cancel_order_on_pause"),
         group_id=body.text("order_group_id"),
-        shard=body.whole("exchange_index", least=-1, most=100),
+        shard=body.whole("exchange_index", least=-1, most=LAST_SHARD),
     )
 
 
@@ -150,7 +150,7 @@ def cancel_batch(ex: Exchange, who: Account, call: Call) -> Answer:
 def _entry(ex: Exchange, who: Account, call: Call, body: Fields) -> Order:
     body.require("order_id")
     subaccount = access.acting(call, body.whole("subaccount", least=0, most=LAST_SUBACCOUNT))
-    shard = body.whole("exchange_index", least=-1, most=100)
+    shard = body.whole("exchange_index", least=-1, most=LAST_SHARD)
     return changing.resting_order(
         ex,
         who,
@@ -183,7 +183,7 @@ def amend(ex: Exchange, who: Account, call: Call) -> Answer:
         updated_client_order_id=body.text("updated_client_order_id"),
         expiration=None if expiration is None else expiration * SECOND,
     )
-    shard = body.whole("exchange_index", least=-1, most=100)
+    shard = body.whole("exchange_index", least=-1, most=LAST_SHARD)
     order = changing.resting_order(
         ex,
         who,
@@ -208,7 +208,7 @@ def _amended(ex: Exchange, order: Order, change: changing.Amendment) -> dict[str
 def decrease(ex: Exchange, who: Account, call: Call) -> Answer:
     """Do DecreaseOrderV2."""
     body = fields_of(call)
-    shard = body.whole("exchange_index", least=-1, most=100)
+    shard = body.whole("exchange_index", least=-1, most=LAST_SHARD)
     by, to = reductions(body)
     order = changing.resting_order(
         ex,

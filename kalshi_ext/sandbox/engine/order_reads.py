@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kalshi_ext.sandbox.engine import access, pages
 from kalshi_ext.sandbox.engine.amounts import count_text
 from kalshi_ext.sandbox.engine.api import Answer
-from kalshi_ext.sandbox.engine.bodies import moment, whole, word, words
+from kalshi_ext.sandbox.engine.bodies import LAST_SHARD, moment, whole, word, words
 from kalshi_ext.sandbox.engine.refusals import not_found
 from kalshi_ext.sandbox.engine.rows import fill_row, order_row
 from kalshi_ext.sandbox.engine.state import row_key
@@ -72,7 +72,7 @@ def _order_filter(ex: Exchange, call: Call, *, archived: bool) -> Callable[[Orde
     events, ticker = words(query, "event_ticker"), query.get("ticker")
     least, most = between(call)
     subaccount = access.listed_query(call)
-    shard = whole(query, "exchange_index", least=0, most=2**31)
+    shard = whole(query, "exchange_index", least=0, most=LAST_SHARD)
 
     def accept(order: Order) -> bool:
         return (
@@ -171,7 +171,7 @@ def fills_found(
     as_of = ex.as_of()
     most = most if as_of is None else min(most, as_of)
     subaccount = access.listed_query(call)
-    shard = whole(call.query, "exchange_index", least=0, most=2**31)
+    shard = whole(call.query, "exchange_index", least=0, most=LAST_SHARD)
     rows = who.fills_of.get(ticker, []) if ticker else who.fills
     for fill in pages.newest_first(rows, page):
         order = fill.order

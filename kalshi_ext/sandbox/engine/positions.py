@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kalshi_ext.sandbox.engine import access, pages
 from kalshi_ext.sandbox.engine.amounts import CENT, ONE, count_text, dollars_text, time_text
 from kalshi_ext.sandbox.engine.api import Answer
-from kalshi_ext.sandbox.engine.bodies import whole, word, words
+from kalshi_ext.sandbox.engine.bodies import LAST_SHARD, whole, word, words
 from kalshi_ext.sandbox.engine.order_reads import between
 from kalshi_ext.sandbox.engine.refusals import bad_query, forbidden
 from kalshi_ext.sandbox.engine.rows import payment_row, settlement_row
@@ -35,7 +35,7 @@ def holdings_of(
 ) -> list[Holding]:
     """List the holdings that were ever filled, as reads see them, by (created, id)."""
     ticker, event = call.query.get("ticker"), words(call.query, "event_ticker")
-    shard = whole(call.query, "exchange_index", least=0, most=2**31)
+    shard = whole(call.query, "exchange_index", least=0, most=LAST_SHARD)
     as_of = ex.as_of()
     found = [
         row

@@ -9,7 +9,7 @@ from kalshi_ext.sandbox.engine import access, ledger, pages
 from kalshi_ext.sandbox.engine.accounts import LAST_SUBACCOUNT
 from kalshi_ext.sandbox.engine.amounts import CENT, dollars_text
 from kalshi_ext.sandbox.engine.api import Answer
-from kalshi_ext.sandbox.engine.bodies import Fields, fields_of, optional_fields
+from kalshi_ext.sandbox.engine.bodies import LAST_SHARD, Fields, fields_of, optional_fields
 from kalshi_ext.sandbox.engine.records import SubaccountTransfer
 from kalshi_ext.sandbox.engine.refusals import (
     Refusal,
@@ -31,7 +31,7 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.A
 def create(ex: Exchange, who: Account, call: Call) -> Answer:
     """Do CreateSubaccount: the lowest number not in use."""
     access.need_unlocked(call)
-    shard = max(optional_fields(call).whole("exchange_index", least=-1, most=100) or 0, 0)
+    shard = max(optional_fields(call).whole("exchange_index", least=-1, most=LAST_SHARD) or 0, 0)
     if shard not in ex.shards:
         raise invalid("exchange_index does not exist", str(shard))
     number = open_next(ex, who, shard)
@@ -71,7 +71,7 @@ def transfer(ex: Exchange, who: Account, call: Call) -> Answer:
     client_id = transfer_id(body)
     once(who, client_id)
     source, destination = _ends(who, body)
-    shard = max(body.whole("exchange_index", least=-1, most=100) or 0, 0)
+    shard = max(body.whole("exchange_index", least=-1, most=LAST_SHARD) or 0, 0)
     cents = body.whole("amount_cents", least=1, most=10**15) or 0
     _move(ex, who, source, destination, cents, shard)
     who.transfer_ids.add(client_id)

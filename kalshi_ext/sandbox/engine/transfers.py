@@ -9,7 +9,7 @@ from kalshi_ext.sandbox.engine import access, ledger, pages
 from kalshi_ext.sandbox.engine.accounts import LAST_SUBACCOUNT
 from kalshi_ext.sandbox.engine.amounts import SECOND
 from kalshi_ext.sandbox.engine.api import Answer
-from kalshi_ext.sandbox.engine.bodies import Fields, fields_of
+from kalshi_ext.sandbox.engine.bodies import LAST_SHARD, Fields, fields_of
 from kalshi_ext.sandbox.engine.records import InstanceTransfer
 from kalshi_ext.sandbox.engine.refusals import (
     Refusal,
@@ -48,7 +48,7 @@ def transfer(ex: Exchange, who: Account, call: Call) -> Answer:
 
 def _read(ex: Exchange, who: Account, body: Fields) -> InstanceTransfer:
     shards = [
-        body.whole(name, least=0, most=100) or 0
+        body.whole(name, least=0, most=LAST_SHARD) or 0
         for name in ("source_exchange_shard", "destination_exchange_shard")
     ]
     subaccount = body.whole("destination_subaccount", least=0, most=LAST_SUBACCOUNT) or 0
@@ -139,7 +139,7 @@ def set_allocation(ex: Exchange, who: Account, call: Call) -> Answer:
     wanted: dict[int, int] = {}
     for row in rows:
         row.require("exchange_index", "percent")
-        shard = row.whole("exchange_index", least=0, most=100) or 0
+        shard = row.whole("exchange_index", least=0, most=LAST_SHARD) or 0
         if shard in wanted or shard not in ex.shards:
             raise invalid("exchange_index is unknown or named twice", str(shard))
         wanted[shard] = row.whole("percent", least=0, most=100) or 0

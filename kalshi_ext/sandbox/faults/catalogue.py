@@ -63,7 +63,11 @@ CATALOGUE: Mapping[str, Kind] = {
     "reset_request": _network("a TCP reset after so many bytes of the request", at=None),
     "reset_response": _network("a TCP reset after so many bytes of the answer", at=0),
     "close_response": _network("an orderly close after so many bytes of the answer", at=0),
-    "delay": _network("wait before a message passes", seconds=1.0, where="response"),
+    "delay": _network(
+        "wait before a message passes; a request arrives even when its sender has left by then",
+        seconds=1.0,
+        where="response",
+    ),
     "drip": _network("pass the answer in small pieces", size=1, seconds=0.05),
     "garble": _network("random bytes in the answer from an offset on", at=0),
     "refuse": Kind("connection", "a TCP reset as soon as the connection is there"),

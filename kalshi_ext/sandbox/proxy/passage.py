@@ -46,9 +46,14 @@ class Passage:
         """Name the fault that acts, if any."""
         return self.rule.kind if self.rule else None
 
-    def cut_when_complete(self) -> bool:
-        """Tell whether the client was cut off after its whole request had come."""
-        return self.kind() == "reset_request" and self.complete
+    def outlives_sender(self) -> bool:
+        """Tell whether the request reaches the exchange although the client has left.
+
+        So it is with one that came whole before its sender was cut off, and with one that is
+        still on its way: that its sender gave up does not call it back.
+        """
+        held = self.kind() == "delay" and self.option("where") == "request"
+        return self.complete and (held or self.kind() == "reset_request")
 
     def option(self, name: str) -> Any:
         """Read a parameter of the acting rule."""

@@ -174,7 +174,7 @@ class Relay:
         self._leave_server()
 
     def _kept_for_answer(self) -> bool:
-        return self._coming is not None and self._coming.cut_when_complete()
+        return self._coming is not None and self._coming.outlives_sender()
 
     def _leave_server(self) -> None:
         self._leaving = True

@@ -149,6 +149,16 @@ def test_a_delay_holds_the_request_or_the_answer(
     assert entry.status == 201
 
 
+def test_a_delayed_request_arrives_although_its_sender_gave_up(
+    exchange: Sandbox, caller: Signed
+) -> None:
+    exchange.faults.add("delay", operation="CreateOrderV2", seconds=0.4, where="request")
+    with _connect(caller) as sock:
+        sock.sendall(_wire(caller, "on-its-way"))
+    assert _eventually(lambda: _placed(exchange, "on-its-way") == 1)
+    assert caller.place("on-its-way").status == 409
+
+
 def test_an_answer_may_come_byte_by_byte(exchange: Sandbox, caller: Signed) -> None:
     exchange.faults.add("drip", operation="CreateOrderV2", size=5, seconds=0.001)
     with _connect(caller) as sock:
