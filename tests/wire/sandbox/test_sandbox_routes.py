@@ -35,7 +35,7 @@ def test_todays_exchange_still_knows_the_retired_writes() -> None:
 
 def test_both_today_adds_the_classic_operations_that_still_answer() -> None:
     reset = "/portfolio/order_groups/x/reset"
-    assert _find(Routes("current"), "POST", reset) == NoMatch(405)
+    assert _find(Routes("current"), "POST", reset) == NoMatch(405, ("PUT",))
     found = _find(Routes("both-today"), "POST", reset)
     assert isinstance(found, Match)
     assert found.operation.id == "resetOrderGroup"
@@ -54,19 +54,24 @@ def test_a_path_parameter_is_decoded_and_keeps_its_slashes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status"),
+    ("method", "path", "lost"),
     [
-        ("GET", "/portfolio", 404),
-        ("GET", "/portfolio/orders/x/y/z", 404),
-        ("GET", "/portfolio/orders//queue_position", 404),
-        ("PATCH", "/portfolio/orders", 405),
-        ("GET", "/portfolio/order_groups/x/limit", 405),
+        ("GET", "/portfolio", NoMatch(404)),
+        ("GET", "/portfolio/orders/x/y/z", NoMatch(404)),
+        ("GET", "/portfolio/orders//queue_position", NoMatch(404)),
+        ("PATCH", "/portfolio/orders", NoMatch(405, ("GET", "POST"))),
+        ("GET", "/portfolio/order_groups/x/limit", NoMatch(405, ("PUT",))),
     ],
 )
 def test_what_is_not_there_is_404_and_a_wrong_method_405(
-    method: str, path: str, status: int
+    method: str, path: str, lost: NoMatch
 ) -> None:
-    assert _find(Routes("current"), method, path) == NoMatch(status)
+    assert _find(Routes("current"), method, path) == lost
+
+
+def test_a_405_tells_the_methods_there_are(caller: Signed) -> None:
+    answer = caller.call("DELETE", "/portfolio/orders")
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, POST")
 
 
 def test_only_the_base_path_leads_anywhere() -> None:
