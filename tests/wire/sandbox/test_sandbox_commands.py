@@ -72,6 +72,33 @@ def test_contract_and_switches_are_chosen_by_option(tmp_path: Path) -> None:
         assert caller.call("GET", "/portfolio/events/orders").status == 404
 
 
+def test_tls_and_state_survive_a_kill(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    arguments = ("--tls", "--state", str(tmp_path / "exchange.db"), "--credentials", str(keys))
+    with _running(*arguments) as (said, process):
+        authority = (keys / "ca.pem").read_text()
+        with _caller(said, keys) as caller:
+            caller.ca_pem = authority
+            assert caller.url.startswith("https://")
+            assert caller.place("before-the-kill").status == 201
+        process.kill()
+        process.wait()
+    with _running(*arguments) as (said, _process), _caller(said, keys) as caller:
+        caller.ca_pem = authority
+        assert caller.place("before-the-kill").status == 409
+        newest = caller.call("GET", "/portfolio/orders?limit=1").json["orders"][0]
+        assert newest["client_order_id"] == "before-the-kill"
+
+
+def test_the_clock_can_be_fixed(tmp_path: Path) -> None:
+    arguments = ("--clock", "2027-01-02T03:04:05", "--credentials", str(tmp_path))
+    with _running(*arguments) as (said, _process), _caller(said, tmp_path) as caller:
+        answer = caller.place("on-a-fixed-day")
+        made = caller.call("GET", f"/portfolio/orders/{answer.json['order_id']}").json["order"]
+    assert answer.headers["date"] == "Sat, 02 Jan 2027 03:04:05 GMT"
+    assert made["created_time"].startswith("2027-01-02T03:04:05")
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

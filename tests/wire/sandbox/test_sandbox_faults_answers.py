@@ -142,6 +142,23 @@ def test_an_acknowledgement_may_name_another_order(exchange: Sandbox, caller: Si
     assert exchange.truth.orders(client_order_id="named")[0]["status"] == "canceled"
 
 
+@pytest.mark.parametrize("operation", ["CreateOrderV2", "AmendOrderV2", "GetOrder"])
+def test_any_answer_with_an_order_id_may_name_another(
+    exchange: Sandbox, caller: Signed, operation: str
+) -> None:
+    made = caller.place("own").json["order_id"]
+    exchange.faults.add("another_order", operation=operation, order_id="somebody-else's")
+    amend = {"ticker": TICKER, "side": "bid", "price": "0.11", "count": "1.00"}
+    bodies = [
+        caller.place("other").json,
+        caller.call("POST", f"{EVENTS}/{made}/amend", amend).json,
+        caller.call("GET", f"/portfolio/orders/{made}").json["order"],
+    ]
+    told = [body["order_id"] == "somebody-else's" for body in bodies]
+    names = ["CreateOrderV2", "AmendOrderV2", "GetOrder"]
+    assert told == [name == operation for name in names]
+
+
 def test_a_cursor_may_lead_to_itself(exchange: Sandbox, caller: Signed) -> None:
     exchange.faults.add("cursor_loop", operation="GetOrders", times=None)
     first = caller.call("GET", "/portfolio/orders?limit=2").json
