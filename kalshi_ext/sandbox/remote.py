@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -21,6 +22,10 @@ class SandboxError(KalshiError):
     """The sandbox could not do what its admin side was asked."""
 
 
+# Seconds a quiet connection is used again; the server drops it after 75.
+KEPT = 30.0
+
+
 @define
 class Link:
     """Call admin words over one connection; threads take turns."""
@@ -28,6 +33,7 @@ class Link:
     url: str
     token: str = field(repr=False)
     _connection: http.client.HTTPConnection | None = field(default=None, repr=False)
+    _used: float = field(default=0.0, repr=False)
     _turn: threading.Lock = field(factory=threading.Lock, repr=False)
 
     def run(self, word: str, **given: Any) -> Any:
@@ -49,6 +55,8 @@ class Link:
             self._connection = None
 
     def _exchange(self, word: str, given: Mapping[str, Any]) -> tuple[int, Any]:
+        if time.monotonic() - self._used > KEPT:
+            self.close()
         if self._connection is None:
             address = urlsplit(self.url)
             self._connection = http.client.HTTPConnection(
@@ -57,7 +65,9 @@ class Link:
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         self._connection.request("POST", f"/run/{word}", json.dumps(given), headers)
         answer = self._connection.getresponse()
-        return answer.status, json.loads(answer.read())
+        body = answer.read()
+        self._used = time.monotonic()
+        return answer.status, json.loads(body)
 
 
 @frozen

@@ -41,7 +41,7 @@ def targets(line: str) -> list[str]:
     """Return the targets of a line that calls make."""
     if not re.match(r"make\s+[a-zA-Z]", line):
         return []
-    words = shlex.split(line, comments=True)[1:]
+    words = shlex.split(re.sub(r"<[^>]*>", "", line), comments=True)[1:]  # <file or URL>
     return [word for word in words if re.fullmatch(r"[a-z][a-z-]*", word)]
 
 
@@ -85,6 +85,6 @@ def test_a_line_that_cannot_be_typed_is_noticed(line: str, wrong: str | None) ->
 
 
 def test_targets_are_told_from_variables_and_prose() -> None:
-    assert targets("make drift UPSTREAM=new.yaml") == ["drift"]
+    assert targets("make drift UPSTREAM=<file or URL>") == ["drift"]
     assert targets("make") == []
     assert targets("makes sense") == []

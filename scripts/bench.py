@@ -1,0 +1,299 @@
+"""Measure what this library costs, as ratios of one run on one machine.
+
+Each row times two ways of doing the same work, turn by turn, and gives the median of the turns'
+ratios; the figures beside it are medians too. CPU time is this process's only: the sandbox is
+another process. `--write` puts the table into docs/architecture.md. Ratios travel to other machines
+better than microseconds do; neither is a promise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import bench_answers as answers
+import figures
+import httpx
+from attrs import frozen
+from kalshi_portfolio import AuthenticatedClient  # noqa: TID251 - what is measured beside
+from kalshi_portfolio import models as generated  # noqa: TID251 - what is measured beside
+from kalshi_portfolio.api.orders import create_order_v2, get_orders  # noqa: TID251 - what is measured beside
+
+from kalshi_ext import AsyncKalshi, Kalshi, KalshiAuth, contracts
+from kalshi_ext.answers import parse_json
+from kalshi_ext.calls import Watch
+from kalshi_ext.sandbox import Sandbox
+from kalshi_ext.signing import signer
+from kalshi_ext.windows import window
+
+RAIN = "KXRAIN-26DEC31-NYC"
+NOWHERE = "http://127.0.0.1:9/trade-api/v2"
+TURNS = 9
+Work = Callable[[], object]
+
+
+@frozen
+class Row:
+    """Two ways of one work; microseconds for each unit, and the median of the turns' ratios."""
+
+    what: str
+    ours: str
+    beside: str
+    micro: float
+    micro_beside: float
+    ratio: float
+
+    def line(self) -> str:
+        """Render as a row of a Markdown table."""
+        figures = f"{self.micro:,.0f} | {self.micro_beside:,.0f} | {self.ratio:.2f}"
+        return f"| {self.what} | {self.ours} | {self.beside} | {figures} |"
+
+
+def compare(
+    what: str,
+    ours: tuple[str, Work],
+    beside: tuple[str, Work],
+    *,
+    units: int = 1,
+    clock: Callable[[], float] = time.process_time,
+) -> Row:
+    """Time two ways turn by turn, so that a busy machine slows both; the first turn warms up."""
+    pairs = [(spent(ours[1], clock), spent(beside[1], clock)) for _ in range(TURNS + 1)][1:]
+    ratio = statistics.median(mine / other for mine, other in pairs)
+    mine, other = (statistics.median(side) / units * 1e6 for side in zip(*pairs, strict=True))
+    row = Row(what, ours[0], beside[0], mine, other, ratio)
+    print(row.line(), flush=True)
+    return row
+
+
+def spent(work: Work, clock: Callable[[], float]) -> float:
+    """Return the seconds some work takes."""
+    began = clock()
+    work()
+    return clock() - began
+
+
+def times(count: int, work: Work) -> Work:
+    """Do some work so many times."""
+
+    def repeated() -> None:
+        for _ in range(count):
+            work()
+
+    return repeated
+
+
+def place(client: Kalshi) -> Work:
+    """Place one resting order with this library."""
+    return lambda: client.orders.place(RAIN, side="bid", count=1, price="0.01")
+
+
+def place_bare(client: AuthenticatedClient) -> Work:
+    """Place one resting order with the generated client alone."""
+    body = generated.CreateOrderV2Request(
+        ticker=RAIN,
+        side=generated.BookSide.BID,
+        count="1.00",
+        price="0.01",
+        time_in_force=generated.TimeInForce.GOOD_TILL_CANCELED,
+        self_trade_prevention_type=generated.SelfTradePreventionType.TAKER_AT_CROSS,
+    )
+    return lambda: create_order_v2.sync_detailed(client=client, body=body)
+
+
+def bare(url: str, auth: httpx.Auth | None = None, **more: Any) -> AuthenticatedClient:
+    """Build the generated client as its own documentation shows."""
+    return AuthenticatedClient(base_url=url, token="t", httpx_args={"auth": auth, **more})  # noqa: S106 - no token
+
+
+def in_memory() -> Iterator[Row]:
+    """Compare without a network: what is left is this library, and httpx."""
+    wire = httpx.MockTransport(answers.answer)
+    with Kalshi(bearer_token="t", environment=NOWHERE, transport=wire) as client:  # noqa: S106
+        other = bare(NOWHERE, transport=wire)
+        yield compare(
+            "place, no network, no signature",
+            ("place()", times(200, place(client))),
+            ("generated + httpx", times(200, place_bare(other))),
+            units=200,
+        )
+        page = window(limit=1000)
+        yield compare(
+            "list 1000 orders, no network",
+            ("list().all()", lambda: client.orders.list(limit=page.size).all()),
+            ("generated + httpx", lambda: get_orders.sync_detailed(client=other, limit=1000)),
+        )
+
+
+def decoding() -> Iterator[Row]:
+    """Compare reading a page of 1000 orders that is JSON already."""
+    call, watch = contracts.contract("current").orders.list(window(limit=1000)), Watch()
+    document = parse_json(answers.PAGE)
+    yield compare(
+        "read 1000 rows of parsed JSON",
+        ("models", lambda: call.decode(document, watch)),
+        ("generated from_dict", lambda: generated.GetOrdersResponse.from_dict(document)),
+    )
+    yield compare(
+        "read 1000 rows of parsed JSON",
+        ("models", lambda: call.decode(document, watch)),
+        ("parsing that JSON", lambda: parse_json(answers.PAGE)),
+    )
+
+
+def on_tcp(box: Sandbox) -> Iterator[Row]:
+    """Compare against the sandbox, over TCP, signed with RSA."""
+    known = {"key_id": box.key_id, "private_key": box.private_key}
+    with Kalshi(environment=box.url, **known) as client:
+        other = bare(box.url, KalshiAuth(signer(**known)))
+        yield compare(
+            "place on the sandbox, RSA",
+            ("place()", times(60, place(client))),
+            ("generated + httpx", times(60, place_bare(other))),
+            units=60,
+        )
+        other.get_httpx_client().close()
+    with tempfile.TemporaryDirectory() as place_:
+        where = Path(place_) / "orders.db"
+        plain = Kalshi(environment=box.url, **known)
+        kept = Kalshi(environment=box.url, journal=where, **known)
+        with plain, kept:
+            yield compare(
+                "place on the sandbox, wall clock",
+                ("SQLite journal", times(60, place(kept))),
+                ("journal in memory", times(60, place(plain))),
+                units=60,
+                clock=time.perf_counter,
+            )
+
+
+def colours(box: Sandbox) -> Iterator[Row]:
+    """Compare asyncio with a thread, one by one and fifty at a time."""
+    known = {"key_id": box.key_id, "private_key": box.private_key, "environment": box.url}
+    with loop(known) as together, Kalshi(**known) as client:
+        for what, size in (("one by one", 1), ("50 at a time", 50)):
+            yield compare(
+                f"place on the sandbox, {what}",
+                ("asyncio", lambda size=size: together(100, size)),  # type: ignore[misc]
+                ("a thread, one by one", times(100, place(client))),
+                units=100,
+            )
+
+
+@contextmanager
+def loop(known: dict[str, Any]) -> Iterator[Callable[[int, int], None]]:
+    """Keep an event loop with a client; the function places so many orders, so many at once."""
+
+    async def several(client: AsyncKalshi, count: int, size: int) -> None:
+        for _ in range(0, count, size):
+            await asyncio.gather(
+                *(client.orders.place(RAIN, side="bid", count=1, price="0.01") for _ in range(size))
+            )
+
+    async def made() -> AsyncKalshi:
+        return AsyncKalshi(**known)
+
+    with asyncio.Runner() as runner:
+        client = runner.run(made())
+        yield lambda count, size: runner.run(several(client, count, size))
+        runner.run(client.aclose())
+
+
+def signing(box: Sandbox) -> Iterator[Row]:
+    """Compare the two kinds of keys."""
+    kinds = {
+        kind: signer(key_id=key.key_id, private_key=key.private_key)
+        for kind in ("rsa", "ed25519")
+        for key in [box.account("trader", kind=kind)]
+    }
+    path = b"/trade-api/v2/portfolio/events/orders"
+    work = {
+        kind: times(100, lambda made=made: made.headers("POST", path, 1_700_000_000_000))  # type: ignore[misc]
+        for kind, made in kinds.items()
+    }
+    yield compare(
+        "sign one request", ("Ed25519", work["ed25519"]), ("RSA-2048", work["rsa"]), units=100
+    )
+
+
+def importing() -> Iterator[Row]:
+    """Compare imports, each in a process of its own."""
+    for what in ("import kalshi_ext", "from kalshi_ext import Kalshi"):
+        yield compare(
+            "import, wall clock", (what, fresh(what)), ("import httpx", fresh("import httpx")),
+            clock=importing_clock,
+        )  # fmt: skip
+
+
+IMPORTING = [0.0]
+
+
+def importing_clock() -> float:
+    """Return the seconds spent in imports of the processes started so far."""
+    return IMPORTING[0]
+
+
+def fresh(statement: str) -> Work:
+    """Run a statement in a new interpreter and add its time to the clock."""
+    code = f"import time; t = time.perf_counter(); {statement}; print(time.perf_counter() - t)"
+
+    def run() -> None:
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+        IMPORTING[0] += float(done.stdout)
+
+    return run
+
+
+def measure() -> Iterator[Row]:
+    """Measure everything."""
+    yield from in_memory()
+    yield from decoding()
+    with ExitStack() as stack:
+        box = stack.enter_context(Sandbox())
+        yield from on_tcp(box)
+        yield from colours(box)
+        yield from signing(box)
+    yield from importing()
+
+
+def table(rows: Iterable[Row]) -> str:
+    """Render the rows as Markdown."""
+    head = "| what | this | beside | µs | µs beside | ratio |\n|---|---|---|---:|---:|---:|"
+    where = f"Python {platform.python_version()}, {platform.machine()}"
+    note = (
+        f"One run of `make bench`, {where}; CPU time of this process unless it says wall clock,"
+        f" median of {TURNS} turns. Below 1 the left one is faster."
+    )
+    return "\n".join([note, "", head, *(row.line() for row in rows)])
+
+
+def main() -> int:
+    """Measure and print; with --write also into the docs."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--write", action="store_true", help="write docs/architecture.md's block")
+    given = parser.parse_args()
+    text = table(list(measure()))
+    print(f"\n{text}")
+    if given.write:
+        figures.write_block("architecture.md", "bench", text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
