@@ -6,6 +6,7 @@ from kalshi_ext.errors import DuplicateIdConflict
 from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.tickets import OrderTicket
 from kalshi_ext.writes import records
+from kalshi_ext.writes.looking import SKEW
 from kalshi_ext.writes.verdicts import Accepted, Rejected, Verdict
 
 
@@ -24,17 +25,20 @@ def fault(ticket: OrderTicket, ack: OrderAck) -> str | None:
     return None
 
 
-def compare(ticket: OrderTicket, order: Order) -> Verdict[OrderAck]:
-    """Accept an order found under our id when it is the one we asked for."""
+def compare(ticket: OrderTicket, order: Order, *, since: float) -> Verdict[OrderAck]:
+    """Accept an order found under our id when it is the one we asked for.
+
+    `since` is when the id was first claimed (Unix seconds): an order made after that and changed
+    later may have been amended to another price and count.
+    """
+    kept = (
+        ("ticker", ticket.ticker, order.ticker),
+        ("book_side", ticket.book_side, order.book_side),
+    )
+    amendable = (("price", ticket.price, order.price), ("count", ticket.count, order.count))
+    named = kept if _changed_since(order, since) else kept + amendable
     differs = [
-        name
-        for name, asked, there in (
-            ("ticker", ticket.ticker, order.ticker),
-            ("book_side", ticket.book_side, order.book_side),
-            ("price", ticket.price, order.price),
-            ("count", ticket.count, order.count),
-        )
-        if None not in (asked, there) and asked != there
+        name for name, asked, there in named if None not in (asked, there) and asked != there
     ]
     if not differs:
         return Accepted(records.ack_of(order))
@@ -46,3 +50,10 @@ def compare(ticket: OrderTicket, order: Order) -> Verdict[OrderAck]:
             order_id=order.order_id,
         )
     )
+
+
+def _changed_since(order: Order, since: float) -> bool:
+    made, changed = order.created_time, order.updated_time
+    if made is None or changed is None or changed <= made:
+        return False
+    return made.timestamp() >= since - SKEW

@@ -18,7 +18,7 @@ from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.pacing import CHEAP_COST
 from kalshi_ext.tickets import Target
 from kalshi_ext.writes import records
-from kalshi_ext.writes.reading import MISSES, over, read_or_miss
+from kalshi_ext.writes.reading import MISSES, over, read_or_miss, read_past
 from kalshi_ext.writes.verdicts import Accepted, Rejected, Unproven, Verdict, judge, proves
 from kalshi_ext.writes.watermark import Patience
 
@@ -53,6 +53,8 @@ def _cancelled_or(
     misses = 0
     while True:
         order, missing = yield from read_or_miss(contract, target.order_id, context)
+        if missing:
+            order = yield from read_past(contract, target.order_id, target.ticker, context)
         if order is not None:
             found = yield from _ended(contract, target, order, error, context)
             if found is not None:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from kalshi_ext.errors import (
     DuplicateIdConflict,
+    JournalUnwritable,
     KalshiError,
     Misuse,
     OutcomeUnknown,
 )
 from kalshi_ext.flow import Flow, Now, Record, Sleep
-from kalshi_ext.journal import Claimed, Entry, State
+from kalshi_ext.journal import Claimed, Entry, JournalError, State
 from kalshi_ext.tickets import OrderTicket
 from kalshi_ext.writes import records, recovery
 
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 
 def claim(placing: Placing, operation: str, tickets: Sequence[OrderTicket]) -> Flow[None]:
     """Take the orders that are new, and give the others the outcome they already have."""
-    yield from recovery.clear_the_way(placing.contract, placing.context, tickets)
+    try:
+        yield from recovery.clear_the_way(placing.contract, placing.context, tickets)
+    except JournalError as error:  # nothing of these orders was sent
+        raise JournalUnwritable(f"orders.place: {error.args[0]}") from error
     placing.since = yield Now()
     keys = [ticket.client_order_id for ticket in tickets]
     mine = placing.context.in_flight.take(keys)
@@ -32,7 +36,16 @@ def claim(placing: Placing, operation: str, tickets: Sequence[OrderTicket]) -> F
     claimed: list[Claimed] = yield Record("claim_many", (entries,))
     for ticket, found in zip(tickets, claimed, strict=True):
         if not found.mine:
-            placing.outcomes.update((yield from _known(placing, ticket, found.entry)))
+            placing.outcomes.update((yield from _looked_up(placing, ticket, found.entry)))
+        if isinstance(placing.outcomes.get(ticket.client_order_id), OutcomeUnknown):
+            placing.context.unsettled.add(ticket.ticker, ticket.client_order_id)
+
+
+def _looked_up(placing: Placing, ticket: OrderTicket, entry: Entry) -> Flow[dict[str, Outcome]]:
+    try:
+        return (yield from _known(placing, ticket, entry))
+    except (JournalError, JournalUnwritable):  # which says nothing about the earlier attempt
+        return {ticket.client_order_id: _still_open(ticket, entry)}
 
 
 def _known(placing: Placing, ticket: OrderTicket, entry: Entry) -> Flow[dict[str, Outcome]]:

@@ -12,7 +12,7 @@ be wrong, or be corrected while we look.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 from attrs import define, field, frozen
 
@@ -49,8 +49,10 @@ class Seen:
         """Say whether rows that could not be read are certainly not the ones wanted."""
         return all(self._names_another(aside.row) for aside in rows)
 
-    def _names_another(self, row: object) -> bool:
-        named = row.get("client_order_id") if isinstance(row, Mapping) else None
+    def _names_another(self, row: Any) -> bool:
+        if not isinstance(row, Mapping):
+            return False
+        named = cast("Mapping[str, object]", row).get("client_order_id")
         return isinstance(named, str) and named not in self.wanted
 
     @property

@@ -50,6 +50,7 @@ def amend_change(
     target = ticket.target
     said = {
         "kind": "amend",
+        "ticker": ticket.ticker,
         "order_id": target.order_id,
         "price": str(ticket.price),
         "count": str(ticket.count),
@@ -71,7 +72,9 @@ def amended_look(
     """Build the look for an amend; `call` repeats it where it is not done."""
 
     def look() -> Flow[Sight[OrderAck]]:
-        order = yield from read_order(contract, said["order_id"], context)
+        order = yield from read_order(
+            contract, said["order_id"], context, ticker=said.get("ticker")
+        )
         if order is None:
             return Unclear()
         if _is_amended(order, said):
@@ -121,6 +124,7 @@ def decrease_change(
     target = ticket.target
     said = {
         "kind": "decrease",
+        "ticker": target.ticker,
         "order_id": target.order_id,
         "by": None if ticket.by is None else str(ticket.by),
         "to": None if ticket.to is None else str(ticket.to),
@@ -141,7 +145,9 @@ def decreased_look(
     """Build the look for a decrease; `ticket` repeats it, as an absolute size, if not done."""
 
     def look() -> Flow[Sight[OrderAck]]:
-        order = yield from read_order(contract, said["order_id"], context)
+        order = yield from read_order(
+            contract, said["order_id"], context, ticker=said.get("ticker")
+        )
         if order is None:
             return Unclear()
         if said.get("to") is not None:
@@ -167,7 +173,7 @@ def _reduced_by(
 ) -> Sight[OrderAck]:
     """Compare with what the order was: fills keep the total, the decrease lowers it by `by`."""
     if order.status == "canceled":
-        return Unclear()
+        return Rejected(over("orders.decrease", order))
     if _total(order) == total - by:
         return Accepted(records.ack_of(order))
     if _total(order) != total:

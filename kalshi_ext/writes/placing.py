@@ -175,7 +175,7 @@ def investigate(placing: Placing, unproven: dict[str, Unproven], sent_at: float)
     for key, doubt in unproven.items():
         order = looked.found.get(key)
         if order is not None:
-            verdicts[key] = compare(placing.tickets[key], order)
+            verdicts[key] = compare(placing.tickets[key], order, since=placing.since)
         elif looked.absent and doubt.exists:
             verdicts[key] = Rejected(taken_elsewhere(placing.tickets[key]))
         elif not looked.absent:

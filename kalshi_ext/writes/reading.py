@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from kalshi_ext.contracts.language import Contract
-from kalshi_ext.errors import KalshiError, NotFound, Refused
+from kalshi_ext.errors import KalshiError, NotFound, NotSent, Refused, Unavailable
 from kalshi_ext.flow import Context, Flow, Now, Sleep, ask
 from kalshi_ext.models import Order
+from kalshi_ext.paging import Walk
+from kalshi_ext.windows import MAX_PAGE, Window
+from kalshi_ext.writes.looking import read_all
 from kalshi_ext.writes.watermark import Patience, Sending, freshness
 
 MISSES = 5  # reads in a row that answer 404: reads lag writes by seconds
 
 
-def read_order(contract: Contract, order_id: str, context: Context) -> Flow[Order | None]:
-    """Read an order; None when it could not be read, which proves nothing."""
-    order, _ = yield from read_or_miss(contract, order_id, context)
+def read_order(
+    contract: Contract, order_id: str, context: Context, *, ticker: str | None = None
+) -> Flow[Order | None]:
+    """Read an order, with its ticker also in history; None, which proves nothing, if unread."""
+    order, missing = yield from read_or_miss(contract, order_id, context)
+    if missing:
+        return (yield from read_past(contract, order_id, ticker, context))
     return order
 
 
 def read_or_miss(
     contract: Contract, order_id: str, context: Context
 ) -> Flow[tuple[Order | None, bool]]:
-    """Read an order; say whether the exchange answered that there is none."""
+    """Read a live order; say whether the exchange answered that there is none."""
     try:
         order = yield from ask(contract.orders.get(order_id), context)
     except NotFound:
@@ -28,6 +35,17 @@ def read_or_miss(
     except KalshiError:
         return None, False
     return (order if order.order_id == order_id else None), False
+
+
+def read_past(
+    contract: Contract, order_id: str, ticker: str | None, context: Context
+) -> Flow[Order | None]:
+    """Look for an order in its ticker's history, where ended orders go."""
+    if ticker is None or not contract.has_watermark:
+        return None
+    window = Window(ticker=ticker, size=MAX_PAGE)
+    rows, _ = yield from read_all(Walk(contract.history.orders(window), context))
+    return next((row for row in rows if row.order_id == order_id), None)
 
 
 def read_before(contract: Contract, order_id: str, context: Context) -> Flow[Order]:
@@ -39,7 +57,12 @@ def read_before(contract: Contract, order_id: str, context: Context) -> Flow[Ord
         if order is not None:
             return order
         yield Sleep(patience.wait())
-    return (yield from ask(contract.orders.get(order_id), context))
+    try:
+        return (yield from ask(contract.orders.get(order_id), context))
+    except KalshiError as error:
+        if isinstance(error, Refused) and not isinstance(error, Unavailable):
+            raise
+        raise NotSent(f"the order could not be read before: {error.args[0]}") from error
 
 
 def _catch_up(contract: Contract, order_id: str, context: Context) -> Flow[None]:

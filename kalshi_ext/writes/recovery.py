@@ -110,7 +110,7 @@ def _orders(
     for entry in entries:
         order = looked.found.get(entry.key)
         if order is not None:
-            verdict = compare(tickets[entry.key], order)
+            verdict = compare(tickets[entry.key], order, since=entry.created_at.timestamp())
             resolutions.append(_found(entry, order, verdict))
         else:
             resolutions.append(_resolution(entry, _absent(entry) if looked.absent else None))

@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 
 from kalshi_ext.calls import Call
 from kalshi_ext.contracts.language import Contract, InstanceTransferTicket
+from kalshi_ext.errors import NotSent
 from kalshi_ext.flow import Context, Flow, Now, Sleep
 from kalshi_ext.models import InstanceTransfer, OrderGroup, SubaccountBalance
-from kalshi_ext.paging import Page, Walk, gather
+from kalshi_ext.paging import Page, Walk
 from kalshi_ext.windows import Window
 from kalshi_ext.writes.changing import Change, carry_out, make_entry
 from kalshi_ext.writes.looking import read_all
@@ -62,6 +63,19 @@ def lister(call: Call[Page[R]], context: Context) -> Callable[[], Flow[list[R] |
     return rows
 
 
+def _listed(rows: Callable[[], Flow[list[R] | None]], call: Call[Any]) -> Flow[list[R]]:
+    """List what there is before a write. Raises NotSent where that cannot be read in full."""
+    found = yield from rows()
+    if found is None:
+        operation = call.operation
+        raise NotSent(
+            f"{operation.facade}: what exists already could not be listed, and without that a "
+            "lost answer could not be told",
+            operation=operation.id,
+        )
+    return found
+
+
 def alone(kind: str, context: Context, work: Callable[[], Flow[T]]) -> Flow[T]:
     """Do a piece of work while no other flow of this client does one of its kind."""
     turn = [f"turn of {kind}"]
@@ -102,9 +116,9 @@ def _create_group(
     context: Context,
 ) -> Flow[OrderGroup]:
     listing = contract.order_groups.list(Window(subaccount=subaccount))
-    groups = yield from gather(Walk(listing, context))
-    before = sorted(group.id for group in groups)
-    look = group_look(lister(listing, context), before, limit)
+    rows = lister(listing, context)
+    before = sorted(group.id for group in (yield from _listed(rows, call)))
+    look = group_look(rows, before, limit)
     said = {"kind": "group", "limit": limit, "subaccount": subaccount, "before": before}
     entry = make_entry(call, None, said, (yield Now()))
     return (yield from carry_out(Change(contract, call, entry, _anything, look), context))
@@ -137,8 +151,8 @@ def _transfer(
     contract: Contract, call: Call[str], ticket: InstanceTransferTicket, context: Context
 ) -> Flow[str]:
     listing = contract.portfolio.transfers(Window())
-    rows = yield from gather(Walk(listing, context))
-    before = sorted(row.transfer_id for row in rows)
+    rows = lister(listing, context)
+    before = sorted(row.transfer_id for row in (yield from _listed(rows, call)))
     said: dict[str, Any] = {
         "kind": "transfer",
         "source": ticket.source,
@@ -148,7 +162,7 @@ def _transfer(
         "destination_shard": ticket.destination_exchange_shard,
         "before": before,
     }
-    look = transfer_look(lister(listing, context), said)
+    look = transfer_look(rows, said)
     entry = make_entry(call, None, said, (yield Now()))
     return (yield from carry_out(Change(contract, call, entry, _anything, look), context))
 
@@ -190,9 +204,9 @@ def create_subaccount(contract: Contract, shard: int | None, context: Context) -
 
 def _create_subaccount(contract: Contract, call: Call[int], context: Context) -> Flow[int]:
     listing = contract.subaccounts.balances()
-    rows = yield from gather(Walk(listing, context))
-    before = sorted({str(row.subaccount) for row in rows})
-    look = subaccount_look(lister(listing, context), before)
+    rows = lister(listing, context)
+    before = sorted({str(row.subaccount) for row in (yield from _listed(rows, call))})
+    look = subaccount_look(rows, before)
     entry = make_entry(call, None, {"kind": "subaccount", "before": before}, (yield Now()))
     return (yield from carry_out(Change(contract, call, entry, _anything, look), context))
 

@@ -1,0 +1,148 @@
+"""One run of a bot in the simulated world: its clock, its journal, and how it may die."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from attrs import define, field
+from world import World, drawn
+
+from kalshi_ext.calls import Lost, Reply
+from kalshi_ext.errors import JournalUnwritable
+from kalshi_ext.flow import AdjustClock, Context, Effect, Flow, Now, Policy, Record, Send, Sleep
+from kalshi_ext.journal import JournalUnusable, MarkUnwritten, MemoryJournal
+from kalshi_ext.pacing import Backoff, Budget
+
+T = TypeVar("T")
+
+WRONG_BY = (0.0, 0.0, 0.0, 2.0, -2.0, 25.0, -25.0, 90.0, 3_600.0, -7_200.0, 50_400.0, -50_400.0)
+
+
+FAILURES = {
+    "claim_many": JournalUnwritable,
+    "reopen": JournalUnwritable,
+    "mark_many": MarkUnwritten,
+    "take_over": MarkUnwritten,
+    "get": JournalUnusable,
+    "open_entries": JournalUnusable,
+}
+
+
+class Crash(BaseException):
+    """The process dies: nothing after this line runs."""
+
+
+class Abandoned(BaseException):
+    """The flow is cancelled at an await; its process lives on."""
+
+
+@define
+class Machine:
+    """What outlives a process: the machine's clock and the journal's file."""
+
+    world: World
+    wrong_by: float = 0.0
+    journal: MemoryJournal = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.wrong_by = self.world.rng.choice(WRONG_BY)
+        self.journal = MemoryJournal(now=lambda: datetime.fromtimestamp(self.now(), UTC))
+
+    def now(self) -> float:
+        """Return what the machine's clock shows."""
+        return self.world.time + self.wrong_by
+
+
+@define
+class Process:
+    """A context of its own over the machine that outlives it."""
+
+    machine: Machine
+    may_fail: bool = True
+    offset: float = 0.0  # the clock's correction, which dies with the process
+    context: Context = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        rng = self.world.rng
+        policy = Policy(
+            backoff=Backoff(rng=rng),
+            attempts=3,
+            resend=rng.random() < 0.8,
+            poll=rng.choice((0.25, 1.0, 5.0)),
+        )
+        self.context = Context(policy=policy, budget=Budget(capacity=10_000))
+
+    @property
+    def world(self) -> World:
+        """Return the world around."""
+        return self.machine.world
+
+    def run(self, flow: Flow[T]) -> T:
+        """Perform the effects of a flow; at any of them it may end."""
+        step: Callable[[], Effect] = lambda: next(flow)  # noqa: E731
+        try:
+            while True:
+                effect = step()
+                self._fate()
+                step = self._performed(flow, effect)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+        finally:
+            flow.close()
+
+    def _performed(self, flow: Flow[Any], effect: Effect) -> Callable[[], Effect]:
+        try:
+            result = self._perform(effect)
+        except Exception as error:
+            caught = error
+            return lambda: flow.throw(caught)
+        self._fate()
+        return lambda: flow.send(result)
+
+    def _fate(self) -> None:
+        if not self.may_fail:
+            return
+        world = self.machine.world
+        dice = world.rng.random()
+        if dice >= world.fates:
+            return
+        name = drawn(dice, world.fate)
+        world.note(name)
+        if name == "clock":
+            self.machine.wrong_by = world.rng.choice(WRONG_BY)
+            return
+        raise Crash if name == "crash" else Abandoned
+
+    def _now(self) -> float:
+        return self.machine.now() + self.offset
+
+    def _perform(self, effect: Effect) -> Any:
+        if isinstance(effect, Now):
+            return self._now()
+        if isinstance(effect, Sleep):
+            return self.world.advance(effect.seconds)
+        if isinstance(effect, AdjustClock):
+            self.offset += effect.seconds
+            return None
+        if isinstance(effect, Record):
+            return self._record(effect)
+        assert isinstance(effect, Send)
+        sent_at = self._now()
+        outcome = self.world.send(effect, sent_at)
+        if isinstance(outcome, Lost):
+            return Lost(outcome.left, outcome.reason, sent_at)
+        return Reply(outcome.status, outcome.headers, outcome.body, sent_at, self._now())
+
+    def _record(self, effect: Record) -> Any:
+        world = self.world
+        fails = self.may_fail and world.rng.random() < world.chances.journal
+        if fails and world.rng.random() < 0.5:
+            world.note("journal")
+            raise FAILURES[effect.verb]("the disk is full")
+        result = getattr(self.machine.journal, effect.verb)(*effect.args)
+        if fails:
+            world.note("journal")
+            raise FAILURES[effect.verb]("written, and not known to be")
+        return result
