@@ -135,8 +135,8 @@ def _listed(value: dict[str, Any]) -> list[Any] | None:
         return None
     if "const" in value:
         return [value["const"]]
-    enum = value.get("enum")
-    return list(enum) if is_list(enum) and enum else None
+    enum = value.get("enum")  # one of several members is a form of its own, not a constant
+    return list(enum) if is_list(enum) and len(enum) == 1 else None
 
 
 def _seen_through(member: Node) -> Any:

@@ -57,15 +57,15 @@ def faults(mutations: list[Mutation]) -> list[str]:
 
 @pytest.mark.parametrize("kind", [kind.name for kind in INSIDE])
 def test_a_change_of_this_kind_is_found_and_judged(kind: str) -> None:
-    chosen = some_of(kind, 3)
+    chosen = some_of(kind, 2)
     assert chosen, "no place of any contract admits it"
     assert faults(chosen) == []
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: "-".join(place))
 def test_changes_of_this_operation_are_found_and_judged(place: tuple[str, str, str]) -> None:
-    chosen = inside(place)[:4]
-    assert len(chosen) == 4
+    chosen = inside(place)[:3]
+    assert len(chosen) == 3
     assert faults(chosen) == []
 
 
@@ -81,12 +81,13 @@ def test_what_belongs_to_no_operation_is_judged(name: str) -> None:
     kinds = {kind.name for kind in PATH_KINDS}
     chosen = [each for each in sweep(name).of_paths() if each.kind not in kinds]
     assert len(chosen) == len(list(document_kinds(WHOLE[name])))
-    assert faults(chosen) == []
+    once = {each.kind: each for each in chosen}
+    assert faults(list(once.values())) == []
 
 
 @pytest.mark.parametrize("name", CONTRACTS)
 def test_a_shared_component_names_every_operation_that_uses_it(name: str) -> None:
     every = list(sweep(name).of_components())
-    chosen = sorted(every, key=lambda mutation: crc32(mutation.label.encode()))[:25]
-    assert len(chosen) == 25
+    chosen = sorted(every, key=lambda mutation: crc32(mutation.label.encode()))[:12]
+    assert len(chosen) == 12
     assert faults(chosen) == []

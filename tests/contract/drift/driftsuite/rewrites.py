@@ -345,7 +345,10 @@ def _path_components(document: Any) -> Any:
 def _security(document: Any) -> Rewrites:
     """Say the commonest way in for the whole document."""
     said = [document["paths"][p][m].get("security") for p, m in operations(document)]
-    usual = max((each for each in said if each), key=said.count)
+    guarded = [each for each in said if each]
+    if not guarded:
+        return
+    usual = max(guarded, key=said.count)
     new = put(document, ("security",), usual)
     for path, method in operations(document):
         here = ("paths", path, method, "security")

@@ -8,6 +8,7 @@ from typing import Any
 from attrs import frozen
 
 from kalshi_ext.drift.compare import Compared, compare
+from kalshi_ext.drift.errors import CannotCompare
 from kalshi_ext.drift.finding import Finding
 from kalshi_ext.drift.report import report_on
 
@@ -57,7 +58,10 @@ class Outcome:
 
 def judged(mutation: Mutation) -> Outcome:
     """Run the differ on a mutation."""
-    compared = compare(mutation.base, mutation.new())
+    try:
+        compared = compare(mutation.base, mutation.new())
+    except CannotCompare as error:
+        return Outcome(False, [f"{mutation.label}: no verdict: {error}"])
     faults = _faults(mutation, compared)
     return Outcome(bool(compared.findings) == (mutation.whole is not None), faults)
 
