@@ -117,7 +117,7 @@ def optional_fields(call: Call) -> Fields:
 def whole(query: Mapping[str, str], name: str, *, least: int, most: int) -> int | None:
     """Read an integer query parameter; 400 out of bounds."""
     text = query.get(name)
-    if text is None or text == "":
+    if text is None:
         return None
     if len(text) > 20 or not text.removeprefix("-").isdecimal() or not text.isascii():
         raise bad_query(name, f"must be an integer, not {text[:40]!r}")

@@ -84,7 +84,7 @@ def get_positions(ex: Exchange, who: Account, call: Call) -> Answer:
     """Do getPositions; count_down and count_up are read and have no effect here (unknown)."""
     page = _page(ex, call, "positions")
     for name in ("count_down", "count_up"):
-        whole(call.query, name, least=-(2**63), most=2**63)
+        whole(call.query, name, least=-(2**63), most=2**63 - 1)
     subaccount = access.acting(call, None)
     found = positions.holdings_of(ex, who, call, subaccount=subaccount, historical=False)
     rows, cursor = pages.cut(pages.newest_first(found, page), page, ex.settings)
