@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from kalshi_ext import _shapes as shapes
@@ -20,6 +21,10 @@ moment = units.read_time
 
 OUTCOME = {"bid": "yes", "ask": "no"}
 BOOK = {"yes": "bid", "no": "ask"}
+AGREED: Mapping[tuple[str | None, str | None], tuple[BookSide, OutcomeSide]] = {
+    ("bid", "yes"): (BookSide.BID, OutcomeSide.YES),
+    ("ask", "no"): (BookSide.ASK, OutcomeSide.NO),
+}
 
 
 def direction(row: shapes.Order | shapes.Fill, watch: Watch) -> tuple[BookSide, OutcomeSide]:
@@ -29,6 +34,8 @@ def direction(row: shapes.Order | shapes.Fill, watch: Watch) -> tuple[BookSide, 
     never looked at. One of the two gives the other; two that disagree are an unreadable row.
     """
     book, outcome = row.get("book_side"), row.get("outcome_side")
+    if (agreed := AGREED.get((book, outcome))) is not None:
+        return agreed
     book = book or BOOK.get(outcome or "")
     outcome = outcome or OUTCOME.get(book or "")
     if book in OUTCOME and OUTCOME[book] != outcome:
