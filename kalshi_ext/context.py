@@ -50,25 +50,29 @@ class Policy:
 
 @define
 class InFlight:
-    """The journal keys that running flows of this client are driving; shared by threads."""
+    """The journal keys that running flows of this client are driving; shared by threads.
 
-    _keys: set[str] = field(factory=set[str])
+    A key belongs to an owner, so that an interrupt anywhere after `take` leaks none.
+    """
+
+    _owners: dict[str, object] = field(factory=dict[str, object])
     _lock: threading.Lock = field(factory=threading.Lock, repr=False, eq=False)
 
-    def take(self, keys: Iterable[str]) -> set[str]:
+    def take(self, keys: Iterable[str], owner: object) -> set[str]:
         """Take the keys nobody drives and return them."""
         with self._lock:
-            free = set(keys) - self._keys
-            self._keys |= free
+            free = {key for key in keys if key not in self._owners}
+            self._owners.update(dict.fromkeys(free, owner))
             return free
 
-    def let_go(self, keys: Iterable[str]) -> None:
-        """Let go of keys taken before."""
+    def let_go(self, owner: object) -> None:
+        """Let go of all that an owner took."""
         with self._lock:
-            self._keys.difference_update(keys)
+            for key in [key for key, other in self._owners.items() if other is owner]:
+                del self._owners[key]
 
     def __contains__(self, key: object) -> bool:
-        return key in self._keys
+        return key in self._owners
 
 
 @define

@@ -16,7 +16,7 @@ from attrs import define
 
 from kalshi_ext.calls import Call
 from kalshi_ext.contracts.language import Contract
-from kalshi_ext.errors import KalshiError, NotSent, OutcomeUnknown, Refused
+from kalshi_ext.errors import KalshiError, Misuse, NotSent, OutcomeUnknown, Refused
 from kalshi_ext.flow import Context, Flow, Now, Record, transmit
 from kalshi_ext.journal import Entry, Mark, State
 from kalshi_ext.matrix import rule
@@ -59,9 +59,9 @@ def make_entry(call: Call[Any], ticker: str | None, ticket: dict[str, Any], now:
 def carry_out(change: Change[T], context: Context) -> Flow[T]:
     """Do a change, or raise what became of it."""
     key = change.entry.key
-    context.in_flight.take([key])
     done = False
     try:
+        context.in_flight.take([key], change)
         yield Record("claim_many", ([change.entry],))
         verdict = yield from _rounds(change, context)
         done = not isinstance(verdict, Unproven)
@@ -72,7 +72,7 @@ def carry_out(change: Change[T], context: Context) -> Flow[T]:
     finally:
         if not done:
             context.unsettled.add(change.entry.ticker, key)
-        context.in_flight.let_go([key])
+        context.in_flight.let_go(change)
     if isinstance(verdict, Accepted):
         return verdict.value
     raise verdict.error
@@ -84,7 +84,10 @@ def _rounds(change: Change[T], context: Context) -> Flow[Verdict[T]]:
     for _ in range(context.policy.rounds):
         if call is None:
             break
-        outcome = yield from transmit(call, context)
+        try:
+            outcome = yield from transmit(call, context)
+        except Misuse as error:  # larger than its bucket, or the client is closed: not sent
+            return Rejected(error)
         verdict = _believed(change, judge(call, outcome, context, order_id=change.order_id))
         if not isinstance(verdict, Unproven):
             return verdict
@@ -133,7 +136,8 @@ def _mark(key: str, verdict: Verdict[Any], now: float) -> Mark:
     text = records.error_text(verdict.error)
     if isinstance(verdict, Unproven):
         return Mark(key, State.UNKNOWN, sent_at=records.instant(now))
-    state = State.NOT_SENT if isinstance(verdict.error, NotSent) else State.REFUSED
+    never = isinstance(verdict.error, NotSent | Misuse)
+    state = State.NOT_SENT if never else State.REFUSED
     return Mark(key, state, verdict=text)
 
 

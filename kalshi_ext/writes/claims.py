@@ -15,7 +15,8 @@ from kalshi_ext.errors import (
 from kalshi_ext.flow import Flow, Now, Record, Sleep
 from kalshi_ext.journal import Claimed, Entry, JournalError, State
 from kalshi_ext.tickets import OrderTicket
-from kalshi_ext.writes import records, recovery
+from kalshi_ext.writes import earlier, records, recovery
+from kalshi_ext.writes.watermark import Patience
 
 if TYPE_CHECKING:
     from kalshi_ext.writes.placing import Outcome, Placing
@@ -24,14 +25,35 @@ if TYPE_CHECKING:
 def claim(placing: Placing, operation: str, tickets: Sequence[OrderTicket]) -> Flow[None]:
     """Take the orders that are new, and give the others the outcome they already have."""
     try:
-        yield from recovery.clear_the_way(placing.contract, placing.context, tickets)
+        yield from earlier.clear_the_way(placing.contract, placing.context, tickets)
     except JournalError as error:  # nothing of these orders was sent
         raise JournalUnwritable(f"orders.place: {error.args[0]}") from error
     placing.since = yield Now()
     keys = [ticket.client_order_id for ticket in tickets]
-    mine = placing.context.in_flight.take(keys)
-    # From here on the caller's `finally` lets go of what is in `tickets`.
-    placing.tickets.update((t.client_order_id, t) for t in tickets if t.client_order_id in mine)
+    mine = placing.context.in_flight.take(keys, placing)
+    yield from _claim(placing, operation, [t for t in tickets if t.client_order_id in mine])
+    for ticket in tickets:
+        if ticket.client_order_id not in mine:
+            yield from _take_turn(placing, operation, ticket)
+
+
+def _take_turn(placing: Placing, operation: str, ticket: OrderTicket) -> Flow[None]:
+    """Wait for the flow of this client that drives the same id, then claim it."""
+    key, context = ticket.client_order_id, placing.context
+    patience = Patience(context.policy, (yield Now()))
+    while not context.in_flight.take([key], placing):
+        if patience.over((yield Now())):
+            placing.outcomes[key] = _driven(operation, ticket)
+            return
+        yield Sleep(patience.wait())
+    yield from _claim(placing, operation, [ticket])
+
+
+def _claim(placing: Placing, operation: str, tickets: Sequence[OrderTicket]) -> Flow[None]:
+    if not tickets:
+        return
+    # From here on they are this flow's, whatever ends it.
+    placing.tickets.update((ticket.client_order_id, ticket) for ticket in tickets)
     entries = [records.order_entry(operation, ticket, placing.since) for ticket in tickets]
     claimed: list[Claimed] = yield Record("claim_many", (entries,))
     for ticket, found in zip(tickets, claimed, strict=True):
@@ -65,30 +87,36 @@ def _known(placing: Placing, ticket: OrderTicket, entry: Entry) -> Flow[dict[str
     if records.names_another(entry):
         return {key: _conflict(ticket, entry)}
     reopened: Claimed = yield Record("reopen", (entry.key,))
-    if reopened.mine and (key in placing.tickets or placing.context.in_flight.take([key])):
-        placing.tickets[key] = ticket
+    if reopened.mine:
         placing.since = min(placing.since, entry.created_at.timestamp())
+        placing.before[key] = entry.attempts
         return {}
     return {key: _still_open(ticket, reopened.entry)}
 
 
 def _finished(placing: Placing, entry: Entry) -> Flow[Entry]:
-    """Wait for the verdict of whoever drives an entry, or find it out where nobody does."""
+    """Find out the verdict of an entry nobody drives, or wait for a client elsewhere."""
     context = placing.context
-    deadline = (yield Now()) + context.policy.resolve_within
-    wait = context.policy.poll
+    patience = Patience(context.policy, (yield Now()))
     while entry.is_open:
-        others = entry.key in context.in_flight and entry.key not in placing.tickets
-        if not others and (yield Record("take_over", (entry.key, entry.owner))):
+        if (yield Record("take_over", (entry.key, entry.owner))):
             yield from recovery.resolve(placing.contract, context, [entry])
             settled: Entry = yield Record("get", (entry.key,))
             return settled
-        if (yield Now()) >= deadline:
+        if patience.over((yield Now())):
             return entry
-        yield Sleep(wait)
-        wait = min(wait * 2, context.policy.poll_ceiling)
+        yield Sleep(patience.wait())
         entry = yield Record("get", (entry.key,))
     return entry
+
+
+def _driven(operation: str, ticket: OrderTicket) -> KalshiError:
+    return OutcomeUnknown(
+        f"orders.place: another call is still busy with {ticket.client_order_id}",
+        operation=operation,
+        client_order_id=ticket.client_order_id,
+        ticket=ticket,
+    )
 
 
 def _conflict(ticket: OrderTicket, entry: Entry) -> KalshiError:

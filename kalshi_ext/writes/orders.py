@@ -88,13 +88,19 @@ def amended_look(
 
 def _is_amended(order: Order, said: Mapping[str, Any]) -> bool:
     """Say whether an order is as an amend wants it, in all that the amend names."""
-    if (order.price, _total(order)) != (Decimal(said["price"]), Decimal(said["count"])):
+    count = Decimal(said["count"])
+    if order.price != Decimal(said["price"]) or count not in _totals(order):
         return False
     if said.get("client_order_id") not in (None, order.client_order_id):
         return False
     expires: int | None = said.get("expires")
     there = 0 if order.expiration_time is None else int(order.expiration_time.timestamp())
     return expires in (None, there)
+
+
+def _totals(order: Order) -> tuple[Decimal | None, ...]:
+    """Return what may be the total of an order: one that was cancelled keeps it in `count`."""
+    return (_total(order), order.count) if order.status == "canceled" else (_total(order),)
 
 
 def _total(order: Order) -> Decimal:

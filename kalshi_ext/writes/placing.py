@@ -20,6 +20,7 @@ from kalshi_ext.errors import (
     DuplicateIdConflict,
     DuplicateOrder,
     KalshiError,
+    Misuse,
     NotSent,
     OutcomeUnknown,
     Refused,
@@ -51,7 +52,8 @@ class Placing:
         factory=dict[str, OrderTicket]
     )  # those this flow drives
     outcomes: dict[str, Outcome] = field(factory=dict[str, Outcome])
-    attempts: dict[str, int] = field(factory=dict[str, int])
+    attempts: dict[str, int] = field(factory=dict[str, int])  # of this call
+    before: dict[str, int] = field(factory=dict[str, int])  # attempts of earlier calls
     since: float = 0.0
 
     def pending(self) -> list[OrderTicket]:
@@ -96,6 +98,7 @@ def _deliver(
     context: Context,
 ) -> Flow[list[Outcome]]:
     placing = Placing(contract, context, build(tickets))
+    done = False
     try:
         yield from claims.claim(placing, placing.first.operation.id, tickets)
         for _ in range(context.policy.rounds):
@@ -104,17 +107,22 @@ def _deliver(
                 break
             call = placing.first if len(pending) == len(tickets) else build(pending)
             yield from attempt(placing, call, pending)
+        done = True
         return [placing.outcomes[ticket.client_order_id] for ticket in tickets]
     finally:
         # Whatever ends this flow, an interrupt too, nobody drives its entries from here on.
-        for ticket in placing.pending():
+        for ticket in placing.pending() if done else placing.tickets.values():
             context.unsettled.add(ticket.ticker, ticket.client_order_id)
-        context.in_flight.let_go(placing.tickets)
+        context.in_flight.let_go(placing)
 
 
 def attempt(placing: Placing, call: Batch, pending: list[OrderTicket]) -> Flow[None]:
     """Send what is pending once, and find out what became of it."""
-    outcome = yield from transmit(call, placing.context, cost=DEFAULT_COST * len(pending))
+    try:
+        outcome = yield from transmit(call, placing.context, cost=DEFAULT_COST * len(pending))
+    except Misuse as error:  # larger than its bucket, or the client is closed: not sent
+        yield from settle(placing, {t.client_order_id: Rejected(error) for t in pending})
+        return
     verdicts = _verdicts(call, pending, outcome, placing.context)
     yield from settle(placing, verdicts)
     unproven = {key: v for key, v in verdicts.items() if isinstance(v, Unproven)}
@@ -154,10 +162,16 @@ def _mark(key: str, verdict: Verdict[OrderAck], placing: Placing, now: float) ->
         state = State.RESOLVED if ack.replayed else State.ACKNOWLEDGED
         return Mark(key, state, order_id=ack.order_id, verdict=records.ack_text(ack))
     if isinstance(verdict, Rejected):
-        state = State.NOT_SENT if isinstance(verdict.error, NotSent) else State.REFUSED
+        never = isinstance(verdict.error, NotSent | Misuse) and not _conflicts(verdict.error)
+        state = State.NOT_SENT if never else State.REFUSED
         return Mark(key, state, verdict=records.error_text(verdict.error))
     placing.attempts[key] = placing.attempts.get(key, 0) + 1
-    return Mark(key, State.UNKNOWN, sent_at=records.instant(now), attempts=placing.attempts[key])
+    attempts = placing.before.get(key, 0) + placing.attempts[key]
+    return Mark(key, State.UNKNOWN, sent_at=records.instant(now), attempts=attempts)
+
+
+def _conflicts(error: KalshiError) -> bool:
+    return isinstance(error, DuplicateIdConflict)
 
 
 def investigate(placing: Placing, unproven: dict[str, Unproven], sent_at: float) -> Flow[None]:

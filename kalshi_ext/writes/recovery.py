@@ -11,11 +11,10 @@ from typing import Any
 from attrs import frozen
 
 from kalshi_ext.contracts.language import Contract
-from kalshi_ext.errors import EarlierWriteUnsettled, KalshiError, NotSent
+from kalshi_ext.errors import KalshiError, NotSent
 from kalshi_ext.flow import Context, Flow, Now, Record
-from kalshi_ext.journal import Entry, JournalError, Mark, State
+from kalshi_ext.journal import Entry, Mark, State
 from kalshi_ext.models import Order
-from kalshi_ext.tickets import OrderTicket
 from kalshi_ext.windows import Window
 from kalshi_ext.writes import orders, records, unkeyed
 from kalshi_ext.writes.belief import compare
@@ -56,15 +55,17 @@ def recover(contract: Contract, context: Context) -> Flow[list[Resolution]]:
             continue
         if (yield Record("take_over", (entry.key, entry.owner))):
             mine.append(entry)
-    return (yield from _driving(contract, context, mine))
+    return (yield from driving(contract, context, mine))
 
 
-def _driving(contract: Contract, context: Context, entries: list[Entry]) -> Flow[list[Resolution]]:
-    taken = context.in_flight.take(entry.key for entry in entries)
+def driving(contract: Contract, context: Context, entries: list[Entry]) -> Flow[list[Resolution]]:
+    """Resolve the entries that nobody drives meanwhile."""
+    owner = object()
     try:
+        taken = context.in_flight.take((entry.key for entry in entries), owner)
         return (yield from resolve(contract, context, [e for e in entries if e.key in taken]))
     finally:
-        context.in_flight.let_go(taken)
+        context.in_flight.let_go(owner)
 
 
 def resolve(
@@ -162,48 +163,6 @@ def _verdict_text(resolution: Resolution) -> str | None:
     if resolution.order is not None:
         return records.ack_text(records.ack_of(resolution.order))
     return None
-
-
-def clear_the_way(
-    contract: Contract, context: Context, tickets: Sequence[OrderTicket]
-) -> Flow[None]:
-    """Resolve earlier writes of these tickers before new orders are let through."""
-    if not context.unsettled.read:
-        yield from _read_open(context)
-    own = {ticket.client_order_id for ticket in tickets}
-    for ticker in dict.fromkeys(ticket.ticker for ticket in tickets):
-        keys = context.unsettled.by_ticker.get(ticker, set()) - own
-        if keys:
-            yield from _settle(contract, context, ticker, sorted(keys))
-
-
-def _read_open(context: Context) -> Flow[None]:
-    try:
-        entries: list[Entry] = yield Record("open_entries", (None,))
-    except JournalError:
-        return  # the claim that follows says what is wrong with the journal
-    for entry in entries:
-        if entry.key not in context.in_flight:
-            context.unsettled.add(entry.ticker, entry.key)
-    context.unsettled.read = True
-
-
-def _settle(contract: Contract, context: Context, ticker: str, keys: list[str]) -> Flow[None]:
-    mine: list[Entry] = []
-    for key in keys:
-        entry: Entry | None = yield Record("get", (key,))
-        if entry is None or not entry.is_open:
-            context.unsettled.drop(ticker, key)
-            continue
-        # What another client drives, here or elsewhere, is asked again before the next order.
-        if key not in context.in_flight and (yield Record("take_over", (key, entry.owner))):
-            mine.append(entry)
-    resolutions = yield from _driving(contract, context, mine)
-    left = [r.key for r in resolutions if r.state is State.UNKNOWN]
-    if left:
-        raise EarlierWriteUnsettled(
-            f"{ticker}: {len(left)} earlier write(s) without a verdict: {', '.join(left)}"
-        )
 
 
 def _other(contract: Contract, context: Context, entry: Entry, now: float) -> Flow[Resolution]:

@@ -78,13 +78,13 @@ def _listed(rows: Callable[[], Flow[list[R] | None]], call: Call[Any]) -> Flow[l
 
 def alone(kind: str, context: Context, work: Callable[[], Flow[T]]) -> Flow[T]:
     """Do a piece of work while no other flow of this client does one of its kind."""
-    turn = [f"turn of {kind}"]
-    while not context.in_flight.take(turn):
-        yield Sleep(context.policy.poll)
+    turn, owner = [f"turn of {kind}"], object()
     try:
+        while not context.in_flight.take(turn, owner):
+            yield Sleep(context.policy.poll)
         return (yield from work())
     finally:
-        context.in_flight.let_go(turn)
+        context.in_flight.let_go(owner)
 
 
 def _anything(value: object) -> str | None:

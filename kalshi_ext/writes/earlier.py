@@ -1,0 +1,79 @@
+"""Settle the earlier writes of a ticker before new orders of it are let through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from kalshi_ext.contracts.language import Contract
+from kalshi_ext.errors import EarlierWriteUnsettled
+from kalshi_ext.flow import Context, Flow, Now, Record, Sleep
+from kalshi_ext.journal import Entry, JournalError, State
+from kalshi_ext.tickets import OrderTicket
+from kalshi_ext.writes import recovery
+from kalshi_ext.writes.watermark import Patience
+
+
+def clear_the_way(
+    contract: Contract, context: Context, tickets: Sequence[OrderTicket]
+) -> Flow[None]:
+    """Resolve earlier writes of these tickers. Raises EarlierWriteUnsettled where one stays open.
+
+    What a living client elsewhere drives is let through, and asked again before the next order.
+    """
+    if not context.unsettled.read:
+        yield from _read_open(context)
+    own = {ticket.client_order_id for ticket in tickets}
+    for ticker in dict.fromkeys(ticket.ticker for ticket in tickets):
+        keys = context.unsettled.by_ticker.get(ticker, set()) - own
+        if keys:
+            yield from _settle(contract, context, ticker, sorted(keys))
+
+
+def _read_open(context: Context) -> Flow[None]:
+    try:
+        entries: list[Entry] = yield Record("open_entries", (None,))
+    except JournalError:
+        return  # the claim that follows says what is wrong with the journal
+    for entry in entries:
+        if entry.key not in context.in_flight:
+            context.unsettled.add(entry.ticker, entry.key)
+    context.unsettled.read = True
+
+
+def _settle(contract: Contract, context: Context, ticker: str, keys: list[str]) -> Flow[None]:
+    patience = Patience(context.policy, (yield Now()))
+    while keys:
+        mine, driven = yield from _sorted_out(context, ticker, keys)
+        resolutions = yield from recovery.driving(contract, context, mine)
+        _refuse(ticker, (found.key for found in resolutions if found.state is State.UNKNOWN))
+        seen = {found.key for found in resolutions}
+        keys = [*driven, *(entry.key for entry in mine if entry.key not in seen)]
+        if keys and patience.over((yield Now())):
+            _refuse(ticker, keys)
+        if keys:
+            yield Sleep(patience.wait())
+
+
+def _sorted_out(
+    context: Context, ticker: str, keys: Iterable[str]
+) -> Flow[tuple[list[Entry], list[str]]]:
+    """Return the entries that are ours to resolve, and the keys another flow is driving."""
+    mine: list[Entry] = []
+    driven: list[str] = []
+    for key in keys:
+        entry: Entry | None = yield Record("get", (key,))
+        if entry is None or not entry.is_open:
+            context.unsettled.drop(ticker, key)
+        elif key in context.in_flight:
+            driven.append(key)
+        elif (yield Record("take_over", (key, entry.owner))):
+            mine.append(entry)
+    return mine, driven
+
+
+def _refuse(ticker: str, keys: Iterable[str]) -> None:
+    left = list(keys)
+    if left:
+        raise EarlierWriteUnsettled(
+            f"{ticker}: {len(left)} earlier write(s) without a verdict: {', '.join(left)}"
+        )
