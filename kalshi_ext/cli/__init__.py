@@ -29,15 +29,11 @@ class LazyGroup(click.Group):
         """Import and return one subcommand; a missing extra is named."""
         if cmd_name not in COMMANDS:
             return None
-        module, attribute, extra, _ = COMMANDS[cmd_name]
+        module, attribute, *_ = COMMANDS[cmd_name]
         try:
             command: click.Command = getattr(importlib.import_module(module), attribute)
         except ModuleNotFoundError as missing:
-            if not extra or (missing.name or "").startswith("kalshi_ext"):
-                raise
-            raise click.ClickException(
-                f"'{cmd_name}' needs {missing.name}: pip install 'kalshi-ext[{extra}]'"
-            ) from None
+            raise _needs(cmd_name, missing) from None
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -46,11 +42,22 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, line) for name, (*_, line) in COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Turn this library's errors into one line."""
+        """Turn this library's errors, and an extra that a subcommand lacks, into one line."""
         try:
             return super().invoke(ctx)
         except KalshiError as error:
             raise click.ClickException(str(error)) from None
+        except ModuleNotFoundError as missing:
+            raise _needs(ctx.invoked_subcommand, missing) from None
+
+
+def _needs(command: str | None, missing: ModuleNotFoundError) -> Exception:
+    """Say which extra brings what is missing; a module of ours that is missing is a bug."""
+    *_, extra, _line = COMMANDS.get(command or "", ("", ""))
+    if not extra or (missing.name or "").startswith("kalshi_ext"):
+        return missing
+    said = f"'{command}' needs {missing.name}: pip install 'kalshi-ext[{extra}]'"
+    return click.ClickException(said)
 
 
 @click.group(cls=LazyGroup)
