@@ -52,6 +52,6 @@ def test_a_coroutine_that_is_collected_half_way_leaves_what_recover_settles(
         for journal in (None, tmp_path)
     ]
     with exchange("while_open") as box:
-        tally = asyncio.run(run(box, stops, at_once=12))
+        tally = asyncio.run(run(box, stops, at_once=36))
     assert tally.faults == []
     assert {"nothing", "not_sent", "resolved"} <= tally.verdicts.keys()
