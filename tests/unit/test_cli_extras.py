@@ -5,8 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import pytest
-
 WITHOUT = """
 import sys
 
@@ -28,9 +26,8 @@ def without(names: tuple[str, ...], *words: str) -> subprocess.CompletedProcess[
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("names", [("uvicorn",), ("starlette",), ("uvicorn", "starlette")])
-def test_a_sandbox_without_its_extra_says_what_to_install(names: tuple[str, ...]) -> None:
-    done = without(names, "sandbox", "--port", "0")
+def test_a_sandbox_without_its_extra_says_what_to_install() -> None:
+    done = without(("uvicorn",), "sandbox", "--port", "0")
     assert done.returncode == 1
     assert "pip install 'kalshi-ext[sandbox]'" in done.stderr
     assert "Traceback" not in done.stderr
