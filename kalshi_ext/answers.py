@@ -24,6 +24,7 @@ from kalshi_ext.errors import (
     UnintelligibleWrite,
 )
 from kalshi_ext.redact import redact_text
+from kalshi_ext.surprises import in_answer
 
 T = TypeVar("T")
 
@@ -165,9 +166,30 @@ def decode(call: Call[T], reply: Reply, watch: Watch) -> T:
         document = parse_json(reply.body) if reply.body.strip() else None
         if isinstance(document, Mapping) and document and document.keys() <= ERROR_FIELDS:
             raise ValueError("a success that carries an error body")
-        return call.decode(document, watch)
+        return _read(call, document, watch)
     except KeyError as missing:
-        watch.note("missing_field", str(missing.args[0]))
         raise unintelligible(operation, reply, f"field {missing.args[0]!r} is missing") from None
     except (TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         raise unintelligible(operation, reply, str(error) or type(error).__name__) from None
+
+
+def _read(call: Call[T], document: Document, watch: Watch) -> T:
+    """Read an answer; the watch learns of every surprise in it, also where no reader looks."""
+    sights = dict.fromkeys(in_answer(call.operation.id, document))
+    before = {sight: _times(watch, *sight) for sight in sights}
+    try:
+        return call.decode(document, watch)
+    except KeyError as missing:
+        name = str(missing.args[0])
+        if not any(where.endswith(f".{name}") for kind, where in sights if kind == "missing_field"):
+            watch.note("missing_field", name)
+        raise
+    finally:
+        for sight, count in before.items():
+            if _times(watch, *sight) == count:
+                watch.note(*sight)
+
+
+def _times(watch: Watch, kind: str, where: str) -> int:
+    """Count what a reader said of a place; it says `page` of the object around the rows."""
+    return watch.seen(kind, where) + watch.seen(kind, f"page.{where.rpartition('.')[2]}")

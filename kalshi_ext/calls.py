@@ -136,6 +136,10 @@ class Watch:
         """Return the view that counts under `operation`."""
         return Watch(operation, self.counts, self._lock)
 
+    def seen(self, kind: str, where: str) -> int:
+        """Return how often this was noted."""
+        return self.counts.get((self.operation, kind, where), 0)
+
     def note(self, kind: str, where: str) -> None:
         """Count one sighting and log the first of its kind."""
         key = (self.operation, kind, where)
@@ -143,4 +147,4 @@ class Watch:
             self.counts[key] = self.counts.get(key, 0) + 1
             first = self.counts[key] == 1
         if first:
-            log.warning("%s: %s %s is not in the contract this version knows", *key)
+            log.warning("%s: %s %s: not what the contract of this version says", *key)

@@ -25,6 +25,7 @@ from kalshi_ext.errors import (
 )
 from kalshi_ext.matrix import rule
 from kalshi_ext.pacing import DEFAULT_COST
+from kalshi_ext.surprises import is_documented
 
 __all__ = [
     "AdjustClock",
@@ -116,6 +117,7 @@ def transmit(
         outcome: Reply | Lost = yield Send(
             call.request, call.operation.public, context.policy.timeout
         )
+        _notice_status(call.operation, outcome, context)
         if not corrected and (there := _expired_at(outcome)) is not None:
             corrected = True
             # Read anew: another thread may have corrected the clock meanwhile.
@@ -129,6 +131,14 @@ def transmit(
             return _told(outcome, doubtful)
         doubtful = doubtful or _may_have_run(call.operation, outcome)
         yield Sleep(context.policy.backoff.wait(attempt))
+
+
+def _notice_status(operation: Operation, outcome: Reply | Lost, context: Context) -> None:
+    """Report a refusal under a status its contract does not name; successes are judged later."""
+    if isinstance(outcome, Lost) or 200 <= outcome.status < 300:
+        return
+    if not is_documented(operation.id, outcome.status):
+        context.watch.at(operation.id).note("status", str(outcome.status))
 
 
 def _pace(operation: Operation, context: Context, cost: float) -> Flow[None]:

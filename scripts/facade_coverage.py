@@ -15,7 +15,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests" / "contract")]
+# The client of this checkout, wherever an installed one comes from.
+sys.path[:0] = [str(ROOT / place) for place in (".", "generated", "scripts", "tests/contract")]
 
 from adopt_steps.coverage import coverage
 from attrs import asdict

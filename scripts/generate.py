@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write what is derived from the contract: portfolio.yaml, generated/, MANIFEST, _shapes.py.
+"""Write what is derived from the contract: portfolio.yaml, generated/, MANIFEST, types.
 
 Works in an environment of its own, .venv-generator, with every version pinned; nothing on PATH
 is used. --check-hashes needs nothing but Python.
@@ -33,7 +33,7 @@ INPUTS = (
     "openapi/upstream.yaml",
     "requirements-generator.txt",
 )
-DERIVED = ("openapi/portfolio.yaml", "kalshi_ext/_shapes.py")
+DERIVED = ("openapi/portfolio.yaml", "kalshi_ext/_expected.py", "kalshi_ext/_shapes.py")
 PORTFOLIO_HEADER = """\
 # The maintained contract: upstream.yaml with overlay.yaml applied, by `make generate`.
 # Edits here are lost; edit overlay.yaml.
@@ -143,7 +143,8 @@ def _build(fresh: Path) -> None:
     _write(fresh / "openapi" / "portfolio.yaml", PORTFOLIO_HEADER + _portfolio())
     for package, document in PACKAGES.items():
         _generate(fresh / "openapi" / document, fresh / "generated" / package)
-    _write(fresh / "kalshi_ext" / "_shapes.py", _shapes(fresh / "openapi"))
+    for name, text in _types(fresh / "openapi").items():
+        _write(fresh / "kalshi_ext" / name, text)
     _format(fresh / "generated")
     _write(fresh / "generated" / "MANIFEST", MANIFEST_HEADER + "".join(_hashes(fresh)))
 
@@ -159,12 +160,12 @@ def _portfolio() -> str:
     return dump_yaml(portfolio(upstream, overlay))
 
 
-def _shapes(openapi: Path) -> str:
+def _types(openapi: Path) -> dict[str, str]:
     import shapes
 
     from kalshi_ext.spec.load import load
 
-    return shapes.shapes([load(openapi / name) for name in shapes.DOCUMENTS])
+    return shapes.modules([load(openapi / name) for name in shapes.DOCUMENTS])
 
 
 def _generate(document: Path, package: Path) -> None:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Derive kalshi_ext/_shapes.py: the JSON of both contracts as TypedDicts and open enums."""
+"""Derive kalshi_ext/_shapes.py, the JSON of both contracts as types, and _expected.py."""
 
 from __future__ import annotations
 
@@ -35,6 +35,14 @@ _SCALARS = {
 # A property of such a name would hide the type from the properties around it.
 _HIDING = frozenset({"str", "int", "bool", "list", "dict", "object", "Decimal"})
 _ORDER = ("str", "int", "Decimal", "bool")
+
+
+def modules(documents: list[dict[str, Any]]) -> dict[str, str]:
+    """Write the derived modules of kalshi_ext, by file name."""
+    from expected import expected
+
+    named = dict(zip(("current", "classic"), documents, strict=True))
+    return {"_shapes.py": shapes(documents), "_expected.py": expected(named)}
 
 
 def shapes(documents: list[dict[str, Any]]) -> str:
@@ -138,7 +146,7 @@ def _sorted(types: list[str]) -> list[str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the module, or with --check say whether it is as it would be written."""
+    """Write the modules, or with --check say whether they are as they would be written."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if it differs")
     options = parser.parse_args(arguments)
@@ -148,13 +156,18 @@ def main(arguments: list[str] | None = None) -> int:
     from kalshi_ext.spec.load import load
 
     documents = [load(ROOT / "openapi" / name) for name in DOCUMENTS]
-    text, path = shapes(documents), ROOT / "kalshi_ext" / "_shapes.py"
-    same = path.exists() and path.read_text(encoding="utf-8") == text
-    if not same and not options.check:
-        path.write_text(text, encoding="utf-8", newline="\n")
-    if not same and options.check:
-        print(f"{path.name} is not what the contract says: run make generate", file=sys.stderr)
-    return int(options.check and not same)
+    stale = [name for name, text in modules(documents).items() if _differs(name, text)]
+    for name in stale if options.check else ():
+        print(f"{name} is not what the contract says: run make generate", file=sys.stderr)
+    for name in () if options.check else stale:
+        path = ROOT / "kalshi_ext" / name
+        path.write_text(modules(documents)[name], encoding="utf-8", newline="\n")
+    return int(options.check and bool(stale))
+
+
+def _differs(name: str, text: str) -> bool:
+    path = ROOT / "kalshi_ext" / name
+    return not path.exists() or path.read_text(encoding="utf-8") != text
 
 
 if __name__ == "__main__":

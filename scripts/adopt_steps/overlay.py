@@ -60,28 +60,28 @@ def _lines(text: str) -> list[int]:
 _ACTION = re.compile(r"^- target:", re.MULTILINE)
 
 
-def drop_words(file: Path, found: list[Misfit]) -> list[Misfit]:
-    """Take actions that are only words out of the file; return those that were taken."""
+def drop(file: Path, gone: list[Misfit]) -> None:
+    """Take actions out of the file, and leave every other line as it is."""
     lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
-    gone = [misfit for misfit in found if misfit.only_words]
     for misfit in sorted(gone, key=lambda each: -each.line):
         end = misfit.line
         while end < len(lines) and not lines[end].startswith(("- ", "#")):
             end += 1
         del lines[misfit.line - 1 : end]
     file.write_text("".join(lines), encoding="utf-8", newline="\n")
-    return gone
 
 
-def fit(upstream: dict[str, Any], file: Path, *, drop: bool) -> list[Misfit]:
+def fit(upstream: dict[str, Any], file: Path, *, drop_words: bool) -> list[Misfit]:
     """Make sure the overlay fits; returns the words that were dropped. Raises Stopped."""
     found = misfits(upstream, file)
-    dropped = drop_words(file, found) if drop and found else []
+    dropped = [misfit for misfit in found if misfit.only_words and drop_words]
+    drop(file, dropped)
     left = [misfit for misfit in found if misfit not in dropped]
     if left:
+        lines = "".join(f"\n  {misfit}" for misfit in left)
         raise Stopped(
             "overlay",
-            f"{len(left)} action(s) no longer fit:\n  " + "\n  ".join(map(str, left)),
+            f"{len(left)} of its actions no longer fit:{lines}",
             "the exchange moved: correct or delete the actions named"
             " (--drop-words deletes those that are only words)",
         )

@@ -19,6 +19,7 @@ COPIED = (
     "openapi",
     "generated",
     "kalshi_ext",
+    "scripts/expected.py",
     "scripts/generate.py",
     "scripts/shapes.py",
     "scripts/spec.py",
@@ -33,6 +34,7 @@ TAKEN = (
     "openapi/overlay.yaml",
     "openapi/portfolio.yaml",
     "generated",
+    "kalshi_ext/_expected.py",
     "kalshi_ext/_shapes.py",
     "CHANGELOG.md",
 )

@@ -94,7 +94,7 @@ def _overlay(wanted: Wanted, copy: Copy, found: Found, say: Any) -> None:
 
     upstream = load(copy.root / "openapi" / "upstream.yaml")
     file = copy.root / "openapi" / "overlay.yaml"
-    dropped = overlay.fit(upstream, file, drop=wanted.drop_words)
+    dropped = overlay.fit(upstream, file, drop_words=wanted.drop_words)
     found.dropped = [misfit.target for misfit in dropped]
     say(f"overlay: fits{f', {len(dropped)} actions of words dropped' if dropped else ''}")
 

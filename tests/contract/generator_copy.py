@@ -17,7 +17,9 @@ PARTS = (
     "kalshi_ext/spec",
     "kalshi_ext/enums.py",
     "kalshi_ext/errors.py",
+    "kalshi_ext/_expected.py",
     "kalshi_ext/_shapes.py",
+    "scripts/expected.py",
     "scripts/generate.py",
     "scripts/shapes.py",
     "scripts/spec.py",
@@ -59,7 +61,8 @@ def generate(
 def outputs(root: Path) -> dict[str, bytes]:
     """Everything that is derived from the contract, by name."""
     found = [path for path in (root / "generated").rglob("*") if "__pycache__" not in path.parts]
-    found += [root / "openapi" / "portfolio.yaml", root / "kalshi_ext" / "_shapes.py"]
+    found += [root / "openapi" / "portfolio.yaml"]
+    found += [root / "kalshi_ext" / name for name in ("_expected.py", "_shapes.py")]
     return {
         path.relative_to(root).as_posix(): path.read_bytes() for path in found if path.is_file()
     }

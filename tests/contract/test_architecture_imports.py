@@ -18,6 +18,8 @@ ORDER = (
     "redact",
     "enums",
     "_shapes",
+    "_expected",
+    "surprises",
     "config",
     "keys",
     "units",

@@ -1,0 +1,881 @@
+"""What the answers of both contracts hold: objects, fields, statuses.
+
+Derived by `make generate` from openapi/portfolio.yaml and openapi/classic.yaml; do not edit.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# By contract and object: each field, whether it must be there, and the object or enum it holds.
+FIELDS: Final[dict[str, dict[str, dict[str, tuple[bool, str]]]]] = {
+    "current": {
+        "AccountApiUsageLevelVolumeGoal": {
+            "earn_volume_goal_fp": (True, ""),
+            "keep_volume_goal_fp": (True, ""),
+            "level": (True, ""),
+        },
+        "AccountApiUsageLevelVolumeProgress": {
+            "computed_ts": (True, ""),
+            "goals": (True, "AccountApiUsageLevelVolumeGoal"),
+            "trailing_30d_volume_fp": (True, ""),
+        },
+        "AmendOrderV2Response": {
+            "average_fee_paid": (False, ""),
+            "average_fill_price": (False, ""),
+            "client_order_id": (False, ""),
+            "fill_count": (False, ""),
+            "order_id": (True, ""),
+            "remaining_count": (False, ""),
+            "ts_ms": (True, ""),
+        },
+        "ApiUsageLevelGrant": {
+            "exchange_instance": (True, "ExchangeInstance"),
+            "expires_ts": (False, ""),
+            "level": (True, ""),
+            "source": (True, ""),
+        },
+        "ApplySubaccountTransferResponse": {},
+        "BatchCancelOrdersV2Response": {
+            "orders": (True, "BatchCancelOrdersV2ResponseEntry"),
+        },
+        "BatchCancelOrdersV2ResponseEntry": {
+            "client_order_id": (False, ""),
+            "error": (False, "ErrorResponse"),
+            "order_id": (True, ""),
+            "reduced_by": (True, ""),
+            "ts_ms": (False, ""),
+        },
+        "BatchCreateOrdersV2Response": {
+            "orders": (True, "BatchCreateOrdersV2ResponseEntry"),
+        },
+        "BatchCreateOrdersV2ResponseEntry": {
+            "average_fee_paid": (False, ""),
+            "average_fill_price": (False, ""),
+            "client_order_id": (False, ""),
+            "error": (False, "ErrorResponse"),
+            "fill_count": (False, ""),
+            "order_id": (False, ""),
+            "remaining_count": (False, ""),
+            "ts_ms": (False, ""),
+        },
+        "BucketLimit": {
+            "bucket_capacity": (True, ""),
+            "refill_rate": (True, ""),
+        },
+        "CancelOrderV2Response": {
+            "client_order_id": (False, ""),
+            "order_id": (True, ""),
+            "reduced_by": (True, ""),
+            "ts_ms": (True, ""),
+        },
+        "CreateOrderGroupResponse": {
+            "exchange_index": (False, ""),
+            "order_group_id": (True, ""),
+            "subaccount": (True, ""),
+        },
+        "CreateOrderV2Response": {
+            "average_fee_paid": (False, ""),
+            "average_fill_price": (False, ""),
+            "client_order_id": (False, ""),
+            "fill_count": (True, ""),
+            "order_id": (True, ""),
+            "remaining_count": (True, ""),
+            "ts_ms": (True, ""),
+        },
+        "CreateSubaccountResponse": {
+            "subaccount_number": (True, ""),
+        },
+        "DailySchedule": {
+            "close_time": (True, ""),
+            "open_time": (True, ""),
+        },
+        "DecreaseOrderV2Response": {
+            "client_order_id": (False, ""),
+            "order_id": (True, ""),
+            "remaining_count": (True, ""),
+            "ts_ms": (True, ""),
+        },
+        "Deposit": {
+            "amount_cents": (True, ""),
+            "created_ts": (True, ""),
+            "fee_cents": (True, ""),
+            "finalized_ts": (False, ""),
+            "id": (True, ""),
+            "status": (True, "PaymentStatus"),
+            "type": (True, "PaymentType"),
+        },
+        "EmptyResponse": {},
+        "EndpointTokenCost": {
+            "cost": (True, ""),
+            "method": (True, ""),
+            "path": (True, ""),
+        },
+        "ErrorDetail": {
+            "code": (False, ""),
+            "details": (False, ""),
+            "message": (False, ""),
+        },
+        "ErrorResponse": {
+            "code": (False, ""),
+            "details": (False, ""),
+            "error": (False, "ErrorDetail"),
+            "message": (False, ""),
+            "msg": (False, ""),
+        },
+        "EventPosition": {
+            "event_exposure_dollars": (True, ""),
+            "event_ticker": (True, ""),
+            "fees_paid_dollars": (True, ""),
+            "realized_pnl_dollars": (True, ""),
+            "total_cost_dollars": (True, ""),
+            "total_cost_shares_fp": (True, ""),
+        },
+        "ExchangeIndexStatus": {
+            "description": (True, ""),
+            "exchange_active": (True, ""),
+            "exchange_index": (True, ""),
+            "intra_exchange_transfers_active": (True, ""),
+            "trading_active": (True, ""),
+        },
+        "ExchangeStatus": {
+            "exchange_active": (True, ""),
+            "exchange_estimated_resume_time": (False, ""),
+            "exchange_index_statuses": (False, "ExchangeIndexStatus"),
+            "intra_exchange_transfers_active": (False, ""),
+            "trading_active": (True, ""),
+        },
+        "Fill": {
+            "action": (False, "OrderAction"),
+            "book_side": (True, "BookSide"),
+            "count_fp": (True, ""),
+            "created_time": (False, ""),
+            "exchange_index": (True, ""),
+            "fee_cost": (True, ""),
+            "fill_id": (True, ""),
+            "is_taker": (True, ""),
+            "market_ticker": (True, ""),
+            "no_price_dollars": (True, ""),
+            "order_id": (True, ""),
+            "outcome_side": (True, "OutcomeSide"),
+            "side": (False, "OutcomeSide"),
+            "subaccount_number": (False, ""),
+            "ticker": (True, ""),
+            "trade_id": (True, ""),
+            "ts": (False, ""),
+            "yes_price_dollars": (True, ""),
+        },
+        "GetAccountApiLimitsResponse": {
+            "grants": (True, "ApiUsageLevelGrant"),
+            "read": (True, "BucketLimit"),
+            "usage_tier": (True, ""),
+            "write": (True, "BucketLimit"),
+        },
+        "GetAccountApiUsageLevelVolumeProgressResponse": {
+            "volume_progress": (True, "AccountApiUsageLevelVolumeProgress"),
+        },
+        "GetAccountEndpointCostsResponse": {
+            "default_cost": (True, ""),
+            "endpoint_costs": (True, "EndpointTokenCost"),
+        },
+        "GetBalanceResponse": {
+            "balance": (True, ""),
+            "balance_breakdown": (False, "IndexedBalance"),
+            "balance_dollars": (True, ""),
+            "portfolio_value": (True, ""),
+            "updated_ts": (True, ""),
+        },
+        "GetDepositsResponse": {
+            "cursor": (False, ""),
+            "deposits": (False, "Deposit"),
+        },
+        "GetExchangeScheduleResponse": {
+            "schedule": (True, "Schedule"),
+        },
+        "GetFillsResponse": {
+            "cursor": (False, ""),
+            "fills": (False, "Fill"),
+        },
+        "GetHistoricalCutoffResponse": {
+            "market_positions_last_updated_ts": (False, ""),
+            "market_settled_ts": (True, ""),
+            "orders_updated_ts": (True, ""),
+            "trades_created_ts": (True, ""),
+        },
+        "GetIntraExchangeInstanceTransferResponse": {
+            "transfer": (True, "IntraExchangeInstanceTransfer"),
+        },
+        "GetIntraExchangeInstanceTransfersResponse": {
+            "cursor": (False, ""),
+            "transfers": (False, "IntraExchangeInstanceTransfer"),
+        },
+        "GetOrderGroupResponse": {
+            "contracts_limit_fp": (False, ""),
+            "exchange_index": (False, ""),
+            "is_auto_cancel_enabled": (True, ""),
+            "orders": (True, ""),
+        },
+        "GetOrderGroupsResponse": {
+            "order_groups": (False, "OrderGroup"),
+        },
+        "GetOrderQueuePositionResponse": {
+            "queue_position_fp": (True, ""),
+        },
+        "GetOrderQueuePositionsResponse": {
+            "queue_positions": (True, "OrderQueuePosition"),
+        },
+        "GetOrderResponse": {
+            "order": (True, "Order"),
+        },
+        "GetOrdersResponse": {
+            "cursor": (False, ""),
+            "orders": (False, "Order"),
+        },
+        "GetPortfolioRestingOrderTotalValueResponse": {
+            "resting_order_value_breakdown": (True, "IndexedBalance"),
+            "total_resting_order_value": (True, ""),
+        },
+        "GetPositionsResponse": {
+            "cursor": (False, ""),
+            "event_positions": (False, "EventPosition"),
+            "market_positions": (False, "MarketPosition"),
+        },
+        "GetSettlementsResponse": {
+            "cursor": (False, ""),
+            "settlements": (False, "Settlement"),
+        },
+        "GetSubaccountBalancesResponse": {
+            "subaccount_balances": (True, "SubaccountBalance"),
+        },
+        "GetSubaccountNettingResponse": {
+            "netting_configs": (True, "SubaccountNettingConfig"),
+        },
+        "GetSubaccountTransfersResponse": {
+            "cursor": (False, ""),
+            "transfers": (False, "SubaccountTransfer"),
+        },
+        "GetTargetBalanceAllocationResponse": {
+            "allocations": (True, "TargetBalanceAllocation"),
+            "resting_margin_reservation": (True, "RestingMarginReservation"),
+        },
+        "GetUserDataTimestampResponse": {
+            "as_of_time": (True, ""),
+        },
+        "GetWithdrawalsResponse": {
+            "cursor": (False, ""),
+            "withdrawals": (False, "Withdrawal"),
+        },
+        "IndexedBalance": {
+            "balance": (True, ""),
+            "exchange_index": (True, ""),
+        },
+        "IntraExchangeInstanceTransfer": {
+            "amount": (True, ""),
+            "created_ts": (True, ""),
+            "destination": (True, "ExchangeInstance"),
+            "destination_exchange_shard": (True, ""),
+            "source": (True, "ExchangeInstance"),
+            "source_exchange_shard": (True, ""),
+            "status": (True, "IntraExchangeInstanceTransferStatus"),
+            "transfer_id": (True, ""),
+        },
+        "IntraExchangeInstanceTransferResponse": {
+            "transfer_id": (True, ""),
+        },
+        "MaintenanceWindow": {
+            "end_datetime": (True, ""),
+            "start_datetime": (True, ""),
+        },
+        "MarketPosition": {
+            "exchange_index": (True, ""),
+            "fees_paid_dollars": (True, ""),
+            "last_updated_ts": (True, ""),
+            "market_exposure_dollars": (True, ""),
+            "position_fp": (True, ""),
+            "realized_pnl_dollars": (True, ""),
+            "ticker": (True, ""),
+            "total_traded_dollars": (True, ""),
+        },
+        "Order": {
+            "action": (False, "OrderAction"),
+            "book_side": (True, "BookSide"),
+            "cancel_order_on_pause": (False, ""),
+            "client_order_id": (True, ""),
+            "created_time": (False, ""),
+            "exchange_index": (False, ""),
+            "expiration_time": (False, ""),
+            "fill_count_fp": (True, ""),
+            "initial_count_fp": (True, ""),
+            "last_update_time": (False, ""),
+            "maker_fees_dollars": (True, ""),
+            "maker_fill_cost_dollars": (True, ""),
+            "no_price_dollars": (True, ""),
+            "order_group_id": (False, ""),
+            "order_id": (True, ""),
+            "outcome_side": (True, "OutcomeSide"),
+            "remaining_count_fp": (True, ""),
+            "self_trade_prevention_type": (False, "SelfTradePreventionType"),
+            "side": (False, "OutcomeSide"),
+            "status": (True, "OrderStatus"),
+            "subaccount_number": (False, ""),
+            "taker_fees_dollars": (True, ""),
+            "taker_fill_cost_dollars": (True, ""),
+            "ticker": (True, ""),
+            "type": (True, "OrderType"),
+            "user_id": (True, ""),
+            "yes_price_dollars": (True, ""),
+        },
+        "OrderGroup": {
+            "contracts_limit_fp": (False, ""),
+            "exchange_index": (False, ""),
+            "id": (True, ""),
+            "is_auto_cancel_enabled": (True, ""),
+        },
+        "OrderQueuePosition": {
+            "market_ticker": (True, ""),
+            "order_id": (True, ""),
+            "queue_position_fp": (True, ""),
+        },
+        "Schedule": {
+            "maintenance_windows": (True, "MaintenanceWindow"),
+            "standard_hours": (True, "WeeklySchedule"),
+        },
+        "Settlement": {
+            "event_ticker": (True, ""),
+            "exchange_index": (True, ""),
+            "fee_cost": (True, ""),
+            "market_result": (True, "MarketResult"),
+            "no_count_fp": (True, ""),
+            "no_total_cost_dollars": (True, ""),
+            "revenue": (True, ""),
+            "settled_time": (True, ""),
+            "ticker": (True, ""),
+            "value": (False, ""),
+            "yes_count_fp": (True, ""),
+            "yes_total_cost_dollars": (True, ""),
+        },
+        "SubaccountBalance": {
+            "balance": (True, ""),
+            "exchange_index": (True, ""),
+            "subaccount_number": (True, ""),
+            "updated_ts": (True, ""),
+        },
+        "SubaccountNettingConfig": {
+            "enabled": (True, ""),
+            "exchange_index": (True, ""),
+            "subaccount_number": (True, ""),
+        },
+        "SubaccountTransfer": {
+            "amount_cents": (True, ""),
+            "created_ts": (True, ""),
+            "exchange_index": (True, ""),
+            "from_subaccount": (True, ""),
+            "to_subaccount": (True, ""),
+            "transfer_id": (True, ""),
+        },
+        "TargetBalanceAllocation": {
+            "exchange_index": (True, ""),
+            "percent": (True, ""),
+        },
+        "WeeklySchedule": {
+            "end_time": (True, ""),
+            "friday": (True, "DailySchedule"),
+            "monday": (True, "DailySchedule"),
+            "saturday": (True, "DailySchedule"),
+            "start_time": (True, ""),
+            "sunday": (True, "DailySchedule"),
+            "thursday": (True, "DailySchedule"),
+            "tuesday": (True, "DailySchedule"),
+            "wednesday": (True, "DailySchedule"),
+        },
+        "Withdrawal": {
+            "amount_cents": (True, ""),
+            "created_ts": (True, ""),
+            "fee_cents": (True, ""),
+            "finalized_ts": (False, ""),
+            "id": (True, ""),
+            "status": (True, "PaymentStatus"),
+            "type": (True, "PaymentType"),
+        },
+    },
+    "classic": {
+        "AmendOrderResponse": {
+            "order": (False, "Order"),
+        },
+        "BatchCancelOrdersResponse": {
+            "responses": (False, "BatchCancelOrdersResponseEntry"),
+        },
+        "BatchCancelOrdersResponseEntry": {
+            "error": (False, "ErrorResponse"),
+            "order_id": (False, ""),
+            "reduced_by": (False, ""),
+        },
+        "BatchCreateOrdersResponse": {
+            "responses": (False, "BatchCreateOrdersResponseEntry"),
+        },
+        "BatchCreateOrdersResponseEntry": {
+            "error": (False, "ErrorResponse"),
+            "order": (False, "Order"),
+        },
+        "CancelOrderResponse": {
+            "order": (False, "Order"),
+            "reduced_by": (False, ""),
+        },
+        "CreateOrderGroupResponse": {
+            "order_group_id": (False, ""),
+        },
+        "CreateOrderResponse": {
+            "order": (False, "Order"),
+        },
+        "DecreaseOrderResponse": {
+            "order": (False, "Order"),
+        },
+        "ErrorDetail": {
+            "code": (False, ""),
+            "details": (False, ""),
+            "message": (False, ""),
+        },
+        "ErrorResponse": {
+            "code": (False, ""),
+            "details": (False, ""),
+            "error": (False, "ErrorDetail"),
+            "message": (False, ""),
+            "msg": (False, ""),
+        },
+        "EventPosition": {
+            "event_exposure": (False, ""),
+            "event_exposure_dollars": (False, ""),
+            "event_ticker": (False, ""),
+            "fees_paid": (False, ""),
+            "fees_paid_dollars": (False, ""),
+            "realized_pnl": (False, ""),
+            "realized_pnl_dollars": (False, ""),
+            "resting_order_count": (False, ""),
+            "total_cost": (False, ""),
+            "total_cost_dollars": (False, ""),
+        },
+        "Fill": {
+            "action": (False, "OrderAction"),
+            "count": (False, ""),
+            "created_time": (False, ""),
+            "fill_id": (False, ""),
+            "is_taker": (False, ""),
+            "order_id": (False, ""),
+            "price": (False, ""),
+            "side": (False, "OutcomeSide"),
+            "ticker": (False, ""),
+        },
+        "GetBalanceResponse": {
+            "balance": (False, ""),
+        },
+        "GetFillsResponse": {
+            "cursor": (False, ""),
+            "fills": (False, "Fill"),
+        },
+        "GetOrderGroupsResponse": {
+            "cursor": (False, ""),
+            "order_groups": (False, "OrderGroup"),
+        },
+        "GetOrderQueuePositionResponse": {
+            "queue_position": (False, ""),
+        },
+        "GetOrderResponse": {
+            "order": (True, "Order"),
+        },
+        "GetOrdersResponse": {
+            "cursor": (False, ""),
+            "orders": (False, "Order"),
+        },
+        "GetPositionsResponse": {
+            "cursor": (False, ""),
+            "event_positions": (False, "EventPosition"),
+            "market_positions": (False, "Position"),
+        },
+        "GetQueuePositionsResponse": {
+            "queue_positions": (False, ""),
+        },
+        "GetSettlementsResponse": {
+            "cursor": (False, ""),
+            "settlements": (False, "Settlement"),
+        },
+        "GetTotalRestingOrderValueResponse": {
+            "total_resting_order_value": (False, ""),
+        },
+        "Order": {
+            "action": (False, "OrderAction"),
+            "client_order_id": (False, ""),
+            "count": (False, ""),
+            "created_time": (False, ""),
+            "expiration_time": (False, ""),
+            "fill_count": (False, ""),
+            "initial_count": (False, ""),
+            "maker_fees": (False, ""),
+            "no_price": (False, ""),
+            "order_id": (False, ""),
+            "remaining_count": (False, ""),
+            "side": (False, "OutcomeSide"),
+            "status": (False, "OrderStatus"),
+            "taker_fees": (False, ""),
+            "ticker": (False, ""),
+            "type": (False, "OrderType"),
+            "updated_time": (False, ""),
+            "yes_price": (False, ""),
+        },
+        "OrderGroup": {
+            "id": (True, ""),
+            "is_auto_cancel_enabled": (False, ""),
+        },
+        "Position": {
+            "event_ticker": (False, ""),
+            "fees_paid": (False, ""),
+            "market_result": (False, "MarketResult"),
+            "position": (False, ""),
+            "realized_pnl": (False, ""),
+            "resting_order_count": (False, ""),
+            "ticker": (False, ""),
+            "total_cost": (False, ""),
+        },
+        "Settlement": {
+            "no_count": (False, ""),
+            "result": (False, "MarketResult"),
+            "revenue": (False, ""),
+            "settled_time": (False, ""),
+            "ticker": (False, ""),
+            "yes_count": (False, ""),
+        },
+    },
+}
+
+# By operation: its contract, the object a success holds, and the documented statuses.
+ANSWERS: Final[dict[str, tuple[str, str, str]]] = {
+    "UpgradeAccountApiUsageLevel": (
+        "current",
+        "",
+        "201 401 403 409 410 429 500 5XX",
+    ),
+    "GetAccountApiUsageLevelVolumeProgress": (
+        "current",
+        "GetAccountApiUsageLevelVolumeProgressResponse",
+        "200 401 403 410 429 500 5XX",
+    ),
+    "GetAccountEndpointCosts": (
+        "current",
+        "GetAccountEndpointCostsResponse",
+        "200 410 429 500 5XX",
+    ),
+    "GetAccountApiLimits": (
+        "current",
+        "GetAccountApiLimitsResponse",
+        "200 401 403 410 429 500 5XX",
+    ),
+    "GetExchangeSchedule": (
+        "current",
+        "GetExchangeScheduleResponse",
+        "200 410 429 500 5XX",
+    ),
+    "GetExchangeStatus": (
+        "current",
+        "ExchangeStatus",
+        "200 410 429 500 503 504 5XX",
+    ),
+    "GetUserDataTimestamp": (
+        "current",
+        "GetUserDataTimestampResponse",
+        "200 410 429 500 5XX",
+    ),
+    "GetHistoricalCutoff": (
+        "current",
+        "GetHistoricalCutoffResponse",
+        "200 410 429 500 5XX",
+    ),
+    "GetFillsHistorical": (
+        "current",
+        "GetFillsResponse",
+        "200 400 401 403 404 410 429 500 5XX",
+    ),
+    "GetHistoricalOrders": (
+        "current",
+        "GetOrdersResponse",
+        "200 400 401 403 410 429 500 5XX",
+    ),
+    "GetHistoricalPositions": (
+        "current",
+        "GetPositionsResponse",
+        "200 400 401 403 410 429 500 5XX",
+    ),
+    "GetBalance": (
+        "current",
+        "GetBalanceResponse",
+        "200 400 401 403 410 429 500 5XX",
+    ),
+    "GetDeposits": (
+        "current",
+        "GetDepositsResponse",
+        "200 400 401 403 410 429 500 5XX",
+    ),
+    "CreateOrderV2": (
+        "current",
+        "CreateOrderV2Response",
+        "201 400 401 403 404 409 410 429 500 5XX",
+    ),
+    "CancelAllOrders": (
+        "current",
+        "",
+        "204 400 401 403 409 410 429 500 5XX",
+    ),
+    "BatchCreateOrdersV2": (
+        "current",
+        "BatchCreateOrdersV2Response",
+        "201 400 401 403 409 410 429 500 5XX",
+    ),
+    "BatchCancelOrdersV2": (
+        "current",
+        "BatchCancelOrdersV2Response",
+        "200 400 401 403 409 410 429 500 5XX",
+    ),
+    "CancelOrderV2": (
+        "current",
+        "CancelOrderV2Response",
+        "200 400 401 403 404 409 410 429 500 5XX",
+    ),
+    "AmendOrderV2": (
+        "current",
+        "AmendOrderV2Response",
+        "200 400 401 403 404 409 410 429 500 5XX",
+    ),
+    "DecreaseOrderV2": (
+        "current",
+        "DecreaseOrderV2Response",
+        "200 400 401 403 404 409 410 429 500 5XX",
+    ),
+    "GetFills": (
+        "current",
+        "GetFillsResponse",
+        "200 400 401 403 410 429 500 5XX",
+    ),
+    "IntraExchangeInstanceTransfer": (
+        "current",
+        "IntraExchangeInstanceTransferResponse",
+        "200 400 401 403 409 410 429 500 5XX",
+    ),
+    "GetIntraExchangeInstanceTransfers": (
+        "current",
+        "GetIntraExchangeInstanceTransfersResponse",
+        "200 400 401 403 410 429 500 5XX",
+    ),
+    "GetIntraExchangeInstanceTransfer": (
+        "current",
+        "GetIntraExchangeInstanceTransferResponse",
+        "200 400 401 403 404 410 429 500 5XX",
+    ),
+    "GetOrderGroups": (
+        "current",
+        "GetOrderGroupsResponse",
+        "200 400 401 403 410 429 500 5XX",
+    ),
+    "CreateOrderGroup": (
+        "current",
+        "CreateOrderGroupResponse",
+        "201 400 401 403 409 410 429 500 5XX",
+    ),
+    "GetOrderGroup": (
+        "current",
+        "GetOrderGroupResponse",
+        "200 400 401 403 404 410 429 500 5XX",
+    ),
+    "DeleteOrderGroup": (
+        "current",
+        "EmptyResponse",
+        "200 400 401 403 404 409 410 429 500 5XX",
+    ),
+    "UpdateOrderGroupLimit": (
+        "current",
+        "EmptyResponse",
+        "200 400 401 403 404 409 410 429 500 5XX",
+    ),
+    "ResetOrderGroup": (
+        "current",
+        "EmptyResponse",
+        "200 400 401 403 404 409 410 429 500 5XX",
+    ),
+    "TriggerOrderGroup": (
+        "current",
+        "EmptyResponse",
+        "200 400 401 403 404 409 410 429 500 5XX",
+    ),
+    "GetOrders": (
+        "current",
+        "GetOrdersResponse",
+        "200 400 401 403 410 429 500 5XX",
+    ),
+    "GetOrderQueuePositions": (
+        "current",
+        "GetOrderQueuePositionsResponse",
+        "200 400 401 403 410 429 500 5XX",
+    ),
+    "GetOrder": (
+        "current",
+        "GetOrderResponse",
+        "200 400 401 403 404 410 429 500 5XX",
+    ),
+    "GetOrderQueuePosition": (
+        "current",
+        "GetOrderQueuePositionResponse",
+        "200 400 401 403 404 410 429 500 5XX",
+    ),
+    "GetPositions": (
+        "current",
+        "GetPositionsResponse",
+        "200 400 401 403 410 429 500 5XX",
+    ),
+    "GetSettlements": (
+        "current",
+        "GetSettlementsResponse",
+        "200 400 401 403 410 429 500 5XX",
+    ),
+    "CreateSubaccount": (
+        "current",
+        "CreateSubaccountResponse",
+        "201 400 401 403 409 410 429 500 5XX",
+    ),
+    "GetSubaccountBalances": (
+        "current",
+        "GetSubaccountBalancesResponse",
+        "200 401 403 410 429 500 5XX",
+    ),
+    "GetSubaccountNetting": (
+        "current",
+        "GetSubaccountNettingResponse",
+        "200 401 403 410 429 500 5XX",
+    ),
+    "UpdateSubaccountNetting": (
+        "current",
+        "",
+        "200 400 401 403 409 410 429 500 5XX",
+    ),
+    "ApplySubaccountTransfer": (
+        "current",
+        "ApplySubaccountTransferResponse",
+        "200 400 401 403 409 410 429 500 5XX",
+    ),
+    "GetSubaccountTransfers": (
+        "current",
+        "GetSubaccountTransfersResponse",
+        "200 400 401 403 410 429 500 5XX",
+    ),
+    "GetPortfolioRestingOrderTotalValue": (
+        "current",
+        "GetPortfolioRestingOrderTotalValueResponse",
+        "200 401 403 410 429 500 5XX",
+    ),
+    "GetTargetBalanceAllocation": (
+        "current",
+        "GetTargetBalanceAllocationResponse",
+        "200 401 403 410 429 500 5XX",
+    ),
+    "SetTargetBalanceAllocation": (
+        "current",
+        "EmptyResponse",
+        "200 400 401 403 409 410 429 500 5XX",
+    ),
+    "GetWithdrawals": (
+        "current",
+        "GetWithdrawalsResponse",
+        "200 400 401 403 410 429 500 5XX",
+    ),
+    "getBalance": (
+        "classic",
+        "GetBalanceResponse",
+        "200 401 403 410 429 500 5XX",
+    ),
+    "getFills": (
+        "classic",
+        "GetFillsResponse",
+        "200 400 401 403 410 429 500 5XX",
+    ),
+    "getOrderGroups": (
+        "classic",
+        "GetOrderGroupsResponse",
+        "200 400 401 403 410 429 500 5XX",
+    ),
+    "createOrderGroup": (
+        "classic",
+        "CreateOrderGroupResponse",
+        "201 400 401 403 409 410 429 500 5XX",
+    ),
+    "deleteOrderGroup": (
+        "classic",
+        "",
+        "204 400 401 403 404 409 410 429 500 5XX",
+    ),
+    "resetOrderGroup": (
+        "classic",
+        "",
+        "204 400 401 403 404 409 410 429 500 5XX",
+    ),
+    "getOrders": (
+        "classic",
+        "GetOrdersResponse",
+        "200 400 401 403 410 429 500 5XX",
+    ),
+    "createOrder": (
+        "classic",
+        "CreateOrderResponse",
+        "201 400 401 403 404 409 410 429 500 5XX",
+    ),
+    "batchCreateOrders": (
+        "classic",
+        "BatchCreateOrdersResponse",
+        "200 400 401 403 409 410 429 500 5XX",
+    ),
+    "batchCancelOrders": (
+        "classic",
+        "BatchCancelOrdersResponse",
+        "200 400 401 403 409 410 429 500 5XX",
+    ),
+    "getQueuePositions": (
+        "classic",
+        "GetQueuePositionsResponse",
+        "200 400 401 403 410 429 500 5XX",
+    ),
+    "getOrder": (
+        "classic",
+        "GetOrderResponse",
+        "200 400 401 403 404 410 429 500 5XX",
+    ),
+    "cancelOrder": (
+        "classic",
+        "CancelOrderResponse",
+        "200 400 401 403 404 409 410 429 500 5XX",
+    ),
+    "amendOrder": (
+        "classic",
+        "AmendOrderResponse",
+        "200 400 401 403 404 409 410 429 500 5XX",
+    ),
+    "decreaseOrder": (
+        "classic",
+        "DecreaseOrderResponse",
+        "200 400 401 403 404 409 410 429 500 5XX",
+    ),
+    "getOrderQueuePosition": (
+        "classic",
+        "GetOrderQueuePositionResponse",
+        "200 400 401 403 404 410 429 500 5XX",
+    ),
+    "getPositions": (
+        "classic",
+        "GetPositionsResponse",
+        "200 400 401 403 410 429 500 5XX",
+    ),
+    "getSettlements": (
+        "classic",
+        "GetSettlementsResponse",
+        "200 400 401 403 410 429 500 5XX",
+    ),
+    "getTotalRestingOrderValue": (
+        "classic",
+        "GetTotalRestingOrderValueResponse",
+        "200 401 403 410 429 500 5XX",
+    ),
+}

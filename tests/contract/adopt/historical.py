@@ -1,0 +1,269 @@
+"""Changes of the kinds the exchange has made, built upon today's contract.
+
+Each says what it edits in the published document, which rule of the differ must name it (none
+where nothing changes on the wire), what the adoption must name as broken or not covered, and what
+the regenerated code must have or not have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import field, frozen
+
+Document = dict[str, Any]
+SHAPES = "kalshi_ext/_shapes.py"
+MODELS = "generated/kalshi_portfolio/models"
+API = "generated/kalshi_portfolio/api"
+
+
+@frozen
+class Change:
+    """One step of the exchange's contract.
+
+    `named` are words that must stand in what the adoption found besides the drift report; `code`
+    gives, by file, words the regenerated code must have, or with a leading `!` must not have. A
+    file of only `!` words may be gone.
+    """
+
+    name: str
+    edit: Callable[[Document], None]
+    rule: str
+    breaks: bool
+    named: tuple[str, ...] = ()
+    code: dict[str, tuple[str, ...]] = field(factory=dict[str, tuple[str, ...]])
+
+
+def _schema(document: Document, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = document["components"]["schemas"][name]
+    return found
+
+
+def _operation(document: Document, method: str, path: str) -> dict[str, Any]:
+    found: dict[str, Any] = document["paths"][path][method]
+    return found
+
+
+def _field_removed(document: Document) -> None:
+    fill = _schema(document, "Fill")
+    del fill["properties"]["fee_cost"]
+    fill["required"].remove("fee_cost")
+
+
+def _field_optional(document: Document) -> None:
+    _schema(document, "MarketPosition")["required"].remove("position_fp")
+
+
+def _field_added(document: Document) -> None:
+    _schema(document, "Order")["properties"]["fee_tier"] = {"type": "string"}
+
+
+def _enum_grows(document: Document) -> None:
+    _schema(document, "OrderStatus")["enum"].append("halted")
+
+
+def _parameter_added(document: Document) -> None:
+    parameter = {"name": "outcome_side", "in": "query", "schema": {"type": "string"}}
+    _operation(document, "get", "/portfolio/fills")["parameters"].append(parameter)
+
+
+def _required_parameter_added(document: Document) -> None:
+    parameter = {"name": "as_of", "in": "query", "required": True, "schema": {"type": "integer"}}
+    _operation(document, "get", "/portfolio/balance")["parameters"].append(parameter)
+
+
+def _parameter_removed(document: Document) -> None:
+    listed = _operation(document, "get", "/portfolio/orders")["parameters"]
+    listed[:] = [one for one in listed if not one.get("$ref", "").endswith("EventTickerQuery")]
+
+
+def _operation_added(document: Document) -> None:
+    reward = {"type": "object", "properties": {"amount": {"type": "string"}}}
+    document["components"]["schemas"]["GetRewardsResponse"] = reward
+    ref = {"$ref": "#/components/schemas/GetRewardsResponse"}
+    answer = {"description": "OK", "content": {"application/json": {"schema": ref}}}
+    document["paths"]["/portfolio/rewards"] = {
+        "get": {"operationId": "GetRewards", "tags": ["portfolio"], "responses": {"200": answer}}
+    }
+
+
+def _operation_replaced(document: Document) -> None:
+    path = "/portfolio/events/orders/{order_id}/"
+    moved = document["paths"].pop(path + "decrease")
+    moved["post"]["operationId"] = "ReduceOrderV3"
+    moved["post"]["requestBody"]["content"]["application/json"]["schema"] = {
+        "$ref": "#/components/schemas/ReduceOrderV3Request"
+    }
+    document["components"]["schemas"]["ReduceOrderV3Request"] = {
+        "type": "object",
+        "required": ["remaining_count"],
+        "properties": {"remaining_count": {"type": "string"}},
+    }
+    document["paths"][path + "reduce"] = moved
+
+
+def _integer_becomes_text(document: Document) -> None:
+    text = {"$ref": "#/components/schemas/FixedPointDollars"}
+    _schema(document, "Settlement")["properties"]["revenue"] = text
+
+
+def _method_changed(document: Document) -> None:
+    item = document["paths"]["/portfolio/order_groups/{order_group_id}/limit"]
+    item["post"] = item.pop("put")
+
+
+def _status_added(document: Document) -> None:
+    responses = _operation(document, "post", "/portfolio/subaccounts")["responses"]
+    responses["202"] = {"description": "Accepted"}
+
+
+def _server_added(document: Document) -> None:
+    document["servers"].append({"url": "https://eu.external-api.kalshi.com/trade-api/v2"})
+
+
+def _schema_renamed(document: Document) -> None:
+    schemas = document["components"]["schemas"]
+    schemas["Payout"] = schemas.pop("Withdrawal")
+    rows = _schema(document, "GetWithdrawalsResponse")["properties"]["withdrawals"]
+    rows["items"] = {"$ref": "#/components/schemas/Payout"}
+
+
+def _body_property_required(document: Document) -> None:
+    body = _schema(document, "CreateOrderV2Request")
+    body["properties"]["strategy_tag"] = {"type": "string"}
+    body["required"].append("strategy_tag")
+
+
+def _operation_deprecated(document: Document) -> None:
+    _operation(document, "get", "/portfolio/summary/total_resting_order_value")["deprecated"] = True
+
+
+CHANGES = [
+    Change(
+        "field removed",
+        _field_removed,
+        "response-field-removed-required",
+        breaks=True,
+        named=("Fill.fee_cost", "current/GetFills:"),
+        code={f"{MODELS}/fill.py": ("!fee_cost",)},
+    ),
+    Change(
+        "field becomes optional",
+        _field_optional,
+        "response-field-became-optional",
+        breaks=True,
+        code={f"{MODELS}/market_position.py": ("position_fp: str | Unset",)},
+    ),
+    Change(
+        "field added",
+        _field_added,
+        "response-field-added-optional",
+        breaks=False,
+        named=("Order.fee_tier", "/components/schemas/Order/properties/fee_tier"),
+        code={SHAPES: ("fee_tier: str",), f"{MODELS}/order.py": ("fee_tier: str | Unset",)},
+    ),
+    Change(
+        "enum grows",
+        _enum_grows,
+        "response-enum-member-added",
+        breaks=False,
+        code={SHAPES: ('HALTED = "halted"',), f"{MODELS}/order_status.py": ('"halted"',)},
+    ),
+    Change(
+        "parameter added",
+        _parameter_added,
+        "parameter-added-optional",
+        breaks=False,
+        named=("GetFills (portfolio.fills): no argument says it: query parameter outcome_side",),
+        code={f"{API}/portfolio/get_fills.py": ("outcome_side: str | Unset",)},
+    ),
+    Change(
+        "required parameter added",
+        _required_parameter_added,
+        "parameter-added-required",
+        breaks=True,
+        named=("GetBalance (portfolio.balance): required and never sent", "current/GetBalance:"),
+        code={f"{API}/portfolio/get_balance.py": ("as_of: int",)},
+    ),
+    Change(
+        "parameter removed",
+        _parameter_removed,
+        "parameter-removed-optional",
+        breaks=True,
+        named=("GetOrders (orders.list): sent, and no longer in the contract", "event_ticker"),
+        code={f"{API}/orders/get_orders.py": ("!event_ticker",)},
+    ),
+    Change(
+        "operation added",
+        _operation_added,
+        "operation-added",
+        breaks=False,
+        named=("GetRewards: no call of the facade: GET /portfolio/rewards",),
+        code={
+            f"{API}/portfolio/get_rewards.py": ("/portfolio/rewards",),
+            SHAPES: ("class GetRewardsResponse",),
+        },
+    ),
+    Change(
+        "operation replaced",
+        _operation_replaced,
+        "operation-removed",
+        breaks=True,
+        named=(
+            "DecreaseOrderV2 (orders.decrease): the contract has no such operation any more",
+            "ReduceOrderV3: no call of the facade",
+            "current/DecreaseOrderV2:",
+        ),
+        code={
+            f"{API}/orders/decrease_order_v2.py": ("!decrease",),
+            f"{API}/orders/reduce_order_v3.py": ("/reduce",),
+        },
+    ),
+    Change(
+        "integer field replaced by fixed-point text",
+        _integer_becomes_text,
+        "response-type-changed",
+        breaks=True,
+        named=("current/GetSettlements:",),
+        code={f"{MODELS}/settlement.py": ("revenue: str", "!revenue: int")},
+    ),
+    Change(
+        "method changed",
+        _method_changed,
+        "operation-method-changed",
+        breaks=True,
+        named=("UpdateOrderGroupLimit (order_groups.set_limit): is now: POST",),
+        code={f"{API}/order_groups/update_order_group_limit.py": ('"method": "post"',)},
+    ),
+    Change(
+        "status added",
+        _status_added,
+        "status-success-added",
+        breaks=False,
+        code={f"{API}/portfolio/create_subaccount.py": ("== 202",)},
+    ),
+    Change("server added", _server_added, "server-added", breaks=False),
+    Change(
+        "schema renamed",
+        _schema_renamed,
+        "",
+        breaks=False,
+        named=("Withdrawal",),
+        code={f"{MODELS}/payout.py": ("class Payout",), SHAPES: ("!class Withdrawal(",)},
+    ),
+    Change(
+        "property of a request becomes required",
+        _body_property_required,
+        "request-field-added-required",
+        breaks=True,
+        named=("required and never sent: body property strategy_tag", "current/CreateOrderV2:"),
+        code={f"{MODELS}/create_order_v2_request.py": ("strategy_tag: str",)},
+    ),
+    Change(
+        "operation deprecated",
+        _operation_deprecated,
+        "operation-deprecated",
+        breaks=False,
+    ),
+]
