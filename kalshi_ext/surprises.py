@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
 from typing import Any, TypeGuard, cast
 
 from attrs import frozen
@@ -50,24 +49,26 @@ def in_answer(operation: str, document: Any) -> list[Sight]:
     contract, name, _ = ANSWERS.get(operation, ("", "", ""))
     if not name or not _is_object(document) or name not in FIELDS[contract]:
         return []
-    return list(_in_object(_shape(contract, name), document))
+    found: list[Sight] = []
+    _look(_shape(contract, name), document, found)
+    return found
 
 
-def _in_object(shape: Shape, row: dict[str, Any]) -> Iterator[Sight]:
+def _look(shape: Shape, row: dict[str, Any], found: list[Sight]) -> None:
     keys = row.keys()
     if not keys <= shape.known:
-        yield from (("unknown_field", f"{shape.name}.{key}") for key in keys - shape.known)
+        found += [("unknown_field", f"{shape.name}.{key}") for key in keys - shape.known]
     if not shape.required <= keys:
-        yield from (("missing_field", f"{shape.name}.{key}") for key in shape.required - keys)
+        found += [("missing_field", f"{shape.name}.{key}") for key in shape.required - keys]
     for key, kind, members in shape.members:
         value = row.get(key)
         # Absent, null and "" say that there is nothing to say.
-        if isinstance(value, str) and value and value not in members:
-            yield "unknown_member", kind
+        if value and type(value) is str and value not in members:
+            found.append(("unknown_member", kind))
     for key, inner in shape.inner:
         for one in _each(row.get(key)):
             if _is_object(one):
-                yield from _in_object(inner, one)
+                _look(inner, one, found)
 
 
 def _each(value: Any) -> list[Any]:
