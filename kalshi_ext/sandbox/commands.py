@@ -9,7 +9,13 @@ import click
 
 
 @click.command("sandbox")
-@click.option("--port", default=0, show_default=True, help="Port on loopback; 0: any free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=0,
+    show_default=True,
+    help="Port on loopback; 0: any free one.",
+)
 @click.option(
     "--contract",
     type=click.Choice(["current", "classic", "both-today"]),

@@ -10,8 +10,7 @@ from attrs import define, field
 from kalshi_ext.errors import KalshiError, Misuse
 from kalshi_ext.sandbox.engine import Admin, Event
 from kalshi_ext.sandbox.exchange import Exchange
-from kalshi_ext.sandbox.faults import CATALOGUE, Rule
-from kalshi_ext.sandbox.founding import keep_key, renew
+from kalshi_ext.sandbox.founding import add_rule, keep_key, renew
 from kalshi_ext.sandbox.keyring import issue, key_kind
 from kalshi_ext.sandbox.options import Options
 from kalshi_ext.sandbox.proxy.proxy import Proxy
@@ -93,10 +92,7 @@ class Console:
         self.exchange.engine.advance(now=self.exchange.clock.now())
 
     def _add_fault(self, **data: Json) -> Json:
-        rule = Rule.from_data(data)
-        if CATALOGUE[rule.kind].layer != "answer" and not (self.options.proxy or self.options.tls):
-            raise Misuse(f"{rule.kind}: needs the proxy, and this sandbox runs with proxy=False")
-        return self.exchange.faults.add(rule).to_data()
+        return add_rule(self.exchange, self.options, data).to_data()
 
     def _remove_fault(self, number: int | None = None) -> None:
         self.exchange.faults.remove(number)

@@ -32,9 +32,12 @@ def run(given: Mapping[str, Any]) -> None:
 
 
 def read_rules(path: Path) -> Sequence[Mapping[str, Any]]:
-    """Read fault rules: a JSON list, or TOML with [[fault]] tables."""
-    text = path.read_text()
-    data: Any = json.loads(text) if path.suffix == ".json" else tomllib.loads(text).get("fault")
+    """Read fault rules: a JSON list, or TOML with [[fault]] tables; raises Misuse."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        data: Any = json.loads(text) if path.suffix == ".json" else tomllib.loads(text).get("fault")
+    except ValueError as error:  # what both readers and the decoder raise
+        raise Misuse(f"faults: {path} cannot be read: {error}") from error
     if not isinstance(data, list):
         raise Misuse(f"faults: {path} should list rules ([[fault]] in TOML), not {data!r:.40}")
     rules = cast("list[Mapping[str, Any]]", data)

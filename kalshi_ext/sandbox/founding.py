@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from attrs import asdict, evolve
 
+from kalshi_ext.errors import Misuse
 from kalshi_ext.sandbox.clock import Clock
 from kalshi_ext.sandbox.engine import Answer, Engine, admin
 from kalshi_ext.sandbox.engine.settings import Settings
 from kalshi_ext.sandbox.exchange import Exchange
-from kalshi_ext.sandbox.faults import Plan, Rule
+from kalshi_ext.sandbox.faults import CATALOGUE, Plan, Rule
 from kalshi_ext.sandbox.gate import Gate
 from kalshi_ext.sandbox.keyring import Credentials, Keyring, issue, key_kind
 from kalshi_ext.sandbox.options import Options
@@ -64,7 +68,15 @@ def _open_accounts(exchange: Exchange, options: Options) -> None:
 def add_rules(exchange: Exchange, options: Options) -> None:
     """Add the fault rules the exchange begins with."""
     for data in options.faults:
-        exchange.faults.add(Rule.from_data(data))
+        add_rule(exchange, options, data)
+
+
+def add_rule(exchange: Exchange, options: Options, data: Mapping[str, Any]) -> Rule:
+    """Add a fault rule; raises Misuse for one that nothing could act out."""
+    rule = Rule.from_data(data)
+    if CATALOGUE[rule.kind].layer != "answer" and not (options.proxy or options.tls):
+        raise Misuse(f"{rule.kind}: needs the proxy, and this sandbox runs with proxy=False")
+    return exchange.faults.add(rule)
 
 
 def keep_key(exchange: Exchange, credentials: Credentials) -> Credentials:

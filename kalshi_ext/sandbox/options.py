@@ -20,6 +20,11 @@ def _known(_options: object, _attribute: object, contract: str) -> None:
         raise Misuse(f"contract: one of {', '.join(CONTRACTS)}, not {contract!r}")
 
 
+def _port(_options: object, _attribute: object, port: int) -> None:
+    if not isinstance(port, int) or not 0 <= port <= 65_535:
+        raise Misuse(f"port: a number from 0 to 65535, not {port!r}")
+
+
 @define(kw_only=True)
 class Options:
     """Everything a sandbox can be started with; JSON-ready through to_data and from_data."""
@@ -27,7 +32,7 @@ class Options:
     contract: Contract = field(default="current", validator=_known)
     """current: the 47 operations, and 410 for the six retired writes · classic: the 19 of 2.x ·
     both-today: current, and the classic operations that were never switched off."""
-    port: int = 0
+    port: int = field(default=0, validator=_port)
     """0: any free one."""
     seed: int = 0
     seed_data: bool = True

@@ -137,8 +137,12 @@ def listen(port: int) -> socket.socket:
     """Listen on loopback; from here on connections queue up even before they are accepted."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind((HOST, port))
-    sock.listen(2048)
+    try:
+        sock.bind((HOST, port))
+        sock.listen(2048)
+    except OSError as error:
+        sock.close()
+        raise OSError(error.errno, f"port {port}: {error.strerror}") from error
     return sock
 
 

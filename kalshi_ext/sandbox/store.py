@@ -20,7 +20,7 @@ create table if not exists commands (
 
 
 class StateMismatch(KalshiError):
-    """The state file was written by an exchange with other settings."""
+    """The state file was written by an exchange with other settings, or is none."""
 
 
 class Store:
@@ -32,10 +32,13 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         path.touch(mode=0o600, exist_ok=True)  # it holds the accounts' private keys
-        self._db = sqlite3.connect(path, isolation_level=None)
-        self._db.execute("pragma journal_mode=wal")
-        self._db.execute("pragma synchronous=normal")
-        self._db.executescript(_SCHEMA)
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db.execute("pragma journal_mode=wal")
+            self._db.execute("pragma synchronous=normal")
+            self._db.executescript(_SCHEMA)
+        except sqlite3.Error as error:
+            raise StateMismatch(f"state: {path} cannot be used: {error}") from error
 
     def append(self, command: Command, *, at: datetime) -> None:
         """Log a command; on return it survives this process."""

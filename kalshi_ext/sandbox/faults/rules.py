@@ -45,6 +45,8 @@ class Rule:
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Rule:
         """Read a rule from plain data; what is no field of a rule is a parameter of its kind."""
+        if not isinstance(data, Mapping):
+            raise Misuse(f"fault: a rule is a table of names and values, not {data!r:.40}")
         own = {name: value for name, value in data.items() if name in _FIELDS}
         if "kind" not in own:
             raise Misuse(f"kind: a fault needs one of {', '.join(CATALOGUE)}")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import yaml
-from attrs import frozen
+from attrs import field, frozen
 from openapi_schema_validator import OAS30Validator, oas30_format_checker
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
@@ -27,6 +27,8 @@ class Contract:
     document: dict[str, Any]
     operations: dict[str, dict[str, Any]]
     registry: Any
+    validators: dict[int, Any] = field(factory=dict)
+    """By the identity of a schema, which lives as long as the document."""
 
     def violations(self, operation: str, status: int, body: bytes) -> list[str]:
         """Say what is wrong with an answer; nothing: []."""
@@ -49,10 +51,12 @@ class Contract:
         return found
 
     def _mismatches(self, schema: dict[str, Any], body: bytes) -> Iterable[str]:
-        validator = OAS30Validator(
-            _absolute(schema), registry=self.registry, format_checker=oas30_format_checker
-        )
-        for error in validator.iter_errors(json.loads(body)):
+        key = id(schema)
+        if key not in self.validators:
+            self.validators[key] = OAS30Validator(
+                _absolute(schema), registry=self.registry, format_checker=oas30_format_checker
+            )
+        for error in self.validators[key].iter_errors(json.loads(body)):
             yield f"{error.json_path}: {error.message}"
 
 
@@ -78,8 +82,26 @@ def traffic_violations(requests: Iterable[Exchanged]) -> list[str]:
             continue
         for name in ("portfolio", "classic"):
             if entry.operation in contract(name).operations:
-                wrong += contract(name).violations(entry.operation, entry.status, entry.answer)
+                wrong += _violations(name, entry.operation, entry.status, entry.answer)
     return wrong
+
+
+TALLY = [0, 0]
+"""Answers judged and violations found by judge_traffic in this process."""
+
+
+def judge_traffic(requests: Iterable[Exchanged]) -> list[str]:
+    """Check a sandbox's whole record, and count."""
+    seen = list(requests)
+    wrong = traffic_violations(seen)
+    TALLY[0] += sum(one.operation is not None and one.fault is None for one in seen)
+    TALLY[1] += len(wrong)
+    return wrong
+
+
+@lru_cache(maxsize=4096)
+def _violations(name: str, operation: str, status: int, body: bytes) -> list[str]:
+    return contract(name).violations(operation, status, body)
 
 
 def _absolute(node: Any) -> Any:

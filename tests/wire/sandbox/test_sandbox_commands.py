@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from sandbox_signed import Signed
+
+from kalshi_ext.sandbox.commands import sandbox
 
 _RUN = "from kalshi_ext.sandbox.commands import sandbox; sandbox()"
 
@@ -123,15 +127,53 @@ def test_a_wrong_option_is_one_clear_line(
     assert "Traceback" not in done.stderr
 
 
-def test_a_faults_file_with_a_mistake_is_refused_before_anything_starts(tmp_path: Path) -> None:
-    (tmp_path / "faults.toml").write_text('[[fault]]\nkind = "explode"\n')
+def _refused(where: Path, *arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", _RUN, "--faults", str(tmp_path / "faults.toml")],
-        cwd=tmp_path,
+        [sys.executable, "-c", _RUN, *arguments],
+        cwd=where,
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
-    assert "kind: one of html" in done.stderr
-    assert not (tmp_path / "sandbox-credentials").exists()
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert not (where / "sandbox-credentials").exists()
+    return done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "complaint"),
+    [
+        ("faults.toml", b'[[fault]]\nkind = "explode"\n', "kind: one of html"),
+        ("faults.toml", b"[[fault]\n", "faults.toml cannot be read: Expected ']]'"),
+        ("faults.json", b"{", "faults.json cannot be read: Expecting property name"),
+        ("faults.json", b"\xff\xfe", "faults.json cannot be read: 'utf-8' codec"),
+        ("faults.json", b'["html"]', "a rule is a table of names and values, not 'html'"),
+        ("faults.json", b'{"kind": "html"}', "should list rules"),
+        ("faults.toml", b"", "should list rules"),
+    ],
+)
+def test_a_faults_file_with_a_mistake_is_refused_before_anything_starts(
+    tmp_path: Path, name: str, text: bytes, complaint: str
+) -> None:
+    (tmp_path / name).write_bytes(text)
+    keys = tmp_path / "keys"
+    arguments = ["--faults", str(tmp_path / name), "--credentials", str(keys)]
+    done = CliRunner().invoke(sandbox, arguments)
+    assert done.exit_code == 1
+    assert done.output.startswith("Error: ")
+    assert complaint in done.output
+    assert not keys.exists()
+
+
+def test_what_cannot_be_served_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "faults.toml").write_text('[[fault]]\nkind = "silence"\n')
+    (tmp_path / "no.db").write_bytes(b"not a database" * 99)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert f"port {port}: Address already in use" in _refused(tmp_path, "--port", str(port))
+    assert "not in the range 0<=x<=65535" in _refused(tmp_path, "--port", "65536")
+    assert "no.db cannot be used: file is not a database" in _refused(tmp_path, "--state", "no.db")
+    unheard = _refused(tmp_path, "--no-proxy", "--faults", "faults.toml")
+    assert "silence: needs the proxy" in unheard
