@@ -115,7 +115,9 @@ def _judge_change(
     if order is None:
         life.faults.append(f"lost: the order {changed.order_id}")
         return
-    fault = _change_fault(order, changed, done)
+    if changed.already and not done:  # refused as no change at all
+        return
+    fault = change_fault(order, changed, done=done)
     if fault:
         said = "done" if done else "not done"
         life.faults.append(
@@ -123,7 +125,8 @@ def _judge_change(
         )
 
 
-def _change_fault(order: dict[str, Any], changed: Changed, done: bool) -> str | None:
+def change_fault(order: dict[str, Any], changed: Changed, *, done: bool) -> str | None:
+    """Say what of an order contradicts that a change is done, or is not."""
     rests = order["status"] == "resting"
     if changed.kind in ("cancel", "cancel_many"):
         return "it rests" if done and rests else None

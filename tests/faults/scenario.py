@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import judgement
@@ -38,14 +39,19 @@ class Wanted:
 
     def ticket(self) -> OrderTicket:
         """Return the ticket; the same each time."""
-        return OrderTicket.of(
-            self.ticker,
-            side=self.side,  # type: ignore[arg-type]
-            count=self.count,
-            price=self.price,
-            intent=self.intent,
-            time_in_force=self.time_in_force,
-        )
+        return _ticket(self)
+
+
+@lru_cache(maxsize=16)
+def _ticket(want: Wanted) -> OrderTicket:
+    return OrderTicket.of(
+        want.ticker,
+        side=want.side,  # type: ignore[arg-type]
+        count=want.count,
+        price=want.price,
+        intent=want.intent,
+        time_in_force=want.time_in_force,
+    )
 
 
 @define
@@ -58,6 +64,7 @@ class Changed:
     entries_before: int
     said: str = "nothing"
     done: int = 1
+    already: bool = False
 
 
 @define
@@ -186,6 +193,7 @@ def _change(
     expected, flow = _flow(process, want, kind, before)
     entries = len(judgement.changes_of(process.machine, order_id))
     changed = Changed(kind, order_id, expected, entries, done=number)
+    changed.already = judgement.change_fault(before, changed, done=True) is None
     life.changed[want.intent] = changed
     result = attempt(life, process, flow)
     if isinstance(result, list):

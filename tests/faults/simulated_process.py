@@ -70,7 +70,8 @@ class Process:
             backoff=Backoff(rng=rng),
             attempts=3,
             resend=rng.random() < 0.8,
-            poll=rng.choice((0.25, 1.0, 5.0)),
+            poll=rng.choice((0.25, 2.0, 10.0)),
+            poll_ceiling=rng.choice((5.0, 20.0, 20.0)),
         )
         self.context = Context(policy=policy, budget=Budget(capacity=10_000))
 

@@ -90,10 +90,10 @@ class World:
             instance_transfer_seconds=rng.choice((0, 20)),
             log_events=False,
         )
-        self.page = rng.choice(("1", "2", "1000", "1000"))
+        self.page = rng.choice(("1", "2", "1000", "1000", "1000"))
         self.engine = Engine(settings)
         self.contract = contract("current")
-        self.delivery = Delivery(self.contract.operations)
+        self.delivery = _DELIVERY
         self._serial = 0
         self._stuck: tuple[float, str] = (0.0, "")
         self._resume_at = 0.0
@@ -319,6 +319,7 @@ def _date(second: int) -> str:
     return formatdate(second, usegmt=True)
 
 
+_DELIVERY = Delivery(contract("current").operations)
 _EVENTS = ("stuck", "lag", "archive", "trade", "pause")
 _NETWORK = (
     *("refuse", "lose_request", "lose_answer", "delay", "double"),
