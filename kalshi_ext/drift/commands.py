@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 import click
 
@@ -28,8 +28,14 @@ else:  # typing has it from Python 3.12 on
 
 # Where the exchange publishes its document; never fetched unless it is named.
 PUBLISHED: Final = "https://docs.kalshi.com/openapi.yaml"
-# Runs read-only calls against the named environment and returns an exit status.
-Live = Callable[[str], int]
+
+
+class Live(Protocol):
+    """Make read-only calls against an environment, None for the configured one; exit status."""
+
+    def __call__(self, where: str | None, *, form: str, output: Path | None) -> int: ...
+
+
 _HELP: Final = """Compare UPSTREAM, a file or URL, with the contract of the installed version.
 
 Exits 0 when nothing differs, 1 when something does but nothing breaks, 2 when a client of this
@@ -56,8 +62,8 @@ class DriftCommand(click.Command):
 def build(live: Live | None = None) -> click.Command:
     """Make the command; `live` is what `--live` runs, given by a room that has a client."""
 
-    def drift(upstream: str | None, base: str | None, live_on: str | None, **chosen: Any) -> None:
-        leave_with(lambda: _drift(live, upstream, base, live_on, chosen))
+    def drift(upstream: str | None, base: str | None, **chosen: Any) -> None:
+        leave_with(lambda: _drift(live, upstream, base, **chosen))
 
     return DriftCommand("drift", callback=drift, params=_all_parameters(), help=_HELP)
 
@@ -66,8 +72,10 @@ def _all_parameters() -> list[click.Parameter]:
     return [
         click.Argument(["upstream"], required=False),
         click.Option(["--base"], help="Compare with this file or URL, not the installed contract."),
-        click.Option(["--live", "live_on"], metavar="ENVIRONMENT",
-                     help="Run read-only calls there and report what is unexpected."),
+        click.Option(["--live", "alive"], is_flag=True,
+                     help="Make read-only calls and report what answers hold beyond the contract."),
+        click.Option(["--environment"], metavar="NAME|URL",
+                     help="With --live: where, instead of KALSHI_ENVIRONMENT."),
         *options(),
     ]  # fmt: skip
 
@@ -88,12 +96,22 @@ def options() -> list[click.Parameter]:
 
 
 def _drift(
-    live: Live | None, upstream: str | None, base: str | None, live_on: str | None, chosen: Any
+    live: Live | None,
+    upstream: str | None,
+    base: str | None,
+    *,
+    alive: bool,
+    environment: str | None,
+    **chosen: Any,
 ) -> int:
-    if live_on is not None:
+    if alive:
         if live is None:
             raise CannotCompare("--live needs the client, which this command was made without")
-        return live(live_on)
+        if upstream or base:
+            raise CannotCompare("--live compares answers, not documents: leave UPSTREAM out")
+        return live(environment, form=chosen["form"], output=chosen["output"])
+    if environment is not None:
+        raise CannotCompare("--environment is for --live")
     if not upstream:
         raise CannotCompare(f"name UPSTREAM, a file or URL to compare with, such as {PUBLISHED}")
     return run(base or str(installed_contract()), upstream, **chosen)

@@ -50,22 +50,21 @@ def as_form(leaf: Leaf) -> Leaf:
 
 def flatten(nodes: tuple[Node, ...]) -> tuple[Leaf, ...]:
     """List the statements of a conjunction of schemas, wrappers before what they wrap."""
-    found: dict[str, Leaf] = {}
+    found: dict[str, Leaf | None] = {}
     for node in nodes:
         _gather(node, found, ())
-    return tuple(found.values())
+    return tuple(leaf for leaf in found.values() if leaf is not None)
 
 
-def _gather(node: Node, found: dict[str, Leaf], trail: tuple[str, ...]) -> None:
+def _gather(node: Node, found: dict[str, Leaf | None], trail: tuple[str, ...]) -> None:
     if node.pointer in trail:
         raise node.refuse("a schema that is made of itself")
     if node.pointer in found:
-        return
+        return  # also where it says nothing itself: two ways at each step would double for ever
     if isinstance(node.value, bool):
         node = Node({} if node.value else {"not": {}}, node.pointer, node.document)
     leaf, inner = _leaf(node.mapping())
-    if leaf.words or leaf.says_null:
-        found[node.pointer] = leaf
+    found[node.pointer] = leaf if leaf.words or leaf.says_null else None
     for part in _wrapped(node) + inner:
         _gather(part, found, (*trail, node.pointer))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from hashlib import sha256
 from typing import Any, Final
+from urllib.parse import quote
 
 from kalshi_ext.drift.finding import Finding
 from kalshi_ext.drift.lines import line_numbers
@@ -74,7 +75,7 @@ def _location(finding: Finding, file: str, lines: dict[str, int]) -> dict[str, A
     }
     if file:
         region = {"startLine": lines.get(finding.base, 1)}
-        artifact = {"uri": file.replace(" ", "%20")}
+        artifact = {"uri": quote(file)}
         location["physicalLocation"] = {"artifactLocation": artifact, "region": region}
     return location
 

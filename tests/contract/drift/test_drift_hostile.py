@@ -1,0 +1,313 @@
+"""Documents that are broken or hostile: one clear line, status 3, bounded time and memory."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from driftsuite.small import files, small
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kalshi_ext.drift.check import check
+from kalshi_ext.drift.compare import compare
+from kalshi_ext.drift.errors import CannotCompare
+from kalshi_ext.spec.bounds import MAX_BYTES
+
+SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "drift.py"
+START = "openapi: 3.0.0\ninfo: {title: t, version: '1'}\n"
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
+)
+
+BROKEN: dict[str, tuple[bytes, str]] = {
+    "nothing": (b"", "not a mapping"),
+    "text": (b"hello", "not a mapping"),
+    "a list": (b"[]", "not a mapping"),
+    "not yaml": (b"a: [1, 2", "not YAML"),
+    "not json": (b'{"a": }', "not JSON"),
+    "a page": (b"<html><body>404</body></html>", ""),
+    "not utf-8": (b"openapi: \xff\xfe", "not UTF-8 at byte 9"),
+    "a key twice": (b"a: 1\na: 2\n", "twice"),
+    "python in yaml": (b"a: !!python/object/apply:os.system [id]", "tag"),
+    "an alias bomb": (BOMB.encode(), "more than"),
+    "a deep list": (b"a: " + b"[" * 5000, "deep"),
+    "deep json": (b'{"a":' + b"[" * 200_000, "deep"),
+    "a huge file": (b"a: '" + b"x" * MAX_BYTES + b"'", f"larger than {MAX_BYTES} bytes"),
+    "swagger 2": (b"swagger: '2.0'\npaths: {}\n", "Swagger 2"),
+    "no version": (b"paths: {}\n", "must say an OpenAPI version"),
+    "openapi 4": (b"openapi: 4.0.0\npaths: {}\n", "must say an OpenAPI version"),
+    "no paths": (START.encode(), "/paths: must be a mapping"),
+    "paths as a list": ((START + "paths: []\n").encode(), "/paths: must be a mapping"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_file_that_is_no_contract_is_refused_with_its_name(name: str, tmp_path: Path) -> None:
+    text, said = BROKEN[name]
+    base, _ = files(tmp_path)
+    bad = tmp_path / "bad.yaml"
+    bad.write_bytes(text)
+    for pair in ((base, str(bad)), (str(bad), base)):
+        with pytest.raises(CannotCompare, match=r"bad\.yaml") as error:
+            check(*pair)
+        assert said in str(error.value)
+        assert len(str(error.value)) < 600
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    base, _ = files(tmp_path)
+    for missing in (tmp_path / "none.yaml", tmp_path):
+        with pytest.raises(CannotCompare, match=missing.name):
+            check(base, str(missing))
+
+
+Edit = Callable[[dict[str, Any]], object]
+
+
+def _get(new: dict[str, Any]) -> dict[str, Any]:
+    operation: dict[str, Any] = new["paths"]["/portfolio/fills"]["get"]
+    return operation
+
+
+def _fill(new: dict[str, Any]) -> dict[str, Any]:
+    fill: dict[str, Any] = new["components"]["schemas"]["Fill"]
+    return fill
+
+
+def _loop(new: dict[str, Any]) -> None:
+    new["components"]["schemas"] |= {
+        "Fill": {"$ref": "#/components/schemas/A"},
+        "A": {"$ref": "#/components/schemas/Fill"},
+    }
+
+
+def _made_of_itself(new: dict[str, Any]) -> None:
+    new["components"]["schemas"]["Fill"] = {"allOf": [{"$ref": "#/components/schemas/Fill"}]}
+
+
+def _ref(to: Any) -> Edit:
+    return lambda new: new["components"]["schemas"].update(Fill={"$ref": to})
+
+
+WRONG: dict[str, tuple[Edit, str]] = {
+    "a reference in a circle": (_loop, "made of itself"),
+    "a schema made of itself": (_made_of_itself, "made of itself"),
+    "a reference to nothing": (_ref("#/components/schemas/None"), "which is not there"),
+    "a reference to a file": (_ref("file:///etc/passwd"), "refers outside the document"),
+    "a reference to the web": (_ref("https://e.example/x#/a"), "refers outside the document"),
+    "a reference that is a number": (_ref(5), "$ref must be text"),
+    "a path that is text": (lambda new: new["paths"].update({"/portfolio/x": "y"}), "a mapping"),
+    "an operation that is a list": (
+        lambda new: new["paths"]["/portfolio/fills"].update(get=[]), "a mapping"),
+    "parameters as a mapping": (lambda new: _get(new).update(parameters={"a": 1}), "a list"),
+    "a parameter without a name": (
+        lambda new: _get(new).update(parameters=[{"in": "query"}]), "needs a name"),
+    "responses as a list": (lambda new: _get(new).update(responses=[]), "a mapping"),
+    "a response that is text": (lambda new: _get(new).update(responses={"200": "ok"}), "a mapping"),
+    "security as text": (lambda new: _get(new).update(security="key"), "a list"),
+    "a scheme that is not there": (lambda new: _get(new).update(security=[{"no": []}]), "not there"),
+    "servers as text": (lambda new: new.update(servers="https://x.example"), "a list"),
+    "a schema that is text": (lambda new: new["components"]["schemas"].update(Fill="x"), "a mapping"),
+    "properties as a list": (lambda new: _fill(new).update(properties=[]), "a mapping"),
+    "required as text": (lambda new: _fill(new).update(required="count"), "a list"),
+    "an enum that is text": (
+        lambda new: _fill(new)["properties"]["side"].update(enum="yes"), "a list"),
+    "a bound that is text": (
+        lambda new: _fill(new)["properties"]["count"].update(maximum="ten"), "a number"),
+    "an operationId that is a list": (lambda new: _get(new).update(operationId=[1]), "text"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_contract_with_a_wrong_part_is_refused_with_the_place(name: str) -> None:
+    edit, said = WRONG[name]
+    bad = small()
+    edit(bad)
+    for pair in ((small(), bad), (bad, small())):
+        with pytest.raises(CannotCompare) as error:
+            compare(*pair, names=("one.yaml", "other.yaml"))
+        assert said in str(error.value)
+        assert ".yaml: /" in str(error.value)
+
+
+def _tree(new: dict[str, Any]) -> None:
+    """A schema that holds itself, in three ways: legal, and without end when written out."""
+    itself = {"$ref": "#/components/schemas/Fill"}
+    _fill(new)["properties"] |= {"a": itself, "b": {"type": "array", "items": itself},
+                                 "c": {"anyOf": [itself, {"type": "string"}]}}  # fmt: skip
+
+
+def test_recursion_that_is_legal_is_compared() -> None:
+    base, new = small(), small()
+    _tree(base)
+    _tree(new)
+    assert compare(base, new).findings == ()
+    _fill(new)["properties"]["count"]["type"] = "string"
+    assert [each.rule.id for each in compare(base, new).findings] == ["response-type-changed"]
+
+
+def _ladder(new: dict[str, Any]) -> None:
+    """Two ways at each of 60 steps: 2^60 schemas when written out."""
+    schemas = new["components"]["schemas"]
+    for n in range(60):
+        to = {"$ref": f"#/components/schemas/S{n + 1}"}
+        schemas[f"S{n}"] = {"properties": {"a": to, "b": to}}
+        schemas[f"T{n}"] = {"allOf": [{"$ref": f"#/components/schemas/T{n + 1}"}] * 2}
+        schemas[f"U{n}"] = {"oneOf": [{"$ref": f"#/components/schemas/U{n + 1}"}, to]}
+    schemas |= {"S60": {"type": "string"}, "T60": {"type": "string"}, "U60": {"type": "string"}}
+    _fill(new)["properties"] |= {
+        name: {"$ref": f"#/components/schemas/{name.upper()}0"} for name in "stu"
+    }
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the script with 20 seconds of processor time and a gigabyte of memory."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_CPU, (20, 20))
+        resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))
+
+    return subprocess.run(
+        [sys.executable, str(SCRIPT), *arguments],
+        capture_output=True, text=True, check=False, preexec_fn=limit,
+        env={**os.environ, "NO_PROXY": "127.0.0.1"},
+    )  # fmt: skip
+
+
+def test_a_document_that_explodes_when_written_out_is_compared_within_bounds(
+    tmp_path: Path,
+) -> None:
+    new = small()
+    _ladder(new)
+    base = files(tmp_path)[0]
+    grown = tmp_path / "ladder.json"
+    grown.write_text(json.dumps(new), "utf-8")
+    ran = run(base, str(grown))
+    assert (ran.returncode, ran.stderr) == (1, "")
+    again = run(str(grown), str(grown))
+    assert (again.returncode, again.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["an alias bomb", "deep json", "a huge file", "python in yaml"])
+def test_a_bomb_ends_with_one_line_and_status_3(name: str, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_bytes(BROKEN[name][0])
+    ran = run(files(tmp_path)[0], str(bad))
+    assert (ran.returncode, ran.stdout) == (3, "")
+    assert ran.stderr.startswith("drift: cannot compare: bad.yaml: ")
+    assert ran.stderr.count("\n") == 1
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+        st.sampled_from(["$ref", "type", "properties", "items", "allOf", "enum", "required", "a"]),
+        inner, max_size=4),
+    max_leaves=12,
+)  # fmt: skip
+PLACES: list[Callable[[dict[str, Any], Any], object]] = [
+    lambda new, value: new.update(servers=value),
+    lambda new, value: new.update(security=value),
+    lambda new, value: new.update(components=value),
+    lambda new, value: new["paths"].update({"/portfolio/fills": value}),
+    lambda new, value: _get(new).update(parameters=value),
+    lambda new, value: _get(new).update(requestBody=value),
+    lambda new, value: _get(new).update(responses=value),
+    lambda new, value: _get(new).update(security=value),
+    lambda new, value: _get(new)["parameters"][0].update(schema=value),
+    lambda new, value: new["components"]["schemas"].update(Fill=value),
+    lambda new, value: _fill(new)["properties"].update(side=value),
+    lambda new, value: _fill(new).update(additionalProperties=value),
+]
+
+
+@given(place=st.sampled_from(PLACES), value=JSON)
+@settings(max_examples=150, deadline=None)
+def test_any_json_anywhere_gives_findings_or_a_clear_refusal(place: Any, value: Any) -> None:
+    new = small()
+    place(new, value)
+    for pair in ((small(), new), (new, small()), (new, json.loads(json.dumps(new)))):
+        with contextlib.suppress(CannotCompare):
+            compare(*pair)
+
+
+class Upstream(BaseHTTPRequestHandler):
+    """Answers what the path asks for."""
+
+    def do_GET(self) -> None:
+        status, _, kind = self.path.strip("/").partition("-")
+        body = {"fine": json.dumps(small()).encode(), "text": b"\xff\xfe", "long": b"x" * 99}.get(
+            kind, b""
+        )
+        self.send_response(int(status))
+        if status == "302":
+            self.send_header("location", "/200-fine")
+        self.send_header("content-length", str(MAX_BYTES * 2 if kind == "huge" else len(body)))
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            self.wfile.write(b" " * MAX_BYTES * 2 if kind == "huge" else body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        return
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Upstream) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_url_is_compared_like_a_file(upstream: str, tmp_path: Path) -> None:
+    assert check(files(tmp_path)[0], f"{upstream}/200-fine").exit == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("404-", "answered status 404"),
+        ("500-fine", "answered status 500"),
+        ("204-", "answered status 204"),
+        ("302-", "redirects to /200-fine, which is not followed"),
+        ("200-text", "not UTF-8"),
+        ("200-huge", f"larger than {MAX_BYTES} bytes"),
+        ("200-", "not a mapping"),
+    ],
+)
+def test_a_url_that_gives_no_contract_is_named(
+    upstream: str, path: str, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(CannotCompare) as error:
+        check(files(tmp_path)[0], f"{upstream}/{path}")
+    assert said in str(error.value)
+    assert f"{upstream}/{path}" in str(error.value)
+
+
+def test_a_port_where_nobody_listens_and_a_bad_url_are_named(tmp_path: Path) -> None:
+    with socket.socket() as free:  # bound and not listening: refused
+        free.bind(("127.0.0.1", 0))
+        for url in (f"http://127.0.0.1:{free.getsockname()[1]}/x", "http://[nonsense"):
+            with pytest.raises(CannotCompare) as error:
+                check(files(tmp_path)[0], url)
+            assert url in str(error.value)
+
+
+def test_an_http_error_ends_the_process_with_status_3(upstream: str, tmp_path: Path) -> None:
+    ran = run(files(tmp_path)[0], f"{upstream}/503-")
+    assert (ran.returncode, ran.stdout) == (3, "")
+    assert "answered status 503" in ran.stderr
