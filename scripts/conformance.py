@@ -1,0 +1,150 @@
+"""Try the sandbox with schemathesis: requests made from the contract, answers judged by it.
+
+A real sandbox process, signed requests, a bounded time. Every answer is judged twice: by
+schemathesis and by the judge of the sandbox's own tests. Lives in an environment of its own,
+because schemathesis brings pytest plugins along. Refusals that the contract cannot foresee are
+listed in conformance/hooks.py, each with its reason, and counted here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from attrs import define, field
+
+ROOT = Path(__file__).resolve().parents[1]
+HOOKS = ROOT / "scripts" / "conformance"
+sys.path.insert(0, str(ROOT / "tests" / "wire" / "sandbox"))
+
+from sandbox_contract import traffic_violations
+
+from kalshi_ext.sandbox import Sandbox
+
+WANTED = ("schemathesis==4.32.5", "cryptography")
+ENVIRONMENT = ROOT / ".venv-conformance"
+DOCUMENTS = {"current": "portfolio.yaml", "classic": "classic.yaml"}
+CASES = re.compile(r"(\d+) generated")
+
+
+@define
+class Run:
+    """Say what came of one contract."""
+
+    contract: str
+    code: int = 0
+    cases: int = 0
+    requests: int = 0
+    refused: int = 0
+    wrong: list[str] = field(factory=list[str])
+    explained: Counter[str] = field(factory=Counter[str])
+
+    @property
+    def failed(self) -> bool:
+        """Tell whether anything unexplained was found."""
+        return bool(self.code or self.wrong or not self.requests)
+
+
+def main() -> int:
+    """Try both contracts; 1 when an answer broke one of them."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    seconds = float(os.environ.get("CONFORMANCE_SECONDS", "120"))
+    parser.add_argument("--seconds", type=float, default=seconds, help="for each contract")
+    parser.add_argument("--examples", type=int, default=50, help="cases of an operation, at most")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--contract", choices=list(DOCUMENTS), action="append")
+    parser.add_argument("--environment", type=Path, default=ENVIRONMENT)
+    options = parser.parse_args()
+    tool = install(options.environment)
+    runs = [attempt(name, tool, options) for name in options.contract or DOCUMENTS]
+    for run in runs:
+        report(run)
+    return int(any(run.failed for run in runs))
+
+
+def install(environment: Path) -> Path:
+    """Make the environment unless it is there; give the schemathesis program."""
+    stamp = environment / ".stamp"
+    if not stamp.exists() or stamp.read_text() != " ".join(WANTED):
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(environment)], check=True)
+        pip = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+        pip += ["--disable-pip-version-check", "--constraint", str(ROOT / "constraints.txt")]
+        subprocess.run([*pip, *WANTED], check=True)
+        stamp.write_text(" ".join(WANTED))
+    return environment / "bin" / "st"
+
+
+def attempt(contract: str, tool: Path, options: argparse.Namespace) -> Run:
+    """Run schemathesis against an exchange as new."""
+    run = Run(contract)
+    with (
+        tempfile.TemporaryDirectory() as name,
+        Sandbox(contract=contract, proxy=False) as box,
+    ):
+        place = Path(name)
+        (place / "key.pem").write_text(box.private_key)
+        command = [str(tool), "run", str(ROOT / "openapi" / DOCUMENTS[contract]), "--url", box.url]
+        command += ["--phases", "coverage,fuzzing,stateful", "--seed", str(options.seed)]
+        command += ["--max-examples", str(options.examples), "--continue-on-failure"]
+        command += ["--max-time", str(int(options.seconds)), "--warnings", "off", "--no-color"]
+        done = subprocess.run(
+            command, cwd=place, env=_environ(box, place, options.seed), check=False,
+            capture_output=True, text=True,
+        )  # fmt: skip
+        run.code = done.returncode
+        run.cases = int((CASES.findall(done.stdout) or ["0"])[-1])
+        if done.returncode:
+            print(done.stdout[-20_000:], done.stderr[-2_000:])
+        _count(run, place / "explained.jsonl")
+        _judge(run, box)
+    return run
+
+
+def _environ(box: Sandbox, place: Path, seed: int) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("KALSHI", "PYTHON", "SCHEMA"))}
+    return kept | {
+        "SCHEMATHESIS_HOOKS": "hooks",
+        "PYTHONPATH": str(HOOKS),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "CONFORMANCE_KEY_ID": box.key_id,
+        "CONFORMANCE_KEY_FILE": str(place / "key.pem"),
+        "CONFORMANCE_EXPLAINED": str(place / "explained.jsonl"),
+        "CONFORMANCE_SEED": str(seed),
+    }
+
+
+def _count(run: Run, path: Path) -> None:
+    if path.exists():
+        run.explained.update(json.loads(line) for line in path.read_text().splitlines())
+
+
+def _judge(run: Run, box: Sandbox) -> None:
+    seen = box.truth.requests()
+    run.requests = len(seen)
+    run.refused = sum(entry.status is not None and entry.status >= 400 for entry in seen)
+    run.wrong = traffic_violations(seen)
+    box.truth.check_invariants()
+
+
+def report(run: Run) -> None:
+    """Print the counts and the explanations."""
+    print(
+        f"{run.contract}: {run.cases} cases, {run.requests} requests "
+        f"({run.requests - run.refused} accepted), {len(run.wrong)} answers against the contract, "
+        f"schemathesis found {'nothing' if not run.code else 'failures'} unexplained"
+    )
+    for reason, count in run.explained.most_common():
+        print(f"  {count} explained: {reason}")
+    for text in run.wrong[:20]:
+        print(f"  {text}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
