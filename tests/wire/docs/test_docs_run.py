@@ -74,12 +74,8 @@ def test_a_page_sees_the_variables_given_and_no_others_of_that_name(
     pages.run_page(page, {"KALSHI_KEY_ID": "abc"})
 
 
-@pytest.mark.parametrize("body", ["assert False", "pass"], ids=["failing", "holding"])
-def test_a_block_of_tests_is_run_by_pytest(tmp_path: Path, body: str) -> None:
-    page = write(tmp_path, "<!-- pytest -->", "```python", f"def test_it():\n    {body}", "```")
-    if body == "pass":
-        assert pages.run_page(page, {}) == 1
-        return
+def test_a_block_of_tests_that_fails_is_an_error(tmp_path: Path) -> None:
+    page = write(tmp_path, "<!-- pytest -->", "```python", "def test_it():", " assert 0", "```")
     with pytest.raises(pages.PageError, match="1 failed"):
         pages.run_page(page, {})
 
