@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import lru_cache
+from typing import Any
 
 from attrs import define
 
@@ -21,6 +23,22 @@ class Clock:
     step: timedelta = timedelta(milliseconds=1)
     offset: timedelta = timedelta()
     """How far a running clock is ahead of this machine's."""
+
+    def to_data(self) -> dict[str, str | float | None]:
+        """Render as JSON-ready data."""
+        fixed = self.fixed.isoformat() if self.fixed is not None else None
+        return {"fixed": fixed, "offset": self.offset.total_seconds()}
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Clock:
+        """Read back what to_data rendered."""
+        fixed = datetime.fromisoformat(data["fixed"]) if data["fixed"] else None
+        return cls(fixed=fixed, offset=timedelta(seconds=data["offset"]))
+
+    def not_before(self, moment: datetime) -> None:
+        """Move a fixed clock past a moment that was already seen."""
+        if self.fixed is not None and self.fixed <= moment:
+            self.fixed = moment + self.step
 
     def now(self) -> datetime:
         """Read the clock without moving it."""

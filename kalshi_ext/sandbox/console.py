@@ -10,7 +10,7 @@ from attrs import define, field
 from kalshi_ext.errors import KalshiError, Misuse
 from kalshi_ext.sandbox.engine import Admin, Event
 from kalshi_ext.sandbox.exchange import Exchange
-from kalshi_ext.sandbox.founding import add_rule, keep_key, renew
+from kalshi_ext.sandbox.founding import add_rule, keep_clock, keep_key, renew
 from kalshi_ext.sandbox.keyring import issue, key_kind
 from kalshi_ext.sandbox.options import Options
 from kalshi_ext.sandbox.proxy.proxy import Proxy
@@ -85,10 +85,14 @@ class Console:
 
     def _set_clock(self, to: str | None) -> None:
         self.exchange.clock.set(None if to is None else datetime.fromisoformat(to))
-        self.exchange.engine.advance(now=self.exchange.clock.now())
+        self._moved()
 
     def _advance(self, seconds: float) -> None:
         self.exchange.clock.advance(seconds)
+        self._moved()
+
+    def _moved(self) -> None:
+        keep_clock(self.exchange)
         self.exchange.engine.advance(now=self.exchange.clock.now())
 
     def _add_fault(self, **data: Json) -> Json:

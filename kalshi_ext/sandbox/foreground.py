@@ -16,7 +16,7 @@ import click
 
 from kalshi_ext.errors import KalshiError, Misuse
 from kalshi_ext.sandbox.faults import Rule
-from kalshi_ext.sandbox.keyring import Credentials, write_all
+from kalshi_ext.sandbox.keyring import Credentials, write_all, write_private
 from kalshi_ext.sandbox.options import Options
 from kalshi_ext.sandbox.server import Announcement, loop_factory, serve
 
@@ -89,6 +89,8 @@ def _setting(text: str) -> tuple[str, Any]:
 
 def _write(announcement: Announcement, directory: Path) -> None:
     write_all([Credentials.from_data(data) for data in announcement.credentials], directory)
+    write_private(directory / "exchange.admin-url", announcement.admin_url + "\n")
+    write_private(directory / "exchange.admin-token", announcement.admin_token)
     if announcement.ca_pem:
         (directory / "ca.pem").write_text(announcement.ca_pem)
 
@@ -99,5 +101,6 @@ def _tell(announcement: Announcement, given: Mapping[str, Any]) -> None:
     click.echo(f"sandbox exchange: {announcement.url}")
     click.echo(f"key id:           {first['key_id']}")
     click.echo(f"private key:      {directory / (first['account'] + '.pem')}")
+    click.echo(f"admin side:       {announcement.admin_url}")
     if announcement.ui_url:
         click.echo(f"window:           {announcement.ui_url}")

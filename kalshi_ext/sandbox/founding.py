@@ -51,6 +51,7 @@ def renew(exchange: Exchange, options: Options) -> None:
     exchange.mischief.zombies.clear()
     if exchange.store is not None:
         exchange.store.clear()
+        exchange.store.put("clock", None)
     _populate(exchange, options)
     add_rules(exchange, options)
     _open_accounts(exchange, options)
@@ -85,6 +86,12 @@ def keep_key(exchange: Exchange, credentials: Credentials) -> Credentials:
     if exchange.store is not None:
         exchange.store.put("keys", [known.to_data() for known in exchange.gate.keyring.issued])
     return credentials
+
+
+def keep_clock(exchange: Exchange) -> None:
+    """Remember in the state file how the clock was moved."""
+    if exchange.store is not None:
+        exchange.store.put("clock", exchange.clock.to_data())
 
 
 def _begin(exchange: Exchange, options: Options) -> None:
@@ -124,6 +131,10 @@ def _recall(exchange: Exchange, store: Store, options: Options) -> None:
         exchange.gate.keyring.add(Credentials.from_data(data))
     for moment, command in store.commands():
         exchange.engine.execute(command, now=moment)
+    kept = store.get("clock")
+    if kept:
+        exchange.clock = Clock.from_data(kept)
+    exchange.clock.not_before(exchange.engine.now)
 
 
 def _insist(answer: Answer, command: object) -> None:

@@ -43,10 +43,7 @@ class Credentials:
         """Write `<name>.key_id`, `.pem` and `.token`, readable by the owner; the account's name."""
         directory.mkdir(parents=True, exist_ok=True)
         for ending, text in self._files():
-            path = directory / f"{name or self.account}.{ending}"
-            path.unlink(missing_ok=True)
-            path.touch(mode=0o600)
-            path.write_text(text)
+            write_private(directory / f"{name or self.account}.{ending}", text)
 
     def to_data(self) -> dict[str, Any]:
         """Render as JSON-ready data."""
@@ -101,6 +98,13 @@ def write_all(keys: Iterable[Credentials], directory: Path) -> None:
         first = key.account not in named
         key.write(directory, name=key.account if first else f"{key.account}-{key.key_id}")
         named.add(key.account)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, whatever stood there before."""
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(text)
 
 
 def issue(

@@ -43,8 +43,7 @@ def get_order(ex: Exchange, who: Account, call: Call) -> Answer:
 
 def get_queue_position(ex: Exchange, who: Account, call: Call) -> Answer:
     """Do getOrderQueuePosition."""
-    del ex
-    ahead = order_reads.queue_position(who, call)
+    ahead = order_reads.queue_position(ex, who, call)
     return Answer(200, {"queue_position": ahead // 100})
 
 
@@ -102,7 +101,7 @@ def get_positions(ex: Exchange, who: Account, call: Call) -> Answer:
 def get_settlements(ex: Exchange, who: Account, call: Call) -> Answer:
     """Do getSettlements."""
     page = _page(ex, call, "settlements")
-    found = positions.settlements_found(who, call, page)
+    found = positions.settlements_found(ex, who, call, page)
     return Answer(200, pages.answer("settlements", found, page, ex.settings, settlement_row))
 
 
@@ -130,7 +129,7 @@ def get_groups(ex: Exchange, who: Account, call: Call) -> Answer:
     groups = sorted(who.groups.values(), key=row_key)
     found = (
         group
-        for group in pages.newest_first(groups, page)
+        for group in ex.shown(pages.newest_first(groups, page))
         if (status is None or group.triggered == (status == "triggered"))
         and locked in (None, group.subaccount)
     )

@@ -77,7 +77,7 @@ def get_all(ex: Exchange, who: Account, call: Call) -> Answer:
     groups = sorted(who.groups.values(), key=row_key, reverse=True)
     rows = [
         {"id": group.id, **_facts(group)}
-        for group in groups
+        for group in ex.shown(groups)
         if subaccount in (None, group.subaccount)
     ]
     return Answer(200, pages.listed("order_groups", rows, ex.settings))
@@ -93,7 +93,9 @@ def _facts(group: Group) -> dict[str, Any]:
 
 def get_one(ex: Exchange, who: Account, call: Call) -> Answer:
     """Do GetOrderGroup: the ids of its resting orders."""
-    group = asked(ex, who, call, access.listed_query(call))
+    group = next(ex.shown([asked(ex, who, call, access.listed_query(call))]), None)
+    if group is None:
+        raise not_found()
     return Answer(200, {"orders": list(group.orders), **_facts(group)})
 
 

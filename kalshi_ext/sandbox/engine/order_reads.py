@@ -114,9 +114,10 @@ def get_order(ex: Exchange, who: Account, call: Call) -> Answer:
     return Answer(200, {"order": order_row(order_asked(ex, who, call), ex.settings)})
 
 
-def queue_position(who: Account, call: Call) -> int:
+def queue_position(ex: Exchange, who: Account, call: Call) -> int:
     """Count the contracts ahead of a resting order; 404 for any other."""
-    order = who.open.get(call.path["order_id"])
+    found = who.open.get(call.path["order_id"])
+    order = next(ex.shown([found] if found else []), None)
     locked = access.locked_or(call, None)
     if order is None or (locked is not None and order.subaccount != locked):
         raise not_found()
@@ -125,8 +126,7 @@ def queue_position(who: Account, call: Call) -> int:
 
 def get_queue_position(ex: Exchange, who: Account, call: Call) -> Answer:
     """Do GetOrderQueuePosition."""
-    del ex
-    return Answer(200, {"queue_position_fp": count_text(queue_position(who, call))})
+    return Answer(200, {"queue_position_fp": count_text(queue_position(ex, who, call))})
 
 
 def get_queue_positions(ex: Exchange, who: Account, call: Call) -> Answer:
@@ -135,7 +135,7 @@ def get_queue_positions(ex: Exchange, who: Account, call: Call) -> Answer:
     subaccount = access.acting_query(call)
     asked = {
         order.id: order
-        for order in who.open.values()
+        for order in ex.shown(who.open.values())
         if order.subaccount == subaccount
         and (not tickers or order.market.ticker in tickers)
         and (not event or order.market.event == event)

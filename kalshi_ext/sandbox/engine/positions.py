@@ -191,14 +191,14 @@ def get_resting_value(ex: Exchange, who: Account, call: Call) -> Answer:
     return Answer(200, body)
 
 
-def settlements_found(who: Account, call: Call, page: pages.Page) -> list[Settlement]:
+def settlements_found(ex: Exchange, who: Account, call: Call, page: pages.Page) -> list[Settlement]:
     """List settlements, newest first, as the query filters them."""
     ticker, event = call.query.get("ticker"), call.query.get("event_ticker")
     least, most = between(call)
     subaccount = access.listed_query(call)
     return [
         row
-        for row in pages.newest_first(who.settlements, page)
+        for row in ex.shown(pages.newest_first(who.settlements, page))
         if (not ticker or row.market.ticker == ticker)
         and (not event or row.market.event == event)
         and least <= row.created <= most
@@ -209,19 +209,19 @@ def settlements_found(who: Account, call: Call, page: pages.Page) -> list[Settle
 def get_settlements(ex: Exchange, who: Account, call: Call) -> Answer:
     """Do GetSettlements."""
     page = pages.page_asked(call.query, "settlements")
-    found = settlements_found(who, call, page)
+    found = settlements_found(ex, who, call, page)
     return Answer(200, pages.answer("settlements", found, page, ex.settings, settlement_row))
 
 
 def get_deposits(ex: Exchange, who: Account, call: Call) -> Answer:
     """Do GetDeposits."""
     page = pages.page_asked(call.query, "deposits", most=500)
-    found = pages.newest_first(who.deposits, page)
+    found = ex.shown(pages.newest_first(who.deposits, page))
     return Answer(200, pages.answer("deposits", found, page, ex.settings, payment_row))
 
 
 def get_withdrawals(ex: Exchange, who: Account, call: Call) -> Answer:
     """Do GetWithdrawals."""
     page = pages.page_asked(call.query, "withdrawals", most=500)
-    found = pages.newest_first(who.withdrawals, page)
+    found = ex.shown(pages.newest_first(who.withdrawals, page))
     return Answer(200, pages.answer("withdrawals", found, page, ex.settings, payment_row))

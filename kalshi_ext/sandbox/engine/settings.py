@@ -66,12 +66,19 @@ class Settings:
     instance_transfer_seconds: int = 0
     """How long a transfer between shards or instances stays pending."""
 
+    allocation_sweep: Literal["never", "at_once"] = "never"
+    """Whether setting a target allocation moves free cash between shards there and then."""
+    subaccount_tier: Literal["any", "advanced"] = "any"
+    """Usage level needed to open a subaccount; below: 403."""
+
     rate_limits: bool = False
     default_cost: int = 10
     cancel_cost: int = 2
 
     read_lag_seconds: float = 0
     """Reads of balance, orders, fills and positions see the state of so long ago."""
+    lag_reaches: Literal["documented", "everything"] = "documented"
+    """Whether settlements, payments, transfers, groups and queues lag like those four."""
     history_window_days: float | None = 90
     """Rows untouched for longer move to /historical; None: only admin moves the cutoffs."""
     empty_lists: Literal["array", "omit", "null"] = "array"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from bisect import insort
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import define, field
 
@@ -15,13 +15,14 @@ from kalshi_ext.sandbox.engine.settings import Settings
 from kalshi_ext.sandbox.engine.versions import keep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from kalshi_ext.sandbox.engine.accounts import Purse
     from kalshi_ext.sandbox.engine.holdings import Holding
     from kalshi_ext.sandbox.engine.records import Market, Order, Row
 
 SHARDS = {0: "default", 1: "combos", 2: "crypto", 3: "tennis and baseball"}
+R = TypeVar("R", bound="Row")
 Happening = tuple[int, str, dict[str, Any]]
 """Moment, kind, and data as an event tells them."""
 
@@ -89,6 +90,11 @@ class Exchange:
         """Give the moment lagging reads see; None: they do not lag."""
         lag = int(self.settings.read_lag_seconds * SECOND)
         return max(self.now - lag, self.lag_floor) if lag else None
+
+    def shown(self, rows: Iterable[R]) -> Iterator[R]:
+        """Leave out rows that reads do not see yet, where the lag reaches their kind."""
+        as_of = self.as_of() if self.settings.lag_reaches == "everything" else None
+        return (row for row in rows if as_of is None or row.created <= as_of)
 
     def touch(self, row: Order | Holding | Purse) -> None:
         """Announce that a row is about to change."""

@@ -31,6 +31,8 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.A
 def create(ex: Exchange, who: Account, call: Call) -> Answer:
     """Do CreateSubaccount: the lowest number not in use."""
     access.need_unlocked(call)
+    if ex.settings.subaccount_tier == "advanced" and who.tier == "basic":
+        raise Refusal(403, "subaccount_creation_requires_advanced_api_usage_level", "basic level")
     shard = max(optional_fields(call).whole("exchange_index", least=-1, most=LAST_SHARD) or 0, 0)
     if shard not in ex.shards:
         raise invalid("exchange_index does not exist", str(shard))
@@ -111,7 +113,7 @@ def get_transfers(ex: Exchange, who: Account, call: Call) -> Answer:
     locked = access.locked_or(call, None)
     found = (
         row
-        for row in pages.newest_first(who.subaccount_transfers, page)
+        for row in ex.shown(pages.newest_first(who.subaccount_transfers, page))
         if locked in (None, row.source, row.destination)
     )
     return Answer(200, pages.answer("transfers", found, page, ex.settings, subaccount_transfer_row))

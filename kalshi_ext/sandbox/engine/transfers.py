@@ -110,15 +110,14 @@ def get_all(ex: Exchange, who: Account, call: Call) -> Answer:
     """Do GetIntraExchangeInstanceTransfers."""
     access.need_unlocked(call)
     page = pages.page_asked(call.query, "instance_transfers", most=500)
-    found = pages.newest_first(who.transfers, page)
+    found = ex.shown(pages.newest_first(who.transfers, page))
     return Answer(200, pages.answer("transfers", found, page, ex.settings, instance_transfer_row))
 
 
 def get_one(ex: Exchange, who: Account, call: Call) -> Answer:
     """Do GetIntraExchangeInstanceTransfer."""
-    del ex
     access.need_unlocked(call)
-    for row in reversed(who.transfers):
+    for row in ex.shown(reversed(who.transfers)):
         if row.id == call.path["transfer_id"]:
             return Answer(200, {"transfer": instance_transfer_row(row)})
     raise not_found()
@@ -132,7 +131,7 @@ def get_allocation(ex: Exchange, who: Account, call: Call) -> Answer:
 
 
 def set_allocation(ex: Exchange, who: Account, call: Call) -> Answer:
-    """Do SetTargetBalanceAllocation: percents of 100 in all; kept and told, no cash moves here."""
+    """Do SetTargetBalanceAllocation: percents of 100 in all."""
     access.need_unlocked(call)
     body = fields_of(call)
     rows = [Fields(raw) for raw in body.rows("allocations", 101)]
@@ -147,7 +146,20 @@ def set_allocation(ex: Exchange, who: Account, call: Call) -> Answer:
         raise invalid("percents must add up to 100", str(sum(wanted.values())))
     _reserve_as(ex, who, body.word("resting_margin_reservation", RESERVATIONS))
     who.allocations = wanted
+    if ex.settings.allocation_sweep == "at_once":
+        _sweep(ex, who)
     return Answer(200, {})
+
+
+def _sweep(ex: Exchange, who: Account) -> None:
+    # what orders hold back stays where it is; the first shard takes what does not divide
+    free = {shard: max(who.available(0, shard), 0) for shard in sorted(ex.shards)}
+    total = sum(free.values())
+    wanted = {shard: total * who.allocations.get(shard, 0) // 100 for shard in free}
+    wanted[min(who.allocations)] += total - sum(wanted.values())
+    for shard, share in wanted.items():
+        if share != free[shard]:
+            ledger.move_cash(ex, who.purse(0, shard), share - free[shard])
 
 
 def _reserve_as(ex: Exchange, who: Account, mode: str) -> None:

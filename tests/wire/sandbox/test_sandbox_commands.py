@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from click.testing import CliRunner
 from sandbox_signed import Signed
@@ -51,6 +52,20 @@ def test_it_prints_where_it_is_and_writes_keys_only_the_owner_reads(tmp_path: Pa
             assert caller.call("GET", "/portfolio/balance").status == 200
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=20) == 0
+
+
+def test_the_admin_side_is_open_to_who_reads_its_files(tmp_path: Path) -> None:
+    with _running("--credentials", str(tmp_path)) as (said, _process):
+        url, token = ((tmp_path / f"exchange.admin-{it}").read_text() for it in ("url", "token"))
+        assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+        assert token not in said
+        rule = {"kind": "status", "status": 418, "operation": "GetBalance"}
+        headers = {"Authorization": f"Bearer {token}"}
+        address = f"{url.strip()}/run/faults.add"
+        added = httpx.post(address, json=rule, headers=headers, trust_env=False).json()["result"]
+        assert (added["number"], added["status"]) == (1, 418)
+        with _caller(said, tmp_path) as caller:
+            assert caller.call("GET", "/portfolio/balance").status == 418
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,41 @@ def test_a_kill_in_mid_traffic_loses_no_acknowledged_order(tmp_path: Path) -> No
         sandbox.truth.check_invariants()
 
 
+def test_a_moved_clock_stays_moved(tmp_path: Path) -> None:
+    with Sandbox(state=tmp_path / "exchange.db", seed_data=False) as sandbox:
+        before = sandbox.clock.now()
+        sandbox.clock.advance(3600)
+        sandbox.kill()
+        sandbox.restart()
+        assert (sandbox.clock.now() - before).total_seconds() >= 3600
+        sandbox.reset()
+        assert (sandbox.clock.now() - before).total_seconds() < 3600
+        fixed = datetime(2027, 1, 1, tzinfo=UTC)
+        sandbox.clock.set(fixed)
+        sandbox.kill()
+        sandbox.restart()
+        assert sandbox.clock.now() == fixed
+
+
+def test_a_fixed_clock_goes_on_where_it_stood(tmp_path: Path) -> None:
+    clock = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    with Sandbox(state=tmp_path / "exchange.db", clock=clock) as sandbox:
+        with signed(sandbox) as caller:
+            for number in range(3):
+                caller.place(f"before-{number}")
+        sandbox.kill()
+        sandbox.restart()
+        with signed(sandbox) as caller:
+            caller.place("after")
+            listed = caller.call("GET", "/portfolio/orders?limit=4").json["orders"]
+    times = [row["created_time"] for row in listed]
+    assert [row["client_order_id"] for row in listed] == ["after", *_BEFORE]
+    assert sorted(set(times), reverse=True) == times
+
+
+_BEFORE = [f"before-{number}" for number in (2, 1, 0)]
+
+
 def test_another_exchange_opens_the_same_file_later(tmp_path: Path) -> None:
     path = tmp_path / "exchange.db"
     with Sandbox(state=path) as first, signed(first) as caller:

@@ -235,8 +235,8 @@ def test_the_command_prints_the_windows_address_and_leaves_while_a_page_listens(
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        said = [process.stdout.readline() for _ in range(4)]
-        url, _, key = said[3].partition(": ")[2].strip().partition("/#")
+        said = [process.stdout.readline() for _ in range(5)]
+        url, _, key = said[4].partition(": ")[2].strip().partition("/#")
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+", url)
         with httpx.stream(
             "GET", f"{url}/stream", headers={"Authorization": f"Bearer {key}"}, trust_env=False
