@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("kalshi_ext", "kalshi_portfolio", "kalshi_classic")
 EXTRAS = "sandbox,postgres,drift,fast"
 PAGES = ("README.md", "docs/quickstart.md")
+ENTRY_POINTS = ("kalshi-ext = kalshi_ext.cli:main", "kalshi_ext = kalshi_ext.testing.plugin")
 TRACES = re.compile(
     r"(^|/)(__pycache__|\.venv[^/]*|\.git|\.pytest_cache|\.hypothesis|dist)(/|$)|\.pyc$"
 )
@@ -106,7 +107,8 @@ def look_into_sdist(sdist: Path) -> None:
 
 def look_into_wheel(wheel: Path) -> None:
     """Refuse a wheel that holds more than the three packages, or less than they need."""
-    names = zipfile.ZipFile(wheel).namelist()
+    archive = zipfile.ZipFile(wheel)
+    names = archive.namelist()
     _no_traces(wheel, names)
     roots = {name.partition("/")[0] for name in names}
     strange = [root for root in roots if root not in PACKAGES and not root.endswith(".dist-info")]
@@ -114,6 +116,8 @@ def look_into_wheel(wheel: Path) -> None:
         raise Wrong(f"{wheel.name} would install {', '.join(sorted(strange))}")
     contracts = [f"kalshi_ext/spec/openapi/{name}.yaml" for name in ("portfolio", "classic")]
     _all_there(wheel, names, [f"{package}/py.typed" for package in PACKAGES] + contracts)
+    (entries,) = [name for name in names if name.endswith("/entry_points.txt")]
+    _all_there(wheel, archive.read(entries).decode().splitlines(), ENTRY_POINTS)
 
 
 def _no_traces(archive: Path, names: Iterable[str]) -> None:
