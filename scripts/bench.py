@@ -11,13 +11,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import platform
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import bench_answers as answers
 import figures
 import httpx
-from attrs import frozen
+from bench_turns import TURNS, Clock, Row, Work, compare, times
+from httpx_aiohttp import AiohttpTransport
 from kalshi_portfolio import AuthenticatedClient  # noqa: TID251 - what is measured beside
 from kalshi_portfolio import models as generated  # noqa: TID251 - what is measured beside
 from kalshi_portfolio.api.orders import create_order_v2, get_orders  # noqa: TID251 - what is measured beside
@@ -40,59 +40,6 @@ from kalshi_ext.windows import window
 
 RAIN = "KXRAIN-26DEC31-NYC"
 NOWHERE = "http://127.0.0.1:9/trade-api/v2"
-TURNS = 9
-Work = Callable[[], object]
-
-
-@frozen
-class Row:
-    """Two ways of one work; microseconds for each unit, and the median of the turns' ratios."""
-
-    what: str
-    ours: str
-    beside: str
-    micro: float
-    micro_beside: float
-    ratio: float
-
-    def line(self) -> str:
-        """Render as a row of a Markdown table."""
-        figures = f"{self.micro:,.0f} | {self.micro_beside:,.0f} | {self.ratio:.2f}"
-        return f"| {self.what} | {self.ours} | {self.beside} | {figures} |"
-
-
-def compare(
-    what: str,
-    ours: tuple[str, Work],
-    beside: tuple[str, Work],
-    *,
-    units: int = 1,
-    clock: Callable[[], float] = time.process_time,
-) -> Row:
-    """Time two ways turn by turn, so that a busy machine slows both; the first turn warms up."""
-    pairs = [(spent(ours[1], clock), spent(beside[1], clock)) for _ in range(TURNS + 1)][1:]
-    ratio = statistics.median(mine / other for mine, other in pairs)
-    mine, other = (statistics.median(side) / units * 1e6 for side in zip(*pairs, strict=True))
-    row = Row(what, ours[0], beside[0], mine, other, ratio)
-    print(row.line(), flush=True)
-    return row
-
-
-def spent(work: Work, clock: Callable[[], float]) -> float:
-    """Return the seconds some work takes."""
-    began = clock()
-    work()
-    return clock() - began
-
-
-def times(count: int, work: Work) -> Work:
-    """Do some work so many times."""
-
-    def repeated() -> None:
-        for _ in range(count):
-            work()
-
-    return repeated
 
 
 def place(client: Kalshi) -> Work:
@@ -182,18 +129,22 @@ def on_tcp(box: Sandbox) -> Iterator[Row]:
 def colours(box: Sandbox) -> Iterator[Row]:
     """Compare asyncio with a thread, one by one and fifty at a time."""
     known = {"key_id": box.key_id, "private_key": box.private_key, "environment": box.url}
-    with loop(known) as together, Kalshi(**known) as client:
-        for what, size in (("one by one", 1), ("50 at a time", 50)):
+    for name, size, wire in (
+        ("asyncio, one by one", 1, lambda: None),
+        ("asyncio, 50 at a time", 50, lambda: None),
+        ("the same on httpx-aiohttp", 50, AiohttpTransport),
+    ):
+        with loop(known, wire) as together, Kalshi(**known) as client:
             yield compare(
-                f"place on the sandbox, {what}",
-                ("asyncio", lambda size=size: together(100, size)),  # type: ignore[misc]
+                "place on the sandbox, RSA",
+                (name, partial(together, 100, size)),
                 ("a thread, one by one", times(100, place(client))),
                 units=100,
             )
 
 
 @contextmanager
-def loop(known: dict[str, Any]) -> Iterator[Callable[[int, int], None]]:
+def loop(known: dict[str, Any], wire: Callable[[], Any]) -> Iterator[Callable[[int, int], None]]:
     """Keep an event loop with a client; the function places so many orders, so many at once."""
 
     async def several(client: AsyncKalshi, count: int, size: int) -> None:
@@ -203,7 +154,7 @@ def loop(known: dict[str, Any]) -> Iterator[Callable[[int, int], None]]:
             )
 
     async def made() -> AsyncKalshi:
-        return AsyncKalshi(**known)
+        return AsyncKalshi(**known, transport=wire())
 
     with asyncio.Runner() as runner:
         client = runner.run(made())
@@ -220,7 +171,7 @@ def signing(box: Sandbox) -> Iterator[Row]:
     }
     path = b"/trade-api/v2/portfolio/events/orders"
     work = {
-        kind: times(100, lambda made=made: made.headers("POST", path, 1_700_000_000_000))  # type: ignore[misc]
+        kind: times(100, partial(made.headers, "POST", path, 1_700_000_000_000))
         for kind, made in kinds.items()
     }
     yield compare(
@@ -229,33 +180,15 @@ def signing(box: Sandbox) -> Iterator[Row]:
 
 
 def importing() -> Iterator[Row]:
-    """Compare imports, each in a process of its own."""
+    """Compare imports, each in a process of its own, which says its CPU time."""
     for what in ("import kalshi_ext", "from kalshi_ext import Kalshi"):
+        clock = Clock()
         yield compare(
-            "import, wall clock", (what, fresh(what)), ("import httpx", fresh("import httpx")),
-            clock=importing_clock,
-        )  # fmt: skip
-
-
-IMPORTING = [0.0]
-
-
-def importing_clock() -> float:
-    """Return the seconds spent in imports of the processes started so far."""
-    return IMPORTING[0]
-
-
-def fresh(statement: str) -> Work:
-    """Run a statement in a new interpreter and add its time to the clock."""
-    code = f"import time; t = time.perf_counter(); {statement}; print(time.perf_counter() - t)"
-
-    def run() -> None:
-        done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+            "import",
+            (what, clock.of(what)),
+            ("import httpx", clock.of("import httpx")),
+            clock=clock,
         )
-        IMPORTING[0] += float(done.stdout)
-
-    return run
 
 
 def measure() -> Iterator[Row]:
