@@ -6,6 +6,7 @@ go straight into the exchange's engine and a sleep moves its clock.
 
 from __future__ import annotations
 
+import gc
 import json
 import linecache
 import re
@@ -190,6 +191,7 @@ def strike(blow: Blow, journal: Journal | None = None) -> Struck:
     found = Struck(blow)
     tracer = Tracer(blow.line)
     before = sys.gettrace()
+    gc.disable()  # what earlier cases left behind is not to be interrupted in their stead
     sys.settrace(tracer)
     try:
         write(kalshi, blow.write, order)
@@ -197,6 +199,7 @@ def strike(blow: Blow, journal: Journal | None = None) -> Struck:
         found.where = tracer.where
     finally:
         sys.settrace(before)
+        gc.enable()
     faults = list(_judge(kalshi, place, blow, order)) if not blow.restart else ["restarted"]
     if faults:  # an interrupt in the middle of cleaning up keeps this client from trying again
         found.anew = True
