@@ -20,7 +20,7 @@ from attrs import define, field, frozen
 from switchboard import Switchboard
 
 from kalshi_ext import AsyncKalshi, Kalshi, OrderTicket, Policy
-from kalshi_ext.errors import KalshiError
+from kalshi_ext.errors import KalshiError, NoAnswer, NotSent
 from kalshi_ext.models import OrderAck
 from kalshi_ext.pacing import Backoff
 from kalshi_ext.sandbox import Sandbox
@@ -31,12 +31,12 @@ TICKER = "KXRAIN-26DEC31-CHI"
 # that waiting until no copy can be accepted takes seconds. Both read the same clock.
 TOLERANCE = 5.0
 POLICY = Policy(
-    timeout=2.0,
+    timeout=5.0,
     attempts=3,
     signature_life=6.0,
     resolve_within=30.0,
-    poll=0.2,
-    poll_ceiling=2.0,
+    poll=0.5,
+    poll_ceiling=4.0,
     backoff=Backoff(first=0.01, ceiling=0.05),
 )
 WRITES = {
@@ -133,7 +133,9 @@ def client(colour: str, one: Trial, url: str, policy: Policy = POLICY, **options
 def run_sync(one: Trial, board: Switchboard) -> None:
     """Live one case with the sync client."""
     with client("sync", one, board.url) as kalshi:
-        one.order = kalshi.orders.get(_first(kalshi, one).order_id)
+        while one.order is None:
+            with contextlib.suppress(NotSent, NoAnswer):  # a machine under load
+                one.order = kalshi.orders.get(_first(kalshi, one).order_id)
         if _arm(one, board):
             kalshi.orders.get(one.order.order_id)
             time.sleep(one.case.at / 1000)
@@ -149,7 +151,9 @@ def run_sync(one: Trial, board: Switchboard) -> None:
 async def run_async(one: Trial, board: Switchboard) -> None:
     """Live one case with the async client."""
     async with client("async", one, board.url) as kalshi:
-        one.order = await kalshi.orders.get((await _first(kalshi, one)).order_id)
+        while one.order is None:
+            with contextlib.suppress(NotSent, NoAnswer):
+                one.order = await kalshi.orders.get((await _first(kalshi, one)).order_id)
         if _arm(one, board):
             await kalshi.orders.get(one.order.order_id)
             await asyncio.sleep(one.case.at / 1000)

@@ -18,7 +18,7 @@ from sweep import write as write_of
 from switchboard import Switchboard
 
 from kalshi_ext import Policy
-from kalshi_ext.errors import KalshiError, NotFound, NotSent, OutcomeUnknown, Refused
+from kalshi_ext.errors import KalshiError, NoAnswer, NotFound, NotSent, OutcomeUnknown, Refused
 from kalshi_ext.journal import State
 from kalshi_ext.models import OrderAck
 from kalshi_ext.sandbox import Sandbox
@@ -154,7 +154,7 @@ async def _prepare(kalshi: Any, one: Trial) -> None:
     while one.order is None:
         try:
             one.order = await kalshi.orders.get(first.order_id)
-        except NotFound:  # reads lag
+        except (NotFound, NoAnswer, NotSent):  # reads lag; a machine under load
             await asyncio.sleep(0.3)
 
 
