@@ -1,0 +1,134 @@
+"""Run tests in this process, against a mutated module or under a tracer. Used by mutation.py.
+
+cover FILE MODULE...    prints "passed" and each line of the modules that the tests execute
+mutant MODULE FILE...   reads the module's text from stdin and prints "passed" or "failed"
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType, ModuleType
+from typing import Any
+
+OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "-o", "addopts=")
+
+
+class Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Give one module another text."""
+
+    def __init__(self, path: str, text: str) -> None:
+        """Name the module by its path below the current directory."""
+        self.name = path.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+        self.path, self.text = str(Path(path).resolve()), text
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Take over the one module."""
+        del path, target
+        if name != self.name:
+            return None
+        return importlib.util.spec_from_file_location(name, self.path, loader=self)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Execute the mutated text."""
+        exec(compile(self.text, self.path, "exec"), module.__dict__)  # noqa: S102
+
+
+def run(files: Sequence[str]) -> bool:
+    """Run test files in silence; say whether they pass."""
+    import pytest
+
+    kept = os.dup(1)
+    quiet = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(quiet, 1)
+    try:
+        return pytest.main([*OPTIONS, *files]) == 0
+    finally:
+        os.dup2(kept, 1)
+
+
+def cover(file: str, watched: Sequence[str]) -> None:
+    """Print which lines of the modules a test file executes."""
+    names = {str(Path(path).resolve()): path for path in watched}
+    seen: set[tuple[str, int]] = set()
+
+    def lines(frame: FrameType, event: str, argument: Any) -> Any:
+        del event, argument
+        seen.add((frame.f_code.co_filename, frame.f_lineno))
+        return lines
+
+    def calls(frame: FrameType, event: str, argument: Any) -> Any:
+        del event, argument
+        return lines if frame.f_code.co_filename in names else None
+
+    threading.settrace(calls)
+    sys.settrace(calls)
+    passed = run([file])
+    sys.settrace(None)
+    print("passed" if passed else "failed")
+    for path, line in sorted(seen):
+        if path in names:
+            print(f"{names[path]}:{line}")
+
+
+# What a group's modules are not imported by; loaded once, before the forks.
+LOADED = {
+    "flow": ("kalshi_ext.sandbox.engine", "kalshi_ext.windows", "kalshi_ext.models"),
+    "writes": ("kalshi_ext.sandbox.engine", "kalshi_ext.contracts", "kalshi_ext.journal"),
+    "journal": ("kalshi_ext.sandbox.engine", "kalshi_ext.contracts"),
+}
+
+
+def serve(group: str, seconds: float) -> None:
+    """Try mutants as they come."""
+    for name in ("pytest", "hypothesis", "hypothesis.stateful", "httpx", *LOADED[group]):
+        importlib.import_module(name)
+    for line in sys.stdin:
+        task = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            os.setpgid(0, 0)
+            sys.meta_path.insert(0, Mutated(task["path"], task["text"]))
+            os._exit(0 if run(task["files"]) else 1)
+        print("passed" if _waited(child, seconds) == 0 else "failed", flush=True)
+
+
+def _waited(child: int, seconds: float) -> int:
+    """Wait for a child; one that takes too long is killed with all it started."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            return status
+        time.sleep(0.02)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return -1
+
+
+def main() -> None:
+    """Do what the arguments say."""
+    what, *rest = sys.argv[1:]
+    sys.path.insert(0, str(Path.cwd()))
+    if what == "cover":
+        cover(rest[0], rest[1:])
+    else:
+        serve(rest[0], float(rest[1]))
+
+
+if __name__ == "__main__":
+    main()
