@@ -48,7 +48,7 @@ class Signed:
     pem: str
     ca_pem: str | None = None
     skew: float = 0
-    timeout: float = 10
+    timeout: float = 60
     _connection: http.client.HTTPConnection | None = None
     _key: Any = field(default=None)
 

@@ -51,7 +51,7 @@ def test_it_prints_where_it_is_and_writes_keys_only_the_owner_reads(tmp_path: Pa
         with _caller(said, tmp_path / "keys") as caller:
             assert caller.call("GET", "/portfolio/balance").status == 200
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=120) == 0
 
 
 def test_the_admin_side_is_open_to_who_reads_its_files(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def _wire(caller: Signed, name: str) -> bytes:
 
 def _connect(caller: Signed) -> socket.socket:
     where = urlsplit(caller.url)
-    return socket.create_connection((where.hostname, where.port), timeout=10)
+    return socket.create_connection((where.hostname, where.port), timeout=60)
 
 
 def _converse(caller: Signed, request: bytes) -> tuple[bytes, str]:
@@ -58,7 +58,7 @@ def _placed(exchange: Sandbox, name: str) -> int:
 
 def _eventually(what: Callable[[], bool]) -> bool:
     """Wait for something that happens on the other side of a broken connection."""
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while not what():
         if time.monotonic() > until:
             return False

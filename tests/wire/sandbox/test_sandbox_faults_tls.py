@@ -46,7 +46,7 @@ def _wire(caller: Signed, name: str) -> bytes:
 def _connect(caller: Signed, port: int | None = None) -> ssl.SSLSocket:
     context = ssl.create_default_context(cadata=caller.ca_pem)
     where = port or urlsplit(caller.url).port
-    plain = socket.create_connection(("127.0.0.1", where), timeout=30)
+    plain = socket.create_connection(("127.0.0.1", where), timeout=60)
     try:
         # Without this a broken connection and one ended in order would look the same.
         ends = {"suppress_ragged_eofs": False}
@@ -73,7 +73,7 @@ def _placed(box: Sandbox, name: str) -> int:
 
 
 def _eventually(what: Callable[[], bool]) -> bool:
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while not what() and time.monotonic() < until:
         time.sleep(0.01)
     return what()

@@ -43,10 +43,11 @@ def test_a_kill_in_mid_traffic_loses_no_acknowledged_order(tmp_path: Path) -> No
                 return
 
     with Sandbox(state=tmp_path / "exchange.db", seed_data=True) as sandbox:
-        with signed(sandbox, timeout=5) as caller:
+        with signed(sandbox) as caller:
             trader = threading.Thread(target=trade, args=(caller,))
             trader.start()
             while len(acknowledged) < 40:
+                assert trader.is_alive()
                 trader.join(timeout=0.01)
             sandbox.kill()
             trader.join()
