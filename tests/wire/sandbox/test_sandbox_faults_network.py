@@ -134,7 +134,7 @@ def test_silence_says_nothing_whether_it_was_executed_or_not(
     with signed(exchange, timeout=0.5) as impatient, pytest.raises(TimeoutError):
         impatient.place("silent")
     assert caller.call("GET", "/portfolio/balance").status == 200
-    assert _placed(exchange, "silent") == int(forward)
+    assert _eventually(lambda: _placed(exchange, "silent") == int(forward))
 
 
 @pytest.mark.parametrize("where", ["request", "response"])
