@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, TypeGuard, cast
+from typing import Any, TypeGuard
 
 from attrs import frozen
 
@@ -72,7 +72,11 @@ def _look(shape: Shape, row: dict[str, Any], found: list[Sight]) -> None:
 
 
 def _each(value: Any) -> list[Any]:
-    return cast("list[Any]", value) if isinstance(value, list) else [value]
+    return value if _is_list(value) else [value]
+
+
+def _is_list(value: object) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)
 
 
 def _is_object(value: object) -> TypeGuard[dict[str, Any]]:
