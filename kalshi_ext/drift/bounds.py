@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from kalshi_ext.drift.leaves import Leaf
 from kalshi_ext.drift.pointers import join
@@ -27,11 +27,20 @@ _WORDS: Final = frozenset(
 
 @frozen
 class Bound:
-    """One bound: how tight it is, how it reads and where it stands."""
+    """One bound: how tight it is, how it reads and where it stands.
+
+    `patterns` tells where each of several patterns stands that all hold.
+    """
 
     rank: Any
     text: str
     pointer: str
+    patterns: dict[str, str] = field(factory=dict[str, str], eq=False)
+
+    def beside(self, other: Bound | None) -> str:
+        """Tell where the part stands that the other does not have."""
+        known = other.patterns if other else {}
+        return next((at for each, at in self.patterns.items() if each not in known), self.pointer)
 
 
 def bounds_of(leaves: Sequence[Leaf], *, whole: bool) -> dict[str, Bound]:
@@ -46,8 +55,7 @@ def bounds_of(leaves: Sequence[Leaf], *, whole: bool) -> dict[str, Bound]:
 def _both(name: str, one: Bound, other: Bound) -> Bound:
     """Take two bounds that both hold as one."""
     if name == "pattern":
-        patterns = one.rank | other.rank
-        return Bound(patterns, _matching(patterns), one.pointer)
+        return _patterns({**other.patterns, **one.patterns})
     if name == "multipleOf":
         step = _common_multiple(one.rank, other.rank)
         return Bound(step, f"a multiple of {_show(step)}", one.pointer)
@@ -130,12 +138,12 @@ def _step(leaf: Leaf) -> Bound | None:
 def _pattern(leaf: Leaf) -> Bound | None:
     if "pattern" not in leaf.words:
         return None
-    patterns = frozenset({leaf.node.text("pattern")})
-    return Bound(patterns, _matching(patterns), join(leaf.pointer, "pattern"))
+    return _patterns({leaf.node.text("pattern"): join(leaf.pointer, "pattern")})
 
 
-def _matching(patterns: frozenset[str]) -> str:
-    return "matching " + " and ".join(sorted(patterns))
+def _patterns(places: dict[str, str]) -> Bound:
+    text = "matching " + " and ".join(sorted(places))
+    return Bound(frozenset(places), text, next(iter(places.values())), places)
 
 
 def _unique(leaf: Leaf) -> Bound | None:

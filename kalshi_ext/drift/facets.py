@@ -129,8 +129,8 @@ def _bounds(base: Schema, new: Schema) -> Iterator[Difference]:
             words = _BOUND_WORDS.get(name, (name,))
             yield Difference(
                 f"bound-{change}",
-                before.pointer if before else base.where(*words),
-                after.pointer if after else new.where(*words),
+                before.beside(after) if before else base.where(*words),
+                after.beside(before) if after else new.where(*words),
                 name=name,
                 before=before.text if before else "no bound",
                 after=after.text if after else "no bound",
