@@ -1,0 +1,151 @@
+"""Batches: entries matched by id, each with a verdict of its own."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import core_exchange as ex
+import core_samples as core
+import pytest
+
+from kalshi_ext import errors, writes
+from kalshi_ext.calls import Reply
+from kalshi_ext.models import OrderAck
+from kalshi_ext.writes.verdicts import proves
+
+KEYS = ("c1", "c2", "c3")
+
+
+def entry(number: int, **more: Any) -> dict[str, Any]:
+    return json.loads(ex.created(number).body) | more
+
+
+def answer(*entries: dict[str, Any]) -> Reply:
+    return core.reply(201, {"orders": list(entries)})
+
+
+def fault(code: str | None, **more: Any) -> dict[str, Any]:
+    return {"error": {"code": code, "message": "no"}, **more}
+
+
+def place(floor: ex.Floor, count: int = 3) -> list[Any]:
+    tickets = [ex.ticket(number) for number in range(1, count + 1)]
+    found: list[Any] = floor.run(writes.place_many(core.CURRENT, tickets, floor.context))
+    return found
+
+
+def told(results: list[Any]) -> list[str]:
+    return [
+        ("found" if each.replayed else "acked") if isinstance(each, OrderAck) else each.code
+        for each in results
+    ]
+
+
+@pytest.mark.parametrize("order", [(1, 2, 3), (3, 2, 1), (2, 3, 1)])
+def test_entries_are_matched_by_id_in_whatever_order_they_come(order: tuple[int, ...]) -> None:
+    floor = ex.Floor([ex.once(answer(*(entry(number) for number in order)))])
+    results = place(floor)
+    assert [ack.client_order_id for ack in results] == list(KEYS)
+    assert told(results) == ["acked"] * 3
+
+
+def test_entries_fail_one_by_one() -> None:
+    bad = fault("invalid_price", client_order_id="c2")
+    floor = ex.Floor([ex.once(answer(entry(1), bad, entry(3)))])
+    assert told(place(floor)) == ["acked", "invalid_price", "acked"]
+    assert len(floor.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        [],
+        [fault("internal_server_error", client_order_id="c2")],
+        [fault("service_unavailable", client_order_id="c2")],
+        [fault(None, client_order_id="c2")],
+        [fault("order_already_exists", client_order_id="c2")],
+        [fault("duplicate_order", client_order_id="c2")],
+        [fault("order_already_exists")],
+        [fault("invalid_price", client_order_id="c2"), entry(2)],
+        [entry(2, remaining_count="6.00")],
+        [entry(2, client_order_id=None)],
+    ],
+)
+def test_an_entry_that_proves_nothing_is_looked_for(odd: list[dict[str, Any]]) -> None:
+    floor = ex.Floor([ex.once(answer(entry(1), *odd, entry(3)))], orders=[ex.row(2)])
+    assert told(place(floor)) == ["acked", "found", "acked"]
+    assert len(floor.sent("POST")) == 1
+
+
+def test_refusals_without_ids_are_told_where_every_order_left_has_one() -> None:
+    floor = ex.Floor([ex.once(answer(entry(1), fault("invalid_price"), fault("invalid_price")))])
+    assert told(place(floor)) == ["acked", "invalid_price", "invalid_price"]
+
+
+def test_a_refusal_without_id_is_not_told_where_it_may_be_of_either_of_two() -> None:
+    floor = ex.Floor(
+        [ex.once(answer(entry(1), fault("invalid_price")))], orders=[ex.row(2), ex.row(3)]
+    )
+    assert told(place(floor)) == ["acked", "found", "found"]
+
+
+def test_only_what_is_absent_goes_again() -> None:
+    again = answer(entry(3))
+    floor = ex.Floor([ex.once(core.lost(left=True), again)], orders=[ex.row(1), ex.row(2)])
+    assert told(place(floor)) == ["found", "found", "acked"]
+    second = json.loads(floor.sent("POST")[1].body or b"")
+    assert [order["client_order_id"] for order in second["orders"]] == ["c3"]
+
+
+def test_a_batch_refused_as_a_whole_raises_once() -> None:
+    floor = ex.Floor([ex.once(ex.refused(400, "bad_request"))])
+    with pytest.raises(errors.BadRequest):
+        place(floor)
+
+
+def test_each_unknown_order_of_a_lost_batch_has_an_error_with_its_own_id() -> None:
+    floor = ex.Floor([ex.once(core.lost(left=True))], watermark=None)
+    results = place(floor)
+    assert [error.client_order_id for error in results] == list(KEYS)
+    assert [error.ticket.client_order_id for error in results] == list(KEYS)
+    assert all(isinstance(error, errors.OutcomeUnknown) for error in results)
+
+
+def test_an_id_that_stands_twice_is_refused_before_anything_is_sent() -> None:
+    floor = ex.Floor()
+    twice = [ex.ticket(1), ex.ticket(1)]
+    with pytest.raises(errors.DuplicateIdConflict, match="'c1' stands twice"):
+        floor.run(writes.place_many(core.CURRENT, twice, floor.context))
+    assert floor.requests == []
+
+
+def test_what_is_known_already_is_not_sent_again() -> None:
+    floor = ex.Floor([ex.once(ex.created(2)), ex.once(answer(entry(1), entry(3)))])
+    floor.run(writes.place(core.CURRENT, ex.ticket(2), floor.context))
+    assert told(place(floor)) == ["acked", "found", "acked"]
+    sent = json.loads(floor.sent("POST", "/batched")[0].body or b"")
+    assert [order["client_order_id"] for order in sent["orders"]] == ["c1", "c3"]
+
+
+@pytest.mark.parametrize(
+    ("code", "proof"),
+    [
+        ("invalid_price", True),
+        ("insufficient_balance", True),
+        ("not_found", True),
+        ("market_closed", True),
+        ("", False),
+        ("INTERNAL_ERROR", False),
+        ("request_timeout", False),
+        ("timed_out", False),
+        ("deadline_exceeded", False),
+        ("service_unavailable", False),
+        ("order_already_exists", False),
+        ("duplicate_id", False),
+    ],
+)
+def test_a_refused_entry_is_a_proof_by_its_code(code: str, proof: bool) -> None:
+    error = errors.BadRequest("no")
+    error.code = code or None
+    assert proves(error) is proof

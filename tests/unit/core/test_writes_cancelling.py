@@ -1,0 +1,178 @@
+"""Cancels: repeated at once, and a 404 is looked into."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import core_exchange as ex
+import core_samples as core
+import pytest
+
+from kalshi_ext import errors, writes
+from kalshi_ext.tickets import Target
+
+LOST = core.lost(left=True)
+ID, OTHER = ex.row(1)["order_id"], ex.row(2)["order_id"]
+DONE = core.reply(200, {"order_id": ID, "reduced_by": "5.00"})
+GONE = ex.row(status="canceled", remaining_count_fp="0.00")
+
+
+def cancel(floor: ex.Floor, **words: Any) -> Any:
+    return floor.run(writes.cancel(core.CURRENT, Target.of(ID, **words), floor.context))
+
+
+def cancel_many(floor: ex.Floor) -> list[Any]:
+    targets = [Target.of(ID), Target.of(OTHER)]
+    found: list[Any] = floor.run(writes.cancel_many(core.CURRENT, targets, floor.context))
+    return found
+
+
+def test_a_cancel_is_answered() -> None:
+    floor = ex.Floor([ex.once(DONE, method="DELETE")])
+    assert cancel(floor).reduced_by == 5
+    assert list(floor.journal.entries()) == []
+
+
+@pytest.mark.parametrize("doubt", [LOST, core.reply(502)])
+def test_a_cancel_in_doubt_is_repeated_at_once(doubt: Any) -> None:
+    floor = ex.Floor([ex.once(doubt, DONE, method="DELETE")])
+    assert not cancel(floor).replayed
+    assert len(floor.sent("DELETE")) == 2
+
+
+@pytest.mark.parametrize("last", [ex.not_found(), ex.refused(409, "x"), core.lost(left=False)])
+def test_after_a_doubtful_attempt_the_order_itself_tells(last: Any) -> None:
+    floor = ex.Floor([ex.once(LOST, *[last] * 4, method="DELETE")], orders=[GONE])
+    assert cancel(floor).replayed
+
+
+def test_a_404_of_a_cancelled_order_is_its_cancel() -> None:
+    floor = ex.Floor(orders=[GONE])
+    assert cancel(floor).replayed
+
+
+def test_a_404_of_a_cancelled_order_in_history_is_its_cancel() -> None:
+    floor = ex.Floor(history=[GONE])
+    assert cancel(floor, ticker=ex.TICKER).replayed
+
+
+def test_a_404_of_an_executed_order_says_so() -> None:
+    floor = ex.Floor(orders=[ex.row(status="executed")])
+    with pytest.raises(errors.Refused, match="is executed by now"):
+        cancel(floor)
+
+
+def test_a_404_of_a_resting_order_cancels_it_where_it_lives() -> None:
+    floor = ex.Floor([ex.once(ex.not_found(), DONE, method="DELETE")])
+    floor.orders = [ex.row(exchange_index=2)]
+    assert cancel(floor).reduced_by == 5
+    query = dict(floor.sent("DELETE")[1].query)
+    assert (query["exchange_index"], query["market_ticker"]) == ("2", ex.TICKER)
+
+
+def test_a_lagging_read_is_waited_for() -> None:
+    shown = [core.reply(200, {"order": ex.row()})] * 9
+    floor = ex.Floor([ex.once(*shown, method="GET", ending=ID)], orders=[GONE])
+    assert cancel(floor).replayed
+    assert floor.waited > 20
+
+
+def test_an_order_that_nobody_knows_is_not_found() -> None:
+    floor = ex.Floor()
+    with pytest.raises(errors.NotFound):
+        cancel(floor)
+    assert (len(floor.sent("DELETE")), len(floor.sent("GET", ID))) == (1, 5)
+    assert floor.waited == 3.75
+
+
+@pytest.mark.parametrize("failure", [core.reply(500), LOST])
+def test_a_404_whose_order_cannot_be_read_is_unknown(failure: Any) -> None:
+    floor = ex.Floor([ex.always(failure, method="GET", ending=ID)])
+    with pytest.raises(errors.OutcomeUnknown) as caught:
+        cancel(floor)
+    assert caught.value.order_id == ID
+    assert floor.waited >= 180
+
+
+def test_a_refused_cancel_is_refused() -> None:
+    floor = ex.Floor([ex.once(ex.refused(403, "permission_denied"), method="DELETE")])
+    with pytest.raises(errors.Forbidden):
+        cancel(floor)
+    assert len(floor.requests) == 1
+
+
+def test_a_cancel_refused_where_the_order_lives_is_refused() -> None:
+    replies = [ex.not_found(), ex.refused(409, "trading_is_paused")]
+    floor = ex.Floor([ex.once(*replies, method="DELETE")], orders=[ex.row()])
+    with pytest.raises(errors.TradingPaused):
+        cancel(floor)
+
+
+def test_an_answer_about_another_order_is_not_believed() -> None:
+    wrong = core.reply(200, {"order_id": OTHER, "reduced_by": "5.00"})
+    floor = ex.Floor([ex.once(wrong, method="DELETE")], orders=[GONE])
+    assert cancel(floor).replayed
+
+
+def test_an_answer_about_another_order_of_an_order_that_cannot_be_read_is_unknown() -> None:
+    wrong = core.reply(200, {"order_id": OTHER, "reduced_by": "5.00"})
+    floor = ex.Floor([ex.once(wrong, method="DELETE")])
+    with pytest.raises(errors.OutcomeUnknown, match="the answer names another order"):
+        cancel(floor)
+
+
+def entries(*rows: dict[str, Any]) -> Any:
+    return core.reply(200, {"orders": list(rows)})
+
+
+DONE_1 = {"order_id": ID, "client_order_id": "c1", "reduced_by": "5.00"}
+DONE_2 = {"order_id": OTHER, "client_order_id": "c2", "reduced_by": "5.00"}
+
+
+def test_a_batch_of_cancels_is_answered_in_the_order_asked() -> None:
+    floor = ex.Floor([ex.once(entries(DONE_2, DONE_1), method="DELETE")])
+    assert [ack.order_id for ack in cancel_many(floor)] == [ID, OTHER]
+    assert len(floor.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        [],
+        [{"order_id": OTHER, "error": {"code": "not_found", "message": "no"}}],
+        [{"order_id": OTHER, "error": {"code": "internal_server_error", "message": "no"}}],
+        [{"order_id": OTHER, "error": {"message": "no"}}],
+    ],
+)
+def test_what_a_batch_of_cancels_leaves_open_is_looked_into(odd: list[dict[str, Any]]) -> None:
+    gone = ex.row(2, status="canceled", remaining_count_fp="0.00")
+    floor = ex.Floor([ex.once(entries(DONE_1, *odd), method="DELETE")], orders=[gone])
+    first, second = cancel_many(floor)
+    assert (first.replayed, second.replayed, second.order_id) == (False, True, OTHER)
+
+
+def test_a_refused_entry_of_a_batch_of_cancels_is_refused() -> None:
+    no = {"order_id": OTHER, "error": {"code": "permission_denied", "message": "no"}}
+    floor = ex.Floor([ex.once(entries(DONE_1, no), method="DELETE")])
+    assert cancel_many(floor)[1].code == "permission_denied"
+    assert len(floor.requests) == 1
+
+
+@pytest.mark.parametrize("whole", [core.reply(500), LOST, ex.not_found()])
+def test_a_batch_of_cancels_without_an_answer_is_looked_into_order_by_order(whole: Any) -> None:
+    gone = [ex.row(n, status="canceled", remaining_count_fp="0.00") for n in (1, 2)]
+    floor = ex.Floor([ex.always(whole, method="DELETE", ending="/batched")], orders=gone)
+    assert [ack.replayed for ack in cancel_many(floor)] == [True, True]
+
+
+def test_a_batch_of_cancels_refused_as_a_whole_raises() -> None:
+    floor = ex.Floor([ex.once(ex.refused(403, "permission_denied"), method="DELETE")])
+    with pytest.raises(errors.Forbidden):
+        cancel_many(floor)
+
+
+def test_an_order_that_cannot_be_cancelled_keeps_its_error_beside_the_others() -> None:
+    floor = ex.Floor([ex.once(entries(DONE_1), method="DELETE")])
+    first, second = cancel_many(floor)
+    assert first.order_id == ID
+    assert isinstance(second, errors.NotFound)
