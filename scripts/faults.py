@@ -24,11 +24,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "fault
 
 import interrupting
 import lines
+import skies
 import sweep
 import weather
 from attrs import frozen
 from figures import write_block
-from sweep import COLOURS, DEDUPES, DIED, WRITES, Case, Tally
+from sweep import DIED
+from trials import COLOURS, DEDUPES, WRITES, Case, Tally, exchange
 
 CHUNK = 600  # cases of one exchange: a fresh one keeps its lists short
 LAGS = (0.0, 0.5, 3.0)
@@ -46,7 +48,7 @@ class Task:
 
 def cuts(every: int) -> Iterator[Task]:
     """List the connection cut at each byte of each write, in each dedupe mode."""
-    with sweep.exchange("forever") as box:
+    with exchange("forever") as box:
         sizes = {write: sweep.lengths(box, write) for write in WRITES}
     for mode, dedupe in enumerate(DEDUPES):
         cases = list(_cut_cases(sizes, every, mode))
@@ -76,21 +78,21 @@ def _cut_cases(sizes: dict[str, tuple[int, int]], every: int, mode: int) -> Iter
 
 
 def _cut(dedupe: str, cases: list[Case]) -> Tally:
-    with sweep.exchange(dedupe) as box:
+    with exchange(dedupe) as box:
         return sweep.run(box, cases, at_once=48, threads=48)
 
 
 def storms(every: int) -> Iterator[Task]:
     """List lies, storms and late copies for each write, in each mode and read lag."""
     del every
-    cases = [*weather.cases(), *weather.storms(), *weather.late_copies()]
+    cases = [*skies.cases(), *skies.storms(), *skies.late_copies()]
     for dedupe in DEDUPES:
         for lag in LAGS:
             yield Task("storms", _storm, (dedupe, lag, cases))
 
 
-def _storm(dedupe: str, lag: float, cases: list[weather.Weather]) -> Tally:
-    with sweep.exchange(dedupe, settings={"read_lag_seconds": lag}) as box:
+def _storm(dedupe: str, lag: float, cases: list[skies.Weather]) -> Tally:
+    with exchange(dedupe, settings={"read_lag_seconds": lag}) as box:
         return asyncio.run(weather.run(box, cases, at_once=60))
 
 
@@ -105,7 +107,7 @@ def cancellation(every: int) -> Iterator[Task]:
 
 
 def _cancelled(write: str, how: str) -> Tally:
-    with tempfile.TemporaryDirectory() as made, sweep.exchange("while_open") as box:
+    with tempfile.TemporaryDirectory() as made, exchange("while_open") as box:
         place = Path(made)
         stops = [
             interrupting.Stop(write, at, how, journal, restart, lost)

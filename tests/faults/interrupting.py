@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from attrs import define, evolve, field, frozen
-from sweep import POLICY, WRITES, Case, Tally, Trial, client, trial
-from sweep import write as write_of
 from switchboard import Switchboard
+from trials import POLICY, WRITES, Case, Tally, Trial, client, trial
+from trials import write as write_of
 
 from kalshi_ext import AsyncKalshi
 from kalshi_ext.errors import KalshiError

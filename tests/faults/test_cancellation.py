@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from interrupting import Stop, run
-from sweep import WRITES, exchange
+from trials import WRITES, exchange
 
 DEEPEST = 12  # awaits of a write whose answer comes; the looking after a lost one has more
 

@@ -6,7 +6,8 @@ Bounded here to some bytes; `make faults` sweeps all of them, in both colours an
 from __future__ import annotations
 
 import pytest
-from sweep import COLOURS, DEDUPES, DIED, WRITES, Case, Tally, Trial, exchange, run, wrong
+from sweep import DIED, run, wrong
+from trials import COLOURS, DEDUPES, WRITES, Case, Tally, Trial, exchange
 
 CUTS = ("reset_request", "reset_response", "close_response")
 BYTES = {"forever": (0, 230), "while_open": (1, 10_000), "seconds": (30, 440)}

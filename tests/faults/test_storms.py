@@ -9,8 +9,9 @@ import asyncio
 import logging
 
 import pytest
-from sweep import exchange
-from weather import cases, run, storms
+from skies import cases, storms
+from trials import exchange
+from weather import run
 
 
 @pytest.fixture(autouse=True)

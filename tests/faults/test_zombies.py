@@ -10,9 +10,10 @@ import asyncio
 
 import pytest
 from attrs import evolve
-from sweep import POLICY, TICKER, WRITES, Case, client, exchange, trial, write
+from skies import LATE, Weather, late_copies
 from switchboard import Switchboard
-from weather import LATE, Met, Weather, deliver, late_copies, run
+from trials import POLICY, TICKER, WRITES, Case, client, exchange, trial, write
+from weather import Met, deliver, run
 
 from kalshi_ext.sandbox import Sandbox
 
