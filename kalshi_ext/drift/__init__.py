@@ -1,0 +1,1 @@
+"""Compare two contracts, and say what a difference means for whoever trades with this package."""
