@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 HOOKS = ROOT / "scripts" / "conformance"
 sys.path.insert(0, str(ROOT / "tests" / "wire" / "sandbox"))
 
+from figures import write_block
 from sandbox_contract import traffic_violations
 
 from kalshi_ext.sandbox import Sandbox
@@ -61,11 +62,16 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--contract", choices=list(DOCUMENTS), action="append")
     parser.add_argument("--environment", type=Path, default=ENVIRONMENT)
+    parser.add_argument("--write", action="store_true", help="write the counts to the docs")
     options = parser.parse_args()
     tool = install(options.environment)
     runs = [attempt(name, tool, options) for name in options.contract or DOCUMENTS]
-    for run in runs:
-        report(run)
+    told = "\n".join(map(report, runs))
+    print(told)
+    for text in [text for run in runs for text in run.wrong[:20]]:
+        print(f"  {text}")
+    if options.write:
+        write_block("witnesses.md", "conformance", told)
     return int(any(run.failed for run in runs))
 
 
@@ -133,17 +139,15 @@ def _judge(run: Run, box: Sandbox) -> None:
     box.truth.check_invariants()
 
 
-def report(run: Run) -> None:
-    """Print the counts and the explanations."""
-    print(
-        f"{run.contract}: {run.cases} cases, {run.requests} requests "
-        f"({run.requests - run.refused} accepted), {len(run.wrong)} answers against the contract, "
-        f"schemathesis found {'nothing' if not run.code else 'failures'} unexplained"
-    )
-    for reason, count in run.explained.most_common():
-        print(f"  {count} explained: {reason}")
-    for text in run.wrong[:20]:
-        print(f"  {text}")
+def report(run: Run) -> str:
+    """Write the counts and the explanations."""
+    lines = [
+        f"- {run.contract}: {run.cases:,} cases, {run.requests:,} requests "
+        f"({run.requests - run.refused:,} accepted): {len(run.wrong)} answers against the "
+        f"contract; {'something' if run.code else 'nothing'} unexplained."
+    ]
+    lines += [f"  - {count:,} explained: {why}" for why, count in run.explained.most_common()]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

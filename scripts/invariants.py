@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+from figures import write_block
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -26,6 +27,7 @@ def main() -> int:
     parser.add_argument(
         "--seconds", type=float, default=float(os.environ.get("INVARIANTS_SECONDS", "inf"))
     )
+    parser.add_argument("--write", action="store_true", help="write the counts to the docs")
     arguments = parser.parse_args()
     sys.path.insert(0, str(TESTS))
     from engine_contract import Judged
@@ -39,14 +41,17 @@ def main() -> int:
             violations, broken = 1, f"{type(error).__name__}: {error}"
         if time.monotonic() - started > arguments.seconds:
             break
-    spent = time.monotonic() - started
-    print(
-        f"{Tally.commands} operations, {Tally.accepted} orders accepted, {Tally.trades} trades, "
-        f"{Tally.settled} settlements, {Judged.answers} answers judged by the contract "
-        f"in {spent:.0f} s: {violations} violations"
+        print(f"{Tally.commands} operations so far", file=sys.stderr, flush=True)
+    told = (
+        f"{Tally.commands:,} operations, {Tally.accepted:,} orders accepted, "
+        f"{Tally.trades:,} trades, {Tally.settled:,} settlements, {Judged.answers:,} answers "
+        f"judged by the contract: {violations} violations"
     )
+    print(f"{told} ({time.monotonic() - started:.0f} s)")
     if broken:
         print(broken)
+    elif arguments.write:
+        write_block("witnesses.md", "invariants", f"{told}.")
     return min(violations, 1)
 
 
