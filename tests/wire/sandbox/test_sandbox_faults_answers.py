@@ -254,3 +254,20 @@ def test_a_rule_that_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(SandboxError, match=complaint):
         exchange.faults.add(kind, **more)
+
+
+def test_chance_strikes_the_same_requests_in_the_same_way_again(
+    exchange: Sandbox, caller: Signed
+) -> None:
+    runs = []
+    for _ in range(2):
+        exchange.reset()
+        exchange.faults.add("html", operation="GetBalance", times=None, chance=0.4)
+        exchange.faults.add("garbage_body", operation="GetBalance", times=None, chance=0.4, size=8)
+        answers = [caller.call("GET", "/portfolio/balance") for _ in range(20)]
+        runs.append(
+            [(answer.status, answer.raw if len(answer.raw) == 8 else b"") for answer in answers]
+        )
+    assert runs[0] == runs[1]
+    assert {status for status, _ in runs[0]} == {200, 502}
+    assert len({raw for _, raw in runs[0]}) > 2
