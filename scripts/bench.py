@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import platform
 import sys
 import tempfile
@@ -206,7 +207,8 @@ def measure() -> Iterator[Row]:
 def table(rows: Iterable[Row]) -> str:
     """Render the rows as Markdown."""
     head = "| what | this | beside | µs | µs beside | ratio |\n|---|---|---|---:|---:|---:|"
-    where = f"Python {platform.python_version()}, {platform.machine()}"
+    busy = f"{os.cpu_count()} cores under a load of {os.getloadavg()[2]:.0f}"
+    where = f"Python {platform.python_version()}, {platform.machine()}, {busy}"
     note = (
         f"One run of `make bench`, {where}; CPU time of this process unless it says wall clock,"
         f" median of {TURNS} turns. Below 1 the left one is faster."
