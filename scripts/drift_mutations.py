@@ -28,7 +28,8 @@ sys.path.insert(0, str(ROOT / "tests" / "contract" / "drift"))
 
 from driftsuite.crawl import operations
 from driftsuite.field_kinds import FIELD_KINDS, PARAMETER_KINDS
-from driftsuite.operation_kinds import OPERATION_KINDS, PATH_KINDS
+from driftsuite.operation_kinds import OPERATION_KINDS
+from driftsuite.place_kinds import PATH_KINDS
 from driftsuite.rewrites import REWRITES, renamed_components
 from driftsuite.rewrites import whole_document as all_at_once
 from driftsuite.sweep import Sweep, portions, thinned

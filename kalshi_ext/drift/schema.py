@@ -16,7 +16,7 @@ from kalshi_ext.drift.document import Document, Node
 from kalshi_ext.drift.json_types import is_list
 from kalshi_ext.drift.leaves import Leaf, alternatives, as_form, flatten
 from kalshi_ext.drift.pointers import join
-from kalshi_ext.drift.values import Types, canonical, meet, types_of
+from kalshi_ext.drift.values import Types, canonical, meet, null_vote, types_of
 
 MISSING: Final = object()
 JUDGED: Final = frozenset({
@@ -105,7 +105,7 @@ class Schema:
     @cached_property
     def nullable(self) -> bool:
         """Tell whether the value may be null."""
-        votes = [_null_vote(leaf) for leaf in self.leaves] + self._null_votes_of_forms()
+        votes = [null_vote(leaf) for leaf in self.leaves] + self._null_votes_of_forms()
         return any(leaf.says_null for leaf in self.leaves) or (True in votes and False not in votes)
 
     @cached_property
@@ -244,13 +244,3 @@ def _enum(leaf: Leaf) -> dict[str, Any] | None:
     else:
         return None
     return {canonical(value): value for value in values if value is not None}
-
-
-def _null_vote(leaf: Leaf) -> bool | None:
-    """Say yes, no, or nothing about null: an enum or a list of types decides."""
-    said, enum = leaf.words.get("type"), leaf.words.get("enum")
-    if is_list(enum) or "const" in leaf.words:
-        return None in (enum or [leaf.words.get("const")])
-    if said is None:
-        return False if types_of(leaf) else None
-    return "null" in said if is_list(said) else said == "null"

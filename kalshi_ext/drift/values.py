@@ -35,6 +35,16 @@ def types_of(leaf: Leaf) -> Types:
     return frozenset(implied) if len(implied) == 1 else None
 
 
+def null_vote(leaf: Leaf) -> bool | None:
+    """Say yes, no, or nothing about null: an enum or a list of types decides."""
+    said, enum = leaf.words.get("type"), leaf.words.get("enum")
+    if is_list(enum) or "const" in leaf.words:
+        return None in (enum or [leaf.words.get("const")])
+    if said is None:
+        return False if types_of(leaf) else None
+    return "null" in said if is_list(said) else said == "null"
+
+
 def meet(all_types: Iterable[Types]) -> Types:
     """Intersect lists of types; an integer is a number."""
     found: Types = None

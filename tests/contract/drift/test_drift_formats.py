@@ -182,11 +182,6 @@ def test_a_report_without_findings_is_written_in_every_format(form: str) -> None
         assert "no difference" in text
 
 
-@pytest.mark.parametrize("form", FORMATS)
-def test_a_report_is_the_same_every_time(form: str, report: Report) -> None:
-    assert FORMATS[form](report) == FORMATS[form](report)
-
-
 HOSTILE = "x\n::error::owned\r\x1b[31m\u202e`@everyone` <script>|](http://e)%0A"
 
 

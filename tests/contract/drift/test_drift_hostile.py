@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import resource
-import socket
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from driftsuite.limited import run
 from driftsuite.small import files, small
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,7 +19,6 @@ from kalshi_ext.drift.compare import compare
 from kalshi_ext.drift.errors import CannotCompare
 from kalshi_ext.spec.bounds import MAX_BYTES
 
-SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "drift.py"
 START = "openapi: 3.0.0\ninfo: {title: t, version: '1'}\n"
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
@@ -172,20 +165,6 @@ def _ladder(new: dict[str, Any]) -> None:
     }
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the script with 20 seconds of processor time and a gigabyte of memory."""
-
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_CPU, (20, 20))
-        resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))
-
-    return subprocess.run(
-        [sys.executable, str(SCRIPT), *arguments],
-        capture_output=True, text=True, check=False, preexec_fn=limit,
-        env={**os.environ, "NO_PROXY": "127.0.0.1"},
-    )  # fmt: skip
-
-
 def test_a_document_that_explodes_when_written_out_is_compared_within_bounds(
     tmp_path: Path,
 ) -> None:
@@ -241,73 +220,3 @@ def test_any_json_anywhere_gives_findings_or_a_clear_refusal(place: Any, value: 
     for pair in ((small(), new), (new, small()), (new, json.loads(json.dumps(new)))):
         with contextlib.suppress(CannotCompare):
             compare(*pair)
-
-
-class Upstream(BaseHTTPRequestHandler):
-    """Answers what the path asks for."""
-
-    def do_GET(self) -> None:
-        status, _, kind = self.path.strip("/").partition("-")
-        body = {"fine": json.dumps(small()).encode(), "text": b"\xff\xfe", "long": b"x" * 99}.get(
-            kind, b""
-        )
-        self.send_response(int(status))
-        if status == "302":
-            self.send_header("location", "/200-fine")
-        self.send_header("content-length", str(MAX_BYTES * 2 if kind == "huge" else len(body)))
-        self.end_headers()
-        with contextlib.suppress(OSError):
-            self.wfile.write(b" " * MAX_BYTES * 2 if kind == "huge" else body)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        return
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Upstream) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
-def test_a_url_is_compared_like_a_file(upstream: str, tmp_path: Path) -> None:
-    assert check(files(tmp_path)[0], f"{upstream}/200-fine").exit == 0
-
-
-@pytest.mark.parametrize(
-    ("path", "said"),
-    [
-        ("404-", "answered status 404"),
-        ("500-fine", "answered status 500"),
-        ("204-", "answered status 204"),
-        ("302-", "redirects to /200-fine, which is not followed"),
-        ("200-text", "not UTF-8"),
-        ("200-huge", f"larger than {MAX_BYTES} bytes"),
-        ("200-", "not a mapping"),
-    ],
-)
-def test_a_url_that_gives_no_contract_is_named(
-    upstream: str, path: str, said: str, tmp_path: Path
-) -> None:
-    with pytest.raises(CannotCompare) as error:
-        check(files(tmp_path)[0], f"{upstream}/{path}")
-    assert said in str(error.value)
-    assert f"{upstream}/{path}" in str(error.value)
-
-
-def test_a_port_where_nobody_listens_and_a_bad_url_are_named(tmp_path: Path) -> None:
-    with socket.socket() as free:  # bound and not listening: refused
-        free.bind(("127.0.0.1", 0))
-        for url in (f"http://127.0.0.1:{free.getsockname()[1]}/x", "http://[nonsense"):
-            with pytest.raises(CannotCompare) as error:
-                check(files(tmp_path)[0], url)
-            assert url in str(error.value)
-
-
-def test_an_http_error_ends_the_process_with_status_3(upstream: str, tmp_path: Path) -> None:
-    ran = run(files(tmp_path)[0], f"{upstream}/503-")
-    assert (ran.returncode, ran.stdout) == (3, "")
-    assert "answered status 503" in ran.stderr

@@ -13,7 +13,8 @@ from zlib import crc32
 import pytest
 from driftsuite.crawl import operations
 from driftsuite.field_kinds import FIELD_KINDS, PARAMETER_KINDS
-from driftsuite.operation_kinds import OPERATION_KINDS, PATH_KINDS, document_kinds
+from driftsuite.operation_kinds import OPERATION_KINDS
+from driftsuite.place_kinds import PATH_KINDS, document_kinds
 from driftsuite.sweep import Sweep
 from driftsuite.value_kinds import VALUE_KINDS
 from driftsuite.verdicts import Mutation, wrong

@@ -14,7 +14,8 @@ from kalshi_ext.spec.prune import reachable
 from .crawl import Site, alone, only, operations, sites
 from .editing import change, get, pointer, put
 from .field_kinds import FIELD_KINDS, PARAMETER_KINDS
-from .operation_kinds import OPERATION_KINDS, PATH_KINDS, document_kinds
+from .operation_kinds import OPERATION_KINDS
+from .place_kinds import PATH_KINDS, document_kinds
 from .value_kinds import VALUE_KINDS
 from .verdicts import Mutation, worst
 
