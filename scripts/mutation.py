@@ -176,6 +176,7 @@ def judge(name: str, copied: Copy, sample: int, jobs: int, until: float) -> Tall
     listed = [m for path in watched for m in mutants(path, (copied.root / path).read_text())]
     chosen = random.Random(1).sample(listed, min(sample, len(listed)))
     lines = copied.covered(files, watched)
+    _control(Bench(copied, name), copied, watched[0], files)
     tally = Tally(name, total=len(listed))
 
     benches: queue.SimpleQueue[Bench] = queue.SimpleQueue()
@@ -203,6 +204,14 @@ def judge(name: str, copied: Copy, sample: int, jobs: int, until: float) -> Tall
                 print(f"survived: {mutant.path}:{mutant.line} {mutant.key}", flush=True)
     print(f"{name}: {tally.killed} of {tally.tried} killed, {tally.total} in all", flush=True)
     return tally
+
+
+def _control(bench: Bench, copied: Copy, path: str, files: list[str]) -> None:
+    """Try a module as it is: were that killed, every mutant would seem to be."""
+    text = (copied.root / path).read_text()
+    with contextlib.closing(bench):
+        if not bench.lives(Mutant(path, 1, "", "nothing", text), files):
+            raise SystemExit(f"the tests of {bench.group} fail without any mutant")
 
 
 def page(tallies: list[Tally], took: float) -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from attrs import asdict, evolve
+from attrs import asdict
 
 from kalshi_ext._shapes import BookSide, SelfTradePreventionType, TimeInForce
 from kalshi_ext.errors import DuplicateIdConflict, KalshiError, Refused
@@ -139,11 +139,6 @@ def ack_of(order: Order, *, replayed: bool = True) -> OrderAck:
         order=order,
         raw=order.raw,
     )
-
-
-def as_replayed(ack: OrderAck) -> OrderAck:
-    """Mark an acknowledgement as found, not answered."""
-    return evolve(ack, replayed=True)
 
 
 def record(marks: Sequence[Mark]) -> Flow[None]:

@@ -375,3 +375,38 @@ def test_two_flows_with_one_id_are_one_order() -> None:
                     results[number] = stop.value
     assert results[1].order_id == results[2].order_id
     assert len(floor.sent("POST")) == 1
+
+
+@pytest.mark.parametrize("code", ["order_already_exists", None])
+def test_a_taken_id_whose_order_cannot_be_looked_for_is_unknown(code: str | None) -> None:
+    floor = ex.Floor([ex.once(ex.refused(409, code))], watermark=None)
+    with pytest.raises(errors.OutcomeUnknown) as caught:
+        place(floor)
+    assert (caught.value.client_order_id, caught.value.operation) == ("c1", "CreateOrderV2")
+    assert (
+        "409" in str(caught.value)
+        if code is None
+        else "this client_order_id exists" in str(caught.value)
+    )
+
+
+def test_an_order_whose_earlier_attempt_cannot_be_found_out_is_unknown_and_not_sent() -> None:
+    floor = ex.Floor([ex.once(LOST)], watermark=None)
+    for _ in range(2):
+        with pytest.raises(errors.OutcomeUnknown) as caught:
+            place(floor)
+        assert caught.value.client_order_id == "c1"
+    assert len(floor.sent("POST")) == 1
+
+
+def test_an_order_that_another_flow_never_ends_is_unknown() -> None:
+    floor = ex.Floor()
+    first = writes.place(core.CURRENT, ex.ticket(), floor.context)
+    effect = next(first)
+    while type(effect).__name__ != "Send":
+        effect = first.send(floor._perform(effect))
+    with pytest.raises(errors.OutcomeUnknown, match="another call is still busy with c1"):
+        place(floor)
+    assert floor.waited >= 180
+    assert floor.requests == []
+    first.close()
