@@ -2,8 +2,8 @@
 
 Reads a case a line: one JSON object with the path of its journal and log, its account, and
 `lives`: for each life how it dies. {"at": 7} is the 7th boundary, {"after": 0.05} so many seconds
-after its start, {} not at all; with "forget" its journal is gone when it starts. Prints the number of each case that has ended. The log holds one
-JSON list a line, each ending in its time.
+after its start, {} not at all; with "forget" its journal is gone when it starts. Prints the number
+of each case that has ended. The log holds one JSON list a line, each ending in its time.
 """
 
 from __future__ import annotations

@@ -93,10 +93,10 @@ class Trap:
     def _inside_async(self, owner: Any) -> None:
         write = owner.write
 
-        async def halved(stream: Any, buffer: bytes, timeout: float | None = None) -> Any:
+        async def halved(stream: Any, buffer: bytes, *waiting: Any, **named: Any) -> Any:
             if self.arrive() and len(buffer) > 1:
                 self._half(stream, buffer)
-            await write(stream, buffer, timeout)
+            await write(stream, buffer, *waiting, **named)
 
         owner.write = halved
 
