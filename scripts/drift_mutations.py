@@ -46,7 +46,8 @@ from kalshi_ext.spec.dump import dump_yaml
 
 Rewrite = Callable[[Any], Iterator[tuple[str, Any]]]
 CONTRACTS = ("current", "classic", "workshop")
-PARTS = 12  # pieces that the components of a contract are cut into
+REWRITES_EACH = 8  # for each mutation of a kind that is asked for with --most
+PARTS = 6  # pieces that the components of a contract are cut into
 FAMILIES = {
     "what a value may be": VALUE_KINDS,
     "fields of an object": FIELD_KINDS,
@@ -116,7 +117,7 @@ def _mutations(task: Task, whole: Any) -> Iterable[Mutation]:
     if task.what == "operation":
         found: Iterable[Mutation] = sweep.in_one_operation(*list(operations(whole))[task.part])
     elif task.what == "components":
-        found = itertools.islice(sweep.of_components(), task.part, None, PARTS)
+        found = sweep.of_components(task.part, PARTS)
     else:
         found = sweep.of_paths()
     return thinned(found, task.most) if task.most else found
@@ -138,7 +139,7 @@ def _mutated(mutations: Iterable[Mutation]) -> Tally:
 def _rewritten(whole: Any, rewrites: Iterable[Rewrite], most: int) -> Tally:
     tally, base = Tally(), open_document(whole, "base")
     for rewrite in rewrites:
-        for what, new in itertools.islice(rewrite(whole), most or None):
+        for what, new in itertools.islice(rewrite(whole), REWRITES_EACH * most or None):
             tally.rewrites[rewrite.__name__] += 1
             found = compare(base, new).findings
             if found:

@@ -88,7 +88,7 @@ def test_what_belongs_to_no_operation_is_judged(name: str) -> None:
 
 @pytest.mark.parametrize("name", CONTRACTS)
 def test_a_shared_component_names_every_operation_that_uses_it(name: str) -> None:
-    every = list(sweep(name).of_components())
+    every = list(sweep(name).of_components(part=1, parts=4))
     chosen = sorted(every, key=lambda mutation: crc32(mutation.label.encode()))[:12]
     assert len(chosen) == 12
     assert faults(chosen) == []

@@ -23,7 +23,7 @@ from kalshi_ext.spec.documents import document
 from kalshi_ext.spec.normalise import normalise
 
 OURS = ("current", "classic", "upstream")
-MUTATED = ("current", "classic", "workshop")
+MUTATED = ("classic", "workshop")
 
 
 @functools.cache

@@ -170,7 +170,7 @@ def stands(document: Any, pointer: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize("name", ["current", "workshop"])
+@pytest.mark.parametrize("name", ["classic", "workshop"])
 def test_every_finding_points_into_both_documents_and_says_what_to_do(name: str) -> None:
     found = every_finding(name)
     assert len(found) > 60

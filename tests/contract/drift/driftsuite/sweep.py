@@ -45,9 +45,9 @@ class Sweep:
         yield from frame.parameters((*here, "parameters"))
         yield from frame.operation(here)
 
-    def of_components(self) -> Iterator[Mutation]:
+    def of_components(self, part: int = 0, parts: int = 1) -> Iterator[Mutation]:
         """Mutate what operations share, where it stands; both directions count at once."""
-        for place, everywhere in _shared(self.document).items():
+        for place, everywhere in list(_shared(self.document).items())[part::parts]:
             some = sorted({name for name, _ in everywhere}, key=_scattered)[:MOST_USERS]
             met = [(name, site) for name, site in everywhere if name in some]
             users = frozenset(some)
