@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import define, evolve, field, frozen
 from switchboard import Switchboard
-from trials import POLICY, WRITES, Case, Tally, Trial, client, trial
+from trials import POLICY, WRITES, Case, Tally, Trial, client, prepare, trial
 from trials import write as write_of
 
 from kalshi_ext import AsyncKalshi
@@ -91,16 +91,13 @@ class Stopped:
 
 async def live(box: Sandbox, board: Switchboard, stop: Stop) -> Stopped:
     """Interrupt a write once, settle what is left, and do it again."""
-    one = trial(box, Case(stop.write, "none", 0))
+    one = await asyncio.to_thread(trial, box, Case(stop.write, "none", 0))
     found = Stopped(stop, one)
     journal = None if stop.journal is None else stop.journal / f"{one.account}.db"
     policy = HASTY if stop.how == "abandon" else PATIENT
     kalshi = client("async", one, board.url, policy, journal=journal)
     try:
-        first = await kalshi.orders.place(
-            "KXRAIN-26DEC31-CHI", side="bid", count=10, price="0.10", client_order_id=one.id(0)
-        )
-        one.order = await kalshi.orders.get(first.order_id)
+        await prepare(kalshi, one)
         if stop.lost:
             board.arm(one.key_id, "reset_response", WRITES[stop.write], at=0)
         await _interrupt(kalshi, found)

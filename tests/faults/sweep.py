@@ -7,7 +7,6 @@ fault hits its own case only.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -15,9 +14,21 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from switchboard import Switchboard
-from trials import TICKER, WRITES, Case, Tally, Trial, changed, client, trial, verdict, write
+from trials import (
+    WRITES,
+    Case,
+    Tally,
+    Trial,
+    changed,
+    client,
+    prepare,
+    prepare_sync,
+    trial,
+    verdict,
+    write,
+)
 
-from kalshi_ext.errors import KalshiError, NoAnswer, NotSent
+from kalshi_ext.errors import KalshiError
 from kalshi_ext.models import OrderAck
 from kalshi_ext.sandbox import Sandbox
 
@@ -28,9 +39,7 @@ DIED = {"died_close": "close_response", "died_reset": "reset_response"}
 def run_sync(one: Trial, board: Switchboard) -> None:
     """Live one case with the sync client."""
     with client("sync", one, board.url) as kalshi:
-        while one.order is None:
-            with contextlib.suppress(NotSent, NoAnswer):  # a machine under load
-                one.order = kalshi.orders.get(_first(kalshi, one).order_id)
+        prepare_sync(kalshi, one)
         if _arm(one, board):
             kalshi.orders.get(one.order.order_id)
             time.sleep(one.case.at / 1000)
@@ -46,9 +55,7 @@ def run_sync(one: Trial, board: Switchboard) -> None:
 async def run_async(one: Trial, board: Switchboard) -> None:
     """Live one case with the async client."""
     async with client("async", one, board.url) as kalshi:
-        while one.order is None:
-            with contextlib.suppress(NotSent, NoAnswer):
-                one.order = await kalshi.orders.get((await _first(kalshi, one)).order_id)
+        await prepare(kalshi, one)
         if _arm(one, board):
             await kalshi.orders.get(one.order.order_id)
             await asyncio.sleep(one.case.at / 1000)
@@ -70,12 +77,6 @@ def _arm(one: Trial, board: Switchboard) -> bool:
     parameters = {"forward": bool(case.at)} if case.fault == "silence" else {"at": case.at}
     board.arm(one.key_id, case.fault, WRITES[case.write], **parameters)
     return False
-
-
-def _first(kalshi: Any, one: Trial) -> Any:
-    return kalshi.orders.place(
-        TICKER, side="bid", count=10, price="0.10", client_order_id=one.id(0)
-    )
 
 
 def judge(box: Sandbox, trials: Sequence[Trial]) -> Tally:

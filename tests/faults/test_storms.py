@@ -1,39 +1,35 @@
 """Storms of failures and lying answers around a write: what is said in the end is true.
 
-Bounded here: each lie and storm once. `make faults` tries each of them on each write.
+Bounded here: each lie and storm goes round the writes. `make faults` tries each on each write.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 
 import pytest
-from skies import cases, storms
-from trials import exchange
+from skies import Weather, cases, storms
+from trials import Tally, exchange, side_by_side
 from weather import run
 
 
-@pytest.fixture(autouse=True)
-def _quiet(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.CRITICAL, "kalshi_ext")
-
-
-@pytest.mark.parametrize("part", [0, 1])
-def test_a_lying_answer_is_not_believed_and_the_truth_is_found(part: int) -> None:
-    # Every fifth of the lies goes round the writes; the two parts have different modes and lags.
-    dedupe, lag = (("while_open", 0), ("seconds", 1.5))[part]
-    some = cases()[part::5]
+def weather(dedupe: str, lag: float, some: list[Weather]) -> Tally:
+    """Live some weathers against an exchange of their own."""
     with exchange(dedupe, settings={"read_lag_seconds": lag}) as box:
-        tally = asyncio.run(run(box, some, at_once=40))
-    assert tally.faults == []
-    assert tally.fired == tally.cases > 20
+        return asyncio.run(run(box, some, at_once=30))
 
 
-def test_a_write_in_a_storm_says_what_is_so_once_the_storm_is_over() -> None:
-    some = storms()[::3]
-    with exchange("seconds", settings={"read_lag_seconds": 0.5}) as box:
-        tally = asyncio.run(run(box, some, at_once=40))
+def test_what_is_said_in_the_end_of_a_lie_or_a_storm_is_true(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.CRITICAL, "kalshi_ext")
+    tally = side_by_side(
+        partial(weather, "while_open", 0, cases()[0::6]),
+        partial(weather, "forever", 1.5, cases()[3::6]),
+        partial(weather, "seconds", 0.5, storms()[::3]),
+    )
     assert tally.faults == []
-    assert tally.fired == tally.cases > 20
+    assert tally.fired == tally.cases > 60
     assert len(tally.verdicts) > 3, "too little happened to prove anything"

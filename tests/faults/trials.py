@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +15,7 @@ from typing import Any
 from attrs import define, field, frozen
 
 from kalshi_ext import AsyncKalshi, Kalshi, OrderTicket, Policy
+from kalshi_ext.errors import KalshiError
 from kalshi_ext.models import OrderAck
 from kalshi_ext.pacing import Backoff
 from kalshi_ext.sandbox import Sandbox
@@ -118,6 +121,32 @@ def client(colour: str, one: Trial, url: str, policy: Policy = POLICY, **options
     return kind(
         key_id=one.key_id, private_key=one.private_key, environment=url, policy=policy, **options
     )
+
+
+def first(kalshi: Any, one: Trial) -> Any:
+    """Place the order that is there before."""
+    key = one.id(0)
+    return kalshi.orders.place(TICKER, side="bid", count=10, price="0.10", client_order_id=key)
+
+
+async def prepare(kalshi: Any, one: Trial) -> None:
+    """Place it and read it, however long a loaded machine takes; reads may lag."""
+    for _ in range(20):
+        with contextlib.suppress(KalshiError):
+            one.order = await kalshi.orders.get((await first(kalshi, one)).order_id)
+            return
+        await asyncio.sleep(0.3)
+    raise AssertionError(f"{one} could not begin")
+
+
+def prepare_sync(kalshi: Any, one: Trial) -> None:
+    """Do the same with the sync client."""
+    for _ in range(20):
+        with contextlib.suppress(KalshiError):
+            one.order = kalshi.orders.get(first(kalshi, one).order_id)
+            return
+        time.sleep(0.3)
+    raise AssertionError(f"{one} could not begin")
 
 
 def write(kalshi: Any, one: Trial) -> Any:

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
 from attrs import define, field
 from skies import OPERATIONS, Weather
 from switchboard import Switchboard
-from trials import WRITES, Case, Tally, Trial, changed, client, trial, verdict
+from trials import WRITES, Case, Tally, Trial, changed, client, prepare, trial, verdict
 from trials import write as write_of
 
-from kalshi_ext.errors import KalshiError, NoAnswer, NotFound, NotSent, OutcomeUnknown, Refused
+from kalshi_ext.errors import KalshiError, NotSent, OutcomeUnknown, Refused
 from kalshi_ext.journal import State
 from kalshi_ext.models import OrderAck
 from kalshi_ext.sandbox import Sandbox
@@ -38,12 +38,12 @@ class Met:
 
 async def live(box: Sandbox, board: Switchboard, weather: Weather) -> Met:
     """Make one write in its weather, let the sky clear, and settle what is left."""
-    one = trial(box, Case(weather.write, "none", 0))
+    one = await asyncio.to_thread(trial, box, Case(weather.write, "none", 0))
     met = Met(weather, one)
     async with client("async", one, board.url, weather.policy) as kalshi:
-        await _prepare(kalshi, one)
+        await prepare(kalshi, one)
+        stop = asyncio.ensure_future(await _lay(box, board, met))
         began = time.monotonic()
-        stop = asyncio.ensure_future(_weather(box, board, met))
         try:
             one.result = await write_of(kalshi, one)
         except KalshiError as error:
@@ -55,33 +55,29 @@ async def live(box: Sandbox, board: Switchboard, weather: Weather) -> Met:
     return met
 
 
-async def _prepare(kalshi: Any, one: Trial) -> None:
-    first = await kalshi.orders.place(
-        "KXRAIN-26DEC31-CHI", side="bid", count=10, price="0.10", client_order_id=one.id(0)
-    )
-    while one.order is None:
-        try:
-            one.order = await kalshi.orders.get(first.order_id)
-        except (NotFound, NoAnswer, NotSent):  # reads lag; a machine under load
-            await asyncio.sleep(0.3)
-
-
-async def _weather(box: Sandbox, board: Switchboard, met: Met) -> None:
+async def _lay(box: Sandbox, board: Switchboard, met: Met) -> Coroutine[Any, Any, None]:
+    """Lay the fault, and return what happens besides while the write is under way."""
     weather, one = met.weather, met.one
     if weather.late is not None:
         board.arm(one.key_id, "silence", WRITES[weather.write], forward=False)
-        while board.struck(one.key_id) is None:  # noqa: ASYNC110 - told by another thread
-            await asyncio.sleep(0.02)
-        await asyncio.sleep(weather.late)
-        await deliver(box, board, met)
-        return
+        return _arrive(box, board, met, weather.late)
     rule = {"operation": OPERATIONS[weather.write], "account": one.account, **weather.rule}
-    number = box.faults.add(rule.pop("kind"), **rule)
-    if not weather.seconds:
-        return
-    await asyncio.sleep(weather.seconds)
-    met.struck = True
-    box.faults.remove(number)
+    number = await asyncio.to_thread(box.faults.add, rule.pop("kind"), **rule)
+    return _clear(box, met, number)
+
+
+async def _arrive(box: Sandbox, board: Switchboard, met: Met, seconds: float) -> None:
+    while board.struck(met.one.key_id) is None:  # noqa: ASYNC110 - told by another thread
+        await asyncio.sleep(0.02)
+    await asyncio.sleep(seconds)
+    await deliver(box, board, met)
+
+
+async def _clear(box: Sandbox, met: Met, number: int) -> None:
+    if met.weather.seconds:
+        await asyncio.sleep(met.weather.seconds)
+        met.struck = True
+        await asyncio.to_thread(box.faults.remove, number)
 
 
 async def deliver(box: Sandbox, board: Switchboard, met: Met) -> None:
