@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scripted_server import Connection, Server
 
@@ -23,6 +23,8 @@ from kalshi_ext.transport import (
 )
 
 LIMIT = 1000
+
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 class Chunks(httpx.SyncByteStream, httpx.AsyncByteStream):
@@ -65,6 +67,7 @@ def both(chunks: list[bytes], limit: int = LIMIT, **headers: str) -> bytes | Exc
 PIECES = st.lists(st.binary(max_size=50), max_size=20)
 
 
+@UNTIMED
 @given(PIECES, st.integers(0, 600))
 def test_a_body_is_whole_up_to_the_limit_and_refused_above(pieces: list[bytes], limit: int) -> None:
     body = b"".join(pieces)
@@ -75,6 +78,7 @@ def test_a_body_is_whole_up_to_the_limit_and_refused_above(pieces: list[bytes], 
         assert answer == body
 
 
+@UNTIMED
 @given(st.binary(max_size=600), st.integers(1, 40), st.sampled_from(["gzip", "deflate", "X-GZIP"]))
 def test_a_packed_body_is_unpacked_however_it_is_cut(body: bytes, cut: int, encoding: str) -> None:
     packed = zlib.compress(body) if encoding == "deflate" else gzip.compress(body)

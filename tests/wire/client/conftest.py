@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 TESTS = Path(__file__).resolve().parents[2]
 # The clients, calls and secrets of the unit tests, and the scripted server, serve here too.
@@ -13,7 +13,7 @@ sys.path[:0] = [str(TESTS / place) for place in ("unit", "unit/core", "wire", "c
 
 from kalshi_ext.sandbox import Sandbox  # noqa: E402 - loads the server's libraries
 
-settings.register_profile("untimed", deadline=None)
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 

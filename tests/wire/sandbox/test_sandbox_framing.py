@@ -5,12 +5,14 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kalshi_ext.sandbox.proxy.framing import Framer
 
 _BODIES = st.binary(max_size=40)
+
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def _request(body: bytes, chunked: bool) -> bytes:
@@ -38,6 +40,7 @@ def _messages(framer: Framer, stream: bytes, cuts: list[int]) -> list[bytes]:
     return messages
 
 
+@UNTIMED
 @given(
     st.lists(st.tuples(_BODIES, st.booleans()), min_size=1, max_size=4),
     st.lists(st.integers(0, 10_000), max_size=12),
@@ -51,6 +54,7 @@ def test_messages_come_apart_the_same_however_they_are_cut(
     assert _messages(Framer(answers=answers), b"".join(whole), cuts) == whole
 
 
+@UNTIMED
 @given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=5), st.booleans())
 def test_no_byte_is_lost_or_changed_even_of_what_is_not_http(
     stream: bytes, cuts: list[int], answers: bool

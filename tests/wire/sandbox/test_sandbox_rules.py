@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kalshi_ext.errors import Misuse
 from kalshi_ext.sandbox.faults import CATALOGUE, Plan, Rule
 
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 _COUNTS = st.integers(0, 6)
 
 
@@ -18,6 +19,7 @@ def _fires(plan: Plan, requests: int, name: str = "GetBalance") -> list[bool]:
     return [plan.take("answer", names=(name,)) is not None for _ in range(requests)]
 
 
+@UNTIMED
 @given(skip=_COUNTS, times=_COUNTS, every=st.integers(1, 4))
 def test_skip_every_and_times_choose_exactly_these_requests(
     skip: int, times: int, every: int
@@ -28,6 +30,7 @@ def test_skip_every_and_times_choose_exactly_these_requests(
     assert [at for at, fired in enumerate(_fires(plan, 40)) if fired] == due
 
 
+@UNTIMED
 @given(seed=st.integers(), chance=st.floats(0, 1))
 def test_chance_is_the_same_for_the_same_seed(seed: int, chance: float) -> None:
     runs = []
@@ -40,6 +43,7 @@ def test_chance_is_the_same_for_the_same_seed(seed: int, chance: float) -> None:
         assert set(runs[0]) == {bool(chance)}
 
 
+@UNTIMED
 @given(st.lists(st.sampled_from(["GetBalance", "GetFills", "CreateOrderV2"]), max_size=30))
 def test_other_operations_neither_count_nor_meet_the_fault(names: list[str]) -> None:
     plan = Plan()
@@ -76,6 +80,7 @@ _VALUES = st.one_of(
 _JSON = st.recursive(_VALUES, lambda inner: st.lists(inner, max_size=2))
 
 
+@UNTIMED
 @given(data=st.data(), kind=st.sampled_from(sorted(CATALOGUE)))
 def test_whatever_a_rule_is_told_it_refuses_or_can_decide(data: st.DataObject, kind: str) -> None:
     own = ("operation", "account", "skip", "times", "every", "chance")
