@@ -128,6 +128,8 @@ def run(
     fail_on: str = "breaking",
 ) -> int:
     """Compare two documents, write the report and return the exit status."""
+    if not (base and new):
+        raise CannotCompare(f"name a file or URL to compare with, such as {PUBLISHED}")
     judge = Severity(fail_on)
     report = check(base, new, accept=accept, everything=everything, fail_on=judge)
     text = FORMATS[form](report)

@@ -182,6 +182,12 @@ def test_the_script_ends_with_3_when_it_is_used_wrongly(
     assert "Traceback" not in ran.stderr
 
 
+def test_make_drift_without_upstream_says_what_to_name(tmp_path: Path) -> None:
+    ran = script("openapi/upstream.yaml", "", folder=tmp_path)
+    assert ran.returncode == 3
+    assert f"name a file or URL to compare with, such as {PUBLISHED}" in ran.stderr
+
+
 def test_make_drift_calls_the_script_with_both_documents() -> None:
     recipe = re.search(
         r"^drift:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE
