@@ -1,0 +1,41 @@
+"""Tell at the end how many answers of sandboxes were judged by the contract, over all workers.
+
+The judging is done in wire/conftest.py; this file alone is loaded by the process that sums up.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+
+_TOTAL = pytest.StashKey[list[int]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_TOTAL] = [0, 0]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    told = getattr(session.config, "workeroutput", None)
+    if told is not None:
+        told["judged"] = list(_tally())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    for at, count in enumerate(getattr(node, "workeroutput", {}).get("judged", ())):
+        node.config.stash[_TOTAL][at] += count
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    answers, violations = (a + b for a, b in zip(config.stash[_TOTAL], _tally(), strict=True))
+    if answers:
+        terminalreporter.write_line(
+            f"sandbox traffic: {answers} answers judged by the contract, {violations} violations"
+        )
+
+
+def _tally() -> list[int]:
+    return getattr(sys.modules.get("sandbox_contract"), "TALLY", [0, 0])
