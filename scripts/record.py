@@ -11,7 +11,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "recorded"))
@@ -21,6 +23,7 @@ from scenes import Take
 
 from kalshi_ext.config import settings_from_env
 from kalshi_ext.sandbox import Sandbox
+from kalshi_ext.session import from_settings
 
 KEY_SEED = 20261123
 
@@ -57,33 +60,45 @@ def _record(take: Take, where: Path, box: Sandbox) -> None:
         box.faults.remove()
 
 
-def demo_takes() -> int:
-    """Record the reads against the demo exchange, with the credentials of the environment."""
-    settings = settings_from_env()
-    if settings.environment.name not in ("demo", "demo-old-host"):
-        print("recording needs KALSHI_ENVIRONMENT=demo; production is never recorded")
-        return 0
+def refused(variables: Mapping[str, str]) -> str:
+    """Say why these variables are not recorded with; "" for the demo exchange, said by name."""
+    said = variables.get("KALSHI_ENVIRONMENT", "")
+    if not said:
+        return "credentials are set: say KALSHI_ENVIRONMENT=demo to record the demo exchange"
+    if settings_from_env(variables).environment.name not in ("demo", "demo-old-host"):
+        return "only the demo exchange and the sandbox are recorded, production never"
+    return ""
+
+
+def recorded_reads(where: Path, **client: Any) -> int:
+    """Record the lists and single reads of an account into a folder, with a running clock."""
     done = 0
     for take in tape.takes():
         if take.contract != "current" or take.fault or not _is_read(take.name):
             continue
-        file = tape.CASSETTES / "demo" / f"{take.name}.yaml"
+        file = where / f"{take.name}.yaml"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.unlink(missing_ok=True)
         with tape.recorder().use_cassette(str(file), record_mode="all"):
-            tape.play(
-                take,
-                "sync",
-                key_id=settings.key_id,
-                private_key=settings.private_key,
-                environment=settings.environment,
-            )
+            tape.play(take, "sync", fixed=False, **client)
         done += 1
     return done
 
 
+# Their scenes place or create what they read: that is for the sandbox only.
+WRITING = frozenset({"GetIntraExchangeInstanceTransfer", "GetOrder", "GetOrderGroup"})
+WRITING |= {"GetOrderQueuePosition", "GetOrderQueuePositions"}
+
+
 def _is_read(name: str) -> bool:
-    return name.startswith("Get") and name not in {"GetOrder", "GetOrderGroup"}
+    return name.startswith("Get") and name not in WRITING
+
+
+def demo_takes() -> int:
+    """Record the reads against the demo exchange, with the credentials of the environment."""
+    options = from_settings(settings_from_env()) | {"contract": None, "journal": None}
+    credentials = {key: value for key, value in options.items() if value is not None}
+    return recorded_reads(tape.CASSETTES / "demo", **credentials)
 
 
 def check() -> int:
@@ -113,10 +128,14 @@ def main() -> int:
     said = parser.parse_args()
     if said.check:
         return check()
-    if os.environ.get("KALSHI_KEY_ID"):
-        print(f"{demo_takes()} cassettes recorded against the demo exchange")
+    if not {"KALSHI_KEY_ID", "KALSHI_BEARER_TOKEN", "KALSHI_ENVIRONMENT"} & {*os.environ}:
+        print(f"{sandbox_takes(tape.CASSETTES, said.only)} cassettes recorded against the sandbox")
         return 0
-    print(f"{sandbox_takes(tape.CASSETTES, said.only)} cassettes recorded against the sandbox")
+    why = refused(os.environ)
+    if why:
+        print(f"record: {why}", file=sys.stderr)
+        return 2
+    print(f"{demo_takes()} cassettes recorded against the demo exchange")
     return 0
 
 
