@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from driftsuite.limited import run
 from driftsuite.small import files, small
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kalshi_ext.drift.check import check
@@ -213,7 +213,7 @@ PLACES: list[Callable[[dict[str, Any], Any], object]] = [
 
 
 @given(place=st.sampled_from(PLACES), value=JSON)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_json_anywhere_gives_findings_or_a_clear_refusal(place: Any, value: Any) -> None:
     new = small()
     place(new, value)

@@ -12,7 +12,7 @@ from driftsuite.crawl import only, operations
 from driftsuite.sweep import Sweep
 from driftsuite.whole import whole_document
 from driftsuite.workshop import contract
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kalshi_ext.drift.compare import compare
@@ -83,7 +83,7 @@ def test_two_generations_of_the_contract_flip_when_swapped() -> None:
 
 @pytest.mark.parametrize("name", MUTATED)
 @given(data=st.data())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_mutation_flips_when_the_documents_are_swapped(name: str, data: Any) -> None:
     mutation = data.draw(st.sampled_from(mutants(name)), label="mutation")
     base, new = mutation.base, mutation.new()
@@ -92,7 +92,7 @@ def test_a_mutation_flips_when_the_documents_are_swapped(name: str, data: Any) -
 
 @pytest.mark.parametrize("name", MUTATED)
 @given(data=st.data())
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_what_is_found_does_not_depend_on_the_order_of_keys(name: str, data: Any) -> None:
     mutation = data.draw(st.sampled_from(mutants(name)), label="mutation")
     dice = data.draw(st.randoms(use_true_random=False), label="order")
@@ -110,7 +110,7 @@ def shuffled(value: Any, dice: Any) -> Any:
 
 
 @given(data=st.data())
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_changes_in_two_operations_are_both_found(data: Any) -> None:
     whole = contract("workshop")
     sweep = Sweep("workshop", whole)
