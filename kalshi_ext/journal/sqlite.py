@@ -75,7 +75,7 @@ class SqliteStore:
     owner: str
     _link: sqlite3.Connection
     _lock: FileLock | None
-    _identity: tuple[int, int]
+    _files: dict[Path, tuple[int, int]]
     _writing: bool = False
 
     def begin(self, *, writing: bool) -> None:
@@ -127,13 +127,13 @@ class SqliteStore:
             self.rollback()  # nothing to keep, and what a damaged page cost stays with its reader
             return
         if self._lock is not None and not self._in_place():
-            raise Broken(f"{self.path} or its lock file was moved, replaced or removed")
+            raise Broken(f"{self.path}, its log or its lock file was moved, replaced or removed")
         with _explained():
             self._link.execute("COMMIT")
 
     def _in_place(self) -> bool:
         with suppress(OSError):
-            same = lockfile.identity(self.path) == self._identity
+            same = all(lockfile.identity(path) == known for path, known in self._files.items())
             return same and self._lock is not None and self._lock.intact()
         return False
 
@@ -173,11 +173,19 @@ def _opened(path: Path, owner: str, *, readonly: bool) -> SqliteStore:
     lock = None if readonly else _locked(path, owner)
     try:
         link = connect(path, readonly=readonly)
-        return SqliteStore(path, owner, link, lock, lockfile.identity(path))
+        return SqliteStore(path, owner, link, lock, _files(path, readonly=readonly))
     except BaseException:
         if lock is not None:
             lock.release()
         raise
+
+
+def _files(path: Path, *, readonly: bool) -> dict[Path, tuple[int, int]]:
+    # The log too: a commit into a log without a name is gone with the process. SQLite keeps log
+    # and index for as long as a connection is open.
+    ends = ("",) if readonly else ("", "-wal", "-shm")
+    places = [path.with_name(path.name + end) for end in ends]
+    return {place: lockfile.identity(place) for place in places}
 
 
 def _locked(path: Path, owner: str) -> FileLock:
