@@ -99,8 +99,8 @@ conformance: $(VENV)/.dev ## schemathesis against the sandbox, with the contract
 witnesses: $(VENV)/.dev ## clients made by others against the sandbox (installs them apart)
 	$(PY) scripts/witnesses.py
 
-bench: $(VENV)/.dev ## speed, as ratios measured in one run
-	$(PY) scripts/bench.py
+bench: $(VENV)/.dev ## speed, as ratios measured in one run; writes them
+	$(PY) scripts/bench.py --write
 
 package: $(VENV)/.dev ## build the wheel, install it elsewhere, trade with it
 	$(PY) scripts/package_check.py
