@@ -131,6 +131,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=100_000, help="how many (default 100000)")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--minutes", type=float, default=600.0, help="then stop and report")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--seed", type=int, help="replay one seed")
     parser.add_argument("--write", action="store_true", help="keep the figures in the docs")
@@ -146,6 +147,8 @@ def main() -> int:
             counts += found
             faults += bad
             seconds += took
+            if time.monotonic() - began > 60 * said.minutes:
+                break
             print("\n".join([*bad, f"{counts['seeds']:,} seeds"]), file=sys.stderr, flush=True)
     seconds.sort()
     spent = f"Seeds from {said.first} on, at {code}, "

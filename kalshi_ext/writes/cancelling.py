@@ -53,7 +53,7 @@ def _cancelled_or(
     misses = 0
     while True:
         order, missing = yield from read_or_miss(contract, target.order_id, context)
-        if missing:
+        if missing and target.ticker is not None:  # else it may be no order of ours at all
             order = yield from read_past(contract, target.order_id, target.ticker, context)
         if order is not None:
             found = yield from _ended(contract, target, order, error, context)

@@ -8,7 +8,6 @@ from kalshi_ext.flow import Context, Flow, Now, Sleep, ask
 from kalshi_ext.models import Order
 from kalshi_ext.paging import Walk
 from kalshi_ext.windows import MAX_PAGE, Window
-from kalshi_ext.writes.looking import read_all
 from kalshi_ext.writes.watermark import Patience, Sending, freshness
 
 MISSES = 5  # reads in a row that answer 404: reads lag writes by seconds
@@ -17,7 +16,7 @@ MISSES = 5  # reads in a row that answer 404: reads lag writes by seconds
 def read_order(
     contract: Contract, order_id: str, context: Context, *, ticker: str | None = None
 ) -> Flow[Order | None]:
-    """Read an order, with its ticker also in history; None, which proves nothing, if unread."""
+    """Read an order, also in history; None, which proves nothing, where it could not be read."""
     order, missing = yield from read_or_miss(contract, order_id, context)
     if missing:
         return (yield from read_past(contract, order_id, ticker, context))
@@ -40,12 +39,19 @@ def read_or_miss(
 def read_past(
     contract: Contract, order_id: str, ticker: str | None, context: Context
 ) -> Flow[Order | None]:
-    """Look for an order in its ticker's history, where ended orders go."""
-    if ticker is None or not contract.has_watermark:
+    """Look for an order in history, where ended orders go; newest first, until it is met."""
+    if not contract.has_watermark:
         return None
-    window = Window(ticker=ticker, size=MAX_PAGE)
-    rows, _ = yield from read_all(Walk(contract.history.orders(window), context))
-    return next((row for row in rows if row.order_id == order_id), None)
+    walk = Walk(contract.history.orders(Window(ticker=ticker, size=MAX_PAGE)), context)
+    try:
+        while (step := walk.step()) is not None:
+            page = yield from step
+            for row in walk.accept(page):
+                if row.order_id == order_id:
+                    return row
+    except KalshiError:
+        return None
+    return None
 
 
 def read_before(contract: Contract, order_id: str, context: Context) -> Flow[Order]:

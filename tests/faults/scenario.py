@@ -253,6 +253,8 @@ def _extra(process: Process, name: str, life: Life) -> None:
     if name == "keyed":
         key = f"00000000-0000-4000-8000-{world.seed:012d}"
         call = contract.subaccounts.transfer(key, 0, 1, number, 0)
+        life.extras["keyed runs"] = life.extras.get("keyed runs", 0) + 1
+        life.extras[name] = "perhaps"
         life.extras[name] = attempt(life, process, writes.keyed_transfer(call, context))
         if life.extras[name] is None and life.counts["abandoned"]:
             life.extras[name] = "perhaps"

@@ -114,6 +114,13 @@ def test_an_order_that_moved_to_history_is_looked_for_there() -> None:
     assert amend(floor).replayed
 
 
+def test_an_order_that_moved_to_history_is_looked_for_there_without_its_ticker_too() -> None:
+    row = ex.row(status="executed", remaining_count_fp="0.00", fill_count_fp="5.00")
+    floor = ex.Floor([ex.once(LOST)], history=[ex.row(2), row])
+    ticket = DecreaseTicket.of(Target.of(ID), to=2)
+    assert floor.run(writes.decrease(core.CURRENT, ticket, floor.context)).replayed
+
+
 def test_an_order_that_cannot_be_read_leaves_an_unknown() -> None:
     floor = ex.Floor([ex.once(LOST)])
     with pytest.raises(errors.OutcomeUnknown) as caught:
