@@ -32,7 +32,7 @@ from figures import write_block
 from sweep import DIED
 from trials import COLOURS, DEDUPES, WRITES, Case, Tally, exchange
 
-CHUNK = 600  # cases of one exchange: a fresh one keeps its lists short
+CHUNK = 400  # cases of one exchange: a fresh one keeps its lists short
 LAGS = (0.0, 0.5, 3.0)
 DEEPEST = 40  # awaits
 

@@ -29,7 +29,7 @@ POLICY = Policy(
     timeout=5.0,
     attempts=3,
     signature_life=6.0,
-    resolve_within=30.0,
+    resolve_within=300.0,  # a loaded machine is no reason to give up
     poll=0.5,
     poll_ceiling=4.0,
     backoff=Backoff(first=0.01, ceiling=0.05),
