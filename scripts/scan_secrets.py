@@ -15,26 +15,37 @@ ROOT = Path(__file__).resolve().parent.parent
 ALLOWED = "not a secret"
 LARGEST = 4 * 1024 * 1024  # bytes; nothing larger is committed here
 
+UUID = rb"(?!0{8}-)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
+# Between a name and its value: quotes, also escaped ones, colons, commas, a YAML list.
+BETWEEN = rb"""\\?['"]?\)?\s*[:=,]\s*\[?\s*-?\s*b?\\?['"]?"""
+
 # What must not stand in a file. A PEM header alone is talk; with key material behind it, a key.
 KINDS = {
     "private key": re.compile(
-        rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s*(?:\\n|\s)*(?:[A-Za-z0-9+/=]{32,}(?:\\n|\s)*)+"
+        rb"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:\s|\\n|['\"])*"
+        rb"(?:[A-Za-z-]+: ?[^\n\\'\"]*(?:\s|\\n|['\"])+)*"
+        rb"(?:[A-Za-z0-9+/=]{32,}(?:\\n|\s|['\"])*)+"
+        # the same without its frame: PKCS8 and PKCS1 RSA, PKCS8 Ed25519, SEC1 and PKCS8 EC
+        rb"|\bMII[A-Z][A-Za-z0-9+/]{2}IBAA[A-Za-z0-9+/]{60,}"
+        rb"|\bMII[A-Z][A-Za-z0-9+/]{2}IBADANBg[A-Za-z0-9+/]{60,}|\bMC4CAQAwBQYDK2VwBCIEI[A-Za-z0-9+/]{40,}"
+        rb"|\bMI(?:GHAgEAMBMGByqGSM49|HcAgEBB)[A-Za-z0-9+/]{40,}"
     ),
     "bearer token": re.compile(
-        rb"(?i)authorization['\"]?\s*[:=]\s*\[?['\"]?Bearer [A-Za-z0-9._~+/=-]{16,}"
+        rb"(?i)authorization" + BETWEEN + rb"Bearer [A-Za-z0-9._~+/=-]{16,}"
+        rb"|\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{20,}"
     ),
     "signature": re.compile(
-        rb"(?i)kalshi-access-signature['\"]?\s*[:=]\s*\[?['\"]?\s*-?\s*[A-Za-z0-9+/]{64,}"
+        rb"(?i)kalshi-access-signature" + BETWEEN + rb"(?!\[redacted\])[A-Za-z0-9+/]{64,}"
     ),
-    "key id": re.compile(
-        rb"(?i)kalshi-access-key['\"]?\s*[:=]\s*\[?['\"]?\s*-?\s*"
-        rb"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
-    ),
+    "key id": re.compile(rb"(?i)(?:kalshi-access-key|kalshi_key_id)" + BETWEEN + UUID),
     "account id": re.compile(
-        rb"(?i)[\"'](?:user|member)_id[\"']\s*:\s*[\"'](?!0{8}-)"
-        rb"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
+        rb"(?i)\b(?:user|member)_id" + BETWEEN + UUID + rb"|(?:user|member)_not_found:_?" + UUID
     ),
 }
+# Files that hold keys by their nature.
+NAMES = re.compile(
+    r"(?:^|/)(?:\.env(?:\..+)?|id_(?:rsa|ed25519|ecdsa)|.+\.(?:pem|key|p12|pfx|jks))$"
+)
 
 
 def findings(data: bytes) -> list[tuple[int, str]]:
@@ -64,6 +75,9 @@ def main(names: list[str]) -> int:
     for file in files:
         if not file.is_file():
             continue
+        if NAMES.search(file.as_posix()):
+            print(f"{file}: a file of that name holds keys")
+            bad += 1
         if file.stat().st_size > LARGEST:
             print(f"{file}: larger than {LARGEST} bytes, not scanned")
             bad += 1
