@@ -6,6 +6,7 @@ The files and the server's data lie in --directory: its disk is what is measured
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import sys
 import tempfile
@@ -15,8 +16,11 @@ from concurrent.futures import wait
 from contextlib import contextmanager
 from pathlib import Path
 
+from figures import write_block
+
 from kalshi_ext.journal import Entry, Journal, Mark, State, open_journal
 
+Column = dict[str, tuple[float, float]]
 TICKET = '{"ticker": "KXHIGHNY-26NOV23-B50", "side": "bid", "count": "10.00", "price": "0.5600"}'
 
 
@@ -44,7 +48,7 @@ def batch(journal: Journal, keys: list[str]) -> None:
 
 def measure(
     journal: Journal, work: Callable[[Journal, list[str]], None], size: int, rounds: int
-) -> str:
+) -> tuple[float, float]:
     """Return microseconds an order: median and 99th percentile of the groups."""
     taken: list[float] = []
     for number in range(-2, rounds):
@@ -53,19 +57,37 @@ def measure(
         work(journal, keys)
         if number >= 0:  # the first two warm up
             taken.append((time.perf_counter() - start) / size * 1e6)
-    worst = statistics.quantiles(taken, n=100)[98]
-    return f"{statistics.median(taken):>10.0f} {worst:>10.0f}"
+    return statistics.median(taken), statistics.quantiles(taken, n=100)[98]
 
 
-def report(name: str, journal: Journal, rounds: int) -> None:
-    """Print a table for one journal."""
+SIZES = (("alone", together, 1), ("10 at once", together, 10), ("100 at once", together, 100),
+         ("10 in a batch", batch, 10), ("100 in a batch", batch, 100))  # fmt: skip
+
+
+def report(name: str, journal: Journal, rounds: int) -> Column:
+    """Print a column for one journal."""
     print(f"\n{name}: microseconds an order (claim + mark)\n{'':24}    median        p99")
-    for size in (1, 10, 100):
-        line = measure(journal, together, size, max(20, rounds // size))
-        print(f"  {size:>4} concurrent orders {line}")
-    for size in (10, 100):
-        line = measure(journal, batch, size, max(20, rounds // size))
-        print(f"  {size:>4} orders in a batch {line}")
+    column: Column = {}
+    for said, work, size in SIZES:
+        column[said] = measure(journal, work, size, max(20, rounds // size))
+        print(f"  {said:>22} {column[said][0]:>10.0f} {column[said][1]:>10.0f}")
+    return column
+
+
+def table(columns: dict[str, Column]) -> str:
+    """Word the figures for the docs."""
+    lines = [
+        "Microseconds for each order, one claim and one mark together: median (p99). In memory is",
+        "what an order costs without a journal that lasts. The machine's load average was"
+        f" {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.",
+        "",
+        f"| orders | {' | '.join(columns)} |",
+        f"|---|{'---|' * len(columns)}",
+    ]
+    for said, _, _ in SIZES:
+        cells = (f"{column[said][0]:.0f} ({column[said][1]:.0f})" for column in columns.values())
+        lines.append(f"| {said} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 @contextmanager
@@ -95,20 +117,24 @@ def main() -> None:
     parser.add_argument("--url", help="a PostgreSQL server (default: one started here)")
     parser.add_argument("--rounds", type=int, default=300)
     parser.add_argument("--only", choices=["memory", "sqlite", "postgres"])
+    parser.add_argument("--write", action="store_true", help="keep the figures in the docs")
     asked = parser.parse_args()
+    columns: dict[str, Column] = {}
     if asked.only in (None, "memory"):
-        report("memory", open_journal(None), asked.rounds)
+        columns["in memory"] = report("memory", open_journal(None), asked.rounds)
     if asked.only in (None, "sqlite"):
         with (
             tempfile.TemporaryDirectory(dir=asked.directory) as place,
             open_journal(Path(place) / "orders.db") as journal,
         ):
-            report("SQLite, full sync", journal, asked.rounds)
+            columns["SQLite, full sync"] = report("SQLite, full sync", journal, asked.rounds)
     if asked.only in (None, "postgres"):
         with postgres(asked.url) as url:
             if url is not None:
                 with open_journal(url) as journal:
-                    report("PostgreSQL, synchronous_commit=on", journal, asked.rounds)
+                    columns["PostgreSQL"] = report("PostgreSQL", journal, asked.rounds)
+    if asked.write:
+        write_block("reliability.md", "journal", table(columns))
 
 
 if __name__ == "__main__":
