@@ -169,13 +169,13 @@ def copy_tree(into: Path) -> Copy:
     return Copy(into)
 
 
-def judge(name: str, copied: Copy, sample: int, jobs: int, until: float) -> Tally:
+def judge(name: str, copied: Copy, sample: int, jobs: int, until: float, *, cover: bool) -> Tally:
     """Try the mutants of a group."""
     places, witnesses = GROUPS[name]
     watched, files = modules(places), tests(witnesses)
     listed = [m for path in watched for m in mutants(path, (copied.root / path).read_text())]
     chosen = random.Random(1).sample(listed, min(sample, len(listed)))
-    lines = copied.covered(files, watched)
+    lines = copied.covered(files, watched) if cover else None
     _control(Bench(copied, name), copied, watched[0], files)
     tally = Tally(name, total=len(listed))
 
@@ -184,7 +184,7 @@ def judge(name: str, copied: Copy, sample: int, jobs: int, until: float) -> Tall
     def tried(mutant: Mutant) -> tuple[Mutant, bool | None]:
         if time.monotonic() > until:
             return mutant, None
-        able = lines.get((mutant.path, mutant.line), [])
+        able = files if lines is None else lines.get((mutant.path, mutant.line), [])
         bench = benches.get()
         try:
             return mutant, bench.lives(mutant, able) if able else True
@@ -240,6 +240,9 @@ def main() -> int:
     parser.add_argument("--group", choices=GROUPS, action="append", help="only this group")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=40, help="then no new mutant is tried")
+    parser.add_argument(
+        "--no-cover", dest="cover", action="store_false", help="run every test for every mutant"
+    )
     parser.add_argument("--write", action="store_true", help="keep the figures in the docs")
     said = parser.parse_args()
     began = time.monotonic()
@@ -249,7 +252,7 @@ def main() -> int:
         copied = copy_tree(Path(place))
         for at, name in enumerate(names, 1):
             until = began + 60 * said.minutes * at / len(names)
-            tallies.append(judge(name, copied, said.sample, said.jobs, until))
+            tallies.append(judge(name, copied, said.sample, said.jobs, until, cover=said.cover))
     told = page(tallies, time.monotonic() - began)
     print(told)
     if said.write:

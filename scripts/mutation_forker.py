@@ -22,7 +22,11 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
-OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "-o", "addopts=")
+OPTIONS = (
+    *("-x", "-q", "--no-header", "-o", "addopts="),
+    *("-p", "no:cacheprovider", "-p", "no:xdist"),
+    *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # what is loaded before the forks
+)
 
 
 class Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
