@@ -1,8 +1,9 @@
 """Writes that end in a verdict: accepted, refused, not sent, or unknown and then resolved."""
 
 from kalshi_ext.writes.cancelling import cancel, cancel_many
+from kalshi_ext.writes.decreasing import decrease
 from kalshi_ext.writes.looking import find
-from kalshi_ext.writes.orders import amend, decrease
+from kalshi_ext.writes.orders import amend
 from kalshi_ext.writes.placing import place, place_many
 from kalshi_ext.writes.recovery import Resolution, recover
 from kalshi_ext.writes.repeating import delete_group, keyed_transfer, repeatable

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 def claim(placing: Placing, operation: str, tickets: Sequence[OrderTicket]) -> Flow[None]:
     """Take the orders that are new, and give the others the outcome they already have."""
-    try:
-        yield from earlier.clear_the_way(placing.contract, placing.context, tickets)
-    except JournalError as error:  # nothing of these orders was sent
-        raise JournalUnwritable(f"orders.place: {error.args[0]}") from error
-    placing.since = yield Now()
     keys = [ticket.client_order_id for ticket in tickets]
+    tickers = [ticket.ticker for ticket in tickets]
+    yield from earlier.clear_the_way(
+        placing.contract, placing.context, tickers, facade="orders.place", own=keys
+    )
+    placing.since = yield Now()
     mine = placing.context.in_flight.take(keys, placing)
     yield from _claim(placing, operation, [t for t in tickets if t.client_order_id in mine])
     for ticket in tickets:

@@ -1,32 +1,43 @@
-"""Settle the earlier writes of a ticker before new orders of it are let through."""
+"""Settle the earlier writes of a ticker before new ones that build on them are let through."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 
 from kalshi_ext.contracts.language import Contract
-from kalshi_ext.errors import EarlierWriteUnsettled
+from kalshi_ext.errors import EarlierWriteUnsettled, JournalUnwritable
 from kalshi_ext.flow import Context, Flow, Now, Record, Sleep
 from kalshi_ext.journal import Entry, JournalError, State
-from kalshi_ext.tickets import OrderTicket
 from kalshi_ext.writes import recovery
 from kalshi_ext.writes.watermark import Patience
 
 
 def clear_the_way(
-    contract: Contract, context: Context, tickets: Sequence[OrderTicket]
-) -> Flow[None]:
-    """Resolve earlier writes of these tickers. Raises EarlierWriteUnsettled where one stays open.
+    contract: Contract,
+    context: Context,
+    tickers: Iterable[str],
+    *,
+    facade: str,
+    own: Collection[str] = (),
+) -> Flow[bool]:
+    """Resolve earlier writes of these tickers; say whether there was one.
 
-    What a living client elsewhere drives is let through, and asked again before the next order.
+    Raises EarlierWriteUnsettled where one stays open, JournalUnwritable where the journal cannot
+    tell; `facade` is what has to wait, and `own` are its keys. What a living client elsewhere
+    drives is let through, and asked again before the next write.
     """
-    if not context.unsettled.read:
-        yield from _read_open(context)
-    own = {ticket.client_order_id for ticket in tickets}
-    for ticker in dict.fromkeys(ticket.ticker for ticket in tickets):
-        keys = context.unsettled.by_ticker.get(ticker, set()) - own
-        if keys:
-            yield from _settle(contract, context, ticker, sorted(keys))
+    met = False
+    try:
+        if not context.unsettled.read:
+            yield from _read_open(context)
+        for ticker in dict.fromkeys(tickers):
+            keys = context.unsettled.by_ticker.get(ticker, set()).difference(own)
+            if keys:
+                met = True
+                yield from _settle(contract, context, ticker, sorted(keys))
+    except JournalError as error:  # nothing of the new write was sent
+        raise JournalUnwritable(f"{facade}: {error.args[0]}") from error
+    return met
 
 
 def _read_open(context: Context) -> Flow[None]:

@@ -16,7 +16,7 @@ from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.tickets import AmendTicket, DecreaseTicket, Target
 from kalshi_ext.writes import records
 from kalshi_ext.writes.changing import Change, carry_out, make_entry
-from kalshi_ext.writes.reading import over, read_before, read_order
+from kalshi_ext.writes.reading import over, read_order
 from kalshi_ext.writes.sights import NotDone, Sight, Unclear
 from kalshi_ext.writes.verdicts import Accepted, Rejected
 
@@ -107,17 +107,6 @@ def _total(order: Order) -> Decimal:
     return order.fill_count + order.remaining_count
 
 
-def decrease(contract: Contract, ticket: DecreaseTicket, context: Context) -> Flow[OrderAck]:
-    """Decrease an order: down to a size, or by a difference that is never sent twice."""
-    contract.orders.decrease(ticket)
-    before = None
-    if ticket.by is not None:
-        # A lost answer to a difference can only be told from what the order was before.
-        before = yield from read_before(contract, ticket.target.order_id, context)
-    change = decrease_change(contract, ticket, context, before, (yield Now()))
-    return (yield from carry_out(change, context))
-
-
 def decrease_change(
     contract: Contract,
     ticket: DecreaseTicket,
@@ -137,7 +126,8 @@ def decrease_change(
         "total": None if before is None else str(_total(before)),
     }
     look = decreased_look(contract, said, context, ticket)
-    entry = make_entry(call, target.ticker, said, now)
+    ticker = target.ticker if before is None else before.ticker
+    entry = make_entry(call, ticker, said, now)
     fault = _names(target, most=ticket.to)
     return Change(contract, call, entry, fault, look, target.order_id)
 

@@ -279,3 +279,35 @@ def test_recent_changes_are_forgotten_after_a_while() -> None:
     assert (recent.of("o1"), recent.of("o2"), recent.of("o3")) == (0.0, 600.0, None)
     recent.add("o3", 600.5)
     assert recent.of("o1") is None
+
+
+def lessened(floor: ex.Floor, **words: Any) -> Any:
+    target = Target.of(ID, ticker=ex.TICKER)
+    ticket = DecreaseTicket.of(target, **words)
+    return writes.decrease(core.CURRENT, ticket, floor.context)
+
+
+def test_a_difference_waits_until_an_earlier_one_of_its_market_has_a_verdict() -> None:
+    done = core.reply(200, {"order_id": ID, "remaining_count": "3.00"})
+    floor = ex.Floor([ex.once(done)], orders=[ex.row()])
+    died(floor, lessened(floor, by=1))
+    floor.orders = [ex.row(remaining_count_fp="4.00", initial_count_fp="5.00")]  # it was executed
+    assert floor.run(lessened(floor, by=1)).remaining_count == 3
+    entries = [entry.state for entry in floor.journal.entries()]
+    assert entries == [State.RESOLVED, State.ACKNOWLEDGED]
+    assert len(floor.sent("POST")) == 1
+
+
+def test_a_difference_is_not_sent_while_an_earlier_one_cannot_be_settled() -> None:
+    floor = ex.Floor(orders=[ex.row()], watermark=None)
+    died(floor, lessened(floor, by=1))
+    with pytest.raises(errors.EarlierWriteUnsettled):
+        floor.run(lessened(floor, by=1))
+    assert floor.sent("POST") == []
+
+
+def test_a_size_goes_at_once_whatever_is_unsettled() -> None:
+    done = core.reply(200, {"order_id": ID, "remaining_count": "2.00"})
+    floor = ex.Floor([ex.once(done)], orders=[ex.row()], watermark=None)
+    died(floor, lessened(floor, by=1))
+    assert floor.run(lessened(floor, to=2)).remaining_count == 2
