@@ -80,6 +80,7 @@ record: $(VENV)/.dev ## record the cassettes again, against the sandbox
 faults: $(VENV)/.dev ## the full proof of exactly-once: every byte, every kill; writes the figures
 	$(PY) scripts/faults.py --write
 	$(PY) scripts/kills.py --write
+	$(PY) scripts/journal_bench.py --write
 
 simulate: $(VENV)/.dev ## 100,000 lives of a bot in a simulated world; writes the figures
 	$(PY) scripts/simulate.py --write
