@@ -92,13 +92,13 @@ drift-mutations: $(VENV)/.dev ## judge every kind of change to both contracts; w
 	$(PY) scripts/drift_mutations.py --write
 
 invariants: $(VENV)/.dev ## 100,000 random operations on the sandbox, books checked after each
-	$(PY) scripts/invariants.py
+	$(PY) scripts/invariants.py --write
 
 conformance: $(VENV)/.dev ## schemathesis against the sandbox, with the contract
-	$(PY) scripts/conformance.py
+	$(PY) scripts/conformance.py --write
 
 witnesses: $(VENV)/.dev ## clients made by others against the sandbox (installs them apart)
-	$(PY) scripts/witnesses.py
+	$(PY) scripts/witnesses.py --write
 
 bench: $(VENV)/.dev ## speed, as ratios measured in one run; writes them
 	$(PY) scripts/bench.py --write
@@ -107,4 +107,4 @@ package: $(VENV)/.dev ## build the wheel, install it elsewhere, trade with it
 	$(PY) scripts/package_check.py
 
 clean: ## remove environments and caches
-	rm -rf $(VENV) .venv-generator .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) .venv-generator .venv-conformance .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
