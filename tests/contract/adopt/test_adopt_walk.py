@@ -6,42 +6,25 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+from adopt_steps.fitting import ROOMS, absent_modules, misfitting_lines
 from documents_for_spec import ROOT
-from historical import CHANGES, Change
-from rehearsing import PARTS, Walked, copy_repository, judged, published, regenerated, walk
+from historical import CHANGES
+from rehearsing import PARTS, copy_repository, judged, published, regenerated, walk
 
 
-@pytest.fixture(scope="module")
-def all_at_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Walked]:
-    """Every change in one document: a bad week. Apart, `adopt.py --rehearse` walks them."""
-    room = tmp_path_factory.mktemp("adopt")
-    copy = copy_repository(ROOT, room / "copy")
-    return copy, walk(copy, published(ROOT, CHANGES, room / "new.json"), ROOT)
+def test_a_week_of_sixteen_changes_is_taken_in_with_one_command(tmp_path: Path) -> None:
+    """All at once, and in one test: a walk takes seconds. Apart, `adopt.py --rehearse` does them.
 
+    Each must be named with what it breaks, and be in the regenerated code and types.
+    """
+    copy = copy_repository(ROOT, tmp_path / "copy")
+    walked = walk(copy, published(ROOT, CHANGES, tmp_path / "new.json"), ROOT, types=False)
+    wrong = {each.name: judged(each, walked) + regenerated(each, copy) for each in CHANGES}
+    assert {name: problems for name, problems in wrong.items() if problems} == {}
 
-@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.name)
-def test_a_change_is_named_and_the_regenerated_code_has_it(
-    all_at_once: tuple[Path, Walked], change: Change
-) -> None:
-    copy, walked = all_at_once
-    assert judged(change, walked) == []
-    assert regenerated(change, copy) == []
+    assert any('no module "decrease_order_v2"' in line for line in absent_modules(copy))
+    assert absent_modules(ROOT) == []
 
-
-def test_hand_written_lines_that_no_longer_fit_are_named(
-    all_at_once: tuple[Path, Walked],
-) -> None:
-    _, walked = all_at_once
-    lines = "\n".join(walked.found.lines)
-    assert 'no module "decrease_order_v2" in kalshi_portfolio.api.orders' in lines
-    assert "kalshi_ext/models/portfolio.py" in lines  # Withdrawal is Payout now
-
-
-def test_the_changelog_has_a_draft_with_the_calls_concerned(
-    all_at_once: tuple[Path, Walked],
-) -> None:
-    copy, walked = all_at_once
     text = (copy / "CHANGELOG.md").read_text(encoding="utf-8")
     section = text.partition("### Exchange")[2].partition("\n## ")[0]
     assert "- Contract 3.34.0 → 3.35.0: " in section
@@ -49,9 +32,6 @@ def test_the_changelog_has_a_draft_with_the_calls_concerned(
     assert "`client.portfolio.fills`" in section
     assert walked.found.changelog in section
 
-
-def test_what_was_taken_in_belongs_together(all_at_once: tuple[Path, Walked]) -> None:
-    copy, walked = all_at_once
     check = [sys.executable, str(copy / "scripts" / "generate.py"), "--check-hashes"]
     done = subprocess.run(check, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -59,6 +39,23 @@ def test_what_was_taken_in_belongs_together(all_at_once: tuple[Path, Walked]) ->
     left = [path.name for path in copy.rglob("*") if path.name.endswith((".adopted", "-adopt"))]
     assert left == []
     assert set(walked.found.changed) >= {"generated", "kalshi_ext/_shapes.py", "CHANGELOG.md"}
+
+
+def test_lines_that_no_longer_fit_are_named_by_the_type_checker(tmp_path: Path) -> None:
+    for room in ROOMS:
+        (tmp_path / room).mkdir(parents=True)
+        (tmp_path / room / "__init__.py").touch()
+    (tmp_path / "kalshi_ext" / "__init__.py").touch()
+    (tmp_path / "pyproject.toml").write_text("[tool.mypy]\nstrict = true\n")
+    reader = tmp_path / "kalshi_ext" / "contracts" / "reader.py"
+    reader.write_text(
+        "from typing import TypedDict\n\n\n"
+        "class Fill(TypedDict, total=False):\n    fill_id: str\n\n\n"
+        "def fee(row: Fill) -> object:\n    return row['fee_cost']\n"
+    )
+    (line,) = misfitting_lines(tmp_path, tmp_path / "cache")
+    assert line.startswith("kalshi_ext/contracts/reader.py:9: error: ")
+    assert "fee_cost" in line
 
 
 def files(root: Path) -> dict[str, bytes]:
