@@ -23,7 +23,7 @@ from types import FrameType, ModuleType
 from typing import Any
 
 OPTIONS = (
-    *("-x", "-q", "--no-header", "-o", "addopts="),
+    *("-x", "-q", "--no-header", "-o", "addopts=", "--assert=plain"),  # its hook hides mutants
     *("-p", "no:cacheprovider", "-p", "no:xdist"),
     *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # what is loaded before the forks
 )

@@ -29,6 +29,15 @@ def changes_of(machine: Machine, order_id: str) -> list[Entry]:
     return [entry for entry, said in entries(machine) if said.get("order_id") == order_id]
 
 
+def is_left_open(machine: Machine, want: Wanted) -> bool:
+    """Say whether a difference of this ticker is left to a person, which holds new orders back.
+
+    So it is where the journal failed to record its acknowledgement and the order changed since.
+    """
+    rows = [said for entry, said in entries(machine) if entry.is_open]
+    return any(said.get("by") and said.get("ticker") in (None, want.ticker) for said in rows)
+
+
 def placed(world: World, want: Wanted, result: Any, life: Life) -> None:
     """Judge an acknowledgement the moment it is given."""
     if not isinstance(result, OrderAck):
