@@ -131,7 +131,7 @@ def first(kalshi: Any, one: Trial) -> Any:
 
 async def prepare(kalshi: Any, one: Trial) -> None:
     """Place it and read it, however long a loaded machine takes; reads may lag."""
-    for _ in range(20):
+    for _ in range(200):
         with contextlib.suppress(KalshiError):
             one.order = await kalshi.orders.get((await first(kalshi, one)).order_id)
             return
@@ -141,7 +141,7 @@ async def prepare(kalshi: Any, one: Trial) -> None:
 
 def prepare_sync(kalshi: Any, one: Trial) -> None:
     """Do the same with the sync client."""
-    for _ in range(20):
+    for _ in range(200):
         with contextlib.suppress(KalshiError):
             one.order = kalshi.orders.get(first(kalshi, one).order_id)
             return
