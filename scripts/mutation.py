@@ -35,7 +35,9 @@ from mutants import Mutant, mutants
 ROOT = Path(__file__).resolve().parent.parent
 FORKER = Path(__file__).resolve().parent / "mutation_forker.py"
 REASONS = Path(__file__).resolve().parent / "mutation_reasons.toml"
-SECONDS = 900  # of one mutant, on a busy machine too; one that never ends counts as killed
+SECONDS = 900  # of the tests without a mutant, on a busy machine too
+# A mutant that takes so many times as long as that never ends, and counts as killed.
+PATIENCE = 3
 
 CORE = (
     "tests/unit/core/test_core_flow_retries.py",
@@ -55,6 +57,8 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("tests/unit/journal", "tests/wire/journal/test_journal_sqlite_file.py"),
     ),
 }
+# A start of pytest with every plugin of the environment takes seconds.
+FEW = {"SIMULATED_SEEDS": "64", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 # Left out: they need a PostgreSQL server, a terminal or another process for every mutant.
 APART = ("postgres", "commands", "lockfile", "opening")
 
@@ -106,7 +110,7 @@ class Copy:
         return subprocess.Popen(
             [sys.executable, "-B", str(FORKER), *arguments],
             cwd=self.root,
-            env={**os.environ, "PYTHONPATH": paths, "SIMULATED_SEEDS": "64"},
+            env={**os.environ, "PYTHONPATH": paths, **FEW},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -134,12 +138,13 @@ class Bench:
 
     copied: Copy
     group: str
+    seconds: float = SECONDS
     process: subprocess.Popen[str] | None = None
 
     def lives(self, mutant: Mutant, files: list[str]) -> bool:
         """Say whether the tests pass with a mutant in the place of its module."""
         if self.process is None or self.process.poll() is not None:
-            self.process = self.copied.forked("serve", self.group, str(SECONDS))
+            self.process = self.copied.forked("serve", self.group, str(self.seconds))
         assert self.process.stdin is not None  # noqa: S101 - it is a pipe
         assert self.process.stdout is not None  # noqa: S101
         task = {"path": mutant.path, "text": mutant.text, "files": files}
@@ -176,7 +181,7 @@ def judge(name: str, copied: Copy, sample: int, jobs: int, until: float, *, cove
     listed = [m for path in watched for m in mutants(path, (copied.root / path).read_text())]
     chosen = random.Random(1).sample(listed, min(sample, len(listed)))
     lines = copied.covered(files, watched) if cover else None
-    _control(Bench(copied, name), copied, watched[0], files)
+    seconds = _control(Bench(copied, name), copied, watched[0], files)
     tally = Tally(name, total=len(listed))
 
     benches: queue.SimpleQueue[Bench] = queue.SimpleQueue()
@@ -193,7 +198,7 @@ def judge(name: str, copied: Copy, sample: int, jobs: int, until: float, *, cove
 
     with contextlib.ExitStack() as stack, ThreadPoolExecutor(jobs) as pool:
         for _ in range(jobs):
-            benches.put(stack.enter_context(contextlib.closing(Bench(copied, name))))
+            benches.put(stack.enter_context(contextlib.closing(Bench(copied, name, seconds))))
         for mutant, lives in pool.map(tried, chosen):
             if lives is None:
                 continue
@@ -206,12 +211,19 @@ def judge(name: str, copied: Copy, sample: int, jobs: int, until: float, *, cove
     return tally
 
 
-def _control(bench: Bench, copied: Copy, path: str, files: list[str]) -> None:
-    """Try a module as it is: were that killed, every mutant would seem to be."""
+def _control(bench: Bench, copied: Copy, path: str, files: list[str]) -> float:
+    """Try a module as it is: were that killed, every mutant would seem to be.
+
+    Returns how long a mutant may take (seconds).
+    """
     text = (copied.root / path).read_text()
+    began = time.monotonic()
     with contextlib.closing(bench):
         if not bench.lives(Mutant(path, 1, "", "nothing", text), files):
             raise SystemExit(f"the tests of {bench.group} fail without any mutant")
+    took = time.monotonic() - began
+    print(f"{bench.group}: {len(files)} test files pass without a mutant, {took:.0f} s", flush=True)
+    return max(30.0, PATIENCE * took)
 
 
 def page(tallies: list[Tally], took: float) -> str:

@@ -80,6 +80,7 @@ def carry_out(change: Change[T], context: Context) -> Flow[T]:
 
 def _rounds(change: Change[T], context: Context) -> Flow[Verdict[T]]:
     call: Call[T] | None = change.call
+    telling = True
     verdict: Verdict[T] = Unproven(KalshiError("nothing was tried"))
     for _ in range(context.policy.rounds):
         if call is None:
@@ -88,7 +89,8 @@ def _rounds(change: Change[T], context: Context) -> Flow[Verdict[T]]:
             outcome = yield from transmit(call, context)
         except Misuse as error:  # larger than its bucket, or the client is closed: not sent
             return Rejected(error)
-        verdict = _believed(change, judge(call, outcome, context, order_id=change.order_id))
+        judged = judge(call, outcome, context, order_id=change.order_id)
+        verdict = _believed(change, judged, telling=telling)
         if not isinstance(verdict, Unproven):
             return verdict
         yield from records.record([_mark(change.entry.key, verdict, outcome.sent_at)])
@@ -98,16 +100,18 @@ def _rounds(change: Change[T], context: Context) -> Flow[Verdict[T]]:
         if isinstance(sight, Unclear):
             return Unproven(_unknown(change, verdict.error))
         may = context.policy.resend and rule(change.call.operation).resent
-        call = sight.again if may else None
+        call, telling = (sight.again, sight.telling) if may else (None, True)
     return Rejected(_never(change, verdict))
 
 
-def _believed(change: Change[T], verdict: Verdict[T]) -> Verdict[T]:
+def _believed(change: Change[T], verdict: Verdict[T], *, telling: bool) -> Verdict[T]:
     if isinstance(verdict, Rejected) and _already_so(verdict.error):
         return Unproven(verdict.error, exists=True)
     if not isinstance(verdict, Accepted):
         return verdict
     wrong = change.fault(verdict.value)
+    if not telling:
+        wrong = wrong or "fills may have come between the reading and the sending"
     if wrong is None:
         return verdict
     operation = change.call.operation

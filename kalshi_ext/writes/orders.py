@@ -181,4 +181,5 @@ def _reduced_by(
         )
     except Misuse:  # the classic contract knows differences only, and those are not repeated
         call = None
-    return NotDone(call)
+    # Fills since the reading may leave less than `rest` already: then that changes nothing.
+    return NotDone(call, telling=rest == 0)

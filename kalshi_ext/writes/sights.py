@@ -18,9 +18,13 @@ T = TypeVar("T")
 
 @frozen
 class NotDone(Generic[T]):
-    """What looking showed: it is not done. `again` is how to send it again, None for never."""
+    """What looking showed: it is not done. `again` is how to send it again, None for never.
+
+    `telling` says whether a success of that tells that the change is done.
+    """
 
     again: Call[T] | None = None
+    telling: bool = True
 
 
 @frozen

@@ -221,7 +221,7 @@ class World:
     def _double(self, send: Send, signed: float) -> Reply:
         reply = self._answered(send, signed)
         # Nor can a client know of a copy of what was refused, made later where it is not.
-        if self._copy_is_told(send) and reply.status in (200, 201):
+        if self._copy_is_told(send) and _accepted(reply):
             self.later(send, signed)
         return reply
 
@@ -303,6 +303,14 @@ class World:
     def truth(self, client_order_id: str) -> list[dict[str, Any]]:
         """Return every order the exchange ever made under an id."""
         return self.engine.truth.orders(client_order_id=client_order_id)
+
+
+def _accepted(reply: Reply) -> bool:
+    """Say whether all of a request was accepted: of a batch, each entry."""
+    if reply.status not in (200, 201):
+        return False
+    entries = (json.loads(reply.body) or {}).get("orders") or []
+    return not any(entry.get("error") for entry in entries)
 
 
 def drawn(dice: float, chances: list[tuple[str, float]]) -> str | None:

@@ -188,8 +188,17 @@ def test_an_acknowledged_decrease_that_leaves_too_much_is_read_again() -> None:
     assert decrease(floor, to=2).replayed
 
 
-def by(floor: ex.Floor, *later: dict[str, Any]) -> Any:
-    """Decrease by 1 while the order becomes something else after the first read."""
+def by(floor: ex.Floor, *later: dict[str, Any], then: dict[str, Any] | None = None) -> Any:
+    """Decrease by 1 while the order becomes something else after the first read.
+
+    `then` is the order once the decrease was sent a second time.
+    """
+
+    def again(request: Any) -> Any:
+        twice = len(floor.sent("POST")) >= 2 and request.path.endswith(ID)
+        return core.reply(200, {"order": then}) if then and twice else None
+
+    floor.answers.append(again)
     shown = [core.reply(200, {"order": row}) for row in (ROW, *later)]
     floor.answers.append(ex.once(*shown, method="GET", ending=ID))
     floor.orders = [later[-1]] if later else [ROW]
@@ -215,10 +224,29 @@ def test_a_difference_that_is_not_done_goes_again_as_a_size_from_a_fresh_read(
     left: str, filled: str
 ) -> None:
     floor = ex.Floor([ex.once(LOST, DONE)])
-    by(floor, ex.row(remaining_count_fp=left, fill_count_fp=filled))
+    rest = str(Decimal(left) - 1)
+    done = ex.row(remaining_count_fp=rest, fill_count_fp=filled)
+    by(floor, ex.row(remaining_count_fp=left, fill_count_fp=filled), then=done)
     body = json.loads(floor.sent("POST")[1].body or b"")
     assert Decimal(body["reduce_to"]) == Decimal(left) - 1
     assert "reduce_by" not in body
+
+
+def test_a_size_that_fills_made_needless_is_no_difference_and_goes_again() -> None:
+    # 5 rest; the difference is lost, seen undone, sent as "down to 4"; 2 fill before it arrives.
+    floor = ex.Floor([ex.once(LOST, DONE, DONE)])
+
+    def shown(request: Any) -> Any:
+        row = {
+            2: ex.row(remaining_count_fp="3.00", fill_count_fp="2.00"),
+            3: ex.row(remaining_count_fp="2.00", fill_count_fp="2.00"),
+        }.get(len(floor.sent("POST")))
+        return core.reply(200, {"order": row}) if row and request.path.endswith(ID) else None
+
+    floor.answers.append(shown)
+    assert by(floor).remaining_count == 2
+    sizes = [json.loads(sent.body or b"").get("reduce_to") for sent in floor.sent("POST")]
+    assert [size and Decimal(size) for size in sizes] == [None, 4, 2]
 
 
 def test_a_difference_larger_than_what_rests_goes_again_as_none() -> None:
@@ -246,12 +274,14 @@ def test_a_second_difference_is_told_from_the_order_as_the_first_left_it() -> No
     stale, after = ex.row(), ex.row(remaining_count_fp="4.00")
     floor = ex.Floor([ex.once(DONE, LOST, DONE)], orders=[stale], watermark=20.0)
     decrease(floor, by=1)
+
+    def shown() -> dict[str, Any]:
+        if len(floor.sent("POST")) == 3:
+            return ex.row(remaining_count_fp="3.00")
+        return after if floor.waited >= 20 else stale
+
     floor.answers.append(
-        lambda request: (
-            core.reply(200, {"order": after if floor.waited >= 20 else stale})
-            if request.path.endswith(ID)
-            else None
-        )
+        lambda request: core.reply(200, {"order": shown()}) if request.path.endswith(ID) else None
     )
     decrease(floor, by=1)
     assert len(floor.sent("POST")) == 3
