@@ -67,6 +67,9 @@ def _scaled(value: object, exponent: int) -> Decimal | None:
     number = read_dollars(value)
     if number is None:
         return None
+    # Dollars written as text where cents used to be would be read a hundred times too small.
+    if isinstance(value, str) and "." in value:
+        raise ValueError(f"{shown(value)} is not a whole number")
     try:
         return number.scaleb(exponent, EXACT)
     except ArithmeticError:

@@ -45,6 +45,14 @@ def test_cents_are_read_as_dollars(value: object, number: str) -> None:
     assert units.read_cents(value) == Decimal(number)
 
 
+def test_cents_that_became_dollars_in_text_are_refused_and_not_read_a_hundred_times_too_small() -> (
+    None
+):
+    for read in (units.read_cents, units.read_centicents):
+        with pytest.raises(ValueError, match="is not a whole number"):
+            read("12.34")
+
+
 def test_hundredths_of_a_cent_are_read_as_dollars() -> None:
     assert units.read_centicents(12_345) == Decimal("1.2345")
 
