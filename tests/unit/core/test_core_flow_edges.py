@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import core_samples as core
 import pytest
 from attrs import evolve
