@@ -180,7 +180,7 @@ def markdown(tallies: dict[str, Tally]) -> str:
 
 
 NAMES = {
-    "cuts": "connection cut at every byte",
+    "cuts": "connection cut at a byte",
     "storms": "storms, lies, late copies",
     "cancelled": "task cancelled at an await",
     "collected": "coroutine collected half way",
