@@ -44,7 +44,10 @@ class Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         del path, target
         if name != self.name:
             return None
-        return importlib.util.spec_from_file_location(name, self.path, loader=self)
+        places = [str(Path(self.path).parent)] if self.path.endswith("__init__.py") else None
+        return importlib.util.spec_from_file_location(
+            name, self.path, loader=self, submodule_search_locations=places
+        )
 
     def exec_module(self, module: ModuleType) -> None:
         """Execute the mutated text."""
