@@ -42,6 +42,7 @@ PATIENCE = 3
 CORE = (
     "tests/unit/core/test_core_flow_retries.py",
     "tests/unit/core/test_core_flow_clock.py",
+    "tests/unit/core/test_core_flow_edges.py",
     "tests/unit/core/test_core_paging.py",
     "tests/contract/test_retry_matrix.py",
 )
