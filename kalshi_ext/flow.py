@@ -6,6 +6,7 @@ A driver (`drive`) performs the effects, sync or async; a test can perform them 
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import suppress
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal, TypeAlias, TypeVar
@@ -194,10 +195,8 @@ def conclude(call: Call[T], reply: Reply, context: Context) -> T:
     if 200 <= reply.status < 300:
         return answers.decode(call, reply, context.watch)
     if reply.status in call.operation.success:
-        try:
+        with suppress(KalshiError):  # a documented answer under a failing status, if it is that
             return answers.decode(call, reply, context.watch)
-        except KalshiError:  # a documented answer under a failing status, but not that answer
-            raise _refusal(call.operation, reply) from None
     raise _refusal(call.operation, reply)
 
 

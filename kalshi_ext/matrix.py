@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from kalshi_ext.calls import Operation, Repeat
 
@@ -34,7 +34,13 @@ class Rule:
 
 _ORDER_LISTS = "live orders, historical orders and fills of the ticker, by client_order_id"
 _REPEATED = "by the answer to the repeat"
-_A_STATE = "it names the wanted state, so a repeat ends in the same state"
+_STATE = Rule(
+    ABSOLUTE,
+    at_once=True,
+    resent=True,
+    found=_REPEATED,
+    reason="it names the wanted state, so a repeat ends in the same state",
+)
 
 MATRIX: Final[Mapping[str, Rule]] = {
     "orders.place": Rule(
@@ -113,19 +119,11 @@ MATRIX: Final[Mapping[str, Rule]] = {
         found="the list of groups, where a repeat meets 404",
         reason="a repeat can only find the group gone",
     ),
-    "order_groups.reset": Rule(
-        ABSOLUTE, at_once=True, resent=True, found=_REPEATED, reason=_A_STATE
+    "order_groups.reset": _STATE,
+    "order_groups.trigger": evolve(
+        _STATE, reason=_STATE.reason + "; it stops trading, so it must not wait"
     ),
-    "order_groups.trigger": Rule(
-        ABSOLUTE,
-        at_once=True,
-        resent=True,
-        found=_REPEATED,
-        reason=_A_STATE + "; it stops trading, so it must not wait",
-    ),
-    "order_groups.set_limit": Rule(
-        ABSOLUTE, at_once=True, resent=True, found=_REPEATED, reason=_A_STATE
-    ),
+    "order_groups.set_limit": _STATE,
     "portfolio.transfer": Rule(
         UNKEYED,
         at_once=False,
@@ -134,9 +132,7 @@ MATRIX: Final[Mapping[str, Rule]] = {
         reason="whether the exchange honours client_transfer_id here is unknown, so it counts as "
         "having no key",
     ),
-    "portfolio.set_target_allocation": Rule(
-        ABSOLUTE, at_once=True, resent=True, found=_REPEATED, reason=_A_STATE
-    ),
+    "portfolio.set_target_allocation": _STATE,
     "subaccounts.create": Rule(
         UNKEYED,
         at_once=False,
@@ -151,9 +147,7 @@ MATRIX: Final[Mapping[str, Rule]] = {
         found="by the repeat: 409 transfer_already_applied says that it was done",
         reason="client_transfer_id is refused twice (documented), so a repeat moves nothing",
     ),
-    "subaccounts.set_netting": Rule(
-        ABSOLUTE, at_once=True, resent=True, found=_REPEATED, reason=_A_STATE
-    ),
+    "subaccounts.set_netting": _STATE,
     "account.upgrade": Rule(
         RELATIVE,
         at_once=False,
