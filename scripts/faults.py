@@ -28,7 +28,7 @@ import skies
 import sweep
 import weather
 from attrs import frozen
-from figures import write_block
+from figures import percentile, write_block
 from sweep import DIED
 from trials import COLOURS, DEDUPES, WRITES, Case, Tally, exchange
 
@@ -140,12 +140,6 @@ def work(task: Task) -> tuple[str, Tally, float]:
     sys.unraisablehook = lambda _: None  # libraries below complain about being collected
     began = time.monotonic()
     return task.block, task.run(*task.arguments), time.monotonic() - began
-
-
-def percentile(values: list[float], share: float) -> float:
-    """Return the value below which that share of the values lies."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0
 
 
 KINDS = {"duplicates made": ("duplicate",), "orders lost": ("lost", "orders"), "wrong verdicts": ()}

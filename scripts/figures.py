@@ -6,10 +6,17 @@ A block stands between `<!-- figures: NAME (make TARGET) -->` and `<!-- end of f
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 END = "<!-- end of figures -->"
+
+
+def percentile(values: Iterable[float], share: float) -> float:
+    """Return the value below which that share of the values lies; 0 of none."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0
 
 
 def write_block(page: str, name: str, markdown: str) -> None:

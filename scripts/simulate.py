@@ -22,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "faults"))
 
-from figures import write_block
+from figures import percentile, write_block
 from scenario import Life, play
 
 KINDS = {
@@ -56,11 +56,6 @@ def _lived(seed: int) -> Life:
         return play(seed)
     except Exception as error:  # noqa: BLE001 - one seed must not hide the others
         return Life(seed, faults=[f"no verdict: {error!r}"])
-
-
-def percentile(values: list[float], share: float) -> float:
-    """Return the value below which that share of the sorted values lies."""
-    return values[min(len(values) - 1, int(len(values) * share))] if values else 0.0
 
 
 def table(counts: Counter[str], faults: list[str], seconds: list[float]) -> list[str]:

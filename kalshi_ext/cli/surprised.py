@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from enum import IntEnum
 
 from attrs import define, field, frozen
+
+from kalshi_ext.drift.report import Exit
 
 BREAKING = frozenset({"missing_field", "set_aside", "unreadable"})
 WORDS = {
@@ -16,15 +17,6 @@ WORDS = {
     "status": "a status the contract does not name",
     "unreadable": "an answer that cannot be read",
 }
-
-
-class Exit(IntEnum):
-    """What the process says: as `drift` does for documents."""
-
-    NONE = 0
-    SOME = 1
-    BREAKING = 2
-    NO_VERDICT = 3
 
 
 @frozen
@@ -60,7 +52,7 @@ class Report:
         if any(each.kind in BREAKING for each in self.surprises):
             return Exit.BREAKING
         if self.silent or not self.answered:
-            return Exit.NO_VERDICT
+            return Exit.CANNOT_COMPARE
         return Exit.SOME if self.surprises else Exit.NONE
 
 

@@ -140,9 +140,7 @@ def _mark(key: str, verdict: Verdict[Any], now: float) -> Mark:
     text = records.error_text(verdict.error)
     if isinstance(verdict, Unproven):
         return Mark(key, State.UNKNOWN, sent_at=records.instant(now))
-    never = isinstance(verdict.error, NotSent | Misuse)
-    state = State.NOT_SENT if never else State.REFUSED
-    return Mark(key, state, verdict=text)
+    return Mark(key, records.ending(verdict.error), verdict=text)
 
 
 def _unknown(change: Change[Any], error: KalshiError) -> OutcomeUnknown:

@@ -162,16 +162,11 @@ def _mark(key: str, verdict: Verdict[OrderAck], placing: Placing, now: float) ->
         state = State.RESOLVED if ack.replayed else State.ACKNOWLEDGED
         return Mark(key, state, order_id=ack.order_id, verdict=records.ack_text(ack))
     if isinstance(verdict, Rejected):
-        never = isinstance(verdict.error, NotSent | Misuse) and not _conflicts(verdict.error)
-        state = State.NOT_SENT if never else State.REFUSED
-        return Mark(key, state, verdict=records.error_text(verdict.error))
+        text = records.error_text(verdict.error)
+        return Mark(key, records.ending(verdict.error), verdict=text)
     placing.attempts[key] = placing.attempts.get(key, 0) + 1
     attempts = placing.before.get(key, 0) + placing.attempts[key]
     return Mark(key, State.UNKNOWN, sent_at=records.instant(now), attempts=attempts)
-
-
-def _conflicts(error: KalshiError) -> bool:
-    return isinstance(error, DuplicateIdConflict)
 
 
 def investigate(placing: Placing, unproven: dict[str, Unproven], sent_at: float) -> Flow[None]:

@@ -12,9 +12,9 @@ from typing import Any
 from attrs import asdict
 
 from kalshi_ext._shapes import BookSide, SelfTradePreventionType, TimeInForce
-from kalshi_ext.errors import DuplicateIdConflict, KalshiError, Refused
+from kalshi_ext.errors import DuplicateIdConflict, KalshiError, Misuse, NotSent, Refused
 from kalshi_ext.flow import Flow, Record
-from kalshi_ext.journal import Entry, JournalError, Mark
+from kalshi_ext.journal import Entry, JournalError, Mark, State
 from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.tickets import OrderTicket
 from kalshi_ext.units import read_time
@@ -93,6 +93,12 @@ def error_text(error: KalshiError) -> str:
     if isinstance(error, Refused):
         known |= {"status": str(error.status), "code": error.code or ""}
     return to_text(known)
+
+
+def ending(error: KalshiError) -> State:
+    """Return the state of a write that ended in an error: never sent, or refused."""
+    never = isinstance(error, NotSent | Misuse) and not isinstance(error, DuplicateIdConflict)
+    return State.NOT_SENT if never else State.REFUSED
 
 
 def recorded_ack(entry: Entry) -> OrderAck | None:
