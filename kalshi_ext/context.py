@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import weakref
 from collections.abc import Iterable
 from typing import Any
 
@@ -48,31 +49,44 @@ class Policy:
     backoff: Backoff = field(factory=Backoff)
 
 
+class Owner:
+    """Whoever drives journal keys, where no other object stands for the work."""
+
+    __slots__ = ("__weakref__",)
+
+
 @define
 class InFlight:
     """The journal keys that running flows of this client are driving; shared by threads.
 
-    A key belongs to an owner, so that an interrupt anywhere after `take` leaks none.
+    A key belongs to an owner, and is held weakly: an interrupt may end a flow anywhere, even where
+    it would let go, and its keys are free once it is gone. Then they were `abandoned`.
     """
 
-    _owners: dict[str, object] = field(factory=dict[str, object])
+    abandoned: bool = False
+    _owners: dict[str, weakref.ref[object]] = field(factory=dict[str, "weakref.ref[object]"])
     _lock: threading.Lock = field(factory=threading.Lock, repr=False, eq=False)
 
     def take(self, keys: Iterable[str], owner: object) -> set[str]:
         """Take the keys nobody drives and return them."""
         with self._lock:
-            free = {key for key in keys if key not in self._owners}
-            self._owners.update(dict.fromkeys(free, owner))
+            free = {key for key in keys if key not in self}
+            self._owners.update(dict.fromkeys(free, weakref.ref(owner, self._abandon)))
             return free
 
     def let_go(self, owner: object) -> None:
         """Let go of all that an owner took."""
         with self._lock:
-            for key in [key for key, other in self._owners.items() if other is owner]:
-                del self._owners[key]
+            for key, other in list(self._owners.items()):
+                if other() is owner or other() is None:
+                    del self._owners[key]
+
+    def _abandon(self, _: object) -> None:
+        self.abandoned = True
 
     def __contains__(self, key: object) -> bool:
-        return key in self._owners
+        there = self._owners.get(str(key))
+        return there is not None and there() is not None
 
 
 @define

@@ -144,7 +144,8 @@ MATRIX: Final[Mapping[str, Rule]] = {
         KEYED,
         at_once=True,
         resent=True,
-        found="by the repeat: 409 transfer_already_applied says that it was done",
+        found="by the repeat: 409 transfer_already_applied says that it was done; after a crash by "
+        "the same call under the same id",
         reason="client_transfer_id is refused twice (documented), so a repeat moves nothing",
     ),
     "subaccounts.set_netting": _STATE,

@@ -37,7 +37,9 @@ class AsyncSubaccounts(AsyncResource):
     ) -> str:
         """Move dollars (whole cents) between subaccounts and return the transfer's key.
 
-        The key makes a repeat harmless: the exchange refuses it twice, which counts as done.
+        The key makes a repeat harmless: the exchange refuses it twice, which counts as done. With a
+        journal of your own a crash loses none: the same call under the same key finishes it.
+        Raises DuplicateIdConflict where the key names another transfer.
         """
         key = transfer_key(client_transfer_id)
         call = self._contract.subaccounts.transfer(

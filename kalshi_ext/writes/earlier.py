@@ -28,7 +28,7 @@ def clear_the_way(
     """
     met = False
     try:
-        if not context.unsettled.read:
+        if context.in_flight.abandoned or not context.unsettled.read:
             yield from _read_open(context)
         for ticker in dict.fromkeys(tickers):
             keys = context.unsettled.by_ticker.get(ticker, set()).difference(own)
@@ -41,9 +41,11 @@ def clear_the_way(
 
 
 def _read_open(context: Context) -> Flow[None]:
+    context.in_flight.abandoned = False  # what that left is open in the journal, if it was there
     try:
         entries: list[Entry] = yield Record("open_entries", (None,))
     except JournalError:
+        context.unsettled.read = False
         return  # the claim that follows says what is wrong with the journal
     for entry in entries:
         if entry.key not in context.in_flight:

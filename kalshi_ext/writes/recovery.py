@@ -10,13 +10,14 @@ from typing import Any
 
 from attrs import frozen
 
+from kalshi_ext.context import Owner
 from kalshi_ext.contracts.language import Contract
 from kalshi_ext.errors import KalshiError, NotSent
 from kalshi_ext.flow import Context, Flow, Now, Record
 from kalshi_ext.journal import Entry, Mark, State
 from kalshi_ext.models import Order
 from kalshi_ext.windows import Window
-from kalshi_ext.writes import orders, records, unkeyed
+from kalshi_ext.writes import keyed, orders, records, unkeyed
 from kalshi_ext.writes.belief import compare
 from kalshi_ext.writes.looking import look_for
 from kalshi_ext.writes.sights import NotDone, Sight, Unclear, look_until_seen
@@ -60,7 +61,7 @@ def recover(contract: Contract, context: Context) -> Flow[list[Resolution]]:
 
 def driving(contract: Contract, context: Context, entries: list[Entry]) -> Flow[list[Resolution]]:
     """Resolve the entries that nobody drives meanwhile."""
-    owner = object()
+    owner = Owner()
     try:
         taken = context.in_flight.take((entry.key for entry in entries), owner)
         return (yield from resolve(contract, context, [e for e in entries if e.key in taken]))
@@ -80,7 +81,8 @@ def resolve(
     for entry in entries:
         if _kind(entry) != "order":
             work = partial(_other, contract, context, entry, now)
-            resolutions.append((yield from unkeyed.alone(_kind(entry), context, work)))
+            turn = f"turn of {_kind(entry)}"
+            resolutions.append((yield from unkeyed.alone(turn, context, work)))
     yield from _record(resolutions, context)
     return resolutions
 
@@ -166,7 +168,7 @@ def _verdict_text(resolution: Resolution) -> str | None:
 
 
 def _other(contract: Contract, context: Context, entry: Entry, now: float) -> Flow[Resolution]:
-    look = _look(contract, context, json.loads(entry.ticket))
+    look = _look(contract, context, entry)
     sight: Sight[Any] = yield from look_until_seen(
         contract, look, context, sent_at=_last_sent([entry], now)
     )
@@ -180,9 +182,8 @@ def _other(contract: Contract, context: Context, entry: Entry, now: float) -> Fl
     return _resolution(entry, _absent(entry) if isinstance(sight, NotDone) else None)
 
 
-def _look(
-    contract: Contract, context: Context, said: dict[str, Any]
-) -> Callable[[], Flow[Sight[Any]]]:
+def _look(contract: Contract, context: Context, entry: Entry) -> Callable[[], Flow[Sight[Any]]]:
+    said: dict[str, Any] = json.loads(entry.ticket)
     kind = said["kind"]
     if kind == "amend":
         return orders.amended_look(contract, said, context)
@@ -198,6 +199,10 @@ def _look(
     if kind == "subaccount":
         balances = unkeyed.lister(contract.subaccounts.balances(), context)
         return unkeyed.subaccount_look(balances, said["before"])
+    if kind == keyed.KIND:
+        keyed_moves = unkeyed.lister(contract.subaccounts.transfers(Window()), context)
+        since = entry.created_at.timestamp() - DAY
+        return keyed.keyed_look(keyed_moves, said, since=since)
     return _nothing
 
 

@@ -1,19 +1,17 @@
-"""Writes that are simply sent again: they name a state, end something, or carry a key."""
+"""Writes that are simply sent again: they name a state or end something."""
 
 from __future__ import annotations
 
-import json
 from typing import TypeVar
 
 from kalshi_ext.calls import Call
 from kalshi_ext.contracts.language import Contract
 from kalshi_ext.errors import NotFound
-from kalshi_ext.flow import Context, Flow, Now, Sleep, transmit
+from kalshi_ext.flow import Context, Flow, transmit
 from kalshi_ext.paging import Walk
 from kalshi_ext.windows import Window
 from kalshi_ext.writes.looking import read_all
-from kalshi_ext.writes.verdicts import Accepted, Unproven, judge
-from kalshi_ext.writes.watermark import Patience
+from kalshi_ext.writes.verdicts import Accepted, judge
 
 T = TypeVar("T")
 
@@ -42,23 +40,3 @@ def delete_group(
         if ended and not walk.set_aside and group_id not in {group.id for group in groups}:
             return
     raise verdict.error
-
-
-def keyed_transfer(call: Call[None], context: Context) -> Flow[None]:
-    """Do a transfer that carries a client_transfer_id: refused the second time means done.
-
-    Repeated under its key until the outcome is known or `resolve_within` is over; the error of
-    an unknown one carries the key.
-    """
-    known = {"client_transfer_id": json.loads(call.request.body or b"{}").get("client_transfer_id")}
-    patience = Patience(context.policy, (yield Now()))
-    doubtful = False
-    while True:
-        outcome = yield from transmit(call, context, doubtful=doubtful)
-        verdict = judge(call, outcome, context, **known)
-        if isinstance(verdict, Accepted) or (isinstance(verdict, Unproven) and verdict.exists):
-            return
-        doubtful = doubtful or isinstance(verdict, Unproven)
-        if not isinstance(verdict, Unproven) or patience.over((yield Now())):
-            raise verdict.error
-        yield Sleep(patience.wait())

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from kalshi_ext.calls import Call
+from kalshi_ext.context import Owner
 from kalshi_ext.contracts.language import Contract, InstanceTransferTicket
 from kalshi_ext.errors import NotSent
 from kalshi_ext.flow import Context, Flow, Now, Sleep
@@ -76,11 +77,11 @@ def _listed(rows: Callable[[], Flow[list[R] | None]], call: Call[Any]) -> Flow[l
     return found
 
 
-def alone(kind: str, context: Context, work: Callable[[], Flow[T]]) -> Flow[T]:
-    """Do a piece of work while no other flow of this client does one of its kind."""
-    turn, owner = [f"turn of {kind}"], object()
+def alone(turn: str, context: Context, work: Callable[[], Flow[T]]) -> Flow[T]:
+    """Do a piece of work while no other flow of this client has the same turn."""
+    owner = Owner()
     try:
-        while not context.in_flight.take(turn, owner):
+        while not context.in_flight.take([turn], owner):
             yield Sleep(context.policy.poll)
         return (yield from work())
     finally:
@@ -103,7 +104,9 @@ def create_group(
     call = contract.order_groups.create(limit, subaccount, shard)
     return (
         yield from alone(
-            "group", context, lambda: _create_group(contract, call, limit, subaccount, context)
+            "turn of group",
+            context,
+            lambda: _create_group(contract, call, limit, subaccount, context),
         )
     )
 
@@ -143,7 +146,9 @@ def transfer(contract: Contract, ticket: InstanceTransferTicket, context: Contex
     """Move money between instances or shards; returns the transfer id."""
     call = contract.portfolio.transfer(ticket)
     return (
-        yield from alone("transfer", context, lambda: _transfer(contract, call, ticket, context))
+        yield from alone(
+            "turn of transfer", context, lambda: _transfer(contract, call, ticket, context)
+        )
     )
 
 
@@ -198,7 +203,9 @@ def create_subaccount(contract: Contract, shard: int | None, context: Context) -
     """Create a subaccount; returns its number."""
     call = contract.subaccounts.create(shard)
     return (
-        yield from alone("subaccount", context, lambda: _create_subaccount(contract, call, context))
+        yield from alone(
+            "turn of subaccount", context, lambda: _create_subaccount(contract, call, context)
+        )
     )
 
 

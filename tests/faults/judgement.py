@@ -12,6 +12,7 @@ from world import ACCOUNT, World
 from kalshi_ext.errors import NotSent, OutcomeUnknown, Refused
 from kalshi_ext.journal import Entry, State
 from kalshi_ext.models import OrderAck, OrderGroup
+from kalshi_ext.writes.keyed import KIND as KEYED
 
 if TYPE_CHECKING:
     from scenario import Changed, Life, Wanted
@@ -185,7 +186,7 @@ def _extras(machine: Machine, life: Life) -> None:
         life.faults.append("wrong verdict: the group is said deleted and is there")
     _one(machine, life, "transfer", moves)
     _one(machine, life, "subaccount", sorted(set(numbers)))
-    _keyed(world, life, number)
+    _keyed(machine, life, number)
 
 
 def _no(result: Any) -> bool:
@@ -214,16 +215,22 @@ def _one(machine: Machine, life: Life, kind: str, made: list[str]) -> None:
         life.faults.append(f"wrong verdict: {kind} was said {result.id}, made {made}")
 
 
-def _keyed(world: World, life: Life, number: int) -> None:
+def _keyed(machine: Machine, life: Life, number: int) -> None:
     if "keyed" not in life.extras:
         return
-    rows = world.ask("GetSubaccountTransfers").get("transfers") or []
+    rows = machine.world.ask("GetSubaccountTransfers").get("transfers") or []
     made = sum(1 for row in rows if row["amount_cents"] == number)
     result = life.extras["keyed"]
     if made > 1:
         life.faults.append(f"duplicate: the keyed transfer was made {made} times")
     if result is None and made != 1:
         life.faults.append("wrong verdict: the keyed transfer is said done and is not")
-    # A refused repeat says nothing about the runs before it, which this write does not record.
-    if _no(result) and made and life.extras["keyed runs"] == 1:
+    if _no(result) and made:
         life.faults.append(f"wrong verdict: the keyed transfer was said {result!r} and is done")
+    for entry, said in entries(machine):
+        if said.get("kind") != KEYED:
+            continue
+        if entry.is_open:
+            life.faults.append(f"unsettled: the keyed transfer is {entry.state}")
+        elif (entry.state in DONE) != bool(made):
+            life.faults.append(f"wrong verdict: the keyed transfer is {entry.state}, made {made}")

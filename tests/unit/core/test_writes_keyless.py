@@ -16,7 +16,6 @@ from kalshi_ext.journal import State
 
 LOST = core.lost(left=True)
 GROUPS, TRANSFERS, BALANCES = "/order_groups", "_transfers", "/balances"
-KEY = "5d1a9c52-7f8e-5a0b-9d53-0c6a3e1b7f24"
 
 
 def group(name: str, limit: str | None = "9.00") -> dict[str, Any]:
@@ -157,51 +156,6 @@ def test_a_lost_subaccount_is_the_new_number_on_whatever_shards() -> None:
     after = listed(balance(0), balance(1), balance(1, 2), name=name)
     floor = ex.Floor([lists(listed(balance(0), name=name), after, BALANCES), ex.once(LOST)])
     assert floor.run(writes.create_subaccount(core.CURRENT, None, floor.context)) == 1
-
-
-def keyed(floor: ex.Floor) -> None:
-    call = core.CURRENT.subaccounts.transfer(KEY, 0, 1, 500, 0)
-    floor.run(writes.keyed_transfer(call, floor.context))
-
-
-@pytest.mark.parametrize(
-    "outcomes",
-    [
-        [core.reply(200, {})],
-        [LOST, core.reply(200, {})],
-        [LOST, ex.refused(409, "transfer_already_applied")],
-        [ex.refused(409, "transfer_already_applied")],
-        [*[LOST] * 6, core.reply(200, {})],
-        [ex.refused(409, None), ex.refused(409, "transfer_already_applied")],
-    ],
-)
-def test_a_keyed_transfer_is_repeated_until_it_is_done(outcomes: list[Any]) -> None:
-    floor = ex.Floor([ex.once(*outcomes)])
-    keyed(floor)
-    assert len({request.body for request in floor.sent("POST")}) == 1
-    assert len(floor.sent("POST")) == len(outcomes)
-
-
-def test_a_keyed_transfer_that_stays_unknown_tells_its_key() -> None:
-    floor = ex.Floor([ex.always(LOST, method="POST")])
-    with pytest.raises(errors.OutcomeUnknown) as caught:
-        keyed(floor)
-    assert caught.value.__dict__["client_transfer_id"] == KEY
-    assert floor.waited >= 180
-
-
-def test_a_refused_keyed_transfer_is_refused() -> None:
-    floor = ex.Floor([ex.once(ex.refused(400, "insufficient_balance"))])
-    with pytest.raises(errors.BadRequest):
-        keyed(floor)
-    assert len(floor.requests) == 1
-
-
-def test_a_refusal_after_rounds_of_doubt_does_not_say_that_nothing_happened() -> None:
-    floor = ex.Floor([ex.once(*[LOST] * 4, ex.refused(403, "permission_denied"))])
-    floor.answers.append(ex.always(LOST, method="POST"))
-    with pytest.raises(errors.OutcomeUnknown):
-        keyed(floor)
 
 
 def delete(floor: ex.Floor) -> None:

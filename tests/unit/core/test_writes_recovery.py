@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,7 +12,7 @@ import core_samples as core
 import pytest
 
 from kalshi_ext import errors, writes
-from kalshi_ext.context import Context, InFlight, Policy, Recent, Unsettled
+from kalshi_ext.context import Context, InFlight, Owner, Policy, Recent, Unsettled
 from kalshi_ext.journal import Claimed, Entry, State
 from kalshi_ext.tickets import AmendTicket, DecreaseTicket, Target
 from kalshi_ext.writes import records
@@ -254,13 +255,32 @@ def test_a_sending_before_the_look_is_dated_by_the_first_reading() -> None:
 
 
 def test_keys_in_flight_belong_to_an_owner() -> None:
-    flying, one, two = InFlight(), object(), object()
+    flying, one, two = InFlight(), Owner(), Owner()
     assert flying.take(["a", "b"], one) == {"a", "b"}
     assert flying.take(["b", "c"], two) == {"c"}
     flying.let_go(two)
     assert ("a" in flying, "c" in flying) == (True, False)
     flying.let_go(one)
     assert "a" not in flying
+
+
+def test_keys_of_an_owner_that_is_gone_are_free_and_said_to_be_abandoned() -> None:
+    flying, owner = InFlight(), Owner()
+    flying.take(["a"], owner)
+    assert not flying.abandoned
+    del owner
+    gc.collect()
+    assert ("a" in flying, flying.abandoned) == (False, True)
+    assert flying.take(["a"], Owner()) == {"a"}
+
+
+def test_letting_go_abandons_nothing() -> None:
+    flying, owner = InFlight(), Owner()
+    flying.take(["a"], owner)
+    flying.let_go(owner)
+    del owner
+    gc.collect()
+    assert not flying.abandoned
 
 
 def test_unsettled_keys_are_kept_by_ticker() -> None:
