@@ -11,9 +11,7 @@ from kalshi_ext.writes.verdicts import Accepted, Rejected, Verdict
 
 
 def fault(ticket: OrderTicket, ack: OrderAck) -> str | None:
-    """Say what cannot be true of an acknowledgement; None when it may be believed."""
-    if ack.client_order_id not in (None, ticket.client_order_id):
-        return "it names another client_order_id"
+    """Say what cannot be true of an acknowledgement of ours; None when it may be believed."""
     if ack.order is not None and ack.order.ticker != ticket.ticker:
         return "it names another ticker"
     for name in ("fill_count", "remaining_count"):

@@ -106,7 +106,7 @@ def _rounds(change: Change[T], context: Context) -> Flow[Verdict[T]]:
 
 def _believed(change: Change[T], verdict: Verdict[T], *, telling: bool) -> Verdict[T]:
     if isinstance(verdict, Rejected) and _already_so(verdict.error):
-        return Unproven(verdict.error, exists=True)
+        return Unproven(verdict.error)
     if not isinstance(verdict, Accepted):
         return verdict
     wrong = change.fault(verdict.value)

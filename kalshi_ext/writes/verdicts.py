@@ -62,7 +62,6 @@ def judge(call: Call[T], outcome: Reply | Lost, context: Context, **known: Any) 
         error.__dict__.update(known)
         return Unproven(error)
     except (DuplicateOrder, TransferAlreadyApplied) as error:
-        error.__dict__.update(known)
         return Unproven(error, exists=True)
     except Refused as error:
         error.__dict__.update(known)

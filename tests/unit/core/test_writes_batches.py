@@ -11,7 +11,9 @@ import pytest
 
 from kalshi_ext import errors, writes
 from kalshi_ext.calls import Reply
+from kalshi_ext.context import Context
 from kalshi_ext.models import OrderAck
+from kalshi_ext.pacing import Bucket, Pacer
 from kalshi_ext.writes.verdicts import proves
 
 KEYS = ("c1", "c2", "c3")
@@ -149,3 +151,72 @@ def test_a_refused_entry_is_a_proof_by_its_code(code: str, proof: bool) -> None:
     error = errors.BadRequest("no")
     error.code = code or None
     assert proves(error) is proof
+
+
+def test_the_id_that_stands_twice_is_the_one_named() -> None:
+    tickets = [ex.ticket(1), ex.ticket(2), ex.ticket(2)]
+    floor = ex.Floor()
+    with pytest.raises(errors.DuplicateIdConflict) as caught:
+        floor.run(writes.place_many(core.CURRENT, tickets, floor.context))
+    assert caught.value.client_order_id == "c2"
+
+
+def test_a_taken_id_of_no_order_of_the_ticker_is_a_conflict_beside_the_others() -> None:
+    taken = fault("order_already_exists", client_order_id="c2")
+    floor = ex.Floor([ex.once(answer(entry(1), taken, entry(3)))])
+    results = place(floor)
+    assert [type(each) for each in results] == [OrderAck, errors.DuplicateIdConflict, OrderAck]
+    assert len(floor.sent("POST")) == 1
+
+
+def test_an_id_of_a_batch_that_is_taken_may_have_been_taken_at_any_time() -> None:
+    taken = fault("order_already_exists", client_order_id="c2")
+    floor = ex.Floor([ex.once(answer(entry(1), taken))], orders=[ex.row(2), ex.row(3)])
+    place(floor)
+    assert dict(floor.sent("GET", "/portfolio/orders")[0].query)["min_ts"] == "0"
+
+
+def test_an_acceptance_without_id_is_of_nobody_where_another_entry_has_none_either() -> None:
+    nameless = [entry(9, client_order_id=None), fault("invalid_price")]
+    floor = ex.Floor([ex.once(answer(*nameless))], orders=[ex.row(1), ex.row(2)])
+    assert told(place(floor, 2)) == ["found", "found"]
+
+
+@pytest.mark.parametrize(
+    ("odd", "why"),
+    [
+        ([], "the answer has no entry for c2"),
+        ([entry(2, remaining_count="6.00")], "the acknowledgement was not believed"),
+    ],
+)
+def test_an_entry_that_proves_nothing_and_cannot_be_looked_for_is_unknown(
+    odd: list[dict[str, Any]], why: str
+) -> None:
+    floor = ex.Floor([ex.once(answer(entry(1), *odd, entry(3)))], watermark=None)
+    unknown = place(floor)[1]
+    assert isinstance(unknown, errors.OutcomeUnknown)
+    assert why in str(unknown)
+
+
+def test_a_batch_of_one_is_refused_as_one() -> None:
+    floor = ex.Floor([ex.once(answer(fault("invalid_price", client_order_id="c1")))])
+    with pytest.raises(errors.Refused):
+        place(floor, 1)
+
+
+def test_a_batch_that_never_left_names_no_single_order() -> None:
+    floor = ex.Floor([ex.always(core.lost(left=False), method="POST")])
+    with pytest.raises(errors.NotSent) as caught:
+        place(floor, 2)
+    assert caught.value.__dict__.get("client_order_id") is None
+    with pytest.raises(errors.NotSent) as caught:
+        floor.run(writes.place(core.CURRENT, ex.ticket(7), floor.context))
+    assert caught.value.__dict__["client_order_id"] == "c7"
+
+
+def test_a_batch_costs_as_much_as_its_orders() -> None:
+    floor = ex.Floor()
+    floor.context = Context(pacer=Pacer(Bucket(20, 20), Bucket(20, 20)))
+    with pytest.raises(errors.Misuse, match="smaller batches"):
+        place(floor)
+    assert floor.requests == []

@@ -9,6 +9,8 @@ import core_samples as core
 import pytest
 
 from kalshi_ext import errors, writes
+from kalshi_ext.context import Context
+from kalshi_ext.pacing import Bucket, Pacer
 from kalshi_ext.tickets import Target
 
 LOST = core.lost(left=True)
@@ -176,3 +178,27 @@ def test_an_order_that_cannot_be_cancelled_keeps_its_error_beside_the_others() -
     first, second = cancel_many(floor)
     assert first.order_id == ID
     assert isinstance(second, errors.NotFound)
+
+
+def test_only_misses_in_a_row_count() -> None:
+    reads = [*[ex.not_found()] * 4, core.reply(400), *[ex.not_found()] * 4]
+    floor = ex.Floor([ex.once(*reads, method="GET", ending=ID)], orders=[GONE])
+    assert cancel(floor).replayed
+
+
+def test_history_is_read_only_for_an_order_of_a_known_ticker_that_is_not_alive() -> None:
+    nameless = ex.Floor()
+    with pytest.raises(errors.NotFound):
+        cancel(nameless)
+    failing = ex.Floor([ex.once(core.reply(400), method="GET", ending=ID)], orders=[GONE])
+    cancel(failing, ticker=ex.TICKER)
+    assert nameless.sent("GET", "/historical/orders") == []
+    assert failing.sent("GET", "/historical/orders") == []
+
+
+def test_a_batch_of_cancels_costs_as_much_as_its_orders() -> None:
+    floor = ex.Floor()
+    floor.context = Context(pacer=Pacer(Bucket(3, 3), Bucket(3, 3)))
+    with pytest.raises(errors.Misuse, match="smaller batches"):
+        cancel_many(floor)
+    assert floor.requests == []

@@ -300,6 +300,7 @@ def test_a_difference_of_an_order_that_does_not_exist_says_so() -> None:
     with pytest.raises(errors.NotFound):
         decrease(floor, by=1)
     assert (len(floor.sent("GET", ID)), floor.sent("POST")) == (5, [])
+    assert floor.waited == 3.75
 
 
 def test_a_change_is_in_the_journal_before_it_is_sent() -> None:
@@ -325,3 +326,52 @@ def test_an_abandoned_change_is_settled_before_the_next_order() -> None:
     floor.run(writes.place(core.CURRENT, ex.ticket(2), floor.context))
     (first, _) = floor.journal.entries()
     assert (first.state, first.order_id) == (State.RESOLVED, ID)
+
+
+def test_an_amend_that_stays_unknown_names_its_order_and_says_why() -> None:
+    for doubt, why in ((LOST, "ReadTimeout"), (ex.refused(400, "AMEND_ORDER_NO_OP"), "no")):
+        floor = ex.Floor([ex.once(doubt)])
+        with pytest.raises(errors.OutcomeUnknown, match=why) as caught:
+            amend(floor)
+        assert (caught.value.order_id, caught.value.operation) == (ID, "AmendOrderV2")
+
+
+def test_a_refused_amend_names_its_order() -> None:
+    floor = ex.Floor([ex.once(ex.refused(400, "invalid_price"))])
+    with pytest.raises(errors.BadRequest) as caught:
+        amend(floor)
+    assert caught.value.order_id == ID
+
+
+def test_an_amend_that_was_never_executed_says_why() -> None:
+    floor = ex.Floor([ex.once(LOST)], orders=[ROW])
+    floor.context = Context(policy=Policy(resend=False))
+    with pytest.raises(errors.NotSent, match="ReadTimeout"):
+        amend(floor)
+
+
+def test_a_409_of_an_amend_is_looked_into_only_where_it_says_nothing() -> None:
+    told = ex.Floor([ex.once(ex.refused(409, "weird"))], orders=[amended()])
+    with pytest.raises(errors.Conflict):
+        amend(told)
+    assert told.sent("GET", ID) == []
+    silent = ex.Floor([ex.once(ex.refused(409, None))], orders=[amended()])
+    assert amend(silent).replayed
+
+
+def test_a_change_in_doubt_is_unknown_in_the_journal_while_it_is_looked_for() -> None:
+    floor = ex.Floor([ex.once(LOST)], orders=[amended()])
+    seen: list[list[str]] = []
+    floor.answers.append(
+        lambda request: seen.append(states(floor)) if request.path.endswith(ID) else None
+    )
+    amend(floor)
+    assert seen[0] == ["unknown"]
+
+
+def test_a_difference_that_the_contract_cannot_say_is_refused_before_anything_is_read() -> None:
+    floor = ex.Floor(orders=[ROW])
+    ticket = DecreaseTicket.of(Target.of(ID, ticker=ex.TICKER), by="0.50")
+    with pytest.raises(errors.Misuse):
+        floor.run(writes.decrease(core.CLASSIC, ticket, floor.context))
+    assert floor.requests == []

@@ -11,6 +11,7 @@ import core_samples as core
 import pytest
 
 from kalshi_ext import errors, writes
+from kalshi_ext.calls import Repeat
 from kalshi_ext.contracts.language import InstanceTransferTicket
 from kalshi_ext.journal import State
 
@@ -198,3 +199,9 @@ def test_a_limit_is_repeated_at_once() -> None:
     assert [json.loads(r.body or b"") for r in floor.sent("PUT")] == [
         {"contracts_limit_fp": "5.00"}
     ] * 2
+
+
+def test_what_a_repeatable_write_answers_is_returned() -> None:
+    write = core.operation(Repeat.ABSOLUTE)
+    floor = ex.Floor([ex.once(core.reply(201, {"done": "it is"}))])
+    assert floor.run(writes.repeatable(core.call(write), floor.context)) == {"done": "it is"}

@@ -1,0 +1,185 @@
+"""Looking: how fresh reads are, how far a look goes, and what it may not skip."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import core_exchange as ex
+import core_samples as core
+import pytest
+from attrs import evolve
+
+from kalshi_ext import errors, writes
+from kalshi_ext.context import Policy
+from kalshi_ext.models import OrderAck
+from kalshi_ext.windows import Window
+from kalshi_ext.writes import records
+from kalshi_ext.writes.belief import compare, fault
+from kalshi_ext.writes.looking import SKEW
+from kalshi_ext.writes.verdicts import Accepted
+from kalshi_ext.writes.watermark import Freshness, Patience, freshness
+
+LOST = core.lost(left=True)
+ORDERS, HISTORY, FILLS = "/portfolio/orders", "/historical/orders", "/portfolio/fills"
+STAMP = "/exchange/user_data_timestamp"
+FILL = {
+    "fill_id": "f1",
+    "order_id": ex.row()["order_id"],
+    "ticker": ex.TICKER,
+    "book_side": "bid",
+    "outcome_side": "yes",
+    "count_fp": "5.00",
+}
+
+
+def place(floor: ex.Floor, number: int = 1) -> Any:
+    return floor.run(writes.place(core.CURRENT, ex.ticket(number), floor.context))
+
+
+def find(floor: ex.Floor, contract: Any = core.CURRENT) -> Any:
+    return floor.run(writes.find(contract, "c1", Window(ticker=ex.TICKER), floor.context))
+
+
+def test_what_is_found_alive_is_not_waited_for_nor_looked_for_elsewhere() -> None:
+    floor = ex.Floor([ex.once(LOST)], orders=[ex.row()])
+    place(floor)
+    assert floor.waited == 0.0
+    assert floor.sent("GET", HISTORY) + floor.sent("GET", FILLS) == []
+
+
+def test_history_and_fills_are_read_only_once_no_copy_can_live() -> None:
+    floor = ex.Floor([ex.once(LOST, ex.created())])
+    place(floor)
+    assert len(floor.sent("GET", ORDERS)) > 10
+    assert (len(floor.sent("GET", HISTORY)), len(floor.sent("GET", FILLS))) == (1, 1)
+
+
+def test_an_order_found_in_history_needs_no_fills() -> None:
+    floor = ex.Floor([ex.once(LOST)], history=[ex.row(status="executed")])
+    place(floor)
+    assert floor.sent("GET", FILLS) == []
+
+
+def test_a_filled_order_that_cannot_be_read_may_be_the_one() -> None:
+    floor = ex.Floor([ex.once(LOST)], fills=[FILL])
+    floor.answers.append(ex.always(core.reply(500), method="GET", ending=FILL["order_id"]))
+    with pytest.raises(errors.OutcomeUnknown):
+        place(floor)
+    assert len(floor.sent("POST")) == 1
+
+
+@pytest.mark.parametrize("row", ["a text", 17, [], {"client_order_id": 7}])
+def test_a_row_that_names_nothing_may_be_the_order(row: Any) -> None:
+    floor = ex.Floor([ex.once(LOST)], orders=[row])
+    with pytest.raises(errors.OutcomeUnknown):
+        place(floor)
+
+
+def test_finding_reads_history_only_for_what_is_not_alive() -> None:
+    alive = ex.Floor(orders=[ex.row()], history=[ex.row(status="executed")])
+    assert find(alive).status == "resting"
+    assert alive.sent("GET", HISTORY) == []
+    over = ex.Floor(history=[ex.row(status="executed")])
+    assert find(over).status == "executed"
+    assert find(ex.Floor()) is None
+
+
+def test_finding_reads_no_history_where_the_contract_has_none() -> None:
+    floor = ex.Floor()
+    assert find(floor, core.CLASSIC) is None
+    assert [request.path for request in floor.requests] == [ORDERS]
+
+
+def fresh(floor: ex.Floor, contract: Any = core.CURRENT) -> Freshness:
+    found: Freshness = floor.run(freshness(contract, floor.context))
+    return found
+
+
+@pytest.mark.parametrize(("offset", "ahead"), [(20.0, 0.0), (0.0, 1.0), (-20.0, 21.0)])
+def test_freshness_is_told_on_the_exchanges_clock(offset: float, ahead: float) -> None:
+    floor = ex.Floor(offset=offset)
+    found = fresh(floor)
+    assert found.ahead == pytest.approx(ahead, abs=0.1)
+    assert found.there == core.EPOCH + 1
+
+
+def test_without_a_date_our_own_clock_tells() -> None:
+    said = {"as_of_time": records.instant(core.EPOCH).isoformat()}
+    floor = ex.Floor([ex.always(core.reply(200, said), method="GET", ending=STAMP)])
+    found = fresh(floor)
+    assert (found.as_of, found.there) == (core.EPOCH, pytest.approx(core.EPOCH + 1.01))
+
+
+def test_reads_of_a_contract_without_a_watermark_are_taken_to_lag() -> None:
+    floor = ex.Floor()
+    assert fresh(floor, core.CLASSIC) == Freshness(core.EPOCH - 10.0, core.EPOCH)
+
+
+def test_an_order_of_the_classic_contract_is_absent_once_no_copy_and_no_lag_is_left() -> None:
+    floor = ex.Floor([ex.once(LOST)])
+    floor.context = core.context(resend=False)
+    with pytest.raises(errors.NotSent):
+        floor.run(writes.place(core.CLASSIC, ex.ticket(), floor.context))
+    assert 70 <= floor.waited < 80
+
+
+def test_what_was_waited_counts_from_nothing() -> None:
+    patience = Patience(Policy(resolve_within=2.0, poll=1.0, poll_ceiling=1.0), 100.0)
+    patience.wait()
+    assert not patience.over(0.0)
+    patience.wait()
+    assert patience.over(0.0)
+
+
+def test_an_order_is_ours_from_the_oldest_time_that_the_clocks_may_differ_by() -> None:
+    since = core.EPOCH
+
+    def verdict(made: float) -> Any:
+        later = records.instant(since) + timedelta(hours=1)
+        row = ex.row(
+            yes_price_dollars="0.5700",
+            created_time=records.instant(made).isoformat(),
+            last_update_time=later.isoformat(),
+        )
+        floor = ex.Floor(orders=[row])
+        return compare(ex.ticket(), find(floor), since=since)
+
+    assert isinstance(verdict(since - SKEW), Accepted)
+    assert not isinstance(verdict(since - SKEW - 1), Accepted)
+
+
+@pytest.mark.parametrize(
+    "counts", [{"remaining_count": None, "fill_count": "5.00"}, {"fill_count": None}]
+)
+def test_an_acknowledgement_may_leave_a_count_out(counts: dict[str, Any]) -> None:
+    floor = ex.Floor([ex.once(ex.created(**counts))])
+    assert not place(floor).replayed
+
+
+def test_an_acknowledgement_of_another_market_is_not_believed() -> None:
+    order = find(ex.Floor(orders=[ex.row(ticker="KXOTHER-1")]))
+    ack = OrderAck(order_id="o1", client_order_id="c1", ticker=None, order=order, raw={})
+    assert fault(ex.ticket(), ack) == "it names another ticker"
+    ours = find(ex.Floor(orders=[ex.row()]))
+    assert fault(ex.ticket(), evolve(ack, order=ours)) is None
+
+
+def test_the_order_of_a_fill_that_was_seen_already_is_not_read_again() -> None:
+    other = ex.row(client_order_id="c9")
+    floor = ex.Floor([ex.once(LOST, ex.created())], orders=[other], fills=[FILL])
+    place(floor)
+    assert len(floor.sent("GET", FILLS)) == 1
+    assert floor.sent("GET", other["order_id"]) == []
+
+
+@pytest.mark.parametrize("updated", [None, "2027-01-15T08:00:20+00:00"])
+def test_a_found_order_was_acknowledged_when_it_last_changed(updated: str | None) -> None:
+    floor = ex.Floor([ex.once(LOST)], orders=[ex.row(last_update_time=updated)])
+    ack = place(floor)
+    seconds = 0 if updated is None else 20
+    assert ack.time == records.instant(core.EPOCH + seconds)
+
+
+def test_no_wait_at_all_is_a_policy() -> None:
+    assert Policy(poll=0.0, read_lag=0).poll == 0.0
