@@ -1,8 +1,9 @@
 """Place orders with a journal whose disk fails; tell what came of each, a line an order.
 
 Reads one JSON object: what the client needs, `count`, and `fail`: "" (somebody else injects it),
-"limit" (files may not grow after the first order), "readonly" (rights are dropped first), or
-"remove", "replace", "log" (the file or its log go away under the living journal).
+"limit" (files may not grow after the first order), "full" (its small disk is full), "readonly"
+(rights are dropped first), or "remove", "replace", "log" (the file or its log go away under the
+living journal).
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ def fail(how: str, path: Path) -> None:
     if how == "limit":
         limits = (log.stat().st_size, resource.RLIM_INFINITY)
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    elif how == "full":
+        fill(path.with_name("ballast"))
     elif how == "remove":
         path.unlink()
     elif how == "replace":
@@ -34,6 +37,16 @@ def fail(how: str, path: Path) -> None:
         path.with_name("other").replace(path)
     elif how == "log":
         log.unlink()
+
+
+def fill(ballast: Path) -> None:
+    """Write until nothing more can be written beside the journal."""
+    with ballast.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"x" * 4096)
+        except OSError:
+            return
 
 
 def main() -> None:
@@ -52,8 +65,9 @@ def main() -> None:
     fail(told["fail"], path)
     for number in range(1, told["count"]):
         tell(*place(client, told, number))
-    if told["fail"] == "limit":
+    if told["fail"] in ("limit", "full"):
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+        path.with_name("ballast").unlink(missing_ok=True)
         tell(*place(client, told, told["count"]))
     tell("ended")
     sys.stdout.flush()

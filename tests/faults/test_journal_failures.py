@@ -93,6 +93,26 @@ def test_a_file_that_may_not_grow_lets_nothing_be_sent_until_it_may(
     judge(box, "limit", path, told)
 
 
+SMALL_DISK = (
+    'mount -t tmpfs -o size=1m tmpfs "$0"; "$@"; ended=$?; cp -a "$0/." "$0.kept"; exit $ended'
+)
+
+
+def test_a_full_disk_lets_nothing_be_sent_until_there_is_room_again(
+    box: Sandbox, tmp_path: Path
+) -> None:
+    own = ("unshare", "--map-root-user", "--mount")
+    if shutil.which(own[0]) is None or subprocess.run([*own, "true"], check=False).returncode:
+        pytest.skip("NO mounts of one's own on this machine: a full disk was NOT tested")
+    disk, kept = tmp_path / "disk", tmp_path / "disk.kept"
+    disk.mkdir()
+    before = (*own, "sh", "-c", SMALL_DISK, str(disk))
+    told = run(box, "full", disk / "orders.db", "full", before)
+    assert len(refused(told)) == COUNT - 1
+    assert sorted(placed(told)) == [0, COUNT]
+    judge(box, "full", kept / "orders.db", told)
+
+
 @pytest.mark.parametrize("fail", ["remove", "replace", "log"])
 def test_files_taken_away_under_a_living_journal_let_nothing_more_be_sent(
     box: Sandbox, path: Path, fail: str
