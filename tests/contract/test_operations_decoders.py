@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import collections
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
-from operations_bound import CONTRACTS, DOCUMENTS, EVERY, calls_of, documented, resolved, schema_of
+from operations_bound import CONTRACTS, DOCUMENTS, EVERY, calls_of, documented, schema_of
 
 from kalshi_ext.calls import Watch
 from kalshi_ext.paging import Page
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "scripts"))
+from adopt_steps.samples import Sampler
 
 # Properties no model has, by schema: they are in `.raw` alone, with the reason.
 OLD_WORDS = "contradicts the direction on real fills"
@@ -53,65 +57,6 @@ ONLY_RAW: dict[str, dict[str, dict[str, str]]] = {
 }
 
 
-class Seen(dict[str, Any]):
-    """An object of JSON that remembers which of its properties were looked at."""
-
-    shape = ""
-    looked: dict[str, set[str]]
-
-    def __getitem__(self, name: str) -> Any:
-        self.looked[self.shape].add(name)
-        return super().__getitem__(name)
-
-    def get(self, name: str, default: Any = None) -> Any:
-        self.looked[self.shape].add(name)
-        return super().get(name, default)
-
-
-class Sampler:
-    """Make one full sample of a schema, its objects remembering what is looked at."""
-
-    def __init__(self, contract: str) -> None:
-        self.contract = contract
-        self.looked: dict[str, set[str]] = collections.defaultdict(set)
-        self.known: dict[str, set[str]] = {}
-
-    def of(self, schema: dict[str, Any], name: str = "", key: str = "") -> Any:
-        if "$ref" in schema:
-            return self.of(resolved(self.contract, schema), schema["$ref"].rsplit("/", 1)[1], key)
-        for word in ("allOf", "anyOf", "oneOf"):
-            if schema.get(word):
-                return self.of(schema[word][0], name, key)
-        if "enum" in schema:
-            return schema["enum"][0]
-        if schema.get("type") == "array":
-            return [self.of(schema["items"], key=key)]
-        if schema.get("type") == "object":
-            return self.object(schema, name)
-        return self.scalar(schema, key)
-
-    def object(self, schema: dict[str, Any], name: str) -> Seen:
-        found = Seen()
-        found.shape, found.looked = name, self.looked
-        self.known[name] = set(schema.get("properties", {}))
-        for key, inner in schema.get("properties", {}).items():
-            found[key] = self.of(inner, key=key)
-        values = schema.get("additionalProperties")
-        if isinstance(values, dict):
-            found["o1"] = self.of(values)
-        return found
-
-    def scalar(self, schema: dict[str, Any], key: str) -> Any:
-        kind = schema.get("type")
-        if kind == "boolean":
-            return True
-        if kind in ("integer", "number"):
-            return 1
-        if schema.get("format") == "date-time" or key.endswith(("_time", "_ts", "_datetime")):
-            return "2026-11-22T12:00:00Z"
-        return "0.50"
-
-
 ROWS = {(name, id_): row for name in DOCUMENTS for id_, _, _, row in documented(name)}
 
 
@@ -123,43 +68,39 @@ def answer_of(name: str, id_: str) -> dict[str, Any] | None:
 SHOWN = [pair for pair in EVERY if answer_of(*pair) is not None]
 
 
-def sampled(sampler: Sampler, name: str, id_: str) -> Any:
+def sampler_of(name: str) -> Sampler:
+    return Sampler(DOCUMENTS[name])
+
+
+def sampled(sampler: Sampler, name: str, id_: str, *, drop: str | None = None) -> Any:
     schema = answer_of(name, id_)
     assert schema is not None
-    return sampler.of(schema)
+    return sampler.of(schema, without=drop)
 
 
 def decoded(sampler: Sampler, name: str, id_: str, *, drop: str | None = None) -> list[Any]:
     """Read a full sample with every call of an operation; batches without their error."""
-    found = []
-    for call in calls_of(name, id_):
-        document = sampled(sampler, name, id_)
-        for rows in document.values():
-            for row in rows if isinstance(rows, list) else ():
-                if isinstance(row, dict) and drop:
-                    row.pop(drop, None)
-        found.append(call.decode(document, Watch()))
-    return found
+    calls = calls_of(name, id_)
+    return [call.decode(sampled(sampler, name, id_, drop=drop), Watch()) for call in calls]
 
 
 @pytest.mark.parametrize(("name", "id_"), SHOWN)
 def test_a_full_answer_is_read_whole(name: str, id_: str) -> None:
     watch = Watch()
-    batch = "batch" in id_.lower()
+    sampler = sampler_of(name)
+    drop = "error" if "batch" in id_.lower() else None
     for call in calls_of(name, id_):
-        document = sampled(Sampler(name), name, id_)
-        for row in next(iter(document.values())) if batch else ():
-            row.pop("error")
-        answer = call.decode(document, watch)
+        answer = call.decode(sampled(sampler, name, id_, drop=drop), watch)
         if isinstance(answer, Page):
             assert len(answer.items) == 1
             assert answer.set_aside == ()
     assert watch.counts == {}
+    assert {shape: names for shape, names in sampler.missed.items() if names} == {}
 
 
 def looked_at(name: str) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
     """Give what was looked at and what is there, by schema, over all operations of a contract."""
-    sampler = Sampler(name)
+    sampler = sampler_of(name)
     for contract, id_ in SHOWN:
         if contract == name:
             decoded(sampler, name, id_)
