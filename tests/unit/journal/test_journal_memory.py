@@ -45,6 +45,7 @@ def test_verdicts_longest_known_are_forgotten_first_and_open_entries_never() -> 
     assert [one.key for one in journal.entries()] == ["open", "c", "d"]
     assert journal.get("a") is None
     assert journal.by_intent("i-a") is None
+    assert len(journal._runner.desk.store._intents) == 2
     assert journal.claim(entry("z", intent="i-a")).mine
 
 

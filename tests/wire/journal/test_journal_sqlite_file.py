@@ -11,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from kalshi_ext.journal import (
     sqlite_schema,
 )
 from kalshi_ext.journal.sqlite import SqliteJournal, _select
+from kalshi_ext.journal.sqlite_file import _for_writing
 from kalshi_ext.journal.store import open_selection
 
 HERE = Path(__file__).parent
@@ -267,6 +269,48 @@ def test_the_settings_that_make_it_durable_are_in_force(path: Path) -> None:
     assert asked == SETTINGS
 
 
+def test_a_file_that_can_have_no_log_is_refused() -> None:
+    refused = pytest.raises(JournalUnusable, match="cannot share memory")
+    with closing(sqlite3.connect(":memory:")) as link, refused:
+        _for_writing(link)
+
+
+def test_opening_copies_the_log_into_the_database_even_beside_a_reader(path: Path) -> None:
+    process = start(HOLD, path)  # killed, it leaves its log as it is
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.kill()
+    process.communicate()
+    reader = sqlite3.connect(path, isolation_level=None)
+    reader.execute("BEGIN")
+    assert reader.execute("SELECT count(*) FROM entry").fetchone() == (1,)
+    link = _for_writing_of(path)
+    copied = path.with_name("copied.db")
+    copied.write_bytes(path.read_bytes())
+    alone = sqlite3.connect(f"file:{copied}?immutable=1", uri=True)
+    assert alone.execute("SELECT count(*) FROM entry").fetchone() == (1,)
+    for opened in (alone, link, reader):
+        opened.close()
+
+
+def _for_writing_of(path: Path) -> sqlite3.Connection:
+    link = sqlite3.connect(path, isolation_level=None, timeout=0.1)
+    _for_writing(link)
+    return link
+
+
+DESCRIPTORS = Path("/proc/self/fd")
+
+
+@pytest.mark.skipif(not DESCRIPTORS.is_dir(), reason="NO /proc: descriptors NOT counted")
+def test_opening_and_closing_leaves_no_descriptor_open(path: Path) -> None:
+    SqliteJournal(path).close()
+    before = len(list(DESCRIPTORS.iterdir()))
+    for _ in range(5):
+        SqliteJournal(path).close()
+    assert len(list(DESCRIPTORS.iterdir())) == before
+
+
 SETTINGS = {"journal_mode": "wal", "synchronous": 2, "fullfsync": 1, "checkpoint_fullfsync": 1}
 
 
@@ -375,7 +419,7 @@ def replace(path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [remove, replace])
-@pytest.mark.parametrize("name", ["orders.db", "orders.db.lock"])
+@pytest.mark.parametrize("name", ["orders.db", "orders.db.lock", "orders.db-wal", "orders.db-shm"])
 def test_a_file_moved_away_under_a_living_journal_refuses_to_send(
     path: Path, change: Any, name: str
 ) -> None:
