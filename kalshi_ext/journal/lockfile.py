@@ -38,6 +38,7 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+_WIDTH = 512
 _held: set[int] = set()  # descriptors of this process's locks
 
 
@@ -60,9 +61,10 @@ def identity(path: Path | int) -> tuple[int, int]:
 
 @define(eq=False)
 class FileLock:
-    """A held lock. `path` is the lock file."""
+    """A held lock. `path` is the lock file, `said` what it tells others of its holder."""
 
     path: Path
+    said: dict[str, Any]
     _descriptor: int
     _identity: tuple[int, int]
 
@@ -73,13 +75,23 @@ class FileLock:
         except OSError:
             return False
 
-    def release(self) -> None:
-        """Let the next process in. The file stays: removing it would race with who locks it."""
+    def note(self, last: int) -> None:
+        """Leave for the next holder how many the last entry was, should this one die."""
+        self.said["last"] = last
+        with suppress(OSError):  # then only a check is missing
+            _write(self._descriptor, self.said)
+
+    def release(self, *, silent: bool = True) -> None:
+        """Let the next process in. The file stays: removing it would race with who locks it.
+
+        `silent` leaves nothing of what it said.
+        """
         if self._descriptor not in _held:
             return
         _held.discard(self._descriptor)
-        with suppress(OSError):
-            os.ftruncate(self._descriptor, 0)
+        if silent:
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, 0)
         os.close(self._descriptor)
 
 
@@ -94,7 +106,9 @@ def hold(path: Path, owner: str) -> FileLock:
     descriptor = os.open(place, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
     try:
         _acquire(descriptor)
-        _sign(descriptor, owner)
+        said = _signature(owner) | {"last": holder(path).get("last")}
+        os.ftruncate(descriptor, 0)
+        _write(descriptor, said)
     except BlockingIOError as error:
         os.close(descriptor)
         raise _busy(path) from error
@@ -102,14 +116,18 @@ def hold(path: Path, owner: str) -> FileLock:
         os.close(descriptor)
         raise
     _held.add(descriptor)
-    return FileLock(place, descriptor, identity(descriptor))
+    return FileLock(place, said, descriptor, identity(descriptor))
 
 
-def _sign(descriptor: int, owner: str) -> None:
+def _signature(owner: str) -> dict[str, Any]:
     since = datetime.now(UTC).isoformat(timespec="seconds")
-    name = {"pid": os.getpid(), "host": socket.gethostname(), "since": since, "owner": owner}
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, json.dumps(name).encode())
+    return {"pid": os.getpid(), "host": socket.gethostname(), "since": since, "owner": owner}
+
+
+def _write(descriptor: int, said: Mapping[str, Any]) -> None:
+    text = json.dumps(said).ljust(_WIDTH)  # one length, so that one write replaces the former
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    os.write(descriptor, text.encode())
 
 
 def holder(path: Path) -> Mapping[str, Any]:

@@ -77,12 +77,13 @@ class SqliteStore:
     _lock: FileLock | None
     _files: dict[Path, tuple[int, int]]
     _writing: bool = False
+    _last: int | None = None  # the number of the newest entry this transaction makes
 
     def begin(self, *, writing: bool) -> None:
         """Start a transaction; a writing one takes SQLite's write lock at once."""
         if writing and self._lock is None:
             raise Broken(f"{self.path} was opened for reading only")
-        self._writing = writing
+        self._writing, self._last = writing, None
         with _explained():
             self._link.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
 
@@ -97,6 +98,8 @@ class SqliteStore:
         with _explained():
             self._link.executemany(_INSERT, map(to_row, new))
             self._link.executemany(_UPDATE, map(to_row, changed))
+            if new:
+                self._last = _newest(self._link)
 
     def select(self, selection: Selection, after: int, limit: int) -> list[tuple[int, Entry]]:
         """List entries by position."""
@@ -130,6 +133,8 @@ class SqliteStore:
             raise Broken(f"{self.path}, its log or its lock file was moved, replaced or removed")
         with _explained():
             self._link.execute("COMMIT")
+        if self._last is not None and self._lock is not None:
+            self._lock.note(self._last)
 
     def _in_place(self) -> bool:
         with suppress(OSError):
@@ -173,11 +178,30 @@ def _opened(path: Path, owner: str, *, readonly: bool) -> SqliteStore:
     lock = None if readonly else _locked(path, owner)
     try:
         link = connect(path, readonly=readonly)
+        if lock is not None:
+            _check_complete(path, link, lock)
         return SqliteStore(path, owner, link, lock, _files(path, readonly=readonly))
     except BaseException:
         if lock is not None:
-            lock.release()
+            lock.release(silent=lock.said["last"] is None)
         raise
+
+
+def _newest(link: sqlite3.Connection) -> int:
+    (last,) = link.execute("SELECT max(seq) FROM entry").fetchone()
+    return last or 0
+
+
+def _check_complete(path: Path, link: sqlite3.Connection, lock: FileLock) -> None:
+    """Refuse a file that lacks entries which a holder that died had written."""
+    there, last = _newest(link), lock.said["last"]
+    if isinstance(last, int) and there < last:
+        link.close()
+        raise JournalUnusable(
+            f"{path} holds {there} entries, and {last} were written: its log {path.name}-wal is "
+            "gone, or an old copy was put in its place. Bring it back. If it is lost, look at the "
+            f"exchange for orders it does not know, then remove {lock.path.name} to go on"
+        )
 
 
 def _files(path: Path, *, readonly: bool) -> dict[Path, tuple[int, int]]:

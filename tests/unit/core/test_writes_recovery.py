@@ -254,6 +254,10 @@ def test_a_sending_before_the_look_is_dated_by_the_first_reading() -> None:
     assert sending.seen(Freshness(160.0, 500.0), after=60.0)
 
 
+def test_reads_as_old_as_the_sending_show_it() -> None:
+    assert Sending(100.0).seen(Freshness(100.0, 100.0))
+
+
 def test_keys_in_flight_belong_to_an_owner() -> None:
     flying, one, two = InFlight(), Owner(), Owner()
     assert flying.take(["a", "b"], one) == {"a", "b"}

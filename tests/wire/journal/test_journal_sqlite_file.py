@@ -556,6 +556,63 @@ def test_a_migration_that_fails_leaves_the_old_version(
         assert journal.get("old") is not None
 
 
+@pytest.fixture
+def crashed(path: Path, holder: tuple[subprocess.Popen[str], str]) -> Path:
+    """A journal whose only entry stands in its log, as its holder was killed."""
+    holder[0].kill()
+    holder[0].wait()
+    return path
+
+
+def test_a_crashed_journal_whose_log_is_gone_is_refused_until_a_person_says_so(
+    crashed: Path,
+) -> None:
+    log, lock = crashed.with_name("orders.db-wal"), crashed.with_name("orders.db.lock")
+    log.unlink()
+    for _ in range(2):
+        with pytest.raises(JournalUnusable, match="holds 0 entries, and 1 were written") as caught:
+            SqliteJournal(crashed)
+    assert "remove orders.db.lock" in str(caught.value)
+    lock.unlink()
+    with SqliteJournal(crashed) as journal:
+        assert list(journal.entries()) == []
+
+
+def test_a_crashed_journal_whose_log_came_back_is_whole(crashed: Path) -> None:
+    log = crashed.with_name("orders.db-wal")
+    log.rename(log.with_suffix(".away"))
+    with pytest.raises(JournalUnusable):
+        SqliteJournal(crashed)
+    for left in crashed.parent.glob("orders.db-*"):
+        left.unlink()
+    log.with_suffix(".away").rename(log)
+    with SqliteJournal(crashed) as journal:
+        assert [one.key for one in journal.entries()] == ["theirs"]
+
+
+def test_a_crashed_journal_that_another_program_folded_its_log_into_is_whole(crashed: Path) -> None:
+    with closing(sqlite3.connect(crashed)) as link:
+        link.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    assert not crashed.with_name("orders.db-wal").exists()
+    with SqliteJournal(crashed) as journal:
+        assert [one.key for one in journal.entries()] == ["theirs"]
+
+
+def test_an_older_copy_in_the_place_of_a_crashed_journal_is_refused(path: Path) -> None:
+    SqliteJournal(path).close()
+    older = path.read_bytes()
+    process = start(HOLD, path)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.kill()
+    process.communicate()
+    for left in path.parent.glob("orders.db-*"):
+        left.unlink()
+    path.write_bytes(older)
+    with pytest.raises(JournalUnusable, match="an old copy was put in its place"):
+        SqliteJournal(path)
+
+
 def test_the_lock_file_names_the_holder_only_while_there_is_one(path: Path) -> None:
     lock = path.with_name("orders.db.lock")
     with SqliteJournal(path) as journal:
