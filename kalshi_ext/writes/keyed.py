@@ -70,6 +70,7 @@ def _taken_up(there: Entry, key: str) -> Flow[bool]:
         raise OutcomeUnknown(
             f"subaccounts.transfer: another program is still busy with {key}",
             operation=there.operation,
+            client_transfer_id=key,
         )
     return there.is_open
 
@@ -77,7 +78,10 @@ def _taken_up(there: Entry, key: str) -> Flow[bool]:
 def _sent(call: Call[None], key: str, context: Context, *, doubtful: bool) -> Flow[Verdict[None]]:
     patience = Patience(context.policy, (yield Now()))
     while True:
-        outcome = yield from transmit(call, context, doubtful=doubtful)
+        try:
+            outcome = yield from transmit(call, context, doubtful=doubtful)
+        except Misuse as error:  # larger than its bucket, or the client is closed: not sent
+            return Unproven(error) if doubtful else Rejected(error)
         verdict = judge(call, outcome, context, client_transfer_id=key)
         if isinstance(verdict, Unproven) and verdict.exists:
             return Accepted(None)

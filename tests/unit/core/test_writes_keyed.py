@@ -9,8 +9,10 @@ import core_samples as core
 import pytest
 
 from kalshi_ext import errors, writes
+from kalshi_ext.context import Context
 from kalshi_ext.flow import Record, Send
 from kalshi_ext.journal import Mark, State
+from kalshi_ext.pacing import Bucket, Pacer
 
 LOST = core.lost(left=True)
 KEY = "5d1a9c52-7f8e-5a0b-9d53-0c6a3e1b7f24"
@@ -190,3 +192,16 @@ def test_recovery_says_not_sent_only_where_no_transfer_fits(
     (found,) = floor.run(writes.recover(core.CURRENT, floor.context))
     assert found.state is expected
     assert floor.sent("POST") == []
+
+
+@pytest.mark.parametrize(("crashed", "expected"), [(False, State.NOT_SENT), (True, State.UNKNOWN)])
+def test_a_transfer_larger_than_its_bucket_is_recorded_as_never_sent_by_this_call(
+    crashed: bool, expected: State
+) -> None:
+    floor = ex.Floor()
+    if crashed:
+        interrupted(floor)
+    floor.context = Context(pacer=Pacer(Bucket(10, 10), Bucket(5, 5)))
+    with pytest.raises(errors.Misuse):
+        keyed(floor)
+    assert (state(floor), floor.requests) == (expected, [])
