@@ -16,7 +16,7 @@ from attrs import evolve
 from kalshi_ext.calls import Call
 from kalshi_ext.errors import DuplicateIdConflict, Misuse, OutcomeUnknown
 from kalshi_ext.flow import Context, Flow, Now, Record, Sleep, transmit
-from kalshi_ext.journal import REOPENABLE, Claimed, Entry, Mark, State
+from kalshi_ext.journal import REOPENABLE, Claimed, Entry, JournalError, Mark, State
 from kalshi_ext.models import SubaccountTransfer
 from kalshi_ext.writes import records
 from kalshi_ext.writes.changing import make_entry
@@ -63,16 +63,26 @@ def _taken_up(there: Entry, key: str) -> Flow[bool]:
         raise Misuse(f"client_transfer_id {key!r} was resolved by hand: use a new one")
     if there.state in REOPENABLE:
         reopened: Claimed = yield Record("reopen", (there.key,))
-        taken = reopened.mine
+        taken, why = reopened.mine, _BUSY
     else:
-        taken = yield Record("take_over", (there.key, there.owner))
+        taken, why = yield from _taken_over(there)
     if not taken:
         raise OutcomeUnknown(
-            f"subaccounts.transfer: another program is still busy with {key}",
+            f"subaccounts.transfer: {key} has no verdict yet: {why}",
             operation=there.operation,
             client_transfer_id=key,
         )
     return there.is_open
+
+
+_BUSY = "another program is busy with it"
+
+
+def _taken_over(there: Entry) -> Flow[tuple[bool, str]]:
+    try:
+        return (yield Record("take_over", (there.key, there.owner))), _BUSY
+    except JournalError as error:  # which says nothing about the earlier attempt
+        return False, str(error.args[0])
 
 
 def _sent(call: Call[None], key: str, context: Context, *, doubtful: bool) -> Flow[Verdict[None]]:

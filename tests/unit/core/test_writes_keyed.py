@@ -11,7 +11,7 @@ import pytest
 from kalshi_ext import errors, writes
 from kalshi_ext.context import Context
 from kalshi_ext.flow import Record, Send
-from kalshi_ext.journal import Mark, State
+from kalshi_ext.journal import Claimed, Mark, MarkUnwritten, State
 from kalshi_ext.pacing import Bucket, Pacer
 
 LOST = core.lost(left=True)
@@ -153,9 +153,37 @@ def test_what_another_program_drives_is_left_to_it(monkeypatch: pytest.MonkeyPat
     floor = ex.Floor()
     interrupted(floor)
     monkeypatch.setattr(type(floor.journal), "take_over", lambda *_: False)
-    with pytest.raises(errors.OutcomeUnknown, match="another program"):
+    with pytest.raises(errors.OutcomeUnknown, match="another program") as caught:
+        keyed(floor)
+    assert caught.value.__dict__["client_transfer_id"] == KEY
+    assert floor.sent("POST") == []
+
+
+def test_what_a_failing_journal_cannot_take_over_is_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(*_: object) -> bool:
+        raise MarkUnwritten("the disk is full")
+
+    floor = ex.Floor()
+    interrupted(floor)
+    monkeypatch.setattr(type(floor.journal), "take_over", fails)
+    with pytest.raises(errors.OutcomeUnknown, match="no verdict yet: the disk is full"):
         keyed(floor)
     assert floor.sent("POST") == []
+
+
+def test_what_was_refused_is_not_tried_again_while_another_program_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    floor = ex.Floor([ex.once(ex.refused(400, "insufficient_balance"))])
+    with pytest.raises(errors.BadRequest):
+        keyed(floor)
+    (entry,) = floor.journal.entries()
+    monkeypatch.setattr(floor.journal, "reopen", lambda _: Claimed(entry, mine=False))
+    with pytest.raises(errors.OutcomeUnknown, match="another program"):
+        keyed(floor)
+    assert len(floor.sent("POST")) == 1
 
 
 def test_what_was_resolved_by_hand_needs_a_new_key() -> None:
