@@ -395,6 +395,22 @@ def test_damage_inside_the_file_is_found_and_not_answered_with_half_an_answer(pa
             list(journal.entries())
 
 
+def test_an_index_that_lacks_its_rows_is_found(path: Path) -> None:
+    with SqliteJournal(path) as journal:
+        journal.claim(entry("a"))
+    with closing(sqlite3.connect(path)) as link:
+        (size,) = link.execute("PRAGMA page_size").fetchone()
+        named = "SELECT rootpage FROM sqlite_master WHERE name = 'entry_open'"
+        (root,) = link.execute(named).fetchone()
+    empty_leaf = bytes((10, 0, 0, 0, 0, *size.to_bytes(2, "big"), 0))
+    with path.open("r+b") as file:
+        file.seek((root - 1) * size)
+        file.write(empty_leaf)
+    with SqliteJournal(path) as journal:
+        assert journal.get("a") is not None
+        assert journal.verify()[0] == "row 1 missing from index entry_open"
+
+
 def test_a_row_changed_by_hand_is_found(path: Path) -> None:
     with SqliteJournal(path) as journal:
         journal.claim_many([entry("good"), entry("bad")])
@@ -596,6 +612,16 @@ def test_a_crashed_journal_that_another_program_folded_its_log_into_is_whole(cra
     assert not crashed.with_name("orders.db-wal").exists()
     with SqliteJournal(crashed) as journal:
         assert [one.key for one in journal.entries()] == ["theirs"]
+
+
+def test_the_lock_file_tells_how_many_entries_were_written(path: Path) -> None:
+    lock = path.with_name("orders.db.lock")
+    with SqliteJournal(path) as journal:
+        assert json.loads(lock.read_text())["last"] is None
+        for number, key in enumerate(("a", "b"), 1):
+            journal.claim(entry(key))
+            journal.mark(key, State.ACKNOWLEDGED)
+            assert json.loads(lock.read_text())["last"] == number
 
 
 def test_an_older_copy_in_the_place_of_a_crashed_journal_is_refused(path: Path) -> None:
