@@ -64,13 +64,6 @@ def test_a_reopened_entry_is_not_forgotten_for_its_former_verdict() -> None:
     assert [one.key for one in journal.entries()] == ["e", "f"]
 
 
-def test_open_entries_come_once_each_however_many_there_are() -> None:
-    journal = MemoryJournal(now=Clock())
-    keys = [f"{number:04}" for number in range(1_001)]
-    journal.claim_many(entry(key) for key in keys)
-    assert [one.key for one in journal.open_entries()] == keys
-
-
 def test_a_closed_journal_says_so_by_what_was_asked() -> None:
     with MemoryJournal() as journal:
         journal.claim(entry("a"))
