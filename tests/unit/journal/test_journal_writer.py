@@ -214,13 +214,16 @@ def test_withdrawing_a_claim_that_went_on_touches_nothing(opened: Any) -> None:
     assert journal.get("a").state == "sent"
 
 
-def test_withdrawing_a_claim_that_failed_touches_nothing(opened: Any) -> None:
+def test_withdrawing_a_claim_that_failed_touches_nothing(
+    opened: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     journal, store = opened
     store.faults["commit"] = [Broken("full")]
     failed = journal.submit("claim", entry("a"))
     assert isinstance(failed.exception(PATIENCE), JournalUnwritable)
     journal.withdraw(failed)
     assert journal.get("a") is None
+    assert caplog.records == []
 
 
 def test_withdrawing_after_the_end_is_harmless(opened: Any) -> None:
