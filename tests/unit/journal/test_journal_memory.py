@@ -64,6 +64,10 @@ def test_a_reopened_entry_is_not_forgotten_for_its_former_verdict() -> None:
     assert [one.key for one in journal.entries()] == ["e", "f"]
 
 
+def test_memory_is_never_damaged() -> None:
+    assert MemoryJournal().verify() == []
+
+
 def test_a_closed_journal_says_so_by_what_was_asked() -> None:
     with MemoryJournal() as journal:
         journal.claim(entry("a"))
