@@ -194,8 +194,15 @@ def _newest(link: sqlite3.Connection) -> int:
 
 def _check_complete(path: Path, link: sqlite3.Connection, lock: FileLock) -> None:
     """Refuse a file that lacks entries which a holder that died had written."""
-    there, last = _newest(link), lock.said["last"]
-    if isinstance(last, int) and there < last:
+    last = lock.said["last"]
+    if not isinstance(last, int):  # the last holder closed it, or there was none
+        return
+    try:
+        there = _newest(link)
+    except sqlite3.Error as error:
+        link.close()
+        raise JournalUnusable(f"{path}: {error}") from error
+    if there < last:
         link.close()
         raise JournalUnusable(
             f"{path} holds {there} entries, and {last} were written: its log {path.name}-wal is "

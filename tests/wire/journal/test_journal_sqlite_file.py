@@ -624,6 +624,20 @@ def test_the_lock_file_tells_how_many_entries_were_written(path: Path) -> None:
             assert json.loads(lock.read_text())["last"] == number
 
 
+def test_a_crashed_journal_whose_entries_cannot_be_counted_is_refused(crashed: Path) -> None:
+    SqliteJournal(crashed).close()
+    with closing(sqlite3.connect(crashed)) as link:
+        (root,) = link.execute("SELECT rootpage FROM sqlite_master WHERE name='entry'").fetchone()
+        (size,) = link.execute("PRAGMA page_size").fetchone()
+    with crashed.open("r+b") as file:
+        file.seek((root - 1) * size)
+        file.write(b"\xff" * 100)
+    SqliteJournal(crashed).close()  # closed in order, so that nothing is to be counted
+    crashed.with_name("orders.db.lock").write_text(json.dumps({"last": 1}))
+    with pytest.raises(JournalUnusable, match="malformed"):
+        SqliteJournal(crashed)
+
+
 def test_an_older_copy_in_the_place_of_a_crashed_journal_is_refused(path: Path) -> None:
     SqliteJournal(path).close()
     older = path.read_bytes()
