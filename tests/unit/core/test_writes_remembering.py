@@ -174,6 +174,25 @@ def test_a_flow_that_was_torn_down_leaves_its_write_to_the_next_of_its_ticker() 
     assert entry.state is State.RESOLVED
 
 
+def test_a_journal_that_could_not_tell_what_was_torn_down_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(_: object) -> Any:
+        raise JournalError("not now")
+
+    floor = ex.Floor([ex.once(ex.created(2), ex.created(3))], orders=[ex.row()])
+    abandoned(floor, writes.place(core.CURRENT, ex.ticket(), floor.context))
+    floor.context.unsettled.by_ticker.clear()
+    floor.context.unsettled.read = floor.context.in_flight.abandoned = True
+    with monkeypatch.context() as patched:
+        patched.setattr(floor.journal, "open_entries", fails)
+        place(floor, 2)
+    place(floor, 3)
+    entry = floor.journal.get("c1")
+    assert entry is not None
+    assert entry.state is State.RESOLVED
+
+
 def test_what_settles_at_once_is_not_waited_for() -> None:
     floor = ex.Floor([ex.once(ex.created(2))], orders=[ex.row()])
     abandoned(floor, writes.place(core.CURRENT, ex.ticket(), floor.context))
