@@ -41,12 +41,9 @@ def clear_the_way(
 
 
 def _read_open(context: Context) -> Flow[None]:
-    context.in_flight.abandoned = False  # what that left is open in the journal, if it was there
-    try:
-        entries: list[Entry] = yield Record("open_entries", (None,))
-    except JournalError:
-        context.unsettled.read = False
-        return  # the claim that follows says what is wrong with the journal
+    # What a torn down flow left stands open in the journal, if it was there.
+    context.in_flight.abandoned = context.unsettled.read = False
+    entries: list[Entry] = yield Record("open_entries", (None,))
     for entry in entries:
         if entry.key not in context.in_flight:
             context.unsettled.add(entry.ticker, entry.key)
