@@ -159,6 +159,10 @@ def test_the_journal_is_asked_for_open_writes_once(monkeypatch: pytest.MonkeyPat
     place(floor, 1)
     place(floor, 2)
     assert len(asked) == 1
+    floor.context.in_flight.abandoned = True
+    place(floor, 1)
+    place(floor, 2)
+    assert len(asked) == 2
 
 
 def test_a_flow_that_was_torn_down_leaves_its_write_to_the_next_of_its_ticker() -> None:

@@ -20,6 +20,7 @@ from kalshi_ext.journal.errors import (
 )
 from kalshi_ext.journal.group import Desk, Request
 from kalshi_ext.journal.journal import Journal
+from kalshi_ext.journal.ledger import Sheet
 from kalshi_ext.journal.memory import MemoryJournal
 from kalshi_ext.journal.store import Again, Broken, Rejected
 
@@ -178,6 +179,25 @@ def test_data_the_store_refuses_fail_their_own_request_alone(
     assert isinstance(second, JournalUnwritable)
     assert "bad text" in str(second)
     assert store.rows.load("abc", ()) == [first.entry, third.entry]
+
+
+def test_of_two_whose_data_the_store_refuses_together_the_sound_one_is_kept(
+    desk: Desk, store: ScriptedStore
+) -> None:
+    store.faults["save"] = [Rejected("bad text"), Rejected("bad text"), None]
+    first, second = serve(desk, *(requests.claim(entry(key)) for key in "ab"))
+    assert isinstance(first, JournalUnwritable)
+    assert second.mine
+
+
+def test_an_intent_is_found_without_having_been_loaded_before(
+    desk: Desk, store: ScriptedStore
+) -> None:
+    serve(desk, requests.claim(entry("a", intent="i")))
+    sheet = Sheet(store, "me", Clock())
+    assert [found and found.key for found in map(sheet.find_intent, ("i", "j", "i"))] == [
+        *("a", None, "a")
+    ]
 
 
 def test_a_claim_whose_commit_went_through_unheard_is_withdrawn_before_the_next_group(

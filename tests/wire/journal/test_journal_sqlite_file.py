@@ -243,6 +243,14 @@ def test_any_name_of_a_file_will_do(tmp_path: Path, name: str) -> None:
     assert {one.name for one in tmp_path.iterdir()} == {name, name + ".lock"}
 
 
+def test_the_name_of_the_file_is_synced_too(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.fstat(fd).st_ino) or real(fd))
+    SqliteJournal(path).close()
+    assert path.parent.stat().st_ino in synced
+
+
 def test_the_files_are_for_their_owner_alone(path: Path) -> None:
     former = os.umask(0)
     try:
