@@ -127,7 +127,6 @@ def _struck(write: str, lost: bool, start: int, stride: int) -> Tally:
         found = lines.strike(lines.Blow(write, start + stride * tally.cases, lost))
         tally.cases += 1
         tally.fired += bool(found.where)
-        tally.verdicts["settled by a new client only"] += found.anew
         tally.faults += found.faults
         if not found.where:
             return tally

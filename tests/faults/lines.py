@@ -72,15 +72,11 @@ class Tracer:
 
 @define
 class Struck:
-    """What an interruption led to; `where` is empty when the write ended before it.
-
-    `anew`: only a new client over the same journal could settle it.
-    """
+    """What an interruption led to; `where` is empty when the write ended before it."""
 
     blow: Blow
     where: str = ""
     faults: list[str] = field(factory=list)
-    anew: bool = False
 
 
 def strike(blow: Blow, journal: Journal | None = None) -> Struck:
@@ -102,10 +98,9 @@ def strike(blow: Blow, journal: Journal | None = None) -> Struck:
     finally:
         sys.settrace(before)
         gc.enable()
-    faults = list(_judge(kalshi, place, blow, order)) if not blow.restart else ["restarted"]
-    if faults:  # an interrupt in the middle of cleaning up keeps this client from trying again
-        found.anew = True
-        faults = list(_judge(client(place, kalshi._journal), place, blow, order))
+    if blow.restart:
+        kalshi = client(place, kalshi._journal)
+    faults = _judge(kalshi, place, blow, order)
     found.faults = [f"{blow} {found.where}: {fault}" for fault in faults]
     return found
 

@@ -30,7 +30,6 @@ def test_an_interrupt_at_any_line_loses_nothing_and_does_nothing_twice(
         found = sweep(write, lost=lost, start=5, stride=STRIDE)
         assert [fault for one in found for fault in one.faults] == []
         assert len(found) > 5
-        assert sum(one.anew for one in found) <= len(found) // 10
 
 
 def test_an_interrupt_leaves_a_journal_file_that_settles_it(tmp_path: Path) -> None:
