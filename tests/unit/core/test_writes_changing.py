@@ -329,7 +329,12 @@ def test_an_abandoned_change_is_settled_before_the_next_order() -> None:
 
 
 def test_an_amend_that_stays_unknown_names_its_order_and_says_why() -> None:
-    for doubt, why in ((LOST, "ReadTimeout"), (ex.refused(400, "AMEND_ORDER_NO_OP"), "no")):
+    doubts = (
+        (LOST, "ReadTimeout"),
+        (core.reply(200, b"<html>"), "AmendOrderV2"),
+        (ex.refused(400, "AMEND_ORDER_NO_OP"), "no"),
+    )
+    for doubt, why in doubts:
         floor = ex.Floor([ex.once(doubt)])
         with pytest.raises(errors.OutcomeUnknown, match=why) as caught:
             amend(floor)
