@@ -77,6 +77,16 @@ def test_an_abandoned_write_is_remembered() -> None:
     assert unsettled(floor) == {}
 
 
+def test_an_order_whose_verdict_was_known_but_not_recorded_is_remembered() -> None:
+    floor = ex.Floor([ex.once(ex.created())])
+    flow = writes.place(core.CURRENT, ex.ticket(), floor.context)
+    effect = next(flow)
+    while getattr(effect, "verb", None) != "mark_many":
+        effect = flow.send(floor._perform(effect))
+    flow.close()
+    assert unsettled(floor) == OPEN
+
+
 def test_recovery_forgets_what_it_settled_and_remembers_what_it_could_not() -> None:
     floor = ex.Floor(orders=[ex.row()])
     abandoned(floor, writes.place(core.CURRENT, ex.ticket(), floor.context))
@@ -96,6 +106,7 @@ def test_an_id_that_a_living_program_elsewhere_drives_is_waited_for(
     floor = ex.Floor()
     abandoned(floor, writes.place(core.CURRENT, ex.ticket(), floor.context))
     restarted(floor)
+    floor.context.unsettled.read = True  # what other programs add later is not read again
     monkeypatch.setattr(type(floor.journal), "take_over", lambda *_: False)
     with pytest.raises(errors.OutcomeUnknown):
         place(floor)
