@@ -190,6 +190,14 @@ def test_of_two_whose_data_the_store_refuses_together_the_sound_one_is_kept(
     assert second.mine
 
 
+def test_of_two_claims_of_one_intent_in_one_request_the_first_stands(
+    desk: Desk, store: ScriptedStore
+) -> None:
+    twins = [entry("a", intent="i"), entry("b", intent="i")]
+    ((first, second),) = serve(desk, requests.claim_many(twins))
+    assert (first.mine, second.mine, second.entry.key) == (True, False, "a")
+
+
 def test_an_intent_is_found_without_having_been_loaded_before(
     desk: Desk, store: ScriptedStore
 ) -> None:

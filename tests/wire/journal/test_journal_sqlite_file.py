@@ -369,6 +369,19 @@ def test_what_is_no_journal_is_refused_clearly_and_left_as_it_is(
     assert (path.read_bytes() if path.is_file() else b"") == before
 
 
+def test_a_refusal_says_once_what_is_wrong_with_which_file(path: Path) -> None:
+    foreign_database(path)
+    with pytest.raises(JournalUnusable) as caught:
+        SqliteJournal(path)
+    assert caught.value.args == (f"{path}: a SQLite database, but not a journal of this library",)
+
+
+def test_a_lock_file_that_cannot_be_used_is_refused(path: Path) -> None:
+    path.with_name("orders.db.lock").mkdir()
+    with pytest.raises(JournalUnusable, match="its lock file cannot be used"):
+        SqliteJournal(path)
+
+
 def test_a_missing_directory_is_named_not_made(tmp_path: Path) -> None:
     with pytest.raises(JournalUnusable, match="directory does not exist"):
         SqliteJournal(tmp_path / "none" / "orders.db")
