@@ -206,6 +206,7 @@ def test_an_intent_is_found_without_having_been_loaded_before(
     assert [found and found.key for found in map(sheet.find_intent, ("i", "j", "i"))] == [
         *("a", None, "a")
     ]
+    assert (Sheet(store, "me", Clock()).find("a") or entry()).intent == "i"
 
 
 def test_a_claim_whose_commit_went_through_unheard_is_withdrawn_before_the_next_group(

@@ -282,6 +282,27 @@ def test_an_interrupt_while_waiting_for_a_claim_withdraws_it(
     assert journal.get("a").state == "not_sent"
 
 
+class Struck(Future[Any]):
+    """A future that is done, and whose waiter is interrupted the first time."""
+
+    struck = False
+
+    def result(self, timeout: float | None = None) -> Any:
+        if not self.struck:
+            self.struck = True
+            raise Impatient
+        return super().result(timeout)
+
+
+def test_an_interrupt_just_after_a_claim_was_recorded_withdraws_it(opened: Any) -> None:
+    journal, _ = opened
+    future = Struck()
+    future.set_result(journal.claim(entry("a")))
+    with pytest.raises(Impatient):
+        journal._claimed(future)
+    assert journal.get("a").state == "not_sent"
+
+
 def test_an_interrupt_while_waiting_for_a_mark_does_not_undo_it(opened: Any) -> None:
     journal, store = opened
     journal.claim(entry("a"))

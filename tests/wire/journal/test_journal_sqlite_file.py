@@ -635,6 +635,12 @@ def test_a_crashed_journal_that_another_program_folded_its_log_into_is_whole(cra
         assert [one.key for one in journal.entries()] == ["theirs"]
 
 
+def test_a_journal_knows_that_it_lives_and_nobody_else_does(path: Path) -> None:
+    with SqliteJournal(path) as journal:
+        assert journal.owner_alive(journal.owner)
+        assert not journal.owner_alive("somebody else")
+
+
 def test_the_lock_file_tells_how_many_entries_were_written(path: Path) -> None:
     lock = path.with_name("orders.db.lock")
     with SqliteJournal(path) as journal:
