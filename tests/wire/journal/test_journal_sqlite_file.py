@@ -647,6 +647,7 @@ def test_the_lock_file_tells_how_many_entries_were_written(path: Path) -> None:
         assert json.loads(lock.read_text())["last"] is None
         for number, key in enumerate(("a", "b"), 1):
             journal.claim(entry(key))
+            assert json.loads(lock.read_text())["last"] == number
             journal.mark(key, State.ACKNOWLEDGED)
             assert json.loads(lock.read_text())["last"] == number
 
