@@ -227,17 +227,17 @@ def _control(bench: Bench, copied: Copy, path: str, files: list[str]) -> float:
     return max(30.0, PATIENCE * took)
 
 
-def page(tally: Tally, took: float) -> str:
-    """Render the figures and the survivors of a group as Markdown."""
+def page(tallies: list[Tally], took: float) -> str:
+    """Render the figures and the survivors as Markdown."""
     reasons: dict[str, str] = tomllib.loads(REASONS.read_text(encoding="utf-8"))["survivors"]
     lines = ["| modules | mutants | tried | killed | share |", "|---|--:|--:|--:|--:|"]
-    share = 100 * tally.killed / max(1, tally.tried)
-    row = f"{tally.total:,} | {tally.tried:,} | {tally.killed:,} | {share:.1f} %"
-    lines += [f"| {tally.name} | {row} |", "", f"Fixed seed, {took / 60:.0f} minutes."]
-    if tally.name == "journal":
-        lines[-1] += f" Left out: files named {', '.join(APART)}."
-    survivors = Counter(mutant.key for mutant in tally.survivors)
-    lines[-1] += " Survivors:" if survivors else ""
+    for tally in tallies:
+        share = 100 * tally.killed / max(1, tally.tried)
+        row = f"{tally.total:,} | {tally.tried:,} | {tally.killed:,} | {share:.1f} %"
+        lines.append(f"| {tally.name} | {row} |")
+    survivors = Counter(mutant.key for tally in tallies for mutant in tally.survivors)
+    lines += ["", f"Fixed seed, {took / 60:.0f} minutes. Left out of the journal: files named "]
+    lines[-1] += f"{', '.join(APART)}. Survivors:" if survivors else f"{', '.join(APART)}."
     for key, number in sorted(survivors.items()):
         times = f" ({number} times)" if number > 1 else ""
         lines.append(
@@ -265,13 +265,11 @@ def main() -> int:
         copied = copy_tree(Path(place))
         for at, name in enumerate(names, 1):
             until = began + 60 * said.minutes * at / len(names)
-            started = time.monotonic()
-            tally = judge(name, copied, said.sample, said.jobs, until, cover=said.cover)
-            tallies.append(tally)
-            told = page(tally, time.monotonic() - started)
-            print(told)
-            if said.write:
-                write_block("reliability.md", f"mutation of {name}", told)
+            tallies.append(judge(name, copied, said.sample, said.jobs, until, cover=said.cover))
+    told = page(tallies, time.monotonic() - began)
+    print(told)
+    if said.write:
+        write_block("reliability.md", "mutation", told)
     return 1 if any(t.killed < 0.9 * t.tried for t in tallies) else 0
 
 

@@ -40,8 +40,7 @@ def connect(path: Path, *, readonly: bool) -> sqlite3.Connection:
             _make_private(path)
         return _prepared(path, readonly=readonly)
     except (sqlite3.Error, OSError, JournalUnusable) as error:
-        said = error.args[0] if isinstance(error, JournalUnusable) else error
-        raise JournalUnusable(f"{path}: {said}") from error
+        raise JournalUnusable(f"{path}: {error}") from error
 
 
 def _make_private(path: Path) -> None:
