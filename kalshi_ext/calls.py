@@ -110,13 +110,13 @@ class Reply:
 class Lost:
     """No answer came. `left` says whether any byte of the request may have left.
 
-    `doubtful` as in `Reply`.
+    `doubtful` as in `Reply`. It does not hold the exception: the frames of its traceback hold the
+    flow that is told of it, and a flow in a circle is not over when it is dropped.
     """
 
     left: bool
     reason: str
     sent_at: float = 0.0
-    cause: BaseException | None = field(default=None, repr=False, eq=False)
     doubtful: bool = False
 
 

@@ -92,7 +92,7 @@ def lost(error: Exception, evidence: Evidence, sent_at: float) -> Lost:
     witnessed = evidence.watched
     left = not (evidence.never_left if witnessed else isinstance(error, NEVER_LEFT))
     reason = f"{type(error).__name__}: {redact_text(str(error))}".rstrip(": ")
-    return Lost(left, reason, sent_at, error)
+    return Lost(left, reason, sent_at)
 
 
 def _immediate(effect: Effect, line: Line) -> tuple[bool, Any]:
