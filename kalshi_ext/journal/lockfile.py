@@ -76,7 +76,7 @@ class FileLock:
             return False
 
     def note(self, last: int) -> None:
-        """Leave for the next holder how many the last entry was, should this one die."""
+        """Leave the number of the newest entry for the next holder, should this one die."""
         self.said["last"] = last
         with suppress(OSError):  # then only a check is missing
             _write(self._descriptor, self.said)

@@ -19,7 +19,7 @@ from kalshi_ext.journal.group import Desk
 from kalshi_ext.journal.journal import Journal, new_owner
 from kalshi_ext.journal.lockfile import FileLock
 from kalshi_ext.journal.rows import COLUMNS, from_row, row_problems, to_row
-from kalshi_ext.journal.sqlite_file import connect, resolved
+from kalshi_ext.journal.sqlite_file import connect, newest, resolved
 from kalshi_ext.journal.sqlite_schema import OPEN_STATES
 from kalshi_ext.journal.store import Broken, Rejected, Selection, StoreError
 from kalshi_ext.journal.writer import Writer
@@ -99,7 +99,7 @@ class SqliteStore:
             self._link.executemany(_INSERT, map(to_row, new))
             self._link.executemany(_UPDATE, map(to_row, changed))
             if new:
-                self._last = _newest(self._link)
+                self._last = newest(self._link)
 
     def select(self, selection: Selection, after: int, limit: int) -> list[tuple[int, Entry]]:
         """List entries by position."""
@@ -177,38 +177,12 @@ class SqliteJournal(Journal):
 def _opened(path: Path, owner: str, *, readonly: bool) -> SqliteStore:
     lock = None if readonly else _locked(path, owner)
     try:
-        link = connect(path, readonly=readonly)
-        if lock is not None:
-            _check_complete(path, link, lock)
+        link = connect(path, readonly=readonly, written=lock.said["last"] if lock else None)
         return SqliteStore(path, owner, link, lock, _files(path, readonly=readonly))
     except BaseException:
         if lock is not None:
             lock.release(silent=lock.said["last"] is None)
         raise
-
-
-def _newest(link: sqlite3.Connection) -> int:
-    (last,) = link.execute("SELECT max(seq) FROM entry").fetchone()
-    return last or 0
-
-
-def _check_complete(path: Path, link: sqlite3.Connection, lock: FileLock) -> None:
-    """Refuse a file that lacks entries which a holder that died had written."""
-    last = lock.said["last"]
-    if not isinstance(last, int):  # the last holder closed it, or there was none
-        return
-    try:
-        there = _newest(link)
-    except sqlite3.Error as error:
-        link.close()
-        raise JournalUnusable(f"{path}: {error}") from error
-    if there < last:
-        link.close()
-        raise JournalUnusable(
-            f"{path} holds {there} entries, and {last} were written: its log {path.name}-wal is "
-            "gone, or an old copy was put in its place. Bring it back. If it is lost, look at the "
-            f"exchange for orders it does not know, then remove {lock.path.name} to go on"
-        )
 
 
 def _files(path: Path, *, readonly: bool) -> dict[Path, tuple[int, int]]:

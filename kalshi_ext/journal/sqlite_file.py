@@ -10,6 +10,7 @@ from typing import Final
 from kalshi_ext.errors import Misuse
 from kalshi_ext.journal import sqlite_schema
 from kalshi_ext.journal.errors import JournalUnusable
+from kalshi_ext.journal.lockfile import lock_path
 
 _BUSY_S: Final = 5.0  # a reader may hold a lock for a moment while it opens or closes
 _SETTINGS: Final = (
@@ -33,12 +34,15 @@ def resolved(path: str | Path) -> Path:
     return place
 
 
-def connect(path: Path, *, readonly: bool) -> sqlite3.Connection:
-    """Open the database. Raises JournalUnusable."""
+def connect(path: Path, *, readonly: bool, written: object = None) -> sqlite3.Connection:
+    """Open the database. Raises JournalUnusable.
+
+    `written` is how many entries a holder that died had written, None where none did.
+    """
     try:
         if not readonly:
             _make_private(path)
-        return _prepared(path, readonly=readonly)
+        return _prepared(path, readonly=readonly, written=written)
     except (sqlite3.Error, OSError, JournalUnusable) as error:
         raise JournalUnusable(f"{path}: {error}") from error
 
@@ -59,7 +63,7 @@ def _sync(directory: Path) -> None:
         os.close(descriptor)
 
 
-def _prepared(path: Path, *, readonly: bool) -> sqlite3.Connection:
+def _prepared(path: Path, *, readonly: bool, written: object) -> sqlite3.Connection:
     # No thread check: the opening thread hands the connection to the writer and lets go of it.
     link = sqlite3.connect(
         f"{path.as_uri()}?mode={'ro' if readonly else 'rw'}",
@@ -70,10 +74,29 @@ def _prepared(path: Path, *, readonly: bool) -> sqlite3.Connection:
     )
     try:
         (_for_reading if readonly else _for_writing)(link)
+        if isinstance(written, int):
+            _check_complete(link, path, written)
     except BaseException:
         link.close()
         raise
     return link
+
+
+def newest(link: sqlite3.Connection) -> int:
+    """Return the number of the newest entry, 0 of none."""
+    (last,) = link.execute("SELECT max(seq) FROM entry").fetchone()
+    return last or 0
+
+
+def _check_complete(link: sqlite3.Connection, path: Path, written: int) -> None:
+    """Refuse a file that lacks entries which a holder that died had written."""
+    there = newest(link)
+    if there < written:
+        raise JournalUnusable(
+            f"it holds {there} entries, and {written} were written: its log {path.name}-wal is "
+            "gone, or an old copy was put in its place. Bring it back. If it is lost, look at the "
+            f"exchange for orders it does not know, then remove {lock_path(path).name} to go on"
+        )
 
 
 def _for_reading(link: sqlite3.Connection) -> None:

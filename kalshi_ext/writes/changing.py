@@ -68,7 +68,7 @@ def carry_out(change: Change[T], context: Context) -> Flow[T]:
         now = yield Now()
         if change.order_id is not None:
             context.recent.add(change.order_id, now)
-        yield from records.record([_mark(key, verdict, now)])
+        yield from records.record([mark_of(key, verdict, now)])
     finally:
         if not done:
             context.unsettled.add(change.entry.ticker, key)
@@ -93,7 +93,7 @@ def _rounds(change: Change[T], context: Context) -> Flow[Verdict[T]]:
         verdict = _believed(change, judged, telling=telling)
         if not isinstance(verdict, Unproven):
             return verdict
-        yield from records.record([_mark(change.entry.key, verdict, outcome.sent_at)])
+        yield from records.record([mark_of(change.entry.key, verdict, outcome.sent_at)])
         sight = yield from look_until(change, context, sent_at=outcome.sent_at)
         if isinstance(sight, Accepted | Rejected):
             return sight
@@ -134,12 +134,13 @@ def look_until(change: Change[T], context: Context, *, sent_at: float) -> Flow[S
     return look_until_seen(change.contract, change.look, context, sent_at=sent_at)
 
 
-def _mark(key: str, verdict: Verdict[Any], now: float) -> Mark:
+def mark_of(key: str, verdict: Verdict[Any], now: float) -> Mark:
+    """Make the journal's mark of a verdict; `now` is in Unix seconds."""
     if isinstance(verdict, Accepted):
         return Mark(key, State.ACKNOWLEDGED, order_id=records.id_of(verdict.value))
-    text = records.error_text(verdict.error)
     if isinstance(verdict, Unproven):
         return Mark(key, State.UNKNOWN, sent_at=records.instant(now))
+    text = records.error_text(verdict.error)
     return Mark(key, records.ending(verdict.error), verdict=text)
 
 

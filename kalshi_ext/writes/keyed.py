@@ -16,10 +16,10 @@ from attrs import evolve
 from kalshi_ext.calls import Call
 from kalshi_ext.errors import DuplicateIdConflict, Misuse, OutcomeUnknown
 from kalshi_ext.flow import Context, Flow, Now, Record, Sleep, transmit
-from kalshi_ext.journal import REOPENABLE, Claimed, Entry, JournalError, Mark, State
+from kalshi_ext.journal import REOPENABLE, Claimed, Entry, JournalError, State
 from kalshi_ext.models import SubaccountTransfer
 from kalshi_ext.writes import records
-from kalshi_ext.writes.changing import make_entry
+from kalshi_ext.writes.changing import make_entry, mark_of
 from kalshi_ext.writes.sights import NotDone, Sight, Unclear
 from kalshi_ext.writes.unkeyed import alone
 from kalshi_ext.writes.verdicts import Accepted, Rejected, Unproven, Verdict, judge
@@ -52,7 +52,7 @@ def _transfer(call: Call[None], entry: Entry, key: str, context: Context) -> Flo
             return
         doubtful = yield from _taken_up(there, key)
     verdict: Verdict[None] = yield from _sent(call, key, context, doubtful=doubtful)
-    yield from records.record([_mark(entry.key, verdict, (yield Now()))])
+    yield from records.record([mark_of(entry.key, verdict, (yield Now()))])
     if not isinstance(verdict, Accepted):
         raise verdict.error
 
@@ -99,15 +99,6 @@ def _sent(call: Call[None], key: str, context: Context, *, doubtful: bool) -> Fl
         if not isinstance(verdict, Unproven) or patience.over((yield Now())):
             return verdict
         yield Sleep(patience.wait())
-
-
-def _mark(key: str, verdict: Verdict[None], now: float) -> Mark:
-    if isinstance(verdict, Accepted):
-        return Mark(key, State.ACKNOWLEDGED)
-    if isinstance(verdict, Rejected):
-        text = records.error_text(verdict.error)
-        return Mark(key, records.ending(verdict.error), verdict=text)
-    return Mark(key, State.UNKNOWN, sent_at=records.instant(now))
 
 
 def _conflict(key: str, there: Entry) -> DuplicateIdConflict:

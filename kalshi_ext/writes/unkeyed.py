@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from functools import partial
 from typing import Any, TypeVar
 
 from kalshi_ext.calls import Call
@@ -102,13 +103,8 @@ def create_group(
 ) -> Flow[OrderGroup]:
     """Create an order group."""
     call = contract.order_groups.create(limit, subaccount, shard)
-    return (
-        yield from alone(
-            "turn of group",
-            context,
-            lambda: _create_group(contract, call, limit, subaccount, context),
-        )
-    )
+    work = partial(_create_group, contract, call, limit, subaccount, context)
+    return (yield from alone("turn of group", context, work))
 
 
 def _create_group(
@@ -145,11 +141,8 @@ def group_look(
 def transfer(contract: Contract, ticket: InstanceTransferTicket, context: Context) -> Flow[str]:
     """Move money between instances or shards; returns the transfer id."""
     call = contract.portfolio.transfer(ticket)
-    return (
-        yield from alone(
-            "turn of transfer", context, lambda: _transfer(contract, call, ticket, context)
-        )
-    )
+    work = partial(_transfer, contract, call, ticket, context)
+    return (yield from alone("turn of transfer", context, work))
 
 
 def _transfer(
@@ -202,11 +195,8 @@ def transfer_look(
 def create_subaccount(contract: Contract, shard: int | None, context: Context) -> Flow[int]:
     """Create a subaccount; returns its number."""
     call = contract.subaccounts.create(shard)
-    return (
-        yield from alone(
-            "turn of subaccount", context, lambda: _create_subaccount(contract, call, context)
-        )
-    )
+    work = partial(_create_subaccount, contract, call, context)
+    return (yield from alone("turn of subaccount", context, work))
 
 
 def _create_subaccount(contract: Contract, call: Call[int], context: Context) -> Flow[int]:
