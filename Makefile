@@ -57,7 +57,7 @@ derived: $(VENV)/.dev
 	$(PY) scripts/unasync.py --check
 	$(PY) scripts/shapes.py --check
 	$(PY) scripts/expected.py --check
-	$(PY) scripts/matrix.py --check
+	$(PY) scripts/retry_policy.py --check
 	$(PY) scripts/operations_table.py --check
 
 spec: $(VENV)/.dev ## take in the exchange's contract: make spec UPSTREAM=<file or URL>

@@ -43,7 +43,9 @@ from kalshi_ext.errors import (
 
 if TYPE_CHECKING:
     from kalshi_ext._async.client import AsyncKalshi
-    from kalshi_ext._shapes import (
+    from kalshi_ext._sync.client import Kalshi
+    from kalshi_ext.config import Environment, Timeout
+    from kalshi_ext.contract.types import (
         BookSide,
         MarketResult,
         OrderAction,
@@ -53,15 +55,13 @@ if TYPE_CHECKING:
         SelfTradePreventionType,
         TimeInForce,
     )
-    from kalshi_ext._sync.client import Kalshi
-    from kalshi_ext.config import Environment, Timeout
-    from kalshi_ext.flow import Policy
     from kalshi_ext.journal import Journal, open_journal
     from kalshi_ext.models import Balance, Fill, Order, OrderAck, OrderGroup, Position, Settlement
-    from kalshi_ext.pacing import Pacer
-    from kalshi_ext.paging import CursorRepeated, Page, SetAside
-    from kalshi_ext.signing import KalshiAuth
-    from kalshi_ext.tickets import OrderTicket
+    from kalshi_ext.protocol.flow import Policy
+    from kalshi_ext.protocol.pagination import CursorRepeated, Page, SetAside
+    from kalshi_ext.protocol.rate_limits import Pacer
+    from kalshi_ext.requests import OrderTicket
+    from kalshi_ext.transport.signing import KalshiAuth
     from kalshi_ext.writes import Resolution
 
 __version__ = "0.1.0"
@@ -72,24 +72,24 @@ _LAZY = {
     "Kalshi": "_sync.client",
     "Environment": "config",
     "Timeout": "config",
-    "Policy": "flow",
+    "Policy": "protocol.context",
     "Journal": "journal",
     "open_journal": "journal",
-    "Pacer": "pacing",
-    "CursorRepeated": "paging",
-    "Page": "paging",
-    "SetAside": "paging",
-    "KalshiAuth": "signing",
-    "OrderTicket": "tickets",
+    "Pacer": "protocol.rate_limits",
+    "CursorRepeated": "protocol.pagination",
+    "Page": "protocol.pagination",
+    "SetAside": "protocol.pagination",
+    "KalshiAuth": "transport.signing",
+    "OrderTicket": "requests",
     "Resolution": "writes",
     **dict.fromkeys(
         ("Balance", "Fill", "Order", "OrderAck", "OrderGroup", "Position", "Settlement"), "models"
     ),
     **dict.fromkeys(
         ("BookSide", "MarketResult", "OrderAction", "OrderStatus", "OrderType", "OutcomeSide"),
-        "_shapes",
+        "contract.types",
     ),
-    **dict.fromkeys(("SelfTradePreventionType", "TimeInForce"), "_shapes"),
+    **dict.fromkeys(("SelfTradePreventionType", "TimeInForce"), "contract.types"),
 }
 __all__ = [
     "AsyncKalshi",

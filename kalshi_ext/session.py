@@ -10,13 +10,13 @@ from attrs import evolve, frozen
 
 from kalshi_ext import contracts
 from kalshi_ext.config import Environment, Settings, Timeout, environment, timeout
-from kalshi_ext.drive import Line
 from kalshi_ext.errors import Misuse
-from kalshi_ext.flow import Context, Policy
 from kalshi_ext.journal import Journal
-from kalshi_ext.pacing import Pacer
-from kalshi_ext.signing import signer
+from kalshi_ext.protocol.flow import Context, Policy
+from kalshi_ext.protocol.rate_limits import Pacer
 from kalshi_ext.transport import AsyncDeadlineTransport, DeadlineTransport
+from kalshi_ext.transport.driver import Line
+from kalshi_ext.transport.signing import signer
 
 JournalPlace: TypeAlias = str | Path | Journal | None
 

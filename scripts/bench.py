@@ -33,11 +33,11 @@ from kalshi_portfolio import models as generated  # noqa: TID251 - what is measu
 from kalshi_portfolio.api.orders import create_order_v2, get_orders  # noqa: TID251 - what is measured beside
 
 from kalshi_ext import AsyncKalshi, Kalshi, KalshiAuth, contracts
-from kalshi_ext.answers import parse_json
-from kalshi_ext.calls import Watch
+from kalshi_ext.protocol.messages import Watch
+from kalshi_ext.protocol.responses import parse_json
+from kalshi_ext.requests.filters import window
 from kalshi_ext.sandbox import Sandbox
-from kalshi_ext.signing import signer
-from kalshi_ext.windows import window
+from kalshi_ext.transport.signing import signer
 
 RAIN = "KXRAIN-26DEC31-NYC"
 NOWHERE = "http://127.0.0.1:9/trade-api/v2"

@@ -1,4 +1,4 @@
-"""Derive kalshi_ext/_expected.py: what every answer of both contracts holds, as plain data."""
+"""Derive kalshi_ext/contract/fields.py: the fields of every answer of both contracts, as data."""
 
 from __future__ import annotations
 

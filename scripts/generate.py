@@ -33,7 +33,11 @@ INPUTS = (
     "openapi/upstream.yaml",
     "requirements-generator.txt",
 )
-DERIVED = ("openapi/portfolio.yaml", "kalshi_ext/_expected.py", "kalshi_ext/_shapes.py")
+DERIVED = (
+    "openapi/portfolio.yaml",
+    "kalshi_ext/contract/fields.py",
+    "kalshi_ext/contract/types.py",
+)
 PORTFOLIO_HEADER = """\
 # The maintained contract: upstream.yaml with overlay.yaml applied, by `make generate`.
 # Edits here are lost; edit overlay.yaml.
@@ -135,8 +139,8 @@ def import_spec_alone() -> None:
 
 def _build(fresh: Path) -> None:
     """Write everything below another root, laid out as in the repository."""
-    for name in ("openapi", "generated", "kalshi_ext"):
-        (fresh / name).mkdir()
+    for name in ("openapi", "generated", "kalshi_ext/contract"):
+        (fresh / name).mkdir(parents=True)
     shutil.copy(ROOT / "openapi" / "classic.yaml", fresh / "openapi")
     for name in ("README.md", "ruff.toml"):
         shutil.copy(GENERATED / name, fresh / "generated")

@@ -51,7 +51,10 @@ SIMULATED = "tests/faults/test_simulated_world.py::" + (
 )
 # The modules of each group, and the tests that may kill their mutants, quickest first.
 GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "flow": (("kalshi_ext/flow.py", "kalshi_ext/context.py"), (*CORE, "writes", SIMULATED)),
+    "flow": (
+        ("kalshi_ext/protocol/flow.py", "kalshi_ext/protocol/context.py"),
+        (*CORE, "writes", SIMULATED),
+    ),
     "writes": (("kalshi_ext/writes",), ("writes", SIMULATED)),
     "journal": (
         ("kalshi_ext/journal",),

@@ -93,7 +93,7 @@ def cover(file: str, watched: Sequence[str]) -> None:
 
 # What a group's modules are not imported by; loaded once, before the forks.
 LOADED = {
-    "flow": ("kalshi_ext.sandbox.engine", "kalshi_ext.windows", "kalshi_ext.models"),
+    "flow": ("kalshi_ext.sandbox.engine", "kalshi_ext.requests.filters", "kalshi_ext.models"),
     "writes": ("kalshi_ext.sandbox.engine", "kalshi_ext.contracts", "kalshi_ext.journal"),
     "journal": ("kalshi_ext.sandbox.engine", "kalshi_ext.contracts"),
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Derive kalshi_ext/_shapes.py, the JSON of both contracts as types, and _expected.py."""
+"""Derive kalshi_ext/contract: the JSON of both contracts as types, and its fields as data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from __future__ import annotations
 
 {imports}from typing import TypedDict
 
-from kalshi_ext.enums import OpenEnum
+from kalshi_ext.values.enums import OpenEnum
 '''
 DECIMAL = "from decimal import Decimal\n"
 _SCALARS = {
@@ -42,7 +42,7 @@ def modules(documents: list[dict[str, Any]]) -> dict[str, str]:
     from expected import expected
 
     named = dict(zip(("current", "classic"), documents, strict=True))
-    return {"_shapes.py": shapes(documents), "_expected.py": expected(named)}
+    return {"contract/types.py": shapes(documents), "contract/fields.py": expected(named)}
 
 
 def shapes(documents: list[dict[str, Any]]) -> str:

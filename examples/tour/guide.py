@@ -9,7 +9,7 @@ from typing import Any
 from attrs import define, field, frozen
 
 from kalshi_ext import Kalshi
-from kalshi_ext.calls import Operation
+from kalshi_ext.protocol.messages import Operation
 from kalshi_ext.sandbox import Sandbox
 from tour.showing import answer, call_text
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from kalshi_ext import models
 from kalshi_ext.errors import KalshiError
-from kalshi_ext.tickets import OrderTicket
+from kalshi_ext.requests import OrderTicket
 
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

@@ -17,15 +17,15 @@ from kalshi_ext._async.order_groups import AsyncOrderGroups
 from kalshi_ext._async.orders import AsyncOrders
 from kalshi_ext._async.portfolio import AsyncPortfolio
 from kalshi_ext._async.subaccounts import AsyncSubaccounts
-from kalshi_ext.calls import Call
 from kalshi_ext.config import Environment, Timeout, settings_from_env
-from kalshi_ext.contracts.generated import Answered, bind
-from kalshi_ext.drive import AsyncDriver
-from kalshi_ext.flow import Flow, Policy, ask
+from kalshi_ext.contracts.passthrough import Answered, bind
 from kalshi_ext.journal import Journal, open_journal
-from kalshi_ext.keys import KeySource, Passphrase
-from kalshi_ext.pacing import Pacer
+from kalshi_ext.protocol.flow import Flow, Policy, ask
+from kalshi_ext.protocol.messages import Call
+from kalshi_ext.protocol.rate_limits import Pacer
 from kalshi_ext.redact import Secret
+from kalshi_ext.transport.driver import AsyncDriver
+from kalshi_ext.transport.keys import KeySource, Passphrase
 from kalshi_ext.writes import Resolution
 
 T = TypeVar("T")

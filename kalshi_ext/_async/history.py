@@ -6,8 +6,8 @@ from kalshi_ext._async.complete import AsyncCompleteRows
 from kalshi_ext._async.resource import AsyncResource
 from kalshi_ext._async.rows import AsyncRows
 from kalshi_ext.models import Fill, HistoricalCutoff, Order, Position
-from kalshi_ext.tickets import Moment
-from kalshi_ext.windows import MAX_PAGE, window
+from kalshi_ext.requests import Moment
+from kalshi_ext.requests.filters import MAX_PAGE, window
 
 
 class AsyncHistory(AsyncResource):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from kalshi_ext import units, writes
+from kalshi_ext import values, writes
 from kalshi_ext._async.resource import AsyncResource
 from kalshi_ext._async.rows import AsyncRows
 from kalshi_ext.models import OrderGroup
-from kalshi_ext.tickets import Count, shard_number, subaccount_number
-from kalshi_ext.windows import window
+from kalshi_ext.requests import Count, shard_number, subaccount_number
+from kalshi_ext.requests.filters import window
 
 
 class AsyncOrderGroups(AsyncResource):
@@ -25,7 +25,7 @@ class AsyncOrderGroups(AsyncResource):
         Creating has no idempotency key, so the groups are listed before and, where the answer
         is lost, after.
         """
-        limit = units.count(contracts_limit, name="contracts_limit")
+        limit = values.count(contracts_limit, name="contracts_limit")
         number, shard = subaccount_number(subaccount), shard_number(exchange_index)
         return await self._run(
             writes.create_group(self._contract, limit, number, shard, self._context)
@@ -33,7 +33,7 @@ class AsyncOrderGroups(AsyncResource):
 
     async def get(self, group_id: str, *, subaccount: int | None = None) -> OrderGroup:
         """Return one group with the ids of its orders."""
-        found = units.path_id(group_id, name="group_id")
+        found = values.path_id(group_id, name="group_id")
         return await self._ask(
             self._contract.order_groups.get(found, subaccount_number(subaccount))
         )
@@ -81,7 +81,7 @@ class AsyncOrderGroups(AsyncResource):
     ) -> None:
         """Change the limit. One under the current rolling volume triggers the group at once."""
         found, number, shard = _where(group_id, subaccount, exchange_index)
-        limit = units.count(contracts_limit, name="contracts_limit")
+        limit = values.count(contracts_limit, name="contracts_limit")
         call = self._contract.order_groups.set_limit(found, limit, number, shard)
         await self._run(writes.repeatable(call, self._context))
 
@@ -90,7 +90,7 @@ def _where(
     group_id: str, subaccount: int | None, exchange_index: int | None
 ) -> tuple[str, int | None, int | None]:
     return (
-        units.path_id(group_id, name="group_id"),
+        values.path_id(group_id, name="group_id"),
         subaccount_number(subaccount),
         shard_number(exchange_index),
     )

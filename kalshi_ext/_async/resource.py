@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from kalshi_ext import flow
 from kalshi_ext._async.rows import AsyncRows
-from kalshi_ext.calls import Call
-from kalshi_ext.contracts.language import Contract
-from kalshi_ext.flow import Context, Flow
-from kalshi_ext.paging import Page, Walk
+from kalshi_ext.contracts.interface import Contract
+from kalshi_ext.protocol import flow
+from kalshi_ext.protocol.flow import Context, Flow
+from kalshi_ext.protocol.messages import Call
+from kalshi_ext.protocol.pagination import Page, Walk
 
 if TYPE_CHECKING:
     from kalshi_ext._async.client import AsyncKalshi

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from kalshi_ext import units, writes
+from kalshi_ext import values, writes
 from kalshi_ext._async.resource import AsyncResource
 from kalshi_ext._async.rows import AsyncRows
 from kalshi_ext.errors import Misuse
 from kalshi_ext.models import NettingConfig, SubaccountBalance, SubaccountTransfer
-from kalshi_ext.tickets import Dollars, shard_number, subaccount_number, transfer_key
-from kalshi_ext.windows import window
+from kalshi_ext.requests import Dollars, shard_number, subaccount_number, transfer_key
+from kalshi_ext.requests.filters import window
 
 
 class AsyncSubaccounts(AsyncResource):
@@ -46,7 +46,7 @@ class AsyncSubaccounts(AsyncResource):
             key,
             _number(from_subaccount, "from_subaccount"),
             _number(to_subaccount, "to_subaccount"),
-            units.cents(amount, name="amount"),
+            values.cents(amount, name="amount"),
             shard_number(exchange_index),
         )
         await self._run(writes.keyed_transfer(call, self._context))

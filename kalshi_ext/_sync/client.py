@@ -18,15 +18,15 @@ from kalshi_ext._sync.order_groups import OrderGroups
 from kalshi_ext._sync.orders import Orders
 from kalshi_ext._sync.portfolio import Portfolio
 from kalshi_ext._sync.subaccounts import Subaccounts
-from kalshi_ext.calls import Call
 from kalshi_ext.config import Environment, Timeout, settings_from_env
-from kalshi_ext.contracts.generated import Answered, bind
-from kalshi_ext.drive import Driver
-from kalshi_ext.flow import Flow, Policy, ask
+from kalshi_ext.contracts.passthrough import Answered, bind
 from kalshi_ext.journal import Journal, open_journal
-from kalshi_ext.keys import KeySource, Passphrase
-from kalshi_ext.pacing import Pacer
+from kalshi_ext.protocol.flow import Flow, Policy, ask
+from kalshi_ext.protocol.messages import Call
+from kalshi_ext.protocol.rate_limits import Pacer
 from kalshi_ext.redact import Secret
+from kalshi_ext.transport.driver import Driver
+from kalshi_ext.transport.keys import KeySource, Passphrase
 from kalshi_ext.writes import Resolution
 
 T = TypeVar("T")

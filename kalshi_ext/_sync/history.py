@@ -7,8 +7,8 @@ from kalshi_ext._sync.complete import CompleteRows
 from kalshi_ext._sync.resource import Resource
 from kalshi_ext._sync.rows import Rows
 from kalshi_ext.models import Fill, HistoricalCutoff, Order, Position
-from kalshi_ext.tickets import Moment
-from kalshi_ext.windows import MAX_PAGE, window
+from kalshi_ext.requests import Moment
+from kalshi_ext.requests.filters import MAX_PAGE, window
 
 
 class History(Resource):

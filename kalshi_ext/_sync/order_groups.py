@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from kalshi_ext import units, writes
+from kalshi_ext import values, writes
 from kalshi_ext._sync.resource import Resource
 from kalshi_ext._sync.rows import Rows
 from kalshi_ext.models import OrderGroup
-from kalshi_ext.tickets import Count, shard_number, subaccount_number
-from kalshi_ext.windows import window
+from kalshi_ext.requests import Count, shard_number, subaccount_number
+from kalshi_ext.requests.filters import window
 
 
 class OrderGroups(Resource):
@@ -26,13 +26,13 @@ class OrderGroups(Resource):
         Creating has no idempotency key, so the groups are listed before and, where the answer
         is lost, after.
         """
-        limit = units.count(contracts_limit, name="contracts_limit")
+        limit = values.count(contracts_limit, name="contracts_limit")
         number, shard = subaccount_number(subaccount), shard_number(exchange_index)
         return self._run(writes.create_group(self._contract, limit, number, shard, self._context))
 
     def get(self, group_id: str, *, subaccount: int | None = None) -> OrderGroup:
         """Return one group with the ids of its orders."""
-        found = units.path_id(group_id, name="group_id")
+        found = values.path_id(group_id, name="group_id")
         return self._ask(self._contract.order_groups.get(found, subaccount_number(subaccount)))
 
     def list(
@@ -78,7 +78,7 @@ class OrderGroups(Resource):
     ) -> None:
         """Change the limit. One under the current rolling volume triggers the group at once."""
         found, number, shard = _where(group_id, subaccount, exchange_index)
-        limit = units.count(contracts_limit, name="contracts_limit")
+        limit = values.count(contracts_limit, name="contracts_limit")
         call = self._contract.order_groups.set_limit(found, limit, number, shard)
         self._run(writes.repeatable(call, self._context))
 
@@ -87,7 +87,7 @@ def _where(
     group_id: str, subaccount: int | None, exchange_index: int | None
 ) -> tuple[str, int | None, int | None]:
     return (
-        units.path_id(group_id, name="group_id"),
+        values.path_id(group_id, name="group_id"),
         subaccount_number(subaccount),
         shard_number(exchange_index),
     )

@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from kalshi_ext import units, writes
+from kalshi_ext import values, writes
 from kalshi_ext._sync.resource import Resource
 from kalshi_ext._sync.rows import Rows
 from kalshi_ext.errors import KalshiError, Misuse
 from kalshi_ext.models import Order, OrderAck, QueuePosition
-from kalshi_ext.tickets import (
+from kalshi_ext.requests import (
     Action,
     AmendTicket,
     Count,
@@ -24,7 +24,7 @@ from kalshi_ext.tickets import (
     Target,
     subaccount_number,
 )
-from kalshi_ext.windows import window
+from kalshi_ext.requests.filters import window
 
 T = TypeVar("T")
 
@@ -188,7 +188,7 @@ class Orders(Resource):
 
     def get(self, order_id: str) -> Order:
         """Return one order. NotFound proves nothing: reads lag behind writes."""
-        return self._ask(self._contract.orders.get(units.path_id(order_id, name="order_id")))
+        return self._ask(self._contract.orders.get(values.path_id(order_id, name="order_id")))
 
     def find(
         self, client_order_id: str, *, ticker: str, since: Moment | None = None
@@ -201,7 +201,7 @@ class Orders(Resource):
         return self._run(
             writes.find(
                 self._contract,
-                units.client_order_id(client_order_id),
+                values.client_order_id(client_order_id),
                 window(ticker=ticker, since=since),
                 self._context,
             )
@@ -210,7 +210,7 @@ class Orders(Resource):
     def queue_position(self, order_id: str) -> QueuePosition:
         """Return how many contracts rest ahead of one order."""
         return self._ask(
-            self._contract.orders.queue_position(units.path_id(order_id, name="order_id"))
+            self._contract.orders.queue_position(values.path_id(order_id, name="order_id"))
         )
 
     def queue_positions(
@@ -226,8 +226,8 @@ class Orders(Resource):
         names = None if tickers is None else _several("tickers", tickers)
         call = self._contract.orders.queue_positions(
             None if refs is None else [Target.of(order).order_id for order in refs],
-            None if names is None else [units.ticker(name, name="tickers") for name in names],
-            None if event_ticker is None else units.ticker(event_ticker, name="event_ticker"),
+            None if names is None else [values.ticker(name, name="tickers") for name in names],
+            None if event_ticker is None else values.ticker(event_ticker, name="event_ticker"),
             subaccount_number(subaccount),
         )
         return self._rows(call, None, None).all()

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kalshi_ext import units, writes
-from kalshi_ext._shapes import ExchangeInstance, RestingMarginReservation
+from kalshi_ext import values, writes
 from kalshi_ext._sync.resource import Resource
 from kalshi_ext._sync.rows import Rows
-from kalshi_ext.contracts.language import InstanceTransferTicket
+from kalshi_ext.contract.types import ExchangeInstance, RestingMarginReservation
+from kalshi_ext.contracts.interface import InstanceTransferTicket
 from kalshi_ext.errors import Misuse
 from kalshi_ext.models import (
     Balance,
@@ -22,7 +22,7 @@ from kalshi_ext.models import (
     Settlement,
     TargetAllocation,
 )
-from kalshi_ext.tickets import (
+from kalshi_ext.requests import (
     Dollars,
     Moment,
     member,
@@ -30,7 +30,7 @@ from kalshi_ext.tickets import (
     subaccount_number,
     transfer_key,
 )
-from kalshi_ext.windows import window
+from kalshi_ext.requests.filters import window
 
 SMALL_PAGE = 500  # the largest page of deposits, withdrawals and transfers (documented)
 
@@ -191,7 +191,7 @@ class Portfolio(Resource):
         ticket = InstanceTransferTicket(
             source=member(ExchangeInstance, source, "source").value,
             destination=member(ExchangeInstance, destination, "destination").value,
-            amount=units.centicents(amount, name="amount"),
+            amount=values.centicents(amount, name="amount"),
             source_exchange_shard=shard_number(source_exchange_shard, name="source_exchange_shard"),
             destination_exchange_shard=shard_number(
                 destination_exchange_shard, name="destination_exchange_shard"
@@ -206,7 +206,7 @@ class Portfolio(Resource):
 
     def get_transfer(self, transfer_id: str) -> InstanceTransfer:
         """Return one transfer between instances."""
-        found = units.path_id(transfer_id, name="transfer_id")
+        found = values.path_id(transfer_id, name="transfer_id")
         return self._ask(self._contract.portfolio.get_transfer(found))
 
     def transfers(

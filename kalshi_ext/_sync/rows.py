@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
-from kalshi_ext.drive import Driver
 from kalshi_ext.errors import Misuse
-from kalshi_ext.paging import Page, SetAside, Walk
+from kalshi_ext.protocol.pagination import Page, SetAside, Walk
+from kalshi_ext.transport.driver import Driver
 
 T = TypeVar("T")
 

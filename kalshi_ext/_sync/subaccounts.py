@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from kalshi_ext import units, writes
+from kalshi_ext import values, writes
 from kalshi_ext._sync.resource import Resource
 from kalshi_ext._sync.rows import Rows
 from kalshi_ext.errors import Misuse
 from kalshi_ext.models import NettingConfig, SubaccountBalance, SubaccountTransfer
-from kalshi_ext.tickets import Dollars, shard_number, subaccount_number, transfer_key
-from kalshi_ext.windows import window
+from kalshi_ext.requests import Dollars, shard_number, subaccount_number, transfer_key
+from kalshi_ext.requests.filters import window
 
 
 class Subaccounts(Resource):
@@ -47,7 +47,7 @@ class Subaccounts(Resource):
             key,
             _number(from_subaccount, "from_subaccount"),
             _number(to_subaccount, "to_subaccount"),
-            units.cents(amount, name="amount"),
+            values.cents(amount, name="amount"),
             shard_number(exchange_index),
         )
         self._run(writes.keyed_transfer(call, self._context))

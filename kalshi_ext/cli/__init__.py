@@ -13,8 +13,8 @@ from kalshi_ext.errors import KalshiError
 # name: (module, attribute, extra that brings what it needs, one line of help)
 COMMANDS = {
     "sandbox": ("kalshi_ext.sandbox.commands", "sandbox", "sandbox", "Run the test exchange."),
-    "drift": ("kalshi_ext.cli.live", "drift", "drift", "Compare contracts."),
-    "journal": ("kalshi_ext.journal.commands", "journal", "", "Look into a journal of orders."),
+    "drift": ("kalshi_ext.cli.drift_command", "drift", "drift", "Compare contracts."),
+    "journal": ("kalshi_ext.cli.journal_commands", "journal", "", "Look into a journal of orders."),
 }
 
 

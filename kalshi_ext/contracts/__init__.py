@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kalshi_ext.contracts.language import Contract
+from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import Misuse
 
 __all__ = ["Contract", "contract"]

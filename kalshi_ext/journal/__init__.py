@@ -25,7 +25,7 @@ from kalshi_ext.journal.errors import (
 )
 from kalshi_ext.journal.journal import Journal
 from kalshi_ext.journal.memory import MemoryJournal
-from kalshi_ext.journal.opening import open_journal
+from kalshi_ext.journal.open import open_journal
 
 __all__ = [
     "FINAL",

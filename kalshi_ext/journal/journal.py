@@ -14,9 +14,9 @@ from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
 from kalshi_ext.errors import KalshiError, Misuse
+from kalshi_ext.journal.commit import Request, claims_in
 from kalshi_ext.journal.entry import Claimed, Entry, Mark, State
-from kalshi_ext.journal.group import Request, claims_in
-from kalshi_ext.journal.requests import VERBS, withdraw
+from kalshi_ext.journal.verbs import VERBS, withdraw
 
 T = TypeVar("T")
 

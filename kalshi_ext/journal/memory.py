@@ -11,8 +11,8 @@ from typing import Final
 
 from attrs import define, field
 
+from kalshi_ext.journal.commit import Desk, Request
 from kalshi_ext.journal.entry import OPEN, Entry, utc_now
-from kalshi_ext.journal.group import Desk, Request
 from kalshi_ext.journal.journal import Journal, new_owner
 from kalshi_ext.journal.store import Selection
 

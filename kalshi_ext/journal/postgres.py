@@ -14,12 +14,12 @@ from attrs import define, field
 from psycopg import errors
 
 from kalshi_ext.errors import Misuse
+from kalshi_ext.journal.commit import Desk
 from kalshi_ext.journal.entry import Entry, utc_now
-from kalshi_ext.journal.group import Desk
 from kalshi_ext.journal.journal import Journal, new_owner
+from kalshi_ext.journal.postgres_schema import Statements
 from kalshi_ext.journal.postgres_session import Link, Session, owner_lock
-from kalshi_ext.journal.postgres_sql import Statements
-from kalshi_ext.journal.rows import from_row, row_problems, to_row
+from kalshi_ext.journal.serialization import from_row, row_problems, to_row
 from kalshi_ext.journal.store import Again, Broken, Rejected, Selection, StoreError
 from kalshi_ext.journal.writer import Writer
 from kalshi_ext.redact import Secret, shown

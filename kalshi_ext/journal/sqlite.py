@@ -12,15 +12,14 @@ from typing import Final
 
 from attrs import define
 
-from kalshi_ext.journal import lockfile
+from kalshi_ext.journal import lock
+from kalshi_ext.journal.commit import Desk
 from kalshi_ext.journal.entry import OPEN, Entry, utc_now
 from kalshi_ext.journal.errors import JournalUnusable
-from kalshi_ext.journal.group import Desk
 from kalshi_ext.journal.journal import Journal, new_owner
-from kalshi_ext.journal.lockfile import FileLock
-from kalshi_ext.journal.rows import COLUMNS, from_row, row_problems, to_row
-from kalshi_ext.journal.sqlite_file import connect, newest, resolved
-from kalshi_ext.journal.sqlite_schema import OPEN_STATES
+from kalshi_ext.journal.lock import FileLock
+from kalshi_ext.journal.serialization import COLUMNS, from_row, row_problems, to_row
+from kalshi_ext.journal.sqlite_file import OPEN_STATES, connect, newest, resolved
 from kalshi_ext.journal.store import Broken, Rejected, Selection, StoreError
 from kalshi_ext.journal.writer import Writer
 
@@ -112,7 +111,7 @@ class SqliteStore:
         """Say whether an owner is this journal: while it holds the file there is no other."""
         if self._lock is not None:
             return owner == self.owner
-        return lockfile.is_held(self.path) and lockfile.holder(self.path).get("owner") == owner
+        return lock.is_held(self.path) and lock.holder(self.path).get("owner") == owner
 
     def verify(self) -> list[str]:
         """Let SQLite check its pages, then read every row as far as that goes."""
@@ -138,7 +137,7 @@ class SqliteStore:
 
     def _in_place(self) -> bool:
         with suppress(OSError):
-            same = all(lockfile.identity(path) == known for path, known in self._files.items())
+            same = all(lock.identity(path) == known for path, known in self._files.items())
             return same and self._lock is not None and self._lock.intact()
         return False
 
@@ -190,11 +189,11 @@ def _files(path: Path, *, readonly: bool) -> dict[Path, tuple[int, int]]:
     # and index for as long as a connection is open.
     ends = ("",) if readonly else ("", "-wal", "-shm")
     places = [path.with_name(path.name + end) for end in ends]
-    return {place: lockfile.identity(place) for place in places}
+    return {place: lock.identity(place) for place in places}
 
 
 def _locked(path: Path, owner: str) -> FileLock:
     try:
-        return lockfile.hold(path, owner)
+        return lock.hold(path, owner)
     except OSError as error:
         raise JournalUnusable(f"{path}: its lock file cannot be used: {error}") from error

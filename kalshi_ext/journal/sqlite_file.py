@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from kalshi_ext.errors import Misuse
-from kalshi_ext.journal import sqlite_schema
 from kalshi_ext.journal.errors import JournalUnusable
-from kalshi_ext.journal.lockfile import lock_path
+from kalshi_ext.journal.lock import lock_path
 
 _BUSY_S: Final = 5.0  # a reader may hold a lock for a moment while it opens or closes
 _SETTINGS: Final = (
@@ -100,20 +99,89 @@ def _check_complete(link: sqlite3.Connection, path: Path, written: int) -> None:
 
 
 def _for_reading(link: sqlite3.Connection) -> None:
-    version = sqlite_schema.version_of(link)
-    if version != sqlite_schema.CURRENT:
+    version = version_of(link)
+    if version != CURRENT:
         raise JournalUnusable(f"schema {version} is older: open it once for writing")
 
 
 def _for_writing(link: sqlite3.Connection) -> None:
-    sqlite_schema.version_of(link)  # a foreign database is left as it is
+    version_of(link)  # a foreign database is left as it is
     (mode,) = link.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise JournalUnusable("its file system cannot share memory, which SQLite's log needs")
     for setting in _SETTINGS:
         link.execute(setting)
-    sqlite_schema.migrate(link)
+    migrate(link)
     # After a failed sync the kernel may take lost pages of the log for clean ones. Copying the
     # log into the database writes them anew, and a sync that succeeds then means what it says.
     # It is done even where a reader keeps the log from being cut ("busy").
     link.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
+
+APPLICATION: Final = 0x4B4A4E4C  # "KJNL", in the header of the file: tells it from other databases
+
+OPEN_STATES: Final = "'intent', 'sent', 'unknown'"
+"""The states of the partial index, as it spells them: SQLite uses it only for the same words."""
+
+# Version 1 was never released: it stands here so that the way from one version to the next is
+# walked by every new file, and tested, before the first time it matters.
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
+    (
+        """CREATE TABLE entry (
+            seq INTEGER PRIMARY KEY,
+            key TEXT NOT NULL UNIQUE,
+            operation TEXT NOT NULL,
+            ticker TEXT,
+            subaccount INTEGER,
+            fingerprint TEXT NOT NULL,
+            ticket TEXT NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('intent', 'sent', 'unknown', 'acknowledged',
+                                                 'refused', 'not_sent', 'resolved')),
+            order_id TEXT,
+            verdict TEXT,
+            attempts INTEGER NOT NULL,
+            owner TEXT NOT NULL,
+            created_at INTEGER NOT NULL,
+            sent_at INTEGER,
+            updated_at INTEGER NOT NULL)""",
+        f"CREATE INDEX entry_open ON entry (ticker) WHERE state IN ({OPEN_STATES})",
+    ),
+    (
+        "ALTER TABLE entry ADD COLUMN intent TEXT",
+        "CREATE UNIQUE INDEX entry_intent ON entry (intent) WHERE intent IS NOT NULL",
+    ),
+)
+CURRENT: Final = len(MIGRATIONS)
+
+
+def version_of(link: sqlite3.Connection) -> int:
+    """Read the schema's version, 0 for an empty file. Raises JournalUnusable."""
+    (version,) = link.execute("PRAGMA user_version").fetchone()
+    (application,) = link.execute("PRAGMA application_id").fetchone()
+    (tables,) = link.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application != APPLICATION and (application or version or tables):
+        raise JournalUnusable("a SQLite database, but not a journal of this library")
+    if version > CURRENT:
+        raise JournalUnusable(f"written by a newer version (schema {version}, known {CURRENT})")
+    return int(version)
+
+
+def migrate(link: sqlite3.Connection) -> None:
+    """Bring the schema to the current version, in one transaction."""
+    if version_of(link) == CURRENT:
+        return
+    link.execute("BEGIN EXCLUSIVE")
+    try:
+        _apply(link)
+    except BaseException:
+        link.rollback()
+        raise
+    link.execute("COMMIT")
+
+
+def _apply(link: sqlite3.Connection) -> None:
+    for statements in MIGRATIONS[version_of(link) :]:
+        for statement in statements:
+            link.execute(statement)
+    link.execute(f"PRAGMA application_id = {APPLICATION}")
+    link.execute(f"PRAGMA user_version = {CURRENT}")

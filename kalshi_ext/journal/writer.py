@@ -15,7 +15,7 @@ from typing import Final
 
 from attrs import define, field
 
-from kalshi_ext.journal.group import Desk, Kind, Request
+from kalshi_ext.journal.commit import Desk, Kind, Request
 
 _LARGEST_GROUP: Final = 1000
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from attrs import field, frozen
 
 if TYPE_CHECKING:
-    from kalshi_ext import _shapes as shapes
+    from kalshi_ext.contract import types as shapes
 
 
 @frozen(kw_only=True)

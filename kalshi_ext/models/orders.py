@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import field, frozen
 
-from kalshi_ext.units import complement
+from kalshi_ext.values import complement
 
 if TYPE_CHECKING:
-    from kalshi_ext import _shapes as shapes
+    from kalshi_ext.contract import types as shapes
 
     AckRow: TypeAlias = (
         shapes.CreateOrderV2Response

@@ -10,18 +10,19 @@ from typing import Any
 
 from attrs import frozen
 
-from kalshi_ext.context import Owner
-from kalshi_ext.contracts.language import Contract
+from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import KalshiError, NotSent
-from kalshi_ext.flow import Context, Flow, Now, Record
 from kalshi_ext.journal import Entry, Mark, State
 from kalshi_ext.models import Order
-from kalshi_ext.windows import Window
-from kalshi_ext.writes import keyed, orders, records, unkeyed
-from kalshi_ext.writes.belief import compare
-from kalshi_ext.writes.looking import look_for
-from kalshi_ext.writes.sights import NotDone, Sight, Unclear, look_until_seen
-from kalshi_ext.writes.verdicts import Accepted, Rejected
+from kalshi_ext.protocol.context import Owner
+from kalshi_ext.protocol.flow import Context, Flow, Now, Record
+from kalshi_ext.requests.filters import Window
+from kalshi_ext.writes import journal_codec
+from kalshi_ext.writes.amend import amended_look, decreased_look
+from kalshi_ext.writes.create import alone, group_look, lister, subaccount_look, transfer_look
+from kalshi_ext.writes.lookup import NotDone, Sight, Unclear, look_for, look_until_seen
+from kalshi_ext.writes.outcomes import Accepted, Rejected, compare
+from kalshi_ext.writes.transfer import KIND, keyed_look
 
 # No flow lives as long as this, and no clock is wrong by more (a time zone is 14 hours at most):
 # an entry untouched for longer has no copy on its way, and an order came no earlier than this
@@ -82,7 +83,7 @@ def resolve(
         if _kind(entry) != "order":
             work = partial(_other, contract, context, entry, now)
             turn = f"turn of {_kind(entry)}"
-            resolutions.append((yield from unkeyed.alone(turn, context, work)))
+            resolutions.append((yield from alone(turn, context, work)))
     yield from _record(resolutions, context)
     return resolutions
 
@@ -101,7 +102,7 @@ def _last_sent(entries: Sequence[Entry], now: float) -> float | None:
 def _orders(
     contract: Contract, context: Context, entries: Sequence[Entry], now: float
 ) -> Flow[list[Resolution]]:
-    tickets = {entry.key: records.order_ticket(entry) for entry in entries}
+    tickets = {entry.key: journal_codec.order_ticket(entry) for entry in entries}
     looked = yield from look_for(
         contract,
         tickets,
@@ -161,9 +162,9 @@ def _record(resolutions: Iterable[Resolution], context: Context) -> Flow[None]:
 
 def _verdict_text(resolution: Resolution) -> str | None:
     if resolution.error is not None:
-        return records.error_text(resolution.error)
+        return journal_codec.error_text(resolution.error)
     if resolution.order is not None:
-        return records.ack_text(records.ack_of(resolution.order))
+        return journal_codec.ack_text(journal_codec.ack_of(resolution.order))
     return None
 
 
@@ -173,7 +174,7 @@ def _other(contract: Contract, context: Context, entry: Entry, now: float) -> Fl
         contract, look, context, sent_at=_last_sent([entry], now)
     )
     if isinstance(sight, Accepted):
-        order_id = records.id_of(sight.value) or entry.order_id
+        order_id = journal_codec.id_of(sight.value) or entry.order_id
         return Resolution(
             entry.key, entry.operation, entry.ticker, State.RESOLVED, order_id, entry.intent
         )
@@ -186,23 +187,23 @@ def _look(contract: Contract, context: Context, entry: Entry) -> Callable[[], Fl
     said: dict[str, Any] = json.loads(entry.ticket)
     kind = said["kind"]
     if kind == "amend":
-        return orders.amended_look(contract, said, context)
+        return amended_look(contract, said, context)
     if kind == "decrease":
-        return orders.decreased_look(contract, said, context)
+        return decreased_look(contract, said, context)
     if kind == "group":
         listing = contract.order_groups.list(Window(subaccount=said.get("subaccount")))
-        rows = unkeyed.lister(listing, context)
-        return unkeyed.group_look(rows, said["before"], Decimal(said["limit"]))
+        rows = lister(listing, context)
+        return group_look(rows, said["before"], Decimal(said["limit"]))
     if kind == "transfer":
-        moves = unkeyed.lister(contract.portfolio.transfers(Window()), context)
-        return unkeyed.transfer_look(moves, said)
+        moves = lister(contract.portfolio.transfers(Window()), context)
+        return transfer_look(moves, said)
     if kind == "subaccount":
-        balances = unkeyed.lister(contract.subaccounts.balances(), context)
-        return unkeyed.subaccount_look(balances, said["before"])
-    if kind == keyed.KIND:
-        keyed_moves = unkeyed.lister(contract.subaccounts.transfers(Window()), context)
+        balances = lister(contract.subaccounts.balances(), context)
+        return subaccount_look(balances, said["before"])
+    if kind == KIND:
+        keyed_moves = lister(contract.subaccounts.transfers(Window()), context)
         since = entry.created_at.timestamp() - DAY
-        return keyed.keyed_look(keyed_moves, said, since=since)
+        return keyed_look(keyed_moves, said, since=since)
     return _nothing
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from attrs import define, frozen
 
-from kalshi_ext.calls import Reply
-from kalshi_ext.contracts.language import Contract
+from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import KalshiError
-from kalshi_ext.flow import Context, Flow, Now, Policy, conclude, server_time, transmit
+from kalshi_ext.protocol.flow import Context, Flow, Now, Policy, conclude, server_time, transmit
+from kalshi_ext.protocol.messages import Reply
 
 DATE_GRAIN = 1.0  # a Date header is cut to whole seconds
 

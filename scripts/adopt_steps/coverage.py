@@ -193,8 +193,8 @@ def _difference(
 
 
 def _read(call: Any, sample: Any) -> Iterator[str]:
-    from kalshi_ext.calls import Watch
-    from kalshi_ext.paging import Page
+    from kalshi_ext.protocol.messages import Watch
+    from kalshi_ext.protocol.pagination import Page
 
     try:
         answer = call.decode(sample, Watch())

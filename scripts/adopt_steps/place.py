@@ -34,8 +34,8 @@ TAKEN = (
     "openapi/overlay.yaml",
     "openapi/portfolio.yaml",
     "generated",
-    "kalshi_ext/_expected.py",
-    "kalshi_ext/_shapes.py",
+    "kalshi_ext/contract/fields.py",
+    "kalshi_ext/contract/types.py",
     "CHANGELOG.md",
 )
 ASIDE = ".before-adopt"

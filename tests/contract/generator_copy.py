@@ -15,10 +15,10 @@ PARTS = (
     "openapi",
     "generated",
     "kalshi_ext/spec",
-    "kalshi_ext/enums.py",
+    "kalshi_ext/values/enums.py",
     "kalshi_ext/errors.py",
-    "kalshi_ext/_expected.py",
-    "kalshi_ext/_shapes.py",
+    "kalshi_ext/contract/fields.py",
+    "kalshi_ext/contract/types.py",
     "scripts/expected.py",
     "scripts/generate.py",
     "scripts/shapes.py",
@@ -62,7 +62,7 @@ def outputs(root: Path) -> dict[str, bytes]:
     """Everything that is derived from the contract, by name."""
     found = [path for path in (root / "generated").rglob("*") if "__pycache__" not in path.parts]
     found += [root / "openapi" / "portfolio.yaml"]
-    found += [root / "kalshi_ext" / name for name in ("_expected.py", "_shapes.py")]
+    found += [root / "kalshi_ext" / name for name in ("contract/fields.py", "contract/types.py")]
     return {
         path.relative_to(root).as_posix(): path.read_bytes() for path in found if path.is_file()
     }

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, Final
 
-from kalshi_ext.calls import Call
 from kalshi_ext.contracts import contract
-from kalshi_ext.contracts.language import InstanceTransferTicket
+from kalshi_ext.contracts.interface import InstanceTransferTicket
+from kalshi_ext.protocol.messages import Call
+from kalshi_ext.requests import AmendTicket, DecreaseTicket, OrderTicket, Target
+from kalshi_ext.requests.filters import Window
 from kalshi_ext.spec.documents import document
-from kalshi_ext.tickets import AmendTicket, DecreaseTicket, OrderTicket, Target
-from kalshi_ext.windows import Window
 
 CURRENT: Final = contract("current")
 CLASSIC: Final = contract("classic")

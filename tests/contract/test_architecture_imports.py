@@ -16,29 +16,16 @@ ROOM = Path(kalshi_ext.__file__).parent
 ORDER = (
     "errors",
     "redact",
-    "enums",
-    "_shapes",
-    "_expected",
-    "surprises",
     "config",
-    "keys",
-    "units",
+    "values",
+    "contract",
     "models",
-    "tickets",
-    "windows",
-    "calls",
-    "matrix",
-    "pacing",
-    "answers",
-    "context",
-    "flow",
-    "paging",
+    "requests",
+    "protocol",
     "contracts",
-    "signing",
     "transport",
     "journal",
     "writes",
-    "drive",
     "session",
     "_async",
     "_sync",
@@ -52,7 +39,7 @@ ORDER = (
 RANK = {room: rank for rank, room in enumerate(ORDER)}
 # Tools beside the client: they may use the ground floor, and nothing of the client above it.
 APART = {"spec": {"errors"}, "journal": {"errors", "redact"}}
-FACADE = {"_async", "_sync", "session", "drive", "writes", "contracts", "flow", "paging", "signing"}
+FACADE = {"_async", "_sync", "session", "transport", "writes", "contracts", "protocol"}
 
 
 def modules() -> list[Path]:
@@ -139,7 +126,7 @@ def test_only_drivers_and_transports_know_the_http_library() -> None:
         if name.split(".")[0] in {"httpx", "httpcore"}
     }
     own = knowing - {"sandbox", "spec", "drift", "testing", "cli"}
-    assert own <= {"drive", "session", "signing", "transport", "contracts", "_async", "_sync"}
+    assert own <= {"session", "transport", "contracts", "_async", "_sync"}
 
 
 def calls(path: Path) -> Iterator[tuple[str, int]]:
@@ -149,7 +136,7 @@ def calls(path: Path) -> Iterator[tuple[str, int]]:
             yield ast.unparse(node.func), node.lineno
 
 
-PURE = ("calls", "pacing", "answers", "flow", "paging", "windows", "tickets", "models", "contracts")
+PURE = ("models", "requests", "protocol", "contracts")
 ACTS = ("time.", "socket.", "asyncio.", "os.", "Path", "httpx.Client", "subprocess.")
 
 
@@ -172,4 +159,4 @@ def test_only_the_drivers_sleep() -> None:
         for name, _ in calls(path)
         if name in {"time.sleep", "asyncio.sleep"}
     }
-    assert sleeping - {"sandbox", "journal", "transport", "cli", "testing"} == {"drive"}
+    assert sleeping - {"sandbox", "journal", "cli", "testing"} == {"transport"}

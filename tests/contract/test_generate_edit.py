@@ -12,7 +12,7 @@ from generator_copy import copy_repository, generate
 
 TYPED = """
 from typing import assert_type
-from kalshi_ext._shapes import Fill, GetOrdersResponse, Order, OrderStatus
+from kalshi_ext.contract.types import Fill, GetOrdersResponse, Order, OrderStatus
 from kalshi_portfolio.models import Order as Generated
 
 def read(order: Order, page: GetOrdersResponse, generated: Generated) -> None:
@@ -61,6 +61,6 @@ def test_one_line_of_the_contract_reaches_every_type(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["Order", "Fill", "CreateOrderV2Request"])
 def test_the_types_of_today_do_not_have_tomorrows_fields(name: str) -> None:
-    shapes = (ROOT / "kalshi_ext" / "_shapes.py").read_text(encoding="utf-8")
+    shapes = (ROOT / "kalshi_ext" / "contract" / "types.py").read_text(encoding="utf-8")
     assert f"class {name}(TypedDict, total=False):" in shapes
     assert "fee_tier" not in shapes

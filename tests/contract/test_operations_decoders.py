@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from operations_bound import CONTRACTS, DOCUMENTS, EVERY, calls_of, documented, schema_of
 
-from kalshi_ext.calls import Watch
-from kalshi_ext.paging import Page
+from kalshi_ext.protocol.messages import Watch
+from kalshi_ext.protocol.pagination import Page
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "scripts"))
 from adopt_steps.samples import Sampler

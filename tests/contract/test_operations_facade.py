@@ -15,8 +15,8 @@ from kalshi_ext._async.complete import AsyncCompleteRows
 from kalshi_ext._async.rows import AsyncRows
 from kalshi_ext._sync.complete import CompleteRows
 from kalshi_ext._sync.rows import Rows
-from kalshi_ext.contracts import language
-from kalshi_ext.contracts.language import Vocabulary
+from kalshi_ext.contracts import interface
+from kalshi_ext.contracts.interface import Vocabulary
 
 RESOURCES = (
     "orders",
@@ -99,7 +99,7 @@ def test_words_a_contract_cannot_say_are_refused_by_name(name: str) -> None:
 
 
 def test_the_language_has_one_room_for_each_resource() -> None:
-    rooms = {name for name, kind in vars(language).items() if name.endswith("Language")}
+    rooms = {name for name, kind in vars(interface).items() if name.endswith("Language")}
     assert len(rooms) == len(RESOURCES)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from operations_bound import CALLS, CONTRACTS, DOCUMENTS, EVERY, calls_of, documented, schema_of
 
-from kalshi_ext.calls import Operation, Repeat
+from kalshi_ext.protocol.messages import Operation, Repeat
 
 BOTH = list(CONTRACTS)
 COUNTS = {"current": 47, "classic": 19}

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 import kalshi_ext
-from kalshi_ext.calls import Call, Lost, Operation, Repeat, Reply, Request
 from kalshi_ext.contracts import contract
-from kalshi_ext.flow import Context, Send, transmit
-from kalshi_ext.matrix import MATRIX, rule
+from kalshi_ext.protocol.flow import Context, Send, transmit
+from kalshi_ext.protocol.messages import Call, Lost, Operation, Repeat, Reply, Request
+from kalshi_ext.protocol.retry_policy import MATRIX, rule
 
 WRITES = [
     (name, operation)

@@ -15,9 +15,9 @@ from documents_for_spec import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalshi_ext import _shapes
-from kalshi_ext.enums import OpenEnum
+from kalshi_ext.contract import types
 from kalshi_ext.spec.documents import document
+from kalshi_ext.values.enums import OpenEnum
 
 sys.path.append(str(ROOT / "scripts"))
 import shapes as derive  # the script, as make generate uses it
@@ -30,7 +30,7 @@ def schemas(**named: Any) -> dict[str, Any]:
 
 
 def test_the_committed_module_is_the_derived_one() -> None:
-    path = ROOT / "kalshi_ext" / "_shapes.py"
+    path = ROOT / "kalshi_ext" / "contract" / "types.py"
     assert derive.shapes(BOTH) == path.read_text(encoding="utf-8")
 
 
@@ -38,16 +38,16 @@ def test_every_schema_of_both_contracts_has_its_type() -> None:
     for contract in BOTH:
         for name, schema in contract["components"]["schemas"].items():
             if schema.get("type") == "object":
-                fields = getattr(_shapes, name).__annotations__
+                fields = getattr(types, name).__annotations__
                 assert set(schema.get("properties", {})) <= set(fields)
             elif "enum" in schema:
-                values = {member.value for member in getattr(_shapes, name)}
+                values = {member.value for member in getattr(types, name)}
                 assert set(schema["enum"]) <= values
 
 
 def test_all_types_resolve() -> None:
-    for name, value in vars(_shapes).items():
-        if isinstance(value, type) and value.__module__ == _shapes.__name__:
+    for name, value in vars(types).items():
+        if isinstance(value, type) and value.__module__ == types.__name__:
             assert typing.get_type_hints(value) is not None, name
 
 
@@ -124,7 +124,7 @@ def test_the_check_finds_a_hand_edit(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert derive.main(["--check"]) == 0
     (tmp_path / "openapi").symlink_to(ROOT / "openapi")
     (tmp_path / "kalshi_ext").mkdir()
-    edited = tmp_path / "kalshi_ext" / "_shapes.py"
+    edited = tmp_path / "kalshi_ext" / "contract" / "types.py"
     edited.write_text("# by hand\n")
     monkeypatch.setattr(derive, "ROOT", tmp_path)
     assert derive.main(["--check"]) == 1

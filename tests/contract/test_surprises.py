@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from operations_bound import CONTRACTS, EVERY, calls_of, documented, resolved, schema_of
 
-from kalshi_ext.answers import decode
-from kalshi_ext.calls import Call, Reply, Watch
 from kalshi_ext.errors import KalshiError
-from kalshi_ext.surprises import in_answer, is_documented
+from kalshi_ext.protocol.deviations import in_answer, is_documented
+from kalshi_ext.protocol.messages import Call, Reply, Watch
+from kalshi_ext.protocol.responses import decode
 
 ROWS = {(name, id_): row for name in CONTRACTS for id_, _, _, row in documented(name)}
 SECRET = "a-value-nobody-may-log"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from kalshi_ext.calls import Operation, Request
+from kalshi_ext.protocol.messages import Operation, Request
 
 Read = tuple[str, dict[str, str], dict[str, str], Any]
 

@@ -23,7 +23,7 @@ from kills_bot import END, TOLERANCE, WANTED, key_of
 
 from kalshi_ext.journal import Entry, State, open_journal
 from kalshi_ext.sandbox import Sandbox
-from kalshi_ext.units import read_time
+from kalshi_ext.values import read_time
 
 TICKER = "KXKILL-26DEC31-A"
 DEDUPES = ("forever", "while_open", "seconds")

@@ -18,7 +18,7 @@ from kills_trap import write_line
 from kalshi_ext import AsyncKalshi, Kalshi, OrderTicket, Policy
 from kalshi_ext.errors import KalshiError
 from kalshi_ext.journal import OPEN, Journal, State
-from kalshi_ext.pacing import Backoff
+from kalshi_ext.protocol.rate_limits import Backoff
 
 # The exchange takes signatures for 5 s here, and the client counts on 6.
 TOLERANCE = 5.0

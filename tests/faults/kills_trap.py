@@ -12,7 +12,7 @@ from typing import Any
 from attrs import define, field
 
 from kalshi_ext.journal.sqlite import SqliteStore
-from kalshi_ext.transport import async_streams, streams
+from kalshi_ext.transport import streams
 
 
 def write_line(log: int, said: list[Any]) -> None:
@@ -51,12 +51,12 @@ class Trap:
         for step, name in (("begin", "begin"), ("save", "write"), ("commit", "sync")):
             self._around(SqliteStore, step, f"journal {name}")
         self._inside(streams.DeadlineStream)
-        self._inside_async(async_streams.AsyncDeadlineStream)
+        self._inside_async(streams.AsyncDeadlineStream)
         self._around(streams.DeadlineBackend, "connect_tcp", "connect")
-        self._around_async(async_streams.AsyncDeadlineBackend, "connect_tcp", "connect")
+        self._around_async(streams.AsyncDeadlineBackend, "connect_tcp", "connect")
         for step, name in (("write", "send"), ("read", "receive")):
             self._around(streams.DeadlineStream, step, name)
-            self._around_async(async_streams.AsyncDeadlineStream, step, name)
+            self._around_async(streams.AsyncDeadlineStream, step, name)
 
     def _around(self, owner: Any, step: str, name: str) -> None:
         work = getattr(owner, step)

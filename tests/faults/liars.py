@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from kalshi_ext.calls import Request
+from kalshi_ext.protocol.messages import Request
 
 NOT_FOUND = {"error": {"code": "not_found", "message": "not found"}}
 CODELESS = (

@@ -13,7 +13,7 @@ from simulated_process import Abandoned, Crash, Machine, Process
 from world import TICKERS, World
 
 from kalshi_ext import writes
-from kalshi_ext.contracts.language import InstanceTransferTicket
+from kalshi_ext.contracts.interface import InstanceTransferTicket
 from kalshi_ext.errors import (
     DuplicateIdConflict,
     EarlierWriteUnsettled,
@@ -24,7 +24,7 @@ from kalshi_ext.errors import (
 )
 from kalshi_ext.journal import JournalError, State
 from kalshi_ext.models import OrderAck
-from kalshi_ext.tickets import AmendTicket, DecreaseTicket, OrderTicket, Target
+from kalshi_ext.requests import AmendTicket, DecreaseTicket, OrderTicket, Target
 
 DEDUPES = ("forever", "while_open", "seconds")
 LIVES = 5  # how often a bot is started anew before its world calms down

@@ -9,11 +9,21 @@ from typing import Any, TypeVar
 from attrs import define, field
 from world import World, drawn
 
-from kalshi_ext.calls import Lost, Reply
 from kalshi_ext.errors import JournalUnwritable
-from kalshi_ext.flow import AdjustClock, Context, Effect, Flow, Now, Policy, Record, Send, Sleep
 from kalshi_ext.journal import JournalUnusable, MarkUnwritten, MemoryJournal
-from kalshi_ext.pacing import Backoff, Budget
+from kalshi_ext.protocol.flow import (
+    AdjustClock,
+    Context,
+    Effect,
+    Flow,
+    Now,
+    Policy,
+    Record,
+    Send,
+    Sleep,
+)
+from kalshi_ext.protocol.messages import Lost, Reply
+from kalshi_ext.protocol.rate_limits import Backoff, Budget
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from scenario import play
 from world import TOLERANCE, Chances, World
 
 from kalshi_ext.contracts import contract
-from kalshi_ext.flow import Send
+from kalshi_ext.protocol.flow import Send
 
 SEEDS = int(os.environ.get("SIMULATED_SEEDS", "240"))  # mutation testing takes fewer
 BLOCKS = 8
@@ -47,7 +47,7 @@ def test_the_judge_sees_a_duplicate_when_a_client_makes_one(
 ) -> None:
     # A client that sends again at once, under the same id, without looking: duplicates appear
     # where the exchange forgets ids. A judge that cannot fail would prove nothing.
-    from kalshi_ext import flow
+    from kalshi_ext.protocol import flow
 
     monkeypatch.setattr(flow, "_passing", lambda operation, outcome, again: _eager(outcome))
     faults = [fault for seed in range(1, 400, 3) for fault in play(seed).faults]

@@ -14,10 +14,10 @@ from attrs import define, field
 
 from kalshi_ext import Kalshi, Policy
 from kalshi_ext.contracts import contract
-from kalshi_ext.drive import Driver
-from kalshi_ext.flow import Effect, Sleep
 from kalshi_ext.journal import Journal
+from kalshi_ext.protocol.flow import Effect, Sleep
 from kalshi_ext.sandbox.engine import Call, Caller, Engine, Settings, admin
+from kalshi_ext.transport.driver import Driver
 
 TICKER = "KXRAIN-26DEC31-NYC"
 POLICY = Policy(poll=1.0, poll_ceiling=30.0)

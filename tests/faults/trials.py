@@ -17,7 +17,7 @@ from attrs import define, field, frozen
 from kalshi_ext import AsyncKalshi, Kalshi, OrderTicket, Policy
 from kalshi_ext.errors import KalshiError
 from kalshi_ext.models import OrderAck
-from kalshi_ext.pacing import Backoff
+from kalshi_ext.protocol.rate_limits import Backoff
 from kalshi_ext.sandbox import Sandbox
 from kalshi_ext.sandbox.engine import admin
 

@@ -19,9 +19,9 @@ import liars
 from attrs import define, field, fields, frozen
 from delivery import Delivery
 
-from kalshi_ext.calls import Lost, Reply
 from kalshi_ext.contracts import contract
-from kalshi_ext.flow import Send
+from kalshi_ext.protocol.flow import Send
+from kalshi_ext.protocol.messages import Lost, Reply
 from kalshi_ext.sandbox.engine import Call, Caller, Engine, Settings, admin
 
 START = 1_790_000_000.0

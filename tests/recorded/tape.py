@@ -22,7 +22,7 @@ from scrub import scrubbed_request, scrubbed_response
 
 from kalshi_ext import AsyncKalshi, Kalshi, Policy
 from kalshi_ext.contracts import contract
-from kalshi_ext.pacing import Backoff
+from kalshi_ext.protocol.rate_limits import Backoff
 
 CASSETTES = Path(__file__).parent / "cassettes"
 MATCH_ON = ("method", "scheme", "host", "port", "path", "query", "headers", "bytes")

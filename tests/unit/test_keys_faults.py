@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 from leaks import leaks
 
 from kalshi_ext.errors import Misuse
-from kalshi_ext.keys import load_key
+from kalshi_ext.transport.keys import load_key
 
 PASS = "correct horse battery"
 WRONG = "incorrect horse battery"

@@ -6,8 +6,8 @@ import key_files
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from kalshi_ext.keys import load_key
 from kalshi_ext.redact import Secret
+from kalshi_ext.transport.keys import load_key
 
 PASS = "correct horse battery"
 KEYS = {"rsa": key_files.rsa_key, "ed25519": key_files.ed25519_key}

@@ -12,14 +12,14 @@ PROBE = "import sys; {code}; print({module!r} in sys.modules)"
     ("code", "module", "loaded"),
     [
         (
-            "from kalshi_ext.signing import signer; signer(bearer_token='abc')",
+            "from kalshi_ext.transport.signing import signer; signer(bearer_token='abc')",
             "cryptography",
             False,
         ),
-        ("import kalshi_ext.keys", "cryptography", False),
-        ("import kalshi_ext.units", "dateutil", False),
-        ("from kalshi_ext.units import moment; moment('2026-01-01T00:00Z')", "dateutil", True),
-        ("import kalshi_ext.config, kalshi_ext.units, kalshi_ext.redact", "httpx", False),
+        ("import kalshi_ext.transport.keys", "cryptography", False),
+        ("import kalshi_ext.values", "dateutil", False),
+        ("from kalshi_ext.values import moment; moment('2026-01-01T00:00Z')", "dateutil", True),
+        ("import kalshi_ext.config, kalshi_ext.values, kalshi_ext.redact", "httpx", False),
     ],
 )
 def test_costly_libraries_load_only_when_used(code: str, module: str, loaded: bool) -> None:

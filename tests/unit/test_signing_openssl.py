@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kalshi_ext.signing import signed_text, signer
+from kalshi_ext.transport.signing import signed_text, signer
 
 KEY_ID = "a952bcbe-ec3b-4b5b-b8f9-11dae589608c"
 NOW = 1_763_800_000_123

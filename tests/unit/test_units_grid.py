@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kalshi_ext.errors import Misuse
-from kalshi_ext.units import Band, PriceGrid, on_grid
+from kalshi_ext.values import Band, PriceGrid, on_grid
 
 TAPERED = [
     {"start": "0.0000", "end": "0.1000", "step": "0.0010"},

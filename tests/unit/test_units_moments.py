@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalshi_ext import units
+from kalshi_ext import values
 from kalshi_ext.errors import Misuse
 
 NOON = 1_767_614_400  # 2026-01-05T12:00:00Z
 MIDNIGHT = NOON - 12 * 3600
-TAKES = [units.moment, units.since, units.until]
+TAKES = [values.moment, values.since, values.until]
 
 
 @pytest.mark.parametrize("take", TAKES)
@@ -34,15 +34,15 @@ def test_one_moment_said_in_many_ways_is_one_second(take: object, value: object)
     datetime(2026, 1, 5, 12, 0, 0, 1, tzinfo=UTC), "2026-01-05T12:00:00.000001Z", NOON + 0.25,
 ], ids=str)  # fmt: skip
 def test_parts_of_a_second_widen_a_window(value: object) -> None:
-    assert units.moment(value) == NOON
-    assert units.since(value) == NOON
-    assert units.until(value) == NOON + 1
+    assert values.moment(value) == NOON
+    assert values.since(value) == NOON
+    assert values.until(value) == NOON + 1
 
 
 @pytest.mark.parametrize("value", [date(2026, 1, 5), "2026-01-05", "20260105"], ids=str)
 def test_a_date_is_its_whole_utc_day(value: object) -> None:
-    assert units.moment(value) == units.since(value) == MIDNIGHT
-    assert units.until(value) == MIDNIGHT + 24 * 3600
+    assert values.moment(value) == values.since(value) == MIDNIGHT
+    assert values.until(value) == MIDNIGHT + 24 * 3600
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_text_that_is_not_iso_is_refused(value: str) -> None:
 @pytest.mark.parametrize("value", ["2026", "2026-01", "2026-W01"])
 def test_half_a_date_is_refused(value: str) -> None:
     with pytest.raises(Misuse, match="no time zone"):
-        units.until(value)
+        values.until(value)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_seconds_out_of_range_are_refused(value: object) -> None:
 
 def test_milliseconds_are_named_as_the_likely_mistake() -> None:
     with pytest.raises(Misuse, match="looks like milliseconds"):
-        units.since(NOON * 1000)
+        values.since(NOON * 1000)
 
 
 @pytest.mark.parametrize(
@@ -105,8 +105,8 @@ def test_the_ends_of_the_calendar_are_refused_not_a_crash() -> None:
 @given(st.datetimes(min_value=datetime(1970, 1, 2), max_value=datetime(3000, 1, 1),
                     timezones=st.just(UTC)))  # fmt: skip
 def test_a_window_holds_its_moment(moment: datetime) -> None:
-    since, until = units.since(moment), units.until(moment)
+    since, until = values.since(moment), values.until(moment)
     assert since <= moment.timestamp() <= until
     assert until - since == (1 if moment.microsecond else 0)
-    assert units.since(moment.isoformat()) == since
-    assert units.until(moment.isoformat()) == until
+    assert values.since(moment.isoformat()) == since
+    assert values.until(moment.isoformat()) == until

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalshi_ext import units
+from kalshi_ext import values
 from kalshi_ext.errors import Misuse
 
 TICKS = [Decimal(n) / 10_000 for n in range(1, 10_000)]
@@ -23,48 +23,48 @@ NOT_NUMBERS = [
 
 @pytest.mark.parametrize("value", NOT_NUMBERS, ids=repr)
 def test_what_is_not_a_plain_number_is_neither_price_nor_money_nor_count(value: object) -> None:
-    for take in (units.price, units.count):
+    for take in (values.price, values.count):
         with pytest.raises(Misuse, match=r"^said="):
             take(value, name="said")
-    for take in (units.dollars, units.cents, units.centicents):
+    for take in (values.dollars, values.cents, values.centicents):
         with pytest.raises(Misuse, match=r"^said="):
             take(value, name="said")
 
 
 @pytest.mark.parametrize("value", [0, 1, 56, -1, 10**30])
 def test_a_whole_number_is_no_money(value: int) -> None:
-    for take in (units.price, units.dollars, units.cents, units.centicents):
+    for take in (values.price, values.dollars, values.cents, values.centicents):
         with pytest.raises(Misuse, match="may mean cents or dollars"):
             take(value, name="said")
 
 
 def test_every_tick_is_a_price_as_text_and_as_decimal() -> None:
-    assert [units.price(str(tick)) for tick in TICKS] == TICKS
-    assert [units.price(tick) for tick in TICKS] == TICKS
+    assert [values.price(str(tick)) for tick in TICKS] == TICKS
+    assert [values.price(tick) for tick in TICKS] == TICKS
 
 
 @pytest.mark.parametrize("value", ["0", "1", "1.0", "0.0000", "-0.01", "-0", "1.0001", "56", "1e9"])
 def test_a_price_lies_strictly_between_0_and_1(value: str) -> None:
     with pytest.raises(Misuse):
-        units.price(value)
+        values.price(value)
     with pytest.raises(Misuse, match="price"):
-        units.price(Decimal(value))
+        values.price(Decimal(value))
 
 
 @pytest.mark.parametrize("value", ["0.00001", "0.56789", "0.999999999", Decimal("0.12345")])
 def test_a_price_has_at_most_four_decimals(value: object) -> None:
     with pytest.raises(Misuse, match=r"the smallest step is 0\.0001"):
-        units.price(value)
+        values.price(value)
 
 
 def test_trailing_zeros_do_not_make_a_price_finer() -> None:
-    assert units.price("0.560000000") == Decimal("0.56")
-    assert units.price(".5") == units.price("00.5") == Decimal("0.5")
+    assert values.price("0.560000000") == Decimal("0.56")
+    assert values.price(".5") == values.price("00.5") == Decimal("0.5")
 
 
 def test_a_message_names_argument_value_and_rule() -> None:
     with pytest.raises(Misuse) as caught:
-        units.price(0.56, name="yes_price")
+        values.price(0.56, name="yes_price")
     assert str(caught.value) == (
         "yes_price=0.56: a float is inexact; write text or Decimal, like '0.56'"
     )
@@ -75,80 +75,80 @@ def test_a_message_names_argument_value_and_rule() -> None:
     (Decimal("1E+3"), "1000.00"), ("1000000000", "1000000000.00"), ("5.", "5.00"),
 ])  # fmt: skip
 def test_a_count_is_written_with_two_decimals(value: object, text: str) -> None:
-    assert units.count_text(units.count(value)) == text
+    assert values.count_text(values.count(value)) == text
 
 
 @pytest.mark.parametrize("value", [0, "0", "0.00", -1, "-0.01", 1_000_000_001, Decimal("1E+400")])
 def test_a_count_is_positive_and_bounded(value: object) -> None:
     with pytest.raises(Misuse, match=r"above 0 and at most 1,000,000,000"):
-        units.count(value)
+        values.count(value)
 
 
 def test_a_count_may_be_zero_where_it_is_said() -> None:
     for zero in (0, "0", "-0", Decimal("-0.00")):
-        taken = units.count(zero, zero=True)
-        assert units.count_text(taken) == "0.00"
+        taken = values.count(zero, zero=True)
+        assert values.count_text(taken) == "0.00"
     with pytest.raises(Misuse, match="at least 0"):
-        units.count(-1, zero=True)
+        values.count(-1, zero=True)
 
 
 @pytest.mark.parametrize("value", ["0.001", "1.005", Decimal("0.009")])
 def test_a_count_goes_in_steps_of_a_hundredth(value: object) -> None:
     with pytest.raises(Misuse, match=r"the smallest step is 0\.01"):
-        units.count(value)
+        values.count(value)
 
 
 def test_whole_contracts_are_whole() -> None:
-    assert units.count("3.00", whole=True) == 3
+    assert values.count("3.00", whole=True) == 3
     with pytest.raises(Misuse, match="whole contracts only"):
-        units.count("2.5", whole=True)
+        values.count("2.5", whole=True)
 
 
 @pytest.mark.parametrize(("value", "whole"), [
     ("5", 500), ("0.01", 1), ("12.34", 1234), (Decimal("1E+2"), 10_000), ("19.99", 1999),
 ])  # fmt: skip
 def test_dollars_become_whole_cents(value: object, whole: int) -> None:
-    cents = units.cents(value, name="amount")
+    cents = values.cents(value, name="amount")
     assert (cents, type(cents)) == (whole, int)
-    assert units.centicents(value, name="amount") == whole * 100
+    assert values.centicents(value, name="amount") == whole * 100
 
 
 def test_amounts_finer_than_the_unit_are_refused() -> None:
-    assert units.centicents("0.0001", name="amount") == 1
+    assert values.centicents("0.0001", name="amount") == 1
     with pytest.raises(Misuse, match=r"the smallest step is 0\.01"):
-        units.cents("0.001", name="amount")
+        values.cents("0.001", name="amount")
     with pytest.raises(Misuse, match=r"the smallest step is 0\.0001"):
-        units.centicents("0.00001", name="amount")
+        values.centicents("0.00001", name="amount")
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "1000000000000.01"])
 def test_an_amount_is_positive_and_bounded(value: str) -> None:
     with pytest.raises(Misuse, match="above 0 and at most"):
-        units.dollars(value, name="amount")
+        values.dollars(value, name="amount")
 
 
 def test_an_amount_may_be_zero_where_it_is_said() -> None:
-    assert units.dollars_text(units.dollars("-0", name="amount", zero=True)) == "0.00"
+    assert values.dollars_text(values.dollars("-0", name="amount", zero=True)) == "0.00"
 
 
 def test_the_complement_of_every_tick_is_exact_and_its_own_inverse() -> None:
     for tick in TICKS:
-        other = units.complement(tick)
+        other = values.complement(tick)
         assert tick + other == 1
-        assert units.complement(other) == tick
+        assert values.complement(other) == tick
 
 
 def test_the_callers_decimal_context_changes_nothing() -> None:
     with decimal.localcontext(decimal.Context(prec=2, rounding=decimal.ROUND_UP)):
-        assert units.complement(Decimal("0.3301")) == Decimal("0.6699")
-        assert units.dollars_text(units.price("0.3301")) == "0.3301"
-        assert units.cents("12345.67", name="amount") == 1_234_567
-        assert units.count_text(units.count("123456.78")) == "123456.78"
-        assert units.read_cents(1_234_567) == Decimal("12345.67")
-        assert units.count("123456", whole=True) == 123456
-        assert units.on_grid(Decimal("0.3301"), []) is False
-        assert units.PriceGrid().ticks()[55] == Decimal("0.56")
-        assert units.read_time(Decimal("1767614400.123456")).microsecond == 123_456
+        assert values.complement(Decimal("0.3301")) == Decimal("0.6699")
+        assert values.dollars_text(values.price("0.3301")) == "0.3301"
+        assert values.cents("12345.67", name="amount") == 1_234_567
+        assert values.count_text(values.count("123456.78")) == "123456.78"
+        assert values.read_cents(1_234_567) == Decimal("12345.67")
+        assert values.count("123456", whole=True) == 123456
+        assert values.on_grid(Decimal("0.3301"), []) is False
+        assert values.PriceGrid().ticks()[55] == Decimal("0.56")
+        assert values.read_time(Decimal("1767614400.123456")).microsecond == 123_456
 
 
 @pytest.mark.parametrize(("value", "text"), [
@@ -156,13 +156,13 @@ def test_the_callers_decimal_context_changes_nothing() -> None:
     ("0.0001", "0.0001"), ("0.1000", "0.10"), ("0.9999", "0.9999"),
 ])  # fmt: skip
 def test_a_price_is_written_with_two_to_four_decimals(value: str, text: str) -> None:
-    assert units.dollars_text(units.price(value)) == text
+    assert values.dollars_text(values.price(value)) == text
 
 
 @given(st.decimals(allow_nan=True, allow_infinity=True) | st.text(max_size=12))
 def test_a_price_is_exact_or_refused(value: object) -> None:
     try:
-        taken = units.price(value)
+        taken = values.price(value)
     except Misuse:
         return
     assert taken == Decimal(value)
@@ -172,10 +172,10 @@ def test_a_price_is_exact_or_refused(value: object) -> None:
 
 @given(st.decimals(min_value="0.01", max_value=1_000_000_000, places=2))
 def test_every_hundredth_is_a_count(value: Decimal) -> None:
-    assert Decimal(units.count_text(units.count(value))) == value
+    assert Decimal(values.count_text(values.count(value))) == value
 
 
 @given(st.decimals(min_value="0.01", max_value=10**12, places=2))
 def test_cents_and_dollars_are_one_amount(value: Decimal) -> None:
-    assert units.read_cents(units.cents(value, name="amount")) == value
-    assert units.read_centicents(units.centicents(value, name="amount")) == value
+    assert values.read_cents(values.cents(value, name="amount")) == value
+    assert values.read_centicents(values.centicents(value, name="amount")) == value

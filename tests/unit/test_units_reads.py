@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalshi_ext import units
+from kalshi_ext import values
 
-READS = [units.read_dollars, units.read_count, units.read_cents, units.read_centicents]
+READS = [values.read_dollars, values.read_count, values.read_cents, values.read_centicents]
 
 
-@pytest.mark.parametrize("read", [*READS, units.read_time], ids=lambda read: read.__name__)
+@pytest.mark.parametrize("read", [*READS, values.read_time], ids=lambda read: read.__name__)
 def test_null_and_empty_text_are_absent(read: object) -> None:
     assert read(None) is None
     assert read("") is None
@@ -23,7 +23,7 @@ def test_null_and_empty_text_are_absent(read: object) -> None:
     (Decimal("0.070000"), "0.07"), (0.1, "0.1"), (1e-7, "0.0000001"),
 ])  # fmt: skip
 def test_amounts_are_read_from_text_and_json_numbers(value: object, number: str) -> None:
-    for read in (units.read_dollars, units.read_count):
+    for read in (values.read_dollars, values.read_count):
         assert read(value) == Decimal(number)
 
 
@@ -42,30 +42,30 @@ def test_garbage_is_a_value_error(value: object) -> None:
     (10**18, "10000000000000000"),
 ])  # fmt: skip
 def test_cents_are_read_as_dollars(value: object, number: str) -> None:
-    assert units.read_cents(value) == Decimal(number)
+    assert values.read_cents(value) == Decimal(number)
 
 
 def test_cents_that_became_dollars_in_text_are_refused_and_not_read_a_hundred_times_too_small() -> (
     None
 ):
-    for read in (units.read_cents, units.read_centicents):
+    for read in (values.read_cents, values.read_centicents):
         with pytest.raises(ValueError, match="is not a whole number"):
             read("12.34")
 
 
 def test_hundredths_of_a_cent_are_read_as_dollars() -> None:
-    assert units.read_centicents(12_345) == Decimal("1.2345")
+    assert values.read_centicents(12_345) == Decimal("1.2345")
 
 
 def test_an_amount_no_decimal_can_scale_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="out of range"):
-        units.read_cents("9" * 80)
+        values.read_cents("9" * 80)
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False) | st.integers())
 def test_a_finite_number_is_read_exactly(value: Decimal | int) -> None:
-    assert units.read_dollars(str(value)) == value
-    assert units.read_dollars(value) == value
+    assert values.read_dollars(str(value)) == value
+    assert values.read_dollars(value) == value
 
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -88,13 +88,13 @@ NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
     (0, datetime(1970, 1, 1, tzinfo=UTC)),
 ])  # fmt: skip
 def test_times_are_read_as_aware_utc(value: object, moment: datetime) -> None:
-    read = units.read_time(value)
+    read = values.read_time(value)
     assert read == moment
     assert read.tzinfo is UTC
 
 
 def test_the_zero_time_of_go_is_absent() -> None:
-    assert units.read_time("0001-01-01T00:00:00Z") is None
+    assert values.read_time("0001-01-01T00:00:00Z") is None
 
 
 @pytest.mark.parametrize("value", [
@@ -103,7 +103,7 @@ def test_the_zero_time_of_go_is_absent() -> None:
 ], ids=repr)  # fmt: skip
 def test_what_is_no_time_is_a_value_error(value: object) -> None:
     with pytest.raises(ValueError):
-        units.read_time(value)
+        values.read_time(value)
 
 
 AWARE = st.datetimes(
@@ -115,7 +115,7 @@ AWARE = st.datetimes(
 
 @given(AWARE)
 def test_any_time_that_is_written_is_read_back(moment: datetime) -> None:
-    assert units.read_time(moment.isoformat()) == moment
+    assert values.read_time(moment.isoformat()) == moment
     milliseconds = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
     if milliseconds >= 100_000_000_000:
-        assert abs(units.read_time(milliseconds) - moment) < timedelta(milliseconds=1)
+        assert abs(values.read_time(milliseconds) - moment) < timedelta(milliseconds=1)

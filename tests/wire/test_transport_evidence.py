@@ -204,8 +204,7 @@ def test_a_connection_closed_unseen_counts_as_left(
 
 
 def blind_to_closing(monkeypatch: pytest.MonkeyPatch) -> None:
-    from kalshi_ext.transport.async_streams import AsyncDeadlineStream
-    from kalshi_ext.transport.streams import DeadlineStream
+    from kalshi_ext.transport.streams import AsyncDeadlineStream, DeadlineStream
 
     for stream in (DeadlineStream, AsyncDeadlineStream):
         monkeypatch.setattr(stream, "get_extra_info", lambda *_: None)
@@ -231,7 +230,7 @@ def test_another_transport_proves_nothing_by_its_silence() -> None:
 
 
 def test_evidence_inside_evidence_is_its_own() -> None:
-    from kalshi_ext.transport.evidence import current_evidence
+    from kalshi_ext.transport.deadline import current_evidence
 
     with exchange_evidence(1.0) as outer:
         with exchange_evidence(2.0) as inner:
@@ -272,9 +271,8 @@ class Broken(httpcore.NetworkStream, httpcore.AsyncNetworkStream):
 
 
 def test_a_write_that_fails_counts_as_left() -> None:
-    from kalshi_ext.transport.async_streams import AsyncDeadlineStream
-    from kalshi_ext.transport.streams import DeadlineStream
-    from kalshi_ext.transport.trust import Trust
+    from kalshi_ext.transport.streams import AsyncDeadlineStream, DeadlineStream
+    from kalshi_ext.transport.tls import Trust
 
     with exchange_evidence() as evidence, pytest.raises(httpcore.WriteError):
         DeadlineStream(Broken(), Trust(None)).write(b"POST")

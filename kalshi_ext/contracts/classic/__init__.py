@@ -3,7 +3,7 @@
 from kalshi_ext.contracts.classic.operations import OPERATIONS
 from kalshi_ext.contracts.classic.orders import Orders
 from kalshi_ext.contracts.classic.portfolio import Groups, Portfolio
-from kalshi_ext.contracts.language import (
+from kalshi_ext.contracts.interface import (
     AccountLanguage,
     Contract,
     ExchangeLanguage,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kalshi_ext.calls import Operation, Repeat
+from kalshi_ext.protocol.messages import Operation, Repeat
 
 READ, KEYED, ABSOLUTE = Repeat.READ, Repeat.KEYED, Repeat.ABSOLUTE
 CANCEL, RELATIVE, UNKEYED = Repeat.CANCEL, Repeat.RELATIVE, Repeat.UNKEYED

@@ -24,22 +24,22 @@ from kalshi_classic.api.orders import (
 )
 from kalshi_classic.types import UNSET, Unset
 
-from kalshi_ext import _shapes as shapes
-from kalshi_ext._shapes import BookSide, SelfTradePreventionType, TimeInForce
-from kalshi_ext.answers import entry_refusal
-from kalshi_ext.calls import Call, Document, Watch
-from kalshi_ext.contracts.classic import rows
+from kalshi_ext.contract import types as shapes
+from kalshi_ext.contract.types import BookSide, SelfTradePreventionType, TimeInForce
+from kalshi_ext.contracts.classic import decoding
+from kalshi_ext.contracts.classic.filters import only
 from kalshi_ext.contracts.classic.operations import OPERATIONS
-from kalshi_ext.contracts.classic.windows import only
-from kalshi_ext.contracts.language import OrdersLanguage
-from kalshi_ext.contracts.wire import listed, needed, notice, page, request
+from kalshi_ext.contracts.decoding import listed, needed, notice, page, request
+from kalshi_ext.contracts.interface import OrdersLanguage
 from kalshi_ext.errors import Misuse, Refused
 from kalshi_ext.models import Order, OrderAck, QueuePosition
-from kalshi_ext.paging import Page
-from kalshi_ext.tickets import AmendTicket, DecreaseTicket, OrderTicket, Target
-from kalshi_ext.units import complement, read_count
-from kalshi_ext.units.money import EXACT
-from kalshi_ext.windows import Window
+from kalshi_ext.protocol.messages import Call, Document, Watch
+from kalshi_ext.protocol.pagination import Page
+from kalshi_ext.protocol.responses import entry_refusal
+from kalshi_ext.requests import AmendTicket, DecreaseTicket, OrderTicket, Target
+from kalshi_ext.requests.filters import Window
+from kalshi_ext.values import complement, read_count
+from kalshi_ext.values.money import EXACT
 
 T = TypeVar("T")
 
@@ -171,7 +171,7 @@ class Orders(OrdersLanguage):
 
     def cancel(self, target: Target) -> Call[OrderAck]:
         def decode(document: Document, watch: Watch) -> OrderAck:
-            return rows.ack(document["order"], watch, document.get("reduced_by"))
+            return decoding.ack(document["order"], watch, document.get("reduced_by"))
 
         kwargs = cancel_order._get_kwargs(bare(target))
         return Call(OPERATIONS["cancelOrder"], request(kwargs), decode)
@@ -187,7 +187,7 @@ class Orders(OrdersLanguage):
 
     def get(self, order_id: str) -> Call[Order]:
         def decode(document: Document, watch: Watch) -> Order:
-            return rows.order(notice(document["order"], shapes.Order, watch), watch)
+            return decoding.order(notice(document["order"], shapes.Order, watch), watch)
 
         return Call(OPERATIONS["getOrder"], request(get_order._get_kwargs(order_id)), decode)
 
@@ -204,7 +204,7 @@ class Orders(OrdersLanguage):
         return Call(
             OPERATIONS["getOrders"],
             request(kwargs),
-            lambda document, watch: page(document, "orders", shapes.Order, rows.order, watch),
+            lambda document, watch: page(document, "orders", shapes.Order, decoding.order, watch),
         )
 
     def queue_position(self, order_id: str) -> Call[QueuePosition]:
@@ -234,7 +234,7 @@ class Orders(OrdersLanguage):
 
 
 def _order_ack(document: Document, watch: Watch) -> OrderAck:
-    return rows.ack(document["order"], watch)
+    return decoding.ack(document["order"], watch)
 
 
 def _queue(order_id: str, value: object) -> QueuePosition:
@@ -244,7 +244,7 @@ def _queue(order_id: str, value: object) -> QueuePosition:
 def _created(row: Any, watch: Watch) -> OrderAck | Refused:
     if row.get("error"):
         return entry_refusal(OPERATIONS["batchCreateOrders"], row["error"])
-    return rows.ack(row["order"], watch)
+    return decoding.ack(row["order"], watch)
 
 
 def _cancelled(row: Any, watch: Watch) -> OrderAck | Refused:

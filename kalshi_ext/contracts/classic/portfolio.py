@@ -23,14 +23,13 @@ from kalshi_classic.api.portfolio import (
     get_total_resting_order_value,
 )
 
-from kalshi_ext import _shapes as shapes
-from kalshi_ext.calls import Call, Document, Watch
-from kalshi_ext.contracts.classic import rows
+from kalshi_ext.contract import types as shapes
+from kalshi_ext.contracts.classic import decoding
+from kalshi_ext.contracts.classic.filters import only
 from kalshi_ext.contracts.classic.operations import OPERATIONS
 from kalshi_ext.contracts.classic.orders import given, whole
-from kalshi_ext.contracts.classic.windows import only
-from kalshi_ext.contracts.language import GroupsLanguage, PortfolioLanguage
-from kalshi_ext.contracts.wire import acknowledged, needed, notice, page, request, word
+from kalshi_ext.contracts.decoding import acknowledged, needed, notice, page, request, word
+from kalshi_ext.contracts.interface import GroupsLanguage, PortfolioLanguage
 from kalshi_ext.errors import Misuse
 from kalshi_ext.models import (
     Balance,
@@ -41,9 +40,10 @@ from kalshi_ext.models import (
     RestingValue,
     Settlement,
 )
-from kalshi_ext.paging import Page
-from kalshi_ext.units import read_cents
-from kalshi_ext.windows import Window
+from kalshi_ext.protocol.messages import Call, Document, Watch
+from kalshi_ext.protocol.pagination import Page
+from kalshi_ext.requests.filters import Window
+from kalshi_ext.values import read_cents
 
 
 def paged(
@@ -65,16 +65,16 @@ class Portfolio(PortfolioLanguage):
     def balance(self, subaccount: int | None, exchange_index: int | None) -> Call[Balance]:
         if subaccount is not None or exchange_index is not None:
             raise Misuse("the classic contract has no subaccount or exchange_index")
-        return Call(OPERATIONS["getBalance"], request(get_balance._get_kwargs()), rows.balance)
+        return Call(OPERATIONS["getBalance"], request(get_balance._get_kwargs()), decoding.balance)
 
     def positions(self, window: Window) -> Call[Page[Position]]:
         kwargs = _positions(window)
-        return paged("getPositions", kwargs, "market_positions", shapes.Position, rows.position)
+        return paged("getPositions", kwargs, "market_positions", shapes.Position, decoding.position)
 
     def event_positions(self, window: Window) -> Call[Page[EventPosition]]:
         kwargs = _positions(window)
         shape = shapes.EventPosition
-        return paged("getPositions", kwargs, "event_positions", shape, rows.event_position)
+        return paged("getPositions", kwargs, "event_positions", shape, decoding.event_position)
 
     def fills(self, window: Window) -> Call[Page[Fill]]:
         size = only(window, "ticker", "order_id", "since", "until")
@@ -85,12 +85,14 @@ class Portfolio(PortfolioLanguage):
             max_ts=given(window.until),
             limit=given(size),
         )
-        return paged("getFills", kwargs, "fills", shapes.Fill, rows.fill)
+        return paged("getFills", kwargs, "fills", shapes.Fill, decoding.fill)
 
     def settlements(self, window: Window) -> Call[Page[Settlement]]:
         size = only(window)
         kwargs = get_settlements._get_kwargs(limit=given(size))
-        return paged("getSettlements", kwargs, "settlements", shapes.Settlement, rows.settlement)
+        return paged(
+            "getSettlements", kwargs, "settlements", shapes.Settlement, decoding.settlement
+        )
 
     def resting_value(self) -> Call[RestingValue]:
         def decode(document: Document, watch: Watch) -> RestingValue:
@@ -131,7 +133,7 @@ class Groups(GroupsLanguage):
     def list(self, window: Window) -> Call[Page[OrderGroup]]:
         size = only(window, "status")
         kwargs = get_order_groups._get_kwargs(status=given(window.status), limit=given(size))
-        return paged("getOrderGroups", kwargs, "order_groups", shapes.OrderGroup, rows.group)
+        return paged("getOrderGroups", kwargs, "order_groups", shapes.OrderGroup, decoding.group)
 
     def delete(self, group_id: str, subaccount: int | None, shard: int | None) -> Call[None]:
         _nowhere_else(subaccount, shard)

@@ -5,7 +5,7 @@ from kalshi_ext.contracts.current.groups import Groups
 from kalshi_ext.contracts.current.operations import OPERATIONS
 from kalshi_ext.contracts.current.orders import Orders
 from kalshi_ext.contracts.current.portfolio import Portfolio, Subaccounts
-from kalshi_ext.contracts.language import Contract
+from kalshi_ext.contracts.interface import Contract
 
 CURRENT = Contract(
     name="current",

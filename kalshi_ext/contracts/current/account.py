@@ -25,14 +25,13 @@ from kalshi_portfolio.api.historical import (
     get_historical_positions,
 )
 
-from kalshi_ext import _shapes as shapes
-from kalshi_ext.calls import Call, Document, Watch
-from kalshi_ext.contracts.current import money, rows, status
+from kalshi_ext.contract import types as shapes
+from kalshi_ext.contracts.current import decode_account, decode_orders, decode_portfolio
 from kalshi_ext.contracts.current.operations import OPERATIONS
 from kalshi_ext.contracts.current.orders import given
 from kalshi_ext.contracts.current.portfolio import paged
-from kalshi_ext.contracts.language import AccountLanguage, ExchangeLanguage, HistoryLanguage
-from kalshi_ext.contracts.wire import acknowledged, needed, request
+from kalshi_ext.contracts.decoding import acknowledged, needed, request
+from kalshi_ext.contracts.interface import AccountLanguage, ExchangeLanguage, HistoryLanguage
 from kalshi_ext.models import (
     AccountLimits,
     EndpointCosts,
@@ -44,9 +43,10 @@ from kalshi_ext.models import (
     Schedule,
     VolumeProgress,
 )
-from kalshi_ext.paging import Page
-from kalshi_ext.units import read_time
-from kalshi_ext.windows import Window
+from kalshi_ext.protocol.messages import Call, Document, Watch
+from kalshi_ext.protocol.pagination import Page
+from kalshi_ext.requests.filters import Window
+from kalshi_ext.values import read_time
 
 
 class History(HistoryLanguage):
@@ -56,7 +56,7 @@ class History(HistoryLanguage):
 
     def cutoff(self) -> Call[HistoricalCutoff]:
         kwargs = get_historical_cutoff._get_kwargs()
-        return Call(OPERATIONS["GetHistoricalCutoff"], request(kwargs), status.cutoff)
+        return Call(OPERATIONS["GetHistoricalCutoff"], request(kwargs), decode_account.cutoff)
 
     def orders(self, window: Window) -> Call[Page[Order]]:
         kwargs = get_historical_orders._get_kwargs(
@@ -66,7 +66,7 @@ class History(HistoryLanguage):
             limit=given(window.size),
             subaccount=given(window.subaccount),
         )
-        return paged("GetHistoricalOrders", kwargs, "orders", shapes.Order, rows.order)
+        return paged("GetHistoricalOrders", kwargs, "orders", shapes.Order, decode_orders.order)
 
     def fills(self, window: Window) -> Call[Page[Fill]]:
         kwargs = get_fills_historical._get_kwargs(
@@ -76,7 +76,7 @@ class History(HistoryLanguage):
             limit=given(window.size),
             subaccount=given(window.subaccount),
         )
-        return paged("GetFillsHistorical", kwargs, "fills", shapes.Fill, rows.fill)
+        return paged("GetFillsHistorical", kwargs, "fills", shapes.Fill, decode_orders.fill)
 
     def positions(self, window: Window) -> Call[Page[Position]]:
         kwargs = get_historical_positions._get_kwargs(
@@ -86,7 +86,9 @@ class History(HistoryLanguage):
             subaccount=given(window.subaccount),
         )
         shape = shapes.MarketPosition
-        return paged("GetHistoricalPositions", kwargs, "market_positions", shape, money.position)
+        return paged(
+            "GetHistoricalPositions", kwargs, "market_positions", shape, decode_portfolio.position
+        )
 
 
 class Account(AccountLanguage):
@@ -96,17 +98,19 @@ class Account(AccountLanguage):
 
     def limits(self) -> Call[AccountLimits]:
         kwargs = get_account_api_limits._get_kwargs()
-        return Call(OPERATIONS["GetAccountApiLimits"], request(kwargs), status.limits)
+        return Call(OPERATIONS["GetAccountApiLimits"], request(kwargs), decode_account.limits)
 
     def endpoint_costs(self) -> Call[EndpointCosts]:
         kwargs = get_account_endpoint_costs._get_kwargs()
-        return Call(OPERATIONS["GetAccountEndpointCosts"], request(kwargs), status.endpoint_costs)
+        return Call(
+            OPERATIONS["GetAccountEndpointCosts"], request(kwargs), decode_account.endpoint_costs
+        )
 
     def volume_progress(self) -> Call[Page[VolumeProgress]]:
         kwargs = get_account_api_usage_level_volume_progress._get_kwargs()
         shape = shapes.AccountApiUsageLevelVolumeProgress
         name = "GetAccountApiUsageLevelVolumeProgress"
-        return paged(name, kwargs, "volume_progress", shape, status.volume_progress)
+        return paged(name, kwargs, "volume_progress", shape, decode_account.volume_progress)
 
     def upgrade(self) -> Call[None]:
         kwargs = upgrade_account_api_usage_level._get_kwargs()
@@ -120,11 +124,13 @@ class Exchange(ExchangeLanguage):
 
     def status(self) -> Call[ExchangeStatus]:
         kwargs = get_exchange_status._get_kwargs()
-        return Call(OPERATIONS["GetExchangeStatus"], request(kwargs), status.exchange_status)
+        return Call(
+            OPERATIONS["GetExchangeStatus"], request(kwargs), decode_account.exchange_status
+        )
 
     def schedule(self) -> Call[Schedule]:
         kwargs = get_exchange_schedule._get_kwargs()
-        return Call(OPERATIONS["GetExchangeSchedule"], request(kwargs), status.schedule)
+        return Call(OPERATIONS["GetExchangeSchedule"], request(kwargs), decode_account.schedule)
 
     def data_timestamp(self) -> Call[datetime]:
         def decode(document: Document, watch: Watch) -> datetime:

@@ -18,17 +18,17 @@ from kalshi_portfolio.api.order_groups import (
     update_order_group_limit,
 )
 
-from kalshi_ext import _shapes as shapes
-from kalshi_ext.calls import Call, Document, Watch
-from kalshi_ext.contracts.current import rows
+from kalshi_ext.contract import types as shapes
+from kalshi_ext.contracts.current import decode_orders
 from kalshi_ext.contracts.current.operations import OPERATIONS
 from kalshi_ext.contracts.current.orders import given
-from kalshi_ext.contracts.language import GroupsLanguage
-from kalshi_ext.contracts.wire import acknowledged, notice, page, request, word
+from kalshi_ext.contracts.decoding import acknowledged, notice, page, request, word
+from kalshi_ext.contracts.interface import GroupsLanguage
 from kalshi_ext.models import OrderGroup
-from kalshi_ext.paging import Page
-from kalshi_ext.units import count_text, read_count
-from kalshi_ext.windows import Window
+from kalshi_ext.protocol.messages import Call, Document, Watch
+from kalshi_ext.protocol.pagination import Page
+from kalshi_ext.requests.filters import Window
+from kalshi_ext.values import count_text, read_count
 
 
 class Groups(GroupsLanguage):
@@ -77,7 +77,9 @@ class Groups(GroupsLanguage):
         return Call(
             OPERATIONS["GetOrderGroups"],
             request(kwargs),
-            lambda document, watch: page(document, "order_groups", shape, rows.group, watch),
+            lambda document, watch: page(
+                document, "order_groups", shape, decode_orders.group, watch
+            ),
         )
 
     def delete(self, group_id: str, subaccount: int | None, shard: int | None) -> Call[None]:

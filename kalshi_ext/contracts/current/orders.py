@@ -24,19 +24,19 @@ from kalshi_portfolio.api.orders import (
 )
 from kalshi_portfolio.types import UNSET, Unset
 
-from kalshi_ext import _shapes as shapes
-from kalshi_ext.answers import entry_refusal
-from kalshi_ext.calls import Call, Document, Watch
-from kalshi_ext.contracts.current import rows
+from kalshi_ext.contract import types as shapes
+from kalshi_ext.contracts.current import decode_orders
 from kalshi_ext.contracts.current.operations import OPERATIONS
-from kalshi_ext.contracts.language import OrdersLanguage
-from kalshi_ext.contracts.wire import acknowledged, listed, needed, notice, page, request
+from kalshi_ext.contracts.decoding import acknowledged, listed, needed, notice, page, request
+from kalshi_ext.contracts.interface import OrdersLanguage
 from kalshi_ext.errors import Misuse, Refused
 from kalshi_ext.models import Order, OrderAck, QueuePosition
-from kalshi_ext.paging import Page
-from kalshi_ext.tickets import AmendTicket, DecreaseTicket, OrderTicket, Target
-from kalshi_ext.units import count_text, dollars_text, read_count
-from kalshi_ext.windows import Window
+from kalshi_ext.protocol.messages import Call, Document, Watch
+from kalshi_ext.protocol.pagination import Page
+from kalshi_ext.protocol.responses import entry_refusal
+from kalshi_ext.requests import AmendTicket, DecreaseTicket, OrderTicket, Target
+from kalshi_ext.requests.filters import Window
+from kalshi_ext.values import count_text, dollars_text, read_count
 
 T = TypeVar("T")
 
@@ -71,7 +71,7 @@ def create_body(ticket: OrderTicket) -> m.CreateOrderV2Request:
 
 
 def _ack(shape: type, ticker: str | None) -> Callable[[Document, Watch], OrderAck]:
-    return lambda document, watch: rows.ack(document, watch, shape, ticker)
+    return lambda document, watch: decode_orders.ack(document, watch, shape, ticker)
 
 
 def _entries(
@@ -88,7 +88,7 @@ def _entry(row: Any, watch: Watch, shape: type, operation: str) -> OrderAck | Re
         refused.client_order_id = row.get("client_order_id") or None
         refused.order_id = row.get("order_id") or None
         return refused
-    return rows.ack(row, watch, shape, None)
+    return decode_orders.ack(row, watch, shape, None)
 
 
 class Orders(OrdersLanguage):
@@ -177,7 +177,7 @@ class Orders(OrdersLanguage):
 
     def get(self, order_id: str) -> Call[Order]:
         def decode(document: Document, watch: Watch) -> Order:
-            return rows.order(notice(document["order"], shapes.Order, watch), watch)
+            return decode_orders.order(notice(document["order"], shapes.Order, watch), watch)
 
         return Call(OPERATIONS["GetOrder"], request(get_order._get_kwargs(order_id)), decode)
 
@@ -195,7 +195,9 @@ class Orders(OrdersLanguage):
         return Call(
             OPERATIONS["GetOrders"],
             request(kwargs),
-            lambda document, watch: page(document, "orders", shapes.Order, rows.order, watch),
+            lambda document, watch: page(
+                document, "orders", shapes.Order, decode_orders.order, watch
+            ),
         )
 
     def queue_position(self, order_id: str) -> Call[QueuePosition]:
@@ -223,7 +225,7 @@ class Orders(OrdersLanguage):
             event_ticker=given(event_ticker),
             subaccount=given(subaccount),
         )
-        shape, read = shapes.OrderQueuePosition, rows.queue_position
+        shape, read = shapes.OrderQueuePosition, decode_orders.queue_position
         return Call(
             OPERATIONS["GetOrderQueuePositions"],
             request(kwargs),

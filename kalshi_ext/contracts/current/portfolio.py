@@ -31,17 +31,16 @@ from kalshi_portfolio.api.portfolio import (
 )
 from kalshi_portfolio.types import UNSET
 
-from kalshi_ext import _shapes as shapes
-from kalshi_ext.calls import Call, Document, Watch
-from kalshi_ext.contracts.current import money, rows
+from kalshi_ext.contract import types as shapes
+from kalshi_ext.contracts.current import decode_orders, decode_portfolio
 from kalshi_ext.contracts.current.operations import OPERATIONS
 from kalshi_ext.contracts.current.orders import given
-from kalshi_ext.contracts.language import (
+from kalshi_ext.contracts.decoding import acknowledged, notice, optional_member, page, request, word
+from kalshi_ext.contracts.interface import (
     InstanceTransferTicket,
     PortfolioLanguage,
     SubaccountsLanguage,
 )
-from kalshi_ext.contracts.wire import acknowledged, notice, optional_member, page, request, word
 from kalshi_ext.models import (
     Balance,
     EventPosition,
@@ -56,8 +55,9 @@ from kalshi_ext.models import (
     SubaccountTransfer,
     TargetAllocation,
 )
-from kalshi_ext.paging import Page
-from kalshi_ext.windows import Window
+from kalshi_ext.protocol.messages import Call, Document, Watch
+from kalshi_ext.protocol.pagination import Page
+from kalshi_ext.requests.filters import Window
 
 
 def paged(
@@ -80,17 +80,19 @@ class Portfolio(PortfolioLanguage):
         kwargs = get_balance._get_kwargs(
             subaccount=given(subaccount), exchange_index=given(exchange_index)
         )
-        return Call(OPERATIONS["GetBalance"], request(kwargs), money.balance)
+        return Call(OPERATIONS["GetBalance"], request(kwargs), decode_portfolio.balance)
 
     def positions(self, window: Window) -> Call[Page[Position]]:
         kwargs = _positions(window)
         shape = shapes.MarketPosition
-        return paged("GetPositions", kwargs, "market_positions", shape, money.position)
+        return paged("GetPositions", kwargs, "market_positions", shape, decode_portfolio.position)
 
     def event_positions(self, window: Window) -> Call[Page[EventPosition]]:
         kwargs = _positions(window)
         shape = shapes.EventPosition
-        return paged("GetPositions", kwargs, "event_positions", shape, money.event_position)
+        return paged(
+            "GetPositions", kwargs, "event_positions", shape, decode_portfolio.event_position
+        )
 
     def fills(self, window: Window) -> Call[Page[Fill]]:
         kwargs = get_fills._get_kwargs(
@@ -102,7 +104,7 @@ class Portfolio(PortfolioLanguage):
             subaccount=given(window.subaccount),
             exchange_index=given(window.exchange_index),
         )
-        return paged("GetFills", kwargs, "fills", shapes.Fill, rows.fill)
+        return paged("GetFills", kwargs, "fills", shapes.Fill, decode_orders.fill)
 
     def settlements(self, window: Window) -> Call[Page[Settlement]]:
         kwargs = get_settlements._get_kwargs(
@@ -113,22 +115,28 @@ class Portfolio(PortfolioLanguage):
             limit=given(window.size),
             subaccount=given(window.subaccount),
         )
-        return paged("GetSettlements", kwargs, "settlements", shapes.Settlement, money.settlement)
+        return paged(
+            "GetSettlements", kwargs, "settlements", shapes.Settlement, decode_portfolio.settlement
+        )
 
     def deposits(self, window: Window) -> Call[Page[Payment]]:
         kwargs = get_deposits._get_kwargs(limit=given(window.size))
-        return paged("GetDeposits", kwargs, "deposits", shapes.Deposit, money.payment)
+        return paged("GetDeposits", kwargs, "deposits", shapes.Deposit, decode_portfolio.payment)
 
     def withdrawals(self, window: Window) -> Call[Page[Payment]]:
         kwargs = get_withdrawals._get_kwargs(limit=given(window.size))
-        return paged("GetWithdrawals", kwargs, "withdrawals", shapes.Withdrawal, money.payment)
+        return paged(
+            "GetWithdrawals", kwargs, "withdrawals", shapes.Withdrawal, decode_portfolio.payment
+        )
 
     def resting_value(self) -> Call[RestingValue]:
         def decode(document: Document, watch: Watch) -> RestingValue:
             notice(document, shapes.GetPortfolioRestingOrderTotalValueResponse, watch)
             return RestingValue(
-                total=money.total_dollars(document["total_resting_order_value"]),
-                breakdown=money.shard_balances(document.get("resting_order_value_breakdown")),
+                total=decode_portfolio.total_dollars(document["total_resting_order_value"]),
+                breakdown=decode_portfolio.shard_balances(
+                    document.get("resting_order_value_breakdown")
+                ),
                 raw=document,
             )
 
@@ -157,7 +165,7 @@ class Portfolio(PortfolioLanguage):
     def get_transfer(self, transfer_id: str) -> Call[InstanceTransfer]:
         def decode(document: Document, watch: Watch) -> InstanceTransfer:
             row = notice(document["transfer"], shapes.IntraExchangeInstanceTransfer, watch)
-            return money.instance_transfer(row, watch)
+            return decode_portfolio.instance_transfer(row, watch)
 
         kwargs = get_intra_exchange_instance_transfer._get_kwargs(transfer_id)
         return Call(OPERATIONS["GetIntraExchangeInstanceTransfer"], request(kwargs), decode)
@@ -166,7 +174,7 @@ class Portfolio(PortfolioLanguage):
         kwargs = get_intra_exchange_instance_transfers._get_kwargs(limit=given(window.size))
         shape = shapes.IntraExchangeInstanceTransfer
         name = "GetIntraExchangeInstanceTransfers"
-        return paged(name, kwargs, "transfers", shape, money.instance_transfer)
+        return paged(name, kwargs, "transfers", shape, decode_portfolio.instance_transfer)
 
     def target_allocation(self) -> Call[TargetAllocation]:
         def decode(document: Document, watch: Watch) -> TargetAllocation:
@@ -234,7 +242,7 @@ class Subaccounts(SubaccountsLanguage):
         kwargs = get_subaccount_balances._get_kwargs()
         shape = shapes.SubaccountBalance
         name, key = "GetSubaccountBalances", "subaccount_balances"
-        return paged(name, kwargs, key, shape, money.subaccount_balance)
+        return paged(name, kwargs, key, shape, decode_portfolio.subaccount_balance)
 
     def transfer(
         self,
@@ -258,12 +266,14 @@ class Subaccounts(SubaccountsLanguage):
         kwargs = get_subaccount_transfers._get_kwargs(limit=given(window.size))
         shape = shapes.SubaccountTransfer
         name = "GetSubaccountTransfers"
-        return paged(name, kwargs, "transfers", shape, money.subaccount_transfer)
+        return paged(name, kwargs, "transfers", shape, decode_portfolio.subaccount_transfer)
 
     def netting(self) -> Call[Page[NettingConfig]]:
         kwargs = get_subaccount_netting._get_kwargs()
         shape = shapes.SubaccountNettingConfig
-        return paged("GetSubaccountNetting", kwargs, "netting_configs", shape, money.netting)
+        return paged(
+            "GetSubaccountNetting", kwargs, "netting_configs", shape, decode_portfolio.netting
+        )
 
     def set_netting(self, subaccount: int, enabled: bool) -> Call[None]:
         body = m.UpdateSubaccountNettingRequest(subaccount_number=subaccount, enabled=enabled)

@@ -13,7 +13,7 @@ from typing import Any
 from attrs import field, frozen
 
 Document = dict[str, Any]
-SHAPES = "kalshi_ext/_shapes.py"
+SHAPES = "kalshi_ext/contract/types.py"
 MODELS = "generated/kalshi_portfolio/models"
 API = "generated/kalshi_portfolio/api"
 

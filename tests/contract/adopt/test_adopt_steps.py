@@ -112,7 +112,11 @@ def test_a_swap_that_fails_half_way_puts_everything_back(
             (root / name).mkdir(parents=True)
         for name in ("openapi/upstream.yaml", "openapi/upstream.lock", "openapi/overlay.yaml"):
             (root / name).write_text(text)
-        for name in ("openapi/portfolio.yaml", "kalshi_ext/_shapes.py", "kalshi_ext/_expected.py"):
+        for name in (
+            "openapi/portfolio.yaml",
+            "kalshi_ext/contract/types.py",
+            "kalshi_ext/contract/fields.py",
+        ):
             (root / name).write_text(text)
         (root / "generated" / "kalshi_portfolio" / f"{text}.py").write_text(text)
         (root / "CHANGELOG.md").write_text(text)

@@ -14,8 +14,8 @@ from kalshi_ext import Kalshi
 from kalshi_ext.contracts import contract
 from kalshi_ext.drift.arguments import argument
 from kalshi_ext.drift.facade import CALLS
+from kalshi_ext.requests import OrderTicket
 from kalshi_ext.spec.documents import document
-from kalshi_ext.tickets import OrderTicket
 
 CONTRACTS = ("current", "classic")
 OPERATIONS = {

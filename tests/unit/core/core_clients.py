@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from kalshi_ext import AsyncKalshi, Kalshi, Policy
-from kalshi_ext.pacing import Backoff
+from kalshi_ext.protocol.rate_limits import Backoff
 
 TOKEN = "a-bearer-token-of-a-test"
 # Two attempts, one look, no waiting.

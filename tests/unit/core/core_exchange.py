@@ -9,11 +9,21 @@ from typing import Any
 import core_samples as core
 from attrs import define, field
 
-from kalshi_ext.calls import Lost, Reply, Request
-from kalshi_ext.flow import AdjustClock, Context, Effect, Flow, Now, Policy, Record, Send, Sleep
 from kalshi_ext.journal import MemoryJournal
-from kalshi_ext.tickets import OrderTicket
-from kalshi_ext.writes import records
+from kalshi_ext.protocol.flow import (
+    AdjustClock,
+    Context,
+    Effect,
+    Flow,
+    Now,
+    Policy,
+    Record,
+    Send,
+    Sleep,
+)
+from kalshi_ext.protocol.messages import Lost, Reply, Request
+from kalshi_ext.requests import OrderTicket
+from kalshi_ext.writes import journal_codec
 
 Answer = Reply | Lost | None
 TICKER = "KXRAIN-26DEC31-NYC"
@@ -41,7 +51,7 @@ class Floor:
     offset: float = 0.0
 
     def __attrs_post_init__(self) -> None:
-        self.journal = MemoryJournal(now=lambda: records.instant(self.time))
+        self.journal = MemoryJournal(now=lambda: journal_codec.instant(self.time))
         self.context = Context(policy=Policy(backoff=core.no_jitter(first=0.0)))
 
     def run(self, flow: Flow[Any]) -> Any:
@@ -100,7 +110,7 @@ class Floor:
     def _as_of(self) -> Reply:
         if self.watermark is None:
             return core.reply(503, b"<html>")
-        as_of = records.instant(self.time - self.watermark).isoformat()
+        as_of = journal_codec.instant(self.time - self.watermark).isoformat()
         return core.reply(200, {"as_of_time": as_of}, date=formatdate(self.time, usegmt=True))
 
     def sent(self, method: str, ending: str = "") -> list[Request]:
@@ -160,8 +170,8 @@ def row(number: int = 1, **more: Any) -> dict[str, Any]:
         "initial_count_fp": "5.00",
         "fill_count_fp": "0.00",
         "remaining_count_fp": "5.00",
-        "created_time": records.instant(core.EPOCH).isoformat(),
-        "last_update_time": records.instant(core.EPOCH).isoformat(),
+        "created_time": journal_codec.instant(core.EPOCH).isoformat(),
+        "last_update_time": journal_codec.instant(core.EPOCH).isoformat(),
         "exchange_index": 0,
     }
     return said | more

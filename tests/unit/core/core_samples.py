@@ -8,10 +8,10 @@ from typing import Any
 
 from attrs import define, field
 
-from kalshi_ext.calls import Call, Lost, Operation, Repeat, Reply, Request
 from kalshi_ext.contracts import contract
-from kalshi_ext.flow import AdjustClock, Context, Effect, Flow, Now, Policy, Send, Sleep
-from kalshi_ext.pacing import Backoff
+from kalshi_ext.protocol.flow import AdjustClock, Context, Effect, Flow, Now, Policy, Send, Sleep
+from kalshi_ext.protocol.messages import Call, Lost, Operation, Repeat, Reply, Request
+from kalshi_ext.protocol.rate_limits import Backoff
 
 CURRENT, CLASSIC = contract("current"), contract("classic")
 READ = Operation("GetThing", "GET", "/thing", "things.get", Repeat.READ)

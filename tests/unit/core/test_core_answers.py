@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalshi_ext import answers, errors
-from kalshi_ext.answers import ErrorBody
-from kalshi_ext.calls import Operation
-from kalshi_ext.flow import conclude
+from kalshi_ext import errors
+from kalshi_ext.protocol import responses
+from kalshi_ext.protocol.flow import conclude
+from kalshi_ext.protocol.messages import Operation
+from kalshi_ext.protocol.responses import ErrorBody
 
 SHAPES = {
     "nested": (
@@ -55,7 +56,7 @@ STATUSES = [*range(100, 200), *range(300, 600)]
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_shape_of_an_error_body_gives_code_message_and_details(shape: str) -> None:
     document, expected = SHAPES[shape]
-    assert answers.read_error_bytes(json.dumps(document).encode()) == expected
+    assert responses.read_error_bytes(json.dumps(document).encode()) == expected
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 429, 500, 502, 520, 561])
@@ -63,7 +64,7 @@ def test_every_shape_of_an_error_body_gives_code_message_and_details(shape: str)
 def test_no_body_whatever_hides_its_status(body: str, status: int) -> None:
     raw = FOREIGN[body] if body in FOREIGN else json.dumps(SHAPES[body][0]).encode()
     for operation in core.BOTH:
-        error = answers.refusal(operation, core.reply(status, raw))
+        error = responses.refusal(operation, core.reply(status, raw))
         assert isinstance(error, errors.Refused)
         assert (error.status, error.body, error.operation) == (status, raw, operation.id)
         str(error).encode()
@@ -82,7 +83,7 @@ def expected_class(operation: Operation, status: int) -> type[errors.Refused]:
     }
     if status in by_status:
         return by_status[status]
-    if operation.writes and status not in answers.NOT_EXECUTED:
+    if operation.writes and status not in responses.NOT_EXECUTED:
         return errors.UnavailableWrite
     return errors.Unavailable if status >= 500 else errors.Refused
 
@@ -92,7 +93,7 @@ def test_every_status_gives_the_class_that_says_what_to_do(operation: Operation)
     wrong = {
         status: kind
         for status in STATUSES
-        for kind in [type(answers.refusal(operation, core.reply(status, FOREIGN["html"])))]
+        for kind in [type(responses.refusal(operation, core.reply(status, FOREIGN["html"])))]
         if kind is not expected_class(operation, status)
     }
     assert (len(STATUSES), wrong) == (400, {})
@@ -102,7 +103,7 @@ def test_a_failing_status_on_a_write_is_an_unknown_outcome_unless_it_proves_a_re
     unknown = {
         status
         for status in STATUSES
-        if isinstance(answers.refusal(core.WRITE, core.reply(status)), errors.OutcomeUnknown)
+        if isinstance(responses.refusal(core.WRITE, core.reply(status)), errors.OutcomeUnknown)
     }
     assert set(range(500, 600)) <= unknown
     assert {408, 425, 499, 300, 304} <= unknown
@@ -110,7 +111,7 @@ def test_a_failing_status_on_a_write_is_an_unknown_outcome_unless_it_proves_a_re
 
 
 def test_a_failing_status_on_a_read_is_never_an_unknown_outcome() -> None:
-    kinds = {type(answers.refusal(core.READ, core.reply(status))) for status in STATUSES}
+    kinds = {type(responses.refusal(core.READ, core.reply(status))) for status in STATUSES}
     assert not [kind for kind in kinds if issubclass(kind, errors.OutcomeUnknown)]
 
 
@@ -121,11 +122,11 @@ def test_conflict_codes_have_classes_of_their_own(
 ) -> None:
     status, code = key
     flat = {"code": code, "message": "no"}
-    error = answers.refusal(core.WRITE, core.reply(status, {"error": flat} if nested else flat))
+    error = responses.refusal(core.WRITE, core.reply(status, {"error": flat} if nested else flat))
     assert type(error) is kind
     assert error.code == code
     # The code alone is not the class: the same word under another status is another story.
-    assert type(answers.refusal(core.WRITE, core.reply(400, flat))) is errors.BadRequest
+    assert type(responses.refusal(core.WRITE, core.reply(400, flat))) is errors.BadRequest
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 206, 226])
@@ -166,12 +167,12 @@ def test_any_bytes_under_any_status_become_an_answer_or_an_error_of_ours(
     )
 )
 def test_any_json_reduces_to_texts_or_nothing(document: object) -> None:
-    body = answers.error_body(document)
+    body = responses.error_body(document)
     assert all(part is None or isinstance(part, str) for part in (body.code, body.details))
 
 
 def test_money_in_answers_is_never_a_float() -> None:
-    document = answers.parse_json(b'{"a": 0.1, "b": 1e2, "c": 3, "d": [0.56]}')
+    document = responses.parse_json(b'{"a": 0.1, "b": 1e2, "c": 3, "d": [0.56]}')
     values = [document["a"], document["b"], document["c"], document["d"][0]]
     assert not [value for value in values if isinstance(value, float)]
     assert [str(value) for value in values] == ["0.1", "1E+2", "3", "0.56"]
@@ -180,4 +181,4 @@ def test_money_in_answers_is_never_a_float() -> None:
 @pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
 def test_json_has_no_word_for_what_is_no_number(word: str) -> None:
     with pytest.raises(ValueError, match="is not JSON"):
-        answers.parse_json(f'{{"a": {word}}}'.encode())
+        responses.parse_json(f'{{"a": {word}}}'.encode())

@@ -3,7 +3,8 @@ from __future__ import annotations
 import core_samples as core
 import pytest
 
-from kalshi_ext import answers, errors
+from kalshi_ext import errors
+from kalshi_ext.protocol import responses
 
 USER = "0b1f9a52-7f8e-4a0b-9d53-0c6a3e1b7f24"
 
@@ -19,20 +20,20 @@ USER = "0b1f9a52-7f8e-4a0b-9d53-0c6a3e1b7f24"
     ],
 )
 def test_messages_hold_no_secret_and_name_no_account(body: object) -> None:
-    error = answers.refusal(core.WRITE, core.reply(403, body))
+    error = responses.refusal(core.WRITE, core.reply(403, body))
     assert USER not in str(error)
     assert USER not in repr(error)
 
 
 def test_the_code_itself_stays_as_sent_to_branch_on() -> None:
     code = f"user_not_found:_{USER}"
-    error = answers.refusal(core.READ, core.reply(404, {"error": {"code": code}}))
+    error = responses.refusal(core.READ, core.reply(404, {"error": {"code": code}}))
     assert error.code == code
 
 
 def test_a_message_is_one_short_printable_line() -> None:
     body = {"code": "c", "message": "a\nb\r\n\x1b[31mred\x00\ud800 " + "x" * 5_000}
-    text = answers.refusal(core.READ, core.reply(500, body)).args[0]
+    text = responses.refusal(core.READ, core.reply(500, body)).args[0]
     assert text.isprintable()
     assert text.startswith("things.get (GetThing): the exchange answered 500 c: a b [31mred xx")
     assert len(text) < 300
@@ -50,7 +51,7 @@ def test_a_message_is_one_short_printable_line() -> None:
 def test_a_refusal_says_operation_status_code_and_reason(
     status: int, body: object, text: str
 ) -> None:
-    error = answers.refusal(core.READ, core.reply(status, body))
+    error = responses.refusal(core.READ, core.reply(status, body))
     assert text in str(error)
     assert error.advice == "" or error.advice in str(error)
 
@@ -67,7 +68,7 @@ def test_a_refusal_says_operation_status_code_and_reason(
 def test_a_refused_entry_of_a_batch_gets_the_class_of_its_code(
     error: object, kind: type[errors.Refused]
 ) -> None:
-    assert type(answers.entry_refusal(core.WRITE, error)) is kind
+    assert type(responses.entry_refusal(core.WRITE, error)) is kind
 
 
 @pytest.mark.parametrize(
@@ -88,7 +89,7 @@ def test_an_answer_that_cannot_be_read_says_why_and_keeps_its_bytes(decode, reas
         call = core.call(operation)
         unread = type(call)(operation, call.request, decode)
         with pytest.raises(kind, match=reason) as caught:
-            answers.decode(unread, core.reply(200, {"a": 1}), core.context().watch)
+            responses.decode(unread, core.reply(200, {"a": 1}), core.context().watch)
         assert caught.value.body == b'{"a": 1}'
         assert reason in caught.value.reason
 
@@ -98,7 +99,7 @@ def test_a_missing_field_and_a_foreign_success_status_are_counted() -> None:
     call = core.call(core.READ)
     unread = type(call)(core.READ, call.request, lambda document, watch: document["gone"])
     with pytest.raises(errors.Unintelligible):
-        answers.decode(unread, core.reply(202, {"a": 1}), context.watch)
+        responses.decode(unread, core.reply(202, {"a": 1}), context.watch)
     assert context.watch.counts == {
         ("GetThing", "status", "202"): 1,
         ("GetThing", "missing_field", "gone"): 1,

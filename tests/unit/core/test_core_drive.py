@@ -14,11 +14,12 @@ import httpcore
 import httpx
 import pytest
 
-from kalshi_ext import Misuse, errors, flow
-from kalshi_ext.calls import Lost, Reply, Request
-from kalshi_ext.drive import NEVER_LEFT, AsyncDriver, Clock, Driver, Line
-from kalshi_ext.signing import Anonymous
+from kalshi_ext import Misuse, errors
+from kalshi_ext.protocol import flow
+from kalshi_ext.protocol.messages import Lost, Reply, Request
 from kalshi_ext.transport import BodyTooLarge
+from kalshi_ext.transport.driver import NEVER_LEFT, AsyncDriver, Clock, Driver, Line
+from kalshi_ext.transport.signing import Anonymous
 
 
 def exceptions_of(module: Any) -> list[type[Exception]]:

@@ -14,10 +14,10 @@ import pytest
 
 import kalshi_ext
 from kalshi_ext import errors
-from kalshi_ext.answers import refusal, unintelligible
 from kalshi_ext.errors import KalshiError
-from kalshi_ext.paging import CursorRepeated
-from kalshi_ext.tickets import OrderTicket
+from kalshi_ext.protocol.pagination import CursorRepeated
+from kalshi_ext.protocol.responses import refusal, unintelligible
+from kalshi_ext.requests import OrderTicket
 
 # Rooms whose errors are the client's; the tools (sandbox, spec, drift) have errors of their own.
 ROOMS = ("errors", "paging", "journal", "writes", "contracts", "transport", "config", "units")

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalshi_ext import Misuse, errors, flow
-from kalshi_ext.calls import Repeat, Reply
-from kalshi_ext.flow import Now, Policy, Send, Sleep
-from kalshi_ext.pacing import Bucket, Pacer
+from kalshi_ext import Misuse, errors
+from kalshi_ext.protocol import flow
+from kalshi_ext.protocol.flow import Now, Policy, Send, Sleep
+from kalshi_ext.protocol.messages import Repeat, Reply
+from kalshi_ext.protocol.rate_limits import Bucket, Pacer
 
 EXPIRED = {"error": {"code": "header_timestamp_expired", "message": "expired"}}
 

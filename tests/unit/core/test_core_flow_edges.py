@@ -6,9 +6,10 @@ import core_samples as core
 import pytest
 from attrs import evolve
 
-from kalshi_ext import errors, flow
-from kalshi_ext.calls import Repeat
-from kalshi_ext.context import Policy, Recent, Unsettled
+from kalshi_ext import errors
+from kalshi_ext.protocol import flow
+from kalshi_ext.protocol.context import Policy, Recent, Unsettled
+from kalshi_ext.protocol.messages import Repeat
 
 BALANCE = core.CURRENT.portfolio.balance(None, None)
 

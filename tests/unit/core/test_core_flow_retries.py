@@ -8,9 +8,10 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalshi_ext import errors, flow
-from kalshi_ext.calls import Lost, Repeat, Reply
-from kalshi_ext.pacing import Budget
+from kalshi_ext import errors
+from kalshi_ext.protocol import flow
+from kalshi_ext.protocol.messages import Lost, Repeat, Reply
+from kalshi_ext.protocol.rate_limits import Budget
 
 WRITES = [Repeat.KEYED, Repeat.ABSOLUTE, Repeat.RELATIVE, Repeat.UNKEYED]
 PASSING = [408, 500, 502, 503, 504, 520, 561, 599]

@@ -9,10 +9,10 @@ from typing import Any
 import core_meaning as meaning
 import pytest
 
-from kalshi_ext.calls import Watch
-from kalshi_ext.contracts.classic import rows as classic
-from kalshi_ext.contracts.current import rows as current
+from kalshi_ext.contracts.classic import decoding as classic
+from kalshi_ext.contracts.current import decode_orders as current
 from kalshi_ext.models import Fill, Order
+from kalshi_ext.protocol.messages import Watch
 
 Row = dict[str, Any]
 SIDES = {"bid": ("yes", +1), "ask": ("no", -1)}

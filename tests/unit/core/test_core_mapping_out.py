@@ -9,8 +9,8 @@ import core_samples as core
 import pytest
 
 from kalshi_ext import Misuse, OrderTicket
-from kalshi_ext.contracts.language import Contract
-from kalshi_ext.tickets import AmendTicket
+from kalshi_ext.contracts.interface import Contract
+from kalshi_ext.requests import AmendTicket
 
 Build = Callable[[Contract, str, "str | None", str], "bytes | None"]
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kalshi_ext import Misuse
-from kalshi_ext.pacing import TIERS, Backoff, Bucket, Budget, Pacer
+from kalshi_ext.protocol.rate_limits import TIERS, Backoff, Bucket, Budget, Pacer
 
 
 @given(st.integers(1, 10_000), st.floats(0, 60), st.floats(0, 600), st.integers())

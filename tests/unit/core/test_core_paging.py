@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kalshi_ext import CursorRepeated, Misuse, errors
-from kalshi_ext.calls import Reply
-from kalshi_ext.paging import Page, SetAside, Walk, gather
+from kalshi_ext.protocol.messages import Reply
+from kalshi_ext.protocol.pagination import Page, SetAside, Walk, gather
 
 GROUPS = core.CURRENT.order_groups
 NETTING = core.CURRENT.subaccounts.netting()

@@ -8,9 +8,10 @@ from typing import Any
 import core_samples as core
 import pytest
 
-from kalshi_ext import Misuse, OrderTicket, flow
+from kalshi_ext import Misuse, OrderTicket
 from kalshi_ext.models import Order, OrderAck
-from kalshi_ext.tickets import (
+from kalshi_ext.protocol import flow
+from kalshi_ext.requests import (
     AmendTicket,
     DecreaseTicket,
     Target,

@@ -6,7 +6,7 @@ import core_samples as core
 import pytest
 
 from kalshi_ext import Misuse
-from kalshi_ext.windows import Window, window
+from kalshi_ext.requests.filters import Window, window
 
 NOON = 1_767_268_800  # 2026-01-01T12:00:00Z
 FORMS = [

@@ -10,11 +10,11 @@ import core_samples as core
 import pytest
 
 from kalshi_ext import errors, writes
-from kalshi_ext.calls import Reply
-from kalshi_ext.context import Context
 from kalshi_ext.models import OrderAck
-from kalshi_ext.pacing import Bucket, Pacer
-from kalshi_ext.writes.verdicts import proves
+from kalshi_ext.protocol.context import Context
+from kalshi_ext.protocol.messages import Reply
+from kalshi_ext.protocol.rate_limits import Bucket, Pacer
+from kalshi_ext.writes.outcomes import proves
 
 KEYS = ("c1", "c2", "c3")
 

@@ -9,9 +9,9 @@ import core_samples as core
 import pytest
 
 from kalshi_ext import errors, writes
-from kalshi_ext.context import Context
-from kalshi_ext.pacing import Bucket, Pacer
-from kalshi_ext.tickets import Target
+from kalshi_ext.protocol.context import Context
+from kalshi_ext.protocol.rate_limits import Bucket, Pacer
+from kalshi_ext.requests import Target
 
 LOST = core.lost(left=True)
 ID, OTHER = ex.row(1)["order_id"], ex.row(2)["order_id"]

@@ -11,10 +11,10 @@ import core_samples as core
 import pytest
 
 from kalshi_ext import errors, writes
-from kalshi_ext.context import Context, Policy
 from kalshi_ext.journal import State
-from kalshi_ext.pacing import Bucket, Pacer
-from kalshi_ext.tickets import AmendTicket, DecreaseTicket, Target
+from kalshi_ext.protocol.context import Context, Policy
+from kalshi_ext.protocol.rate_limits import Bucket, Pacer
+from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
 
 LOST = core.lost(left=True)
 ROW = ex.row()

@@ -9,10 +9,10 @@ import core_samples as core
 import pytest
 
 from kalshi_ext import errors, writes
-from kalshi_ext.context import Context
-from kalshi_ext.flow import Record, Send
 from kalshi_ext.journal import Claimed, Mark, MarkUnwritten, State
-from kalshi_ext.pacing import Bucket, Pacer
+from kalshi_ext.protocol.context import Context
+from kalshi_ext.protocol.flow import Record, Send
+from kalshi_ext.protocol.rate_limits import Bucket, Pacer
 
 LOST = core.lost(left=True)
 KEY = "5d1a9c52-7f8e-5a0b-9d53-0c6a3e1b7f24"

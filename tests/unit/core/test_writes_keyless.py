@@ -11,9 +11,9 @@ import core_samples as core
 import pytest
 
 from kalshi_ext import errors, writes
-from kalshi_ext.calls import Repeat
-from kalshi_ext.contracts.language import InstanceTransferTicket
+from kalshi_ext.contracts.interface import InstanceTransferTicket
 from kalshi_ext.journal import State
+from kalshi_ext.protocol.messages import Repeat
 
 LOST = core.lost(left=True)
 GROUPS, TRANSFERS, BALANCES = "/order_groups", "_transfers", "/balances"

@@ -11,13 +11,12 @@ import pytest
 from attrs import evolve
 
 from kalshi_ext import errors, writes
-from kalshi_ext.context import Policy
 from kalshi_ext.models import OrderAck
-from kalshi_ext.windows import Window
-from kalshi_ext.writes import records
-from kalshi_ext.writes.belief import compare, fault
-from kalshi_ext.writes.looking import SKEW
-from kalshi_ext.writes.verdicts import Accepted
+from kalshi_ext.protocol.context import Policy
+from kalshi_ext.requests.filters import Window
+from kalshi_ext.writes import journal_codec
+from kalshi_ext.writes.lookup import SKEW
+from kalshi_ext.writes.outcomes import Accepted, compare, fault
 from kalshi_ext.writes.watermark import Freshness, Patience, freshness
 
 LOST = core.lost(left=True)
@@ -105,7 +104,7 @@ def test_freshness_is_told_on_the_exchanges_clock(offset: float, ahead: float) -
 
 
 def test_without_a_date_our_own_clock_tells() -> None:
-    said = {"as_of_time": records.instant(core.EPOCH).isoformat()}
+    said = {"as_of_time": journal_codec.instant(core.EPOCH).isoformat()}
     floor = ex.Floor([ex.always(core.reply(200, said), method="GET", ending=STAMP)])
     found = fresh(floor)
     assert (found.as_of, found.there) == (core.EPOCH, pytest.approx(core.EPOCH + 1.01))
@@ -136,10 +135,10 @@ def test_an_order_is_ours_from_the_oldest_time_that_the_clocks_may_differ_by() -
     since = core.EPOCH
 
     def verdict(made: float) -> Any:
-        later = records.instant(since) + timedelta(hours=1)
+        later = journal_codec.instant(since) + timedelta(hours=1)
         row = ex.row(
             yes_price_dollars="0.5700",
-            created_time=records.instant(made).isoformat(),
+            created_time=journal_codec.instant(made).isoformat(),
             last_update_time=later.isoformat(),
         )
         floor = ex.Floor(orders=[row])
@@ -178,7 +177,7 @@ def test_a_found_order_was_acknowledged_when_it_last_changed(updated: str | None
     floor = ex.Floor([ex.once(LOST)], orders=[ex.row(last_update_time=updated)])
     ack = place(floor)
     seconds = 0 if updated is None else 20
-    assert ack.time == records.instant(core.EPOCH + seconds)
+    assert ack.time == journal_codec.instant(core.EPOCH + seconds)
 
 
 def test_no_wait_at_all_is_a_policy() -> None:

@@ -7,11 +7,11 @@ import core_samples as core
 import pytest
 
 from kalshi_ext import errors, writes
-from kalshi_ext.calls import Lost, Reply
-from kalshi_ext.context import Context, Policy
 from kalshi_ext.journal import State
 from kalshi_ext.models import OrderAck
-from kalshi_ext.pacing import Bucket, Pacer
+from kalshi_ext.protocol.context import Context, Policy
+from kalshi_ext.protocol.messages import Lost, Reply
+from kalshi_ext.protocol.rate_limits import Bucket, Pacer
 
 LOST = core.lost(left=True)
 DOUBTS = [LOST, core.reply(500), core.reply(520, b"<html>"), core.reply(201, b"<html>")]

@@ -12,10 +12,10 @@ import core_samples as core
 import pytest
 
 from kalshi_ext import errors, writes
-from kalshi_ext.context import Context, InFlight, Owner, Policy, Recent, Unsettled
 from kalshi_ext.journal import Claimed, Entry, State
-from kalshi_ext.tickets import AmendTicket, DecreaseTicket, Target
-from kalshi_ext.writes import records
+from kalshi_ext.protocol.context import Context, InFlight, Owner, Policy, Recent, Unsettled
+from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
+from kalshi_ext.writes import journal_codec
 from kalshi_ext.writes.watermark import Freshness, Patience, Sending
 
 LOST = core.lost(left=True)
@@ -187,7 +187,7 @@ def test_a_write_of_a_kind_not_known_stays_open() -> None:
         operation="FromTheFuture",
         fingerprint="0" * 64,
         ticket='{"kind": "future"}',
-        created_at=records.instant(core.EPOCH),
+        created_at=journal_codec.instant(core.EPOCH),
     )
     (claimed,) = floor.journal.claim_many([entry])
     assert isinstance(claimed, Claimed)

@@ -12,11 +12,11 @@ import core_samples as core
 import pytest
 
 from kalshi_ext import errors, writes
-from kalshi_ext._shapes import BookSide, TimeInForce
-from kalshi_ext.context import Context, Owner
+from kalshi_ext.contract.types import BookSide, TimeInForce
 from kalshi_ext.journal import Claimed, JournalError, Mark, State
-from kalshi_ext.tickets import AmendTicket, DecreaseTicket, Target
-from kalshi_ext.writes import records
+from kalshi_ext.protocol.context import Context, Owner
+from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
+from kalshi_ext.writes import journal_codec
 
 LOST = core.lost(left=True)
 ID = ex.row()["order_id"]
@@ -315,14 +315,16 @@ def test_one_write_that_stays_unclear_hides_no_other() -> None:
 
 def test_an_order_is_read_from_the_journal_as_it_was_written() -> None:
     ticket = ex.ticket(time_in_force="fill_or_kill")
-    read = records.order_ticket(records.order_entry("CreateOrderV2", ticket, core.EPOCH))
+    read = journal_codec.order_ticket(
+        journal_codec.order_entry("CreateOrderV2", ticket, core.EPOCH)
+    )
     assert read == ticket
     assert (type(read.book_side), type(read.time_in_force)) == (BookSide, TimeInForce)
     assert (type(read.count), type(read.price)) == (Decimal, Decimal)
 
 
 def test_a_text_of_the_journal_does_not_depend_on_the_order_of_its_words() -> None:
-    assert records.to_text({"b": 1, "a": Decimal("0.50"), "c": None}) == '{"a":"0.50","b":1}'
+    assert journal_codec.to_text({"b": 1, "a": Decimal("0.50"), "c": None}) == '{"a":"0.50","b":1}'
 
 
 def test_a_replayed_acknowledgement_keeps_its_time() -> None:

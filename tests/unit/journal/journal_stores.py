@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from kalshi_ext.journal.group import Desk
+from kalshi_ext.journal.commit import Desk
 from kalshi_ext.journal.journal import Journal
 from kalshi_ext.journal.memory import MemoryStore
 from kalshi_ext.journal.writer import Writer

@@ -23,7 +23,7 @@ from kalshi_ext.journal.entry import (
     reopened,
 )
 from kalshi_ext.journal.errors import IllegalTransition
-from kalshi_ext.journal.rows import COLUMNS, from_row, row_problems, to_json, to_row
+from kalshi_ext.journal.serialization import COLUMNS, from_row, row_problems, to_json, to_row
 
 LATER = START + timedelta(seconds=5)
 

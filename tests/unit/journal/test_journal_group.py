@@ -7,7 +7,8 @@ from journal_samples import Clock, entry
 from journal_stores import ScriptedStore
 
 from kalshi_ext.errors import KalshiError, Misuse, NotSent
-from kalshi_ext.journal import requests
+from kalshi_ext.journal import verbs
+from kalshi_ext.journal.commit import Desk, Request, Sheet
 from kalshi_ext.journal.entry import Entry, Mark, State, changed
 from kalshi_ext.journal.errors import (
     IllegalTransition,
@@ -18,9 +19,7 @@ from kalshi_ext.journal.errors import (
     NotOwner,
     UnknownKey,
 )
-from kalshi_ext.journal.group import Desk, Request
 from kalshi_ext.journal.journal import Journal
-from kalshi_ext.journal.ledger import Sheet
 from kalshi_ext.journal.memory import MemoryJournal
 from kalshi_ext.journal.store import Again, Broken, Rejected
 
@@ -43,10 +42,10 @@ def serve(desk: Desk, *asked: Request) -> list[object]:
 def test_a_group_is_one_transaction(desk: Desk, store: ScriptedStore) -> None:
     serve(
         desk,
-        requests.claim(entry("a", intent="i")),
-        requests.claim(entry("b")),
-        requests.mark("a", State.SENT),
-        requests.get("b"),
+        verbs.claim(entry("a", intent="i")),
+        verbs.claim(entry("b")),
+        verbs.mark("a", State.SENT),
+        verbs.get("b"),
     )
     assert store.log == ["begin", "load", "save", "commit"]
 
@@ -54,12 +53,12 @@ def test_a_group_is_one_transaction(desk: Desk, store: ScriptedStore) -> None:
 def test_requests_see_what_came_before_them_in_their_group(desk: Desk) -> None:
     first, second, same_intent, found, named, listed = serve(
         desk,
-        requests.claim(entry("a", intent="i")),
-        requests.claim(entry("a")),
-        requests.claim(entry("b", intent="i")),
-        requests.get("a"),
-        requests.by_intent("i"),
-        requests.open_entries(),
+        verbs.claim(entry("a", intent="i")),
+        verbs.claim(entry("a")),
+        verbs.claim(entry("b", intent="i")),
+        verbs.get("a"),
+        verbs.by_intent("i"),
+        verbs.open_entries(),
     )
     assert first.mine
     assert not second.mine
@@ -71,11 +70,11 @@ def test_requests_see_what_came_before_them_in_their_group(desk: Desk) -> None:
 def test_a_listing_inside_a_group_shows_changes_made_before_and_after_it(desk: Desk) -> None:
     outcomes = serve(
         desk,
-        requests.claim(entry("a")),
-        requests.open_entries(),
-        requests.mark("a", State.REFUSED),
-        requests.open_entries(),
-        requests.page([State.REFUSED]),
+        verbs.claim(entry("a")),
+        verbs.open_entries(),
+        verbs.mark("a", State.REFUSED),
+        verbs.open_entries(),
+        verbs.page([State.REFUSED]),
     )
     assert [one.key for one in outcomes[1]] == ["a"]
     assert outcomes[3] == []
@@ -85,11 +84,11 @@ def test_a_listing_inside_a_group_shows_changes_made_before_and_after_it(desk: D
 def test_one_failing_request_leaves_the_others_of_its_group_whole(desk: Desk) -> None:
     good, missing, illegal, also, after = serve(
         desk,
-        requests.claim(entry("a")),
-        requests.mark("none", State.SENT),
-        requests.claim(entry("z", state="sent")),
-        requests.mark_many([Mark("a", State.REFUSED), Mark("a", State.SENT)]),
-        requests.get("a"),
+        verbs.claim(entry("a")),
+        verbs.mark("none", State.SENT),
+        verbs.claim(entry("z", state="sent")),
+        verbs.mark_many([Mark("a", State.REFUSED), Mark("a", State.SENT)]),
+        verbs.get("a"),
     )
     assert good.mine
     assert isinstance(missing, UnknownKey)
@@ -103,8 +102,8 @@ def test_one_failing_request_leaves_the_others_of_its_group_whole(desk: Desk) ->
 def test_a_claim_that_failed_inside_claim_many_leaves_no_intent_behind(desk: Desk) -> None:
     bad, good = serve(
         desk,
-        requests.claim_many([entry("a", intent="i"), entry("b", state="sent")]),
-        requests.claim(entry("c", intent="i")),
+        verbs.claim_many([entry("a", intent="i"), entry("b", state="sent")]),
+        verbs.claim(entry("c", intent="i")),
     )
     assert isinstance(bad, Misuse)
     assert good.mine
@@ -113,7 +112,7 @@ def test_a_claim_that_failed_inside_claim_many_leaves_no_intent_behind(desk: Des
 
 def test_claim_many_loads_its_keys_and_intents_at_once(desk: Desk, store: ScriptedStore) -> None:
     (outcome,) = serve(
-        desk, requests.claim_many([entry("a", intent="i"), entry("b", intent="j"), entry("c")])
+        desk, verbs.claim_many([entry("a", intent="i"), entry("b", intent="j"), entry("c")])
     )
     assert [one.mine for one in outcome] == [True] * 3
     assert store.log == ["begin", "load", "save", "commit"]
@@ -122,7 +121,7 @@ def test_claim_many_loads_its_keys_and_intents_at_once(desk: Desk, store: Script
 @pytest.mark.parametrize("step", ["begin", "load", "save", "commit"])
 def test_a_group_that_lost_a_race_is_run_again(desk: Desk, store: ScriptedStore, step: str) -> None:
     store.faults[step] = [Again("raced"), Again("raced")]
-    claimed, marked = serve(desk, requests.claim(entry("a")), requests.mark("a", State.SENT))
+    claimed, marked = serve(desk, verbs.claim(entry("a")), verbs.mark("a", State.SENT))
     assert claimed.mine
     assert marked.state == "sent"
     assert store.log.count("rollback") == 2
@@ -131,7 +130,7 @@ def test_a_group_that_lost_a_race_is_run_again(desk: Desk, store: ScriptedStore,
 
 def test_a_group_that_keeps_losing_gives_up_and_says_why(desk: Desk, store: ScriptedStore) -> None:
     store.faults["commit"] = [Again("raced")] * 10
-    (outcome,) = serve(desk, requests.claim(entry("a")))
+    (outcome,) = serve(desk, verbs.claim(entry("a")))
     assert isinstance(outcome, JournalUnwritable)
     assert "10 attempts: raced" in str(outcome)
     assert store.log.count("begin") == 10
@@ -142,22 +141,22 @@ def test_a_group_that_keeps_losing_gives_up_and_says_why(desk: Desk, store: Scri
 def test_a_broken_store_fails_everybody_with_what_they_know_then(
     desk: Desk, store: ScriptedStore, step: str, fault: Exception
 ) -> None:
-    serve(desk, requests.claim(entry("old")))
+    serve(desk, verbs.claim(entry("old")))
     store.faults[step] = [fault]
     asked = [
-        requests.claim(entry("a")),
-        requests.claim_many([entry("b")]),
-        requests.reopen("old"),
-        requests.mark("old", State.SENT),
-        requests.mark_many([]),
-        requests.take_over("old", "me"),
-        requests.get("old"),
+        verbs.claim(entry("a")),
+        verbs.claim_many([entry("b")]),
+        verbs.reopen("old"),
+        verbs.mark("old", State.SENT),
+        verbs.mark_many([]),
+        verbs.take_over("old", "me"),
+        verbs.get("old"),
     ]
     outcomes = serve(desk, *asked)
     kinds = [JournalUnwritable] * 3 + [MarkUnwritten] * 3 + [JournalUnusable]
     assert [type(one) for one in outcomes] == kinds
     assert all("disk full" in str(one) for one in outcomes)
-    assert serve(desk, requests.get("a")) == [None]
+    assert serve(desk, verbs.get("a")) == [None]
 
 
 def test_only_a_failed_claim_may_say_that_nothing_was_sent() -> None:
@@ -173,7 +172,7 @@ def test_data_the_store_refuses_fail_their_own_request_alone(
 ) -> None:
     # The group fails, then each alone: the second of the three is the culprit.
     store.faults["save"] = [Rejected("bad text"), None, Rejected("bad text"), None]
-    first, second, third = serve(desk, *(requests.claim(entry(key)) for key in "abc"))
+    first, second, third = serve(desk, *(verbs.claim(entry(key)) for key in "abc"))
     assert first.mine
     assert third.mine
     assert isinstance(second, JournalUnwritable)
@@ -185,7 +184,7 @@ def test_of_two_whose_data_the_store_refuses_together_the_sound_one_is_kept(
     desk: Desk, store: ScriptedStore
 ) -> None:
     store.faults["save"] = [Rejected("bad text"), Rejected("bad text"), None]
-    first, second = serve(desk, *(requests.claim(entry(key)) for key in "ab"))
+    first, second = serve(desk, *(verbs.claim(entry(key)) for key in "ab"))
     assert isinstance(first, JournalUnwritable)
     assert second.mine
 
@@ -194,14 +193,14 @@ def test_of_two_claims_of_one_intent_in_one_request_the_first_stands(
     desk: Desk, store: ScriptedStore
 ) -> None:
     twins = [entry("a", intent="i"), entry("b", intent="i")]
-    ((first, second),) = serve(desk, requests.claim_many(twins))
+    ((first, second),) = serve(desk, verbs.claim_many(twins))
     assert (first.mine, second.mine, second.entry.key) == (True, False, "a")
 
 
 def test_an_intent_is_found_without_having_been_loaded_before(
     desk: Desk, store: ScriptedStore
 ) -> None:
-    serve(desk, requests.claim(entry("a", intent="i")))
+    serve(desk, verbs.claim(entry("a", intent="i")))
     sheet = Sheet(store, "me", Clock())
     assert [found and found.key for found in map(sheet.find_intent, ("i", "j", "i"))] == [
         *("a", None, "a")
@@ -213,11 +212,11 @@ def test_a_claim_whose_commit_went_through_unheard_is_withdrawn_before_the_next_
     desk: Desk, store: ScriptedStore
 ) -> None:
     store.faults["commit"] = [("after", Broken("connection lost"))]
-    (told,) = serve(desk, requests.claim_many([entry("a", intent="i"), entry("b")]))
+    (told,) = serve(desk, verbs.claim_many([entry("a", intent="i"), entry("b")]))
     assert isinstance(told, JournalUnwritable)
     assert [one.state for one in store.rows.load("ab", ())] == ["intent", "intent"]
 
-    again, reopened = serve(desk, requests.claim(entry("a")), requests.reopen("a"))
+    again, reopened = serve(desk, verbs.claim(entry("a")), verbs.reopen("a"))
     assert not again.mine
     assert again.entry.state == "not_sent"
     assert reopened.mine
@@ -228,12 +227,12 @@ def test_a_debt_of_withdrawal_outlives_a_store_that_stays_broken(
     desk: Desk, store: ScriptedStore
 ) -> None:
     store.faults["commit"] = [("after", Broken("lost")), Broken("still"), Broken("still")]
-    serve(desk, requests.claim(entry("a")))
-    serve(desk, requests.get("a"))
-    serve(desk, requests.get("a"))
-    (found,) = serve(desk, requests.get("a"))
+    serve(desk, verbs.claim(entry("a")))
+    serve(desk, verbs.get("a"))
+    serve(desk, verbs.get("a"))
+    (found,) = serve(desk, verbs.get("a"))
     assert found.state == "not_sent"
-    serve(desk, requests.get("a"))
+    serve(desk, verbs.get("a"))
     assert store.log[-3:] == ["look", "load", "commit"], "the debt was paid once"
 
 
@@ -241,17 +240,17 @@ def test_an_unheard_claim_that_went_on_meanwhile_is_left_alone(
     desk: Desk, store: ScriptedStore
 ) -> None:
     store.faults["commit"] = [("after", Broken("lost"))]
-    serve(desk, requests.claim(entry("a")))
+    serve(desk, verbs.claim(entry("a")))
     (row,) = store.rows.load("a", ())
 
     store.rows.save([], [changed(row, owner="another")])
-    (found,) = serve(desk, requests.get("a"))
+    (found,) = serve(desk, verbs.get("a"))
     assert (found.state, found.owner) == ("intent", "another")
 
 
 def test_reading_costs_no_writing_transaction(desk: Desk, store: ScriptedStore) -> None:
-    reads = (requests.get("a"), requests.by_intent("i"), requests.open_entries("T"))
-    serve(desk, *reads, requests.page(), requests.owner_alive("me"), requests.verify())
+    reads = (verbs.get("a"), verbs.by_intent("i"), verbs.open_entries("T"))
+    serve(desk, *reads, verbs.page(), verbs.owner_alive("me"), verbs.verify())
     assert store.log[0] == "look"
     assert "save" not in store.log
 
@@ -259,17 +258,17 @@ def test_reading_costs_no_writing_transaction(desk: Desk, store: ScriptedStore) 
 def test_a_claim_that_was_cancelled_while_it_waited_writes_nothing(
     desk: Desk, store: ScriptedStore
 ) -> None:
-    gone, stays = requests.claim(entry("a")), requests.claim(entry("b"))
+    gone, stays = verbs.claim(entry("a")), verbs.claim(entry("b"))
     assert gone.future.cancel()
     desk.serve([gone, stays])
     assert stays.future.result(0).mine
-    assert [one.key for _, one in store.rows.select(requests.Selection(), -1, 9)] == ["b"]
+    assert [one.key for _, one in store.rows.select(verbs.Selection(), -1, 9)] == ["b"]
 
 
 def test_a_mark_that_changes_nothing_saves_nothing(desk: Desk, store: ScriptedStore) -> None:
-    serve(desk, requests.claim(entry("a")), requests.mark("a", State.REFUSED, verdict="1"))
+    serve(desk, verbs.claim(entry("a")), verbs.mark("a", State.REFUSED, verdict="1"))
     store.log.clear()
-    serve(desk, requests.mark("a", State.REFUSED, verdict="1"))
+    serve(desk, verbs.mark("a", State.REFUSED, verdict="1"))
     assert "save" not in store.log
 
 
@@ -358,9 +357,9 @@ def test_an_owner_that_lives_keeps_its_entries(store: ScriptedStore, desk: Desk)
     store.rows.save([entry("a", owner="other")], [])
     taken, alive, me = serve(
         desk,
-        requests.take_over("a", "other"),
-        requests.owner_alive("other"),
-        requests.owner_alive("me"),
+        verbs.take_over("a", "other"),
+        verbs.owner_alive("other"),
+        verbs.owner_alive("me"),
     )
     assert (taken, alive, me) == (False, True, False)
 
@@ -381,7 +380,7 @@ def test_a_person_does_not_settle_what_a_living_owner_drives(
 ) -> None:
     store.rows.owner = "other"
     store.rows.save([entry("a", owner="other")], [])
-    (outcome,) = serve(desk, requests.settle("a", Mark("a", State.REFUSED), "other"))
+    (outcome,) = serve(desk, verbs.settle("a", Mark("a", State.REFUSED), "other"))
     assert isinstance(outcome, IllegalTransition)
     assert "driven by a living process" in str(outcome)
     assert store.rows.load("a", ())[0].state == "intent"
@@ -393,4 +392,4 @@ def test_an_unknown_verb_is_a_misuse_that_names_the_known(journal: Journal) -> N
 
 
 def test_every_verb_is_a_method_or_serves_one() -> None:
-    assert set(requests.VERBS) - {"page"} <= set(dir(Journal))
+    assert set(verbs.VERBS) - {"page"} <= set(dir(Journal))

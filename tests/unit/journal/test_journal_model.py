@@ -14,9 +14,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from journal_samples import START, entry
 from test_journal_entry import LEGAL, ORDER
 
+from kalshi_ext.journal.commit import Desk
 from kalshi_ext.journal.entry import Entry, Mark, State
 from kalshi_ext.journal.errors import IllegalTransition, NotOwner, UnknownKey
-from kalshi_ext.journal.group import Desk
 from kalshi_ext.journal.journal import Journal
 from kalshi_ext.journal.memory import Inline, MemoryStore
 from kalshi_ext.journal.sqlite import SqliteJournal

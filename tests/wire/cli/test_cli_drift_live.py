@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from kalshi_ext import Kalshi, NotSent
 from kalshi_ext.cli import main
-from kalshi_ext.cli.reads import ReadOnly
+from kalshi_ext.cli.read_only_probe import ReadOnly
 from kalshi_ext.contracts import contract
 from kalshi_ext.sandbox import Sandbox
 from kalshi_ext.transport import DeadlineTransport

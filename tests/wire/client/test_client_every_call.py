@@ -14,8 +14,8 @@ from attrs import fields, has
 
 from kalshi_ext import AsyncKalshi, Kalshi
 from kalshi_ext.contracts import contract
-from kalshi_ext.enums import OpenEnum
 from kalshi_ext.sandbox import Sandbox
+from kalshi_ext.values.enums import OpenEnum
 
 WALKS = {"current": client_walk.CURRENT, "classic": client_walk.CLASSIC}
 EVERY = [(name, colour) for name in WALKS for colour in ("sync", "async")]

@@ -14,9 +14,9 @@ import pytest
 from click.testing import CliRunner, Result
 from journal_kitchen import entry
 
+from kalshi_ext.cli.journal_commands import journal as command
 from kalshi_ext.journal import JournalUnusable, Mark, State, open_journal
-from kalshi_ext.journal.commands import journal as command
-from kalshi_ext.journal.rows import COLUMNS
+from kalshi_ext.journal.serialization import COLUMNS
 from kalshi_ext.journal.sqlite import SqliteJournal
 
 

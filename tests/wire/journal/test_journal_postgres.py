@@ -38,7 +38,7 @@ from kalshi_ext.journal import (
     postgres_schema,
 )
 from kalshi_ext.journal.postgres import PostgresJournal
-from kalshi_ext.journal.postgres_sql import Statements
+from kalshi_ext.journal.postgres_schema import Statements
 from kalshi_ext.journal.store import open_selection
 
 HERE = Path(__file__).parent

@@ -27,7 +27,7 @@ from kalshi_ext.journal import (
     NotOwner,
     State,
     open_journal,
-    sqlite_schema,
+    sqlite_file,
 )
 from kalshi_ext.journal.sqlite import SqliteJournal, _select
 from kalshi_ext.journal.sqlite_file import _for_writing
@@ -347,7 +347,7 @@ UNUSABLE = {
     "cut": (lambda path: path.write_bytes(b"SQLite format 3\0" + bytes(84)), "database"),
     "foreign": (foreign_database, "not a journal of this library"),
     "application": (another_application, "not a journal of this library"),
-    "newer": (newer_journal, f"newer version (schema 99, known {sqlite_schema.CURRENT})"),
+    "newer": (newer_journal, f"newer version (schema 99, known {sqlite_file.CURRENT})"),
     "directory": (lambda path: path.mkdir(), "not a regular file"),
     "fifo": (lambda path: os.mkfifo(path), "not a regular file"),
 }
@@ -518,7 +518,7 @@ VERSION_1 = """
 
 def version_1(path: Path) -> None:
     link = sqlite3.connect(path)
-    link.executescript(VERSION_1.format("0" * 64, sqlite_schema.APPLICATION))
+    link.executescript(VERSION_1.format("0" * 64, sqlite_file.APPLICATION))
     link.close()
 
 
@@ -537,7 +537,7 @@ def test_a_journal_of_version_1_is_brought_up_to_date_with_its_entries(path: Pat
             journal.claim(entry("new"))
             assert journal.by_intent("intent-new") is not None
     link = sqlite3.connect(path)
-    assert link.execute("PRAGMA user_version").fetchone() == (sqlite_schema.CURRENT,)
+    assert link.execute("PRAGMA user_version").fetchone() == (sqlite_file.CURRENT,)
     link.close()
 
 
@@ -584,9 +584,9 @@ def test_a_migration_that_fails_leaves_the_old_version(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version_1(path)
-    broken = (*sqlite_schema.MIGRATIONS[:1], (sqlite_schema.MIGRATIONS[1][0], "NONSENSE"))
+    broken = (*sqlite_file.MIGRATIONS[:1], (sqlite_file.MIGRATIONS[1][0], "NONSENSE"))
     with monkeypatch.context() as patched:
-        patched.setattr(sqlite_schema, "MIGRATIONS", broken)
+        patched.setattr(sqlite_file, "MIGRATIONS", broken)
         with pytest.raises(JournalUnusable, match="syntax error"):
             SqliteJournal(path)
     with SqliteJournal(path) as journal:

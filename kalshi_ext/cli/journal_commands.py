@@ -1,0 +1,194 @@
+"""`kalshi-ext journal`: look at, export, check and settle what a journal holds."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any, Final
+
+import click
+
+from kalshi_ext.errors import KalshiError
+from kalshi_ext.journal.entry import FINAL, OPEN, Entry, Mark, State, utc_now
+from kalshi_ext.journal.journal import Journal
+from kalshi_ext.journal.open import open_journal
+from kalshi_ext.journal.serialization import to_json
+from kalshi_ext.journal.store import Selection
+
+_COLUMNS: Final = (
+    ("state", "STATE"),
+    ("operation", "OPERATION"),
+    ("ticker", "TICKER"),
+    ("key", "KEY"),
+    ("order_id", "ORDER ID"),
+    ("intent", "INTENT"),
+    ("attempts", "TRIES"),
+    ("created_at", "CREATED"),
+)
+
+
+@click.group("journal")
+@click.option(
+    "--journal",
+    "where",
+    envvar="KALSHI_JOURNAL",
+    required=True,
+    help="File or postgresql:// URL; also $KALSHI_JOURNAL, which keeps a password off the screen.",
+)
+@click.pass_context
+def journal(context: click.Context, where: str) -> None:
+    """Look at and settle the record of writes."""
+    context.obj = where
+
+
+def _open(where: str, *, readonly: bool = True) -> Journal:
+    if "://" not in where and not Path(where).expanduser().exists():
+        raise click.ClickException(f"{where}: there is no such journal")  # looking creates none
+    try:
+        return open_journal(where, readonly=readonly)
+    except KalshiError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _filters(command: Any) -> Any:
+    for option in (
+        click.option(
+            "--state",
+            "states",
+            multiple=True,
+            type=click.Choice([state.value for state in State]),
+            help="Only.",
+        ),
+        click.option("--open", "only_open", is_flag=True, help="Only those without a verdict."),
+        click.option("--ticker", help="Only those of one market."),
+        click.option("--intent", help="Only the one of this intent key."),
+        click.option("--key", help="Only the one with this key."),
+    ):
+        command = option(command)
+    return command
+
+
+def _chosen(
+    opened: Journal,
+    *,
+    states: Iterable[State],
+    only_open: bool,
+    ticker: str | None,
+    intent: str | None,
+    key: str | None,
+) -> Iterator[Entry]:
+    wanted: set[State] = {State(name) for name in states} | (set(OPEN) if only_open else set())
+    taken = Selection(states=frozenset(wanted or State), ticker=ticker)
+    for entry in _candidates(opened, taken, intent, key):
+        if taken.takes(entry) and key in (None, entry.key) and intent in (None, entry.intent):
+            yield entry
+
+
+def _candidates(
+    opened: Journal, taken: Selection, intent: str | None, key: str | None
+) -> Iterable[Entry]:
+    if key is None and intent is None:
+        return opened.entries(states=taken.states, ticker=taken.ticker)
+    found = opened.by_intent(intent or "") if key is None else opened.get(key)
+    return [found] if found else []
+
+
+@journal.command()
+@_filters
+@click.option("--json", "as_json", is_flag=True, help="One JSON array instead of a table.")
+@click.pass_obj
+def show(where: str, /, *, as_json: bool, **filters: Any) -> None:
+    """Show entries, oldest first; also while a living process uses the journal."""
+    with _open(where) as opened, _said():
+        found = list(_chosen(opened, **filters))
+    if as_json:
+        click.echo(json.dumps([to_json(entry) for entry in found], indent=2))
+    else:
+        _table(found)
+
+
+def _table(found: list[Entry]) -> None:
+    rows = [[title for _, title in _COLUMNS], *([_cell(e, n) for n, _ in _COLUMNS] for e in found)]
+    widths = [max(len(row[place]) for row in rows) for place in range(len(_COLUMNS))]
+    for row in rows:
+        click.echo("  ".join(map(str.ljust, row, widths)).rstrip())
+    click.echo(f"{len(found)} entries, {sum(e.is_open for e in found)} without a verdict")
+
+
+def _cell(entry: Entry, name: str) -> str:
+    value = getattr(entry, name)
+    if name == "created_at":
+        return entry.created_at.strftime("%Y-%m-%d %H:%M:%SZ")
+    # Ids come from outside: what is not printable must not steer the terminal.
+    text = "-" if value is None else str(value)
+    return "".join(c if c.isprintable() else "�" for c in text)
+
+
+@journal.command()
+@_filters
+@click.option("--output", type=click.Path(dir_okay=False), help="A new file; else the screen.")
+@click.pass_obj
+def export(where: str, /, *, output: str | None, **filters: Any) -> None:
+    """Write entries as JSON, one a line."""
+    with _open(where) as opened, _said(), _target(output) as target:
+        for entry in _chosen(opened, **filters):
+            target.write(json.dumps(to_json(entry)) + "\n")
+
+
+def _target(output: str | None) -> IO[str]:
+    if output is None:
+        return click.open_file("-", "w")
+    try:
+        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise click.ClickException(f"--output: {error}") from None
+    return os.fdopen(descriptor, "w", encoding="utf-8")
+
+
+@journal.command()
+@click.argument("key")
+@click.option(
+    "--state",
+    required=True,
+    type=click.Choice(sorted(state.value for state in FINAL)),
+    help="The verdict.",
+)
+@click.option("--order-id", help="The order that stands.")
+@click.option("--note", default="", help="Why; kept in the verdict.")
+@click.pass_obj
+def resolve(where: str, /, key: str, *, state: str, order_id: str | None, note: str) -> None:
+    """Give the entry KEY a verdict by hand; only when no living process drives it."""
+    verdict = json.dumps({"by": "hand", "note": note, "at": utc_now().isoformat()})
+    with _open(where, readonly=False) as opened, _said():
+        found = opened.get(key)
+        if found is None:
+            raise click.ClickException(f"no entry has the key {key!r}")
+        made = Mark(key, State(state), order_id=order_id, verdict=verdict)
+        settled = opened.settle(key, made, found.owner)
+    click.echo(f"{_cell(settled, 'key')}: {found.state} -> {settled.state}")
+
+
+@journal.command()
+@click.pass_obj
+def verify(where: str, /) -> None:
+    """Check the journal for damage; exit 1 when there is any."""
+    with _open(where) as opened, _said():
+        found = opened.verify()
+    for line in found:
+        click.echo(line)
+    click.echo(f"{len(found)} problems")
+    if found:
+        raise click.exceptions.Exit(1)
+
+
+class _said:  # noqa: N801 - reads as a clause
+    """Turn the library's errors into the command's."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, KalshiError):
+            raise click.ClickException(str(error)) from None

@@ -1,0 +1,166 @@
+"""Read the classic contract's objects: integer cents and whole contracts, side and action."""
+
+# pyright: reportTypedDictNotRequiredAccess=false
+# A field that is missing raises KeyError, which names it; what cannot be read is set aside.
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, cast
+
+from kalshi_ext import values
+from kalshi_ext.contract import types as shapes
+from kalshi_ext.contract.types import BookSide, OutcomeSide
+from kalshi_ext.contracts.decoding import member, needed, notice, optional_member, word
+from kalshi_ext.models import (
+    Balance,
+    EventPosition,
+    Fill,
+    Order,
+    OrderAck,
+    OrderGroup,
+    Position,
+    Settlement,
+)
+from kalshi_ext.protocol.messages import Document, Watch
+from kalshi_ext.requests import BOOK_SIDE
+
+cents = values.read_cents
+count = values.read_count
+moment = values.read_time
+
+
+def direction(row: Any) -> tuple[BookSide, OutcomeSide]:
+    """Read the direction from side and action, by the one table of words."""
+    book = BOOK_SIDE.get((row["side"], row["action"]))
+    if book is None:
+        raise ValueError(f"side {row['side']!r} with action {row['action']!r} has no direction")
+    return book, OutcomeSide.YES if book is BookSide.BID else OutcomeSide.NO
+
+
+def yes_price(row: shapes.Order) -> Decimal | None:
+    """Read the YES price in dollars; from the NO price where only that is there."""
+    price = cents(row.get("yes_price"))
+    if price is not None:
+        return price
+    other = cents(row.get("no_price"))
+    return None if other is None else values.complement(other)
+
+
+def order(row: shapes.Order, watch: Watch) -> Order:
+    """Read one order."""
+    book, outcome = direction(row)
+    asked = row.get("initial_count", row.get("count"))
+    filled = needed(count(row.get("fill_count", 0)), "fill_count")
+    remaining = count(row.get("remaining_count"))
+    return Order(
+        order_id=word(row, "order_id"),
+        client_order_id=row.get("client_order_id") or "",
+        ticker=word(row, "ticker"),
+        book_side=book,
+        outcome_side=outcome,
+        status=member(shapes.OrderStatus, row["status"], watch),
+        type=optional_member(shapes.OrderType, row.get("type"), watch),
+        price=yes_price(row),
+        count=count(asked),
+        fill_count=filled,
+        remaining_count=needed(remaining, "remaining_count"),
+        taker_fees=cents(row.get("taker_fees")),
+        maker_fees=cents(row.get("maker_fees")),
+        expiration_time=moment(row.get("expiration_time")),
+        created_time=moment(row.get("created_time")),
+        updated_time=moment(row.get("updated_time")),
+        raw=row,
+    )
+
+
+def ack(row: Any, watch: Watch, reduced_by: object = None) -> OrderAck:
+    """Read the acknowledgement of a write: classic answers with the whole order."""
+    found = order(notice(row, shapes.Order, watch), watch)
+    return OrderAck(
+        order_id=found.order_id,
+        client_order_id=found.client_order_id or None,
+        ticker=found.ticker,
+        fill_count=found.fill_count,
+        remaining_count=found.remaining_count,
+        reduced_by=count(reduced_by),
+        time=found.updated_time or found.created_time,
+        order=found,
+        raw=found.raw,
+    )
+
+
+def fill(row: shapes.Fill, watch: Watch) -> Fill:
+    """Read one fill; `price` is cents of the named side."""
+    book, outcome = direction(row)
+    price = cents(row.get("price"))
+    if price is not None and row["side"] == "no":
+        price = values.complement(price)
+    return Fill(
+        fill_id=word(row, "fill_id"),
+        order_id=word(row, "order_id"),
+        ticker=word(row, "ticker"),
+        book_side=book,
+        outcome_side=outcome,
+        count=needed(count(row["count"]), "count"),
+        price=price,
+        is_taker=row.get("is_taker"),
+        created_time=moment(row.get("created_time")),
+        raw=row,
+    )
+
+
+def position(row: shapes.Position, watch: Watch) -> Position:
+    """Read what is held in one market."""
+    return Position(
+        ticker=word(row, "ticker"),
+        position=needed(count(row["position"]), "position"),
+        realized_pnl=cents(row.get("realized_pnl")),
+        fees_paid=cents(row.get("fees_paid")),
+        total_cost=cents(row.get("total_cost")),
+        raw=row,
+    )
+
+
+def event_position(row: shapes.EventPosition, watch: Watch) -> EventPosition:
+    """Read what is held over one event: exact dollars where sent, else cents."""
+    amounts = cast("dict[str, Any]", row)
+
+    def money(name: str) -> Decimal | None:
+        exact = values.read_dollars(amounts.get(name + "_dollars"))
+        return cents(amounts.get(name)) if exact is None else exact
+
+    return EventPosition(
+        event_ticker=word(row, "event_ticker"),
+        total_cost=money("total_cost"),
+        exposure=money("event_exposure"),
+        realized_pnl=money("realized_pnl"),
+        fees_paid=money("fees_paid"),
+        raw=row,
+    )
+
+
+def settlement(row: shapes.Settlement, watch: Watch) -> Settlement:
+    """Read one settlement; revenue is cents on the wire."""
+    return Settlement(
+        ticker=word(row, "ticker"),
+        market_result=member(shapes.MarketResult, row["result"], watch),
+        revenue=cents(row.get("revenue")),
+        yes_count=count(row.get("yes_count")),
+        no_count=count(row.get("no_count")),
+        settled_time=moment(row.get("settled_time")),
+        raw=row,
+    )
+
+
+def group(row: shapes.OrderGroup, watch: Watch) -> OrderGroup:
+    """Read one order group."""
+    return OrderGroup(
+        id=word(row, "id"), is_auto_cancel_enabled=row.get("is_auto_cancel_enabled"), raw=row
+    )
+
+
+def balance(document: Document, watch: Watch) -> Balance:
+    """Read the balance from its cents."""
+    row: shapes.GetBalanceResponse = notice(document, shapes.GetBalanceResponse, watch)
+    return Balance(balance=needed(cents(row["balance"]), "balance"), raw=row)

@@ -1,0 +1,19 @@
+"""What the classic lists can be asked for."""
+
+from __future__ import annotations
+
+from attrs import fields
+
+from kalshi_ext.errors import Misuse
+from kalshi_ext.requests.filters import Window
+
+MAX_PAGE = 200  # the user's document; over it the exchange answers 400
+
+
+def only(window: Window, *names: str) -> int | None:
+    """Return the size of a page; refuse filters the classic contract does not have. Misuse."""
+    said = {a.name for a in fields(Window) if getattr(window, a.name) is not None}
+    extra = sorted(said - set(names) - {"size", "exact"})
+    if extra:
+        raise Misuse(f"this list has no {', '.join(extra)} in the classic contract")
+    return window.rows(MAX_PAGE)

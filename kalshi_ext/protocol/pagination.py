@@ -1,0 +1,103 @@
+"""Pages as data: a walk asks for one page after another and never twice for the same cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
+
+from attrs import define, field, frozen
+
+from kalshi_ext.errors import KalshiError
+from kalshi_ext.protocol.flow import Context, Flow, ask
+from kalshi_ext.protocol.messages import Call
+from kalshi_ext.requests.filters import positive
+
+T = TypeVar("T")
+
+
+class CursorRepeated(KalshiError):
+    """The exchange handed out a cursor twice: going on would never end."""
+
+    advice = "start the list again; rows read so far are good but may be incomplete"
+
+
+@frozen
+class SetAside:
+    """A row that could not be read: the row as received and why. The page is kept without it."""
+
+    row: Any
+    reason: str
+
+
+@frozen
+class Page(Generic[T]):
+    """One page: its rows, the cursor of the next (None at the end) and the rows set aside."""
+
+    items: tuple[T, ...]
+    cursor: str | None = None
+    set_aside: tuple[SetAside, ...] = ()
+
+
+@define
+class Walk(Generic[T]):
+    """Walk a list page by page.
+
+    `limit` bounds the rows handed out, `max_pages` the pages asked for; None is no bound.
+    `set_aside` gathers the rows that could not be read.
+    """
+
+    call: Call[Page[T]]
+    context: Context
+    limit: int | None = None
+    max_pages: int | None = None
+    set_aside: list[SetAside] = field(factory=list[SetAside], init=False)
+    _seen: set[str] = field(factory=set[str], init=False)
+    _given: int = field(default=0, init=False)
+    _pages: int = field(default=0, init=False)
+    _done: bool = field(default=False, init=False)
+    _loops: bool = field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        positive(self.limit, "limit")
+        positive(self.max_pages, "max_pages")
+
+    def step(self) -> Flow[Page[T]] | None:
+        """Return the flow that reads the next page, None when the walk is over.
+
+        Raises CursorRepeated when the last page pointed back to an earlier one; the rows of
+        that page have been handed out by then.
+        """
+        if self._done or self._pages == self.max_pages or self._given == self.limit:
+            return None
+        if self._loops:
+            raise CursorRepeated(
+                f"{self.call.operation.facade}: the cursor of page {self._pages} was given before"
+            )
+        return ask(self.call, self.context)
+
+    def accept(self, page: Page[T]) -> Sequence[T]:
+        """Take a page in and return the rows to hand out."""
+        self._pages += 1
+        self.set_aside.extend(page.set_aside)
+        self._turn(page.cursor)
+        room = None if self.limit is None else self.limit - self._given
+        rows = page.items[:room]
+        self._given += len(rows)
+        return rows
+
+    def _turn(self, cursor: str | None) -> None:
+        if not cursor:
+            self._done = True
+            return
+        self._loops = cursor in self._seen
+        self._seen.add(cursor)
+        self.call = self.call.with_cursor(cursor)
+
+
+def gather(walk: Walk[T]) -> Flow[list[T]]:
+    """Read a walk to its end inside another flow."""
+    rows: list[T] = []
+    while (step := walk.step()) is not None:
+        page = yield from step
+        rows.extend(walk.accept(page))
+    return rows

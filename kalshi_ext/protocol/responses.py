@@ -1,0 +1,195 @@
+"""Read what came back: one parser for every body shape, one judgement for every status.
+
+Shapes seen on the wire: {"error": {code, message, details}}, {code, message, details},
+{"msg": text}, {"error": text}, an `error` inside a batch entry, HTML or nothing from a proxy.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, TypeVar, cast
+
+from attrs import frozen
+
+from kalshi_ext.errors import (
+    BY_CODE,
+    BY_STATUS,
+    Refused,
+    Unavailable,
+    UnavailableWrite,
+    Unintelligible,
+    UnintelligibleWrite,
+)
+from kalshi_ext.protocol.deviations import in_answer
+from kalshi_ext.protocol.messages import Call, Document, Operation, Reply, Watch
+from kalshi_ext.redact import redact_text
+
+T = TypeVar("T")
+
+# A refusal with one of these proves that the request was not executed. Every other status from
+# 300 up is written by proxies or by failing servers and proves nothing about a write.
+NOT_EXECUTED = frozenset(
+    {301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 406, 409, 410, 411}
+    | {413, 414, 415, 421, 422, 426, 428, 429, 431}
+)
+ERROR_FIELDS = frozenset({"error", "code", "message", "details", "msg", "service"})
+EXCERPT = 200  # characters of a foreign body shown in a message
+
+
+@frozen
+class ErrorBody:
+    """The three fields every error shape can be reduced to."""
+
+    code: str | None = None
+    message: str | None = None
+    details: str | None = None
+
+
+def parse_json(body: bytes) -> Document:
+    """Parse JSON with numbers as int or Decimal, never float. ValueError when it is not JSON."""
+    return json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(f"{word} is not JSON")
+
+
+def error_body(document: Document) -> ErrorBody:
+    """Reduce any error shape to code, message and details; an unknown shape gives an empty one."""
+    if not isinstance(document, Mapping):
+        return ErrorBody(message=document if isinstance(document, str) else None)
+    said = cast("Mapping[str, Any]", document)
+    inner = said.get("error")
+    if isinstance(inner, Mapping):
+        return error_body(inner)
+    if isinstance(inner, str) and inner:
+        return ErrorBody(message=inner)
+    message = said.get("message") or said.get("msg")
+    return ErrorBody(_text(said.get("code")), _text(message), _text(said.get("details")))
+
+
+def _text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value or None
+    return json.dumps(value, default=str)
+
+
+def read_error_bytes(body: bytes) -> ErrorBody:
+    """Read the body of a refusal; HTML and other foreign text becomes a short excerpt."""
+    if not body:
+        return ErrorBody()
+    try:
+        return error_body(parse_json(body))
+    except (ValueError, RecursionError):
+        text = " ".join(body[: EXCERPT * 4].decode("utf-8", "replace").split())
+        return ErrorBody(message=text[:EXCERPT])
+
+
+def may_have_run(operation: Operation, status: int) -> bool:
+    """Say whether a write answered with this non-2xx status may have been executed."""
+    return operation.writes and status not in NOT_EXECUTED
+
+
+def refusal(operation: Operation, reply: Reply, **known: Any) -> Refused:
+    """Build the error of a reply that is no success."""
+    body = read_error_bytes(reply.body)
+    kind = _kind(operation, reply.status, body.code)
+    error = kind(
+        f"{operation.facade} ({operation.id}): the exchange answered {reply.status}{_brief(body)}",
+        operation=operation.id,
+        status=reply.status,
+        body=reply.body,
+        **known,
+    )
+    # A proxy may echo what we sent. The bytes themselves stay in `body`, for who asks for them.
+    error.code = body.code
+    error.message, error.details = _safe(body.message), _safe(body.details)
+    return error
+
+
+def _safe(text: str | None) -> str | None:
+    return None if text is None else redact_text(text)
+
+
+def _brief(body: ErrorBody) -> str:
+    """Say code and reason in one short line; codes too may name an account, as others' ids do."""
+    words = f"{body.code or ''}: {body.message or body.details or 'no reason given'}"
+    line = " ".join(redact_text(words).split())
+    text = "".join(letter for letter in line if letter.isprintable())
+    text = text if len(text) <= EXCERPT else f"{text[:EXCERPT]}…"
+    return f" {text}" if body.code else text
+
+
+def _kind(operation: Operation, status: int, code: str | None) -> type[Refused]:
+    if (known := BY_CODE.get((status, code or ""))) is not None:
+        return known
+    if status in BY_STATUS:
+        return BY_STATUS[status]
+    if may_have_run(operation, status):
+        return UnavailableWrite
+    return Unavailable if status >= 500 else Refused
+
+
+def entry_refusal(operation: Operation, error: Document, *, status: int = 400) -> Refused:
+    """Build the error of one refused entry of a batch whose envelope was a success.
+
+    A batch entry carries no status of its own: known conflict codes give 409, others 400.
+    """
+    body = error_body(error)
+    if (409, body.code or "") in BY_CODE:
+        status = 409
+    reply = Reply(status, {}, json.dumps(error, default=str).encode())
+    return refusal(operation, reply)
+
+
+def unintelligible(operation: Operation, reply: Reply, reason: str) -> Unintelligible:
+    """Build the error of a 2xx that cannot be read; it keeps the bytes."""
+    kind = UnintelligibleWrite if operation.writes else Unintelligible
+    return kind(
+        f"{operation.facade} ({operation.id}): the answer {reply.status} cannot be read: {reason}",
+        operation=operation.id,
+        status=reply.status,
+        body=reply.body,
+        reason=reason,
+    )
+
+
+def decode(call: Call[T], reply: Reply, watch: Watch) -> T:
+    """Return what a 2xx says; Unintelligible when it cannot be read."""
+    operation = call.operation
+    watch = watch.at(operation.id)
+    if reply.status not in operation.success:
+        watch.note("status", str(reply.status))
+    try:
+        document = parse_json(reply.body) if reply.body.strip() else None
+        if isinstance(document, Mapping) and document and document.keys() <= ERROR_FIELDS:
+            raise ValueError("a success that carries an error body")
+        return _read(call, document, watch)
+    except KeyError as missing:
+        raise unintelligible(operation, reply, f"field {missing.args[0]!r} is missing") from None
+    except (TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise unintelligible(operation, reply, str(error) or type(error).__name__) from None
+
+
+def _read(call: Call[T], document: Document, watch: Watch) -> T:
+    """Read an answer; the watch learns of every surprise in it, also where no reader looks."""
+    sights = dict.fromkeys(in_answer(call.operation.id, document))
+    before = {sight: _times(watch, *sight) for sight in sights}
+    try:
+        return call.decode(document, watch)
+    except KeyError as missing:
+        name = str(missing.args[0])
+        if not any(where.endswith(f".{name}") for kind, where in sights if kind == "missing_field"):
+            watch.note("missing_field", name)
+        raise
+    finally:
+        for sight, count in before.items():
+            if _times(watch, *sight) == count:
+                watch.note(*sight)
+
+
+def _times(watch: Watch, kind: str, where: str) -> int:
+    """Count what a reader said of a place; it says `page` of the object around the rows."""
+    return watch.seen(kind, where) + watch.seen(kind, f"page.{where.rpartition('.')[2]}")

@@ -1,0 +1,148 @@
+"""The ticket of a new order."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from decimal import Decimal
+from typing import Self
+
+from attrs import asdict, field, frozen
+
+from kalshi_ext import values
+from kalshi_ext.contract.types import BookSide, SelfTradePreventionType, TimeInForce
+from kalshi_ext.errors import Misuse
+from kalshi_ext.requests.vocabulary import (
+    Action,
+    Count,
+    Dollars,
+    Moment,
+    Side,
+    direction,
+    flag,
+    member,
+    new_client_order_id,
+    optional_id,
+    shard_number,
+    subaccount_number,
+    whole_number,
+    word,
+    yes_price,
+)
+
+MOST_CONTRACTS = 1_000_000_000
+
+# What names an order, or the words it was said in, is not what is asked of the exchange.
+NOT_CONTENT = frozenset({"client_order_id", "intent", "side", "action"})
+
+
+@frozen(kw_only=True)
+class OrderTicket:
+    """A new order, complete with its idempotency key. Build one with `OrderTicket.of`.
+
+    `price` is the YES price in dollars, `count` contracts, `expires` Unix seconds.
+    `max_cost` (dollars) and `sell_position_floor` (contracts) exist in the classic contract only.
+    """
+
+    ticker: str
+    book_side: BookSide
+    count: Decimal
+    price: Decimal | None
+    client_order_id: str
+    intent: str | None = None
+    time_in_force: TimeInForce = TimeInForce.GOOD_TILL_CANCELED
+    self_trade_prevention: SelfTradePreventionType = SelfTradePreventionType.TAKER_AT_CROSS
+    post_only: bool | None = None
+    reduce_only: bool | None = None
+    expires: int | None = None
+    cancel_order_on_pause: bool | None = None
+    subaccount: int | None = None
+    order_group_id: str | None = None
+    exchange_index: int | None = None
+    max_cost: Decimal | None = None
+    sell_position_floor: int | None = None
+    side: str | None = field(default=None, eq=False)
+    action: str | None = field(default=None, eq=False)
+
+    @classmethod
+    def of(
+        cls,
+        ticker: str,
+        *,
+        side: Side,
+        count: Count,
+        price: Dollars | None,
+        action: Action | None = None,
+        client_order_id: str | None = None,
+        intent: str | None = None,
+        time_in_force: TimeInForce | str = TimeInForce.GOOD_TILL_CANCELED,
+        self_trade_prevention: SelfTradePreventionType
+        | str = SelfTradePreventionType.TAKER_AT_CROSS,
+        post_only: bool | None = None,
+        reduce_only: bool | None = None,
+        expires: Moment | None = None,
+        cancel_order_on_pause: bool | None = None,
+        subaccount: int | None = None,
+        order_group_id: str | None = None,
+        exchange_index: int | None = None,
+        max_cost: Dollars | None = None,
+        sell_position_floor: int | None = None,
+    ) -> Self:
+        """Check the words of an order and build its ticket.
+
+        `price` is in dollars and of the named side: with side='no' it is the NO price, with
+        'yes', 'bid' and 'ask' the YES price. `count` is contracts in steps of 0.01. `expires` is
+        a datetime, ISO text or Unix seconds. Raises Misuse naming argument, rule and value.
+        """
+        ticket = cls(
+            ticker=values.ticker(ticker, name="ticker"),
+            book_side=direction(side, action),
+            count=values.count(count, name="count"),
+            price=None if price is None else yes_price(side, price),
+            client_order_id=_key(client_order_id, intent),
+            intent=intent,
+            time_in_force=member(TimeInForce, time_in_force, "time_in_force"),
+            self_trade_prevention=member(
+                SelfTradePreventionType, self_trade_prevention, "self_trade_prevention"
+            ),
+            post_only=flag(post_only, "post_only"),
+            reduce_only=flag(reduce_only, "reduce_only"),
+            expires=None if expires is None else values.moment(expires, name="expires"),
+            cancel_order_on_pause=flag(cancel_order_on_pause, "cancel_order_on_pause"),
+            subaccount=subaccount_number(subaccount),
+            order_group_id=optional_id(order_group_id, "order_group_id"),
+            exchange_index=shard_number(exchange_index),
+            max_cost=None if max_cost is None else values.dollars(max_cost, name="max_cost"),
+            sell_position_floor=whole_number(
+                sell_position_floor, "sell_position_floor", 0, MOST_CONTRACTS
+            ),
+            side=word(side) if action else None,
+            action=word(action),
+        )
+        _combination(ticket)
+        return ticket
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of what the exchange is asked for; the id and intent left out."""
+        said = asdict(self, filter=lambda a, _: a.name not in NOT_CONTENT)
+        text = json.dumps(said, default=str, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _key(client_order_id: str | None, intent: str | None) -> str:
+    if client_order_id is not None and intent is not None:
+        raise Misuse("say client_order_id or intent, not both: an intent makes its own id")
+    if client_order_id is not None:
+        return values.client_order_id(client_order_id)
+    return new_client_order_id(intent)
+
+
+def _combination(ticket: OrderTicket) -> None:
+    """Refuse what the exchange refuses anyway (documented order rules), before it is sent."""
+    gtc = ticket.time_in_force is TimeInForce.GOOD_TILL_CANCELED
+    if ticket.expires is not None and not gtc:
+        raise Misuse(f"expires goes only with good_till_canceled, not {ticket.time_in_force.value}")
+    if ticket.reduce_only and gtc:
+        raise Misuse("reduce_only goes only with immediate_or_cancel or fill_or_kill")
+    if ticket.post_only and not gtc:
+        raise Misuse(f"post_only cannot rest with time_in_force {ticket.time_in_force.value}")

@@ -1,0 +1,230 @@
+"""The only code that sends or waits: two small drivers that perform the effects of a flow."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, TypeVar
+
+import httpx
+from attrs import define, field, frozen
+
+from kalshi_ext.errors import Misuse
+from kalshi_ext.protocol.flow import AdjustClock, Effect, Flow, Now, Record, Send, Sleep
+from kalshi_ext.protocol.messages import Lost, Reply, Request
+from kalshi_ext.redact import redact_text
+from kalshi_ext.transport import Evidence, aread_capped, exchange_evidence, read_capped
+from kalshi_ext.transport.signing import Signer
+
+T = TypeVar("T")
+
+MAX_BODY = 64 * 1024 * 1024  # bytes; a page of 1000 orders is about 1 MB
+USER_AGENT = "kalshi-ext"
+
+CLAIMS = frozenset({"claim_many", "reopen"})  # the verbs of the journal that precede a sending
+
+# Without evidence from the socket only these say that no byte of the request left.
+NEVER_LEFT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+)
+
+
+@define
+class Clock:
+    """This machine's clock, corrected towards the exchange's; Unix seconds."""
+
+    _offset: float = 0.0
+
+    def now(self) -> float:
+        """Return Unix seconds, corrected."""
+        return time.time() + self._offset
+
+    def adjust(self, seconds: float) -> None:
+        """Set the clock so many seconds forward of where it is."""
+        self._offset += seconds
+
+
+@frozen
+class Line:
+    """What both drivers know of the other end: base URL without trailing slash, signer, clock."""
+
+    base_url: str
+    signer: Signer
+    clock: Any = field(factory=Clock)
+    max_body: int = MAX_BODY
+
+    def prepare(self, send: Send) -> httpx.Request:
+        """Build and sign the request; signed afresh, so a repeat carries a fresh timestamp."""
+        request = self._build(send.request)
+        request.extensions["timeout"] = httpx.Timeout(send.timeout).as_dict()
+        if not send.public:
+            path = request.url.raw_path.split(b"?")[0]
+            stamp = int(self.clock.now() * 1000)
+            request.headers.update(self.signer.headers(request.method, path, stamp))
+        return request
+
+    def _build(self, request: Request) -> httpx.Request:
+        url = self._url(request)
+        headers = {"accept": "application/json", "user-agent": USER_AGENT}
+        if request.body is not None:
+            headers["content-type"] = "application/json"
+        return httpx.Request(request.method, url, headers=headers, content=request.body)
+
+    def _url(self, request: Request) -> httpx.URL:
+        try:
+            url = httpx.URL(self.base_url + request.path)
+            return url.copy_with(params=request.query) if request.query else url
+        except httpx.InvalidURL as error:  # above all: longer than 65,536 characters
+            raise Misuse(f"this request makes no URL: {error}; ask for less at once") from None
+
+    def reply(self, response: httpx.Response, body: bytes, sent_at: float) -> Reply:
+        """Turn a response into plain data."""
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Reply(response.status_code, headers, body, sent_at, self.clock.now())
+
+
+def lost(error: Exception, evidence: Evidence, sent_at: float) -> Lost:
+    """Say what an exception of a transport proves about the request."""
+    witnessed = evidence.watched
+    left = not (evidence.never_left if witnessed else isinstance(error, NEVER_LEFT))
+    reason = f"{type(error).__name__}: {redact_text(str(error))}".rstrip(": ")
+    return Lost(left, reason, sent_at)
+
+
+def _immediate(effect: Effect, line: Line) -> tuple[bool, Any]:
+    """Perform the effects that neither send nor wait; (False, None) for the others."""
+    if isinstance(effect, Now):
+        return True, line.clock.now()
+    if isinstance(effect, AdjustClock):
+        return True, line.clock.adjust(effect.seconds)
+    return False, None
+
+
+@define
+class Driver:
+    """Perform the effects of flows on this thread."""
+
+    line: Line
+    transport: httpx.BaseTransport
+    journal: Any = None
+    _closed: bool = field(default=False, init=False)
+
+    def run(self, flow: Flow[T]) -> T:
+        """Run a flow to its end and return its result."""
+        try:
+            effect = next(flow)
+            while True:
+                try:
+                    result = self._perform(effect)
+                except Exception as error:  # noqa: BLE001 - the flow decides what it means
+                    effect = flow.throw(error)
+                else:
+                    effect = flow.send(result)
+        except StopIteration as stop:
+            value: T = stop.value
+            return value
+        finally:
+            flow.close()
+
+    def _perform(self, effect: Effect) -> Any:
+        done, result = _immediate(effect, self.line)
+        if done:
+            return result
+        if isinstance(effect, Send):
+            return self._send(effect)
+        if isinstance(effect, Sleep):
+            return time.sleep(effect.seconds)
+        assert isinstance(effect, Record)  # noqa: S101 - the union has no other member
+        return getattr(self.journal, effect.verb)(*effect.args)
+
+    def _send(self, send: Send) -> Reply | Lost:
+        if self._closed:
+            raise Misuse("this client is closed")
+        request = self.line.prepare(send)
+        sent_at = self.line.clock.now()
+        with exchange_evidence(time.monotonic() + send.timeout) as evidence:
+            try:
+                response = self.transport.handle_request(request)
+                body = read_capped(response, self.line.max_body)
+            except Exception as error:  # noqa: BLE001 - whatever a transport raises, bytes may be out
+                return lost(error, evidence, sent_at)
+        return self.line.reply(response, body, sent_at)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._closed = True
+        self.transport.close()
+
+
+@define
+class AsyncDriver:
+    """Perform the effects of flows on the running event loop."""
+
+    line: Line
+    transport: httpx.AsyncBaseTransport
+    journal: Any = None
+    _closed: bool = field(default=False, init=False)
+
+    async def run(self, flow: Flow[T]) -> T:
+        """Run a flow to its end and return its result."""
+        try:
+            effect = next(flow)
+            while True:
+                try:
+                    result = await self._perform(effect)
+                except Exception as error:  # noqa: BLE001 - the flow decides what it means
+                    effect = flow.throw(error)
+                else:
+                    effect = flow.send(result)
+        except StopIteration as stop:
+            value: T = stop.value
+            return value
+        finally:
+            flow.close()
+
+    async def _perform(self, effect: Effect) -> Any:
+        done, result = _immediate(effect, self.line)
+        if done:
+            return result
+        if isinstance(effect, Send):
+            return await self._send(effect)
+        if isinstance(effect, Sleep):
+            return await asyncio.sleep(effect.seconds)
+        assert isinstance(effect, Record)  # noqa: S101 - the union has no other member
+        return await self._record(effect)
+
+    async def _record(self, record: Record) -> Any:
+        future = self.journal.submit(record.verb, *record.args)
+        if future.done():  # a journal in memory: no need to let others run first
+            return future.result()
+        try:
+            return await asyncio.wrap_future(future)
+        except (asyncio.CancelledError, GeneratorExit):
+            # A claim that nobody learned of must not stay behind as an intent that may have
+            # been sent; marks are written whoever still listens.
+            if record.verb in CLAIMS:
+                self.journal.withdraw(future)
+            raise
+
+    async def _send(self, send: Send) -> Reply | Lost:
+        if self._closed:
+            raise Misuse("this client is closed")
+        request = self.line.prepare(send)
+        sent_at = self.line.clock.now()
+        with exchange_evidence(time.monotonic() + send.timeout) as evidence:
+            try:
+                async with asyncio.timeout(send.timeout):
+                    response = await self.transport.handle_async_request(request)
+                    body = await aread_capped(response, self.line.max_body)
+            except Exception as error:  # noqa: BLE001 - whatever a transport raises, bytes may be out
+                return lost(error, evidence, sent_at)
+        return self.line.reply(response, body, sent_at)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        self._closed = True
+        await self.transport.aclose()

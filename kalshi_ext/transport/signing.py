@@ -1,0 +1,227 @@
+"""Turn a clock, a method and a path into the headers that authenticate one attempt.
+
+The exchange verifies a signature over timestamp (ms), METHOD and the path from the root, without
+the query; the body is not signed. RSA keys sign with PSS, SHA-256, MGF1 with SHA-256 and a salt
+of 32 bytes; Ed25519 keys sign the same text. It refuses timestamps some seconds old, so every
+attempt is signed afresh.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from base64 import b64encode
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Protocol
+
+import httpx
+from attrs import frozen
+
+from kalshi_ext.config import is_loopback
+from kalshi_ext.errors import Misuse
+from kalshi_ext.redact import Secret
+from kalshi_ext.transport.keys import KeySource, Passphrase, PrivateKey, as_secret, load_key
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.padding import PSS
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+SALT_BYTES: Final = 32
+
+# What a header value may hold; anything else could begin another header.
+_HEADER_TEXT = re.compile(r"[!-~]{1,8192}", re.ASCII)
+
+
+class Signer(Protocol):
+    """Authenticate attempts. Implementations are immutable and may be shared by threads."""
+
+    authenticated: ClassVar[bool]
+    """Whether the headers name an account."""
+
+    def headers(self, method: str, raw_path: bytes | str, timestamp_ms: int) -> dict[str, str]:
+        """Give the headers of one attempt; `raw_path` is as sent, its query is left out."""
+        ...
+
+
+def signed_text(method: str, raw_path: bytes | str, timestamp_ms: int) -> bytes:
+    """Build what is signed: timestamp, METHOD and the path without its query."""
+    path = raw_path.encode("ascii") if isinstance(raw_path, str) else raw_path
+    return b"%d%b%b" % (timestamp_ms, method.upper().encode("ascii"), path.split(b"?", 1)[0])
+
+
+class _Confined:
+    """Keep credentials inside their process: copies are the object itself, pickling fails."""
+
+    __slots__ = ()
+
+    def __copy__(self) -> Any:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Any:
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(f"a {type(self).__name__} does not leave its process: it cannot be pickled")
+
+
+class _KeySigner(_Confined):
+    """Give the three headers of a signing key; a kind of key adds `sign`."""
+
+    __slots__ = ()
+
+    key_id: str
+    authenticated: ClassVar[bool] = True
+
+    def sign(self, message: bytes) -> bytes:
+        """Sign a message."""
+        raise NotImplementedError
+
+    def headers(self, method: str, raw_path: bytes | str, timestamp_ms: int) -> dict[str, str]:
+        """Give key id, timestamp and signature for one attempt."""
+        signature = self.sign(signed_text(method, raw_path, timestamp_ms))
+        return {
+            "KALSHI-ACCESS-KEY": self.key_id,
+            "KALSHI-ACCESS-TIMESTAMP": str(timestamp_ms),
+            "KALSHI-ACCESS-SIGNATURE": b64encode(signature).decode("ascii"),
+        }
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(key_id={_tail(self.key_id)!r})"
+
+
+def _tail(key_id: str) -> str:
+    return f"…{key_id[-4:]}" if len(key_id) >= 12 else "…"
+
+
+@frozen(repr=False, eq=False)
+class RsaSigner(_KeySigner):
+    """Sign with RSA-PSS: SHA-256, MGF1 with SHA-256, salt of 32 bytes."""
+
+    key_id: str
+    _key: RSAPrivateKey
+    _padding: PSS
+    _digest: SHA256
+
+    def sign(self, message: bytes) -> bytes:
+        """Sign a message; two signatures of one message differ by their salt."""
+        return self._key.sign(message, self._padding, self._digest)
+
+
+@frozen(repr=False, eq=False)
+class Ed25519Signer(_KeySigner):
+    """Sign with Ed25519: a tenth of the time RSA takes."""
+
+    key_id: str
+    _key: Ed25519PrivateKey
+
+    def sign(self, message: bytes) -> bytes:
+        """Sign a message."""
+        return self._key.sign(message)
+
+
+@frozen(eq=False)
+class BearerToken(_Confined):
+    """Authenticate with a token instead of signatures."""
+
+    token: Secret[str]
+    authenticated: ClassVar[bool] = True
+
+    def headers(self, method: str, raw_path: bytes | str, timestamp_ms: int) -> dict[str, str]:  # noqa: ARG002 - a token is the same for every attempt
+        """Give the Authorization header."""
+        return {"Authorization": f"Bearer {self.token.reveal()}"}
+
+
+@frozen
+class Anonymous:
+    """Add nothing: public operations need no credentials."""
+
+    authenticated: ClassVar[bool] = False
+
+    def headers(self, method: str, raw_path: bytes | str, timestamp_ms: int) -> dict[str, str]:  # noqa: ARG002 - there is nothing to sign
+        """Give no headers."""
+        return {}
+
+
+def signer(
+    *,
+    key_id: str | None = None,
+    private_key: KeySource | PrivateKey | None = None,
+    passphrase: Passphrase | None = None,
+    bearer_token: str | Secret[str] | None = None,
+) -> Signer:
+    """Make the signer for what is given: key id and private key, a bearer token, or nothing.
+
+    Raises Misuse for halves of a pair, for both at once and for an unusable key.
+    """
+    source, locked, token = map(as_secret, (private_key, passphrase, bearer_token))
+    del private_key, passphrase, bearer_token  # a traceback shows the locals of its frames
+    _refuse_halves(key_id, source, locked, token)
+    if token.reveal() is not None:
+        return BearerToken(_header_secret(token))
+    if key_id is None:
+        return Anonymous()
+    return _key_signer(_header_text(key_id), source, locked)
+
+
+def _refuse_halves(
+    key_id: str | None, source: Secret[Any], passphrase: Secret[Any], token: Secret[Any]
+) -> None:
+    has_key = source.reveal() is not None
+    if has_key != (key_id is not None):
+        missing = "private_key" if key_id is not None else "key_id"
+        raise Misuse(f"{missing}: key_id and private_key belong together, and it is missing")
+    if has_key and token.reveal() is not None:
+        raise Misuse("bearer_token: give either a token or key_id and private_key, not both")
+    if passphrase.reveal() is not None and not has_key:
+        raise Misuse("passphrase: it belongs to a private_key, and none is given")
+
+
+def _key_signer(key_id: str, source: Secret[Any], passphrase: Secret[Any]) -> Signer:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    key = load_key(source, passphrase=passphrase)
+    if isinstance(key, Ed25519PrivateKey):
+        return Ed25519Signer(key_id, key)
+    return RsaSigner(key_id, key, PSS(MGF1(SHA256()), SALT_BYTES), SHA256())
+
+
+def _header_text(key_id: str) -> str:
+    text = key_id.strip()
+    if not _HEADER_TEXT.fullmatch(text):
+        raise Misuse("key_id: must be printable ASCII without spaces (value not shown)")
+    return text
+
+
+def _header_secret(token: Secret[Any]) -> Secret[str]:
+    if not isinstance(token.reveal(), str) or not _HEADER_TEXT.fullmatch(token.reveal().strip()):
+        raise Misuse("bearer_token: must be printable ASCII without spaces (value not shown)")
+    return Secret(token.reveal().strip())
+
+
+def wall_clock_ms() -> int:
+    """Give Unix milliseconds of this machine."""
+    return time.time_ns() // 1_000_000
+
+
+class KalshiAuth(httpx.Auth):
+    """Sign requests of a plain httpx client, for those who use the generated packages alone.
+
+    Signs the final path of every request. Keep `follow_redirects` off, as it is by default: httpx
+    would send the headers on to the redirect's host.
+    """
+
+    def __init__(self, signer: Signer, *, clock: Callable[[], int] = wall_clock_ms) -> None:
+        self._signer = signer
+        self._clock = clock
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Add the signer's headers. Raises Misuse for plain http to another machine."""
+        url = request.url
+        if url.scheme != "https" and not is_loopback(url.host):
+            raise Misuse(f"url={url.scheme}://{url.host}: credentials travel over https only")
+        request.headers.update(self._signer.headers(request.method, url.raw_path, self._clock()))
+        yield request

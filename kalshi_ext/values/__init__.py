@@ -1,0 +1,46 @@
+"""Say amounts, counts, prices, times and ids exactly; read them from whatever arrives.
+
+Strict functions (`price`, `count`, `moment`, `path_id` …) take any object and raise Misuse for
+what breaks their rule. Tolerant ones (`read_…`) give None for absent values and ValueError for
+garbage, so that a caller can set one row aside.
+"""
+
+from kalshi_ext.values.ids import client_order_id, path_id, ticker
+from kalshi_ext.values.money import (
+    centicents,
+    cents,
+    complement,
+    count,
+    count_text,
+    dollars,
+    dollars_text,
+    price,
+)
+from kalshi_ext.values.parsing import read_centicents, read_cents, read_count, read_dollars
+from kalshi_ext.values.ticks import Band, PriceGrid, on_grid
+from kalshi_ext.values.times import moment, read_time, since, until
+
+__all__ = [
+    "Band",
+    "PriceGrid",
+    "centicents",
+    "cents",
+    "client_order_id",
+    "complement",
+    "count",
+    "count_text",
+    "dollars",
+    "dollars_text",
+    "moment",
+    "on_grid",
+    "path_id",
+    "price",
+    "read_centicents",
+    "read_cents",
+    "read_count",
+    "read_dollars",
+    "read_time",
+    "since",
+    "ticker",
+    "until",
+]

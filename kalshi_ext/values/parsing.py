@@ -1,0 +1,77 @@
+"""Read numbers of answers as they come: text, JSON numbers, null or "".
+
+Answers hold up to 6 decimals, old ones "" where a number is absent. Garbage is a ValueError, so
+that the caller sets that row aside and keeps the page.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+
+from kalshi_ext.redact import shown
+from kalshi_ext.values.money import EXACT
+
+
+def read_dollars(value: object) -> Decimal | None:
+    """Read dollars; None for null or "". Raises ValueError."""
+    if type(value) is str and value:
+        return _from_text(value)
+    if value is None or value == "":
+        return None
+    number = _number(value)
+    if number is None or not number.is_finite():
+        raise ValueError(f"{shown(value)} is not a number")
+    return number
+
+
+def read_count(value: object) -> Decimal | None:
+    """Read a number of contracts; None for null or "". Raises ValueError."""
+    return read_dollars(value)
+
+
+def read_cents(value: object) -> Decimal | None:
+    """Read an amount given in cents as dollars; None for null or "". Raises ValueError."""
+    return _scaled(value, -2)
+
+
+def read_centicents(value: object) -> Decimal | None:
+    """Read an amount in hundredths of a cent as dollars; None for null or "". Raises ValueError."""
+    return _scaled(value, -4)
+
+
+@lru_cache(maxsize=4096)
+def _from_text(value: str) -> Decimal:
+    # Histories repeat few prices and counts: the cache takes 0.1 us where Decimal takes 0.4.
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        number = None
+    if number is None or not number.is_finite():
+        raise ValueError(f"{shown(value)} is not a number")
+    return number
+
+
+def _number(value: object) -> Decimal | None:
+    if isinstance(value, str):
+        return _from_text(str(value))
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float):
+        # repr is the shortest text that names this float: what the JSON text said.
+        return Decimal(repr(value))
+    return Decimal(value) if isinstance(value, (int, Decimal)) else None
+
+
+def _scaled(value: object, exponent: int) -> Decimal | None:
+    number = read_dollars(value)
+    if number is None:
+        return None
+    # Dollars written as text where cents used to be would be read a hundred times too small.
+    if isinstance(value, str) and "." in value:
+        raise ValueError(f"{shown(value)} is not a whole number")
+    try:
+        return number.scaleb(exponent, EXACT)
+    except ArithmeticError:
+        pass
+    raise ValueError(f"{shown(value)} is out of range")

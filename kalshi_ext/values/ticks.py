@@ -1,0 +1,113 @@
+"""Which prices a market takes: its bands, and whole cents always."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Final
+
+from attrs import field, frozen
+
+from kalshi_ext.errors import Misuse
+from kalshi_ext.redact import shown
+from kalshi_ext.values.money import EXACT, price
+from kalshi_ext.values.parsing import read_dollars
+
+# Prices are compared as whole millionths: Decimal's % rounds by the caller's context.
+_SCALE: Final = 6
+_CENT: Final = 10_000
+_DOLLAR: Final = 1_000_000
+
+
+@frozen
+class Band:
+    """Prices from `start` to `end` (both included) in steps of `step`, in dollars."""
+
+    start: Decimal
+    end: Decimal
+    step: Decimal
+    _start: int = field(init=False, repr=False, eq=False)
+    _end: int = field(init=False, repr=False, eq=False)
+    _step: int = field(init=False, repr=False, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        for name in ("start", "end", "step"):
+            object.__setattr__(self, f"_{name}", _whole_millionths(getattr(self, name)))
+        if self._step <= 0 or self._end < self._start:
+            raise ValueError(f"not a band of prices: {self}")
+
+    def holds(self, millionths: int) -> bool:
+        """Tell whether this many millionths of a dollar are a tick of the band."""
+        inside = self._start <= millionths <= self._end
+        return inside and (millionths - self._start) % self._step == 0
+
+    def ticks(self) -> Iterable[int]:
+        """List the band's ticks in millionths of a dollar."""
+        return range(self._start, self._end + 1, self._step)
+
+
+@frozen
+class PriceGrid:
+    """The valid prices of one market; without bands, whole cents."""
+
+    bands: tuple[Band, ...] = ()
+
+    @classmethod
+    def read(cls, rows: Iterable[Mapping[str, object]] | None) -> PriceGrid:
+        """Read a market's `price_ranges`. Raises ValueError on a row that is no band."""
+        return cls(tuple(_read_band(row) for row in rows or ()))
+
+    def has(self, value: Decimal) -> bool:
+        """Tell whether the market takes this price."""
+        millionths = _millionths(value)
+        if millionths is None or not 0 < millionths < _DOLLAR:
+            return False
+        return millionths % _CENT == 0 or any(band.holds(millionths) for band in self.bands)
+
+    def check(self, value: object, *, name: str = "price") -> Decimal:
+        """Take a price of this market. Raises Misuse, naming the valid prices beside it."""
+        number = price(value, name=name)
+        if not self.has(number):
+            beside = " and ".join(f"'{tick}'" for tick in self._beside(number))
+            raise Misuse(f"{name}={shown(value)}: not on this market's grid; beside it: {beside}")
+        return number
+
+    def ticks(self) -> list[Decimal]:
+        """List every valid price, ascending."""
+        valid = set(range(_CENT, _DOLLAR, _CENT)).union(*(band.ticks() for band in self.bands))
+        return [
+            Decimal(tick).scaleb(-_SCALE, EXACT) for tick in sorted(valid) if 0 < tick < _DOLLAR
+        ]
+
+    def _beside(self, number: Decimal) -> list[Decimal]:
+        ticks = self.ticks()
+        at = bisect_left(ticks, number)
+        return [tick.normalize(EXACT) for tick in ticks[max(at - 1, 0) : at + 1]]
+
+
+def on_grid(value: Decimal, bands: Iterable[Mapping[str, object]] | None) -> bool:
+    """Tell whether a price is valid for a market's `price_ranges`; whole cents always are."""
+    return PriceGrid.read(bands).has(value)
+
+
+def _read_band(row: Mapping[str, object]) -> Band:
+    start, end, step = (read_dollars(row.get(name)) for name in ("start", "end", "step"))
+    if start is None or end is None or step is None:
+        raise ValueError(f"not a band of prices: {shown(row)}")
+    return Band(start, end, step)
+
+
+def _millionths(value: Decimal) -> int | None:
+    try:
+        scaled = value.scaleb(_SCALE, EXACT)
+        return int(scaled) if scaled == scaled.to_integral_value() else None
+    except ArithmeticError:
+        return None
+
+
+def _whole_millionths(value: Decimal) -> int:
+    millionths = _millionths(value)
+    if millionths is None:
+        raise ValueError(f"{shown(value)} is finer than a millionth of a dollar")
+    return millionths

@@ -1,0 +1,137 @@
+"""Times: what the exchange sends becomes an aware UTC datetime, what people type Unix seconds."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+
+from kalshi_ext.errors import Misuse
+from kalshi_ext.redact import shown
+from kalshi_ext.values.money import EXACT
+from kalshi_ext.values.parsing import read_dollars
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_END: Final = datetime(5000, 1, 1, tzinfo=UTC)
+_SECOND: Final = timedelta(seconds=1)
+_DAY: Final = timedelta(days=1)
+
+# 1e11 seconds lie in the year 5138, 1e11 milliseconds in 1973: larger numbers are milliseconds.
+_MILLISECONDS_FROM: Final = 100_000_000_000
+_LATEST: Final = 253_402_300_800_000  # the year 10000, in milliseconds
+
+_SECONDS_TEXT = re.compile(r"\d{9,11}", re.ASCII)
+_DATE_TEXT = re.compile(r"\d{4}-\d{2}-\d{2}|\d{8}", re.ASCII)
+
+_from_iso = datetime.fromisoformat
+
+
+def read_time(value: object) -> datetime | None:
+    """Read RFC 3339 text, Unix seconds or milliseconds; None for null or "".
+
+    Digits below a microsecond are cut. Text without a zone is UTC. Year 1 is the zero time of
+    servers written in Go and means absent (inferred). Raises ValueError.
+    """
+    if type(value) is str and value:
+        moment = _from_iso(value)
+        if moment.tzinfo is not UTC:
+            moment = _in_utc(moment)
+        return moment if moment.year > 1 else None
+    return None if value is None or value == "" else _read_number(value)
+
+
+def moment(value: object, *, name: str = "time") -> int:
+    """Take an aware datetime, a date, ISO text or Unix seconds; give whole Unix seconds.
+
+    Parts of a second are cut; a date is its first second, in UTC. Raises Misuse, also for a
+    datetime or text without a zone: guessing one would shift it by hours.
+    """
+    exact = _exact(value, name)
+    return (exact - EPOCH) // _SECOND
+
+
+def since(value: object, *, name: str = "since") -> int:
+    """Take the begin of a window: like `moment`, so that no row of its second is lost."""
+    return moment(value, name=name)
+
+
+def until(value: object, *, name: str = "until") -> int:
+    """Take the end of a window: parts of a second are rounded up, a date is its whole day (UTC)."""
+    exact = _exact(value, name)
+    if _is_date(value):
+        exact += _DAY
+    return -((EPOCH - exact) // _SECOND)
+
+
+def _read_number(value: object) -> datetime:
+    number = read_dollars(value)
+    if number is None or not -_LATEST < number < _LATEST:
+        raise ValueError(f"{shown(value)} is out of the range of times")
+    unit = 1_000 if abs(number) >= _MILLISECONDS_FROM else 1_000_000
+    return EPOCH + timedelta(microseconds=int(EXACT.multiply(number, unit)))
+
+
+def _in_utc(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{shown(value)} is out of the range of times") from None
+
+
+def _exact(value: object, name: str) -> datetime:
+    exact = _said(value, name)
+    if not EPOCH <= exact < _END:
+        raise Misuse(f"{name}={shown(value)}: lies before 1970 or after {_END.year}")
+    return exact
+
+
+def _said(value: object, name: str) -> datetime:
+    if isinstance(value, datetime):
+        return _aware(value, value, name)
+    if isinstance(value, date):
+        return datetime.combine(value, time(), UTC)
+    if isinstance(value, str):
+        return _from_text(value.strip(), name)
+    return _from_seconds(value, value, name)
+
+
+def _from_text(text: str, name: str) -> datetime:
+    if _SECONDS_TEXT.fullmatch(text):
+        return _from_seconds(int(text), text, name)
+    from dateutil.parser import isoparse  # 40 ms, for those only who type text
+
+    try:
+        parsed = isoparse(text)
+    except ValueError:
+        parsed = None
+    if parsed is None:
+        raise Misuse(f"{name}={shown(text)}: not ISO 8601 text like '2026-01-31T12:00:00Z'")
+    if _DATE_TEXT.fullmatch(text):
+        return parsed.replace(tzinfo=UTC)
+    return _aware(parsed, text, name)
+
+
+def _aware(value: datetime, said: object, name: str) -> datetime:
+    if value.utcoffset() is None:
+        raise Misuse(f"{name}={shown(said)}: has no time zone; add one, like 'Z' or '+02:00'")
+    return value  # comparing and subtracting aware datetimes needs no conversion
+
+
+def _from_seconds(value: object, said: object, name: str) -> datetime:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise Misuse(f"{name}={shown(said)}: not a datetime, date, ISO text or Unix seconds")
+    if not math.isfinite(value) or not 0 <= value < _MILLISECONDS_FROM:
+        raise Misuse(
+            f"{name}={shown(said)}: Unix seconds lie from 0 to {_MILLISECONDS_FROM:,}"
+            " (larger looks like milliseconds)"
+        )
+    return EPOCH + timedelta(seconds=value)
+
+
+def _is_date(value: object) -> bool:
+    if isinstance(value, str):
+        return _DATE_TEXT.fullmatch(value.strip()) is not None
+    return isinstance(value, date) and not isinstance(value, datetime)

@@ -1,0 +1,160 @@
+"""Tickets and verdicts as the journal keeps them: JSON texts, complete enough to go on from."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from attrs import asdict
+
+from kalshi_ext.contract.types import BookSide, SelfTradePreventionType, TimeInForce
+from kalshi_ext.errors import DuplicateIdConflict, KalshiError, Misuse, NotSent, Refused
+from kalshi_ext.journal import Entry, JournalError, Mark, State
+from kalshi_ext.models import Order, OrderAck
+from kalshi_ext.protocol.flow import Flow, Record
+from kalshi_ext.requests import OrderTicket
+from kalshi_ext.values import read_time
+
+log = logging.getLogger("kalshi_ext.writes")
+
+_DECIMALS = frozenset(
+    {"count", "price", "max_cost", "fill_count", "remaining_count", "reduced_by"}
+    | {"average_fill_price", "average_fee"}
+)
+_ENUMS = {
+    "book_side": BookSide,
+    "time_in_force": TimeInForce,
+    "self_trade_prevention": SelfTradePreventionType,
+}
+
+
+def to_text(values: dict[str, Any]) -> str:
+    """Write a JSON text with money as text and without what is not said."""
+    said = {name: value for name, value in values.items() if value is not None}
+    return json.dumps(said, default=_plain, separators=(",", ":"), sort_keys=True)
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _read(values: dict[str, Any]) -> dict[str, Any]:
+    read = dict(values)
+    for name in read.keys() & _DECIMALS:
+        read[name] = Decimal(read[name])
+    for name in read.keys() & _ENUMS.keys():
+        read[name] = _ENUMS[name](read[name])
+    return read
+
+
+def order_entry(operation: str, ticket: OrderTicket, now: float) -> Entry:
+    """Make the journal's entry of a new order."""
+    return Entry(
+        key=ticket.client_order_id,
+        operation=operation,
+        ticker=ticket.ticker,
+        subaccount=ticket.subaccount,
+        fingerprint=ticket.fingerprint(),
+        ticket=to_text(asdict(ticket)),
+        intent=ticket.intent,
+        created_at=instant(now),
+    )
+
+
+def order_ticket(entry: Entry) -> OrderTicket:
+    """Read the order ticket of an entry."""
+    return OrderTicket(**_read(json.loads(entry.ticket)))
+
+
+def instant(seconds: float) -> datetime:
+    """Turn Unix seconds into an aware datetime."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+_ACK = (
+    *("order_id", "client_order_id", "ticker", "fill_count", "remaining_count", "reduced_by"),
+    *("average_fill_price", "average_fee", "time"),
+)
+
+
+def ack_text(ack: OrderAck) -> str:
+    """Write an acknowledgement as a verdict."""
+    said = {name: getattr(ack, name) for name in _ACK}
+    return to_text({"accepted": said, "raw": dict(ack.raw)})
+
+
+def error_text(error: KalshiError) -> str:
+    """Write a refusal as a verdict; words only, no body."""
+    known = {"error": type(error).__name__, "message": str(error.args[0])}
+    if isinstance(error, Refused):
+        known |= {"status": str(error.status), "code": error.code or ""}
+    return to_text(known)
+
+
+def ending(error: KalshiError) -> State:
+    """Return the state of a write that ended in an error: never sent, or refused."""
+    never = isinstance(error, NotSent | Misuse) and not isinstance(error, DuplicateIdConflict)
+    return State.NOT_SENT if never else State.REFUSED
+
+
+def recorded_ack(entry: Entry) -> OrderAck | None:
+    """Read the acknowledgement an entry ended in, marked as replayed; None when there is none.
+
+    An entry resolved by hand may know no more than the order's id.
+    """
+    verdict = json.loads(entry.verdict or "{}")
+    if "accepted" not in verdict:
+        if entry.order_id is None:
+            return None
+        bare: dict[str, Any] = {"order_id": entry.order_id, "client_order_id": entry.key}
+        return OrderAck(**bare, ticker=entry.ticker, raw={}, replayed=True)
+    values = _read({k: v for k, v in verdict["accepted"].items() if v is not None})
+    if "time" in values:
+        values["time"] = read_time(values["time"])
+    return OrderAck(**values, raw=verdict.get("raw", {}), replayed=True)
+
+
+def names_another(entry: Entry) -> bool:
+    """Say whether an entry ended because its id names another order at the exchange."""
+    error: str | None = json.loads(entry.verdict or "{}").get("error")
+    return error == DuplicateIdConflict.__name__
+
+
+def id_of(value: object) -> str | None:
+    """Return the exchange's id of what a write made or changed; None where it has none."""
+    if isinstance(value, str | int):
+        return str(value)
+    found: str | None = getattr(value, "order_id", None) or getattr(value, "id", None)
+    return found
+
+
+def ack_of(order: Order, *, replayed: bool = True) -> OrderAck:
+    """Make the acknowledgement of an order that was found by reading."""
+    return OrderAck(
+        order_id=order.order_id,
+        client_order_id=order.client_order_id or None,
+        ticker=order.ticker,
+        fill_count=order.fill_count,
+        remaining_count=order.remaining_count,
+        time=order.updated_time or order.created_time,
+        replayed=replayed,
+        order=order,
+        raw=order.raw,
+    )
+
+
+def record(marks: Sequence[Mark]) -> Flow[None]:
+    """Mark entries; a journal that fails now must not hide an outcome that is known.
+
+    The entry then stays open and is looked up at the next recovery.
+    """
+    if not marks:
+        return
+    try:
+        yield Record("mark_many", (list(marks),))
+    except JournalError:
+        log.exception("the journal could not record %d outcomes", len(marks))

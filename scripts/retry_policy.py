@@ -1,0 +1,64 @@
+"""Render the retry matrix of kalshi_ext/protocol/retry_policy.py into docs/reliability.md.
+
+`--check` compares instead and exits 1 when the page differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from figures import DOCS, write_block
+
+from kalshi_ext.contracts import contract
+from kalshi_ext.protocol.retry_policy import MATRIX, Rule
+
+PAGE, BLOCK = "reliability.md", "matrix"
+
+
+def table() -> str:
+    """Render the matrix as Markdown, in the order of the current contract."""
+    lines = [
+        "| `client.` | sent again | how a lost outcome is found out | why |",
+        "|---|---|---|---|",
+    ]
+    for word, rule in MATRIX.items():
+        lines.append(f"| {_word(word)} | {_again(rule)} | {rule.found} | {rule.reason} |")
+    return "\n".join(lines)
+
+
+def _word(word: str) -> str:
+    facade, _, argument = word.partition("(")
+    only = [name for name in ("current", "classic") if facade in _words(name)]
+    beside = "" if len(only) == 2 else f" ({only[0]} contract only)"
+    if argument:
+        return f"`{facade}` with `{argument.rstrip(')')}=`"
+    return f"`{facade}`{' with `by=`' if facade == 'orders.decrease' else ''}{beside}"
+
+
+def _words(name: str) -> set[str]:
+    return {operation.facade for operation in contract(name).operations.values()}
+
+
+def _again(rule: Rule) -> str:
+    if rule.at_once:
+        return "at once"
+    return "once proven not done" if rule.resent else "never"
+
+
+def main() -> int:
+    """Write or check the block."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="compare only")
+    if parser.parse_args().check:
+        stands = table() in (DOCS / PAGE).read_text(encoding="utf-8")
+        print(
+            "the matrix stands" if stands else f"{PAGE} differs: run python scripts/retry_policy.py"
+        )
+        return 0 if stands else 1
+    write_block(PAGE, BLOCK, table())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
