@@ -7,61 +7,23 @@ program that makes the same-looking thing at the same moment cannot be told apar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
 
 from kalshi_ext.contracts.interface import Contract, InstanceTransferTicket
 from kalshi_ext.errors import NotSent
-from kalshi_ext.models import InstanceTransfer, OrderGroup, SubaccountBalance
+from kalshi_ext.models import OrderGroup
 from kalshi_ext.protocol.context import Owner
 from kalshi_ext.protocol.flow import Context, Flow, Now, Sleep
 from kalshi_ext.protocol.messages import Call
-from kalshi_ext.protocol.pagination import Page, Walk
 from kalshi_ext.requests.filters import Window
-from kalshi_ext.writes.lookup import NotDone, Sight, Unclear, read_all
-from kalshi_ext.writes.outcomes import Accepted
+from kalshi_ext.writes.probes import group_look, lister, subaccount_look, transfer_look
 from kalshi_ext.writes.resolve import Change, carry_out, make_entry
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-def new_one(
-    listing: Callable[[], Flow[list[R] | None]],
-    before: Iterable[str],
-    identity: Callable[[R], str],
-    fits: Callable[[R], bool],
-    value: Callable[[R], T],
-    *,
-    sure: Callable[[R], bool] = lambda _: True,
-) -> Callable[[], Flow[Sight[T]]]:
-    """Build the look for something created without a key; `sure` says whether one is done."""
-    known = frozenset(before)
-
-    def look() -> Flow[Sight[T]]:
-        rows = yield from listing()
-        if rows is None:
-            return Unclear()
-        fresh = [row for row in rows if identity(row) not in known and fits(row)]
-        if not fresh:
-            return NotDone()
-        ours = len(fresh) == 1 and sure(fresh[0])
-        return Accepted(value(fresh[0])) if ours else Unclear()
-
-    return look
-
-
-def lister(call: Call[Page[R]], context: Context) -> Callable[[], Flow[list[R] | None]]:
-    """Build the reading of a whole list; None where rows may be missing."""
-
-    def rows() -> Flow[list[R] | None]:
-        walk = Walk(call, context)
-        read, ended = yield from read_all(walk)
-        return read if ended and not walk.set_aside else None
-
-    return rows
 
 
 def _listed(rows: Callable[[], Flow[list[R] | None]], call: Call[Any]) -> Flow[list[R]]:
@@ -122,21 +84,6 @@ def _create_group(
     return (yield from carry_out(Change(contract, call, entry, _anything, look), context))
 
 
-def group_look(
-    listing: Callable[[], Flow[list[OrderGroup] | None]],
-    before: Iterable[str],
-    limit: Decimal,
-) -> Callable[[], Flow[Sight[OrderGroup]]]:
-    """Build the look for a group: new, and of our limit where the contract says it."""
-    return new_one(
-        listing,
-        before,
-        lambda group: group.id,
-        lambda group: group.contracts_limit in (None, limit),
-        lambda group: group,
-    )
-
-
 def transfer(contract: Contract, ticket: InstanceTransferTicket, context: Context) -> Flow[str]:
     """Move money between instances or shards; returns the transfer id."""
     call = contract.portfolio.transfer(ticket)
@@ -164,33 +111,6 @@ def _transfer(
     return (yield from carry_out(Change(contract, call, entry, _anything, look), context))
 
 
-def transfer_look(
-    listing: Callable[[], Flow[list[InstanceTransfer] | None]],
-    said: dict[str, Any],
-) -> Callable[[], Flow[Sight[str]]]:
-    """Build the look for a transfer: new, between the same places, of the same amount.
-
-    A status other than complete and pending leaves it open whether the money moved.
-    """
-    wanted = (said["source"], said["destination"], Decimal(said["amount"]))
-    ends = (said.get("source_shard"), said.get("destination_shard"))
-
-    def fits(row: InstanceTransfer) -> bool:
-        if (row.source, row.destination, row.amount) != wanted:
-            return False
-        there = (row.source_exchange_shard, row.destination_exchange_shard)
-        return all(None in pair or pair[0] == pair[1] for pair in zip(ends, there, strict=True))
-
-    return new_one(
-        listing,
-        said["before"],
-        lambda row: row.transfer_id,
-        fits,
-        lambda row: row.transfer_id,
-        sure=lambda row: row.status in ("complete", "pending"),
-    )
-
-
 def create_subaccount(contract: Contract, shard: int | None, context: Context) -> Flow[int]:
     """Create a subaccount; returns its number."""
     call = contract.subaccounts.create(shard)
@@ -205,22 +125,3 @@ def _create_subaccount(contract: Contract, call: Call[int], context: Context) ->
     look = subaccount_look(rows, before)
     entry = make_entry(call, None, {"kind": "subaccount", "before": before}, (yield Now()))
     return (yield from carry_out(Change(contract, call, entry, _anything, look), context))
-
-
-def subaccount_look(
-    listing: Callable[[], Flow[list[SubaccountBalance] | None]],
-    before: Iterable[str],
-) -> Callable[[], Flow[Sight[int]]]:
-    """Build the look for a subaccount: a number that was not there."""
-
-    def each_once() -> Flow[list[SubaccountBalance] | None]:
-        rows = yield from listing()
-        return None if rows is None else list({row.subaccount: row for row in rows}.values())
-
-    return new_one(
-        each_once,
-        before,
-        lambda row: str(row.subaccount),
-        lambda _: True,
-        lambda row: row.subaccount,
-    )

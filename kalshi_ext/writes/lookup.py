@@ -11,8 +11,8 @@ be wrong, or be corrected while we look.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any, Generic, TypeAlias, TypeVar, cast
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, TypeVar, cast
 
 from attrs import define, field, frozen
 
@@ -20,16 +20,12 @@ from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import KalshiError, NotFound, NotSent, Refused, Unavailable
 from kalshi_ext.models import Order
 from kalshi_ext.protocol.flow import Context, Flow, Now, Sleep, ask
-from kalshi_ext.protocol.messages import Call
 from kalshi_ext.protocol.pagination import SetAside, Walk, gather
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.requests.filters import MAX_PAGE, Window
-from kalshi_ext.writes.outcomes import Accepted, Rejected
-from kalshi_ext.writes.watermark import Patience, Sending, freshness
+from kalshi_ext.writes.watermark import SKEW, Patience, Sending, freshness
 
 T = TypeVar("T")
-
-SKEW = 300.0  # seconds by which the clocks may differ when asking for orders since a time
 
 
 @define
@@ -250,51 +246,3 @@ def over(facade: str, order: Order) -> Refused:
         f"{facade}: the order {order.order_id} is {order.status.value} by now",
         order_id=order.order_id,
     )
-
-
-@frozen
-class NotDone(Generic[T]):
-    """What looking showed: it is not done. `again` is how to send it again, None for never.
-
-    `telling` says whether a success of that tells that the change is done.
-    """
-
-    again: Call[T] | None = None
-    telling: bool = True
-
-
-@frozen
-class Unclear:
-    """Looking showed nothing that could be relied on."""
-
-
-Sight: TypeAlias = Accepted[T] | Rejected | NotDone[T] | Unclear
-
-
-def look_until_seen(
-    contract: Contract,
-    look: Callable[[], Flow[Sight[T]]],
-    context: Context,
-    *,
-    sent_at: float | None,
-) -> Flow[Sight[T]]:
-    """Look with patience; `sent_at` as in `Sending`.
-
-    Accepted is believed once the reads are fresher than the sending: an older state may happen to
-    be the wanted one. NotDone is returned only when no copy can be accepted any more.
-    """
-    sending = Sending(sent_at)
-    patience = Patience(context.policy, (yield Now()))
-    while True:
-        fresh = yield from freshness(contract, context)
-        sight = yield from look()
-        if isinstance(sight, Rejected):
-            return sight
-        if isinstance(sight, Accepted) and sending.seen(fresh):
-            return sight
-        dead = sending.seen(fresh, after=context.policy.signature_life)
-        if isinstance(sight, NotDone) and dead:
-            return sight
-        if patience.over((yield Now())):
-            return Unclear()
-        yield Sleep(patience.wait())

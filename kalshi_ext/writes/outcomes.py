@@ -23,7 +23,7 @@ from kalshi_ext.protocol.flow import Context, conclude, lost_error
 from kalshi_ext.protocol.messages import Call, Lost, Operation, Repeat, Reply
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.writes import journal_codec
-from kalshi_ext.writes.lookup import SKEW
+from kalshi_ext.writes.watermark import SKEW
 
 T = TypeVar("T")
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
-from decimal import Decimal
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,18 +15,12 @@ from kalshi_ext.journal import Entry, Mark, State
 from kalshi_ext.models import Order
 from kalshi_ext.protocol.context import Owner
 from kalshi_ext.protocol.flow import Context, Flow, Now, Record
-from kalshi_ext.requests.filters import Window
 from kalshi_ext.writes import journal_codec
-from kalshi_ext.writes.amend import amended_look, decreased_look
-from kalshi_ext.writes.create import alone, group_look, lister, subaccount_look, transfer_look
-from kalshi_ext.writes.lookup import NotDone, Sight, Unclear, look_for, look_until_seen
+from kalshi_ext.writes.create import alone
+from kalshi_ext.writes.lookup import look_for
 from kalshi_ext.writes.outcomes import Accepted, Rejected, compare
-from kalshi_ext.writes.transfer import KIND, keyed_look
-
-# No flow lives as long as this, and no clock is wrong by more (a time zone is 14 hours at most):
-# an entry untouched for longer has no copy on its way, and an order came no earlier than this
-# before its entry's own time. Both were told by a clock that was perhaps not corrected yet.
-DAY = 86_400.0
+from kalshi_ext.writes.probes import NotDone, Sight, look_until_seen, probe_of
+from kalshi_ext.writes.watermark import DAY
 
 
 @frozen
@@ -169,7 +162,7 @@ def _verdict_text(resolution: Resolution) -> str | None:
 
 
 def _other(contract: Contract, context: Context, entry: Entry, now: float) -> Flow[Resolution]:
-    look = _look(contract, context, entry)
+    look = probe_of(contract, context, entry)
     sight: Sight[Any] = yield from look_until_seen(
         contract, look, context, sent_at=_last_sent([entry], now)
     )
@@ -181,32 +174,3 @@ def _other(contract: Contract, context: Context, entry: Entry, now: float) -> Fl
     if isinstance(sight, Rejected):
         return _resolution(entry, sight.error, State.REFUSED)
     return _resolution(entry, _absent(entry) if isinstance(sight, NotDone) else None)
-
-
-def _look(contract: Contract, context: Context, entry: Entry) -> Callable[[], Flow[Sight[Any]]]:
-    said: dict[str, Any] = json.loads(entry.ticket)
-    kind = said["kind"]
-    if kind == "amend":
-        return amended_look(contract, said, context)
-    if kind == "decrease":
-        return decreased_look(contract, said, context)
-    if kind == "group":
-        listing = contract.order_groups.list(Window(subaccount=said.get("subaccount")))
-        rows = lister(listing, context)
-        return group_look(rows, said["before"], Decimal(said["limit"]))
-    if kind == "transfer":
-        moves = lister(contract.portfolio.transfers(Window()), context)
-        return transfer_look(moves, said)
-    if kind == "subaccount":
-        balances = lister(contract.subaccounts.balances(), context)
-        return subaccount_look(balances, said["before"])
-    if kind == KIND:
-        keyed_moves = lister(contract.subaccounts.transfers(Window()), context)
-        since = entry.created_at.timestamp() - DAY
-        return keyed_look(keyed_moves, said, since=since)
-    return _nothing
-
-
-def _nothing() -> Flow[Sight[Any]]:
-    yield from ()
-    return Unclear()

@@ -21,8 +21,8 @@ from kalshi_ext.protocol.flow import Context, Flow, Now, Record, transmit
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.protocol.retry_policy import rule
 from kalshi_ext.writes import journal_codec
-from kalshi_ext.writes.lookup import Sight, Unclear, look_until_seen
 from kalshi_ext.writes.outcomes import Accepted, Rejected, Unproven, Verdict, judge
+from kalshi_ext.writes.probes import Sight, Unclear, look_until_seen
 
 T = TypeVar("T")
 

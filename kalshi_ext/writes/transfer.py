@@ -6,8 +6,6 @@ Journalled, so that a crash forgets none: the same transfer under its key goes o
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -15,17 +13,14 @@ from attrs import evolve
 
 from kalshi_ext.errors import DuplicateIdConflict, Misuse, OutcomeUnknown
 from kalshi_ext.journal import REOPENABLE, Claimed, Entry, JournalError, State
-from kalshi_ext.models import SubaccountTransfer
 from kalshi_ext.protocol.flow import Context, Flow, Now, Record, Sleep, transmit
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.writes import journal_codec
 from kalshi_ext.writes.create import alone
-from kalshi_ext.writes.lookup import NotDone, Sight, Unclear
 from kalshi_ext.writes.outcomes import Accepted, Rejected, Unproven, Verdict, judge
+from kalshi_ext.writes.probes import KIND
 from kalshi_ext.writes.resolve import make_entry, mark_of
 from kalshi_ext.writes.watermark import Patience
-
-KIND = "subaccount transfer"
 
 
 def keyed_transfer(call: Call[None], context: Context) -> Flow[None]:
@@ -106,31 +101,3 @@ def _conflict(key: str, there: Entry) -> DuplicateIdConflict:
     return DuplicateIdConflict(
         f"client_transfer_id {key!r} already names another transfer of {when}"
     )
-
-
-def keyed_look(
-    listing: Callable[[], Flow[list[SubaccountTransfer] | None]],
-    said: Mapping[str, Any],
-    *,
-    since: float,
-) -> Callable[[], Flow[Sight[None]]]:
-    """Build the look for a transfer that is not repeated, as recovery sends nothing.
-
-    The list names no client_transfer_id: that none fits tells that it was not done, and one that
-    fits tells nothing. Repeating it under its key does. `since` is in Unix seconds.
-    """
-    wanted = (said["from_subaccount"], said["to_subaccount"], Decimal(said["amount_cents"]) / 100)
-
-    def look() -> Flow[Sight[None]]:
-        rows = yield from listing()
-        if rows is None or any(_fits(row, wanted, since) for row in rows):
-            return Unclear()
-        return NotDone()
-
-    return look
-
-
-def _fits(row: SubaccountTransfer, wanted: tuple[int, int, Decimal], since: float) -> bool:
-    made = row.created_time
-    recent = made is None or made.timestamp() >= since
-    return recent and (row.from_subaccount, row.to_subaccount, row.amount) == wanted

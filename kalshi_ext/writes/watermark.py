@@ -9,6 +9,8 @@ from kalshi_ext.errors import KalshiError
 from kalshi_ext.protocol.flow import Context, Flow, Now, Policy, conclude, server_time, transmit
 from kalshi_ext.protocol.messages import Reply
 
+SKEW = 300.0  # seconds by which the clocks may differ when asking for orders since a time
+DAY = 86_400.0  # seconds
 DATE_GRAIN = 1.0  # a Date header is cut to whole seconds
 
 
