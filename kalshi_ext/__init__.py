@@ -6,6 +6,10 @@
         ack = client.orders.place("TICKER", side="yes", action="buy", count=10, price="0.56")
 
 Money is Decimal dollars, counts Decimal contracts, times aware UTC datetimes.
+
+The names in `__all__`, the members of `kalshi_ext.sandbox`, `kalshi_ext.journal` and
+`kalshi_ext.testing` that their `__all__` or README name, and the command `kalshi-ext` are public;
+everything else is private and may change in any release.
 """
 
 from __future__ import annotations
@@ -43,76 +47,223 @@ from kalshi_ext.errors import (
 
 if TYPE_CHECKING:
     from kalshi_ext._async.client import AsyncKalshi
+    from kalshi_ext._async.complete import AsyncCompleteRows
+    from kalshi_ext._async.rows import AsyncRows
     from kalshi_ext._sync.client import Kalshi
+    from kalshi_ext._sync.complete import CompleteRows
+    from kalshi_ext._sync.rows import Rows
     from kalshi_ext.config import Environment, Timeout
     from kalshi_ext.contract.types import (
         BookSide,
+        ExchangeInstance,
+        IntraExchangeInstanceTransferStatus,
         MarketResult,
         OrderAction,
         OrderStatus,
         OrderType,
         OutcomeSide,
+        PaymentStatus,
+        PaymentType,
+        RestingMarginReservation,
         SelfTradePreventionType,
         TimeInForce,
     )
-    from kalshi_ext.journal import Journal, open_journal
-    from kalshi_ext.models import Balance, Fill, Order, OrderAck, OrderGroup, Position, Settlement
-    from kalshi_ext.protocol.flow import Policy
-    from kalshi_ext.protocol.pagination import CursorRepeated, Page, SetAside
-    from kalshi_ext.protocol.rate_limits import Pacer
-    from kalshi_ext.requests import OrderTicket
-    from kalshi_ext.transport.signing import KalshiAuth
+    from kalshi_ext.contracts.passthrough import GeneratedResponse
+    from kalshi_ext.journal import Journal, State, open_journal
+    from kalshi_ext.models import (
+        AccountLimits,
+        Balance,
+        BucketLimit,
+        DailyHours,
+        EndpointCost,
+        EndpointCosts,
+        EventPosition,
+        ExchangeStatus,
+        Fill,
+        HistoricalCutoff,
+        InstanceTransfer,
+        MaintenanceWindow,
+        NettingConfig,
+        Order,
+        OrderAck,
+        OrderGroup,
+        Payment,
+        Position,
+        QueuePosition,
+        RestingValue,
+        Schedule,
+        Settlement,
+        ShardBalance,
+        ShardStatus,
+        SubaccountBalance,
+        SubaccountTransfer,
+        TargetAllocation,
+        UsageGrant,
+        VolumeGoal,
+        VolumeProgress,
+        WeeklyHours,
+    )
+    from kalshi_ext.protocol.context import Policy
+    from kalshi_ext.protocol.flow import Flow
+    from kalshi_ext.protocol.pagination import CursorRepeated, InvalidRow, Page
+    from kalshi_ext.protocol.rate_limits import Backoff, Pacer, TokenBucket
+    from kalshi_ext.redact import Secret
+    from kalshi_ext.requests import Action, Count, Dollars, Moment, OrderRef, OrderTicket, Side
+    from kalshi_ext.session import JournalSource
+    from kalshi_ext.transport.keys import KeySource, Passphrase
+    from kalshi_ext.transport.signing import KalshiAuth, Signer
     from kalshi_ext.writes import Resolution
 
 __version__ = "0.1.0"
 
 # The client is imported when first asked for: errors and commands start faster without it.
-_LAZY = {
-    "AsyncKalshi": "_async.client",
-    "Kalshi": "_sync.client",
-    "Environment": "config",
-    "Timeout": "config",
-    "Policy": "protocol.context",
-    "Journal": "journal",
-    "open_journal": "journal",
-    "Pacer": "protocol.rate_limits",
-    "CursorRepeated": "protocol.pagination",
-    "Page": "protocol.pagination",
-    "SetAside": "protocol.pagination",
-    "KalshiAuth": "transport.signing",
-    "OrderTicket": "requests",
-    "Resolution": "writes",
-    **dict.fromkeys(
-        ("Balance", "Fill", "Order", "OrderAck", "OrderGroup", "Position", "Settlement"), "models"
+_EXPORTS = {
+    "_async.client": ("AsyncKalshi",),
+    "_async.complete": ("AsyncCompleteRows",),
+    "_async.rows": ("AsyncRows",),
+    "_sync.client": ("Kalshi",),
+    "_sync.complete": ("CompleteRows",),
+    "_sync.rows": ("Rows",),
+    "config": (
+        "Environment",
+        "Timeout",
     ),
-    **dict.fromkeys(
-        ("BookSide", "MarketResult", "OrderAction", "OrderStatus", "OrderType", "OutcomeSide"),
-        "contract.types",
+    "contract.types": (
+        "BookSide",
+        "ExchangeInstance",
+        "IntraExchangeInstanceTransferStatus",
+        "MarketResult",
+        "OrderAction",
+        "OrderStatus",
+        "OrderType",
+        "OutcomeSide",
+        "PaymentStatus",
+        "PaymentType",
+        "RestingMarginReservation",
+        "SelfTradePreventionType",
+        "TimeInForce",
     ),
-    **dict.fromkeys(("SelfTradePreventionType", "TimeInForce"), "contract.types"),
+    "contracts.passthrough": ("GeneratedResponse",),
+    "protocol.flow": ("Flow",),
+    "session": ("JournalSource",),
+    "journal": (
+        "Journal",
+        "State",
+        "open_journal",
+    ),
+    "models": (
+        "AccountLimits",
+        "Balance",
+        "BucketLimit",
+        "DailyHours",
+        "EndpointCost",
+        "EndpointCosts",
+        "EventPosition",
+        "ExchangeStatus",
+        "Fill",
+        "HistoricalCutoff",
+        "InstanceTransfer",
+        "MaintenanceWindow",
+        "NettingConfig",
+        "Order",
+        "OrderAck",
+        "OrderGroup",
+        "Payment",
+        "Position",
+        "QueuePosition",
+        "RestingValue",
+        "Schedule",
+        "Settlement",
+        "ShardBalance",
+        "ShardStatus",
+        "SubaccountBalance",
+        "SubaccountTransfer",
+        "TargetAllocation",
+        "UsageGrant",
+        "VolumeGoal",
+        "VolumeProgress",
+        "WeeklyHours",
+    ),
+    "protocol.context": ("Policy",),
+    "protocol.pagination": (
+        "CursorRepeated",
+        "InvalidRow",
+        "Page",
+    ),
+    "protocol.rate_limits": (
+        "Backoff",
+        "Pacer",
+        "TokenBucket",
+    ),
+    "redact": ("Secret",),
+    "requests": (
+        "Action",
+        "Count",
+        "Dollars",
+        "Moment",
+        "OrderRef",
+        "OrderTicket",
+        "Side",
+    ),
+    "transport.keys": (
+        "KeySource",
+        "Passphrase",
+    ),
+    "transport.signing": (
+        "KalshiAuth",
+        "Signer",
+    ),
+    "writes": ("Resolution",),
 }
+_MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names}
 __all__ = [
+    "AccountLimits",
+    "Action",
+    "AsyncCompleteRows",
     "AsyncKalshi",
+    "AsyncRows",
+    "Backoff",
     "BadRequest",
     "Balance",
     "BookSide",
+    "BucketLimit",
+    "CompleteRows",
     "Conflict",
+    "Count",
     "CursorRepeated",
+    "DailyHours",
+    "Dollars",
     "DuplicateIdConflict",
     "DuplicateOrder",
     "EarlierWriteUnsettled",
+    "EndpointCost",
+    "EndpointCosts",
     "Environment",
+    "EventPosition",
+    "ExchangeInstance",
+    "ExchangeStatus",
     "Fill",
     "FillOrKillUnfilled",
+    "Flow",
     "Forbidden",
+    "GeneratedResponse",
+    "HistoricalCutoff",
+    "InstanceTransfer",
+    "IntraExchangeInstanceTransferStatus",
+    "InvalidRow",
     "Journal",
+    "JournalSource",
     "JournalUnwritable",
     "Kalshi",
     "KalshiAuth",
     "KalshiError",
+    "KeySource",
+    "MaintenanceWindow",
     "MarketClosed",
     "MarketResult",
     "Misuse",
+    "Moment",
+    "NettingConfig",
     "NoAnswer",
     "NotFound",
     "NotSent",
@@ -120,6 +271,7 @@ __all__ = [
     "OrderAck",
     "OrderAction",
     "OrderGroup",
+    "OrderRef",
     "OrderStatus",
     "OrderTicket",
     "OrderType",
@@ -127,17 +279,35 @@ __all__ = [
     "OutcomeUnknown",
     "Pacer",
     "Page",
+    "Passphrase",
+    "Payment",
+    "PaymentStatus",
+    "PaymentType",
     "Policy",
     "Position",
+    "QueuePosition",
     "RateLimited",
     "Refused",
     "Resolution",
+    "RestingMarginReservation",
+    "RestingValue",
     "Retired",
+    "Rows",
+    "Schedule",
+    "Secret",
     "SelfTradePreventionType",
-    "SetAside",
     "Settlement",
+    "ShardBalance",
+    "ShardStatus",
+    "Side",
+    "Signer",
+    "State",
+    "SubaccountBalance",
+    "SubaccountTransfer",
+    "TargetAllocation",
     "TimeInForce",
     "Timeout",
+    "TokenBucket",
     "TradingPaused",
     "TransferAlreadyApplied",
     "Unauthorized",
@@ -145,15 +315,19 @@ __all__ = [
     "UnavailableWrite",
     "Unintelligible",
     "UnintelligibleWrite",
+    "UsageGrant",
+    "VolumeGoal",
+    "VolumeProgress",
+    "WeeklyHours",
     "__version__",
     "open_journal",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+    value = getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
     globals()[name] = value
     return value
 

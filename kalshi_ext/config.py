@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 from attrs import field, frozen
 
 from kalshi_ext.errors import Misuse
-from kalshi_ext.redact import Secret, shown
+from kalshi_ext.redact import Secret, redacted_repr
 
 Contract = Literal["current", "classic"]
 _CONTRACTS: Final[dict[str, Contract]] = {"current": "current", "classic": "classic"}
@@ -79,10 +79,10 @@ def _from_url(value: object, name: str, allow_insecure: bool) -> Environment:
     url = _split(value)
     if url is None:
         words = ", ".join(_KNOWN)
-        raise Misuse(f"{name}={shown(value)}: say one of {words} or an http(s) URL")
+        raise Misuse(f"{name}={redacted_repr(value)}: say one of {words} or an http(s) URL")
     wrong = _fault(str(value), url, allow_insecure)
     if wrong:
-        raise Misuse(f"{name}={shown(value)}: {wrong}")
+        raise Misuse(f"{name}={redacted_repr(value)}: {wrong}")
     base_url = f"{url.scheme}://{url.netloc.lower()}{url.path.rstrip('/')}"
     host = url.netloc.lower().removesuffix(":443")
     return Environment(_KNOWN_HOSTS.get(host, host), base_url)
@@ -115,7 +115,7 @@ def _seconds(_: object, attribute: object, value: object) -> None:
     name = getattr(attribute, "name", "seconds")
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not math.isfinite(cast("float", value)) or cast("float", value) <= 0:
-        raise Misuse(f"timeout {name}={shown(value)}: must be a number of seconds above 0")
+        raise Misuse(f"timeout {name}={redacted_repr(value)}: must be a number of seconds above 0")
 
 
 @frozen
@@ -156,18 +156,18 @@ def settings_from_env(variables: Mapping[str, str] | None = None) -> Settings:
     KALSHI_ENVIRONMENT, KALSHI_CONTRACT, KALSHI_TIMEOUT (seconds), KALSHI_JOURNAL.
     Raises Misuse on contradictions; it names the variables, never a secret's value.
     """
-    said = _said(os.environ if variables is None else variables)
+    known = _read_variables(os.environ if variables is None else variables)
     del variables  # a traceback shows the locals of its frames
-    _refuse_contradictions(said)
+    _refuse_contradictions(known)
     return Settings(
-        environment=environment(_plain(said, "ENVIRONMENT"), name="KALSHI_ENVIRONMENT"),
-        contract=contract(_plain(said, "CONTRACT"), name="KALSHI_CONTRACT"),
-        timeout=_timeout_text(_plain(said, "TIMEOUT")),
-        key_id=_plain(said, "KEY_ID"),
-        private_key=_private_key(said),
-        passphrase=said.get("PRIVATE_KEY_PASSPHRASE"),
-        bearer_token=said.get("BEARER_TOKEN"),
-        journal=_plain(said, "JOURNAL"),
+        environment=environment(_text_of(known, "ENVIRONMENT"), name="KALSHI_ENVIRONMENT"),
+        contract=contract(_text_of(known, "CONTRACT"), name="KALSHI_CONTRACT"),
+        timeout=_timeout_text(_text_of(known, "TIMEOUT")),
+        key_id=_text_of(known, "KEY_ID"),
+        private_key=_private_key(known),
+        passphrase=known.get("PRIVATE_KEY_PASSPHRASE"),
+        bearer_token=known.get("BEARER_TOKEN"),
+        journal=_text_of(known, "JOURNAL"),
     )
 
 
@@ -183,33 +183,33 @@ _VARIABLES: Final = (
     "JOURNAL",
 )
 _NO_KEY: Final = "is set without KALSHI_PRIVATE_KEY or KALSHI_PRIVATE_KEY_PATH"
-_Said = Mapping[str, Secret[str]]
+_Variables = Mapping[str, Secret[str]]
 
 
-def _said(variables: Mapping[str, str]) -> _Said:
+def _read_variables(variables: Mapping[str, str]) -> _Variables:
     found = {name: Secret(variables.get(f"KALSHI_{name}", "")) for name in _VARIABLES}
     return {name: secret for name, secret in found.items() if secret.reveal().strip()}
 
 
-def _plain(said: _Said, name: str) -> str | None:
-    return said[name].reveal().strip() if name in said else None
+def _text_of(known: _Variables, name: str) -> str | None:
+    return known[name].reveal().strip() if name in known else None
 
 
-def _refuse_contradictions(said: _Said) -> None:
-    has_key = "PRIVATE_KEY" in said or "PRIVATE_KEY_PATH" in said
+def _refuse_contradictions(known: _Variables) -> None:
+    has_key = "PRIVATE_KEY" in known or "PRIVATE_KEY_PATH" in known
     for wrong, message in (
         (
-            "PRIVATE_KEY" in said and "PRIVATE_KEY_PATH" in said,
+            "PRIVATE_KEY" in known and "PRIVATE_KEY_PATH" in known,
             "KALSHI_PRIVATE_KEY and KALSHI_PRIVATE_KEY_PATH are both set: unset one",
         ),
         (
-            has_key and "BEARER_TOKEN" in said,
+            has_key and "BEARER_TOKEN" in known,
             "KALSHI_BEARER_TOKEN and a private key are both set: unset one",
         ),
-        (has_key and "KEY_ID" not in said, "a private key is set without KALSHI_KEY_ID"),
-        (not has_key and "KEY_ID" in said, f"KALSHI_KEY_ID {_NO_KEY}"),
+        (has_key and "KEY_ID" not in known, "a private key is set without KALSHI_KEY_ID"),
+        (not has_key and "KEY_ID" in known, f"KALSHI_KEY_ID {_NO_KEY}"),
         (
-            not has_key and "PRIVATE_KEY_PASSPHRASE" in said,
+            not has_key and "PRIVATE_KEY_PASSPHRASE" in known,
             f"KALSHI_PRIVATE_KEY_PASSPHRASE {_NO_KEY}",
         ),
     ):
@@ -217,9 +217,9 @@ def _refuse_contradictions(said: _Said) -> None:
             raise Misuse(message)
 
 
-def _private_key(said: _Said) -> Secret[str] | Path | None:
-    path = _plain(said, "PRIVATE_KEY_PATH")
-    text = said.get("PRIVATE_KEY")
+def _private_key(known: _Variables) -> Secret[str] | Path | None:
+    path = _text_of(known, "PRIVATE_KEY_PATH")
+    text = known.get("PRIVATE_KEY")
     if text is not None and "-----BEGIN" not in text.reveal():
         raise Misuse(
             "KALSHI_PRIVATE_KEY holds no PEM text (-----BEGIN …);"
@@ -232,7 +232,7 @@ def contract(value: str | None = None, *, name: str = "contract") -> Contract:
     """Take "current" (when nothing is said) or "classic". Raises Misuse."""
     chosen = _CONTRACTS.get("current" if value is None else value)
     if chosen is None:
-        raise Misuse(f"{name}={shown(value)}: must be 'current' or 'classic'")
+        raise Misuse(f"{name}={redacted_repr(value)}: must be 'current' or 'classic'")
     return chosen
 
 
@@ -244,5 +244,5 @@ def _timeout_text(value: str | None) -> Timeout:
     except ValueError:
         seconds = math.nan
     if not 0 < seconds < math.inf:
-        raise Misuse(f"KALSHI_TIMEOUT={shown(value)}: must be a number of seconds above 0")
+        raise Misuse(f"KALSHI_TIMEOUT={redacted_repr(value)}: must be a number of seconds above 0")
     return Timeout(total=seconds)

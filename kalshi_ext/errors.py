@@ -120,7 +120,7 @@ class OutcomeUnknown(KalshiError):
     ticket: Any = None
 
 
-class _Answered(KalshiError):
+class _ResponseError(KalshiError):
     """What an answer of the exchange carried: status, parsed fields and the raw bytes."""
 
     operation: str | None = None
@@ -128,7 +128,7 @@ class _Answered(KalshiError):
     body: bytes = b""
 
 
-class Refused(_Answered):
+class Refused(_ResponseError):
     """The exchange said no. Branch on `.code`; it may be dynamic (`user_not_found:_<uuid>`)."""
 
     code: str | None = None
@@ -220,7 +220,7 @@ class UnavailableWrite(OutcomeUnknown, Unavailable):
     advice = OutcomeUnknown.advice
 
 
-class Unintelligible(_Answered):
+class Unintelligible(_ResponseError):
     """A 2xx whose body cannot be read; `.body` keeps the bytes, `.reason` says why."""
 
     advice = "the contract may have changed: upgrade kalshi-ext or see .body"

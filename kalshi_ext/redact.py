@@ -91,7 +91,7 @@ def _text(value: str | bytes) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
-def shown(value: object, limit: int = 80) -> str:
+def redacted_repr(value: object, limit: int = 80) -> str:
     """Show a value inside an error message: its repr, without secrets, at most `limit` long."""
     text = redact_text(repr(value))
     return text if len(text) <= limit else f"{text[: limit - 1]}…"

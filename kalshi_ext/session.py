@@ -15,20 +15,20 @@ from kalshi_ext.journal import Journal
 from kalshi_ext.protocol.flow import Context, Policy
 from kalshi_ext.protocol.rate_limits import Pacer
 from kalshi_ext.transport import AsyncDeadlineTransport, DeadlineTransport
-from kalshi_ext.transport.driver import Line
+from kalshi_ext.transport.driver import Endpoint
 from kalshi_ext.transport.signing import signer
 
-JournalPlace: TypeAlias = str | Path | Journal | None
+JournalSource: TypeAlias = str | Path | Journal | None
 
 
 @frozen
-class Session:
+class ClientSession:
     """One client's parts, the same for both colours."""
 
     environment: Environment
     contract: contracts.Contract
     context: Context
-    line: Line
+    endpoint: Endpoint
     timeout: Timeout
     authenticated: bool
 
@@ -41,7 +41,7 @@ class Session:
             )
 
 
-def build(
+def build_session(
     *,
     key_id: str | None,
     private_key: Any,
@@ -52,7 +52,7 @@ def build(
     policy: Policy | None,
     timeout_: Any,
     pace: str | Pacer | None,
-) -> Session:
+) -> ClientSession:
     """Check the arguments of a client and put its parts together. Raises Misuse."""
     place = environment(environment_)
     signs = signer(
@@ -60,11 +60,11 @@ def build(
     )
     del private_key, passphrase, bearer_token  # a traceback shows the locals of its frames
     rules, limits = _waiting(policy, timeout_)
-    return Session(
+    return ClientSession(
         place,
         contracts.contract(contract),
         Context(policy=rules, pacer=_pacer(pace)),
-        Line(place.base_url, signs),
+        Endpoint(place.base_url, signs),
         limits,
         signs.authenticated,
     )

@@ -33,9 +33,9 @@ from kalshi_portfolio import models as generated  # noqa: TID251 - what is measu
 from kalshi_portfolio.api.orders import create_order_v2, get_orders  # noqa: TID251 - what is measured beside
 
 from kalshi_ext import AsyncKalshi, Kalshi, KalshiAuth, contracts
-from kalshi_ext.protocol.messages import Watch
+from kalshi_ext.protocol.messages import DeviationCounter
 from kalshi_ext.protocol.responses import parse_json
-from kalshi_ext.requests.filters import window
+from kalshi_ext.requests.filters import list_query
 from kalshi_ext.sandbox import Sandbox
 from kalshi_ext.transport.signing import signer
 
@@ -77,7 +77,7 @@ def in_memory() -> Iterator[Row]:
             ("generated + httpx", times(200, place_bare(other))),
             units=200,
         )
-        page = window(limit=1000)
+        page = list_query(limit=1000)
         yield compare(
             "list 1000 orders, no network",
             ("list().all()", lambda: client.orders.list(limit=page.size).all()),
@@ -87,7 +87,10 @@ def in_memory() -> Iterator[Row]:
 
 def decoding() -> Iterator[Row]:
     """Compare reading a page of 1000 orders that is JSON already."""
-    call, watch = contracts.contract("current").orders.list(window(limit=1000)), Watch()
+    call, watch = (
+        contracts.contract("current").orders.list(list_query(limit=1000)),
+        DeviationCounter(),
+    )
     document = parse_json(answers.PAGE)
     yield compare(
         "read 1000 rows of parsed JSON",

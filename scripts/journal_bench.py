@@ -18,7 +18,7 @@ from pathlib import Path
 
 from figures import write_block
 
-from kalshi_ext.journal import Entry, Journal, Mark, State, open_journal
+from kalshi_ext.journal import Entry, Journal, State, Transition, open_journal
 
 Column = dict[str, tuple[float, float]]
 TICKET = '{"ticker": "KXHIGHNY-26NOV23-B50", "side": "bid", "count": "10.00", "price": "0.5600"}'
@@ -33,8 +33,8 @@ def entry(key: str) -> Entry:
 
 def together(journal: Journal, keys: list[str]) -> None:
     """Claim, then mark, as so many concurrent orders do."""
-    wait([journal.submit("claim", entry(key)) for key in keys])
-    marks = [journal.submit("mark", key, State.ACKNOWLEDGED, verdict=TICKET) for key in keys]
+    wait([journal.submit("reserve", entry(key)) for key in keys])
+    marks = [journal.submit("advance", key, State.ACKNOWLEDGED, verdict=TICKET) for key in keys]
     wait(marks)
     for mark in marks:
         mark.result()  # raises what went wrong
@@ -42,8 +42,8 @@ def together(journal: Journal, keys: list[str]) -> None:
 
 def batch(journal: Journal, keys: list[str]) -> None:
     """Claim, then mark, as a batch order does."""
-    journal.claim_many([entry(key) for key in keys])
-    journal.mark_many([Mark(key, State.ACKNOWLEDGED, verdict=TICKET) for key in keys])
+    journal.reserve_many([entry(key) for key in keys])
+    journal.advance_many([Transition(key, State.ACKNOWLEDGED, verdict=TICKET) for key in keys])
 
 
 def measure(

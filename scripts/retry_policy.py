@@ -11,7 +11,7 @@ import sys
 from figures import DOCS, write_block
 
 from kalshi_ext.contracts import contract
-from kalshi_ext.protocol.retry_policy import MATRIX, Rule
+from kalshi_ext.protocol.retry_policy import RETRY_POLICY, RetryRule
 
 PAGE, BLOCK = "reliability.md", "matrix"
 
@@ -22,8 +22,8 @@ def table() -> str:
         "| `client.` | sent again | how a lost outcome is found out | why |",
         "|---|---|---|---|",
     ]
-    for word, rule in MATRIX.items():
-        lines.append(f"| {_word(word)} | {_again(rule)} | {rule.found} | {rule.reason} |")
+    for word, rule in RETRY_POLICY.items():
+        lines.append(f"| {_word(word)} | {_again(rule)} | {rule.resolved_by} | {rule.reason} |")
     return "\n".join(lines)
 
 
@@ -40,10 +40,10 @@ def _words(name: str) -> set[str]:
     return {operation.facade for operation in contract(name).operations.values()}
 
 
-def _again(rule: Rule) -> str:
-    if rule.at_once:
+def _again(rule: RetryRule) -> str:
+    if rule.retry_immediately:
         return "at once"
-    return "once proven not done" if rule.resent else "never"
+    return "once proven not done" if rule.resend_when_absent else "never"
 
 
 def main() -> int:

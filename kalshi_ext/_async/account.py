@@ -20,11 +20,11 @@ class AsyncAccount(AsyncResource):
 
     async def limits(self) -> AccountLimits:
         """Return the usage tier and its token buckets."""
-        return await self._ask(self._contract.account.limits())
+        return await self._request(self._contract.account.limits())
 
     async def endpoint_costs(self) -> EndpointCosts:
         """Return what requests cost in tokens. Public."""
-        return await self._ask(self._contract.account.endpoint_costs())
+        return await self._request(self._contract.account.endpoint_costs())
 
     async def volume_progress(self) -> list[VolumeProgress]:
         """Return the trailing 30 days' volume and the goals of the usage levels."""
@@ -32,7 +32,7 @@ class AsyncAccount(AsyncResource):
 
     async def upgrade(self) -> None:
         """Ask for the next usage level."""
-        await self._run(writes.repeatable(self._contract.account.upgrade(), self._context))
+        await self._run(writes.send_idempotent(self._contract.account.upgrade(), self._context))
 
 
 class AsyncExchange(AsyncResource):
@@ -40,12 +40,12 @@ class AsyncExchange(AsyncResource):
 
     async def status(self) -> ExchangeStatus:
         """Return whether the exchange is up and trading, in total and by shard."""
-        return await self._ask(self._contract.exchange.status())
+        return await self._request(self._contract.exchange.status())
 
     async def schedule(self) -> Schedule:
         """Return trading hours and planned maintenance."""
-        return await self._ask(self._contract.exchange.schedule())
+        return await self._request(self._contract.exchange.schedule())
 
     async def data_timestamp(self) -> datetime:
         """Return how fresh balance, orders, fills and positions are: the reads' watermark."""
-        return await self._ask(self._contract.exchange.data_timestamp())
+        return await self._request(self._contract.exchange.data_timestamp())

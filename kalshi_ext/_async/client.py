@@ -9,7 +9,6 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from kalshi_ext import session as parts
 from kalshi_ext import writes
 from kalshi_ext._async.account import AsyncAccount, AsyncExchange
 from kalshi_ext._async.history import AsyncHistory
@@ -18,14 +17,15 @@ from kalshi_ext._async.orders import AsyncOrders
 from kalshi_ext._async.portfolio import AsyncPortfolio
 from kalshi_ext._async.subaccounts import AsyncSubaccounts
 from kalshi_ext.config import Environment, Timeout, settings_from_env
-from kalshi_ext.contracts.passthrough import Answered, bind
+from kalshi_ext.contracts.passthrough import GeneratedResponse, passthrough_call
 from kalshi_ext.journal import Journal, open_journal
-from kalshi_ext.protocol.flow import Flow, Policy, ask
+from kalshi_ext.protocol.flow import Flow, Policy, request
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.protocol.rate_limits import Pacer
 from kalshi_ext.redact import Secret
 from kalshi_ext.transport.driver import AsyncDriver
 from kalshi_ext.transport.keys import KeySource, Passphrase
+from kalshi_ext.session import JournalSource, async_transport, build_session, from_settings
 from kalshi_ext.writes import Resolution
 
 T = TypeVar("T")
@@ -48,7 +48,7 @@ class AsyncKalshi:
         contract: str = "current",
         timeout: float | Timeout | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
-        journal: parts.JournalPlace = None,
+        journal: JournalSource = None,
         pace: str | Pacer | None = None,
         policy: Policy | None = None,
         verify: ssl.SSLContext | None = None,
@@ -63,7 +63,7 @@ class AsyncKalshi:
         loses its answer is still found, but not after a crash. `pace` is a usage tier to keep
         within. Raises Misuse, and JournalBusy where another living process holds the journal.
         """
-        self.session = parts.build(
+        self.session = build_session(
             key_id=key_id,
             private_key=private_key,
             passphrase=passphrase,
@@ -75,13 +75,11 @@ class AsyncKalshi:
             pace=pace,
         )
         del private_key, passphrase, bearer_token  # a traceback shows the locals of its frames
-        wire = parts.async_transport(
-            transport, timeout=self.session.timeout, verify=verify, proxy=proxy
-        )
+        wire = async_transport(transport, timeout=self.session.timeout, verify=verify, proxy=proxy)
         # Last, because it can hold a lock: nothing that comes after it can fail.
         self._owns_journal = not isinstance(journal, Journal)
         self._journal = open_journal(journal)
-        self.driver = AsyncDriver(self.session.line, wire, self._journal)
+        self.driver = AsyncDriver(self.session.endpoint, wire, self._journal)
         self.orders = AsyncOrders(self)
         self.order_groups = AsyncOrderGroups(self)
         self.portfolio = AsyncPortfolio(self)
@@ -93,7 +91,7 @@ class AsyncKalshi:
     @classmethod
     def from_env(cls, variables: Mapping[str, str] | None = None, **options: Any) -> Self:
         """Build a client from the KALSHI_ variables; `options` go over what they say."""
-        return cls(**{**parts.from_settings(settings_from_env(variables)), **options})
+        return cls(**{**from_settings(settings_from_env(variables)), **options})
 
     def __repr__(self) -> str:
         return (
@@ -121,17 +119,17 @@ class AsyncKalshi:
         """Run a flow of this library with this client's connection and journal."""
         return await self.driver.run(steps)
 
-    async def call(self, operation: Callable[..., Answered[T]], **arguments: Any) -> T:
+    async def call(self, operation: Callable[..., GeneratedResponse[T]], **arguments: Any) -> T:
         """Send any generated operation through the same signing, retries and errors.
 
         `operation` is a `sync_detailed` of kalshi_portfolio.api or kalshi_classic.api, the
         arguments are its own. Returns the generated model; raises what every call raises. A
         write whose answer is lost raises OutcomeUnknown: only the named calls can look for it.
         """
-        call: Call[T] = bind(self.session.contract, operation, arguments)
+        call: Call[T] = passthrough_call(self.session.contract, operation, arguments)
         if not call.operation.public:
             self.session.require_credentials()
-        return await self.run(ask(call, self.session.context))
+        return await self.run(request(call, self.session.context))
 
     async def recover(self) -> list[Resolution]:
         """Find out what became of every write of the journal that has no verdict.
@@ -144,6 +142,6 @@ class AsyncKalshi:
     def drift(self) -> dict[tuple[str, str, str], int]:
         """Return what answers held beyond the contract: (operation, kind, where) to count.
 
-        Kinds: unknown_field, unknown_member, missing_field, set_aside, status. No values.
+        Kinds: unknown_field, unknown_member, missing_field, invalid_row, status. No values.
         """
-        return dict(self.session.context.watch.counts)
+        return dict(self.session.context.deviations.counts)

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from kalshi_ext._async.rows import AsyncRows
 from kalshi_ext.errors import Misuse
 from kalshi_ext.models import HistoricalCutoff
-from kalshi_ext.protocol.pagination import SetAside
+from kalshi_ext.protocol.pagination import InvalidRow
 
 T = TypeVar("T")
 
@@ -38,11 +38,11 @@ class AsyncCompleteRows(Generic[T]):
         self._mark = mark
         self._identity = identity
         self._seen: set[str] = set()
-        self._aside: list[SetAside] = []
+        self._aside: list[InvalidRow] = []
         self._begun = False
 
     @property
-    def set_aside(self) -> tuple[SetAside, ...]:
+    def invalid_rows(self) -> tuple[InvalidRow, ...]:
         """Return the rows met so far that could not be read, as received, with the reason."""
         return tuple(self._aside)
 
@@ -67,7 +67,7 @@ class AsyncCompleteRows(Generic[T]):
             if identity not in self._seen:
                 self._seen.add(identity)
                 yield row
-        self._aside.extend(aside for aside in rows.set_aside if aside not in self._aside)
+        self._aside.extend(aside for aside in rows.invalid_rows if aside not in self._aside)
 
     async def all(self) -> list[T]:
         """Read to the end and return the rows as a list."""

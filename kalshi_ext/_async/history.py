@@ -7,7 +7,7 @@ from kalshi_ext._async.resource import AsyncResource
 from kalshi_ext._async.rows import AsyncRows
 from kalshi_ext.models import Fill, HistoricalCutoff, Order, Position
 from kalshi_ext.requests import Moment
-from kalshi_ext.requests.filters import MAX_PAGE, window
+from kalshi_ext.requests.filters import MAX_PAGE, list_query
 
 
 class AsyncHistory(AsyncResource):
@@ -15,7 +15,7 @@ class AsyncHistory(AsyncResource):
 
     async def cutoff(self) -> HistoricalCutoff:
         """Return where live data ends. Public. It moves while one reads."""
-        return await self._ask(self._contract.history.cutoff())
+        return await self._request(self._contract.history.cutoff())
 
     def orders(
         self,
@@ -29,7 +29,7 @@ class AsyncHistory(AsyncResource):
         page_size: int | None = None,
     ) -> AsyncRows[Order]:
         """Iterate over historical orders only; `all_orders` joins them with the live ones."""
-        wanted = window(
+        wanted = list_query(
             ticker=ticker,
             since=since,
             until=until,
@@ -51,7 +51,7 @@ class AsyncHistory(AsyncResource):
         page_size: int | None = None,
     ) -> AsyncRows[Fill]:
         """Iterate over historical fills only; `all_fills` joins them with the live ones."""
-        wanted = window(
+        wanted = list_query(
             ticker=ticker,
             since=since,
             until=until,
@@ -72,7 +72,7 @@ class AsyncHistory(AsyncResource):
         page_size: int | None = None,
     ) -> AsyncRows[Position]:
         """Iterate over historical positions by market."""
-        wanted = window(
+        wanted = list_query(
             ticker=ticker,
             event_ticker=event_ticker,
             subaccount=subaccount,
@@ -91,7 +91,7 @@ class AsyncHistory(AsyncResource):
         page_size: int = MAX_PAGE,
     ) -> AsyncCompleteRows[Order]:
         """Iterate over live and historical orders, each once, none missed by a moving cutoff."""
-        wanted = window(
+        wanted = list_query(
             ticker=ticker, since=since, until=until, subaccount=subaccount, page_size=page_size
         )
         self._client.session.require_credentials()
@@ -113,7 +113,7 @@ class AsyncHistory(AsyncResource):
         page_size: int = MAX_PAGE,
     ) -> AsyncCompleteRows[Fill]:
         """Iterate over live and historical fills, each once, none missed by a moving cutoff."""
-        wanted = window(
+        wanted = list_query(
             ticker=ticker, since=since, until=until, subaccount=subaccount, page_size=page_size
         )
         self._client.session.require_credentials()

@@ -7,7 +7,7 @@ from kalshi_ext._async.resource import AsyncResource
 from kalshi_ext._async.rows import AsyncRows
 from kalshi_ext.models import OrderGroup
 from kalshi_ext.requests import Count, shard_number, subaccount_number
-from kalshi_ext.requests.filters import window
+from kalshi_ext.requests.filters import list_query
 
 
 class AsyncOrderGroups(AsyncResource):
@@ -34,7 +34,7 @@ class AsyncOrderGroups(AsyncResource):
     async def get(self, group_id: str, *, subaccount: int | None = None) -> OrderGroup:
         """Return one group with the ids of its orders."""
         found = values.path_id(group_id, name="group_id")
-        return await self._ask(
+        return await self._request(
             self._contract.order_groups.get(found, subaccount_number(subaccount))
         )
 
@@ -47,7 +47,7 @@ class AsyncOrderGroups(AsyncResource):
         max_pages: int | None = None,
     ) -> AsyncRows[OrderGroup]:
         """Iterate over the groups. `status` exists in the classic contract only."""
-        wanted = window(status=status, subaccount=subaccount)
+        wanted = list_query(status=status, subaccount=subaccount)
         return self._rows(self._contract.order_groups.list(wanted), limit, max_pages)
 
     async def delete(
@@ -62,14 +62,14 @@ class AsyncOrderGroups(AsyncResource):
     ) -> None:
         """Set the group's count of filled contracts to zero, so that it takes orders again."""
         call = self._contract.order_groups.reset(*_where(group_id, subaccount, exchange_index))
-        await self._run(writes.repeatable(call, self._context))
+        await self._run(writes.send_idempotent(call, self._context))
 
     async def trigger(
         self, group_id: str, *, subaccount: int | None = None, exchange_index: int | None = None
     ) -> None:
         """Cancel the orders of a group and refuse new ones until it is reset."""
         call = self._contract.order_groups.trigger(*_where(group_id, subaccount, exchange_index))
-        await self._run(writes.repeatable(call, self._context))
+        await self._run(writes.send_idempotent(call, self._context))
 
     async def set_limit(
         self,
@@ -83,7 +83,7 @@ class AsyncOrderGroups(AsyncResource):
         found, number, shard = _where(group_id, subaccount, exchange_index)
         limit = values.count(contracts_limit, name="contracts_limit")
         call = self._contract.order_groups.set_limit(found, limit, number, shard)
-        await self._run(writes.repeatable(call, self._context))
+        await self._run(writes.send_idempotent(call, self._context))
 
 
 def _where(

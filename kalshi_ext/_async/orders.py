@@ -23,7 +23,7 @@ from kalshi_ext.requests import (
     Target,
     subaccount_number,
 )
-from kalshi_ext.requests.filters import window
+from kalshi_ext.requests.filters import list_query
 
 T = TypeVar("T")
 
@@ -183,11 +183,13 @@ class AsyncOrders(AsyncResource):
         Orders placed in the following minute may be cancelled too (documented).
         """
         call = self._contract.orders.cancel_all(subaccount_number(subaccount))
-        await self._run(writes.repeatable(call, self._context))
+        await self._run(writes.send_idempotent(call, self._context))
 
     async def get(self, order_id: str) -> Order:
         """Return one order. NotFound proves nothing: reads lag behind writes."""
-        return await self._ask(self._contract.orders.get(values.path_id(order_id, name="order_id")))
+        return await self._request(
+            self._contract.orders.get(values.path_id(order_id, name="order_id"))
+        )
 
     async def find(
         self, client_order_id: str, *, ticker: str, since: Moment | None = None
@@ -198,17 +200,17 @@ class AsyncOrders(AsyncResource):
         None means "not seen", which is no proof that it does not exist.
         """
         return await self._run(
-            writes.find(
+            writes.find_order(
                 self._contract,
                 values.client_order_id(client_order_id),
-                window(ticker=ticker, since=since),
+                list_query(ticker=ticker, since=since),
                 self._context,
             )
         )
 
     async def queue_position(self, order_id: str) -> QueuePosition:
         """Return how many contracts rest ahead of one order."""
-        return await self._ask(
+        return await self._request(
             self._contract.orders.queue_position(values.path_id(order_id, name="order_id"))
         )
 
@@ -246,7 +248,7 @@ class AsyncOrders(AsyncResource):
         page_size: int | None = None,
     ) -> AsyncRows[Order]:
         """Iterate over live orders, newest first. `limit` counts rows; times as in `place`."""
-        wanted = window(
+        wanted = list_query(
             ticker=ticker,
             event_ticker=event_ticker,
             status=status,

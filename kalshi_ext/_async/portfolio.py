@@ -29,7 +29,7 @@ from kalshi_ext.requests import (
     subaccount_number,
     transfer_key,
 )
-from kalshi_ext.requests.filters import window
+from kalshi_ext.requests.filters import list_query
 
 SMALL_PAGE = 500  # the largest page of deposits, withdrawals and transfers (documented)
 
@@ -41,7 +41,7 @@ class AsyncPortfolio(AsyncResource):
         self, *, subaccount: int | None = None, exchange_index: int | None = None
     ) -> Balance:
         """Return cash and portfolio value in dollars."""
-        return await self._ask(
+        return await self._request(
             self._contract.portfolio.balance(
                 subaccount_number(subaccount), shard_number(exchange_index)
             )
@@ -61,7 +61,7 @@ class AsyncPortfolio(AsyncResource):
         page_size: int | None = None,
     ) -> AsyncRows[Position]:
         """Iterate over positions by market; `settlement_status` unsettled, settled or all."""
-        wanted = window(
+        wanted = list_query(
             ticker=ticker,
             event_ticker=event_ticker,
             count_filter=count_filter,
@@ -84,7 +84,7 @@ class AsyncPortfolio(AsyncResource):
         page_size: int | None = None,
     ) -> AsyncRows[EventPosition]:
         """Iterate over positions by event."""
-        wanted = window(
+        wanted = list_query(
             event_ticker=event_ticker,
             settlement_status=settlement_status,
             subaccount=subaccount,
@@ -107,7 +107,7 @@ class AsyncPortfolio(AsyncResource):
         page_size: int | None = None,
     ) -> AsyncRows[Fill]:
         """Iterate over live fills; older ones are under `client.history`."""
-        wanted = window(
+        wanted = list_query(
             ticker=ticker,
             order_id=order_id,
             since=since,
@@ -132,7 +132,7 @@ class AsyncPortfolio(AsyncResource):
         page_size: int | None = None,
     ) -> AsyncRows[Settlement]:
         """Iterate over settlements."""
-        wanted = window(
+        wanted = list_query(
             ticker=ticker,
             event_ticker=event_ticker,
             since=since,
@@ -151,7 +151,7 @@ class AsyncPortfolio(AsyncResource):
         page_size: int | None = None,
     ) -> AsyncRows[Payment]:
         """Iterate over deposits."""
-        wanted = window(limit=limit, page_size=page_size, largest=SMALL_PAGE)
+        wanted = list_query(limit=limit, page_size=page_size, largest=SMALL_PAGE)
         return self._rows(self._contract.portfolio.deposits(wanted), limit, max_pages)
 
     def withdrawals(
@@ -162,12 +162,12 @@ class AsyncPortfolio(AsyncResource):
         page_size: int | None = None,
     ) -> AsyncRows[Payment]:
         """Iterate over withdrawals."""
-        wanted = window(limit=limit, page_size=page_size, largest=SMALL_PAGE)
+        wanted = list_query(limit=limit, page_size=page_size, largest=SMALL_PAGE)
         return self._rows(self._contract.portfolio.withdrawals(wanted), limit, max_pages)
 
     async def resting_value(self) -> RestingValue:
         """Return the value of all resting orders in dollars."""
-        return await self._ask(self._contract.portfolio.resting_value())
+        return await self._request(self._contract.portfolio.resting_value())
 
     async def transfer(
         self,
@@ -201,12 +201,14 @@ class AsyncPortfolio(AsyncResource):
             ),
             client_transfer_id=transfer_key(client_transfer_id),
         )
-        return await self._run(writes.transfer(self._contract, ticket, self._context))
+        return await self._run(
+            writes.transfer_between_instances(self._contract, ticket, self._context)
+        )
 
     async def get_transfer(self, transfer_id: str) -> InstanceTransfer:
         """Return one transfer between instances."""
         found = values.path_id(transfer_id, name="transfer_id")
-        return await self._ask(self._contract.portfolio.get_transfer(found))
+        return await self._request(self._contract.portfolio.get_transfer(found))
 
     def transfers(
         self,
@@ -216,12 +218,12 @@ class AsyncPortfolio(AsyncResource):
         page_size: int | None = None,
     ) -> AsyncRows[InstanceTransfer]:
         """Iterate over transfers between instances."""
-        wanted = window(limit=limit, page_size=page_size, largest=SMALL_PAGE)
+        wanted = list_query(limit=limit, page_size=page_size, largest=SMALL_PAGE)
         return self._rows(self._contract.portfolio.transfers(wanted), limit, max_pages)
 
     async def target_allocation(self) -> TargetAllocation:
         """Return the wished share of the balance on each shard."""
-        return await self._ask(self._contract.portfolio.target_allocation())
+        return await self._request(self._contract.portfolio.target_allocation())
 
     async def set_target_allocation(
         self, percent: Mapping[int, int], *, resting_margin_reservation: str | None = None
@@ -233,7 +235,7 @@ class AsyncPortfolio(AsyncResource):
         call = self._contract.portfolio.set_target_allocation(
             shares, _reservation(resting_margin_reservation)
         )
-        await self._run(writes.repeatable(call, self._context))
+        await self._run(writes.send_idempotent(call, self._context))
 
 
 def _shard(value: int) -> int:

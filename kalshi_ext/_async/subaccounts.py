@@ -8,7 +8,7 @@ from kalshi_ext._async.rows import AsyncRows
 from kalshi_ext.errors import Misuse
 from kalshi_ext.models import NettingConfig, SubaccountBalance, SubaccountTransfer
 from kalshi_ext.requests import Dollars, shard_number, subaccount_number, transfer_key
-from kalshi_ext.requests.filters import window
+from kalshi_ext.requests.filters import list_query
 
 
 class AsyncSubaccounts(AsyncResource):
@@ -49,7 +49,7 @@ class AsyncSubaccounts(AsyncResource):
             values.cents(amount, name="amount"),
             shard_number(exchange_index),
         )
-        await self._run(writes.keyed_transfer(call, self._context))
+        await self._run(writes.transfer_between_subaccounts(call, self._context))
         return key
 
     def transfers(
@@ -60,7 +60,7 @@ class AsyncSubaccounts(AsyncResource):
         page_size: int | None = None,
     ) -> AsyncRows[SubaccountTransfer]:
         """Iterate over transfers between subaccounts."""
-        wanted = window(limit=limit, page_size=page_size)
+        wanted = list_query(limit=limit, page_size=page_size)
         return self._rows(self._contract.subaccounts.transfers(wanted), limit, max_pages)
 
     async def netting(self) -> list[NettingConfig]:
@@ -72,7 +72,7 @@ class AsyncSubaccounts(AsyncResource):
         if not isinstance(enabled, bool):
             raise Misuse(f"enabled must be True or False, not {enabled!r}")
         call = self._contract.subaccounts.set_netting(_number(subaccount, "subaccount"), enabled)
-        await self._run(writes.repeatable(call, self._context))
+        await self._run(writes.send_idempotent(call, self._context))
 
 
 def _number(value: int, name: str) -> int:

@@ -21,11 +21,11 @@ class Account(Resource):
 
     def limits(self) -> AccountLimits:
         """Return the usage tier and its token buckets."""
-        return self._ask(self._contract.account.limits())
+        return self._request(self._contract.account.limits())
 
     def endpoint_costs(self) -> EndpointCosts:
         """Return what requests cost in tokens. Public."""
-        return self._ask(self._contract.account.endpoint_costs())
+        return self._request(self._contract.account.endpoint_costs())
 
     def volume_progress(self) -> list[VolumeProgress]:
         """Return the trailing 30 days' volume and the goals of the usage levels."""
@@ -33,7 +33,7 @@ class Account(Resource):
 
     def upgrade(self) -> None:
         """Ask for the next usage level."""
-        self._run(writes.repeatable(self._contract.account.upgrade(), self._context))
+        self._run(writes.send_idempotent(self._contract.account.upgrade(), self._context))
 
 
 class Exchange(Resource):
@@ -41,12 +41,12 @@ class Exchange(Resource):
 
     def status(self) -> ExchangeStatus:
         """Return whether the exchange is up and trading, in total and by shard."""
-        return self._ask(self._contract.exchange.status())
+        return self._request(self._contract.exchange.status())
 
     def schedule(self) -> Schedule:
         """Return trading hours and planned maintenance."""
-        return self._ask(self._contract.exchange.schedule())
+        return self._request(self._contract.exchange.schedule())
 
     def data_timestamp(self) -> datetime:
         """Return how fresh balance, orders, fills and positions are: the reads' watermark."""
-        return self._ask(self._contract.exchange.data_timestamp())
+        return self._request(self._contract.exchange.data_timestamp())

@@ -10,7 +10,6 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from kalshi_ext import session as parts
 from kalshi_ext import writes
 from kalshi_ext._sync.account import Account, Exchange
 from kalshi_ext._sync.history import History
@@ -19,12 +18,13 @@ from kalshi_ext._sync.orders import Orders
 from kalshi_ext._sync.portfolio import Portfolio
 from kalshi_ext._sync.subaccounts import Subaccounts
 from kalshi_ext.config import Environment, Timeout, settings_from_env
-from kalshi_ext.contracts.passthrough import Answered, bind
+from kalshi_ext.contracts.passthrough import GeneratedResponse, passthrough_call
 from kalshi_ext.journal import Journal, open_journal
-from kalshi_ext.protocol.flow import Flow, Policy, ask
+from kalshi_ext.protocol.flow import Flow, Policy, request
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.protocol.rate_limits import Pacer
 from kalshi_ext.redact import Secret
+from kalshi_ext.session import JournalSource, build_session, from_settings, sync_transport
 from kalshi_ext.transport.driver import Driver
 from kalshi_ext.transport.keys import KeySource, Passphrase
 from kalshi_ext.writes import Resolution
@@ -49,7 +49,7 @@ class Kalshi:
         contract: str = "current",
         timeout: float | Timeout | None = None,
         transport: httpx.BaseTransport | None = None,
-        journal: parts.JournalPlace = None,
+        journal: JournalSource = None,
         pace: str | Pacer | None = None,
         policy: Policy | None = None,
         verify: ssl.SSLContext | None = None,
@@ -64,7 +64,7 @@ class Kalshi:
         loses its answer is still found, but not after a crash. `pace` is a usage tier to keep
         within. Raises Misuse, and JournalBusy where another living process holds the journal.
         """
-        self.session = parts.build(
+        self.session = build_session(
             key_id=key_id,
             private_key=private_key,
             passphrase=passphrase,
@@ -76,13 +76,11 @@ class Kalshi:
             pace=pace,
         )
         del private_key, passphrase, bearer_token  # a traceback shows the locals of its frames
-        wire = parts.sync_transport(
-            transport, timeout=self.session.timeout, verify=verify, proxy=proxy
-        )
+        wire = sync_transport(transport, timeout=self.session.timeout, verify=verify, proxy=proxy)
         # Last, because it can hold a lock: nothing that comes after it can fail.
         self._owns_journal = not isinstance(journal, Journal)
         self._journal = open_journal(journal)
-        self.driver = Driver(self.session.line, wire, self._journal)
+        self.driver = Driver(self.session.endpoint, wire, self._journal)
         self.orders = Orders(self)
         self.order_groups = OrderGroups(self)
         self.portfolio = Portfolio(self)
@@ -94,7 +92,7 @@ class Kalshi:
     @classmethod
     def from_env(cls, variables: Mapping[str, str] | None = None, **options: Any) -> Self:
         """Build a client from the KALSHI_ variables; `options` go over what they say."""
-        return cls(**{**parts.from_settings(settings_from_env(variables)), **options})
+        return cls(**{**from_settings(settings_from_env(variables)), **options})
 
     def __repr__(self) -> str:
         return (
@@ -122,17 +120,17 @@ class Kalshi:
         """Run a flow of this library with this client's connection and journal."""
         return self.driver.run(steps)
 
-    def call(self, operation: Callable[..., Answered[T]], **arguments: Any) -> T:
+    def call(self, operation: Callable[..., GeneratedResponse[T]], **arguments: Any) -> T:
         """Send any generated operation through the same signing, retries and errors.
 
         `operation` is a `sync_detailed` of kalshi_portfolio.api or kalshi_classic.api, the
         arguments are its own. Returns the generated model; raises what every call raises. A
         write whose answer is lost raises OutcomeUnknown: only the named calls can look for it.
         """
-        call: Call[T] = bind(self.session.contract, operation, arguments)
+        call: Call[T] = passthrough_call(self.session.contract, operation, arguments)
         if not call.operation.public:
             self.session.require_credentials()
-        return self.run(ask(call, self.session.context))
+        return self.run(request(call, self.session.context))
 
     def recover(self) -> list[Resolution]:
         """Find out what became of every write of the journal that has no verdict.
@@ -145,6 +143,6 @@ class Kalshi:
     def drift(self) -> dict[tuple[str, str, str], int]:
         """Return what answers held beyond the contract: (operation, kind, where) to count.
 
-        Kinds: unknown_field, unknown_member, missing_field, set_aside, status. No values.
+        Kinds: unknown_field, unknown_member, missing_field, invalid_row, status. No values.
         """
-        return dict(self.session.context.watch.counts)
+        return dict(self.session.context.deviations.counts)

@@ -8,7 +8,7 @@ from kalshi_ext._sync.resource import Resource
 from kalshi_ext._sync.rows import Rows
 from kalshi_ext.models import Fill, HistoricalCutoff, Order, Position
 from kalshi_ext.requests import Moment
-from kalshi_ext.requests.filters import MAX_PAGE, window
+from kalshi_ext.requests.filters import MAX_PAGE, list_query
 
 
 class History(Resource):
@@ -16,7 +16,7 @@ class History(Resource):
 
     def cutoff(self) -> HistoricalCutoff:
         """Return where live data ends. Public. It moves while one reads."""
-        return self._ask(self._contract.history.cutoff())
+        return self._request(self._contract.history.cutoff())
 
     def orders(
         self,
@@ -30,7 +30,7 @@ class History(Resource):
         page_size: int | None = None,
     ) -> Rows[Order]:
         """Iterate over historical orders only; `all_orders` joins them with the live ones."""
-        wanted = window(
+        wanted = list_query(
             ticker=ticker,
             since=since,
             until=until,
@@ -52,7 +52,7 @@ class History(Resource):
         page_size: int | None = None,
     ) -> Rows[Fill]:
         """Iterate over historical fills only; `all_fills` joins them with the live ones."""
-        wanted = window(
+        wanted = list_query(
             ticker=ticker,
             since=since,
             until=until,
@@ -73,7 +73,7 @@ class History(Resource):
         page_size: int | None = None,
     ) -> Rows[Position]:
         """Iterate over historical positions by market."""
-        wanted = window(
+        wanted = list_query(
             ticker=ticker,
             event_ticker=event_ticker,
             subaccount=subaccount,
@@ -92,7 +92,7 @@ class History(Resource):
         page_size: int = MAX_PAGE,
     ) -> CompleteRows[Order]:
         """Iterate over live and historical orders, each once, none missed by a moving cutoff."""
-        wanted = window(
+        wanted = list_query(
             ticker=ticker, since=since, until=until, subaccount=subaccount, page_size=page_size
         )
         self._client.session.require_credentials()
@@ -114,7 +114,7 @@ class History(Resource):
         page_size: int = MAX_PAGE,
     ) -> CompleteRows[Fill]:
         """Iterate over live and historical fills, each once, none missed by a moving cutoff."""
-        wanted = window(
+        wanted = list_query(
             ticker=ticker, since=since, until=until, subaccount=subaccount, page_size=page_size
         )
         self._client.session.require_credentials()

@@ -8,7 +8,7 @@ from kalshi_ext._sync.resource import Resource
 from kalshi_ext._sync.rows import Rows
 from kalshi_ext.models import OrderGroup
 from kalshi_ext.requests import Count, shard_number, subaccount_number
-from kalshi_ext.requests.filters import window
+from kalshi_ext.requests.filters import list_query
 
 
 class OrderGroups(Resource):
@@ -33,7 +33,7 @@ class OrderGroups(Resource):
     def get(self, group_id: str, *, subaccount: int | None = None) -> OrderGroup:
         """Return one group with the ids of its orders."""
         found = values.path_id(group_id, name="group_id")
-        return self._ask(self._contract.order_groups.get(found, subaccount_number(subaccount)))
+        return self._request(self._contract.order_groups.get(found, subaccount_number(subaccount)))
 
     def list(
         self,
@@ -44,7 +44,7 @@ class OrderGroups(Resource):
         max_pages: int | None = None,
     ) -> Rows[OrderGroup]:
         """Iterate over the groups. `status` exists in the classic contract only."""
-        wanted = window(status=status, subaccount=subaccount)
+        wanted = list_query(status=status, subaccount=subaccount)
         return self._rows(self._contract.order_groups.list(wanted), limit, max_pages)
 
     def delete(
@@ -59,14 +59,14 @@ class OrderGroups(Resource):
     ) -> None:
         """Set the group's count of filled contracts to zero, so that it takes orders again."""
         call = self._contract.order_groups.reset(*_where(group_id, subaccount, exchange_index))
-        self._run(writes.repeatable(call, self._context))
+        self._run(writes.send_idempotent(call, self._context))
 
     def trigger(
         self, group_id: str, *, subaccount: int | None = None, exchange_index: int | None = None
     ) -> None:
         """Cancel the orders of a group and refuse new ones until it is reset."""
         call = self._contract.order_groups.trigger(*_where(group_id, subaccount, exchange_index))
-        self._run(writes.repeatable(call, self._context))
+        self._run(writes.send_idempotent(call, self._context))
 
     def set_limit(
         self,
@@ -80,7 +80,7 @@ class OrderGroups(Resource):
         found, number, shard = _where(group_id, subaccount, exchange_index)
         limit = values.count(contracts_limit, name="contracts_limit")
         call = self._contract.order_groups.set_limit(found, limit, number, shard)
-        self._run(writes.repeatable(call, self._context))
+        self._run(writes.send_idempotent(call, self._context))
 
 
 def _where(

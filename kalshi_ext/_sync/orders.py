@@ -24,7 +24,7 @@ from kalshi_ext.requests import (
     Target,
     subaccount_number,
 )
-from kalshi_ext.requests.filters import window
+from kalshi_ext.requests.filters import list_query
 
 T = TypeVar("T")
 
@@ -184,11 +184,11 @@ class Orders(Resource):
         Orders placed in the following minute may be cancelled too (documented).
         """
         call = self._contract.orders.cancel_all(subaccount_number(subaccount))
-        self._run(writes.repeatable(call, self._context))
+        self._run(writes.send_idempotent(call, self._context))
 
     def get(self, order_id: str) -> Order:
         """Return one order. NotFound proves nothing: reads lag behind writes."""
-        return self._ask(self._contract.orders.get(values.path_id(order_id, name="order_id")))
+        return self._request(self._contract.orders.get(values.path_id(order_id, name="order_id")))
 
     def find(
         self, client_order_id: str, *, ticker: str, since: Moment | None = None
@@ -199,17 +199,17 @@ class Orders(Resource):
         None means "not seen", which is no proof that it does not exist.
         """
         return self._run(
-            writes.find(
+            writes.find_order(
                 self._contract,
                 values.client_order_id(client_order_id),
-                window(ticker=ticker, since=since),
+                list_query(ticker=ticker, since=since),
                 self._context,
             )
         )
 
     def queue_position(self, order_id: str) -> QueuePosition:
         """Return how many contracts rest ahead of one order."""
-        return self._ask(
+        return self._request(
             self._contract.orders.queue_position(values.path_id(order_id, name="order_id"))
         )
 
@@ -247,7 +247,7 @@ class Orders(Resource):
         page_size: int | None = None,
     ) -> Rows[Order]:
         """Iterate over live orders, newest first. `limit` counts rows; times as in `place`."""
-        wanted = window(
+        wanted = list_query(
             ticker=ticker,
             event_ticker=event_ticker,
             status=status,

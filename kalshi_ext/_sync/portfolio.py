@@ -30,7 +30,7 @@ from kalshi_ext.requests import (
     subaccount_number,
     transfer_key,
 )
-from kalshi_ext.requests.filters import window
+from kalshi_ext.requests.filters import list_query
 
 SMALL_PAGE = 500  # the largest page of deposits, withdrawals and transfers (documented)
 
@@ -42,7 +42,7 @@ class Portfolio(Resource):
         self, *, subaccount: int | None = None, exchange_index: int | None = None
     ) -> Balance:
         """Return cash and portfolio value in dollars."""
-        return self._ask(
+        return self._request(
             self._contract.portfolio.balance(
                 subaccount_number(subaccount), shard_number(exchange_index)
             )
@@ -62,7 +62,7 @@ class Portfolio(Resource):
         page_size: int | None = None,
     ) -> Rows[Position]:
         """Iterate over positions by market; `settlement_status` unsettled, settled or all."""
-        wanted = window(
+        wanted = list_query(
             ticker=ticker,
             event_ticker=event_ticker,
             count_filter=count_filter,
@@ -85,7 +85,7 @@ class Portfolio(Resource):
         page_size: int | None = None,
     ) -> Rows[EventPosition]:
         """Iterate over positions by event."""
-        wanted = window(
+        wanted = list_query(
             event_ticker=event_ticker,
             settlement_status=settlement_status,
             subaccount=subaccount,
@@ -108,7 +108,7 @@ class Portfolio(Resource):
         page_size: int | None = None,
     ) -> Rows[Fill]:
         """Iterate over live fills; older ones are under `client.history`."""
-        wanted = window(
+        wanted = list_query(
             ticker=ticker,
             order_id=order_id,
             since=since,
@@ -133,7 +133,7 @@ class Portfolio(Resource):
         page_size: int | None = None,
     ) -> Rows[Settlement]:
         """Iterate over settlements."""
-        wanted = window(
+        wanted = list_query(
             ticker=ticker,
             event_ticker=event_ticker,
             since=since,
@@ -152,7 +152,7 @@ class Portfolio(Resource):
         page_size: int | None = None,
     ) -> Rows[Payment]:
         """Iterate over deposits."""
-        wanted = window(limit=limit, page_size=page_size, largest=SMALL_PAGE)
+        wanted = list_query(limit=limit, page_size=page_size, largest=SMALL_PAGE)
         return self._rows(self._contract.portfolio.deposits(wanted), limit, max_pages)
 
     def withdrawals(
@@ -163,12 +163,12 @@ class Portfolio(Resource):
         page_size: int | None = None,
     ) -> Rows[Payment]:
         """Iterate over withdrawals."""
-        wanted = window(limit=limit, page_size=page_size, largest=SMALL_PAGE)
+        wanted = list_query(limit=limit, page_size=page_size, largest=SMALL_PAGE)
         return self._rows(self._contract.portfolio.withdrawals(wanted), limit, max_pages)
 
     def resting_value(self) -> RestingValue:
         """Return the value of all resting orders in dollars."""
-        return self._ask(self._contract.portfolio.resting_value())
+        return self._request(self._contract.portfolio.resting_value())
 
     def transfer(
         self,
@@ -202,12 +202,12 @@ class Portfolio(Resource):
             ),
             client_transfer_id=transfer_key(client_transfer_id),
         )
-        return self._run(writes.transfer(self._contract, ticket, self._context))
+        return self._run(writes.transfer_between_instances(self._contract, ticket, self._context))
 
     def get_transfer(self, transfer_id: str) -> InstanceTransfer:
         """Return one transfer between instances."""
         found = values.path_id(transfer_id, name="transfer_id")
-        return self._ask(self._contract.portfolio.get_transfer(found))
+        return self._request(self._contract.portfolio.get_transfer(found))
 
     def transfers(
         self,
@@ -217,12 +217,12 @@ class Portfolio(Resource):
         page_size: int | None = None,
     ) -> Rows[InstanceTransfer]:
         """Iterate over transfers between instances."""
-        wanted = window(limit=limit, page_size=page_size, largest=SMALL_PAGE)
+        wanted = list_query(limit=limit, page_size=page_size, largest=SMALL_PAGE)
         return self._rows(self._contract.portfolio.transfers(wanted), limit, max_pages)
 
     def target_allocation(self) -> TargetAllocation:
         """Return the wished share of the balance on each shard."""
-        return self._ask(self._contract.portfolio.target_allocation())
+        return self._request(self._contract.portfolio.target_allocation())
 
     def set_target_allocation(
         self, percent: Mapping[int, int], *, resting_margin_reservation: str | None = None
@@ -234,7 +234,7 @@ class Portfolio(Resource):
         call = self._contract.portfolio.set_target_allocation(
             shares, _reservation(resting_margin_reservation)
         )
-        self._run(writes.repeatable(call, self._context))
+        self._run(writes.send_idempotent(call, self._context))
 
 
 def _shard(value: int) -> int:

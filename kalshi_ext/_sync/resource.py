@@ -10,7 +10,7 @@ from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.protocol import flow
 from kalshi_ext.protocol.flow import Context, Flow
 from kalshi_ext.protocol.messages import Call
-from kalshi_ext.protocol.pagination import Page, Walk
+from kalshi_ext.protocol.pagination import Page, Paginator
 
 if TYPE_CHECKING:
     from kalshi_ext._sync.client import Kalshi
@@ -36,13 +36,13 @@ class Resource:
         self._client.session.require_credentials()
         return self._client.run(steps)
 
-    def _ask(self, call: Call[T]) -> T:
+    def _request(self, call: Call[T]) -> T:
         if not call.operation.public:
             self._client.session.require_credentials()
-        return self._client.run(flow.ask(call, self._context))
+        return self._client.run(flow.request(call, self._context))
 
     def _rows(self, call: Call[Page[T]], limit: int | None, max_pages: int | None) -> Rows[T]:
-        walk = Walk(call, self._context, limit, max_pages)
+        paginator = Paginator(call, self._context, limit, max_pages)
         if not call.operation.public:
             self._client.session.require_credentials()
-        return Rows(self._client.driver, walk)
+        return Rows(self._client.driver, paginator)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 from kalshi_ext.errors import Misuse
-from kalshi_ext.protocol.pagination import Page, SetAside, Walk
+from kalshi_ext.protocol.pagination import InvalidRow, Page, Paginator
 from kalshi_ext.transport.driver import Driver
 
 T = TypeVar("T")
@@ -16,20 +16,20 @@ T = TypeVar("T")
 class Rows(Generic[T]):
     """Iterate over the rows of a list; pages are fetched as the loop reaches them.
 
-    One pass only; a second one raises Misuse, as it would miss rows. `set_aside` holds the rows
+    One pass only; a second one raises Misuse, as it would miss rows. `invalid_rows` holds the rows
     met so far that could not be read. Raises CursorRepeated when the exchange's cursors run in a
     circle, and what a read raises.
     """
 
-    def __init__(self, driver: Driver, walk: Walk[T]) -> None:
+    def __init__(self, driver: Driver, paginator: Paginator[T]) -> None:
         self._driver = driver
-        self._walk = walk
+        self._paginator = paginator
         self._begun = False
 
     @property
-    def set_aside(self) -> tuple[SetAside, ...]:
+    def invalid_rows(self) -> tuple[InvalidRow, ...]:
         """Return the rows met so far that could not be read, as received, with the reason."""
-        return tuple(self._walk.set_aside)
+        return tuple(self._paginator.invalid_rows)
 
     def __iter__(self) -> Iterator[T]:
         for page in self.pages():
@@ -41,10 +41,10 @@ class Rows(Generic[T]):
         if self._begun:
             raise Misuse("these rows were read before: ask for the list again")
         self._begun = True
-        while (step := self._walk.step()) is not None:
+        while (step := self._paginator.next_page()) is not None:
             page = self._driver.run(step)
-            rows = tuple(self._walk.accept(page))
-            yield Page(rows, page.cursor, page.set_aside)
+            rows = tuple(self._paginator.take(page))
+            yield Page(rows, page.cursor, page.invalid_rows)
 
     def all(self) -> list[T]:
         """Read to the end and return the rows as a list."""

@@ -9,7 +9,7 @@ from kalshi_ext._sync.rows import Rows
 from kalshi_ext.errors import Misuse
 from kalshi_ext.models import NettingConfig, SubaccountBalance, SubaccountTransfer
 from kalshi_ext.requests import Dollars, shard_number, subaccount_number, transfer_key
-from kalshi_ext.requests.filters import window
+from kalshi_ext.requests.filters import list_query
 
 
 class Subaccounts(Resource):
@@ -50,7 +50,7 @@ class Subaccounts(Resource):
             values.cents(amount, name="amount"),
             shard_number(exchange_index),
         )
-        self._run(writes.keyed_transfer(call, self._context))
+        self._run(writes.transfer_between_subaccounts(call, self._context))
         return key
 
     def transfers(
@@ -61,7 +61,7 @@ class Subaccounts(Resource):
         page_size: int | None = None,
     ) -> Rows[SubaccountTransfer]:
         """Iterate over transfers between subaccounts."""
-        wanted = window(limit=limit, page_size=page_size)
+        wanted = list_query(limit=limit, page_size=page_size)
         return self._rows(self._contract.subaccounts.transfers(wanted), limit, max_pages)
 
     def netting(self) -> list[NettingConfig]:
@@ -73,7 +73,7 @@ class Subaccounts(Resource):
         if not isinstance(enabled, bool):
             raise Misuse(f"enabled must be True or False, not {enabled!r}")
         call = self._contract.subaccounts.set_netting(_number(subaccount, "subaccount"), enabled)
-        self._run(writes.repeatable(call, self._context))
+        self._run(writes.send_idempotent(call, self._context))
 
 
 def _number(value: int, name: str) -> int:

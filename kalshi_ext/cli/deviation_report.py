@@ -8,12 +8,12 @@ from attrs import define, field, frozen
 
 from kalshi_ext.drift.report import Exit
 
-BREAKING = frozenset({"missing_field", "set_aside", "unreadable"})
+BREAKING = frozenset({"missing_field", "invalid_row", "unreadable"})
 WORDS = {
     "unknown_field": "a field the contract does not have",
     "unknown_member": "a member the contract does not name, of",
     "missing_field": "without a field the contract requires",
-    "set_aside": "a row that cannot be read",
+    "invalid_row": "a row that cannot be read",
     "status": "a status the contract does not name",
     "unreadable": "an answer that cannot be read",
 }

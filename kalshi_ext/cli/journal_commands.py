@@ -11,7 +11,7 @@ from typing import IO, Any, Final
 import click
 
 from kalshi_ext.errors import KalshiError
-from kalshi_ext.journal.entry import FINAL, OPEN, Entry, Mark, State, utc_now
+from kalshi_ext.journal.entry import FINAL, OPEN, Entry, State, Transition, utc_now
 from kalshi_ext.journal.journal import Journal
 from kalshi_ext.journal.open import open_journal
 from kalshi_ext.journal.serialization import to_json
@@ -165,7 +165,7 @@ def resolve(where: str, /, key: str, *, state: str, order_id: str | None, note: 
         found = opened.get(key)
         if found is None:
             raise click.ClickException(f"no entry has the key {key!r}")
-        made = Mark(key, State(state), order_id=order_id, verdict=verdict)
+        made = Transition(key, State(state), order_id=order_id, verdict=verdict)
         settled = opened.settle(key, made, found.owner)
     click.echo(f"{_cell(settled, 'key')}: {found.state} -> {settled.state}")
 

@@ -47,7 +47,7 @@ class Nothing(Exception):
 
 
 @define
-class Looking:
+class ReadOnlyProbe:
     """The calls, and what earlier ones found that later ones need."""
 
     client: Kalshi
@@ -73,7 +73,7 @@ class Looking:
         return str(getattr(rows[0], name))
 
 
-def _queue_positions(looking: Looking, call: Callable[..., Any]) -> None:
+def _queue_positions(looking: ReadOnlyProbe, call: Callable[..., Any]) -> None:
     if looking.client.session.contract.name == "classic":
         call([looking.first("orders.list", "order_id")])
     else:
@@ -96,7 +96,7 @@ _LISTS = frozenset(
         "subaccounts.transfers",
     }
 )
-_SPECIAL: dict[str, Callable[[Looking, Callable[..., Any]], Any]] = {
+_SPECIAL: dict[str, Callable[[ReadOnlyProbe, Callable[..., Any]], Any]] = {
     "orders.get": lambda look, call: call(look.first("orders.list", "order_id")),
     "orders.queue_position": lambda look, call: call(look.first("orders.list", "order_id")),
     "orders.queue_positions": _queue_positions,
@@ -111,7 +111,7 @@ def look(client: Kalshi) -> Report:
     """Make every read of the client's contract once, and gather what was unexpected."""
     session = client.session
     report = Report(session.environment.name, session.contract.name)
-    looking = Looking(client)
+    looking = ReadOnlyProbe(client)
     reads = [one for one in session.contract.operations.values() if not one.writes]
     unreadable: list[Surprise] = []
     # Lists first: the others name what they hold.

@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard, TypeVar, cast
 
-from kalshi_ext.protocol.messages import Document, Request, Watch
-from kalshi_ext.protocol.pagination import Page, SetAside
+from kalshi_ext.protocol.messages import DeviationCounter, Document, Request
+from kalshi_ext.protocol.pagination import InvalidRow, Page
 from kalshi_ext.values.enums import OpenEnum
 
 T = TypeVar("T")
@@ -16,10 +16,10 @@ E = TypeVar("E", bound=OpenEnum)
 # What stands beside the rows of a page; positions come as two lists in one.
 _ENVELOPE = frozenset({"cursor", "market_positions", "event_positions"})
 
-UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError)
+DECODE_ERRORS = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError)
 
 
-def request(kwargs: Mapping[str, Any]) -> Request:
+def build_request(kwargs: Mapping[str, Any]) -> Request:
     """Turn what a generated `_get_kwargs` returns into a request; JSON compact, in order."""
     body = kwargs.get("json")
     return Request(
@@ -42,30 +42,30 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def page(
+def decode_page(
     document: Document,
     key: str,
     shape: type,
-    read: Callable[[Any, Watch], T],
-    watch: Watch,
+    read: Callable[[Any, DeviationCounter], T],
+    watch: DeviationCounter,
 ) -> Page[T]:
     """Read one page: null or absent lists are empty, an unreadable row is set aside."""
     good: list[T] = []
-    aside: list[SetAside] = []
-    for row in _listed(document, key, watch):
+    aside: list[InvalidRow] = []
+    for row in _rows(document, key, watch):
         try:
             good.append(read(notice(row, shape, watch), watch))
-        except UNREADABLE as error:
-            aside.append(_set_aside(row, error, shape, watch))
+        except DECODE_ERRORS as error:
+            aside.append(_invalid_row(row, error, shape, watch))
     return Page(tuple(good), _cursor(document), tuple(aside))
 
 
-def _listed(document: Document, key: str, watch: Watch) -> list[Any]:
+def _rows(document: Document, key: str, watch: DeviationCounter) -> list[Any]:
     foreign = sorted(document.keys() - _ENVELOPE - {key})
     for name in foreign:
-        watch.note("unknown_field", f"page.{name}")
+        watch.add("unknown_field", f"page.{name}")
     if document.get(key) is not None:
-        return listed(document[key], key)
+        return as_list(document[key], key)
     # Absent may be empty, but not where something else may hold the rows, or an error.
     holding = [name for name in foreign if isinstance(document[name], list | dict)]
     if any(document[name] for name in holding):
@@ -73,7 +73,7 @@ def _listed(document: Document, key: str, watch: Watch) -> list[Any]:
     return []
 
 
-def listed(value: object, name: str) -> list[Any]:
+def as_list(value: object, name: str) -> list[Any]:
     """Return a list that must be one. TypeError names what is not."""
     if not _is_list(value):
         raise TypeError(f"{name} is no list")
@@ -91,12 +91,12 @@ def _cursor(document: Document) -> str | None:
     return cursor or None
 
 
-def _set_aside(row: Any, error: Exception, shape: type, watch: Watch) -> SetAside:
-    watch.note("set_aside", shape.__name__)
+def _invalid_row(row: Any, error: Exception, shape: type, watch: DeviationCounter) -> InvalidRow:
+    watch.add("invalid_row", shape.__name__)
     if isinstance(error, KeyError):
-        watch.note("missing_field", f"{shape.__name__}.{error.args[0]}")
-        return SetAside(row, f"field {error.args[0]!r} is missing")
-    return SetAside(row, str(error) or type(error).__name__)
+        watch.add("missing_field", f"{shape.__name__}.{error.args[0]}")
+        return InvalidRow(row, f"field {error.args[0]!r} is missing")
+    return InvalidRow(row, str(error) or type(error).__name__)
 
 
 _KNOWN: dict[type, frozenset[str]] = {}
@@ -104,18 +104,18 @@ _KNOWN: dict[type, frozenset[str]] = {}
 _MEMBERS: dict[type[OpenEnum], dict[str, OpenEnum]] = {}
 
 
-def notice(row: Any, shape: type, watch: Watch) -> Any:
+def notice(row: Any, shape: type, watch: DeviationCounter) -> Any:
     """Report the fields of a row that its contract does not know; return the row."""
     known = _KNOWN.get(shape)
     if known is None:
         known = _KNOWN[shape] = frozenset(shape.__annotations__)
     if not row.keys() <= known:
         for name in row.keys() - known:
-            watch.note("unknown_field", f"{shape.__name__}.{name}")
+            watch.add("unknown_field", f"{shape.__name__}.{name}")
     return row
 
 
-def member(kind: type[E], value: Any, watch: Watch) -> E:
+def enum_member(kind: type[E], value: Any, watch: DeviationCounter) -> E:
     """Read an enum member; a member the contract does not know is reported and kept open."""
     members = _MEMBERS.get(kind)
     if members is None:
@@ -126,16 +126,16 @@ def member(kind: type[E], value: Any, watch: Watch) -> E:
         raise TypeError(f"{kind.__name__} must be text, not {type(value).__name__}")
     found = kind(value)
     if not found.known:
-        watch.note("unknown_member", kind.__name__)
+        watch.add("unknown_member", kind.__name__)
     return found
 
 
-def optional_member(kind: type[E], value: Any, watch: Watch) -> E | None:
+def optional_enum_member(kind: type[E], value: Any, watch: DeviationCounter) -> E | None:
     """Read an enum member that may be absent, null or empty."""
-    return member(kind, value, watch) if value else None
+    return enum_member(kind, value, watch) if value else None
 
 
-def word(row: Any, name: str) -> str:
+def required_text(row: Any, name: str) -> str:
     """Return a text that must be there and hold something: an id or a ticker."""
     value = row[name]
     if not isinstance(value, str) or not value:
@@ -143,14 +143,14 @@ def word(row: Any, name: str) -> str:
     return value
 
 
-def needed(value: T | None, name: str) -> T:
+def required(value: T | None, name: str) -> T:
     """Return a value that must be there; KeyError names the field that is not."""
     if value is None:
         raise KeyError(name)
     return value
 
 
-def acknowledged(document: Document, watch: Watch) -> None:
+def decode_nothing(document: Document, watch: DeviationCounter) -> None:
     """Read the answer of a write that says nothing but yes."""
     if document is not None and not isinstance(document, Mapping):
         raise TypeError("expected an object or nothing")

@@ -41,7 +41,7 @@ from kalshi_ext.models import (
 from kalshi_ext.protocol.messages import Call, Operation
 from kalshi_ext.protocol.pagination import Page
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, OrderTicket, Target
-from kalshi_ext.requests.filters import Window
+from kalshi_ext.requests.filters import ListQuery
 
 
 @frozen(kw_only=True)
@@ -58,47 +58,47 @@ class InstanceTransferTicket:
     client_transfer_id: str | None = None
 
 
-class Vocabulary:
+class Interface:
     """What every resource of a contract shares: its name and how it says no."""
 
     contract = ""
 
-    def _cannot(self, what: str) -> NoReturn:
+    def _unsupported(self, what: str) -> NoReturn:
         raise Misuse(f"the {self.contract} contract has no {what}: use the other contract")
 
 
-class OrdersLanguage(Vocabulary):
+class OrdersInterface(Interface):
     """Orders."""
 
     def place(self, ticket: OrderTicket) -> Call[OrderAck]:
-        self._cannot("orders.place")
+        self._unsupported("orders.place")
 
     def place_many(self, tickets: Sequence[OrderTicket]) -> Call[list[OrderAck | Refused]]:
-        self._cannot("orders.place_many")
+        self._unsupported("orders.place_many")
 
     def amend(self, ticket: AmendTicket) -> Call[OrderAck]:
-        self._cannot("orders.amend")
+        self._unsupported("orders.amend")
 
     def decrease(self, ticket: DecreaseTicket) -> Call[OrderAck]:
-        self._cannot("orders.decrease")
+        self._unsupported("orders.decrease")
 
     def cancel(self, target: Target) -> Call[OrderAck]:
-        self._cannot("orders.cancel")
+        self._unsupported("orders.cancel")
 
     def cancel_many(self, targets: Sequence[Target]) -> Call[list[OrderAck | Refused]]:
-        self._cannot("orders.cancel_many")
+        self._unsupported("orders.cancel_many")
 
     def cancel_all(self, subaccount: int | None) -> Call[None]:
-        self._cannot("orders.cancel_all: list the resting orders and cancel_many them")
+        self._unsupported("orders.cancel_all: list the resting orders and cancel_many them")
 
     def get(self, order_id: str) -> Call[Order]:
-        self._cannot("orders.get")
+        self._unsupported("orders.get")
 
-    def list(self, window: Window) -> Call[Page[Order]]:
-        self._cannot("orders.list")
+    def list(self, window: ListQuery) -> Call[Page[Order]]:
+        self._unsupported("orders.list")
 
     def queue_position(self, order_id: str) -> Call[QueuePosition]:
-        self._cannot("orders.queue_position")
+        self._unsupported("orders.queue_position")
 
     def queue_positions(
         self,
@@ -107,87 +107,87 @@ class OrdersLanguage(Vocabulary):
         event_ticker: str | None,
         subaccount: int | None,
     ) -> Call[Page[QueuePosition]]:
-        self._cannot("orders.queue_positions")
+        self._unsupported("orders.queue_positions")
 
 
-class GroupsLanguage(Vocabulary):
+class GroupsInterface(Interface):
     """Order groups. `shard` is the exchange_index the group lives on."""
 
     def create(self, limit: Decimal, subaccount: int | None, shard: int | None) -> Call[OrderGroup]:
-        self._cannot("order_groups.create")
+        self._unsupported("order_groups.create")
 
     def get(self, group_id: str, subaccount: int | None) -> Call[OrderGroup]:
-        self._cannot("order_groups.get")
+        self._unsupported("order_groups.get")
 
-    def list(self, window: Window) -> Call[Page[OrderGroup]]:
-        self._cannot("order_groups.list")
+    def list(self, window: ListQuery) -> Call[Page[OrderGroup]]:
+        self._unsupported("order_groups.list")
 
     def delete(self, group_id: str, subaccount: int | None, shard: int | None) -> Call[None]:
-        self._cannot("order_groups.delete")
+        self._unsupported("order_groups.delete")
 
     def reset(self, group_id: str, subaccount: int | None, shard: int | None) -> Call[None]:
-        self._cannot("order_groups.reset")
+        self._unsupported("order_groups.reset")
 
     def trigger(self, group_id: str, subaccount: int | None, shard: int | None) -> Call[None]:
-        self._cannot("order_groups.trigger")
+        self._unsupported("order_groups.trigger")
 
     def set_limit(
         self, group_id: str, limit: Decimal, subaccount: int | None, shard: int | None
     ) -> Call[None]:
-        self._cannot("order_groups.set_limit")
+        self._unsupported("order_groups.set_limit")
 
 
-class PortfolioLanguage(Vocabulary):
+class PortfolioInterface(Interface):
     """Balance, positions, fills, settlements, payments, transfers between instances."""
 
     def balance(self, subaccount: int | None, exchange_index: int | None) -> Call[Balance]:
-        self._cannot("portfolio.balance")
+        self._unsupported("portfolio.balance")
 
-    def positions(self, window: Window) -> Call[Page[Position]]:
-        self._cannot("portfolio.positions")
+    def positions(self, window: ListQuery) -> Call[Page[Position]]:
+        self._unsupported("portfolio.positions")
 
-    def event_positions(self, window: Window) -> Call[Page[EventPosition]]:
-        self._cannot("portfolio.event_positions")
+    def event_positions(self, window: ListQuery) -> Call[Page[EventPosition]]:
+        self._unsupported("portfolio.event_positions")
 
-    def fills(self, window: Window) -> Call[Page[Fill]]:
-        self._cannot("portfolio.fills")
+    def fills(self, window: ListQuery) -> Call[Page[Fill]]:
+        self._unsupported("portfolio.fills")
 
-    def settlements(self, window: Window) -> Call[Page[Settlement]]:
-        self._cannot("portfolio.settlements")
+    def settlements(self, window: ListQuery) -> Call[Page[Settlement]]:
+        self._unsupported("portfolio.settlements")
 
-    def deposits(self, window: Window) -> Call[Page[Payment]]:
-        self._cannot("portfolio.deposits")
+    def deposits(self, window: ListQuery) -> Call[Page[Payment]]:
+        self._unsupported("portfolio.deposits")
 
-    def withdrawals(self, window: Window) -> Call[Page[Payment]]:
-        self._cannot("portfolio.withdrawals")
+    def withdrawals(self, window: ListQuery) -> Call[Page[Payment]]:
+        self._unsupported("portfolio.withdrawals")
 
     def resting_value(self) -> Call[RestingValue]:
-        self._cannot("portfolio.resting_value")
+        self._unsupported("portfolio.resting_value")
 
     def transfer(self, ticket: InstanceTransferTicket) -> Call[str]:
-        self._cannot("portfolio.transfer")
+        self._unsupported("portfolio.transfer")
 
     def get_transfer(self, transfer_id: str) -> Call[InstanceTransfer]:
-        self._cannot("portfolio.get_transfer")
+        self._unsupported("portfolio.get_transfer")
 
-    def transfers(self, window: Window) -> Call[Page[InstanceTransfer]]:
-        self._cannot("portfolio.transfers")
+    def transfers(self, window: ListQuery) -> Call[Page[InstanceTransfer]]:
+        self._unsupported("portfolio.transfers")
 
     def target_allocation(self) -> Call[TargetAllocation]:
-        self._cannot("portfolio.target_allocation")
+        self._unsupported("portfolio.target_allocation")
 
     def set_target_allocation(self, percent: dict[int, int], reservation: str | None) -> Call[None]:
-        self._cannot("portfolio.set_target_allocation")
+        self._unsupported("portfolio.set_target_allocation")
 
 
-class SubaccountsLanguage(Vocabulary):
+class SubaccountsInterface(Interface):
     """Subaccounts."""
 
     def create(self, exchange_index: int | None) -> Call[int]:
-        self._cannot("subaccounts.create")
+        self._unsupported("subaccounts.create")
 
     def balances(self) -> Call[Page[SubaccountBalance]]:
-        self._cannot("subaccounts.balances")
+        self._unsupported("subaccounts.balances")
 
     def transfer(
         self,
@@ -197,61 +197,61 @@ class SubaccountsLanguage(Vocabulary):
         cents: int,
         exchange_index: int | None,
     ) -> Call[None]:
-        self._cannot("subaccounts.transfer")
+        self._unsupported("subaccounts.transfer")
 
-    def transfers(self, window: Window) -> Call[Page[SubaccountTransfer]]:
-        self._cannot("subaccounts.transfers")
+    def transfers(self, window: ListQuery) -> Call[Page[SubaccountTransfer]]:
+        self._unsupported("subaccounts.transfers")
 
     def netting(self) -> Call[Page[NettingConfig]]:
-        self._cannot("subaccounts.netting")
+        self._unsupported("subaccounts.netting")
 
     def set_netting(self, subaccount: int, enabled: bool) -> Call[None]:
-        self._cannot("subaccounts.set_netting")
+        self._unsupported("subaccounts.set_netting")
 
 
-class HistoryLanguage(Vocabulary):
+class HistoryInterface(Interface):
     """What has moved from the live lists to history."""
 
     def cutoff(self) -> Call[HistoricalCutoff]:
-        self._cannot("history.cutoff")
+        self._unsupported("history.cutoff")
 
-    def orders(self, window: Window) -> Call[Page[Order]]:
-        self._cannot("history.orders")
+    def orders(self, window: ListQuery) -> Call[Page[Order]]:
+        self._unsupported("history.orders")
 
-    def fills(self, window: Window) -> Call[Page[Fill]]:
-        self._cannot("history.fills")
+    def fills(self, window: ListQuery) -> Call[Page[Fill]]:
+        self._unsupported("history.fills")
 
-    def positions(self, window: Window) -> Call[Page[Position]]:
-        self._cannot("history.positions")
+    def positions(self, window: ListQuery) -> Call[Page[Position]]:
+        self._unsupported("history.positions")
 
 
-class AccountLanguage(Vocabulary):
+class AccountInterface(Interface):
     """Rate limits and usage levels."""
 
     def limits(self) -> Call[AccountLimits]:
-        self._cannot("account.limits")
+        self._unsupported("account.limits")
 
     def endpoint_costs(self) -> Call[EndpointCosts]:
-        self._cannot("account.endpoint_costs")
+        self._unsupported("account.endpoint_costs")
 
     def volume_progress(self) -> Call[Page[VolumeProgress]]:
-        self._cannot("account.volume_progress")
+        self._unsupported("account.volume_progress")
 
     def upgrade(self) -> Call[None]:
-        self._cannot("account.upgrade")
+        self._unsupported("account.upgrade")
 
 
-class ExchangeLanguage(Vocabulary):
+class ExchangeInterface(Interface):
     """The exchange itself. Public."""
 
     def status(self) -> Call[ExchangeStatus]:
-        self._cannot("exchange.status")
+        self._unsupported("exchange.status")
 
     def schedule(self) -> Call[Schedule]:
-        self._cannot("exchange.schedule")
+        self._unsupported("exchange.schedule")
 
     def data_timestamp(self) -> Call[datetime]:
-        self._cannot("exchange.data_timestamp")
+        self._unsupported("exchange.data_timestamp")
 
 
 @frozen(kw_only=True)
@@ -261,10 +261,10 @@ class Contract:
     name: str
     operations: dict[str, Operation]
     has_watermark: bool
-    orders: OrdersLanguage
-    order_groups: GroupsLanguage
-    portfolio: PortfolioLanguage
-    subaccounts: SubaccountsLanguage
-    history: HistoryLanguage
-    account: AccountLanguage
-    exchange: ExchangeLanguage
+    orders: OrdersInterface
+    order_groups: GroupsInterface
+    portfolio: PortfolioInterface
+    subaccounts: SubaccountsInterface
+    history: HistoryInterface
+    account: AccountInterface
+    exchange: ExchangeInterface

@@ -11,10 +11,10 @@ from typing import Any, Protocol, TypeVar
 
 import httpx
 
-from kalshi_ext.contracts.decoding import request
+from kalshi_ext.contracts.decoding import build_request
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import Misuse
-from kalshi_ext.protocol.messages import Call, Document, Operation, Repeat, Watch
+from kalshi_ext.protocol.messages import Call, DeviationCounter, Document, Operation, Repeat
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -22,7 +22,7 @@ T_co = TypeVar("T_co", covariant=True)
 PACKAGES = {"kalshi_portfolio": "current", "kalshi_classic": "classic"}
 
 
-class Answered(Protocol[T_co]):
+class GeneratedResponse(Protocol[T_co]):
     """What a generated `sync_detailed` returns: a Response with the parsed model."""
 
     @property
@@ -31,8 +31,8 @@ class Answered(Protocol[T_co]):
         ...
 
 
-def bind(
-    contract: Contract, operation: Callable[..., Answered[T]], arguments: Mapping[str, Any]
+def passthrough_call(
+    contract: Contract, operation: Callable[..., GeneratedResponse[T]], arguments: Mapping[str, Any]
 ) -> Call[T]:
     """Bind a generated operation to its request and its generated parser. Raises Misuse."""
     module = _module(operation, contract.name)
@@ -40,7 +40,7 @@ def bind(
     kwargs = module._get_kwargs(**arguments)
     _plain_path(kwargs["url"])
 
-    def decode(document: Document, watch: Watch) -> T:
+    def decode(document: Document, watch: DeviationCounter) -> T:
         status = min(entry.success)
         body = b"" if document is None else json.dumps(document, default=float).encode()
         parsed: T = module._parse_response(
@@ -48,7 +48,7 @@ def bind(
         )
         return parsed
 
-    return Call(entry, request(kwargs), decode)
+    return Call(entry, build_request(kwargs), decode)
 
 
 def _module(operation: object, name: str) -> Any:

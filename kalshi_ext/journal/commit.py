@@ -18,10 +18,10 @@ from attrs import define, field, frozen
 from kalshi_ext.errors import KalshiError, Misuse
 from kalshi_ext.journal.entry import (
     REOPENABLE,
-    Claimed,
     Entry,
-    Mark,
+    Reservation,
     State,
+    Transition,
     advance,
     changed,
     reopened,
@@ -30,17 +30,17 @@ from kalshi_ext.journal.errors import (
     IllegalTransition,
     JournalUnusable,
     JournalUnwritable,
-    MarkUnwritten,
     NotOwner,
+    TransitionUnwritten,
     UnknownKey,
 )
-from kalshi_ext.journal.store import Again, Rejected, Selection, Store, StoreError
+from kalshi_ext.journal.store import InvalidData, Selection, Store, StoreError, TransientError
 
 T = TypeVar("T")
 
 
 @define
-class Sheet:
+class UnitOfWork:
     """The rows one group of requests sees and changes."""
 
     store: Store
@@ -93,7 +93,7 @@ class Sheet:
             self._staged_intents[entry.intent] = entry.key
         return entry
 
-    def attempt(self, work: Callable[[Sheet], T]) -> T:
+    def attempt(self, work: Callable[[UnitOfWork], T]) -> T:
         """Run one request; keep what it staged only when it returns."""
         try:
             result = work(self)
@@ -120,7 +120,7 @@ class Sheet:
         self._changed.clear()
 
 
-def claim(sheet: Sheet, entry: Entry) -> Claimed:
+def reserve(sheet: UnitOfWork, entry: Entry) -> Reservation:
     """Insert an entry unless its key, or else its intent, is taken."""
     if entry.state is not State.INTENT:
         raise Misuse(f"state: a claim starts as intent, got {entry.state}")
@@ -128,19 +128,21 @@ def claim(sheet: Sheet, entry: Entry) -> Claimed:
     if found is None and entry.intent is not None:
         found = sheet.find_intent(entry.intent)
     if found is not None:
-        return Claimed(found, mine=False)
-    return Claimed(sheet.put(changed(entry, owner=sheet.owner)), mine=True)
+        return Reservation(found, acquired=False)
+    return Reservation(sheet.put(changed(entry, owner=sheet.owner)), acquired=True)
 
 
-def reopen(sheet: Sheet, key: str) -> Claimed:
+def reopen(sheet: UnitOfWork, key: str) -> Reservation:
     """Make a refused or never sent entry an intent of ours; not mine when it is neither."""
     found = _known(sheet, key)
     if found.state not in REOPENABLE:
-        return Claimed(found, mine=False)
-    return Claimed(sheet.put(reopened(found, owner=sheet.owner, now=sheet.now())), mine=True)
+        return Reservation(found, acquired=False)
+    return Reservation(
+        sheet.put(reopened(found, owner=sheet.owner, now=sheet.now())), acquired=True
+    )
 
 
-def mark(sheet: Sheet, made: Mark) -> Entry:
+def apply(sheet: UnitOfWork, made: Transition) -> Entry:
     """Apply a mark to an entry of ours."""
     found = _known(sheet, made.key)
     if found.owner != sheet.owner:
@@ -149,21 +151,21 @@ def mark(sheet: Sheet, made: Mark) -> Entry:
     return found if advanced == found else sheet.put(advanced)
 
 
-def _known(sheet: Sheet, key: str) -> Entry:
+def _known(sheet: UnitOfWork, key: str) -> Entry:
     found = sheet.find(key)
     if found is None:
         raise UnknownKey(f"no entry has the key {key!r}")
     return found
 
 
-def withdraw(sheet: Sheet, claimed: Entry) -> None:
+def cancel_reservation(sheet: UnitOfWork, claimed: Entry) -> None:
     """Take back a claim whose caller never learned of it; does nothing once it went on."""
     found = sheet.find(claimed.key)
     if found is not None and found == claimed:
-        sheet.put(advance(found, Mark(found.key, State.NOT_SENT), now=sheet.now()))
+        sheet.put(advance(found, Transition(found.key, State.NOT_SENT), now=sheet.now()))
 
 
-def take_over(sheet: Sheet, key: str, from_owner: str) -> bool:
+def take_over(sheet: UnitOfWork, key: str, from_owner: str) -> bool:
     """Move an open entry of a dead owner to us; say whether it is open and ours now."""
     found = sheet.find(key)
     if found is None or not found.is_open:
@@ -176,10 +178,10 @@ def take_over(sheet: Sheet, key: str, from_owner: str) -> bool:
     return True
 
 
-Page = list[tuple[int, Entry]]
+EntryPage = list[tuple[int, Entry]]
 
 
-def page(sheet: Sheet, selection: Selection, after: int, limit: int) -> Page:
+def page(sheet: UnitOfWork, selection: Selection, after: int, limit: int) -> EntryPage:
     """List entries of the store, with what this group changed so far."""
     sheet.flush()
     return sheet.store.select(selection, after, limit)
@@ -188,58 +190,58 @@ def page(sheet: Sheet, selection: Selection, after: int, limit: int) -> Page:
 _PAGE = 500
 
 
-def everything(sheet: Sheet, selection: Selection) -> list[Entry]:
+def everything(sheet: UnitOfWork, selection: Selection) -> list[Entry]:
     """List all entries of a selection at once."""
-    listed: Page = []
+    listed: EntryPage = []
     while part := page(sheet, selection, listed[-1][0] if listed else -1, _PAGE):
         listed += part
     return [entry for _, entry in listed]
 
 
-def settle(sheet: Sheet, key: str, made: Mark, from_owner: str) -> Entry:
+def settle(sheet: UnitOfWork, key: str, made: Transition, from_owner: str) -> Entry:
     """Take an entry over and give it a person's verdict, in one step."""
     if not take_over(sheet, key, from_owner):
         found = _known(sheet, key)
         state = "driven by a living process" if found.is_open else f"already {found.state}"
         raise IllegalTransition(f"entry {key} is {state}", entry=found)
-    return mark(sheet, made)
+    return apply(sheet, made)
 
 
 _RUNS: Final = 10  # of one group, when others keep getting in the way
 
 
-class Kind(Enum):
+class RequestKind(Enum):
     """What a request does; its failure says what the caller knows then."""
 
-    CLAIM = "claim"
-    MARK = "mark"
+    RESERVE = "reserve"
+    ADVANCE = "advance"
     READ = "read"
 
 
 @frozen(eq=False)
-class Request:
+class JournalRequest:
     """One thing to do, and the future that learns of it after the commit.
 
     `keys` and `intents` are loaded before, together with those of the whole group.
     """
 
-    kind: Kind
-    work: Callable[[Sheet], Any]
+    kind: RequestKind
+    work: Callable[[UnitOfWork], Any]
     keys: Sequence[str] = ()
     intents: Sequence[str] = ()
     future: Future[Any] = field(factory=Future[Any])
 
     def failure(self, why: str) -> KalshiError:
         """Build the error of this request when the journal itself fails."""
-        if self.kind is Kind.CLAIM:
+        if self.kind is RequestKind.RESERVE:
             return JournalUnwritable(f"journal: {why}")
-        if self.kind is Kind.MARK:
-            return MarkUnwritten(f"journal: {why}")
+        if self.kind is RequestKind.ADVANCE:
+            return TransitionUnwritten(f"journal: {why}")
         return JournalUnusable(f"journal: {why}")
 
 
 @frozen
-class Outcome:
+class RequestResult:
     """What a request came to."""
 
     value: Any = None
@@ -254,7 +256,7 @@ class Outcome:
 
 
 @define
-class Desk:
+class GroupCommitter:
     """Serves groups of requests on a store. Used by one thread at a time.
 
     `_owed` holds the claims whose callers were told "not written" although the store may keep
@@ -266,20 +268,20 @@ class Desk:
     now: Callable[[], datetime]
     _owed: list[Entry] = field(factory=list[Entry])
 
-    def serve(self, requests: Sequence[Request]) -> None:
+    def serve(self, requests: Sequence[JournalRequest]) -> None:
         """Do the requests in order, commit once, then release their callers."""
         live = [request for request in requests if _begun(request.future)]
         for request, outcome in zip(live, self._outcomes(live), strict=True):
             outcome.deliver(request.future)
 
-    def _outcomes(self, requests: Sequence[Request]) -> list[Outcome]:
+    def _outcomes(self, requests: Sequence[JournalRequest]) -> list[RequestResult]:
         reason = ""
         for _ in range(_RUNS):
             try:
                 return self._once(requests)
-            except Again as again:
+            except TransientError as again:
                 reason = str(again)
-            except Rejected as error:
+            except InvalidData as error:
                 if len(requests) > 1:
                     return [
                         outcome for request in requests for outcome in self._outcomes([request])
@@ -291,14 +293,14 @@ class Desk:
                 return self._failed(requests, f"unexpected {error!r}")
         return self._failed(requests, f"gave up after {_RUNS} attempts: {reason}")
 
-    def _failed(self, requests: Sequence[Request], why: str) -> list[Outcome]:
-        return [Outcome(error=request.failure(why)) for request in requests]
+    def _failed(self, requests: Sequence[JournalRequest], why: str) -> list[RequestResult]:
+        return [RequestResult(error=request.failure(why)) for request in requests]
 
-    def _once(self, requests: Sequence[Request]) -> list[Outcome]:
-        sheet = Sheet(self.store, self.owner, self.now)
-        outcomes: list[Outcome] = []
+    def _once(self, requests: Sequence[JournalRequest]) -> list[RequestResult]:
+        sheet = UnitOfWork(self.store, self.owner, self.now)
+        outcomes: list[RequestResult] = []
         try:
-            writing = bool(self._owed) or any(r.kind is not Kind.READ for r in requests)
+            writing = bool(self._owed) or any(r.kind is not RequestKind.READ for r in requests)
             self.store.begin(writing=writing)
             self._withdraw_owed(sheet)
             sheet.fetch(*_needs(requests))
@@ -307,37 +309,37 @@ class Desk:
             self.store.commit()
         except BaseException:
             self.store.rollback()
-            self._owed += [entry for one in outcomes for entry in claims_in(one.value)]
+            self._owed += [entry for one in outcomes for entry in reservations_in(one.value)]
             raise
         self._owed.clear()
         return outcomes
 
-    def _withdraw_owed(self, sheet: Sheet) -> None:
+    def _withdraw_owed(self, sheet: UnitOfWork) -> None:
         if self._owed:
             sheet.fetch([entry.key for entry in self._owed], ())
         for entry in self._owed:
-            sheet.attempt(partial(withdraw, claimed=entry))
+            sheet.attempt(partial(cancel_reservation, claimed=entry))
 
 
 def _begun(future: Future[Any]) -> bool:
     return future.running() or future.set_running_or_notify_cancel()
 
 
-def _needs(requests: Sequence[Request]) -> tuple[list[str], list[str]]:
+def _needs(requests: Sequence[JournalRequest]) -> tuple[list[str], list[str]]:
     keys = [key for request in requests for key in request.keys]
     return keys, [intent for request in requests for intent in request.intents]
 
 
-def _attempt(request: Request, sheet: Sheet) -> Outcome:
+def _attempt(request: JournalRequest, sheet: UnitOfWork) -> RequestResult:
     try:
-        return Outcome(sheet.attempt(request.work))
+        return RequestResult(sheet.attempt(request.work))
     except StoreError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this caller alone
-        return Outcome(error=error)
+        return RequestResult(error=error)
 
 
-def claims_in(value: object) -> list[Entry]:
+def reservations_in(value: object) -> list[Entry]:
     """Return the entries that a claim, or several, made the caller's."""
     several = cast("list[object]", value) if isinstance(value, list) else [value]
-    return [one.entry for one in several if isinstance(one, Claimed) and one.mine]
+    return [one.entry for one in several if isinstance(one, Reservation) and one.acquired]

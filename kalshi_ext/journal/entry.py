@@ -12,7 +12,7 @@ from attrs import Attribute, Factory, field, fields, frozen
 
 from kalshi_ext.errors import Misuse
 from kalshi_ext.journal.errors import IllegalTransition
-from kalshi_ext.redact import shown
+from kalshi_ext.redact import redacted_repr
 
 _LONGEST: Final = 512  # characters: an index row of PostgreSQL holds 2704 bytes
 _LARGEST: Final = 2**31 - 1
@@ -50,7 +50,7 @@ MOVES: Final[Mapping[State, frozenset[State]]] = {
 
 def _text(_: Any, attribute: Attribute[Any], value: object) -> None:
     if not isinstance(value, str) or not value or "\0" in value or not _encodes(value):
-        raise Misuse(f"{attribute.name}: expected text without NUL, got {shown(value)}")
+        raise Misuse(f"{attribute.name}: expected text without NUL, got {redacted_repr(value)}")
 
 
 def _encodes(value: str) -> bool:
@@ -71,17 +71,21 @@ def _name(_: Any, attribute: Attribute[Any], value: Any) -> None:
 
 def _number(_: Any, attribute: Attribute[Any], value: object) -> None:
     if type(value) is not int or not 0 <= value <= _LARGEST:
-        raise Misuse(f"{attribute.name}: expected a whole number >= 0, got {shown(value)}")
+        raise Misuse(f"{attribute.name}: expected a whole number >= 0, got {redacted_repr(value)}")
 
 
 def _utc(_: Any, attribute: Attribute[Any], value: object) -> None:
     if not isinstance(value, datetime) or value.utcoffset() != timedelta(0):
-        raise Misuse(f"{attribute.name}: expected an aware UTC datetime, got {shown(value)}")
+        raise Misuse(
+            f"{attribute.name}: expected an aware UTC datetime, got {redacted_repr(value)}"
+        )
 
 
 def _sha256(_: Any, attribute: Attribute[Any], value: object) -> None:
     if not isinstance(value, str) or not re.fullmatch("[0-9a-f]{64}", value):
-        raise Misuse(f"{attribute.name}: expected 64 lower-case hex digits, got {shown(value)}")
+        raise Misuse(
+            f"{attribute.name}: expected 64 lower-case hex digits, got {redacted_repr(value)}"
+        )
 
 
 def _maybe(check: Any) -> Any:
@@ -133,7 +137,7 @@ class Entry:
 
 
 @frozen
-class Mark:
+class Transition:
     """What became of an entry. None leaves the recorded value as it is."""
 
     key: str = field(validator=_name)
@@ -143,7 +147,7 @@ class Mark:
     sent_at: datetime | None = field(default=None, kw_only=True, validator=_maybe(_utc))
     attempts: int | None = field(default=None, kw_only=True, validator=_maybe(_number))
 
-    def said(self) -> dict[str, Any]:
+    def changes(self) -> dict[str, Any]:
         """Return the fields that this mark states, by the entry's names."""
         stated = {name: getattr(self, name) for name in _STATED}
         return {name: value for name, value in stated.items() if value is not None}
@@ -153,11 +157,11 @@ _STATED: Final = ("order_id", "verdict", "sent_at", "attempts")
 
 
 @frozen
-class Claimed:
+class Reservation:
     """The entry that stands under a key. Drive it only when it is `mine`."""
 
     entry: Entry
-    mine: bool
+    acquired: bool
 
 
 def changed(entry: Entry, **values: Any) -> Entry:
@@ -174,9 +178,9 @@ def changed(entry: Entry, **values: Any) -> Entry:
 _FIELDS: Final = tuple(part.name for part in fields(Entry))
 
 
-def advance(entry: Entry, mark: Mark, *, now: datetime) -> Entry:
+def advance(entry: Entry, mark: Transition, *, now: datetime) -> Entry:
     """Apply a mark. A repeated verdict changes nothing. Raises IllegalTransition."""
-    said = mark.said()
+    said = mark.changes()
     if mark.state not in MOVES[entry.state]:
         raise _illegal(entry, mark, f"{entry.state} does not become {mark.state}")
     if said.get("attempts", entry.attempts) < entry.attempts:
@@ -186,14 +190,14 @@ def advance(entry: Entry, mark: Mark, *, now: datetime) -> Entry:
     return changed(entry, state=mark.state, updated_at=max(now, entry.updated_at), **said)
 
 
-def _same_verdict(entry: Entry, mark: Mark, said: Mapping[str, Any]) -> Entry:
+def _same_verdict(entry: Entry, mark: Transition, said: Mapping[str, Any]) -> Entry:
     other = [name for name, value in said.items() if getattr(entry, name) != value]
     if other:
         raise _illegal(entry, mark, f"already {entry.state} with another {', '.join(other)}")
     return entry
 
 
-def _illegal(entry: Entry, mark: Mark, why: str) -> IllegalTransition:
+def _illegal(entry: Entry, mark: Transition, why: str) -> IllegalTransition:
     return IllegalTransition(f"entry {mark.key}: {why}", entry=entry)
 
 

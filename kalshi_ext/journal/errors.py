@@ -14,8 +14,8 @@ __all__ = [
     "JournalError",
     "JournalUnusable",
     "JournalUnwritable",
-    "MarkUnwritten",
     "NotOwner",
+    "TransitionUnwritten",
     "UnknownKey",
 ]
 
@@ -37,7 +37,7 @@ class JournalBusy(JournalUnusable):
     since: str | None = None
 
 
-class MarkUnwritten(JournalError):
+class TransitionUnwritten(JournalError):
     """The journal could not record what happened; it happened all the same."""
 
     advice = "the entry stays open and is looked up at the exchange at the next recovery"

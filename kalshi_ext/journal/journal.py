@@ -14,9 +14,9 @@ from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
 from kalshi_ext.errors import KalshiError, Misuse
-from kalshi_ext.journal.commit import Request, claims_in
-from kalshi_ext.journal.entry import Claimed, Entry, Mark, State
-from kalshi_ext.journal.verbs import VERBS, withdraw
+from kalshi_ext.journal.commit import JournalRequest, reservations_in
+from kalshi_ext.journal.entry import Entry, Reservation, State, Transition
+from kalshi_ext.journal.verbs import VERBS, cancel_reservation
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 class Runner(Protocol):
     """Whoever serves requests: inline, or by a thread."""
 
-    def hand_in(self, request: Request) -> None:
+    def submit(self, request: JournalRequest) -> None:
         """Take a request; its future learns of the outcome."""
         ...
 
@@ -76,10 +76,10 @@ class Journal:
         request = VERBS[verb](*args, **options)
         if self._pid != os.getpid():
             raise request.failure("inherited by a forked process: open one of its own there")
-        self._runner.hand_in(request)
+        self._runner.submit(request)
         return request.future
 
-    def withdraw(self, future: Future[Any]) -> None:
+    def cancel_reservation(self, future: Future[Any]) -> None:
         """Give up a submitted claim or reopening: what it recorded becomes not sent."""
         if not future.cancel():
             future.add_done_callback(self._take_back)
@@ -87,37 +87,37 @@ class Journal:
     def _take_back(self, future: Future[Any]) -> None:
         if future.cancelled() or future.exception() is not None:
             return
-        for entry in claims_in(future.result()):
+        for entry in reservations_in(future.result()):
             with suppress(KalshiError):  # closed meanwhile: then recovery finds it open
-                self._runner.hand_in(withdraw(entry))
+                self._runner.submit(cancel_reservation(entry))
 
     def _claimed(self, future: Future[T]) -> T:
         try:
             return future.result()
         except BaseException as error:
             if not (future.done() and future.exception() is error):  # interrupted, not failed
-                self.withdraw(future)
+                self.cancel_reservation(future)
             raise
 
-    def claim(self, entry: Entry) -> Claimed:
+    def reserve(self, entry: Entry) -> Reservation:
         """Record an intent, unless its key, or else its intent key, is taken.
 
         Raises JournalUnwritable: then nothing may be sent.
         """
-        future: Future[Claimed] = self.submit("claim", entry)
+        future: Future[Reservation] = self.submit("reserve", entry)
         return self._claimed(future)
 
-    def claim_many(self, entries: Iterable[Entry]) -> list[Claimed]:
+    def reserve_many(self, entries: Iterable[Entry]) -> list[Reservation]:
         """Record several intents at once, or none of them; answers come in their order."""
-        future: Future[list[Claimed]] = self.submit("claim_many", entries)
+        future: Future[list[Reservation]] = self.submit("reserve_many", entries)
         return self._claimed(future)
 
-    def reopen(self, key: str) -> Claimed:
+    def reopen(self, key: str) -> Reservation:
         """Make a refused or never sent entry an intent again; of two callers one gets it."""
-        future: Future[Claimed] = self.submit("reopen", key)
+        future: Future[Reservation] = self.submit("reopen", key)
         return self._claimed(future)
 
-    def mark(
+    def advance(
         self,
         key: str,
         state: State,
@@ -132,12 +132,12 @@ class Journal:
         Raises MarkUnwritten, UnknownKey, NotOwner, IllegalTransition.
         """
         said = {"order_id": order_id, "verdict": verdict, "sent_at": sent_at, "attempts": attempts}
-        marked: Entry = self.submit("mark", key, state, **said).result()
+        marked: Entry = self.submit("advance", key, state, **said).result()
         return marked
 
-    def mark_many(self, marks: Iterable[Mark]) -> list[Entry]:
+    def advance_many(self, marks: Iterable[Transition]) -> list[Entry]:
         """Record what became of several entries, all or none."""
-        marked: list[Entry] = self.submit("mark_many", marks).result()
+        marked: list[Entry] = self.submit("advance_many", marks).result()
         return marked
 
     def get(self, key: str) -> Entry | None:
@@ -174,7 +174,7 @@ class Journal:
         alive: bool = self.submit("owner_alive", owner).result()
         return alive
 
-    def settle(self, key: str, made: Mark, from_owner: str) -> Entry:
+    def settle(self, key: str, made: Transition, from_owner: str) -> Entry:
         """Give an entry of an owner that is gone a person's verdict.
 
         Raises IllegalTransition when the entry has a verdict or its owner lives.

@@ -11,7 +11,7 @@ from typing import Final
 
 from attrs import define, field
 
-from kalshi_ext.journal.commit import Desk, Request
+from kalshi_ext.journal.commit import GroupCommitter, JournalRequest
 from kalshi_ext.journal.entry import OPEN, Entry, utc_now
 from kalshi_ext.journal.journal import Journal, new_owner
 from kalshi_ext.journal.store import Selection
@@ -95,11 +95,11 @@ class MemoryStore:
 class Inline:
     """Serve each request at once, in the caller's thread."""
 
-    desk: Desk
+    desk: GroupCommitter
     _lock: threading.RLock = field(factory=threading.RLock)
     _closed: bool = False
 
-    def hand_in(self, request: Request) -> None:
+    def submit(self, request: JournalRequest) -> None:
         """Serve a request. Raises its failure once closed."""
         with self._lock:
             if self._closed:
@@ -125,4 +125,4 @@ class MemoryJournal(Journal):
 
     def __init__(self, *, now: Callable[[], datetime] = utc_now, keep: int = KEEP) -> None:
         owner = new_owner()
-        super().__init__(Inline(Desk(MemoryStore(owner, keep), owner, now)), owner, "")
+        super().__init__(Inline(GroupCommitter(MemoryStore(owner, keep), owner, now)), owner, "")

@@ -14,15 +14,21 @@ from attrs import define, field
 from psycopg import errors
 
 from kalshi_ext.errors import Misuse
-from kalshi_ext.journal.commit import Desk
+from kalshi_ext.journal.commit import GroupCommitter
 from kalshi_ext.journal.entry import Entry, utc_now
 from kalshi_ext.journal.journal import Journal, new_owner
 from kalshi_ext.journal.postgres_schema import Statements
-from kalshi_ext.journal.postgres_session import Link, Session, owner_lock
+from kalshi_ext.journal.postgres_session import Link, PostgresConnection, owner_lock
 from kalshi_ext.journal.serialization import from_row, row_problems, to_row
-from kalshi_ext.journal.store import Again, Broken, Rejected, Selection, StoreError
+from kalshi_ext.journal.store import (
+    InvalidData,
+    Selection,
+    StoreError,
+    StoreUnavailable,
+    TransientError,
+)
 from kalshi_ext.journal.writer import Writer
-from kalshi_ext.redact import Secret, shown
+from kalshi_ext.redact import Secret, redacted_repr
 
 SCHEMA: Final = "kalshi_journal"
 _PAGE: Final = 1000
@@ -33,7 +39,7 @@ _LOOKS: Final = 5
 class PostgresStore:
     """Entries in a table. `_written` is what the running transaction wrote, by key."""
 
-    session: Session
+    session: PostgresConnection
     _sql: Statements
     _link: Link
     _writing: bool = False
@@ -44,19 +50,19 @@ class PostgresStore:
         try:
             yield
         except (errors.SerializationFailure, errors.DeadlockDetected) as error:
-            raise Again(self.session.say(error)) from error
+            raise TransientError(self.session.say(error)) from error
         except (psycopg.DataError, psycopg.IntegrityError) as error:
-            raise Rejected(self.session.say(error)) from error
+            raise InvalidData(self.session.say(error)) from error
         except psycopg.Error as error:
             lost = self._link.closed
-            raise (Again if lost else Broken)(self.session.say(error)) from error
+            raise (TransientError if lost else StoreUnavailable)(self.session.say(error)) from error
         except ValueError as error:
-            raise Rejected(str(error)) from error
+            raise InvalidData(str(error)) from error
 
     def begin(self, *, writing: bool) -> None:
         """Start a transaction, on a new connection when the last one was lost."""
         if writing and self.session.readonly:
-            raise Broken("opened for reading only")
+            raise StoreUnavailable("opened for reading only")
         self._writing = writing
         self._written.clear()
         self._link = self.session.link()
@@ -75,9 +81,9 @@ class PostgresStore:
     def save(self, new: Sequence[Entry], changed: Sequence[Entry]) -> None:
         """Insert and update rows. Raises Again when another process was faster with a key."""
         if new and self._write(self._sql.insert(), new) < len(new):
-            raise Again("another process claimed the same at the same time")
+            raise TransientError("another process claimed the same at the same time")
         if changed and self._write(self._sql.update(), changed) < len(changed):
-            raise Broken("an entry has been deleted by hand")
+            raise StoreUnavailable("an entry has been deleted by hand")
 
     def _write(self, statement: bytes, entries: Sequence[Entry]) -> int:
         rows = json.dumps([to_row(entry) for entry in entries])
@@ -118,12 +124,12 @@ class PostgresStore:
         try:
             with self._explained():
                 said = self._link.execute("COMMIT").statusmessage
-        except Again:
+        except TransientError:
             if not self._written or not self._was_committed():
                 raise
             return
         if said != "COMMIT":
-            raise Broken(f"the server answered {said} to COMMIT")
+            raise StoreUnavailable(f"the server answered {said} to COMMIT")
 
     def _was_committed(self) -> bool:
         # By what can be read, not by pg_xact_status: a server that crashed may give the number
@@ -133,13 +139,13 @@ class PostgresStore:
             try:
                 self._link = self.session.link()
                 found = self._look(self._sql.load(lock=False), [*self._written], [])
-            except Again as lost_again:
+            except TransientError as lost_again:
                 unknown = f"{unknown}: {lost_again}"
             except StoreError as error:
-                raise Broken(f"{unknown}: {error}") from error
+                raise StoreUnavailable(f"{unknown}: {error}") from error
             else:
                 return {entry.key: entry for entry in found} == self._written
-        raise Broken(unknown)
+        raise StoreUnavailable(unknown)
 
     def rollback(self) -> None:
         """Drop the transaction."""
@@ -171,9 +177,11 @@ class PostgresJournal(Journal):
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", schema):
-            raise Misuse(f"schema: expected a lower-case identifier, got {shown(schema)}")
+            raise Misuse(f"schema: expected a lower-case identifier, got {redacted_repr(schema)}")
         owner = new_owner()
-        session = Session(owner, schema, readonly, patience, Secret(url))
+        session = PostgresConnection(owner, schema, readonly, patience, Secret(url))
         session.open()
         store = PostgresStore(session, Statements(schema), session.link())
-        super().__init__(Writer(Desk(store, owner, now)).start(), owner, session.describe())
+        super().__init__(
+            Writer(GroupCommitter(store, owner, now)).start(), owner, session.describe()
+        )

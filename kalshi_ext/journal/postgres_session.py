@@ -20,7 +20,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from kalshi_ext.journal import postgres_schema
 from kalshi_ext.journal.errors import JournalUnusable
-from kalshi_ext.journal.store import Broken
+from kalshi_ext.journal.store import StoreUnavailable
 from kalshi_ext.redact import REDACTED, Secret
 
 Link: TypeAlias = psycopg.Connection[tuple[Any, ...]]
@@ -55,7 +55,7 @@ def owner_lock(schema: str, owner: str) -> int:
 
 
 @define(eq=False)
-class Session:
+class PostgresConnection:
     """A connection that comes back. `patience` is how many seconds a lost one may stay lost."""
 
     owner: str
@@ -107,7 +107,7 @@ class Session:
     def _renew(self, deadline: float) -> None:
         while (why := self._failure()) is not None:
             if time.monotonic() >= deadline:
-                raise Broken(f"no connection to {self.describe()}: {why}")
+                raise StoreUnavailable(f"no connection to {self.describe()}: {why}")
             time.sleep(_PROBE_S)
 
     def _connect(self) -> None:

@@ -13,14 +13,14 @@ from typing import Final
 from attrs import define
 
 from kalshi_ext.journal import lock
-from kalshi_ext.journal.commit import Desk
+from kalshi_ext.journal.commit import GroupCommitter
 from kalshi_ext.journal.entry import OPEN, Entry, utc_now
 from kalshi_ext.journal.errors import JournalUnusable
 from kalshi_ext.journal.journal import Journal, new_owner
 from kalshi_ext.journal.lock import FileLock
 from kalshi_ext.journal.serialization import COLUMNS, from_row, row_problems, to_row
 from kalshi_ext.journal.sqlite_file import OPEN_STATES, connect, newest, resolved
-from kalshi_ext.journal.store import Broken, Rejected, Selection, StoreError
+from kalshi_ext.journal.store import InvalidData, Selection, StoreError, StoreUnavailable
 from kalshi_ext.journal.writer import Writer
 
 _LIST: Final = ", ".join(COLUMNS)
@@ -56,14 +56,14 @@ def _explained() -> Generator[None]:
     except sqlite3.Error as error:
         raise _explain(error) from error
     except (OverflowError, UnicodeEncodeError, ValueError) as error:
-        raise Rejected(str(error)) from error
+        raise InvalidData(str(error)) from error
 
 
 def _explain(error: sqlite3.Error) -> StoreError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the primary code
     if code in _FAULTY_DATA:
-        return Rejected(str(error))
-    return Broken(f"{error} ({getattr(error, 'sqlite_errorname', type(error).__name__)})")
+        return InvalidData(str(error))
+    return StoreUnavailable(f"{error} ({getattr(error, 'sqlite_errorname', type(error).__name__)})")
 
 
 @define(eq=False)
@@ -81,7 +81,7 @@ class SqliteStore:
     def begin(self, *, writing: bool) -> None:
         """Start a transaction; a writing one takes SQLite's write lock at once."""
         if writing and self._lock is None:
-            raise Broken(f"{self.path} was opened for reading only")
+            raise StoreUnavailable(f"{self.path} was opened for reading only")
         self._writing, self._last = writing, None
         with _explained():
             self._link.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
@@ -129,7 +129,9 @@ class SqliteStore:
             self.rollback()  # nothing to keep, and what a damaged page cost stays with its reader
             return
         if self._lock is not None and not self._in_place():
-            raise Broken(f"{self.path}, its log or its lock file was moved, replaced or removed")
+            raise StoreUnavailable(
+                f"{self.path}, its log or its lock file was moved, replaced or removed"
+            )
         with _explained():
             self._link.execute("COMMIT")
         if self._last is not None and self._lock is not None:
@@ -170,7 +172,9 @@ class SqliteJournal(Journal):
     ) -> None:
         owner = new_owner()
         store = _opened(resolved(path), owner, readonly=readonly)
-        super().__init__(Writer(Desk(store, owner, now)).start(), owner, repr(str(store.path)))
+        super().__init__(
+            Writer(GroupCommitter(store, owner, now)).start(), owner, repr(str(store.path))
+        )
 
 
 def _opened(path: Path, owner: str, *, readonly: bool) -> SqliteStore:

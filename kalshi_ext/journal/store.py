@@ -14,15 +14,15 @@ class StoreError(Exception):
     """The group of requests could not be stored; the text says why."""
 
 
-class Again(StoreError):
+class TransientError(StoreError):
     """Nothing was committed; the same group may be run once more."""
 
 
-class Rejected(StoreError):
+class InvalidData(StoreError):
     """The data were refused: the fault lies in one request, not in the place of storage."""
 
 
-class Broken(StoreError):
+class StoreUnavailable(StoreError):
     """The place of storage does not work now."""
 
 

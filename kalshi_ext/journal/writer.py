@@ -15,7 +15,7 @@ from typing import Final
 
 from attrs import define, field
 
-from kalshi_ext.journal.commit import Desk, Kind, Request
+from kalshi_ext.journal.commit import GroupCommitter, JournalRequest, RequestKind
 
 _LARGEST_GROUP: Final = 1000
 
@@ -29,8 +29,8 @@ class Writer:
     do nothing: the store belongs to the parent.
     """
 
-    desk: Desk
-    _queue: SimpleQueue[Request | None] = field(factory=SimpleQueue[Request | None])
+    desk: GroupCommitter
+    _queue: SimpleQueue[JournalRequest | None] = field(factory=SimpleQueue[JournalRequest | None])
     _gate: threading.RLock = field(factory=threading.RLock)
     _closed: bool = False
     _pid: int = field(factory=os.getpid)
@@ -43,9 +43,9 @@ class Writer:
         atexit.register(self.close)
         return self
 
-    def hand_in(self, request: Request) -> None:
+    def submit(self, request: JournalRequest) -> None:
         """Queue a request; never blocks. Raises the request's failure when that is impossible."""
-        if request.kind is not Kind.CLAIM:
+        if request.kind is not RequestKind.RESERVE:
             # Only a claim may be cancelled: a mark says what happened, whoever still listens.
             request.future.set_running_or_notify_cancel()
         with self._gate:
@@ -82,8 +82,8 @@ class Writer:
             store.close()
         atexit.unregister(self.close)
 
-    def _gather(self) -> tuple[list[Request], bool]:
-        group: list[Request] = []
+    def _gather(self) -> tuple[list[JournalRequest], bool]:
+        group: list[JournalRequest] = []
         request = self._queue.get()
         while request is not None:
             group.append(request)

@@ -11,8 +11,8 @@ from typing import Any
 from attrs import define, field, frozen
 
 from kalshi_ext.errors import Misuse
-from kalshi_ext.protocol.messages import Watch
-from kalshi_ext.protocol.rate_limits import Backoff, Budget, Pacer
+from kalshi_ext.protocol.messages import DeviationCounter
+from kalshi_ext.protocol.rate_limits import Backoff, Pacer, RetryQuota
 
 
 def _seconds(_: object, attribute: Any, value: Any) -> None:
@@ -49,14 +49,14 @@ class Policy:
     backoff: Backoff = field(factory=Backoff)
 
 
-class Owner:
+class LockOwner:
     """Whoever drives journal keys, where no other object stands for the work."""
 
     __slots__ = ("__weakref__",)
 
 
 @define
-class InFlight:
+class LockRegistry:
     """The journal keys that running flows of this client are driving; shared by threads.
 
     A key belongs to an owner, and is held weakly: an interrupt may end a flow anywhere, even where
@@ -67,14 +67,14 @@ class InFlight:
     _owners: dict[str, weakref.ref[object]] = field(factory=dict[str, "weakref.ref[object]"])
     _lock: threading.Lock = field(factory=threading.Lock, repr=False, eq=False)
 
-    def take(self, keys: Iterable[str], owner: object) -> set[str]:
+    def acquire(self, keys: Iterable[str], owner: object) -> set[str]:
         """Take the keys nobody drives and return them."""
         with self._lock:
             free = {key for key in keys if key not in self}
             self._owners.update(dict.fromkeys(free, weakref.ref(owner, self._abandon)))
             return free
 
-    def let_go(self, owner: object) -> None:
+    def release(self, owner: object) -> None:
         """Let go of all that an owner took."""
         with self._lock:
             for key, other in list(self._owners.items()):
@@ -90,10 +90,10 @@ class InFlight:
 
 
 @define
-class Unsettled:
+class PendingWrites:
     """Keys of earlier writes without a verdict, by ticker; `read` once the journal was asked."""
 
-    read: bool = False
+    loaded: bool = False
     by_ticker: dict[str, set[str]] = field(factory=dict[str, set[str]])
 
     def add(self, ticker: str | None, key: str) -> None:
@@ -106,7 +106,7 @@ class Unsettled:
 
 
 @define
-class Recent:
+class RecentWrites:
     """When this client last changed which order (Unix seconds): reads may not show it yet."""
 
     keep: float = 600.0
@@ -118,7 +118,7 @@ class Recent:
             self._at.pop(old, None)
         self._at[order_id] = now
 
-    def of(self, order_id: str) -> float | None:
+    def last_write_at(self, order_id: str) -> float | None:
         """Return when an order was changed; None where it was not, or long ago."""
         return self._at.get(order_id)
 
@@ -128,9 +128,9 @@ class Context:
     """What the flows of one client share."""
 
     policy: Policy = field(factory=Policy)
-    budget: Budget = field(factory=Budget)
-    watch: Watch = field(factory=Watch)
+    retry_quota: RetryQuota = field(factory=RetryQuota)
+    deviations: DeviationCounter = field(factory=DeviationCounter)
     pacer: Pacer | None = None
-    in_flight: InFlight = field(factory=InFlight)
-    recent: Recent = field(factory=Recent)
-    unsettled: Unsettled = field(factory=Unsettled)
+    locks: LockRegistry = field(factory=LockRegistry)
+    recent_writes: RecentWrites = field(factory=RecentWrites)
+    pending_writes: PendingWrites = field(factory=PendingWrites)

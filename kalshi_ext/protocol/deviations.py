@@ -11,30 +11,30 @@ from kalshi_ext.contract import types
 from kalshi_ext.contract.fields import ANSWERS, FIELDS
 from kalshi_ext.values.enums import OpenEnum
 
-Sight = tuple[str, str]  # kind and place, as `Watch.note` takes them
+Deviation = tuple[str, str]  # kind and place, as `Watch.note` takes them
 
 
 @frozen
-class Shape:
+class ObjectSpec:
     """One object of a contract, ready to be compared: `inner` are fields that hold more."""
 
     name: str
     known: frozenset[str]
     required: frozenset[str]
-    inner: tuple[tuple[str, Shape], ...]
+    inner: tuple[tuple[str, ObjectSpec], ...]
     members: tuple[tuple[str, str, frozenset[str]], ...]
 
 
 @functools.cache
-def _shape(contract: str, name: str) -> Shape:
+def _object_spec(contract: str, name: str) -> ObjectSpec:
     fields = FIELDS[contract][name]
     held = {key: kind for key, (_, kind) in fields.items() if kind}
     objects = {key: kind for key, kind in held.items() if kind in FIELDS[contract]}
-    return Shape(
+    return ObjectSpec(
         name,
         frozenset(fields),
         frozenset(key for key, (required, _) in fields.items() if required),
-        tuple((key, _shape(contract, kind)) for key, kind in objects.items()),
+        tuple((key, _object_spec(contract, kind)) for key, kind in objects.items()),
         tuple((key, kind, _members(kind)) for key, kind in held.items() if key not in objects),
     )
 
@@ -44,17 +44,17 @@ def _members(name: str) -> frozenset[str]:
     return frozenset(member.value for member in kind)
 
 
-def in_answer(operation: str, document: Any) -> list[Sight]:
+def find_deviations(operation: str, document: Any) -> list[Deviation]:
     """List what a success of this operation should not hold, or lacks; repeats stay."""
     contract, name, _ = ANSWERS.get(operation, ("", "", ""))
     if not name or not _is_object(document) or name not in FIELDS[contract]:
         return []
-    found: list[Sight] = []
-    _look(_shape(contract, name), document, found)
+    found: list[Deviation] = []
+    _walk(_object_spec(contract, name), document, found)
     return found
 
 
-def _look(shape: Shape, row: dict[str, Any], found: list[Sight]) -> None:
+def _walk(shape: ObjectSpec, row: dict[str, Any], found: list[Deviation]) -> None:
     keys = row.keys()
     if not keys <= shape.known:
         found += [("unknown_field", f"{shape.name}.{key}") for key in keys - shape.known]
@@ -66,12 +66,12 @@ def _look(shape: Shape, row: dict[str, Any], found: list[Sight]) -> None:
         if value and type(value) is str and value not in members:
             found.append(("unknown_member", kind))
     for key, inner in shape.inner:
-        for one in _each(row.get(key)):
+        for one in _as_list(row.get(key)):
             if _is_object(one):
-                _look(inner, one, found)
+                _walk(inner, one, found)
 
 
-def _each(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if _is_list(value) else [value]
 
 

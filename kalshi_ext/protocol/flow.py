@@ -22,30 +22,30 @@ from kalshi_ext.errors import (
     TransferAlreadyApplied,
 )
 from kalshi_ext.protocol import responses
-from kalshi_ext.protocol.context import Context, InFlight, Policy, Recent, Unsettled
+from kalshi_ext.protocol.context import Context, LockRegistry, PendingWrites, Policy, RecentWrites
 from kalshi_ext.protocol.deviations import is_documented
 from kalshi_ext.protocol.messages import Call, Lost, Operation, Repeat, Reply, Request
 from kalshi_ext.protocol.rate_limits import DEFAULT_COST
-from kalshi_ext.protocol.retry_policy import rule
+from kalshi_ext.protocol.retry_policy import retry_rule
 
 __all__ = [
     "AdjustClock",
     "Context",
     "Effect",
     "Flow",
-    "InFlight",
+    "LockRegistry",
     "Now",
+    "PendingWrites",
     "Policy",
-    "Recent",
+    "RecentWrites",
     "Record",
     "Send",
     "Sleep",
-    "Unsettled",
-    "ask",
-    "conclude",
+    "decode_response",
     "lost_error",
+    "request",
+    "send_with_retries",
     "server_time",
-    "transmit",
 ]
 
 T = TypeVar("T")
@@ -83,7 +83,7 @@ class AdjustClock:
 class Record:
     """Do `verb` on the journal, durably; the result is what the journal returns."""
 
-    verb: Literal["claim_many", "mark_many", "get", "open_entries", "reopen", "take_over"]
+    verb: Literal["reserve_many", "advance_many", "get", "open_entries", "reopen", "take_over"]
     args: tuple[Any, ...] = ()
 
 
@@ -91,13 +91,13 @@ Effect: TypeAlias = Send | Sleep | Now | AdjustClock | Record
 Flow: TypeAlias = Generator[Effect, Any, T]
 
 
-def transmit(
+def send_with_retries(
     call: Call[Any],
     context: Context,
     *,
     cost: float = DEFAULT_COST,
-    again: bool | None = None,
-    doubtful: bool = False,
+    retry: bool | None = None,
+    maybe_executed: bool = False,
 ) -> Flow[Reply | Lost]:
     """Send a call until an outcome stands.
 
@@ -109,8 +109,8 @@ def transmit(
     of which no byte left, and a 429. A 401 for an expired timestamp is repeated once with the
     clock corrected from the answer's Date.
     """
-    if again is None:
-        again = rule(call.operation).at_once
+    if retry is None:
+        retry = retry_rule(call.operation).retry_immediately
     corrected = False
     attempt = 0
     while True:
@@ -118,28 +118,30 @@ def transmit(
         outcome: Reply | Lost = yield Send(
             call.request, call.operation.public, context.policy.timeout
         )
-        _notice_status(call.operation, outcome, context)
-        if not corrected and (there := _expired_at(outcome)) is not None:
+        _count_undocumented_status(call.operation, outcome, context)
+        if not corrected and (exchange_time := _exchange_time_if_expired(outcome)) is not None:
             corrected = True
             # Read anew: another thread may have corrected the clock meanwhile.
-            yield AdjustClock(there - (yield Now()))
+            yield AdjustClock(exchange_time - (yield Now()))
             continue
         attempt += 1
-        if not _passing(call.operation, outcome, again):
-            context.budget.give_back()
-            return _told(outcome, doubtful)
-        if attempt >= context.policy.attempts or not context.budget.take():
-            return _told(outcome, doubtful)
-        doubtful = doubtful or _may_have_run(call.operation, outcome)
+        if not _is_transient(call.operation, outcome, retry):
+            context.retry_quota.release()
+            return _with_doubt(outcome, maybe_executed)
+        if attempt >= context.policy.attempts or not context.retry_quota.acquire():
+            return _with_doubt(outcome, maybe_executed)
+        maybe_executed = maybe_executed or _maybe_executed(call.operation, outcome)
         yield Sleep(context.policy.backoff.wait(attempt))
 
 
-def _notice_status(operation: Operation, outcome: Reply | Lost, context: Context) -> None:
+def _count_undocumented_status(
+    operation: Operation, outcome: Reply | Lost, context: Context
+) -> None:
     """Report a refusal under a status its contract does not name; successes are judged later."""
     if isinstance(outcome, Lost) or 200 <= outcome.status < 300:
         return
     if not is_documented(operation.id, outcome.status):
-        context.watch.at(operation.id).note("status", str(outcome.status))
+        context.deviations.at(operation.id).add("status", str(outcome.status))
 
 
 def _pace(operation: Operation, context: Context, cost: float) -> Flow[None]:
@@ -151,27 +153,27 @@ def _pace(operation: Operation, context: Context, cost: float) -> Flow[None]:
         yield Sleep(wait)
 
 
-def _told(outcome: Reply | Lost, doubtful: bool) -> Reply | Lost:
-    return evolve(outcome, doubtful=True) if doubtful else outcome
+def _with_doubt(outcome: Reply | Lost, maybe_executed: bool) -> Reply | Lost:
+    return evolve(outcome, maybe_executed=True) if maybe_executed else outcome
 
 
-def _may_have_run(operation: Operation, outcome: Reply | Lost) -> bool:
+def _maybe_executed(operation: Operation, outcome: Reply | Lost) -> bool:
     if isinstance(outcome, Lost):
-        return operation.writes and outcome.left
-    return responses.may_have_run(operation, outcome.status)
+        return operation.writes and outcome.bytes_sent
+    return responses.maybe_executed(operation, outcome.status)
 
 
-def _passing(operation: Operation, outcome: Reply | Lost, again: bool) -> bool:
+def _is_transient(operation: Operation, outcome: Reply | Lost, retry: bool) -> bool:
     if isinstance(outcome, Lost):
-        return again or not outcome.left
+        return retry or not outcome.bytes_sent
     if outcome.status in operation.success:
         return False
     if outcome.status == 429:
         return True
-    return again and (outcome.status >= 500 or outcome.status == 408)
+    return retry and (outcome.status >= 500 or outcome.status == 408)
 
 
-def _expired_at(outcome: Reply | Lost) -> float | None:
+def _exchange_time_if_expired(outcome: Reply | Lost) -> float | None:
     """Return the exchange's time where it refused our timestamp as expired."""
     if isinstance(outcome, Lost) or outcome.status != 401:
         return None
@@ -190,45 +192,45 @@ def server_time(reply: Reply) -> float | None:
         return None
 
 
-def conclude(call: Call[T], reply: Reply, context: Context) -> T:
+def decode_response(call: Call[T], reply: Reply, context: Context) -> T:
     """Turn a reply into the answer or raise what it says. The status is judged before the body."""
     if 200 <= reply.status < 300:
-        return responses.decode(call, reply, context.watch)
+        return responses.decode(call, reply, context.deviations)
     if reply.status in call.operation.success:
         with suppress(KalshiError):  # a documented answer under a failing status, if it is that
-            return responses.decode(call, reply, context.watch)
+            return responses.decode(call, reply, context.deviations)
     raise _refusal(call.operation, reply)
 
 
 def _refusal(operation: Operation, reply: Reply) -> KalshiError:
     """Build the error of a refusal, which says nothing about an earlier attempt in doubt."""
     error = responses.refusal(operation, reply)
-    told = isinstance(error, OutcomeUnknown | DuplicateOrder | TransferAlreadyApplied)
-    if told or not reply.doubtful:
+    conclusive = isinstance(error, OutcomeUnknown | DuplicateOrder | TransferAlreadyApplied)
+    if conclusive or not reply.maybe_executed:
         return error
-    unknown = OutcomeUnknown(f"{error.args[0]}; {_EARLIER}", operation=operation.id)
+    unknown = OutcomeUnknown(f"{error.args[0]}; {_EARLIER_ATTEMPT}", operation=operation.id)
     unknown.__cause__ = error
     return unknown
 
 
-_EARLIER = "an earlier attempt may have been executed"
+_EARLIER_ATTEMPT = "an earlier attempt may have been executed"
 
 
-def ask(call: Call[T], context: Context, *, cost: float = DEFAULT_COST) -> Flow[T]:
+def request(call: Call[T], context: Context, *, cost: float = DEFAULT_COST) -> Flow[T]:
     """Send a call and read its answer; for reads and for writes without a way to find out."""
-    outcome = yield from transmit(call, context, cost=cost)
+    outcome = yield from send_with_retries(call, context, cost=cost)
     if isinstance(outcome, Lost):
         raise lost_error(call.operation, outcome)
-    return conclude(call, outcome, context)
+    return decode_response(call, outcome, context)
 
 
 def lost_error(operation: Operation, lost: Lost, **known: Any) -> KalshiError:
     """Build the error of a request without an answer."""
-    said = f"{operation.facade} ({operation.id}): {lost.reason}"
-    if lost.doubtful:
-        return OutcomeUnknown(f"{said}; {_EARLIER}", operation=operation.id, **known)
-    if not lost.left:
-        return NotSent(said, operation=operation.id, **known)
+    message = f"{operation.facade} ({operation.id}): {lost.reason}"
+    if lost.maybe_executed:
+        return OutcomeUnknown(f"{message}; {_EARLIER_ATTEMPT}", operation=operation.id, **known)
+    if not lost.bytes_sent:
+        return NotSent(message, operation=operation.id, **known)
     if operation.repeat is Repeat.READ:
-        return NoAnswer(said, operation=operation.id)
-    return OutcomeUnknown(said, operation=operation.id, **known)
+        return NoAnswer(message, operation=operation.id)
+    return OutcomeUnknown(message, operation=operation.id, **known)

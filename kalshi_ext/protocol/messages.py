@@ -75,9 +75,9 @@ class Call(Generic[T]):
 
     operation: Operation
     request: Request
-    decode: Callable[[Document, Watch], T] = field(repr=False)
+    decode: Callable[[Document, DeviationCounter], T] = field(repr=False)
 
-    def then(self, change: Callable[[T], U]) -> Call[U]:
+    def map(self, change: Callable[[T], U]) -> Call[U]:
         """Return the same call with its answer changed by a pure function."""
         decode = self.decode
         return Call(self.operation, self.request, lambda doc, watch: change(decode(doc, watch)))
@@ -103,7 +103,7 @@ class Reply:
     body: bytes = field(repr=False)
     sent_at: float = 0.0
     received_at: float = 0.0
-    doubtful: bool = False
+    maybe_executed: bool = False
 
 
 @frozen
@@ -114,17 +114,17 @@ class Lost:
     flow that is told of it, and a flow in a circle is not over when it is dropped.
     """
 
-    left: bool
+    bytes_sent: bool
     reason: str
     sent_at: float = 0.0
-    doubtful: bool = False
+    maybe_executed: bool = False
 
 
 @frozen
-class Watch:
+class DeviationCounter:
     """Count what answers hold beyond the contract; names only, never values.
 
-    Kinds: unknown_field, unknown_member, missing_field, set_aside, status. `at(operation)` is
+    Kinds: unknown_field, unknown_member, missing_field, invalid_row, status. `at(operation)` is
     a view on the same counts, so that threads reading different operations do not mix them up.
     """
 
@@ -132,15 +132,15 @@ class Watch:
     counts: dict[tuple[str, str, str], int] = field(factory=dict[tuple[str, str, str], int])
     _lock: threading.Lock = field(factory=threading.Lock, repr=False, eq=False)
 
-    def at(self, operation: str) -> Watch:
+    def at(self, operation: str) -> DeviationCounter:
         """Return the view that counts under `operation`."""
-        return Watch(operation, self.counts, self._lock)
+        return DeviationCounter(operation, self.counts, self._lock)
 
-    def seen(self, kind: str, where: str) -> int:
+    def count(self, kind: str, where: str) -> int:
         """Return how often this was noted."""
         return self.counts.get((self.operation, kind, where), 0)
 
-    def note(self, kind: str, where: str) -> None:
+    def add(self, kind: str, where: str) -> None:
         """Count one sighting and log the first of its kind."""
         key = (self.operation, kind, where)
         with self._lock:

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from attrs import define, field, frozen
 
 from kalshi_ext.errors import KalshiError
-from kalshi_ext.protocol.flow import Context, Flow, ask
+from kalshi_ext.protocol.flow import Context, Flow, request
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.requests.filters import positive
 
@@ -22,7 +22,7 @@ class CursorRepeated(KalshiError):
 
 
 @frozen
-class SetAside:
+class InvalidRow:
     """A row that could not be read: the row as received and why. The page is kept without it."""
 
     row: Any
@@ -35,69 +35,69 @@ class Page(Generic[T]):
 
     items: tuple[T, ...]
     cursor: str | None = None
-    set_aside: tuple[SetAside, ...] = ()
+    invalid_rows: tuple[InvalidRow, ...] = ()
 
 
 @define
-class Walk(Generic[T]):
+class Paginator(Generic[T]):
     """Walk a list page by page.
 
     `limit` bounds the rows handed out, `max_pages` the pages asked for; None is no bound.
-    `set_aside` gathers the rows that could not be read.
+    `invalid_rows` gathers the rows that could not be read.
     """
 
     call: Call[Page[T]]
     context: Context
     limit: int | None = None
     max_pages: int | None = None
-    set_aside: list[SetAside] = field(factory=list[SetAside], init=False)
+    invalid_rows: list[InvalidRow] = field(factory=list[InvalidRow], init=False)
     _seen: set[str] = field(factory=set[str], init=False)
-    _given: int = field(default=0, init=False)
+    _returned: int = field(default=0, init=False)
     _pages: int = field(default=0, init=False)
     _done: bool = field(default=False, init=False)
-    _loops: bool = field(default=False, init=False)
+    _cursor_repeated: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         positive(self.limit, "limit")
         positive(self.max_pages, "max_pages")
 
-    def step(self) -> Flow[Page[T]] | None:
+    def next_page(self) -> Flow[Page[T]] | None:
         """Return the flow that reads the next page, None when the walk is over.
 
         Raises CursorRepeated when the last page pointed back to an earlier one; the rows of
         that page have been handed out by then.
         """
-        if self._done or self._pages == self.max_pages or self._given == self.limit:
+        if self._done or self._pages == self.max_pages or self._returned == self.limit:
             return None
-        if self._loops:
+        if self._cursor_repeated:
             raise CursorRepeated(
                 f"{self.call.operation.facade}: the cursor of page {self._pages} was given before"
             )
-        return ask(self.call, self.context)
+        return request(self.call, self.context)
 
-    def accept(self, page: Page[T]) -> Sequence[T]:
+    def take(self, page: Page[T]) -> Sequence[T]:
         """Take a page in and return the rows to hand out."""
         self._pages += 1
-        self.set_aside.extend(page.set_aside)
-        self._turn(page.cursor)
-        room = None if self.limit is None else self.limit - self._given
+        self.invalid_rows.extend(page.invalid_rows)
+        self._advance(page.cursor)
+        room = None if self.limit is None else self.limit - self._returned
         rows = page.items[:room]
-        self._given += len(rows)
+        self._returned += len(rows)
         return rows
 
-    def _turn(self, cursor: str | None) -> None:
+    def _advance(self, cursor: str | None) -> None:
         if not cursor:
             self._done = True
             return
-        self._loops = cursor in self._seen
+        self._cursor_repeated = cursor in self._seen
         self._seen.add(cursor)
         self.call = self.call.with_cursor(cursor)
 
 
-def gather(walk: Walk[T]) -> Flow[list[T]]:
+def collect(walk: Paginator[T]) -> Flow[list[T]]:
     """Read a walk to its end inside another flow."""
     rows: list[T] = []
-    while (step := walk.step()) is not None:
+    while (step := walk.next_page()) is not None:
         page = yield from step
-        rows.extend(walk.accept(page))
+        rows.extend(walk.take(page))
     return rows

@@ -41,7 +41,7 @@ class Backoff:
 
 
 @define
-class Budget:
+class RetryQuota:
     """Bound the retries of a whole client, so that an outage is not answered with a storm.
 
     Every retry takes `cost` of `capacity`; every success gives one back.
@@ -55,7 +55,7 @@ class Budget:
     def __attrs_post_init__(self) -> None:
         self._left = self.capacity
 
-    def take(self) -> bool:
+    def acquire(self) -> bool:
         """Take the cost of one retry; False when the budget is spent."""
         with self._lock:
             if self._left < self.cost:
@@ -63,14 +63,14 @@ class Budget:
             self._left -= self.cost
             return True
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """Return one token after a success."""
         with self._lock:
             self._left = min(self.capacity, self._left + 1)
 
 
 @define
-class Bucket:
+class TokenBucket:
     """A token bucket: `rate` tokens a second up to `capacity`. Reserving never fails, it waits."""
 
     rate: float
@@ -103,8 +103,8 @@ class Pacer:
     Reads and writes draw on separate buckets; an operation costs 10 tokens unless said.
     """
 
-    read: Bucket
-    write: Bucket
+    read: TokenBucket
+    write: TokenBucket
     _lock: threading.Lock = field(factory=threading.Lock, init=False, repr=False, eq=False)
 
     @classmethod
@@ -115,7 +115,9 @@ class Pacer:
         reads, writes = TIERS[tier.lower()]
         double_read = 2 if tier.lower() in {"basic", "advanced"} else 1
         double_write = 1 if tier.lower() == "basic" else 2
-        return cls(Bucket(reads, reads * double_read), Bucket(writes, writes * double_write))
+        return cls(
+            TokenBucket(reads, reads * double_read), TokenBucket(writes, writes * double_write)
+        )
 
     def reserve(self, *, writes: bool, cost: float, now: float) -> float:
         """Return the seconds to wait before sending a request of `cost` tokens."""

@@ -22,8 +22,8 @@ from kalshi_ext.errors import (
     Unintelligible,
     UnintelligibleWrite,
 )
-from kalshi_ext.protocol.deviations import in_answer
-from kalshi_ext.protocol.messages import Call, Document, Operation, Reply, Watch
+from kalshi_ext.protocol.deviations import find_deviations
+from kalshi_ext.protocol.messages import Call, DeviationCounter, Document, Operation, Reply
 from kalshi_ext.redact import redact_text
 
 T = TypeVar("T")
@@ -60,14 +60,14 @@ def error_body(document: Document) -> ErrorBody:
     """Reduce any error shape to code, message and details; an unknown shape gives an empty one."""
     if not isinstance(document, Mapping):
         return ErrorBody(message=document if isinstance(document, str) else None)
-    said = cast("Mapping[str, Any]", document)
-    inner = said.get("error")
+    fields = cast("Mapping[str, Any]", document)
+    inner = fields.get("error")
     if isinstance(inner, Mapping):
         return error_body(inner)
     if isinstance(inner, str) and inner:
         return ErrorBody(message=inner)
-    message = said.get("message") or said.get("msg")
-    return ErrorBody(_text(said.get("code")), _text(message), _text(said.get("details")))
+    message = fields.get("message") or fields.get("msg")
+    return ErrorBody(_text(fields.get("code")), _text(message), _text(fields.get("details")))
 
 
 def _text(value: object) -> str | None:
@@ -87,7 +87,7 @@ def read_error_bytes(body: bytes) -> ErrorBody:
         return ErrorBody(message=text[:EXCERPT])
 
 
-def may_have_run(operation: Operation, status: int) -> bool:
+def maybe_executed(operation: Operation, status: int) -> bool:
     """Say whether a write answered with this non-2xx status may have been executed."""
     return operation.writes and status not in NOT_EXECUTED
 
@@ -95,9 +95,10 @@ def may_have_run(operation: Operation, status: int) -> bool:
 def refusal(operation: Operation, reply: Reply, **known: Any) -> Refused:
     """Build the error of a reply that is no success."""
     body = read_error_bytes(reply.body)
-    kind = _kind(operation, reply.status, body.code)
+    kind = _error_class(operation, reply.status, body.code)
+    answer = f"the exchange answered {reply.status}{_summary(body)}"
     error = kind(
-        f"{operation.facade} ({operation.id}): the exchange answered {reply.status}{_brief(body)}",
+        f"{operation.facade} ({operation.id}): {answer}",
         operation=operation.id,
         status=reply.status,
         body=reply.body,
@@ -105,15 +106,15 @@ def refusal(operation: Operation, reply: Reply, **known: Any) -> Refused:
     )
     # A proxy may echo what we sent. The bytes themselves stay in `body`, for who asks for them.
     error.code = body.code
-    error.message, error.details = _safe(body.message), _safe(body.details)
+    error.message, error.details = _redacted(body.message), _redacted(body.details)
     return error
 
 
-def _safe(text: str | None) -> str | None:
+def _redacted(text: str | None) -> str | None:
     return None if text is None else redact_text(text)
 
 
-def _brief(body: ErrorBody) -> str:
+def _summary(body: ErrorBody) -> str:
     """Say code and reason in one short line; codes too may name an account, as others' ids do."""
     words = f"{body.code or ''}: {body.message or body.details or 'no reason given'}"
     line = " ".join(redact_text(words).split())
@@ -122,12 +123,12 @@ def _brief(body: ErrorBody) -> str:
     return f" {text}" if body.code else text
 
 
-def _kind(operation: Operation, status: int, code: str | None) -> type[Refused]:
+def _error_class(operation: Operation, status: int, code: str | None) -> type[Refused]:
     if (known := BY_CODE.get((status, code or ""))) is not None:
         return known
     if status in BY_STATUS:
         return BY_STATUS[status]
-    if may_have_run(operation, status):
+    if maybe_executed(operation, status):
         return UnavailableWrite
     return Unavailable if status >= 500 else Refused
 
@@ -156,12 +157,12 @@ def unintelligible(operation: Operation, reply: Reply, reason: str) -> Unintelli
     )
 
 
-def decode(call: Call[T], reply: Reply, watch: Watch) -> T:
+def decode(call: Call[T], reply: Reply, watch: DeviationCounter) -> T:
     """Return what a 2xx says; Unintelligible when it cannot be read."""
     operation = call.operation
     watch = watch.at(operation.id)
     if reply.status not in operation.success:
-        watch.note("status", str(reply.status))
+        watch.add("status", str(reply.status))
     try:
         document = parse_json(reply.body) if reply.body.strip() else None
         if isinstance(document, Mapping) and document and document.keys() <= ERROR_FIELDS:
@@ -173,23 +174,23 @@ def decode(call: Call[T], reply: Reply, watch: Watch) -> T:
         raise unintelligible(operation, reply, str(error) or type(error).__name__) from None
 
 
-def _read(call: Call[T], document: Document, watch: Watch) -> T:
+def _read(call: Call[T], document: Document, watch: DeviationCounter) -> T:
     """Read an answer; the watch learns of every surprise in it, also where no reader looks."""
-    sights = dict.fromkeys(in_answer(call.operation.id, document))
+    sights = dict.fromkeys(find_deviations(call.operation.id, document))
     before = {sight: _times(watch, *sight) for sight in sights}
     try:
         return call.decode(document, watch)
     except KeyError as missing:
         name = str(missing.args[0])
         if not any(where.endswith(f".{name}") for kind, where in sights if kind == "missing_field"):
-            watch.note("missing_field", name)
+            watch.add("missing_field", name)
         raise
     finally:
         for sight, count in before.items():
             if _times(watch, *sight) == count:
-                watch.note(*sight)
+                watch.add(*sight)
 
 
-def _times(watch: Watch, kind: str, where: str) -> int:
+def _times(watch: DeviationCounter, kind: str, where: str) -> int:
     """Count what a reader said of a place; it says `page` of the object around the rows."""
-    return watch.seen(kind, where) + watch.seen(kind, f"page.{where.rpartition('.')[2]}")
+    return watch.count(kind, where) + watch.count(kind, f"page.{where.rpartition('.')[2]}")

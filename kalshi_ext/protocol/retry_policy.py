@@ -18,7 +18,7 @@ CANCEL, RELATIVE, UNKEYED = Repeat.CANCEL, Repeat.RELATIVE, Repeat.UNKEYED
 
 
 @frozen
-class Rule:
+class RetryRule:
     """What may be done after an attempt of a write that may have been executed.
 
     `at_once` lets it be sent again without looking; `resent` lets it be sent again once looking
@@ -27,97 +27,98 @@ class Rule:
     """
 
     repeat: Repeat
-    at_once: bool
-    resent: bool
-    found: str
+    retry_immediately: bool
+    resend_when_absent: bool
+    resolved_by: str
     reason: str
 
 
 _ORDER_LISTS = "live orders, historical orders and fills of the ticker, by client_order_id"
 _REPEATED = "by the answer to the repeat"
-_STATE = Rule(
+_STATE = RetryRule(
     ABSOLUTE,
-    at_once=True,
-    resent=True,
-    found=_REPEATED,
+    retry_immediately=True,
+    resend_when_absent=True,
+    resolved_by=_REPEATED,
     reason="it names the wanted state, so a repeat ends in the same state",
 )
 
-MATRIX: Final[Mapping[str, Rule]] = {
-    "orders.place": Rule(
+RETRY_POLICY: Final[Mapping[str, RetryRule]] = {
+    "orders.place": RetryRule(
         KEYED,
-        at_once=False,
-        resent=True,
-        found=_ORDER_LISTS,
+        retry_immediately=False,
+        resend_when_absent=True,
+        resolved_by=_ORDER_LISTS,
         reason="the exchange refuses an id twice, but how long after an order's end is unknown: "
         "so it goes again, under the same id, only once proven absent",
     ),
-    "orders.place_many": Rule(
+    "orders.place_many": RetryRule(
         KEYED,
-        at_once=False,
-        resent=True,
-        found=_ORDER_LISTS + ", each entry for itself",
+        retry_immediately=False,
+        resend_when_absent=True,
+        resolved_by=_ORDER_LISTS + ", each entry for itself",
         reason="as orders.place; entries succeed and fail apart, so only the absent ones go again",
     ),
-    "orders.amend": Rule(
+    "orders.amend": RetryRule(
         ABSOLUTE,
-        at_once=False,
-        resent=True,
-        found="the order itself: price, total, expiry and id, read past the sending",
+        retry_immediately=False,
+        resend_when_absent=True,
+        resolved_by="the order itself: price, total, expiry and id, read past the sending",
         reason="price and total are absolute; not at once, because a delayed first copy could "
         "undo a later change",
     ),
-    "orders.decrease(to)": Rule(
+    "orders.decrease(to)": RetryRule(
         ABSOLUTE,
-        at_once=False,
-        resent=True,
-        found="the order itself: what remains, read past the sending",
+        retry_immediately=False,
+        resend_when_absent=True,
+        resolved_by="the order itself: what remains, read past the sending",
         reason="reduce_to is absolute; not at once, for the same reason as an amend",
     ),
-    "orders.decrease": Rule(
+    "orders.decrease": RetryRule(
         RELATIVE,
-        at_once=False,
-        resent=True,
-        found="the order's total (filled and remaining) against the one read before the sending",
+        retry_immediately=False,
+        resend_when_absent=True,
+        resolved_by="the order's total (filled and remaining) against the one read before the "
+        "sending",
         reason="reduce_by is a difference and never goes twice: once proven not done it is "
         "rewritten as reduce_to from a fresh read; where the total tells nothing it is unknown",
     ),
-    "orders.cancel": Rule(
+    "orders.cancel": RetryRule(
         CANCEL,
-        at_once=True,
-        resent=True,
-        found="the order itself, read until it is over; a 404 is investigated the same way",
+        retry_immediately=True,
+        resend_when_absent=True,
+        resolved_by="the order itself, read until it is over; a 404 is investigated the same way",
         reason="a repeat can only find the order ended; 404 is the same for a cancelled, an "
         "executed and an unknown order, and for one on another shard",
     ),
-    "orders.cancel_many": Rule(
+    "orders.cancel_many": RetryRule(
         CANCEL,
-        at_once=True,
-        resent=True,
-        found="each order for itself, as orders.cancel",
+        retry_immediately=True,
+        resend_when_absent=True,
+        resolved_by="each order for itself, as orders.cancel",
         reason="as orders.cancel",
     ),
-    "orders.cancel_all": Rule(
+    "orders.cancel_all": RetryRule(
         CANCEL,
-        at_once=True,
-        resent=True,
-        found=_REPEATED,
+        retry_immediately=True,
+        resend_when_absent=True,
+        resolved_by=_REPEATED,
         reason="a repeat finds nothing left; a late copy may also end orders placed meanwhile, "
         "as the exchange's own sweep of the following minute does (documented)",
     ),
-    "order_groups.create": Rule(
+    "order_groups.create": RetryRule(
         UNKEYED,
-        at_once=False,
-        resent=False,
-        found="groups listed before and after: exactly one new one of the same limit",
+        retry_immediately=False,
+        resend_when_absent=False,
+        resolved_by="groups listed before and after: exactly one new one of the same limit",
         reason="no idempotency key; two that look alike cannot be told apart, so more than one "
         "new group is unknown",
     ),
-    "order_groups.delete": Rule(
+    "order_groups.delete": RetryRule(
         CANCEL,
-        at_once=True,
-        resent=True,
-        found="the list of groups, where a repeat meets 404",
+        retry_immediately=True,
+        resend_when_absent=True,
+        resolved_by="the list of groups, where a repeat meets 404",
         reason="a repeat can only find the group gone",
     ),
     "order_groups.reset": _STATE,
@@ -125,53 +126,54 @@ MATRIX: Final[Mapping[str, Rule]] = {
         _STATE, reason=_STATE.reason + "; it stops trading, so it must not wait"
     ),
     "order_groups.set_limit": _STATE,
-    "portfolio.transfer": Rule(
+    "portfolio.transfer": RetryRule(
         UNKEYED,
-        at_once=False,
-        resent=False,
-        found="transfers listed before and after: exactly one new one of the same ends and amount",
+        retry_immediately=False,
+        resend_when_absent=False,
+        resolved_by="transfers listed before and after: exactly one new one of the same ends and "
+        "amount",
         reason="whether the exchange honours client_transfer_id here is unknown, so it counts as "
         "having no key",
     ),
     "portfolio.set_target_allocation": _STATE,
-    "subaccounts.create": Rule(
+    "subaccounts.create": RetryRule(
         UNKEYED,
-        at_once=False,
-        resent=False,
-        found="balances listed before and after: exactly one new number",
+        retry_immediately=False,
+        resend_when_absent=False,
+        resolved_by="balances listed before and after: exactly one new number",
         reason="no idempotency key",
     ),
-    "subaccounts.transfer": Rule(
+    "subaccounts.transfer": RetryRule(
         KEYED,
-        at_once=True,
-        resent=True,
-        found="by the repeat: 409 transfer_already_applied says that it was done; after a crash by "
-        "the same call under the same id",
+        retry_immediately=True,
+        resend_when_absent=True,
+        resolved_by="by the repeat: 409 transfer_already_applied says that it was done; after a "
+        "crash by the same call under the same id",
         reason="client_transfer_id is refused twice (documented), so a repeat moves nothing",
     ),
     "subaccounts.set_netting": _STATE,
-    "account.upgrade": Rule(
+    "account.upgrade": RetryRule(
         RELATIVE,
-        at_once=False,
-        resent=False,
-        found="not by itself: read account.limits()",
+        retry_immediately=False,
+        resend_when_absent=False,
+        resolved_by="not by itself: read account.limits()",
         reason="it asks for the next level, so a repeat could ask for the one after",
     ),
 }
 
 # What the table does not name: reads, and operations of the generated clients.
-_OTHERS: Final[Mapping[Repeat, Rule]] = {
-    repeat: Rule(
+_OTHERS: Final[Mapping[Repeat, RetryRule]] = {
+    repeat: RetryRule(
         repeat,
-        at_once=repeat in (READ, CANCEL),
-        resent=repeat not in (RELATIVE, UNKEYED),
-        found="not by itself",
+        retry_immediately=repeat in (READ, CANCEL),
+        resend_when_absent=repeat not in (RELATIVE, UNKEYED),
+        resolved_by="not by itself",
         reason=repeat.value,
     )
     for repeat in Repeat
 }
 
 
-def rule(operation: Operation) -> Rule:
+def retry_rule(operation: Operation) -> RetryRule:
     """Return the rule of an operation."""
-    return MATRIX.get(operation.facade) or _OTHERS[operation.repeat]
+    return RETRY_POLICY.get(operation.facade) or _OTHERS[operation.repeat]

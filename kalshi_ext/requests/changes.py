@@ -20,9 +20,9 @@ from kalshi_ext.requests.vocabulary import (
     Moment,
     Side,
     direction,
+    lower_word,
     shard_number,
     subaccount_number,
-    word,
     yes_price,
 )
 from kalshi_ext.values.money import EXACT
@@ -123,10 +123,10 @@ class AmendTicket:
             raise Misuse("amend needs a new price, count or expires")
         full = order.order if isinstance(order, OrderAck) else order
         book_side = _amend_side(target, side, action)
-        said_side, said_action = _words(full, book_side, side, action)
+        said_side, said_action = _classic_words(full, book_side, side, action)
         return cls(
-            target=_known_as(target, client_order_id),
-            ticker=_needed("ticker", target.ticker),
+            target=_with_client_order_id(target, client_order_id),
+            ticker=_required("ticker", target.ticker),
             book_side=book_side,
             side=said_side,
             action=said_action,
@@ -139,7 +139,7 @@ class AmendTicket:
         )
 
 
-def _known_as(target: Target, client_order_id: str | None) -> Target:
+def _with_client_order_id(target: Target, client_order_id: str | None) -> Target:
     if client_order_id is None:
         return target
     return evolve(target, client_order_id=values.client_order_id(client_order_id))
@@ -153,7 +153,7 @@ def _expiry(expires: Moment | None) -> int | None:
     return values.moment(expires, name="expires")
 
 
-def _needed(name: str, value: Any) -> Any:
+def _required(name: str, value: Any) -> Any:
     if value is None:
         raise Misuse(f"amend needs {name}: say it, or pass the Order instead of its id")
     return value
@@ -163,19 +163,19 @@ def _amend_side(target: Target, side: str | None, action: str | None) -> BookSid
     if side is None and action is not None:
         raise Misuse(f"action={action!r} needs side='yes' or side='no' beside it")
     if side is None:
-        return BookSide(_needed("side", target.book_side))
-    said = direction(side, action)
-    if target.book_side is not None and said != target.book_side:
+        return BookSide(_required("side", target.book_side))
+    book_side = direction(side, action)
+    if target.book_side is not None and book_side != target.book_side:
         raise Misuse(f"an amend cannot change the side: the order is {target.book_side.value}")
-    return said
+    return book_side
 
 
-def _words(
+def _classic_words(
     order: object, book: BookSide, side: str | None, action: str | None
 ) -> tuple[str | None, str | None]:
     """Return the words the order was placed in, else the caller's, where they mean its side."""
     raw: Mapping[str, Any] = order.raw if isinstance(order, Order) else {}
-    for pair in ((raw.get("side"), raw.get("action")), (word(side), word(action))):
+    for pair in ((raw.get("side"), raw.get("action")), (lower_word(side), lower_word(action))):
         if pair[1] is not None and BOOK_SIDE.get((str(pair[0]), str(pair[1]))) is book:
             return pair
     return None, None
@@ -183,7 +183,7 @@ def _words(
 
 def _amend_price(target: Target, side: str | None, price: object) -> Decimal:
     if price is None:
-        return Decimal(_needed("price", target.price))
+        return Decimal(_required("price", target.price))
     return yes_price(side or "yes", price)
 
 
@@ -192,7 +192,7 @@ def _amend_count(order: object, count: object) -> Decimal:
         return values.count(count, name="count")
     if isinstance(order, Order):
         return EXACT.add(order.fill_count, order.remaining_count)
-    return Decimal(_needed("count", None))
+    return Decimal(_required("count", None))
 
 
 @frozen(kw_only=True)

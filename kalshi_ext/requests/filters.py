@@ -16,7 +16,7 @@ _WORDS = re.compile(r"[A-Za-z0-9_]+(?:,[A-Za-z0-9_]+)*", re.ASCII)
 
 
 @frozen(kw_only=True)
-class Window:
+class ListQuery:
     """What a list is asked for; times are Unix seconds, `size` rows a page.
 
     `exact` says that the caller named the size of a page; otherwise a contract with smaller pages
@@ -45,7 +45,7 @@ class Window:
         return largest
 
 
-def window(
+def list_query(
     *,
     ticker: str | None = None,
     event_ticker: str | None = None,
@@ -60,7 +60,7 @@ def window(
     limit: int | None = None,
     page_size: int | None = None,
     largest: int = MAX_PAGE,
-) -> Window:
+) -> ListQuery:
     """Check filters. The page size is `page_size`, else `limit` where smaller than the largest.
 
     `since` and `until` are datetimes, dates, ISO text or Unix seconds. Raises Misuse.
@@ -69,7 +69,7 @@ def window(
     end = None if until is None else values.until(until)
     if start is not None and end is not None and start > end:
         raise Misuse(f"since must not lie after until: {since!r} > {until!r}")
-    return Window(
+    return ListQuery(
         ticker=None if ticker is None else values.ticker(ticker, name="ticker"),
         event_ticker=None
         if event_ticker is None

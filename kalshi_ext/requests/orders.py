@@ -20,20 +20,20 @@ from kalshi_ext.requests.vocabulary import (
     Side,
     direction,
     flag,
+    lower_word,
     member,
     new_client_order_id,
     optional_id,
     shard_number,
     subaccount_number,
     whole_number,
-    word,
     yes_price,
 )
 
 MOST_CONTRACTS = 1_000_000_000
 
 # What names an order, or the words it was said in, is not what is asked of the exchange.
-NOT_CONTENT = frozenset({"client_order_id", "intent", "side", "action"})
+NOT_FINGERPRINTED = frozenset({"client_order_id", "intent", "side", "action"})
 
 
 @frozen(kw_only=True)
@@ -116,16 +116,16 @@ class OrderTicket:
             sell_position_floor=whole_number(
                 sell_position_floor, "sell_position_floor", 0, MOST_CONTRACTS
             ),
-            side=word(side) if action else None,
-            action=word(action),
+            side=lower_word(side) if action else None,
+            action=lower_word(action),
         )
-        _combination(ticket)
+        _check_combination(ticket)
         return ticket
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of what the exchange is asked for; the id and intent left out."""
-        said = asdict(self, filter=lambda a, _: a.name not in NOT_CONTENT)
-        text = json.dumps(said, default=str, sort_keys=True, separators=(",", ":"))
+        content = asdict(self, filter=lambda a, _: a.name not in NOT_FINGERPRINTED)
+        text = json.dumps(content, default=str, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -137,7 +137,7 @@ def _key(client_order_id: str | None, intent: str | None) -> str:
     return new_client_order_id(intent)
 
 
-def _combination(ticket: OrderTicket) -> None:
+def _check_combination(ticket: OrderTicket) -> None:
     """Refuse what the exchange refuses anyway (documented order rules), before it is sent."""
     gtc = ticket.time_in_force is TimeInForce.GOOD_TILL_CANCELED
     if ticket.expires is not None and not gtc:

@@ -41,8 +41,8 @@ INTENTS = uuid.UUID("5d1a9c52-7f8e-5a0b-9d53-0c6a3e1b7f24")
 
 def direction(side: str, action: str | None) -> BookSide:
     """Translate side and action words into the book side. Misuse for any other words."""
-    found = BOOK_SIDE.get((word(side) or "", word(action)))
-    if found is None or (action is not None and word(action) is None):
+    found = BOOK_SIDE.get((lower_word(side) or "", lower_word(action)))
+    if found is None or (action is not None and lower_word(action) is None):
         raise Misuse(
             "side and action must be side='yes'|'no' with action='buy'|'sell', or side='bid'|'ask' "
             f"without action, not side={side!r}, action={action!r}"
@@ -50,15 +50,15 @@ def direction(side: str, action: str | None) -> BookSide:
     return found
 
 
-def word(value: object) -> str | None:
+def lower_word(value: object) -> str | None:
     """Return a word in small letters; None for what is no word."""
     return value.lower() if isinstance(value, str) else None
 
 
 def yes_price(side: str, price: object, *, name: str = "price") -> Decimal:
     """Return the YES price of a price said for `side`: of NO it is 1 − price."""
-    said = values.price(price, name=name)
-    return values.complement(said) if word(side) == "no" else said
+    side_price = values.price(price, name=name)
+    return values.complement(side_price) if lower_word(side) == "no" else side_price
 
 
 def new_client_order_id(intent: str | None = None) -> str:

@@ -1,7 +1,7 @@
 """httpx transports that end on time and know whether a request left this process."""
 
-from kalshi_ext.transport.body_limit import BodyTooLarge, aread_capped, read_capped
-from kalshi_ext.transport.deadline import Evidence, exchange_evidence
+from kalshi_ext.transport.body_limit import BodyTooLarge, aread_limited, read_limited
+from kalshi_ext.transport.deadline import DeliveryTrace, trace_delivery
 from kalshi_ext.transport.pools import KEEPALIVE_SECONDS, AsyncDeadlineTransport, DeadlineTransport
 
 __all__ = [
@@ -9,8 +9,8 @@ __all__ = [
     "AsyncDeadlineTransport",
     "BodyTooLarge",
     "DeadlineTransport",
-    "Evidence",
-    "aread_capped",
-    "exchange_evidence",
-    "read_capped",
+    "DeliveryTrace",
+    "aread_limited",
+    "read_limited",
+    "trace_delivery",
 ]

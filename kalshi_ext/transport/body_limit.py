@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import httpx
 from attrs import define, field
 
-from kalshi_ext.transport.deadline import current_evidence
+from kalshi_ext.transport.deadline import current_trace
 
 _PACKED: Final = {"gzip", "x-gzip", "deflate"}
 
@@ -22,7 +22,7 @@ class BodyTooLarge(httpx.DecodingError):
     """The body is larger than the limit; the connection was closed."""
 
 
-def read_capped(response: httpx.Response, limit: int) -> bytes:
+def read_limited(response: httpx.Response, limit: int) -> bytes:
     """Read, unpack and close a response.
 
     Raises BodyTooLarge over `limit` bytes, httpx.DecodingError for a body that cannot be
@@ -39,7 +39,7 @@ def read_capped(response: httpx.Response, limit: int) -> bytes:
         response.close()
 
 
-async def aread_capped(response: httpx.Response, limit: int) -> bytes:
+async def aread_limited(response: httpx.Response, limit: int) -> bytes:
     """Read, unpack and close a response on an event loop; otherwise like `read_capped`."""
     try:
         body = _Body.of(response, limit)
@@ -52,7 +52,7 @@ async def aread_capped(response: httpx.Response, limit: int) -> bytes:
         await response.aclose()
 
 
-class _Unpacker(Protocol):
+class _Decompressor(Protocol):
     @property
     def eof(self) -> bool: ...
 
@@ -66,7 +66,7 @@ def _no_parts() -> list[bytes]:
 @define
 class _Body:
     limit: int
-    unpack: _Unpacker | None
+    decompressor: _Decompressor | None
     parts: list[bytes] = field(factory=_no_parts)
     size: int = 0
 
@@ -75,21 +75,21 @@ class _Body:
         length = response.headers.get("content-length", "")
         if length.isascii() and length.isdigit() and int(length) > limit:
             raise _too_large(limit)
-        return cls(limit, _unpacker(response.headers.get("content-encoding", "")))
+        return cls(limit, _decompressor(response.headers.get("content-encoding", "")))
 
     def add(self, chunk: bytes) -> None:
         """Take one chunk as it came. Checks the time as well: a foreign transport may not."""
-        exchange = current_evidence()
-        if exchange is not None and time.monotonic() >= exchange.deadline:
+        trace = current_trace()
+        if trace is not None and time.monotonic() >= trace.deadline:
             raise httpx.ReadTimeout("the time for this request is over")
-        plain = chunk if self.unpack is None else self._unpacked(self.unpack, chunk)
+        plain = chunk if self.decompressor is None else self._decompressed(self.decompressor, chunk)
         self.size += len(plain)
         if self.size > self.limit:
             raise _too_large(self.limit)
         self.parts.append(plain)
 
     def finish(self) -> bytes:
-        if self.unpack is not None and self.parts and not self.unpack.eof:
+        if self.decompressor is not None and self.parts and not self.decompressor.eof:
             raise httpx.DecodingError("the packed body was cut short")
         return b"".join(self.parts)
 
@@ -98,7 +98,7 @@ class _Body:
             raise _too_large(self.limit)
         return content
 
-    def _unpacked(self, unpack: _Unpacker, chunk: bytes) -> bytes:
+    def _decompressed(self, unpack: _Decompressor, chunk: bytes) -> bytes:
         try:
             return unpack.decompress(chunk, self.limit - self.size + 1)
         except zlib.error as error:
@@ -109,7 +109,7 @@ def _too_large(limit: int) -> BodyTooLarge:
     return BodyTooLarge(f"the body is larger than {limit:,} bytes")
 
 
-def _unpacker(encoding: str) -> _Unpacker | None:
+def _decompressor(encoding: str) -> _Decompressor | None:
     name = encoding.strip().lower()
     if name in ("", "identity"):
         return None

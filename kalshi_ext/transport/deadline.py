@@ -12,7 +12,7 @@ from attrs import define
 
 
 @define
-class Evidence:
+class DeliveryTrace:
     """The witness of one exchange.
 
     `deadline` is in seconds of `time.monotonic()`. `bytes_written` counts the bytes of the request
@@ -23,14 +23,14 @@ class Evidence:
 
     deadline: float = math.inf
     bytes_written: int = 0
-    watched: bool = False
+    observed: bool = False
 
     @property
-    def never_left(self) -> bool:
+    def nothing_sent(self) -> bool:
         """Tell whether it is certain that no byte of the request left this process."""
-        return self.watched and self.bytes_written == 0
+        return self.observed and self.bytes_written == 0
 
-    def left(self, at_most: float | None, late: type[Exception]) -> float | None:
+    def remaining(self, at_most: float | None, late: type[Exception]) -> float | None:
         """Give the seconds an operation may take; None for as long as it likes.
 
         Raises `late` when none are left: an operation with no time is not begun.
@@ -42,25 +42,25 @@ class Evidence:
         return None if least == math.inf else least
 
 
-_current: ContextVar[Evidence | None] = ContextVar("kalshi_ext_exchange", default=None)
+_current: ContextVar[DeliveryTrace | None] = ContextVar("kalshi_ext_exchange", default=None)
 
 
 @contextmanager
-def exchange_evidence(deadline: float = math.inf) -> Generator[Evidence]:
+def trace_delivery(deadline: float = math.inf) -> Generator[DeliveryTrace]:
     """Witness the exchange made inside, which must end before `deadline` (monotonic seconds).
 
     Belongs to the thread or task that entered it; a body may also be read after it was left.
     """
-    evidence = Evidence(deadline)
-    token = _current.set(evidence)
+    trace = DeliveryTrace(deadline)
+    token = _current.set(trace)
     try:
-        yield evidence
+        yield trace
     finally:
         # The collector closes an abandoned coroutine in a context that is not its own.
         with suppress(ValueError):
             _current.reset(token)
 
 
-def current_evidence() -> Evidence | None:
+def current_trace() -> DeliveryTrace | None:
     """Give the evidence of the exchange this thread or task is in."""
     return _current.get()

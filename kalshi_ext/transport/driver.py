@@ -13,7 +13,7 @@ from kalshi_ext.errors import Misuse
 from kalshi_ext.protocol.flow import AdjustClock, Effect, Flow, Now, Record, Send, Sleep
 from kalshi_ext.protocol.messages import Lost, Reply, Request
 from kalshi_ext.redact import redact_text
-from kalshi_ext.transport import Evidence, aread_capped, exchange_evidence, read_capped
+from kalshi_ext.transport import DeliveryTrace, aread_limited, read_limited, trace_delivery
 from kalshi_ext.transport.signing import Signer
 
 T = TypeVar("T")
@@ -21,10 +21,12 @@ T = TypeVar("T")
 MAX_BODY = 64 * 1024 * 1024  # bytes; a page of 1000 orders is about 1 MB
 USER_AGENT = "kalshi-ext"
 
-CLAIMS = frozenset({"claim_many", "reopen"})  # the verbs of the journal that precede a sending
+RESERVATION_VERBS = frozenset(
+    {"reserve_many", "reopen"}
+)  # the verbs of the journal that precede a sending
 
 # Without evidence from the socket only these say that no byte of the request left.
-NEVER_LEFT = (
+NOT_SENT_ERRORS = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
     httpx.PoolTimeout,
@@ -49,7 +51,7 @@ class Clock:
 
 
 @frozen
-class Line:
+class Endpoint:
     """What both drivers know of the other end: base URL without trailing slash, signer, clock."""
 
     base_url: str
@@ -87,20 +89,20 @@ class Line:
         return Reply(response.status_code, headers, body, sent_at, self.clock.now())
 
 
-def lost(error: Exception, evidence: Evidence, sent_at: float) -> Lost:
+def lost_request(error: Exception, trace: DeliveryTrace, sent_at: float) -> Lost:
     """Say what an exception of a transport proves about the request."""
-    witnessed = evidence.watched
-    left = not (evidence.never_left if witnessed else isinstance(error, NEVER_LEFT))
+    observed = trace.observed
+    bytes_sent = not (trace.nothing_sent if observed else isinstance(error, NOT_SENT_ERRORS))
     reason = f"{type(error).__name__}: {redact_text(str(error))}".rstrip(": ")
-    return Lost(left, reason, sent_at)
+    return Lost(bytes_sent, reason, sent_at)
 
 
-def _immediate(effect: Effect, line: Line) -> tuple[bool, Any]:
+def _immediate(effect: Effect, endpoint: Endpoint) -> tuple[bool, Any]:
     """Perform the effects that neither send nor wait; (False, None) for the others."""
     if isinstance(effect, Now):
-        return True, line.clock.now()
+        return True, endpoint.clock.now()
     if isinstance(effect, AdjustClock):
-        return True, line.clock.adjust(effect.seconds)
+        return True, endpoint.clock.adjust(effect.seconds)
     return False, None
 
 
@@ -108,7 +110,7 @@ def _immediate(effect: Effect, line: Line) -> tuple[bool, Any]:
 class Driver:
     """Perform the effects of flows on this thread."""
 
-    line: Line
+    endpoint: Endpoint
     transport: httpx.BaseTransport
     journal: Any = None
     _closed: bool = field(default=False, init=False)
@@ -131,7 +133,7 @@ class Driver:
             flow.close()
 
     def _perform(self, effect: Effect) -> Any:
-        done, result = _immediate(effect, self.line)
+        done, result = _immediate(effect, self.endpoint)
         if done:
             return result
         if isinstance(effect, Send):
@@ -144,15 +146,15 @@ class Driver:
     def _send(self, send: Send) -> Reply | Lost:
         if self._closed:
             raise Misuse("this client is closed")
-        request = self.line.prepare(send)
-        sent_at = self.line.clock.now()
-        with exchange_evidence(time.monotonic() + send.timeout) as evidence:
+        request = self.endpoint.prepare(send)
+        sent_at = self.endpoint.clock.now()
+        with trace_delivery(time.monotonic() + send.timeout) as trace:
             try:
                 response = self.transport.handle_request(request)
-                body = read_capped(response, self.line.max_body)
+                body = read_limited(response, self.endpoint.max_body)
             except Exception as error:  # noqa: BLE001 - whatever a transport raises, bytes may be out
-                return lost(error, evidence, sent_at)
-        return self.line.reply(response, body, sent_at)
+                return lost_request(error, trace, sent_at)
+        return self.endpoint.reply(response, body, sent_at)
 
     def close(self) -> None:
         """Close the connections."""
@@ -164,7 +166,7 @@ class Driver:
 class AsyncDriver:
     """Perform the effects of flows on the running event loop."""
 
-    line: Line
+    endpoint: Endpoint
     transport: httpx.AsyncBaseTransport
     journal: Any = None
     _closed: bool = field(default=False, init=False)
@@ -187,7 +189,7 @@ class AsyncDriver:
             flow.close()
 
     async def _perform(self, effect: Effect) -> Any:
-        done, result = _immediate(effect, self.line)
+        done, result = _immediate(effect, self.endpoint)
         if done:
             return result
         if isinstance(effect, Send):
@@ -206,23 +208,23 @@ class AsyncDriver:
         except (asyncio.CancelledError, GeneratorExit):
             # A claim that nobody learned of must not stay behind as an intent that may have
             # been sent; marks are written whoever still listens.
-            if record.verb in CLAIMS:
+            if record.verb in RESERVATION_VERBS:
                 self.journal.withdraw(future)
             raise
 
     async def _send(self, send: Send) -> Reply | Lost:
         if self._closed:
             raise Misuse("this client is closed")
-        request = self.line.prepare(send)
-        sent_at = self.line.clock.now()
-        with exchange_evidence(time.monotonic() + send.timeout) as evidence:
+        request = self.endpoint.prepare(send)
+        sent_at = self.endpoint.clock.now()
+        with trace_delivery(time.monotonic() + send.timeout) as trace:
             try:
                 async with asyncio.timeout(send.timeout):
                     response = await self.transport.handle_async_request(request)
-                    body = await aread_capped(response, self.line.max_body)
+                    body = await aread_limited(response, self.endpoint.max_body)
             except Exception as error:  # noqa: BLE001 - whatever a transport raises, bytes may be out
-                return lost(error, evidence, sent_at)
-        return self.line.reply(response, body, sent_at)
+                return lost_request(error, trace, sent_at)
+        return self.endpoint.reply(response, body, sent_at)
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from kalshi_ext.errors import Misuse
-from kalshi_ext.redact import Secret, shown
+from kalshi_ext.redact import Secret, redacted_repr
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -122,7 +122,7 @@ def _where(held: Secret[str | os.PathLike[str]]) -> str:
     text = os.fspath(held.reveal())
     if isinstance(held.reveal(), str) and (_MAYBE_KEY.fullmatch(text) or len(text) > 255):
         return f"the given text of {len(text)} characters (not shown: it may be a key)"
-    return shown(text, limit=255)
+    return redacted_repr(text, limit=255)
 
 
 def _label_fault(material: Secret[bytes]) -> _Fault | None:

@@ -15,10 +15,10 @@ from attrs import frozen
 
 from kalshi_ext.config import Timeout
 from kalshi_ext.errors import Misuse
-from kalshi_ext.redact import shown
-from kalshi_ext.transport.deadline import Evidence, current_evidence, exchange_evidence
+from kalshi_ext.redact import redacted_repr
+from kalshi_ext.transport.deadline import DeliveryTrace, current_trace, trace_delivery
 from kalshi_ext.transport.streams import AsyncDeadlineBackend, DeadlineBackend
-from kalshi_ext.transport.tls import Trust
+from kalshi_ext.transport.tls import TlsContext
 
 # An idle connection is dropped before the server drops it: the shortest habit among servers is
 # 5 s (uvicorn, node). A write on a connection just closed at the other end has an unknown outcome.
@@ -30,7 +30,7 @@ MAX_CONNECTIONS: Final = 100
 class _Pools:
     """The settings both colours share. HTTP/2 is off and nothing is retried or read from env."""
 
-    trust: Trust
+    trust: TlsContext
     proxy: httpx.Proxy | None
     connections: int
     keepalive: float
@@ -49,7 +49,7 @@ class _Pools:
 
     def _common(self) -> dict[str, Any]:
         return {
-            "ssl_context": self.trust.stand_in,
+            "ssl_context": self.trust.placeholder,
             "max_connections": self.connections,
             "max_keepalive_connections": self.connections,
             "keepalive_expiry": self.keepalive,
@@ -67,7 +67,7 @@ class _Pools:
             ),
             "proxy_auth": self.proxy.raw_auth,
             "proxy_headers": self.proxy.headers.raw,
-            "proxy_ssl_context": self.trust.stand_in if url.scheme == "https" else None,
+            "proxy_ssl_context": self.trust.placeholder if url.scheme == "https" else None,
         }
 
 
@@ -88,8 +88,8 @@ class DeadlineTransport(httpx.HTTPTransport):
         connections: int = MAX_CONNECTIONS,
         keepalive: float = KEEPALIVE_SECONDS,
     ) -> None:
-        trust = Trust(verify)
-        super().__init__(verify=trust.stand_in, trust_env=False)
+        trust = TlsContext(verify)
+        super().__init__(verify=trust.placeholder, trust_env=False)
         # The one private name of httpx in use: it has no argument for a pool or its backend.
         # tests/wire/test_transport_pool.py says what to do when it is renamed.
         self._pool = _Pools(trust, _proxy(proxy), connections, keepalive).sync()
@@ -97,11 +97,11 @@ class DeadlineTransport(httpx.HTTPTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request; nothing is repeated."""
-        exchange = current_evidence()
-        if exchange is None:
-            with exchange_evidence(time.monotonic() + self._timeout.total):
+        trace = current_trace()
+        if trace is None:
+            with trace_delivery(time.monotonic() + self._timeout.total):
                 return self.handle_request(request)
-        _bound(request, exchange, self._timeout)
+        _apply_deadline(request, trace, self._timeout)
         return super().handle_request(request)
 
 
@@ -117,19 +117,19 @@ class AsyncDeadlineTransport(httpx.AsyncHTTPTransport):
         connections: int = MAX_CONNECTIONS,
         keepalive: float = KEEPALIVE_SECONDS,
     ) -> None:
-        trust = Trust(verify)
-        super().__init__(verify=trust.stand_in, trust_env=False)
+        trust = TlsContext(verify)
+        super().__init__(verify=trust.placeholder, trust_env=False)
         # Like DeadlineTransport.
         self._pool = _Pools(trust, _proxy(proxy), connections, keepalive).asynchronous()
         self._timeout = timeout or Timeout()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request; nothing is repeated."""
-        exchange = current_evidence()
-        if exchange is None:
-            with exchange_evidence(time.monotonic() + self._timeout.total):
+        trace = current_trace()
+        if trace is None:
+            with trace_delivery(time.monotonic() + self._timeout.total):
                 return await self.handle_async_request(request)
-        _bound(request, exchange, self._timeout)
+        _apply_deadline(request, trace, self._timeout)
         return await super().handle_async_request(request)
 
 
@@ -141,17 +141,17 @@ def _proxy(proxy: httpx.Proxy | str | None) -> httpx.Proxy | None:
     except (ValueError, httpx.InvalidURL):
         chosen = None
     if chosen is None or chosen.url.scheme not in ("http", "https"):
-        raise Misuse(f"proxy={shown(proxy)}: must be the http or https URL of a proxy")
+        raise Misuse(f"proxy={redacted_repr(proxy)}: must be the http or https URL of a proxy")
     return chosen
 
 
-def _bound(request: httpx.Request, exchange: Evidence, timeout: Timeout) -> None:
+def _apply_deadline(request: httpx.Request, trace: DeliveryTrace, timeout: Timeout) -> None:
     """Begin to watch; bound the wait for a connection too, which no socket sees."""
-    exchange.watched = True
+    trace.observed = True
     given: dict[str, float | None] = request.extensions.get("timeout", {})
     connect = given.get("connect")
     request.extensions["timeout"] = {
         **given,
         "connect": timeout.connect if connect is None else min(connect, timeout.connect),
-        "pool": exchange.left(given.get("pool"), httpx.PoolTimeout),
+        "pool": trace.remaining(given.get("pool"), httpx.PoolTimeout),
     }

@@ -51,7 +51,7 @@ def signed_text(method: str, raw_path: bytes | str, timestamp_ms: int) -> bytes:
     return b"%d%b%b" % (timestamp_ms, method.upper().encode("ascii"), path.split(b"?", 1)[0])
 
 
-class _Confined:
+class _NotPicklable:
     """Keep credentials inside their process: copies are the object itself, pickling fails."""
 
     __slots__ = ()
@@ -66,7 +66,7 @@ class _Confined:
         raise TypeError(f"a {type(self).__name__} does not leave its process: it cannot be pickled")
 
 
-class _KeySigner(_Confined):
+class _KeySigner(_NotPicklable):
     """Give the three headers of a signing key; a kind of key adds `sign`."""
 
     __slots__ = ()
@@ -88,10 +88,10 @@ class _KeySigner(_Confined):
         }
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(key_id={_tail(self.key_id)!r})"
+        return f"{type(self).__name__}(key_id={_masked(self.key_id)!r})"
 
 
-def _tail(key_id: str) -> str:
+def _masked(key_id: str) -> str:
     return f"…{key_id[-4:]}" if len(key_id) >= 12 else "…"
 
 
@@ -122,7 +122,7 @@ class Ed25519Signer(_KeySigner):
 
 
 @frozen(eq=False)
-class BearerToken(_Confined):
+class BearerToken(_NotPicklable):
     """Authenticate with a token instead of signatures."""
 
     token: Secret[str]
@@ -157,7 +157,7 @@ def signer(
     """
     source, locked, token = map(as_secret, (private_key, passphrase, bearer_token))
     del private_key, passphrase, bearer_token  # a traceback shows the locals of its frames
-    _refuse_halves(key_id, source, locked, token)
+    _check_credentials(key_id, source, locked, token)
     if token.reveal() is not None:
         return BearerToken(_header_secret(token))
     if key_id is None:
@@ -165,7 +165,7 @@ def signer(
     return _key_signer(_header_text(key_id), source, locked)
 
 
-def _refuse_halves(
+def _check_credentials(
     key_id: str | None, source: Secret[Any], passphrase: Secret[Any], token: Secret[Any]
 ) -> None:
     has_key = source.reveal() is not None

@@ -13,8 +13,8 @@ from typing import Any, cast
 
 import httpcore
 
-from kalshi_ext.transport.deadline import Evidence, current_evidence
-from kalshi_ext.transport.tls import Trust
+from kalshi_ext.transport.deadline import DeliveryTrace, current_trace
+from kalshi_ext.transport.tls import TlsContext
 
 # ruff: noqa: ASYNC109 - httpcore's interface names the parameter `timeout`
 
@@ -23,10 +23,10 @@ from kalshi_ext.transport.tls import Trust
 WRITE_PIECE = 16 * 1024
 
 
-def begin_write(buffer: bytes) -> Evidence:
+def begin_write(buffer: bytes) -> DeliveryTrace:
     """Give the exchange a write belongs to; a CONNECT is the proxy's affair, not the request."""
-    exchange = current_evidence() or Evidence()
-    return Evidence(exchange.deadline) if buffer.startswith(b"CONNECT ") else exchange
+    trace = current_trace() or DeliveryTrace()
+    return DeliveryTrace(trace.deadline) if buffer.startswith(b"CONNECT ") else trace
 
 
 class DeadlineStream(httpcore.NetworkStream):
@@ -36,19 +36,19 @@ class DeadlineStream(httpcore.NetworkStream):
     even when it is read outside `exchange_evidence`.
     """
 
-    def __init__(self, inner: httpcore.NetworkStream, trust: Trust) -> None:
+    def __init__(self, inner: httpcore.NetworkStream, trust: TlsContext) -> None:
         self._inner = inner
         self._trust = trust
-        self._exchange = current_evidence() or Evidence()
+        self._trace = current_trace() or DeliveryTrace()
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, self._exchange.left(timeout, httpcore.ReadTimeout))
+        return self._inner.read(max_bytes, self._trace.remaining(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._exchange = exchange = begin_write(buffer)
+        self._trace = trace = begin_write(buffer)
         for piece in _pieces(buffer):
-            limit = exchange.left(timeout, httpcore.WriteTimeout)
-            exchange.bytes_written += len(piece)
+            limit = trace.remaining(timeout, httpcore.WriteTimeout)
+            trace.bytes_written += len(piece)
             self._inner.write(piece, limit)
 
     def close(self) -> None:
@@ -60,7 +60,7 @@ class DeadlineStream(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
-        limit = self._exchange.left(timeout, httpcore.ConnectTimeout)
+        limit = self._trace.remaining(timeout, httpcore.ConnectTimeout)
         context = self._trust.context(ssl_context)
         return DeadlineStream(self._inner.start_tls(context, server_hostname, limit), self._trust)
 
@@ -71,7 +71,7 @@ class DeadlineStream(httpcore.NetworkStream):
 class DeadlineBackend(httpcore.NetworkBackend):
     """Connect under the deadline of the current exchange."""
 
-    def __init__(self, trust: Trust) -> None:
+    def __init__(self, trust: TlsContext) -> None:
         self._inner = httpcore.SyncBackend()
         self._trust = trust
 
@@ -83,8 +83,8 @@ class DeadlineBackend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        exchange = current_evidence() or Evidence()
-        limit = exchange.left(timeout, httpcore.ConnectTimeout)
+        trace = current_trace() or DeliveryTrace()
+        limit = trace.remaining(timeout, httpcore.ConnectTimeout)
         stream = _connect(self._inner, host, port, limit, local_address, socket_options)
         return DeadlineStream(stream, self._trust)
 
@@ -166,19 +166,19 @@ def _look_up(host: str, port: int, found: queue.SimpleQueue[list[str] | Exceptio
 class AsyncDeadlineStream(httpcore.AsyncNetworkStream):
     """A connected stream whose operations belong to the exchange that wrote to it last."""
 
-    def __init__(self, inner: httpcore.AsyncNetworkStream, trust: Trust) -> None:
+    def __init__(self, inner: httpcore.AsyncNetworkStream, trust: TlsContext) -> None:
         self._inner = inner
         self._trust = trust
-        self._exchange = current_evidence() or Evidence()
+        self._trace = current_trace() or DeliveryTrace()
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        limit = self._exchange.left(timeout, httpcore.ReadTimeout)
+        limit = self._trace.remaining(timeout, httpcore.ReadTimeout)
         return await self._inner.read(max_bytes, limit)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._exchange = exchange = begin_write(buffer)
-        limit = exchange.left(timeout, httpcore.WriteTimeout)
-        exchange.bytes_written += len(buffer)
+        self._trace = trace = begin_write(buffer)
+        limit = trace.remaining(timeout, httpcore.WriteTimeout)
+        trace.bytes_written += len(buffer)
         await self._inner.write(buffer, limit)
 
     async def aclose(self) -> None:
@@ -190,7 +190,7 @@ class AsyncDeadlineStream(httpcore.AsyncNetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        limit = self._exchange.left(timeout, httpcore.ConnectTimeout)
+        limit = self._trace.remaining(timeout, httpcore.ConnectTimeout)
         context = self._trust.context(ssl_context)
         inner = await self._inner.start_tls(context, server_hostname, limit)
         return AsyncDeadlineStream(inner, self._trust)
@@ -202,7 +202,7 @@ class AsyncDeadlineStream(httpcore.AsyncNetworkStream):
 class AsyncDeadlineBackend(httpcore.AsyncNetworkBackend):
     """Connect under the deadline of the current exchange."""
 
-    def __init__(self, trust: Trust) -> None:
+    def __init__(self, trust: TlsContext) -> None:
         # Runs on asyncio and on trio. httpcore has a stand-in of that name, without the interface,
         # for installations without anyio, which httpx always brings.
         self._inner = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
@@ -216,8 +216,8 @@ class AsyncDeadlineBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        exchange = current_evidence() or Evidence()
-        limit = exchange.left(timeout, httpcore.ConnectTimeout)
+        trace = current_trace() or DeliveryTrace()
+        limit = trace.remaining(timeout, httpcore.ConnectTimeout)
         stream = await self._inner.connect_tcp(host, port, limit, local_address, socket_options)
         return AsyncDeadlineStream(stream, self._trust)
 

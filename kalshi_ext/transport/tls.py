@@ -8,7 +8,7 @@ import threading
 import httpx
 
 
-class Trust:
+class TlsContext:
     """Give the TLS context for connections: the caller's, or httpx's default, made once.
 
     Making the default takes 30 ms, which a client of a sandbox on this machine never needs.
@@ -18,11 +18,11 @@ class Trust:
     def __init__(self, context: ssl.SSLContext | None) -> None:
         self._lock = threading.Lock()
         self._context = context
-        self.stand_in = context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self.placeholder = context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
     def context(self, asked: ssl.SSLContext) -> ssl.SSLContext:
         """Give the context to use where the pool asks for `asked`."""
-        if asked is not self.stand_in:
+        if asked is not self.placeholder:
             return asked
         with self._lock:
             if self._context is None:

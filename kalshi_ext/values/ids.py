@@ -11,7 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from kalshi_ext.errors import Misuse
-from kalshi_ext.redact import shown
+from kalshi_ext.redact import redacted_repr
 
 MAX_ID: Final = 128
 MAX_CLIENT_ORDER_ID: Final = 64
@@ -28,7 +28,7 @@ def path_id(value: object, *, name: str) -> str:
     """
     text = _text(value, name, longest=MAX_ID)
     if not _SAFE.fullmatch(text) or not text.strip("."):
-        raise Misuse(f"{name}={shown(value)}: only letters, digits and ._~:- make an id")
+        raise Misuse(f"{name}={redacted_repr(value)}: only letters, digits and ._~:- make an id")
     return text
 
 
@@ -44,14 +44,16 @@ def client_order_id(value: object, *, name: str = "client_order_id") -> str:
     """
     text = _text(value, name, longest=MAX_CLIENT_ORDER_ID)
     if not _PRINTABLE.fullmatch(text):
-        raise Misuse(f"{name}={shown(value)}: only printable ASCII, without spaces at its ends")
+        raise Misuse(
+            f"{name}={redacted_repr(value)}: only printable ASCII, without spaces at its ends"
+        )
     return text
 
 
 def _text(value: object, name: str, *, longest: int) -> str:
     text = str(value) if isinstance(value, UUID) else value
     if not isinstance(text, str) or not text:
-        raise Misuse(f"{name}={shown(value)}: must be a text that is not empty")
+        raise Misuse(f"{name}={redacted_repr(value)}: must be a text that is not empty")
     if len(text) > longest:
-        raise Misuse(f"{name}={shown(value)}: longer than {longest} characters")
+        raise Misuse(f"{name}={redacted_repr(value)}: longer than {longest} characters")
     return text

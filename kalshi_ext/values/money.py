@@ -11,7 +11,7 @@ from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Final, Literal
 
 from kalshi_ext.errors import Misuse
-from kalshi_ext.redact import shown
+from kalshi_ext.redact import redacted_repr
 
 ONE: Final = Decimal(1)
 MAX_COUNT: Final = Decimal(1_000_000_000)
@@ -35,7 +35,9 @@ def price(value: object, *, name: str = "price") -> Decimal:
     """
     number = _amount(value, name, example="0.56")
     if not 0 < number < ONE:
-        raise Misuse(f"{name}={shown(value)}: a price is above 0 and below 1 dollar, like '0.56'")
+        raise Misuse(
+            f"{name}={redacted_repr(value)}: a price is above 0 and below 1 dollar, like '0.56'"
+        )
     return _stepped(number, value, name, places=4)
 
 
@@ -66,7 +68,7 @@ def count(
     number = _contracts(value, name)
     _bounded(number, value, name, zero=zero, top=MAX_COUNT)
     if whole and number != number.to_integral_value():
-        raise Misuse(f"{name}={shown(value)}: this contract takes whole contracts only")
+        raise Misuse(f"{name}={redacted_repr(value)}: this contract takes whole contracts only")
     return _stepped(number, value, name, places=2)
 
 
@@ -89,7 +91,7 @@ def count_text(value: Decimal) -> str:
 def _amount(value: object, name: str, *, example: str) -> Decimal:
     if isinstance(value, int) and not isinstance(value, bool):
         raise Misuse(
-            f"{name}={shown(value)}: a whole number may mean cents or dollars;"
+            f"{name}={redacted_repr(value)}: a whole number may mean cents or dollars;"
             f" write dollars as text or Decimal, like {example!r}"
         )
     return _decimal(value, name, example)
@@ -105,7 +107,9 @@ def _decimal(value: object, name: str, example: str) -> Decimal:
     number = _plain(value)
     if number is None:
         reason = "a float is inexact" if isinstance(value, float) else "not a plain number"
-        raise Misuse(f"{name}={shown(value)}: {reason}; write text or Decimal, like {example!r}")
+        raise Misuse(
+            f"{name}={redacted_repr(value)}: {reason}; write text or Decimal, like {example!r}"
+        )
     return number
 
 
@@ -119,7 +123,7 @@ def _plain(value: object) -> Decimal | None:
 def _bounded(number: Decimal, value: object, name: str, *, zero: bool, top: Decimal) -> None:
     if number < 0 or (number == 0 and not zero) or number > top:
         least = "at least 0" if zero else "above 0"
-        raise Misuse(f"{name}={shown(value)}: must be {least} and at most {top:,}")
+        raise Misuse(f"{name}={redacted_repr(value)}: must be {least} and at most {top:,}")
 
 
 def _stepped(number: Decimal, value: object, name: str, *, places: Places) -> Decimal:
@@ -128,4 +132,4 @@ def _stepped(number: Decimal, value: object, name: str, *, places: Places) -> De
         return number.quantize(_STEP[places], context=EXACT).copy_abs()
     except ArithmeticError:
         pass
-    raise Misuse(f"{name}={shown(value)}: the smallest step is {_STEP[places]}")
+    raise Misuse(f"{name}={redacted_repr(value)}: the smallest step is {_STEP[places]}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
-from kalshi_ext.redact import shown
+from kalshi_ext.redact import redacted_repr
 from kalshi_ext.values.money import EXACT
 
 
@@ -21,7 +21,7 @@ def read_dollars(value: object) -> Decimal | None:
         return None
     number = _number(value)
     if number is None or not number.is_finite():
-        raise ValueError(f"{shown(value)} is not a number")
+        raise ValueError(f"{redacted_repr(value)} is not a number")
     return number
 
 
@@ -48,7 +48,7 @@ def _from_text(value: str) -> Decimal:
     except InvalidOperation:
         number = None
     if number is None or not number.is_finite():
-        raise ValueError(f"{shown(value)} is not a number")
+        raise ValueError(f"{redacted_repr(value)} is not a number")
     return number
 
 
@@ -69,9 +69,9 @@ def _scaled(value: object, exponent: int) -> Decimal | None:
         return None
     # Dollars written as text where cents used to be would be read a hundred times too small.
     if isinstance(value, str) and "." in value:
-        raise ValueError(f"{shown(value)} is not a whole number")
+        raise ValueError(f"{redacted_repr(value)} is not a whole number")
     try:
         return number.scaleb(exponent, EXACT)
     except ArithmeticError:
         pass
-    raise ValueError(f"{shown(value)} is out of range")
+    raise ValueError(f"{redacted_repr(value)} is out of range")

@@ -10,7 +10,7 @@ from typing import Final
 from attrs import field, frozen
 
 from kalshi_ext.errors import Misuse
-from kalshi_ext.redact import shown
+from kalshi_ext.redact import redacted_repr
 from kalshi_ext.values.money import EXACT, price
 from kalshi_ext.values.parsing import read_dollars
 
@@ -70,7 +70,9 @@ class PriceGrid:
         number = price(value, name=name)
         if not self.has(number):
             beside = " and ".join(f"'{tick}'" for tick in self._beside(number))
-            raise Misuse(f"{name}={shown(value)}: not on this market's grid; beside it: {beside}")
+            raise Misuse(
+                f"{name}={redacted_repr(value)}: not on this market's grid; beside it: {beside}"
+            )
         return number
 
     def ticks(self) -> list[Decimal]:
@@ -94,7 +96,7 @@ def on_grid(value: Decimal, bands: Iterable[Mapping[str, object]] | None) -> boo
 def _read_band(row: Mapping[str, object]) -> Band:
     start, end, step = (read_dollars(row.get(name)) for name in ("start", "end", "step"))
     if start is None or end is None or step is None:
-        raise ValueError(f"not a band of prices: {shown(row)}")
+        raise ValueError(f"not a band of prices: {redacted_repr(row)}")
     return Band(start, end, step)
 
 
@@ -109,5 +111,5 @@ def _millionths(value: Decimal) -> int | None:
 def _whole_millionths(value: Decimal) -> int:
     millionths = _millionths(value)
     if millionths is None:
-        raise ValueError(f"{shown(value)} is finer than a millionth of a dollar")
+        raise ValueError(f"{redacted_repr(value)} is finer than a millionth of a dollar")
     return millionths

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 from kalshi_ext.errors import Misuse
-from kalshi_ext.redact import shown
+from kalshi_ext.redact import redacted_repr
 from kalshi_ext.values.money import EXACT
 from kalshi_ext.values.parsing import read_dollars
 
@@ -67,7 +67,7 @@ def until(value: object, *, name: str = "until") -> int:
 def _read_number(value: object) -> datetime:
     number = read_dollars(value)
     if number is None or not -_LATEST < number < _LATEST:
-        raise ValueError(f"{shown(value)} is out of the range of times")
+        raise ValueError(f"{redacted_repr(value)} is out of the range of times")
     unit = 1_000 if abs(number) >= _MILLISECONDS_FROM else 1_000_000
     return EPOCH + timedelta(microseconds=int(EXACT.multiply(number, unit)))
 
@@ -78,13 +78,13 @@ def _in_utc(value: datetime) -> datetime:
     try:
         return value.astimezone(UTC)
     except OverflowError:
-        raise ValueError(f"{shown(value)} is out of the range of times") from None
+        raise ValueError(f"{redacted_repr(value)} is out of the range of times") from None
 
 
 def _exact(value: object, name: str) -> datetime:
     exact = _said(value, name)
     if not EPOCH <= exact < _END:
-        raise Misuse(f"{name}={shown(value)}: lies before 1970 or after {_END.year}")
+        raise Misuse(f"{name}={redacted_repr(value)}: lies before 1970 or after {_END.year}")
     return exact
 
 
@@ -108,7 +108,7 @@ def _from_text(text: str, name: str) -> datetime:
     except ValueError:
         parsed = None
     if parsed is None:
-        raise Misuse(f"{name}={shown(text)}: not ISO 8601 text like '2026-01-31T12:00:00Z'")
+        raise Misuse(f"{name}={redacted_repr(text)}: not ISO 8601 text like '2026-01-31T12:00:00Z'")
     if _DATE_TEXT.fullmatch(text):
         return parsed.replace(tzinfo=UTC)
     return _aware(parsed, text, name)
@@ -116,16 +116,20 @@ def _from_text(text: str, name: str) -> datetime:
 
 def _aware(value: datetime, said: object, name: str) -> datetime:
     if value.utcoffset() is None:
-        raise Misuse(f"{name}={shown(said)}: has no time zone; add one, like 'Z' or '+02:00'")
+        raise Misuse(
+            f"{name}={redacted_repr(said)}: has no time zone; add one, like 'Z' or '+02:00'"
+        )
     return value  # comparing and subtracting aware datetimes needs no conversion
 
 
 def _from_seconds(value: object, said: object, name: str) -> datetime:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise Misuse(f"{name}={shown(said)}: not a datetime, date, ISO text or Unix seconds")
+        raise Misuse(
+            f"{name}={redacted_repr(said)}: not a datetime, date, ISO text or Unix seconds"
+        )
     if not math.isfinite(value) or not 0 <= value < _MILLISECONDS_FROM:
         raise Misuse(
-            f"{name}={shown(said)}: Unix seconds lie from 0 to {_MILLISECONDS_FROM:,}"
+            f"{name}={redacted_repr(said)}: Unix seconds lie from 0 to {_MILLISECONDS_FROM:,}"
             " (larger looks like milliseconds)"
         )
     return EPOCH + timedelta(seconds=value)

@@ -2,12 +2,12 @@
 
 from kalshi_ext.writes.amend import amend, decrease
 from kalshi_ext.writes.cancel import cancel, cancel_many
-from kalshi_ext.writes.create import create_group, create_subaccount, transfer
-from kalshi_ext.writes.idempotent import delete_group, repeatable
-from kalshi_ext.writes.lookup import find
+from kalshi_ext.writes.create import create_group, create_subaccount, transfer_between_instances
+from kalshi_ext.writes.idempotent import delete_group, send_idempotent
+from kalshi_ext.writes.lookup import find_order
 from kalshi_ext.writes.place import place, place_many
 from kalshi_ext.writes.recovery import Resolution, recover
-from kalshi_ext.writes.transfer import keyed_transfer
+from kalshi_ext.writes.transfer import transfer_between_subaccounts
 
 __all__ = [
     "Resolution",
@@ -18,11 +18,11 @@ __all__ = [
     "create_subaccount",
     "decrease",
     "delete_group",
-    "find",
-    "keyed_transfer",
+    "find_order",
     "place",
     "place_many",
     "recover",
-    "repeatable",
-    "transfer",
+    "send_idempotent",
+    "transfer_between_instances",
+    "transfer_between_subaccounts",
 ]

@@ -10,12 +10,12 @@ from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.protocol.flow import Context, Flow, Now
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
 from kalshi_ext.writes import prior_writes
-from kalshi_ext.writes.lookup import read_before
-from kalshi_ext.writes.probes import amended_look, decreased_look, order_total
-from kalshi_ext.writes.resolve import Change, carry_out, make_entry
+from kalshi_ext.writes.lookup import read_current
+from kalshi_ext.writes.probes import amend_probe, decrease_probe, order_total
+from kalshi_ext.writes.resolve import Write, execute, new_entry
 
 
-def _names(target: Target, most: Decimal | None = None) -> Callable[[OrderAck], str | None]:
+def _ack_check(target: Target, most: Decimal | None = None) -> Callable[[OrderAck], str | None]:
     """Build the doubt about an answer: another order, or more remaining than can be."""
 
     def fault(ack: OrderAck) -> str | None:
@@ -32,13 +32,13 @@ def _names(target: Target, most: Decimal | None = None) -> Callable[[OrderAck], 
 
 def amend(contract: Contract, ticket: AmendTicket, context: Context) -> Flow[OrderAck]:
     """Amend an order."""
-    change = amend_change(contract, ticket, context, (yield Now()))
-    return (yield from carry_out(change, context))
+    change = amend_write(contract, ticket, context, (yield Now()))
+    return (yield from execute(change, context))
 
 
-def amend_change(
+def amend_write(
     contract: Contract, ticket: AmendTicket, context: Context, now: float
-) -> Change[OrderAck]:
+) -> Write[OrderAck]:
     """Describe an amend: done when the order has the wanted price and total."""
     call = contract.orders.amend(ticket)
     target = ticket.target
@@ -51,19 +51,19 @@ def amend_change(
         "expires": ticket.expires,
         "client_order_id": ticket.updated_client_order_id,
     }
-    look = amended_look(contract, said, context, call)
-    entry = make_entry(call, ticket.ticker, said, now)
-    fault = _names(target, most=ticket.count)
-    return Change(contract, call, entry, fault, look, target.order_id)
+    look = amend_probe(contract, said, context, call)
+    entry = new_entry(call, ticket.ticker, said, now)
+    fault = _ack_check(target, most=ticket.count)
+    return Write(contract, call, entry, fault, look, target.order_id)
 
 
-def decrease_change(
+def decrease_write(
     contract: Contract,
     ticket: DecreaseTicket,
     context: Context,
     before: Order | None,
     now: float,
-) -> Change[OrderAck]:
+) -> Write[OrderAck]:
     """Describe a decrease: done when no more remains than wanted."""
     call = contract.orders.decrease(ticket)
     target = ticket.target
@@ -75,11 +75,11 @@ def decrease_change(
         "to": None if ticket.to is None else str(ticket.to),
         "total": None if before is None else str(order_total(before)),
     }
-    look = decreased_look(contract, said, context, ticket)
+    look = decrease_probe(contract, said, context, ticket)
     ticker = target.ticker if before is None else before.ticker
-    entry = make_entry(call, ticker, said, now)
-    fault = _names(target, most=ticket.to)
-    return Change(contract, call, entry, fault, look, target.order_id)
+    entry = new_entry(call, ticker, said, now)
+    fault = _ack_check(target, most=ticket.to)
+    return Write(contract, call, entry, fault, look, target.order_id)
 
 
 def decrease(contract: Contract, ticket: DecreaseTicket, context: Context) -> Flow[OrderAck]:
@@ -87,18 +87,18 @@ def decrease(contract: Contract, ticket: DecreaseTicket, context: Context) -> Fl
     contract.orders.decrease(ticket)
     before = None
     if ticket.by is not None:
-        before = yield from _before(contract, ticket.target.order_id, context)
-    change = decrease_change(contract, ticket, context, before, (yield Now()))
-    return (yield from carry_out(change, context))
+        before = yield from _read_base(contract, ticket.target.order_id, context)
+    change = decrease_write(contract, ticket, context, before, (yield Now()))
+    return (yield from execute(change, context))
 
 
-def _before(contract: Contract, order_id: str, context: Context) -> Flow[Order]:
+def _read_base(contract: Contract, order_id: str, context: Context) -> Flow[Order]:
     """Read the order a difference is taken from: a lost answer can only be told by comparing.
 
     An earlier write without a verdict would make both differences untellable: it goes first.
     """
-    order = yield from read_before(contract, order_id, context)
-    met = yield from prior_writes.clear_the_way(
+    order = yield from read_current(contract, order_id, context)
+    met = yield from prior_writes.settle_prior_writes(
         contract, context, [order.ticker], facade="orders.decrease"
     )
-    return (yield from read_before(contract, order_id, context)) if met else order
+    return (yield from read_current(contract, order_id, context)) if met else order

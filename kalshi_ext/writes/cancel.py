@@ -13,87 +13,100 @@ from attrs import evolve
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import KalshiError, NotFound, OutcomeUnknown, Refused
 from kalshi_ext.models import Order, OrderAck
-from kalshi_ext.protocol.flow import Context, Flow, Now, Sleep, transmit
+from kalshi_ext.protocol.flow import Context, Flow, Now, Sleep, send_with_retries
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.protocol.rate_limits import CHEAP_COST
 from kalshi_ext.requests import Target
 from kalshi_ext.writes import journal_codec
-from kalshi_ext.writes.lookup import MISSES, over, read_or_miss, read_past
-from kalshi_ext.writes.outcomes import Accepted, Rejected, Unproven, Verdict, judge, proves
-from kalshi_ext.writes.watermark import Patience
+from kalshi_ext.writes.lookup import MAX_CONSECUTIVE_404, already_ended, read_historical, read_live
+from kalshi_ext.writes.outcomes import (
+    Executed,
+    NotExecuted,
+    Unknown,
+    WriteOutcome,
+    judge,
+    proves_not_executed,
+)
+from kalshi_ext.writes.watermark import PollSchedule
 
 
 def cancel(contract: Contract, target: Target, context: Context) -> Flow[OrderAck]:
     """Cancel an order."""
     verdict = yield from _attempt(contract, target, target.order_id, context)
-    if isinstance(verdict, Accepted):
+    if isinstance(verdict, Executed):
         return verdict.value
-    if isinstance(verdict, Rejected) and not isinstance(verdict.error, NotFound):
+    if isinstance(verdict, NotExecuted) and not isinstance(verdict.error, NotFound):
         raise verdict.error
-    return (yield from _cancelled_or(contract, target, verdict.error, context))
+    return (yield from _resolve(contract, target, verdict.error, context))
 
 
 def _attempt(
     contract: Contract, target: Target, order_id: str, context: Context
-) -> Flow[Verdict[OrderAck]]:
+) -> Flow[WriteOutcome[OrderAck]]:
     """Send a cancel; an answer about another order proves nothing."""
     call = contract.orders.cancel(target)
-    outcome = yield from transmit(call, context, cost=CHEAP_COST)
+    outcome = yield from send_with_retries(call, context, cost=CHEAP_COST)
     verdict = judge(call, outcome, context, order_id=order_id)
-    if isinstance(verdict, Accepted) and verdict.value.order_id != order_id:
-        return Unproven(_unknown(call, order_id, "the answer names another order"))
+    if isinstance(verdict, Executed) and verdict.value.order_id != order_id:
+        return Unknown(_unknown_error(call, order_id, "the answer names another order"))
     return verdict
 
 
-def _cancelled_or(
+def _resolve(
     contract: Contract, target: Target, error: KalshiError, context: Context
 ) -> Flow[OrderAck]:
     """Read what the order is; where it still rests, cancel it where it lives."""
-    patience = Patience(context.policy, (yield Now()))
+    patience = PollSchedule(context.policy, (yield Now()))
     misses = 0
     while True:
-        order, missing = yield from read_or_miss(contract, target.order_id, context)
+        order, missing = yield from read_live(contract, target.order_id, context)
         if missing and target.ticker is not None:  # else it may be no order of ours at all
-            order = yield from read_past(contract, target.order_id, target.ticker, context)
+            order = yield from read_historical(contract, target.order_id, target.ticker, context)
         if order is not None:
-            found = yield from _ended(contract, target, order, error, context)
+            found = yield from _outcome_of(contract, target, order, error, context)
             if found is not None:
                 return found
         misses = misses + 1 if missing else 0
-        done = patience.over((yield Now()))
-        if missing and isinstance(error, NotFound) and (misses >= MISSES or done):
+        done = patience.expired((yield Now()))
+        if missing and isinstance(error, NotFound) and (misses >= MAX_CONSECUTIVE_404 or done):
             raise error
         if done:
-            raise error if isinstance(error, OutcomeUnknown) else _lasting(contract, target, error)
-        yield Sleep(patience.wait())
+            raise (
+                error if isinstance(error, OutcomeUnknown) else _unresolved(contract, target, error)
+            )
+        yield Sleep(patience.next_wait())
 
 
-def _ended(
+def _outcome_of(
     contract: Contract, target: Target, order: Order, error: KalshiError, context: Context
 ) -> Flow[OrderAck | None]:
     """Return the order when it is cancelled; cancel it where it seems to rest."""
     if order.status == "canceled":
         return journal_codec.ack_of(order)
     if order.status == "executed":
-        raise over("orders.cancel", order) from error
+        raise already_ended("orders.cancel", order) from error
     known = target
     if contract.has_watermark:  # a bare id misses shards
         known = evolve(target, ticker=order.ticker, exchange_index=order.exchange_index)
     verdict = yield from _attempt(contract, known, target.order_id, context)
-    if isinstance(verdict, Accepted):
+    if isinstance(verdict, Executed):
         return verdict.value
     first_proved = isinstance(error, NotFound)
-    if first_proved and isinstance(verdict, Rejected) and not isinstance(verdict.error, NotFound):
+    if (
+        first_proved
+        and isinstance(verdict, NotExecuted)
+        and not isinstance(verdict.error, NotFound)
+    ):
         raise verdict.error
     return None
 
 
-def _lasting(contract: Contract, target: Target, error: KalshiError) -> OutcomeUnknown:
+def _unresolved(contract: Contract, target: Target, error: KalshiError) -> OutcomeUnknown:
     call = contract.orders.cancel(target)
-    return _unknown(call, target.order_id, f"it could not be found out: {error.args[0]}")
+    return _unknown_error(call, target.order_id, f"it could not be found out: {error.args[0]}")
 
 
-def _unknown(call: Call[Any], order_id: str, why: str) -> OutcomeUnknown:
+def _unknown_error(call: Call[Any], order_id: str, why: str) -> OutcomeUnknown:
     said = f"{call.operation.facade} of {order_id}: {why}"
     return OutcomeUnknown(said, operation=call.operation.id, order_id=order_id)
 
@@ -103,30 +116,34 @@ def cancel_many(
 ) -> Flow[list[OrderAck | KalshiError]]:
     """Cancel orders in one request; what it left open is cancelled or looked up one by one."""
     call = contract.orders.cancel_many(targets)
-    outcome = yield from transmit(call, context, cost=CHEAP_COST * len(targets))
+    outcome = yield from send_with_retries(call, context, cost=CHEAP_COST * len(targets))
     verdict = judge(call, outcome, context)
-    if isinstance(verdict, Rejected) and not isinstance(verdict.error, NotFound):
+    if isinstance(verdict, NotExecuted) and not isinstance(verdict.error, NotFound):
         raise verdict.error
-    entries = verdict.value if isinstance(verdict, Accepted) else []
+    entries = verdict.value if isinstance(verdict, Executed) else []
     by_id = {entry.order_id: entry for entry in entries if entry.order_id}
     results: list[OrderAck | KalshiError] = []
     for target in targets:
         entry = by_id.get(target.order_id)
-        if entry is None or _is_open(entry):
-            results.append((yield from _caught(contract, target, context)))
+        if entry is None or _is_undecided(entry):
+            results.append((yield from _cancel_or_error(contract, target, context)))
         else:
             results.append(entry)
     return results
 
 
-def _is_open(entry: OrderAck | Refused) -> bool:
+def _is_undecided(entry: OrderAck | Refused) -> bool:
     """Say whether an entry leaves open what became of its order."""
     if isinstance(entry, OrderAck):
         return False
-    return isinstance(entry, NotFound) or entry.code == "not_found" or not proves(entry)
+    return (
+        isinstance(entry, NotFound) or entry.code == "not_found" or not proves_not_executed(entry)
+    )
 
 
-def _caught(contract: Contract, target: Target, context: Context) -> Flow[OrderAck | KalshiError]:
+def _cancel_or_error(
+    contract: Contract, target: Target, context: Context
+) -> Flow[OrderAck | KalshiError]:
     try:
         return (yield from cancel(contract, target, context))
     except KalshiError as error:

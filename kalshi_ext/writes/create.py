@@ -15,18 +15,23 @@ from typing import Any, TypeVar
 from kalshi_ext.contracts.interface import Contract, InstanceTransferTicket
 from kalshi_ext.errors import NotSent
 from kalshi_ext.models import OrderGroup
-from kalshi_ext.protocol.context import Owner
+from kalshi_ext.protocol.context import LockOwner
 from kalshi_ext.protocol.flow import Context, Flow, Now, Sleep
 from kalshi_ext.protocol.messages import Call
-from kalshi_ext.requests.filters import Window
-from kalshi_ext.writes.probes import group_look, lister, subaccount_look, transfer_look
-from kalshi_ext.writes.resolve import Change, carry_out, make_entry
+from kalshi_ext.requests.filters import ListQuery
+from kalshi_ext.writes.probes import (
+    instance_transfer_probe,
+    list_reader,
+    order_group_probe,
+    subaccount_probe,
+)
+from kalshi_ext.writes.resolve import Write, execute, new_entry
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-def _listed(rows: Callable[[], Flow[list[R] | None]], call: Call[Any]) -> Flow[list[R]]:
+def _list_before(rows: Callable[[], Flow[list[R] | None]], call: Call[Any]) -> Flow[list[R]]:
     """List what there is before a write. Raises NotSent where that cannot be read in full."""
     found = yield from rows()
     if found is None:
@@ -39,18 +44,18 @@ def _listed(rows: Callable[[], Flow[list[R] | None]], call: Call[Any]) -> Flow[l
     return found
 
 
-def alone(turn: str, context: Context, work: Callable[[], Flow[T]]) -> Flow[T]:
+def serialized(turn: str, context: Context, work: Callable[[], Flow[T]]) -> Flow[T]:
     """Do a piece of work while no other flow of this client has the same turn."""
-    owner = Owner()
+    owner = LockOwner()
     try:
-        while not context.in_flight.take([turn], owner):
+        while not context.locks.acquire([turn], owner):
             yield Sleep(context.policy.poll)
         return (yield from work())
     finally:
-        context.in_flight.let_go(owner)
+        context.locks.release(owner)
 
 
-def _anything(value: object) -> str | None:
+def _no_contradiction(value: object) -> str | None:
     del value
     return None
 
@@ -65,7 +70,7 @@ def create_group(
     """Create an order group."""
     call = contract.order_groups.create(limit, subaccount, shard)
     work = partial(_create_group, contract, call, limit, subaccount, context)
-    return (yield from alone("turn of group", context, work))
+    return (yield from serialized("turn of group", context, work))
 
 
 def _create_group(
@@ -75,28 +80,30 @@ def _create_group(
     subaccount: int | None,
     context: Context,
 ) -> Flow[OrderGroup]:
-    listing = contract.order_groups.list(Window(subaccount=subaccount))
-    rows = lister(listing, context)
-    before = sorted(group.id for group in (yield from _listed(rows, call)))
-    look = group_look(rows, before, limit)
+    listing = contract.order_groups.list(ListQuery(subaccount=subaccount))
+    rows = list_reader(listing, context)
+    before = sorted(group.id for group in (yield from _list_before(rows, call)))
+    look = order_group_probe(rows, before, limit)
     said = {"kind": "group", "limit": limit, "subaccount": subaccount, "before": before}
-    entry = make_entry(call, None, said, (yield Now()))
-    return (yield from carry_out(Change(contract, call, entry, _anything, look), context))
+    entry = new_entry(call, None, said, (yield Now()))
+    return (yield from execute(Write(contract, call, entry, _no_contradiction, look), context))
 
 
-def transfer(contract: Contract, ticket: InstanceTransferTicket, context: Context) -> Flow[str]:
+def transfer_between_instances(
+    contract: Contract, ticket: InstanceTransferTicket, context: Context
+) -> Flow[str]:
     """Move money between instances or shards; returns the transfer id."""
     call = contract.portfolio.transfer(ticket)
-    work = partial(_transfer, contract, call, ticket, context)
-    return (yield from alone("turn of transfer", context, work))
+    work = partial(_create_transfer, contract, call, ticket, context)
+    return (yield from serialized("turn of transfer", context, work))
 
 
-def _transfer(
+def _create_transfer(
     contract: Contract, call: Call[str], ticket: InstanceTransferTicket, context: Context
 ) -> Flow[str]:
-    listing = contract.portfolio.transfers(Window())
-    rows = lister(listing, context)
-    before = sorted(row.transfer_id for row in (yield from _listed(rows, call)))
+    listing = contract.portfolio.transfers(ListQuery())
+    rows = list_reader(listing, context)
+    before = sorted(row.transfer_id for row in (yield from _list_before(rows, call)))
     said: dict[str, Any] = {
         "kind": "transfer",
         "source": ticket.source,
@@ -106,22 +113,22 @@ def _transfer(
         "destination_shard": ticket.destination_exchange_shard,
         "before": before,
     }
-    look = transfer_look(rows, said)
-    entry = make_entry(call, None, said, (yield Now()))
-    return (yield from carry_out(Change(contract, call, entry, _anything, look), context))
+    look = instance_transfer_probe(rows, said)
+    entry = new_entry(call, None, said, (yield Now()))
+    return (yield from execute(Write(contract, call, entry, _no_contradiction, look), context))
 
 
 def create_subaccount(contract: Contract, shard: int | None, context: Context) -> Flow[int]:
     """Create a subaccount; returns its number."""
     call = contract.subaccounts.create(shard)
     work = partial(_create_subaccount, contract, call, context)
-    return (yield from alone("turn of subaccount", context, work))
+    return (yield from serialized("turn of subaccount", context, work))
 
 
 def _create_subaccount(contract: Contract, call: Call[int], context: Context) -> Flow[int]:
     listing = contract.subaccounts.balances()
-    rows = lister(listing, context)
-    before = sorted({str(row.subaccount) for row in (yield from _listed(rows, call))})
-    look = subaccount_look(rows, before)
-    entry = make_entry(call, None, {"kind": "subaccount", "before": before}, (yield Now()))
-    return (yield from carry_out(Change(contract, call, entry, _anything, look), context))
+    rows = list_reader(listing, context)
+    before = sorted({str(row.subaccount) for row in (yield from _list_before(rows, call))})
+    look = subaccount_probe(rows, before)
+    entry = new_entry(call, None, {"kind": "subaccount", "before": before}, (yield Now()))
+    return (yield from execute(Write(contract, call, entry, _no_contradiction, look), context))

@@ -6,21 +6,21 @@ from typing import TypeVar
 
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import NotFound
-from kalshi_ext.protocol.flow import Context, Flow, transmit
+from kalshi_ext.protocol.flow import Context, Flow, send_with_retries
 from kalshi_ext.protocol.messages import Call
-from kalshi_ext.protocol.pagination import Walk
-from kalshi_ext.requests.filters import Window
+from kalshi_ext.protocol.pagination import Paginator
+from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.writes.lookup import read_all
-from kalshi_ext.writes.outcomes import Accepted, judge
+from kalshi_ext.writes.outcomes import Executed, judge
 
 T = TypeVar("T")
 
 
-def repeatable(call: Call[T], context: Context) -> Flow[T]:
+def send_idempotent(call: Call[T], context: Context) -> Flow[T]:
     """Do a write that the matrix lets be repeated at once, or never."""
-    outcome = yield from transmit(call, context)
+    outcome = yield from send_with_retries(call, context)
     verdict = judge(call, outcome, context)
-    if isinstance(verdict, Accepted):
+    if isinstance(verdict, Executed):
         return verdict.value
     raise verdict.error
 
@@ -30,13 +30,13 @@ def delete_group(
 ) -> Flow[None]:
     """Delete an order group; where a repeat meets 404, the list says whether it is gone."""
     call = contract.order_groups.delete(group_id, subaccount, shard)
-    outcome = yield from transmit(call, context)
+    outcome = yield from send_with_retries(call, context)
     verdict = judge(call, outcome, context)
-    if isinstance(verdict, Accepted):
+    if isinstance(verdict, Executed):
         return
     if isinstance(verdict.error.__cause__, NotFound):  # after an attempt that may have done it
-        walk = Walk(contract.order_groups.list(Window(subaccount=subaccount)), context)
+        walk = Paginator(contract.order_groups.list(ListQuery(subaccount=subaccount)), context)
         groups, ended = yield from read_all(walk)
-        if ended and not walk.set_aside and group_id not in {group.id for group in groups}:
+        if ended and not walk.invalid_rows and group_id not in {group.id for group in groups}:
             return
     raise verdict.error

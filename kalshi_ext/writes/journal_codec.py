@@ -13,7 +13,7 @@ from attrs import asdict
 
 from kalshi_ext.contract.types import BookSide, SelfTradePreventionType, TimeInForce
 from kalshi_ext.errors import DuplicateIdConflict, KalshiError, Misuse, NotSent, Refused
-from kalshi_ext.journal import Entry, JournalError, Mark, State
+from kalshi_ext.journal import Entry, JournalError, State, Transition
 from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.protocol.flow import Flow, Record
 from kalshi_ext.requests import OrderTicket
@@ -32,17 +32,17 @@ _ENUMS = {
 }
 
 
-def to_text(values: dict[str, Any]) -> str:
+def encode(values: dict[str, Any]) -> str:
     """Write a JSON text with money as text and without what is not said."""
     said = {name: value for name, value in values.items() if value is not None}
-    return json.dumps(said, default=_plain, separators=(",", ":"), sort_keys=True)
+    return json.dumps(said, default=_as_text, separators=(",", ":"), sort_keys=True)
 
 
-def _plain(value: object) -> str:
+def _as_text(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def _read(values: dict[str, Any]) -> dict[str, Any]:
+def _decode(values: dict[str, Any]) -> dict[str, Any]:
     read = dict(values)
     for name in read.keys() & _DECIMALS:
         read[name] = Decimal(read[name])
@@ -51,7 +51,7 @@ def _read(values: dict[str, Any]) -> dict[str, Any]:
     return read
 
 
-def order_entry(operation: str, ticket: OrderTicket, now: float) -> Entry:
+def encode_order(operation: str, ticket: OrderTicket, now: float) -> Entry:
     """Make the journal's entry of a new order."""
     return Entry(
         key=ticket.client_order_id,
@@ -59,15 +59,15 @@ def order_entry(operation: str, ticket: OrderTicket, now: float) -> Entry:
         ticker=ticket.ticker,
         subaccount=ticket.subaccount,
         fingerprint=ticket.fingerprint(),
-        ticket=to_text(asdict(ticket)),
+        ticket=encode(asdict(ticket)),
         intent=ticket.intent,
         created_at=instant(now),
     )
 
 
-def order_ticket(entry: Entry) -> OrderTicket:
+def decode_order(entry: Entry) -> OrderTicket:
     """Read the order ticket of an entry."""
-    return OrderTicket(**_read(json.loads(entry.ticket)))
+    return OrderTicket(**_decode(json.loads(entry.ticket)))
 
 
 def instant(seconds: float) -> datetime:
@@ -81,27 +81,27 @@ _ACK = (
 )
 
 
-def ack_text(ack: OrderAck) -> str:
+def encode_ack(ack: OrderAck) -> str:
     """Write an acknowledgement as a verdict."""
     said = {name: getattr(ack, name) for name in _ACK}
-    return to_text({"accepted": said, "raw": dict(ack.raw)})
+    return encode({"accepted": said, "raw": dict(ack.raw)})
 
 
-def error_text(error: KalshiError) -> str:
+def encode_error(error: KalshiError) -> str:
     """Write a refusal as a verdict; words only, no body."""
     known = {"error": type(error).__name__, "message": str(error.args[0])}
     if isinstance(error, Refused):
         known |= {"status": str(error.status), "code": error.code or ""}
-    return to_text(known)
+    return encode(known)
 
 
-def ending(error: KalshiError) -> State:
+def final_state(error: KalshiError) -> State:
     """Return the state of a write that ended in an error: never sent, or refused."""
     never = isinstance(error, NotSent | Misuse) and not isinstance(error, DuplicateIdConflict)
     return State.NOT_SENT if never else State.REFUSED
 
 
-def recorded_ack(entry: Entry) -> OrderAck | None:
+def decode_ack(entry: Entry) -> OrderAck | None:
     """Read the acknowledgement an entry ended in, marked as replayed; None when there is none.
 
     An entry resolved by hand may know no more than the order's id.
@@ -112,13 +112,13 @@ def recorded_ack(entry: Entry) -> OrderAck | None:
             return None
         bare: dict[str, Any] = {"order_id": entry.order_id, "client_order_id": entry.key}
         return OrderAck(**bare, ticker=entry.ticker, raw={}, replayed=True)
-    values = _read({k: v for k, v in verdict["accepted"].items() if v is not None})
+    values = _decode({k: v for k, v in verdict["accepted"].items() if v is not None})
     if "time" in values:
         values["time"] = read_time(values["time"])
     return OrderAck(**values, raw=verdict.get("raw", {}), replayed=True)
 
 
-def names_another(entry: Entry) -> bool:
+def ended_in_conflict(entry: Entry) -> bool:
     """Say whether an entry ended because its id names another order at the exchange."""
     error: str | None = json.loads(entry.verdict or "{}").get("error")
     return error == DuplicateIdConflict.__name__
@@ -147,7 +147,7 @@ def ack_of(order: Order, *, replayed: bool = True) -> OrderAck:
     )
 
 
-def record(marks: Sequence[Mark]) -> Flow[None]:
+def record(marks: Sequence[Transition]) -> Flow[None]:
     """Mark entries; a journal that fails now must not hide an outcome that is known.
 
     The entry then stays open and is looked up at the next recovery.
@@ -155,6 +155,6 @@ def record(marks: Sequence[Mark]) -> Flow[None]:
     if not marks:
         return
     try:
-        yield Record("mark_many", (list(marks),))
+        yield Record("advance_many", (list(marks),))
     except JournalError:
         log.exception("the journal could not record %d outcomes", len(marks))

@@ -19,17 +19,17 @@ from attrs import define, field, frozen
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import KalshiError, NotFound, NotSent, Refused, Unavailable
 from kalshi_ext.models import Order
-from kalshi_ext.protocol.flow import Context, Flow, Now, Sleep, ask
-from kalshi_ext.protocol.pagination import SetAside, Walk, gather
+from kalshi_ext.protocol.flow import Context, Flow, Now, Sleep, request
+from kalshi_ext.protocol.pagination import InvalidRow, Paginator, collect
 from kalshi_ext.requests import OrderTicket
-from kalshi_ext.requests.filters import MAX_PAGE, Window
-from kalshi_ext.writes.watermark import SKEW, Patience, Sending, freshness
+from kalshi_ext.requests.filters import MAX_PAGE, ListQuery
+from kalshi_ext.writes.watermark import CLOCK_SKEW, PollSchedule, SentAt, read_watermark
 
 T = TypeVar("T")
 
 
 @define
-class Seen:
+class OrdersSeen:
     """Orders by client_order_id, as far as they were read."""
 
     wanted: Collection[str]
@@ -43,7 +43,7 @@ class Seen:
             if order.client_order_id and order.client_order_id in self.wanted:
                 self.found.setdefault(order.client_order_id, order)
 
-    def spares(self, rows: Iterable[SetAside]) -> bool:
+    def excludes(self, rows: Iterable[InvalidRow]) -> bool:
         """Say whether rows that could not be read are certainly not the ones wanted."""
         return all(self._names_another(aside.row) for aside in rows)
 
@@ -60,131 +60,133 @@ class Seen:
 
 
 @frozen
-class Looked:
+class LookupResult:
     """What looking gave: orders found, and whether the rest is proven absent."""
 
     found: Mapping[str, Order]
     absent: bool
 
 
-def read_all(walk: Walk[T]) -> Flow[tuple[list[T], bool]]:
+def read_all(walk: Paginator[T]) -> Flow[tuple[list[T], bool]]:
     """Read a list as far as it can be read; say whether its end was reached."""
     rows: list[T] = []
     try:
-        while (step := walk.step()) is not None:
+        while (step := walk.next_page()) is not None:
             page = yield from step
-            rows.extend(walk.accept(page))
+            rows.extend(walk.take(page))
     except KalshiError:
         return rows, False
     return rows, True
 
 
-def search(
-    contract: Contract, window: Window, seen: Seen, context: Context, *, thorough: bool
+def search_ticker(
+    contract: Contract, window: ListQuery, seen: OrdersSeen, context: Context, *, thorough: bool
 ) -> Flow[bool]:
     """Look through a ticker's orders; True when everything asked for could be read."""
     complete = True
-    walks = [Walk(contract.orders.list(window), context)]
+    walks = [Paginator(contract.orders.list(window), context)]
     if thorough and contract.has_watermark:
         # Live first: what moves to history meanwhile is met there.
-        walks.append(Walk(contract.history.orders(window), context))
+        walks.append(Paginator(contract.history.orders(window), context))
     for walk in walks:
         rows, ended = yield from read_all(walk)
         seen.add(rows)
-        complete = complete and ended and seen.spares(walk.set_aside)
+        complete = complete and ended and seen.excludes(walk.invalid_rows)
     if thorough and seen.missing:
-        complete = (yield from _by_fills(contract, window, seen, context)) and complete
+        complete = (yield from _search_by_fills(contract, window, seen, context)) and complete
     return complete
 
 
-def _by_fills(contract: Contract, window: Window, seen: Seen, context: Context) -> Flow[bool]:
+def _search_by_fills(
+    contract: Contract, window: ListQuery, seen: OrdersSeen, context: Context
+) -> Flow[bool]:
     """Look up the orders that fills name but the lists did not show."""
-    walk = Walk(contract.portfolio.fills(window), context)
+    walk = Paginator(contract.portfolio.fills(window), context)
     fills, ended = yield from read_all(walk)
-    if not ended or walk.set_aside:
+    if not ended or walk.invalid_rows:
         return False
     named = dict.fromkeys(fill.order_id for fill in fills)
     for order_id in [order_id for order_id in named if order_id not in seen.order_ids]:
         try:
-            order = yield from ask(contract.orders.get(order_id), context)
+            order = yield from request(contract.orders.get(order_id), context)
         except KalshiError:
             return False
         seen.add([order])
     return True
 
 
-def windows(tickets: Iterable[OrderTicket], since: float) -> list[Window]:
+def order_queries(tickets: Iterable[OrderTicket], since: float) -> list[ListQuery]:
     """Return what to read for these tickets: each ticker once, all statuses and subaccounts."""
-    start = max(0, int(since - SKEW))
+    start = max(0, int(since - CLOCK_SKEW))
     tickers = {ticket.ticker: None for ticket in tickets}
-    return [Window(ticker=ticker, since=start, size=MAX_PAGE) for ticker in tickers]
+    return [ListQuery(ticker=ticker, since=start, size=MAX_PAGE) for ticker in tickers]
 
 
-def look_for(
+def look_up_orders(
     contract: Contract,
     sought: Mapping[str, OrderTicket],
     context: Context,
     *,
     since: float,
     sent_at: float | None,
-) -> Flow[Looked]:
+) -> Flow[LookupResult]:
     """Look for orders by client_order_id until each is found, proven absent, or time is over.
 
     `since` is when the first attempt began (Unix seconds), `sent_at` as in `Sending`.
     """
-    sending = Sending(sent_at)
-    seen = Seen(sought.keys())
-    patience = Patience(context.policy, (yield Now()))
+    sending = SentAt(sent_at)
+    seen = OrdersSeen(sought.keys())
+    patience = PollSchedule(context.policy, (yield Now()))
     while True:
-        fresh = yield from freshness(contract, context)
-        final = sending.seen(fresh, after=context.policy.signature_life)
+        fresh = yield from read_watermark(contract, context)
+        final = sending.visible(fresh, after=context.policy.signature_life)
         complete = True
-        for window in windows(sought.values(), since):
-            step = search(contract, window, seen, context, thorough=final)
+        for window in order_queries(sought.values(), since):
+            step = search_ticker(contract, window, seen, context, thorough=final)
             complete = (yield from step) and complete
         if not seen.missing:
-            return Looked(seen.found, absent=False)
+            return LookupResult(seen.found, absent=False)
         if final and complete:
-            return Looked(seen.found, absent=True)
-        if patience.over((yield Now())):
-            return Looked(seen.found, absent=False)
-        yield Sleep(patience.wait())
+            return LookupResult(seen.found, absent=True)
+        if patience.expired((yield Now())):
+            return LookupResult(seen.found, absent=False)
+        yield Sleep(patience.next_wait())
 
 
-def find(
-    contract: Contract, client_order_id: str, window: Window, context: Context
+def find_order(
+    contract: Contract, client_order_id: str, window: ListQuery, context: Context
 ) -> Flow[Order | None]:
     """Look once for an order by its client_order_id. Raises what reads raise."""
-    seen = Seen([client_order_id])
-    walks = [Walk(contract.orders.list(window), context)]
+    seen = OrdersSeen([client_order_id])
+    walks = [Paginator(contract.orders.list(window), context)]
     if contract.has_watermark:
-        walks.append(Walk(contract.history.orders(window), context))
+        walks.append(Paginator(contract.history.orders(window), context))
     for walk in walks:
-        seen.add((yield from gather(walk)))
+        seen.add((yield from collect(walk)))
         if not seen.missing:
             break
     return seen.found.get(client_order_id)
 
 
-MISSES = 5  # reads in a row that answer 404: reads lag writes by seconds
+MAX_CONSECUTIVE_404 = 5  # reads in a row that answer 404: reads lag writes by seconds
 
 
 def read_order(
     contract: Contract, order_id: str, context: Context, *, ticker: str | None = None
 ) -> Flow[Order | None]:
     """Read an order, also in history; None, which proves nothing, where it could not be read."""
-    order, missing = yield from read_or_miss(contract, order_id, context)
+    order, missing = yield from read_live(contract, order_id, context)
     if missing:
-        return (yield from read_past(contract, order_id, ticker, context))
+        return (yield from read_historical(contract, order_id, ticker, context))
     return order
 
 
-def read_or_miss(
+def read_live(
     contract: Contract, order_id: str, context: Context
 ) -> Flow[tuple[Order | None, bool]]:
     """Read a live order; say whether the exchange answered that there is none."""
     try:
-        order = yield from ask(contract.orders.get(order_id), context)
+        order = yield from request(contract.orders.get(order_id), context)
     except NotFound:
         return None, True
     except KalshiError:
@@ -192,17 +194,17 @@ def read_or_miss(
     return (order if order.order_id == order_id else None), False
 
 
-def read_past(
+def read_historical(
     contract: Contract, order_id: str, ticker: str | None, context: Context
 ) -> Flow[Order | None]:
     """Look for an order in history, where ended orders go; newest first, until it is met."""
     if not contract.has_watermark:
         return None
-    walk = Walk(contract.history.orders(Window(ticker=ticker, size=MAX_PAGE)), context)
+    walk = Paginator(contract.history.orders(ListQuery(ticker=ticker, size=MAX_PAGE)), context)
     try:
-        while (step := walk.step()) is not None:
+        while (step := walk.next_page()) is not None:
             page = yield from step
-            for row in walk.accept(page):
+            for row in walk.take(page):
                 if row.order_id == order_id:
                     return row
     except KalshiError:
@@ -210,17 +212,17 @@ def read_past(
     return None
 
 
-def read_before(contract: Contract, order_id: str, context: Context) -> Flow[Order]:
+def read_current(contract: Contract, order_id: str, context: Context) -> Flow[Order]:
     """Read an order that must exist, as it is after this client's own changes to it."""
     yield from _catch_up(contract, order_id, context)
-    patience = Patience(context.policy, (yield Now()))
-    for _ in range(MISSES - 1):
+    patience = PollSchedule(context.policy, (yield Now()))
+    for _ in range(MAX_CONSECUTIVE_404 - 1):
         order = yield from read_order(contract, order_id, context)
         if order is not None:
             return order
-        yield Sleep(patience.wait())
+        yield Sleep(patience.next_wait())
     try:
-        return (yield from ask(contract.orders.get(order_id), context))
+        return (yield from request(contract.orders.get(order_id), context))
     except KalshiError as error:
         if isinstance(error, Refused) and not isinstance(error, Unavailable):
             raise
@@ -229,18 +231,18 @@ def read_before(contract: Contract, order_id: str, context: Context) -> Flow[Ord
 
 def _catch_up(contract: Contract, order_id: str, context: Context) -> Flow[None]:
     """Wait until reads show what this client last did to an order. Raises nothing."""
-    changed = context.recent.of(order_id)
+    changed = context.recent_writes.last_write_at(order_id)
     if changed is None:
         return
-    sending = Sending(changed)
-    patience = Patience(context.policy, (yield Now()))
-    while not sending.seen((yield from freshness(contract, context))):
-        if patience.over((yield Now())):
+    sending = SentAt(changed)
+    patience = PollSchedule(context.policy, (yield Now()))
+    while not sending.visible((yield from read_watermark(contract, context))):
+        if patience.expired((yield Now())):
             return
-        yield Sleep(patience.wait())
+        yield Sleep(patience.next_wait())
 
 
-def over(facade: str, order: Order) -> Refused:
+def already_ended(facade: str, order: Order) -> Refused:
     """Build the error of an order that has ended already."""
     return Refused(
         f"{facade}: the order {order.order_id} is {order.status.value} by now",

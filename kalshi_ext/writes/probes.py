@@ -5,7 +5,7 @@ A probe is a flow that takes no argument and returns a `ProbeResult`. It reads o
     result       what the read showed                               what the caller may do
     Executed     the exchange is in the state the write asked for   return it
     NotExecuted  the write cannot be executed any more              raise its error
-    NotDone      not in that state                                  send again, once no copy is alive
+    NotDone      not in that state                                  send again when no copy is left
     Unclear      nothing that can be relied on                      probe again, or say unknown
 
 A failed read, a 404, a list cut short and an unreadable row are `Unclear`, never `NotDone`.
@@ -38,13 +38,13 @@ from kalshi_ext.models import (
 )
 from kalshi_ext.protocol.flow import Context, Flow, Now, Sleep
 from kalshi_ext.protocol.messages import Call
-from kalshi_ext.protocol.pagination import Page, Walk
+from kalshi_ext.protocol.pagination import Page, Paginator
 from kalshi_ext.requests import DecreaseTicket
-from kalshi_ext.requests.filters import Window
+from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.writes import journal_codec
-from kalshi_ext.writes.lookup import over, read_all, read_order
-from kalshi_ext.writes.outcomes import Accepted, Rejected
-from kalshi_ext.writes.watermark import DAY, Patience, Sending, freshness
+from kalshi_ext.writes.lookup import already_ended, read_all, read_order
+from kalshi_ext.writes.outcomes import Executed, NotExecuted
+from kalshi_ext.writes.watermark import DAY, PollSchedule, SentAt, read_watermark
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -57,8 +57,8 @@ class NotDone(Generic[T]):
     `telling` says whether a success of that tells that the change is done.
     """
 
-    again: Call[T] | None = None
-    telling: bool = True
+    resend: Call[T] | None = None
+    conclusive: bool = True
 
 
 @frozen
@@ -66,56 +66,56 @@ class Unclear:
     """Looking showed nothing that could be relied on."""
 
 
-Sight: TypeAlias = Accepted[T] | Rejected | NotDone[T] | Unclear
+ProbeResult: TypeAlias = Executed[T] | NotExecuted | NotDone[T] | Unclear
 
 
-def look_until_seen(
+def probe_until_settled(
     contract: Contract,
-    look: Callable[[], Flow[Sight[T]]],
+    probe: Callable[[], Flow[ProbeResult[T]]],
     context: Context,
     *,
     sent_at: float | None,
-) -> Flow[Sight[T]]:
+) -> Flow[ProbeResult[T]]:
     """Look with patience; `sent_at` as in `Sending`.
 
     Accepted is believed once the reads are fresher than the sending: an older state may happen to
     be the wanted one. NotDone is returned only when no copy can be accepted any more.
     """
-    sending = Sending(sent_at)
-    patience = Patience(context.policy, (yield Now()))
+    sending = SentAt(sent_at)
+    patience = PollSchedule(context.policy, (yield Now()))
     while True:
-        fresh = yield from freshness(contract, context)
-        sight = yield from look()
-        if isinstance(sight, Rejected):
-            return sight
-        if isinstance(sight, Accepted) and sending.seen(fresh):
-            return sight
-        dead = sending.seen(fresh, after=context.policy.signature_life)
-        if isinstance(sight, NotDone) and dead:
-            return sight
-        if patience.over((yield Now())):
+        fresh = yield from read_watermark(contract, context)
+        result = yield from probe()
+        if isinstance(result, NotExecuted):
+            return result
+        if isinstance(result, Executed) and sending.visible(fresh):
+            return result
+        dead = sending.visible(fresh, after=context.policy.signature_life)
+        if isinstance(result, NotDone) and dead:
+            return result
+        if patience.expired((yield Now())):
             return Unclear()
-        yield Sleep(patience.wait())
+        yield Sleep(patience.next_wait())
 
 
-def amended_look(
+def amend_probe(
     contract: Contract,
     said: Mapping[str, Any],
     context: Context,
     call: Call[OrderAck] | None = None,
-) -> Callable[[], Flow[Sight[OrderAck]]]:
+) -> Callable[[], Flow[ProbeResult[OrderAck]]]:
     """Build the look for an amend; `call` repeats it where it is not done."""
 
-    def look() -> Flow[Sight[OrderAck]]:
+    def look() -> Flow[ProbeResult[OrderAck]]:
         order = yield from read_order(
             contract, said["order_id"], context, ticker=said.get("ticker")
         )
         if order is None:
             return Unclear()
         if _is_amended(order, said):
-            return Accepted(journal_codec.ack_of(order))
+            return Executed(journal_codec.ack_of(order))
         if order.status in ("canceled", "executed"):
-            return Rejected(over("orders.amend", order))
+            return NotExecuted(already_ended("orders.amend", order))
         return NotDone(call)
 
     return look
@@ -135,24 +135,23 @@ def _is_amended(order: Order, said: Mapping[str, Any]) -> bool:
 
 def _totals(order: Order) -> tuple[Decimal | None, ...]:
     """Return what may be the total of an order: one that was cancelled keeps it in `count`."""
-    return (
-        (order_total(order), order.count) if order.status == "canceled" else (order_total(order),)
-    )
+    total = order_total(order)
+    return (total, order.count) if order.status == "canceled" else (total,)
 
 
 def order_total(order: Order) -> Decimal:
     return order.fill_count + order.remaining_count
 
 
-def decreased_look(
+def decrease_probe(
     contract: Contract,
     said: Mapping[str, Any],
     context: Context,
     ticket: DecreaseTicket | None = None,
-) -> Callable[[], Flow[Sight[OrderAck]]]:
+) -> Callable[[], Flow[ProbeResult[OrderAck]]]:
     """Build the look for a decrease; `ticket` repeats it, as an absolute size, if not done."""
 
-    def look() -> Flow[Sight[OrderAck]]:
+    def look() -> Flow[ProbeResult[OrderAck]]:
         order = yield from read_order(
             contract, said["order_id"], context, ticker=said.get("ticker")
         )
@@ -170,20 +169,20 @@ def decreased_look(
 
 def _reduced_to(
     contract: Contract, ticket: DecreaseTicket | None, order: Order, to: Decimal
-) -> Sight[OrderAck]:
+) -> ProbeResult[OrderAck]:
     if order.remaining_count <= to:
-        return Accepted(journal_codec.ack_of(order))
+        return Executed(journal_codec.ack_of(order))
     return NotDone(None if ticket is None else contract.orders.decrease(ticket))
 
 
 def _reduced_by(
     contract: Contract, ticket: DecreaseTicket | None, order: Order, by: Decimal, total: Decimal
-) -> Sight[OrderAck]:
+) -> ProbeResult[OrderAck]:
     """Compare with what the order was: fills keep the total, the decrease lowers it by `by`."""
     if order.status == "canceled":
-        return Rejected(over("orders.decrease", order))
+        return NotExecuted(already_ended("orders.decrease", order))
     if order_total(order) == total - by:
-        return Accepted(journal_codec.ack_of(order))
+        return Executed(journal_codec.ack_of(order))
     if order_total(order) != total:
         return Unclear()
     rest = max(order.remaining_count - by, Decimal(0))
@@ -194,10 +193,10 @@ def _reduced_by(
     except Misuse:  # the classic contract knows differences only, and those are not repeated
         call = None
     # Fills since the reading may leave less than `rest` already: then that changes nothing.
-    return NotDone(call, telling=rest == 0)
+    return NotDone(call, conclusive=rest == 0)
 
 
-def new_one(
+def new_row_probe(
     listing: Callable[[], Flow[list[R] | None]],
     before: Iterable[str],
     identity: Callable[[R], str],
@@ -205,11 +204,11 @@ def new_one(
     value: Callable[[R], T],
     *,
     sure: Callable[[R], bool] = lambda _: True,
-) -> Callable[[], Flow[Sight[T]]]:
+) -> Callable[[], Flow[ProbeResult[T]]]:
     """Build the look for something created without a key; `sure` says whether one is done."""
     known = frozenset(before)
 
-    def look() -> Flow[Sight[T]]:
+    def look() -> Flow[ProbeResult[T]]:
         rows = yield from listing()
         if rows is None:
             return Unclear()
@@ -217,29 +216,29 @@ def new_one(
         if not fresh:
             return NotDone()
         ours = len(fresh) == 1 and sure(fresh[0])
-        return Accepted(value(fresh[0])) if ours else Unclear()
+        return Executed(value(fresh[0])) if ours else Unclear()
 
     return look
 
 
-def lister(call: Call[Page[R]], context: Context) -> Callable[[], Flow[list[R] | None]]:
+def list_reader(call: Call[Page[R]], context: Context) -> Callable[[], Flow[list[R] | None]]:
     """Build the reading of a whole list; None where rows may be missing."""
 
     def rows() -> Flow[list[R] | None]:
-        walk = Walk(call, context)
+        walk = Paginator(call, context)
         read, ended = yield from read_all(walk)
-        return read if ended and not walk.set_aside else None
+        return read if ended and not walk.invalid_rows else None
 
     return rows
 
 
-def group_look(
+def order_group_probe(
     listing: Callable[[], Flow[list[OrderGroup] | None]],
     before: Iterable[str],
     limit: Decimal,
-) -> Callable[[], Flow[Sight[OrderGroup]]]:
+) -> Callable[[], Flow[ProbeResult[OrderGroup]]]:
     """Build the look for a group: new, and of our limit where the contract says it."""
-    return new_one(
+    return new_row_probe(
         listing,
         before,
         lambda group: group.id,
@@ -248,10 +247,10 @@ def group_look(
     )
 
 
-def transfer_look(
+def instance_transfer_probe(
     listing: Callable[[], Flow[list[InstanceTransfer] | None]],
     said: dict[str, Any],
-) -> Callable[[], Flow[Sight[str]]]:
+) -> Callable[[], Flow[ProbeResult[str]]]:
     """Build the look for a transfer: new, between the same places, of the same amount.
 
     A status other than complete and pending leaves it open whether the money moved.
@@ -265,7 +264,7 @@ def transfer_look(
         there = (row.source_exchange_shard, row.destination_exchange_shard)
         return all(None in pair or pair[0] == pair[1] for pair in zip(ends, there, strict=True))
 
-    return new_one(
+    return new_row_probe(
         listing,
         said["before"],
         lambda row: row.transfer_id,
@@ -275,17 +274,17 @@ def transfer_look(
     )
 
 
-def subaccount_look(
+def subaccount_probe(
     listing: Callable[[], Flow[list[SubaccountBalance] | None]],
     before: Iterable[str],
-) -> Callable[[], Flow[Sight[int]]]:
+) -> Callable[[], Flow[ProbeResult[int]]]:
     """Build the look for a subaccount: a number that was not there."""
 
     def each_once() -> Flow[list[SubaccountBalance] | None]:
         rows = yield from listing()
         return None if rows is None else list({row.subaccount: row for row in rows}.values())
 
-    return new_one(
+    return new_row_probe(
         each_once,
         before,
         lambda row: str(row.subaccount),
@@ -294,15 +293,15 @@ def subaccount_look(
     )
 
 
-KIND = "subaccount transfer"
+SUBACCOUNT_TRANSFER = "subaccount transfer"
 
 
-def keyed_look(
+def subaccount_transfer_probe(
     listing: Callable[[], Flow[list[SubaccountTransfer] | None]],
     said: Mapping[str, Any],
     *,
     since: float,
-) -> Callable[[], Flow[Sight[None]]]:
+) -> Callable[[], Flow[ProbeResult[None]]]:
     """Build the look for a transfer that is not repeated, as recovery sends nothing.
 
     The list names no client_transfer_id: that none fits tells that it was not done, and one that
@@ -310,16 +309,16 @@ def keyed_look(
     """
     wanted = (said["from_subaccount"], said["to_subaccount"], Decimal(said["amount_cents"]) / 100)
 
-    def look() -> Flow[Sight[None]]:
+    def look() -> Flow[ProbeResult[None]]:
         rows = yield from listing()
-        if rows is None or any(_fits(row, wanted, since) for row in rows):
+        if rows is None or any(_matches(row, wanted, since) for row in rows):
             return Unclear()
         return NotDone()
 
     return look
 
 
-def _fits(row: SubaccountTransfer, wanted: tuple[int, int, Decimal], since: float) -> bool:
+def _matches(row: SubaccountTransfer, wanted: tuple[int, int, Decimal], since: float) -> bool:
     made = row.created_time
     recent = made is None or made.timestamp() >= since
     return recent and (row.from_subaccount, row.to_subaccount, row.amount) == wanted
@@ -330,30 +329,32 @@ def _fits(row: SubaccountTransfer, wanted: tuple[int, int, Decimal], since: floa
 # before its entry's own time. Both were told by a clock that was perhaps not corrected yet.
 
 
-def probe_of(contract: Contract, context: Context, entry: Entry) -> Callable[[], Flow[Sight[Any]]]:
+def probe_of(
+    contract: Contract, context: Context, entry: Entry
+) -> Callable[[], Flow[ProbeResult[Any]]]:
     said: dict[str, Any] = json.loads(entry.ticket)
     kind = said["kind"]
     if kind == "amend":
-        return amended_look(contract, said, context)
+        return amend_probe(contract, said, context)
     if kind == "decrease":
-        return decreased_look(contract, said, context)
+        return decrease_probe(contract, said, context)
     if kind == "group":
-        listing = contract.order_groups.list(Window(subaccount=said.get("subaccount")))
-        rows = lister(listing, context)
-        return group_look(rows, said["before"], Decimal(said["limit"]))
+        listing = contract.order_groups.list(ListQuery(subaccount=said.get("subaccount")))
+        rows = list_reader(listing, context)
+        return order_group_probe(rows, said["before"], Decimal(said["limit"]))
     if kind == "transfer":
-        moves = lister(contract.portfolio.transfers(Window()), context)
-        return transfer_look(moves, said)
+        moves = list_reader(contract.portfolio.transfers(ListQuery()), context)
+        return instance_transfer_probe(moves, said)
     if kind == "subaccount":
-        balances = lister(contract.subaccounts.balances(), context)
-        return subaccount_look(balances, said["before"])
-    if kind == KIND:
-        keyed_moves = lister(contract.subaccounts.transfers(Window()), context)
+        balances = list_reader(contract.subaccounts.balances(), context)
+        return subaccount_probe(balances, said["before"])
+    if kind == SUBACCOUNT_TRANSFER:
+        keyed_moves = list_reader(contract.subaccounts.transfers(ListQuery()), context)
         since = entry.created_at.timestamp() - DAY
-        return keyed_look(keyed_moves, said, since=since)
-    return _nothing
+        return subaccount_transfer_probe(keyed_moves, said, since=since)
+    return _no_probe
 
 
-def _nothing() -> Flow[Sight[Any]]:
+def _no_probe() -> Flow[ProbeResult[Any]]:
     yield from ()
     return Unclear()

@@ -11,15 +11,15 @@ from attrs import frozen
 
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import KalshiError, NotSent
-from kalshi_ext.journal import Entry, Mark, State
+from kalshi_ext.journal import Entry, State, Transition
 from kalshi_ext.models import Order
-from kalshi_ext.protocol.context import Owner
+from kalshi_ext.protocol.context import LockOwner
 from kalshi_ext.protocol.flow import Context, Flow, Now, Record
 from kalshi_ext.writes import journal_codec
-from kalshi_ext.writes.create import alone
-from kalshi_ext.writes.lookup import look_for
-from kalshi_ext.writes.outcomes import Accepted, Rejected, compare
-from kalshi_ext.writes.probes import NotDone, Sight, look_until_seen, probe_of
+from kalshi_ext.writes.create import serialized
+from kalshi_ext.writes.lookup import look_up_orders
+from kalshi_ext.writes.outcomes import Executed, NotExecuted, match_found_order
+from kalshi_ext.writes.probes import NotDone, ProbeResult, probe_of, probe_until_settled
 from kalshi_ext.writes.watermark import DAY
 
 
@@ -46,21 +46,23 @@ def recover(contract: Contract, context: Context) -> Flow[list[Resolution]]:
     entries: list[Entry] = yield Record("open_entries", (None,))
     mine: list[Entry] = []
     for entry in entries:
-        if entry.key in context.in_flight:
+        if entry.key in context.locks:
             continue
         if (yield Record("take_over", (entry.key, entry.owner))):
             mine.append(entry)
-    return (yield from driving(contract, context, mine))
+    return (yield from resolve_locked(contract, context, mine))
 
 
-def driving(contract: Contract, context: Context, entries: list[Entry]) -> Flow[list[Resolution]]:
+def resolve_locked(
+    contract: Contract, context: Context, entries: list[Entry]
+) -> Flow[list[Resolution]]:
     """Resolve the entries that nobody drives meanwhile."""
-    owner = Owner()
+    owner = LockOwner()
     try:
-        taken = context.in_flight.take((entry.key for entry in entries), owner)
+        taken = context.locks.acquire((entry.key for entry in entries), owner)
         return (yield from resolve(contract, context, [e for e in entries if e.key in taken]))
     finally:
-        context.in_flight.let_go(owner)
+        context.locks.release(owner)
 
 
 def resolve(
@@ -71,12 +73,12 @@ def resolve(
     placed = [entry for entry in entries if _kind(entry) == "order"]
     resolutions: list[Resolution] = []
     if placed:
-        resolutions += yield from _orders(contract, context, placed, now)
+        resolutions += yield from _resolve_orders(contract, context, placed, now)
     for entry in entries:
         if _kind(entry) != "order":
-            work = partial(_other, contract, context, entry, now)
+            work = partial(_resolve_write, contract, context, entry, now)
             turn = f"turn of {_kind(entry)}"
-            resolutions.append((yield from alone(turn, context, work)))
+            resolutions.append((yield from serialized(turn, context, work)))
     yield from _record(resolutions, context)
     return resolutions
 
@@ -92,11 +94,11 @@ def _last_sent(entries: Sequence[Entry], now: float) -> float | None:
     return touched if now - touched > 2 * DAY else None
 
 
-def _orders(
+def _resolve_orders(
     contract: Contract, context: Context, entries: Sequence[Entry], now: float
 ) -> Flow[list[Resolution]]:
-    tickets = {entry.key: journal_codec.order_ticket(entry) for entry in entries}
-    looked = yield from look_for(
+    tickets = {entry.key: journal_codec.decode_order(entry) for entry in entries}
+    looked = yield from look_up_orders(
         contract,
         tickets,
         context,
@@ -107,7 +109,9 @@ def _orders(
     for entry in entries:
         order = looked.found.get(entry.key)
         if order is not None:
-            verdict = compare(tickets[entry.key], order, since=entry.created_at.timestamp())
+            verdict = match_found_order(
+                tickets[entry.key], order, since=entry.created_at.timestamp()
+            )
             resolutions.append(_found(entry, order, verdict))
         else:
             resolutions.append(_resolution(entry, _absent(entry) if looked.absent else None))
@@ -115,7 +119,7 @@ def _orders(
 
 
 def _found(entry: Entry, order: Order, verdict: object) -> Resolution:
-    if isinstance(verdict, Rejected):
+    if isinstance(verdict, NotExecuted):
         return _resolution(entry, verdict.error, State.REFUSED)
     key, operation, ticker = entry.key, entry.operation, entry.ticker
     return Resolution(
@@ -139,38 +143,40 @@ def _resolution(
 
 
 def _record(resolutions: Iterable[Resolution], context: Context) -> Flow[None]:
-    marks: list[Mark] = []
+    marks: list[Transition] = []
     for resolution in resolutions:
         if resolution.state is State.UNKNOWN:
-            context.unsettled.add(resolution.ticker, resolution.key)
+            context.pending_writes.add(resolution.ticker, resolution.key)
             continue
-        context.unsettled.drop(resolution.ticker, resolution.key)
+        context.pending_writes.drop(resolution.ticker, resolution.key)
         text = _verdict_text(resolution)
         marks.append(
-            Mark(resolution.key, resolution.state, order_id=resolution.order_id, verdict=text)
+            Transition(resolution.key, resolution.state, order_id=resolution.order_id, verdict=text)
         )
     if marks:
-        yield Record("mark_many", (marks,))
+        yield Record("advance_many", (marks,))
 
 
 def _verdict_text(resolution: Resolution) -> str | None:
     if resolution.error is not None:
-        return journal_codec.error_text(resolution.error)
+        return journal_codec.encode_error(resolution.error)
     if resolution.order is not None:
-        return journal_codec.ack_text(journal_codec.ack_of(resolution.order))
+        return journal_codec.encode_ack(journal_codec.ack_of(resolution.order))
     return None
 
 
-def _other(contract: Contract, context: Context, entry: Entry, now: float) -> Flow[Resolution]:
+def _resolve_write(
+    contract: Contract, context: Context, entry: Entry, now: float
+) -> Flow[Resolution]:
     look = probe_of(contract, context, entry)
-    sight: Sight[Any] = yield from look_until_seen(
+    sight: ProbeResult[Any] = yield from probe_until_settled(
         contract, look, context, sent_at=_last_sent([entry], now)
     )
-    if isinstance(sight, Accepted):
+    if isinstance(sight, Executed):
         order_id = journal_codec.id_of(sight.value) or entry.order_id
         return Resolution(
             entry.key, entry.operation, entry.ticker, State.RESOLVED, order_id, entry.intent
         )
-    if isinstance(sight, Rejected):
+    if isinstance(sight, NotExecuted):
         return _resolution(entry, sight.error, State.REFUSED)
     return _resolution(entry, _absent(entry) if isinstance(sight, NotDone) else None)

@@ -12,18 +12,18 @@ from typing import Any
 from attrs import evolve
 
 from kalshi_ext.errors import DuplicateIdConflict, Misuse, OutcomeUnknown
-from kalshi_ext.journal import REOPENABLE, Claimed, Entry, JournalError, State
-from kalshi_ext.protocol.flow import Context, Flow, Now, Record, Sleep, transmit
+from kalshi_ext.journal import REOPENABLE, Entry, JournalError, Reservation, State
+from kalshi_ext.protocol.flow import Context, Flow, Now, Record, Sleep, send_with_retries
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.writes import journal_codec
-from kalshi_ext.writes.create import alone
-from kalshi_ext.writes.outcomes import Accepted, Rejected, Unproven, Verdict, judge
-from kalshi_ext.writes.probes import KIND
-from kalshi_ext.writes.resolve import make_entry, mark_of
-from kalshi_ext.writes.watermark import Patience
+from kalshi_ext.writes.create import serialized
+from kalshi_ext.writes.outcomes import Executed, NotExecuted, Unknown, WriteOutcome, judge
+from kalshi_ext.writes.probes import SUBACCOUNT_TRANSFER
+from kalshi_ext.writes.resolve import new_entry, transition_of
+from kalshi_ext.writes.watermark import PollSchedule
 
 
-def keyed_transfer(call: Call[None], context: Context) -> Flow[None]:
+def transfer_between_subaccounts(call: Call[None], context: Context) -> Flow[None]:
     """Do a transfer that carries a client_transfer_id: refused the second time means done.
 
     Repeated under its key until the outcome is known or `resolve_within` is over; the error of
@@ -31,36 +31,38 @@ def keyed_transfer(call: Call[None], context: Context) -> Flow[None]:
     """
     said: dict[str, Any] = json.loads(call.request.body or b"{}")
     key = said["client_transfer_id"]
-    entry = make_entry(call, None, {"kind": KIND, **said}, (yield Now()))
+    entry = new_entry(call, None, {"kind": SUBACCOUNT_TRANSFER, **said}, (yield Now()))
     entry = evolve(entry, key=f"transfer-{key}")
-    yield from alone(entry.key, context, partial(_transfer, call, entry, key, context))
+    yield from serialized(entry.key, context, partial(_transfer, call, entry, key, context))
 
 
 def _transfer(call: Call[None], entry: Entry, key: str, context: Context) -> Flow[None]:
-    claimed: list[Claimed] = yield Record("claim_many", ([entry],))
+    claimed: list[Reservation] = yield Record("reserve_many", ([entry],))
     doubtful = False
-    if not claimed[0].mine:
+    if not claimed[0].acquired:
         there = claimed[0].entry
         if there.fingerprint != entry.fingerprint:
             raise _conflict(key, there)
         if there.state is State.ACKNOWLEDGED:
             return
-        doubtful = yield from _taken_up(there, key)
-    verdict: Verdict[None] = yield from _sent(call, key, context, doubtful=doubtful)
-    yield from journal_codec.record([mark_of(entry.key, verdict, (yield Now()))])
-    if not isinstance(verdict, Accepted):
+        doubtful = yield from _take_over_earlier(there, key)
+    verdict: WriteOutcome[None] = yield from _send_until_known(
+        call, key, context, doubtful=doubtful
+    )
+    yield from journal_codec.record([transition_of(entry.key, verdict, (yield Now()))])
+    if not isinstance(verdict, Executed):
         raise verdict.error
 
 
-def _taken_up(there: Entry, key: str) -> Flow[bool]:
+def _take_over_earlier(there: Entry, key: str) -> Flow[bool]:
     """Take over what an earlier call left; say whether that may have been executed."""
     if there.state is State.RESOLVED:
         raise Misuse(f"client_transfer_id {key!r} was resolved by hand: use a new one")
     if there.state in REOPENABLE:
-        reopened: Claimed = yield Record("reopen", (there.key,))
-        taken, why = reopened.mine, _BUSY
+        reopened: Reservation = yield Record("reopen", (there.key,))
+        taken, why = reopened.acquired, _BUSY
     else:
-        taken, why = yield from _taken_over(there)
+        taken, why = yield from _take_over_open(there)
     if not taken:
         raise OutcomeUnknown(
             f"subaccounts.transfer: {key} has no verdict yet: {why}",
@@ -73,27 +75,29 @@ def _taken_up(there: Entry, key: str) -> Flow[bool]:
 _BUSY = "another program is busy with it"
 
 
-def _taken_over(there: Entry) -> Flow[tuple[bool, str]]:
+def _take_over_open(there: Entry) -> Flow[tuple[bool, str]]:
     try:
         return (yield Record("take_over", (there.key, there.owner))), _BUSY
     except JournalError as error:  # which says nothing about the earlier attempt
         return False, str(error.args[0])
 
 
-def _sent(call: Call[None], key: str, context: Context, *, doubtful: bool) -> Flow[Verdict[None]]:
-    patience = Patience(context.policy, (yield Now()))
+def _send_until_known(
+    call: Call[None], key: str, context: Context, *, doubtful: bool
+) -> Flow[WriteOutcome[None]]:
+    patience = PollSchedule(context.policy, (yield Now()))
     while True:
         try:
-            outcome = yield from transmit(call, context, doubtful=doubtful)
+            outcome = yield from send_with_retries(call, context, maybe_executed=doubtful)
         except Misuse as error:  # larger than its bucket, or the client is closed: not sent
-            return Unproven(error) if doubtful else Rejected(error)
+            return Unknown(error) if doubtful else NotExecuted(error)
         verdict = judge(call, outcome, context, client_transfer_id=key)
-        if isinstance(verdict, Unproven) and verdict.exists:
-            return Accepted(None)
-        doubtful = doubtful or isinstance(verdict, Unproven)
-        if not isinstance(verdict, Unproven) or patience.over((yield Now())):
+        if isinstance(verdict, Unknown) and verdict.key_taken:
+            return Executed(None)
+        doubtful = doubtful or isinstance(verdict, Unknown)
+        if not isinstance(verdict, Unknown) or patience.expired((yield Now())):
             return verdict
-        yield Sleep(patience.wait())
+        yield Sleep(patience.next_wait())
 
 
 def _conflict(key: str, there: Entry) -> DuplicateIdConflict:

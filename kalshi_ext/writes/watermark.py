@@ -6,16 +6,24 @@ from attrs import define, frozen
 
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import KalshiError
-from kalshi_ext.protocol.flow import Context, Flow, Now, Policy, conclude, server_time, transmit
+from kalshi_ext.protocol.flow import (
+    Context,
+    Flow,
+    Now,
+    Policy,
+    decode_response,
+    send_with_retries,
+    server_time,
+)
 from kalshi_ext.protocol.messages import Reply
 
-SKEW = 300.0  # seconds by which the clocks may differ when asking for orders since a time
+CLOCK_SKEW = 300.0  # seconds by which the clocks may differ when asking for orders since a time
 DAY = 86_400.0  # seconds
 DATE_GRAIN = 1.0  # a Date header is cut to whole seconds
 
 
 @frozen
-class Freshness:
+class Watermark:
     """How fresh reads are: they show everything up to `as_of`.
 
     `as_of` and `there`, the moment of the reading, are Unix seconds of the exchange's clock;
@@ -23,12 +31,12 @@ class Freshness:
     """
 
     as_of: float | None = None
-    there: float = 0.0
-    ahead: float = 0.0
+    exchange_time: float = 0.0
+    clock_ahead: float = 0.0
 
 
 @define
-class Sending:
+class SentAt:
     """When a write left last.
 
     `at` is its signature's timestamp (Unix seconds of our clock, which the exchange accepted only
@@ -38,38 +46,40 @@ class Sending:
     at: float | None
     _before: float | None = None
 
-    def seen(self, fresh: Freshness, after: float = 0.0) -> bool:
+    def visible(self, fresh: Watermark, after: float = 0.0) -> bool:
         """Say whether reads show everything until so many seconds after the write left."""
         if fresh.as_of is None:
             return False
         if self.at is not None:
-            return fresh.as_of >= self.at + fresh.ahead + after
+            return fresh.as_of >= self.at + fresh.clock_ahead + after
         if self._before is None:
-            self._before = fresh.there
+            self._before = fresh.exchange_time
         return fresh.as_of >= self._before + after
 
 
-def freshness(contract: Contract, context: Context) -> Flow[Freshness]:
+def read_watermark(contract: Contract, context: Context) -> Flow[Watermark]:
     """Ask how fresh the reads are that follow."""
     if not contract.has_watermark:
         now = yield Now()
-        return Freshness(now - context.policy.read_lag, now)
+        return Watermark(now - context.policy.read_lag, now)
     call = contract.exchange.data_timestamp()
-    outcome = yield from transmit(call, context)
+    outcome = yield from send_with_retries(call, context)
     if not isinstance(outcome, Reply):
-        return Freshness()
+        return Watermark()
     try:
-        as_of = conclude(call, outcome, context).timestamp()
+        as_of = decode_response(call, outcome, context).timestamp()
     except KalshiError:
-        return Freshness()
+        return Watermark()
     date = server_time(outcome)
-    there = (outcome.received_at if date is None else date) + DATE_GRAIN
+    exchange_time = (outcome.received_at if date is None else date) + DATE_GRAIN
     # What claims to be fresher than the moment it was said at is not believed.
-    return Freshness(min(as_of, there), there, max(0.0, there - outcome.received_at))
+    return Watermark(
+        min(as_of, exchange_time), exchange_time, max(0.0, exchange_time - outcome.received_at)
+    )
 
 
 @define
-class Patience:
+class PollSchedule:
     """How long to go on looking, and how long to wait between two looks (seconds).
 
     The waits are counted besides the clock, which may be set back meanwhile.
@@ -80,11 +90,11 @@ class Patience:
     _waited: float = 0.0
     _next: float | None = None
 
-    def over(self, now: float) -> bool:
+    def expired(self, now: float) -> bool:
         """Say whether the time to look is over."""
         return max(now - self.started, self._waited) >= self.policy.resolve_within
 
-    def wait(self) -> float:
+    def next_wait(self) -> float:
         """Return how long to wait now: longer each time, up to the ceiling."""
         step = self.policy.poll if self._next is None else self._next
         self._waited += step

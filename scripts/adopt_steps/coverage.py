@@ -193,17 +193,17 @@ def _difference(
 
 
 def _read(call: Any, sample: Any) -> Iterator[str]:
-    from kalshi_ext.protocol.messages import Watch
+    from kalshi_ext.protocol.messages import DeviationCounter
     from kalshi_ext.protocol.pagination import Page
 
     try:
-        answer = call.decode(sample, Watch())
+        answer = call.decode(sample, DeviationCounter())
     except KeyError as missing:
         yield f"field {missing.args[0]} is missing"
     except (TypeError, ValueError, AttributeError, ArithmeticError) as error:
         yield re.sub(r"\s+", " ", str(error))
     else:
-        yield from (row.reason for row in (answer.set_aside if isinstance(answer, Page) else ()))
+        yield from (row.reason for row in (answer.invalid_rows if isinstance(answer, Page) else ()))
 
 
 def _json_schema(document: dict[str, Any], holder: dict[str, Any]) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from kalshi_ext.contracts import contract
 from kalshi_ext.contracts.interface import InstanceTransferTicket
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, OrderTicket, Target
-from kalshi_ext.requests.filters import Window
+from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.spec.documents import document
 
 CURRENT: Final = contract("current")
@@ -25,7 +25,7 @@ METHODS: Final = ("get", "put", "post", "delete", "patch", "head", "options", "t
 UUID: Final = "5d1a9c52-7f8e-5a0b-9d53-0c6a3e1b7f24"
 
 _TIMES = {"since": 1, "until": 2}
-_ALL = Window(ticker="T", size=7, subaccount=1, **_TIMES)
+_ALL = ListQuery(ticker="T", size=7, subaccount=1, **_TIMES)
 _TARGET = Target(order_id="o1", ticker="T", client_order_id="c1", subaccount=1, exchange_index=2)
 _TICKET = OrderTicket.of(
     "T",
@@ -72,7 +72,7 @@ CURRENT_CALLS: Final[dict[str, Callable[[], Call[Any]]]] = {
     "CancelAllOrders": lambda: CURRENT.orders.cancel_all(1),
     "GetOrder": lambda: CURRENT.orders.get("o1"),
     "GetOrders": lambda: CURRENT.orders.list(
-        Window(
+        ListQuery(
             ticker="T",
             event_ticker="E",
             status="resting",
@@ -86,14 +86,14 @@ CURRENT_CALLS: Final[dict[str, Callable[[], Call[Any]]]] = {
     "GetOrderQueuePositions": lambda: CURRENT.orders.queue_positions(None, ["T", "U"], None, 1),
     "CreateOrderGroup": lambda: CURRENT.order_groups.create(_TEN, 1, 2),
     "GetOrderGroup": lambda: CURRENT.order_groups.get("g1", 1),
-    "GetOrderGroups": lambda: CURRENT.order_groups.list(Window(subaccount=1)),
+    "GetOrderGroups": lambda: CURRENT.order_groups.list(ListQuery(subaccount=1)),
     "DeleteOrderGroup": lambda: CURRENT.order_groups.delete("g1", 1, 2),
     "ResetOrderGroup": lambda: CURRENT.order_groups.reset("g1", 1, 2),
     "TriggerOrderGroup": lambda: CURRENT.order_groups.trigger("g1", 1, 2),
     "UpdateOrderGroupLimit": lambda: CURRENT.order_groups.set_limit("g1", _TEN, 1, 2),
     "GetBalance": lambda: CURRENT.portfolio.balance(1, 2),
     "GetPositions": lambda: CURRENT.portfolio.positions(
-        Window(
+        ListQuery(
             ticker="T",
             event_ticker="E",
             count_filter="position",
@@ -104,10 +104,10 @@ CURRENT_CALLS: Final[dict[str, Callable[[], Call[Any]]]] = {
         )
     ),
     "GetFills": lambda: CURRENT.portfolio.fills(
-        Window(ticker="T", order_id="o1", subaccount=1, exchange_index=2, size=7, **_TIMES)
+        ListQuery(ticker="T", order_id="o1", subaccount=1, exchange_index=2, size=7, **_TIMES)
     ),
     "GetSettlements": lambda: CURRENT.portfolio.settlements(
-        Window(ticker="T", event_ticker="E", subaccount=1, size=7, **_TIMES)
+        ListQuery(ticker="T", event_ticker="E", subaccount=1, size=7, **_TIMES)
     ),
     "GetDeposits": lambda: CURRENT.portfolio.deposits(_ALL),
     "GetWithdrawals": lambda: CURRENT.portfolio.withdrawals(_ALL),
@@ -129,7 +129,7 @@ CURRENT_CALLS: Final[dict[str, Callable[[], Call[Any]]]] = {
     "GetHistoricalOrders": lambda: CURRENT.history.orders(_ALL),
     "GetFillsHistorical": lambda: CURRENT.history.fills(_ALL),
     "GetHistoricalPositions": lambda: CURRENT.history.positions(
-        Window(ticker="T", event_ticker="E", subaccount=1, size=7)
+        ListQuery(ticker="T", event_ticker="E", subaccount=1, size=7)
     ),
     "GetAccountApiLimits": CURRENT.account.limits,
     "GetAccountEndpointCosts": CURRENT.account.endpoint_costs,
@@ -177,22 +177,22 @@ CLASSIC_CALLS: Final[dict[str, Callable[[], Call[Any]]]] = {
     "batchCancelOrders": lambda: CLASSIC.orders.cancel_many([_OLD_TARGET]),
     "getOrder": lambda: CLASSIC.orders.get("o1"),
     "getOrders": lambda: CLASSIC.orders.list(
-        Window(ticker="T", event_ticker="E", status="resting", size=7, **_TIMES)
+        ListQuery(ticker="T", event_ticker="E", status="resting", size=7, **_TIMES)
     ),
     "getOrderQueuePosition": lambda: CLASSIC.orders.queue_position("o1"),
     "getQueuePositions": lambda: CLASSIC.orders.queue_positions(["o1"], None, None, None),
     "createOrderGroup": lambda: CLASSIC.order_groups.create(_TEN, None, None),
-    "getOrderGroups": lambda: CLASSIC.order_groups.list(Window(status="active", size=7)),
+    "getOrderGroups": lambda: CLASSIC.order_groups.list(ListQuery(status="active", size=7)),
     "deleteOrderGroup": lambda: CLASSIC.order_groups.delete("g1", None, None),
     "resetOrderGroup": lambda: CLASSIC.order_groups.reset("g1", None, None),
     "getBalance": lambda: CLASSIC.portfolio.balance(None, None),
     "getPositions": lambda: CLASSIC.portfolio.positions(
-        Window(ticker="T", event_ticker="E", size=7)
+        ListQuery(ticker="T", event_ticker="E", size=7)
     ),
     "getFills": lambda: CLASSIC.portfolio.fills(
-        Window(ticker="T", order_id="o1", size=7, **_TIMES)
+        ListQuery(ticker="T", order_id="o1", size=7, **_TIMES)
     ),
-    "getSettlements": lambda: CLASSIC.portfolio.settlements(Window(size=7)),
+    "getSettlements": lambda: CLASSIC.portfolio.settlements(ListQuery(size=7)),
     "getTotalRestingOrderValue": CLASSIC.portfolio.resting_value,
 }
 
@@ -200,12 +200,12 @@ CLASSIC_CALLS: Final[dict[str, Callable[[], Call[Any]]]] = {
 VARIANTS: Final[dict[str, Callable[[], Call[Any]]]] = {
     "DecreaseOrderV2": lambda: CURRENT.orders.decrease(DecreaseTicket(target=_TARGET, to=_TEN)),
     "GetOrderQueuePositions": lambda: CURRENT.orders.queue_positions(None, None, "E", 1),
-    "GetPositions": lambda: CURRENT.portfolio.event_positions(Window(event_ticker="E")),
+    "GetPositions": lambda: CURRENT.portfolio.event_positions(ListQuery(event_ticker="E")),
     "createOrder": lambda: CLASSIC.orders.place(_old(side="yes")),
     "amendOrder": lambda: CLASSIC.orders.amend(
         AmendTicket.of("o1", ticker="T", side="ask", price="0.56", count=1, client_order_id="c1")
     ),
-    "getPositions": lambda: CLASSIC.portfolio.event_positions(Window(event_ticker="E")),
+    "getPositions": lambda: CLASSIC.portfolio.event_positions(ListQuery(event_ticker="E")),
 }
 CALLS: Final = {"current": CURRENT_CALLS, "classic": CLASSIC_CALLS}
 EVERY: Final = [(name, operation) for name, calls in CALLS.items() for operation in calls]

@@ -16,7 +16,7 @@ from kalshi_ext._async.rows import AsyncRows
 from kalshi_ext._sync.complete import CompleteRows
 from kalshi_ext._sync.rows import Rows
 from kalshi_ext.contracts import interface
-from kalshi_ext.contracts.interface import Vocabulary
+from kalshi_ext.contracts.interface import Interface
 
 RESOURCES = (
     "orders",
@@ -52,7 +52,7 @@ def methods(client: Any) -> dict[str, Any]:
     }
 
 
-def overridden(vocabulary: Vocabulary) -> set[str]:
+def overridden(vocabulary: Interface) -> set[str]:
     """Give the words a contract says itself, not through the language's refusal."""
     spoken = {name for name in vars(type(vocabulary)) if not name.startswith("_")}
     return {name for name in spoken if callable(getattr(vocabulary, name))}

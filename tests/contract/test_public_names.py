@@ -12,24 +12,34 @@ from pathlib import Path
 import pytest
 
 import kalshi_ext
+import kalshi_ext.models
 from kalshi_ext import errors
 
 ROOM = Path(kalshi_ext.__file__).parent
 CLIENTS = {"AsyncKalshi", "Kalshi", "KalshiAuth"}
-SETTINGS = {"Environment", "Pacer", "Policy", "Timeout"}
-MODELS = {"Balance", "Fill", "Order", "OrderAck", "OrderGroup", "Position", "Settlement"}
+SETTINGS = {"Backoff", "Environment", "KeySource", "Pacer", "Passphrase", "Policy", "Secret"}
+SETTINGS |= {"Signer", "Timeout", "TokenBucket"}
+MODELS = set(kalshi_ext.models.__all__)
+ARGUMENTS = {"Action", "Count", "Dollars", "Moment", "OrderRef", "Side"}
 WORDS = {
     "BookSide",
+    "ExchangeInstance",
+    "IntraExchangeInstanceTransferStatus",
     "MarketResult",
     "OrderAction",
     "OrderStatus",
     "OrderType",
     "OutcomeSide",
+    "PaymentStatus",
+    "PaymentType",
+    "RestingMarginReservation",
     "SelfTradePreventionType",
     "TimeInForce",
 }
-WRITING = {"Journal", "OrderTicket", "Resolution", "open_journal"}
-PAGES = {"CursorRepeated", "Page", "SetAside"}
+WRITING = {"Flow", "GeneratedResponse", "Journal", "JournalSource", "OrderTicket", "Resolution"}
+WRITING |= {"State", "open_journal"}
+PAGES = {"AsyncCompleteRows", "AsyncRows", "CompleteRows", "CursorRepeated"}
+PAGES |= {"InvalidRow", "Page", "Rows"}
 ERRORS = {
     "BadRequest",
     "Conflict",
@@ -57,7 +67,8 @@ ERRORS = {
     "Unintelligible",
     "UnintelligibleWrite",
 }
-NAMES = CLIENTS | SETTINGS | MODELS | WORDS | WRITING | PAGES | ERRORS | {"__version__"}
+NAMES = CLIENTS | SETTINGS | MODELS | ARGUMENTS | WORDS | WRITING | PAGES | ERRORS
+NAMES |= {"__version__"}
 
 
 def test_the_public_names_are_these() -> None:
@@ -124,6 +135,73 @@ def test_a_client_loads_only_the_contract_it_speaks() -> None:
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False True"
+
+
+# What a public annotation may name besides: the standard library, httpx, and the type variables.
+FOREIGN = {
+    "Any",
+    "AsyncIterator",
+    "Callable",
+    "Future",
+    "Generic",
+    "Iterable",
+    "Iterator",
+    "Literal",
+}
+FOREIGN |= {"Mapping", "Path", "Self", "Sequence", "T", "TypedDict", "TracebackType", "Collection"}
+FOREIGN |= {"Decimal", "None", "bool", "bytes", "date", "datetime", "dict", "float", "int", "list"}
+FOREIGN |= {
+    "object",
+    "set",
+    "str",
+    "tuple",
+    "type",
+    "BaseException",
+    "Random",
+    "random",
+    "UUID",
+    "uuid",
+}
+FOREIGN |= {"ssl", "httpx", "Awaitable", "ClassVar", "NoReturn"}
+RESOURCES = ("orders", "order_groups", "portfolio", "subaccounts", "history", "account", "exchange")
+
+
+def annotated(tree: ast.AST, public: set[str]) -> set[str]:
+    """Collect the names in the annotations of the public methods and fields of public classes."""
+    found: set[str] = set()
+    for kind in ast.walk(tree):
+        if not isinstance(kind, ast.ClassDef) or kind.name not in public:
+            continue
+        for node in kind.body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                built_by_users = kind.name in CLIENTS and node.name == "__init__"
+                if node.name.startswith("_") and not built_by_users:
+                    continue
+                arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+                parts = [argument.annotation for argument in arguments] + [node.returns]
+            elif isinstance(node, ast.AnnAssign) and not ast.unparse(node.target).startswith("_"):
+                parts = [node.annotation]
+            else:
+                continue
+            found |= {
+                ast.unparse(name).removeprefix("parts.")
+                for part in parts
+                if part is not None
+                for name in ast.walk(part)
+                if isinstance(name, ast.Name | ast.Attribute)
+            }
+    return found
+
+
+@pytest.mark.parametrize("facade", ["_async", "_sync"])
+def test_what_a_method_of_the_client_takes_and_returns_can_be_imported(facade: str) -> None:
+    found: set[str] = set()
+    for path in (ROOM / facade).glob("*.py"):
+        tree = ast.parse(path.read_text())
+        classes = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+        found |= annotated(tree, {name for name in classes if not name.endswith("Resource")})
+    own = {name for name in found if not name.startswith(("httpx.", "ssl."))}
+    assert own - NAMES - FOREIGN == set()
 
 
 def test_a_star_import_gives_them_all() -> None:

@@ -16,8 +16,8 @@ import pytest
 from operations_bound import CONTRACTS, EVERY, calls_of, documented, resolved, schema_of
 
 from kalshi_ext.errors import KalshiError
-from kalshi_ext.protocol.deviations import in_answer, is_documented
-from kalshi_ext.protocol.messages import Call, Reply, Watch
+from kalshi_ext.protocol.deviations import find_deviations, is_documented
+from kalshi_ext.protocol.messages import Call, DeviationCounter, Reply
 from kalshi_ext.protocol.responses import decode
 
 ROWS = {(name, id_): row for name in CONTRACTS for id_, _, _, row in documented(name)}
@@ -89,7 +89,7 @@ def changed(document: Any, kind: str, at: Place) -> Any:
 
 
 def counted(call: Call[Any], document: Any) -> dict[tuple[str, str, str], int]:
-    watch = Watch()
+    watch = DeviationCounter()
     status = min(call.operation.success)
     with contextlib.suppress(KalshiError):  # what cannot be read is still counted
         decode(call, Reply(status, {}, json.dumps(document).encode()), watch)
@@ -131,7 +131,7 @@ def test_the_same_surprise_in_many_rows_is_counted_and_logged_once(
     assert schema is not None
     page = sample("current", schema)
     page["fills"] = [page["fills"][0] | {"moon_phase": n} for n in range(5)]
-    watch = Watch()
+    watch = DeviationCounter()
     body = json.dumps(page).encode()
     with caplog.at_level(logging.WARNING, "kalshi_ext.drift"):
         for _ in range(3):
@@ -143,8 +143,8 @@ def test_the_same_surprise_in_many_rows_is_counted_and_logged_once(
 
 @pytest.mark.parametrize("junk", [None, [], "text", 1, True, {"fills": 3}, {"fills": [None, 1]}])
 def test_an_answer_of_another_shape_is_no_crash(junk: Any) -> None:
-    assert {kind for kind, _ in in_answer("GetFills", junk)} <= {"missing_field"}
-    assert in_answer("NoSuchOperation", junk) == []
+    assert {kind for kind, _ in find_deviations("GetFills", junk)} <= {"missing_field"}
+    assert find_deviations("NoSuchOperation", junk) == []
 
 
 @pytest.mark.parametrize(("name", "id_"), EVERY)

@@ -12,7 +12,7 @@ from world import ACCOUNT, World
 from kalshi_ext.errors import NotSent, OutcomeUnknown, Refused
 from kalshi_ext.journal import Entry, State
 from kalshi_ext.models import OrderAck, OrderGroup
-from kalshi_ext.writes.transfer import KIND as KEYED
+from kalshi_ext.writes.transfer import SUBACCOUNT_TRANSFER as KEYED
 
 if TYPE_CHECKING:
     from scenario import Changed, Life, Wanted

@@ -276,7 +276,7 @@ def _extra(process: Process, name: str, life: Life) -> None:
             source_exchange_shard=0,
             destination_exchange_shard=2,
         )
-        flow = writes.transfer(contract, ticket, context)
+        flow = writes.transfer_between_instances(contract, ticket, context)
     elif name == "subaccount":
         flow = writes.create_subaccount(contract, None, context)
     else:
@@ -297,7 +297,7 @@ def _keyed_transfer(process: Process) -> Any:
     seed = process.world.seed
     key = f"00000000-0000-4000-8000-{seed:012d}"
     call = process.world.contract.subaccounts.transfer(key, 0, 1, 100 + seed % 1000, 0)
-    return writes.keyed_transfer(call, process.context)
+    return writes.transfer_between_subaccounts(call, process.context)
 
 
 def _calm(machine: Machine, wanted: list[Wanted], life: Life) -> None:

@@ -10,7 +10,7 @@ from attrs import define, field
 from world import World, drawn
 
 from kalshi_ext.errors import JournalUnwritable
-from kalshi_ext.journal import JournalUnusable, MarkUnwritten, MemoryJournal
+from kalshi_ext.journal import JournalUnusable, MemoryJournal, TransitionUnwritten
 from kalshi_ext.protocol.flow import (
     AdjustClock,
     Context,
@@ -23,7 +23,7 @@ from kalshi_ext.protocol.flow import (
     Sleep,
 )
 from kalshi_ext.protocol.messages import Lost, Reply
-from kalshi_ext.protocol.rate_limits import Backoff, Budget
+from kalshi_ext.protocol.rate_limits import Backoff, RetryQuota
 
 T = TypeVar("T")
 
@@ -31,10 +31,10 @@ WRONG_BY = (0.0, 0.0, 0.0, 2.0, -2.0, 25.0, -25.0, 90.0, 3_600.0, -7_200.0, 50_4
 
 
 FAILURES = {
-    "claim_many": JournalUnwritable,
+    "reserve_many": JournalUnwritable,
     "reopen": JournalUnwritable,
-    "mark_many": MarkUnwritten,
-    "take_over": MarkUnwritten,
+    "advance_many": TransitionUnwritten,
+    "take_over": TransitionUnwritten,
     "get": JournalUnusable,
     "open_entries": JournalUnusable,
 }
@@ -83,7 +83,7 @@ class Process:
             poll=rng.choice((0.25, 2.0, 10.0)),
             poll_ceiling=rng.choice((5.0, 20.0, 20.0)),
         )
-        self.context = Context(policy=policy, budget=Budget(capacity=10_000))
+        self.context = Context(policy=policy, retry_quota=RetryQuota(capacity=10_000))
 
     @property
     def world(self) -> World:
@@ -143,7 +143,7 @@ class Process:
         sent_at = self._now()
         outcome = self.world.send(effect, sent_at)
         if isinstance(outcome, Lost):
-            return Lost(outcome.left, outcome.reason, sent_at)
+            return Lost(outcome.bytes_sent, outcome.reason, sent_at)
         return Reply(outcome.status, outcome.headers, outcome.body, sent_at, self._now())
 
     def _record(self, effect: Record) -> Any:

@@ -107,6 +107,6 @@ def client(place: Place, journal: Journal | None = None) -> Kalshi:
         bearer_token="t", environment="http://127.0.0.1:1/trade-api/v2", policy=POLICY,
         transport=place, journal=journal,
     )  # fmt: skip
-    object.__setattr__(kalshi.session.line, "clock", place)
-    kalshi.driver = TimelessDriver(kalshi.session.line, place, kalshi._journal)
+    object.__setattr__(kalshi.session.endpoint, "clock", place)
+    kalshi.driver = TimelessDriver(kalshi.session.endpoint, place, kalshi._journal)
     return kalshi

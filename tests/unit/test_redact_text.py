@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalshi_ext.redact import REDACTED, SECRET_HEADERS, redact_headers, redact_text, shown
+from kalshi_ext.redact import REDACTED, SECRET_HEADERS, redact_headers, redact_text, redacted_repr
 
 UUID = "a952bcbe-ec3b-4b5b-b8f9-11dae589608c"
 SIGNATURE = "d3JvbmcvK3NpZ25hdHVyZQ=="
@@ -103,7 +103,7 @@ def test_redacting_twice_changes_nothing_more(text: str) -> None:
 
 
 def test_a_shown_value_is_short_and_without_secrets() -> None:
-    assert shown("abc") == "'abc'"
-    assert len(shown("x" * 10_000)) == 80
-    assert "MII" not in shown(key_files.rsa_key().decode())
-    assert "MII" not in shown(key_files.rsa_key())
+    assert redacted_repr("abc") == "'abc'"
+    assert len(redacted_repr("x" * 10_000)) == 80
+    assert "MII" not in redacted_repr(key_files.rsa_key().decode())
+    assert "MII" not in redacted_repr(key_files.rsa_key())

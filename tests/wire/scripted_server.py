@@ -18,10 +18,10 @@ from attrs import define, field
 from kalshi_ext.transport import (
     AsyncDeadlineTransport,
     DeadlineTransport,
-    Evidence,
-    aread_capped,
-    exchange_evidence,
-    read_capped,
+    DeliveryTrace,
+    aread_limited,
+    read_limited,
+    trace_delivery,
 )
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
@@ -146,7 +146,7 @@ class Server:
 class Outcome:
     """What came of one exchange: a status and body, or an error; and the evidence."""
 
-    evidence: Evidence
+    evidence: DeliveryTrace
     status: int = 0
     body: bytes = b""
     error: Exception | None = None
@@ -177,10 +177,10 @@ class SyncWire(Wire):
         self.transport = DeadlineTransport(**options)
 
     def send(self, request: httpx.Request, seconds: float = 10) -> Outcome:
-        with exchange_evidence(time.monotonic() + seconds) as evidence:
+        with trace_delivery(time.monotonic() + seconds) as evidence:
             try:
                 response = self.transport.handle_request(request)
-                return Outcome(evidence, response.status_code, read_capped(response, LIMIT))
+                return Outcome(evidence, response.status_code, read_limited(response, LIMIT))
             except httpx.HTTPError as error:
                 return Outcome(evidence, error=error)
 
@@ -208,10 +208,10 @@ class AsyncWire(Wire):
         return self.runner.run(self.asend(request, seconds))
 
     async def asend(self, request: httpx.Request, seconds: float) -> Outcome:
-        with exchange_evidence(time.monotonic() + seconds) as evidence:
+        with trace_delivery(time.monotonic() + seconds) as evidence:
             try:
                 response = await self.transport.handle_async_request(request)
-                return Outcome(evidence, response.status_code, await aread_capped(response, LIMIT))
+                return Outcome(evidence, response.status_code, await aread_limited(response, LIMIT))
             except httpx.HTTPError as error:
                 return Outcome(evidence, error=error)
 

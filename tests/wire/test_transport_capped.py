@@ -17,9 +17,9 @@ from scripted_server import Connection, Server
 from kalshi_ext.transport import (
     BodyTooLarge,
     DeadlineTransport,
-    aread_capped,
-    exchange_evidence,
-    read_capped,
+    aread_limited,
+    read_limited,
+    trace_delivery,
 )
 
 LIMIT = 1000
@@ -52,7 +52,7 @@ def both(chunks: list[bytes], limit: int = LIMIT, **headers: str) -> bytes | Exc
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     answers: list[bytes | str] = []
     last: bytes | Exception = b""
-    for read in (read_capped, lambda *a: asyncio.run(aread_capped(*a))):
+    for read in (read_limited, lambda *a: asyncio.run(aread_limited(*a))):
         stream = Chunks(chunks)
         try:
             last = read(httpx.Response(200, headers=named, stream=stream), limit)
@@ -92,7 +92,7 @@ def test_a_declared_length_over_the_limit_is_refused_before_reading() -> None:
     stream = Chunks([b"x"])
     response = httpx.Response(200, headers={"content-length": "1001"}, stream=stream)
     with pytest.raises(BodyTooLarge, match="larger than 1,000 bytes"):
-        read_capped(response, LIMIT)
+        read_limited(response, LIMIT)
     assert (stream.given, stream.closed) == (0, True)
 
 
@@ -100,7 +100,7 @@ def test_a_declared_length_over_the_limit_is_refused_before_reading() -> None:
 def test_a_nonsensical_length_is_not_believed(length: str) -> None:
     stream = Chunks([b"abc"])
     raw = [(b"content-length", length.encode())]
-    assert read_capped(httpx.Response(200, headers=raw, stream=stream), LIMIT) == b"abc"
+    assert read_limited(httpx.Response(200, headers=raw, stream=stream), LIMIT) == b"abc"
 
 
 def test_a_gzip_bomb_is_not_unpacked_beyond_the_limit() -> None:
@@ -136,7 +136,7 @@ def test_an_empty_body_needs_no_unpacking() -> None:
 
 
 def test_an_answer_made_in_this_process_is_capped_too() -> None:
-    for read in (read_capped, lambda *a: asyncio.run(aread_capped(*a))):
+    for read in (read_limited, lambda *a: asyncio.run(aread_limited(*a))):
         assert read(httpx.Response(200, json={"a": 1}), LIMIT) == b'{"a":1}'
         with pytest.raises(BodyTooLarge):
             read(httpx.Response(200, content=bytes(LIMIT + 1)), LIMIT)
@@ -153,8 +153,8 @@ def test_the_deadline_holds_for_a_foreign_transport_too() -> None:
             return slow()
 
     response = httpx.Response(200, stream=Slow())
-    with exchange_evidence(time.monotonic() + 0.1), pytest.raises(httpx.ReadTimeout):
-        read_capped(response, 10_000_000)
+    with trace_delivery(time.monotonic() + 0.1), pytest.raises(httpx.ReadTimeout):
+        read_limited(response, 10_000_000)
 
 
 def test_a_body_without_end_is_cut_and_its_connection_closed() -> None:
@@ -173,6 +173,6 @@ def test_a_body_without_end_is_cut_and_its_connection_closed() -> None:
     with Server(pour) as server:
         response = transport.handle_request(httpx.Request("GET", server.url()))
         with pytest.raises(BodyTooLarge):
-            read_capped(response, 100_000)
+            read_limited(response, 100_000)
         assert left.wait(10)
     transport.close()

@@ -40,4 +40,4 @@ def test_vcrpy_records_and_replays_what_goes_through_the_transports(
 def say(wire: Wire, url: str) -> list[tuple[int, bytes, bool]]:
     outcomes = [wire.post(url, body) for body in (b'{"count":"1.00"}', b'{"count":"2.00"}')]
     assert [type(outcome.error) for outcome in outcomes] == [type(None)] * 2
-    return [(outcome.status, outcome.body, outcome.evidence.never_left) for outcome in outcomes]
+    return [(outcome.status, outcome.body, outcome.evidence.nothing_sent) for outcome in outcomes]

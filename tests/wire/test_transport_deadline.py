@@ -10,7 +10,7 @@ import pytest
 from scripted_server import COLOURS, OK, Connection, Server, Wire, open_wire
 
 from kalshi_ext.config import Timeout
-from kalshi_ext.transport import DeadlineTransport, exchange_evidence
+from kalshi_ext.transport import DeadlineTransport, trace_delivery
 
 SHORT = 0.3
 SLOW_HEAD = b"HTTP/1.1 200 OK\r\nx: " + b"x" * 50_000
@@ -47,7 +47,7 @@ def test_a_server_that_says_nothing_is_left_at_the_deadline(wire: Wire) -> None:
         outcome = wire.post(server.url(), b'{"a":1}', SHORT)
     assert isinstance(outcome.error, httpx.ReadTimeout)
     assert outcome.evidence.bytes_written > 0
-    assert not outcome.evidence.never_left
+    assert not outcome.evidence.nothing_sent
 
 
 @pytest.mark.parametrize(("script", "whole"), [(drip_head, SLOW_HEAD), (drip_body, SLOW_BODY)])
@@ -57,7 +57,7 @@ def test_a_slow_drip_cannot_outlast_the_deadline(wire: Wire, script: object, who
         sent = server.connections[0].sent
     assert isinstance(outcome.error, httpx.ReadTimeout)
     assert 0 < sent < len(whole)
-    assert not outcome.evidence.never_left
+    assert not outcome.evidence.nothing_sent
 
 
 def test_a_body_that_is_never_taken_is_left_at_the_deadline(wire: Wire) -> None:
@@ -86,7 +86,7 @@ def test_after_the_deadline_nothing_is_begun(wire: Wire) -> None:
         outcome = wire.get(server.url(), 0)
         assert server.connections == []
     assert isinstance(outcome.error, httpx.TimeoutException)
-    assert outcome.evidence.never_left
+    assert outcome.evidence.nothing_sent
 
 
 def test_a_connection_that_is_not_accepted_is_left_at_the_deadline(wire: Wire) -> None:
@@ -100,7 +100,7 @@ def test_a_connection_that_is_not_accepted_is_left_at_the_deadline(wire: Wire) -
         for one in waiting:
             one.close()
     assert isinstance(outcome.error, httpx.ConnectTimeout)
-    assert outcome.evidence.never_left
+    assert outcome.evidence.nothing_sent
 
 
 def test_a_name_that_is_never_found_is_left_at_the_deadline(
@@ -117,7 +117,7 @@ def test_a_name_that_is_never_found_is_left_at_the_deadline(
         outcome = wire.get("http://slow.example/x", SHORT)
         found.set()
     assert isinstance(outcome.error, httpx.ConnectTimeout)
-    assert outcome.evidence.never_left
+    assert outcome.evidence.nothing_sent
 
 
 @pytest.mark.parametrize("colour", COLOURS)
@@ -135,7 +135,7 @@ def test_waiting_for_a_free_connection_ends_at_the_deadline(colour: str) -> None
         assert len(server.connections) == 1
     assert holding.status == 200
     assert isinstance(waiting.error, httpx.PoolTimeout)
-    assert waiting.evidence.never_left
+    assert waiting.evidence.nothing_sent
 
 
 @pytest.mark.parametrize("colour", COLOURS)
@@ -157,7 +157,7 @@ def test_connecting_has_its_own_bound_within_the_deadline(colour: str) -> None:
 def test_a_body_read_after_the_evidence_was_left_is_bounded_too() -> None:
     transport = DeadlineTransport()
     with Server(drip_body) as server:
-        with exchange_evidence(time.monotonic() + SHORT):
+        with trace_delivery(time.monotonic() + SHORT):
             response = transport.handle_request(httpx.Request("GET", server.url()))
         with pytest.raises(httpx.ReadTimeout):
             response.read()

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from scripted_server import COLOURS, OK, AsyncWire, Connection, Server, SyncWire, Wire, open_wire
 
-from kalshi_ext.transport import Evidence, exchange_evidence
+from kalshi_ext.transport import DeliveryTrace, trace_delivery
 
 
 @pytest.fixture(params=COLOURS)
@@ -39,7 +39,7 @@ def test_the_bytes_written_are_the_bytes_received(wire: Wire, size: int) -> None
     with Server(script) as server:
         outcome = wire.post(server.url(), b"x" * size)
     assert (outcome.status, outcome.body) == (200, b"{}")
-    assert outcome.evidence.watched
+    assert outcome.evidence.observed
     assert script.sizes == [outcome.evidence.bytes_written]
 
 
@@ -80,7 +80,7 @@ def test_a_refused_connection_never_left(wire: Wire) -> None:
         port = listener.getsockname()[1]
     outcome = wire.post(f"http://127.0.0.1:{port}/x", b"{}")
     assert isinstance(outcome.error, httpx.ConnectError)
-    assert outcome.evidence.never_left
+    assert outcome.evidence.nothing_sent
 
 
 def test_an_unknown_name_never_left(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +90,7 @@ def test_an_unknown_name_never_left(wire: Wire, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     outcome = wire.post("http://nowhere.example/x", b"{}")
     assert isinstance(outcome.error, httpx.ConnectError)
-    assert outcome.evidence.never_left
+    assert outcome.evidence.nothing_sent
 
 
 def test_a_name_without_addresses_never_left(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +98,7 @@ def test_a_name_without_addresses_never_left(monkeypatch: pytest.MonkeyPatch) ->
     with open_wire("sync") as wire:
         outcome = wire.post("http://nowhere.example/x", b"{}")
     assert isinstance(outcome.error, httpx.ConnectError)
-    assert outcome.evidence.never_left
+    assert outcome.evidence.nothing_sent
 
 
 def test_a_second_address_is_tried_when_the_first_refuses(
@@ -150,14 +150,14 @@ def test_a_request_without_a_whole_answer_left(wire: Wire, script: object) -> No
         outcome = wire.post(server.url(), b"{}")
     assert isinstance(outcome.error, httpx.ReadError | httpx.RemoteProtocolError)
     assert outcome.evidence.bytes_written > 0
-    assert not outcome.evidence.never_left
+    assert not outcome.evidence.nothing_sent
 
 
 def test_a_connection_reset_at_once_counts_as_left_when_a_byte_was_handed_over(wire: Wire) -> None:
     with Server(reset_at_once) as server:
         outcome = wire.post(server.url(), b"{}")
     assert isinstance(outcome.error, httpx.NetworkError | httpx.RemoteProtocolError)
-    assert outcome.evidence.never_left is (outcome.evidence.bytes_written == 0)
+    assert outcome.evidence.nothing_sent is (outcome.evidence.bytes_written == 0)
 
 
 def test_a_connection_the_server_closed_while_idle_is_not_used_again(wire: Wire) -> None:
@@ -186,7 +186,7 @@ def test_a_connection_closed_under_the_second_request_counts_as_left(wire: Wire)
         assert wire.post(server.url(), b"{}").status == 200
         outcome = wire.post(server.url(), b"{}")
     assert isinstance(outcome.error, httpx.RemoteProtocolError)
-    assert not outcome.evidence.never_left
+    assert not outcome.evidence.nothing_sent
 
 
 def test_a_connection_closed_unseen_counts_as_left(
@@ -222,21 +222,21 @@ def test_any_status_survives(wire: Wire) -> None:
 
 
 def test_another_transport_proves_nothing_by_its_silence() -> None:
-    with exchange_evidence() as evidence:
+    with trace_delivery() as evidence:
         transport = httpx.MockTransport(lambda request: httpx.Response(200))
         transport.handle_request(httpx.Request("GET", "https://api.example"))
-    assert (evidence.watched, evidence.never_left) == (False, False)
-    assert not Evidence(bytes_written=1, watched=True).never_left
+    assert (evidence.observed, evidence.nothing_sent) == (False, False)
+    assert not DeliveryTrace(bytes_written=1, observed=True).nothing_sent
 
 
 def test_evidence_inside_evidence_is_its_own() -> None:
-    from kalshi_ext.transport.deadline import current_evidence
+    from kalshi_ext.transport.deadline import current_trace
 
-    with exchange_evidence(1.0) as outer:
-        with exchange_evidence(2.0) as inner:
-            assert current_evidence() is inner
-        assert current_evidence() is outer
-    assert current_evidence() is None
+    with trace_delivery(1.0) as outer:
+        with trace_delivery(2.0) as inner:
+            assert current_trace() is inner
+        assert current_trace() is outer
+    assert current_trace() is None
 
 
 def test_a_cancelled_task_knows_that_its_request_left() -> None:
@@ -247,8 +247,8 @@ def test_a_cancelled_task_knows_that_its_request_left() -> None:
         arrived.set()
         connection.silence()
 
-    async def cancel(wire: AsyncWire, url: str) -> Evidence:
-        with exchange_evidence() as evidence:
+    async def cancel(wire: AsyncWire, url: str) -> DeliveryTrace:
+        with trace_delivery() as evidence:
             request = httpx.Request("POST", url, content=b"{}")
             task = asyncio.create_task(wire.transport.handle_async_request(request))
             await asyncio.to_thread(arrived.wait, 10)
@@ -260,7 +260,7 @@ def test_a_cancelled_task_knows_that_its_request_left() -> None:
     with Server(take) as server, open_wire("async") as wire:
         evidence = wire.runner.run(cancel(wire, server.url()))
     assert evidence.bytes_written > 0
-    assert not evidence.never_left
+    assert not evidence.nothing_sent
 
 
 class Broken(httpcore.NetworkStream, httpcore.AsyncNetworkStream):
@@ -272,11 +272,11 @@ class Broken(httpcore.NetworkStream, httpcore.AsyncNetworkStream):
 
 def test_a_write_that_fails_counts_as_left() -> None:
     from kalshi_ext.transport.streams import AsyncDeadlineStream, DeadlineStream
-    from kalshi_ext.transport.tls import Trust
+    from kalshi_ext.transport.tls import TlsContext
 
-    with exchange_evidence() as evidence, pytest.raises(httpcore.WriteError):
-        DeadlineStream(Broken(), Trust(None)).write(b"POST")
+    with trace_delivery() as evidence, pytest.raises(httpcore.WriteError):
+        DeadlineStream(Broken(), TlsContext(None)).write(b"POST")
     assert evidence.bytes_written == 4
-    with exchange_evidence() as evidence, pytest.raises(httpcore.WriteError):
-        asyncio.run(AsyncDeadlineStream(Broken(), Trust(None)).write(b"POST"))
+    with trace_delivery() as evidence, pytest.raises(httpcore.WriteError):
+        asyncio.run(AsyncDeadlineStream(Broken(), TlsContext(None)).write(b"POST"))
     assert evidence.bytes_written == 4

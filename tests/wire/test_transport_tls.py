@@ -66,7 +66,7 @@ def test_a_server_that_is_not_trusted_never_gets_a_byte(
         outcome = wire.post(server.url(), b"{}")
     assert isinstance(outcome.error, httpx.ConnectError)
     assert "certificate verify failed" in str(outcome.error)
-    assert outcome.evidence.never_left
+    assert outcome.evidence.nothing_sent
     assert script.sizes == []
 
 
@@ -78,7 +78,7 @@ def test_a_handshake_that_is_never_answered_is_left_at_the_deadline(
     with silent as server, open_wire(colour, verify=trusting, timeout=PATIENT) as wire:
         outcome = wire.post(server.url().replace("http:", "https:"), b"{}", SHORT)
     assert isinstance(outcome.error, httpx.ConnectTimeout)
-    assert outcome.evidence.never_left
+    assert outcome.evidence.nothing_sent
 
 
 @pytest.mark.parametrize("colour", COLOURS)
@@ -93,7 +93,7 @@ def test_a_handshake_that_drips_is_left_at_the_deadline(
         outcome = wire.post(server.url().replace("http:", "https:"), b"{}", SHORT)
         assert 0 < server.connections[0].sent < len(record)
     assert isinstance(outcome.error, httpx.ConnectTimeout)
-    assert outcome.evidence.never_left
+    assert outcome.evidence.nothing_sent
 
 
 @pytest.mark.parametrize("colour", COLOURS)
@@ -102,7 +102,7 @@ def test_a_server_without_tls_never_gets_a_byte(colour: str, trusting: ssl.SSLCo
     with plain as server, open_wire(colour, verify=trusting) as wire:
         outcome = wire.post(server.url().replace("http:", "https:"), b"{}")
     assert isinstance(outcome.error, httpx.ConnectError)
-    assert outcome.evidence.never_left
+    assert outcome.evidence.nothing_sent
     assert len(server.connections) == 1
 
 
@@ -159,7 +159,7 @@ def test_a_proxy_that_refuses_the_tunnel_never_gets_the_request(
         outcome = wire.post("https://api.example/x", b"{}")
     assert isinstance(outcome.error, httpx.ProxyError)
     assert len(proxy.asked) == 1
-    assert outcome.evidence.never_left
+    assert outcome.evidence.nothing_sent
 
 
 @pytest.mark.parametrize("colour", COLOURS)

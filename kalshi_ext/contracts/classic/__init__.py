@@ -4,33 +4,33 @@ from kalshi_ext.contracts.classic.operations import OPERATIONS
 from kalshi_ext.contracts.classic.orders import Orders
 from kalshi_ext.contracts.classic.portfolio import Groups, Portfolio
 from kalshi_ext.contracts.interface import (
-    AccountLanguage,
+    AccountInterface,
     Contract,
-    ExchangeLanguage,
-    HistoryLanguage,
-    SubaccountsLanguage,
+    ExchangeInterface,
+    HistoryInterface,
+    SubaccountsInterface,
 )
 
 
-class Subaccounts(SubaccountsLanguage):
+class Subaccounts(SubaccountsInterface):
     """The classic contract has no subaccounts."""
 
     contract = "classic"
 
 
-class History(HistoryLanguage):
+class History(HistoryInterface):
     """The classic contract has no history."""
 
     contract = "classic"
 
 
-class Account(AccountLanguage):
+class Account(AccountInterface):
     """The classic contract says nothing of limits."""
 
     contract = "classic"
 
 
-class Exchange(ExchangeLanguage):
+class Exchange(ExchangeInterface):
     """The classic contract says nothing of the exchange."""
 
     contract = "classic"

@@ -11,7 +11,13 @@ from typing import Any, cast
 from kalshi_ext import values
 from kalshi_ext.contract import types as shapes
 from kalshi_ext.contract.types import BookSide, OutcomeSide
-from kalshi_ext.contracts.decoding import member, needed, notice, optional_member, word
+from kalshi_ext.contracts.decoding import (
+    enum_member,
+    notice,
+    optional_enum_member,
+    required,
+    required_text,
+)
 from kalshi_ext.models import (
     Balance,
     EventPosition,
@@ -22,7 +28,7 @@ from kalshi_ext.models import (
     Position,
     Settlement,
 )
-from kalshi_ext.protocol.messages import Document, Watch
+from kalshi_ext.protocol.messages import DeviationCounter, Document
 from kalshi_ext.requests import BOOK_SIDE
 
 cents = values.read_cents
@@ -47,24 +53,24 @@ def yes_price(row: shapes.Order) -> Decimal | None:
     return None if other is None else values.complement(other)
 
 
-def order(row: shapes.Order, watch: Watch) -> Order:
+def order(row: shapes.Order, watch: DeviationCounter) -> Order:
     """Read one order."""
     book, outcome = direction(row)
     asked = row.get("initial_count", row.get("count"))
-    filled = needed(count(row.get("fill_count", 0)), "fill_count")
+    filled = required(count(row.get("fill_count", 0)), "fill_count")
     remaining = count(row.get("remaining_count"))
     return Order(
-        order_id=word(row, "order_id"),
+        order_id=required_text(row, "order_id"),
         client_order_id=row.get("client_order_id") or "",
-        ticker=word(row, "ticker"),
+        ticker=required_text(row, "ticker"),
         book_side=book,
         outcome_side=outcome,
-        status=member(shapes.OrderStatus, row["status"], watch),
-        type=optional_member(shapes.OrderType, row.get("type"), watch),
+        status=enum_member(shapes.OrderStatus, row["status"], watch),
+        type=optional_enum_member(shapes.OrderType, row.get("type"), watch),
         price=yes_price(row),
         count=count(asked),
         fill_count=filled,
-        remaining_count=needed(remaining, "remaining_count"),
+        remaining_count=required(remaining, "remaining_count"),
         taker_fees=cents(row.get("taker_fees")),
         maker_fees=cents(row.get("maker_fees")),
         expiration_time=moment(row.get("expiration_time")),
@@ -74,7 +80,7 @@ def order(row: shapes.Order, watch: Watch) -> Order:
     )
 
 
-def ack(row: Any, watch: Watch, reduced_by: object = None) -> OrderAck:
+def ack(row: Any, watch: DeviationCounter, reduced_by: object = None) -> OrderAck:
     """Read the acknowledgement of a write: classic answers with the whole order."""
     found = order(notice(row, shapes.Order, watch), watch)
     return OrderAck(
@@ -90,19 +96,19 @@ def ack(row: Any, watch: Watch, reduced_by: object = None) -> OrderAck:
     )
 
 
-def fill(row: shapes.Fill, watch: Watch) -> Fill:
+def fill(row: shapes.Fill, watch: DeviationCounter) -> Fill:
     """Read one fill; `price` is cents of the named side."""
     book, outcome = direction(row)
     price = cents(row.get("price"))
     if price is not None and row["side"] == "no":
         price = values.complement(price)
     return Fill(
-        fill_id=word(row, "fill_id"),
-        order_id=word(row, "order_id"),
-        ticker=word(row, "ticker"),
+        fill_id=required_text(row, "fill_id"),
+        order_id=required_text(row, "order_id"),
+        ticker=required_text(row, "ticker"),
         book_side=book,
         outcome_side=outcome,
-        count=needed(count(row["count"]), "count"),
+        count=required(count(row["count"]), "count"),
         price=price,
         is_taker=row.get("is_taker"),
         created_time=moment(row.get("created_time")),
@@ -110,11 +116,11 @@ def fill(row: shapes.Fill, watch: Watch) -> Fill:
     )
 
 
-def position(row: shapes.Position, watch: Watch) -> Position:
+def position(row: shapes.Position, watch: DeviationCounter) -> Position:
     """Read what is held in one market."""
     return Position(
-        ticker=word(row, "ticker"),
-        position=needed(count(row["position"]), "position"),
+        ticker=required_text(row, "ticker"),
+        position=required(count(row["position"]), "position"),
         realized_pnl=cents(row.get("realized_pnl")),
         fees_paid=cents(row.get("fees_paid")),
         total_cost=cents(row.get("total_cost")),
@@ -122,7 +128,7 @@ def position(row: shapes.Position, watch: Watch) -> Position:
     )
 
 
-def event_position(row: shapes.EventPosition, watch: Watch) -> EventPosition:
+def event_position(row: shapes.EventPosition, watch: DeviationCounter) -> EventPosition:
     """Read what is held over one event: exact dollars where sent, else cents."""
     amounts = cast("dict[str, Any]", row)
 
@@ -131,7 +137,7 @@ def event_position(row: shapes.EventPosition, watch: Watch) -> EventPosition:
         return cents(amounts.get(name)) if exact is None else exact
 
     return EventPosition(
-        event_ticker=word(row, "event_ticker"),
+        event_ticker=required_text(row, "event_ticker"),
         total_cost=money("total_cost"),
         exposure=money("event_exposure"),
         realized_pnl=money("realized_pnl"),
@@ -140,11 +146,11 @@ def event_position(row: shapes.EventPosition, watch: Watch) -> EventPosition:
     )
 
 
-def settlement(row: shapes.Settlement, watch: Watch) -> Settlement:
+def settlement(row: shapes.Settlement, watch: DeviationCounter) -> Settlement:
     """Read one settlement; revenue is cents on the wire."""
     return Settlement(
-        ticker=word(row, "ticker"),
-        market_result=member(shapes.MarketResult, row["result"], watch),
+        ticker=required_text(row, "ticker"),
+        market_result=enum_member(shapes.MarketResult, row["result"], watch),
         revenue=cents(row.get("revenue")),
         yes_count=count(row.get("yes_count")),
         no_count=count(row.get("no_count")),
@@ -153,14 +159,16 @@ def settlement(row: shapes.Settlement, watch: Watch) -> Settlement:
     )
 
 
-def group(row: shapes.OrderGroup, watch: Watch) -> OrderGroup:
+def group(row: shapes.OrderGroup, watch: DeviationCounter) -> OrderGroup:
     """Read one order group."""
     return OrderGroup(
-        id=word(row, "id"), is_auto_cancel_enabled=row.get("is_auto_cancel_enabled"), raw=row
+        id=required_text(row, "id"),
+        is_auto_cancel_enabled=row.get("is_auto_cancel_enabled"),
+        raw=row,
     )
 
 
-def balance(document: Document, watch: Watch) -> Balance:
+def balance(document: Document, watch: DeviationCounter) -> Balance:
     """Read the balance from its cents."""
     row: shapes.GetBalanceResponse = notice(document, shapes.GetBalanceResponse, watch)
-    return Balance(balance=needed(cents(row["balance"]), "balance"), raw=row)
+    return Balance(balance=required(cents(row["balance"]), "balance"), raw=row)

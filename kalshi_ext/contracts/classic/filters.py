@@ -5,14 +5,14 @@ from __future__ import annotations
 from attrs import fields
 
 from kalshi_ext.errors import Misuse
-from kalshi_ext.requests.filters import Window
+from kalshi_ext.requests.filters import ListQuery
 
 MAX_PAGE = 200  # the user's document; over it the exchange answers 400
 
 
-def only(window: Window, *names: str) -> int | None:
+def only(window: ListQuery, *names: str) -> int | None:
     """Return the size of a page; refuse filters the classic contract does not have. Misuse."""
-    said = {a.name for a in fields(Window) if getattr(window, a.name) is not None}
+    said = {a.name for a in fields(ListQuery) if getattr(window, a.name) is not None}
     extra = sorted(said - set(names) - {"size", "exact"})
     if extra:
         raise Misuse(f"this list has no {', '.join(extra)} in the classic contract")

@@ -29,15 +29,15 @@ from kalshi_ext.contract.types import BookSide, SelfTradePreventionType, TimeInF
 from kalshi_ext.contracts.classic import decoding
 from kalshi_ext.contracts.classic.filters import only
 from kalshi_ext.contracts.classic.operations import OPERATIONS
-from kalshi_ext.contracts.decoding import listed, needed, notice, page, request
-from kalshi_ext.contracts.interface import OrdersLanguage
+from kalshi_ext.contracts.decoding import as_list, build_request, decode_page, notice, required
+from kalshi_ext.contracts.interface import OrdersInterface
 from kalshi_ext.errors import Misuse, Refused
 from kalshi_ext.models import Order, OrderAck, QueuePosition
-from kalshi_ext.protocol.messages import Call, Document, Watch
+from kalshi_ext.protocol.messages import Call, DeviationCounter, Document
 from kalshi_ext.protocol.pagination import Page
 from kalshi_ext.protocol.responses import entry_refusal
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, OrderTicket, Target
-from kalshi_ext.requests.filters import Window
+from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.values import complement, read_count
 from kalshi_ext.values.money import EXACT
 
@@ -125,23 +125,23 @@ def bare(target: Target) -> str:
     return target.order_id
 
 
-class Orders(OrdersLanguage):
+class Orders(OrdersInterface):
     """Orders."""
 
     contract = "classic"
 
     def place(self, ticket: OrderTicket) -> Call[OrderAck]:
         kwargs = create_order._get_kwargs(body=create_body(ticket))
-        return Call(OPERATIONS["createOrder"], request(kwargs), _order_ack)
+        return Call(OPERATIONS["createOrder"], build_request(kwargs), _order_ack)
 
     def place_many(self, tickets: Sequence[OrderTicket]) -> Call[list[OrderAck | Refused]]:
         body = m.BatchCreateOrdersRequest(orders=[create_body(ticket) for ticket in tickets])
         kwargs = batch_create_orders._get_kwargs(body=body)
 
-        def decode(document: Document, watch: Watch) -> list[OrderAck | Refused]:
-            return [_created(row, watch) for row in listed(document["responses"], "responses")]
+        def decode(document: Document, watch: DeviationCounter) -> list[OrderAck | Refused]:
+            return [_created(row, watch) for row in as_list(document["responses"], "responses")]
 
-        return Call(OPERATIONS["batchCreateOrders"], request(kwargs), decode)
+        return Call(OPERATIONS["batchCreateOrders"], build_request(kwargs), decode)
 
     def amend(self, ticket: AmendTicket) -> Call[OrderAck]:
         if ticket.expires is not None:
@@ -160,38 +160,38 @@ class Orders(OrdersLanguage):
             **prices(side, ticket.price),
         )
         kwargs = amend_order._get_kwargs(bare(ticket.target), body=body)
-        return Call(OPERATIONS["amendOrder"], request(kwargs), _order_ack)
+        return Call(OPERATIONS["amendOrder"], build_request(kwargs), _order_ack)
 
     def decrease(self, ticket: DecreaseTicket) -> Call[OrderAck]:
         if ticket.by is None:
             raise Misuse("the classic contract decreases by a difference only: say by, not to")
         body = m.DecreaseOrderRequest(reduce_by=whole(ticket.by, "by"))
         kwargs = decrease_order._get_kwargs(bare(ticket.target), body=body)
-        return Call(OPERATIONS["decreaseOrder"], request(kwargs), _order_ack)
+        return Call(OPERATIONS["decreaseOrder"], build_request(kwargs), _order_ack)
 
     def cancel(self, target: Target) -> Call[OrderAck]:
-        def decode(document: Document, watch: Watch) -> OrderAck:
+        def decode(document: Document, watch: DeviationCounter) -> OrderAck:
             return decoding.ack(document["order"], watch, document.get("reduced_by"))
 
         kwargs = cancel_order._get_kwargs(bare(target))
-        return Call(OPERATIONS["cancelOrder"], request(kwargs), decode)
+        return Call(OPERATIONS["cancelOrder"], build_request(kwargs), decode)
 
     def cancel_many(self, targets: Sequence[Target]) -> Call[list[OrderAck | Refused]]:
         body = m.BatchCancelOrdersRequest(order_ids=[bare(target) for target in targets])
 
-        def decode(document: Document, watch: Watch) -> list[OrderAck | Refused]:
-            return [_cancelled(row, watch) for row in listed(document["responses"], "responses")]
+        def decode(document: Document, watch: DeviationCounter) -> list[OrderAck | Refused]:
+            return [_cancelled(row, watch) for row in as_list(document["responses"], "responses")]
 
         kwargs = batch_cancel_orders._get_kwargs(body=body)
-        return Call(OPERATIONS["batchCancelOrders"], request(kwargs), decode)
+        return Call(OPERATIONS["batchCancelOrders"], build_request(kwargs), decode)
 
     def get(self, order_id: str) -> Call[Order]:
-        def decode(document: Document, watch: Watch) -> Order:
+        def decode(document: Document, watch: DeviationCounter) -> Order:
             return decoding.order(notice(document["order"], shapes.Order, watch), watch)
 
-        return Call(OPERATIONS["getOrder"], request(get_order._get_kwargs(order_id)), decode)
+        return Call(OPERATIONS["getOrder"], build_request(get_order._get_kwargs(order_id)), decode)
 
-    def list(self, window: Window) -> Call[Page[Order]]:
+    def list(self, window: ListQuery) -> Call[Page[Order]]:
         size = only(window, "ticker", "event_ticker", "status", "since", "until")
         kwargs = get_orders._get_kwargs(
             ticker=given(window.ticker),
@@ -203,16 +203,18 @@ class Orders(OrdersLanguage):
         )
         return Call(
             OPERATIONS["getOrders"],
-            request(kwargs),
-            lambda document, watch: page(document, "orders", shapes.Order, decoding.order, watch),
+            build_request(kwargs),
+            lambda document, watch: decode_page(
+                document, "orders", shapes.Order, decoding.order, watch
+            ),
         )
 
     def queue_position(self, order_id: str) -> Call[QueuePosition]:
-        def decode(document: Document, watch: Watch) -> QueuePosition:
+        def decode(document: Document, watch: DeviationCounter) -> QueuePosition:
             return _queue(order_id, document["queue_position"])
 
         kwargs = get_order_queue_position._get_kwargs(order_id)
-        return Call(OPERATIONS["getOrderQueuePosition"], request(kwargs), decode)
+        return Call(OPERATIONS["getOrderQueuePosition"], build_request(kwargs), decode)
 
     def queue_positions(
         self,
@@ -224,30 +226,30 @@ class Orders(OrdersLanguage):
         if not order_ids or tickers or event_ticker or subaccount is not None:
             raise Misuse("the classic contract needs orders, and takes nothing else")
 
-        def decode(document: Document, watch: Watch) -> Page[QueuePosition]:
+        def decode(document: Document, watch: DeviationCounter) -> Page[QueuePosition]:
             found: dict[str, Any] = document.get("queue_positions") or {}
             return Page(tuple(_queue(order_id, value) for order_id, value in found.items()))
 
         body = m.GetQueuePositionsRequest(order_ids=list(order_ids))
         kwargs = get_queue_positions._get_kwargs(body=body)
-        return Call(OPERATIONS["getQueuePositions"], request(kwargs), decode)
+        return Call(OPERATIONS["getQueuePositions"], build_request(kwargs), decode)
 
 
-def _order_ack(document: Document, watch: Watch) -> OrderAck:
+def _order_ack(document: Document, watch: DeviationCounter) -> OrderAck:
     return decoding.ack(document["order"], watch)
 
 
 def _queue(order_id: str, value: object) -> QueuePosition:
-    return QueuePosition(order_id=order_id, position=needed(read_count(value), "queue_position"))
+    return QueuePosition(order_id=order_id, position=required(read_count(value), "queue_position"))
 
 
-def _created(row: Any, watch: Watch) -> OrderAck | Refused:
+def _created(row: Any, watch: DeviationCounter) -> OrderAck | Refused:
     if row.get("error"):
         return entry_refusal(OPERATIONS["batchCreateOrders"], row["error"])
     return decoding.ack(row["order"], watch)
 
 
-def _cancelled(row: Any, watch: Watch) -> OrderAck | Refused:
+def _cancelled(row: Any, watch: DeviationCounter) -> OrderAck | Refused:
     if row.get("error"):
         refused = entry_refusal(OPERATIONS["batchCancelOrders"], row["error"])
         refused.order_id = row.get("order_id")

@@ -28,8 +28,15 @@ from kalshi_ext.contracts.classic import decoding
 from kalshi_ext.contracts.classic.filters import only
 from kalshi_ext.contracts.classic.operations import OPERATIONS
 from kalshi_ext.contracts.classic.orders import given, whole
-from kalshi_ext.contracts.decoding import acknowledged, needed, notice, page, request, word
-from kalshi_ext.contracts.interface import GroupsLanguage, PortfolioLanguage
+from kalshi_ext.contracts.decoding import (
+    build_request,
+    decode_nothing,
+    decode_page,
+    notice,
+    required,
+    required_text,
+)
+from kalshi_ext.contracts.interface import GroupsInterface, PortfolioInterface
 from kalshi_ext.errors import Misuse
 from kalshi_ext.models import (
     Balance,
@@ -40,9 +47,9 @@ from kalshi_ext.models import (
     RestingValue,
     Settlement,
 )
-from kalshi_ext.protocol.messages import Call, Document, Watch
+from kalshi_ext.protocol.messages import Call, DeviationCounter, Document
 from kalshi_ext.protocol.pagination import Page
-from kalshi_ext.requests.filters import Window
+from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.values import read_cents
 
 
@@ -52,12 +59,12 @@ def paged(
     """Bind a list operation: where its rows are and how one is read."""
     return Call(
         OPERATIONS[operation],
-        request(kwargs),
-        lambda document, watch: page(document, key, shape, read, watch),
+        build_request(kwargs),
+        lambda document, watch: decode_page(document, key, shape, read, watch),
     )
 
 
-class Portfolio(PortfolioLanguage):
+class Portfolio(PortfolioInterface):
     """Balance, positions, fills, settlements."""
 
     contract = "classic"
@@ -65,18 +72,20 @@ class Portfolio(PortfolioLanguage):
     def balance(self, subaccount: int | None, exchange_index: int | None) -> Call[Balance]:
         if subaccount is not None or exchange_index is not None:
             raise Misuse("the classic contract has no subaccount or exchange_index")
-        return Call(OPERATIONS["getBalance"], request(get_balance._get_kwargs()), decoding.balance)
+        return Call(
+            OPERATIONS["getBalance"], build_request(get_balance._get_kwargs()), decoding.balance
+        )
 
-    def positions(self, window: Window) -> Call[Page[Position]]:
+    def positions(self, window: ListQuery) -> Call[Page[Position]]:
         kwargs = _positions(window)
         return paged("getPositions", kwargs, "market_positions", shapes.Position, decoding.position)
 
-    def event_positions(self, window: Window) -> Call[Page[EventPosition]]:
+    def event_positions(self, window: ListQuery) -> Call[Page[EventPosition]]:
         kwargs = _positions(window)
         shape = shapes.EventPosition
         return paged("getPositions", kwargs, "event_positions", shape, decoding.event_position)
 
-    def fills(self, window: Window) -> Call[Page[Fill]]:
+    def fills(self, window: ListQuery) -> Call[Page[Fill]]:
         size = only(window, "ticker", "order_id", "since", "until")
         kwargs = get_fills._get_kwargs(
             ticker=given(window.ticker),
@@ -87,7 +96,7 @@ class Portfolio(PortfolioLanguage):
         )
         return paged("getFills", kwargs, "fills", shapes.Fill, decoding.fill)
 
-    def settlements(self, window: Window) -> Call[Page[Settlement]]:
+    def settlements(self, window: ListQuery) -> Call[Page[Settlement]]:
         size = only(window)
         kwargs = get_settlements._get_kwargs(limit=given(size))
         return paged(
@@ -95,16 +104,16 @@ class Portfolio(PortfolioLanguage):
         )
 
     def resting_value(self) -> Call[RestingValue]:
-        def decode(document: Document, watch: Watch) -> RestingValue:
+        def decode(document: Document, watch: DeviationCounter) -> RestingValue:
             notice(document, shapes.GetTotalRestingOrderValueResponse, watch)
             value = read_cents(document["total_resting_order_value"])
-            return RestingValue(total=needed(value, "total_resting_order_value"), raw=document)
+            return RestingValue(total=required(value, "total_resting_order_value"), raw=document)
 
         kwargs = get_total_resting_order_value._get_kwargs()
-        return Call(OPERATIONS["getTotalRestingOrderValue"], request(kwargs), decode)
+        return Call(OPERATIONS["getTotalRestingOrderValue"], build_request(kwargs), decode)
 
 
-def _positions(window: Window) -> dict[str, Any]:
+def _positions(window: ListQuery) -> dict[str, Any]:
     size = only(window, "ticker", "event_ticker")
     return get_positions._get_kwargs(
         ticker=given(window.ticker),
@@ -113,7 +122,7 @@ def _positions(window: Window) -> dict[str, Any]:
     )
 
 
-class Groups(GroupsLanguage):
+class Groups(GroupsInterface):
     """Order groups."""
 
     contract = "classic"
@@ -122,15 +131,15 @@ class Groups(GroupsLanguage):
         _nowhere_else(subaccount, shard)
         body = m.CreateOrderGroupRequest(contracts_limit=whole(limit, "contracts_limit"))
 
-        def decode(document: Document, watch: Watch) -> OrderGroup:
+        def decode(document: Document, watch: DeviationCounter) -> OrderGroup:
             notice(document, shapes.CreateOrderGroupResponse, watch)
-            found = word(document, "order_group_id")
+            found = required_text(document, "order_group_id")
             return OrderGroup(id=found, contracts_limit=limit, raw=document)
 
         kwargs = create_order_group._get_kwargs(body=body)
-        return Call(OPERATIONS["createOrderGroup"], request(kwargs), decode)
+        return Call(OPERATIONS["createOrderGroup"], build_request(kwargs), decode)
 
-    def list(self, window: Window) -> Call[Page[OrderGroup]]:
+    def list(self, window: ListQuery) -> Call[Page[OrderGroup]]:
         size = only(window, "status")
         kwargs = get_order_groups._get_kwargs(status=given(window.status), limit=given(size))
         return paged("getOrderGroups", kwargs, "order_groups", shapes.OrderGroup, decoding.group)
@@ -138,12 +147,12 @@ class Groups(GroupsLanguage):
     def delete(self, group_id: str, subaccount: int | None, shard: int | None) -> Call[None]:
         _nowhere_else(subaccount, shard)
         kwargs = delete_order_group._get_kwargs(group_id)
-        return Call(OPERATIONS["deleteOrderGroup"], request(kwargs), acknowledged)
+        return Call(OPERATIONS["deleteOrderGroup"], build_request(kwargs), decode_nothing)
 
     def reset(self, group_id: str, subaccount: int | None, shard: int | None) -> Call[None]:
         _nowhere_else(subaccount, shard)
         kwargs = reset_order_group._get_kwargs(group_id)
-        return Call(OPERATIONS["resetOrderGroup"], request(kwargs), acknowledged)
+        return Call(OPERATIONS["resetOrderGroup"], build_request(kwargs), decode_nothing)
 
 
 def _nowhere_else(subaccount: int | None, shard: int | None) -> None:

@@ -28,10 +28,10 @@ from kalshi_portfolio.api.historical import (
 from kalshi_ext.contract import types as shapes
 from kalshi_ext.contracts.current import decode_account, decode_orders, decode_portfolio
 from kalshi_ext.contracts.current.operations import OPERATIONS
-from kalshi_ext.contracts.current.orders import given
+from kalshi_ext.contracts.current.orders import or_unset
 from kalshi_ext.contracts.current.portfolio import paged
-from kalshi_ext.contracts.decoding import acknowledged, needed, request
-from kalshi_ext.contracts.interface import AccountLanguage, ExchangeLanguage, HistoryLanguage
+from kalshi_ext.contracts.decoding import build_request, decode_nothing, required
+from kalshi_ext.contracts.interface import AccountInterface, ExchangeInterface, HistoryInterface
 from kalshi_ext.models import (
     AccountLimits,
     EndpointCosts,
@@ -43,47 +43,47 @@ from kalshi_ext.models import (
     Schedule,
     VolumeProgress,
 )
-from kalshi_ext.protocol.messages import Call, Document, Watch
+from kalshi_ext.protocol.messages import Call, DeviationCounter, Document
 from kalshi_ext.protocol.pagination import Page
-from kalshi_ext.requests.filters import Window
+from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.values import read_time
 
 
-class History(HistoryLanguage):
+class History(HistoryInterface):
     """What has moved from the live lists to history."""
 
     contract = "current"
 
     def cutoff(self) -> Call[HistoricalCutoff]:
         kwargs = get_historical_cutoff._get_kwargs()
-        return Call(OPERATIONS["GetHistoricalCutoff"], request(kwargs), decode_account.cutoff)
+        return Call(OPERATIONS["GetHistoricalCutoff"], build_request(kwargs), decode_account.cutoff)
 
-    def orders(self, window: Window) -> Call[Page[Order]]:
+    def orders(self, window: ListQuery) -> Call[Page[Order]]:
         kwargs = get_historical_orders._get_kwargs(
-            ticker=given(window.ticker),
-            min_ts=given(window.since),
-            max_ts=given(window.until),
-            limit=given(window.size),
-            subaccount=given(window.subaccount),
+            ticker=or_unset(window.ticker),
+            min_ts=or_unset(window.since),
+            max_ts=or_unset(window.until),
+            limit=or_unset(window.size),
+            subaccount=or_unset(window.subaccount),
         )
         return paged("GetHistoricalOrders", kwargs, "orders", shapes.Order, decode_orders.order)
 
-    def fills(self, window: Window) -> Call[Page[Fill]]:
+    def fills(self, window: ListQuery) -> Call[Page[Fill]]:
         kwargs = get_fills_historical._get_kwargs(
-            ticker=given(window.ticker),
-            min_ts=given(window.since),
-            max_ts=given(window.until),
-            limit=given(window.size),
-            subaccount=given(window.subaccount),
+            ticker=or_unset(window.ticker),
+            min_ts=or_unset(window.since),
+            max_ts=or_unset(window.until),
+            limit=or_unset(window.size),
+            subaccount=or_unset(window.subaccount),
         )
         return paged("GetFillsHistorical", kwargs, "fills", shapes.Fill, decode_orders.fill)
 
-    def positions(self, window: Window) -> Call[Page[Position]]:
+    def positions(self, window: ListQuery) -> Call[Page[Position]]:
         kwargs = get_historical_positions._get_kwargs(
-            ticker=given(window.ticker),
-            event_ticker=given(window.event_ticker),
-            limit=given(window.size),
-            subaccount=given(window.subaccount),
+            ticker=or_unset(window.ticker),
+            event_ticker=or_unset(window.event_ticker),
+            limit=or_unset(window.size),
+            subaccount=or_unset(window.subaccount),
         )
         shape = shapes.MarketPosition
         return paged(
@@ -91,19 +91,21 @@ class History(HistoryLanguage):
         )
 
 
-class Account(AccountLanguage):
+class Account(AccountInterface):
     """Rate limits and usage levels."""
 
     contract = "current"
 
     def limits(self) -> Call[AccountLimits]:
         kwargs = get_account_api_limits._get_kwargs()
-        return Call(OPERATIONS["GetAccountApiLimits"], request(kwargs), decode_account.limits)
+        return Call(OPERATIONS["GetAccountApiLimits"], build_request(kwargs), decode_account.limits)
 
     def endpoint_costs(self) -> Call[EndpointCosts]:
         kwargs = get_account_endpoint_costs._get_kwargs()
         return Call(
-            OPERATIONS["GetAccountEndpointCosts"], request(kwargs), decode_account.endpoint_costs
+            OPERATIONS["GetAccountEndpointCosts"],
+            build_request(kwargs),
+            decode_account.endpoint_costs,
         )
 
     def volume_progress(self) -> Call[Page[VolumeProgress]]:
@@ -114,10 +116,12 @@ class Account(AccountLanguage):
 
     def upgrade(self) -> Call[None]:
         kwargs = upgrade_account_api_usage_level._get_kwargs()
-        return Call(OPERATIONS["UpgradeAccountApiUsageLevel"], request(kwargs), acknowledged)
+        return Call(
+            OPERATIONS["UpgradeAccountApiUsageLevel"], build_request(kwargs), decode_nothing
+        )
 
 
-class Exchange(ExchangeLanguage):
+class Exchange(ExchangeInterface):
     """The exchange itself. Public."""
 
     contract = "current"
@@ -125,16 +129,18 @@ class Exchange(ExchangeLanguage):
     def status(self) -> Call[ExchangeStatus]:
         kwargs = get_exchange_status._get_kwargs()
         return Call(
-            OPERATIONS["GetExchangeStatus"], request(kwargs), decode_account.exchange_status
+            OPERATIONS["GetExchangeStatus"], build_request(kwargs), decode_account.exchange_status
         )
 
     def schedule(self) -> Call[Schedule]:
         kwargs = get_exchange_schedule._get_kwargs()
-        return Call(OPERATIONS["GetExchangeSchedule"], request(kwargs), decode_account.schedule)
+        return Call(
+            OPERATIONS["GetExchangeSchedule"], build_request(kwargs), decode_account.schedule
+        )
 
     def data_timestamp(self) -> Call[datetime]:
-        def decode(document: Document, watch: Watch) -> datetime:
-            return needed(read_time(document["as_of_time"]), "as_of_time")
+        def decode(document: Document, watch: DeviationCounter) -> datetime:
+            return required(read_time(document["as_of_time"]), "as_of_time")
 
         kwargs = get_user_data_timestamp._get_kwargs()
-        return Call(OPERATIONS["GetUserDataTimestamp"], request(kwargs), decode)
+        return Call(OPERATIONS["GetUserDataTimestamp"], build_request(kwargs), decode)

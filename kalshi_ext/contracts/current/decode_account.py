@@ -9,7 +9,7 @@ from typing import Any
 
 from kalshi_ext import values
 from kalshi_ext.contract import types as shapes
-from kalshi_ext.contracts.decoding import needed, notice, optional_member
+from kalshi_ext.contracts.decoding import notice, optional_enum_member, required
 from kalshi_ext.models import (
     AccountLimits,
     BucketLimit,
@@ -26,28 +26,28 @@ from kalshi_ext.models import (
     VolumeProgress,
     WeeklyHours,
 )
-from kalshi_ext.protocol.messages import Document, Watch
+from kalshi_ext.protocol.messages import DeviationCounter, Document
 
 count = values.read_count
 moment = values.read_time
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
-def cutoff(document: Document, watch: Watch) -> HistoricalCutoff:
+def cutoff(document: Document, watch: DeviationCounter) -> HistoricalCutoff:
     """Read where live data ends."""
     row: shapes.GetHistoricalCutoffResponse = notice(
         document, shapes.GetHistoricalCutoffResponse, watch
     )
     return HistoricalCutoff(
-        orders_updated=needed(moment(row["orders_updated_ts"]), "orders_updated_ts"),
-        trades_created=needed(moment(row["trades_created_ts"]), "trades_created_ts"),
+        orders_updated=required(moment(row["orders_updated_ts"]), "orders_updated_ts"),
+        trades_created=required(moment(row["trades_created_ts"]), "trades_created_ts"),
         market_settled=moment(row.get("market_settled_ts")),
         market_positions_last_updated=moment(row.get("market_positions_last_updated_ts")),
         raw=row,
     )
 
 
-def limits(document: Document, watch: Watch) -> AccountLimits:
+def limits(document: Document, watch: DeviationCounter) -> AccountLimits:
     """Read the usage tier and its buckets."""
     row: shapes.GetAccountApiLimitsResponse = notice(
         document, shapes.GetAccountApiLimitsResponse, watch
@@ -65,18 +65,18 @@ def _bucket(row: shapes.BucketLimit) -> BucketLimit:
     return BucketLimit(refill_rate=row["refill_rate"], bucket_capacity=row["bucket_capacity"])
 
 
-def _grant(row: shapes.ApiUsageLevelGrant, watch: Watch) -> UsageGrant:
+def _grant(row: shapes.ApiUsageLevelGrant, watch: DeviationCounter) -> UsageGrant:
     return UsageGrant(
         level=row["level"],
         source=row.get("source"),
-        exchange_instance=optional_member(
+        exchange_instance=optional_enum_member(
             shapes.ExchangeInstance, row.get("exchange_instance"), watch
         ),
         expires=moment(row.get("expires_ts")),
     )
 
 
-def endpoint_costs(document: Document, watch: Watch) -> EndpointCosts:
+def endpoint_costs(document: Document, watch: DeviationCounter) -> EndpointCosts:
     """Read what requests cost in tokens."""
     row: shapes.GetAccountEndpointCostsResponse = notice(
         document, shapes.GetAccountEndpointCostsResponse, watch
@@ -91,11 +91,15 @@ def endpoint_costs(document: Document, watch: Watch) -> EndpointCosts:
     )
 
 
-def volume_progress(row: shapes.AccountApiUsageLevelVolumeProgress, watch: Watch) -> VolumeProgress:
+def volume_progress(
+    row: shapes.AccountApiUsageLevelVolumeProgress, watch: DeviationCounter
+) -> VolumeProgress:
     """Read the trailing volume and its goals."""
     return VolumeProgress(
         computed=moment(row.get("computed_ts")),
-        trailing_30d_volume=needed(count(row["trailing_30d_volume_fp"]), "trailing_30d_volume_fp"),
+        trailing_30d_volume=required(
+            count(row["trailing_30d_volume_fp"]), "trailing_30d_volume_fp"
+        ),
         goals=tuple(_goal(goal) for goal in row.get("goals") or ()),
         raw=row,
     )
@@ -104,12 +108,12 @@ def volume_progress(row: shapes.AccountApiUsageLevelVolumeProgress, watch: Watch
 def _goal(row: shapes.AccountApiUsageLevelVolumeGoal) -> VolumeGoal:
     return VolumeGoal(
         level=row["level"],
-        earn=needed(count(row["earn_volume_goal_fp"]), "earn_volume_goal_fp"),
-        keep=needed(count(row["keep_volume_goal_fp"]), "keep_volume_goal_fp"),
+        earn=required(count(row["earn_volume_goal_fp"]), "earn_volume_goal_fp"),
+        keep=required(count(row["keep_volume_goal_fp"]), "keep_volume_goal_fp"),
     )
 
 
-def exchange_status(document: Document, watch: Watch) -> ExchangeStatus:
+def exchange_status(document: Document, watch: DeviationCounter) -> ExchangeStatus:
     """Read whether the exchange is up and trading."""
     row: shapes.ExchangeStatus = notice(document, shapes.ExchangeStatus, watch)
     return ExchangeStatus(
@@ -132,7 +136,7 @@ def _shard(row: shapes.ExchangeIndexStatus) -> ShardStatus:
     )
 
 
-def schedule(document: Document, watch: Watch) -> Schedule:
+def schedule(document: Document, watch: DeviationCounter) -> Schedule:
     """Read trading hours and maintenance windows."""
     row: shapes.Schedule = notice(document["schedule"], shapes.Schedule, watch)
     return Schedule(

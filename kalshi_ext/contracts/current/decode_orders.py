@@ -11,9 +11,15 @@ from typing import Any
 from kalshi_ext import values
 from kalshi_ext.contract import types as shapes
 from kalshi_ext.contract.types import BookSide, OutcomeSide
-from kalshi_ext.contracts.decoding import member, needed, notice, optional_member, word
+from kalshi_ext.contracts.decoding import (
+    enum_member,
+    notice,
+    optional_enum_member,
+    required,
+    required_text,
+)
 from kalshi_ext.models import Fill, Order, OrderAck, OrderGroup, QueuePosition
-from kalshi_ext.protocol.messages import Watch
+from kalshi_ext.protocol.messages import DeviationCounter
 
 dollars = values.read_dollars
 count = values.read_count
@@ -27,7 +33,9 @@ AGREED: Mapping[tuple[str | None, str | None], tuple[BookSide, OutcomeSide]] = {
 }
 
 
-def direction(row: shapes.Order | shapes.Fill, watch: Watch) -> tuple[BookSide, OutcomeSide]:
+def direction(
+    row: shapes.Order | shapes.Fill, watch: DeviationCounter
+) -> tuple[BookSide, OutcomeSide]:
     """Read the direction from `book_side` and `outcome_side` alone.
 
     The legacy `side` and `action` contradict each other on real fills (observed), so they are
@@ -41,26 +49,26 @@ def direction(row: shapes.Order | shapes.Fill, watch: Watch) -> tuple[BookSide, 
     if book in OUTCOME and OUTCOME[book] != outcome:
         raise ValueError(f"book_side {book!r} contradicts outcome_side {outcome!r}")
     return (
-        member(BookSide, needed(book, "book_side"), watch),
-        member(OutcomeSide, needed(outcome, "outcome_side"), watch),
+        enum_member(BookSide, required(book, "book_side"), watch),
+        enum_member(OutcomeSide, required(outcome, "outcome_side"), watch),
     )
 
 
-def order(row: shapes.Order, watch: Watch) -> Order:
+def order(row: shapes.Order, watch: DeviationCounter) -> Order:
     """Read one order."""
     book, outcome = direction(row, watch)
     return Order(
-        order_id=word(row, "order_id"),
+        order_id=required_text(row, "order_id"),
         client_order_id=row.get("client_order_id") or "",
-        ticker=word(row, "ticker"),
+        ticker=required_text(row, "ticker"),
         book_side=book,
         outcome_side=outcome,
-        status=member(shapes.OrderStatus, row["status"], watch),
-        type=optional_member(shapes.OrderType, row.get("type"), watch),
+        status=enum_member(shapes.OrderStatus, row["status"], watch),
+        type=optional_enum_member(shapes.OrderType, row.get("type"), watch),
         price=dollars(row.get("yes_price_dollars")),
         count=count(row.get("initial_count_fp")),
-        fill_count=needed(count(row["fill_count_fp"]), "fill_count_fp"),
-        remaining_count=needed(count(row["remaining_count_fp"]), "remaining_count_fp"),
+        fill_count=required(count(row["fill_count_fp"]), "fill_count_fp"),
+        remaining_count=required(count(row["remaining_count_fp"]), "remaining_count_fp"),
         taker_fees=dollars(row.get("taker_fees_dollars")),
         maker_fees=dollars(row.get("maker_fees_dollars")),
         taker_fill_cost=dollars(row.get("taker_fill_cost_dollars")),
@@ -68,7 +76,7 @@ def order(row: shapes.Order, watch: Watch) -> Order:
         expiration_time=moment(row.get("expiration_time")),
         created_time=moment(row.get("created_time")),
         updated_time=moment(row.get("last_update_time")),
-        self_trade_prevention_type=optional_member(
+        self_trade_prevention_type=optional_enum_member(
             shapes.SelfTradePreventionType, row.get("self_trade_prevention_type"), watch
         ),
         order_group_id=row.get("order_group_id") or None,
@@ -79,16 +87,16 @@ def order(row: shapes.Order, watch: Watch) -> Order:
     )
 
 
-def fill(row: shapes.Fill, watch: Watch) -> Fill:
+def fill(row: shapes.Fill, watch: DeviationCounter) -> Fill:
     """Read one fill."""
     book, outcome = direction(row, watch)
     return Fill(
-        fill_id=word(row, "fill_id"),
-        order_id=word(row, "order_id"),
-        ticker=row.get("ticker") or word(row, "market_ticker"),
+        fill_id=required_text(row, "fill_id"),
+        order_id=required_text(row, "order_id"),
+        ticker=row.get("ticker") or required_text(row, "market_ticker"),
         book_side=book,
         outcome_side=outcome,
-        count=needed(count(row["count_fp"]), "count_fp"),
+        count=required(count(row["count_fp"]), "count_fp"),
         price=dollars(row.get("yes_price_dollars")),
         is_taker=row.get("is_taker"),
         fee=dollars(row.get("fee_cost")),
@@ -100,11 +108,11 @@ def fill(row: shapes.Fill, watch: Watch) -> Fill:
     )
 
 
-def ack(row: Any, watch: Watch, shape: type, ticker: str | None) -> OrderAck:
+def ack(row: Any, watch: DeviationCounter, shape: type, ticker: str | None) -> OrderAck:
     """Read the acknowledgement of a create, amend, decrease or cancel."""
     notice(row, shape, watch)
     return OrderAck(
-        order_id=word(row, "order_id"),
+        order_id=required_text(row, "order_id"),
         client_order_id=row.get("client_order_id") or None,
         ticker=ticker,
         fill_count=count(row.get("fill_count")),
@@ -117,10 +125,10 @@ def ack(row: Any, watch: Watch, shape: type, ticker: str | None) -> OrderAck:
     )
 
 
-def group(row: shapes.OrderGroup, watch: Watch) -> OrderGroup:
+def group(row: shapes.OrderGroup, watch: DeviationCounter) -> OrderGroup:
     """Read one row of the order groups."""
     return OrderGroup(
-        id=word(row, "id"),
+        id=required_text(row, "id"),
         is_auto_cancel_enabled=row.get("is_auto_cancel_enabled"),
         contracts_limit=count(row.get("contracts_limit_fp")),
         exchange_index=row.get("exchange_index"),
@@ -128,10 +136,10 @@ def group(row: shapes.OrderGroup, watch: Watch) -> OrderGroup:
     )
 
 
-def queue_position(row: shapes.OrderQueuePosition, watch: Watch) -> QueuePosition:
+def queue_position(row: shapes.OrderQueuePosition, watch: DeviationCounter) -> QueuePosition:
     """Read one queue position."""
     return QueuePosition(
-        order_id=word(row, "order_id"),
+        order_id=required_text(row, "order_id"),
         ticker=row.get("market_ticker"),
-        position=needed(count(row["queue_position_fp"]), "queue_position_fp"),
+        position=required(count(row["queue_position_fp"]), "queue_position_fp"),
     )

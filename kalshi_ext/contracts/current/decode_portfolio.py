@@ -10,7 +10,7 @@ from decimal import Decimal
 from kalshi_ext import values
 from kalshi_ext.contract import types as shapes
 from kalshi_ext.contract.types import ExchangeInstance, IntraExchangeInstanceTransferStatus
-from kalshi_ext.contracts.decoding import member, needed, notice, word
+from kalshi_ext.contracts.decoding import enum_member, notice, required, required_text
 from kalshi_ext.models import (
     Balance,
     EventPosition,
@@ -23,7 +23,7 @@ from kalshi_ext.models import (
     SubaccountBalance,
     SubaccountTransfer,
 )
-from kalshi_ext.protocol.messages import Document, Watch
+from kalshi_ext.protocol.messages import DeviationCounter, Document
 
 dollars = values.read_dollars
 count = values.read_count
@@ -31,12 +31,12 @@ cents = values.read_cents
 moment = values.read_time
 
 
-def balance(document: Document, watch: Watch) -> Balance:
+def balance(document: Document, watch: DeviationCounter) -> Balance:
     """Read the balance: exact dollars where sent, else the truncated cents."""
     row: shapes.GetBalanceResponse = notice(document, shapes.GetBalanceResponse, watch)
     exact = dollars(row.get("balance_dollars"))
     return Balance(
-        balance=needed(cents(row["balance"]) if exact is None else exact, "balance"),
+        balance=required(cents(row["balance"]) if exact is None else exact, "balance"),
         portfolio_value=cents(row.get("portfolio_value")),
         updated_time=moment(row.get("updated_ts")),
         breakdown=shard_balances(row.get("balance_breakdown")),
@@ -49,17 +49,17 @@ def shard_balances(listed: list[shapes.IndexedBalance] | None) -> tuple[ShardBal
     return tuple(
         ShardBalance(
             exchange_index=row["exchange_index"],
-            balance=needed(dollars(row["balance"]), "balance"),
+            balance=required(dollars(row["balance"]), "balance"),
         )
         for row in listed or ()
     )
 
 
-def position(row: shapes.MarketPosition, watch: Watch) -> Position:
+def position(row: shapes.MarketPosition, watch: DeviationCounter) -> Position:
     """Read what is held in one market."""
     return Position(
-        ticker=word(row, "ticker"),
-        position=needed(count(row["position_fp"]), "position_fp"),
+        ticker=required_text(row, "ticker"),
+        position=required(count(row["position_fp"]), "position_fp"),
         exposure=dollars(row.get("market_exposure_dollars")),
         realized_pnl=dollars(row.get("realized_pnl_dollars")),
         fees_paid=dollars(row.get("fees_paid_dollars")),
@@ -70,10 +70,10 @@ def position(row: shapes.MarketPosition, watch: Watch) -> Position:
     )
 
 
-def event_position(row: shapes.EventPosition, watch: Watch) -> EventPosition:
+def event_position(row: shapes.EventPosition, watch: DeviationCounter) -> EventPosition:
     """Read what is held over one event."""
     return EventPosition(
-        event_ticker=word(row, "event_ticker"),
+        event_ticker=required_text(row, "event_ticker"),
         total_cost=dollars(row.get("total_cost_dollars")),
         total_cost_shares=count(row.get("total_cost_shares_fp")),
         exposure=dollars(row.get("event_exposure_dollars")),
@@ -83,12 +83,12 @@ def event_position(row: shapes.EventPosition, watch: Watch) -> EventPosition:
     )
 
 
-def settlement(row: shapes.Settlement, watch: Watch) -> Settlement:
+def settlement(row: shapes.Settlement, watch: DeviationCounter) -> Settlement:
     """Read one settlement; `revenue` and `value` are cents on the wire (documented)."""
     return Settlement(
-        ticker=word(row, "ticker"),
+        ticker=required_text(row, "ticker"),
         event_ticker=row.get("event_ticker"),
-        market_result=member(shapes.MarketResult, row["market_result"], watch),
+        market_result=enum_member(shapes.MarketResult, row["market_result"], watch),
         revenue=cents(row.get("revenue")),
         value=cents(row.get("value")),
         yes_count=count(row.get("yes_count_fp")),
@@ -102,13 +102,13 @@ def settlement(row: shapes.Settlement, watch: Watch) -> Settlement:
     )
 
 
-def payment(row: shapes.Deposit | shapes.Withdrawal, watch: Watch) -> Payment:
+def payment(row: shapes.Deposit | shapes.Withdrawal, watch: DeviationCounter) -> Payment:
     """Read a deposit or a withdrawal; amounts are cents on the wire."""
     return Payment(
-        id=word(row, "id"),
-        status=member(shapes.PaymentStatus, row["status"], watch),
-        type=member(shapes.PaymentType, row["type"], watch),
-        amount=needed(cents(row["amount_cents"]), "amount_cents"),
+        id=required_text(row, "id"),
+        status=enum_member(shapes.PaymentStatus, row["status"], watch),
+        type=enum_member(shapes.PaymentType, row["type"], watch),
+        amount=required(cents(row["amount_cents"]), "amount_cents"),
         fee=cents(row.get("fee_cents")),
         created_time=moment(row.get("created_ts")),
         finalized_time=moment(row.get("finalized_ts")),
@@ -116,31 +116,33 @@ def payment(row: shapes.Deposit | shapes.Withdrawal, watch: Watch) -> Payment:
     )
 
 
-def subaccount_balance(row: shapes.SubaccountBalance, watch: Watch) -> SubaccountBalance:
+def subaccount_balance(row: shapes.SubaccountBalance, watch: DeviationCounter) -> SubaccountBalance:
     """Read the dollars of one subaccount on one shard."""
     return SubaccountBalance(
         subaccount=row["subaccount_number"],
         exchange_index=row["exchange_index"],
-        balance=needed(dollars(row["balance"]), "balance"),
+        balance=required(dollars(row["balance"]), "balance"),
         updated_time=moment(row.get("updated_ts")),
         raw=row,
     )
 
 
-def subaccount_transfer(row: shapes.SubaccountTransfer, watch: Watch) -> SubaccountTransfer:
+def subaccount_transfer(
+    row: shapes.SubaccountTransfer, watch: DeviationCounter
+) -> SubaccountTransfer:
     """Read one transfer between subaccounts; cents on the wire."""
     return SubaccountTransfer(
-        transfer_id=word(row, "transfer_id"),
+        transfer_id=required_text(row, "transfer_id"),
         from_subaccount=row["from_subaccount"],
         to_subaccount=row["to_subaccount"],
-        amount=needed(cents(row["amount_cents"]), "amount_cents"),
+        amount=required(cents(row["amount_cents"]), "amount_cents"),
         created_time=moment(row.get("created_ts")),
         exchange_index=row.get("exchange_index"),
         raw=row,
     )
 
 
-def netting(row: shapes.SubaccountNettingConfig, watch: Watch) -> NettingConfig:
+def netting(row: shapes.SubaccountNettingConfig, watch: DeviationCounter) -> NettingConfig:
     """Read the netting of one subaccount."""
     return NettingConfig(
         subaccount=row["subaccount_number"],
@@ -149,14 +151,16 @@ def netting(row: shapes.SubaccountNettingConfig, watch: Watch) -> NettingConfig:
     )
 
 
-def instance_transfer(row: shapes.IntraExchangeInstanceTransfer, watch: Watch) -> InstanceTransfer:
+def instance_transfer(
+    row: shapes.IntraExchangeInstanceTransfer, watch: DeviationCounter
+) -> InstanceTransfer:
     """Read one transfer between instances; the amount is dollars here, centicents when asked."""
     return InstanceTransfer(
-        transfer_id=word(row, "transfer_id"),
-        source=member(ExchangeInstance, row["source"], watch),
-        destination=member(ExchangeInstance, row["destination"], watch),
-        amount=needed(dollars(row["amount"]), "amount"),
-        status=member(IntraExchangeInstanceTransferStatus, row["status"], watch),
+        transfer_id=required_text(row, "transfer_id"),
+        source=enum_member(ExchangeInstance, row["source"], watch),
+        destination=enum_member(ExchangeInstance, row["destination"], watch),
+        amount=required(dollars(row["amount"]), "amount"),
+        status=enum_member(IntraExchangeInstanceTransferStatus, row["status"], watch),
         source_exchange_shard=row.get("source_exchange_shard"),
         destination_exchange_shard=row.get("destination_exchange_shard"),
         created_time=moment(row.get("created_ts")),
@@ -166,4 +170,4 @@ def instance_transfer(row: shapes.IntraExchangeInstanceTransfer, watch: Watch) -
 
 def total_dollars(value: object) -> Decimal:
     """Read cents that must be there, as dollars."""
-    return needed(cents(value), "total_resting_order_value")
+    return required(cents(value), "total_resting_order_value")

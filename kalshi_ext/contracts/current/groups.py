@@ -21,17 +21,23 @@ from kalshi_portfolio.api.order_groups import (
 from kalshi_ext.contract import types as shapes
 from kalshi_ext.contracts.current import decode_orders
 from kalshi_ext.contracts.current.operations import OPERATIONS
-from kalshi_ext.contracts.current.orders import given
-from kalshi_ext.contracts.decoding import acknowledged, notice, page, request, word
-from kalshi_ext.contracts.interface import GroupsLanguage
+from kalshi_ext.contracts.current.orders import or_unset
+from kalshi_ext.contracts.decoding import (
+    build_request,
+    decode_nothing,
+    decode_page,
+    notice,
+    required_text,
+)
+from kalshi_ext.contracts.interface import GroupsInterface
 from kalshi_ext.models import OrderGroup
-from kalshi_ext.protocol.messages import Call, Document, Watch
+from kalshi_ext.protocol.messages import Call, DeviationCounter, Document
 from kalshi_ext.protocol.pagination import Page
-from kalshi_ext.requests.filters import Window
+from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.values import count_text, read_count
 
 
-class Groups(GroupsLanguage):
+class Groups(GroupsInterface):
     """Order groups. PUT reset and trigger carry `{}`: an empty body is refused (observed)."""
 
     contract = "current"
@@ -39,14 +45,14 @@ class Groups(GroupsLanguage):
     def create(self, limit: Decimal, subaccount: int | None, shard: int | None) -> Call[OrderGroup]:
         body = m.CreateOrderGroupRequest(
             contracts_limit_fp=count_text(limit),
-            subaccount=given(subaccount),
-            exchange_index=given(shard),
+            subaccount=or_unset(subaccount),
+            exchange_index=or_unset(shard),
         )
 
-        def decode(document: Document, watch: Watch) -> OrderGroup:
+        def decode(document: Document, watch: DeviationCounter) -> OrderGroup:
             notice(document, shapes.CreateOrderGroupResponse, watch)
             return OrderGroup(
-                id=word(document, "order_group_id"),
+                id=required_text(document, "order_group_id"),
                 contracts_limit=limit,
                 subaccount=document.get("subaccount"),
                 exchange_index=document.get("exchange_index"),
@@ -54,10 +60,10 @@ class Groups(GroupsLanguage):
             )
 
         kwargs = create_order_group._get_kwargs(body=body)
-        return Call(OPERATIONS["CreateOrderGroup"], request(kwargs), decode)
+        return Call(OPERATIONS["CreateOrderGroup"], build_request(kwargs), decode)
 
     def get(self, group_id: str, subaccount: int | None) -> Call[OrderGroup]:
-        def decode(document: Document, watch: Watch) -> OrderGroup:
+        def decode(document: Document, watch: DeviationCounter) -> OrderGroup:
             notice(document, shapes.GetOrderGroupResponse, watch)
             return OrderGroup(
                 id=group_id,
@@ -68,43 +74,43 @@ class Groups(GroupsLanguage):
                 raw=document,
             )
 
-        kwargs = get_order_group._get_kwargs(group_id, subaccount=given(subaccount))
-        return Call(OPERATIONS["GetOrderGroup"], request(kwargs), decode)
+        kwargs = get_order_group._get_kwargs(group_id, subaccount=or_unset(subaccount))
+        return Call(OPERATIONS["GetOrderGroup"], build_request(kwargs), decode)
 
-    def list(self, window: Window) -> Call[Page[OrderGroup]]:
-        kwargs = get_order_groups._get_kwargs(subaccount=given(window.subaccount))
+    def list(self, window: ListQuery) -> Call[Page[OrderGroup]]:
+        kwargs = get_order_groups._get_kwargs(subaccount=or_unset(window.subaccount))
         shape = shapes.OrderGroup
         return Call(
             OPERATIONS["GetOrderGroups"],
-            request(kwargs),
-            lambda document, watch: page(
+            build_request(kwargs),
+            lambda document, watch: decode_page(
                 document, "order_groups", shape, decode_orders.group, watch
             ),
         )
 
     def delete(self, group_id: str, subaccount: int | None, shard: int | None) -> Call[None]:
         kwargs = delete_order_group._get_kwargs(
-            group_id, subaccount=given(subaccount), exchange_index=given(shard)
+            group_id, subaccount=or_unset(subaccount), exchange_index=or_unset(shard)
         )
-        return Call(OPERATIONS["DeleteOrderGroup"], request(kwargs), acknowledged)
+        return Call(OPERATIONS["DeleteOrderGroup"], build_request(kwargs), decode_nothing)
 
     def reset(self, group_id: str, subaccount: int | None, shard: int | None) -> Call[None]:
         kwargs = reset_order_group._get_kwargs(
             group_id,
             body=m.EmptyResponse(),
-            subaccount=given(subaccount),
-            exchange_index=given(shard),
+            subaccount=or_unset(subaccount),
+            exchange_index=or_unset(shard),
         )
-        return Call(OPERATIONS["ResetOrderGroup"], request(kwargs), acknowledged)
+        return Call(OPERATIONS["ResetOrderGroup"], build_request(kwargs), decode_nothing)
 
     def trigger(self, group_id: str, subaccount: int | None, shard: int | None) -> Call[None]:
         kwargs = trigger_order_group._get_kwargs(
             group_id,
             body=m.EmptyResponse(),
-            subaccount=given(subaccount),
-            exchange_index=given(shard),
+            subaccount=or_unset(subaccount),
+            exchange_index=or_unset(shard),
         )
-        return Call(OPERATIONS["TriggerOrderGroup"], request(kwargs), acknowledged)
+        return Call(OPERATIONS["TriggerOrderGroup"], build_request(kwargs), decode_nothing)
 
     def set_limit(
         self, group_id: str, limit: Decimal, subaccount: int | None, shard: int | None
@@ -112,7 +118,7 @@ class Groups(GroupsLanguage):
         kwargs = update_order_group_limit._get_kwargs(
             group_id,
             body=m.UpdateOrderGroupLimitRequest(contracts_limit_fp=count_text(limit)),
-            subaccount=given(subaccount),
-            exchange_index=given(shard),
+            subaccount=or_unset(subaccount),
+            exchange_index=or_unset(shard),
         )
-        return Call(OPERATIONS["UpdateOrderGroupLimit"], request(kwargs), acknowledged)
+        return Call(OPERATIONS["UpdateOrderGroupLimit"], build_request(kwargs), decode_nothing)

@@ -27,21 +27,28 @@ from kalshi_portfolio.types import UNSET, Unset
 from kalshi_ext.contract import types as shapes
 from kalshi_ext.contracts.current import decode_orders
 from kalshi_ext.contracts.current.operations import OPERATIONS
-from kalshi_ext.contracts.decoding import acknowledged, listed, needed, notice, page, request
-from kalshi_ext.contracts.interface import OrdersLanguage
+from kalshi_ext.contracts.decoding import (
+    as_list,
+    build_request,
+    decode_nothing,
+    decode_page,
+    notice,
+    required,
+)
+from kalshi_ext.contracts.interface import OrdersInterface
 from kalshi_ext.errors import Misuse, Refused
 from kalshi_ext.models import Order, OrderAck, QueuePosition
-from kalshi_ext.protocol.messages import Call, Document, Watch
+from kalshi_ext.protocol.messages import Call, DeviationCounter, Document
 from kalshi_ext.protocol.pagination import Page
 from kalshi_ext.protocol.responses import entry_refusal
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, OrderTicket, Target
-from kalshi_ext.requests.filters import Window
+from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.values import count_text, dollars_text, read_count
 
 T = TypeVar("T")
 
 
-def given(value: T | None) -> T | Unset:
+def or_unset(value: T | None) -> T | Unset:
     """Turn "not said" into the generated client's way to leave a field out."""
     return UNSET if value is None else value
 
@@ -60,29 +67,29 @@ def create_body(ticket: OrderTicket) -> m.CreateOrderV2Request:
         price=dollars_text(ticket.price),
         time_in_force=m.TimeInForce(ticket.time_in_force.value),
         self_trade_prevention_type=m.SelfTradePreventionType(ticket.self_trade_prevention.value),
-        expiration_time=given(ticket.expires),
-        post_only=given(ticket.post_only),
-        reduce_only=given(ticket.reduce_only),
-        cancel_order_on_pause=given(ticket.cancel_order_on_pause),
-        subaccount=given(ticket.subaccount),
-        order_group_id=given(ticket.order_group_id),
-        exchange_index=given(ticket.exchange_index),
+        expiration_time=or_unset(ticket.expires),
+        post_only=or_unset(ticket.post_only),
+        reduce_only=or_unset(ticket.reduce_only),
+        cancel_order_on_pause=or_unset(ticket.cancel_order_on_pause),
+        subaccount=or_unset(ticket.subaccount),
+        order_group_id=or_unset(ticket.order_group_id),
+        exchange_index=or_unset(ticket.exchange_index),
     )
 
 
-def _ack(shape: type, ticker: str | None) -> Callable[[Document, Watch], OrderAck]:
+def _ack(shape: type, ticker: str | None) -> Callable[[Document, DeviationCounter], OrderAck]:
     return lambda document, watch: decode_orders.ack(document, watch, shape, ticker)
 
 
 def _entries(
-    document: Document, watch: Watch, shape: type, operation: str
+    document: Document, watch: DeviationCounter, shape: type, operation: str
 ) -> list[OrderAck | Refused]:
     """Read a batch's entries in the order they came: matching them up is the caller's work."""
-    entries = listed(document["orders"], "orders")
+    entries = as_list(document["orders"], "orders")
     return [_entry(row, watch, shape, operation) for row in entries]
 
 
-def _entry(row: Any, watch: Watch, shape: type, operation: str) -> OrderAck | Refused:
+def _entry(row: Any, watch: DeviationCounter, shape: type, operation: str) -> OrderAck | Refused:
     if row.get("error"):
         refused = entry_refusal(OPERATIONS[operation], row["error"])
         refused.client_order_id = row.get("client_order_id") or None
@@ -91,7 +98,7 @@ def _entry(row: Any, watch: Watch, shape: type, operation: str) -> OrderAck | Re
     return decode_orders.ack(row, watch, shape, None)
 
 
-class Orders(OrdersLanguage):
+class Orders(OrdersInterface):
     """Orders."""
 
     contract = "current"
@@ -99,7 +106,7 @@ class Orders(OrdersLanguage):
     def place(self, ticket: OrderTicket) -> Call[OrderAck]:
         kwargs = create_order_v2._get_kwargs(body=create_body(ticket))
         decode = _ack(shapes.CreateOrderV2Response, ticket.ticker)
-        return Call(OPERATIONS["CreateOrderV2"], request(kwargs), decode)
+        return Call(OPERATIONS["CreateOrderV2"], build_request(kwargs), decode)
 
     def place_many(self, tickets: Sequence[OrderTicket]) -> Call[list[OrderAck | Refused]]:
         body = m.BatchCreateOrdersV2Request(orders=[create_body(ticket) for ticket in tickets])
@@ -107,7 +114,7 @@ class Orders(OrdersLanguage):
         shape, name = shapes.BatchCreateOrdersV2ResponseEntry, "BatchCreateOrdersV2"
         return Call(
             OPERATIONS[name],
-            request(kwargs),
+            build_request(kwargs),
             lambda document, watch: _entries(document, watch, shape, name),
         )
 
@@ -117,48 +124,48 @@ class Orders(OrdersLanguage):
             side=m.BookSide(ticket.book_side.value),
             price=dollars_text(ticket.price),
             count=count_text(ticket.count),
-            client_order_id=given(ticket.target.client_order_id),
-            updated_client_order_id=given(ticket.updated_client_order_id),
-            exchange_index=given(ticket.target.exchange_index),
-            expiration_time=given(ticket.expires),
+            client_order_id=or_unset(ticket.target.client_order_id),
+            updated_client_order_id=or_unset(ticket.updated_client_order_id),
+            exchange_index=or_unset(ticket.target.exchange_index),
+            expiration_time=or_unset(ticket.expires),
         )
         kwargs = amend_order_v2._get_kwargs(
-            ticket.target.order_id, body=body, subaccount=given(ticket.target.subaccount)
+            ticket.target.order_id, body=body, subaccount=or_unset(ticket.target.subaccount)
         )
         decode = _ack(shapes.AmendOrderV2Response, ticket.ticker)
-        return Call(OPERATIONS["AmendOrderV2"], request(kwargs), decode)
+        return Call(OPERATIONS["AmendOrderV2"], build_request(kwargs), decode)
 
     def decrease(self, ticket: DecreaseTicket) -> Call[OrderAck]:
         target = ticket.target
         body = m.DecreaseOrderV2Request(
             reduce_by=UNSET if ticket.by is None else count_text(ticket.by),
             reduce_to=UNSET if ticket.to is None else count_text(ticket.to),
-            exchange_index=given(target.exchange_index),
-            market_ticker=given(target.ticker),
+            exchange_index=or_unset(target.exchange_index),
+            market_ticker=or_unset(target.ticker),
         )
         kwargs = decrease_order_v2._get_kwargs(
-            target.order_id, body=body, subaccount=given(target.subaccount)
+            target.order_id, body=body, subaccount=or_unset(target.subaccount)
         )
         decode = _ack(shapes.DecreaseOrderV2Response, target.ticker)
-        return Call(OPERATIONS["DecreaseOrderV2"], request(kwargs), decode)
+        return Call(OPERATIONS["DecreaseOrderV2"], build_request(kwargs), decode)
 
     def cancel(self, target: Target) -> Call[OrderAck]:
         kwargs = cancel_order_v2._get_kwargs(
             target.order_id,
-            subaccount=given(target.subaccount),
-            exchange_index=given(target.exchange_index),
-            market_ticker=given(target.ticker),
+            subaccount=or_unset(target.subaccount),
+            exchange_index=or_unset(target.exchange_index),
+            market_ticker=or_unset(target.ticker),
         )
         decode = _ack(shapes.CancelOrderV2Response, target.ticker)
-        return Call(OPERATIONS["CancelOrderV2"], request(kwargs), decode)
+        return Call(OPERATIONS["CancelOrderV2"], build_request(kwargs), decode)
 
     def cancel_many(self, targets: Sequence[Target]) -> Call[list[OrderAck | Refused]]:
         entries = [
             m.BatchCancelOrdersV2RequestEntry(
                 order_id=target.order_id,
-                subaccount=given(target.subaccount),
-                exchange_index=given(target.exchange_index),
-                market_ticker=given(target.ticker),
+                subaccount=or_unset(target.subaccount),
+                exchange_index=or_unset(target.exchange_index),
+                market_ticker=or_unset(target.ticker),
             )
             for target in targets
         ]
@@ -167,49 +174,49 @@ class Orders(OrdersLanguage):
         shape, name = shapes.BatchCancelOrdersV2ResponseEntry, "BatchCancelOrdersV2"
         return Call(
             OPERATIONS[name],
-            request(kwargs),
+            build_request(kwargs),
             lambda document, watch: _entries(document, watch, shape, name),
         )
 
     def cancel_all(self, subaccount: int | None) -> Call[None]:
-        kwargs = cancel_all_orders._get_kwargs(subaccount=given(subaccount))
-        return Call(OPERATIONS["CancelAllOrders"], request(kwargs), acknowledged)
+        kwargs = cancel_all_orders._get_kwargs(subaccount=or_unset(subaccount))
+        return Call(OPERATIONS["CancelAllOrders"], build_request(kwargs), decode_nothing)
 
     def get(self, order_id: str) -> Call[Order]:
-        def decode(document: Document, watch: Watch) -> Order:
+        def decode(document: Document, watch: DeviationCounter) -> Order:
             return decode_orders.order(notice(document["order"], shapes.Order, watch), watch)
 
-        return Call(OPERATIONS["GetOrder"], request(get_order._get_kwargs(order_id)), decode)
+        return Call(OPERATIONS["GetOrder"], build_request(get_order._get_kwargs(order_id)), decode)
 
-    def list(self, window: Window) -> Call[Page[Order]]:
+    def list(self, window: ListQuery) -> Call[Page[Order]]:
         kwargs = get_orders._get_kwargs(
-            ticker=given(window.ticker),
-            event_ticker=given(window.event_ticker),
-            min_ts=given(window.since),
-            max_ts=given(window.until),
-            status=given(window.status),
-            limit=given(window.size),
-            subaccount=given(window.subaccount),
-            exchange_index=given(window.exchange_index),
+            ticker=or_unset(window.ticker),
+            event_ticker=or_unset(window.event_ticker),
+            min_ts=or_unset(window.since),
+            max_ts=or_unset(window.until),
+            status=or_unset(window.status),
+            limit=or_unset(window.size),
+            subaccount=or_unset(window.subaccount),
+            exchange_index=or_unset(window.exchange_index),
         )
         return Call(
             OPERATIONS["GetOrders"],
-            request(kwargs),
-            lambda document, watch: page(
+            build_request(kwargs),
+            lambda document, watch: decode_page(
                 document, "orders", shapes.Order, decode_orders.order, watch
             ),
         )
 
     def queue_position(self, order_id: str) -> Call[QueuePosition]:
-        def decode(document: Document, watch: Watch) -> QueuePosition:
+        def decode(document: Document, watch: DeviationCounter) -> QueuePosition:
             notice(document, shapes.GetOrderQueuePositionResponse, watch)
             return QueuePosition(
                 order_id=order_id,
-                position=needed(read_count(document["queue_position_fp"]), "queue_position_fp"),
+                position=required(read_count(document["queue_position_fp"]), "queue_position_fp"),
             )
 
         kwargs = get_order_queue_position._get_kwargs(order_id)
-        return Call(OPERATIONS["GetOrderQueuePosition"], request(kwargs), decode)
+        return Call(OPERATIONS["GetOrderQueuePosition"], build_request(kwargs), decode)
 
     def queue_positions(
         self,
@@ -222,12 +229,12 @@ class Orders(OrdersLanguage):
             raise Misuse("the current contract needs exactly one of tickers and event_ticker")
         kwargs = get_order_queue_positions._get_kwargs(
             market_tickers=UNSET if tickers is None else ",".join(tickers),
-            event_ticker=given(event_ticker),
-            subaccount=given(subaccount),
+            event_ticker=or_unset(event_ticker),
+            subaccount=or_unset(subaccount),
         )
         shape, read = shapes.OrderQueuePosition, decode_orders.queue_position
         return Call(
             OPERATIONS["GetOrderQueuePositions"],
-            request(kwargs),
-            lambda document, watch: page(document, "queue_positions", shape, read, watch),
+            build_request(kwargs),
+            lambda document, watch: decode_page(document, "queue_positions", shape, read, watch),
         )

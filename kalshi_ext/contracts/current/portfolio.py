@@ -34,12 +34,19 @@ from kalshi_portfolio.types import UNSET
 from kalshi_ext.contract import types as shapes
 from kalshi_ext.contracts.current import decode_orders, decode_portfolio
 from kalshi_ext.contracts.current.operations import OPERATIONS
-from kalshi_ext.contracts.current.orders import given
-from kalshi_ext.contracts.decoding import acknowledged, notice, optional_member, page, request, word
+from kalshi_ext.contracts.current.orders import or_unset
+from kalshi_ext.contracts.decoding import (
+    build_request,
+    decode_nothing,
+    decode_page,
+    notice,
+    optional_enum_member,
+    required_text,
+)
 from kalshi_ext.contracts.interface import (
     InstanceTransferTicket,
-    PortfolioLanguage,
-    SubaccountsLanguage,
+    PortfolioInterface,
+    SubaccountsInterface,
 )
 from kalshi_ext.models import (
     Balance,
@@ -55,9 +62,9 @@ from kalshi_ext.models import (
     SubaccountTransfer,
     TargetAllocation,
 )
-from kalshi_ext.protocol.messages import Call, Document, Watch
+from kalshi_ext.protocol.messages import Call, DeviationCounter, Document
 from kalshi_ext.protocol.pagination import Page
-from kalshi_ext.requests.filters import Window
+from kalshi_ext.requests.filters import ListQuery
 
 
 def paged(
@@ -66,71 +73,71 @@ def paged(
     """Bind a list operation: where its rows are and how one is read."""
     return Call(
         OPERATIONS[operation],
-        request(kwargs),
-        lambda document, watch: page(document, key, shape, read, watch),
+        build_request(kwargs),
+        lambda document, watch: decode_page(document, key, shape, read, watch),
     )
 
 
-class Portfolio(PortfolioLanguage):
+class Portfolio(PortfolioInterface):
     """Balance, positions, fills, settlements, payments, transfers between instances."""
 
     contract = "current"
 
     def balance(self, subaccount: int | None, exchange_index: int | None) -> Call[Balance]:
         kwargs = get_balance._get_kwargs(
-            subaccount=given(subaccount), exchange_index=given(exchange_index)
+            subaccount=or_unset(subaccount), exchange_index=or_unset(exchange_index)
         )
-        return Call(OPERATIONS["GetBalance"], request(kwargs), decode_portfolio.balance)
+        return Call(OPERATIONS["GetBalance"], build_request(kwargs), decode_portfolio.balance)
 
-    def positions(self, window: Window) -> Call[Page[Position]]:
+    def positions(self, window: ListQuery) -> Call[Page[Position]]:
         kwargs = _positions(window)
         shape = shapes.MarketPosition
         return paged("GetPositions", kwargs, "market_positions", shape, decode_portfolio.position)
 
-    def event_positions(self, window: Window) -> Call[Page[EventPosition]]:
+    def event_positions(self, window: ListQuery) -> Call[Page[EventPosition]]:
         kwargs = _positions(window)
         shape = shapes.EventPosition
         return paged(
             "GetPositions", kwargs, "event_positions", shape, decode_portfolio.event_position
         )
 
-    def fills(self, window: Window) -> Call[Page[Fill]]:
+    def fills(self, window: ListQuery) -> Call[Page[Fill]]:
         kwargs = get_fills._get_kwargs(
-            ticker=given(window.ticker),
-            order_id=given(window.order_id),
-            min_ts=given(window.since),
-            max_ts=given(window.until),
-            limit=given(window.size),
-            subaccount=given(window.subaccount),
-            exchange_index=given(window.exchange_index),
+            ticker=or_unset(window.ticker),
+            order_id=or_unset(window.order_id),
+            min_ts=or_unset(window.since),
+            max_ts=or_unset(window.until),
+            limit=or_unset(window.size),
+            subaccount=or_unset(window.subaccount),
+            exchange_index=or_unset(window.exchange_index),
         )
         return paged("GetFills", kwargs, "fills", shapes.Fill, decode_orders.fill)
 
-    def settlements(self, window: Window) -> Call[Page[Settlement]]:
+    def settlements(self, window: ListQuery) -> Call[Page[Settlement]]:
         kwargs = get_settlements._get_kwargs(
-            ticker=given(window.ticker),
-            event_ticker=given(window.event_ticker),
-            min_ts=given(window.since),
-            max_ts=given(window.until),
-            limit=given(window.size),
-            subaccount=given(window.subaccount),
+            ticker=or_unset(window.ticker),
+            event_ticker=or_unset(window.event_ticker),
+            min_ts=or_unset(window.since),
+            max_ts=or_unset(window.until),
+            limit=or_unset(window.size),
+            subaccount=or_unset(window.subaccount),
         )
         return paged(
             "GetSettlements", kwargs, "settlements", shapes.Settlement, decode_portfolio.settlement
         )
 
-    def deposits(self, window: Window) -> Call[Page[Payment]]:
-        kwargs = get_deposits._get_kwargs(limit=given(window.size))
+    def deposits(self, window: ListQuery) -> Call[Page[Payment]]:
+        kwargs = get_deposits._get_kwargs(limit=or_unset(window.size))
         return paged("GetDeposits", kwargs, "deposits", shapes.Deposit, decode_portfolio.payment)
 
-    def withdrawals(self, window: Window) -> Call[Page[Payment]]:
-        kwargs = get_withdrawals._get_kwargs(limit=given(window.size))
+    def withdrawals(self, window: ListQuery) -> Call[Page[Payment]]:
+        kwargs = get_withdrawals._get_kwargs(limit=or_unset(window.size))
         return paged(
             "GetWithdrawals", kwargs, "withdrawals", shapes.Withdrawal, decode_portfolio.payment
         )
 
     def resting_value(self) -> Call[RestingValue]:
-        def decode(document: Document, watch: Watch) -> RestingValue:
+        def decode(document: Document, watch: DeviationCounter) -> RestingValue:
             notice(document, shapes.GetPortfolioRestingOrderTotalValueResponse, watch)
             return RestingValue(
                 total=decode_portfolio.total_dollars(document["total_resting_order_value"]),
@@ -141,7 +148,7 @@ class Portfolio(PortfolioLanguage):
             )
 
         kwargs = get_portfolio_resting_order_total_value._get_kwargs()
-        return Call(OPERATIONS["GetPortfolioRestingOrderTotalValue"], request(kwargs), decode)
+        return Call(OPERATIONS["GetPortfolioRestingOrderTotalValue"], build_request(kwargs), decode)
 
     def transfer(self, ticket: InstanceTransferTicket) -> Call[str]:
         key = ticket.client_transfer_id
@@ -149,40 +156,40 @@ class Portfolio(PortfolioLanguage):
             source=m.ExchangeInstance(ticket.source),
             destination=m.ExchangeInstance(ticket.destination),
             amount=ticket.amount,
-            source_exchange_shard=given(ticket.source_exchange_shard),
-            destination_exchange_shard=given(ticket.destination_exchange_shard),
-            source_subaccount=given(ticket.source_subaccount),
-            destination_subaccount=given(ticket.destination_subaccount),
+            source_exchange_shard=or_unset(ticket.source_exchange_shard),
+            destination_exchange_shard=or_unset(ticket.destination_exchange_shard),
+            source_subaccount=or_unset(ticket.source_subaccount),
+            destination_subaccount=or_unset(ticket.destination_subaccount),
             client_transfer_id=UNSET if key is None else UUID(key),
         )
         kwargs = intra_exchange_instance_transfer._get_kwargs(body=body)
         return Call(
             OPERATIONS["IntraExchangeInstanceTransfer"],
-            request(kwargs),
-            lambda document, watch: word(document, "transfer_id"),
+            build_request(kwargs),
+            lambda document, watch: required_text(document, "transfer_id"),
         )
 
     def get_transfer(self, transfer_id: str) -> Call[InstanceTransfer]:
-        def decode(document: Document, watch: Watch) -> InstanceTransfer:
+        def decode(document: Document, watch: DeviationCounter) -> InstanceTransfer:
             row = notice(document["transfer"], shapes.IntraExchangeInstanceTransfer, watch)
             return decode_portfolio.instance_transfer(row, watch)
 
         kwargs = get_intra_exchange_instance_transfer._get_kwargs(transfer_id)
-        return Call(OPERATIONS["GetIntraExchangeInstanceTransfer"], request(kwargs), decode)
+        return Call(OPERATIONS["GetIntraExchangeInstanceTransfer"], build_request(kwargs), decode)
 
-    def transfers(self, window: Window) -> Call[Page[InstanceTransfer]]:
-        kwargs = get_intra_exchange_instance_transfers._get_kwargs(limit=given(window.size))
+    def transfers(self, window: ListQuery) -> Call[Page[InstanceTransfer]]:
+        kwargs = get_intra_exchange_instance_transfers._get_kwargs(limit=or_unset(window.size))
         shape = shapes.IntraExchangeInstanceTransfer
         name = "GetIntraExchangeInstanceTransfers"
         return paged(name, kwargs, "transfers", shape, decode_portfolio.instance_transfer)
 
     def target_allocation(self) -> Call[TargetAllocation]:
-        def decode(document: Document, watch: Watch) -> TargetAllocation:
+        def decode(document: Document, watch: DeviationCounter) -> TargetAllocation:
             notice(document, shapes.GetTargetBalanceAllocationResponse, watch)
             listed = document.get("allocations") or ()
             return TargetAllocation(
                 percent={row["exchange_index"]: row["percent"] for row in listed},
-                resting_margin_reservation=optional_member(
+                resting_margin_reservation=optional_enum_member(
                     shapes.RestingMarginReservation,
                     document.get("resting_margin_reservation"),
                     watch,
@@ -191,7 +198,7 @@ class Portfolio(PortfolioLanguage):
             )
 
         kwargs = get_target_balance_allocation._get_kwargs()
-        return Call(OPERATIONS["GetTargetBalanceAllocation"], request(kwargs), decode)
+        return Call(OPERATIONS["GetTargetBalanceAllocation"], build_request(kwargs), decode)
 
     def set_target_allocation(self, percent: dict[int, int], reservation: str | None) -> Call[None]:
         body = m.SetTargetBalanceAllocationRequest(
@@ -204,29 +211,29 @@ class Portfolio(PortfolioLanguage):
             else m.RestingMarginReservation(reservation),
         )
         kwargs = set_target_balance_allocation._get_kwargs(body=body)
-        return Call(OPERATIONS["SetTargetBalanceAllocation"], request(kwargs), acknowledged)
+        return Call(OPERATIONS["SetTargetBalanceAllocation"], build_request(kwargs), decode_nothing)
 
 
-def _positions(window: Window) -> dict[str, Any]:
+def _positions(window: ListQuery) -> dict[str, Any]:
     status = window.settlement_status
     return get_positions._get_kwargs(
-        ticker=given(window.ticker),
-        event_ticker=given(window.event_ticker),
-        count_filter=given(window.count_filter),
+        ticker=or_unset(window.ticker),
+        event_ticker=or_unset(window.event_ticker),
+        count_filter=or_unset(window.count_filter),
         settlement_status=UNSET if status is None else m.SettlementStatusFilter(status),
-        limit=given(window.size),
-        subaccount=given(window.subaccount),
-        exchange_index=given(window.exchange_index),
+        limit=or_unset(window.size),
+        subaccount=or_unset(window.subaccount),
+        exchange_index=or_unset(window.exchange_index),
     )
 
 
-class Subaccounts(SubaccountsLanguage):
+class Subaccounts(SubaccountsInterface):
     """Subaccounts."""
 
     contract = "current"
 
     def create(self, exchange_index: int | None) -> Call[int]:
-        def decode(document: Document, watch: Watch) -> int:
+        def decode(document: Document, watch: DeviationCounter) -> int:
             notice(document, shapes.CreateSubaccountResponse, watch)
             number = document["subaccount_number"]
             if isinstance(number, bool) or not isinstance(number, int):
@@ -234,9 +241,9 @@ class Subaccounts(SubaccountsLanguage):
             return number
 
         # An empty body is refused as invalid_content_type (observed), so `{}` goes at least.
-        body = m.CreateSubaccountRequest(exchange_index=given(exchange_index))
+        body = m.CreateSubaccountRequest(exchange_index=or_unset(exchange_index))
         kwargs = create_subaccount._get_kwargs(body=body)
-        return Call(OPERATIONS["CreateSubaccount"], request(kwargs), decode)
+        return Call(OPERATIONS["CreateSubaccount"], build_request(kwargs), decode)
 
     def balances(self) -> Call[Page[SubaccountBalance]]:
         kwargs = get_subaccount_balances._get_kwargs()
@@ -257,13 +264,13 @@ class Subaccounts(SubaccountsLanguage):
             from_subaccount=from_subaccount,
             to_subaccount=to_subaccount,
             amount_cents=cents,
-            exchange_index=given(exchange_index),
+            exchange_index=or_unset(exchange_index),
         )
         kwargs = apply_subaccount_transfer._get_kwargs(body=body)
-        return Call(OPERATIONS["ApplySubaccountTransfer"], request(kwargs), acknowledged)
+        return Call(OPERATIONS["ApplySubaccountTransfer"], build_request(kwargs), decode_nothing)
 
-    def transfers(self, window: Window) -> Call[Page[SubaccountTransfer]]:
-        kwargs = get_subaccount_transfers._get_kwargs(limit=given(window.size))
+    def transfers(self, window: ListQuery) -> Call[Page[SubaccountTransfer]]:
+        kwargs = get_subaccount_transfers._get_kwargs(limit=or_unset(window.size))
         shape = shapes.SubaccountTransfer
         name = "GetSubaccountTransfers"
         return paged(name, kwargs, "transfers", shape, decode_portfolio.subaccount_transfer)
@@ -278,4 +285,4 @@ class Subaccounts(SubaccountsLanguage):
     def set_netting(self, subaccount: int, enabled: bool) -> Call[None]:
         body = m.UpdateSubaccountNettingRequest(subaccount_number=subaccount, enabled=enabled)
         kwargs = update_subaccount_netting._get_kwargs(body=body)
-        return Call(OPERATIONS["UpdateSubaccountNetting"], request(kwargs), acknowledged)
+        return Call(OPERATIONS["UpdateSubaccountNetting"], build_request(kwargs), decode_nothing)

@@ -120,7 +120,7 @@ class Floor:
 
 def _at(answer: Reply | Lost, sent_at: float) -> Reply | Lost:
     if isinstance(answer, Lost):
-        return Lost(answer.left, answer.reason, sent_at)
+        return Lost(answer.bytes_sent, answer.reason, sent_at)
     return Reply(answer.status, answer.headers, answer.body, sent_at, sent_at)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kalshi_ext import errors
 from kalshi_ext.protocol import responses
-from kalshi_ext.protocol.flow import conclude
+from kalshi_ext.protocol.flow import decode_response
 from kalshi_ext.protocol.messages import Operation
 from kalshi_ext.protocol.responses import ErrorBody
 
@@ -138,7 +138,7 @@ def test_a_success_that_holds_an_error_is_no_success(
     operation: Operation, status: int, body: object
 ) -> None:
     with pytest.raises(errors.Unintelligible) as caught:
-        conclude(core.call(operation), core.reply(status, body), core.context())
+        decode_response(core.call(operation), core.reply(status, body), core.context())
     assert isinstance(caught.value, errors.OutcomeUnknown) is operation.writes
     assert caught.value.body == json.dumps(body).encode()
 
@@ -149,7 +149,7 @@ def test_any_bytes_under_any_status_become_an_answer_or_an_error_of_ours(
 ) -> None:
     for operation in core.BOTH:
         try:
-            conclude(core.call(operation), core.reply(status, body), core.context())
+            decode_response(core.call(operation), core.reply(status, body), core.context())
         except errors.KalshiError as error:
             str(error).encode()
 

@@ -89,7 +89,7 @@ def test_an_answer_that_cannot_be_read_says_why_and_keeps_its_bytes(decode, reas
         call = core.call(operation)
         unread = type(call)(operation, call.request, decode)
         with pytest.raises(kind, match=reason) as caught:
-            responses.decode(unread, core.reply(200, {"a": 1}), core.context().watch)
+            responses.decode(unread, core.reply(200, {"a": 1}), core.context().deviations)
         assert caught.value.body == b'{"a": 1}'
         assert reason in caught.value.reason
 
@@ -99,8 +99,8 @@ def test_a_missing_field_and_a_foreign_success_status_are_counted() -> None:
     call = core.call(core.READ)
     unread = type(call)(core.READ, call.request, lambda document, watch: document["gone"])
     with pytest.raises(errors.Unintelligible):
-        responses.decode(unread, core.reply(202, {"a": 1}), context.watch)
-    assert context.watch.counts == {
+        responses.decode(unread, core.reply(202, {"a": 1}), context.deviations)
+    assert context.deviations.counts == {
         ("GetThing", "status", "202"): 1,
         ("GetThing", "missing_field", "gone"): 1,
     }

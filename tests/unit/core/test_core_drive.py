@@ -18,7 +18,7 @@ from kalshi_ext import Misuse, errors
 from kalshi_ext.protocol import flow
 from kalshi_ext.protocol.messages import Lost, Reply, Request
 from kalshi_ext.transport import BodyTooLarge
-from kalshi_ext.transport.driver import NEVER_LEFT, AsyncDriver, Clock, Driver, Line
+from kalshi_ext.transport.driver import NOT_SENT_ERRORS, AsyncDriver, Clock, Driver, Endpoint
 from kalshi_ext.transport.signing import Anonymous
 
 
@@ -68,11 +68,11 @@ class Silent(httpx.AsyncBaseTransport):
         raise AssertionError
 
 
-def line(url: str = "http://127.0.0.1:1/trade-api/v2", **options: Any) -> Line:
-    return Line(url, Anonymous(), **options)
+def line(url: str = "http://127.0.0.1:1/trade-api/v2", **options: Any) -> Endpoint:
+    return Endpoint(url, Anonymous(), **options)
 
 
-def perform(steps: flow.Flow[Any], transport: Any, colour: str, of: Line | None = None) -> Any:
+def perform(steps: flow.Flow[Any], transport: Any, colour: str, of: Endpoint | None = None) -> Any:
     """Run a flow with a driver of a colour."""
     if colour == "sync":
         return Driver(of or line(), transport).run(steps)
@@ -97,17 +97,17 @@ def test_whatever_a_transport_raises_becomes_a_lost_request(
 ) -> None:
     outcome = perform(sent(), Failing(raised_by(kind)), colour)
     assert isinstance(outcome, Lost)
-    assert outcome.left is not issubclass(kind, NEVER_LEFT)
+    assert outcome.bytes_sent is not issubclass(kind, NOT_SENT_ERRORS)
     assert outcome.reason.startswith(kind.__name__)
     for operation, error in (
-        (core.READ, errors.NoAnswer if outcome.left else errors.NotSent),
-        (core.WRITE, errors.OutcomeUnknown if outcome.left else errors.NotSent),
+        (core.READ, errors.NoAnswer if outcome.bytes_sent else errors.NotSent),
+        (core.WRITE, errors.OutcomeUnknown if outcome.bytes_sent else errors.NotSent),
     ):
         assert type(flow.lost_error(operation, outcome)) is error
 
 
 def test_of_a_foreign_transport_only_failures_to_connect_prove_that_nothing_left() -> None:
-    names = {kind.__name__ for kind in exceptions_of(httpx) if issubclass(kind, NEVER_LEFT)}
+    names = {kind.__name__ for kind in exceptions_of(httpx) if issubclass(kind, NOT_SENT_ERRORS)}
     assert names == {
         "ConnectError",
         "ConnectTimeout",
@@ -166,7 +166,7 @@ def test_a_cancelled_task_ends_its_flow() -> None:
 def test_a_foreign_async_transport_that_never_answers_is_bounded_by_the_timeout() -> None:
     outcome = perform(sent(timeout=0.05), Silent(), "async")
     assert isinstance(outcome, Lost)
-    assert outcome.left
+    assert outcome.bytes_sent
 
 
 @pytest.mark.parametrize("colour", ["sync", "async"])
@@ -184,7 +184,7 @@ def test_a_body_over_the_limit_is_a_lost_answer(colour: str) -> None:
     transport = httpx.MockTransport(lambda request: httpx.Response(200, content=b"x" * 101))
     outcome = perform(sent(), transport, colour, line(max_body=100))
     assert isinstance(outcome, Lost)
-    assert outcome.left
+    assert outcome.bytes_sent
     assert "larger than 100 bytes" in outcome.reason
 
 

@@ -14,7 +14,7 @@ from kalshi_ext import Misuse, errors
 from kalshi_ext.protocol import flow
 from kalshi_ext.protocol.flow import Now, Policy, Send, Sleep
 from kalshi_ext.protocol.messages import Repeat, Reply
-from kalshi_ext.protocol.rate_limits import Bucket, Pacer
+from kalshi_ext.protocol.rate_limits import Pacer, TokenBucket
 
 EXPIRED = {"error": {"code": "header_timestamp_expired", "message": "expired"}}
 
@@ -30,7 +30,7 @@ def test_a_refused_timestamp_corrects_the_clock_from_the_date_and_is_sent_again_
     repeat: Repeat, seconds: float
 ) -> None:
     hand = core.Hand([expired(seconds), core.reply(201, {})])
-    hand.run(flow.transmit(core.call(core.operation(repeat)), core.context()))
+    hand.run(flow.send_with_retries(core.call(core.operation(repeat)), core.context()))
     assert hand.corrections == [seconds]
     assert (len(hand.sends), hand.sleeps) == (2, [])
 
@@ -47,20 +47,20 @@ def test_a_refused_timestamp_corrects_the_clock_from_the_date_and_is_sent_again_
 )
 def test_the_expired_timestamp_is_recognised_in_every_shape(body: object) -> None:
     hand = core.Hand([expired(60.0, body), core.reply(200, {})])
-    hand.run(flow.ask(core.call(), core.context()))
+    hand.run(flow.request(core.call(), core.context()))
     assert hand.corrections == [60.0]
 
 
 def test_the_clock_is_corrected_once_and_then_the_refusal_stands() -> None:
     hand = core.Hand([expired(60.0), expired(60.0), core.reply(200)])
     with pytest.raises(errors.Unauthorized):
-        hand.run(flow.ask(core.call(), core.context()))
+        hand.run(flow.request(core.call(), core.context()))
     assert (len(hand.sends), hand.corrections) == (2, [60.0])
 
 
 def test_a_clock_that_another_thread_corrected_meanwhile_is_not_corrected_twice() -> None:
     hand = core.Hand([expired(60.0), core.reply(200, {})], offset=60.0)
-    hand.run(flow.ask(core.call(), core.context()))
+    hand.run(flow.request(core.call(), core.context()))
     assert hand.corrections == [0.0]
 
 
@@ -68,14 +68,14 @@ def test_a_clock_that_another_thread_corrected_meanwhile_is_not_corrected_twice(
 def test_another_401_corrects_nothing(code: str) -> None:
     hand = core.Hand([expired(60.0, {"error": {"code": code}})])
     with pytest.raises(errors.Unauthorized):
-        hand.run(flow.ask(core.call(), core.context()))
+        hand.run(flow.request(core.call(), core.context()))
     assert hand.corrections == []
 
 
 @pytest.mark.parametrize("status", [400, 403, 500])
 def test_the_words_under_another_status_correct_nothing(status: int) -> None:
     hand = core.Hand([core.reply(status, EXPIRED, date=formatdate(0, usegmt=True))] * 4)
-    hand.run(flow.transmit(core.call(), core.context()))
+    hand.run(flow.send_with_retries(core.call(), core.context()))
     assert hand.corrections == []
 
 
@@ -84,7 +84,7 @@ def test_without_a_readable_date_nothing_is_corrected(date: str | None) -> None:
     headers = {} if date is None else {"date": date}
     hand = core.Hand([core.reply(401, EXPIRED, **headers)])
     with pytest.raises(errors.Unauthorized):
-        hand.run(flow.ask(core.call(), core.context()))
+        hand.run(flow.request(core.call(), core.context()))
     assert hand.corrections == []
 
 
@@ -101,24 +101,24 @@ def test_no_date_header_whatever_breaks_a_call(date: str) -> None:
 
 def test_without_a_pacer_nothing_asks_for_the_time() -> None:
     hand = core.Hand([core.reply(200, {})])
-    hand.run(flow.ask(core.call(), core.context()))
+    hand.run(flow.request(core.call(), core.context()))
     assert [type(effect) for effect in hand.effects] == [Send]
 
 
 def test_a_pacer_makes_each_attempt_wait_for_its_tokens() -> None:
-    pacer = Pacer(Bucket(10, 10), Bucket(5, 5))
+    pacer = Pacer(TokenBucket(10, 10), TokenBucket(5, 5))
     context = flow.Context(pacer=pacer, policy=Policy(backoff=core.no_jitter(first=0.0)))
     hand = core.Hand([core.reply(500), core.reply(200, {})])
-    hand.run(flow.ask(core.call(), context))
+    hand.run(flow.request(core.call(), context))
     assert [type(effect) for effect in hand.effects] == [Now, Send, Sleep, Now, Sleep, Send]
     assert hand.sleeps == [0.0, 1.0]
 
 
 def test_reads_and_writes_draw_on_buckets_of_their_own() -> None:
-    context = flow.Context(pacer=Pacer(Bucket(10, 10), Bucket(5, 50)))
+    context = flow.Context(pacer=Pacer(TokenBucket(10, 10), TokenBucket(5, 50)))
     hand = core.Hand([core.reply(200, {}), core.reply(201, {})])
-    hand.run(flow.ask(core.call(core.READ), context))
-    hand.run(flow.ask(core.call(core.WRITE), context))
+    hand.run(flow.request(core.call(core.READ), context))
+    hand.run(flow.request(core.call(core.WRITE), context))
     assert hand.sleeps == []
 
 

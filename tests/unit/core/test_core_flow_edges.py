@@ -8,7 +8,7 @@ from attrs import evolve
 
 from kalshi_ext import errors
 from kalshi_ext.protocol import flow
-from kalshi_ext.protocol.context import Policy, Recent, Unsettled
+from kalshi_ext.protocol.context import PendingWrites, Policy, RecentWrites
 from kalshi_ext.protocol.messages import Repeat
 
 BALANCE = core.CURRENT.portfolio.balance(None, None)
@@ -30,22 +30,22 @@ def test_a_refusal_under_a_status_the_contract_does_not_name_is_counted(
 ) -> None:
     context = core.context(attempts=1)
     hand = core.Hand([core.reply(status, {"code": "x"})])
-    hand.run(flow.transmit(BALANCE, context))
-    told = [where for _, kind, where in context.watch.counts if kind == "status"]
+    hand.run(flow.send_with_retries(BALANCE, context))
+    told = [where for _, kind, where in context.deviations.counts if kind == "status"]
     assert told == [str(status)] * noticed
 
 
 def test_no_answer_has_no_status_to_count() -> None:
     context = core.context(attempts=1)
-    core.Hand([core.lost(left=True)]).run(flow.transmit(BALANCE, context))
-    assert not context.watch.counts
+    core.Hand([core.lost(left=True)]).run(flow.send_with_retries(BALANCE, context))
+    assert not context.deviations.counts
 
 
 @pytest.mark.parametrize("status", [199, 300, 301])
 def test_a_status_beside_the_successes_is_a_refusal_whatever_its_body_says(status: int) -> None:
     answer = core.reply(status, {"balance_dollars": "1.00"})
     with pytest.raises(errors.Refused):
-        flow.conclude(BALANCE, answer, core.context())
+        flow.decode_response(BALANCE, answer, core.context())
 
 
 def test_a_date_without_a_zone_is_utc() -> None:
@@ -63,22 +63,22 @@ def test_a_refusal_under_a_documented_status_with_another_body_is_that_refusal()
     of = evolve(core.operation(Repeat.READ), success=frozenset({200, 409}))
     call = evolve(BALANCE, operation=of)
     with pytest.raises(errors.Conflict):
-        flow.conclude(call, core.reply(409, {"error": {"code": "no"}}), core.context())
+        flow.decode_response(call, core.reply(409, {"error": {"code": "no"}}), core.context())
 
 
 def test_changes_long_past_are_forgotten_also_when_the_clock_is_set_back() -> None:
-    recent = Recent()
+    recent = RecentWrites()
     recent.add("old", 1_000_000.0)
     recent.add("new", 1_000_500.0)
-    assert recent.of("old") == 1_000_000.0
+    assert recent.last_write_at("old") == 1_000_000.0
     recent.add("newer", 1_000_601.0)
-    assert (recent.of("old"), recent.of("new")) == (None, 1_000_500.0)
+    assert (recent.last_write_at("old"), recent.last_write_at("new")) == (None, 1_000_500.0)
     recent.add("before", 900_000.0)
-    assert recent.of("newer") is None
+    assert recent.last_write_at("newer") is None
 
 
 def test_what_is_unsettled_is_kept_by_ticker() -> None:
-    unsettled = Unsettled()
+    unsettled = PendingWrites()
     unsettled.add("T", "a")
     unsettled.drop("T", "b")
     unsettled.drop("U", "a")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kalshi_ext import errors
 from kalshi_ext.protocol import flow
 from kalshi_ext.protocol.messages import Lost, Repeat, Reply
-from kalshi_ext.protocol.rate_limits import Budget
+from kalshi_ext.protocol.rate_limits import RetryQuota
 
 WRITES = [Repeat.KEYED, Repeat.ABSOLUTE, Repeat.RELATIVE, Repeat.UNKEYED]
 PASSING = [408, 500, 502, 503, 504, 520, 561, 599]
@@ -21,7 +21,9 @@ FINAL = [400, 401, 403, 404, 405, 409, 410, 418, 300, 301, 304]
 def sends(repeat: Repeat, outcome: Reply | Lost, **policy: object) -> int:
     """Give how often a call is sent when this outcome never changes."""
     hand = core.Hand([outcome] * 50)
-    last = hand.run(flow.transmit(core.call(core.operation(repeat)), core.context(**policy)))
+    last = hand.run(
+        flow.send_with_retries(core.call(core.operation(repeat)), core.context(**policy))
+    )
     assert evolve(last, doubtful=False) == outcome
     return len(hand.sends)
 
@@ -66,7 +68,7 @@ def test_a_success_of_whatever_status_is_final(repeat: Repeat, status: int) -> N
 def test_a_failing_status_that_the_contract_documents_as_an_answer_is_one() -> None:
     status = core.CURRENT.exchange.status()
     hand = core.Hand([core.reply(503, {"exchange_active": False, "trading_active": False})] * 5)
-    answer = hand.run(flow.ask(status, core.context()))
+    answer = hand.run(flow.request(status, core.context()))
     assert len(hand.sends) == 1
     assert answer.exchange_active is False
 
@@ -75,7 +77,7 @@ def test_a_documented_failing_status_with_another_body_is_a_refusal() -> None:
     status = core.CURRENT.exchange.status()
     hand = core.Hand([core.reply(503, b"<html>")])
     with pytest.raises(errors.Unavailable):
-        hand.run(flow.ask(status, core.context()))
+        hand.run(flow.request(status, core.context()))
 
 
 DOUBT = [core.lost(left=True), core.reply(500), core.reply(520), core.reply(408)]
@@ -89,7 +91,7 @@ def test_a_refusal_after_an_attempt_that_may_have_run_leaves_the_outcome_unknown
 ) -> None:
     hand = core.Hand([first, *[last] * 4])
     with pytest.raises(errors.OutcomeUnknown, match="an earlier attempt may have been executed"):
-        hand.run(flow.ask(core.call(core.operation(Repeat.CANCEL)), core.context()))
+        hand.run(flow.request(core.call(core.operation(Repeat.CANCEL)), core.context()))
 
 
 @pytest.mark.parametrize("first", NOTHING[:2])
@@ -99,13 +101,13 @@ def test_a_refusal_after_attempts_that_cannot_have_run_stands(
 ) -> None:
     hand = core.Hand([first, *[last] * 4])
     with pytest.raises((errors.NotSent, errors.NotFound)):
-        hand.run(flow.ask(core.call(core.operation(Repeat.CANCEL)), core.context()))
+        hand.run(flow.request(core.call(core.operation(Repeat.CANCEL)), core.context()))
 
 
 @pytest.mark.parametrize("last", NOTHING)
 def test_a_read_is_never_in_doubt(last: Reply | Lost) -> None:
     hand = core.Hand([core.reply(500), *[last] * 4])
-    outcome = hand.run(flow.transmit(core.call(), core.context()))
+    outcome = hand.run(flow.send_with_retries(core.call(), core.context()))
     assert not outcome.doubtful
 
 
@@ -114,13 +116,15 @@ def test_a_key_that_is_taken_is_told_as_such_also_after_a_doubtful_attempt(code:
     taken = core.reply(409, {"error": {"code": code, "message": "taken"}})
     hand = core.Hand([core.lost(left=True), taken])
     with pytest.raises(errors.Conflict) as caught:
-        hand.run(flow.ask(core.call(core.operation(Repeat.CANCEL)), core.context()))
+        hand.run(flow.request(core.call(core.operation(Repeat.CANCEL)), core.context()))
     assert caught.value.code == code
 
 
 def test_the_caller_may_know_of_an_earlier_attempt_in_doubt() -> None:
     hand = core.Hand([core.reply(400)])
-    outcome = hand.run(flow.transmit(core.call(core.WRITE), core.context(), doubtful=True))
+    outcome = hand.run(
+        flow.send_with_retries(core.call(core.WRITE), core.context(), maybe_executed=True)
+    )
     assert outcome.doubtful
 
 
@@ -131,7 +135,9 @@ def test_the_caller_may_say_that_an_ambiguous_attempt_can_be_repeated(
 ) -> None:
     for outcome in (core.lost(left=True), core.reply(503)):
         hand = core.Hand([outcome] * 5)
-        hand.run(flow.transmit(core.call(core.operation(repeat)), core.context(), again=again))
+        hand.run(
+            flow.send_with_retries(core.call(core.operation(repeat)), core.context(), retry=again)
+        )
         assert len(hand.sends) == (4 if again else 1)
 
 
@@ -142,38 +148,38 @@ def test_the_policy_bounds_the_attempts(attempts: int) -> None:
 
 def test_each_attempt_gets_the_whole_timeout() -> None:
     hand = core.Hand([core.reply(500), core.reply(200, {})])
-    hand.run(flow.ask(core.call(), core.context(timeout=2.5)))
+    hand.run(flow.request(core.call(), core.context(timeout=2.5)))
     assert [send.timeout for send in hand.sends] == [2.5, 2.5]
 
 
 def test_waits_double_up_to_a_ceiling() -> None:
     hand = core.Hand([core.reply(500)] * 9)
     policy = {"attempts": 9, "backoff": core.no_jitter(first=0.5, ceiling=8.0)}
-    hand.run(flow.transmit(core.call(), core.context(**policy)))
+    hand.run(flow.send_with_retries(core.call(), core.context(**policy)))
     assert hand.sleeps == [0.5, 1, 2, 4, 8, 8, 8, 8]
 
 
 def test_an_outage_is_not_answered_with_a_storm() -> None:
-    budget = Budget(capacity=100, cost=5)
-    context = flow.Context(policy=flow.Policy(attempts=4), budget=budget)
+    budget = RetryQuota(capacity=100, cost=5)
+    context = flow.Context(policy=flow.Policy(attempts=4), retry_quota=budget)
     total = 0
     for _ in range(50):
         hand = core.Hand([core.reply(503)] * 4)
-        hand.run(flow.transmit(core.call(), context))
+        hand.run(flow.send_with_retries(core.call(), context))
         total += len(hand.sends)
     assert total == 50 + 100 // 5
 
 
 def test_successes_give_the_budget_back_one_by_one() -> None:
-    budget = Budget(capacity=10, cost=5)
-    context = flow.Context(budget=budget)
-    assert budget.take()
-    assert budget.take()
-    assert not budget.take()
+    budget = RetryQuota(capacity=10, cost=5)
+    context = flow.Context(retry_quota=budget)
+    assert budget.acquire()
+    assert budget.acquire()
+    assert not budget.acquire()
     for _ in range(5):
-        core.Hand([core.reply(200, {})]).run(flow.ask(core.call(), context))
-    assert budget.take()
-    assert not budget.take()
+        core.Hand([core.reply(200, {})]).run(flow.request(core.call(), context))
+    assert budget.acquire()
+    assert not budget.acquire()
 
 
 OUTCOMES = st.lists(
@@ -192,11 +198,11 @@ def test_no_write_is_ever_sent_after_an_attempt_that_may_have_run(
 ) -> None:
     operation = core.operation(repeat)
     hand = core.Hand(list(outcomes))
-    hand.run(flow.transmit(core.call(operation), core.context(attempts=8)))
+    hand.run(flow.send_with_retries(core.call(operation), core.context(attempts=8)))
     before_last = outcomes[: len(hand.sends) - 1]
     if repeat not in (Repeat.READ, Repeat.CANCEL):
         assert all(
-            not outcome.left if isinstance(outcome, Lost) else outcome.status == 429
+            not outcome.bytes_sent if isinstance(outcome, Lost) else outcome.status == 429
             for outcome in before_last
         )
     assert len(hand.sends) == len(hand.sleeps) + 1
@@ -216,6 +222,6 @@ def test_silence_is_told_by_whether_bytes_left(
 ) -> None:
     hand = core.Hand([core.lost(left=left)] * 5)
     with pytest.raises(kind, match=r"ops.op \(Op\): ReadTimeout: it took too long") as caught:
-        hand.run(flow.ask(core.call(core.operation(repeat)), core.context()))
+        hand.run(flow.request(core.call(core.operation(repeat)), core.context()))
     assert type(caught.value) is kind
     assert caught.value.__dict__["operation"] == "Op"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kalshi_ext import Misuse
-from kalshi_ext.protocol.rate_limits import TIERS, Backoff, Bucket, Budget, Pacer
+from kalshi_ext.protocol.rate_limits import TIERS, Backoff, Pacer, RetryQuota, TokenBucket
 
 
 @given(st.integers(1, 10_000), st.floats(0, 60), st.floats(0, 600), st.integers())
@@ -34,7 +34,7 @@ def test_full_jitter_uses_the_whole_range() -> None:
 def test_no_window_of_time_sees_more_than_the_bucket_and_its_refill(
     rate: float, capacity: float, steps: list[tuple[float, float]]
 ) -> None:
-    bucket, now, sent = Bucket(rate, capacity), 0.0, []
+    bucket, now, sent = TokenBucket(rate, capacity), 0.0, []
     for pause, share in steps:
         now += pause
         now += bucket.reserve(share * capacity, now)  # the caller waits as told
@@ -48,17 +48,17 @@ def test_no_window_of_time_sees_more_than_the_bucket_and_its_refill(
 
 def test_a_request_larger_than_its_bucket_can_never_be_sent() -> None:
     with pytest.raises(Misuse, match="smaller batches"):
-        Bucket(100, 200).reserve(201, 0.0)
+        TokenBucket(100, 200).reserve(201, 0.0)
 
 
 def test_a_clock_that_goes_back_gives_no_tokens() -> None:
-    bucket = Bucket(1, 10)
+    bucket = TokenBucket(1, 10)
     assert bucket.reserve(10, 100.0) == 0
     assert bucket.reserve(1, 50.0) >= 1
 
 
 def test_a_clock_that_goes_back_an_hour_takes_no_hour_of_tokens() -> None:
-    bucket = Bucket(1, 10)
+    bucket = TokenBucket(1, 10)
     assert bucket.reserve(9, 3_600.0) == 0
     assert bucket.reserve(1, 0.0) == 0
     assert bucket.reserve(1, 0.5) == 0.5
@@ -80,10 +80,10 @@ def test_an_unknown_tier_is_refused_by_name(tier: str) -> None:
 
 
 def test_a_budget_shared_by_threads_is_never_overdrawn() -> None:
-    budget, taken = Budget(capacity=1_000, cost=1), []
+    budget, taken = RetryQuota(capacity=1_000, cost=1), []
 
     def take() -> None:
-        taken.append(sum(budget.take() for _ in range(500)))
+        taken.append(sum(budget.acquire() for _ in range(500)))
 
     threads = [threading.Thread(target=take) for _ in range(8)]
     for thread in threads:
@@ -94,8 +94,8 @@ def test_a_budget_shared_by_threads_is_never_overdrawn() -> None:
 
 
 def test_a_budget_never_grows_beyond_its_capacity() -> None:
-    budget = Budget(capacity=5, cost=5)
+    budget = RetryQuota(capacity=5, cost=5)
     for _ in range(50):
-        budget.give_back()
-    assert budget.take()
-    assert not budget.take()
+        budget.release()
+    assert budget.acquire()
+    assert not budget.acquire()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kalshi_ext import CursorRepeated, Misuse, errors
 from kalshi_ext.protocol.messages import Reply
-from kalshi_ext.protocol.pagination import Page, SetAside, Walk, gather
+from kalshi_ext.protocol.pagination import InvalidRow, Page, Paginator, collect
 
 GROUPS = core.CURRENT.order_groups
 NETTING = core.CURRENT.subaccounts.netting()
@@ -23,12 +23,12 @@ def page(cursor: str | None, *names: str) -> Reply:
     return core.reply(200, {"netting_configs": rows(*names), "cursor": cursor})
 
 
-def walk(**bounds: Any) -> Walk[Any]:
-    return Walk(NETTING, core.context(), **bounds)
+def walk(**bounds: Any) -> Paginator[Any]:
+    return Paginator(NETTING, core.context(), **bounds)
 
 
-def drained(hand: core.Hand, of: Walk[Any]) -> list[str]:
-    return [row.subaccount for row in hand.run(gather(of))]
+def drained(hand: core.Hand, of: Paginator[Any]) -> list[str]:
+    return [row.subaccount for row in hand.run(collect(of))]
 
 
 def cursors(hand: core.Hand) -> list[str | None]:
@@ -79,16 +79,16 @@ def test_a_page_that_is_none_is_unintelligible_and_never_an_empty_list(body: obj
 def test_a_list_that_moved_elsewhere_is_not_an_empty_list(body: object) -> None:
     context = core.context()
     with pytest.raises(errors.Unintelligible, match="netting_configs is missing"):
-        core.Hand([core.reply(200, body)]).run(gather(Walk(NETTING, context)))
+        core.Hand([core.reply(200, body)]).run(collect(Paginator(NETTING, context)))
 
 
 @pytest.mark.parametrize("extra", [0, None, "x", True, [], {}])
 def test_a_new_field_beside_an_absent_list_is_noted_and_does_no_harm(extra: object) -> None:
     context = core.context()
     hand = core.Hand([core.reply(200, {"total": extra})])
-    assert hand.run(gather(Walk(NETTING, context))) == []
+    assert hand.run(collect(Paginator(NETTING, context))) == []
     absent = "GetSubaccountNettingResponse.netting_configs"  # the contract requires it
-    assert context.watch.counts == {
+    assert context.deviations.counts == {
         ("GetSubaccountNetting", "unknown_field", "page.total"): 1,
         ("GetSubaccountNetting", "missing_field", absent): 1,
     }
@@ -99,11 +99,11 @@ def test_a_repeated_cursor_is_an_error_after_the_rows_of_its_page_were_handed_ou
     hand = core.Hand([page("c1", "a"), page("c2", "b"), page("c1", "c")])
     of, given_out = walk(), []
     for _ in range(3):
-        step = of.step()
+        step = of.next_page()
         assert step is not None
-        given_out += [row.subaccount for row in of.accept(hand.run(step))]
+        given_out += [row.subaccount for row in of.take(hand.run(step))]
     with pytest.raises(CursorRepeated, match="the cursor of page 3 was given before"):
-        of.step()
+        of.next_page()
     assert given_out == ["a", "b", "c"]
     assert len(hand.sends) == 3
 
@@ -142,18 +142,20 @@ def test_rows_that_cannot_be_read_are_set_aside_and_the_page_is_kept() -> None:
     body = {"netting_configs": [*rows("a"), *odd, *rows("b")]}
     of = walk()
     assert drained(core.Hand([core.reply(200, body)]), of) == ["a", "b"]
-    assert [aside.row for aside in of.set_aside] == odd
-    assert of.set_aside[0].reason == "field 'subaccount_number' is missing"
-    assert of.set_aside[-1].reason == "field 'enabled' is missing"
+    assert [aside.row for aside in of.invalid_rows] == odd
+    assert of.invalid_rows[0].reason == "field 'subaccount_number' is missing"
+    assert of.invalid_rows[-1].reason == "field 'enabled' is missing"
 
 
 def test_rows_set_aside_are_counted() -> None:
     context = core.context()
     hand = core.Hand([core.reply(200, {"netting_configs": [{"enabled": True}, *rows("a")]})])
-    hand.run(gather(Walk(NETTING, context)))
-    whole = {key: n for key, n in context.watch.counts.items() if "exchange_index" not in key[2]}
+    hand.run(collect(Paginator(NETTING, context)))
+    whole = {
+        key: n for key, n in context.deviations.counts.items() if "exchange_index" not in key[2]
+    }
     assert whole == {
-        ("GetSubaccountNetting", "set_aside", "SubaccountNettingConfig"): 1,
+        ("GetSubaccountNetting", "invalid_row", "SubaccountNettingConfig"): 1,
         (
             "GetSubaccountNetting",
             "missing_field",
@@ -195,5 +197,5 @@ def test_the_cursor_of_a_page_replaces_the_one_before() -> None:
 
 
 def test_a_page_is_plain_data() -> None:
-    assert Page((1, 2)).set_aside == ()
-    assert SetAside({}, "why") == SetAside({}, "why")
+    assert Page((1, 2)).invalid_rows == ()
+    assert InvalidRow({}, "why") == InvalidRow({}, "why")

@@ -13,8 +13,8 @@ from kalshi_ext import errors, writes
 from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.context import Context
 from kalshi_ext.protocol.messages import Reply
-from kalshi_ext.protocol.rate_limits import Bucket, Pacer
-from kalshi_ext.writes.outcomes import proves
+from kalshi_ext.protocol.rate_limits import Pacer, TokenBucket
+from kalshi_ext.writes.outcomes import proves_not_executed
 
 KEYS = ("c1", "c2", "c3")
 
@@ -150,7 +150,7 @@ def test_what_is_known_already_is_not_sent_again() -> None:
 def test_a_refused_entry_is_a_proof_by_its_code(code: str, proof: bool) -> None:
     error = errors.BadRequest("no")
     error.code = code or None
-    assert proves(error) is proof
+    assert proves_not_executed(error) is proof
 
 
 def test_the_id_that_stands_twice_is_the_one_named() -> None:
@@ -216,7 +216,7 @@ def test_a_batch_that_never_left_names_no_single_order() -> None:
 
 def test_a_batch_costs_as_much_as_its_orders() -> None:
     floor = ex.Floor()
-    floor.context = Context(pacer=Pacer(Bucket(20, 20), Bucket(20, 20)))
+    floor.context = Context(pacer=Pacer(TokenBucket(20, 20), TokenBucket(20, 20)))
     with pytest.raises(errors.Misuse, match="smaller batches"):
         place(floor)
     assert floor.requests == []

@@ -10,7 +10,7 @@ import pytest
 
 from kalshi_ext import errors, writes
 from kalshi_ext.protocol.context import Context
-from kalshi_ext.protocol.rate_limits import Bucket, Pacer
+from kalshi_ext.protocol.rate_limits import Pacer, TokenBucket
 from kalshi_ext.requests import Target
 
 LOST = core.lost(left=True)
@@ -198,7 +198,7 @@ def test_history_is_read_only_for_an_order_of_a_known_ticker_that_is_not_alive()
 
 def test_a_batch_of_cancels_costs_as_much_as_its_orders() -> None:
     floor = ex.Floor()
-    floor.context = Context(pacer=Pacer(Bucket(3, 3), Bucket(3, 3)))
+    floor.context = Context(pacer=Pacer(TokenBucket(3, 3), TokenBucket(3, 3)))
     with pytest.raises(errors.Misuse, match="smaller batches"):
         cancel_many(floor)
     assert floor.requests == []

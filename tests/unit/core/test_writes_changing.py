@@ -13,7 +13,7 @@ import pytest
 from kalshi_ext import errors, writes
 from kalshi_ext.journal import State
 from kalshi_ext.protocol.context import Context, Policy
-from kalshi_ext.protocol.rate_limits import Bucket, Pacer
+from kalshi_ext.protocol.rate_limits import Pacer, TokenBucket
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
 
 LOST = core.lost(left=True)
@@ -163,7 +163,7 @@ def test_the_policy_may_forbid_to_send_a_change_again() -> None:
 
 def test_a_change_larger_than_its_bucket_is_recorded_as_never_sent() -> None:
     floor = ex.Floor()
-    floor.context = Context(pacer=Pacer(Bucket(10, 10), Bucket(5, 5)))
+    floor.context = Context(pacer=Pacer(TokenBucket(10, 10), TokenBucket(5, 5)))
     with pytest.raises(errors.Misuse, match="smaller batches"):
         amend(floor)
     assert states(floor) == ["not_sent"]

@@ -9,10 +9,10 @@ import core_samples as core
 import pytest
 
 from kalshi_ext import errors, writes
-from kalshi_ext.journal import Claimed, Mark, MarkUnwritten, State
+from kalshi_ext.journal import Reservation, State, Transition, TransitionUnwritten
 from kalshi_ext.protocol.context import Context
 from kalshi_ext.protocol.flow import Record, Send
-from kalshi_ext.protocol.rate_limits import Bucket, Pacer
+from kalshi_ext.protocol.rate_limits import Pacer, TokenBucket
 
 LOST = core.lost(left=True)
 KEY = "5d1a9c52-7f8e-5a0b-9d53-0c6a3e1b7f24"
@@ -21,7 +21,7 @@ DONE, TAKEN = core.reply(200, {}), ex.refused(409, "transfer_already_applied")
 
 def keyed(floor: ex.Floor, cents: int = 500) -> None:
     call = core.CURRENT.subaccounts.transfer(KEY, 0, 1, cents, 0)
-    floor.run(writes.keyed_transfer(call, floor.context))
+    floor.run(writes.transfer_between_subaccounts(call, floor.context))
 
 
 def state(floor: ex.Floor) -> State:
@@ -90,13 +90,13 @@ def test_the_journal_keeps_what_became_of_it(outcome: Any, expected: State) -> N
 def test_it_is_in_the_journal_before_it_is_sent() -> None:
     floor = ex.Floor()
     call = core.CURRENT.subaccounts.transfer(KEY, 0, 1, 500, 0)
-    flow = writes.keyed_transfer(call, floor.context)
+    flow = writes.transfer_between_subaccounts(call, floor.context)
     kinds: list[object] = []
     effect = next(flow)
     while not isinstance(effect, Send):
         kinds += [effect.verb] if isinstance(effect, Record) else []
         effect = flow.send(floor._perform(effect))
-    assert kinds == ["claim_many"]
+    assert kinds == ["reserve_many"]
     flow.close()
 
 
@@ -126,7 +126,7 @@ def test_the_same_key_names_the_same_transfer() -> None:
 def interrupted(floor: ex.Floor) -> None:
     """Leave a transfer where its request may have left."""
     call = core.CURRENT.subaccounts.transfer(KEY, 0, 1, 500, 0)
-    flow = writes.keyed_transfer(call, floor.context)
+    flow = writes.transfer_between_subaccounts(call, floor.context)
     effect = next(flow)
     while not isinstance(effect, Send):
         effect = flow.send(floor._perform(effect))
@@ -163,7 +163,7 @@ def test_what_a_failing_journal_cannot_take_over_is_unknown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fails(*_: object) -> bool:
-        raise MarkUnwritten("the disk is full")
+        raise TransitionUnwritten("the disk is full")
 
     floor = ex.Floor()
     interrupted(floor)
@@ -180,7 +180,7 @@ def test_what_was_refused_is_not_tried_again_while_another_program_does(
     with pytest.raises(errors.BadRequest):
         keyed(floor)
     (entry,) = floor.journal.entries()
-    monkeypatch.setattr(floor.journal, "reopen", lambda _: Claimed(entry, mine=False))
+    monkeypatch.setattr(floor.journal, "reopen", lambda _: Reservation(entry, acquired=False))
     with pytest.raises(errors.OutcomeUnknown, match="another program"):
         keyed(floor)
     assert len(floor.sent("POST")) == 1
@@ -189,7 +189,7 @@ def test_what_was_refused_is_not_tried_again_while_another_program_does(
 def test_what_was_resolved_by_hand_needs_a_new_key() -> None:
     floor = ex.Floor()
     interrupted(floor)
-    floor.journal.mark_many([Mark(f"transfer-{KEY}", State.RESOLVED)])
+    floor.journal.advance_many([Transition(f"transfer-{KEY}", State.RESOLVED)])
     with pytest.raises(errors.Misuse, match="resolved by hand"):
         keyed(floor)
     assert floor.sent("POST") == []
@@ -229,7 +229,7 @@ def test_a_transfer_larger_than_its_bucket_is_recorded_as_never_sent_by_this_cal
     floor = ex.Floor()
     if crashed:
         interrupted(floor)
-    floor.context = Context(pacer=Pacer(Bucket(10, 10), Bucket(5, 5)))
+    floor.context = Context(pacer=Pacer(TokenBucket(10, 10), TokenBucket(5, 5)))
     with pytest.raises(errors.Misuse):
         keyed(floor)
     assert (state(floor), floor.requests) == (expected, [])

@@ -101,7 +101,7 @@ def test_two_flows_of_a_client_create_one_after_the_other() -> None:
     first.close()
     assert type(second.send(None)).__name__ == "Send"
     second.close()
-    assert "turn of group" not in floor.context.in_flight
+    assert "turn of group" not in floor.context.locks
 
 
 def transfer_row(name: str, **more: Any) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def transfer(floor: ex.Floor) -> Any:
         amount=12_345,
         destination_exchange_shard=2,
     )
-    return floor.run(writes.transfer(core.CURRENT, ticket, floor.context))
+    return floor.run(writes.transfer_between_instances(core.CURRENT, ticket, floor.context))
 
 
 @pytest.mark.parametrize("status", ["complete", "pending"])
@@ -188,14 +188,14 @@ def test_the_first_404_of_a_delete_is_told() -> None:
 def test_an_upgrade_is_never_repeated() -> None:
     floor = ex.Floor([ex.always(LOST, method="POST")])
     with pytest.raises(errors.OutcomeUnknown):
-        floor.run(writes.repeatable(core.CURRENT.account.upgrade(), floor.context))
+        floor.run(writes.send_idempotent(core.CURRENT.account.upgrade(), floor.context))
     assert len(floor.sent("POST")) == 1
 
 
 def test_a_limit_is_repeated_at_once() -> None:
     floor = ex.Floor([ex.once(LOST, core.reply(200, {}), method="PUT")])
     call = core.CURRENT.order_groups.set_limit("g1", Decimal(5), None, None)
-    floor.run(writes.repeatable(call, floor.context))
+    floor.run(writes.send_idempotent(call, floor.context))
     assert [json.loads(r.body or b"") for r in floor.sent("PUT")] == [
         {"contracts_limit_fp": "5.00"}
     ] * 2
@@ -204,4 +204,4 @@ def test_a_limit_is_repeated_at_once() -> None:
 def test_what_a_repeatable_write_answers_is_returned() -> None:
     write = core.operation(Repeat.ABSOLUTE)
     floor = ex.Floor([ex.once(core.reply(201, {"done": "it is"}))])
-    assert floor.run(writes.repeatable(core.call(write), floor.context)) == {"done": "it is"}
+    assert floor.run(writes.send_idempotent(core.call(write), floor.context)) == {"done": "it is"}

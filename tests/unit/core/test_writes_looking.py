@@ -13,11 +13,11 @@ from attrs import evolve
 from kalshi_ext import errors, writes
 from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.context import Policy
-from kalshi_ext.requests.filters import Window
+from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.writes import journal_codec
-from kalshi_ext.writes.lookup import SKEW
-from kalshi_ext.writes.outcomes import Accepted, compare, fault
-from kalshi_ext.writes.watermark import Freshness, Patience, freshness
+from kalshi_ext.writes.lookup import CLOCK_SKEW
+from kalshi_ext.writes.outcomes import Executed, ack_contradiction, match_found_order
+from kalshi_ext.writes.watermark import PollSchedule, Watermark, read_watermark
 
 LOST = core.lost(left=True)
 ORDERS, HISTORY, FILLS = "/portfolio/orders", "/historical/orders", "/portfolio/fills"
@@ -37,7 +37,7 @@ def place(floor: ex.Floor, number: int = 1) -> Any:
 
 
 def find(floor: ex.Floor, contract: Any = core.CURRENT) -> Any:
-    return floor.run(writes.find(contract, "c1", Window(ticker=ex.TICKER), floor.context))
+    return floor.run(writes.find_order(contract, "c1", ListQuery(ticker=ex.TICKER), floor.context))
 
 
 def test_what_is_found_alive_is_not_waited_for_nor_looked_for_elsewhere() -> None:
@@ -90,8 +90,8 @@ def test_finding_reads_no_history_where_the_contract_has_none() -> None:
     assert [request.path for request in floor.requests] == [ORDERS]
 
 
-def fresh(floor: ex.Floor, contract: Any = core.CURRENT) -> Freshness:
-    found: Freshness = floor.run(freshness(contract, floor.context))
+def fresh(floor: ex.Floor, contract: Any = core.CURRENT) -> Watermark:
+    found: Watermark = floor.run(read_watermark(contract, floor.context))
     return found
 
 
@@ -99,20 +99,20 @@ def fresh(floor: ex.Floor, contract: Any = core.CURRENT) -> Freshness:
 def test_freshness_is_told_on_the_exchanges_clock(offset: float, ahead: float) -> None:
     floor = ex.Floor(offset=offset)
     found = fresh(floor)
-    assert found.ahead == pytest.approx(ahead, abs=0.1)
-    assert found.there == core.EPOCH + 1
+    assert found.clock_ahead == pytest.approx(ahead, abs=0.1)
+    assert found.exchange_time == core.EPOCH + 1
 
 
 def test_without_a_date_our_own_clock_tells() -> None:
     said = {"as_of_time": journal_codec.instant(core.EPOCH).isoformat()}
     floor = ex.Floor([ex.always(core.reply(200, said), method="GET", ending=STAMP)])
     found = fresh(floor)
-    assert (found.as_of, found.there) == (core.EPOCH, pytest.approx(core.EPOCH + 1.01))
+    assert (found.as_of, found.exchange_time) == (core.EPOCH, pytest.approx(core.EPOCH + 1.01))
 
 
 def test_reads_of_a_contract_without_a_watermark_are_taken_to_lag() -> None:
     floor = ex.Floor()
-    assert fresh(floor, core.CLASSIC) == Freshness(core.EPOCH - 10.0, core.EPOCH)
+    assert fresh(floor, core.CLASSIC) == Watermark(core.EPOCH - 10.0, core.EPOCH)
 
 
 def test_an_order_of_the_classic_contract_is_absent_once_no_copy_and_no_lag_is_left() -> None:
@@ -124,11 +124,11 @@ def test_an_order_of_the_classic_contract_is_absent_once_no_copy_and_no_lag_is_l
 
 
 def test_what_was_waited_counts_from_nothing() -> None:
-    patience = Patience(Policy(resolve_within=2.0, poll=1.0, poll_ceiling=1.0), 100.0)
-    patience.wait()
-    assert not patience.over(0.0)
-    patience.wait()
-    assert patience.over(0.0)
+    patience = PollSchedule(Policy(resolve_within=2.0, poll=1.0, poll_ceiling=1.0), 100.0)
+    patience.next_wait()
+    assert not patience.expired(0.0)
+    patience.next_wait()
+    assert patience.expired(0.0)
 
 
 def test_an_order_is_ours_from_the_oldest_time_that_the_clocks_may_differ_by() -> None:
@@ -142,10 +142,10 @@ def test_an_order_is_ours_from_the_oldest_time_that_the_clocks_may_differ_by() -
             last_update_time=later.isoformat(),
         )
         floor = ex.Floor(orders=[row])
-        return compare(ex.ticket(), find(floor), since=since)
+        return match_found_order(ex.ticket(), find(floor), since=since)
 
-    assert isinstance(verdict(since - SKEW), Accepted)
-    assert not isinstance(verdict(since - SKEW - 1), Accepted)
+    assert isinstance(verdict(since - CLOCK_SKEW), Executed)
+    assert not isinstance(verdict(since - CLOCK_SKEW - 1), Executed)
 
 
 @pytest.mark.parametrize(
@@ -159,9 +159,9 @@ def test_an_acknowledgement_may_leave_a_count_out(counts: dict[str, Any]) -> Non
 def test_an_acknowledgement_of_another_market_is_not_believed() -> None:
     order = find(ex.Floor(orders=[ex.row(ticker="KXOTHER-1")]))
     ack = OrderAck(order_id="o1", client_order_id="c1", ticker=None, order=order, raw={})
-    assert fault(ex.ticket(), ack) == "it names another ticker"
+    assert ack_contradiction(ex.ticket(), ack) == "it names another ticker"
     ours = find(ex.Floor(orders=[ex.row()]))
-    assert fault(ex.ticket(), evolve(ack, order=ours)) is None
+    assert ack_contradiction(ex.ticket(), evolve(ack, order=ours)) is None
 
 
 def test_the_order_of_a_fill_that_was_seen_already_is_not_read_again() -> None:

@@ -11,7 +11,7 @@ from kalshi_ext.journal import State
 from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.context import Context, Policy
 from kalshi_ext.protocol.messages import Lost, Reply
-from kalshi_ext.protocol.rate_limits import Bucket, Pacer
+from kalshi_ext.protocol.rate_limits import Pacer, TokenBucket
 
 LOST = core.lost(left=True)
 DOUBTS = [LOST, core.reply(500), core.reply(520, b"<html>"), core.reply(201, b"<html>")]
@@ -313,7 +313,7 @@ def test_a_refused_intent_may_be_tried_again_and_its_attempts_count_on() -> None
 
 def test_a_request_larger_than_its_bucket_is_recorded_as_never_sent() -> None:
     floor = ex.Floor()
-    floor.context = Context(pacer=Pacer(Bucket(10, 10), Bucket(5, 5)))
+    floor.context = Context(pacer=Pacer(TokenBucket(10, 10), TokenBucket(5, 5)))
     with pytest.raises(errors.Misuse, match="smaller batches"):
         place(floor)
     entry = floor.journal.get("c1")
@@ -352,7 +352,7 @@ def test_an_abandoned_order_is_left_to_the_next_one_to_settle() -> None:
     while type(effect).__name__ != "Send":
         effect = flow.send(floor._perform(effect))
     flow.close()
-    assert "c1" not in floor.context.in_flight
+    assert "c1" not in floor.context.locks
     floor.answers = [ex.once(ex.created(2))]
     place(floor, number=2)
     entry = floor.journal.get("c1")

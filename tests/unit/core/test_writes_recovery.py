@@ -12,11 +12,18 @@ import core_samples as core
 import pytest
 
 from kalshi_ext import errors, writes
-from kalshi_ext.journal import Claimed, Entry, State
-from kalshi_ext.protocol.context import Context, InFlight, Owner, Policy, Recent, Unsettled
+from kalshi_ext.journal import Entry, Reservation, State
+from kalshi_ext.protocol.context import (
+    Context,
+    LockOwner,
+    LockRegistry,
+    PendingWrites,
+    Policy,
+    RecentWrites,
+)
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
 from kalshi_ext.writes import journal_codec
-from kalshi_ext.writes.watermark import Freshness, Patience, Sending
+from kalshi_ext.writes.watermark import PollSchedule, SentAt, Watermark
 
 LOST = core.lost(left=True)
 ID = ex.row()["order_id"]
@@ -189,8 +196,8 @@ def test_a_write_of_a_kind_not_known_stays_open() -> None:
         ticket='{"kind": "future"}',
         created_at=journal_codec.instant(core.EPOCH),
     )
-    (claimed,) = floor.journal.claim_many([entry])
-    assert isinstance(claimed, Claimed)
+    (claimed,) = floor.journal.reserve_many([entry])
+    assert isinstance(claimed, Reservation)
     (found,) = recover(floor)
     assert (found.state, state(floor, "w")) == (State.UNKNOWN, State.INTENT)
 
@@ -198,7 +205,7 @@ def test_a_write_of_a_kind_not_known_stays_open() -> None:
 def test_an_entry_resolved_by_hand_as_not_executed_is_not_placed_again() -> None:
     floor = ex.Floor()
     placed(floor)
-    floor.journal.mark("c1", State.RESOLVED)
+    floor.journal.advance("c1", State.RESOLVED)
     with pytest.raises(errors.Misuse, match="resolved by hand as not executed"):
         floor.run(writes.place(core.CURRENT, ex.ticket(), floor.context))
 
@@ -206,7 +213,7 @@ def test_an_entry_resolved_by_hand_as_not_executed_is_not_placed_again() -> None
 def test_an_entry_resolved_by_hand_with_an_order_is_that_order() -> None:
     floor = ex.Floor()
     placed(floor)
-    floor.journal.mark("c1", State.RESOLVED, order_id=ID)
+    floor.journal.advance("c1", State.RESOLVED, order_id=ID)
     ack = floor.run(writes.place(core.CURRENT, ex.ticket(), floor.context))
     assert (ack.order_id, ack.client_order_id, ack.ticker) == (ID, "c1", ex.TICKER)
 
@@ -222,73 +229,73 @@ def test_a_crashed_order_is_found_out_when_it_is_placed_again() -> None:
 
 
 def test_the_time_to_look_ends_also_when_the_clock_is_set_back() -> None:
-    patience = Patience(Policy(resolve_within=10.0, poll=1.0, poll_ceiling=4.0), 1_000.0)
-    assert [patience.wait() for _ in range(4)] == [1.0, 2.0, 4.0, 4.0]
-    assert patience.over(0.0)
-    assert Patience(Policy(resolve_within=10.0), 1_000.0).over(1_010.0)
-    assert not Patience(Policy(resolve_within=10.0), 1_000.0).over(1_009.9)
+    patience = PollSchedule(Policy(resolve_within=10.0, poll=1.0, poll_ceiling=4.0), 1_000.0)
+    assert [patience.next_wait() for _ in range(4)] == [1.0, 2.0, 4.0, 4.0]
+    assert patience.expired(0.0)
+    assert PollSchedule(Policy(resolve_within=10.0), 1_000.0).expired(1_010.0)
+    assert not PollSchedule(Policy(resolve_within=10.0), 1_000.0).expired(1_009.9)
 
 
 @pytest.mark.parametrize(
     ("at", "fresh", "after", "seen"),
     [
-        (100.0, Freshness(), 0.0, False),
-        (100.0, Freshness(100.0, 100.0), 0.0, True),
-        (100.0, Freshness(99.9, 100.0), 0.0, False),
-        (100.0, Freshness(100.0, 100.0, 1.0), 0.0, False),
-        (100.0, Freshness(160.0, 200.0), 60.0, True),
-        (100.0, Freshness(159.0, 200.0), 60.0, False),
-        (None, Freshness(159.0, 100.0), 60.0, False),
-        (None, Freshness(160.0, 100.0), 60.0, True),
+        (100.0, Watermark(), 0.0, False),
+        (100.0, Watermark(100.0, 100.0), 0.0, True),
+        (100.0, Watermark(99.9, 100.0), 0.0, False),
+        (100.0, Watermark(100.0, 100.0, 1.0), 0.0, False),
+        (100.0, Watermark(160.0, 200.0), 60.0, True),
+        (100.0, Watermark(159.0, 200.0), 60.0, False),
+        (None, Watermark(159.0, 100.0), 60.0, False),
+        (None, Watermark(160.0, 100.0), 60.0, True),
     ],
 )
 def test_a_sending_is_behind_by_the_exchanges_clock(
-    at: float | None, fresh: Freshness, after: float, seen: bool
+    at: float | None, fresh: Watermark, after: float, seen: bool
 ) -> None:
-    assert Sending(at).seen(fresh, after=after) is seen
+    assert SentAt(at).visible(fresh, after=after) is seen
 
 
 def test_a_sending_before_the_look_is_dated_by_the_first_reading() -> None:
-    sending = Sending(None)
-    assert not sending.seen(Freshness(100.0, 100.0), after=60.0)
-    assert sending.seen(Freshness(160.0, 500.0), after=60.0)
+    sending = SentAt(None)
+    assert not sending.visible(Watermark(100.0, 100.0), after=60.0)
+    assert sending.visible(Watermark(160.0, 500.0), after=60.0)
 
 
 def test_reads_as_old_as_the_sending_show_it() -> None:
-    assert Sending(100.0).seen(Freshness(100.0, 100.0))
+    assert SentAt(100.0).visible(Watermark(100.0, 100.0))
 
 
 def test_keys_in_flight_belong_to_an_owner() -> None:
-    flying, one, two = InFlight(), Owner(), Owner()
-    assert flying.take(["a", "b"], one) == {"a", "b"}
-    assert flying.take(["b", "c"], two) == {"c"}
-    flying.let_go(two)
+    flying, one, two = LockRegistry(), LockOwner(), LockOwner()
+    assert flying.acquire(["a", "b"], one) == {"a", "b"}
+    assert flying.acquire(["b", "c"], two) == {"c"}
+    flying.release(two)
     assert ("a" in flying, "c" in flying) == (True, False)
-    flying.let_go(one)
+    flying.release(one)
     assert "a" not in flying
 
 
 def test_keys_of_an_owner_that_is_gone_are_free_and_said_to_be_abandoned() -> None:
-    flying, owner = InFlight(), Owner()
-    flying.take(["a"], owner)
+    flying, owner = LockRegistry(), LockOwner()
+    flying.acquire(["a"], owner)
     assert not flying.abandoned
     del owner
     gc.collect()
     assert ("a" in flying, flying.abandoned) == (False, True)
-    assert flying.take(["a"], Owner()) == {"a"}
+    assert flying.acquire(["a"], LockOwner()) == {"a"}
 
 
 def test_letting_go_abandons_nothing() -> None:
-    flying, owner = InFlight(), Owner()
-    flying.take(["a"], owner)
-    flying.let_go(owner)
+    flying, owner = LockRegistry(), LockOwner()
+    flying.acquire(["a"], owner)
+    flying.release(owner)
     del owner
     gc.collect()
     assert not flying.abandoned
 
 
 def test_unsettled_keys_are_kept_by_ticker() -> None:
-    unsettled = Unsettled()
+    unsettled = PendingWrites()
     unsettled.add("T", "a")
     unsettled.add(None, "b")
     unsettled.drop("T", "a")
@@ -297,12 +304,16 @@ def test_unsettled_keys_are_kept_by_ticker() -> None:
 
 
 def test_recent_changes_are_forgotten_after_a_while() -> None:
-    recent = Recent()
+    recent = RecentWrites()
     recent.add("o1", 0.0)
     recent.add("o2", 600.0)
-    assert (recent.of("o1"), recent.of("o2"), recent.of("o3")) == (0.0, 600.0, None)
+    assert (recent.last_write_at("o1"), recent.last_write_at("o2"), recent.last_write_at("o3")) == (
+        0.0,
+        600.0,
+        None,
+    )
     recent.add("o3", 600.5)
-    assert recent.of("o1") is None
+    assert recent.last_write_at("o1") is None
 
 
 def lessened(floor: ex.Floor, **words: Any) -> Any:

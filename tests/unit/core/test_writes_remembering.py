@@ -13,8 +13,8 @@ import pytest
 
 from kalshi_ext import errors, writes
 from kalshi_ext.contract.types import BookSide, TimeInForce
-from kalshi_ext.journal import Claimed, JournalError, Mark, State
-from kalshi_ext.protocol.context import Context, Owner
+from kalshi_ext.journal import JournalError, Reservation, State, Transition
+from kalshi_ext.protocol.context import Context, LockOwner
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
 from kalshi_ext.writes import journal_codec
 
@@ -45,7 +45,7 @@ def restarted(floor: ex.Floor) -> None:
 
 
 def unsettled(floor: ex.Floor) -> dict[str, set[str]]:
-    return {ticker: keys for ticker, keys in floor.context.unsettled.by_ticker.items() if keys}
+    return {ticker: keys for ticker, keys in floor.context.pending_writes.by_ticker.items() if keys}
 
 
 def test_an_order_with_a_verdict_is_not_remembered_as_open() -> None:
@@ -72,7 +72,7 @@ def test_an_abandoned_write_is_remembered() -> None:
     abandoned(floor, amending(floor))
     assert unsettled(floor).keys() == {ex.TICKER}
     floor.answers = [ex.once(core.reply(200, {"order_id": ID, "remaining_count": "6.00"}))]
-    floor.context.unsettled.by_ticker.clear()
+    floor.context.pending_writes.by_ticker.clear()
     floor.run(amending(floor))
     assert unsettled(floor) == {}
 
@@ -81,7 +81,7 @@ def test_an_order_whose_verdict_was_known_but_not_recorded_is_remembered() -> No
     floor = ex.Floor([ex.once(ex.created())])
     flow = writes.place(core.CURRENT, ex.ticket(), floor.context)
     effect = next(flow)
-    while getattr(effect, "verb", None) != "mark_many":
+    while getattr(effect, "verb", None) != "advance_many":
         effect = flow.send(floor._perform(effect))
     flow.close()
     assert unsettled(floor) == OPEN
@@ -106,19 +106,19 @@ def test_an_id_that_a_living_program_elsewhere_drives_is_waited_for(
     floor = ex.Floor()
     abandoned(floor, writes.place(core.CURRENT, ex.ticket(), floor.context))
     restarted(floor)
-    floor.context.unsettled.read = True  # what other programs add later is not read again
+    floor.context.pending_writes.loaded = True  # what other programs add later is not read again
     monkeypatch.setattr(type(floor.journal), "take_over", lambda *_: False)
     with pytest.raises(errors.OutcomeUnknown):
         place(floor)
     assert floor.waited >= 180
     assert unsettled(floor) == OPEN
     done = json.loads(ex.created().body)
-    ended = Mark("c1", State.ACKNOWLEDGED, order_id=done["order_id"], verdict=None)
+    ended = Transition("c1", State.ACKNOWLEDGED, order_id=done["order_id"], verdict=None)
     get = floor.journal.get
 
     def later(key: str) -> Any:
         if floor.waited >= 200:
-            floor.journal.mark_many([ended])
+            floor.journal.advance_many([ended])
         return get(key)
 
     monkeypatch.setattr(floor.journal, "get", later)
@@ -133,7 +133,7 @@ def test_an_id_reopened_elsewhere_meanwhile_is_unknown(monkeypatch: pytest.Monke
         place(floor)
     entry = floor.journal.get("c1")
     assert entry is not None
-    monkeypatch.setattr(floor.journal, "reopen", lambda _: Claimed(entry, mine=False))
+    monkeypatch.setattr(floor.journal, "reopen", lambda _: Reservation(entry, acquired=False))
     with pytest.raises(errors.OutcomeUnknown, match="c1 has no verdict yet"):
         place(floor)
     assert len(floor.sent("POST")) == 1
@@ -170,7 +170,7 @@ def test_the_journal_is_asked_for_open_writes_once(monkeypatch: pytest.MonkeyPat
     place(floor, 1)
     place(floor, 2)
     assert len(asked) == 1
-    floor.context.in_flight.abandoned = True
+    floor.context.locks.abandoned = True
     place(floor, 1)
     place(floor, 2)
     assert len(asked) == 2
@@ -180,9 +180,9 @@ def test_a_flow_that_was_torn_down_leaves_its_write_to_the_next_of_its_ticker() 
     # An interrupt inside the last `finally`: nothing was remembered, and its keys were not let go.
     floor = ex.Floor([ex.once(ex.created(2))], orders=[ex.row()])
     abandoned(floor, writes.place(core.CURRENT, ex.ticket(), floor.context))
-    floor.context.unsettled.by_ticker.clear()
-    floor.context.unsettled.read = True
-    floor.context.in_flight.take(["c1"], Owner())  # which is gone at once
+    floor.context.pending_writes.by_ticker.clear()
+    floor.context.pending_writes.loaded = True
+    floor.context.locks.acquire(["c1"], LockOwner())  # which is gone at once
     assert place(floor, 2).client_order_id == "c2"
     entry = floor.journal.get("c1")
     assert entry is not None
@@ -197,8 +197,8 @@ def test_nothing_is_sent_until_the_journal_tells_what_was_torn_down(
 
     floor = ex.Floor([ex.once(ex.created(2))], orders=[ex.row()])
     abandoned(floor, writes.place(core.CURRENT, ex.ticket(), floor.context))
-    floor.context.unsettled.by_ticker.clear()
-    floor.context.unsettled.read = floor.context.in_flight.abandoned = True
+    floor.context.pending_writes.by_ticker.clear()
+    floor.context.pending_writes.loaded = floor.context.locks.abandoned = True
     with monkeypatch.context() as patched:
         patched.setattr(floor.journal, "open_entries", fails)
         with pytest.raises(errors.JournalUnwritable, match="not now"):
@@ -221,14 +221,14 @@ def test_what_settles_at_once_is_not_waited_for() -> None:
 def driven(floor: ex.Floor, until: float) -> None:
     """Let another flow of the client drive the open order c1 until so much was waited."""
     abandoned(floor, writes.place(core.CURRENT, ex.ticket(), floor.context))
-    owner = Owner()
-    floor.context.in_flight.take(["c1"], owner)
+    owner = LockOwner()
+    floor.context.locks.acquire(["c1"], owner)
     sleep = floor._perform
 
     def perform(effect: Any) -> Any:
         result = sleep(effect)
         if floor.waited >= until:
-            floor.context.in_flight.let_go(owner)
+            floor.context.locks.release(owner)
         return result
 
     floor._perform = perform  # type: ignore[method-assign]
@@ -249,8 +249,8 @@ def test_an_earlier_write_that_another_flow_drives_is_waited_for() -> None:
 
 def test_a_key_that_the_journal_does_not_have_holds_nothing_back() -> None:
     floor = ex.Floor([ex.once(ex.created(2))])
-    floor.context.unsettled.read = True
-    floor.context.unsettled.add(ex.TICKER, "gone")
+    floor.context.pending_writes.loaded = True
+    floor.context.pending_writes.add(ex.TICKER, "gone")
     place(floor, 2)
     assert (unsettled(floor), floor.waited) == ({}, 0.0)
 
@@ -262,8 +262,8 @@ def test_a_journal_that_cannot_tell_of_earlier_writes_sends_nothing(
         raise JournalError("the disk is gone")
 
     floor = ex.Floor()
-    floor.context.unsettled.read = True
-    floor.context.unsettled.add(ex.TICKER, "c1")
+    floor.context.pending_writes.loaded = True
+    floor.context.pending_writes.add(ex.TICKER, "c1")
     monkeypatch.setattr(floor.journal, "get", fails)
     with pytest.raises(errors.JournalUnwritable, match="place: the disk is gone"):
         place(floor, 2)
@@ -291,7 +291,7 @@ def test_recovery_waits_for_the_youngest_of_the_writes_it_looks_for() -> None:
     abandoned(floor, writes.place(core.CURRENT, ex.ticket(1), floor.context))
     floor.time += 3 * 86_400
     restarted(floor)
-    floor.context.unsettled.read = True
+    floor.context.pending_writes.loaded = True
     abandoned(floor, writes.place(core.CURRENT, ex.ticket(2), floor.context))
     restarted(floor)
     floor.run(writes.recover(core.CURRENT, floor.context))
@@ -305,7 +305,7 @@ def test_one_write_that_stays_unclear_hides_no_other() -> None:
     floor = ex.Floor(orders=[other])
     abandoned(floor, amending(floor))
     restarted(floor)
-    floor.context.unsettled.read = True
+    floor.context.pending_writes.loaded = True
     abandoned(floor, amending(floor, other["order_id"]))
     restarted(floor)
     found = floor.run(writes.recover(core.CURRENT, floor.context))
@@ -315,8 +315,8 @@ def test_one_write_that_stays_unclear_hides_no_other() -> None:
 
 def test_an_order_is_read_from_the_journal_as_it_was_written() -> None:
     ticket = ex.ticket(time_in_force="fill_or_kill")
-    read = journal_codec.order_ticket(
-        journal_codec.order_entry("CreateOrderV2", ticket, core.EPOCH)
+    read = journal_codec.decode_order(
+        journal_codec.encode_order("CreateOrderV2", ticket, core.EPOCH)
     )
     assert read == ticket
     assert (type(read.book_side), type(read.time_in_force)) == (BookSide, TimeInForce)
@@ -324,7 +324,7 @@ def test_an_order_is_read_from_the_journal_as_it_was_written() -> None:
 
 
 def test_a_text_of_the_journal_does_not_depend_on_the_order_of_its_words() -> None:
-    assert journal_codec.to_text({"b": 1, "a": Decimal("0.50"), "c": None}) == '{"a":"0.50","b":1}'
+    assert journal_codec.encode({"b": 1, "a": Decimal("0.50"), "c": None}) == '{"a":"0.50","b":1}'
 
 
 def test_a_replayed_acknowledgement_keeps_its_time() -> None:
@@ -348,7 +348,7 @@ def test_a_refusal_is_kept_with_its_status_and_code() -> None:
 def test_an_order_resolved_by_hand_is_a_replay() -> None:
     floor = ex.Floor()
     abandoned(floor, writes.place(core.CURRENT, ex.ticket(), floor.context))
-    floor.journal.mark_many([Mark("c1", State.RESOLVED, order_id=ID)])
+    floor.journal.advance_many([Transition("c1", State.RESOLVED, order_id=ID)])
     assert place(floor).replayed
 
 
@@ -356,10 +356,10 @@ def test_recovery_resolves_what_stands_behind_a_write_that_is_driven() -> None:
     floor = ex.Floor(orders=[ex.row(2)])
     abandoned(floor, writes.place(core.CURRENT, ex.ticket(1), floor.context))
     restarted(floor)
-    floor.context.unsettled.read = True
+    floor.context.pending_writes.loaded = True
     abandoned(floor, writes.place(core.CURRENT, ex.ticket(2), floor.context))
-    owner = Owner()
-    floor.context.in_flight.take(["c1"], owner)
+    owner = LockOwner()
+    floor.context.locks.acquire(["c1"], owner)
     found = floor.run(writes.recover(core.CURRENT, floor.context))
     assert [(each.key, each.state) for each in found] == [("c2", State.RESOLVED)]
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from kalshi_ext.journal.commit import Desk
+from kalshi_ext.journal.commit import GroupCommitter
 from kalshi_ext.journal.journal import Journal
 from kalshi_ext.journal.memory import MemoryStore
 from kalshi_ext.journal.writer import Writer
@@ -79,4 +79,4 @@ class ScriptedStore:
 def scripted(now: Callable[[], Any]) -> tuple[Journal, ScriptedStore]:
     """Open a journal with its thread over a scripted store."""
     store = ScriptedStore()
-    return Journal(Writer(Desk(store, "me", now)).start(), "me", "scripted"), store
+    return Journal(Writer(GroupCommitter(store, "me", now)).start(), "me", "scripted"), store

@@ -16,8 +16,8 @@ from kalshi_ext.journal.entry import (
     OPEN,
     REOPENABLE,
     Entry,
-    Mark,
     State,
+    Transition,
     advance,
     changed,
     reopened,
@@ -44,10 +44,10 @@ LEGAL = {
 def test_each_pair_of_states_is_allowed_or_refused_as_written(before: str, after: str) -> None:
     start = entry(state=State(before))
     if LEGAL[before][ORDER.index(after)] == "y":
-        assert advance(start, Mark("k", State(after)), now=LATER).state == after
+        assert advance(start, Transition("k", State(after)), now=LATER).state == after
     else:
         with pytest.raises(IllegalTransition, match=f"{before} does not become {after}") as caught:
-            advance(start, Mark("k", State(after)), now=LATER)
+            advance(start, Transition("k", State(after)), now=LATER)
         assert caught.value.entry == start
 
 
@@ -60,7 +60,7 @@ def test_every_state_has_its_moves_and_is_either_open_or_final() -> None:
 
 def test_a_mark_changes_what_it_states_and_leaves_the_rest() -> None:
     start = entry(intent="i", subaccount=3, attempts=1, order_id="before")
-    mark = Mark("k", State.SENT, sent_at=LATER, attempts=2, verdict='"v"')
+    mark = Transition("k", State.SENT, sent_at=LATER, attempts=2, verdict='"v"')
     expected = evolve(
         start, state=State.SENT, sent_at=LATER, attempts=2, verdict='"v"', updated_at=LATER
     )
@@ -68,9 +68,9 @@ def test_a_mark_changes_what_it_states_and_leaves_the_rest() -> None:
 
 
 def test_a_mark_states_each_of_its_fields() -> None:
-    mark = Mark("k", "sent", order_id="o", verdict="1", sent_at=LATER, attempts=0)
-    assert mark.said() == {"order_id": "o", "verdict": "1", "sent_at": LATER, "attempts": 0}
-    assert Mark("k", State.SENT).said() == {}
+    mark = Transition("k", "sent", order_id="o", verdict="1", sent_at=LATER, attempts=0)
+    assert mark.changes() == {"order_id": "o", "verdict": "1", "sent_at": LATER, "attempts": 0}
+    assert Transition("k", State.SENT).changes() == {}
 
 
 @pytest.mark.parametrize("final", sorted(FINAL))
@@ -82,27 +82,27 @@ def test_a_verdict_is_not_changed_by_another_of_the_same_state(final: str, other
     with pytest.raises(
         IllegalTransition, match=f"already {final} with another {next(iter(other))}"
     ):
-        advance(start, Mark("k", final, **other), now=LATER)
+        advance(start, Transition("k", final, **other), now=LATER)
 
 
 @pytest.mark.parametrize("final", sorted(FINAL))
 def test_a_repeated_verdict_changes_nothing_not_even_the_time(final: str) -> None:
     start = entry(state=final, order_id="o", verdict="1", attempts=1, sent_at=START)
-    again = Mark("k", final, order_id="o", verdict="1", attempts=1, sent_at=START)
+    again = Transition("k", final, order_id="o", verdict="1", attempts=1, sent_at=START)
     assert advance(start, again, now=LATER) is start
-    assert advance(start, Mark("k", final), now=LATER) is start
+    assert advance(start, Transition("k", final), now=LATER) is start
 
 
 def test_attempts_never_go_backwards() -> None:
     start = entry(attempts=2)
-    assert advance(start, Mark("k", State.SENT, attempts=2), now=LATER).attempts == 2
+    assert advance(start, Transition("k", State.SENT, attempts=2), now=LATER).attempts == 2
     with pytest.raises(IllegalTransition, match="attempts go from 2 to 1"):
-        advance(start, Mark("k", State.SENT, attempts=1), now=LATER)
+        advance(start, Transition("k", State.SENT, attempts=1), now=LATER)
 
 
 def test_a_clock_that_goes_backwards_does_not_take_updated_at_along() -> None:
     start = entry(updated_at=LATER)
-    assert advance(start, Mark("k", State.SENT), now=START).updated_at == LATER
+    assert advance(start, Transition("k", State.SENT), now=START).updated_at == LATER
     assert (
         reopened(entry(state="refused", updated_at=LATER), owner="o", now=START).updated_at == LATER
     )
@@ -151,7 +151,7 @@ def test_an_unknown_state_is_refused() -> None:
     with pytest.raises(ValueError, match=r"half"):
         entry(state="half")
     with pytest.raises(ValueError, match=r"half"):
-        Mark("k", "half")
+        Transition("k", "half")
 
 
 @pytest.mark.parametrize(
@@ -160,9 +160,9 @@ def test_an_unknown_state_is_refused() -> None:
 )
 def test_a_mark_names_the_field_that_is_wrong(name: str, bad: object) -> None:
     with pytest.raises(Misuse, match=f"^{name}: "):
-        Mark("k", State.SENT, **{name: bad})
+        Transition("k", State.SENT, **{name: bad})
     with pytest.raises(Misuse, match=r"^key: "):
-        Mark("", State.SENT)
+        Transition("", State.SENT)
 
 
 def test_the_longest_names_fit() -> None:

@@ -11,7 +11,7 @@ from journal_samples import Clock, entry
 import kalshi_ext.journal
 from kalshi_ext.errors import Misuse
 from kalshi_ext.journal import Journal, JournalUnusable, MemoryJournal, State, open_journal
-from kalshi_ext.journal.errors import JournalUnwritable, MarkUnwritten
+from kalshi_ext.journal.errors import JournalUnwritable, TransitionUnwritten
 
 ROOM = str(Path(kalshi_ext.journal.__file__).parent)
 
@@ -38,30 +38,30 @@ def test_what_names_no_journal_is_a_misuse_that_tells_no_secret(where: str) -> N
 
 def test_verdicts_longest_known_are_forgotten_first_and_open_entries_never() -> None:
     journal = MemoryJournal(now=Clock(), keep=3)
-    journal.claim(entry("open"))
+    journal.reserve(entry("open"))
     for key in ("a", "b", "c", "d"):
-        journal.claim(entry(key, intent=f"i-{key}"))
-        journal.mark(key, State.ACKNOWLEDGED)
+        journal.reserve(entry(key, intent=f"i-{key}"))
+        journal.advance(key, State.ACKNOWLEDGED)
     assert [one.key for one in journal.entries()] == ["open", "c", "d"]
     assert journal.get("a") is None
     assert journal.by_intent("i-a") is None
     store = journal._runner.desk.store
     assert (len(store._intents), len(store._places), len(store._rows)) == (2, 3, 3)
-    assert journal.claim(entry("z", intent="i-a")).mine
+    assert journal.reserve(entry("z", intent="i-a")).acquired
 
 
 def test_a_reopened_entry_is_not_forgotten_for_its_former_verdict() -> None:
     journal = MemoryJournal(now=Clock(), keep=2)
-    journal.claim(entry("a"))
-    journal.mark("a", State.REFUSED)
+    journal.reserve(entry("a"))
+    journal.advance("a", State.REFUSED)
     journal.reopen("a")
     for key in ("b", "c", "d"):
-        journal.claim(entry(key))
-        journal.mark(key, State.REFUSED)
+        journal.reserve(entry(key))
+        journal.advance(key, State.REFUSED)
     assert [one.key for one in journal.entries()] == ["a", "d"]
-    journal.mark("a", State.REFUSED)
-    journal.claim(entry("e"))
-    journal.claim(entry("f"))
+    journal.advance("a", State.REFUSED)
+    journal.reserve(entry("e"))
+    journal.reserve(entry("f"))
     assert [one.key for one in journal.entries()] == ["e", "f"]
 
 
@@ -71,12 +71,12 @@ def test_memory_is_never_damaged() -> None:
 
 def test_a_closed_journal_says_so_by_what_was_asked() -> None:
     with MemoryJournal() as journal:
-        journal.claim(entry("a"))
+        journal.reserve(entry("a"))
     journal.close()
     with pytest.raises(JournalUnwritable, match="closed"):
-        journal.claim(entry("b"))
-    with pytest.raises(MarkUnwritten, match="closed"):
-        journal.mark("a", State.SENT)
+        journal.reserve(entry("b"))
+    with pytest.raises(TransitionUnwritten, match="closed"):
+        journal.advance("a", State.SENT)
     with pytest.raises(JournalUnusable, match="closed"):
         journal.get("a")
 
@@ -84,7 +84,7 @@ def test_a_closed_journal_says_so_by_what_was_asked() -> None:
 def test_entries_come_in_the_order_of_their_arrival_over_many_pages() -> None:
     journal = MemoryJournal()
     keys = [f"{number:04}" for number in range(1203)]
-    journal.claim_many([entry(key) for key in keys])
+    journal.reserve_many([entry(key) for key in keys])
     assert [one.key for one in journal.entries()] == keys
     assert [one.key for one in journal.open_entries()] == keys
 
@@ -134,19 +134,19 @@ def test_an_interrupt_at_any_line_leaves_the_memory_journal_whole() -> None:
     while interrupted:
         line += 1
         journal = MemoryJournal(now=Clock(), keep=2)
-        journal.claim(entry("old", intent="i-old"))
-        journal.mark("old", State.REFUSED)
+        journal.reserve(entry("old", intent="i-old"))
+        journal.advance("old", State.REFUSED)
         new = [entry("a", intent="i-a"), entry("b", intent="i-b")]
 
         def work(journal: Journal = journal, new: list[Any] = new) -> None:
-            journal.claim_many(new)
-            journal.mark("a", State.ACKNOWLEDGED, order_id="o")
+            journal.reserve_many(new)
+            journal.advance("a", State.ACKNOWLEDGED, order_id="o")
 
         interrupted = interrupt_at(line, work)
         check_whole(journal)
-        again = journal.claim_many([*new, entry("c", intent="i-c")])
-        assert again[2].mine
+        again = journal.reserve_many([*new, entry("c", intent="i-c")])
+        assert again[2].acquired
         assert [one.entry.key for one in again] == ["a", "b", "c"]
-        journal.mark("c", State.REFUSED)
+        journal.advance("c", State.REFUSED)
         check_whole(journal)
     assert line > 100, "the interrupt came at too few places to mean anything"

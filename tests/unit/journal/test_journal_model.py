@@ -14,8 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from journal_samples import START, entry
 from test_journal_entry import LEGAL, ORDER
 
-from kalshi_ext.journal.commit import Desk
-from kalshi_ext.journal.entry import Entry, Mark, State
+from kalshi_ext.journal.commit import GroupCommitter
+from kalshi_ext.journal.entry import Entry, State, Transition
 from kalshi_ext.journal.errors import IllegalTransition, NotOwner, UnknownKey
 from kalshi_ext.journal.journal import Journal
 from kalshi_ext.journal.memory import Inline, MemoryStore
@@ -45,7 +45,7 @@ class Model:
         self.rows[new.key] = evolve(new, owner=str(self.instance))
         return self.rows[new.key], True
 
-    def mark(self, mark: Mark) -> Entry:
+    def mark(self, mark: Transition) -> Entry:
         row = self.rows.get(mark.key)
         if row is None:
             raise UnknownKey("")
@@ -104,7 +104,7 @@ class Model:
 
 
 MARKS = st.builds(
-    Mark,
+    Transition,
     KEYS,
     st.sampled_from(State),
     order_id=st.none() | st.sampled_from(["o", "p"]),
@@ -133,7 +133,7 @@ class Journals(RuleBasedStateMachine):
             self.file.close()
         self.file = SqliteJournal(Path(self.directory.name) / "o.db", now=now)
         self.store.owner = f"memory/{self.model.instance}"
-        desk = Desk(self.store, self.store.owner, now)
+        desk = GroupCommitter(self.store, self.store.owner, now)
         self.memory = Journal(Inline(desk), self.store.owner, "")
         for journal in (self.file, self.memory):
             self.owners[journal.owner] = str(self.model.instance)
@@ -162,13 +162,13 @@ class Journals(RuleBasedStateMachine):
         self.compare(lambda j: j.claim_many(new), lambda: [self.model.claim(one) for one in new])
 
     @rule(mark=MARKS)
-    def mark(self, mark: Mark) -> None:
+    def mark(self, mark: Transition) -> None:
         said = {"order_id": mark.order_id, "verdict": mark.verdict}
         said |= {"attempts": mark.attempts, "sent_at": mark.sent_at}
         self.compare(lambda j: j.mark(mark.key, mark.state, **said), lambda: self.model.mark(mark))
 
     @rule(marks=st.lists(MARKS, max_size=4))
-    def mark_many(self, marks: list[Mark]) -> None:
+    def mark_many(self, marks: list[Transition]) -> None:
         def expect() -> Any:
             return self.model.together(lambda: [self.model.mark(one) for one in marks])
 

@@ -15,9 +15,9 @@ import pytest
 from journal_samples import Clock, entry
 from journal_stores import ScriptedStore, scripted
 
-from kalshi_ext.journal import Claimed, Journal, JournalUnusable, State
-from kalshi_ext.journal.errors import JournalUnwritable, MarkUnwritten
-from kalshi_ext.journal.store import Broken
+from kalshi_ext.journal import Journal, JournalUnusable, Reservation, State
+from kalshi_ext.journal.errors import JournalUnwritable, TransitionUnwritten
+from kalshi_ext.journal.store import StoreUnavailable
 
 PATIENCE = 20  # seconds until a test that hangs fails
 
@@ -30,11 +30,11 @@ def opened() -> Iterator[tuple[Journal, ScriptedStore]]:
     journal.close()
 
 
-def hold_commit(journal: Journal, store: ScriptedStore) -> Future[Claimed]:
+def hold_commit(journal: Journal, store: ScriptedStore) -> Future[Reservation]:
     """Submit a claim and wait until its commit is under way and held up."""
     store.gate.clear()
     store.waiting.clear()
-    held = journal.submit("claim", entry("held"))
+    held = journal.submit("reserve", entry("held"))
     assert store.waiting.wait(PATIENCE)
     return held
 
@@ -44,15 +44,15 @@ def test_a_caller_is_released_only_after_the_commit(opened: Any) -> None:
     held = hold_commit(journal, store)
     assert not held.done()
     store.gate.set()
-    assert held.result(PATIENCE).mine
+    assert held.result(PATIENCE).acquired
 
 
 def test_what_arrives_during_a_commit_shares_the_next_one(opened: Any) -> None:
     journal, store = opened
     held = hold_commit(journal, store)
-    others = [journal.submit("claim", entry(f"{number}")) for number in range(100)]
+    others = [journal.submit("reserve", entry(f"{number}")) for number in range(100)]
     store.gate.set()
-    assert all(one.result(PATIENCE).mine for one in (held, *others))
+    assert all(one.result(PATIENCE).acquired for one in (held, *others))
     assert store.log.count("commit") == 2
 
 
@@ -68,7 +68,7 @@ def test_a_group_has_at_most_a_thousand_requests(opened: Any) -> None:
 def test_requests_are_served_in_the_order_of_submission(opened: Any) -> None:
     journal, store = opened
     hold_commit(journal, store)
-    marks = [journal.submit("mark", "held", state) for state in ("sent", "unknown", "resolved")]
+    marks = [journal.submit("advance", "held", state) for state in ("sent", "unknown", "resolved")]
     store.gate.set()
     assert [one.result(PATIENCE).state for one in marks] == ["sent", "unknown", "resolved"]
 
@@ -76,24 +76,24 @@ def test_requests_are_served_in_the_order_of_submission(opened: Any) -> None:
 def test_the_event_loop_runs_on_while_a_commit_is_held_up(opened: Any) -> None:
     journal, store = opened
 
-    async def main() -> Claimed:
+    async def main() -> Reservation:
         store.gate.clear()
-        waiting = asyncio.ensure_future(asyncio.wrap_future(journal.submit("claim", entry("a"))))
+        waiting = asyncio.ensure_future(asyncio.wrap_future(journal.submit("reserve", entry("a"))))
         for _ in range(50):  # the loop turns; were it blocked, the gate would never be opened
             await asyncio.sleep(0)
         assert not waiting.done()
         store.gate.set()
         return await asyncio.wait_for(waiting, PATIENCE)
 
-    assert asyncio.run(main()).mine
+    assert asyncio.run(main()).acquired
 
 
 def test_many_tasks_share_a_commit(opened: Any) -> None:
     journal, store = opened
 
     async def one(number: int) -> bool:
-        claimed = await asyncio.wrap_future(journal.submit("claim", entry(f"{number}")))
-        marked = await asyncio.wrap_future(journal.submit("mark", f"{number}", "acknowledged"))
+        claimed = await asyncio.wrap_future(journal.submit("reserve", entry(f"{number}")))
+        marked = await asyncio.wrap_future(journal.submit("advance", f"{number}", "acknowledged"))
         return claimed.mine and marked.state == "acknowledged"
 
     async def main() -> list[bool]:
@@ -101,7 +101,7 @@ def test_many_tasks_share_a_commit(opened: Any) -> None:
         tasks = [asyncio.ensure_future(one(number)) for number in range(100)]
         await asyncio.sleep(0)  # every task has submitted now
         store.gate.set()
-        assert held.result(PATIENCE).mine
+        assert held.result(PATIENCE).acquired
         return await asyncio.gather(*tasks)
 
     assert all(asyncio.run(main()))
@@ -115,15 +115,15 @@ async def submitted(journal: Journal, verb: str, *args: Any, **options: Any) -> 
     try:
         return await asyncio.wrap_future(future)
     except asyncio.CancelledError:
-        if verb in ("claim", "claim_many", "reopen"):
-            journal.withdraw(future)
+        if verb in ("reserve", "reserve_many", "reopen"):
+            journal.cancel_reservation(future)
         raise
 
 
 async def write_one(journal: Journal) -> None:
-    await submitted(journal, "claim", entry("a"))
-    await submitted(journal, "mark", "a", State.SENT)
-    await submitted(journal, "mark", "a", State.ACKNOWLEDGED, order_id="o")
+    await submitted(journal, "reserve", entry("a"))
+    await submitted(journal, "advance", "a", State.SENT)
+    await submitted(journal, "advance", "a", State.ACKNOWLEDGED, order_id="o")
 
 
 @pytest.mark.parametrize("step", range(8))
@@ -145,7 +145,7 @@ def test_a_task_cancelled_at_any_await_leaves_a_true_record(
         await asyncio.wait([task], timeout=PATIENCE)
         assert task.done()
         if held is not None:
-            assert (await asyncio.wrap_future(held)).mine
+            assert (await asyncio.wrap_future(held)).acquired
 
     asyncio.run(main())
     found = journal.get("a")  # queued behind whatever the cancelled task left behind
@@ -160,7 +160,7 @@ def test_a_cancelled_mark_is_written_all_the_same(opened: Any) -> None:
     async def main() -> None:
         hold_commit(journal, store)
         waiting = asyncio.ensure_future(
-            asyncio.wrap_future(journal.submit("mark", "held", "acknowledged"))
+            asyncio.wrap_future(journal.submit("advance", "held", "acknowledged"))
         )
         await asyncio.sleep(0)
         waiting.cancel()
@@ -174,7 +174,7 @@ def test_a_cancelled_mark_is_written_all_the_same(opened: Any) -> None:
 def test_a_claim_withdrawn_before_its_turn_is_never_written(opened: Any) -> None:
     journal, store = opened
     hold_commit(journal, store)
-    waiting = journal.submit("claim", entry("a"))
+    waiting = journal.submit("reserve", entry("a"))
     journal.withdraw(waiting)
     store.gate.set()
     assert journal.get("a") is None
@@ -182,11 +182,11 @@ def test_a_claim_withdrawn_before_its_turn_is_never_written(opened: Any) -> None
         waiting.result(PATIENCE)
 
 
-@pytest.mark.parametrize("verb", ["claim", "claim_many"])
+@pytest.mark.parametrize("verb", ["reserve", "reserve_many"])
 def test_a_claim_withdrawn_during_its_commit_becomes_not_sent(opened: Any, verb: str) -> None:
     journal, store = opened
     store.gate.clear()
-    asked = entry("a") if verb == "claim" else [entry("a"), entry("b")]
+    asked = entry("a") if verb == "reserve" else [entry("a"), entry("b")]
     waiting = journal.submit(verb, asked)
     assert store.waiting.wait(PATIENCE)
     journal.withdraw(waiting)
@@ -199,7 +199,7 @@ def test_a_claim_withdrawn_during_its_commit_becomes_not_sent(opened: Any, verb:
 def test_withdrawing_a_claim_that_was_not_mine_touches_nothing(opened: Any) -> None:
     journal, _ = opened
     journal.claim(entry("a"))
-    second = journal.submit("claim", entry("a"))
+    second = journal.submit("reserve", entry("a"))
     assert not second.result(PATIENCE).mine
     journal.withdraw(second)
     assert journal.get("a").state == "intent"
@@ -207,7 +207,7 @@ def test_withdrawing_a_claim_that_was_not_mine_touches_nothing(opened: Any) -> N
 
 def test_withdrawing_a_claim_that_went_on_touches_nothing(opened: Any) -> None:
     journal, _ = opened
-    claimed = journal.submit("claim", entry("a"))
+    claimed = journal.submit("reserve", entry("a"))
     claimed.result(PATIENCE)
     journal.mark("a", State.SENT)
     journal.withdraw(claimed)
@@ -218,8 +218,8 @@ def test_withdrawing_a_claim_that_failed_touches_nothing(
     opened: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     journal, store = opened
-    store.faults["commit"] = [Broken("full")]
-    failed = journal.submit("claim", entry("a"))
+    store.faults["commit"] = [StoreUnavailable("full")]
+    failed = journal.submit("reserve", entry("a"))
     assert isinstance(failed.exception(PATIENCE), JournalUnwritable)
     journal.withdraw(failed)
     assert journal.get("a") is None
@@ -228,7 +228,7 @@ def test_withdrawing_a_claim_that_failed_touches_nothing(
 
 def test_withdrawing_after_the_end_is_harmless(opened: Any) -> None:
     journal, store = opened
-    claimed = journal.submit("claim", entry("a"))
+    claimed = journal.submit("reserve", entry("a"))
     claimed.result(PATIENCE)
     journal.close()
     journal.withdraw(claimed)
@@ -268,7 +268,7 @@ def interrupt_while_waiting(ready: threading.Event) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("method", "argument"), [("claim", entry("a")), ("claim_many", [entry("a")])]
+    ("method", "argument"), [("reserve", entry("a")), ("reserve_many", [entry("a")])]
 )
 def test_an_interrupt_while_waiting_for_a_claim_withdraws_it(
     opened: Any, method: str, argument: Any
@@ -316,7 +316,7 @@ def test_an_interrupt_while_waiting_for_a_mark_does_not_undo_it(opened: Any) -> 
 
 def test_a_failed_claim_raises_its_error_and_withdraws_nothing(opened: Any) -> None:
     journal, store = opened
-    store.faults["commit"] = [Broken("full")]
+    store.faults["commit"] = [StoreUnavailable("full")]
     with pytest.raises(JournalUnwritable, match="full"):
         journal.claim(entry("a"))
 
@@ -324,13 +324,13 @@ def test_a_failed_claim_raises_its_error_and_withdraws_nothing(opened: Any) -> N
 def test_close_finishes_what_was_submitted(opened: Any) -> None:
     journal, store = opened
     held = hold_commit(journal, store)
-    waiting = [journal.submit("claim", entry(f"{number}")) for number in range(5)]
+    waiting = [journal.submit("reserve", entry(f"{number}")) for number in range(5)]
     closer = threading.Thread(target=journal.close)
     closer.start()
     store.gate.set()
     closer.join(PATIENCE)
     assert not closer.is_alive()
-    assert all(one.result(0).mine for one in (held, *waiting))
+    assert all(one.result(0).acquired for one in (held, *waiting))
     assert store.log[-1] == "close"
 
 
@@ -341,7 +341,7 @@ def test_after_close_everything_is_refused_at_once(opened: Any) -> None:
     for ask, error in (
         (lambda: journal.claim(entry("a")), JournalUnwritable),
         (lambda: journal.reopen("a"), JournalUnwritable),
-        (lambda: journal.mark("a", State.SENT), MarkUnwritten),
+        (lambda: journal.mark("a", State.SENT), TransitionUnwritten),
         (lambda: journal.get("a"), JournalUnusable),
     ):
         with pytest.raises(error, match="closed"):
@@ -364,7 +364,7 @@ def test_submissions_racing_with_close_end_one_way_or_the_other() -> None:
             started.wait(PATIENCE)
             for number in range(20):
                 try:
-                    futures.append(journal.submit("claim", entry(f"{name}{number}")))
+                    futures.append(journal.submit("reserve", entry(f"{name}{number}")))
                 except JournalUnwritable:
                     return
 
@@ -380,7 +380,7 @@ def test_submissions_racing_with_close_end_one_way_or_the_other() -> None:
 
 def test_a_dropped_journal_lets_go_of_its_store() -> None:
     journal, store = scripted(Clock())
-    pending = journal.submit("claim", entry("a"))
+    pending = journal.submit("reserve", entry("a"))
     thread = journal._runner._thread
     gone = weakref.ref(journal)
     del journal
@@ -423,8 +423,8 @@ def test_concurrent_threads_get_each_key_once(opened: Any) -> None:
     journal, _ = opened
     won: list[str] = []
 
-    def race(ask: Callable[[str], Claimed]) -> None:
-        won.extend(f"{number}" for number in range(50) if ask(f"{number}").mine)
+    def race(ask: Callable[[str], Reservation]) -> None:
+        won.extend(f"{number}" for number in range(50) if ask(f"{number}").acquired)
 
     threads = [
         threading.Thread(target=race, args=(lambda key: journal.claim(entry(key)),))

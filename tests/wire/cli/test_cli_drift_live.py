@@ -158,7 +158,7 @@ def test_a_row_that_cannot_be_read_exits_2(exchange: tuple[Sandbox, str]) -> Non
     box.faults.add("status", operation=FILLS[name], status=200, body=body)
     ran = live(box, name)
     assert ran.status == 2
-    assert (FILLS[name], "set_aside", "Fill") in ran.kinds()
+    assert (FILLS[name], "invalid_row", "Fill") in ran.kinds()
     assert HIDDEN not in ran.out + ran.err
 
 

@@ -170,7 +170,7 @@ def test_a_row_that_cannot_be_read_does_not_take_the_page_with_it(colour: str) -
     raw = answer(200, {"orders": [broken, ORDER], "cursor": ""})
     result, _, drift = asked(colour, raw, listed)
     assert [order.order_id for order in result] == ["o1"]
-    assert [kind for _, kind, _ in drift] == ["set_aside"]
+    assert [kind for _, kind, _ in drift] == ["invalid_row"]
 
 
 @pytest.mark.parametrize("of", ["orders.list", "history.all_orders"])

@@ -14,7 +14,7 @@ from pathlib import Path
 from journal_kitchen import entry, tell
 
 from kalshi_ext.errors import JournalUnwritable
-from kalshi_ext.journal import JournalUnusable, MarkUnwritten, State
+from kalshi_ext.journal import JournalUnusable, State, TransitionUnwritten
 from kalshi_ext.journal.sqlite import SqliteJournal
 
 
@@ -33,7 +33,7 @@ def main() -> None:
         journal = SqliteJournal(path)
     except JournalUnusable as error:
         return tell("unusable", "", str(error))
-    journal.claim(entry("first"))
+    journal.reserve(entry("first"))
     if how == "limit":
         limit(path, path.with_name(path.name + "-wal").stat().st_size)
     for number in range(count):
@@ -47,13 +47,13 @@ def main() -> None:
 def one(journal: SqliteJournal, key: str) -> None:
     """Claim and mark one key."""
     try:
-        assert journal.claim(entry(key)).mine
+        assert journal.reserve(entry(key)).acquired
         tell("promised", key, "intent")
-        journal.mark(key, State.ACKNOWLEDGED)
+        journal.advance(key, State.ACKNOWLEDGED)
         tell("promised", key, "acknowledged")
     except JournalUnwritable as error:
         tell("unwritable", key, str(error))
-    except MarkUnwritten as error:
+    except TransitionUnwritten as error:
         tell("unwritten", key, str(error))
 
 

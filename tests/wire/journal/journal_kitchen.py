@@ -87,12 +87,12 @@ def cook_in(journal: Journal, seed: int) -> None:
         keys = [f"{seed}-{number}-{each}" for each in range(dice.choice((1, 1, 4)))]
         for key in keys:
             tell("asked", key, "intent")
-        for claimed in journal.claim_many([entry(key) for key in keys]):
+        for claimed in journal.reserve_many([entry(key) for key in keys]):
             tell("promised", claimed.entry.key, "intent")
         verdict = dice.choice((State.ACKNOWLEDGED, State.REFUSED, State.UNKNOWN))
         for key in keys:
             tell("asked", key, verdict)
-        futures = [journal.submit("mark", key, verdict, order_id=f"o-{key}") for key in keys]
+        futures = [journal.submit("advance", key, verdict, order_id=f"o-{key}") for key in keys]
         for key, future in zip(keys, futures, strict=True):
             future.result()
             tell("promised", key, verdict)

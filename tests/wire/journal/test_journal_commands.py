@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from journal_kitchen import entry
 
 from kalshi_ext.cli.journal_commands import journal as command
-from kalshi_ext.journal import JournalUnusable, Mark, State, open_journal
+from kalshi_ext.journal import JournalUnusable, State, Transition, open_journal
 from kalshi_ext.journal.serialization import COLUMNS
 from kalshi_ext.journal.sqlite import SqliteJournal
 
@@ -25,9 +25,9 @@ def path(tmp_path: Path) -> Path:
     """A journal with one entry of each fate."""
     place = tmp_path / "orders.db"
     with SqliteJournal(place) as journal:
-        journal.claim_many([entry(key) for key in ("open", "done", "no")])
-        journal.mark("done", State.ACKNOWLEDGED, order_id="o-1", verdict='{"a": 1}', attempts=2)
-        journal.mark("no", State.REFUSED)
+        journal.reserve_many([entry(key) for key in ("open", "done", "no")])
+        journal.advance("done", State.ACKNOWLEDGED, order_id="o-1", verdict='{"a": 1}', attempts=2)
+        journal.advance("no", State.REFUSED)
     return place
 
 
@@ -104,7 +104,7 @@ def test_an_export_goes_to_a_new_file_for_its_owner_alone(path: Path, tmp_path: 
 def test_what_is_not_printable_does_not_reach_the_terminal(tmp_path: Path) -> None:
     place = tmp_path / "orders.db"
     with SqliteJournal(place) as journal:
-        journal.claim(entry("a\x1b[2J"))
+        journal.reserve(entry("a\x1b[2J"))
     result = run(place, "show")
     assert "\x1b" not in result.output
     assert "a�[2J" in result.output
@@ -165,8 +165,8 @@ def test_resolving_is_refused_while_a_living_process_holds_the_journal(path: Pat
 def test_verify_tells_and_exits_by_what_it_finds(path: Path) -> None:
     assert run(path, "verify").output == "0 problems\n"
     with SqliteJournal(path) as journal:
-        journal.claim(entry("odd"))
-        journal.mark("odd", State.REFUSED, verdict="no json")
+        journal.reserve(entry("odd"))
+        journal.advance("odd", State.REFUSED, verdict="no json")
     result = run(path, "verify")
     assert result.exit_code == 1
     assert result.output == "entry odd: verdict is not JSON\n1 problems\n"
@@ -204,8 +204,8 @@ def shared(server: Any) -> Iterator[str]:
 def test_a_shared_journal_is_looked_at_beside_its_users_and_settled_without(shared: str) -> None:
     assert "open it once for writing" in run(shared, "show").output
     with open_journal(shared) as journal:
-        journal.claim_many([entry("a"), entry("b")])
-        journal.mark_many([Mark("b", State.ACKNOWLEDGED)])
+        journal.reserve_many([entry("a"), entry("b")])
+        journal.advance_many([Transition("b", State.ACKNOWLEDGED)])
         assert [row["key"] for row in rows(shared, "--open")] == ["a"]
         refused = run(shared, "resolve", "a", "--state", "refused")
         assert refused.exit_code == 1

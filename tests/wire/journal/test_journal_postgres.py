@@ -29,11 +29,11 @@ from kalshi_ext.journal import (
     IllegalTransition,
     Journal,
     JournalUnusable,
-    Mark,
-    MarkUnwritten,
     MemoryJournal,
     NotOwner,
     State,
+    Transition,
+    TransitionUnwritten,
     open_journal,
     postgres_schema,
 )
@@ -89,11 +89,13 @@ def start(script: str, *arguments: object) -> subprocess.Popen[str]:
 def test_a_shared_journal_does_what_the_one_in_memory_does(opening: Open) -> None:
     def story(journal: Journal) -> list[Any]:
         told: list[Any] = []
-        told += journal.claim_many([entry("a"), entry("b"), entry("a")])
-        told.append(journal.claim(entry("c")))
-        told += journal.mark_many([Mark("a", State.SENT, attempts=1), Mark("b", State.REFUSED)])
-        told.append(journal.mark("a", State.ACKNOWLEDGED, order_id="o", verdict='{"é": "☃"}'))
-        told.append(journal.mark("a", State.ACKNOWLEDGED))
+        told += journal.reserve_many([entry("a"), entry("b"), entry("a")])
+        told.append(journal.reserve(entry("c")))
+        told += journal.advance_many(
+            [Transition("a", State.SENT, attempts=1), Transition("b", State.REFUSED)]
+        )
+        told.append(journal.advance("a", State.ACKNOWLEDGED, order_id="o", verdict='{"é": "☃"}'))
+        told.append(journal.advance("a", State.ACKNOWLEDGED))
         told += [journal.reopen("b"), journal.reopen("a")]
         told += [journal.take_over("b", journal.owner), journal.take_over("a", "x")]
         told += [journal.get("a"), journal.get("none"), journal.by_intent("intent-b")]
@@ -104,7 +106,7 @@ def test_a_shared_journal_does_what_the_one_in_memory_does(opening: Open) -> Non
         told += [journal.verify()]
         for wrong in (State.SENT, State.REFUSED):
             with pytest.raises(IllegalTransition) as caught:
-                journal.mark("a", wrong)
+                journal.advance("a", wrong)
             told.append(str(caught.value))
         return told
 
@@ -134,7 +136,7 @@ RACE = """
             new = entry(str(number))
             if number % 2:  # half of them race for the intent alone
                 new = evolve(new, key=f"{mine}-{number}")
-            futures.append(journal.submit("claim", new))
+            futures.append(journal.submit("reserve", new))
         print(*(n for n, f in enumerate(futures) if f.result().mine))
 """
 
@@ -162,8 +164,8 @@ def test_claims_in_opposite_order_do_not_stop_each_other_for_good(opening: Open)
 
     def race(journal: Journal, order: list[str]) -> None:
         for at in range(0, 40, 8):
-            claims = journal.claim_many([entry(key) for key in order[at : at + 8]])
-            won.extend(one.entry.key for one in claims if one.mine)
+            claims = journal.reserve_many([entry(key) for key in order[at : at + 8]])
+            won.extend(one.entry.key for one in claims if one.acquired)
 
     journals = (opening(), opening())
     orders = (keys, keys[::-1])
@@ -179,17 +181,17 @@ def test_claims_in_opposite_order_do_not_stop_each_other_for_good(opening: Open)
 
 def test_an_entry_belongs_to_the_one_who_claimed_it(opening: Open) -> None:
     mine, theirs = opening(), opening()
-    claimed = mine.claim(entry("a"))
-    second = theirs.claim(entry("a"))
-    assert not second.mine
+    claimed = mine.reserve(entry("a"))
+    second = theirs.reserve(entry("a"))
+    assert not second.acquired
     assert second.entry == claimed.entry
     with pytest.raises(NotOwner, match=re.escape(mine.owner)):
-        theirs.mark("a", State.SENT)
+        theirs.advance("a", State.SENT)
     assert theirs.owner_alive(mine.owner)
     assert not theirs.take_over("a", mine.owner)
     with pytest.raises(IllegalTransition, match="driven by a living process"):
-        theirs.settle("a", Mark("a", State.RESOLVED), mine.owner)
-    assert mine.mark("a", State.SENT).owner == mine.owner
+        theirs.settle("a", Transition("a", State.RESOLVED), mine.owner)
+    assert mine.advance("a", State.SENT).owner == mine.owner
 
 
 HOLD = """
@@ -219,12 +221,12 @@ def test_the_entries_of_a_killed_process_are_taken_over_by_exactly_one(
     taken = [future.result(30) for future in asked]
     assert sorted(taken) == [False, False, False, True]
     new = journals[taken.index(True)]
-    assert new.mark("theirs", State.RESOLVED).owner == new.owner
+    assert new.advance("theirs", State.RESOLVED).owner == new.owner
 
 
 def test_a_closed_journal_counts_as_gone_at_once(opening: Open) -> None:
     first, second = opening(), opening()
-    first.claim(entry("a"))
+    first.reserve(entry("a"))
     first.close()
     assert not second.owner_alive(first.owner)
     assert second.take_over("a", first.owner)
@@ -251,10 +253,10 @@ def test_a_connection_lost_around_a_commit_is_not_guessed_about(
     journal, witness = opening(port=wire.port), opening()
     left = list(verdicts)
     wire.on_client = on_commit(left)
-    first = journal.claim(entry("a"))
-    second = journal.claim(entry("b"))
-    assert (first.mine, second.mine) == (True, True)
-    assert journal.mark("a", State.ACKNOWLEDGED).state == "acknowledged"
+    first = journal.reserve(entry("a"))
+    second = journal.reserve(entry("b"))
+    assert (first.acquired, second.acquired) == (True, True)
+    assert journal.advance("a", State.ACKNOWLEDGED).state == "acknowledged"
     assert left == []
     assert [one.key for one in witness.entries()] == ["a", "b"]
     assert witness.open_entries() == [second.entry]
@@ -264,14 +266,14 @@ def test_a_connection_lost_around_a_commit_is_not_guessed_about(
 
 def test_a_connection_lost_between_requests_is_renewed(opening: Open, server: Server) -> None:
     journal, witness = opening(), opening()
-    journal.claim(entry("a"))
+    journal.reserve(entry("a"))
     for _ in range(3):
         server.ask(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE %s",
             f"kalshi-ext journal {journal.owner}"[:63] + "%",
         )
         until(lambda: not witness.owner_alive(journal.owner))
-        assert journal.mark("a", State.UNKNOWN).state == "unknown"
+        assert journal.advance("a", State.UNKNOWN).state == "unknown"
         assert witness.owner_alive(journal.owner)
 
 
@@ -279,21 +281,21 @@ def test_who_lost_an_entry_while_its_connection_was_gone_learns_of_it(
     opening: Open, server: Server
 ) -> None:
     journal, other = opening(), opening()
-    journal.claim(entry("a"))
+    journal.reserve(entry("a"))
     server.ask(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE %s",
         f"kalshi-ext journal {journal.owner}"[:63] + "%",
     )
     until(lambda: other.take_over("a", journal.owner))
     with pytest.raises(NotOwner):
-        journal.mark("a", State.ACKNOWLEDGED)
+        journal.advance("a", State.ACKNOWLEDGED)
 
 
 def test_a_server_that_stays_away_lets_nothing_be_sent_and_nothing_be_claimed_twice(
     opening: Open, wire: Wire
 ) -> None:
     journal, witness = opening(port=wire.port, patience=0.3), opening()
-    journal.claim(entry("old"))
+    journal.reserve(entry("old"))
     down = threading.Event()
     down.set()
 
@@ -308,18 +310,18 @@ def test_a_server_that_stays_away_lets_nothing_be_sent_and_nothing_be_claimed_tw
 
     wire.on_client = unheard
     with pytest.raises(JournalUnwritable, match="whether the last commit took place is unknown"):
-        journal.claim(entry("a"))
+        journal.reserve(entry("a"))
     assert [one.key for one in witness.open_entries()] == ["old", "a"]
-    with pytest.raises(MarkUnwritten, match="no connection to"):
-        journal.mark("old", State.ACKNOWLEDGED)
+    with pytest.raises(TransitionUnwritten, match="no connection to"):
+        journal.advance("old", State.ACKNOWLEDGED)
     with pytest.raises(JournalUnusable, match="no connection to"):
         journal.get("old")
     down.clear()
     found = journal.get("a")
     assert found is not None
     assert found.state == "not_sent", "the caller was told that it was not written"
-    assert journal.reopen("a").mine
-    assert journal.mark("old", State.ACKNOWLEDGED).state == "acknowledged"
+    assert journal.reopen("a").acquired
+    assert journal.advance("old", State.ACKNOWLEDGED).state == "acknowledged"
 
 
 STORY = """
@@ -370,7 +372,7 @@ def test_writers_killed_at_random_leave_whole_batches_and_kept_promises(
         check_promises(told, {one.key: one for one in journal.entries()}, seed)
         for one in journal.open_entries():
             assert journal.take_over(one.key, one.owner)
-            journal.mark(one.key, State.RESOLVED)
+            journal.advance(one.key, State.RESOLVED)
 
 
 def test_a_forked_child_is_refused_and_leaves_the_session_alone(
@@ -454,12 +456,12 @@ def test_looking_on_changes_nothing(opening: Open, server: Server, schema: str) 
         opening(readonly=True)
     assert server.ask("SELECT to_regnamespace(%s)", schema) == [(None,)]
     writing = opening()
-    writing.claim(entry("a"))
+    writing.reserve(entry("a"))
     looking = opening(readonly=True)
     assert [one.key for one in looking.entries()] == ["a"]
     assert looking.owner_alive(writing.owner)
     with pytest.raises(JournalUnwritable, match="reading only"):
-        looking.claim(entry("b"))
+        looking.reserve(entry("b"))
     assert not writing.owner_alive(looking.owner)
 
 
@@ -494,7 +496,7 @@ def test_a_journal_of_version_1_is_brought_up_to_date_with_its_entries(
     assert found is not None
     assert (found.state, found.intent, found.attempts) == ("sent", None, 1)
     assert journal.take_over("old", "gone")
-    journal.claim(entry("new"))
+    journal.reserve(entry("new"))
     assert journal.by_intent("intent-new") is not None
     versions = server.ask(f"SELECT version FROM {schema}.version")
     assert versions == [(postgres_schema.CURRENT,)]
@@ -532,7 +534,7 @@ def test_many_may_open_a_new_journal_at_once(server: Server, schema: str) -> Non
     for thread in threads:
         thread.join(60)
     assert len(opened) == 6
-    assert sum(journal.claim(entry("a")).mine for journal in opened) == 1
+    assert sum(journal.reserve(entry("a")).acquired for journal in opened) == 1
     for journal in opened:
         journal.close()
 
@@ -549,7 +551,7 @@ def test_the_session_is_as_durable_as_it_says(opening: Open, server: Server) -> 
 
 def test_reading_locks_no_rows(opening: Open, server: Server, schema: str) -> None:
     journal = opening()
-    journal.claim(entry("a"))
+    journal.reserve(entry("a"))
     before = server.ask(f"SELECT xmax FROM {schema}.entry")
     journal.get("a")
     journal.by_intent("intent-a")
@@ -561,7 +563,7 @@ def test_reading_locks_no_rows(opening: Open, server: Server, schema: str) -> No
 
 def test_a_row_changed_by_hand_is_found(opening: Open, server: Server, schema: str) -> None:
     journal = opening()
-    journal.claim_many([entry("good"), entry("bad")])
+    journal.reserve_many([entry("good"), entry("bad")])
     server.ask(f"UPDATE {schema}.entry SET fingerprint = 'x' WHERE key = 'bad'")
     (line,) = journal.verify()
     assert "fingerprint" in line
@@ -575,7 +577,7 @@ def test_data_that_the_database_refuses_fail_alone(
 ) -> None:
     journal = opening()
     server.ask(f"ALTER TABLE {schema}.entry ADD CHECK (key <> 'bad')")
-    futures = [journal.submit("claim", entry(key)) for key in ("a", "b", "bad", "c")]
+    futures = [journal.submit("reserve", entry(key)) for key in ("a", "b", "bad", "c")]
     assert isinstance(error := futures.pop(2).exception(30), JournalUnwritable)
     assert "violates check constraint" in str(error)
     assert all(future.result(30).mine for future in futures)
@@ -585,10 +587,10 @@ def test_an_entry_deleted_by_hand_cannot_be_marked(
     opening: Open, server: Server, schema: str
 ) -> None:
     journal = opening()
-    journal.claim(entry("a"))
+    journal.reserve(entry("a"))
     server.ask(f"DELETE FROM {schema}.entry")
     with pytest.raises(Exception, match="no entry has the key 'a'"):
-        journal.mark("a", State.SENT)
+        journal.advance("a", State.SENT)
 
 
 def test_listing_open_entries_can_use_their_index(

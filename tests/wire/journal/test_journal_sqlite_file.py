@@ -22,10 +22,10 @@ from kalshi_ext.errors import JournalUnwritable
 from kalshi_ext.journal import (
     JournalBusy,
     JournalUnusable,
-    Mark,
-    MarkUnwritten,
     NotOwner,
     State,
+    Transition,
+    TransitionUnwritten,
     open_journal,
     sqlite_file,
 )
@@ -111,9 +111,9 @@ def test_a_killed_holder_frees_the_file_and_its_entries(
     with SqliteJournal(path) as journal:
         assert not journal.owner_alive(owner)
         with pytest.raises(NotOwner):
-            journal.mark("theirs", State.SENT)
+            journal.advance("theirs", State.SENT)
         assert journal.take_over("theirs", owner)
-        journal.mark("theirs", State.RESOLVED)
+        journal.advance("theirs", State.RESOLVED)
         assert journal.open_entries() == []
 
 
@@ -193,7 +193,7 @@ def test_the_end_of_the_interpreter_finishes_what_was_submitted(path: Path) -> N
         from kalshi_ext.journal.sqlite import SqliteJournal
         journal = SqliteJournal(sys.argv[1])
         for number in range(50):
-            journal.submit("claim", entry(str(number)))
+            journal.submit("reserve", entry(str(number)))
     """
     _, complaints = (process := start(script, path)).communicate(timeout=60)
     assert (process.returncode, complaints) == (0, "")
@@ -213,9 +213,9 @@ def test_looking_on_is_possible_beside_a_living_holder_but_not_writing(
         assert not looking.owner_alive("somebody else")
         assert looking.verify() == []
         with pytest.raises(JournalUnwritable, match="reading only"):
-            looking.claim(entry("mine"))
-        with pytest.raises(MarkUnwritten, match="reading only"):
-            looking.mark("theirs", State.SENT)
+            looking.reserve(entry("mine"))
+        with pytest.raises(TransitionUnwritten, match="reading only"):
+            looking.advance("theirs", State.SENT)
         process.kill()
         process.wait(20)
         assert not looking.owner_alive(owner)
@@ -235,7 +235,7 @@ def test_looking_on_creates_and_changes_nothing(path: Path) -> None:
 @pytest.mark.parametrize("name", ["a b.db", "50%.db", "wh?at.db", "#1.db", "ünï-☃.db", "'q'.db"])
 def test_any_name_of_a_file_will_do(tmp_path: Path, name: str) -> None:
     with SqliteJournal(str(tmp_path / name)) as journal:
-        journal.claim(entry("a"))
+        journal.reserve(entry("a"))
         assert repr(journal) == f"SqliteJournal({str(tmp_path / name)!r})"
     with SqliteJournal(tmp_path / name) as journal:
         assert journal.get("a") is not None
@@ -255,7 +255,7 @@ def test_the_files_are_for_their_owner_alone(path: Path) -> None:
     former = os.umask(0)
     try:
         with SqliteJournal(path) as journal:
-            journal.claim(entry("a"))
+            journal.reserve(entry("a"))
             modes = {one.name: stat.S_IMODE(one.stat().st_mode) for one in path.parent.iterdir()}
     finally:
         os.umask(former)
@@ -400,12 +400,12 @@ def test_a_refused_file_is_not_left_locked(path: Path) -> None:
 def test_an_empty_file_is_a_new_journal(path: Path) -> None:
     path.touch()
     with SqliteJournal(path) as journal:
-        assert journal.claim(entry("a")).mine
+        assert journal.reserve(entry("a")).acquired
 
 
 def test_damage_inside_the_file_is_found_and_not_answered_with_half_an_answer(path: Path) -> None:
     with SqliteJournal(path) as journal:
-        journal.claim_many([entry(f"{number}") for number in range(300)])
+        journal.reserve_many([entry(f"{number}") for number in range(300)])
     damaged = bytearray(path.read_bytes())
     for page in range(4, len(damaged) // 4096, 3):
         damaged[page * 4096 : page * 4096 + 100] = b"\xff" * 100
@@ -418,7 +418,7 @@ def test_damage_inside_the_file_is_found_and_not_answered_with_half_an_answer(pa
 
 def test_an_index_that_lacks_its_rows_is_found(path: Path) -> None:
     with SqliteJournal(path) as journal:
-        journal.claim(entry("a"))
+        journal.reserve(entry("a"))
     with closing(sqlite3.connect(path)) as link:
         (size,) = link.execute("PRAGMA page_size").fetchone()
         named = "SELECT rootpage FROM sqlite_master WHERE name = 'entry_open'"
@@ -434,7 +434,7 @@ def test_an_index_that_lacks_its_rows_is_found(path: Path) -> None:
 
 def test_a_row_changed_by_hand_is_found(path: Path) -> None:
     with SqliteJournal(path) as journal:
-        journal.claim_many([entry("good"), entry("bad")])
+        journal.reserve_many([entry("good"), entry("bad")])
     with sqlite3.connect(path) as link:
         link.execute("UPDATE entry SET fingerprint = 'x' WHERE key = 'bad'")
     link.close()
@@ -461,10 +461,10 @@ def test_a_file_moved_away_under_a_living_journal_refuses_to_send(
     path: Path, change: Any, name: str
 ) -> None:
     with SqliteJournal(path) as journal:
-        journal.claim(entry("a"))
+        journal.reserve(entry("a"))
         change(path.with_name(name))
         with pytest.raises(JournalUnwritable, match="moved, replaced or removed"):
-            journal.claim(entry("b"))
+            journal.reserve(entry("b"))
 
 
 def test_data_that_the_database_refuses_fail_alone(path: Path) -> None:
@@ -476,7 +476,7 @@ def test_data_that_the_database_refuses_fail_alone(path: Path) -> None:
         )
     link.close()
     with SqliteJournal(path) as journal:
-        futures = [journal.submit("claim", entry(key)) for key in ("a", "b", "bad", "c")]
+        futures = [journal.submit("reserve", entry(key)) for key in ("a", "b", "bad", "c")]
         assert isinstance(error := futures.pop(2).exception(20), JournalUnwritable)
         assert "not this one" in str(error)
         assert all(future.result(20).mine for future in futures)
@@ -485,8 +485,10 @@ def test_data_that_the_database_refuses_fail_alone(path: Path) -> None:
 
 def test_marks_of_a_batch_come_back_in_order(path: Path) -> None:
     with SqliteJournal(path) as journal:
-        journal.claim_many([entry("a"), entry("b")])
-        marked = journal.mark_many([Mark("b", State.REFUSED), Mark("a", State.ACKNOWLEDGED)])
+        journal.reserve_many([entry("a"), entry("b")])
+        marked = journal.advance_many(
+            [Transition("b", State.REFUSED), Transition("a", State.ACKNOWLEDGED)]
+        )
         assert [(one.key, one.state) for one in marked] == [("b", "refused"), ("a", "acknowledged")]
         assert [one.key for one in journal.entries()] == ["a", "b"]
 
@@ -534,7 +536,7 @@ def test_a_journal_of_version_1_is_brought_up_to_date_with_its_entries(path: Pat
             assert found.sent_at is not None
             assert found.sent_at.timestamp() == 2
             assert journal.verify() == []
-            journal.claim(entry("new"))
+            journal.reserve(entry("new"))
             assert journal.by_intent("intent-new") is not None
     link = sqlite3.connect(path)
     assert link.execute("PRAGMA user_version").fetchone() == (sqlite_file.CURRENT,)
@@ -646,9 +648,9 @@ def test_the_lock_file_tells_how_many_entries_were_written(path: Path) -> None:
     with SqliteJournal(path) as journal:
         assert json.loads(lock.read_text())["last"] is None
         for number, key in enumerate(("a", "b"), 1):
-            journal.claim(entry(key))
+            journal.reserve(entry(key))
             assert json.loads(lock.read_text())["last"] == number
-            journal.mark(key, State.ACKNOWLEDGED)
+            journal.advance(key, State.ACKNOWLEDGED)
             assert json.loads(lock.read_text())["last"] == number
 
 

@@ -95,7 +95,7 @@ def test_a_kill_around_any_step_of_a_transaction_breaks_no_promise(
             for one in journal.open_entries():
                 assert not journal.owner_alive(one.owner)
                 assert journal.take_over(one.key, one.owner)
-                journal.mark(one.key, State.RESOLVED)
+                journal.advance(one.key, State.RESOLVED)
 
 
 def test_a_kill_at_any_moment_breaks_no_promise(kitchen: Kitchen, tmp_path: Path) -> None:
