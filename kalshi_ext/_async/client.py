@@ -23,9 +23,9 @@ from kalshi_ext.protocol.flow import Flow, Policy, request
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.protocol.rate_limits import Pacer
 from kalshi_ext.redact import Secret
+from kalshi_ext.session import JournalSource, async_transport, build_session, from_settings
 from kalshi_ext.transport.driver import AsyncDriver
 from kalshi_ext.transport.keys import KeySource, Passphrase
-from kalshi_ext.session import JournalSource, async_transport, build_session, from_settings
 from kalshi_ext.writes import Resolution
 
 T = TypeVar("T")

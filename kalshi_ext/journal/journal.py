@@ -69,7 +69,7 @@ class Journal:
         """Queue a verb (the name of a method, with its arguments) and return at once.
 
         Only a claim can be cancelled, and only while it waits; a caller that stops listening to
-        one says `withdraw(future)`.
+        one says `cancel_reservation(future)`.
         """
         if verb not in VERBS:
             raise Misuse(f"verb: expected one of {', '.join(sorted(VERBS))}, got {verb!r}")

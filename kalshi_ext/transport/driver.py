@@ -209,7 +209,7 @@ class AsyncDriver:
             # A claim that nobody learned of must not stay behind as an intent that may have
             # been sent; marks are written whoever still listens.
             if record.verb in RESERVATION_VERBS:
-                self.journal.withdraw(future)
+                self.journal.cancel_reservation(future)
             raise
 
     async def _send(self, send: Send) -> Reply | Lost:

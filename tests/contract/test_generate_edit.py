@@ -43,7 +43,8 @@ def test_one_line_of_the_contract_reaches_every_type(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
     (copy / "user.py").write_text(TYPED)
-    (copy / "kalshi_ext" / "__init__.py").write_text("")
+    for package in (".", "contract", "values"):
+        (copy / "kalshi_ext" / package / "__init__.py").write_text("")
     mypy = [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "--config-file="]
     checked = subprocess.run(
         [*mypy, "user.py"],

@@ -36,12 +36,12 @@ def test_the_matrix_names_no_operation_that_does_not_exist() -> None:
 @pytest.mark.parametrize("row", RETRY_POLICY.values(), ids=RETRY_POLICY)
 def test_every_row_gives_its_reason_and_how_the_outcome_is_found_out(row: object) -> None:
     assert row.reason  # type: ignore[attr-defined]
-    assert row.found  # type: ignore[attr-defined]
+    assert row.resolved_by  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("row", RETRY_POLICY.values(), ids=RETRY_POLICY)
 def test_what_may_go_at_once_may_go_again(row: object) -> None:
-    assert row.resent or not row.at_once  # type: ignore[attr-defined]
+    assert row.resend_when_absent or not row.retry_immediately  # type: ignore[attr-defined]
 
 
 def test_what_has_no_key_or_names_a_difference_never_goes_at_once() -> None:

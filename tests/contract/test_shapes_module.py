@@ -123,7 +123,7 @@ def test_any_name_of_a_field_or_member_is_data_and_never_code(
 def test_the_check_finds_a_hand_edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert derive.main(["--check"]) == 0
     (tmp_path / "openapi").symlink_to(ROOT / "openapi")
-    (tmp_path / "kalshi_ext").mkdir()
+    (tmp_path / "kalshi_ext" / "contract").mkdir(parents=True)
     edited = tmp_path / "kalshi_ext" / "contract" / "types.py"
     edited.write_text("# by hand\n")
     monkeypatch.setattr(derive, "ROOT", tmp_path)

@@ -87,7 +87,7 @@ def make(colour: type[Any], *, fixed: bool = True, **options: Any) -> Any:
     """Make a client whose clock stands still, unless it has to sign for a real exchange."""
     client = colour(policy=POLICY, **options)
     if fixed:
-        client.driver.line = evolve(client.driver.line, clock=FixedClock())
+        client.driver.endpoint = evolve(client.driver.endpoint, clock=FixedClock())
     return client
 
 

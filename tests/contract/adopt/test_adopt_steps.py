@@ -108,7 +108,7 @@ def test_a_swap_that_fails_half_way_puts_everything_back(
 ) -> None:
     home, fresh = tmp_path / "home", tmp_path / "fresh"
     for root, text in ((home, "old"), (fresh, "new")):
-        for name in ("openapi", "generated/kalshi_portfolio", "kalshi_ext"):
+        for name in ("openapi", "generated/kalshi_portfolio", "kalshi_ext/contract"):
             (root / name).mkdir(parents=True)
         for name in ("openapi/upstream.yaml", "openapi/upstream.lock", "openapi/overlay.yaml"):
             (root / name).write_text(text)

@@ -20,7 +20,7 @@ from kalshi_ext.protocol.responses import refusal, unintelligible
 from kalshi_ext.requests import OrderTicket
 
 # Rooms whose errors are the client's; the tools (sandbox, spec, drift) have errors of their own.
-ROOMS = ("errors", "paging", "journal", "writes", "contracts", "transport", "config", "units")
+ROOMS = ("errors", "protocol", "journal", "writes", "contracts", "transport", "config", "values")
 # Their message says what to do, or their kinds do.
 WITHOUT_ADVICE = {"KalshiError", "Misuse", "Refused", "Conflict"}
 KNOWN: dict[str, Any] = {

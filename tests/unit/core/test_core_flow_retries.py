@@ -24,7 +24,7 @@ def sends(repeat: Repeat, outcome: Reply | Lost, **policy: object) -> int:
     last = hand.run(
         flow.send_with_retries(core.call(core.operation(repeat)), core.context(**policy))
     )
-    assert evolve(last, doubtful=False) == outcome
+    assert evolve(last, maybe_executed=False) == outcome
     return len(hand.sends)
 
 
@@ -108,7 +108,7 @@ def test_a_refusal_after_attempts_that_cannot_have_run_stands(
 def test_a_read_is_never_in_doubt(last: Reply | Lost) -> None:
     hand = core.Hand([core.reply(500), *[last] * 4])
     outcome = hand.run(flow.send_with_retries(core.call(), core.context()))
-    assert not outcome.doubtful
+    assert not outcome.maybe_executed
 
 
 @pytest.mark.parametrize("code", ["order_already_exists", "transfer_already_applied"])
@@ -125,7 +125,7 @@ def test_the_caller_may_know_of_an_earlier_attempt_in_doubt() -> None:
     outcome = hand.run(
         flow.send_with_retries(core.call(core.WRITE), core.context(), maybe_executed=True)
     )
-    assert outcome.doubtful
+    assert outcome.maybe_executed
 
 
 @pytest.mark.parametrize("again", [True, False])

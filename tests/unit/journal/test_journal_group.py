@@ -60,9 +60,9 @@ def test_requests_see_what_came_before_them_in_their_group(desk: GroupCommitter)
         verbs.by_intent("i"),
         verbs.open_entries(),
     )
-    assert first.mine
-    assert not second.mine
-    assert not same_intent.mine
+    assert first.acquired
+    assert not second.acquired
+    assert not same_intent.acquired
     assert first.entry == second.entry == same_intent.entry == found == named
     assert listed == [found]
 
@@ -92,7 +92,7 @@ def test_one_failing_request_leaves_the_others_of_its_group_whole(desk: GroupCom
         verbs.advance_many([Transition("a", State.REFUSED), Transition("a", State.SENT)]),
         verbs.get("a"),
     )
-    assert good.mine
+    assert good.acquired
     assert isinstance(missing, UnknownKey)
     assert "'none'" in str(missing)
     assert isinstance(illegal, Misuse)
@@ -110,7 +110,7 @@ def test_a_claim_that_failed_inside_claim_many_leaves_no_intent_behind(
         verbs.reserve(entry("c", intent="i")),
     )
     assert isinstance(bad, Misuse)
-    assert good.mine
+    assert good.acquired
     assert good.entry.key == "c"
 
 
@@ -120,7 +120,7 @@ def test_claim_many_loads_its_keys_and_intents_at_once(
     (outcome,) = serve(
         desk, verbs.reserve_many([entry("a", intent="i"), entry("b", intent="j"), entry("c")])
     )
-    assert [one.mine for one in outcome] == [True] * 3
+    assert [one.acquired for one in outcome] == [True] * 3
     assert store.log == ["begin", "load", "save", "commit"]
 
 
@@ -130,7 +130,7 @@ def test_a_group_that_lost_a_race_is_run_again(
 ) -> None:
     store.faults[step] = [TransientError("raced"), TransientError("raced")]
     claimed, marked = serve(desk, verbs.reserve(entry("a")), verbs.advance("a", State.SENT))
-    assert claimed.mine
+    assert claimed.acquired
     assert marked.state == "sent"
     assert store.log.count("rollback") == 2
     assert store.log.count("commit") == (3 if step == "commit" else 1)
@@ -183,8 +183,8 @@ def test_data_the_store_refuses_fail_their_own_request_alone(
     # The group fails, then each alone: the second of the three is the culprit.
     store.faults["save"] = [InvalidData("bad text"), None, InvalidData("bad text"), None]
     first, second, third = serve(desk, *(verbs.reserve(entry(key)) for key in "abc"))
-    assert first.mine
-    assert third.mine
+    assert first.acquired
+    assert third.acquired
     assert isinstance(second, JournalUnwritable)
     assert "bad text" in str(second)
     assert store.rows.load("abc", ()) == [first.entry, third.entry]
@@ -196,7 +196,7 @@ def test_of_two_whose_data_the_store_refuses_together_the_sound_one_is_kept(
     store.faults["save"] = [InvalidData("bad text"), InvalidData("bad text"), None]
     first, second = serve(desk, *(verbs.reserve(entry(key)) for key in "ab"))
     assert isinstance(first, JournalUnwritable)
-    assert second.mine
+    assert second.acquired
 
 
 def test_of_two_claims_of_one_intent_in_one_request_the_first_stands(
@@ -204,7 +204,7 @@ def test_of_two_claims_of_one_intent_in_one_request_the_first_stands(
 ) -> None:
     twins = [entry("a", intent="i"), entry("b", intent="i")]
     ((first, second),) = serve(desk, verbs.reserve_many(twins))
-    assert (first.mine, second.mine, second.entry.key) == (True, False, "a")
+    assert (first.acquired, second.acquired, second.entry.key) == (True, False, "a")
 
 
 def test_an_intent_is_found_without_having_been_loaded_before(
@@ -227,9 +227,9 @@ def test_a_claim_whose_commit_went_through_unheard_is_withdrawn_before_the_next_
     assert [one.state for one in store.rows.load("ab", ())] == ["intent", "intent"]
 
     again, reopened = serve(desk, verbs.reserve(entry("a")), verbs.reopen("a"))
-    assert not again.mine
+    assert not again.acquired
     assert again.entry.state == "not_sent"
-    assert reopened.mine
+    assert reopened.acquired
     assert [one.state for one in store.rows.load("ab", ())] == ["intent", "not_sent"]
 
 
@@ -275,7 +275,7 @@ def test_a_claim_that_was_cancelled_while_it_waited_writes_nothing(
     gone, stays = verbs.reserve(entry("a")), verbs.reserve(entry("b"))
     assert gone.future.cancel()
     desk.serve([gone, stays])
-    assert stays.future.result(0).mine
+    assert stays.future.result(0).acquired
     assert [one.key for _, one in store.rows.select(verbs.Selection(), -1, 9)] == ["b"]
 
 
@@ -403,7 +403,7 @@ def test_a_person_does_not_settle_what_a_living_owner_drives(
 
 
 def test_an_unknown_verb_is_a_misuse_that_names_the_known(journal: Journal) -> None:
-    with pytest.raises(Misuse, match=r"expected one of by_intent, claim, .*got 'delete'"):
+    with pytest.raises(Misuse, match=r"expected one of advance, advance_many, by_intent, .*got 'delete'"):
         journal.submit("delete", "a")
 
 

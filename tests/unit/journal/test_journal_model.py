@@ -143,8 +143,8 @@ class Journals(RuleBasedStateMachine):
             return evolve(value, owner=self.owners.get(value.owner, value.owner))
         if isinstance(value, list | tuple):
             return [self.plain(one) for one in value]
-        if hasattr(value, "mine"):
-            return [self.plain(value.entry), value.mine]
+        if hasattr(value, "acquired"):
+            return [self.plain(value.entry), value.acquired]
         return value
 
     def compare(self, ask: Any, expect: Any) -> None:
@@ -155,24 +155,26 @@ class Journals(RuleBasedStateMachine):
 
     @rule(new=NEW)
     def claim(self, new: Entry) -> None:
-        self.compare(lambda j: j.claim(new), lambda: self.model.claim(new))
+        self.compare(lambda j: j.reserve(new), lambda: self.model.claim(new))
 
     @rule(new=st.lists(NEW, max_size=4))
     def claim_many(self, new: list[Entry]) -> None:
-        self.compare(lambda j: j.claim_many(new), lambda: [self.model.claim(one) for one in new])
+        self.compare(lambda j: j.reserve_many(new), lambda: [self.model.claim(one) for one in new])
 
     @rule(mark=MARKS)
     def mark(self, mark: Transition) -> None:
         said = {"order_id": mark.order_id, "verdict": mark.verdict}
         said |= {"attempts": mark.attempts, "sent_at": mark.sent_at}
-        self.compare(lambda j: j.mark(mark.key, mark.state, **said), lambda: self.model.mark(mark))
+        self.compare(
+            lambda j: j.advance(mark.key, mark.state, **said), lambda: self.model.mark(mark)
+        )
 
     @rule(marks=st.lists(MARKS, max_size=4))
     def mark_many(self, marks: list[Transition]) -> None:
         def expect() -> Any:
             return self.model.together(lambda: [self.model.mark(one) for one in marks])
 
-        self.compare(lambda j: j.mark_many(marks), expect)
+        self.compare(lambda j: j.advance_many(marks), expect)
 
     @rule(key=KEYS)
     def reopen(self, key: str) -> None:

@@ -94,7 +94,7 @@ def test_many_tasks_share_a_commit(opened: Any) -> None:
     async def one(number: int) -> bool:
         claimed = await asyncio.wrap_future(journal.submit("reserve", entry(f"{number}")))
         marked = await asyncio.wrap_future(journal.submit("advance", f"{number}", "acknowledged"))
-        return claimed.mine and marked.state == "acknowledged"
+        return claimed.acquired and marked.state == "acknowledged"
 
     async def main() -> list[bool]:
         held = hold_commit(journal, store)
@@ -151,7 +151,7 @@ def test_a_task_cancelled_at_any_await_leaves_a_true_record(
     found = journal.get("a")  # queued behind whatever the cancelled task left behind
     states = [None if found is None else found.state]
     assert states[0] in (None, "not_sent", "sent", "acknowledged")
-    assert journal.claim(entry("next")).mine, "the queue still moves"
+    assert journal.reserve(entry("next")).acquired, "the queue still moves"
 
 
 def test_a_cancelled_mark_is_written_all_the_same(opened: Any) -> None:
@@ -175,7 +175,7 @@ def test_a_claim_withdrawn_before_its_turn_is_never_written(opened: Any) -> None
     journal, store = opened
     hold_commit(journal, store)
     waiting = journal.submit("reserve", entry("a"))
-    journal.withdraw(waiting)
+    journal.cancel_reservation(waiting)
     store.gate.set()
     assert journal.get("a") is None
     with pytest.raises(CancelledError):
@@ -189,7 +189,7 @@ def test_a_claim_withdrawn_during_its_commit_becomes_not_sent(opened: Any, verb:
     asked = entry("a") if verb == "reserve" else [entry("a"), entry("b")]
     waiting = journal.submit(verb, asked)
     assert store.waiting.wait(PATIENCE)
-    journal.withdraw(waiting)
+    journal.cancel_reservation(waiting)
     store.gate.set()
     assert waiting.result(PATIENCE)
     assert journal.get("a") is not None  # the end of the claim's group, the withdrawal follows
@@ -198,10 +198,10 @@ def test_a_claim_withdrawn_during_its_commit_becomes_not_sent(opened: Any, verb:
 
 def test_withdrawing_a_claim_that_was_not_mine_touches_nothing(opened: Any) -> None:
     journal, _ = opened
-    journal.claim(entry("a"))
+    journal.reserve(entry("a"))
     second = journal.submit("reserve", entry("a"))
-    assert not second.result(PATIENCE).mine
-    journal.withdraw(second)
+    assert not second.result(PATIENCE).acquired
+    journal.cancel_reservation(second)
     assert journal.get("a").state == "intent"
 
 
@@ -209,8 +209,8 @@ def test_withdrawing_a_claim_that_went_on_touches_nothing(opened: Any) -> None:
     journal, _ = opened
     claimed = journal.submit("reserve", entry("a"))
     claimed.result(PATIENCE)
-    journal.mark("a", State.SENT)
-    journal.withdraw(claimed)
+    journal.advance("a", State.SENT)
+    journal.cancel_reservation(claimed)
     assert journal.get("a").state == "sent"
 
 
@@ -221,7 +221,7 @@ def test_withdrawing_a_claim_that_failed_touches_nothing(
     store.faults["commit"] = [StoreUnavailable("full")]
     failed = journal.submit("reserve", entry("a"))
     assert isinstance(failed.exception(PATIENCE), JournalUnwritable)
-    journal.withdraw(failed)
+    journal.cancel_reservation(failed)
     assert journal.get("a") is None
     assert caplog.records == []
 
@@ -231,7 +231,7 @@ def test_withdrawing_after_the_end_is_harmless(opened: Any) -> None:
     claimed = journal.submit("reserve", entry("a"))
     claimed.result(PATIENCE)
     journal.close()
-    journal.withdraw(claimed)
+    journal.cancel_reservation(claimed)
     assert [one.state for one in store.rows.load("a", ())] == ["intent"]
 
 
@@ -297,7 +297,7 @@ class Struck(Future[Any]):
 def test_an_interrupt_just_after_a_claim_was_recorded_withdraws_it(opened: Any) -> None:
     journal, _ = opened
     future = Struck()
-    future.set_result(journal.claim(entry("a")))
+    future.set_result(journal.reserve(entry("a")))
     with pytest.raises(Impatient):
         journal._claimed(future)
     assert journal.get("a").state == "not_sent"
@@ -305,11 +305,11 @@ def test_an_interrupt_just_after_a_claim_was_recorded_withdraws_it(opened: Any) 
 
 def test_an_interrupt_while_waiting_for_a_mark_does_not_undo_it(opened: Any) -> None:
     journal, store = opened
-    journal.claim(entry("a"))
+    journal.reserve(entry("a"))
     store.gate.clear()
     store.waiting.clear()
     with interrupt_while_waiting(store.waiting), pytest.raises(Impatient):
-        journal.mark("a", State.ACKNOWLEDGED)
+        journal.advance("a", State.ACKNOWLEDGED)
     store.gate.set()
     assert journal.get("a").state == "acknowledged"
 
@@ -318,7 +318,7 @@ def test_a_failed_claim_raises_its_error_and_withdraws_nothing(opened: Any) -> N
     journal, store = opened
     store.faults["commit"] = [StoreUnavailable("full")]
     with pytest.raises(JournalUnwritable, match="full"):
-        journal.claim(entry("a"))
+        journal.reserve(entry("a"))
 
 
 def test_close_finishes_what_was_submitted(opened: Any) -> None:
@@ -339,9 +339,9 @@ def test_after_close_everything_is_refused_at_once(opened: Any) -> None:
     journal.close()
     journal.close()
     for ask, error in (
-        (lambda: journal.claim(entry("a")), JournalUnwritable),
+        (lambda: journal.reserve(entry("a")), JournalUnwritable),
         (lambda: journal.reopen("a"), JournalUnwritable),
-        (lambda: journal.mark("a", State.SENT), TransitionUnwritten),
+        (lambda: journal.advance("a", State.SENT), TransitionUnwritten),
         (lambda: journal.get("a"), JournalUnusable),
     ):
         with pytest.raises(error, match="closed"):
@@ -375,7 +375,7 @@ def test_submissions_racing_with_close_end_one_way_or_the_other() -> None:
         journal.close()
         for thread in threads:
             thread.join(PATIENCE)
-        assert all(one.result(PATIENCE).mine for one in futures)
+        assert all(one.result(PATIENCE).acquired for one in futures)
 
 
 def test_a_dropped_journal_lets_go_of_its_store() -> None:
@@ -388,7 +388,7 @@ def test_a_dropped_journal_lets_go_of_its_store() -> None:
     assert gone() is None
     thread.join(PATIENCE)
     assert not thread.is_alive()
-    assert pending.result(0).mine, "what was submitted is still done"
+    assert pending.result(0).acquired, "what was submitted is still done"
     assert store.log[-1] == "close"
 
 
@@ -415,7 +415,7 @@ def test_a_callback_that_raises_does_not_stop_the_queue(
 
     hold_commit(journal, store).add_done_callback(fail)
     store.gate.set()
-    assert journal.claim(entry("a")).mine
+    assert journal.reserve(entry("a")).acquired
     assert "exception calling callback" in caplog.text
 
 
@@ -427,7 +427,7 @@ def test_concurrent_threads_get_each_key_once(opened: Any) -> None:
         won.extend(f"{number}" for number in range(50) if ask(f"{number}").acquired)
 
     threads = [
-        threading.Thread(target=race, args=(lambda key: journal.claim(entry(key)),))
+        threading.Thread(target=race, args=(lambda key: journal.reserve(entry(key)),))
         for _ in range(4)
     ]
     for thread in threads:

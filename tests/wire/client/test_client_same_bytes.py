@@ -57,7 +57,7 @@ def options(server: Server, name: str) -> dict[str, Any]:
 
 
 def stop_clock(client: Any) -> None:
-    client.driver.line = evolve(client.driver.line, clock=Stopped())
+    client.driver.endpoint = evolve(client.driver.endpoint, clock=Stopped())
 
 
 def synchronously(table: dict[str, Any], given: dict[str, Any], recorder: Recorder) -> Any:

@@ -128,7 +128,7 @@ def test_no_error_and_no_log_shows_a_secret_whatever_the_other_end_does(
 @pytest.mark.parametrize("kind", [Kalshi, AsyncKalshi])
 def test_a_client_shows_no_secret_and_cannot_be_pickled(said: str, kind: type[Any]) -> None:
     client = kind(**SAID[said])
-    parts = [client, client.session, client.driver, client.session.line, client.orders]
+    parts = [client, client.session, client.driver, client.session.endpoint, client.orders]
     for part in parts:
         text = repr(part) + str(part)
         assert [s for s in (TOKEN, *leaks.fragments(RSA_PEM)) if s in text] == []

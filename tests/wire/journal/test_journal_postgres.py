@@ -137,7 +137,7 @@ RACE = """
             if number % 2:  # half of them race for the intent alone
                 new = evolve(new, key=f"{mine}-{number}")
             futures.append(journal.submit("reserve", new))
-        print(*(n for n, f in enumerate(futures) if f.result().mine))
+        print(*(n for n, f in enumerate(futures) if f.result().acquired))
 """
 
 
@@ -199,7 +199,7 @@ HOLD = """
     from journal_kitchen import entry
     from kalshi_ext.journal.postgres import PostgresJournal
     journal = PostgresJournal(sys.argv[1], schema=sys.argv[2])
-    journal.claim(entry("theirs"))
+    journal.reserve(entry("theirs"))
     print(journal.owner, flush=True)
     sys.stdin.read()
 """
@@ -384,11 +384,11 @@ def test_a_forked_child_is_refused_and_leaves_the_session_alone(
         from journal_kitchen import entry
         from kalshi_ext.journal.postgres import PostgresJournal
         with PostgresJournal(sys.argv[1], schema=sys.argv[2]) as journal:
-            journal.claim(entry("a"))
+            journal.reserve(entry("a"))
             child = os.fork()
             if child == 0:
                 try:
-                    journal.claim(entry("b"))
+                    journal.reserve(entry("b"))
                 except Exception as error:
                     print(type(error).__name__, "forked" in str(error), flush=True)
                 journal.close()
@@ -396,7 +396,7 @@ def test_a_forked_child_is_refused_and_leaves_the_session_alone(
                 gc.collect()
                 sys.exit(7)
             print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-            print(journal.claim(entry("b")).mine, journal._runner.desk.store._link.closed)
+            print(journal.reserve(entry("b")).acquired, journal._runner.desk.store._link.closed)
         """,
         server.url(),
         schema,
@@ -580,7 +580,7 @@ def test_data_that_the_database_refuses_fail_alone(
     futures = [journal.submit("reserve", entry(key)) for key in ("a", "b", "bad", "c")]
     assert isinstance(error := futures.pop(2).exception(30), JournalUnwritable)
     assert "violates check constraint" in str(error)
-    assert all(future.result(30).mine for future in futures)
+    assert all(future.result(30).acquired for future in futures)
 
 
 def test_an_entry_deleted_by_hand_cannot_be_marked(

@@ -59,7 +59,7 @@ HOLD = """
     from journal_kitchen import entry
     from kalshi_ext.journal.sqlite import SqliteJournal
     journal = SqliteJournal(sys.argv[1])
-    journal.claim(entry("theirs"))
+    journal.reserve(entry("theirs"))
     print(journal.owner, flush=True)
     sys.stdin.read()
     journal.close()
@@ -153,12 +153,12 @@ def test_a_forked_child_is_refused_and_harms_nothing_when_it_ends(path: Path) ->
         memory = MemoryJournal()
         with SqliteJournal(sys.argv[1]) as journal:
             for number in range(20):
-                journal.claim(entry(f"before-{number}"))
+                journal.reserve(entry(f"before-{number}"))
             child = os.fork()
             if child == 0:
                 for inherited in (journal, memory):
-                    for ask in (lambda: inherited.claim(entry("child")),
-                                lambda: inherited.mark("before-1", State.SENT),
+                    for ask in (lambda: inherited.reserve(entry("child")),
+                                lambda: inherited.advance("before-1", State.SENT),
                                 lambda: inherited.get("before-1")):
                         try:
                             ask()
@@ -174,13 +174,13 @@ def test_a_forked_child_is_refused_and_harms_nothing_when_it_ends(path: Path) ->
                 sys.exit(7)  # an orderly end: destructors and exit handlers run
             print("status", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
             for number in range(20):
-                journal.claim(entry(f"after-{number}"))
+                journal.reserve(entry(f"after-{number}"))
             print(len(list(journal.entries())), journal.verify(), flush=True)
         """,
         path,
     )
     told, complaints = process.communicate(timeout=60)
-    kinds = ["JournalUnwritable True", "MarkUnwritten True", "JournalUnusable True"]
+    kinds = ["JournalUnwritable True", "TransitionUnwritten True", "JournalUnusable True"]
     assert told.splitlines() == [*kinds, *kinds, "busy True", "status 7", "40 []"], complaints
     with SqliteJournal(path) as journal:
         assert len(list(journal.entries())) == 40
@@ -479,7 +479,7 @@ def test_data_that_the_database_refuses_fail_alone(path: Path) -> None:
         futures = [journal.submit("reserve", entry(key)) for key in ("a", "b", "bad", "c")]
         assert isinstance(error := futures.pop(2).exception(20), JournalUnwritable)
         assert "not this one" in str(error)
-        assert all(future.result(20).mine for future in futures)
+        assert all(future.result(20).acquired for future in futures)
         assert [one.key for one in journal.entries()] == ["a", "b", "c"]
 
 
@@ -562,13 +562,13 @@ def test_a_migration_that_is_killed_half_way_leaves_the_old_version(path: Path) 
     version_1(path)
     script = """
         import os, signal, sqlite3, sys
-        from kalshi_ext.journal import sqlite_schema
+        from kalshi_ext.journal import sqlite_file
         from kalshi_ext.journal.sqlite import SqliteJournal
-        statements = sqlite_schema.MIGRATIONS[1]
+        statements = sqlite_file.MIGRATIONS[1]
         def trap():
             yield statements[0]
             os.kill(os.getpid(), signal.SIGKILL)
-        sqlite_schema.MIGRATIONS = (sqlite_schema.MIGRATIONS[0], trap())
+        sqlite_file.MIGRATIONS = (sqlite_file.MIGRATIONS[0], trap())
         SqliteJournal(sys.argv[1])
     """
     process = start(script, path)
