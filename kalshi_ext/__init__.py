@@ -105,7 +105,8 @@ if TYPE_CHECKING:
     )
     from kalshi_ext.protocol.context import Policy
     from kalshi_ext.protocol.flow import Flow
-    from kalshi_ext.protocol.pagination import CursorRepeated, InvalidRow, Page
+    from kalshi_ext.protocol.messages import InvalidRow, Page
+    from kalshi_ext.protocol.pagination import CursorRepeated
     from kalshi_ext.protocol.rate_limits import Backoff, Pacer, TokenBucket
     from kalshi_ext.redact import Secret
     from kalshi_ext.requests import Action, Count, Dollars, Moment, OrderRef, OrderTicket, Side
@@ -185,11 +186,8 @@ _EXPORTS = {
         "WeeklyHours",
     ),
     "protocol.context": ("Policy",),
-    "protocol.pagination": (
-        "CursorRepeated",
-        "InvalidRow",
-        "Page",
-    ),
+    "protocol.messages": ("InvalidRow", "Page"),
+    "protocol.pagination": ("CursorRepeated",),
     "protocol.rate_limits": (
         "Backoff",
         "Pacer",

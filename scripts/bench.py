@@ -33,7 +33,7 @@ from kalshi_portfolio import models as generated  # noqa: TID251 - what is measu
 from kalshi_portfolio.api.orders import create_order_v2, get_orders  # noqa: TID251 - what is measured beside
 
 from kalshi_ext import AsyncKalshi, Kalshi, KalshiAuth, contracts
-from kalshi_ext.protocol.messages import DeviationCounter
+from kalshi_ext.protocol.deviations import DeviationCounter
 from kalshi_ext.protocol.responses import parse_json
 from kalshi_ext.requests.filters import list_query
 from kalshi_ext.sandbox import Sandbox

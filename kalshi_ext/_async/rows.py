@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from typing import Generic, TypeVar
 
 from kalshi_ext.errors import Misuse
-from kalshi_ext.protocol.pagination import InvalidRow, Page, Paginator
+from kalshi_ext.protocol.messages import InvalidRow, Page
+from kalshi_ext.protocol.pagination import Paginator
 from kalshi_ext.transport.driver import AsyncDriver
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from kalshi_ext._sync.rows import Rows
 from kalshi_ext.errors import Misuse
 from kalshi_ext.models import HistoricalCutoff
-from kalshi_ext.protocol.pagination import InvalidRow
+from kalshi_ext.protocol.messages import InvalidRow
 
 T = TypeVar("T")
 

@@ -9,8 +9,8 @@ from kalshi_ext._sync.rows import Rows
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.protocol import flow
 from kalshi_ext.protocol.flow import Context, Flow
-from kalshi_ext.protocol.messages import Call
-from kalshi_ext.protocol.pagination import Page, Paginator
+from kalshi_ext.protocol.messages import Call, Page
+from kalshi_ext.protocol.pagination import Paginator
 
 if TYPE_CHECKING:
     from kalshi_ext._sync.client import Kalshi

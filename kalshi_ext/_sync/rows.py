@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 from kalshi_ext.errors import Misuse
-from kalshi_ext.protocol.pagination import InvalidRow, Page, Paginator
+from kalshi_ext.protocol.messages import InvalidRow, Page
+from kalshi_ext.protocol.pagination import Paginator
 from kalshi_ext.transport.driver import Driver
 
 T = TypeVar("T")

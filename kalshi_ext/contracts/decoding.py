@@ -6,8 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard, TypeVar, cast
 
-from kalshi_ext.protocol.messages import DeviationCounter, Document, Request
-from kalshi_ext.protocol.pagination import InvalidRow, Page
+from kalshi_ext.protocol.messages import Document, InvalidRow, Page, Request
 from kalshi_ext.values.enums import OpenEnum
 
 T = TypeVar("T")
@@ -42,31 +41,27 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def decode_page(
-    document: Document,
-    key: str,
-    shape: type,
-    read: Callable[[Any, DeviationCounter], T],
-    watch: DeviationCounter,
-) -> Page[T]:
-    """Read one page: null or absent lists are empty, an unreadable row is set aside."""
-    good: list[T] = []
-    aside: list[InvalidRow] = []
-    for row in _rows(document, key, watch):
+def decode_page(document: Document, key: str, shape: type, read: Callable[[Any], T]) -> Page[T]:
+    """Read one page; `shape` is the contract's type of a row. Null or absent lists are empty.
+
+    A row that cannot be read becomes an InvalidRow, so that one row does not cost the page.
+    """
+    items: list[T] = []
+    invalid: list[InvalidRow] = []
+    for row in _rows(document, key):
         try:
-            good.append(read(notice(row, shape, watch), watch))
+            items.append(read(row))
         except DECODE_ERRORS as error:
-            aside.append(_invalid_row(row, error, shape, watch))
-    return Page(tuple(good), _cursor(document), tuple(aside))
+            invalid.append(_invalid_row(row, error, shape))
+    return Page(tuple(items), _cursor(document), tuple(invalid))
 
 
-def _rows(document: Document, key: str, watch: DeviationCounter) -> list[Any]:
-    foreign = sorted(document.keys() - _ENVELOPE - {key})
-    for name in foreign:
-        watch.add("unknown_field", f"page.{name}")
-    if document.get(key) is not None:
-        return as_list(document[key], key)
-    # Absent may be empty, but not where something else may hold the rows, or an error.
+def _rows(document: Document, key: str) -> list[Any]:
+    rows = document.get(key)
+    if rows is not None:
+        return as_list(rows, key)
+    # An absent key may mean an empty list (observed), but not where something else holds rows.
+    foreign = sorted(document.keys() - _ENVELOPE)
     holding = [name for name in foreign if isinstance(document[name], list | dict)]
     if any(document[name] for name in holding):
         raise ValueError(f"{key} is missing, and {', '.join(holding)} is there instead")
@@ -91,32 +86,19 @@ def _cursor(document: Document) -> str | None:
     return cursor or None
 
 
-def _invalid_row(row: Any, error: Exception, shape: type, watch: DeviationCounter) -> InvalidRow:
-    watch.add("invalid_row", shape.__name__)
+def _invalid_row(row: Any, error: Exception, shape: type) -> InvalidRow:
     if isinstance(error, KeyError):
-        watch.add("missing_field", f"{shape.__name__}.{error.args[0]}")
-        return InvalidRow(row, f"field {error.args[0]!r} is missing")
-    return InvalidRow(row, str(error) or type(error).__name__)
+        missing = str(error.args[0])
+        return InvalidRow(row, f"field {missing!r} is missing", shape.__name__, missing)
+    return InvalidRow(row, str(error) or type(error).__name__, shape.__name__)
 
 
-_KNOWN: dict[type, frozenset[str]] = {}
 # Calling an enum class takes seven times as long as a look into a dict, five times for each order.
 _MEMBERS: dict[type[OpenEnum], dict[str, OpenEnum]] = {}
 
 
-def notice(row: Any, shape: type, watch: DeviationCounter) -> Any:
-    """Report the fields of a row that its contract does not know; return the row."""
-    known = _KNOWN.get(shape)
-    if known is None:
-        known = _KNOWN[shape] = frozenset(shape.__annotations__)
-    if not row.keys() <= known:
-        for name in row.keys() - known:
-            watch.add("unknown_field", f"{shape.__name__}.{name}")
-    return row
-
-
-def enum_member(kind: type[E], value: Any, watch: DeviationCounter) -> E:
-    """Read an enum member; a member the contract does not know is reported and kept open."""
+def enum_member(kind: type[E], value: Any) -> E:
+    """Read an enum member; one that the contract does not know stays open (`.known` is False)."""
     members = _MEMBERS.get(kind)
     if members is None:
         members = _MEMBERS[kind] = {member.value: member for member in kind}
@@ -124,15 +106,12 @@ def enum_member(kind: type[E], value: Any, watch: DeviationCounter) -> E:
         return cast("E", members[value])
     if not isinstance(value, str):
         raise TypeError(f"{kind.__name__} must be text, not {type(value).__name__}")
-    found = kind(value)
-    if not found.known:
-        watch.add("unknown_member", kind.__name__)
-    return found
+    return kind(value)
 
 
-def optional_enum_member(kind: type[E], value: Any, watch: DeviationCounter) -> E | None:
+def optional_enum_member(kind: type[E], value: Any) -> E | None:
     """Read an enum member that may be absent, null or empty."""
-    return enum_member(kind, value, watch) if value else None
+    return enum_member(kind, value) if value else None
 
 
 def required_text(row: Any, name: str) -> str:
@@ -150,7 +129,7 @@ def required(value: T | None, name: str) -> T:
     return value
 
 
-def decode_nothing(document: Document, watch: DeviationCounter) -> None:
+def decode_nothing(document: Document) -> None:
     """Read the answer of a write that says nothing but yes."""
     if document is not None and not isinstance(document, Mapping):
         raise TypeError("expected an object or nothing")

@@ -38,8 +38,7 @@ from kalshi_ext.models import (
     TargetAllocation,
     VolumeProgress,
 )
-from kalshi_ext.protocol.messages import Call, Operation
-from kalshi_ext.protocol.pagination import Page
+from kalshi_ext.protocol.messages import Call, Operation, Page
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, OrderTicket, Target
 from kalshi_ext.requests.filters import ListQuery
 

@@ -14,7 +14,7 @@ import httpx
 from kalshi_ext.contracts.decoding import build_request
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import Misuse
-from kalshi_ext.protocol.messages import Call, DeviationCounter, Document, Operation, Repeat
+from kalshi_ext.protocol.messages import Call, Document, Operation, Repeat
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -40,7 +40,7 @@ def passthrough_call(
     kwargs = module._get_kwargs(**arguments)
     _plain_path(kwargs["url"])
 
-    def decode(document: Document, watch: DeviationCounter) -> T:
+    def decode(document: Document) -> T:
         status = min(entry.success)
         body = b"" if document is None else json.dumps(document, default=float).encode()
         parsed: T = module._parse_response(

@@ -11,7 +11,7 @@ from typing import Any
 from attrs import define, field, frozen
 
 from kalshi_ext.errors import Misuse
-from kalshi_ext.protocol.messages import DeviationCounter
+from kalshi_ext.protocol.deviations import DeviationCounter
 from kalshi_ext.protocol.rate_limits import Backoff, Pacer, RetryQuota
 
 

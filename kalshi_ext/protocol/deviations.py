@@ -1,22 +1,52 @@
-"""What an answer holds beyond its contract, wherever it stands: by the derived table, no values."""
+"""Contract deviations: what an answer holds beyond its contract, or lacks of it.
+
+One pass over each answer compares it with the derived tables (`contract/fields`), whoever decodes
+it and however. The unit is the answer: a deviation that two rows of one answer share counts once.
+
+    kind            where                 example
+    unknown_field   OBJECT.FIELD          Order.fee_tier
+    missing_field   OBJECT.FIELD          Fill.count_fp
+    unknown_member  ENUM                  OrderStatus
+    invalid_row     OBJECT                Fill: a row that could not be decoded
+    status          HTTP status           418
+
+Names come from the wire, values are never kept. So a name is cut, control characters are replaced,
+and a client keeps a bounded number of names: a hostile answer can neither fill the memory nor
+write lines of its own into a log or escapes into a terminal.
+"""
 
 from __future__ import annotations
 
 import functools
-from typing import Any, TypeGuard
+import logging
+import threading
+from collections.abc import Iterable
+from typing import Any, Final, TypeAlias, TypeGuard
 
-from attrs import frozen
+from attrs import define, field, frozen
 
 from kalshi_ext.contract import types
 from kalshi_ext.contract.fields import ANSWERS, FIELDS
+from kalshi_ext.redact import redact_text
 from kalshi_ext.values.enums import OpenEnum
 
-Deviation = tuple[str, str]  # kind and place, as `Watch.note` takes them
+Deviation: TypeAlias = tuple[str, str]  # kind, where
+
+MAX_NAME: Final = 80  # characters; the longest documented name has 53
+MAX_PER_ANSWER: Final = 50
+MAX_NAMES: Final = 500  # distinct deviations that one client tells apart
+OTHERS: Final = "(others)"
+
+log = logging.getLogger("kalshi_ext.drift")
 
 
 @frozen
 class ObjectSpec:
-    """One object of a contract, ready to be compared: `inner` are fields that hold more."""
+    """One object of a contract, prepared for comparison.
+
+    `inner` are the fields that hold objects or lists of them, `members` the fields that hold a word
+    of an enum, with the words the contract knows.
+    """
 
     name: str
     known: frozenset[str]
@@ -28,47 +58,65 @@ class ObjectSpec:
 @functools.cache
 def _object_spec(contract: str, name: str) -> ObjectSpec:
     fields = FIELDS[contract][name]
-    held = {key: kind for key, (_, kind) in fields.items() if kind}
-    objects = {key: kind for key, kind in held.items() if kind in FIELDS[contract]}
+    typed = {key: kind for key, (_, kind) in fields.items() if kind}
+    objects = {key: kind for key, kind in typed.items() if kind in FIELDS[contract]}
     return ObjectSpec(
         name,
         frozenset(fields),
         frozenset(key for key, (required, _) in fields.items() if required),
         tuple((key, _object_spec(contract, kind)) for key, kind in objects.items()),
-        tuple((key, kind, _members(kind)) for key, kind in held.items() if key not in objects),
+        tuple((key, kind, _words(kind)) for key, kind in typed.items() if key not in objects),
     )
 
 
-def _members(name: str) -> frozenset[str]:
-    kind: type[OpenEnum] = getattr(types, name)
-    return frozenset(member.value for member in kind)
+def _words(name: str) -> frozenset[str]:
+    enum: type[OpenEnum] = getattr(types, name)
+    return frozenset(member.value for member in enum)
 
 
-def find_deviations(operation: str, document: Any) -> list[Deviation]:
-    """List what a success of this operation should not hold, or lacks; repeats stay."""
+def find_deviations(operation: str, document: Any) -> set[Deviation]:
+    """Compare a success of an operation with its contract; each deviation once, 50 at most."""
     contract, name, _ = ANSWERS.get(operation, ("", "", ""))
-    if not name or not _is_object(document) or name not in FIELDS[contract]:
-        return []
-    found: list[Deviation] = []
-    _walk(_object_spec(contract, name), document, found)
+    found: set[Deviation] = set()
+    if name and _is_object(document) and name in FIELDS[contract]:
+        _compare(_object_spec(contract, name), document, found)
     return found
 
 
-def _walk(shape: ObjectSpec, row: dict[str, Any], found: list[Deviation]) -> None:
+def _compare(spec: ObjectSpec, row: dict[str, Any], found: set[Deviation]) -> None:
     keys = row.keys()
-    if not keys <= shape.known:
-        found += [("unknown_field", f"{shape.name}.{key}") for key in keys - shape.known]
-    if not shape.required <= keys:
-        found += [("missing_field", f"{shape.name}.{key}") for key in shape.required - keys]
-    for key, kind, members in shape.members:
+    # Most rows deviate in nothing: two comparisons of sets settle that.
+    if not keys <= spec.known:
+        _add(found, "unknown_field", (f"{spec.name}.{key}" for key in keys - spec.known))
+    if not spec.required <= keys:
+        _add(found, "missing_field", (f"{spec.name}.{key}" for key in spec.required - keys))
+    for key, enum, words in spec.members:
         value = row.get(key)
-        # Absent, null and "" say that there is nothing to say.
-        if value and type(value) is str and value not in members:
-            found.append(("unknown_member", kind))
-    for key, inner in shape.inner:
-        for one in _as_list(row.get(key)):
-            if _is_object(one):
-                _walk(inner, one, found)
+        # Absent, null and "" mean that there is nothing to tell (observed in old rows).
+        if value and type(value) is str and value not in words:
+            _add(found, "unknown_member", (enum,))
+    for key, inner in spec.inner:
+        for value in _as_list(row.get(key)):
+            if _is_object(value):
+                _compare(inner, value, found)
+
+
+def _add(found: set[Deviation], kind: str, names: Iterable[str]) -> None:
+    for name in names:
+        if len(found) >= MAX_PER_ANSWER:
+            return
+        found.add((kind, printable(name)))
+
+
+def printable(name: str) -> str:
+    """Make a name from the wire safe to log: no control characters, no secrets, 80 characters.
+
+    The name is cut before anything else looks at it, so that the cost does not grow with it.
+    """
+    text = name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
+    if not text.isprintable():
+        text = "".join(letter if letter.isprintable() else "�" for letter in text)
+    return redact_text(text)
 
 
 def _as_list(value: Any) -> list[Any]:
@@ -88,3 +136,33 @@ def is_documented(operation: str, status: int) -> bool:
     _, _, statuses = ANSWERS.get(operation, ("", "", ""))
     named = statuses.split()
     return not named or str(status) in named or f"{status // 100}XX" in named
+
+
+@define
+class DeviationCounter:
+    """Count the answers of one client that deviated, by (operation, kind, where).
+
+    Shared by threads. At most 500 deviations are told apart; further ones count as `(others)` of
+    their operation and kind. The first of each is logged as a warning.
+    """
+
+    counts: dict[tuple[str, str, str], int] = field(factory=dict[tuple[str, str, str], int])
+    _lock: threading.Lock = field(factory=threading.Lock, repr=False, eq=False)
+
+    def add(self, operation: str, deviations: Iterable[Deviation]) -> None:
+        """Count one answer for each of its deviations."""
+        with self._lock:
+            new = [key for key in self._keys(operation, deviations) if self._count(key) == 1]
+        for key in new:
+            log.warning("%s: %s %s: not what the contract of this version says", *key)
+
+    def _keys(self, operation: str, deviations: Iterable[Deviation]) -> set[tuple[str, str, str]]:
+        keys = {(operation, kind, where) for kind, where in deviations}
+        room = MAX_NAMES - len(self.counts)
+        unseen = sorted(keys - self.counts.keys())
+        beyond = unseen[max(0, room) :]
+        return (keys - set(beyond)) | {(operation, kind, OTHERS) for _, kind, _ in beyond}
+
+    def _count(self, key: tuple[str, str, str]) -> int:
+        self.counts[key] = self.counts.get(key, 0) + 1
+        return self.counts[key]

@@ -141,7 +141,7 @@ def _count_undocumented_status(
     if isinstance(outcome, Lost) or 200 <= outcome.status < 300:
         return
     if not is_documented(operation.id, outcome.status):
-        context.deviations.at(operation.id).add("status", str(outcome.status))
+        context.deviations.add(operation.id, [("status", str(outcome.status))])
 
 
 def _pace(operation: Operation, context: Context, cost: float) -> Flow[None]:

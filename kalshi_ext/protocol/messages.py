@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, Generic, TypeVar
@@ -12,8 +10,6 @@ from attrs import evolve, field, frozen
 
 T = TypeVar("T")
 U = TypeVar("U")
-
-log = logging.getLogger("kalshi_ext.drift")
 
 Document = Any  # parsed JSON: objects are dicts, money stays text, numbers are int or Decimal
 
@@ -68,19 +64,18 @@ class Request:
 class Call(Generic[T]):
     """A request together with the way to read its answer.
 
-    `decode(document, watch)` gets the parsed JSON (None for an empty body) and reports to
-    `watch` what it did not expect; a KeyError, TypeError or ValueError from it means
-    "cannot be read".
+    `decode(document)` gets the parsed JSON, None for an empty body. A KeyError, TypeError or
+    ValueError from it means that the answer cannot be read.
     """
 
     operation: Operation
     request: Request
-    decode: Callable[[Document, DeviationCounter], T] = field(repr=False)
+    decode: Callable[[Document], T] = field(repr=False)
 
     def map(self, change: Callable[[T], U]) -> Call[U]:
         """Return the same call with its answer changed by a pure function."""
         decode = self.decode
-        return Call(self.operation, self.request, lambda doc, watch: change(decode(doc, watch)))
+        return Call(self.operation, self.request, lambda document: change(decode(document)))
 
     def with_cursor(self, cursor: str | None) -> Call[T]:
         """Return the same list call asking for the page at `cursor`."""
@@ -94,8 +89,8 @@ class Call(Generic[T]):
 class Reply:
     """An answer as it came: any status, header names in lower case, the whole body.
 
-    `sent_at` and `received_at` are Unix seconds of this machine's clock. `doubtful` when an
-    earlier attempt of the same call may have been executed, which this answer does not tell.
+    `sent_at` and `received_at` are Unix seconds of this machine's clock. `maybe_executed` says that
+    an earlier attempt of the same call may have been executed, which this answer does not tell.
     """
 
     status: int
@@ -108,10 +103,10 @@ class Reply:
 
 @frozen
 class Lost:
-    """No answer came. `left` says whether any byte of the request may have left.
+    """No answer came. `bytes_sent` says whether a byte of the request may have been sent.
 
-    `doubtful` as in `Reply`. It does not hold the exception: the frames of its traceback hold the
-    flow that is told of it, and a flow in a circle is not over when it is dropped.
+    `maybe_executed` is as in `Reply`. The exception is not kept: its traceback refers to the frames
+    of the running flow, and a reference cycle would keep that flow, and its locks, alive.
     """
 
     bytes_sent: bool
@@ -121,30 +116,23 @@ class Lost:
 
 
 @frozen
-class DeviationCounter:
-    """Count what answers hold beyond the contract; names only, never values.
+class InvalidRow:
+    """A row that could not be read. The page is kept without it.
 
-    Kinds: unknown_field, unknown_member, missing_field, invalid_row, status. `at(operation)` is
-    a view on the same counts, so that threads reading different operations do not mix them up.
+    `row` is as received, `reason` says why; `type` is the contract's name for such a row and
+    `missing` the field that was not there, where that was the reason.
     """
 
-    operation: str = ""
-    counts: dict[tuple[str, str, str], int] = field(factory=dict[tuple[str, str, str], int])
-    _lock: threading.Lock = field(factory=threading.Lock, repr=False, eq=False)
+    row: Any
+    reason: str
+    type: str = ""
+    missing: str | None = None
 
-    def at(self, operation: str) -> DeviationCounter:
-        """Return the view that counts under `operation`."""
-        return DeviationCounter(operation, self.counts, self._lock)
 
-    def count(self, kind: str, where: str) -> int:
-        """Return how often this was noted."""
-        return self.counts.get((self.operation, kind, where), 0)
+@frozen
+class Page(Generic[T]):
+    """One page: its rows, the cursor of the next (None at the end), rows that could not be read."""
 
-    def add(self, kind: str, where: str) -> None:
-        """Count one sighting and log the first of its kind."""
-        key = (self.operation, kind, where)
-        with self._lock:
-            self.counts[key] = self.counts.get(key, 0) + 1
-            first = self.counts[key] == 1
-        if first:
-            log.warning("%s: %s %s: not what the contract of this version says", *key)
+    items: tuple[T, ...]
+    cursor: str | None = None
+    invalid_rows: tuple[InvalidRow, ...] = ()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from kalshi_ext.errors import KalshiError
 from kalshi_ext.protocol.flow import Context, Flow, request
-from kalshi_ext.protocol.messages import Call
+from kalshi_ext.protocol.messages import Call, InvalidRow, Page
 from kalshi_ext.requests.filters import positive
 
 T = TypeVar("T")
@@ -19,23 +19,6 @@ class CursorRepeated(KalshiError):
     """The exchange handed out a cursor twice: going on would never end."""
 
     advice = "start the list again; rows read so far are good but may be incomplete"
-
-
-@frozen
-class InvalidRow:
-    """A row that could not be read: the row as received and why. The page is kept without it."""
-
-    row: Any
-    reason: str
-
-
-@frozen
-class Page(Generic[T]):
-    """One page: its rows, the cursor of the next (None at the end) and the rows set aside."""
-
-    items: tuple[T, ...]
-    cursor: str | None = None
-    invalid_rows: tuple[InvalidRow, ...] = ()
 
 
 @define

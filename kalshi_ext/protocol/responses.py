@@ -7,7 +7,7 @@ Shapes seen on the wire: {"error": {code, message, details}}, {code, message, de
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, TypeVar, cast
 
@@ -22,8 +22,8 @@ from kalshi_ext.errors import (
     Unintelligible,
     UnintelligibleWrite,
 )
-from kalshi_ext.protocol.deviations import find_deviations
-from kalshi_ext.protocol.messages import Call, DeviationCounter, Document, Operation, Reply
+from kalshi_ext.protocol.deviations import Deviation, DeviationCounter, find_deviations, printable
+from kalshi_ext.protocol.messages import Call, Document, InvalidRow, Operation, Page, Reply
 from kalshi_ext.redact import redact_text
 
 T = TypeVar("T")
@@ -157,40 +157,45 @@ def unintelligible(operation: Operation, reply: Reply, reason: str) -> Unintelli
     )
 
 
-def decode(call: Call[T], reply: Reply, watch: DeviationCounter) -> T:
-    """Return what a 2xx says; Unintelligible when it cannot be read."""
+def decode(call: Call[T], reply: Reply, counter: DeviationCounter) -> T:
+    """Return what a 2xx says and count its deviations; Unintelligible when it cannot be read."""
     operation = call.operation
-    watch = watch.at(operation.id)
-    if reply.status not in operation.success:
-        watch.add("status", str(reply.status))
+    deviations: set[Deviation] = set()
     try:
-        document = parse_json(reply.body) if reply.body.strip() else None
-        if isinstance(document, Mapping) and document and document.keys() <= ERROR_FIELDS:
-            raise ValueError("a success that carries an error body")
-        return _read(call, document, watch)
+        return _decode(call, reply, deviations)
     except KeyError as missing:
+        name = str(missing.args[0])
+        if not any(where.endswith(f".{name}") for _, where in deviations):
+            deviations.add(("missing_field", printable(name)))
         raise unintelligible(operation, reply, f"field {missing.args[0]!r} is missing") from None
     except (TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         raise unintelligible(operation, reply, str(error) or type(error).__name__) from None
-
-
-def _read(call: Call[T], document: Document, watch: DeviationCounter) -> T:
-    """Read an answer; the watch learns of every surprise in it, also where no reader looks."""
-    sights = dict.fromkeys(find_deviations(call.operation.id, document))
-    before = {sight: _times(watch, *sight) for sight in sights}
-    try:
-        return call.decode(document, watch)
-    except KeyError as missing:
-        name = str(missing.args[0])
-        if not any(where.endswith(f".{name}") for kind, where in sights if kind == "missing_field"):
-            watch.add("missing_field", name)
-        raise
     finally:
-        for sight, count in before.items():
-            if _times(watch, *sight) == count:
-                watch.add(*sight)
+        if deviations:
+            counter.add(operation.id, deviations)
 
 
-def _times(watch: DeviationCounter, kind: str, where: str) -> int:
-    """Count what a reader said of a place; it says `page` of the object around the rows."""
-    return watch.count(kind, where) + watch.count(kind, f"page.{where.rpartition('.')[2]}")
+def _decode(call: Call[T], reply: Reply, deviations: set[Deviation]) -> T:
+    if reply.status not in call.operation.success:
+        deviations.add(("status", str(reply.status)))
+    document = parse_json(reply.body) if reply.body.strip() else None
+    if isinstance(document, Mapping) and document and document.keys() <= ERROR_FIELDS:
+        raise ValueError("a success that carries an error body")
+    deviations |= find_deviations(call.operation.id, document)
+    answer = call.decode(document)
+    page: object = answer
+    if isinstance(page, Page):
+        deviations |= _of_rows(page.invalid_rows, deviations)
+    return answer
+
+
+def _of_rows(rows: Iterable[InvalidRow], known: Collection[Deviation]) -> set[Deviation]:
+    """Return what rows that could not be decoded add to what the tables found (`known`).
+
+    A decoder may need a field that the contract does not require.
+    """
+    listed = {where.rpartition(".")[2] for kind, where in known if kind == "missing_field"}
+    missing = {(row.type, row.missing) for row in rows if row.missing and row.missing not in listed}
+    return {("invalid_row", row.type) for row in rows} | {
+        ("missing_field", f"{kind}.{name}") for kind, name in missing
+    }

@@ -20,7 +20,8 @@ from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import KalshiError, NotFound, NotSent, Refused, Unavailable
 from kalshi_ext.models import Order
 from kalshi_ext.protocol.flow import Context, Flow, Now, Sleep, request
-from kalshi_ext.protocol.pagination import InvalidRow, Paginator, collect
+from kalshi_ext.protocol.messages import InvalidRow
+from kalshi_ext.protocol.pagination import Paginator, collect
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.requests.filters import MAX_PAGE, ListQuery
 from kalshi_ext.writes.watermark import CLOCK_SKEW, PollSchedule, SentAt, read_watermark

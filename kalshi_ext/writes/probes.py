@@ -37,8 +37,8 @@ from kalshi_ext.models import (
     SubaccountTransfer,
 )
 from kalshi_ext.protocol.flow import Context, Flow, Now, Sleep
-from kalshi_ext.protocol.messages import Call
-from kalshi_ext.protocol.pagination import Page, Paginator
+from kalshi_ext.protocol.messages import Call, Page
+from kalshi_ext.protocol.pagination import Paginator
 from kalshi_ext.requests import DecreaseTicket
 from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.writes import journal_codec

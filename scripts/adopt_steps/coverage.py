@@ -193,11 +193,10 @@ def _difference(
 
 
 def _read(call: Any, sample: Any) -> Iterator[str]:
-    from kalshi_ext.protocol.messages import DeviationCounter
-    from kalshi_ext.protocol.pagination import Page
+    from kalshi_ext.protocol.messages import Page
 
     try:
-        answer = call.decode(sample, DeviationCounter())
+        answer = call.decode(sample)
     except KeyError as missing:
         yield f"field {missing.args[0]} is missing"
     except (TypeError, ValueError, AttributeError, ArithmeticError) as error:

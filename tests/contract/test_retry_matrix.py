@@ -61,7 +61,7 @@ def test_no_row_is_a_read() -> None:
 def test_an_attempt_that_may_have_run_is_repeated_at_once_only_where_the_matrix_says_so(
     name: str, operation: Operation, outcome: Reply | Lost
 ) -> None:
-    call = Call(operation, Request(operation.method, operation.path), lambda document, watch: None)
+    call = Call(operation, Request(operation.method, operation.path), lambda document: None)
     flow, sends = send_with_retries(call, Context()), 0
     effect = next(flow)
     try:

@@ -13,7 +13,6 @@ from kalshi_ext.contract import types as shapes
 from kalshi_ext.contract.types import BookSide, OutcomeSide
 from kalshi_ext.contracts.decoding import (
     enum_member,
-    notice,
     optional_enum_member,
     required,
     required_text,
@@ -28,7 +27,7 @@ from kalshi_ext.models import (
     Position,
     Settlement,
 )
-from kalshi_ext.protocol.messages import DeviationCounter, Document
+from kalshi_ext.protocol.messages import Document
 from kalshi_ext.requests import BOOK_SIDE
 
 cents = values.read_cents
@@ -53,7 +52,7 @@ def yes_price(row: shapes.Order) -> Decimal | None:
     return None if other is None else values.complement(other)
 
 
-def order(row: shapes.Order, watch: DeviationCounter) -> Order:
+def order(row: shapes.Order) -> Order:
     """Read one order."""
     book, outcome = direction(row)
     asked = row.get("initial_count", row.get("count"))
@@ -65,8 +64,8 @@ def order(row: shapes.Order, watch: DeviationCounter) -> Order:
         ticker=required_text(row, "ticker"),
         book_side=book,
         outcome_side=outcome,
-        status=enum_member(shapes.OrderStatus, row["status"], watch),
-        type=optional_enum_member(shapes.OrderType, row.get("type"), watch),
+        status=enum_member(shapes.OrderStatus, row["status"]),
+        type=optional_enum_member(shapes.OrderType, row.get("type")),
         price=yes_price(row),
         count=count(asked),
         fill_count=filled,
@@ -80,9 +79,9 @@ def order(row: shapes.Order, watch: DeviationCounter) -> Order:
     )
 
 
-def ack(row: Any, watch: DeviationCounter, reduced_by: object = None) -> OrderAck:
+def ack(row: Any, reduced_by: object = None) -> OrderAck:
     """Read the acknowledgement of a write: classic answers with the whole order."""
-    found = order(notice(row, shapes.Order, watch), watch)
+    found = order(row)
     return OrderAck(
         order_id=found.order_id,
         client_order_id=found.client_order_id or None,
@@ -96,7 +95,7 @@ def ack(row: Any, watch: DeviationCounter, reduced_by: object = None) -> OrderAc
     )
 
 
-def fill(row: shapes.Fill, watch: DeviationCounter) -> Fill:
+def fill(row: shapes.Fill) -> Fill:
     """Read one fill; `price` is cents of the named side."""
     book, outcome = direction(row)
     price = cents(row.get("price"))
@@ -116,7 +115,7 @@ def fill(row: shapes.Fill, watch: DeviationCounter) -> Fill:
     )
 
 
-def position(row: shapes.Position, watch: DeviationCounter) -> Position:
+def position(row: shapes.Position) -> Position:
     """Read what is held in one market."""
     return Position(
         ticker=required_text(row, "ticker"),
@@ -128,7 +127,7 @@ def position(row: shapes.Position, watch: DeviationCounter) -> Position:
     )
 
 
-def event_position(row: shapes.EventPosition, watch: DeviationCounter) -> EventPosition:
+def event_position(row: shapes.EventPosition) -> EventPosition:
     """Read what is held over one event: exact dollars where sent, else cents."""
     amounts = cast("dict[str, Any]", row)
 
@@ -146,11 +145,11 @@ def event_position(row: shapes.EventPosition, watch: DeviationCounter) -> EventP
     )
 
 
-def settlement(row: shapes.Settlement, watch: DeviationCounter) -> Settlement:
+def settlement(row: shapes.Settlement) -> Settlement:
     """Read one settlement; revenue is cents on the wire."""
     return Settlement(
         ticker=required_text(row, "ticker"),
-        market_result=enum_member(shapes.MarketResult, row["result"], watch),
+        market_result=enum_member(shapes.MarketResult, row["result"]),
         revenue=cents(row.get("revenue")),
         yes_count=count(row.get("yes_count")),
         no_count=count(row.get("no_count")),
@@ -159,7 +158,7 @@ def settlement(row: shapes.Settlement, watch: DeviationCounter) -> Settlement:
     )
 
 
-def group(row: shapes.OrderGroup, watch: DeviationCounter) -> OrderGroup:
+def group(row: shapes.OrderGroup) -> OrderGroup:
     """Read one order group."""
     return OrderGroup(
         id=required_text(row, "id"),
@@ -168,7 +167,7 @@ def group(row: shapes.OrderGroup, watch: DeviationCounter) -> OrderGroup:
     )
 
 
-def balance(document: Document, watch: DeviationCounter) -> Balance:
+def balance(document: Document) -> Balance:
     """Read the balance from its cents."""
-    row: shapes.GetBalanceResponse = notice(document, shapes.GetBalanceResponse, watch)
+    row: shapes.GetBalanceResponse = document
     return Balance(balance=required(cents(row["balance"]), "balance"), raw=row)

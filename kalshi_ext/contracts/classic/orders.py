@@ -29,12 +29,11 @@ from kalshi_ext.contract.types import BookSide, SelfTradePreventionType, TimeInF
 from kalshi_ext.contracts.classic import decoding
 from kalshi_ext.contracts.classic.filters import only
 from kalshi_ext.contracts.classic.operations import OPERATIONS
-from kalshi_ext.contracts.decoding import as_list, build_request, decode_page, notice, required
+from kalshi_ext.contracts.decoding import as_list, build_request, decode_page, required
 from kalshi_ext.contracts.interface import OrdersInterface
 from kalshi_ext.errors import Misuse, Refused
 from kalshi_ext.models import Order, OrderAck, QueuePosition
-from kalshi_ext.protocol.messages import Call, DeviationCounter, Document
-from kalshi_ext.protocol.pagination import Page
+from kalshi_ext.protocol.messages import Call, Document, Page
 from kalshi_ext.protocol.responses import entry_refusal
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, OrderTicket, Target
 from kalshi_ext.requests.filters import ListQuery
@@ -138,8 +137,8 @@ class Orders(OrdersInterface):
         body = m.BatchCreateOrdersRequest(orders=[create_body(ticket) for ticket in tickets])
         kwargs = batch_create_orders._get_kwargs(body=body)
 
-        def decode(document: Document, watch: DeviationCounter) -> list[OrderAck | Refused]:
-            return [_created(row, watch) for row in as_list(document["responses"], "responses")]
+        def decode(document: Document) -> list[OrderAck | Refused]:
+            return [_created(row) for row in as_list(document["responses"], "responses")]
 
         return Call(OPERATIONS["batchCreateOrders"], build_request(kwargs), decode)
 
@@ -170,8 +169,8 @@ class Orders(OrdersInterface):
         return Call(OPERATIONS["decreaseOrder"], build_request(kwargs), _order_ack)
 
     def cancel(self, target: Target) -> Call[OrderAck]:
-        def decode(document: Document, watch: DeviationCounter) -> OrderAck:
-            return decoding.ack(document["order"], watch, document.get("reduced_by"))
+        def decode(document: Document) -> OrderAck:
+            return decoding.ack(document["order"], document.get("reduced_by"))
 
         kwargs = cancel_order._get_kwargs(bare(target))
         return Call(OPERATIONS["cancelOrder"], build_request(kwargs), decode)
@@ -179,15 +178,15 @@ class Orders(OrdersInterface):
     def cancel_many(self, targets: Sequence[Target]) -> Call[list[OrderAck | Refused]]:
         body = m.BatchCancelOrdersRequest(order_ids=[bare(target) for target in targets])
 
-        def decode(document: Document, watch: DeviationCounter) -> list[OrderAck | Refused]:
-            return [_cancelled(row, watch) for row in as_list(document["responses"], "responses")]
+        def decode(document: Document) -> list[OrderAck | Refused]:
+            return [_cancelled(row) for row in as_list(document["responses"], "responses")]
 
         kwargs = batch_cancel_orders._get_kwargs(body=body)
         return Call(OPERATIONS["batchCancelOrders"], build_request(kwargs), decode)
 
     def get(self, order_id: str) -> Call[Order]:
-        def decode(document: Document, watch: DeviationCounter) -> Order:
-            return decoding.order(notice(document["order"], shapes.Order, watch), watch)
+        def decode(document: Document) -> Order:
+            return decoding.order(document["order"])
 
         return Call(OPERATIONS["getOrder"], build_request(get_order._get_kwargs(order_id)), decode)
 
@@ -204,13 +203,11 @@ class Orders(OrdersInterface):
         return Call(
             OPERATIONS["getOrders"],
             build_request(kwargs),
-            lambda document, watch: decode_page(
-                document, "orders", shapes.Order, decoding.order, watch
-            ),
+            lambda document: decode_page(document, "orders", shapes.Order, decoding.order),
         )
 
     def queue_position(self, order_id: str) -> Call[QueuePosition]:
-        def decode(document: Document, watch: DeviationCounter) -> QueuePosition:
+        def decode(document: Document) -> QueuePosition:
             return _queue(order_id, document["queue_position"])
 
         kwargs = get_order_queue_position._get_kwargs(order_id)
@@ -226,7 +223,7 @@ class Orders(OrdersInterface):
         if not order_ids or tickers or event_ticker or subaccount is not None:
             raise Misuse("the classic contract needs orders, and takes nothing else")
 
-        def decode(document: Document, watch: DeviationCounter) -> Page[QueuePosition]:
+        def decode(document: Document) -> Page[QueuePosition]:
             found: dict[str, Any] = document.get("queue_positions") or {}
             return Page(tuple(_queue(order_id, value) for order_id, value in found.items()))
 
@@ -235,21 +232,21 @@ class Orders(OrdersInterface):
         return Call(OPERATIONS["getQueuePositions"], build_request(kwargs), decode)
 
 
-def _order_ack(document: Document, watch: DeviationCounter) -> OrderAck:
-    return decoding.ack(document["order"], watch)
+def _order_ack(document: Document) -> OrderAck:
+    return decoding.ack(document["order"])
 
 
 def _queue(order_id: str, value: object) -> QueuePosition:
     return QueuePosition(order_id=order_id, position=required(read_count(value), "queue_position"))
 
 
-def _created(row: Any, watch: DeviationCounter) -> OrderAck | Refused:
+def _created(row: Any) -> OrderAck | Refused:
     if row.get("error"):
         return entry_refusal(OPERATIONS["batchCreateOrders"], row["error"])
-    return decoding.ack(row["order"], watch)
+    return decoding.ack(row["order"])
 
 
-def _cancelled(row: Any, watch: DeviationCounter) -> OrderAck | Refused:
+def _cancelled(row: Any) -> OrderAck | Refused:
     if row.get("error"):
         refused = entry_refusal(OPERATIONS["batchCancelOrders"], row["error"])
         refused.order_id = row.get("order_id")

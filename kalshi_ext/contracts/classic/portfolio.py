@@ -32,7 +32,6 @@ from kalshi_ext.contracts.decoding import (
     build_request,
     decode_nothing,
     decode_page,
-    notice,
     required,
     required_text,
 )
@@ -47,8 +46,7 @@ from kalshi_ext.models import (
     RestingValue,
     Settlement,
 )
-from kalshi_ext.protocol.messages import Call, DeviationCounter, Document
-from kalshi_ext.protocol.pagination import Page
+from kalshi_ext.protocol.messages import Call, Document, Page
 from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.values import read_cents
 
@@ -60,7 +58,7 @@ def paged(
     return Call(
         OPERATIONS[operation],
         build_request(kwargs),
-        lambda document, watch: decode_page(document, key, shape, read, watch),
+        lambda document: decode_page(document, key, shape, read),
     )
 
 
@@ -104,8 +102,7 @@ class Portfolio(PortfolioInterface):
         )
 
     def resting_value(self) -> Call[RestingValue]:
-        def decode(document: Document, watch: DeviationCounter) -> RestingValue:
-            notice(document, shapes.GetTotalRestingOrderValueResponse, watch)
+        def decode(document: Document) -> RestingValue:
             value = read_cents(document["total_resting_order_value"])
             return RestingValue(total=required(value, "total_resting_order_value"), raw=document)
 
@@ -131,8 +128,7 @@ class Groups(GroupsInterface):
         _nowhere_else(subaccount, shard)
         body = m.CreateOrderGroupRequest(contracts_limit=whole(limit, "contracts_limit"))
 
-        def decode(document: Document, watch: DeviationCounter) -> OrderGroup:
-            notice(document, shapes.CreateOrderGroupResponse, watch)
+        def decode(document: Document) -> OrderGroup:
             found = required_text(document, "order_group_id")
             return OrderGroup(id=found, contracts_limit=limit, raw=document)
 

@@ -43,8 +43,7 @@ from kalshi_ext.models import (
     Schedule,
     VolumeProgress,
 )
-from kalshi_ext.protocol.messages import Call, DeviationCounter, Document
-from kalshi_ext.protocol.pagination import Page
+from kalshi_ext.protocol.messages import Call, Document, Page
 from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.values import read_time
 
@@ -139,7 +138,7 @@ class Exchange(ExchangeInterface):
         )
 
     def data_timestamp(self) -> Call[datetime]:
-        def decode(document: Document, watch: DeviationCounter) -> datetime:
+        def decode(document: Document) -> datetime:
             return required(read_time(document["as_of_time"]), "as_of_time")
 
         kwargs = get_user_data_timestamp._get_kwargs()

@@ -9,7 +9,7 @@ from typing import Any
 
 from kalshi_ext import values
 from kalshi_ext.contract import types as shapes
-from kalshi_ext.contracts.decoding import notice, optional_enum_member, required
+from kalshi_ext.contracts.decoding import optional_enum_member, required
 from kalshi_ext.models import (
     AccountLimits,
     BucketLimit,
@@ -26,18 +26,16 @@ from kalshi_ext.models import (
     VolumeProgress,
     WeeklyHours,
 )
-from kalshi_ext.protocol.messages import DeviationCounter, Document
+from kalshi_ext.protocol.messages import Document
 
 count = values.read_count
 moment = values.read_time
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
-def cutoff(document: Document, watch: DeviationCounter) -> HistoricalCutoff:
+def cutoff(document: Document) -> HistoricalCutoff:
     """Read where live data ends."""
-    row: shapes.GetHistoricalCutoffResponse = notice(
-        document, shapes.GetHistoricalCutoffResponse, watch
-    )
+    row: shapes.GetHistoricalCutoffResponse = document
     return HistoricalCutoff(
         orders_updated=required(moment(row["orders_updated_ts"]), "orders_updated_ts"),
         trades_created=required(moment(row["trades_created_ts"]), "trades_created_ts"),
@@ -47,16 +45,14 @@ def cutoff(document: Document, watch: DeviationCounter) -> HistoricalCutoff:
     )
 
 
-def limits(document: Document, watch: DeviationCounter) -> AccountLimits:
+def limits(document: Document) -> AccountLimits:
     """Read the usage tier and its buckets."""
-    row: shapes.GetAccountApiLimitsResponse = notice(
-        document, shapes.GetAccountApiLimitsResponse, watch
-    )
+    row: shapes.GetAccountApiLimitsResponse = document
     return AccountLimits(
         usage_tier=row["usage_tier"],
         read=_bucket(row["read"]),
         write=_bucket(row["write"]),
-        grants=tuple(_grant(grant, watch) for grant in row.get("grants") or ()),
+        grants=tuple(_grant(grant) for grant in row.get("grants") or ()),
         raw=row,
     )
 
@@ -65,22 +61,20 @@ def _bucket(row: shapes.BucketLimit) -> BucketLimit:
     return BucketLimit(refill_rate=row["refill_rate"], bucket_capacity=row["bucket_capacity"])
 
 
-def _grant(row: shapes.ApiUsageLevelGrant, watch: DeviationCounter) -> UsageGrant:
+def _grant(row: shapes.ApiUsageLevelGrant) -> UsageGrant:
     return UsageGrant(
         level=row["level"],
         source=row.get("source"),
         exchange_instance=optional_enum_member(
-            shapes.ExchangeInstance, row.get("exchange_instance"), watch
+            shapes.ExchangeInstance, row.get("exchange_instance")
         ),
         expires=moment(row.get("expires_ts")),
     )
 
 
-def endpoint_costs(document: Document, watch: DeviationCounter) -> EndpointCosts:
+def endpoint_costs(document: Document) -> EndpointCosts:
     """Read what requests cost in tokens."""
-    row: shapes.GetAccountEndpointCostsResponse = notice(
-        document, shapes.GetAccountEndpointCostsResponse, watch
-    )
+    row: shapes.GetAccountEndpointCostsResponse = document
     return EndpointCosts(
         default_cost=row["default_cost"],
         costs=tuple(
@@ -91,9 +85,7 @@ def endpoint_costs(document: Document, watch: DeviationCounter) -> EndpointCosts
     )
 
 
-def volume_progress(
-    row: shapes.AccountApiUsageLevelVolumeProgress, watch: DeviationCounter
-) -> VolumeProgress:
+def volume_progress(row: shapes.AccountApiUsageLevelVolumeProgress) -> VolumeProgress:
     """Read the trailing volume and its goals."""
     return VolumeProgress(
         computed=moment(row.get("computed_ts")),
@@ -113,9 +105,9 @@ def _goal(row: shapes.AccountApiUsageLevelVolumeGoal) -> VolumeGoal:
     )
 
 
-def exchange_status(document: Document, watch: DeviationCounter) -> ExchangeStatus:
+def exchange_status(document: Document) -> ExchangeStatus:
     """Read whether the exchange is up and trading."""
-    row: shapes.ExchangeStatus = notice(document, shapes.ExchangeStatus, watch)
+    row: shapes.ExchangeStatus = document
     return ExchangeStatus(
         exchange_active=row["exchange_active"],
         trading_active=row["trading_active"],
@@ -136,9 +128,9 @@ def _shard(row: shapes.ExchangeIndexStatus) -> ShardStatus:
     )
 
 
-def schedule(document: Document, watch: DeviationCounter) -> Schedule:
+def schedule(document: Document) -> Schedule:
     """Read trading hours and maintenance windows."""
-    row: shapes.Schedule = notice(document["schedule"], shapes.Schedule, watch)
+    row: shapes.Schedule = document["schedule"]
     return Schedule(
         standard_hours=tuple(_week(week) for week in row.get("standard_hours") or ()),
         maintenance_windows=tuple(

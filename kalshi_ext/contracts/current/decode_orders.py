@@ -13,13 +13,11 @@ from kalshi_ext.contract import types as shapes
 from kalshi_ext.contract.types import BookSide, OutcomeSide
 from kalshi_ext.contracts.decoding import (
     enum_member,
-    notice,
     optional_enum_member,
     required,
     required_text,
 )
 from kalshi_ext.models import Fill, Order, OrderAck, OrderGroup, QueuePosition
-from kalshi_ext.protocol.messages import DeviationCounter
 
 dollars = values.read_dollars
 count = values.read_count
@@ -33,9 +31,7 @@ AGREED: Mapping[tuple[str | None, str | None], tuple[BookSide, OutcomeSide]] = {
 }
 
 
-def direction(
-    row: shapes.Order | shapes.Fill, watch: DeviationCounter
-) -> tuple[BookSide, OutcomeSide]:
+def direction(row: shapes.Order | shapes.Fill) -> tuple[BookSide, OutcomeSide]:
     """Read the direction from `book_side` and `outcome_side` alone.
 
     The legacy `side` and `action` contradict each other on real fills (observed), so they are
@@ -49,22 +45,22 @@ def direction(
     if book in OUTCOME and OUTCOME[book] != outcome:
         raise ValueError(f"book_side {book!r} contradicts outcome_side {outcome!r}")
     return (
-        enum_member(BookSide, required(book, "book_side"), watch),
-        enum_member(OutcomeSide, required(outcome, "outcome_side"), watch),
+        enum_member(BookSide, required(book, "book_side")),
+        enum_member(OutcomeSide, required(outcome, "outcome_side")),
     )
 
 
-def order(row: shapes.Order, watch: DeviationCounter) -> Order:
+def order(row: shapes.Order) -> Order:
     """Read one order."""
-    book, outcome = direction(row, watch)
+    book, outcome = direction(row)
     return Order(
         order_id=required_text(row, "order_id"),
         client_order_id=row.get("client_order_id") or "",
         ticker=required_text(row, "ticker"),
         book_side=book,
         outcome_side=outcome,
-        status=enum_member(shapes.OrderStatus, row["status"], watch),
-        type=optional_enum_member(shapes.OrderType, row.get("type"), watch),
+        status=enum_member(shapes.OrderStatus, row["status"]),
+        type=optional_enum_member(shapes.OrderType, row.get("type")),
         price=dollars(row.get("yes_price_dollars")),
         count=count(row.get("initial_count_fp")),
         fill_count=required(count(row["fill_count_fp"]), "fill_count_fp"),
@@ -77,7 +73,7 @@ def order(row: shapes.Order, watch: DeviationCounter) -> Order:
         created_time=moment(row.get("created_time")),
         updated_time=moment(row.get("last_update_time")),
         self_trade_prevention_type=optional_enum_member(
-            shapes.SelfTradePreventionType, row.get("self_trade_prevention_type"), watch
+            shapes.SelfTradePreventionType, row.get("self_trade_prevention_type")
         ),
         order_group_id=row.get("order_group_id") or None,
         cancel_order_on_pause=row.get("cancel_order_on_pause"),
@@ -87,9 +83,9 @@ def order(row: shapes.Order, watch: DeviationCounter) -> Order:
     )
 
 
-def fill(row: shapes.Fill, watch: DeviationCounter) -> Fill:
+def fill(row: shapes.Fill) -> Fill:
     """Read one fill."""
-    book, outcome = direction(row, watch)
+    book, outcome = direction(row)
     return Fill(
         fill_id=required_text(row, "fill_id"),
         order_id=required_text(row, "order_id"),
@@ -108,9 +104,8 @@ def fill(row: shapes.Fill, watch: DeviationCounter) -> Fill:
     )
 
 
-def ack(row: Any, watch: DeviationCounter, shape: type, ticker: str | None) -> OrderAck:
+def ack(row: Any, ticker: str | None) -> OrderAck:
     """Read the acknowledgement of a create, amend, decrease or cancel."""
-    notice(row, shape, watch)
     return OrderAck(
         order_id=required_text(row, "order_id"),
         client_order_id=row.get("client_order_id") or None,
@@ -125,7 +120,7 @@ def ack(row: Any, watch: DeviationCounter, shape: type, ticker: str | None) -> O
     )
 
 
-def group(row: shapes.OrderGroup, watch: DeviationCounter) -> OrderGroup:
+def group(row: shapes.OrderGroup) -> OrderGroup:
     """Read one row of the order groups."""
     return OrderGroup(
         id=required_text(row, "id"),
@@ -136,7 +131,7 @@ def group(row: shapes.OrderGroup, watch: DeviationCounter) -> OrderGroup:
     )
 
 
-def queue_position(row: shapes.OrderQueuePosition, watch: DeviationCounter) -> QueuePosition:
+def queue_position(row: shapes.OrderQueuePosition) -> QueuePosition:
     """Read one queue position."""
     return QueuePosition(
         order_id=required_text(row, "order_id"),

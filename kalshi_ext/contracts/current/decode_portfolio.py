@@ -10,7 +10,7 @@ from decimal import Decimal
 from kalshi_ext import values
 from kalshi_ext.contract import types as shapes
 from kalshi_ext.contract.types import ExchangeInstance, IntraExchangeInstanceTransferStatus
-from kalshi_ext.contracts.decoding import enum_member, notice, required, required_text
+from kalshi_ext.contracts.decoding import enum_member, required, required_text
 from kalshi_ext.models import (
     Balance,
     EventPosition,
@@ -23,7 +23,7 @@ from kalshi_ext.models import (
     SubaccountBalance,
     SubaccountTransfer,
 )
-from kalshi_ext.protocol.messages import DeviationCounter, Document
+from kalshi_ext.protocol.messages import Document
 
 dollars = values.read_dollars
 count = values.read_count
@@ -31,9 +31,9 @@ cents = values.read_cents
 moment = values.read_time
 
 
-def balance(document: Document, watch: DeviationCounter) -> Balance:
+def balance(document: Document) -> Balance:
     """Read the balance: exact dollars where sent, else the truncated cents."""
-    row: shapes.GetBalanceResponse = notice(document, shapes.GetBalanceResponse, watch)
+    row: shapes.GetBalanceResponse = document
     exact = dollars(row.get("balance_dollars"))
     return Balance(
         balance=required(cents(row["balance"]) if exact is None else exact, "balance"),
@@ -55,7 +55,7 @@ def shard_balances(listed: list[shapes.IndexedBalance] | None) -> tuple[ShardBal
     )
 
 
-def position(row: shapes.MarketPosition, watch: DeviationCounter) -> Position:
+def position(row: shapes.MarketPosition) -> Position:
     """Read what is held in one market."""
     return Position(
         ticker=required_text(row, "ticker"),
@@ -70,7 +70,7 @@ def position(row: shapes.MarketPosition, watch: DeviationCounter) -> Position:
     )
 
 
-def event_position(row: shapes.EventPosition, watch: DeviationCounter) -> EventPosition:
+def event_position(row: shapes.EventPosition) -> EventPosition:
     """Read what is held over one event."""
     return EventPosition(
         event_ticker=required_text(row, "event_ticker"),
@@ -83,12 +83,12 @@ def event_position(row: shapes.EventPosition, watch: DeviationCounter) -> EventP
     )
 
 
-def settlement(row: shapes.Settlement, watch: DeviationCounter) -> Settlement:
+def settlement(row: shapes.Settlement) -> Settlement:
     """Read one settlement; `revenue` and `value` are cents on the wire (documented)."""
     return Settlement(
         ticker=required_text(row, "ticker"),
         event_ticker=row.get("event_ticker"),
-        market_result=enum_member(shapes.MarketResult, row["market_result"], watch),
+        market_result=enum_member(shapes.MarketResult, row["market_result"]),
         revenue=cents(row.get("revenue")),
         value=cents(row.get("value")),
         yes_count=count(row.get("yes_count_fp")),
@@ -102,12 +102,12 @@ def settlement(row: shapes.Settlement, watch: DeviationCounter) -> Settlement:
     )
 
 
-def payment(row: shapes.Deposit | shapes.Withdrawal, watch: DeviationCounter) -> Payment:
+def payment(row: shapes.Deposit | shapes.Withdrawal) -> Payment:
     """Read a deposit or a withdrawal; amounts are cents on the wire."""
     return Payment(
         id=required_text(row, "id"),
-        status=enum_member(shapes.PaymentStatus, row["status"], watch),
-        type=enum_member(shapes.PaymentType, row["type"], watch),
+        status=enum_member(shapes.PaymentStatus, row["status"]),
+        type=enum_member(shapes.PaymentType, row["type"]),
         amount=required(cents(row["amount_cents"]), "amount_cents"),
         fee=cents(row.get("fee_cents")),
         created_time=moment(row.get("created_ts")),
@@ -116,7 +116,7 @@ def payment(row: shapes.Deposit | shapes.Withdrawal, watch: DeviationCounter) ->
     )
 
 
-def subaccount_balance(row: shapes.SubaccountBalance, watch: DeviationCounter) -> SubaccountBalance:
+def subaccount_balance(row: shapes.SubaccountBalance) -> SubaccountBalance:
     """Read the dollars of one subaccount on one shard."""
     return SubaccountBalance(
         subaccount=row["subaccount_number"],
@@ -127,9 +127,7 @@ def subaccount_balance(row: shapes.SubaccountBalance, watch: DeviationCounter) -
     )
 
 
-def subaccount_transfer(
-    row: shapes.SubaccountTransfer, watch: DeviationCounter
-) -> SubaccountTransfer:
+def subaccount_transfer(row: shapes.SubaccountTransfer) -> SubaccountTransfer:
     """Read one transfer between subaccounts; cents on the wire."""
     return SubaccountTransfer(
         transfer_id=required_text(row, "transfer_id"),
@@ -142,7 +140,7 @@ def subaccount_transfer(
     )
 
 
-def netting(row: shapes.SubaccountNettingConfig, watch: DeviationCounter) -> NettingConfig:
+def netting(row: shapes.SubaccountNettingConfig) -> NettingConfig:
     """Read the netting of one subaccount."""
     return NettingConfig(
         subaccount=row["subaccount_number"],
@@ -151,16 +149,14 @@ def netting(row: shapes.SubaccountNettingConfig, watch: DeviationCounter) -> Net
     )
 
 
-def instance_transfer(
-    row: shapes.IntraExchangeInstanceTransfer, watch: DeviationCounter
-) -> InstanceTransfer:
+def instance_transfer(row: shapes.IntraExchangeInstanceTransfer) -> InstanceTransfer:
     """Read one transfer between instances; the amount is dollars here, centicents when asked."""
     return InstanceTransfer(
         transfer_id=required_text(row, "transfer_id"),
-        source=enum_member(ExchangeInstance, row["source"], watch),
-        destination=enum_member(ExchangeInstance, row["destination"], watch),
+        source=enum_member(ExchangeInstance, row["source"]),
+        destination=enum_member(ExchangeInstance, row["destination"]),
         amount=required(dollars(row["amount"]), "amount"),
-        status=enum_member(IntraExchangeInstanceTransferStatus, row["status"], watch),
+        status=enum_member(IntraExchangeInstanceTransferStatus, row["status"]),
         source_exchange_shard=row.get("source_exchange_shard"),
         destination_exchange_shard=row.get("destination_exchange_shard"),
         created_time=moment(row.get("created_ts")),

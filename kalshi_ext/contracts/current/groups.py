@@ -26,13 +26,11 @@ from kalshi_ext.contracts.decoding import (
     build_request,
     decode_nothing,
     decode_page,
-    notice,
     required_text,
 )
 from kalshi_ext.contracts.interface import GroupsInterface
 from kalshi_ext.models import OrderGroup
-from kalshi_ext.protocol.messages import Call, DeviationCounter, Document
-from kalshi_ext.protocol.pagination import Page
+from kalshi_ext.protocol.messages import Call, Document, Page
 from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.values import count_text, read_count
 
@@ -49,8 +47,7 @@ class Groups(GroupsInterface):
             exchange_index=or_unset(shard),
         )
 
-        def decode(document: Document, watch: DeviationCounter) -> OrderGroup:
-            notice(document, shapes.CreateOrderGroupResponse, watch)
+        def decode(document: Document) -> OrderGroup:
             return OrderGroup(
                 id=required_text(document, "order_group_id"),
                 contracts_limit=limit,
@@ -63,8 +60,7 @@ class Groups(GroupsInterface):
         return Call(OPERATIONS["CreateOrderGroup"], build_request(kwargs), decode)
 
     def get(self, group_id: str, subaccount: int | None) -> Call[OrderGroup]:
-        def decode(document: Document, watch: DeviationCounter) -> OrderGroup:
-            notice(document, shapes.GetOrderGroupResponse, watch)
+        def decode(document: Document) -> OrderGroup:
             return OrderGroup(
                 id=group_id,
                 is_auto_cancel_enabled=document["is_auto_cancel_enabled"],
@@ -83,9 +79,7 @@ class Groups(GroupsInterface):
         return Call(
             OPERATIONS["GetOrderGroups"],
             build_request(kwargs),
-            lambda document, watch: decode_page(
-                document, "order_groups", shape, decode_orders.group, watch
-            ),
+            lambda document: decode_page(document, "order_groups", shape, decode_orders.group),
         )
 
     def delete(self, group_id: str, subaccount: int | None, shard: int | None) -> Call[None]:

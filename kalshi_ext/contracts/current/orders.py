@@ -32,14 +32,12 @@ from kalshi_ext.contracts.decoding import (
     build_request,
     decode_nothing,
     decode_page,
-    notice,
     required,
 )
 from kalshi_ext.contracts.interface import OrdersInterface
 from kalshi_ext.errors import Misuse, Refused
 from kalshi_ext.models import Order, OrderAck, QueuePosition
-from kalshi_ext.protocol.messages import Call, DeviationCounter, Document
-from kalshi_ext.protocol.pagination import Page
+from kalshi_ext.protocol.messages import Call, Document, Page
 from kalshi_ext.protocol.responses import entry_refusal
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, OrderTicket, Target
 from kalshi_ext.requests.filters import ListQuery
@@ -77,25 +75,23 @@ def create_body(ticket: OrderTicket) -> m.CreateOrderV2Request:
     )
 
 
-def _ack(shape: type, ticker: str | None) -> Callable[[Document, DeviationCounter], OrderAck]:
-    return lambda document, watch: decode_orders.ack(document, watch, shape, ticker)
+def _ack(ticker: str | None) -> Callable[[Document], OrderAck]:
+    return lambda document: decode_orders.ack(document, ticker)
 
 
-def _entries(
-    document: Document, watch: DeviationCounter, shape: type, operation: str
-) -> list[OrderAck | Refused]:
+def _entries(document: Document, operation: str) -> list[OrderAck | Refused]:
     """Read a batch's entries in the order they came: matching them up is the caller's work."""
     entries = as_list(document["orders"], "orders")
-    return [_entry(row, watch, shape, operation) for row in entries]
+    return [_entry(row, operation) for row in entries]
 
 
-def _entry(row: Any, watch: DeviationCounter, shape: type, operation: str) -> OrderAck | Refused:
+def _entry(row: Any, operation: str) -> OrderAck | Refused:
     if row.get("error"):
         refused = entry_refusal(OPERATIONS[operation], row["error"])
         refused.client_order_id = row.get("client_order_id") or None
         refused.order_id = row.get("order_id") or None
         return refused
-    return decode_orders.ack(row, watch, shape, None)
+    return decode_orders.ack(row, None)
 
 
 class Orders(OrdersInterface):
@@ -105,17 +101,17 @@ class Orders(OrdersInterface):
 
     def place(self, ticket: OrderTicket) -> Call[OrderAck]:
         kwargs = create_order_v2._get_kwargs(body=create_body(ticket))
-        decode = _ack(shapes.CreateOrderV2Response, ticket.ticker)
+        decode = _ack(ticket.ticker)
         return Call(OPERATIONS["CreateOrderV2"], build_request(kwargs), decode)
 
     def place_many(self, tickets: Sequence[OrderTicket]) -> Call[list[OrderAck | Refused]]:
         body = m.BatchCreateOrdersV2Request(orders=[create_body(ticket) for ticket in tickets])
         kwargs = batch_create_orders_v2._get_kwargs(body=body)
-        shape, name = shapes.BatchCreateOrdersV2ResponseEntry, "BatchCreateOrdersV2"
+        name = "BatchCreateOrdersV2"
         return Call(
             OPERATIONS[name],
             build_request(kwargs),
-            lambda document, watch: _entries(document, watch, shape, name),
+            lambda document: _entries(document, name),
         )
 
     def amend(self, ticket: AmendTicket) -> Call[OrderAck]:
@@ -132,7 +128,7 @@ class Orders(OrdersInterface):
         kwargs = amend_order_v2._get_kwargs(
             ticket.target.order_id, body=body, subaccount=or_unset(ticket.target.subaccount)
         )
-        decode = _ack(shapes.AmendOrderV2Response, ticket.ticker)
+        decode = _ack(ticket.ticker)
         return Call(OPERATIONS["AmendOrderV2"], build_request(kwargs), decode)
 
     def decrease(self, ticket: DecreaseTicket) -> Call[OrderAck]:
@@ -146,7 +142,7 @@ class Orders(OrdersInterface):
         kwargs = decrease_order_v2._get_kwargs(
             target.order_id, body=body, subaccount=or_unset(target.subaccount)
         )
-        decode = _ack(shapes.DecreaseOrderV2Response, target.ticker)
+        decode = _ack(target.ticker)
         return Call(OPERATIONS["DecreaseOrderV2"], build_request(kwargs), decode)
 
     def cancel(self, target: Target) -> Call[OrderAck]:
@@ -156,7 +152,7 @@ class Orders(OrdersInterface):
             exchange_index=or_unset(target.exchange_index),
             market_ticker=or_unset(target.ticker),
         )
-        decode = _ack(shapes.CancelOrderV2Response, target.ticker)
+        decode = _ack(target.ticker)
         return Call(OPERATIONS["CancelOrderV2"], build_request(kwargs), decode)
 
     def cancel_many(self, targets: Sequence[Target]) -> Call[list[OrderAck | Refused]]:
@@ -171,11 +167,11 @@ class Orders(OrdersInterface):
         ]
         body = m.BatchCancelOrdersV2Request(orders=entries)
         kwargs = batch_cancel_orders_v2._get_kwargs(body=body)
-        shape, name = shapes.BatchCancelOrdersV2ResponseEntry, "BatchCancelOrdersV2"
+        name = "BatchCancelOrdersV2"
         return Call(
             OPERATIONS[name],
             build_request(kwargs),
-            lambda document, watch: _entries(document, watch, shape, name),
+            lambda document: _entries(document, name),
         )
 
     def cancel_all(self, subaccount: int | None) -> Call[None]:
@@ -183,8 +179,8 @@ class Orders(OrdersInterface):
         return Call(OPERATIONS["CancelAllOrders"], build_request(kwargs), decode_nothing)
 
     def get(self, order_id: str) -> Call[Order]:
-        def decode(document: Document, watch: DeviationCounter) -> Order:
-            return decode_orders.order(notice(document["order"], shapes.Order, watch), watch)
+        def decode(document: Document) -> Order:
+            return decode_orders.order(document["order"])
 
         return Call(OPERATIONS["GetOrder"], build_request(get_order._get_kwargs(order_id)), decode)
 
@@ -202,14 +198,11 @@ class Orders(OrdersInterface):
         return Call(
             OPERATIONS["GetOrders"],
             build_request(kwargs),
-            lambda document, watch: decode_page(
-                document, "orders", shapes.Order, decode_orders.order, watch
-            ),
+            lambda document: decode_page(document, "orders", shapes.Order, decode_orders.order),
         )
 
     def queue_position(self, order_id: str) -> Call[QueuePosition]:
-        def decode(document: Document, watch: DeviationCounter) -> QueuePosition:
-            notice(document, shapes.GetOrderQueuePositionResponse, watch)
+        def decode(document: Document) -> QueuePosition:
             return QueuePosition(
                 order_id=order_id,
                 position=required(read_count(document["queue_position_fp"]), "queue_position_fp"),
@@ -236,5 +229,5 @@ class Orders(OrdersInterface):
         return Call(
             OPERATIONS["GetOrderQueuePositions"],
             build_request(kwargs),
-            lambda document, watch: decode_page(document, "queue_positions", shape, read, watch),
+            lambda document: decode_page(document, "queue_positions", shape, read),
         )

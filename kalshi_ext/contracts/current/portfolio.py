@@ -39,7 +39,6 @@ from kalshi_ext.contracts.decoding import (
     build_request,
     decode_nothing,
     decode_page,
-    notice,
     optional_enum_member,
     required_text,
 )
@@ -62,8 +61,7 @@ from kalshi_ext.models import (
     SubaccountTransfer,
     TargetAllocation,
 )
-from kalshi_ext.protocol.messages import Call, DeviationCounter, Document
-from kalshi_ext.protocol.pagination import Page
+from kalshi_ext.protocol.messages import Call, Document, Page
 from kalshi_ext.requests.filters import ListQuery
 
 
@@ -74,7 +72,7 @@ def paged(
     return Call(
         OPERATIONS[operation],
         build_request(kwargs),
-        lambda document, watch: decode_page(document, key, shape, read, watch),
+        lambda document: decode_page(document, key, shape, read),
     )
 
 
@@ -137,8 +135,7 @@ class Portfolio(PortfolioInterface):
         )
 
     def resting_value(self) -> Call[RestingValue]:
-        def decode(document: Document, watch: DeviationCounter) -> RestingValue:
-            notice(document, shapes.GetPortfolioRestingOrderTotalValueResponse, watch)
+        def decode(document: Document) -> RestingValue:
             return RestingValue(
                 total=decode_portfolio.total_dollars(document["total_resting_order_value"]),
                 breakdown=decode_portfolio.shard_balances(
@@ -166,13 +163,12 @@ class Portfolio(PortfolioInterface):
         return Call(
             OPERATIONS["IntraExchangeInstanceTransfer"],
             build_request(kwargs),
-            lambda document, watch: required_text(document, "transfer_id"),
+            lambda document: required_text(document, "transfer_id"),
         )
 
     def get_transfer(self, transfer_id: str) -> Call[InstanceTransfer]:
-        def decode(document: Document, watch: DeviationCounter) -> InstanceTransfer:
-            row = notice(document["transfer"], shapes.IntraExchangeInstanceTransfer, watch)
-            return decode_portfolio.instance_transfer(row, watch)
+        def decode(document: Document) -> InstanceTransfer:
+            return decode_portfolio.instance_transfer(document["transfer"])
 
         kwargs = get_intra_exchange_instance_transfer._get_kwargs(transfer_id)
         return Call(OPERATIONS["GetIntraExchangeInstanceTransfer"], build_request(kwargs), decode)
@@ -184,15 +180,13 @@ class Portfolio(PortfolioInterface):
         return paged(name, kwargs, "transfers", shape, decode_portfolio.instance_transfer)
 
     def target_allocation(self) -> Call[TargetAllocation]:
-        def decode(document: Document, watch: DeviationCounter) -> TargetAllocation:
-            notice(document, shapes.GetTargetBalanceAllocationResponse, watch)
+        def decode(document: Document) -> TargetAllocation:
             listed = document.get("allocations") or ()
             return TargetAllocation(
                 percent={row["exchange_index"]: row["percent"] for row in listed},
                 resting_margin_reservation=optional_enum_member(
                     shapes.RestingMarginReservation,
                     document.get("resting_margin_reservation"),
-                    watch,
                 ),
                 raw=document,
             )
@@ -233,8 +227,7 @@ class Subaccounts(SubaccountsInterface):
     contract = "current"
 
     def create(self, exchange_index: int | None) -> Call[int]:
-        def decode(document: Document, watch: DeviationCounter) -> int:
-            notice(document, shapes.CreateSubaccountResponse, watch)
+        def decode(document: Document) -> int:
             number = document["subaccount_number"]
             if isinstance(number, bool) or not isinstance(number, int):
                 raise TypeError("subaccount_number is no whole number")

@@ -34,7 +34,7 @@ def reply(status: int, body: object = b"", **headers: str) -> Reply:
 
 def call(of: Operation = READ) -> Call[Any]:
     """Make a call that returns its document as it is."""
-    return Call(of, Request(of.method, of.path), lambda document, watch: document)
+    return Call(of, Request(of.method, of.path), lambda document: document)
 
 
 def lost(*, left: bool) -> Lost:

@@ -74,11 +74,11 @@ def test_a_refused_entry_of_a_batch_gets_the_class_of_its_code(
 @pytest.mark.parametrize(
     ("decode", "reason"),
     [
-        (lambda document, watch: document["absent"], "field 'absent' is missing"),
-        (lambda document, watch: document.absent, "no attribute"),
-        (lambda document, watch: int("x"), "invalid literal"),
-        (lambda document, watch: document + 1, "unsupported operand"),
-        (lambda document, watch: 1 // 0, "by zero"),
+        (lambda document: document["absent"], "field 'absent' is missing"),
+        (lambda document: document.absent, "no attribute"),
+        (lambda document: int("x"), "invalid literal"),
+        (lambda document: document + 1, "unsupported operand"),
+        (lambda document: 1 // 0, "by zero"),
     ],
 )
 def test_an_answer_that_cannot_be_read_says_why_and_keeps_its_bytes(decode, reason: str) -> None:
@@ -97,7 +97,7 @@ def test_an_answer_that_cannot_be_read_says_why_and_keeps_its_bytes(decode, reas
 def test_a_missing_field_and_a_foreign_success_status_are_counted() -> None:
     context = core.context()
     call = core.call(core.READ)
-    unread = type(call)(core.READ, call.request, lambda document, watch: document["gone"])
+    unread = type(call)(core.READ, call.request, lambda document: document["gone"])
     with pytest.raises(errors.Unintelligible):
         responses.decode(unread, core.reply(202, {"a": 1}), context.deviations)
     assert context.deviations.counts == {

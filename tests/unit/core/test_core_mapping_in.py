@@ -12,7 +12,6 @@ import pytest
 from kalshi_ext.contracts.classic import decoding as classic
 from kalshi_ext.contracts.current import decode_orders as current
 from kalshi_ext.models import Fill, Order
-from kalshi_ext.protocol.messages import DeviationCounter
 
 Row = dict[str, Any]
 SIDES = {"bid": ("yes", +1), "ask": ("no", -1)}
@@ -43,9 +42,9 @@ def meant(row: Order | Fill) -> meaning.Meaning:
     ("read", "base"), [(current.order, CURRENT_ORDER), (current.fill, CURRENT_FILL)]
 )
 def test_current_rows_are_read_by_book_and_outcome_side_alone(
-    read: Callable[[Any, DeviationCounter], Order | Fill], base: Row
+    read: Callable[[Any], Order | Fill], base: Row
 ) -> None:
-    tried, wrong, watch = 0, [], DeviationCounter()
+    tried, wrong = 0, []
     for tick in meaning.TICKS:
         price = {"yes_price_dollars": meaning.dollars(tick)}
         legacy = LEGACY[tick % 3]
@@ -56,14 +55,14 @@ def test_current_rows_are_read_by_book_and_outcome_side_alone(
                 {"outcome_side": outcome},
             ):
                 tried += 1
-                if meant(read({**base, **price, **legacy, **words}, watch)) != (direction, tick):
+                if meant(read({**base, **price, **legacy, **words})) != (direction, tick):
                     wrong.append((tick, words))
     assert (tried, wrong) == (6 * 9_999, [])
 
 
 @pytest.mark.parametrize("given", [("yes",), ("no",), ("yes", "no")])
 def test_classic_orders_are_read_by_side_and_action_at_every_cent(given: tuple[str, ...]) -> None:
-    tried, wrong, watch = 0, [], DeviationCounter()
+    tried, wrong = 0, []
     for yes in range(1, 100):
         both = {"yes_price": yes, "no_price": 100 - yes}
         prices = {name: both[name] for name in (f"{side}_price" for side in given)}
@@ -71,18 +70,18 @@ def test_classic_orders_are_read_by_side_and_action_at_every_cent(given: tuple[s
             tried += 1
             row = {**CLASSIC_ORDER, **prices, "side": side, "action": action}
             named = yes if side == "yes" else 100 - yes
-            if meant(classic.order(row, watch)) != meaning.said(side, action, named * 100):
+            if meant(classic.order(row)) != meaning.said(side, action, named * 100):
                 wrong.append((side, action, prices))
     assert (tried, wrong) == (396, [])
 
 
 def test_classic_fills_name_the_price_of_their_side() -> None:
-    tried, wrong, watch = 0, [], DeviationCounter()
+    tried, wrong = 0, []
     for cents in range(1, 100):
         for side, action in meaning.WORDS[:4]:
             tried += 1
             row = {**CLASSIC_FILL, "price": cents, "side": side, "action": action}
-            if meant(classic.fill(row, watch)) != meaning.said(side, action, cents * 100):
+            if meant(classic.fill(row)) != meaning.said(side, action, cents * 100):
                 wrong.append((side, action, cents))
     assert (tried, wrong) == (396, [])
 
@@ -92,11 +91,11 @@ def test_classic_fills_name_the_price_of_their_side() -> None:
     ("read", "base"), [(current.order, CURRENT_ORDER), (current.fill, CURRENT_FILL)]
 )
 def test_a_row_whose_two_directions_contradict_is_not_believed(
-    read: Callable[[Any, DeviationCounter], Order | Fill], base: Row, book: str
+    read: Callable[[Any], Order | Fill], base: Row, book: str
 ) -> None:
     wrong = {"bid": "no", "ask": "yes"}[book]
     with pytest.raises(ValueError, match="contradicts"):
-        read({**base, "book_side": book, "outcome_side": wrong}, DeviationCounter())
+        read({**base, "book_side": book, "outcome_side": wrong})
 
 
 @pytest.mark.parametrize("words", [{}, {"book_side": None}, {"book_side": "", "outcome_side": ""}])
@@ -104,10 +103,10 @@ def test_a_row_whose_two_directions_contradict_is_not_believed(
     ("read", "base"), [(current.order, CURRENT_ORDER), (current.fill, CURRENT_FILL)]
 )
 def test_a_row_without_direction_is_never_guessed_from_the_deprecated_words(
-    read: Callable[[Any, DeviationCounter], Order | Fill], base: Row, words: Row
+    read: Callable[[Any], Order | Fill], base: Row, words: Row
 ) -> None:
     with pytest.raises(KeyError, match="side"):
-        read({**base, **words, "side": "yes", "action": "buy"}, DeviationCounter())
+        read({**base, **words, "side": "yes", "action": "buy"})
 
 
 @pytest.mark.parametrize(
@@ -116,12 +115,12 @@ def test_a_row_without_direction_is_never_guessed_from_the_deprecated_words(
 )
 def test_a_classic_row_of_unknown_words_has_no_direction(words: Row) -> None:
     with pytest.raises((ValueError, KeyError)):
-        classic.order({**CLASSIC_ORDER, **words}, DeviationCounter())
+        classic.order({**CLASSIC_ORDER, **words})
 
 
 def test_prices_read_are_exact_whatever_the_precision_the_caller_chose_for_decimals() -> None:
     with localcontext(prec=2):
         row = {**CURRENT_ORDER, "book_side": "bid", "yes_price_dollars": "0.1234"}
-        order = current.order(row, DeviationCounter())
+        order = current.order(row)
         assert str(order.price) == "0.1234"
         assert str(order.no_price) == "0.8766"

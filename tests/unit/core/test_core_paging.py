@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kalshi_ext import CursorRepeated, Misuse, errors
-from kalshi_ext.protocol.messages import Reply
-from kalshi_ext.protocol.pagination import InvalidRow, Page, Paginator, collect
+from kalshi_ext.protocol.messages import InvalidRow, Page, Reply
+from kalshi_ext.protocol.pagination import Paginator, collect
 
 GROUPS = core.CURRENT.order_groups
 NETTING = core.CURRENT.subaccounts.netting()
@@ -89,7 +89,7 @@ def test_a_new_field_beside_an_absent_list_is_noted_and_does_no_harm(extra: obje
     assert hand.run(collect(Paginator(NETTING, context))) == []
     absent = "GetSubaccountNettingResponse.netting_configs"  # the contract requires it
     assert context.deviations.counts == {
-        ("GetSubaccountNetting", "unknown_field", "page.total"): 1,
+        ("GetSubaccountNetting", "unknown_field", "GetSubaccountNettingResponse.total"): 1,
         ("GetSubaccountNetting", "missing_field", absent): 1,
     }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,8 +17,15 @@ import pytest
 from operations_bound import CONTRACTS, EVERY, calls_of, documented, resolved, schema_of
 
 from kalshi_ext.errors import KalshiError
-from kalshi_ext.protocol.deviations import find_deviations, is_documented
-from kalshi_ext.protocol.messages import Call, DeviationCounter, Reply
+from kalshi_ext.protocol.deviations import (
+    MAX_NAME,
+    MAX_NAMES,
+    OTHERS,
+    DeviationCounter,
+    find_deviations,
+    is_documented,
+)
+from kalshi_ext.protocol.messages import Call, Reply
 from kalshi_ext.protocol.responses import decode
 
 ROWS = {(name, id_): row for name in CONTRACTS for id_, _, _, row in documented(name)}
@@ -75,7 +83,7 @@ def places(name: str, schema: dict[str, Any], at: Place = ()) -> Iterator[tuple[
 
 
 def changed(document: Any, kind: str, at: Place) -> Any:
-    """The answer with one surprise in it."""
+    """Return the answer with one deviation in it."""
     copy = json.loads(json.dumps(document))
     *way, last = (*at, "moon_phase") if kind == "unknown_field" else at
     inside = copy
@@ -89,15 +97,15 @@ def changed(document: Any, kind: str, at: Place) -> Any:
 
 
 def counted(call: Call[Any], document: Any) -> dict[tuple[str, str, str], int]:
-    watch = DeviationCounter()
+    counter = DeviationCounter()
     status = min(call.operation.success)
     with contextlib.suppress(KalshiError):  # what cannot be read is still counted
-        decode(call, Reply(status, {}, json.dumps(document).encode()), watch)
-    return watch.counts
+        decode(call, Reply(status, {}, json.dumps(document).encode()), counter)
+    return counter.counts
 
 
 @pytest.mark.parametrize(("name", "id_"), ANSWERED)
-def test_one_surprise_anywhere_is_counted_once_under_its_operation_without_its_value(
+def test_one_deviation_anywhere_is_counted_once_under_its_operation_without_its_value(
     name: str, id_: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     schema = answer_schema(name, id_)
@@ -113,8 +121,7 @@ def test_one_surprise_anywhere_is_counted_once_under_its_operation_without_its_v
             field = "moon_phase" if kind == "unknown_field" else at[-1]
             hits = [key for key in found if key[1] == kind]
             assert {key[0] for key in hits} == {id_}, (kind, at, found)
-            # A reader that stumbles names its row, the table names the object inside it.
-            assert len(hits) == 1 or (kind == "missing_field" and len(at) > 2)
+            assert len(hits) == 1, (kind, at, found)
             assert {found[key] for key in hits} == {1}
             assert kind == "unknown_member" or hits[0][2].endswith(f".{field}")
             assert SECRET not in repr(found) + caplog.text
@@ -123,7 +130,7 @@ def test_one_surprise_anywhere_is_counted_once_under_its_operation_without_its_v
     assert tried or whole == {}
 
 
-def test_the_same_surprise_in_many_rows_is_counted_and_logged_once(
+def test_a_deviation_counts_once_an_answer_however_many_rows_share_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     (call,) = calls_of("current", "GetFills")
@@ -131,20 +138,91 @@ def test_the_same_surprise_in_many_rows_is_counted_and_logged_once(
     assert schema is not None
     page = sample("current", schema)
     page["fills"] = [page["fills"][0] | {"moon_phase": n} for n in range(5)]
-    watch = DeviationCounter()
+    counter = DeviationCounter()
     body = json.dumps(page).encode()
     with caplog.at_level(logging.WARNING, "kalshi_ext.drift"):
         for _ in range(3):
-            decode(call, Reply(200, {}, body), watch)
-    assert set(watch.counts) == {("GetFills", "unknown_field", "Fill.moon_phase")}
-    assert watch.counts["GetFills", "unknown_field", "Fill.moon_phase"] >= 3
+            decode(call, Reply(200, {}, body), counter)
+    assert counter.counts == {("GetFills", "unknown_field", "Fill.moon_phase"): 3}
     assert len(caplog.messages) == 1
 
 
 @pytest.mark.parametrize("junk", [None, [], "text", 1, True, {"fills": 3}, {"fills": [None, 1]}])
 def test_an_answer_of_another_shape_is_no_crash(junk: Any) -> None:
     assert {kind for kind, _ in find_deviations("GetFills", junk)} <= {"missing_field"}
-    assert find_deviations("NoSuchOperation", junk) == []
+    assert find_deviations("NoSuchOperation", junk) == set()
+
+
+def test_a_field_too_many_and_a_field_missing_from_the_same_rows_count_alike() -> None:
+    (call,) = calls_of("current", "GetFills")
+    schema = answer_schema("current", "GetFills")
+    assert schema is not None
+    page = sample("current", schema)
+    row = {key: value for key, value in page["fills"][0].items() if key != "count_fp"}
+    page["fills"] = [row | {"moon_phase": 1}, row | {"moon_phase": 2}]
+    assert counted(call, page) == {
+        ("GetFills", "unknown_field", "Fill.moon_phase"): 1,
+        ("GetFills", "missing_field", "Fill.count_fp"): 1,
+        ("GetFills", "invalid_row", "Fill"): 1,
+    }
+
+
+def test_names_from_the_wire_are_bounded_in_number_whatever_a_hostile_exchange_sends(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    counter = DeviationCounter()
+    with caplog.at_level(logging.WARNING, "kalshi_ext.drift"):
+        for turn in range(200):
+            names = {f"field_{turn}_{number}": 1 for number in range(1000)}
+            counter.add("GetFills", find_deviations("GetFills", {"fills": [names]}))
+    assert len(counter.counts) <= MAX_NAMES + 2  # and one for the others of each kind
+    assert len(caplog.messages) <= MAX_NAMES + 2
+    assert counter.counts["GetFills", "unknown_field", OTHERS] > 100
+    assert sum(len(where) for _, _, where in counter.counts) <= (MAX_NAMES + 2) * MAX_NAME
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x\n2026-01-01 WARNING forged",
+        "\x1b[2J\x1b[31mred",
+        "\u202etxt.exe",
+        "\ud800",
+        "\x00",
+        "a" * 10_000_000,
+        "-----BEGIN PRIVATE KEY-----" + "A" * 64,
+        "Bearer eyJhbGciOiJIUzI1NiJ9.x",
+    ],
+    ids=["line", "escape", "bidi", "surrogate", "NUL", "10 MB", "key", "token"],
+)
+def test_a_name_from_the_wire_cannot_forge_a_log_line_or_carry_a_secret(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    counter = DeviationCounter()
+    with caplog.at_level(logging.WARNING, "kalshi_ext.drift"):
+        counter.add("GetFills", find_deviations("GetFills", {"fills": [{name: 1}]}))
+    found = [where for _, kind, where in counter.counts if kind == "unknown_field"]
+    assert len(found) == 1
+    assert found[0].isprintable()
+    assert len(found[0]) <= MAX_NAME + len("[redacted]")
+    assert all(line.isprintable() and len(line) < 200 for line in caplog.messages)
+    assert "AAAA" not in caplog.text
+    assert "eyJ" not in caplog.text
+
+
+def test_threads_that_meet_the_same_deviation_lose_no_count() -> None:
+    counter = DeviationCounter()
+
+    def meet() -> None:
+        for _ in range(2000):
+            counter.add("GetFills", [("unknown_field", "Fill.moon_phase")])
+
+    threads = [threading.Thread(target=meet) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert counter.counts == {("GetFills", "unknown_field", "Fill.moon_phase"): 8000}
 
 
 @pytest.mark.parametrize(("name", "id_"), EVERY)
