@@ -15,8 +15,8 @@ from kalshi_ext._async.complete import AsyncCompleteRows
 from kalshi_ext._async.rows import AsyncRows
 from kalshi_ext._sync.complete import CompleteRows
 from kalshi_ext._sync.rows import Rows
-from kalshi_ext.contracts import interface
 from kalshi_ext.contracts.interface import Interface
+from kalshi_ext.contracts.operations import FACADE_WORDS
 
 RESOURCES = (
     "orders",
@@ -87,21 +87,28 @@ def test_a_contract_says_exactly_the_words_of_its_table(name: str) -> None:
 def test_words_a_contract_cannot_say_are_refused_by_name(name: str) -> None:
     refused = 0
     for resource in RESOURCES:
-        spoken = getattr(CONTRACTS[name], resource)
-        (common,) = type(spoken).__bases__
-        for word in sorted(set(vars(common)) - overridden(spoken)):
-            if not word.startswith("_") and callable(getattr(common, word)):
-                arguments = [None] * (len(inspect.signature(getattr(spoken, word)).parameters))
-                with pytest.raises(Misuse, match=f"the {name} contract has no {resource}.{word}"):
-                    getattr(spoken, word)(*arguments)
-                refused += 1
+        part = getattr(CONTRACTS[name], resource)
+        words = {word.partition(".")[2] for word in FACADE_WORDS if word.startswith(f"{resource}.")}
+        for word in sorted(words - overridden(part)):
+            with pytest.raises(Misuse, match=f"the {name} contract has no {resource}.{word}"):
+                getattr(part, word)()
+            refused += 1
     assert refused == {"current": 0, "classic": 28}[name]
 
 
-def test_the_language_has_one_room_for_each_resource() -> None:
-    rooms = {name for name, kind in vars(interface).items() if name.endswith("Interface")}
-    rooms.discard("Interface")
-    assert len(rooms) == len(RESOURCES)
+@pytest.mark.parametrize("name", CONTRACTS)
+@pytest.mark.parametrize("word", ["nettings", "_place", "__len__"])
+def test_a_word_of_neither_contract_is_an_attribute_error(name: str, word: str) -> None:
+    with pytest.raises(AttributeError, match=word):
+        getattr(CONTRACTS[name].subaccounts, word)
+
+
+@pytest.mark.parametrize("resource", RESOURCES)
+def test_the_classic_contract_takes_the_arguments_of_the_current_one(resource: str) -> None:
+    classic, current = (getattr(CONTRACTS[name], resource) for name in ("classic", "current"))
+    for word in overridden(classic):
+        mine, theirs = (inspect.signature(getattr(part, word)) for part in (classic, current))
+        assert mine == theirs, word
 
 
 def normal(text: object) -> str:

@@ -1,50 +1,29 @@
 """The classic contract (2.x): integer cents, side and action. Its order writes answer 410 today."""
 
-from kalshi_ext.contracts.classic.operations import OPERATIONS
-from kalshi_ext.contracts.classic.orders import Orders
-from kalshi_ext.contracts.classic.portfolio import Groups, Portfolio
-from kalshi_ext.contracts.interface import (
-    AccountInterface,
-    Contract,
-    ExchangeInterface,
-    HistoryInterface,
-    SubaccountsInterface,
-)
+from __future__ import annotations
+
+from typing import Any
+
+from kalshi_ext.contracts.classic.orders import ClassicOrders
+from kalshi_ext.contracts.classic.portfolio import ClassicGroups, ClassicPortfolio
+from kalshi_ext.contracts.interface import Contract, Interface
+from kalshi_ext.contracts.operations import CLASSIC as OPERATIONS
 
 
-class Subaccounts(SubaccountsInterface):
-    """The classic contract has no subaccounts."""
-
-    contract = "classic"
-
-
-class History(HistoryInterface):
-    """The classic contract has no history."""
-
-    contract = "classic"
-
-
-class Account(AccountInterface):
-    """The classic contract says nothing of limits."""
-
-    contract = "classic"
-
-
-class Exchange(ExchangeInterface):
-    """The classic contract says nothing of the exchange."""
-
-    contract = "classic"
+def _nothing_of(resource: str) -> Any:
+    """Give a resource of which the classic contract says nothing: each of its words is refused."""
+    return Interface("classic", resource)
 
 
 CLASSIC = Contract(
     name="classic",
     operations=OPERATIONS,
     has_watermark=False,
-    orders=Orders(),
-    order_groups=Groups(),
-    portfolio=Portfolio(),
-    subaccounts=Subaccounts(),
-    history=History(),
-    account=Account(),
-    exchange=Exchange(),
+    orders=ClassicOrders("classic", "orders"),
+    order_groups=ClassicGroups("classic", "order_groups"),
+    portfolio=ClassicPortfolio("classic", "portfolio"),
+    subaccounts=_nothing_of("subaccounts"),
+    history=_nothing_of("history"),
+    account=_nothing_of("account"),
+    exchange=_nothing_of("exchange"),
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kalshi_classic import models as m
 from kalshi_classic.api.orders import (
@@ -28,9 +28,9 @@ from kalshi_ext.contract import types as shapes
 from kalshi_ext.contract.types import BookSide, SelfTradePreventionType, TimeInForce
 from kalshi_ext.contracts.classic import decoding
 from kalshi_ext.contracts.classic.filters import only
-from kalshi_ext.contracts.classic.operations import OPERATIONS
 from kalshi_ext.contracts.decoding import as_list, build_request, decode_page, required
-from kalshi_ext.contracts.interface import OrdersInterface
+from kalshi_ext.contracts.interface import Interface
+from kalshi_ext.contracts.operations import CLASSIC as OPERATIONS
 from kalshi_ext.errors import Misuse, Refused
 from kalshi_ext.models import Order, OrderAck, QueuePosition
 from kalshi_ext.protocol.messages import Call, Document, Page
@@ -40,10 +40,15 @@ from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.values import complement, read_count
 from kalshi_ext.values.money import EXACT
 
+if TYPE_CHECKING:
+    from kalshi_ext.contracts.current.orders import CurrentOrders as OrdersInterface
+else:
+    OrdersInterface = Interface
+
 T = TypeVar("T")
 
 
-def given(value: T | None) -> T | Unset:
+def or_unset(value: T | None) -> T | Unset:
     """Turn "not said" into the generated client's way to leave a field out."""
     return UNSET if value is None else value
 
@@ -91,11 +96,11 @@ def create_body(ticket: OrderTicket) -> m.CreateOrderRequest:
         action=m.OrderAction(action),
         count=whole(ticket.count, "count"),
         type_=m.OrderType.MARKET if ticket.price is None else m.OrderType.LIMIT,
-        expiration_ts=given(ticket.expires),
-        post_only=given(ticket.post_only),
-        order_group_id=given(ticket.order_group_id),
-        buy_max_cost=given(cost),
-        sell_position_floor=given(ticket.sell_position_floor),
+        expiration_ts=or_unset(ticket.expires),
+        post_only=or_unset(ticket.post_only),
+        order_group_id=or_unset(ticket.order_group_id),
+        buy_max_cost=or_unset(cost),
+        sell_position_floor=or_unset(ticket.sell_position_floor),
         **prices(side, ticket.price),
     )
 
@@ -124,10 +129,8 @@ def bare(target: Target) -> str:
     return target.order_id
 
 
-class Orders(OrdersInterface):
+class ClassicOrders(OrdersInterface):
     """Orders."""
-
-    contract = "classic"
 
     def place(self, ticket: OrderTicket) -> Call[OrderAck]:
         kwargs = create_order._get_kwargs(body=create_body(ticket))
@@ -193,12 +196,12 @@ class Orders(OrdersInterface):
     def list(self, window: ListQuery) -> Call[Page[Order]]:
         size = only(window, "ticker", "event_ticker", "status", "since", "until")
         kwargs = get_orders._get_kwargs(
-            ticker=given(window.ticker),
-            event_ticker=given(window.event_ticker),
-            min_ts=given(window.since),
-            max_ts=given(window.until),
-            status=given(window.status),
-            limit=given(size),
+            ticker=or_unset(window.ticker),
+            event_ticker=or_unset(window.event_ticker),
+            min_ts=or_unset(window.since),
+            max_ts=or_unset(window.until),
+            status=or_unset(window.status),
+            limit=or_unset(size),
         )
         return Call(
             OPERATIONS["getOrders"],

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kalshi_classic import models as m
 from kalshi_classic.api.order_groups import (
@@ -26,8 +26,7 @@ from kalshi_classic.api.portfolio import (
 from kalshi_ext.contract import types as shapes
 from kalshi_ext.contracts.classic import decoding
 from kalshi_ext.contracts.classic.filters import only
-from kalshi_ext.contracts.classic.operations import OPERATIONS
-from kalshi_ext.contracts.classic.orders import given, whole
+from kalshi_ext.contracts.classic.orders import or_unset, whole
 from kalshi_ext.contracts.decoding import (
     build_request,
     decode_nothing,
@@ -35,7 +34,8 @@ from kalshi_ext.contracts.decoding import (
     required,
     required_text,
 )
-from kalshi_ext.contracts.interface import GroupsInterface, PortfolioInterface
+from kalshi_ext.contracts.interface import Interface
+from kalshi_ext.contracts.operations import CLASSIC as OPERATIONS
 from kalshi_ext.errors import Misuse
 from kalshi_ext.models import (
     Balance,
@@ -50,6 +50,13 @@ from kalshi_ext.protocol.messages import Call, Document, Page
 from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.values import read_cents
 
+if TYPE_CHECKING:
+    from kalshi_ext.contracts.current.groups import CurrentGroups as GroupsInterface
+    from kalshi_ext.contracts.current.portfolio import CurrentPortfolio as PortfolioInterface
+else:
+    GroupsInterface = Interface
+    PortfolioInterface = Interface
+
 
 def paged(
     operation: str, kwargs: dict[str, Any], key: str, shape: type, read: Any
@@ -62,10 +69,8 @@ def paged(
     )
 
 
-class Portfolio(PortfolioInterface):
+class ClassicPortfolio(PortfolioInterface):
     """Balance, positions, fills, settlements."""
-
-    contract = "classic"
 
     def balance(self, subaccount: int | None, exchange_index: int | None) -> Call[Balance]:
         if subaccount is not None or exchange_index is not None:
@@ -86,17 +91,17 @@ class Portfolio(PortfolioInterface):
     def fills(self, window: ListQuery) -> Call[Page[Fill]]:
         size = only(window, "ticker", "order_id", "since", "until")
         kwargs = get_fills._get_kwargs(
-            ticker=given(window.ticker),
-            order_id=given(window.order_id),
-            min_ts=given(window.since),
-            max_ts=given(window.until),
-            limit=given(size),
+            ticker=or_unset(window.ticker),
+            order_id=or_unset(window.order_id),
+            min_ts=or_unset(window.since),
+            max_ts=or_unset(window.until),
+            limit=or_unset(size),
         )
         return paged("getFills", kwargs, "fills", shapes.Fill, decoding.fill)
 
     def settlements(self, window: ListQuery) -> Call[Page[Settlement]]:
         size = only(window)
-        kwargs = get_settlements._get_kwargs(limit=given(size))
+        kwargs = get_settlements._get_kwargs(limit=or_unset(size))
         return paged(
             "getSettlements", kwargs, "settlements", shapes.Settlement, decoding.settlement
         )
@@ -113,16 +118,14 @@ class Portfolio(PortfolioInterface):
 def _positions(window: ListQuery) -> dict[str, Any]:
     size = only(window, "ticker", "event_ticker")
     return get_positions._get_kwargs(
-        ticker=given(window.ticker),
-        event_ticker=given(window.event_ticker),
-        limit=given(size),
+        ticker=or_unset(window.ticker),
+        event_ticker=or_unset(window.event_ticker),
+        limit=or_unset(size),
     )
 
 
-class Groups(GroupsInterface):
+class ClassicGroups(GroupsInterface):
     """Order groups."""
-
-    contract = "classic"
 
     def create(self, limit: Decimal, subaccount: int | None, shard: int | None) -> Call[OrderGroup]:
         _nowhere_else(subaccount, shard)
@@ -137,7 +140,7 @@ class Groups(GroupsInterface):
 
     def list(self, window: ListQuery) -> Call[Page[OrderGroup]]:
         size = only(window, "status")
-        kwargs = get_order_groups._get_kwargs(status=given(window.status), limit=given(size))
+        kwargs = get_order_groups._get_kwargs(status=or_unset(window.status), limit=or_unset(size))
         return paged("getOrderGroups", kwargs, "order_groups", shapes.OrderGroup, decoding.group)
 
     def delete(self, group_id: str, subaccount: int | None, shard: int | None) -> Call[None]:

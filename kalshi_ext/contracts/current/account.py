@@ -27,11 +27,11 @@ from kalshi_portfolio.api.historical import (
 
 from kalshi_ext.contract import types as shapes
 from kalshi_ext.contracts.current import decode_account, decode_orders, decode_portfolio
-from kalshi_ext.contracts.current.operations import OPERATIONS
 from kalshi_ext.contracts.current.orders import or_unset
 from kalshi_ext.contracts.current.portfolio import paged
 from kalshi_ext.contracts.decoding import build_request, decode_nothing, required
-from kalshi_ext.contracts.interface import AccountInterface, ExchangeInterface, HistoryInterface
+from kalshi_ext.contracts.interface import Interface
+from kalshi_ext.contracts.operations import CURRENT as OPERATIONS
 from kalshi_ext.models import (
     AccountLimits,
     EndpointCosts,
@@ -48,10 +48,8 @@ from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.values import read_time
 
 
-class History(HistoryInterface):
+class CurrentHistory(Interface):
     """What has moved from the live lists to history."""
-
-    contract = "current"
 
     def cutoff(self) -> Call[HistoricalCutoff]:
         kwargs = get_historical_cutoff._get_kwargs()
@@ -90,10 +88,8 @@ class History(HistoryInterface):
         )
 
 
-class Account(AccountInterface):
+class CurrentAccount(Interface):
     """Rate limits and usage levels."""
-
-    contract = "current"
 
     def limits(self) -> Call[AccountLimits]:
         kwargs = get_account_api_limits._get_kwargs()
@@ -120,10 +116,8 @@ class Account(AccountInterface):
         )
 
 
-class Exchange(ExchangeInterface):
+class CurrentExchange(Interface):
     """The exchange itself. Public."""
-
-    contract = "current"
 
     def status(self) -> Call[ExchangeStatus]:
         kwargs = get_exchange_status._get_kwargs()

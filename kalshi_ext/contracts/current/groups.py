@@ -20,7 +20,6 @@ from kalshi_portfolio.api.order_groups import (
 
 from kalshi_ext.contract import types as shapes
 from kalshi_ext.contracts.current import decode_orders
-from kalshi_ext.contracts.current.operations import OPERATIONS
 from kalshi_ext.contracts.current.orders import or_unset
 from kalshi_ext.contracts.decoding import (
     build_request,
@@ -28,17 +27,16 @@ from kalshi_ext.contracts.decoding import (
     decode_page,
     required_text,
 )
-from kalshi_ext.contracts.interface import GroupsInterface
+from kalshi_ext.contracts.interface import Interface
+from kalshi_ext.contracts.operations import CURRENT as OPERATIONS
 from kalshi_ext.models import OrderGroup
 from kalshi_ext.protocol.messages import Call, Document, Page
 from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.values import count_text, read_count
 
 
-class Groups(GroupsInterface):
+class CurrentGroups(Interface):
     """Order groups. PUT reset and trigger carry `{}`: an empty body is refused (observed)."""
-
-    contract = "current"
 
     def create(self, limit: Decimal, subaccount: int | None, shard: int | None) -> Call[OrderGroup]:
         body = m.CreateOrderGroupRequest(

@@ -26,7 +26,6 @@ from kalshi_portfolio.types import UNSET, Unset
 
 from kalshi_ext.contract import types as shapes
 from kalshi_ext.contracts.current import decode_orders
-from kalshi_ext.contracts.current.operations import OPERATIONS
 from kalshi_ext.contracts.decoding import (
     as_list,
     build_request,
@@ -34,7 +33,8 @@ from kalshi_ext.contracts.decoding import (
     decode_page,
     required,
 )
-from kalshi_ext.contracts.interface import OrdersInterface
+from kalshi_ext.contracts.interface import Interface
+from kalshi_ext.contracts.operations import CURRENT as OPERATIONS
 from kalshi_ext.errors import Misuse, Refused
 from kalshi_ext.models import Order, OrderAck, QueuePosition
 from kalshi_ext.protocol.messages import Call, Document, Page
@@ -94,10 +94,8 @@ def _entry(row: Any, operation: str) -> OrderAck | Refused:
     return decode_orders.ack(row, None)
 
 
-class Orders(OrdersInterface):
+class CurrentOrders(Interface):
     """Orders."""
-
-    contract = "current"
 
     def place(self, ticket: OrderTicket) -> Call[OrderAck]:
         kwargs = create_order_v2._get_kwargs(body=create_body(ticket))

@@ -33,7 +33,6 @@ from kalshi_portfolio.types import UNSET
 
 from kalshi_ext.contract import types as shapes
 from kalshi_ext.contracts.current import decode_orders, decode_portfolio
-from kalshi_ext.contracts.current.operations import OPERATIONS
 from kalshi_ext.contracts.current.orders import or_unset
 from kalshi_ext.contracts.decoding import (
     build_request,
@@ -42,11 +41,8 @@ from kalshi_ext.contracts.decoding import (
     optional_enum_member,
     required_text,
 )
-from kalshi_ext.contracts.interface import (
-    InstanceTransferTicket,
-    PortfolioInterface,
-    SubaccountsInterface,
-)
+from kalshi_ext.contracts.interface import InstanceTransferTicket, Interface
+from kalshi_ext.contracts.operations import CURRENT as OPERATIONS
 from kalshi_ext.models import (
     Balance,
     EventPosition,
@@ -76,10 +72,8 @@ def paged(
     )
 
 
-class Portfolio(PortfolioInterface):
+class CurrentPortfolio(Interface):
     """Balance, positions, fills, settlements, payments, transfers between instances."""
-
-    contract = "current"
 
     def balance(self, subaccount: int | None, exchange_index: int | None) -> Call[Balance]:
         kwargs = get_balance._get_kwargs(
@@ -221,10 +215,8 @@ def _positions(window: ListQuery) -> dict[str, Any]:
     )
 
 
-class Subaccounts(SubaccountsInterface):
+class CurrentSubaccounts(Interface):
     """Subaccounts."""
-
-    contract = "current"
 
     def create(self, exchange_index: int | None) -> Call[int]:
         def decode(document: Document) -> int:
