@@ -8,212 +8,233 @@ from typing import TYPE_CHECKING, Any, Literal
 from attrs import evolve, fields_dict
 
 from kalshi_ext.sandbox.engine import ledger, matching, placing, settling, subaccounts
-from kalshi_ext.sandbox.engine.accounts import Account
+from kalshi_ext.sandbox.engine.accounts import TradingAccount
 from kalshi_ext.sandbox.engine.admin import FOREIGN
-from kalshi_ext.sandbox.engine.amounts import CENT, micro, read_count, read_price, to_moment
+from kalshi_ext.sandbox.engine.amounts import (
+    CENT,
+    parse_dollars,
+    parse_count,
+    parse_price,
+    to_microseconds,
+)
 from kalshi_ext.sandbox.engine.budgets import TIERS
 from kalshi_ext.sandbox.engine.fees import FeeModel
-from kalshi_ext.sandbox.engine.order_calls import created
-from kalshi_ext.sandbox.engine.placing import Wish
-from kalshi_ext.sandbox.engine.records import Market, Order, Payment, ticks
+from kalshi_ext.sandbox.engine.order_calls import create_body
+from kalshi_ext.sandbox.engine.placing import OrderRequest
+from kalshi_ext.sandbox.engine.records import Market, Order, Payment, valid_prices
 from kalshi_ext.sandbox.engine.rows import payment_row
 from kalshi_ext.sandbox.engine.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from kalshi_ext.sandbox.engine.state import Exchange
+    from kalshi_ext.sandbox.engine.state import ExchangeState
 
 Json = dict[str, Any]
 
 
-def _price(text: str) -> int:
-    return micro(text) // 100
+def _parse_price(text: str) -> int:
+    return parse_dollars(text) // 100
 
 
-def add_market(ex: Exchange, ask: Mapping[str, Any]) -> Json:
+def add_market(state: ExchangeState, params: Mapping[str, Any]) -> Json:
     """List a market."""
-    ticker = ask["ticker"]
-    if ticker in ex.markets:
+    ticker = params["ticker"]
+    if ticker in state.markets:
         raise ValueError(f"market {ticker!r} exists already")
-    bands: list[dict[str, str]] = ask.get("price_ranges") or []
-    ranges = tuple((_price(b["start"]), _price(b["end"]), _price(b["step"])) for b in bands)
+    bands: list[dict[str, str]] = params.get("price_ranges") or []
+    ranges = tuple(
+        (_parse_price(b["start"]), _parse_price(b["end"]), _parse_price(b["step"])) for b in bands
+    )
     if any(step <= 0 for _, _, step in ranges):
         raise ValueError("price_ranges: step must be at least 0.0001")
-    shard = int(ask.get("exchange_index", 0))
-    taker, maker = _fee_models(ask)
+    shard = int(params.get("exchange_index", 0))
+    taker, maker = _fee_models(params)
     market = Market(
         ticker=ticker,
-        event=ask.get("event_ticker") or ticker.rpartition("-")[0] or ticker,
+        event=params.get("event_ticker") or ticker.rpartition("-")[0] or ticker,
         shard=shard,
-        ranges=ranges,
+        price_ranges=ranges,
         taker_fees=taker,
         maker_fees=maker,
-        ticks=ticks(ranges),
+        valid_prices=valid_prices(ranges),
     )
-    ex.shards.add(shard)
-    ex.markets[ticker] = market
-    ex.record("market", ticker=ticker, what="added", exchange_index=shard)
+    state.shards.add(shard)
+    state.markets[ticker] = market
+    state.record_event("market", ticker=ticker, what="added", exchange_index=shard)
     return {"ticker": ticker, "event_ticker": market.event, "exchange_index": shard}
 
 
-def _fee_models(ask: Mapping[str, Any]) -> tuple[FeeModel, FeeModel]:
-    fixed = ask.get("fixed_fee")
-    taker = FeeModel(micro(ask.get("fee_rate", "0.07")), None if fixed is None else micro(fixed))
-    return taker, FeeModel(micro(ask.get("maker_fee_rate", "0")))
+def _fee_models(params: Mapping[str, Any]) -> tuple[FeeModel, FeeModel]:
+    fixed = params.get("fixed_fee")
+    taker = FeeModel(
+        parse_dollars(params.get("fee_rate", "0.07")),
+        None if fixed is None else parse_dollars(fixed),
+    )
+    return taker, FeeModel(parse_dollars(params.get("maker_fee_rate", "0")))
 
 
-def set_fees(ex: Exchange, ask: Mapping[str, Any]) -> Json:
+def set_fees(state: ExchangeState, params: Mapping[str, Any]) -> Json:
     """Change a market's fee model."""
-    market = ex.markets[ask["ticker"]]
-    market.taker_fees, market.maker_fees = _fee_models(ask)
+    market = state.markets[params["ticker"]]
+    market.taker_fees, market.maker_fees = _fee_models(params)
     return {"ticker": market.ticker}
 
 
-def open_account(ex: Exchange, name: str, **words: Any) -> Account:
+def open_account(state: ExchangeState, name: str, **words: Any) -> TradingAccount:
     """Open an account."""
-    account = Account(name=name, user_id=ex.new_id(), opened=ex.now, **words)
-    account.purse(0, 0)
-    ex.accounts[name] = account
-    ex.record("account", account=name, what="opened")
+    account = TradingAccount(name=name, user_id=state.new_id(), opened=state.now, **words)
+    account.balance(0, 0)
+    state.accounts[name] = account
+    state.record_event("account", account=name, what="opened")
     return account
 
 
-def add_account(ex: Exchange, ask: Mapping[str, Any]) -> Json:
+def add_account(state: ExchangeState, params: Mapping[str, Any]) -> Json:
     """Open an account, with cash and subaccounts."""
-    name = ask["account"]
-    if name in ex.accounts:
+    name = params["account"]
+    if name in state.accounts:
         raise ValueError(f"account {name!r} exists already")
     account = open_account(
-        ex,
+        state,
         name,
-        precision=micro(ask.get("precision", "0.01")),
-        tier=_tier(ask.get("tier", "basic")),
-        fcm=bool(ask.get("fcm", True)),
+        precision=parse_dollars(params.get("precision", "0.01")),
+        tier=_check_tier(params.get("tier", "basic")),
+        fcm=bool(params.get("fcm", True)),
     )
-    _credit(ex, account, micro(ask.get("funds", "0")))
-    for _ in range(int(ask.get("subaccounts", 0))):
-        subaccounts.open_next(ex, account)
+    _add_funds(state, account, parse_dollars(params.get("funds", "0")))
+    for _ in range(int(params.get("subaccounts", 0))):
+        subaccounts.open_next_subaccount(state, account)
     return {"account": name, "user_id": account.user_id}
 
 
-def _tier(name: str) -> str:
+def _check_tier(name: str) -> str:
     if name not in TIERS:
         raise ValueError(f"tier must be one of {', '.join(TIERS)}, not {name!r}")
     return name
 
 
-def set_account(ex: Exchange, ask: Mapping[str, Any]) -> Json:
+def set_account(state: ExchangeState, params: Mapping[str, Any]) -> Json:
     """Change an account's tier or membership."""
-    account = ex.accounts[ask["account"]]
-    account.tier = _tier(ask.get("tier", account.tier))
-    account.fcm = bool(ask.get("fcm", account.fcm))
+    account = state.accounts[params["account"]]
+    account.tier = _check_tier(params.get("tier", account.tier))
+    account.fcm = bool(params.get("fcm", account.fcm))
     account.buckets.clear()
     return {"account": account.name, "tier": account.tier, "fcm": account.fcm}
 
 
-def _credit(
-    ex: Exchange, account: Account, amount: int, *, where: tuple[int, int] = (0, 0)
+def _add_funds(
+    state: ExchangeState, account: TradingAccount, amount: int, *, where: tuple[int, int] = (0, 0)
 ) -> None:
-    ledger.move_cash(ex, account.purse(*where), amount)
+    ledger.move_cash(state, account.balance(*where), amount)
     account.funded += amount
     if amount:
-        ex.record("funds", account=account.name, amount=amount, subaccount=where[0], shard=where[1])
+        state.record_event(
+            "funds", account=account.name, amount=amount, subaccount=where[0], shard=where[1]
+        )
 
 
-def fund(ex: Exchange, ask: Mapping[str, Any]) -> Json:
+def fund(state: ExchangeState, params: Mapping[str, Any]) -> Json:
     """Add or take cash."""
-    account = ex.accounts[ask["account"]]
-    where = (int(ask.get("subaccount", 0)), int(ask.get("exchange_index", 0)))
-    if where[0] not in account.subaccounts or where[1] not in ex.shards:
+    account = state.accounts[params["account"]]
+    where = (int(params.get("subaccount", 0)), int(params.get("exchange_index", 0)))
+    if where[0] not in account.subaccounts or where[1] not in state.shards:
         raise ValueError(f"no subaccount {where[0]} or no shard {where[1]}")
-    _credit(ex, account, micro(ask["amount"]), where=where)
-    return {"account": account.name, "cash": account.purse(*where).cash / 1_000_000}
+    _add_funds(state, account, parse_dollars(params["amount"]), where=where)
+    return {"account": account.name, "cash": account.balance(*where).cash / 1_000_000}
 
 
-def _pay(ex: Exchange, ask: Mapping[str, Any], *, sign: Literal[1, -1]) -> Json:
-    account, status = ex.accounts[ask["account"]], ask.get("status", "applied")
-    cents, fee = int(ask["cents"]), int(ask.get("fee_cents", 0))
+def _record_payment(
+    state: ExchangeState, params: Mapping[str, Any], *, sign: Literal[1, -1]
+) -> Json:
+    account, status = state.accounts[params["account"]], params.get("status", "applied")
+    cents, fee = int(params["cents"]), int(params.get("fee_cents", 0))
     row = Payment(
-        id=ex.new_id(),
-        created=ex.now,
-        kind=ask.get("kind", "ach"),
+        id=state.new_id(),
+        created=state.now,
+        kind=params.get("kind", "ach"),
         status=status,
         cents=cents,
         fee_cents=fee,
-        finalized=None if status == "pending" else ex.now,
+        finalized=None if status == "pending" else state.now,
     )
-    ex.file(account.deposits if sign > 0 else account.withdrawals, row)
+    state.insert_sorted(account.deposits if sign > 0 else account.withdrawals, row)
     if status == "applied" or (sign < 0 and status == "pending"):
-        _credit(ex, account, (sign * cents - fee) * CENT)
+        _add_funds(state, account, (sign * cents - fee) * CENT)
     return payment_row(row)
 
 
-def deposit(ex: Exchange, ask: Mapping[str, Any]) -> Json:
+def deposit(state: ExchangeState, params: Mapping[str, Any]) -> Json:
     """Record a deposit."""
-    return _pay(ex, ask, sign=1)
+    return _record_payment(state, params, sign=1)
 
 
-def withdrawal(ex: Exchange, ask: Mapping[str, Any]) -> Json:
+def withdrawal(state: ExchangeState, params: Mapping[str, Any]) -> Json:
     """Record a withdrawal."""
-    return _pay(ex, ask, sign=-1)
+    return _record_payment(state, params, sign=-1)
 
 
-def liquidity(ex: Exchange, ask: Mapping[str, Any]) -> Json:
+def liquidity(state: ExchangeState, params: Mapping[str, Any]) -> Json:
     """Place another trader's order."""
-    name = ask.get("account", FOREIGN)
-    wish = Wish(
-        account=ex.accounts[name],
+    name = params.get("account", FOREIGN)
+    order_request = OrderRequest(
+        account=state.accounts[name],
         subaccount=0,
-        ticker=ask["ticker"],
-        bid=ask["side"] == "bid",
-        price=read_price(ask["price"]),
-        count=read_count(ask["count"]),
-        time_in_force=ask.get("time_in_force", "good_till_canceled"),
+        ticker=params["ticker"],
+        bid=params["side"] == "bid",
+        price=parse_price(params["price"]),
+        count=parse_count(params["count"]),
+        time_in_force=params.get("time_in_force", "good_till_canceled"),
         self_trade="maker",
     )
-    return created(placing.place(ex, wish))
+    return create_body(placing.place(state, order_request))
 
 
-def _resting(ex: Exchange, ask: Mapping[str, Any]) -> Order:
-    order = ex.orders[ask["order_id"]]
+def _find_resting_order(state: ExchangeState, params: Mapping[str, Any]) -> Order:
+    order = state.orders[params["order_id"]]
     if order.status != "resting":
         raise ValueError(f"order {order.id} is {order.status}")
     return order
 
 
-def cancel(ex: Exchange, ask: Mapping[str, Any]) -> Json:
+def cancel(state: ExchangeState, params: Mapping[str, Any]) -> Json:
     """Cancel anybody's order."""
-    return {"reduced_by": matching.end(ex, _resting(ex, ask), "exchange") / 100}
+    return {
+        "reduced_by": matching.cancel_resting(state, _find_resting_order(state, params), "exchange")
+        / 100
+    }
 
 
-def expire(ex: Exchange, ask: Mapping[str, Any]) -> Json:
+def expire(state: ExchangeState, params: Mapping[str, Any]) -> Json:
     """Let anybody's order expire."""
-    return {"reduced_by": matching.end(ex, _resting(ex, ask), "expired") / 100}
+    return {
+        "reduced_by": matching.cancel_resting(state, _find_resting_order(state, params), "expired")
+        / 100
+    }
 
 
-def cutoff(ex: Exchange, ask: Mapping[str, Any]) -> Json:
+def cutoff(state: ExchangeState, params: Mapping[str, Any]) -> Json:
     """Move cutoffs forward."""
-    for kind in fields_dict(type(ex.cutoffs)):
-        if kind in ask:
-            moved = to_moment(datetime.fromisoformat(ask[kind]))
-            setattr(ex.cutoffs, kind, max(getattr(ex.cutoffs, kind), moved))
-    return dict(ask)
+    for kind in fields_dict(type(state.cutoffs)):
+        if kind in params:
+            moved = to_microseconds(datetime.fromisoformat(params[kind]))
+            setattr(state.cutoffs, kind, max(getattr(state.cutoffs, kind), moved))
+    return dict(params)
 
 
-def configure(ex: Exchange, ask: Mapping[str, Any]) -> Json:
+def configure(state: ExchangeState, params: Mapping[str, Any]) -> Json:
     """Change settings while running."""
-    Settings.from_mapping(ask)
-    as_of = ex.as_of()
-    ex.lag_floor = ex.now if as_of is None else as_of
-    ex.settings = evolve(ex.settings, **ask)
-    for account in ex.accounts.values():
+    Settings.from_mapping(params)
+    as_of = state.as_of()
+    state.lag_floor = state.now if as_of is None else as_of
+    state.settings = evolve(state.settings, **params)
+    for account in state.accounts.values():
         for holding in account.holdings.values():
-            ledger.reserve(ex, account, holding)
-    return dict(ask)
+            ledger.update_reserve(state, account, holding)
+    return dict(params)
 
 
-ACTIONS: dict[str, Callable[[Exchange, Mapping[str, Any]], Json]] = {
+ACTIONS: dict[str, Callable[[ExchangeState, Mapping[str, Any]], Json]] = {
     "add_market": add_market,
     "set_fees": set_fees,
     "add_account": add_account,

@@ -17,7 +17,7 @@ Level = OrderedDict[str, "Order"]
 
 
 @define(eq=False)
-class Side:
+class PriceLevels:
     """Hold the resting orders of one side, best price first."""
 
     bid: bool
@@ -25,15 +25,15 @@ class Side:
     prices: list[int] = field(factory=list[int])
     """Ascending; the best bid is the last, the best ask the first."""
 
-    def best(self) -> int | None:
+    def best_price(self) -> int | None:
         """Give the best price; None for an empty side."""
         if not self.prices:
             return None
         return self.prices[-1] if self.bid else self.prices[0]
 
-    def first(self) -> Order | None:
+    def front_order(self) -> Order | None:
         """Give the order whose turn it is."""
-        price = self.best()
+        price = self.best_price()
         return None if price is None else next(iter(self.levels[price].values()))
 
     def add(self, order: Order) -> None:
@@ -52,29 +52,29 @@ class Side:
             del self.levels[order.price]
             del self.prices[bisect_left(self.prices, order.price)]
 
-    def best_first(self) -> Iterator[int]:
+    def prices_best_first(self) -> Iterator[int]:
         """Walk over the prices, best first."""
         return reversed(self.prices) if self.bid else iter(self.prices)
 
     def orders(self) -> Iterator[Order]:
         """Walk over the orders in the sequence of their turns."""
-        for price in self.best_first():
+        for price in self.prices_best_first():
             yield from self.levels[price].values()
 
     def depth(self) -> list[tuple[int, int]]:
         """List (price, count), best first."""
         return [
             (price, sum(order.remaining for order in self.levels[price].values()))
-            for price in self.best_first()
+            for price in self.prices_best_first()
         ]
 
-    def turns(self) -> Iterator[tuple[Order, int]]:
+    def orders_with_volume_ahead(self) -> Iterator[tuple[Order, int]]:
         """Walk over the orders with the contracts that trade before each one's turn."""
         ahead = 0
         for order in self.orders():
             yield order, ahead
             ahead += order.remaining
 
-    def ahead_of(self, order: Order) -> int:
+    def volume_ahead(self, order: Order) -> int:
         """Count the contracts that trade before an order's turn comes."""
-        return next(ahead for other, ahead in self.turns() if other is order)
+        return next(ahead for other, ahead in self.orders_with_volume_ahead() if other is order)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kalshi_ext.sandbox.engine import access, group_calls, order_reads, pages, positions
 from kalshi_ext.sandbox.engine.amounts import CENT
 from kalshi_ext.sandbox.engine.api import Answer
-from kalshi_ext.sandbox.engine.bodies import fields_of, whole, word
+from kalshi_ext.sandbox.engine.bodies import body_fields, query_integer, query_choice
 from kalshi_ext.sandbox.engine.classic_rows import (
     event_row,
     fill_row,
@@ -15,121 +15,127 @@ from kalshi_ext.sandbox.engine.classic_rows import (
     position_row,
     settlement_row,
 )
-from kalshi_ext.sandbox.engine.groups import LARGEST
-from kalshi_ext.sandbox.engine.refusals import bad_request, invalid
-from kalshi_ext.sandbox.engine.state import row_key
+from kalshi_ext.sandbox.engine.groups import LARGEST_LIMIT
+from kalshi_ext.sandbox.engine.refusals import bad_request, invalid_parameters
+from kalshi_ext.sandbox.engine.state import sort_key
 
 if TYPE_CHECKING:
-    from kalshi_ext.sandbox.engine.accounts import Account
+    from kalshi_ext.sandbox.engine.accounts import TradingAccount
     from kalshi_ext.sandbox.engine.api import Call
-    from kalshi_ext.sandbox.engine.state import Exchange
+    from kalshi_ext.sandbox.engine.state import ExchangeState
 
 
-def _page(ex: Exchange, call: Call, kind: str) -> pages.Page:
-    return pages.page_asked(call.query, f"classic_{kind}", most=ex.settings.classic_limit_max)
+def _page_request(state: ExchangeState, request: Call, kind: str) -> pages.PageRequest:
+    return pages.parse_page_request(
+        request.query, f"classic_{kind}", most=state.settings.classic_limit_max
+    )
 
 
-def get_orders(ex: Exchange, who: Account, call: Call) -> Answer:
+def get_orders(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do getOrders."""
-    page = _page(ex, call, "orders")
-    found = order_reads.orders_found(ex, who, call, page, archived=False)
-    return Answer(200, pages.answer("orders", found, page, ex.settings, order_row))
+    page = _page_request(state, request, "orders")
+    found = order_reads.list_orders(state, account, request, page, historical=False)
+    return Answer(200, pages.page_body("orders", found, page, state.settings, order_row))
 
 
-def get_order(ex: Exchange, who: Account, call: Call) -> Answer:
+def get_order(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do getOrder."""
-    return Answer(200, {"order": order_row(order_reads.order_asked(ex, who, call))})
+    return Answer(200, {"order": order_row(order_reads.find_order(state, account, request))})
 
 
-def get_queue_position(ex: Exchange, who: Account, call: Call) -> Answer:
+def get_queue_position(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do getOrderQueuePosition."""
-    ahead = order_reads.queue_position(ex, who, call)
+    ahead = order_reads.queue_position(state, account, request)
     return Answer(200, {"queue_position": ahead // 100})
 
 
-def get_queue_positions(ex: Exchange, who: Account, call: Call) -> Answer:
+def get_queue_positions(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do getQueuePositions: by order id; those that do not rest are left out."""
-    del ex
+    del state
     found: dict[str, int] = {}
-    for order_id in fields_of(call).rows("order_ids", 1000):
+    for order_id in body_fields(request).entries("order_ids", 1000):
         if not isinstance(order_id, str):
             raise bad_request("order_ids must be strings")
-        order = who.open.get(order_id)
+        order = account.open_orders.get(order_id)
         if order is not None:
-            found[order_id] = order.market.side(bid=order.bid).ahead_of(order) // 100
+            found[order_id] = order.market.side(bid=order.bid).volume_ahead(order) // 100
     return Answer(200, {"queue_positions": found})
 
 
-def get_fills(ex: Exchange, who: Account, call: Call) -> Answer:
+def get_fills(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do getFills."""
-    page = _page(ex, call, "fills")
-    found = order_reads.fills_found(ex, who, call, page, archived=False)
-    return Answer(200, pages.answer("fills", found, page, ex.settings, fill_row))
+    page = _page_request(state, request, "fills")
+    found = order_reads.list_fills(state, account, request, page, historical=False)
+    return Answer(200, pages.page_body("fills", found, page, state.settings, fill_row))
 
 
-def get_balance(ex: Exchange, who: Account, call: Call) -> Answer:
+def get_balance(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do getBalance: integer cents, cut off."""
-    rows = positions.shards_of(ex, who, subaccount=access.acting(call, None), shard=None)
+    rows = positions.balances_by_shard(
+        state, account, subaccount=access.acting_subaccount(request, None), shard=None
+    )
     return Answer(200, {"balance": sum(balance for balance, _ in rows.values()) // CENT})
 
 
-def get_resting_value(ex: Exchange, who: Account, call: Call) -> Answer:
+def get_resting_value(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do getTotalRestingOrderValue."""
-    total = sum(positions.resting_value(ex, who, call).values())
+    total = sum(positions.resting_value(state, account, request).values())
     return Answer(200, {"total_resting_order_value": total // CENT})
 
 
-def get_positions(ex: Exchange, who: Account, call: Call) -> Answer:
+def get_positions(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do getPositions; count_down and count_up are read and have no effect here (unknown)."""
-    page = _page(ex, call, "positions")
+    page = _page_request(state, request, "positions")
     for name in ("count_down", "count_up"):
-        whole(call.query, name, least=-(2**63), most=2**63 - 1)
-    subaccount = access.acting(call, None)
-    found = positions.holdings_of(ex, who, call, subaccount=subaccount, historical=False)
-    rows, cursor = pages.cut(pages.newest_first(found, page), page, ex.settings)
-    if not rows and ex.settings.empty_lists == "omit":
+        query_integer(request.query, name, least=-(2**63), most=2**63 - 1)
+    subaccount = access.acting_subaccount(request, None)
+    found = positions.list_holdings(
+        state, account, request, subaccount=subaccount, historical=False
+    )
+    rows, cursor = pages.take_page(pages.newest_first(found, page), page, state.settings)
+    if not rows and state.settings.empty_lists == "omit":
         return Answer(200, {})
     events = [event_row(*event) for event in positions.by_event(rows).items()]
     body = {
-        **pages.listed("market_positions", [position_row(row) for row in rows], ex.settings),
-        **pages.listed("event_positions", events, ex.settings),
+        **pages.list_field("market_positions", [position_row(row) for row in rows], state.settings),
+        **pages.list_field("event_positions", events, state.settings),
         "cursor": cursor,
     }
     return Answer(200, body)
 
 
-def get_settlements(ex: Exchange, who: Account, call: Call) -> Answer:
+def get_settlements(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do getSettlements."""
-    page = _page(ex, call, "settlements")
-    found = positions.settlements_found(ex, who, call, page)
-    return Answer(200, pages.answer("settlements", found, page, ex.settings, settlement_row))
+    page = _page_request(state, request, "settlements")
+    found = positions.list_settlements(state, account, request, page)
+    return Answer(200, pages.page_body("settlements", found, page, state.settings, settlement_row))
 
 
-def create_group(ex: Exchange, who: Account, call: Call) -> Answer:
+def create_group(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do createOrderGroup; without a limit the largest one holds."""
-    body = fields_of(call)
+    body = body_fields(request)
     limit = body.integer("contracts_limit")
-    if limit is not None and not 100 <= limit * 100 <= LARGEST:
-        raise invalid("contracts_limit must be from 1 to 1000000", str(limit))
-    group = group_calls.make(
-        ex,
-        who,
-        subaccount=access.acting(call, None),
+    if limit is not None and not 100 <= limit * 100 <= LARGEST_LIMIT:
+        raise invalid_parameters("contracts_limit must be from 1 to 1000000", str(limit))
+    group = group_calls.open_group(
+        state,
+        account,
+        subaccount=access.acting_subaccount(request, None),
         shard=0,
-        limit=LARGEST if limit is None else limit * 100,
+        limit=LARGEST_LIMIT if limit is None else limit * 100,
     )
     return Answer(201, {"order_group_id": group.id})
 
 
-def get_groups(ex: Exchange, who: Account, call: Call) -> Answer:
+def get_groups(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do getOrderGroups."""
-    page = _page(ex, call, "groups")
-    status = word(call.query, "status", ("active", "triggered"))
-    locked = access.locked_or(call, None)
-    groups = sorted(who.groups.values(), key=row_key)
+    page = _page_request(state, request, "groups")
+    status = query_choice(request.query, "status", ("active", "triggered"))
+    locked = access.allowed_subaccount(request, None)
+    groups = sorted(account.groups.values(), key=sort_key)
     found = (
         group
-        for group in ex.shown(pages.newest_first(groups, page))
+        for group in state.visible_rows(pages.newest_first(groups, page))
         if (status is None or group.triggered == (status == "triggered"))
         and locked in (None, group.subaccount)
     )
@@ -137,19 +143,23 @@ def get_groups(ex: Exchange, who: Account, call: Call) -> Answer:
     def write(group: Any) -> dict[str, Any]:
         return {"id": group.id, "is_auto_cancel_enabled": True}
 
-    return Answer(200, pages.answer("order_groups", found, page, ex.settings, write))
+    return Answer(200, pages.page_body("order_groups", found, page, state.settings, write))
 
 
-def delete_group(ex: Exchange, who: Account, call: Call) -> Answer:
+def delete_group(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do deleteOrderGroup."""
-    group = group_calls.asked(ex, who, call, access.locked_or(call, None))
-    group_calls.remove(ex, who, group)
+    group = group_calls.find_group(
+        state, account, request, access.allowed_subaccount(request, None)
+    )
+    group_calls.delete_group(state, account, group)
     return Answer(204)
 
 
-def reset_group(ex: Exchange, who: Account, call: Call) -> Answer:
+def reset_group(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do resetOrderGroup."""
-    group = group_calls.asked(ex, who, call, access.locked_or(call, None))
+    group = group_calls.find_group(
+        state, account, request, access.allowed_subaccount(request, None)
+    )
     group.reset()
-    ex.record("group", account=who.name, group=group.id, what="reset")
+    state.record_event("group", account=account.name, group=group.id, what="reset")
     return Answer(204)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kalshi_ext.sandbox.engine.amounts import CENT, dollars_text, time_text
+from kalshi_ext.sandbox.engine.amounts import CENT, format_dollars, format_time
 
 if TYPE_CHECKING:
     from kalshi_ext.sandbox.engine.holdings import Holding
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
-def words_of(order: Order) -> tuple[str, str]:
+def side_and_action(order: Order) -> tuple[str, str]:
     """Give side and action; an order of the current contract speaks of YES."""
     return order.outcome or "yes", order.action or ("buy" if order.bid else "sell")
 
 
 def order_row(order: Order) -> Json:
     """Write an order."""
-    side, action = words_of(order)
+    side, action = side_and_action(order)
     row: Json = {
         "order_id": order.id,
         "client_order_id": order.client_order_id,
@@ -40,17 +40,17 @@ def order_row(order: Order) -> Json:
         "initial_count": order.initial // 100,
         "taker_fees": -(-order.taker_fees // CENT),
         "maker_fees": -(-order.maker_fees // CENT),
-        "created_time": time_text(order.created),
-        "updated_time": time_text(order.updated),
+        "created_time": format_time(order.created),
+        "updated_time": format_time(order.updated),
     }
     if order.expiration is not None:
-        row["expiration_time"] = time_text(order.expiration)
+        row["expiration_time"] = format_time(order.expiration)
     return row
 
 
 def fill_row(fill: Fill) -> Json:
     """Write a fill; price is that of the side named."""
-    side, action = words_of(fill.order)
+    side, action = side_and_action(fill.order)
     cents = fill.price // 100
     return {
         "fill_id": fill.id,
@@ -61,7 +61,7 @@ def fill_row(fill: Fill) -> Json:
         "count": fill.count // 100,
         "price": cents if side == "yes" else 100 - cents,
         "is_taker": fill.is_taker,
-        "created_time": time_text(fill.created),
+        "created_time": format_time(fill.created),
     }
 
 
@@ -91,7 +91,7 @@ def event_row(event: str, rows: list[Holding]) -> Json:
         "fees_paid": sum(row.fees for row in rows),
     }
     cents = {name: value // CENT for name, value in sums.items()}
-    dollars = {f"{name}_dollars": dollars_text(value) for name, value in sums.items()}
+    dollars = {f"{name}_dollars": format_dollars(value) for name, value in sums.items()}
     resting = sum(row.orders for row in rows)
     return {"event_ticker": event, "resting_order_count": resting, **cents, **dollars}
 
@@ -107,5 +107,5 @@ def settlement_row(row: Settlement) -> Json:
         "yes_count": max(row.position, 0) // 100,
         "no_count": max(-row.position, 0) // 100,
         "revenue": row.payout // CENT,
-        "settled_time": time_text(row.created),
+        "settled_time": format_time(row.created),
     }

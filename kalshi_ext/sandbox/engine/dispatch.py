@@ -20,21 +20,21 @@ from kalshi_ext.sandbox.engine import (
 )
 
 if TYPE_CHECKING:
-    from kalshi_ext.sandbox.engine.accounts import Account
+    from kalshi_ext.sandbox.engine.accounts import TradingAccount
     from kalshi_ext.sandbox.engine.api import Answer, Call
-    from kalshi_ext.sandbox.engine.state import Exchange
+    from kalshi_ext.sandbox.engine.state import ExchangeState
 
-Private = Callable[["Exchange", "Account", "Call"], "Answer"]
-Public = Callable[["Exchange", "Call"], "Answer"]
+AccountHandler = Callable[["ExchangeState", "TradingAccount", "Call"], "Answer"]
+PublicHandler = Callable[["ExchangeState", "Call"], "Answer"]
 
-PUBLIC: dict[str, Public] = {
+_PUBLIC_HANDLERS: dict[str, PublicHandler] = {
     "GetExchangeStatus": exchange_calls.get_status,
     "GetExchangeSchedule": exchange_calls.get_schedule,
     "GetUserDataTimestamp": exchange_calls.get_timestamp,
     "GetHistoricalCutoff": exchange_calls.get_cutoff,
     "GetAccountEndpointCosts": account_calls.get_costs,
 }
-CURRENT: dict[str, Private] = {
+_CURRENT_HANDLERS: dict[str, AccountHandler] = {
     "GetOrders": order_reads.get_orders,
     "GetOrder": order_reads.get_order,
     "GetOrderQueuePositions": order_reads.get_queue_positions,
@@ -54,13 +54,13 @@ CURRENT: dict[str, Private] = {
     "TriggerOrderGroup": group_calls.trigger,
     "UpdateOrderGroupLimit": group_calls.set_limit,
     "GetBalance": positions.get_balance,
-    "IntraExchangeInstanceTransfer": transfers.transfer,
-    "GetIntraExchangeInstanceTransfers": transfers.get_all,
-    "GetIntraExchangeInstanceTransfer": transfers.get_one,
-    "CreateSubaccount": subaccounts.create,
-    "ApplySubaccountTransfer": subaccounts.transfer,
-    "GetSubaccountBalances": subaccounts.get_balances,
-    "GetSubaccountTransfers": subaccounts.get_transfers,
+    "IntraExchangeInstanceTransfer": transfers.transfer_between_shards,
+    "GetIntraExchangeInstanceTransfers": transfers.get_instance_transfers,
+    "GetIntraExchangeInstanceTransfer": transfers.get_instance_transfer,
+    "CreateSubaccount": subaccounts.create_subaccount,
+    "ApplySubaccountTransfer": subaccounts.transfer_between_subaccounts,
+    "GetSubaccountBalances": subaccounts.get_subaccount_balances,
+    "GetSubaccountTransfers": subaccounts.get_subaccount_transfers,
     "GetSubaccountNetting": subaccounts.get_netting,
     "UpdateSubaccountNetting": subaccounts.set_netting,
     "GetPositions": positions.get_positions,
@@ -74,11 +74,11 @@ CURRENT: dict[str, Private] = {
     "GetAccountApiUsageLevelVolumeProgress": account_calls.get_volume,
     "GetTargetBalanceAllocation": transfers.get_allocation,
     "SetTargetBalanceAllocation": transfers.set_allocation,
-    "GetFillsHistorical": partial(order_reads.get_fills, archived=True),
-    "GetHistoricalOrders": partial(order_reads.get_orders, archived=True),
+    "GetFillsHistorical": partial(order_reads.get_fills, historical=True),
+    "GetHistoricalOrders": partial(order_reads.get_orders, historical=True),
     "GetHistoricalPositions": positions.get_historical_positions,
 }
-CLASSIC: dict[str, Private] = {
+_CLASSIC_HANDLERS: dict[str, AccountHandler] = {
     "createOrder": classic_orders.create,
     "batchCreateOrders": classic_orders.create_batch,
     "batchCancelOrders": classic_orders.cancel_batch,
@@ -99,4 +99,4 @@ CLASSIC: dict[str, Private] = {
     "getSettlements": classic_reads.get_settlements,
     "getTotalRestingOrderValue": classic_reads.get_resting_value,
 }
-PRIVATE: dict[str, Private] = CURRENT | CLASSIC
+_ACCOUNT_HANDLERS: dict[str, AccountHandler] = _CURRENT_HANDLERS | _CLASSIC_HANDLERS

@@ -7,25 +7,25 @@ from typing import TYPE_CHECKING
 from kalshi_ext.sandbox.engine import access, budgets, invariants
 from kalshi_ext.sandbox.engine.admin import FOREIGN
 from kalshi_ext.sandbox.engine.admin_actions import ACTIONS, open_account
-from kalshi_ext.sandbox.engine.amounts import to_datetime, to_moment
+from kalshi_ext.sandbox.engine.amounts import to_datetime, to_microseconds
 from kalshi_ext.sandbox.engine.api import Admin, Answer
-from kalshi_ext.sandbox.engine.digest import digest
-from kalshi_ext.sandbox.engine.dispatch import PRIVATE, PUBLIC
+from kalshi_ext.sandbox.engine.digest import state_digest
+from kalshi_ext.sandbox.engine.dispatch import _ACCOUNT_HANDLERS, _PUBLIC_HANDLERS
 from kalshi_ext.sandbox.engine.operations import CLASSIC, RETIRED
-from kalshi_ext.sandbox.engine.refusals import Refusal
+from kalshi_ext.sandbox.engine.refusals import ApiError
 from kalshi_ext.sandbox.engine.settings import Settings, UnknownSetting
-from kalshi_ext.sandbox.engine.settling import keep_thursdays
-from kalshi_ext.sandbox.engine.state import Exchange
+from kalshi_ext.sandbox.engine.settling import update_thursday_pause
+from kalshi_ext.sandbox.engine.state import ExchangeState
 from kalshi_ext.sandbox.engine.truth import Truth
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from kalshi_ext.sandbox.engine.accounts import Account
+    from kalshi_ext.sandbox.engine.accounts import TradingAccount
     from kalshi_ext.sandbox.engine.api import Call, Command
 
-_CLASSIC = frozenset(op.id for op in CLASSIC)
-_TOO_MANY = Answer(429, {"error": "too many requests"})
+_CLASSIC_IDS = frozenset(op.id for op in CLASSIC)
+_TOO_MANY_REQUESTS = Answer(429, {"error": "too many requests"})
 
 
 class Engine:
@@ -35,20 +35,20 @@ class Engine:
 
     def __init__(self, settings: Settings | None = None) -> None:
         """Open an exchange without markets; only the foreign account exists."""
-        self._ex = Exchange(settings=settings or Settings())
-        self.truth = Truth(self._ex)
-        foreign = open_account(self._ex, FOREIGN)
+        self._state = ExchangeState(settings=settings or Settings())
+        self.truth = Truth(self._state)
+        foreign = open_account(self._state, FOREIGN)
         foreign.endless, foreign.tier = True, "prestige"
 
     @property
     def settings(self) -> Settings:
         """Give the settings as they are now."""
-        return self._ex.settings
+        return self._state.settings
 
     @property
     def now(self) -> datetime:
         """Give the last moment seen: log it with each command, so that a replay is exact."""
-        return to_datetime(self._ex.now)
+        return to_datetime(self._state.now)
 
     def execute(self, command: Command, *, now: datetime) -> Answer:
         """Do one command at a moment; the only door through which anything changes.
@@ -62,78 +62,80 @@ class Engine:
         if isinstance(command, Admin):
             return self._administer(command)
         try:
-            return self._told(self._call(command))
-        except Refusal as refusal:
-            return self._refused(command, refusal)
+            return self._finish(self._handle(command))
+        except ApiError as refusal:
+            return self._error_answer(command, refusal)
 
     def advance(self, *, now: datetime) -> None:
         """Let time pass: do what is due. execute does so by itself."""
-        ex = self._ex
-        ex.pass_time(to_moment(now))
-        if ex.settings.thursday_pause != ex.pauses.thursdays_kept:
-            keep_thursdays(ex)
+        state = self._state
+        state.advance_to(to_microseconds(now))
+        if state.settings.thursday_pause != state.pauses.thursday_timer_set:
+            update_thursday_pause(state)
 
-    def _told(self, answer: Answer) -> Answer:
+    def _finish(self, answer: Answer) -> Answer:
         bare = answer.body is None and answer.status != 204
-        if bare and self._ex.settings.empty_answers == "object":
+        if bare and self._state.settings.empty_answers == "object":
             return Answer(answer.status, {})
         return answer
 
-    def _call(self, call: Call) -> Answer:
-        ex = self._ex
-        public = PUBLIC.get(call.operation)
+    def _handle(self, request: Call) -> Answer:
+        state = self._state
+        public = _PUBLIC_HANDLERS.get(request.operation)
         if public is not None:
-            return public(ex, call)
-        who = self._known(call)
-        if ex.settings.rate_limits and not budgets.spend(ex, who, call):
-            return _TOO_MANY
-        if call.operation in RETIRED and ex.settings.classic_writes == "retired":
+            return public(state, request)
+        account = self._authenticated_account(request)
+        if state.settings.rate_limits and not budgets.take_tokens(state, account, request):
+            return _TOO_MANY_REQUESTS
+        if request.operation in RETIRED and state.settings.classic_writes == "retired":
             message = "this endpoint is gone; use the V2 order endpoints"
-            raise Refusal(410, "deprecated_v1_order_endpoint", message)
-        return PRIVATE[call.operation](ex, who, call)
+            raise ApiError(410, "deprecated_v1_order_endpoint", message)
+        return _ACCOUNT_HANDLERS[request.operation](state, account, request)
 
-    def _known(self, call: Call) -> Account:
-        who = self._ex.accounts.get(call.caller.account) if call.caller else None
-        if who is None or call.caller is None:
-            raise Refusal(401, "authentication_error", "authentication failed", "NOT_FOUND")
-        access.need_scope(call.caller, "read" if budgets.reads(call.operation) else "write")
-        return who
+    def _authenticated_account(self, request: Call) -> TradingAccount:
+        account = self._state.accounts.get(request.caller.account) if request.caller else None
+        if account is None or request.caller is None:
+            raise ApiError(401, "authentication_error", "authentication failed", "NOT_FOUND")
+        access.require_scope(
+            request.caller, "read" if budgets.is_read(request.operation) else "write"
+        )
+        return account
 
-    def _refused(self, call: Call, refusal: Refusal) -> Answer:
-        settings = self._ex.settings
-        if refusal.bare and settings.parameter_errors == "msg":
+    def _error_answer(self, request: Call, refusal: ApiError) -> Answer:
+        settings = self._state.settings
+        if refusal.query_error and settings.parameter_errors == "msg":
             return Answer(refusal.status, {"msg": refusal.message})
-        if settings.error_shape == "flat" and call.operation not in _CLASSIC:
-            return Answer(refusal.status, refusal.error())
-        return Answer(refusal.status, {"error": refusal.error()})
+        if settings.error_shape == "flat" and request.operation not in _CLASSIC_IDS:
+            return Answer(refusal.status, refusal.error_body())
+        return Answer(refusal.status, {"error": refusal.error_body()})
 
     def _administer(self, command: Admin) -> Answer:
         action = ACTIONS.get(command.action)
         try:
             if action is None:
                 raise ValueError(f"no action {command.action!r}; known: {', '.join(ACTIONS)}")
-            return Answer(200, action(self._ex, command.params))
-        except Refusal as refusal:
-            return Answer(refusal.status, {"error": refusal.error()})
+            return Answer(200, action(self._state, command.params))
+        except ApiError as refusal:
+            return Answer(refusal.status, {"error": refusal.error_body()})
         except (ValueError, TypeError, KeyError, UnknownSetting) as error:
             message = f"{command.action}: {error!r}" if isinstance(error, KeyError) else str(error)
             return Answer(400, {"error": {"code": "admin", "message": message}})
 
     def changes(self, command: Command) -> bool:
         """Tell whether a command may change state, so that a log must keep it."""
-        if isinstance(command, Admin) or self._ex.settings.rate_limits:
+        if isinstance(command, Admin) or self._state.settings.rate_limits:
             return True
-        return not budgets.reads(command.operation)
+        return not budgets.is_read(command.operation)
 
     def check_invariants(self, *, history: bool = False) -> None:
         """Raise InvariantBroken when money, contracts or the books do not reconcile.
 
         history: every order and fill ever made is checked too (slow).
         """
-        invariants.check(self._ex)
+        invariants.check(self._state)
         if history:
-            invariants.check_history(self._ex)
+            invariants.check_history(self._state)
 
     def digest(self) -> str:
         """Fingerprint the whole state (sha256 hex): equal for equal command logs."""
-        return digest(self._ex)
+        return state_digest(self._state)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kalshi_ext.sandbox.engine.amounts import time_text
+from kalshi_ext.sandbox.engine.amounts import format_time
 from kalshi_ext.sandbox.engine.api import Answer
 from kalshi_ext.sandbox.engine.state import SHARDS
 
 if TYPE_CHECKING:
     from kalshi_ext.sandbox.engine.api import Call
-    from kalshi_ext.sandbox.engine.state import Exchange
+    from kalshi_ext.sandbox.engine.state import ExchangeState
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "friday", "saturday", "sunday")
 _ALL_DAY = [{"open_time": "00:00", "close_time": "24:00"}]
@@ -20,32 +20,32 @@ _THURSDAY = [
 ]
 
 
-def get_status(ex: Exchange, call: Call) -> Answer:
+def get_status(state: ExchangeState, request: Call) -> Answer:
     """Do GetExchangeStatus; the exchange is active while any of its shards is."""
-    del call
-    rows = [_shard_row(ex, shard) for shard in sorted(ex.shards)]
+    del request
+    rows = [_shard_row(state, shard) for shard in sorted(state.shards)]
     names = ("exchange_active", "trading_active", "intra_exchange_transfers_active")
     body: dict[str, Any] = {name: any(row[name] for row in rows) for name in names}
-    until = ex.pauses.until
-    body["exchange_estimated_resume_time"] = None if until is None else time_text(until)
+    until = state.pauses.until
+    body["exchange_estimated_resume_time"] = None if until is None else format_time(until)
     return Answer(200, {**body, "exchange_index_statuses": rows})
 
 
-def _shard_row(ex: Exchange, shard: int) -> dict[str, Any]:
-    pauses = ex.pauses
+def _shard_row(state: ExchangeState, shard: int) -> dict[str, Any]:
+    pauses = state.pauses
     active = shard not in pauses.exchange
     return {
         "exchange_index": shard,
         "description": SHARDS.get(shard, f"shard {shard}"),
         "exchange_active": active,
-        "trading_active": active and shard not in pauses.trading and not pauses.thursday,
+        "trading_active": active and shard not in pauses.trading and not pauses.thursday_active,
         "intra_exchange_transfers_active": active and shard not in pauses.transfers,
     }
 
 
-def get_schedule(ex: Exchange, call: Call) -> Answer:
+def get_schedule(state: ExchangeState, request: Call) -> Answer:
     """Do GetExchangeSchedule: open all week but Thursdays 3-5 AM Eastern."""
-    del ex, call
+    del state, request
     week = {
         "start_time": "2025-01-01T00:00:00Z",
         "end_time": "2099-12-31T00:00:00Z",
@@ -55,20 +55,20 @@ def get_schedule(ex: Exchange, call: Call) -> Answer:
     return Answer(200, {"schedule": {"standard_hours": [week], "maintenance_windows": []}})
 
 
-def get_timestamp(ex: Exchange, call: Call) -> Answer:
+def get_timestamp(state: ExchangeState, request: Call) -> Answer:
     """Do GetUserDataTimestamp: how fresh lagging reads are."""
-    del call
-    as_of = ex.as_of()
-    return Answer(200, {"as_of_time": time_text(ex.now if as_of is None else as_of)})
+    del request
+    as_of = state.as_of()
+    return Answer(200, {"as_of_time": format_time(state.now if as_of is None else as_of)})
 
 
-def get_cutoff(ex: Exchange, call: Call) -> Answer:
+def get_cutoff(state: ExchangeState, request: Call) -> Answer:
     """Do GetHistoricalCutoff."""
-    del call
+    del request
     body = {
-        "market_settled_ts": time_text(ex.boundary("markets")),
-        "trades_created_ts": time_text(ex.boundary("trades")),
-        "orders_updated_ts": time_text(ex.boundary("orders")),
-        "market_positions_last_updated_ts": time_text(ex.boundary("positions")),
+        "market_settled_ts": format_time(state.cutoff("markets")),
+        "trades_created_ts": format_time(state.cutoff("trades")),
+        "orders_updated_ts": format_time(state.cutoff("orders")),
+        "market_positions_last_updated_ts": format_time(state.cutoff("positions")),
     }
     return Answer(200, body)

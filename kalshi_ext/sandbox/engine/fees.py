@@ -9,9 +9,9 @@ from attrs import frozen
 
 from kalshi_ext.sandbox.engine.amounts import CENT, ONE
 
-STEP = 100
+FEE_STEP = 100
 """Trade fees are whole $0.0001."""
-_SCALE = 10**12
+_FEE_SCALE = 10**12
 """rate (1e-6) x count (1e-2) x price (1e-4) x price (1e-4) is 1e-16; times this: $0.0001."""
 
 
@@ -27,16 +27,20 @@ class FeeModel:
     def trade_fee(self, price: int, count: int) -> int:
         """Give the trade fee in micro-dollars, rounded up to $0.0001."""
         raw = self.rate * count * price * (ONE - price)
-        return -(-raw // _SCALE) * STEP if self.fixed is None else -(-self.fixed // STEP) * STEP
+        return (
+            -(-raw // _FEE_SCALE) * FEE_STEP
+            if self.fixed is None
+            else -(-self.fixed // FEE_STEP) * FEE_STEP
+        )
 
-    def most(self, price: int, count: int) -> int:
+    def highest_trade_fee(self, price: int, count: int) -> int:
         """Give the highest trade fee of a fill at this price or a better one."""
         worst = max(self.trade_fee(price, count), self.trade_fee(ONE // 2, count))
         return worst if self.rate or self.fixed else 0
 
 
 @frozen
-class Charge:
+class FillCharge:
     """State what a fill did to the cash, in micro-dollars."""
 
     trade_fee: int
@@ -48,12 +52,12 @@ class Charge:
     """What the cash moves by before the rebate: revenue - trade fee, floored."""
 
     @property
-    def net(self) -> int:
+    def net_fee(self) -> int:
         """Give the fee the fill cost after all."""
         return self.trade_fee + self.rounding - self.rebate
 
 
-def charge(trade_fee: int, *, revenue: int, accumulator: int, precision: int) -> Charge:
+def fill_charge(trade_fee: int, *, revenue: int, accumulator: int, precision: int) -> FillCharge:
     """Work out a fill's fees; revenue is below 0 when cash is paid.
 
     One cent is rebated when the accumulator passes one, but never more than the fill's own
@@ -66,4 +70,4 @@ def charge(trade_fee: int, *, revenue: int, accumulator: int, precision: int) ->
     rebate = 0
     if accumulator > CENT:
         rebate = min(CENT, (trade_fee + rounding) // precision * precision)
-    return Charge(trade_fee, rounding, rebate, accumulator - rebate, change)
+    return FillCharge(trade_fee, rounding, rebate, accumulator - rebate, change)

@@ -10,7 +10,7 @@ from attrs import define, field
 if TYPE_CHECKING:
     from kalshi_ext.sandbox.engine.records import Order
 
-LARGEST = 100_000_000
+LARGEST_LIMIT = 100_000_000
 """A million contracts."""
 
 
@@ -30,13 +30,13 @@ class Group:
     """(moment, count) of the fills within the window."""
     volume: int = 0
 
-    def matched(self, now: int, count: int, window: int) -> None:
+    def add_volume(self, now: int, count: int, window: int) -> None:
         """Add a fill to the rolling volume."""
         self.recent.append((now, count))
         self.volume += count
-        self.forget(now - window)
+        self.expire_volume(now - window)
 
-    def forget(self, before: int) -> None:
+    def expire_volume(self, before: int) -> None:
         """Drop the fills that have left the window."""
         while self.recent and self.recent[0][0] <= before:
             self.volume -= self.recent.popleft()[1]

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kalshi_ext.sandbox.engine.records import Market, Order
-    from kalshi_ext.sandbox.engine.versions import Past
+    from kalshi_ext.sandbox.engine.versions import Snapshots
 
 
 @define(eq=False)
-class Resting:
+class RestingTotals:
     """Sum up one side's resting orders of a holding."""
 
     bid: bool
@@ -35,7 +35,7 @@ class Resting:
         else:
             del self.counts[price]
 
-    def uncovered(self, cover: int, extra: Mapping[int, int] | None = None) -> int:
+    def uncovered_cost(self, cover: int, extra: Mapping[int, int] | None = None) -> int:
         """Cost what the first `cover` contracts in price priority do not close, with `extra`."""
         cost, count = self.cost, self.count
         if extra:
@@ -45,9 +45,9 @@ class Resting:
             return cost
         if count <= cover:
             return 0
-        return cost - self._covered(cover, extra or {})
+        return cost - self._covered_cost(cover, extra or {})
 
-    def _covered(self, cover: int, extra: Mapping[int, int]) -> int:
+    def _covered_cost(self, cover: int, extra: Mapping[int, int]) -> int:
         cost = 0
         for price in sorted({*self.counts, *extra}, reverse=self.bid):
             count = min(cover, self.counts.get(price, 0) + extra.get(price, 0))
@@ -75,29 +75,31 @@ class Holding:
     """Moment of the first fill; 0: none yet."""
     updated: int = 0
     orders: int = 0
-    bids: Resting = field(factory=lambda: Resting(bid=True))
-    asks: Resting = field(factory=lambda: Resting(bid=False))
+    bids: RestingTotals = field(factory=lambda: RestingTotals(bid=True))
+    asks: RestingTotals = field(factory=lambda: RestingTotals(bid=False))
     reserved: int = 0
-    past: Past = None
+    snapshots: Snapshots = None
 
     @property
     def id(self) -> str:
         """Identify it among the positions of an account."""
         return f"{self.market.ticker}|{self.subaccount}"
 
-    def rest(self, order: Order, count: int) -> None:
+    def add_resting(self, order: Order, count: int) -> None:
         """Add contracts of an order to what rests, or take them off (count below 0)."""
         (self.bids if order.bid else self.asks).add(order.price, count)
 
-    def needs(self, mode: str, *, bid: bool = True, extra: Mapping[int, int] | None = None) -> int:
+    def required_reserve(
+        self, mode: str, *, bid: bool = True, extra: Mapping[int, int] | None = None
+    ) -> int:
         """Give what resting orders hold back, as if `extra` contracts rested on one side too."""
         if mode == "none":
             return 0
-        bids = self.bids.uncovered(-self.position, extra if bid else None)
-        asks = self.asks.uncovered(self.position, None if bid else extra)
+        bids = self.bids.uncovered_cost(-self.position, extra if bid else None)
+        asks = self.asks.uncovered_cost(self.position, None if bid else extra)
         return max(bids, asks) if mode == "max" else bids + asks
 
-    def take(self, *, bid: bool, price: int, count: int) -> int:
+    def apply_fill(self, *, bid: bool, price: int, count: int) -> int:
         """Apply a fill to the position; give the cash it brings (below 0: costs)."""
         side = price if bid else ONE - price
         held = -self.position if bid else self.position
@@ -105,12 +107,12 @@ class Holding:
         self.traded += side * count
         revenue = -side * count
         if closed:
-            revenue += self._close(closed, held, (ONE - side) * closed) + side * closed
+            revenue += self._close_pairs(closed, held, (ONE - side) * closed) + side * closed
         self.cost += side * (count - closed)
         self.position += count if bid else -count
         return revenue
 
-    def _close(self, closed: int, held: int, proceeds: int) -> int:
+    def _close_pairs(self, closed: int, held: int, proceeds: int) -> int:
         freed = self.cost * closed // held
         self.cost -= freed
         self.realized += proceeds - freed

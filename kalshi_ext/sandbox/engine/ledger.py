@@ -4,108 +4,110 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kalshi_ext.sandbox.engine.fees import charge
+from kalshi_ext.sandbox.engine.fees import fill_charge
 from kalshi_ext.sandbox.engine.records import Fill
 
 if TYPE_CHECKING:
-    from kalshi_ext.sandbox.engine.accounts import Account, Purse
+    from kalshi_ext.sandbox.engine.accounts import TradingAccount, CashBalance
     from kalshi_ext.sandbox.engine.holdings import Holding
     from kalshi_ext.sandbox.engine.records import Order
-    from kalshi_ext.sandbox.engine.state import Exchange
+    from kalshi_ext.sandbox.engine.state import ExchangeState
 
 
-def move_cash(ex: Exchange, purse: Purse, amount: int) -> None:
-    """Add to a purse (amount below 0: take)."""
-    ex.touch(purse)
-    purse.cash += amount
-    purse.updated = ex.now
+def move_cash(state: ExchangeState, balance: CashBalance, amount: int) -> None:
+    """Add to a balance (amount below 0: take)."""
+    state.before_change(balance)
+    balance.cash += amount
+    balance.updated = state.now
 
 
-def purse_of(order: Order) -> Purse:
-    """Give the purse an order is paid from."""
-    return order.account.purse(order.holding.subaccount, order.market.shard)
+def paying_balance(order: Order) -> CashBalance:
+    """Give the balance an order is paid from."""
+    return order.account.balance(order.holding.subaccount, order.market.shard)
 
 
-def reserve(ex: Exchange, account: Account, holding: Holding) -> None:
+def update_reserve(state: ExchangeState, account: TradingAccount, holding: Holding) -> None:
     """Bring a holding's reservation up to date."""
-    needs = holding.needs(ex.reservation(account))
+    needs = holding.required_reserve(state.reservation_mode(account))
     if needs == holding.reserved:
         return
-    purse = account.purse(holding.subaccount, holding.market.shard)
-    ex.touch(purse)
-    purse.reserved += needs - holding.reserved
+    balance = account.balance(holding.subaccount, holding.market.shard)
+    state.before_change(balance)
+    balance.reserved += needs - holding.reserved
     holding.reserved = needs
 
 
-def rest(ex: Exchange, order: Order) -> None:
+def add_to_book(state: ExchangeState, order: Order) -> None:
     """Put what is left of an order into the book."""
-    ex.sequence += 1
-    order.seq = ex.sequence
+    state.queue_sequence += 1
+    order.seq = state.queue_sequence
     order.market.side(bid=order.bid).add(order)
     order.holding.orders += 1
-    order.holding.rest(order, order.remaining)
-    order.account.open[order.id] = order
+    order.holding.add_resting(order, order.remaining)
+    order.account.open_orders[order.id] = order
     if order.group:
         order.group.orders[order.id] = order
-    reserve(ex, order.account, order.holding)
+    update_reserve(state, order.account, order.holding)
 
 
-def unrest(ex: Exchange, order: Order) -> None:
+def remove_from_book(state: ExchangeState, order: Order) -> None:
     """Take a resting order out of the book."""
     order.market.side(bid=order.bid).remove(order)
     order.holding.orders -= 1
-    order.holding.rest(order, -order.remaining)
-    del order.account.open[order.id]
+    order.holding.add_resting(order, -order.remaining)
+    del order.account.open_orders[order.id]
     if order.group:
         order.group.orders.pop(order.id, None)
-    reserve(ex, order.account, order.holding)
+    update_reserve(state, order.account, order.holding)
 
 
-def shrink(ex: Exchange, order: Order, count: int) -> None:
+def reduce_resting(state: ExchangeState, order: Order, count: int) -> None:
     """Take contracts off a resting order, which keeps its turn; the last ones take it out."""
     if count >= order.remaining:
-        unrest(ex, order)
+        remove_from_book(state, order)
         order.remaining = 0
         return
-    order.holding.rest(order, -count)
+    order.holding.add_resting(order, -count)
     order.remaining -= count
-    reserve(ex, order.account, order.holding)
+    update_reserve(state, order.account, order.holding)
 
 
-def fill(ex: Exchange, order: Order, price: int, count: int, *, trade_id: str, taker: bool) -> None:
+def apply_fill(
+    state: ExchangeState, order: Order, price: int, count: int, *, trade_id: str, taker: bool
+) -> None:
     """Book one side of a trade: position, cash, fees, rows. The order's rest is the caller's."""
     account, holding, market = order.account, order.holding, order.market
-    ex.touch(holding)
+    state.before_change(holding)
     model = market.taker_fees if taker else market.maker_fees
     trade_fee = model.trade_fee(price, count)
     before, realized = holding.position, holding.realized
-    cost = holding.take(bid=order.bid, price=price, count=count)
-    bill = charge(
+    cost = holding.apply_fill(bid=order.bid, price=price, count=count)
+    bill = fill_charge(
         trade_fee, revenue=cost, accumulator=order.accumulator, precision=account.precision
     )
     order.accumulator = bill.accumulator
-    net = bill.net
-    move_cash(ex, purse_of(order), bill.change + bill.rebate)
+    net = bill.net_fee
+    move_cash(state, paying_balance(order), bill.change + bill.rebate)
     account.realized += holding.realized - realized
     account.charged += net
     holding.fees += net
-    ex.kitty += net
+    state.exchange_revenue += net
     market.open_interest += max(holding.position, 0) - max(before, 0)
-    _date(ex, holding)
-    _tally(order, price, count, net, taker=taker)
-    _file(ex, order, price, count, net, bill.change + bill.rebate, trade_id, taker)
+    _stamp_position(state, holding)
+    _add_to_order(order, price, count, net, taker=taker)
+    _record_fill(state, order, price, count, net, bill.change + bill.rebate, trade_id, taker)
     if order.group:
-        window = ex.settings.group_window_seconds * 1_000_000
-        order.group.matched(ex.now, count, window)
+        window = state.settings.group_window_seconds * 1_000_000
+        order.group.add_volume(state.now, count, window)
 
 
-def _date(ex: Exchange, holding: Holding) -> None:
-    holding.updated = ex.now
+def _stamp_position(state: ExchangeState, holding: Holding) -> None:
+    holding.updated = state.now
     if not holding.created:
-        holding.created = ex.now
+        holding.created = state.now
 
 
-def _tally(order: Order, price: int, count: int, fee: int, *, taker: bool) -> None:
+def _add_to_order(order: Order, price: int, count: int, fee: int, *, taker: bool) -> None:
     order.filled += count
     order.yes_value += price * count
     side = price if order.bid else 10_000 - price
@@ -117,8 +119,8 @@ def _tally(order: Order, price: int, count: int, fee: int, *, taker: bool) -> No
         order.maker_cost += side * count
 
 
-def _file(
-    ex: Exchange,
+def _record_fill(
+    state: ExchangeState,
     order: Order,
     price: int,
     count: int,
@@ -127,10 +129,10 @@ def _file(
     trade_id: str,
     taker: bool,
 ) -> None:
-    ex.fill_count += 1
+    state.fill_count += 1
     row = Fill(
-        id=ex.new_id(),
-        created=ex.now,
+        id=state.new_id(),
+        created=state.now,
         trade_id=trade_id,
         order=order,
         bid=order.bid,
@@ -139,8 +141,8 @@ def _file(
         is_taker=taker,
         fee=fee,
         change=change,
-        seq=ex.fill_count,
+        seq=state.fill_count,
     )
-    ex.file(order.account.fills, row)
-    ex.file(order.account.fills_of.setdefault(order.market.ticker, []), row)
-    ex.record("fill", fill=row)
+    state.insert_sorted(order.account.fills, row)
+    state.insert_sorted(order.account.fills_by_ticker.setdefault(order.market.ticker, []), row)
+    state.record_event("fill", fill=row)

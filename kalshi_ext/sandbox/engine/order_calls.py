@@ -7,24 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 from kalshi_ext.sandbox.engine import access, changing, matching, placing, rules
 from kalshi_ext.sandbox.engine.accounts import LAST_SUBACCOUNT
-from kalshi_ext.sandbox.engine.amounts import SECOND, count_text, read_count, read_price
+from kalshi_ext.sandbox.engine.amounts import SECOND, format_count, parse_count, parse_price
 from kalshi_ext.sandbox.engine.api import Answer
-from kalshi_ext.sandbox.engine.bodies import LAST_SHARD, Fields, fields_of, is_object
-from kalshi_ext.sandbox.engine.placing import Wish
-from kalshi_ext.sandbox.engine.refusals import Refusal
+from kalshi_ext.sandbox.engine.bodies import LAST_SHARD, BodyFields, body_fields, is_object
+from kalshi_ext.sandbox.engine.placing import OrderRequest
+from kalshi_ext.sandbox.engine.refusals import ApiError
 from kalshi_ext.sandbox.engine.rows import averages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kalshi_ext.sandbox.engine.accounts import Account
+    from kalshi_ext.sandbox.engine.accounts import TradingAccount
     from kalshi_ext.sandbox.engine.api import Call
     from kalshi_ext.sandbox.engine.records import Order
-    from kalshi_ext.sandbox.engine.state import Exchange
+    from kalshi_ext.sandbox.engine.state import ExchangeState
 
 SIDES = ("bid", "ask")
 TIMES_IN_FORCE = ("good_till_canceled", "immediate_or_cancel", "fill_or_kill")
-SELF_TRADE = ("taker_at_cross", "maker")
+SELF_TRADE_PREVENTION = ("taker_at_cross", "maker")
 _REQUIRED = (
     "ticker",
     "side",
@@ -35,41 +35,43 @@ _REQUIRED = (
 )
 
 
-def create(ex: Exchange, who: Account, call: Call) -> Answer:
+def create(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do CreateOrderV2."""
-    order = placing.place(ex, _wish(who, call, fields_of(call)))
-    return Answer(201, created(order))
+    order = placing.place(state, _order_request(account, request, body_fields(request)))
+    return Answer(201, create_body(order))
 
 
-def _wish(who: Account, call: Call, body: Fields) -> Wish:
+def _order_request(account: TradingAccount, request: Call, body: BodyFields) -> OrderRequest:
     body.require(*_REQUIRED)
-    subaccount = access.acting(call, body.whole("subaccount", least=0, most=LAST_SUBACCOUNT))
-    expiration = body.seconds("expiration_time")
-    return Wish(
-        account=who,
-        subaccount=access.existing(who, subaccount),
-        ticker=body.text("ticker"),
-        bid=body.word("side", SIDES) == "bid",
-        price=read_price(body.raw["price"]),
-        count=read_count(body.raw["count"]),
-        time_in_force=body.word("time_in_force", TIMES_IN_FORCE),
-        self_trade=body.word("self_trade_prevention_type", SELF_TRADE),
-        client_order_id=body.text("client_order_id"),
+    subaccount = access.acting_subaccount(
+        request, body.bounded_integer("subaccount", least=0, most=LAST_SUBACCOUNT)
+    )
+    expiration = body.unix_seconds("expiration_time")
+    return OrderRequest(
+        account=account,
+        subaccount=access.require_subaccount(account, subaccount),
+        ticker=body.string("ticker"),
+        bid=body.choice("side", SIDES) == "bid",
+        price=parse_price(body.raw["price"]),
+        count=parse_count(body.raw["count"]),
+        time_in_force=body.choice("time_in_force", TIMES_IN_FORCE),
+        self_trade=body.choice("self_trade_prevention_type", SELF_TRADE_PREVENTION),
+        client_order_id=body.string("client_order_id"),
         expiration=None if expiration is None else expiration * SECOND,
-        post_only=body.flag("post_only"),
-        reduce_only=body.flag("reduce_only"),
-        cancel_on_pause=body.flag("cancel_order_on_pause"),
-        group_id=body.text("order_group_id"),
-        shard=body.whole("exchange_index", least=-1, most=LAST_SHARD),
+        post_only=body.boolean("post_only"),
+        reduce_only=body.boolean("reduce_only"),
+        cancel_on_pause=body.boolean("cancel_order_on_pause"),
+        group_id=body.string("order_group_id"),
+        shard=body.bounded_integer("exchange_index", least=-1, most=LAST_SHARD),
     )
 
 
-def created(order: Order) -> dict[str, Any]:
+def create_body(order: Order) -> dict[str, Any]:
     """Write the answer to a create."""
     row = {
         "order_id": order.id,
-        "fill_count": count_text(order.filled),
-        "remaining_count": count_text(order.remaining),
+        "fill_count": format_count(order.filled),
+        "remaining_count": format_count(order.remaining),
         "ts_ms": order.updated // 1000,
     }
     if order.client_order_id:
@@ -77,154 +79,162 @@ def created(order: Order) -> dict[str, Any]:
     return row | averages(order.yes_value, order.taker_fees, order.filled)
 
 
-def create_batch(ex: Exchange, who: Account, call: Call) -> Answer:
+def create_batch(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do BatchCreateOrdersV2: each entry for itself."""
-    entries = fields_of(call).rows("orders", ex.settings.batch_max)
+    entries = body_fields(request).entries("orders", state.settings.batch_max)
 
-    def one(raw: object) -> dict[str, Any]:
+    def create_entry(raw: object) -> dict[str, Any]:
         try:
-            return created(placing.place(ex, _wish(who, call, Fields(raw))))
-        except Refusal as refusal:
-            return {**_named(raw, "client_order_id"), "error": refusal.error()}
+            return create_body(
+                placing.place(state, _order_request(account, request, BodyFields(raw)))
+            )
+        except ApiError as refusal:
+            return {**_echo(raw, "client_order_id"), "error": refusal.error_body()}
 
-    return Answer(201, {"orders": in_order(ex, entries, one)})
+    return Answer(201, {"orders": run_batch(state, entries, create_entry)})
 
 
-def _named(raw: object, name: str) -> dict[str, str]:
+def _echo(raw: object, name: str) -> dict[str, str]:
     value: object = raw.get(name) if is_object(raw) else None
     return {name: value} if isinstance(value, str) else {}
 
 
-def in_order(
-    ex: Exchange, entries: list[Any], one: Callable[[Any], dict[str, Any]]
+def run_batch(
+    state: ExchangeState, entries: list[Any], handle_entry: Callable[[Any], dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Do a batch's entries one after the other; answer them in the order of the settings."""
-    answers = [one(entry) for entry in entries]
-    if ex.settings.batch_answers == "reversed":
+    answers = [handle_entry(entry) for entry in entries]
+    if state.settings.batch_answers == "reversed":
         answers.reverse()
-    elif ex.settings.batch_answers == "shuffled":
-        Random(ex.counter + ex.settings.seed).shuffle(answers)
+    elif state.settings.batch_answers == "shuffled":
+        Random(state.id_count + state.settings.seed).shuffle(answers)
     return answers
 
 
-def cancel(ex: Exchange, who: Account, call: Call) -> Answer:
+def cancel(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do CancelOrderV2."""
-    subaccount = access.acting_query(call)
-    shard = access.shard_query(call)
-    order = changing.resting_order(
-        ex,
-        who,
-        call.path["order_id"],
+    subaccount = access.query_acting_subaccount(request)
+    shard = access.query_shard(request)
+    order = changing.find_resting_order(
+        state,
+        account,
+        request.path["order_id"],
         subaccount=subaccount,
-        shard=changing.shard_meant(ex, call.query.get("market_ticker", ""), shard),
+        shard=changing.route_shard(state, request.query.get("market_ticker", ""), shard),
     )
-    return Answer(200, _cancelled(ex, order))
+    return Answer(200, _cancel(state, order))
 
 
-def _cancelled(ex: Exchange, order: Order) -> dict[str, Any]:
-    reduced = matching.end(ex, order, "cancelled")
-    return _changed(ex, order) | {"reduced_by": count_text(reduced)}
+def _cancel(state: ExchangeState, order: Order) -> dict[str, Any]:
+    reduced = matching.cancel_resting(state, order, "cancelled")
+    return _change_body(state, order) | {"reduced_by": format_count(reduced)}
 
 
-def _changed(ex: Exchange, order: Order) -> dict[str, Any]:
-    row: dict[str, Any] = {"order_id": order.id, "ts_ms": ex.now // 1000}
-    if order.client_order_id and ex.settings.cancel_names_client_order_id:
+def _change_body(state: ExchangeState, order: Order) -> dict[str, Any]:
+    row: dict[str, Any] = {"order_id": order.id, "ts_ms": state.now // 1000}
+    if order.client_order_id and state.settings.cancel_names_client_order_id:
         row["client_order_id"] = order.client_order_id
     return row
 
 
-def cancel_batch(ex: Exchange, who: Account, call: Call) -> Answer:
+def cancel_batch(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do BatchCancelOrdersV2: each entry for itself."""
-    entries = fields_of(call).rows("orders", ex.settings.batch_max)
+    entries = body_fields(request).entries("orders", state.settings.batch_max)
 
-    def one(raw: object) -> dict[str, Any]:
+    def cancel_entry(raw: object) -> dict[str, Any]:
         try:
-            return _cancelled(ex, _entry(ex, who, call, Fields(raw)))
-        except Refusal as refusal:
-            named = {"order_id": "", **_named(raw, "order_id")}
-            return {**named, "reduced_by": "0.00", "error": refusal.error()}
+            return _cancel(state, _find_batch_order(state, account, request, BodyFields(raw)))
+        except ApiError as refusal:
+            named = {"order_id": "", **_echo(raw, "order_id")}
+            return {**named, "reduced_by": "0.00", "error": refusal.error_body()}
 
-    return Answer(200, {"orders": in_order(ex, entries, one)})
+    return Answer(200, {"orders": run_batch(state, entries, cancel_entry)})
 
 
-def _entry(ex: Exchange, who: Account, call: Call, body: Fields) -> Order:
+def _find_batch_order(
+    state: ExchangeState, account: TradingAccount, request: Call, body: BodyFields
+) -> Order:
     body.require("order_id")
-    subaccount = access.acting(call, body.whole("subaccount", least=0, most=LAST_SUBACCOUNT))
-    shard = body.whole("exchange_index", least=-1, most=LAST_SHARD)
-    return changing.resting_order(
-        ex,
-        who,
-        body.text("order_id"),
+    subaccount = access.acting_subaccount(
+        request, body.bounded_integer("subaccount", least=0, most=LAST_SUBACCOUNT)
+    )
+    shard = body.bounded_integer("exchange_index", least=-1, most=LAST_SHARD)
+    return changing.find_resting_order(
+        state,
+        account,
+        body.string("order_id"),
         subaccount=subaccount,
-        shard=changing.shard_meant(ex, body.text("market_ticker"), shard),
+        shard=changing.route_shard(state, body.string("market_ticker"), shard),
     )
 
 
-def cancel_all(ex: Exchange, who: Account, call: Call) -> Answer:
+def cancel_all(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do CancelAllOrders."""
-    subaccount = access.listed_query(call)
-    if ex.pauses.exchange >= ex.shards:
-        rules.not_exchange_paused(ex, 0)
-    changing.cancel_all(ex, who, subaccount)
+    subaccount = access.query_listed_subaccount(request)
+    if state.pauses.exchange >= state.shards:
+        rules.check_exchange_open(state, 0)
+    changing.cancel_all(state, account, subaccount)
     return Answer(204)
 
 
-def amend(ex: Exchange, who: Account, call: Call) -> Answer:
+def amend(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do AmendOrderV2; its ticker routes it, whatever shard."""
-    body = fields_of(call)
+    body = body_fields(request)
     body.require("ticker", "side", "price", "count")
-    expiration = body.seconds("expiration_time")
+    expiration = body.unix_seconds("expiration_time")
     change = changing.Amendment(
-        price=read_price(body.raw["price"]),
-        count=read_count(body.raw["count"]),
-        ticker=body.text("ticker"),
-        bid=body.word("side", SIDES) == "bid",
-        client_order_id=body.text("client_order_id"),
-        updated_client_order_id=body.text("updated_client_order_id"),
+        price=parse_price(body.raw["price"]),
+        count=parse_count(body.raw["count"]),
+        ticker=body.string("ticker"),
+        bid=body.choice("side", SIDES) == "bid",
+        client_order_id=body.string("client_order_id"),
+        updated_client_order_id=body.string("updated_client_order_id"),
         expiration=None if expiration is None else expiration * SECOND,
     )
-    shard = body.whole("exchange_index", least=-1, most=LAST_SHARD)
-    order = changing.resting_order(
-        ex,
-        who,
-        call.path["order_id"],
-        subaccount=access.acting_query(call),
+    shard = body.bounded_integer("exchange_index", least=-1, most=LAST_SHARD)
+    order = changing.find_resting_order(
+        state,
+        account,
+        request.path["order_id"],
+        subaccount=access.query_acting_subaccount(request),
         shard=None if shard is None or shard < 0 else shard,
     )
-    return Answer(200, _amended(ex, order, change))
+    return Answer(200, _amend(state, order, change))
 
 
-def _amended(ex: Exchange, order: Order, change: changing.Amendment) -> dict[str, Any]:
+def _amend(state: ExchangeState, order: Order, change: changing.Amendment) -> dict[str, Any]:
     value, fees = order.yes_value, order.taker_fees
-    filled = changing.amend(ex, order, change)
-    if ex.settings.amend_fill_count == "total":
+    filled = changing.amend(state, order, change)
+    if state.settings.amend_fill_count == "total":
         filled, value, fees = order.filled, 0, -order.maker_fees
-    numbers = {"fill_count": count_text(filled), "remaining_count": count_text(order.remaining)}
+    numbers = {"fill_count": format_count(filled), "remaining_count": format_count(order.remaining)}
     money = averages(order.yes_value - value, order.taker_fees - fees, filled)
-    row = _changed(ex, order) | numbers | money
+    row = _change_body(state, order) | numbers | money
     return row | ({"client_order_id": order.client_order_id} if order.client_order_id else {})
 
 
-def decrease(ex: Exchange, who: Account, call: Call) -> Answer:
+def decrease(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do DecreaseOrderV2."""
-    body = fields_of(call)
-    shard = body.whole("exchange_index", least=-1, most=LAST_SHARD)
-    by, to = reductions(body)
-    order = changing.resting_order(
-        ex,
-        who,
-        call.path["order_id"],
-        subaccount=access.acting_query(call),
-        shard=changing.shard_meant(ex, body.text("market_ticker"), shard),
+    body = body_fields(request)
+    shard = body.bounded_integer("exchange_index", least=-1, most=LAST_SHARD)
+    by, to = parse_reduction(body)
+    order = changing.find_resting_order(
+        state,
+        account,
+        request.path["order_id"],
+        subaccount=access.query_acting_subaccount(request),
+        shard=changing.route_shard(state, body.string("market_ticker"), shard),
     )
-    changing.decrease(ex, order, by=by, to=to)
-    return Answer(200, _changed(ex, order) | {"remaining_count": count_text(order.remaining)})
+    changing.decrease(state, order, by=by, to=to)
+    return Answer(
+        200, _change_body(state, order) | {"remaining_count": format_count(order.remaining)}
+    )
 
 
-def reductions(body: Fields) -> tuple[int | None, int | None]:
+def parse_reduction(body: BodyFields) -> tuple[int | None, int | None]:
     """Read reduce_by and reduce_to; the latter may be 0."""
     by, to = body.raw.get("reduce_by"), body.raw.get("reduce_to")
     target = None
     if to is not None:
-        target = 0 if to in ("0", "0.0", "0.00") else read_count(to, "reduce_to")
-    return (None if by is None else read_count(by, "reduce_by")), target
+        target = 0 if to in ("0", "0.0", "0.00") else parse_count(to, "reduce_to")
+    return (None if by is None else parse_count(by, "reduce_by")), target

@@ -1,4 +1,4 @@
-"""Accepting an order: every rule between a wish and a place in the book."""
+"""Accepting an order: every rule between a order_request and a place in the book."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from kalshi_ext.sandbox.engine import ledger, matching, rules
 from kalshi_ext.sandbox.engine.amounts import DOLLAR, ONE
 from kalshi_ext.sandbox.engine.records import Order
 from kalshi_ext.sandbox.engine.refusals import (
-    Refusal,
-    invalid,
+    ApiError,
+    invalid_parameters,
     invalid_order,
 )
 
 if TYPE_CHECKING:
-    from kalshi_ext.sandbox.engine.accounts import Account
+    from kalshi_ext.sandbox.engine.accounts import TradingAccount
     from kalshi_ext.sandbox.engine.groups import Group
     from kalshi_ext.sandbox.engine.records import Market
-    from kalshi_ext.sandbox.engine.state import Exchange
+    from kalshi_ext.sandbox.engine.state import ExchangeState
 
 
 @define(kw_only=True)
-class Wish:
+class OrderRequest:
     """Carry an order as asked for, in engine units."""
 
-    account: Account
+    account: TradingAccount
     subaccount: int
     ticker: str
     bid: bool
@@ -48,116 +48,124 @@ class Wish:
     budget: int | None = None
 
 
-def place(ex: Exchange, wish: Wish) -> Order:
+def place(state: ExchangeState, order_request: OrderRequest) -> Order:
     """Accept an order, match it, and let its rest rest; raises Refusal and changes nothing."""
-    market = rules.market_for(ex, wish.ticker, wish.shard)
-    rules.may_trade(ex, market)
-    rules.check_free(ex, wish.account, wish.client_order_id)
-    if wish.kind == "limit":
-        rules.check_price(market, wish.price)
-    _check_words(ex, wish)
-    group = _group_for(wish, market)
-    _cap_by_position(wish, market)
-    order = _draft(ex, wish, market, group)
-    _check_crossing(ex, order)
-    rules.check_money(
-        ex, order, {order.price: order.remaining}, price=order.price, count=wish.count
+    market = rules.find_market(state, order_request.ticker, order_request.shard)
+    rules.check_trading_open(state, market)
+    rules.check_client_order_id(state, order_request.account, order_request.client_order_id)
+    if order_request.kind == "limit":
+        rules.check_price(market, order_request.price)
+    _check_flags(state, order_request)
+    group = _find_group(order_request, market)
+    _cap_by_position(order_request, market)
+    order = _build_order(state, order_request, market, group)
+    _check_crossing(state, order)
+    rules.check_funds(
+        state, order, {order.price: order.remaining}, price=order.price, count=order_request.count
     )
-    _accept(ex, order)
-    matching.match(ex, order)
-    settle_down(ex, order)
-    _sweep(ex, order)
+    _register(state, order)
+    matching.match(state, order)
+    finish_matching(state, order)
+    _sweep_after_cancel_all(state, order)
     return order
 
 
-def _check_words(ex: Exchange, wish: Wish) -> None:
-    if len(wish.client_order_id) > ex.settings.client_order_id_max:
-        raise invalid("client_order_id is too long")
-    gtc = wish.time_in_force == "good_till_canceled"
-    if wish.expiration is not None and not gtc:
+def _check_flags(state: ExchangeState, order_request: OrderRequest) -> None:
+    if len(order_request.client_order_id) > state.settings.client_order_id_max:
+        raise invalid_parameters("client_order_id is too long")
+    gtc = order_request.time_in_force == "good_till_canceled"
+    if order_request.expiration is not None and not gtc:
         raise invalid_order("expiration_time needs good_till_canceled")
-    if wish.expiration is not None and wish.expiration <= ex.now:
+    if order_request.expiration is not None and order_request.expiration <= state.now:
         raise invalid_order("expiration_time must be in the future")
-    if wish.reduce_only and gtc:
+    if order_request.reduce_only and gtc:
         raise invalid_order("reduce_only needs immediate_or_cancel or fill_or_kill")
-    if wish.post_only and not gtc:
+    if order_request.post_only and not gtc:
         raise invalid_order("post_only needs good_till_canceled")
-    limit = ex.settings.notional_limit
-    side = wish.price if wish.bid else ONE - wish.price
-    if limit is not None and side * wish.count > limit * DOLLAR and not wish.account.endless:
-        raise Refusal(400, "NOTIONAL_RISK_LIMIT_EXCEEDED", "the order is worth too much")
-    if len(wish.account.open) >= ex.settings.max_open_orders:
+    limit = state.settings.notional_limit
+    side = order_request.price if order_request.bid else ONE - order_request.price
+    if (
+        limit is not None
+        and side * order_request.count > limit * DOLLAR
+        and not order_request.account.endless
+    ):
+        raise ApiError(400, "NOTIONAL_RISK_LIMIT_EXCEEDED", "the order is worth too much")
+    if len(order_request.account.open_orders) >= state.settings.max_open_orders:
         raise invalid_order("too many open orders")
 
 
-def _group_for(wish: Wish, market: Market) -> Group | None:
-    if not wish.group_id:
+def _find_group(order_request: OrderRequest, market: Market) -> Group | None:
+    if not order_request.group_id:
         return None
-    group = wish.account.groups.get(wish.group_id)
-    if group is None or (group.subaccount, group.shard) != (wish.subaccount, market.shard):
-        raise invalid_order("order group not found", wish.group_id)
+    group = order_request.account.groups.get(order_request.group_id)
+    if group is None or (group.subaccount, group.shard) != (order_request.subaccount, market.shard):
+        raise invalid_order("order group not found", order_request.group_id)
     if group.triggered:
-        raise invalid_order("order group was triggered; reset it first", wish.group_id)
+        raise invalid_order("order group was triggered; reset it first", order_request.group_id)
     return group
 
 
-def _cap_by_position(wish: Wish, market: Market) -> None:
-    if not wish.reduce_only:
+def _cap_by_position(order_request: OrderRequest, market: Market) -> None:
+    if not order_request.reduce_only:
         return
-    holding = wish.account.holding(wish.subaccount, market)
-    wish.count = min(wish.count, -holding.position if wish.bid else holding.position)
-    if wish.count <= 0:
+    holding = order_request.account.holding(order_request.subaccount, market)
+    order_request.count = min(
+        order_request.count, -holding.position if order_request.bid else holding.position
+    )
+    if order_request.count <= 0:
         raise invalid_order("reduce_only: there is no position to reduce")
 
 
-def _draft(ex: Exchange, wish: Wish, market: Market, group: Group | None) -> Order:
+def _build_order(
+    state: ExchangeState, order_request: OrderRequest, market: Market, group: Group | None
+) -> Order:
     return Order(
         id="",
-        created=ex.now,
-        updated=ex.now,
-        account=wish.account,
-        holding=wish.account.holding(wish.subaccount, market),
+        created=state.now,
+        updated=state.now,
+        account=order_request.account,
+        holding=order_request.account.holding(order_request.subaccount, market),
         market=market,
-        bid=wish.bid,
-        price=wish.price,
-        initial=wish.count,
-        remaining=wish.count,
-        client_order_id=wish.client_order_id,
-        self_trade=wish.self_trade,
-        time_in_force=wish.time_in_force,
-        kind=wish.kind,
-        outcome=wish.outcome,
-        action=wish.action,
+        bid=order_request.bid,
+        price=order_request.price,
+        initial=order_request.count,
+        remaining=order_request.count,
+        client_order_id=order_request.client_order_id,
+        self_trade=order_request.self_trade,
+        time_in_force=order_request.time_in_force,
+        kind=order_request.kind,
+        outcome=order_request.outcome,
+        action=order_request.action,
         group=group,
-        expiration=wish.expiration,
-        cancel_on_pause=wish.cancel_on_pause,
-        post_only=wish.post_only,
-        budget=wish.budget,
+        expiration=order_request.expiration,
+        cancel_on_pause=order_request.cancel_on_pause,
+        post_only=order_request.post_only,
+        budget=order_request.budget,
     )
 
 
-def _check_crossing(ex: Exchange, order: Order) -> None:
+def _check_crossing(state: ExchangeState, order: Order) -> None:
     rules.check_post_only(order, order.price)
-    if ex.settings.cancelled_by_stp == "refuse" and matching.stopped_at_once(ex, order):
+    if state.settings.cancelled_by_stp == "refuse" and matching.meets_own_order_first(state, order):
         raise invalid_order("order would trade with its own account", "self_trade")
     if order.time_in_force != "fill_or_kill":
         return
-    if matching.volume_for(ex, order) < order.remaining:
-        raise Refusal(
+    if matching.fillable_volume(state, order) < order.remaining:
+        raise ApiError(
             409, "fill_or_kill_insufficient_resting_volume", "not enough resting volume to fill"
         )
 
 
-def _accept(ex: Exchange, order: Order) -> None:
-    order.id = ex.new_id()
+def _register(state: ExchangeState, order: Order) -> None:
+    order.id = state.new_id()
     account = order.account
-    account.keep(order.holding)
-    ex.orders[order.id] = order
-    ex.file(account.orders, order)
-    ex.file(account.orders_of.setdefault(order.market.ticker, []), order)
+    account.add_holding(order.holding)
+    state.orders[order.id] = order
+    state.insert_sorted(account.orders, order)
+    state.insert_sorted(account.orders_by_ticker.setdefault(order.market.ticker, []), order)
     if order.client_order_id:
-        account.client_ids[order.client_order_id] = (ex.now, order)
-    ex.record(
+        account.client_order_ids[order.client_order_id] = (state.now, order)
+    state.record_event(
         "order",
         order=order,
         client_order_id=order.client_order_id,
@@ -166,34 +174,34 @@ def _accept(ex: Exchange, order: Order) -> None:
     )
 
 
-def settle_down(ex: Exchange, order: Order) -> None:
+def finish_matching(state: ExchangeState, order: Order) -> None:
     """Give a matched order its state: executed, resting, or cancelled for its rest."""
     if order.status != "resting":
         return
     if not order.remaining:
-        order.status, order.reason, order.updated = "executed", "filled", ex.now
+        order.status, order.reason, order.updated = "executed", "filled", state.now
     elif order.time_in_force != "good_till_canceled":
-        matching.close(ex, order, "ioc")
+        matching.cancel_remainder(state, order, "ioc")
     else:
-        ledger.rest(ex, order)
-        watch_expiration(ex, order)
+        ledger.add_to_book(state, order)
+        schedule_expiry(state, order)
 
 
-def watch_expiration(ex: Exchange, order: Order) -> None:
+def schedule_expiry(state: ExchangeState, order: Order) -> None:
     """See to it that an order expires when its time has come."""
     if order.expiration is not None:
-        ex.later(order.expiration, partial(_expire, ex, order, order.expiration))
+        state.schedule(order.expiration, partial(_expire, state, order, order.expiration))
 
 
-def _expire(ex: Exchange, order: Order, when: int) -> None:
+def _expire(state: ExchangeState, order: Order, when: int) -> None:
     if order.status == "resting" and order.expiration == when:
-        matching.end(ex, order, "expired")
+        matching.cancel_resting(state, order, "expired")
 
 
-def _sweep(ex: Exchange, order: Order) -> None:
+def _sweep_after_cancel_all(state: ExchangeState, order: Order) -> None:
     account = order.account
     if not account.sweeps or order.status != "resting":
         return
-    account.sweeps = [sweep for sweep in account.sweeps if sweep[0] > ex.now]
+    account.sweeps = [sweep for sweep in account.sweeps if sweep[0] > state.now]
     if any(sub is None or sub == order.subaccount for _, sub in account.sweeps):
-        matching.end(ex, order, "sweep")
+        matching.cancel_resting(state, order, "sweep")

@@ -6,87 +6,103 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from kalshi_ext.sandbox.engine import access, pages
-from kalshi_ext.sandbox.engine.amounts import CENT, ONE, count_text, dollars_text, time_text
+from kalshi_ext.sandbox.engine.amounts import CENT, ONE, format_count, format_dollars, format_time
 from kalshi_ext.sandbox.engine.api import Answer
-from kalshi_ext.sandbox.engine.bodies import LAST_SHARD, whole, word, words
-from kalshi_ext.sandbox.engine.order_reads import between
-from kalshi_ext.sandbox.engine.refusals import bad_query, forbidden
+from kalshi_ext.sandbox.engine.bodies import LAST_SHARD, query_integer, query_choice, query_list
+from kalshi_ext.sandbox.engine.order_reads import created_range
+from kalshi_ext.sandbox.engine.refusals import invalid_query, permission_denied
 from kalshi_ext.sandbox.engine.rows import payment_row, settlement_row
-from kalshi_ext.sandbox.engine.state import row_key
-from kalshi_ext.sandbox.engine.versions import seen
+from kalshi_ext.sandbox.engine.state import sort_key
+from kalshi_ext.sandbox.engine.versions import row_as_of
 
 if TYPE_CHECKING:
-    from kalshi_ext.sandbox.engine.accounts import Account
+    from kalshi_ext.sandbox.engine.accounts import TradingAccount
     from kalshi_ext.sandbox.engine.api import Call
     from kalshi_ext.sandbox.engine.holdings import Holding
     from kalshi_ext.sandbox.engine.records import Settlement
-    from kalshi_ext.sandbox.engine.state import Exchange
+    from kalshi_ext.sandbox.engine.state import ExchangeState
 
-COUNTED = ("position", "total_traded")
+COUNT_FILTERS = ("position", "total_traded")
 
 
-def archived(ex: Exchange, holding: Holding) -> bool:
+def is_historical_position(state: ExchangeState, holding: Holding) -> bool:
     """Tell whether a position is only under /historical; open ones never are."""
-    return holding.position == 0 and holding.updated < ex.boundary("positions")
+    return holding.position == 0 and holding.updated < state.cutoff("positions")
 
 
-def holdings_of(
-    ex: Exchange, who: Account, call: Call, *, subaccount: int | None, historical: bool
+def list_holdings(
+    state: ExchangeState,
+    account: TradingAccount,
+    request: Call,
+    *,
+    subaccount: int | None,
+    historical: bool,
 ) -> list[Holding]:
     """List the holdings that were ever filled, as reads see them, by (created, id)."""
-    ticker, event = call.query.get("ticker"), words(call.query, "event_ticker")
-    shard = whole(call.query, "exchange_index", least=0, most=LAST_SHARD)
-    as_of = ex.as_of()
+    ticker, event = request.query.get("ticker"), query_list(request.query, "event_ticker")
+    shard = query_integer(request.query, "exchange_index", least=0, most=LAST_SHARD)
+    as_of = state.as_of()
     found = [
         row
-        for row in (seen(holding, as_of) for holding in who.holdings.values())
+        for row in (row_as_of(holding, as_of) for holding in account.holdings.values())
         if row.created
         and (subaccount is None or row.subaccount == subaccount)
         and (not ticker or row.market.ticker == ticker)
         and (not event or row.market.event in event)
         and (shard is None or row.market.shard == shard)
-        and archived(ex, row) == historical
+        and is_historical_position(state, row) == historical
     ]
-    return sorted(found, key=row_key)
+    return sorted(found, key=sort_key)
 
 
-def get_positions(ex: Exchange, who: Account, call: Call) -> Answer:
+def get_positions(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do GetPositions."""
-    page = pages.page_asked(call.query, "positions")
-    wanted = word(call.query, "settlement_status", ("unsettled", "settled", "all")) or "unsettled"
-    counted = words(call.query, "count_filter")
-    if set(counted) - set(COUNTED):
-        raise bad_query("count_filter", f"must name some of {', '.join(COUNTED)}")
-    subaccount = access.acting_query(call)
+    page = pages.parse_page_request(request.query, "positions")
+    wanted = (
+        query_choice(request.query, "settlement_status", ("unsettled", "settled", "all"))
+        or "unsettled"
+    )
+    counted = query_list(request.query, "count_filter")
+    if set(counted) - set(COUNT_FILTERS):
+        raise invalid_query("count_filter", f"must name some of {', '.join(COUNT_FILTERS)}")
+    subaccount = access.query_acting_subaccount(request)
     found = [
         holding
-        for holding in holdings_of(ex, who, call, subaccount=subaccount, historical=False)
+        for holding in list_holdings(
+            state, account, request, subaccount=subaccount, historical=False
+        )
         if wanted == "all" or holding.settled == (wanted == "settled")
-        if not counted or any(_counts(holding, name) for name in counted)
+        if not counted or any(_is_nonzero(holding, name) for name in counted)
     ]
-    return Answer(200, _positions(ex, found, page))
+    return Answer(200, _positions_body(state, found, page))
 
 
-def _counts(holding: Holding, name: str) -> bool:
+def _is_nonzero(holding: Holding, name: str) -> bool:
     return bool(holding.position if name == "position" else holding.traded)
 
 
-def get_historical_positions(ex: Exchange, who: Account, call: Call) -> Answer:
+def get_historical_positions(
+    state: ExchangeState, account: TradingAccount, request: Call
+) -> Answer:
     """Do GetHistoricalPositions."""
-    page = pages.page_asked(call.query, "historical_positions")
-    subaccount = access.listed_query(call)
-    found = holdings_of(ex, who, call, subaccount=subaccount, historical=True)
-    return Answer(200, _positions(ex, found, page))
+    page = pages.parse_page_request(request.query, "historical_positions")
+    subaccount = access.query_listed_subaccount(request)
+    found = list_holdings(state, account, request, subaccount=subaccount, historical=True)
+    return Answer(200, _positions_body(state, found, page))
 
 
-def _positions(ex: Exchange, found: list[Holding], page: pages.Page) -> dict[str, Any]:
-    rows, cursor = pages.cut(pages.newest_first(found, page), page, ex.settings)
-    if not rows and ex.settings.empty_lists == "omit":
+def _positions_body(
+    state: ExchangeState, found: list[Holding], page: pages.PageRequest
+) -> dict[str, Any]:
+    rows, cursor = pages.take_page(pages.newest_first(found, page), page, state.settings)
+    if not rows and state.settings.empty_lists == "omit":
         return {}
     events = by_event(rows)
     return {
-        **pages.listed("market_positions", [_market_row(row) for row in rows], ex.settings),
-        **pages.listed("event_positions", [_event_row(*e) for e in events.items()], ex.settings),
+        **pages.list_field("market_positions", [_market_row(row) for row in rows], state.settings),
+        **pages.list_field(
+            "event_positions", [_event_row(*e) for e in events.items()], state.settings
+        ),
         "cursor": cursor,
     }
 
@@ -103,86 +119,89 @@ def _market_row(row: Holding) -> dict[str, Any]:
     return {
         "ticker": row.market.ticker,
         "exchange_index": row.market.shard,
-        "total_traded_dollars": dollars_text(row.traded),
-        "position_fp": count_text(row.position),
-        "market_exposure_dollars": dollars_text(row.cost),
-        "realized_pnl_dollars": dollars_text(row.realized),
-        "fees_paid_dollars": dollars_text(row.fees),
-        "last_updated_ts": time_text(row.updated),
+        "total_traded_dollars": format_dollars(row.traded),
+        "position_fp": format_count(row.position),
+        "market_exposure_dollars": format_dollars(row.cost),
+        "realized_pnl_dollars": format_dollars(row.realized),
+        "fees_paid_dollars": format_dollars(row.fees),
+        "last_updated_ts": format_time(row.updated),
     }
 
 
 def _event_row(event: str, rows: list[Holding]) -> dict[str, Any]:
     return {
         "event_ticker": event,
-        "total_cost_dollars": dollars_text(sum(row.traded for row in rows)),
-        "total_cost_shares_fp": count_text(sum(abs(row.position) for row in rows)),
-        "event_exposure_dollars": dollars_text(sum(row.cost for row in rows)),
-        "realized_pnl_dollars": dollars_text(sum(row.realized for row in rows)),
-        "fees_paid_dollars": dollars_text(sum(row.fees for row in rows)),
+        "total_cost_dollars": format_dollars(sum(row.traded for row in rows)),
+        "total_cost_shares_fp": format_count(sum(abs(row.position) for row in rows)),
+        "event_exposure_dollars": format_dollars(sum(row.cost for row in rows)),
+        "realized_pnl_dollars": format_dollars(sum(row.realized for row in rows)),
+        "fees_paid_dollars": format_dollars(sum(row.fees for row in rows)),
     }
 
 
-def shards_of(
-    ex: Exchange, who: Account, *, subaccount: int | None, shard: int | None
+def balances_by_shard(
+    state: ExchangeState, account: TradingAccount, *, subaccount: int | None, shard: int | None
 ) -> dict[int, tuple[int, int]]:
     """Give (balance, last change) by shard, as reads see it; shard 0 is always there."""
-    as_of = ex.as_of()
-    found: dict[int, tuple[int, int]] = {} if shard else {0: (0, who.opened)}
-    for (sub, index), purse in sorted(who.purses.items()):
+    as_of = state.as_of()
+    found: dict[int, tuple[int, int]] = {} if shard else {0: (0, account.opened)}
+    for (sub, index), balance in sorted(account.balances.items()):
         if subaccount in (None, sub) and shard in (None, index):
-            row = seen(purse, as_of)
-            shown = row.cash if ex.settings.balance_shows == "cash" else row.available
+            row = row_as_of(balance, as_of)
+            shown = row.cash if state.settings.balance_shows == "cash" else row.available
             before, when = found.get(index, (0, 0))
             found[index] = (before + shown, max(when, row.updated))
     return found
 
 
-def value_of(ex: Exchange, who: Account, *, subaccount: int | None, shard: int | None) -> int:
+def position_value(
+    state: ExchangeState, account: TradingAccount, *, subaccount: int | None, shard: int | None
+) -> int:
     """Value open positions at the last traded price, in micro-dollars."""
-    as_of, total = ex.as_of(), 0
-    for holding in who.holdings.values():
-        row, market = seen(holding, as_of), holding.market
+    as_of, total = state.as_of(), 0
+    for holding in account.holdings.values():
+        row, market = row_as_of(holding, as_of), holding.market
         if row.position and subaccount in (None, row.subaccount) and shard in (None, market.shard):
             price = market.last_price or 0
             total += price * row.position if row.position > 0 else (price - ONE) * row.position
     return total
 
 
-def get_balance(ex: Exchange, who: Account, call: Call) -> Answer:
+def get_balance(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do GetBalance; balance and portfolio_value are integer cents, cut off."""
-    subaccount, index = access.acting_query(call), access.shard_query(call)
+    subaccount, index = access.query_acting_subaccount(request), access.query_shard(request)
     shard = None if index is None or index < 0 else index
-    rows = shards_of(ex, who, subaccount=subaccount, shard=shard)
+    rows = balances_by_shard(state, account, subaccount=subaccount, shard=shard)
     total = sum(balance for balance, _ in rows.values())
     body = {
         "balance": total // CENT,
-        "balance_dollars": dollars_text(total),
-        "portfolio_value": value_of(ex, who, subaccount=subaccount, shard=shard) // CENT,
-        "updated_ts": max((when for _, when in rows.values()), default=who.opened) // 1_000_000,
+        "balance_dollars": format_dollars(total),
+        "portfolio_value": position_value(state, account, subaccount=subaccount, shard=shard)
+        // CENT,
+        "updated_ts": max((when for _, when in rows.values()), default=account.opened) // 1_000_000,
         "balance_breakdown": [
-            {"exchange_index": k, "balance": dollars_text(v)} for k, (v, _) in rows.items()
+            {"exchange_index": k, "balance": format_dollars(v)} for k, (v, _) in rows.items()
         ],
     }
     return Answer(200, body)
 
 
-def resting_value(ex: Exchange, who: Account, call: Call) -> dict[int, int]:
+def resting_value(state: ExchangeState, account: TradingAccount, request: Call) -> dict[int, int]:
     """Add up what resting orders would cost, by shard, in micro-dollars; 403 for non-members."""
-    if ex.settings.fcm_only_resting_value and not who.fcm:
-        raise forbidden("only for FCM members")
-    locked, totals = access.locked_or(call, None), {0: 0}
-    for order in who.open.values():
+    if state.settings.fcm_only_resting_value and not account.fcm:
+        raise permission_denied("only for FCM members")
+    locked, totals = access.allowed_subaccount(request, None), {0: 0}
+    for order in account.open_orders.values():
         if locked in (None, order.subaccount):
             totals[order.market.shard] = totals.get(order.market.shard, 0) + order.value
     return totals
 
 
-def get_resting_value(ex: Exchange, who: Account, call: Call) -> Answer:
+def get_resting_value(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do GetPortfolioRestingOrderTotalValue: the total in integer cents, cut off."""
-    totals = resting_value(ex, who, call)
+    totals = resting_value(state, account, request)
     breakdown = [
-        {"exchange_index": k, "balance": dollars_text(v)} for k, v in sorted(totals.items())
+        {"exchange_index": k, "balance": format_dollars(v)} for k, v in sorted(totals.items())
     ]
     body = {
         "total_resting_order_value": sum(totals.values()) // CENT,
@@ -191,14 +210,16 @@ def get_resting_value(ex: Exchange, who: Account, call: Call) -> Answer:
     return Answer(200, body)
 
 
-def settlements_found(ex: Exchange, who: Account, call: Call, page: pages.Page) -> list[Settlement]:
+def list_settlements(
+    state: ExchangeState, account: TradingAccount, request: Call, page: pages.PageRequest
+) -> list[Settlement]:
     """List settlements, newest first, as the query filters them."""
-    ticker, event = call.query.get("ticker"), call.query.get("event_ticker")
-    least, most = between(call)
-    subaccount = access.listed_query(call)
+    ticker, event = request.query.get("ticker"), request.query.get("event_ticker")
+    least, most = created_range(request)
+    subaccount = access.query_listed_subaccount(request)
     return [
         row
-        for row in ex.shown(pages.newest_first(who.settlements, page))
+        for row in state.visible_rows(pages.newest_first(account.settlements, page))
         if (not ticker or row.market.ticker == ticker)
         and (not event or row.market.event == event)
         and least <= row.created <= most
@@ -206,22 +227,22 @@ def settlements_found(ex: Exchange, who: Account, call: Call, page: pages.Page) 
     ]
 
 
-def get_settlements(ex: Exchange, who: Account, call: Call) -> Answer:
+def get_settlements(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do GetSettlements."""
-    page = pages.page_asked(call.query, "settlements")
-    found = settlements_found(ex, who, call, page)
-    return Answer(200, pages.answer("settlements", found, page, ex.settings, settlement_row))
+    page = pages.parse_page_request(request.query, "settlements")
+    found = list_settlements(state, account, request, page)
+    return Answer(200, pages.page_body("settlements", found, page, state.settings, settlement_row))
 
 
-def get_deposits(ex: Exchange, who: Account, call: Call) -> Answer:
+def get_deposits(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do GetDeposits."""
-    page = pages.page_asked(call.query, "deposits", most=500)
-    found = ex.shown(pages.newest_first(who.deposits, page))
-    return Answer(200, pages.answer("deposits", found, page, ex.settings, payment_row))
+    page = pages.parse_page_request(request.query, "deposits", most=500)
+    found = state.visible_rows(pages.newest_first(account.deposits, page))
+    return Answer(200, pages.page_body("deposits", found, page, state.settings, payment_row))
 
 
-def get_withdrawals(ex: Exchange, who: Account, call: Call) -> Answer:
+def get_withdrawals(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do GetWithdrawals."""
-    page = pages.page_asked(call.query, "withdrawals", most=500)
-    found = ex.shown(pages.newest_first(who.withdrawals, page))
-    return Answer(200, pages.answer("withdrawals", found, page, ex.settings, payment_row))
+    page = pages.parse_page_request(request.query, "withdrawals", most=500)
+    found = state.visible_rows(pages.newest_first(account.withdrawals, page))
+    return Answer(200, pages.page_body("withdrawals", found, page, state.settings, payment_row))

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Protocol
 from attrs import define, field, frozen
 
 from kalshi_ext.sandbox.engine.amounts import ONE
-from kalshi_ext.sandbox.engine.book import Side
+from kalshi_ext.sandbox.engine.book import PriceLevels
 
 if TYPE_CHECKING:
-    from kalshi_ext.sandbox.engine.accounts import Account
+    from kalshi_ext.sandbox.engine.accounts import TradingAccount
     from kalshi_ext.sandbox.engine.fees import FeeModel
     from kalshi_ext.sandbox.engine.groups import Group
     from kalshi_ext.sandbox.engine.holdings import Holding
-    from kalshi_ext.sandbox.engine.versions import Past
+    from kalshi_ext.sandbox.engine.versions import Snapshots
 
 
 class Row(Protocol):
@@ -33,7 +33,7 @@ class Row(Protocol):
 
 
 @lru_cache(maxsize=64)
-def ticks(ranges: tuple[tuple[int, int, int], ...]) -> bytes:
+def valid_prices(ranges: tuple[tuple[int, int, int], ...]) -> bytes:
     """Mark every valid price: whole cents always, and each band's steps from its start."""
     valid = bytearray(ONE + 1)
     for price in range(100, ONE, 100):
@@ -51,10 +51,10 @@ class Market:
     ticker: str
     event: str
     shard: int
-    ranges: tuple[tuple[int, int, int], ...]
+    price_ranges: tuple[tuple[int, int, int], ...]
     taker_fees: FeeModel
     maker_fees: FeeModel
-    ticks: bytes
+    valid_prices: bytes
     status: str = "active"
     """active, closed or settled."""
     result: str | None = None
@@ -63,11 +63,11 @@ class Market:
     last_price: int | None = None
     open_interest: int = 0
     volume: int = 0
-    bids: Side = field(factory=lambda: Side(bid=True))
-    asks: Side = field(factory=lambda: Side(bid=False))
+    bids: PriceLevels = field(factory=lambda: PriceLevels(bid=True))
+    asks: PriceLevels = field(factory=lambda: PriceLevels(bid=False))
     holdings: list[Holding] = field(factory=list["Holding"])
 
-    def side(self, *, bid: bool) -> Side:
+    def side(self, *, bid: bool) -> PriceLevels:
         """Give the side bids or asks rest on."""
         return self.bids if bid else self.asks
 
@@ -78,7 +78,7 @@ class Order:
 
     id: str
     created: int
-    account: Account
+    account: TradingAccount
     holding: Holding
     market: Market
     bid: bool
@@ -112,7 +112,7 @@ class Order:
     yes_value: int = 0
     """Sum of YES price x count over its fills, micro-dollars."""
     accumulator: int = 0
-    past: Past = None
+    snapshots: Snapshots = None
 
     @property
     def subaccount(self) -> int:

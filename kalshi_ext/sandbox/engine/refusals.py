@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 
-class Refusal(Exception):
+class ApiError(Exception):
     """Stop an operation with a status, a code and a message; nothing has changed by then."""
 
     def __init__(
@@ -23,9 +23,9 @@ class Refusal(Exception):
         self.code = code
         self.message = message
         self.details = details
-        self.bare = bare
+        self.query_error = bare
 
-    def error(self) -> dict[str, Any]:
+    def error_body(self) -> dict[str, Any]:
         """Give code, message and, where there are any, details."""
         body = {"code": self.code, "message": self.message}
         if self.details is not None:
@@ -33,41 +33,41 @@ class Refusal(Exception):
         return body
 
 
-def bad_request(message: str) -> Refusal:
+def bad_request(message: str) -> ApiError:
     """Say that the JSON is not of the right type."""
-    return Refusal(400, "bad_request", message)
+    return ApiError(400, "bad_request", message)
 
 
-def invalid(message: str, details: str | None = None) -> Refusal:
+def invalid_parameters(message: str, details: str | None = None) -> ApiError:
     """Say that a value is not allowed."""
-    return Refusal(400, "invalid_parameters", message, details)
+    return ApiError(400, "invalid_parameters", message, details)
 
 
-def invalid_order(message: str, details: str | None = None) -> Refusal:
+def invalid_order(message: str, details: str | None = None) -> ApiError:
     """Say that an order breaks a rule."""
-    return Refusal(400, "invalid_order", message, details)
+    return ApiError(400, "invalid_order", message, details)
 
 
-def bad_query(name: str, rule: str) -> Refusal:
+def invalid_query(name: str, rule: str) -> ApiError:
     """Say that a query parameter is not allowed."""
-    return Refusal(400, "invalid_parameters", f"invalid parameter {name}: {rule}", bare=True)
+    return ApiError(400, "invalid_parameters", f"invalid parameter {name}: {rule}", bare=True)
 
 
-def not_found() -> Refusal:
+def not_found() -> ApiError:
     """Say that there is no such thing: the same bytes for what never was and what is over."""
-    return Refusal(404, "not_found", "not found")
+    return ApiError(404, "not_found", "not found")
 
 
-def forbidden(details: str) -> Refusal:
+def permission_denied(details: str) -> ApiError:
     """Say that the key may not do this."""
-    return Refusal(403, "permission_denied", "permission denied", details)
+    return ApiError(403, "permission_denied", "permission denied", details)
 
 
-def insufficient_balance() -> Refusal:
+def insufficient_balance() -> ApiError:
     """Say that the money does not suffice."""
-    return Refusal(400, "insufficient_balance", "insufficient balance")
+    return ApiError(400, "insufficient_balance", "insufficient balance")
 
 
-def duplicate_order() -> Refusal:
+def order_already_exists() -> ApiError:
     """Say that the client_order_id is taken; no order and no order id is named."""
-    return Refusal(409, "order_already_exists", "order already exists")
+    return ApiError(409, "order_already_exists", "order already exists")

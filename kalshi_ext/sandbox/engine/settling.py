@@ -7,64 +7,70 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kalshi_ext.sandbox.engine import ledger, matching
-from kalshi_ext.sandbox.engine.amounts import ONE, SECOND, micro, to_datetime, to_moment
+from kalshi_ext.sandbox.engine.amounts import (
+    ONE,
+    SECOND,
+    parse_dollars,
+    to_datetime,
+    to_microseconds,
+)
 from kalshi_ext.sandbox.engine.records import Settlement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from kalshi_ext.sandbox.engine.accounts import Account
+    from kalshi_ext.sandbox.engine.accounts import TradingAccount
     from kalshi_ext.sandbox.engine.holdings import Holding
     from kalshi_ext.sandbox.engine.records import Market, Order
-    from kalshi_ext.sandbox.engine.state import Exchange
+    from kalshi_ext.sandbox.engine.state import ExchangeState
 
 Json = dict[str, Any]
 HOUR = 3600 * SECOND
 
 
-def close_market(ex: Exchange, ask: Mapping[str, Any]) -> Json:
+def close_market(state: ExchangeState, params: Mapping[str, Any]) -> Json:
     """Stop trading a market; its resting orders are cancelled."""
-    market = ex.markets[ask["ticker"]]
+    market = state.markets[params["ticker"]]
     if market.status == "active":
-        _close(ex, market, "closed")
+        _close_market(state, market, "closed")
     return {"ticker": market.ticker, "status": market.status}
 
 
-def _close(ex: Exchange, market: Market, status: str) -> None:
+def _close_market(state: ExchangeState, market: Market, status: str) -> None:
     market.status = status
     for order in [*market.bids.orders(), *market.asks.orders()]:
-        matching.end(ex, order, status)
-    ex.record("market", ticker=market.ticker, what=status)
+        matching.cancel_resting(state, order, status)
+    state.record_event("market", ticker=market.ticker, what=status)
 
 
-def settle(ex: Exchange, ask: Mapping[str, Any]) -> Json:
+def settle(state: ExchangeState, params: Mapping[str, Any]) -> Json:
     """Settle a market: what YES pays follows from result and value."""
-    market = ex.markets[ask["ticker"]]
+    market = state.markets[params["ticker"]]
     if market.status == "settled":
         raise ValueError(f"market {market.ticker!r} is settled already")
-    value = _value(ask["result"], ask.get("value"))
-    _close(ex, market, "settled")
-    market.result, market.value = ask["result"], value
-    for account in ex.accounts.values():
+    value = _settlement_value(params["result"], params.get("value"))
+    _close_market(state, market, "settled")
+    market.result, market.value = params["result"], value
+    for account in state.accounts.values():
         for holding in account.holdings.values():
             if holding.market is market:
-                _pay_out(ex, account, holding)
+                _settle_holding(state, account, holding)
     market.open_interest = 0
     market.last_price = value
     return {"ticker": market.ticker, "result": market.result, "value": value / ONE}
 
 
-def _value(result: str, value: str | None) -> int:
+def _settlement_value(result: str, value: str | None) -> int:
     if result in ("yes", "no"):
         return ONE if result == "yes" else 0
-    paid = micro(value or "")
+    paid = parse_dollars(value or "")
     if result != "scalar" or not 0 <= paid <= 100 * ONE or paid % 100:
         raise ValueError(f"settle: result {result!r} with value {value!r} is not possible")
     return paid // 100
 
 
-def _pay_out(ex: Exchange, account: Account, holding: Holding) -> None:
-    ex.touch(holding)
+def _settle_holding(state: ExchangeState, account: TradingAccount, holding: Holding) -> None:
+    state.before_change(holding)
     holding.settled = True
     if not holding.position:
         return
@@ -73,8 +79,8 @@ def _pay_out(ex: Exchange, account: Account, holding: Holding) -> None:
     exact = each * abs(holding.position)
     payout = exact // account.precision * account.precision
     row = Settlement(
-        id=ex.new_id(),
-        created=ex.now,
+        id=state.new_id(),
+        created=state.now,
         market=holding.market,
         subaccount=holding.subaccount,
         position=holding.position,
@@ -82,87 +88,87 @@ def _pay_out(ex: Exchange, account: Account, holding: Holding) -> None:
         payout=payout,
         fees=holding.fees,
     )
-    ex.file(account.settlements, row)
-    ledger.move_cash(ex, account.purse(holding.subaccount, holding.market.shard), payout)
-    ex.kitty += exact - payout
+    state.insert_sorted(account.settlements, row)
+    ledger.move_cash(state, account.balance(holding.subaccount, holding.market.shard), payout)
+    state.exchange_revenue += exact - payout
     account.realized += payout - holding.cost
     holding.realized += payout - holding.cost
     holding.position = holding.cost = 0
-    holding.updated = ex.now
-    ex.record("settle", account=account.name, ticker=holding.market.ticker, payout=payout)
+    holding.updated = state.now
+    state.record_event("settle", account=account.name, ticker=holding.market.ticker, payout=payout)
 
 
-def _shards(ex: Exchange, ask: Mapping[str, Any]) -> set[int]:
-    shard = ask.get("exchange_index")
-    return set(ex.shards) if shard is None else {int(shard)}
+def _shards(state: ExchangeState, params: Mapping[str, Any]) -> set[int]:
+    shard = params.get("exchange_index")
+    return set(state.shards) if shard is None else {int(shard)}
 
 
-def pause(ex: Exchange, ask: Mapping[str, Any]) -> Json:
+def pause(state: ExchangeState, params: Mapping[str, Any]) -> Json:
     """Pause trading, the exchange or transfers on one shard or all."""
-    what, shards = ask.get("what", "trading"), _shards(ex, ask)
-    _paused(ex, what).update(shards)
-    until = ask.get("until")
-    ex.pauses.until = to_moment(datetime.fromisoformat(until)) if until else None
+    what, shards = params.get("what", "trading"), _shards(state, params)
+    _paused_shards(state, what).update(shards)
+    until = params.get("until")
+    state.pauses.until = to_microseconds(datetime.fromisoformat(until)) if until else None
     if what != "transfers":
-        cancel_paused(ex, shards)
-    ex.record("pause", what=what, shards=sorted(shards), on=True)
+        cancel_orders_on_pause(state, shards)
+    state.record_event("pause", what=what, shards=sorted(shards), on=True)
     return {"what": what, "shards": sorted(shards)}
 
 
-def resume(ex: Exchange, ask: Mapping[str, Any]) -> Json:
+def resume(state: ExchangeState, params: Mapping[str, Any]) -> Json:
     """End a pause."""
-    what, shards = ask.get("what", "trading"), _shards(ex, ask)
-    _paused(ex, what).difference_update(shards)
-    ex.pauses.until = None
-    ex.record("pause", what=what, shards=sorted(shards), on=False)
+    what, shards = params.get("what", "trading"), _shards(state, params)
+    _paused_shards(state, what).difference_update(shards)
+    state.pauses.until = None
+    state.record_event("pause", what=what, shards=sorted(shards), on=False)
     return {"what": what, "shards": sorted(shards)}
 
 
-def _paused(ex: Exchange, what: str) -> set[int]:
+def _paused_shards(state: ExchangeState, what: str) -> set[int]:
     if what not in ("trading", "exchange", "transfers"):
         raise ValueError(f"what must be trading, exchange or transfers, not {what!r}")
-    paused: set[int] = getattr(ex.pauses, what)
+    paused: set[int] = getattr(state.pauses, what)
     return paused
 
 
-def cancel_paused(ex: Exchange, shards: Iterable[int]) -> None:
+def cancel_orders_on_pause(state: ExchangeState, shards: Iterable[int]) -> None:
     """Cancel the orders that asked for it on a pause."""
-    for market in ex.markets.values():
+    for market in state.markets.values():
         if market.shard in shards:
-            _cancel_asking(ex, [*market.bids.orders(), *market.asks.orders()])
+            _cancel_asking(state, [*market.bids.orders(), *market.asks.orders()])
 
 
-def _cancel_asking(ex: Exchange, orders: list[Order]) -> None:
+def _cancel_asking(state: ExchangeState, orders: list[Order]) -> None:
     for order in orders:
         if order.cancel_on_pause:
-            matching.end(ex, order, "pause")
+            matching.cancel_resting(state, order, "pause")
 
 
-def keep_thursdays(ex: Exchange) -> None:
+def update_thursday_pause(state: ExchangeState) -> None:
     """Enter or leave the weekly pause, Thursdays 3-5 AM Eastern, and come back at the next turn."""
-    ex.pauses.thursdays_kept = ex.settings.thursday_pause
-    due = ex.settings.thursday_pause and _thursday(ex.now)
-    if due and not ex.pauses.thursday:
-        cancel_paused(ex, set(ex.shards))
-    ex.pauses.thursday = due
-    if ex.settings.thursday_pause:
-        ex.later(_next_turn(ex.now), partial(keep_thursdays, ex))
+    state.pauses.thursday_timer_set = state.settings.thursday_pause
+    due = state.settings.thursday_pause and _in_thursday_pause(state.now)
+    if due and not state.pauses.thursday_active:
+        cancel_orders_on_pause(state, set(state.shards))
+    state.pauses.thursday_active = due
+    if state.settings.thursday_pause:
+        state.schedule(_next_thursday_change(state.now), partial(update_thursday_pause, state))
 
 
-def _next_turn(now: int) -> int:
+def _next_thursday_change(now: int) -> int:
     hour = now // HOUR * HOUR + HOUR
-    while _thursday(hour) == _thursday(now):
+    while _in_thursday_pause(hour) == _in_thursday_pause(now):
         hour += HOUR
     return hour
 
 
-def _thursday(now: int) -> bool:
+def _in_thursday_pause(now: int) -> bool:
     utc = to_datetime(now)
-    local = utc + timedelta(hours=-4 if _summer(utc) else -5)
+    local = utc + timedelta(hours=-4 if _is_daylight_saving(utc) else -5)
     return local.weekday() == 3 and 3 <= local.hour < 5
 
 
-def _summer(utc: datetime) -> bool:
+def _is_daylight_saving(utc: datetime) -> bool:
     # second Sunday of March, 7:00 UTC, to the first Sunday of November, 6:00 UTC
     march = datetime(utc.year, 3, 8, 7, tzinfo=utc.tzinfo)
     november = datetime(utc.year, 11, 1, 6, tzinfo=utc.tzinfo)

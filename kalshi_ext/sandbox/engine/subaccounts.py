@@ -7,161 +7,185 @@ from typing import TYPE_CHECKING, Any
 
 from kalshi_ext.sandbox.engine import access, ledger, pages
 from kalshi_ext.sandbox.engine.accounts import LAST_SUBACCOUNT
-from kalshi_ext.sandbox.engine.amounts import CENT, dollars_text
+from kalshi_ext.sandbox.engine.amounts import CENT, format_dollars
 from kalshi_ext.sandbox.engine.api import Answer
-from kalshi_ext.sandbox.engine.bodies import LAST_SHARD, Fields, fields_of, optional_fields
+from kalshi_ext.sandbox.engine.bodies import (
+    LAST_SHARD,
+    BodyFields,
+    body_fields,
+    optional_body_fields,
+)
 from kalshi_ext.sandbox.engine.records import SubaccountTransfer
 from kalshi_ext.sandbox.engine.refusals import (
-    Refusal,
+    ApiError,
     bad_request,
     insufficient_balance,
-    invalid,
+    invalid_parameters,
 )
 from kalshi_ext.sandbox.engine.rows import subaccount_transfer_row
-from kalshi_ext.sandbox.engine.versions import seen
+from kalshi_ext.sandbox.engine.versions import row_as_of
 
 if TYPE_CHECKING:
-    from kalshi_ext.sandbox.engine.accounts import Account
+    from kalshi_ext.sandbox.engine.accounts import TradingAccount
     from kalshi_ext.sandbox.engine.api import Call
-    from kalshi_ext.sandbox.engine.state import Exchange
+    from kalshi_ext.sandbox.engine.state import ExchangeState
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 
 
-def create(ex: Exchange, who: Account, call: Call) -> Answer:
+def create_subaccount(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do CreateSubaccount: the lowest number not in use."""
-    access.need_unlocked(call)
-    if ex.settings.subaccount_tier == "advanced" and who.tier == "basic":
-        raise Refusal(403, "subaccount_creation_requires_advanced_api_usage_level", "basic level")
-    shard = max(optional_fields(call).whole("exchange_index", least=-1, most=LAST_SHARD) or 0, 0)
-    if shard not in ex.shards:
-        raise invalid("exchange_index does not exist", str(shard))
-    number = open_next(ex, who, shard)
+    access.require_unlocked_key(request)
+    if state.settings.subaccount_tier == "advanced" and account.tier == "basic":
+        raise ApiError(403, "subaccount_creation_requires_advanced_api_usage_level", "basic level")
+    shard = max(
+        optional_body_fields(request).bounded_integer("exchange_index", least=-1, most=LAST_SHARD)
+        or 0,
+        0,
+    )
+    if shard not in state.shards:
+        raise invalid_parameters("exchange_index does not exist", str(shard))
+    number = open_next_subaccount(state, account, shard)
     return Answer(201, {"subaccount_number": number})
 
 
-def open_next(ex: Exchange, who: Account, shard: int = 0) -> int:
+def open_next_subaccount(state: ExchangeState, account: TradingAccount, shard: int = 0) -> int:
     """Open the next subaccount; 400 when all are open."""
-    number = len(who.subaccounts)
+    number = len(account.subaccounts)
     if number > LAST_SUBACCOUNT:
-        raise invalid(f"no more than {LAST_SUBACCOUNT} subaccounts")
-    who.subaccounts.add(number)
-    who.purse(number, shard).updated = ex.now
-    ex.record("account", account=who.name, subaccount=number, what="subaccount")
+        raise invalid_parameters(f"no more than {LAST_SUBACCOUNT} subaccounts")
+    account.subaccounts.add(number)
+    account.balance(number, shard).updated = state.now
+    state.record_event("account", account=account.name, subaccount=number, what="subaccount")
     return number
 
 
-def transfer_id(body: Fields, name: str = "client_transfer_id") -> str:
+def parse_transfer_id(body: BodyFields, name: str = "client_transfer_id") -> str:
     """Read an id, which must be a UUID; lower case."""
-    text = body.text(name)
+    text = body.string(name)
     if text and not _UUID.fullmatch(text):
         raise bad_request(f"{name} must be a UUID")
     return text.lower()
 
 
-def once(who: Account, client_id: str) -> None:
+def check_transfer_id(account: TradingAccount, client_id: str) -> None:
     """Answer 409 for a transfer that was applied before, whatever it said."""
-    if client_id in who.transfer_ids:
-        raise Refusal(409, "transfer_already_applied", "transfer already applied")
+    if client_id in account.transfer_ids:
+        raise ApiError(409, "transfer_already_applied", "transfer already applied")
 
 
-def transfer(ex: Exchange, who: Account, call: Call) -> Answer:
+def transfer_between_subaccounts(
+    state: ExchangeState, account: TradingAccount, request: Call
+) -> Answer:
     """Do ApplySubaccountTransfer: integer cents."""
-    access.need_unlocked(call)
-    body = fields_of(call)
+    access.require_unlocked_key(request)
+    body = body_fields(request)
     body.require("client_transfer_id", "from_subaccount", "to_subaccount", "amount_cents")
-    client_id = transfer_id(body)
-    once(who, client_id)
-    source, destination = _ends(who, body)
-    shard = max(body.whole("exchange_index", least=-1, most=LAST_SHARD) or 0, 0)
-    cents = body.whole("amount_cents", least=1, most=10**15) or 0
-    _move(ex, who, source, destination, cents, shard)
-    who.transfer_ids.add(client_id)
+    client_id = parse_transfer_id(body)
+    check_transfer_id(account, client_id)
+    source, destination = _source_and_destination(account, body)
+    shard = max(body.bounded_integer("exchange_index", least=-1, most=LAST_SHARD) or 0, 0)
+    cents = body.bounded_integer("amount_cents", least=1, most=10**15) or 0
+    _move_between_subaccounts(state, account, source, destination, cents, shard)
+    account.transfer_ids.add(client_id)
     return Answer(200, {})
 
 
-def _ends(who: Account, body: Fields) -> tuple[int, int]:
-    source = body.whole("from_subaccount", least=0, most=LAST_SUBACCOUNT) or 0
-    destination = body.whole("to_subaccount", least=0, most=LAST_SUBACCOUNT) or 0
+def _source_and_destination(account: TradingAccount, body: BodyFields) -> tuple[int, int]:
+    source = body.bounded_integer("from_subaccount", least=0, most=LAST_SUBACCOUNT) or 0
+    destination = body.bounded_integer("to_subaccount", least=0, most=LAST_SUBACCOUNT) or 0
     if source == destination:
-        raise invalid("from_subaccount and to_subaccount are the same")
-    return access.existing(who, source), access.existing(who, destination)
+        raise invalid_parameters("from_subaccount and to_subaccount are the same")
+    return access.require_subaccount(account, source), access.require_subaccount(
+        account, destination
+    )
 
 
-def _move(
-    ex: Exchange, who: Account, source: int, destination: int, cents: int, shard: int
+def _move_between_subaccounts(
+    state: ExchangeState,
+    account: TradingAccount,
+    source: int,
+    destination: int,
+    cents: int,
+    shard: int,
 ) -> None:
-    if who.available(source, shard) < cents * CENT:
+    if account.available(source, shard) < cents * CENT:
         raise insufficient_balance()
-    ledger.move_cash(ex, who.purse(source, shard), -cents * CENT)
-    ledger.move_cash(ex, who.purse(destination, shard), cents * CENT)
+    ledger.move_cash(state, account.balance(source, shard), -cents * CENT)
+    ledger.move_cash(state, account.balance(destination, shard), cents * CENT)
     row = SubaccountTransfer(
-        id=ex.new_id(),
-        created=ex.now,
+        id=state.new_id(),
+        created=state.now,
         source=source,
         destination=destination,
         cents=cents,
         shard=shard,
     )
-    ex.file(who.subaccount_transfers, row)
-    ex.record("transfer", account=who.name, **subaccount_transfer_row(row))
+    state.insert_sorted(account.subaccount_transfers, row)
+    state.record_event("transfer", account=account.name, **subaccount_transfer_row(row))
 
 
-def get_transfers(ex: Exchange, who: Account, call: Call) -> Answer:
+def get_subaccount_transfers(
+    state: ExchangeState, account: TradingAccount, request: Call
+) -> Answer:
     """Do GetSubaccountTransfers."""
-    page = pages.page_asked(call.query, "subaccount_transfers")
-    locked = access.locked_or(call, None)
+    page = pages.parse_page_request(request.query, "subaccount_transfers")
+    locked = access.allowed_subaccount(request, None)
     found = (
         row
-        for row in ex.shown(pages.newest_first(who.subaccount_transfers, page))
+        for row in state.visible_rows(pages.newest_first(account.subaccount_transfers, page))
         if locked in (None, row.source, row.destination)
     )
-    return Answer(200, pages.answer("transfers", found, page, ex.settings, subaccount_transfer_row))
+    return Answer(
+        200, pages.page_body("transfers", found, page, state.settings, subaccount_transfer_row)
+    )
 
 
-def get_balances(ex: Exchange, who: Account, call: Call) -> Answer:
+def get_subaccount_balances(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do GetSubaccountBalances: one row for each subaccount and shard in use."""
-    locked, as_of = access.locked_or(call, None), ex.as_of()
+    locked, as_of = access.allowed_subaccount(request, None), state.as_of()
     rows: list[dict[str, Any]] = []
-    for (number, shard), purse in sorted(who.purses.items()):
+    for (number, shard), balance in sorted(account.balances.items()):
         if locked in (None, number):
-            row = seen(purse, as_of)
-            shown = row.cash if ex.settings.balance_shows == "cash" else row.available
+            row = row_as_of(balance, as_of)
+            shown = row.cash if state.settings.balance_shows == "cash" else row.available
             rows.append(
                 {
                     "subaccount_number": number,
                     "exchange_index": shard,
-                    "balance": dollars_text(shown),
+                    "balance": format_dollars(shown),
                     "updated_ts": row.updated // 1_000_000,
                 }
             )
-    return Answer(200, pages.listed("subaccount_balances", rows, ex.settings))
+    return Answer(200, pages.list_field("subaccount_balances", rows, state.settings))
 
 
-def get_netting(ex: Exchange, who: Account, call: Call) -> Answer:
+def get_netting(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do GetSubaccountNetting."""
-    locked = access.locked_or(call, None)
+    locked = access.allowed_subaccount(request, None)
     rows = [
         {
             "subaccount_number": number,
-            "enabled": who.netting.get((number, shard), False),
+            "enabled": account.netting.get((number, shard), False),
             "exchange_index": shard,
         }
-        for number, shard in sorted(who.purses)
+        for number, shard in sorted(account.balances)
         if locked in (None, number)
     ]
-    return Answer(200, pages.listed("netting_configs", rows, ex.settings))
+    return Answer(200, pages.list_field("netting_configs", rows, state.settings))
 
 
-def set_netting(ex: Exchange, who: Account, call: Call) -> Answer:
+def set_netting(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do UpdateSubaccountNetting: kept and told; it changes no collateral here (unknown)."""
-    body = fields_of(call)
+    body = body_fields(request)
     body.require("subaccount_number", "enabled")
-    number = body.whole("subaccount_number", least=0, most=LAST_SUBACCOUNT)
-    number = access.existing(who, access.acting(call, number))
-    enabled = body.flag("enabled")
-    for subaccount, shard in who.purses:
+    number = body.bounded_integer("subaccount_number", least=0, most=LAST_SUBACCOUNT)
+    number = access.require_subaccount(account, access.acting_subaccount(request, number))
+    enabled = body.boolean("enabled")
+    for subaccount, shard in account.balances:
         if subaccount == number:
-            who.netting[number, shard] = enabled
-    ex.record("account", account=who.name, subaccount=number, what="netting", enabled=enabled)
+            account.netting[number, shard] = enabled
+    state.record_event(
+        "account", account=account.name, subaccount=number, what="netting", enabled=enabled
+    )
     return Answer(200)

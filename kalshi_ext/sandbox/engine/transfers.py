@@ -9,21 +9,21 @@ from kalshi_ext.sandbox.engine import access, ledger, pages
 from kalshi_ext.sandbox.engine.accounts import LAST_SUBACCOUNT
 from kalshi_ext.sandbox.engine.amounts import SECOND
 from kalshi_ext.sandbox.engine.api import Answer
-from kalshi_ext.sandbox.engine.bodies import LAST_SHARD, Fields, fields_of
+from kalshi_ext.sandbox.engine.bodies import LAST_SHARD, BodyFields, body_fields
 from kalshi_ext.sandbox.engine.records import InstanceTransfer
 from kalshi_ext.sandbox.engine.refusals import (
-    Refusal,
+    ApiError,
     insufficient_balance,
-    invalid,
+    invalid_parameters,
     not_found,
 )
 from kalshi_ext.sandbox.engine.rows import instance_transfer_row
-from kalshi_ext.sandbox.engine.subaccounts import once, transfer_id
+from kalshi_ext.sandbox.engine.subaccounts import check_transfer_id, parse_transfer_id
 
 if TYPE_CHECKING:
-    from kalshi_ext.sandbox.engine.accounts import Account, Purse
+    from kalshi_ext.sandbox.engine.accounts import TradingAccount, CashBalance
     from kalshi_ext.sandbox.engine.api import Call
-    from kalshi_ext.sandbox.engine.state import Exchange
+    from kalshi_ext.sandbox.engine.state import ExchangeState
 
 INSTANCES = ("event_contract", "margined")
 CENTICENT = 100
@@ -31,145 +31,161 @@ CENTICENT = 100
 RESERVATIONS = ("none", "max", "sum")
 
 
-def transfer(ex: Exchange, who: Account, call: Call) -> Answer:
+def transfer_between_shards(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do IntraExchangeInstanceTransfer: integer centicents in, dollars out."""
-    access.need_unlocked(call)
-    body = fields_of(call)
+    access.require_unlocked_key(request)
+    body = body_fields(request)
     body.require("source", "destination", "amount")
-    client_id = transfer_id(body)
+    client_id = parse_transfer_id(body)
     if client_id:
-        once(who, client_id)
-    row = _read(ex, who, body)
-    source = body.whole("source_subaccount", least=0, most=LAST_SUBACCOUNT) or 0
-    _start(ex, who, access.existing(who, source), row)
-    who.transfer_ids.update([client_id] if client_id else [])
+        check_transfer_id(account, client_id)
+    row = _parse_instance_transfer(state, account, body)
+    source = body.bounded_integer("source_subaccount", least=0, most=LAST_SUBACCOUNT) or 0
+    _start_transfer(state, account, access.require_subaccount(account, source), row)
+    account.transfer_ids.update([client_id] if client_id else [])
     return Answer(200, {"transfer_id": row.id})
 
 
-def _read(ex: Exchange, who: Account, body: Fields) -> InstanceTransfer:
+def _parse_instance_transfer(
+    state: ExchangeState, account: TradingAccount, body: BodyFields
+) -> InstanceTransfer:
     shards = [
-        body.whole(name, least=0, most=LAST_SHARD) or 0
+        body.bounded_integer(name, least=0, most=LAST_SHARD) or 0
         for name in ("source_exchange_shard", "destination_exchange_shard")
     ]
-    subaccount = body.whole("destination_subaccount", least=0, most=LAST_SUBACCOUNT) or 0
+    subaccount = body.bounded_integer("destination_subaccount", least=0, most=LAST_SUBACCOUNT) or 0
     for shard in shards:
-        _may_transfer(ex, shard)
+        _check_shard(state, shard)
     return InstanceTransfer(
         id="",
-        created=ex.now,
-        source=body.word("source", INSTANCES),
-        destination=body.word("destination", INSTANCES),
+        created=state.now,
+        source=body.choice("source", INSTANCES),
+        destination=body.choice("destination", INSTANCES),
         source_shard=shards[0],
         destination_shard=shards[1],
-        destination_subaccount=access.existing(who, subaccount),
-        amount=(body.whole("amount", least=1, most=10**15) or 0) * CENTICENT,
+        destination_subaccount=access.require_subaccount(account, subaccount),
+        amount=(body.bounded_integer("amount", least=1, most=10**15) or 0) * CENTICENT,
     )
 
 
-def _may_transfer(ex: Exchange, shard: int) -> None:
-    if shard not in ex.shards:
-        raise invalid("exchange shard does not exist", str(shard))
-    if shard in ex.pauses.transfers or shard in ex.pauses.exchange:
-        raise Refusal(503, "service_unavailable", "transfers are paused")
+def _check_shard(state: ExchangeState, shard: int) -> None:
+    if shard not in state.shards:
+        raise invalid_parameters("exchange shard does not exist", str(shard))
+    if shard in state.pauses.transfers or shard in state.pauses.exchange:
+        raise ApiError(503, "service_unavailable", "transfers are paused")
 
 
-def _purse(who: Account, instance: str, subaccount: int, shard: int) -> Purse:
+def _instance_balance(
+    account: TradingAccount, instance: str, subaccount: int, shard: int
+) -> CashBalance:
     if instance == "margined":
-        return who.margin(subaccount, shard)
-    return who.purse(subaccount, shard)
+        return account.margined_balance(subaccount, shard)
+    return account.balance(subaccount, shard)
 
 
-def _start(ex: Exchange, who: Account, subaccount: int, row: InstanceTransfer) -> None:
+def _start_transfer(
+    state: ExchangeState, account: TradingAccount, subaccount: int, row: InstanceTransfer
+) -> None:
     source = (row.source, subaccount, row.source_shard)
     if source == (row.destination, row.destination_subaccount, row.destination_shard):
-        raise invalid("source and destination are the same")
-    purses = who.margined if row.source == "margined" else who.purses
-    purse = purses.get((subaccount, row.source_shard))
-    if purse is None or purse.available < row.amount:
+        raise invalid_parameters("source and destination are the same")
+    balances = account.margined_balances if row.source == "margined" else account.balances
+    balance = balances.get((subaccount, row.source_shard))
+    if balance is None or balance.available < row.amount:
         raise insufficient_balance()
-    ledger.move_cash(ex, purse, -row.amount)
-    target = _purse(who, row.destination, row.destination_subaccount, row.destination_shard)
-    row.id = ex.new_id()
-    who.in_transit += row.amount
-    ex.file(who.transfers, row)
-    seconds = ex.settings.instance_transfer_seconds
+    ledger.move_cash(state, balance, -row.amount)
+    target = _instance_balance(
+        account, row.destination, row.destination_subaccount, row.destination_shard
+    )
+    row.id = state.new_id()
+    account.in_transit += row.amount
+    state.insert_sorted(account.transfers, row)
+    seconds = state.settings.instance_transfer_seconds
     if seconds:
-        ex.later(ex.now + seconds * SECOND, partial(_finish, ex, who, row, target))
+        state.schedule(
+            state.now + seconds * SECOND, partial(_finish_transfer, state, account, row, target)
+        )
     else:
-        _finish(ex, who, row, target)
+        _finish_transfer(state, account, row, target)
 
 
-def _finish(ex: Exchange, who: Account, row: InstanceTransfer, target: Purse) -> None:
-    who.in_transit -= row.amount
-    ledger.move_cash(ex, target, row.amount)
+def _finish_transfer(
+    state: ExchangeState, account: TradingAccount, row: InstanceTransfer, target: CashBalance
+) -> None:
+    account.in_transit -= row.amount
+    ledger.move_cash(state, target, row.amount)
     row.done = True
-    ex.record("transfer", account=who.name, **instance_transfer_row(row))
+    state.record_event("transfer", account=account.name, **instance_transfer_row(row))
 
 
-def get_all(ex: Exchange, who: Account, call: Call) -> Answer:
+def get_instance_transfers(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do GetIntraExchangeInstanceTransfers."""
-    access.need_unlocked(call)
-    page = pages.page_asked(call.query, "instance_transfers", most=500)
-    found = ex.shown(pages.newest_first(who.transfers, page))
-    return Answer(200, pages.answer("transfers", found, page, ex.settings, instance_transfer_row))
+    access.require_unlocked_key(request)
+    page = pages.parse_page_request(request.query, "instance_transfers", most=500)
+    found = state.visible_rows(pages.newest_first(account.transfers, page))
+    return Answer(
+        200, pages.page_body("transfers", found, page, state.settings, instance_transfer_row)
+    )
 
 
-def get_one(ex: Exchange, who: Account, call: Call) -> Answer:
+def get_instance_transfer(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do GetIntraExchangeInstanceTransfer."""
-    access.need_unlocked(call)
-    for row in ex.shown(reversed(who.transfers)):
-        if row.id == call.path["transfer_id"]:
+    access.require_unlocked_key(request)
+    for row in state.visible_rows(reversed(account.transfers)):
+        if row.id == request.path["transfer_id"]:
             return Answer(200, {"transfer": instance_transfer_row(row)})
     raise not_found()
 
 
-def get_allocation(ex: Exchange, who: Account, call: Call) -> Answer:
+def get_allocation(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do GetTargetBalanceAllocation."""
-    access.need_unlocked(call)
-    rows = [{"exchange_index": k, "percent": v} for k, v in sorted(who.allocations.items())]
-    return Answer(200, {"allocations": rows, "resting_margin_reservation": ex.reservation(who)})
+    access.require_unlocked_key(request)
+    rows = [{"exchange_index": k, "percent": v} for k, v in sorted(account.allocations.items())]
+    return Answer(
+        200, {"allocations": rows, "resting_margin_reservation": state.reservation_mode(account)}
+    )
 
 
-def set_allocation(ex: Exchange, who: Account, call: Call) -> Answer:
+def set_allocation(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do SetTargetBalanceAllocation: percents of 100 in all."""
-    access.need_unlocked(call)
-    body = fields_of(call)
-    rows = [Fields(raw) for raw in body.rows("allocations", 101)]
+    access.require_unlocked_key(request)
+    body = body_fields(request)
+    rows = [BodyFields(raw) for raw in body.entries("allocations", 101)]
     wanted: dict[int, int] = {}
     for row in rows:
         row.require("exchange_index", "percent")
-        shard = row.whole("exchange_index", least=0, most=LAST_SHARD) or 0
-        if shard in wanted or shard not in ex.shards:
-            raise invalid("exchange_index is unknown or named twice", str(shard))
-        wanted[shard] = row.whole("percent", least=0, most=100) or 0
+        shard = row.bounded_integer("exchange_index", least=0, most=LAST_SHARD) or 0
+        if shard in wanted or shard not in state.shards:
+            raise invalid_parameters("exchange_index is unknown or named twice", str(shard))
+        wanted[shard] = row.bounded_integer("percent", least=0, most=100) or 0
     if sum(wanted.values()) != 100:
-        raise invalid("percents must add up to 100", str(sum(wanted.values())))
-    _reserve_as(ex, who, body.word("resting_margin_reservation", RESERVATIONS))
-    who.allocations = wanted
-    if ex.settings.allocation_sweep == "at_once":
-        _sweep(ex, who)
+        raise invalid_parameters("percents must add up to 100", str(sum(wanted.values())))
+    _set_reservation(state, account, body.choice("resting_margin_reservation", RESERVATIONS))
+    account.allocations = wanted
+    if state.settings.allocation_sweep == "at_once":
+        _move_to_targets(state, account)
     return Answer(200, {})
 
 
-def _sweep(ex: Exchange, who: Account) -> None:
+def _move_to_targets(state: ExchangeState, account: TradingAccount) -> None:
     # what orders hold back stays where it is; the first shard takes what does not divide
-    free = {shard: max(who.available(0, shard), 0) for shard in sorted(ex.shards)}
+    free = {shard: max(account.available(0, shard), 0) for shard in sorted(state.shards)}
     total = sum(free.values())
-    wanted = {shard: total * who.allocations.get(shard, 0) // 100 for shard in free}
-    wanted[min(who.allocations)] += total - sum(wanted.values())
+    wanted = {shard: total * account.allocations.get(shard, 0) // 100 for shard in free}
+    wanted[min(account.allocations)] += total - sum(wanted.values())
     for shard, share in wanted.items():
         if share != free[shard]:
-            ledger.move_cash(ex, who.purse(0, shard), share - free[shard])
+            ledger.move_cash(state, account.balance(0, shard), share - free[shard])
 
 
-def _reserve_as(ex: Exchange, who: Account, mode: str) -> None:
+def _set_reservation(state: ExchangeState, account: TradingAccount, mode: str) -> None:
     if not mode:
         return
-    before, who.reservation = who.reservation, mode
-    for holding in who.holdings.values():
-        ledger.reserve(ex, who, holding)
-    if any(purse.available < 0 for purse in who.purses.values()):
-        who.reservation = before
-        for holding in who.holdings.values():
-            ledger.reserve(ex, who, holding)
+    before, account.reservation = account.reservation, mode
+    for holding in account.holdings.values():
+        ledger.update_reserve(state, account, holding)
+    if any(balance.available < 0 for balance in account.balances.values()):
+        account.reservation = before
+        for holding in account.holdings.values():
+            ledger.update_reserve(state, account, holding)
         raise insufficient_balance()

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve
 
 from kalshi_ext.sandbox.engine.amounts import (
-    count_text,
-    dollars_text,
-    price_text,
+    format_count,
+    format_dollars,
+    format_price,
     to_datetime,
 )
 from kalshi_ext.sandbox.engine.api import Event
@@ -20,9 +20,9 @@ from kalshi_ext.sandbox.engine.rows import fill_row, order_row
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from kalshi_ext.sandbox.engine.book import Side
+    from kalshi_ext.sandbox.engine.book import PriceLevels
     from kalshi_ext.sandbox.engine.fees import FeeModel
-    from kalshi_ext.sandbox.engine.state import Exchange
+    from kalshi_ext.sandbox.engine.state import ExchangeState
 
 Json = dict[str, Any]
 
@@ -30,7 +30,7 @@ Json = dict[str, Any]
 class Truth:
     """Read what truly is; nothing here changes anything."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: ExchangeState) -> None:
         """Look at an exchange."""
         self._ex = exchange
 
@@ -95,8 +95,10 @@ class Truth:
         last = islice(reversed(owner.orders), 1000)
         ended = (order for order in last if order.status != "resting")
         return {
-            "open": [self._order(one) for one in islice(reversed(owner.open.values()), newest)],
-            "open_count": len(owner.open),
+            "open": [
+                self._order(one) for one in islice(reversed(owner.open_orders.values()), newest)
+            ],
+            "open_count": len(owner.open_orders),
             "ended": [self._order(order) for order in islice(ended, newest)],
             "fills": [self._fill(fill) for fill in islice(reversed(owner.fills), newest)],
             "fill_count": len(owner.fills),
@@ -110,12 +112,15 @@ class Truth:
                 "instance": instance,
                 "subaccount": number,
                 "exchange_index": shard,
-                "cash": dollars_text(purse.cash),
-                "reserved": dollars_text(purse.reserved),
-                "available": dollars_text(purse.available),
+                "cash": format_dollars(balance.cash),
+                "reserved": format_dollars(balance.reserved),
+                "available": format_dollars(balance.available),
             }
-            for instance, purses in (("event_contract", owner.purses), ("margined", owner.margined))
-            for (number, shard), purse in sorted(purses.items())
+            for instance, balances in (
+                ("event_contract", owner.balances),
+                ("margined", owner.margined_balances),
+            )
+            for (number, shard), balance in sorted(balances.items())
         ]
 
     def positions(self, *, account: str) -> list[Json]:
@@ -124,10 +129,10 @@ class Truth:
             {
                 "subaccount": row.subaccount,
                 "ticker": row.market.ticker,
-                "position": count_text(row.position),
-                "cost": dollars_text(row.cost),
-                "realized": dollars_text(row.realized),
-                "fees": dollars_text(row.fees),
+                "position": format_count(row.position),
+                "cost": format_dollars(row.cost),
+                "realized": format_dollars(row.realized),
+                "fees": format_dollars(row.fees),
             }
             for row in self._ex.accounts[account].holdings.values()
             if row.created
@@ -148,16 +153,18 @@ class Truth:
                 "status": market.status,
                 "result": market.result,
                 "price_ranges": [
-                    {"start": price_text(a), "end": price_text(b), "step": price_text(c)}
-                    for a, b, c in market.ranges
+                    {"start": format_price(a), "end": format_price(b), "step": format_price(c)}
+                    for a, b, c in market.price_ranges
                 ],
-                "last_price": None if market.last_price is None else price_text(market.last_price),
-                "best_bid": _best(market.bids),
-                "best_ask": _best(market.asks),
-                "volume": count_text(market.volume),
-                "open_interest": count_text(market.open_interest),
-                "fee_rate": _rate(market.taker_fees),
-                "maker_fee_rate": _rate(market.maker_fees),
+                "last_price": None
+                if market.last_price is None
+                else format_price(market.last_price),
+                "best_bid": _best_price(market.bids),
+                "best_ask": _best_price(market.asks),
+                "volume": format_count(market.volume),
+                "open_interest": format_count(market.open_interest),
+                "fee_rate": _format_rate(market.taker_fees),
+                "maker_fee_rate": _format_rate(market.maker_fees),
             }
             for market in self._ex.markets.values()
         ]
@@ -171,8 +178,8 @@ class Truth:
         return [
             {
                 "id": group.id,
-                "limit": count_text(group.limit),
-                "volume": count_text(group.volume),
+                "limit": format_count(group.limit),
+                "volume": format_count(group.volume),
                 "triggered": group.triggered,
                 "orders": list(group.orders),
             }
@@ -185,35 +192,35 @@ class Truth:
 
     def _events(self, since: int) -> Iterator[Event]:
         for at, (when, kind, data) in enumerate(islice(self._ex.events, since, None), since + 1):
-            yield Event(at, to_datetime(when), kind, _told(data))
+            yield Event(at, to_datetime(when), kind, _event_data(data))
 
 
-def _depth(side: Side) -> list[list[str]]:
-    return [[price_text(price), count_text(count)] for price, count in side.depth()]
+def _depth(side: PriceLevels) -> list[list[str]]:
+    return [[format_price(price), format_count(count)] for price, count in side.depth()]
 
 
-def _best(side: Side) -> str | None:
-    price = side.best()
-    return None if price is None else price_text(price)
+def _best_price(side: PriceLevels) -> str | None:
+    price = side.best_price()
+    return None if price is None else format_price(price)
 
 
-def _rate(model: FeeModel) -> str:
-    return dollars_text(model.rate)
+def _format_rate(model: FeeModel) -> str:
+    return format_dollars(model.rate)
 
 
-def _told(data: Json) -> Json:
+def _event_data(data: Json) -> Json:
     told: Json = {}
     for name, value in data.items():
         if isinstance(value, Order):
-            told |= _identity(value)
+            told |= _order_identity(value)
         elif isinstance(value, Fill):
-            told |= _identity(value.order) | _trade(value)
+            told |= _order_identity(value.order) | _fill_data(value)
         else:
-            told[name] = _TEXTS[name](value) if name in _TEXTS else value
+            told[name] = _FORMATS[name](value) if name in _FORMATS else value
     return told
 
 
-def _identity(order: Order) -> Json:
+def _order_identity(order: Order) -> Json:
     return {
         "order_id": order.id,
         "account": order.account.name,
@@ -223,26 +230,26 @@ def _identity(order: Order) -> Json:
     }
 
 
-def _trade(fill: Fill) -> Json:
+def _fill_data(fill: Fill) -> Json:
     return {
         "fill_id": fill.id,
         "trade_id": fill.trade_id,
-        "price": price_text(fill.price),
-        "count": count_text(fill.count),
+        "price": format_price(fill.price),
+        "count": format_count(fill.count),
         "is_taker": fill.is_taker,
-        "fee": dollars_text(fill.fee),
-        "cash": dollars_text(fill.change),
+        "fee": format_dollars(fill.fee),
+        "cash": format_dollars(fill.change),
     }
 
 
-def _amount(value: int | str) -> str:
-    return value if isinstance(value, str) else dollars_text(value)
+def _format_amount(value: int | str) -> str:
+    return value if isinstance(value, str) else format_dollars(value)
 
 
-_TEXTS: dict[str, Callable[[Any], str]] = {
-    "price": price_text,
-    "count": count_text,
-    "reduced_by": count_text,
-    "payout": dollars_text,
-    "amount": _amount,
+_FORMATS: dict[str, Callable[[Any], str]] = {
+    "price": format_price,
+    "count": format_count,
+    "reduced_by": format_count,
+    "payout": format_dollars,
+    "amount": _format_amount,
 }

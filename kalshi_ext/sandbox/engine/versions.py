@@ -7,29 +7,29 @@ from bisect import bisect_right
 from operator import itemgetter
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-Past: TypeAlias = list[tuple[int, Any]] | None
+Snapshots: TypeAlias = list[tuple[int, Any]] | None
 """(moment of a change, the row as it was before), oldest first."""
 
 
-class Versioned(Protocol):
+class Snapshotted(Protocol):
     """A row whose earlier states can be seen."""
 
-    past: Past
+    snapshots: Snapshots
 
 
-V = TypeVar("V", bound=Versioned)
+V = TypeVar("V", bound=Snapshotted)
 
 
-def keep(row: Versioned, now: int, as_of: int) -> None:
+def take_snapshot(row: Snapshotted, now: int, as_of: int) -> None:
     """Put a copy of a row aside before it changes; forget what no read can ask for again."""
-    past = [entry for entry in row.past or () if entry[0] > as_of]
+    past = [entry for entry in row.snapshots or () if entry[0] > as_of]
     past.append((now, copy.copy(row)))
-    row.past = past
+    row.snapshots = past
 
 
-def seen(row: V, as_of: int | None) -> V:
+def row_as_of(row: V, as_of: int | None) -> V:
     """Give a row as it was at a moment; None: as it is."""
-    if as_of is None or not row.past:
+    if as_of is None or not row.snapshots:
         return row
-    at = bisect_right(row.past, as_of, key=itemgetter(0))
-    return row if at == len(row.past) else row.past[at][1]
+    at = bisect_right(row.snapshots, as_of, key=itemgetter(0))
+    return row if at == len(row.snapshots) else row.snapshots[at][1]

@@ -107,7 +107,7 @@ class World(RuleBasedStateMachine):
     def books_and_money_are_the_models(self) -> None:
         if not hasattr(self, "cash"):
             return
-        markets = self.desk.engine._ex.markets
+        markets = self.desk.engine._state.markets
         for ticker in map(self.ticker, range(3)):
             book = self.desk.truth.book(ticker)
             for bid, name in ((True, "bids"), (False, "asks")):

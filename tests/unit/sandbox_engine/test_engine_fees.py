@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kalshi_ext.sandbox.engine import admin
-from kalshi_ext.sandbox.engine.fees import FeeModel, charge
+from kalshi_ext.sandbox.engine.fees import FeeModel, fill_charge
 
 EXAMPLES = {
     "3 x 1 at 0.055, trade fee 0.0085": (
@@ -67,10 +67,12 @@ def test_each_step_of_a_documented_example_has_the_documented_accumulator(name):
     accumulator = 0
     for expected, net in zip(accumulators, nets, strict=True):
         fee = model.trade_fee(units, contracts)
-        bill = charge(fee, revenue=-units * contracts, accumulator=accumulator, precision=10_000)
+        bill = fill_charge(
+            fee, revenue=-units * contracts, accumulator=accumulator, precision=10_000
+        )
         assert accumulator + bill.rounding == expected
         assert bill.change == change
-        assert bill.net == round(float(net) * 1_000_000)
+        assert bill.net_fee == round(float(net) * 1_000_000)
         accumulator = bill.accumulator
 
 
@@ -121,10 +123,10 @@ def test_maker_and_taker_fills_of_one_order_share_its_accumulator():
 def test_a_net_fee_is_never_below_zero_and_the_cash_stays_on_its_grid(
     trade_fee, revenue, accumulator, precision
 ):
-    bill = charge(trade_fee, revenue=revenue, accumulator=accumulator, precision=precision)
-    assert bill.net >= 0
+    bill = fill_charge(trade_fee, revenue=revenue, accumulator=accumulator, precision=precision)
+    assert bill.net_fee >= 0
     assert 0 <= bill.rounding < precision
     assert (bill.change + bill.rebate) % precision == 0
-    assert revenue - bill.net == bill.change + bill.rebate
+    assert revenue - bill.net_fee == bill.change + bill.rebate
     assert bill.accumulator == accumulator + bill.rounding - bill.rebate
     assert bill.rebate <= 10_000

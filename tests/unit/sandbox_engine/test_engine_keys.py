@@ -12,7 +12,7 @@ from kalshi_ext.sandbox.engine import Caller, InvariantBroken, admin
 
 def test_a_broken_balance_is_noticed():
     desk = Desk()
-    desk.engine._ex.accounts["amy"].purses[0, 0].cash += 1
+    desk.engine._state.accounts["amy"].balances[0, 0].cash += 1
     with pytest.raises(InvariantBroken, match="paid in"):
         desk.engine.check_invariants()
 
@@ -20,7 +20,7 @@ def test_a_broken_balance_is_noticed():
 def test_a_broken_reservation_is_noticed():
     desk = Desk()
     desk.place("bid", "0.40")
-    desk.engine._ex.accounts["amy"].purses[0, 0].reserved -= 10_000
+    desk.engine._state.accounts["amy"].balances[0, 0].reserved -= 10_000
     with pytest.raises(InvariantBroken, match="reserved in all"):
         desk.engine.check_invariants()
 
@@ -29,7 +29,7 @@ def test_a_broken_queue_is_noticed():
     desk = Desk()
     order = desk.place("bid", "0.40")
     desk.place("bid", "0.40")
-    desk.engine._ex.orders[order].seq = 99
+    desk.engine._state.orders[order].seq = 99
     with pytest.raises(InvariantBroken, match="turns in time"):
         desk.engine.check_invariants()
 

@@ -8,7 +8,7 @@ import pytest
 from engine_desk import TICKER, Desk, code
 
 from kalshi_ext.sandbox.engine import Call, Caller, Engine, Settings, UnknownSetting, admin
-from kalshi_ext.sandbox.engine.budgets import TIERS, capacity
+from kalshi_ext.sandbox.engine.budgets import TIERS, bucket_capacity
 from kalshi_ext.sandbox.engine.operations import OPERATIONS
 
 
@@ -73,7 +73,7 @@ def test_a_write_that_names_a_shard_draws_on_that_shards_own_bucket():
     ],
 )
 def test_a_tiers_buckets_are_as_documented(tier, read, write):
-    assert (capacity(tier, read=True), capacity(tier, read=False)) == (read, write)
+    assert (bucket_capacity(tier, read=True), bucket_capacity(tier, read=False)) == (read, write)
     desk = Desk()
     desk.admin(admin.set_account("amy", tier=tier))
     body = desk.get("GetAccountApiLimits")
