@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kalshi_ext.sandbox.engine.accounts import LAST_SUBACCOUNT
 from kalshi_ext.sandbox.engine.bodies import LAST_SHARD, query_integer
-from kalshi_ext.sandbox.engine.refusals import permission_denied, invalid_parameters
+from kalshi_ext.sandbox.engine.refusals import invalid_parameters, permission_denied
 
 if TYPE_CHECKING:
     from kalshi_ext.sandbox.engine.accounts import TradingAccount

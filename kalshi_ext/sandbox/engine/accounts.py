@@ -10,11 +10,11 @@ from kalshi_ext.sandbox.engine.amounts import CENT
 from kalshi_ext.sandbox.engine.holdings import Holding
 
 if TYPE_CHECKING:
+    from kalshi_ext.sandbox.engine.book import Market
     from kalshi_ext.sandbox.engine.groups import Group
     from kalshi_ext.sandbox.engine.records import (
         Fill,
         InstanceTransfer,
-        Market,
         Order,
         Payment,
         Settlement,

@@ -12,16 +12,17 @@ from kalshi_ext.sandbox.engine.accounts import TradingAccount
 from kalshi_ext.sandbox.engine.admin import FOREIGN
 from kalshi_ext.sandbox.engine.amounts import (
     CENT,
-    parse_dollars,
     parse_count,
+    parse_dollars,
     parse_price,
     to_microseconds,
 )
+from kalshi_ext.sandbox.engine.book import Market, valid_prices
 from kalshi_ext.sandbox.engine.budgets import TIERS
 from kalshi_ext.sandbox.engine.fees import FeeModel
 from kalshi_ext.sandbox.engine.order_calls import create_body
 from kalshi_ext.sandbox.engine.placing import OrderRequest
-from kalshi_ext.sandbox.engine.records import Market, Order, Payment, valid_prices
+from kalshi_ext.sandbox.engine.records import Order, Payment
 from kalshi_ext.sandbox.engine.rows import payment_row
 from kalshi_ext.sandbox.engine.settings import Settings
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from kalshi_ext.sandbox.engine.amounts import LAST_SECOND
 from kalshi_ext.sandbox.engine.refusals import (
     ApiError,
-    invalid_query,
     bad_request,
     invalid_parameters,
+    invalid_query,
 )
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from kalshi_ext.sandbox.engine import ledger, matching, placing, rules
 from kalshi_ext.sandbox.engine.amounts import SECOND
 from kalshi_ext.sandbox.engine.refusals import (
     ApiError,
-    invalid_parameters,
     invalid_order,
+    invalid_parameters,
     not_found,
 )
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kalshi_ext.sandbox.engine import access, changing, matching, placing, rules
+from kalshi_ext.sandbox.engine import access, changing, group_calls, matching, placing, rules
 from kalshi_ext.sandbox.engine.amounts import CENT, ONE, SECOND
 from kalshi_ext.sandbox.engine.api import Answer
 from kalshi_ext.sandbox.engine.bodies import BodyFields, body_fields
 from kalshi_ext.sandbox.engine.classic_rows import order_row
+from kalshi_ext.sandbox.engine.groups import LARGEST_LIMIT
 from kalshi_ext.sandbox.engine.order_calls import run_batch
 from kalshi_ext.sandbox.engine.placing import OrderRequest
 from kalshi_ext.sandbox.engine.refusals import (
     ApiError,
     bad_request,
-    invalid_parameters,
     invalid_order,
+    invalid_parameters,
 )
 
 if TYPE_CHECKING:
@@ -204,3 +205,38 @@ def decrease(state: ExchangeState, account: TradingAccount, request: Call) -> An
     order = _find_order(state, account, request, request.path["order_id"])
     changing.decrease(state, order, by=by * 100, to=None)
     return Answer(200, {"order": order_row(order)})
+
+
+def create_group(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
+    """Do createOrderGroup; without a limit the largest one holds."""
+    body = body_fields(request)
+    limit = body.integer("contracts_limit")
+    if limit is not None and not 100 <= limit * 100 <= LARGEST_LIMIT:
+        raise invalid_parameters("contracts_limit must be from 1 to 1000000", str(limit))
+    group = group_calls.open_group(
+        state,
+        account,
+        subaccount=access.acting_subaccount(request, None),
+        shard=0,
+        limit=LARGEST_LIMIT if limit is None else limit * 100,
+    )
+    return Answer(201, {"order_group_id": group.id})
+
+
+def delete_group(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
+    """Do deleteOrderGroup."""
+    group = group_calls.find_group(
+        state, account, request, access.allowed_subaccount(request, None)
+    )
+    group_calls.delete_group(state, account, group)
+    return Answer(204)
+
+
+def reset_group(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
+    """Do resetOrderGroup."""
+    group = group_calls.find_group(
+        state, account, request, access.allowed_subaccount(request, None)
+    )
+    group.reset()
+    state.record_event("group", account=account.name, group=group.id, what="reset")
+    return Answer(204)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kalshi_ext.sandbox.engine import access, group_calls, order_reads, pages, positions
+from kalshi_ext.sandbox.engine import access, order_reads, pages, positions
 from kalshi_ext.sandbox.engine.amounts import CENT
 from kalshi_ext.sandbox.engine.api import Answer
-from kalshi_ext.sandbox.engine.bodies import body_fields, query_integer, query_choice
+from kalshi_ext.sandbox.engine.bodies import body_fields, query_choice, query_integer
 from kalshi_ext.sandbox.engine.classic_rows import (
     event_row,
     fill_row,
@@ -15,8 +15,7 @@ from kalshi_ext.sandbox.engine.classic_rows import (
     position_row,
     settlement_row,
 )
-from kalshi_ext.sandbox.engine.groups import LARGEST_LIMIT
-from kalshi_ext.sandbox.engine.refusals import bad_request, invalid_parameters
+from kalshi_ext.sandbox.engine.refusals import bad_request
 from kalshi_ext.sandbox.engine.state import sort_key
 
 if TYPE_CHECKING:
@@ -111,22 +110,6 @@ def get_settlements(state: ExchangeState, account: TradingAccount, request: Call
     return Answer(200, pages.page_body("settlements", found, page, state.settings, settlement_row))
 
 
-def create_group(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
-    """Do createOrderGroup; without a limit the largest one holds."""
-    body = body_fields(request)
-    limit = body.integer("contracts_limit")
-    if limit is not None and not 100 <= limit * 100 <= LARGEST_LIMIT:
-        raise invalid_parameters("contracts_limit must be from 1 to 1000000", str(limit))
-    group = group_calls.open_group(
-        state,
-        account,
-        subaccount=access.acting_subaccount(request, None),
-        shard=0,
-        limit=LARGEST_LIMIT if limit is None else limit * 100,
-    )
-    return Answer(201, {"order_group_id": group.id})
-
-
 def get_groups(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
     """Do getOrderGroups."""
     page = _page_request(state, request, "groups")
@@ -144,22 +127,3 @@ def get_groups(state: ExchangeState, account: TradingAccount, request: Call) -> 
         return {"id": group.id, "is_auto_cancel_enabled": True}
 
     return Answer(200, pages.page_body("order_groups", found, page, state.settings, write))
-
-
-def delete_group(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
-    """Do deleteOrderGroup."""
-    group = group_calls.find_group(
-        state, account, request, access.allowed_subaccount(request, None)
-    )
-    group_calls.delete_group(state, account, group)
-    return Answer(204)
-
-
-def reset_group(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
-    """Do resetOrderGroup."""
-    group = group_calls.find_group(
-        state, account, request, access.allowed_subaccount(request, None)
-    )
-    group.reset()
-    state.record_event("group", account=account.name, group=group.id, what="reset")
-    return Answer(204)

@@ -11,7 +11,8 @@ from kalshi_ext.sandbox.engine.amounts import ONE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kalshi_ext.sandbox.engine.records import Market, Order
+    from kalshi_ext.sandbox.engine.book import Market
+    from kalshi_ext.sandbox.engine.records import Order
     from kalshi_ext.sandbox.engine.versions import Snapshots
 
 

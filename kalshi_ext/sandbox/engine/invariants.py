@@ -9,9 +9,9 @@ from kalshi_ext.sandbox.engine.api import InvariantBroken
 
 if TYPE_CHECKING:
     from kalshi_ext.sandbox.engine.accounts import TradingAccount
-    from kalshi_ext.sandbox.engine.book import PriceLevels
+    from kalshi_ext.sandbox.engine.book import Market, PriceLevels
     from kalshi_ext.sandbox.engine.holdings import Holding
-    from kalshi_ext.sandbox.engine.records import Market, Order
+    from kalshi_ext.sandbox.engine.records import Order
     from kalshi_ext.sandbox.engine.state import ExchangeState
 
 

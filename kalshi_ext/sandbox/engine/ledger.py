@@ -8,7 +8,7 @@ from kalshi_ext.sandbox.engine.fees import fill_charge
 from kalshi_ext.sandbox.engine.records import Fill
 
 if TYPE_CHECKING:
-    from kalshi_ext.sandbox.engine.accounts import TradingAccount, CashBalance
+    from kalshi_ext.sandbox.engine.accounts import CashBalance, TradingAccount
     from kalshi_ext.sandbox.engine.holdings import Holding
     from kalshi_ext.sandbox.engine.records import Order
     from kalshi_ext.sandbox.engine.state import ExchangeState

@@ -9,8 +9,9 @@ from kalshi_ext.sandbox.engine.amounts import ONE
 
 if TYPE_CHECKING:
     from kalshi_ext.sandbox.engine.accounts import TradingAccount
+    from kalshi_ext.sandbox.engine.book import Market
     from kalshi_ext.sandbox.engine.groups import Group
-    from kalshi_ext.sandbox.engine.records import Market, Order
+    from kalshi_ext.sandbox.engine.records import Order
     from kalshi_ext.sandbox.engine.state import ExchangeState
 
 

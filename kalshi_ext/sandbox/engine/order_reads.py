@@ -10,10 +10,10 @@ from kalshi_ext.sandbox.engine.amounts import format_count
 from kalshi_ext.sandbox.engine.api import Answer
 from kalshi_ext.sandbox.engine.bodies import (
     LAST_SHARD,
-    query_time,
-    query_integer,
     query_choice,
+    query_integer,
     query_list,
+    query_time,
 )
 from kalshi_ext.sandbox.engine.refusals import not_found
 from kalshi_ext.sandbox.engine.rows import fill_row, order_row

@@ -12,14 +12,14 @@ from kalshi_ext.sandbox.engine.amounts import DOLLAR, ONE
 from kalshi_ext.sandbox.engine.records import Order
 from kalshi_ext.sandbox.engine.refusals import (
     ApiError,
-    invalid_parameters,
     invalid_order,
+    invalid_parameters,
 )
 
 if TYPE_CHECKING:
     from kalshi_ext.sandbox.engine.accounts import TradingAccount
+    from kalshi_ext.sandbox.engine.book import Market
     from kalshi_ext.sandbox.engine.groups import Group
-    from kalshi_ext.sandbox.engine.records import Market
     from kalshi_ext.sandbox.engine.state import ExchangeState
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kalshi_ext.sandbox.engine import access, pages
 from kalshi_ext.sandbox.engine.amounts import CENT, ONE, format_count, format_dollars, format_time
 from kalshi_ext.sandbox.engine.api import Answer
-from kalshi_ext.sandbox.engine.bodies import LAST_SHARD, query_integer, query_choice, query_list
+from kalshi_ext.sandbox.engine.bodies import LAST_SHARD, query_choice, query_integer, query_list
 from kalshi_ext.sandbox.engine.order_reads import created_range
 from kalshi_ext.sandbox.engine.refusals import invalid_query, permission_denied
 from kalshi_ext.sandbox.engine.rows import payment_row, settlement_row

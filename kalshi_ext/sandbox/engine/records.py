@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
-from attrs import define, field, frozen
+from attrs import define, frozen
 
 from kalshi_ext.sandbox.engine.amounts import ONE
-from kalshi_ext.sandbox.engine.book import PriceLevels
 
 if TYPE_CHECKING:
     from kalshi_ext.sandbox.engine.accounts import TradingAccount
-    from kalshi_ext.sandbox.engine.fees import FeeModel
+    from kalshi_ext.sandbox.engine.book import Market
     from kalshi_ext.sandbox.engine.groups import Group
     from kalshi_ext.sandbox.engine.holdings import Holding
     from kalshi_ext.sandbox.engine.versions import Snapshots
@@ -30,46 +28,6 @@ class Row(Protocol):
     def id(self) -> str:
         """Give the id."""
         ...
-
-
-@lru_cache(maxsize=64)
-def valid_prices(ranges: tuple[tuple[int, int, int], ...]) -> bytes:
-    """Mark every valid price: whole cents always, and each band's steps from its start."""
-    valid = bytearray(ONE + 1)
-    for price in range(100, ONE, 100):
-        valid[price] = 1
-    for start, end, step in ranges:
-        for price in range(max(start, 1), min(end, ONE - 1) + 1):
-            valid[price] |= (price - start) % step == 0
-    return bytes(valid)
-
-
-@define(eq=False)
-class Market:
-    """Hold a market's rules, its book and what became of it."""
-
-    ticker: str
-    event: str
-    shard: int
-    price_ranges: tuple[tuple[int, int, int], ...]
-    taker_fees: FeeModel
-    maker_fees: FeeModel
-    valid_prices: bytes
-    status: str = "active"
-    """active, closed or settled."""
-    result: str | None = None
-    value: int = 0
-    """What YES pays, once settled, as a price."""
-    last_price: int | None = None
-    open_interest: int = 0
-    volume: int = 0
-    bids: PriceLevels = field(factory=lambda: PriceLevels(bid=True))
-    asks: PriceLevels = field(factory=lambda: PriceLevels(bid=False))
-    holdings: list[Holding] = field(factory=list["Holding"])
-
-    def side(self, *, bid: bool) -> PriceLevels:
-        """Give the side bids or asks rest on."""
-        return self.bids if bid else self.asks
 
 
 @define(eq=False, kw_only=True)

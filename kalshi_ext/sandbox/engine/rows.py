@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from kalshi_ext.sandbox.engine.amounts import (
     ONE,
+    divide_half_up,
     format_count,
     format_dollars,
     format_price,
-    divide_half_up,
     format_time,
 )
 

@@ -8,18 +8,19 @@ from kalshi_ext.sandbox.engine import matching
 from kalshi_ext.sandbox.engine.amounts import ONE, SECOND, format_dollars
 from kalshi_ext.sandbox.engine.refusals import (
     ApiError,
-    order_already_exists,
     insufficient_balance,
-    invalid_parameters,
     invalid_order,
+    invalid_parameters,
     not_found,
+    order_already_exists,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kalshi_ext.sandbox.engine.accounts import TradingAccount
-    from kalshi_ext.sandbox.engine.records import Market, Order
+    from kalshi_ext.sandbox.engine.book import Market
+    from kalshi_ext.sandbox.engine.records import Order
     from kalshi_ext.sandbox.engine.state import ExchangeState
 
 

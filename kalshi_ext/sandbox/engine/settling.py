@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from kalshi_ext.sandbox.engine.accounts import TradingAccount
+    from kalshi_ext.sandbox.engine.book import Market
     from kalshi_ext.sandbox.engine.holdings import Holding
-    from kalshi_ext.sandbox.engine.records import Market, Order
+    from kalshi_ext.sandbox.engine.records import Order
     from kalshi_ext.sandbox.engine.state import ExchangeState
 
 Json = dict[str, Any]

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from kalshi_ext.sandbox.engine.accounts import CashBalance
+    from kalshi_ext.sandbox.engine.book import Market
     from kalshi_ext.sandbox.engine.holdings import Holding
-    from kalshi_ext.sandbox.engine.records import Market, Order, Row
+    from kalshi_ext.sandbox.engine.records import Order, Row
 
 SHARDS = {0: "default", 1: "combos", 2: "crypto", 3: "tennis and baseball"}
 R = TypeVar("R", bound="Row")

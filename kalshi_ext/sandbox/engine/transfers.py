@@ -21,7 +21,7 @@ from kalshi_ext.sandbox.engine.rows import instance_transfer_row
 from kalshi_ext.sandbox.engine.subaccounts import check_transfer_id, parse_transfer_id
 
 if TYPE_CHECKING:
-    from kalshi_ext.sandbox.engine.accounts import TradingAccount, CashBalance
+    from kalshi_ext.sandbox.engine.accounts import CashBalance, TradingAccount
     from kalshi_ext.sandbox.engine.api import Call
     from kalshi_ext.sandbox.engine.state import ExchangeState
 
