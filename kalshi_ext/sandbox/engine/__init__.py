@@ -1,6 +1,6 @@
 """The sandbox exchange's engine: a deterministic state machine, no I/O, no clock, no threads."""
 
-from kalshi_ext.sandbox.engine.api import (
+from kalshi_ext.sandbox.engine.commands import (
     Admin,
     Answer,
     Call,
@@ -12,9 +12,9 @@ from kalshi_ext.sandbox.engine.api import (
     command_to_data,
 )
 from kalshi_ext.sandbox.engine.engine import Engine
+from kalshi_ext.sandbox.engine.inspector import Truth
 from kalshi_ext.sandbox.engine.operations import CLASSIC, CURRENT, OPERATIONS, RETIRED, Operation
 from kalshi_ext.sandbox.engine.settings import Settings, UnknownSetting
-from kalshi_ext.sandbox.engine.truth import Truth
 
 __all__ = [
     "CLASSIC",

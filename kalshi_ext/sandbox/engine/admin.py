@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kalshi_ext.sandbox.engine.api import Admin
+from kalshi_ext.sandbox.engine.commands import Admin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,29 +7,29 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import evolve, fields_dict
 
-from kalshi_ext.sandbox.engine import ledger, matching, placing, settling, subaccounts
+from kalshi_ext.sandbox.engine import book, ledger, placement, trading_status, transfers
 from kalshi_ext.sandbox.engine.accounts import TradingAccount
 from kalshi_ext.sandbox.engine.admin import FOREIGN
-from kalshi_ext.sandbox.engine.amounts import (
+from kalshi_ext.sandbox.engine.book import Market, valid_prices
+from kalshi_ext.sandbox.engine.fixed_point import (
     CENT,
     parse_count,
     parse_dollars,
     parse_price,
     to_microseconds,
 )
-from kalshi_ext.sandbox.engine.book import Market, valid_prices
-from kalshi_ext.sandbox.engine.budgets import TIERS
-from kalshi_ext.sandbox.engine.fees import FeeModel
-from kalshi_ext.sandbox.engine.order_calls import create_body
-from kalshi_ext.sandbox.engine.placing import OrderRequest
+from kalshi_ext.sandbox.engine.ledger import FeeModel
+from kalshi_ext.sandbox.engine.order_writes import create_body
+from kalshi_ext.sandbox.engine.placement import OrderRequest
+from kalshi_ext.sandbox.engine.rate_limits import TIERS
 from kalshi_ext.sandbox.engine.records import Order, Payment
-from kalshi_ext.sandbox.engine.rows import payment_row
+from kalshi_ext.sandbox.engine.serializers import payment_row
 from kalshi_ext.sandbox.engine.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from kalshi_ext.sandbox.engine.state import ExchangeState
+    from kalshi_ext.sandbox.engine.state import EngineState
 
 Json = dict[str, Any]
 
@@ -38,7 +38,7 @@ def _parse_price(text: str) -> int:
     return parse_dollars(text) // 100
 
 
-def add_market(state: ExchangeState, params: Mapping[str, Any]) -> Json:
+def add_market(state: EngineState, params: Mapping[str, Any]) -> Json:
     """List a market."""
     ticker = params["ticker"]
     if ticker in state.markets:
@@ -75,14 +75,14 @@ def _fee_models(params: Mapping[str, Any]) -> tuple[FeeModel, FeeModel]:
     return taker, FeeModel(parse_dollars(params.get("maker_fee_rate", "0")))
 
 
-def set_fees(state: ExchangeState, params: Mapping[str, Any]) -> Json:
+def set_fees(state: EngineState, params: Mapping[str, Any]) -> Json:
     """Change a market's fee model."""
     market = state.markets[params["ticker"]]
     market.taker_fees, market.maker_fees = _fee_models(params)
     return {"ticker": market.ticker}
 
 
-def open_account(state: ExchangeState, name: str, **words: Any) -> TradingAccount:
+def open_account(state: EngineState, name: str, **words: Any) -> TradingAccount:
     """Open an account."""
     account = TradingAccount(name=name, user_id=state.new_id(), opened=state.now, **words)
     account.balance(0, 0)
@@ -91,7 +91,7 @@ def open_account(state: ExchangeState, name: str, **words: Any) -> TradingAccoun
     return account
 
 
-def add_account(state: ExchangeState, params: Mapping[str, Any]) -> Json:
+def add_account(state: EngineState, params: Mapping[str, Any]) -> Json:
     """Open an account, with cash and subaccounts."""
     name = params["account"]
     if name in state.accounts:
@@ -105,7 +105,7 @@ def add_account(state: ExchangeState, params: Mapping[str, Any]) -> Json:
     )
     _add_funds(state, account, parse_dollars(params.get("funds", "0")))
     for _ in range(int(params.get("subaccounts", 0))):
-        subaccounts.open_next_subaccount(state, account)
+        transfers.open_next_subaccount(state, account)
     return {"account": name, "user_id": account.user_id}
 
 
@@ -115,7 +115,7 @@ def _check_tier(name: str) -> str:
     return name
 
 
-def set_account(state: ExchangeState, params: Mapping[str, Any]) -> Json:
+def set_account(state: EngineState, params: Mapping[str, Any]) -> Json:
     """Change an account's tier or membership."""
     account = state.accounts[params["account"]]
     account.tier = _check_tier(params.get("tier", account.tier))
@@ -125,7 +125,7 @@ def set_account(state: ExchangeState, params: Mapping[str, Any]) -> Json:
 
 
 def _add_funds(
-    state: ExchangeState, account: TradingAccount, amount: int, *, where: tuple[int, int] = (0, 0)
+    state: EngineState, account: TradingAccount, amount: int, *, where: tuple[int, int] = (0, 0)
 ) -> None:
     ledger.move_cash(state, account.balance(*where), amount)
     account.funded += amount
@@ -135,7 +135,7 @@ def _add_funds(
         )
 
 
-def fund(state: ExchangeState, params: Mapping[str, Any]) -> Json:
+def fund(state: EngineState, params: Mapping[str, Any]) -> Json:
     """Add or take cash."""
     account = state.accounts[params["account"]]
     where = (int(params.get("subaccount", 0)), int(params.get("exchange_index", 0)))
@@ -145,9 +145,7 @@ def fund(state: ExchangeState, params: Mapping[str, Any]) -> Json:
     return {"account": account.name, "cash": account.balance(*where).cash / 1_000_000}
 
 
-def _record_payment(
-    state: ExchangeState, params: Mapping[str, Any], *, sign: Literal[1, -1]
-) -> Json:
+def _record_payment(state: EngineState, params: Mapping[str, Any], *, sign: Literal[1, -1]) -> Json:
     account, status = state.accounts[params["account"]], params.get("status", "applied")
     cents, fee = int(params["cents"]), int(params.get("fee_cents", 0))
     row = Payment(
@@ -165,17 +163,17 @@ def _record_payment(
     return payment_row(row)
 
 
-def deposit(state: ExchangeState, params: Mapping[str, Any]) -> Json:
+def deposit(state: EngineState, params: Mapping[str, Any]) -> Json:
     """Record a deposit."""
     return _record_payment(state, params, sign=1)
 
 
-def withdrawal(state: ExchangeState, params: Mapping[str, Any]) -> Json:
+def withdrawal(state: EngineState, params: Mapping[str, Any]) -> Json:
     """Record a withdrawal."""
     return _record_payment(state, params, sign=-1)
 
 
-def liquidity(state: ExchangeState, params: Mapping[str, Any]) -> Json:
+def liquidity(state: EngineState, params: Mapping[str, Any]) -> Json:
     """Place another trader's order."""
     name = params.get("account", FOREIGN)
     order_request = OrderRequest(
@@ -188,33 +186,33 @@ def liquidity(state: ExchangeState, params: Mapping[str, Any]) -> Json:
         time_in_force=params.get("time_in_force", "good_till_canceled"),
         self_trade="maker",
     )
-    return create_body(placing.place(state, order_request))
+    return create_body(placement.place(state, order_request))
 
 
-def _find_resting_order(state: ExchangeState, params: Mapping[str, Any]) -> Order:
+def _find_resting_order(state: EngineState, params: Mapping[str, Any]) -> Order:
     order = state.orders[params["order_id"]]
     if order.status != "resting":
         raise ValueError(f"order {order.id} is {order.status}")
     return order
 
 
-def cancel(state: ExchangeState, params: Mapping[str, Any]) -> Json:
+def cancel(state: EngineState, params: Mapping[str, Any]) -> Json:
     """Cancel anybody's order."""
     return {
-        "reduced_by": matching.cancel_resting(state, _find_resting_order(state, params), "exchange")
+        "reduced_by": book.cancel_resting(state, _find_resting_order(state, params), "exchange")
         / 100
     }
 
 
-def expire(state: ExchangeState, params: Mapping[str, Any]) -> Json:
+def expire(state: EngineState, params: Mapping[str, Any]) -> Json:
     """Let anybody's order expire."""
     return {
-        "reduced_by": matching.cancel_resting(state, _find_resting_order(state, params), "expired")
+        "reduced_by": book.cancel_resting(state, _find_resting_order(state, params), "expired")
         / 100
     }
 
 
-def cutoff(state: ExchangeState, params: Mapping[str, Any]) -> Json:
+def cutoff(state: EngineState, params: Mapping[str, Any]) -> Json:
     """Move cutoffs forward."""
     for kind in fields_dict(type(state.cutoffs)):
         if kind in params:
@@ -223,7 +221,7 @@ def cutoff(state: ExchangeState, params: Mapping[str, Any]) -> Json:
     return dict(params)
 
 
-def configure(state: ExchangeState, params: Mapping[str, Any]) -> Json:
+def configure(state: EngineState, params: Mapping[str, Any]) -> Json:
     """Change settings while running."""
     Settings.from_mapping(params)
     as_of = state.as_of()
@@ -235,7 +233,7 @@ def configure(state: ExchangeState, params: Mapping[str, Any]) -> Json:
     return dict(params)
 
 
-ACTIONS: dict[str, Callable[[ExchangeState, Mapping[str, Any]], Json]] = {
+ACTIONS: dict[str, Callable[[EngineState, Mapping[str, Any]], Json]] = {
     "add_market": add_market,
     "set_fees": set_fees,
     "add_account": add_account,
@@ -246,10 +244,10 @@ ACTIONS: dict[str, Callable[[ExchangeState, Mapping[str, Any]], Json]] = {
     "liquidity": liquidity,
     "cancel": cancel,
     "expire": expire,
-    "close_market": settling.close_market,
-    "settle": settling.settle,
-    "pause": settling.pause,
-    "resume": settling.resume,
+    "close_market": trading_status.close_market,
+    "settle": trading_status.settle,
+    "pause": trading_status.pause,
+    "resume": trading_status.resume,
     "cutoff": cutoff,
     "configure": configure,
 }

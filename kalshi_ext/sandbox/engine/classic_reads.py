@@ -4,51 +4,47 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kalshi_ext.sandbox.engine import access, order_reads, pages, positions
-from kalshi_ext.sandbox.engine.amounts import CENT
-from kalshi_ext.sandbox.engine.api import Answer
-from kalshi_ext.sandbox.engine.bodies import body_fields, query_choice, query_integer
-from kalshi_ext.sandbox.engine.classic_rows import (
-    event_row,
-    fill_row,
-    order_row,
-    position_row,
-    settlement_row,
-)
-from kalshi_ext.sandbox.engine.refusals import bad_request
+from kalshi_ext.sandbox.engine import order_reads, pagination, portfolio_reads, request_parsing
+from kalshi_ext.sandbox.engine.commands import Answer
+from kalshi_ext.sandbox.engine.errors import bad_request
+from kalshi_ext.sandbox.engine.fixed_point import CENT, format_dollars, format_time
+from kalshi_ext.sandbox.engine.request_parsing import body_fields, query_choice, query_integer
 from kalshi_ext.sandbox.engine.state import sort_key
 
 if TYPE_CHECKING:
     from kalshi_ext.sandbox.engine.accounts import TradingAccount
-    from kalshi_ext.sandbox.engine.api import Call
-    from kalshi_ext.sandbox.engine.state import ExchangeState
+    from kalshi_ext.sandbox.engine.commands import Call
+    from kalshi_ext.sandbox.engine.state import EngineState
+if TYPE_CHECKING:
+    from kalshi_ext.sandbox.engine.accounts import Holding
+    from kalshi_ext.sandbox.engine.records import Fill, Order, Settlement
 
 
-def _page_request(state: ExchangeState, request: Call, kind: str) -> pages.PageRequest:
-    return pages.parse_page_request(
+def _page_request(state: EngineState, request: Call, kind: str) -> pagination.PageRequest:
+    return pagination.parse_page_request(
         request.query, f"classic_{kind}", most=state.settings.classic_limit_max
     )
 
 
-def get_orders(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
+def get_orders(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do getOrders."""
     page = _page_request(state, request, "orders")
     found = order_reads.list_orders(state, account, request, page, historical=False)
-    return Answer(200, pages.page_body("orders", found, page, state.settings, order_row))
+    return Answer(200, pagination.page_body("orders", found, page, state.settings, order_row))
 
 
-def get_order(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
+def get_order(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do getOrder."""
     return Answer(200, {"order": order_row(order_reads.find_order(state, account, request))})
 
 
-def get_queue_position(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
+def get_queue_position(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do getOrderQueuePosition."""
     ahead = order_reads.queue_position(state, account, request)
     return Answer(200, {"queue_position": ahead // 100})
 
 
-def get_queue_positions(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
+def get_queue_positions(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do getQueuePositions: by order id; those that do not rest are left out."""
     del state
     found: dict[str, int] = {}
@@ -61,64 +57,68 @@ def get_queue_positions(state: ExchangeState, account: TradingAccount, request: 
     return Answer(200, {"queue_positions": found})
 
 
-def get_fills(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
+def get_fills(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do getFills."""
     page = _page_request(state, request, "fills")
     found = order_reads.list_fills(state, account, request, page, historical=False)
-    return Answer(200, pages.page_body("fills", found, page, state.settings, fill_row))
+    return Answer(200, pagination.page_body("fills", found, page, state.settings, fill_row))
 
 
-def get_balance(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
+def get_balance(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do getBalance: integer cents, cut off."""
-    rows = positions.balances_by_shard(
-        state, account, subaccount=access.acting_subaccount(request, None), shard=None
+    rows = portfolio_reads.balances_by_shard(
+        state, account, subaccount=request_parsing.acting_subaccount(request, None), shard=None
     )
     return Answer(200, {"balance": sum(balance for balance, _ in rows.values()) // CENT})
 
 
-def get_resting_value(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
+def get_resting_value(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do getTotalRestingOrderValue."""
-    total = sum(positions.resting_value(state, account, request).values())
+    total = sum(portfolio_reads.resting_value(state, account, request).values())
     return Answer(200, {"total_resting_order_value": total // CENT})
 
 
-def get_positions(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
+def get_positions(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do getPositions; count_down and count_up are read and have no effect here (unknown)."""
     page = _page_request(state, request, "positions")
     for name in ("count_down", "count_up"):
         query_integer(request.query, name, least=-(2**63), most=2**63 - 1)
-    subaccount = access.acting_subaccount(request, None)
-    found = positions.list_holdings(
+    subaccount = request_parsing.acting_subaccount(request, None)
+    found = portfolio_reads.list_holdings(
         state, account, request, subaccount=subaccount, historical=False
     )
-    rows, cursor = pages.take_page(pages.newest_first(found, page), page, state.settings)
+    rows, cursor = pagination.take_page(pagination.newest_first(found, page), page, state.settings)
     if not rows and state.settings.empty_lists == "omit":
         return Answer(200, {})
-    events = [event_row(*event) for event in positions.by_event(rows).items()]
+    events = [event_row(*event) for event in portfolio_reads.by_event(rows).items()]
     body = {
-        **pages.list_field("market_positions", [position_row(row) for row in rows], state.settings),
-        **pages.list_field("event_positions", events, state.settings),
+        **pagination.list_field(
+            "market_positions", [position_row(row) for row in rows], state.settings
+        ),
+        **pagination.list_field("event_positions", events, state.settings),
         "cursor": cursor,
     }
     return Answer(200, body)
 
 
-def get_settlements(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
+def get_settlements(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do getSettlements."""
     page = _page_request(state, request, "settlements")
-    found = positions.list_settlements(state, account, request, page)
-    return Answer(200, pages.page_body("settlements", found, page, state.settings, settlement_row))
+    found = portfolio_reads.list_settlements(state, account, request, page)
+    return Answer(
+        200, pagination.page_body("settlements", found, page, state.settings, settlement_row)
+    )
 
 
-def get_groups(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
+def get_groups(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do getOrderGroups."""
     page = _page_request(state, request, "groups")
     status = query_choice(request.query, "status", ("active", "triggered"))
-    locked = access.allowed_subaccount(request, None)
+    locked = request_parsing.allowed_subaccount(request, None)
     groups = sorted(account.groups.values(), key=sort_key)
     found = (
         group
-        for group in state.visible_rows(pages.newest_first(groups, page))
+        for group in state.visible_rows(pagination.newest_first(groups, page))
         if (status is None or group.triggered == (status == "triggered"))
         and locked in (None, group.subaccount)
     )
@@ -126,4 +126,107 @@ def get_groups(state: ExchangeState, account: TradingAccount, request: Call) -> 
     def write(group: Any) -> dict[str, Any]:
         return {"id": group.id, "is_auto_cancel_enabled": True}
 
-    return Answer(200, pages.page_body("order_groups", found, page, state.settings, write))
+    return Answer(200, pagination.page_body("order_groups", found, page, state.settings, write))
+
+
+# MERGED """Rows as the classic contract writes them: integer cents, whole contracts.
+# MERGED
+# MERGED What is finer is cut off; fees are rounded up to the cent.
+# MERGED """
+
+Json = dict[str, Any]
+
+
+def side_and_action(order: Order) -> tuple[str, str]:
+    """Give side and action; an order of the current contract speaks of YES."""
+    return order.outcome or "yes", order.action or ("buy" if order.bid else "sell")
+
+
+def order_row(order: Order) -> Json:
+    """Write an order."""
+    side, action = side_and_action(order)
+    row: Json = {
+        "order_id": order.id,
+        "client_order_id": order.client_order_id,
+        "ticker": order.market.ticker,
+        "side": side,
+        "action": action,
+        "type": order.kind,
+        "status": order.status,
+        "yes_price": order.price // 100,
+        "no_price": 100 - order.price // 100,
+        "count": order.initial // 100,
+        "fill_count": order.filled // 100,
+        "remaining_count": order.remaining // 100,
+        "initial_count": order.initial // 100,
+        "taker_fees": -(-order.taker_fees // CENT),
+        "maker_fees": -(-order.maker_fees // CENT),
+        "created_time": format_time(order.created),
+        "updated_time": format_time(order.updated),
+    }
+    if order.expiration is not None:
+        row["expiration_time"] = format_time(order.expiration)
+    return row
+
+
+def fill_row(fill: Fill) -> Json:
+    """Write a fill; price is that of the side named."""
+    side, action = side_and_action(fill.order)
+    cents = fill.price // 100
+    return {
+        "fill_id": fill.id,
+        "order_id": fill.order.id,
+        "ticker": fill.order.market.ticker,
+        "side": side,
+        "action": action,
+        "count": fill.count // 100,
+        "price": cents if side == "yes" else 100 - cents,
+        "is_taker": fill.is_taker,
+        "created_time": format_time(fill.created),
+    }
+
+
+def position_row(row: Holding) -> Json:
+    """Write a position."""
+    market = row.market
+    body: Json = {
+        "ticker": market.ticker,
+        "event_ticker": market.event,
+        "realized_pnl": row.realized // CENT,
+        "resting_order_count": row.orders,
+        "position": int(row.position / 100),
+        "fees_paid": -(-row.fees // CENT),
+        "total_cost": row.traded // CENT,
+    }
+    if market.result in ("yes", "no"):
+        body["market_result"] = market.result
+    return body
+
+
+def event_row(event: str, rows: list[Holding]) -> Json:
+    """Write an event's positions together."""
+    sums = {
+        "total_cost": sum(row.traded for row in rows),
+        "event_exposure": sum(row.cost for row in rows),
+        "realized_pnl": sum(row.realized for row in rows),
+        "fees_paid": sum(row.fees for row in rows),
+    }
+    cents = {name: value // CENT for name, value in sums.items()}
+    dollars = {f"{name}_dollars": format_dollars(value) for name, value in sums.items()}
+    resting = sum(row.orders for row in rows)
+    return {"event_ticker": event, "resting_order_count": resting, **cents, **dollars}
+
+
+def settlement_row(row: Settlement) -> Json:
+    """Write a settlement; a scalar one counts as the side that was paid more."""
+    result = row.market.result
+    if result == "scalar":
+        result = "yes" if row.market.value >= 5000 else "no"
+    return {
+        "ticker": row.market.ticker,
+        "result": result,
+        "yes_count": max(row.position, 0) // 100,
+        "no_count": max(-row.position, 0) // 100,
+        "revenue": row.payout // CENT,
+        "settled_time": format_time(row.created),
+    }

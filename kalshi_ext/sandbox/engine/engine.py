@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
-from kalshi_ext.sandbox.engine import access, budgets, invariants
+from kalshi_ext.sandbox.engine import (
+    classic_reads,
+    classic_writes,
+    invariants,
+    order_groups,
+    order_reads,
+    order_writes,
+    portfolio_reads,
+    rate_limits,
+    request_parsing,
+    trading_status,
+    transfers,
+)
 from kalshi_ext.sandbox.engine.admin import FOREIGN
 from kalshi_ext.sandbox.engine.admin_actions import ACTIONS, open_account
-from kalshi_ext.sandbox.engine.amounts import to_datetime, to_microseconds
-from kalshi_ext.sandbox.engine.api import Admin, Answer
-from kalshi_ext.sandbox.engine.digest import state_digest
-from kalshi_ext.sandbox.engine.dispatch import _ACCOUNT_HANDLERS, _PUBLIC_HANDLERS
+from kalshi_ext.sandbox.engine.commands import Admin, Answer
+from kalshi_ext.sandbox.engine.errors import ApiError
+from kalshi_ext.sandbox.engine.fixed_point import to_datetime, to_microseconds
+from kalshi_ext.sandbox.engine.inspector import Truth
 from kalshi_ext.sandbox.engine.operations import CLASSIC, RETIRED
-from kalshi_ext.sandbox.engine.refusals import ApiError
 from kalshi_ext.sandbox.engine.settings import Settings, UnknownSetting
-from kalshi_ext.sandbox.engine.settling import update_thursday_pause
-from kalshi_ext.sandbox.engine.state import ExchangeState
-from kalshi_ext.sandbox.engine.truth import Truth
+from kalshi_ext.sandbox.engine.state import EngineState, state_digest
+from kalshi_ext.sandbox.engine.trading_status import update_thursday_pause
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from kalshi_ext.sandbox.engine.accounts import TradingAccount
-    from kalshi_ext.sandbox.engine.api import Call, Command
+    from kalshi_ext.sandbox.engine.commands import Call, Command
+if TYPE_CHECKING:
+    from kalshi_ext.sandbox.engine.accounts import TradingAccount
+    from kalshi_ext.sandbox.engine.commands import Answer, Call
+    from kalshi_ext.sandbox.engine.state import EngineState
+
 
 _CLASSIC_IDS = frozenset(op.id for op in CLASSIC)
 _TOO_MANY_REQUESTS = Answer(429, {"error": "too many requests"})
@@ -35,7 +52,7 @@ class Engine:
 
     def __init__(self, settings: Settings | None = None) -> None:
         """Open an exchange without markets; only the foreign account exists."""
-        self._state = ExchangeState(settings=settings or Settings())
+        self._state = EngineState(settings=settings or Settings())
         self.truth = Truth(self._state)
         foreign = open_account(self._state, FOREIGN)
         foreign.endless, foreign.tier = True, "prestige"
@@ -85,7 +102,7 @@ class Engine:
         if public is not None:
             return public(state, request)
         account = self._authenticated_account(request)
-        if state.settings.rate_limits and not budgets.take_tokens(state, account, request):
+        if state.settings.rate_limits and not rate_limits.take_tokens(state, account, request):
             return _TOO_MANY_REQUESTS
         if request.operation in RETIRED and state.settings.classic_writes == "retired":
             message = "this endpoint is gone; use the V2 order endpoints"
@@ -96,8 +113,8 @@ class Engine:
         account = self._state.accounts.get(request.caller.account) if request.caller else None
         if account is None or request.caller is None:
             raise ApiError(401, "authentication_error", "authentication failed", "NOT_FOUND")
-        access.require_scope(
-            request.caller, "read" if budgets.is_read(request.operation) else "write"
+        request_parsing.require_scope(
+            request.caller, "read" if rate_limits.is_read(request.operation) else "write"
         )
         return account
 
@@ -125,7 +142,7 @@ class Engine:
         """Tell whether a command may change state, so that a log must keep it."""
         if isinstance(command, Admin) or self._state.settings.rate_limits:
             return True
-        return not budgets.is_read(command.operation)
+        return not rate_limits.is_read(command.operation)
 
     def check_invariants(self, *, history: bool = False) -> None:
         """Raise InvariantBroken when money, contracts or the books do not reconcile.
@@ -139,3 +156,83 @@ class Engine:
     def digest(self) -> str:
         """Fingerprint the whole state (sha256 hex): equal for equal command logs."""
         return state_digest(self._state)
+
+
+# MERGED """Which function does which operation."""
+
+AccountHandler = Callable[["EngineState", "TradingAccount", "Call"], "Answer"]
+PublicHandler = Callable[["EngineState", "Call"], "Answer"]
+
+_PUBLIC_HANDLERS: dict[str, PublicHandler] = {
+    "GetExchangeStatus": trading_status.get_status,
+    "GetExchangeSchedule": trading_status.get_schedule,
+    "GetUserDataTimestamp": trading_status.get_timestamp,
+    "GetHistoricalCutoff": trading_status.get_cutoff,
+    "GetAccountEndpointCosts": rate_limits.get_costs,
+}
+_CURRENT_HANDLERS: dict[str, AccountHandler] = {
+    "GetOrders": order_reads.get_orders,
+    "GetOrder": order_reads.get_order,
+    "GetOrderQueuePositions": order_reads.get_queue_positions,
+    "GetOrderQueuePosition": order_reads.get_queue_position,
+    "CreateOrderV2": order_writes.create,
+    "CancelAllOrders": order_writes.cancel_all,
+    "BatchCreateOrdersV2": order_writes.create_batch,
+    "BatchCancelOrdersV2": order_writes.cancel_batch,
+    "CancelOrderV2": order_writes.cancel,
+    "AmendOrderV2": order_writes.amend,
+    "DecreaseOrderV2": order_writes.decrease,
+    "GetOrderGroups": order_groups.get_all,
+    "CreateOrderGroup": order_groups.create,
+    "GetOrderGroup": order_groups.get_one,
+    "DeleteOrderGroup": order_groups.delete,
+    "ResetOrderGroup": order_groups.reset,
+    "TriggerOrderGroup": order_groups.trigger,
+    "UpdateOrderGroupLimit": order_groups.set_limit,
+    "GetBalance": portfolio_reads.get_balance,
+    "IntraExchangeInstanceTransfer": transfers.transfer_between_shards,
+    "GetIntraExchangeInstanceTransfers": transfers.get_instance_transfers,
+    "GetIntraExchangeInstanceTransfer": transfers.get_instance_transfer,
+    "CreateSubaccount": transfers.create_subaccount,
+    "ApplySubaccountTransfer": transfers.transfer_between_subaccounts,
+    "GetSubaccountBalances": transfers.get_subaccount_balances,
+    "GetSubaccountTransfers": transfers.get_subaccount_transfers,
+    "GetSubaccountNetting": transfers.get_netting,
+    "UpdateSubaccountNetting": transfers.set_netting,
+    "GetPositions": portfolio_reads.get_positions,
+    "GetSettlements": portfolio_reads.get_settlements,
+    "GetDeposits": portfolio_reads.get_deposits,
+    "GetWithdrawals": portfolio_reads.get_withdrawals,
+    "GetPortfolioRestingOrderTotalValue": portfolio_reads.get_resting_value,
+    "GetFills": order_reads.get_fills,
+    "GetAccountApiLimits": rate_limits.get_limits,
+    "UpgradeAccountApiUsageLevel": rate_limits.upgrade,
+    "GetAccountApiUsageLevelVolumeProgress": rate_limits.get_volume,
+    "GetTargetBalanceAllocation": transfers.get_allocation,
+    "SetTargetBalanceAllocation": transfers.set_allocation,
+    "GetFillsHistorical": partial(order_reads.get_fills, historical=True),
+    "GetHistoricalOrders": partial(order_reads.get_orders, historical=True),
+    "GetHistoricalPositions": portfolio_reads.get_historical_positions,
+}
+_CLASSIC_HANDLERS: dict[str, AccountHandler] = {
+    "createOrder": classic_writes.create,
+    "batchCreateOrders": classic_writes.create_batch,
+    "batchCancelOrders": classic_writes.cancel_batch,
+    "cancelOrder": classic_writes.cancel,
+    "amendOrder": classic_writes.amend,
+    "decreaseOrder": classic_writes.decrease,
+    "getOrders": classic_reads.get_orders,
+    "getOrder": classic_reads.get_order,
+    "getQueuePositions": classic_reads.get_queue_positions,
+    "getOrderQueuePosition": classic_reads.get_queue_position,
+    "getOrderGroups": classic_reads.get_groups,
+    "createOrderGroup": classic_writes.create_group,
+    "deleteOrderGroup": classic_writes.delete_group,
+    "resetOrderGroup": classic_writes.reset_group,
+    "getBalance": classic_reads.get_balance,
+    "getFills": classic_reads.get_fills,
+    "getPositions": classic_reads.get_positions,
+    "getSettlements": classic_reads.get_settlements,
+    "getTotalRestingOrderValue": classic_reads.get_resting_value,
+}
+_ACCOUNT_HANDLERS: dict[str, AccountHandler] = _CURRENT_HANDLERS | _CLASSIC_HANDLERS

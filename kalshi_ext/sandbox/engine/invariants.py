@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kalshi_ext.sandbox.engine.amounts import ONE, format_dollars
-from kalshi_ext.sandbox.engine.api import InvariantBroken
+from kalshi_ext.sandbox.engine.commands import InvariantBroken
+from kalshi_ext.sandbox.engine.fixed_point import ONE, format_dollars
 
 if TYPE_CHECKING:
-    from kalshi_ext.sandbox.engine.accounts import TradingAccount
+    from kalshi_ext.sandbox.engine.accounts import Holding, TradingAccount
     from kalshi_ext.sandbox.engine.book import Market, PriceLevels
-    from kalshi_ext.sandbox.engine.holdings import Holding
     from kalshi_ext.sandbox.engine.records import Order
-    from kalshi_ext.sandbox.engine.state import ExchangeState
+    from kalshi_ext.sandbox.engine.state import EngineState
 
 
-def check(state: ExchangeState) -> None:
+def check(state: EngineState) -> None:
     """Raise InvariantBroken when money, contracts or the books do not reconcile."""
     for market in state.markets.values():
         _check_market(market)
@@ -24,7 +23,7 @@ def check(state: ExchangeState) -> None:
     _check_money(state)
 
 
-def check_history(state: ExchangeState) -> None:
+def check_history(state: EngineState) -> None:
     """Check every order and fill ever made, too."""
     for order in state.orders.values():
         _check_ended_order(order)
@@ -37,7 +36,7 @@ def _require_equal(rule: str, left: object, right: object) -> None:
         raise InvariantBroken(f"{rule}: {left} against {right}")
 
 
-def _check_money(state: ExchangeState) -> None:
+def _check_money(state: EngineState) -> None:
     cash = sum(_total_cash(account) for account in state.accounts.values())
     pot = sum(market.open_interest for market in state.markets.values()) * ONE
     funded = sum(account.funded for account in state.accounts.values())
@@ -53,7 +52,7 @@ def _total_cash(account: TradingAccount) -> int:
     return sum(balance.cash for balance in balances) + account.in_transit
 
 
-def _check_account(state: ExchangeState, account: TradingAccount) -> None:
+def _check_account(state: EngineState, account: TradingAccount) -> None:
     name = f"account {account.name}"
     cost = sum(holding.cost for holding in account.holdings.values())
     _require_equal(
@@ -77,7 +76,7 @@ def _is_in_book(order: Order) -> bool:
     return level is not None and order.id in level
 
 
-def _check_reservations(state: ExchangeState, account: TradingAccount) -> None:
+def _check_reservations(state: EngineState, account: TradingAccount) -> None:
     mode, sums = state.reservation_mode(account), dict.fromkeys(account.balances, 0)
     for holding in account.holdings.values():
         _check_holding(account, holding)

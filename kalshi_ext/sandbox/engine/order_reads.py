@@ -5,40 +5,41 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kalshi_ext.sandbox.engine import access, pages
-from kalshi_ext.sandbox.engine.amounts import format_count
-from kalshi_ext.sandbox.engine.api import Answer
-from kalshi_ext.sandbox.engine.bodies import (
-    LAST_SHARD,
+from kalshi_ext.sandbox.engine import pagination
+from kalshi_ext.sandbox.engine.commands import Answer
+from kalshi_ext.sandbox.engine.errors import not_found
+from kalshi_ext.sandbox.engine.fixed_point import format_count
+from kalshi_ext.sandbox.engine.request_parsing import (
+    allowed_subaccount,
+    query_acting_subaccount,
     query_choice,
-    query_integer,
     query_list,
+    query_listed_subaccount,
+    query_shard,
     query_time,
 )
-from kalshi_ext.sandbox.engine.refusals import not_found
-from kalshi_ext.sandbox.engine.rows import fill_row, order_row
-from kalshi_ext.sandbox.engine.state import sort_key
-from kalshi_ext.sandbox.engine.versions import row_as_of
+from kalshi_ext.sandbox.engine.serializers import fill_row, order_row
+from kalshi_ext.sandbox.engine.state import row_as_of, sort_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from kalshi_ext.sandbox.engine.accounts import TradingAccount
-    from kalshi_ext.sandbox.engine.api import Call
-    from kalshi_ext.sandbox.engine.pages import PageRequest
+    from kalshi_ext.sandbox.engine.commands import Call
+    from kalshi_ext.sandbox.engine.pagination import PageRequest
     from kalshi_ext.sandbox.engine.records import Fill, Order
-    from kalshi_ext.sandbox.engine.state import ExchangeState
+    from kalshi_ext.sandbox.engine.state import EngineState
 
 STATUSES = ("resting", "canceled", "executed")
 FAR_FUTURE = 2**200
 
 
-def is_historical_order(state: ExchangeState, order: Order) -> bool:
+def is_historical_order(state: EngineState, order: Order) -> bool:
     """Tell whether an order is only under /historical."""
     return order.status != "resting" and order.updated < state.cutoff("orders")
 
 
-def is_historical_fill(state: ExchangeState, fill: Fill) -> bool:
+def is_historical_fill(state: EngineState, fill: Fill) -> bool:
     """Tell whether a fill is only under /historical."""
     return fill.created < state.cutoff("trades")
 
@@ -52,7 +53,7 @@ def created_range(request: Call) -> tuple[int, int]:
 
 
 def list_orders(
-    state: ExchangeState,
+    state: EngineState,
     account: TradingAccount,
     request: Call,
     page: PageRequest,
@@ -62,7 +63,7 @@ def list_orders(
     """Walk over an account's orders, newest first, as the query filters them."""
     accept = _order_filter(state, request, historical=historical)
     as_of = state.as_of()
-    for order in pages.newest_first(_order_rows(account, request, as_of), page):
+    for order in pagination.newest_first(_order_rows(account, request, as_of), page):
         if as_of is not None and order.created > as_of:
             continue
         row = row_as_of(order, as_of)
@@ -80,14 +81,14 @@ def _order_rows(account: TradingAccount, request: Call, as_of: int | None) -> Se
 
 
 def _order_filter(
-    state: ExchangeState, request: Call, *, historical: bool
+    state: EngineState, request: Call, *, historical: bool
 ) -> Callable[[Order], bool]:
     query = request.query
     status = query_choice(query, "status", STATUSES)
     events, ticker = query_list(query, "event_ticker"), query.get("ticker")
     least, most = created_range(request)
-    subaccount = access.query_listed_subaccount(request)
-    shard = query_integer(query, "exchange_index", least=0, most=LAST_SHARD)
+    subaccount = query_listed_subaccount(request)
+    shard = query_shard(request, least=0)
 
     def accept(order: Order) -> bool:
         return (
@@ -104,21 +105,23 @@ def _order_filter(
 
 
 def get_orders(
-    state: ExchangeState, account: TradingAccount, request: Call, *, historical: bool = False
+    state: EngineState, account: TradingAccount, request: Call, *, historical: bool = False
 ) -> Answer:
     """Do GetOrders, or GetHistoricalOrders."""
-    page = pages.parse_page_request(request.query, "historical_orders" if historical else "orders")
+    page = pagination.parse_page_request(
+        request.query, "historical_orders" if historical else "orders"
+    )
     found = list_orders(state, account, request, page, historical=historical)
     write = partial(order_row, settings=state.settings)
-    return Answer(200, pages.page_body("orders", found, page, state.settings, write))
+    return Answer(200, pagination.page_body("orders", found, page, state.settings, write))
 
 
-def find_order(state: ExchangeState, account: TradingAccount, request: Call) -> Order:
+def find_order(state: EngineState, account: TradingAccount, request: Call) -> Order:
     """Find the order a path names, as reads see it; 404 when they do not."""
     order, as_of = state.orders.get(request.path["order_id"]), state.as_of()
     if order is None or order.account is not account:
         raise not_found()
-    locked = access.allowed_subaccount(request, None)
+    locked = allowed_subaccount(request, None)
     if locked is not None and order.subaccount != locked:
         raise not_found()
     if (as_of is not None and order.created > as_of) or is_historical_order(
@@ -128,30 +131,30 @@ def find_order(state: ExchangeState, account: TradingAccount, request: Call) -> 
     return row_as_of(order, as_of)
 
 
-def get_order(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
+def get_order(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do GetOrder."""
     return Answer(200, {"order": order_row(find_order(state, account, request), state.settings)})
 
 
-def queue_position(state: ExchangeState, account: TradingAccount, request: Call) -> int:
+def queue_position(state: EngineState, account: TradingAccount, request: Call) -> int:
     """Count the contracts ahead of a resting order; 404 for any other."""
     found = account.open_orders.get(request.path["order_id"])
     order = next(state.visible_rows([found] if found else []), None)
-    locked = access.allowed_subaccount(request, None)
+    locked = allowed_subaccount(request, None)
     if order is None or (locked is not None and order.subaccount != locked):
         raise not_found()
     return order.market.side(bid=order.bid).volume_ahead(order)
 
 
-def get_queue_position(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
+def get_queue_position(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do GetOrderQueuePosition."""
     return Answer(200, {"queue_position_fp": format_count(queue_position(state, account, request))})
 
 
-def get_queue_positions(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
+def get_queue_positions(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do GetOrderQueuePositions: resting orders, by market tickers or event."""
     tickers, event = query_list(request.query, "market_tickers"), request.query.get("event_ticker")
-    subaccount = access.query_acting_subaccount(request)
+    subaccount = query_acting_subaccount(request)
     asked = {
         order.id: order
         for order in state.visible_rows(account.open_orders.values())
@@ -168,7 +171,7 @@ def get_queue_positions(state: ExchangeState, account: TradingAccount, request: 
         }
         for order in sorted(asked.values(), key=sort_key, reverse=True)
     ]
-    return Answer(200, pages.list_field("queue_positions", rows, state.settings))
+    return Answer(200, pagination.list_field("queue_positions", rows, state.settings))
 
 
 def _volume_ahead(orders: Iterable[Order]) -> dict[str, int]:
@@ -182,7 +185,7 @@ def _volume_ahead(orders: Iterable[Order]) -> dict[str, int]:
 
 
 def list_fills(
-    state: ExchangeState,
+    state: EngineState,
     account: TradingAccount,
     request: Call,
     page: PageRequest,
@@ -194,10 +197,10 @@ def list_fills(
     least, most = created_range(request)
     as_of = state.as_of()
     most = most if as_of is None else min(most, as_of)
-    subaccount = access.query_listed_subaccount(request)
-    shard = query_integer(request.query, "exchange_index", least=0, most=LAST_SHARD)
+    subaccount = query_listed_subaccount(request)
+    shard = query_shard(request, least=0)
     rows = account.fills_by_ticker.get(ticker, []) if ticker else account.fills
-    for fill in pages.newest_first(rows, page):
+    for fill in pagination.newest_first(rows, page):
         order = fill.order
         if (
             least <= fill.created <= most
@@ -210,10 +213,12 @@ def list_fills(
 
 
 def get_fills(
-    state: ExchangeState, account: TradingAccount, request: Call, *, historical: bool = False
+    state: EngineState, account: TradingAccount, request: Call, *, historical: bool = False
 ) -> Answer:
     """Do GetFills, or GetFillsHistorical."""
-    page = pages.parse_page_request(request.query, "historical_fills" if historical else "fills")
+    page = pagination.parse_page_request(
+        request.query, "historical_fills" if historical else "fills"
+    )
     found = list_fills(state, account, request, page, historical=historical)
     write = partial(fill_row, settings=state.settings)
-    return Answer(200, pages.page_body("fills", found, page, state.settings, write))
+    return Answer(200, pagination.page_body("fills", found, page, state.settings, write))

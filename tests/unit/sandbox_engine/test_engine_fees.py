@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kalshi_ext.sandbox.engine import admin
-from kalshi_ext.sandbox.engine.fees import FeeModel, fill_charge
+from kalshi_ext.sandbox.engine.ledger import FeeModel, fill_charge
 
 EXAMPLES = {
     "3 x 1 at 0.055, trade fee 0.0085": (

@@ -9,7 +9,7 @@ from engine_contract import document, operations, plain, resolved
 from engine_desk import TICKER, Desk
 
 from kalshi_ext.sandbox.engine import OPERATIONS
-from kalshi_ext.sandbox.engine.api import Call, Caller
+from kalshi_ext.sandbox.engine.commands import Call, Caller
 
 JUNK = [
     None, "", "x", "0", "-1", "1.5", "1e5", "9" * 30, "NaN", "é\x00", "0.50", "0.5001", "true",

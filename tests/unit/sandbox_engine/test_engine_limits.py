@@ -8,8 +8,8 @@ import pytest
 from engine_desk import TICKER, Desk, code
 
 from kalshi_ext.sandbox.engine import Call, Caller, Engine, Settings, UnknownSetting, admin
-from kalshi_ext.sandbox.engine.budgets import TIERS, bucket_capacity
 from kalshi_ext.sandbox.engine.operations import OPERATIONS
+from kalshi_ext.sandbox.engine.rate_limits import TIERS, bucket_capacity
 
 
 def test_a_read_costs_ten_tokens_and_the_bucket_fills_again():

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
-from kalshi_ext.sandbox.engine.amounts import (
+from kalshi_ext.sandbox.engine.commands import Event
+from kalshi_ext.sandbox.engine.fixed_point import (
     format_count,
     format_dollars,
     format_price,
     to_datetime,
 )
-from kalshi_ext.sandbox.engine.api import Event
 from kalshi_ext.sandbox.engine.records import Fill, Order
-from kalshi_ext.sandbox.engine.rows import fill_row, order_row
+from kalshi_ext.sandbox.engine.serializers import fill_row, order_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from kalshi_ext.sandbox.engine.book import PriceLevels
-    from kalshi_ext.sandbox.engine.fees import FeeModel
-    from kalshi_ext.sandbox.engine.state import ExchangeState
+    from kalshi_ext.sandbox.engine.ledger import FeeModel
+    from kalshi_ext.sandbox.engine.state import EngineState
 
 Json = dict[str, Any]
 
@@ -30,7 +30,7 @@ Json = dict[str, Any]
 class Truth:
     """Read what truly is; nothing here changes anything."""
 
-    def __init__(self, exchange: ExchangeState) -> None:
+    def __init__(self, exchange: EngineState) -> None:
         """Look at an exchange."""
         self._ex = exchange
 

@@ -1,27 +1,71 @@
-"""Order groups in the current contract."""
+"""Order groups: a limit on what may be matched within a rolling window."""
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from kalshi_ext.sandbox.engine import access, matching, pages
-from kalshi_ext.sandbox.engine.accounts import LAST_SUBACCOUNT
-from kalshi_ext.sandbox.engine.amounts import SECOND, format_count, parse_count
-from kalshi_ext.sandbox.engine.api import Answer
-from kalshi_ext.sandbox.engine.bodies import LAST_SHARD, body_fields
-from kalshi_ext.sandbox.engine.groups import LARGEST_LIMIT, Group
-from kalshi_ext.sandbox.engine.refusals import ApiError, invalid_parameters, not_found
+from attrs import define, field
+
+from kalshi_ext.sandbox.engine import book, pagination, request_parsing
+from kalshi_ext.sandbox.engine.commands import Answer
+from kalshi_ext.sandbox.engine.errors import ApiError, invalid_parameters, not_found
+from kalshi_ext.sandbox.engine.fixed_point import SECOND, format_count, parse_count
+from kalshi_ext.sandbox.engine.request_parsing import body_fields
 from kalshi_ext.sandbox.engine.state import sort_key
 
 if TYPE_CHECKING:
+    from kalshi_ext.sandbox.engine.records import Order
+if TYPE_CHECKING:
     from kalshi_ext.sandbox.engine.accounts import TradingAccount
-    from kalshi_ext.sandbox.engine.api import Call
-    from kalshi_ext.sandbox.engine.bodies import BodyFields
-    from kalshi_ext.sandbox.engine.state import ExchangeState
+    from kalshi_ext.sandbox.engine.commands import Call
+    from kalshi_ext.sandbox.engine.request_parsing import BodyFields
+    from kalshi_ext.sandbox.engine.state import EngineState
+
+
+LARGEST_LIMIT = 100_000_000
+"""A million contracts."""
+
+
+@define(eq=False)
+class Group:
+    """Hold a group's limit, its recent volume and its resting orders."""
+
+    id: str
+    created: int
+    subaccount: int
+    shard: int
+    limit: int
+    triggered: bool = False
+    orders: dict[str, Order] = field(factory=dict[str, "Order"])
+    """Resting ones only."""
+    recent: deque[tuple[int, int]] = field(factory=deque[tuple[int, int]])
+    """(moment, count) of the fills within the window."""
+    volume: int = 0
+
+    def add_volume(self, now: int, count: int, window: int) -> None:
+        """Add a fill to the rolling volume."""
+        self.recent.append((now, count))
+        self.volume += count
+        self.expire_volume(now - window)
+
+    def expire_volume(self, before: int) -> None:
+        """Drop the fills that have left the window."""
+        while self.recent and self.recent[0][0] <= before:
+            self.volume -= self.recent.popleft()[1]
+
+    def reset(self) -> None:
+        """Start over: no volume, orders welcome."""
+        self.recent.clear()
+        self.volume = 0
+        self.triggered = False
+
+
+# MERGED """Order groups in the current contract."""
 
 
 def open_group(
-    state: ExchangeState, account: TradingAccount, *, subaccount: int, shard: int, limit: int
+    state: EngineState, account: TradingAccount, *, subaccount: int, shard: int, limit: int
 ) -> Group:
     """Open a group."""
     group = Group(state.new_id(), state.now, subaccount, shard, limit)
@@ -45,12 +89,14 @@ def parse_limit(body: BodyFields) -> int:
     return limit
 
 
-def create(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
+def create(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do CreateOrderGroup."""
     body = body_fields(request)
-    wanted = body.bounded_integer("subaccount", least=0, most=LAST_SUBACCOUNT)
-    subaccount = access.require_subaccount(account, access.acting_subaccount(request, wanted))
-    shard = max(body.bounded_integer("exchange_index", least=-1, most=LAST_SHARD) or 0, 0)
+    wanted = body.subaccount()
+    subaccount = request_parsing.require_subaccount(
+        account, request_parsing.acting_subaccount(request, wanted)
+    )
+    shard = max(body.shard() or 0, 0)
     if shard not in state.shards:
         raise invalid_parameters("exchange_index does not exist", str(shard))
     group = open_group(state, account, subaccount=subaccount, shard=shard, limit=parse_limit(body))
@@ -59,7 +105,7 @@ def create(state: ExchangeState, account: TradingAccount, request: Call) -> Answ
 
 
 def find_group(
-    state: ExchangeState, account: TradingAccount, request: Call, subaccount: int | None
+    state: EngineState, account: TradingAccount, request: Call, subaccount: int | None
 ) -> Group:
     """Find the group a path names, its volume up to date; 404 elsewhere."""
     group = account.groups.get(request.path["order_group_id"])
@@ -69,24 +115,24 @@ def find_group(
     return group
 
 
-def _find_writable_group(state: ExchangeState, account: TradingAccount, request: Call) -> Group:
-    shard = access.query_shard(request)
-    group = find_group(state, account, request, access.query_acting_subaccount(request))
+def _find_writable_group(state: EngineState, account: TradingAccount, request: Call) -> Group:
+    shard = request_parsing.query_shard(request)
+    group = find_group(state, account, request, request_parsing.query_acting_subaccount(request))
     if shard != -1 and group.shard != (shard or 0):
         raise not_found()
     return group
 
 
-def get_all(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
+def get_all(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do GetOrderGroups."""
-    subaccount = access.query_listed_subaccount(request)
+    subaccount = request_parsing.query_listed_subaccount(request)
     groups = sorted(account.groups.values(), key=sort_key, reverse=True)
     rows = [
         {"id": group.id, **_group_body(group)}
         for group in state.visible_rows(groups)
         if subaccount in (None, group.subaccount)
     ]
-    return Answer(200, pages.list_field("order_groups", rows, state.settings))
+    return Answer(200, pagination.list_field("order_groups", rows, state.settings))
 
 
 def _group_body(group: Group) -> dict[str, Any]:
@@ -97,11 +143,11 @@ def _group_body(group: Group) -> dict[str, Any]:
     }
 
 
-def get_one(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
+def get_one(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do GetOrderGroup: the ids of its resting orders."""
     group = next(
         state.visible_rows(
-            [find_group(state, account, request, access.query_listed_subaccount(request))]
+            [find_group(state, account, request, request_parsing.query_listed_subaccount(request))]
         ),
         None,
     )
@@ -110,20 +156,20 @@ def get_one(state: ExchangeState, account: TradingAccount, request: Call) -> Ans
     return Answer(200, {"orders": list(group.orders), **_group_body(group)})
 
 
-def delete(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
+def delete(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do DeleteOrderGroup: its orders are cancelled too."""
     delete_group(state, account, _find_writable_group(state, account, request))
     return Answer(200, {})
 
 
-def delete_group(state: ExchangeState, account: TradingAccount, group: Group) -> None:
+def delete_group(state: EngineState, account: TradingAccount, group: Group) -> None:
     """Cancel a group's orders and forget it."""
-    matching.trigger_group(state, account, group)
+    book.trigger_group(state, account, group)
     del account.groups[group.id]
     state.record_event("group", account=account.name, group=group.id, what="deleted")
 
 
-def reset(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
+def reset(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do ResetOrderGroup; a JSON body is due, if only {}."""
     body_fields(request)
     group = _find_writable_group(state, account, request)
@@ -132,14 +178,14 @@ def reset(state: ExchangeState, account: TradingAccount, request: Call) -> Answe
     return Answer(200, {})
 
 
-def trigger(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
+def trigger(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do TriggerOrderGroup; a JSON body is due, if only {}."""
     body_fields(request)
-    matching.trigger_group(state, account, _find_writable_group(state, account, request))
+    book.trigger_group(state, account, _find_writable_group(state, account, request))
     return Answer(200, {})
 
 
-def set_limit(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
+def set_limit(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do UpdateOrderGroupLimit: a limit below the current volume triggers the group."""
     limit = parse_limit(body_fields(request))
     group = _find_writable_group(state, account, request)
@@ -148,5 +194,5 @@ def set_limit(state: ExchangeState, account: TradingAccount, request: Call) -> A
         "group", account=account.name, group=group.id, what="limit", limit=format_count(limit)
     )
     if group.volume > limit and not group.triggered:
-        matching.trigger_group(state, account, group)
+        book.trigger_group(state, account, group)
     return Answer(200, {})

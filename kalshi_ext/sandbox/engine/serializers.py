@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kalshi_ext.sandbox.engine.amounts import (
+from kalshi_ext.sandbox.engine.fixed_point import (
     ONE,
     divide_half_up,
     format_count,

@@ -1,42 +1,52 @@
-"""Reading request bodies and query parameters, with the refusals the exchange gives."""
+"""Reading a request: its body, its query, and the subaccount and shard it means.
+
+Whatever does not fit raises the ApiError that the exchange answers. Three kinds are told apart
+(observed): JSON of the wrong type is bad_request, a value that is not allowed is
+invalid_parameters, and a query parameter has a body of its own ({"msg": ...}).
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from kalshi_ext.sandbox.engine.amounts import LAST_SECOND
-from kalshi_ext.sandbox.engine.refusals import (
+from kalshi_ext.sandbox.engine.accounts import LAST_SUBACCOUNT
+from kalshi_ext.sandbox.engine.errors import (
     ApiError,
     bad_request,
     invalid_parameters,
     invalid_query,
+    permission_denied,
 )
+from kalshi_ext.sandbox.engine.fixed_point import LAST_SECOND, SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kalshi_ext.sandbox.engine.api import Call
+    from kalshi_ext.sandbox.engine.accounts import TradingAccount
+    from kalshi_ext.sandbox.engine.commands import Call, Caller
 
 _INT64_LIMIT = 2**63
 LAST_SHARD = 2**31 - 1
-"""The contract's 32-bit bound; which shards there are is another matter."""
+"""The contract's 32-bit bound; which shards exist is checked where one is used."""
+AUTOMATIC_SHARD = -1
+"""exchange_index: the exchange finds the shard by itself."""
 
 
 def is_object(value: object) -> TypeGuard[dict[str, Any]]:
-    """Tell whether JSON is an object."""
     return isinstance(value, dict)
 
 
 def is_list(value: object) -> TypeGuard[list[Any]]:
-    """Tell whether JSON is a list."""
     return isinstance(value, list)
 
 
 class BodyFields:
-    """Read the fields of a JSON object; null counts as absent."""
+    """Read the fields of a JSON object.
+
+    null counts as absent (assumed): clients write null for what they leave out.
+    """
 
     def __init__(self, value: object) -> None:
-        """Take an object; 400 for any other JSON."""
         if not is_object(value):
             raise bad_request("the body must be an object")
         self.raw = value
@@ -48,7 +58,6 @@ class BodyFields:
             raise ApiError(400, "missing_parameters", "missing parameters", ", ".join(missing))
 
     def string(self, name: str, default: str = "") -> str:
-        """Give a string."""
         value = self.raw.get(name)
         if value is None:
             return default
@@ -57,14 +66,13 @@ class BodyFields:
         return value
 
     def choice(self, name: str, allowed: tuple[str, ...], default: str = "") -> str:
-        """Give one of a few words."""
+        """Give one of the allowed words; 400 for any other, the default when absent."""
         value = self.string(name, default)
         if value not in allowed and (value != default or name in self.raw):
             raise invalid_parameters(f"{name} must be one of {', '.join(allowed)}", value)
         return value
 
     def boolean(self, name: str) -> bool:
-        """Give a boolean; False when absent."""
         value = self.raw.get(name)
         if value is None:
             return False
@@ -73,10 +81,11 @@ class BodyFields:
         return value
 
     def integer(self, name: str) -> int | None:
-        """Give a 64-bit integer."""
+        """Give a 64-bit integer; None when absent."""
         value = self.raw.get(name)
         if value is None:
             return None
+        # bool is a subclass of int in Python: true is not the integer 1 on the wire
         if not isinstance(value, int) or isinstance(value, bool):
             raise bad_request(f"{name} must be an integer")
         if not -_INT64_LIMIT <= value < _INT64_LIMIT:
@@ -84,18 +93,24 @@ class BodyFields:
         return value
 
     def bounded_integer(self, name: str, *, least: int, most: int) -> int | None:
-        """Give an integer within bounds."""
         value = self.integer(name)
         if value is not None and not least <= value <= most:
             raise invalid_parameters(f"{name} must be from {least} to {most}", str(value))
         return value
 
-    def unix_seconds(self, name: str) -> int | None:
-        """Give a Unix time in seconds."""
-        return self.bounded_integer(name, least=0, most=LAST_SECOND)
+    def time(self, name: str) -> int | None:
+        """Give a Unix time in seconds, as microseconds."""
+        value = self.bounded_integer(name, least=0, most=LAST_SECOND)
+        return None if value is None else value * SECOND
+
+    def subaccount(self, name: str = "subaccount") -> int | None:
+        return self.bounded_integer(name, least=0, most=LAST_SUBACCOUNT)
+
+    def shard(self, name: str = "exchange_index", *, least: int = AUTOMATIC_SHARD) -> int | None:
+        return self.bounded_integer(name, least=least, most=LAST_SHARD)
 
     def entries(self, name: str, most: int | None = None) -> list[Any]:
-        """Give a list, not empty."""
+        """Give a list of 1 to `most` entries."""
         self.require(name)
         rows: object = self.raw[name]
         if not is_list(rows):
@@ -108,7 +123,8 @@ class BodyFields:
 
 
 def body_fields(request: Call) -> BodyFields:
-    """Read a request's body, which must be a JSON object."""
+    """Read a body that must be a JSON object."""
+    # observed: a write without any body is refused, also where {} is all there is to send
     if request.body_is == "absent":
         raise ApiError(400, "invalid_content_type", "the body must be JSON; send {} for nothing")
     if request.body_is == "garbage":
@@ -117,15 +133,16 @@ def body_fields(request: Call) -> BodyFields:
 
 
 def optional_body_fields(request: Call) -> BodyFields:
-    """Read a request's body where none may come."""
+    """Read a body that may be left out."""
     return BodyFields({}) if request.body_is == "absent" else body_fields(request)
 
 
 def query_integer(query: Mapping[str, str], name: str, *, least: int, most: int) -> int | None:
-    """Read an integer query parameter; 400 out of bounds."""
+    """Read an integer; 400 out of bounds, not clamped (observed)."""
     text = query.get(name)
     if text is None:
         return None
+    # the length first: int() of a very long text takes quadratic time
     if len(text) > 20 or not text.removeprefix("-").isdecimal() or not text.isascii():
         raise invalid_query(name, f"must be an integer, not {text[:40]!r}")
     value = int(text)
@@ -137,17 +154,66 @@ def query_integer(query: Mapping[str, str], name: str, *, least: int, most: int)
 def query_time(query: Mapping[str, str], name: str) -> int | None:
     """Read a Unix time in seconds as microseconds."""
     value = query_integer(query, name, least=-_INT64_LIMIT, most=_INT64_LIMIT - 1)
-    return None if value is None else value * 1_000_000
+    return None if value is None else value * SECOND
 
 
 def query_list(query: Mapping[str, str], name: str) -> tuple[str, ...]:
-    """Read a comma-separated list."""
+    """Read a comma-separated list; empty entries are dropped."""
     return tuple(word for word in query.get(name, "").split(",") if word)
 
 
 def query_choice(query: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str | None:
-    """Read one of a few words."""
+    """Read one of the allowed words; an empty one counts as absent."""
     value = query.get(name) or None
     if value is not None and value not in allowed:
         raise invalid_query(name, f"must be one of {', '.join(allowed)}")
     return value
+
+
+def require_scope(caller: Caller, scope: str) -> None:
+    """Answer 403 when the key lacks a scope."""
+    if scope not in caller.scopes:
+        raise permission_denied(f"the key lacks the scope {scope}")
+
+
+def require_unlocked_key(request: Call) -> None:
+    """Answer 403 to a key locked to one subaccount."""
+    if request.caller and request.caller.subaccount is not None:
+        raise permission_denied("the key is locked to one subaccount")
+
+
+def allowed_subaccount(request: Call, wanted: int | None) -> int | None:
+    """Give the subaccount meant: a locked key's own, 403 for any other; None: not named."""
+    locked = request.caller.subaccount if request.caller else None
+    if locked is None:
+        return wanted
+    if wanted is not None and wanted != locked:
+        raise permission_denied("the key is locked to another subaccount")
+    return locked
+
+
+def acting_subaccount(request: Call, wanted: int | None) -> int:
+    """Give the subaccount an operation acts on; the primary one by default."""
+    return allowed_subaccount(request, wanted) or 0
+
+
+def query_acting_subaccount(request: Call) -> int:
+    """Give the subaccount that the query lets an operation act on; the primary one by default."""
+    return query_listed_subaccount(request) or 0
+
+
+def query_listed_subaccount(request: Call) -> int | None:
+    """Give the subaccount that the query lets an operation list; None: all."""
+    wanted = query_integer(request.query, "subaccount", least=0, most=LAST_SUBACCOUNT)
+    return allowed_subaccount(request, wanted)
+
+
+def require_subaccount(account: TradingAccount, subaccount: int) -> int:
+    """Answer 400 for a subaccount that was never made."""
+    if subaccount not in account.subaccounts:
+        raise invalid_parameters("subaccount does not exist", str(subaccount))
+    return subaccount
+
+
+def query_shard(request: Call, *, least: int = AUTOMATIC_SHARD) -> int | None:
+    return query_integer(request.query, "exchange_index", least=least, most=LAST_SHARD)

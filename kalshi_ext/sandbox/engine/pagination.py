@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import frozen
 
-from kalshi_ext.sandbox.engine.bodies import query_integer
+from kalshi_ext.sandbox.engine.request_parsing import query_integer
 from kalshi_ext.sandbox.engine.state import sort_key
 
 if TYPE_CHECKING:

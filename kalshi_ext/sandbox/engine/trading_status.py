@@ -6,30 +6,36 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from kalshi_ext.sandbox.engine import ledger, matching
-from kalshi_ext.sandbox.engine.amounts import (
+from kalshi_ext.sandbox.engine import book, ledger
+from kalshi_ext.sandbox.engine.commands import Answer
+from kalshi_ext.sandbox.engine.fixed_point import (
     ONE,
     SECOND,
+    format_time,
     parse_dollars,
     to_datetime,
     to_microseconds,
 )
 from kalshi_ext.sandbox.engine.records import Settlement
+from kalshi_ext.sandbox.engine.state import SHARDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from kalshi_ext.sandbox.engine.accounts import TradingAccount
+    from kalshi_ext.sandbox.engine.accounts import Holding, TradingAccount
     from kalshi_ext.sandbox.engine.book import Market
-    from kalshi_ext.sandbox.engine.holdings import Holding
     from kalshi_ext.sandbox.engine.records import Order
-    from kalshi_ext.sandbox.engine.state import ExchangeState
+    from kalshi_ext.sandbox.engine.state import EngineState
+if TYPE_CHECKING:
+    from kalshi_ext.sandbox.engine.commands import Call
+    from kalshi_ext.sandbox.engine.state import EngineState
+
 
 Json = dict[str, Any]
 HOUR = 3600 * SECOND
 
 
-def close_market(state: ExchangeState, params: Mapping[str, Any]) -> Json:
+def close_market(state: EngineState, params: Mapping[str, Any]) -> Json:
     """Stop trading a market; its resting orders are cancelled."""
     market = state.markets[params["ticker"]]
     if market.status == "active":
@@ -37,14 +43,14 @@ def close_market(state: ExchangeState, params: Mapping[str, Any]) -> Json:
     return {"ticker": market.ticker, "status": market.status}
 
 
-def _close_market(state: ExchangeState, market: Market, status: str) -> None:
+def _close_market(state: EngineState, market: Market, status: str) -> None:
     market.status = status
     for order in [*market.bids.orders(), *market.asks.orders()]:
-        matching.cancel_resting(state, order, status)
+        book.cancel_resting(state, order, status)
     state.record_event("market", ticker=market.ticker, what=status)
 
 
-def settle(state: ExchangeState, params: Mapping[str, Any]) -> Json:
+def settle(state: EngineState, params: Mapping[str, Any]) -> Json:
     """Settle a market: what YES pays follows from result and value."""
     market = state.markets[params["ticker"]]
     if market.status == "settled":
@@ -70,7 +76,7 @@ def _settlement_value(result: str, value: str | None) -> int:
     return paid // 100
 
 
-def _settle_holding(state: ExchangeState, account: TradingAccount, holding: Holding) -> None:
+def _settle_holding(state: EngineState, account: TradingAccount, holding: Holding) -> None:
     state.before_change(holding)
     holding.settled = True
     if not holding.position:
@@ -99,12 +105,12 @@ def _settle_holding(state: ExchangeState, account: TradingAccount, holding: Hold
     state.record_event("settle", account=account.name, ticker=holding.market.ticker, payout=payout)
 
 
-def _shards(state: ExchangeState, params: Mapping[str, Any]) -> set[int]:
+def _shards(state: EngineState, params: Mapping[str, Any]) -> set[int]:
     shard = params.get("exchange_index")
     return set(state.shards) if shard is None else {int(shard)}
 
 
-def pause(state: ExchangeState, params: Mapping[str, Any]) -> Json:
+def pause(state: EngineState, params: Mapping[str, Any]) -> Json:
     """Pause trading, the exchange or transfers on one shard or all."""
     what, shards = params.get("what", "trading"), _shards(state, params)
     _paused_shards(state, what).update(shards)
@@ -116,7 +122,7 @@ def pause(state: ExchangeState, params: Mapping[str, Any]) -> Json:
     return {"what": what, "shards": sorted(shards)}
 
 
-def resume(state: ExchangeState, params: Mapping[str, Any]) -> Json:
+def resume(state: EngineState, params: Mapping[str, Any]) -> Json:
     """End a pause."""
     what, shards = params.get("what", "trading"), _shards(state, params)
     _paused_shards(state, what).difference_update(shards)
@@ -125,27 +131,27 @@ def resume(state: ExchangeState, params: Mapping[str, Any]) -> Json:
     return {"what": what, "shards": sorted(shards)}
 
 
-def _paused_shards(state: ExchangeState, what: str) -> set[int]:
+def _paused_shards(state: EngineState, what: str) -> set[int]:
     if what not in ("trading", "exchange", "transfers"):
         raise ValueError(f"what must be trading, exchange or transfers, not {what!r}")
     paused: set[int] = getattr(state.pauses, what)
     return paused
 
 
-def cancel_orders_on_pause(state: ExchangeState, shards: Iterable[int]) -> None:
+def cancel_orders_on_pause(state: EngineState, shards: Iterable[int]) -> None:
     """Cancel the orders that asked for it on a pause."""
     for market in state.markets.values():
         if market.shard in shards:
             _cancel_asking(state, [*market.bids.orders(), *market.asks.orders()])
 
 
-def _cancel_asking(state: ExchangeState, orders: list[Order]) -> None:
+def _cancel_asking(state: EngineState, orders: list[Order]) -> None:
     for order in orders:
         if order.cancel_on_pause:
-            matching.cancel_resting(state, order, "pause")
+            book.cancel_resting(state, order, "pause")
 
 
-def update_thursday_pause(state: ExchangeState) -> None:
+def update_thursday_pause(state: EngineState) -> None:
     """Enter or leave the weekly pause, Thursdays 3-5 AM Eastern, and come back at the next turn."""
     state.pauses.thursday_timer_set = state.settings.thursday_pause
     due = state.settings.thursday_pause and _in_thursday_pause(state.now)
@@ -176,3 +182,67 @@ def _is_daylight_saving(utc: datetime) -> bool:
     start = march + timedelta(days=(6 - march.weekday()) % 7)
     end = november + timedelta(days=(6 - november.weekday()) % 7)
     return start <= utc < end
+
+
+# MERGED """The exchange's status, schedule, watermark and cutoffs."""
+
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "friday", "saturday", "sunday")
+_ALL_DAY = [{"open_time": "00:00", "close_time": "24:00"}]
+_THURSDAY = [
+    {"open_time": "00:00", "close_time": "03:00"},
+    {"open_time": "05:00", "close_time": "24:00"},
+]
+
+
+def get_status(state: EngineState, request: Call) -> Answer:
+    """Do GetExchangeStatus; the exchange is active while any of its shards is."""
+    del request
+    rows = [_shard_row(state, shard) for shard in sorted(state.shards)]
+    names = ("exchange_active", "trading_active", "intra_exchange_transfers_active")
+    body: dict[str, Any] = {name: any(row[name] for row in rows) for name in names}
+    until = state.pauses.until
+    body["exchange_estimated_resume_time"] = None if until is None else format_time(until)
+    return Answer(200, {**body, "exchange_index_statuses": rows})
+
+
+def _shard_row(state: EngineState, shard: int) -> dict[str, Any]:
+    pauses = state.pauses
+    active = shard not in pauses.exchange
+    return {
+        "exchange_index": shard,
+        "description": SHARDS.get(shard, f"shard {shard}"),
+        "exchange_active": active,
+        "trading_active": active and shard not in pauses.trading and not pauses.thursday_active,
+        "intra_exchange_transfers_active": active and shard not in pauses.transfers,
+    }
+
+
+def get_schedule(state: EngineState, request: Call) -> Answer:
+    """Do GetExchangeSchedule: open all week but Thursdays 3-5 AM Eastern."""
+    del state, request
+    week = {
+        "start_time": "2025-01-01T00:00:00Z",
+        "end_time": "2099-12-31T00:00:00Z",
+        **dict.fromkeys(_WEEKDAYS, _ALL_DAY),
+        "thursday": _THURSDAY,
+    }
+    return Answer(200, {"schedule": {"standard_hours": [week], "maintenance_windows": []}})
+
+
+def get_timestamp(state: EngineState, request: Call) -> Answer:
+    """Do GetUserDataTimestamp: how fresh lagging reads are."""
+    del request
+    as_of = state.as_of()
+    return Answer(200, {"as_of_time": format_time(state.now if as_of is None else as_of)})
+
+
+def get_cutoff(state: EngineState, request: Call) -> Answer:
+    """Do GetHistoricalCutoff."""
+    del request
+    body = {
+        "market_settled_ts": format_time(state.cutoff("markets")),
+        "trades_created_ts": format_time(state.cutoff("trades")),
+        "orders_updated_ts": format_time(state.cutoff("orders")),
+        "market_positions_last_updated_ts": format_time(state.cutoff("positions")),
+    }
+    return Answer(200, body)

@@ -1,7 +1,8 @@
-"""Money, prices, counts and moments as integers, and their texts.
+"""Money, prices, counts and times as integers, and their texts.
 
-Inside the engine: a price is 1/10000 dollar, a count 1/100 contract, so price x count is
-micro-dollars (1e-6) exactly; cash is micro-dollars; a moment is microseconds since 1970 (UTC).
+The units are chosen so that every product is exact: a price is 1/10000 dollar and a count is
+1/100 contract, so price x count is micro-dollars (1e-6 dollar), the unit of cash. 1.50 contracts
+at $0.56 are 150 x 5600 = 840,000 micro-dollars. A time is microseconds since 1970 (UTC).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
-from kalshi_ext.sandbox.engine.refusals import ApiError, bad_request
+from kalshi_ext.sandbox.engine.errors import ApiError, bad_request
 
 ONE = 10_000
 """A dollar as a price; also what one hundredth of a contract pays, in micro-dollars."""
@@ -21,10 +22,15 @@ SECOND = 1_000_000
 DAY = 86_400 * SECOND
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LAST_SECOND = 253_402_300_799
-"""The end of year 9999: later moments have no text."""
+"""The end of year 9999: later times have no text."""
 
 _PRICES = tuple(f"{p // ONE}.{p % ONE:04d}" for p in range(ONE + 1))
 _NUMBER = re.compile(r"-?\d{1,18}(?:\.\d{1,18})?", re.ASCII)
+
+
+def contract_cost(price: int, *, bid: bool) -> int:
+    """Give what one contract costs at a YES price: a bid buys YES, an ask buys NO."""
+    return price if bid else ONE - price
 
 
 def format_price(price: int) -> str:
@@ -34,14 +40,19 @@ def format_price(price: int) -> str:
 
 def format_count(count: int) -> str:
     """Write a count with two decimals."""
+    # // and % round down: a negative count is written as the negation of its absolute value
     return f"{count // 100}.{count % 100:02d}" if count >= 0 else f"-{format_count(-count)}"
 
 
-def format_dollars(micro: int) -> str:
+def format_dollars(amount: int) -> str:
     """Write micro-dollars as dollars, four decimals or six where needed."""
-    sign = "-" if micro < 0 else ""
-    whole, rest = divmod(abs(micro), DOLLAR)
-    return f"{sign}{whole}.{rest:06d}" if rest % 100 else f"{sign}{whole}.{rest // 100:04d}"
+    sign = "-" if amount < 0 else ""
+    whole, remainder = divmod(abs(amount), DOLLAR)
+    return (
+        f"{sign}{whole}.{remainder:06d}"
+        if remainder % 100
+        else f"{sign}{whole}.{remainder // 100:04d}"
+    )
 
 
 def parse_dollars(text: str) -> int:
@@ -60,6 +71,7 @@ def _price_units(text: str) -> int | None:
     if not _NUMBER.fullmatch(text):
         raise bad_request(f"price is not a fixed-point number: {text!r}")
     decimals = len(text.partition(".")[2])
+    # observed: "0.5" is refused as "0.56000" is
     if not 2 <= decimals <= 4 or text.startswith("-"):
         return None
     scale: int = 10 ** (4 - decimals)
@@ -96,14 +108,14 @@ def parse_count(value: object, name: str = "count") -> int:
     return count
 
 
-def to_microseconds(when: datetime) -> int:
+def to_microseconds(time: datetime) -> int:
     """Turn an aware datetime into microseconds."""
-    return (when - EPOCH) // timedelta(microseconds=1)
+    return (time - EPOCH) // timedelta(microseconds=1)
 
 
-def to_datetime(moment: int) -> datetime:
+def to_datetime(time: int) -> datetime:
     """Turn microseconds into an aware datetime."""
-    return EPOCH + timedelta(microseconds=moment)
+    return EPOCH + timedelta(microseconds=time)
 
 
 @lru_cache(maxsize=8192)
@@ -111,12 +123,12 @@ def _format_second(second: int) -> str:
     return (EPOCH + timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def format_time(moment: int) -> str:
-    """Write a moment as RFC 3339 with microseconds and Z."""
-    second, rest = divmod(moment, SECOND)
-    return f"{_format_second(second)}.{rest:06d}Z"
+def format_time(time: int) -> str:
+    """Write a time as RFC 3339 with microseconds and Z."""
+    second, remainder = divmod(time, SECOND)
+    return f"{_format_second(second)}.{remainder:06d}Z"
 
 
 def divide_half_up(part: int, whole: int) -> int:
-    """Divide and round half up; whole is above 0."""
+    """Divide and round half up; whole must be above 0."""
     return (2 * part + whole) // (2 * whole)

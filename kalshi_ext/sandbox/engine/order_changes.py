@@ -6,23 +6,18 @@ from typing import TYPE_CHECKING
 
 from attrs import define
 
-from kalshi_ext.sandbox.engine import ledger, matching, placing, rules
-from kalshi_ext.sandbox.engine.amounts import SECOND
-from kalshi_ext.sandbox.engine.refusals import (
-    ApiError,
-    invalid_order,
-    invalid_parameters,
-    not_found,
-)
+from kalshi_ext.sandbox.engine import book, ledger, placement
+from kalshi_ext.sandbox.engine.errors import ApiError, invalid_order, invalid_parameters, not_found
+from kalshi_ext.sandbox.engine.fixed_point import SECOND
 
 if TYPE_CHECKING:
     from kalshi_ext.sandbox.engine.accounts import TradingAccount
     from kalshi_ext.sandbox.engine.records import Order
-    from kalshi_ext.sandbox.engine.state import ExchangeState
+    from kalshi_ext.sandbox.engine.state import EngineState
 
 
 def find_resting_order(
-    state: ExchangeState,
+    state: EngineState,
     account: TradingAccount,
     order_id: str,
     *,
@@ -38,11 +33,11 @@ def find_resting_order(
         raise not_found()
     if shard is not None and order.market.shard != shard:
         raise not_found()
-    rules.check_exchange_open(state, order.market.shard)
+    placement.check_exchange_open(state, order.market.shard)
     return order
 
 
-def route_shard(state: ExchangeState, ticker: str, shard: int | None) -> int | None:
+def route_shard(state: EngineState, ticker: str, shard: int | None) -> int | None:
     """Route a cancel or decrease: by exchange_index, else by ticker, else shard 0; None: all."""
     if shard == -1:
         return None
@@ -69,11 +64,11 @@ class Amendment:
     """Microseconds; 0 removes it, None keeps it."""
 
 
-def amend(state: ExchangeState, order: Order, change: Amendment) -> int:
+def amend(state: EngineState, order: Order, change: Amendment) -> int:
     """Change an order; give what was filled by it. Raises Refusal and changes nothing."""
-    rules.check_trading_open(state, order.market)
+    placement.check_trading_open(state, order.market)
     _check_identity(order, change)
-    rules.check_price(order.market, change.price)
+    placement.check_price(order.market, change.price)
     left = change.count - order.filled
     if left <= 0:
         raise ApiError(400, "invalid_order_size", "count must be above what is filled already")
@@ -92,15 +87,15 @@ def _check_identity(order: Order, change: Amendment) -> None:
         raise invalid_order("client_order_id is not the order's")
 
 
-def _check_new_client_order_id(state: ExchangeState, order: Order, change: Amendment) -> None:
+def _check_new_client_order_id(state: EngineState, order: Order, change: Amendment) -> None:
     wanted = change.updated_client_order_id
     if len(wanted) > state.settings.client_order_id_max:
         raise invalid_parameters("updated_client_order_id is too long")
     if wanted and wanted != order.client_order_id:
-        rules.check_client_order_id(state, order.account, wanted)
+        placement.check_client_order_id(state, order.account, wanted)
 
 
-def _check_expiration(state: ExchangeState, change: Amendment) -> None:
+def _check_expiration(state: EngineState, change: Amendment) -> None:
     if change.expiration and change.expiration <= state.now:
         raise invalid_order("expiration_time must be in the future, or 0")
 
@@ -116,7 +111,7 @@ def _check_not_no_op(order: Order, change: Amendment, left: int) -> None:
         raise ApiError(400, "AMEND_ORDER_NO_OP", "the order is so already")
 
 
-def _record_amend(state: ExchangeState, order: Order, change: Amendment) -> None:
+def _record_amend(state: EngineState, order: Order, change: Amendment) -> None:
     wanted = change.updated_client_order_id
     if wanted and wanted != order.client_order_id:
         order.client_order_id = wanted
@@ -132,35 +127,35 @@ def _record_amend(state: ExchangeState, order: Order, change: Amendment) -> None
     )
 
 
-def _amend_in_place(state: ExchangeState, order: Order, change: Amendment, left: int) -> int:
+def _amend_in_place(state: EngineState, order: Order, change: Amendment, left: int) -> int:
     state.before_change(order)
     if left < order.remaining:
         ledger.reduce_resting(state, order, order.remaining - left)
     expiration = _amended_expiration(order, change)
     if expiration != order.expiration:
         order.expiration = expiration
-        placing.schedule_expiry(state, order)
+        placement.schedule_expiry(state, order)
     _record_amend(state, order, change)
     return 0
 
 
-def _requeue(state: ExchangeState, order: Order, change: Amendment, left: int) -> int:
-    rules.check_post_only(order, change.price)
+def _requeue(state: EngineState, order: Order, change: Amendment, left: int) -> int:
+    placement.check_post_only(order, change.price)
     extra = {order.price: -order.remaining}
     extra[change.price] = extra.get(change.price, 0) + left
-    rules.check_funds(state, order, extra, price=change.price, count=left)
+    placement.check_funds(state, order, extra, price=change.price, count=left)
     filled = order.filled
     state.before_change(order)
     ledger.remove_from_book(state, order)
     order.price, order.remaining = change.price, left
     order.expiration = _amended_expiration(order, change)
     _record_amend(state, order, change)
-    matching.match(state, order)
-    placing.finish_matching(state, order)
+    book.match(state, order)
+    placement.finish_matching(state, order)
     return order.filled - filled
 
 
-def decrease(state: ExchangeState, order: Order, *, by: int | None, to: int | None) -> int:
+def decrease(state: EngineState, order: Order, *, by: int | None, to: int | None) -> int:
     """Take contracts off an order, by a number or down to one; give how many went.
 
     Assumed: more than there is takes all; a target not below what rests changes nothing.
@@ -169,7 +164,7 @@ def decrease(state: ExchangeState, order: Order, *, by: int | None, to: int | No
         raise invalid_parameters("give exactly one of reduce_by and reduce_to")
     off = min(by, order.remaining) if by is not None else max(order.remaining - (to or 0), 0)
     if off == order.remaining:
-        return matching.cancel_resting(state, order, "decreased")
+        return book.cancel_resting(state, order, "decreased")
     if off:
         state.before_change(order)
         ledger.reduce_resting(state, order, off)
@@ -178,12 +173,12 @@ def decrease(state: ExchangeState, order: Order, *, by: int | None, to: int | No
     return off
 
 
-def cancel_all(state: ExchangeState, account: TradingAccount, subaccount: int | None) -> None:
+def cancel_all(state: EngineState, account: TradingAccount, subaccount: int | None) -> None:
     """Cancel all resting orders, and those of the sweep that follows where it is switched on."""
     for order in list(account.open_orders.values()):
         paused = order.market.shard in state.pauses.exchange
         if not paused and subaccount in (None, order.subaccount):
-            matching.cancel_resting(state, order, "cancelled")
+            book.cancel_resting(state, order, "cancelled")
     seconds = state.settings.cancel_all_sweep_seconds
     if seconds:
         account.sweeps.append((state.now + seconds * SECOND, subaccount))

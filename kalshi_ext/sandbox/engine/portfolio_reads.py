@@ -5,33 +5,44 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from kalshi_ext.sandbox.engine import access, pages
-from kalshi_ext.sandbox.engine.amounts import CENT, ONE, format_count, format_dollars, format_time
-from kalshi_ext.sandbox.engine.api import Answer
-from kalshi_ext.sandbox.engine.bodies import LAST_SHARD, query_choice, query_integer, query_list
+from kalshi_ext.sandbox.engine import pagination
+from kalshi_ext.sandbox.engine.commands import Answer
+from kalshi_ext.sandbox.engine.errors import invalid_query, permission_denied
+from kalshi_ext.sandbox.engine.fixed_point import (
+    CENT,
+    ONE,
+    format_count,
+    format_dollars,
+    format_time,
+)
 from kalshi_ext.sandbox.engine.order_reads import created_range
-from kalshi_ext.sandbox.engine.refusals import invalid_query, permission_denied
-from kalshi_ext.sandbox.engine.rows import payment_row, settlement_row
-from kalshi_ext.sandbox.engine.state import sort_key
-from kalshi_ext.sandbox.engine.versions import row_as_of
+from kalshi_ext.sandbox.engine.request_parsing import (
+    allowed_subaccount,
+    query_acting_subaccount,
+    query_choice,
+    query_list,
+    query_listed_subaccount,
+    query_shard,
+)
+from kalshi_ext.sandbox.engine.serializers import payment_row, settlement_row
+from kalshi_ext.sandbox.engine.state import row_as_of, sort_key
 
 if TYPE_CHECKING:
-    from kalshi_ext.sandbox.engine.accounts import TradingAccount
-    from kalshi_ext.sandbox.engine.api import Call
-    from kalshi_ext.sandbox.engine.holdings import Holding
+    from kalshi_ext.sandbox.engine.accounts import Holding, TradingAccount
+    from kalshi_ext.sandbox.engine.commands import Call
     from kalshi_ext.sandbox.engine.records import Settlement
-    from kalshi_ext.sandbox.engine.state import ExchangeState
+    from kalshi_ext.sandbox.engine.state import EngineState
 
 COUNT_FILTERS = ("position", "total_traded")
 
 
-def is_historical_position(state: ExchangeState, holding: Holding) -> bool:
+def is_historical_position(state: EngineState, holding: Holding) -> bool:
     """Tell whether a position is only under /historical; open ones never are."""
     return holding.position == 0 and holding.updated < state.cutoff("positions")
 
 
 def list_holdings(
-    state: ExchangeState,
+    state: EngineState,
     account: TradingAccount,
     request: Call,
     *,
@@ -40,7 +51,7 @@ def list_holdings(
 ) -> list[Holding]:
     """List the holdings that were ever filled, as reads see them, by (created, id)."""
     ticker, event = request.query.get("ticker"), query_list(request.query, "event_ticker")
-    shard = query_integer(request.query, "exchange_index", least=0, most=LAST_SHARD)
+    shard = query_shard(request, least=0)
     as_of = state.as_of()
     found = [
         row
@@ -55,9 +66,9 @@ def list_holdings(
     return sorted(found, key=sort_key)
 
 
-def get_positions(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
+def get_positions(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do GetPositions."""
-    page = pages.parse_page_request(request.query, "positions")
+    page = pagination.parse_page_request(request.query, "positions")
     wanted = (
         query_choice(request.query, "settlement_status", ("unsettled", "settled", "all"))
         or "unsettled"
@@ -65,7 +76,7 @@ def get_positions(state: ExchangeState, account: TradingAccount, request: Call) 
     counted = query_list(request.query, "count_filter")
     if set(counted) - set(COUNT_FILTERS):
         raise invalid_query("count_filter", f"must name some of {', '.join(COUNT_FILTERS)}")
-    subaccount = access.query_acting_subaccount(request)
+    subaccount = query_acting_subaccount(request)
     found = [
         holding
         for holding in list_holdings(
@@ -81,26 +92,26 @@ def _is_nonzero(holding: Holding, name: str) -> bool:
     return bool(holding.position if name == "position" else holding.traded)
 
 
-def get_historical_positions(
-    state: ExchangeState, account: TradingAccount, request: Call
-) -> Answer:
+def get_historical_positions(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do GetHistoricalPositions."""
-    page = pages.parse_page_request(request.query, "historical_positions")
-    subaccount = access.query_listed_subaccount(request)
+    page = pagination.parse_page_request(request.query, "historical_positions")
+    subaccount = query_listed_subaccount(request)
     found = list_holdings(state, account, request, subaccount=subaccount, historical=True)
     return Answer(200, _positions_body(state, found, page))
 
 
 def _positions_body(
-    state: ExchangeState, found: list[Holding], page: pages.PageRequest
+    state: EngineState, found: list[Holding], page: pagination.PageRequest
 ) -> dict[str, Any]:
-    rows, cursor = pages.take_page(pages.newest_first(found, page), page, state.settings)
+    rows, cursor = pagination.take_page(pagination.newest_first(found, page), page, state.settings)
     if not rows and state.settings.empty_lists == "omit":
         return {}
     events = by_event(rows)
     return {
-        **pages.list_field("market_positions", [_market_row(row) for row in rows], state.settings),
-        **pages.list_field(
+        **pagination.list_field(
+            "market_positions", [_market_row(row) for row in rows], state.settings
+        ),
+        **pagination.list_field(
             "event_positions", [_event_row(*e) for e in events.items()], state.settings
         ),
         "cursor": cursor,
@@ -140,7 +151,7 @@ def _event_row(event: str, rows: list[Holding]) -> dict[str, Any]:
 
 
 def balances_by_shard(
-    state: ExchangeState, account: TradingAccount, *, subaccount: int | None, shard: int | None
+    state: EngineState, account: TradingAccount, *, subaccount: int | None, shard: int | None
 ) -> dict[int, tuple[int, int]]:
     """Give (balance, last change) by shard, as reads see it; shard 0 is always there."""
     as_of = state.as_of()
@@ -155,7 +166,7 @@ def balances_by_shard(
 
 
 def position_value(
-    state: ExchangeState, account: TradingAccount, *, subaccount: int | None, shard: int | None
+    state: EngineState, account: TradingAccount, *, subaccount: int | None, shard: int | None
 ) -> int:
     """Value open positions at the last traded price, in micro-dollars."""
     as_of, total = state.as_of(), 0
@@ -167,9 +178,12 @@ def position_value(
     return total
 
 
-def get_balance(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
+def get_balance(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do GetBalance; balance and portfolio_value are integer cents, cut off."""
-    subaccount, index = access.query_acting_subaccount(request), access.query_shard(request)
+    subaccount, index = (
+        query_acting_subaccount(request),
+        query_shard(request),
+    )
     shard = None if index is None or index < 0 else index
     rows = balances_by_shard(state, account, subaccount=subaccount, shard=shard)
     total = sum(balance for balance, _ in rows.values())
@@ -186,18 +200,18 @@ def get_balance(state: ExchangeState, account: TradingAccount, request: Call) ->
     return Answer(200, body)
 
 
-def resting_value(state: ExchangeState, account: TradingAccount, request: Call) -> dict[int, int]:
+def resting_value(state: EngineState, account: TradingAccount, request: Call) -> dict[int, int]:
     """Add up what resting orders would cost, by shard, in micro-dollars; 403 for non-members."""
     if state.settings.fcm_only_resting_value and not account.fcm:
         raise permission_denied("only for FCM members")
-    locked, totals = access.allowed_subaccount(request, None), {0: 0}
+    locked, totals = allowed_subaccount(request, None), {0: 0}
     for order in account.open_orders.values():
         if locked in (None, order.subaccount):
             totals[order.market.shard] = totals.get(order.market.shard, 0) + order.value
     return totals
 
 
-def get_resting_value(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
+def get_resting_value(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do GetPortfolioRestingOrderTotalValue: the total in integer cents, cut off."""
     totals = resting_value(state, account, request)
     breakdown = [
@@ -211,15 +225,15 @@ def get_resting_value(state: ExchangeState, account: TradingAccount, request: Ca
 
 
 def list_settlements(
-    state: ExchangeState, account: TradingAccount, request: Call, page: pages.PageRequest
+    state: EngineState, account: TradingAccount, request: Call, page: pagination.PageRequest
 ) -> list[Settlement]:
     """List settlements, newest first, as the query filters them."""
     ticker, event = request.query.get("ticker"), request.query.get("event_ticker")
     least, most = created_range(request)
-    subaccount = access.query_listed_subaccount(request)
+    subaccount = query_listed_subaccount(request)
     return [
         row
-        for row in state.visible_rows(pages.newest_first(account.settlements, page))
+        for row in state.visible_rows(pagination.newest_first(account.settlements, page))
         if (not ticker or row.market.ticker == ticker)
         and (not event or row.market.event == event)
         and least <= row.created <= most
@@ -227,22 +241,26 @@ def list_settlements(
     ]
 
 
-def get_settlements(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
+def get_settlements(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do GetSettlements."""
-    page = pages.parse_page_request(request.query, "settlements")
+    page = pagination.parse_page_request(request.query, "settlements")
     found = list_settlements(state, account, request, page)
-    return Answer(200, pages.page_body("settlements", found, page, state.settings, settlement_row))
+    return Answer(
+        200, pagination.page_body("settlements", found, page, state.settings, settlement_row)
+    )
 
 
-def get_deposits(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
+def get_deposits(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do GetDeposits."""
-    page = pages.parse_page_request(request.query, "deposits", most=500)
-    found = state.visible_rows(pages.newest_first(account.deposits, page))
-    return Answer(200, pages.page_body("deposits", found, page, state.settings, payment_row))
+    page = pagination.parse_page_request(request.query, "deposits", most=500)
+    found = state.visible_rows(pagination.newest_first(account.deposits, page))
+    return Answer(200, pagination.page_body("deposits", found, page, state.settings, payment_row))
 
 
-def get_withdrawals(state: ExchangeState, account: TradingAccount, request: Call) -> Answer:
+def get_withdrawals(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do GetWithdrawals."""
-    page = pages.parse_page_request(request.query, "withdrawals", most=500)
-    found = state.visible_rows(pages.newest_first(account.withdrawals, page))
-    return Answer(200, pages.page_body("withdrawals", found, page, state.settings, payment_row))
+    page = pagination.parse_page_request(request.query, "withdrawals", most=500)
+    found = state.visible_rows(pagination.newest_first(account.withdrawals, page))
+    return Answer(
+        200, pagination.page_body("withdrawals", found, page, state.settings, payment_row)
+    )

@@ -1,4 +1,8 @@
-"""What the exchange says when it says no."""
+"""What the exchange says when it refuses a request: status, code, message and details.
+
+Codes and the nested shape were observed on the wire where README.md says O, and are assumed
+elsewhere. The client never decides by a message, so messages here are the sandbox's own words.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from typing import Any
 
 
 class ApiError(Exception):
-    """Stop an operation with a status, a code and a message; nothing has changed by then."""
+    """Stop an operation. Whoever raises it has changed nothing yet: refusals leave no trace."""
 
     def __init__(
         self,
@@ -15,15 +19,15 @@ class ApiError(Exception):
         message: str,
         details: str | None = None,
         *,
-        bare: bool = False,
+        query_error: bool = False,
     ) -> None:
-        """Keep what goes into the body; bare: {"msg": message} where the settings want it."""
+        """Keep what goes into the body; query_error: {"msg": message} where so switched."""
         super().__init__(status, code, message, details)
         self.status = status
         self.code = code
         self.message = message
         self.details = details
-        self.query_error = bare
+        self.query_error = query_error
 
     def error_body(self) -> dict[str, Any]:
         """Give code, message and, where there are any, details."""
@@ -34,40 +38,44 @@ class ApiError(Exception):
 
 
 def bad_request(message: str) -> ApiError:
-    """Say that the JSON is not of the right type."""
+    """Refuse JSON of the wrong type."""
     return ApiError(400, "bad_request", message)
 
 
 def invalid_parameters(message: str, details: str | None = None) -> ApiError:
-    """Say that a value is not allowed."""
+    """Refuse a value of the right type that is not allowed."""
     return ApiError(400, "invalid_parameters", message, details)
 
 
 def invalid_order(message: str, details: str | None = None) -> ApiError:
-    """Say that an order breaks a rule."""
+    """Refuse an order that breaks a rule."""
     return ApiError(400, "invalid_order", message, details)
 
 
 def invalid_query(name: str, rule: str) -> ApiError:
-    """Say that a query parameter is not allowed."""
-    return ApiError(400, "invalid_parameters", f"invalid parameter {name}: {rule}", bare=True)
+    """Refuse a query parameter."""
+    message = f"invalid parameter {name}: {rule}"
+    return ApiError(400, "invalid_parameters", message, query_error=True)
 
 
 def not_found() -> ApiError:
-    """Say that there is no such thing: the same bytes for what never was and what is over."""
+    """Refuse what is not there."""
+    # observed: the same bytes for an order that never was, is cancelled, is executed or belongs
+    # to somebody else, so that a 404 proves nothing about what became of an order
     return ApiError(404, "not_found", "not found")
 
 
 def permission_denied(details: str) -> ApiError:
-    """Say that the key may not do this."""
+    """Refuse what the key or the account may not do."""
     return ApiError(403, "permission_denied", "permission denied", details)
 
 
 def insufficient_balance() -> ApiError:
-    """Say that the money does not suffice."""
+    """Refuse what the cash of a subaccount on a shard does not cover."""
     return ApiError(400, "insufficient_balance", "insufficient balance")
 
 
 def order_already_exists() -> ApiError:
-    """Say that the client_order_id is taken; no order and no order id is named."""
+    """Refuse a client_order_id that is taken."""
+    # observed: the 409 names no order id; a client must look the order up
     return ApiError(409, "order_already_exists", "order already exists")
