@@ -176,7 +176,7 @@ def withdrawal(state: EngineState, params: Mapping[str, Any]) -> Json:
 def liquidity(state: EngineState, params: Mapping[str, Any]) -> Json:
     """Place another trader's order."""
     name = params.get("account", FOREIGN)
-    order_request = OrderRequest(
+    draft = OrderRequest(
         account=state.accounts[name],
         subaccount=0,
         ticker=params["ticker"],
@@ -186,7 +186,7 @@ def liquidity(state: EngineState, params: Mapping[str, Any]) -> Json:
         time_in_force=params.get("time_in_force", "good_till_canceled"),
         self_trade="maker",
     )
-    return create_body(placement.place(state, order_request))
+    return create_body(placement.place(state, draft))
 
 
 def _find_resting_order(state: EngineState, params: Mapping[str, Any]) -> Order:

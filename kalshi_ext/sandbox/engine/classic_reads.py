@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kalshi_ext.sandbox.engine import order_reads, pagination, portfolio_reads, request_parsing
+from kalshi_ext.sandbox.engine import order_reads, portfolio_reads
 from kalshi_ext.sandbox.engine.commands import Answer
 from kalshi_ext.sandbox.engine.errors import bad_request
 from kalshi_ext.sandbox.engine.fixed_point import CENT, format_dollars, format_time
-from kalshi_ext.sandbox.engine.request_parsing import body_fields, query_choice, query_integer
+from kalshi_ext.sandbox.engine.pagination import (
+    PageRequest,
+    list_field,
+    newest_first,
+    page_answer,
+    parse_page_request,
+    take_page,
+)
+from kalshi_ext.sandbox.engine.request_parsing import (
+    acting_subaccount,
+    allowed_subaccount,
+    body_fields,
+    query_choice,
+    query_integer,
+)
 from kalshi_ext.sandbox.engine.state import sort_key
 
 if TYPE_CHECKING:
@@ -20,8 +34,8 @@ if TYPE_CHECKING:
     from kalshi_ext.sandbox.engine.records import Fill, Order, Settlement
 
 
-def _page_request(state: EngineState, request: Call, kind: str) -> pagination.PageRequest:
-    return pagination.parse_page_request(
+def _page_request(state: EngineState, request: Call, kind: str) -> PageRequest:
+    return parse_page_request(
         request.query, f"classic_{kind}", most=state.settings.classic_limit_max
     )
 
@@ -30,7 +44,7 @@ def get_orders(state: EngineState, account: TradingAccount, request: Call) -> An
     """Do getOrders."""
     page = _page_request(state, request, "orders")
     found = order_reads.list_orders(state, account, request, page, historical=False)
-    return Answer(200, pagination.page_body("orders", found, page, state.settings, order_row))
+    return page_answer("orders", found, page, state.settings, order_row)
 
 
 def get_order(state: EngineState, account: TradingAccount, request: Call) -> Answer:
@@ -61,13 +75,13 @@ def get_fills(state: EngineState, account: TradingAccount, request: Call) -> Ans
     """Do getFills."""
     page = _page_request(state, request, "fills")
     found = order_reads.list_fills(state, account, request, page, historical=False)
-    return Answer(200, pagination.page_body("fills", found, page, state.settings, fill_row))
+    return page_answer("fills", found, page, state.settings, fill_row)
 
 
 def get_balance(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do getBalance: integer cents, cut off."""
     rows = portfolio_reads.balances_by_shard(
-        state, account, subaccount=request_parsing.acting_subaccount(request, None), shard=None
+        state, account, subaccount=acting_subaccount(request, None), shard=None
     )
     return Answer(200, {"balance": sum(balance for balance, _ in rows.values()) // CENT})
 
@@ -83,19 +97,17 @@ def get_positions(state: EngineState, account: TradingAccount, request: Call) ->
     page = _page_request(state, request, "positions")
     for name in ("count_down", "count_up"):
         query_integer(request.query, name, least=-(2**63), most=2**63 - 1)
-    subaccount = request_parsing.acting_subaccount(request, None)
+    subaccount = acting_subaccount(request, None)
     found = portfolio_reads.list_holdings(
         state, account, request, subaccount=subaccount, historical=False
     )
-    rows, cursor = pagination.take_page(pagination.newest_first(found, page), page, state.settings)
+    rows, cursor = take_page(newest_first(found, page), page, state.settings)
     if not rows and state.settings.empty_lists == "omit":
         return Answer(200, {})
     events = [event_row(*event) for event in portfolio_reads.by_event(rows).items()]
     body = {
-        **pagination.list_field(
-            "market_positions", [position_row(row) for row in rows], state.settings
-        ),
-        **pagination.list_field("event_positions", events, state.settings),
+        **list_field("market_positions", [position_row(row) for row in rows], state.settings),
+        **list_field("event_positions", events, state.settings),
         "cursor": cursor,
     }
     return Answer(200, body)
@@ -105,20 +117,18 @@ def get_settlements(state: EngineState, account: TradingAccount, request: Call) 
     """Do getSettlements."""
     page = _page_request(state, request, "settlements")
     found = portfolio_reads.list_settlements(state, account, request, page)
-    return Answer(
-        200, pagination.page_body("settlements", found, page, state.settings, settlement_row)
-    )
+    return page_answer("settlements", found, page, state.settings, settlement_row)
 
 
 def get_groups(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do getOrderGroups."""
     page = _page_request(state, request, "groups")
     status = query_choice(request.query, "status", ("active", "triggered"))
-    locked = request_parsing.allowed_subaccount(request, None)
+    locked = allowed_subaccount(request, None)
     groups = sorted(account.groups.values(), key=sort_key)
     found = (
         group
-        for group in state.visible_rows(pagination.newest_first(groups, page))
+        for group in state.visible_rows(newest_first(groups, page))
         if (status is None or group.triggered == (status == "triggered"))
         and locked in (None, group.subaccount)
     )
@@ -126,7 +136,7 @@ def get_groups(state: EngineState, account: TradingAccount, request: Call) -> An
     def write(group: Any) -> dict[str, Any]:
         return {"id": group.id, "is_auto_cancel_enabled": True}
 
-    return Answer(200, pagination.page_body("order_groups", found, page, state.settings, write))
+    return page_answer("order_groups", found, page, state.settings, write)
 
 
 # MERGED """Rows as the classic contract writes them: integer cents, whole contracts.

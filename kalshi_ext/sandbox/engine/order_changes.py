@@ -1,4 +1,12 @@
-"""Changing an order that rests: amend, decrease, cancel, cancel all."""
+"""Changing an order that rests: amend, decrease, cancel, cancel all.
+
+An amend keeps the order's turn when it makes the order smaller or changes its expiry or its
+client_order_id, and queues it again otherwise (documented):
+
+    10 at 0.40 -> 5 at 0.40    keeps its turn
+    10 at 0.40 -> 20 at 0.40   queues again
+    10 at 0.40 -> 10 at 0.41   queues again, and may trade at once
+"""
 
 from __future__ import annotations
 
@@ -9,6 +17,7 @@ from attrs import define
 from kalshi_ext.sandbox.engine import book, ledger, placement
 from kalshi_ext.sandbox.engine.errors import ApiError, invalid_order, invalid_parameters, not_found
 from kalshi_ext.sandbox.engine.fixed_point import SECOND
+from kalshi_ext.sandbox.engine.request_parsing import AUTOMATIC_SHARD
 
 if TYPE_CHECKING:
     from kalshi_ext.sandbox.engine.accounts import TradingAccount
@@ -24,10 +33,7 @@ def find_resting_order(
     subaccount: int | None,
     shard: int | None,
 ) -> Order:
-    """Find a resting order of an account; 404 with the same bytes for every other case.
-
-    subaccount and shard: where to look; None looks everywhere.
-    """
+    """Find a resting order of an account; 404 otherwise. subaccount, shard: None looks anywhere."""
     order = account.open_orders.get(order_id)
     if order is None or (subaccount is not None and order.subaccount != subaccount):
         raise not_found()
@@ -39,10 +45,11 @@ def find_resting_order(
 
 def route_shard(state: EngineState, ticker: str, shard: int | None) -> int | None:
     """Route a cancel or decrease: by exchange_index, else by ticker, else shard 0; None: all."""
-    if shard == -1:
+    if shard == AUTOMATIC_SHARD:
         return None
     if shard is not None:
         return shard
+    # documented: shard 0 only, so a cancel that names neither misses the orders of other shards
     if not ticker:
         return 0
     market = state.markets.get(ticker)
@@ -55,7 +62,7 @@ class Amendment:
 
     price: int
     count: int
-    """In all: what is filled already and what shall rest."""
+    """The total (documented): what is filled already and what shall rest."""
     ticker: str
     bid: bool
     client_order_id: str = ""
@@ -65,19 +72,19 @@ class Amendment:
 
 
 def amend(state: EngineState, order: Order, change: Amendment) -> int:
-    """Change an order; give what was filled by it. Raises Refusal and changes nothing."""
+    """Change an order; return what it filled at once. Raises ApiError and changes nothing."""
     placement.check_trading_open(state, order.market)
     _check_identity(order, change)
     placement.check_price(order.market, change.price)
-    left = change.count - order.filled
-    if left <= 0:
+    remaining = change.count - order.filled
+    if remaining <= 0:
         raise ApiError(400, "invalid_order_size", "count must be above what is filled already")
     _check_new_client_order_id(state, order, change)
     _check_expiration(state, change)
-    _check_not_no_op(order, change, left)
-    if change.price == order.price and left <= order.remaining:
-        return _amend_in_place(state, order, change, left)
-    return _requeue(state, order, change, left)
+    _check_not_no_op(order, change, remaining)
+    if change.price == order.price and remaining <= order.remaining:
+        return _amend_in_place(state, order, change, remaining)
+    return _requeue(state, order, change, remaining)
 
 
 def _check_identity(order: Order, change: Amendment) -> None:
@@ -88,11 +95,11 @@ def _check_identity(order: Order, change: Amendment) -> None:
 
 
 def _check_new_client_order_id(state: EngineState, order: Order, change: Amendment) -> None:
-    wanted = change.updated_client_order_id
-    if len(wanted) > state.settings.client_order_id_max:
+    new_id = change.updated_client_order_id
+    if len(new_id) > state.settings.client_order_id_max:
         raise invalid_parameters("updated_client_order_id is too long")
-    if wanted and wanted != order.client_order_id:
-        placement.check_client_order_id(state, order.account, wanted)
+    if new_id and new_id != order.client_order_id:
+        placement.check_client_order_id(state, order.account, new_id)
 
 
 def _check_expiration(state: EngineState, change: Amendment) -> None:
@@ -104,18 +111,19 @@ def _amended_expiration(order: Order, change: Amendment) -> int | None:
     return order.expiration if change.expiration is None else change.expiration or None
 
 
-def _check_not_no_op(order: Order, change: Amendment, left: int) -> None:
+def _check_not_no_op(order: Order, change: Amendment, remaining: int) -> None:
     renamed = change.updated_client_order_id not in ("", order.client_order_id)
-    moved = (change.price, left) != (order.price, order.remaining)
+    moved = (change.price, remaining) != (order.price, order.remaining)
+    # documented: an amend that changes nothing is refused, so a repeated one is told so
     if not (renamed or moved or _amended_expiration(order, change) != order.expiration):
         raise ApiError(400, "AMEND_ORDER_NO_OP", "the order is so already")
 
 
 def _record_amend(state: EngineState, order: Order, change: Amendment) -> None:
-    wanted = change.updated_client_order_id
-    if wanted and wanted != order.client_order_id:
-        order.client_order_id = wanted
-        order.account.client_order_ids[wanted] = (state.now, order)
+    new_id = change.updated_client_order_id
+    if new_id and new_id != order.client_order_id:
+        order.client_order_id = new_id
+        order.account.client_order_ids[new_id] = (state.now, order)  # the old one stays taken
     order.updated = state.now
     order.initial = change.count
     state.record_event(
@@ -127,10 +135,10 @@ def _record_amend(state: EngineState, order: Order, change: Amendment) -> None:
     )
 
 
-def _amend_in_place(state: EngineState, order: Order, change: Amendment, left: int) -> int:
+def _amend_in_place(state: EngineState, order: Order, change: Amendment, remaining: int) -> int:
     state.before_change(order)
-    if left < order.remaining:
-        ledger.reduce_resting(state, order, order.remaining - left)
+    if remaining < order.remaining:
+        ledger.reduce_resting(state, order, order.remaining - remaining)
     expiration = _amended_expiration(order, change)
     if expiration != order.expiration:
         order.expiration = expiration
@@ -139,15 +147,16 @@ def _amend_in_place(state: EngineState, order: Order, change: Amendment, left: i
     return 0
 
 
-def _requeue(state: EngineState, order: Order, change: Amendment, left: int) -> int:
+def _requeue(state: EngineState, order: Order, change: Amendment, remaining: int) -> int:
     placement.check_post_only(order, change.price)
+    # what rests now is given back in the same sum: only the difference must be affordable
     extra = {order.price: -order.remaining}
-    extra[change.price] = extra.get(change.price, 0) + left
-    placement.check_funds(state, order, extra, price=change.price, count=left)
+    extra[change.price] = extra.get(change.price, 0) + remaining
+    placement.check_funds(state, order, extra, price=change.price, count=remaining)
     filled = order.filled
     state.before_change(order)
     ledger.remove_from_book(state, order)
-    order.price, order.remaining = change.price, left
+    order.price, order.remaining = change.price, remaining
     order.expiration = _amended_expiration(order, change)
     _record_amend(state, order, change)
     book.match(state, order)
@@ -156,25 +165,25 @@ def _requeue(state: EngineState, order: Order, change: Amendment, left: int) -> 
 
 
 def decrease(state: EngineState, order: Order, *, by: int | None, to: int | None) -> int:
-    """Take contracts off an order, by a number or down to one; give how many went.
+    """Take contracts off an order, `by` so many or down `to` so many; return how many went.
 
-    Assumed: more than there is takes all; a target not below what rests changes nothing.
+    Assumed: more than rests takes all; a target not below what rests changes nothing.
     """
     if (by is None) == (to is None):
         raise invalid_parameters("give exactly one of reduce_by and reduce_to")
-    off = min(by, order.remaining) if by is not None else max(order.remaining - (to or 0), 0)
-    if off == order.remaining:
+    reduced = min(by, order.remaining) if by is not None else max(order.remaining - (to or 0), 0)
+    if reduced == order.remaining:
         return book.cancel_resting(state, order, "decreased")
-    if off:
+    if reduced:
         state.before_change(order)
-        ledger.reduce_resting(state, order, off)
+        ledger.reduce_resting(state, order, reduced)
         order.updated = state.now
-        state.record_event("decrease", order=order, reduced_by=off)
-    return off
+        state.record_event("decrease", order=order, reduced_by=reduced)
+    return reduced
 
 
 def cancel_all(state: EngineState, account: TradingAccount, subaccount: int | None) -> None:
-    """Cancel all resting orders, and those of the sweep that follows where it is switched on."""
+    """Cancel all resting orders of a subaccount (None: of all), but not on a paused shard."""
     for order in list(account.open_orders.values()):
         paused = order.market.shard in state.pauses.exchange
         if not paused and subaccount in (None, order.subaccount):

@@ -1,4 +1,10 @@
-"""Order groups: a limit on what may be matched within a rolling window."""
+"""Order groups: a limit on what a set of orders may trade within a rolling window.
+
+When the contracts its orders traded within the last 15 seconds (documented;
+`group_window_seconds`) pass the limit, a group is triggered: all its resting orders are cancelled
+and it takes no new ones until it is reset. Example, limit 10: fills of 8 at 0 s and 3 at 14 s make
+11 and trigger it; with the second fill at 16 s the first one is out of the window and 3 is fine.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +13,26 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
-from kalshi_ext.sandbox.engine import book, pagination, request_parsing
+from kalshi_ext.sandbox.engine import book
 from kalshi_ext.sandbox.engine.commands import Answer
 from kalshi_ext.sandbox.engine.errors import ApiError, invalid_parameters, not_found
 from kalshi_ext.sandbox.engine.fixed_point import SECOND, format_count, parse_count
-from kalshi_ext.sandbox.engine.request_parsing import body_fields
+from kalshi_ext.sandbox.engine.pagination import list_field
+from kalshi_ext.sandbox.engine.request_parsing import (
+    AUTOMATIC_SHARD,
+    acting_subaccount,
+    body_fields,
+    query_acting_subaccount,
+    query_listed_subaccount,
+    query_shard,
+    require_subaccount,
+)
 from kalshi_ext.sandbox.engine.state import sort_key
 
 if TYPE_CHECKING:
-    from kalshi_ext.sandbox.engine.records import Order
-if TYPE_CHECKING:
     from kalshi_ext.sandbox.engine.accounts import TradingAccount
     from kalshi_ext.sandbox.engine.commands import Call
+    from kalshi_ext.sandbox.engine.records import Order
     from kalshi_ext.sandbox.engine.request_parsing import BodyFields
     from kalshi_ext.sandbox.engine.state import EngineState
 
@@ -40,7 +54,7 @@ class Group:
     orders: dict[str, Order] = field(factory=dict[str, "Order"])
     """Resting ones only."""
     recent: deque[tuple[int, int]] = field(factory=deque[tuple[int, int]])
-    """(moment, count) of the fills within the window."""
+    """(time, count) of the fills within the window, as of the last look."""
     volume: int = 0
 
     def add_volume(self, now: int, count: int, window: int) -> None:
@@ -55,19 +69,15 @@ class Group:
             self.volume -= self.recent.popleft()[1]
 
     def reset(self) -> None:
-        """Start over: no volume, orders welcome."""
+        """Forget the volume and take orders again."""
         self.recent.clear()
         self.volume = 0
         self.triggered = False
 
 
-# MERGED """Order groups in the current contract."""
-
-
 def open_group(
     state: EngineState, account: TradingAccount, *, subaccount: int, shard: int, limit: int
 ) -> Group:
-    """Open a group."""
     group = Group(state.new_id(), state.now, subaccount, shard, limit)
     account.groups[group.id] = group
     state.record_event(
@@ -90,24 +100,20 @@ def parse_limit(body: BodyFields) -> int:
 
 
 def create(state: EngineState, account: TradingAccount, request: Call) -> Answer:
-    """Do CreateOrderGroup."""
     body = body_fields(request)
-    wanted = body.subaccount()
-    subaccount = request_parsing.require_subaccount(
-        account, request_parsing.acting_subaccount(request, wanted)
-    )
+    subaccount = require_subaccount(account, acting_subaccount(request, body.subaccount()))
     shard = max(body.shard() or 0, 0)
     if shard not in state.shards:
         raise invalid_parameters("exchange_index does not exist", str(shard))
     group = open_group(state, account, subaccount=subaccount, shard=shard, limit=parse_limit(body))
-    names = {"order_group_id": group.id, "subaccount": subaccount, "exchange_index": shard}
-    return Answer(201, names)
+    answer_body = {"order_group_id": group.id, "subaccount": subaccount, "exchange_index": shard}
+    return Answer(201, answer_body)
 
 
 def find_group(
     state: EngineState, account: TradingAccount, request: Call, subaccount: int | None
 ) -> Group:
-    """Find the group a path names, its volume up to date; 404 elsewhere."""
+    """Find the group a path names and bring its volume up to date; 404 otherwise."""
     group = account.groups.get(request.path["order_group_id"])
     if group is None or (subaccount is not None and group.subaccount != subaccount):
         raise not_found()
@@ -116,23 +122,23 @@ def find_group(
 
 
 def _find_writable_group(state: EngineState, account: TradingAccount, request: Call) -> Group:
-    shard = request_parsing.query_shard(request)
-    group = find_group(state, account, request, request_parsing.query_acting_subaccount(request))
-    if shard != -1 and group.shard != (shard or 0):
+    shard = query_shard(request)
+    group = find_group(state, account, request, query_acting_subaccount(request))
+    # assumed: writes are routed like a cancel, so without exchange_index they mean shard 0
+    if shard != AUTOMATIC_SHARD and group.shard != (shard or 0):
         raise not_found()
     return group
 
 
 def get_all(state: EngineState, account: TradingAccount, request: Call) -> Answer:
-    """Do GetOrderGroups."""
-    subaccount = request_parsing.query_listed_subaccount(request)
+    subaccount = query_listed_subaccount(request)
     groups = sorted(account.groups.values(), key=sort_key, reverse=True)
     rows = [
         {"id": group.id, **_group_body(group)}
         for group in state.visible_rows(groups)
         if subaccount in (None, group.subaccount)
     ]
-    return Answer(200, pagination.list_field("order_groups", rows, state.settings))
+    return Answer(200, list_field("order_groups", rows, state.settings))
 
 
 def _group_body(group: Group) -> dict[str, Any]:
@@ -144,20 +150,13 @@ def _group_body(group: Group) -> dict[str, Any]:
 
 
 def get_one(state: EngineState, account: TradingAccount, request: Call) -> Answer:
-    """Do GetOrderGroup: the ids of its resting orders."""
-    group = next(
-        state.visible_rows(
-            [find_group(state, account, request, request_parsing.query_listed_subaccount(request))]
-        ),
-        None,
-    )
-    if group is None:
+    group = find_group(state, account, request, query_listed_subaccount(request))
+    if not any(state.visible_rows([group])):
         raise not_found()
     return Answer(200, {"orders": list(group.orders), **_group_body(group)})
 
 
 def delete(state: EngineState, account: TradingAccount, request: Call) -> Answer:
-    """Do DeleteOrderGroup: its orders are cancelled too."""
     delete_group(state, account, _find_writable_group(state, account, request))
     return Answer(200, {})
 
@@ -170,8 +169,7 @@ def delete_group(state: EngineState, account: TradingAccount, group: Group) -> N
 
 
 def reset(state: EngineState, account: TradingAccount, request: Call) -> Answer:
-    """Do ResetOrderGroup; a JSON body is due, if only {}."""
-    body_fields(request)
+    body_fields(request)  # observed: a JSON body must come, if only {}
     group = _find_writable_group(state, account, request)
     group.reset()
     state.record_event("group", account=account.name, group=group.id, what="reset")
@@ -179,14 +177,13 @@ def reset(state: EngineState, account: TradingAccount, request: Call) -> Answer:
 
 
 def trigger(state: EngineState, account: TradingAccount, request: Call) -> Answer:
-    """Do TriggerOrderGroup; a JSON body is due, if only {}."""
     body_fields(request)
     book.trigger_group(state, account, _find_writable_group(state, account, request))
     return Answer(200, {})
 
 
 def set_limit(state: EngineState, account: TradingAccount, request: Call) -> Answer:
-    """Do UpdateOrderGroupLimit: a limit below the current volume triggers the group."""
+    """Set a group's limit; one below the current volume triggers it (documented)."""
     limit = parse_limit(body_fields(request))
     group = _find_writable_group(state, account, request)
     group.limit = limit

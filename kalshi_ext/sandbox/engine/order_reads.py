@@ -1,14 +1,24 @@
-"""Reads of orders and fills, live and historical, in the current contract."""
+"""Reads of orders and fills, live and historical, in the current contract.
+
+A row is live or historical, never both (documented): it goes to /historical when the cutoff of its
+kind passes its time. An order's time is that of its last change and a resting order is always
+live; a fill's time is that of its trade.
+"""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kalshi_ext.sandbox.engine import pagination
 from kalshi_ext.sandbox.engine.commands import Answer
 from kalshi_ext.sandbox.engine.errors import not_found
-from kalshi_ext.sandbox.engine.fixed_point import format_count
+from kalshi_ext.sandbox.engine.fixed_point import SECOND, format_count
+from kalshi_ext.sandbox.engine.pagination import (
+    list_field,
+    newest_first,
+    page_answer,
+    parse_page_request,
+)
 from kalshi_ext.sandbox.engine.request_parsing import (
     allowed_subaccount,
     query_acting_subaccount,
@@ -31,24 +41,24 @@ if TYPE_CHECKING:
     from kalshi_ext.sandbox.engine.state import EngineState
 
 STATUSES = ("resting", "canceled", "executed")
-FAR_FUTURE = 2**200
+_FAR_FUTURE = 2**200
+"""Later than any 64-bit number of seconds in microseconds."""
 
 
 def is_historical_order(state: EngineState, order: Order) -> bool:
-    """Tell whether an order is only under /historical."""
     return order.status != "resting" and order.updated < state.cutoff("orders")
 
 
 def is_historical_fill(state: EngineState, fill: Fill) -> bool:
-    """Tell whether a fill is only under /historical."""
     return fill.created < state.cutoff("trades")
 
 
 def created_range(request: Call) -> tuple[int, int]:
-    """Read min_ts and max_ts as moments of creation, both included."""
+    """Read min_ts and max_ts as times of creation in microseconds, both seconds included."""
     least, most = query_time(request.query, "min_ts"), query_time(request.query, "max_ts")
-    return (-FAR_FUTURE if least is None else least), (
-        FAR_FUTURE if most is None else most + 999_999
+    return (
+        -_FAR_FUTURE if least is None else least,
+        _FAR_FUTURE if most is None else most + SECOND - 1,
     )
 
 
@@ -63,7 +73,7 @@ def list_orders(
     """Walk over an account's orders, newest first, as the query filters them."""
     accept = _order_filter(state, request, historical=historical)
     as_of = state.as_of()
-    for order in pagination.newest_first(_order_rows(account, request, as_of), page):
+    for order in newest_first(_order_rows(account, request, as_of), page):
         if as_of is not None and order.created > as_of:
             continue
         row = row_as_of(order, as_of)
@@ -74,6 +84,8 @@ def list_orders(
 def _order_rows(account: TradingAccount, request: Call, as_of: int | None) -> Sequence[Order]:
     ticker = request.query.get("ticker")
     rows = account.orders_by_ticker.get(ticker, []) if ticker else account.orders
+    # clients ask for resting orders far more often than they have many: sorting the few that rest
+    # beats walking over all that ever were
     few = len(account.open_orders) * 8 < len(rows)
     if few and as_of is None and request.query.get("status") == "resting":
         return sorted(account.open_orders.values(), key=sort_key)
@@ -107,80 +119,73 @@ def _order_filter(
 def get_orders(
     state: EngineState, account: TradingAccount, request: Call, *, historical: bool = False
 ) -> Answer:
-    """Do GetOrders, or GetHistoricalOrders."""
-    page = pagination.parse_page_request(
-        request.query, "historical_orders" if historical else "orders"
-    )
-    found = list_orders(state, account, request, page, historical=historical)
-    write = partial(order_row, settings=state.settings)
-    return Answer(200, pagination.page_body("orders", found, page, state.settings, write))
+    page = parse_page_request(request.query, "historical_orders" if historical else "orders")
+    orders = list_orders(state, account, request, page, historical=historical)
+    write_row = partial(order_row, settings=state.settings)
+    return page_answer("orders", orders, page, state.settings, write_row)
 
 
 def find_order(state: EngineState, account: TradingAccount, request: Call) -> Order:
-    """Find the order a path names, as reads see it; 404 when they do not."""
+    """Find the order a path names, as reads see it; 404 where they do not."""
     order, as_of = state.orders.get(request.path["order_id"]), state.as_of()
     if order is None or order.account is not account:
         raise not_found()
+    if as_of is not None and order.created > as_of:
+        raise not_found()
+    row = row_as_of(order, as_of)
     locked = allowed_subaccount(request, None)
-    if locked is not None and order.subaccount != locked:
+    if locked not in (None, row.subaccount) or is_historical_order(state, row):
         raise not_found()
-    if (as_of is not None and order.created > as_of) or is_historical_order(
-        state, row_as_of(order, as_of)
-    ):
-        raise not_found()
-    return row_as_of(order, as_of)
+    return row
 
 
 def get_order(state: EngineState, account: TradingAccount, request: Call) -> Answer:
-    """Do GetOrder."""
     return Answer(200, {"order": order_row(find_order(state, account, request), state.settings)})
 
 
 def queue_position(state: EngineState, account: TradingAccount, request: Call) -> int:
     """Count the contracts ahead of a resting order; 404 for any other."""
-    found = account.open_orders.get(request.path["order_id"])
-    order = next(state.visible_rows([found] if found else []), None)
+    resting = account.open_orders.get(request.path["order_id"])
+    order = next(state.visible_rows([resting] if resting else []), None)
     locked = allowed_subaccount(request, None)
-    if order is None or (locked is not None and order.subaccount != locked):
+    if order is None or locked not in (None, order.subaccount):
         raise not_found()
     return order.market.side(bid=order.bid).volume_ahead(order)
 
 
 def get_queue_position(state: EngineState, account: TradingAccount, request: Call) -> Answer:
-    """Do GetOrderQueuePosition."""
     return Answer(200, {"queue_position_fp": format_count(queue_position(state, account, request))})
 
 
 def get_queue_positions(state: EngineState, account: TradingAccount, request: Call) -> Answer:
-    """Do GetOrderQueuePositions: resting orders, by market tickers or event."""
     tickers, event = query_list(request.query, "market_tickers"), request.query.get("event_ticker")
     subaccount = query_acting_subaccount(request)
-    asked = {
+    orders = {
         order.id: order
         for order in state.visible_rows(account.open_orders.values())
         if order.subaccount == subaccount
         and (not tickers or order.market.ticker in tickers)
         and (not event or order.market.event == event)
     }
-    ahead = _volume_ahead(asked.values())
+    ahead = _volume_ahead(orders.values())
     rows = [
         {
             "order_id": order.id,
             "market_ticker": order.market.ticker,
             "queue_position_fp": format_count(ahead[order.id]),
         }
-        for order in sorted(asked.values(), key=sort_key, reverse=True)
+        for order in sorted(orders.values(), key=sort_key, reverse=True)
     ]
-    return Answer(200, pagination.list_field("queue_positions", rows, state.settings))
+    return Answer(200, list_field("queue_positions", rows, state.settings))
 
 
 def _volume_ahead(orders: Iterable[Order]) -> dict[str, int]:
     # one walk over each side: an account may have thousands of orders in one queue
     sides = {(order.market.ticker, order.bid): order for order in orders}
     return {
-        other.id: ahead
+        resting.id: ahead
         for order in sides.values()
-        for other, ahead in order.market.side(bid=order.bid).orders_with_volume_ahead()
+        for resting, ahead in order.market.side(bid=order.bid).orders_with_volume_ahead()
     }
 
 
@@ -200,7 +205,7 @@ def list_fills(
     subaccount = query_listed_subaccount(request)
     shard = query_shard(request, least=0)
     rows = account.fills_by_ticker.get(ticker, []) if ticker else account.fills
-    for fill in pagination.newest_first(rows, page):
+    for fill in newest_first(rows, page):
         order = fill.order
         if (
             least <= fill.created <= most
@@ -215,10 +220,7 @@ def list_fills(
 def get_fills(
     state: EngineState, account: TradingAccount, request: Call, *, historical: bool = False
 ) -> Answer:
-    """Do GetFills, or GetFillsHistorical."""
-    page = pagination.parse_page_request(
-        request.query, "historical_fills" if historical else "fills"
-    )
-    found = list_fills(state, account, request, page, historical=historical)
-    write = partial(fill_row, settings=state.settings)
-    return Answer(200, pagination.page_body("fills", found, page, state.settings, write))
+    page = parse_page_request(request.query, "historical_fills" if historical else "fills")
+    fills = list_fills(state, account, request, page, historical=historical)
+    write_row = partial(fill_row, settings=state.settings)
+    return page_answer("fills", fills, page, state.settings, write_row)

@@ -90,8 +90,8 @@ def create_batch(state: EngineState, account: TradingAccount, request: Call) -> 
 
     def create_entry(raw: object) -> dict[str, Any]:
         try:
-            order_request = _order_request(account, request, BodyFields(raw))
-            return create_body(placement.place(state, order_request))
+            draft = _order_request(account, request, BodyFields(raw))
+            return create_body(placement.place(state, draft))
         except ApiError as error:
             return {**_echo(raw, "client_order_id"), "error": error.error_body()}
 

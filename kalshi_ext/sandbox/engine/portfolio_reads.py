@@ -1,21 +1,33 @@
-"""Positions, balances, settlements and payments, in the current contract."""
+"""Reads of positions, balances, settlements and payments in the current contract.
+
+Balances are told as what is available (assumed; `balance_shows`), positions are valued at the last
+trade (assumed), and integer cents are cut off, not rounded (observed).
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from kalshi_ext.sandbox.engine import pagination
 from kalshi_ext.sandbox.engine.commands import Answer
 from kalshi_ext.sandbox.engine.errors import invalid_query, permission_denied
 from kalshi_ext.sandbox.engine.fixed_point import (
     CENT,
-    ONE,
+    SECOND,
+    contract_cost,
     format_count,
     format_dollars,
     format_time,
 )
 from kalshi_ext.sandbox.engine.order_reads import created_range
+from kalshi_ext.sandbox.engine.pagination import (
+    PageRequest,
+    list_field,
+    newest_first,
+    page_answer,
+    parse_page_request,
+    take_page,
+)
 from kalshi_ext.sandbox.engine.request_parsing import (
     allowed_subaccount,
     query_acting_subaccount,
@@ -28,16 +40,17 @@ from kalshi_ext.sandbox.engine.serializers import payment_row, settlement_row
 from kalshi_ext.sandbox.engine.state import row_as_of, sort_key
 
 if TYPE_CHECKING:
-    from kalshi_ext.sandbox.engine.accounts import Holding, TradingAccount
+    from kalshi_ext.sandbox.engine.accounts import CashBalance, Holding, TradingAccount
     from kalshi_ext.sandbox.engine.commands import Call
     from kalshi_ext.sandbox.engine.records import Settlement
     from kalshi_ext.sandbox.engine.state import EngineState
 
+SETTLEMENT_STATUSES = ("unsettled", "settled", "all")
 COUNT_FILTERS = ("position", "total_traded")
 
 
 def is_historical_position(state: EngineState, holding: Holding) -> bool:
-    """Tell whether a position is only under /historical; open ones never are."""
+    """Tell whether a position is only under /historical; an open one never is (documented)."""
     return holding.position == 0 and holding.updated < state.cutoff("positions")
 
 
@@ -53,7 +66,7 @@ def list_holdings(
     ticker, event = request.query.get("ticker"), query_list(request.query, "event_ticker")
     shard = query_shard(request, least=0)
     as_of = state.as_of()
-    found = [
+    holdings = [
         row
         for row in (row_as_of(holding, as_of) for holding in account.holdings.values())
         if row.created
@@ -63,29 +76,24 @@ def list_holdings(
         and (shard is None or row.market.shard == shard)
         and is_historical_position(state, row) == historical
     ]
-    return sorted(found, key=sort_key)
+    return sorted(holdings, key=sort_key)
 
 
 def get_positions(state: EngineState, account: TradingAccount, request: Call) -> Answer:
-    """Do GetPositions."""
-    page = pagination.parse_page_request(request.query, "positions")
-    wanted = (
-        query_choice(request.query, "settlement_status", ("unsettled", "settled", "all"))
-        or "unsettled"
-    )
+    page = parse_page_request(request.query, "positions")
+    status = query_choice(request.query, "settlement_status", SETTLEMENT_STATUSES) or "unsettled"
     counted = query_list(request.query, "count_filter")
     if set(counted) - set(COUNT_FILTERS):
         raise invalid_query("count_filter", f"must name some of {', '.join(COUNT_FILTERS)}")
     subaccount = query_acting_subaccount(request)
-    found = [
+    live = list_holdings(state, account, request, subaccount=subaccount, historical=False)
+    holdings = [
         holding
-        for holding in list_holdings(
-            state, account, request, subaccount=subaccount, historical=False
-        )
-        if wanted == "all" or holding.settled == (wanted == "settled")
+        for holding in live
+        if status == "all" or holding.settled == (status == "settled")
         if not counted or any(_is_nonzero(holding, name) for name in counted)
     ]
-    return Answer(200, _positions_body(state, found, page))
+    return Answer(200, _positions_body(state, holdings, page))
 
 
 def _is_nonzero(holding: Holding, name: str) -> bool:
@@ -93,33 +101,30 @@ def _is_nonzero(holding: Holding, name: str) -> bool:
 
 
 def get_historical_positions(state: EngineState, account: TradingAccount, request: Call) -> Answer:
-    """Do GetHistoricalPositions."""
-    page = pagination.parse_page_request(request.query, "historical_positions")
+    page = parse_page_request(request.query, "historical_positions")
     subaccount = query_listed_subaccount(request)
-    found = list_holdings(state, account, request, subaccount=subaccount, historical=True)
-    return Answer(200, _positions_body(state, found, page))
+    holdings = list_holdings(state, account, request, subaccount=subaccount, historical=True)
+    return Answer(200, _positions_body(state, holdings, page))
 
 
 def _positions_body(
-    state: EngineState, found: list[Holding], page: pagination.PageRequest
+    state: EngineState, holdings: list[Holding], page: PageRequest
 ) -> dict[str, Any]:
-    rows, cursor = pagination.take_page(pagination.newest_first(found, page), page, state.settings)
-    if not rows and state.settings.empty_lists == "omit":
+    settings = state.settings
+    rows, cursor = take_page(newest_first(holdings, page), page, settings)
+    if not rows and settings.empty_lists == "omit":
         return {}
-    events = by_event(rows)
+    markets = [_market_row(row) for row in rows]
+    # an event's sums cover the page, not the event: the client pages to see all of it
+    events = [_event_row(*event) for event in by_event(rows).items()]
     return {
-        **pagination.list_field(
-            "market_positions", [_market_row(row) for row in rows], state.settings
-        ),
-        **pagination.list_field(
-            "event_positions", [_event_row(*e) for e in events.items()], state.settings
-        ),
+        **list_field("market_positions", markets, settings),
+        **list_field("event_positions", events, settings),
         "cursor": cursor,
     }
 
 
 def by_event(rows: list[Holding]) -> dict[str, list[Holding]]:
-    """Group holdings by event."""
     events: defaultdict[str, list[Holding]] = defaultdict(list)
     for row in rows:
         events[row.market.event].append(row)
@@ -153,16 +158,20 @@ def _event_row(event: str, rows: list[Holding]) -> dict[str, Any]:
 def balances_by_shard(
     state: EngineState, account: TradingAccount, *, subaccount: int | None, shard: int | None
 ) -> dict[int, tuple[int, int]]:
-    """Give (balance, last change) by shard, as reads see it; shard 0 is always there."""
+    """Give (balance, time of its last change) by shard, as reads see it; shard 0 always."""
     as_of = state.as_of()
-    found: dict[int, tuple[int, int]] = {} if shard else {0: (0, account.opened)}
-    for (sub, index), balance in sorted(account.balances.items()):
-        if subaccount in (None, sub) and shard in (None, index):
+    totals: dict[int, tuple[int, int]] = {} if shard else {0: (0, account.opened)}
+    for (number, index), balance in sorted(account.balances.items()):
+        if subaccount in (None, number) and shard in (None, index):
             row = row_as_of(balance, as_of)
-            shown = row.cash if state.settings.balance_shows == "cash" else row.available
-            before, when = found.get(index, (0, 0))
-            found[index] = (before + shown, max(when, row.updated))
-    return found
+            total, updated = totals.get(index, (0, 0))
+            totals[index] = (total + shown_balance(state, row), max(updated, row.updated))
+    return totals
+
+
+def shown_balance(state: EngineState, balance: CashBalance) -> int:
+    """Give what reads tell of a balance (assumed; `balance_shows`), in micro-dollars."""
+    return balance.cash if state.settings.balance_shows == "cash" else balance.available
 
 
 def position_value(
@@ -174,25 +183,22 @@ def position_value(
         row, market = row_as_of(holding, as_of), holding.market
         if row.position and subaccount in (None, row.subaccount) and shard in (None, market.shard):
             price = market.last_price or 0
-            total += price * row.position if row.position > 0 else (price - ONE) * row.position
+            total += contract_cost(price, bid=row.position > 0) * abs(row.position)
     return total
 
 
 def get_balance(state: EngineState, account: TradingAccount, request: Call) -> Answer:
-    """Do GetBalance; balance and portfolio_value are integer cents, cut off."""
-    subaccount, index = (
-        query_acting_subaccount(request),
-        query_shard(request),
-    )
+    subaccount, index = query_acting_subaccount(request), query_shard(request)
     shard = None if index is None or index < 0 else index
     rows = balances_by_shard(state, account, subaccount=subaccount, shard=shard)
     total = sum(balance for balance, _ in rows.values())
+    value = position_value(state, account, subaccount=subaccount, shard=shard)
+    updated = max((updated for _, updated in rows.values()), default=account.opened)
     body = {
         "balance": total // CENT,
         "balance_dollars": format_dollars(total),
-        "portfolio_value": position_value(state, account, subaccount=subaccount, shard=shard)
-        // CENT,
-        "updated_ts": max((when for _, when in rows.values()), default=account.opened) // 1_000_000,
+        "portfolio_value": value // CENT,
+        "updated_ts": updated // SECOND,
         "balance_breakdown": [
             {"exchange_index": k, "balance": format_dollars(v)} for k, (v, _) in rows.items()
         ],
@@ -201,7 +207,8 @@ def get_balance(state: EngineState, account: TradingAccount, request: Call) -> A
 
 
 def resting_value(state: EngineState, account: TradingAccount, request: Call) -> dict[int, int]:
-    """Add up what resting orders would cost, by shard, in micro-dollars; 403 for non-members."""
+    """Add up what resting orders would cost, by shard, in micro-dollars."""
+    # observed: some accounts are refused, by their kind of membership (`fcm_only_resting_value`)
     if state.settings.fcm_only_resting_value and not account.fcm:
         raise permission_denied("only for FCM members")
     locked, totals = allowed_subaccount(request, None), {0: 0}
@@ -212,7 +219,6 @@ def resting_value(state: EngineState, account: TradingAccount, request: Call) ->
 
 
 def get_resting_value(state: EngineState, account: TradingAccount, request: Call) -> Answer:
-    """Do GetPortfolioRestingOrderTotalValue: the total in integer cents, cut off."""
     totals = resting_value(state, account, request)
     breakdown = [
         {"exchange_index": k, "balance": format_dollars(v)} for k, v in sorted(totals.items())
@@ -225,7 +231,7 @@ def get_resting_value(state: EngineState, account: TradingAccount, request: Call
 
 
 def list_settlements(
-    state: EngineState, account: TradingAccount, request: Call, page: pagination.PageRequest
+    state: EngineState, account: TradingAccount, request: Call, page: PageRequest
 ) -> list[Settlement]:
     """List settlements, newest first, as the query filters them."""
     ticker, event = request.query.get("ticker"), request.query.get("event_ticker")
@@ -233,7 +239,7 @@ def list_settlements(
     subaccount = query_listed_subaccount(request)
     return [
         row
-        for row in state.visible_rows(pagination.newest_first(account.settlements, page))
+        for row in state.visible_rows(newest_first(account.settlements, page))
         if (not ticker or row.market.ticker == ticker)
         and (not event or row.market.event == event)
         and least <= row.created <= most
@@ -242,25 +248,18 @@ def list_settlements(
 
 
 def get_settlements(state: EngineState, account: TradingAccount, request: Call) -> Answer:
-    """Do GetSettlements."""
-    page = pagination.parse_page_request(request.query, "settlements")
-    found = list_settlements(state, account, request, page)
-    return Answer(
-        200, pagination.page_body("settlements", found, page, state.settings, settlement_row)
-    )
+    page = parse_page_request(request.query, "settlements")
+    settlements = list_settlements(state, account, request, page)
+    return page_answer("settlements", settlements, page, state.settings, settlement_row)
 
 
 def get_deposits(state: EngineState, account: TradingAccount, request: Call) -> Answer:
-    """Do GetDeposits."""
-    page = pagination.parse_page_request(request.query, "deposits", most=500)
-    found = state.visible_rows(pagination.newest_first(account.deposits, page))
-    return Answer(200, pagination.page_body("deposits", found, page, state.settings, payment_row))
+    page = parse_page_request(request.query, "deposits", most=500)
+    deposits = state.visible_rows(newest_first(account.deposits, page))
+    return page_answer("deposits", deposits, page, state.settings, payment_row)
 
 
 def get_withdrawals(state: EngineState, account: TradingAccount, request: Call) -> Answer:
-    """Do GetWithdrawals."""
-    page = pagination.parse_page_request(request.query, "withdrawals", most=500)
-    found = state.visible_rows(pagination.newest_first(account.withdrawals, page))
-    return Answer(
-        200, pagination.page_body("withdrawals", found, page, state.settings, payment_row)
-    )
+    page = parse_page_request(request.query, "withdrawals", most=500)
+    withdrawals = state.visible_rows(newest_first(account.withdrawals, page))
+    return page_answer("withdrawals", withdrawals, page, state.settings, payment_row)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from kalshi_ext.sandbox.engine.book import Market
     from kalshi_ext.sandbox.engine.records import Order, Row
 SHARDS = {0: "default", 1: "combos", 2: "crypto", 3: "tennis and baseball"}
-"""Documented; a market may open a further one."""
+"""The contract names these; a market on another one opens it."""
 R = TypeVar("R", bound="Row")
 RecordedEvent = tuple[int, str, dict[str, Any]]
 """Time, kind, and data; rows among the data are written out when somebody reads the events."""
@@ -155,7 +155,7 @@ class EngineState:
         heapq.heappush(self.timers, (when, self.timer_count, action))
 
     def advance_to(self, now: int) -> None:
-        """Move time forward; each due timer runs at its own time, as if somebody had called then."""
+        """Move time forward; each due timer runs at its own time, as if called then."""
         while self.timers and self.timers[0][0] <= now:
             when, _, action = heapq.heappop(self.timers)
             self.now = max(self.now, when)
@@ -171,7 +171,7 @@ class EngineState:
             rows.append(row)
 
     def cutoff(self, kind: str) -> int:
-        """Give the time before which rows of a kind are historical (documented: it moves by itself)."""
+        """Give the time before which rows of a kind are historical; it moves by itself."""
         moved: int = getattr(self.cutoffs, kind)
         window = self.settings.history_window_days
         return moved if window is None else max(moved, self.now - int(window * DAY))
@@ -185,7 +185,7 @@ _DIGESTED_LISTS = ("settlements", "deposits", "withdrawals", "subaccount_transfe
 
 
 def state_digest(state: EngineState) -> str:
-    """Hash everything that later answers depend on; token buckets and snapshots change with reads."""
+    """Hash what later answers depend on, but token buckets and snapshots: reads change those."""
     sha = sha256()
     for line in _digest_lines(state):
         sha.update(line.encode() + b"\n")

@@ -6,7 +6,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from kalshi_ext.sandbox.engine import ledger, pagination, request_parsing
+from kalshi_ext.sandbox.engine import ledger
 from kalshi_ext.sandbox.engine.accounts import LAST_SUBACCOUNT
 from kalshi_ext.sandbox.engine.commands import Answer
 from kalshi_ext.sandbox.engine.errors import (
@@ -17,11 +17,21 @@ from kalshi_ext.sandbox.engine.errors import (
     not_found,
 )
 from kalshi_ext.sandbox.engine.fixed_point import CENT, SECOND, format_dollars
+from kalshi_ext.sandbox.engine.pagination import (
+    list_field,
+    newest_first,
+    page_answer,
+    parse_page_request,
+)
 from kalshi_ext.sandbox.engine.records import InstanceTransfer, SubaccountTransfer
 from kalshi_ext.sandbox.engine.request_parsing import (
     BodyFields,
+    acting_subaccount,
+    allowed_subaccount,
     body_fields,
     optional_body_fields,
+    require_subaccount,
+    require_unlocked_key,
 )
 from kalshi_ext.sandbox.engine.serializers import instance_transfer_row, subaccount_transfer_row
 from kalshi_ext.sandbox.engine.state import row_as_of
@@ -44,7 +54,7 @@ RESERVATIONS = ("none", "max", "sum")
 
 def transfer_between_shards(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do IntraExchangeInstanceTransfer: integer centicents in, dollars out."""
-    request_parsing.require_unlocked_key(request)
+    require_unlocked_key(request)
     body = body_fields(request)
     body.require("source", "destination", "amount")
     client_id = parse_transfer_id(body)
@@ -52,7 +62,7 @@ def transfer_between_shards(state: EngineState, account: TradingAccount, request
         check_transfer_id(account, client_id)
     row = _parse_instance_transfer(state, account, body)
     source = body.subaccount("source_subaccount") or 0
-    _start_transfer(state, account, request_parsing.require_subaccount(account, source), row)
+    _start_transfer(state, account, require_subaccount(account, source), row)
     account.transfer_ids.update([client_id] if client_id else [])
     return Answer(200, {"transfer_id": row.id})
 
@@ -74,7 +84,7 @@ def _parse_instance_transfer(
         destination=body.choice("destination", INSTANCES),
         source_shard=shards[0],
         destination_shard=shards[1],
-        destination_subaccount=request_parsing.require_subaccount(account, subaccount),
+        destination_subaccount=require_subaccount(account, subaccount),
         amount=(body.bounded_integer("amount", least=1, most=10**15) or 0) * CENTICENT,
     )
 
@@ -131,17 +141,15 @@ def _finish_transfer(
 
 def get_instance_transfers(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do GetIntraExchangeInstanceTransfers."""
-    request_parsing.require_unlocked_key(request)
-    page = pagination.parse_page_request(request.query, "instance_transfers", most=500)
-    found = state.visible_rows(pagination.newest_first(account.transfers, page))
-    return Answer(
-        200, pagination.page_body("transfers", found, page, state.settings, instance_transfer_row)
-    )
+    require_unlocked_key(request)
+    page = parse_page_request(request.query, "instance_transfers", most=500)
+    found = state.visible_rows(newest_first(account.transfers, page))
+    return page_answer("transfers", found, page, state.settings, instance_transfer_row)
 
 
 def get_instance_transfer(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do GetIntraExchangeInstanceTransfer."""
-    request_parsing.require_unlocked_key(request)
+    require_unlocked_key(request)
     for row in state.visible_rows(reversed(account.transfers)):
         if row.id == request.path["transfer_id"]:
             return Answer(200, {"transfer": instance_transfer_row(row)})
@@ -150,7 +158,7 @@ def get_instance_transfer(state: EngineState, account: TradingAccount, request: 
 
 def get_allocation(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do GetTargetBalanceAllocation."""
-    request_parsing.require_unlocked_key(request)
+    require_unlocked_key(request)
     rows = [{"exchange_index": k, "percent": v} for k, v in sorted(account.allocations.items())]
     return Answer(
         200, {"allocations": rows, "resting_margin_reservation": state.reservation_mode(account)}
@@ -159,7 +167,7 @@ def get_allocation(state: EngineState, account: TradingAccount, request: Call) -
 
 def set_allocation(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do SetTargetBalanceAllocation: percents of 100 in all."""
-    request_parsing.require_unlocked_key(request)
+    require_unlocked_key(request)
     body = body_fields(request)
     rows = [BodyFields(raw) for raw in body.entries("allocations", 101)]
     wanted: dict[int, int] = {}
@@ -209,7 +217,7 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.A
 
 def create_subaccount(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do CreateSubaccount: the lowest number not in use."""
-    request_parsing.require_unlocked_key(request)
+    require_unlocked_key(request)
     if state.settings.subaccount_tier == "advanced" and account.tier == "basic":
         raise ApiError(403, "subaccount_creation_requires_advanced_api_usage_level", "basic level")
     shard = max(
@@ -251,7 +259,7 @@ def transfer_between_subaccounts(
     state: EngineState, account: TradingAccount, request: Call
 ) -> Answer:
     """Do ApplySubaccountTransfer: integer cents."""
-    request_parsing.require_unlocked_key(request)
+    require_unlocked_key(request)
     body = body_fields(request)
     body.require("client_transfer_id", "from_subaccount", "to_subaccount", "amount_cents")
     client_id = parse_transfer_id(body)
@@ -269,9 +277,7 @@ def _source_and_destination(account: TradingAccount, body: BodyFields) -> tuple[
     destination = body.subaccount("to_subaccount") or 0
     if source == destination:
         raise invalid_parameters("from_subaccount and to_subaccount are the same")
-    return request_parsing.require_subaccount(account, source), request_parsing.require_subaccount(
-        account, destination
-    )
+    return require_subaccount(account, source), require_subaccount(account, destination)
 
 
 def _move_between_subaccounts(
@@ -300,21 +306,19 @@ def _move_between_subaccounts(
 
 def get_subaccount_transfers(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do GetSubaccountTransfers."""
-    page = pagination.parse_page_request(request.query, "subaccount_transfers")
-    locked = request_parsing.allowed_subaccount(request, None)
+    page = parse_page_request(request.query, "subaccount_transfers")
+    locked = allowed_subaccount(request, None)
     found = (
         row
-        for row in state.visible_rows(pagination.newest_first(account.subaccount_transfers, page))
+        for row in state.visible_rows(newest_first(account.subaccount_transfers, page))
         if locked in (None, row.source, row.destination)
     )
-    return Answer(
-        200, pagination.page_body("transfers", found, page, state.settings, subaccount_transfer_row)
-    )
+    return page_answer("transfers", found, page, state.settings, subaccount_transfer_row)
 
 
 def get_subaccount_balances(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do GetSubaccountBalances: one row for each subaccount and shard in use."""
-    locked, as_of = request_parsing.allowed_subaccount(request, None), state.as_of()
+    locked, as_of = allowed_subaccount(request, None), state.as_of()
     rows: list[dict[str, Any]] = []
     for (number, shard), balance in sorted(account.balances.items()):
         if locked in (None, number):
@@ -328,12 +332,12 @@ def get_subaccount_balances(state: EngineState, account: TradingAccount, request
                     "updated_ts": row.updated // 1_000_000,
                 }
             )
-    return Answer(200, pagination.list_field("subaccount_balances", rows, state.settings))
+    return Answer(200, list_field("subaccount_balances", rows, state.settings))
 
 
 def get_netting(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     """Do GetSubaccountNetting."""
-    locked = request_parsing.allowed_subaccount(request, None)
+    locked = allowed_subaccount(request, None)
     rows = [
         {
             "subaccount_number": number,
@@ -343,7 +347,7 @@ def get_netting(state: EngineState, account: TradingAccount, request: Call) -> A
         for number, shard in sorted(account.balances)
         if locked in (None, number)
     ]
-    return Answer(200, pagination.list_field("netting_configs", rows, state.settings))
+    return Answer(200, list_field("netting_configs", rows, state.settings))
 
 
 def set_netting(state: EngineState, account: TradingAccount, request: Call) -> Answer:
@@ -351,9 +355,7 @@ def set_netting(state: EngineState, account: TradingAccount, request: Call) -> A
     body = body_fields(request)
     body.require("subaccount_number", "enabled")
     number = body.subaccount("subaccount_number")
-    number = request_parsing.require_subaccount(
-        account, request_parsing.acting_subaccount(request, number)
-    )
+    number = require_subaccount(account, acting_subaccount(request, number))
     enabled = body.boolean("enabled")
     for subaccount, shard in account.balances:
         if subaccount == number:
