@@ -12,7 +12,7 @@ from kalshi_ext.sandbox.engine.commands import (
     command_to_data,
 )
 from kalshi_ext.sandbox.engine.engine import Engine
-from kalshi_ext.sandbox.engine.inspector import Truth
+from kalshi_ext.sandbox.engine.inspector import Inspector
 from kalshi_ext.sandbox.engine.operations import CLASSIC, CURRENT, OPERATIONS, RETIRED, Operation
 from kalshi_ext.sandbox.engine.settings import Settings, UnknownSetting
 
@@ -31,7 +31,7 @@ __all__ = [
     "InvariantBroken",
     "Operation",
     "Settings",
-    "Truth",
+    "Inspector",
     "UnknownSetting",
     "command_from_data",
     "command_to_data",

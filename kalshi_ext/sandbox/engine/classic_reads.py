@@ -1,4 +1,8 @@
-"""Reads and group calls of the classic contract."""
+"""Reads of the classic contract (2.x): the same rows in integer cents and whole contracts.
+
+What is finer is cut off, so a price of $0.4099 reads 40 and 1.75 contracts read 1; fees are rounded
+up to the cent. Lists are live rows only: the classic contract has no /historical.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kalshi_ext.sandbox.engine import order_reads, portfolio_reads
 from kalshi_ext.sandbox.engine.commands import Answer
 from kalshi_ext.sandbox.engine.errors import bad_request
-from kalshi_ext.sandbox.engine.fixed_point import CENT, format_dollars, format_time
+from kalshi_ext.sandbox.engine.fixed_point import CENT, ONE, format_dollars, format_time
 from kalshi_ext.sandbox.engine.pagination import (
     PageRequest,
     list_field,
@@ -26,134 +30,113 @@ from kalshi_ext.sandbox.engine.request_parsing import (
 from kalshi_ext.sandbox.engine.state import sort_key
 
 if TYPE_CHECKING:
-    from kalshi_ext.sandbox.engine.accounts import TradingAccount
+    from kalshi_ext.sandbox.engine.accounts import Holding, TradingAccount
     from kalshi_ext.sandbox.engine.commands import Call
-    from kalshi_ext.sandbox.engine.state import EngineState
-if TYPE_CHECKING:
-    from kalshi_ext.sandbox.engine.accounts import Holding
+    from kalshi_ext.sandbox.engine.order_groups import Group
     from kalshi_ext.sandbox.engine.records import Fill, Order, Settlement
+    from kalshi_ext.sandbox.engine.state import EngineState
+
+Json = dict[str, Any]
 
 
 def _page_request(state: EngineState, request: Call, kind: str) -> PageRequest:
-    return parse_page_request(
-        request.query, f"classic_{kind}", most=state.settings.classic_limit_max
-    )
+    most = state.settings.classic_limit_max
+    return parse_page_request(request.query, f"classic_{kind}", most=most)
 
 
 def get_orders(state: EngineState, account: TradingAccount, request: Call) -> Answer:
-    """Do getOrders."""
     page = _page_request(state, request, "orders")
-    found = order_reads.list_orders(state, account, request, page, historical=False)
-    return page_answer("orders", found, page, state.settings, order_row)
+    orders = order_reads.list_orders(state, account, request, page, historical=False)
+    return page_answer("orders", orders, page, state.settings, order_row)
 
 
 def get_order(state: EngineState, account: TradingAccount, request: Call) -> Answer:
-    """Do getOrder."""
     return Answer(200, {"order": order_row(order_reads.find_order(state, account, request))})
 
 
 def get_queue_position(state: EngineState, account: TradingAccount, request: Call) -> Answer:
-    """Do getOrderQueuePosition."""
     ahead = order_reads.queue_position(state, account, request)
     return Answer(200, {"queue_position": ahead // 100})
 
 
 def get_queue_positions(state: EngineState, account: TradingAccount, request: Call) -> Answer:
-    """Do getQueuePositions: by order id; those that do not rest are left out."""
+    """Tell the contracts ahead by order id; orders that do not rest are left out."""
     del state
-    found: dict[str, int] = {}
+    positions: dict[str, int] = {}
     for order_id in body_fields(request).entries("order_ids", 1000):
         if not isinstance(order_id, str):
             raise bad_request("order_ids must be strings")
         order = account.open_orders.get(order_id)
         if order is not None:
-            found[order_id] = order.market.side(bid=order.bid).volume_ahead(order) // 100
-    return Answer(200, {"queue_positions": found})
+            positions[order_id] = order.market.side(bid=order.bid).volume_ahead(order) // 100
+    return Answer(200, {"queue_positions": positions})
 
 
 def get_fills(state: EngineState, account: TradingAccount, request: Call) -> Answer:
-    """Do getFills."""
     page = _page_request(state, request, "fills")
-    found = order_reads.list_fills(state, account, request, page, historical=False)
-    return page_answer("fills", found, page, state.settings, fill_row)
+    fills = order_reads.list_fills(state, account, request, page, historical=False)
+    return page_answer("fills", fills, page, state.settings, fill_row)
 
 
 def get_balance(state: EngineState, account: TradingAccount, request: Call) -> Answer:
-    """Do getBalance: integer cents, cut off."""
-    rows = portfolio_reads.balances_by_shard(
-        state, account, subaccount=acting_subaccount(request, None), shard=None
-    )
+    subaccount = acting_subaccount(request, None)
+    rows = portfolio_reads.balances_by_shard(state, account, subaccount=subaccount, shard=None)
     return Answer(200, {"balance": sum(balance for balance, _ in rows.values()) // CENT})
 
 
 def get_resting_value(state: EngineState, account: TradingAccount, request: Call) -> Answer:
-    """Do getTotalRestingOrderValue."""
     total = sum(portfolio_reads.resting_value(state, account, request).values())
     return Answer(200, {"total_resting_order_value": total // CENT})
 
 
 def get_positions(state: EngineState, account: TradingAccount, request: Call) -> Answer:
-    """Do getPositions; count_down and count_up are read and have no effect here (unknown)."""
+    """List positions; assumed: count_down and count_up must be integers and change nothing."""
     page = _page_request(state, request, "positions")
     for name in ("count_down", "count_up"):
         query_integer(request.query, name, least=-(2**63), most=2**63 - 1)
     subaccount = acting_subaccount(request, None)
-    found = portfolio_reads.list_holdings(
+    holdings = portfolio_reads.list_holdings(
         state, account, request, subaccount=subaccount, historical=False
     )
-    rows, cursor = take_page(newest_first(found, page), page, state.settings)
-    if not rows and state.settings.empty_lists == "omit":
+    settings = state.settings
+    rows, cursor = take_page(newest_first(holdings, page), page, settings)
+    if not rows and settings.empty_lists == "omit":
         return Answer(200, {})
     events = [event_row(*event) for event in portfolio_reads.by_event(rows).items()]
     body = {
-        **list_field("market_positions", [position_row(row) for row in rows], state.settings),
-        **list_field("event_positions", events, state.settings),
+        **list_field("market_positions", [position_row(row) for row in rows], settings),
+        **list_field("event_positions", events, settings),
         "cursor": cursor,
     }
     return Answer(200, body)
 
 
 def get_settlements(state: EngineState, account: TradingAccount, request: Call) -> Answer:
-    """Do getSettlements."""
     page = _page_request(state, request, "settlements")
-    found = portfolio_reads.list_settlements(state, account, request, page)
-    return page_answer("settlements", found, page, state.settings, settlement_row)
+    settlements = portfolio_reads.list_settlements(state, account, request, page)
+    return page_answer("settlements", settlements, page, state.settings, settlement_row)
 
 
 def get_groups(state: EngineState, account: TradingAccount, request: Call) -> Answer:
-    """Do getOrderGroups."""
     page = _page_request(state, request, "groups")
     status = query_choice(request.query, "status", ("active", "triggered"))
     locked = allowed_subaccount(request, None)
-    groups = sorted(account.groups.values(), key=sort_key)
-    found = (
+    by_age = sorted(account.groups.values(), key=sort_key)
+    groups = (
         group
-        for group in state.visible_rows(newest_first(groups, page))
+        for group in state.visible_rows(newest_first(by_age, page))
         if (status is None or group.triggered == (status == "triggered"))
         and locked in (None, group.subaccount)
     )
-
-    def write(group: Any) -> dict[str, Any]:
-        return {"id": group.id, "is_auto_cancel_enabled": True}
-
-    return page_answer("order_groups", found, page, state.settings, write)
-
-
-# MERGED """Rows as the classic contract writes them: integer cents, whole contracts.
-# MERGED
-# MERGED What is finer is cut off; fees are rounded up to the cent.
-# MERGED """
-
-Json = dict[str, Any]
+    return page_answer("order_groups", groups, page, state.settings, group_row)
 
 
 def side_and_action(order: Order) -> tuple[str, str]:
-    """Give side and action; an order of the current contract speaks of YES."""
+    """Give side and action; assumed: an order of the current contract is one of YES."""
     return order.outcome or "yes", order.action or ("buy" if order.bid else "sell")
 
 
 def order_row(order: Order) -> Json:
-    """Write an order."""
     side, action = side_and_action(order)
     row: Json = {
         "order_id": order.id,
@@ -180,7 +163,7 @@ def order_row(order: Order) -> Json:
 
 
 def fill_row(fill: Fill) -> Json:
-    """Write a fill; price is that of the side named."""
+    """Write a fill; price is that of the side it names."""
     side, action = side_and_action(fill.order)
     cents = fill.price // 100
     return {
@@ -196,14 +179,18 @@ def fill_row(fill: Fill) -> Json:
     }
 
 
+def group_row(group: Group) -> Json:
+    return {"id": group.id, "is_auto_cancel_enabled": True}
+
+
 def position_row(row: Holding) -> Json:
-    """Write a position."""
     market = row.market
     body: Json = {
         "ticker": market.ticker,
         "event_ticker": market.event,
         "realized_pnl": row.realized // CENT,
         "resting_order_count": row.orders,
+        # cut off towards 0 on both sides; // would make -1.5 contracts -2
         "position": int(row.position / 100),
         "fees_paid": -(-row.fees // CENT),
         "total_cost": row.traded // CENT,
@@ -214,7 +201,6 @@ def position_row(row: Holding) -> Json:
 
 
 def event_row(event: str, rows: list[Holding]) -> Json:
-    """Write an event's positions together."""
     sums = {
         "total_cost": sum(row.traded for row in rows),
         "event_exposure": sum(row.cost for row in rows),
@@ -228,10 +214,10 @@ def event_row(event: str, rows: list[Holding]) -> Json:
 
 
 def settlement_row(row: Settlement) -> Json:
-    """Write a settlement; a scalar one counts as the side that was paid more."""
+    """Write a settlement; this contract knows yes and no only, so a scalar is the dearer side."""
     result = row.market.result
     if result == "scalar":
-        result = "yes" if row.market.value >= 5000 else "no"
+        result = "yes" if row.market.value >= ONE // 2 else "no"
     return {
         "ticker": row.market.ticker,
         "result": result,

@@ -1,4 +1,22 @@
-"""The one door: commands in, answers out."""
+"""The engine: a deterministic exchange, commands in and answers out.
+
+Invariants, on which everything else in this room rests:
+
+- Commands are done one after the other, each whole before the next; execute() is the only door
+  through which anything changes. There are no threads, no I/O and no clock in here.
+- A command happens at one time, the `now` it comes with. Time never goes back. What fell due since
+  the command before (expiries, delayed transfers, the weekly pause) is done first, each at its own
+  time.
+- Nothing is random but what is derived from the seed. So the same commands at the same times give
+  the same answers, events and digest(), byte for byte.
+- Numbers are exact integers (fixed_point.py), and cash, contracts and fees are conserved to the
+  micro-dollar (ledger.py).
+- A refused request changes nothing (errors.py); whoever raises has not written yet.
+
+Example: the log [10:00 add_account amy, 10:01 CreateOrderV2 expiring at 10:05, 10:09 GetOrders]
+answers the order as cancelled, last updated 10:05, not 10:09; without the read the digest at 10:09
+is the same.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +42,7 @@ from kalshi_ext.sandbox.engine.admin_actions import ACTIONS, open_account
 from kalshi_ext.sandbox.engine.commands import Admin, Answer
 from kalshi_ext.sandbox.engine.errors import ApiError
 from kalshi_ext.sandbox.engine.fixed_point import to_datetime, to_microseconds
-from kalshi_ext.sandbox.engine.inspector import Truth
+from kalshi_ext.sandbox.engine.inspector import Inspector
 from kalshi_ext.sandbox.engine.operations import CLASSIC, RETIRED
 from kalshi_ext.sandbox.engine.settings import Settings, UnknownSetting
 from kalshi_ext.sandbox.engine.state import EngineState, state_digest
@@ -35,130 +53,6 @@ if TYPE_CHECKING:
 
     from kalshi_ext.sandbox.engine.accounts import TradingAccount
     from kalshi_ext.sandbox.engine.commands import Call, Command
-if TYPE_CHECKING:
-    from kalshi_ext.sandbox.engine.accounts import TradingAccount
-    from kalshi_ext.sandbox.engine.commands import Answer, Call
-    from kalshi_ext.sandbox.engine.state import EngineState
-
-
-_CLASSIC_IDS = frozenset(op.id for op in CLASSIC)
-_TOO_MANY_REQUESTS = Answer(429, {"error": "too many requests"})
-
-
-class Engine:
-    """Run the exchange: one command in, one answer out, always the same for the same log."""
-
-    truth: Truth
-
-    def __init__(self, settings: Settings | None = None) -> None:
-        """Open an exchange without markets; only the foreign account exists."""
-        self._state = EngineState(settings=settings or Settings())
-        self.truth = Truth(self._state)
-        foreign = open_account(self._state, FOREIGN)
-        foreign.endless, foreign.tier = True, "prestige"
-
-    @property
-    def settings(self) -> Settings:
-        """Give the settings as they are now."""
-        return self._state.settings
-
-    @property
-    def now(self) -> datetime:
-        """Give the last moment seen: log it with each command, so that a replay is exact."""
-        return to_datetime(self._state.now)
-
-    def execute(self, command: Command, *, now: datetime) -> Answer:
-        """Do one command at a moment; the only door through which anything changes.
-
-        now is aware; a moment earlier than the last one seen counts as the last one. Reads
-        change nothing but token buckets and due expiries (which carry their own moments), so a
-        log may leave them out where changes() says so. An Admin command answers 200 with what
-        it made, or 400 with {"error": {"code": "admin", "message"}}.
-        """
-        self.advance(now=now)
-        if isinstance(command, Admin):
-            return self._administer(command)
-        try:
-            return self._finish(self._handle(command))
-        except ApiError as refusal:
-            return self._error_answer(command, refusal)
-
-    def advance(self, *, now: datetime) -> None:
-        """Let time pass: do what is due. execute does so by itself."""
-        state = self._state
-        state.advance_to(to_microseconds(now))
-        if state.settings.thursday_pause != state.pauses.thursday_timer_set:
-            update_thursday_pause(state)
-
-    def _finish(self, answer: Answer) -> Answer:
-        bare = answer.body is None and answer.status != 204
-        if bare and self._state.settings.empty_answers == "object":
-            return Answer(answer.status, {})
-        return answer
-
-    def _handle(self, request: Call) -> Answer:
-        state = self._state
-        public = _PUBLIC_HANDLERS.get(request.operation)
-        if public is not None:
-            return public(state, request)
-        account = self._authenticated_account(request)
-        if state.settings.rate_limits and not rate_limits.take_tokens(state, account, request):
-            return _TOO_MANY_REQUESTS
-        if request.operation in RETIRED and state.settings.classic_writes == "retired":
-            message = "this endpoint is gone; use the V2 order endpoints"
-            raise ApiError(410, "deprecated_v1_order_endpoint", message)
-        return _ACCOUNT_HANDLERS[request.operation](state, account, request)
-
-    def _authenticated_account(self, request: Call) -> TradingAccount:
-        account = self._state.accounts.get(request.caller.account) if request.caller else None
-        if account is None or request.caller is None:
-            raise ApiError(401, "authentication_error", "authentication failed", "NOT_FOUND")
-        request_parsing.require_scope(
-            request.caller, "read" if rate_limits.is_read(request.operation) else "write"
-        )
-        return account
-
-    def _error_answer(self, request: Call, refusal: ApiError) -> Answer:
-        settings = self._state.settings
-        if refusal.query_error and settings.parameter_errors == "msg":
-            return Answer(refusal.status, {"msg": refusal.message})
-        if settings.error_shape == "flat" and request.operation not in _CLASSIC_IDS:
-            return Answer(refusal.status, refusal.error_body())
-        return Answer(refusal.status, {"error": refusal.error_body()})
-
-    def _administer(self, command: Admin) -> Answer:
-        action = ACTIONS.get(command.action)
-        try:
-            if action is None:
-                raise ValueError(f"no action {command.action!r}; known: {', '.join(ACTIONS)}")
-            return Answer(200, action(self._state, command.params))
-        except ApiError as refusal:
-            return Answer(refusal.status, {"error": refusal.error_body()})
-        except (ValueError, TypeError, KeyError, UnknownSetting) as error:
-            message = f"{command.action}: {error!r}" if isinstance(error, KeyError) else str(error)
-            return Answer(400, {"error": {"code": "admin", "message": message}})
-
-    def changes(self, command: Command) -> bool:
-        """Tell whether a command may change state, so that a log must keep it."""
-        if isinstance(command, Admin) or self._state.settings.rate_limits:
-            return True
-        return not rate_limits.is_read(command.operation)
-
-    def check_invariants(self, *, history: bool = False) -> None:
-        """Raise InvariantBroken when money, contracts or the books do not reconcile.
-
-        history: every order and fill ever made is checked too (slow).
-        """
-        invariants.check(self._state)
-        if history:
-            invariants.check_history(self._state)
-
-    def digest(self) -> str:
-        """Fingerprint the whole state (sha256 hex): equal for equal command logs."""
-        return state_digest(self._state)
-
-
-# MERGED """Which function does which operation."""
 
 AccountHandler = Callable[["EngineState", "TradingAccount", "Call"], "Answer"]
 PublicHandler = Callable[["EngineState", "Call"], "Answer"]
@@ -236,3 +130,120 @@ _CLASSIC_HANDLERS: dict[str, AccountHandler] = {
     "getTotalRestingOrderValue": classic_reads.get_resting_value,
 }
 _ACCOUNT_HANDLERS: dict[str, AccountHandler] = _CURRENT_HANDLERS | _CLASSIC_HANDLERS
+_CLASSIC_IDS = frozenset(op.id for op in CLASSIC)
+_TOO_MANY_REQUESTS = Answer(429, {"error": "too many requests"})
+
+
+class Engine:
+    """Run the exchange: one command in, one answer out."""
+
+    truth: Inspector
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        """Open an exchange without markets; only the foreign account exists."""
+        self._state = EngineState(settings=settings or Settings())
+        self.truth = Inspector(self._state)
+        foreign = open_account(self._state, FOREIGN)
+        foreign.endless, foreign.tier = True, "prestige"
+
+    @property
+    def settings(self) -> Settings:
+        """The settings as they are now: an admin command may change them."""
+        return self._state.settings
+
+    @property
+    def now(self) -> datetime:
+        """The time of the last command: log it with each command, so that a replay is exact."""
+        return to_datetime(self._state.now)
+
+    def execute(self, command: Command, *, now: datetime) -> Answer:
+        """Do one command at a time.
+
+        now is aware; a time earlier than that of the last command counts as that one. Reads
+        change nothing but token buckets and what is due (which carries its own time), so a log
+        may leave them out where changes() says so. An Admin command answers 200 with what it
+        made, or 400 with {"error": {"code": "admin", "message"}}.
+        """
+        self.advance(now=now)
+        if isinstance(command, Admin):
+            return self._administer(command)
+        try:
+            return self._finish(self._handle(command))
+        except ApiError as error:
+            return self._error_answer(command, error)
+
+    def advance(self, *, now: datetime) -> None:
+        """Let time pass and do what is due; execute() does so by itself."""
+        state = self._state
+        state.advance_to(to_microseconds(now))
+        if state.settings.thursday_pause != state.pauses.thursday_timer_set:
+            update_thursday_pause(state)
+
+    def _finish(self, answer: Answer) -> Answer:
+        # observed both ways: where no body is promised none comes, or {} (`empty_answers`)
+        empty = answer.body is None and answer.status != 204
+        if empty and self._state.settings.empty_answers == "object":
+            return Answer(answer.status, {})
+        return answer
+
+    def _handle(self, request: Call) -> Answer:
+        state = self._state
+        public = _PUBLIC_HANDLERS.get(request.operation)
+        if public is not None:
+            return public(state, request)
+        account = self._authenticated_account(request)
+        # the bucket comes before everything the request asks: a refused one is billed too
+        if state.settings.rate_limits and not rate_limits.take_tokens(state, account, request):
+            return _TOO_MANY_REQUESTS
+        if request.operation in RETIRED and state.settings.classic_writes == "retired":
+            message = "this endpoint is gone; use the V2 order endpoints"
+            raise ApiError(410, "deprecated_v1_order_endpoint", message)
+        return _ACCOUNT_HANDLERS[request.operation](state, account, request)
+
+    def _authenticated_account(self, request: Call) -> TradingAccount:
+        account = self._state.accounts.get(request.caller.account) if request.caller else None
+        if account is None or request.caller is None:
+            raise ApiError(401, "authentication_error", "authentication failed", "NOT_FOUND")
+        scope = "read" if rate_limits.is_read(request.operation) else "write"
+        request_parsing.require_scope(request.caller, scope)
+        return account
+
+    def _error_answer(self, request: Call, error: ApiError) -> Answer:
+        # observed: three shapes, {"msg"}, {"error": {...}} and, of the current contract, flat
+        settings = self._state.settings
+        if error.query_error and settings.parameter_errors == "msg":
+            return Answer(error.status, {"msg": error.message})
+        if settings.error_shape == "flat" and request.operation not in _CLASSIC_IDS:
+            return Answer(error.status, error.error_body())
+        return Answer(error.status, {"error": error.error_body()})
+
+    def _administer(self, command: Admin) -> Answer:
+        action = ACTIONS.get(command.action)
+        try:
+            if action is None:
+                raise ValueError(f"no action {command.action!r}; known: {', '.join(ACTIONS)}")
+            return Answer(200, action(self._state, command.params))
+        except ApiError as error:
+            return Answer(error.status, {"error": error.error_body()})
+        except (ValueError, TypeError, KeyError, UnknownSetting) as error:
+            message = f"{command.action}: {error!r}" if isinstance(error, KeyError) else str(error)
+            return Answer(400, {"error": {"code": "admin", "message": message}})
+
+    def changes(self, command: Command) -> bool:
+        """Tell whether a command may change state, so that a log must keep it."""
+        if isinstance(command, Admin) or self._state.settings.rate_limits:
+            return True
+        return not rate_limits.is_read(command.operation)
+
+    def check_invariants(self, *, history: bool = False) -> None:
+        """Raise InvariantBroken when money, contracts or the books do not reconcile.
+
+        history: every order and fill ever made is checked too (slow).
+        """
+        invariants.check(self._state)
+        if history:
+            invariants.check_history(self._state)
+
+    def digest(self) -> str:
+        """Hash the whole state (sha256 hex): equal for equal command logs."""
+        return state_digest(self._state)

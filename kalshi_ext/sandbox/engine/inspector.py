@@ -1,4 +1,4 @@
-"""What truly is: for judges, without lag, scopes or pages."""
+"""The state as it is, for tests and judges: without lag, scopes, pages or switched shapes."""
 
 from __future__ import annotations
 
@@ -18,21 +18,19 @@ from kalshi_ext.sandbox.engine.records import Fill, Order
 from kalshi_ext.sandbox.engine.serializers import fill_row, order_row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from kalshi_ext.sandbox.engine.book import PriceLevels
-    from kalshi_ext.sandbox.engine.ledger import FeeModel
     from kalshi_ext.sandbox.engine.state import EngineState
 
 Json = dict[str, Any]
 
 
-class Truth:
-    """Read what truly is; nothing here changes anything."""
+class Inspector:
+    """Read the state; nothing here changes anything. Users know it as `truth`."""
 
-    def __init__(self, exchange: EngineState) -> None:
-        """Look at an exchange."""
-        self._ex = exchange
+    def __init__(self, state: EngineState) -> None:
+        self._state = state
 
     def orders(
         self, *, account: str | None = None, client_order_id: str | None = None
@@ -45,18 +43,18 @@ class Truth:
         """
         return [
             self._order(order)
-            for order in self._ex.orders.values()
+            for order in self._state.orders.values()
             if account in (None, order.account.name)
             and client_order_id in (None, order.client_order_id)
         ]
 
     def order(self, order_id: str) -> Json | None:
-        """Give one order by id."""
-        order = self._ex.orders.get(order_id)
+        order = self._state.orders.get(order_id)
         return None if order is None else self._order(order)
 
     def _order(self, order: Order) -> Json:
-        settings = evolve(self._ex.settings, legacy_fields="consistent")
+        # a judge must not be misled by the fields that contradict on purpose
+        settings = evolve(self._state.settings, legacy_fields="consistent")
         return {
             **order_row(order, settings),
             "account": order.account.name,
@@ -65,21 +63,21 @@ class Truth:
         }
 
     def fills(self, *, account: str | None = None, order_id: str | None = None) -> list[Json]:
-        """List every fill in the sequence they happened, the maker's before the taker's.
+        """List every fill in the order they happened, the maker's before the taker's.
 
         The rows are those of GetFills with, besides, account and client_order_id.
         """
-        found = [
+        fills = [
             fill
-            for owner in self._ex.accounts.values()
+            for owner in self._state.accounts.values()
             if account in (None, owner.name)
             for fill in owner.fills
             if order_id in (None, fill.order.id)
         ]
-        return [self._fill(fill) for fill in sorted(found, key=lambda fill: fill.seq)]
+        return [self._fill(fill) for fill in sorted(fills, key=lambda fill: fill.seq)]
 
     def _fill(self, fill: Fill) -> Json:
-        settings = evolve(self._ex.settings, legacy_fields="consistent")
+        settings = evolve(self._state.settings, legacy_fields="consistent")
         return {
             **fill_row(fill, settings),
             "account": fill.order.account.name,
@@ -91,13 +89,12 @@ class Truth:
 
         Cheap however long the account's life: ended orders are looked for among its last 1000.
         """
-        owner = self._ex.accounts[account]
+        owner = self._state.accounts[account]
         last = islice(reversed(owner.orders), 1000)
         ended = (order for order in last if order.status != "resting")
+        newest_open = reversed(owner.open_orders.values())
         return {
-            "open": [
-                self._order(one) for one in islice(reversed(owner.open_orders.values()), newest)
-            ],
+            "open": [self._order(order) for order in islice(newest_open, newest)],
             "open_count": len(owner.open_orders),
             "ended": [self._order(order) for order in islice(ended, newest)],
             "fills": [self._fill(fill) for fill in islice(reversed(owner.fills), newest)],
@@ -105,8 +102,8 @@ class Truth:
         }
 
     def balances(self, *, account: str) -> list[Json]:
-        """List cash and what resting orders reserve, for each subaccount and shard."""
-        owner = self._ex.accounts[account]
+        """List cash and what resting orders hold back, for each instance, subaccount and shard."""
+        owner = self._state.accounts[account]
         return [
             {
                 "instance": instance,
@@ -134,13 +131,13 @@ class Truth:
                 "realized": format_dollars(row.realized),
                 "fees": format_dollars(row.fees),
             }
-            for row in self._ex.accounts[account].holdings.values()
+            for row in self._state.accounts[account].holdings.values()
             if row.created
         ]
 
     def book(self, ticker: str) -> Json:
         """Show a market's depth, best first: {"bids": [[price, count], ...], "asks": [...]}."""
-        market = self._ex.markets[ticker]
+        market = self._state.markets[ticker]
         return {"ticker": ticker, "bids": _depth(market.bids), "asks": _depth(market.asks)}
 
     def markets(self) -> list[Json]:
@@ -156,25 +153,21 @@ class Truth:
                     {"start": format_price(a), "end": format_price(b), "step": format_price(c)}
                     for a, b, c in market.price_ranges
                 ],
-                "last_price": None
-                if market.last_price is None
-                else format_price(market.last_price),
-                "best_bid": _best_price(market.bids),
-                "best_ask": _best_price(market.asks),
+                "last_price": _format_optional(market.last_price),
+                "best_bid": _format_optional(market.bids.best_price()),
+                "best_ask": _format_optional(market.asks.best_price()),
                 "volume": format_count(market.volume),
                 "open_interest": format_count(market.open_interest),
-                "fee_rate": _format_rate(market.taker_fees),
-                "maker_fee_rate": _format_rate(market.maker_fees),
+                "fee_rate": format_dollars(market.taker_fees.rate),
+                "maker_fee_rate": format_dollars(market.maker_fees.rate),
             }
-            for market in self._ex.markets.values()
+            for market in self._state.markets.values()
         ]
 
     def accounts(self) -> list[str]:
-        """List account names."""
-        return list(self._ex.accounts)
+        return list(self._state.accounts)
 
     def groups(self, *, account: str) -> list[Json]:
-        """List an account's order groups."""
         return [
             {
                 "id": group.id,
@@ -183,41 +176,36 @@ class Truth:
                 "triggered": group.triggered,
                 "orders": list(group.orders),
             }
-            for group in self._ex.accounts[account].groups.values()
+            for group in self._state.accounts[account].groups.values()
         ]
 
     def events(self, *, since: int = 0) -> list[Event]:
-        """List what happened after event number since, oldest first."""
-        return list(self._events(since))
-
-    def _events(self, since: int) -> Iterator[Event]:
-        for at, (when, kind, data) in enumerate(islice(self._ex.events, since, None), since + 1):
-            yield Event(at, to_datetime(when), kind, _event_data(data))
+        """List what happened after event number `since`, oldest first."""
+        recorded = enumerate(islice(self._state.events, since, None), since + 1)
+        return [
+            Event(seq, to_datetime(time), kind, _event_data(data))
+            for seq, (time, kind, data) in recorded
+        ]
 
 
 def _depth(side: PriceLevels) -> list[list[str]]:
     return [[format_price(price), format_count(count)] for price, count in side.depth()]
 
 
-def _best_price(side: PriceLevels) -> str | None:
-    price = side.best_price()
+def _format_optional(price: int | None) -> str | None:
     return None if price is None else format_price(price)
 
 
-def _format_rate(model: FeeModel) -> str:
-    return format_dollars(model.rate)
-
-
 def _event_data(data: Json) -> Json:
-    told: Json = {}
+    body: Json = {}
     for name, value in data.items():
         if isinstance(value, Order):
-            told |= _order_identity(value)
+            body |= _order_identity(value)
         elif isinstance(value, Fill):
-            told |= _order_identity(value.order) | _fill_data(value)
+            body |= _order_identity(value.order) | _fill_data(value)
         else:
-            told[name] = _FORMATS[name](value) if name in _FORMATS else value
-    return told
+            body[name] = _FORMATS[name](value) if name in _FORMATS else value
+    return body
 
 
 def _order_identity(order: Order) -> Json:
@@ -243,6 +231,7 @@ def _fill_data(fill: Fill) -> Json:
 
 
 def _format_amount(value: int | str) -> str:
+    # a transfer's event carries the row of the wire, whose amount is text already
     return value if isinstance(value, str) else format_dollars(value)
 
 

@@ -1,4 +1,12 @@
-"""Token buckets: what a request costs, and whether it fits."""
+"""Rate limits: token buckets by account, what a request costs, and the levels an account may reach.
+
+A bucket refills at the rate of the account's tier up to its capacity (documented). A request takes
+its cost at once or is answered 429 and takes nothing. Example: basic reads refill 200 tokens a
+second into a bucket of 400 and a read costs 10, so 40 reads at once are served and the 41st is
+refused; 50 ms later there are 10 tokens for one more.
+
+Levels are kept in millionths of a token: a rate times microseconds is exact.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from kalshi_ext.sandbox.engine.commands import Answer
 from kalshi_ext.sandbox.engine.errors import permission_denied
-from kalshi_ext.sandbox.engine.fixed_point import DAY, format_count
+from kalshi_ext.sandbox.engine.fixed_point import DAY, SECOND, format_count
 from kalshi_ext.sandbox.engine.operations import OPERATIONS
 from kalshi_ext.sandbox.engine.request_parsing import is_list, is_object
 
@@ -14,11 +22,6 @@ if TYPE_CHECKING:
     from kalshi_ext.sandbox.engine.accounts import TradingAccount
     from kalshi_ext.sandbox.engine.commands import Call
     from kalshi_ext.sandbox.engine.state import EngineState
-if TYPE_CHECKING:
-    from kalshi_ext.sandbox.engine.accounts import TradingAccount
-    from kalshi_ext.sandbox.engine.commands import Call
-    from kalshi_ext.sandbox.engine.state import EngineState
-
 
 TIERS = {
     "basic": (200, 100),
@@ -29,8 +32,9 @@ TIERS = {
     "prime": (4000, 4000),
     "prestige": (10000, 8000),
 }
-"""Tokens a second, read and write."""
+"""Tokens a second, read and write (documented)."""
 _MILLION = 1_000_000
+# getQueuePositions is a POST that only reads
 _READ_OPERATIONS = frozenset(op.id for op in OPERATIONS if op.method == "GET") | {
     "getQueuePositions"
 }
@@ -43,14 +47,17 @@ _BATCH_FIELDS = {
 }
 _SHARDED = frozenset({"CreateOrderV2", "AmendOrderV2", "DecreaseOrderV2", "CancelOrderV2"})
 
+VOLUME_GOALS = {"expert": 100_000_00, "premier": 1_000_000_00}
+"""Assumed: contracts (hundredths) in 30 days that earn a level; half keeps it."""
+
 
 def is_read(operation: str) -> bool:
-    """Tell whether an operation draws on the read bucket (and changes nothing)."""
+    """Tell whether an operation draws on the read bucket; none of those changes anything."""
     return operation in _READ_OPERATIONS
 
 
 def bucket_capacity(tier: str, *, read: bool) -> int:
-    """Give a bucket's size: 2 s of budget for writes above Basic and low tiers' reads, else 1."""
+    """Give a bucket's size: 2 s of writes above basic, 2 s of reads up to advanced, else 1 s."""
     rate = TIERS[tier][0 if read else 1]
     double = tier in ("basic", "advanced") if read else tier != "basic"
     return rate * 2 if double else rate
@@ -59,20 +66,18 @@ def bucket_capacity(tier: str, *, read: bool) -> int:
 def take_tokens(state: EngineState, account: TradingAccount, request: Call) -> bool:
     """Take a request's cost from its bucket; False, and nothing taken, when it does not fit."""
     read = is_read(request.operation)
-    rate, most = (
-        TIERS[account.tier][0 if read else 1],
-        bucket_capacity(account.tier, read=read) * _MILLION,
-    )
+    rate = TIERS[account.tier][0 if read else 1]
+    capacity = bucket_capacity(account.tier, read=read) * _MILLION
     name = "read" if read else _write_bucket(request)
-    level, when = account.buckets.get(name, (most, state.now))
-    level = min(most, level + rate * (state.now - when))
+    level, updated = account.buckets.get(name, (capacity, state.now))
+    level = min(capacity, level + rate * (state.now - updated))
     cost = request_cost(state, request) * _MILLION
     account.buckets[name] = (level - cost if cost <= level else level, state.now)
     return cost <= level
 
 
 def request_cost(state: EngineState, request: Call) -> int:
-    """Give a request's cost; a batch bills each of its entries."""
+    """Give a request's cost in tokens; a batch bills each of its entries (documented)."""
     settings = state.settings
     each = settings.cancel_cost if request.operation in _CANCELS else settings.default_cost
     name = _BATCH_FIELDS.get(request.operation)
@@ -88,6 +93,7 @@ def _body(request: Call) -> dict[str, Any]:
 
 
 def _write_bucket(request: Call) -> str:
+    # documented: a write that names a shard above 0 draws on that shard's own budget
     if request.operation not in _SHARDED:
         return "write"
     shard: object = _body(request).get("exchange_index") or request.query.get("exchange_index")
@@ -95,30 +101,21 @@ def _write_bucket(request: Call) -> str:
     return f"write {int(text)}" if text.isdecimal() and text.isascii() and int(text) else "write"
 
 
-# MERGED """Limits, costs and usage levels of an account."""
-
-VOLUME_GOALS = {"expert": 100_000_00, "premier": 1_000_000_00}
-"""Assumed: contracts (hundredths) in 30 days that earn a level; half keeps it."""
-
-
 def get_limits(state: EngineState, account: TradingAccount, request: Call) -> Answer:
-    """Do GetAccountApiLimits."""
     del state, request
-    read, write = TIERS[account.tier]
+    tier = account.tier
+    read, write = TIERS[tier]
     body: dict[str, Any] = {
-        "usage_tier": account.tier,
-        "read": {"refill_rate": read, "bucket_capacity": bucket_capacity(account.tier, read=True)},
-        "write": {
-            "refill_rate": write,
-            "bucket_capacity": bucket_capacity(account.tier, read=False),
-        },
+        "usage_tier": tier,
+        "read": {"refill_rate": read, "bucket_capacity": bucket_capacity(tier, read=True)},
+        "write": {"refill_rate": write, "bucket_capacity": bucket_capacity(tier, read=False)},
         "grants": [],
     }
     return Answer(200, body)
 
 
 def upgrade(state: EngineState, account: TradingAccount, request: Call) -> Answer:
-    """Do UpgradeAccountApiUsageLevel: from basic to advanced; 403 above (assumed)."""
+    """Upgrade from basic to advanced; assumed: 403 for every other level."""
     del request
     if account.tier != "basic":
         raise permission_denied("no higher level may be granted")
@@ -128,7 +125,7 @@ def upgrade(state: EngineState, account: TradingAccount, request: Call) -> Answe
 
 
 def get_volume(state: EngineState, account: TradingAccount, request: Call) -> Answer:
-    """Do GetAccountApiUsageLevelVolumeProgress: contracts of the last 30 days."""
+    """Tell the contracts traded in the last 30 days."""
     del request
     volume = 0
     for fill in reversed(account.fills):
@@ -136,7 +133,7 @@ def get_volume(state: EngineState, account: TradingAccount, request: Call) -> An
             break
         volume += fill.count
     progress = {
-        "computed_ts": state.now // 1_000_000,
+        "computed_ts": state.now // SECOND,
         "trailing_30d_volume_fp": format_count(volume),
         "goals": [_goal_row(level, goal) for level, goal in VOLUME_GOALS.items()],
     }
@@ -152,7 +149,7 @@ def _goal_row(level: str, goal: int) -> dict[str, Any]:
 
 
 def get_costs(state: EngineState, request: Call) -> Answer:
-    """Do GetAccountEndpointCosts: those that differ from the default."""
+    """Tell the costs that differ from the default."""
     del request
     base, cost = "/trade-api/v2/portfolio/events/orders", state.settings.cancel_cost
     rows = [

@@ -1,4 +1,13 @@
-"""Ends and pauses: closing and settling markets, pausing shards."""
+"""When trading stops: markets close and settle, shards pause, and what the exchange says of it.
+
+    paused       orders, amends  cancels          transfers       who pauses
+    trading      409             allowed          allowed         admin, or Thursdays 3-5 AM Eastern
+    exchange     503             503              503             admin
+    transfers    allowed         allowed          503             admin
+
+(documented; the status of an exchange pause is assumed: `exchange_paused_status`.) A settled
+market pays $1 for each pair of contracts: what YES is worth to its holder, the rest to NO.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +20,7 @@ from kalshi_ext.sandbox.engine.commands import Answer
 from kalshi_ext.sandbox.engine.fixed_point import (
     ONE,
     SECOND,
+    contract_cost,
     format_time,
     parse_dollars,
     to_datetime,
@@ -24,19 +34,21 @@ if TYPE_CHECKING:
 
     from kalshi_ext.sandbox.engine.accounts import Holding, TradingAccount
     from kalshi_ext.sandbox.engine.book import Market
-    from kalshi_ext.sandbox.engine.records import Order
-    from kalshi_ext.sandbox.engine.state import EngineState
-if TYPE_CHECKING:
     from kalshi_ext.sandbox.engine.commands import Call
     from kalshi_ext.sandbox.engine.state import EngineState
 
-
 Json = dict[str, Any]
 HOUR = 3600 * SECOND
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "friday", "saturday", "sunday")
+_ALL_DAY = [{"open_time": "00:00", "close_time": "24:00"}]
+_THURSDAY = [
+    {"open_time": "00:00", "close_time": "03:00"},
+    {"open_time": "05:00", "close_time": "24:00"},
+]
 
 
 def close_market(state: EngineState, params: Mapping[str, Any]) -> Json:
-    """Stop trading a market; its resting orders are cancelled."""
+    """Stop trading a market for good; its resting orders are cancelled."""
     market = state.markets[params["ticker"]]
     if market.status == "active":
         _close_market(state, market, "closed")
@@ -51,7 +63,7 @@ def _close_market(state: EngineState, market: Market, status: str) -> None:
 
 
 def settle(state: EngineState, params: Mapping[str, Any]) -> Json:
-    """Settle a market: what YES pays follows from result and value."""
+    """Settle a market; what a YES contract pays follows from result and value."""
     market = state.markets[params["ticker"]]
     if market.status == "settled":
         raise ValueError(f"market {market.ticker!r} is settled already")
@@ -80,10 +92,10 @@ def _settle_holding(state: EngineState, account: TradingAccount, holding: Holdin
     state.before_change(holding)
     holding.settled = True
     if not holding.position:
-        return
+        return  # assumed: a flat position gets no settlement row
     value = holding.market.value
-    each = value if holding.position > 0 else ONE - value
-    exact = each * abs(holding.position)
+    exact = contract_cost(value, bid=holding.position > 0) * abs(holding.position)
+    # assumed: a payout is floored to the account's precision; what is cut off, the exchange keeps
     payout = exact // account.precision * account.precision
     row = Settlement(
         id=state.new_id(),
@@ -111,7 +123,6 @@ def _shards(state: EngineState, params: Mapping[str, Any]) -> set[int]:
 
 
 def pause(state: EngineState, params: Mapping[str, Any]) -> Json:
-    """Pause trading, the exchange or transfers on one shard or all."""
     what, shards = params.get("what", "trading"), _shards(state, params)
     _paused_shards(state, what).update(shards)
     until = params.get("until")
@@ -123,7 +134,6 @@ def pause(state: EngineState, params: Mapping[str, Any]) -> Json:
 
 
 def resume(state: EngineState, params: Mapping[str, Any]) -> Json:
-    """End a pause."""
     what, shards = params.get("what", "trading"), _shards(state, params)
     _paused_shards(state, what).difference_update(shards)
     state.pauses.until = None
@@ -139,20 +149,17 @@ def _paused_shards(state: EngineState, what: str) -> set[int]:
 
 
 def cancel_orders_on_pause(state: EngineState, shards: Iterable[int]) -> None:
-    """Cancel the orders that asked for it on a pause."""
+    """Cancel the orders placed with cancel_order_on_pause (documented)."""
     for market in state.markets.values():
-        if market.shard in shards:
-            _cancel_asking(state, [*market.bids.orders(), *market.asks.orders()])
-
-
-def _cancel_asking(state: EngineState, orders: list[Order]) -> None:
-    for order in orders:
-        if order.cancel_on_pause:
-            book.cancel_resting(state, order, "pause")
+        if market.shard not in shards:
+            continue
+        for order in [*market.bids.orders(), *market.asks.orders()]:
+            if order.cancel_on_pause:
+                book.cancel_resting(state, order, "pause")
 
 
 def update_thursday_pause(state: EngineState) -> None:
-    """Enter or leave the weekly pause, Thursdays 3-5 AM Eastern, and come back at the next turn."""
+    """Enter or leave the weekly pause and schedule the next change (documented; off by default)."""
     state.pauses.thursday_timer_set = state.settings.thursday_pause
     due = state.settings.thursday_pause and _in_thursday_pause(state.now)
     if due and not state.pauses.thursday_active:
@@ -170,6 +177,7 @@ def _next_thursday_change(now: int) -> int:
 
 
 def _in_thursday_pause(now: int) -> bool:
+    # by hand, because a time zone database may differ between machines and would change a replay
     utc = to_datetime(now)
     local = utc + timedelta(hours=-4 if _is_daylight_saving(utc) else -5)
     return local.weekday() == 3 and 3 <= local.hour < 5
@@ -184,18 +192,8 @@ def _is_daylight_saving(utc: datetime) -> bool:
     return start <= utc < end
 
 
-# MERGED """The exchange's status, schedule, watermark and cutoffs."""
-
-_WEEKDAYS = ("monday", "tuesday", "wednesday", "friday", "saturday", "sunday")
-_ALL_DAY = [{"open_time": "00:00", "close_time": "24:00"}]
-_THURSDAY = [
-    {"open_time": "00:00", "close_time": "03:00"},
-    {"open_time": "05:00", "close_time": "24:00"},
-]
-
-
 def get_status(state: EngineState, request: Call) -> Answer:
-    """Do GetExchangeStatus; the exchange is active while any of its shards is."""
+    """Tell the status of each shard; the exchange is active while any of its shards is."""
     del request
     rows = [_shard_row(state, shard) for shard in sorted(state.shards)]
     names = ("exchange_active", "trading_active", "intra_exchange_transfers_active")
@@ -218,8 +216,8 @@ def _shard_row(state: EngineState, shard: int) -> dict[str, Any]:
 
 
 def get_schedule(state: EngineState, request: Call) -> Answer:
-    """Do GetExchangeSchedule: open all week but Thursdays 3-5 AM Eastern."""
     del state, request
+    # assumed: the dates; the schedule tells of the Thursday pause whether it is switched on or not
     week = {
         "start_time": "2025-01-01T00:00:00Z",
         "end_time": "2099-12-31T00:00:00Z",
@@ -230,14 +228,13 @@ def get_schedule(state: EngineState, request: Call) -> Answer:
 
 
 def get_timestamp(state: EngineState, request: Call) -> Answer:
-    """Do GetUserDataTimestamp: how fresh lagging reads are."""
+    """Tell the watermark: lagging reads show everything up to this time (documented)."""
     del request
     as_of = state.as_of()
     return Answer(200, {"as_of_time": format_time(state.now if as_of is None else as_of)})
 
 
 def get_cutoff(state: EngineState, request: Call) -> Answer:
-    """Do GetHistoricalCutoff."""
     del request
     body = {
         "market_settled_ts": format_time(state.cutoff("markets")),
