@@ -1,4 +1,4 @@
-"""The sandbox exchange's engine: a deterministic state machine, no I/O, no clock, no threads."""
+"""The sandbox exchange's engine: a deterministic state machine; engine.py tells its invariants."""
 
 from kalshi_ext.sandbox.engine.commands import (
     Admin,
@@ -28,10 +28,10 @@ __all__ = [
     "Command",
     "Engine",
     "Event",
+    "Inspector",
     "InvariantBroken",
     "Operation",
     "Settings",
-    "Inspector",
     "UnknownSetting",
     "command_from_data",
     "command_to_data",

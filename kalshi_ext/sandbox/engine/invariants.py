@@ -1,11 +1,22 @@
-"""What must always hold; each broken rule is named with the numbers that break it."""
+"""What must hold after every command; a broken rule is named with the numbers that break it.
+
+Each rule compares two ways of counting the same thing: a total kept up to date against the sum of
+its parts, or one side of a trade against the other. So it catches a forgotten update anywhere:
+
+    cash        of all accounts + $1 a pair + exchange revenue = paid in
+    account     cash + cost of open positions = paid in + realized - fees
+    market      YES held = NO held = open interest; the book is not crossed
+    book        every open order rests at its price and side, in the sequence of turns
+    reserves    what a balance holds back = what its resting orders need
+    history     an account's cash = paid in + all its fills + all its settlements (slow)
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from kalshi_ext.sandbox.engine.commands import InvariantBroken
-from kalshi_ext.sandbox.engine.fixed_point import ONE, format_dollars
+from kalshi_ext.sandbox.engine.fixed_point import ONE, contract_cost, format_dollars
 
 if TYPE_CHECKING:
     from kalshi_ext.sandbox.engine.accounts import Holding, TradingAccount
@@ -38,11 +49,11 @@ def _require_equal(rule: str, left: object, right: object) -> None:
 
 def _check_money(state: EngineState) -> None:
     cash = sum(_total_cash(account) for account in state.accounts.values())
-    pot = sum(market.open_interest for market in state.markets.values()) * ONE
+    collateral = sum(market.open_interest for market in state.markets.values()) * ONE
     funded = sum(account.funded for account in state.accounts.values())
     _require_equal(
         "cash + collateral + what the exchange took = what was paid in",
-        format_dollars(cash + pot + state.exchange_revenue),
+        format_dollars(cash + collateral + state.exchange_revenue),
         format_dollars(funded),
     )
 
@@ -77,18 +88,16 @@ def _is_in_book(order: Order) -> bool:
 
 
 def _check_reservations(state: EngineState, account: TradingAccount) -> None:
-    mode, sums = state.reservation_mode(account), dict.fromkeys(account.balances, 0)
+    mode, totals = state.reservation_mode(account), dict.fromkeys(account.balances, 0)
     for holding in account.holdings.values():
         _check_holding(account, holding)
-        _require_equal(
-            f"{account.name} {holding.id}: reserved",
-            holding.reserved,
-            holding.required_reserve(mode),
-        )
+        required = holding.required_reserve(mode)
+        _require_equal(f"{account.name} {holding.id}: reserved", holding.reserved, required)
         where = (holding.subaccount, holding.market.shard)
-        sums[where] = sums.get(where, 0) + holding.reserved
+        totals[where] = totals.get(where, 0) + holding.reserved
     for where, balance in account.balances.items():
-        _require_equal(f"{account.name} {where}: reserved in all", balance.reserved, sums[where])
+        _require_equal(f"{account.name} {where}: reserved in all", balance.reserved, totals[where])
+        # a maker's fee comes when its order trades and was never held back, so it may overdraw
         floor = -account.charged
         if not account.endless and mode == "sum" and balance.available < floor:
             raise InvariantBroken(
@@ -107,7 +116,7 @@ def _check_holding(account: TradingAccount, holding: Holding) -> None:
                 counts[order.price] = counts.get(order.price, 0) + order.remaining
         _require_equal(f"{account.name} {holding.id}: resting counts", resting.counts, counts)
         _require_equal(f"{holding.id}: resting count", resting.count, sum(counts.values()))
-        cost = sum((p if resting.bid else ONE - p) * c for p, c in counts.items())
+        cost = sum(contract_cost(p, bid=resting.bid) * c for p, c in counts.items())
         _require_equal(f"{holding.id}: resting cost", resting.cost, cost)
     if holding.cost < 0 or (holding.position == 0 and holding.cost):
         raise InvariantBroken(f"{holding.id}: position {holding.position} costs {holding.cost}")
@@ -123,6 +132,7 @@ def _check_market(market: Market) -> None:
     bid, ask = market.bids.best_price(), market.asks.best_price()
     if bid is not None and ask is not None and bid >= ask:
         raise InvariantBroken(f"{market.ticker}: the book is crossed, {bid} against {ask}")
+    # prices start at 1, so a side is empty when its best price is None
     if market.status != "active" and (bid or ask):
         raise InvariantBroken(f"{market.ticker}: is {market.status} and has resting orders")
 
@@ -142,6 +152,7 @@ def _check_resting_order(order: Order, price: int, side: PriceLevels) -> None:
     fits = (order.status, order.price, order.bid) == ("resting", price, side.bid)
     if not fits or order.remaining <= 0 or order.id not in order.account.open_orders:
         raise InvariantBroken(f"order {order.id}: rests as {order.status}, {order.remaining} left")
+    # less is fine: a decrease leaves the initial count as it was
     if order.filled + order.remaining > order.initial:
         raise InvariantBroken(f"order {order.id}: more than {order.initial} filled and left")
 
@@ -149,6 +160,7 @@ def _check_resting_order(order: Order, price: int, side: PriceLevels) -> None:
 def _check_ended_order(order: Order) -> None:
     if order.status == "resting":
         return
+    # observed: an ended order tells a remaining count of 0 even when it was cancelled
     _require_equal(f"order {order.id}: nothing rests", order.remaining, 0)
     if order.status == "executed":
         _require_equal(f"order {order.id}: executed means filled", order.filled > 0, True)

@@ -1,11 +1,16 @@
-"""Rows as the current contract writes them."""
+"""Rows as the current contract writes them; classic_reads.py has those of the classic one.
+
+Dollars and counts are decimal text. Integer cents are cut off, not rounded (observed).
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from kalshi_ext.sandbox.engine.fixed_point import (
+    CENT,
     ONE,
+    SECOND,
     divide_half_up,
     format_count,
     format_dollars,
@@ -28,7 +33,7 @@ Json = dict[str, Any]
 
 
 def legacy_fields(settings: Settings, *, bid: bool, outcome: str, action: str) -> Json:
-    """Give the deprecated side and action."""
+    """Give the deprecated side and action (observed: real fills contradict their book_side)."""
     if settings.legacy_fields == "absent":
         return {}
     if settings.legacy_fields == "contradicting":
@@ -37,7 +42,6 @@ def legacy_fields(settings: Settings, *, bid: bool, outcome: str, action: str) -
 
 
 def order_row(order: Order, settings: Settings) -> Json:
-    """Write an order."""
     market = order.market
     row = {
         "order_id": order.id,
@@ -76,7 +80,6 @@ def _order_costs(order: Order) -> Json:
 
 
 def fill_row(fill: Fill, settings: Settings) -> Json:
-    """Write a fill."""
     order = fill.order
     market = order.market
     return {
@@ -96,12 +99,12 @@ def fill_row(fill: Fill, settings: Settings) -> Json:
         "created_time": format_time(fill.created),
         "fee_cost": format_dollars(fill.fee),
         "subaccount_number": order.subaccount,
-        "ts": fill.created // 1_000_000,
+        "ts": fill.created // SECOND,
     }
 
 
 def averages(value: int, fees: int, count: int) -> Json:
-    """Write the average YES price and fee of some fills; nothing when there were none."""
+    """Write average YES price and fee of some fills; absent without fills (observed)."""
     if not count:
         return {}
     return {
@@ -111,7 +114,7 @@ def averages(value: int, fees: int, count: int) -> Json:
 
 
 def settlement_row(row: Settlement) -> Json:
-    """Write a settlement; revenue and value are integer cents, the latter cut off."""
+    """Write a settlement; revenue and value are integer cents."""
     market, yes = row.market, row.position > 0
     return {
         "ticker": market.ticker,
@@ -122,7 +125,7 @@ def settlement_row(row: Settlement) -> Json:
         "yes_total_cost_dollars": format_dollars(row.cost if yes else 0),
         "no_count_fp": format_count(0 if yes else -row.position),
         "no_total_cost_dollars": format_dollars(0 if yes else row.cost),
-        "revenue": row.payout // 10_000,
+        "revenue": row.payout // CENT,
         "settled_time": format_time(row.created),
         "fee_cost": format_dollars(row.fees),
         "value": market.value // 100,
@@ -130,32 +133,30 @@ def settlement_row(row: Settlement) -> Json:
 
 
 def payment_row(row: Payment) -> Json:
-    """Write a deposit or a withdrawal."""
     return {
         "id": row.id,
         "status": row.status,
         "type": row.kind,
         "amount_cents": row.cents,
         "fee_cents": row.fee_cents,
-        "created_ts": row.created // 1_000_000,
-        "finalized_ts": None if row.finalized is None else row.finalized // 1_000_000,
+        "created_ts": row.created // SECOND,
+        "finalized_ts": None if row.finalized is None else row.finalized // SECOND,
     }
 
 
 def subaccount_transfer_row(row: SubaccountTransfer) -> Json:
-    """Write a transfer between subaccounts."""
     return {
         "transfer_id": row.id,
         "from_subaccount": row.source,
         "to_subaccount": row.destination,
         "amount_cents": row.cents,
-        "created_ts": row.created // 1_000_000,
+        "created_ts": row.created // SECOND,
         "exchange_index": row.shard,
     }
 
 
 def instance_transfer_row(row: InstanceTransfer) -> Json:
-    """Write a transfer between shards or instances; the amount in dollars."""
+    """Write a transfer between shards or instances; asked for in centicents, told in dollars."""
     return {
         "transfer_id": row.id,
         "source": row.source,
@@ -164,5 +165,5 @@ def instance_transfer_row(row: InstanceTransfer) -> Json:
         "destination_exchange_shard": row.destination_shard,
         "amount": format_dollars(row.amount),
         "status": "complete" if row.done else "pending",
-        "created_ts": row.created // 1_000_000,
+        "created_ts": row.created // SECOND,
     }

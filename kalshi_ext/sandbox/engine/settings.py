@@ -1,4 +1,8 @@
-"""The switches of the exchange: whatever is not known for certain, with its default."""
+"""Settings of the exchange: what is not known for certain about Kalshi, with its default.
+
+README.md marks each as documented, observed or assumed and names the tests that execute it. Names
+and values stand in state files and in the digest: they never change their meaning.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class UnknownSetting(KalshiError):
-    """Refuse a setting's name or value; the message names it."""
+    """A setting's name or value is not known; the message names it."""
 
 
 @frozen(kw_only=True)
 class Settings:
-    """Choose the behaviours; README.md says which default is documented, observed or assumed."""
+    """Choose the behaviours."""
 
     seed: int = 0
     """Ids are derived from it and a counter."""
@@ -98,25 +102,26 @@ class Settings:
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Settings:
-        """Build settings from plain data; raises UnknownSetting for a name or word not known."""
+        """Build settings from plain data; raises UnknownSetting."""
         for name, value in values.items():
-            _check(name, value)
+            _check_setting(name, value)
         return cls(**values)
 
 
-def _check(name: str, value: object) -> None:
+def _check_setting(name: str, value: object) -> None:
     hints = get_type_hints(Settings)
     if name not in hints:
         raise UnknownSetting(f"setting {name!r} is not known; known: {', '.join(sorted(hints))}")
-    if not _fits(value, hints[name]):
+    if not _matches_hint(value, hints[name]):
         raise UnknownSetting(f"setting {name} must be one of {hints[name]}, not {value!r}")
 
 
-def _fits(value: object, hint: Any) -> bool:
+def _matches_hint(value: object, hint: Any) -> bool:
     if get_origin(hint) is Literal:
         return value in get_args(hint)
     if isinstance(hint, UnionType):
-        return any(_fits(value, part) for part in get_args(hint))
+        return any(_matches_hint(value, option) for option in get_args(hint))
+    # bool is a subclass of int in Python: seed=True is a mistake, not 1
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
