@@ -232,6 +232,7 @@ class TradingAccount:
 
     def add_holding(self, holding: Holding) -> None:
         """Keep a holding that may be new."""
+        # called for accepted orders only: a refused one must leave no empty holding
         key = (holding.subaccount, holding.market.ticker)
         if key not in self.holdings:
             self.holdings[key] = holding

@@ -166,7 +166,7 @@ def pause(
 ) -> Admin:
     """Pause trading (cancels allowed), exchange (nothing allowed) or transfers; one shard or all.
 
-    until is only told in the exchange's status: resume() ends a pause.
+    until is only shown in the exchange's status: resume() ends a pause.
     """
     return _admin(
         "pause",

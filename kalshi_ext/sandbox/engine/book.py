@@ -8,10 +8,10 @@ price (documented). Example: asks rest in this order of time
     A 10 at 0.41    B 3 at 0.42    C 3 at 0.42
 
 and a bid for 15 at 0.43 arrives. It takes 10 from A at 0.41, 3 from B and 2 from C at 0.42: the
-bidder pays what the makers asked, not 0.43. C keeps 1 and its turn. A bid for 17 would rest with
-the 1 contract that is left, as the best bid at 0.43.
+bidder pays what the makers asked, not 0.43. C keeps 1 contract and its place. A bid for 17 would
+take all 16 and rest with 1, as the best bid at 0.43.
 
-An order keeps its turn while it only becomes smaller; whatever else changes, it queues again
+An order keeps its place in the queue while it only becomes smaller; otherwise it queues again
 (order_changes.py).
 """
 
@@ -36,8 +36,9 @@ if TYPE_CHECKING:
     from kalshi_ext.sandbox.engine.records import Order
     from kalshi_ext.sandbox.engine.state import EngineState
 
+# the first order is the oldest, and any order leaves in constant time
 Level = OrderedDict[str, "Order"]
-"""The orders of one price, by id, in the sequence of their turns."""
+"""The orders of one price, by id, by time priority."""
 
 
 @define(eq=False)
@@ -64,6 +65,7 @@ class PriceLevels:
         """Queue an order behind all others of its price."""
         level = self.levels.get(order.price)
         if level is None:
+            # prices stay sorted, so the best one is always at an end
             level = self.levels[order.price] = OrderedDict()
             insort(self.prices, order.price)
         level[order.id] = order
@@ -91,14 +93,14 @@ class PriceLevels:
         ]
 
     def orders_with_volume_ahead(self) -> Iterator[tuple[Order, int]]:
-        """Walk over the orders with the contracts that trade before each one's turn."""
+        """Walk over the orders with the contracts that trade before each."""
         ahead = 0
         for order in self.orders():
             yield order, ahead
             ahead += order.remaining
 
     def volume_ahead(self, order: Order) -> int:
-        """Count the contracts that trade before an order's turn comes."""
+        """Count the contracts that trade before an order does."""
         volumes = self.orders_with_volume_ahead()
         return next(ahead for resting, ahead in volumes if resting is order)
 
@@ -181,6 +183,7 @@ def meets_own_order_first(state: EngineState, order: Order) -> bool:
 def match(state: EngineState, order: Order) -> None:
     """Fill an incoming order against the book until it is done, stopped or out of makers."""
     side = order.market.side(bid=not order.bid)
+    # its status changes when self-trade prevention or its group stops it
     while order.remaining and order.status == "resting":
         maker = side.front_order()
         if maker is None or not _prices_cross(order, maker):
@@ -201,6 +204,7 @@ def _prices_cross(order: Order, maker: Order) -> bool:
 
 def _prevent_self_trade(state: EngineState, order: Order, maker: Order) -> None:
     if order.self_trade == "taker_at_cross":
+        # documented: taker_at_cross cancels the incoming order, maker the resting one and goes on
         cancel_remainder(state, order, "stp")
     else:
         cancel_resting(state, maker, "stp")
@@ -208,7 +212,7 @@ def _prevent_self_trade(state: EngineState, order: Order, maker: Order) -> None:
 
 def _maker_can_pay(state: EngineState, maker: Order) -> bool:
     # Assumed: where resting orders hold back less than their sum, a maker may be out of cash when
-    # its turn comes; it is then cancelled and the next one trades. Fees may overdraw.
+    # it is met; it is then cancelled and the next one trades. Fees may overdraw.
     if maker.account.endless or state.reservation_mode(maker.account) == "sum":
         return True
     position = maker.holding.position
@@ -239,6 +243,7 @@ def trade(state: EngineState, taker: Order, maker: Order, count: int) -> None:
         maker.status, maker.reason = "executed", "filled"
     ledger.apply_fill(state, taker, price, count, trade_id=trade_id, taker=True)
     taker.remaining -= count
+    # its position changed, so its resting orders may hold back more or less
     ledger.update_reserve(state, taker.account, taker.holding)
     market.last_price = price
     market.volume += count
@@ -269,6 +274,7 @@ def trigger_group(state: EngineState, account: TradingAccount, group: Group) -> 
     """Cancel all resting orders of a group and refuse new ones until it is reset."""
     group.triggered = True
     state.record_event("group", account=account.name, group=group.id, what="triggered")
+    # a copy: each cancel takes its order out of the group
     for order in list(group.orders.values()):
         cancel_resting(state, order, "group")
 

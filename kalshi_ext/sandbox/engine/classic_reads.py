@@ -152,6 +152,7 @@ def order_row(order: Order) -> Json:
         "fill_count": order.filled // 100,
         "remaining_count": order.remaining // 100,
         "initial_count": order.initial // 100,
+        # a cost is rounded up and everything else down: no cent is promised that is not there
         "taker_fees": -(-order.taker_fees // CENT),
         "maker_fees": -(-order.maker_fees // CENT),
         "created_time": format_time(order.created),
@@ -173,6 +174,7 @@ def fill_row(fill: Fill) -> Json:
         "side": side,
         "action": action,
         "count": fill.count // 100,
+        # assumed: a fill is told in the words of its order, so its price is that side's
         "price": cents if side == "yes" else 100 - cents,
         "is_taker": fill.is_taker,
         "created_time": format_time(fill.created),
@@ -209,6 +211,7 @@ def event_row(event: str, rows: list[Holding]) -> Json:
     }
     cents = {name: value // CENT for name, value in sums.items()}
     dollars = {f"{name}_dollars": format_dollars(value) for name, value in sums.items()}
+    # the classic event row has both cents and dollars
     resting = sum(row.orders for row in rows)
     return {"event_ticker": event, "resting_order_count": resting, **cents, **dollars}
 

@@ -56,6 +56,7 @@ def _order_request(
         bid=(outcome == "yes") == (action == "buy"),
         price=0,
         count=_count(body) or 0,
+        # self-trade prevention is not in this contract; the default of OrderRequest holds
         time_in_force="good_till_canceled",
         client_order_id=body.string("client_order_id"),
         post_only=body.boolean("post_only"),
@@ -86,6 +87,7 @@ def _price(body: BodyFields) -> int | None:
         raise invalid_parameters("give one of yes_price and no_price")
     if yes is None and no is None:
         return None
+    # one number in the book: a NO price is what remains of the dollar
     cents = yes if yes is not None else 100 - (no or 0)
     if not 0 < cents < 100:
         raise ApiError(400, "invalid_price", "price must be from 1 to 99 cents")
@@ -123,6 +125,7 @@ def _cap_sale(draft: OrderRequest, body: BodyFields) -> None:
     if floor != 0:
         raise invalid_parameters("sell_position_floor can only be 0")
     holding = draft.account.holdings.get((draft.subaccount, draft.ticker))
+    # position is YES above 0 and NO below
     position = holding.position if holding else 0
     draft.count = min(draft.count, position if draft.outcome == "yes" else -position)
     if draft.count <= 0:
@@ -147,6 +150,7 @@ def create_batch(state: EngineState, account: TradingAccount, request: Call) -> 
         try:
             order = placement.place(state, _order_request(state, account, request, BodyFields(raw)))
         except ApiError as error:
+            # the contract wraps an entry's error once more
             return {"error": {"error": error.error_body()}}
         return {"order": order_row(order)}
 

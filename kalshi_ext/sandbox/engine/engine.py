@@ -144,6 +144,7 @@ class Engine:
         self._state = EngineState(settings=settings or Settings())
         self.truth = Inspector(self._state)
         foreign = open_account(self._state, FOREIGN)
+        # the liquidity that tests script must never be refused for want of cash or tokens
         foreign.endless, foreign.tier = True, "prestige"
 
     @property
@@ -180,7 +181,7 @@ class Engine:
             update_thursday_pause(state)
 
     def _finish(self, answer: Answer) -> Answer:
-        # observed both ways: where no body is promised none comes, or {} (`empty_answers`)
+        # assumed: no body where the contract promises none, not even {} (`empty_answers`)
         empty = answer.body is None and answer.status != 204
         if empty and self._state.settings.empty_answers == "object":
             return Answer(answer.status, {})
@@ -188,6 +189,7 @@ class Engine:
 
     def _handle(self, request: Call) -> Answer:
         state = self._state
+        # public operations have no account, so no bucket and no scope either
         public = _PUBLIC_HANDLERS.get(request.operation)
         if public is not None:
             return public(state, request)
@@ -195,6 +197,7 @@ class Engine:
         # the bucket comes before everything the request asks: a refused one is billed too
         if state.settings.rate_limits and not rate_limits.take_tokens(state, account, request):
             return _TOO_MANY_REQUESTS
+        # observed: 410, whatever the request says
         if request.operation in RETIRED and state.settings.classic_writes == "retired":
             message = "this endpoint is gone; use the V2 order endpoints"
             raise ApiError(410, "deprecated_v1_order_endpoint", message)
@@ -209,7 +212,7 @@ class Engine:
         return account
 
     def _error_answer(self, request: Call, error: ApiError) -> Answer:
-        # observed: three shapes, {"msg"}, {"error": {...}} and, of the current contract, flat
+        # observed: {"msg"} for query parameters, else {"error": {...}}; the flat shape is a switch
         settings = self._state.settings
         if error.query_error and settings.parameter_errors == "msg":
             return Answer(error.status, {"msg": error.message})
@@ -226,11 +229,13 @@ class Engine:
         except ApiError as error:
             return Answer(error.status, {"error": error.error_body()})
         except (ValueError, TypeError, KeyError, UnknownSetting) as error:
+            # str() of a KeyError is the bare key, which says nothing
             message = f"{command.action}: {error!r}" if isinstance(error, KeyError) else str(error)
             return Answer(400, {"error": {"code": "admin", "message": message}})
 
     def changes(self, command: Command) -> bool:
         """Tell whether a command may change state, so that a log must keep it."""
+        # a read takes tokens where requests are billed, and so changes what is answered next
         if isinstance(command, Admin) or self._state.settings.rate_limits:
             return True
         return not rate_limits.is_read(command.operation)

@@ -24,6 +24,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LAST_SECOND = 253_402_300_799
 """The end of year 9999: later times have no text."""
 
+# a table, because every row of an order or a fill has two prices
 _PRICES = tuple(f"{p // ONE}.{p % ONE:04d}" for p in range(ONE + 1))
 _NUMBER = re.compile(r"-?\d{1,18}(?:\.\d{1,18})?", re.ASCII)
 
@@ -93,6 +94,7 @@ def _count_units(text: str) -> int | None:
     if not _NUMBER.fullmatch(text):
         raise bad_request(f"count is not a fixed-point number: {text!r}")
     whole, _, decimals = text.partition(".")
+    # twelve digits keep count x price in 64 bits
     if len(decimals) > 2 or len(whole) > 12:
         return None
     return int(whole + decimals.ljust(2, "0"))

@@ -74,6 +74,7 @@ class Inspector:
             for fill in owner.fills
             if order_id in (None, fill.order.id)
         ]
+        # several fills share a time; their numbers tell which came first
         return [self._fill(fill) for fill in sorted(fills, key=lambda fill: fill.seq)]
 
     def _fill(self, fill: Fill) -> Json:

@@ -119,6 +119,7 @@ def update_reserve(state: EngineState, account: TradingAccount, holding: Holding
 
 def add_to_book(state: EngineState, order: Order) -> None:
     """Queue what is left of an order in the book, behind all others of its price."""
+    # what rests stands in the book, the holding, the account and the group: always in all four
     state.queue_sequence += 1
     order.seq = state.queue_sequence
     order.market.side(bid=order.bid).add(order)
@@ -142,7 +143,7 @@ def remove_from_book(state: EngineState, order: Order) -> None:
 
 
 def reduce_resting(state: EngineState, order: Order, count: int) -> None:
-    """Take contracts off a resting order, which keeps its turn; without any left it leaves."""
+    """Take contracts off a resting order, which keeps its place; without any left it leaves."""
     if count >= order.remaining:
         remove_from_book(state, order)
         order.remaining = 0
@@ -226,6 +227,7 @@ def _record_fill(
         change=charge.cash_change,
         seq=state.fill_count,
     )
+    # two lists, so that a read filtered by ticker walks over its own rows only
     state.insert_sorted(order.account.fills, row)
     state.insert_sorted(order.account.fills_by_ticker.setdefault(order.market.ticker, []), row)
     state.record_event("fill", fill=row)

@@ -1,9 +1,9 @@
 """Changing an order that rests: amend, decrease, cancel, cancel all.
 
-An amend keeps the order's turn when it makes the order smaller or changes its expiry or its
-client_order_id, and queues it again otherwise (documented):
+An amend keeps the order's place in the queue when it makes the order smaller or changes its expiry
+or its client_order_id, and queues it again otherwise (documented):
 
-    10 at 0.40 -> 5 at 0.40    keeps its turn
+    10 at 0.40 -> 5 at 0.40    keeps its place
     10 at 0.40 -> 20 at 0.40   queues again
     10 at 0.40 -> 10 at 0.41   queues again, and may trade at once
 """
@@ -34,6 +34,7 @@ def find_resting_order(
     shard: int | None,
 ) -> Order:
     """Find a resting order of an account; 404 otherwise. subaccount, shard: None looks anywhere."""
+    # observed: one and the same 404, whichever of these it is (errors.py)
     order = account.open_orders.get(order_id)
     if order is None or (subaccount is not None and order.subaccount != subaccount):
         raise not_found()
@@ -76,6 +77,7 @@ def amend(state: EngineState, order: Order, change: Amendment) -> int:
     placement.check_trading_open(state, order.market)
     _check_identity(order, change)
     placement.check_price(order.market, change.price)
+    # the total, so a fill that came in between does not make the order larger than was meant
     remaining = change.count - order.filled
     if remaining <= 0:
         raise ApiError(400, "invalid_order_size", "count must be above what is filled already")
@@ -114,7 +116,7 @@ def _amended_expiration(order: Order, change: Amendment) -> int | None:
 def _check_not_no_op(order: Order, change: Amendment, remaining: int) -> None:
     renamed = change.updated_client_order_id not in ("", order.client_order_id)
     moved = (change.price, remaining) != (order.price, order.remaining)
-    # documented: an amend that changes nothing is refused, so a repeated one is told so
+    # documented: an amend that changes nothing is refused, which tells a repeat of one that was done
     if not (renamed or moved or _amended_expiration(order, change) != order.expiration):
         raise ApiError(400, "AMEND_ORDER_NO_OP", "the order is so already")
 
@@ -185,6 +187,7 @@ def decrease(state: EngineState, order: Order, *, by: int | None, to: int | None
 def cancel_all(state: EngineState, account: TradingAccount, subaccount: int | None) -> None:
     """Cancel all resting orders of a subaccount (None: of all), but not on a paused shard."""
     for order in list(account.open_orders.values()):
+        # documented: an exchange pause allows nothing, so the orders of a paused shard stay
         paused = order.market.shard in state.pauses.exchange
         if not paused and subaccount in (None, order.subaccount):
             book.cancel_resting(state, order, "cancelled")

@@ -65,6 +65,7 @@ class Group:
 
     def expire_volume(self, before: int) -> None:
         """Drop the fills that have left the window."""
+        # assumed: a fill leaves the window exactly when it is as old as the window
         while self.recent and self.recent[0][0] <= before:
             self.volume -= self.recent.popleft()[1]
 
@@ -92,6 +93,7 @@ def parse_limit(body: BodyFields) -> int:
     if whole is None and text is None:
         raise ApiError(400, "missing_parameters", "missing parameters", "contracts_limit")
     limit = parse_count(text, "contracts_limit_fp") if text is not None else (whole or 0) * 100
+    # the contract has both fields; assumed: naming both alike is fine
     if whole is not None and whole * 100 != limit:
         raise invalid_parameters("contracts_limit and contracts_limit_fp differ")
     if not 100 <= limit <= LARGEST_LIMIT:
@@ -164,12 +166,13 @@ def delete(state: EngineState, account: TradingAccount, request: Call) -> Answer
 def delete_group(state: EngineState, account: TradingAccount, group: Group) -> None:
     """Cancel a group's orders and forget it."""
     book.trigger_group(state, account, group)
+    # documented: a deleted group takes its resting orders with it
     del account.groups[group.id]
     state.record_event("group", account=account.name, group=group.id, what="deleted")
 
 
 def reset(state: EngineState, account: TradingAccount, request: Call) -> Answer:
-    body_fields(request)  # observed: a JSON body must come, if only {}
+    body_fields(request)  # observed: a JSON body must come, {} at least
     group = _find_writable_group(state, account, request)
     group.reset()
     state.record_event("group", account=account.name, group=group.id, what="reset")

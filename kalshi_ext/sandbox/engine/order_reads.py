@@ -77,6 +77,7 @@ def list_orders(
         if as_of is not None and order.created > as_of:
             continue
         row = row_as_of(order, as_of)
+        # the filter sees what the read shows: an order cancelled since is still "resting"
         if accept(row):
             yield row
 
@@ -201,6 +202,7 @@ def list_fills(
     ticker, order_id = request.query.get("ticker"), request.query.get("order_id")
     least, most = created_range(request)
     as_of = state.as_of()
+    # fills never change, so a lagging read only has to leave out the newest
     most = most if as_of is None else min(most, as_of)
     subaccount = query_listed_subaccount(request)
     shard = query_shard(request, least=0)

@@ -81,6 +81,7 @@ def create_body(order: Order) -> dict[str, Any]:
     }
     if order.client_order_id:
         row["client_order_id"] = order.client_order_id
+    # a create only ever takes, so taker fees are all there are
     return row | averages(order.yes_value, order.taker_fees, order.filled)
 
 
@@ -93,6 +94,7 @@ def create_batch(state: EngineState, account: TradingAccount, request: Call) -> 
             draft = _order_request(account, request, BodyFields(raw))
             return create_body(placement.place(state, draft))
         except ApiError as error:
+            # echoed, so that a client can tell which of its entries was refused
             return {**_echo(raw, "client_order_id"), "error": error.error_body()}
 
     return Answer(201, {"orders": run_batch(state, entries, create_entry)})
@@ -134,6 +136,7 @@ def _cancel(state: EngineState, order: Order) -> dict[str, Any]:
 
 
 def _change_body(state: EngineState, order: Order) -> dict[str, Any]:
+    # documented for cancels; assumed to be there always (`cancel_names_client_order_id`)
     row: dict[str, Any] = {"order_id": order.id, "ts_ms": state.now // 1000}
     if order.client_order_id and state.settings.cancel_names_client_order_id:
         row["client_order_id"] = order.client_order_id

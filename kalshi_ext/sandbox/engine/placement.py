@@ -1,10 +1,10 @@
 """Accepting an order: every rule between a request and a place in the book.
 
 place() checks everything before it changes anything, so a refused order leaves no trace: no id is
-used up, no client_order_id is taken, no cash is held back. Then the order is registered, matched,
-and what is left of it rests, is cancelled (immediate-or-cancel) or there is nothing left:
+used up, no client_order_id is taken, no cash is held back. Then the order is registered and
+matched, and what remains of it is queued in the book or, immediate-or-cancel, cancelled:
 
-    draft -> checks -> registered -> matched -> executed | canceled | resting in the book
+    draft -> checks -> registered -> matched -> executed | canceled | resting
 
 The order of the checks decides which refusal a request with two faults gets; it is assumed.
 """
@@ -139,6 +139,7 @@ def check_funds(
     if added <= 0:
         return
     if book.crosses(order.market, bid=order.bid, price=price):
+        # the whole order is charged as taker: what rests afterwards is not known yet
         added += order.market.taker_fees.highest_trade_fee(price, count)
     if added > order.account.available(order.subaccount, order.market.shard):
         raise insufficient_balance()
@@ -265,6 +266,7 @@ def _check_crossing(state: EngineState, order: Order) -> None:
 
 
 def _register(state: EngineState, order: Order) -> None:
+    # only now, because a refusal must not use up an id
     order.id = state.new_id()
     account = order.account
     account.add_holding(order.holding)
@@ -312,6 +314,7 @@ def _sweep_after_cancel_all(state: EngineState, order: Order) -> None:
     account = order.account
     if not account.sweeps or order.status != "resting":
         return
+    # sweeps that are over are dropped by the first order that comes after them
     account.sweeps = [sweep for sweep in account.sweeps if sweep[0] > state.now]
     if any(subaccount in (None, order.subaccount) for _, subaccount in account.sweeps):
         book.cancel_resting(state, order, "sweep")

@@ -1,7 +1,7 @@
 """Reads of positions, balances, settlements and payments in the current contract.
 
-Balances are told as what is available (assumed; `balance_shows`), positions are valued at the last
-trade (assumed), and integer cents are cut off, not rounded (observed).
+A balance is what is available (assumed; `balance_shows`), positions are valued at the last
+trade (assumed), and integer cents are cut off, not rounded (documented).
 """
 
 from __future__ import annotations
@@ -69,6 +69,7 @@ def list_holdings(
     holdings = [
         row
         for row in (row_as_of(holding, as_of) for holding in account.holdings.values())
+        # a holding without fills exists for its resting orders only
         if row.created
         and (subaccount is None or row.subaccount == subaccount)
         and (not ticker or row.market.ticker == ticker)
@@ -170,7 +171,7 @@ def balances_by_shard(
 
 
 def shown_balance(state: EngineState, balance: CashBalance) -> int:
-    """Give what reads tell of a balance (assumed; `balance_shows`), in micro-dollars."""
+    """Give the part of a balance that reads show (assumed; `balance_shows`), in micro-dollars."""
     return balance.cash if state.settings.balance_shows == "cash" else balance.available
 
 

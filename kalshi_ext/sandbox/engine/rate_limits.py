@@ -72,6 +72,7 @@ def take_tokens(state: EngineState, account: TradingAccount, request: Call) -> b
     level, updated = account.buckets.get(name, (capacity, state.now))
     level = min(capacity, level + rate * (state.now - updated))
     cost = request_cost(state, request) * _MILLION
+    # a refused request takes nothing, but the level of now is kept
     account.buckets[name] = (level - cost if cost <= level else level, state.now)
     return cost <= level
 
@@ -84,6 +85,7 @@ def request_cost(state: EngineState, request: Call) -> int:
     if name is None:
         return each
     entries: object = _body(request).get(name)
+    # an empty batch is refused later and costs like one entry
     return each * max(len(entries), 1) if is_list(entries) else each
 
 

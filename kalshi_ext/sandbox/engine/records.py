@@ -69,6 +69,7 @@ class Order:
     """Why it ended: filled cancelled expired ioc stp group pause closed settled sweep ..."""
     filled: int = 0
     updated: int = 0
+    # an order may take first and make later, so both are counted, and one accumulator for both
     taker_fees: int = 0
     maker_fees: int = 0
     taker_cost: int = 0

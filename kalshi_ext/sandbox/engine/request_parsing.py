@@ -53,6 +53,7 @@ class BodyFields:
 
     def require(self, *names: str) -> None:
         """Answer 400 when a field is absent."""
+        # all at once: the answer names every missing field
         missing = [name for name in names if self.raw.get(name) is None]
         if missing:
             raise ApiError(400, "missing_parameters", "missing parameters", ", ".join(missing))
@@ -124,7 +125,7 @@ class BodyFields:
 
 def body_fields(request: Call) -> BodyFields:
     """Read a body that must be a JSON object."""
-    # observed: a write without any body is refused, also where {} is all there is to send
+    # observed: no body at all is refused, also where {} is all there is to send
     if request.body_is == "absent":
         raise ApiError(400, "invalid_content_type", "the body must be JSON; send {} for nothing")
     if request.body_is == "garbage":
@@ -184,6 +185,7 @@ def require_unlocked_key(request: Call) -> None:
 
 def allowed_subaccount(request: Call, wanted: int | None) -> int | None:
     """Give the subaccount meant: a locked key's own, 403 for any other; None: not named."""
+    # documented: a key may be locked to one subaccount; it acts there and sees only that
     locked = request.caller.subaccount if request.caller else None
     if locked is None:
         return wanted

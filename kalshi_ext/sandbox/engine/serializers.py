@@ -1,6 +1,6 @@
 """Rows as the current contract writes them; classic_reads.py has those of the classic one.
 
-Dollars and counts are decimal text. Integer cents are cut off, not rounded (observed).
+Dollars and counts are decimal text. Integer cents are cut off, not rounded (documented).
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ def order_row(order: Order, settings: Settings) -> Json:
         "client_order_id": order.client_order_id,
         "ticker": market.ticker,
         **legacy_fields(settings, bid=order.bid, outcome=order.outcome, action=order.action),
+        # an ask buys NO, whatever the deprecated fields say
         "outcome_side": "yes" if order.bid else "no",
         "book_side": "bid" if order.bid else "ask",
         "type": order.kind,
@@ -104,7 +105,7 @@ def fill_row(fill: Fill, settings: Settings) -> Json:
 
 
 def averages(value: int, fees: int, count: int) -> Json:
-    """Write average YES price and fee of some fills; absent without fills (observed)."""
+    """Write average YES price and fee of some fills; absent without fills (documented)."""
     if not count:
         return {}
     return {
@@ -122,6 +123,7 @@ def settlement_row(row: Settlement) -> Json:
         "event_ticker": market.event,
         "market_result": market.result,
         "yes_count_fp": format_count(row.position if yes else 0),
+        # a position has one side, so the other one is always 0
         "yes_total_cost_dollars": format_dollars(row.cost if yes else 0),
         "no_count_fp": format_count(0 if yes else -row.position),
         "no_total_cost_dollars": format_dollars(0 if yes else row.cost),

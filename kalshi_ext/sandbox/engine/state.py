@@ -126,6 +126,7 @@ class EngineState:
     def new_id(self) -> str:
         """Derive the next id, a UUID in form, from the seed and a counter."""
         self.id_count += 1
+        # a UUID of version 4 in form, because clients may parse it as one
         raw = blake2b(f"{self.settings.seed}:{self.id_count}".encode(), digest_size=16).hexdigest()
         return f"{raw[:8]}-{raw[8:12]}-4{raw[13:16]}-a{raw[17:20]}-{raw[20:]}"
 
@@ -142,6 +143,7 @@ class EngineState:
     def before_change(self, row: Order | Holding | CashBalance) -> None:
         """Take a snapshot where reads lag; call it before a row changes."""
         if self.settings.read_lag_seconds:
+            # without a lag nothing is copied: most sandboxes never pay for this
             take_snapshot(row, self.now, self.as_of() or 0)
 
     def record_event(self, kind: str, **data: Any) -> None:
@@ -151,6 +153,7 @@ class EngineState:
 
     def schedule(self, when: int, action: Callable[[], None]) -> None:
         """Run an action at a time, after those scheduled for it before."""
+        # the count keeps timers of one time in order, and actions out of the comparison
         self.timer_count += 1
         heapq.heappush(self.timers, (when, self.timer_count, action))
 
@@ -199,6 +202,7 @@ def _digest_lines(state: EngineState) -> Iterator[str]:
     for market in state.markets.values():
         yield f"{market.ticker} {market.status} {market.value} {market.last_price}"
         for side in (market.bids, market.asks):
+            # the order of the queue is part of the state: it decides who trades next
             yield " ".join(f"{order.id}:{order.remaining}@{order.price}" for order in side.orders())
     for order in state.orders.values():
         yield repr(asdict(order, recurse=False, filter=_is_scalar))

@@ -6,7 +6,7 @@
     transfers    allowed         allowed          503             admin
 
 (documented; the status of an exchange pause is assumed: `exchange_paused_status`.) A settled
-market pays $1 for each pair of contracts: what YES is worth to its holder, the rest to NO.
+market pays $1 for each pair of contracts: the value of YES to its holder, the remainder to NO.
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ def settle(state: EngineState, params: Mapping[str, Any]) -> Json:
     if market.status == "settled":
         raise ValueError(f"market {market.ticker!r} is settled already")
     value = _settlement_value(params["result"], params.get("value"))
+    # cancelled first: nothing may be held back for a market that is over
     _close_market(state, market, "settled")
     market.result, market.value = params["result"], value
     for account in state.accounts.values():
@@ -170,6 +171,7 @@ def update_thursday_pause(state: EngineState) -> None:
 
 
 def _next_thursday_change(now: int) -> int:
+    # the pause starts and ends at whole hours, in summer and in winter
     hour = now // HOUR * HOUR + HOUR
     while _in_thursday_pause(hour) == _in_thursday_pause(now):
         hour += HOUR
@@ -177,7 +179,7 @@ def _next_thursday_change(now: int) -> int:
 
 
 def _in_thursday_pause(now: int) -> bool:
-    # by hand, because a time zone database may differ between machines and would change a replay
+    # computed here: time zone databases differ between machines, and a replay must not
     utc = to_datetime(now)
     local = utc + timedelta(hours=-4 if _is_daylight_saving(utc) else -5)
     return local.weekday() == 3 and 3 <= local.hour < 5

@@ -72,6 +72,7 @@ def create_subaccount(state: EngineState, account: TradingAccount, request: Call
 
 def open_next_subaccount(state: EngineState, account: TradingAccount, shard: int = 0) -> int:
     """Open the next subaccount; 400 when all are open."""
+    # numbers are never given back, so the count is the lowest free one
     number = len(account.subaccounts)
     if number > LAST_SUBACCOUNT:
         raise invalid_parameters(f"no more than {LAST_SUBACCOUNT} subaccounts")
@@ -149,6 +150,7 @@ def get_subaccount_transfers(state: EngineState, account: TradingAccount, reques
     rows = (
         row
         for row in state.visible_rows(newest_first(account.subaccount_transfers, page))
+        # a locked key sees a transfer that its subaccount gave or got
         if locked in (None, row.source, row.destination)
     )
     return page_answer("transfers", rows, page, state.settings, subaccount_transfer_row)
@@ -186,7 +188,7 @@ def get_netting(state: EngineState, account: TradingAccount, request: Call) -> A
 
 
 def set_netting(state: EngineState, account: TradingAccount, request: Call) -> Answer:
-    """Set netting; assumed: it is kept and told, and changes no collateral."""
+    """Set netting; assumed: it is kept and shown, and changes no collateral."""
     body = body_fields(request)
     body.require("subaccount_number", "enabled")
     number = body.subaccount("subaccount_number")
@@ -256,6 +258,7 @@ def _start_transfer(
     margined = row.destination == "margined"
     target = (account.margined_balance if margined else account.balance)(*destination)
     row.id = state.new_id()
+    # a pending amount is on neither side, and must still count as the account's
     account.in_transit += row.amount
     state.insert_sorted(account.transfers, row)
     finish = partial(_finish_transfer, state, account, row, target)
@@ -340,8 +343,8 @@ def _set_reservation(state: EngineState, account: TradingAccount, mode: str) -> 
         return
     before, account.reservation = account.reservation, mode
     _update_reserves(state, account)
-    # assumed: refused where the cash does not cover what orders would then hold back; only trying
-    # tells, so the attempt is undone
+    # assumed: refused where the cash does not cover what orders would then hold back; only the
+    # attempt shows it, and it is undone
     if any(balance.available < 0 for balance in account.balances.values()):
         account.reservation = before
         _update_reserves(state, account)
