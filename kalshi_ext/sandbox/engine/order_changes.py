@@ -116,7 +116,7 @@ def _amended_expiration(order: Order, change: Amendment) -> int | None:
 def _check_not_no_op(order: Order, change: Amendment, remaining: int) -> None:
     renamed = change.updated_client_order_id not in ("", order.client_order_id)
     moved = (change.price, remaining) != (order.price, order.remaining)
-    # documented: an amend that changes nothing is refused, which tells a repeat of one that was done
+    # documented: an amend that changes nothing is refused, as is a repeat of one that was done
     if not (renamed or moved or _amended_expiration(order, change) != order.expiration):
         raise ApiError(400, "AMEND_ORDER_NO_OP", "the order is so already")
 
