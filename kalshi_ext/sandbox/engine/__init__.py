@@ -3,7 +3,7 @@
 from kalshi_ext.sandbox.engine.commands import (
     Admin,
     Answer,
-    Call,
+    ApiRequest,
     Caller,
     Command,
     Event,
@@ -23,7 +23,7 @@ __all__ = [
     "RETIRED",
     "Admin",
     "Answer",
-    "Call",
+    "ApiRequest",
     "Caller",
     "Command",
     "Engine",

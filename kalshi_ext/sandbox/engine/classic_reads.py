@@ -31,7 +31,7 @@ from kalshi_ext.sandbox.engine.state import sort_key
 
 if TYPE_CHECKING:
     from kalshi_ext.sandbox.engine.accounts import Holding, TradingAccount
-    from kalshi_ext.sandbox.engine.commands import Call
+    from kalshi_ext.sandbox.engine.commands import ApiRequest
     from kalshi_ext.sandbox.engine.order_groups import Group
     from kalshi_ext.sandbox.engine.records import Fill, Order, Settlement
     from kalshi_ext.sandbox.engine.state import EngineState
@@ -39,27 +39,27 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
-def _page_request(state: EngineState, request: Call, kind: str) -> PageRequest:
+def _page_request(state: EngineState, request: ApiRequest, kind: str) -> PageRequest:
     most = state.settings.classic_limit_max
     return parse_page_request(request.query, f"classic_{kind}", most=most)
 
 
-def get_orders(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def get_orders(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     page = _page_request(state, request, "orders")
     orders = order_reads.list_orders(state, account, request, page, historical=False)
     return page_answer("orders", orders, page, state.settings, order_row)
 
 
-def get_order(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def get_order(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     return Answer(200, {"order": order_row(order_reads.find_order(state, account, request))})
 
 
-def get_queue_position(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def get_queue_position(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     ahead = order_reads.queue_position(state, account, request)
     return Answer(200, {"queue_position": ahead // 100})
 
 
-def get_queue_positions(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def get_queue_positions(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     """Tell the contracts ahead by order id; orders that do not rest are left out."""
     del state
     positions: dict[str, int] = {}
@@ -72,24 +72,24 @@ def get_queue_positions(state: EngineState, account: TradingAccount, request: Ca
     return Answer(200, {"queue_positions": positions})
 
 
-def get_fills(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def get_fills(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     page = _page_request(state, request, "fills")
     fills = order_reads.list_fills(state, account, request, page, historical=False)
     return page_answer("fills", fills, page, state.settings, fill_row)
 
 
-def get_balance(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def get_balance(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     subaccount = acting_subaccount(request, None)
     rows = portfolio_reads.balances_by_shard(state, account, subaccount=subaccount, shard=None)
     return Answer(200, {"balance": sum(balance for balance, _ in rows.values()) // CENT})
 
 
-def get_resting_value(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def get_resting_value(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     total = sum(portfolio_reads.resting_value(state, account, request).values())
     return Answer(200, {"total_resting_order_value": total // CENT})
 
 
-def get_positions(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def get_positions(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     """List positions; assumed: count_down and count_up must be integers and change nothing."""
     page = _page_request(state, request, "positions")
     for name in ("count_down", "count_up"):
@@ -111,13 +111,13 @@ def get_positions(state: EngineState, account: TradingAccount, request: Call) ->
     return Answer(200, body)
 
 
-def get_settlements(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def get_settlements(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     page = _page_request(state, request, "settlements")
     settlements = portfolio_reads.list_settlements(state, account, request, page)
     return page_answer("settlements", settlements, page, state.settings, settlement_row)
 
 
-def get_groups(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def get_groups(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     page = _page_request(state, request, "groups")
     status = query_choice(request.query, "status", ("active", "triggered"))
     locked = allowed_subaccount(request, None)

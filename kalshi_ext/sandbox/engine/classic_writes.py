@@ -28,7 +28,7 @@ from kalshi_ext.sandbox.engine.request_parsing import BodyFields, allowed_subacc
 
 if TYPE_CHECKING:
     from kalshi_ext.sandbox.engine.accounts import TradingAccount
-    from kalshi_ext.sandbox.engine.commands import Call
+    from kalshi_ext.sandbox.engine.commands import ApiRequest
     from kalshi_ext.sandbox.engine.order_groups import Group
     from kalshi_ext.sandbox.engine.records import Order
     from kalshi_ext.sandbox.engine.state import EngineState
@@ -39,13 +39,13 @@ _LARGEST = 10**10
 """Keeps counts and costs in 64 bits whatever they are multiplied by."""
 
 
-def create(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def create(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     order = placement.place(state, _order_request(state, account, request, body_fields(request)))
     return Answer(201, {"order": order_row(order)})
 
 
 def _order_request(
-    state: EngineState, account: TradingAccount, request: Call, body: BodyFields
+    state: EngineState, account: TradingAccount, request: ApiRequest, body: BodyFields
 ) -> OrderRequest:
     body.require("ticker", "side", "action", "count", "type")
     outcome, action = body.choice("side", OUTCOMES), body.choice("action", ACTIONS)
@@ -143,7 +143,7 @@ def _set_expiration(state: EngineState, draft: OrderRequest, body: BodyFields) -
         draft.time_in_force = "immediate_or_cancel"
 
 
-def create_batch(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def create_batch(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     entries = body_fields(request).entries("orders", state.settings.batch_max)
 
     def create_entry(raw: object) -> dict[str, Any]:
@@ -157,18 +157,20 @@ def create_batch(state: EngineState, account: TradingAccount, request: Call) -> 
     return Answer(200, {"responses": run_batch(state, entries, create_entry)})
 
 
-def _find_order(state: EngineState, account: TradingAccount, request: Call, order_id: str) -> Order:
+def _find_order(
+    state: EngineState, account: TradingAccount, request: ApiRequest, order_id: str
+) -> Order:
     locked = allowed_subaccount(request, None)
     return order_changes.find_resting_order(state, account, order_id, subaccount=locked, shard=None)
 
 
-def cancel(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def cancel(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     order = _find_order(state, account, request, request.path["order_id"])
     reduced = book.cancel_resting(state, order, "cancelled")
     return Answer(200, {"order": order_row(order), "reduced_by": reduced // 100})
 
 
-def cancel_batch(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def cancel_batch(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     entries = body_fields(request).entries("order_ids", state.settings.batch_max)
 
     def cancel_entry(raw: object) -> dict[str, Any]:
@@ -183,7 +185,7 @@ def cancel_batch(state: EngineState, account: TradingAccount, request: Call) -> 
     return Answer(200, {"responses": run_batch(state, entries, cancel_entry)})
 
 
-def amend(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def amend(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     """Amend an order; a price or count left out stays."""
     body = body_fields(request)
     body.require("ticker", "side", "action", "client_order_id", "updated_client_order_id")
@@ -202,7 +204,7 @@ def amend(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     return Answer(200, {"order": order_row(order)})
 
 
-def decrease(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def decrease(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     body = body_fields(request)
     body.require("reduce_by")
     by = body.integer("reduce_by") or 0
@@ -213,7 +215,7 @@ def decrease(state: EngineState, account: TradingAccount, request: Call) -> Answ
     return Answer(200, {"order": order_row(order)})
 
 
-def create_group(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def create_group(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     """Open a group; without a limit the largest one holds."""
     body = body_fields(request)
     limit = body.integer("contracts_limit")
@@ -229,17 +231,17 @@ def create_group(state: EngineState, account: TradingAccount, request: Call) -> 
     return Answer(201, {"order_group_id": group.id})
 
 
-def _find_group(state: EngineState, account: TradingAccount, request: Call) -> Group:
+def _find_group(state: EngineState, account: TradingAccount, request: ApiRequest) -> Group:
     return order_groups.find_group(state, account, request, allowed_subaccount(request, None))
 
 
-def delete_group(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def delete_group(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     group = _find_group(state, account, request)
     order_groups.delete_group(state, account, group)
     return Answer(204)
 
 
-def reset_group(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def reset_group(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     group = _find_group(state, account, request)
     group.reset()
     state.record_event("group", account=account.name, group=group.id, what="reset")

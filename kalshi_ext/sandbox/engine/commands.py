@@ -35,7 +35,7 @@ class Caller:
 
 
 @frozen
-class Call:
+class ApiRequest:
     """Carry one API request, already authenticated and routed."""
 
     operation: str
@@ -61,7 +61,7 @@ class Admin:
     """JSON-ready; money and counts as decimal text, times as ISO text or Unix seconds."""
 
 
-Command: TypeAlias = Call | Admin
+Command: TypeAlias = ApiRequest | Admin
 
 
 @frozen
@@ -114,4 +114,6 @@ def command_from_data(data: Mapping[str, Json]) -> Command:
         return Admin(data["admin"], data["params"])
     row = data["caller"]
     caller = row and Caller(row["account"], frozenset(row["scopes"]), row["subaccount"])
-    return Call(data["call"], caller, data["path"], data["query"], data["body"], data["body_is"])
+    return ApiRequest(
+        data["call"], caller, data["path"], data["query"], data["body"], data["body_is"]
+    )

@@ -52,10 +52,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from kalshi_ext.sandbox.engine.accounts import TradingAccount
-    from kalshi_ext.sandbox.engine.commands import Call, Command
+    from kalshi_ext.sandbox.engine.commands import ApiRequest, Command
 
-AccountHandler = Callable[["EngineState", "TradingAccount", "Call"], "Answer"]
-PublicHandler = Callable[["EngineState", "Call"], "Answer"]
+AccountHandler = Callable[["EngineState", "TradingAccount", "ApiRequest"], "Answer"]
+PublicHandler = Callable[["EngineState", "ApiRequest"], "Answer"]
 
 _PUBLIC_HANDLERS: dict[str, PublicHandler] = {
     "GetExchangeStatus": trading_status.get_status,
@@ -187,7 +187,7 @@ class Engine:
             return Answer(answer.status, {})
         return answer
 
-    def _handle(self, request: Call) -> Answer:
+    def _handle(self, request: ApiRequest) -> Answer:
         state = self._state
         # public operations have no account, so no bucket and no scope either
         public = _PUBLIC_HANDLERS.get(request.operation)
@@ -203,7 +203,7 @@ class Engine:
             raise ApiError(410, "deprecated_v1_order_endpoint", message)
         return _ACCOUNT_HANDLERS[request.operation](state, account, request)
 
-    def _authenticated_account(self, request: Call) -> TradingAccount:
+    def _authenticated_account(self, request: ApiRequest) -> TradingAccount:
         account = self._state.accounts.get(request.caller.account) if request.caller else None
         if account is None or request.caller is None:
             raise ApiError(401, "authentication_error", "authentication failed", "NOT_FOUND")
@@ -211,7 +211,7 @@ class Engine:
         request_parsing.require_scope(request.caller, scope)
         return account
 
-    def _error_answer(self, request: Call, error: ApiError) -> Answer:
+    def _error_answer(self, request: ApiRequest, error: ApiError) -> Answer:
         # observed: {"msg"} for query parameters, else {"error": {...}}; the flat shape is a switch
         settings = self._state.settings
         if error.query_error and settings.parameter_errors == "msg":

@@ -31,7 +31,7 @@ from kalshi_ext.sandbox.engine.state import sort_key
 
 if TYPE_CHECKING:
     from kalshi_ext.sandbox.engine.accounts import TradingAccount
-    from kalshi_ext.sandbox.engine.commands import Call
+    from kalshi_ext.sandbox.engine.commands import ApiRequest
     from kalshi_ext.sandbox.engine.records import Order
     from kalshi_ext.sandbox.engine.request_parsing import BodyFields
     from kalshi_ext.sandbox.engine.state import EngineState
@@ -101,7 +101,7 @@ def parse_limit(body: BodyFields) -> int:
     return limit
 
 
-def create(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def create(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     body = body_fields(request)
     subaccount = require_subaccount(account, acting_subaccount(request, body.subaccount()))
     shard = max(body.shard() or 0, 0)
@@ -113,7 +113,7 @@ def create(state: EngineState, account: TradingAccount, request: Call) -> Answer
 
 
 def find_group(
-    state: EngineState, account: TradingAccount, request: Call, subaccount: int | None
+    state: EngineState, account: TradingAccount, request: ApiRequest, subaccount: int | None
 ) -> Group:
     """Find the group a path names and bring its volume up to date; 404 otherwise."""
     group = account.groups.get(request.path["order_group_id"])
@@ -123,7 +123,7 @@ def find_group(
     return group
 
 
-def _find_writable_group(state: EngineState, account: TradingAccount, request: Call) -> Group:
+def _find_writable_group(state: EngineState, account: TradingAccount, request: ApiRequest) -> Group:
     shard = query_shard(request)
     group = find_group(state, account, request, query_acting_subaccount(request))
     # assumed: writes are routed like a cancel, so without exchange_index they mean shard 0
@@ -132,7 +132,7 @@ def _find_writable_group(state: EngineState, account: TradingAccount, request: C
     return group
 
 
-def get_all(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def get_all(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     subaccount = query_listed_subaccount(request)
     groups = sorted(account.groups.values(), key=sort_key, reverse=True)
     rows = [
@@ -151,14 +151,14 @@ def _group_body(group: Group) -> dict[str, Any]:
     }
 
 
-def get_one(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def get_one(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     group = find_group(state, account, request, query_listed_subaccount(request))
     if not any(state.visible_rows([group])):
         raise not_found()
     return Answer(200, {"orders": list(group.orders), **_group_body(group)})
 
 
-def delete(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def delete(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     delete_group(state, account, _find_writable_group(state, account, request))
     return Answer(200, {})
 
@@ -171,7 +171,7 @@ def delete_group(state: EngineState, account: TradingAccount, group: Group) -> N
     state.record_event("group", account=account.name, group=group.id, what="deleted")
 
 
-def reset(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def reset(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     body_fields(request)  # observed: a JSON body must come, {} at least
     group = _find_writable_group(state, account, request)
     group.reset()
@@ -179,13 +179,13 @@ def reset(state: EngineState, account: TradingAccount, request: Call) -> Answer:
     return Answer(200, {})
 
 
-def trigger(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def trigger(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     body_fields(request)
     book.trigger_group(state, account, _find_writable_group(state, account, request))
     return Answer(200, {})
 
 
-def set_limit(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def set_limit(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     """Set a group's limit; one below the current volume triggers it (documented)."""
     limit = parse_limit(body_fields(request))
     group = _find_writable_group(state, account, request)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from kalshi_ext.sandbox.engine.accounts import TradingAccount
-    from kalshi_ext.sandbox.engine.commands import Call
+    from kalshi_ext.sandbox.engine.commands import ApiRequest
     from kalshi_ext.sandbox.engine.pagination import PageRequest
     from kalshi_ext.sandbox.engine.records import Fill, Order
     from kalshi_ext.sandbox.engine.state import EngineState
@@ -53,7 +53,7 @@ def is_historical_fill(state: EngineState, fill: Fill) -> bool:
     return fill.created < state.cutoff("trades")
 
 
-def created_range(request: Call) -> tuple[int, int]:
+def created_range(request: ApiRequest) -> tuple[int, int]:
     """Read min_ts and max_ts as times of creation in microseconds, both seconds included."""
     least, most = query_time(request.query, "min_ts"), query_time(request.query, "max_ts")
     return (
@@ -65,7 +65,7 @@ def created_range(request: Call) -> tuple[int, int]:
 def list_orders(
     state: EngineState,
     account: TradingAccount,
-    request: Call,
+    request: ApiRequest,
     page: PageRequest,
     *,
     historical: bool,
@@ -82,7 +82,7 @@ def list_orders(
             yield row
 
 
-def _order_rows(account: TradingAccount, request: Call, as_of: int | None) -> Sequence[Order]:
+def _order_rows(account: TradingAccount, request: ApiRequest, as_of: int | None) -> Sequence[Order]:
     ticker = request.query.get("ticker")
     rows = account.orders_by_ticker.get(ticker, []) if ticker else account.orders
     # clients ask for resting orders far more often than they have many: sorting the few that rest
@@ -94,7 +94,7 @@ def _order_rows(account: TradingAccount, request: Call, as_of: int | None) -> Se
 
 
 def _order_filter(
-    state: EngineState, request: Call, *, historical: bool
+    state: EngineState, request: ApiRequest, *, historical: bool
 ) -> Callable[[Order], bool]:
     query = request.query
     status = query_choice(query, "status", STATUSES)
@@ -118,7 +118,7 @@ def _order_filter(
 
 
 def get_orders(
-    state: EngineState, account: TradingAccount, request: Call, *, historical: bool = False
+    state: EngineState, account: TradingAccount, request: ApiRequest, *, historical: bool = False
 ) -> Answer:
     page = parse_page_request(request.query, "historical_orders" if historical else "orders")
     orders = list_orders(state, account, request, page, historical=historical)
@@ -126,7 +126,7 @@ def get_orders(
     return page_answer("orders", orders, page, state.settings, write_row)
 
 
-def find_order(state: EngineState, account: TradingAccount, request: Call) -> Order:
+def find_order(state: EngineState, account: TradingAccount, request: ApiRequest) -> Order:
     """Find the order a path names, as reads see it; 404 where they do not."""
     order, as_of = state.orders.get(request.path["order_id"]), state.as_of()
     if order is None or order.account is not account:
@@ -140,11 +140,11 @@ def find_order(state: EngineState, account: TradingAccount, request: Call) -> Or
     return row
 
 
-def get_order(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def get_order(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     return Answer(200, {"order": order_row(find_order(state, account, request), state.settings)})
 
 
-def queue_position(state: EngineState, account: TradingAccount, request: Call) -> int:
+def queue_position(state: EngineState, account: TradingAccount, request: ApiRequest) -> int:
     """Count the contracts ahead of a resting order; 404 for any other."""
     resting = account.open_orders.get(request.path["order_id"])
     order = next(state.visible_rows([resting] if resting else []), None)
@@ -154,11 +154,11 @@ def queue_position(state: EngineState, account: TradingAccount, request: Call) -
     return order.market.side(bid=order.bid).volume_ahead(order)
 
 
-def get_queue_position(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def get_queue_position(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     return Answer(200, {"queue_position_fp": format_count(queue_position(state, account, request))})
 
 
-def get_queue_positions(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def get_queue_positions(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     tickers, event = query_list(request.query, "market_tickers"), request.query.get("event_ticker")
     subaccount = query_acting_subaccount(request)
     orders = {
@@ -193,7 +193,7 @@ def _volume_ahead(orders: Iterable[Order]) -> dict[str, int]:
 def list_fills(
     state: EngineState,
     account: TradingAccount,
-    request: Call,
+    request: ApiRequest,
     page: PageRequest,
     *,
     historical: bool,
@@ -220,7 +220,7 @@ def list_fills(
 
 
 def get_fills(
-    state: EngineState, account: TradingAccount, request: Call, *, historical: bool = False
+    state: EngineState, account: TradingAccount, request: ApiRequest, *, historical: bool = False
 ) -> Answer:
     page = parse_page_request(request.query, "historical_fills" if historical else "fills")
     fills = list_fills(state, account, request, page, historical=historical)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kalshi_ext.sandbox.engine.accounts import TradingAccount
-    from kalshi_ext.sandbox.engine.commands import Call
+    from kalshi_ext.sandbox.engine.commands import ApiRequest
     from kalshi_ext.sandbox.engine.records import Order
     from kalshi_ext.sandbox.engine.state import EngineState
 
@@ -43,12 +43,12 @@ _REQUIRED = (
 )
 
 
-def create(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def create(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     order = placement.place(state, _order_request(account, request, body_fields(request)))
     return Answer(201, create_body(order))
 
 
-def _order_request(account: TradingAccount, request: Call, body: BodyFields) -> OrderRequest:
+def _order_request(account: TradingAccount, request: ApiRequest, body: BodyFields) -> OrderRequest:
     body.require(*_REQUIRED)
     subaccount = acting_subaccount(request, body.subaccount())
     expiration = body.time("expiration_time")
@@ -85,7 +85,7 @@ def create_body(order: Order) -> dict[str, Any]:
     return row | averages(order.yes_value, order.taker_fees, order.filled)
 
 
-def create_batch(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def create_batch(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     # documented: each entry stands or falls alone, so a refused one does not stop the rest
     entries = body_fields(request).entries("orders", state.settings.batch_max)
 
@@ -118,7 +118,7 @@ def run_batch(
     return answers
 
 
-def cancel(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def cancel(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     subaccount, shard = query_acting_subaccount(request), query_shard(request)
     order = order_changes.find_resting_order(
         state,
@@ -143,7 +143,7 @@ def _change_body(state: EngineState, order: Order) -> dict[str, Any]:
     return row
 
 
-def cancel_batch(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def cancel_batch(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     entries = body_fields(request).entries("orders", state.settings.batch_max)
 
     def cancel_entry(raw: object) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def cancel_batch(state: EngineState, account: TradingAccount, request: Call) -> 
 
 
 def _find_batch_order(
-    state: EngineState, account: TradingAccount, request: Call, body: BodyFields
+    state: EngineState, account: TradingAccount, request: ApiRequest, body: BodyFields
 ) -> Order:
     body.require("order_id")
     subaccount = acting_subaccount(request, body.subaccount())
@@ -171,7 +171,7 @@ def _find_batch_order(
     )
 
 
-def cancel_all(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def cancel_all(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     subaccount = query_listed_subaccount(request)
     # refused only when every shard is paused: one that is open still has orders to cancel
     if state.pauses.exchange >= state.shards:
@@ -180,7 +180,7 @@ def cancel_all(state: EngineState, account: TradingAccount, request: Call) -> An
     return Answer(204)
 
 
-def amend(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def amend(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     body = body_fields(request)
     body.require("ticker", "side", "price", "count")
     expiration = body.time("expiration_time")
@@ -217,7 +217,7 @@ def _amend(state: EngineState, order: Order, change: order_changes.Amendment) ->
     return row | ({"client_order_id": order.client_order_id} if order.client_order_id else {})
 
 
-def decrease(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def decrease(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     body = body_fields(request)
     shard = body.shard()
     by, to = parse_reduction(body)

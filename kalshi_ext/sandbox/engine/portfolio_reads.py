@@ -41,7 +41,7 @@ from kalshi_ext.sandbox.engine.state import row_as_of, sort_key
 
 if TYPE_CHECKING:
     from kalshi_ext.sandbox.engine.accounts import CashBalance, Holding, TradingAccount
-    from kalshi_ext.sandbox.engine.commands import Call
+    from kalshi_ext.sandbox.engine.commands import ApiRequest
     from kalshi_ext.sandbox.engine.records import Settlement
     from kalshi_ext.sandbox.engine.state import EngineState
 
@@ -57,7 +57,7 @@ def is_historical_position(state: EngineState, holding: Holding) -> bool:
 def list_holdings(
     state: EngineState,
     account: TradingAccount,
-    request: Call,
+    request: ApiRequest,
     *,
     subaccount: int | None,
     historical: bool,
@@ -80,7 +80,7 @@ def list_holdings(
     return sorted(holdings, key=sort_key)
 
 
-def get_positions(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def get_positions(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     page = parse_page_request(request.query, "positions")
     status = query_choice(request.query, "settlement_status", SETTLEMENT_STATUSES) or "unsettled"
     counted = query_list(request.query, "count_filter")
@@ -101,7 +101,9 @@ def _is_nonzero(holding: Holding, name: str) -> bool:
     return bool(holding.position if name == "position" else holding.traded)
 
 
-def get_historical_positions(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def get_historical_positions(
+    state: EngineState, account: TradingAccount, request: ApiRequest
+) -> Answer:
     page = parse_page_request(request.query, "historical_positions")
     subaccount = query_listed_subaccount(request)
     holdings = list_holdings(state, account, request, subaccount=subaccount, historical=True)
@@ -188,7 +190,7 @@ def position_value(
     return total
 
 
-def get_balance(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def get_balance(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     subaccount, index = query_acting_subaccount(request), query_shard(request)
     shard = None if index is None or index < 0 else index
     rows = balances_by_shard(state, account, subaccount=subaccount, shard=shard)
@@ -207,7 +209,9 @@ def get_balance(state: EngineState, account: TradingAccount, request: Call) -> A
     return Answer(200, body)
 
 
-def resting_value(state: EngineState, account: TradingAccount, request: Call) -> dict[int, int]:
+def resting_value(
+    state: EngineState, account: TradingAccount, request: ApiRequest
+) -> dict[int, int]:
     """Add up what resting orders would cost, by shard, in micro-dollars."""
     # observed: some accounts are refused, by their kind of membership (`fcm_only_resting_value`)
     if state.settings.fcm_only_resting_value and not account.fcm:
@@ -219,7 +223,7 @@ def resting_value(state: EngineState, account: TradingAccount, request: Call) ->
     return totals
 
 
-def get_resting_value(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def get_resting_value(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     totals = resting_value(state, account, request)
     breakdown = [
         {"exchange_index": k, "balance": format_dollars(v)} for k, v in sorted(totals.items())
@@ -232,7 +236,7 @@ def get_resting_value(state: EngineState, account: TradingAccount, request: Call
 
 
 def list_settlements(
-    state: EngineState, account: TradingAccount, request: Call, page: PageRequest
+    state: EngineState, account: TradingAccount, request: ApiRequest, page: PageRequest
 ) -> list[Settlement]:
     """List settlements, newest first, as the query filters them."""
     ticker, event = request.query.get("ticker"), request.query.get("event_ticker")
@@ -248,19 +252,19 @@ def list_settlements(
     ]
 
 
-def get_settlements(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def get_settlements(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     page = parse_page_request(request.query, "settlements")
     settlements = list_settlements(state, account, request, page)
     return page_answer("settlements", settlements, page, state.settings, settlement_row)
 
 
-def get_deposits(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def get_deposits(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     page = parse_page_request(request.query, "deposits", most=500)
     deposits = state.visible_rows(newest_first(account.deposits, page))
     return page_answer("deposits", deposits, page, state.settings, payment_row)
 
 
-def get_withdrawals(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def get_withdrawals(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     page = parse_page_request(request.query, "withdrawals", most=500)
     withdrawals = state.visible_rows(newest_first(account.withdrawals, page))
     return page_answer("withdrawals", withdrawals, page, state.settings, payment_row)

@@ -20,7 +20,7 @@ from kalshi_ext.sandbox.engine.request_parsing import is_list, is_object
 
 if TYPE_CHECKING:
     from kalshi_ext.sandbox.engine.accounts import TradingAccount
-    from kalshi_ext.sandbox.engine.commands import Call
+    from kalshi_ext.sandbox.engine.commands import ApiRequest
     from kalshi_ext.sandbox.engine.state import EngineState
 
 TIERS = {
@@ -63,7 +63,7 @@ def bucket_capacity(tier: str, *, read: bool) -> int:
     return rate * 2 if double else rate
 
 
-def take_tokens(state: EngineState, account: TradingAccount, request: Call) -> bool:
+def take_tokens(state: EngineState, account: TradingAccount, request: ApiRequest) -> bool:
     """Take a request's cost from its bucket; False, and nothing taken, when it does not fit."""
     read = is_read(request.operation)
     rate = TIERS[account.tier][0 if read else 1]
@@ -77,7 +77,7 @@ def take_tokens(state: EngineState, account: TradingAccount, request: Call) -> b
     return cost <= level
 
 
-def request_cost(state: EngineState, request: Call) -> int:
+def request_cost(state: EngineState, request: ApiRequest) -> int:
     """Give a request's cost in tokens; a batch bills each of its entries (documented)."""
     settings = state.settings
     each = settings.cancel_cost if request.operation in _CANCELS else settings.default_cost
@@ -89,12 +89,12 @@ def request_cost(state: EngineState, request: Call) -> int:
     return each * max(len(entries), 1) if is_list(entries) else each
 
 
-def _body(request: Call) -> dict[str, Any]:
+def _body(request: ApiRequest) -> dict[str, Any]:
     body: object = request.body
     return body if is_object(body) else {}
 
 
-def _write_bucket(request: Call) -> str:
+def _write_bucket(request: ApiRequest) -> str:
     # documented: a write that names a shard above 0 draws on that shard's own budget
     if request.operation not in _SHARDED:
         return "write"
@@ -103,7 +103,7 @@ def _write_bucket(request: Call) -> str:
     return f"write {int(text)}" if text.isdecimal() and text.isascii() and int(text) else "write"
 
 
-def get_limits(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def get_limits(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     del state, request
     tier = account.tier
     read, write = TIERS[tier]
@@ -116,7 +116,7 @@ def get_limits(state: EngineState, account: TradingAccount, request: Call) -> An
     return Answer(200, body)
 
 
-def upgrade(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def upgrade(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     """Upgrade from basic to advanced; assumed: 403 for every other level."""
     del request
     if account.tier != "basic":
@@ -126,7 +126,7 @@ def upgrade(state: EngineState, account: TradingAccount, request: Call) -> Answe
     return Answer(201)
 
 
-def get_volume(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def get_volume(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     """Tell the contracts traded in the last 30 days."""
     del request
     volume = 0
@@ -150,7 +150,7 @@ def _goal_row(level: str, goal: int) -> dict[str, Any]:
     }
 
 
-def get_costs(state: EngineState, request: Call) -> Answer:
+def get_costs(state: EngineState, request: ApiRequest) -> Answer:
     """Tell the costs that differ from the default."""
     del request
     base, cost = "/trade-api/v2/portfolio/events/orders", state.settings.cancel_cost

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kalshi_ext.sandbox.engine.accounts import TradingAccount
-    from kalshi_ext.sandbox.engine.commands import Call, Caller
+    from kalshi_ext.sandbox.engine.commands import ApiRequest, Caller
 
 _INT64_LIMIT = 2**63
 LAST_SHARD = 2**31 - 1
@@ -123,7 +123,7 @@ class BodyFields:
         return rows
 
 
-def body_fields(request: Call) -> BodyFields:
+def body_fields(request: ApiRequest) -> BodyFields:
     """Read a body that must be a JSON object."""
     # observed: no body at all is refused, also where {} is all there is to send
     if request.body_is == "absent":
@@ -133,7 +133,7 @@ def body_fields(request: Call) -> BodyFields:
     return BodyFields(request.body)
 
 
-def optional_body_fields(request: Call) -> BodyFields:
+def optional_body_fields(request: ApiRequest) -> BodyFields:
     """Read a body that may be left out."""
     return BodyFields({}) if request.body_is == "absent" else body_fields(request)
 
@@ -177,13 +177,13 @@ def require_scope(caller: Caller, scope: str) -> None:
         raise permission_denied(f"the key lacks the scope {scope}")
 
 
-def require_unlocked_key(request: Call) -> None:
+def require_unlocked_key(request: ApiRequest) -> None:
     """Answer 403 to a key locked to one subaccount."""
     if request.caller and request.caller.subaccount is not None:
         raise permission_denied("the key is locked to one subaccount")
 
 
-def allowed_subaccount(request: Call, wanted: int | None) -> int | None:
+def allowed_subaccount(request: ApiRequest, wanted: int | None) -> int | None:
     """Give the subaccount meant: a locked key's own, 403 for any other; None: not named."""
     # documented: a key may be locked to one subaccount; it acts there and sees only that
     locked = request.caller.subaccount if request.caller else None
@@ -194,17 +194,17 @@ def allowed_subaccount(request: Call, wanted: int | None) -> int | None:
     return locked
 
 
-def acting_subaccount(request: Call, wanted: int | None) -> int:
+def acting_subaccount(request: ApiRequest, wanted: int | None) -> int:
     """Give the subaccount an operation acts on; the primary one by default."""
     return allowed_subaccount(request, wanted) or 0
 
 
-def query_acting_subaccount(request: Call) -> int:
+def query_acting_subaccount(request: ApiRequest) -> int:
     """Give the subaccount that the query lets an operation act on; the primary one by default."""
     return query_listed_subaccount(request) or 0
 
 
-def query_listed_subaccount(request: Call) -> int | None:
+def query_listed_subaccount(request: ApiRequest) -> int | None:
     """Give the subaccount that the query lets an operation list; None: all."""
     wanted = query_integer(request.query, "subaccount", least=0, most=LAST_SUBACCOUNT)
     return allowed_subaccount(request, wanted)
@@ -217,5 +217,5 @@ def require_subaccount(account: TradingAccount, subaccount: int) -> int:
     return subaccount
 
 
-def query_shard(request: Call, *, least: int = AUTOMATIC_SHARD) -> int | None:
+def query_shard(request: ApiRequest, *, least: int = AUTOMATIC_SHARD) -> int | None:
     return query_integer(request.query, "exchange_index", least=least, most=LAST_SHARD)

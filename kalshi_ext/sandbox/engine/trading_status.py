@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from kalshi_ext.sandbox.engine.accounts import Holding, TradingAccount
     from kalshi_ext.sandbox.engine.book import Market
-    from kalshi_ext.sandbox.engine.commands import Call
+    from kalshi_ext.sandbox.engine.commands import ApiRequest
     from kalshi_ext.sandbox.engine.state import EngineState
 
 Json = dict[str, Any]
@@ -194,7 +194,7 @@ def _is_daylight_saving(utc: datetime) -> bool:
     return start <= utc < end
 
 
-def get_status(state: EngineState, request: Call) -> Answer:
+def get_status(state: EngineState, request: ApiRequest) -> Answer:
     """Tell the status of each shard; the exchange is active while any of its shards is."""
     del request
     rows = [_shard_row(state, shard) for shard in sorted(state.shards)]
@@ -217,7 +217,7 @@ def _shard_row(state: EngineState, shard: int) -> dict[str, Any]:
     }
 
 
-def get_schedule(state: EngineState, request: Call) -> Answer:
+def get_schedule(state: EngineState, request: ApiRequest) -> Answer:
     del state, request
     # assumed: the dates; the schedule tells of the Thursday pause whether it is switched on or not
     week = {
@@ -229,14 +229,14 @@ def get_schedule(state: EngineState, request: Call) -> Answer:
     return Answer(200, {"schedule": {"standard_hours": [week], "maintenance_windows": []}})
 
 
-def get_timestamp(state: EngineState, request: Call) -> Answer:
+def get_timestamp(state: EngineState, request: ApiRequest) -> Answer:
     """Tell the watermark: lagging reads show everything up to this time (documented)."""
     del request
     as_of = state.as_of()
     return Answer(200, {"as_of_time": format_time(state.now if as_of is None else as_of)})
 
 
-def get_cutoff(state: EngineState, request: Call) -> Answer:
+def get_cutoff(state: EngineState, request: ApiRequest) -> Answer:
     del request
     body = {
         "market_settled_ts": format_time(state.cutoff("markets")),

@@ -48,7 +48,7 @@ from kalshi_ext.sandbox.engine.state import row_as_of
 
 if TYPE_CHECKING:
     from kalshi_ext.sandbox.engine.accounts import CashBalance, TradingAccount
-    from kalshi_ext.sandbox.engine.commands import Call
+    from kalshi_ext.sandbox.engine.commands import ApiRequest
     from kalshi_ext.sandbox.engine.state import EngineState
 
 INSTANCES = ("event_contract", "margined")
@@ -58,7 +58,7 @@ RESERVATIONS = ("none", "max", "sum")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 
 
-def create_subaccount(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def create_subaccount(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     require_unlocked_key(request)
     # assumed: anybody may (`subaccount_tier`)
     if state.settings.subaccount_tier == "advanced" and account.tier == "basic":
@@ -97,7 +97,7 @@ def check_transfer_id(account: TradingAccount, client_id: str) -> None:
 
 
 def transfer_between_subaccounts(
-    state: EngineState, account: TradingAccount, request: Call
+    state: EngineState, account: TradingAccount, request: ApiRequest
 ) -> Answer:
     require_unlocked_key(request)
     body = body_fields(request)
@@ -144,7 +144,9 @@ def _move_between_subaccounts(
     state.record_event("transfer", account=account.name, **subaccount_transfer_row(row))
 
 
-def get_subaccount_transfers(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def get_subaccount_transfers(
+    state: EngineState, account: TradingAccount, request: ApiRequest
+) -> Answer:
     page = parse_page_request(request.query, "subaccount_transfers")
     locked = allowed_subaccount(request, None)
     rows = (
@@ -156,7 +158,9 @@ def get_subaccount_transfers(state: EngineState, account: TradingAccount, reques
     return page_answer("transfers", rows, page, state.settings, subaccount_transfer_row)
 
 
-def get_subaccount_balances(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def get_subaccount_balances(
+    state: EngineState, account: TradingAccount, request: ApiRequest
+) -> Answer:
     locked, as_of = allowed_subaccount(request, None), state.as_of()
     rows: list[dict[str, Any]] = []
     for (number, shard), balance in sorted(account.balances.items()):
@@ -173,7 +177,7 @@ def get_subaccount_balances(state: EngineState, account: TradingAccount, request
     return Answer(200, list_field("subaccount_balances", rows, state.settings))
 
 
-def get_netting(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def get_netting(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     locked = allowed_subaccount(request, None)
     rows = [
         {
@@ -187,7 +191,7 @@ def get_netting(state: EngineState, account: TradingAccount, request: Call) -> A
     return Answer(200, list_field("netting_configs", rows, state.settings))
 
 
-def set_netting(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def set_netting(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     """Set netting; assumed: it is kept and shown, and changes no collateral."""
     body = body_fields(request)
     body.require("subaccount_number", "enabled")
@@ -203,7 +207,9 @@ def set_netting(state: EngineState, account: TradingAccount, request: Call) -> A
     return Answer(200)
 
 
-def transfer_between_shards(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def transfer_between_shards(
+    state: EngineState, account: TradingAccount, request: ApiRequest
+) -> Answer:
     require_unlocked_key(request)
     body = body_fields(request)
     body.require("source", "destination", "amount")
@@ -279,14 +285,18 @@ def _finish_transfer(
     state.record_event("transfer", account=account.name, **instance_transfer_row(row))
 
 
-def get_instance_transfers(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def get_instance_transfers(
+    state: EngineState, account: TradingAccount, request: ApiRequest
+) -> Answer:
     require_unlocked_key(request)
     page = parse_page_request(request.query, "instance_transfers", most=500)
     rows = state.visible_rows(newest_first(account.transfers, page))
     return page_answer("transfers", rows, page, state.settings, instance_transfer_row)
 
 
-def get_instance_transfer(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def get_instance_transfer(
+    state: EngineState, account: TradingAccount, request: ApiRequest
+) -> Answer:
     require_unlocked_key(request)
     for row in state.visible_rows(reversed(account.transfers)):
         if row.id == request.path["transfer_id"]:
@@ -294,14 +304,14 @@ def get_instance_transfer(state: EngineState, account: TradingAccount, request: 
     raise not_found()
 
 
-def get_allocation(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def get_allocation(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     require_unlocked_key(request)
     rows = [{"exchange_index": k, "percent": v} for k, v in sorted(account.allocations.items())]
     mode = state.reservation_mode(account)
     return Answer(200, {"allocations": rows, "resting_margin_reservation": mode})
 
 
-def set_allocation(state: EngineState, account: TradingAccount, request: Call) -> Answer:
+def set_allocation(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     """Set the target allocation: percents that add up to 100, each shard named once."""
     require_unlocked_key(request)
     body = body_fields(request)

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine_contract import check_against_contract
 
-from kalshi_ext.sandbox.engine import Admin, Answer, Call, Caller, Engine, Settings, admin
+from kalshi_ext.sandbox.engine import Admin, Answer, ApiRequest, Caller, Engine, Settings, admin
 
 START = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 TICKER = "KXTEST-26NOV23-A"
@@ -56,7 +56,7 @@ class Harness:
         caller = Caller(by) if isinstance(by, str) else by
         texts = {name: str(value) for name, value in query.items()}
         kind = "absent" if body is None else "json"
-        answer = self.execute(Call(operation, caller, path or {}, texts, body, kind))
+        answer = self.execute(ApiRequest(operation, caller, path or {}, texts, body, kind))
         check_against_contract(operation, answer.status, answer.body)
         return answer
 

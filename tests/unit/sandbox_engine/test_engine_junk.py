@@ -9,7 +9,7 @@ from engine_contract import contract_operations, dereference, openapi_document, 
 from engine_harness import TICKER, Harness
 
 from kalshi_ext.sandbox.engine import OPERATIONS
-from kalshi_ext.sandbox.engine.commands import Call, Caller
+from kalshi_ext.sandbox.engine.commands import ApiRequest, Caller
 
 JUNK = [
     None, "", "x", "0", "-1", "1.5", "1e5", "9" * 30, "NaN", "é\x00", "0.50", "0.5001", "true",
@@ -72,7 +72,7 @@ def test_a_body_of_junk_is_answered_as_the_contract_says(kind, junk):
     path = {"order_id": "x", "order_group_id": "x", "transfer_id": "x"}
     for operation in OPERATIONS:
         if operation.body != "none":
-            answer = harness.execute(Call(operation.id, Caller("amy"), path, {}, junk, kind))
+            answer = harness.execute(ApiRequest(operation.id, Caller("amy"), path, {}, junk, kind))
             assert answer.status in (200, 201, 400, 404), operation.id
 
 

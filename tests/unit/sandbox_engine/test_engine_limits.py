@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from engine_harness import TICKER, Harness, error_code
 
-from kalshi_ext.sandbox.engine import Call, Caller, Engine, Settings, UnknownSetting, admin
+from kalshi_ext.sandbox.engine import ApiRequest, Caller, Engine, Settings, UnknownSetting, admin
 from kalshi_ext.sandbox.engine.operations import OPERATIONS
 from kalshi_ext.sandbox.engine.rate_limits import TIERS, bucket_capacity
 
@@ -174,7 +174,7 @@ def test_the_schedule_tells_of_the_pause():
 def test_only_public_operations_answer_without_a_caller():
     harness = Harness()
     for operation in OPERATIONS:
-        answer = harness.execute(Call(operation.id))
+        answer = harness.execute(ApiRequest(operation.id))
         assert (answer.status == 401) is not operation.public, operation.id
 
 

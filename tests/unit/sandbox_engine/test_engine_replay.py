@@ -10,7 +10,7 @@ import pytest
 from engine_harness import START, TICKER, Harness
 
 from kalshi_ext.sandbox.engine import (
-    Call,
+    ApiRequest,
     Caller,
     Engine,
     Settings,
@@ -72,7 +72,7 @@ def test_a_log_without_reads_gives_the_same_state_too(seed):
 
 
 def test_reads_belong_into_the_log_when_they_are_billed():
-    call = Call("GetOrders", Caller("amy"))
+    call = ApiRequest("GetOrders", Caller("amy"))
     assert not Harness().engine.changes(call)
     assert Harness(rate_limits=True).engine.changes(call)
     assert Harness().engine.changes(admin.fund("amy", "1"))
@@ -96,8 +96,10 @@ def test_time_never_runs_backwards():
 
 def test_a_command_survives_json():
     commands = [
-        Call("CreateOrderV2", Caller("amy", frozenset({"read"}), 3), {"a": "b"}, {"c": "d"}, [1]),
-        Call("GetExchangeStatus"),
+        ApiRequest(
+            "CreateOrderV2", Caller("amy", frozenset({"read"}), 3), {"a": "b"}, {"c": "d"}, [1]
+        ),
+        ApiRequest("GetExchangeStatus"),
         admin.cutoff(orders=START),
         admin.add_market("X", price_ranges=[{"start": "0.1", "end": "0.2", "step": "0.01"}]),
     ]

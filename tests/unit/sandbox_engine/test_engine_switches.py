@@ -9,7 +9,7 @@ from typing import Literal, get_args, get_origin, get_type_hints
 import pytest
 from engine_harness import TICKER, Harness, error_code
 
-from kalshi_ext.sandbox.engine import Call, Caller, Settings, admin
+from kalshi_ext.sandbox.engine import ApiRequest, Caller, Settings, admin
 
 VALUES = [
     (name, value)
@@ -158,5 +158,5 @@ def test_opening_a_subaccount_may_need_the_advanced_level():
 @pytest.mark.parametrize(("mode", "body"), [("nothing", None), ("object", {})])
 def test_an_answer_without_a_promised_body_is_empty_or_an_empty_object(mode, body):
     harness = Harness(empty_answers=mode)
-    assert harness.execute(Call("UpgradeAccountApiUsageLevel", Caller("amy"))).body == body
-    assert harness.execute(Call("CancelAllOrders", Caller("amy"))).body is None
+    assert harness.execute(ApiRequest("UpgradeAccountApiUsageLevel", Caller("amy"))).body == body
+    assert harness.execute(ApiRequest("CancelAllOrders", Caller("amy"))).body is None
