@@ -11,7 +11,8 @@ Invariants, on which everything else in this room rests:
   the same answers, events and digest(), byte for byte.
 - Numbers are exact integers (fixed_point.py), and cash, contracts and fees are conserved to the
   micro-dollar (ledger.py).
-- A refused request changes nothing (errors.py); whoever raises has not written yet.
+- A refused request changes nothing but token buckets: whoever raises has not written yet, or undoes
+  it (errors.py).
 
 Example: the log [10:00 add_account amy, 10:01 CreateOrderV2 expiring at 10:05, 10:09 GetOrders]
 answers the order as cancelled, last updated 10:05, not 10:09; without the read the digest at 10:09
