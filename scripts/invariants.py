@@ -1,7 +1,7 @@
-"""Run random trading on the sandbox's engine and count what breaks.
+"""Run random trading on the sandbox's engine and count violations.
 
-Every operation is judged three ways: the engine's own invariants, a second exchange written
-apart from it, and the OpenAPI documents.
+Every operation is checked three ways: by the engine's own invariants, by a second exchange written
+independently of it, and by the OpenAPI documents.
 """
 
 from __future__ import annotations
@@ -30,32 +30,32 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="write the counts to the docs")
     arguments = parser.parse_args()
     sys.path.insert(0, str(TESTS))
-    from engine_contract import Judged
-    from engine_machine import Tally, Trading
+    from engine_contract import CheckedAnswers
+    from engine_machine import RunCounts, TradingMachine
 
-    started, violations, broken = time.monotonic(), 0, ""
-    while Tally.commands < arguments.operations and not violations:
+    started, violations, failure = time.monotonic(), 0, ""
+    while RunCounts.commands < arguments.operations and not violations:
         try:
-            run_state_machine_as_test(Trading, settings=_settings(arguments.steps))
-        except Exception as error:  # noqa: BLE001 - whatever breaks is what is looked for
-            violations, broken = 1, f"{type(error).__name__}: {error}"
+            run_state_machine_as_test(TradingMachine, settings=_run_settings(arguments.steps))
+        except Exception as error:  # noqa: BLE001 - any exception is a finding
+            violations, failure = 1, f"{type(error).__name__}: {error}"
         if time.monotonic() - started > arguments.seconds:
             break
-        print(f"{Tally.commands} operations so far", file=sys.stderr, flush=True)
-    told = (
-        f"{Tally.commands:,} operations, {Tally.accepted:,} orders accepted, "
-        f"{Tally.trades:,} trades, {Tally.settled:,} settlements, {Judged.answers:,} answers "
-        f"judged by the contract: {violations} violations"
+        print(f"{RunCounts.commands} operations so far", file=sys.stderr, flush=True)
+    summary = (
+        f"{RunCounts.commands:,} operations, {RunCounts.accepted:,} orders accepted, "
+        f"{RunCounts.trades:,} trades, {RunCounts.settled:,} settlements, "
+        f"{CheckedAnswers.count:,} answers judged by the contract: {violations} violations"
     )
-    print(f"{told} ({time.monotonic() - started:.0f} s)")
-    if broken:
-        print(broken)
+    print(f"{summary} ({time.monotonic() - started:.0f} s)")
+    if failure:
+        print(failure)
     elif arguments.write:
-        write_block("witnesses.md", "invariants", f"{told}.")
+        write_block("witnesses.md", "invariants", f"{summary}.")
     return min(violations, 1)
 
 
-def _settings(steps: int) -> settings:
+def _run_settings(steps: int) -> settings:
     return settings(
         max_examples=100,
         stateful_step_count=steps,

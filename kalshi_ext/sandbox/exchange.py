@@ -11,7 +11,7 @@ from attrs import define, evolve, field
 
 from kalshi_ext.errors import Misuse
 from kalshi_ext.sandbox.clock import Clock
-from kalshi_ext.sandbox.engine import Admin, Answer, Call, Caller, Command, Engine
+from kalshi_ext.sandbox.engine import Admin, Answer, ApiRequest, Caller, Command, Engine
 from kalshi_ext.sandbox.faults import Plan
 from kalshi_ext.sandbox.gate import Credential, Denied, Gate
 from kalshi_ext.sandbox.mischief import Asked, Mischief
@@ -104,9 +104,9 @@ class Exchange:
             self._finish(entry, self._true_answer(Asked(asked.request, asked.found, entry)))
 
 
-def _call(asked: Asked, caller: Caller | None) -> Call:
+def _call(asked: Asked, caller: Caller | None) -> ApiRequest:
     body, body_is = asked.request.content()
-    return Call(
+    return ApiRequest(
         operation=asked.found.operation.id,
         caller=caller,
         path=asked.found.path,

@@ -13,7 +13,7 @@ from typing import Any
 
 from attrs import frozen
 
-from kalshi_ext.sandbox.engine import Call, Caller, Command, admin
+from kalshi_ext.sandbox.engine import ApiRequest, Caller, Command, admin
 
 TRADER = "trader"
 """The account whose key the sandbox hands out first."""
@@ -160,7 +160,7 @@ def _listed(listing: Listing) -> Iterator[Command]:
 
 def _order(
     ticker: str, side: str, price: str, count: str, name: str, force: str = "good_till_canceled"
-) -> Call:
+) -> ApiRequest:
     return _call(
         "CreateOrderV2",
         body={
@@ -175,8 +175,8 @@ def _order(
     )
 
 
-def _call(operation: str, *, body: dict[str, Any]) -> Call:
-    return Call(operation, Caller(TRADER), body=body, body_is="json")
+def _call(operation: str, *, body: dict[str, Any]) -> ApiRequest:
+    return ApiRequest(operation, Caller(TRADER), body=body, body_is="json")
 
 
 def _uuid(name: str) -> str:

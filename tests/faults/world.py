@@ -22,7 +22,7 @@ from delivery import Delivery
 from kalshi_ext.contracts import contract
 from kalshi_ext.protocol.flow import Send
 from kalshi_ext.protocol.messages import Lost, Reply
-from kalshi_ext.sandbox.engine import Call, Caller, Engine, Settings, admin
+from kalshi_ext.sandbox.engine import ApiRequest, Caller, Engine, Settings, admin
 
 START = 1_790_000_000.0
 TOLERANCE = 30.0  # seconds a signature's timestamp is accepted; our policy assumes at most 60
@@ -147,7 +147,7 @@ class World:
         if "limit" in query:
             query["limit"] = self.page  # an exchange may give fewer rows than asked for
         kind = "absent" if send.request.body is None else "json"
-        call = Call(operation, Caller(ACCOUNT), path, query, body, kind)
+        call = ApiRequest(operation, Caller(ACCOUNT), path, query, body, kind)
         answer = self.engine.execute(call, now=self.moment())
         if operation == "GetUserDataTimestamp":
             return answer.status, self._watermark(answer.body)
@@ -155,7 +155,7 @@ class World:
 
     def ask(self, operation: str) -> Any:
         """Read from the exchange without a network, as a judge does."""
-        call = Call(operation, Caller(ACCOUNT), {}, {}, None, "absent")
+        call = ApiRequest(operation, Caller(ACCOUNT), {}, {}, None, "absent")
         return self.engine.execute(call, now=self.moment()).body
 
     def _watermark(self, body: Any) -> Any:

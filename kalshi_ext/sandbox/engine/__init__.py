@@ -1,9 +1,9 @@
-"""The sandbox exchange's engine: a deterministic state machine, no I/O, no clock, no threads."""
+"""The sandbox exchange's engine: a deterministic state machine; engine.py tells its invariants."""
 
-from kalshi_ext.sandbox.engine.api import (
+from kalshi_ext.sandbox.engine.commands import (
     Admin,
     Answer,
-    Call,
+    ApiRequest,
     Caller,
     Command,
     Event,
@@ -12,9 +12,9 @@ from kalshi_ext.sandbox.engine.api import (
     command_to_data,
 )
 from kalshi_ext.sandbox.engine.engine import Engine
+from kalshi_ext.sandbox.engine.inspector import Inspector
 from kalshi_ext.sandbox.engine.operations import CLASSIC, CURRENT, OPERATIONS, RETIRED, Operation
 from kalshi_ext.sandbox.engine.settings import Settings, UnknownSetting
-from kalshi_ext.sandbox.engine.truth import Truth
 
 __all__ = [
     "CLASSIC",
@@ -23,15 +23,15 @@ __all__ = [
     "RETIRED",
     "Admin",
     "Answer",
-    "Call",
+    "ApiRequest",
     "Caller",
     "Command",
     "Engine",
     "Event",
+    "Inspector",
     "InvariantBroken",
     "Operation",
     "Settings",
-    "Truth",
     "UnknownSetting",
     "command_from_data",
     "command_to_data",

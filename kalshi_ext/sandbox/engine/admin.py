@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kalshi_ext.sandbox.engine.api import Admin
+from kalshi_ext.sandbox.engine.commands import Admin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
 FOREIGN = "foreign"
-"""The account of the rest of the world: it always exists and its money never ends."""
+"""The account of the rest of the world: it always exists and its funds are never checked."""
 
 
 def _admin(action: str, **params: Any) -> Admin:
-    return Admin(action, {k: v for k, v in params.items() if v is not None})
+    # what is left out takes the handler's default, now and when an old log is replayed
+    return Admin(action, {name: value for name, value in params.items() if value is not None})
 
 
 def add_market(
@@ -41,7 +42,7 @@ def add_market(
         ticker=ticker,
         event_ticker=event_ticker,
         exchange_index=exchange_index,
-        price_ranges=None if price_ranges is None else [dict(r) for r in price_ranges],
+        price_ranges=None if price_ranges is None else [dict(band) for band in price_ranges],
         fee_rate=fee_rate,
         maker_fee_rate=maker_fee_rate,
         fixed_fee=fixed_fee,
@@ -165,7 +166,7 @@ def pause(
 ) -> Admin:
     """Pause trading (cancels allowed), exchange (nothing allowed) or transfers; one shard or all.
 
-    until is only told in the exchange's status: resume() ends a pause.
+    until is only shown in the exchange's status: resume() ends a pause.
     """
     return _admin(
         "pause",
@@ -189,7 +190,8 @@ def cutoff(
 ) -> Admin:
     """Move the boundary between live and historical rows; it never moves back."""
     kinds = {"orders": orders, "trades": trades, "positions": positions, "markets": markets}
-    return _admin("cutoff", **{k: v.isoformat() for k, v in kinds.items() if v is not None})
+    times = {kind: time.isoformat() for kind, time in kinds.items() if time is not None}
+    return _admin("cutoff", **times)
 
 
 def configure(**settings: Any) -> Admin:

@@ -1,233 +1,239 @@
-"""What the exchange's own side may do; admin.py builds these commands."""
+"""Handlers of the exchange's own side; admin.py has one builder for each and documents it.
+
+Action names and parameters stand in the command logs of state files, so both must stay readable:
+a new parameter needs a default. A ValueError or KeyError becomes a 400 that says why; as with
+requests, it is raised before anything has changed.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import evolve, fields_dict
 
-from kalshi_ext.sandbox.engine import ledger, matching, placing, settling, subaccounts
-from kalshi_ext.sandbox.engine.accounts import Account
+from kalshi_ext.sandbox.engine import book, ledger, placement, trading_status, transfers
+from kalshi_ext.sandbox.engine.accounts import TradingAccount
 from kalshi_ext.sandbox.engine.admin import FOREIGN
-from kalshi_ext.sandbox.engine.amounts import CENT, micro, read_count, read_price, to_moment
-from kalshi_ext.sandbox.engine.budgets import TIERS
-from kalshi_ext.sandbox.engine.fees import FeeModel
-from kalshi_ext.sandbox.engine.order_calls import created
-from kalshi_ext.sandbox.engine.placing import Wish
-from kalshi_ext.sandbox.engine.records import Market, Order, Payment, ticks
-from kalshi_ext.sandbox.engine.rows import payment_row
+from kalshi_ext.sandbox.engine.book import Market, valid_prices
+from kalshi_ext.sandbox.engine.fixed_point import (
+    CENT,
+    parse_count,
+    parse_dollars,
+    parse_price,
+    to_microseconds,
+)
+from kalshi_ext.sandbox.engine.ledger import FeeModel
+from kalshi_ext.sandbox.engine.order_writes import create_body
+from kalshi_ext.sandbox.engine.placement import OrderRequest
+from kalshi_ext.sandbox.engine.rate_limits import TIERS
+from kalshi_ext.sandbox.engine.records import Payment
+from kalshi_ext.sandbox.engine.serializers import payment_row
 from kalshi_ext.sandbox.engine.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from kalshi_ext.sandbox.engine.state import Exchange
+    from kalshi_ext.sandbox.engine.state import EngineState
+
+    Params = Mapping[str, Any]
 
 Json = dict[str, Any]
 
 
-def _price(text: str) -> int:
-    return micro(text) // 100
+def _parse_price(text: str) -> int:
+    # not parse_price of fixed_point.py: that one answers a request's 400
+    return parse_dollars(text) // 100
 
 
-def add_market(ex: Exchange, ask: Mapping[str, Any]) -> Json:
-    """List a market."""
-    ticker = ask["ticker"]
-    if ticker in ex.markets:
-        raise ValueError(f"market {ticker!r} exists already")
-    bands: list[dict[str, str]] = ask.get("price_ranges") or []
-    ranges = tuple((_price(b["start"]), _price(b["end"]), _price(b["step"])) for b in bands)
+def _parse_ranges(bands: list[dict[str, str]]) -> tuple[tuple[int, int, int], ...]:
+    ranges = tuple(
+        (_parse_price(band["start"]), _parse_price(band["end"]), _parse_price(band["step"]))
+        for band in bands
+    )
     if any(step <= 0 for _, _, step in ranges):
         raise ValueError("price_ranges: step must be at least 0.0001")
-    shard = int(ask.get("exchange_index", 0))
-    taker, maker = _fee_models(ask)
+    return ranges
+
+
+def add_market(state: EngineState, params: Params) -> Json:
+    ticker = params["ticker"]
+    if ticker in state.markets:
+        raise ValueError(f"market {ticker!r} exists already")
+    ranges = _parse_ranges(params.get("price_ranges") or [])
+    shard = int(params.get("exchange_index", 0))
+    taker, maker = _fee_models(params)
     market = Market(
         ticker=ticker,
-        event=ask.get("event_ticker") or ticker.rpartition("-")[0] or ticker,
+        event=params.get("event_ticker") or ticker.rpartition("-")[0] or ticker,
         shard=shard,
-        ranges=ranges,
+        price_ranges=ranges,
         taker_fees=taker,
         maker_fees=maker,
-        ticks=ticks(ranges),
+        valid_prices=valid_prices(ranges),
     )
-    ex.shards.add(shard)
-    ex.markets[ticker] = market
-    ex.record("market", ticker=ticker, what="added", exchange_index=shard)
+    state.shards.add(shard)
+    state.markets[ticker] = market
+    state.record_event("market", ticker=ticker, what="added", exchange_index=shard)
     return {"ticker": ticker, "event_ticker": market.event, "exchange_index": shard}
 
 
-def _fee_models(ask: Mapping[str, Any]) -> tuple[FeeModel, FeeModel]:
-    fixed = ask.get("fixed_fee")
-    taker = FeeModel(micro(ask.get("fee_rate", "0.07")), None if fixed is None else micro(fixed))
-    return taker, FeeModel(micro(ask.get("maker_fee_rate", "0")))
+def _fee_models(params: Params) -> tuple[FeeModel, FeeModel]:
+    fixed = params.get("fixed_fee")
+    taker = FeeModel(
+        parse_dollars(params.get("fee_rate", "0.07")),
+        None if fixed is None else parse_dollars(fixed),
+    )
+    return taker, FeeModel(parse_dollars(params.get("maker_fee_rate", "0")))
 
 
-def set_fees(ex: Exchange, ask: Mapping[str, Any]) -> Json:
-    """Change a market's fee model."""
-    market = ex.markets[ask["ticker"]]
-    market.taker_fees, market.maker_fees = _fee_models(ask)
+def set_fees(state: EngineState, params: Params) -> Json:
+    market = state.markets[params["ticker"]]
+    market.taker_fees, market.maker_fees = _fee_models(params)
     return {"ticker": market.ticker}
 
 
-def open_account(ex: Exchange, name: str, **words: Any) -> Account:
-    """Open an account."""
-    account = Account(name=name, user_id=ex.new_id(), opened=ex.now, **words)
-    account.purse(0, 0)
-    ex.accounts[name] = account
-    ex.record("account", account=name, what="opened")
+def open_account(state: EngineState, name: str, **attributes: Any) -> TradingAccount:
+    account = TradingAccount(name=name, user_id=state.new_id(), opened=state.now, **attributes)
+    account.balance(0, 0)
+    state.accounts[name] = account
+    state.record_event("account", account=name, what="opened")
     return account
 
 
-def add_account(ex: Exchange, ask: Mapping[str, Any]) -> Json:
-    """Open an account, with cash and subaccounts."""
-    name = ask["account"]
-    if name in ex.accounts:
+def add_account(state: EngineState, params: Params) -> Json:
+    name = params["account"]
+    if name in state.accounts:
         raise ValueError(f"account {name!r} exists already")
     account = open_account(
-        ex,
+        state,
         name,
-        precision=micro(ask.get("precision", "0.01")),
-        tier=_tier(ask.get("tier", "basic")),
-        fcm=bool(ask.get("fcm", True)),
+        precision=parse_dollars(params.get("precision", "0.01")),
+        tier=_check_tier(params.get("tier", "basic")),
+        fcm=bool(params.get("fcm", True)),
     )
-    _credit(ex, account, micro(ask.get("funds", "0")))
-    for _ in range(int(ask.get("subaccounts", 0))):
-        subaccounts.open_next(ex, account)
+    _add_funds(state, account, parse_dollars(params.get("funds", "0")))
+    for _ in range(int(params.get("subaccounts", 0))):
+        transfers.open_next_subaccount(state, account)
     return {"account": name, "user_id": account.user_id}
 
 
-def _tier(name: str) -> str:
+def _check_tier(name: str) -> str:
     if name not in TIERS:
         raise ValueError(f"tier must be one of {', '.join(TIERS)}, not {name!r}")
     return name
 
 
-def set_account(ex: Exchange, ask: Mapping[str, Any]) -> Json:
-    """Change an account's tier or membership."""
-    account = ex.accounts[ask["account"]]
-    account.tier = _tier(ask.get("tier", account.tier))
-    account.fcm = bool(ask.get("fcm", account.fcm))
+def set_account(state: EngineState, params: Params) -> Json:
+    """Change an account's tier or membership; its buckets start full again."""
+    account = state.accounts[params["account"]]
+    account.tier = _check_tier(params.get("tier", account.tier))
+    account.fcm = bool(params.get("fcm", account.fcm))
     account.buckets.clear()
     return {"account": account.name, "tier": account.tier, "fcm": account.fcm}
 
 
-def _credit(
-    ex: Exchange, account: Account, amount: int, *, where: tuple[int, int] = (0, 0)
+def _add_funds(
+    state: EngineState, account: TradingAccount, amount: int, *, where: tuple[int, int] = (0, 0)
 ) -> None:
-    ledger.move_cash(ex, account.purse(*where), amount)
-    account.funded += amount
+    ledger.move_cash(state, account.balance(*where), amount)
+    account.funded += amount  # what is conserved grows by it too
     if amount:
-        ex.record("funds", account=account.name, amount=amount, subaccount=where[0], shard=where[1])
+        state.record_event(
+            "funds", account=account.name, amount=amount, subaccount=where[0], shard=where[1]
+        )
 
 
-def fund(ex: Exchange, ask: Mapping[str, Any]) -> Json:
-    """Add or take cash."""
-    account = ex.accounts[ask["account"]]
-    where = (int(ask.get("subaccount", 0)), int(ask.get("exchange_index", 0)))
-    if where[0] not in account.subaccounts or where[1] not in ex.shards:
+def fund(state: EngineState, params: Params) -> Json:
+    account = state.accounts[params["account"]]
+    where = (int(params.get("subaccount", 0)), int(params.get("exchange_index", 0)))
+    if where[0] not in account.subaccounts or where[1] not in state.shards:
         raise ValueError(f"no subaccount {where[0]} or no shard {where[1]}")
-    _credit(ex, account, micro(ask["amount"]), where=where)
-    return {"account": account.name, "cash": account.purse(*where).cash / 1_000_000}
+    _add_funds(state, account, parse_dollars(params["amount"]), where=where)
+    return {"account": account.name, "cash": account.balance(*where).cash / 1_000_000}
 
 
-def _pay(ex: Exchange, ask: Mapping[str, Any], *, sign: Literal[1, -1]) -> Json:
-    account, status = ex.accounts[ask["account"]], ask.get("status", "applied")
-    cents, fee = int(ask["cents"]), int(ask.get("fee_cents", 0))
+def _record_payment(state: EngineState, params: Params, *, sign: Literal[1, -1]) -> Json:
+    account, status = state.accounts[params["account"]], params.get("status", "applied")
+    cents, fee = int(params["cents"]), int(params.get("fee_cents", 0))
     row = Payment(
-        id=ex.new_id(),
-        created=ex.now,
-        kind=ask.get("kind", "ach"),
+        id=state.new_id(),
+        created=state.now,
+        kind=params.get("kind", "ach"),
         status=status,
         cents=cents,
         fee_cents=fee,
-        finalized=None if status == "pending" else ex.now,
+        finalized=None if status == "pending" else state.now,
     )
-    ex.file(account.deposits if sign > 0 else account.withdrawals, row)
+    state.insert_sorted(account.deposits if sign > 0 else account.withdrawals, row)
+    # a pending withdrawal has left the balance already, a pending deposit has not come
     if status == "applied" or (sign < 0 and status == "pending"):
-        _credit(ex, account, (sign * cents - fee) * CENT)
+        _add_funds(state, account, (sign * cents - fee) * CENT)
     return payment_row(row)
 
 
-def deposit(ex: Exchange, ask: Mapping[str, Any]) -> Json:
-    """Record a deposit."""
-    return _pay(ex, ask, sign=1)
-
-
-def withdrawal(ex: Exchange, ask: Mapping[str, Any]) -> Json:
-    """Record a withdrawal."""
-    return _pay(ex, ask, sign=-1)
-
-
-def liquidity(ex: Exchange, ask: Mapping[str, Any]) -> Json:
-    """Place another trader's order."""
-    name = ask.get("account", FOREIGN)
-    wish = Wish(
-        account=ex.accounts[name],
+def liquidity(state: EngineState, params: Params) -> Json:
+    name = params.get("account", FOREIGN)
+    draft = OrderRequest(
+        account=state.accounts[name],
         subaccount=0,
-        ticker=ask["ticker"],
-        bid=ask["side"] == "bid",
-        price=read_price(ask["price"]),
-        count=read_count(ask["count"]),
-        time_in_force=ask.get("time_in_force", "good_till_canceled"),
+        ticker=params["ticker"],
+        bid=params["side"] == "bid",
+        price=parse_price(params["price"]),
+        count=parse_count(params["count"]),
+        time_in_force=params.get("time_in_force", "good_till_canceled"),
+        # the rest of the world is many traders: it must not stop at its own resting orders
         self_trade="maker",
     )
-    return created(placing.place(ex, wish))
+    return create_body(placement.place(state, draft))
 
 
-def _resting(ex: Exchange, ask: Mapping[str, Any]) -> Order:
-    order = ex.orders[ask["order_id"]]
+def _end_order(state: EngineState, params: Params, *, reason: str) -> Json:
+    order = state.orders[params["order_id"]]
     if order.status != "resting":
         raise ValueError(f"order {order.id} is {order.status}")
-    return order
+    return {"reduced_by": book.cancel_resting(state, order, reason) / 100}
 
 
-def cancel(ex: Exchange, ask: Mapping[str, Any]) -> Json:
-    """Cancel anybody's order."""
-    return {"reduced_by": matching.end(ex, _resting(ex, ask), "exchange") / 100}
+def cutoff(state: EngineState, params: Params) -> Json:
+    """Move cutoffs; one that is later already stays."""
+    for kind in fields_dict(type(state.cutoffs)):
+        if kind in params:
+            moved = to_microseconds(datetime.fromisoformat(params[kind]))
+            setattr(state.cutoffs, kind, max(getattr(state.cutoffs, kind), moved))
+    return dict(params)
 
 
-def expire(ex: Exchange, ask: Mapping[str, Any]) -> Json:
-    """Let anybody's order expire."""
-    return {"reduced_by": matching.end(ex, _resting(ex, ask), "expired") / 100}
-
-
-def cutoff(ex: Exchange, ask: Mapping[str, Any]) -> Json:
-    """Move cutoffs forward."""
-    for kind in fields_dict(type(ex.cutoffs)):
-        if kind in ask:
-            moved = to_moment(datetime.fromisoformat(ask[kind]))
-            setattr(ex.cutoffs, kind, max(getattr(ex.cutoffs, kind), moved))
-    return dict(ask)
-
-
-def configure(ex: Exchange, ask: Mapping[str, Any]) -> Json:
-    """Change settings while running."""
-    Settings.from_mapping(ask)
-    as_of = ex.as_of()
-    ex.lag_floor = ex.now if as_of is None else as_of
-    ex.settings = evolve(ex.settings, **ask)
-    for account in ex.accounts.values():
+def configure(state: EngineState, params: Params) -> Json:
+    """Change settings while running; log it like any command, so that a replay changes them too."""
+    Settings.from_mapping(params)
+    # with the lag as it was: reads must not lose sight of what they have shown
+    as_of = state.as_of()
+    state.lag_floor = state.now if as_of is None else as_of
+    state.settings = evolve(state.settings, **params)
+    # the setting `reservation` may be among them
+    for account in state.accounts.values():
         for holding in account.holdings.values():
-            ledger.reserve(ex, account, holding)
-    return dict(ask)
+            ledger.update_reserve(state, account, holding)
+    return dict(params)
 
 
-ACTIONS: dict[str, Callable[[Exchange, Mapping[str, Any]], Json]] = {
+ACTIONS: dict[str, Callable[[EngineState, Params], Json]] = {
     "add_market": add_market,
     "set_fees": set_fees,
     "add_account": add_account,
     "set_account": set_account,
     "fund": fund,
-    "deposit": deposit,
-    "withdrawal": withdrawal,
+    "deposit": partial(_record_payment, sign=1),
+    "withdrawal": partial(_record_payment, sign=-1),
     "liquidity": liquidity,
-    "cancel": cancel,
-    "expire": expire,
-    "close_market": settling.close_market,
-    "settle": settling.settle,
-    "pause": settling.pause,
-    "resume": settling.resume,
+    "cancel": partial(_end_order, reason="exchange"),
+    "expire": partial(_end_order, reason="expired"),
+    "close_market": trading_status.close_market,
+    "settle": trading_status.settle,
+    "pause": trading_status.pause,
+    "resume": trading_status.resume,
     "cutoff": cutoff,
     "configure": configure,
 }

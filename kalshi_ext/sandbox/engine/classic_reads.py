@@ -1,155 +1,231 @@
-"""Reads and group calls of the classic contract."""
+"""Reads of the classic contract (2.x): the same rows in integer cents and whole contracts.
+
+What is finer is cut off, so a price of $0.4099 reads 40 and 1.75 contracts read 1; fees are rounded
+up to the cent. Lists are live rows only: the classic contract has no /historical.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kalshi_ext.sandbox.engine import access, group_calls, order_reads, pages, positions
-from kalshi_ext.sandbox.engine.amounts import CENT
-from kalshi_ext.sandbox.engine.api import Answer
-from kalshi_ext.sandbox.engine.bodies import fields_of, whole, word
-from kalshi_ext.sandbox.engine.classic_rows import (
-    event_row,
-    fill_row,
-    order_row,
-    position_row,
-    settlement_row,
+from kalshi_ext.sandbox.engine import order_reads, portfolio_reads
+from kalshi_ext.sandbox.engine.commands import Answer
+from kalshi_ext.sandbox.engine.errors import bad_request
+from kalshi_ext.sandbox.engine.fixed_point import CENT, ONE, format_dollars, format_time
+from kalshi_ext.sandbox.engine.pagination import (
+    PageRequest,
+    list_field,
+    newest_first,
+    page_answer,
+    parse_page_request,
+    take_page,
 )
-from kalshi_ext.sandbox.engine.groups import LARGEST
-from kalshi_ext.sandbox.engine.refusals import bad_request, invalid
-from kalshi_ext.sandbox.engine.state import row_key
+from kalshi_ext.sandbox.engine.request_parsing import (
+    acting_subaccount,
+    allowed_subaccount,
+    body_fields,
+    query_choice,
+    query_integer,
+)
+from kalshi_ext.sandbox.engine.state import sort_key
 
 if TYPE_CHECKING:
-    from kalshi_ext.sandbox.engine.accounts import Account
-    from kalshi_ext.sandbox.engine.api import Call
-    from kalshi_ext.sandbox.engine.state import Exchange
+    from kalshi_ext.sandbox.engine.accounts import Holding, TradingAccount
+    from kalshi_ext.sandbox.engine.commands import ApiRequest
+    from kalshi_ext.sandbox.engine.order_groups import Group
+    from kalshi_ext.sandbox.engine.records import Fill, Order, Settlement
+    from kalshi_ext.sandbox.engine.state import EngineState
+
+Json = dict[str, Any]
 
 
-def _page(ex: Exchange, call: Call, kind: str) -> pages.Page:
-    return pages.page_asked(call.query, f"classic_{kind}", most=ex.settings.classic_limit_max)
+def _page_request(state: EngineState, request: ApiRequest, kind: str) -> PageRequest:
+    most = state.settings.classic_limit_max
+    return parse_page_request(request.query, f"classic_{kind}", most=most)
 
 
-def get_orders(ex: Exchange, who: Account, call: Call) -> Answer:
-    """Do getOrders."""
-    page = _page(ex, call, "orders")
-    found = order_reads.orders_found(ex, who, call, page, archived=False)
-    return Answer(200, pages.answer("orders", found, page, ex.settings, order_row))
+def get_orders(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
+    page = _page_request(state, request, "orders")
+    orders = order_reads.list_orders(state, account, request, page, historical=False)
+    return page_answer("orders", orders, page, state.settings, order_row)
 
 
-def get_order(ex: Exchange, who: Account, call: Call) -> Answer:
-    """Do getOrder."""
-    return Answer(200, {"order": order_row(order_reads.order_asked(ex, who, call))})
+def get_order(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
+    return Answer(200, {"order": order_row(order_reads.find_order(state, account, request))})
 
 
-def get_queue_position(ex: Exchange, who: Account, call: Call) -> Answer:
-    """Do getOrderQueuePosition."""
-    ahead = order_reads.queue_position(ex, who, call)
+def get_queue_position(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
+    ahead = order_reads.queue_position(state, account, request)
     return Answer(200, {"queue_position": ahead // 100})
 
 
-def get_queue_positions(ex: Exchange, who: Account, call: Call) -> Answer:
-    """Do getQueuePositions: by order id; those that do not rest are left out."""
-    del ex
-    found: dict[str, int] = {}
-    for order_id in fields_of(call).rows("order_ids", 1000):
+def get_queue_positions(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
+    """Tell the contracts ahead by order id; orders that do not rest are left out."""
+    del state
+    positions: dict[str, int] = {}
+    for order_id in body_fields(request).entries("order_ids", 1000):
         if not isinstance(order_id, str):
             raise bad_request("order_ids must be strings")
-        order = who.open.get(order_id)
+        order = account.open_orders.get(order_id)
         if order is not None:
-            found[order_id] = order.market.side(bid=order.bid).ahead_of(order) // 100
-    return Answer(200, {"queue_positions": found})
+            positions[order_id] = order.market.side(bid=order.bid).volume_ahead(order) // 100
+    return Answer(200, {"queue_positions": positions})
 
 
-def get_fills(ex: Exchange, who: Account, call: Call) -> Answer:
-    """Do getFills."""
-    page = _page(ex, call, "fills")
-    found = order_reads.fills_found(ex, who, call, page, archived=False)
-    return Answer(200, pages.answer("fills", found, page, ex.settings, fill_row))
+def get_fills(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
+    page = _page_request(state, request, "fills")
+    fills = order_reads.list_fills(state, account, request, page, historical=False)
+    return page_answer("fills", fills, page, state.settings, fill_row)
 
 
-def get_balance(ex: Exchange, who: Account, call: Call) -> Answer:
-    """Do getBalance: integer cents, cut off."""
-    rows = positions.shards_of(ex, who, subaccount=access.acting(call, None), shard=None)
+def get_balance(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
+    subaccount = acting_subaccount(request, None)
+    rows = portfolio_reads.balances_by_shard(state, account, subaccount=subaccount, shard=None)
     return Answer(200, {"balance": sum(balance for balance, _ in rows.values()) // CENT})
 
 
-def get_resting_value(ex: Exchange, who: Account, call: Call) -> Answer:
-    """Do getTotalRestingOrderValue."""
-    total = sum(positions.resting_value(ex, who, call).values())
+def get_resting_value(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
+    total = sum(portfolio_reads.resting_value(state, account, request).values())
     return Answer(200, {"total_resting_order_value": total // CENT})
 
 
-def get_positions(ex: Exchange, who: Account, call: Call) -> Answer:
-    """Do getPositions; count_down and count_up are read and have no effect here (unknown)."""
-    page = _page(ex, call, "positions")
+def get_positions(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
+    """List positions; assumed: count_down and count_up must be integers and change nothing."""
+    page = _page_request(state, request, "positions")
     for name in ("count_down", "count_up"):
-        whole(call.query, name, least=-(2**63), most=2**63 - 1)
-    subaccount = access.acting(call, None)
-    found = positions.holdings_of(ex, who, call, subaccount=subaccount, historical=False)
-    rows, cursor = pages.cut(pages.newest_first(found, page), page, ex.settings)
-    if not rows and ex.settings.empty_lists == "omit":
+        query_integer(request.query, name, least=-(2**63), most=2**63 - 1)
+    subaccount = acting_subaccount(request, None)
+    holdings = portfolio_reads.list_holdings(
+        state, account, request, subaccount=subaccount, historical=False
+    )
+    settings = state.settings
+    rows, cursor = take_page(newest_first(holdings, page), page, settings)
+    if not rows and settings.empty_lists == "omit":
         return Answer(200, {})
-    events = [event_row(*event) for event in positions.by_event(rows).items()]
+    events = [event_row(*event) for event in portfolio_reads.by_event(rows).items()]
     body = {
-        **pages.listed("market_positions", [position_row(row) for row in rows], ex.settings),
-        **pages.listed("event_positions", events, ex.settings),
+        **list_field("market_positions", [position_row(row) for row in rows], settings),
+        **list_field("event_positions", events, settings),
         "cursor": cursor,
     }
     return Answer(200, body)
 
 
-def get_settlements(ex: Exchange, who: Account, call: Call) -> Answer:
-    """Do getSettlements."""
-    page = _page(ex, call, "settlements")
-    found = positions.settlements_found(ex, who, call, page)
-    return Answer(200, pages.answer("settlements", found, page, ex.settings, settlement_row))
+def get_settlements(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
+    page = _page_request(state, request, "settlements")
+    settlements = portfolio_reads.list_settlements(state, account, request, page)
+    return page_answer("settlements", settlements, page, state.settings, settlement_row)
 
 
-def create_group(ex: Exchange, who: Account, call: Call) -> Answer:
-    """Do createOrderGroup; without a limit the largest one holds."""
-    body = fields_of(call)
-    limit = body.integer("contracts_limit")
-    if limit is not None and not 100 <= limit * 100 <= LARGEST:
-        raise invalid("contracts_limit must be from 1 to 1000000", str(limit))
-    group = group_calls.make(
-        ex,
-        who,
-        subaccount=access.acting(call, None),
-        shard=0,
-        limit=LARGEST if limit is None else limit * 100,
-    )
-    return Answer(201, {"order_group_id": group.id})
-
-
-def get_groups(ex: Exchange, who: Account, call: Call) -> Answer:
-    """Do getOrderGroups."""
-    page = _page(ex, call, "groups")
-    status = word(call.query, "status", ("active", "triggered"))
-    locked = access.locked_or(call, None)
-    groups = sorted(who.groups.values(), key=row_key)
-    found = (
+def get_groups(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
+    page = _page_request(state, request, "groups")
+    status = query_choice(request.query, "status", ("active", "triggered"))
+    locked = allowed_subaccount(request, None)
+    by_age = sorted(account.groups.values(), key=sort_key)
+    groups = (
         group
-        for group in ex.shown(pages.newest_first(groups, page))
+        for group in state.visible_rows(newest_first(by_age, page))
         if (status is None or group.triggered == (status == "triggered"))
         and locked in (None, group.subaccount)
     )
-
-    def write(group: Any) -> dict[str, Any]:
-        return {"id": group.id, "is_auto_cancel_enabled": True}
-
-    return Answer(200, pages.answer("order_groups", found, page, ex.settings, write))
+    return page_answer("order_groups", groups, page, state.settings, group_row)
 
 
-def delete_group(ex: Exchange, who: Account, call: Call) -> Answer:
-    """Do deleteOrderGroup."""
-    group = group_calls.asked(ex, who, call, access.locked_or(call, None))
-    group_calls.remove(ex, who, group)
-    return Answer(204)
+def side_and_action(order: Order) -> tuple[str, str]:
+    """Give side and action; assumed: an order of the current contract is one of YES."""
+    return order.outcome or "yes", order.action or ("buy" if order.bid else "sell")
 
 
-def reset_group(ex: Exchange, who: Account, call: Call) -> Answer:
-    """Do resetOrderGroup."""
-    group = group_calls.asked(ex, who, call, access.locked_or(call, None))
-    group.reset()
-    ex.record("group", account=who.name, group=group.id, what="reset")
-    return Answer(204)
+def order_row(order: Order) -> Json:
+    side, action = side_and_action(order)
+    row: Json = {
+        "order_id": order.id,
+        "client_order_id": order.client_order_id,
+        "ticker": order.market.ticker,
+        "side": side,
+        "action": action,
+        "type": order.kind,
+        "status": order.status,
+        "yes_price": order.price // 100,
+        "no_price": 100 - order.price // 100,
+        "count": order.initial // 100,
+        "fill_count": order.filled // 100,
+        "remaining_count": order.remaining // 100,
+        "initial_count": order.initial // 100,
+        # a cost is rounded up and everything else down: no cent is promised that is not there
+        "taker_fees": -(-order.taker_fees // CENT),
+        "maker_fees": -(-order.maker_fees // CENT),
+        "created_time": format_time(order.created),
+        "updated_time": format_time(order.updated),
+    }
+    if order.expiration is not None:
+        row["expiration_time"] = format_time(order.expiration)
+    return row
+
+
+def fill_row(fill: Fill) -> Json:
+    """Write a fill; price is that of the side it names."""
+    side, action = side_and_action(fill.order)
+    cents = fill.price // 100
+    return {
+        "fill_id": fill.id,
+        "order_id": fill.order.id,
+        "ticker": fill.order.market.ticker,
+        "side": side,
+        "action": action,
+        "count": fill.count // 100,
+        # assumed: a fill is told in the words of its order, so its price is that side's
+        "price": cents if side == "yes" else 100 - cents,
+        "is_taker": fill.is_taker,
+        "created_time": format_time(fill.created),
+    }
+
+
+def group_row(group: Group) -> Json:
+    return {"id": group.id, "is_auto_cancel_enabled": True}
+
+
+def position_row(row: Holding) -> Json:
+    market = row.market
+    body: Json = {
+        "ticker": market.ticker,
+        "event_ticker": market.event,
+        "realized_pnl": row.realized // CENT,
+        "resting_order_count": row.orders,
+        # cut off towards 0 on both sides; // would make -1.5 contracts -2
+        "position": int(row.position / 100),
+        "fees_paid": -(-row.fees // CENT),
+        "total_cost": row.traded // CENT,
+    }
+    if market.result in ("yes", "no"):
+        body["market_result"] = market.result
+    return body
+
+
+def event_row(event: str, rows: list[Holding]) -> Json:
+    sums = {
+        "total_cost": sum(row.traded for row in rows),
+        "event_exposure": sum(row.cost for row in rows),
+        "realized_pnl": sum(row.realized for row in rows),
+        "fees_paid": sum(row.fees for row in rows),
+    }
+    cents = {name: value // CENT for name, value in sums.items()}
+    dollars = {f"{name}_dollars": format_dollars(value) for name, value in sums.items()}
+    # the classic event row has both cents and dollars
+    resting = sum(row.orders for row in rows)
+    return {"event_ticker": event, "resting_order_count": resting, **cents, **dollars}
+
+
+def settlement_row(row: Settlement) -> Json:
+    """Write a settlement; this contract knows yes and no only, so a scalar is the dearer side."""
+    result = row.market.result
+    if result == "scalar":
+        result = "yes" if row.market.value >= ONE // 2 else "no"
+    return {
+        "ticker": row.market.ticker,
+        "result": result,
+        "yes_count": max(row.position, 0) // 100,
+        "no_count": max(-row.position, 0) // 100,
+        "revenue": row.payout // CENT,
+        "settled_time": format_time(row.created),
+    }

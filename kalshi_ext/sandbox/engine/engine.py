@@ -1,139 +1,255 @@
-"""The one door: commands in, answers out."""
+"""The engine: a deterministic exchange, commands in and answers out.
+
+Invariants, on which everything else in this room rests:
+
+- Commands are done one after the other, each whole before the next; execute() is the only door
+  through which anything changes. There are no threads, no I/O and no clock in here.
+- A command happens at one time, the `now` it comes with. Time never goes back. What fell due since
+  the command before (expiries, delayed transfers, the weekly pause) is done first, each at its own
+  time.
+- Nothing is random but what is derived from the seed. So the same commands at the same times give
+  the same answers, events and digest(), byte for byte.
+- Numbers are exact integers (fixed_point.py), and cash, contracts and fees are conserved to the
+  micro-dollar (ledger.py).
+- A refused request changes nothing but token buckets: whoever raises has not written yet, or undoes
+  it (errors.py).
+
+Example: the log [10:00 add_account amy, 10:01 CreateOrderV2 expiring at 10:05, 10:09 GetOrders]
+answers the order as cancelled, last updated 10:05, not 10:09; without the read the digest at 10:09
+is the same.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
-from kalshi_ext.sandbox.engine import access, budgets, invariants
+from kalshi_ext.sandbox.engine import (
+    classic_reads,
+    classic_writes,
+    invariants,
+    order_groups,
+    order_reads,
+    order_writes,
+    portfolio_reads,
+    rate_limits,
+    request_parsing,
+    trading_status,
+    transfers,
+)
 from kalshi_ext.sandbox.engine.admin import FOREIGN
 from kalshi_ext.sandbox.engine.admin_actions import ACTIONS, open_account
-from kalshi_ext.sandbox.engine.amounts import to_datetime, to_moment
-from kalshi_ext.sandbox.engine.api import Admin, Answer
-from kalshi_ext.sandbox.engine.digest import digest
-from kalshi_ext.sandbox.engine.dispatch import PRIVATE, PUBLIC
+from kalshi_ext.sandbox.engine.commands import Admin, Answer
+from kalshi_ext.sandbox.engine.errors import ApiError
+from kalshi_ext.sandbox.engine.fixed_point import to_datetime, to_microseconds
+from kalshi_ext.sandbox.engine.inspector import Inspector
 from kalshi_ext.sandbox.engine.operations import CLASSIC, RETIRED
-from kalshi_ext.sandbox.engine.refusals import Refusal
 from kalshi_ext.sandbox.engine.settings import Settings, UnknownSetting
-from kalshi_ext.sandbox.engine.settling import keep_thursdays
-from kalshi_ext.sandbox.engine.state import Exchange
-from kalshi_ext.sandbox.engine.truth import Truth
+from kalshi_ext.sandbox.engine.state import EngineState, state_digest
+from kalshi_ext.sandbox.engine.trading_status import update_thursday_pause
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from kalshi_ext.sandbox.engine.accounts import Account
-    from kalshi_ext.sandbox.engine.api import Call, Command
+    from kalshi_ext.sandbox.engine.accounts import TradingAccount
+    from kalshi_ext.sandbox.engine.commands import ApiRequest, Command
 
-_CLASSIC = frozenset(op.id for op in CLASSIC)
-_TOO_MANY = Answer(429, {"error": "too many requests"})
+AccountHandler = Callable[["EngineState", "TradingAccount", "ApiRequest"], "Answer"]
+PublicHandler = Callable[["EngineState", "ApiRequest"], "Answer"]
+
+_PUBLIC_HANDLERS: dict[str, PublicHandler] = {
+    "GetExchangeStatus": trading_status.get_status,
+    "GetExchangeSchedule": trading_status.get_schedule,
+    "GetUserDataTimestamp": trading_status.get_timestamp,
+    "GetHistoricalCutoff": trading_status.get_cutoff,
+    "GetAccountEndpointCosts": rate_limits.get_costs,
+}
+_CURRENT_HANDLERS: dict[str, AccountHandler] = {
+    "GetOrders": order_reads.get_orders,
+    "GetOrder": order_reads.get_order,
+    "GetOrderQueuePositions": order_reads.get_queue_positions,
+    "GetOrderQueuePosition": order_reads.get_queue_position,
+    "CreateOrderV2": order_writes.create,
+    "CancelAllOrders": order_writes.cancel_all,
+    "BatchCreateOrdersV2": order_writes.create_batch,
+    "BatchCancelOrdersV2": order_writes.cancel_batch,
+    "CancelOrderV2": order_writes.cancel,
+    "AmendOrderV2": order_writes.amend,
+    "DecreaseOrderV2": order_writes.decrease,
+    "GetOrderGroups": order_groups.get_all,
+    "CreateOrderGroup": order_groups.create,
+    "GetOrderGroup": order_groups.get_one,
+    "DeleteOrderGroup": order_groups.delete,
+    "ResetOrderGroup": order_groups.reset,
+    "TriggerOrderGroup": order_groups.trigger,
+    "UpdateOrderGroupLimit": order_groups.set_limit,
+    "GetBalance": portfolio_reads.get_balance,
+    "IntraExchangeInstanceTransfer": transfers.transfer_between_shards,
+    "GetIntraExchangeInstanceTransfers": transfers.get_instance_transfers,
+    "GetIntraExchangeInstanceTransfer": transfers.get_instance_transfer,
+    "CreateSubaccount": transfers.create_subaccount,
+    "ApplySubaccountTransfer": transfers.transfer_between_subaccounts,
+    "GetSubaccountBalances": transfers.get_subaccount_balances,
+    "GetSubaccountTransfers": transfers.get_subaccount_transfers,
+    "GetSubaccountNetting": transfers.get_netting,
+    "UpdateSubaccountNetting": transfers.set_netting,
+    "GetPositions": portfolio_reads.get_positions,
+    "GetSettlements": portfolio_reads.get_settlements,
+    "GetDeposits": portfolio_reads.get_deposits,
+    "GetWithdrawals": portfolio_reads.get_withdrawals,
+    "GetPortfolioRestingOrderTotalValue": portfolio_reads.get_resting_value,
+    "GetFills": order_reads.get_fills,
+    "GetAccountApiLimits": rate_limits.get_limits,
+    "UpgradeAccountApiUsageLevel": rate_limits.upgrade,
+    "GetAccountApiUsageLevelVolumeProgress": rate_limits.get_volume,
+    "GetTargetBalanceAllocation": transfers.get_allocation,
+    "SetTargetBalanceAllocation": transfers.set_allocation,
+    "GetFillsHistorical": partial(order_reads.get_fills, historical=True),
+    "GetHistoricalOrders": partial(order_reads.get_orders, historical=True),
+    "GetHistoricalPositions": portfolio_reads.get_historical_positions,
+}
+_CLASSIC_HANDLERS: dict[str, AccountHandler] = {
+    "createOrder": classic_writes.create,
+    "batchCreateOrders": classic_writes.create_batch,
+    "batchCancelOrders": classic_writes.cancel_batch,
+    "cancelOrder": classic_writes.cancel,
+    "amendOrder": classic_writes.amend,
+    "decreaseOrder": classic_writes.decrease,
+    "getOrders": classic_reads.get_orders,
+    "getOrder": classic_reads.get_order,
+    "getQueuePositions": classic_reads.get_queue_positions,
+    "getOrderQueuePosition": classic_reads.get_queue_position,
+    "getOrderGroups": classic_reads.get_groups,
+    "createOrderGroup": classic_writes.create_group,
+    "deleteOrderGroup": classic_writes.delete_group,
+    "resetOrderGroup": classic_writes.reset_group,
+    "getBalance": classic_reads.get_balance,
+    "getFills": classic_reads.get_fills,
+    "getPositions": classic_reads.get_positions,
+    "getSettlements": classic_reads.get_settlements,
+    "getTotalRestingOrderValue": classic_reads.get_resting_value,
+}
+_ACCOUNT_HANDLERS: dict[str, AccountHandler] = _CURRENT_HANDLERS | _CLASSIC_HANDLERS
+_CLASSIC_IDS = frozenset(op.id for op in CLASSIC)
+_TOO_MANY_REQUESTS = Answer(429, {"error": "too many requests"})
 
 
 class Engine:
-    """Run the exchange: one command in, one answer out, always the same for the same log."""
+    """Run the exchange: one command in, one answer out."""
 
-    truth: Truth
+    truth: Inspector
 
     def __init__(self, settings: Settings | None = None) -> None:
         """Open an exchange without markets; only the foreign account exists."""
-        self._ex = Exchange(settings=settings or Settings())
-        self.truth = Truth(self._ex)
-        foreign = open_account(self._ex, FOREIGN)
+        self._state = EngineState(settings=settings or Settings())
+        self.truth = Inspector(self._state)
+        foreign = open_account(self._state, FOREIGN)
+        # the liquidity that tests script must never be refused for want of cash or tokens
         foreign.endless, foreign.tier = True, "prestige"
 
     @property
     def settings(self) -> Settings:
-        """Give the settings as they are now."""
-        return self._ex.settings
+        """The settings as they are now: an admin command may change them."""
+        return self._state.settings
 
     @property
     def now(self) -> datetime:
-        """Give the last moment seen: log it with each command, so that a replay is exact."""
-        return to_datetime(self._ex.now)
+        """The time of the last command: log it with each command, so that a replay is exact."""
+        return to_datetime(self._state.now)
 
     def execute(self, command: Command, *, now: datetime) -> Answer:
-        """Do one command at a moment; the only door through which anything changes.
+        """Do one command at a time.
 
-        now is aware; a moment earlier than the last one seen counts as the last one. Reads
-        change nothing but token buckets and due expiries (which carry their own moments), so a
-        log may leave them out where changes() says so. An Admin command answers 200 with what
-        it made, or 400 with {"error": {"code": "admin", "message"}}.
+        now is aware; a time earlier than that of the last command counts as that one. Reads
+        change nothing but token buckets and what is due (which carries its own time), so a log
+        may leave them out where changes() says so. An Admin command answers 200 with what it
+        made, or 400 with {"error": {"code": "admin", "message"}}.
         """
         self.advance(now=now)
         if isinstance(command, Admin):
             return self._administer(command)
         try:
-            return self._told(self._call(command))
-        except Refusal as refusal:
-            return self._refused(command, refusal)
+            return self._finish(self._handle(command))
+        except ApiError as error:
+            return self._error_answer(command, error)
 
     def advance(self, *, now: datetime) -> None:
-        """Let time pass: do what is due. execute does so by itself."""
-        ex = self._ex
-        ex.pass_time(to_moment(now))
-        if ex.settings.thursday_pause != ex.pauses.thursdays_kept:
-            keep_thursdays(ex)
+        """Let time pass and do what is due; execute() does so by itself."""
+        state = self._state
+        state.advance_to(to_microseconds(now))
+        if state.settings.thursday_pause != state.pauses.thursday_timer_set:
+            update_thursday_pause(state)
 
-    def _told(self, answer: Answer) -> Answer:
-        bare = answer.body is None and answer.status != 204
-        if bare and self._ex.settings.empty_answers == "object":
+    def _finish(self, answer: Answer) -> Answer:
+        # assumed: no body where the contract promises none, not even {} (`empty_answers`)
+        empty = answer.body is None and answer.status != 204
+        if empty and self._state.settings.empty_answers == "object":
             return Answer(answer.status, {})
         return answer
 
-    def _call(self, call: Call) -> Answer:
-        ex = self._ex
-        public = PUBLIC.get(call.operation)
+    def _handle(self, request: ApiRequest) -> Answer:
+        state = self._state
+        # public operations have no account, so no bucket and no scope either
+        public = _PUBLIC_HANDLERS.get(request.operation)
         if public is not None:
-            return public(ex, call)
-        who = self._known(call)
-        if ex.settings.rate_limits and not budgets.spend(ex, who, call):
-            return _TOO_MANY
-        if call.operation in RETIRED and ex.settings.classic_writes == "retired":
+            return public(state, request)
+        account = self._authenticated_account(request)
+        # the bucket comes before everything the request asks: a refused one is billed too
+        if state.settings.rate_limits and not rate_limits.take_tokens(state, account, request):
+            return _TOO_MANY_REQUESTS
+        # observed: 410, whatever the request says
+        if request.operation in RETIRED and state.settings.classic_writes == "retired":
             message = "this endpoint is gone; use the V2 order endpoints"
-            raise Refusal(410, "deprecated_v1_order_endpoint", message)
-        return PRIVATE[call.operation](ex, who, call)
+            raise ApiError(410, "deprecated_v1_order_endpoint", message)
+        return _ACCOUNT_HANDLERS[request.operation](state, account, request)
 
-    def _known(self, call: Call) -> Account:
-        who = self._ex.accounts.get(call.caller.account) if call.caller else None
-        if who is None or call.caller is None:
-            raise Refusal(401, "authentication_error", "authentication failed", "NOT_FOUND")
-        access.need_scope(call.caller, "read" if budgets.reads(call.operation) else "write")
-        return who
+    def _authenticated_account(self, request: ApiRequest) -> TradingAccount:
+        account = self._state.accounts.get(request.caller.account) if request.caller else None
+        if account is None or request.caller is None:
+            raise ApiError(401, "authentication_error", "authentication failed", "NOT_FOUND")
+        scope = "read" if rate_limits.is_read(request.operation) else "write"
+        request_parsing.require_scope(request.caller, scope)
+        return account
 
-    def _refused(self, call: Call, refusal: Refusal) -> Answer:
-        settings = self._ex.settings
-        if refusal.bare and settings.parameter_errors == "msg":
-            return Answer(refusal.status, {"msg": refusal.message})
-        if settings.error_shape == "flat" and call.operation not in _CLASSIC:
-            return Answer(refusal.status, refusal.error())
-        return Answer(refusal.status, {"error": refusal.error()})
+    def _error_answer(self, request: ApiRequest, error: ApiError) -> Answer:
+        # observed: {"msg"} for query parameters, else {"error": {...}}; the flat shape is a switch
+        settings = self._state.settings
+        if error.query_error and settings.parameter_errors == "msg":
+            return Answer(error.status, {"msg": error.message})
+        if settings.error_shape == "flat" and request.operation not in _CLASSIC_IDS:
+            return Answer(error.status, error.error_body())
+        return Answer(error.status, {"error": error.error_body()})
 
     def _administer(self, command: Admin) -> Answer:
         action = ACTIONS.get(command.action)
         try:
             if action is None:
                 raise ValueError(f"no action {command.action!r}; known: {', '.join(ACTIONS)}")
-            return Answer(200, action(self._ex, command.params))
-        except Refusal as refusal:
-            return Answer(refusal.status, {"error": refusal.error()})
+            return Answer(200, action(self._state, command.params))
+        except ApiError as error:
+            return Answer(error.status, {"error": error.error_body()})
         except (ValueError, TypeError, KeyError, UnknownSetting) as error:
+            # str() of a KeyError is the bare key, which says nothing
             message = f"{command.action}: {error!r}" if isinstance(error, KeyError) else str(error)
             return Answer(400, {"error": {"code": "admin", "message": message}})
 
     def changes(self, command: Command) -> bool:
         """Tell whether a command may change state, so that a log must keep it."""
-        if isinstance(command, Admin) or self._ex.settings.rate_limits:
+        # a read takes tokens where requests are billed, and so changes what is answered next
+        if isinstance(command, Admin) or self._state.settings.rate_limits:
             return True
-        return not budgets.reads(command.operation)
+        return not rate_limits.is_read(command.operation)
 
     def check_invariants(self, *, history: bool = False) -> None:
         """Raise InvariantBroken when money, contracts or the books do not reconcile.
 
         history: every order and fill ever made is checked too (slow).
         """
-        invariants.check(self._ex)
+        invariants.check(self._state)
         if history:
-            invariants.check_history(self._ex)
+            invariants.check_history(self._state)
 
     def digest(self) -> str:
-        """Fingerprint the whole state (sha256 hex): equal for equal command logs."""
-        return digest(self._ex)
+        """Hash the whole state (sha256 hex): equal for equal command logs."""
+        return state_digest(self._state)

@@ -1,146 +1,233 @@
-"""Where cash, positions and reservations move; nothing else moves them."""
+"""Where cash, positions and reserves move, and what a fill costs; nothing else moves them.
+
+What is conserved, to the micro-dollar (invariants.py checks it after every random command):
+
+    cash of all accounts + $1 a pair of open contracts + what the exchange took = paid in - paid out
+
+The exchange takes fees and roundings. A YES and a NO contract come into being together and their
+buyers pay $1 for the pair; the dollar is handed out again when a pair is closed or settles.
+
+Fees (documented: the exchange's fee rounding rules; its three worked examples are tests). The cash
+of an account moves in steps of its precision, one cent for most. Example: three fills of one order,
+each 1 contract at $0.055 with a trade fee of $0.0085:
+
+    exact change  cash moves  rounding  accumulator           rebate  net fee
+         -0.0635       -0.07    0.0065       0.0065                -   0.0150
+         -0.0635       -0.07    0.0065       0.0130 (above 0.01) 0.01   0.0050
+         -0.0635       -0.07    0.0065       0.0095                -   0.0150
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kalshi_ext.sandbox.engine.fees import charge
+from attrs import frozen
+
+from kalshi_ext.sandbox.engine.fixed_point import CENT, ONE, SECOND, contract_cost
 from kalshi_ext.sandbox.engine.records import Fill
 
 if TYPE_CHECKING:
-    from kalshi_ext.sandbox.engine.accounts import Account, Purse
-    from kalshi_ext.sandbox.engine.holdings import Holding
+    from kalshi_ext.sandbox.engine.accounts import CashBalance, Holding, TradingAccount
     from kalshi_ext.sandbox.engine.records import Order
-    from kalshi_ext.sandbox.engine.state import Exchange
+    from kalshi_ext.sandbox.engine.state import EngineState
 
 
-def move_cash(ex: Exchange, purse: Purse, amount: int) -> None:
-    """Add to a purse (amount below 0: take)."""
-    ex.touch(purse)
-    purse.cash += amount
-    purse.updated = ex.now
+FEE_STEP = 100
+"""Trade fees are whole $0.0001."""
+_FEE_SCALE = 10**12
+"""rate (1e-6) x count (1e-2) x price (1e-4) x price (1e-4) is 1e-16; times this: $0.0001."""
 
 
-def purse_of(order: Order) -> Purse:
-    """Give the purse an order is paid from."""
-    return order.account.purse(order.holding.subaccount, order.market.shard)
+@frozen
+class FeeModel:
+    """Set what a fill costs: rate x count x p x (1 - p), or a fixed amount for each fill."""
+
+    rate: int
+    """Millionths: 0.07 is 70000."""
+    fixed: int | None = None
+    """Micro-dollars for each fill, in place of the model."""
+
+    def trade_fee(self, price: int, count: int) -> int:
+        """Give the trade fee in micro-dollars, rounded up to $0.0001."""
+        if self.fixed is not None:
+            return -(-self.fixed // FEE_STEP) * FEE_STEP
+        return -(-self.rate * count * price * (ONE - price) // _FEE_SCALE) * FEE_STEP
+
+    def highest_trade_fee(self, price: int, count: int) -> int:
+        """Give the highest trade fee of a fill at this price or a better one."""
+        # p x (1 - p) is largest at half a dollar, which may be a better price
+        worst = max(self.trade_fee(price, count), self.trade_fee(ONE // 2, count))
+        return worst if self.rate or self.fixed else 0
 
 
-def reserve(ex: Exchange, account: Account, holding: Holding) -> None:
-    """Bring a holding's reservation up to date."""
-    needs = holding.needs(ex.reservation(account))
-    if needs == holding.reserved:
-        return
-    purse = account.purse(holding.subaccount, holding.market.shard)
-    ex.touch(purse)
-    purse.reserved += needs - holding.reserved
-    holding.reserved = needs
+@frozen
+class FillCharge:
+    """State what a fill costs, in micro-dollars."""
+
+    trade_fee: int
+    rounding: int
+    rebate: int
+    accumulator: int
+    """The order's rounding fees not yet rebated, after this fill."""
+    change: int
+    """What the cash moves by before the rebate: revenue - trade fee, floored."""
+
+    @property
+    def net_fee(self) -> int:
+        return self.trade_fee + self.rounding - self.rebate
+
+    @property
+    def cash_change(self) -> int:
+        return self.change + self.rebate
 
 
-def rest(ex: Exchange, order: Order) -> None:
-    """Put what is left of an order into the book."""
-    ex.sequence += 1
-    order.seq = ex.sequence
+def fill_charge(trade_fee: int, *, revenue: int, accumulator: int, precision: int) -> FillCharge:
+    """Work out a fill's fees; revenue is below 0 when cash is paid."""
+    # // rounds towards minus infinity: down is in the exchange's favour for gains and costs alike
+    change = (revenue - trade_fee) // precision * precision
+    rounding = revenue - trade_fee - change
+    accumulator += rounding
+    rebate = 0
+    if accumulator > CENT:
+        # Documented: a net fee is never below 0. Assumed: a rebate larger than the fill's own fee
+        # waits for a later fill.
+        rebate = min(CENT, (trade_fee + rounding) // precision * precision)
+    return FillCharge(trade_fee, rounding, rebate, accumulator - rebate, change)
+
+
+def move_cash(state: EngineState, balance: CashBalance, amount: int) -> None:
+    """Add to a balance; an amount below 0 takes."""
+    state.before_change(balance)
+    balance.cash += amount
+    balance.updated = state.now
+
+
+def paying_balance(order: Order) -> CashBalance:
+    return order.account.balance(order.holding.subaccount, order.market.shard)
+
+
+def update_reserve(state: EngineState, account: TradingAccount, holding: Holding) -> None:
+    """Bring what a holding's resting orders hold back up to date."""
+    required = holding.required_reserve(state.reservation_mode(account))
+    if required == holding.reserved:
+        return  # no snapshot for a change of nothing
+    balance = account.balance(holding.subaccount, holding.market.shard)
+    state.before_change(balance)
+    balance.reserved += required - holding.reserved
+    holding.reserved = required
+
+
+def add_to_book(state: EngineState, order: Order) -> None:
+    """Queue what is left of an order in the book, behind all others of its price."""
+    # what rests stands in the book, the holding, the account and the group: always in all four
+    state.queue_sequence += 1
+    order.seq = state.queue_sequence
     order.market.side(bid=order.bid).add(order)
     order.holding.orders += 1
-    order.holding.rest(order, order.remaining)
-    order.account.open[order.id] = order
+    order.holding.add_resting(order, order.remaining)
+    order.account.open_orders[order.id] = order
     if order.group:
         order.group.orders[order.id] = order
-    reserve(ex, order.account, order.holding)
+    update_reserve(state, order.account, order.holding)
 
 
-def unrest(ex: Exchange, order: Order) -> None:
+def remove_from_book(state: EngineState, order: Order) -> None:
     """Take a resting order out of the book."""
     order.market.side(bid=order.bid).remove(order)
     order.holding.orders -= 1
-    order.holding.rest(order, -order.remaining)
-    del order.account.open[order.id]
+    order.holding.add_resting(order, -order.remaining)
+    del order.account.open_orders[order.id]
     if order.group:
         order.group.orders.pop(order.id, None)
-    reserve(ex, order.account, order.holding)
+    update_reserve(state, order.account, order.holding)
 
 
-def shrink(ex: Exchange, order: Order, count: int) -> None:
-    """Take contracts off a resting order, which keeps its turn; the last ones take it out."""
+def reduce_resting(state: EngineState, order: Order, count: int) -> None:
+    """Take contracts off a resting order, which keeps its place; without any left it leaves."""
     if count >= order.remaining:
-        unrest(ex, order)
+        remove_from_book(state, order)
         order.remaining = 0
         return
-    order.holding.rest(order, -count)
+    order.holding.add_resting(order, -count)
     order.remaining -= count
-    reserve(ex, order.account, order.holding)
+    update_reserve(state, order.account, order.holding)
 
 
-def fill(ex: Exchange, order: Order, price: int, count: int, *, trade_id: str, taker: bool) -> None:
-    """Book one side of a trade: position, cash, fees, rows. The order's rest is the caller's."""
+def apply_fill(
+    state: EngineState, order: Order, price: int, count: int, *, trade_id: str, taker: bool
+) -> None:
+    """Book one side of a trade: position, cash, fees, rows.
+
+    What remains of the order is the caller's: a maker's is in the book, a taker's is not yet.
+    """
     account, holding, market = order.account, order.holding, order.market
-    ex.touch(holding)
+    state.before_change(holding)
     model = market.taker_fees if taker else market.maker_fees
     trade_fee = model.trade_fee(price, count)
-    before, realized = holding.position, holding.realized
-    cost = holding.take(bid=order.bid, price=price, count=count)
-    bill = charge(
-        trade_fee, revenue=cost, accumulator=order.accumulator, precision=account.precision
+    position, realized = holding.position, holding.realized
+    charge = fill_charge(
+        trade_fee,
+        revenue=holding.apply_fill(bid=order.bid, price=price, count=count),
+        accumulator=order.accumulator,
+        precision=account.precision,
     )
-    order.accumulator = bill.accumulator
-    net = bill.net
-    move_cash(ex, purse_of(order), bill.change + bill.rebate)
+    order.accumulator = charge.accumulator
+    move_cash(state, paying_balance(order), charge.cash_change)
     account.realized += holding.realized - realized
-    account.charged += net
-    holding.fees += net
-    ex.kitty += net
-    market.open_interest += max(holding.position, 0) - max(before, 0)
-    _date(ex, holding)
-    _tally(order, price, count, net, taker=taker)
-    _file(ex, order, price, count, net, bill.change + bill.rebate, trade_id, taker)
+    account.charged += charge.net_fee
+    holding.fees += charge.net_fee
+    state.exchange_revenue += charge.net_fee
+    # every open pair has one YES side, so the longs alone count the pairs
+    market.open_interest += max(holding.position, 0) - max(position, 0)
+    _stamp_position(state, holding)
+    _add_to_order(order, price, count, charge.net_fee, taker=taker)
+    _record_fill(state, order, price, count, charge, trade_id, taker)
     if order.group:
-        window = ex.settings.group_window_seconds * 1_000_000
-        order.group.matched(ex.now, count, window)
+        order.group.add_volume(state.now, count, state.settings.group_window_seconds * SECOND)
 
 
-def _date(ex: Exchange, holding: Holding) -> None:
-    holding.updated = ex.now
+def _stamp_position(state: EngineState, holding: Holding) -> None:
+    holding.updated = state.now
     if not holding.created:
-        holding.created = ex.now
+        holding.created = state.now
 
 
-def _tally(order: Order, price: int, count: int, fee: int, *, taker: bool) -> None:
+def _add_to_order(order: Order, price: int, count: int, fee: int, *, taker: bool) -> None:
     order.filled += count
     order.yes_value += price * count
-    side = price if order.bid else 10_000 - price
+    cost = contract_cost(price, bid=order.bid) * count
     if taker:
         order.taker_fees += fee
-        order.taker_cost += side * count
+        order.taker_cost += cost
     else:
         order.maker_fees += fee
-        order.maker_cost += side * count
+        order.maker_cost += cost
 
 
-def _file(
-    ex: Exchange,
+def _record_fill(
+    state: EngineState,
     order: Order,
     price: int,
     count: int,
-    fee: int,
-    change: int,
+    charge: FillCharge,
     trade_id: str,
     taker: bool,
 ) -> None:
-    ex.fill_count += 1
+    state.fill_count += 1
     row = Fill(
-        id=ex.new_id(),
-        created=ex.now,
+        id=state.new_id(),
+        created=state.now,
         trade_id=trade_id,
         order=order,
         bid=order.bid,
         price=price,
         count=count,
         is_taker=taker,
-        fee=fee,
-        change=change,
-        seq=ex.fill_count,
+        fee=charge.net_fee,
+        change=charge.cash_change,
+        seq=state.fill_count,
     )
-    ex.file(order.account.fills, row)
-    ex.file(order.account.fills_of.setdefault(order.market.ticker, []), row)
-    ex.record("fill", fill=row)
+    # two lists, so that a read filtered by ticker walks over its own rows only
+    state.insert_sorted(order.account.fills, row)
+    state.insert_sorted(order.account.fills_by_ticker.setdefault(order.market.ticker, []), row)
+    state.record_event("fill", fill=row)

@@ -24,14 +24,14 @@ def _rows(contract: Literal["current", "classic"], text: str) -> tuple[Operation
     return tuple(_row(contract, line.split()) for line in text.strip().splitlines())
 
 
-def _row(contract: Literal["current", "classic"], words: list[str]) -> Operation:
-    method, path, name, *marks = words
+def _row(contract: Literal["current", "classic"], columns: list[str]) -> Operation:
+    method, path, name, *flags = columns
     body: Literal["none", "optional", "required"] = "none"
-    if "body" in marks:
+    if "body" in flags:
         body = "required"
-    elif "body?" in marks:
+    elif "body?" in flags:
         body = "optional"
-    return Operation(name, contract, method, path, public="public" in marks, body=body)
+    return Operation(name, contract, method, path, public="public" in flags, body=body)
 
 
 _CURRENT = """

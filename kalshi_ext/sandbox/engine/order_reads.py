@@ -1,78 +1,107 @@
-"""Reads of orders and fills, live and historical, in the current contract."""
+"""Reads of orders and fills, live and historical, in the current contract.
+
+A row is live or historical, never both (documented): it goes to /historical when the cutoff of its
+kind passes its time. An order's time is that of its last change and a resting order is always
+live; a fill's time is that of its trade.
+"""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kalshi_ext.sandbox.engine import access, pages
-from kalshi_ext.sandbox.engine.amounts import count_text
-from kalshi_ext.sandbox.engine.api import Answer
-from kalshi_ext.sandbox.engine.bodies import LAST_SHARD, moment, whole, word, words
-from kalshi_ext.sandbox.engine.refusals import not_found
-from kalshi_ext.sandbox.engine.rows import fill_row, order_row
-from kalshi_ext.sandbox.engine.state import row_key
-from kalshi_ext.sandbox.engine.versions import seen
+from kalshi_ext.sandbox.engine.commands import Answer
+from kalshi_ext.sandbox.engine.errors import not_found
+from kalshi_ext.sandbox.engine.fixed_point import SECOND, format_count
+from kalshi_ext.sandbox.engine.pagination import (
+    list_field,
+    newest_first,
+    page_answer,
+    parse_page_request,
+)
+from kalshi_ext.sandbox.engine.request_parsing import (
+    allowed_subaccount,
+    query_acting_subaccount,
+    query_choice,
+    query_list,
+    query_listed_subaccount,
+    query_shard,
+    query_time,
+)
+from kalshi_ext.sandbox.engine.serializers import fill_row, order_row
+from kalshi_ext.sandbox.engine.state import row_as_of, sort_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from kalshi_ext.sandbox.engine.accounts import Account
-    from kalshi_ext.sandbox.engine.api import Call
-    from kalshi_ext.sandbox.engine.pages import Page
+    from kalshi_ext.sandbox.engine.accounts import TradingAccount
+    from kalshi_ext.sandbox.engine.commands import ApiRequest
+    from kalshi_ext.sandbox.engine.pagination import PageRequest
     from kalshi_ext.sandbox.engine.records import Fill, Order
-    from kalshi_ext.sandbox.engine.state import Exchange
+    from kalshi_ext.sandbox.engine.state import EngineState
 
 STATUSES = ("resting", "canceled", "executed")
-FAR = 2**200
+_FAR_FUTURE = 2**200
+"""Later than any 64-bit number of seconds in microseconds."""
 
 
-def archived_order(ex: Exchange, order: Order) -> bool:
-    """Tell whether an order is only under /historical."""
-    return order.status != "resting" and order.updated < ex.boundary("orders")
+def is_historical_order(state: EngineState, order: Order) -> bool:
+    return order.status != "resting" and order.updated < state.cutoff("orders")
 
 
-def archived_fill(ex: Exchange, fill: Fill) -> bool:
-    """Tell whether a fill is only under /historical."""
-    return fill.created < ex.boundary("trades")
+def is_historical_fill(state: EngineState, fill: Fill) -> bool:
+    return fill.created < state.cutoff("trades")
 
 
-def between(call: Call) -> tuple[int, int]:
-    """Read min_ts and max_ts as moments of creation, both included."""
-    least, most = moment(call.query, "min_ts"), moment(call.query, "max_ts")
-    return (-FAR if least is None else least), (FAR if most is None else most + 999_999)
+def created_range(request: ApiRequest) -> tuple[int, int]:
+    """Read min_ts and max_ts as times of creation in microseconds, both seconds included."""
+    least, most = query_time(request.query, "min_ts"), query_time(request.query, "max_ts")
+    return (
+        -_FAR_FUTURE if least is None else least,
+        _FAR_FUTURE if most is None else most + SECOND - 1,
+    )
 
 
-def orders_found(
-    ex: Exchange, who: Account, call: Call, page: Page, *, archived: bool
+def list_orders(
+    state: EngineState,
+    account: TradingAccount,
+    request: ApiRequest,
+    page: PageRequest,
+    *,
+    historical: bool,
 ) -> Iterator[Order]:
     """Walk over an account's orders, newest first, as the query filters them."""
-    accept = _order_filter(ex, call, archived=archived)
-    as_of = ex.as_of()
-    for order in pages.newest_first(_order_rows(who, call, as_of), page):
+    accept = _order_filter(state, request, historical=historical)
+    as_of = state.as_of()
+    for order in newest_first(_order_rows(account, request, as_of), page):
         if as_of is not None and order.created > as_of:
             continue
-        row = seen(order, as_of)
+        row = row_as_of(order, as_of)
+        # the filter sees what the read shows: an order cancelled since is still "resting"
         if accept(row):
             yield row
 
 
-def _order_rows(who: Account, call: Call, as_of: int | None) -> Sequence[Order]:
-    ticker = call.query.get("ticker")
-    rows = who.orders_of.get(ticker, []) if ticker else who.orders
-    few = len(who.open) * 8 < len(rows)
-    if few and as_of is None and call.query.get("status") == "resting":
-        return sorted(who.open.values(), key=row_key)
+def _order_rows(account: TradingAccount, request: ApiRequest, as_of: int | None) -> Sequence[Order]:
+    ticker = request.query.get("ticker")
+    rows = account.orders_by_ticker.get(ticker, []) if ticker else account.orders
+    # clients ask for resting orders far more often than they have many: sorting the few that rest
+    # beats walking over all that ever were
+    few = len(account.open_orders) * 8 < len(rows)
+    if few and as_of is None and request.query.get("status") == "resting":
+        return sorted(account.open_orders.values(), key=sort_key)
     return rows
 
 
-def _order_filter(ex: Exchange, call: Call, *, archived: bool) -> Callable[[Order], bool]:
-    query = call.query
-    status = word(query, "status", STATUSES)
-    events, ticker = words(query, "event_ticker"), query.get("ticker")
-    least, most = between(call)
-    subaccount = access.listed_query(call)
-    shard = whole(query, "exchange_index", least=0, most=LAST_SHARD)
+def _order_filter(
+    state: EngineState, request: ApiRequest, *, historical: bool
+) -> Callable[[Order], bool]:
+    query = request.query
+    status = query_choice(query, "status", STATUSES)
+    events, ticker = query_list(query, "event_ticker"), query.get("ticker")
+    least, most = created_range(request)
+    subaccount = query_listed_subaccount(request)
+    shard = query_shard(request, least=0)
 
     def accept(order: Order) -> bool:
         return (
@@ -82,112 +111,118 @@ def _order_filter(ex: Exchange, call: Call, *, archived: bool) -> Callable[[Orde
             and least <= order.created <= most
             and (subaccount is None or order.subaccount == subaccount)
             and (shard is None or order.market.shard == shard)
-            and archived_order(ex, order) == archived
+            and is_historical_order(state, order) == historical
         )
 
     return accept
 
 
-def get_orders(ex: Exchange, who: Account, call: Call, *, archived: bool = False) -> Answer:
-    """Do GetOrders, or GetHistoricalOrders."""
-    page = pages.page_asked(call.query, "historical_orders" if archived else "orders")
-    found = orders_found(ex, who, call, page, archived=archived)
-    write = partial(order_row, settings=ex.settings)
-    return Answer(200, pages.answer("orders", found, page, ex.settings, write))
+def get_orders(
+    state: EngineState, account: TradingAccount, request: ApiRequest, *, historical: bool = False
+) -> Answer:
+    page = parse_page_request(request.query, "historical_orders" if historical else "orders")
+    orders = list_orders(state, account, request, page, historical=historical)
+    write_row = partial(order_row, settings=state.settings)
+    return page_answer("orders", orders, page, state.settings, write_row)
 
 
-def order_asked(ex: Exchange, who: Account, call: Call) -> Order:
-    """Find the order a path names, as reads see it; 404 when they do not."""
-    order, as_of = ex.orders.get(call.path["order_id"]), ex.as_of()
-    if order is None or order.account is not who:
+def find_order(state: EngineState, account: TradingAccount, request: ApiRequest) -> Order:
+    """Find the order a path names, as reads see it; 404 where they do not."""
+    order, as_of = state.orders.get(request.path["order_id"]), state.as_of()
+    if order is None or order.account is not account:
         raise not_found()
-    locked = access.locked_or(call, None)
-    if locked is not None and order.subaccount != locked:
+    if as_of is not None and order.created > as_of:
         raise not_found()
-    if (as_of is not None and order.created > as_of) or archived_order(ex, seen(order, as_of)):
+    row = row_as_of(order, as_of)
+    locked = allowed_subaccount(request, None)
+    if locked not in (None, row.subaccount) or is_historical_order(state, row):
         raise not_found()
-    return seen(order, as_of)
+    return row
 
 
-def get_order(ex: Exchange, who: Account, call: Call) -> Answer:
-    """Do GetOrder."""
-    return Answer(200, {"order": order_row(order_asked(ex, who, call), ex.settings)})
+def get_order(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
+    return Answer(200, {"order": order_row(find_order(state, account, request), state.settings)})
 
 
-def queue_position(ex: Exchange, who: Account, call: Call) -> int:
+def queue_position(state: EngineState, account: TradingAccount, request: ApiRequest) -> int:
     """Count the contracts ahead of a resting order; 404 for any other."""
-    found = who.open.get(call.path["order_id"])
-    order = next(ex.shown([found] if found else []), None)
-    locked = access.locked_or(call, None)
-    if order is None or (locked is not None and order.subaccount != locked):
+    resting = account.open_orders.get(request.path["order_id"])
+    order = next(state.visible_rows([resting] if resting else []), None)
+    locked = allowed_subaccount(request, None)
+    if order is None or locked not in (None, order.subaccount):
         raise not_found()
-    return order.market.side(bid=order.bid).ahead_of(order)
+    return order.market.side(bid=order.bid).volume_ahead(order)
 
 
-def get_queue_position(ex: Exchange, who: Account, call: Call) -> Answer:
-    """Do GetOrderQueuePosition."""
-    return Answer(200, {"queue_position_fp": count_text(queue_position(ex, who, call))})
+def get_queue_position(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
+    return Answer(200, {"queue_position_fp": format_count(queue_position(state, account, request))})
 
 
-def get_queue_positions(ex: Exchange, who: Account, call: Call) -> Answer:
-    """Do GetOrderQueuePositions: resting orders, by market tickers or event."""
-    tickers, event = words(call.query, "market_tickers"), call.query.get("event_ticker")
-    subaccount = access.acting_query(call)
-    asked = {
+def get_queue_positions(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
+    tickers, event = query_list(request.query, "market_tickers"), request.query.get("event_ticker")
+    subaccount = query_acting_subaccount(request)
+    orders = {
         order.id: order
-        for order in ex.shown(who.open.values())
+        for order in state.visible_rows(account.open_orders.values())
         if order.subaccount == subaccount
         and (not tickers or order.market.ticker in tickers)
         and (not event or order.market.event == event)
     }
-    ahead = _ahead(asked.values())
+    ahead = _volume_ahead(orders.values())
     rows = [
         {
             "order_id": order.id,
             "market_ticker": order.market.ticker,
-            "queue_position_fp": count_text(ahead[order.id]),
+            "queue_position_fp": format_count(ahead[order.id]),
         }
-        for order in sorted(asked.values(), key=row_key, reverse=True)
+        for order in sorted(orders.values(), key=sort_key, reverse=True)
     ]
-    return Answer(200, pages.listed("queue_positions", rows, ex.settings))
+    return Answer(200, list_field("queue_positions", rows, state.settings))
 
 
-def _ahead(orders: Iterable[Order]) -> dict[str, int]:
+def _volume_ahead(orders: Iterable[Order]) -> dict[str, int]:
     # one walk over each side: an account may have thousands of orders in one queue
     sides = {(order.market.ticker, order.bid): order for order in orders}
     return {
-        other.id: ahead
+        resting.id: ahead
         for order in sides.values()
-        for other, ahead in order.market.side(bid=order.bid).turns()
+        for resting, ahead in order.market.side(bid=order.bid).orders_with_volume_ahead()
     }
 
 
-def fills_found(
-    ex: Exchange, who: Account, call: Call, page: Page, *, archived: bool
+def list_fills(
+    state: EngineState,
+    account: TradingAccount,
+    request: ApiRequest,
+    page: PageRequest,
+    *,
+    historical: bool,
 ) -> Iterator[Fill]:
     """Walk over an account's fills, newest first, as the query filters them."""
-    ticker, order_id = call.query.get("ticker"), call.query.get("order_id")
-    least, most = between(call)
-    as_of = ex.as_of()
+    ticker, order_id = request.query.get("ticker"), request.query.get("order_id")
+    least, most = created_range(request)
+    as_of = state.as_of()
+    # fills never change, so a lagging read only has to leave out the newest
     most = most if as_of is None else min(most, as_of)
-    subaccount = access.listed_query(call)
-    shard = whole(call.query, "exchange_index", least=0, most=LAST_SHARD)
-    rows = who.fills_of.get(ticker, []) if ticker else who.fills
-    for fill in pages.newest_first(rows, page):
+    subaccount = query_listed_subaccount(request)
+    shard = query_shard(request, least=0)
+    rows = account.fills_by_ticker.get(ticker, []) if ticker else account.fills
+    for fill in newest_first(rows, page):
         order = fill.order
         if (
             least <= fill.created <= most
             and (not order_id or order.id == order_id)
             and (subaccount is None or order.subaccount == subaccount)
             and (shard is None or order.market.shard == shard)
-            and archived_fill(ex, fill) == archived
+            and is_historical_fill(state, fill) == historical
         ):
             yield fill
 
 
-def get_fills(ex: Exchange, who: Account, call: Call, *, archived: bool = False) -> Answer:
-    """Do GetFills, or GetFillsHistorical."""
-    page = pages.page_asked(call.query, "historical_fills" if archived else "fills")
-    found = fills_found(ex, who, call, page, archived=archived)
-    write = partial(fill_row, settings=ex.settings)
-    return Answer(200, pages.answer("fills", found, page, ex.settings, write))
+def get_fills(
+    state: EngineState, account: TradingAccount, request: ApiRequest, *, historical: bool = False
+) -> Answer:
+    page = parse_page_request(request.query, "historical_fills" if historical else "fills")
+    fills = list_fills(state, account, request, page, historical=historical)
+    write_row = partial(fill_row, settings=state.settings)
+    return page_answer("fills", fills, page, state.settings, write_row)

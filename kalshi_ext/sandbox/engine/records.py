@@ -1,21 +1,23 @@
-"""The rows of the exchange: markets, orders, fills, settlements, payments, transfers."""
+"""The rows an account's lists are made of: orders, fills, settlements, payments, transfers.
+
+Each is the exchange's own record of what the wire type and the client's model of the same name
+show, in the units of fixed_point.py. Names of scalar attributes are part of the digest (state.py):
+renaming one changes it.
+"""
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
-from attrs import define, field, frozen
+from attrs import define, frozen
 
-from kalshi_ext.sandbox.engine.amounts import ONE
-from kalshi_ext.sandbox.engine.book import Side
+from kalshi_ext.sandbox.engine.fixed_point import contract_cost
 
 if TYPE_CHECKING:
-    from kalshi_ext.sandbox.engine.accounts import Account
-    from kalshi_ext.sandbox.engine.fees import FeeModel
-    from kalshi_ext.sandbox.engine.groups import Group
-    from kalshi_ext.sandbox.engine.holdings import Holding
-    from kalshi_ext.sandbox.engine.versions import Past
+    from kalshi_ext.sandbox.engine.accounts import Holding, TradingAccount
+    from kalshi_ext.sandbox.engine.book import Market
+    from kalshi_ext.sandbox.engine.order_groups import Group
+    from kalshi_ext.sandbox.engine.state import Snapshots
 
 
 class Row(Protocol):
@@ -23,62 +25,22 @@ class Row(Protocol):
 
     @property
     def created(self) -> int:
-        """Give the moment of creation."""
+        """Microseconds."""
         ...
 
     @property
     def id(self) -> str:
-        """Give the id."""
+        """Unique within its list."""
         ...
-
-
-@lru_cache(maxsize=64)
-def ticks(ranges: tuple[tuple[int, int, int], ...]) -> bytes:
-    """Mark every valid price: whole cents always, and each band's steps from its start."""
-    valid = bytearray(ONE + 1)
-    for price in range(100, ONE, 100):
-        valid[price] = 1
-    for start, end, step in ranges:
-        for price in range(max(start, 1), min(end, ONE - 1) + 1):
-            valid[price] |= (price - start) % step == 0
-    return bytes(valid)
-
-
-@define(eq=False)
-class Market:
-    """Hold a market's rules, its book and what became of it."""
-
-    ticker: str
-    event: str
-    shard: int
-    ranges: tuple[tuple[int, int, int], ...]
-    taker_fees: FeeModel
-    maker_fees: FeeModel
-    ticks: bytes
-    status: str = "active"
-    """active, closed or settled."""
-    result: str | None = None
-    value: int = 0
-    """What YES pays, once settled, as a price."""
-    last_price: int | None = None
-    open_interest: int = 0
-    volume: int = 0
-    bids: Side = field(factory=lambda: Side(bid=True))
-    asks: Side = field(factory=lambda: Side(bid=False))
-    holdings: list[Holding] = field(factory=list["Holding"])
-
-    def side(self, *, bid: bool) -> Side:
-        """Give the side bids or asks rest on."""
-        return self.bids if bid else self.asks
 
 
 @define(eq=False, kw_only=True)
 class Order:
-    """Hold an order from its acceptance on."""
+    """Hold an order from its acceptance on; ended ones are kept too."""
 
     id: str
     created: int
-    account: Account
+    account: TradingAccount
     holding: Holding
     market: Market
     bid: bool
@@ -90,8 +52,9 @@ class Order:
     time_in_force: str
     kind: str = "limit"
     outcome: str = ""
-    """The classic words an order was placed in (yes or no); "" for a V2 order."""
+    """Classic orders only: the side (yes or no) it was placed with, kept for answers."""
     action: str = ""
+    """Classic orders only: buy or sell."""
     group: Group | None = None
     expiration: int | None = None
     cancel_on_pause: bool = False
@@ -101,10 +64,12 @@ class Order:
     seq: int = 0
     """Grows with every (re-)entry into the queue."""
     status: str = "resting"
+    """resting, executed or canceled; a taker counts as resting while it is matched."""
     reason: str = ""
     """Why it ended: filled cancelled expired ioc stp group pause closed settled sweep ..."""
     filled: int = 0
     updated: int = 0
+    # an order may take first and make later, so both are counted, and one accumulator for both
     taker_fees: int = 0
     maker_fees: int = 0
     taker_cost: int = 0
@@ -112,22 +77,22 @@ class Order:
     yes_value: int = 0
     """Sum of YES price x count over its fills, micro-dollars."""
     accumulator: int = 0
-    past: Past = None
+    """Rounding fees not yet rebated, micro-dollars."""
+    snapshots: Snapshots = None
 
     @property
     def subaccount(self) -> int:
-        """Give the subaccount it trades for."""
         return self.holding.subaccount
 
     @property
     def value(self) -> int:
-        """Give what the resting rest would cost, in micro-dollars."""
-        return (self.price if self.bid else ONE - self.price) * self.remaining
+        """Give what the remaining contracts would cost, in micro-dollars."""
+        return contract_cost(self.price, bid=self.bid) * self.remaining
 
 
 @define(eq=False, frozen=True, kw_only=True)
 class Fill:
-    """State one side of a trade."""
+    """State one side of a trade: a trade has two fills with one trade_id."""
 
     id: str
     created: int
@@ -139,14 +104,14 @@ class Fill:
     is_taker: bool
     fee: int
     change: int
-    """What the cash moved by, fees and rebate within."""
+    """What the cash moved by, fees and rebate included."""
     seq: int
-    """Counts all fills: several may share a moment."""
+    """Counts all fills: several may share a time."""
 
 
 @frozen(eq=False, kw_only=True)
 class Settlement:
-    """State what a market's end paid for one position."""
+    """State what a settled market paid for one position."""
 
     id: str
     created: int

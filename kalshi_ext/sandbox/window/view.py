@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import frozen
 
-from kalshi_ext.sandbox.engine import CLASSIC, CURRENT, Call
+from kalshi_ext.sandbox.engine import CLASSIC, CURRENT, ApiRequest
 from kalshi_ext.sandbox.exchange import Exchange
 from kalshi_ext.sandbox.faults import CATALOGUE
 from kalshi_ext.sandbox.oracle import Exchanged
@@ -105,7 +105,7 @@ def _book(exchange: Exchange, ticker: str) -> dict[str, Any] | None:
 
 def _status(exchange: Exchange) -> dict[str, bool]:
     """Ask without moving a fixed clock: looking changes nothing."""
-    asked = Call("GetExchangeStatus")
+    asked = ApiRequest("GetExchangeStatus")
     body = exchange.engine.execute(asked, now=exchange.clock.now()).body
     return {name: bool(body[name]) for name in ("exchange_active", "trading_active")}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from engine_desk import TICKER, Desk, code
+from engine_harness import TICKER, Harness, error_code
 
 from kalshi_ext.sandbox.engine import admin
 
@@ -48,100 +48,100 @@ from kalshi_ext.sandbox.engine import admin
     ],
 )
 def test_a_wrong_order_is_refused_with_its_code_and_nothing_changes(more, expected):
-    desk = Desk()
-    before = desk.engine.digest()
-    assert code(desk.order("bid", "0.56", **more)) == (400, expected)
-    assert desk.engine.digest() == before
+    harness = Harness()
+    before = harness.engine.digest()
+    assert error_code(harness.order("bid", "0.56", **more)) == (400, expected)
+    assert harness.engine.digest() == before
 
 
 def test_null_fields_count_as_absent():
-    desk = Desk()
-    desk.place("bid", "0.56", client_order_id=None, post_only=None, expiration_time=None)
+    harness = Harness()
+    harness.place("bid", "0.56", client_order_id=None, post_only=None, expiration_time=None)
 
 
 @pytest.mark.parametrize("body", ["text", [], 5])
 def test_a_body_that_is_no_object_is_a_bad_request(body):
-    assert code(Desk().call("CreateOrderV2", body)) == (400, "bad_request")
+    assert error_code(Harness().call("CreateOrderV2", body)) == (400, "bad_request")
 
 
 def test_an_absent_body_is_an_invalid_content_type():
-    assert code(Desk().call("CreateOrderV2")) == (400, "invalid_content_type")
+    assert error_code(Harness().call("CreateOrderV2")) == (400, "invalid_content_type")
 
 
 def test_bands_open_finer_prices_and_whole_cents_stay_valid_everywhere():
-    desk = Desk()
+    harness = Harness()
     bands = [
         {"start": "0.0000", "end": "0.1000", "step": "0.0010"},
         {"start": "0.9500", "end": "1.0000", "step": "0.0001"},
     ]
-    desk.admin(admin.add_market("FINE", price_ranges=bands))
+    harness.admin(admin.add_market("FINE", price_ranges=bands))
     for price in ("0.0010", "0.099", "0.9501", "0.9999", "0.50", "0.01"):
-        assert desk.order("bid", price, "1", ticker="FINE").status == 201, price
+        assert harness.order("bid", price, "1", ticker="FINE").status == 201, price
     for price in ("0.0005", "0.5001", "0.1010", "0.9499"):
-        assert code(desk.order("bid", price, "1", ticker="FINE")) == (400, "invalid_price")
+        assert error_code(harness.order("bid", price, "1", ticker="FINE")) == (400, "invalid_price")
 
 
 def test_a_closed_market_takes_no_orders_and_keeps_none():
-    desk = Desk()
-    order = desk.place("bid", "0.40")
-    desk.admin(admin.close_market(TICKER))
-    assert desk.truly(order)["reason"] == "closed"
-    assert code(desk.order("bid", "0.40")) == (409, "market_closed")
+    harness = Harness()
+    order = harness.place("bid", "0.40")
+    harness.admin(admin.close_market(TICKER))
+    assert harness.stored_order(order)["reason"] == "closed"
+    assert error_code(harness.order("bid", "0.40")) == (409, "market_closed")
 
 
 def test_a_client_order_id_is_refused_forever_by_default_whatever_the_payload():
-    desk = Desk()
-    order = desk.place("bid", "0.40", client_order_id="one")
-    answer = desk.order("ask", "0.70", "3", client_order_id="one")
-    assert code(answer) == (409, "order_already_exists")
+    harness = Harness()
+    order = harness.place("bid", "0.40", client_order_id="one")
+    answer = harness.order("ask", "0.70", "3", client_order_id="one")
+    assert error_code(answer) == (409, "order_already_exists")
     assert "order_id" not in str(answer.body)
-    desk.cancel(order)
-    desk.later(86_400 * 30)
-    assert desk.order("bid", "0.40", client_order_id="one").status == 409
-    assert desk.order("bid", "0.40", client_order_id="one", by="bob").status == 201
+    harness.cancel(order)
+    harness.wait(86_400 * 30)
+    assert harness.order("bid", "0.40", client_order_id="one").status == 409
+    assert harness.order("bid", "0.40", client_order_id="one", by="bob").status == 201
 
 
 def test_a_client_order_id_is_free_again_when_its_order_is_gone_if_so_switched():
-    desk = Desk(dedupe="while_open")
-    order = desk.place("bid", "0.40", client_order_id="one")
-    assert desk.order("bid", "0.40", client_order_id="one").status == 409
-    desk.cancel(order)
-    assert desk.order("bid", "0.40", client_order_id="one").status == 201
+    harness = Harness(dedupe="while_open")
+    order = harness.place("bid", "0.40", client_order_id="one")
+    assert harness.order("bid", "0.40", client_order_id="one").status == 409
+    harness.cancel(order)
+    assert harness.order("bid", "0.40", client_order_id="one").status == 201
 
 
 def test_a_client_order_id_is_free_again_after_some_seconds_if_so_switched():
-    desk = Desk(dedupe="seconds", dedupe_seconds=60)
-    order = desk.place("bid", "0.40", client_order_id="one")
-    desk.later(61)
-    assert desk.order("bid", "0.40", client_order_id="one").status == 409
-    desk.cancel(order)
-    assert desk.order("bid", "0.40", client_order_id="one").status == 201
+    harness = Harness(dedupe="seconds", dedupe_seconds=60)
+    order = harness.place("bid", "0.40", client_order_id="one")
+    harness.wait(61)
+    assert harness.order("bid", "0.40", client_order_id="one").status == 409
+    harness.cancel(order)
+    assert harness.order("bid", "0.40", client_order_id="one").status == 201
 
 
 def test_empty_client_order_ids_never_collide():
-    desk = Desk()
-    desk.place("bid", "0.40", client_order_id="")
-    desk.place("bid", "0.40", client_order_id="")
-    desk.place("bid", "0.40")
+    harness = Harness()
+    harness.place("bid", "0.40", client_order_id="")
+    harness.place("bid", "0.40", client_order_id="")
+    harness.place("bid", "0.40")
 
 
 def test_a_refused_order_does_not_take_its_client_order_id():
-    desk = Desk()
-    assert desk.order("bid", "0.565", client_order_id="one").status == 400
-    desk.place("bid", "0.40", client_order_id="one")
+    harness = Harness()
+    assert harness.order("bid", "0.565", client_order_id="one").status == 400
+    harness.place("bid", "0.40", client_order_id="one")
 
 
 def test_no_more_than_so_many_orders_may_be_open():
-    desk = Desk(max_open_orders=2)
-    first = desk.place("bid", "0.01")
-    desk.place("bid", "0.01")
-    assert code(desk.order("bid", "0.01")) == (400, "invalid_order")
-    desk.cancel(first)
-    desk.place("bid", "0.01")
+    harness = Harness(max_open_orders=2)
+    first = harness.place("bid", "0.01")
+    harness.place("bid", "0.01")
+    assert error_code(harness.order("bid", "0.01")) == (400, "invalid_order")
+    harness.cancel(first)
+    harness.place("bid", "0.01")
 
 
 def test_an_order_worth_too_much_is_refused_when_there_is_a_limit():
-    desk = Desk(notional_limit=4)
-    desk.place("bid", "0.40")
-    assert code(desk.order("bid", "0.41")) == (400, "NOTIONAL_RISK_LIMIT_EXCEEDED")
-    assert code(desk.order("ask", "0.50")) == (400, "NOTIONAL_RISK_LIMIT_EXCEEDED")
+    harness = Harness(notional_limit=4)
+    harness.place("bid", "0.40")
+    assert error_code(harness.order("bid", "0.41")) == (400, "NOTIONAL_RISK_LIMIT_EXCEEDED")
+    assert error_code(harness.order("ask", "0.50")) == (400, "NOTIONAL_RISK_LIMIT_EXCEEDED")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from engine_desk import TICKER, Desk, code
+from engine_harness import TICKER, Harness, error_code
 
 from kalshi_ext.sandbox.engine import RETIRED, Caller, admin
 
 
-def classic(desk: Desk, side: str, action: str, /, by: str = "amy", **more: object):
+def place_classic(harness: Harness, side: str, action: str, /, by: str = "amy", **more: object):
     body = {"ticker": TICKER, "side": side, "action": action, "count": 10, "type": "limit"}
-    return desk.call("createOrder", body | more, by=by)
+    return harness.call("createOrder", body | more, by=by)
 
 
 @pytest.mark.parametrize(
@@ -27,70 +27,71 @@ def classic(desk: Desk, side: str, action: str, /, by: str = "amy", **more: obje
 def test_yes_and_no_buy_and_sell_land_on_the_right_side_of_one_book(
     side, action, price, book_side, yes_price
 ):
-    desk = Desk()
-    order = classic(desk, side, action, **price).body["order"]
-    row = desk.truly(order["order_id"])
+    harness = Harness()
+    order = place_classic(harness, side, action, **price).body["order"]
+    row = harness.stored_order(order["order_id"])
     assert (row["book_side"], row["yes_price_dollars"]) == (book_side, yes_price)
     assert (order["side"], order["action"]) == (side, action)
     assert (order["yes_price"], order["no_price"]) == (40, 60)
 
 
 def test_orders_of_both_contracts_trade_with_each_other():
-    desk = Desk()
-    order = desk.place("bid", "0.40")
-    answer = classic(desk, "no", "buy", no_price=60, by="bob")
+    harness = Harness()
+    order = harness.place("bid", "0.40")
+    answer = place_classic(harness, "no", "buy", no_price=60, by="bob")
     assert answer.body["order"]["status"] == "executed"
-    assert desk.truly(order)["status"] == "executed"
-    fill = desk.get("getFills", by="bob")["fills"][0]
+    assert harness.stored_order(order)["status"] == "executed"
+    fill = harness.get("getFills", by="bob")["fills"][0]
     assert (fill["side"], fill["action"], fill["price"], fill["count"]) == ("no", "buy", 60, 10)
-    assert desk.get("getFills")["fills"][0]["price"] == 40
+    assert harness.get("getFills")["fills"][0]["price"] == 40
 
 
 def test_the_six_order_writes_are_gone_on_todays_exchange_and_the_reads_are_not():
-    desk = Desk(classic_writes="retired")
+    harness = Harness(classic_writes="retired")
     for operation in sorted(RETIRED):
-        answer = desk.call(operation, {}, path={"order_id": "x"})
-        assert code(answer) == (410, "deprecated_v1_order_endpoint")
-    assert desk.get("getBalance") == {"balance": 100_000}
+        answer = harness.call(operation, {}, path={"order_id": "x"})
+        assert error_code(answer) == (410, "deprecated_v1_order_endpoint")
+    assert harness.get("getBalance") == {"balance": 100_000}
 
 
 def test_a_market_order_takes_what_it_needs_and_never_rests():
-    desk = Desk()
-    desk.place("ask", "0.40", "3", by="bob")
-    desk.place("ask", "0.90", "4", by="bob")
-    order = classic(desk, "yes", "buy", type="market").body["order"]
+    harness = Harness()
+    harness.place("ask", "0.40", "3", by="bob")
+    harness.place("ask", "0.90", "4", by="bob")
+    order = place_classic(harness, "yes", "buy", type="market").body["order"]
     assert (order["fill_count"], order["remaining_count"], order["status"]) == (7, 0, "canceled")
 
 
 def test_a_market_orders_max_cost_is_kept():
-    desk = Desk()
-    desk.place("ask", "0.40", "3", by="bob")
-    desk.place("ask", "0.90", "4", by="bob")
-    order = classic(desk, "yes", "buy", type="market", buy_max_cost=250).body["order"]
+    harness = Harness()
+    harness.place("ask", "0.40", "3", by="bob")
+    harness.place("ask", "0.90", "4", by="bob")
+    order = place_classic(harness, "yes", "buy", type="market", buy_max_cost=250).body["order"]
     assert order["fill_count"] == 4
 
 
 def test_a_sale_with_floor_zero_does_not_turn_the_position():
-    desk = Desk()
-    desk.place("ask", "0.40", "4", by="bob")
-    desk.place("bid", "0.40", "4")
-    desk.place("bid", "0.30", "40", by="bob")
-    answer = classic(desk, "yes", "sell", type="market", sell_position_floor=0)
+    harness = Harness()
+    harness.place("ask", "0.40", "4", by="bob")
+    harness.place("bid", "0.40", "4")
+    harness.place("bid", "0.30", "40", by="bob")
+    answer = place_classic(harness, "yes", "sell", type="market", sell_position_floor=0)
     assert answer.body["order"]["fill_count"] == 4
-    again = classic(desk, "yes", "sell", type="market", sell_position_floor=0)
-    assert code(again) == (400, "invalid_order")
+    again = place_classic(harness, "yes", "sell", type="market", sell_position_floor=0)
+    assert error_code(again) == (400, "invalid_order")
 
 
 def test_an_expiry_in_the_past_makes_an_order_immediate_or_cancel():
-    desk = Desk()
-    order = classic(desk, "yes", "buy", yes_price=40, expiration_ts=1).body["order"]
+    harness = Harness()
+    order = place_classic(harness, "yes", "buy", yes_price=40, expiration_ts=1).body["order"]
     assert order["status"] == "canceled"
-    when = int(desk.now.timestamp()) + 5
-    order = classic(desk, "yes", "buy", yes_price=40, expiration_ts=when).body["order"]
+    when = int(harness.now.timestamp()) + 5
+    order = place_classic(harness, "yes", "buy", yes_price=40, expiration_ts=when).body["order"]
     assert order["expiration_time"] == "2026-11-23T15:00:05.000000Z"
-    desk.later(5)
+    harness.wait(5)
     assert (
-        desk.get("getOrder", path={"order_id": order["order_id"]})["order"]["status"] == "canceled"
+        harness.get("getOrder", path={"order_id": order["order_id"]})["order"]["status"]
+        == "canceled"
     )
 
 
@@ -111,12 +112,12 @@ def test_an_expiry_in_the_past_makes_an_order_immediate_or_cancel():
     ],
 )
 def test_a_wrong_classic_order_is_refused(more, expected):
-    assert code(classic(Desk(), "yes", "buy", **more)) == (400, expected)
+    assert error_code(place_classic(Harness(), "yes", "buy", **more)) == (400, expected)
 
 
 def test_amend_decrease_and_cancel_answer_the_order():
-    desk = Desk()
-    order = classic(desk, "yes", "buy", yes_price=40, client_order_id="one").body["order"]
+    harness = Harness()
+    order = place_classic(harness, "yes", "buy", yes_price=40, client_order_id="one").body["order"]
     path = {"order_id": order["order_id"]}
     body = {
         "ticker": TICKER,
@@ -126,85 +127,85 @@ def test_amend_decrease_and_cancel_answer_the_order():
         "updated_client_order_id": "two",
         "yes_price": 41,
     }
-    amended = desk.call("amendOrder", body, path=path).body["order"]
+    amended = harness.call("amendOrder", body, path=path).body["order"]
     assert (amended["yes_price"], amended["client_order_id"], amended["count"]) == (41, "two", 10)
-    reduced = desk.call("decreaseOrder", {"reduce_by": 3}, path=path).body["order"]
+    reduced = harness.call("decreaseOrder", {"reduce_by": 3}, path=path).body["order"]
     assert reduced["remaining_count"] == 7
-    answer = desk.call("cancelOrder", path=path).body
+    answer = harness.call("cancelOrder", path=path).body
     assert (answer["reduced_by"], answer["order"]["status"]) == (7, "canceled")
-    assert code(desk.call("cancelOrder", path=path)) == (404, "not_found")
-    assert desk.call("decreaseOrder", {"reduce_by": 0}, path=path).status == 400
+    assert error_code(harness.call("cancelOrder", path=path)) == (404, "not_found")
+    assert harness.call("decreaseOrder", {"reduce_by": 0}, path=path).status == 400
 
 
 def test_batches_answer_each_entry_with_an_order_or_an_error():
-    desk = Desk()
+    harness = Harness()
     entry = {"ticker": TICKER, "side": "yes", "action": "buy", "count": 1, "type": "limit"}
     body = {"orders": [entry | {"yes_price": 40}, entry, 7]}
-    rows = desk.call("batchCreateOrders", body).body["responses"]
+    rows = harness.call("batchCreateOrders", body).body["responses"]
     assert [row["error"]["error"]["code"] for row in rows[1:]] == [
         "missing_parameters",
         "bad_request",
     ]
     order = rows[0]["order"]["order_id"]
-    rows = desk.call("batchCancelOrders", {"order_ids": [order, order, 5]}).body["responses"]
+    rows = harness.call("batchCancelOrders", {"order_ids": [order, order, 5]}).body["responses"]
     assert [row["reduced_by"] for row in rows] == [1, 0, 0]
 
 
 def test_queue_positions_are_asked_by_order_id():
-    desk = Desk()
-    desk.place("bid", "0.40", "5", by="bob")
-    order = classic(desk, "yes", "buy", yes_price=40).body["order"]["order_id"]
-    answer = desk.call("getQueuePositions", {"order_ids": [order, "unknown"]})
+    harness = Harness()
+    harness.place("bid", "0.40", "5", by="bob")
+    order = place_classic(harness, "yes", "buy", yes_price=40).body["order"]["order_id"]
+    answer = harness.call("getQueuePositions", {"order_ids": [order, "unknown"]})
     assert answer.body == {"queue_positions": {order: 5}}
-    assert desk.get("getOrderQueuePosition", path={"order_id": order}) == {"queue_position": 5}
-    assert desk.call("getQueuePositions", {"order_ids": [5]}).status == 400
+    assert harness.get("getOrderQueuePosition", path={"order_id": order}) == {"queue_position": 5}
+    assert harness.call("getQueuePositions", {"order_ids": [5]}).status == 400
 
 
 def test_groups_are_reset_with_a_post_and_answer_nothing():
-    desk = Desk()
-    group = desk.call("createOrderGroup", {"contracts_limit": 5}).body["order_group_id"]
+    harness = Harness()
+    group = harness.call("createOrderGroup", {"contracts_limit": 5}).body["order_group_id"]
     path = {"order_group_id": group}
-    classic(desk, "yes", "buy", yes_price=40, order_group_id=group)
-    assert desk.get("getOrderGroups")["order_groups"][0]["id"] == group
-    assert desk.get("getOrderGroups", status="triggered")["order_groups"] == []
+    place_classic(harness, "yes", "buy", yes_price=40, order_group_id=group)
+    assert harness.get("getOrderGroups")["order_groups"][0]["id"] == group
+    assert harness.get("getOrderGroups", status="triggered")["order_groups"] == []
     for operation in ("resetOrderGroup", "deleteOrderGroup"):
-        answer = desk.call(operation, path=path)
+        answer = harness.call(operation, path=path)
         assert (answer.status, answer.body) == (204, None)
-    assert desk.call("deleteOrderGroup", path=path).status == 404
-    assert desk.call("createOrderGroup", {}).status == 201
-    assert desk.call("createOrderGroup", {"contracts_limit": 0}).status == 400
+    assert harness.call("deleteOrderGroup", path=path).status == 404
+    assert harness.call("createOrderGroup", {}).status == 201
+    assert harness.call("createOrderGroup", {"contracts_limit": 0}).status == 400
 
 
 def test_positions_settlements_and_resting_value_are_in_cents():
-    desk = Desk()
-    desk.admin(admin.set_fees(TICKER, fee_rate="0"))
-    desk.place("bid", "0.40")
-    desk.place("ask", "0.40", "6", by="bob")
-    body = desk.get("getPositions")
+    harness = Harness()
+    harness.admin(admin.set_fees(TICKER, fee_rate="0"))
+    harness.place("bid", "0.40")
+    harness.place("ask", "0.40", "6", by="bob")
+    body = harness.get("getPositions")
     assert body["market_positions"][0]["position"] == 6
     assert body["market_positions"][0]["resting_order_count"] == 1
     assert body["event_positions"][0]["total_cost"] == 240
-    assert desk.get("getPositions", by="bob")["market_positions"][0]["position"] == -6
-    assert desk.get("getTotalRestingOrderValue") == {"total_resting_order_value": 160}
-    assert desk.get("getBalance") == {"balance": 99_600}
-    desk.admin(admin.settle(TICKER, "scalar", value="0.75"))
-    row = desk.get("getSettlements")["settlements"][0]
+    assert harness.get("getPositions", by="bob")["market_positions"][0]["position"] == -6
+    assert harness.get("getTotalRestingOrderValue") == {"total_resting_order_value": 160}
+    assert harness.get("getBalance") == {"balance": 99_600}
+    harness.admin(admin.settle(TICKER, "scalar", value="0.75"))
+    row = harness.get("getSettlements")["settlements"][0]
     assert (row["result"], row["yes_count"], row["revenue"]) == ("yes", 6, 450)
 
 
 def test_a_finer_order_is_cut_off_to_cents_and_whole_contracts():
-    desk = Desk()
+    harness = Harness()
     bands = [{"start": "0.0000", "end": "1.0000", "step": "0.0001"}]
-    desk.admin(admin.add_market("FINE", price_ranges=bands))
-    order = desk.place("bid", "0.4099", "1.75", ticker="FINE")
-    row = desk.get("getOrder", path={"order_id": order})["order"]
+    harness.admin(admin.add_market("FINE", price_ranges=bands))
+    order = harness.place("bid", "0.4099", "1.75", ticker="FINE")
+    row = harness.get("getOrder", path={"order_id": order})["order"]
     assert (row["yes_price"], row["no_price"], row["count"]) == (40, 60, 1)
 
 
 def test_a_locked_key_sees_and_cancels_its_own_subaccount_only():
-    desk = Desk()
-    order = classic(desk, "yes", "buy", yes_price=40).body["order"]["order_id"]
+    harness = Harness()
+    order = place_classic(harness, "yes", "buy", yes_price=40).body["order"]["order_id"]
     locked = Caller("amy", subaccount=1)
-    assert desk.call("cancelOrder", by=locked, path={"order_id": order}).status == 404
-    assert desk.get("getOrders", by=locked)["orders"] == []
-    assert desk.get("getBalance", by=locked) == {"balance": 0}
+    assert harness.call("cancelOrder", by=locked, path={"order_id": order}).status == 404
+    assert harness.get("getOrders", by=locked)["orders"] == []
+    assert harness.get("getBalance", by=locked) == {"balance": 0}

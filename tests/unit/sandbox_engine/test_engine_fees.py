@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from engine_desk import TICKER, Desk
+from engine_harness import TICKER, Harness
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kalshi_ext.sandbox.engine import admin
-from kalshi_ext.sandbox.engine.fees import FeeModel, charge
+from kalshi_ext.sandbox.engine.ledger import FeeModel, fill_charge
 
 EXAMPLES = {
     "3 x 1 at 0.055, trade fee 0.0085": (
@@ -41,20 +41,20 @@ EXAMPLES = {
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_documented_example_comes_out_to_the_last_digit_through_the_whole_engine(name):
     price, count, fixed, _, nets, change = EXAMPLES[name]
-    desk = Desk()
+    harness = Harness()
     bands = [{"start": "0.0001", "end": "0.9999", "step": "0.0001"}]
-    desk.admin(admin.add_market("FINE", price_ranges=bands, fixed_fee=fixed))
+    harness.admin(admin.add_market("FINE", price_ranges=bands, fixed_fee=fixed))
     total = {"0.055": "3", "0.50": "0.90", "0.3301": "0.09"}[price]
     text = price if price != "0.055" else "0.0550"
     for _ in range(3):
-        desk.admin(admin.liquidity("FINE", "ask", text, count))
-    before = desk.cash("amy")
-    order = desk.place("bid", text, total, ticker="FINE")
-    fills = desk.truth.fills(order_id=order)
+        harness.admin(admin.liquidity("FINE", "ask", text, count))
+    before = harness.cash("amy")
+    order = harness.place("bid", text, total, ticker="FINE")
+    fills = harness.truth.fills(order_id=order)
     assert [fill["fee_cost"] for fill in fills] == nets
     assert [fill["count_fp"] for fill in fills] == [f"{float(count):.2f}"] * 3
     rebates = {"0.055": 1, "0.50": 1, "0.3301": 2}[price]
-    moved = round((float(desk.cash("amy")) - float(before)) * 1_000_000)
+    moved = round((float(harness.cash("amy")) - float(before)) * 1_000_000)
     assert moved == 3 * change + rebates * 10_000
 
 
@@ -67,10 +67,12 @@ def test_each_step_of_a_documented_example_has_the_documented_accumulator(name):
     accumulator = 0
     for expected, net in zip(accumulators, nets, strict=True):
         fee = model.trade_fee(units, contracts)
-        bill = charge(fee, revenue=-units * contracts, accumulator=accumulator, precision=10_000)
+        bill = fill_charge(
+            fee, revenue=-units * contracts, accumulator=accumulator, precision=10_000
+        )
         assert accumulator + bill.rounding == expected
         assert bill.change == change
-        assert bill.net == round(float(net) * 1_000_000)
+        assert bill.net_fee == round(float(net) * 1_000_000)
         accumulator = bill.accumulator
 
 
@@ -83,31 +85,31 @@ def test_the_trade_fee_is_rounded_up_to_a_hundredth_of_a_cent():
 
 
 def test_a_direct_member_is_rounded_to_a_hundredth_of_a_cent_only():
-    desk = Desk()
-    desk.admin(admin.add_account("direct", funds="10", precision="0.0001"))
-    desk.place("ask", "0.5600", "0.01")
-    desk.place("bid", "0.5600", "0.01", by="direct")
-    assert desk.cash("direct") == "9.9942"
+    harness = Harness()
+    harness.admin(admin.add_account("direct", funds="10", precision="0.0001"))
+    harness.place("ask", "0.5600", "0.01")
+    harness.place("bid", "0.5600", "0.01", by="direct")
+    assert harness.cash("direct") == "9.9942"
 
 
 def test_makers_pay_nothing_unless_the_market_says_so():
-    desk = Desk()
-    desk.place("bid", "0.40")
-    desk.place("ask", "0.40", by="bob")
-    assert desk.truth.fills(account="amy")[0]["fee_cost"] == "0.0000"
-    desk.admin(admin.set_fees(TICKER, maker_fee_rate="0.0175"))
-    order = desk.place("bid", "0.40")
-    desk.place("ask", "0.40", by="bob")
-    assert desk.truly(order)["maker_fees_dollars"] == "0.0500"
+    harness = Harness()
+    harness.place("bid", "0.40")
+    harness.place("ask", "0.40", by="bob")
+    assert harness.truth.fills(account="amy")[0]["fee_cost"] == "0.0000"
+    harness.admin(admin.set_fees(TICKER, maker_fee_rate="0.0175"))
+    order = harness.place("bid", "0.40")
+    harness.place("ask", "0.40", by="bob")
+    assert harness.stored_order(order)["maker_fees_dollars"] == "0.0500"
 
 
 def test_maker_and_taker_fills_of_one_order_share_its_accumulator():
-    desk = Desk()
-    desk.admin(admin.set_fees(TICKER, fixed_fee="0.0041", maker_fee_rate="0"))
-    desk.place("ask", "0.50", "0.30", by="bob")
-    order = desk.place("bid", "0.50", "0.90")
-    desk.place("ask", "0.50", "0.30", by="bob")
-    fees = [fill["fee_cost"] for fill in desk.truth.fills(order_id=order)]
+    harness = Harness()
+    harness.admin(admin.set_fees(TICKER, fixed_fee="0.0041", maker_fee_rate="0"))
+    harness.place("ask", "0.50", "0.30", by="bob")
+    order = harness.place("bid", "0.50", "0.90")
+    harness.place("ask", "0.50", "0.30", by="bob")
+    fees = [fill["fee_cost"] for fill in harness.truth.fills(order_id=order)]
     assert fees == ["0.0100", "0.0000"]
 
 
@@ -121,10 +123,10 @@ def test_maker_and_taker_fills_of_one_order_share_its_accumulator():
 def test_a_net_fee_is_never_below_zero_and_the_cash_stays_on_its_grid(
     trade_fee, revenue, accumulator, precision
 ):
-    bill = charge(trade_fee, revenue=revenue, accumulator=accumulator, precision=precision)
-    assert bill.net >= 0
+    bill = fill_charge(trade_fee, revenue=revenue, accumulator=accumulator, precision=precision)
+    assert bill.net_fee >= 0
     assert 0 <= bill.rounding < precision
     assert (bill.change + bill.rebate) % precision == 0
-    assert revenue - bill.net == bill.change + bill.rebate
+    assert revenue - bill.net_fee == bill.change + bill.rebate
     assert bill.accumulator == accumulator + bill.rounding - bill.rebate
     assert bill.rebate <= 10_000

@@ -19,13 +19,13 @@ ROWS = [
     for line in README.read_text().partition("|---|")[2].splitlines()[1:]
     if line.startswith("|")
 ]
-INSIDE = {"seed", "log_events"}
+INTERNAL_SETTINGS = {"seed", "log_events"}
 """Settings that change no behaviour a client sees."""
 
 
 @cache
-def written() -> set[str]:
-    """Name every test of the engine and of the sandbox on the wire."""
+def names_of_tests() -> set[str]:
+    """Give the names, without test_, of every test of the engine and of the sandbox on the wire."""
     files = [*TESTS.glob("unit/sandbox_engine/test_*.py"), *TESTS.glob("wire/sandbox/test_*.py")]
     return {
         node.name.removeprefix("test_")
@@ -40,17 +40,17 @@ def test_each_row_has_a_mark_and_tests_that_exist(row):
     behaviour, mark, tests = row
     assert behaviour
     assert set(re.findall(r"\b[DOA]\b", mark)), mark
-    missing = set(tests.split(", ")) - written()
+    unknown = set(tests.split(", ")) - names_of_tests()
     assert tests
-    assert missing == set()
+    assert unknown == set()
 
 
 def test_every_switch_is_in_the_table_and_nothing_else_is_called_one():
-    told = set(re.findall(r"`([a-z_]+)`", " ".join(row[0] for row in ROWS)))
-    known = {field.name for field in attrs.fields(Settings)} - INSIDE
-    words = {"invalid_order", "bad_request", "invalid_price", "invalid_order_size"}
-    assert known - told == set()
-    assert told - known == words | {"cancel_order_on_pause"}
+    in_table = set(re.findall(r"`([a-z_]+)`", " ".join(row[0] for row in ROWS)))
+    settings = {field.name for field in attrs.fields(Settings)} - INTERNAL_SETTINGS
+    error_codes = {"invalid_order", "bad_request", "invalid_price", "invalid_order_size"}
+    assert settings - in_table == set()
+    assert in_table - settings == error_codes | {"cancel_order_on_pause"}
 
 
 def test_the_readme_stays_short():

@@ -5,11 +5,11 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from engine_contract import document, operations, plain, resolved
-from engine_desk import TICKER, Desk
+from engine_contract import contract_operations, dereference, openapi_document, to_json_schema
+from engine_harness import TICKER, Harness
 
 from kalshi_ext.sandbox.engine import OPERATIONS
-from kalshi_ext.sandbox.engine.api import Call, Caller
+from kalshi_ext.sandbox.engine.commands import ApiRequest, Caller
 
 JUNK = [
     None, "", "x", "0", "-1", "1.5", "1e5", "9" * 30, "NaN", "é\x00", "0.50", "0.5001", "true",
@@ -20,16 +20,16 @@ TEXTS = [junk for junk in JUNK if isinstance(junk, str)]
 
 def fields(name: str, operation: str) -> dict[str, object]:
     """Give the body's properties, with a valid value of each kind where one is easy."""
-    body = operations(name)[operation].get("requestBody")
+    body = contract_operations(name)[operation].get("requestBody")
     if body is None:
         return {}
-    schema = plain(name, resolved(name, body)["content"]["application/json"]["schema"])
+    schema = to_json_schema(name, dereference(name, body)["content"]["application/json"]["schema"])
     return dict(schema.get("properties", {}))
 
 
 def parameters(name: str, operation: str) -> list[dict[str, str]]:
-    found = operations(name)[operation].get("parameters", [])
-    return [resolved(name, parameter) for parameter in found]
+    raw = contract_operations(name)[operation].get("parameters", [])
+    return [dereference(name, parameter) for parameter in raw]
 
 
 GOOD = {
@@ -48,35 +48,35 @@ CLASSIC = {"side": "yes", "count": 1, "reduce_by": 1}
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
 def test_junk_anywhere_is_answered_as_the_contract_says(operation):
     name = "classic" if operation.contract == "classic" else "portfolio"
-    desk, chance = Desk(), Random(operation.id)
-    order = desk.place("bid", "0.40", "100")
-    group = desk.call("CreateOrderGroup", {"contracts_limit": 5}).body["order_group_id"]
+    harness, chance = Harness(), Random(operation.id)
+    order = harness.place("bid", "0.40", "100")
+    group = harness.call("CreateOrderGroup", {"contracts_limit": 5}).body["order_group_id"]
     path = {"order_id": order, "order_group_id": group, "transfer_id": "x"}
-    known = {**GOOD, **(CLASSIC if name == "classic" else {})}
-    asked = fields(name, operation.id)
+    valid = {**GOOD, **(CLASSIC if name == "classic" else {})}
+    names = fields(name, operation.id)
     queries = [p["name"] for p in parameters(name, operation.id) if p["in"] == "query"]
     for _ in range(60):
         query = {q: chance.choice(TEXTS) for q in queries if chance.random() < 0.2}
-        body = {field: known[field] for field in asked if field in known}
-        for field in asked:
-            if chance.random() < 1.5 / len(asked):
+        body = {field: valid[field] for field in names if field in valid}
+        for field in names:
+            if chance.random() < 1.5 / len(names):
                 body[field] = chance.choice(JUNK)
         where = path if chance.random() < 0.8 else dict.fromkeys(path, chance.choice(TEXTS))
-        desk.call(operation.id, body if asked else None, path=where, **query)
+        harness.call(operation.id, body if names else None, path=where, **query)
 
 
 @pytest.mark.parametrize("kind", ["absent", "garbage", "json"])
 @pytest.mark.parametrize("junk", [None, 5, "x", [], [1], True])
 def test_a_body_of_junk_is_answered_as_the_contract_says(kind, junk):
-    desk = Desk()
+    harness = Harness()
     path = {"order_id": "x", "order_group_id": "x", "transfer_id": "x"}
     for operation in OPERATIONS:
         if operation.body != "none":
-            answer = desk.do(Call(operation.id, Caller("amy"), path, {}, junk, kind))
+            answer = harness.execute(ApiRequest(operation.id, Caller("amy"), path, {}, junk, kind))
             assert answer.status in (200, 201, 400, 404), operation.id
 
 
 def test_both_documents_are_walked_whole():
     names = {operation.id for operation in OPERATIONS}
-    assert names == {*operations("portfolio"), *operations("classic")}
-    assert document("portfolio")["paths"].keys() >= {"/portfolio/events/orders"}
+    assert names == {*contract_operations("portfolio"), *contract_operations("classic")}
+    assert openapi_document("portfolio")["paths"].keys() >= {"/portfolio/events/orders"}

@@ -5,37 +5,37 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from engine_desk import TICKER, Desk, code
+from engine_harness import TICKER, Harness, error_code
 
-from kalshi_ext.sandbox.engine import Call, Caller, Engine, Settings, UnknownSetting, admin
-from kalshi_ext.sandbox.engine.budgets import TIERS, capacity
+from kalshi_ext.sandbox.engine import ApiRequest, Caller, Engine, Settings, UnknownSetting, admin
 from kalshi_ext.sandbox.engine.operations import OPERATIONS
+from kalshi_ext.sandbox.engine.rate_limits import TIERS, bucket_capacity
 
 
 def test_a_read_costs_ten_tokens_and_the_bucket_fills_again():
-    desk = Desk(rate_limits=True)
-    answers = [desk.call("GetBalance") for _ in range(41)]
+    harness = Harness(rate_limits=True)
+    answers = [harness.call("GetBalance") for _ in range(41)]
     assert [answer.status for answer in answers] == [200] * 40 + [429]
     assert answers[-1].body == {"error": "too many requests"}
-    desk.later(0.05)
-    assert [desk.call("GetBalance").status for _ in range(2)] == [200, 429]
+    harness.wait(0.05)
+    assert [harness.call("GetBalance").status for _ in range(2)] == [200, 429]
 
 
 def test_reads_and_writes_have_buckets_of_their_own():
-    desk = Desk(rate_limits=True)
-    assert [desk.order("bid", "0.01", "1").status for _ in range(11)] == [201] * 10 + [429]
-    assert desk.call("GetBalance").status == 200
-    assert desk.order("bid", "0.01", "1", by="bob").status == 201
+    harness = Harness(rate_limits=True)
+    assert [harness.order("bid", "0.01", "1").status for _ in range(11)] == [201] * 10 + [429]
+    assert harness.call("GetBalance").status == 200
+    assert harness.order("bid", "0.01", "1", by="bob").status == 201
 
 
 def test_a_cancel_costs_two():
-    desk = Desk(rate_limits=True)
-    answers = [desk.cancel("none").status for _ in range(51)]
+    harness = Harness(rate_limits=True)
+    answers = [harness.cancel("none").status for _ in range(51)]
     assert answers == [404] * 50 + [429]
 
 
 def test_a_batch_bills_each_entry_and_must_fit_at_once():
-    desk = Desk(rate_limits=True)
+    harness = Harness(rate_limits=True)
     entry = {
         "ticker": TICKER,
         "side": "bid",
@@ -44,22 +44,25 @@ def test_a_batch_bills_each_entry_and_must_fit_at_once():
         "time_in_force": "good_till_canceled",
         "self_trade_prevention_type": "maker",
     }
-    assert desk.call("BatchCreateOrdersV2", {"orders": [entry] * 11}).status == 429
-    assert desk.call("BatchCreateOrdersV2", {"orders": [entry] * 10}).status == 201
-    assert desk.order("bid", "0.01").status == 429
+    assert harness.call("BatchCreateOrdersV2", {"orders": [entry] * 11}).status == 429
+    assert harness.call("BatchCreateOrdersV2", {"orders": [entry] * 10}).status == 201
+    assert harness.order("bid", "0.01").status == 429
     cancels = {"orders": [{"order_id": "x"}] * 10}
-    assert desk.call("BatchCancelOrdersV2", cancels, by="bob").status == 200
+    assert harness.call("BatchCancelOrdersV2", cancels, by="bob").status == 200
 
 
 def test_a_write_that_names_a_shard_draws_on_that_shards_own_bucket():
-    desk = Desk(rate_limits=True)
+    harness = Harness(rate_limits=True)
     for _ in range(10):
-        assert desk.order("bid", "0.01", "1").status == 201
-    assert desk.order("bid", "0.01", "1", exchange_index=0).status == 429
-    assert desk.order("bid", "0.01", "1", exchange_index=-1).status == 429
-    assert code(desk.order("bid", "0.01", "1", exchange_index=2)) == (400, "invalid_parameters")
-    assert desk.cancel("none", exchange_index=2).status == 404
-    assert desk.cancel("none").status == 429
+        assert harness.order("bid", "0.01", "1").status == 201
+    assert harness.order("bid", "0.01", "1", exchange_index=0).status == 429
+    assert harness.order("bid", "0.01", "1", exchange_index=-1).status == 429
+    assert error_code(harness.order("bid", "0.01", "1", exchange_index=2)) == (
+        400,
+        "invalid_parameters",
+    )
+    assert harness.cancel("none", exchange_index=2).status == 404
+    assert harness.cancel("none").status == 429
 
 
 @pytest.mark.parametrize(
@@ -73,68 +76,70 @@ def test_a_write_that_names_a_shard_draws_on_that_shards_own_bucket():
     ],
 )
 def test_a_tiers_buckets_are_as_documented(tier, read, write):
-    assert (capacity(tier, read=True), capacity(tier, read=False)) == (read, write)
-    desk = Desk()
-    desk.admin(admin.set_account("amy", tier=tier))
-    body = desk.get("GetAccountApiLimits")
+    assert (bucket_capacity(tier, read=True), bucket_capacity(tier, read=False)) == (read, write)
+    harness = Harness()
+    harness.admin(admin.set_account("amy", tier=tier))
+    body = harness.get("GetAccountApiLimits")
     assert body["usage_tier"] == tier
     assert body["read"] == {"refill_rate": TIERS[tier][0], "bucket_capacity": read}
     assert body["write"] == {"refill_rate": TIERS[tier][1], "bucket_capacity": write}
 
 
 def test_an_account_may_be_upgraded_from_basic_once():
-    desk = Desk()
-    assert desk.call("UpgradeAccountApiUsageLevel").status == 201
-    assert desk.get("GetAccountApiLimits")["usage_tier"] == "advanced"
-    assert code(desk.call("UpgradeAccountApiUsageLevel")) == (403, "permission_denied")
+    harness = Harness()
+    assert harness.call("UpgradeAccountApiUsageLevel").status == 201
+    assert harness.get("GetAccountApiLimits")["usage_tier"] == "advanced"
+    assert error_code(harness.call("UpgradeAccountApiUsageLevel")) == (403, "permission_denied")
 
 
 def test_volume_progress_counts_the_contracts_of_30_days():
-    desk = Desk()
-    desk.place("bid", "0.40", "3")
-    desk.place("ask", "0.40", "3", by="bob")
-    body = desk.get("GetAccountApiUsageLevelVolumeProgress")
+    harness = Harness()
+    harness.place("bid", "0.40", "3")
+    harness.place("ask", "0.40", "3", by="bob")
+    body = harness.get("GetAccountApiUsageLevelVolumeProgress")
     assert body["volume_progress"][0]["trailing_30d_volume_fp"] == "3.00"
-    desk.later(31 * 86_400)
-    body = desk.get("GetAccountApiUsageLevelVolumeProgress")
+    harness.wait(31 * 86_400)
+    body = harness.get("GetAccountApiUsageLevelVolumeProgress")
     assert body["volume_progress"][0]["trailing_30d_volume_fp"] == "0.00"
 
 
 def test_costs_are_public_and_name_the_cheap_cancels():
-    body = Desk().get("GetAccountEndpointCosts")
+    body = Harness().get("GetAccountEndpointCosts")
     assert body["default_cost"] == 10
     assert {row["cost"] for row in body["endpoint_costs"]} == {2}
 
 
 def test_a_trading_pause_refuses_orders_and_allows_cancels():
-    desk = Desk()
-    order = desk.place("bid", "0.40")
-    shy = desk.place("bid", "0.40", cancel_order_on_pause=True)
-    desk.admin(admin.pause("trading"))
-    assert code(desk.order("bid", "0.40")) == (409, "trading_is_paused")
-    assert code(desk.amend(order, "bid", "0.41", "10")) == (409, "trading_is_paused")
-    assert desk.truly(shy)["reason"] == "pause"
-    assert desk.cancel(order).status == 200
-    desk.admin(admin.resume("trading"))
-    desk.place("bid", "0.40")
+    harness = Harness()
+    order = harness.place("bid", "0.40")
+    cancels_on_pause = harness.place("bid", "0.40", cancel_order_on_pause=True)
+    harness.admin(admin.pause("trading"))
+    assert error_code(harness.order("bid", "0.40")) == (409, "trading_is_paused")
+    assert error_code(harness.amend(order, "bid", "0.41", "10")) == (409, "trading_is_paused")
+    assert harness.stored_order(cancels_on_pause)["reason"] == "pause"
+    assert harness.cancel(order).status == 200
+    harness.admin(admin.resume("trading"))
+    harness.place("bid", "0.40")
 
 
 def test_an_exchange_pause_allows_nothing():
-    desk = Desk()
-    order = desk.place("bid", "0.40")
-    desk.admin(admin.pause("exchange"))
-    assert code(desk.order("bid", "0.40")) == (503, "service_unavailable")
-    assert code(desk.cancel(order)) == (503, "service_unavailable")
-    assert desk.call("CancelAllOrders").status == 503
-    status = desk.get("GetExchangeStatus")
+    harness = Harness()
+    order = harness.place("bid", "0.40")
+    harness.admin(admin.pause("exchange"))
+    assert error_code(harness.order("bid", "0.40")) == (503, "service_unavailable")
+    assert error_code(harness.cancel(order)) == (503, "service_unavailable")
+    assert harness.call("CancelAllOrders").status == 503
+    status = harness.get("GetExchangeStatus")
     assert (status["exchange_active"], status["trading_active"]) == (False, False)
 
 
 def test_a_pause_of_one_shard_leaves_the_others():
-    desk = Desk()
-    desk.admin(admin.pause("trading", exchange_index=2, until=datetime(2026, 11, 24, tzinfo=UTC)))
-    desk.place("bid", "0.40")
-    status = desk.get("GetExchangeStatus")
+    harness = Harness()
+    harness.admin(
+        admin.pause("trading", exchange_index=2, until=datetime(2026, 11, 24, tzinfo=UTC))
+    )
+    harness.place("bid", "0.40")
+    status = harness.get("GetExchangeStatus")
     assert status["trading_active"] is True
     assert status["exchange_estimated_resume_time"] == "2026-11-24T00:00:00.000000Z"
     paused = [row for row in status["exchange_index_statuses"] if not row["trading_active"]]
@@ -142,53 +147,53 @@ def test_a_pause_of_one_shard_leaves_the_others():
 
 
 def test_transfers_can_be_paused():
-    desk = Desk()
-    desk.admin(admin.pause("transfers"))
+    harness = Harness()
+    harness.admin(admin.pause("transfers"))
     body = {"source": "event_contract", "destination": "margined", "amount": 1}
-    assert desk.call("IntraExchangeInstanceTransfer", body).status == 503
+    assert harness.call("IntraExchangeInstanceTransfer", body).status == 503
 
 
 def test_trading_pauses_on_thursday_mornings_eastern_when_switched_on():
-    desk = Desk(thursday_pause=True)
-    order = desk.place("bid", "0.40", cancel_order_on_pause=True)
+    harness = Harness(thursday_pause=True)
+    order = harness.place("bid", "0.40", cancel_order_on_pause=True)
     for hour, minute, paused in ((7, 59, False), (8, 0, True), (9, 59, True), (10, 0, False)):
-        desk.now = datetime(2026, 11, 26, hour, minute, tzinfo=UTC)
-        assert (desk.order("bid", "0.40").status == 409) is paused, hour
-    assert desk.truly(order)["last_update_time"] == "2026-11-26T08:00:00.000000Z"
-    desk.now = datetime(2027, 7, 1, 7, 0, tzinfo=UTC)
-    assert desk.order("bid", "0.40").status == 409
-    desk.admin(admin.configure(thursday_pause=False))
-    assert desk.order("bid", "0.40").status == 201
+        harness.now = datetime(2026, 11, 26, hour, minute, tzinfo=UTC)
+        assert (harness.order("bid", "0.40").status == 409) is paused, hour
+    assert harness.stored_order(order)["last_update_time"] == "2026-11-26T08:00:00.000000Z"
+    harness.now = datetime(2027, 7, 1, 7, 0, tzinfo=UTC)
+    assert harness.order("bid", "0.40").status == 409
+    harness.admin(admin.configure(thursday_pause=False))
+    assert harness.order("bid", "0.40").status == 201
 
 
 def test_the_schedule_tells_of_the_pause():
-    hours = Desk().get("GetExchangeSchedule")["schedule"]["standard_hours"][0]
+    hours = Harness().get("GetExchangeSchedule")["schedule"]["standard_hours"][0]
     assert [row["open_time"] for row in hours["thursday"]] == ["00:00", "05:00"]
 
 
 def test_only_public_operations_answer_without_a_caller():
-    desk = Desk()
+    harness = Harness()
     for operation in OPERATIONS:
-        answer = desk.do(Call(operation.id))
+        answer = harness.execute(ApiRequest(operation.id))
         assert (answer.status == 401) is not operation.public, operation.id
 
 
 def test_an_unknown_account_is_told_so():
-    answer = Desk().call("GetBalance", by="nobody")
+    answer = Harness().call("GetBalance", by="nobody")
     assert answer.status == 401
     assert answer.body["error"]["details"] == "NOT_FOUND"
 
 
 @pytest.mark.parametrize("shape", ["nested", "flat"])
 def test_errors_of_the_current_contract_have_the_shape_of_the_settings(shape):
-    desk = Desk(error_shape=shape)
+    harness = Harness(error_shape=shape)
     error = {"code": "not_found", "message": "not found"}
-    assert desk.cancel("x").body == ({"error": error} if shape == "nested" else error)
-    assert "error" in desk.call("getOrder", path={"order_id": "x"}).body
+    assert harness.cancel("x").body == ({"error": error} if shape == "nested" else error)
+    assert "error" in harness.call("getOrder", path={"order_id": "x"}).body
 
 
 def test_parameter_errors_may_have_the_usual_shape():
-    assert "error" in Desk(parameter_errors="error").call("GetOrders", limit=0).body
+    assert "error" in Harness(parameter_errors="error").call("GetOrders", limit=0).body
 
 
 @pytest.mark.parametrize(
@@ -218,23 +223,26 @@ def test_a_wrong_admin_command_answers_400_and_says_why():
 
 
 def test_the_exchanges_own_side_may_cancel_and_expire_any_order():
-    desk = Desk()
-    first, second = desk.place("bid", "0.40"), desk.place("bid", "0.40")
-    desk.admin(admin.cancel(first))
-    desk.admin(admin.expire(second))
-    assert [desk.truly(order)["reason"] for order in (first, second)] == ["exchange", "expired"]
-    assert desk.do(admin.cancel(first)).status == 400
+    harness = Harness()
+    first, second = harness.place("bid", "0.40"), harness.place("bid", "0.40")
+    harness.admin(admin.cancel(first))
+    harness.admin(admin.expire(second))
+    assert [harness.stored_order(order)["reason"] for order in (first, second)] == [
+        "exchange",
+        "expired",
+    ]
+    assert harness.execute(admin.cancel(first)).status == 400
 
 
 def test_legacy_fields_are_consistent_absent_or_contradicting_as_switched():
-    seen = {}
+    fields_by_mode = {}
     for mode in ("consistent", "absent", "contradicting"):
-        desk = Desk(legacy_fields=mode)
-        desk.place("bid", "0.40")
-        desk.place("ask", "0.40", by="bob")
-        row = desk.get("GetFills")["fills"][0]
-        seen[mode] = (row.get("side"), row.get("action"), row["outcome_side"])
-    assert seen == {
+        harness = Harness(legacy_fields=mode)
+        harness.place("bid", "0.40")
+        harness.place("ask", "0.40", by="bob")
+        row = harness.get("GetFills")["fills"][0]
+        fields_by_mode[mode] = (row.get("side"), row.get("action"), row["outcome_side"])
+    assert fields_by_mode == {
         "consistent": ("yes", "buy", "yes"),
         "absent": (None, None, "yes"),
         "contradicting": ("no", "buy", "yes"),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from engine_machine import Trading
+from engine_machine import TradingMachine
 from hypothesis import HealthCheck, settings
 
-TestTrading = Trading.TestCase
+TestTrading = TradingMachine.TestCase
 TestTrading.settings = settings(
     max_examples=25,
     stateful_step_count=40,

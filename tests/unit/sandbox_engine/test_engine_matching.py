@@ -2,57 +2,57 @@
 
 from __future__ import annotations
 
-from engine_desk import TICKER, Desk, code
+from engine_harness import TICKER, Harness, error_code
 
 from kalshi_ext.sandbox.engine import admin
 
 
-def trades(desk: Desk) -> list[tuple[str, str, str]]:
+def trades(harness: Harness) -> list[tuple[str, str, str]]:
     """List (maker's order, price, count) in sequence."""
     return [
         (fill["order_id"], fill["yes_price_dollars"], fill["count_fp"])
-        for fill in desk.truth.fills()
+        for fill in harness.truth.fills()
         if not fill["is_taker"]
     ]
 
 
 def test_the_better_price_trades_first_and_the_earlier_order_within_a_price():
-    desk = Desk()
-    late_best = desk.place("ask", "0.41")
-    desk.later(1)
-    first = desk.place("ask", "0.42", "3")
-    desk.later(1)
-    second = desk.place("ask", "0.42", "3")
-    taker = desk.order("bid", "0.43", "15", by="bob")
-    assert trades(desk) == [
+    harness = Harness()
+    late_best = harness.place("ask", "0.41")
+    harness.wait(1)
+    first = harness.place("ask", "0.42", "3")
+    harness.wait(1)
+    second = harness.place("ask", "0.42", "3")
+    taker = harness.order("bid", "0.43", "15", by="bob")
+    assert trades(harness) == [
         (late_best, "0.4100", "10.00"),
         (first, "0.4200", "3.00"),
         (second, "0.4200", "2.00"),
     ]
     assert taker.body["fill_count"] == "15.00"
     assert taker.body["average_fill_price"] == "0.413333"
-    assert desk.truly(second)["remaining_count_fp"] == "1.00"
+    assert harness.stored_order(second)["remaining_count_fp"] == "1.00"
 
 
 def test_a_trade_happens_at_the_resting_orders_price():
-    desk = Desk()
-    desk.place("bid", "0.60")
-    desk.place("ask", "0.10", by="bob")
-    assert {row["yes_price_dollars"] for row in desk.truth.fills()} == {"0.6000"}
+    harness = Harness()
+    harness.place("bid", "0.60")
+    harness.place("ask", "0.10", by="bob")
+    assert {row["yes_price_dollars"] for row in harness.truth.fills()} == {"0.6000"}
 
 
 def test_what_does_not_cross_rests():
-    desk = Desk()
-    desk.place("bid", "0.40")
-    desk.place("ask", "0.41", by="bob")
-    assert desk.book() == ([["0.4000", "10.00"]], [["0.4100", "10.00"]])
+    harness = Harness()
+    harness.place("bid", "0.40")
+    harness.place("ask", "0.41", by="bob")
+    assert harness.book() == ([["0.4000", "10.00"]], [["0.4100", "10.00"]])
 
 
 def test_both_sides_of_a_trade_share_its_trade_id_and_differ_in_fill_id():
-    desk = Desk()
-    desk.place("bid", "0.40")
-    desk.place("ask", "0.40", by="bob")
-    maker, taker = desk.truth.fills()
+    harness = Harness()
+    harness.place("bid", "0.40")
+    harness.place("ask", "0.40", by="bob")
+    maker, taker = harness.truth.fills()
     assert maker["trade_id"] == taker["trade_id"]
     assert maker["fill_id"] != taker["fill_id"]
     assert (maker["is_taker"], taker["is_taker"]) == (False, True)
@@ -61,52 +61,52 @@ def test_both_sides_of_a_trade_share_its_trade_id_and_differ_in_fill_id():
 
 
 def test_fractions_of_a_contract_trade():
-    desk = Desk()
-    desk.place("bid", "0.40", "0.01")
-    answer = desk.order("ask", "0.40", "0.03", by="bob")
+    harness = Harness()
+    harness.place("bid", "0.40", "0.01")
+    answer = harness.order("ask", "0.40", "0.03", by="bob")
     assert (answer.body["fill_count"], answer.body["remaining_count"]) == ("0.01", "0.02")
 
 
 def test_an_immediate_or_cancel_order_without_a_match_is_accepted_and_empty():
-    desk = Desk()
-    answer = desk.order("bid", "0.40", time_in_force="immediate_or_cancel")
+    harness = Harness()
+    answer = harness.order("bid", "0.40", time_in_force="immediate_or_cancel")
     assert answer.status == 201
     assert (answer.body["fill_count"], answer.body["remaining_count"]) == ("0.00", "0.00")
     assert "average_fill_price" not in answer.body
-    assert desk.truly(answer.body["order_id"])["status"] == "canceled"
+    assert harness.stored_order(answer.body["order_id"])["status"] == "canceled"
 
 
 def test_an_immediate_or_cancel_order_takes_what_is_there_and_never_rests():
-    desk = Desk()
-    desk.place("ask", "0.40", "4")
-    answer = desk.order("bid", "0.40", by="bob", time_in_force="immediate_or_cancel")
+    harness = Harness()
+    harness.place("ask", "0.40", "4")
+    answer = harness.order("bid", "0.40", by="bob", time_in_force="immediate_or_cancel")
     assert (answer.body["fill_count"], answer.body["remaining_count"]) == ("4.00", "0.00")
-    assert desk.book() == ([], [])
+    assert harness.book() == ([], [])
 
 
 def test_fill_or_kill_without_volume_is_a_409_and_nothing_happens():
-    desk = Desk()
-    desk.place("ask", "0.40", "9.99")
-    answer = desk.order("bid", "0.40", by="bob", time_in_force="fill_or_kill")
-    assert code(answer) == (409, "fill_or_kill_insufficient_resting_volume")
-    assert desk.truth.fills() == []
-    assert desk.truth.orders(account="bob") == []
+    harness = Harness()
+    harness.place("ask", "0.40", "9.99")
+    answer = harness.order("bid", "0.40", by="bob", time_in_force="fill_or_kill")
+    assert error_code(answer) == (409, "fill_or_kill_insufficient_resting_volume")
+    assert harness.truth.fills() == []
+    assert harness.truth.orders(account="bob") == []
 
 
 def test_fill_or_kill_with_volume_over_several_prices_fills_whole():
-    desk = Desk()
-    desk.place("ask", "0.39", "4")
-    desk.place("ask", "0.40", "6")
-    answer = desk.order("bid", "0.40", by="bob", time_in_force="fill_or_kill")
+    harness = Harness()
+    harness.place("ask", "0.39", "4")
+    harness.place("ask", "0.40", "6")
+    answer = harness.order("bid", "0.40", by="bob", time_in_force="fill_or_kill")
     assert answer.body["fill_count"] == "10.00"
 
 
 def test_fill_or_kill_does_not_count_its_own_accounts_orders():
-    desk = Desk()
-    desk.place("ask", "0.39", "6")
-    desk.place("ask", "0.40", "6", by="bob")
+    harness = Harness()
+    harness.place("ask", "0.39", "6")
+    harness.place("ask", "0.40", "6", by="bob")
     for prevention in ("maker", "taker_at_cross"):
-        answer = desk.order(
+        answer = harness.order(
             "bid",
             "0.40",
             time_in_force="fill_or_kill",
@@ -116,82 +116,84 @@ def test_fill_or_kill_does_not_count_its_own_accounts_orders():
 
 
 def test_a_post_only_order_that_would_cross_is_refused():
-    desk = Desk()
-    desk.place("ask", "0.40", by="bob")
-    assert code(desk.order("bid", "0.40", post_only=True)) == (400, "invalid_order")
-    assert desk.order("bid", "0.39", post_only=True).status == 201
+    harness = Harness()
+    harness.place("ask", "0.40", by="bob")
+    assert error_code(harness.order("bid", "0.40", post_only=True)) == (400, "invalid_order")
+    assert harness.order("bid", "0.39", post_only=True).status == 201
 
 
 def test_self_trade_prevention_taker_at_cross_cancels_the_incoming_order():
-    desk = Desk()
-    foreign = desk.place("ask", "0.38", "2", by="bob")
-    own = desk.place("ask", "0.39")
-    answer = desk.order("bid", "0.40")
+    harness = Harness()
+    foreign = harness.place("ask", "0.38", "2", by="bob")
+    own = harness.place("ask", "0.39")
+    answer = harness.order("bid", "0.40")
     assert (answer.body["fill_count"], answer.body["remaining_count"]) == ("2.00", "0.00")
-    assert desk.truly(own)["status"] == "resting"
-    assert desk.truly(foreign)["status"] == "executed"
-    assert desk.truly(answer.body["order_id"])["reason"] == "stp"
+    assert harness.stored_order(own)["status"] == "resting"
+    assert harness.stored_order(foreign)["status"] == "executed"
+    assert harness.stored_order(answer.body["order_id"])["reason"] == "stp"
 
 
 def test_self_trade_prevention_maker_cancels_the_resting_order_and_goes_on():
-    desk = Desk()
-    own = desk.place("ask", "0.39")
-    foreign = desk.place("ask", "0.40", by="bob")
-    answer = desk.order("bid", "0.40", self_trade_prevention_type="maker")
+    harness = Harness()
+    own = harness.place("ask", "0.39")
+    foreign = harness.place("ask", "0.40", by="bob")
+    answer = harness.order("bid", "0.40", self_trade_prevention_type="maker")
     assert answer.body["fill_count"] == "10.00"
-    assert desk.truly(own)["status"] == "canceled"
-    assert desk.truly(foreign)["status"] == "executed"
+    assert harness.stored_order(own)["status"] == "canceled"
+    assert harness.stored_order(foreign)["status"] == "executed"
 
 
 def test_subaccounts_of_one_account_do_not_trade_with_each_other_unless_switched_on():
     for scope, filled in (("account", "0.00"), ("subaccount", "10.00")):
-        desk = Desk(self_trade_scope=scope)
-        desk.admin(admin.fund("amy", "100", subaccount=1))
-        desk.place("ask", "0.40")
-        answer = desk.order("bid", "0.40", subaccount=1)
+        harness = Harness(self_trade_scope=scope)
+        harness.admin(admin.fund("amy", "100", subaccount=1))
+        harness.place("ask", "0.40")
+        answer = harness.order("bid", "0.40", subaccount=1)
         assert answer.body["fill_count"] == filled
 
 
 def test_reduce_only_never_takes_more_than_the_position():
-    desk = Desk()
-    desk.place("ask", "0.40", "5", by="bob")
-    desk.place("bid", "0.40", "5")
-    desk.place("bid", "0.30", "50", by="bob")
-    answer = desk.order("ask", "0.30", "20", reduce_only=True, time_in_force="immediate_or_cancel")
+    harness = Harness()
+    harness.place("ask", "0.40", "5", by="bob")
+    harness.place("bid", "0.40", "5")
+    harness.place("bid", "0.30", "50", by="bob")
+    answer = harness.order(
+        "ask", "0.30", "20", reduce_only=True, time_in_force="immediate_or_cancel"
+    )
     assert answer.body["fill_count"] == "5.00"
-    assert desk.truth.positions(account="amy")[0]["position"] == "0.00"
+    assert harness.truth.positions(account="amy")[0]["position"] == "0.00"
 
 
 def test_reduce_only_without_a_position_is_refused_and_needs_ioc_or_fok():
-    desk = Desk()
-    desk.place("bid", "0.30", by="bob")
-    alone = desk.order("ask", "0.30", reduce_only=True, time_in_force="fill_or_kill")
-    assert code(alone) == (400, "invalid_order")
-    assert code(desk.order("ask", "0.30", reduce_only=True)) == (400, "invalid_order")
+    harness = Harness()
+    harness.place("bid", "0.30", by="bob")
+    alone = harness.order("ask", "0.30", reduce_only=True, time_in_force="fill_or_kill")
+    assert error_code(alone) == (400, "invalid_order")
+    assert error_code(harness.order("ask", "0.30", reduce_only=True)) == (400, "invalid_order")
 
 
 def test_an_order_expires_at_its_moment_even_when_nobody_calls():
-    desk = Desk()
-    when = int(desk.now.timestamp()) + 10
-    order = desk.place("bid", "0.40", expiration_time=when)
-    desk.later(9.5)
-    assert desk.cancel("nothing").status == 404
-    assert desk.truly(order)["status"] == "resting"
-    desk.later(100)
-    assert desk.order("ask", "0.40", by="bob").body["fill_count"] == "0.00"
-    gone = desk.truly(order)
+    harness = Harness()
+    when = int(harness.now.timestamp()) + 10
+    order = harness.place("bid", "0.40", expiration_time=when)
+    harness.wait(9.5)
+    assert harness.cancel("nothing").status == 404
+    assert harness.stored_order(order)["status"] == "resting"
+    harness.wait(100)
+    assert harness.order("ask", "0.40", by="bob").body["fill_count"] == "0.00"
+    gone = harness.stored_order(order)
     assert (gone["status"], gone["reason"]) == ("canceled", "expired")
     assert gone["last_update_time"] == "2026-11-23T15:00:10.000000Z"
 
 
 def test_queue_positions_count_the_contracts_ahead():
-    desk = Desk()
-    desk.place("bid", "0.41", "2", by="bob")
-    desk.place("bid", "0.40", "3", by="bob")
-    order = desk.place("bid", "0.40")
+    harness = Harness()
+    harness.place("bid", "0.41", "2", by="bob")
+    harness.place("bid", "0.40", "3", by="bob")
+    order = harness.place("bid", "0.40")
     path = {"order_id": order}
-    assert desk.get("GetOrderQueuePosition", path=path) == {"queue_position_fp": "5.00"}
-    rows = desk.get("GetOrderQueuePositions", market_tickers=TICKER)["queue_positions"]
+    assert harness.get("GetOrderQueuePosition", path=path) == {"queue_position_fp": "5.00"}
+    rows = harness.get("GetOrderQueuePositions", market_tickers=TICKER)["queue_positions"]
     assert rows == [{"order_id": order, "market_ticker": TICKER, "queue_position_fp": "5.00"}]
-    desk.cancel(order)
-    assert code(desk.call("GetOrderQueuePosition", path=path)) == (404, "not_found")
+    harness.cancel(order)
+    assert error_code(harness.call("GetOrderQueuePosition", path=path)) == (404, "not_found")

@@ -5,69 +5,71 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from engine_desk import TICKER, Desk
+from engine_harness import TICKER, Harness
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kalshi_ext.sandbox.engine import admin
 
 
-def drain(desk: Desk, operation: str, name: str, **query: object) -> list[dict[str, object]]:
+def read_all_pages(
+    harness: Harness, operation: str, name: str, **query: object
+) -> list[dict[str, object]]:
     rows, cursor = [], ""
     while True:
-        body = desk.get(operation, cursor=cursor, **query)
+        body = harness.get(operation, cursor=cursor, **query)
         rows += body.get(name) or []
         cursor = body.get("cursor", "")
         if not cursor:
             return rows
 
 
-def crowd(desk: Desk, orders: int, *, apart: float = 1) -> list[str]:
+def place_orders(harness: Harness, orders: int, *, apart: float = 1) -> list[str]:
     ids = []
     for _ in range(orders):
-        ids.append(desk.place("bid", "0.01", "1"))
-        desk.later(apart)
+        ids.append(harness.place("bid", "0.01", "1"))
+        harness.wait(apart)
     return ids
 
 
 def test_lists_run_newest_first():
-    desk = Desk()
-    ids = crowd(desk, 5)
-    assert [row["order_id"] for row in desk.get("GetOrders")["orders"]] == ids[::-1]
+    harness = Harness()
+    ids = place_orders(harness, 5)
+    assert [row["order_id"] for row in harness.get("GetOrders")["orders"]] == ids[::-1]
 
 
 @settings(deadline=None, max_examples=25)
 @given(orders=st.integers(0, 12), limit=st.integers(1, 13), apart=st.sampled_from([0, 1]))
 def test_pages_hold_every_row_once_even_when_all_were_made_in_one_instant(orders, limit, apart):
-    desk = Desk()
-    ids = crowd(desk, orders, apart=apart)
-    rows = drain(desk, "GetOrders", "orders", limit=limit)
+    harness = Harness()
+    ids = place_orders(harness, orders, apart=apart)
+    rows = read_all_pages(harness, "GetOrders", "orders", limit=limit)
     assert sorted(str(row["order_id"]) for row in rows) == sorted(ids)
 
 
 def test_pages_are_stable_while_rows_arrive_and_a_cursor_may_be_asked_again():
-    desk = Desk()
-    ids = crowd(desk, 6)
-    first = desk.get("GetOrders", limit=2)
-    crowd(desk, 3)
-    second = desk.get("GetOrders", limit=2, cursor=first["cursor"])
+    harness = Harness()
+    ids = place_orders(harness, 6)
+    first = harness.get("GetOrders", limit=2)
+    place_orders(harness, 3)
+    second = harness.get("GetOrders", limit=2, cursor=first["cursor"])
     assert [row["order_id"] for row in second["orders"]] == [ids[3], ids[2]]
-    assert desk.get("GetOrders", limit=2, cursor=first["cursor"]) == second
+    assert harness.get("GetOrders", limit=2, cursor=first["cursor"]) == second
 
 
 @pytest.mark.parametrize("cursor", ["garbage", "!!!", "", "ZmlsbHM6MTox", "é"])
 def test_a_garbage_cursor_answers_page_one_again(cursor):
-    desk = Desk()
-    crowd(desk, 3)
-    assert desk.get("GetOrders", limit=2, cursor=cursor) == desk.get("GetOrders", limit=2)
+    harness = Harness()
+    place_orders(harness, 3)
+    assert harness.get("GetOrders", limit=2, cursor=cursor) == harness.get("GetOrders", limit=2)
 
 
 def test_another_lists_cursor_is_garbage_too():
-    desk = Desk()
-    crowd(desk, 3)
-    cursor = desk.get("GetOrders", limit=1)["cursor"]
-    desk.place("ask", "0.01", "3", by="bob")
-    assert desk.get("GetFills", limit=1, cursor=cursor) == desk.get("GetFills", limit=1)
+    harness = Harness()
+    place_orders(harness, 3)
+    cursor = harness.get("GetOrders", limit=1)["cursor"]
+    harness.place("ask", "0.01", "3", by="bob")
+    assert harness.get("GetFills", limit=1, cursor=cursor) == harness.get("GetFills", limit=1)
 
 
 LISTS = {
@@ -92,10 +94,10 @@ LISTS = {
 
 @pytest.mark.parametrize("operation", LISTS)
 def test_a_limit_over_the_maximum_is_a_400_and_not_clamped(operation):
-    desk, most = Desk(), LISTS[operation]
-    assert desk.call(operation, limit=most).status == 200
+    harness, most = Harness(), LISTS[operation]
+    assert harness.call(operation, limit=most).status == 200
     for wrong in (most + 1, 0, -1, "ten", "1.5", "9" * 40):
-        answer = desk.call(operation, limit=wrong)
+        answer = harness.call(operation, limit=wrong)
         assert answer.status == 400
         assert list(answer.body) == ["msg"]
 
@@ -109,44 +111,44 @@ def test_a_limit_over_the_maximum_is_a_400_and_not_clamped(operation):
     ],
 )
 def test_an_empty_list_is_written_as_switched(mode, body):
-    assert Desk(empty_lists=mode).get("GetOrders") == body
+    assert Harness(empty_lists=mode).get("GetOrders") == body
 
 
 def test_a_full_last_page_may_carry_a_cursor_to_an_empty_one():
     for mode, more in (("when_more", False), ("always", True)):
-        desk = Desk(full_page_cursor=mode)
-        crowd(desk, 2)
-        assert bool(desk.get("GetOrders", limit=2)["cursor"]) is more
-        assert len(drain(desk, "GetOrders", "orders", limit=2)) == 2
+        harness = Harness(full_page_cursor=mode)
+        place_orders(harness, 2)
+        assert bool(harness.get("GetOrders", limit=2)["cursor"]) is more
+        assert len(read_all_pages(harness, "GetOrders", "orders", limit=2)) == 2
 
 
 def test_orders_are_filtered_by_status_ticker_event_time_and_shard():
-    desk = Desk()
-    desk.admin(admin.add_market("OTHER-1", exchange_index=0))
-    ids = crowd(desk, 3)
-    other = desk.place("bid", "0.02", "1", ticker="OTHER-1")
-    desk.cancel(ids[0])
+    harness = Harness()
+    harness.admin(admin.add_market("OTHER-1", exchange_index=0))
+    ids = place_orders(harness, 3)
+    on_other_market = harness.place("bid", "0.02", "1", ticker="OTHER-1")
+    harness.cancel(ids[0])
 
-    def found(**query: object) -> list[object]:
-        return [row["order_id"] for row in desk.get("GetOrders", **query)["orders"]]
+    def listed_ids(**query: object) -> list[object]:
+        return [row["order_id"] for row in harness.get("GetOrders", **query)["orders"]]
 
-    assert found(status="canceled") == [ids[0]]
-    assert found(status="resting") == [other, ids[2], ids[1]]
-    assert found(ticker="OTHER-1") == [other]
-    assert found(event_ticker="OTHER,KXTEST-26NOV23") == [other, *ids[::-1]]
-    assert found(event_ticker="NONE") == []
-    start = int((desk.now - timedelta(seconds=3)).timestamp())
-    assert found(min_ts=start + 1, max_ts=start + 1) == [ids[1]]
-    assert found(exchange_index=1) == []
-    assert desk.call("GetOrders", status="pending").status == 400
+    assert listed_ids(status="canceled") == [ids[0]]
+    assert listed_ids(status="resting") == [on_other_market, ids[2], ids[1]]
+    assert listed_ids(ticker="OTHER-1") == [on_other_market]
+    assert listed_ids(event_ticker="OTHER,KXTEST-26NOV23") == [on_other_market, *ids[::-1]]
+    assert listed_ids(event_ticker="NONE") == []
+    start = int((harness.now - timedelta(seconds=3)).timestamp())
+    assert listed_ids(min_ts=start + 1, max_ts=start + 1) == [ids[1]]
+    assert listed_ids(exchange_index=1) == []
+    assert harness.call("GetOrders", status="pending").status == 400
 
 
 def test_fills_are_filtered_by_order_and_ticker():
-    desk = Desk()
-    first, second = desk.place("bid", "0.41", "1"), desk.place("bid", "0.40", "1")
-    desk.place("ask", "0.40", "2", by="bob")
-    rows = desk.get("GetFills", order_id=second)["fills"]
+    harness = Harness()
+    first, second = harness.place("bid", "0.41", "1"), harness.place("bid", "0.40", "1")
+    harness.place("ask", "0.40", "2", by="bob")
+    rows = harness.get("GetFills", order_id=second)["fills"]
     assert [row["order_id"] for row in rows] == [second]
-    assert len(desk.get("GetFills", ticker=TICKER)["fills"]) == 2
-    assert desk.get("GetFills", ticker="NONE")["fills"] == []
+    assert len(harness.get("GetFills", ticker=TICKER)["fills"]) == 2
+    assert harness.get("GetFills", ticker="NONE")["fills"] == []
     assert first != second

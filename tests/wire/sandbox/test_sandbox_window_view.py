@@ -7,7 +7,7 @@ from typing import Any
 from attrs import evolve
 from sandbox_signed import TICKER, order
 
-from kalshi_ext.sandbox.engine import Call, Caller, admin
+from kalshi_ext.sandbox.engine import ApiRequest, Caller, admin
 from kalshi_ext.sandbox.exchange import Exchange
 from kalshi_ext.sandbox.founding import found
 from kalshi_ext.sandbox.options import Options
@@ -16,7 +16,7 @@ from kalshi_ext.sandbox.window.view import LEVELS, MARKETS, ROWS, Look, snapshot
 
 def _place(exchange: Exchange, name: str, **changes: Any) -> str:
     body = order(name, **changes)
-    call = Call("CreateOrderV2", Caller("trader"), body=body, body_is="json")
+    call = ApiRequest("CreateOrderV2", Caller("trader"), body=body, body_is="json")
     answer = exchange.execute(call)
     assert answer.status == 201, answer.body
     return answer.body["order_id"]

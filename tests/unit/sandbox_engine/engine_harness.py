@@ -1,19 +1,19 @@
-"""A desk to try the engine from: a clock under control and short words for calls."""
+"""A harness around the engine: a clock under control and short methods for requests."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from engine_contract import judge
+from engine_contract import check_against_contract
 
-from kalshi_ext.sandbox.engine import Admin, Answer, Call, Caller, Engine, Settings, admin
+from kalshi_ext.sandbox.engine import Admin, Answer, ApiRequest, Caller, Engine, Settings, admin
 
 START = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 TICKER = "KXTEST-26NOV23-A"
 
 
-class Desk:
+class Harness:
     """Hold an engine, a clock and two funded accounts, amy and bob."""
 
     def __init__(self, *, funds: str = "1000", **settings: Any) -> None:
@@ -30,17 +30,17 @@ class Desk:
     def truth(self) -> Any:
         return self.engine.truth
 
-    def later(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
 
-    def do(self, command: Any) -> Answer:
+    def execute(self, command: Any) -> Answer:
         answer = self.engine.execute(command, now=self.now)
         self.log.append((self.engine.now, command))
         self.engine.check_invariants()
         return answer
 
     def admin(self, command: Admin) -> dict[str, Any]:
-        answer = self.do(command)
+        answer = self.execute(command)
         assert answer.status == 200, answer
         return answer.body
 
@@ -56,8 +56,8 @@ class Desk:
         caller = Caller(by) if isinstance(by, str) else by
         texts = {name: str(value) for name, value in query.items()}
         kind = "absent" if body is None else "json"
-        answer = self.do(Call(operation, caller, path or {}, texts, body, kind))
-        judge(operation, answer.status, answer.body)
+        answer = self.execute(ApiRequest(operation, caller, path or {}, texts, body, kind))
+        check_against_contract(operation, answer.status, answer.body)
         return answer
 
     def get(self, operation: str, *, by: str | Caller = "amy", **query: object) -> Any:
@@ -79,16 +79,16 @@ class Desk:
         return self.call("CreateOrderV2", body | more, by=by)
 
     def place(self, side: str, price: str, count: str = "10", /, **more: Any) -> str:
-        """Place an order that must be accepted; give its id."""
+        """Place an order that must be accepted; return its id."""
         answer = self.order(side, price, count, **more)
         assert answer.status == 201, answer
         return str(answer.body["order_id"])
 
-    def truly(self, order_id: str) -> dict[str, Any]:
-        """Give an order as it truly is."""
-        found = self.truth.order(order_id)
-        assert found is not None
-        return found
+    def stored_order(self, order_id: str) -> dict[str, Any]:
+        """Give an order as it is, whatever lagging reads show."""
+        row = self.truth.order(order_id)
+        assert row is not None
+        return row
 
     def cancel(self, order_id: str, *, by: str | Caller = "amy", **query: object) -> Answer:
         return self.call("CancelOrderV2", by=by, path={"order_id": order_id}, **query)
@@ -104,13 +104,13 @@ class Desk:
             where = (row["instance"], row["subaccount"], row["exchange_index"])
             if where == ("event_contract", subaccount, shard):
                 return str(row["cash"])
-        raise AssertionError(f"{account} has no purse {subaccount}/{shard}")
+        raise AssertionError(f"{account} has no balance {subaccount}/{shard}")
 
     def book(self) -> tuple[list[list[str]], list[list[str]]]:
         book = self.truth.book(TICKER)
         return book["bids"], book["asks"]
 
 
-def code(answer: Answer) -> tuple[int, str]:
+def error_code(answer: Answer) -> tuple[int, str]:
     """Give the status and code of a refusal."""
     return answer.status, answer.body["error"]["code"]

@@ -1,16 +1,21 @@
-"""Rows as the current contract writes them."""
+"""Rows as the current contract writes them; classic_reads.py has those of the classic one.
+
+Dollars and counts are decimal text. Integer cents are cut off, not rounded (documented).
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kalshi_ext.sandbox.engine.amounts import (
+from kalshi_ext.sandbox.engine.fixed_point import (
+    CENT,
     ONE,
-    count_text,
-    dollars_text,
-    price_text,
-    ratio,
-    time_text,
+    SECOND,
+    divide_half_up,
+    format_count,
+    format_dollars,
+    format_price,
+    format_time,
 )
 
 if TYPE_CHECKING:
@@ -27,8 +32,8 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
-def legacy(settings: Settings, *, bid: bool, outcome: str, action: str) -> Json:
-    """Give the deprecated side and action."""
+def legacy_fields(settings: Settings, *, bid: bool, outcome: str, action: str) -> Json:
+    """Give the deprecated side and action (observed: real fills contradict their book_side)."""
     if settings.legacy_fields == "absent":
         return {}
     if settings.legacy_fields == "contradicting":
@@ -37,46 +42,45 @@ def legacy(settings: Settings, *, bid: bool, outcome: str, action: str) -> Json:
 
 
 def order_row(order: Order, settings: Settings) -> Json:
-    """Write an order."""
     market = order.market
     row = {
         "order_id": order.id,
         "user_id": order.account.user_id,
         "client_order_id": order.client_order_id,
         "ticker": market.ticker,
-        **legacy(settings, bid=order.bid, outcome=order.outcome, action=order.action),
+        **legacy_fields(settings, bid=order.bid, outcome=order.outcome, action=order.action),
+        # an ask buys NO, whatever the deprecated fields say
         "outcome_side": "yes" if order.bid else "no",
         "book_side": "bid" if order.bid else "ask",
         "type": order.kind,
         "status": order.status,
-        "yes_price_dollars": price_text(order.price),
-        "no_price_dollars": price_text(ONE - order.price),
-        "fill_count_fp": count_text(order.filled),
-        "remaining_count_fp": count_text(order.remaining),
-        "initial_count_fp": count_text(order.initial),
-        "expiration_time": None if order.expiration is None else time_text(order.expiration),
-        "created_time": time_text(order.created),
-        "last_update_time": time_text(order.updated),
+        "yes_price_dollars": format_price(order.price),
+        "no_price_dollars": format_price(ONE - order.price),
+        "fill_count_fp": format_count(order.filled),
+        "remaining_count_fp": format_count(order.remaining),
+        "initial_count_fp": format_count(order.initial),
+        "expiration_time": None if order.expiration is None else format_time(order.expiration),
+        "created_time": format_time(order.created),
+        "last_update_time": format_time(order.updated),
         "self_trade_prevention_type": order.self_trade,
         "order_group_id": order.group.id if order.group else None,
         "cancel_order_on_pause": order.cancel_on_pause,
         "subaccount_number": order.subaccount,
         "exchange_index": market.shard,
     }
-    return row | _order_money(order)
+    return row | _order_costs(order)
 
 
-def _order_money(order: Order) -> Json:
+def _order_costs(order: Order) -> Json:
     return {
-        "taker_fill_cost_dollars": dollars_text(order.taker_cost),
-        "maker_fill_cost_dollars": dollars_text(order.maker_cost),
-        "taker_fees_dollars": dollars_text(order.taker_fees),
-        "maker_fees_dollars": dollars_text(order.maker_fees),
+        "taker_fill_cost_dollars": format_dollars(order.taker_cost),
+        "maker_fill_cost_dollars": format_dollars(order.maker_cost),
+        "taker_fees_dollars": format_dollars(order.taker_fees),
+        "maker_fees_dollars": format_dollars(order.maker_fees),
     }
 
 
 def fill_row(fill: Fill, settings: Settings) -> Json:
-    """Write a fill."""
     order = fill.order
     market = order.market
     return {
@@ -86,83 +90,82 @@ def fill_row(fill: Fill, settings: Settings) -> Json:
         "order_id": order.id,
         "ticker": market.ticker,
         "market_ticker": market.ticker,
-        **legacy(settings, bid=fill.bid, outcome=order.outcome, action=order.action),
+        **legacy_fields(settings, bid=fill.bid, outcome=order.outcome, action=order.action),
         "outcome_side": "yes" if fill.bid else "no",
         "book_side": "bid" if fill.bid else "ask",
-        "count_fp": count_text(fill.count),
-        "yes_price_dollars": price_text(fill.price),
-        "no_price_dollars": price_text(ONE - fill.price),
+        "count_fp": format_count(fill.count),
+        "yes_price_dollars": format_price(fill.price),
+        "no_price_dollars": format_price(ONE - fill.price),
         "is_taker": fill.is_taker,
-        "created_time": time_text(fill.created),
-        "fee_cost": dollars_text(fill.fee),
+        "created_time": format_time(fill.created),
+        "fee_cost": format_dollars(fill.fee),
         "subaccount_number": order.subaccount,
-        "ts": fill.created // 1_000_000,
+        "ts": fill.created // SECOND,
     }
 
 
 def averages(value: int, fees: int, count: int) -> Json:
-    """Write the average YES price and fee of some fills; nothing when there were none."""
+    """Write average YES price and fee of some fills; absent without fills (documented)."""
     if not count:
         return {}
     return {
-        "average_fill_price": dollars_text(ratio(value * 100, count)),
-        "average_fee_paid": dollars_text(ratio(fees * 100, count)),
+        "average_fill_price": format_dollars(divide_half_up(value * 100, count)),
+        "average_fee_paid": format_dollars(divide_half_up(fees * 100, count)),
     }
 
 
 def settlement_row(row: Settlement) -> Json:
-    """Write a settlement; revenue and value are integer cents, the latter cut off."""
+    """Write a settlement; revenue and value are integer cents."""
     market, yes = row.market, row.position > 0
     return {
         "ticker": market.ticker,
         "exchange_index": market.shard,
         "event_ticker": market.event,
         "market_result": market.result,
-        "yes_count_fp": count_text(row.position if yes else 0),
-        "yes_total_cost_dollars": dollars_text(row.cost if yes else 0),
-        "no_count_fp": count_text(0 if yes else -row.position),
-        "no_total_cost_dollars": dollars_text(0 if yes else row.cost),
-        "revenue": row.payout // 10_000,
-        "settled_time": time_text(row.created),
-        "fee_cost": dollars_text(row.fees),
+        "yes_count_fp": format_count(row.position if yes else 0),
+        # a position has one side, so the other one is always 0
+        "yes_total_cost_dollars": format_dollars(row.cost if yes else 0),
+        "no_count_fp": format_count(0 if yes else -row.position),
+        "no_total_cost_dollars": format_dollars(0 if yes else row.cost),
+        "revenue": row.payout // CENT,
+        "settled_time": format_time(row.created),
+        "fee_cost": format_dollars(row.fees),
         "value": market.value // 100,
     }
 
 
 def payment_row(row: Payment) -> Json:
-    """Write a deposit or a withdrawal."""
     return {
         "id": row.id,
         "status": row.status,
         "type": row.kind,
         "amount_cents": row.cents,
         "fee_cents": row.fee_cents,
-        "created_ts": row.created // 1_000_000,
-        "finalized_ts": None if row.finalized is None else row.finalized // 1_000_000,
+        "created_ts": row.created // SECOND,
+        "finalized_ts": None if row.finalized is None else row.finalized // SECOND,
     }
 
 
 def subaccount_transfer_row(row: SubaccountTransfer) -> Json:
-    """Write a transfer between subaccounts."""
     return {
         "transfer_id": row.id,
         "from_subaccount": row.source,
         "to_subaccount": row.destination,
         "amount_cents": row.cents,
-        "created_ts": row.created // 1_000_000,
+        "created_ts": row.created // SECOND,
         "exchange_index": row.shard,
     }
 
 
 def instance_transfer_row(row: InstanceTransfer) -> Json:
-    """Write a transfer between shards or instances; the amount in dollars."""
+    """Write a transfer between shards or instances; asked for in centicents, told in dollars."""
     return {
         "transfer_id": row.id,
         "source": row.source,
         "destination": row.destination,
         "source_exchange_shard": row.source_shard,
         "destination_exchange_shard": row.destination_shard,
-        "amount": dollars_text(row.amount),
+        "amount": format_dollars(row.amount),
         "status": "complete" if row.done else "pending",
-        "created_ts": row.created // 1_000_000,
+        "created_ts": row.created // SECOND,
     }

@@ -6,9 +6,9 @@ import uuid
 from decimal import Decimal
 from typing import Any
 
-from engine_desk import START
-from engine_model import Resting
-from engine_world import TRADERS, World
+from engine_harness import START
+from engine_machine_base import TRADERS, MachineBase
+from engine_reference import ReferenceOrder
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
@@ -23,7 +23,7 @@ TIF = st.sampled_from(["good_till_canceled"] * 4 + ["immediate_or_cancel", "fill
 RALLY = st.lists(st.tuples(WHO, SIDE, PRICE, COUNT, TIF, PICK), min_size=1, max_size=12)
 
 
-class Ordering(World):
+class OrderRules(MachineBase):
     """Place and change orders."""
 
     @rule(
@@ -43,7 +43,7 @@ class Ordering(World):
         self.place_one(who, side, market, at, count, sub, tif, stp, flags, expires, pick)
 
     def place_one(self, who, side, market, at, count, sub, tif, stp, flags, expires, pick) -> None:
-        self.before()
+        self.start_step()
         ticker, price = self.ticker(market), self.price(market, at)
         group = self.groups[pick % len(self.groups)] if self.groups and pick % 3 == 0 else None
         body: dict[str, Any] = {
@@ -55,26 +55,26 @@ class Ordering(World):
         }
         when = None
         if expires and tif == "good_till_canceled":
-            when = int(self.desk.now.timestamp()) + expires
+            when = int(self.harness.now.timestamp()) + expires
             body["expiration_time"] = when
         if group and group[0] == who:
             body["order_group_id"] = group[1]
-        answer = self.desk.order(side, price, count, by=who, **body)
-        order = Resting(
+        answer = self.harness.order(side, price, count, by=who, **body)
+        order = ReferenceOrder(
             id=answer.body.get("order_id", ""),
             account=who,
             subaccount=sub,
             ticker=ticker,
             bid=side == "bid",
             price=Decimal(price),
-            left=Decimal(count),
+            remaining=Decimal(count),
             stp=stp,
             tif=tif,
             group=body.get("order_group_id"),
             on_pause="cancel_order_on_pause" in flags,
             expires=None if when is None else when - START.timestamp(),
         )
-        self.told(answer, order)
+        self.apply_to_reference(answer, order)
 
     @rule(market=MARKET, orders=RALLY)
     def rally(self, market, orders) -> None:
@@ -89,7 +89,7 @@ class Ordering(World):
         words=st.sampled_from(["yes buy", "yes sell", "no buy", "no sell"]),
     )
     def place_classic(self, who, market, at, count, words) -> None:
-        self.before()
+        self.start_step()
         side, action = words.split()
         cents, bid = 48 + at, words in ("yes buy", "no sell")
         price = {"yes_price": cents} if side == "yes" else {"no_price": 100 - cents}
@@ -103,25 +103,25 @@ class Ordering(World):
             "client_order_id": str(uuid.uuid4()),
             **price,
         }
-        answer = self.desk.call("createOrder", body, by=who)
-        order = Resting(
+        answer = self.harness.call("createOrder", body, by=who)
+        order = ReferenceOrder(
             id=answer.body.get("order", {}).get("order_id", ""),
             account=who,
             subaccount=0,
             ticker=ticker,
             bid=bid,
             price=Decimal(cents) / 100,
-            left=Decimal(count),
+            remaining=Decimal(count),
         )
-        self.told(answer, order)
+        self.apply_to_reference(answer, order)
 
     @rule(who=WHO, side=SIDE, market=MARKET, count=COUNT)
     def reduce(self, who, side, market, count) -> None:
-        self.before()
+        self.start_step()
         ticker = self.ticker(market)
         price = "0.99" if side == "bid" else "0.01"
-        held = self.model.held[who, 0, ticker]
-        answer = self.desk.order(
+        position = self.reference.positions[who, 0, ticker]
+        answer = self.harness.order(
             side,
             price,
             count,
@@ -130,62 +130,62 @@ class Ordering(World):
             reduce_only=True,
             time_in_force="immediate_or_cancel",
         )
-        capped = min(Decimal(count), max(-held if side == "bid" else held, Decimal(0)))
+        capped = min(Decimal(count), max(-position if side == "bid" else position, Decimal(0)))
         assert capped or answer.status >= 400
-        order = Resting(
+        order = ReferenceOrder(
             id=answer.body.get("order_id", ""),
             account=who,
             subaccount=0,
             ticker=ticker,
             bid=side == "bid",
             price=Decimal(price),
-            left=capped,
+            remaining=capped,
             tif="immediate_or_cancel",
         )
-        self.told(answer, order)
-        assert abs(self.model.held[who, 0, ticker]) <= abs(held)
+        self.apply_to_reference(answer, order)
+        assert abs(self.reference.positions[who, 0, ticker]) <= abs(position)
 
     @rule(pick=PICK)
     def cancel(self, pick) -> None:
-        order = self.some(pick)
+        order = self.pick_order(pick)
         if order is None:
             return
-        self.before()
+        self.start_step()
         query = {"subaccount": order.subaccount, "market_ticker": order.ticker}
-        answer = self.desk.cancel(order.id, by=order.account, **query)
-        assert Decimal(answer.body["reduced_by"]) == order.left
-        self.model.drop(id=order.id)
+        answer = self.harness.cancel(order.id, by=order.account, **query)
+        assert Decimal(answer.body["reduced_by"]) == order.remaining
+        self.reference.cancel_matching(id=order.id)
 
     @rule(pick=PICK)
     def cancel_what_is_over(self, pick) -> None:
-        order_id = self.placed[pick % len(self.placed)] if self.placed else "none"
-        if self.model.find(order_id) is None:
-            self.before()
-            assert self.desk.cancel(order_id, exchange_index=-1).status == 404
+        order_id = self.order_ids[pick % len(self.order_ids)] if self.order_ids else "none"
+        if self.reference.find(order_id) is None:
+            self.start_step()
+            assert self.harness.cancel(order_id, exchange_index=-1).status == 404
 
     @rule(pick=PICK, by=COUNT, to=st.booleans())
     def decrease(self, pick, by, to) -> None:
-        order = self.some(pick)
+        order = self.pick_order(pick)
         if order is None:
             return
-        self.before()
+        self.start_step()
         body = {"reduce_to" if to else "reduce_by": by, "exchange_index": -1}
         path = {"order_id": order.id}
-        answer = self.desk.call(
+        answer = self.harness.call(
             "DecreaseOrderV2", body, by=order.account, path=path, subaccount=order.subaccount
         )
-        wanted = Decimal(by) if to else order.left - Decimal(by)
-        order.left = max(min(order.left, wanted), Decimal(0))
-        assert Decimal(answer.body["remaining_count"]) == order.left
-        if not order.left:
-            self.model.drop(id=order.id)
+        wanted = Decimal(by) if to else order.remaining - Decimal(by)
+        order.remaining = max(min(order.remaining, wanted), Decimal(0))
+        assert Decimal(answer.body["remaining_count"]) == order.remaining
+        if not order.remaining:
+            self.reference.cancel_matching(id=order.id)
 
     @rule(pick=PICK, at=PRICE, more=COUNT, same=st.booleans())
     def amend(self, pick, at, more, same) -> None:
-        order = self.some(pick)
+        order = self.pick_order(pick)
         if order is None:
             return
-        self.before()
+        self.start_step()
         market = int(order.ticker[-1])
         price = f"{order.price:.4f}" if same else self.price(market, at)
         body = {
@@ -194,7 +194,7 @@ class Ordering(World):
             "price": price,
             "count": f"{order.filled + Decimal(more):.2f}",
         }
-        answer = self.desk.call(
+        answer = self.harness.call(
             "AmendOrderV2",
             body,
             by=order.account,
@@ -204,16 +204,16 @@ class Ordering(World):
         if answer.status != 200:
             assert answer.status in (400, 409), answer
             return
-        keeps = Decimal(price) == order.price and Decimal(more) <= order.left
-        order.price, order.left = Decimal(price), Decimal(more)
+        keeps = Decimal(price) == order.price and Decimal(more) <= order.remaining
+        order.price, order.remaining = Decimal(price), Decimal(more)
         if not keeps:
-            self.model.drop(id=order.id)
-            self.model.accept(order)
+            self.reference.cancel_matching(id=order.id)
+            self.reference.accept(order)
         self.compare_trades()
 
     @rule(who=WHO, sub=st.sampled_from([None, 0, 1]))
     def cancel_all(self, who, sub) -> None:
-        self.before()
+        self.start_step()
         query = {} if sub is None else {"subaccount": sub}
-        assert self.desk.call("CancelAllOrders", by=who, **query).status == 204
-        self.model.drop(account=who, **query)
+        assert self.harness.call("CancelAllOrders", by=who, **query).status == 204
+        self.reference.cancel_matching(account=who, **query)

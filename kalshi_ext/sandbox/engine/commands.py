@@ -1,4 +1,8 @@
-"""What the rest of the sandbox may use of the engine."""
+"""What goes through the engine's door: commands in, answers and events out.
+
+Commands are written to the state file as command_to_data gives them. The words of it ("call",
+"caller", "admin", "params", ...) are the file format: old files must stay readable.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +20,12 @@ Json: TypeAlias = Any
 
 
 class InvariantBroken(KalshiError):
-    """Report that the books no longer reconcile; the message names what broke and by how much."""
+    """The books no longer reconcile; the message names the rule and both numbers."""
 
 
 @frozen
 class Caller:
-    """Name who calls, as the server's authentication found out."""
+    """Name who calls, as the server authenticated it."""
 
     account: str
     scopes: frozenset[str] = frozenset({"read", "write"})
@@ -31,7 +35,7 @@ class Caller:
 
 
 @frozen
-class Call:
+class ApiRequest:
     """Carry one API request, already authenticated and routed."""
 
     operation: str
@@ -57,7 +61,7 @@ class Admin:
     """JSON-ready; money and counts as decimal text, times as ISO text or Unix seconds."""
 
 
-Command: TypeAlias = Call | Admin
+Command: TypeAlias = ApiRequest | Admin
 
 
 @frozen
@@ -70,7 +74,7 @@ class Answer:
 
 @frozen
 class Event:
-    """State one thing that truly happened."""
+    """State one thing that happened, whatever lagging reads tell of it."""
 
     seq: int
     """Counts from 1 without holes."""
@@ -78,7 +82,7 @@ class Event:
     kind: str
     """account market order fill cancel amend decrease group settle transfer funds pause."""
     data: Mapping[str, Json]
-    """JSON-ready."""
+    """JSON-ready; money, prices and counts as decimal text."""
 
 
 def command_to_data(command: Command) -> dict[str, Json]:
@@ -105,9 +109,11 @@ def _caller_to_data(caller: Caller) -> dict[str, Json]:
 
 
 def command_from_data(data: Mapping[str, Json]) -> Command:
-    """Read back what command_to_data wrote."""
+    """Read what command_to_data wrote, by this version or an older one."""
     if "admin" in data:
         return Admin(data["admin"], data["params"])
-    who = data["caller"]
-    caller = who and Caller(who["account"], frozenset(who["scopes"]), who["subaccount"])
-    return Call(data["call"], caller, data["path"], data["query"], data["body"], data["body_is"])
+    row = data["caller"]
+    caller = row and Caller(row["account"], frozenset(row["scopes"]), row["subaccount"])
+    return ApiRequest(
+        data["call"], caller, data["path"], data["query"], data["body"], data["body_is"]
+    )

@@ -1,7 +1,8 @@
-"""Money, prices, counts and moments as integers, and their texts.
+"""Money, prices, counts and times as integers, and their texts.
 
-Inside the engine: a price is 1/10000 dollar, a count 1/100 contract, so price x count is
-micro-dollars (1e-6) exactly; cash is micro-dollars; a moment is microseconds since 1970 (UTC).
+The units are chosen so that every product is exact: a price is 1/10000 dollar and a count is
+1/100 contract, so price x count is micro-dollars (1e-6 dollar), the unit of cash. 1.50 contracts
+at $0.56 are 150 x 5600 = 840,000 micro-dollars. A time is microseconds since 1970 (UTC).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
-from kalshi_ext.sandbox.engine.refusals import Refusal, bad_request
+from kalshi_ext.sandbox.engine.errors import ApiError, bad_request
 
 ONE = 10_000
 """A dollar as a price; also what one hundredth of a contract pays, in micro-dollars."""
@@ -21,30 +22,41 @@ SECOND = 1_000_000
 DAY = 86_400 * SECOND
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LAST_SECOND = 253_402_300_799
-"""The end of year 9999: later moments have no text."""
+"""The end of year 9999: later times have no text."""
 
+# a table, because every row of an order or a fill has two prices
 _PRICES = tuple(f"{p // ONE}.{p % ONE:04d}" for p in range(ONE + 1))
 _NUMBER = re.compile(r"-?\d{1,18}(?:\.\d{1,18})?", re.ASCII)
 
 
-def price_text(price: int) -> str:
+def contract_cost(price: int, *, bid: bool) -> int:
+    """Give what one contract costs at a YES price: a bid buys YES, an ask buys NO."""
+    return price if bid else ONE - price
+
+
+def format_price(price: int) -> str:
     """Write a price in dollars with four decimals."""
     return _PRICES[price]
 
 
-def count_text(count: int) -> str:
+def format_count(count: int) -> str:
     """Write a count with two decimals."""
-    return f"{count // 100}.{count % 100:02d}" if count >= 0 else f"-{count_text(-count)}"
+    # // and % round down: a negative count is written as the negation of its absolute value
+    return f"{count // 100}.{count % 100:02d}" if count >= 0 else f"-{format_count(-count)}"
 
 
-def dollars_text(micro: int) -> str:
+def format_dollars(amount: int) -> str:
     """Write micro-dollars as dollars, four decimals or six where needed."""
-    sign = "-" if micro < 0 else ""
-    whole, rest = divmod(abs(micro), DOLLAR)
-    return f"{sign}{whole}.{rest:06d}" if rest % 100 else f"{sign}{whole}.{rest // 100:04d}"
+    sign = "-" if amount < 0 else ""
+    whole, remainder = divmod(abs(amount), DOLLAR)
+    return (
+        f"{sign}{whole}.{remainder:06d}"
+        if remainder % 100
+        else f"{sign}{whole}.{remainder // 100:04d}"
+    )
 
 
-def micro(text: str) -> int:
+def parse_dollars(text: str) -> int:
     """Read dollars text as micro-dollars; raises ValueError for anything finer or not a number."""
     try:
         scaled = Decimal(text) * DOLLAR
@@ -56,67 +68,69 @@ def micro(text: str) -> int:
 
 
 @lru_cache(maxsize=8192)
-def _price(text: str) -> int | None:
+def _price_units(text: str) -> int | None:
     if not _NUMBER.fullmatch(text):
         raise bad_request(f"price is not a fixed-point number: {text!r}")
     decimals = len(text.partition(".")[2])
+    # observed: "0.5" is refused as "0.56000" is
     if not 2 <= decimals <= 4 or text.startswith("-"):
         return None
     scale: int = 10 ** (4 - decimals)
     return int(text.replace(".", "")) * scale
 
 
-def read_price(value: object) -> int:
+def parse_price(value: object) -> int:
     """Read a request's price in dollars: text with 2-4 decimals; 400 for anything else."""
     if not isinstance(value, str):
         raise bad_request("price must be a string")
-    price = _price(value)
+    price = _price_units(value)
     if price is None:
-        raise Refusal(400, "invalid_price", "price must have 2 to 4 decimals", value)
+        raise ApiError(400, "invalid_price", "price must have 2 to 4 decimals", value)
     return price
 
 
 @lru_cache(maxsize=8192)
-def _count(text: str) -> int | None:
+def _count_units(text: str) -> int | None:
     if not _NUMBER.fullmatch(text):
         raise bad_request(f"count is not a fixed-point number: {text!r}")
     whole, _, decimals = text.partition(".")
+    # twelve digits keep count x price in 64 bits
     if len(decimals) > 2 or len(whole) > 12:
         return None
     return int(whole + decimals.ljust(2, "0"))
 
 
-def read_count(value: object, name: str = "count") -> int:
+def parse_count(value: object, name: str = "count") -> int:
     """Read a request's count of contracts: text with at most 2 decimals, above 0; 400 else."""
     if not isinstance(value, str):
         raise bad_request(f"{name} must be a string")
-    count = _count(value)
+    count = _count_units(value)
     if count is None or count <= 0:
-        raise Refusal(400, "invalid_order_size", f"{name} must be a multiple of 0.01", value)
+        raise ApiError(400, "invalid_order_size", f"{name} must be a multiple of 0.01", value)
     return count
 
 
-def to_moment(when: datetime) -> int:
+def to_microseconds(time: datetime) -> int:
     """Turn an aware datetime into microseconds."""
-    return (when - EPOCH) // timedelta(microseconds=1)
+    return (time - EPOCH) // timedelta(microseconds=1)
 
 
-def to_datetime(moment: int) -> datetime:
+def to_datetime(time: int) -> datetime:
     """Turn microseconds into an aware datetime."""
-    return EPOCH + timedelta(microseconds=moment)
+    return EPOCH + timedelta(microseconds=time)
 
 
 @lru_cache(maxsize=8192)
-def _second_text(second: int) -> str:
+def _format_second(second: int) -> str:
     return (EPOCH + timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def time_text(moment: int) -> str:
-    """Write a moment as RFC 3339 with microseconds and Z."""
-    second, rest = divmod(moment, SECOND)
-    return f"{_second_text(second)}.{rest:06d}Z"
+def format_time(time: int) -> str:
+    """Write a time as RFC 3339 with microseconds and Z."""
+    second, remainder = divmod(time, SECOND)
+    return f"{_format_second(second)}.{remainder:06d}Z"
 
 
-def ratio(part: int, whole: int) -> int:
-    """Divide and round half up; whole is above 0."""
+def divide_half_up(part: int, whole: int) -> int:
+    """Divide and round half up; whole must be above 0."""
     return (2 * part + whole) // (2 * whole)
