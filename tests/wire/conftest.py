@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent / "sandbox"))
 from sandbox_contract import judge_traffic
 
 from kalshi_ext.sandbox import SandboxError
-from kalshi_ext.sandbox.handle import Sandbox
+from kalshi_ext.sandbox.sandbox import Sandbox
 
 _RESET, _CLOSE = Sandbox.reset, Sandbox.close
 

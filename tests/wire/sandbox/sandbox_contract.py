@@ -14,7 +14,7 @@ from openapi_schema_validator import OAS30Validator, oas30_format_checker
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 
-from kalshi_ext.sandbox.oracle import Exchanged
+from kalshi_ext.sandbox import LoggedRequest
 
 OPENAPI = Path(__file__).parents[3] / "openapi"
 _URI = "urn:contract"
@@ -74,7 +74,7 @@ def contract(name: str) -> Contract:
     return Contract(document, operations, Registry().with_resource(_URI, resource))
 
 
-def traffic_violations(requests: Iterable[Exchanged]) -> list[str]:
+def traffic_violations(requests: Iterable[LoggedRequest]) -> list[str]:
     """Check every recorded answer that no fault touched."""
     wrong: list[str] = []
     for entry in requests:
@@ -90,7 +90,7 @@ TALLY = [0, 0]
 """Answers judged and violations found by judge_traffic in this process."""
 
 
-def judge_traffic(requests: Iterable[Exchanged]) -> list[str]:
+def judge_traffic(requests: Iterable[LoggedRequest]) -> list[str]:
     """Check a sandbox's whole record, and count."""
     seen = list(requests)
     wrong = traffic_violations(seen)

@@ -16,9 +16,9 @@ import pytest
 from click.testing import CliRunner
 from sandbox_signed import Signed
 
-from kalshi_ext.sandbox.commands import sandbox
+from kalshi_ext.sandbox.serve_command import sandbox
 
-_RUN = "from kalshi_ext.sandbox.commands import sandbox; sandbox()"
+_RUN = "from kalshi_ext.sandbox.serve_command import sandbox; sandbox()"
 
 
 @contextmanager

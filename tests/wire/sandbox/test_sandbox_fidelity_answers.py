@@ -8,7 +8,7 @@ import pytest
 from sandbox_contract import traffic_violations
 from sandbox_signed import TICKER, Signed, order, signed
 
-from kalshi_ext.sandbox import Exchanged, Sandbox
+from kalshi_ext.sandbox import LoggedRequest, Sandbox
 from kalshi_ext.sandbox.engine import admin
 
 EVENTS = "/portfolio/events/orders"
@@ -158,7 +158,7 @@ def test_the_judge_of_all_traffic_sees_an_answer_that_breaks_the_contract() -> N
     moment = datetime.fromisoformat("2026-11-23T15:00:00+00:00")
 
     def said(status: int, body: bytes, **more: int) -> list[str]:
-        entry = Exchanged(1, moment, "GET", "/", {}, b"", operation="GetBalance", **more)
+        entry = LoggedRequest(1, moment, "GET", "/", {}, b"", operation="GetBalance", **more)
         entry.status, entry.answer = status, body
         return traffic_violations([entry])
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from kalshi_ext.sandbox import remote
-from kalshi_ext.sandbox.remote import Link
+from kalshi_ext.sandbox import admin_client
+from kalshi_ext.sandbox.admin_client import AdminClient
 
 ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{"result":"ok"}'
 
@@ -39,7 +39,7 @@ def serve(server: socket.socket) -> None:
 def test_a_connection_that_was_quiet_for_long_is_not_used_again(
     forgetful: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote, "KEPT", 0.0)  # every pause is a long one
-    link = Link(forgetful, "token")
-    assert [link.run("reset") for _ in range(3)] == ["ok", "ok", "ok"]
-    link.close()
+    monkeypatch.setattr(admin_client, "MAX_IDLE", 0.0)  # every pause is a long one
+    client = AdminClient(forgetful, "token")
+    assert [client.run("reset") for _ in range(3)] == ["ok", "ok", "ok"]
+    client.close()

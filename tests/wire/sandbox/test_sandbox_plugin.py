@@ -41,7 +41,7 @@ _WITHOUT_EXTRA = """
 import sys
 
 sys.modules["uvicorn"] = None
-sys.modules["kalshi_ext.sandbox.handle"] = None
+sys.modules["kalshi_ext.sandbox.sandbox"] = None
 
 def test_it_is_asked_for(kalshi_exchange):
     pass

@@ -9,14 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kalshi_ext.errors import Misuse
-from kalshi_ext.sandbox.faults import CATALOGUE, Plan, Rule
+from kalshi_ext.sandbox.faults import CATALOGUE, FaultPlan, FaultRule
 
 UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 _COUNTS = st.integers(0, 6)
 
 
-def _fires(plan: Plan, requests: int, name: str = "GetBalance") -> list[bool]:
-    return [plan.take("answer", names=(name,)) is not None for _ in range(requests)]
+def _fires(plan: FaultPlan, requests: int, name: str = "GetBalance") -> list[bool]:
+    return [plan.due_rule("answer", names=(name,)) is not None for _ in range(requests)]
 
 
 @UNTIMED
@@ -24,8 +24,8 @@ def _fires(plan: Plan, requests: int, name: str = "GetBalance") -> list[bool]:
 def test_skip_every_and_times_choose_exactly_these_requests(
     skip: int, times: int, every: int
 ) -> None:
-    plan = Plan()
-    plan.add(Rule.from_data({"kind": "html", "skip": skip, "times": times, "every": every}))
+    plan = FaultPlan()
+    plan.add(FaultRule.from_data({"kind": "html", "skip": skip, "times": times, "every": every}))
     due = list(range(skip, 40, every))[:times]
     assert [at for at, fired in enumerate(_fires(plan, 40)) if fired] == due
 
@@ -35,8 +35,8 @@ def test_skip_every_and_times_choose_exactly_these_requests(
 def test_chance_is_the_same_for_the_same_seed(seed: int, chance: float) -> None:
     runs = []
     for _ in range(2):
-        plan = Plan(seed=seed)
-        plan.add(Rule.from_data({"kind": "html", "times": None, "chance": chance}))
+        plan = FaultPlan(seed=seed)
+        plan.add(FaultRule.from_data({"kind": "html", "times": None, "chance": chance}))
         runs.append(_fires(plan, 30))
     assert runs[0] == runs[1]
     if chance in (0, 1):
@@ -46,32 +46,32 @@ def test_chance_is_the_same_for_the_same_seed(seed: int, chance: float) -> None:
 @UNTIMED
 @given(st.lists(st.sampled_from(["GetBalance", "GetFills", "CreateOrderV2"]), max_size=30))
 def test_other_operations_neither_count_nor_meet_the_fault(names: list[str]) -> None:
-    plan = Plan()
-    rule = plan.add(Rule.from_data({"kind": "html", "operation": "get*, x", "times": None}))
-    met = [name for name in names if plan.take("answer", names=(name,))]
+    plan = FaultPlan()
+    rule = plan.add(FaultRule.from_data({"kind": "html", "operation": "get*, x", "times": None}))
+    met = [name for name in names if plan.due_rule("answer", names=(name,))]
     assert met == [name for name in names if name.startswith("Get")]
     assert rule.seen == rule.fired == len(met)
 
 
 def test_the_first_rule_that_fires_acts_and_the_later_ones_still_count() -> None:
-    plan = Plan()
-    first = plan.add(Rule.from_data({"kind": "html", "skip": 1}))
-    second = plan.add(Rule.from_data({"kind": "throttle", "times": None}))
-    acted = [plan.take("answer", names=("GetFills",)) for _ in range(3)]
+    plan = FaultPlan()
+    first = plan.add(FaultRule.from_data({"kind": "html", "skip": 1}))
+    second = plan.add(FaultRule.from_data({"kind": "throttle", "times": None}))
+    acted = [plan.due_rule("answer", names=("GetFills",)) for _ in range(3)]
     assert acted == [second, first, second]
     assert (first.seen, second.seen) == (3, 3)
 
 
 def test_a_network_rule_does_not_act_inside_the_exchange() -> None:
-    plan = Plan()
-    plan.add(Rule.from_data({"kind": "silence"}))
-    assert plan.take("answer", names=("GetFills",)) is None
-    assert plan.take("network", names=("GetFills",)) is not None
+    plan = FaultPlan()
+    plan.add(FaultRule.from_data({"kind": "silence"}))
+    assert plan.due_rule("answer", names=("GetFills",)) is None
+    assert plan.due_rule("network", names=("GetFills",)) is not None
 
 
 def test_every_default_of_the_catalogue_is_one_it_would_take() -> None:
     for name, kind in CATALOGUE.items():
-        Rule.from_data({"kind": name, **kind.parameters})
+        FaultRule.from_data({"kind": name, **kind.parameters})
 
 
 _VALUES = st.one_of(
@@ -86,13 +86,13 @@ def test_whatever_a_rule_is_told_it_refuses_or_can_decide(data: st.DataObject, k
     own = ("operation", "account", "skip", "times", "every", "chance")
     names = st.sampled_from([*own, *CATALOGUE[kind].parameters])
     told = data.draw(st.dictionaries(names, _JSON, max_size=3))
-    plan, refusal = Plan(), ""
+    plan, refusal = FaultPlan(), ""
     try:
-        plan.add(Rule.from_data({"kind": kind, **told}))
+        plan.add(FaultRule.from_data({"kind": kind, **told}))
     except Misuse as refused:
         refusal = str(refused).partition(", not ")[0]
     for _ in range(3):
-        plan.take(CATALOGUE[kind].layer, names=("GetFills",), account="trader")
+        plan.due_rule(CATALOGUE[kind].layer, names=("GetFills",), account="trader")
     assert plan.rules or any(name in refusal for name in told)
 
 
@@ -114,4 +114,4 @@ def test_a_value_that_makes_no_sense_is_refused_with_its_rule(
     rule: dict[str, object], complaint: str
 ) -> None:
     with pytest.raises(Misuse, match=re.escape(complaint)):
-        Rule.from_data(rule)
+        FaultRule.from_data(rule)

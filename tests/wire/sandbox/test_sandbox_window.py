@@ -16,7 +16,7 @@ from sandbox_signed import BTC, OTHER_TICKER, TICKER, signed
 from sandbox_window import address, bearer, listening, token
 
 from kalshi_ext.sandbox import Sandbox
-from kalshi_ext.sandbox.window.window import PAGE
+from kalshi_ext.sandbox.ui.app import PAGE
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_the_page_and_all_it_mentions_are_served_and_need_no_token(
     page = http.get(address(box))
     mentioned = re.findall(r'(?:src|href)="([^"#]+)"', page.text)
     scripts = [name for path in PAGE.glob("*.js") for name in _imports(path.read_text())]
-    assert {"window.css", "main.js"} <= set(mentioned)
+    assert {"page.css", "main.js"} <= set(mentioned)
     assert set(mentioned) | set(scripts) <= set(_FILES)
     assert {http.get(f"{address(box)}/{name}").status_code for name in _FILES} == {200}
 
@@ -132,7 +132,7 @@ def test_no_other_origin_is_ever_allowed(box: Sandbox, http: httpx.Client) -> No
             assert [name for name in headers if name.startswith("access-control")] == []
 
 
-@pytest.mark.parametrize("path", ["/../view.py", "/%2e%2e/view.py", "/..%2fwindow.py", "//view.py"])
+@pytest.mark.parametrize("path", ["/../app.py", "/%2e%2e/app.py", "/..%2fapp.py", "//app.py"])
 def test_only_the_pages_files_are_served(box: Sandbox, http: httpx.Client, path: str) -> None:
     raw = httpx.URL(address(box)).copy_with(raw_path=path.encode())
     assert http.get(raw).status_code == 404
@@ -223,7 +223,7 @@ def test_the_token_shows_in_no_repr(box: Sandbox) -> None:
     assert token(box) not in repr((box, box.link, box.options))
 
 
-_RUN = "from kalshi_ext.sandbox.commands import sandbox; sandbox()"
+_RUN = "from kalshi_ext.sandbox.serve_command import sandbox; sandbox()"
 
 
 def test_the_command_prints_the_windows_address_and_leaves_while_a_page_listens(

@@ -1,4 +1,4 @@
-"""Start an exchange as a process of its own, and hold it."""
+"""`Sandbox`: start an exchange as a process of its own, and hold it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from kalshi_ext.sandbox.admin_client import (
+    AdminClient,
+    ClockControl,
+    Faults,
+    Markets,
+    SandboxError,
+    Truth,
+    administer,
+)
+from kalshi_ext.sandbox.auth import Credentials, write_all
 from kalshi_ext.sandbox.engine import Admin
-from kalshi_ext.sandbox.keyring import Credentials, write_all
-from kalshi_ext.sandbox.options import Options
-from kalshi_ext.sandbox.process import ServerProcess
-from kalshi_ext.sandbox.remote import ClockHandle, Faults, Link, Markets, SandboxError, Truth, do
-from kalshi_ext.sandbox.seed_data import TRADER
+from kalshi_ext.sandbox.options import TRADER, Options
+from kalshi_ext.sandbox.worker import WorkerProcess
 
 
 class Sandbox:
@@ -26,9 +33,9 @@ class Sandbox:
 
     def __init__(self, **options: Any) -> None:
         self.options = Options(**options)
-        self._process: ServerProcess | None = None
-        self._told: dict[str, Any] = {}
-        self._link: Link | None = None
+        self._process: WorkerProcess | None = None
+        self._announcement: dict[str, Any] = {}
+        self._client: AdminClient | None = None
         self._stack = ExitStack()
         self._directory: Path | None = None
 
@@ -60,15 +67,17 @@ class Sandbox:
         """Start the process and wait until it accepts connections."""
         if self._process is not None:
             raise SandboxError("this sandbox is already running")
-        self._process = ServerProcess.start(self.options)
-        self._told = self._process.announcement
-        self._link = Link(self._told["admin_url"], self._told["admin_token"])
+        self._process = WorkerProcess.start(self.options)
+        self._announcement = self._process.announcement
+        self._client = AdminClient(
+            self._announcement["admin_url"], self._announcement["admin_token"]
+        )
 
     def close(self) -> None:
         """Stop the process and remove what was written for it."""
         if self._process is not None:
             self._process.stop()
-        self._forget()
+        self._discard_process()
         self._stack.close()
         self._directory = None
 
@@ -76,11 +85,12 @@ class Sandbox:
         """Kill the process as a crash would (SIGKILL)."""
         if self._process is not None:
             self._process.kill()
-        self._forget()
+        self._discard_process()
 
     def restart(self) -> None:
         """Start again on the same port after kill or close; a state file brings the state back."""
-        port = int(str(self._told["url"]).rpartition(":")[2].partition("/")[0])
+        # The announcement is kept after kill and close, for this port.
+        port = int(str(self._announcement["url"]).rpartition(":")[2].partition("/")[0])
         self.options.port = port
         self.start()
 
@@ -89,11 +99,11 @@ class Sandbox:
         self.link.run("reset")
 
     @property
-    def link(self) -> Link:
+    def link(self) -> AdminClient:
         """The connection to the admin side."""
-        if self._link is None:
+        if self._client is None:
             raise SandboxError("this sandbox is not running: use it in a with-block")
-        return self._link
+        return self._client
 
     @property
     def pid(self) -> int | None:
@@ -103,24 +113,24 @@ class Sandbox:
     @property
     def url(self) -> str:
         """The API's base URL, through the proxy when there is one."""
-        return str(self._known("url"))
+        return str(self._announced("url"))
 
     @property
     def direct_url(self) -> str:
         """The API's base URL without the proxy."""
-        return str(self._known("direct_url"))
+        return str(self._announced("direct_url"))
 
     @property
     def ca_pem(self) -> str | None:
         """The certificate authority to trust, with tls=True."""
-        pem = self._known("ca_pem")
+        pem = self._announced("ca_pem")
         return str(pem) if pem else None
 
     @property
     def ui_url(self) -> str | None:
-        """The window's address, with ui=True; its fragment is the admin token."""
-        known = self._known("ui_url")
-        return str(known) if known else None
+        """The page's address, with ui=True; its fragment is the admin token."""
+        url = self._announced("ui_url")
+        return str(url) if url else None
 
     @property
     def key_id(self) -> str:
@@ -141,8 +151,8 @@ class Sandbox:
     def credentials_dir(self) -> Path:
         """A directory with every issued key as files; removed on close."""
         if self._directory is None:
-            made = tempfile.TemporaryDirectory(prefix="kalshi-sandbox-")
-            self._directory = Path(self._stack.enter_context(made))
+            directory = tempfile.TemporaryDirectory(prefix="kalshi-sandbox-")
+            self._directory = Path(self._stack.enter_context(directory))
         keys = [Credentials.from_data(data) for data in self.link.run("keys.list")]
         write_all(keys, self._directory)
         return self._directory
@@ -162,14 +172,14 @@ class Sandbox:
         """
         if name not in self.truth.accounts():
             self.do(Admin("add_account", {"account": name, "funds": funds}))
-        given = {"kind": kind, "scopes": sorted(scopes), "subaccount": subaccount}
-        plain = given == {"kind": "rsa", "scopes": ["read", "write"], "subaccount": None}
-        known = self.link.run("keys.of", account=name) if plain else None
-        return Credentials.from_data(known or self.link.run("keys.issue", account=name, **given))
+        options = {"kind": kind, "scopes": sorted(scopes), "subaccount": subaccount}
+        plain = options == {"kind": "rsa", "scopes": ["read", "write"], "subaccount": None}
+        key = self.link.run("keys.of", account=name) if plain else None
+        return Credentials.from_data(key or self.link.run("keys.issue", account=name, **options))
 
     def do(self, command: Admin) -> Any:
-        """Carry out an admin command (see engine.admin for the builders)."""
-        return do(self.link, command)
+        """Execute a command of the exchange's own side (engine.admin builds them)."""
+        return administer(self.link, command)
 
     def configure(self, **settings: Any) -> None:
         """Change switches of the engine while it runs."""
@@ -177,7 +187,7 @@ class Sandbox:
 
     @property
     def faults(self) -> Faults:
-        """The switchboard of the faults."""
+        """The faults: add, list, remove."""
         return Faults(self.link)
 
     @property
@@ -193,19 +203,19 @@ class Sandbox:
         return Markets(self.link)
 
     @property
-    def clock(self) -> ClockHandle:
+    def clock(self) -> ClockControl:
         """The exchange's time."""
-        return ClockHandle(self.link)
+        return ClockControl(self.link)
 
-    def _known(self, name: str) -> Any:
-        if not self._told:
+    def _announced(self, name: str) -> Any:
+        if not self._announcement:
             raise SandboxError("this sandbox is not running: use it in a with-block")
-        return self._told[name]
+        return self._announcement[name]
 
-    def _forget(self) -> None:
-        if self._link is not None:
-            self._link.close()
-        self._process, self._link = None, None
+    def _discard_process(self) -> None:
+        if self._client is not None:
+            self._client.close()
+        self._process, self._client = None, None
 
 
 AsyncSandbox = Sandbox

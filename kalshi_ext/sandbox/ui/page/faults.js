@@ -1,4 +1,4 @@
-// The switchboard of the faults.
+// The switches of the faults and pauses.
 
 import { byId, make, say } from "./dom.js";
 import { run } from "./live.js";

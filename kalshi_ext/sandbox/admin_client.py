@@ -1,4 +1,4 @@
-"""Speak to a sandbox's admin side: the handles tests hold."""
+"""The client of a sandbox's admin side: what stands behind box.faults, box.truth and the like."""
 
 from __future__ import annotations
 
@@ -15,47 +15,48 @@ from attrs import define, field, frozen
 
 from kalshi_ext.errors import KalshiError
 from kalshi_ext.sandbox.engine import Admin, admin
-from kalshi_ext.sandbox.oracle import Exchanged
+from kalshi_ext.sandbox.request_log import LoggedRequest
 
 
 class SandboxError(KalshiError):
     """The sandbox could not do what its admin side was asked."""
 
 
-# Seconds a quiet connection is used again; the server drops it after 75.
-KEPT = 30.0
+# Seconds a quiet connection is used again. The server drops it after 75, and a request sent just
+# then would be lost: nobody could tell whether the command ran.
+MAX_IDLE = 30.0
 
 
 @define
-class Link:
-    """Call admin words over one connection; threads take turns."""
+class AdminClient:
+    """Run admin commands over one connection; threads take turns."""
 
     url: str
     token: str = field(repr=False)
     _connection: http.client.HTTPConnection | None = field(default=None, repr=False)
     _used: float = field(default=0.0, repr=False)
-    _turn: threading.Lock = field(factory=threading.Lock, repr=False)
+    _lock: threading.Lock = field(factory=threading.Lock, repr=False)
 
-    def run(self, word: str, **given: Any) -> Any:
-        """Run one word; raises SandboxError with what the exchange said."""
-        with self._turn:
+    def run(self, command: str, /, **arguments: Any) -> Any:
+        """Run one command; raises SandboxError with what the exchange said."""
+        with self._lock:
             try:
-                status, data = self._exchange(word, given)
+                status, data = self._round_trip(command, arguments)
             except (OSError, http.client.HTTPException) as error:
                 self.close()
-                raise SandboxError(f"{word}: the sandbox does not answer: {error}") from error
+                raise SandboxError(f"{command}: the sandbox does not answer: {error}") from error
         if status != 200:
-            raise SandboxError(f"{word}: {data['error']}")
+            raise SandboxError(f"{command}: {data['error']}")
         return data["result"]
 
     def close(self) -> None:
-        """Close the connection; the next word opens another."""
+        """Close the connection; the next command opens another."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
-    def _exchange(self, word: str, given: Mapping[str, Any]) -> tuple[int, Any]:
-        if time.monotonic() - self._used > KEPT:
+    def _round_trip(self, command: str, arguments: Mapping[str, Any]) -> tuple[int, Any]:
+        if time.monotonic() - self._used > MAX_IDLE:
             self.close()
         if self._connection is None:
             address = urlsplit(self.url)
@@ -63,18 +64,18 @@ class Link:
                 str(address.hostname), address.port, timeout=30
             )
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
-        self._connection.request("POST", f"/run/{word}", json.dumps(given), headers)
-        answer = self._connection.getresponse()
-        body = answer.read()
+        self._connection.request("POST", f"/run/{command}", json.dumps(arguments), headers)
+        response = self._connection.getresponse()
+        body = response.read()
         self._used = time.monotonic()
-        return answer.status, json.loads(body)
+        return response.status, json.loads(body)
 
 
 @frozen
 class Faults:
     """Switch faults on and off; the catalogue says which there are."""
 
-    _link: Link
+    _client: AdminClient
 
     def add(self, kind: str, /, **rule: Any) -> int:
         """Add a fault and give its number.
@@ -82,20 +83,20 @@ class Faults:
         Which requests: operation="CreateOrderV2" (patterns, commas), account, skip, times (None:
         for ever), every, chance; whatever else is a parameter of the kind.
         """
-        number: int = self._link.run("faults.add", kind=kind, **rule)["number"]
+        number: int = self._client.run("faults.add", kind=kind, **rule)["number"]
         return number
 
     def load(self, rules: Sequence[Mapping[str, Any]]) -> list[int]:
         """Add several, as a faults file lists them."""
-        return [self._link.run("faults.add", **rule)["number"] for rule in rules]
+        return [self._client.run("faults.add", **rule)["number"] for rule in rules]
 
     def remove(self, number: int | None = None) -> None:
         """Take one fault back, or all."""
-        self._link.run("faults.remove", number=number)
+        self._client.run("faults.remove", number=number)
 
     def list(self) -> Sequence[dict[str, Any]]:
         """List the rules, each with how often it matched (seen) and acted (fired)."""
-        rules: list[dict[str, Any]] = self._link.run("faults.list")
+        rules: list[dict[str, Any]] = self._client.run("faults.list")
         return rules
 
 
@@ -103,15 +104,17 @@ class Faults:
 class Truth:
     """Read what truly happened, past the API: no lag, no pages, no lies."""
 
-    _link: Link
+    _client: AdminClient
 
-    def requests(self, *, since: int = 0) -> list[Exchanged]:
+    def requests(self, *, since: int = 0) -> list[LoggedRequest]:
         """List every request that reached the exchange complete, oldest first."""
-        return [Exchanged.from_data(row) for row in self._link.run("oracle.requests", since=since)]
+        return [
+            LoggedRequest.from_data(row) for row in self._client.run("oracle.requests", since=since)
+        ]
 
     def network(self) -> list[dict[str, Any]]:
         """List what network faults acted on: bytes that came, went on, came back, were returned."""
-        rows: list[dict[str, Any]] = self._link.run("oracle.network")
+        rows: list[dict[str, Any]] = self._client.run("oracle.network")
         return rows
 
     def orders(
@@ -140,19 +143,19 @@ class Truth:
 
     def accounts(self) -> list[str]:
         """List account names."""
-        names: list[str] = self._link.run("truth.accounts")
+        names: list[str] = self._client.run("truth.accounts")
         return names
 
     def digest(self) -> str:
         """Fingerprint the whole state."""
-        return str(self._link.run("digest"))
+        return str(self._client.run("digest"))
 
     def check_invariants(self) -> None:
         """Raise SandboxError when money, contracts or books do not reconcile."""
-        self._link.run("check")
+        self._client.run("check")
 
-    def _rows(self, name: str, **given: Any) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = self._link.run(f"truth.{name}", **given)
+    def _rows(self, name: str, **filters: Any) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self._client.run(f"truth.{name}", **filters)
         return rows
 
 
@@ -160,63 +163,67 @@ class Truth:
 class Markets:
     """Run the markets from the exchange's side."""
 
-    _link: Link
+    _client: AdminClient
 
     def add(self, ticker: str, **rules: Any) -> None:
         """List a market; rules as engine.admin.add_market takes them."""
-        do(self._link, admin.add_market(ticker, **rules))
+        administer(self._client, admin.add_market(ticker, **rules))
 
-    def quote(self, ticker: str, side: str, price: str, count: str, **more: Any) -> dict[str, Any]:
+    def quote(
+        self, ticker: str, side: str, price: str, count: str, **options: Any
+    ) -> dict[str, Any]:
         """Place another trader's order (side bid or ask, YES price); it may trade at once."""
-        answer: dict[str, Any] = do(self._link, admin.liquidity(ticker, side, price, count, **more))
+        answer: dict[str, Any] = administer(
+            self._client, admin.liquidity(ticker, side, price, count, **options)
+        )
         return answer
 
     def settle(self, ticker: str, result: str, *, value: str | None = None) -> None:
         """Settle a market: yes, no, or scalar with what YES pays."""
-        do(self._link, admin.settle(ticker, result, value=value))
+        administer(self._client, admin.settle(ticker, result, value=value))
 
     def close(self, ticker: str) -> None:
         """Stop trading a market for good."""
-        do(self._link, admin.close_market(ticker))
+        administer(self._client, admin.close_market(ticker))
 
     def pause(self, what: str = "trading", *, exchange_index: int | None = None) -> None:
         """Pause trading, exchange or transfers, on one shard or all."""
-        do(self._link, admin.pause(what, exchange_index=exchange_index))
+        administer(self._client, admin.pause(what, exchange_index=exchange_index))
 
     def resume(self, what: str = "trading", *, exchange_index: int | None = None) -> None:
         """End a pause."""
-        do(self._link, admin.resume(what, exchange_index=exchange_index))
+        administer(self._client, admin.resume(what, exchange_index=exchange_index))
 
     def list(self) -> Sequence[dict[str, Any]]:
         """List every market and its rules."""
-        rows: list[dict[str, Any]] = self._link.run("truth.markets")
+        rows: list[dict[str, Any]] = self._client.run("truth.markets")
         return rows
 
     def book(self, ticker: str) -> dict[str, Any]:
         """Show a market's depth, best price first."""
-        depth: dict[str, Any] = self._link.run("truth.book", ticker=ticker)
+        depth: dict[str, Any] = self._client.run("truth.book", ticker=ticker)
         return depth
 
 
 @frozen
-class ClockHandle:
+class ClockControl:
     """Move the exchange's time."""
 
-    _link: Link
+    _client: AdminClient
 
     def now(self) -> datetime:
-        """Read it."""
-        return datetime.fromisoformat(self._link.run("clock.now"))
+        """Read the exchange's time."""
+        return datetime.fromisoformat(self._client.run("clock.now"))
 
-    def set(self, moment: datetime | None) -> None:
-        """Fix it at a moment; None lets it run again."""
-        self._link.run("clock.set", to=moment.isoformat() if moment else None)
+    def set(self, time: datetime | None) -> None:
+        """Fix it; None lets it run again."""
+        self._client.run("clock.set", to=time.isoformat() if time else None)
 
     def advance(self, seconds: float) -> None:
         """Move it; what is due by then happens."""
-        self._link.run("clock.advance", seconds=seconds)
+        self._client.run("clock.advance", seconds=seconds)
 
 
-def do(link: Link, command: Admin) -> Any:
-    """Carry out one admin command and give the body of its answer."""
-    return link.run("admin", action=command.action, params=dict(command.params))
+def administer(client: AdminClient, command: Admin) -> Any:
+    """Execute one command of the exchange's own side and give the body of its answer."""
+    return client.run("admin", action=command.action, params=dict(command.params))

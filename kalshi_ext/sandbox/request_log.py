@@ -1,4 +1,7 @@
-"""Keep what truly arrived and what truly went out; only the admin side can read it."""
+"""The log of the requests that truly arrived and the answers that truly went out.
+
+Only the admin side can read it. It is in memory: a restart begins a new one.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,11 @@ from typing import Any
 
 from attrs import define, field
 
-from kalshi_ext.sandbox.wire import Reply, Request
+from kalshi_ext.sandbox.http_messages import HttpRequest, HttpResponse
 
 
 @define
-class Exchanged:
+class LoggedRequest:
     """Record one request that reached the exchange, and what it was answered."""
 
     seq: int
@@ -46,7 +49,7 @@ class Exchanged:
     def to_data(self) -> dict[str, Any]:
         """Render as JSON-ready data; bytes as base64, times as ISO text."""
         return {
-            **{name: getattr(self, name) for name in _PLAIN},
+            **{name: getattr(self, name) for name in _PLAIN_FIELDS},
             "headers": self.headers,
             "received": self.received.isoformat(),
             "answered": self.answered.isoformat() if self.answered else None,
@@ -55,11 +58,11 @@ class Exchanged:
         }
 
     @classmethod
-    def from_data(cls, data: dict[str, Any]) -> Exchanged:
+    def from_data(cls, data: dict[str, Any]) -> LoggedRequest:
         """Read back what to_data rendered."""
         answered = data["answered"]
         return cls(
-            **{name: data[name] for name in _PLAIN},
+            **{name: data[name] for name in _PLAIN_FIELDS},
             raw_headers={
                 name.encode("latin-1"): value.encode("latin-1")
                 for name, value in data["headers"].items()
@@ -71,40 +74,42 @@ class Exchanged:
         )
 
 
-_PLAIN = (
+# Fields that JSON can hold as they are.
+_PLAIN_FIELDS = (
     *("seq", "method", "target", "operation"),
     *("account", "executed", "fault", "replay_of", "status"),
 )
 
 
 @define
-class Oracle:
+class RequestLog:
     """Append, never change the past; numbers count from 1 without holes."""
 
-    requests: list[Exchanged] = field(factory=list[Exchanged], repr=False)
-    keeping: bool = True
-    """Turn off for measurements: the record grows with every request."""
+    requests: list[LoggedRequest] = field(factory=list[LoggedRequest], repr=False)
+    enabled: bool = True
+    """False for measurements: the log grows with every request."""
     _seq: int = 0
 
-    def arrived(self, request: Request, *, at: datetime) -> Exchanged:
+    def record_arrival(self, request: HttpRequest, *, at: datetime) -> LoggedRequest:
         """Record a request the moment it is complete."""
+        # A disabled log numbers requests all the same: `replay_of` names them by it.
         self._seq += 1
-        entry = Exchanged(
+        entry = LoggedRequest(
             self._seq, at, request.method, request.target, request.headers, request.body
         )
-        if self.keeping:
+        if self.enabled:
             self.requests.append(entry)
         return entry
 
-    def since(self, seq: int) -> list[Exchanged]:
+    def since(self, seq: int) -> list[LoggedRequest]:
         """List the requests after number seq, oldest first."""
         return [entry for entry in self.requests if entry.seq > seq]
 
-    def forget(self) -> None:
-        """Start an empty record (a new exchange)."""
+    def clear(self) -> None:
+        """Begin an empty log, as a new exchange has it."""
         self.requests, self._seq = [], 0
 
 
-def answered(entry: Exchanged, reply: Reply, *, at: datetime) -> None:
+def record_response(entry: LoggedRequest, response: HttpResponse, *, at: datetime) -> None:
     """Complete a record with the answer that was handed to the network."""
-    entry.status, entry.answer, entry.answered = reply.status, reply.body, at
+    entry.status, entry.answer, entry.answered = response.status, response.body, at

@@ -3,7 +3,7 @@
 import { byId, make, say } from "./dom.js";
 import { forgetToken, listen, takeToken } from "./live.js";
 import * as panels from "./panels.js";
-import * as switchboard from "./switchboard.js";
+import * as faults from "./faults.js";
 
 const look = { account: "", ticker: "", find: "" };
 let stop = () => {};
@@ -43,7 +43,7 @@ function settle(told) {
   setting = told;
   say(byId("contract"), told.contract);
   say(byId("url"), told.url);
-  switchboard.build(told.kinds, told.operations, trouble);
+  faults.build(told.kinds, told.operations, trouble);
 }
 
 function trouble(text) {
@@ -80,7 +80,7 @@ function show(now) {
   panels.speakFills(now);
   panels.showFills(now);
   panels.showTraffic(now, setting.recording);
-  switchboard.show(now);
+  faults.show(now);
 }
 
 function accounts(now) {
@@ -114,7 +114,7 @@ const PARTS = ["markets", "book", "orders", "fills", "faults", "traffic"];
 const KEYS = {
   "/": () => byId("find").focus(),
   h: hold,
-  x: switchboard.allOff,
+  x: faults.allOff,
   ...Object.fromEntries(PARTS.map((id, at) => [String(at + 1), () => go(id)])),
 };
 

@@ -1,4 +1,16 @@
-"""Keep the command log in SQLite, so that an exchange survives a restart and a kill."""
+"""The state file: a log of commands in SQLite, from which an exchange is built again.
+
+Not the state is stored but what led to it. The engine is deterministic, so the same commands at
+the same times give the same books.
+
+A command is appended before it is executed. What each kind of end loses:
+
+| the process ends | lost |
+|---|---|
+| by an exception, SIGTERM or SIGKILL | no command; the last one may be logged and not answered |
+| by a power cut | the last commands, answered ones too (synchronous=NORMAL) |
+| in any way | the request log, the fault rules and what a proxy still held |
+"""
 
 from __future__ import annotations
 
@@ -23,16 +35,13 @@ class StateMismatch(KalshiError):
     """The state file was written by an exchange with other settings, or is none."""
 
 
-class Store:
-    """Append commands before they are carried out; a killed process loses none it answered.
-
-    Write-ahead logging with synchronous=NORMAL: a commit is safe from a killed process, not from
-    a power cut.
-    """
+class StateFile:
+    """Append commands and keep a few named values."""
 
     def __init__(self, path: Path) -> None:
         path.touch(mode=0o600, exist_ok=True)  # it holds the accounts' private keys
         try:
+            # isolation_level=None: each statement commits by itself, before the command runs.
             self._db = sqlite3.connect(path, isolation_level=None)
             self._db.execute("pragma journal_mode=wal")
             self._db.execute("pragma synchronous=normal")
@@ -63,15 +72,15 @@ class Store:
         return json.loads(row[0]) if row else None
 
     def clear(self) -> None:
-        """Forget every command; kept values stay."""
+        """Delete every command; kept values stay."""
         self._db.execute("delete from commands")
 
     def begin(self) -> None:
-        """Start a transaction around many appends."""
+        """Start a transaction around many appends: one commit for the seed data, not hundreds."""
         self._db.execute("begin")
 
     def commit(self) -> None:
-        """End it."""
+        """End the transaction that begin started."""
         self._db.execute("commit")
 
     def close(self) -> None:
