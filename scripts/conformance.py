@@ -66,12 +66,12 @@ def main() -> int:
     options = parser.parse_args()
     tool = install(options.environment)
     runs = [attempt(name, tool, options) for name in options.contract or DOCUMENTS]
-    told = "\n".join(map(report, runs))
-    print(told)
+    summary = "\n".join(map(report, runs))
+    print(summary)
     for text in [text for run in runs for text in run.wrong[:20]]:
         print(f"  {text}")
     if options.write:
-        write_block("witnesses.md", "conformance", told)
+        write_block("witnesses.md", "conformance", summary)
     return int(any(run.failed for run in runs))
 
 
@@ -94,34 +94,36 @@ def attempt(contract: str, tool: Path, options: argparse.Namespace) -> Run:
         tempfile.TemporaryDirectory() as name,
         Sandbox(contract=contract, proxy=False) as box,
     ):
-        place = Path(name)
-        (place / "key.pem").write_text(box.private_key)
+        directory = Path(name)
+        (directory / "key.pem").write_text(box.private_key)
         command = [str(tool), "run", str(ROOT / "openapi" / DOCUMENTS[contract]), "--url", box.url]
         command += ["--phases", "coverage,fuzzing,stateful", "--seed", str(options.seed)]
         command += ["--max-examples", str(options.examples), "--continue-on-failure"]
         command += ["--max-time", str(int(options.seconds)), "--warnings", "off", "--no-color"]
-        done = subprocess.run(
-            command, cwd=place, env=_environ(box, place, options.seed), check=False,
+        result = subprocess.run(
+            command, cwd=directory, env=_environ(box, directory, options.seed), check=False,
             capture_output=True, text=True,
         )  # fmt: skip
-        run.code = done.returncode
-        run.cases = int((CASES.findall(done.stdout) or ["0"])[-1])
-        if done.returncode:
-            print(done.stdout[-20_000:], done.stderr[-2_000:])
-        _count(run, place / "explained.jsonl")
+        run.code = result.returncode
+        run.cases = int((CASES.findall(result.stdout) or ["0"])[-1])
+        if result.returncode:
+            print(result.stdout[-20_000:], result.stderr[-2_000:])
+        _count(run, directory / "explained.jsonl")
         _judge(run, box)
     return run
 
 
-def _environ(box: Sandbox, place: Path, seed: int) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("KALSHI", "PYTHON", "SCHEMA"))}
-    return kept | {
+def _environ(box: Sandbox, directory: Path, seed: int) -> dict[str, str]:
+    environment = {
+        k: v for k, v in os.environ.items() if not k.startswith(("KALSHI", "PYTHON", "SCHEMA"))
+    }
+    return environment | {
         "SCHEMATHESIS_HOOKS": "hooks",
         "PYTHONPATH": str(HOOKS),
         "PYTHONDONTWRITEBYTECODE": "1",
         "CONFORMANCE_KEY_ID": box.key_id,
-        "CONFORMANCE_KEY_FILE": str(place / "key.pem"),
-        "CONFORMANCE_EXPLAINED": str(place / "explained.jsonl"),
+        "CONFORMANCE_KEY_FILE": str(directory / "key.pem"),
+        "CONFORMANCE_EXPLAINED": str(directory / "explained.jsonl"),
         "CONFORMANCE_SEED": str(seed),
     }
 
@@ -132,10 +134,10 @@ def _count(run: Run, path: Path) -> None:
 
 
 def _judge(run: Run, box: Sandbox) -> None:
-    seen = box.truth.requests()
-    run.requests = len(seen)
-    run.refused = sum(entry.status is not None and entry.status >= 400 for entry in seen)
-    run.wrong = traffic_violations(seen)
+    entries = box.truth.requests()
+    run.requests = len(entries)
+    run.refused = sum(entry.status is not None and entry.status >= 400 for entry in entries)
+    run.wrong = traffic_violations(entries)
     box.truth.check_invariants()
 
 

@@ -64,11 +64,11 @@ class Signer:
     def _sign(self) -> None:
         stamp = str(int(time.time() * 1000))
         pss = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
-        made = self._key.sign((stamp + "POST" + self._path).encode(), pss, hashes.SHA256())
+        signature = self._key.sign((stamp + "POST" + self._path).encode(), pss, hashes.SHA256())
         self._head = (
             f"POST {self._path} HTTP/1.1\r\nHost: sandbox\r\nContent-Type: application/json\r\n"
             f"KALSHI-ACCESS-KEY: {self._key_id}\r\nKALSHI-ACCESS-TIMESTAMP: {stamp}\r\n"
-            f"KALSHI-ACCESS-SIGNATURE: {base64.b64encode(made).decode()}\r\nContent-Length: "
+            f"KALSHI-ACCESS-SIGNATURE: {base64.b64encode(signature).decode()}\r\nContent-Length: "
         ).encode()
         self._until = time.monotonic() + 1
 

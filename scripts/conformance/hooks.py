@@ -96,8 +96,8 @@ def map_case(_context: Any, case: Any) -> Any:
     for name in ("ticker", "market_ticker"):
         if name in (case.query or {}):
             case.query[name] = CHANCE.choice(TICKERS)
-    for one in _orders(case.body):
-        _sensible(one)
+    for order in _orders(case.body):
+        _sensible(order)
     return case
 
 
@@ -105,20 +105,20 @@ def _orders(body: Any) -> list[dict[str, Any]]:
     if not isinstance(body, dict):
         return []
     inner = body.get("orders")
-    return [one for one in [body, *(inner or [])] if isinstance(one, dict)]
+    return [order for order in [body, *(inner or [])] if isinstance(order, dict)]
 
 
-def _sensible(one: dict[str, Any]) -> None:
-    known = {"ticker": TICKERS, "market_ticker": TICKERS, "price": PRICES}
-    for name, values in known.items():
-        if name in one:
-            one[name] = CHANCE.choice(values)
-    if isinstance(one.get("count"), str):
-        one["count"] = CHANCE.choice(("1.00", "0.25", "3"))
+def _sensible(order: dict[str, Any]) -> None:
+    choices = {"ticker": TICKERS, "market_ticker": TICKERS, "price": PRICES}
+    for name, values in choices.items():
+        if name in order:
+            order[name] = CHANCE.choice(values)
+    if isinstance(order.get("count"), str):
+        order["count"] = CHANCE.choice(("1.00", "0.25", "3"))
     for name in ("exchange_index", "order_group_id", "expiration_time", "expiration_ts"):
-        one.pop(name, None)
-    if KNOWN["order_id"] and "order_id" in one:
-        one["order_id"] = CHANCE.choice(KNOWN["order_id"])
+        order.pop(name, None)
+    if KNOWN["order_id"] and "order_id" in order:
+        order["order_id"] = CHANCE.choice(KNOWN["order_id"])
 
 
 @schemathesis.hook
@@ -156,8 +156,8 @@ def after_call(_context: Any, _case: Any, response: Any) -> None:
 
 def _remember(data: Any) -> None:
     if isinstance(data, list):
-        for one in data:
-            _remember(one)
+        for item in data:
+            _remember(item)
     elif isinstance(data, dict):
         for name, value in data.items():
             if name in KNOWN and isinstance(value, str) and value:

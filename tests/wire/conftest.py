@@ -15,7 +15,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "sandbox"))
 
-from sandbox_contract import judge_traffic
+from sandbox_contract import check_and_count
 
 from kalshi_ext.sandbox import SandboxError
 from kalshi_ext.sandbox.sandbox import Sandbox
@@ -40,7 +40,7 @@ def _wrong(box: Sandbox) -> list[str]:
     if box.pid is None or "tests/wire/" not in os.environ.get("PYTEST_CURRENT_TEST", ""):
         return []
     try:
-        return judge_traffic(box.truth.requests())
+        return check_and_count(box.truth.requests())
     except SandboxError:  # its process is gone, and what it recorded with it
         return []
 

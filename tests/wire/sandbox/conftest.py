@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from sandbox_contract import traffic_violations
-from sandbox_signed import Signed, signed
+from sandbox_signed import SignedClient, signed_client
 
 from kalshi_ext.sandbox import Sandbox
 
@@ -20,7 +20,7 @@ def exchange(kalshi_exchange: Sandbox) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def caller(exchange: Sandbox) -> Iterator[Signed]:
+def caller(exchange: Sandbox) -> Iterator[SignedClient]:
     """A bare signed caller for the first account."""
-    with signed(exchange) as made:
-        yield made
+    with signed_client(exchange) as client:
+        yield client

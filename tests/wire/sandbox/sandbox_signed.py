@@ -22,7 +22,7 @@ BTC = "KXBTC-26DEC31-B100"
 
 
 @frozen
-class Heard:
+class HttpAnswer:
     """What came back."""
 
     status: int
@@ -40,7 +40,7 @@ class Heard:
 
 
 @define
-class Signed:
+class SignedClient:
     """Sign and send requests over one connection."""
 
     url: str
@@ -75,17 +75,19 @@ class Signed:
         *,
         headers: dict[str, str] | None = None,
         raw: bytes | None = None,
-    ) -> Heard:
+    ) -> HttpAnswer:
         """Send one request below the base path; headers replace the signed ones when given."""
         base = urlsplit(self.url).path
-        signed = self.sign(method, base + path.partition("?")[0]) if headers is None else headers
+        auth_headers = (
+            self.sign(method, base + path.partition("?")[0]) if headers is None else headers
+        )
         data = raw if raw is not None else (json.dumps(body).encode() if body is not None else None)
-        kind = {"Content-Type": "application/json"} if data is not None else {}
-        connection = self._open()
+        content_type = {"Content-Type": "application/json"} if data is not None else {}
+        connection = self._connect()
         try:
-            connection.request(method, base + path, data, {**kind, **signed})
+            connection.request(method, base + path, data, {**content_type, **auth_headers})
             answer = connection.getresponse()
-            return Heard(
+            return HttpAnswer(
                 answer.status,
                 {name.lower(): value for name, value in answer.getheaders()},
                 answer.read(),
@@ -94,11 +96,11 @@ class Signed:
             self.close()
             raise
 
-    def place(self, name: str = "", /, **changes: Any) -> Heard:
+    def place(self, name: str = "", /, **changes: Any) -> HttpAnswer:
         """Place a V2 order; a resting bid for one contract unless told otherwise."""
-        return self.call("POST", "/portfolio/events/orders", order(name, **changes))
+        return self.call("POST", "/portfolio/events/orders", order_body(name, **changes))
 
-    def __enter__(self) -> Signed:
+    def __enter__(self) -> SignedClient:
         return self
 
     def __exit__(self, *_why: object) -> None:
@@ -109,30 +111,30 @@ class Signed:
             self._connection.close()
             self._connection = None
 
-    def _open(self) -> http.client.HTTPConnection:
+    def _connect(self) -> http.client.HTTPConnection:
         if self._connection is None:
-            where = urlsplit(self.url)
-            if where.scheme == "https":
+            address = urlsplit(self.url)
+            if address.scheme == "https":
                 context = ssl.create_default_context(cadata=self.ca_pem)
                 self._connection = http.client.HTTPSConnection(
-                    where.hostname, where.port, timeout=self.timeout, context=context
+                    address.hostname, address.port, timeout=self.timeout, context=context
                 )
             else:
                 self._connection = http.client.HTTPConnection(
-                    where.hostname, where.port, timeout=self.timeout
+                    address.hostname, address.port, timeout=self.timeout
                 )
         return self._connection
 
 
-def signed(sandbox: Any, account: str | None = None, **more: Any) -> Signed:
+def signed_client(sandbox: Any, account: str | None = None, **options: Any) -> SignedClient:
     """Make a caller for the first account, or another."""
     key = sandbox.account(account) if account else sandbox
-    return Signed(sandbox.url, key.key_id, key.private_key, sandbox.ca_pem, **more)
+    return SignedClient(sandbox.url, key.key_id, key.private_key, sandbox.ca_pem, **options)
 
 
-def order(name: str = "", /, **changes: Any) -> dict[str, Any]:
+def order_body(name: str = "", /, **changes: Any) -> dict[str, Any]:
     """Describe a resting bid for one contract."""
-    plain = {
+    body = {
         "ticker": TICKER,
         "side": "bid",
         "count": "1.00",
@@ -141,5 +143,5 @@ def order(name: str = "", /, **changes: Any) -> dict[str, Any]:
         "self_trade_prevention_type": "taker_at_cross",
     }
     if name:
-        plain["client_order_id"] = name
-    return {**plain, **changes}
+        body["client_order_id"] = name
+    return {**body, **changes}

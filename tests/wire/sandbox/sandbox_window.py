@@ -14,7 +14,7 @@ from kalshi_ext.sandbox import Sandbox
 
 
 @define
-class Ear:
+class EventStream:
     """Hear one event after the other."""
 
     lines: Iterator[str]
@@ -25,38 +25,38 @@ class Ear:
         next(self.lines)
         return name, data
 
-    def until(self, true: Any) -> Any:
+    def until(self, condition: Any) -> Any:
         """Read on until a snapshot satisfies; events come at least each second."""
         for _ in range(200):
             name, data = self.next()
-            if name == "now" and true(data):
+            if name == "now" and condition(data):
                 return data
         raise AssertionError("never told")
 
 
-def address(sandbox: Sandbox) -> str:
+def page_url(sandbox: Sandbox) -> str:
     """The window's address without its fragment."""
     assert sandbox.ui_url is not None
     return sandbox.ui_url.partition("/#")[0]
 
 
-def token(sandbox: Sandbox) -> str:
+def admin_token(sandbox: Sandbox) -> str:
     assert sandbox.ui_url is not None
     return sandbox.ui_url.partition("#")[2]
 
 
-def bearer(sandbox: Sandbox) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token(sandbox)}"}
+def bearer_header(sandbox: Sandbox) -> dict[str, str]:
+    return {"Authorization": f"Bearer {admin_token(sandbox)}"}
 
 
 @contextmanager
-def listening(sandbox: Sandbox, **look: str) -> Iterator[Ear]:
+def open_stream(sandbox: Sandbox, **query: str) -> Iterator[EventStream]:
     with (
         httpx.Client(timeout=60, trust_env=False) as client,
         client.stream(
-            "GET", f"{address(sandbox)}/stream", params=look, headers=bearer(sandbox)
+            "GET", f"{page_url(sandbox)}/stream", params=query, headers=bearer_header(sandbox)
         ) as answer,
     ):
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/event-stream")
-        yield Ear(answer.iter_lines())
+        yield EventStream(answer.iter_lines())

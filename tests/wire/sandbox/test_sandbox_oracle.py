@@ -8,14 +8,14 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from sandbox_signed import TICKER, Signed, order, signed
+from sandbox_signed import TICKER, SignedClient, order_body, signed_client
 
 from kalshi_ext.sandbox import Sandbox, SandboxError
 
 EVENTS = "/portfolio/events/orders"
 
 
-def _books(box: Sandbox) -> dict[str, list[Any]]:
+def _record(box: Sandbox) -> dict[str, list[Any]]:
     return {
         "requests": [entry.to_data() for entry in box.truth.requests()],
         "events": list(box.truth.events()),
@@ -25,10 +25,10 @@ def _books(box: Sandbox) -> dict[str, list[Any]]:
 
 
 def test_a_request_is_kept_with_its_bytes_and_times_and_its_answer(
-    exchange: Sandbox, caller: Signed
+    exchange: Sandbox, caller: SignedClient
 ) -> None:
     before = exchange.clock.now()
-    body = json.dumps(order("kept", count="2.00"), indent=3).encode()
+    body = json.dumps(order_body("kept", count="2.00"), indent=3).encode()
     answer = caller.call("POST", EVENTS, raw=body)
     [entry] = exchange.truth.requests()
     assert (entry.method, entry.target) == ("POST", urlsplit(caller.url).path + EVENTS)
@@ -40,44 +40,54 @@ def test_a_request_is_kept_with_its_bytes_and_times_and_its_answer(
 
 
 def test_orders_are_found_by_client_order_id_with_their_fills_and_the_money(
-    exchange: Sandbox, caller: Signed
+    exchange: Sandbox, caller: SignedClient
 ) -> None:
     caller.place("by-name", price="0.56", count="4.00")
     [row] = exchange.truth.orders(client_order_id="by-name")
     [fill] = exchange.truth.fills(order_id=row["order_id"])
     assert (fill["count_fp"], fill["client_order_id"]) == ("4.00", "by-name")
-    cash = [one for one in exchange.truth.balances(account="trader") if not one["subaccount"]]
-    told = caller.call("GET", "/portfolio/balance").json["balance_breakdown"]
-    available = {str(one["exchange_index"]): one["available"] for one in cash}
-    assert all(available[str(one["exchange_index"])] == one["balance"] for one in told)
+    cash = [
+        balance
+        for balance in exchange.truth.balances(account="trader")
+        if not balance["subaccount"]
+    ]
+    breakdown = caller.call("GET", "/portfolio/balance").json["balance_breakdown"]
+    available = {str(balance["exchange_index"]): balance["available"] for balance in cash}
+    assert all(
+        available[str(balance["exchange_index"])] == balance["balance"] for balance in breakdown
+    )
 
 
-def test_a_request_that_changed_nothing_is_kept_too(exchange: Sandbox, caller: Signed) -> None:
+def test_a_request_that_changed_nothing_is_kept_too(
+    exchange: Sandbox, caller: SignedClient
+) -> None:
     caller.call("POST", EVENTS, raw=b"{ not json")
     caller.call("GET", "/no/such/path")
     caller.call("GET", "/portfolio/balance", headers={})
-    told = [(one.status, one.operation, one.executed) for one in exchange.truth.requests()]
-    assert told == [
+    log = [(entry.status, entry.operation, entry.executed) for entry in exchange.truth.requests()]
+    assert log == [
         (400, "CreateOrderV2", True),
         (404, None, False),
         (401, "GetBalance", False),
     ]
 
 
-def test_whatever_happens_later_the_record_so_far_stays(exchange: Sandbox, caller: Signed) -> None:
-    made = caller.place("first", price="0.56").json["order_id"]
+def test_whatever_happens_later_the_record_so_far_stays(
+    exchange: Sandbox, caller: SignedClient
+) -> None:
+    order_id = caller.place("first", price="0.56").json["order_id"]
     caller.place("second")
-    before = _books(exchange)
+    before = _record(exchange)
     exchange.faults.add("stale", times=None)
     exchange.faults.add("zombie", operation="CreateOrderV2", later=0)
     caller.place("third", price="0.57")
-    caller.call("GET", f"/portfolio/orders/{made}")
+    caller.call("GET", f"/portfolio/orders/{order_id}")
     caller.call("DELETE", EVENTS)
     exchange.clock.advance(60)
     exchange.configure(read_lag_seconds=5)
     exchange.markets.settle(TICKER, "yes")
     exchange.faults.remove()
-    after = _books(exchange)
+    after = _record(exchange)
     for name, rows in before.items():
         assert after[name][: len(rows)] == rows, name
         assert len(after[name]) > len(rows), name
@@ -85,13 +95,15 @@ def test_whatever_happens_later_the_record_so_far_stays(exchange: Sandbox, calle
     assert [row["seq"] for row in after["events"]] == list(range(1, len(after["events"]) + 1))
 
 
-def test_one_may_ask_for_what_is_new_since(exchange: Sandbox, caller: Signed) -> None:
+def test_one_may_ask_for_what_is_new_since(exchange: Sandbox, caller: SignedClient) -> None:
     caller.place("old")
-    seen = exchange.truth.requests()[-1].seq
-    told = exchange.truth.events()[-1]["seq"]
+    last_request = exchange.truth.requests()[-1].seq
+    last_event = exchange.truth.events()[-1]["seq"]
     caller.place("new", price="0.56")
-    assert [entry.seq for entry in exchange.truth.requests(since=seen)] == [seen + 1]
-    kinds = {event["kind"] for event in exchange.truth.events(since=told)}
+    assert [entry.seq for entry in exchange.truth.requests(since=last_request)] == [
+        last_request + 1
+    ]
+    kinds = {event["kind"] for event in exchange.truth.events(since=last_event)}
     assert {"order", "fill"} <= kinds
 
 
@@ -105,7 +117,9 @@ def test_no_word_of_the_admin_side_changes_the_record(exchange: Sandbox) -> None
     }
 
 
-def test_neither_a_key_nor_the_api_opens_the_record(exchange: Sandbox, caller: Signed) -> None:
+def test_neither_a_key_nor_the_api_opens_the_record(
+    exchange: Sandbox, caller: SignedClient
+) -> None:
     for word in ("oracle.requests", "truth.orders"):
         assert caller.call("POST", f"/run/{word}", {}).status == 404
         for token in (exchange.token, exchange.key_id, "guessed"):
@@ -118,7 +132,7 @@ def test_neither_a_key_nor_the_api_opens_the_record(exchange: Sandbox, caller: S
 
 
 def test_without_a_record_the_exchange_still_knows_its_orders() -> None:
-    with Sandbox(record=False, seed_data=False) as box, signed(box) as caller:
+    with Sandbox(record=False, seed_data=False) as box, signed_client(box) as caller:
         box.markets.add("KX-A")
         assert caller.place("unrecorded", ticker="KX-A").status == 201
         assert box.truth.requests() == []

@@ -21,8 +21,8 @@ def test_the_page_lists_exactly_the_faults_there_are() -> None:
 
 @pytest.mark.parametrize("kind", CATALOGUE)
 def test_a_row_names_the_parameters_of_its_fault(kind: str) -> None:
-    told = re.findall(r"`(\w+)`", ROWS[kind][1])
-    assert set(told) == set(CATALOGUE[kind].parameters)
+    parameters = re.findall(r"`(\w+)`", ROWS[kind][1])
+    assert set(parameters) == set(CATALOGUE[kind].parameters)
 
 
 def test_the_page_names_every_fixture() -> None:

@@ -85,15 +85,15 @@ _JSON = st.recursive(_VALUES, lambda inner: st.lists(inner, max_size=2))
 def test_whatever_a_rule_is_told_it_refuses_or_can_decide(data: st.DataObject, kind: str) -> None:
     own = ("operation", "account", "skip", "times", "every", "chance")
     names = st.sampled_from([*own, *CATALOGUE[kind].parameters])
-    told = data.draw(st.dictionaries(names, _JSON, max_size=3))
+    values = data.draw(st.dictionaries(names, _JSON, max_size=3))
     plan, refusal = FaultPlan(), ""
     try:
-        plan.add(FaultRule.from_data({"kind": kind, **told}))
+        plan.add(FaultRule.from_data({"kind": kind, **values}))
     except Misuse as refused:
         refusal = str(refused).partition(", not ")[0]
     for _ in range(3):
         plan.due_rule(CATALOGUE[kind].layer, names=("GetFills",), account="trader")
-    assert plan.rules or any(name in refusal for name in told)
+    assert plan.rules or any(name in refusal for name in values)
 
 
 @pytest.mark.parametrize(

@@ -7,20 +7,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sandbox_browser import Browser, browser, eventually
-from sandbox_signed import BTC, OTHER_TICKER, TICKER, Signed, signed
-from sandbox_window import address, token
+from sandbox_browser import Browser, eventually, start_browser
+from sandbox_signed import BTC, OTHER_TICKER, TICKER, SignedClient, signed_client
+from sandbox_window import admin_token, page_url
 
 from kalshi_ext.sandbox import Sandbox
 
 TAB, ENTER, SPACE, DOWN, SHIFT = "\ue004", "\ue007", " ", "\ue015", "\ue008"
-EVIL = "<img src=x onerror=\"document.title='owned'\">"
+MARKUP = "<img src=x onerror=\"document.title='owned'\">"
 
 
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browser(tmp_path_factory.mktemp("profile")) as made:
-        yield made
+    with start_browser(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -43,23 +43,23 @@ def page(chromium: Browser, box: Sandbox) -> Iterator[Browser]:
     chromium.open(box.ui_url)
     chromium.wait("document.querySelectorAll('#market-rows tr, #order-rows tr').length > 8")
     yield chromium
-    assert chromium.complaints() == []
+    assert chromium.console_errors() == []
 
 
 @pytest.fixture
-def caller(box: Sandbox) -> Iterator[Signed]:
-    with signed(box) as made:
-        yield made
+def caller(box: Sandbox) -> Iterator[SignedClient]:
+    with signed_client(box) as client:
+        yield client
 
 
-def _text(page: Browser, place: str) -> str:
-    found = page.run("return document.querySelector(arguments[0]).textContent", place)
-    return re.sub(r"\s+", " ", found).strip()
+def _text(page: Browser, selector: str) -> str:
+    text = page.run("return document.querySelector(arguments[0]).textContent", selector)
+    return re.sub(r"\s+", " ", text).strip()
 
 
-def _has(page: Browser, place: str, text: str) -> None:
+def _wait_for_text(page: Browser, selector: str, text: str) -> None:
     script = "document.querySelector(arguments[0])?.textContent.includes(arguments[1])"
-    page.wait(script, place, text)
+    page.wait(script, selector, text)
 
 
 def _focused(page: Browser) -> str:
@@ -70,23 +70,23 @@ def test_it_shows_markets_the_book_own_orders_and_fills(page: Browser, box: Sand
     assert _text(page, "#state") == "live"
     assert _text(page, "#url") == box.url
     assert _text(page, "#book-ticker") == TICKER
-    for place, text in (
+    for selector, text in (
         ("#market-rows", BTC),
         ("#book-rows", "325"),
         ("#order-rows", "seed-resting"),
         ("#fill-rows", "seed-taken"),
     ):
-        _has(page, place, text)
+        _wait_for_text(page, selector, text)
     chosen = "document.querySelector('#market-rows [aria-pressed=true]').textContent"
     assert page.run(f"return {chosen}") == TICKER
 
 
-def test_a_fill_appears_is_marked_and_is_said(page: Browser, caller: Signed) -> None:
+def test_a_fill_appears_is_marked_and_is_said(page: Browser, caller: SignedClient) -> None:
     caller.place("seen-live", price="0.56", count="2.00")
-    _has(page, "#fill-rows tr:first-child", "seen-live")
+    _wait_for_text(page, "#fill-rows tr:first-child", "seen-live")
     assert page.run("return document.querySelector('#fill-rows tr').className") == "new"
     assert _text(page, "#spoken") == f"Filled: 2.00 bid at 0.5600, {TICKER}"
-    _has(page, "#traffic-rows tr:first-child", "CreateOrderV2")
+    _wait_for_text(page, "#traffic-rows tr:first-child", "CreateOrderV2")
     before = page.run("return document.querySelectorAll('#fill-rows tr').length")
     for number in range(5):
         caller.place(f"many-{number}", price="0.56")
@@ -94,20 +94,20 @@ def test_a_fill_appears_is_marked_and_is_said(page: Browser, caller: Signed) -> 
 
 
 def test_markup_in_an_order_id_or_a_ticker_is_only_text(
-    page: Browser, box: Sandbox, caller: Signed
+    page: Browser, box: Sandbox, caller: SignedClient
 ) -> None:
-    caller.place(EVIL, price="0.56")
-    box.markets.add(f"{EVIL}-A")
-    box.markets.quote(f"{EVIL}-A", "bid", "0.40", "7.00")
+    caller.place(MARKUP, price="0.56")
+    box.markets.add(f"{MARKUP}-A")
+    box.markets.quote(f"{MARKUP}-A", "bid", "0.40", "7.00")
     caller.call("GET", "/<script>document.title='owned'</script>", headers={})
-    box.account(EVIL)
-    box.faults.add("status", operation=EVIL, code=EVIL)
-    for place in ("#order-rows", "#fill-rows", "#market-rows", "#account", "#rules"):
-        _has(page, place, EVIL)
+    box.account(MARKUP)
+    box.faults.add("status", operation=MARKUP, code=MARKUP)
+    for selector in ("#order-rows", "#fill-rows", "#market-rows", "#account", "#rules"):
+        _wait_for_text(page, selector, MARKUP)
     page.run("[...document.querySelectorAll('#market-rows button')].at(-1)")
     page.run("document.querySelector('#market-rows button[data-ticker^=\"<img\"]').click()")
-    _has(page, "#book-ticker", EVIL)
-    _has(page, "#traffic-rows", "<script>")
+    _wait_for_text(page, "#book-ticker", MARKUP)
+    _wait_for_text(page, "#traffic-rows", "<script>")
     assert page.run("return document.querySelectorAll('main img, main script').length") == 0
     assert page.run("return document.title") == "Sandbox exchange"
 
@@ -116,14 +116,14 @@ def test_even_markup_that_got_in_would_not_run(page: Browser) -> None:
     blocked = page.run(
         "try { document.querySelector('main').innerHTML = arguments[0]; return 'written' }"
         "catch (error) { return error.name }",
-        EVIL,
+        MARKUP,
     )
     assert blocked == "TypeError"
-    page.complaints()  # the browser reports the attempt; it was ours
+    page.console_errors()  # the browser reports the attempt; it was ours
 
 
 def test_a_switch_thrown_by_keyboard_strikes_the_next_request_and_falls_back(
-    page: Browser, box: Sandbox, caller: Signed
+    page: Browser, box: Sandbox, caller: SignedClient
 ) -> None:
     page.press("5")
     assert _focused(page) == "faults"
@@ -133,12 +133,12 @@ def test_a_switch_thrown_by_keyboard_strikes_the_next_request_and_falls_back(
     page.press(SPACE)
     page.wait("document.getElementById('switch-html').ariaChecked === 'true'")
     [rule] = box.faults.list()
-    wanted = {"kind": "html", "operation": "GetBalance", "times": 1, "status": 502}
-    assert wanted.items() <= rule.items()
+    expected = {"kind": "html", "operation": "GetBalance", "times": 1, "status": 502}
+    assert expected.items() <= rule.items()
     assert caller.call("GET", "/portfolio/fills").status == 200
     assert caller.call("GET", "/portfolio/balance").status == 502
     page.wait("document.getElementById('switch-html').ariaChecked === 'false'")
-    _has(page, "#rules", "acted 1, met 1")
+    _wait_for_text(page, "#rules", "acted 1, met 1")
     assert caller.call("GET", "/portfolio/balance").status == 200
 
 
@@ -156,18 +156,18 @@ def test_a_fault_takes_its_settings_from_the_page(page: Browser, box: Sandbox) -
         for rule in eventually(lambda: len(box.faults.list()) == 3 and box.faults.list())
     }
     assert (rules["status"]["times"], rules["status"]["skip"]) == (None, 2)
-    told = [rules["status"][name] for name in ("status", "body", "executed")]
-    assert told == [503, {"msg": "so"}, True]
+    settings = [rules["status"][name] for name in ("status", "body", "executed")]
+    assert settings == [503, {"msg": "so"}, True]
     assert (rules["reset_request"]["at"], rules["before"]["commands"]) == (17, [])
     page.wait("document.querySelectorAll('[role=switch][aria-checked=true]').length === 3")
     page.run("document.getElementById('switch-status').click()")
     eventually(lambda: len(box.faults.list()) == 2)
     page.press("x")
     eventually(lambda: box.faults.list() == [])
-    _has(page, "#rules", "None yet.")
+    _wait_for_text(page, "#rules", "None yet.")
 
 
-def test_a_pause_is_a_switch_too(page: Browser, caller: Signed) -> None:
+def test_a_pause_is_a_switch_too(page: Browser, caller: SignedClient) -> None:
     page.run("document.getElementById('pause-trading').focus()")
     page.press(SPACE)
     page.wait("document.getElementById('pause-trading').ariaChecked === 'true'")
@@ -180,20 +180,20 @@ def test_a_pause_is_a_switch_too(page: Browser, caller: Signed) -> None:
 def test_what_the_exchange_refuses_is_said(page: Browser) -> None:
     page.run("document.getElementById('lost_entries-entries').value = '\"x\"';")
     page.run("document.getElementById('switch-lost_entries').click()")
-    _has(page, "#trouble:not([hidden])", "entries")
+    _wait_for_text(page, "#trouble:not([hidden])", "entries")
     page.run("document.getElementById('switch-throttle').click()")
     page.wait("document.getElementById('trouble').hidden")
-    page.complaints()  # the 400 of this test
+    page.console_errors()  # the 400 of this test
 
 
 def test_arrow_keys_choose_the_book(page: Browser) -> None:
     page.run("document.querySelector('#market-rows [tabindex=\"0\"]').focus()")
     page.press(DOWN)
-    _has(page, "#book-ticker", OTHER_TICKER)
+    _wait_for_text(page, "#book-ticker", OTHER_TICKER)
     assert _focused(page) == OTHER_TICKER
     for _ in range(3):
         page.press(DOWN)
-    _has(page, "#book-ticker", BTC)
+    _wait_for_text(page, "#book-ticker", BTC)
     assert _focused(page) == BTC
 
 
@@ -214,29 +214,29 @@ def test_single_keys_act_only_outside_of_inputs_and_can_be_turned_off(page: Brow
     assert _text(page, "#state") == "live"
 
 
-def test_held_updates_wait_until_they_are_wanted(page: Browser, caller: Signed) -> None:
+def test_held_updates_wait_until_they_are_wanted(page: Browser, caller: SignedClient) -> None:
     page.press("h")
     before = _text(page, "#fill-rows")
     caller.place("while-held", price="0.56")
-    _has(page, "#state", "held, newer data waits")
+    _wait_for_text(page, "#state", "held, newer data waits")
     assert _text(page, "#fill-rows") == before
     page.press("h")
-    _has(page, "#fill-rows", "while-held")
+    _wait_for_text(page, "#fill-rows", "while-held")
 
 
 def test_tab_reaches_every_control_once_in_order_and_focus_shows(page: Browser) -> None:
-    wanted = page.run(
+    control_count = page.run(
         "return [...document.querySelectorAll('a, button, input, select, summary, [role=group]')]"
         ".filter((one) => one.tabIndex >= 0 && one.checkVisibility()).length"
     )
     page.run("document.activeElement.blur(); window.stops = []")
-    for _ in range(wanted):
+    for _ in range(control_count):
         page.press(TAB)
         page.run(
             "const one = document.activeElement, look = getComputedStyle(one);"
             "stops.push([one, look.outlineStyle !== 'none' && parseFloat(look.outlineWidth) >= 1])"
         )
-    assert page.run("return new Set(stops.map(([one]) => one)).size") == wanted
+    assert page.run("return new Set(stops.map(([one]) => one)).size") == control_count
     assert (
         page.run("return stops.filter(([one, shows]) => !shows).map(([one]) => one.outerHTML)")
         == []
@@ -269,20 +269,20 @@ def test_nothing_runs_off_the_side(page: Browser, width: int) -> None:
 
 
 def test_it_is_light_or_dark_as_wished(page: Browser) -> None:
-    seen = []
-    for wish in ("light", "dark"):
-        feature = {"name": "prefers-color-scheme", "value": wish}
+    backgrounds = []
+    for scheme in ("light", "dark"):
+        feature = {"name": "prefers-color-scheme", "value": scheme}
         page.command("Emulation.setEmulatedMedia", features=[feature])
-        seen.append(page.run("return getComputedStyle(document.body).backgroundColor"))
+        backgrounds.append(page.run("return getComputedStyle(document.body).backgroundColor"))
     page.command("Emulation.setEmulatedMedia", features=[])
-    assert seen == ["rgb(244, 245, 242)", "rgb(18, 22, 20)"]
+    assert backgrounds == ["rgb(244, 245, 242)", "rgb(18, 22, 20)"]
 
 
 def test_the_token_leaves_the_address_at_once_and_a_reload_still_shows(
     page: Browser, box: Sandbox
 ) -> None:
-    assert page.run("return location.href") == f"{address(box)}/"
-    assert token(box) not in page.run("return document.documentElement.outerHTML")
+    assert page.run("return location.href") == f"{page_url(box)}/"
+    assert admin_token(box) not in page.run("return document.documentElement.outerHTML")
     page.run("location.reload()")
     page.wait("document.getElementById('state').textContent === 'live'")
 
@@ -292,21 +292,21 @@ def test_without_the_token_it_says_what_is_missing_and_shows_nothing(
 ) -> None:
     for fragment in ("", "#wrong-wrong-wrong-wrong-wrong"):
         chromium.open("about:blank")
-        chromium.open(f"{address(box)}/no-such-page")
+        chromium.open(f"{page_url(box)}/no-such-page")
         chromium.run("sessionStorage.clear()")
-        chromium.open(f"{address(box)}/{fragment}")
-        _has(chromium, "#locked:not([hidden])", "whole address")
+        chromium.open(f"{page_url(box)}/{fragment}")
+        _wait_for_text(chromium, "#locked:not([hidden])", "whole address")
         assert TICKER not in chromium.run("return document.body.innerText")
-    chromium.complaints()  # the 404 and the 401 of this test
+    chromium.console_errors()  # the 404 and the 401 of this test
 
 
 def test_it_finds_back_to_an_exchange_that_was_away(chromium: Browser, tmp_path: Path) -> None:
-    with Sandbox(ui=True, state=tmp_path / "exchange.db") as gone:
-        assert gone.ui_url is not None
+    with Sandbox(ui=True, state=tmp_path / "exchange.db") as box:
+        assert box.ui_url is not None
         chromium.open("about:blank")
-        chromium.open(gone.ui_url)
+        chromium.open(box.ui_url)
         chromium.wait("document.getElementById('state').textContent === 'live'")
-        gone.kill()
+        box.kill()
         chromium.wait("document.getElementById('state').dataset.is === 'lost'")
     chromium.open("about:blank")
-    chromium.complaints()  # refused connections, as they should be
+    chromium.console_errors()  # refused connections, as they should be

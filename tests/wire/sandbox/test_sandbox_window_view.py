@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from attrs import evolve
-from sandbox_signed import TICKER, order
+from sandbox_signed import TICKER, order_body
 
 from kalshi_ext.sandbox.bootstrap import open_exchange
 from kalshi_ext.sandbox.engine import Call, Caller, admin
@@ -15,7 +15,7 @@ from kalshi_ext.sandbox.ui.app import LEVELS, MARKETS, ROWS, PageQuery, snapshot
 
 
 def _place(exchange: SimulatedExchange, name: str, **changes: Any) -> str:
-    body = order(name, **changes)
+    body = order_body(name, **changes)
     call = Call("CreateOrderV2", Caller("trader"), body=body, body_is="json")
     answer = exchange.execute(call)
     assert answer.status == 201, answer.body
@@ -29,9 +29,9 @@ def _cancel(exchange: SimulatedExchange, order_id: str) -> None:
 def test_the_newest_orders_show_and_the_others_are_counted() -> None:
     exchange = open_exchange(Options())
     before = snapshot(exchange, PageQuery())
-    made = [_place(exchange, f"many-{number}") for number in range(ROWS + 5)]
+    order_ids = [_place(exchange, f"many-{number}") for number in range(ROWS + 5)]
     now = snapshot(exchange, PageQuery())
-    assert [row["order_id"] for row in now["open"]] == made[: -ROWS - 1 : -1]
+    assert [row["order_id"] for row in now["open"]] == order_ids[: -ROWS - 1 : -1]
     assert now["open_count"] == before["open_count"] + ROWS + 5
 
 
