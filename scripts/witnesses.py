@@ -1,4 +1,4 @@
-"""Let clients made by others trade on the sandbox, unmodified, and print what came of it.
+"""Let clients made by others trade on the sandbox, unmodified, and print the results.
 
 Each client gets an environment of its own under the cache folder, with the version named here; a
 driver in scripts/witnesses/ walks it through everything it offers of the portfolio. A call is
@@ -36,20 +36,20 @@ SERIES = "3.13"
 
 @frozen
 class Witness:
-    """Name a client, and the exchange it is let loose on."""
+    """Name a client, and the sandbox it runs against."""
 
     package: str
     version: str
     driver: str
     contract: str = "current"
     key_kind: str = "rsa"
-    besides: tuple[str, ...] = ()
+    extra_requirements: tuple[str, ...] = ()
     """What the package needs and does not say."""
     writes: str = "served"
 
     @property
     def title(self) -> str:
-        """Say what is run, in few words."""
+        """The sandbox and key it runs with, in few words."""
         kind = ", Ed25519 key" if self.key_kind == "ed25519" else ""
         setups = {"classic": "classic exchange", "both-today": "classic calls, today's exchange"}
         return f"{setups.get(self.contract, 'current exchange')}{kind}"
@@ -61,29 +61,33 @@ WITNESSES = (
     Witness("kalshi-sdk", "22.4.0", "drive_kalshi_sdk.py"),
     Witness("pykalshi", "2.0.0", "drive_pykalshi.py"),
     Witness(
-        "kalshi-python", "2.1.4", "drive_kalshi_python.py", "classic", besides=("cryptography",)
+        "kalshi-python",
+        "2.1.4",
+        "drive_kalshi_python.py",
+        "classic",
+        extra_requirements=("cryptography",),
     ),
     Witness(
         "kalshi-python",
         "2.1.4",
         "drive_kalshi_python.py",
         "both-today",
-        besides=("cryptography",),
+        extra_requirements=("cryptography",),
         writes="retired",
     ),
 )
 
 
 @define
-class Session:
-    """Collect what one witness did."""
+class WitnessRun:
+    """Collect the results of one witness."""
 
     witness: Witness
     version: str
     rows: list[dict[str, str]] = field(factory=list[dict[str, str]])
     operations: set[str] = field(factory=set[str])
     requests: int = 0
-    wrong: list[str] = field(factory=list[str])
+    violations: list[str] = field(factory=list[str])
 
     @property
     def green(self) -> int:
@@ -110,15 +114,15 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="write the table to docs/witnesses.md")
     options = parser.parse_args()
     python = options.python or newest_python()
-    sessions = []
+    runs = []
     for witness in WITNESSES:
         environment, version = install(witness, python, options.cache)
-        sessions.append(session(witness, version, environment, calls=options.calls))
-    table = report(sessions)
+        runs.append(run_witness(witness, version, environment, calls=options.calls))
+    table = report(runs)
     print(table)
     if options.write:
         write_block("witnesses.md", "witnesses", table)
-    return int(any(run.failed or run.wrong or not run.rows for run in sessions))
+    return int(any(run.failed or run.wrong or not run.rows for run in runs))
 
 
 def newest_python() -> str:
@@ -145,9 +149,9 @@ def install(witness: Witness, python: str, cache: Path) -> tuple[Path, str]:
         shutil.rmtree(environment, ignore_errors=True)
         subprocess.run([python, "-m", "venv", str(environment)], check=True)
         requirement = f"{witness.package}=={witness.version}"
-        if _pip(binary, requirement, *witness.besides):
+        if _pip(binary, requirement, *witness.extra_requirements):
             print(f"{requirement} is not on the index: the newest there is taken")
-            if _pip(binary, witness.package, *witness.besides):
+            if _pip(binary, witness.package, *witness.extra_requirements):
                 raise SystemExit(f"witnesses: {witness.package} cannot be installed")
         code = f"from importlib.metadata import version; print(version({witness.package!r}))"
         result = subprocess.run([binary, "-c", code], capture_output=True, text=True, check=True)
@@ -168,15 +172,15 @@ def _pip(binary: Path, *requirements: str) -> int:
     return subprocess.run(pip, check=False, stderr=subprocess.DEVNULL).returncode
 
 
-def session(witness: Witness, version: str, python: Path, *, calls: bool) -> Session:
-    """Let one witness act on an exchange as new, and look at every request it made."""
-    result = Session(witness, version)
+def run_witness(witness: Witness, version: str, python: Path, *, calls: bool) -> WitnessRun:
+    """Run one witness against a sandbox as new, and check every request it made."""
+    result = WitnessRun(witness, version)
     with Sandbox(contract=witness.contract, key_kind=witness.key_kind, proxy=False) as box:
-        for row in _steps(witness, python, box):
+        for row in _calls(witness, python, box):
             entries = box.truth.requests(since=result.requests)
             result.requests += len(entries)
             result.operations |= {entry.operation for entry in entries if entry.operation}
-            result.wrong += traffic_violations(entries)
+            result.violations += traffic_violations(entries)
             requests = " ".join(f"{entry.operation} {entry.status}" for entry in entries)
             result.rows.append({**row, "met": requests})
             if calls or (row["error"] and not row["explained"]):
@@ -185,7 +189,7 @@ def session(witness: Witness, version: str, python: Path, *, calls: bool) -> Ses
     return result
 
 
-def _steps(witness: Witness, python: Path, box: Sandbox) -> Iterator[dict[str, str]]:
+def _calls(witness: Witness, python: Path, box: Sandbox) -> Iterator[dict[str, str]]:
     with tempfile.TemporaryDirectory() as directory:
         key = Path(directory) / "key.pem"
         key.write_text(box.private_key)
@@ -213,16 +217,16 @@ def _steps(witness: Witness, python: Path, box: Sandbox) -> Iterator[dict[str, s
             raise SystemExit(f"witnesses: {witness.driver} ended with {driver.returncode}")
 
 
-def report(sessions: list[Session]) -> str:
-    """Write the table, and every explanation under it."""
+def report(runs: list[WitnessRun]) -> str:
+    """Render the table, and every explanation under it."""
     lines = [
         "| client | on | parts (green of tried) | green | explained | failed | requests | "
         "operations met | contract violations |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    lines += [_line(run) for run in sessions]
+    lines += [_line(run) for run in runs]
     notes = []
-    for run in sessions:
+    for run in runs:
         name = f"{run.witness.package} {run.version}"
         notes += [f"- {name}, {row['call']} ({row['met'] or 'no request'}): {row['explained']}."
                   for row in run.explained]  # fmt: skip
@@ -232,7 +236,7 @@ def report(sessions: list[Session]) -> str:
     return "\n".join([*lines, "", *dict.fromkeys(notes)])
 
 
-def _line(run: Session) -> str:
+def _line(run: WitnessRun) -> str:
     tried, green = Counter[str](), Counter[str]()
     for row in run.rows:
         tried[row["part"]] += 1
@@ -240,7 +244,7 @@ def _line(run: Session) -> str:
     parts = ", ".join(f"{part} {green[part]}/{count}" for part, count in tried.items())
     counts = (run.green, len(run.explained), len(run.failed), run.requests, len(run.operations))
     cells = [f"{run.witness.package} {run.version}", run.witness.title, parts, *map(str, counts)]
-    return f"| {' | '.join([*cells, str(len(run.wrong))])} |"
+    return f"| {' | '.join([*cells, str(len(run.violations))])} |"
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import kalshi_python as sdk
-from stage import CHICAGO, KEY_FILE, KEY_ID, RAIN, URL, WRITES, step
+from harness import CHICAGO, KEY_FILE, KEY_ID, RAIN, URL, WRITES, step
 
 NO_NAMES = (
     "the contract requires ticker, side, action and both client order ids; this release of the "

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import kalshi_python_sync as sdk
-from stage import BITCOIN, CHICAGO, KEY_FILE, KEY_ID, RAIN, URL, step
+from harness import BITCOIN, CHICAGO, KEY_FILE, KEY_ID, RAIN, URL, step
 
 
 def main() -> None:

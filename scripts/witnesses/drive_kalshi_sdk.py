@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import kalshi
+from harness import BITCOIN, CHICAGO, KEY_FILE, KEY_ID, RAIN, URL, step
 from kalshi.models.orders import (
     AmendOrderV2Request,
     BatchCancelOrdersV2Request,
@@ -16,7 +17,6 @@ from kalshi.models.orders import (
     DecreaseOrderV2Request,
 )
 from kalshi.models.portfolio import TargetBalanceAllocationInput
-from stage import BITCOIN, CHICAGO, KEY_FILE, KEY_ID, RAIN, URL, step
 
 NO_BODY = "the contract gives this answer no body; the client reads one as JSON"
 

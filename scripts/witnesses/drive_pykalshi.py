@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 import pykalshi
+from harness import CHICAGO, KEY_FILE, KEY_ID, RAIN, URL, step
 from pykalshi import Action, OrderStatus, Side
-from stage import CHICAGO, KEY_FILE, KEY_ID, RAIN, URL, step
 
 
 def main() -> None:

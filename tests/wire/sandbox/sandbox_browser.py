@@ -1,4 +1,4 @@
-"""Drive Debian's headless Chromium through chromedriver, in the words of the WebDriver standard."""
+"""Drive Debian's headless Chromium through chromedriver, by the WebDriver protocol."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from attrs import frozen
 
 _FLAGS = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 TIMEOUT = 40
-"""Seconds within which a page must have become what is waited for; only failures take long."""
+"""Seconds to wait for a condition; only failures take that long."""
 
 
 @frozen
@@ -57,13 +57,13 @@ class Browser:
         path.write_bytes(base64.b64decode(self._send("GET", "/screenshot")))
 
     def console_errors(self) -> list[str]:
-        """List what the page's console got: errors and violated policies."""
+        """Take the errors and violated policies that the page's console got since the last call."""
         entries = self._send("POST", "/se/log", {"type": "browser"})
         return [entry["message"] for entry in entries if entry["level"] == "SEVERE"]
 
     def wait(self, script: str, *arguments: Any) -> Any:
         """Wait until an expression is true, and give its value."""
-        return eventually(lambda: self.run(f"return {script}", *arguments), script)
+        return wait_until(lambda: self.run(f"return {script}", *arguments), script)
 
     def _send(self, method: str, path: str, body: Any = None) -> Any:
         answer = self.driver.request(method, f"/session/{self.session}{path}", json=body)
@@ -72,7 +72,7 @@ class Browser:
         return value
 
 
-def eventually(condition: Callable[[], Any], description: str = "") -> Any:
+def wait_until(condition: Callable[[], Any], description: str = "") -> Any:
     deadline = time.monotonic() + TIMEOUT
     while not (value := condition()):
         assert time.monotonic() < deadline, f"never came true: {description}"

@@ -31,7 +31,7 @@ class Contract:
     """By the identity of a schema, which lives as long as the document."""
 
     def violations(self, operation: str, status: int, body: bytes) -> list[str]:
-        """Say what is wrong with an answer; nothing: []."""
+        """List how an answer breaks the contract; []: it keeps it."""
         response = self._response(operation, status)
         if response is None:
             return [f"{operation}: status {status} is not in the contract"]
@@ -89,11 +89,11 @@ def traffic_violations(requests: Iterable[LoggedRequest]) -> list[str]:
 
 
 TALLY = [0, 0]
-"""Answers judged and violations found by judge_traffic in this process."""
+"""Answers judged and violations found by check_and_count in this process."""
 
 
 def check_and_count(requests: Iterable[LoggedRequest]) -> list[str]:
-    """Check a sandbox's whole record, and count."""
+    """Check a sandbox's whole request log, and add to TALLY."""
     entries = list(requests)
     violations = traffic_violations(entries)
     TALLY[0] += sum(entry.operation is not None and entry.fault is None for entry in entries)

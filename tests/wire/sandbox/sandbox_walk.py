@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from attrs import define, field
-from sandbox_signed import BTC, OTHER_TICKER, TICKER, HttpAnswer, SignedClient, order_body
+from sandbox_client import BTC, OTHER_TICKER, TICKER, HttpAnswer, SignedClient, order_body
 
 
 @define
 class Walk:
-    """Call operations by id and remember what was heard."""
+    """Call operations by id and keep their answers."""
 
     caller: SignedClient
     answers: dict[str, HttpAnswer] = field(factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sandbox_signed import SignedClient, order_body
+from sandbox_client import SignedClient, order_body
 
 EVENTS = "/portfolio/events/orders"
 GROUPS = "/portfolio/order_groups"

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 from click.testing import CliRunner
-from sandbox_signed import SignedClient
+from sandbox_client import SignedClient
 
 from kalshi_ext.sandbox.serve_command import sandbox
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from sandbox_signed import TICKER, SignedClient, order_body, signed_client
+from sandbox_client import TICKER, SignedClient, order_body, signed_client
 
 from kalshi_ext.sandbox import Sandbox, SandboxError
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import pytest
-from sandbox_signed import SignedClient, order_body, signed_client
+from sandbox_client import SignedClient, order_body, signed_client
 
 from kalshi_ext.sandbox import Sandbox, SandboxError
 
@@ -56,7 +56,7 @@ def _order_count(exchange: Sandbox, name: str) -> int:
     return len(exchange.truth.orders(client_order_id=name))
 
 
-def _becomes_true(condition: Callable[[], bool]) -> bool:
+def _wait_until(condition: Callable[[], bool]) -> bool:
     """Wait for something that happens on the other side of a broken connection."""
     deadline = time.monotonic() + 60
     while not condition():
@@ -94,7 +94,7 @@ def test_a_request_reset_after_its_last_byte_is_executed(
     exchange.faults.add("reset_request", operation="CreateOrderV2", at=at)
     request = _order_request(caller, "executed")
     assert _send_and_read(caller, request) == (b"", "reset")
-    assert _becomes_true(lambda: _order_count(exchange, "executed") == 1)
+    assert _wait_until(lambda: _order_count(exchange, "executed") == 1)
     [fault] = exchange.truth.network()
     assert fault["request"].encode("latin-1") == request
 
@@ -134,7 +134,7 @@ def test_silence_says_nothing_whether_it_was_executed_or_not(
     with signed_client(exchange, timeout=0.5) as impatient, pytest.raises(TimeoutError):
         impatient.place("silent")
     assert caller.call("GET", "/portfolio/balance").status == 200
-    assert _becomes_true(lambda: _order_count(exchange, "silent") == int(forward))
+    assert _wait_until(lambda: _order_count(exchange, "silent") == int(forward))
 
 
 @pytest.mark.parametrize("where", ["request", "response"])
@@ -155,7 +155,7 @@ def test_a_delayed_request_arrives_although_its_sender_gave_up(
     exchange.faults.add("delay", operation="CreateOrderV2", seconds=0.4, where="request")
     with _connect(caller) as sock:
         sock.sendall(_order_request(caller, "on-its-way"))
-    assert _becomes_true(lambda: _order_count(exchange, "on-its-way") == 1)
+    assert _wait_until(lambda: _order_count(exchange, "on-its-way") == 1)
     assert caller.place("on-its-way").status == 409
 
 

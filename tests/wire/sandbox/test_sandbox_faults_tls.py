@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from sandbox_signed import SignedClient, order_body, signed_client
+from sandbox_client import SignedClient, order_body, signed_client
 
 from kalshi_ext.sandbox import NetworkProxy, Sandbox
 
@@ -72,7 +72,7 @@ def _order_count(box: Sandbox, name: str) -> int:
     return len(box.truth.orders(client_order_id=name))
 
 
-def _becomes_true(condition: Callable[[], bool]) -> bool:
+def _wait_until(condition: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + 60
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -94,7 +94,7 @@ def test_a_request_reset_after_its_last_byte_is_executed(
 ) -> None:
     box.faults.add("reset_request", operation="CreateOrderV2", at=None)
     assert _send_and_read(caller, _order_request(caller, "executed")) == (b"", "broken")
-    assert _becomes_true(lambda: _order_count(box, "executed") == 1)
+    assert _wait_until(lambda: _order_count(box, "executed") == 1)
 
 
 @pytest.mark.parametrize(
@@ -119,8 +119,8 @@ def test_silence_is_silence(box: Sandbox, caller: SignedClient, forward: bool) -
         sock.settimeout(0.3)
         with pytest.raises(TimeoutError):
             sock.recv(1)
-    assert _becomes_true(lambda: len(box.truth.network()) == 1)
-    assert _becomes_true(lambda: _order_count(box, "silent") == int(forward))
+    assert _wait_until(lambda: len(box.truth.network()) == 1)
+    assert _wait_until(lambda: _order_count(box, "silent") == int(forward))
 
 
 def test_an_answer_drips_or_turns_to_noise(box: Sandbox, caller: SignedClient) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from sandbox_client import TICKER, SignedClient, order_body, signed_client
 from sandbox_contract import traffic_violations
-from sandbox_signed import TICKER, SignedClient, order_body, signed_client
 
 from kalshi_ext.sandbox import LoggedRequest, Sandbox
 from kalshi_ext.sandbox.engine import admin

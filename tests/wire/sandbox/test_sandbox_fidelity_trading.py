@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sandbox_signed import BTC, HttpAnswer, SignedClient, signed_client
+from sandbox_client import BTC, HttpAnswer, SignedClient, signed_client
 
 from kalshi_ext.sandbox import Sandbox
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from sandbox_client import SignedClient, signed_client
 from sandbox_contract import contract, traffic_violations
-from sandbox_signed import SignedClient, signed_client
 from sandbox_walk import walk_classic, walk_current
 
 from kalshi_ext.sandbox import Sandbox
@@ -46,7 +46,7 @@ def test_routes_and_contract_documents_name_the_same_operations(name: str, table
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     }
-    assert listed == {(operation_.method, operation_.path, operation_.id) for operation_ in table}
+    assert listed == {(operation.method, operation.path, operation.id) for operation in table}
 
 
 def test_an_order_matches_the_resting_liquidity(caller: SignedClient, exchange: Sandbox) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from sandbox_signed import SignedClient, signed_client
+from sandbox_client import SignedClient, signed_client
 
 from kalshi_ext.sandbox import AsyncSandbox, Sandbox, SandboxError
 
@@ -36,7 +36,7 @@ def _is_running(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
 
-def _ends(pid: int) -> bool:
+def _wait_for_end(pid: int) -> bool:
     deadline = time.monotonic() + 60
     while _is_running(pid):
         if time.monotonic() > deadline:
@@ -54,14 +54,14 @@ def test_the_exchange_ends_with_its_parent_however_that_ends(signal_number: sign
         pid = int(parent.stdout.readline())
         assert _is_running(pid)
         parent.send_signal(signal_number)
-    assert _ends(pid)
+    assert _wait_for_end(pid)
 
 
 def test_the_exchange_ends_with_the_block() -> None:
     with Sandbox(seed_data=False) as sandbox:
         pid, address = sandbox.pid, urlsplit(sandbox.url)
     assert pid is not None
-    assert _ends(pid)
+    assert _wait_for_end(pid)
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((address.hostname, address.port))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sandbox_signed import SignedClient
+from sandbox_client import SignedClient
 
 from kalshi_ext.sandbox.engine import CLASSIC, CURRENT, RETIRED
 from kalshi_ext.sandbox.routes import BASE_PATH, Match, NoMatch, Routes

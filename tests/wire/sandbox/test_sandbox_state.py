@@ -8,7 +8,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 import pytest
-from sandbox_signed import SignedClient, signed_client
+from sandbox_client import SignedClient, signed_client
 
 from kalshi_ext.sandbox import Sandbox, SandboxError
 

@@ -1,4 +1,4 @@
-"""The window at the level of HTTP: who gets in, what is told, and what never is."""
+"""The page over HTTP: who may read it, what its stream shows, and what it never shows."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sandbox_signed import BTC, OTHER_TICKER, TICKER, signed_client
-from sandbox_window import admin_token, bearer_header, open_stream, page_url
+from sandbox_client import BTC, OTHER_TICKER, TICKER, signed_client
+from sandbox_ui import admin_token, bearer_header, open_stream, page_url
 
 from kalshi_ext.sandbox import Sandbox
 from kalshi_ext.sandbox.ui.app import PAGE

@@ -1,4 +1,4 @@
-"""Listen to the window's stream the way its page does."""
+"""Read the stream of the sandbox's page the way the page does."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kalshi_ext.sandbox import Sandbox
 
 @define
 class EventStream:
-    """Hear one event after the other."""
+    """Read one server-sent event after the other."""
 
     lines: Iterator[str]
 
@@ -26,16 +26,16 @@ class EventStream:
         return name, data
 
     def until(self, condition: Any) -> Any:
-        """Read on until a snapshot satisfies; events come at least each second."""
+        """Read on until a snapshot meets the condition; events come at least each second."""
         for _ in range(200):
             name, data = self.next()
             if name == "now" and condition(data):
                 return data
-        raise AssertionError("never told")
+        raise AssertionError("no snapshot met the condition")
 
 
 def page_url(sandbox: Sandbox) -> str:
-    """The window's address without its fragment."""
+    """The page's address without its fragment."""
     assert sandbox.ui_url is not None
     return sandbox.ui_url.partition("/#")[0]
 

@@ -1,4 +1,4 @@
-"""What docs/sandbox.md says about faults, fixtures and options is what there is."""
+"""docs/sandbox.md lists the faults, their parameters and the fixtures that there are."""
 
 from __future__ import annotations
 

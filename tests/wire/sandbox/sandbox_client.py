@@ -1,4 +1,7 @@
-"""A bare signed caller for the sandbox's own tests: no line shared with the library's client."""
+"""A bare signing HTTP client for the sandbox's own tests.
+
+It shares no line with the library's client: a mistake made twice would hide itself.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ BTC = "KXBTC-26DEC31-B100"
 
 @frozen
 class HttpAnswer:
-    """What came back."""
+    """One response: status, headers (names in lower case) and raw body."""
 
     status: int
     headers: dict[str, str]
@@ -127,7 +130,7 @@ class SignedClient:
 
 
 def signed_client(sandbox: Any, account: str | None = None, **options: Any) -> SignedClient:
-    """Make a caller for the first account, or another."""
+    """Make a client for the first account, or another."""
     key = sandbox.account(account) if account else sandbox
     return SignedClient(sandbox.url, key.key_id, key.private_key, sandbox.ca_pem, **options)
 

@@ -1,7 +1,7 @@
-"""Let a foreign client act step by step, while the other side watches.
+"""Run the calls of a foreign client one by one, so that witnesses.py can check each one's traffic.
 
-Runs inside the witness's own environment: standard library only. Each step is told as one line of
-JSON on stdout; the next begins when a line comes back on stdin.
+Runs inside the witness's own environment: standard library only. Each call is reported as one line
+of JSON on stdout; the next begins when a line comes back on stdin.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ def step(
     raises: str = "",
     explained: str = "",
 ) -> Any:
-    """Do one call of the client and tell how it went; a failure gives None.
+    """Make one call of the client and report how it went; a failure gives None.
 
-    `holds` judges what the client made of the answer, `raises` names the error that is due, and
+    `holds` checks what the client returned, `raises` names the error that is expected, and
     `explained` says which line of the contract makes a failure right.
     """
     value, error = None, ""

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from sandbox_signed import HttpAnswer, SignedClient, order_body, signed_client
+from sandbox_client import HttpAnswer, SignedClient, order_body, signed_client
 
 from kalshi_ext.sandbox import Sandbox
 

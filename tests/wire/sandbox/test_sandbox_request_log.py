@@ -1,4 +1,4 @@
-"""The record of what truly happened: complete, append-only, and only for the admin side."""
+"""The log of what truly happened: complete, append-only, and only for the admin side."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from sandbox_signed import TICKER, SignedClient, order_body, signed_client
+from sandbox_client import TICKER, SignedClient, order_body, signed_client
 
 from kalshi_ext.sandbox import Sandbox, SandboxError
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from sandbox_signed import SignedClient, signed_client
+from sandbox_client import SignedClient, signed_client
 
 from kalshi_ext.errors import Misuse
 from kalshi_ext.sandbox import NetworkProxy, Sandbox

@@ -1,4 +1,4 @@
-"""The window in a real browser: headless Chromium, driven by keyboard."""
+"""The page in a real browser: headless Chromium, driven by keyboard."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sandbox_browser import Browser, eventually, start_browser
-from sandbox_signed import BTC, OTHER_TICKER, TICKER, SignedClient, signed_client
-from sandbox_window import admin_token, page_url
+from sandbox_browser import Browser, start_browser, wait_until
+from sandbox_client import BTC, OTHER_TICKER, TICKER, SignedClient, signed_client
+from sandbox_ui import admin_token, page_url
 
 from kalshi_ext.sandbox import Sandbox
 
@@ -37,7 +37,7 @@ def box(running: Sandbox) -> Sandbox:
 
 @pytest.fixture
 def page(chromium: Browser, box: Sandbox) -> Iterator[Browser]:
-    """The window, open and showing; afterwards its console must be clean."""
+    """The page, open and showing; afterwards its console must be clean."""
     chromium.open("about:blank")
     assert box.ui_url is not None
     chromium.open(box.ui_url)
@@ -153,7 +153,7 @@ def test_a_fault_takes_its_settings_from_the_page(page: Browser, box: Sandbox) -
     )
     rules = {
         rule["kind"]: rule
-        for rule in eventually(lambda: len(box.faults.list()) == 3 and box.faults.list())
+        for rule in wait_until(lambda: len(box.faults.list()) == 3 and box.faults.list())
     }
     assert (rules["status"]["times"], rules["status"]["skip"]) == (None, 2)
     settings = [rules["status"][name] for name in ("status", "body", "executed")]
@@ -161,9 +161,9 @@ def test_a_fault_takes_its_settings_from_the_page(page: Browser, box: Sandbox) -
     assert (rules["reset_request"]["at"], rules["before"]["commands"]) == (17, [])
     page.wait("document.querySelectorAll('[role=switch][aria-checked=true]').length === 3")
     page.run("document.getElementById('switch-status').click()")
-    eventually(lambda: len(box.faults.list()) == 2)
+    wait_until(lambda: len(box.faults.list()) == 2)
     page.press("x")
-    eventually(lambda: box.faults.list() == [])
+    wait_until(lambda: box.faults.list() == [])
     _wait_for_text(page, "#rules", "None yet.")
 
 

@@ -1,11 +1,11 @@
-"""What the window shows of an exchange that is larger than a page."""
+"""What the page shows of an exchange that is larger than a page."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from attrs import evolve
-from sandbox_signed import TICKER, order_body
+from sandbox_client import TICKER, order_body
 
 from kalshi_ext.sandbox.bootstrap import open_exchange
 from kalshi_ext.sandbox.engine import Call, Caller, admin
