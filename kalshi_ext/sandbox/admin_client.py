@@ -102,7 +102,7 @@ class Faults:
 
 @frozen
 class Truth:
-    """Read what truly happened, past the API: no lag, no pages, no lies."""
+    """Read what truly happened, past the API: no lag, no pages, no faults."""
 
     _client: AdminClient
 

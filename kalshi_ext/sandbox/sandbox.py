@@ -52,6 +52,7 @@ class Sandbox:
         self.close()
 
     async def __aenter__(self) -> Self:
+        # Starting waits for the worker's announcement, which would block the loop.
         await asyncio.to_thread(self.start)
         return self
 
@@ -153,6 +154,7 @@ class Sandbox:
         if self._directory is None:
             directory = tempfile.TemporaryDirectory(prefix="kalshi-sandbox-")
             self._directory = Path(self._stack.enter_context(directory))
+        # At each call: keys may have been issued since the last one.
         keys = [Credentials.from_data(data) for data in self.link.run("keys.list")]
         write_all(keys, self._directory)
         return self._directory

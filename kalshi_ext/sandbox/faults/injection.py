@@ -112,6 +112,8 @@ class FaultInjector:
 
     def due_duplicates(self) -> list[RoutedRequest]:
         """Count one more request and give the duplicates that are due."""
+        # This also runs after the request that made the duplicate: later=0 is delivered at once,
+        # later=1 after the next request.
         due = [duplicate.routed for duplicate in self.duplicates if duplicate.remaining <= 0]
         self.duplicates = [duplicate for duplicate in self.duplicates if duplicate.remaining > 0]
         for duplicate in self.duplicates:

@@ -100,7 +100,7 @@ class MessageFault:
         start = self.received
         self.received += len(data)
         self.complete = self.complete or ends
-        if self.rule is not None:
+        if self.rule is not None:  # a copy of every request would cost memory for nothing
             self.request += data
         steps = self._on_request(data, start, ends=ends)
         self.forwarded += sum(len(step.data) for step in steps)
@@ -148,6 +148,7 @@ class MessageFault:
         if self.rule is None:
             return data
         clean = max(0, int(self.option("at")) - start)
+        # The rule's own random numbers: the same seed gives the same noise.
         noise = self.rule.random.randbytes(max(0, len(data) - clean))
         return data[:clean] + noise
 

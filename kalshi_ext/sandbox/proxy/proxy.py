@@ -140,7 +140,7 @@ class NetworkProxy:
         self.opaque = parts.scheme == "https"
         self._proxy = Proxy((parts.hostname, port), opaque=self.opaque)
         self._proxy.plan.seed = seed
-        self._socket = listen(0)
+        self._socket = listen(0)  # the port is known, and clients may queue, before the start
         netloc = f"{HOST}:{port_of(self._socket)}"
         self.url = urlunsplit(parts._replace(netloc=netloc))
         self._loop = loop_factory()

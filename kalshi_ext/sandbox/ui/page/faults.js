@@ -8,7 +8,7 @@ const LAYERS = {
   network: "On the bytes of one request and its answer",
   connection: "On a whole connection",
 };
-const AIM = ["kind", "operation", "account", "skip", "times", "every", "chance"];
+const RULE_FIELDS = ["kind", "operation", "account", "skip", "times", "every", "chance"];
 const switches = new Map(); // kind → {button, acted, fields}
 let rules = [];
 let complain = () => {};
@@ -19,7 +19,7 @@ export function build(kinds, operations, trouble) {
   if (switches.size) return;
   for (const [layer, title] of Object.entries(LAYERS)) {
     const own = Object.entries(kinds).filter(([, kind]) => kind.layer === layer);
-    const list = make("ul", { className: "kinds" }, ...own.map(([name, kind]) => one(name, kind)));
+    const list = make("ul", { className: "kinds" }, ...own.map(([name, kind]) => kindEntry(name, kind)));
     byId("kinds").append(make("h3", {}, title), list);
   }
   for (const what of ["trading", "exchange"]) {
@@ -35,7 +35,7 @@ export function allOff() {
 
 const isOn = (button) => button.getAttribute("aria-checked") === "true";
 
-function one(name, kind) {
+function kindEntry(name, kind) {
   const does = make("span", { id: `does-${name}` }, kind.does);
   const button = make("button", { type: "button", role: "switch", id: `switch-${name}`,
     "aria-checked": "false", "aria-describedby": `does-${name}` }, name);
@@ -50,18 +50,18 @@ function one(name, kind) {
 
 function settings(name, fields) {
   const summary = make("summary", {});
-  const tell = () => say(summary, fields.map(({ label, input }) => `${label} ${shown(input)}`).join(", "));
+  const tell = () => say(summary, fields.map(({ label, input }) => `${label} ${displayValue(input)}`).join(", "));
   fields.forEach(({ input }) => input.addEventListener("input", tell));
   tell();
   return make("details", {}, summary, ...fields.map(({ row }) => row));
 }
 
-const shown = (input) => (input.type === "checkbox" ? (input.checked ? "yes" : "no") : input.value || "–");
+const displayValue = (input) => (input.type === "checkbox" ? (input.checked ? "yes" : "no") : input.value || "–");
 
 /** Make the input for a parameter; what it reads depends on the type of its default. */
 function field(kind, label, preset) {
   const input = make("input", { id: `${kind}-${label}`, autocomplete: "off", spellcheck: false });
-  let read = () => loose(input.value);
+  let read = () => parseLoosely(input.value);
   if (typeof preset === "boolean") {
     Object.assign(input, { type: "checkbox", checked: preset });
     read = () => input.checked;
@@ -78,7 +78,7 @@ function field(kind, label, preset) {
 }
 
 /** Read text as JSON where it is JSON, as itself otherwise; nothing is null. */
-function loose(text) {
+function parseLoosely(text) {
   if (!text.trim()) return null;
   try {
     return JSON.parse(text);
@@ -88,8 +88,8 @@ function loose(text) {
 }
 
 function toggle(kind) {
-  const mine = rules.filter((rule) => rule.kind === kind && live(rule));
-  if (mine.length) return mine.forEach((rule) => act("faults.remove", { number: rule.number }));
+  const ownRules = rules.filter((rule) => rule.kind === kind && live(rule));
+  if (ownRules.length) return ownRules.forEach((rule) => act("faults.remove", { number: rule.number }));
   const times = byId("times").value;
   const given = {
     kind,
@@ -115,10 +115,10 @@ const live = (rule) => rule.times === null || rule.fired < rule.times;
 export function show(now) {
   rules = now.rules;
   for (const [kind, { button, acted }] of switches) {
-    const mine = rules.filter((rule) => rule.kind === kind);
-    button.setAttribute("aria-checked", String(mine.some(live)));
-    const times = mine.reduce((sum, rule) => sum + rule.fired, 0);
-    say(acted, mine.length ? `acted ${times}×` : "");
+    const ownRules = rules.filter((rule) => rule.kind === kind);
+    button.setAttribute("aria-checked", String(ownRules.some(live)));
+    const times = ownRules.reduce((sum, rule) => sum + rule.fired, 0);
+    say(acted, ownRules.length ? `acted ${times}×` : "");
   }
   byId("pause-trading").setAttribute("aria-checked", String(!now.status.trading_active));
   byId("pause-exchange").setAttribute("aria-checked", String(!now.status.exchange_active));
@@ -146,9 +146,9 @@ function ruleEntry(number) {
 }
 
 function inWords(rule) {
-  const options = Object.entries(rule).filter(([name]) => ![...AIM, "number", "seen", "fired"].includes(name));
-  const told = options.map(([name, value]) => `${name} ${JSON.stringify(value)}`).join(", ");
+  const options = Object.entries(rule).filter(([name]) => ![...RULE_FIELDS, "number", "seen", "fired"].includes(name));
+  const optionText = options.map(([name, value]) => `${name} ${JSON.stringify(value)}`).join(", ");
   const aim = `${rule.operation || "any operation"}${rule.skip ? `, after ${rule.skip}` : ""}`;
   const often = rule.times === null ? "every time" : `${rule.times}×`;
-  return `${rule.number}. ${rule.kind} on ${aim}, ${often}${told ? ` (${told})` : ""}: acted ${rule.fired}, met ${rule.seen}`;
+  return `${rule.number}. ${rule.kind} on ${aim}, ${often}${optionText ? ` (${optionText})` : ""}: acted ${rule.fired}, met ${rule.seen}`;
 }

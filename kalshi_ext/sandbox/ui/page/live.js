@@ -1,39 +1,39 @@
-// The way to the exchange: the token, admin words, and the stream of what happens.
+// The connection to the exchange: the token, admin commands, and the stream of snapshots.
 
-const KEPT = "kalshi-ext sandbox token";
+const TOKEN_KEY = "kalshi-ext sandbox token";
 
 /** Take the token out of the address, so that it is neither seen nor kept in the history. */
 export function takeToken() {
   const given = decodeURIComponent(location.hash.slice(1));
   const isToken = given.length > 20;
   if (isToken) {
-    sessionStorage.setItem(KEPT, given);
+    sessionStorage.setItem(TOKEN_KEY, given);
     history.replaceState(null, "", location.pathname);
   }
-  return sessionStorage.getItem(KEPT) || "";
+  return sessionStorage.getItem(TOKEN_KEY) || "";
 }
 
 export function forgetToken() {
-  sessionStorage.removeItem(KEPT);
+  sessionStorage.removeItem(TOKEN_KEY);
 }
 
-const authorization = () => ({ Authorization: `Bearer ${sessionStorage.getItem(KEPT) || ""}` });
+const authorization = () => ({ Authorization: `Bearer ${sessionStorage.getItem(TOKEN_KEY) || ""}` });
 
-/** Run an admin word; rejects with what the exchange said. */
+/** Run an admin command; rejects with the exchange's error text. */
 export async function run(word, given = {}) {
   const answer = await fetch(`/run/${word}`, {
     method: "POST",
     headers: { ...authorization(), "Content-Type": "application/json" },
     body: JSON.stringify(given),
   });
-  const told = await answer.json();
-  if (!answer.ok) throw new Error(told.error);
-  return told.result;
+  const body = await answer.json();
+  if (!answer.ok) throw new Error(body.error);
+  return body.result;
 }
 
-const SILENCE = 8000; // ms: the exchange tells something every second
+const SILENCE = 8000; // ms: an event comes at least every second
 
-/** Listen until told to stop; on(name, data) hears each event, and "lost" or "refused". */
+/** Listen until the returned function is called; on(name, data) gets each event, "lost" or "refused". */
 export function listen(look, on) {
   const stop = new AbortController();
   follow(look, on, stop.signal);
@@ -43,7 +43,7 @@ export function listen(look, on) {
 async function follow(look, on, stopped) {
   while (!stopped.aborted) {
     try {
-      await once(look, on, stopped);
+      await readStream(look, on, stopped);
     } catch (error) {
       if (stopped.aborted) return;
       if (error.refused) return on("refused", null);
@@ -54,7 +54,7 @@ async function follow(look, on, stopped) {
   }
 }
 
-async function once(look, on, stopped) {
+async function readStream(look, on, stopped) {
   const silence = new AbortController();
   const signal = AbortSignal.any([stopped, silence.signal]);
   let alarm = setTimeout(() => silence.abort(), SILENCE);
@@ -68,14 +68,14 @@ async function once(look, on, stopped) {
       alarm = setTimeout(() => silence.abort(), SILENCE);
       const events = (text + part.value).split("\n\n");
       text = events.pop();
-      if (!stopped.aborted) events.forEach((event) => tell(event, on));
+      if (!stopped.aborted) events.forEach((event) => dispatch(event, on));
     }
   } finally {
     clearTimeout(alarm);
   }
 }
 
-function tell(event, on) {
+function dispatch(event, on) {
   const [name, data] = event.split("\n");
   on(name.slice("event: ".length), JSON.parse(data.slice("data: ".length)));
 }

@@ -11,7 +11,7 @@ let setting = { recording: true };
 let held = false;
 let latest = null;
 let shown = null;
-let owed = false; // somebody asked to look elsewhere: shown even while held
+let showNext = false; // another account, market or filter was chosen: shown even while held
 
 function start() {
   if (!takeToken()) return lock();
@@ -27,10 +27,10 @@ function lock() {
 
 function listenAgain() {
   stop();
-  owed = true;
+  showNext = true;
   stop = listen(look, (name, data) => {
-    if (name === "now") hear(data);
-    if (name === "setting") settle(data);
+    if (name === "now") receive(data);
+    if (name === "setting") applySetting(data);
     if (name === "lost") connected(false);
     if (name === "refused") {
       forgetToken();
@@ -39,7 +39,7 @@ function listenAgain() {
   });
 }
 
-function settle(told) {
+function applySetting(told) {
   setting = told;
   say(byId("contract"), told.contract);
   say(byId("url"), told.url);
@@ -63,10 +63,10 @@ function news() {
   return mark(latest) !== mark(shown);
 }
 
-function hear(now) {
+function receive(now) {
   latest = now;
-  if (!held || owed) show(now);
-  owed = false;
+  if (!held || showNext) show(now);
+  showNext = false;
   connected(true);
 }
 
