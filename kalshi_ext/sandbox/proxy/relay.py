@@ -92,7 +92,7 @@ class Channel:
             self.finish(step.end)
 
 
-class Endpoint(asyncio.Protocol):
+class RelayEndpoint(asyncio.Protocol):
     """Be one end of a relayed connection; the relay supplies what happens."""
 
     def __init__(
@@ -175,9 +175,9 @@ class Relay:
         self._up = Channel(self._write_to_server, self._end_by_request)
         self._down = Channel(self._write_to_client, self._end_by_answer)
 
-    def client_endpoint(self) -> Endpoint:
+    def client_endpoint(self) -> RelayEndpoint:
         """Make the protocol of the client's side."""
-        return Endpoint(
+        return RelayEndpoint(
             connected=self._client_connected,
             received=self._from_client,
             lost=self._client_lost,
@@ -199,7 +199,7 @@ class Relay:
         self._connecting = asyncio.ensure_future(self._connect())
 
     async def _connect(self) -> None:
-        endpoint = Endpoint(
+        endpoint = RelayEndpoint(
             connected=self._server_connected,
             received=self._from_server,
             lost=self._server_lost,
