@@ -4,8 +4,7 @@
 
 The load generator signs once a second, which is honest towards the server: a signature covers
 timestamp, method and path, not the body, so each order is verified in full all the same. Orders
-travel one at a time on each connection, as a client sends them. With --profile the server's own
-profile is printed instead of trusting a total.
+travel one at a time on each connection, as a client sends them.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from kalshi_ext.sandbox.engine import admin
 TICKER = "KXRAIN-26DEC31-NYC"
 
 
-class Signer:
+class RequestBuilder:
     """Sign once a second, and build whole requests."""
 
     def __init__(self, sandbox: Sandbox, *, match: bool) -> None:
@@ -44,7 +43,7 @@ class Signer:
         self._head, self._until = b"", 0.0
 
     def request(self, number: int) -> bytes:
-        """Build order number so-and-so; alternating sides, resting apart or matching."""
+        """Build the request of one order; sides alternate, prices rest apart or match."""
         if time.monotonic() > self._until:
             self._sign()
         bid = number % 2 == 0
@@ -64,19 +63,21 @@ class Signer:
     def _sign(self) -> None:
         stamp = str(int(time.time() * 1000))
         pss = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
-        made = self._key.sign((stamp + "POST" + self._path).encode(), pss, hashes.SHA256())
+        signature = self._key.sign((stamp + "POST" + self._path).encode(), pss, hashes.SHA256())
         self._head = (
             f"POST {self._path} HTTP/1.1\r\nHost: sandbox\r\nContent-Type: application/json\r\n"
             f"KALSHI-ACCESS-KEY: {self._key_id}\r\nKALSHI-ACCESS-TIMESTAMP: {stamp}\r\n"
-            f"KALSHI-ACCESS-SIGNATURE: {base64.b64encode(made).decode()}\r\nContent-Length: "
+            f"KALSHI-ACCESS-SIGNATURE: {base64.b64encode(signature).decode()}\r\nContent-Length: "
         ).encode()
         self._until = time.monotonic() + 1
 
 
-class Trader(asyncio.Protocol):
+class OrderConnection(asyncio.Protocol):
     """Send an order, wait for its answer, send the next."""
 
-    def __init__(self, signer: Signer, numbers: Iterator[int], statuses: dict[bytes, int]) -> None:
+    def __init__(
+        self, signer: RequestBuilder, numbers: Iterator[int], statuses: dict[bytes, int]
+    ) -> None:
         self._signer, self._numbers, self._statuses = signer, numbers, statuses
         self._pending = b""
         self.done = asyncio.get_running_loop().create_future()
@@ -106,16 +107,16 @@ class Trader(asyncio.Protocol):
             self._transport.write(self._signer.request(number))
 
 
-async def load(sandbox: Sandbox, args: argparse.Namespace) -> dict[bytes, int]:
+async def place_orders(sandbox: Sandbox, args: argparse.Namespace) -> dict[bytes, int]:
     """Place all orders over several connections; count the statuses."""
     statuses: dict[bytes, int] = {}
-    numbers, signer = iter(range(args.orders)), Signer(sandbox, match=args.match)
+    numbers, signer = iter(range(args.orders)), RequestBuilder(sandbox, match=args.match)
     address = urlsplit(sandbox.url if args.proxy else sandbox.direct_url)
     loop = asyncio.get_running_loop()
-    traders = [Trader(signer, numbers, statuses) for _ in range(args.connections)]
-    for trader in traders:
-        await loop.create_connection(lambda t=trader: t, address.hostname, address.port)
-    await asyncio.gather(*(trader.done for trader in traders))
+    connections = [OrderConnection(signer, numbers, statuses) for _ in range(args.connections)]
+    for connection in connections:
+        await loop.create_connection(lambda c=connection: c, address.hostname, address.port)
+    await asyncio.gather(*(connection.done for connection in connections))
     return statuses
 
 
@@ -133,14 +134,14 @@ def main() -> None:
     parser.add_argument("--proxy", action="store_true", help="go through the TCP proxy")
     parser.add_argument("--match", action="store_true", help="let the orders trade")
     parser.add_argument("--state", type=Path, help="keep the state in this SQLite file")
-    parser.add_argument("--no-record", action="store_true", help="turn the oracle's record off")
+    parser.add_argument("--no-record", action="store_true", help="turn the request log off")
     args = parser.parse_args()
     began = time.perf_counter()
     with Sandbox(state=args.state, record=not args.no_record) as sandbox:
         up = time.perf_counter() - began
         sandbox.do(admin.fund("trader", "1000000000"))
         before, start = cpu_seconds(sandbox.pid or 0), time.perf_counter()
-        statuses = asyncio.run(load(sandbox, args))
+        statuses = asyncio.run(place_orders(sandbox, args))
         took = time.perf_counter() - start
         used = cpu_seconds(sandbox.pid or 0) - before
     served = sum(statuses.values())

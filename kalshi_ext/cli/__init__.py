@@ -12,7 +12,7 @@ from kalshi_ext.errors import KalshiError
 
 # name: (module, attribute, extra that brings what it needs, one line of help)
 COMMANDS = {
-    "sandbox": ("kalshi_ext.sandbox.commands", "sandbox", "sandbox", "Run the test exchange."),
+    "sandbox": ("kalshi_ext.sandbox.serve_command", "sandbox", "sandbox", "Run the test exchange."),
     "drift": ("kalshi_ext.cli.drift_command", "drift", "drift", "Compare contracts."),
     "journal": ("kalshi_ext.cli.journal_commands", "journal", "", "Look into a journal of orders."),
 }

@@ -10,28 +10,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kalshi_ext.sandbox.handle import AsyncSandbox, Sandbox
-    from kalshi_ext.sandbox.keyring import Credentials
-    from kalshi_ext.sandbox.oracle import Exchanged
-    from kalshi_ext.sandbox.proxy.standalone import NetworkProxy
-    from kalshi_ext.sandbox.remote import Faults, SandboxError, Truth
+    from kalshi_ext.sandbox.admin_client import Faults, SandboxError, Truth
+    from kalshi_ext.sandbox.auth import Credentials
+    from kalshi_ext.sandbox.proxy.proxy import NetworkProxy
+    from kalshi_ext.sandbox.request_log import LoggedRequest
+    from kalshi_ext.sandbox.sandbox import AsyncSandbox, Sandbox
 
-_HOME = {
-    "AsyncSandbox": "handle",
-    "Credentials": "keyring",
-    "Exchanged": "oracle",
-    "Faults": "remote",
-    "NetworkProxy": "proxy.standalone",
-    "Sandbox": "handle",
-    "SandboxError": "remote",
-    "Truth": "remote",
+_MODULE_OF = {
+    "AsyncSandbox": "sandbox",
+    "Credentials": "auth",
+    "Faults": "admin_client",
+    "LoggedRequest": "request_log",
+    "NetworkProxy": "proxy.proxy",
+    "Sandbox": "sandbox",
+    "SandboxError": "admin_client",
+    "Truth": "admin_client",
 }
 
 __all__ = [
     "AsyncSandbox",
     "Credentials",
-    "Exchanged",
     "Faults",
+    "LoggedRequest",
     "NetworkProxy",
     "Sandbox",
     "SandboxError",
@@ -40,6 +40,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)

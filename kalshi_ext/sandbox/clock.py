@@ -1,4 +1,4 @@
-"""Tell the exchange's time: real, shifted, or fixed and stepped by hand."""
+"""The exchange's time: real, shifted, or fixed and stepped by hand."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from attrs import define
 
 
 @define
-class Clock:
-    """Give aware UTC moments.
+class ExchangeClock:
+    """Give the time as aware UTC datetimes.
 
     A fixed clock moves by `step` with every command, so that rows keep distinct times and two
     runs of the same commands give the same bytes.
@@ -30,15 +30,15 @@ class Clock:
         return {"fixed": fixed, "offset": self.offset.total_seconds()}
 
     @classmethod
-    def from_data(cls, data: Mapping[str, Any]) -> Clock:
+    def from_data(cls, data: Mapping[str, Any]) -> ExchangeClock:
         """Read back what to_data rendered."""
         fixed = datetime.fromisoformat(data["fixed"]) if data["fixed"] else None
         return cls(fixed=fixed, offset=timedelta(seconds=data["offset"]))
 
-    def not_before(self, moment: datetime) -> None:
-        """Move a fixed clock past a moment that was already seen."""
-        if self.fixed is not None and self.fixed <= moment:
-            self.fixed = moment + self.step
+    def move_past(self, time: datetime) -> None:
+        """Move a fixed clock past a time that a command of the state file already has."""
+        if self.fixed is not None and self.fixed <= time:
+            self.fixed = time + self.step
 
     def now(self) -> datetime:
         """Read the clock without moving it."""
@@ -46,14 +46,14 @@ class Clock:
 
     def tick(self) -> datetime:
         """Read the clock for a command; a fixed clock then moves one step."""
-        moment = self.now()
+        now = self.now()
         if self.fixed is not None:
-            self.fixed = moment + self.step
-        return moment
+            self.fixed = now + self.step
+        return now
 
-    def set(self, moment: datetime | None) -> None:
-        """Fix the clock at a moment; None lets it run with the machine again."""
-        self.fixed = moment.astimezone(UTC) if moment is not None else None
+    def set(self, time: datetime | None) -> None:
+        """Fix the clock; None lets it run with the machine again."""
+        self.fixed = time.astimezone(UTC) if time is not None else None
         self.offset = timedelta()
 
     def advance(self, seconds: float) -> None:
@@ -65,11 +65,12 @@ class Clock:
             self.offset += shift
 
 
-def http_date(moment: datetime) -> bytes:
-    """Render a moment as the Date header has it."""
-    return _dated(int(moment.timestamp()))
+def http_date(time: datetime) -> bytes:
+    """Render a time as the Date header has it: whole seconds, cut off."""
+    return _format_seconds(int(time.timestamp()))
 
 
+# Every answer carries the header, and thousands fall into one second.
 @lru_cache(maxsize=16)
-def _dated(seconds: int) -> bytes:
+def _format_seconds(seconds: int) -> bytes:
     return format_datetime(datetime.fromtimestamp(seconds, UTC), usegmt=True).encode()

@@ -1,4 +1,4 @@
-"""Choose how a sandbox exchange runs."""
+"""How a sandbox exchange runs."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ from kalshi_ext.errors import Misuse
 Contract: TypeAlias = Literal["current", "classic", "both-today"]
 CONTRACTS: tuple[Contract, ...] = ("current", "classic", "both-today")
 
+TRADER = "trader"
+"""The account whose key the sandbox hands out first."""
 
-def _known(_options: object, _attribute: object, contract: str) -> None:
+
+def _check_contract(_options: object, _attribute: object, contract: str) -> None:
     if contract not in CONTRACTS:
         raise Misuse(f"contract: one of {', '.join(CONTRACTS)}, not {contract!r}")
 
 
-def _port(_options: object, _attribute: object, port: int) -> None:
+def _check_port(_options: object, _attribute: object, port: int) -> None:
     if not isinstance(port, int) or not 0 <= port <= 65_535:
         raise Misuse(f"port: a number from 0 to 65535, not {port!r}")
 
@@ -29,10 +32,10 @@ def _port(_options: object, _attribute: object, port: int) -> None:
 class Options:
     """Everything a sandbox can be started with; JSON-ready through to_data and from_data."""
 
-    contract: Contract = field(default="current", validator=_known)
+    contract: Contract = field(default="current", validator=_check_contract)
     """current: the 47 operations, and 410 for the six retired writes · classic: the 19 of 2.x ·
     both-today: current, and the classic operations that were never switched off."""
-    port: int = field(default=0, validator=_port)
+    port: int = field(default=0, validator=_check_port)
     """0: any free one."""
     seed: int = 0
     seed_data: bool = True
@@ -59,13 +62,14 @@ class Options:
     faults: Sequence[Mapping[str, Any]] = ()
     """Fault rules to begin with."""
     ui: bool = False
-    """Serve the window on the admin port."""
+    """Serve the page on the admin port."""
     record: bool = True
-    """Keep every request for the oracle."""
+    """Keep every request in the request log."""
 
     @property
     def tolerance(self) -> float | None:
         """Seconds a timestamp may be off, given the clock."""
+        # A client signs with its machine's time, which may be years away from a fixed clock.
         return None if self.clock is not None else self.clock_tolerance
 
     def to_data(self) -> dict[str, Any]:
@@ -81,7 +85,7 @@ class Options:
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Options:
         """Read back what to_data rendered."""
-        known = dict(data)
-        known["clock"] = datetime.fromisoformat(data["clock"]) if data["clock"] else None
-        known["state"] = Path(data["state"]) if data["state"] else None
-        return cls(**known)
+        fields = dict(data)
+        fields["clock"] = datetime.fromisoformat(data["clock"]) if data["clock"] else None
+        fields["state"] = Path(data["state"]) if data["state"] else None
+        return cls(**fields)

@@ -1,4 +1,4 @@
-"""Fill a new exchange, so that every operation has something to tell.
+"""The commands that fill a new exchange, so that every operation has something to answer.
 
 Three months of one trader's life: deposits, trades, settlements, transfers, and today's open
 orders in markets of every shard and price grid, with others' liquidity to trade against.
@@ -14,9 +14,8 @@ from typing import Any
 from attrs import frozen
 
 from kalshi_ext.sandbox.engine import ApiRequest, Caller, Command, admin
+from kalshi_ext.sandbox.options import TRADER
 
-TRADER = "trader"
-"""The account whose key the sandbox hands out first."""
 MAKER = "maker"
 """A second account, for those who want to be the other side themselves."""
 
@@ -65,16 +64,16 @@ SETTLED = (
 
 
 def seed_commands(now: datetime, *, trading: bool) -> Iterator[tuple[datetime, Command]]:
-    """List the commands with their moments, oldest first; without trading only the accounts."""
+    """List the commands with their times, oldest first; without trading only the accounts."""
     past = now - timedelta(days=120)
     for command in _accounts():
         yield past, command
     if not trading:
         return
-    for command in _beginning():
+    for command in _first_deposit_and_markets():
         yield past, command
-    yield from _first_season(now)
-    for command in _today():
+    yield from _past_trading(now)
+    for command in _todays_commands():
         yield now - timedelta(minutes=5), command
 
 
@@ -86,31 +85,32 @@ def _accounts() -> Iterator[Command]:
             yield admin.fund(account, "2500", exchange_index=shard)
 
 
-def _beginning() -> Iterator[Command]:
+def _first_deposit_and_markets() -> Iterator[Command]:
     yield admin.deposit(TRADER, 500_000, kind="ach")
     for listing, _result, _value in SETTLED:
-        yield from _listed(listing)
+        yield from _market_commands(listing)
 
 
-def _first_season(now: datetime) -> Iterator[tuple[datetime, Command]]:
-    """Trade the markets of the past: long ago enough to be history, and settle them."""
+def _past_trading(now: datetime) -> Iterator[tuple[datetime, Command]]:
+    """Trade the markets of the past, and settle them."""
+    # Older than the engine's history window, so that the historical operations have rows.
     long_ago = now - timedelta(days=110)
-    for at, (listing, _result, _value) in enumerate(SETTLED):
-        side, price = ("ask", "0.54") if at == 1 else ("bid", "0.56")
-        moment = long_ago + timedelta(hours=at)
-        yield moment, _order(listing.ticker, side, price, "20", f"season-{at}")
+    for index, (listing, _result, _value) in enumerate(SETTLED):
+        side, price = ("ask", "0.54") if index == 1 else ("bid", "0.56")
+        time = long_ago + timedelta(hours=index)
+        yield time, _order(listing.ticker, side, price, "20", f"season-{index}")
     yield long_ago + timedelta(hours=5), _order(SETTLED[0][0].ticker, "bid", "0.30", "5", "rest-0")
-    for at, (listing, result, value) in enumerate(SETTLED):
-        age = (100, 39, 38)[at]  # days: the first one's position is history, the others' are not
+    for index, (listing, result, value) in enumerate(SETTLED):
+        age = (100, 39, 38)[index]  # days: the first one's position is history, the others' are not
         yield now - timedelta(days=age), admin.settle(listing.ticker, result, value=value)
     yield now - timedelta(days=30), admin.withdrawal(TRADER, 25_000, kind="wire", fee_cents=500)
     yield now - timedelta(days=2), admin.deposit(TRADER, 10_000, kind="debit", fee_cents=200)
     yield now - timedelta(days=1), admin.deposit(TRADER, 7_500, kind="ach", status="pending")
 
 
-def _today() -> Iterator[Command]:
+def _todays_commands() -> Iterator[Command]:
     for listing in LIVE:
-        yield from _listed(listing)
+        yield from _market_commands(listing)
     yield from _todays_orders()
     yield _call(
         "ApplySubaccountTransfer",
@@ -146,7 +146,7 @@ def _todays_orders() -> Iterator[Command]:
     yield _order(LIVE[1].ticker, "bid", "0.20", "3", "seed-immediate", "immediate_or_cancel")
 
 
-def _listed(listing: Listing) -> Iterator[Command]:
+def _market_commands(listing: Listing) -> Iterator[Command]:
     yield admin.add_market(
         listing.ticker,
         event_ticker=listing.event,

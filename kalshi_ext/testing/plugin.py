@@ -39,7 +39,7 @@ def kalshi_exchange(kalshi_exchange_process: Sandbox) -> Sandbox:
 
 @pytest.fixture
 def kalshi_faults(kalshi_exchange: Sandbox) -> Faults:
-    """Give the test the switchboard of the exchange's faults."""
+    """Give the test the faults of its exchange: add, list, remove."""
     return kalshi_exchange.faults
 
 

@@ -1,4 +1,6 @@
-"""Teach schemathesis to sign, and to name things the exchange has; loaded by it, in its own room.
+"""Hooks of schemathesis: sign requests, name things that exist, drop failures that have a reason.
+
+schemathesis loads this file in its own environment.
 
 Without known tickers and ids nearly every request would end at the first lookup.
 """
@@ -26,7 +28,7 @@ KEY_ID = os.environ["CONFORMANCE_KEY_ID"]
 TICKERS = ("KXRAIN-26DEC31-NYC", "KXRAIN-26DEC31-CHI", "KXBTC-26DEC31-B100", "KXATP-26DEC31-WIN")
 PRICES = ("0.1000", "0.54", "0.56", "0.9000")
 CENTS = ("yes_price", "no_price")
-KNOWN: dict[str, list[str]] = {"order_id": [], "order_group_id": [], "transfer_id": []}
+KNOWN_IDS: dict[str, list[str]] = {"order_id": [], "order_group_id": [], "transfer_id": []}
 EXPLAINED = (
     (
         r'"code":"(invalid_order|invalid_price|invalid_order_size|insufficient_balance'
@@ -55,7 +57,7 @@ EXPLAINED = (
 RETIRED = "the retired classic writes are still routed, and answer 410 (observed)"
 NULLS = "null for a field counts as leaving it out (assumed)"
 ENTRIES = "batches answer 200 or 201 and tell each entry's error (documented)"
-CHANCE = random.Random(int(os.environ.get("CONFORMANCE_SEED", "1")))
+RANDOM = random.Random(int(os.environ.get("CONFORMANCE_SEED", "1")))
 
 
 class Signer(requests.auth.AuthBase):
@@ -73,7 +75,7 @@ class Signer(requests.auth.AuthBase):
 
 
 @schemathesis.auth(refresh_interval=None)
-class Signing:
+class SignPositiveCases:
     """Sign every request but those that are meant to come without."""
 
     def get(self, _case: Any, _context: Any) -> Signer:
@@ -87,17 +89,17 @@ class Signing:
 
 @schemathesis.hook
 def map_case(_context: Any, case: Any) -> Any:
-    """Give a well-formed request things to speak of: half of the time, what exists."""
-    if case.meta is None or not case.meta.generation.mode.is_positive or CHANCE.random() < 0.3:
+    """Put tickers and ids that exist into most well-formed requests."""
+    if case.meta is None or not case.meta.generation.mode.is_positive or RANDOM.random() < 0.3:
         return case
-    for name, ids in KNOWN.items():
+    for name, ids in KNOWN_IDS.items():
         if ids and name in (case.path_parameters or {}):
-            case.path_parameters[name] = CHANCE.choice(ids)
+            case.path_parameters[name] = RANDOM.choice(ids)
     for name in ("ticker", "market_ticker"):
         if name in (case.query or {}):
-            case.query[name] = CHANCE.choice(TICKERS)
-    for one in _orders(case.body):
-        _sensible(one)
+            case.query[name] = RANDOM.choice(TICKERS)
+    for order in _orders(case.body):
+        _use_known_values(order)
     return case
 
 
@@ -105,20 +107,20 @@ def _orders(body: Any) -> list[dict[str, Any]]:
     if not isinstance(body, dict):
         return []
     inner = body.get("orders")
-    return [one for one in [body, *(inner or [])] if isinstance(one, dict)]
+    return [order for order in [body, *(inner or [])] if isinstance(order, dict)]
 
 
-def _sensible(one: dict[str, Any]) -> None:
-    known = {"ticker": TICKERS, "market_ticker": TICKERS, "price": PRICES}
-    for name, values in known.items():
-        if name in one:
-            one[name] = CHANCE.choice(values)
-    if isinstance(one.get("count"), str):
-        one["count"] = CHANCE.choice(("1.00", "0.25", "3"))
+def _use_known_values(order: dict[str, Any]) -> None:
+    choices = {"ticker": TICKERS, "market_ticker": TICKERS, "price": PRICES}
+    for name, values in choices.items():
+        if name in order:
+            order[name] = RANDOM.choice(values)
+    if isinstance(order.get("count"), str):
+        order["count"] = RANDOM.choice(("1.00", "0.25", "3"))
     for name in ("exchange_index", "order_group_id", "expiration_time", "expiration_ts"):
-        one.pop(name, None)
-    if KNOWN["order_id"] and "order_id" in one:
-        one["order_id"] = CHANCE.choice(KNOWN["order_id"])
+        order.pop(name, None)
+    if KNOWN_IDS["order_id"] and "order_id" in order:
+        order["order_id"] = RANDOM.choice(KNOWN_IDS["order_id"])
 
 
 @schemathesis.hook
@@ -149,18 +151,18 @@ def filter_failure(_context: Any, failure: Any, case: Any, response: Any) -> boo
 def after_call(_context: Any, _case: Any, response: Any) -> None:
     """Remember the ids that answers name."""
     try:
-        _remember(json.loads(response.content or b"null"))
+        _collect_ids(json.loads(response.content or b"null"))
     except ValueError:
         return
 
 
-def _remember(data: Any) -> None:
+def _collect_ids(data: Any) -> None:
     if isinstance(data, list):
-        for one in data:
-            _remember(one)
+        for item in data:
+            _collect_ids(item)
     elif isinstance(data, dict):
         for name, value in data.items():
-            if name in KNOWN and isinstance(value, str) and value:
-                KNOWN[name] = [*KNOWN[name][-30:], value]
+            if name in KNOWN_IDS and isinstance(value, str) and value:
+                KNOWN_IDS[name] = [*KNOWN_IDS[name][-30:], value]
             elif isinstance(value, dict | list):
-                _remember(value)
+                _collect_ids(value)

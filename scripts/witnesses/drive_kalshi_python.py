@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import kalshi_python as sdk
-from stage import CHICAGO, KEY_FILE, KEY_ID, RAIN, URL, WRITES, step
+from harness import CHICAGO, KEY_FILE, KEY_ID, RAIN, URL, WRITES, step
 
 NO_NAMES = (
     "the contract requires ticker, side, action and both client order ids; this release of the "
@@ -48,20 +48,20 @@ def _orders(api: Any) -> None:
         lambda: api.create_order(**order("take", yes_price=56)),
         lambda x: x.order.status == "executed",
     )
-    wanted = order("rest", side="no", yes_price=None, no_price=10)
-    made = step(
+    body = order("rest", side="no", yes_price=None, no_price=10)
+    created = step(
         "create",
         "create_order (resting)",
-        lambda: api.create_order(**wanted),
+        lambda: api.create_order(**body),
         lambda x: (x.order.status, x.order.no_price, x.order.yes_price) == ("resting", 10, 90),
     )
     step(
         "create",
         "create_order (again)",
-        lambda: api.create_order(**wanted),
+        lambda: api.create_order(**body),
         raises="ConflictException",
     )
-    name = wanted["client_order_id"]
+    name = body["client_order_id"]
     amend = {
         "ticker": RAIN,
         "side": "no",
@@ -71,21 +71,23 @@ def _orders(api: Any) -> None:
         "no_price": 11,
         "count": 5,
     }
-    found = made.order.order_id
-    step("amend", "amend_order", lambda: api.amend_order(found, **amend), explained=NO_NAMES)
+    order_id = created.order.order_id
+    step("amend", "amend_order", lambda: api.amend_order(order_id, **amend), explained=NO_NAMES)
     step(
         "decrease",
         "decrease_order",
-        lambda: api.decrease_order(found, reduce_by=1),
+        lambda: api.decrease_order(order_id, reduce_by=1),
         lambda x: x.order.remaining_count == 1,
     )
-    step("list", "get_order", lambda: api.get_order(found), lambda x: x.order.remaining_count == 1)
-    step("list", "get_order_queue_position", lambda: api.get_order_queue_position(found))
-    step("list", "get_queue_positions", lambda: api.get_queue_positions(order_ids=[found]))
+    step(
+        "list", "get_order", lambda: api.get_order(order_id), lambda x: x.order.remaining_count == 1
+    )
+    step("list", "get_order_queue_position", lambda: api.get_order_queue_position(order_id))
+    step("list", "get_queue_positions", lambda: api.get_queue_positions(order_ids=[order_id]))
     step(
         "cancel",
         "cancel_order",
-        lambda: api.cancel_order(found),
+        lambda: api.cancel_order(order_id),
         lambda x: (x.order.status, x.reduced_by) == ("canceled", 1),
     )
 
@@ -106,14 +108,14 @@ def _reads(api: Any) -> None:
 
 
 def _batches(api: Any) -> None:
-    wanted = [sdk.CreateOrderRequest(**order(f"b-{t}", ticker=t)) for t in (RAIN, CHICAGO)]
-    made = step(
+    requests = [sdk.CreateOrderRequest(**order(f"b-{t}", ticker=t)) for t in (RAIN, CHICAGO)]
+    created = step(
         "create",
         "batch_create_orders",
-        lambda: api.batch_create_orders(orders=wanted),
+        lambda: api.batch_create_orders(orders=requests),
         lambda x: len(x.responses) == 2,
     )
-    ids = [row.order.order_id for row in made.responses]
+    ids = [row.order.order_id for row in created.responses]
     step(
         "cancel",
         "batch_cancel_orders",
@@ -133,21 +135,21 @@ def _groups(api: Any) -> None:
 
 
 def _retired(api: Any) -> None:
-    gone = "ApiException"
+    error = "ApiException"
     any_id = str(uuid.uuid4())
     amend = {"ticker": RAIN, "side": "yes", "action": "buy", "count": 5, "yes_price": 12}
     amend |= {"client_order_id": "a", "updated_client_order_id": "b"}
-    one = sdk.CreateOrderRequest(**order("b"))
+    request = sdk.CreateOrderRequest(**order("b"))
     calls = {
         "create_order": lambda: api.create_order(**order("gone")),
-        "batch_create_orders": lambda: api.batch_create_orders(orders=[one]),
+        "batch_create_orders": lambda: api.batch_create_orders(orders=[request]),
         "amend_order": lambda: api.amend_order(any_id, **amend),
         "decrease_order": lambda: api.decrease_order(any_id, reduce_by=1),
         "cancel_order": lambda: api.cancel_order(any_id),
         "batch_cancel_orders": lambda: api.batch_cancel_orders(order_ids=[any_id]),
     }
     for name, call in calls.items():
-        step("retired", name, call, raises=gone)
+        step("retired", name, call, raises=error)
 
 
 if __name__ == "__main__":

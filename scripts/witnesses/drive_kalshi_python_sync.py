@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import kalshi_python_sync as sdk
-from stage import BITCOIN, CHICAGO, KEY_FILE, KEY_ID, RAIN, URL, step
+from harness import BITCOIN, CHICAGO, KEY_FILE, KEY_ID, RAIN, URL, step
 
 
 def main() -> None:
@@ -61,38 +61,42 @@ def _orders(client: Any) -> None:
         lambda: client.get_fills(order_id=taken.order_id),
         lambda x: [fill.count_fp for fill in x.fills] == ["2.00"],
     )
-    wanted = order("rest")
-    made = step("create", "create_order_v2 (resting)", lambda: create(**wanted))
+    body = order("rest")
+    created = step("create", "create_order_v2 (resting)", lambda: create(**body))
     step(
         "create",
         "create_order_v2 (again)",
-        lambda: create(**wanted),
+        lambda: create(**body),
         raises="ConflictException",
     )
     amend = {"ticker": RAIN, "side": sdk.BookSide.BID, "price": "0.1100", "count": "5.00"}
-    made = step(
+    created = step(
         "amend",
         "amend_order_v2",
-        lambda: client.amend_order_v2(made.order_id, **amend),
+        lambda: client.amend_order_v2(created.order_id, **amend),
         lambda x: x.remaining_count == "5.00",
     )
     step(
         "decrease",
         "decrease_order_v2",
-        lambda: client.decrease_order_v2(made.order_id, reduce_to="3.00"),
+        lambda: client.decrease_order_v2(created.order_id, reduce_to="3.00"),
         lambda x: x.remaining_count == "3.00",
     )
     step(
         "list",
         "get_order",
-        lambda: client.get_order(made.order_id),
+        lambda: client.get_order(created.order_id),
         lambda x: (x.order.status, x.order.remaining_count_fp) == ("resting", "3.00"),
     )
-    step("list", "get_order_queue_position", lambda: client.get_order_queue_position(made.order_id))
+    step(
+        "list",
+        "get_order_queue_position",
+        lambda: client.get_order_queue_position(created.order_id),
+    )
     step(
         "cancel",
         "cancel_order_v2",
-        lambda: client.cancel_order_v2(made.order_id, market_ticker=RAIN),
+        lambda: client.cancel_order_v2(created.order_id, market_ticker=RAIN),
         lambda x: x.reduced_by == "3.00",
     )
 
@@ -126,18 +130,18 @@ def _reads(client: Any) -> None:
 
 def _batches(client: Any) -> None:
     names = {"b1": RAIN, "b2": CHICAGO, "b3": BITCOIN}
-    wanted = [sdk.CreateOrderV2Request(**order(n, ticker=t)) for n, t in names.items()]
-    made = step(
+    requests = [sdk.CreateOrderV2Request(**order(n, ticker=t)) for n, t in names.items()]
+    created = step(
         "create",
         "batch_create_orders_v2",
-        lambda: client.batch_create_orders_v2(orders=wanted),
+        lambda: client.batch_create_orders_v2(orders=requests),
         lambda x: all(row.order_id for row in x.orders),
     )
-    gone = [{"order_id": row.order_id} for row in made.orders[:2]]
+    cancels = [{"order_id": row.order_id} for row in created.orders[:2]]
     step(
         "cancel",
         "batch_cancel_orders_v2",
-        lambda: client.batch_cancel_orders_v2(orders=gone),
+        lambda: client.batch_cancel_orders_v2(orders=cancels),
         lambda x: [row.reduced_by for row in x.orders] == ["2.00", "2.00"],
     )
     step(
@@ -176,13 +180,13 @@ def _groups(client: Any) -> None:
 def _money(client: Any) -> None:
     step("payments", "get_deposits", client.get_deposits, lambda x: len(x.deposits) == 3)
     step("payments", "get_withdrawals", client.get_withdrawals, lambda x: len(x.withdrawals) == 1)
-    place = sdk.ExchangeInstance.EVENT_CONTRACT
-    made = step(
+    instance = sdk.ExchangeInstance.EVENT_CONTRACT
+    created = step(
         "transfers",
         "intra_exchange_instance_transfer",
         lambda: client.intra_exchange_instance_transfer(
-            source=place,
-            destination=place,
+            source=instance,
+            destination=instance,
             amount=10_000,
             destination_exchange_shard=2,
             client_transfer_id=uuid.uuid4(),
@@ -191,7 +195,7 @@ def _money(client: Any) -> None:
     step(
         "transfers",
         "get_intra_exchange_instance_transfer",
-        lambda: client.get_intra_exchange_instance_transfer(made.transfer_id),
+        lambda: client.get_intra_exchange_instance_transfer(created.transfer_id),
         lambda x: Decimal(x.transfer.amount) == 1,
     )
     step(

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import kalshi
+from harness import BITCOIN, CHICAGO, KEY_FILE, KEY_ID, RAIN, URL, step
 from kalshi.models.orders import (
     AmendOrderV2Request,
     BatchCancelOrdersV2Request,
@@ -16,7 +17,6 @@ from kalshi.models.orders import (
     DecreaseOrderV2Request,
 )
 from kalshi.models.portfolio import TargetBalanceAllocationInput
-from stage import BITCOIN, CHICAGO, KEY_FILE, KEY_ID, RAIN, URL, step
 
 NO_BODY = "the contract gives this answer no body; the client reads one as JSON"
 
@@ -66,40 +66,42 @@ def _orders(client: Any) -> None:
         lambda: client.portfolio.fills(order_id=taken.order_id),
         lambda x: [fill.count for fill in x.items] == [2],
     )
-    wanted = order("rest")
-    made = step("create", "orders.create_v2 (resting)", lambda: orders.create_v2(request=wanted))
+    request = order("rest")
+    created = step(
+        "create", "orders.create_v2 (resting)", lambda: orders.create_v2(request=request)
+    )
     step(
         "create",
         "orders.create_v2 (again)",
-        lambda: orders.create_v2(request=wanted),
+        lambda: orders.create_v2(request=request),
         raises="KalshiConflictError",
     )
     amend = AmendOrderV2Request(ticker=RAIN, side="bid", price=Decimal("0.11"), count=Decimal(5))
-    made = step(
+    created = step(
         "amend",
         "orders.amend_v2",
-        lambda: orders.amend_v2(made.order_id, request=amend),
+        lambda: orders.amend_v2(created.order_id, request=amend),
         lambda x: x.remaining_count == 5,
     )
     step(
         "decrease",
         "orders.decrease_v2",
         lambda: orders.decrease_v2(
-            made.order_id, request=DecreaseOrderV2Request(reduce_by=Decimal(2))
+            created.order_id, request=DecreaseOrderV2Request(reduce_by=Decimal(2))
         ),
         lambda x: x.remaining_count == 3,
     )
     step(
         "list",
         "orders.get",
-        lambda: orders.get(made.order_id),
+        lambda: orders.get(created.order_id),
         lambda x: (x.status, x.remaining_count) == ("resting", 3),
     )
-    step("list", "orders.queue_position", lambda: orders.queue_position(made.order_id))
+    step("list", "orders.queue_position", lambda: orders.queue_position(created.order_id))
     step(
         "cancel",
         "orders.cancel_v2",
-        lambda: orders.cancel_v2(made.order_id, market_ticker=RAIN, exchange_index=-1),
+        lambda: orders.cancel_v2(created.order_id, market_ticker=RAIN, exchange_index=-1),
         lambda x: x.reduced_by == 3,
     )
 
@@ -131,18 +133,18 @@ def _reads(client: Any) -> None:
 
 
 def _batches(client: Any) -> None:
-    wanted = [order("b1"), order("b2", ticker=CHICAGO), order("b3", ticker=BITCOIN)]
-    made = step(
+    requests = [order("b1"), order("b2", ticker=CHICAGO), order("b3", ticker=BITCOIN)]
+    created = step(
         "create",
         "orders.batch_create_v2",
-        lambda: client.orders.batch_create_v2(request=BatchCreateOrdersV2Request(orders=wanted)),
+        lambda: client.orders.batch_create_v2(request=BatchCreateOrdersV2Request(orders=requests)),
         lambda x: all(row.order_id for row in x.orders),
     )
-    gone = [BatchCancelOrdersV2RequestOrder(order_id=row.order_id) for row in made.orders[:2]]
+    cancels = [BatchCancelOrdersV2RequestOrder(order_id=row.order_id) for row in created.orders[:2]]
     step(
         "cancel",
         "orders.batch_cancel_v2",
-        lambda: client.orders.batch_cancel_v2(request=BatchCancelOrdersV2Request(orders=gone)),
+        lambda: client.orders.batch_cancel_v2(request=BatchCancelOrdersV2Request(orders=cancels)),
         lambda x: [row.reduced_by for row in x.orders] == [2, 2],
     )
     step(
@@ -176,7 +178,7 @@ def _money(client: Any) -> None:
     portfolio = client.portfolio
     step("payments", "portfolio.deposits", portfolio.deposits, lambda x: len(x.items) == 3)
     step("payments", "portfolio.withdrawals", portfolio.withdrawals, lambda x: len(x.items) == 1)
-    made = step(
+    transfers = step(
         "transfers",
         "portfolio.intra_exchange_transfers",
         portfolio.intra_exchange_transfers,
@@ -185,8 +187,8 @@ def _money(client: Any) -> None:
     step(
         "transfers",
         "portfolio.get_intra_exchange_transfer",
-        lambda: portfolio.get_intra_exchange_transfer(made.items[0].transfer_id),
-        lambda x: x == made.items[0],
+        lambda: portfolio.get_intra_exchange_transfer(transfers.items[0].transfer_id),
+        lambda x: x == transfers.items[0],
     )
     share = TargetBalanceAllocationInput(exchange_index=0, percent=100)
     step(

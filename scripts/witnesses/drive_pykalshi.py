@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 import pykalshi
+from harness import CHICAGO, KEY_FILE, KEY_ID, RAIN, URL, step
 from pykalshi import Action, OrderStatus, Side
-from stage import CHICAGO, KEY_FILE, KEY_ID, RAIN, URL, step
 
 
 def main() -> None:
@@ -34,47 +34,47 @@ def _orders(client: Any) -> None:
         lambda: portfolio.place_order(RAIN, book_side="bid", count_fp="2.00", price_dollars="0.56"),
         lambda x: x.status == OrderStatus.EXECUTED and x.fill_count_fp == "2.00",
     )
-    wanted = {"no_price_dollars": "0.10", "client_order_id": str(uuid.uuid4())}
-    made = step(
+    request = {"no_price_dollars": "0.10", "client_order_id": str(uuid.uuid4())}
+    created = step(
         "create",
         "portfolio.place_order (resting)",
-        lambda: portfolio.place_order(RAIN, Action.BUY, Side.NO, "2.00", **wanted),
+        lambda: portfolio.place_order(RAIN, Action.BUY, Side.NO, "2.00", **request),
         lambda x: x.status == OrderStatus.RESTING,
     )
     step(
         "create",
         "portfolio.place_order (again)",
-        lambda: portfolio.place_order(RAIN, Action.BUY, Side.NO, "2.00", **wanted),
+        lambda: portfolio.place_order(RAIN, Action.BUY, Side.NO, "2.00", **request),
         raises="KalshiAPIError",
     )
-    made = step(
+    created = step(
         "amend",
         "portfolio.amend_order",
-        lambda: portfolio.amend_order(made.order_id, count_fp="5.00"),
+        lambda: portfolio.amend_order(created.order_id, count_fp="5.00"),
         lambda x: x.remaining_count_fp == "5.00",
     )
     step(
         "decrease",
         "portfolio.decrease_order",
-        lambda: portfolio.decrease_order(made.order_id, "2.00"),
+        lambda: portfolio.decrease_order(created.order_id, "2.00"),
         lambda x: x.remaining_count_fp == "3.00",
     )
     step(
         "list",
         "portfolio.get_order",
-        lambda: portfolio.get_order(made.order_id),
+        lambda: portfolio.get_order(created.order_id),
         lambda x: (x.no_price_dollars, x.remaining_count_fp) == ("0.1000", "3.00"),
     )
     step(
         "list",
         "portfolio.get_queue_position",
-        lambda: portfolio.get_queue_position(made.order_id),
+        lambda: portfolio.get_queue_position(created.order_id),
         lambda x: Decimal(x.queue_position_fp) > 0,
     )
     step(
         "cancel",
         "portfolio.cancel_order",
-        lambda: portfolio.cancel_order(made.order_id),
+        lambda: portfolio.cancel_order(created.order_id),
         lambda x: x.status == OrderStatus.CANCELED,
     )
 
@@ -99,7 +99,7 @@ def _reads(client: Any) -> None:
 def _batches(client: Any) -> None:
     portfolio = client.portfolio
     plain = {"action": "buy", "side": "yes", "count_fp": "2.00", "yes_price_dollars": "0.10"}
-    made = step(
+    created = step(
         "create",
         "portfolio.batch_place_orders",
         lambda: portfolio.batch_place_orders(
@@ -110,7 +110,7 @@ def _batches(client: Any) -> None:
     step(
         "cancel",
         "portfolio.batch_cancel_orders",
-        lambda: portfolio.batch_cancel_orders([row.order_id for row in made]),
+        lambda: portfolio.batch_cancel_orders([row.order_id for row in created]),
         lambda rows: len(rows) == 2,
     )
 

@@ -8,8 +8,8 @@ from typing import Any, Self
 from attrs import define, field
 
 from kalshi_ext.sandbox import NetworkProxy
-from kalshi_ext.sandbox.faults import Rule
-from kalshi_ext.sandbox.proxy.passage import Passage
+from kalshi_ext.sandbox.faults import FaultRule
+from kalshi_ext.sandbox.proxy.byte_faults import MessageFault
 from kalshi_ext.sandbox.proxy.proxy import Proxy, _request_line
 
 _KEY = re.compile(rb"\r\nkalshi-access-key:[ \t]*([^\r\n]+)", re.IGNORECASE)
@@ -19,10 +19,10 @@ _KEY = re.compile(rb"\r\nkalshi-access-key:[ \t]*([^\r\n]+)", re.IGNORECASE)
 class KeyedProxy(Proxy):
     """Choose the fault of a request by the key that signed it."""
 
-    rules: dict[str, Rule] = field(factory=dict)
-    struck: dict[str, Passage] = field(factory=dict)
+    rules: dict[str, FaultRule] = field(factory=dict)
+    struck: dict[str, MessageFault] = field(factory=dict)
 
-    def passage(self, head: bytes, connection: int) -> Passage:
+    def message_fault(self, head: bytes, connection: int) -> MessageFault:
         """Begin to follow a request, with the fault that awaits its sender."""
         method, path = _request_line(head)
         name = f"{method} {path}"
@@ -30,9 +30,9 @@ class KeyedProxy(Proxy):
         key = found[1].decode() if found else ""
         rule = self.rules.get(key)
         if rule is None or not rule.matches("network", (name,), None) or not rule.fires():
-            return Passage(name, None, connection)
-        passage = self.struck[key] = Passage(name, rule, connection)
-        return passage
+            return MessageFault(name, None, connection)
+        fault = self.struck[key] = MessageFault(name, rule, connection)
+        return fault
 
 
 class Switchboard:
@@ -55,9 +55,9 @@ class Switchboard:
 
         One dict entry is set, which needs no lock against the proxy's thread.
         """
-        rule = Rule.from_data({"kind": kind, "operation": operation, "times": 1, **parameters})
+        rule = FaultRule.from_data({"kind": kind, "operation": operation, "times": 1, **parameters})
         self._proxy.rules[key] = rule
 
-    def struck(self, key: str) -> Passage | None:
+    def struck(self, key: str) -> MessageFault | None:
         """Return what the fault of a key acted on."""
         return self._proxy.struck.get(key)

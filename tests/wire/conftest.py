@@ -15,32 +15,32 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "sandbox"))
 
-from sandbox_contract import judge_traffic
+from sandbox_contract import check_and_count
 
 from kalshi_ext.sandbox import SandboxError
-from kalshi_ext.sandbox.handle import Sandbox
+from kalshi_ext.sandbox.sandbox import Sandbox
 
-_RESET, _CLOSE = Sandbox.reset, Sandbox.close
+_ORIGINAL_RESET, _ORIGINAL_CLOSE = Sandbox.reset, Sandbox.close
 
 
 def _reset(box: Sandbox) -> None:
-    wrong = _wrong(box)
-    _RESET(box)
-    assert wrong == []
+    violations = _traffic_violations(box)
+    _ORIGINAL_RESET(box)
+    assert violations == []
 
 
 def _close(box: Sandbox) -> None:
-    wrong = _wrong(box)
-    _CLOSE(box)
-    assert wrong == []
+    violations = _traffic_violations(box)
+    _ORIGINAL_CLOSE(box)
+    assert violations == []
 
 
-def _wrong(box: Sandbox) -> list[str]:
+def _traffic_violations(box: Sandbox) -> list[str]:
     # A worker may run other tests between these, and theirs are not looked at here.
     if box.pid is None or "tests/wire/" not in os.environ.get("PYTEST_CURRENT_TEST", ""):
         return []
     try:
-        return judge_traffic(box.truth.requests())
+        return check_and_count(box.truth.requests())
     except SandboxError:  # its process is gone, and what it recorded with it
         return []
 
@@ -49,4 +49,4 @@ def _wrong(box: Sandbox) -> list[str]:
 def _every_answer_is_judged() -> Any:
     Sandbox.reset, Sandbox.close = _reset, _close
     yield
-    Sandbox.reset, Sandbox.close = _RESET, _CLOSE
+    Sandbox.reset, Sandbox.close = _ORIGINAL_RESET, _ORIGINAL_CLOSE

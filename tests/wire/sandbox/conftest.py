@@ -1,12 +1,12 @@
-"""The sandbox for these tests: as new for each, and its whole traffic checked afterwards."""
+"""The sandbox for these tests: as new for each, its whole traffic checked against the contract."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+from sandbox_client import SignedClient, signed_client
 from sandbox_contract import traffic_violations
-from sandbox_signed import Signed, signed
 
 from kalshi_ext.sandbox import Sandbox
 
@@ -20,7 +20,7 @@ def exchange(kalshi_exchange: Sandbox) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def caller(exchange: Sandbox) -> Iterator[Signed]:
-    """A bare signed caller for the first account."""
-    with signed(exchange) as made:
-        yield made
+def caller(exchange: Sandbox) -> Iterator[SignedClient]:
+    """A bare signing client for the first account."""
+    with signed_client(exchange) as client:
+        yield client

@@ -1,4 +1,4 @@
-"""Drive Debian's headless Chromium through chromedriver, in the words of the WebDriver standard."""
+"""Drive Debian's headless Chromium through chromedriver, by the WebDriver protocol."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ import pytest
 from attrs import frozen
 
 _FLAGS = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-PATIENCE = 40
-"""Seconds within which a page must have become what is waited for; only failures take long."""
+TIMEOUT = 40
+"""Seconds to wait for a condition; only failures take that long."""
 
 
 @frozen
@@ -52,18 +52,18 @@ class Browser:
         """Run a command of the DevTools protocol."""
         return self._send("POST", "/goog/cdp/execute", {"cmd": name, "params": parameters})
 
-    def shoot(self, path: Path) -> None:
+    def screenshot(self, path: Path) -> None:
         """Save a picture of the page."""
         path.write_bytes(base64.b64decode(self._send("GET", "/screenshot")))
 
-    def complaints(self) -> list[str]:
-        """List what the page's console got: errors and violated policies."""
+    def console_errors(self) -> list[str]:
+        """Take the errors and violated policies that the page's console got since the last call."""
         entries = self._send("POST", "/se/log", {"type": "browser"})
         return [entry["message"] for entry in entries if entry["level"] == "SEVERE"]
 
     def wait(self, script: str, *arguments: Any) -> Any:
         """Wait until an expression is true, and give its value."""
-        return eventually(lambda: self.run(f"return {script}", *arguments), script)
+        return wait_until(lambda: self.run(f"return {script}", *arguments), script)
 
     def _send(self, method: str, path: str, body: Any = None) -> Any:
         answer = self.driver.request(method, f"/session/{self.session}{path}", json=body)
@@ -72,55 +72,57 @@ class Browser:
         return value
 
 
-def eventually(what: Callable[[], Any], why: str = "") -> Any:
-    until = time.monotonic() + PATIENCE
-    while not (value := what()):
-        assert time.monotonic() < until, f"never came true: {why}"
+def wait_until(condition: Callable[[], Any], description: str = "") -> Any:
+    deadline = time.monotonic() + TIMEOUT
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"never came true: {description}"
         time.sleep(0.05)
     return value
 
 
-def missing() -> str:
+def missing_programs() -> str:
     """Name what is not installed; "": nothing."""
-    wanted = ("chromium", "chromedriver")
-    return ", ".join(name for name in wanted if shutil.which(name) is None)
+    programs = ("chromium", "chromedriver")
+    return ", ".join(name for name in programs if shutil.which(name) is None)
 
 
 @contextlib.contextmanager
-def browser(profile: Path) -> Iterator[Browser]:
+def start_browser(profile: Path) -> Iterator[Browser]:
     """Start a browser, and end it with every process it made."""
-    if missing():
-        pytest.skip(f"NOT TESTED in a browser: {missing()} not installed (apt: chromium-driver)")
+    if missing_programs():
+        pytest.skip(
+            f"NOT TESTED in a browser: {missing_programs()} not installed (apt: chromium-driver)"
+        )
     process = subprocess.Popen(
         ["chromedriver", "--port=0"], stdout=subprocess.PIPE, text=True, start_new_session=True
     )
     try:
-        with httpx.Client(base_url=_address(process), timeout=120, trust_env=False) as driver:
-            session = driver.post("/session", json={"capabilities": _wishes(profile)}).json()
+        with httpx.Client(base_url=_driver_url(process), timeout=120, trust_env=False) as driver:
+            session = driver.post("/session", json={"capabilities": _capabilities(profile)}).json()
             assert "sessionId" in session["value"], session
             yield Browser(driver, session["value"]["sessionId"])
             driver.delete(f"/session/{session['value']['sessionId']}")
     finally:
-        _end(process)
+        _kill(process)
 
 
-def _address(process: subprocess.Popen[str]) -> str:
+def _driver_url(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     for line in process.stdout:
-        found = re.search(r"started successfully on port (\d+)", line)
-        if found:
-            return f"http://127.0.0.1:{found[1]}"
+        match = re.search(r"started successfully on port (\d+)", line)
+        if match:
+            return f"http://127.0.0.1:{match[1]}"
     raise AssertionError("chromedriver did not start")
 
 
-def _wishes(profile: Path) -> dict[str, Any]:
+def _capabilities(profile: Path) -> dict[str, Any]:
     flags = [*_FLAGS, f"--user-data-dir={profile}", "--window-size=1500,1300"]
     chrome = {"binary": shutil.which("chromium"), "args": flags}
     always = {"browserName": "chrome", "goog:chromeOptions": chrome}
     return {"alwaysMatch": {**always, "goog:loggingPrefs": {"browser": "ALL"}}}
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _kill(process: subprocess.Popen[str]) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     if process.stdout is not None:

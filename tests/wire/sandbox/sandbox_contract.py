@@ -14,7 +14,7 @@ from openapi_schema_validator import OAS30Validator, oas30_format_checker
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 
-from kalshi_ext.sandbox.oracle import Exchanged
+from kalshi_ext.sandbox import LoggedRequest
 
 OPENAPI = Path(__file__).parents[3] / "openapi"
 _URI = "urn:contract"
@@ -31,7 +31,7 @@ class Contract:
     """By the identity of a schema, which lives as long as the document."""
 
     def violations(self, operation: str, status: int, body: bytes) -> list[str]:
-        """Say what is wrong with an answer; nothing: []."""
+        """List how an answer breaks the contract; []: it keeps it."""
         response = self._response(operation, status)
         if response is None:
             return [f"{operation}: status {status} is not in the contract"]
@@ -45,16 +45,18 @@ class Contract:
 
     def _response(self, operation: str, status: int) -> dict[str, Any] | None:
         responses = self.operations[operation]["responses"]
-        found = responses.get(str(status)) or responses.get(f"{status // 100}XX")
-        if found and "$ref" in found:
-            found = self.document["components"]["responses"][found["$ref"].rpartition("/")[2]]
-        return found
+        response = responses.get(str(status)) or responses.get(f"{status // 100}XX")
+        if response and "$ref" in response:
+            response = self.document["components"]["responses"][response["$ref"].rpartition("/")[2]]
+        return response
 
     def _mismatches(self, schema: dict[str, Any], body: bytes) -> Iterable[str]:
         key = id(schema)
         if key not in self.validators:
             self.validators[key] = OAS30Validator(
-                _absolute(schema), registry=self.registry, format_checker=oas30_format_checker
+                _with_absolute_refs(schema),
+                registry=self.registry,
+                format_checker=oas30_format_checker,
             )
         for error in self.validators[key].iter_errors(json.loads(body)):
             yield f"{error.json_path}: {error.message}"
@@ -70,44 +72,46 @@ def contract(name: str) -> Contract:
         for operation in path.values()
         if isinstance(operation, dict) and "operationId" in operation
     }
-    resource = Resource(_absolute(document), DRAFT4)
+    resource = Resource(_with_absolute_refs(document), DRAFT4)
     return Contract(document, operations, Registry().with_resource(_URI, resource))
 
 
-def traffic_violations(requests: Iterable[Exchanged]) -> list[str]:
+def traffic_violations(requests: Iterable[LoggedRequest]) -> list[str]:
     """Check every recorded answer that no fault touched."""
-    wrong: list[str] = []
+    violations: list[str] = []
     for entry in requests:
         if entry.operation is None or entry.fault is not None or entry.status is None:
             continue
         for name in ("portfolio", "classic"):
             if entry.operation in contract(name).operations:
-                wrong += _violations(name, entry.operation, entry.status, entry.answer)
-    return wrong
+                violations += _violations_of(name, entry.operation, entry.status, entry.answer)
+    return violations
 
 
 TALLY = [0, 0]
-"""Answers judged and violations found by judge_traffic in this process."""
+"""Answers judged and violations found by check_and_count in this process."""
 
 
-def judge_traffic(requests: Iterable[Exchanged]) -> list[str]:
-    """Check a sandbox's whole record, and count."""
-    seen = list(requests)
-    wrong = traffic_violations(seen)
-    TALLY[0] += sum(one.operation is not None and one.fault is None for one in seen)
-    TALLY[1] += len(wrong)
-    return wrong
+def check_and_count(requests: Iterable[LoggedRequest]) -> list[str]:
+    """Check a sandbox's whole request log, and add to TALLY."""
+    entries = list(requests)
+    violations = traffic_violations(entries)
+    TALLY[0] += sum(entry.operation is not None and entry.fault is None for entry in entries)
+    TALLY[1] += len(violations)
+    return violations
 
 
 @lru_cache(maxsize=4096)
-def _violations(name: str, operation: str, status: int, body: bytes) -> list[str]:
+def _violations_of(name: str, operation: str, status: int, body: bytes) -> list[str]:
     return contract(name).violations(operation, status, body)
 
 
-def _absolute(node: Any) -> Any:
+def _with_absolute_refs(node: Any) -> Any:
     if isinstance(node, dict):
         return {
-            key: _URI + value if key == "$ref" and value.startswith("#") else _absolute(value)
+            key: _URI + value
+            if key == "$ref" and value.startswith("#")
+            else _with_absolute_refs(value)
             for key, value in node.items()
         }
-    return [_absolute(item) for item in node] if isinstance(node, list) else node
+    return [_with_absolute_refs(item) for item in node] if isinstance(node, list) else node

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from sandbox_client import SignedClient, signed_client
 from sandbox_contract import contract, traffic_violations
-from sandbox_signed import Signed, signed
 from sandbox_walk import walk_classic, walk_current
 
 from kalshi_ext.sandbox import Sandbox
@@ -18,24 +18,24 @@ _LISTS = {
 }
 
 
-def test_every_current_operation_succeeds_on_the_seed_data(caller: Signed) -> None:
-    heard = walk_current(caller)
-    assert set(heard) == {operation.id for operation in CURRENT}
-    assert {name: answer.raw for name, answer in heard.items() if answer.status >= 300} == {}
+def test_every_current_operation_succeeds_on_the_seed_data(caller: SignedClient) -> None:
+    answers = walk_current(caller)
+    assert set(answers) == {operation.id for operation in CURRENT}
+    assert {name: answer.raw for name, answer in answers.items() if answer.status >= 300} == {}
 
 
-def test_every_list_has_something_to_tell(caller: Signed) -> None:
-    heard = walk_current(caller)
-    assert [name for name in _LISTS if not any(heard[name].json.values())] == []
+def test_every_list_has_something_to_tell(caller: SignedClient) -> None:
+    answers = walk_current(caller)
+    assert [name for name in _LISTS if not any(answers[name].json.values())] == []
 
 
 def test_every_classic_operation_succeeds_and_keeps_its_contract() -> None:
-    with Sandbox(contract="classic") as sandbox, signed(sandbox) as caller:
-        heard = walk_classic(caller)
-        wrong = traffic_violations(sandbox.truth.requests())
-    assert set(heard) == {operation.id for operation in CLASSIC}
-    assert {name: answer.raw for name, answer in heard.items() if answer.status >= 300} == {}
-    assert wrong == []
+    with Sandbox(contract="classic") as sandbox, signed_client(sandbox) as caller:
+        answers = walk_classic(caller)
+        violations = traffic_violations(sandbox.truth.requests())
+    assert set(answers) == {operation.id for operation in CLASSIC}
+    assert {name: answer.raw for name, answer in answers.items() if answer.status >= 300} == {}
+    assert violations == []
 
 
 @pytest.mark.parametrize(("name", "table"), [("portfolio", CURRENT), ("classic", CLASSIC)])
@@ -46,10 +46,10 @@ def test_routes_and_contract_documents_name_the_same_operations(name: str, table
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     }
-    assert listed == {(one.method, one.path, one.id) for one in table}
+    assert listed == {(operation.method, operation.path, operation.id) for operation in table}
 
 
-def test_an_order_matches_the_resting_liquidity(caller: Signed, exchange: Sandbox) -> None:
+def test_an_order_matches_the_resting_liquidity(caller: SignedClient, exchange: Sandbox) -> None:
     answer = caller.place("taker", price="0.56", count="10.00").json
     assert (answer["fill_count"], answer["average_fill_price"]) == ("10.00", "0.5600")
     fills = exchange.truth.fills(order_id=answer["order_id"])

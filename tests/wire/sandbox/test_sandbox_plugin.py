@@ -41,7 +41,7 @@ _WITHOUT_EXTRA = """
 import sys
 
 sys.modules["uvicorn"] = None
-sys.modules["kalshi_ext.sandbox.handle"] = None
+sys.modules["kalshi_ext.sandbox.sandbox"] = None
 
 def test_it_is_asked_for(kalshi_exchange):
     pass
@@ -56,25 +56,34 @@ _OTHERS = ("asyncio", "schemathesis", "hypothesispytest", "anyio")
 
 def _pytest(directory: Path, text: str, *options: str) -> subprocess.CompletedProcess[str]:
     (directory / "test_mine.py").write_text(text)
-    alone = [word for name in _OTHERS for word in ("-p", f"no:{name}")]
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *alone, *options]
+    without_plugins = [word for name in _OTHERS for word in ("-p", f"no:{name}")]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        *without_plugins,
+        *options,
+    ]
     return subprocess.run(
         [*command, "-W", "error"], cwd=directory, capture_output=True, text=True, check=False
     )
 
 
 def test_fixtures_give_each_worker_an_exchange_clients_and_faults(tmp_path: Path) -> None:
-    done = _pytest(tmp_path, _TRADING, "-n", "2")
-    assert "4 passed" in done.stdout, done.stdout + done.stderr
+    result = _pytest(tmp_path, _TRADING, "-n", "2")
+    assert "4 passed" in result.stdout, result.stdout + result.stderr
 
 
 def test_who_does_not_ask_pays_nothing(tmp_path: Path) -> None:
-    done = _pytest(tmp_path, _BARE, "-p", "no:xdist")
-    assert "1 passed" in done.stdout, done.stdout + done.stderr
+    result = _pytest(tmp_path, _BARE, "-p", "no:xdist")
+    assert "1 passed" in result.stdout, result.stdout + result.stderr
 
 
 def test_without_the_extra_only_the_tests_that_ask_fail_and_say_why(tmp_path: Path) -> None:
-    done = _pytest(tmp_path, _WITHOUT_EXTRA, "-p", "no:xdist")
-    assert "1 passed" in done.stdout
-    assert "1 error" in done.stdout
-    assert "pip install 'kalshi-ext[sandbox]'" in done.stdout
+    result = _pytest(tmp_path, _WITHOUT_EXTRA, "-p", "no:xdist")
+    assert "1 passed" in result.stdout
+    assert "1 error" in result.stdout
+    assert "pip install 'kalshi-ext[sandbox]'" in result.stdout

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from sandbox_signed import Signed, signed
+from sandbox_client import SignedClient, signed_client
 
 from kalshi_ext.sandbox import AsyncSandbox, Sandbox, SandboxError
 
@@ -27,7 +27,7 @@ time.sleep(60)
 """
 
 
-def _alive(pid: int) -> bool:
+def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -36,34 +36,34 @@ def _alive(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
 
-def _gone(pid: int) -> bool:
-    until = time.monotonic() + 60
-    while _alive(pid):
-        if time.monotonic() > until:
+def _wait_for_end(pid: int) -> bool:
+    deadline = time.monotonic() + 60
+    while _is_running(pid):
+        if time.monotonic() > deadline:
             return False
         time.sleep(0.02)
     return True
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_the_exchange_ends_with_its_parent_however_that_ends(how: signal.Signals) -> None:
+@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGTERM])
+def test_the_exchange_ends_with_its_parent_however_that_ends(signal_number: signal.Signals) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", _PARENT], stdout=subprocess.PIPE, text=True
     ) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
-        assert _alive(pid)
-        parent.send_signal(how)
-    assert _gone(pid)
+        assert _is_running(pid)
+        parent.send_signal(signal_number)
+    assert _wait_for_end(pid)
 
 
 def test_the_exchange_ends_with_the_block() -> None:
     with Sandbox(seed_data=False) as sandbox:
-        pid, where = sandbox.pid, urlsplit(sandbox.url)
+        pid, address = sandbox.pid, urlsplit(sandbox.url)
     assert pid is not None
-    assert _gone(pid)
+    assert _wait_for_end(pid)
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection((where.hostname, where.port))
+        socket.create_connection((address.hostname, address.port))
 
 
 def test_the_block_may_be_async() -> None:
@@ -94,7 +94,7 @@ def test_a_contract_that_does_not_exist_is_refused() -> None:
         Sandbox(contract="modern")
 
 
-def test_a_reset_exchange_is_as_new_and_keys_stay(exchange: Sandbox, caller: Signed) -> None:
+def test_a_reset_exchange_is_as_new_and_keys_stay(exchange: Sandbox, caller: SignedClient) -> None:
     fresh = exchange.truth.orders()
     caller.place("before-reset")
     exchange.faults.add("throttle", times=None)
@@ -118,40 +118,42 @@ def test_credentials_are_files_only_the_owner_reads(exchange: Sandbox) -> None:
 
 def test_secrets_do_not_show(exchange: Sandbox) -> None:
     key = exchange.account("trader")
-    shown = f"{exchange!r} {key!r} {exchange.link!r} {exchange.options!r}"
+    reprs = f"{exchange!r} {key!r} {exchange.link!r} {exchange.options!r}"
     for secret in (key.private_key, key.token, exchange.link.token, "PRIVATE KEY"):
-        assert secret not in shown
+        assert secret not in reprs
 
 
 def test_the_admin_side_wants_its_token(exchange: Sandbox) -> None:
     import http.client
 
-    where = urlsplit(exchange.link.url)
+    address = urlsplit(exchange.link.url)
     for headers in ({}, {"Authorization": "Bearer wrong"}):
-        connection = http.client.HTTPConnection(str(where.hostname), where.port, timeout=60)
+        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=60)
         connection.request("POST", "/run/reset", "{}", headers)
         assert connection.getresponse().status == 401
         connection.close()
 
 
-def test_the_api_port_knows_nothing_of_the_admin_side(exchange: Sandbox, caller: Signed) -> None:
+def test_the_api_port_knows_nothing_of_the_admin_side(
+    exchange: Sandbox, caller: SignedClient
+) -> None:
     token = {"Authorization": f"Bearer {exchange.link.token}"}
     assert caller.call("POST", "/run/reset", {}, headers=token).status == 404
 
 
 def test_an_account_of_ones_own_has_money_and_a_key(exchange: Sandbox) -> None:
-    with signed(exchange, "newcomer") as newcomer:
+    with signed_client(exchange, "newcomer") as newcomer:
         assert newcomer.call("GET", "/portfolio/balance").json["balance"] == 100_000
     assert exchange.account("newcomer") == exchange.account("newcomer")
 
 
-def test_time_can_be_moved(exchange: Sandbox, caller: Signed) -> None:
+def test_time_can_be_moved(exchange: Sandbox, caller: SignedClient) -> None:
     exchange.configure(dedupe="seconds", dedupe_seconds=60)
-    made = caller.place("again", expiration_time=int(time.time()) + 30).json["order_id"]
+    order_id = caller.place("again", expiration_time=int(time.time()) + 30).json["order_id"]
     exchange.clock.advance(31)
     assert exchange.truth.orders(client_order_id="again")[0]["status"] == "canceled"
-    with signed(exchange, skew=31) as later:
+    with signed_client(exchange, skew=31) as later:
         assert later.place("again").status == 409
         exchange.clock.advance(30)
         later.skew = 61
-        assert later.place("again").json["order_id"] != made
+        assert later.place("again").json["order_id"] != order_id

@@ -8,7 +8,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 import pytest
-from sandbox_signed import Signed, signed
+from sandbox_client import SignedClient, signed_client
 
 from kalshi_ext.sandbox import Sandbox, SandboxError
 
@@ -19,13 +19,13 @@ def _orders(sandbox: Sandbox) -> list[str]:
 
 def test_a_killed_exchange_comes_back_with_everything_it_acknowledged(tmp_path: Path) -> None:
     with Sandbox(state=tmp_path / "exchange.db") as sandbox:
-        with signed(sandbox) as caller:
+        with signed_client(sandbox) as caller:
             caller.place("kept", price="0.56", count="2.00")
             key, digest = sandbox.key_id, sandbox.truth.digest()
         sandbox.kill()
         sandbox.restart()
         assert (sandbox.key_id, sandbox.truth.digest()) == (key, digest)
-        with signed(sandbox) as caller:
+        with signed_client(sandbox) as caller:
             newest = caller.call("GET", "/portfolio/orders?limit=1").json["orders"][0]
             assert newest["client_order_id"] == "kept"
             assert caller.place("kept").status == 409
@@ -35,7 +35,7 @@ def test_a_killed_exchange_comes_back_with_everything_it_acknowledged(tmp_path: 
 def test_a_kill_in_mid_traffic_loses_no_acknowledged_order(tmp_path: Path) -> None:
     acknowledged: list[str] = []
 
-    def trade(caller: Signed) -> None:
+    def trade(caller: SignedClient) -> None:
         for number in range(100_000):
             try:
                 if caller.place(f"storm-{number}").status == 201:
@@ -44,7 +44,7 @@ def test_a_kill_in_mid_traffic_loses_no_acknowledged_order(tmp_path: Path) -> No
                 return
 
     with Sandbox(state=tmp_path / "exchange.db", seed_data=True) as sandbox:
-        with signed(sandbox) as caller:
+        with signed_client(sandbox) as caller:
             trader = threading.Thread(target=trade, args=(caller,))
             trader.start()
             while len(acknowledged) < 40:
@@ -79,12 +79,12 @@ def test_a_moved_clock_stays_moved(tmp_path: Path) -> None:
 def test_a_fixed_clock_goes_on_where_it_stood(tmp_path: Path) -> None:
     clock = datetime(2026, 11, 23, 12, tzinfo=UTC)
     with Sandbox(state=tmp_path / "exchange.db", clock=clock) as sandbox:
-        with signed(sandbox) as caller:
+        with signed_client(sandbox) as caller:
             for number in range(3):
                 caller.place(f"before-{number}")
         sandbox.kill()
         sandbox.restart()
-        with signed(sandbox) as caller:
+        with signed_client(sandbox) as caller:
             caller.place("after")
             listed = caller.call("GET", "/portfolio/orders?limit=4").json["orders"]
     times = [row["created_time"] for row in listed]
@@ -97,7 +97,7 @@ _BEFORE = [f"before-{number}" for number in (2, 1, 0)]
 
 def test_another_exchange_opens_the_same_file_later(tmp_path: Path) -> None:
     path = tmp_path / "exchange.db"
-    with Sandbox(state=path) as first, signed(first) as caller:
+    with Sandbox(state=path) as first, signed_client(first) as caller:
         caller.place("yesterday")
         key, guest = first.account("trader"), first.account("guest", funds="5")
         digest = first.truth.digest()
@@ -130,13 +130,13 @@ def test_the_same_seed_clock_and_calls_give_the_same_bytes() -> None:
     for _ in range(2):
         clock = datetime(2026, 11, 23, 12, tzinfo=UTC)
         with Sandbox(seed=7, clock=clock, fixed_keys=True, key_kind="ed25519") as sandbox:
-            with signed(sandbox) as caller:
-                heard = [
+            with signed_client(sandbox) as caller:
+                answers = [
                     caller.place("same", price="0.56", count="3.00"),
                     caller.call("GET", "/portfolio/fills"),
                     caller.call("GET", "/portfolio/orders"),
                     caller.call("GET", "/exchange/status"),
                 ]
-            told = [(answer.status, answer.headers, answer.raw) for answer in heard]
-            runs.append((told, sandbox.account("trader"), sandbox.truth.digest()))
+            contents = [(answer.status, answer.headers, answer.raw) for answer in answers]
+            runs.append((contents, sandbox.account("trader"), sandbox.truth.digest()))
     assert runs[0] == runs[1]

@@ -1,0 +1,1 @@
+"""A local page that shows the exchange to its owner, served by the admin side."""

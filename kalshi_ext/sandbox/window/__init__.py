@@ -1,1 +1,0 @@
-"""Show the exchange to its owner: one local page, served by the admin side."""
