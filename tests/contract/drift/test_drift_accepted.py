@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from driftsuite.small import drop_count, edited, grow_side, small
 
-from kalshi_ext.drift.accepted import read_entries
+from kalshi_ext.drift.baseline import read_baseline
+from kalshi_ext.drift.check import DriftReport, report_on
 from kalshi_ext.drift.compare import compare
 from kalshi_ext.drift.errors import CannotCompare
-from kalshi_ext.drift.report import Report, report_on
 
 TODAY = date(2026, 11, 23)
 GONE = {
@@ -27,10 +27,12 @@ GONE = {
 def entries(folder: Path, *listed: Any) -> Any:
     file = folder / "accepted.json"
     file.write_text(json.dumps({"accepted": list(listed)}), "utf-8")
-    return read_entries(file)
+    return read_baseline(file)
 
 
-def judged(folder: Path, *listed: Any, today: date = TODAY, edits: Any = (drop_count,)) -> Report:
+def judged(
+    folder: Path, *listed: Any, today: date = TODAY, edits: Any = (drop_count,)
+) -> DriftReport:
     compared = compare(small(), edited(*edits))
     return report_on(compared, entries(folder, *listed), today=today)
 
@@ -42,7 +44,7 @@ def test_without_an_entry_the_difference_breaks(tmp_path: Path) -> None:
 def test_an_entry_accepts_its_difference_and_keeps_showing_it(tmp_path: Path) -> None:
     report = judged(tmp_path, GONE)
     assert (report.exit, report.findings) == (0, ())
-    assert [entry.reason for _, entry in report.accepted] == ["we read count_fp since June"]
+    assert [entry.reason for _, entry in report.suppressed] == ["we read count_fp since June"]
 
 
 def test_an_entry_accepts_nothing_but_its_rule_and_place(tmp_path: Path) -> None:
@@ -106,11 +108,11 @@ def test_a_file_that_is_no_list_of_entries_is_refused(tmp_path: Path, text: str)
     file = tmp_path / "accepted.yaml"
     file.write_text(text, "utf-8")
     with pytest.raises(CannotCompare, match=r"accepted\.yaml"):
-        read_entries(file)
+        read_baseline(file)
 
 
 def test_an_entry_in_yaml_may_have_its_date_without_quotes(tmp_path: Path) -> None:
     file = tmp_path / "accepted.yaml"
     lines = "".join(f"    {word}: {value}\n" for word, value in GONE.items() if word != "rule")
     file.write_text(f"accepted:\n  - rule: {GONE['rule']}\n{lines}", "utf-8")
-    assert [entry.expires for entry in read_entries(file)] == [date(2026, 12, 31)]
+    assert [entry.expires for entry in read_baseline(file)] == [date(2026, 12, 31)]

@@ -12,8 +12,7 @@ from driftsuite.editing import get
 
 from kalshi_ext import Kalshi
 from kalshi_ext.contracts import contract
-from kalshi_ext.drift.arguments import argument
-from kalshi_ext.drift.facade import CALLS
+from kalshi_ext.drift.facade import CALLS, argument_name
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.spec.documents import document
 
@@ -76,7 +75,7 @@ def test_every_wire_name_leads_to_an_argument_that_exists(name: str) -> None:
     wrong = []
     for id_, part, wire in sayable(name):
         word = OPERATIONS[id_]
-        said = argument(word, part, wire)
+        said = argument_name(word, part, wire)
         known = arguments_of(word) | inside.get(word, set())
         if said not in known and not (said == "" and wire in UNSAYABLE):
             wrong.append((id_, part, wire, said))
@@ -84,10 +83,10 @@ def test_every_wire_name_leads_to_an_argument_that_exists(name: str) -> None:
 
 
 def test_fields_inside_a_batch_are_named_by_the_ticket() -> None:
-    assert argument("orders.place_many", "request body", "orders[].expiration_time") == (
+    assert argument_name("orders.place_many", "request body", "orders[].expiration_time") == (
         "tickets[].expires"
     )
 
 
 def test_a_name_that_nobody_knows_is_given_back_as_it_is() -> None:
-    assert argument("orders.place", "request body", "brand_new") == "brand_new"
+    assert argument_name("orders.place", "request body", "brand_new") == "brand_new"

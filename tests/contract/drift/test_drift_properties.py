@@ -15,10 +15,9 @@ from driftsuite.workshop import contract
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kalshi_ext.drift.compare import compare
+from kalshi_ext.drift.compare import compare, our_paths
 from kalshi_ext.drift.document import open_document
 from kalshi_ext.drift.rules import RULES
-from kalshi_ext.drift.scope import part_of
 from kalshi_ext.spec.documents import document
 from kalshi_ext.spec.normalise import normalise
 
@@ -65,7 +64,7 @@ def test_a_full_document_against_its_normal_form_gives_nothing() -> None:
     base = whole_document()
     new = normalise(base)
     for before, after in ((base, new), (new, base)):
-        assert compare(before, after, is_ours=part_of(before, after)).findings == ()
+        assert compare(before, after, is_ours=our_paths(before, after)).findings == ()
 
 
 def test_every_rule_has_an_opposite_that_has_it_as_its_own() -> None:

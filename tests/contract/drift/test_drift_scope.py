@@ -10,12 +10,8 @@ import pytest
 from driftsuite.crawl import operations
 from driftsuite.whole import whole_document
 
-from kalshi_ext.drift.check import check
-from kalshi_ext.drift.compare import compare
-from kalshi_ext.drift.installed import installed_contract
-from kalshi_ext.drift.report import Report, report_on
-from kalshi_ext.drift.scope import everything as all_paths
-from kalshi_ext.drift.scope import part_of
+from kalshi_ext.drift.check import DriftReport, check, installed_contract, report_on
+from kalshi_ext.drift.compare import compare, every_path, our_paths
 from kalshi_ext.spec.dump import dump_yaml
 from kalshi_ext.spec.prune import reachable
 from kalshi_ext.spec.scope import is_ours
@@ -32,12 +28,12 @@ def portion() -> dict[str, Any]:
     return copy.deepcopy(reachable({**FULL, "paths": {path: FULL["paths"][path] for path in kept}}))
 
 
-def compared(edit: Edit, *, base: Any = None, everything: bool = False) -> Report:
+def compared(edit: Edit, *, base: Any = None, everything: bool = False) -> DriftReport:
     """Compare a portion, or another base, with an edited portion."""
     new = portion()
     edit(new)
     before = portion() if base is None else base
-    ours = all_paths if everything else part_of(before, new)
+    ours = every_path if everything else our_paths(before, new)
     return report_on(compare(before, new, is_ours=ours))
 
 

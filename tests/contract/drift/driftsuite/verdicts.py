@@ -7,10 +7,10 @@ from typing import Any
 
 from attrs import frozen
 
-from kalshi_ext.drift.compare import Compared, compare
+from kalshi_ext.drift.check import report_on
+from kalshi_ext.drift.compare import Comparison, compare
 from kalshi_ext.drift.errors import CannotCompare
 from kalshi_ext.drift.finding import Finding
-from kalshi_ext.drift.report import report_on
 
 ORDER = ("breaking", "risky", "compatible", "deprecation", "note")
 EXITS = {None: 0, "breaking": 2}
@@ -71,7 +71,7 @@ def wrong(mutation: Mutation) -> list[str]:
     return judged(mutation).faults
 
 
-def _faults(mutation: Mutation, compared: Compared) -> list[str]:
+def _faults(mutation: Mutation, compared: Comparison) -> list[str]:
     found = compared.findings
     errors = _severities(mutation, found)
     errors += [f"points elsewhere: {f.rule.id} {f.base}" for f in found if not _near(f, mutation)]
@@ -103,11 +103,11 @@ def _near(finding: Finding, mutation: Mutation) -> bool:
 def _operations(mutation: Mutation, found: tuple[Finding, ...]) -> list[str]:
     if mutation.operations is None or not found:
         return []
-    named = {u.operation.id for f in found for u in f.uses if u.operation}
+    named = {u.operation.id for f in found for u in f.locations if u.operation}
     return [] if named == mutation.operations else [f"names {named}, not {mutation.operations}"]
 
 
-def _exit(mutation: Mutation, compared: Compared) -> list[str]:
+def _exit(mutation: Mutation, compared: Comparison) -> list[str]:
     due = EXITS.get(mutation.whole, 1)
     got = report_on(compared).exit
     return [] if got == due else [f"exit should be {due}, is {int(got)}"]

@@ -1,4 +1,4 @@
-"""What a rule of the differ is."""
+"""A rule of the differ, and the five severities."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from attrs import frozen
 
 
 class Severity(StrEnum):
-    """How much a client of the base document is hurt by a server of the new one.
+    """How much a server of the new document hurts a client of the base.
 
     BREAKING: a call that was right is refused, an answer cannot be read, or something that
     code can name is gone. RISKY: all still passes, but the meaning may change silently.
@@ -32,12 +32,12 @@ BREAKING, RISKY, COMPATIBLE, DEPRECATION, NOTE = Severity
 
 
 @frozen
-class Rule:
-    """One row of the table.
+class DriftRule:
+    """One row of the table: a kind of difference and its verdict.
 
-    `title` is filled with {subject}, {name}, {before} and {after}; `reason` says what it
-    means to a caller, `advice` what to do. `opposite` is the rule that the same difference
-    falls under when the documents are swapped.
+    `title` is a template of {subject}, {name}, {field}, {before} and {after}; `reason` says what
+    it means to a caller, `advice` what to do. `opposite` is the rule of the same difference with
+    the documents swapped.
     """
 
     id: str
@@ -50,4 +50,4 @@ class Rule:
 
 ADOPT = "run `make adopt` with the new document and release the client it makes"
 NOTHING = "nothing; adopt it when you want it"
-LOOK = "read the exchange's changelog for the reason, then adopt"
+READ_CHANGELOG = "read the exchange's changelog for the reason, then adopt"
