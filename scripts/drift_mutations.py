@@ -26,17 +26,16 @@ from attrs import define, field, frozen
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "contract" / "drift"))
 
-from driftsuite.crawl import operations
-from driftsuite.field_kinds import FIELD_KINDS, PARAMETER_KINDS
-from driftsuite.operation_kinds import OPERATION_KINDS
-from driftsuite.place_kinds import PATH_KINDS
+from driftsuite.contracts import contract, whole_document
+from driftsuite.document_mutations import PATH_MUTATIONS
+from driftsuite.field_mutations import FIELD_MUTATIONS, PARAMETER_MUTATIONS
+from driftsuite.mutants import Sweep, portions, thinned
+from driftsuite.operation_mutations import OPERATION_MUTATIONS
+from driftsuite.oracle import Mutant, judged
 from driftsuite.rewrites import REWRITES, renamed_components
 from driftsuite.rewrites import whole_document as all_at_once
-from driftsuite.sweep import Sweep, portions, thinned
-from driftsuite.value_kinds import VALUE_KINDS
-from driftsuite.verdicts import Mutation, judged
-from driftsuite.whole import whole_document
-from driftsuite.workshop import contract
+from driftsuite.schema_mutations import SCHEMA_MUTATIONS
+from driftsuite.sites import operations
 from figures import write_block
 
 from kalshi_ext.drift.check import check
@@ -49,11 +48,11 @@ CONTRACTS = ("current", "classic", "workshop")
 REWRITES_EACH = 8  # for each mutation of a kind that is asked for with --most
 PARTS = 6  # pieces that the components of a contract are cut into
 FAMILIES = {
-    "what a value may be": VALUE_KINDS,
-    "fields of an object": FIELD_KINDS,
-    "parameters": PARAMETER_KINDS,
-    "inside an operation": OPERATION_KINDS,
-    "where an operation is": PATH_KINDS,
+    "what a value may be": SCHEMA_MUTATIONS,
+    "fields of an object": FIELD_MUTATIONS,
+    "parameters": PARAMETER_MUTATIONS,
+    "inside an operation": OPERATION_MUTATIONS,
+    "where an operation is": PATH_MUTATIONS,
 }
 REST = "servers, schemes, webhooks"
 
@@ -112,10 +111,10 @@ def work(task: Task) -> Tally:
     return _mutated(_mutations(task, whole))
 
 
-def _mutations(task: Task, whole: Any) -> Iterable[Mutation]:
+def _mutations(task: Task, whole: Any) -> Iterable[Mutant]:
     sweep = Sweep(task.contract, whole, open_document)
     if task.what == "operation":
-        found: Iterable[Mutation] = sweep.in_one_operation(*list(operations(whole))[task.part])
+        found: Iterable[Mutant] = sweep.in_one_operation(*list(operations(whole))[task.part])
     elif task.what == "components":
         found = sweep.of_components(task.part, PARTS)
     else:
@@ -123,7 +122,7 @@ def _mutations(task: Task, whole: Any) -> Iterable[Mutation]:
     return thinned(found, task.most) if task.most else found
 
 
-def _mutated(mutations: Iterable[Mutation]) -> Tally:
+def _mutated(mutations: Iterable[Mutant]) -> Tally:
     tally = Tally()
     for each in mutations:
         outcome = judged(each)

@@ -2,8 +2,8 @@
 
 A security scheme is what it puts on the wire (`scheme_identity`); its name does not count. An
 operation's alternatives are sets of needs: a client with the base's credentials is still admitted
-when some alternative needs the same or less. A scheme that changed on the wire is told once, with
-all operations that name it, and the alternatives are then compared as if it had not changed.
+when some alternative needs the same or less. A scheme that changed on the wire is reported
+once, with all operations that name it; the alternatives are then compared as if it had not changed.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def compare_security(
     for alternative, needs in removed:
         yield from _compare_removed(alternative, needs, added or list(new))
     for alternative in added:
-        # One that needs more or less than a removed alternative was told with it.
+        # One that needs more or less than a removed alternative was reported with it.
         if not any(n < alternative.needs or alternative.needs < n for _, n in removed):
             pointers = base[0].pointer, alternative.pointer
             yield Difference("security-way-added", *pointers, alternative.text)

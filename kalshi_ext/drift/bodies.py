@@ -18,7 +18,7 @@ from kalshi_ext.drift.finding import (
     Difference,
     LocatedDifference,
     Location,
-    listed,
+    values_text,
 )
 from kalshi_ext.drift.operations import DocumentedOperation
 from kalshi_ext.drift.schema import schema_at
@@ -102,8 +102,8 @@ def _successes(pair: OperationPair) -> Iterator[LocatedDifference]:
         yield from (_status(pair, "success-added", s) for s in after if s not in known)
     elif before or after:
         change = "stated" if not before else "unstated" if not after else "replaced"
-        difference, location = _status(pair, f"success-{change}", listed(before or after))
-        yield evolve(difference, before=listed(before), after=listed(after)), location
+        difference, location = _status(pair, f"success-{change}", values_text(before or after))
+        yield evolve(difference, before=values_text(before), after=values_text(after)), location
 
 
 def _success_statuses(operation: DocumentedOperation) -> list[str]:

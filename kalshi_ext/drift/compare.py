@@ -1,8 +1,8 @@
 """Compare two documents: the differ's one entry.
 
 Operations are matched and compared part by part; how their schemas are compared stands in
-traversal.py. Our part of the exchange's document is judged. The rest is told in notes, one for
-each operation that differs, because no call of the facade goes there.
+traversal.py. Our part of the exchange's document is judged. The rest gives notes,
+one for each operation that differs, because no call of the facade goes there.
 """
 
 from __future__ import annotations

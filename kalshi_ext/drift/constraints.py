@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from kalshi_ext.drift.document import canonical, dereferenced
-from kalshi_ext.drift.finding import Difference, listed, shown
+from kalshi_ext.drift.finding import Difference, value_text, values_text
 from kalshi_ext.drift.normal_form import Bound
 from kalshi_ext.drift.schema import ABSENT, Schema, Types, covers
 
@@ -54,7 +54,7 @@ def _at(
 
 
 def _types(base: Schema, new: Schema) -> Iterator[Difference]:
-    # Where variants are listed, they are compared, and the types follow from them.
+    # Where variants are values_text, they are compared, and the types follow from them.
     if base.types != new.types and not (base.unions or new.unions):
         texts = {"before": _types_text(base.types), "after": _types_text(new.types)}
         yield _at(_type_rule(base.types, new.types), base, new, ("type",), **texts)
@@ -71,7 +71,7 @@ def _types_text(types: Types) -> str:
 
 
 def _nullable(base: Schema, new: Schema) -> Iterator[Difference]:
-    # A schema without a type admits null already: a type that comes or goes tells it.
+    # A schema without a type admits null already: the type that came or went is reported instead.
     if base.nullable == new.nullable or None in (base.types, new.types):
         return
     rule = "nullable-added" if new.nullable else "nullable-removed"
@@ -82,7 +82,7 @@ def _format(base: Schema, new: Schema) -> Iterator[Difference]:
     before, after = base.value_of("format"), new.value_of("format")
     if before == after:
         return
-    texts = {"before": _value_text(before), "after": _value_text(after)}
+    texts = {"before": _text_or_none(before), "after": _text_or_none(after)}
     yield _at(_format_rule(before, after, base.types), base, new, ("format",), **texts)
 
 
@@ -97,8 +97,8 @@ def _format_rule(before: Any, after: Any, types: Types) -> str:
     return "format-changed"
 
 
-def _value_text(value: Any) -> str:
-    return "none" if value is ABSENT else shown(value)
+def _text_or_none(value: Any) -> str:
+    return "none" if value is ABSENT else value_text(value)
 
 
 def _enum(base: Schema, new: Schema) -> Iterator[Difference]:
@@ -113,13 +113,13 @@ def _enum(base: Schema, new: Schema) -> Iterator[Difference]:
         ("enum-member-removed", base.enum, new.enum),
         ("enum-member-added", new.enum, base.enum),
     ):
-        name = listed(value for key, value in members.items() if key not in others)
+        name = values_text(value for key, value in members.items() if key not in others)
         if name:
             yield _at(rule, base, new, _ENUM_KEYWORDS, name=name, **texts)
 
 
 def _enum_text(enum: dict[str, Any] | None) -> str:
-    return "any value" if enum is None else listed(enum.values())
+    return "any value" if enum is None else values_text(enum.values())
 
 
 def _bounds(base: Schema, new: Schema) -> Iterator[Difference]:
@@ -173,7 +173,7 @@ def _default(base: Schema, new: Schema) -> Iterator[Difference]:
     rule = {(True, False): "default-added", (False, True): "default-removed"}.get(
         (before is ABSENT, after is ABSENT), "default-changed"
     )
-    texts = {"before": _value_text(before), "after": _value_text(after)}
+    texts = {"before": _text_or_none(before), "after": _text_or_none(after)}
     yield _at(rule, base, new, ("default", "x-default"), **texts)
 
 

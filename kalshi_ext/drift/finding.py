@@ -1,6 +1,6 @@
 """A difference, the locations where a client meets it, and the finding that it becomes.
 
-One change of a shared component is one difference with many locations, told once.
+One change of a shared component is one difference with many locations, reported once.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ class Difference:
     after: str = ""
 
 
-def shown(value: Any) -> str:
+def value_text(value: Any) -> str:
     """Write a JSON value for people: short, text unquoted."""
     if is_list(value):
-        return listed(value)
+        return values_text(value)
     literal = {True: "true", False: "false", None: "null"}
     return literal[value] if value is None or isinstance(value, bool) else str(value)[:_MAX_SHOWN]
 
 
-def listed(values: Iterable[Any]) -> str:
+def values_text(values: Iterable[Any]) -> str:
     """Write several JSON values for people, in order."""
-    return ", ".join(shown(value) for value in values)
+    return ", ".join(value_text(value) for value in values)
 
 
 @frozen

@@ -13,7 +13,7 @@ from attrs import evolve
 
 from kalshi_ext.drift.bodies import OperationPair, compare_content
 from kalshi_ext.drift.document import Node
-from kalshi_ext.drift.finding import REQUEST, Difference, LocatedDifference, Location, shown
+from kalshi_ext.drift.finding import REQUEST, Difference, LocatedDifference, Location, value_text
 from kalshi_ext.drift.schema import schema_at
 
 ParametersByKey = dict[tuple[str, str], Node]
@@ -113,7 +113,7 @@ def _compare_flags(pair: OperationPair, base: Node, new: Node) -> Iterator[Locat
     ):
         before, after = base.flag(key), new.flag(key)
         if before != after:
-            texts = f"{key} {shown(before)}", f"{key} {shown(after)}"
+            texts = f"{key} {value_text(before)}", f"{key} {value_text(after)}"
             yield _changed(pair, rule_on if after else rule_off, base, new, *texts)
 
 
@@ -129,7 +129,7 @@ def _compare_style(pair: OperationPair, base: Node, new: Node) -> Iterator[Locat
 def _style(parameter: Node) -> str:
     style = parameter.text("style") or _DEFAULT_STYLES.get(parameter.text("in"), "")
     # OpenAPI: `explode` is true by default for style form alone.
-    return f"style {style}, explode {shown(parameter.flag('explode', style == 'form'))}"
+    return f"style {style}, explode {value_text(parameter.flag('explode', style == 'form'))}"
 
 
 def _may_have_several_values(parameter: Node) -> bool:

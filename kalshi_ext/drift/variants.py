@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from kalshi_ext.drift.document import canonical, is_mapping, last_step, steps
-from kalshi_ext.drift.finding import Difference, listed
+from kalshi_ext.drift.finding import Difference, values_text
 from kalshi_ext.drift.schema import Field, Schema, Union
 
 VariantPairs = list[tuple[Schema, Schema]]
@@ -112,7 +112,7 @@ def _tags(base: Schema, new: Schema, pairs: VariantPairs) -> Iterator[Difference
         yield Difference("discriminator-changed", *pointers, before=texts[0], after=texts[1])
     elif before:
         for variant, new_variant in pairs:
-            texts = [listed(_tags_of(variant, before)), listed(_tags_of(new_variant, after))]
+            texts = [values_text(_tags_of(variant, before)), values_text(_tags_of(new_variant, after))]
             if texts[0] != texts[1]:
                 yield Difference("form-tag-changed", *pointers, _name(variant), *texts)
 

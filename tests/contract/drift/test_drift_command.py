@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from driftsuite.small import (
+from driftsuite.small_contract import (
     Edit,
     add_fee,
     deprecate,

@@ -10,7 +10,15 @@ from typing import Any
 
 import jsonschema
 import pytest
-from driftsuite.small import add_fee, deprecate, drop_count, edited, files, grow_side, small
+from driftsuite.small_contract import (
+    add_fee,
+    deprecate,
+    drop_count,
+    edited,
+    files,
+    grow_side,
+    small,
+)
 
 from kalshi_ext.drift.baseline import read_baseline
 from kalshi_ext.drift.check import DriftReport, check, report_on

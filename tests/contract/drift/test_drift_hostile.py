@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driftsuite.limited import run
-from driftsuite.small import files, small
+from driftsuite.bounded_process import run
+from driftsuite.small_contract import files, small
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

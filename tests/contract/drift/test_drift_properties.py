@@ -8,10 +8,9 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from driftsuite.crawl import only, operations
-from driftsuite.sweep import Sweep
-from driftsuite.whole import whole_document
-from driftsuite.workshop import contract
+from driftsuite.contracts import contract, whole_document
+from driftsuite.mutants import Sweep
+from driftsuite.sites import only, operations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

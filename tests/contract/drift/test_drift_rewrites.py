@@ -10,8 +10,8 @@ from zlib import crc32
 
 import pytest
 from driftsuite import rewrites
-from driftsuite.sweep import portions
-from driftsuite.workshop import contract
+from driftsuite.contracts import contract
+from driftsuite.mutants import portions
 
 from kalshi_ext.drift.compare import compare
 from kalshi_ext.drift.document import open_document

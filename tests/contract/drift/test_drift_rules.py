@@ -7,10 +7,10 @@ import re
 from typing import Any
 
 import pytest
-from driftsuite.crawl import operations
-from driftsuite.small import small
-from driftsuite.sweep import Sweep
-from driftsuite.workshop import contract
+from driftsuite.contracts import contract
+from driftsuite.mutants import Sweep
+from driftsuite.sites import operations
+from driftsuite.small_contract import small
 
 from kalshi_ext.drift.compare import compare
 from kalshi_ext.drift.document import open_document

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from driftsuite.crawl import operations
-from driftsuite.whole import whole_document
+from driftsuite.contracts import whole_document
+from driftsuite.sites import operations
 
 from kalshi_ext.drift.check import DriftReport, check, installed_contract, report_on
 from kalshi_ext.drift.compare import compare, every_path, our_paths

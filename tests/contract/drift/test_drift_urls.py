@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driftsuite.limited import run
-from driftsuite.small import files, small
+from driftsuite.bounded_process import run
+from driftsuite.small_contract import files, small
 
 from kalshi_ext.drift.check import check
 from kalshi_ext.drift.errors import CannotCompare

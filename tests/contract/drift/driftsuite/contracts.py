@@ -1,7 +1,12 @@
-"""A contract of nobody, with the constructs that neither real contract has today."""
+"""The contracts that tests compare and mutate: the two real ones and two made up.
+
+The synthetic contract has the constructs that neither real contract has today. The full-size
+document is as large as the exchange's whole one: our part, and as much again that is not ours.
+"""
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from kalshi_ext.spec.documents import document
@@ -102,3 +107,47 @@ def contract(name: str) -> dict[str, Any]:
     if name == "workshop":
         return workshop()
     return document("current" if name == "current" else "classic")
+
+
+FOREIGN_OPERATIONS = 80
+_METHODS = ("get", "post", "put", "delete")
+_SUBJECTS = ("markets", "events", "series", "milestones", "communications/quotes", "collections")
+
+
+def full_size_document() -> dict[str, Any]:
+    """Give 47 operations of ours and 80 of others, some sharing components, all with prose."""
+    whole = document("upstream")
+    for number in range(FOREIGN_OPERATIONS):
+        path = f"/{_SUBJECTS[number % len(_SUBJECTS)]}/kind_{number}/{{ticker}}"
+        whole["paths"][path] = {_METHODS[number % 4]: _foreign_operation(whole, number)}
+        whole["components"]["schemas"][f"Thing{number}"] = _foreign_schema(whole, number)
+    whole["paths"]["/historical/markets/{ticker}"] = {
+        "get": _foreign_operation(whole, FOREIGN_OPERATIONS)
+    }
+    whole["components"]["schemas"][f"Thing{FOREIGN_OPERATIONS}"] = _foreign_schema(
+        whole, FOREIGN_OPERATIONS
+    )
+    return whole
+
+
+def _foreign_operation(whole: dict[str, Any], number: int) -> dict[str, Any]:
+    schema = {"$ref": f"#/components/schemas/Thing{number}"}
+    errors = copy.deepcopy(whole["paths"]["/portfolio/orders"]["get"]["responses"])
+    fine = {"description": "OK", "content": {"application/json": {"schema": schema}}}
+    ticker = {"name": "ticker", "in": "path", "required": True, "schema": {"type": "string"}}
+    return {
+        "operationId": f"Thing{number}",
+        "summary": f"The thing number {number}.",
+        "description": "Words about it. " * 20,
+        "parameters": [ticker],
+        "responses": {**errors, "200": fine},
+    }
+
+
+def _foreign_schema(whole: dict[str, Any], number: int) -> dict[str, Any]:
+    fields = copy.deepcopy(whole["components"]["schemas"]["Order"]["properties"])
+    for name, inner in fields.items():
+        if "$ref" not in inner:
+            inner["description"] = f"What {name} says of the thing number {number}."
+    before = {"$ref": f"#/components/schemas/Thing{max(number - 1, 0)}"}
+    return {"type": "object", "properties": {**fields, "before": before}}

@@ -11,13 +11,13 @@ from attrs import define, field
 
 from kalshi_ext.spec.prune import reachable
 
-from .crawl import Site, alone, only, operations, sites
+from .document_mutations import PATH_MUTATIONS, document_mutations
 from .editing import change, get, pointer, put
-from .field_kinds import FIELD_KINDS, PARAMETER_KINDS
-from .operation_kinds import OPERATION_KINDS
-from .place_kinds import PATH_KINDS, document_kinds
-from .value_kinds import VALUE_KINDS
-from .verdicts import Mutation, worst
+from .field_mutations import FIELD_MUTATIONS, PARAMETER_MUTATIONS
+from .operation_mutations import OPERATION_MUTATIONS
+from .oracle import Mutant, worst
+from .schema_mutations import SCHEMA_MUTATIONS
+from .sites import Site, alone, only, operations, sites
 
 # An error body is shared by every operation; this many of them are looked at with each change.
 MOST_USERS = 5
@@ -32,7 +32,7 @@ class Sweep:
     document: Any
     opened: Open = field(default=lambda document, name: document)
 
-    def in_one_operation(self, path: str, method: str) -> Iterator[Mutation]:
+    def in_one_operation(self, path: str, method: str) -> Iterator[Mutant]:
         """Mutate an operation written out without references, against the original."""
         base = self.opened(only(self.document, path, method), "base")
         new = alone(self.document, path, method)
@@ -45,7 +45,7 @@ class Sweep:
         yield from frame.parameters((*here, "parameters"))
         yield from frame.operation(here)
 
-    def of_components(self, part: int = 0, parts: int = 1) -> Iterator[Mutation]:
+    def of_components(self, part: int = 0, parts: int = 1) -> Iterator[Mutant]:
         """Mutate what operations share, where it stands; both directions count at once."""
         for place, everywhere in list(_shared(self.document).items())[part::parts]:
             some = sorted({name for name, _ in everywhere}, key=_scattered)[:MOST_USERS]
@@ -67,17 +67,17 @@ class Sweep:
         paths = self.document["paths"]
         return {paths[path][method]["operationId"] for path, method in operations(self.document)}
 
-    def of_paths(self) -> Iterator[Mutation]:
+    def of_paths(self) -> Iterator[Mutant]:
         """Move, remove and add operations, and change what belongs to none."""
         base = self.opened(self.document, "base")
         for path, method in operations(self.document):
-            for kind in PATH_KINDS:
+            for kind in PATH_MUTATIONS:
                 if kind.name != "path variables renamed" or "{" in path:
                     new = partial(kind.edit, self.document, path, method)
                     group = f"{self.name} {method} {path}"
-                    yield Mutation(group, kind.name, "", base, new, kind.verdict)
-        for index, (name, new, verdict) in enumerate(document_kinds(self.document)):
-            yield Mutation(self.name, name, str(index), base, partial(_same, new), verdict)
+                    yield Mutant(group, kind.name, "", base, new, kind.verdict)
+        for index, (name, new, verdict) in enumerate(document_mutations(self.document)):
+            yield Mutant(self.name, name, str(index), base, partial(_same, new), verdict)
 
 
 def portions(document: Any, size: int = 4) -> list[Any]:
@@ -90,9 +90,9 @@ def portions(document: Any, size: int = 4) -> list[Any]:
     return [reachable({**document, "paths": cut}) for cut in cuts]
 
 
-def thinned(mutations: Iterable[Mutation], most: int) -> list[Mutation]:
+def thinned(mutations: Iterable[Mutant], most: int) -> list[Mutant]:
     """Keep at most so many mutations of each kind in each group and direction."""
-    groups: dict[Any, list[Mutation]] = {}
+    groups: dict[Any, list[Mutant]] = {}
     for each in mutations:
         groups.setdefault((each.group, each.kind, each.sent, each.received), []).append(each)
     return [m for found in groups.values() for m in sorted(found, key=_shuffled)[:most]]
@@ -102,7 +102,7 @@ def _scattered(name: str) -> int:
     return crc32(name.encode())
 
 
-def _shuffled(mutation: Mutation) -> int:
+def _shuffled(mutation: Mutant) -> int:
     """Order mutations in a fixed way that favours no part of the contract."""
     return _scattered(mutation.label)
 
@@ -141,15 +141,15 @@ class _Frame:
     under: frozenset[str] = frozenset()
     met: list[tuple[str, Site]] = field(factory=list)
 
-    def values(self, site: Site, schema: Any, directions: Any = None) -> Iterator[Mutation]:
-        for kind in VALUE_KINDS:
+    def values(self, site: Site, schema: Any, directions: Any = None) -> Iterator[Mutant]:
+        for kind in SCHEMA_MUTATIONS:
             if kind.applies(schema, site):
                 due = _due(directions or {site.direction}, kind.sent, kind.received)
                 new = partial(change, self.new, site.at, kind.edit)
                 yield self._mutation(kind.name, "", site, new, due)
 
-    def fields(self, site: Site, schema: Any, directions: Any = None) -> Iterator[Mutation]:
-        for kind in FIELD_KINDS:
+    def fields(self, site: Site, schema: Any, directions: Any = None) -> Iterator[Mutant]:
+        for kind in FIELD_MUTATIONS:
             for name in schema.get("properties", {}):
                 if kind.applies(schema, name):
                     due = _due(directions or {site.direction}, kind.sent, kind.received)
@@ -159,11 +159,11 @@ class _Frame:
 
     def _mutation(
         self, kind: str, name: str, site: Site, new: Any, due: dict[str, str | None]
-    ) -> Mutation:
+    ) -> Mutant:
         whole = worst([severity for severity in due.values() if severity])
         around = (pointer(site.under), pointer(site.at), *self.under)
         users = self._told(due)
-        return Mutation(
+        return Mutant(
             self.label, kind, pointer(site.at) + name, self.base, new, whole, True, due.get("request"), due.get("response"),
             around, users,
         )  # fmt: skip
@@ -173,26 +173,26 @@ class _Frame:
         names = {name for name, site in self.met if due.get(site.direction)}
         return frozenset(names) if self.met else self.users
 
-    def parameters(self, here: Any) -> Iterator[Mutation]:
+    def parameters(self, here: Any) -> Iterator[Mutant]:
         if not _has(self.new, here):
             return
         for index, parameter in enumerate(get(self.new, here)):
-            for kind in PARAMETER_KINDS:
+            for kind in PARAMETER_MUTATIONS:
                 if kind.applies(parameter):
                     edit = partial(_spliced, kind.edit, index)
                     new = partial(change, self.new, here, edit)
-                    yield Mutation(self.label, kind.name, parameter["name"], self.base, new,
+                    yield Mutant(self.label, kind.name, parameter["name"], self.base, new,
                                    kind.sent, operations=self.users)  # fmt: skip
 
-    def operation(self, here: Any) -> Iterator[Mutation]:
+    def operation(self, here: Any) -> Iterator[Mutant]:
         operation = get(self.new, here)
         spare = {"type": "http", "scheme": "digest"}
         new = put(self.new, ("components", "securitySchemes", "aNewScheme"), spare)
         base = put(_raw(self.base), ("components", "securitySchemes", "aNewScheme"), spare)
-        for kind in OPERATION_KINDS:
+        for kind in OPERATION_MUTATIONS:
             for step in kind.steps(operation):
                 made = partial(put, new, here, kind.edit(operation, step))
-                yield Mutation(self.label, kind.name, str(step or ""), base, made, kind.verdict,
+                yield Mutant(self.label, kind.name, str(step or ""), base, made, kind.verdict,
                                operations=self.users)  # fmt: skip
 
 

@@ -8,13 +8,13 @@ from typing import Any
 from attrs import frozen
 
 from .editing import drop, put, with_
-from .value_kinds import B, C, N, R
+from .schema_mutations import B, C, N, R
 
 Operation = dict[str, Any]
 
 
 @frozen
-class PathKind:
+class PathMutation:
     """A mutation of where an operation is, in the whole document."""
 
     name: str
@@ -66,24 +66,24 @@ def _renamed_variables(document: Any, path: str, method: str) -> Any:
 
 
 def _with_renamed(document: Any, operation: Operation) -> Operation:
-    from .crawl import expanded
+    from .sites import expanded
 
     listed = expanded(document, operation.get("parameters", []))
     renamed = [{**p, "name": p["name"] + "_x"} if p["in"] == "path" else p for p in listed]
     return {**operation, "parameters": renamed} if listed else operation
 
 
-PATH_KINDS: tuple[PathKind, ...] = (
-    PathKind("operation removed", _removed, B),
-    PathKind("method changed", _other_method, B),
-    PathKind("path changed", _other_path, B),
-    PathKind("operation replaced by a successor", _successor, B),
-    PathKind("operation added", _added, C),
-    PathKind("path variables renamed", _renamed_variables, N),
+PATH_MUTATIONS: tuple[PathMutation, ...] = (
+    PathMutation("operation removed", _removed, B),
+    PathMutation("method changed", _other_method, B),
+    PathMutation("path changed", _other_path, B),
+    PathMutation("operation replaced by a successor", _successor, B),
+    PathMutation("operation added", _added, C),
+    PathMutation("path variables renamed", _renamed_variables, N),
 )
 
 
-def document_kinds(document: Any) -> Iterator[tuple[str, Any, str]]:
+def document_mutations(document: Any) -> Iterator[tuple[str, Any, str]]:
     """Give (name, mutated document, verdict) for what belongs to no operation."""
     servers = document["servers"]
     yield "server added", put(document, ("servers",), [*servers, {"url": "https://x.example"}]), C

@@ -8,13 +8,13 @@ from typing import Any
 from attrs import frozen
 
 from .editing import with_, without
-from .value_kinds import B, C, D, N, R
+from .schema_mutations import B, C, D, N, R
 
 Schema = dict[str, Any]
 
 
 @frozen
-class FieldKind:
+class FieldMutation:
     """A mutation of one field of an object schema."""
 
     name: str
@@ -73,27 +73,27 @@ def _unmarked(owner: Schema, name: str) -> bool:
     return "deprecated" not in str(owner["properties"][name])
 
 
-FIELD_KINDS: tuple[FieldKind, ...] = (
-    FieldKind("field removed", _always, _removed, B, B),
-    FieldKind("field renamed", _always, _renamed, B, B),
-    FieldKind("field replaced by a fixed-point string", _always, _replaced, B, B),
-    FieldKind("field became required", lambda o, n: not _is_required(o, n),
+FIELD_MUTATIONS: tuple[FieldMutation, ...] = (
+    FieldMutation("field removed", _always, _removed, B, B),
+    FieldMutation("field renamed", _always, _renamed, B, B),
+    FieldMutation("field replaced by a fixed-point string", _always, _replaced, B, B),
+    FieldMutation("field became required", lambda o, n: not _is_required(o, n),
               lambda o, n: _require(o, [*o.get("required", []), n]), B, C),
-    FieldKind("field became optional", _is_required,
+    FieldMutation("field became optional", _is_required,
               lambda o, n: _require(o, [each for each in o["required"] if each != n]), C, B),
-    FieldKind("optional field added", _always,
+    FieldMutation("optional field added", _always,
               lambda o, n: _added(o, f"{n}_new", required=False), C, C),
-    FieldKind("required field added", _always,
+    FieldMutation("required field added", _always,
               lambda o, n: _added(o, f"{n}_new", required=True), B, C),
-    FieldKind("field deprecated", _unmarked, _marked("deprecated"), D, D),
+    FieldMutation("field deprecated", _unmarked, _marked("deprecated"), D, D),
     # What nobody may send any more is gone for the sender, and stays for the reader.
-    FieldKind("field only in answers", _always, _marked("readOnly"), B, None),
-    FieldKind("field only in requests", _always, _marked("writeOnly"), None, B),
+    FieldMutation("field only in answers", _always, _marked("readOnly"), B, None),
+    FieldMutation("field only in requests", _always, _marked("writeOnly"), None, B),
 )  # fmt: skip
 
 
 @frozen
-class ParameterKind:
+class ParameterMutation:
     """A mutation of one parameter; `edit` may give none (removed) or several."""
 
     name: str
@@ -132,30 +132,30 @@ def _as_list(parameter: Schema) -> list[Schema]:
     return [with_(parameter, {"schema": {"type": "array", "items": parameter["schema"]}})]
 
 
-PARAMETER_KINDS: tuple[ParameterKind, ...] = (
-    ParameterKind("parameter removed", _query, lambda p: [], B),
-    ParameterKind("parameter renamed", _query, lambda p: [with_(p, {"name": p["name"] + "_x"})], B),
-    ParameterKind("parameter moved to a header", _query, _set(**{"in": "header"}), B),
-    ParameterKind("parameter became required", lambda p: _query(p) and _is_optional(p),
+PARAMETER_MUTATIONS: tuple[ParameterMutation, ...] = (
+    ParameterMutation("parameter removed", _query, lambda p: [], B),
+    ParameterMutation("parameter renamed", _query, lambda p: [with_(p, {"name": p["name"] + "_x"})], B),
+    ParameterMutation("parameter moved to a header", _query, _set(**{"in": "header"}), B),
+    ParameterMutation("parameter became required", lambda p: _query(p) and _is_optional(p),
                   _set(required=True), B),
-    ParameterKind("parameter became optional", lambda p: _query(p) and not _is_optional(p),
+    ParameterMutation("parameter became optional", lambda p: _query(p) and not _is_optional(p),
                   _set(required=False), C),
-    ParameterKind("optional parameter added", lambda p: True, _beside(), C),
-    ParameterKind("required parameter added", lambda p: True, _beside(required=True), B),
-    ParameterKind("parameter deprecated", lambda p: not p.get("deprecated"),
+    ParameterMutation("optional parameter added", lambda p: True, _beside(), C),
+    ParameterMutation("required parameter added", lambda p: True, _beside(required=True), B),
+    ParameterMutation("parameter deprecated", lambda p: not p.get("deprecated"),
                   _set(deprecated=True), D),
-    ParameterKind("parameter written as JSON", lambda p: True, _as_content, B),
-    ParameterKind("parameter became a list", _query, _as_list, B),
-    ParameterKind("parameter no longer deprecated", lambda p: p.get("deprecated") is True,
+    ParameterMutation("parameter written as JSON", lambda p: True, _as_content, B),
+    ParameterMutation("parameter became a list", _query, _as_list, B),
+    ParameterMutation("parameter no longer deprecated", lambda p: p.get("deprecated") is True,
                   _set(deprecated=False), N),
     # One value is written the same in every style, several are not.
-    ParameterKind("style of a single value", lambda p: _query(p) and not _is_list(p),
+    ParameterMutation("style of a single value", lambda p: _query(p) and not _is_list(p),
                   _set(style="form", explode=False), N),
-    ParameterKind("style of a list", lambda p: _query(p) and _is_list(p),
+    ParameterMutation("style of a list", lambda p: _query(p) and _is_list(p),
                   lambda p: [with_(p, {"style": "form", "explode": not p.get("explode", True)})], B),
-    ParameterKind("empty value allowed", lambda p: _query(p) and not p.get("allowEmptyValue"),
+    ParameterMutation("empty value allowed", lambda p: _query(p) and not p.get("allowEmptyValue"),
                   _set(allowEmptyValue=True), C),
-    ParameterKind("empty value refused", lambda p: p.get("allowEmptyValue") is True,
+    ParameterMutation("empty value refused", lambda p: p.get("allowEmptyValue") is True,
                   _set(allowEmptyValue=False), B),
-    ParameterKind("escaping changed", _query, _set(allowReserved=True), R),
+    ParameterMutation("escaping changed", _query, _set(allowReserved=True), R),
 )  # fmt: skip

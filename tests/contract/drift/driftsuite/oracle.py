@@ -17,7 +17,7 @@ EXITS = {None: 0, "breaking": 2}
 
 
 @frozen
-class Mutation:
+class Mutant:
     """A mutation and the verdict that is due; `new` makes the mutated document.
 
     `sent` and `received` are the worst severities due for each direction, `whole` for all;
@@ -56,7 +56,7 @@ class Outcome:
     faults: list[str]
 
 
-def judged(mutation: Mutation) -> Outcome:
+def judged(mutation: Mutant) -> Outcome:
     """Run the differ on a mutation."""
     try:
         compared = compare(mutation.base, mutation.new())
@@ -66,12 +66,12 @@ def judged(mutation: Mutation) -> Outcome:
     return Outcome(bool(compared.findings) == (mutation.whole is not None), faults)
 
 
-def wrong(mutation: Mutation) -> list[str]:
+def wrong(mutation: Mutant) -> list[str]:
     """Say what the differ gets wrong about a mutation; nothing when all is right."""
     return judged(mutation).faults
 
 
-def _faults(mutation: Mutation, compared: Comparison) -> list[str]:
+def _faults(mutation: Mutant, compared: Comparison) -> list[str]:
     found = compared.findings
     errors = _severities(mutation, found)
     errors += [f"points elsewhere: {f.rule.id} {f.base}" for f in found if not _near(f, mutation)]
@@ -80,7 +80,7 @@ def _faults(mutation: Mutation, compared: Comparison) -> list[str]:
     return [f"{mutation.label}: {error}" for error in errors]
 
 
-def _severities(mutation: Mutation, found: tuple[Finding, ...]) -> list[str]:
+def _severities(mutation: Mutant, found: tuple[Finding, ...]) -> list[str]:
     errors = _expect("all", mutation.whole, [f.severity.value for f in found], found)
     if mutation.directed:
         for side, due in (("request", mutation.sent), ("response", mutation.received)):
@@ -95,19 +95,19 @@ def _expect(what: str, due: str | None, got: list[str], found: tuple[Finding, ..
     return [f"{what} should be {due}, is {worst(got)}: {[f.rule.id for f in found]}"]
 
 
-def _near(finding: Finding, mutation: Mutation) -> bool:
+def _near(finding: Finding, mutation: Mutant) -> bool:
     ends = (finding.base, finding.new)
     return any(end == at or end.startswith(f"{at}/") for at in mutation.around for end in ends)
 
 
-def _operations(mutation: Mutation, found: tuple[Finding, ...]) -> list[str]:
+def _operations(mutation: Mutant, found: tuple[Finding, ...]) -> list[str]:
     if mutation.operations is None or not found:
         return []
     named = {u.operation.id for f in found for u in f.locations if u.operation}
     return [] if named == mutation.operations else [f"names {named}, not {mutation.operations}"]
 
 
-def _exit(mutation: Mutation, compared: Comparison) -> list[str]:
+def _exit(mutation: Mutant, compared: Comparison) -> list[str]:
     due = EXITS.get(mutation.whole, 1)
     got = report_on(compared).exit
     return [] if got == due else [f"exit should be {due}, is {int(got)}"]

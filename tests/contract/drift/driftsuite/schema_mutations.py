@@ -11,15 +11,15 @@ from typing import Any
 
 from attrs import frozen
 
-from .crawl import Site
 from .editing import with_, without
+from .sites import Site
 
 B, R, C, D, N = "breaking", "risky", "compatible", "deprecation", "note"
 Schema = dict[str, Any]
 
 
 @frozen
-class ValueKind:
+class SchemaMutation:
     """A mutation of one schema: when it applies, what it does, what sender and reader meet."""
 
     name: str
@@ -121,82 +121,82 @@ def _wrapped(**items: Any) -> Callable[[Schema], Schema]:
 _SCALARS = ("string", "integer", "number", "boolean")
 _BOUND_WORDS = ("minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems")
 
-VALUE_KINDS: tuple[ValueKind, ...] = (
+SCHEMA_MUTATIONS: tuple[SchemaMutation, ...] = (
     # Another JSON type: every value sent is wrong, no value received is right.
-    ValueKind("type replaced", _type(*_SCALARS, "array", "object"), _other_type, B, B),
-    ValueKind("integer became number", _type("integer"), _set(type="number"), C, B),
-    ValueKind("list became its element", lambda s, _: s.get("type") == "array" and
+    SchemaMutation("type replaced", _type(*_SCALARS, "array", "object"), _other_type, B, B),
+    SchemaMutation("integer became number", _type("integer"), _set(type="number"), C, B),
+    SchemaMutation("list became its element", lambda s, _: s.get("type") == "array" and
               s["items"].get("type") != "array", lambda s: s["items"], B, B),
-    ValueKind("another form beside it", lambda s, site: _lone(s, site) and
+    SchemaMutation("another form beside it", lambda s, site: _lone(s, site) and
               not {"default", "deprecated"} & set(s), _both_forms, C, B),
     # Null: a reader never met it before; a sender who never sends it does not care.
-    ValueKind("null allowed", _can_become_null, _set(nullable=True), C, B),
-    ValueKind("null allowed, as a list of types", lambda s, site: isinstance(s.get("type"), str)
+    SchemaMutation("null allowed", _can_become_null, _set(nullable=True), C, B),
+    SchemaMutation("null allowed, as a list of types", lambda s, site: isinstance(s.get("type"), str)
               and "enum" not in s and _can_become_null(s, site),
               lambda s: with_(s, {"type": [s["type"], "null"]}), C, B),
-    ValueKind("null forbidden", _null_can_go, _drop("nullable"), B, C),
+    SchemaMutation("null forbidden", _null_can_go, _drop("nullable"), B, C),
     # Formats: readers parse by them, senders must obey them.
-    ValueKind("text format removed", _has("format", "date-time", "uuid"), _drop("format"), C, B),
-    ValueKind("text format changed", _has("format", "date-time"), _set(format="date"), B, B),
-    ValueKind("text format demanded", _plain("string", "format"), _set(format="uuid"), B, C),
-    ValueKind("size halved", _has("format", "int64"), _set(format="int32"), B, C),
-    ValueKind("size doubled", _has("format", "int32"), _set(format="int64"), C, R),
-    ValueKind("usual size no longer stated", _has("format", "int64"), _drop("format"), N, N),
-    ValueKind("usual size stated", _plain("integer", "format"), _set(format="int64"), N, N),
+    SchemaMutation("text format removed", _has("format", "date-time", "uuid"), _drop("format"), C, B),
+    SchemaMutation("text format changed", _has("format", "date-time"), _set(format="date"), B, B),
+    SchemaMutation("text format demanded", _plain("string", "format"), _set(format="uuid"), B, C),
+    SchemaMutation("size halved", _has("format", "int64"), _set(format="int32"), B, C),
+    SchemaMutation("size doubled", _has("format", "int32"), _set(format="int64"), C, R),
+    SchemaMutation("usual size no longer stated", _has("format", "int64"), _drop("format"), N, N),
+    SchemaMutation("usual size stated", _plain("integer", "format"), _set(format="int64"), N, N),
     # Enums: a new answer falls through a match, a lost member can no longer be sent.
-    ValueKind("enum grew", _members(1),
+    SchemaMutation("enum grew", _members(1),
               lambda s: with_(s, {"enum": [*s["enum"], "brand_new"]}), C, R),
-    ValueKind("enum shrank", _members(2), lambda s: with_(s, {"enum": s["enum"][1:]}), B, C),
-    ValueKind("enum member renamed", _members(1),
+    SchemaMutation("enum shrank", _members(2), lambda s: with_(s, {"enum": s["enum"][1:]}), B, C),
+    SchemaMutation("enum member renamed", _members(1),
               lambda s: with_(s, {"enum": ["brand_new", *s["enum"][1:]]}), B, R),
-    ValueKind("enum opened", _members(1), _drop("enum"), C, R),
-    ValueKind("enum closed", _plain("string", "format"), _set(enum=["a", "b"]), B, C),
+    SchemaMutation("enum opened", _members(1), _drop("enum"), C, R),
+    SchemaMutation("enum closed", _plain("string", "format"), _set(enum=["a", "b"]), B, C),
     # Bounds: a sender may be beyond a tighter one, a reader beyond a looser one.
-    ValueKind("length limited", _plain("string", "maxLength"), _set(maxLength=5), B, C),
-    ValueKind("emptiness forbidden", _plain("string", "minLength"), _set(minLength=1), B, C),
-    ValueKind("pattern demanded", _plain("string", "pattern"), _set(pattern="^[A-Z]+$"), B, C),
-    ValueKind("maximum set", _plain("integer", "maximum"), _set(maximum=7), B, C),
-    ValueKind("minimum set", _plain("integer", "minimum"), _set(minimum=7), B, C),
-    ValueKind("step set", _plain("integer", "multipleOf"), _set(multipleOf=5), B, C),
-    ValueKind("list shortened", _plain("array", "maxItems"), _set(maxItems=3), B, C),
-    ValueKind("list must have something", _plain("array", "minItems"), _set(minItems=1), B, C),
-    ValueKind("list without repeats", _plain("array", "uniqueItems"), _set(uniqueItems=True), B, C),
-    ValueKind("object must have something", _plain("object", "minProperties"),
+    SchemaMutation("length limited", _plain("string", "maxLength"), _set(maxLength=5), B, C),
+    SchemaMutation("emptiness forbidden", _plain("string", "minLength"), _set(minLength=1), B, C),
+    SchemaMutation("pattern demanded", _plain("string", "pattern"), _set(pattern="^[A-Z]+$"), B, C),
+    SchemaMutation("maximum set", _plain("integer", "maximum"), _set(maximum=7), B, C),
+    SchemaMutation("minimum set", _plain("integer", "minimum"), _set(minimum=7), B, C),
+    SchemaMutation("step set", _plain("integer", "multipleOf"), _set(multipleOf=5), B, C),
+    SchemaMutation("list shortened", _plain("array", "maxItems"), _set(maxItems=3), B, C),
+    SchemaMutation("list must have something", _plain("array", "minItems"), _set(minItems=1), B, C),
+    SchemaMutation("list without repeats", _plain("array", "uniqueItems"), _set(uniqueItems=True), B, C),
+    SchemaMutation("object must have something", _plain("object", "minProperties"),
               _set(minProperties=1), B, C),
-    *(ValueKind(f"{w} removed", _has(w), _drop(w), C, R) for w in _BOUND_WORDS),
-    *(ValueKind(f"{w} tightened", _has(w), _tighter(w), B, C) for w in _BOUND_WORDS),
-    *(ValueKind(f"{w} loosened", _has(w), _looser(w), C, R) for w in _BOUND_WORDS),
-    ValueKind("minimum made exclusive", _has("minimum"), _set(exclusiveMinimum=True), B, C),
-    ValueKind("pattern changed", _has("pattern"), _set(pattern="^other$"), B, R),
+    *(SchemaMutation(f"{w} removed", _has(w), _drop(w), C, R) for w in _BOUND_WORDS),
+    *(SchemaMutation(f"{w} tightened", _has(w), _tighter(w), B, C) for w in _BOUND_WORDS),
+    *(SchemaMutation(f"{w} loosened", _has(w), _looser(w), C, R) for w in _BOUND_WORDS),
+    SchemaMutation("minimum made exclusive", _has("minimum"), _set(exclusiveMinimum=True), B, C),
+    SchemaMutation("pattern changed", _has("pattern"), _set(pattern="^other$"), B, R),
     # Defaults: leaving a value out means something else; nothing of it is sent back.
-    ValueKind("default set", _no_default, lambda s: with_(s, {"default": _some(s)}), R, N),
-    ValueKind("default changed", lambda s, site: "default" in s and not site.default_above,
+    SchemaMutation("default set", _no_default, lambda s: with_(s, {"default": _some(s)}), R, N),
+    SchemaMutation("default changed", lambda s, site: "default" in s and not site.default_above,
               lambda s: with_(s, {"default": _another(s["default"])}), R, N),
-    ValueKind("default removed", lambda s, site: "default" in s and not site.default_above,
+    SchemaMutation("default removed", lambda s, site: "default" in s and not site.default_above,
               _drop("default"), R, N),
-    ValueKind("deprecated", _not_deprecated, _set(deprecated=True), D, D),
-    ValueKind("deprecated by a wrapper", lambda s, site: _not_deprecated(s, site) and _lone(s, site),
+    SchemaMutation("deprecated", _not_deprecated, _set(deprecated=True), D, D),
+    SchemaMutation("deprecated by a wrapper", lambda s, site: _not_deprecated(s, site) and _lone(s, site),
               _wrapped(deprecated=True), D, D),
-    ValueKind("no longer deprecated", lambda s, site: s.get("deprecated") is True
+    SchemaMutation("no longer deprecated", lambda s, site: s.get("deprecated") is True
               and not site.deprecated_above, _drop("deprecated"), N, N),
     # Unnamed fields: nobody documents them, so nobody may count on them.
-    ValueKind("unnamed fields refused", _open_object, _set(additionalProperties=False), R, C),
-    ValueKind("unnamed fields of one type", _open_object,
+    SchemaMutation("unnamed fields refused", _open_object, _set(additionalProperties=False), R, C),
+    SchemaMutation("unnamed fields of one type", _open_object,
               _set(additionalProperties={"type": "string"}), B, C),
-    ValueKind("map closed", lambda s, _: isinstance(s.get("additionalProperties"), dict)
+    SchemaMutation("map closed", lambda s, _: isinstance(s.get("additionalProperties"), dict)
               and bool(s["additionalProperties"]), _set(additionalProperties=False), B, B),
-    ValueKind("closed object became a map", _has("additionalProperties", False),
+    SchemaMutation("closed object became a map", _has("additionalProperties", False),
               _set(additionalProperties={"type": "string"}), C, R),
-    ValueKind("map may hold anything", lambda s, _: isinstance(s.get("additionalProperties"), dict)
+    SchemaMutation("map may hold anything", lambda s, _: isinstance(s.get("additionalProperties"), dict)
               and bool(s["additionalProperties"]), _drop("additionalProperties"), C, B),
     # A word that nobody here judges must at least be seen.
-    ValueKind("unknown word", lambda s, site: _lone(s, site) and s["type"] == "object",
+    SchemaMutation("unknown word", lambda s, site: _lone(s, site) and s["type"] == "object",
               _set(patternProperties={"^x": {"type": "string"}}), R, R),
-    ValueKind("forms may overlap", _has("oneOf"),
+    SchemaMutation("forms may overlap", _has("oneOf"),
               lambda s: {**without(s, "oneOf"), "anyOf": s["oneOf"]}, R, R),
-    ValueKind("form gone", lambda s, site: len(s.get("oneOf", [])) > 1,
+    SchemaMutation("form gone", lambda s, site: len(s.get("oneOf", [])) > 1,
               lambda s: with_(s, {"oneOf": s["oneOf"][:-1]}), B, C),
-    ValueKind("form added", _has("anyOf"),
+    SchemaMutation("form added", _has("anyOf"),
               lambda s: with_(s, {"anyOf": [*s["anyOf"], {"type": "array", "items": {}}]}), C, B),
 )  # fmt: skip
 

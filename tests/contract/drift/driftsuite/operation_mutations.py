@@ -8,13 +8,13 @@ from typing import Any
 from attrs import frozen
 
 from .editing import change, drop, put, with_, without
-from .value_kinds import B, C, D, N, R
+from .schema_mutations import B, C, D, N, R
 
 Operation = dict[str, Any]
 
 
 @frozen
-class OperationKind:
+class OperationMutation:
     """A mutation inside one operation; it may apply at several steps, such as statuses."""
 
     name: str
@@ -115,79 +115,79 @@ def _way(operation: Operation, edit: Callable[[Any], Any]) -> Operation:
 
 _OAUTH_LIKE = "aNewScheme"
 
-OPERATION_KINDS: tuple[OperationKind, ...] = (
-    OperationKind("operation deprecated", _once(lambda o: not o.get("deprecated")),
+OPERATION_MUTATIONS: tuple[OperationMutation, ...] = (
+    OperationMutation("operation deprecated", _once(lambda o: not o.get("deprecated")),
                   _set(deprecated=True), D),
-    OperationKind("operation no longer deprecated", _once(lambda o: o.get("deprecated")),
+    OperationMutation("operation no longer deprecated", _once(lambda o: o.get("deprecated")),
                   _set(deprecated=False), N),
-    OperationKind("operationId changed", _once(), _set(operationId="SomethingElse"), N),
-    OperationKind("servers of its own", _once(), _set(servers=[{"url": "https://other.example/v9"}]), B),
-    OperationKind("callbacks", _once(), _set(callbacks={"onFill": {"{$request.body#/u}": {
+    OperationMutation("operationId changed", _once(), _set(operationId="SomethingElse"), N),
+    OperationMutation("servers of its own", _once(), _set(servers=[{"url": "https://other.example/v9"}]), B),
+    OperationMutation("callbacks", _once(), _set(callbacks={"onFill": {"{$request.body#/u}": {
         "post": {"responses": {"200": {"description": ""}}}}}}), R),
-    OperationKind("callbacks gone", _once(lambda o: "callbacks" in o),
+    OperationMutation("callbacks gone", _once(lambda o: "callbacks" in o),
                   lambda o, _: without(o, "callbacks"), R),
     # Bodies.
-    OperationKind("body removed", _once(_has_body), lambda o, _: without(o, "requestBody"), B),
-    OperationKind("body became required", _once(_body_is(False)),
+    OperationMutation("body removed", _once(_has_body), lambda o, _: without(o, "requestBody"), B),
+    OperationMutation("body became required", _once(_body_is(False)),
                   _body(lambda b: with_(b, {"required": True})), B),
-    OperationKind("body became optional", _once(_body_is(True)),
+    OperationMutation("body became optional", _once(_body_is(True)),
                   _body(lambda b: with_(b, {"required": False})), C),
-    OperationKind("optional body added", _once(lambda o: not _has_body(o)),
+    OperationMutation("optional body added", _once(lambda o: not _has_body(o)),
                   _set(requestBody=_new_body(False)), C),
-    OperationKind("required body added", _once(lambda o: not _has_body(o)),
+    OperationMutation("required body added", _once(lambda o: not _has_body(o)),
                   _set(requestBody=_new_body(True)), B),
-    OperationKind("another request media type", _once(_has_body),
+    OperationMutation("another request media type", _once(_has_body),
                   _body(_media(lambda c: {**c, **_XML})), C),
-    OperationKind("request media type replaced", _once(_has_body), _body(_media(_only_media)), B),
-    OperationKind("request encoding", _once(_has_body), _body(_media(lambda c: {
+    OperationMutation("request media type replaced", _once(_has_body), _body(_media(_only_media)), B),
+    OperationMutation("request encoding", _once(_has_body), _body(_media(lambda c: {
         k: {**m, "encoding": {"x": {"contentType": "text/plain"}}} for k, m in c.items()})), R),
     # Statuses: exceptions exist for every error; a success under another number is not read.
-    OperationKind("error status removed", _uncovered,
+    OperationMutation("error status removed", _uncovered,
                   lambda o, s: drop(o, ("responses", s)), C),
-    OperationKind("error status added",
+    OperationMutation("error status added",
                   _once(lambda o: not {"4XX", "default"} & set(o["responses"])), lambda o, _: put(o, ("responses", "418"), {
         "description": "", "content": {"application/json": {"schema": {"type": "object"}}}}), C),
-    OperationKind("error status became a range", lambda o: [s for s in _uncovered(o)
+    OperationMutation("error status became a range", lambda o: [s for s in _uncovered(o)
         if s[1:] != "XX" and s != "default"],
         lambda o, s: _moved_status(f"{s[0]}XX")(o, s), C),
-    OperationKind("success replaced", _statuses("2"), _moved_status("299"), B),
-    OperationKind("another success", _statuses("2"), _copied_status("202"), R),
-    OperationKind("success no longer described", _statuses("2"),
+    OperationMutation("success replaced", _statuses("2"), _moved_status("299"), B),
+    OperationMutation("another success", _statuses("2"), _copied_status("202"), R),
+    OperationMutation("success no longer described", _statuses("2"),
                   lambda o, s: drop(o, ("responses", s)), B),
-    OperationKind("redirect added", _once(),
+    OperationMutation("redirect added", _once(),
                   lambda o, _: put(o, ("responses", "307"), {"description": ""}), R),
-    OperationKind("content of success removed", _statuses("2", content=True),
+    OperationMutation("content of success removed", _statuses("2", content=True),
                   _response(lambda r: without(r, "content")), B),
-    OperationKind("content of error removed", _statuses("4", content=True),
+    OperationMutation("content of error removed", _statuses("4", content=True),
                   _response(lambda r: without(r, "content")), R),
-    OperationKind("content where there was none", _statuses("2", content=False),
+    OperationMutation("content where there was none", _statuses("2", content=False),
                   _response(lambda r: with_(r, {"content": _TEXT})), C),
-    OperationKind("content of error described", _statuses("4", content=False),
+    OperationMutation("content of error described", _statuses("4", content=False),
                   _response(lambda r: with_(r, {"content": _TEXT})), C),
-    OperationKind("another answer media type", _statuses("2", content=True),
+    OperationMutation("another answer media type", _statuses("2", content=True),
                   _response(_media(lambda c: {**c, **_TEXT})), R),
-    OperationKind("answer media type replaced", _statuses("2", content=True),
+    OperationMutation("answer media type replaced", _statuses("2", content=True),
                   _response(_media(_only_media)), B),
-    OperationKind("answer header added", _statuses("2"),
+    OperationMutation("answer header added", _statuses("2"),
                   _response(lambda r: with_(r, {"headers": {**r.get("headers", {}), **_HEADER}})), C),
-    OperationKind("answer headers gone", _headed, _response(lambda r: without(r, "headers")), B),
-    OperationKind("answer headers always there", _headed, _headers(True), C),
-    OperationKind("answer headers not always there", _headed, _headers(False), B),
-    OperationKind("redirect no longer described", lambda o: [s for s in o["responses"] if s[0] == "3"],
+    OperationMutation("answer headers gone", _headed, _response(lambda r: without(r, "headers")), B),
+    OperationMutation("answer headers always there", _headed, _headers(True), C),
+    OperationMutation("answer headers not always there", _headed, _headers(False), B),
+    OperationMutation("redirect no longer described", lambda o: [s for s in o["responses"] if s[0] == "3"],
                   lambda o, s: drop(o, ("responses", s)), C),
     # Security: a caller who gave what was asked must still be let in.
-    OperationKind("no credentials any more", _once(_guarded), _set(security=[]), C),
-    OperationKind("credentials now needed", _once(lambda o: not _guarded(o)),
+    OperationMutation("no credentials any more", _once(_guarded), _set(security=[]), C),
+    OperationMutation("credentials now needed", _once(lambda o: not _guarded(o)),
                   _set(security=[{_OAUTH_LIKE: []}]), B),
-    OperationKind("another way to authenticate", _once(_guarded),
+    OperationMutation("another way to authenticate", _once(_guarded),
                   lambda o, _: _way(o, lambda ways: [*ways, {_OAUTH_LIKE: []}]), C),
-    OperationKind("one more credential in each way", _once(_guarded),
+    OperationMutation("one more credential in each way", _once(_guarded),
                   lambda o, _: _way(o, lambda ways: [{**w, _OAUTH_LIKE: []} for w in ways]), B),
-    OperationKind("first way removed", _once(lambda o: len(o.get("security", [])) > 1),
+    OperationMutation("first way removed", _once(lambda o: len(o.get("security", [])) > 1),
                   lambda o, _: _way(o, lambda ways: ways[1:]), B),
-    OperationKind("one credential less", _once(lambda o: any(len(w) > 1 for w in o.get(
+    OperationMutation("one credential less", _once(lambda o: any(len(w) > 1 for w in o.get(
         "security", []))), lambda o, _: _way(o, lambda ways: [
             without(w, next(iter(w))) if len(w) > 1 else w for w in ways]), C),
-    OperationKind("scope demanded", _once(_guarded), lambda o, _: _way(o, lambda ways: [
+    OperationMutation("scope demanded", _once(_guarded), lambda o, _: _way(o, lambda ways: [
         {name: ["trade"] for name in w} for w in ways]), B),
 )  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driftsuite.small import drop_count, edited, grow_side, small
+from driftsuite.small_contract import drop_count, edited, grow_side, small
 
 from kalshi_ext.drift.baseline import read_baseline
 from kalshi_ext.drift.check import DriftReport, report_on

@@ -7,8 +7,8 @@ import re
 from typing import Any
 
 import pytest
-from driftsuite.crawl import REQUEST, body, operations, parameters, sites
 from driftsuite.editing import get
+from driftsuite.sites import REQUEST, body, operations, parameters, sites
 
 from kalshi_ext import Kalshi
 from kalshi_ext.contracts import contract
