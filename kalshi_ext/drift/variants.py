@@ -112,9 +112,9 @@ def _tags(base: Schema, new: Schema, pairs: VariantPairs) -> Iterator[Difference
         yield Difference("discriminator-changed", *pointers, before=texts[0], after=texts[1])
     elif before:
         for variant, new_variant in pairs:
-            texts = [values_text(_tags_of(variant, before)), values_text(_tags_of(new_variant, after))]
-            if texts[0] != texts[1]:
-                yield Difference("form-tag-changed", *pointers, _name(variant), *texts)
+            tags, new_tags = _tags_of(variant, before), _tags_of(new_variant, after)
+            if tags != new_tags:
+                yield Difference("form-tag-changed", *pointers, _name(variant), tags, new_tags)
 
 
 def _discriminator(schema: Schema) -> dict[str, Any]:
@@ -122,13 +122,13 @@ def _discriminator(schema: Schema) -> dict[str, Any]:
     return value if is_mapping(value) else {}
 
 
-def _tags_of(variant: Schema, discriminator: dict[str, Any]) -> list[str]:
+def _tags_of(variant: Schema, discriminator: dict[str, Any]) -> str:
     """List the tags of a variant; without a mapping the component's name is on the wire."""
     mapping = discriminator.get("mapping")
     name = last_step(variant.pointer)
     named = mapping.items() if is_mapping(mapping) else ()
     tags = [tag for tag, target in named if str(target).rpartition("/")[2] == name]
-    return sorted(tags) or [name]
+    return values_text(sorted(tags) or [name])
 
 
 def fingerprint(schema: Schema, depth: int = _FINGERPRINT_DEPTH) -> str:

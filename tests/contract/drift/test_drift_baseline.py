@@ -16,7 +16,7 @@ from kalshi_ext.drift.compare import compare
 from kalshi_ext.drift.errors import CannotCompare
 
 TODAY = date(2026, 11, 23)
-GONE = {
+FIELD_REMOVED = {
     "rule": "response-field-removed-required",
     "pointer": "/components/schemas/Fill/properties/count",
     "reason": "we read count_fp since June",
@@ -30,7 +30,7 @@ def entries(folder: Path, *listed: Any) -> Any:
     return read_baseline(file)
 
 
-def judged(
+def report_with(
     folder: Path, *listed: Any, today: date = TODAY, edits: Any = (drop_count,)
 ) -> DriftReport:
     compared = compare(small(), edited(*edits))
@@ -38,32 +38,32 @@ def judged(
 
 
 def test_without_an_entry_the_difference_breaks(tmp_path: Path) -> None:
-    assert judged(tmp_path).exit == 2
+    assert report_with(tmp_path).exit == 2
 
 
 def test_an_entry_accepts_its_difference_and_keeps_showing_it(tmp_path: Path) -> None:
-    report = judged(tmp_path, GONE)
+    report = report_with(tmp_path, FIELD_REMOVED)
     assert (report.exit, report.findings) == (0, ())
     assert [entry.reason for _, entry in report.suppressed] == ["we read count_fp since June"]
 
 
 def test_an_entry_accepts_nothing_but_its_rule_and_place(tmp_path: Path) -> None:
-    report = judged(tmp_path, GONE, edits=(drop_count, grow_side))
+    report = report_with(tmp_path, FIELD_REMOVED, edits=(drop_count, grow_side))
     assert [each.rule.id for each in report.findings] == ["response-enum-member-added"]
     assert report.exit == 1
 
 
 def test_an_entry_holds_on_its_last_day_and_fails_on_the_next(tmp_path: Path) -> None:
     last = date(2026, 12, 31)
-    assert judged(tmp_path, GONE, today=last).exit == 0
-    report = judged(tmp_path, GONE, today=last + timedelta(days=1))
+    assert report_with(tmp_path, FIELD_REMOVED, today=last).exit == 0
+    report = report_with(tmp_path, FIELD_REMOVED, today=last + timedelta(days=1))
     assert report.exit == 2
     rules = {each.rule.id for each in report.findings}
     assert rules == {"acceptance-expired", "response-field-removed-required"}
 
 
 def test_an_entry_that_fits_nothing_fails_until_it_is_deleted(tmp_path: Path) -> None:
-    report = judged(tmp_path, GONE, edits=())
+    report = report_with(tmp_path, FIELD_REMOVED, edits=())
     assert [each.rule.id for each in report.findings] == ["acceptance-stale"]
     assert report.exit == 2
     assert report.findings[0].base == "/accepted/0"
@@ -71,20 +71,20 @@ def test_an_entry_that_fits_nothing_fails_until_it_is_deleted(tmp_path: Path) ->
 
 def test_the_pointer_may_be_that_of_the_new_document(tmp_path: Path) -> None:
     pointer = "/components/schemas/Fill/properties"
-    assert judged(tmp_path, {**GONE, "pointer": pointer}).exit == 0
+    assert report_with(tmp_path, {**FIELD_REMOVED, "pointer": pointer}).exit == 0
 
 
 def test_a_name_narrows_an_entry_to_one_member(tmp_path: Path) -> None:
-    grown = {**GONE, "rule": "response-enum-member-added",
+    grown = {**FIELD_REMOVED, "rule": "response-enum-member-added",
              "pointer": "/components/schemas/Fill/properties/side/enum"}  # fmt: skip
-    assert judged(tmp_path, {**grown, "name": "both"}, edits=(grow_side,)).exit == 0
-    report = judged(tmp_path, {**grown, "name": "neither"}, edits=(grow_side,))
+    assert report_with(tmp_path, {**grown, "name": "both"}, edits=(grow_side,)).exit == 0
+    report = report_with(tmp_path, {**grown, "name": "neither"}, edits=(grow_side,))
     rules = {each.rule.id for each in report.findings}
     assert rules == {"acceptance-stale", "response-enum-member-added"}
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"rule": "no-such-rule"}, "/accepted/0/rule: there is no rule 'no-such-rule'"),
         ({"reason": " "}, "/accepted/0/reason: must be text"),
@@ -96,11 +96,11 @@ def test_a_name_narrows_an_entry_to_one_member(tmp_path: Path) -> None:
     ],
 )
 def test_a_malformed_entry_is_named_by_place_and_rule(
-    tmp_path: Path, change: dict[str, Any], said: str
+    tmp_path: Path, change: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(CannotCompare, match=r"accepted\.json") as error:
-        entries(tmp_path, {**GONE, **change})
-    assert said in str(error.value)
+        entries(tmp_path, {**FIELD_REMOVED, **change})
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize("text", ["accepted: {}", "accepted: 3", "other: []", "[]", "accepted: ["])
@@ -113,6 +113,8 @@ def test_a_file_that_is_no_list_of_entries_is_refused(tmp_path: Path, text: str)
 
 def test_an_entry_in_yaml_may_have_its_date_without_quotes(tmp_path: Path) -> None:
     file = tmp_path / "accepted.yaml"
-    lines = "".join(f"    {word}: {value}\n" for word, value in GONE.items() if word != "rule")
-    file.write_text(f"accepted:\n  - rule: {GONE['rule']}\n{lines}", "utf-8")
+    lines = "".join(
+        f"    {word}: {value}\n" for word, value in FIELD_REMOVED.items() if word != "rule"
+    )
+    file.write_text(f"accepted:\n  - rule: {FIELD_REMOVED['rule']}\n{lines}", "utf-8")
     assert [entry.expires for entry in read_baseline(file)] == [date(2026, 12, 31)]

@@ -46,9 +46,9 @@ def test_commands_end_with_the_status_the_page_says(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder)
-    said = re.findall(r"^kalshi-ext (drift tomorrow.*?)\s+# exits (\d)$", SHELL, re.MULTILINE)
-    assert len(said) >= 4
-    for words, status in said:
+    commands = re.findall(r"^kalshi-ext (drift tomorrow.*?)\s+# exits (\d)$", SHELL, re.MULTILINE)
+    assert len(commands) >= 4
+    for words, status in commands:
         assert CliRunner().invoke(main, words.split()).exit_code == int(status), words
     assert (folder / "drift.sarif").is_file()
 

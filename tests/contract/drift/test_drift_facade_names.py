@@ -21,7 +21,7 @@ OPERATIONS = {
     row.id: row.facade for name in CONTRACTS for row in contract(name).operations.values()
 }
 # What the contract can say and the facade cannot, with the reason.
-UNSAYABLE = {
+WITHOUT_ARGUMENT = {
     "cursor": "the walk over pages says it",
     "count_up": "counts positions by a rule nobody documents",
     "count_down": "counts positions by a rule nobody documents",
@@ -51,19 +51,21 @@ def test_the_model_named_is_what_the_call_returns(id_: str) -> None:
     assert CALLS[id_].model == ("" if inner == "None" else inner)
 
 
-def sayable(name: str) -> list[tuple[str, str, str]]:
+def wire_names(name: str) -> list[tuple[str, str, str]]:
     """List (operationId, part, path) of every parameter and every leaf of a request body."""
-    whole, found = document(name), []
+    whole, names = document(name), []
     for path, method in operations(whole):
         id_ = whole["paths"][path][method]["operationId"]
         for at in parameters(whole, path, method):
-            one = get(whole, at)
-            found.append((id_, f"{one['in']} parameter", one["name"]))
+            parameter = get(whole, at)
+            names.append((id_, f"{parameter['in']} parameter", parameter["name"]))
         if body(whole, path, method):
-            held = [each.at for each in sites(whole, path, method) if each.direction == REQUEST]
-            for at in held:
-                found += [(id_, "request body", f) for f in get(whole, at).get("properties", {})]
-    return found
+            request_sites = [
+                each.at for each in sites(whole, path, method) if each.direction == REQUEST
+            ]
+            for at in request_sites:
+                names += [(id_, "request body", f) for f in get(whole, at).get("properties", {})]
+    return names
 
 
 @pytest.mark.parametrize("name", CONTRACTS)
@@ -73,12 +75,12 @@ def test_every_wire_name_leads_to_an_argument_that_exists(name: str) -> None:
     inside = {"orders.place_many": tickets, "orders.cancel_many": targets,
               "portfolio.set_target_allocation": {"exchange_index", "percent"}}  # fmt: skip
     wrong = []
-    for id_, part, wire in sayable(name):
-        word = OPERATIONS[id_]
-        said = argument_name(word, part, wire)
-        known = arguments_of(word) | inside.get(word, set())
-        if said not in known and not (said == "" and wire in UNSAYABLE):
-            wrong.append((id_, part, wire, said))
+    for id_, part, wire in wire_names(name):
+        call_name = OPERATIONS[id_]
+        argument = argument_name(call_name, part, wire)
+        known = arguments_of(call_name) | inside.get(call_name, set())
+        if argument not in known and not (argument == "" and wire in WITHOUT_ARGUMENT):
+            wrong.append((id_, part, wire, argument))
     assert wrong == []
 
 

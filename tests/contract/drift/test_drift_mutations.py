@@ -1,6 +1,6 @@
 """A sample of the mutation suite: every kind of change, and every operation of both contracts.
 
-`make drift-mutations` runs the whole of it. The verdict that is due is reasoned in driftsuite.
+`make drift-mutations` runs the whole of it. driftsuite reasons the expected verdicts.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ import pytest
 from driftsuite.contracts import contract
 from driftsuite.document_mutations import PATH_MUTATIONS, document_mutations
 from driftsuite.field_mutations import FIELD_MUTATIONS, PARAMETER_MUTATIONS
-from driftsuite.mutants import Sweep
+from driftsuite.mutants import MutantGenerator
 from driftsuite.operation_mutations import OPERATION_MUTATIONS
-from driftsuite.oracle import Mutant, wrong
+from driftsuite.oracle import Mutant, faults_of
 from driftsuite.schema_mutations import SCHEMA_MUTATIONS
 from driftsuite.sites import operations
 
 from kalshi_ext.drift.document import open_document
 
-CONTRACTS = ("current", "classic", "workshop")
+CONTRACTS = ("current", "classic", "synthetic")
 WHOLE = {name: contract(name) for name in CONTRACTS}
 PLACES = [(name, *place) for name in CONTRACTS for place in operations(WHOLE[name])]
 INSIDE = (*SCHEMA_MUTATIONS, *FIELD_MUTATIONS, *PARAMETER_MUTATIONS, *OPERATION_MUTATIONS)
 
 
 @functools.cache
-def sweep(name: str) -> Sweep:
-    return Sweep(name, WHOLE[name], open_document)
+def sweep(name: str) -> MutantGenerator:
+    return MutantGenerator(name, WHOLE[name], open_document)
 
 
 @functools.cache
@@ -53,7 +53,7 @@ def some_of(kind: str, most: int) -> list[Mutant]:
 
 
 def faults(mutations: list[Mutant]) -> list[str]:
-    return [fault for each in mutations for fault in wrong(each)]
+    return [fault for each in mutations for fault in faults_of(each)]
 
 
 @pytest.mark.parametrize("kind", [kind.name for kind in INSIDE])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from driftsuite.contracts import contract
-from driftsuite.mutants import Sweep
+from driftsuite.mutants import MutantGenerator
 from driftsuite.sites import operations
 from driftsuite.small_contract import small
 
@@ -149,7 +149,7 @@ def test_an_argument_is_named_as_the_facade_names_it() -> None:
 def every_finding(name: str) -> list[tuple[Finding, Any, Any]]:
     """Give the findings of one mutation of each kind, with both documents."""
     whole = contract(name)
-    sweep = Sweep(name, whole, open_document)
+    sweep = MutantGenerator(name, whole, open_document)
     places = list(operations(whole))[::12]
     kinds = {each.kind: each for place in places for each in sweep.in_one_operation(*place)}
     found = []
@@ -170,7 +170,7 @@ def stands(document: Any, pointer: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize("name", ["classic", "workshop"])
+@pytest.mark.parametrize("name", ["classic", "synthetic"])
 def test_every_finding_points_into_both_documents_and_says_what_to_do(name: str) -> None:
     found = every_finding(name)
     assert len(found) > 60

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from driftsuite.contracts import whole_document
+from driftsuite.contracts import full_size_document
 from driftsuite.sites import operations
 
 from kalshi_ext.drift.check import DriftReport, check, installed_contract, report_on
@@ -17,7 +17,7 @@ from kalshi_ext.spec.prune import reachable
 from kalshi_ext.spec.scope import is_ours
 
 MARKETS = "/markets/kind_0/{ticker}"
-FULL = whole_document()
+FULL = full_size_document()
 Edit = Callable[[dict[str, Any]], object]
 
 
@@ -93,8 +93,8 @@ def test_changes_outside_our_part_are_notes(edit: Edit) -> None:
 @pytest.mark.parametrize("edit", OUTSIDE)
 def test_changes_outside_our_part_are_judged_when_asked(edit: Edit) -> None:
     report = compared(edit, everything=True)
-    due = 1 if edit is _add_a_market else 2
-    assert report.exit == due
+    expected = 1 if edit is _add_a_market else 2
+    assert report.exit == expected
     assert not any(finding.rule.id.startswith("outside") for finding in report.findings)
 
 

@@ -54,18 +54,18 @@ def _content(schema: Any) -> dict[str, Any]:
     return {"application/json": {"schema": schema}}
 
 
-def workshop() -> dict[str, Any]:
+def synthetic() -> dict[str, Any]:
     """Give the document anew."""
     thing = {"$ref": "#/components/schemas/Thing"}
-    listed = {"type": "array", "items": TEXT}
+    texts = {"type": "array", "items": TEXT}
     limits = {"X-Left": {"required": True, "schema": {"type": "integer"}},
               "X-Note": {"schema": TEXT}}  # fmt: skip
     get = {
         "operationId": "ListThings",
         "deprecated": True,
         "parameters": [
-            _query("names", listed, style="form", explode=False),
-            _query("codes", listed, deprecated=True),
+            _query("names", texts, style="form", explode=False),
+            _query("codes", texts, deprecated=True),
             _query("kind", {"type": "string", "default": "any"}, required=True),
             _query("blank", TEXT, allowEmptyValue=True),
         ],
@@ -86,7 +86,7 @@ def workshop() -> dict[str, Any]:
     }
     return {
         "openapi": "3.0.3",
-        "info": {"title": "workshop", "version": "1"},
+        "info": {"title": "synthetic", "version": "1"},
         "servers": [{"url": "https://a.example/v1"}, {"url": "https://b.example/v1"}],
         "paths": {"/things": {"get": get}, "/things/{owner}": {
             "post": post}},
@@ -103,9 +103,9 @@ def workshop() -> dict[str, Any]:
 
 
 def contract(name: str) -> dict[str, Any]:
-    """Give one of the contracts that are mutated: current, classic or workshop."""
-    if name == "workshop":
-        return workshop()
+    """Give one of the contracts that are mutated: current, classic or synthetic."""
+    if name == "synthetic":
+        return synthetic()
     return document("current" if name == "current" else "classic")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import frozen
 
-from .editing import drop, put, with_
+from .editing import drop, put, updated
 from .schema_mutations import B, C, N, R
 
 Operation = dict[str, Any]
@@ -28,7 +28,7 @@ def _removed(document: Any, path: str, method: str) -> Any:
 
 
 def _at(document: Any, path: str, method: str, to: tuple[str, str], **more: Any) -> Any:
-    moved = with_(document["paths"][path][method], more)
+    moved = updated(document["paths"][path][method], more)
     left = _removed(document, path, method)
     item = {**left["paths"].get(to[0], {}), to[1]: moved}
     return put(left, ("paths", to[0]), item)
@@ -52,7 +52,7 @@ def _successor(document: Any, path: str, method: str) -> Any:
 
 
 def _added(document: Any, path: str, method: str) -> Any:
-    new = with_(document["paths"][path][method], {"operationId": "BrandNewThing"})
+    new = updated(document["paths"][path][method], {"operationId": "BrandNewThing"})
     return put(document, ("paths", "/portfolio/brand/new/thing"), {"get": new})
 
 
@@ -66,9 +66,9 @@ def _renamed_variables(document: Any, path: str, method: str) -> Any:
 
 
 def _with_renamed(document: Any, operation: Operation) -> Operation:
-    from .sites import expanded
+    from .sites import dereferenced
 
-    listed = expanded(document, operation.get("parameters", []))
+    listed = dereferenced(document, operation.get("parameters", []))
     renamed = [{**p, "name": p["name"] + "_x"} if p["in"] == "path" else p for p in listed]
     return {**operation, "parameters": renamed} if listed else operation
 
@@ -88,11 +88,11 @@ def document_mutations(document: Any) -> Iterator[tuple[str, Any, str]]:
     servers = document["servers"]
     yield "server added", put(document, ("servers",), [*servers, {"url": "https://x.example"}]), C
     for index in range(len(servers)):
-        one = with_(servers[index], {"url": "https://elsewhere.example/v3"})
+        one = updated(servers[index], {"url": "https://elsewhere.example/v3"})
         yield "server replaced", put(document, ("servers", index), one), B
         if len(servers) > 1:
             yield "server removed", drop(document, ("servers", index)), B
-    yield "server variable", put(document, ("servers", 0), with_(servers[0], {
+    yield "server variable", put(document, ("servers", 0), updated(servers[0], {
         "variables": {"host": {"default": "a"}}})), R  # fmt: skip
     yield from _schemes(document)
     hooks = {"onFill": {"post": {"responses": {"200": {"description": ""}}}}}

@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import frozen
 
-from .editing import with_, without
+from .editing import updated, without
 from .schema_mutations import B, C, D, N, R
 
 Schema = dict[str, Any]
@@ -29,11 +29,11 @@ def _is_required(owner: Schema, name: str) -> bool:
 
 
 def _fields(owner: Schema, fields: dict[str, Any]) -> Schema:
-    return with_(owner, {"properties": fields})
+    return updated(owner, {"properties": fields})
 
 
 def _require(owner: Schema, names: list[str]) -> Schema:
-    return with_(owner, {"required": names}) if names else without(owner, "required")
+    return updated(owner, {"required": names}) if names else without(owner, "required")
 
 
 def _removed(owner: Schema, name: str) -> Schema:
@@ -65,7 +65,7 @@ def _marked(word: str) -> Callable[[Schema, str], Schema]:
     return edit
 
 
-def _always(owner: Schema, name: str) -> bool:
+def _everywhere(owner: Schema, name: str) -> bool:
     return True
 
 
@@ -74,21 +74,21 @@ def _unmarked(owner: Schema, name: str) -> bool:
 
 
 FIELD_MUTATIONS: tuple[FieldMutation, ...] = (
-    FieldMutation("field removed", _always, _removed, B, B),
-    FieldMutation("field renamed", _always, _renamed, B, B),
-    FieldMutation("field replaced by a fixed-point string", _always, _replaced, B, B),
+    FieldMutation("field removed", _everywhere, _removed, B, B),
+    FieldMutation("field renamed", _everywhere, _renamed, B, B),
+    FieldMutation("field replaced by a fixed-point string", _everywhere, _replaced, B, B),
     FieldMutation("field became required", lambda o, n: not _is_required(o, n),
               lambda o, n: _require(o, [*o.get("required", []), n]), B, C),
     FieldMutation("field became optional", _is_required,
               lambda o, n: _require(o, [each for each in o["required"] if each != n]), C, B),
-    FieldMutation("optional field added", _always,
+    FieldMutation("optional field added", _everywhere,
               lambda o, n: _added(o, f"{n}_new", required=False), C, C),
-    FieldMutation("required field added", _always,
+    FieldMutation("required field added", _everywhere,
               lambda o, n: _added(o, f"{n}_new", required=True), B, C),
     FieldMutation("field deprecated", _unmarked, _marked("deprecated"), D, D),
     # What nobody may send any more is gone for the sender, and stays for the reader.
-    FieldMutation("field only in answers", _always, _marked("readOnly"), B, None),
-    FieldMutation("field only in requests", _always, _marked("writeOnly"), None, B),
+    FieldMutation("field only in answers", _everywhere, _marked("readOnly"), B, None),
+    FieldMutation("field only in requests", _everywhere, _marked("writeOnly"), None, B),
 )  # fmt: skip
 
 
@@ -111,7 +111,7 @@ def _is_list(parameter: Schema) -> bool:
 
 
 def _set(**items: Any) -> Callable[[Schema], list[Schema]]:
-    return lambda parameter: [with_(parameter, items)]
+    return lambda parameter: [updated(parameter, items)]
 
 
 def _is_optional(parameter: Schema) -> bool:
@@ -129,12 +129,12 @@ def _as_content(parameter: Schema) -> list[Schema]:
 
 
 def _as_list(parameter: Schema) -> list[Schema]:
-    return [with_(parameter, {"schema": {"type": "array", "items": parameter["schema"]}})]
+    return [updated(parameter, {"schema": {"type": "array", "items": parameter["schema"]}})]
 
 
 PARAMETER_MUTATIONS: tuple[ParameterMutation, ...] = (
     ParameterMutation("parameter removed", _query, lambda p: [], B),
-    ParameterMutation("parameter renamed", _query, lambda p: [with_(p, {"name": p["name"] + "_x"})], B),
+    ParameterMutation("parameter renamed", _query, lambda p: [updated(p, {"name": p["name"] + "_x"})], B),
     ParameterMutation("parameter moved to a header", _query, _set(**{"in": "header"}), B),
     ParameterMutation("parameter became required", lambda p: _query(p) and _is_optional(p),
                   _set(required=True), B),
@@ -152,7 +152,7 @@ PARAMETER_MUTATIONS: tuple[ParameterMutation, ...] = (
     ParameterMutation("style of a single value", lambda p: _query(p) and not _is_list(p),
                   _set(style="form", explode=False), N),
     ParameterMutation("style of a list", lambda p: _query(p) and _is_list(p),
-                  lambda p: [with_(p, {"style": "form", "explode": not p.get("explode", True)})], B),
+                  lambda p: [updated(p, {"style": "form", "explode": not p.get("explode", True)})], B),
     ParameterMutation("empty value allowed", lambda p: _query(p) and not p.get("allowEmptyValue"),
                   _set(allowEmptyValue=True), C),
     ParameterMutation("empty value refused", lambda p: p.get("allowEmptyValue") is True,

@@ -17,70 +17,73 @@ from .field_mutations import FIELD_MUTATIONS, PARAMETER_MUTATIONS
 from .operation_mutations import OPERATION_MUTATIONS
 from .oracle import Mutant, worst
 from .schema_mutations import SCHEMA_MUTATIONS
-from .sites import Site, alone, only, operations, sites
+from .sites import Site, operations, sites, with_one_operation, with_written_out_operation
 
-# An error body is shared by every operation; this many of them are looked at with each change.
-MOST_USERS = 5
+# Every operation shares the error body. More users would only take more time.
+MAX_USERS = 5
 Open = Callable[[Any, str], Any]
 
 
 @define
-class Sweep:
-    """All mutations of one contract; `opened` prepares a base document that is used often."""
+class MutantGenerator:
+    """Makes all mutants of one contract; `prepare` opens a base document that is used often."""
 
     name: str
     document: Any
-    opened: Open = field(default=lambda document, name: document)
+    prepare: Open = field(default=lambda document, name: document)
 
     def in_one_operation(self, path: str, method: str) -> Iterator[Mutant]:
         """Mutate an operation written out without references, against the original."""
-        base = self.opened(only(self.document, path, method), "base")
-        new = alone(self.document, path, method)
+        base = self.prepare(with_one_operation(self.document, path, method), "base")
+        new = with_written_out_operation(self.document, path, method)
         here = ("paths", path, method)
         name = new["paths"][path][method]["operationId"]
-        frame = _Frame(f"{self.name} {name}", base, new, frozenset({name}))
+        mutator = _Mutator(f"{self.name} {name}", base, new, frozenset({name}))
         for site in sites(new, path, method, once=True):
-            yield from frame.values(site, get(new, site.at))
-            yield from frame.fields(site, get(new, site.at))
-        yield from frame.parameters((*here, "parameters"))
-        yield from frame.operation(here)
+            yield from mutator.values(site, get(new, site.at))
+            yield from mutator.fields(site, get(new, site.at))
+        yield from mutator.parameters((*here, "parameters"))
+        yield from mutator.operation(here)
 
     def of_components(self, part: int = 0, parts: int = 1) -> Iterator[Mutant]:
         """Mutate what operations share, where it stands; both directions count at once."""
-        for place, everywhere in list(_shared(self.document).items())[part::parts]:
-            some = sorted({name for name, _ in everywhere}, key=_scattered)[:MOST_USERS]
-            met = [(name, site) for name, site in everywhere if name in some]
-            users = frozenset(some)
-            strangers = self._names() - {name for name, _ in everywhere}
-            document = _of(self.document, users | set(sorted(strangers)[:1]))
-            base = self.opened(document, "base")
-            under = frozenset(pointer(site.under) for _, site in met)
-            frame = _Frame(f"{self.name} {pointer(place)}", base, document, users, under, met)
-            directions = {site.direction for _, site in met}
+        for place, sites_by_operation in list(_shared_sites(self.document).items())[part::parts]:
+            chosen = sorted({name for name, _ in sites_by_operation}, key=_text_order)[:MAX_USERS]
+            uses = [(name, site) for name, site in sites_by_operation if name in chosen]
+            users = frozenset(chosen)
+            other_operations = self._operation_ids() - {name for name, _ in sites_by_operation}
+            document = _with_operations(self.document, users | set(sorted(other_operations)[:1]))
+            base = self.prepare(document, "base")
+            enclosing = frozenset(pointer(site.enclosing) for _, site in uses)
+            mutator = _Mutator(
+                f"{self.name} {pointer(place)}", base, document, users, enclosing, uses
+            )
+            directions = {site.direction for _, site in uses}
             schema = get(self.document, place)
-            site = next(site for _, site in met)
-            if _alike([each for _, each in met]):
-                yield from frame.values(site, schema, directions)
-                yield from frame.fields(site, schema, directions)
+            site = next(site for _, site in uses)
+            if _same_context([each for _, each in uses]):
+                yield from mutator.values(site, schema, directions)
+                yield from mutator.fields(site, schema, directions)
 
-    def _names(self) -> set[str]:
+    def _operation_ids(self) -> set[str]:
         paths = self.document["paths"]
         return {paths[path][method]["operationId"] for path, method in operations(self.document)}
 
     def of_paths(self) -> Iterator[Mutant]:
         """Move, remove and add operations, and change what belongs to none."""
-        base = self.opened(self.document, "base")
+        base = self.prepare(self.document, "base")
         for path, method in operations(self.document):
             for kind in PATH_MUTATIONS:
+                # Without a variable the path would be the same.
                 if kind.name != "path variables renamed" or "{" in path:
                     new = partial(kind.edit, self.document, path, method)
                     group = f"{self.name} {method} {path}"
                     yield Mutant(group, kind.name, "", base, new, kind.verdict)
         for index, (name, new, verdict) in enumerate(document_mutations(self.document)):
-            yield Mutant(self.name, name, str(index), base, partial(_same, new), verdict)
+            yield Mutant(self.name, name, str(index), base, partial(_unchanged, new), verdict)
 
 
-def portions(document: Any, size: int = 4) -> list[Any]:
+def partitions(document: Any, size: int = 4) -> list[Any]:
     """Cut a document into smaller ones of so many paths each, with what they refer to.
 
     A rewrite is then compared with its neighbours only, in a fraction of the time.
@@ -90,34 +93,35 @@ def portions(document: Any, size: int = 4) -> list[Any]:
     return [reachable({**document, "paths": cut}) for cut in cuts]
 
 
-def thinned(mutations: Iterable[Mutant], most: int) -> list[Mutant]:
-    """Keep at most so many mutations of each kind in each group and direction."""
+def sampled(mutants: Iterable[Mutant], max_each: int) -> list[Mutant]:
+    """Keep at most `max_each` mutants of each kind in each group and direction."""
     groups: dict[Any, list[Mutant]] = {}
-    for each in mutations:
+    for each in mutants:
         groups.setdefault((each.group, each.kind, each.sent, each.received), []).append(each)
-    return [m for found in groups.values() for m in sorted(found, key=_shuffled)[:most]]
+    kept = (sorted(group, key=_mutant_order)[:max_each] for group in groups.values())
+    return [mutant for group in kept for mutant in group]
 
 
-def _scattered(name: str) -> int:
+def _text_order(name: str) -> int:
+    """Order texts in a fixed way that favours no part of the contract."""
     return crc32(name.encode())
 
 
-def _shuffled(mutation: Mutant) -> int:
-    """Order mutations in a fixed way that favours no part of the contract."""
-    return _scattered(mutation.label)
+def _mutant_order(mutant: Mutant) -> int:
+    return _text_order(mutant.label)
 
 
-def _shared(document: Any) -> dict[Any, list[tuple[str, Site]]]:
-    found: dict[Any, list[tuple[str, Site]]] = {}
+def _shared_sites(document: Any) -> dict[Any, list[tuple[str, Site]]]:
+    by_place: dict[Any, list[tuple[str, Site]]] = {}
     for path, method in operations(document):
         name = document["paths"][path][method]["operationId"]
         for site in sites(document, path, method):
             if site.at[0] == "components":
-                found.setdefault(site.at, []).append((name, site))
-    return found
+                by_place.setdefault(site.at, []).append((name, site))
+    return by_place
 
 
-def _of(document: Any, names: Any) -> Any:
+def _with_operations(document: Any, names: Any) -> Any:
     """Give the document with some of its operations, its components kept."""
     kept: dict[str, dict[str, Any]] = {}
     for path, method in operations(document):
@@ -127,51 +131,52 @@ def _of(document: Any, names: Any) -> Any:
     return {**document, "paths": kept}
 
 
-def _alike(met: list[Site]) -> bool:
-    """Tell whether all uses see the place the same way, so that one verdict is due."""
-    return len({(s.null_above, s.default_above, s.deprecated_above, s.in_union) for s in met}) == 1
+def _same_context(uses: list[Site]) -> bool:
+    """Tell whether all sites have the same wrappers above, so that one verdict is expected."""
+    contexts = {(s.null_above, s.default_above, s.deprecated_above, s.in_union) for s in uses}
+    return len(contexts) == 1
 
 
 @define
-class _Frame:
+class _Mutator:
     label: str
     base: Any
     new: Any
     users: frozenset[str]
-    under: frozenset[str] = frozenset()
-    met: list[tuple[str, Site]] = field(factory=list)
+    enclosing: frozenset[str] = frozenset()
+    uses: list[tuple[str, Site]] = field(factory=list)
 
     def values(self, site: Site, schema: Any, directions: Any = None) -> Iterator[Mutant]:
         for kind in SCHEMA_MUTATIONS:
             if kind.applies(schema, site):
-                due = _due(directions or {site.direction}, kind.sent, kind.received)
+                expected = _expected(directions or {site.direction}, kind.sent, kind.received)
                 new = partial(change, self.new, site.at, kind.edit)
-                yield self._mutation(kind.name, "", site, new, due)
+                yield self._mutant(kind.name, "", site, new, expected)
 
     def fields(self, site: Site, schema: Any, directions: Any = None) -> Iterator[Mutant]:
         for kind in FIELD_MUTATIONS:
             for name in schema.get("properties", {}):
                 if kind.applies(schema, name):
-                    due = _due(directions or {site.direction}, kind.sent, kind.received)
+                    expected = _expected(directions or {site.direction}, kind.sent, kind.received)
                     edit = partial(_edited, kind.edit, name)
                     new = partial(change, self.new, site.at, edit)
-                    yield self._mutation(kind.name, f" {name}", site, new, due)
+                    yield self._mutant(kind.name, f" {name}", site, new, expected)
 
-    def _mutation(
-        self, kind: str, name: str, site: Site, new: Any, due: dict[str, str | None]
+    def _mutant(
+        self, kind: str, name: str, site: Site, new: Any, expected: dict[str, str | None]
     ) -> Mutant:
-        whole = worst([severity for severity in due.values() if severity])
-        around = (pointer(site.under), pointer(site.at), *self.under)
-        users = self._told(due)
+        overall = worst([severity for severity in expected.values() if severity])
+        pointers = (pointer(site.enclosing), pointer(site.at), *self.enclosing)
+        users = self._affected_operations(expected)
         return Mutant(
-            self.label, kind, pointer(site.at) + name, self.base, new, whole, True, due.get("request"), due.get("response"),
-            around, users,
+            self.label, kind, pointer(site.at) + name, self.base, new, overall, True,
+            expected.get("request"), expected.get("response"), pointers, users,
         )  # fmt: skip
 
-    def _told(self, due: dict[str, str | None]) -> frozenset[str]:
-        """List the operations that meet the change in a direction where something is due."""
-        names = {name for name, site in self.met if due.get(site.direction)}
-        return frozenset(names) if self.met else self.users
+    def _affected_operations(self, expected: dict[str, str | None]) -> frozenset[str]:
+        """List the operations that meet the change in a direction where a finding is expected."""
+        names = {name for name, site in self.uses if expected.get(site.direction)}
+        return frozenset(names) if self.uses else self.users
 
     def parameters(self, here: Any) -> Iterator[Mutant]:
         if not _has(self.new, here):
@@ -188,15 +193,15 @@ class _Frame:
         operation = get(self.new, here)
         spare = {"type": "http", "scheme": "digest"}
         new = put(self.new, ("components", "securitySchemes", "aNewScheme"), spare)
-        base = put(_raw(self.base), ("components", "securitySchemes", "aNewScheme"), spare)
+        base = put(_loaded(self.base), ("components", "securitySchemes", "aNewScheme"), spare)
         for kind in OPERATION_MUTATIONS:
             for step in kind.steps(operation):
-                made = partial(put, new, here, kind.edit(operation, step))
-                yield Mutant(self.label, kind.name, str(step or ""), base, made, kind.verdict,
+                edited = partial(put, new, here, kind.edit(operation, step))
+                yield Mutant(self.label, kind.name, str(step or ""), base, edited, kind.verdict,
                                operations=self.users)  # fmt: skip
 
 
-def _same(document: Any) -> Any:
+def _unchanged(document: Any) -> Any:
     return document
 
 
@@ -204,11 +209,11 @@ def _edited(edit: Callable[[Any, str], Any], name: str, owner: Any) -> Any:
     return edit(owner, name)
 
 
-def _spliced(edit: Callable[[Any], list[Any]], index: int, listed: list[Any]) -> list[Any]:
-    return [*listed[:index], *edit(listed[index]), *listed[index + 1 :]]
+def _spliced(edit: Callable[[Any], list[Any]], index: int, items: list[Any]) -> list[Any]:
+    return [*items[:index], *edit(items[index]), *items[index + 1 :]]
 
 
-def _raw(base: Any) -> Any:
+def _loaded(base: Any) -> Any:
     return getattr(base, "root", base)
 
 
@@ -220,6 +225,6 @@ def _has(document: Any, at: Any) -> bool:
     return True
 
 
-def _due(directions: Any, sent: str | None, received: str | None) -> dict[str, str | None]:
+def _expected(directions: Any, sent: str | None, received: str | None) -> dict[str, str | None]:
     both = {"request": sent, "response": received}
     return {direction: both[direction] for direction in directions}

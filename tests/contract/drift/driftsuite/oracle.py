@@ -1,4 +1,4 @@
-"""Run the differ on a mutation and say what it got wrong, if anything."""
+"""The test oracle: run the differ on a mutant and compare its verdict with the expected one."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ EXITS = {None: 0, "breaking": 2}
 
 @frozen
 class Mutant:
-    """A mutation and the verdict that is due; `new` makes the mutated document.
+    """A mutated document (`new` makes it) and the verdict that is expected.
 
-    `sent` and `received` are the worst severities due for each direction, `whole` for all;
+    `sent` and `received` are the worst severities expected in each direction, `overall` in all;
     with `directed` the two are checked, and nothing else may be found. Every finding must
-    point at or below one of `around` in one of the documents, and be about `operations`.
+    point at or below one of `pointers` in one of the documents, and be about `operations`.
     """
 
     group: str
@@ -30,16 +30,16 @@ class Mutant:
     at: str
     base: Any
     new: Callable[[], Any]
-    whole: str | None
+    overall: str | None
     directed: bool = False
     sent: str | None = None
     received: str | None = None
-    around: tuple[str, ...] = ("",)
+    pointers: tuple[str, ...] = ("",)
     operations: frozenset[str] | None = None
 
     @property
     def label(self) -> str:
-        """Name the mutation."""
+        """Name the mutant in failures."""
         return f"{self.group} {self.at}: {self.kind}"
 
 
@@ -49,65 +49,69 @@ def worst(severities: list[str]) -> str | None:
 
 
 @frozen
-class Outcome:
-    """What the differ made of a mutation: seen at all, and every fault of its judgement."""
+class Evaluation:
+    """Whether the differ detected a mutant, and every fault of its verdict."""
 
-    seen: bool
+    detected: bool
     faults: list[str]
 
 
-def judged(mutation: Mutant) -> Outcome:
-    """Run the differ on a mutation."""
+def evaluate(mutant: Mutant) -> Evaluation:
+    """Run the differ on a mutant."""
     try:
-        compared = compare(mutation.base, mutation.new())
+        compared = compare(mutant.base, mutant.new())
     except CannotCompare as error:
-        return Outcome(False, [f"{mutation.label}: no verdict: {error}"])
-    faults = _faults(mutation, compared)
-    return Outcome(bool(compared.findings) == (mutation.whole is not None), faults)
+        return Evaluation(False, [f"{mutant.label}: no verdict: {error}"])
+    faults = _faults(mutant, compared)
+    return Evaluation(bool(compared.findings) == (mutant.overall is not None), faults)
 
 
-def wrong(mutation: Mutant) -> list[str]:
-    """Say what the differ gets wrong about a mutation; nothing when all is right."""
-    return judged(mutation).faults
+def faults_of(mutant: Mutant) -> list[str]:
+    """List what the differ gets wrong about a mutant."""
+    return evaluate(mutant).faults
 
 
-def _faults(mutation: Mutant, compared: Comparison) -> list[str]:
-    found = compared.findings
-    errors = _severities(mutation, found)
-    errors += [f"points elsewhere: {f.rule.id} {f.base}" for f in found if not _near(f, mutation)]
-    errors += _operations(mutation, found)
-    errors += _exit(mutation, compared)
-    return [f"{mutation.label}: {error}" for error in errors]
+def _faults(mutant: Mutant, compared: Comparison) -> list[str]:
+    findings = compared.findings
+    errors = _severities(mutant, findings)
+    errors += [f"points elsewhere: {f.rule.id} {f.base}" for f in findings if not _near(f, mutant)]
+    errors += _operations(mutant, findings)
+    errors += _exit(mutant, compared)
+    return [f"{mutant.label}: {error}" for error in errors]
 
 
-def _severities(mutation: Mutant, found: tuple[Finding, ...]) -> list[str]:
-    errors = _expect("all", mutation.whole, [f.severity.value for f in found], found)
-    if mutation.directed:
-        for side, due in (("request", mutation.sent), ("response", mutation.received)):
-            mine = [f.severity.value for f in found if f.rule.id.startswith(side)]
-            errors += _expect(side, due, mine, found)
+def _severities(mutant: Mutant, findings: tuple[Finding, ...]) -> list[str]:
+    errors = _expect("all", mutant.overall, [f.severity.value for f in findings], findings)
+    if mutant.directed:
+        for side, expected in (("request", mutant.sent), ("response", mutant.received)):
+            severities = [f.severity.value for f in findings if f.rule.id.startswith(side)]
+            errors += _expect(side, expected, severities, findings)
     return errors
 
 
-def _expect(what: str, due: str | None, got: list[str], found: tuple[Finding, ...]) -> list[str]:
-    if worst(got) == due:
+def _expect(
+    scope: str, expected: str | None, severities: list[str], findings: tuple[Finding, ...]
+) -> list[str]:
+    if worst(severities) == expected:
         return []
-    return [f"{what} should be {due}, is {worst(got)}: {[f.rule.id for f in found]}"]
+    return [
+        f"{scope} should be {expected}, is {worst(severities)}: {[f.rule.id for f in findings]}"
+    ]
 
 
-def _near(finding: Finding, mutation: Mutant) -> bool:
-    ends = (finding.base, finding.new)
-    return any(end == at or end.startswith(f"{at}/") for at in mutation.around for end in ends)
+def _near(finding: Finding, mutant: Mutant) -> bool:
+    found = (finding.base, finding.new)
+    return any(end == at or end.startswith(f"{at}/") for at in mutant.pointers for end in found)
 
 
-def _operations(mutation: Mutant, found: tuple[Finding, ...]) -> list[str]:
-    if mutation.operations is None or not found:
+def _operations(mutant: Mutant, findings: tuple[Finding, ...]) -> list[str]:
+    if mutant.operations is None or not findings:
         return []
-    named = {u.operation.id for f in found for u in f.locations if u.operation}
-    return [] if named == mutation.operations else [f"names {named}, not {mutation.operations}"]
+    named = {u.operation.id for f in findings for u in f.locations if u.operation}
+    return [] if named == mutant.operations else [f"names {named}, not {mutant.operations}"]
 
 
-def _exit(mutation: Mutant, compared: Comparison) -> list[str]:
-    due = EXITS.get(mutation.whole, 1)
-    got = report_on(compared).exit
-    return [] if got == due else [f"exit should be {due}, is {int(got)}"]
+def _exit(mutant: Mutant, compared: Comparison) -> list[str]:
+    expected = EXITS.get(mutant.overall, 1)
+    status = report_on(compared).exit
+    return [] if status == expected else [f"exit should be {expected}, is {int(status)}"]

@@ -1,4 +1,4 @@
-"""Rewrites of a contract after which every message is what it was: no finding is due.
+"""Rewrites of a contract after which every message is what it was: no finding is expected.
 
 In the words of mutation testing these are equivalent mutants. Each generator gives (what,
 rewritten document), once for each place it applies to.
@@ -11,8 +11,16 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .editing import change, drop, get, pointer, put, with_, without
-from .sites import METHODS, alone, operations, parameters, resolve, responses, sites
+from .editing import change, drop, get, pointer, put, updated, without
+from .sites import (
+    METHODS,
+    operations,
+    parameters,
+    resolve,
+    responses,
+    sites,
+    with_written_out_operation,
+)
 
 Rewrites = Iterator[tuple[str, Any]]
 _SECTIONS = ("schemas", "parameters", "responses", "securitySchemes")
@@ -80,7 +88,7 @@ def inlined(document: Any) -> Rewrites:
         rest = without(get(document, at), "$ref")
         yield f"inline {pointer(at)}", put(document, at, {**target, **rest})
     for path, method in operations(document):
-        item = alone(document, path, method)["paths"][path][method]
+        item = with_written_out_operation(document, path, method)["paths"][path][method]
         yield f"write out {method} {path}", put(document, ("paths", path, method), item)
 
 
@@ -110,14 +118,14 @@ def _hoist(document: Any, at: Any, section: str) -> Any:
 def duplicated(document: Any) -> Rewrites:
     """Point one reference at an identical copy of its component."""
     for at in references(document):
-        _, section, name = resolve_once(document, at)
+        _, section, name = reference_steps(document, at)
         new = put(document, ("components", section, f"{name}Copy"),
                   document["components"][section][name])  # fmt: skip
         reference = {**get(new, at), "$ref": f"#/components/{section}/{name}Copy"}
         yield f"copy for {pointer(at)}", put(new, at, reference)
 
 
-def resolve_once(document: Any, at: Any) -> Any:
+def reference_steps(document: Any, at: Any) -> Any:
     """Split the reference at a place."""
     return get(document, at)["$ref"].removeprefix("#/").split("/")
 
@@ -129,10 +137,10 @@ def wrapped(document: Any) -> Rewrites:
         for word in ("allOf", "oneOf", "anyOf"):
             yield f"{word} around {pointer(at)}", put(document, at, {word: [schema]})
         if schema.keys() & {"nullable", "default", "deprecated"} and "$ref" not in schema:
-            said = {k: v for k, v in schema.items() if k in ("nullable", "default", "deprecated")}
-            rest = without(schema, *said)
+            outer = {k: v for k, v in schema.items() if k in ("nullable", "default", "deprecated")}
+            rest = without(schema, *outer)
             if rest:
-                new = put(document, at, {"allOf": [rest], **said})
+                new = put(document, at, {"allOf": [rest], **outer})
                 yield f"allOf under {pointer(at)}", new
 
 
@@ -159,8 +167,8 @@ def _half(schema: Any, names: list[str]) -> Any:
     return {"type": "object", "properties": fields} | ({"required": required} if required else {})
 
 
-def other_words(document: Any) -> Rewrites:
-    """Say the same in the words of another OpenAPI version, or say what goes without saying."""
+def other_notation(document: Any) -> Rewrites:
+    """Use the notation of another OpenAPI version, or state what holds by default."""
     for at in schema_places(document):
         schema = get(document, at)
         for name, new in _synonyms(schema):
@@ -171,15 +179,15 @@ def _synonyms(schema: Any) -> Rewrites:
     if schema.get("nullable") is True and isinstance(schema.get("type"), str):
         bare = without(schema, "nullable")
         if "enum" not in schema:
-            yield "list of types", with_(bare, {"type": [schema["type"], "null"]})
+            yield "list of types", updated(bare, {"type": [schema["type"], "null"]})
         yield "oneOf with null", {"oneOf": [bare, {"type": "null"}]}
         yield "anyOf with null", {"anyOf": [{"type": "null"}, bare]}
     if "enum" in schema:
         constants = [{"const": member} for member in schema["enum"]]
-        yield "oneOf of constants", with_(without(schema, "enum"), {"oneOf": constants})
+        yield "oneOf of constants", updated(without(schema, "enum"), {"oneOf": constants})
         yield "enum said twice", {"allOf": [schema, {"enum": list(schema["enum"])}]}
     if isinstance(schema.get("type"), str):
-        yield "list of one type", with_(schema, {"type": [schema["type"]]})
+        yield "list of one type", updated(schema, {"type": [schema["type"]]})
     yield from _numbers(schema)
     yield from _needless(schema)
 
@@ -188,12 +196,12 @@ def _numbers(schema: Any) -> Rewrites:
     if schema.get("type") == "integer" and "minimum" in schema:
         low = schema["minimum"]
         rest = without(schema, "minimum")
-        yield "exclusive, 3.1", with_(rest, {"exclusiveMinimum": low - 1})
-        yield "exclusive, 3.0", with_(rest, {"minimum": low - 1, "exclusiveMinimum": True})
-        yield "as a float", with_(schema, {"minimum": float(low)})
+        yield "exclusive, 3.1", updated(rest, {"exclusiveMinimum": low - 1})
+        yield "exclusive, 3.0", updated(rest, {"minimum": low - 1, "exclusiveMinimum": True})
+        yield "as a float", updated(schema, {"minimum": float(low)})
         yield "half in a wrapper", {"allOf": [rest], "minimum": low}
     if "default" in schema:
-        yield "x-default", with_(without(schema, "default"), {"x-default": schema["default"]})
+        yield "x-default", updated(without(schema, "default"), {"x-default": schema["default"]})
 
 
 def _needless(schema: Any) -> Rewrites:
@@ -235,7 +243,7 @@ def whole_document(document: Any) -> Rewrites:
         {**server, "url": server["url"] + "/"} for server in document["servers"]])  # fmt: skip
     everything = document
     for path, method in operations(document):
-        item = alone(document, path, method)["paths"][path][method]
+        item = with_written_out_operation(document, path, method)["paths"][path][method]
         everything = put(everything, ("paths", path, method), item)
     yield "everything written out", put(everything, ("components",), {
         "securitySchemes": document["components"]["securitySchemes"]})  # fmt: skip
@@ -287,7 +295,7 @@ def _without_prose(value: Any) -> Any:
 
 
 def moved_parts(document: Any) -> Rewrites:
-    """Say of a path, or of the document, what was said of each operation."""
+    """Move what each operation states to its path, or to the document."""
     for path, method in operations(document):
         here = ("paths", path, method)
         for index in range(len(document["paths"][path][method].get("parameters", []))):
@@ -344,12 +352,12 @@ def _path_components(document: Any) -> Any:
 
 
 def _security(document: Any) -> Rewrites:
-    """Say the commonest way in for the whole document."""
-    said = [document["paths"][p][m].get("security") for p, m in operations(document)]
-    guarded = [each for each in said if each]
-    if not guarded:
+    """State the commonest `security` for the whole document."""
+    listed = [document["paths"][p][m].get("security") for p, m in operations(document)]
+    nonempty = [each for each in listed if each]
+    if not nonempty:
         return
-    usual = max(guarded, key=said.count)
+    usual = max(nonempty, key=listed.count)
     new = put(document, ("security",), usual)
     for path, method in operations(document):
         here = ("paths", path, method, "security")
@@ -360,5 +368,5 @@ def _security(document: Any) -> Rewrites:
 
 REWRITES: tuple[Callable[[Any], Rewrites], ...] = (
     whole_document, renamed_components, inlined, hoisted, duplicated, wrapped, split_objects,
-    other_words, moved_parts,
+    other_notation, moved_parts,
 )  # fmt: skip

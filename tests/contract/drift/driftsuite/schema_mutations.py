@@ -1,4 +1,4 @@
-"""Mutations of a schema itself, each with the verdict that its two readers give.
+"""Mutations of a schema itself, with the expected verdicts for the sender and the reader.
 
 The reasoning is from the wire: a client keeps sending what BASE allowed and keeps reading what
 BASE promised. B breaking, R risky, C compatible, D deprecation, N note, None nothing at all.
@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import frozen
 
-from .editing import with_, without
+from .editing import updated, without
 from .sites import Site
 
 B, R, C, D, N = "breaking", "risky", "compatible", "deprecation", "note"
@@ -20,7 +20,7 @@ Schema = dict[str, Any]
 
 @frozen
 class SchemaMutation:
-    """A mutation of one schema: when it applies, what it does, what sender and reader meet."""
+    """A mutation of one schema and the severity for who sends and for who receives the value."""
 
     name: str
     applies: Callable[[Schema, Site], bool]
@@ -44,7 +44,7 @@ def _has(word: str, *values: Any) -> Callable[[Schema, Site], bool]:
 
 
 def _set(**items: Any) -> Callable[[Schema], Schema]:
-    return lambda schema: with_(schema, items)
+    return lambda schema: updated(schema, items)
 
 
 def _drop(*words: str) -> Callable[[Schema], Schema]:
@@ -64,8 +64,8 @@ def _admits_null(schema: Schema) -> bool:
     return schema.get("nullable") is True or any(_admits_null(each) for each in inner)
 
 
-def _is_said(schema: Schema, word: str) -> bool:
-    return word in schema or any(_is_said(each, word) for each in schema.get("allOf", []))
+def _has_keyword(schema: Schema, word: str) -> bool:
+    return word in schema or any(_has_keyword(each, word) for each in schema.get("allOf", []))
 
 
 def _can_become_null(schema: Schema, site: Site) -> bool:
@@ -79,15 +79,15 @@ def _null_can_go(schema: Schema, site: Site) -> bool:
 
 
 def _no_default(schema: Schema, site: Site) -> bool:
-    known = site.default_above or _is_said(schema, "default") or site.in_union
+    known = site.default_above or _has_keyword(schema, "default") or site.in_union
     return schema.get("type") in ("string", "integer", "boolean") and not known
 
 
 def _not_deprecated(schema: Schema, site: Site) -> bool:
-    return not site.deprecated_above and not _is_said(schema, "deprecated")
+    return not site.deprecated_above and not _has_keyword(schema, "deprecated")
 
 
-def _lone(schema: Schema, site: Site) -> bool:
+def _outside_union(schema: Schema, site: Site) -> bool:
     """Apply outside unions, where a form would be taken for another."""
     return "type" in schema and not site.in_union
 
@@ -102,15 +102,15 @@ def _open_object(schema: Schema, site: Site) -> bool:
 
 def _tighter(word: str) -> Callable[[Schema], Schema]:
     step = 1 if word.startswith("min") else -1
-    return lambda schema: with_(schema, {word: schema[word] + step})
+    return lambda schema: updated(schema, {word: schema[word] + step})
 
 
 def _looser(word: str) -> Callable[[Schema], Schema]:
     step = -1 if word.startswith("min") else 1
-    return lambda schema: with_(schema, {word: schema[word] + step})
+    return lambda schema: updated(schema, {word: schema[word] + step})
 
 
-def _both_forms(schema: Schema) -> Schema:
+def _with_another_variant(schema: Schema) -> Schema:
     return {"oneOf": [schema, {"type": "object", "required": ["k"], "properties": {"k": {}}}]}
 
 
@@ -127,13 +127,13 @@ SCHEMA_MUTATIONS: tuple[SchemaMutation, ...] = (
     SchemaMutation("integer became number", _type("integer"), _set(type="number"), C, B),
     SchemaMutation("list became its element", lambda s, _: s.get("type") == "array" and
               s["items"].get("type") != "array", lambda s: s["items"], B, B),
-    SchemaMutation("another form beside it", lambda s, site: _lone(s, site) and
-              not {"default", "deprecated"} & set(s), _both_forms, C, B),
+    SchemaMutation("another form beside it", lambda s, site: _outside_union(s, site) and
+              not {"default", "deprecated"} & set(s), _with_another_variant, C, B),
     # Null: a reader never met it before; a sender who never sends it does not care.
     SchemaMutation("null allowed", _can_become_null, _set(nullable=True), C, B),
     SchemaMutation("null allowed, as a list of types", lambda s, site: isinstance(s.get("type"), str)
               and "enum" not in s and _can_become_null(s, site),
-              lambda s: with_(s, {"type": [s["type"], "null"]}), C, B),
+              lambda s: updated(s, {"type": [s["type"], "null"]}), C, B),
     SchemaMutation("null forbidden", _null_can_go, _drop("nullable"), B, C),
     # Formats: readers parse by them, senders must obey them.
     SchemaMutation("text format removed", _has("format", "date-time", "uuid"), _drop("format"), C, B),
@@ -145,10 +145,10 @@ SCHEMA_MUTATIONS: tuple[SchemaMutation, ...] = (
     SchemaMutation("usual size stated", _plain("integer", "format"), _set(format="int64"), N, N),
     # Enums: a new answer falls through a match, a lost member can no longer be sent.
     SchemaMutation("enum grew", _members(1),
-              lambda s: with_(s, {"enum": [*s["enum"], "brand_new"]}), C, R),
-    SchemaMutation("enum shrank", _members(2), lambda s: with_(s, {"enum": s["enum"][1:]}), B, C),
+              lambda s: updated(s, {"enum": [*s["enum"], "brand_new"]}), C, R),
+    SchemaMutation("enum shrank", _members(2), lambda s: updated(s, {"enum": s["enum"][1:]}), B, C),
     SchemaMutation("enum member renamed", _members(1),
-              lambda s: with_(s, {"enum": ["brand_new", *s["enum"][1:]]}), B, R),
+              lambda s: updated(s, {"enum": ["brand_new", *s["enum"][1:]]}), B, R),
     SchemaMutation("enum opened", _members(1), _drop("enum"), C, R),
     SchemaMutation("enum closed", _plain("string", "format"), _set(enum=["a", "b"]), B, C),
     # Bounds: a sender may be beyond a tighter one, a reader beyond a looser one.
@@ -169,13 +169,13 @@ SCHEMA_MUTATIONS: tuple[SchemaMutation, ...] = (
     SchemaMutation("minimum made exclusive", _has("minimum"), _set(exclusiveMinimum=True), B, C),
     SchemaMutation("pattern changed", _has("pattern"), _set(pattern="^other$"), B, R),
     # Defaults: leaving a value out means something else; nothing of it is sent back.
-    SchemaMutation("default set", _no_default, lambda s: with_(s, {"default": _some(s)}), R, N),
+    SchemaMutation("default set", _no_default, lambda s: updated(s, {"default": _sample_value(s)}), R, N),
     SchemaMutation("default changed", lambda s, site: "default" in s and not site.default_above,
-              lambda s: with_(s, {"default": _another(s["default"])}), R, N),
+              lambda s: updated(s, {"default": _other_value(s["default"])}), R, N),
     SchemaMutation("default removed", lambda s, site: "default" in s and not site.default_above,
               _drop("default"), R, N),
     SchemaMutation("deprecated", _not_deprecated, _set(deprecated=True), D, D),
-    SchemaMutation("deprecated by a wrapper", lambda s, site: _not_deprecated(s, site) and _lone(s, site),
+    SchemaMutation("deprecated by a wrapper", lambda s, site: _not_deprecated(s, site) and _outside_union(s, site),
               _wrapped(deprecated=True), D, D),
     SchemaMutation("no longer deprecated", lambda s, site: s.get("deprecated") is True
               and not site.deprecated_above, _drop("deprecated"), N, N),
@@ -190,21 +190,21 @@ SCHEMA_MUTATIONS: tuple[SchemaMutation, ...] = (
     SchemaMutation("map may hold anything", lambda s, _: isinstance(s.get("additionalProperties"), dict)
               and bool(s["additionalProperties"]), _drop("additionalProperties"), C, B),
     # A word that nobody here judges must at least be seen.
-    SchemaMutation("unknown word", lambda s, site: _lone(s, site) and s["type"] == "object",
+    SchemaMutation("unknown word", lambda s, site: _outside_union(s, site) and s["type"] == "object",
               _set(patternProperties={"^x": {"type": "string"}}), R, R),
     SchemaMutation("forms may overlap", _has("oneOf"),
               lambda s: {**without(s, "oneOf"), "anyOf": s["oneOf"]}, R, R),
     SchemaMutation("form gone", lambda s, site: len(s.get("oneOf", [])) > 1,
-              lambda s: with_(s, {"oneOf": s["oneOf"][:-1]}), B, C),
+              lambda s: updated(s, {"oneOf": s["oneOf"][:-1]}), B, C),
     SchemaMutation("form added", _has("anyOf"),
-              lambda s: with_(s, {"anyOf": [*s["anyOf"], {"type": "array", "items": {}}]}), C, B),
+              lambda s: updated(s, {"anyOf": [*s["anyOf"], {"type": "array", "items": {}}]}), C, B),
 )  # fmt: skip
 
 
-def _some(schema: Schema) -> Any:
+def _sample_value(schema: Schema) -> Any:
     first = schema["enum"][0] if schema.get("enum") else None
     return first or {"string": "x", "integer": 3, "boolean": True}[schema["type"]]
 
 
-def _another(value: Any) -> Any:
+def _other_value(value: Any) -> Any:
     return value + 1 if isinstance(value, int) and not isinstance(value, bool) else "something else"

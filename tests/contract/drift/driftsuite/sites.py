@@ -17,13 +17,13 @@ REQUEST, RESPONSE = "request", "response"
 class Site:
     """A schema where a message meets it.
 
-    `under` is the nearest union above, or the place itself; the other flags tell what wrappers
-    above already say, so that saying it again below changes nothing.
+    `enclosing` is the nearest union above, or the place itself. The flags tell what a wrapper above
+    states already, so that stating it again below changes nothing.
     """
 
     at: Place
     direction: str
-    under: Place
+    enclosing: Place
     null_above: bool = False
     default_above: bool = False
     deprecated_above: bool = False
@@ -67,7 +67,7 @@ def body(document: Any, path: str, method: str) -> Place | None:
     return resolve(document, ("paths", path, method, "requestBody")) if has else None
 
 
-def roots(document: Any, path: str, method: str) -> Iterator[tuple[Place, str]]:
+def root_schemas(document: Any, path: str, method: str) -> Iterator[tuple[Place, str]]:
     """List the outermost schemas of an operation's messages, each with its direction."""
     for at in parameters(document, path, method):
         if "schema" in get(document, at):
@@ -87,14 +87,14 @@ def sites(document: Any, path: str, method: str, *, once: bool = False) -> Itera
     Most errors of an operation have one and the same body: `once` lists it once.
     """
     bodies: list[Any] = []
-    for at, direction in roots(document, path, method):
+    for at, direction in root_schemas(document, path, method):
         schema = get(document, at)
         if not once or direction == REQUEST or schema not in bodies:
-            yield from below(document, Site(at, direction, at))
+            yield from sites_below(document, Site(at, direction, at))
         bodies.append(schema)
 
 
-def below(document: Any, site: Site) -> Iterator[Site]:
+def sites_below(document: Any, site: Site) -> Iterator[Site]:
     """List a schema and everything inside it; recursion ends where it repeats."""
     schema = get(document, site.at)
     if site.at in site.trail:
@@ -102,17 +102,18 @@ def below(document: Any, site: Site) -> Iterator[Site]:
     site = evolve(site, trail=(*site.trail, site.at))
     if "$ref" in schema:
         to = resolve(document, site.at)
-        yield from below(document, evolve(site, at=to, under=site.under if site.in_union else to))
+        yield from sites_below(
+            document, evolve(site, at=to, enclosing=site.enclosing if site.in_union else to)
+        )
         return
     yield site
-    for step, inner in _inner(schema):
-        yield from below(document, _inside(site, schema, step, inner))
+    for step, inner in _inner_schemas(schema):
+        yield from sites_below(document, _inner_site(site, schema, step, inner))
 
 
-def _inner(schema: Any) -> Iterator[tuple[str, Place]]:
-    for word in ("properties",):
-        for name in schema.get(word, {}):
-            yield "field", (word, name)
+def _inner_schemas(schema: Any) -> Iterator[tuple[str, Place]]:
+    for name in schema.get("properties", {}):
+        yield "field", ("properties", name)
     if "items" in schema:
         yield "items", ("items",)
     if isinstance(schema.get("additionalProperties"), dict) and schema["additionalProperties"]:
@@ -122,50 +123,50 @@ def _inner(schema: Any) -> Iterator[tuple[str, Place]]:
             yield word, (word, index)
 
 
-def _inside(site: Site, schema: Any, step: str, inner: Place) -> Site:
+def _inner_site(site: Site, schema: Any, step: str, inner: Place) -> Site:
     at = (*site.at, *inner)
     if step == "allOf":
         return evolve(
             site,
             at=at,
-            under=site.under if site.in_union else at,
+            enclosing=site.enclosing if site.in_union else at,
             null_above=site.null_above or schema.get("nullable") is True,
             default_above=site.default_above or "default" in schema,
             deprecated_above=site.deprecated_above or schema.get("deprecated") is True,
         )
     if step in ("oneOf", "anyOf"):
-        under = site.under if site.in_union else site.at
+        enclosing = site.enclosing if site.in_union else site.at
         null = site.null_above or schema.get("nullable") is True
-        return evolve(site, at=at, under=under, in_union=True, null_above=null)
+        return evolve(site, at=at, enclosing=enclosing, in_union=True, null_above=null)
     return Site(at, site.direction, at, trail=site.trail)
 
 
-def expanded(document: Any, value: Any, trail: tuple[str, ...] = ()) -> Any:
+def dereferenced(document: Any, value: Any, trail: tuple[str, ...] = ()) -> Any:
     """Write a part of a document with every reference replaced by a copy of what it means."""
     if isinstance(value, list):
-        return [expanded(document, item, trail) for item in value]
+        return [dereferenced(document, item, trail) for item in value]
     if not isinstance(value, dict):
         return value
     if "$ref" not in value:
-        return {key: expanded(document, item, trail) for key, item in value.items()}
+        return {key: dereferenced(document, item, trail) for key, item in value.items()}
     if value["$ref"] in trail:
         return value
     steps = [s.replace("~1", "/").replace("~0", "~") for s in value["$ref"].split("/")[1:]]
-    return expanded(document, get(document, tuple(steps)), (*trail, value["$ref"]))
+    return dereferenced(document, get(document, tuple(steps)), (*trail, value["$ref"]))
 
 
-def only(document: Any, path: str, method: str) -> Any:
+def with_one_operation(document: Any, path: str, method: str) -> Any:
     """Give the document with one operation, its components kept."""
     return {**document, "paths": {path: {method: document["paths"][path][method]}}}
 
 
-def alone(document: Any, path: str, method: str) -> Any:
+def with_written_out_operation(document: Any, path: str, method: str) -> Any:
     """Give the document with one operation, written out without references."""
     operation = document["paths"][path][method]
-    parts = expanded(document, {k: operation[k] for k in _PARTS if k in operation})
+    parts = dereferenced(document, {k: operation[k] for k in _DEREFERENCED_PARTS if k in operation})
     schemes = {"securitySchemes": document["components"]["securitySchemes"]}
     written = {path: {method: {**operation, **parts}}}
     return {**document, "paths": written, "components": schemes}
 
 
-_PARTS = ("parameters", "requestBody", "responses")
+_DEREFERENCED_PARTS = ("parameters", "requestBody", "responses")

@@ -74,7 +74,7 @@ def edited(*edits: Edit) -> dict[str, Any]:
     return new
 
 
-def found(*edits: Edit) -> list[Finding]:
+def findings(*edits: Edit) -> list[Finding]:
     """List the findings of some edits."""
     return list(compare(small(), edited(*edits)).findings)
 
