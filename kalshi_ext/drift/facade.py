@@ -1,7 +1,7 @@
 """The facade behind an operation: its call, its model, and its names for parameters.
 
 Both tables are written by hand, because nothing in this room may import the client;
-tests/contract/drift/test_drift_facade_words.py compares them with it.
+tests/contract/drift/test_drift_facade_names.py compares them with it.
 """
 
 from __future__ import annotations
