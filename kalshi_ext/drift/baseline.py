@@ -75,6 +75,7 @@ def _entry(file: str, index: int, value: Any) -> BaselineEntry:
     # A misspelled rule would suppress nothing, and look stale instead of wrong.
     if rule not in RULES:
         raise CannotCompare(f"{place}/rule: there is no rule {rule!r}")
+    # YAML reads an unquoted status such as 404 as a number.
     name = None if value.get("name") is None else str(value["name"])
     expires = _expiry(place, value)
     return BaselineEntry(f"/accepted/{index}", rule, pointer, reason, expires, name)
@@ -102,6 +103,7 @@ def apply_baseline(
     """Split findings into open and suppressed ones; report stale and expired entries."""
     valid = [entry for entry in entries if entry.expires >= today]
     matched = [(f, next((e for e in valid if e.matches(f)), None)) for f in findings]
+    # Every entry, not the first that matches: a second one for the same finding is no problem.
     problems = [_problem(entry, findings, today) for entry in entries]
     return Suppressions(
         tuple(finding for finding, entry in matched if entry is None),

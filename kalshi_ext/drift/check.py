@@ -51,6 +51,7 @@ class DriftReport:
     @property
     def exit(self) -> Exit:
         """Choose the exit status by the worst open finding."""
+        # A lower rank is worse.
         if any(finding.severity.rank <= self.fail_on.rank for finding in self.findings):
             return Exit.BREAKING
         return Exit.SOME if self.findings else Exit.NONE
@@ -73,6 +74,7 @@ def report_on(
 ) -> DriftReport:
     """Apply a baseline to a comparison; `today` is a UTC date."""
     applied = apply_baseline(compared.findings, entries, today or datetime.now(UTC).date())
+    # Problems with the baseline are breaking: put first, they keep the worst first.
     return DriftReport(compared, applied.problems + applied.open, applied.suppressed, fail_on)
 
 

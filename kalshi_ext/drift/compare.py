@@ -83,6 +83,7 @@ def compare(
     """
     try:
         return _compare(open_document(base, names[0]), open_document(new, names[1]), is_ours)
+    # Levels are bounded when a document is opened; chains of references go deeper.
     except RecursionError as error:
         raise CannotCompare("references are nested too deeply to follow") from error
 
@@ -92,6 +93,7 @@ def _compare(base: Document, new: Document, is_ours: IsOurs) -> Comparison:
     named = frozenset(scheme for each in before + after for scheme in each.schemes)
     ours, outside = _split(match(before, after), is_ours)
     collector = Collector()
+    # Findings of one severity keep this order.
     collector.add(compare_servers(base, new))
     collector.add(compare_schemes(base, new, [operation for operation, _ in ours.same]))
     renamed = renamed_schemes(base, new)
@@ -179,6 +181,7 @@ def _identity(
     if base.method != new.method:
         methods = base.method.upper(), new.method.upper()
         yield _changed("operation-method-changed", base, new, *methods)
+    # The route, not the path: other names of path variables are reported with the parameters.
     if base.route[1] != new.route[1]:
         yield _changed("operation-path-changed", base, new, base.path, new.path)
     if base.id != new.id:

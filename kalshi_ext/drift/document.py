@@ -38,7 +38,7 @@ def is_list(value: object) -> TypeGuard[list[Any]]:
 
 def canonical(value: Any) -> str:
     """Write a JSON value so that equal values have equal texts: 1 is 1.0, neither is true."""
-    # `default=str` is for dates, which YAML makes of unquoted text.
+    # `default=str`: a document that another YAML reader loaded may hold dates.
     return json.dumps(_whole_numbers_as_int(value), sort_keys=True, default=str)
 
 

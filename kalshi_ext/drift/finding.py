@@ -114,4 +114,5 @@ class Collector:
     def findings(self) -> tuple[Finding, ...]:
         """Give the findings, worst first, otherwise in the order of the documents."""
         findings = [Finding(each, tuple(where)) for each, where in self.locations.items()]
+        # sorted() is stable: findings of one severity stay in the order of the documents.
         return tuple(sorted(findings, key=lambda finding: finding.severity.rank))

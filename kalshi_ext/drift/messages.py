@@ -83,6 +83,7 @@ def _affected_part(finding: Finding, location: Location, call: FacadeCall | None
         if "-added-" in finding.rule.id:
             return f", which has no argument for {code_span(path)} yet" if path else ""
         return _argument(part, path, call) if path else ", its arguments"
+    # The model is read from a success, the exception from anything else.
     if part.startswith("response 2"):
         model = f", model {call.model}" if call and call.model else ", its answer"
         return f"{model}, field {code_span(path)}" if path else model

@@ -89,6 +89,7 @@ class _LineRecorder:
 
     def _take_scalar(self, kind: str, event: Any) -> None:
         container = self.stack[-1] if self.stack else None
+        # In a mapping, a scalar while no key is pending is a key.
         if container and container.index is None and container.key is None:
             container.key = str(event.value) if kind == "ScalarEvent" else ""
             pointer = join(container.pointer, container.key)

@@ -31,6 +31,8 @@ OPERATION_RULES: Final = (
     DriftRule("server-variables-changed", RISKY, "server-variables-changed",
         "the variables of the server {name} changed",
         "The address that a client builds may be another one.", "check the base URL in use"),
+    # A "way" is one alternative of `security`. A client has the credentials of the base, so it is
+    # admitted as long as one alternative needs no more than that.
     DriftRule("security-required", BREAKING, "security-dropped",
         "credentials are now needed: {after}",
         "Calls without credentials, or with others, are refused with 401.",
@@ -89,6 +91,7 @@ OPERATION_RULES: Final = (
     DriftRule("webhooks-changed", RISKY, "webhooks-changed",
         "the webhooks changed", "What the exchange sends by itself is compared by its text only.",
         READ_CHANGELOG),
+    # Outside our part everything is a note: whatever it is, no call of the facade meets it.
     DriftRule("outside-added", NOTE, "outside-removed",
         "outside our part: the operation {name} is new", _NO_CALL, _USE_EVERYTHING),
     DriftRule("outside-removed", NOTE, "outside-added",
@@ -96,6 +99,7 @@ OPERATION_RULES: Final = (
     DriftRule("outside-changed", NOTE, "outside-changed",
         "outside our part: the operation {name} changed (differences: {after})", _NO_CALL,
         _USE_EVERYTHING),
+    # Breaking, so that a forgotten baseline fails the job instead of hiding a difference.
     DriftRule("acceptance-expired", BREAKING, "acceptance-expired",
         "the acceptance of {name} expired on {before}",
         "A difference was accepted for a time, and the time is over.",
@@ -133,6 +137,7 @@ PARAMETER_RULES: Final = (
         "the path variable was renamed: {before} became {after}",
         "Nothing on the wire; the generated function names its argument differently.",
         "adopt and rename the argument in `kalshi_ext/contracts/`"),
+    # Style and explode decide how several values are joined; a single value has no joint.
     DriftRule("parameter-style-changed", BREAKING, "parameter-style-changed",
         "lists in {subject} are written differently: {before} became {after}",
         "Several values are read as one, or only the last of them.", ADOPT),
@@ -188,6 +193,7 @@ BODY_RULES: Final = (
     DriftRule("response-body-removed", BREAKING, "response-body-added",
         "the answer {name} has no content any more", "There is nothing to read the result from.",
         "read the state by another call after this one"),
+    # The client reads errors in any shape, and may lose their code and message.
     DriftRule("error-body-added", COMPATIBLE, "error-body-removed",
         "the body of the error {name} is now described", "Errors are read in any shape.", NOTHING),
     DriftRule("error-body-removed", RISKY, "error-body-added",
@@ -227,6 +233,7 @@ STATUS_RULES: Final = (
         "find the operation's new address"),
     DriftRule("status-redirect-removed", COMPATIBLE, "status-redirect-added",
         "the answer {name} no longer comes", "It was never followed.", NOTHING),
+    # The client maps every status to an exception, documented or not.
     DriftRule("status-error-added", COMPATIBLE, "status-error-removed",
         "the error {name} is now described", "Every status is already mapped to an exception.",
         "see whether your handlers should tell it apart"),
