@@ -16,7 +16,7 @@ import click
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from kalshi_ext.drift.commands import DriftCommand, leave_with, options, run
+from kalshi_ext.drift.commands import DriftCommand, exit_with, options, run
 
 OURS = str(ROOT / "openapi" / "upstream.yaml")
 
@@ -24,7 +24,7 @@ OURS = str(ROOT / "openapi" / "upstream.yaml")
 def compare(base: str, new: str | None, **chosen: object) -> None:
     """Compare, write the report and end with its status."""
     pair = (OURS, base) if new is None else (base, new)
-    leave_with(lambda: run(*pair, **chosen))
+    exit_with(lambda: run(*pair, **chosen))
 
 
 ARGUMENTS = [click.Argument(["base"]), click.Argument(["new"], required=False)]

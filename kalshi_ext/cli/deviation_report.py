@@ -6,7 +6,7 @@ import json
 
 from attrs import define, field, frozen
 
-from kalshi_ext.drift.report import Exit
+from kalshi_ext.drift.check import Exit
 
 BREAKING = frozenset({"missing_field", "invalid_row", "unreadable"})
 WORDS = {

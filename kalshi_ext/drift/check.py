@@ -1,19 +1,81 @@
-"""Read two documents from files or URLs, compare them and apply an acceptance file."""
+"""Compare two documents by path or URL, apply the baseline, and choose the exit status."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
-from kalshi_ext.drift.accepted import read_entries
-from kalshi_ext.drift.compare import compare
+from attrs import frozen
+
+from kalshi_ext.drift.baseline import BaselineEntry, apply_baseline, read_baseline
+from kalshi_ext.drift.compare import Comparison, compare, every_path, our_paths
 from kalshi_ext.drift.errors import CannotCompare
-from kalshi_ext.drift.report import Report, report_on
+from kalshi_ext.drift.finding import Finding
 from kalshi_ext.drift.rules import Severity
-from kalshi_ext.drift.scope import everything as all_paths
-from kalshi_ext.drift.scope import part_of
+from kalshi_ext.spec.documents import path as installed_path
 from kalshi_ext.spec.errors import SpecError
 from kalshi_ext.spec.load import load
+
+
+class Exit(IntEnum):
+    """The exit status of the process.
+
+    SOME is any finding that does not break: risky, compatible, deprecation or note.
+    """
+
+    NONE = 0
+    SOME = 1
+    BREAKING = 2
+    CANNOT_COMPARE = 3
+
+
+@frozen
+class DriftReport:
+    """A comparison after the baseline: open findings and suppressed ones."""
+
+    compared: Comparison
+    findings: tuple[Finding, ...]
+    suppressed: tuple[tuple[Finding, BaselineEntry], ...] = ()
+    fail_on: Severity = Severity.BREAKING
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Count the open findings by severity, zeros included."""
+        counts = Counter(finding.severity for finding in self.findings)
+        return {severity.value: counts[severity] for severity in Severity}
+
+    @property
+    def exit(self) -> Exit:
+        """Choose the exit status by the worst open finding."""
+        # A lower rank is worse.
+        if any(finding.severity.rank <= self.fail_on.rank for finding in self.findings):
+            return Exit.BREAKING
+        return Exit.SOME if self.findings else Exit.NONE
+
+    @property
+    def headline(self) -> str:
+        """Say in one line what was compared."""
+        base, new = self.compared.base, self.compared.new
+        text = f"{base.name} {base.version} → {new.name} {new.version}"
+        outside = f", {self.compared.outside} outside our part" if self.compared.outside else ""
+        return f"{text}: {self.compared.operations} operations compared{outside}"
+
+
+def report_on(
+    compared: Comparison,
+    entries: Sequence[BaselineEntry] = (),
+    *,
+    today: date | None = None,
+    fail_on: Severity = Severity.BREAKING,
+) -> DriftReport:
+    """Apply a baseline to a comparison; `today` is a UTC date."""
+    applied = apply_baseline(compared.findings, entries, today or datetime.now(UTC).date())
+    # Problems with the baseline are breaking: put first, they keep the worst first.
+    return DriftReport(compared, applied.problems + applied.open, applied.suppressed, fail_on)
 
 
 def check(
@@ -23,16 +85,16 @@ def check(
     accept: Path | None = None,
     everything: bool = False,
     fail_on: Severity = Severity.BREAKING,
-) -> Report:
-    """Compare two documents by path or URL.
+) -> DriftReport:
+    """Compare two documents by path or URL; `accept` is a baseline file.
 
     Our part of the exchange is judged; operations elsewhere give notes, unless `everything` is
     asked for, or one of the documents has none of ours. Raises CannotCompare.
     """
     before, after = _load(base), _load(new)
-    ours = all_paths if everything else part_of(before, after)
-    compared = compare(before, after, is_ours=ours, names=(base, new))
-    entries = [] if accept is None else read_entries(accept)
+    is_ours = every_path if everything else our_paths(before, after)
+    compared = compare(before, after, is_ours=is_ours, names=(base, new))
+    entries = [] if accept is None else read_baseline(accept)
     return report_on(compared, entries, fail_on=fail_on)
 
 
@@ -41,3 +103,11 @@ def _load(source: str) -> dict[str, Any]:
         return load(source)
     except SpecError as error:
         raise CannotCompare(str(error)) from error
+
+
+def installed_contract() -> Path:
+    """Find the default base: the exchange's document that this version was generated from."""
+    try:
+        return installed_path("upstream")
+    except SpecError as error:
+        raise CannotCompare(f"{error}; name one with --base") from error

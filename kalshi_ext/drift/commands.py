@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 import click
 
-from kalshi_ext.drift.check import check
+from kalshi_ext.drift.check import Exit, check, installed_contract
 from kalshi_ext.drift.errors import CannotCompare
-from kalshi_ext.drift.installed import installed_contract
+from kalshi_ext.drift.messages import printable
 from kalshi_ext.drift.render import FORMATS
-from kalshi_ext.drift.report import Exit
 from kalshi_ext.drift.rules import Severity
-from kalshi_ext.drift.wording import plain
 from kalshi_ext.errors import KalshiError
 
 if TYPE_CHECKING:
@@ -26,11 +24,11 @@ else:  # typing has it from Python 3.12 on
         return method
 
 
-# Where the exchange publishes its document; never fetched unless it is named.
+# Where the exchange publishes its document. Never a default: nothing is fetched unless named.
 PUBLISHED: Final = "https://docs.kalshi.com/openapi.yaml"
 
 
-class Live(Protocol):
+class LiveCheck(Protocol):
     """Make read-only calls against an environment, None for the configured one; exit status."""
 
     def __call__(self, where: str | None, *, form: str, output: Path | None) -> int: ...
@@ -43,27 +41,27 @@ version breaks, 3 when there is no verdict.
 """
 
 
-class _BadWords(click.UsageError):
+class _UsageError(click.UsageError):
     exit_code = Exit.CANNOT_COMPARE
 
 
 class DriftCommand(click.Command):
-    """A command whose usage errors exit 3: 2 would say that the exchange broke something."""
+    """A command whose usage errors exit 3: click's own 2 would mean that the contract broke."""
 
     @override
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the arguments."""
+        """Parse the arguments; a usage error exits 3."""
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as error:
-            raise _BadWords(error.message, error.ctx) from error
+            raise _UsageError(error.message, error.ctx) from error
 
 
-def build(live: Live | None = None) -> click.Command:
+def build(live: LiveCheck | None = None) -> click.Command:
     """Make the command; `live` is what `--live` runs, given by a room that has a client."""
 
     def drift(upstream: str | None, base: str | None, **chosen: Any) -> None:
-        leave_with(lambda: _drift(live, upstream, base, **chosen))
+        exit_with(lambda: _drift(live, upstream, base, **chosen))
 
     return DriftCommand("drift", callback=drift, params=_all_parameters(), help=_HELP)
 
@@ -72,7 +70,7 @@ def _all_parameters() -> list[click.Parameter]:
     return [
         click.Argument(["upstream"], required=False),
         click.Option(["--base"], help="Compare with this file or URL, not the installed contract."),
-        click.Option(["--live", "alive"], is_flag=True,
+        click.Option(["--live", "use_live"], is_flag=True,
                      help="Make read-only calls and report what answers hold beyond the contract."),
         click.Option(["--environment"], metavar="NAME|URL",
                      help="With --live: where, instead of KALSHI_ENVIRONMENT."),
@@ -81,7 +79,7 @@ def _all_parameters() -> list[click.Parameter]:
 
 
 def options() -> list[click.Parameter]:
-    """List the options of a comparison, whatever two documents it is of."""
+    """List the options of every comparison, shared with scripts/drift.py."""
     path = click.Path(path_type=Path)
     severities = click.Choice([each.value for each in Severity])
     return [
@@ -96,15 +94,15 @@ def options() -> list[click.Parameter]:
 
 
 def _drift(
-    live: Live | None,
+    live: LiveCheck | None,
     upstream: str | None,
     base: str | None,
     *,
-    alive: bool,
+    use_live: bool,
     environment: str | None,
     **chosen: Any,
 ) -> int:
-    if alive:
+    if use_live:
         if live is None:
             raise CannotCompare("--live needs the client, which this command was made without")
         if upstream or base:
@@ -128,10 +126,10 @@ def run(
     fail_on: str = "breaking",
 ) -> int:
     """Compare two documents, write the report and return the exit status."""
+    # `make drift` without UPSTREAM passes the empty text.
     if not (base and new):
         raise CannotCompare(f"name a file or URL to compare with, such as {PUBLISHED}")
-    judge = Severity(fail_on)
-    report = check(base, new, accept=accept, everything=everything, fail_on=judge)
+    report = check(base, new, accept=accept, everything=everything, fail_on=Severity(fail_on))
     text = FORMATS[form](report)
     if output is None:
         click.echo(text, nl=False)
@@ -140,19 +138,19 @@ def run(
     return report.exit
 
 
-def leave_with(work: Callable[[], int]) -> NoReturn:
-    """End the process with the status of some work; whatever fails is no verdict."""
+def exit_with(work: Callable[[], int]) -> NoReturn:
+    """End the process with the status that `work` returns; whatever it raises exits 3."""
     try:
         status = work()
     except KalshiError as error:
-        _no_verdict(str(error))
+        _exit_without_verdict(str(error))
     except Exception as error:  # noqa: BLE001  a crash would exit 1, which means compatible
-        _no_verdict(f"{type(error).__name__}: {error}")
+        _exit_without_verdict(f"{type(error).__name__}: {error}")
     sys.exit(status)
 
 
-def _no_verdict(message: str) -> NoReturn:
-    click.echo(f"drift: cannot compare: {plain(message)}", err=True)
+def _exit_without_verdict(message: str) -> NoReturn:
+    click.echo(f"drift: cannot compare: {printable(message)}", err=True)
     sys.exit(Exit.CANNOT_COMPARE)
 
 

@@ -1,41 +1,61 @@
-"""Compare two documents: the differ's one entry."""
+"""Compare two documents: the differ's one entry.
+
+Operations are matched and compared part by part; how their schemas are compared stands in
+traversal.py. Our part of the exchange's document is judged. The rest gives notes,
+one for each operation that differs, because no call of the facade goes there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from attrs import define, field, frozen
 
-from kalshi_ext.drift.bodies import compare_request, compare_responses
-from kalshi_ext.drift.contract import Operation, operations_of
-from kalshi_ext.drift.difference import Difference
-from kalshi_ext.drift.document import Document, open_document
-from kalshi_ext.drift.errors import CannotCompare
-from kalshi_ext.drift.finding import Collector, Finding, Met, Use
-from kalshi_ext.drift.match import Matches, match
-from kalshi_ext.drift.parameters import compare_parameters
-from kalshi_ext.drift.pointers import last
-from kalshi_ext.drift.scope import IsOurs, everything, lone_outside, notes, split
-from kalshi_ext.drift.security import (
-    SCHEMES,
-    changed_schemes,
+from kalshi_ext.drift.access import (
+    compare_own_servers,
+    compare_schemes,
     compare_security,
-    known_schemes,
-    scheme_identity,
+    compare_servers,
+    compare_unused_schemes,
+    renamed_schemes,
 )
-from kalshi_ext.drift.servers import compare_own_servers, compare_servers
-from kalshi_ext.drift.unfold import unfolded
-from kalshi_ext.drift.walk import Walker
+from kalshi_ext.drift.bodies import OperationPair, compare_request, compare_responses
+from kalshi_ext.drift.document import Document, dereferenced, is_mapping, open_document
+from kalshi_ext.drift.errors import CannotCompare
+from kalshi_ext.drift.finding import Collector, Difference, Finding, LocatedDifference, Location
+from kalshi_ext.drift.operations import DocumentedOperation, Matches, match, operations_of
+from kalshi_ext.drift.parameters import compare_parameters
+from kalshi_ext.drift.traversal import Traversal
+from kalshi_ext.spec.scope import is_ours as is_our_path
+
+IsOurs = Callable[[str], bool]
+
+
+def every_path(_path: str) -> bool:
+    """Judge every path."""
+    return True
+
+
+def our_paths(base: dict[str, Any], new: dict[str, Any]) -> IsOurs:
+    """Judge our paths, or every path when one of the documents has none of ours.
+
+    A document without our paths is about something else, and the user asked about it.
+    """
+    return is_our_path if all(map(_has_our_paths, (base, new))) else every_path
+
+
+def _has_our_paths(document: dict[str, Any]) -> bool:
+    paths = document.get("paths")
+    return is_mapping(paths) and any(is_our_path(str(path)) for path in paths)
 
 
 @frozen
-class Compared:
-    """Two compared documents and what was found.
+class Comparison:
+    """Two compared documents and the findings.
 
-    `operations` counts the pairs that were judged, `outside` the operations beyond our part
-    when only one of the documents has any: they are no finding.
+    `operations` counts the pairs that were judged. `outside` counts the operations beyond our
+    part when only one of the documents has any; they are no finding.
     """
 
     base: Document
@@ -46,130 +66,159 @@ class Compared:
 
 
 @define
-class _Run:
-    base: Document
-    new: Document
-    ids: tuple[frozenset[str], frozenset[str]]
-    used: frozenset[str]
-    walker: Walker = field(factory=Walker)
-    renamed: dict[str, str] = field(factory=dict[str, str])
+class _Context:
+    base_ids: frozenset[str]
+    new_ids: frozenset[str]
+    renamed_schemes: dict[str, str]
+    traversal: Traversal = field(factory=Traversal)
 
 
 def compare(
-    base: Any, new: Any, *, is_ours: IsOurs = everything, names: tuple[str, str] = ("base", "new")
-) -> Compared:
-    """Compare two OpenAPI documents, loaded or opened, from a client that speaks `base`.
+    base: Any, new: Any, *, is_ours: IsOurs = every_path, names: tuple[str, str] = ("base", "new")
+) -> Comparison:
+    """Compare two OpenAPI documents, loaded or opened, for a client that speaks `base`.
 
-    Operations on paths that `is_ours` declines are told in notes, one for each that differs, or
-    only counted when one document has none of them. Raises CannotCompare for a document that is
-    malformed, endless or too large.
+    Operations on paths that `is_ours` declines give notes. Raises CannotCompare for a document
+    that is malformed, endless or too large.
     """
     try:
-        return _compare(base, new, is_ours, names)
+        return _compare(open_document(base, names[0]), open_document(new, names[1]), is_ours)
+    # Levels are bounded when a document is opened; chains of references go deeper.
     except RecursionError as error:
         raise CannotCompare("references are nested too deeply to follow") from error
 
 
-def _compare(base: Any, new: Any, is_ours: IsOurs, names: tuple[str, str]) -> Compared:
-    documents = open_document(base, names[0]), open_document(new, names[1])
-    before, after = map(operations_of, documents)
-    used = frozenset(scheme for each in before + after for scheme in each.schemes)
-    run = _Run(*documents, (_ids(before), _ids(after)), used)
-    matches, outside = split(match(before, after), is_ours)
+def _compare(base: Document, new: Document, is_ours: IsOurs) -> Comparison:
+    before, after = operations_of(base), operations_of(new)
+    named = frozenset(scheme for each in before + after for scheme in each.schemes)
+    ours, outside = _split(match(before, after), is_ours)
     collector = Collector()
-    collector.add(compare_servers(run.base, run.new))
-    collector.add(_schemes(run, matches))
-    collector.add(_operations(run, matches))
-    collector.add(notes(outside, partial(_whole, run)))
-    findings = collector.findings()
-    return Compared(run.base, run.new, findings, len(matches.same), lone_outside(outside))
+    # Findings of one severity keep this order.
+    collector.add(compare_servers(base, new))
+    collector.add(compare_schemes(base, new, [operation for operation, _ in ours.same]))
+    renamed = renamed_schemes(base, new)
+    used = named | renamed.keys() | set(renamed.values())
+    collector.add(compare_unused_schemes(base, new, used))
+    context = _Context(_ids(before), _ids(after), renamed)
+    collector.add(_operations(context, ours))
+    collector.add(_webhooks(base, new))
+    collector.add(_notes(context, outside))
+    return Comparison(
+        base, new, collector.findings(), len(ours.same), _count_outside_of_one(outside)
+    )
 
 
-def _ids(operations: list[Operation]) -> frozenset[str]:
+def _ids(operations: list[DocumentedOperation]) -> frozenset[str]:
     return frozenset(operation.id for operation in operations)
 
 
-def _operations(run: _Run, matches: Matches) -> Iterator[Met]:
+def _split(matches: Matches, is_ours: IsOurs) -> tuple[Matches, Matches]:
+    """Split matches into ours and the rest; a pair is ours when either side of it is."""
+    return _selected(matches, is_ours, keep=True), _selected(matches, is_ours, keep=False)
+
+
+def _selected(matches: Matches, is_ours: IsOurs, *, keep: bool) -> Matches:
+    def selects(*operations: DocumentedOperation) -> bool:
+        return any(is_ours(each.path) for each in operations) is keep
+
+    return Matches(
+        same=[pair for pair in matches.same if selects(*pair)],
+        replaced=[pair for pair in matches.replaced if selects(*pair)],
+        removed=[each for each in matches.removed if selects(each)],
+        added=[each for each in matches.added if selects(each)],
+    )
+
+
+def _operations(context: _Context, matches: Matches) -> Iterator[LocatedDifference]:
     for each in matches.removed:
-        yield _about(each, Difference("operation-removed", each.pointer, "/paths", each.label))
+        yield _located(each, Difference("operation-removed", each.pointer, "/paths", each.label))
     for each in matches.added:
-        yield _about(each, Difference("operation-added", "/paths", each.pointer, each.label))
+        yield _located(each, Difference("operation-added", "/paths", each.pointer, each.label))
     for base, new in matches.replaced:
         yield _changed("operation-replaced", base, new, base.label, new.label)
     for base, new in matches.same:
-        yield from _whole(run, base, new)
-    if _text(run.base, "webhooks") != _text(run.new, "webhooks"):
-        yield Difference("webhooks-changed", "/webhooks", "/webhooks"), Use(None, "webhooks")
+        yield from _compare_operation(context, base, new)
 
 
-def _text(document: Document, part: str) -> str:
-    return unfolded(document.at("").get(part))
+def _webhooks(base: Document, new: Document) -> Iterator[LocatedDifference]:
+    before, after = (dereferenced(each.at("").get("webhooks")) for each in (base, new))
+    if before != after:
+        yield Difference("webhooks-changed", "/webhooks", "/webhooks"), Location(None, "webhooks")
 
 
-def _about(operation: Operation, difference: Difference) -> Met:
-    return difference, Use(operation, "operation")
+def _located(operation: DocumentedOperation, difference: Difference) -> LocatedDifference:
+    return difference, Location(operation, "operation")
 
 
-def _changed(rule: str, base: Operation, new: Operation, before: str = "", after: str = "") -> Met:
-    return _about(base, Difference(rule, base.pointer, new.pointer, base.id, before, after))
+def _changed(
+    rule: str, base: DocumentedOperation, new: DocumentedOperation,
+    before: str = "", after: str = "",
+) -> LocatedDifference:  # fmt: skip
+    return _located(base, Difference(rule, base.pointer, new.pointer, base.id, before, after))
 
 
-def _whole(run: _Run, base: Operation, new: Operation) -> Iterator[Met]:
-    yield from _identity(run, base, new)
-    yield from _details(run, base, new)
-
-
-def _identity(run: _Run, base: Operation, new: Operation) -> Iterator[Met]:
-    if base.method != new.method:
-        methods = base.method.upper(), new.method.upper()
-        yield _changed("operation-method-changed", base, new, *methods)
-    if base.wire[1] != new.wire[1]:
-        yield _changed("operation-path-changed", base, new, base.path, new.path)
-    if base.id != new.id:
-        yield _changed(_id_rule(run, base, new), base, new, base.id, new.id)
-
-
-def _id_rule(run: _Run, base: Operation, new: Operation) -> str:
-    """Tell a new name from another operation that took this one's place."""
-    moved = (base.id and base.id in run.ids[1]) or (new.id and new.id in run.ids[0])
-    return "operation-replaced" if moved else "operation-id-changed"
-
-
-def _details(run: _Run, base: Operation, new: Operation) -> Iterator[Met]:
+def _compare_operation(
+    context: _Context, base: DocumentedOperation, new: DocumentedOperation
+) -> Iterator[LocatedDifference]:
+    yield from _identity(context, base, new)
     before, after = base.node.flag("deprecated"), new.node.flag("deprecated")
     if before != after:
         yield _changed(f"operation-{'' if after else 'un'}deprecated", base, new)
-    security = compare_security(base.security, new.security, run.renamed)
-    yield from ((found, Use(base, "security")) for found in security)
+    security = compare_security(base.security, new.security, context.renamed_schemes)
+    yield from ((difference, Location(base, "security")) for difference in security)
     yield from compare_own_servers(base, new)
-    yield from compare_parameters(base, new, run.walker)
-    yield from compare_request(base, new, run.walker)
-    yield from compare_responses(base, new, run.walker)
-    if unfolded(base.node.get("callbacks")) != unfolded(new.node.get("callbacks")):
+    pair = OperationPair(base, new, context.traversal)
+    yield from compare_parameters(pair)
+    yield from compare_request(pair)
+    yield from compare_responses(pair)
+    if dereferenced(base.node.get("callbacks")) != dereferenced(new.node.get("callbacks")):
         yield _changed("callbacks-changed", base, new)
 
 
-def _schemes(run: _Run, matches: Matches) -> Iterator[Met]:
-    """Find schemes that changed on the wire, told once for all operations that use them."""
-    for before, after in changed_schemes(run.base, run.new):
-        old, new = scheme_identity(before), scheme_identity(after)
-        run.renamed[old] = new
-        texts = last(before.pointer), old, new
-        found = Difference("security-scheme-changed", before.pointer, after.pointer, *texts)
-        users = [base for base, _ in matches.same if old in base.schemes]
-        yield from ((found, Use(base, "security")) for base in users)
-        if not users:
-            yield found, Use(None, "security")
-    yield from _unused_schemes(run)
+def _identity(
+    context: _Context, base: DocumentedOperation, new: DocumentedOperation
+) -> Iterator[LocatedDifference]:
+    if base.method != new.method:
+        methods = base.method.upper(), new.method.upper()
+        yield _changed("operation-method-changed", base, new, *methods)
+    # The route, not the path: other names of path variables are reported with the parameters.
+    if base.route[1] != new.route[1]:
+        yield _changed("operation-path-changed", base, new, base.path, new.path)
+    if base.id != new.id:
+        yield _changed(_id_rule(context, base, new), base, new, base.id, new.id)
 
 
-def _unused_schemes(run: _Run) -> Iterator[Met]:
-    use = Use(None, "security")
-    before, after = known_schemes(run.base), known_schemes(run.new)
-    used = run.used | run.renamed.keys() | set(run.renamed.values())
-    for identity in before.keys() - after.keys() - used:
-        where = before[identity].pointer, SCHEMES
-        yield Difference("security-scheme-removed", *where, last(where[0])), use
-    for identity in after.keys() - before.keys() - used:
-        where = SCHEMES, after[identity].pointer
-        yield Difference("security-scheme-added", *where, last(where[1])), use
+def _id_rule(context: _Context, base: DocumentedOperation, new: DocumentedOperation) -> str:
+    """Tell a new name from another operation that took this one's place."""
+    # An id that the other document has too moved elsewhere: this route is another operation now.
+    moved = (base.id and base.id in context.new_ids) or (new.id and new.id in context.base_ids)
+    return "operation-replaced" if moved else "operation-id-changed"
+
+
+def _count_outside_of_one(outside: Matches) -> int:
+    """Count the operations outside our part when only one of the documents has any."""
+    in_both = outside.same or outside.replaced or (outside.removed and outside.added)
+    return 0 if in_both else len(outside.removed) + len(outside.added)
+
+
+def _notes(context: _Context, outside: Matches) -> Iterator[LocatedDifference]:
+    """Note the operations outside our part that were removed, added or changed."""
+    if _count_outside_of_one(outside):
+        return
+    for each in outside.removed:
+        yield _note("removed", each, each.pointer, "/paths")
+    for each in outside.added:
+        yield _note("added", each, "/paths", each.pointer)
+    for base, new in outside.replaced:
+        yield _note("changed", base, base.pointer, new.pointer)
+    for base, new in outside.same:
+        count = len({difference for difference, _ in _compare_operation(context, base, new)})
+        if count:
+            yield _note("changed", base, base.pointer, new.pointer, str(count))
+
+
+def _note(
+    change: str, operation: DocumentedOperation, base: str, new: str, count: str = "1"
+) -> LocatedDifference:
+    difference = Difference(f"outside-{change}", base, new, operation.label, after=count)
+    return _located(operation, difference)

@@ -1,67 +1,134 @@
-"""Walk an OpenAPI document by pointer, with its references resolved and its shape checked.
+"""An OpenAPI document as a tree of JSON values, addressed by JSON Pointers (RFC 6901).
 
-Documents are hostile until read: every reference must stay inside the document and end, and
-a value of the wrong kind is named by its pointer instead of failing somewhere later.
+A document is hostile until it is read. Every reference must stay inside the document and end, and
+a value of the wrong type raises CannotCompare with its pointer instead of failing somewhere later.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+import json
+from typing import Any, Final, TypeGuard
 from urllib.parse import unquote
 
 from attrs import define, field
 
 from kalshi_ext.drift.errors import CannotCompare
-from kalshi_ext.drift.json_types import is_list, is_mapping
-from kalshi_ext.drift.pointers import join, steps
 from kalshi_ext.spec.errors import SpecError
 from kalshi_ext.spec.load import check_bounds
 
-# A budget of compared pairs of schemas: the exchange's full document needs a few thousand, and
-# allOf over recursive schemas could otherwise multiply without end.
-MAX_PAIRS: Final = 200_000
+# Keywords that describe and assert nothing: JSON Schema calls them annotations.
+ANNOTATIONS: Final = frozenset({
+    "$anchor", "$comment", "$id", "$schema", "description", "example", "examples",
+    "externalDocs", "summary", "title", "xml",
+})  # fmt: skip
+# References multiply what is written out: ten levels of ten references are 10^10 values.
+_MAX_DEREFERENCED: Final = 50_000
+_ABSENT: Final = object()  # None would be taken for a JSON null
+
+
+def is_mapping(value: object) -> TypeGuard[dict[str, Any]]:
+    """Recognise a JSON object."""
+    return isinstance(value, dict)
+
+
+def is_list(value: object) -> TypeGuard[list[Any]]:
+    """Recognise a JSON array."""
+    return isinstance(value, list)
+
+
+def canonical(value: Any) -> str:
+    """Write a JSON value so that equal values have equal texts: 1 is 1.0, neither is true."""
+    # `default=str`: a document that another YAML reader loaded may hold dates.
+    return json.dumps(_whole_numbers_as_int(value), sort_keys=True, default=str)
+
+
+def _whole_numbers_as_int(value: Any) -> Any:
+    if is_mapping(value):
+        return {str(key): _whole_numbers_as_int(item) for key, item in value.items()}
+    if is_list(value):
+        return [_whole_numbers_as_int(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def join(pointer: str, *steps: object) -> str:
+    """Append steps to a pointer, escaping `~` and `/`."""
+    for step in steps:
+        pointer += "/" + _escape(str(step))
+    return pointer
+
+
+def steps(pointer: str) -> list[str]:
+    """Split a pointer into its unescaped steps; the root has none."""
+    return [_unescape(step) for step in pointer.split("/")[1:]]
+
+
+def last_step(pointer: str) -> str:
+    """Name the last step of a pointer; empty for the root."""
+    return _unescape(pointer.rpartition("/")[2])
+
+
+def _escape(step: str) -> str:
+    # The test saves two copies of nearly every step: pointers are the hot path of a comparison.
+    return step.replace("~", "~0").replace("/", "~1") if "~" in step or "/" in step else step
+
+
+def _unescape(step: str) -> str:
+    # `~1` before `~0`: the other order would turn `~01`, which is `~1`, into `/`.
+    return step.replace("~1", "/").replace("~0", "~") if "~" in step else step
 
 
 @define(eq=False)
 class Document:
-    """An OpenAPI 3 document, its name for messages, and what was already resolved in it."""
+    """An OpenAPI 3 document, its name for messages, and caches of what was read from it.
+
+    `schemas` and `fingerprints` are filled by schema.py and variants.py. `in_progress` holds the
+    schemas whose unions are being read, so that a recursive union ends.
+    """
 
     root: dict[str, Any]
     name: str
     nodes: dict[str, Node] = field(factory=lambda: dict[str, Node](), repr=False)
     schemas: dict[tuple[str, ...], Any] = field(factory=dict[tuple[str, ...], Any], repr=False)
-    prints: dict[Any, str] = field(factory=dict[Any, str], repr=False)
-    busy: set[tuple[str, ...]] = field(factory=set[tuple[str, ...]], repr=False)
+    fingerprints: dict[Any, str] = field(factory=dict[Any, str], repr=False)
+    in_progress: set[tuple[str, ...]] = field(factory=set[tuple[str, ...]], repr=False)
 
     @property
     def version(self) -> str:
-        """Tell the document's own version, as its `info` states it."""
+        """Read `info.version`; `?` without one."""
         info = self.root.get("info")
         return str(info.get("version", "?")) if is_mapping(info) else "?"
 
     def at(self, pointer: str, *, wanted_by: str = "") -> Node:
-        """Find the node a pointer names; a dangling one raises CannotCompare."""
-        found = self.nodes.get(pointer)
-        if found is None:
-            found = self.nodes[pointer] = Node(self._value(pointer, wanted_by), pointer, self)
-        return found
+        """Find the node of a pointer; a dangling one raises CannotCompare at `wanted_by`."""
+        node = self.nodes.get(pointer)
+        if node is None:
+            node = self.nodes[pointer] = Node(self._value(pointer, wanted_by), pointer, self)
+        return node
 
-    def refuse(self, pointer: str, rule: str) -> CannotCompare:
-        """Make the error that names this document, a place in it and the rule."""
-        return CannotCompare(f"{self.name}: {pointer or '/'}: {rule}")
+    def error(self, pointer: str, broken_rule: str) -> CannotCompare:
+        """Make the error that names this document, a place in it and the broken rule."""
+        return CannotCompare(f"{self.name}: {pointer or '/'}: {broken_rule}")
 
     def _value(self, pointer: str, wanted_by: str) -> Any:
         value: Any = self.root
         for step in steps(pointer):
-            value = _step(value, step)
-            if value is _NOTHING:
-                raise self.refuse(wanted_by, f"refers to #{pointer}, which is not there")
+            value = _member(value, step)
+            if value is _ABSENT:
+                raise self.error(wanted_by, f"refers to #{pointer}, which is not there")
         return value
+
+
+def _member(value: Any, step: str) -> Any:
+    if is_mapping(value):
+        return value.get(step, _ABSENT)
+    if is_list(value) and step.isdecimal() and int(step) < len(value):
+        return value[int(step)]
+    return _ABSENT
 
 
 @define(eq=False)
 class Node:
-    """A value and where it stands."""
+    """A value of a document and its pointer."""
 
     value: Any
     pointer: str
@@ -71,20 +138,20 @@ class Node:
         return is_mapping(self.value) and key in self.value
 
     def get(self, key: str) -> Node | None:
-        """Take the member `key`, or nothing."""
+        """Take the member `key`."""
         if key not in self:
             return None
         return Node(self.value[key], join(self.pointer, key), self.document)
 
     def entries(self, key: str) -> dict[str, Node]:
         """Take the members of the mapping `key`; absent or null has none."""
-        found = self._typed(key, dict, "a mapping")
-        return found.children() if found else {}
+        node = self._typed(key, dict, "a mapping")
+        return node.children() if node else {}
 
     def members(self, key: str) -> list[Node]:
         """Take the members of the list `key`; absent or null has none."""
-        found = self._typed(key, list, "a list")
-        return list(found.children().values()) if found else []
+        node = self._typed(key, list, "a list")
+        return list(node.children().values()) if node else []
 
     def children(self) -> dict[str, Node]:
         """Take every member of a mapping or a list, by its step."""
@@ -97,55 +164,59 @@ class Node:
         return {str(key): make(value, join(pointer, key), document) for key, value in pairs}
 
     def text(self, key: str, default: str = "") -> str:
-        """Take the text `key`."""
+        """Read the text `key`; another type raises CannotCompare."""
         value = self.value.get(key, default)
         if not isinstance(value, str):
-            raise self.refuse(f"{key} must be text, not {type(value).__name__}")
+            raise self.error(f"{key} must be text, not {type(value).__name__}")
         return value
 
     def flag(self, key: str, default: bool = False) -> bool:
-        """Take the boolean `key`."""
+        """Read the boolean `key`; another type counts as absent."""
         value = self.value.get(key, default)
         return value if isinstance(value, bool) else default
 
     def resolved(self) -> Node:
-        """Follow `$ref` to what it means; a node without one is itself."""
+        """Follow `$ref` to its end, which must be a mapping; a node without one is itself."""
         node, trail = self, {self.pointer}
         while is_mapping(node.value) and "$ref" in node.value:
             node = node.target()
             if node.pointer in trail:
-                raise self.refuse("refers to itself")
+                raise self.error("refers to itself")
             trail.add(node.pointer)
         return node.mapping()
 
     def target(self) -> Node:
-        """Take one step along `$ref`."""
+        """Follow one `$ref`; one that leaves the document raises CannotCompare."""
         reference = self.text("$ref")
         if reference != "#" and not reference.startswith("#/"):
-            raise self.refuse(f"refers outside the document: {reference!r}")
+            raise self.error(f"refers outside the document: {reference!r}")
+        # A reference is a URI fragment: percent-encoded around the pointer's own escapes.
         return self.document.at(unquote(reference[1:]), wanted_by=self.pointer)
 
     def mapping(self) -> Node:
-        """Insist on a mapping."""
+        """Return this node if it is a mapping; anything else raises CannotCompare."""
         if not is_mapping(self.value):
-            raise self.refuse(f"must be a mapping, not {type(self.value).__name__}")
+            raise self.error(f"must be a mapping, not {type(self.value).__name__}")
         return self
 
-    def refuse(self, rule: str) -> CannotCompare:
+    def error(self, broken_rule: str) -> CannotCompare:
         """Make the error that names this node's place and the rule it breaks."""
-        return self.document.refuse(self.pointer, rule)
+        return self.document.error(self.pointer, broken_rule)
 
-    def _typed(self, key: str, kind: type, wanted: str) -> Node | None:
-        found = self.get(key)
-        if found is None or found.value is None:
+    def _typed(self, key: str, expected: type, description: str) -> Node | None:
+        node = self.get(key)
+        if node is None or node.value is None:
             return None
-        if not isinstance(found.value, kind):
-            raise found.refuse(f"must be {wanted}, not {type(found.value).__name__}")
-        return found
+        if not isinstance(node.value, expected):
+            raise node.error(f"must be {description}, not {type(node.value).__name__}")
+        return node
 
 
 def open_document(value: object, name: str) -> Document:
-    """Check that a loaded value is an OpenAPI 3 document of bounded size; an opened one is."""
+    """Check that a loaded value is an OpenAPI 3 document of bounded size.
+
+    A Document is returned as it is: its caches serve the next comparison too.
+    """
     if isinstance(value, Document):
         return value
     try:
@@ -155,26 +226,50 @@ def open_document(value: object, name: str) -> Document:
     if not is_mapping(value):
         raise CannotCompare(f"{name}: not an OpenAPI document but a {type(value).__name__}")
     document = Document(value, name)
-    _check_kind(document)
+    _check_openapi_3(document)
     return document
 
 
-def _check_kind(document: Document) -> None:
+def _check_openapi_3(document: Document) -> None:
     if "swagger" in document.root:
-        raise document.refuse("/swagger", "Swagger 2 is not compared, only OpenAPI 3")
+        raise document.error("/swagger", "Swagger 2 is not compared, only OpenAPI 3")
     version = str(document.root.get("openapi", ""))
     if not version.startswith("3."):
-        raise document.refuse("/openapi", f"must say an OpenAPI version 3.x, not {version!r}")
+        raise document.error("/openapi", f"must say an OpenAPI version 3.x, not {version!r}")
     if not is_mapping(document.root.get("paths")):
-        raise document.refuse("/paths", "must be a mapping of paths")
+        raise document.error("/paths", "must be a mapping of paths")
 
 
-_NOTHING: Final = object()
+def dereferenced(node: Node | None) -> str:
+    """Write a part as text, its references replaced by their targets, without annotations.
+
+    For the parts that are compared by text only: callbacks, webhooks, encodings, keywords that no
+    rule judges. Vendor keys (`x-`) are left out; no node is the empty text.
+    """
+    return "" if node is None else canonical(_dereference(node, (), [0]))
 
 
-def _step(value: Any, step: str) -> Any:
-    if is_mapping(value):
-        return value.get(step, _NOTHING)
-    if is_list(value) and step.isdecimal() and int(step) < len(value):
-        return value[int(step)]
-    return _NOTHING
+def _dereference(node: Node, trail: tuple[str, ...], count: list[int]) -> Any:
+    count[0] += 1
+    if count[0] > _MAX_DEREFERENCED:
+        raise node.error(f"more than {_MAX_DEREFERENCED} values once references are written out")
+    if is_mapping(node.value) and "$ref" in node.value:
+        target = node.resolved()
+        if target.pointer in trail:
+            # Levels up, not the name: recursion is the same whatever its component is called.
+            return {"again": len(trail) - trail.index(target.pointer)}
+        return _dereference(target, (*trail, target.pointer), count)
+    return _dereference_members(node, trail, count)
+
+
+def _dereference_members(node: Node, trail: tuple[str, ...], count: list[int]) -> Any:
+    if is_list(node.value):
+        return [_dereference(child, trail, count) for child in node.children().values()]
+    if not is_mapping(node.value):
+        return node.value
+    kept = {
+        key: child
+        for key, child in node.children().items()
+        if key not in ANNOTATIONS and not key.startswith("x-")
+    }
+    return {key: _dereference(child, trail, count) for key, child in kept.items()}

@@ -1,4 +1,4 @@
-"""The one way the differ says that it has no verdict."""
+"""The error of the room: there is no verdict."""
 
 from __future__ import annotations
 
@@ -6,4 +6,7 @@ from kalshi_ext.errors import KalshiError
 
 
 class CannotCompare(KalshiError):
-    """A document, or an acceptance file, cannot be judged: the message names the place."""
+    """A document or acceptance file cannot be judged; the message names the place.
+
+    The command exits 3. Never 1: a script would take that for "compatible".
+    """

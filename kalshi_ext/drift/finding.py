@@ -1,59 +1,89 @@
-"""Where a difference is met, and the finding that it becomes."""
+"""A difference, the locations where a client meets it, and the finding that it becomes.
+
+One change of a shared component is one difference with many locations, reported once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from typing import Any, Final
 
 from attrs import define, field, frozen
 
-from kalshi_ext.drift.contract import Operation
-from kalshi_ext.drift.difference import Difference
-from kalshi_ext.drift.facade import Call, call_of
-from kalshi_ext.drift.rules import RULES, Rule, Severity
+from kalshi_ext.drift.document import is_list
+from kalshi_ext.drift.facade import FacadeCall, facade_call
+from kalshi_ext.drift.operations import DocumentedOperation
+from kalshi_ext.drift.rules import RULES, DriftRule, Severity
+
+REQUEST, RESPONSE = "request", "response"
+_MAX_SHOWN: Final = 200
 
 
 @frozen
-class Use:
+class Difference:
+    """What differs (`rule`), the pointers in both documents, the texts before and after.
+
+    `name` is the field, parameter, enum member or status that differs, when it has one.
+    """
+
+    rule: str
+    base: str
+    new: str
+    name: str = ""
+    before: str = ""
+    after: str = ""
+
+
+def value_text(value: Any) -> str:
+    """Write a JSON value for people: short, text unquoted."""
+    if is_list(value):
+        return values_text(value)
+    literal = {True: "true", False: "false", None: "null"}
+    return literal[value] if value is None or isinstance(value, bool) else str(value)[:_MAX_SHOWN]
+
+
+def values_text(values: Iterable[Any]) -> str:
+    """Write several JSON values for people, in order."""
+    return ", ".join(value_text(value) for value in values)
+
+
+@frozen
+class Location:
     """One place where a client meets a difference.
 
     `part` is the piece of the operation ("query parameter", "request body", "response 200");
-    `path` is the argument or the path of fields inside it, as in `orders[].price`.
+    `path` is the parameter or the path of fields inside it, as in `orders[].price`. Without an
+    operation it concerns every call.
     """
 
-    operation: Operation | None
+    operation: DocumentedOperation | None
     part: str
     path: str = ""
 
     @property
-    def call(self) -> Call | None:
+    def call(self) -> FacadeCall | None:
         """Name the facade's call for the operation."""
-        return call_of(self.operation.id) if self.operation else None
-
-    @property
-    def text(self) -> str:
-        """Name the place for people."""
-        where = f"{self.part} `{self.path}`" if self.path else self.part
-        return f"{self.operation.label}, {where}" if self.operation else where
+        return facade_call(self.operation.id) if self.operation else None
 
 
-Met = tuple[Difference, Use]
+LocatedDifference = tuple[Difference, Location]
 
 
 @frozen
 class Finding:
-    """A judged difference and every place a client meets it."""
+    """A judged difference and every location where a client meets it."""
 
     difference: Difference
-    uses: tuple[Use, ...]
+    locations: tuple[Location, ...]
 
     @property
-    def rule(self) -> Rule:
-        """Look up the rule that judged it."""
+    def rule(self) -> DriftRule:
+        """Look up the rule that judges it."""
         return RULES[self.difference.rule]
 
     @property
     def severity(self) -> Severity:
-        """Tell how bad it is."""
+        """Read the rule's severity."""
         return self.rule.severity
 
     @property
@@ -69,21 +99,20 @@ class Finding:
 
 @define
 class Collector:
-    """Gathers differences; one met in several places becomes one finding with several uses."""
+    """Gathers the locations of each difference."""
 
-    found: dict[Difference, dict[Use, None]] = field(factory=dict[Difference, dict[Use, None]])
+    # The inner mapping is an ordered set.
+    locations: dict[Difference, dict[Location, None]] = field(
+        factory=dict[Difference, dict[Location, None]]
+    )
 
-    def add(self, met: Iterable[Met]) -> None:
-        """Take differences with their uses."""
-        for difference, use in met:
-            self.found.setdefault(difference, {})[use] = None
+    def add(self, located: Iterable[LocatedDifference]) -> None:
+        """Take differences with their locations."""
+        for difference, location in located:
+            self.locations.setdefault(difference, {})[location] = None
 
     def findings(self) -> tuple[Finding, ...]:
-        """Give the findings, worst first, in the order of the documents otherwise."""
-        made = [Finding(difference, tuple(uses)) for difference, uses in self.found.items()]
-        return tuple(sorted(made, key=lambda finding: finding.severity.rank))
-
-
-def meet(differences: Iterable[Difference], use: Use) -> Iterator[Met]:
-    """Say of several differences that they are met in one place."""
-    return ((difference, use) for difference in differences)
+        """Give the findings, worst first, otherwise in the order of the documents."""
+        findings = [Finding(each, tuple(where)) for each, where in self.locations.items()]
+        # sorted() is stable: findings of one severity stay in the order of the documents.
+        return tuple(sorted(findings, key=lambda finding: finding.severity.rank))

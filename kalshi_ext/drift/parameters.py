@@ -1,69 +1,60 @@
-"""Compare the parameters of an operation: name, place, required, style and schema."""
+"""Compare the parameters of an operation: name, `in`, required, style and schema.
+
+Parameters are paired by `in` and name. Of what is left, equal names moved (from the query to a
+header, say), and one component under two names was renamed; the rest was removed or added.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve
 
-from kalshi_ext.drift.contract import Operation
-from kalshi_ext.drift.difference import REQUEST, Difference, shown
+from kalshi_ext.drift.bodies import OperationPair, compare_content
 from kalshi_ext.drift.document import Node
-from kalshi_ext.drift.finding import Met, Use
-from kalshi_ext.drift.media import compare_content
-from kalshi_ext.drift.pointers import join
-from kalshi_ext.drift.schema import Schema, schema_of
-from kalshi_ext.drift.walk import Walker
+from kalshi_ext.drift.finding import REQUEST, Difference, LocatedDifference, Location, value_text
+from kalshi_ext.drift.schema import schema_at
 
-Named = dict[tuple[str, str], Node]
-_STYLES: Final = {"query": "form", "cookie": "form", "path": "simple", "header": "simple"}
+ParametersByKey = dict[tuple[str, str], Node]
+# OpenAPI's defaults, so that naming the default is no change.
+_DEFAULT_STYLES: Final = {"query": "form", "cookie": "form", "path": "simple", "header": "simple"}
 
 
-@frozen(eq=False)
-class _Place:
-    """What every comparison of one operation's parameters needs to know."""
-
-    base: Operation
-    new: Operation
-    walker: Walker
-
-    def use(self, parameter: Node) -> Use:
-        return Use(self.base, f"{parameter.text('in')} parameter", parameter.text("name"))
-
-
-def compare_parameters(base: Operation, new: Operation, walker: Walker) -> Iterator[Met]:
-    """Find every difference between the parameters of two operations."""
-    place = _Place(base, new, walker)
-    mine, theirs = dict(base.parameters), _by_base_names(base, new)
-    for key in [key for key in mine if key in theirs]:
-        yield from _pair(place, mine.pop(key), theirs.pop(key))
-    for rule, same in (("parameter-moved", _same_name), ("parameter-renamed", _same_component)):
-        for before, after in _pairs(mine, theirs, same):
-            yield _met(place, rule, before, after)
-            yield from _pair(place, before, after)
-    yield from (_alone(place, "removed", node, node.pointer, new.pointer) for node in mine.values())
-    yield from (
-        _alone(place, "added", node, base.pointer, node.pointer) for node in theirs.values()
-    )
+def compare_parameters(pair: OperationPair) -> Iterator[LocatedDifference]:
+    """Compare the parameters of an operation."""
+    before, after = dict(pair.base.parameters), _by_base_names(pair)
+    for key in [key for key in before if key in after]:
+        yield from _compare_pair(pair, before.pop(key), after.pop(key))
+    for rule, matches in (("parameter-moved", _same_name), ("parameter-renamed", _same_component)):
+        for base, new in _pop_pairs(before, after, matches):
+            yield _changed(pair, rule, base, new)
+            yield from _compare_pair(pair, base, new)
+    for node in before.values():
+        yield _lone(pair, "removed", node, node.pointer, pair.new.pointer)
+    for node in after.values():
+        yield _lone(pair, "added", node, pair.base.pointer, node.pointer)
 
 
-def _by_base_names(base: Operation, new: Operation) -> Named:
-    """Key the new parameters by the old names of path variables in the same position."""
-    if base.wire[1] != new.wire[1]:
+def _by_base_names(pair: OperationPair) -> ParametersByKey:
+    """Key the new parameters by the base's names of path variables in the same position."""
+    base, new = pair.base, pair.new
+    if base.route[1] != new.route[1]:
         return dict(new.parameters)
-    names = dict(zip(new.variables, base.variables, strict=True))
-    return {(p, names.get(n, n) if p == "path" else n): node
-            for (p, n), node in new.parameters.items()}  # fmt: skip
+    base_names = dict(zip(new.path_variables, base.path_variables, strict=True))
+    return {
+        (place, base_names.get(name, name) if place == "path" else name): node
+        for (place, name), node in new.parameters.items()
+    }
 
 
-def _pairs(
-    mine: Named, theirs: Named, same: Callable[[Node, Node], bool]
+def _pop_pairs(
+    base: ParametersByKey, new: ParametersByKey, matches: Callable[[Node, Node], bool]
 ) -> Iterator[tuple[Node, Node]]:
-    for key, before in list(mine.items()):
-        for other, after in list(theirs.items()):
-            if same(before, after):
-                yield mine.pop(key), theirs.pop(other)
+    for base_key, before in list(base.items()):
+        for new_key, after in list(new.items()):
+            if matches(before, after):
+                yield base.pop(base_key), new.pop(new_key)
                 break
 
 
@@ -76,87 +67,83 @@ def _same_component(base: Node, new: Node) -> bool:
     return shared and base.text("in") == new.text("in")
 
 
-def _alone(place: _Place, what: str, node: Node, base: str, new: str) -> Met:
-    kind = "required" if _required(node) else "optional"
-    rule = f"parameter-{what}-{kind}"
-    return Difference(rule, base, new, node.text("name")), place.use(node)
+def _location(pair: OperationPair, parameter: Node) -> Location:
+    return Location(pair.base, _part(parameter), parameter.text("name"))
 
 
-def _required(parameter: Node) -> bool:
-    return parameter.text("in") == "path" or parameter.flag("required")
+def _part(parameter: Node) -> str:
+    return f"{parameter.text('in')} parameter"
 
 
-def _met(
-    place: _Place, rule: str, base: Node, new: Node, *, before: str = "", after: str = ""
-) -> Met:
-    texts = (before or _place_and_name(base), after or _place_and_name(new))
+def _lone(pair: OperationPair, change: str, node: Node, base: str, new: str) -> LocatedDifference:
+    rule = f"parameter-{change}-{_presence(node)}"
+    return Difference(rule, base, new, node.text("name")), _location(pair, node)
+
+
+def _presence(parameter: Node) -> str:
+    # A path without its variable is another path: OpenAPI demands `required` there.
+    required = parameter.text("in") == "path" or parameter.flag("required")
+    return "required" if required else "optional"
+
+
+def _changed(
+    pair: OperationPair, rule: str, base: Node, new: Node, before: str = "", after: str = ""
+) -> LocatedDifference:
+    texts = [text or f"{_part(node)} {node.text('name')}"
+             for text, node in ((before, base), (after, new))]  # fmt: skip
     difference = Difference(rule, base.pointer, new.pointer, base.text("name"), *texts)
-    return difference, place.use(base)
+    return difference, _location(pair, base)
 
 
-def _place_and_name(parameter: Node) -> str:
-    return f"{parameter.text('in')} parameter {parameter.text('name')}"
-
-
-def _pair(place: _Place, base: Node, new: Node) -> Iterator[Met]:
+def _compare_pair(pair: OperationPair, base: Node, new: Node) -> Iterator[LocatedDifference]:
     if base.text("in") == new.text("in") == "path" and base.text("name") != new.text("name"):
-        yield _met(place, "path-parameter-renamed", base, new)
-    yield from _required_pair(place, base, new)
-    yield from _flags(place, base, new)
-    yield from _style(place, base, new)
-    yield from _content(place, base, new)
+        yield _changed(pair, "path-parameter-renamed", base, new)
+    if _presence(base) != _presence(new):
+        yield _changed(pair, f"parameter-became-{_presence(new)}", base, new)
+    yield from _compare_flags(pair, base, new)
+    yield from _compare_style(pair, base, new)
+    yield from _compare_schema(pair, base, new)
 
 
-def _required_pair(place: _Place, base: Node, new: Node) -> Iterator[Met]:
-    before, after = _required(base), _required(new)
-    if before != after:
-        yield _met(place, f"parameter-became-{'required' if after else 'optional'}", base, new)
-
-
-def _flags(place: _Place, base: Node, new: Node) -> Iterator[Met]:
-    for word, on, off in (
+def _compare_flags(pair: OperationPair, base: Node, new: Node) -> Iterator[LocatedDifference]:
+    for key, rule_on, rule_off in (
         ("deprecated", "parameter-deprecated", "parameter-undeprecated"),
         ("allowEmptyValue", "parameter-empty-allowed", "parameter-empty-refused"),
         ("allowReserved", "parameter-reserved-changed", "parameter-reserved-changed"),
     ):
-        before, after = base.flag(word), new.flag(word)
+        before, after = base.flag(key), new.flag(key)
         if before != after:
-            texts = {"before": f"{word} {shown(before)}", "after": f"{word} {shown(after)}"}
-            yield _met(place, on if after else off, base, new, **texts)
+            texts = f"{key} {value_text(before)}", f"{key} {value_text(after)}"
+            yield _changed(pair, rule_on if after else rule_off, base, new, *texts)
 
 
-def _style(place: _Place, base: Node, new: Node) -> Iterator[Met]:
-    before, after = _written(base), _written(new)
+def _compare_style(pair: OperationPair, base: Node, new: Node) -> Iterator[LocatedDifference]:
+    before, after = _style(base), _style(new)
     if before != after and base.text("in") == new.text("in"):
-        several = _is_several(base) or _is_several(new)
+        # A single value is written alike in every style.
+        several = _may_have_several_values(base) or _may_have_several_values(new)
         rule = "parameter-style-changed" if several else "parameter-style-moot"
-        yield _met(place, rule, base, new, before=before, after=after)
+        yield _changed(pair, rule, base, new, before, after)
 
 
-def _written(parameter: Node) -> str:
-    style = parameter.text("style") or _STYLES.get(parameter.text("in"), "")
-    return f"style {style}, explode {shown(parameter.flag('explode', style == 'form'))}"
+def _style(parameter: Node) -> str:
+    style = parameter.text("style") or _DEFAULT_STYLES.get(parameter.text("in"), "")
+    # OpenAPI: `explode` is true by default for style form alone.
+    return f"style {style}, explode {value_text(parameter.flag('explode', style == 'form'))}"
 
 
-def _is_several(parameter: Node) -> bool:
-    types = _schema(parameter).types
+def _may_have_several_values(parameter: Node) -> bool:
+    types = schema_at(parameter).types
     return types is None or bool(types & {"array", "object"})
 
 
-def _schema(parameter: Node) -> Schema:
-    return schema_of(parameter.get("schema") or _nothing_said(parameter))
-
-
-def _nothing_said(parameter: Node) -> Node:
-    return Node({}, join(parameter.pointer, "schema"), parameter.document)
-
-
-def _content(place: _Place, base: Node, new: Node) -> Iterator[Met]:
+def _compare_schema(pair: OperationPair, base: Node, new: Node) -> Iterator[LocatedDifference]:
+    location = _location(pair, base)
     if ("content" in base) != ("content" in new):
-        yield _met(place, "parameter-content-changed", base, new)
+        yield _changed(pair, "parameter-content-changed", base, new)
     elif "content" in base:
-        yield from compare_content(base, new, REQUEST, place.use(base), place.walker)
+        yield from compare_content(base, new, REQUEST, location, pair.traversal)
     else:
-        found = place.walker.differences(_schema(base), _schema(new), REQUEST)
-        use = place.use(base)
-        yield from ((each, Use(use.operation, use.part, use.path + path)) for each, path in found)
+        schemas = schema_at(base), schema_at(new)
+        for difference, path in pair.traversal.differences(*schemas, REQUEST):
+            yield difference, evolve(location, path=location.path + path)

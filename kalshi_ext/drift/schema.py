@@ -1,24 +1,29 @@
-"""What a schema says about a value, read off its flattened statements.
+"""What a schema says about a value, read off its normal form.
 
-Every fact knows where it stands, so that a finding can point at it in its own document.
+Every fact knows its pointer, so that a finding can point at it in its own document. Facts are
+lazy: a component of hundreds of fields costs nothing until something refers to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any, Final
 
 from attrs import field, frozen
 
-from kalshi_ext.drift.bounds import Bound, bounds_of
-from kalshi_ext.drift.document import Document, Node
-from kalshi_ext.drift.json_types import is_list
-from kalshi_ext.drift.leaves import Leaf, alternatives, as_form, flatten
-from kalshi_ext.drift.pointers import join
-from kalshi_ext.drift.values import Types, canonical, meet, null_vote, types_of
+from kalshi_ext.drift.document import Document, Node, canonical, is_list, join
+from kalshi_ext.drift.normal_form import (
+    Assertion,
+    Bound,
+    as_variant,
+    bounds_of,
+    flatten,
+    variants_of,
+)
 
-MISSING: Final = object()
+Types = frozenset[str] | None  # the JSON types a value may have; None is any
+ABSENT: Final = object()  # None would be taken for a JSON null
 JUDGED: Final = frozenset({
     "additionalProperties", "anyOf", "const", "default", "deprecated", "discriminator", "enum",
     "exclusiveMaximum", "exclusiveMinimum", "format", "items", "maxItems", "maxLength",
@@ -26,11 +31,18 @@ JUDGED: Final = frozenset({
     "multipleOf", "oneOf", "pattern", "properties", "readOnly", "required", "type",
     "unevaluatedProperties", "uniqueItems", "writeOnly",
 })  # fmt: skip
+# Keywords that mean a type when none is named: generators read them so.
+_IMPLIED_TYPES: Final = (
+    ("properties", "object"),
+    ("additionalProperties", "object"),
+    ("required", "object"),
+    ("items", "array"),
+)
 
 
 @frozen(eq=False)
 class Field:
-    """A property of an object: its name, its schema, and whether it must be there."""
+    """A property of an object: its schema, and whether it must be there."""
 
     pointer: str
     schema: Schema
@@ -39,208 +51,283 @@ class Field:
 
 @frozen(eq=False)
 class Union:
-    """A value that has one of several forms."""
+    """A `oneOf` or `anyOf` (`kind`) of several variants."""
 
     kind: str
     pointer: str
-    members: tuple[Schema, ...]
+    variants: tuple[Schema, ...]
 
 
 @frozen(eq=False, slots=False)  # cached_property is cheaper with a __dict__
 class Schema:
-    """A conjunction of schemas, as one."""
+    """A conjunction of schema nodes, read as one schema."""
 
     document: Document = field(repr=False)
     nodes: tuple[Node, ...]
-    leaves: tuple[Leaf, ...]
-    as_form: bool = False
+    assertions: tuple[Assertion, ...]
+    is_variant: bool = False
 
     @cached_property
     def key(self) -> tuple[str, ...]:
-        """Identify what is said, wherever it was referred from."""
-        key = tuple(leaf.pointer for leaf in self.leaves) or (self.nodes[0].pointer, "any")
-        return (*key, "form") if self.as_form else key
+        """Identify what is asserted, wherever it was referred from."""
+        pointers = tuple(assertion.pointer for assertion in self.assertions)
+        key = pointers or (self.nodes[0].pointer, "any")
+        return (*key, "variant") if self.is_variant else key
 
     @cached_property
     def text(self) -> str | None:
-        """Write it out as it stands, nothing where it refers to other places.
+        """Write the schema out as it stands; None when it refers elsewhere.
 
-        Equal texts are equal schemas; Python's own equality would take True for 1.
+        Equal texts are equal schemas. Python's own equality would take True for 1.
         """
-        found = repr((self.as_form, [node.value for node in self.nodes]))
-        return None if "'$ref'" in found else found
+        text = repr((self.is_variant, [node.value for node in self.nodes]))
+        return None if "'$ref'" in text else text
 
     @cached_property
-    def form(self) -> Schema:
-        """Take what is left of it as one form of a union, which says the rest outside."""
-        leaves = tuple(map(as_form, self.leaves))
-        return Schema(self.document, self.nodes, leaves, as_form=True)
+    def as_variant(self) -> Schema:
+        """Take this schema as one variant of a union: null, default and deprecated left out."""
+        assertions = tuple(map(as_variant, self.assertions))
+        return Schema(self.document, self.nodes, assertions, is_variant=True)
 
     @property
     def pointer(self) -> str:
-        """Tell where the schema stands: a component rather than a reference to it."""
-        return self.leaves[0].pointer if self.leaves else self.nodes[0].pointer
+        """Point at the schema: at a component rather than at a reference to it."""
+        return self.assertions[0].pointer if self.assertions else self.nodes[0].pointer
 
-    def where(self, *words: str) -> str:
-        """Tell where one of the words is said, or where it would be."""
-        for leaf in self.leaves:
-            for word in words:
-                if word in leaf.words or (word == "nullable" and leaf.says_null):
-                    return join(leaf.pointer, word)
+    def pointer_to(self, *keywords: str) -> str:
+        """Point at the first of some keywords, or at the schema when none is used."""
+        for assertion in self.assertions:
+            for keyword in keywords:
+                implied = keyword == "nullable" and assertion.allows_null
+                if keyword in assertion.keywords or implied:
+                    return join(assertion.pointer, keyword)
         return self.pointer
 
-    def said(self, word: str) -> Any:
-        """Take the first, outermost value of a word, or MISSING."""
-        return next((leaf.words[word] for leaf in self.leaves if word in leaf.words), MISSING)
+    def value_of(self, keyword: str) -> Any:
+        """Take the outermost value of a keyword, or ABSENT."""
+        values = (a.keywords[keyword] for a in self.assertions if keyword in a.keywords)
+        return next(values, ABSENT)
 
-    def flag(self, word: str) -> bool:
-        """Tell whether any statement says `word: true`."""
-        return any(leaf.words.get(word) is True for leaf in self.leaves)
+    def flag(self, keyword: str) -> bool:
+        """Tell whether any assertion has `keyword: true`."""
+        return any(assertion.keywords.get(keyword) is True for assertion in self.assertions)
 
     @cached_property
     def types(self) -> Types:
-        """List the JSON types a value may have, without null; None is any."""
-        return meet([*(types_of(leaf) for leaf in self.leaves), *self._types_of_forms()])
+        """List the JSON types a value may have, without null."""
+        of_unions = [_types_of_any(v.types for v in self._variants(u)) for u in self.unions]
+        return _types_of_all([*map(_types_of, self.assertions), *of_unions])
 
     @cached_property
     def nullable(self) -> bool:
         """Tell whether the value may be null."""
-        votes = [null_vote(leaf) for leaf in self.leaves] + self._null_votes_of_forms()
-        return any(leaf.says_null for leaf in self.leaves) or (True in votes and False not in votes)
+        votes = [_null_vote(assertion) for assertion in self.assertions]
+        votes += [any(v.nullable for v in self._variants(union)) for union in self.unions]
+        explicit = any(assertion.allows_null for assertion in self.assertions)
+        return explicit or (True in votes and False not in votes)
 
     @cached_property
     def enum(self) -> dict[str, Any] | None:
         """List the allowed constants without null, by their canonical text; None is any."""
-        lists = [listed for leaf in self.leaves if (listed := _enum(leaf)) is not None]
-        if not lists:
+        enums = [enum for each in self.assertions if (enum := _enum(each)) is not None]
+        if not enums:
             return None
-        return {key: value for key, value in lists[0].items() if all(key in x for x in lists)}
+        return {key: value for key, value in enums[0].items() if all(key in e for e in enums)}
 
     @cached_property
     def bounds(self) -> dict[str, Bound]:
-        """List the bounds on numbers, texts, lists and objects, tightest first taken."""
-        return bounds_of(self.leaves, whole=self.types == frozenset({"integer"}))
+        """List the bounds on numbers, texts, lists and objects by keyword."""
+        return bounds_of(self.assertions, integer=self.types == frozenset({"integer"}))
 
     @cached_property
     def fields(self) -> dict[str, Field]:
-        """List the properties; one that is required without being described counts too."""
+        """List the properties; one that is required without a schema counts too."""
         nodes: dict[str, list[Node]] = {}
-        for leaf in self.leaves:
-            for name, node in leaf.node.entries("properties").items():
+        for assertion in self.assertions:
+            for name, node in assertion.node.entries("properties").items():
                 nodes.setdefault(name, []).append(node)
-        bare = [name for name in self.required if name not in nodes]
-        described = {name: self._field(name, tuple(found)) for name, found in nodes.items()}
-        return described | {name: self._undescribed(name) for name in bare}
+        undescribed = [name for name in self.required if name not in nodes]
+        described = {name: self._field(name, tuple(each)) for name, each in nodes.items()}
+        return described | {name: self._undescribed_field(name) for name in undescribed}
 
     @cached_property
     def required(self) -> dict[str, str]:
-        """List the required properties and where each is said to be."""
+        """Map each required property to the pointer of its entry in `required`."""
         return {
             str(node.value): node.pointer
-            for leaf in self.leaves
-            for node in leaf.node.members("required")
+            for assertion in self.assertions
+            for node in assertion.node.members("required")
         }
 
     @cached_property
     def items(self) -> Schema | None:
-        """Describe the elements of a list."""
-        nodes = [node for leaf in self.leaves if (node := leaf.node.get("items"))]
+        """Read the schema of a list's elements."""
+        nodes = [node for each in self.assertions if (node := each.node.get("items"))]
         return schema_of(*nodes) if nodes else None
 
     @cached_property
-    def extras(self) -> Schema | bool:
-        """Describe properties that are not named: allowed, refused, or of one schema."""
-        words = ("additionalProperties", "unevaluatedProperties")
-        said = [n for leaf in self.leaves for w in words if (n := leaf.node.get(w))]
-        if any(node.value is False for node in said):
+    def additional_properties(self) -> Schema | bool:
+        """Read what properties without a name may be: anything, nothing, or of one schema."""
+        keywords = ("additionalProperties", "unevaluatedProperties")
+        nodes = [n for each in self.assertions for k in keywords if (n := each.node.get(k))]
+        if any(node.value is False for node in nodes):
             return False
-        typed = [node for node in said if node.value is not True and node.value != {}]
+        typed = [node for node in nodes if node.value is not True and node.value != {}]
         return schema_of(*typed) if typed else True
 
     @cached_property
     def unions(self) -> tuple[Union, ...]:
-        """List the choices a value has among several forms."""
+        """List the unions of several variants."""
         return tuple(
-            Union(kind, join(leaf.pointer, kind), _members(leaf, kind))
-            for leaf in self.leaves
+            Union(kind, join(each.pointer, kind), _variant_schemas(each, kind))
+            for each in self.assertions
             for kind in ("oneOf", "anyOf")
-            if kind in leaf.words
+            if kind in each.keywords
         )
 
     @property
     def is_only_a_union(self) -> bool:
-        """Tell whether nothing is said beside the forms the value may have."""
+        """Tell whether nothing is said beside the variants of a union."""
         return bool(self.unions) and not (self.fields or self.items or self.enum)
 
     @cached_property
     def unjudged(self) -> frozenset[str]:
-        """List the words that are compared by their text only."""
-        return frozenset(word for leaf in self.leaves for word in leaf.words.keys() - JUDGED)
+        """List the keywords that no rule judges: they are compared by text."""
+        return frozenset(k for each in self.assertions for k in each.keywords.keys() - JUDGED)
 
-    def _types_of_forms(self) -> list[Types]:
-        return [_together(form.types for form in self._forms(union)) for union in self.unions]
-
-    def _null_votes_of_forms(self) -> list[bool | None]:
-        return [any(form.nullable for form in self._forms(union)) for union in self.unions]
-
-    def _forms(self, union: Union) -> Iterator[Schema]:
-        """Give the forms of a union; a form that is the union itself again adds nothing."""
-        busy = self.document.busy
-        if self.key in busy:
+    def _variants(self, union: Union) -> Iterator[Schema]:
+        """List the variants of a union; a variant that is the union again adds nothing."""
+        in_progress = self.document.in_progress
+        if self.key in in_progress:
             return
-        busy.add(self.key)
+        in_progress.add(self.key)
         try:
-            yield from union.members
+            yield from union.variants
         finally:
-            busy.discard(self.key)
+            in_progress.discard(self.key)
 
     def _field(self, name: str, nodes: tuple[Node, ...]) -> Field:
         return Field(nodes[0].pointer, schema_of(*nodes), name in self.required)
 
-    def _undescribed(self, name: str) -> Field:
+    def _undescribed_field(self, name: str) -> Field:
         pointer = self.required[name]
         return Field(pointer, schema_of(Node({}, pointer, self.document)), True)
 
 
 def schema_of(*nodes: Node) -> Schema:
-    """Read the conjunction of some schema nodes, once for each."""
+    """Read the conjunction of some schema nodes; equal conjunctions share one Schema."""
     document = nodes[0].document
-    asked = tuple(node.pointer for node in nodes)
-    found = document.schemas.get(asked)
-    if found is None:
-        leaves = flatten(nodes)
-        key = tuple(leaf.pointer for leaf in leaves) or asked
-        found = document.schemas.get(key) or Schema(document, nodes, leaves)
-        document.schemas[asked] = document.schemas[key] = found
-    return found
+    requested = tuple(node.pointer for node in nodes)
+    schema = document.schemas.get(requested)
+    if schema is None:
+        assertions = flatten(nodes)
+        # The second key joins references to one component, which is then compared once.
+        key = tuple(assertion.pointer for assertion in assertions) or requested
+        schema = document.schemas.get(key) or Schema(document, nodes, assertions)
+        document.schemas[requested] = document.schemas[key] = schema
+    return schema
 
 
-def anything(like: Schema) -> Schema:
-    """Make the schema that allows anything, standing where `like` stands."""
+def schema_at(holder: Node) -> Schema:
+    """Read the `schema` of a parameter, header or media type; none allows anything."""
+    nothing = Node({}, join(holder.pointer, "schema"), holder.document)
+    return schema_of(holder.get("schema") or nothing)
+
+
+def unconstrained(like: Schema) -> Schema:
+    """Make the schema that allows anything, at the pointer of `like`."""
     return Schema(like.document, (Node({}, like.pointer, like.document),), ())
 
 
-def _together(all_types: Iterator[Types]) -> Types:
-    """Unite the types of several forms."""
-    found: set[str] = set()
-    for types in list(all_types):
-        if types is None:
-            return None
-        found |= types
-    return frozenset(found - ({"integer"} if "number" in found else set()))
+def _variant_schemas(assertion: Assertion, kind: str) -> tuple[Schema, ...]:
+    return tuple(schema_of(node) for node in variants_of(assertion.node, kind))
 
 
-def _members(leaf: Leaf, kind: str) -> tuple[Schema, ...]:
-    return tuple(schema_of(node) for node in alternatives(leaf.node, kind))
-
-
-def _enum(leaf: Leaf) -> dict[str, Any] | None:
-    if "const" in leaf.words:
-        values = [leaf.words["const"]]
-    elif "enum" in leaf.words:
-        values = leaf.words["enum"]  # may come from a union of constants, not from the node
+def _enum(assertion: Assertion) -> dict[str, Any] | None:
+    if "const" in assertion.keywords:
+        values = [assertion.keywords["const"]]
+    elif "enum" in assertion.keywords:
+        values = assertion.keywords["enum"]  # not the node's: it may be a union of constants
         if not is_list(values):
-            raise leaf.node.refuse(f"enum must be a list, not {type(values).__name__}")
+            raise assertion.node.error(f"enum must be a list, not {type(values).__name__}")
     else:
         return None
     return {canonical(value): value for value in values if value is not None}
+
+
+def covers(wide: Types, narrow: Types) -> bool:
+    """Tell whether every value of the narrow types is also one of the wide types."""
+    if wide is None:
+        return True
+    return narrow is not None and all(t in wide or _is_integer_of(t, wide) for t in narrow)
+
+
+def _types_of(assertion: Assertion) -> Types:
+    """List the types an assertion allows, without null; implied ones when none is named."""
+    keywords = assertion.keywords
+    named = keywords.get("type")
+    if named is not None:
+        return _without_null({str(t) for t in named} if is_list(named) else {str(named)})
+    if is_list(keywords.get("enum")) or "const" in keywords:
+        values = keywords.get("enum") or [keywords.get("const")]
+        return _without_null({_type_name(value) for value in values})
+    implied = {name for keyword, name in _IMPLIED_TYPES if keyword in keywords}
+    return frozenset(implied) if len(implied) == 1 else None
+
+
+def _null_vote(assertion: Assertion) -> bool | None:
+    """Tell whether an assertion admits null: yes, no, or None when it says nothing of it."""
+    named, enum = assertion.keywords.get("type"), assertion.keywords.get("enum")
+    if is_list(enum) or "const" in assertion.keywords:
+        return None in (enum or [assertion.keywords.get("const")])
+    if named is None:
+        return False if _types_of(assertion) else None
+    return "null" in named if is_list(named) else named == "null"
+
+
+def _types_of_all(conjuncts: Iterable[Types]) -> Types:
+    """Intersect lists of types."""
+    shared: Types = None
+    for types in conjuncts:
+        if types is not None:
+            shared = types if shared is None else _intersection(shared, types)
+    return shared
+
+
+def _intersection(left: frozenset[str], right: frozenset[str]) -> frozenset[str]:
+    # An integer is a number: "integer" and "number" meet in "integer".
+    shared = {t for t in left if t in right or _is_integer_of(t, right)}
+    return frozenset(shared | {t for t in right if _is_integer_of(t, left)})
+
+
+def _types_of_any(variants: Iterable[Types]) -> Types:
+    """Unite lists of types."""
+    united: set[str] = set()
+    # A list, so that `_variants` ends and frees its schema before an early return.
+    for types in list(variants):
+        if types is None:
+            return None
+        united |= types
+    return frozenset(united - ({"integer"} if "number" in united else set()))
+
+
+def _is_integer_of(name: str, types: frozenset[str]) -> bool:
+    return name == "integer" and "number" in types
+
+
+def _without_null(names: set[str]) -> frozenset[str]:
+    redundant = {"null", "integer"} if "number" in names else {"null"}
+    return frozenset(names - redundant)
+
+
+def _type_name(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int | float):
+        # 2.0 is an integer to JSON Schema.
+        return "number" if isinstance(value, float) and not value.is_integer() else "integer"
+    if isinstance(value, str):
+        return "string"
+    return "array" if is_list(value) else "object"

@@ -71,7 +71,7 @@ def to_do(found: Found) -> list[str]:
 
 def _drift(wanted: Wanted, _copy: Copy, found: Found, say: Any) -> None:
     from kalshi_ext.drift.check import check
-    from kalshi_ext.drift.render.plain import as_json, as_text
+    from kalshi_ext.drift.render import as_json, as_text
     from kalshi_ext.errors import KalshiError
 
     try:

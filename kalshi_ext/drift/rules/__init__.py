@@ -1,18 +1,22 @@
-"""The table of rules: every kind of difference, its verdict and the reason for it."""
+"""The table of rules: every kind of difference, its severity, reason, advice and opposite."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from kalshi_ext.drift.rules.kinds import Rule, Severity
-from kalshi_ext.drift.rules.messages import BODY_RULES, PARAMETER_RULES, STATUS_RULES
-from kalshi_ext.drift.rules.service import SERVICE_RULES
-from kalshi_ext.drift.rules.values import VALUE_RULES
+from kalshi_ext.drift.rules.operations import (
+    BODY_RULES,
+    OPERATION_RULES,
+    PARAMETER_RULES,
+    STATUS_RULES,
+)
+from kalshi_ext.drift.rules.rule import DriftRule, Severity
+from kalshi_ext.drift.rules.schemas import SCHEMA_RULES
 
-__all__ = ["RULES", "Rule", "Severity"]
+__all__ = ["RULES", "DriftRule", "Severity"]
 
-RULES: Final[dict[str, Rule]] = {
+RULES: Final[dict[str, DriftRule]] = {
     rule.id: rule
-    for rules in (SERVICE_RULES, PARAMETER_RULES, BODY_RULES, STATUS_RULES, VALUE_RULES)
+    for rules in (OPERATION_RULES, PARAMETER_RULES, BODY_RULES, STATUS_RULES, SCHEMA_RULES)
     for rule in rules
 }

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from driftsuite.small import (
+from driftsuite.small_contract import (
     Edit,
     add_fee,
     deprecate,
@@ -22,8 +22,8 @@ from driftsuite.small import (
 )
 
 from kalshi_ext.cli import main
+from kalshi_ext.drift.check import installed_contract
 from kalshi_ext.drift.commands import PUBLISHED, build
-from kalshi_ext.drift.installed import installed_contract
 from kalshi_ext.spec.documents import document
 from kalshi_ext.spec.dump import dump_yaml
 

@@ -10,13 +10,20 @@ from typing import Any
 
 import jsonschema
 import pytest
-from driftsuite.small import add_fee, deprecate, drop_count, edited, files, grow_side, small
+from driftsuite.small_contract import (
+    add_fee,
+    deprecate,
+    drop_count,
+    edited,
+    files,
+    grow_side,
+    small,
+)
 
-from kalshi_ext.drift.accepted import read_entries
-from kalshi_ext.drift.check import check
+from kalshi_ext.drift.baseline import read_baseline
+from kalshi_ext.drift.check import DriftReport, check, report_on
 from kalshi_ext.drift.compare import compare
 from kalshi_ext.drift.render import FORMATS
-from kalshi_ext.drift.report import Report, report_on
 from kalshi_ext.spec.documents import path
 
 EDITS = (drop_count, grow_side, add_fee, deprecate)
@@ -71,7 +78,7 @@ SARIF: dict[str, Any] = {
 
 
 @pytest.fixture
-def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Report:
+def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DriftReport:
     monkeypatch.chdir(tmp_path)
     accepted = tmp_path / "accepted.yaml"
     accepted.write_text(
@@ -83,7 +90,7 @@ def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Report:
     return check(base, new, accept=accepted)
 
 
-def test_text_names_place_meaning_and_what_to_do(report: Report) -> None:
+def test_text_names_place_meaning_and_what_to_do(report: DriftReport) -> None:
     text = FORMATS["text"](report)
     assert "BREAKING the field `fills[].count` is gone  [response-field-removed-required]" in text
     assert "  base  /components/schemas/Fill/properties/count\n" in text
@@ -94,7 +101,7 @@ def test_text_names_place_meaning_and_what_to_do(report: Report) -> None:
     assert text.endswith("1 breaking, 1 risky, 1 compatible, 1 accepted\n")
 
 
-def test_json_holds_everything_text_does(report: Report) -> None:
+def test_json_holds_everything_text_does(report: DriftReport) -> None:
     value = json.loads(FORMATS["json"](report))
     assert (value["version"], value["exit"]) == (1, 2)
     assert value["counts"] == {"breaking": 1, "risky": 1, "compatible": 1, "deprecation": 0,
@@ -110,14 +117,16 @@ def test_json_holds_everything_text_does(report: Report) -> None:
     assert [each["why"] for each in value["accepted"]] == ["moves in May"]
 
 
-def test_markdown_has_a_heading_for_each_severity_that_is_there(report: Report) -> None:
+def test_markdown_has_a_heading_for_each_severity_that_is_there(report: DriftReport) -> None:
     text = FORMATS["markdown"](report)
     assert re.findall(r"^## (.*)$", text, re.MULTILINE) == [
         "Breaking (1)", "Risky (1)", "Compatible (1)", "Accepted (1)"]  # fmt: skip
     assert "touches `client.portfolio.fills, model Fill, field 'fills[].count'`" in text
 
 
-def test_github_annotates_the_line_of_the_base_document(report: Report, tmp_path: Path) -> None:
+def test_github_annotates_the_line_of_the_base_document(
+    report: DriftReport, tmp_path: Path
+) -> None:
     rows = FORMATS["github"](report).splitlines()
     commands = [re.match(r"::(\w+) file=([^,]+),line=(\d+),title=([^:]+)::", row) for row in rows]
     found = [match.groups() for match in commands if match]
@@ -132,7 +141,7 @@ def test_github_annotates_the_line_of_the_base_document(report: Report, tmp_path
     assert rows[-1].startswith("::notice title=drift::1 breaking")
 
 
-def test_sarif_has_the_structure_that_code_scanning_demands(report: Report) -> None:
+def test_sarif_has_the_structure_that_code_scanning_demands(report: DriftReport) -> None:
     value = json.loads(FORMATS["sarif"](report))
     jsonschema.Draft202012Validator(SARIF).validate(value)
     run = value["runs"][0]
@@ -163,7 +172,7 @@ def test_sarif_writes_a_path_as_a_uri(tmp_path: Path) -> None:
     assert location["artifactLocation"]["uri"].endswith("/a%20%231%20%25%C3%A9/base.json")
 
 
-def test_a_fingerprint_stays_when_other_findings_come(report: Report, tmp_path: Path) -> None:
+def test_a_fingerprint_stays_when_other_findings_come(report: DriftReport, tmp_path: Path) -> None:
     alone = report_on(compare(small(), edited(drop_count)))
     prints = [
         json.loads(FORMATS["sarif"](each))["runs"][0]["results"][0]["partialFingerprints"]
@@ -186,7 +195,7 @@ HOSTILE = "x\n::error::owned\r\x1b[31m\u202e`@everyone` <script>|](http://e)%0A"
 
 
 @pytest.fixture(scope="module")
-def hostile() -> Report:
+def hostile() -> DriftReport:
     base = small()
     new = copy.deepcopy(base)
     fields = new["components"]["schemas"]["Fill"]["properties"]
@@ -197,7 +206,7 @@ def hostile() -> Report:
     return report_on(compare(base, new))
 
 
-def test_no_format_passes_on_what_a_terminal_obeys(hostile: Report) -> None:
+def test_no_format_passes_on_what_a_terminal_obeys(hostile: DriftReport) -> None:
     for form in FORMATS:
         text = FORMATS[form](hostile)
         assert "\x1b" not in text
@@ -205,13 +214,13 @@ def test_no_format_passes_on_what_a_terminal_obeys(hostile: Report) -> None:
         assert "\r" not in text
 
 
-def test_a_value_cannot_start_a_workflow_command(hostile: Report) -> None:
+def test_a_value_cannot_start_a_workflow_command(hostile: DriftReport) -> None:
     rows = FORMATS["github"](hostile).splitlines()
     assert len(rows) == len(hostile.findings) + 1
     assert all(re.match(r"::(error|warning|notice) ", row) for row in rows)
 
 
-def test_a_value_cannot_leave_its_code_span_in_markdown(hostile: Report) -> None:
+def test_a_value_cannot_leave_its_code_span_in_markdown(hostile: DriftReport) -> None:
     text = FORMATS["markdown"](hostile)
     outside = "".join(
         part for line in text.splitlines() for part in line.split("`")[::2]
@@ -244,6 +253,6 @@ def test_a_finding_about_the_acceptance_file_points_into_no_document(tmp_path: P
         "expires": "2999-01-01",
     }
     stale.write_text(json.dumps({"accepted": [entry]}), "utf-8")
-    assert read_entries(stale)
+    assert read_baseline(stale)
     row = FORMATS["github"](check(base, new, accept=stale)).splitlines()[0]
     assert row.startswith("::error title=acceptance-stale::")

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driftsuite.limited import run
-from driftsuite.small import files, small
+from driftsuite.bounded_process import run
+from driftsuite.small_contract import files, small
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -48,14 +48,14 @@ BROKEN: dict[str, tuple[bytes, str]] = {
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_file_that_is_no_contract_is_refused_with_its_name(name: str, tmp_path: Path) -> None:
-    text, said = BROKEN[name]
+    text, message = BROKEN[name]
     base, _ = files(tmp_path)
     bad = tmp_path / "bad.yaml"
     bad.write_bytes(text)
     for pair in ((base, str(bad)), (str(bad), base)):
         with pytest.raises(CannotCompare, match=r"bad\.yaml") as error:
             check(*pair)
-        assert said in str(error.value)
+        assert message in str(error.value)
         assert len(str(error.value)) < 600
 
 
@@ -125,17 +125,17 @@ WRONG: dict[str, tuple[Edit, str]] = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_a_contract_with_a_wrong_part_is_refused_with_the_place(name: str) -> None:
-    edit, said = WRONG[name]
+    edit, message = WRONG[name]
     bad = small()
     edit(bad)
     for pair in ((small(), bad), (bad, small())):
         with pytest.raises(CannotCompare) as error:
             compare(*pair, names=("one.yaml", "other.yaml"))
-        assert said in str(error.value)
+        assert message in str(error.value)
         assert ".yaml: /" in str(error.value)
 
 
-def _tree(new: dict[str, Any]) -> None:
+def _make_recursive(new: dict[str, Any]) -> None:
     """A schema that holds itself, in three ways: legal, and without end when written out."""
     itself = {"$ref": "#/components/schemas/Fill"}
     _fill(new)["properties"] |= {"a": itself, "b": {"type": "array", "items": itself},
@@ -144,14 +144,14 @@ def _tree(new: dict[str, Any]) -> None:
 
 def test_recursion_that_is_legal_is_compared() -> None:
     base, new = small(), small()
-    _tree(base)
-    _tree(new)
+    _make_recursive(base)
+    _make_recursive(new)
     assert compare(base, new).findings == ()
     _fill(new)["properties"]["count"]["type"] = "string"
     assert [each.rule.id for each in compare(base, new).findings] == ["response-type-changed"]
 
 
-def _ladder(new: dict[str, Any]) -> None:
+def _make_exponential(new: dict[str, Any]) -> None:
     """Two ways at each of 60 steps: 2^60 schemas when written out."""
     schemas = new["components"]["schemas"]
     for n in range(60):
@@ -169,12 +169,12 @@ def test_a_document_that_explodes_when_written_out_is_compared_within_bounds(
     tmp_path: Path,
 ) -> None:
     new = small()
-    _ladder(new)
+    _make_exponential(new)
     base = files(tmp_path)[0]
     grown = tmp_path / "ladder.json"
     grown.write_text(json.dumps(new), "utf-8")
-    ran = run(base, str(grown))
-    assert (ran.returncode, ran.stderr) == (1, "")
+    process = run(base, str(grown))
+    assert (process.returncode, process.stderr) == (1, "")
     again = run(str(grown), str(grown))
     assert (again.returncode, again.stderr) == (0, "")
 
@@ -183,10 +183,10 @@ def test_a_document_that_explodes_when_written_out_is_compared_within_bounds(
 def test_a_bomb_ends_with_one_line_and_status_3(name: str, tmp_path: Path) -> None:
     bad = tmp_path / "bad.yaml"
     bad.write_bytes(BROKEN[name][0])
-    ran = run(files(tmp_path)[0], str(bad))
-    assert (ran.returncode, ran.stdout) == (3, "")
-    assert ran.stderr.startswith("drift: cannot compare: bad.yaml: ")
-    assert ran.stderr.count("\n") == 1
+    process = run(files(tmp_path)[0], str(bad))
+    assert (process.returncode, process.stdout) == (3, "")
+    assert process.stderr.startswith("drift: cannot compare: bad.yaml: ")
+    assert process.stderr.count("\n") == 1
 
 
 JSON = st.recursive(

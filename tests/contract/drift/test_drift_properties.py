@@ -8,42 +8,40 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from driftsuite.crawl import only, operations
-from driftsuite.sweep import Sweep
-from driftsuite.whole import whole_document
-from driftsuite.workshop import contract
+from driftsuite.contracts import contract, full_size_document
+from driftsuite.mutants import MutantGenerator
+from driftsuite.sites import operations, with_one_operation
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kalshi_ext.drift.compare import compare
+from kalshi_ext.drift.compare import compare, our_paths
 from kalshi_ext.drift.document import open_document
 from kalshi_ext.drift.rules import RULES
-from kalshi_ext.drift.scope import part_of
 from kalshi_ext.spec.documents import document
 from kalshi_ext.spec.normalise import normalise
 
 OURS = ("current", "classic", "upstream")
-MUTATED = ("classic", "workshop")
+MUTATED = ("classic", "synthetic")
 
 
 @functools.cache
 def mutants(name: str) -> list[Any]:
     """List one of each kind of mutation of a contract, from operations spread over it."""
     whole = contract(name)
-    sweep = Sweep(name, whole, open_document)
+    sweep = MutantGenerator(name, whole, open_document)
     places = list(operations(whole))
     found = {each.kind: each for path, method in places[::5] + places[:1]
              for each in sweep.in_one_operation(path, method)}  # fmt: skip
     return list(found.values())
 
 
-def turned(base: Any, new: Any) -> Counter[tuple[str, str, str]]:
+def swapped_counts(base: Any, new: Any) -> Counter[tuple[str, str, str]]:
     """Count the findings, each as it should look with the documents swapped."""
     found = compare(base, new).findings
     return Counter((each.rule.opposite, each.new, each.base) for each in found)
 
 
-def straight(base: Any, new: Any) -> Counter[tuple[str, str, str]]:
+def finding_counts(base: Any, new: Any) -> Counter[tuple[str, str, str]]:
     found = compare(base, new).findings
     return Counter((each.rule.id, each.base, each.new) for each in found)
 
@@ -62,10 +60,10 @@ def test_a_document_against_its_normal_form_gives_nothing(name: Any) -> None:
 
 
 def test_a_full_document_against_its_normal_form_gives_nothing() -> None:
-    base = whole_document()
+    base = full_size_document()
     new = normalise(base)
     for before, after in ((base, new), (new, base)):
-        assert compare(before, after, is_ours=part_of(before, after)).findings == ()
+        assert compare(before, after, is_ours=our_paths(before, after)).findings == ()
 
 
 def test_every_rule_has_an_opposite_that_has_it_as_its_own() -> None:
@@ -76,9 +74,9 @@ def test_every_rule_has_an_opposite_that_has_it_as_its_own() -> None:
 
 def test_two_generations_of_the_contract_flip_when_swapped() -> None:
     base, new = document("classic"), document("current")
-    found = straight(new, base)
+    found = finding_counts(new, base)
     assert found.total() > 100
-    assert found == turned(base, new)
+    assert found == swapped_counts(base, new)
 
 
 @pytest.mark.parametrize("name", MUTATED)
@@ -87,7 +85,7 @@ def test_two_generations_of_the_contract_flip_when_swapped() -> None:
 def test_a_mutation_flips_when_the_documents_are_swapped(name: str, data: Any) -> None:
     mutation = data.draw(st.sampled_from(mutants(name)), label="mutation")
     base, new = mutation.base, mutation.new()
-    assert straight(new, base) == turned(base, new)
+    assert finding_counts(new, base) == swapped_counts(base, new)
 
 
 @pytest.mark.parametrize("name", MUTATED)
@@ -97,7 +95,7 @@ def test_what_is_found_does_not_depend_on_the_order_of_keys(name: str, data: Any
     mutation = data.draw(st.sampled_from(mutants(name)), label="mutation")
     dice = data.draw(st.randoms(use_true_random=False), label="order")
     new = mutation.new()
-    assert straight(mutation.base, shuffled(new, dice)) == straight(mutation.base, new)
+    assert finding_counts(mutation.base, shuffled(new, dice)) == finding_counts(mutation.base, new)
 
 
 def shuffled(value: Any, dice: Any) -> Any:
@@ -112,8 +110,8 @@ def shuffled(value: Any, dice: Any) -> Any:
 @given(data=st.data())
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_changes_in_two_operations_are_both_found(data: Any) -> None:
-    whole = contract("workshop")
-    sweep = Sweep("workshop", whole)
+    whole = contract("synthetic")
+    sweep = MutantGenerator("synthetic", whole)
     first, second = (
         data.draw(st.sampled_from(list(sweep.in_one_operation(*place))))
         for place in operations(whole)
@@ -121,10 +119,12 @@ def test_changes_in_two_operations_are_both_found(data: Any) -> None:
     both = {**whole, "paths": {**first.new()["paths"], **second.new()["paths"]}}
     both["components"] = {**second.new()["components"], "schemas": whole["components"]["schemas"]}
     base = {**whole, "components": both["components"]}
-    alone = [straight(_within(base, place), _within(both, place)) for place in operations(whole)]
-    together = straight(base, both)
+    alone = [
+        finding_counts(_within(base, place), _within(both, place)) for place in operations(whole)
+    ]
+    together = finding_counts(base, both)
     assert {rule for rule, _, _ in together} == {rule for one in alone for rule, _, _ in one}
 
 
 def _within(whole: Any, place: tuple[str, str]) -> Any:
-    return only(whole, *place)
+    return with_one_operation(whole, *place)

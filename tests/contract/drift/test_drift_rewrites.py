@@ -10,13 +10,13 @@ from zlib import crc32
 
 import pytest
 from driftsuite import rewrites
-from driftsuite.sweep import portions
-from driftsuite.workshop import contract
+from driftsuite.contracts import contract
+from driftsuite.mutants import partitions
 
 from kalshi_ext.drift.compare import compare
 from kalshi_ext.drift.document import open_document
 
-CONTRACTS = ("current", "classic", "workshop")
+CONTRACTS = ("current", "classic", "synthetic")
 Rewrite = Callable[[Any], rewrites.Rewrites]
 
 
@@ -33,7 +33,7 @@ def alarms(base: Any, rewritten: Any) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("name", CONTRACTS)
 def test_the_document_in_other_words_gives_no_finding(name: str) -> None:
-    part = portions(whole(name), size=6)[0]
+    part = partitions(whole(name), size=6)[0]
     made = list(rewrites.whole_document(part))
     assert len(made) >= 13
     assert alarms(part, made) == []
@@ -42,7 +42,7 @@ def test_the_document_in_other_words_gives_no_finding(name: str) -> None:
 @pytest.mark.parametrize("rewrite", rewrites.REWRITES[1:], ids=lambda each: each.__name__)
 @pytest.mark.parametrize("name", CONTRACTS)
 def test_a_part_in_other_words_gives_no_finding(name: str, rewrite: Rewrite) -> None:
-    parts = portions(whole(name), size=2)
+    parts = partitions(whole(name), size=2)
     start = crc32(f"{name}{rewrite.__name__}".encode()) % len(parts)
     tried = 0
     for part in (parts[start:] + parts[:start])[:2]:

@@ -7,16 +7,16 @@ import re
 from typing import Any
 
 import pytest
-from driftsuite.crawl import operations
-from driftsuite.small import small
-from driftsuite.sweep import Sweep
-from driftsuite.workshop import contract
+from driftsuite.contracts import contract
+from driftsuite.mutants import MutantGenerator
+from driftsuite.sites import operations
+from driftsuite.small_contract import small
 
 from kalshi_ext.drift.compare import compare
 from kalshi_ext.drift.document import open_document
 from kalshi_ext.drift.finding import Finding
+from kalshi_ext.drift.messages import affected, meaning, title
 from kalshi_ext.drift.rules import RULES, Severity
-from kalshi_ext.drift.wording import meaning, title, touched
 
 CAT = {"type": "object", "properties": {"kind": {"type": "string"}, "lives": {"type": "integer"}}}
 DOG = {"type": "object", "properties": {"kind": {"type": "string"}, "tricks": {"type": "string"}}}
@@ -121,7 +121,7 @@ def test_one_change_of_a_shared_component_is_one_finding_with_all_its_uses() -> 
     new = copy.deepcopy(base)
     new["components"]["schemas"]["Fill"]["properties"]["side"]["enum"].append("both")
     (found,) = compare(base, new).findings
-    assert touched(found) == [
+    assert affected(found) == [
         "client.portfolio.fills, model Fill, field `fills[].side`",
         "client.history.fills, model Fill, field `fills[].side`",
     ]
@@ -133,7 +133,7 @@ def test_an_operation_without_a_facade_call_is_named_by_method_and_path() -> Non
     new = copy.deepcopy(base)
     new["paths"]["/portfolio/fills"]["get"]["deprecated"] = True
     (found,) = compare(base, new).findings
-    assert touched(found) == ["GetOther (GET /portfolio/fills), which has no facade call"]
+    assert affected(found) == ["GetOther (GET /portfolio/fills), which has no facade call"]
 
 
 def test_an_argument_is_named_as_the_facade_names_it() -> None:
@@ -141,15 +141,15 @@ def test_an_argument_is_named_as_the_facade_names_it() -> None:
     base["paths"]["/portfolio/fills"]["get"]["parameters"].append(
         {"name": "min_ts", "in": "query", "schema": {"type": "integer"}})  # fmt: skip
     (gone,) = compare(base, small()).findings
-    assert touched(gone) == ["client.portfolio.fills, argument `since` (sent as `min_ts`)"]
+    assert affected(gone) == ["client.portfolio.fills, argument `since` (sent as `min_ts`)"]
     (came,) = compare(small(), base).findings
-    assert touched(came) == ["client.portfolio.fills, which has no argument for `min_ts` yet"]
+    assert affected(came) == ["client.portfolio.fills, which has no argument for `min_ts` yet"]
 
 
 def every_finding(name: str) -> list[tuple[Finding, Any, Any]]:
     """Give the findings of one mutation of each kind, with both documents."""
     whole = contract(name)
-    sweep = Sweep(name, whole, open_document)
+    sweep = MutantGenerator(name, whole, open_document)
     places = list(operations(whole))[::12]
     kinds = {each.kind: each for place in places for each in sweep.in_one_operation(*place)}
     found = []
@@ -170,7 +170,7 @@ def stands(document: Any, pointer: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize("name", ["classic", "workshop"])
+@pytest.mark.parametrize("name", ["classic", "synthetic"])
 def test_every_finding_points_into_both_documents_and_says_what_to_do(name: str) -> None:
     found = every_finding(name)
     assert len(found) > 60

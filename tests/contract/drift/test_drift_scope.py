@@ -7,21 +7,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from driftsuite.crawl import operations
-from driftsuite.whole import whole_document
+from driftsuite.contracts import full_size_document
+from driftsuite.sites import operations
 
-from kalshi_ext.drift.check import check
-from kalshi_ext.drift.compare import compare
-from kalshi_ext.drift.installed import installed_contract
-from kalshi_ext.drift.report import Report, report_on
-from kalshi_ext.drift.scope import everything as all_paths
-from kalshi_ext.drift.scope import part_of
+from kalshi_ext.drift.check import DriftReport, check, installed_contract, report_on
+from kalshi_ext.drift.compare import compare, every_path, our_paths
 from kalshi_ext.spec.dump import dump_yaml
 from kalshi_ext.spec.prune import reachable
 from kalshi_ext.spec.scope import is_ours
 
 MARKETS = "/markets/kind_0/{ticker}"
-FULL = whole_document()
+FULL = full_size_document()
 Edit = Callable[[dict[str, Any]], object]
 
 
@@ -32,12 +28,12 @@ def portion() -> dict[str, Any]:
     return copy.deepcopy(reachable({**FULL, "paths": {path: FULL["paths"][path] for path in kept}}))
 
 
-def compared(edit: Edit, *, base: Any = None, everything: bool = False) -> Report:
+def compared(edit: Edit, *, base: Any = None, everything: bool = False) -> DriftReport:
     """Compare a portion, or another base, with an edited portion."""
     new = portion()
     edit(new)
     before = portion() if base is None else base
-    ours = all_paths if everything else part_of(before, new)
+    ours = every_path if everything else our_paths(before, new)
     return report_on(compare(before, new, is_ours=ours))
 
 
@@ -97,8 +93,8 @@ def test_changes_outside_our_part_are_notes(edit: Edit) -> None:
 @pytest.mark.parametrize("edit", OUTSIDE)
 def test_changes_outside_our_part_are_judged_when_asked(edit: Edit) -> None:
     report = compared(edit, everything=True)
-    due = 1 if edit is _add_a_market else 2
-    assert report.exit == due
+    expected = 1 if edit is _add_a_market else 2
+    assert report.exit == expected
     assert not any(finding.rule.id.startswith("outside") for finding in report.findings)
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driftsuite.limited import run
-from driftsuite.small import files, small
+from driftsuite.bounded_process import run
+from driftsuite.small_contract import files, small
 
 from kalshi_ext.drift.check import check
 from kalshi_ext.drift.errors import CannotCompare
@@ -55,7 +55,7 @@ def test_a_url_is_compared_like_a_file(upstream: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "message"),
     [
         ("404-", "answered status 404"),
         ("500-fine", "answered status 500"),
@@ -67,11 +67,11 @@ def test_a_url_is_compared_like_a_file(upstream: str, tmp_path: Path) -> None:
     ],
 )
 def test_a_url_that_gives_no_contract_is_named(
-    upstream: str, path: str, said: str, tmp_path: Path
+    upstream: str, path: str, message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(CannotCompare) as error:
         check(files(tmp_path)[0], f"{upstream}/{path}")
-    assert said in str(error.value)
+    assert message in str(error.value)
     assert f"{upstream}/{path}" in str(error.value)
 
 
@@ -85,6 +85,6 @@ def test_a_port_where_nobody_listens_and_a_bad_url_are_named(tmp_path: Path) -> 
 
 
 def test_an_http_error_ends_the_process_with_status_3(upstream: str, tmp_path: Path) -> None:
-    ran = run(files(tmp_path)[0], f"{upstream}/503-")
-    assert (ran.returncode, ran.stdout) == (3, "")
-    assert "answered status 503" in ran.stderr
+    process = run(files(tmp_path)[0], f"{upstream}/503-")
+    assert (process.returncode, process.stdout) == (3, "")
+    assert "answered status 503" in process.stderr

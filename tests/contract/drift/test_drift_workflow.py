@@ -162,11 +162,13 @@ def test_an_issue_is_opened_once_for_a_document(known: str, calls: int, tmp_path
     log = tool(tmp_path, "gh", f"echo {known}")
     ran = step("open an issue", tmp_path, DIGEST="0123456789ab", STATUS="2")
     assert ran.returncode == 0, ran.stderr
-    said = log.read_text("utf-8").splitlines()
-    assert len(said) == calls
-    assert "0123456789ab in:title" in said[0]
+    calls_made = log.read_text("utf-8").splitlines()
+    assert len(calls_made) == calls
+    assert "0123456789ab in:title" in calls_made[0]
     if calls == 2:
-        assert said[1].startswith("issue create --title The exchange's contract breaks clients (0")
+        assert calls_made[1].startswith(
+            "issue create --title The exchange's contract breaks clients (0"
+        )
 
 
 @pytest.fixture
@@ -191,9 +193,9 @@ def test_a_pull_request_carries_what_adopting_changed(repository: Path) -> None:
     for _ in range(2):  # a second run finds the branch and does nothing
         ran = step("open a pull request", repository, DIGEST="0123456789ab")
         assert ran.returncode == 0, ran.stderr
-    said = log.read_text("utf-8").splitlines()
-    assert len(said) == 1
-    assert said[0].startswith("pr create --head contract-0123456789ab ")
+    calls_made = log.read_text("utf-8").splitlines()
+    assert len(calls_made) == 1
+    assert calls_made[0].startswith("pr create --head contract-0123456789ab ")
     listed = subprocess.run(
         ["git", "--git-dir", "origin.git", "show", "--name-only", "--format=%an %s",
          "contract-0123456789ab"],

@@ -1,4 +1,5 @@
-"""Mutations and rewrites of the contracts with verdicts reasoned here, not asked of the tool.
+"""Mutations and rewrites of the contracts, each with the verdict that is expected of the differ.
 
-Nothing in this package imports the differ except `verdicts`, which runs it.
+The expected verdict is reasoned from the wire, in *_mutations.py. Only `oracle` and
+`small_contract`, which run the differ, import it.
 """

@@ -27,7 +27,7 @@ def change(document: Any, at: Place, edit: Callable[[Any], Any]) -> Any:
 
 def put(document: Any, at: Place, value: Any) -> Any:
     """Give the document with a value set; the last step may be new."""
-    return change(document, at[:-1], lambda holder: with_(holder, {at[-1]: value}))
+    return change(document, at[:-1], lambda holder: updated(holder, {at[-1]: value}))
 
 
 def drop(document: Any, at: Place) -> Any:
@@ -35,7 +35,7 @@ def drop(document: Any, at: Place) -> Any:
     return change(document, at[:-1], lambda holder: without(holder, at[-1]))
 
 
-def with_(holder: Any, items: dict[Any, Any]) -> Any:
+def updated(holder: Any, items: dict[Any, Any]) -> Any:
     """Give a mapping with more items, or a list with one element replaced."""
     if isinstance(holder, list):
         copy = list(holder)

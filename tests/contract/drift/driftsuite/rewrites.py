@@ -1,17 +1,28 @@
-"""Rewrites of a contract after which every message is what it was: no finding is due.
+"""Rewrites of a contract after which every message is what it was: no finding is expected.
 
-Each generator gives (what, rewritten document), once for each place it applies to.
+In the words of mutation testing these are equivalent mutants. Each generator gives (what,
+rewritten document), once for each place it applies to.
 """
 
 from __future__ import annotations
 
+import copy
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .crawl import alone, operations, parameters, resolve, responses, sites
-from .editing import get, pointer, put, with_, without
-from .rewrites_whole import Rewrites, everywhere, moved_parts, whole_document
+from .editing import change, drop, get, pointer, put, updated, without
+from .sites import (
+    METHODS,
+    operations,
+    parameters,
+    resolve,
+    responses,
+    sites,
+    with_written_out_operation,
+)
 
+Rewrites = Iterator[tuple[str, Any]]
 _SECTIONS = ("schemas", "parameters", "responses", "securitySchemes")
 
 
@@ -77,7 +88,7 @@ def inlined(document: Any) -> Rewrites:
         rest = without(get(document, at), "$ref")
         yield f"inline {pointer(at)}", put(document, at, {**target, **rest})
     for path, method in operations(document):
-        item = alone(document, path, method)["paths"][path][method]
+        item = with_written_out_operation(document, path, method)["paths"][path][method]
         yield f"write out {method} {path}", put(document, ("paths", path, method), item)
 
 
@@ -107,14 +118,14 @@ def _hoist(document: Any, at: Any, section: str) -> Any:
 def duplicated(document: Any) -> Rewrites:
     """Point one reference at an identical copy of its component."""
     for at in references(document):
-        _, section, name = resolve_once(document, at)
+        _, section, name = reference_steps(document, at)
         new = put(document, ("components", section, f"{name}Copy"),
                   document["components"][section][name])  # fmt: skip
         reference = {**get(new, at), "$ref": f"#/components/{section}/{name}Copy"}
         yield f"copy for {pointer(at)}", put(new, at, reference)
 
 
-def resolve_once(document: Any, at: Any) -> Any:
+def reference_steps(document: Any, at: Any) -> Any:
     """Split the reference at a place."""
     return get(document, at)["$ref"].removeprefix("#/").split("/")
 
@@ -126,10 +137,10 @@ def wrapped(document: Any) -> Rewrites:
         for word in ("allOf", "oneOf", "anyOf"):
             yield f"{word} around {pointer(at)}", put(document, at, {word: [schema]})
         if schema.keys() & {"nullable", "default", "deprecated"} and "$ref" not in schema:
-            said = {k: v for k, v in schema.items() if k in ("nullable", "default", "deprecated")}
-            rest = without(schema, *said)
+            outer = {k: v for k, v in schema.items() if k in ("nullable", "default", "deprecated")}
+            rest = without(schema, *outer)
             if rest:
-                new = put(document, at, {"allOf": [rest], **said})
+                new = put(document, at, {"allOf": [rest], **outer})
                 yield f"allOf under {pointer(at)}", new
 
 
@@ -156,8 +167,8 @@ def _half(schema: Any, names: list[str]) -> Any:
     return {"type": "object", "properties": fields} | ({"required": required} if required else {})
 
 
-def other_words(document: Any) -> Rewrites:
-    """Say the same in the words of another OpenAPI version, or say what goes without saying."""
+def other_notation(document: Any) -> Rewrites:
+    """Use the notation of another OpenAPI version, or state what holds by default."""
     for at in schema_places(document):
         schema = get(document, at)
         for name, new in _synonyms(schema):
@@ -168,15 +179,15 @@ def _synonyms(schema: Any) -> Rewrites:
     if schema.get("nullable") is True and isinstance(schema.get("type"), str):
         bare = without(schema, "nullable")
         if "enum" not in schema:
-            yield "list of types", with_(bare, {"type": [schema["type"], "null"]})
+            yield "list of types", updated(bare, {"type": [schema["type"], "null"]})
         yield "oneOf with null", {"oneOf": [bare, {"type": "null"}]}
         yield "anyOf with null", {"anyOf": [{"type": "null"}, bare]}
     if "enum" in schema:
         constants = [{"const": member} for member in schema["enum"]]
-        yield "oneOf of constants", with_(without(schema, "enum"), {"oneOf": constants})
+        yield "oneOf of constants", updated(without(schema, "enum"), {"oneOf": constants})
         yield "enum said twice", {"allOf": [schema, {"enum": list(schema["enum"])}]}
     if isinstance(schema.get("type"), str):
-        yield "list of one type", with_(schema, {"type": [schema["type"]]})
+        yield "list of one type", updated(schema, {"type": [schema["type"]]})
     yield from _numbers(schema)
     yield from _needless(schema)
 
@@ -185,12 +196,12 @@ def _numbers(schema: Any) -> Rewrites:
     if schema.get("type") == "integer" and "minimum" in schema:
         low = schema["minimum"]
         rest = without(schema, "minimum")
-        yield "exclusive, 3.1", with_(rest, {"exclusiveMinimum": low - 1})
-        yield "exclusive, 3.0", with_(rest, {"minimum": low - 1, "exclusiveMinimum": True})
-        yield "as a float", with_(schema, {"minimum": float(low)})
+        yield "exclusive, 3.1", updated(rest, {"exclusiveMinimum": low - 1})
+        yield "exclusive, 3.0", updated(rest, {"minimum": low - 1, "exclusiveMinimum": True})
+        yield "as a float", updated(schema, {"minimum": float(low)})
         yield "half in a wrapper", {"allOf": [rest], "minimum": low}
     if "default" in schema:
-        yield "x-default", with_(without(schema, "default"), {"x-default": schema["default"]})
+        yield "x-default", updated(without(schema, "default"), {"x-default": schema["default"]})
 
 
 def _needless(schema: Any) -> Rewrites:
@@ -206,7 +217,156 @@ def _needless(schema: Any) -> Rewrites:
         yield "type left to the properties", without(schema, "type")
 
 
+def everywhere(document: Any, edit: Callable[[Any], Any]) -> Any:
+    """Give the document with an edit made to every mapping and list, inner ones first."""
+    if isinstance(document, dict):
+        return edit({key: everywhere(value, edit) for key, value in document.items()})
+    if isinstance(document, list):
+        return edit([everywhere(value, edit) for value in document])
+    return document
+
+
+def whole_document(document: Any) -> Rewrites:
+    """Rewrite everything at once: order, prose, needless words, place of shared parts."""
+    yield "nothing", copy.deepcopy(document)
+    yield "keys reversed", everywhere(document, _reversed_keys)
+    yield "lists reordered", everywhere(document, _reordered_lists)
+    yield "paths reversed", put(document, ("paths",), dict(reversed(document["paths"].items())))
+    yield "prose", everywhere(document, _with_prose)
+    yield "no prose", everywhere(document, _without_prose)
+    yield "vendor words", everywhere(document, lambda v: {**v, "x-note": 1} if _is_schema(v) else v)
+    yield "version", put(document, ("info", "version"), "99.0.0")
+    yield "3.1", put(document, ("openapi",), "3.1.0")
+    yield "through JSON", json.loads(json.dumps(document))
+    yield "spare component", put(document, ("components", "schemas", "Spare"), {"type": "string"})
+    yield "servers with a slash", put(document, ("servers",), [
+        {**server, "url": server["url"] + "/"} for server in document["servers"]])  # fmt: skip
+    everything = document
+    for path, method in operations(document):
+        item = with_written_out_operation(document, path, method)["paths"][path][method]
+        everything = put(everything, ("paths", path, method), item)
+    yield "everything written out", put(everything, ("components",), {
+        "securitySchemes": document["components"]["securitySchemes"]})  # fmt: skip
+
+
+def _reversed_keys(value: Any) -> Any:
+    return dict(reversed(value.items())) if isinstance(value, dict) else value
+
+
+def _reordered_lists(value: Any) -> Any:
+    """Turn round the lists whose order says nothing."""
+    if not isinstance(value, dict):
+        return value
+    words = (
+        "required",
+        "enum",
+        "parameters",
+        "security",
+        "servers",
+        "tags",
+        "allOf",
+        "oneOf",
+        "anyOf",
+    )
+    return {k: v[::-1] if k in words and isinstance(v, list) else v for k, v in value.items()}
+
+
+def _is_schema(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("type"), str) and "flows" not in value
+
+
+def _with_prose(value: Any) -> Any:
+    if not _is_schema(value):
+        return {**value, "summary": "S", "tags": ["new"]} if _is_operation(value) else value
+    return {**value, "description": "D", "title": "T", "example": 1, "externalDocs": {"url": "u"}}
+
+
+def _is_operation(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("responses"), dict)
+        and "operationId" in value
+    )
+
+
+def _without_prose(value: Any) -> Any:
+    keep = isinstance(value, dict) and not isinstance(value.get("description"), dict)
+    return without(value, "description") if keep and "properties" not in value else value
+
+
+def moved_parts(document: Any) -> Rewrites:
+    """Move what each operation states to its path, or to the document."""
+    for path, method in operations(document):
+        here = ("paths", path, method)
+        for index in range(len(document["paths"][path][method].get("parameters", []))):
+            if len([m for m in document["paths"][path] if m in METHODS]) == 1:
+                yield (
+                    f"{pointer(here)} parameter {index} of the path",
+                    _raised(document, here, index),
+                )
+        yield f"{pointer(here)} servers", put(document, (*here, "servers"), document["servers"])
+        for status, at in responses(document, path, method).items():
+            if status != "default":
+                yield f"{pointer(here)} media {status}", _other_media_names(document, here, at)
+        yield from _needless_in_operation(document, here)
+    yield "path items as components", _path_components(document)
+    yield from _security(document)
+
+
+def _raised(document: Any, here: Any, index: int) -> Any:
+    parameter = get(document, (*here, "parameters", index))
+    new = change(document, (*here, "parameters"), lambda listed: without(listed, index))
+    return put(new, (*here[:-1], "parameters"), [parameter])
+
+
+def _other_media_names(document: Any, here: Any, at: Any) -> Any:
+    def edit(response: Any) -> Any:
+        content = response.get("content")
+        if not content:
+            return response
+        names = {
+            k: k.replace("application/json", "Application/JSON; charset=utf-8") for k in content
+        }
+        return {**response, "content": {names[k]: v for k, v in content.items()}}
+
+    return change(document, at, edit)
+
+
+def _needless_in_operation(document: Any, here: Any) -> Rewrites:
+    operation = get(document, here)
+    if "deprecated" not in operation:
+        yield f"{pointer(here)} not deprecated", put(document, (*here, "deprecated"), False)
+    for index in range(len(operation.get("parameters", []))):
+        at = resolve(document, (*here, "parameters", index))
+        style = "form" if get(document, at)["in"] in ("query", "cookie") else "simple"
+        words = {"style": style, "explode": style == "form", "allowReserved": False}
+        yield f"{pointer(at)} style said", change(document, at, lambda p, w=words: {**w, **p})
+    if "security" not in operation:
+        yield f"{pointer(here)} open", put(document, (*here, "security"), [])
+
+
+def _path_components(document: Any) -> Any:
+    items = {f"P{index}": item for index, item in enumerate(document["paths"].values())}
+    paths = dict(zip(document["paths"], ({"$ref": f"#/components/pathItems/{n}"} for n in items)))
+    return put(put(document, ("components", "pathItems"), items), ("paths",), paths)
+
+
+def _security(document: Any) -> Rewrites:
+    """State the commonest `security` for the whole document."""
+    listed = [document["paths"][p][m].get("security") for p, m in operations(document)]
+    nonempty = [each for each in listed if each]
+    if not nonempty:
+        return
+    usual = max(nonempty, key=listed.count)
+    new = put(document, ("security",), usual)
+    for path, method in operations(document):
+        here = ("paths", path, method, "security")
+        own = document["paths"][path][method].get("security", [])
+        new = drop(new, here) if own == usual else put(new, here, own)
+    yield "security of the document", new
+
+
 REWRITES: tuple[Callable[[Any], Rewrites], ...] = (
     whole_document, renamed_components, inlined, hoisted, duplicated, wrapped, split_objects,
-    other_words, moved_parts,
+    other_notation, moved_parts,
 )  # fmt: skip
