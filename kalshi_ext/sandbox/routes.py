@@ -12,7 +12,8 @@ from urllib.parse import unquote
 
 from attrs import define, field, frozen
 
-from kalshi_ext.sandbox.engine import CLASSIC, CURRENT, RETIRED, Operation
+from kalshi_ext.contract.operations import OperationRow
+from kalshi_ext.sandbox.engine import CLASSIC, CURRENT, RETIRED
 from kalshi_ext.sandbox.options import Contract
 
 BASE_PATH = "/trade-api/v2"
@@ -22,7 +23,7 @@ BASE_PATH = "/trade-api/v2"
 class Match:
     """Name the operation a request asks for."""
 
-    operation: Operation
+    operation: OperationRow
     path: Mapping[str, str]
     """Path parameters, percent-decoded."""
 
@@ -40,7 +41,7 @@ class NoMatch:
 class _PathNode:
     children: dict[str, _PathNode] = field(factory=lambda: {})  # noqa: PIE807 - typed by its annotation
     placeholder: tuple[str, _PathNode] | None = None
-    operations: dict[str, Operation] = field(factory=dict[str, Operation])
+    operations: dict[str, OperationRow] = field(factory=dict[str, OperationRow])
 
     def add_child(self, segment: str) -> _PathNode:
         """Give the child for a segment of a template, made when it is missing."""
@@ -68,7 +69,7 @@ class Routes:
             return NoMatch(404)
         return _lookup(self._root, method, raw_path[len(BASE_PATH) + 1 :].split("/"))
 
-    def _add(self, operation: Operation) -> None:
+    def _add(self, operation: OperationRow) -> None:
         node = self._root
         for segment in operation.path.strip("/").split("/"):
             node = node.add_child(segment)
@@ -94,7 +95,7 @@ def _lookup(root: _PathNode, method: str, segments: list[str]) -> Match | NoMatc
     return Match(operation, parameters)
 
 
-def _served(contract: Contract) -> Iterable[Operation]:
+def _served(contract: Contract) -> Iterable[OperationRow]:
     """List what a contract serves; where two share method and path the first one listed wins."""
     if contract == "classic":
         return CLASSIC

@@ -13,7 +13,7 @@ from kalshi_ext.sandbox.engine.commands import (
 )
 from kalshi_ext.sandbox.engine.engine import Engine
 from kalshi_ext.sandbox.engine.inspector import Inspector
-from kalshi_ext.sandbox.engine.operations import CLASSIC, CURRENT, OPERATIONS, RETIRED, Operation
+from kalshi_ext.sandbox.engine.operations import CLASSIC, CURRENT, OPERATIONS, RETIRED
 from kalshi_ext.sandbox.engine.settings import Settings, UnknownSetting
 
 __all__ = [
@@ -30,7 +30,6 @@ __all__ = [
     "Event",
     "Inspector",
     "InvariantBroken",
-    "Operation",
     "Settings",
     "UnknownSetting",
     "command_from_data",
