@@ -26,6 +26,7 @@ from attrs import define, field, frozen
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "contract" / "drift"))
 
+from contract.dump import dump_yaml
 from driftsuite.crawl import operations
 from driftsuite.field_kinds import FIELD_KINDS, PARAMETER_KINDS
 from driftsuite.operation_kinds import OPERATION_KINDS
@@ -42,7 +43,6 @@ from figures import write_block
 from kalshi_ext.drift.check import check
 from kalshi_ext.drift.compare import compare
 from kalshi_ext.drift.document import open_document
-from kalshi_ext.spec.dump import dump_yaml
 
 Rewrite = Callable[[Any], Iterator[tuple[str, Any]]]
 CONTRACTS = ("current", "classic", "workshop")

@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not options.inside:
         return _run_inside(options)
     import_spec_alone()
-    from kalshi_ext.spec.errors import SpecError
+    from kalshi_ext.drift.limits import SpecError
 
     try:
         return _generate_or_check(check=options.check)
@@ -154,9 +154,10 @@ def _build(fresh: Path) -> None:
 
 
 def _portfolio() -> str:
-    from kalshi_ext.spec.dump import dump_yaml
-    from kalshi_ext.spec.load import load
-    from kalshi_ext.spec.portfolio import portfolio
+    from contract.dump import dump_yaml
+    from contract.overlay import portfolio
+
+    from kalshi_ext.drift.load import load
 
     upstream, overlay = (
         load(ROOT / "openapi" / f"{name}.yaml") for name in ("upstream", "overlay")
@@ -167,7 +168,7 @@ def _portfolio() -> str:
 def _types(openapi: Path) -> dict[str, str]:
     import shapes
 
-    from kalshi_ext.spec.load import load
+    from kalshi_ext.drift.load import load
 
     return shapes.modules([load(openapi / name) for name in shapes.DOCUMENTS])
 

@@ -153,7 +153,7 @@ def main(arguments: list[str] | None = None) -> int:
     from generate import import_spec_alone
 
     import_spec_alone()
-    from kalshi_ext.spec.load import load
+    from kalshi_ext.drift.load import load
 
     documents = [load(ROOT / "openapi" / name) for name in DOCUMENTS]
     stale = [name for name, text in modules(documents).items() if _differs(name, text)]

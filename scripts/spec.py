@@ -14,11 +14,12 @@ from generate import ROOT, import_spec_alone
 
 import_spec_alone()
 
-from kalshi_ext.spec.dump import dump_yaml
-from kalshi_ext.spec.errors import SpecError
-from kalshi_ext.spec.load import load
-from kalshi_ext.spec.normalise import normalise
-from kalshi_ext.spec.order import operations
+from contract.dump import dump_yaml
+from contract.normalise import normalise
+from contract.references import operations
+
+from kalshi_ext.drift.limits import SpecError
+from kalshi_ext.drift.load import load
 
 HEADER = """\
 # The exchange's contract, portfolio part, in normal form: names, types and bounds, no prose.

@@ -18,9 +18,9 @@ from kalshi_ext.drift.difference import Difference
 from kalshi_ext.drift.errors import CannotCompare
 from kalshi_ext.drift.finding import Finding, Use
 from kalshi_ext.drift.json_types import is_list, is_mapping
+from kalshi_ext.drift.limits import SpecError
+from kalshi_ext.drift.load import load
 from kalshi_ext.drift.rules import RULES
-from kalshi_ext.spec.errors import SpecError
-from kalshi_ext.spec.load import load
 
 _WORDS: Final = frozenset({"rule", "pointer", "reason", "expires", "name"})
 

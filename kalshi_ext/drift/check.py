@@ -8,12 +8,12 @@ from typing import Any
 from kalshi_ext.drift.accepted import read_entries
 from kalshi_ext.drift.compare import compare
 from kalshi_ext.drift.errors import CannotCompare
+from kalshi_ext.drift.limits import SpecError
+from kalshi_ext.drift.load import load
 from kalshi_ext.drift.report import Report, report_on
 from kalshi_ext.drift.rules import Severity
 from kalshi_ext.drift.scope import everything as all_paths
 from kalshi_ext.drift.scope import part_of
-from kalshi_ext.spec.errors import SpecError
-from kalshi_ext.spec.load import load
 
 
 def check(

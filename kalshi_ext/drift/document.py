@@ -13,9 +13,8 @@ from attrs import define, field
 
 from kalshi_ext.drift.errors import CannotCompare
 from kalshi_ext.drift.json_types import is_list, is_mapping
+from kalshi_ext.drift.limits import SpecError, check_bounds
 from kalshi_ext.drift.pointers import join, steps
-from kalshi_ext.spec.errors import SpecError
-from kalshi_ext.spec.load import check_bounds
 
 # A budget of compared pairs of schemas: the exchange's full document needs a few thousand, and
 # allOf over recursive schemas could otherwise multiply without end.

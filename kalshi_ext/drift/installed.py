@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kalshi_ext.drift.documents import document_path
 from kalshi_ext.drift.errors import CannotCompare
-from kalshi_ext.spec.documents import path
-from kalshi_ext.spec.errors import SpecError
+from kalshi_ext.drift.limits import SpecError
 
 
 def installed_contract() -> Path:
     """Find the exchange's document, as it was when this version was generated."""
     try:
-        return path("upstream")
+        return document_path("upstream")
     except SpecError as error:
         raise CannotCompare(f"{error}; name one with --base") from error

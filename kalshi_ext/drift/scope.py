@@ -7,10 +7,10 @@ from typing import Any
 
 from kalshi_ext.drift.contract import Operation
 from kalshi_ext.drift.difference import Difference
+from kalshi_ext.drift.documents import is_ours
 from kalshi_ext.drift.finding import Met, Use
 from kalshi_ext.drift.json_types import is_mapping
 from kalshi_ext.drift.match import Matches
-from kalshi_ext.spec.scope import is_ours
 
 IsOurs = Callable[[str], bool]
 Details = Callable[[Operation, Operation], Iterator[Met]]

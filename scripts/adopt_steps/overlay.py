@@ -30,16 +30,16 @@ class Misfit:
 
 def misfits(upstream: dict[str, Any], file: Path) -> list[Misfit]:
     """List every action that matches nothing or changes nothing, not only the first."""
-    from kalshi_ext.spec.errors import OverlayError
-    from kalshi_ext.spec.load import load
-    from kalshi_ext.spec.overlay import apply
+    from contract.overlay import OverlayError, apply_overlay
+
+    from kalshi_ext.drift.load import load
 
     overlay, found = load(file), list[Misfit]()
     lines = _lines(file.read_text(encoding="utf-8"))
     document = upstream
     for number, action in enumerate(overlay.get("actions", []), 1):
         try:
-            document = apply(document, {**overlay, "actions": [action]})
+            document = apply_overlay(document, {**overlay, "actions": [action]})
         except OverlayError as error:
             line = lines[number - 1] if number <= len(lines) else 0
             why = str(error).rpartition(": ")[2]

@@ -19,6 +19,7 @@ COPIED = (
     "openapi",
     "generated",
     "kalshi_ext",
+    "scripts/contract",
     "scripts/expected.py",
     "scripts/generate.py",
     "scripts/shapes.py",

@@ -90,7 +90,7 @@ def _spec(wanted: Wanted, copy: Copy, _found: Found, say: Any) -> None:
 
 
 def _overlay(wanted: Wanted, copy: Copy, found: Found, say: Any) -> None:
-    from kalshi_ext.spec.load import load
+    from kalshi_ext.drift.load import load
 
     upstream = load(copy.root / "openapi" / "upstream.yaml")
     file = copy.root / "openapi" / "overlay.yaml"
@@ -100,8 +100,9 @@ def _overlay(wanted: Wanted, copy: Copy, found: Found, say: Any) -> None:
 
 
 def _generate(wanted: Wanted, copy: Copy, found: Found, say: Any) -> None:
-    from kalshi_ext.spec.lint import lint
-    from kalshi_ext.spec.load import load
+    from contract.lint import lint
+
+    from kalshi_ext.drift.load import load
 
     where = wanted.environment or wanted.home / ".venv-generator"
     say(copy.run("generate", "generate.py", "--environment", str(where)))
@@ -137,7 +138,7 @@ def _types(wanted: Wanted, copy: Copy, found: Found, say: Any) -> None:
 
 
 def _recordings(wanted: Wanted, copy: Copy, found: Found, say: Any) -> None:
-    from kalshi_ext.spec.load import load
+    from kalshi_ext.drift.load import load
 
     document = load(copy.root / "openapi" / "portfolio.yaml")
     recorded = wanted.home / "tests" / "recorded" / "cassettes"

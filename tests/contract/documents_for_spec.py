@@ -7,8 +7,9 @@ import random
 from pathlib import Path
 from typing import Any
 
-from kalshi_ext.spec.documents import document
-from kalshi_ext.spec.grammar import rewrite
+from contract.grammar import rewrite
+
+from kalshi_ext.drift.documents import document
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -14,11 +14,12 @@ ENVIRONMENT = ROOT / ".venv-generator"
 PARTS = (
     "openapi",
     "generated",
-    "kalshi_ext/spec",
+    "kalshi_ext/drift",
     "kalshi_ext/values/enums.py",
     "kalshi_ext/errors.py",
     "kalshi_ext/contract/fields.py",
     "kalshi_ext/contract/types.py",
+    "scripts/contract",
     "scripts/expected.py",
     "scripts/generate.py",
     "scripts/shapes.py",

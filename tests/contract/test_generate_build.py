@@ -14,7 +14,7 @@ import pytest
 from documents_for_spec import ROOT
 from generator_copy import copy_repository, generate, outputs
 
-from kalshi_ext.spec.load import load
+from kalshi_ext.drift.load import load
 
 
 @pytest.fixture

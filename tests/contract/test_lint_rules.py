@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from contract.lint import lint, lint_text
+from contract.naming import snake
 from documents_for_spec import small
 
-from kalshi_ext.spec.documents import document
-from kalshi_ext.spec.lint import lint, lint_text
-from kalshi_ext.spec.naming import snake
+from kalshi_ext.drift.documents import document
 
 ERROR = {"description": "no", "content": {"application/json": {"schema": {"type": "object"}}}}
 GOOD: dict[str, Any] = {"type": "object", "description": "An answer."}
@@ -102,8 +102,7 @@ def test_a_trap_is_found_and_nothing_else(rule: str, trap: dict[str, Any]) -> No
 
 
 def test_every_rule_has_a_trap_here() -> None:
-    from kalshi_ext.spec.lint_operations import OPERATION_RULES, PARAMETER_RULES
-    from kalshi_ext.spec.lint_schemas import SCHEMA_RULES
+    from contract.lint import OPERATION_RULES, PARAMETER_RULES, SCHEMA_RULES
 
     rules = {*OPERATION_RULES, *PARAMETER_RULES, *SCHEMA_RULES, "vendor-extension", "name-clash"}
     assert rules == {rule for rule, _ in TRAPS}

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kalshi_ext.contract import types
-from kalshi_ext.spec.documents import document
+from kalshi_ext.drift.documents import document
 from kalshi_ext.values.enums import OpenEnum
 
 sys.path.append(str(ROOT / "scripts"))

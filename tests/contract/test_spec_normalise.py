@@ -8,18 +8,17 @@ import random
 from typing import Any
 
 import pytest
+from contract.dump import dump_yaml
+from contract.grammar import rewrite
+from contract.normalise import normalise
+from contract.references import operations
 from documents_for_spec import full_upstream, shuffled, small, wordy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kalshi_ext.spec.documents import document
-from kalshi_ext.spec.dump import dump_yaml
-from kalshi_ext.spec.errors import SpecError
-from kalshi_ext.spec.grammar import rewrite
-from kalshi_ext.spec.load import load
-from kalshi_ext.spec.normalise import normalise
-from kalshi_ext.spec.order import operations
-from kalshi_ext.spec.scope import is_ours
+from kalshi_ext.drift.documents import document, is_ours
+from kalshi_ext.drift.limits import SpecError
+from kalshi_ext.drift.load import load
 
 UPSTREAM = document("upstream")
 

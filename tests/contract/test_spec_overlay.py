@@ -6,13 +6,11 @@ import copy
 from typing import Any
 
 import pytest
+from contract.overlay import OverlayError, apply_overlay, portfolio
 from documents_for_spec import ROOT
 
-from kalshi_ext.spec.documents import document
-from kalshi_ext.spec.errors import OverlayError
-from kalshi_ext.spec.load import load
-from kalshi_ext.spec.overlay import apply
-from kalshi_ext.spec.portfolio import portfolio
+from kalshi_ext.drift.documents import document
+from kalshi_ext.drift.load import load
 
 DOCUMENT: dict[str, Any] = {
     "paths": {
@@ -29,7 +27,7 @@ def overlay(*actions: dict[str, Any]) -> dict[str, Any]:
 
 
 def after(*actions: dict[str, Any]) -> dict[str, Any]:
-    return apply(DOCUMENT, overlay(*actions))
+    return apply_overlay(DOCUMENT, overlay(*actions))
 
 
 def test_an_update_merges_mappings_at_every_match() -> None:
@@ -110,7 +108,7 @@ def test_an_action_that_is_wrong_or_has_no_effect_is_an_error(
 )
 def test_what_is_no_overlay_is_refused(broken: dict[str, Any], words: str) -> None:
     with pytest.raises(OverlayError, match=words):
-        apply(DOCUMENT, broken)
+        apply_overlay(DOCUMENT, broken)
 
 
 OURS = load(ROOT / "openapi" / "overlay.yaml")

@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from contract.references import operations
 from documents_for_spec import ROOT, full_upstream
 
-from kalshi_ext.spec.documents import document
-from kalshi_ext.spec.load import load
-from kalshi_ext.spec.order import operations
+from kalshi_ext.drift.documents import document
+from kalshi_ext.drift.load import load
 
 sys.path.append(str(ROOT / "scripts"))
 import spec  # the script, as make spec uses it

@@ -62,7 +62,7 @@ def copy_repository(home: Path, to: Path) -> Path:
 
 def published(home: Path, changes: Iterable[Change], to: Path) -> Path:
     """Write the document the exchange would publish with these changes, as JSON."""
-    from kalshi_ext.spec.load import load
+    from kalshi_ext.drift.load import load
 
     document = load(home / "openapi" / "upstream.yaml")
     document["info"]["version"] = "3.35.0"
@@ -93,8 +93,9 @@ def walk(copy: Path, upstream: Path, home: Path, *, types: bool = True) -> Walke
 
 
 def _edit_overlay(copy: Path, upstream: Path) -> None:
-    from kalshi_ext.spec.load import load
-    from kalshi_ext.spec.normalise import normalise
+    from contract.normalise import normalise
+
+    from kalshi_ext.drift.load import load
 
     file = copy / "openapi" / "overlay.yaml"
     drop(file, misfits(normalise(load(upstream)), file))

@@ -19,8 +19,8 @@ from historical import CHANGES, Change
 from rehearsing import copy_repository, published
 
 from kalshi_ext.drift.check import check
-from kalshi_ext.spec.documents import document
-from kalshi_ext.spec.load import load
+from kalshi_ext.drift.documents import document
+from kalshi_ext.drift.load import load
 
 OVERLAY = """\
 overlay: 1.0.0

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from contract.dump import dump_yaml
 from driftsuite.small import (
     Edit,
     add_fee,
@@ -23,9 +24,8 @@ from driftsuite.small import (
 
 from kalshi_ext.cli import main
 from kalshi_ext.drift.commands import PUBLISHED, build
+from kalshi_ext.drift.documents import document
 from kalshi_ext.drift.installed import installed_contract
-from kalshi_ext.spec.documents import document
-from kalshi_ext.spec.dump import dump_yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -13,9 +13,9 @@ from driftsuite.editing import get
 from kalshi_ext import Kalshi
 from kalshi_ext.contracts import contract
 from kalshi_ext.drift.arguments import argument
+from kalshi_ext.drift.documents import document
 from kalshi_ext.drift.facade import CALLS
 from kalshi_ext.requests import OrderTicket
-from kalshi_ext.spec.documents import document
 
 CONTRACTS = ("current", "classic")
 OPERATIONS = {

@@ -15,9 +15,9 @@ from driftsuite.small import add_fee, deprecate, drop_count, edited, files, grow
 from kalshi_ext.drift.accepted import read_entries
 from kalshi_ext.drift.check import check
 from kalshi_ext.drift.compare import compare
+from kalshi_ext.drift.documents import document_path
 from kalshi_ext.drift.render import FORMATS
 from kalshi_ext.drift.report import Report, report_on
-from kalshi_ext.spec.documents import path
 
 EDITS = (drop_count, grow_side, add_fee, deprecate)
 
@@ -148,7 +148,7 @@ def test_sarif_has_the_structure_that_code_scanning_demands(report: Report) -> N
 
 
 def test_sarif_of_two_whole_contracts_is_valid() -> None:
-    report = check(str(path("classic")), str(path("upstream")))
+    report = check(str(document_path("classic")), str(document_path("upstream")))
     value = json.loads(FORMATS["sarif"](report))
     jsonschema.Draft202012Validator(SARIF).validate(value)
     assert len(value["runs"][0]["results"]) == len(report.findings)
@@ -222,7 +222,7 @@ def test_a_value_cannot_leave_its_code_span_in_markdown(hostile: Report) -> None
 
 
 def test_markdown_fits_into_an_issue(tmp_path: Path) -> None:
-    text = FORMATS["markdown"](check(str(path("classic")), str(path("upstream"))))
+    text = FORMATS["markdown"](check(str(document_path("classic")), str(document_path("upstream"))))
     many = edited(*(lambda new, n=n: _field(new, n) for n in range(2000)))
     cut = FORMATS["markdown"](report_on(compare(small(), many)))
     assert len(text.encode()) < 65_536

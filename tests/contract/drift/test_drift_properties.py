@@ -8,6 +8,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from contract.normalise import normalise
 from driftsuite.crawl import only, operations
 from driftsuite.sweep import Sweep
 from driftsuite.whole import whole_document
@@ -17,10 +18,9 @@ from hypothesis import strategies as st
 
 from kalshi_ext.drift.compare import compare
 from kalshi_ext.drift.document import open_document
+from kalshi_ext.drift.documents import document
 from kalshi_ext.drift.rules import RULES
 from kalshi_ext.drift.scope import part_of
-from kalshi_ext.spec.documents import document
-from kalshi_ext.spec.normalise import normalise
 
 OURS = ("current", "classic", "upstream")
 MUTATED = ("classic", "workshop")

@@ -7,18 +7,18 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from contract.dump import dump_yaml
+from contract.references import reachable
 from driftsuite.crawl import operations
 from driftsuite.whole import whole_document
 
 from kalshi_ext.drift.check import check
 from kalshi_ext.drift.compare import compare
+from kalshi_ext.drift.documents import is_ours
 from kalshi_ext.drift.installed import installed_contract
 from kalshi_ext.drift.report import Report, report_on
 from kalshi_ext.drift.scope import everything as all_paths
 from kalshi_ext.drift.scope import part_of
-from kalshi_ext.spec.dump import dump_yaml
-from kalshi_ext.spec.prune import reachable
-from kalshi_ext.spec.scope import is_ours
 
 MARKETS = "/markets/kind_0/{ticker}"
 FULL = whole_document()

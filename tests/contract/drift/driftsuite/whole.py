@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from kalshi_ext.spec.documents import document
+from kalshi_ext.drift.documents import document
 
 OTHERS = 80
 _METHODS = ("get", "post", "put", "delete")

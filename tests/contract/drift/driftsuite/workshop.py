@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kalshi_ext.spec.documents import document
+from kalshi_ext.drift.documents import document
 
 TEXT = {"type": "string"}
 CODE = {"type": "string", "minLength": 2, "maxLength": 8, "pattern": "^[a-z]+$"}
