@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 HEADING = "### Exchange"
-WORDS = {
+LABELS = {
     "breaking": "Breaking",
     "risky": "Risky",
     "compatible": "New",
@@ -29,16 +29,16 @@ def _bullets(before: str, after: str, findings: list[dict[str, Any]]) -> Iterato
         calls = dict.fromkeys(use["call"] for use in finding["uses"] if use["call"])
         touched = f" ({', '.join(f'`{call}`' for call in list(calls)[:4])})" if calls else ""
         touched = touched.replace(")", ", …)") if len(calls) > 4 else touched
-        yield f"  - {WORDS[finding['severity']]}: {_plain(finding['title'])}{touched}."
+        yield f"  - {LABELS[finding['severity']]}: {_plain(finding['title'])}{touched}."
 
 
 def _plain(text: str) -> str:
-    """Keep words of a foreign document from being read as HTML or as a heading."""
+    """Keep text of a foreign document from being read as HTML or as a heading."""
     return re.sub(r"\s+", " ", text.replace("<", "‹").replace(">", "›"))
 
 
 def with_draft(changelog: str, text: str) -> str:
-    """Put a draft under Unreleased, Exchange; one already there between the same marks goes."""
+    """Put a draft under Unreleased, Exchange, in place of an earlier draft."""
     begin, end = "<!-- draft by make adopt: edit -->\n", "<!-- end of draft -->\n"
     changelog = re.sub(f"{re.escape(begin)}.*?{re.escape(end)}", "", changelog, flags=re.DOTALL)
     place = changelog.index("## Unreleased")

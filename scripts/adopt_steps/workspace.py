@@ -1,4 +1,9 @@
-"""A copy of the repository to work in, and the swap at the end: all of it or nothing."""
+"""A working copy of the repository, and the swap at the end: all of it or nothing.
+
+The steps of an adoption write into the copy only. `swap_in` then puts what changed beside the old
+files (`name.adopted`), and after all copying is done renames old ones away (`name.before-adopt`)
+and new ones in. A failure renames every old one back.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from attrs import frozen
-
-from adopt_steps.stopped import Stopped
 
 # What the steps read; the client is there for the type checker.
 COPIED = (
@@ -28,8 +31,8 @@ COPIED = (
     "pyproject.toml",
     "CHANGELOG.md",
 )
-# What a new contract changes.
-TAKEN = (
+# What a new contract changes; nothing else is swapped in.
+CHANGED = (
     "openapi/upstream.yaml",
     "openapi/upstream.lock",
     "openapi/overlay.yaml",
@@ -43,36 +46,46 @@ ASIDE = ".before-adopt"
 FRESH = ".adopted"
 
 
+class AdoptionStopped(Exception):
+    """A step could not be done; nothing was changed. `step` names it, `remedy` says what to do."""
+
+    def __init__(self, step: str, reason: str, remedy: str) -> None:
+        super().__init__(f"stopped at {step}: {reason}")
+        self.step = step
+        self.reason = reason
+        self.remedy = remedy
+
+
 @frozen
-class Copy:
+class WorkingCopy:
     """A copy of `home`, the repository, at `root`."""
 
     home: Path
     root: Path
 
     def run(self, step: str, script: str, *options: str) -> str:
-        """Run a script of the copy; its complaint stops the adoption."""
+        """Run a script of the copy and return what it printed; its failure stops the adoption."""
         command = [sys.executable, str(self.root / "scripts" / script), *options]
         done = subprocess.run(command, cwd=self.root, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise Stopped(step, (done.stderr or done.stdout).strip(), _EDITS[step])
+            raise AdoptionStopped(step, (done.stderr or done.stdout).strip(), _REMEDIES[step])
         return done.stdout.strip()
 
     def swap_in(self) -> list[str]:
-        """Put what changed in its place and name it; when one fails, all are as before."""
-        changed = [name for name in TAKEN if not _same(self.home / name, self.root / name)]
+        """Replace what changed and return its names; when one fails, all are as before."""
+        changed = [name for name in CHANGED if not _equal(self.home / name, self.root / name)]
         moved: list[str] = []
         try:
-            for name in changed:  # the slow part first, beside the old ones
-                _copy(self.root / name, _beside(self.home / name, FRESH))
+            for name in changed:  # the slow part first, while nothing is moved yet
+                _copy(self.root / name, _empty_sibling(self.home / name, FRESH))
             for name in changed:
-                moved.append(name)
-                _beside(self.home / name, ASIDE)
+                moved.append(name)  # before it is moved: half a move has to be undone, too
+                _empty_sibling(self.home / name, ASIDE)
                 (self.home / name).rename(self.home / (name + ASIDE))
                 (self.home / (name + FRESH)).rename(self.home / name)
         except BaseException:
             for name in moved:
-                _put_back(self.home / name)
+                _restore(self.home / name)
             raise
         finally:
             for name in changed:
@@ -82,7 +95,7 @@ class Copy:
         return changed
 
 
-_EDITS = {
+_REMEDIES = {
     "spec": "give the exchange's OpenAPI 3 document as UPSTREAM, a file or an https URL",
     "generate": "correct the contract by an action of openapi/overlay.yaml, or the settings of"
     " openapi/generator.yaml",
@@ -90,13 +103,13 @@ _EDITS = {
 
 
 @contextmanager
-def copied(home: Path) -> Iterator[Copy]:
-    """Make a copy of what an adoption reads and writes; gone at the end."""
+def working_copy(home: Path) -> Iterator[WorkingCopy]:
+    """Make a copy of what an adoption reads and writes; it is deleted at the end."""
     with tempfile.TemporaryDirectory(prefix="adopt-") as name:
         root = Path(name)
         for part in COPIED:
             _copy(home / part, root / part)
-        yield Copy(home, root)
+        yield WorkingCopy(home, root)
 
 
 def _copy(source: Path, to: Path) -> None:
@@ -107,8 +120,8 @@ def _copy(source: Path, to: Path) -> None:
         shutil.copyfile(source, to)
 
 
-def _same(one: Path, other: Path) -> bool:
-    return _content(one) == _content(other)
+def _equal(left: Path, right: Path) -> bool:
+    return _content(left) == _content(right)
 
 
 def _content(path: Path) -> dict[str, bytes]:
@@ -118,11 +131,11 @@ def _content(path: Path) -> dict[str, bytes]:
     return {each.relative_to(path).as_posix(): each.read_bytes() for each in files}
 
 
-def _beside(path: Path, ending: str) -> Path:
-    """Give the place beside a path, emptied of what an interrupted run left there."""
-    beside = path.with_name(path.name + ending)
-    _remove(beside)
-    return beside
+def _empty_sibling(path: Path, ending: str) -> Path:
+    """Name a path beside another, and delete what an interrupted run left there."""
+    sibling = path.with_name(path.name + ending)
+    _remove(sibling)
+    return sibling
 
 
 def _remove(path: Path) -> None:
@@ -132,7 +145,7 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _put_back(path: Path) -> None:
+def _restore(path: Path) -> None:
     before = path.with_name(path.name + ASIDE)
     if before.exists():
         _remove(path)

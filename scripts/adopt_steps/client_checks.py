@@ -1,4 +1,4 @@
-"""Which lines of the hand-written client do not fit the types of a new contract."""
+"""Find what a new contract leaves outdated: lines of the hand-written client, and recordings."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-# The rooms that name operations, fields and members; the others see models only.
+# The packages that name operations, fields and enum members; the others see models only.
 ROOMS = ("kalshi_ext/contracts", "kalshi_ext/models", "kalshi_ext/tickets")
 
 
-def misfitting_lines(root: Path, cache: Path) -> list[str]:
-    """Run the type checker over the rooms that speak the contract; a line for each complaint."""
+def type_errors(root: Path, cache: Path) -> list[str]:
+    """Run the type checker over ROOMS and list its errors."""
     command = [
         sys.executable,
         "-m",
@@ -32,10 +33,10 @@ def misfitting_lines(root: Path, cache: Path) -> list[str]:
     if done.returncode not in (0, 1):
         return [f"the type checker failed: {(done.stderr or done.stdout).strip()[:300]}"]
     lines = [line for line in done.stdout.splitlines() if re.match(r"\S+:\d+: error:", line)]
-    return list(dict.fromkeys([*absent_modules(root), *lines]))
+    return list(dict.fromkeys([*missing_modules(root), *lines]))
 
 
-def absent_modules(root: Path) -> list[str]:
+def missing_modules(root: Path) -> list[str]:
     """List imports of generated operations that are gone.
 
     The type checker finds them where the library is installed for editing, and says nothing.
@@ -52,3 +53,19 @@ def absent_modules(root: Path) -> list[str]:
 
 def _package(root: Path, module: str) -> Path:
     return root / "generated" / module.replace(".", "/")
+
+
+def outdated_cassettes(
+    recorded: Path, documents: dict[str, dict[str, Any]]
+) -> dict[str, list[str]]:
+    """List, by cassette, what its contract's new document refuses; indexes are left out."""
+    from conforming import Contract
+
+    problems_by_cassette: dict[str, list[str]] = {}
+    for name, document in documents.items():
+        contract = Contract(document)
+        for file in sorted(recorded.glob(f"*/{name}/*.yaml")):
+            problems = [re.sub(r"\[\d+\]", "[]", each) for each in contract.problems(file)]
+            if problems:
+                problems_by_cassette[f"{name}/{file.stem}"] = list(dict.fromkeys(problems))
+    return problems_by_cassette
