@@ -17,10 +17,10 @@ ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests"
 sys.path[:0] = [str(ROOT / "scripts"), str(TESTS / "recorded")]
 
-from generate import import_spec_alone
+from generate import import_without_client
 
 # A contract that breaks the client makes it unimportable, and this must still run.
-import_spec_alone()
+import_without_client()
 
 from adopt_steps.adoption import Options, adopt
 from adopt_steps.workspace import AdoptionStopped

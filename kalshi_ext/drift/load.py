@@ -17,8 +17,7 @@ from typing import Any, Final, NoReturn
 
 import httpx
 
-from kalshi_ext.drift.json_types import is_mapping
-from kalshi_ext.drift.limits import MAX_BYTES, MAX_DEPTH, Unreadable, check_bounds
+from kalshi_ext.drift.limits import MAX_BYTES, MAX_DEPTH, Unreadable, check_bounds, is_mapping
 
 CONNECT_SECONDS: Final = 10.0
 TOTAL_SECONDS: Final = 60.0

@@ -14,8 +14,7 @@ from typing import Any, Final, NoReturn
 
 from attrs import define, field
 
-from kalshi_ext.drift.json_types import is_list
-from kalshi_ext.drift.limits import MAX_DEPTH, MAX_NODES, Unreadable
+from kalshi_ext.drift.limits import MAX_DEPTH, MAX_NODES, Unreadable, is_list
 
 _CORE: Final = "tag:yaml.org,2002:"
 # The lengths are bounded because Python refuses to convert a number of more than 4,300 digits.

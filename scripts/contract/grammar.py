@@ -13,8 +13,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from kalshi_ext.drift.json_types import is_list, is_mapping
-from kalshi_ext.drift.limits import SpecError
+from kalshi_ext.drift.limits import SpecError, is_list, is_mapping
 
 Child = tuple[str, str] | None
 Transform = Callable[[str, dict[str, Any]], dict[str, Any]]

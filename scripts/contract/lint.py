@@ -21,7 +21,7 @@ from contract.dump import is_ambiguous
 from contract.grammar import Element, visit
 from contract.naming import snake
 from contract.references import dereference, operations
-from kalshi_ext.drift.json_types import is_mapping
+from kalshi_ext.drift.limits import is_mapping
 from kalshi_ext.drift.yaml import resolve_scalar
 
 Rule = Callable[[Element], Iterator[str]]

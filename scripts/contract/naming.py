@@ -19,7 +19,7 @@ from typing import Any, Final
 from attrs import define, field
 
 from contract.grammar import METHODS
-from kalshi_ext.drift.json_types import is_list, is_mapping
+from kalshi_ext.drift.limits import is_list, is_mapping
 
 # Property names, members by which the enum is recognised, name of the component.
 KNOWN_ENUMS: Final[tuple[tuple[frozenset[str], frozenset[str], str], ...]] = tuple(

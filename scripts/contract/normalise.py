@@ -31,8 +31,7 @@ from contract.references import (
     with_used_schemes,
 )
 from kalshi_ext.drift.documents import is_ours
-from kalshi_ext.drift.json_types import is_list, is_mapping
-from kalshi_ext.drift.limits import SpecError
+from kalshi_ext.drift.limits import SpecError, is_list, is_mapping
 
 _PROSE: Final = frozenset(
     {"description", "summary", "title", "example", "examples", "externalDocs", "links"}

@@ -13,8 +13,7 @@ from typing import Any
 
 from contract.normalise import ordered, wrap_references
 from contract.references import prune
-from kalshi_ext.drift.json_types import is_list, is_mapping
-from kalshi_ext.drift.limits import SpecError
+from kalshi_ext.drift.limits import SpecError, is_list, is_mapping
 
 _KEYS = frozenset({"target", "description", "update", "remove"})
 

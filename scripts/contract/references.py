@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from contract.grammar import METHODS, expect
-from kalshi_ext.drift.json_types import is_mapping
-from kalshi_ext.drift.limits import SpecError, children
+from kalshi_ext.drift.limits import SpecError, children, is_mapping
 
 
 def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
+from adopt_steps.coverage import Sampler
 from operations_bound import CONTRACTS, DOCUMENTS, EVERY, calls_of, documented, schema_of
 
 from kalshi_ext.protocol.deviations import find_deviations
 from kalshi_ext.protocol.messages import Page
-
-sys.path.append(str(Path(__file__).resolve().parents[2] / "scripts"))
-from adopt_steps.coverage import Sampler
 
 # Properties no model has, by schema: they are in `.raw` alone, with the reason.
 OLD_WORDS = "contradicts the direction on real fills"

@@ -12,7 +12,7 @@ from contract.dump import dump_yaml
 from contract.grammar import rewrite
 from contract.normalise import normalise
 from contract.references import operations
-from documents_for_spec import full_upstream, shuffled, small, wordy
+from documents_for_spec import full_upstream, shuffled, small, with_prose
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -63,7 +63,7 @@ def test_the_order_of_lists_without_meaning_says_nothing() -> None:
 
 
 def test_prose_examples_and_vendor_extensions_leave_no_trace() -> None:
-    assert text(normalise(wordy(UPSTREAM))) == text(UPSTREAM)
+    assert text(normalise(with_prose(UPSTREAM))) == text(UPSTREAM)
 
 
 def test_a_property_named_like_a_keyword_is_not_prose() -> None:

@@ -32,36 +32,43 @@ _SCALARS = {
     "number": ("int", "Decimal"),
     "boolean": ("bool",),
 }
-# A property of such a name would hide the type from the properties around it.
-_HIDING = frozenset({"str", "int", "bool", "list", "dict", "object", "Decimal"})
+# A property of such a name would shadow the type in the annotations of its class body.
+_SHADOWING = frozenset({"str", "int", "bool", "list", "dict", "object", "Decimal"})
 _ORDER = ("str", "int", "Decimal", "bool")
 
 
-def modules(documents: list[dict[str, Any]]) -> dict[str, str]:
-    """Write the derived modules of kalshi_ext, by file name."""
-    from expected import expected
+def derived_modules(documents: list[dict[str, Any]]) -> dict[str, str]:
+    """Derive the modules, by their path in kalshi_ext."""
+    from contract_fields import fields_module
 
-    named = dict(zip(("current", "classic"), documents, strict=True))
-    return {"contract/types.py": shapes(documents), "contract/fields.py": expected(named)}
+    by_contract = dict(zip(("current", "classic"), documents, strict=True))
+    return {
+        "contract/types.py": types_module(documents),
+        "contract/fields.py": fields_module(by_contract),
+    }
 
 
-def shapes(documents: list[dict[str, Any]]) -> str:
-    """Write the module for the schemas of the documents; equal names are merged."""
-    named = [document["components"]["schemas"] for document in documents]
-    names = sorted({name for schemas in named for name in schemas})
-    enums = [_enum(name, found) for name in names if (found := _members(name, named))]
+def types_module(documents: list[dict[str, Any]]) -> str:
+    """Derive the module of types; a schema of both documents gets the properties of both."""
+    schemas_by_contract = [document["components"]["schemas"] for document in documents]
+    names = sorted({name for schemas in schemas_by_contract for name in schemas})
+    enums = [_enum(name, found) for name in names if (found := _members(name, schemas_by_contract))]
     objects = [
-        _typed_dict(name, named)
+        _typed_dict(name, schemas_by_contract)
         for name in names
-        if any(_is_object(schemas.get(name)) for schemas in named)
+        if any(_is_object(schemas.get(name)) for schemas in schemas_by_contract)
     ]
     imports = DECIMAL if any("Decimal" in block for block in objects) else ""
     return "\n\n".join([HEADER.replace("{imports}", imports), *enums, *objects])
 
 
-def _members(name: str, named: list[dict[str, Any]]) -> list[str]:
-    found = {member for schemas in named for member in schemas.get(name, {}).get("enum", ())}
-    return sorted(str(member) for member in found if member is not None)
+def _members(name: str, schemas_by_contract: list[dict[str, Any]]) -> list[str]:
+    members = {
+        member
+        for schemas in schemas_by_contract
+        for member in schemas.get(name, {}).get("enum", ())
+    }
+    return sorted(str(member) for member in members if member is not None)
 
 
 def _is_object(schema: dict[str, Any] | None) -> bool:
@@ -70,11 +77,11 @@ def _is_object(schema: dict[str, Any] | None) -> bool:
 
 def _enum(name: str, members: list[str]) -> str:
     lines = [f"    {_constant(member)} = {_quoted(member)}" for member in members]
-    return "\n".join([f"class {_class(name)}(OpenEnum):", *lines]) + "\n"
+    return "\n".join([f"class {_class_name(name)}(OpenEnum):", *lines]) + "\n"
 
 
-def _class(name: str) -> str:
-    """Make a class name of a component's; the document is not ours, so anything may be in it."""
+def _class_name(name: str) -> str:
+    """Turn the name of a component, which may hold any character, into a class name."""
     text = re.sub(r"[^0-9A-Za-z_]", "_", name)
     return text if text.isidentifier() and not keyword.iskeyword(text) else f"Shape{text}"
 
@@ -84,24 +91,28 @@ def _constant(member: str) -> str:
     return text if text[:1].isalpha() else f"VALUE_{text}"
 
 
-def _typed_dict(name: str, named: list[dict[str, Any]]) -> str:
+def _typed_dict(name: str, schemas_by_contract: list[dict[str, Any]]) -> str:
     types: dict[str, list[str]] = {}
-    for schemas in named:
+    for schemas in schemas_by_contract:
         for key, schema in schemas.get(name, {}).get("properties", {}).items():
             types.setdefault(key, []).extend(_types(schema, schemas))
-    shape = _class(name)
+    class_name = _class_name(name)
     fields = {key: " | ".join(_sorted(found)) for key, found in sorted(types.items())}
-    if not all(_can_be_a_line(key) for key in fields):
+    if not all(_is_class_field(key) for key in fields):
         pairs = [f'    {_quoted(key)}: "{kind}",' for key, kind in fields.items()]
-        return "\n".join([f'{shape} = TypedDict("{shape}", {{', *pairs, "}, total=False)"]) + "\n"
+        return (
+            "\n".join([f'{class_name} = TypedDict("{class_name}", {{', *pairs, "}, total=False)"])
+            + "\n"
+        )
     lines = [f"    {key}: {kind}" for key, kind in fields.items()] or ["    pass"]
-    return "\n".join([f"class {shape}(TypedDict, total=False):", *lines]) + "\n"
+    return "\n".join([f"class {class_name}(TypedDict, total=False):", *lines]) + "\n"
 
 
-def _can_be_a_line(key: str) -> bool:
-    """Say whether a property can stand in a class body and be itself there."""
+def _is_class_field(key: str) -> bool:
+    """Tell whether a property can be an annotated name of a class body."""
     is_name = key.isascii() and key.isidentifier() and not keyword.iskeyword(key)
-    return is_name and not key.startswith("__") and key not in _HIDING
+    # Python mangles a name of two underscores inside a class.
+    return is_name and not key.startswith("__") and key not in _SHADOWING
 
 
 def _quoted(text: str) -> str:
@@ -109,34 +120,34 @@ def _quoted(text: str) -> str:
 
 
 def _types(schema: dict[str, Any], schemas: dict[str, Any]) -> list[str]:
-    """List the Python types a value of this schema can have in decoded JSON."""
+    """List the Python types of decoded JSON of this schema."""
     null = ["None"] if schema.get("nullable") else []
     if "$ref" in schema:
-        return null + _referenced(schema["$ref"].rsplit("/", 1)[1], schemas)
-    found: list[str] = []
+        return null + _referenced_types(schema["$ref"].rsplit("/", 1)[1], schemas)
+    alternatives: list[str] = []
     for key in ("allOf", "anyOf", "oneOf"):
         for part in schema.get(key, ()):
-            found += _types(part, schemas)
+            alternatives += _types(part, schemas)
     kind = schema.get("type")
     if kind == "array":
-        found.append(f"list[{_joined(schema.get('items', {}), schemas)}]")
+        alternatives.append(f"list[{_union(schema.get('items', {}), schemas)}]")
     elif kind == "object":
-        found.append(f"dict[str, {_values(schema, schemas)}]")
+        alternatives.append(f"dict[str, {_value_types(schema, schemas)}]")
     else:
-        found += _SCALARS.get(str(kind), ())
-    return null + (found or ["object"])
+        alternatives += _SCALARS.get(str(kind), ())
+    return null + (alternatives or ["object"])
 
 
-def _referenced(name: str, schemas: dict[str, Any]) -> list[str]:
-    return [_class(name)] if _is_object(schemas[name]) else _types(schemas[name], schemas)
+def _referenced_types(name: str, schemas: dict[str, Any]) -> list[str]:
+    return [_class_name(name)] if _is_object(schemas[name]) else _types(schemas[name], schemas)
 
 
-def _values(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
+def _value_types(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
     values = schema.get("additionalProperties")
-    return _joined(values, schemas) if isinstance(values, dict) else "object"
+    return _union(values, schemas) if isinstance(values, dict) else "object"
 
 
-def _joined(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
+def _union(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
     return " | ".join(_sorted(_types(schema, schemas)))
 
 
@@ -146,26 +157,26 @@ def _sorted(types: list[str]) -> list[str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the modules, or with --check say whether they are as they would be written."""
+    """Write the modules; with --check return 1 if one of them differs from what it should be."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if it differs")
     options = parser.parse_args(arguments)
-    from generate import import_spec_alone
+    from generate import import_without_client
 
-    import_spec_alone()
+    import_without_client()
     from kalshi_ext.drift.load import load
 
     documents = [load(ROOT / "openapi" / name) for name in DOCUMENTS]
-    stale = [name for name, text in modules(documents).items() if _differs(name, text)]
+    stale = [name for name, text in derived_modules(documents).items() if _is_stale(name, text)]
     for name in stale if options.check else ():
         print(f"{name} is not what the contract says: run make generate", file=sys.stderr)
     for name in () if options.check else stale:
         path = ROOT / "kalshi_ext" / name
-        path.write_text(modules(documents)[name], encoding="utf-8", newline="\n")
+        path.write_text(derived_modules(documents)[name], encoding="utf-8", newline="\n")
     return int(options.check and bool(stale))
 
 
-def _differs(name: str, text: str) -> bool:
+def _is_stale(name: str, text: str) -> bool:
     path = ROOT / "kalshi_ext" / name
     return not path.exists() or path.read_text(encoding="utf-8") != text
 

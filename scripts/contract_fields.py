@@ -27,12 +27,12 @@ ANSWERS: Final[dict[str, tuple[str, str, str]]] = {
 METHODS = ("get", "put", "post", "delete", "patch")
 
 
-def expected(documents: dict[str, dict[str, Any]]) -> str:
-    """Write the module for the documents of the contracts, by their names."""
-    fields = "".join(_contract(name, document) for name, document in documents.items())
+def fields_module(documents: dict[str, dict[str, Any]]) -> str:
+    """Derive the module from the documents of the contracts, by contract name."""
+    fields = "".join(_contract_fields(name, document) for name, document in documents.items())
     answers = "".join(
         f"    {_quoted(operation['operationId'])}: (\n        {_quoted(name)},\n"
-        f"        {_quoted(_answer(document, operation))},\n"
+        f"        {_quoted(_answer_component(document, operation))},\n"
         f"        {_quoted(' '.join(operation['responses']))},\n    ),\n"
         for name, document in documents.items()
         for operation in _operations(document)
@@ -44,36 +44,37 @@ def _operations(document: dict[str, Any]) -> list[dict[str, Any]]:
     return [item[each] for item in document["paths"].values() for each in METHODS if each in item]
 
 
-def _contract(name: str, document: dict[str, Any]) -> str:
+def _contract_fields(name: str, document: dict[str, Any]) -> str:
     schemas = document["components"]["schemas"]
     lines = "".join(
         _object(key, schemas[key], schemas)
-        for key in sorted(_answered(document))
+        for key in sorted(_answer_components(document))
         if _is_object(schemas[key])
     )
     return f"    {_quoted(name)}: {{\n{lines}    }},\n"
 
 
-def _answered(document: dict[str, Any]) -> set[str]:
-    """Name every component that is inside some answer."""
+def _answer_components(document: dict[str, Any]) -> set[str]:
+    """Collect the components that some answer holds."""
     schemas = document["components"]["schemas"]
-    found, waiting = set[str](), {_answer(document, each) for each in _operations(document)}
-    while waiting - {""} - found:
-        found |= waiting - {""}
-        inner = (schemas[name].get("properties", {}).values() for name in found)
-        waiting = {_held(schema, schemas) for each in inner for schema in each}
-    return found
+    reached = set[str]()
+    pending = {_answer_component(document, each) for each in _operations(document)}
+    while pending - {""} - reached:
+        reached |= pending - {""}
+        inner = (schemas[name].get("properties", {}).values() for name in reached)
+        pending = {_component(schema, schemas) for each in inner for schema in each}
+    return reached
 
 
 def _is_object(schema: dict[str, Any]) -> bool:
-    """Tell an object, also one without fields, from a map of whatever keys."""
+    """Tell an object, also one without fields, from a map with arbitrary keys."""
     return schema.get("type") == "object" and "additionalProperties" not in schema
 
 
 def _object(name: str, schema: dict[str, Any], schemas: dict[str, Any]) -> str:
     required = set(schema.get("required", ()))
     lines = "".join(
-        f"            {_quoted(key)}: ({key in required}, {_quoted(_held(inner, schemas))}),\n"
+        f"            {_quoted(key)}: ({key in required}, {_quoted(_component(inner, schemas))}),\n"
         for key, inner in schema.get("properties", {}).items()
     )
     return f"        {_quoted(name)}: {{\n{lines}        }},\n" if lines else _empty(name)
@@ -83,28 +84,28 @@ def _empty(name: str) -> str:
     return f"        {_quoted(name)}: {{}},\n"
 
 
-def _held(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
-    """Name the object or enum a value, or each value of a list, is; "" for none."""
+def _component(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
+    """Name the component of a value, or of the values of a list; "" for a plain value."""
     if "$ref" in schema:
         name = str(schema["$ref"]).rpartition("/")[2]
         known = schemas[name]
-        return name if "enum" in known or _is_object(known) else _held(known, schemas)
+        return name if "enum" in known or _is_object(known) else _component(known, schemas)
     for word in ("allOf", "anyOf", "oneOf"):
         for part in schema.get(word, ()):
-            if held := _held(part, schemas):
-                return held
+            if component := _component(part, schemas):
+                return component
     inner = schema.get("items")
-    return _held(inner, schemas) if isinstance(inner, dict) else ""
+    return _component(inner, schemas) if isinstance(inner, dict) else ""
 
 
-def _answer(document: dict[str, Any], operation: dict[str, Any]) -> str:
+def _answer_component(document: dict[str, Any], operation: dict[str, Any]) -> str:
     for status, response in operation["responses"].items():
         if status.startswith("2"):
             if "$ref" in response:
                 name = response["$ref"].rpartition("/")[2]
                 response = document["components"]["responses"][name]
             schema = response.get("content", {}).get("application/json", {}).get("schema", {})
-            return _held(schema, document["components"]["schemas"])
+            return _component(schema, document["components"]["schemas"])
     return ""
 
 
