@@ -52,7 +52,9 @@ def types_module(documents: list[dict[str, Any]]) -> str:
     """Derive the module of types; a schema of both documents gets the properties of both."""
     schemas_by_contract = [document["components"]["schemas"] for document in documents]
     names = sorted({name for schemas in schemas_by_contract for name in schemas})
-    enums = [_enum(name, found) for name in names if (found := _members(name, schemas_by_contract))]
+    enums = [
+        _enum(name, members) for name in names if (members := _members(name, schemas_by_contract))
+    ]
     objects = [
         _typed_dict(name, schemas_by_contract)
         for name in names
@@ -97,7 +99,7 @@ def _typed_dict(name: str, schemas_by_contract: list[dict[str, Any]]) -> str:
         for key, schema in schemas.get(name, {}).get("properties", {}).items():
             types.setdefault(key, []).extend(_types(schema, schemas))
     class_name = _class_name(name)
-    fields = {key: " | ".join(_sorted(found)) for key, found in sorted(types.items())}
+    fields = {key: " | ".join(_sorted(kinds)) for key, kinds in sorted(types.items())}
     if not all(_is_class_field(key) for key in fields):
         pairs = [f'    {_quoted(key)}: "{kind}",' for key, kind in fields.items()]
         return (

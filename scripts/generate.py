@@ -238,8 +238,8 @@ def _manifest_problems() -> list[str]:
 
 def _differences(fresh: Path) -> list[str]:
     def names(root: Path) -> set[str]:
-        found = {path.relative_to(root).as_posix() for path in _files(root / "generated")}
-        return found | set(DERIVED)
+        files = {path.relative_to(root).as_posix() for path in _files(root / "generated")}
+        return files | set(DERIVED)
 
     return [
         f"{name} is not what the contract gives"

@@ -39,7 +39,7 @@ def type_errors(root: Path, cache: Path) -> list[str]:
 def missing_modules(root: Path) -> list[str]:
     """List imports of generated operations that are gone.
 
-    The type checker finds them where the library is installed for editing, and says nothing.
+    Where the library is installed for editing, the type checker finds the old ones and is silent.
     """
     return [
         f'{file.relative_to(root)}:{node.lineno}: error: no module "{alias.name}" in {node.module}'

@@ -288,8 +288,8 @@ class Sampler:
 
     def _value(self, schema: dict[str, Any], name: str, key: str) -> Any:
         if "$ref" in schema:
-            named = schema["$ref"].rsplit("/", 1)[1]
-            return self._value(dereference(self.document, schema), named, key)
+            component = schema["$ref"].rsplit("/", 1)[1]
+            return self._value(dereference(self.document, schema), component, key)
         for word in ("allOf", "anyOf", "oneOf"):
             if schema.get(word):
                 return self._value(schema[word][0], name, key)

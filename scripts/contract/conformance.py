@@ -103,9 +103,9 @@ class Conformance:
     def _schema_errors(self, name: str, media: dict[str, Any], value: object) -> list[str]:
         library = import_module("jsonschema")
         if name not in self._validators:
-            whole = {**media["schema"], "components": self._schemas["components"]}
+            schema = {**media["schema"], "components": self._schemas["components"]}
             checker = library.FormatChecker()
-            self._validators[name] = library.Draft202012Validator(whole, format_checker=checker)
+            self._validators[name] = library.Draft202012Validator(schema, format_checker=checker)
         errors = self._validators[name].iter_errors(value)
         # Of an anyOf the error inside the closest part, not "is not valid under any of them".
         causes = [library.exceptions.best_match([error]) for error in errors]

@@ -196,13 +196,13 @@ class _Hoister:
         return next(name for name in names if not self._is_taken(name))
 
 
-def _equal_enums(schema: Any, other: dict[str, Any]) -> bool:
+def _equal_enums(schema: Any, enum: dict[str, Any]) -> bool:
     """Compare two enums; the order of their members has no meaning."""
     if not is_mapping(schema) or not is_list(schema.get("enum")):
         return False
-    return {**schema, "enum": 0} == {**other, "enum": 0} and sorted(
+    return {**schema, "enum": 0} == {**enum, "enum": 0} and sorted(
         map(str, schema["enum"])
-    ) == sorted(map(str, other["enum"]))
+    ) == sorted(map(str, enum["enum"]))
 
 
 def _reference(name: str, siblings: dict[str, Any]) -> dict[str, Any]:

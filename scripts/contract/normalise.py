@@ -220,7 +220,7 @@ def _without_type_list(schema: dict[str, Any]) -> dict[str, Any]:
 def ordered(document: dict[str, Any]) -> dict[str, Any]:
     """Sort a document: keywords as the grammar lists them, names by alphabet.
 
-    The order of the source says nothing: a document and its reordered copy give equal text.
+    The order of the source has no meaning: a document and its reordered copy give equal text.
     """
 
     def transform(kind: str, node: dict[str, Any]) -> dict[str, Any]:

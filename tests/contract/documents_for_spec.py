@@ -37,14 +37,14 @@ def shuffled(node: Any, seed: int) -> Any:
     """The same document with the keys of every mapping in another order."""
     generator = random.Random(seed)
 
-    def mix(item: Any) -> Any:
+    def shuffle_keys(item: Any) -> Any:
         if isinstance(item, dict):
             keys = list(item)
             generator.shuffle(keys)
-            return {key: mix(item[key]) for key in keys}
-        return [mix(each) for each in item] if isinstance(item, list) else item
+            return {key: shuffle_keys(item[key]) for key in keys}
+        return [shuffle_keys(each) for each in item] if isinstance(item, list) else item
 
-    return mix(node)
+    return shuffle_keys(node)
 
 
 def with_prose(node: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The two maintained contracts: valid, complete, explained, and true to what has been seen."""
+"""The two maintained contracts: valid, complete, explained, and true to what has been observed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kalshi_ext.drift.limits import Unreadable, children
 BOTH: tuple[DocumentName, ...] = ("current", "classic")
 JSON = "application/json"
 
-# The table of the user's document.
+# The operations that the user's document lists.
 CLASSIC = """
 amendOrder POST /portfolio/orders/{order_id}/amend
 batchCancelOrders DELETE /portfolio/orders/batched
@@ -45,11 +45,11 @@ resetOrderGroup POST /portfolio/order_groups/{order_group_id}/reset
 
 
 def test_the_classic_contract_is_the_table_of_the_users_document() -> None:
-    found = {
+    operation_lines = {
         f"{operation['operationId']} {method.upper()} {where}"
         for method, where, operation in operations(document("classic"))
     }
-    assert found == set(CLASSIC.strip().splitlines())
+    assert operation_lines == set(CLASSIC.strip().splitlines())
 
 
 def test_the_current_contract_has_the_operations_the_exchange_publishes() -> None:
@@ -257,12 +257,12 @@ def test_a_document_is_yours_to_change() -> None:
 def test_an_installed_package_reads_its_own_copy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room = tmp_path / "site-packages" / "kalshi_ext" / "drift"
-    (room / "openapi").mkdir(parents=True)
-    monkeypatch.setattr(documents, "_PACKAGE", room)
+    package = tmp_path / "site-packages" / "kalshi_ext" / "drift"
+    (package / "openapi").mkdir(parents=True)
+    monkeypatch.setattr(documents, "_PACKAGE", package)
     with pytest.raises(Unreadable, match=r"portfolio\.yaml is neither"):
         document_path("current")
-    copy = room / "openapi" / "portfolio.yaml"
+    copy = package / "openapi" / "portfolio.yaml"
     copy.write_text("openapi: 3.0.0\n")
     assert document_path("current") == copy
 

@@ -65,9 +65,9 @@ def read(text: str) -> Any:
 )
 @pytest.mark.usefixtures("either_parser")
 def test_a_yaml_scalar_has_the_value_of_the_1_2_core_rules(text: str, value: object) -> None:
-    found = read(f"v: {text}")
-    assert found == value
-    assert type(found) is type(value)
+    scalar = read(f"v: {text}")
+    assert scalar == value
+    assert type(scalar) is type(value)
 
 
 @pytest.mark.usefixtures("either_parser")

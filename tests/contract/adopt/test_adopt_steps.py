@@ -77,9 +77,9 @@ def test_dropping_words_takes_whole_actions_and_leaves_corrections(tmp_path: Pat
     file.write_text(OVERLAY)
     with pytest.raises(AdoptionStopped, match="1 of its actions no longer fit"):
         overlay.fit_overlay(SMALL, file, drop_words=True)
-    left = OVERLAY.splitlines(keepends=True)
-    del left[8:12]
-    assert file.read_text() == "".join(left)
+    remaining = OVERLAY.splitlines(keepends=True)
+    del remaining[8:12]
+    assert file.read_text() == "".join(remaining)
     overlay.drop_actions(file, overlay.misfits(SMALL, file))
     assert len(load(file)["actions"]) == 2
     assert overlay.fit_overlay(SMALL, file, drop_words=False) == []

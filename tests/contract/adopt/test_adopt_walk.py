@@ -18,9 +18,11 @@ def test_a_week_of_sixteen_changes_is_taken_in_with_one_command(tmp_path: Path) 
     Each must be named with what it breaks, and be in the regenerated code and types.
     """
     copy = copy_repository(ROOT, tmp_path / "copy")
-    walked = rehearse(copy, published(ROOT, CHANGES, tmp_path / "new.json"), ROOT, types=False)
-    wrong = {each.name: missing_findings(each, walked) + wrong_code(each, copy) for each in CHANGES}
-    assert {name: problems for name, problems in wrong.items() if problems} == {}
+    rehearsal = rehearse(copy, published(ROOT, CHANGES, tmp_path / "new.json"), ROOT, types=False)
+    problems_by_change = {
+        each.name: missing_findings(each, rehearsal) + wrong_code(each, copy) for each in CHANGES
+    }
+    assert {name: problems for name, problems in problems_by_change.items() if problems} == {}
 
     assert any('no module "decrease_order_v2"' in line for line in missing_modules(copy))
     assert missing_modules(ROOT) == []
@@ -30,15 +32,15 @@ def test_a_week_of_sixteen_changes_is_taken_in_with_one_command(tmp_path: Path) 
     assert "- Contract 3.34.0 → 3.35.0: " in section
     assert "Breaking: the field `fills[].fee_cost` is gone" in section
     assert "`client.portfolio.fills`" in section
-    assert walked.adoption.changelog in section
+    assert rehearsal.adoption.changelog in section
 
     check = [sys.executable, str(copy / "scripts" / "generate.py"), "--check-hashes"]
-    done = subprocess.run(check, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    process = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert (process.returncode, process.stderr) == (0, "")
     assert "version: 3.35.0" in (copy / "openapi" / "upstream.lock").read_text()
     left = [path.name for path in copy.rglob("*") if path.name.endswith((".adopted", "-adopt"))]
     assert left == []
-    assert set(walked.adoption.changed) >= {
+    assert set(rehearsal.adoption.changed) >= {
         "generated",
         "kalshi_ext/contract/types.py",
         "CHANGELOG.md",
@@ -92,11 +94,11 @@ def test_a_step_that_stops_changes_nothing_and_says_what_to_edit_and_then_goes_o
     assert files(copy) == before
 
     command.append("--drop-words")
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "Fill: read where it is there, and no longer in the contract" in done.stdout
-    assert "current/GetFills: " in done.stdout
-    assert "to do 1. " in done.stdout
+    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (process.returncode, process.stderr) == (0, "")
+    assert "Fill: read where it is there, and no longer in the contract" in process.stdout
+    assert "current/GetFills: " in process.stdout
+    assert "to do 1. " in process.stdout
     after = files(copy)
     changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
     assert changed >= {"openapi/upstream.yaml", "openapi/overlay.yaml", "openapi/portfolio.yaml"}
