@@ -105,6 +105,7 @@ def _drift(options: Options, _copy: WorkingCopy, adoption: Adoption, output: Any
 
 def _spec(options: Options, copy: WorkingCopy, _adoption: Adoption, output: Any) -> None:
     upstream = options.upstream
+    # The script runs in the copy, where a relative path would lead elsewhere.
     if "://" not in upstream:
         upstream = str(Path(upstream).resolve())
     output(copy.run("spec", "spec.py", "--upstream", upstream))
@@ -127,6 +128,7 @@ def _generate(options: Options, copy: WorkingCopy, adoption: Adoption, output: A
 
     environment = options.environment or options.home / ".venv-generator"
     output(copy.run("generate", "generate.py", "--environment", str(environment)))
+    # What is new has no description yet: our lint finds it, the exchange's prose is not taken over.
     findings = lint(load(copy.root / "openapi" / "portfolio.yaml"))
     adoption.undescribed = [str(finding) for finding in findings]
     _print_list(
@@ -139,12 +141,14 @@ def _coverage(options: Options, copy: WorkingCopy, adoption: Adoption, output: A
     script = options.home / "scripts" / "facade_coverage.py"
     document = copy.root / "openapi" / "portfolio.yaml"
     command = [sys.executable, str(script), "--json", "--document", str(document)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode not in (0, 1) or not done.stdout:
-        reason = done.stderr.strip().rpartition("\n")[2]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    # 1 means that there are gaps. Without output the client could not even be imported: also a
+    # finding, not a reason to stop.
+    if process.returncode not in (0, 1) or not process.stdout:
+        reason = process.stderr.strip().rpartition("\n")[2]
         adoption.gaps = [{"operation": "", "call": "", "lacks": "not comparable", "where": reason}]
     else:
-        adoption.gaps = json.loads(done.stdout)
+        adoption.gaps = json.loads(process.stdout)
     _print_list(output, "facade", [gap_line(gap) for gap in adoption.gaps])
 
 
@@ -155,6 +159,7 @@ def gap_line(gap: dict[str, str]) -> str:
 
 def _types(options: Options, copy: WorkingCopy, adoption: Adoption, output: Any) -> None:
     if options.check_types:
+        # A cache of its own: the copy's paths would spoil that of the repository.
         cache = options.cache or options.home / ".mypy_cache" / "adopt"
         adoption.type_errors = client_checks.type_errors(copy.root, cache)
         _print_list(output, "lines that do not fit the new types", adoption.type_errors)
@@ -163,6 +168,7 @@ def _types(options: Options, copy: WorkingCopy, adoption: Adoption, output: Any)
 def _recordings(options: Options, copy: WorkingCopy, adoption: Adoption, output: Any) -> None:
     from kalshi_ext.drift.load import load
 
+    # Only the current contract: the classic one does not change any more.
     document = load(copy.root / "openapi" / "portfolio.yaml")
     recorded = options.home / "tests" / "recorded" / "cassettes"
     adoption.outdated = client_checks.outdated_cassettes(recorded, {"current": document})
@@ -174,6 +180,7 @@ def _recordings(options: Options, copy: WorkingCopy, adoption: Adoption, output:
 
 
 def _changelog(_options: Options, copy: WorkingCopy, adoption: Adoption, output: Any) -> None:
+    # Nothing changed on the wire: the changelog is for users, and they see none of it.
     if not adoption.report["findings"]:
         return
     adoption.changelog = changelog.draft(adoption.report)

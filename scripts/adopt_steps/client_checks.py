@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 # The packages that name operations, fields and enum members; the others see models only.
-ROOMS = ("kalshi_ext/contracts", "kalshi_ext/models", "kalshi_ext/tickets")
+ROOMS = ("kalshi_ext/contracts", "kalshi_ext/models", "kalshi_ext/requests")
 
 
 def type_errors(root: Path, cache: Path) -> list[str]:
@@ -30,6 +30,7 @@ def type_errors(root: Path, cache: Path) -> list[str]:
         text=True,
         check=False,
     )
+    # 1 means that there are errors; anything else, that mypy itself did not run.
     if done.returncode not in (0, 1):
         return [f"the type checker failed: {(done.stderr or done.stdout).strip()[:300]}"]
     lines = [line for line in done.stdout.splitlines() if re.match(r"\S+:\d+: error:", line)]
@@ -65,6 +66,7 @@ def outdated_cassettes(
     for name, document in documents.items():
         contract = Contract(document)
         for file in sorted(recorded.glob(f"*/{name}/*.yaml")):
+            # Without indexes one cause in fifty rows is one problem.
             problems = [re.sub(r"\[\d+\]", "[]", each) for each in contract.problems(file)]
             if problems:
                 problems_by_cassette[f"{name}/{file.stem}"] = list(dict.fromkeys(problems))

@@ -56,6 +56,7 @@ def coverage(name: str, document: dict[str, Any], base: dict[str, Any]) -> list[
     One decoder may serve several objects, so it reads properties that only some of them have. A
     property that is absent also in `base`, the document the client was written for, is no gap.
     """
+    # The same decoder, so the same properties asked for in vain.
     expected = {gap for gap in _gaps(name, base) if gap.lacks == ABSENT}
     return [gap for gap in _gaps(name, document) if gap not in expected]
 
@@ -109,6 +110,7 @@ class ClientComparison:
         if (bound.method, bound.path) != (method, path):
             yield Gap(id_, bound.facade, MOVED, f"{method} {path}")
         sent = {name for call in calls for name, _ in call.request.query}
+        # All calls of an operation together: each example sends some of the parameters.
         yield from self._parameters(id_, bound.facade, documented, sent)
         yield from self._body(id_, bound.facade, documented, calls)
         for call in calls:
@@ -179,6 +181,7 @@ class ClientComparison:
         reasons = ONLY_RAW[self.name]
         known = {shape: keys for shape, keys in self.sampler.known.items() if shape not in ERRORS}
         read = self.sampler.read
+        # ONLY_RAW lists what the models leave out on purpose, with the reason.
         gaps = [
             (shape, NO_MODEL, key)
             for shape, keys in known.items()
@@ -209,6 +212,7 @@ def _difference(
 def _read(call: Any, sample: Any) -> Iterator[str]:
     from kalshi_ext.protocol.messages import Page
 
+    # What a decoder raises for a value it cannot read; anything else is a bug and is shown.
     try:
         answer = call.decode(sample)
     except KeyError as missing:

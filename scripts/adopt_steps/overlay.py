@@ -38,6 +38,7 @@ def misfits(upstream: dict[str, Any], file: Path) -> list[Misfit]:
 
     from kalshi_ext.drift.load import load
 
+    # One action at a time: apply_overlay stops at the first that does not fit.
     overlay, misfitting = load(file), list[Misfit]()
     lines = _lines(file.read_text(encoding="utf-8"))
     document = upstream
@@ -46,6 +47,7 @@ def misfits(upstream: dict[str, Any], file: Path) -> list[Misfit]:
             document = apply_overlay(document, {**overlay, "actions": [action]})
         except OverlayError as error:
             line = lines[number - 1] if number <= len(lines) else 0
+            # The error begins with the number and target, which the Misfit has of its own.
             reason = str(error).rpartition(": ")[2]
             misfitting.append(
                 Misfit(number, line, str(action.get("target")), reason, _is_prose(action))
@@ -71,6 +73,7 @@ def drop_actions(file: Path, dropped: list[Misfit]) -> None:
     lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
     # From the end, so that the lines of the other actions stay right.
     for misfit in sorted(dropped, key=lambda each: -each.line):
+        # An action ends at the next, or at a comment, which belongs to the next.
         end = misfit.line
         while end < len(lines) and not lines[end].startswith(("- ", "#")):
             end += 1

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-# What the steps read; the client is there for the type checker.
+# What the scripts of the steps read; the client is copied for the type checker.
 COPIED = (
     "openapi",
     "generated",
@@ -42,6 +42,7 @@ CHANGED = (
     "kalshi_ext/contract/types.py",
     "CHANGELOG.md",
 )
+# Beside the old files, and so on their file system: a rename is atomic there.
 ASIDE = ".before-adopt"
 FRESH = ".adopted"
 
@@ -66,10 +67,12 @@ class WorkingCopy:
     def run(self, step: str, script: str, *options: str) -> str:
         """Run a script of the copy and return what it printed; its failure stops the adoption."""
         command = [sys.executable, str(self.root / "scripts" / script), *options]
-        done = subprocess.run(command, cwd=self.root, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise AdoptionStopped(step, (done.stderr or done.stdout).strip(), _REMEDIES[step])
-        return done.stdout.strip()
+        process = subprocess.run(
+            command, cwd=self.root, capture_output=True, text=True, check=False
+        )
+        if process.returncode != 0:
+            raise AdoptionStopped(step, (process.stderr or process.stdout).strip(), _REMEDIES[step])
+        return process.stdout.strip()
 
     def swap_in(self) -> list[str]:
         """Replace what changed and return its names; when one fails, all are as before."""
@@ -83,13 +86,14 @@ class WorkingCopy:
                 _empty_sibling(self.home / name, ASIDE)
                 (self.home / name).rename(self.home / (name + ASIDE))
                 (self.home / (name + FRESH)).rename(self.home / name)
-        except BaseException:
+        except BaseException:  # Ctrl-C, too
             for name in moved:
                 _restore(self.home / name)
             raise
         finally:
             for name in changed:
                 _remove(self.home / (name + FRESH))
+                # The old file is deleted only where a new one stands in its place.
                 if (self.home / name).exists():
                     _remove(self.home / (name + ASIDE))
         return changed
@@ -127,6 +131,7 @@ def _equal(left: Path, right: Path) -> bool:
 def _content(path: Path) -> dict[str, bytes]:
     if path.is_file():
         return {"": path.read_bytes()}
+    # Byte code differs with every run and says nothing about the source.
     files = (each for each in path.rglob("*") if each.is_file() and each.suffix != ".pyc")
     return {each.relative_to(path).as_posix(): each.read_bytes() for each in files}
 
