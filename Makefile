@@ -55,8 +55,7 @@ types: $(VENV)/.dev
 
 derived: $(VENV)/.dev
 	$(PY) scripts/unasync.py --check
-	$(PY) scripts/shapes.py --check
-	$(PY) scripts/expected.py --check
+	$(PY) scripts/contract_types.py --check
 	$(PY) scripts/retry_policy.py --check
 	$(PY) scripts/operations_table.py --check
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Take a new contract of the exchange in: one command, all of it or nothing.
+"""Adopt a new contract of the exchange: one command, all of it or nothing.
 
-Judges the difference, takes the document in, applies the overlay, regenerates, and reports what
-the hand-written client, its types and its recordings make of it; drafts the changelog. Works in a
-copy and swaps it in at the end. Exits 0 when it is taken in (or would be), 3 when a step stopped.
+Judges the difference, writes its normal form, applies the overlay, regenerates, and reports what
+of the hand-written client, its types and its recordings no longer fits; drafts the changelog.
+Works in a copy and swaps it in at the end. Exits 0 when it is adopted (or would be), 3 when a step
+stopped.
 """
 
 from __future__ import annotations
@@ -16,24 +17,23 @@ ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests"
 sys.path[:0] = [str(ROOT / "scripts"), str(TESTS / "recorded")]
 
-from generate import import_spec_alone
+from generate import import_without_client
 
-# After a change that breaks the client it cannot be imported, and this must still run.
-import_spec_alone()
+# A contract that breaks the client makes it unimportable, and this must still run.
+import_without_client()
 
-from adopt_steps.stopped import Stopped
-from adopt_steps.walk import Wanted, adopt
+from adopt_steps.adoption import Options, adopt
+from adopt_steps.workspace import AdoptionStopped
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Adopt, or rehearse."""
     options = _options(arguments)
     if options.rehearse:
         return _rehearse(write=options.write)
     if not options.upstream:
         print("adopt: say which document: make adopt UPSTREAM=<file or URL>", file=sys.stderr)
         return 3
-    wanted = Wanted(
+    request = Options(
         home=options.root,
         upstream=options.upstream,
         dry_run=options.dry_run,
@@ -42,9 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
         environment=options.environment,
     )
     try:
-        adopt(wanted)
-    except Stopped as stopped:
-        print(f"adopt: {stopped}\n  to do: {stopped.edit}", file=sys.stderr)
+        adopt(request)
+    except AdoptionStopped as stop:
+        print(f"adopt: {stop}\n  to do: {stop.remedy}", file=sys.stderr)
         print("  nothing was changed; run the same command again afterwards", file=sys.stderr)
         return 3
     return 0

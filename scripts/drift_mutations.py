@@ -26,6 +26,7 @@ from attrs import define, field, frozen
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "contract" / "drift"))
 
+from contract.dump import dump_yaml
 from driftsuite.contracts import contract, full_size_document
 from driftsuite.document_mutations import PATH_MUTATIONS
 from driftsuite.field_mutations import FIELD_MUTATIONS, PARAMETER_MUTATIONS
@@ -41,7 +42,6 @@ from figures import write_block
 from kalshi_ext.drift.check import check
 from kalshi_ext.drift.compare import compare
 from kalshi_ext.drift.document import open_document
-from kalshi_ext.spec.dump import dump_yaml
 
 Rewrite = Callable[[Any], Iterator[tuple[str, Any]]]
 CONTRACTS = ("current", "classic", "synthetic")

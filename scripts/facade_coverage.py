@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
-"""List what a contract has and the hand-written client does not say, read or send.
+"""List what a contract has and the hand-written client does not send or read.
 
-Every call of the facade is built, and every answer of the contract made up in full and read, with
-the objects remembering what was looked at. What is left over is listed; what is left over for a
-reason the tests know is not.
+Every call of the facade is built, and every answer of the contract is made up in full and decoded,
+which shows what is sent and read. The rest is listed, except for what the tests know a reason.
 """
 
 from __future__ import annotations
@@ -29,8 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--document", type=Path, help="instead of the committed one")
     parser.add_argument("--json", action="store_true", help="for programs")
     options = parser.parse_args(arguments)
-    from kalshi_ext.spec.documents import document
-    from kalshi_ext.spec.load import load
+    from kalshi_ext.drift.documents import document
+    from kalshi_ext.drift.load import load
 
     ours = document(options.contract)
     tree = load(options.document) if options.document else ours

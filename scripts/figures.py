@@ -1,4 +1,4 @@
-"""Keep measured figures in the docs: a script writes its block, and nothing else of the page.
+"""Write measured figures into the docs: a script replaces its block and nothing else of the page.
 
 A block stands between `<!-- figures: NAME (make TARGET) -->` and `<!-- end of figures -->`.
 """
@@ -14,7 +14,7 @@ END = "<!-- end of figures -->"
 
 
 def percentile(values: Iterable[float], share: float) -> float:
-    """Return the value below which that share of the values lies; 0 of none."""
+    """Return the value below which `share` (0 to 1) of the values lie; 0.0 for none."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0
 

@@ -25,9 +25,11 @@ GENERATED = ROOT / "generated"
 MANIFEST = GENERATED / "MANIFEST"
 REQUIREMENTS = ROOT / "requirements-generator.txt"
 PACKAGES = {"kalshi_classic": "classic.yaml", "kalshi_portfolio": "portfolio.yaml"}
-# Whoever edits one of these has to run `make generate`: the hash check says so without running it.
+# Inputs of the generator. MANIFEST holds their hashes, so --check-hashes notices an edit without a
+# `make generate` after it.
 INPUTS = (
     "openapi/classic.yaml",
+    "openapi/facade.yaml",
     "openapi/generator.yaml",
     "openapi/overlay.yaml",
     "openapi/upstream.yaml",
@@ -36,6 +38,7 @@ INPUTS = (
 DERIVED = (
     "openapi/portfolio.yaml",
     "kalshi_ext/contract/fields.py",
+    "kalshi_ext/contract/operations.py",
     "kalshi_ext/contract/types.py",
 )
 PORTFOLIO_HEADER = """\
@@ -48,19 +51,19 @@ MANIFEST_HEADER = (
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Generate, or check; exit 1 when a check finds a difference."""
+    """Generate or check; return 1 when a check finds a difference."""
     options = _options(arguments)
     if options.check_hashes:
-        return _report(_wrong_hashes())
+        return _report_problems(_manifest_problems())
     if not options.inside:
-        return _run_inside(options)
-    import_spec_alone()
-    from kalshi_ext.spec.errors import SpecError
+        return _run_in_environment(options)
+    import_without_client()
+    from kalshi_ext.drift.limits import SpecError
 
     try:
         return _generate_or_check(check=options.check)
     except SpecError as error:
-        return _report([f"generate: {error}"])
+        return _report_problems([f"generate: {error}"])
 
 
 def _generate_or_check(*, check: bool) -> int:
@@ -68,7 +71,7 @@ def _generate_or_check(*, check: bool) -> int:
         fresh = Path(name)
         _build(fresh)
         if check:
-            return _report(_wrong_hashes() + _differences(fresh))
+            return _report_problems(_manifest_problems() + _differences(fresh))
         _install(fresh)
     print(f"generated: {sum(1 for _ in _files(GENERATED))} files")
     return 0
@@ -84,7 +87,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _run_inside(options: argparse.Namespace) -> int:
+def _run_in_environment(options: argparse.Namespace) -> int:
     python = _environment(options.environment.resolve(), options.python)
     command = [str(python), "-P", str(Path(__file__).resolve()), "--inside"]
     command += ["--check"] if options.check else []
@@ -92,24 +95,24 @@ def _run_inside(options: argparse.Namespace) -> int:
 
 
 def _clean_environ() -> dict[str, str]:
-    """Drop what could steer Python, ruff or the generator from outside."""
-    steering = ("PYTHON", "RUFF", "VIRTUAL_ENV")
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(steering)}
+    """Drop the variables that configure Python, ruff or the generator: the output must not vary."""
+    prefixes = ("PYTHON", "RUFF", "VIRTUAL_ENV")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(prefixes)}
     return kept | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1"}
 
 
-def _environment(where: Path, python: str) -> Path:
-    """Make the environment unless its stamp says that it is the one we need."""
-    stamp = where / ".stamp"
-    wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
-    binary = where / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    with _lock(where.parent):
-        if not (binary.exists() and stamp.exists() and stamp.read_text() == wanted):
-            shutil.rmtree(where, ignore_errors=True)
-            subprocess.run([python, "-m", "venv", str(where)], check=True)
+def _environment(directory: Path, python: str) -> Path:
+    """Make the environment, unless its stamp holds the hash of the requirements."""
+    stamp = directory / ".stamp"
+    requirements_hash = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
+    binary = directory / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    with _lock(directory.parent):
+        if not (binary.exists() and stamp.exists() and stamp.read_text() == requirements_hash):
+            shutil.rmtree(directory, ignore_errors=True)
+            subprocess.run([python, "-m", "venv", str(directory)], check=True)
             pip = [str(binary), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
             subprocess.run([*pip, "--requirement", str(REQUIREMENTS)], check=True)
-            stamp.write_text(wanted)
+            stamp.write_text(requirements_hash)
     return binary
 
 
@@ -129,8 +132,12 @@ def _lock(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def import_spec_alone() -> None:
-    """Let kalshi_ext.spec be imported without the client, which needs what is yet to be written."""
+def import_without_client() -> None:
+    """Let kalshi_ext.drift be imported without kalshi_ext/__init__.py.
+
+    That would import the client, which needs the very files that the generator is to write. Also
+    puts scripts/ on the path: under -P it is not.
+    """
     package = types.ModuleType("kalshi_ext")
     package.__path__ = [str(ROOT / "kalshi_ext")]
     sys.modules.setdefault("kalshi_ext", package)
@@ -138,7 +145,7 @@ def import_spec_alone() -> None:
 
 
 def _build(fresh: Path) -> None:
-    """Write everything below another root, laid out as in the repository."""
+    """Write all output below another root, laid out as in the repository."""
     for name in ("openapi", "generated", "kalshi_ext/contract"):
         (fresh / name).mkdir(parents=True)
     shutil.copy(ROOT / "openapi" / "classic.yaml", fresh / "openapi")
@@ -147,16 +154,17 @@ def _build(fresh: Path) -> None:
     _write(fresh / "openapi" / "portfolio.yaml", PORTFOLIO_HEADER + _portfolio())
     for package, document in PACKAGES.items():
         _generate(fresh / "openapi" / document, fresh / "generated" / package)
-    for name, text in _types(fresh / "openapi").items():
+    for name, text in _derived_modules(fresh / "openapi").items():
         _write(fresh / "kalshi_ext" / name, text)
     _format(fresh / "generated")
-    _write(fresh / "generated" / "MANIFEST", MANIFEST_HEADER + "".join(_hashes(fresh)))
+    _write(fresh / "generated" / "MANIFEST", MANIFEST_HEADER + "".join(_manifest_lines(fresh)))
 
 
 def _portfolio() -> str:
-    from kalshi_ext.spec.dump import dump_yaml
-    from kalshi_ext.spec.load import load
-    from kalshi_ext.spec.portfolio import portfolio
+    from contract.dump import dump_yaml
+    from contract.overlay import portfolio
+
+    from kalshi_ext.drift.load import load
 
     upstream, overlay = (
         load(ROOT / "openapi" / f"{name}.yaml") for name in ("upstream", "overlay")
@@ -164,23 +172,24 @@ def _portfolio() -> str:
     return dump_yaml(portfolio(upstream, overlay))
 
 
-def _types(openapi: Path) -> dict[str, str]:
-    import shapes
+def _derived_modules(openapi: Path) -> dict[str, str]:
+    import contract_types
 
-    from kalshi_ext.spec.load import load
+    from kalshi_ext.drift.load import load
 
-    return shapes.modules([load(openapi / name) for name in shapes.DOCUMENTS])
+    documents = [load(openapi / name) for name in contract_types.DOCUMENTS]
+    return contract_types.derived_modules(documents, load(ROOT / "openapi" / "facade.yaml"))
 
 
 def _generate(document: Path, package: Path) -> None:
     tool = [sys.executable, "-P", "-m", "openapi_python_client", "generate", "--fail-on-warning"]
     settings = ["--meta", "none", "--config", str(ROOT / "openapi" / "generator.yaml")]
-    where = ["--path", str(document), "--output-path", str(package)]
-    done = subprocess.run(
-        [*tool, *settings, *where], cwd=document.parent, capture_output=True, text=True, check=False
+    paths = ["--path", str(document), "--output-path", str(package)]
+    result = subprocess.run(
+        [*tool, *settings, *paths], cwd=document.parent, capture_output=True, text=True, check=False
     )
-    if done.returncode != 0:
-        raise SystemExit(f"generate: {document.name}:\n{done.stdout}{done.stderr}")
+    if result.returncode != 0:
+        raise SystemExit(f"generate: {document.name}:\n{result.stdout}{result.stderr}")
     (package / "py.typed").touch()
     for path in package.rglob("*.py"):
         header = f'# Generated by "make generate" from openapi/{document.name}; do not edit.\n'
@@ -204,44 +213,47 @@ def _files(root: Path) -> Iterator[Path]:
             yield path
 
 
-def _hashes(root: Path) -> Iterator[str]:
-    """Give the lines of the MANIFEST: the inputs of the repository, the outputs below root."""
+def _manifest_lines(root: Path) -> Iterator[str]:
+    """Iterate over the lines of the MANIFEST: inputs of the repository, outputs below root."""
     outputs = [root / name for name in DERIVED] + list(_files(root / "generated"))
-    named = [(name, ROOT / name) for name in INPUTS]
-    named += [(path.relative_to(root).as_posix(), path) for path in outputs]
-    for name, path in sorted(named):
+    files = [(name, ROOT / name) for name in INPUTS]
+    files += [(path.relative_to(root).as_posix(), path) for path in outputs]
+    for name, path in sorted(files):
         if path.name != "MANIFEST":
             digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "missing"
             yield f"{digest}  {name}\n"
 
 
-def _wrong_hashes() -> list[str]:
+def _manifest_problems() -> list[str]:
     if not MANIFEST.exists():
         return ["generated/MANIFEST is missing"]
-    wanted = set(
+    recorded = set(
         MANIFEST.read_text(encoding="utf-8").removeprefix(MANIFEST_HEADER).splitlines(True)
     )
-    names = {line.split("  ", 1)[1].strip() for line in wanted.symmetric_difference(_hashes(ROOT))}
+    names = {
+        line.split("  ", 1)[1].strip()
+        for line in recorded.symmetric_difference(_manifest_lines(ROOT))
+    }
     return [f"{name} is not what MANIFEST says" for name in sorted(names)]
 
 
 def _differences(fresh: Path) -> list[str]:
     def names(root: Path) -> set[str]:
-        found = {path.relative_to(root).as_posix() for path in _files(root / "generated")}
-        return found | set(DERIVED)
+        files = {path.relative_to(root).as_posix() for path in _files(root / "generated")}
+        return files | set(DERIVED)
 
     return [
         f"{name} is not what the contract gives"
         for name in sorted(names(fresh) | names(ROOT))
-        if not _same(fresh / name, ROOT / name)
+        if not _equal_files(fresh / name, ROOT / name)
     ]
 
 
-def _same(one: Path, other: Path) -> bool:
-    return one.exists() and other.exists() and filecmp.cmp(one, other, shallow=False)
+def _equal_files(left: Path, right: Path) -> bool:
+    return left.exists() and right.exists() and filecmp.cmp(left, right, shallow=False)
 
 
-def _report(problems: list[str]) -> int:
+def _report_problems(problems: list[str]) -> int:
     for problem in problems:
         print(problem, file=sys.stderr)
     if problems:

@@ -114,7 +114,7 @@ def look_into_wheel(wheel: Path) -> None:
     strange = [root for root in roots if root not in PACKAGES and not root.endswith(".dist-info")]
     if strange:
         raise Wrong(f"{wheel.name} would install {', '.join(sorted(strange))}")
-    contracts = [f"kalshi_ext/spec/openapi/{name}.yaml" for name in ("portfolio", "classic")]
+    contracts = [f"kalshi_ext/drift/openapi/{name}.yaml" for name in ("portfolio", "classic")]
     _all_there(wheel, names, [f"{package}/py.typed" for package in PACKAGES] + contracts)
     (entries,) = [name for name in names if name.endswith("/entry_points.txt")]
     _all_there(wheel, archive.read(entries).decode().splitlines(), ENTRY_POINTS)

@@ -13,13 +13,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ALLOWED = "not a secret"
-LARGEST = 4 * 1024 * 1024  # bytes; nothing larger is committed here
+MAX_BYTES = 4 * 1024 * 1024  # bytes; nothing larger is committed here
 
 UUID = rb"(?!0{8}-)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
 # Between a name and its value: quotes, also escaped ones, colons, commas, a YAML list.
 BETWEEN = rb"""\\?['"]?\)?\s*[:=,]\s*\[?\s*-?\s*b?\\?['"]?"""
 
-# What must not stand in a file. A PEM header alone is talk; with key material behind it, a key.
+# What must not be in a file. A PEM header alone is an example; with key material behind it, a key.
 KINDS = {
     "private key": re.compile(
         rb"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:\s|\\n|['\"])*"
@@ -42,51 +42,51 @@ KINDS = {
         rb"(?i)\b(?:user|member)_id" + BETWEEN + UUID + rb"|(?:user|member)_not_found:_?" + UUID
     ),
 }
-# Files that hold keys by their nature.
-NAMES = re.compile(
+# Names of files that hold keys.
+KEY_FILE_NAMES = re.compile(
     r"(?:^|/)(?:\.env(?:\..+)?|id_(?:rsa|ed25519|ecdsa)|.+\.(?:pem|key|p12|pfx|jks))$"
 )
 
 
 def findings(data: bytes) -> list[tuple[int, str]]:
     """Return line numbers and kinds of what looks like a secret."""
-    found = []
+    results = []
     for kind, pattern in KINDS.items():
         for match in pattern.finditer(data):
             start = data.rfind(b"\n", 0, match.start()) + 1
             end = data.find(b"\n", match.start())
             if ALLOWED.encode() not in data[start : end if end >= 0 else len(data)]:
-                found.append((data.count(b"\n", 0, match.start()) + 1, kind))
-    return sorted(found)
+                results.append((data.count(b"\n", 0, match.start()) + 1, kind))
+    return sorted(results)
 
 
 def tracked() -> list[Path]:
     """Return the files git tracks."""
-    listed = subprocess.run(
+    output = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True
     ).stdout
-    return [ROOT / name for name in listed.decode().split("\0") if name]
+    return [ROOT / name for name in output.decode().split("\0") if name]
 
 
 def main(names: list[str]) -> int:
     """Scan and report; exit 1 on any finding."""
     files = [Path(name) for name in names] or tracked()
-    bad = 0
+    problems = 0
     for file in files:
         if not file.is_file():
             continue
-        if NAMES.search(file.as_posix()):
+        if KEY_FILE_NAMES.search(file.as_posix()):
             print(f"{file}: a file of that name holds keys")
-            bad += 1
-        if file.stat().st_size > LARGEST:
-            print(f"{file}: larger than {LARGEST} bytes, not scanned")
-            bad += 1
+            problems += 1
+        if file.stat().st_size > MAX_BYTES:
+            print(f"{file}: larger than {MAX_BYTES} bytes, not scanned")
+            problems += 1
             continue
         for line, kind in findings(file.read_bytes()):
             print(f"{file}:{line}: looks like a {kind}")
-            bad += 1
-    print(f"{len(files)} files scanned, {bad} findings")
-    return 1 if bad else 0
+            problems += 1
+    print(f"{len(files)} files scanned, {problems} findings")
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

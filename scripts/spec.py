@@ -10,15 +10,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from generate import ROOT, import_spec_alone
+from generate import ROOT, import_without_client
 
-import_spec_alone()
+import_without_client()
 
-from kalshi_ext.spec.dump import dump_yaml
-from kalshi_ext.spec.errors import SpecError
-from kalshi_ext.spec.load import load
-from kalshi_ext.spec.normalise import normalise
-from kalshi_ext.spec.order import operations
+from contract.dump import dump_yaml
+from contract.normalise import normalise
+from contract.references import operations
+
+from kalshi_ext.drift.limits import SpecError
+from kalshi_ext.drift.load import load
 
 HEADER = """\
 # The exchange's contract, portfolio part, in normal form: names, types and bounds, no prose.
@@ -27,7 +28,7 @@ HEADER = """\
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write both files where they changed; a second run with the same input changes nothing."""
+    """Write both files where they changed; a second run on the same input writes nothing."""
     options = _options(arguments)
     try:
         document = normalise(load(options.upstream))
@@ -37,8 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
     text = HEADER + dump_yaml(document)
     changed = _write(options.openapi / "upstream.yaml", text)
     lock = options.openapi / "upstream.lock"
-    entries = _entries(document, text, options.recorded_as or _where_from(options.upstream))
-    if changed or not lock.exists() or (options.recorded_as and not _says(lock, entries)):
+    entries = _lock_entries(document, text, options.recorded_as or _public_origin(options.upstream))
+    if changed or not lock.exists() or (options.recorded_as and not _has_entries(lock, entries)):
         changed = _write(lock, entries + f"date: {datetime.datetime.now(datetime.UTC).date()}\n")
     count = len(operations(document))
     print(f"upstream.yaml: {count} operations, {'changed' if changed else 'unchanged'}")
@@ -53,19 +54,19 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _where_from(upstream: str) -> str:
-    """Leave out a directory of this machine and the query of a URL, which may hold a token."""
+def _public_origin(upstream: str) -> str:
+    """Name the document without a directory of this machine or the query of a URL (a token?)."""
     is_url = upstream.startswith(("http://", "https://"))
     return upstream.partition("?")[0] if is_url else Path(upstream).name
 
 
-def _entries(document: dict[str, Any], text: str, source: str) -> str:
+def _lock_entries(document: dict[str, Any], text: str, source: str) -> str:
     version = document.get("info", {}).get("version", "unknown")
     digest = hashlib.sha256(text.encode()).hexdigest()
     return f"version: {version}\nsource: {source}\nsha256: {digest}\n"
 
 
-def _says(lock: Path, entries: str) -> bool:
+def _has_entries(lock: Path, entries: str) -> bool:
     return lock.read_text(encoding="utf-8").startswith(entries)
 
 

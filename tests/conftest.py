@@ -6,9 +6,20 @@ The judging is done in wire/conftest.py; this file alone is loaded by the proces
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# Tests import the scripts by name, and the package scripts/contract as `contract`. The folder
+# tests/contract has no __init__.py: Python prefers a package with one to such a folder, wherever
+# each stands on the path. At the end, so that no script hides a module of the tests.
+sys.path.append(str(Path(__file__).resolve().parents[1] / "scripts"))
+
+# No test asserts a time: on a busy machine an example may take any.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 _TOTAL = pytest.StashKey[list[int]]()
 

@@ -20,12 +20,11 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from kalshi_ext.drift.document import is_list, is_mapping
 from kalshi_ext.drift.errors import CannotCompare
 from kalshi_ext.drift.finding import Difference, Finding, Location
+from kalshi_ext.drift.limits import SpecError, is_list, is_mapping
+from kalshi_ext.drift.load import load
 from kalshi_ext.drift.rules import RULES
-from kalshi_ext.spec.errors import SpecError
-from kalshi_ext.spec.load import load
 
 _KEYS: Final = frozenset({"rule", "pointer", "reason", "expires", "name"})
 

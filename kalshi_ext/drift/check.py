@@ -13,12 +13,12 @@ from attrs import frozen
 
 from kalshi_ext.drift.baseline import BaselineEntry, apply_baseline, read_baseline
 from kalshi_ext.drift.compare import Comparison, compare, every_path, our_paths
+from kalshi_ext.drift.documents import document_path as installed_path
 from kalshi_ext.drift.errors import CannotCompare
 from kalshi_ext.drift.finding import Finding
+from kalshi_ext.drift.limits import SpecError
+from kalshi_ext.drift.load import load
 from kalshi_ext.drift.rules import Severity
-from kalshi_ext.spec.documents import path as installed_path
-from kalshi_ext.spec.errors import SpecError
-from kalshi_ext.spec.load import load
 
 
 class Exit(IntEnum):

@@ -21,13 +21,14 @@ from kalshi_ext.drift.access import (
     renamed_schemes,
 )
 from kalshi_ext.drift.bodies import OperationPair, compare_request, compare_responses
-from kalshi_ext.drift.document import Document, dereferenced, is_mapping, open_document
+from kalshi_ext.drift.document import Document, dereferenced, open_document
+from kalshi_ext.drift.documents import is_ours as is_our_path
 from kalshi_ext.drift.errors import CannotCompare
 from kalshi_ext.drift.finding import Collector, Difference, Finding, LocatedDifference, Location
+from kalshi_ext.drift.limits import is_mapping
 from kalshi_ext.drift.operations import DocumentedOperation, Matches, match, operations_of
 from kalshi_ext.drift.parameters import compare_parameters
 from kalshi_ext.drift.traversal import Traversal
-from kalshi_ext.spec.scope import is_ours as is_our_path
 
 IsOurs = Callable[[str], bool]
 

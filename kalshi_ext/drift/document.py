@@ -7,14 +7,13 @@ a value of the wrong type raises CannotCompare with its pointer instead of faili
 from __future__ import annotations
 
 import json
-from typing import Any, Final, TypeGuard
+from typing import Any, Final
 from urllib.parse import unquote
 
 from attrs import define, field
 
 from kalshi_ext.drift.errors import CannotCompare
-from kalshi_ext.spec.errors import SpecError
-from kalshi_ext.spec.load import check_bounds
+from kalshi_ext.drift.limits import SpecError, check_bounds, is_list, is_mapping
 
 # Keywords that describe and assert nothing: JSON Schema calls them annotations.
 ANNOTATIONS: Final = frozenset({
@@ -24,16 +23,6 @@ ANNOTATIONS: Final = frozenset({
 # References multiply what is written out: ten levels of ten references are 10^10 values.
 _MAX_DEREFERENCED: Final = 50_000
 _ABSENT: Final = object()  # None would be taken for a JSON null
-
-
-def is_mapping(value: object) -> TypeGuard[dict[str, Any]]:
-    """Recognise a JSON object."""
-    return isinstance(value, dict)
-
-
-def is_list(value: object) -> TypeGuard[list[Any]]:
-    """Recognise a JSON array."""
-    return isinstance(value, list)
 
 
 def canonical(value: Any) -> str:

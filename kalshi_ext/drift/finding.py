@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from attrs import define, field, frozen
 
-from kalshi_ext.drift.document import is_list
 from kalshi_ext.drift.facade import FacadeCall, facade_call
+from kalshi_ext.drift.limits import is_list
 from kalshi_ext.drift.operations import DocumentedOperation
 from kalshi_ext.drift.rules import RULES, DriftRule, Severity
 

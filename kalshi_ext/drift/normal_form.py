@@ -23,7 +23,8 @@ from typing import Any, Final
 
 from attrs import define, field, frozen
 
-from kalshi_ext.drift.document import ANNOTATIONS, Node, is_list, is_mapping, join
+from kalshi_ext.drift.document import ANNOTATIONS, Node, join
+from kalshi_ext.drift.limits import is_list, is_mapping
 
 # Said beside a union these hold for the union, not for each of its variants.
 _OUTSIDE_VARIANTS: Final = frozenset({"default", "deprecated"})

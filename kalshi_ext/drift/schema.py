@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from kalshi_ext.drift.document import Document, Node, canonical, is_list, join
+from kalshi_ext.drift.document import Document, Node, canonical, join
+from kalshi_ext.drift.limits import is_list
 from kalshi_ext.drift.normal_form import (
     Assertion,
     Bound,

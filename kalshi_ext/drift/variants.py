@@ -11,8 +11,9 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any, Final
 
-from kalshi_ext.drift.document import canonical, is_mapping, last_step, steps
+from kalshi_ext.drift.document import canonical, last_step, steps
 from kalshi_ext.drift.finding import Difference, values_text
+from kalshi_ext.drift.limits import is_mapping
 from kalshi_ext.drift.schema import Field, Schema, Union
 
 VariantPairs = list[tuple[Schema, Schema]]

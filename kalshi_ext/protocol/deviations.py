@@ -26,7 +26,8 @@ from typing import Any, Final, TypeAlias, TypeGuard
 from attrs import define, field, frozen
 
 from kalshi_ext.contract import types
-from kalshi_ext.contract.fields import ANSWERS, FIELDS
+from kalshi_ext.contract.fields import FIELDS
+from kalshi_ext.contract.operations import OPERATIONS
 from kalshi_ext.redact import redact_text
 from kalshi_ext.values.enums import OpenEnum
 
@@ -76,10 +77,10 @@ def _words(name: str) -> frozenset[str]:
 
 def find_deviations(operation: str, document: Any) -> set[Deviation]:
     """Compare a success of an operation with its contract; each deviation once, 50 at most."""
-    contract, name, _ = ANSWERS.get(operation, ("", "", ""))
+    row = OPERATIONS.get(operation)
     found: set[Deviation] = set()
-    if name and _is_object(document) and name in FIELDS[contract]:
-        _compare(_object_spec(contract, name), document, found)
+    if row is not None and _is_object(document) and row.answer in FIELDS[row.contract]:
+        _compare(_object_spec(row.contract, row.answer), document, found)
     return found
 
 
@@ -133,9 +134,11 @@ def _is_object(value: object) -> TypeGuard[dict[str, Any]]:
 
 def is_documented(operation: str, status: int) -> bool:
     """Say whether the contract names this status, or its range, for an operation it knows."""
-    _, _, statuses = ANSWERS.get(operation, ("", "", ""))
-    named = statuses.split()
-    return not named or str(status) in named or f"{status // 100}XX" in named
+    row = OPERATIONS.get(operation)
+    if row is None:
+        return True
+    named = row.statuses.split()
+    return str(status) in named or f"{status // 100}XX" in named
 
 
 @define

@@ -1,7 +1,13 @@
-"""What a contract has and the hand-written client does not say, read or send."""
+"""Compare a contract with the hand-written client: what the client does not send or read of it.
+
+Every call of the facade is built, which shows the parameters and body properties it sends. Every
+answer of the contract is made up in full of TrackedObjects and decoded, which shows the properties
+it reads. What one side has and the other has not is a Gap, unless the tests know a reason.
+"""
 
 from __future__ import annotations
 
+import collections
 import json
 import re
 from collections.abc import Iterator
@@ -9,15 +15,16 @@ from typing import Any
 
 from attrs import frozen
 
-from adopt_steps.samples import Sampler, resolved
-
-# An object of an error is read by one parser of its own, whatever operation it comes from.
+# One parser reads every error body, so no decoder of an operation reads these.
 ERRORS = frozenset({"ErrorResponse", "ErrorDetail"})
 
 
 @frozen
 class Gap:
-    """One thing of a contract without its counterpart: `lacks` is what, `where` the place."""
+    """One part of a contract without its counterpart in the client.
+
+    `lacks` is one of the texts below, `where` the operation, parameter or property.
+    """
 
     operation: str
     call: str
@@ -25,51 +32,52 @@ class Gap:
     where: str
 
     def __str__(self) -> str:
-        said = f" ({self.call})" if self.call else ""
-        return f"{self.operation}{said}: {self.lacks}: {self.where}"
+        call = f" ({self.call})" if self.call else ""
+        return f"{self.operation}{call}: {self.lacks}: {self.where}"
 
 
-# From what stops working to what is merely not offered.
-GONE = "the contract has no such operation any more"
+# From what stops working to what is merely not offered; users read these texts.
+REMOVED = "the contract has no such operation any more"
 MOVED = "is now"
 UNREADABLE = "the answer cannot be read"
 NOT_SENT = "required and never sent"
-INVENTED = "sent, and no longer in the contract"
+OBSOLETE = "sent, and no longer in the contract"
 ABSENT = "read where it is there, and no longer in the contract"
 MISSING = "needed, and no longer in the contract"
 NO_CALL = "no call of the facade"
-UNSAID = "no argument says it"
-UNSHOWN = "no model shows it"
-BROKEN = frozenset({GONE, MOVED, UNREADABLE, NOT_SENT, INVENTED, ABSENT, MISSING})
+NO_ARGUMENT = "no argument says it"
+NO_MODEL = "no model shows it"
+BROKEN = frozenset({REMOVED, MOVED, UNREADABLE, NOT_SENT, OBSOLETE, ABSENT, MISSING})
 
 
 def coverage(name: str, document: dict[str, Any], base: dict[str, Any]) -> list[Gap]:
-    """List the gaps between the contract spoken as `name` and a document of it.
+    """List the gaps between the client of the contract `name` and a document of that contract.
 
-    One reader may serve several objects, so it asks some for what only others have: what it
-    already asked for in vain in `base`, the document the client was written for, is no gap.
+    One decoder may serve several objects, so it reads properties that only some of them have. A
+    property that is absent also in `base`, the document the client was written for, is no gap.
     """
-    usual = {gap for gap in _gaps(name, base) if gap.lacks == ABSENT}
-    return [gap for gap in _gaps(name, document) if gap not in usual]
+    # The same decoder, so the same properties asked for in vain.
+    expected = {gap for gap in _gaps(name, base) if gap.lacks == ABSENT}
+    return [gap for gap in _gaps(name, document) if gap not in expected]
 
 
 def _gaps(name: str, document: dict[str, Any]) -> list[Gap]:
     from operations_bound import CALLS, CONTRACTS
 
-    there = dict(_operations(document))
-    known = CONTRACTS[name].operations
+    documented = dict(_operations(document))
+    bound = CONTRACTS[name].operations
     gaps = [
         Gap(id_, "", NO_CALL, f"{method} {path}")
-        for id_, (method, path, _) in there.items()
-        if id_ not in known
+        for id_, (method, path, _) in documented.items()
+        if id_ not in bound
     ]
-    looks = Looks(name, document)
-    for id_, operation in known.items():
-        if id_ not in there:
-            gaps.append(Gap(id_, operation.facade, GONE, f"{operation.method} {operation.path}"))
+    comparison = ClientComparison(name, document)
+    for id_, operation in bound.items():
+        if id_ not in documented:
+            gaps.append(Gap(id_, operation.facade, REMOVED, f"{operation.method} {operation.path}"))
         elif id_ in CALLS[name]:
-            gaps += looks.operation(id_, operation, *there[id_])
-    return gaps + looks.unshown()
+            gaps += comparison.operation(id_, operation, *documented[id_])
+    return gaps + comparison.unread_properties()
 
 
 def _operations(document: dict[str, Any]) -> Iterator[tuple[str, tuple[str, str, Any]]]:
@@ -79,39 +87,48 @@ def _operations(document: dict[str, Any]) -> Iterator[tuple[str, tuple[str, str,
                 yield operation["operationId"], (method.upper(), path, operation)
 
 
-class Looks:
-    """Walks the operations of one document and remembers which properties were looked at."""
+class ClientComparison:
+    """Compares the operations of one document with the client.
+
+    `half_read` holds the schemas of answers whose decoding failed: what was not read of them says
+    nothing.
+    """
 
     def __init__(self, name: str, document: dict[str, Any]) -> None:
         self.name = name
         self.document = document
         self.sampler = Sampler(document)
-        self.doubtful: set[str] = set()
+        self.half_read: set[str] = set()
 
     def operation(
-        self, id_: str, spoken: Any, method: str, path: str, documented: dict[str, Any]
+        self, id_: str, bound: Any, method: str, path: str, documented: dict[str, Any]
     ) -> Iterator[Gap]:
         """List the gaps of one operation."""
         from operations_bound import calls_of
 
         calls = calls_of(self.name, id_)
-        if (spoken.method, spoken.path) != (method, path):
-            yield Gap(id_, spoken.facade, MOVED, f"{method} {path}")
+        if (bound.method, bound.path) != (method, path):
+            yield Gap(id_, bound.facade, MOVED, f"{method} {path}")
         sent = {name for call in calls for name, _ in call.request.query}
-        yield from self._parameters(id_, spoken.facade, documented, sent)
-        yield from self._body(id_, spoken.facade, documented, calls)
+        # All calls of an operation together: each example sends some of the parameters.
+        yield from self._parameters(id_, bound.facade, documented, sent)
+        yield from self._body(id_, bound.facade, documented, calls)
         for call in calls:
-            yield from self._answer(id_, spoken, documented, call)
+            yield from self._answer(id_, bound, documented, call)
 
     def _parameters(
         self, id_: str, facade: str, documented: dict[str, Any], sent: set[str]
     ) -> Iterator[Gap]:
-        listed = [resolved(self.document, one) for one in documented.get("parameters", ())]
-        query = {one["name"]: one.get("required", False) for one in listed if one["in"] == "query"}
+        parameters = [dereference(self.document, each) for each in documented.get("parameters", ())]
+        query = {
+            each["name"]: each.get("required", False)
+            for each in parameters
+            if each["in"] == "query"
+        }
         yield from _difference(id_, facade, "query parameter ", query, sent)
-        for one in listed:
-            if one["in"] in ("header", "cookie"):
-                yield Gap(id_, facade, UNSAID, f"{one['in']} {one['name']}")
+        for each in parameters:
+            if each["in"] in ("header", "cookie"):
+                yield Gap(id_, facade, NO_ARGUMENT, f"{each['in']} {each['name']}")
 
     def _body(
         self, id_: str, facade: str, documented: dict[str, Any], calls: list[Any]
@@ -120,7 +137,7 @@ class Looks:
         schema = _json_schema(self.document, documented.get("requestBody", {}))
         if schema is None:
             for body in bodies[:1]:
-                yield from (Gap(id_, facade, INVENTED, f"body property {key}") for key in body)
+                yield from (Gap(id_, facade, OBSOLETE, f"body property {key}") for key in body)
             return
         yield from self._objects(id_, facade, "body property ", schema, bodies)
 
@@ -129,52 +146,52 @@ class Looks:
     ) -> Iterator[Gap]:
         schema = _object(self.document, schema)
         if schema.get("type") == "array":
-            rows = [row for one in sent if isinstance(one, list) for row in one]
+            rows = [row for value in sent if isinstance(value, list) for row in value]
             yield from self._objects(id_, facade, f"{where.rstrip('.')}[].", schema["items"], rows)
         elif "properties" in schema:
             required = set(schema.get("required", ()))
             known = {key: key in required for key in schema["properties"]}
-            said = {key for one in sent for key in one}
-            yield from _difference(id_, facade, where, known, said)
+            sent_keys = {key for value in sent for key in value}
+            yield from _difference(id_, facade, where, known, sent_keys)
             for key, inner in schema["properties"].items():
-                values = [one[key] for one in sent if key in one]
+                values = [value[key] for value in sent if key in value]
                 if values:
                     yield from self._objects(id_, facade, f"{where}{key}.", inner, values)
 
-    def _answer(
-        self, id_: str, spoken: Any, documented: dict[str, Any], call: Any
-    ) -> Iterator[Gap]:
-        status = str(min(spoken.success))
-        response = resolved(self.document, documented["responses"].get(status, {}))
+    def _answer(self, id_: str, bound: Any, documented: dict[str, Any], call: Any) -> Iterator[Gap]:
+        status = str(min(bound.success))
+        response = dereference(self.document, documented["responses"].get(status, {}))
         schema = _json_schema(self.document, response)
         if status not in documented["responses"]:
-            yield Gap(id_, spoken.facade, UNREADABLE, f"status {status} is not documented")
+            yield Gap(id_, bound.facade, UNREADABLE, f"status {status} is not documented")
         if schema is None:
             return
+        # A row of a batch holds either a result or an error: each is read once.
         for without in (None, "error") if "batch" in id_.lower() else (None,):
-            sample = self.sampler.of(schema, without=without)
+            sample = self.sampler.make_answer(schema, without=without)
             problems = list(_read(call, sample))
-            if problems:  # reading stopped there: what comes after it says nothing
-                self.doubtful |= self.sampler.met
-            yield from (Gap(id_, spoken.facade, UNREADABLE, each) for each in problems)
+            if problems:
+                self.half_read |= self.sampler.latest
+            yield from (Gap(id_, bound.facade, UNREADABLE, each) for each in problems)
 
-    def unshown(self) -> list[Gap]:
-        """List properties of answers that nothing looked at, and names read that are nowhere."""
+    def unread_properties(self) -> list[Gap]:
+        """List the properties of answers that nothing read, and those read that no schema has."""
         from test_operations_decoders import ONLY_RAW
 
         reasons = ONLY_RAW[self.name]
         known = {shape: keys for shape, keys in self.sampler.known.items() if shape not in ERRORS}
-        looked = self.sampler.looked
+        read = self.sampler.read
+        # ONLY_RAW lists what the models leave out on purpose, with the reason.
         gaps = [
-            (shape, UNSHOWN, key)
+            (shape, NO_MODEL, key)
             for shape, keys in known.items()
-            if shape not in self.doubtful
-            for key in sorted(keys - looked[shape] - set(reasons.get(shape, ())))
+            if shape not in self.half_read
+            for key in sorted(keys - read[shape] - set(reasons.get(shape, ())))
         ]
         gaps += [
-            (shape, MISSING if key in self.sampler.missed[shape] else ABSENT, key)
+            (shape, MISSING if key in self.sampler.absent[shape] else ABSENT, key)
             for shape in known
-            for key in sorted(looked[shape] - known[shape])
+            for key in sorted(read[shape] - known[shape])
         ]
         return [Gap(shape, "", lacks, f"{shape}.{key}") for shape, lacks, key in gaps]
 
@@ -188,13 +205,14 @@ def _difference(
         if key not in sent and required:
             yield Gap(id_, facade, NOT_SENT, where + key)
         elif key not in sent and not never(id_, key):
-            yield Gap(id_, facade, UNSAID, where + key)
-    yield from (Gap(id_, facade, INVENTED, where + key) for key in sorted(sent - set(known)))
+            yield Gap(id_, facade, NO_ARGUMENT, where + key)
+    yield from (Gap(id_, facade, OBSOLETE, where + key) for key in sorted(sent - set(known)))
 
 
 def _read(call: Any, sample: Any) -> Iterator[str]:
     from kalshi_ext.protocol.messages import Page
 
+    # What a decoder raises for a value it cannot read; anything else is a bug and is shown.
     try:
         answer = call.decode(sample)
     except KeyError as missing:
@@ -206,12 +224,107 @@ def _read(call: Any, sample: Any) -> Iterator[str]:
 
 
 def _json_schema(document: dict[str, Any], holder: dict[str, Any]) -> dict[str, Any] | None:
-    content = resolved(document, holder).get("content", {})
-    found: dict[str, Any] | None = content.get("application/json", {}).get("schema")
-    return found
+    content = dereference(document, holder).get("content", {})
+    schema: dict[str, Any] | None = content.get("application/json", {}).get("schema")
+    return schema
 
 
 def _object(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    schema = resolved(document, schema)
-    whole = schema.get("allOf", ())
-    return _object(document, whole[0]) if len(whole) == 1 else schema
+    schema = dereference(document, schema)
+    parts = schema.get("allOf", ())
+    return _object(document, parts[0]) if len(parts) == 1 else schema
+
+
+def dereference(document: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
+    """Follow $refs, also one that names another, to the node they name."""
+    while "$ref" in node:
+        target: Any = document
+        for part in node["$ref"].removeprefix("#/").split("/"):
+            target = target[part]
+        node = target
+    return node
+
+
+class TrackedObject(dict[str, Any]):
+    """A JSON object that remembers which of its properties were read."""
+
+    read: set[str]
+    absent: set[str]
+
+    def __getitem__(self, name: str) -> Any:
+        self.read.add(name)
+        return super().__getitem__(name)
+
+    def __missing__(self, name: str) -> str:
+        """Note the name and return a value, so that the decoder goes on to the other properties."""
+        self.absent.add(name)
+        return "0.50"
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Read a property that may be absent."""
+        self.read.add(name)
+        return super().get(name, default)
+
+
+class Sampler:
+    """Makes answers: every property is there, and has the first type its schema allows.
+
+    By schema: `known` holds the properties, `read` those that were read, `absent` those that were
+    required by a decoder and are not there. `latest` holds the schemas of the latest answer.
+    """
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.document = document
+        self.read: dict[str, set[str]] = collections.defaultdict(set)
+        self.absent: dict[str, set[str]] = collections.defaultdict(set)
+        self.known: dict[str, set[str]] = {}
+        self.latest: set[str] = set()
+
+    def make_answer(self, schema: dict[str, Any], *, without: str | None = None) -> Any:
+        """Make one answer; `without` names a property to leave out of the rows."""
+        self.latest = set()
+        sample = self._value(schema, "", "")
+        for rows in sample.values() if without and isinstance(sample, dict) else ():
+            for row in rows if isinstance(rows, list) else ():
+                if isinstance(row, dict):
+                    row.pop(without, None)
+        return sample
+
+    def _value(self, schema: dict[str, Any], name: str, key: str) -> Any:
+        if "$ref" in schema:
+            component = schema["$ref"].rsplit("/", 1)[1]
+            return self._value(dereference(self.document, schema), component, key)
+        for word in ("allOf", "anyOf", "oneOf"):
+            if schema.get(word):
+                return self._value(schema[word][0], name, key)
+        if "enum" in schema:
+            return schema["enum"][0]
+        if schema.get("type") == "array":
+            return [self._value(schema["items"], "", key)]
+        if schema.get("type") == "object" or "properties" in schema:
+            return self._object(schema, name)
+        return _scalar(schema, key)
+
+    def _object(self, schema: dict[str, Any], name: str) -> TrackedObject:
+        sample = TrackedObject()
+        sample.read, sample.absent = self.read[name], self.absent[name]
+        self.latest.add(name)
+        self.known[name] = set(schema.get("properties", {}))
+        for key, inner in schema.get("properties", {}).items():
+            sample[key] = self._value(inner, "", key)
+        values = schema.get("additionalProperties")
+        if isinstance(values, dict):
+            sample["o1"] = self._value(values, "", "")
+        return sample
+
+
+def _scalar(schema: dict[str, Any], key: str) -> Any:
+    kind = schema.get("type")
+    if kind == "boolean":
+        return True
+    if kind in ("integer", "number"):
+        return 1
+    # Some times are plain text in the contract; the decoders go by their names, and so does this.
+    if schema.get("format") == "date-time" or key.endswith(("_time", "_ts", "_datetime")):
+        return "2026-11-22T12:00:00Z"
+    return "0.50"

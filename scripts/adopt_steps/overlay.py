@@ -1,4 +1,8 @@
-"""Apply the overlay to a new contract, and name every action that no longer fits it."""
+"""Apply the overlay to a new contract, and name every action that no longer fits it.
+
+An action that only sets descriptions may be dropped (--drop-words): the text belongs to something
+that is gone. An action that corrects the contract stops the adoption, for people to look at.
+"""
 
 from __future__ import annotations
 
@@ -8,62 +12,68 @@ from typing import Any
 
 from attrs import frozen
 
-from adopt_steps.stopped import Stopped
+from adopt_steps.workspace import AdoptionStopped
 
-WORDS = frozenset({"description", "summary"})
+PROSE = frozenset({"description", "summary"})
 
 
 @frozen
 class Misfit:
-    """An action of the overlay that does not fit: its number, line, and what is wrong."""
+    """An overlay action that matches nothing or changes nothing; `line` is where it begins."""
 
     number: int
     line: int
     target: str
-    why: str
-    only_words: bool
+    reason: str
+    only_prose: bool
 
     def __str__(self) -> str:
-        kind = "only words" if self.only_words else "a correction"
-        return f"openapi/overlay.yaml:{self.line}: {self.target} {self.why} ({kind})"
+        kind = "only words" if self.only_prose else "a correction"
+        return f"openapi/overlay.yaml:{self.line}: {self.target} {self.reason} ({kind})"
 
 
 def misfits(upstream: dict[str, Any], file: Path) -> list[Misfit]:
     """List every action that matches nothing or changes nothing, not only the first."""
-    from kalshi_ext.spec.errors import OverlayError
-    from kalshi_ext.spec.load import load
-    from kalshi_ext.spec.overlay import apply
+    from contract.overlay import OverlayError, apply_overlay
 
-    overlay, found = load(file), list[Misfit]()
+    from kalshi_ext.drift.load import load
+
+    # One action at a time: apply_overlay stops at the first that does not fit.
+    overlay, misfitting = load(file), list[Misfit]()
     lines = _lines(file.read_text(encoding="utf-8"))
     document = upstream
     for number, action in enumerate(overlay.get("actions", []), 1):
         try:
-            document = apply(document, {**overlay, "actions": [action]})
+            document = apply_overlay(document, {**overlay, "actions": [action]})
         except OverlayError as error:
             line = lines[number - 1] if number <= len(lines) else 0
-            why = str(error).rpartition(": ")[2]
-            found.append(Misfit(number, line, str(action.get("target")), why, _only_words(action)))
-    return found
+            # The error begins with the number and target, which the Misfit has of its own.
+            reason = str(error).rpartition(": ")[2]
+            misfitting.append(
+                Misfit(number, line, str(action.get("target")), reason, _is_prose(action))
+            )
+    return misfitting
 
 
-def _only_words(action: dict[str, Any]) -> bool:
+def _is_prose(action: dict[str, Any]) -> bool:
     update = action.get("update")
-    return isinstance(update, dict) and set(update) <= WORDS
+    return isinstance(update, dict) and set(update) <= PROSE
 
 
 def _lines(text: str) -> list[int]:
-    """Give the line each action begins at; they stand in the first column."""
+    """List the lines that the actions begin at; each begins in the first column."""
     return [text.count("\n", 0, match.start()) + 1 for match in _ACTION.finditer(text)]
 
 
 _ACTION = re.compile(r"^- target:", re.MULTILINE)
 
 
-def drop(file: Path, gone: list[Misfit]) -> None:
-    """Take actions out of the file, and leave every other line as it is."""
+def drop_actions(file: Path, dropped: list[Misfit]) -> None:
+    """Delete actions from the file, and leave every other line as it is."""
     lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
-    for misfit in sorted(gone, key=lambda each: -each.line):
+    # From the end, so that the lines of the other actions stay right.
+    for misfit in sorted(dropped, key=lambda each: -each.line):
+        # An action ends at the next, or at a comment, which belongs to the next.
         end = misfit.line
         while end < len(lines) and not lines[end].startswith(("- ", "#")):
             end += 1
@@ -71,17 +81,17 @@ def drop(file: Path, gone: list[Misfit]) -> None:
     file.write_text("".join(lines), encoding="utf-8", newline="\n")
 
 
-def fit(upstream: dict[str, Any], file: Path, *, drop_words: bool) -> list[Misfit]:
-    """Make sure the overlay fits; returns the words that were dropped. Raises Stopped."""
-    found = misfits(upstream, file)
-    dropped = [misfit for misfit in found if misfit.only_words and drop_words]
-    drop(file, dropped)
-    left = [misfit for misfit in found if misfit not in dropped]
-    if left:
-        lines = "".join(f"\n  {misfit}" for misfit in left)
-        raise Stopped(
+def fit_overlay(upstream: dict[str, Any], file: Path, *, drop_words: bool) -> list[Misfit]:
+    """Make sure the overlay fits; return the actions dropped. Raises AdoptionStopped."""
+    misfitting = misfits(upstream, file)
+    dropped = [misfit for misfit in misfitting if misfit.only_prose and drop_words]
+    drop_actions(file, dropped)
+    remaining = [misfit for misfit in misfitting if misfit not in dropped]
+    if remaining:
+        lines = "".join(f"\n  {misfit}" for misfit in remaining)
+        raise AdoptionStopped(
             "overlay",
-            f"{len(left)} of its actions no longer fit:{lines}",
+            f"{len(remaining)} of its actions no longer fit:{lines}",
             "the exchange moved: correct or delete the actions named"
             " (--drop-words deletes those that are only words)",
         )

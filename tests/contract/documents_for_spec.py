@@ -7,8 +7,9 @@ import random
 from pathlib import Path
 from typing import Any
 
-from kalshi_ext.spec.documents import document
-from kalshi_ext.spec.grammar import rewrite
+from contract.grammar import rewrite
+
+from kalshi_ext.drift.documents import document
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,22 +35,22 @@ def small(**schemas: Any) -> dict[str, Any]:
 
 def shuffled(node: Any, seed: int) -> Any:
     """The same document with the keys of every mapping in another order."""
-    dice = random.Random(seed)
+    generator = random.Random(seed)
 
-    def mix(item: Any) -> Any:
+    def shuffle_keys(item: Any) -> Any:
         if isinstance(item, dict):
             keys = list(item)
-            dice.shuffle(keys)
-            return {key: mix(item[key]) for key in keys}
-        return [mix(each) for each in item] if isinstance(item, list) else item
+            generator.shuffle(keys)
+            return {key: shuffle_keys(item[key]) for key in keys}
+        return [shuffle_keys(each) for each in item] if isinstance(item, list) else item
 
-    return mix(node)
+    return shuffle_keys(node)
 
 
-def wordy(node: dict[str, Any]) -> dict[str, Any]:
+def with_prose(node: dict[str, Any]) -> dict[str, Any]:
     """The same document with prose, examples and vendor extensions wherever they may stand."""
 
-    def talk(kind: str, mapping: dict[str, Any]) -> dict[str, Any]:
+    def add_prose(kind: str, mapping: dict[str, Any]) -> dict[str, Any]:
         if "$ref" in mapping or kind in ("document", "components", "path"):
             return {**mapping, **({} if "$ref" in mapping else {"x-internal": {"a": 1}})}
         words = {"description": "Long.\n\nWords: and more #words.", "x-go-name": "Thing"}
@@ -57,19 +58,19 @@ def wordy(node: dict[str, Any]) -> dict[str, Any]:
             words |= {"title": "A Title", "example": "2026-01-01", "externalDocs": {"url": "u"}}
         return {**mapping, **words}
 
-    result: dict[str, Any] = rewrite(node, "document", talk)
+    result: dict[str, Any] = rewrite(node, "document", add_prose)
     return result
 
 
 def full_upstream() -> dict[str, Any]:
     """A document as large as the exchange's: our paths with prose, and 80 that are not ours."""
-    whole = wordy(document("upstream"))
+    upstream = with_prose(document("upstream"))
     for number in range(80):
         path = f"/markets/kind_{number}/{{ticker}}"
-        operation = copy.deepcopy(whole["paths"]["/portfolio/orders"]["get"])
+        operation = copy.deepcopy(upstream["paths"]["/portfolio/orders"]["get"])
         operation["operationId"] = f"GetMarketKind{number}"
-        whole["paths"][path] = {"get": operation}
-        kind = copy.deepcopy(whole["components"]["schemas"]["Order"])
-        whole["components"]["schemas"][f"MarketKind{number}"] = kind
-    whole["paths"]["/historical/markets/{ticker}"] = {"get": {"operationId": "GetOldMarket"}}
-    return whole
+        upstream["paths"][path] = {"get": operation}
+        kind = copy.deepcopy(upstream["components"]["schemas"]["Order"])
+        upstream["components"]["schemas"][f"MarketKind{number}"] = kind
+    upstream["paths"]["/historical/markets/{ticker}"] = {"get": {"operationId": "GetOldMarket"}}
+    return upstream

@@ -14,14 +14,15 @@ ENVIRONMENT = ROOT / ".venv-generator"
 PARTS = (
     "openapi",
     "generated",
-    "kalshi_ext/spec",
-    "kalshi_ext/values/enums.py",
+    "kalshi_ext/drift",
+    "kalshi_ext/values",
     "kalshi_ext/errors.py",
-    "kalshi_ext/contract/fields.py",
-    "kalshi_ext/contract/types.py",
-    "scripts/expected.py",
+    "kalshi_ext/contract",
+    "scripts/contract",
+    "scripts/contract_fields.py",
+    "scripts/contract_operations.py",
     "scripts/generate.py",
-    "scripts/shapes.py",
+    "scripts/contract_types.py",
     "scripts/spec.py",
     "requirements-generator.txt",
 )
@@ -60,9 +61,9 @@ def generate(
 
 def outputs(root: Path) -> dict[str, bytes]:
     """Everything that is derived from the contract, by name."""
-    found = [path for path in (root / "generated").rglob("*") if "__pycache__" not in path.parts]
-    found += [root / "openapi" / "portfolio.yaml"]
-    found += [root / "kalshi_ext" / name for name in ("contract/fields.py", "contract/types.py")]
+    paths = [path for path in (root / "generated").rglob("*") if "__pycache__" not in path.parts]
+    paths += [root / "openapi" / "portfolio.yaml"]
+    paths += [root / "kalshi_ext" / name for name in ("contract/fields.py", "contract/types.py")]
     return {
-        path.relative_to(root).as_posix(): path.read_bytes() for path in found if path.is_file()
+        path.relative_to(root).as_posix(): path.read_bytes() for path in paths if path.is_file()
     }

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from kalshi_ext.contracts import contract
 from kalshi_ext.contracts.interface import InstanceTransferTicket
+from kalshi_ext.drift.documents import document
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, OrderTicket, Target
 from kalshi_ext.requests.filters import ListQuery
-from kalshi_ext.spec.documents import document
 
 CURRENT: Final = contract("current")
 CLASSIC: Final = contract("classic")

@@ -29,7 +29,6 @@ ORDER = (
     "session",
     "_async",
     "_sync",
-    "spec",
     "drift",
     "sandbox",
     "testing",
@@ -38,7 +37,7 @@ ORDER = (
 )
 RANK = {room: rank for rank, room in enumerate(ORDER)}
 # Tools beside the client: they may use the ground floor, and nothing of the client above it.
-APART = {"spec": {"errors"}, "journal": {"errors", "redact"}}
+APART = {"drift": {"errors"}, "journal": {"errors", "redact"}}
 FACADE = {"_async", "_sync", "session", "transport", "writes", "contracts", "protocol"}
 
 
@@ -88,7 +87,7 @@ def test_a_room_imports_downwards_only(room: str) -> None:
     assert upwards == []
 
 
-@pytest.mark.parametrize("room", ["spec", "drift", "sandbox", "journal"])
+@pytest.mark.parametrize("room", ["drift", "sandbox", "journal"])
 def test_tools_and_journal_know_nothing_of_the_client(room: str) -> None:
     wrong = [
         f"{path.relative_to(ROOM)}:{line} imports {used}"
@@ -125,7 +124,7 @@ def test_only_drivers_and_transports_know_the_http_library() -> None:
         for name, _ in imported(path)
         if name.split(".")[0] in {"httpx", "httpcore"}
     }
-    own = knowing - {"sandbox", "spec", "drift", "testing", "cli"}
+    own = knowing - {"sandbox", "drift", "testing", "cli"}
     assert own <= {"session", "transport", "contracts", "_async", "_sync"}
 
 

@@ -14,7 +14,7 @@ import pytest
 from documents_for_spec import ROOT
 from generator_copy import copy_repository, generate, outputs
 
-from kalshi_ext.spec.load import load
+from kalshi_ext.drift.load import load
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_generating_again_finds_edits_that_were_given_a_matching_manifest(copy: 
     (copy / "generated/kalshi_classic/extra.py").write_text("")
     (copy / "generated/kalshi_portfolio/py.typed").unlink()
     manifest = "import sys; sys.path.insert(0, 'scripts'); import generate as g; g._write("
-    manifest += "g.MANIFEST, g.MANIFEST_HEADER + ''.join(g._hashes(g.ROOT)))"
+    manifest += "g.MANIFEST, g.MANIFEST_HEADER + ''.join(g._manifest_lines(g.ROOT)))"
     subprocess.run([sys.executable, "-c", manifest], cwd=copy, check=True)
     assert generate(copy, "--check-hashes").returncode == 0
     done = generate(copy, "--check")

@@ -9,13 +9,13 @@ from importlib import import_module
 from typing import Any
 
 import pytest
+from contract.naming import snake
+from contract.references import operations
 from documents_for_spec import ROOT
 
-from kalshi_ext.spec.documents import Which, document
-from kalshi_ext.spec.naming import snake
-from kalshi_ext.spec.order import operations
+from kalshi_ext.drift.documents import DocumentName, document
 
-PACKAGES: dict[str, Which] = {"kalshi_portfolio": "current", "kalshi_classic": "classic"}
+PACKAGES: dict[str, DocumentName] = {"kalshi_portfolio": "current", "kalshi_classic": "classic"}
 CASES = [
     (package, method, path, operation)
     for package, which in PACKAGES.items()

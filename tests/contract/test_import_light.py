@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-TOOLS = {"kalshi_ext.sandbox", "kalshi_ext.spec", "kalshi_ext.drift", "kalshi_ext.cli"}
+TOOLS = {"kalshi_ext.sandbox", "kalshi_ext.drift", "kalshi_ext.cli"}
 THEIRS = {"ruamel", "ruamel.yaml", "starlette", "uvicorn", "trustme", "psycopg", "pytest"}
 CLIENT = {"httpx", "kalshi_ext.session", "kalshi_ext.contracts", "kalshi_ext.models"}
 GENERATED = {"kalshi_portfolio", "kalshi_classic"}

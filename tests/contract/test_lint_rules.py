@@ -1,15 +1,15 @@
-"""Each trap the generator walks into without a word is found, and good documents have none."""
+"""Lint finds each trap of the generator, and nothing in a good document."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from contract.lint import lint, lint_text
+from contract.naming import snake
 from documents_for_spec import small
 
-from kalshi_ext.spec.documents import document
-from kalshi_ext.spec.lint import lint, lint_text
-from kalshi_ext.spec.naming import snake
+from kalshi_ext.drift.documents import document
 
 ERROR = {"description": "no", "content": {"application/json": {"schema": {"type": "object"}}}}
 GOOD: dict[str, Any] = {"type": "object", "description": "An answer."}
@@ -18,11 +18,11 @@ COLOUR: dict[str, Any] = {"type": "string", "enum": ["red"], "description": "A c
 
 def with_schema(schema: dict[str, Any], **more: Any) -> dict[str, Any]:
     """A document with nothing to find but what the schema brings."""
-    whole = small(Answer={"description": "An answer.", **schema}, **more)
-    operation = whole["paths"]["/portfolio/thing"]["get"]
+    source = small(Answer={"description": "An answer.", **schema}, **more)
+    operation = source["paths"]["/portfolio/thing"]["get"]
     operation |= {"summary": "Read a thing", "description": "It is a thing."}
     operation["responses"]["400"] = ERROR
-    return whole
+    return source
 
 
 def with_property(schema: dict[str, Any], name: str = "p", **more: Any) -> dict[str, Any]:
@@ -31,9 +31,9 @@ def with_property(schema: dict[str, Any], name: str = "p", **more: Any) -> dict[
 
 
 def with_operation(**changes: Any) -> dict[str, Any]:
-    whole = with_schema({"type": "object"})
-    whole["paths"]["/portfolio/thing"]["get"] |= changes
-    return whole
+    source = with_schema({"type": "object"})
+    source["paths"]["/portfolio/thing"]["get"] |= changes
+    return source
 
 
 def with_parameter(**changes: Any) -> dict[str, Any]:
@@ -93,17 +93,16 @@ TRAPS: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("rule", "trap"), TRAPS, ids=[f"{i}-{t[0]}" for i, t in enumerate(TRAPS)])
 def test_a_trap_is_found_and_nothing_else(rule: str, trap: dict[str, Any]) -> None:
-    found = {finding.rule for finding in lint(trap)}
+    rules = {finding.rule for finding in lint(trap)}
     allowed = {rule, "untyped"} if rule == "nullable-untyped" else {rule}
     if rule == "untyped":
         allowed.add("nullable-untyped")
-    assert rule in found
-    assert found <= allowed
+    assert rule in rules
+    assert rules <= allowed
 
 
 def test_every_rule_has_a_trap_here() -> None:
-    from kalshi_ext.spec.lint_operations import OPERATION_RULES, PARAMETER_RULES
-    from kalshi_ext.spec.lint_schemas import SCHEMA_RULES
+    from contract.lint import OPERATION_RULES, PARAMETER_RULES, SCHEMA_RULES
 
     rules = {*OPERATION_RULES, *PARAMETER_RULES, *SCHEMA_RULES, "vendor-extension", "name-clash"}
     assert rules == {rule for rule, _ in TRAPS}
@@ -137,10 +136,10 @@ def test_a_finding_says_where() -> None:
 
 
 def test_two_operations_that_become_one_module_are_found() -> None:
-    whole = with_schema({"type": "object"})
-    other = dict(whole["paths"]["/portfolio/thing"]["get"], operationId="get_thing")
-    whole["paths"]["/portfolio/other"] = {"get": other}
-    assert [finding.rule for finding in lint(whole)] == ["name-clash"]
+    source = with_schema({"type": "object"})
+    twin = dict(source["paths"]["/portfolio/thing"]["get"], operationId="get_thing")
+    source["paths"]["/portfolio/other"] = {"get": twin}
+    assert [finding.rule for finding in lint(source)] == ["name-clash"]
 
 
 def test_the_exchanges_own_document_has_traps_that_the_overlay_takes_out() -> None:
@@ -163,8 +162,8 @@ def test_the_exchanges_own_document_has_traps_that_the_overlay_takes_out() -> No
     ],
 )
 def test_a_scalar_that_old_readers_misread_must_be_quoted(text: str, quoted: list[str]) -> None:
-    found = [finding.message for finding in lint_text(text)]
-    assert found == [f"quote {word!r}" for word in quoted]
+    messages = [finding.message for finding in lint_text(text)]
+    assert messages == [f"quote {word!r}" for word in quoted]
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
+from adopt_steps.coverage import Sampler
 from operations_bound import CONTRACTS, DOCUMENTS, EVERY, calls_of, documented, schema_of
 
 from kalshi_ext.protocol.deviations import find_deviations
 from kalshi_ext.protocol.messages import Page
-
-sys.path.append(str(Path(__file__).resolve().parents[2] / "scripts"))
-from adopt_steps.samples import Sampler
 
 # Properties no model has, by schema: they are in `.raw` alone, with the reason.
 OLD_WORDS = "contradicts the direction on real fills"
@@ -75,7 +71,7 @@ def sampler_of(name: str) -> Sampler:
 def sampled(sampler: Sampler, name: str, id_: str, *, drop: str | None = None) -> Any:
     schema = answer_of(name, id_)
     assert schema is not None
-    return sampler.of(schema, without=drop)
+    return sampler.make_answer(schema, without=drop)
 
 
 def decoded(sampler: Sampler, name: str, id_: str, *, drop: str | None = None) -> list[Any]:
@@ -95,7 +91,7 @@ def test_a_full_answer_is_read_whole(name: str, id_: str) -> None:
         if isinstance(answer, Page):
             assert len(answer.items) == 1
             assert answer.invalid_rows == ()
-    assert {shape: names for shape, names in sampler.missed.items() if names} == {}
+    assert {shape: names for shape, names in sampler.absent.items() if names} == {}
 
 
 def looked_at(name: str) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
@@ -106,7 +102,7 @@ def looked_at(name: str) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
             decoded(sampler, name, id_)
             if "batch" in id_.lower():
                 decoded(sampler, name, id_, drop="error")
-    return sampler.looked, sampler.known
+    return sampler.read, sampler.known
 
 
 # One parser reads every shape of an error; an object without fields says yes.

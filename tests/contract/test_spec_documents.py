@@ -1,4 +1,4 @@
-"""The two maintained contracts: valid, complete, explained, and true to what has been seen."""
+"""The two maintained contracts: valid, complete, explained, and true to what has been observed."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from contract.conformance import Conformance
+from contract.lint import lint, lint_text
+from contract.normalise import ordered
+from contract.references import operations
 from openapi_spec_validator import validate
 
-from kalshi_ext.spec import documents
-from kalshi_ext.spec.conformance import Conformance
-from kalshi_ext.spec.documents import Which, document, path
-from kalshi_ext.spec.errors import Unreadable
-from kalshi_ext.spec.lint import lint, lint_text
-from kalshi_ext.spec.order import operations, ordered
-from kalshi_ext.spec.tree import children
+from kalshi_ext.drift import documents
+from kalshi_ext.drift.documents import DocumentName, document, document_path
+from kalshi_ext.drift.limits import Unreadable, children
 
-BOTH: tuple[Which, ...] = ("current", "classic")
+BOTH: tuple[DocumentName, ...] = ("current", "classic")
 JSON = "application/json"
 
-# The table of the user's document.
+# The operations that the user's document lists.
 CLASSIC = """
 amendOrder POST /portfolio/orders/{order_id}/amend
 batchCancelOrders DELETE /portfolio/orders/batched
@@ -45,11 +45,11 @@ resetOrderGroup POST /portfolio/order_groups/{order_group_id}/reset
 
 
 def test_the_classic_contract_is_the_table_of_the_users_document() -> None:
-    found = {
+    operation_lines = {
         f"{operation['operationId']} {method.upper()} {where}"
         for method, where, operation in operations(document("classic"))
     }
-    assert found == set(CLASSIC.strip().splitlines())
+    assert operation_lines == set(CLASSIC.strip().splitlines())
 
 
 def test_the_current_contract_has_the_operations_the_exchange_publishes() -> None:
@@ -59,14 +59,14 @@ def test_the_current_contract_has_the_operations_the_exchange_publishes() -> Non
 
 
 @pytest.mark.parametrize("which", ["current", "classic", "upstream"])
-def test_a_contract_is_valid_openapi(which: Which) -> None:
+def test_a_contract_is_valid_openapi(which: DocumentName) -> None:
     validate(document(which))
 
 
 @pytest.mark.parametrize("which", BOTH)
-def test_a_contract_has_none_of_the_silent_traps(which: Which) -> None:
+def test_a_contract_has_none_of_the_silent_traps(which: DocumentName) -> None:
     assert [str(finding) for finding in lint(document(which))] == []
-    assert [str(finding) for finding in lint_text(path(which).read_text("utf-8"))] == []
+    assert [str(finding) for finding in lint_text(document_path(which).read_text("utf-8"))] == []
 
 
 def test_the_classic_contract_is_in_the_same_order_as_the_others() -> None:
@@ -84,7 +84,9 @@ def test_classic_money_and_counts_are_whole_numbers() -> None:
 
 
 @pytest.mark.parametrize("which", BOTH)
-def test_every_error_that_has_been_seen_is_described_for_every_operation(which: Which) -> None:
+def test_every_error_that_has_been_seen_is_described_for_every_operation(
+    which: DocumentName,
+) -> None:
     for _, _, operation in operations(document(which)):
         needed = {"410", "429", "500", "5XX"}
         if operation.get("security"):
@@ -105,7 +107,9 @@ BODIES = [
 
 @pytest.mark.parametrize("which", BOTH)
 @pytest.mark.parametrize("body", BODIES)
-def test_every_error_body_that_has_been_seen_fits(which: Which, body: dict[str, Any]) -> None:
+def test_every_error_body_that_has_been_seen_fits(
+    which: DocumentName, body: dict[str, Any]
+) -> None:
     contract, raw = Conformance(document(which)), json.dumps(body).encode()
     for _, _, operation in operations(document(which)):
         name = operation["operationId"]
@@ -114,7 +118,7 @@ def test_every_error_body_that_has_been_seen_fits(which: Which, body: dict[str, 
 
 
 @pytest.mark.parametrize("which", BOTH)
-def test_html_is_what_a_proxy_says_and_a_client_error_never(which: Which) -> None:
+def test_html_is_what_a_proxy_says_and_a_client_error_never(which: DocumentName) -> None:
     contract = Conformance(document(which))
     name = operations(document(which))[0][2]["operationId"]
     assert contract.response_problems(name, 502, "text/html; charset=utf-8", b"<html>") == []
@@ -184,7 +188,7 @@ def test_an_order_the_exchange_would_not_send_does_not_fit(changes: dict[str, An
 
 
 @pytest.mark.parametrize("which", BOTH)
-def test_an_empty_page_may_leave_out_or_null_its_list_and_its_cursor(which: Which) -> None:
+def test_an_empty_page_may_leave_out_or_null_its_list_and_its_cursor(which: DocumentName) -> None:
     contract = Conformance(document(which))
     names = {"current": "GetOrders GetFills GetPositions GetSettlements", "classic": "getOrders"}
     for name in names[which].split():
@@ -253,16 +257,16 @@ def test_a_document_is_yours_to_change() -> None:
 def test_an_installed_package_reads_its_own_copy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room = tmp_path / "site-packages" / "kalshi_ext" / "spec"
-    (room / "openapi").mkdir(parents=True)
-    monkeypatch.setattr(documents, "_ROOM", room)
+    package = tmp_path / "site-packages" / "kalshi_ext" / "drift"
+    (package / "openapi").mkdir(parents=True)
+    monkeypatch.setattr(documents, "_PACKAGE", package)
     with pytest.raises(Unreadable, match=r"portfolio\.yaml is neither"):
-        path("current")
-    copy = room / "openapi" / "portfolio.yaml"
+        document_path("current")
+    copy = package / "openapi" / "portfolio.yaml"
     copy.write_text("openapi: 3.0.0\n")
-    assert path("current") == copy
+    assert document_path("current") == copy
 
 
 def test_a_document_we_do_not_have_is_refused_by_name() -> None:
     with pytest.raises(Unreadable, match="not 'tomorrow'"):
-        path("tomorrow")  # type: ignore[arg-type]
+        document_path("tomorrow")  # type: ignore[arg-type]

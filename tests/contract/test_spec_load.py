@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,14 +14,14 @@ from typing import Any
 import pytest
 import ruamel.yaml
 import yaml as pyyaml
+from contract.dump import dump_yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalshi_ext.spec import bounds, fetch, yaml
-from kalshi_ext.spec.documents import FILES, path
-from kalshi_ext.spec.dump import dump_yaml
-from kalshi_ext.spec.errors import Unreadable
-from kalshi_ext.spec.load import load
+from kalshi_ext.drift import limits, yaml
+from kalshi_ext.drift.documents import FILES, document_path
+from kalshi_ext.drift.limits import Unreadable
+from kalshi_ext.drift.load import load
 
 
 @pytest.fixture(params=["C parser", "Python parser"])
@@ -64,9 +65,9 @@ def read(text: str) -> Any:
 )
 @pytest.mark.usefixtures("either_parser")
 def test_a_yaml_scalar_has_the_value_of_the_1_2_core_rules(text: str, value: object) -> None:
-    found = read(f"v: {text}")
-    assert found == value
-    assert type(found) is type(value)
+    scalar = read(f"v: {text}")
+    assert scalar == value
+    assert type(scalar) is type(value)
 
 
 @pytest.mark.usefixtures("either_parser")
@@ -125,7 +126,7 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
         ('{"a": ' + "[" * 150 + "]" * 150 + "}", "deeper than"),
         ('{"a": ' + "[" * 200_000 + "}", "deeper than|not JSON"),
         ('{"a": 1' + "0" * 5000 + "}", "not JSON"),
-        ('{"a": [' + "1," * bounds.MAX_NODES + "1]}", "more than"),
+        ('{"a": [' + "1," * limits.MAX_NODES + "1]}", "more than"),
     ],
 )
 @pytest.mark.usefixtures("either_parser")
@@ -176,9 +177,9 @@ def test_what_is_written_is_read_the_same_by_1_2_and_by_1_1(tree: dict[str, Any]
 
 @pytest.mark.parametrize("which", sorted(FILES))
 def test_both_parsers_see_the_same_contract(which: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    fast = load(path(which))
+    fast = load(document_path(which))
     monkeypatch.setattr(yaml, "PURE", True)
-    assert load(path(which)) == fast
+    assert load(document_path(which)) == fast
 
 
 class _Answers(BaseHTTPRequestHandler):
@@ -248,7 +249,7 @@ def test_a_url_nobody_answers_is_one_error() -> None:
 
 def test_a_drip_is_cut_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = iter(range(0, 10_000, 20))
-    monkeypatch.setattr(fetch.time, "monotonic", lambda: next(ticks))
+    monkeypatch.setattr(time, "monotonic", lambda: next(ticks))
     with (
         serving({"/drip": (200, {}, endless)}) as url,
         pytest.raises(Unreadable, match="longer than"),

@@ -8,18 +8,17 @@ import random
 from typing import Any
 
 import pytest
-from documents_for_spec import full_upstream, shuffled, small, wordy
+from contract.dump import dump_yaml
+from contract.grammar import rewrite
+from contract.normalise import normalise
+from contract.references import operations
+from documents_for_spec import full_upstream, shuffled, small, with_prose
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kalshi_ext.spec.documents import document
-from kalshi_ext.spec.dump import dump_yaml
-from kalshi_ext.spec.errors import SpecError
-from kalshi_ext.spec.grammar import rewrite
-from kalshi_ext.spec.load import load
-from kalshi_ext.spec.normalise import normalise
-from kalshi_ext.spec.order import operations
-from kalshi_ext.spec.scope import is_ours
+from kalshi_ext.drift.documents import document, is_ours
+from kalshi_ext.drift.limits import SpecError
+from kalshi_ext.drift.load import load
 
 UPSTREAM = document("upstream")
 
@@ -31,14 +30,14 @@ def text(document: dict[str, Any]) -> str:
 
 def answer(schema: dict[str, Any], **more: Any) -> dict[str, Any]:
     """The property `p` of the only answer, after normalisation."""
-    done = normalise(small(Answer={"type": "object", "properties": {"p": schema}}, **more))
-    found: dict[str, Any] = done["components"]["schemas"]["Answer"]["properties"]["p"]
-    return found
+    normal = normalise(small(Answer={"type": "object", "properties": {"p": schema}}, **more))
+    normalised: dict[str, Any] = normal["components"]["schemas"]["Answer"]["properties"]["p"]
+    return normalised
 
 
 def schemas(document: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = normalise(document)["components"]["schemas"]
-    return found
+    normalised: dict[str, Any] = normalise(document)["components"]["schemas"]
+    return normalised
 
 
 def test_the_committed_contract_is_in_normal_form() -> None:
@@ -52,26 +51,26 @@ def test_the_order_of_keys_says_nothing(seed: int) -> None:
 
 
 def test_the_order_of_lists_without_meaning_says_nothing() -> None:
-    dice = random.Random(7)
+    generator = random.Random(7)
 
-    def mix(kind: str, node: dict[str, Any]) -> dict[str, Any]:
+    def shuffle_lists(kind: str, node: dict[str, Any]) -> dict[str, Any]:
         for key in ("required", "enum", "parameters"):
             if isinstance(node.get(key), list):
-                node = {**node, key: dice.sample(node[key], len(node[key]))}
+                node = {**node, key: generator.sample(node[key], len(node[key]))}
         return node
 
-    assert text(normalise(rewrite(UPSTREAM, "document", mix))) == text(UPSTREAM)
+    assert text(normalise(rewrite(UPSTREAM, "document", shuffle_lists))) == text(UPSTREAM)
 
 
 def test_prose_examples_and_vendor_extensions_leave_no_trace() -> None:
-    assert text(normalise(wordy(UPSTREAM))) == text(UPSTREAM)
+    assert text(normalise(with_prose(UPSTREAM))) == text(UPSTREAM)
 
 
 def test_a_property_named_like_a_keyword_is_not_prose() -> None:
     names = ("description", "title", "example", "summary", "x-thing", "enum", "$id", "properties")
     props = {name: {"type": "string", "description": "prose"} for name in names}
-    done = schemas(small(Answer={"type": "object", "properties": props}))
-    assert done["Answer"]["properties"] == {name: {"type": "string"} for name in names}
+    normal = schemas(small(Answer={"type": "object", "properties": props}))
+    assert normal["Answer"]["properties"] == {name: {"type": "string"} for name in names}
 
 
 def test_json_or_yaml_in_gives_the_same_out() -> None:
@@ -93,9 +92,9 @@ def test_a_path_added_under_our_prefixes_comes_in_and_market_data_stays_out() ->
 
 
 def test_components_only_other_paths_use_are_left_out_even_when_broken() -> None:
-    whole = small(Answer={"type": "object"}, Other={"type": "object", "properties": 5})
-    whole["paths"]["/markets"] = {"get": {"$ref": "#/nowhere"}}
-    assert set(schemas(whole)) == {"Answer"}
+    source = small(Answer={"type": "object"}, Other={"type": "object", "properties": 5})
+    source["paths"]["/markets"] = {"get": {"$ref": "#/nowhere"}}
+    assert set(schemas(source)) == {"Answer"}
 
 
 def test_siblings_of_a_reference_move_out_of_its_shadow() -> None:
@@ -114,7 +113,7 @@ def test_a_reference_wrapped_for_its_prose_alone_is_a_plain_reference() -> None:
 
 def test_equal_enums_get_one_name_and_null_moves_to_the_place() -> None:
     side = {"type": "string", "enum": ["yes", "no"]}
-    done = schemas(
+    normal = schemas(
         small(
             Answer={
                 "type": "object",
@@ -127,10 +126,13 @@ def test_equal_enums_get_one_name_and_null_moves_to_the_place() -> None:
         )
     )
     reference = {"$ref": "#/components/schemas/OutcomeSide"}
-    assert done["OutcomeSide"] == {"type": "string", "enum": ["no", "yes"]}
-    assert done["Answer"]["properties"]["side"] == reference
-    assert done["Answer"]["properties"]["outcome_side"] == {"allOf": [reference], "nullable": True}
-    assert "enum" not in json.dumps(done["Answer"])
+    assert normal["OutcomeSide"] == {"type": "string", "enum": ["no", "yes"]}
+    assert normal["Answer"]["properties"]["side"] == reference
+    assert normal["Answer"]["properties"]["outcome_side"] == {
+        "allOf": [reference],
+        "nullable": True,
+    }
+    assert "enum" not in json.dumps(normal["Answer"])
 
 
 @pytest.mark.parametrize(
@@ -158,7 +160,7 @@ def test_an_enum_is_named_by_what_it_is_and_keeps_its_name_when_it_grows(
 
 
 def test_two_enums_that_came_apart_do_not_share_a_name() -> None:
-    done = schemas(
+    normal = schemas(
         small(
             Answer={
                 "type": "object",
@@ -172,13 +174,13 @@ def test_two_enums_that_came_apart_do_not_share_a_name() -> None:
         )
     )
     names = {
-        name: done[name]["properties"]["type"]["$ref"].rsplit("/", 1)[1] for name in ("In", "Out")
+        name: normal[name]["properties"]["type"]["$ref"].rsplit("/", 1)[1] for name in ("In", "Out")
     }
     assert names == {"In": "PaymentType", "Out": "OutType"}
 
 
 def test_inline_objects_get_the_agreed_names() -> None:
-    named = UPSTREAM["components"]["schemas"]
+    components = UPSTREAM["components"]["schemas"]
     for name in (
         "BatchCreateOrdersV2ResponseEntry",
         "BatchCancelOrdersV2RequestEntry",
@@ -186,20 +188,20 @@ def test_inline_objects_get_the_agreed_names() -> None:
         "IntraExchangeInstanceTransferStatus",
         "RestingMarginReservation",
     ):
-        assert name in named
+        assert name in components
     assert "properties" not in json.dumps(
-        [schema.get("properties", {}) for schema in named.values()]
+        [schema.get("properties", {}) for schema in components.values()]
     )
 
 
 def test_an_inline_object_deep_inside_is_hoisted_with_its_nullable_left_behind() -> None:
     inner = {"type": "object", "nullable": True, "properties": {"q": {"type": "object"}}}
-    done = schemas(small(Answer={"type": "object", "properties": {"p": inner}}))
-    assert done["Answer"]["properties"]["p"] == {
+    normal = schemas(small(Answer={"type": "object", "properties": {"p": inner}}))
+    assert normal["Answer"]["properties"]["p"] == {
         "allOf": [{"$ref": "#/components/schemas/AnswerP"}],
         "nullable": True,
     }
-    assert done["AnswerP"] == {"type": "object", "properties": {"q": {"type": "object"}}}
+    assert normal["AnswerP"] == {"type": "object", "properties": {"q": {"type": "object"}}}
 
 
 @pytest.mark.parametrize(
@@ -223,43 +225,43 @@ def test_an_inline_object_deep_inside_is_hoisted_with_its_nullable_left_behind()
     ],
 )
 def test_openapi_3_1_words_become_those_of_3_0(new: dict[str, Any], old: dict[str, Any]) -> None:
-    def whole(schema: dict[str, Any], version: str) -> dict[str, Any]:
+    def with_property(schema: dict[str, Any], version: str) -> dict[str, Any]:
         props = {"p": schema, "t": {"$ref": "#/components/schemas/Text"}}
-        found = small(Answer={"type": "object", "properties": props}, Text={"type": "string"})
-        return {**found, "openapi": version}
+        document = small(Answer={"type": "object", "properties": props}, Text={"type": "string"})
+        return {**document, "openapi": version}
 
-    assert normalise(whole(new, "3.1.0")) == normalise(whole(old, "3.0.3"))
+    assert normalise(with_property(new, "3.1.0")) == normalise(with_property(old, "3.0.3"))
 
 
 def test_what_holds_for_a_path_or_the_document_is_written_into_the_operation() -> None:
-    whole = small()
-    item = whole["paths"]["/portfolio/thing"]
+    source = small()
+    item = source["paths"]["/portfolio/thing"]
     item["parameters"] = [
         {"name": "a", "in": "query", "schema": {"type": "string"}},
         {"name": "b", "in": "query", "schema": {"type": "string"}},
     ]
     item["get"]["parameters"] = [{"name": "a", "in": "query", "schema": {"type": "integer"}}]
-    whole["security"] = [{"key": []}]
-    whole["components"]["securitySchemes"] = {
+    source["security"] = [{"key": []}]
+    source["components"]["securitySchemes"] = {
         "key": {"type": "apiKey", "in": "header", "name": "K"},
         "unused": {"type": "http", "scheme": "bearer"},
     }
-    done = normalise(whole)
-    [(_, _, operation)] = operations(done)
+    normal = normalise(source)
+    [(_, _, operation)] = operations(normal)
     assert [(p["name"], p["schema"]["type"]) for p in operation["parameters"]] == [
         ("a", "integer"),
         ("b", "string"),
     ]
     assert operation["security"] == [{"key": []}]
-    assert set(done["components"]["securitySchemes"]) == {"key"}
-    assert "security" not in done
+    assert set(normal["components"]["securitySchemes"]) == {"key"}
+    assert "security" not in normal
 
 
 def test_a_public_operation_in_a_signed_document_stays_public() -> None:
-    whole = small()
-    whole["security"] = [{"key": []}]
-    whole["paths"]["/portfolio/thing"]["get"]["security"] = []
-    [(_, _, operation)] = operations(normalise(whole))
+    source = small()
+    source["security"] = [{"key": []}]
+    source["paths"]["/portfolio/thing"]["get"]["security"] = []
+    [(_, _, operation)] = operations(normalise(source))
     assert "security" not in operation
 
 
@@ -304,10 +306,10 @@ def test_a_reference_to_nothing_or_elsewhere_is_refused(reference: str, words: s
 
 
 def test_normalising_leaves_the_argument_alone() -> None:
-    whole = full_upstream()
-    before = copy.deepcopy(whole)
-    normalise(whole)
-    assert whole == before
+    source = full_upstream()
+    before = copy.deepcopy(source)
+    normalise(source)
+    assert source == before
 
 
 KEYWORDS = """type enum properties items allOf anyOf $ref nullable name in schema required content
@@ -333,11 +335,11 @@ JUNK = st.recursive(
 @settings(max_examples=200)
 @given(JUNK, JUNK, JUNK)
 def test_any_tree_is_normalised_for_good_or_refused(path: Any, schema: Any, rest: Any) -> None:
-    whole = small(Answer=schema)
-    whole["paths"]["/portfolio/thing"]["get"]["responses"]["400"] = rest
-    whole["paths"]["/portfolio/other"] = path
+    source = small(Answer=schema)
+    source["paths"]["/portfolio/thing"]["get"]["responses"]["400"] = rest
+    source["paths"]["/portfolio/other"] = path
     try:
-        done = normalise(whole)
+        normal = normalise(source)
     except SpecError:
         return
-    assert normalise(done) == done
+    assert normalise(normal) == normal

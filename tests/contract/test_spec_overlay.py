@@ -6,13 +6,11 @@ import copy
 from typing import Any
 
 import pytest
+from contract.overlay import OverlayError, apply_overlay, portfolio
 from documents_for_spec import ROOT
 
-from kalshi_ext.spec.documents import document
-from kalshi_ext.spec.errors import OverlayError
-from kalshi_ext.spec.load import load
-from kalshi_ext.spec.overlay import apply
-from kalshi_ext.spec.portfolio import portfolio
+from kalshi_ext.drift.documents import document
+from kalshi_ext.drift.load import load
 
 DOCUMENT: dict[str, Any] = {
     "paths": {
@@ -29,42 +27,42 @@ def overlay(*actions: dict[str, Any]) -> dict[str, Any]:
 
 
 def after(*actions: dict[str, Any]) -> dict[str, Any]:
-    return apply(DOCUMENT, overlay(*actions))
+    return apply_overlay(DOCUMENT, overlay(*actions))
 
 
 def test_an_update_merges_mappings_at_every_match() -> None:
-    done = after({"target": "$.paths[*][*]", "update": {"x": {"y": 1}, "tags": ["z"]}})
-    assert done["paths"]["/a"]["get"]["x"] == done["paths"]["/b"]["post"]["x"] == {"y": 1}
-    assert done["paths"]["/a"]["get"]["tags"] == ["x", "z"]
+    changed = after({"target": "$.paths[*][*]", "update": {"x": {"y": 1}, "tags": ["z"]}})
+    assert changed["paths"]["/a"]["get"]["x"] == changed["paths"]["/b"]["post"]["x"] == {"y": 1}
+    assert changed["paths"]["/a"]["get"]["tags"] == ["x", "z"]
 
 
 def test_an_update_of_a_list_appends_to_it() -> None:
-    done = after({"target": "$.schemas.One.required", "update": "q"})
-    assert done["schemas"]["One"]["required"] == ["p", "q"]
+    changed = after({"target": "$.schemas.One.required", "update": "q"})
+    assert changed["schemas"]["One"]["required"] == ["p", "q"]
 
 
 def test_a_removal_takes_out_every_match_also_of_a_list() -> None:
-    done = after(
+    changed = after(
         {"target": "$.paths[*][?@.security]", "remove": True},
         {"target": "$.paths['/b'][*].tags[?@ == 'y']", "remove": True},
     )
-    assert done["paths"] == {"/a": {}, "/b": {"get": {"tags": []}, "post": {"tags": []}}}
+    assert changed["paths"] == {"/a": {}, "/b": {"get": {"tags": []}, "post": {"tags": []}}}
 
 
 def test_actions_follow_one_another() -> None:
-    done = after(
+    changed = after(
         {"target": "$.schemas", "update": {"Three": {"type": "string"}}},
         {"target": "$.schemas.Three", "update": {"type": "integer"}},
         {"target": "$.schemas.Two", "remove": True},
     )
-    assert list(done["schemas"]) == ["One", "Three"]
-    assert done["schemas"]["Three"]["type"] == "integer"
+    assert list(changed["schemas"]) == ["One", "Three"]
+    assert changed["schemas"]["Three"]["type"] == "integer"
 
 
 def test_what_an_update_gives_to_two_places_is_not_shared() -> None:
-    done = after({"target": "$.schemas[*]", "update": {"x": {"y": []}}})
-    done["schemas"]["One"]["x"]["y"].append(1)
-    assert done["schemas"]["Two"]["x"]["y"] == []
+    changed = after({"target": "$.schemas[*]", "update": {"x": {"y": []}}})
+    changed["schemas"]["One"]["x"]["y"].append(1)
+    assert changed["schemas"]["Two"]["x"]["y"] == []
 
 
 def test_the_document_given_is_left_alone() -> None:
@@ -110,7 +108,7 @@ def test_an_action_that_is_wrong_or_has_no_effect_is_an_error(
 )
 def test_what_is_no_overlay_is_refused(broken: dict[str, Any], words: str) -> None:
     with pytest.raises(OverlayError, match=words):
-        apply(DOCUMENT, broken)
+        apply_overlay(DOCUMENT, broken)
 
 
 OURS = load(ROOT / "openapi" / "overlay.yaml")

@@ -10,23 +10,21 @@ import sys
 from pathlib import Path
 
 import pytest
+import spec  # the script, as make spec uses it
+from contract.references import operations
 from documents_for_spec import ROOT, full_upstream
 
-from kalshi_ext.spec.documents import document
-from kalshi_ext.spec.load import load
-from kalshi_ext.spec.order import operations
-
-sys.path.append(str(ROOT / "scripts"))
-import spec  # the script, as make spec uses it
+from kalshi_ext.drift.documents import document
+from kalshi_ext.drift.load import load
 
 
 @pytest.fixture
 def openapi(tmp_path: Path) -> Path:
-    room = tmp_path / "openapi"
-    room.mkdir()
+    directory = tmp_path / "openapi"
+    directory.mkdir()
     for name in ("upstream.yaml", "upstream.lock"):
-        shutil.copyfile(ROOT / "openapi" / name, room / name)
-    return room
+        shutil.copyfile(ROOT / "openapi" / name, directory / name)
+    return directory
 
 
 @pytest.fixture
@@ -72,25 +70,25 @@ def test_a_second_run_changes_nothing(
 def test_the_lock_says_what_was_taken_and_nothing_of_this_machine(
     openapi: Path, upstream: Path
 ) -> None:
-    whole = full_upstream()
-    whole["info"]["version"] = "3.35.0"
-    del whole["paths"]["/account/limits"]
-    upstream.write_text(json.dumps(whole), encoding="utf-8")
+    published = full_upstream()
+    published["info"]["version"] = "3.35.0"
+    del published["paths"]["/account/limits"]
+    upstream.write_text(json.dumps(published), encoding="utf-8")
     assert run(openapi, upstream) == 0
-    taken = lock(openapi)
+    entries = lock(openapi)
     text = (openapi / "upstream.yaml").read_bytes()
-    assert taken["version"] == "3.35.0"
-    assert taken["source"] == "openapi.json"
-    assert taken["sha256"] == hashlib.sha256(text).hexdigest()
+    assert entries["version"] == "3.35.0"
+    assert entries["source"] == "openapi.json"
+    assert entries["sha256"] == hashlib.sha256(text).hexdigest()
     assert "private-directory" not in (openapi / "upstream.lock").read_text()
     assert "GetAccountApiLimits" not in text.decode()
 
 
 def test_the_committed_lock_belongs_to_the_committed_contract() -> None:
-    taken = lock(ROOT / "openapi")
+    entries = lock(ROOT / "openapi")
     text = (ROOT / "openapi" / "upstream.yaml").read_bytes()
-    assert taken["sha256"] == hashlib.sha256(text).hexdigest()
-    assert taken["version"] == document("upstream")["info"]["version"]
+    assert entries["sha256"] == hashlib.sha256(text).hexdigest()
+    assert entries["version"] == document("upstream")["info"]["version"]
 
 
 def test_the_origin_can_be_told_in_words_and_is_then_kept(openapi: Path, upstream: Path) -> None:
@@ -109,7 +107,7 @@ def test_the_origin_can_be_told_in_words_and_is_then_kept(openapi: Path, upstrea
     ],
 )
 def test_an_origin_is_named_without_its_private_part(source: str, origin: str) -> None:
-    assert spec._where_from(source) == origin
+    assert spec._public_origin(source) == origin
 
 
 def test_a_document_that_cannot_be_read_changes_nothing(openapi: Path, tmp_path: Path) -> None:
@@ -117,11 +115,11 @@ def test_a_document_that_cannot_be_read_changes_nothing(openapi: Path, tmp_path:
     page.write_text("<html>maintenance</html>\n")
     before = {path.name: path.read_bytes() for path in openapi.iterdir()}
     command = [sys.executable, str(ROOT / "scripts" / "spec.py"), "--upstream", str(page)]
-    done = subprocess.run(
+    process = subprocess.run(
         [*command, "--openapi", str(openapi)], capture_output=True, text=True, check=False
     )
-    assert done.returncode == 3
-    assert done.stderr == "spec: page.yaml: the document is a str, not a mapping\n"
+    assert process.returncode == 3
+    assert process.stderr == "spec: page.yaml: the document is a str, not a mapping\n"
     assert {path.name: path.read_bytes() for path in openapi.iterdir()} == before
 
 

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from kalshi_ext.spec.conformance import Conformance, json_schema
-from kalshi_ext.spec.grammar import rewrite
-from kalshi_ext.spec.order import operations
-from kalshi_ext.spec.prune import target
+from contract.conformance import Conformance, json_schema
+from contract.grammar import rewrite
+from contract.references import dereference, operations
 
 PREFIX = "/trade-api/v2"
 
@@ -78,7 +77,7 @@ class Contract:
 
     def _query(self, operation: dict[str, Any], uri: str) -> list[str]:
         listed = [
-            target(self.document, one["$ref"]) if "$ref" in one else one
+            dereference(self.document, one["$ref"]) if "$ref" in one else one
             for one in operation.get("parameters", ())
         ]
         known = {one["name"]: one for one in listed if one["in"] == "query"}

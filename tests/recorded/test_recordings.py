@@ -13,7 +13,7 @@ from scenes import Take
 
 from kalshi_ext import NotSent
 from kalshi_ext.contracts import contract
-from kalshi_ext.spec.documents import document
+from kalshi_ext.drift.documents import document
 
 TAKES = {f"{take.contract}/{take.name}": take for take in tape.takes()}
 REPLAY_URL = f"{tape.SANDBOX}/trade-api/v2"

@@ -30,19 +30,19 @@ class Change:
     name: str
     edit: Callable[[Document], None]
     rule: str
-    breaks: bool
-    named: tuple[str, ...] = ()
-    code: dict[str, tuple[str, ...]] = field(factory=dict[str, tuple[str, ...]])
+    is_breaking: bool
+    expected_gaps: tuple[str, ...] = ()
+    expected_code: dict[str, tuple[str, ...]] = field(factory=dict[str, tuple[str, ...]])
 
 
 def _schema(document: Document, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = document["components"]["schemas"][name]
-    return found
+    schema: dict[str, Any] = document["components"]["schemas"][name]
+    return schema
 
 
 def _operation(document: Document, method: str, path: str) -> dict[str, Any]:
-    found: dict[str, Any] = document["paths"][path][method]
-    return found
+    operation: dict[str, Any] = document["paths"][path][method]
+    return operation
 
 
 def _field_removed(document: Document) -> None:
@@ -74,8 +74,10 @@ def _required_parameter_added(document: Document) -> None:
 
 
 def _parameter_removed(document: Document) -> None:
-    listed = _operation(document, "get", "/portfolio/orders")["parameters"]
-    listed[:] = [one for one in listed if not one.get("$ref", "").endswith("EventTickerQuery")]
+    parameters = _operation(document, "get", "/portfolio/orders")["parameters"]
+    parameters[:] = [
+        one for one in parameters if not one.get("$ref", "").endswith("EventTickerQuery")
+    ]
 
 
 def _operation_added(document: Document) -> None:
@@ -144,63 +146,74 @@ CHANGES = [
         "field removed",
         _field_removed,
         "response-field-removed-required",
-        breaks=True,
-        named=("Fill.fee_cost", "current/GetFills:"),
-        code={f"{MODELS}/fill.py": ("!fee_cost",)},
+        is_breaking=True,
+        expected_gaps=("Fill.fee_cost", "current/GetFills:"),
+        expected_code={f"{MODELS}/fill.py": ("!fee_cost",)},
     ),
     Change(
         "field becomes optional",
         _field_optional,
         "response-field-became-optional",
-        breaks=True,
-        code={f"{MODELS}/market_position.py": ("position_fp: str | Unset",)},
+        is_breaking=True,
+        expected_code={f"{MODELS}/market_position.py": ("position_fp: str | Unset",)},
     ),
     Change(
         "field added",
         _field_added,
         "response-field-added-optional",
-        breaks=False,
-        named=("Order.fee_tier", "/components/schemas/Order/properties/fee_tier"),
-        code={SHAPES: ("fee_tier: str",), f"{MODELS}/order.py": ("fee_tier: str | Unset",)},
+        is_breaking=False,
+        expected_gaps=("Order.fee_tier", "/components/schemas/Order/properties/fee_tier"),
+        expected_code={
+            SHAPES: ("fee_tier: str",),
+            f"{MODELS}/order.py": ("fee_tier: str | Unset",),
+        },
     ),
     Change(
         "enum grows",
         _enum_grows,
         "response-enum-member-added",
-        breaks=False,
-        code={SHAPES: ('HALTED = "halted"',), f"{MODELS}/order_status.py": ('"halted"',)},
+        is_breaking=False,
+        expected_code={SHAPES: ('HALTED = "halted"',), f"{MODELS}/order_status.py": ('"halted"',)},
     ),
     Change(
         "parameter added",
         _parameter_added,
         "parameter-added-optional",
-        breaks=False,
-        named=("GetFills (portfolio.fills): no argument says it: query parameter outcome_side",),
-        code={f"{API}/portfolio/get_fills.py": ("outcome_side: str | Unset",)},
+        is_breaking=False,
+        expected_gaps=(
+            "GetFills (portfolio.fills): no argument says it: query parameter outcome_side",
+        ),
+        expected_code={f"{API}/portfolio/get_fills.py": ("outcome_side: str | Unset",)},
     ),
     Change(
         "required parameter added",
         _required_parameter_added,
         "parameter-added-required",
-        breaks=True,
-        named=("GetBalance (portfolio.balance): required and never sent", "current/GetBalance:"),
-        code={f"{API}/portfolio/get_balance.py": ("as_of: int",)},
+        is_breaking=True,
+        expected_gaps=(
+            "GetBalance (portfolio.balance): required and never sent",
+            "current/GetBalance:",
+        ),
+        expected_code={f"{API}/portfolio/get_balance.py": ("as_of: int",)},
     ),
     Change(
         "parameter removed",
         _parameter_removed,
         "parameter-removed-optional",
-        breaks=True,
-        named=("GetOrders (orders.list): sent, and no longer in the contract", "event_ticker"),
-        code={f"{API}/orders/get_orders.py": ("!event_ticker",)},
+        is_breaking=True,
+        expected_gaps=(
+            "GetOrders (orders.list): sent, and no longer in the contract",
+            "event_ticker",
+        ),
+        expected_code={f"{API}/orders/get_orders.py": ("!event_ticker",)},
     ),
     Change(
         "operation added",
         _operation_added,
         "operation-added",
-        breaks=False,
-        named=("GetRewards: no call of the facade: GET /portfolio/rewards",),
-        code={
+        is_breaking=False,
+        expected_gaps=("GetRewards: no call of the facade: GET /portfolio/rewards",),
+        expected_code={
             f"{API}/portfolio/get_rewards.py": ("/portfolio/rewards",),
             SHAPES: ("class GetRewardsResponse",),
         },
@@ -209,13 +222,13 @@ CHANGES = [
         "operation replaced",
         _operation_replaced,
         "operation-removed",
-        breaks=True,
-        named=(
+        is_breaking=True,
+        expected_gaps=(
             "DecreaseOrderV2 (orders.decrease): the contract has no such operation any more",
             "ReduceOrderV3: no call of the facade",
             "current/DecreaseOrderV2:",
         ),
-        code={
+        expected_code={
             f"{API}/orders/decrease_order_v2.py": ("!decrease",),
             f"{API}/orders/reduce_order_v3.py": ("/reduce",),
         },
@@ -224,46 +237,49 @@ CHANGES = [
         "integer field replaced by fixed-point text",
         _integer_becomes_text,
         "response-type-changed",
-        breaks=True,
-        named=("current/GetSettlements:",),
-        code={f"{MODELS}/settlement.py": ("revenue: str", "!revenue: int")},
+        is_breaking=True,
+        expected_gaps=("current/GetSettlements:",),
+        expected_code={f"{MODELS}/settlement.py": ("revenue: str", "!revenue: int")},
     ),
     Change(
         "method changed",
         _method_changed,
         "operation-method-changed",
-        breaks=True,
-        named=("UpdateOrderGroupLimit (order_groups.set_limit): is now: POST",),
-        code={f"{API}/order_groups/update_order_group_limit.py": ('"method": "post"',)},
+        is_breaking=True,
+        expected_gaps=("UpdateOrderGroupLimit (order_groups.set_limit): is now: POST",),
+        expected_code={f"{API}/order_groups/update_order_group_limit.py": ('"method": "post"',)},
     ),
     Change(
         "status added",
         _status_added,
         "status-success-added",
-        breaks=False,
-        code={f"{API}/portfolio/create_subaccount.py": ("== 202",)},
+        is_breaking=False,
+        expected_code={f"{API}/portfolio/create_subaccount.py": ("== 202",)},
     ),
-    Change("server added", _server_added, "server-added", breaks=False),
+    Change("server added", _server_added, "server-added", is_breaking=False),
     Change(
         "schema renamed",
         _schema_renamed,
         "",
-        breaks=False,
-        named=("Withdrawal",),
-        code={f"{MODELS}/payout.py": ("class Payout",), SHAPES: ("!class Withdrawal(",)},
+        is_breaking=False,
+        expected_gaps=("Withdrawal",),
+        expected_code={f"{MODELS}/payout.py": ("class Payout",), SHAPES: ("!class Withdrawal(",)},
     ),
     Change(
         "property of a request becomes required",
         _body_property_required,
         "request-field-added-required",
-        breaks=True,
-        named=("required and never sent: body property strategy_tag", "current/CreateOrderV2:"),
-        code={f"{MODELS}/create_order_v2_request.py": ("strategy_tag: str",)},
+        is_breaking=True,
+        expected_gaps=(
+            "required and never sent: body property strategy_tag",
+            "current/CreateOrderV2:",
+        ),
+        expected_code={f"{MODELS}/create_order_v2_request.py": ("strategy_tag: str",)},
     ),
     Change(
         "operation deprecated",
         _operation_deprecated,
         "operation-deprecated",
-        breaks=False,
+        is_breaking=False,
     ),
 ]

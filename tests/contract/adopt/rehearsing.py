@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from adopt_steps.overlay import drop, misfits
-from adopt_steps.stopped import Stopped
-from adopt_steps.walk import Found, Wanted, _gap, adopt
+from adopt_steps.adoption import Adoption, Options, adopt, gap_line
+from adopt_steps.overlay import drop_actions, misfits
+from adopt_steps.workspace import AdoptionStopped
 from attrs import frozen
 from historical import CHANGES, Change
 
@@ -29,22 +29,28 @@ PARTS = (
 
 
 @frozen
-class Walked:
+class Rehearsal:
     """What came of one change: `stops` are the overlay's actions that had to be edited first."""
 
-    stops: tuple[str, ...]
-    found: Found
+    edited_actions: tuple[str, ...]
+    adoption: Adoption
 
-    def says(self) -> str:
+    def text(self) -> str:
         """Give everything the adoption named besides the drift report, as text."""
         recorded = [
             f"{name}: {problem}"
-            for name, problems in self.found.cassettes.items()
+            for name, problems in self.adoption.outdated.items()
             for problem in problems
         ]
-        gaps = [_gap(gap) for gap in self.found.gaps]
-        every = [*self.stops, *gaps, *self.found.lines, *recorded, *self.found.undescribed]
-        return "\n".join(every)
+        gaps = [gap_line(gap) for gap in self.adoption.gaps]
+        lines = [
+            *self.edited_actions,
+            *gaps,
+            *self.adoption.type_errors,
+            *recorded,
+            *self.adoption.undescribed,
+        ]
+        return "\n".join(lines)
 
 
 def copy_repository(home: Path, to: Path) -> Path:
@@ -62,7 +68,7 @@ def copy_repository(home: Path, to: Path) -> Path:
 
 def published(home: Path, changes: Iterable[Change], to: Path) -> Path:
     """Write the document the exchange would publish with these changes, as JSON."""
-    from kalshi_ext.spec.load import load
+    from kalshi_ext.drift.load import load
 
     document = load(home / "openapi" / "upstream.yaml")
     document["info"]["version"] = "3.35.0"
@@ -72,9 +78,9 @@ def published(home: Path, changes: Iterable[Change], to: Path) -> Path:
     return to
 
 
-def walk(copy: Path, upstream: Path, home: Path, *, types: bool = True) -> Walked:
+def rehearse(copy: Path, upstream: Path, home: Path, *, types: bool = True) -> Rehearsal:
     """Adopt in a copy of home; where the overlay stops it, delete what it names and go on."""
-    wanted = Wanted(
+    options = Options(
         home=copy,
         upstream=str(upstream),
         check_types=types,
@@ -83,70 +89,71 @@ def walk(copy: Path, upstream: Path, home: Path, *, types: bool = True) -> Walke
     )
     quiet: Any = lambda _text: None  # noqa: E731
     try:
-        return Walked((), adopt(wanted, quiet))
-    except Stopped as stopped:
+        return Rehearsal((), adopt(options, quiet))
+    except AdoptionStopped as stopped:
         if stopped.step != "overlay":
             raise
-        named = tuple(stopped.why.splitlines()[1:])
+        actions = tuple(stopped.reason.splitlines()[1:])
     _edit_overlay(copy, upstream)
-    return Walked(named, adopt(wanted, quiet))
+    return Rehearsal(actions, adopt(options, quiet))
 
 
 def _edit_overlay(copy: Path, upstream: Path) -> None:
-    from kalshi_ext.spec.load import load
-    from kalshi_ext.spec.normalise import normalise
+    from contract.normalise import normalise
+
+    from kalshi_ext.drift.load import load
 
     file = copy / "openapi" / "overlay.yaml"
-    drop(file, misfits(normalise(load(upstream)), file))
+    drop_actions(file, misfits(normalise(load(upstream)), file))
 
 
-def judged(change: Change, walked: Walked) -> list[str]:
+def missing_findings(change: Change, rehearsal: Rehearsal) -> list[str]:
     """List what the adoption should have named and did not."""
-    findings = walked.found.report["findings"]
+    findings = rehearsal.adoption.report["findings"]
     rules = {finding["rule"]: finding["severity"] for finding in findings}
-    said = walked.says()
-    wrong = [f"does not say {words!r}" for words in change.named if words not in said]
+    text = rehearsal.text()
+    missing = [f"does not say {words!r}" for words in change.expected_gaps if words not in text]
     if change.rule and change.rule not in rules:
-        wrong.append(f"rule {change.rule} is not among {sorted(rules)}")
-    elif change.rule and (rules[change.rule] == "breaking") is not change.breaks:
-        wrong.append(f"{change.rule} is {rules[change.rule]}")
-    return wrong
+        missing.append(f"rule {change.rule} is not among {sorted(rules)}")
+    elif change.rule and (rules[change.rule] == "breaking") is not change.is_breaking:
+        missing.append(f"{change.rule} is {rules[change.rule]}")
+    return missing
 
 
-def regenerated(change: Change, copy: Path) -> list[str]:
+def wrong_code(change: Change, copy: Path) -> list[str]:
     """List what the regenerated code should have, or not have, and does not."""
-    wrong = []
-    for name, words in change.code.items():
+    problems = []
+    for name, words in change.expected_code.items():
         file = copy / name
         text = file.read_text(encoding="utf-8") if file.exists() else ""
         for word in words:
             if word.startswith("!") and word[1:] in text:
-                wrong.append(f"{name} still has {word[1:]!r}")
+                problems.append(f"{name} still has {word[1:]!r}")
             elif not word.startswith("!") and word not in text:
-                wrong.append(f"{name} has no {word!r}")
-    return wrong
+                problems.append(f"{name} has no {word!r}")
+    return problems
 
 
 def rehearse_all(home: Path, *, write: bool) -> int:
     """Walk every change on its own, print a table, and with `write` put it into the docs."""
-    rows, bad = [], 0
+    rows, failures = [], 0
     for change in CHANGES:
         with tempfile.TemporaryDirectory(prefix="rehearse-") as name:
-            room = Path(name)
-            copy = copy_repository(home, room / "copy")
-            walked = walk(copy, published(home, [change], room / "new.json"), home)
-            wrong = judged(change, walked) + regenerated(change, copy)
-        bad += bool(wrong)
-        rows.append(_row(change, walked, wrong))
-        print(rows[-1], *wrong, sep="\n    ")
+            directory = Path(name)
+            copy = copy_repository(home, directory / "copy")
+            rehearsal = rehearse(copy, published(home, [change], directory / "new.json"), home)
+            problems = missing_findings(change, rehearsal) + wrong_code(change, copy)
+        failures += bool(problems)
+        rows.append(_row(change, rehearsal, problems))
+        print(rows[-1], *problems, sep="\n    ")
     table = "\n".join([*_HEADING, *rows])
-    summary = f"{len(CHANGES)} changes walked through, {bad} not as expected."
+    summary = f"{len(CHANGES)} changes walked through, {failures} not as expected."
     print(summary)
     if write:
         from figures import write_block
 
         write_block("upgrading.md", "rehearsals", f"{table}\n\n{summary}")
-    return int(bool(bad))
+    return int(bool(failures))
 
 
 _HEADING = (
@@ -156,10 +163,10 @@ _HEADING = (
 )
 
 
-def _row(change: Change, walked: Walked, wrong: list[str]) -> str:
-    found = walked.found
-    severities = [finding["severity"] for finding in found.report["findings"]]
+def _row(change: Change, rehearsal: Rehearsal, problems: list[str]) -> str:
+    adoption = rehearsal.adoption
+    severities = [finding["severity"] for finding in adoption.report["findings"]]
     verdict = ", ".join(f"{severities.count(each)} {each}" for each in dict.fromkeys(severities))
-    numbers = (walked.stops, found.gaps, found.lines, found.cassettes)
+    numbers = (rehearsal.edited_actions, adoption.gaps, adoption.type_errors, adoption.outdated)
     counts = " | ".join(str(len(each)) for each in numbers)
-    return f"| {change.name} | {verdict or 'nothing'} | {counts} | {'no' if wrong else 'yes'} |"
+    return f"| {change.name} | {verdict or 'nothing'} | {counts} | {'no' if problems else 'yes'} |"

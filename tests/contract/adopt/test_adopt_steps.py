@@ -9,18 +9,17 @@ from typing import Any
 
 import pytest
 from adopt_steps import changelog, overlay
-from adopt_steps.cassettes import outdated
+from adopt_steps.adoption import Options, adopt
+from adopt_steps.client_checks import outdated_cassettes
 from adopt_steps.coverage import coverage
-from adopt_steps.place import Copy
-from adopt_steps.stopped import Stopped
-from adopt_steps.walk import Wanted, adopt
+from adopt_steps.workspace import AdoptionStopped, WorkingCopy
 from documents_for_spec import ROOT
 from historical import CHANGES, Change
 from rehearsing import copy_repository, published
 
 from kalshi_ext.drift.check import check
-from kalshi_ext.spec.documents import document
-from kalshi_ext.spec.load import load
+from kalshi_ext.drift.documents import document
+from kalshi_ext.drift.load import load
 
 OVERLAY = """\
 overlay: 1.0.0
@@ -54,7 +53,7 @@ def test_the_differ_gives_each_change_its_verdict(change: Change, tmp_path: Path
     if not change.rule:
         assert rules == {}
     else:
-        assert (rules.get(change.rule) == "breaking") is change.breaks
+        assert (rules.get(change.rule) == "breaking") is change.is_breaking
         assert change.rule in rules
 
 
@@ -62,26 +61,28 @@ def test_every_action_that_no_longer_fits_is_named_with_its_line(tmp_path: Path)
     file = tmp_path / "overlay.yaml"
     file.write_text(OVERLAY)
     found = overlay.misfits(SMALL, file)
-    assert [(misfit.number, misfit.line, misfit.only_words) for misfit in found] == [
+    assert [(misfit.number, misfit.line, misfit.only_prose) for misfit in found] == [
         (2, 9, True),
         (3, 14, False),
     ]
-    with pytest.raises(Stopped, match=r"2 of its actions no longer fit:\s+openapi/overlay.yaml:9"):
-        overlay.fit(SMALL, file, drop_words=False)
+    with pytest.raises(
+        AdoptionStopped, match=r"2 of its actions no longer fit:\s+openapi/overlay.yaml:9"
+    ):
+        overlay.fit_overlay(SMALL, file, drop_words=False)
     assert file.read_text() == OVERLAY
 
 
 def test_dropping_words_takes_whole_actions_and_leaves_corrections(tmp_path: Path) -> None:
     file = tmp_path / "overlay.yaml"
     file.write_text(OVERLAY)
-    with pytest.raises(Stopped, match="1 of its actions no longer fit"):
-        overlay.fit(SMALL, file, drop_words=True)
-    left = OVERLAY.splitlines(keepends=True)
-    del left[8:12]
-    assert file.read_text() == "".join(left)
-    overlay.drop(file, overlay.misfits(SMALL, file))
+    with pytest.raises(AdoptionStopped, match="1 of its actions no longer fit"):
+        overlay.fit_overlay(SMALL, file, drop_words=True)
+    remaining = OVERLAY.splitlines(keepends=True)
+    del remaining[8:12]
+    assert file.read_text() == "".join(remaining)
+    overlay.drop_actions(file, overlay.misfits(SMALL, file))
     assert len(load(file)["actions"]) == 2
-    assert overlay.fit(SMALL, file, drop_words=False) == []
+    assert overlay.fit_overlay(SMALL, file, drop_words=False) == []
 
 
 LOG = "# Changelog\n\n## Unreleased\n\n### Added\n- a\n\n### Exchange\n- old\n\n## 0.1.0\n- first\n"
@@ -135,15 +136,15 @@ def test_a_swap_that_fails_half_way_puts_everything_back(
 
         monkeypatch.setattr(Path, "rename", breaking)
         with pytest.raises(OSError, match="disk is full"):
-            Copy(home, fresh).swap_in()
+            WorkingCopy(home, fresh).swap_in()
         monkeypatch.setattr(Path, "rename", rename)
         assert sorted(path.relative_to(home) for path in home.rglob("*")) == before
         assert (home / "openapi" / "upstream.yaml").read_text() == "old"
 
-    assert len(Copy(home, fresh).swap_in()) == 8
+    assert len(WorkingCopy(home, fresh).swap_in()) == 8
     assert (home / "generated" / "kalshi_portfolio" / "new.py").read_text() == "new"
     assert not (home / "generated" / "kalshi_portfolio" / "old.py").exists()
-    assert Copy(home, fresh).swap_in() == []
+    assert WorkingCopy(home, fresh).swap_in() == []
 
 
 NO_CONTRACTS = {
@@ -160,8 +161,8 @@ def test_a_document_that_is_no_contract_stops_and_changes_nothing(tmp_path: Path
     page = tmp_path / "page.yaml"
     for text, words in NO_CONTRACTS.items():
         page.write_text(text)
-        with pytest.raises(Stopped, match=words) as stopped:
-            adopt(Wanted(home=copy, upstream=str(page)), say=lambda _: None)
+        with pytest.raises(AdoptionStopped, match=words) as stopped:
+            adopt(Options(home=copy, upstream=str(page)), output=lambda _: None)
         assert stopped.value.step in ("drift", "spec", "overlay")
         assert {path: path.read_bytes() for path in (copy / "openapi").iterdir()} == before
 
@@ -181,10 +182,13 @@ def test_the_facade_covers_the_committed_contracts(name: Any) -> None:
 def test_recordings_fit_the_committed_contracts_and_strangers_are_named(tmp_path: Path) -> None:
     recorded = ROOT / "tests" / "recorded" / "cassettes"
     assert (
-        outdated(recorded, {"current": document("current"), "classic": document("classic")}) == {}
+        outdated_cassettes(
+            recorded, {"current": document("current"), "classic": document("classic")}
+        )
+        == {}
     )
     new = load(published(ROOT, CHANGES, tmp_path / "new.json"))
-    named = outdated(recorded, {"current": new})
+    named = outdated_cassettes(recorded, {"current": new})
     assert {"current/GetFills", "current/DecreaseOrderV2", "current/UpdateOrderGroupLimit"} <= {
         *named
     }

@@ -6,10 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from adopt_steps.fitting import ROOMS, absent_modules, misfitting_lines
+from adopt_steps.client_checks import ROOMS, missing_modules, type_errors
 from documents_for_spec import ROOT
 from historical import CHANGES
-from rehearsing import PARTS, copy_repository, judged, published, regenerated, walk
+from rehearsing import PARTS, copy_repository, missing_findings, published, rehearse, wrong_code
 
 
 def test_a_week_of_sixteen_changes_is_taken_in_with_one_command(tmp_path: Path) -> None:
@@ -18,27 +18,29 @@ def test_a_week_of_sixteen_changes_is_taken_in_with_one_command(tmp_path: Path) 
     Each must be named with what it breaks, and be in the regenerated code and types.
     """
     copy = copy_repository(ROOT, tmp_path / "copy")
-    walked = walk(copy, published(ROOT, CHANGES, tmp_path / "new.json"), ROOT, types=False)
-    wrong = {each.name: judged(each, walked) + regenerated(each, copy) for each in CHANGES}
-    assert {name: problems for name, problems in wrong.items() if problems} == {}
+    rehearsal = rehearse(copy, published(ROOT, CHANGES, tmp_path / "new.json"), ROOT, types=False)
+    problems_by_change = {
+        each.name: missing_findings(each, rehearsal) + wrong_code(each, copy) for each in CHANGES
+    }
+    assert {name: problems for name, problems in problems_by_change.items() if problems} == {}
 
-    assert any('no module "decrease_order_v2"' in line for line in absent_modules(copy))
-    assert absent_modules(ROOT) == []
+    assert any('no module "decrease_order_v2"' in line for line in missing_modules(copy))
+    assert missing_modules(ROOT) == []
 
     text = (copy / "CHANGELOG.md").read_text(encoding="utf-8")
     section = text.partition("### Exchange")[2].partition("\n## ")[0]
     assert "- Contract 3.34.0 → 3.35.0: " in section
     assert "Breaking: the field `fills[].fee_cost` is gone" in section
     assert "`client.portfolio.fills`" in section
-    assert walked.found.changelog in section
+    assert rehearsal.adoption.changelog in section
 
     check = [sys.executable, str(copy / "scripts" / "generate.py"), "--check-hashes"]
-    done = subprocess.run(check, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    process = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert (process.returncode, process.stderr) == (0, "")
     assert "version: 3.35.0" in (copy / "openapi" / "upstream.lock").read_text()
     left = [path.name for path in copy.rglob("*") if path.name.endswith((".adopted", "-adopt"))]
     assert left == []
-    assert set(walked.found.changed) >= {
+    assert set(rehearsal.adoption.changed) >= {
         "generated",
         "kalshi_ext/contract/types.py",
         "CHANGELOG.md",
@@ -57,7 +59,7 @@ def test_lines_that_no_longer_fit_are_named_by_the_type_checker(tmp_path: Path) 
         "class Fill(TypedDict, total=False):\n    fill_id: str\n\n\n"
         "def fee(row: Fill) -> object:\n    return row['fee_cost']\n"
     )
-    (line,) = misfitting_lines(tmp_path, tmp_path / "cache")
+    (line,) = type_errors(tmp_path, tmp_path / "cache")
     assert line.startswith("kalshi_ext/contracts/reader.py:9: error: ")
     assert "fee_cost" in line
 
@@ -92,11 +94,11 @@ def test_a_step_that_stops_changes_nothing_and_says_what_to_edit_and_then_goes_o
     assert files(copy) == before
 
     command.append("--drop-words")
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "Fill: read where it is there, and no longer in the contract" in done.stdout
-    assert "current/GetFills: " in done.stdout
-    assert "to do 1. " in done.stdout
+    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (process.returncode, process.stderr) == (0, "")
+    assert "Fill: read where it is there, and no longer in the contract" in process.stdout
+    assert "current/GetFills: " in process.stdout
+    assert "to do 1. " in process.stdout
     after = files(copy)
     changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
     assert changed >= {"openapi/upstream.yaml", "openapi/overlay.yaml", "openapi/portfolio.yaml"}

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from contract.dump import dump_yaml
 from driftsuite.small_contract import (
     Edit,
     add_fee,
@@ -24,8 +25,7 @@ from driftsuite.small_contract import (
 from kalshi_ext.cli import main
 from kalshi_ext.drift.check import installed_contract
 from kalshi_ext.drift.commands import PUBLISHED, build
-from kalshi_ext.spec.documents import document
-from kalshi_ext.spec.dump import dump_yaml
+from kalshi_ext.drift.documents import document
 
 ROOT = Path(__file__).resolve().parents[3]
 

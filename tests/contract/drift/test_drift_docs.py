@@ -12,10 +12,10 @@ from click import Option
 from click.testing import CliRunner
 
 from kalshi_ext.cli import main
+from kalshi_ext.drift import limits
 from kalshi_ext.drift.commands import drift
 from kalshi_ext.drift.render import FORMATS
 from kalshi_ext.drift.rules import RULES, Severity
-from kalshi_ext.spec import bounds
 
 ROOT = Path(__file__).resolve().parents[3]
 TEXT = (ROOT / "docs" / "drift.md").read_text("utf-8")
@@ -69,5 +69,5 @@ def test_every_format_severity_and_rule_of_the_page_exists() -> None:
 
 
 def test_the_limits_of_the_page_are_those_of_the_reader() -> None:
-    assert (bounds.MAX_BYTES, bounds.MAX_NODES, bounds.MAX_DEPTH) == (4 * 2**20, 200_000, 100)
+    assert (limits.MAX_BYTES, limits.MAX_NODES, limits.MAX_DEPTH) == (4 * 2**20, 200_000, 100)
     assert "up to 4 MB, 200,000 values and 100 levels" in TEXT

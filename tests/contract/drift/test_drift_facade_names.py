@@ -12,9 +12,9 @@ from driftsuite.sites import REQUEST, body, operations, parameters, sites
 
 from kalshi_ext import Kalshi
 from kalshi_ext.contracts import contract
+from kalshi_ext.drift.documents import document
 from kalshi_ext.drift.facade import CALLS, argument_name
 from kalshi_ext.requests import OrderTicket
-from kalshi_ext.spec.documents import document
 
 CONTRACTS = ("current", "classic")
 OPERATIONS = {

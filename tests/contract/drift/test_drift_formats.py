@@ -23,8 +23,8 @@ from driftsuite.small_contract import (
 from kalshi_ext.drift.baseline import read_baseline
 from kalshi_ext.drift.check import DriftReport, check, report_on
 from kalshi_ext.drift.compare import compare
+from kalshi_ext.drift.documents import document_path as path
 from kalshi_ext.drift.render import FORMATS
-from kalshi_ext.spec.documents import path
 
 EDITS = (drop_count, grow_side, add_fee, deprecate)
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from kalshi_ext.drift.check import check
 from kalshi_ext.drift.compare import compare
 from kalshi_ext.drift.errors import CannotCompare
-from kalshi_ext.spec.bounds import MAX_BYTES
+from kalshi_ext.drift.limits import MAX_BYTES
 
 START = "openapi: 3.0.0\ninfo: {title: t, version: '1'}\n"
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(

@@ -8,6 +8,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from contract.normalise import normalise
 from driftsuite.contracts import contract, full_size_document
 from driftsuite.mutants import MutantGenerator
 from driftsuite.sites import operations, with_one_operation
@@ -16,9 +17,8 @@ from hypothesis import strategies as st
 
 from kalshi_ext.drift.compare import compare, our_paths
 from kalshi_ext.drift.document import open_document
+from kalshi_ext.drift.documents import document
 from kalshi_ext.drift.rules import RULES
-from kalshi_ext.spec.documents import document
-from kalshi_ext.spec.normalise import normalise
 
 OURS = ("current", "classic", "upstream")
 MUTATED = ("classic", "synthetic")

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from contract.dump import dump_yaml
+from contract.references import reachable
 from driftsuite.contracts import full_size_document
 from driftsuite.sites import operations
 
 from kalshi_ext.drift.check import DriftReport, check, installed_contract, report_on
 from kalshi_ext.drift.compare import compare, every_path, our_paths
-from kalshi_ext.spec.dump import dump_yaml
-from kalshi_ext.spec.prune import reachable
-from kalshi_ext.spec.scope import is_ours
+from kalshi_ext.drift.documents import is_ours
 
 MARKETS = "/markets/kind_0/{ticker}"
 FULL = full_size_document()

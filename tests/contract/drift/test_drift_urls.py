@@ -17,7 +17,7 @@ from driftsuite.small_contract import files, small
 
 from kalshi_ext.drift.check import check
 from kalshi_ext.drift.errors import CannotCompare
-from kalshi_ext.spec.bounds import MAX_BYTES
+from kalshi_ext.drift.limits import MAX_BYTES
 
 
 class Upstream(BaseHTTPRequestHandler):

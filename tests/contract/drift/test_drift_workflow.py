@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 from click import Option
+from contract.dump import dump_yaml
 
 from kalshi_ext.drift.commands import PUBLISHED, drift
-from kalshi_ext.spec.bounds import MAX_BYTES
-from kalshi_ext.spec.documents import document
-from kalshi_ext.spec.dump import dump_yaml
-from kalshi_ext.spec.load import load
+from kalshi_ext.drift.documents import document
+from kalshi_ext.drift.limits import MAX_BYTES
+from kalshi_ext.drift.load import load
 
 ROOT = Path(__file__).resolve().parents[3]
 WORKFLOW: dict[str, Any] = load(ROOT / ".github" / "workflows" / "drift.yml")

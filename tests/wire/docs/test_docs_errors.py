@@ -31,7 +31,7 @@ ROWS = {
     for cells in (line.strip("| ").split(" | ") for line in PAGE.splitlines())
     if len(cells) == 4 and cells[0].startswith("`")
 }
-TOOLS = ("sandbox", "spec", "drift")
+TOOLS = ("sandbox", "drift")
 
 
 def everything() -> set[type[KalshiError]]:

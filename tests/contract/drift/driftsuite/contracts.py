@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from kalshi_ext.spec.documents import document
+from kalshi_ext.drift.documents import document
 
 TEXT = {"type": "string"}
 CODE = {"type": "string", "minLength": 2, "maxLength": 8, "pattern": "^[a-z]+$"}

@@ -8,8 +8,7 @@ from typing import Any
 from zlib import crc32
 
 from attrs import define, field
-
-from kalshi_ext.spec.prune import reachable
+from contract.references import reachable
 
 from .document_mutations import PATH_MUTATIONS, document_mutations
 from .editing import change, get, pointer, put

@@ -1,19 +1,22 @@
-"""The parts of an OpenAPI document: which keyword holds which kind of thing.
+"""The parts of an OpenAPI document: which keyword holds which kind of element.
 
-The order of the keywords here is the order in which documents are written.
+GRAMMAR[kind] names the keywords of a kind, in the order in which documents are written, and what
+each holds: `("one", "schema")` a schema, `("list", "parameter")` a list of parameters,
+`("map", "response")` responses by name, None a plain value. `rewrite` and `visit` walk a document
+by this table, so that a property named "description" is never taken for prose.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from kalshi_ext.spec.errors import SpecError
-from kalshi_ext.spec.tree import is_mapping
+from attrs import frozen
 
-# keyword -> (shape, kind); a keyword with None holds a plain value.
+from kalshi_ext.drift.limits import SpecError, is_list, is_mapping
+
 Child = tuple[str, str] | None
-Change = Callable[[str, dict[str, Any]], dict[str, Any]]
+Transform = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 _SCHEMA: Final[dict[str, Child]] = {
     "$ref": None,
@@ -135,56 +138,106 @@ GRAMMAR: Final[dict[str, dict[str, Child]]] = {
 }
 
 
-# Keywords with a plain value, and what it has to be; others may hold anything.
+# Keywords whose plain value must have one type. A document with another type there would fail
+# somewhere later, without its pointer.
 _TEXT: Final = ("$ref", "name", "in", "operationId", "url", "format", "pattern", "scheme")
 _FLAG: Final = ("nullable", "deprecated", "readOnly", "writeOnly", "explode", "allowReserved")
 _LIST: Final = ("enum", "security", "tags")
-VALUES: Final[dict[str, type]] = {
+VALUE_TYPES: Final[dict[str, type]] = {
     **dict.fromkeys(_TEXT, str),
     **dict.fromkeys(_FLAG, bool),
     **dict.fromkeys(_LIST, list),
 }
 
 
-def rewrite(node: Any, kind: str, change: Change, at: str = "") -> Any:
-    """Rebuild a tree from its leaves up, giving every typed mapping to change(kind, mapping)."""
+def rewrite(node: Any, kind: str, transform: Transform, pointer: str = "") -> Any:
+    """Rebuild a tree from its leaves up, giving every element to transform(kind, mapping).
+
+    Raises SpecError with a JSON Pointer where the tree has the wrong shape.
+    """
     if not is_mapping(node):
-        # Schemas may be `true`, `false`; anything else in place of a mapping is an error.
+        # A schema may be `true` or `false`; anything else in place of a mapping is an error.
         if kind == "schema" and isinstance(node, bool):
             return node
-        raise SpecError(f"{at or '/'}: a {kind} must be a mapping, not {type(node).__name__}")
+        raise SpecError(f"{pointer or '/'}: a {kind} must be a mapping, not {type(node).__name__}")
     children = GRAMMAR[kind]
-    new = {
-        key: _rewrite_child(key, value, children.get(key), change, f"{at}/{escape(key)}")
+    rebuilt = {
+        key: _rewrite_child(key, value, children.get(key), transform, f"{pointer}/{escape(key)}")
         for key, value in node.items()
     }
-    return change(kind, new)
+    return transform(kind, rebuilt)
 
 
-def _rewrite_child(key: str, value: Any, child: Child, change: Change, at: str) -> Any:
+def _rewrite_child(key: str, value: Any, child: Child, transform: Transform, pointer: str) -> Any:
     if child is None:
-        return expect(value, VALUES[key], at) if key in VALUES else value
+        return expect(value, VALUE_TYPES[key], pointer) if key in VALUE_TYPES else value
     shape, kind = child
     if shape == "one":
-        return rewrite(value, kind, change, at)
+        return rewrite(value, kind, transform, pointer)
     if shape == "list":
         return [
-            rewrite(item, kind, change, f"{at}/{index}")
-            for index, item in enumerate(expect(value, list, at))
+            rewrite(item, kind, transform, f"{pointer}/{index}")
+            for index, item in enumerate(expect(value, list, pointer))
         ]
     return {
-        name: rewrite(item, kind, change, f"{at}/{escape(name)}")
-        for name, item in expect(value, dict, at).items()
+        name: rewrite(item, kind, transform, f"{pointer}/{escape(name)}")
+        for name, item in expect(value, dict, pointer).items()
     }
 
 
-def expect(value: Any, kind: type, at: str) -> Any:
-    """Give the value back when it has the type the place needs; else raise SpecError."""
+def expect(value: Any, kind: type, pointer: str) -> Any:
+    """Give the value back when it has the type its place needs; else raise SpecError."""
     if not isinstance(value, kind):
-        raise SpecError(f"{at}: must be a {kind.__name__}, not {type(value).__name__}")
+        raise SpecError(f"{pointer}: must be a {kind.__name__}, not {type(value).__name__}")
     return value
 
 
 def escape(key: str) -> str:
-    """Write a key as a JSON Pointer token."""
+    """Write a key as a JSON Pointer token (RFC 6901)."""
     return key.replace("~", "~0").replace("/", "~1")
+
+
+@frozen
+class Element:
+    """A mapping of a known kind: `path` holds the keys that lead to it."""
+
+    kind: str
+    path: tuple[str, ...]
+    node: dict[str, Any]
+
+    def pointer(self, *more: str) -> str:
+        """Write the JSON Pointer of the element, or of something inside it."""
+        return "".join("/" + escape(key) for key in (*self.path, *more)) or "/"
+
+    @property
+    def component(self) -> str | None:
+        """The name of a named schema; None for a schema inside another."""
+        is_root = len(self.path) == 3 and self.path[:2] == ("components", "schemas")
+        return self.path[2] if is_root else None
+
+    @property
+    def property(self) -> str | None:
+        """The name of the property whose schema this is, if it is one."""
+        return self.path[-1] if len(self.path) > 1 and self.path[-2] == "properties" else None
+
+
+def visit(node: Any, kind: str = "document", path: tuple[str, ...] = ()) -> Iterator[Element]:
+    """Iterate over every element, outer ones first; what has the wrong shape is passed over."""
+    if not is_mapping(node):
+        return
+    yield Element(kind, path, node)
+    for key, child in GRAMMAR[kind].items():
+        if key in node and child is not None:
+            yield from _visit_child(node[key], child, (*path, key))
+
+
+def _visit_child(value: Any, child: tuple[str, str], path: tuple[str, ...]) -> Iterator[Element]:
+    shape, kind = child
+    if shape == "one":
+        yield from visit(value, kind, path)
+    elif shape == "list" and is_list(value):
+        for index, item in enumerate(value):
+            yield from visit(item, kind, (*path, str(index)))
+    elif shape == "map" and is_mapping(value):
+        for key, item in value.items():
+            yield from visit(item, kind, (*path, key))

@@ -1,24 +1,46 @@
-"""Read YAML by the 1.2 core rules, within bounds.
+"""Read YAML by the 1.2 core rules, within the limits.
 
-The parser is ruamel.yaml's; the tree is built here from its events, because aliases must be
-counted before they expand and because no value may become a date or a boolean by surprise.
+The parser is ruamel.yaml's; the tree is built here from its events, for two reasons. An alias must
+be counted before it expands: nine lines of YAML can stand for a billion values. And no value may
+become a date or a boolean by surprise: YAML 1.1 reads `no` as false and 2026-11-22 as a date, the
+1.2 core rules read both as text.
 """
 
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any, Final, NoReturn
 
 from attrs import define, field
 
-from kalshi_ext.spec.bounds import MAX_DEPTH, MAX_NODES
-from kalshi_ext.spec.errors import Unreadable
-from kalshi_ext.spec.scalars import resolve
-from kalshi_ext.spec.tree import is_list
+from kalshi_ext.drift.limits import MAX_DEPTH, MAX_NODES, Unreadable, is_list
 
 _CORE: Final = "tag:yaml.org,2002:"
+# The lengths are bounded because Python refuses to convert a number of more than 4,300 digits.
+_INT: Final = re.compile(r"[-+]?[0-9]{1,4000}")
+_OCTAL_HEX: Final = re.compile(r"0o[0-7]{1,4000}|0x[0-9a-fA-F]{1,4000}")
+_FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_CONSTANTS: Final[dict[str, bool | None]] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
 # ruamel.yaml uses its C parser where ruamel.yaml.clib is installed: 40 times as fast.
 PURE = False
+
+
+def resolve_scalar(text: str) -> str | int | float | bool | None:
+    """Give a plain scalar its value; dates, yes and no, infinities and NaN stay text."""
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
+    if _INT.fullmatch(text):
+        return int(text)
+    if _OCTAL_HEX.fullmatch(text):
+        return int(text, 0)
+    if _FLOAT.fullmatch(text) and abs(float(text)) != float("inf"):
+        return float(text)
+    return text
 
 
 def parse_yaml(text: str, name: str = "document") -> Any:
@@ -27,10 +49,10 @@ def parse_yaml(text: str, name: str = "document") -> Any:
     builder = _Builder(name)
     try:
         for event in library.YAML(typ="safe", pure=PURE).parse(text):
-            builder.take(event)
+            builder.handle(event)
     except library.error.YAMLError as error:
-        words = " ".join(str(error).split())
-        raise Unreadable(f"{name}: not YAML: {words[:300]}") from error
+        reason = " ".join(str(error).split())
+        raise Unreadable(f"{name}: not YAML: {reason[:300]}") from error
     return builder.root
 
 
@@ -46,7 +68,7 @@ def _library(name: str) -> Any:
 
 @define
 class _Node:
-    """A finished value, how many values it holds and how deep it is."""
+    """A finished value, how many values it holds with itself and how many levels."""
 
     value: Any
     count: int = 1
@@ -76,30 +98,24 @@ class _Frame:
             self.key = None
 
 
-def _frames() -> list[_Frame]:
-    return []
-
-
-def _anchors() -> dict[str, _Node]:
-    return {}
-
-
 @define
 class _Builder:
+    """Builds the tree from parser events; `stack` holds the open mappings and lists."""
+
     name: str
     root: Any = None
     documents: int = 0
     total: int = 0
-    stack: list[_Frame] = field(factory=_frames)
-    anchors: dict[str, _Node] = field(factory=_anchors)
+    stack: list[_Frame] = field(factory=list[_Frame])
+    anchors: dict[str, _Node] = field(factory=dict[str, _Node])
 
-    def take(self, event: Any) -> None:
+    def handle(self, event: Any) -> None:
         """Add one parser event to the tree."""
         match type(event).__name__:
             case "ScalarEvent":
-                self._take_scalar(event)
+                self._scalar_event(event)
             case "AliasEvent":
-                self._take_alias(event)
+                self._alias_event(event)
             case "MappingStartEvent":
                 self._open(event, {}, "map")
             case "SequenceStartEvent":
@@ -107,32 +123,34 @@ class _Builder:
             case "MappingEndEvent" | "SequenceEndEvent":
                 self._close()
             case "DocumentStartEvent":
-                self._begin(event)
+                self._begin_document(event)
             case _:
                 pass
 
-    def _begin(self, event: Any) -> None:
+    def _begin_document(self, event: Any) -> None:
         self.documents += 1
         if self.documents > 1:
             self._refuse(event, "a second document in one file")
 
-    def _take_scalar(self, event: Any) -> None:
+    def _scalar_event(self, event: Any) -> None:
         if self.stack and self.stack[-1].wants_key():
             self._set_key(event, self.stack[-1])
             return
-        node = _Node(self._scalar(event))
+        node = _Node(self._scalar_value(event))
         self._count(event, node)
-        self._put(node, event.anchor)
+        self._attach(node, event.anchor)
 
-    def _take_alias(self, event: Any) -> None:
+    def _alias_event(self, event: Any) -> None:
         if self.stack and self.stack[-1].wants_key():
             self._refuse(event, "an alias is used as a key")
+        # An anchor is known when its value is finished: an alias inside its own value has no end.
         if event.anchor not in self.anchors:
             self._refuse(event, f"the alias *{event.anchor} has no finished anchor")
         node = self.anchors[event.anchor]
+        # Counted before it is copied: the copy is what a nest of aliases would blow up.
         self._count(event, node)
-        # A copy, so that nobody changes two places at once.
-        self._put(_Node(copy.deepcopy(node.value), node.count, node.height), None)
+        # A copy, so that a change of one place does not change the other.
+        self._attach(_Node(copy.deepcopy(node.value), node.count, node.height), None)
 
     def _open(self, event: Any, value: Any, kind: str) -> None:
         if self.stack and self.stack[-1].wants_key():
@@ -144,9 +162,9 @@ class _Builder:
 
     def _close(self) -> None:
         frame = self.stack.pop()
-        self._put(_Node(frame.value, frame.count, frame.height), frame.anchor)
+        self._attach(_Node(frame.value, frame.count, frame.height), frame.anchor)
 
-    def _put(self, node: _Node, anchor: str | None) -> None:
+    def _attach(self, node: _Node, anchor: str | None) -> None:
         if anchor is not None:
             self.anchors[anchor] = node
         if self.stack:
@@ -169,12 +187,13 @@ class _Builder:
             self._refuse(event, f"the key {key!r} is there twice")
         frame.key = key
 
-    def _scalar(self, event: Any) -> Any:
+    def _scalar_value(self, event: Any) -> Any:
+        # Only text may be tagged: other tags ask a reader to build dates, bytes or Python objects.
         tag: str | None = event.tag
         if tag not in (None, "!", _CORE + "str"):
             self._refuse(event, f"the tag {tag}")
         plain = tag is None and event.implicit[0]
-        return resolve(event.value) if plain else event.value
+        return resolve_scalar(event.value) if plain else event.value
 
     def _refuse(self, event: Any, what: str) -> NoReturn:
         raise Unreadable(f"{self.name}: {what}, line {event.start_mark.line + 1}")

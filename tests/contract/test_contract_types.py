@@ -1,26 +1,23 @@
-"""The derived shapes: both contracts in one type, whatever the exchange calls things."""
+"""The derived types: both contracts in one module, whatever names the exchange uses."""
 
 from __future__ import annotations
 
 import copy
 import pickle
-import sys
 import typing
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import contract_types as derive  # the script, as make generate uses it
 import pytest
 from documents_for_spec import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kalshi_ext.contract import types
-from kalshi_ext.spec.documents import document
+from kalshi_ext.drift.documents import document
 from kalshi_ext.values.enums import OpenEnum
-
-sys.path.append(str(ROOT / "scripts"))
-import shapes as derive  # the script, as make generate uses it
 
 BOTH = [document("current"), document("classic")]
 
@@ -31,7 +28,7 @@ def schemas(**named: Any) -> dict[str, Any]:
 
 def test_the_committed_module_is_the_derived_one() -> None:
     path = ROOT / "kalshi_ext" / "contract" / "types.py"
-    assert derive.shapes(BOTH) == path.read_text(encoding="utf-8")
+    assert derive.types_module(BOTH) == path.read_text(encoding="utf-8")
 
 
 def test_every_schema_of_both_contracts_has_its_type() -> None:
@@ -54,7 +51,7 @@ def test_all_types_resolve() -> None:
 def test_a_field_both_contracts_have_takes_the_types_of_both() -> None:
     one = schemas(Order={"type": "object", "properties": {"count": {"type": "integer"}}})
     two = schemas(Order={"type": "object", "properties": {"count": {"type": "string"}}})
-    assert "    count: str | int\n" in derive.shapes([one, two])
+    assert "    count: str | int\n" in derive.types_module([one, two])
 
 
 @pytest.mark.parametrize(
@@ -85,7 +82,7 @@ def test_a_schema_has_the_type_of_its_decoded_json(schema: dict[str, Any], kind:
     named = schemas(
         Answer={"type": "object", "properties": {"p": schema}}, Side=side, Other={"type": "object"}
     )
-    assert f"    p: {kind}\n" in derive.shapes([named])
+    assert f"    p: {kind}\n" in derive.types_module([named])
 
 
 NAMES = st.text(max_size=8) | st.sampled_from(
@@ -112,7 +109,9 @@ def test_any_name_of_a_field_or_member_is_data_and_never_code(
     fields: dict[str, Any], members: list[str]
 ) -> None:
     enum = {"type": "string", "enum": [f"{n}{member}" for n, member in enumerate(members)]}
-    text = derive.shapes([schemas(Answer={"type": "object", "properties": fields}, Enum=enum)])
+    text = derive.types_module(
+        [schemas(Answer={"type": "object", "properties": fields}, Enum=enum)]
+    )
     names: dict[str, Any] = {"__name__": "derived"}
     exec(compile(text, "derived", "exec"), names)
     assert set(names["Answer"].__annotations__) == set(fields)
@@ -130,7 +129,7 @@ def test_the_check_finds_a_hand_edit(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert derive.main(["--check"]) == 1
     assert edited.read_text() == "# by hand\n"
     assert derive.main([]) == 0
-    assert edited.read_text(encoding="utf-8") == derive.shapes(BOTH)
+    assert edited.read_text(encoding="utf-8") == derive.types_module(BOTH)
 
 
 class Colour(OpenEnum):

@@ -1,7 +1,9 @@
-"""Apply an OpenAPI Overlay 1.0 document: our corrections and words upon the exchange's contract.
+"""Apply an OpenAPI Overlay 1.0 document: our corrections and descriptions of the contract.
 
-Stricter than the standard in one point, on purpose: an action that matches nothing or leaves
-the document as it was is an error, because it describes an exchange that is gone.
+An action selects nodes with a JSONPath `target` and either merges `update` into each or removes
+them; the actions follow one another. Stricter than the standard in one point, on purpose: an
+action that matches nothing or changes nothing is an error, because it describes a contract that
+is gone.
 """
 
 from __future__ import annotations
@@ -9,15 +11,28 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from kalshi_ext.spec.errors import OverlayError
-from kalshi_ext.spec.tree import is_list, is_mapping
+from contract.normalise import ordered, wrap_references
+from contract.references import prune
+from kalshi_ext.drift.limits import SpecError, is_list, is_mapping
+
+_KEYS = frozenset({"target", "description", "update", "remove"})
 
 
-def apply(document: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
-    """Give a changed copy of the document; raises OverlayError naming the action."""
+class OverlayError(SpecError):
+    """An overlay action is malformed, matches nothing or changes nothing."""
+
+
+def portfolio(upstream: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
+    """Make the maintained contract: a normalised upstream document with our overlay applied."""
+    # An overlay's update may put keywords beside a $ref, and a removal leave components unused.
+    return ordered(prune(wrap_references(apply_overlay(upstream, overlay))))
+
+
+def apply_overlay(document: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
+    """Return a changed copy of the document. OverlayError names the action by number and target."""
     result = copy.deepcopy(document)
     for number, action in enumerate(_actions(overlay), 1):
-        _act(result, action, f"action {number} ({action.get('target')!r})")
+        _apply_action(result, action, f"action {number} ({action.get('target')!r})")
     return result
 
 
@@ -30,14 +45,14 @@ def _actions(overlay: dict[str, Any]) -> list[dict[str, Any]]:
     return actions
 
 
-def _act(document: dict[str, Any], action: dict[str, Any], name: str) -> None:
+def _apply_action(document: dict[str, Any], action: dict[str, Any], name: str) -> None:
     unknown = {key for key in action if not key.startswith("x-")} - _KEYS
     if unknown or not isinstance(action.get("target"), str):
         raise OverlayError(f"{name}: needs a target and may have {sorted(_KEYS)}, not {unknown}")
     remove = action.get("remove", False) is True
     if remove == ("update" in action):
         raise OverlayError(f"{name}: must have either update or remove: true")
-    matches = _find(document, action["target"], name)
+    matches = _select(document, action["target"], name)
     if not matches:
         raise OverlayError(f"{name}: matches nothing")
     if remove:
@@ -46,11 +61,8 @@ def _act(document: dict[str, Any], action: dict[str, Any], name: str) -> None:
         _update(matches, action["update"], name)
 
 
-_KEYS = frozenset({"target", "description", "update", "remove"})
-
-
-def _find(document: dict[str, Any], target: str, name: str) -> list[Any]:
-    import jsonpath  # the library of `make generate`; users of the drift check need it not
+def _select(document: dict[str, Any], target: str, name: str) -> list[Any]:
+    import jsonpath  # in the generator's own environment and the extra `dev`
 
     try:
         return list(jsonpath.JSONPathEnvironment(strict=True).finditer(target, document))
@@ -59,6 +71,7 @@ def _find(document: dict[str, Any], target: str, name: str) -> list[Any]:
 
 
 def _remove(matches: list[Any], name: str) -> None:
+    # From the end, so that the indexes of a list stay right while its members go.
     for match in reversed(matches):
         if match.parent is None:
             raise OverlayError(f"{name}: the whole document cannot be removed")
@@ -66,12 +79,12 @@ def _remove(matches: list[Any], name: str) -> None:
 
 
 def _update(matches: list[Any], update: Any, name: str) -> None:
-    changed = [_updated(match, update, name) for match in matches]
+    changed = [_update_match(match, update, name) for match in matches]
     if not any(changed):
         raise OverlayError(f"{name}: changes nothing")
 
 
-def _updated(match: Any, update: Any, name: str) -> bool:
+def _update_match(match: Any, update: Any, name: str) -> bool:
     before = copy.deepcopy(match.obj)
     if is_list(match.obj):
         match.obj.append(copy.deepcopy(update))

@@ -1,4 +1,10 @@
-"""Say whether a message on the wire is what a contract describes."""
+"""Validate the bodies of requests and responses against a contract.
+
+OpenAPI 3.0 schemas are rewritten as JSON Schema 2020-12 and given to `jsonschema`:
+
+    {"type": "string", "nullable": True}            {"type": ["string", "null"]}
+    {"minimum": 0, "exclusiveMinimum": True}        {"exclusiveMinimum": 0}
+"""
 
 from __future__ import annotations
 
@@ -8,13 +14,12 @@ from typing import Any
 
 from attrs import define, field
 
-from kalshi_ext.spec.grammar import rewrite
-from kalshi_ext.spec.order import operations
-from kalshi_ext.spec.prune import target
+from contract.grammar import rewrite
+from contract.references import dereference, operations
 
 
 def json_schema(document: dict[str, Any]) -> dict[str, Any]:
-    """Rewrite the schemas of a document as JSON Schema: nullable and bounds have other words.
+    """Rewrite the schemas of a document as JSON Schema.
 
     The result keeps the layout of the document, so a $ref into components still resolves.
     """
@@ -38,7 +43,7 @@ def _json_schema(kind: str, node: dict[str, Any]) -> dict[str, Any]:
 
 @define
 class Conformance:
-    """Checks bodies of requests and answers against one contract; needs `jsonschema`."""
+    """Validates bodies of requests and responses against one contract; needs `jsonschema`."""
 
     document: dict[str, Any]
     _schemas: dict[str, Any] = field(init=False)
@@ -53,7 +58,7 @@ class Conformance:
     def response_problems(
         self, operation_id: str, status: int, content_type: str | None, body: bytes
     ) -> list[str]:
-        """List what is wrong with an answer: an undocumented status, type, or shape."""
+        """List what is wrong with a response: an undocumented status, content type or shape."""
         response = self._response(operation_id, status)
         if response is None:
             return [f"{operation_id}: {status} is not in the contract"]
@@ -72,8 +77,10 @@ class Conformance:
         responses = self._operations[operation_id]["responses"]
         for key in (str(status), f"{status // 100}XX", "default"):
             if key in responses:
-                found: dict[str, Any] = responses[key]
-                return target(self._schemas, found["$ref"]) if "$ref" in found else found
+                response: dict[str, Any] = responses[key]
+                if "$ref" in response:
+                    response = dereference(self._schemas, response["$ref"])
+                return response
         return None
 
     def _problems(
@@ -91,14 +98,15 @@ class Conformance:
             value = json.loads(body)
         except ValueError as error:
             return [f"{name}: not JSON: {error}"]
-        return [f"{name}: {words}" for words in self._mismatches(name, content[kind], value)]
+        return [f"{name}: {error}" for error in self._schema_errors(name, content[kind], value)]
 
-    def _mismatches(self, name: str, media: dict[str, Any], value: object) -> list[str]:
+    def _schema_errors(self, name: str, media: dict[str, Any], value: object) -> list[str]:
         library = import_module("jsonschema")
         if name not in self._validators:
-            whole = {**media["schema"], "components": self._schemas["components"]}
+            schema = {**media["schema"], "components": self._schemas["components"]}
             checker = library.FormatChecker()
-            self._validators[name] = library.Draft202012Validator(whole, format_checker=checker)
+            self._validators[name] = library.Draft202012Validator(schema, format_checker=checker)
         errors = self._validators[name].iter_errors(value)
-        found = [library.exceptions.best_match([error]) for error in errors]
-        return [f"{error.json_path}: {error.message}"[:300] for error in found]
+        # Of an anyOf the error inside the closest part, not "is not valid under any of them".
+        causes = [library.exceptions.best_match([error]) for error in errors]
+        return [f"{cause.json_path}: {cause.message}"[:300] for cause in causes]

@@ -1,0 +1,71 @@
+"""The contracts this version was built from, and which paths of the exchange's document are ours.
+
+Ours is a rule, not a list of today's operations: a path that appears under one of the prefixes
+next week belongs to us and is noticed. Public market data is other people's subject, also where
+it sits under /historical.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from kalshi_ext.drift.limits import Unreadable
+from kalshi_ext.drift.load import load
+
+OURS: Final = (
+    "/portfolio",
+    "/historical",
+    "/account",
+    "/exchange/status",
+    "/exchange/schedule",
+    "/exchange/user_data_timestamp",
+)
+MARKET_DATA: Final = ("/historical/markets", "/historical/trades", "/historical/events")
+
+DocumentName = Literal["current", "classic", "upstream"]
+
+FILES: Final[dict[str, str]] = {
+    "current": "portfolio.yaml",
+    "classic": "classic.yaml",
+    "upstream": "upstream.yaml",
+}
+_PACKAGE: Final = Path(__file__).resolve().parent
+
+
+def is_ours(path: str) -> bool:
+    """Tell whether a path is part of the portfolio contract."""
+    return _under(path, OURS) and not _under(path, MARKET_DATA)
+
+
+def _under(path: str, prefixes: tuple[str, ...]) -> bool:
+    # Whole segments: /portfoliomanager is not below /portfolio.
+    return any(path == prefix or path.startswith(prefix + "/") for prefix in prefixes)
+
+
+def document(name: DocumentName) -> dict[str, Any]:
+    """Give a contract as a tree of your own: change it as you like.
+
+    "current" is the maintained contract, "upstream" what the exchange publishes of it in normal
+    form, "classic" the 2.x one. Reading takes about half a second, once in a process.
+    """
+    return copy.deepcopy(_load_once(name))
+
+
+def document_path(name: DocumentName) -> Path:
+    """Find the file: in the wheel below this package, in a checkout in openapi/."""
+    if name not in FILES:
+        raise Unreadable(f"document: must be one of {sorted(FILES)}, not {name!r}")
+    # The wheel's copy first: an installed package may stand inside somebody else's checkout.
+    candidates = (_PACKAGE / "openapi" / FILES[name], _PACKAGE.parents[1] / "openapi" / FILES[name])
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    raise Unreadable(f"{FILES[name]} is neither in the package nor in a checkout around it")
+
+
+@functools.cache
+def _load_once(name: DocumentName) -> dict[str, Any]:
+    return load(document_path(name))

@@ -1,1 +1,0 @@
-"""Read, normalise, overlay and check OpenAPI documents of the exchange."""
