@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     )
     from kalshi_ext.contracts.current.groups import CurrentGroups
     from kalshi_ext.contracts.current.orders import CurrentOrders
-    from kalshi_ext.contracts.current.portfolio import CurrentPortfolio, CurrentSubaccounts
+    from kalshi_ext.contracts.current.portfolio import CurrentPortfolio
+    from kalshi_ext.contracts.current.subaccounts import CurrentSubaccounts
 
 _INSTEAD = {"orders.cancel_all": "list the resting orders and cancel_many them"}
 

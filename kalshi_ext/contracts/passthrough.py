@@ -36,9 +36,9 @@ def passthrough_call(
 ) -> Call[T]:
     """Bind a generated operation to its request and its generated parser. Raises Misuse."""
     module = _module(operation, contract.name)
-    entry = _entry(contract, module.__name__.rpartition(".")[2])
+    entry = _operation_named(contract, module.__name__.rpartition(".")[2])
     kwargs = module._get_kwargs(**arguments)
-    _plain_path(kwargs["url"])
+    _refuse_dot_segments(kwargs["url"])
 
     def decode(document: Document) -> T:
         status = min(entry.success)
@@ -60,7 +60,7 @@ def _module(operation: object, name: str) -> Any:
     return importlib.import_module(path)
 
 
-def _entry(contract: Contract, name: str) -> Operation:
+def _operation_named(contract: Contract, name: str) -> Operation:
     for operation in contract.operations.values():
         if _snake(operation.id) == name:
             return operation
@@ -76,7 +76,7 @@ def _client(module: Any) -> Any:
     return importlib.import_module(module.__name__.partition(".")[0]).Client(base_url="")
 
 
-def _plain_path(url: str) -> None:
+def _refuse_dot_segments(url: str) -> None:
     """Refuse ids that a client would fold away: '..' reaches another resource (measured)."""
     if any(part in {"", ".", "..", "None"} for part in url.split("/")[1:]):
         raise Misuse(f"an id in the path must not be empty, '.' or '..': {url!r}")

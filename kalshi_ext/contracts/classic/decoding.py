@@ -52,7 +52,7 @@ def yes_price(row: shapes.Order) -> Decimal | None:
     return None if other is None else values.complement(other)
 
 
-def order(row: shapes.Order) -> Order:
+def decode_order(row: shapes.Order) -> Order:
     """Read one order."""
     book, outcome = direction(row)
     asked = row.get("initial_count", row.get("count"))
@@ -79,9 +79,9 @@ def order(row: shapes.Order) -> Order:
     )
 
 
-def ack(row: Any, reduced_by: object = None) -> OrderAck:
+def decode_ack(row: Any, reduced_by: object = None) -> OrderAck:
     """Read the acknowledgement of a write: classic answers with the whole order."""
-    found = order(row)
+    found = decode_order(row)
     return OrderAck(
         order_id=found.order_id,
         client_order_id=found.client_order_id or None,
@@ -95,7 +95,7 @@ def ack(row: Any, reduced_by: object = None) -> OrderAck:
     )
 
 
-def fill(row: shapes.Fill) -> Fill:
+def decode_fill(row: shapes.Fill) -> Fill:
     """Read one fill; `price` is cents of the named side."""
     book, outcome = direction(row)
     price = cents(row.get("price"))
@@ -115,7 +115,7 @@ def fill(row: shapes.Fill) -> Fill:
     )
 
 
-def position(row: shapes.Position) -> Position:
+def decode_position(row: shapes.Position) -> Position:
     """Read what is held in one market."""
     return Position(
         ticker=required_text(row, "ticker"),
@@ -127,7 +127,7 @@ def position(row: shapes.Position) -> Position:
     )
 
 
-def event_position(row: shapes.EventPosition) -> EventPosition:
+def decode_event_position(row: shapes.EventPosition) -> EventPosition:
     """Read what is held over one event: exact dollars where sent, else cents."""
     amounts = cast("dict[str, Any]", row)
 
@@ -145,7 +145,7 @@ def event_position(row: shapes.EventPosition) -> EventPosition:
     )
 
 
-def settlement(row: shapes.Settlement) -> Settlement:
+def decode_settlement(row: shapes.Settlement) -> Settlement:
     """Read one settlement; revenue is cents on the wire."""
     return Settlement(
         ticker=required_text(row, "ticker"),
@@ -158,7 +158,7 @@ def settlement(row: shapes.Settlement) -> Settlement:
     )
 
 
-def group(row: shapes.OrderGroup) -> OrderGroup:
+def decode_group(row: shapes.OrderGroup) -> OrderGroup:
     """Read one order group."""
     return OrderGroup(
         id=required_text(row, "id"),
@@ -167,7 +167,7 @@ def group(row: shapes.OrderGroup) -> OrderGroup:
     )
 
 
-def balance(document: Document) -> Balance:
+def decode_balance(document: Document) -> Balance:
     """Read the balance from its cents."""
     row: shapes.GetBalanceResponse = document
     return Balance(balance=required(cents(row["balance"]), "balance"), raw=row)

@@ -10,10 +10,10 @@ from kalshi_ext.requests.filters import ListQuery
 MAX_PAGE = 200  # the user's document; over it the exchange answers 400
 
 
-def only(window: ListQuery, *names: str) -> int | None:
+def page_size_of(query: ListQuery, *names: str) -> int | None:
     """Return the size of a page; refuse filters the classic contract does not have. Misuse."""
-    said = {a.name for a in fields(ListQuery) if getattr(window, a.name) is not None}
-    extra = sorted(said - set(names) - {"size", "exact"})
+    given = {a.name for a in fields(ListQuery) if getattr(query, a.name) is not None}
+    extra = sorted(given - set(names) - {"size", "exact"})
     if extra:
         raise Misuse(f"this list has no {', '.join(extra)} in the classic contract")
-    return window.rows(MAX_PAGE)
+    return query.rows(MAX_PAGE)

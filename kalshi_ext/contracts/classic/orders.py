@@ -27,7 +27,7 @@ from kalshi_classic.types import UNSET, Unset
 from kalshi_ext.contract import types as shapes
 from kalshi_ext.contract.types import BookSide, SelfTradePreventionType, TimeInForce
 from kalshi_ext.contracts.classic import decoding
-from kalshi_ext.contracts.classic.filters import only
+from kalshi_ext.contracts.classic.filters import page_size_of
 from kalshi_ext.contracts.decoding import as_list, build_request, decode_page, required
 from kalshi_ext.contracts.interface import Interface
 from kalshi_ext.contracts.operations import CLASSIC as OPERATIONS
@@ -53,7 +53,7 @@ def or_unset(value: T | None) -> T | Unset:
     return UNSET if value is None else value
 
 
-def whole(value: Decimal, name: str) -> int:
+def whole_contracts(value: Decimal, name: str) -> int:
     """Return whole contracts; the classic contract has no parts of one. Raises Misuse."""
     if value != value.to_integral_value():
         raise Misuse(f"{name} must be whole contracts in the classic contract, not {value}")
@@ -86,7 +86,7 @@ def prices(side: str, yes: Decimal | None) -> dict[str, int]:
 
 def create_body(ticket: OrderTicket) -> m.CreateOrderRequest:
     """Say a ticket in the classic contract's words. Raises Misuse for what only current has."""
-    _only_classic(ticket)
+    _refuse_current_words(ticket)
     side, action = side_and_action(ticket.book_side, ticket.side, ticket.action)
     cost = None if ticket.max_cost is None else in_cents(ticket.max_cost, "max_cost")
     return m.CreateOrderRequest(
@@ -94,7 +94,7 @@ def create_body(ticket: OrderTicket) -> m.CreateOrderRequest:
         client_order_id=ticket.client_order_id,
         side=m.OutcomeSide(side),
         action=m.OrderAction(action),
-        count=whole(ticket.count, "count"),
+        count=whole_contracts(ticket.count, "count"),
         type_=m.OrderType.MARKET if ticket.price is None else m.OrderType.LIMIT,
         expiration_ts=or_unset(ticket.expires),
         post_only=or_unset(ticket.post_only),
@@ -105,7 +105,7 @@ def create_body(ticket: OrderTicket) -> m.CreateOrderRequest:
     )
 
 
-def _only_classic(ticket: OrderTicket) -> None:
+def _refuse_current_words(ticket: OrderTicket) -> None:
     absent = {
         "time_in_force": ticket.time_in_force is not TimeInForce.GOOD_TILL_CANCELED,
         "self_trade_prevention": ticket.self_trade_prevention
@@ -122,7 +122,7 @@ def _only_classic(ticket: OrderTicket) -> None:
         raise Misuse("a market order needs max_cost in dollars, so that it cannot cost more")
 
 
-def bare(target: Target) -> str:
+def bare_id(target: Target) -> str:
     """Return the order id of a target; refuse what the classic contract cannot say."""
     if target.subaccount or target.exchange_index:
         raise Misuse("the classic contract has no subaccount or exchange_index")
@@ -156,30 +156,30 @@ class ClassicOrders(OrdersInterface):
             ticker=ticket.ticker,
             side=m.OutcomeSide(side),
             action=m.OrderAction(action),
-            count=whole(ticket.count, "count"),
+            count=whole_contracts(ticket.count, "count"),
             client_order_id=client_id,
             updated_client_order_id=ticket.updated_client_order_id or client_id,
             **prices(side, ticket.price),
         )
-        kwargs = amend_order._get_kwargs(bare(ticket.target), body=body)
+        kwargs = amend_order._get_kwargs(bare_id(ticket.target), body=body)
         return Call(OPERATIONS["amendOrder"], build_request(kwargs), _order_ack)
 
     def decrease(self, ticket: DecreaseTicket) -> Call[OrderAck]:
         if ticket.by is None:
             raise Misuse("the classic contract decreases by a difference only: say by, not to")
-        body = m.DecreaseOrderRequest(reduce_by=whole(ticket.by, "by"))
-        kwargs = decrease_order._get_kwargs(bare(ticket.target), body=body)
+        body = m.DecreaseOrderRequest(reduce_by=whole_contracts(ticket.by, "by"))
+        kwargs = decrease_order._get_kwargs(bare_id(ticket.target), body=body)
         return Call(OPERATIONS["decreaseOrder"], build_request(kwargs), _order_ack)
 
     def cancel(self, target: Target) -> Call[OrderAck]:
         def decode(document: Document) -> OrderAck:
-            return decoding.ack(document["order"], document.get("reduced_by"))
+            return decoding.decode_ack(document["order"], document.get("reduced_by"))
 
-        kwargs = cancel_order._get_kwargs(bare(target))
+        kwargs = cancel_order._get_kwargs(bare_id(target))
         return Call(OPERATIONS["cancelOrder"], build_request(kwargs), decode)
 
     def cancel_many(self, targets: Sequence[Target]) -> Call[list[OrderAck | Refused]]:
-        body = m.BatchCancelOrdersRequest(order_ids=[bare(target) for target in targets])
+        body = m.BatchCancelOrdersRequest(order_ids=[bare_id(target) for target in targets])
 
         def decode(document: Document) -> list[OrderAck | Refused]:
             return [_cancelled(row) for row in as_list(document["responses"], "responses")]
@@ -189,24 +189,24 @@ class ClassicOrders(OrdersInterface):
 
     def get(self, order_id: str) -> Call[Order]:
         def decode(document: Document) -> Order:
-            return decoding.order(document["order"])
+            return decoding.decode_order(document["order"])
 
         return Call(OPERATIONS["getOrder"], build_request(get_order._get_kwargs(order_id)), decode)
 
-    def list(self, window: ListQuery) -> Call[Page[Order]]:
-        size = only(window, "ticker", "event_ticker", "status", "since", "until")
+    def list(self, query: ListQuery) -> Call[Page[Order]]:
+        size = page_size_of(query, "ticker", "event_ticker", "status", "since", "until")
         kwargs = get_orders._get_kwargs(
-            ticker=or_unset(window.ticker),
-            event_ticker=or_unset(window.event_ticker),
-            min_ts=or_unset(window.since),
-            max_ts=or_unset(window.until),
-            status=or_unset(window.status),
+            ticker=or_unset(query.ticker),
+            event_ticker=or_unset(query.event_ticker),
+            min_ts=or_unset(query.since),
+            max_ts=or_unset(query.until),
+            status=or_unset(query.status),
             limit=or_unset(size),
         )
         return Call(
             OPERATIONS["getOrders"],
             build_request(kwargs),
-            lambda document: decode_page(document, "orders", shapes.Order, decoding.order),
+            lambda document: decode_page(document, "orders", shapes.Order, decoding.decode_order),
         )
 
     def queue_position(self, order_id: str) -> Call[QueuePosition]:
@@ -236,7 +236,7 @@ class ClassicOrders(OrdersInterface):
 
 
 def _order_ack(document: Document) -> OrderAck:
-    return decoding.ack(document["order"])
+    return decoding.decode_ack(document["order"])
 
 
 def _queue(order_id: str, value: object) -> QueuePosition:
@@ -246,7 +246,7 @@ def _queue(order_id: str, value: object) -> QueuePosition:
 def _created(row: Any) -> OrderAck | Refused:
     if row.get("error"):
         return entry_refusal(OPERATIONS["batchCreateOrders"], row["error"])
-    return decoding.ack(row["order"])
+    return decoding.decode_ack(row["order"])
 
 
 def _cancelled(row: Any) -> OrderAck | Refused:

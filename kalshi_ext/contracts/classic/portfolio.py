@@ -25,8 +25,8 @@ from kalshi_classic.api.portfolio import (
 
 from kalshi_ext.contract import types as shapes
 from kalshi_ext.contracts.classic import decoding
-from kalshi_ext.contracts.classic.filters import only
-from kalshi_ext.contracts.classic.orders import or_unset, whole
+from kalshi_ext.contracts.classic.filters import page_size_of
+from kalshi_ext.contracts.classic.orders import or_unset, whole_contracts
 from kalshi_ext.contracts.decoding import (
     build_request,
     decode_nothing,
@@ -76,34 +76,40 @@ class ClassicPortfolio(PortfolioInterface):
         if subaccount is not None or exchange_index is not None:
             raise Misuse("the classic contract has no subaccount or exchange_index")
         return Call(
-            OPERATIONS["getBalance"], build_request(get_balance._get_kwargs()), decoding.balance
+            OPERATIONS["getBalance"],
+            build_request(get_balance._get_kwargs()),
+            decoding.decode_balance,
         )
 
-    def positions(self, window: ListQuery) -> Call[Page[Position]]:
-        kwargs = _positions(window)
-        return paged("getPositions", kwargs, "market_positions", shapes.Position, decoding.position)
+    def positions(self, query: ListQuery) -> Call[Page[Position]]:
+        kwargs = _positions(query)
+        return paged(
+            "getPositions", kwargs, "market_positions", shapes.Position, decoding.decode_position
+        )
 
-    def event_positions(self, window: ListQuery) -> Call[Page[EventPosition]]:
-        kwargs = _positions(window)
+    def event_positions(self, query: ListQuery) -> Call[Page[EventPosition]]:
+        kwargs = _positions(query)
         shape = shapes.EventPosition
-        return paged("getPositions", kwargs, "event_positions", shape, decoding.event_position)
+        return paged(
+            "getPositions", kwargs, "event_positions", shape, decoding.decode_event_position
+        )
 
-    def fills(self, window: ListQuery) -> Call[Page[Fill]]:
-        size = only(window, "ticker", "order_id", "since", "until")
+    def fills(self, query: ListQuery) -> Call[Page[Fill]]:
+        size = page_size_of(query, "ticker", "order_id", "since", "until")
         kwargs = get_fills._get_kwargs(
-            ticker=or_unset(window.ticker),
-            order_id=or_unset(window.order_id),
-            min_ts=or_unset(window.since),
-            max_ts=or_unset(window.until),
+            ticker=or_unset(query.ticker),
+            order_id=or_unset(query.order_id),
+            min_ts=or_unset(query.since),
+            max_ts=or_unset(query.until),
             limit=or_unset(size),
         )
-        return paged("getFills", kwargs, "fills", shapes.Fill, decoding.fill)
+        return paged("getFills", kwargs, "fills", shapes.Fill, decoding.decode_fill)
 
-    def settlements(self, window: ListQuery) -> Call[Page[Settlement]]:
-        size = only(window)
+    def settlements(self, query: ListQuery) -> Call[Page[Settlement]]:
+        size = page_size_of(query)
         kwargs = get_settlements._get_kwargs(limit=or_unset(size))
         return paged(
-            "getSettlements", kwargs, "settlements", shapes.Settlement, decoding.settlement
+            "getSettlements", kwargs, "settlements", shapes.Settlement, decoding.decode_settlement
         )
 
     def resting_value(self) -> Call[RestingValue]:
@@ -115,11 +121,11 @@ class ClassicPortfolio(PortfolioInterface):
         return Call(OPERATIONS["getTotalRestingOrderValue"], build_request(kwargs), decode)
 
 
-def _positions(window: ListQuery) -> dict[str, Any]:
-    size = only(window, "ticker", "event_ticker")
+def _positions(query: ListQuery) -> dict[str, Any]:
+    size = page_size_of(query, "ticker", "event_ticker")
     return get_positions._get_kwargs(
-        ticker=or_unset(window.ticker),
-        event_ticker=or_unset(window.event_ticker),
+        ticker=or_unset(query.ticker),
+        event_ticker=or_unset(query.event_ticker),
         limit=or_unset(size),
     )
 
@@ -128,8 +134,8 @@ class ClassicGroups(GroupsInterface):
     """Order groups."""
 
     def create(self, limit: Decimal, subaccount: int | None, shard: int | None) -> Call[OrderGroup]:
-        _nowhere_else(subaccount, shard)
-        body = m.CreateOrderGroupRequest(contracts_limit=whole(limit, "contracts_limit"))
+        _refuse_account_parts(subaccount, shard)
+        body = m.CreateOrderGroupRequest(contracts_limit=whole_contracts(limit, "contracts_limit"))
 
         def decode(document: Document) -> OrderGroup:
             found = required_text(document, "order_group_id")
@@ -138,22 +144,24 @@ class ClassicGroups(GroupsInterface):
         kwargs = create_order_group._get_kwargs(body=body)
         return Call(OPERATIONS["createOrderGroup"], build_request(kwargs), decode)
 
-    def list(self, window: ListQuery) -> Call[Page[OrderGroup]]:
-        size = only(window, "status")
-        kwargs = get_order_groups._get_kwargs(status=or_unset(window.status), limit=or_unset(size))
-        return paged("getOrderGroups", kwargs, "order_groups", shapes.OrderGroup, decoding.group)
+    def list(self, query: ListQuery) -> Call[Page[OrderGroup]]:
+        size = page_size_of(query, "status")
+        kwargs = get_order_groups._get_kwargs(status=or_unset(query.status), limit=or_unset(size))
+        return paged(
+            "getOrderGroups", kwargs, "order_groups", shapes.OrderGroup, decoding.decode_group
+        )
 
     def delete(self, group_id: str, subaccount: int | None, shard: int | None) -> Call[None]:
-        _nowhere_else(subaccount, shard)
+        _refuse_account_parts(subaccount, shard)
         kwargs = delete_order_group._get_kwargs(group_id)
         return Call(OPERATIONS["deleteOrderGroup"], build_request(kwargs), decode_nothing)
 
     def reset(self, group_id: str, subaccount: int | None, shard: int | None) -> Call[None]:
-        _nowhere_else(subaccount, shard)
+        _refuse_account_parts(subaccount, shard)
         kwargs = reset_order_group._get_kwargs(group_id)
         return Call(OPERATIONS["resetOrderGroup"], build_request(kwargs), decode_nothing)
 
 
-def _nowhere_else(subaccount: int | None, shard: int | None) -> None:
+def _refuse_account_parts(subaccount: int | None, shard: int | None) -> None:
     if subaccount is not None or shard is not None:
         raise Misuse("the classic contract has no subaccount or exchange_index")

@@ -3,7 +3,8 @@
 from kalshi_ext.contracts.current.account import CurrentAccount, CurrentExchange, CurrentHistory
 from kalshi_ext.contracts.current.groups import CurrentGroups
 from kalshi_ext.contracts.current.orders import CurrentOrders
-from kalshi_ext.contracts.current.portfolio import CurrentPortfolio, CurrentSubaccounts
+from kalshi_ext.contracts.current.portfolio import CurrentPortfolio
+from kalshi_ext.contracts.current.subaccounts import CurrentSubaccounts
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.contracts.operations import CURRENT as OPERATIONS
 

@@ -1,7 +1,8 @@
-"""Order groups in the current contract."""
+"""Order groups in the current contract: requests are built and answers are read here."""
 
-# pyright: reportPrivateUsage=false
-# The generated `_get_kwargs` builds a request without sending it; there is no public way to it.
+# pyright: reportPrivateUsage=false, reportTypedDictNotRequiredAccess=false
+# The generated `_get_kwargs` builds a request without sending it; there is no public way to it. A
+# field that is missing raises KeyError, which names it: that row becomes an InvalidRow.
 
 from __future__ import annotations
 
@@ -19,7 +20,6 @@ from kalshi_portfolio.api.order_groups import (
 )
 
 from kalshi_ext.contract import types as shapes
-from kalshi_ext.contracts.current import decode_orders
 from kalshi_ext.contracts.current.orders import or_unset
 from kalshi_ext.contracts.decoding import (
     build_request,
@@ -71,13 +71,13 @@ class CurrentGroups(Interface):
         kwargs = get_order_group._get_kwargs(group_id, subaccount=or_unset(subaccount))
         return Call(OPERATIONS["GetOrderGroup"], build_request(kwargs), decode)
 
-    def list(self, window: ListQuery) -> Call[Page[OrderGroup]]:
-        kwargs = get_order_groups._get_kwargs(subaccount=or_unset(window.subaccount))
+    def list(self, query: ListQuery) -> Call[Page[OrderGroup]]:
+        kwargs = get_order_groups._get_kwargs(subaccount=or_unset(query.subaccount))
         shape = shapes.OrderGroup
         return Call(
             OPERATIONS["GetOrderGroups"],
             build_request(kwargs),
-            lambda document: decode_page(document, "order_groups", shape, decode_orders.group),
+            lambda document: decode_page(document, "order_groups", shape, decode_group),
         )
 
     def delete(self, group_id: str, subaccount: int | None, shard: int | None) -> Call[None]:
@@ -114,3 +114,14 @@ class CurrentGroups(Interface):
             exchange_index=or_unset(shard),
         )
         return Call(OPERATIONS["UpdateOrderGroupLimit"], build_request(kwargs), decode_nothing)
+
+
+def decode_group(row: shapes.OrderGroup) -> OrderGroup:
+    """Read one row of the order groups."""
+    return OrderGroup(
+        id=required_text(row, "id"),
+        is_auto_cancel_enabled=row.get("is_auto_cancel_enabled"),
+        contracts_limit=read_count(row.get("contracts_limit_fp")),
+        exchange_index=row.get("exchange_index"),
+        raw=row,
+    )

@@ -1,11 +1,16 @@
-"""Orders in the current contract: one book of YES prices, writes under /portfolio/events/orders."""
+"""Orders in the current contract: one book of YES prices, writes under /portfolio/events/orders.
 
-# pyright: reportPrivateUsage=false
-# The generated `_get_kwargs` builds a request without sending it; there is no public way to it.
+Requests are built with the generated models, so that a renamed field fails in the type checker.
+Answers are read from the JSON itself, fixed-point dollars and contracts, into `models`.
+"""
+
+# pyright: reportPrivateUsage=false, reportTypedDictNotRequiredAccess=false
+# The generated `_get_kwargs` builds a request without sending it; there is no public way to it. A
+# field that is missing raises KeyError, which names it: that row becomes an InvalidRow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from kalshi_portfolio import models as m
@@ -24,19 +29,23 @@ from kalshi_portfolio.api.orders import (
 )
 from kalshi_portfolio.types import UNSET, Unset
 
+from kalshi_ext import values
 from kalshi_ext.contract import types as shapes
-from kalshi_ext.contracts.current import decode_orders
+from kalshi_ext.contract.types import BookSide, OutcomeSide
 from kalshi_ext.contracts.decoding import (
     as_list,
     build_request,
     decode_nothing,
     decode_page,
+    enum_member,
+    optional_enum_member,
     required,
+    required_text,
 )
 from kalshi_ext.contracts.interface import Interface
 from kalshi_ext.contracts.operations import CURRENT as OPERATIONS
 from kalshi_ext.errors import Misuse, Refused
-from kalshi_ext.models import Order, OrderAck, QueuePosition
+from kalshi_ext.models import Fill, Order, OrderAck, QueuePosition
 from kalshi_ext.protocol.messages import Call, Document, Page
 from kalshi_ext.protocol.responses import entry_refusal
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, OrderTicket, Target
@@ -76,7 +85,7 @@ def create_body(ticket: OrderTicket) -> m.CreateOrderV2Request:
 
 
 def _ack(ticker: str | None) -> Callable[[Document], OrderAck]:
-    return lambda document: decode_orders.ack(document, ticker)
+    return lambda document: decode_ack(document, ticker)
 
 
 def _entries(document: Document, operation: str) -> list[OrderAck | Refused]:
@@ -91,7 +100,7 @@ def _entry(row: Any, operation: str) -> OrderAck | Refused:
         refused.client_order_id = row.get("client_order_id") or None
         refused.order_id = row.get("order_id") or None
         return refused
-    return decode_orders.ack(row, None)
+    return decode_ack(row, None)
 
 
 class CurrentOrders(Interface):
@@ -178,25 +187,25 @@ class CurrentOrders(Interface):
 
     def get(self, order_id: str) -> Call[Order]:
         def decode(document: Document) -> Order:
-            return decode_orders.order(document["order"])
+            return decode_order(document["order"])
 
         return Call(OPERATIONS["GetOrder"], build_request(get_order._get_kwargs(order_id)), decode)
 
-    def list(self, window: ListQuery) -> Call[Page[Order]]:
+    def list(self, query: ListQuery) -> Call[Page[Order]]:
         kwargs = get_orders._get_kwargs(
-            ticker=or_unset(window.ticker),
-            event_ticker=or_unset(window.event_ticker),
-            min_ts=or_unset(window.since),
-            max_ts=or_unset(window.until),
-            status=or_unset(window.status),
-            limit=or_unset(window.size),
-            subaccount=or_unset(window.subaccount),
-            exchange_index=or_unset(window.exchange_index),
+            ticker=or_unset(query.ticker),
+            event_ticker=or_unset(query.event_ticker),
+            min_ts=or_unset(query.since),
+            max_ts=or_unset(query.until),
+            status=or_unset(query.status),
+            limit=or_unset(query.size),
+            subaccount=or_unset(query.subaccount),
+            exchange_index=or_unset(query.exchange_index),
         )
         return Call(
             OPERATIONS["GetOrders"],
             build_request(kwargs),
-            lambda document: decode_page(document, "orders", shapes.Order, decode_orders.order),
+            lambda document: decode_page(document, "orders", shapes.Order, decode_order),
         )
 
     def queue_position(self, order_id: str) -> Call[QueuePosition]:
@@ -223,9 +232,119 @@ class CurrentOrders(Interface):
             event_ticker=or_unset(event_ticker),
             subaccount=or_unset(subaccount),
         )
-        shape, read = shapes.OrderQueuePosition, decode_orders.queue_position
+        shape, read = shapes.OrderQueuePosition, decode_queue_position
         return Call(
             OPERATIONS["GetOrderQueuePositions"],
             build_request(kwargs),
             lambda document: decode_page(document, "queue_positions", shape, read),
         )
+
+
+dollars = values.read_dollars
+count = values.read_count
+moment = values.read_time
+
+OUTCOME_OF_BOOK = {"bid": "yes", "ask": "no"}
+BOOK_OF_OUTCOME = {"yes": "bid", "no": "ask"}
+AGREED: Mapping[tuple[str | None, str | None], tuple[BookSide, OutcomeSide]] = {
+    ("bid", "yes"): (BookSide.BID, OutcomeSide.YES),
+    ("ask", "no"): (BookSide.ASK, OutcomeSide.NO),
+}
+
+
+def direction(row: shapes.Order | shapes.Fill) -> tuple[BookSide, OutcomeSide]:
+    """Read the direction from `book_side` and `outcome_side` alone.
+
+    The legacy `side` and `action` contradict each other on real fills (observed), so they are
+    never looked at. One of the two gives the other; two that disagree are an unreadable row.
+    """
+    book, outcome = row.get("book_side"), row.get("outcome_side")
+    if (agreed := AGREED.get((book, outcome))) is not None:
+        return agreed
+    book = book or BOOK_OF_OUTCOME.get(outcome or "")
+    outcome = outcome or OUTCOME_OF_BOOK.get(book or "")
+    if book in OUTCOME_OF_BOOK and OUTCOME_OF_BOOK[book] != outcome:
+        raise ValueError(f"book_side {book!r} contradicts outcome_side {outcome!r}")
+    return (
+        enum_member(BookSide, required(book, "book_side")),
+        enum_member(OutcomeSide, required(outcome, "outcome_side")),
+    )
+
+
+def decode_order(row: shapes.Order) -> Order:
+    """Read one order."""
+    book, outcome = direction(row)
+    return Order(
+        order_id=required_text(row, "order_id"),
+        client_order_id=row.get("client_order_id") or "",
+        ticker=required_text(row, "ticker"),
+        book_side=book,
+        outcome_side=outcome,
+        status=enum_member(shapes.OrderStatus, row["status"]),
+        type=optional_enum_member(shapes.OrderType, row.get("type")),
+        price=dollars(row.get("yes_price_dollars")),
+        count=count(row.get("initial_count_fp")),
+        fill_count=required(count(row["fill_count_fp"]), "fill_count_fp"),
+        remaining_count=required(count(row["remaining_count_fp"]), "remaining_count_fp"),
+        taker_fees=dollars(row.get("taker_fees_dollars")),
+        maker_fees=dollars(row.get("maker_fees_dollars")),
+        taker_fill_cost=dollars(row.get("taker_fill_cost_dollars")),
+        maker_fill_cost=dollars(row.get("maker_fill_cost_dollars")),
+        expiration_time=moment(row.get("expiration_time")),
+        created_time=moment(row.get("created_time")),
+        updated_time=moment(row.get("last_update_time")),
+        self_trade_prevention_type=optional_enum_member(
+            shapes.SelfTradePreventionType, row.get("self_trade_prevention_type")
+        ),
+        order_group_id=row.get("order_group_id") or None,
+        cancel_order_on_pause=row.get("cancel_order_on_pause"),
+        subaccount=row.get("subaccount_number"),
+        exchange_index=row.get("exchange_index"),
+        raw=row,
+    )
+
+
+def decode_fill(row: shapes.Fill) -> Fill:
+    """Read one fill."""
+    book, outcome = direction(row)
+    return Fill(
+        fill_id=required_text(row, "fill_id"),
+        order_id=required_text(row, "order_id"),
+        ticker=row.get("ticker") or required_text(row, "market_ticker"),
+        book_side=book,
+        outcome_side=outcome,
+        count=required(count(row["count_fp"]), "count_fp"),
+        price=dollars(row.get("yes_price_dollars")),
+        is_taker=row.get("is_taker"),
+        fee=dollars(row.get("fee_cost")),
+        created_time=moment(row.get("created_time") or row.get("ts")),
+        trade_id=row.get("trade_id"),
+        subaccount=row.get("subaccount_number"),
+        exchange_index=row.get("exchange_index"),
+        raw=row,
+    )
+
+
+def decode_ack(row: Any, ticker: str | None) -> OrderAck:
+    """Read the acknowledgement of a create, amend, decrease or cancel."""
+    return OrderAck(
+        order_id=required_text(row, "order_id"),
+        client_order_id=row.get("client_order_id") or None,
+        ticker=ticker,
+        fill_count=count(row.get("fill_count")),
+        remaining_count=count(row.get("remaining_count")),
+        reduced_by=count(row.get("reduced_by")),
+        average_fill_price=dollars(row.get("average_fill_price")),
+        average_fee=dollars(row.get("average_fee_paid")),
+        time=moment(row.get("ts_ms")),
+        raw=row,
+    )
+
+
+def decode_queue_position(row: shapes.OrderQueuePosition) -> QueuePosition:
+    """Read one queue position."""
+    return QueuePosition(
+        order_id=required_text(row, "order_id"),
+        ticker=row.get("market_ticker"),
+        position=required(count(row["queue_position_fp"]), "queue_position_fp"),
+    )

@@ -1,17 +1,17 @@
-"""The portfolio and the subaccounts in the current contract."""
+"""The portfolio in the current contract: requests are built and answers are read here."""
 
-# pyright: reportPrivateUsage=false
-# The generated `_get_kwargs` builds a request without sending it; there is no public way to it.
+# pyright: reportPrivateUsage=false, reportTypedDictNotRequiredAccess=false
+# The generated `_get_kwargs` builds a request without sending it; there is no public way to it. A
+# field that is missing raises KeyError, which names it: that row becomes an InvalidRow.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from kalshi_portfolio import models as m
 from kalshi_portfolio.api.portfolio import (
-    apply_subaccount_transfer,
-    create_subaccount,
     get_balance,
     get_deposits,
     get_fills,
@@ -20,25 +20,24 @@ from kalshi_portfolio.api.portfolio import (
     get_portfolio_resting_order_total_value,
     get_positions,
     get_settlements,
-    get_subaccount_balances,
-    get_subaccount_netting,
-    get_subaccount_transfers,
     get_target_balance_allocation,
     get_withdrawals,
     intra_exchange_instance_transfer,
     set_target_balance_allocation,
-    update_subaccount_netting,
 )
 from kalshi_portfolio.types import UNSET
 
+from kalshi_ext import values
 from kalshi_ext.contract import types as shapes
-from kalshi_ext.contracts.current import decode_orders, decode_portfolio
-from kalshi_ext.contracts.current.orders import or_unset
+from kalshi_ext.contract.types import ExchangeInstance, IntraExchangeInstanceTransferStatus
+from kalshi_ext.contracts.current.orders import decode_fill, or_unset
 from kalshi_ext.contracts.decoding import (
     build_request,
     decode_nothing,
     decode_page,
+    enum_member,
     optional_enum_member,
+    required,
     required_text,
 )
 from kalshi_ext.contracts.interface import InstanceTransferTicket, Interface
@@ -48,13 +47,11 @@ from kalshi_ext.models import (
     EventPosition,
     Fill,
     InstanceTransfer,
-    NettingConfig,
     Payment,
     Position,
     RestingValue,
     Settlement,
-    SubaccountBalance,
-    SubaccountTransfer,
+    ShardBalance,
     TargetAllocation,
 )
 from kalshi_ext.protocol.messages import Call, Document, Page
@@ -79,62 +76,54 @@ class CurrentPortfolio(Interface):
         kwargs = get_balance._get_kwargs(
             subaccount=or_unset(subaccount), exchange_index=or_unset(exchange_index)
         )
-        return Call(OPERATIONS["GetBalance"], build_request(kwargs), decode_portfolio.balance)
+        return Call(OPERATIONS["GetBalance"], build_request(kwargs), decode_balance)
 
-    def positions(self, window: ListQuery) -> Call[Page[Position]]:
-        kwargs = _positions(window)
+    def positions(self, query: ListQuery) -> Call[Page[Position]]:
+        kwargs = _positions(query)
         shape = shapes.MarketPosition
-        return paged("GetPositions", kwargs, "market_positions", shape, decode_portfolio.position)
+        return paged("GetPositions", kwargs, "market_positions", shape, decode_position)
 
-    def event_positions(self, window: ListQuery) -> Call[Page[EventPosition]]:
-        kwargs = _positions(window)
+    def event_positions(self, query: ListQuery) -> Call[Page[EventPosition]]:
+        kwargs = _positions(query)
         shape = shapes.EventPosition
-        return paged(
-            "GetPositions", kwargs, "event_positions", shape, decode_portfolio.event_position
-        )
+        return paged("GetPositions", kwargs, "event_positions", shape, decode_event_position)
 
-    def fills(self, window: ListQuery) -> Call[Page[Fill]]:
+    def fills(self, query: ListQuery) -> Call[Page[Fill]]:
         kwargs = get_fills._get_kwargs(
-            ticker=or_unset(window.ticker),
-            order_id=or_unset(window.order_id),
-            min_ts=or_unset(window.since),
-            max_ts=or_unset(window.until),
-            limit=or_unset(window.size),
-            subaccount=or_unset(window.subaccount),
-            exchange_index=or_unset(window.exchange_index),
+            ticker=or_unset(query.ticker),
+            order_id=or_unset(query.order_id),
+            min_ts=or_unset(query.since),
+            max_ts=or_unset(query.until),
+            limit=or_unset(query.size),
+            subaccount=or_unset(query.subaccount),
+            exchange_index=or_unset(query.exchange_index),
         )
-        return paged("GetFills", kwargs, "fills", shapes.Fill, decode_orders.fill)
+        return paged("GetFills", kwargs, "fills", shapes.Fill, decode_fill)
 
-    def settlements(self, window: ListQuery) -> Call[Page[Settlement]]:
+    def settlements(self, query: ListQuery) -> Call[Page[Settlement]]:
         kwargs = get_settlements._get_kwargs(
-            ticker=or_unset(window.ticker),
-            event_ticker=or_unset(window.event_ticker),
-            min_ts=or_unset(window.since),
-            max_ts=or_unset(window.until),
-            limit=or_unset(window.size),
-            subaccount=or_unset(window.subaccount),
+            ticker=or_unset(query.ticker),
+            event_ticker=or_unset(query.event_ticker),
+            min_ts=or_unset(query.since),
+            max_ts=or_unset(query.until),
+            limit=or_unset(query.size),
+            subaccount=or_unset(query.subaccount),
         )
-        return paged(
-            "GetSettlements", kwargs, "settlements", shapes.Settlement, decode_portfolio.settlement
-        )
+        return paged("GetSettlements", kwargs, "settlements", shapes.Settlement, decode_settlement)
 
-    def deposits(self, window: ListQuery) -> Call[Page[Payment]]:
-        kwargs = get_deposits._get_kwargs(limit=or_unset(window.size))
-        return paged("GetDeposits", kwargs, "deposits", shapes.Deposit, decode_portfolio.payment)
+    def deposits(self, query: ListQuery) -> Call[Page[Payment]]:
+        kwargs = get_deposits._get_kwargs(limit=or_unset(query.size))
+        return paged("GetDeposits", kwargs, "deposits", shapes.Deposit, decode_payment)
 
-    def withdrawals(self, window: ListQuery) -> Call[Page[Payment]]:
-        kwargs = get_withdrawals._get_kwargs(limit=or_unset(window.size))
-        return paged(
-            "GetWithdrawals", kwargs, "withdrawals", shapes.Withdrawal, decode_portfolio.payment
-        )
+    def withdrawals(self, query: ListQuery) -> Call[Page[Payment]]:
+        kwargs = get_withdrawals._get_kwargs(limit=or_unset(query.size))
+        return paged("GetWithdrawals", kwargs, "withdrawals", shapes.Withdrawal, decode_payment)
 
     def resting_value(self) -> Call[RestingValue]:
         def decode(document: Document) -> RestingValue:
             return RestingValue(
-                total=decode_portfolio.total_dollars(document["total_resting_order_value"]),
-                breakdown=decode_portfolio.shard_balances(
-                    document.get("resting_order_value_breakdown")
-                ),
+                total=decode_total(document["total_resting_order_value"]),
+                breakdown=decode_shard_balances(document.get("resting_order_value_breakdown")),
                 raw=document,
             )
 
@@ -162,16 +151,16 @@ class CurrentPortfolio(Interface):
 
     def get_transfer(self, transfer_id: str) -> Call[InstanceTransfer]:
         def decode(document: Document) -> InstanceTransfer:
-            return decode_portfolio.instance_transfer(document["transfer"])
+            return decode_instance_transfer(document["transfer"])
 
         kwargs = get_intra_exchange_instance_transfer._get_kwargs(transfer_id)
         return Call(OPERATIONS["GetIntraExchangeInstanceTransfer"], build_request(kwargs), decode)
 
-    def transfers(self, window: ListQuery) -> Call[Page[InstanceTransfer]]:
-        kwargs = get_intra_exchange_instance_transfers._get_kwargs(limit=or_unset(window.size))
+    def transfers(self, query: ListQuery) -> Call[Page[InstanceTransfer]]:
+        kwargs = get_intra_exchange_instance_transfers._get_kwargs(limit=or_unset(query.size))
         shape = shapes.IntraExchangeInstanceTransfer
         name = "GetIntraExchangeInstanceTransfers"
-        return paged(name, kwargs, "transfers", shape, decode_portfolio.instance_transfer)
+        return paged(name, kwargs, "transfers", shape, decode_instance_transfer)
 
     def target_allocation(self) -> Call[TargetAllocation]:
         def decode(document: Document) -> TargetAllocation:
@@ -202,72 +191,125 @@ class CurrentPortfolio(Interface):
         return Call(OPERATIONS["SetTargetBalanceAllocation"], build_request(kwargs), decode_nothing)
 
 
-def _positions(window: ListQuery) -> dict[str, Any]:
-    status = window.settlement_status
+def _positions(query: ListQuery) -> dict[str, Any]:
+    status = query.settlement_status
     return get_positions._get_kwargs(
-        ticker=or_unset(window.ticker),
-        event_ticker=or_unset(window.event_ticker),
-        count_filter=or_unset(window.count_filter),
+        ticker=or_unset(query.ticker),
+        event_ticker=or_unset(query.event_ticker),
+        count_filter=or_unset(query.count_filter),
         settlement_status=UNSET if status is None else m.SettlementStatusFilter(status),
-        limit=or_unset(window.size),
-        subaccount=or_unset(window.subaccount),
-        exchange_index=or_unset(window.exchange_index),
+        limit=or_unset(query.size),
+        subaccount=or_unset(query.subaccount),
+        exchange_index=or_unset(query.exchange_index),
     )
 
 
-class CurrentSubaccounts(Interface):
-    """Subaccounts."""
+dollars = values.read_dollars
+count = values.read_count
+cents = values.read_cents
+moment = values.read_time
 
-    def create(self, exchange_index: int | None) -> Call[int]:
-        def decode(document: Document) -> int:
-            number = document["subaccount_number"]
-            if isinstance(number, bool) or not isinstance(number, int):
-                raise TypeError("subaccount_number is no whole number")
-            return number
 
-        # An empty body is refused as invalid_content_type (observed), so `{}` goes at least.
-        body = m.CreateSubaccountRequest(exchange_index=or_unset(exchange_index))
-        kwargs = create_subaccount._get_kwargs(body=body)
-        return Call(OPERATIONS["CreateSubaccount"], build_request(kwargs), decode)
+def decode_balance(document: Document) -> Balance:
+    """Read the balance: exact dollars where sent, else the truncated cents."""
+    row: shapes.GetBalanceResponse = document
+    exact = dollars(row.get("balance_dollars"))
+    return Balance(
+        balance=required(cents(row["balance"]) if exact is None else exact, "balance"),
+        portfolio_value=cents(row.get("portfolio_value")),
+        updated_time=moment(row.get("updated_ts")),
+        breakdown=decode_shard_balances(row.get("balance_breakdown")),
+        raw=row,
+    )
 
-    def balances(self) -> Call[Page[SubaccountBalance]]:
-        kwargs = get_subaccount_balances._get_kwargs()
-        shape = shapes.SubaccountBalance
-        name, key = "GetSubaccountBalances", "subaccount_balances"
-        return paged(name, kwargs, key, shape, decode_portfolio.subaccount_balance)
 
-    def transfer(
-        self,
-        transfer_id: str,
-        from_subaccount: int,
-        to_subaccount: int,
-        cents: int,
-        exchange_index: int | None,
-    ) -> Call[None]:
-        body = m.ApplySubaccountTransferRequest(
-            client_transfer_id=UUID(transfer_id),
-            from_subaccount=from_subaccount,
-            to_subaccount=to_subaccount,
-            amount_cents=cents,
-            exchange_index=or_unset(exchange_index),
+def decode_shard_balances(listed: list[shapes.IndexedBalance] | None) -> tuple[ShardBalance, ...]:
+    """Read dollars by shard."""
+    return tuple(
+        ShardBalance(
+            exchange_index=row["exchange_index"],
+            balance=required(dollars(row["balance"]), "balance"),
         )
-        kwargs = apply_subaccount_transfer._get_kwargs(body=body)
-        return Call(OPERATIONS["ApplySubaccountTransfer"], build_request(kwargs), decode_nothing)
+        for row in listed or ()
+    )
 
-    def transfers(self, window: ListQuery) -> Call[Page[SubaccountTransfer]]:
-        kwargs = get_subaccount_transfers._get_kwargs(limit=or_unset(window.size))
-        shape = shapes.SubaccountTransfer
-        name = "GetSubaccountTransfers"
-        return paged(name, kwargs, "transfers", shape, decode_portfolio.subaccount_transfer)
 
-    def netting(self) -> Call[Page[NettingConfig]]:
-        kwargs = get_subaccount_netting._get_kwargs()
-        shape = shapes.SubaccountNettingConfig
-        return paged(
-            "GetSubaccountNetting", kwargs, "netting_configs", shape, decode_portfolio.netting
-        )
+def decode_position(row: shapes.MarketPosition) -> Position:
+    """Read what is held in one market."""
+    return Position(
+        ticker=required_text(row, "ticker"),
+        position=required(count(row["position_fp"]), "position_fp"),
+        exposure=dollars(row.get("market_exposure_dollars")),
+        realized_pnl=dollars(row.get("realized_pnl_dollars")),
+        fees_paid=dollars(row.get("fees_paid_dollars")),
+        total_traded=dollars(row.get("total_traded_dollars")),
+        last_updated=moment(row.get("last_updated_ts")),
+        exchange_index=row.get("exchange_index"),
+        raw=row,
+    )
 
-    def set_netting(self, subaccount: int, enabled: bool) -> Call[None]:
-        body = m.UpdateSubaccountNettingRequest(subaccount_number=subaccount, enabled=enabled)
-        kwargs = update_subaccount_netting._get_kwargs(body=body)
-        return Call(OPERATIONS["UpdateSubaccountNetting"], build_request(kwargs), decode_nothing)
+
+def decode_event_position(row: shapes.EventPosition) -> EventPosition:
+    """Read what is held over one event."""
+    return EventPosition(
+        event_ticker=required_text(row, "event_ticker"),
+        total_cost=dollars(row.get("total_cost_dollars")),
+        total_cost_shares=count(row.get("total_cost_shares_fp")),
+        exposure=dollars(row.get("event_exposure_dollars")),
+        realized_pnl=dollars(row.get("realized_pnl_dollars")),
+        fees_paid=dollars(row.get("fees_paid_dollars")),
+        raw=row,
+    )
+
+
+def decode_settlement(row: shapes.Settlement) -> Settlement:
+    """Read one settlement; `revenue` and `value` are cents on the wire (documented)."""
+    return Settlement(
+        ticker=required_text(row, "ticker"),
+        event_ticker=row.get("event_ticker"),
+        market_result=enum_member(shapes.MarketResult, row["market_result"]),
+        revenue=cents(row.get("revenue")),
+        value=cents(row.get("value")),
+        yes_count=count(row.get("yes_count_fp")),
+        no_count=count(row.get("no_count_fp")),
+        yes_total_cost=dollars(row.get("yes_total_cost_dollars")),
+        no_total_cost=dollars(row.get("no_total_cost_dollars")),
+        fee=dollars(row.get("fee_cost")),
+        settled_time=moment(row.get("settled_time")),
+        exchange_index=row.get("exchange_index"),
+        raw=row,
+    )
+
+
+def decode_payment(row: shapes.Deposit | shapes.Withdrawal) -> Payment:
+    """Read a deposit or a withdrawal; amounts are cents on the wire."""
+    return Payment(
+        id=required_text(row, "id"),
+        status=enum_member(shapes.PaymentStatus, row["status"]),
+        type=enum_member(shapes.PaymentType, row["type"]),
+        amount=required(cents(row["amount_cents"]), "amount_cents"),
+        fee=cents(row.get("fee_cents")),
+        created_time=moment(row.get("created_ts")),
+        finalized_time=moment(row.get("finalized_ts")),
+        raw=row,
+    )
+
+
+def decode_instance_transfer(row: shapes.IntraExchangeInstanceTransfer) -> InstanceTransfer:
+    """Read one transfer between instances; the amount is dollars here, centicents when asked."""
+    return InstanceTransfer(
+        transfer_id=required_text(row, "transfer_id"),
+        source=enum_member(ExchangeInstance, row["source"]),
+        destination=enum_member(ExchangeInstance, row["destination"]),
+        amount=required(dollars(row["amount"]), "amount"),
+        status=enum_member(IntraExchangeInstanceTransferStatus, row["status"]),
+        source_exchange_shard=row.get("source_exchange_shard"),
+        destination_exchange_shard=row.get("destination_exchange_shard"),
+        created_time=moment(row.get("created_ts")),
+        raw=row,
+    )
+
+
+def decode_total(value: object) -> Decimal:
+    """Read cents that must be there, as dollars."""
+    return required(cents(value), "total_resting_order_value")

@@ -10,7 +10,7 @@ import core_meaning as meaning
 import pytest
 
 from kalshi_ext.contracts.classic import decoding as classic
-from kalshi_ext.contracts.current import decode_orders as current
+from kalshi_ext.contracts.current import orders as current
 from kalshi_ext.models import Fill, Order
 
 Row = dict[str, Any]
@@ -39,7 +39,7 @@ def meant(row: Order | Fill) -> meaning.Meaning:
 
 
 @pytest.mark.parametrize(
-    ("read", "base"), [(current.order, CURRENT_ORDER), (current.fill, CURRENT_FILL)]
+    ("read", "base"), [(current.decode_order, CURRENT_ORDER), (current.decode_fill, CURRENT_FILL)]
 )
 def test_current_rows_are_read_by_book_and_outcome_side_alone(
     read: Callable[[Any], Order | Fill], base: Row
@@ -70,7 +70,7 @@ def test_classic_orders_are_read_by_side_and_action_at_every_cent(given: tuple[s
             tried += 1
             row = {**CLASSIC_ORDER, **prices, "side": side, "action": action}
             named = yes if side == "yes" else 100 - yes
-            if meant(classic.order(row)) != meaning.said(side, action, named * 100):
+            if meant(classic.decode_order(row)) != meaning.said(side, action, named * 100):
                 wrong.append((side, action, prices))
     assert (tried, wrong) == (396, [])
 
@@ -81,14 +81,14 @@ def test_classic_fills_name_the_price_of_their_side() -> None:
         for side, action in meaning.WORDS[:4]:
             tried += 1
             row = {**CLASSIC_FILL, "price": cents, "side": side, "action": action}
-            if meant(classic.fill(row)) != meaning.said(side, action, cents * 100):
+            if meant(classic.decode_fill(row)) != meaning.said(side, action, cents * 100):
                 wrong.append((side, action, cents))
     assert (tried, wrong) == (396, [])
 
 
 @pytest.mark.parametrize("book", ["bid", "ask"])
 @pytest.mark.parametrize(
-    ("read", "base"), [(current.order, CURRENT_ORDER), (current.fill, CURRENT_FILL)]
+    ("read", "base"), [(current.decode_order, CURRENT_ORDER), (current.decode_fill, CURRENT_FILL)]
 )
 def test_a_row_whose_two_directions_contradict_is_not_believed(
     read: Callable[[Any], Order | Fill], base: Row, book: str
@@ -100,7 +100,7 @@ def test_a_row_whose_two_directions_contradict_is_not_believed(
 
 @pytest.mark.parametrize("words", [{}, {"book_side": None}, {"book_side": "", "outcome_side": ""}])
 @pytest.mark.parametrize(
-    ("read", "base"), [(current.order, CURRENT_ORDER), (current.fill, CURRENT_FILL)]
+    ("read", "base"), [(current.decode_order, CURRENT_ORDER), (current.decode_fill, CURRENT_FILL)]
 )
 def test_a_row_without_direction_is_never_guessed_from_the_deprecated_words(
     read: Callable[[Any], Order | Fill], base: Row, words: Row
@@ -115,12 +115,12 @@ def test_a_row_without_direction_is_never_guessed_from_the_deprecated_words(
 )
 def test_a_classic_row_of_unknown_words_has_no_direction(words: Row) -> None:
     with pytest.raises((ValueError, KeyError)):
-        classic.order({**CLASSIC_ORDER, **words})
+        classic.decode_order({**CLASSIC_ORDER, **words})
 
 
 def test_prices_read_are_exact_whatever_the_precision_the_caller_chose_for_decimals() -> None:
     with localcontext(prec=2):
         row = {**CURRENT_ORDER, "book_side": "bid", "yes_price_dollars": "0.1234"}
-        order = current.order(row)
+        order = current.decode_order(row)
         assert str(order.price) == "0.1234"
         assert str(order.no_price) == "0.8766"
