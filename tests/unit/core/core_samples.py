@@ -1,4 +1,4 @@
-"""Operations, replies and flows performed by hand, for tests without I/O."""
+"""Operations, replies and flows performed by a script, for tests without I/O."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def call(of: Operation = READ) -> Call[Any]:
     return Call(of, Request(of.method, of.path), lambda document: document)
 
 
-def lost(*, left: bool) -> Lost:
-    """Make an outcome without an answer."""
-    return Lost(left, "ReadTimeout: it took too long", EPOCH)
+def lost(*, bytes_sent: bool) -> Lost:
+    """Make the outcome of a request without an answer."""
+    return Lost(bytes_sent, "ReadTimeout: it took too long", EPOCH)
 
 
 def context(**policy: Any) -> Context:
@@ -60,7 +60,7 @@ def no_jitter(**numbers: float) -> Backoff:
 
 
 @define
-class Hand:
+class ScriptedDriver:
     """Perform a flow's effects: outcomes from a list, a clock that only sleeping moves."""
 
     outcomes: list[Reply | Lost]

@@ -29,15 +29,15 @@ def test_a_refusal_under_a_status_the_contract_does_not_name_is_counted(
     status: int, noticed: int
 ) -> None:
     context = core.context(attempts=1)
-    hand = core.Hand([core.reply(status, {"code": "x"})])
-    hand.run(flow.send_with_retries(BALANCE, context))
+    driver = core.ScriptedDriver([core.reply(status, {"code": "x"})])
+    driver.run(flow.send_with_retries(BALANCE, context))
     told = [where for _, kind, where in context.deviations.counts if kind == "status"]
     assert told == [str(status)] * noticed
 
 
 def test_no_answer_has_no_status_to_count() -> None:
     context = core.context(attempts=1)
-    core.Hand([core.lost(left=True)]).run(flow.send_with_retries(BALANCE, context))
+    core.ScriptedDriver([core.lost(bytes_sent=True)]).run(flow.send_with_retries(BALANCE, context))
     assert not context.deviations.counts
 
 

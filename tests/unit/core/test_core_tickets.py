@@ -38,7 +38,9 @@ def order(**change: Any) -> Order:
         **change,
     }
     call = core.CURRENT.orders.get("o1")
-    return core.Hand([core.reply(200, {"order": row})]).run(flow.request(call, core.context()))
+    return core.ScriptedDriver([core.reply(200, {"order": row})]).run(
+        flow.request(call, core.context())
+    )
 
 
 def test_an_id_is_made_before_anything_is_sent_and_each_time_anew() -> None:
@@ -134,7 +136,9 @@ def test_a_classic_amend_says_the_words_of_the_order_again() -> None:
         "remaining_count": 7,
     }
     call = core.CLASSIC.orders.get("o1")
-    found = core.Hand([core.reply(200, {"order": row})]).run(flow.request(call, core.context()))
+    found = core.ScriptedDriver([core.reply(200, {"order": row})]).run(
+        flow.request(call, core.context())
+    )
     body = core.CLASSIC.orders.amend(AmendTicket.of(found, price="0.41")).request.body or b""
     assert b'"side":"yes"' in body
     assert b'"action":"sell"' in body
