@@ -1,4 +1,4 @@
-"""What a client remembers: who drives an id, which writes have no verdict, and what is kept."""
+"""What a client remembers: locked ids, open writes, and the journal's texts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def place(exchange: ex.FakeExchange, number: int = 1, **changes: Any) -> Any:
     return exchange.run(writes.place(core.CURRENT, ex.ticket(number, **changes), exchange.context))
 
 
-def amending(exchange: ex.FakeExchange, order_id: str = ID) -> Any:
+def amend_flow(exchange: ex.FakeExchange, order_id: str = ID) -> Any:
     ticket = AmendTicket.of(order_id, ticker=ex.TICKER, side="bid", price="0.57", count=6)
     return writes.amend(core.CURRENT, ticket, exchange.context)
 
@@ -59,20 +59,18 @@ def test_an_abandoned_write_is_remembered() -> None:
     exchange.crash(writes.place(core.CURRENT, ex.ticket(), exchange.context))
     assert pending(exchange) == OPEN
     exchange = ex.FakeExchange(orders=[ex.row()])
-    exchange.crash(amending(exchange))
+    exchange.crash(amend_flow(exchange))
     assert pending(exchange).keys() == {ex.TICKER}
     exchange.handlers = [ex.once(core.reply(200, {"order_id": ID, "remaining_count": "6.00"}))]
     exchange.context.pending_writes.by_ticker.clear()
-    exchange.run(amending(exchange))
+    exchange.run(amend_flow(exchange))
     assert pending(exchange) == {}
 
 
 def test_an_order_whose_verdict_was_known_but_not_recorded_is_remembered() -> None:
     exchange = ex.FakeExchange([ex.once(ex.created())])
     flow = writes.place(core.CURRENT, ex.ticket(), exchange.context)
-    effect = next(flow)
-    while getattr(effect, "verb", None) != "advance_many":
-        effect = flow.send(exchange.perform(effect))
+    exchange.run_until(flow, lambda effect: getattr(effect, "verb", None) == "advance_many")
     flow.close()
     assert pending(exchange) == OPEN
 
@@ -203,8 +201,8 @@ def test_what_settles_at_once_is_not_waited_for() -> None:
     assert pending(exchange) == {}
 
 
-def driven(exchange: ex.FakeExchange, until: float) -> None:
-    """Let another flow of the client drive the open order c1 until so much was waited."""
+def lock_open_order(exchange: ex.FakeExchange, until: float) -> None:
+    """Leave c1 open and locked by another flow of the client, until so many seconds were waited."""
     exchange.crash(writes.place(core.CURRENT, ex.ticket(), exchange.context))
     owner = LockOwner()
     exchange.context.locks.acquire(["c1"], owner)
@@ -221,11 +219,11 @@ def driven(exchange: ex.FakeExchange, until: float) -> None:
 
 def test_an_earlier_write_that_another_flow_drives_is_waited_for() -> None:
     exchange = ex.FakeExchange([ex.once(ex.created(2))], orders=[ex.row()])
-    driven(exchange, until=5.0)
+    lock_open_order(exchange, until=5.0)
     place(exchange, 2)
     assert 5.0 <= exchange.waited < 20
     never_released = ex.FakeExchange()
-    driven(never_released, until=10_000)
+    lock_open_order(never_released, until=10_000)
     with pytest.raises(errors.EarlierWriteUnsettled, match="c1"):
         place(never_released, 2)
     assert never_released.waited >= 180
@@ -290,10 +288,10 @@ def test_recovery_waits_for_the_youngest_of_the_writes_it_looks_for() -> None:
 def test_one_write_that_stays_unclear_hides_no_other() -> None:
     other_row = ex.row(2, yes_price_dollars="0.5700", remaining_count_fp="6.00")
     exchange = ex.FakeExchange(orders=[other_row])
-    exchange.crash(amending(exchange))
+    exchange.crash(amend_flow(exchange))
     exchange.restart()
     exchange.context.pending_writes.loaded = True
-    exchange.crash(amending(exchange, other_row["order_id"]))
+    exchange.crash(amend_flow(exchange, other_row["order_id"]))
     exchange.restart()
     resolutions = exchange.run(writes.recover(core.CURRENT, exchange.context))
     assert [each.state for each in resolutions] == [State.UNKNOWN, State.RESOLVED]
@@ -356,7 +354,7 @@ def test_recovery_resolves_what_stands_behind_a_write_that_is_driven() -> None:
 
 def test_recovery_leaves_a_running_change_alone() -> None:
     exchange = ex.FakeExchange(orders=[ex.row()])
-    flow = amending(exchange)
+    flow = amend_flow(exchange)
     exchange.run_until(flow, ex.is_send)
     assert exchange.run(writes.recover(core.CURRENT, exchange.context)) == []
     flow.close()

@@ -34,7 +34,7 @@ def crash(exchange: ex.FakeExchange, flow: Any) -> None:
     exchange.restart()
 
 
-def placed(exchange: ex.FakeExchange, number: int = 1, **changes: Any) -> None:
+def crash_placing(exchange: ex.FakeExchange, number: int = 1, **changes: Any) -> None:
     crash(exchange, writes.place(core.CURRENT, ex.ticket(number, **changes), exchange.context))
 
 
@@ -45,7 +45,7 @@ def recover(exchange: ex.FakeExchange) -> list[Any]:
 
 def test_an_order_that_is_there_is_resolved_with_its_content() -> None:
     exchange = ex.FakeExchange(orders=[ex.row()])
-    placed(exchange, intent=None)
+    crash_placing(exchange, intent=None)
     (resolution,) = recover(exchange)
     assert (resolution.state, resolution.order_id, resolution.ticker) == (
         State.RESOLVED,
@@ -59,7 +59,7 @@ def test_an_order_that_is_there_is_resolved_with_its_content() -> None:
 
 def test_an_absent_order_is_not_sent_once_no_copy_can_live_and_is_not_sent_by_recovery() -> None:
     exchange = ex.FakeExchange()
-    placed(exchange)
+    crash_placing(exchange)
     (resolution,) = recover(exchange)
     assert resolution.state is State.NOT_SENT
     assert isinstance(resolution.error, errors.NotSent)
@@ -72,7 +72,7 @@ def test_a_machine_whose_clock_is_wrong_waits_as_long_and_looks_far_enough_back(
     wrong_by: float,
 ) -> None:
     exchange = ex.FakeExchange(offset=wrong_by)
-    placed(exchange)
+    crash_placing(exchange)
     exchange.offset = 0.0
     recover(exchange)
     assert exchange.waited >= 60
@@ -82,7 +82,7 @@ def test_a_machine_whose_clock_is_wrong_waits_as_long_and_looks_far_enough_back(
 
 def test_an_order_found_with_another_content_is_refused_and_never_placed_again() -> None:
     exchange = ex.FakeExchange(orders=[ex.row(yes_price_dollars="0.6000")])
-    placed(exchange)
+    crash_placing(exchange)
     (resolution,) = recover(exchange)
     assert (resolution.state, exchange.entry().state) == (State.REFUSED, State.REFUSED)
     with pytest.raises(errors.DuplicateIdConflict):
@@ -92,7 +92,7 @@ def test_an_order_found_with_another_content_is_refused_and_never_placed_again()
 
 def test_what_cannot_be_found_out_stays_open_and_holds_the_next_order_of_the_ticker_back() -> None:
     exchange = ex.FakeExchange(watermark=None)
-    placed(exchange)
+    crash_placing(exchange)
     (resolution,) = recover(exchange)
     assert (resolution.state, exchange.entry().state) == (State.UNKNOWN, State.INTENT)
     with pytest.raises(errors.EarlierWriteUnsettled):
@@ -101,7 +101,7 @@ def test_what_cannot_be_found_out_stays_open_and_holds_the_next_order_of_the_tic
 
 def test_entries_long_untouched_are_not_waited_for() -> None:
     exchange = ex.FakeExchange()
-    placed(exchange)
+    crash_placing(exchange)
     exchange.time += timedelta(days=3).total_seconds()
     recover(exchange)
     assert (exchange.entry().state, exchange.waited) == (State.NOT_SENT, 0.0)
@@ -171,18 +171,15 @@ def test_a_decrease_is_resolved_by_its_order(
 
 
 def test_a_group_is_resolved_by_the_list() -> None:
-    groups_listed: list[dict[str, Any]] = []
-    groups = ex.FakeExchange([lambda request: _groups(groups_listed, request)])
-    crash(groups, writes.create_group(core.CURRENT, Decimal(9), None, None, groups.context))
-    groups_listed.append({"id": "g1", "contracts_limit_fp": "9.00", "is_auto_cancel_enabled": True})
-    (resolution,) = recover(groups)
+    exchange = ex.FakeExchange()
+    no_groups = core.reply(200, {"order_groups": []})
+    exchange.handlers = [ex.once(no_groups, method="GET", ending="/order_groups")]
+    crash(exchange, writes.create_group(core.CURRENT, Decimal(9), None, None, exchange.context))
+    group = {"id": "g1", "contracts_limit_fp": "9.00", "is_auto_cancel_enabled": True}
+    one_group = core.reply(200, {"order_groups": [group]})
+    exchange.handlers = [ex.always(one_group, method="GET", ending="/order_groups")]
+    (resolution,) = recover(exchange)
     assert (resolution.state, resolution.order_id) == (State.RESOLVED, "g1")
-
-
-def _groups(groups_listed: list[dict[str, Any]], request: Any) -> Any:
-    if request.method == "GET" and request.path.endswith("/order_groups"):
-        return core.reply(200, {"order_groups": list(groups_listed)})
-    return None
 
 
 def test_a_write_of_a_kind_not_known_stays_open() -> None:
@@ -202,7 +199,7 @@ def test_a_write_of_a_kind_not_known_stays_open() -> None:
 
 def test_an_entry_resolved_by_hand_as_not_executed_is_not_placed_again() -> None:
     exchange = ex.FakeExchange()
-    placed(exchange)
+    crash_placing(exchange)
     exchange.journal.advance("c1", State.RESOLVED)
     with pytest.raises(errors.Misuse, match="resolved by hand as not executed"):
         exchange.run(writes.place(core.CURRENT, ex.ticket(), exchange.context))
@@ -210,7 +207,7 @@ def test_an_entry_resolved_by_hand_as_not_executed_is_not_placed_again() -> None
 
 def test_an_entry_resolved_by_hand_with_an_order_is_that_order() -> None:
     exchange = ex.FakeExchange()
-    placed(exchange)
+    crash_placing(exchange)
     exchange.journal.advance("c1", State.RESOLVED, order_id=ID)
     ack = exchange.run(writes.place(core.CURRENT, ex.ticket(), exchange.context))
     assert (ack.order_id, ack.client_order_id, ack.ticker) == (ID, "c1", ex.TICKER)
@@ -218,10 +215,10 @@ def test_an_entry_resolved_by_hand_with_an_order_is_that_order() -> None:
 
 def test_a_crashed_order_is_found_out_when_it_is_placed_again() -> None:
     exchange = ex.FakeExchange(orders=[ex.row()])
-    placed(exchange)
+    crash_placing(exchange)
     assert exchange.run(writes.place(core.CURRENT, ex.ticket(), exchange.context)).replayed
     absent = ex.FakeExchange([ex.once(ex.created())])
-    placed(absent)
+    crash_placing(absent)
     assert not absent.run(writes.place(core.CURRENT, ex.ticket(), absent.context)).replayed
     assert absent.waited >= 60
 
@@ -235,7 +232,7 @@ def test_the_time_to_look_ends_also_when_the_clock_is_set_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("at", "fresh", "after", "seen"),
+    ("at", "watermark", "after", "seen"),
     [
         (100.0, Watermark(), 0.0, False),
         (100.0, Watermark(100.0, 100.0), 0.0, True),
@@ -248,15 +245,15 @@ def test_the_time_to_look_ends_also_when_the_clock_is_set_back() -> None:
     ],
 )
 def test_a_sending_is_behind_by_the_exchanges_clock(
-    at: float | None, fresh: Watermark, after: float, seen: bool
+    at: float | None, watermark: Watermark, after: float, seen: bool
 ) -> None:
-    assert SentAt(at).visible(fresh, after=after) is seen
+    assert SentAt(at).visible(watermark, after=after) is seen
 
 
 def test_a_sending_before_the_look_is_dated_by_the_first_reading() -> None:
-    sending = SentAt(None)
-    assert not sending.visible(Watermark(100.0, 100.0), after=60.0)
-    assert sending.visible(Watermark(160.0, 500.0), after=60.0)
+    sent_at = SentAt(None)
+    assert not sent_at.visible(Watermark(100.0, 100.0), after=60.0)
+    assert sent_at.visible(Watermark(160.0, 500.0), after=60.0)
 
 
 def test_reads_as_old_as_the_sending_show_it() -> None:

@@ -123,8 +123,8 @@ def test_the_same_key_names_the_same_transfer() -> None:
     assert len(exchange.sent("POST")) == 1
 
 
-def interrupted(exchange: ex.FakeExchange) -> None:
-    """Leave a transfer where its request may have left."""
+def crash_transfer(exchange: ex.FakeExchange) -> None:
+    """Drop a transfer while its request is on the wire."""
     call = core.CURRENT.subaccounts.transfer(KEY, 0, 1, 500, 0)
     flow = writes.transfer_between_subaccounts(call, exchange.context)
     exchange.crash(flow)
@@ -133,14 +133,14 @@ def interrupted(exchange: ex.FakeExchange) -> None:
 @pytest.mark.parametrize("outcome", [DONE, TAKEN])
 def test_after_a_crash_the_same_call_finishes_it(outcome: Any) -> None:
     exchange = ex.FakeExchange([ex.once(outcome)])
-    interrupted(exchange)
+    crash_transfer(exchange)
     transfer(exchange)
     assert state(exchange) is State.ACKNOWLEDGED
 
 
 def test_a_refusal_after_a_crash_does_not_say_that_nothing_happened() -> None:
     exchange = ex.FakeExchange([ex.always(ex.refused(403, "permission_denied"), method="POST")])
-    interrupted(exchange)
+    crash_transfer(exchange)
     with pytest.raises(errors.OutcomeUnknown):
         transfer(exchange)
     assert state(exchange) is State.UNKNOWN
@@ -148,7 +148,7 @@ def test_a_refusal_after_a_crash_does_not_say_that_nothing_happened() -> None:
 
 def test_what_another_program_drives_is_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     exchange = ex.FakeExchange()
-    interrupted(exchange)
+    crash_transfer(exchange)
     monkeypatch.setattr(type(exchange.journal), "take_over", lambda *_: False)
     with pytest.raises(errors.OutcomeUnknown, match="another program") as caught:
         transfer(exchange)
@@ -163,7 +163,7 @@ def test_what_a_failing_journal_cannot_take_over_is_unknown(
         raise TransitionUnwritten("the disk is full")
 
     exchange = ex.FakeExchange()
-    interrupted(exchange)
+    crash_transfer(exchange)
     monkeypatch.setattr(type(exchange.journal), "take_over", fails)
     with pytest.raises(errors.OutcomeUnknown, match="no verdict yet: the disk is full"):
         transfer(exchange)
@@ -185,7 +185,7 @@ def test_what_was_refused_is_not_tried_again_while_another_program_does(
 
 def test_what_was_resolved_by_hand_needs_a_new_key() -> None:
     exchange = ex.FakeExchange()
-    interrupted(exchange)
+    crash_transfer(exchange)
     exchange.journal.advance_many([Transition(f"transfer-{KEY}", State.RESOLVED)])
     with pytest.raises(errors.Misuse, match="resolved by hand"):
         transfer(exchange)
@@ -213,7 +213,7 @@ def test_recovery_says_not_sent_only_where_no_transfer_fits(
     exchange = ex.FakeExchange()
     listing = core.reply(200, {"transfers": rows, "cursor": ""})
     exchange.handlers.append(ex.always(listing, method="GET", ending="/transfers"))
-    interrupted(exchange)
+    crash_transfer(exchange)
     (resolution,) = exchange.run(writes.recover(core.CURRENT, exchange.context))
     assert resolution.state is expected
     assert exchange.sent("POST") == []
@@ -225,7 +225,7 @@ def test_a_transfer_larger_than_its_bucket_is_recorded_as_never_sent_by_this_cal
 ) -> None:
     exchange = ex.FakeExchange()
     if crashed:
-        interrupted(exchange)
+        crash_transfer(exchange)
     exchange.context = Context(pacer=Pacer(TokenBucket(10, 10), TokenBucket(5, 5)))
     with pytest.raises(errors.Misuse):
         transfer(exchange)
