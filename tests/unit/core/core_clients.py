@@ -15,7 +15,7 @@ from kalshi_ext import AsyncKalshi, Kalshi, Policy
 from kalshi_ext.protocol.rate_limits import Backoff
 
 TOKEN = "a-bearer-token-of-a-test"
-# Two attempts, one look, no waiting.
+# Two attempts, one probe, no waiting.
 QUICK = Policy(
     attempts=2,
     rounds=1,
@@ -64,10 +64,10 @@ def client(transport: Counting, **options: Any) -> Iterator[Kalshi]:
 
 def resolve(client: Any, facade: str) -> Callable[..., Any]:
     """Find the method a facade word names, as in `orders.place`."""
-    found = client
+    method = client
     for name in facade.split("."):
-        found = getattr(found, name)
-    return found
+        method = getattr(method, name)
+    return method
 
 
 def finish(value: Any) -> Any:

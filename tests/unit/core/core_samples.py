@@ -1,4 +1,4 @@
-"""Operations, replies and flows performed by a script, for tests without I/O."""
+"""Operations, replies and a driver that follows a script, for tests without I/O."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def reply(status: int, body: object = b"", **headers: str) -> Reply:
     return Reply(status, headers, raw, EPOCH, EPOCH)
 
 
-def call(of: Operation = READ) -> Call[Any]:
+def call(operation: Operation = READ) -> Call[Any]:
     """Make a call that returns its document as it is."""
-    return Call(of, Request(of.method, of.path), lambda document: document)
+    return Call(operation, Request(operation.method, operation.path), lambda document: document)
 
 
 def lost(*, bytes_sent: bool) -> Lost:
@@ -47,16 +47,16 @@ def context(**policy: Any) -> Context:
     return Context(policy=Policy(**policy))
 
 
-class Ceiling:
+class HighestJitter:
     """A source of jitter that always answers the highest value."""
 
     def uniform(self, low: float, high: float) -> float:
         return high
 
 
-def no_jitter(**numbers: float) -> Backoff:
+def no_jitter(**arguments: float) -> Backoff:
     """Make a backoff whose waits are its ceilings."""
-    return Backoff(rng=Ceiling(), **numbers)  # type: ignore[arg-type]
+    return Backoff(rng=HighestJitter(), **arguments)  # type: ignore[arg-type]
 
 
 @define
@@ -101,7 +101,7 @@ class ScriptedDriver:
 
 
 def always(make: Callable[[], Reply | Lost], times: int) -> list[Reply | Lost]:
-    """Give the same outcome many times."""
+    """Return the same outcome many times."""
     return [make() for _ in range(times)]
 
 

@@ -95,8 +95,8 @@ def test_a_date_without_a_zone_is_utc() -> None:
 
 @given(st.text(max_size=60) | st.integers(0, 10**12).map(lambda n: formatdate(n % 4 * 10**10)))
 def test_no_date_header_whatever_breaks_a_call(date: str) -> None:
-    found = flow.server_time(core.reply(200, b"", date=date))
-    assert found is None or math.isfinite(found)
+    seconds = flow.server_time(core.reply(200, b"", date=date))
+    assert seconds is None or math.isfinite(seconds)
 
 
 def test_without_a_pacer_nothing_asks_for_the_time() -> None:

@@ -14,12 +14,12 @@ from kalshi_ext.protocol.messages import Lost, Repeat, Reply
 from kalshi_ext.protocol.rate_limits import RetryQuota
 
 WRITES = [Repeat.KEYED, Repeat.ABSOLUTE, Repeat.RELATIVE, Repeat.UNKEYED]
-PASSING = [408, 500, 502, 503, 504, 520, 561, 599]
+TRANSIENT = [408, 500, 502, 503, 504, 520, 561, 599]
 FINAL = [400, 401, 403, 404, 405, 409, 410, 418, 300, 301, 304]
 
 
 def sends(repeat: Repeat, outcome: Reply | Lost, **policy: object) -> int:
-    """Give how often a call is sent when this outcome never changes."""
+    """Return how often a call is sent when this outcome never changes."""
     driver = core.ScriptedDriver([outcome] * 50)
     last = driver.run(
         flow.send_with_retries(core.call(core.operation(repeat)), core.context(**policy))
@@ -29,7 +29,7 @@ def sends(repeat: Repeat, outcome: Reply | Lost, **policy: object) -> int:
 
 
 @pytest.mark.parametrize("repeat", [Repeat.READ, Repeat.CANCEL])
-@pytest.mark.parametrize("status", PASSING)
+@pytest.mark.parametrize("status", TRANSIENT)
 def test_reads_and_cancels_are_sent_again_after_failures_in_passing(
     repeat: Repeat, status: int
 ) -> None:
@@ -37,7 +37,7 @@ def test_reads_and_cancels_are_sent_again_after_failures_in_passing(
 
 
 @pytest.mark.parametrize("repeat", WRITES)
-@pytest.mark.parametrize("status", PASSING)
+@pytest.mark.parametrize("status", TRANSIENT)
 def test_a_write_that_may_have_run_is_sent_once(repeat: Repeat, status: int) -> None:
     assert sends(repeat, core.reply(status)) == 1
 
@@ -82,12 +82,12 @@ def test_a_documented_failing_status_with_another_body_is_a_refusal() -> None:
         driver.run(flow.request(status, core.context()))
 
 
-DOUBT = [core.lost(bytes_sent=True), core.reply(500), core.reply(520), core.reply(408)]
-NOTHING = [core.lost(bytes_sent=False), core.reply(429), core.reply(404), core.reply(403)]
+MAYBE_EXECUTED = [core.lost(bytes_sent=True), core.reply(500), core.reply(520), core.reply(408)]
+NOT_EXECUTED = [core.lost(bytes_sent=False), core.reply(429), core.reply(404), core.reply(403)]
 
 
-@pytest.mark.parametrize("first", DOUBT)
-@pytest.mark.parametrize("last", NOTHING)
+@pytest.mark.parametrize("first", MAYBE_EXECUTED)
+@pytest.mark.parametrize("last", NOT_EXECUTED)
 def test_a_refusal_after_an_attempt_that_may_have_run_leaves_the_outcome_unknown(
     first: Reply | Lost, last: Reply | Lost
 ) -> None:
@@ -96,7 +96,7 @@ def test_a_refusal_after_an_attempt_that_may_have_run_leaves_the_outcome_unknown
         driver.run(flow.request(core.call(core.operation(Repeat.CANCEL)), core.context()))
 
 
-@pytest.mark.parametrize("first", NOTHING[:2])
+@pytest.mark.parametrize("first", NOT_EXECUTED[:2])
 @pytest.mark.parametrize("last", [core.lost(bytes_sent=False), core.reply(404)])
 def test_a_refusal_after_attempts_that_cannot_have_run_stands(
     first: Reply | Lost, last: Reply | Lost
@@ -106,7 +106,7 @@ def test_a_refusal_after_attempts_that_cannot_have_run_stands(
         driver.run(flow.request(core.call(core.operation(Repeat.CANCEL)), core.context()))
 
 
-@pytest.mark.parametrize("last", NOTHING)
+@pytest.mark.parametrize("last", NOT_EXECUTED)
 def test_a_read_is_never_in_doubt(last: Reply | Lost) -> None:
     driver = core.ScriptedDriver([core.reply(500), *[last] * 4])
     outcome = driver.run(flow.send_with_retries(core.call(), core.context()))
@@ -130,17 +130,17 @@ def test_the_caller_may_know_of_an_earlier_attempt_in_doubt() -> None:
     assert outcome.maybe_executed
 
 
-@pytest.mark.parametrize("again", [True, False])
+@pytest.mark.parametrize("retry", [True, False])
 @pytest.mark.parametrize("repeat", Repeat)
 def test_the_caller_may_say_that_an_ambiguous_attempt_can_be_repeated(
-    repeat: Repeat, again: bool
+    repeat: Repeat, retry: bool
 ) -> None:
     for outcome in (core.lost(bytes_sent=True), core.reply(503)):
         driver = core.ScriptedDriver([outcome] * 5)
         driver.run(
-            flow.send_with_retries(core.call(core.operation(repeat)), core.context(), retry=again)
+            flow.send_with_retries(core.call(core.operation(repeat)), core.context(), retry=retry)
         )
-        assert len(driver.sends) == (4 if again else 1)
+        assert len(driver.sends) == (4 if retry else 1)
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 7])
@@ -186,8 +186,8 @@ def test_successes_give_the_budget_back_one_by_one() -> None:
 
 OUTCOMES = st.lists(
     st.one_of(
-        st.sampled_from([*PASSING, *FINAL, 429, 200, 201]).map(core.reply),
-        st.booleans().map(lambda left: core.lost(bytes_sent=left)),
+        st.sampled_from([*TRANSIENT, *FINAL, 429, 200, 201]).map(core.reply),
+        st.booleans().map(lambda sent: core.lost(bytes_sent=sent)),
     ),
     min_size=8,
     max_size=8,
@@ -211,7 +211,7 @@ def test_no_write_is_ever_sent_after_an_attempt_that_may_have_run(
 
 
 @pytest.mark.parametrize(
-    ("repeat", "left", "kind"),
+    ("repeat", "bytes_sent", "kind"),
     [
         (Repeat.READ, True, errors.NoAnswer),
         (Repeat.READ, False, errors.NotSent),
@@ -220,9 +220,9 @@ def test_no_write_is_ever_sent_after_an_attempt_that_may_have_run(
     ],
 )
 def test_silence_is_told_by_whether_bytes_left(
-    repeat: Repeat, left: bool, kind: type[errors.KalshiError]
+    repeat: Repeat, bytes_sent: bool, kind: type[errors.KalshiError]
 ) -> None:
-    driver = core.ScriptedDriver([core.lost(bytes_sent=left)] * 5)
+    driver = core.ScriptedDriver([core.lost(bytes_sent=bytes_sent)] * 5)
     with pytest.raises(kind, match=r"ops.op \(Op\): ReadTimeout: it took too long") as caught:
         driver.run(flow.request(core.call(core.operation(repeat)), core.context()))
     assert type(caught.value) is kind
