@@ -28,7 +28,7 @@ def test_a_private_call_without_credentials_is_refused_before_anything_is_sent(
     name: str, facade: str
 ) -> None:
     transport = clients.answering(500, b"")
-    results = clients.both_colours(
+    results = clients.sync_and_async(
         TABLES[name][facade], transport, contract=name, bearer_token=None
     )
     if facade in PUBLIC and name == "current":
@@ -45,7 +45,7 @@ def test_a_private_call_without_credentials_is_refused_before_anything_is_sent(
 @pytest.mark.parametrize("facade", sorted(PUBLIC))
 def test_a_public_call_shows_no_credentials_even_where_there_are_some(facade: str) -> None:
     transport = clients.answering(200, {})
-    clients.both_colours(CURRENT[facade], transport)
+    clients.sync_and_async(CURRENT[facade], transport)
     assert len(transport.requests) == 2
     assert not [h for r in transport.requests for h in SIGNED if h in r.headers]
 
@@ -59,10 +59,10 @@ def test_recovery_and_the_escape_hatch_need_credentials_too(mode: str) -> None:
     transport = clients.answering(200, status)
     mode_index = ["sync", "async"].index(mode)
     for work in (lambda c: c.recover(), lambda c: c.call(get_balance.sync_detailed)):
-        error = clients.both_colours(work, transport, bearer_token=None)[mode_index]
+        error = clients.sync_and_async(work, transport, bearer_token=None)[mode_index]
         assert isinstance(error, Misuse)
         assert transport.requests == []
-    status_read = clients.both_colours(
+    status_read = clients.sync_and_async(
         lambda c: c.call(get_exchange_status.sync_detailed), transport, bearer_token=None
     )[mode_index]
     assert status_read.trading_active is True
@@ -70,13 +70,13 @@ def test_recovery_and_the_escape_hatch_need_credentials_too(mode: str) -> None:
 
 @pytest.mark.parametrize(("name", "facade"), EVERY)
 def test_a_closed_client_sends_nothing(name: str, facade: str) -> None:
-    transport = clients.Counting()
+    transport = clients.RecordingTransport()
 
     def closed_first(client: Any) -> Any:
         client.driver._closed = True
         return TABLES[name][facade](client)
 
-    for error in clients.both_colours(closed_first, transport, contract=name):
+    for error in clients.sync_and_async(closed_first, transport, contract=name):
         assert isinstance(error, KalshiError), repr(error)
     assert transport.requests == []
 
@@ -86,7 +86,7 @@ def test_requests_carry_what_servers_expect_and_no_more(method: str) -> None:
     seen: dict[str, httpx.Request] = {}
     for name, facade in EVERY:
         transport = clients.answering(400, {"code": "c"})
-        clients.both_colours(TABLES[name][facade], transport, contract=name)
+        clients.sync_and_async(TABLES[name][facade], transport, contract=name)
         for request in transport.requests:
             if request.method == method:
                 seen[f"{name} {facade}"] = request

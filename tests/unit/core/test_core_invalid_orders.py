@@ -165,8 +165,8 @@ CASES = [
 def refused(arguments: dict[str, Any], rule: str, contract: str = "current") -> None:
     """Place a bad order with the sync and the async client; nothing may be sent."""
     order = {**GOOD, **arguments}
-    transport = clients.Counting()
-    for error in clients.both_colours(
+    transport = clients.RecordingTransport()
+    for error in clients.sync_and_async(
         lambda client: client.orders.place(**order), transport, contract=contract
     ):
         assert isinstance(error, Misuse)
@@ -206,6 +206,6 @@ def test_an_order_needs_each_of_its_parts(name: str) -> None:
 def test_what_an_order_may_be_is_sent() -> None:
     """The refusals above mean nothing unless the good order passes the same way."""
     transport = clients.answering(201, {"order_id": "o1"})
-    acks = clients.both_colours(lambda client: client.orders.place(**GOOD), transport)
+    acks = clients.sync_and_async(lambda client: client.orders.place(**GOOD), transport)
     assert [ack.order_id for ack in acks] == ["o1", "o1"]
     assert len(transport.requests) == 2
