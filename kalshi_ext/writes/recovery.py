@@ -55,6 +55,7 @@ def recover(contract: Contract, context: Context) -> Flow[list[Resolution]]:
     for entry in open_entries:
         if entry.key in context.locks:
             continue
+        # Refused where the process that owns the entry is still alive: it settles it itself.
         if (yield Record("take_over", (entry.key, entry.owner))):
             taken_over.append(entry)
     return (yield from lock_and_resolve(contract, context, taken_over))
@@ -114,6 +115,7 @@ def _resolve_orders(
         contract,
         tickets,
         context,
+        # An entry's time may come from a clock that was wrong by up to a day.
         since=min(entry.created_at.timestamp() for entry in entries) - DAY,
         sent_at=_last_sent_at(entries, now),
     )
@@ -168,7 +170,7 @@ def _resolve_write(
         return Resolution(
             entry.key, entry.operation, entry.ticker, State.RESOLVED, order_id, entry.intent
         )
-    if isinstance(result, NotExecuted):
+    if isinstance(result, NotExecuted):  # its order ended without the change
         return _error_resolution(entry, result.error, State.REFUSED)
     error = _not_executed_error(entry) if isinstance(result, NotDone) else None
     return _error_resolution(entry, error)
@@ -178,7 +180,7 @@ def _record_resolutions(resolutions: Iterable[Resolution], context: Context) -> 
     transitions: list[Transition] = []
     for resolution in resolutions:
         if resolution.state is State.UNKNOWN:
-            # The journal's own state stays: an intent that was never seen is not "unknown" there.
+            # Nothing was learned, so the journal's own state stays, intent or unknown.
             context.pending_writes.add(resolution.ticker, resolution.key)
             continue
         context.pending_writes.drop(resolution.ticker, resolution.key)

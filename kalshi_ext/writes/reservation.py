@@ -1,8 +1,8 @@
 """Reserve the ids of orders: one flow drives an id, and an id keeps the result it already has.
 
-An id is reserved twice. The lock keeps it from other flows of this client; the journal's entry,
-written before anything is sent, keeps it from other processes and from a later run. Where the
-entry exists already its content must be the same, and it answers instead of the exchange:
+An id is reserved in two places. The lock keeps it from other flows of this client; the entry in the
+journal, written before anything is sent, keeps it from other processes and from a later run. Where
+the entry exists already its content must be the same, and it answers instead of the exchange:
 
     the entry found               what the order gets
     another content               DuplicateIdConflict
@@ -38,6 +38,7 @@ def reserve(placement: Placement, operation: str, tickets: Sequence[OrderTicket]
     """Reserve the orders that are new, and give the others the result they already have."""
     keys = [ticket.client_order_id for ticket in tickets]
     tickers = [ticket.ticker for ticket in tickets]
+    # An open entry under one of these ids does not stop the order: it is settled below.
     yield from prior_writes.settle_prior_writes(
         placement.contract, placement.context, tickers, facade="orders.place", own_keys=keys
     )
@@ -106,6 +107,7 @@ def _recorded_result(
     if ack is not None:
         return {key: ack}
     if entry.state is State.RESOLVED:
+        # A person said that it was not executed, or did not say what it became: nothing is sent.
         reason = "was resolved by hand as not executed: use a new id or intent"
         return {key: Misuse(f"{key} {reason}")}
     if journal_codec.ended_in_conflict(entry):
