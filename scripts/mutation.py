@@ -43,7 +43,7 @@ CORE = (
     "tests/unit/core/test_core_flow_retries.py",
     "tests/unit/core/test_core_flow_clock.py",
     "tests/unit/core/test_core_flow_edges.py",
-    "tests/unit/core/test_core_paging.py",
+    "tests/unit/core/test_core_pagination.py",
     "tests/contract/test_retry_matrix.py",
 )
 SIMULATED = "tests/faults/test_simulated_world.py::" + (

@@ -1,9 +1,8 @@
-"""Writes that end in a verdict: accepted, refused, not sent, or unknown and then resolved."""
+"""Writes that end executed, not executed or unknown. resolve.py begins with the theory."""
 
 from kalshi_ext.writes.amend import amend, decrease
-from kalshi_ext.writes.cancel import cancel, cancel_many
+from kalshi_ext.writes.cancel import cancel, cancel_many, delete_group, send_idempotent
 from kalshi_ext.writes.create import create_group, create_subaccount, transfer_between_instances
-from kalshi_ext.writes.idempotent import delete_group, send_idempotent
 from kalshi_ext.writes.lookup import find_order
 from kalshi_ext.writes.place import place, place_many
 from kalshi_ext.writes.recovery import Resolution, recover

@@ -1,4 +1,10 @@
-"""Amend and decrease an order, and find out what became of it."""
+"""Amend and decrease orders: writes of resolve.py whose probe is the order itself.
+
+An amend names the price and the total, a decrease to a size what may remain: both are absolute,
+so they may go again once proven not done, but not at once, because a delayed first copy would undo
+a later change. A decrease by a difference is told only by comparing totals: the order is read
+before the sending, and what goes again is the size that the difference leads to.
+"""
 
 from __future__ import annotations
 
@@ -15,25 +21,27 @@ from kalshi_ext.writes.probes import amend_probe, decrease_probe, order_total
 from kalshi_ext.writes.resolve import Write, execute, new_entry
 
 
-def _ack_check(target: Target, most: Decimal | None = None) -> Callable[[OrderAck], str | None]:
-    """Build the doubt about an answer: another order, or more remaining than can be."""
+def _ack_check(
+    target: Target, max_remaining: Decimal | None = None
+) -> Callable[[OrderAck], str | None]:
+    """Build the check of an acknowledgement: ours, and no more remaining than can be."""
 
-    def fault(ack: OrderAck) -> str | None:
+    def contradiction(ack: OrderAck) -> str | None:
         # Responses have described another order (documented incident of May 2026).
         if ack.order_id != target.order_id:
             return "it names another order"
-        left = ack.remaining_count
-        if most is not None and left is not None and left > most:
-            return f"its remaining_count {left} is more than the {most} asked for"
+        remaining = ack.remaining_count
+        if max_remaining is not None and remaining is not None and remaining > max_remaining:
+            return f"its remaining_count {remaining} is more than the {max_remaining} asked for"
         return None
 
-    return fault
+    return contradiction
 
 
 def amend(contract: Contract, ticket: AmendTicket, context: Context) -> Flow[OrderAck]:
-    """Amend an order."""
-    change = amend_write(contract, ticket, context, (yield Now()))
-    return (yield from execute(change, context))
+    """Amend an order to a price and a total count (filled and resting)."""
+    write = amend_write(contract, ticket, context, (yield Now()))
+    return (yield from execute(write, context))
 
 
 def amend_write(
@@ -42,7 +50,7 @@ def amend_write(
     """Describe an amend: done when the order has the wanted price and total."""
     call = contract.orders.amend(ticket)
     target = ticket.target
-    said = {
+    payload = {
         "kind": "amend",
         "ticker": ticket.ticker,
         "order_id": target.order_id,
@@ -51,10 +59,11 @@ def amend_write(
         "expires": ticket.expires,
         "client_order_id": ticket.updated_client_order_id,
     }
-    look = amend_probe(contract, said, context, call)
-    entry = new_entry(call, ticket.ticker, said, now)
-    fault = _ack_check(target, most=ticket.count)
-    return Write(contract, call, entry, fault, look, target.order_id)
+    probe = amend_probe(contract, payload, context, call)
+    entry = new_entry(call, ticket.ticker, payload, now)
+    # `count` is the total (documented): fills only lower what remains of it.
+    contradiction = _ack_check(target, max_remaining=ticket.count)
+    return Write(contract, call, entry, contradiction, probe, target.order_id)
 
 
 def decrease_write(
@@ -64,10 +73,13 @@ def decrease_write(
     before: Order | None,
     now: float,
 ) -> Write[OrderAck]:
-    """Describe a decrease: done when no more remains than wanted."""
+    """Describe a decrease: done when no more remains than wanted.
+
+    `before` is the order that a difference is taken from, None for a decrease to a size.
+    """
     call = contract.orders.decrease(ticket)
     target = ticket.target
-    said = {
+    payload = {
         "kind": "decrease",
         "ticker": target.ticker,
         "order_id": target.order_id,
@@ -75,30 +87,28 @@ def decrease_write(
         "to": None if ticket.to is None else str(ticket.to),
         "total": None if before is None else str(order_total(before)),
     }
-    look = decrease_probe(contract, said, context, ticket)
+    probe = decrease_probe(contract, payload, context, ticket)
     ticker = target.ticker if before is None else before.ticker
-    entry = new_entry(call, ticker, said, now)
-    fault = _ack_check(target, most=ticket.to)
-    return Write(contract, call, entry, fault, look, target.order_id)
+    entry = new_entry(call, ticker, payload, now)
+    contradiction = _ack_check(target, max_remaining=ticket.to)
+    return Write(contract, call, entry, contradiction, probe, target.order_id)
 
 
 def decrease(contract: Contract, ticket: DecreaseTicket, context: Context) -> Flow[OrderAck]:
     """Decrease an order: down to a size, or by a difference that is never sent twice."""
-    contract.orders.decrease(ticket)
+    contract.orders.decrease(ticket)  # refuses what the contract cannot say before anything is read
     before = None
     if ticket.by is not None:
         before = yield from _read_base(contract, ticket.target.order_id, context)
-    change = decrease_write(contract, ticket, context, before, (yield Now()))
-    return (yield from execute(change, context))
+    write = decrease_write(contract, ticket, context, before, (yield Now()))
+    return (yield from execute(write, context))
 
 
 def _read_base(contract: Contract, order_id: str, context: Context) -> Flow[Order]:
-    """Read the order a difference is taken from: a lost answer can only be told by comparing.
-
-    An earlier write without a verdict would make both differences untellable: it goes first.
-    """
+    """Read the order that a difference is taken from, as earlier writes left it."""
     order = yield from read_current(contract, order_id, context)
-    met = yield from prior_writes.settle_prior_writes(
+    # With two open differences a lower total would not tell which of them was executed.
+    had_prior = yield from prior_writes.settle_prior_writes(
         contract, context, [order.ticker], facade="orders.decrease"
     )
-    return (yield from read_current(contract, order_id, context)) if met else order
+    return (yield from read_current(contract, order_id, context)) if had_prior else order

@@ -1,12 +1,16 @@
-"""Cancel orders, and find out what became of them.
+"""Writes that are repeated at once, without the journal: cancels, deletions, wanted states.
 
-Not journalled: a cancel may be repeated, and must not wait for a disk.
+A repeat of them ends in the same state, and a cancel must not wait for a disk. What remains is to
+tell success from failure: a repeat of an executed cancel answers 404, with the same bytes for a
+cancelled, an executed and an unknown order (observed), and a cancel that names no shard misses
+orders on the others (documented). So a 404 is not the verdict: the order is read until it is over,
+or cancelled where it rests.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import evolve
 
@@ -17,8 +21,14 @@ from kalshi_ext.protocol.flow import Context, Flow, Now, Sleep, send_with_retrie
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.protocol.rate_limits import CHEAP_COST
 from kalshi_ext.requests import Target
+from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.writes import journal_codec
-from kalshi_ext.writes.lookup import MAX_CONSECUTIVE_404, already_ended, read_historical, read_live
+from kalshi_ext.writes.lookup import (
+    MAX_CONSECUTIVE_404,
+    order_ended_error,
+    read_historical,
+    read_live,
+)
 from kalshi_ext.writes.outcomes import (
     Executed,
     NotExecuted,
@@ -27,77 +37,82 @@ from kalshi_ext.writes.outcomes import (
     judge,
     proves_not_executed,
 )
+from kalshi_ext.writes.probes import list_reader
 from kalshi_ext.writes.watermark import PollSchedule
+
+T = TypeVar("T")
 
 
 def cancel(contract: Contract, target: Target, context: Context) -> Flow[OrderAck]:
-    """Cancel an order."""
-    verdict = yield from _attempt(contract, target, target.order_id, context)
-    if isinstance(verdict, Executed):
-        return verdict.value
-    if isinstance(verdict, NotExecuted) and not isinstance(verdict.error, NotFound):
-        raise verdict.error
-    return (yield from _resolve(contract, target, verdict.error, context))
+    """Cancel an order; one that is cancelled already is a success, `replayed`."""
+    outcome = yield from _send_cancel(contract, target, target.order_id, context)
+    if isinstance(outcome, Executed):
+        return outcome.value
+    if isinstance(outcome, NotExecuted) and not isinstance(outcome.error, NotFound):
+        raise outcome.error
+    return (yield from _resolve(contract, target, outcome.error, context))
 
 
-def _attempt(
+def _send_cancel(
     contract: Contract, target: Target, order_id: str, context: Context
 ) -> Flow[WriteOutcome[OrderAck]]:
-    """Send a cancel; an answer about another order proves nothing."""
     call = contract.orders.cancel(target)
-    outcome = yield from send_with_retries(call, context, cost=CHEAP_COST)
-    verdict = judge(call, outcome, context, order_id=order_id)
-    if isinstance(verdict, Executed) and verdict.value.order_id != order_id:
+    response = yield from send_with_retries(call, context, cost=CHEAP_COST)
+    outcome = judge(call, response, context, order_id=order_id)
+    # Cancel responses have described another order (documented incident of May 2026).
+    if isinstance(outcome, Executed) and outcome.value.order_id != order_id:
         return Unknown(_unknown_error(call, order_id, "the answer names another order"))
-    return verdict
+    return outcome
 
 
 def _resolve(
     contract: Contract, target: Target, error: KalshiError, context: Context
 ) -> Flow[OrderAck]:
     """Read what the order is; where it still rests, cancel it where it lives."""
-    patience = PollSchedule(context.policy, (yield Now()))
+    schedule = PollSchedule(context.policy, (yield Now()))
     misses = 0
     while True:
         order, missing = yield from read_live(contract, target.order_id, context)
-        if missing and target.ticker is not None:  # else it may be no order of ours at all
+        # Without a ticker all of history would be read, for what may be no order of ours at all.
+        if missing and target.ticker is not None:
             order = yield from read_historical(contract, target.order_id, target.ticker, context)
         if order is not None:
-            found = yield from _outcome_of(contract, target, order, error, context)
-            if found is not None:
-                return found
+            ack = yield from _cancel_if_resting(contract, target, order, error, context)
+            if ack is not None:
+                return ack
         misses = misses + 1 if missing else 0
-        done = patience.expired((yield Now()))
-        if missing and isinstance(error, NotFound) and (misses >= MAX_CONSECUTIVE_404 or done):
+        expired = schedule.expired((yield Now()))
+        if missing and isinstance(error, NotFound) and (misses >= MAX_CONSECUTIVE_404 or expired):
             raise error
-        if done:
+        if expired:
             raise (
                 error if isinstance(error, OutcomeUnknown) else _unresolved(contract, target, error)
             )
-        yield Sleep(patience.next_wait())
+        yield Sleep(schedule.next_wait())
 
 
-def _outcome_of(
+def _cancel_if_resting(
     contract: Contract, target: Target, order: Order, error: KalshiError, context: Context
 ) -> Flow[OrderAck | None]:
     """Return the order when it is cancelled; cancel it where it seems to rest."""
     if order.status == "canceled":
         return journal_codec.ack_of(order)
     if order.status == "executed":
-        raise already_ended("orders.cancel", order) from error
-    known = target
-    if contract.has_watermark:  # a bare id misses shards
-        known = evolve(target, ticker=order.ticker, exchange_index=order.exchange_index)
-    verdict = yield from _attempt(contract, known, target.order_id, context)
-    if isinstance(verdict, Executed):
-        return verdict.value
-    first_proved = isinstance(error, NotFound)
+        raise order_ended_error("orders.cancel", order) from error
+    located = target
+    if contract.has_watermark:  # a cancel without ticker or shard goes to shard 0 (documented)
+        located = evolve(target, ticker=order.ticker, exchange_index=order.exchange_index)
+    outcome = yield from _send_cancel(contract, located, target.order_id, context)
+    if isinstance(outcome, Executed):
+        return outcome.value
+    # After a first attempt in doubt a refusal may mean that it was executed: read on.
+    first_not_executed = isinstance(error, NotFound)
     if (
-        first_proved
-        and isinstance(verdict, NotExecuted)
-        and not isinstance(verdict.error, NotFound)
+        first_not_executed
+        and isinstance(outcome, NotExecuted)
+        and not isinstance(outcome.error, NotFound)
     ):
-        raise verdict.error
+        raise outcome.error
     return None
 
 
@@ -106,9 +121,9 @@ def _unresolved(contract: Contract, target: Target, error: KalshiError) -> Outco
     return _unknown_error(call, target.order_id, f"it could not be found out: {error.args[0]}")
 
 
-def _unknown_error(call: Call[Any], order_id: str, why: str) -> OutcomeUnknown:
-    said = f"{call.operation.facade} of {order_id}: {why}"
-    return OutcomeUnknown(said, operation=call.operation.id, order_id=order_id)
+def _unknown_error(call: Call[Any], order_id: str, reason: str) -> OutcomeUnknown:
+    message = f"{call.operation.facade} of {order_id}: {reason}"
+    return OutcomeUnknown(message, operation=call.operation.id, order_id=order_id)
 
 
 def cancel_many(
@@ -116,11 +131,12 @@ def cancel_many(
 ) -> Flow[list[OrderAck | KalshiError]]:
     """Cancel orders in one request; what it left open is cancelled or looked up one by one."""
     call = contract.orders.cancel_many(targets)
-    outcome = yield from send_with_retries(call, context, cost=CHEAP_COST * len(targets))
-    verdict = judge(call, outcome, context)
-    if isinstance(verdict, NotExecuted) and not isinstance(verdict.error, NotFound):
-        raise verdict.error
-    entries = verdict.value if isinstance(verdict, Executed) else []
+    # A batch is billed for each of its orders; a cancel costs 2 tokens, not 10 (documented).
+    response = yield from send_with_retries(call, context, cost=CHEAP_COST * len(targets))
+    outcome = judge(call, response, context)
+    if isinstance(outcome, NotExecuted) and not isinstance(outcome.error, NotFound):
+        raise outcome.error
+    entries = outcome.value if isinstance(outcome, Executed) else []
     by_id = {entry.order_id: entry for entry in entries if entry.order_id}
     results: list[OrderAck | KalshiError] = []
     for target in targets:
@@ -148,3 +164,30 @@ def _cancel_or_error(
         return (yield from cancel(contract, target, context))
     except KalshiError as error:
         return error
+
+
+def delete_group(
+    contract: Contract, group_id: str, subaccount: int | None, shard: int | None, context: Context
+) -> Flow[None]:
+    """Delete an order group, which cancels its orders (documented)."""
+    call = contract.order_groups.delete(group_id, subaccount, shard)
+    response = yield from send_with_retries(call, context)
+    outcome = judge(call, response, context)
+    if isinstance(outcome, Executed):
+        return
+    # A 404 after an attempt that may have been executed: the list says whether the group is gone.
+    if isinstance(outcome.error.__cause__, NotFound):
+        listing = contract.order_groups.list(ListQuery(subaccount=subaccount))
+        groups = yield from list_reader(listing, context)()
+        if groups is not None and group_id not in {group.id for group in groups}:
+            return
+    raise outcome.error
+
+
+def send_idempotent(call: Call[T], context: Context) -> Flow[T]:
+    """Send a write whose outcome no read can tell; the retry policy says whether it is repeated."""
+    response = yield from send_with_retries(call, context)
+    outcome = judge(call, response, context)
+    if isinstance(outcome, Executed):
+        return outcome.value
+    raise outcome.error

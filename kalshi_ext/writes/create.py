@@ -1,8 +1,11 @@
-"""Writes without an idempotency key: what exists is listed before, and after a lost answer.
+"""Writes without an idempotency key: order groups, transfers between instances, subaccounts.
 
-Exactly one new thing that fits is taken for ours; more than one is left to a person. Two flows of
-one client make such things one after the other, so that neither takes the other's; a second
-program that makes the same-looking thing at the same moment cannot be told apart.
+What exists is listed before the sending, and again after a lost answer. Exactly one new row that
+matches is taken for ours; more than one is left to a person; none, once no copy of the request is
+left, means that it was not executed. It is never sent again: without a key nothing at the exchange
+would stop a late copy from making a second one. Flows of one client create one after the other, so
+that neither takes the other's row. A second program that creates the same at the same moment
+cannot be told apart.
 """
 
 from __future__ import annotations
@@ -31,32 +34,34 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def _list_before(rows: Callable[[], Flow[list[R] | None]], call: Call[Any]) -> Flow[list[R]]:
-    """List what there is before a write. Raises NotSent where that cannot be read in full."""
-    found = yield from rows()
-    if found is None:
-        operation = call.operation
-        raise NotSent(
-            f"{operation.facade}: what exists already could not be listed, and without that a "
-            "lost answer could not be told",
-            operation=operation.id,
-        )
-    return found
-
-
-def serialized(turn: str, context: Context, work: Callable[[], Flow[T]]) -> Flow[T]:
-    """Do a piece of work while no other flow of this client has the same turn."""
+def serialized(lock_name: str, context: Context, work: Callable[[], Flow[T]]) -> Flow[T]:
+    """Do a piece of work while no other flow of this client holds the lock of that name."""
     owner = LockOwner()
     try:
-        while not context.locks.acquire([turn], owner):
+        # No time limit: whoever holds the lock ends in time by its own policy, and a flow that is
+        # dropped loses it, because locks hold their owners weakly.
+        while not context.locks.acquire([lock_name], owner):
             yield Sleep(context.policy.poll)
         return (yield from work())
     finally:
         context.locks.release(owner)
 
 
+def _list_before(list_rows: Callable[[], Flow[list[R] | None]], call: Call[Any]) -> Flow[list[R]]:
+    """List what exists before a write. Raises NotSent where that cannot be read in full."""
+    rows = yield from list_rows()
+    if rows is None:
+        operation = call.operation
+        raise NotSent(
+            f"{operation.facade}: what exists already could not be listed, and without that a "
+            "lost answer could not be told",
+            operation=operation.id,
+        )
+    return rows
+
+
 def _no_contradiction(value: object) -> str | None:
-    del value
+    del value  # an answer is only the new id, and any id can be true
     return None
 
 
@@ -67,7 +72,7 @@ def create_group(
     shard: int | None,
     context: Context,
 ) -> Flow[OrderGroup]:
-    """Create an order group."""
+    """Create an order group of `limit` contracts."""
     call = contract.order_groups.create(limit, subaccount, shard)
     work = partial(_create_group, contract, call, limit, subaccount, context)
     return (yield from serialized("turn of group", context, work))
@@ -80,13 +85,12 @@ def _create_group(
     subaccount: int | None,
     context: Context,
 ) -> Flow[OrderGroup]:
-    listing = contract.order_groups.list(ListQuery(subaccount=subaccount))
-    rows = list_reader(listing, context)
-    before = sorted(group.id for group in (yield from _list_before(rows, call)))
-    look = order_group_probe(rows, before, limit)
-    said = {"kind": "group", "limit": limit, "subaccount": subaccount, "before": before}
-    entry = new_entry(call, None, said, (yield Now()))
-    return (yield from execute(Write(contract, call, entry, _no_contradiction, look), context))
+    list_groups = list_reader(contract.order_groups.list(ListQuery(subaccount=subaccount)), context)
+    before = sorted(group.id for group in (yield from _list_before(list_groups, call)))
+    probe = order_group_probe(list_groups, before, limit)
+    payload = {"kind": "group", "limit": limit, "subaccount": subaccount, "before": before}
+    entry = new_entry(call, None, payload, (yield Now()))
+    return (yield from execute(Write(contract, call, entry, _no_contradiction, probe), context))
 
 
 def transfer_between_instances(
@@ -94,28 +98,28 @@ def transfer_between_instances(
 ) -> Flow[str]:
     """Move money between instances or shards; returns the transfer id."""
     call = contract.portfolio.transfer(ticket)
-    work = partial(_create_transfer, contract, call, ticket, context)
+    work = partial(_transfer, contract, call, ticket, context)
     return (yield from serialized("turn of transfer", context, work))
 
 
-def _create_transfer(
+def _transfer(
     contract: Contract, call: Call[str], ticket: InstanceTransferTicket, context: Context
 ) -> Flow[str]:
-    listing = contract.portfolio.transfers(ListQuery())
-    rows = list_reader(listing, context)
-    before = sorted(row.transfer_id for row in (yield from _list_before(rows, call)))
-    said: dict[str, Any] = {
+    list_transfers = list_reader(contract.portfolio.transfers(ListQuery()), context)
+    before = sorted(row.transfer_id for row in (yield from _list_before(list_transfers, call)))
+    payload: dict[str, Any] = {
         "kind": "transfer",
         "source": ticket.source,
         "destination": ticket.destination,
+        # The ticket counts centicents, 1/100 of a cent (documented); rows are read as dollars.
         "amount": Decimal(ticket.amount).scaleb(-4),
         "source_shard": ticket.source_exchange_shard,
         "destination_shard": ticket.destination_exchange_shard,
         "before": before,
     }
-    look = instance_transfer_probe(rows, said)
-    entry = new_entry(call, None, said, (yield Now()))
-    return (yield from execute(Write(contract, call, entry, _no_contradiction, look), context))
+    probe = instance_transfer_probe(list_transfers, payload)
+    entry = new_entry(call, None, payload, (yield Now()))
+    return (yield from execute(Write(contract, call, entry, _no_contradiction, probe), context))
 
 
 def create_subaccount(contract: Contract, shard: int | None, context: Context) -> Flow[int]:
@@ -126,9 +130,8 @@ def create_subaccount(contract: Contract, shard: int | None, context: Context) -
 
 
 def _create_subaccount(contract: Contract, call: Call[int], context: Context) -> Flow[int]:
-    listing = contract.subaccounts.balances()
-    rows = list_reader(listing, context)
-    before = sorted({str(row.subaccount) for row in (yield from _list_before(rows, call))})
-    look = subaccount_probe(rows, before)
+    list_balances = list_reader(contract.subaccounts.balances(), context)
+    before = sorted({str(row.subaccount) for row in (yield from _list_before(list_balances, call))})
+    probe = subaccount_probe(list_balances, before)
     entry = new_entry(call, None, {"kind": "subaccount", "before": before}, (yield Now()))
-    return (yield from execute(Write(contract, call, entry, _no_contradiction, look), context))
+    return (yield from execute(Write(contract, call, entry, _no_contradiction, probe), context))

@@ -1,4 +1,8 @@
-"""Tickets and verdicts as the journal keeps them: JSON texts, complete enough to go on from."""
+"""Tickets and verdicts as the journal keeps them: JSON texts, complete enough to go on from.
+
+Entries outlive this version of the library: a field or a `kind` once written is read for ever, and
+a text must not depend on the order of its fields, because fingerprints are made of it.
+"""
 
 from __future__ import annotations
 
@@ -33,9 +37,10 @@ _ENUMS = {
 
 
 def encode(values: dict[str, Any]) -> str:
-    """Write a JSON text with money as text and without what is not said."""
-    said = {name: value for name, value in values.items() if value is not None}
-    return json.dumps(said, default=_as_text, separators=(",", ":"), sort_keys=True)
+    """Write a JSON text, with decimals as text and without fields that are None."""
+    present = {name: value for name, value in values.items() if value is not None}
+    # Decimals as text: a JSON number would be read back as a float.
+    return json.dumps(present, default=_as_text, separators=(",", ":"), sort_keys=True)
 
 
 def _as_text(value: object) -> str:
@@ -43,16 +48,16 @@ def _as_text(value: object) -> str:
 
 
 def _decode(values: dict[str, Any]) -> dict[str, Any]:
-    read = dict(values)
-    for name in read.keys() & _DECIMALS:
-        read[name] = Decimal(read[name])
-    for name in read.keys() & _ENUMS.keys():
-        read[name] = _ENUMS[name](read[name])
-    return read
+    decoded = dict(values)
+    for name in decoded.keys() & _DECIMALS:
+        decoded[name] = Decimal(decoded[name])
+    for name in decoded.keys() & _ENUMS.keys():
+        decoded[name] = _ENUMS[name](decoded[name])
+    return decoded
 
 
 def encode_order(operation: str, ticket: OrderTicket, now: float) -> Entry:
-    """Make the journal's entry of a new order."""
+    """Make the journal's entry of a new order; `now` is in Unix seconds."""
     return Entry(
         key=ticket.client_order_id,
         operation=operation,
@@ -75,7 +80,7 @@ def instant(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-_ACK = (
+_ACK_FIELDS = (
     *("order_id", "client_order_id", "ticker", "fill_count", "remaining_count", "reduced_by"),
     *("average_fill_price", "average_fee", "time"),
 )
@@ -83,33 +88,33 @@ _ACK = (
 
 def encode_ack(ack: OrderAck) -> str:
     """Write an acknowledgement as a verdict."""
-    said = {name: getattr(ack, name) for name in _ACK}
-    return encode({"accepted": said, "raw": dict(ack.raw)})
+    fields = {name: getattr(ack, name) for name in _ACK_FIELDS}
+    return encode({"accepted": fields, "raw": dict(ack.raw)})
 
 
 def encode_error(error: KalshiError) -> str:
-    """Write a refusal as a verdict; words only, no body."""
-    known = {"error": type(error).__name__, "message": str(error.args[0])}
+    """Write a refusal as a verdict: its class, message, status and code."""
+    # Not its body: a response may name the account or echo credentials; the message is redacted.
+    verdict = {"error": type(error).__name__, "message": str(error.args[0])}
     if isinstance(error, Refused):
-        known |= {"status": str(error.status), "code": error.code or ""}
-    return encode(known)
+        verdict |= {"status": str(error.status), "code": error.code or ""}
+    return encode(verdict)
 
 
 def final_state(error: KalshiError) -> State:
     """Return the state of a write that ended in an error: never sent, or refused."""
-    never = isinstance(error, NotSent | Misuse) and not isinstance(error, DuplicateIdConflict)
-    return State.NOT_SENT if never else State.REFUSED
+    # A DuplicateIdConflict is a Misuse, but here it was the exchange that said the id is taken.
+    never_sent = isinstance(error, NotSent | Misuse) and not isinstance(error, DuplicateIdConflict)
+    return State.NOT_SENT if never_sent else State.REFUSED
 
 
 def decode_ack(entry: Entry) -> OrderAck | None:
-    """Read the acknowledgement an entry ended in, marked as replayed; None when there is none.
-
-    An entry resolved by hand may know no more than the order's id.
-    """
+    """Read the acknowledgement an entry ended in, marked as replayed; None when there is none."""
     verdict = json.loads(entry.verdict or "{}")
     if "accepted" not in verdict:
         if entry.order_id is None:
             return None
+        # A person who resolved the entry by hand may know no more than the order's id.
         bare: dict[str, Any] = {"order_id": entry.order_id, "client_order_id": entry.key}
         return OrderAck(**bare, ticker=entry.ticker, raw={}, replayed=True)
     values = _decode({k: v for k, v in verdict["accepted"].items() if v is not None})
@@ -128,33 +133,32 @@ def id_of(value: object) -> str | None:
     """Return the exchange's id of what a write made or changed; None where it has none."""
     if isinstance(value, str | int):
         return str(value)
-    found: str | None = getattr(value, "order_id", None) or getattr(value, "id", None)
-    return found
+    identifier: str | None = getattr(value, "order_id", None) or getattr(value, "id", None)
+    return identifier
 
 
-def ack_of(order: Order, *, replayed: bool = True) -> OrderAck:
+def ack_of(order: Order) -> OrderAck:
     """Make the acknowledgement of an order that was found by reading."""
     return OrderAck(
         order_id=order.order_id,
-        client_order_id=order.client_order_id or None,
+        client_order_id=order.client_order_id or None,  # empty for orders placed in the web app
         ticker=order.ticker,
         fill_count=order.fill_count,
         remaining_count=order.remaining_count,
         time=order.updated_time or order.created_time,
-        replayed=replayed,
+        replayed=True,
         order=order,
         raw=order.raw,
     )
 
 
-def record(marks: Sequence[Transition]) -> Flow[None]:
-    """Mark entries; a journal that fails now must not hide an outcome that is known.
-
-    The entry then stays open and is looked up at the next recovery.
-    """
-    if not marks:
+def record(transitions: Sequence[Transition]) -> Flow[None]:
+    """Record transitions; a journal that fails is logged, and nothing is raised."""
+    if not transitions:
         return
     try:
-        yield Record("advance_many", (list(marks),))
+        yield Record("advance_many", (list(transitions),))
     except JournalError:
-        log.exception("the journal could not record %d outcomes", len(marks))
+        # The outcome is known, and the caller must hear it. The entry stays open: the next
+        # recovery finds the same outcome by reading.
+        log.exception("the journal could not record %d outcomes", len(transitions))

@@ -1,12 +1,14 @@
-"""Find out what became of orders whose answer never came. Reads only.
+"""Find orders by client_order_id, and single orders by order id. Reads only.
 
-A failed read, a 404 or silence is never an absence. Absent is final only when three things hold:
-no delayed copy of the request can still be accepted (`signature_life` after it was sent), the
-reads were fresh up to then (the exchange's watermark, read before the lists), and the id is in
-none of the ticker's live orders, historical orders and orders its fills belong to.
+No read takes a client_order_id (documented: the order list has no such filter, and fills lost the
+field), so the ticker's lists are read and matched. A failed read, a 404 or silence is never an
+absence: an order can answer 404 for seconds after it was accepted (observed). An order is proven
+absent when three things hold:
 
-All of that is told on the exchange's clock, which judges signatures and dates its reads: ours may
-be wrong, or be corrected while we look.
+- no delayed copy of the request can be accepted any more (`signature_life` after it was sent);
+- the reads were fresh up to then, by the watermark read before the lists;
+- the id is in none of the ticker's live orders, historical orders and orders named by its fills,
+  each list read to its end.
 """
 
 from __future__ import annotations
@@ -30,89 +32,95 @@ T = TypeVar("T")
 
 
 @define
-class OrdersSeen:
-    """Orders by client_order_id, as far as they were read."""
+class OrderSearch:
+    """A search for orders by client_order_id, as far as it has come."""
 
-    wanted: Collection[str]
-    found: dict[str, Order] = field(factory=dict[str, Order])
-    order_ids: set[str] = field(factory=set[str])
+    wanted_ids: Collection[str]
+    orders: dict[str, Order] = field(factory=dict[str, Order])
+    order_ids: set[str] = field(factory=set[str])  # of every order met, wanted or not
 
     def add(self, orders: Iterable[Order]) -> None:
-        """Take orders in; the empty id of orders placed elsewhere matches nothing."""
+        """Take orders in and keep the wanted ones."""
         for order in orders:
             self.order_ids.add(order.order_id)
-            if order.client_order_id and order.client_order_id in self.wanted:
-                self.found.setdefault(order.client_order_id, order)
+            # Orders placed in the web app carry an empty id (observed): it matches nothing.
+            if order.client_order_id and order.client_order_id in self.wanted_ids:
+                self.orders.setdefault(order.client_order_id, order)
 
-    def excludes(self, rows: Iterable[InvalidRow]) -> bool:
-        """Say whether rows that could not be read are certainly not the ones wanted."""
-        return all(self._names_another(aside.row) for aside in rows)
+    def rules_out(self, rows: Iterable[InvalidRow]) -> bool:
+        """Say whether rows that could not be read are certainly not the wanted orders."""
+        return all(self._names_another(invalid.row) for invalid in rows)
 
     def _names_another(self, row: Any) -> bool:
+        # The row is as received: whatever does not clearly name another id may be a wanted order.
         if not isinstance(row, Mapping):
             return False
-        named = cast("Mapping[str, object]", row).get("client_order_id")
-        return isinstance(named, str) and named not in self.wanted
+        client_order_id = cast("Mapping[str, object]", row).get("client_order_id")
+        return isinstance(client_order_id, str) and client_order_id not in self.wanted_ids
 
     @property
-    def missing(self) -> bool:
-        """Say whether a wanted id has not been seen."""
-        return len(self.found) < len(self.wanted)
+    def incomplete(self) -> bool:
+        """Say whether a wanted order has not been met."""
+        return len(self.orders) < len(self.wanted_ids)
 
 
 @frozen
 class LookupResult:
-    """What looking gave: orders found, and whether the rest is proven absent."""
+    """The orders found, by client_order_id, and whether the others are proven absent."""
 
-    found: Mapping[str, Order]
+    orders: Mapping[str, Order]
     absent: bool
 
 
-def read_all(walk: Paginator[T]) -> Flow[tuple[list[T], bool]]:
+def read_all(paginator: Paginator[T]) -> Flow[tuple[list[T], bool]]:
     """Read a list as far as it can be read; say whether its end was reached."""
     rows: list[T] = []
     try:
-        while (step := walk.next_page()) is not None:
+        while (step := paginator.next_page()) is not None:
             page = yield from step
-            rows.extend(walk.take(page))
+            rows.extend(paginator.take(page))
     except KalshiError:
         return rows, False
     return rows, True
 
 
 def search_ticker(
-    contract: Contract, window: ListQuery, seen: OrdersSeen, context: Context, *, thorough: bool
+    contract: Contract, query: ListQuery, search: OrderSearch, context: Context, *, thorough: bool
 ) -> Flow[bool]:
-    """Look through a ticker's orders; True when everything asked for could be read."""
+    """Search a ticker's orders once; True when everything asked for could be read.
+
+    `thorough` also reads history and fills, which only the proof of an absence needs.
+    """
     complete = True
-    walks = [Paginator(contract.orders.list(window), context)]
+    paginators = [Paginator(contract.orders.list(query), context)]
     if thorough and contract.has_watermark:
-        # Live first: what moves to history meanwhile is met there.
-        walks.append(Paginator(contract.history.orders(window), context))
-    for walk in walks:
-        rows, ended = yield from read_all(walk)
-        seen.add(rows)
-        complete = complete and ended and seen.excludes(walk.invalid_rows)
-    if thorough and seen.missing:
-        complete = (yield from _search_by_fills(contract, window, seen, context)) and complete
+        # Live orders first: one that moves to history meanwhile is met there.
+        paginators.append(Paginator(contract.history.orders(query), context))
+    for paginator in paginators:
+        rows, reached_end = yield from read_all(paginator)
+        search.add(rows)
+        complete = complete and reached_end and search.rules_out(paginator.invalid_rows)
+    if thorough and search.incomplete:
+        complete = (yield from _search_by_fills(contract, query, search, context)) and complete
     return complete
 
 
 def _search_by_fills(
-    contract: Contract, window: ListQuery, seen: OrdersSeen, context: Context
+    contract: Contract, query: ListQuery, search: OrderSearch, context: Context
 ) -> Flow[bool]:
-    """Look up the orders that fills name but the lists did not show."""
-    walk = Paginator(contract.portfolio.fills(window), context)
-    fills, ended = yield from read_all(walk)
-    if not ended or walk.invalid_rows:
+    """Read the orders that fills name but the lists did not show."""
+    paginator = Paginator(contract.portfolio.fills(query), context)
+    fills, reached_end = yield from read_all(paginator)
+    # A fill that could not be read may name the wanted order.
+    if not reached_end or paginator.invalid_rows:
         return False
-    named = dict.fromkeys(fill.order_id for fill in fills)
-    for order_id in [order_id for order_id in named if order_id not in seen.order_ids]:
+    order_ids = dict.fromkeys(fill.order_id for fill in fills)
+    for order_id in [order_id for order_id in order_ids if order_id not in search.order_ids]:
         try:
             order = yield from request(contract.orders.get(order_id), context)
         except KalshiError:
             return False
-        seen.add([order])
+        search.add([order])
     return True
 
 
@@ -125,51 +133,55 @@ def order_queries(tickets: Iterable[OrderTicket], since: float) -> list[ListQuer
 
 def look_up_orders(
     contract: Contract,
-    sought: Mapping[str, OrderTicket],
+    tickets: Mapping[str, OrderTicket],
     context: Context,
     *,
     since: float,
     sent_at: float | None,
 ) -> Flow[LookupResult]:
-    """Look for orders by client_order_id until each is found, proven absent, or time is over.
+    """Read until each order is found, the rest is proven absent, or time is over.
 
-    `since` is when the first attempt began (Unix seconds), `sent_at` as in `Sending`.
+    `tickets` are keyed by client_order_id. `since` is when the first attempt began (Unix
+    seconds), `sent_at` as in `SentAt`.
     """
-    sending = SentAt(sent_at)
-    seen = OrdersSeen(sought.keys())
-    patience = PollSchedule(context.policy, (yield Now()))
+    send_time = SentAt(sent_at)
+    search = OrderSearch(tickets.keys())
+    schedule = PollSchedule(context.policy, (yield Now()))
     while True:
-        fresh = yield from read_watermark(contract, context)
-        final = sending.visible(fresh, after=context.policy.signature_life)
+        # The watermark comes before the lists: it vouches only for reads that follow it.
+        watermark = yield from read_watermark(contract, context)
+        copies_expired = send_time.visible(watermark, after=context.policy.signature_life)
         complete = True
-        for window in order_queries(sought.values(), since):
-            step = search_ticker(contract, window, seen, context, thorough=final)
+        for query in order_queries(tickets.values(), since):
+            step = search_ticker(contract, query, search, context, thorough=copies_expired)
             complete = (yield from step) and complete
-        if not seen.missing:
-            return LookupResult(seen.found, absent=False)
-        if final and complete:
-            return LookupResult(seen.found, absent=True)
-        if patience.expired((yield Now())):
-            return LookupResult(seen.found, absent=False)
-        yield Sleep(patience.next_wait())
+        if not search.incomplete:
+            return LookupResult(search.orders, absent=False)
+        if copies_expired and complete:
+            return LookupResult(search.orders, absent=True)
+        if schedule.expired((yield Now())):
+            return LookupResult(search.orders, absent=False)
+        yield Sleep(schedule.next_wait())
 
 
 def find_order(
-    contract: Contract, client_order_id: str, window: ListQuery, context: Context
+    contract: Contract, client_order_id: str, query: ListQuery, context: Context
 ) -> Flow[Order | None]:
-    """Look once for an order by its client_order_id. Raises what reads raise."""
-    seen = OrdersSeen([client_order_id])
-    walks = [Paginator(contract.orders.list(window), context)]
+    """Search once for an order by its client_order_id. Raises what reads raise."""
+    search = OrderSearch([client_order_id])
+    paginators = [Paginator(contract.orders.list(query), context)]
     if contract.has_watermark:
-        walks.append(Paginator(contract.history.orders(window), context))
-    for walk in walks:
-        seen.add((yield from collect(walk)))
-        if not seen.missing:
+        paginators.append(Paginator(contract.history.orders(query), context))
+    for paginator in paginators:
+        search.add((yield from collect(paginator)))
+        if not search.incomplete:
             break
-    return seen.found.get(client_order_id)
+    return search.orders.get(client_order_id)
 
 
-MAX_CONSECUTIVE_404 = 5  # reads in a row that answer 404: reads lag writes by seconds
+# Reads in a row that answer 404 before an order is said not to exist: reads lag writes by
+# seconds, and a cancelled, an executed and an unknown order give the same 404 (observed).
+MAX_CONSECUTIVE_404 = 5
 
 
 def read_order(
@@ -198,30 +210,32 @@ def read_live(
 def read_historical(
     contract: Contract, order_id: str, ticker: str | None, context: Context
 ) -> Flow[Order | None]:
-    """Look for an order in history, where ended orders go; newest first, until it is met."""
-    if not contract.has_watermark:
+    """Search history, where ended orders move to (documented), for an order by its id."""
+    if not contract.has_watermark:  # history belongs to the current contract alone
         return None
-    walk = Paginator(contract.history.orders(ListQuery(ticker=ticker, size=MAX_PAGE)), context)
+    query = ListQuery(ticker=ticker, size=MAX_PAGE)
+    paginator = Paginator(contract.history.orders(query), context)
     try:
-        while (step := walk.next_page()) is not None:
+        # Newest first: a recent order is on the first pages, and the rest is not read.
+        while (step := paginator.next_page()) is not None:
             page = yield from step
-            for row in walk.take(page):
-                if row.order_id == order_id:
-                    return row
+            for order in paginator.take(page):
+                if order.order_id == order_id:
+                    return order
     except KalshiError:
         return None
     return None
 
 
 def read_current(contract: Contract, order_id: str, context: Context) -> Flow[Order]:
-    """Read an order that must exist, as it is after this client's own changes to it."""
+    """Read an order that must exist, as this client's own last write left it."""
     yield from _catch_up(contract, order_id, context)
-    patience = PollSchedule(context.policy, (yield Now()))
+    schedule = PollSchedule(context.policy, (yield Now()))
     for _ in range(MAX_CONSECUTIVE_404 - 1):
         order = yield from read_order(contract, order_id, context)
         if order is not None:
             return order
-        yield Sleep(patience.next_wait())
+        yield Sleep(schedule.next_wait())
     try:
         return (yield from request(contract.orders.get(order_id), context))
     except KalshiError as error:
@@ -232,19 +246,19 @@ def read_current(contract: Contract, order_id: str, context: Context) -> Flow[Or
 
 def _catch_up(contract: Contract, order_id: str, context: Context) -> Flow[None]:
     """Wait until reads show what this client last did to an order. Raises nothing."""
-    changed = context.recent_writes.last_write_at(order_id)
-    if changed is None:
+    written_at = context.recent_writes.last_write_at(order_id)
+    if written_at is None:
         return
-    sending = SentAt(changed)
-    patience = PollSchedule(context.policy, (yield Now()))
-    while not sending.visible((yield from read_watermark(contract, context))):
-        if patience.expired((yield Now())):
+    write_time = SentAt(written_at)
+    schedule = PollSchedule(context.policy, (yield Now()))
+    while not write_time.visible((yield from read_watermark(contract, context))):
+        if schedule.expired((yield Now())):
             return
-        yield Sleep(patience.next_wait())
+        yield Sleep(schedule.next_wait())
 
 
-def already_ended(facade: str, order: Order) -> Refused:
-    """Build the error of an order that has ended already."""
+def order_ended_error(facade: str, order: Order) -> Refused:
+    """Build the refusal of a write to an order that has ended; `facade` as in `orders.amend`."""
     return Refused(
         f"{facade}: the order {order.order_id} is {order.status.value} by now",
         order_id=order.order_id,

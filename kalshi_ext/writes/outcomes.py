@@ -1,4 +1,13 @@
-"""What one transmission of a write proved. Every write ends in one of four verdicts."""
+"""What the response to one transmission of a write proves, and what a found order proves.
+
+    outcome       what is proven              examples
+    Executed      the exchange executed it    201 with an acknowledgement that can be true
+    NotExecuted   nothing stands              no byte left; 400 invalid_price; 409 market_closed
+    Unknown       neither: a probe must tell  timeout; 5xx; HTML; 201 about another order
+
+A success status alone proves nothing: an acknowledgement is believed only where its content can
+be true of what was sent. Responses have described another order (documented incident, May 2026).
+"""
 
 from __future__ import annotations
 
@@ -27,28 +36,24 @@ from kalshi_ext.writes.watermark import CLOCK_SKEW
 
 T = TypeVar("T")
 
-_NO_PROOF = re.compile(
-    "internal|unavailable|timeout|timed_out|deadline|exist|duplicate", re.IGNORECASE
-)
-
 
 @frozen
 class Executed(Generic[T]):
-    """The exchange said yes."""
+    """The exchange executed the write; `value` is its answer, or what a probe read."""
 
     value: T
 
 
 @frozen
 class NotExecuted:
-    """Nothing stands: the exchange said no, or no byte left."""
+    """Nothing stands: the exchange refused the write, or no byte of it left."""
 
     error: KalshiError
 
 
 @frozen
 class Unknown:
-    """It may or may not have been executed. `exists` when the exchange says its key is taken."""
+    """The write may have been executed. `key_taken`: the exchange says that its key exists."""
 
     error: KalshiError
     key_taken: bool = False
@@ -57,72 +62,83 @@ class Unknown:
 WriteOutcome: TypeAlias = Executed[T] | NotExecuted | Unknown
 
 
-def judge(call: Call[T], outcome: Reply | Lost, context: Context, **known: Any) -> WriteOutcome[T]:
-    """Say what an outcome proves about the write it answers."""
-    if isinstance(outcome, Lost):
-        error = lost_error(call.operation, outcome, **known)
+def judge(
+    call: Call[T], response: Reply | Lost, context: Context, **identifiers: Any
+) -> WriteOutcome[T]:
+    """Say what a response proves about its write; `identifiers` become attributes of its error."""
+    if isinstance(response, Lost):
+        error = lost_error(call.operation, response, **identifiers)
         return NotExecuted(error) if isinstance(error, NotSent) else Unknown(error)
     try:
-        return Executed(decode_response(call, outcome, context))
+        return Executed(decode_response(call, response, context))
     except OutcomeUnknown as error:
-        error.__dict__.update(known)
+        error.__dict__.update(identifiers)
         return Unknown(error)
     except (DuplicateOrder, TransferAlreadyApplied) as error:
+        # What that proves is for the caller to say. The 409 of an order holds no order and
+        # compares no payload (observed); that of a transfer says that it was done (documented).
         return Unknown(error, key_taken=True)
     except Refused as error:
-        error.__dict__.update(known)
+        error.__dict__.update(identifiers)
         return Unknown(error) if _may_be_duplicate(call, error) else NotExecuted(error)
 
 
 def _may_be_duplicate(call: Call[Any], error: Refused) -> bool:
     """Say whether a 409 may be the one that says the key is taken, under a code not known."""
-    unknown = type(error) is Conflict
-    return unknown and (error.code is None or call.operation.repeat is Repeat.KEYED)
+    # Known codes have classes of their own; a plain Conflict is a code that we never met.
+    unknown_code = type(error) is Conflict
+    return unknown_code and (error.code is None or call.operation.repeat is Repeat.KEYED)
+
+
+# Codes of a failing server or of a key that is taken: neither proves a refusal.
+_NO_PROOF = re.compile(
+    "internal|unavailable|timeout|timed_out|deadline|exist|duplicate", re.IGNORECASE
+)
 
 
 def proves_not_executed(error: Refused) -> bool:
     """Say whether the refusal of a batch's entry proves that the entry was not executed.
 
-    An entry has no status of its own: without a code, or with one that tells of a failing server
-    or of a key that is taken, it proves nothing.
+    An entry has no status of its own, so its code is all there is.
     """
     return error.code is not None and not _NO_PROOF.search(error.code)
 
 
 def ack_contradiction(ticket: OrderTicket, ack: OrderAck) -> str | None:
-    """Say what cannot be true of an acknowledgement of ours; None when it may be believed."""
+    """Say what of an acknowledgement cannot be true of the ticket; None when all of it can."""
     if ack.order is not None and ack.order.ticker != ticket.ticker:
         return "it names another ticker"
     for name in ("fill_count", "remaining_count"):
         value = getattr(ack, name)
         if value is not None and not 0 <= value <= ticket.count:
             return f"its {name} {value} cannot be of an order over {ticket.count}"
+    # Less than asked for is fine: an IOC without a match answers 0 filled, 0 left (observed).
     if (ack.fill_count or 0) + (ack.remaining_count or 0) > ticket.count:
         return f"it counts more than the {ticket.count} asked for"
     return None
 
 
 def match_found_order(ticket: OrderTicket, order: Order, *, since: float) -> WriteOutcome[OrderAck]:
-    """Accept an order found under our id when it is the one we asked for.
+    """Judge an order found under our id: executed when it is the order we asked for.
 
-    `since` is when the id was first claimed (Unix seconds): an order made after that and changed
-    later may have been amended to another price and count.
+    `since` is when the id was first reserved (Unix seconds).
     """
-    kept = (
+    # An amend changes neither; price and count it may change, and then they prove nothing.
+    fixed = (
         ("ticker", ticket.ticker, order.ticker),
         ("book_side", ticket.book_side, order.book_side),
     )
     amendable = (("price", ticket.price, order.price), ("count", ticket.count, order.count))
-    named = kept if _amended_since(order, since) else kept + amendable
-    differs = [
-        name for name, asked, there in named if None not in (asked, there) and asked != there
+    compared = fixed if _amended_since(order, since) else fixed + amendable
+    differing = [
+        name for name, asked, actual in compared if None not in (asked, actual) and asked != actual
     ]
-    if not differs:
+    if not differing:
         return Executed(journal_codec.ack_of(order))
     return NotExecuted(
         DuplicateIdConflict(
             f"client_order_id {ticket.client_order_id!r} names another order at the exchange: "
-            f"{order.order_id} differs in {', '.join(differs)}",
+            f"{order.order_id} differs in {', '.join(differing)}",
             client_order_id=ticket.client_order_id,
             order_id=order.order_id,
         )
@@ -130,73 +146,80 @@ def match_found_order(ticket: OrderTicket, order: Order, *, since: float) -> Wri
 
 
 def _amended_since(order: Order, since: float) -> bool:
-    made, changed = order.created_time, order.updated_time
-    if made is None or changed is None or changed <= made:
+    """Say whether an order was made after `since` and changed later: it may have been amended."""
+    created, updated = order.created_time, order.updated_time
+    if created is None or updated is None or updated <= created:
         return False
-    return made.timestamp() >= since - CLOCK_SKEW
+    # An order older than the reservation is not ours, however it changed.
+    return created.timestamp() >= since - CLOCK_SKEW
 
 
 def match_entries(
     operation: Operation, tickets: Sequence[OrderTicket], entries: Sequence[OrderAck | Refused]
 ) -> dict[str, WriteOutcome[OrderAck]]:
-    """Give each ticket the verdict of its entry; the order of entries is not documented.
+    """Give each ticket of a batch the outcome of its entry, by client_order_id.
 
-    Entries are matched by client_order_id. A single entry without one belongs to a single
-    ticket. Refusals without an id are matched only where every ticket left over has one, so that
-    none can be taken for another order's acceptance. What has no entry is unproven.
+    The order of the entries is not documented, so it is never used while more than one could fit.
     """
-    named = [entry.client_order_id for entry in entries if entry.client_order_id]
+    entry_ids = [entry.client_order_id for entry in entries if entry.client_order_id]
     by_id = {entry.client_order_id: entry for entry in entries if entry.client_order_id}
-    nameless = [entry for entry in entries if not entry.client_order_id]
-    verdicts: dict[str, WriteOutcome[OrderAck]] = {}
-    left: list[OrderTicket] = []
+    without_id = [entry for entry in entries if not entry.client_order_id]
+    outcomes: dict[str, WriteOutcome[OrderAck]] = {}
+    unmatched: list[OrderTicket] = []
     for ticket in tickets:
         entry = by_id.get(ticket.client_order_id)
         if entry is None:
-            left.append(ticket)
-        elif named.count(ticket.client_order_id) > 1:  # two answers to one question
-            verdicts[ticket.client_order_id] = Unknown(_missing_entry(operation, ticket))
+            unmatched.append(ticket)
+        elif entry_ids.count(ticket.client_order_id) > 1:  # two entries for one ticket
+            outcomes[ticket.client_order_id] = Unknown(_missing_entry_error(operation, ticket))
         else:
-            verdicts[ticket.client_order_id] = _verdict(operation, ticket, entry)
-    verdicts.update(_nameless(operation, left, nameless, alone=len(tickets) == len(entries) == 1))
-    return verdicts
+            outcomes[ticket.client_order_id] = _judge_entry(operation, ticket, entry)
+    single = len(tickets) == len(entries) == 1
+    outcomes.update(_match_without_id(operation, unmatched, without_id, single=single))
+    return outcomes
 
 
-def _nameless(
+def _match_without_id(
     operation: Operation,
     tickets: Sequence[OrderTicket],
     entries: Sequence[OrderAck | Refused],
     *,
-    alone: bool,
+    single: bool,
 ) -> dict[str, WriteOutcome[OrderAck]]:
+    # An acceptance without an id could be of any of the tickets: only a single one can take it.
+    # Refusals are told only when each ticket left has one: then it does not matter which is whose.
     refused = all(isinstance(entry, Refused) and proves_not_executed(entry) for entry in entries)
-    if len(tickets) == len(entries) and (alone or refused):
+    if len(tickets) == len(entries) and (single or refused):
         pairs = zip(tickets, entries, strict=True)
-        return {t.client_order_id: _verdict(operation, t, entry) for t, entry in pairs}
-    return {t.client_order_id: Unknown(_missing_entry(operation, t)) for t in tickets}
+        return {t.client_order_id: _judge_entry(operation, t, entry) for t, entry in pairs}
+    return {t.client_order_id: Unknown(_missing_entry_error(operation, t)) for t in tickets}
 
 
-def _verdict(
+def _judge_entry(
     operation: Operation, ticket: OrderTicket, entry: OrderAck | Refused
 ) -> WriteOutcome[OrderAck]:
     if isinstance(entry, DuplicateOrder):
         return Unknown(entry, key_taken=True)
     if isinstance(entry, Refused):
         return NotExecuted(entry) if proves_not_executed(entry) else Unknown(entry)
-    wrong = ack_contradiction(ticket, entry)
-    return Executed(entry) if wrong is None else Unknown(_rejected_ack(operation, ticket, wrong))
+    contradiction = ack_contradiction(ticket, entry)
+    if contradiction is None:
+        return Executed(entry)
+    return Unknown(_rejected_ack_error(operation, ticket, contradiction))
 
 
-def _rejected_ack(operation: Operation, ticket: OrderTicket, wrong: str) -> OutcomeUnknown:
+def _rejected_ack_error(
+    operation: Operation, ticket: OrderTicket, contradiction: str
+) -> OutcomeUnknown:
     return OutcomeUnknown(
-        f"{operation.facade}: the acknowledgement was not believed: {wrong}",
+        f"{operation.facade}: the acknowledgement was not believed: {contradiction}",
         operation=operation.id,
         client_order_id=ticket.client_order_id,
         ticket=ticket,
     )
 
 
-def _missing_entry(operation: Operation, ticket: OrderTicket) -> OutcomeUnknown:
+def _missing_entry_error(operation: Operation, ticket: OrderTicket) -> OutcomeUnknown:
     return OutcomeUnknown(
         f"{operation.facade}: the answer has no entry for {ticket.client_order_id}",
         operation=operation.id,

@@ -1,15 +1,16 @@
-"""Place orders, each exactly once.
+"""Place orders, each exactly once: the table of resolve.py, one row for each order of a batch.
 
-The intent is in the journal before the first byte leaves. Then: send; where the answer proves
-nothing, look; where the order is proven absent, send the same order under the same id again. One
-rule keeps this safe whatever the exchange's own duplicate check does: an ambiguous order is
-either seen, or no copy of it can be accepted any more, before it is sent again.
+The intent is in the journal before the first byte leaves. The order is sent; where the answer
+proves nothing it is looked up by its client_order_id; where it is proven absent it is sent again
+under the same id. The exchange refuses an id while its order rests (documented), and was seen to
+3 s after a cancel; after a fill or later that is unknown. So its own duplicate check is never
+relied on: an order goes again only when no copy of it can be accepted any more.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from attrs import define, field
@@ -49,170 +50,180 @@ Batch: TypeAlias = Call[list[OrderAck | Refused]]
 
 @define
 class Placement:
-    """The orders of one call on their way: what is pending and what has an outcome."""
+    """The orders of one call on their way. Dictionaries are keyed by client_order_id."""
 
     contract: Contract
     context: Context
-    call: Batch  # built from all tickets, which also checked what the contract can say
-    tickets: dict[str, OrderTicket] = field(
-        factory=dict[str, OrderTicket]
-    )  # those this flow drives
-    outcomes: dict[str, PlaceResult] = field(factory=dict[str, PlaceResult])
+    # Built from all tickets before anything else, which refuses what the contract cannot say.
+    call: Batch
+    tickets: dict[str, OrderTicket] = field(factory=dict[str, OrderTicket])  # driven by this flow
+    results: dict[str, PlaceResult] = field(factory=dict[str, PlaceResult])
     attempts: dict[str, int] = field(factory=dict[str, int])  # of this call
-    earlier_attempts: dict[str, int] = field(factory=dict[str, int])  # attempts of earlier calls
-    reserved_at: float = 0.0
+    earlier_attempts: dict[str, int] = field(factory=dict[str, int])  # of earlier calls
+    reserved_at: float = 0.0  # Unix seconds; the earliest moment an order can have been made
 
     def pending(self) -> list[OrderTicket]:
-        """Return the orders without an outcome."""
-        return [ticket for key, ticket in self.tickets.items() if key not in self.outcomes]
+        """Return the orders without a result."""
+        return [ticket for key, ticket in self.tickets.items() if key not in self.results]
 
 
 def place(contract: Contract, ticket: OrderTicket, context: Context) -> Flow[OrderAck]:
     """Place one order; raises what became of it where it was not accepted."""
 
-    def build(tickets: Sequence[OrderTicket]) -> Batch:
+    def build_call(tickets: Sequence[OrderTicket]) -> Batch:
         return contract.orders.place(tickets[0]).map(lambda ack: [ack])
 
-    (outcome,) = yield from _execute(contract, [ticket], build, context)
-    if isinstance(outcome, KalshiError):
-        raise outcome
-    return outcome
+    (result,) = yield from _execute(contract, [ticket], build_call, context)
+    if isinstance(result, KalshiError):
+        raise result
+    return result
 
 
 def place_many(
     contract: Contract, tickets: Sequence[OrderTicket], context: Context
 ) -> Flow[list[PlaceResult]]:
-    """Place orders in one request; one outcome for each ticket, in their order.
+    """Place orders in one request; one result for each ticket, in their order.
 
     Raises only where every order met the same refusal or none was sent.
     """
     keys = [ticket.client_order_id for ticket in tickets]
     if len(set(keys)) < len(keys):
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise DuplicateIdConflict(f"tickets: {twice!r} stands twice", client_order_id=twice)
-    outcomes = yield from _execute(contract, tickets, contract.orders.place_many, context)
-    first = outcomes[0]
-    if isinstance(first, KalshiError) and all(outcome is first for outcome in outcomes):
+        duplicate = next(key for key in keys if keys.count(key) > 1)
+        raise DuplicateIdConflict(f"tickets: {duplicate!r} stands twice", client_order_id=duplicate)
+    results = yield from _execute(contract, tickets, contract.orders.place_many, context)
+    first = results[0]
+    # One error object for all: the request as a whole was refused.
+    if isinstance(first, KalshiError) and all(result is first for result in results):
         raise first
-    return outcomes
+    return results
 
 
 def _execute(
     contract: Contract,
     tickets: Sequence[OrderTicket],
-    build: Callable[[Sequence[OrderTicket]], Batch],
+    build_call: Callable[[Sequence[OrderTicket]], Batch],
     context: Context,
 ) -> Flow[list[PlaceResult]]:
-    placing = Placement(contract, context, build(tickets))
-    done = False
+    placement = Placement(contract, context, build_call(tickets))
+    settled = False
     try:
-        yield from reservation.reserve(placing, placing.call.operation.id, tickets)
+        yield from reservation.reserve(placement, placement.call.operation.id, tickets)
         for _ in range(context.policy.rounds):
-            pending = placing.pending()
+            pending = placement.pending()
             if not pending:
                 break
-            call = placing.call if len(pending) == len(tickets) else build(pending)
-            yield from send_pending(placing, call, pending)
-        done = True
-        return [placing.outcomes[ticket.client_order_id] for ticket in tickets]
+            call = placement.call if len(pending) == len(tickets) else build_call(pending)
+            yield from send_pending(placement, call, pending)
+        settled = True
+        return [placement.results[ticket.client_order_id] for ticket in tickets]
     finally:
-        # Whatever ends this flow, an interrupt too, nobody drives its entries from here on.
-        for ticket in placing.pending() if done else placing.tickets.values():
+        # However this flow ends, an interrupt too, nobody drives its entries from here on. Also
+        # one whose result is known may not be recorded yet.
+        for ticket in placement.pending() if settled else placement.tickets.values():
             context.pending_writes.add(ticket.ticker, ticket.client_order_id)
-        context.locks.release(placing)
+        context.locks.release(placement)
 
 
-def send_pending(placing: Placement, call: Batch, pending: list[OrderTicket]) -> Flow[None]:
+def send_pending(placement: Placement, call: Batch, pending: list[OrderTicket]) -> Flow[None]:
     """Send what is pending once, and find out what became of it."""
     try:
-        outcome = yield from send_with_retries(
-            call, placing.context, cost=DEFAULT_COST * len(pending)
+        # A batch is billed for each of its orders (documented).
+        response = yield from send_with_retries(
+            call, placement.context, cost=DEFAULT_COST * len(pending)
         )
     except Misuse as error:  # larger than its bucket, or the client is closed: not sent
         yield from record_outcomes(
-            placing, {t.client_order_id: NotExecuted(error) for t in pending}
+            placement, {t.client_order_id: NotExecuted(error) for t in pending}
         )
         return
-    verdicts = _outcomes(call, pending, outcome, placing.context)
-    yield from record_outcomes(placing, verdicts)
-    unproven = {key: v for key, v in verdicts.items() if isinstance(v, Unknown)}
-    if unproven:
-        yield from resolve_unknown(placing, unproven, outcome.sent_at)
+    outcomes = _judge_orders(call, pending, response, placement.context)
+    # Recorded before looking: a process that dies while it looks leaves "unknown".
+    yield from record_outcomes(placement, outcomes)
+    unknown = {key: out for key, out in outcomes.items() if isinstance(out, Unknown)}
+    if unknown:
+        yield from resolve_unknown(placement, unknown, response.sent_at)
 
 
-def _outcomes(
-    call: Batch, pending: list[OrderTicket], outcome: Reply | Lost, context: Context
+def _judge_orders(
+    call: Batch, tickets: list[OrderTicket], response: Reply | Lost, context: Context
 ) -> dict[str, WriteOutcome[OrderAck]]:
-    if len(pending) == 1:
-        ticket = pending[0]
-        known = {"client_order_id": ticket.client_order_id, "ticket": ticket}
-        whole = judge(call, outcome, context, **known)
+    if len(tickets) == 1:
+        ticket = tickets[0]
+        identifiers = {"client_order_id": ticket.client_order_id, "ticket": ticket}
+        whole = judge(call, response, context, **identifiers)
     else:
-        whole = judge(call, outcome, context)
+        whole = judge(call, response, context)
     if isinstance(whole, Executed):
-        return match_entries(call.operation, pending, whole.value)
-    return {ticket.client_order_id: whole for ticket in pending}
+        return match_entries(call.operation, tickets, whole.value)
+    return {ticket.client_order_id: whole for ticket in tickets}
 
 
-def record_outcomes(placing: Placement, verdicts: dict[str, WriteOutcome[OrderAck]]) -> Flow[None]:
-    """Record what is known and keep it as the outcome; what is not known becomes unknown."""
+def record_outcomes(
+    placement: Placement, outcomes: Mapping[str, WriteOutcome[OrderAck]]
+) -> Flow[None]:
+    """Record outcomes in the journal; those that are known become the orders' results."""
     now = yield Now()
-    marks = [_transition_of(key, verdict, placing, now) for key, verdict in verdicts.items()]
-    for key, verdict in verdicts.items():
-        if isinstance(verdict, Executed):
-            placing.outcomes[key] = verdict.value
-        elif isinstance(verdict, NotExecuted):
-            placing.outcomes[key] = verdict.error
-    yield from journal_codec.record(marks)
+    transitions = [
+        _transition_of(key, outcome, placement, now) for key, outcome in outcomes.items()
+    ]
+    for key, outcome in outcomes.items():
+        if isinstance(outcome, Executed):
+            placement.results[key] = outcome.value
+        elif isinstance(outcome, NotExecuted):
+            placement.results[key] = outcome.error
+    yield from journal_codec.record(transitions)
 
 
 def _transition_of(
-    key: str, verdict: WriteOutcome[OrderAck], placing: Placement, now: float
+    key: str, outcome: WriteOutcome[OrderAck], placement: Placement, now: float
 ) -> Transition:
-    if isinstance(verdict, Executed):
-        ack = verdict.value
+    if isinstance(outcome, Executed):
+        ack = outcome.value
         state = State.RESOLVED if ack.replayed else State.ACKNOWLEDGED
         return Transition(key, state, order_id=ack.order_id, verdict=journal_codec.encode_ack(ack))
-    if isinstance(verdict, NotExecuted):
-        text = journal_codec.encode_error(verdict.error)
-        return Transition(key, journal_codec.final_state(verdict.error), verdict=text)
-    placing.attempts[key] = placing.attempts.get(key, 0) + 1
-    attempts = placing.earlier_attempts.get(key, 0) + placing.attempts[key]
+    if isinstance(outcome, NotExecuted):
+        text = journal_codec.encode_error(outcome.error)
+        return Transition(key, journal_codec.final_state(outcome.error), verdict=text)
+    placement.attempts[key] = placement.attempts.get(key, 0) + 1
+    # The journal refuses a count that goes down, and an id reopened keeps its earlier attempts.
+    attempts = placement.earlier_attempts.get(key, 0) + placement.attempts[key]
     return Transition(key, State.UNKNOWN, sent_at=journal_codec.instant(now), attempts=attempts)
 
 
-def resolve_unknown(placing: Placement, unproven: dict[str, Unknown], sent_at: float) -> Flow[None]:
-    """Look for orders whose answer proved nothing; what is proven absent stays pending."""
-    sought = {key: placing.tickets[key] for key in unproven}
+def resolve_unknown(
+    placement: Placement, unknown: Mapping[str, Unknown], sent_at: float
+) -> Flow[None]:
+    """Look up orders whose answer proved nothing; one proven absent stays pending, to go again."""
+    tickets = {key: placement.tickets[key] for key in unknown}
     # An id that is taken may have been taken at any time; else only what came since counts.
-    taken = any(doubt.key_taken for doubt in unproven.values())
-    # The clock may have been corrected, backwards, between the claim and the sending.
-    placing.reserved_at = min(placing.reserved_at, sent_at)
-    since = 0.0 if taken else placing.reserved_at
-    looked = yield from look_up_orders(
-        placing.contract, sought, placing.context, since=since, sent_at=sent_at
+    any_taken = any(outcome.key_taken for outcome in unknown.values())
+    # The clock may have been corrected, backwards, between the reservation and the sending.
+    placement.reserved_at = min(placement.reserved_at, sent_at)
+    since = 0.0 if any_taken else placement.reserved_at
+    lookup = yield from look_up_orders(
+        placement.contract, tickets, placement.context, since=since, sent_at=sent_at
     )
-    verdicts: dict[str, WriteOutcome[OrderAck]] = {}
-    for key, doubt in unproven.items():
-        order = looked.found.get(key)
+    outcomes: dict[str, WriteOutcome[OrderAck]] = {}
+    for key, outcome in unknown.items():
+        ticket, order = tickets[key], lookup.orders.get(key)
         if order is not None:
-            verdicts[key] = match_found_order(
-                placing.tickets[key], order, since=placing.reserved_at
-            )
-        elif looked.absent and doubt.key_taken:
-            verdicts[key] = NotExecuted(id_taken_error(placing.tickets[key]))
-        elif not looked.absent:
-            placing.outcomes[key] = unknown_error(placing.tickets[key], doubt.error)
-            placing.context.pending_writes.add(placing.tickets[key].ticker, key)
-        elif not _may_resend(placing, key):
-            verdicts[key] = NotExecuted(not_executed_error(placing.tickets[key], doubt.error))
-    yield from record_outcomes(placing, verdicts)
+            # An id names one order for ever: one that is found needs no fresh read.
+            outcomes[key] = match_found_order(ticket, order, since=placement.reserved_at)
+        elif lookup.absent and outcome.key_taken:
+            # Sent again it would be refused again: the id belongs to an order elsewhere.
+            outcomes[key] = NotExecuted(id_taken_error(ticket))
+        elif not lookup.absent:
+            placement.results[key] = unknown_error(ticket, outcome.error)
+            placement.context.pending_writes.add(ticket.ticker, key)
+        elif not _may_resend(placement, key):
+            outcomes[key] = NotExecuted(not_executed_error(ticket, outcome.error))
+    yield from record_outcomes(placement, outcomes)
 
 
-def _may_resend(placing: Placement, key: str) -> bool:
-    policy = placing.context.policy
-    may = policy.resend and retry_rule(placing.call.operation).resend_when_absent
-    return may and placing.attempts.get(key, 0) < policy.rounds
+def _may_resend(placement: Placement, key: str) -> bool:
+    policy = placement.context.policy
+    allowed = policy.resend and retry_rule(placement.call.operation).resend_when_absent
+    return allowed and placement.attempts.get(key, 0) < policy.rounds
 
 
 def not_executed_error(ticket: OrderTicket, error: KalshiError) -> NotSent:
@@ -235,8 +246,9 @@ def id_taken_error(ticket: OrderTicket) -> DuplicateIdConflict:
 
 
 def unknown_error(ticket: OrderTicket, error: KalshiError) -> OutcomeUnknown:
-    """Return the error of an order whose outcome could not be found in time, one for each."""
+    """Return the error of an order whose outcome could not be found out in time."""
     if isinstance(error, OutcomeUnknown):
+        # The orders of a batch share one error: each gets a copy with its own id.
         own = copy.copy(error)
         own.client_order_id, own.ticket = ticket.client_order_id, ticket
         return own

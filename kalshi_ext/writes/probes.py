@@ -12,8 +12,8 @@ A failed read, a 404, a list cut short and an unreadable row are `Unclear`, neve
 Example: an amend to 5 contracts at 0.40 lost its answer. The order shows 5 at 0.40: `Executed`. It
 shows 8 at 0.35: `NotDone`, with the same call to send again. It was filled: `NotExecuted`.
 
-Whether a result may be believed is a question of time, and `probe_until_settled` answers it: reads
-lag behind writes, and a delayed copy of a request may still be accepted.
+Whether a result may be believed is a question of time: reads lag behind writes, and a delayed copy
+of a request may still be accepted. `probe_until_settled` waits until it may.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from kalshi_ext.protocol.pagination import Paginator
 from kalshi_ext.requests import DecreaseTicket
 from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.writes import journal_codec
-from kalshi_ext.writes.lookup import already_ended, read_all, read_order
+from kalshi_ext.writes.lookup import order_ended_error, read_all, read_order
 from kalshi_ext.writes.outcomes import Executed, NotExecuted
 from kalshi_ext.writes.watermark import DAY, PollSchedule, SentAt, read_watermark
 
@@ -52,9 +52,9 @@ R = TypeVar("R")
 
 @frozen
 class NotDone(Generic[T]):
-    """What looking showed: it is not done. `again` is how to send it again, None for never.
+    """The write is not done. `resend` is the call that does what is left of it, None for never.
 
-    `telling` says whether a success of that tells that the change is done.
+    `conclusive` says whether a success of that call proves that the write is done.
     """
 
     resend: Call[T] | None = None
@@ -63,7 +63,7 @@ class NotDone(Generic[T]):
 
 @frozen
 class Unclear:
-    """Looking showed nothing that could be relied on."""
+    """The read proved nothing."""
 
 
 ProbeResult: TypeAlias = Executed[T] | NotExecuted | NotDone[T] | Unclear
@@ -76,98 +76,100 @@ def probe_until_settled(
     *,
     sent_at: float | None,
 ) -> Flow[ProbeResult[T]]:
-    """Look with patience; `sent_at` as in `Sending`.
-
-    Accepted is believed once the reads are fresher than the sending: an older state may happen to
-    be the wanted one. NotDone is returned only when no copy can be accepted any more.
-    """
-    sending = SentAt(sent_at)
-    patience = PollSchedule(context.policy, (yield Now()))
+    """Probe until a result may be believed; Unclear when time is over. `sent_at` as in `SentAt`."""
+    send_time = SentAt(sent_at)
+    schedule = PollSchedule(context.policy, (yield Now()))
     while True:
-        fresh = yield from read_watermark(contract, context)
+        watermark = yield from read_watermark(contract, context)
         result = yield from probe()
+        # The order has ended, and an ended order stays so: no read is too old for that.
         if isinstance(result, NotExecuted):
             return result
-        if isinstance(result, Executed) and sending.visible(fresh):
+        # A read from before the sending may show the wanted state by chance: an amend back to
+        # 5 at 0.40, of an order whose change away from it is not shown yet.
+        if isinstance(result, Executed) and send_time.visible(watermark):
             return result
-        dead = sending.visible(fresh, after=context.policy.signature_life)
-        if isinstance(result, NotDone) and dead:
+        # While a delayed copy can be executed, "not done" may become "done" at any moment.
+        copies_expired = send_time.visible(watermark, after=context.policy.signature_life)
+        if isinstance(result, NotDone) and copies_expired:
             return result
-        if patience.expired((yield Now())):
+        if schedule.expired((yield Now())):
             return Unclear()
-        yield Sleep(patience.next_wait())
+        yield Sleep(schedule.next_wait())
 
 
 def amend_probe(
     contract: Contract,
-    said: Mapping[str, Any],
+    payload: Mapping[str, Any],
     context: Context,
     call: Call[OrderAck] | None = None,
 ) -> Callable[[], Flow[ProbeResult[OrderAck]]]:
-    """Build the look for an amend; `call` repeats it where it is not done."""
+    """Build the probe of an amend; `payload` as in the journal, `call` sends it again."""
 
-    def look() -> Flow[ProbeResult[OrderAck]]:
+    def probe() -> Flow[ProbeResult[OrderAck]]:
         order = yield from read_order(
-            contract, said["order_id"], context, ticker=said.get("ticker")
+            contract, payload["order_id"], context, ticker=payload.get("ticker")
         )
         if order is None:
             return Unclear()
-        if _is_amended(order, said):
+        if _is_amended(order, payload):
             return Executed(journal_codec.ack_of(order))
         if order.status in ("canceled", "executed"):
-            return NotExecuted(already_ended("orders.amend", order))
+            return NotExecuted(order_ended_error("orders.amend", order))
         return NotDone(call)
 
-    return look
+    return probe
 
 
-def _is_amended(order: Order, said: Mapping[str, Any]) -> bool:
+def _is_amended(order: Order, payload: Mapping[str, Any]) -> bool:
     """Say whether an order is as an amend wants it, in all that the amend names."""
-    count = Decimal(said["count"])
-    if order.price != Decimal(said["price"]) or count not in _totals(order):
+    count = Decimal(payload["count"])
+    if order.price != Decimal(payload["price"]) or count not in _possible_totals(order):
         return False
-    if said.get("client_order_id") not in (None, order.client_order_id):
+    if payload.get("client_order_id") not in (None, order.client_order_id):
         return False
-    expires: int | None = said.get("expires")
-    there = 0 if order.expiration_time is None else int(order.expiration_time.timestamp())
-    return expires in (None, there)
+    # None keeps the expiry, 0 removes it (documented).
+    expires: int | None = payload.get("expires")
+    expiry = 0 if order.expiration_time is None else int(order.expiration_time.timestamp())
+    return expires in (None, expiry)
 
 
-def _totals(order: Order) -> tuple[Decimal | None, ...]:
-    """Return what may be the total of an order: one that was cancelled keeps it in `count`."""
+def _possible_totals(order: Order) -> tuple[Decimal | None, ...]:
+    # A cancel empties `remaining_count`; `count` is taken to keep the size (inferred).
     total = order_total(order)
     return (total, order.count) if order.status == "canceled" else (total,)
 
 
 def order_total(order: Order) -> Decimal:
+    """Return what an amend's `count` names: the contracts filled and those still resting."""
     return order.fill_count + order.remaining_count
 
 
 def decrease_probe(
     contract: Contract,
-    said: Mapping[str, Any],
+    payload: Mapping[str, Any],
     context: Context,
     ticket: DecreaseTicket | None = None,
 ) -> Callable[[], Flow[ProbeResult[OrderAck]]]:
-    """Build the look for a decrease; `ticket` repeats it, as an absolute size, if not done."""
+    """Build the probe of a decrease; `payload` as in the journal, `ticket` is sent again."""
 
-    def look() -> Flow[ProbeResult[OrderAck]]:
+    def probe() -> Flow[ProbeResult[OrderAck]]:
         order = yield from read_order(
-            contract, said["order_id"], context, ticker=said.get("ticker")
+            contract, payload["order_id"], context, ticker=payload.get("ticker")
         )
         if order is None:
             return Unclear()
-        if said.get("to") is not None:
-            return _reduced_to(contract, ticket, order, Decimal(said["to"]))
-        if said.get("total") is None:
+        if payload.get("to") is not None:
+            return _judge_reduce_to(contract, ticket, order, Decimal(payload["to"]))
+        if payload.get("total") is None:
             return Unclear()
-        by, total = Decimal(said["by"]), Decimal(said["total"])
-        return _reduced_by(contract, ticket, order, by, total)
+        by, total = Decimal(payload["by"]), Decimal(payload["total"])
+        return _judge_reduce_by(contract, ticket, order, by, total)
 
-    return look
+    return probe
 
 
-def _reduced_to(
+def _judge_reduce_to(
     contract: Contract, ticket: DecreaseTicket | None, order: Order, to: Decimal
 ) -> ProbeResult[OrderAck]:
     if order.remaining_count <= to:
@@ -175,16 +177,17 @@ def _reduced_to(
     return NotDone(None if ticket is None else contract.orders.decrease(ticket))
 
 
-def _reduced_by(
+def _judge_reduce_by(
     contract: Contract, ticket: DecreaseTicket | None, order: Order, by: Decimal, total: Decimal
 ) -> ProbeResult[OrderAck]:
-    """Compare with what the order was: fills keep the total, the decrease lowers it by `by`."""
+    """Compare with `total`, read before the sending: fills keep it, the decrease takes `by` off."""
     if order.status == "canceled":
-        return NotExecuted(already_ended("orders.decrease", order))
+        return NotExecuted(order_ended_error("orders.decrease", order))
     if order_total(order) == total - by:
         return Executed(journal_codec.ack_of(order))
     if order_total(order) != total:
         return Unclear()
+    # A difference executed twice takes off twice as much: it goes again as an absolute size.
     rest = max(order.remaining_count - by, Decimal(0))
     try:
         call = (
@@ -192,54 +195,60 @@ def _reduced_by(
         )
     except Misuse:  # the classic contract knows differences only, and those are not repeated
         call = None
-    # Fills since the reading may leave less than `rest` already: then that changes nothing.
+    # Fills since this read may leave no more than `rest` already. The answer to that call is
+    # then a success that took nothing off, so only a `rest` of 0 proves the decrease.
     return NotDone(call, conclusive=rest == 0)
 
 
 def new_row_probe(
-    listing: Callable[[], Flow[list[R] | None]],
+    list_rows: Callable[[], Flow[list[R] | None]],
     before: Iterable[str],
     identity: Callable[[R], str],
-    fits: Callable[[R], bool],
+    matches: Callable[[R], bool],
     value: Callable[[R], T],
     *,
-    sure: Callable[[R], bool] = lambda _: True,
+    completed: Callable[[R], bool] = lambda _: True,
 ) -> Callable[[], Flow[ProbeResult[T]]]:
-    """Build the look for something created without a key; `sure` says whether one is done."""
+    """Build the probe of something created without a key.
+
+    `before` are the identities listed before the sending; `matches` says whether a row could be
+    what was asked for, `completed` whether such a row proves that it was done.
+    """
     known = frozenset(before)
 
-    def look() -> Flow[ProbeResult[T]]:
-        rows = yield from listing()
+    def probe() -> Flow[ProbeResult[T]]:
+        rows = yield from list_rows()
         if rows is None:
             return Unclear()
-        fresh = [row for row in rows if identity(row) not in known and fits(row)]
-        if not fresh:
+        new = [row for row in rows if identity(row) not in known and matches(row)]
+        if not new:
             return NotDone()
-        ours = len(fresh) == 1 and sure(fresh[0])
-        return Executed(value(fresh[0])) if ours else Unclear()
+        # Two new rows that match cannot be told apart: that is left to a person.
+        ours = len(new) == 1 and completed(new[0])
+        return Executed(value(new[0])) if ours else Unclear()
 
-    return look
+    return probe
 
 
 def list_reader(call: Call[Page[R]], context: Context) -> Callable[[], Flow[list[R] | None]]:
-    """Build the reading of a whole list; None where rows may be missing."""
+    """Build the reading of a whole list; it returns None where rows may be missing."""
 
-    def rows() -> Flow[list[R] | None]:
-        walk = Paginator(call, context)
-        read, ended = yield from read_all(walk)
-        return read if ended and not walk.invalid_rows else None
+    def list_rows() -> Flow[list[R] | None]:
+        paginator = Paginator(call, context)
+        rows, reached_end = yield from read_all(paginator)
+        return rows if reached_end and not paginator.invalid_rows else None
 
-    return rows
+    return list_rows
 
 
 def order_group_probe(
-    listing: Callable[[], Flow[list[OrderGroup] | None]],
+    list_groups: Callable[[], Flow[list[OrderGroup] | None]],
     before: Iterable[str],
     limit: Decimal,
 ) -> Callable[[], Flow[ProbeResult[OrderGroup]]]:
-    """Build the look for a group: new, and of our limit where the contract says it."""
+    """Build the probe of a new group; it has our limit, where the contract tells a limit."""
     return new_row_probe(
-        listing,
+        list_groups,
         before,
         lambda group: group.id,
         lambda group: group.contracts_limit in (None, limit),
@@ -248,44 +257,44 @@ def order_group_probe(
 
 
 def instance_transfer_probe(
-    listing: Callable[[], Flow[list[InstanceTransfer] | None]],
-    said: dict[str, Any],
+    list_transfers: Callable[[], Flow[list[InstanceTransfer] | None]],
+    payload: dict[str, Any],
 ) -> Callable[[], Flow[ProbeResult[str]]]:
-    """Build the look for a transfer: new, between the same places, of the same amount.
+    """Build the probe of an instance transfer: new, between the same ends, of the same amount."""
+    wanted = (payload["source"], payload["destination"], Decimal(payload["amount"]))
+    wanted_shards = (payload.get("source_shard"), payload.get("destination_shard"))
 
-    A status other than complete and pending leaves it open whether the money moved.
-    """
-    wanted = (said["source"], said["destination"], Decimal(said["amount"]))
-    ends = (said.get("source_shard"), said.get("destination_shard"))
-
-    def fits(row: InstanceTransfer) -> bool:
+    def matches(row: InstanceTransfer) -> bool:
         if (row.source, row.destination, row.amount) != wanted:
             return False
-        there = (row.source_exchange_shard, row.destination_exchange_shard)
-        return all(None in pair or pair[0] == pair[1] for pair in zip(ends, there, strict=True))
+        shards = (row.source_exchange_shard, row.destination_exchange_shard)
+        pairs = zip(wanted_shards, shards, strict=True)
+        return all(None in pair or pair[0] == pair[1] for pair in pairs)
 
     return new_row_probe(
-        listing,
-        said["before"],
+        list_transfers,
+        payload["before"],
         lambda row: row.transfer_id,
-        fits,
+        matches,
         lambda row: row.transfer_id,
-        sure=lambda row: row.status in ("complete", "pending"),
+        # Any other status leaves it open whether the money moved.
+        completed=lambda row: row.status in ("complete", "pending"),
     )
 
 
 def subaccount_probe(
-    listing: Callable[[], Flow[list[SubaccountBalance] | None]],
+    list_balances: Callable[[], Flow[list[SubaccountBalance] | None]],
     before: Iterable[str],
 ) -> Callable[[], Flow[ProbeResult[int]]]:
-    """Build the look for a subaccount: a number that was not there."""
+    """Build the probe of a new subaccount: a number that was not listed before."""
 
-    def each_once() -> Flow[list[SubaccountBalance] | None]:
-        rows = yield from listing()
+    def list_subaccounts() -> Flow[list[SubaccountBalance] | None]:
+        # A subaccount has a balance on each shard: one row of each number is enough.
+        rows = yield from list_balances()
         return None if rows is None else list({row.subaccount: row for row in rows}.values())
 
     return new_row_probe(
-        each_once,
+        list_subaccounts,
         before,
         lambda row: str(row.subaccount),
         lambda _: True,
@@ -293,68 +302,68 @@ def subaccount_probe(
     )
 
 
-SUBACCOUNT_TRANSFER = "subaccount transfer"
+SUBACCOUNT_TRANSFER = "subaccount transfer"  # its kind in the journal
 
 
 def subaccount_transfer_probe(
-    listing: Callable[[], Flow[list[SubaccountTransfer] | None]],
-    said: Mapping[str, Any],
+    list_transfers: Callable[[], Flow[list[SubaccountTransfer] | None]],
+    payload: Mapping[str, Any],
     *,
     since: float,
 ) -> Callable[[], Flow[ProbeResult[None]]]:
-    """Build the look for a transfer that is not repeated, as recovery sends nothing.
+    """Build the probe of a subaccount transfer that an earlier process left open.
 
-    The list names no client_transfer_id: that none fits tells that it was not done, and one that
-    fits tells nothing. Repeating it under its key does. `since` is in Unix seconds.
+    `since` is in Unix seconds. It never says Executed: the list names no client_transfer_id, so a
+    row that matches may be another transfer. Only the same call under the same id can tell.
     """
-    wanted = (said["from_subaccount"], said["to_subaccount"], Decimal(said["amount_cents"]) / 100)
+    cents = Decimal(payload["amount_cents"])
+    wanted = (payload["from_subaccount"], payload["to_subaccount"], cents / 100)
 
-    def look() -> Flow[ProbeResult[None]]:
-        rows = yield from listing()
-        if rows is None or any(_matches(row, wanted, since) for row in rows):
+    def probe() -> Flow[ProbeResult[None]]:
+        rows = yield from list_transfers()
+        if rows is None or any(_is_recent_match(row, wanted, since) for row in rows):
             return Unclear()
         return NotDone()
 
-    return look
+    return probe
 
 
-def _matches(row: SubaccountTransfer, wanted: tuple[int, int, Decimal], since: float) -> bool:
-    made = row.created_time
-    recent = made is None or made.timestamp() >= since
+def _is_recent_match(
+    row: SubaccountTransfer, wanted: tuple[int, int, Decimal], since: float
+) -> bool:
+    created = row.created_time
+    recent = created is None or created.timestamp() >= since
     return recent and (row.from_subaccount, row.to_subaccount, row.amount) == wanted
 
 
-# No flow lives as long as this, and no clock is wrong by more (a time zone is 14 hours at most):
-# an entry untouched for longer has no copy on its way, and an order came no earlier than this
-# before its entry's own time. Both were told by a clock that was perhaps not corrected yet.
-
-
-def probe_of(
+def probe_for(
     contract: Contract, context: Context, entry: Entry
 ) -> Callable[[], Flow[ProbeResult[Any]]]:
-    said: dict[str, Any] = json.loads(entry.ticket)
-    kind = said["kind"]
+    """Build the probe of a journal's entry, which sends nothing again."""
+    payload: dict[str, Any] = json.loads(entry.ticket)
+    kind = payload["kind"]
     if kind == "amend":
-        return amend_probe(contract, said, context)
+        return amend_probe(contract, payload, context)
     if kind == "decrease":
-        return decrease_probe(contract, said, context)
+        return decrease_probe(contract, payload, context)
     if kind == "group":
-        listing = contract.order_groups.list(ListQuery(subaccount=said.get("subaccount")))
-        rows = list_reader(listing, context)
-        return order_group_probe(rows, said["before"], Decimal(said["limit"]))
+        query = ListQuery(subaccount=payload.get("subaccount"))
+        list_groups = list_reader(contract.order_groups.list(query), context)
+        return order_group_probe(list_groups, payload["before"], Decimal(payload["limit"]))
     if kind == "transfer":
-        moves = list_reader(contract.portfolio.transfers(ListQuery()), context)
-        return instance_transfer_probe(moves, said)
+        list_transfers = list_reader(contract.portfolio.transfers(ListQuery()), context)
+        return instance_transfer_probe(list_transfers, payload)
     if kind == "subaccount":
-        balances = list_reader(contract.subaccounts.balances(), context)
-        return subaccount_probe(balances, said["before"])
+        list_balances = list_reader(contract.subaccounts.balances(), context)
+        return subaccount_probe(list_balances, payload["before"])
     if kind == SUBACCOUNT_TRANSFER:
-        keyed_moves = list_reader(contract.subaccounts.transfers(ListQuery()), context)
+        list_keyed = list_reader(contract.subaccounts.transfers(ListQuery()), context)
         since = entry.created_at.timestamp() - DAY
-        return subaccount_transfer_probe(keyed_moves, said, since=since)
-    return _no_probe
+        return subaccount_transfer_probe(list_keyed, payload, since=since)
+    # A later version of this library may have written the entry: it stays open.
+    return _unclear_probe
 
 
-def _no_probe() -> Flow[ProbeResult[Any]]:
+def _unclear_probe() -> Flow[ProbeResult[Any]]:
     yield from ()
     return Unclear()

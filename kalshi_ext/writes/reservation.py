@@ -1,4 +1,16 @@
-"""Claim writes in the journal: who drives an order, and what an earlier call already knows."""
+"""Reserve the ids of orders: one flow drives an id, and an id keeps the result it already has.
+
+An id is reserved in two places. The lock keeps it from other flows of this client; the entry in the
+journal, written before anything is sent, keeps it from other processes and from a later run. Where
+the entry exists already its content must be the same, and it answers instead of the exchange:
+
+    the entry found               what the order gets
+    another content               DuplicateIdConflict
+    acknowledged, resolved        its recorded acknowledgement, `replayed`
+    refused, not_sent             reserved again: nothing of it stands
+    open, nobody drives it        settled by recovery first, then as above
+    open, driven elsewhere        waited for, then OutcomeUnknown
+"""
 
 from __future__ import annotations
 
@@ -22,96 +34,105 @@ if TYPE_CHECKING:
     from kalshi_ext.writes.place import Placement, PlaceResult
 
 
-def reserve(placing: Placement, operation: str, tickets: Sequence[OrderTicket]) -> Flow[None]:
-    """Take the orders that are new, and give the others the outcome they already have."""
+def reserve(placement: Placement, operation: str, tickets: Sequence[OrderTicket]) -> Flow[None]:
+    """Reserve the orders that are new, and give the others the result they already have."""
     keys = [ticket.client_order_id for ticket in tickets]
     tickers = [ticket.ticker for ticket in tickets]
+    # An open entry under one of these ids does not stop the order: it is settled below.
     yield from prior_writes.settle_prior_writes(
-        placing.contract, placing.context, tickers, facade="orders.place", own=keys
+        placement.contract, placement.context, tickers, facade="orders.place", own_keys=keys
     )
-    placing.reserved_at = yield Now()
-    mine = placing.context.locks.acquire(keys, placing)
-    yield from _reserve(placing, operation, [t for t in tickets if t.client_order_id in mine])
+    placement.reserved_at = yield Now()
+    locked = placement.context.locks.acquire(keys, placement)
+    yield from _reserve_locked(
+        placement, operation, [t for t in tickets if t.client_order_id in locked]
+    )
+    # Those that are locked elsewhere come last, so that the others do not wait for them.
     for ticket in tickets:
-        if ticket.client_order_id not in mine:
-            yield from _reserve_after(placing, operation, ticket)
+        if ticket.client_order_id not in locked:
+            yield from _reserve_when_free(placement, operation, ticket)
 
 
-def _reserve_after(placing: Placement, operation: str, ticket: OrderTicket) -> Flow[None]:
-    """Wait for the flow of this client that drives the same id, then claim it."""
-    key, context = ticket.client_order_id, placing.context
-    patience = PollSchedule(context.policy, (yield Now()))
-    while not context.locks.acquire([key], placing):
-        if patience.expired((yield Now())):
-            placing.outcomes[key] = _busy_error(operation, ticket)
+def _reserve_when_free(placement: Placement, operation: str, ticket: OrderTicket) -> Flow[None]:
+    """Wait for the flow of this client that drives the same id, then reserve it."""
+    key, context = ticket.client_order_id, placement.context
+    schedule = PollSchedule(context.policy, (yield Now()))
+    while not context.locks.acquire([key], placement):
+        if schedule.expired((yield Now())):
+            placement.results[key] = _busy_error(operation, ticket)
             return
-        yield Sleep(patience.next_wait())
-    yield from _reserve(placing, operation, [ticket])
+        yield Sleep(schedule.next_wait())
+    yield from _reserve_locked(placement, operation, [ticket])
 
 
-def _reserve(placing: Placement, operation: str, tickets: Sequence[OrderTicket]) -> Flow[None]:
+def _reserve_locked(
+    placement: Placement, operation: str, tickets: Sequence[OrderTicket]
+) -> Flow[None]:
     if not tickets:
         return
-    # From here on they are this flow's, whatever ends it.
-    placing.tickets.update((ticket.client_order_id, ticket) for ticket in tickets)
+    # Before the journal is asked: whatever ends this flow, its entries may exist from here on.
+    placement.tickets.update((ticket.client_order_id, ticket) for ticket in tickets)
     entries = [
-        journal_codec.encode_order(operation, ticket, placing.reserved_at) for ticket in tickets
+        journal_codec.encode_order(operation, ticket, placement.reserved_at) for ticket in tickets
     ]
-    claimed: list[Reservation] = yield Record("reserve_many", (entries,))
-    for ticket, found in zip(tickets, claimed, strict=True):
-        if not found.acquired:
-            placing.outcomes.update((yield from _outcome_of(placing, ticket, found.entry)))
-        if isinstance(placing.outcomes.get(ticket.client_order_id), OutcomeUnknown):
-            placing.context.pending_writes.add(ticket.ticker, ticket.client_order_id)
+    reservations: list[Reservation] = yield Record("reserve_many", (entries,))
+    for ticket, reserved in zip(tickets, reservations, strict=True):
+        if not reserved.acquired:
+            placement.results.update((yield from _result_of(placement, ticket, reserved.entry)))
+        if isinstance(placement.results.get(ticket.client_order_id), OutcomeUnknown):
+            placement.context.pending_writes.add(ticket.ticker, ticket.client_order_id)
 
 
-def _outcome_of(
-    placing: Placement, ticket: OrderTicket, entry: Entry
+def _result_of(
+    placement: Placement, ticket: OrderTicket, entry: Entry
 ) -> Flow[dict[str, PlaceResult]]:
     try:
-        return (yield from _recorded_outcome(placing, ticket, entry))
-    except (JournalError, JournalUnwritable):  # which says nothing about the earlier attempt
+        return (yield from _recorded_result(placement, ticket, entry))
+    except (JournalError, JournalUnwritable):
+        # A failing journal says nothing about the earlier attempt, which may have been executed.
         return {ticket.client_order_id: _open_error(ticket, entry)}
 
 
-def _recorded_outcome(
-    placing: Placement, ticket: OrderTicket, entry: Entry
+def _recorded_result(
+    placement: Placement, ticket: OrderTicket, entry: Entry
 ) -> Flow[dict[str, PlaceResult]]:
-    """Return the outcome an id already has; nothing when it is ours to send (again)."""
+    """Return the result an id already has; empty when the order may be sent (again)."""
     key = ticket.client_order_id
     if entry.fingerprint != ticket.fingerprint():
         return {key: _conflict_error(ticket, entry)}
-    entry = yield from _settled_entry(placing, entry)
+    entry = yield from _settle_entry(placement, entry)
     if entry.is_open:
         return {key: _open_error(ticket, entry)}
     ack = journal_codec.decode_ack(entry)
     if ack is not None:
         return {key: ack}
     if entry.state is State.RESOLVED:
-        said = "was resolved by hand as not executed: use a new id or intent"
-        return {key: Misuse(f"{key} {said}")}
+        # A person said that it was not executed, or did not say what it became: nothing is sent.
+        reason = "was resolved by hand as not executed: use a new id or intent"
+        return {key: Misuse(f"{key} {reason}")}
     if journal_codec.ended_in_conflict(entry):
         return {key: _conflict_error(ticket, entry)}
     reopened: Reservation = yield Record("reopen", (entry.key,))
     if reopened.acquired:
-        placing.reserved_at = min(placing.reserved_at, entry.created_at.timestamp())
-        placing.earlier_attempts[key] = entry.attempts
+        # The order may have been made at any time since its first attempt.
+        placement.reserved_at = min(placement.reserved_at, entry.created_at.timestamp())
+        placement.earlier_attempts[key] = entry.attempts
         return {}
     return {key: _open_error(ticket, reopened.entry)}
 
 
-def _settled_entry(placing: Placement, entry: Entry) -> Flow[Entry]:
+def _settle_entry(placement: Placement, entry: Entry) -> Flow[Entry]:
     """Find out the verdict of an entry nobody drives, or wait for a client elsewhere."""
-    context = placing.context
-    patience = PollSchedule(context.policy, (yield Now()))
+    context = placement.context
+    schedule = PollSchedule(context.policy, (yield Now()))
     while entry.is_open:
         if (yield Record("take_over", (entry.key, entry.owner))):
-            yield from recovery.resolve(placing.contract, context, [entry])
+            yield from recovery.resolve_entries(placement.contract, context, [entry])
             settled: Entry = yield Record("get", (entry.key,))
             return settled
-        if patience.expired((yield Now())):
+        if schedule.expired((yield Now())):
             return entry
-        yield Sleep(patience.next_wait())
+        yield Sleep(schedule.next_wait())
         entry = yield Record("get", (entry.key,))
     return entry
 

@@ -1,8 +1,61 @@
-"""Writes to something that exists: sent, looked for where the answer proves nothing, sent again.
+"""The theory of a write whose answer never came, and the engine of all writes but orders.
 
-The one rule of placing holds here too: an ambiguous change is either seen to be done, or no copy
-of it can be accepted any more, before it is sent again. Otherwise a delayed copy could undo what
-the user asked for meanwhile.
+A request can time out, be cut off, or be answered by a proxy. Then three things may be true: the
+exchange never saw the write, it executed the write, or the request is still on its way.
+
+The invariant: a write that may have been executed is not sent again until it is proven that it
+was not executed and that no copy of it can be executed any more. Its entry is in the journal
+before its first byte leaves, and it ends executed, not executed or unknown. Recovery only reads.
+Two kinds of writes are exempt, because a repeat of them changes nothing: cancels and other
+idempotent writes (cancel.py), and transfers under a key (transfer.py).
+
+States and transitions. place.py runs the same table for orders, one row for each of a batch.
+
+    state         event                                    next state    recorded in the journal
+    (new)         the caller asks for it                   reserved      intent
+    reserved      the request leaves                       sent          nothing
+                  larger than its bucket, client closed    not executed  not_sent
+    sent          no byte left                             not executed  not_sent
+                  the answer proves execution              executed      acknowledged, order id
+                  the answer proves a refusal              not executed  refused, code, message
+                  anything else                            probing       unknown, time of sending
+    probing       a read shows it done                     executed      acknowledged or resolved
+                  a read shows that it cannot be done      not executed  refused
+                  not done, no copy left, may go again     sent          nothing
+                  not done, no copy left, may not          not executed  not_sent
+                  `Policy.resolve_within` is over          open          nothing
+    any but ends  the flow is interrupted                  open          nothing
+    open          recovery, or a later write that waits    probing       nothing: it never sends
+                  a person: `kalshi-ext journal resolve`   executed      resolved
+    not executed  an order, same id and same content       reserved      intent; attempts stay
+
+An open write is `intent` or `unknown` in the journal; `intent` may have been sent, as the process
+may have died right after. `Context.pending_writes` names the open ones, and a new order of their
+ticker waits until they are settled (prior_writes.py). An order found by reading is `resolved`,
+an answered one `acknowledged`. Which writes may go again stands in `protocol/retry_policy.py`.
+
+"Not done" is final when three things hold:
+
+- The signature's life is over. The exchange refused timestamps that were 30 s old (observed);
+  `Policy.signature_life` is 60 s. Until then a delayed copy may still arrive.
+- The reads are fresh up to that moment, by the exchange's watermark (watermark.py).
+- Every list was read to its end, and every row that could not be read names another write
+  (lookup.py). A failed read, a 404 or silence is never an absence.
+
+One example, an order with the default policy; seconds since it was signed:
+
+     0.0   c1 is in the journal as intent, synced; the POST leaves
+    10.0   no answer within `Policy.timeout`: probing; journal: unknown, attempts 1
+    10.1   the watermark is 9.8; the ticker's live orders show no c1: nothing is proven, read again
+           after 0.25 s, 0.5 s, … at most 5 s
+    62.9   the watermark is 62.6, past 60 and the second a Date header may hide: no copy is left.
+           Live orders, history and fills are read to their ends and show no c1: it is absent
+    63.1   the same POST leaves again under the same id, newly signed: the second of 3 rounds
+    63.2   201 with c1: executed; journal: acknowledged, order id
+
+Had the list shown c1 at 10.1, it would be returned at once with `replayed=True`: an id names one
+order for ever, so no freshness is needed. An amend needs it, because the order it names may have
+looked the same before (probes.py).
 """
 
 from __future__ import annotations
@@ -29,10 +82,11 @@ T = TypeVar("T")
 
 @define
 class Write(Generic[T]):
-    """One write, how to believe its answer and how to look for it.
+    """One write as data for the engine.
 
-    `fault(value)` says what cannot be true of an answer; `look()` reads once. `entry` is its row
-    in the journal, `order_id` what errors name.
+    `contradiction(value)` says what of an answer cannot be true, None when all of it can.
+    `probe()` reads once what became of the write. `entry` is its row in the journal, `order_id`
+    the order that errors name.
     """
 
     contract: Contract
@@ -43,9 +97,12 @@ class Write(Generic[T]):
     order_id: str | None = None
 
 
-def new_entry(call: Call[Any], ticker: str | None, ticket: dict[str, Any], now: float) -> Entry:
-    """Make the journal's entry of a write that carries no key of its own."""
-    text = journal_codec.encode(ticket)
+def new_entry(call: Call[Any], ticker: str | None, payload: dict[str, Any], now: float) -> Entry:
+    """Make the journal's entry of a write that carries no key of its own.
+
+    `payload` is what a probe needs in a later process; its `kind` names the probe.
+    """
+    text = journal_codec.encode(payload)
     return Entry(
         key=f"write-{uuid.uuid4()}",
         operation=call.operation.id,
@@ -56,105 +113,111 @@ def new_entry(call: Call[Any], ticker: str | None, ticket: dict[str, Any], now: 
     )
 
 
-def execute(change: Write[T], context: Context) -> Flow[T]:
-    """Do a change, or raise what became of it."""
-    key = change.entry.key
-    done = False
+def execute(write: Write[T], context: Context) -> Flow[T]:
+    """Execute a write and return its answer, or raise what became of it."""
+    key = write.entry.key
+    settled = False
     try:
-        context.locks.acquire([key], change)
-        yield Record("reserve_many", ([change.entry],))
-        verdict = yield from _attempts(change, context)
-        done = not isinstance(verdict, Unknown)
+        # The lock keeps this client's own recovery away. It is held weakly: an interrupt may end
+        # this flow before `finally` runs, and the key is free once the flow is collected.
+        context.locks.acquire([key], write)
+        yield Record("reserve_many", ([write.entry],))
+        outcome = yield from _send_and_probe(write, context)
+        settled = not isinstance(outcome, Unknown)
         now = yield Now()
-        if change.order_id is not None:
-            context.recent_writes.add(change.order_id, now)
-        yield from journal_codec.record([transition_of(key, verdict, now)])
+        if write.order_id is not None:
+            context.recent_writes.add(write.order_id, now)
+        yield from journal_codec.record([transition_of(key, outcome, now)])
     finally:
-        if not done:
-            context.pending_writes.add(change.entry.ticker, key)
-        context.locks.release(change)
-    if isinstance(verdict, Executed):
-        return verdict.value
-    raise verdict.error
+        # However this flow ends, an interrupt too, an open write must be known to later ones.
+        if not settled:
+            context.pending_writes.add(write.entry.ticker, key)
+        context.locks.release(write)
+    if isinstance(outcome, Executed):
+        return outcome.value
+    raise outcome.error
 
 
-def _attempts(change: Write[T], context: Context) -> Flow[WriteOutcome[T]]:
-    call: Call[T] | None = change.call
-    telling = True
-    verdict: WriteOutcome[T] = Unknown(KalshiError("nothing was tried"))
+def _send_and_probe(write: Write[T], context: Context) -> Flow[WriteOutcome[T]]:
+    call: Call[T] | None = write.call
+    conclusive = True
+    outcome: WriteOutcome[T] = Unknown(KalshiError("nothing was tried"))
     for _ in range(context.policy.rounds):
         if call is None:
             break
         try:
-            outcome = yield from send_with_retries(call, context)
+            response = yield from send_with_retries(call, context)
         except Misuse as error:  # larger than its bucket, or the client is closed: not sent
             return NotExecuted(error)
-        judged = judge(call, outcome, context, order_id=change.order_id)
-        verdict = _validated(change, judged, telling=telling)
-        if not isinstance(verdict, Unknown):
-            return verdict
-        yield from journal_codec.record([transition_of(change.entry.key, verdict, outcome.sent_at)])
-        sight = yield from probe_until(change, context, sent_at=outcome.sent_at)
-        if isinstance(sight, Executed | NotExecuted):
-            return sight
-        if isinstance(sight, Unclear):
-            return Unknown(_unknown_error(change, verdict.error))
-        may = context.policy.resend and retry_rule(change.call.operation).resend_when_absent
-        call, telling = (sight.resend, sight.conclusive) if may else (None, True)
-    return NotExecuted(_not_executed_error(change, verdict))
+        judged = judge(call, response, context, order_id=write.order_id)
+        outcome = _validate_ack(write, judged, conclusive=conclusive)
+        if not isinstance(outcome, Unknown):
+            return outcome
+        # Recorded before probing: a process that dies while it probes leaves "unknown".
+        yield from journal_codec.record([transition_of(write.entry.key, outcome, response.sent_at)])
+        result = yield from probe_until_settled(
+            write.contract, write.probe, context, sent_at=response.sent_at
+        )
+        if isinstance(result, Executed | NotExecuted):
+            return result
+        if isinstance(result, Unclear):
+            return Unknown(_unknown_error(write, outcome.error))
+        # The probe's own call goes next: a `reduce_by` goes again as a `reduce_to`.
+        may_resend = context.policy.resend and retry_rule(write.call.operation).resend_when_absent
+        call, conclusive = (result.resend, result.conclusive) if may_resend else (None, True)
+    return NotExecuted(_not_executed_error(write, outcome))
 
 
-def _validated(change: Write[T], verdict: WriteOutcome[T], *, telling: bool) -> WriteOutcome[T]:
-    if isinstance(verdict, NotExecuted) and _is_no_op(verdict.error):
-        return Unknown(verdict.error)
-    if not isinstance(verdict, Executed):
-        return verdict
-    wrong = change.contradiction(verdict.value)
-    if not telling:
-        wrong = wrong or "fills may have come between the reading and the sending"
-    if wrong is None:
-        return verdict
-    operation = change.call.operation
+def _validate_ack(
+    write: Write[T], outcome: WriteOutcome[T], *, conclusive: bool
+) -> WriteOutcome[T]:
+    """Return an outcome whose acknowledgement can be true; else an unknown one, to be probed."""
+    if isinstance(outcome, NotExecuted) and _is_no_op(outcome.error):
+        return Unknown(outcome.error)
+    if not isinstance(outcome, Executed):
+        return outcome
+    contradiction = write.contradiction(outcome.value)
+    if not conclusive:
+        contradiction = contradiction or "fills may have come between the reading and the sending"
+    if contradiction is None:
+        return outcome
+    operation = write.call.operation
     return Unknown(
         OutcomeUnknown(
-            f"{operation.facade}: the acknowledgement was not believed: {wrong}",
+            f"{operation.facade}: the acknowledgement was not believed: {contradiction}",
             operation=operation.id,
-            order_id=change.order_id,
+            order_id=write.order_id,
         )
     )
 
 
 def _is_no_op(error: KalshiError) -> bool:
-    # An amend to what the order already is (observed): the wanted state may well stand.
+    # The exchange refuses an amend to what the order already is (observed), as after a first
+    # attempt that was executed: the wanted state may well stand.
     return isinstance(error, Refused) and error.code == "AMEND_ORDER_NO_OP"
 
 
-def probe_until(change: Write[T], context: Context, *, sent_at: float) -> Flow[ProbeResult[T]]:
-    """Look until the change is seen done, or proven not done for good, or time is over."""
-    return probe_until_settled(change.contract, change.probe, context, sent_at=sent_at)
-
-
-def transition_of(key: str, verdict: WriteOutcome[Any], now: float) -> Transition:
-    """Make the journal's mark of a verdict; `now` is in Unix seconds."""
-    if isinstance(verdict, Executed):
-        return Transition(key, State.ACKNOWLEDGED, order_id=journal_codec.id_of(verdict.value))
-    if isinstance(verdict, Unknown):
+def transition_of(key: str, outcome: WriteOutcome[Any], now: float) -> Transition:
+    """Make the journal's transition of an outcome; `now` is in Unix seconds."""
+    if isinstance(outcome, Executed):
+        return Transition(key, State.ACKNOWLEDGED, order_id=journal_codec.id_of(outcome.value))
+    if isinstance(outcome, Unknown):
         return Transition(key, State.UNKNOWN, sent_at=journal_codec.instant(now))
-    text = journal_codec.encode_error(verdict.error)
-    return Transition(key, journal_codec.final_state(verdict.error), verdict=text)
+    text = journal_codec.encode_error(outcome.error)
+    return Transition(key, journal_codec.final_state(outcome.error), verdict=text)
 
 
-def _unknown_error(change: Write[Any], error: KalshiError) -> OutcomeUnknown:
+def _unknown_error(write: Write[Any], error: KalshiError) -> OutcomeUnknown:
     if isinstance(error, OutcomeUnknown):
         return error
-    operation = change.call.operation
-    return OutcomeUnknown(str(error.args[0]), operation=operation.id, order_id=change.order_id)
+    operation = write.call.operation
+    return OutcomeUnknown(str(error.args[0]), operation=operation.id, order_id=write.order_id)
 
 
-def _not_executed_error(change: Write[Any], verdict: WriteOutcome[Any]) -> NotSent:
-    why = verdict.error.args[0] if isinstance(verdict, Unknown) else ""
-    operation = change.call.operation
+def _not_executed_error(write: Write[Any], outcome: WriteOutcome[Any]) -> NotSent:
+    reason = outcome.error.args[0] if isinstance(outcome, Unknown) else ""
+    operation = write.call.operation
     return NotSent(
-        f"{operation.facade}: it was not executed and can no longer be: {why}",
+        f"{operation.facade}: it was not executed and can no longer be: {reason}",
         operation=operation.id,
     )

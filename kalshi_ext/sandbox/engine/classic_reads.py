@@ -12,6 +12,7 @@ from kalshi_ext.sandbox.engine import order_reads, portfolio_reads
 from kalshi_ext.sandbox.engine.commands import Answer
 from kalshi_ext.sandbox.engine.errors import bad_request
 from kalshi_ext.sandbox.engine.fixed_point import CENT, ONE, format_dollars, format_time
+from kalshi_ext.sandbox.engine.operations import handles
 from kalshi_ext.sandbox.engine.pagination import (
     PageRequest,
     list_field,
@@ -44,21 +45,25 @@ def _page_request(state: EngineState, request: ApiRequest, kind: str) -> PageReq
     return parse_page_request(request.query, f"classic_{kind}", most=most)
 
 
+@handles("getOrders")
 def get_orders(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     page = _page_request(state, request, "orders")
     orders = order_reads.list_orders(state, account, request, page, historical=False)
     return page_answer("orders", orders, page, state.settings, order_row)
 
 
+@handles("getOrder")
 def get_order(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     return Answer(200, {"order": order_row(order_reads.find_order(state, account, request))})
 
 
+@handles("getOrderQueuePosition")
 def get_queue_position(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     ahead = order_reads.queue_position(state, account, request)
     return Answer(200, {"queue_position": ahead // 100})
 
 
+@handles("getQueuePositions")
 def get_queue_positions(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     """Tell the contracts ahead by order id; orders that do not rest are left out."""
     del state
@@ -72,23 +77,27 @@ def get_queue_positions(state: EngineState, account: TradingAccount, request: Ap
     return Answer(200, {"queue_positions": positions})
 
 
+@handles("getFills")
 def get_fills(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     page = _page_request(state, request, "fills")
     fills = order_reads.list_fills(state, account, request, page, historical=False)
     return page_answer("fills", fills, page, state.settings, fill_row)
 
 
+@handles("getBalance")
 def get_balance(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     subaccount = acting_subaccount(request, None)
     rows = portfolio_reads.balances_by_shard(state, account, subaccount=subaccount, shard=None)
     return Answer(200, {"balance": sum(balance for balance, _ in rows.values()) // CENT})
 
 
+@handles("getTotalRestingOrderValue")
 def get_resting_value(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     total = sum(portfolio_reads.resting_value(state, account, request).values())
     return Answer(200, {"total_resting_order_value": total // CENT})
 
 
+@handles("getPositions")
 def get_positions(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     """List positions; assumed: count_down and count_up must be integers and change nothing."""
     page = _page_request(state, request, "positions")
@@ -111,12 +120,14 @@ def get_positions(state: EngineState, account: TradingAccount, request: ApiReque
     return Answer(200, body)
 
 
+@handles("getSettlements")
 def get_settlements(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     page = _page_request(state, request, "settlements")
     settlements = portfolio_reads.list_settlements(state, account, request, page)
     return page_answer("settlements", settlements, page, state.settings, settlement_row)
 
 
+@handles("getOrderGroups")
 def get_groups(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     page = _page_request(state, request, "groups")
     status = query_choice(request.query, "status", ("active", "triggered"))

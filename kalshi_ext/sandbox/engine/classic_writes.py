@@ -21,6 +21,7 @@ from kalshi_ext.sandbox.engine.errors import (
     invalid_parameters,
 )
 from kalshi_ext.sandbox.engine.fixed_point import CENT, ONE
+from kalshi_ext.sandbox.engine.operations import handles
 from kalshi_ext.sandbox.engine.order_groups import LARGEST_LIMIT
 from kalshi_ext.sandbox.engine.order_writes import run_batch
 from kalshi_ext.sandbox.engine.placement import OrderRequest
@@ -39,6 +40,7 @@ _LARGEST = 10**10
 """Keeps counts and costs in 64 bits whatever they are multiplied by."""
 
 
+@handles("createOrder")
 def create(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     order = placement.place(state, _order_request(state, account, request, body_fields(request)))
     return Answer(201, {"order": order_row(order)})
@@ -143,6 +145,7 @@ def _set_expiration(state: EngineState, draft: OrderRequest, body: BodyFields) -
         draft.time_in_force = "immediate_or_cancel"
 
 
+@handles("batchCreateOrders")
 def create_batch(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     entries = body_fields(request).entries("orders", state.settings.batch_max)
 
@@ -164,12 +167,14 @@ def _find_order(
     return order_changes.find_resting_order(state, account, order_id, subaccount=locked, shard=None)
 
 
+@handles("cancelOrder")
 def cancel(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     order = _find_order(state, account, request, request.path["order_id"])
     reduced = book.cancel_resting(state, order, "cancelled")
     return Answer(200, {"order": order_row(order), "reduced_by": reduced // 100})
 
 
+@handles("batchCancelOrders")
 def cancel_batch(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     entries = body_fields(request).entries("order_ids", state.settings.batch_max)
 
@@ -185,6 +190,7 @@ def cancel_batch(state: EngineState, account: TradingAccount, request: ApiReques
     return Answer(200, {"responses": run_batch(state, entries, cancel_entry)})
 
 
+@handles("amendOrder")
 def amend(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     """Amend an order; a price or count left out stays."""
     body = body_fields(request)
@@ -204,6 +210,7 @@ def amend(state: EngineState, account: TradingAccount, request: ApiRequest) -> A
     return Answer(200, {"order": order_row(order)})
 
 
+@handles("decreaseOrder")
 def decrease(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     body = body_fields(request)
     body.require("reduce_by")
@@ -215,6 +222,7 @@ def decrease(state: EngineState, account: TradingAccount, request: ApiRequest) -
     return Answer(200, {"order": order_row(order)})
 
 
+@handles("createOrderGroup")
 def create_group(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     """Open a group; without a limit the largest one holds."""
     body = body_fields(request)
@@ -235,12 +243,14 @@ def _find_group(state: EngineState, account: TradingAccount, request: ApiRequest
     return order_groups.find_group(state, account, request, allowed_subaccount(request, None))
 
 
+@handles("deleteOrderGroup")
 def delete_group(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     group = _find_group(state, account, request)
     order_groups.delete_group(state, account, group)
     return Answer(204)
 
 
+@handles("resetOrderGroup")
 def reset_group(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     group = _find_group(state, account, request)
     group.reset()

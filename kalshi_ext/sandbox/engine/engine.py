@@ -21,8 +21,6 @@ is the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 from kalshi_ext.sandbox.engine import (
@@ -44,7 +42,7 @@ from kalshi_ext.sandbox.engine.commands import Admin, Answer
 from kalshi_ext.sandbox.engine.errors import ApiError
 from kalshi_ext.sandbox.engine.fixed_point import to_datetime, to_microseconds
 from kalshi_ext.sandbox.engine.inspector import Inspector
-from kalshi_ext.sandbox.engine.operations import CLASSIC, RETIRED
+from kalshi_ext.sandbox.engine.operations import CLASSIC, HANDLERS, PUBLIC, RETIRED
 from kalshi_ext.sandbox.engine.settings import Settings, UnknownSetting
 from kalshi_ext.sandbox.engine.state import EngineState, state_digest
 from kalshi_ext.sandbox.engine.trading_status import update_thursday_pause
@@ -55,82 +53,18 @@ if TYPE_CHECKING:
     from kalshi_ext.sandbox.engine.accounts import TradingAccount
     from kalshi_ext.sandbox.engine.commands import ApiRequest, Command
 
-AccountHandler = Callable[["EngineState", "TradingAccount", "ApiRequest"], "Answer"]
-PublicHandler = Callable[["EngineState", "ApiRequest"], "Answer"]
-
-_PUBLIC_HANDLERS: dict[str, PublicHandler] = {
-    "GetExchangeStatus": trading_status.get_status,
-    "GetExchangeSchedule": trading_status.get_schedule,
-    "GetUserDataTimestamp": trading_status.get_timestamp,
-    "GetHistoricalCutoff": trading_status.get_cutoff,
-    "GetAccountEndpointCosts": rate_limits.get_costs,
-}
-_CURRENT_HANDLERS: dict[str, AccountHandler] = {
-    "GetOrders": order_reads.get_orders,
-    "GetOrder": order_reads.get_order,
-    "GetOrderQueuePositions": order_reads.get_queue_positions,
-    "GetOrderQueuePosition": order_reads.get_queue_position,
-    "CreateOrderV2": order_writes.create,
-    "CancelAllOrders": order_writes.cancel_all,
-    "BatchCreateOrdersV2": order_writes.create_batch,
-    "BatchCancelOrdersV2": order_writes.cancel_batch,
-    "CancelOrderV2": order_writes.cancel,
-    "AmendOrderV2": order_writes.amend,
-    "DecreaseOrderV2": order_writes.decrease,
-    "GetOrderGroups": order_groups.get_all,
-    "CreateOrderGroup": order_groups.create,
-    "GetOrderGroup": order_groups.get_one,
-    "DeleteOrderGroup": order_groups.delete,
-    "ResetOrderGroup": order_groups.reset,
-    "TriggerOrderGroup": order_groups.trigger,
-    "UpdateOrderGroupLimit": order_groups.set_limit,
-    "GetBalance": portfolio_reads.get_balance,
-    "IntraExchangeInstanceTransfer": transfers.transfer_between_shards,
-    "GetIntraExchangeInstanceTransfers": transfers.get_instance_transfers,
-    "GetIntraExchangeInstanceTransfer": transfers.get_instance_transfer,
-    "CreateSubaccount": transfers.create_subaccount,
-    "ApplySubaccountTransfer": transfers.transfer_between_subaccounts,
-    "GetSubaccountBalances": transfers.get_subaccount_balances,
-    "GetSubaccountTransfers": transfers.get_subaccount_transfers,
-    "GetSubaccountNetting": transfers.get_netting,
-    "UpdateSubaccountNetting": transfers.set_netting,
-    "GetPositions": portfolio_reads.get_positions,
-    "GetSettlements": portfolio_reads.get_settlements,
-    "GetDeposits": portfolio_reads.get_deposits,
-    "GetWithdrawals": portfolio_reads.get_withdrawals,
-    "GetPortfolioRestingOrderTotalValue": portfolio_reads.get_resting_value,
-    "GetFills": order_reads.get_fills,
-    "GetAccountApiLimits": rate_limits.get_limits,
-    "UpgradeAccountApiUsageLevel": rate_limits.upgrade,
-    "GetAccountApiUsageLevelVolumeProgress": rate_limits.get_volume,
-    "GetTargetBalanceAllocation": transfers.get_allocation,
-    "SetTargetBalanceAllocation": transfers.set_allocation,
-    "GetFillsHistorical": partial(order_reads.get_fills, historical=True),
-    "GetHistoricalOrders": partial(order_reads.get_orders, historical=True),
-    "GetHistoricalPositions": portfolio_reads.get_historical_positions,
-}
-_CLASSIC_HANDLERS: dict[str, AccountHandler] = {
-    "createOrder": classic_writes.create,
-    "batchCreateOrders": classic_writes.create_batch,
-    "batchCancelOrders": classic_writes.cancel_batch,
-    "cancelOrder": classic_writes.cancel,
-    "amendOrder": classic_writes.amend,
-    "decreaseOrder": classic_writes.decrease,
-    "getOrders": classic_reads.get_orders,
-    "getOrder": classic_reads.get_order,
-    "getQueuePositions": classic_reads.get_queue_positions,
-    "getOrderQueuePosition": classic_reads.get_queue_position,
-    "getOrderGroups": classic_reads.get_groups,
-    "createOrderGroup": classic_writes.create_group,
-    "deleteOrderGroup": classic_writes.delete_group,
-    "resetOrderGroup": classic_writes.reset_group,
-    "getBalance": classic_reads.get_balance,
-    "getFills": classic_reads.get_fills,
-    "getPositions": classic_reads.get_positions,
-    "getSettlements": classic_reads.get_settlements,
-    "getTotalRestingOrderValue": classic_reads.get_resting_value,
-}
-_ACCOUNT_HANDLERS: dict[str, AccountHandler] = _CURRENT_HANDLERS | _CLASSIC_HANDLERS
+# Each of these modules holds handlers, which register themselves (`operations.handles`).
+_HANDLER_MODULES = (
+    classic_reads,
+    classic_writes,
+    order_groups,
+    order_reads,
+    order_writes,
+    portfolio_reads,
+    rate_limits,
+    trading_status,
+    transfers,
+)
 _CLASSIC_IDS = frozenset(op.id for op in CLASSIC)
 _TOO_MANY_REQUESTS = Answer(429, {"error": "too many requests"})
 
@@ -191,9 +125,8 @@ class Engine:
     def _handle(self, request: ApiRequest) -> Answer:
         state = self._state
         # public operations have no account, so no bucket and no scope either
-        public = _PUBLIC_HANDLERS.get(request.operation)
-        if public is not None:
-            return public(state, request)
+        if request.operation in PUBLIC:
+            return HANDLERS[request.operation](state, request)
         account = self._authenticated_account(request)
         # the bucket comes before everything the request asks: a refused one is billed too
         if state.settings.rate_limits and not rate_limits.take_tokens(state, account, request):
@@ -202,7 +135,7 @@ class Engine:
         if request.operation in RETIRED and state.settings.classic_writes == "retired":
             message = "this endpoint is gone; use the V2 order endpoints"
             raise ApiError(410, "deprecated_v1_order_endpoint", message)
-        return _ACCOUNT_HANDLERS[request.operation](state, account, request)
+        return HANDLERS[request.operation](state, account, request)
 
     def _authenticated_account(self, request: ApiRequest) -> TradingAccount:
         account = self._state.accounts.get(request.caller.account) if request.caller else None

@@ -17,6 +17,7 @@ from kalshi_ext.sandbox.engine import book
 from kalshi_ext.sandbox.engine.commands import Answer
 from kalshi_ext.sandbox.engine.errors import ApiError, invalid_parameters, not_found
 from kalshi_ext.sandbox.engine.fixed_point import SECOND, format_count, parse_count
+from kalshi_ext.sandbox.engine.operations import handles
 from kalshi_ext.sandbox.engine.pagination import list_field
 from kalshi_ext.sandbox.engine.request_parsing import (
     AUTOMATIC_SHARD,
@@ -101,6 +102,7 @@ def parse_limit(body: BodyFields) -> int:
     return limit
 
 
+@handles("CreateOrderGroup")
 def create(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     body = body_fields(request)
     subaccount = require_subaccount(account, acting_subaccount(request, body.subaccount()))
@@ -132,6 +134,7 @@ def _find_writable_group(state: EngineState, account: TradingAccount, request: A
     return group
 
 
+@handles("GetOrderGroups")
 def get_all(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     subaccount = query_listed_subaccount(request)
     groups = sorted(account.groups.values(), key=sort_key, reverse=True)
@@ -151,6 +154,7 @@ def _group_body(group: Group) -> dict[str, Any]:
     }
 
 
+@handles("GetOrderGroup")
 def get_one(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     group = find_group(state, account, request, query_listed_subaccount(request))
     if not any(state.visible_rows([group])):
@@ -158,6 +162,7 @@ def get_one(state: EngineState, account: TradingAccount, request: ApiRequest) ->
     return Answer(200, {"orders": list(group.orders), **_group_body(group)})
 
 
+@handles("DeleteOrderGroup")
 def delete(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     delete_group(state, account, _find_writable_group(state, account, request))
     return Answer(200, {})
@@ -171,6 +176,7 @@ def delete_group(state: EngineState, account: TradingAccount, group: Group) -> N
     state.record_event("group", account=account.name, group=group.id, what="deleted")
 
 
+@handles("ResetOrderGroup")
 def reset(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     body_fields(request)  # observed: a JSON body must come, {} at least
     group = _find_writable_group(state, account, request)
@@ -179,12 +185,14 @@ def reset(state: EngineState, account: TradingAccount, request: ApiRequest) -> A
     return Answer(200, {})
 
 
+@handles("TriggerOrderGroup")
 def trigger(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     body_fields(request)
     book.trigger_group(state, account, _find_writable_group(state, account, request))
     return Answer(200, {})
 
 
+@handles("UpdateOrderGroupLimit")
 def set_limit(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     """Set a group's limit; one below the current volume triggers it (documented)."""
     limit = parse_limit(body_fields(request))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from kalshi_ext.sandbox.engine.commands import Answer
 from kalshi_ext.sandbox.engine.errors import not_found
 from kalshi_ext.sandbox.engine.fixed_point import SECOND, format_count
+from kalshi_ext.sandbox.engine.operations import handles
 from kalshi_ext.sandbox.engine.pagination import (
     list_field,
     newest_first,
@@ -117,6 +118,8 @@ def _order_filter(
     return accept
 
 
+@handles("GetOrders")
+@handles("GetHistoricalOrders", historical=True)
 def get_orders(
     state: EngineState, account: TradingAccount, request: ApiRequest, *, historical: bool = False
 ) -> Answer:
@@ -140,6 +143,7 @@ def find_order(state: EngineState, account: TradingAccount, request: ApiRequest)
     return row
 
 
+@handles("GetOrder")
 def get_order(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     return Answer(200, {"order": order_row(find_order(state, account, request), state.settings)})
 
@@ -154,10 +158,12 @@ def queue_position(state: EngineState, account: TradingAccount, request: ApiRequ
     return order.market.side(bid=order.bid).volume_ahead(order)
 
 
+@handles("GetOrderQueuePosition")
 def get_queue_position(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     return Answer(200, {"queue_position_fp": format_count(queue_position(state, account, request))})
 
 
+@handles("GetOrderQueuePositions")
 def get_queue_positions(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     tickers, event = query_list(request.query, "market_tickers"), request.query.get("event_ticker")
     subaccount = query_acting_subaccount(request)
@@ -219,6 +225,8 @@ def list_fills(
             yield fill
 
 
+@handles("GetFills")
+@handles("GetFillsHistorical", historical=True)
 def get_fills(
     state: EngineState, account: TradingAccount, request: ApiRequest, *, historical: bool = False
 ) -> Answer:

@@ -9,6 +9,7 @@ from kalshi_ext.sandbox.engine import book, order_changes, placement
 from kalshi_ext.sandbox.engine.commands import Answer
 from kalshi_ext.sandbox.engine.errors import ApiError
 from kalshi_ext.sandbox.engine.fixed_point import format_count, parse_count, parse_price
+from kalshi_ext.sandbox.engine.operations import handles
 from kalshi_ext.sandbox.engine.placement import OrderRequest
 from kalshi_ext.sandbox.engine.request_parsing import (
     BodyFields,
@@ -43,6 +44,7 @@ _REQUIRED = (
 )
 
 
+@handles("CreateOrderV2")
 def create(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     order = placement.place(state, _order_request(account, request, body_fields(request)))
     return Answer(201, create_body(order))
@@ -85,6 +87,7 @@ def create_body(order: Order) -> dict[str, Any]:
     return row | averages(order.yes_value, order.taker_fees, order.filled)
 
 
+@handles("BatchCreateOrdersV2")
 def create_batch(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     # documented: each entry stands or falls alone, so a refused one does not stop the rest
     entries = body_fields(request).entries("orders", state.settings.batch_max)
@@ -118,6 +121,7 @@ def run_batch(
     return answers
 
 
+@handles("CancelOrderV2")
 def cancel(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     subaccount, shard = query_acting_subaccount(request), query_shard(request)
     order = order_changes.find_resting_order(
@@ -143,6 +147,7 @@ def _change_body(state: EngineState, order: Order) -> dict[str, Any]:
     return row
 
 
+@handles("BatchCancelOrdersV2")
 def cancel_batch(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     entries = body_fields(request).entries("orders", state.settings.batch_max)
 
@@ -171,6 +176,7 @@ def _find_batch_order(
     )
 
 
+@handles("CancelAllOrders")
 def cancel_all(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     subaccount = query_listed_subaccount(request)
     # refused only when every shard is paused: one that is open still has orders to cancel
@@ -180,6 +186,7 @@ def cancel_all(state: EngineState, account: TradingAccount, request: ApiRequest)
     return Answer(204)
 
 
+@handles("AmendOrderV2")
 def amend(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     body = body_fields(request)
     body.require("ticker", "side", "price", "count")
@@ -217,6 +224,7 @@ def _amend(state: EngineState, order: Order, change: order_changes.Amendment) ->
     return row | ({"client_order_id": order.client_order_id} if order.client_order_id else {})
 
 
+@handles("DecreaseOrderV2")
 def decrease(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     body = body_fields(request)
     shard = body.shard()

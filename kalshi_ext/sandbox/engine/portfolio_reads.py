@@ -19,6 +19,7 @@ from kalshi_ext.sandbox.engine.fixed_point import (
     format_dollars,
     format_time,
 )
+from kalshi_ext.sandbox.engine.operations import handles
 from kalshi_ext.sandbox.engine.order_reads import created_range
 from kalshi_ext.sandbox.engine.pagination import (
     PageRequest,
@@ -80,6 +81,7 @@ def list_holdings(
     return sorted(holdings, key=sort_key)
 
 
+@handles("GetPositions")
 def get_positions(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     page = parse_page_request(request.query, "positions")
     status = query_choice(request.query, "settlement_status", SETTLEMENT_STATUSES) or "unsettled"
@@ -101,6 +103,7 @@ def _is_nonzero(holding: Holding, name: str) -> bool:
     return bool(holding.position if name == "position" else holding.traded)
 
 
+@handles("GetHistoricalPositions")
 def get_historical_positions(
     state: EngineState, account: TradingAccount, request: ApiRequest
 ) -> Answer:
@@ -190,6 +193,7 @@ def position_value(
     return total
 
 
+@handles("GetBalance")
 def get_balance(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     subaccount, index = query_acting_subaccount(request), query_shard(request)
     shard = None if index is None or index < 0 else index
@@ -223,6 +227,7 @@ def resting_value(
     return totals
 
 
+@handles("GetPortfolioRestingOrderTotalValue")
 def get_resting_value(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     totals = resting_value(state, account, request)
     breakdown = [
@@ -252,18 +257,21 @@ def list_settlements(
     ]
 
 
+@handles("GetSettlements")
 def get_settlements(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     page = parse_page_request(request.query, "settlements")
     settlements = list_settlements(state, account, request, page)
     return page_answer("settlements", settlements, page, state.settings, settlement_row)
 
 
+@handles("GetDeposits")
 def get_deposits(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     page = parse_page_request(request.query, "deposits", most=500)
     deposits = state.visible_rows(newest_first(account.deposits, page))
     return page_answer("deposits", deposits, page, state.settings, payment_row)
 
 
+@handles("GetWithdrawals")
 def get_withdrawals(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     page = parse_page_request(request.query, "withdrawals", most=500)
     withdrawals = state.visible_rows(newest_first(account.withdrawals, page))

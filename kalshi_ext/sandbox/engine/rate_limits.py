@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from kalshi_ext.sandbox.engine.commands import Answer
 from kalshi_ext.sandbox.engine.errors import permission_denied
 from kalshi_ext.sandbox.engine.fixed_point import DAY, SECOND, format_count
-from kalshi_ext.sandbox.engine.operations import OPERATIONS
+from kalshi_ext.sandbox.engine.operations import OPERATIONS, handles
 from kalshi_ext.sandbox.engine.request_parsing import is_list, is_object
 
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ def _write_bucket(request: ApiRequest) -> str:
     return f"write {int(text)}" if text.isdecimal() and text.isascii() and int(text) else "write"
 
 
+@handles("GetAccountApiLimits")
 def get_limits(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     del state, request
     tier = account.tier
@@ -116,6 +117,7 @@ def get_limits(state: EngineState, account: TradingAccount, request: ApiRequest)
     return Answer(200, body)
 
 
+@handles("UpgradeAccountApiUsageLevel")
 def upgrade(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     """Upgrade from basic to advanced; assumed: 403 for every other level."""
     del request
@@ -126,6 +128,7 @@ def upgrade(state: EngineState, account: TradingAccount, request: ApiRequest) ->
     return Answer(201)
 
 
+@handles("GetAccountApiUsageLevelVolumeProgress")
 def get_volume(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     """Tell the contracts traded in the last 30 days."""
     del request
@@ -150,6 +153,7 @@ def _goal_row(level: str, goal: int) -> dict[str, Any]:
     }
 
 
+@handles("GetAccountEndpointCosts")
 def get_costs(state: EngineState, request: ApiRequest) -> Answer:
     """Tell the costs that differ from the default."""
     del request

@@ -26,6 +26,7 @@ from kalshi_ext.sandbox.engine.fixed_point import (
     to_datetime,
     to_microseconds,
 )
+from kalshi_ext.sandbox.engine.operations import handles
 from kalshi_ext.sandbox.engine.records import Settlement
 from kalshi_ext.sandbox.engine.state import SHARDS
 
@@ -194,6 +195,7 @@ def _is_daylight_saving(utc: datetime) -> bool:
     return start <= utc < end
 
 
+@handles("GetExchangeStatus")
 def get_status(state: EngineState, request: ApiRequest) -> Answer:
     """Tell the status of each shard; the exchange is active while any of its shards is."""
     del request
@@ -217,6 +219,7 @@ def _shard_row(state: EngineState, shard: int) -> dict[str, Any]:
     }
 
 
+@handles("GetExchangeSchedule")
 def get_schedule(state: EngineState, request: ApiRequest) -> Answer:
     del state, request
     # assumed: the dates; the schedule tells of the Thursday pause whether it is switched on or not
@@ -229,6 +232,7 @@ def get_schedule(state: EngineState, request: ApiRequest) -> Answer:
     return Answer(200, {"schedule": {"standard_hours": [week], "maintenance_windows": []}})
 
 
+@handles("GetUserDataTimestamp")
 def get_timestamp(state: EngineState, request: ApiRequest) -> Answer:
     """Tell the watermark: lagging reads show everything up to this time (documented)."""
     del request
@@ -236,6 +240,7 @@ def get_timestamp(state: EngineState, request: ApiRequest) -> Answer:
     return Answer(200, {"as_of_time": format_time(state.now if as_of is None else as_of)})
 
 
+@handles("GetHistoricalCutoff")
 def get_cutoff(state: EngineState, request: ApiRequest) -> Answer:
     del request
     body = {

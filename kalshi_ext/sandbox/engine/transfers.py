@@ -26,6 +26,7 @@ from kalshi_ext.sandbox.engine.errors import (
     not_found,
 )
 from kalshi_ext.sandbox.engine.fixed_point import CENT, SECOND, format_dollars
+from kalshi_ext.sandbox.engine.operations import handles
 from kalshi_ext.sandbox.engine.pagination import (
     list_field,
     newest_first,
@@ -58,6 +59,7 @@ RESERVATIONS = ("none", "max", "sum")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 
 
+@handles("CreateSubaccount")
 def create_subaccount(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     require_unlocked_key(request)
     # assumed: anybody may (`subaccount_tier`)
@@ -96,6 +98,7 @@ def check_transfer_id(account: TradingAccount, client_id: str) -> None:
         raise ApiError(409, "transfer_already_applied", "transfer already applied")
 
 
+@handles("ApplySubaccountTransfer")
 def transfer_between_subaccounts(
     state: EngineState, account: TradingAccount, request: ApiRequest
 ) -> Answer:
@@ -144,6 +147,7 @@ def _move_between_subaccounts(
     state.record_event("transfer", account=account.name, **subaccount_transfer_row(row))
 
 
+@handles("GetSubaccountTransfers")
 def get_subaccount_transfers(
     state: EngineState, account: TradingAccount, request: ApiRequest
 ) -> Answer:
@@ -158,6 +162,7 @@ def get_subaccount_transfers(
     return page_answer("transfers", rows, page, state.settings, subaccount_transfer_row)
 
 
+@handles("GetSubaccountBalances")
 def get_subaccount_balances(
     state: EngineState, account: TradingAccount, request: ApiRequest
 ) -> Answer:
@@ -177,6 +182,7 @@ def get_subaccount_balances(
     return Answer(200, list_field("subaccount_balances", rows, state.settings))
 
 
+@handles("GetSubaccountNetting")
 def get_netting(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     locked = allowed_subaccount(request, None)
     rows = [
@@ -191,6 +197,7 @@ def get_netting(state: EngineState, account: TradingAccount, request: ApiRequest
     return Answer(200, list_field("netting_configs", rows, state.settings))
 
 
+@handles("UpdateSubaccountNetting")
 def set_netting(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     """Set netting; assumed: it is kept and shown, and changes no collateral."""
     body = body_fields(request)
@@ -207,6 +214,7 @@ def set_netting(state: EngineState, account: TradingAccount, request: ApiRequest
     return Answer(200)
 
 
+@handles("IntraExchangeInstanceTransfer")
 def transfer_between_shards(
     state: EngineState, account: TradingAccount, request: ApiRequest
 ) -> Answer:
@@ -285,6 +293,7 @@ def _finish_transfer(
     state.record_event("transfer", account=account.name, **instance_transfer_row(row))
 
 
+@handles("GetIntraExchangeInstanceTransfers")
 def get_instance_transfers(
     state: EngineState, account: TradingAccount, request: ApiRequest
 ) -> Answer:
@@ -294,6 +303,7 @@ def get_instance_transfers(
     return page_answer("transfers", rows, page, state.settings, instance_transfer_row)
 
 
+@handles("GetIntraExchangeInstanceTransfer")
 def get_instance_transfer(
     state: EngineState, account: TradingAccount, request: ApiRequest
 ) -> Answer:
@@ -304,6 +314,7 @@ def get_instance_transfer(
     raise not_found()
 
 
+@handles("GetTargetBalanceAllocation")
 def get_allocation(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     require_unlocked_key(request)
     rows = [{"exchange_index": k, "percent": v} for k, v in sorted(account.allocations.items())]
@@ -311,6 +322,7 @@ def get_allocation(state: EngineState, account: TradingAccount, request: ApiRequ
     return Answer(200, {"allocations": rows, "resting_margin_reservation": mode})
 
 
+@handles("SetTargetBalanceAllocation")
 def set_allocation(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     """Set the target allocation: percents that add up to 100, each shard named once."""
     require_unlocked_key(request)

@@ -1,4 +1,4 @@
-"""Clients whose transport counts and answers from a function, without a socket."""
+"""Clients over a transport that records requests and answers from a function, without a socket."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kalshi_ext import AsyncKalshi, Kalshi, Policy
 from kalshi_ext.protocol.rate_limits import Backoff
 
 TOKEN = "a-bearer-token-of-a-test"
-# Two attempts, one look, no waiting.
+# Two attempts, one probe, no waiting.
 QUICK = Policy(
     attempts=2,
     rounds=1,
@@ -33,8 +33,8 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-class Counting(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """Answer every request from a function and remember it."""
+class RecordingTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """Answer every request from a function and record it."""
 
     def __init__(self, answer: Callable[[httpx.Request], httpx.Response] | None = None) -> None:
         self.requests: list[httpx.Request] = []
@@ -48,14 +48,14 @@ class Counting(httpx.BaseTransport, httpx.AsyncBaseTransport):
         return self.handle_request(request)
 
 
-def answering(status: int, body: Any) -> Counting:
+def answering(status: int, body: Any) -> RecordingTransport:
     """Make a transport with one answer for everything; anything but bytes is written as JSON."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Counting(lambda request: httpx.Response(status, content=raw))
+    return RecordingTransport(lambda request: httpx.Response(status, content=raw))
 
 
 @contextmanager
-def client(transport: Counting, **options: Any) -> Iterator[Kalshi]:
+def client(transport: RecordingTransport, **options: Any) -> Iterator[Kalshi]:
     """Open a client with a token over a transport."""
     options = DEFAULTS | options
     with Kalshi(transport=transport, **options) as opened:
@@ -63,11 +63,11 @@ def client(transport: Counting, **options: Any) -> Iterator[Kalshi]:
 
 
 def resolve(client: Any, facade: str) -> Callable[..., Any]:
-    """Find the method a facade word names, as in `orders.place`."""
-    found = client
+    """Return the method that a facade path names, as in `orders.place`."""
+    method = client
     for name in facade.split("."):
-        found = getattr(found, name)
-    return found
+        method = getattr(method, name)
+    return method
 
 
 def finish(value: Any) -> Any:
@@ -75,10 +75,10 @@ def finish(value: Any) -> Any:
     return value.all() if hasattr(value, "all") else value
 
 
-def both_colours(
-    work: Callable[[Any], Any], transport: Counting, **options: Any
+def sync_and_async(
+    work: Callable[[Any], Any], transport: RecordingTransport, **options: Any
 ) -> list[BaseException | Any]:
-    """Do the same with a sync and an async client; give results or what was raised."""
+    """Do the same with a sync and an async client; return the results or what was raised."""
     options = DEFAULTS | options
 
     async def asynchronously() -> Any:

@@ -1,4 +1,4 @@
-"""Every word of the facade said once, with fixed ids, for both contracts and both colours."""
+"""One example call of every facade method, with fixed ids, for both contracts."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ KEY: Final = "5d1a9c52-7f8e-5a0b-9d53-0c6a3e1b7f24"
 COMPOSED: Final = ("orders.find", "portfolio.event_positions", "history.all_orders")
 
 
-def ticket(at: int = 1, **more: Any) -> OrderTicket:
-    return OrderTicket.of("T", side="bid", count=5, price="0.56", client_order_id=f"c{at}", **more)
+def ticket(number: int = 1, **changes: Any) -> OrderTicket:
+    return OrderTicket.of(
+        "T", side="bid", count=5, price="0.56", client_order_id=f"c{number}", **changes
+    )
 
 
 CURRENT: Final[dict[str, Work]] = {
@@ -149,5 +151,5 @@ CLASSIC: Final[dict[str, Work]] = {
 }
 
 TABLES: Final = {"current": CURRENT, "classic": CLASSIC}
-EVERY: Final = [(name, word) for name, table in TABLES.items() for word in table]
+EVERY: Final = [(name, facade) for name, table in TABLES.items() for facade in table]
 PUBLIC: Final = {row.facade for row in contract("current").operations.values() if row.public}

@@ -1,4 +1,4 @@
-"""What an order means, told twice independently of the code: from words and from the wire.
+"""What an order means, computed independently of the code: from arguments and from the wire.
 
 A meaning is (direction, price): +1 gains when YES wins, -1 when NO wins; the price is that of YES
 in ten-thousandths of a dollar, as a whole number.
@@ -11,7 +11,7 @@ from typing import Any
 
 Meaning = tuple[int, int]
 
-WORDS: list[tuple[str, str | None]] = [
+SIDES_AND_ACTIONS: list[tuple[str, str | None]] = [
     ("yes", "buy"),
     ("yes", "sell"),
     ("no", "buy"),
@@ -23,8 +23,8 @@ TICKS = range(1, 10_000)
 CENTS = range(100, 10_000, 100)
 
 
-def said(side: str, action: str | None, tick: int) -> Meaning:
-    """Tell what the words of a person mean."""
+def meaning_of(side: str, action: str | None, tick: int) -> Meaning:
+    """Return what `side` and `action` mean at a price of that side."""
     if side == "bid":
         return +1, tick
     if side == "ask":
@@ -39,7 +39,7 @@ def dollars(tick: int) -> str:
 
 
 def ticks(text: str) -> int:
-    """Read dollars between 0 and 1 as ten-thousandths, by its letters alone."""
+    """Read dollars between 0 and 1 as ten-thousandths, from its digits alone."""
     whole, _, parts = text.partition(".")
     if whole != "0" or not 2 <= len(parts) <= 4 or not parts.isdigit():
         raise AssertionError(f"{text!r} is not a price as the exchange takes it")
@@ -47,17 +47,17 @@ def ticks(text: str) -> int:
 
 
 def current_body(body: bytes) -> Meaning:
-    """Tell what a request of the current contract means."""
-    said = json.loads(body)
-    assert isinstance(said["price"], str)
-    return {"bid": +1, "ask": -1}[said["side"]], ticks(said["price"])
+    """Return what a body of the current contract means."""
+    document = json.loads(body)
+    assert isinstance(document["price"], str)
+    return {"bid": +1, "ask": -1}[document["side"]], ticks(document["price"])
 
 
 def classic_body(body: bytes) -> Meaning:
-    """Tell what a request of the classic contract means."""
+    """Return what a body of the classic contract means."""
     document: dict[str, Any] = json.loads(body)
     prices = {name: document[name] for name in ("yes_price", "no_price") if name in document}
     ((name, cents),) = prices.items()
     assert type(cents) is int
     assert name == f"{document['side']}_price"
-    return said(document["side"], document["action"], cents * 100)
+    return meaning_of(document["side"], document["action"], cents * 100)

@@ -1,4 +1,4 @@
-"""Operations, replies and flows performed by hand, for tests without I/O."""
+"""Operations, replies and a driver that follows a script, for tests without I/O."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def reply(status: int, body: object = b"", **headers: str) -> Reply:
     return Reply(status, headers, raw, EPOCH, EPOCH)
 
 
-def call(of: Operation = READ) -> Call[Any]:
+def call(operation: Operation = READ) -> Call[Any]:
     """Make a call that returns its document as it is."""
-    return Call(of, Request(of.method, of.path), lambda document: document)
+    return Call(operation, Request(operation.method, operation.path), lambda document: document)
 
 
-def lost(*, left: bool) -> Lost:
-    """Make an outcome without an answer."""
-    return Lost(left, "ReadTimeout: it took too long", EPOCH)
+def lost(*, bytes_sent: bool) -> Lost:
+    """Make the outcome of a request without an answer."""
+    return Lost(bytes_sent, "ReadTimeout: it took too long", EPOCH)
 
 
 def context(**policy: Any) -> Context:
@@ -47,20 +47,20 @@ def context(**policy: Any) -> Context:
     return Context(policy=Policy(**policy))
 
 
-class Ceiling:
+class HighestJitter:
     """A source of jitter that always answers the highest value."""
 
     def uniform(self, low: float, high: float) -> float:
         return high
 
 
-def no_jitter(**numbers: float) -> Backoff:
+def no_jitter(**arguments: float) -> Backoff:
     """Make a backoff whose waits are its ceilings."""
-    return Backoff(rng=Ceiling(), **numbers)  # type: ignore[arg-type]
+    return Backoff(rng=HighestJitter(), **arguments)  # type: ignore[arg-type]
 
 
 @define
-class Hand:
+class ScriptedDriver:
     """Perform a flow's effects: outcomes from a list, a clock that only sleeping moves."""
 
     outcomes: list[Reply | Lost]
@@ -101,7 +101,7 @@ class Hand:
 
 
 def always(make: Callable[[], Reply | Lost], times: int) -> list[Reply | Lost]:
-    """Give the same outcome many times."""
+    """Return the same outcome many times."""
     return [make() for _ in range(times)]
 
 

@@ -38,10 +38,12 @@ KNOWN: dict[str, Any] = {
 
 def load() -> None:
     for room in ROOMS:
-        found = importlib.import_module(f"kalshi_ext.{room}")
-        for one in pkgutil.walk_packages(getattr(found, "__path__", ()), f"{found.__name__}."):
-            if "postgres" not in one.name:
-                importlib.import_module(one.name)
+        package = importlib.import_module(f"kalshi_ext.{room}")
+        for module in pkgutil.walk_packages(
+            getattr(package, "__path__", ()), f"{package.__name__}."
+        ):
+            if "postgres" not in module.name:
+                importlib.import_module(module.name)
 
 
 def descendants(kind: type[KalshiError]) -> set[type[KalshiError]]:
@@ -65,15 +67,15 @@ def test_the_walk_meets_every_error() -> None:
 @pytest.mark.parametrize("kind", PUBLIC, ids=lambda kind: kind.__name__)
 def test_an_error_survives_pickling_and_copying_with_all_it_knows(kind: type[KalshiError]) -> None:
     error = kind("what happened", **KNOWN)
-    for again in (
+    for duplicate in (
         *(pickle.loads(pickle.dumps(error, level)) for level in range(2, 6)),
         copy.copy(error),
         copy.deepcopy(error),
     ):
-        assert type(again) is kind
-        assert str(again) == str(error)
-        assert again.args == error.args
-        assert vars(again) == vars(error)
+        assert type(duplicate) is kind
+        assert str(duplicate) == str(error)
+        assert duplicate.args == error.args
+        assert vars(duplicate) == vars(error)
 
 
 @pytest.mark.parametrize("kind", PUBLIC, ids=lambda kind: kind.__name__)
@@ -107,7 +109,7 @@ def test_errors_of_nothing_sent_say_so() -> None:
 def test_no_error_is_both_an_unknown_outcome_and_nothing_sent() -> None:
     for kind in CLASSES:
         verdicts = (errors.OutcomeUnknown, errors.NotSent, errors.Misuse)
-        assert sum(issubclass(kind, one) for one in verdicts) <= 1, kind
+        assert sum(issubclass(kind, verdict) for verdict in verdicts) <= 1, kind
 
 
 def test_a_misuse_is_a_value_error_for_those_who_catch_that() -> None:
@@ -128,9 +130,9 @@ def test_errors_built_from_answers_survive_pickling_too(status: int) -> None:
             refusal(operation, core.reply(status, {"code": "c", "message": "m"})),
             unintelligible(operation, core.reply(200, b"x"), "why"),
         ):
-            again = pickle.loads(pickle.dumps(error))
-            assert (type(again), str(again)) == (type(error), str(error))
-            assert vars(again) == vars(error)
+            duplicate = pickle.loads(pickle.dumps(error))
+            assert (type(duplicate), str(duplicate)) == (type(error), str(error))
+            assert vars(duplicate) == vars(error)
 
 
 def test_errors_are_reachable_from_the_package() -> None:

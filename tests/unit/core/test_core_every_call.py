@@ -17,20 +17,22 @@ SIGNED = ("authorization", "kalshi-access-key", "kalshi-access-signature")
 
 
 def test_the_tables_hold_every_word() -> None:
-    words = {name: {row.facade for row in contract(name).operations.values()} for name in TABLES}
-    assert set(CLASSIC) == words["classic"] | BEYOND
-    assert set(CURRENT) == words["current"] | BEYOND | {"history.all_orders", "history.all_fills"}
-    assert (len(words["current"]), len(words["classic"]), len(PUBLIC)) == (47, 19, 5)
+    facades = {name: {row.facade for row in contract(name).operations.values()} for name in TABLES}
+    assert set(CLASSIC) == facades["classic"] | BEYOND
+    assert set(CURRENT) == facades["current"] | BEYOND | {"history.all_orders", "history.all_fills"}
+    assert (len(facades["current"]), len(facades["classic"]), len(PUBLIC)) == (47, 19, 5)
 
 
-@pytest.mark.parametrize(("name", "word"), EVERY)
+@pytest.mark.parametrize(("name", "facade"), EVERY)
 def test_a_private_call_without_credentials_is_refused_before_anything_is_sent(
-    name: str, word: str
+    name: str, facade: str
 ) -> None:
     transport = clients.answering(500, b"")
-    results = clients.both_colours(TABLES[name][word], transport, contract=name, bearer_token=None)
-    if word in PUBLIC and name == "current":
-        assert not [one for one in results if isinstance(one, Misuse)]
+    results = clients.sync_and_async(
+        TABLES[name][facade], transport, contract=name, bearer_token=None
+    )
+    if facade in PUBLIC and name == "current":
+        assert not [result for result in results if isinstance(result, Misuse)]
         assert len(transport.requests) >= 2
         assert not [h for r in transport.requests for h in SIGNED if h in r.headers]
         return
@@ -40,41 +42,41 @@ def test_a_private_call_without_credentials_is_refused_before_anything_is_sent(
         assert "needs credentials" in str(error)
 
 
-@pytest.mark.parametrize("word", sorted(PUBLIC))
-def test_a_public_call_shows_no_credentials_even_where_there_are_some(word: str) -> None:
+@pytest.mark.parametrize("facade", sorted(PUBLIC))
+def test_a_public_call_shows_no_credentials_even_where_there_are_some(facade: str) -> None:
     transport = clients.answering(200, {})
-    clients.both_colours(CURRENT[word], transport)
+    clients.sync_and_async(CURRENT[facade], transport)
     assert len(transport.requests) == 2
     assert not [h for r in transport.requests for h in SIGNED if h in r.headers]
 
 
-@pytest.mark.parametrize("colour", ["sync", "async"])
-def test_recovery_and_the_escape_hatch_need_credentials_too(colour: str) -> None:
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_recovery_and_the_escape_hatch_need_credentials_too(mode: str) -> None:
     from kalshi_portfolio.api.exchange import get_exchange_status
     from kalshi_portfolio.api.portfolio import get_balance
 
     status = {"exchange_active": True, "trading_active": True}
     transport = clients.answering(200, status)
-    at = ["sync", "async"].index(colour)
+    mode_index = ["sync", "async"].index(mode)
     for work in (lambda c: c.recover(), lambda c: c.call(get_balance.sync_detailed)):
-        error = clients.both_colours(work, transport, bearer_token=None)[at]
+        error = clients.sync_and_async(work, transport, bearer_token=None)[mode_index]
         assert isinstance(error, Misuse)
         assert transport.requests == []
-    found = clients.both_colours(
+    status_read = clients.sync_and_async(
         lambda c: c.call(get_exchange_status.sync_detailed), transport, bearer_token=None
-    )[at]
-    assert found.trading_active is True
+    )[mode_index]
+    assert status_read.trading_active is True
 
 
-@pytest.mark.parametrize(("name", "word"), EVERY)
-def test_a_closed_client_sends_nothing(name: str, word: str) -> None:
-    transport = clients.Counting()
+@pytest.mark.parametrize(("name", "facade"), EVERY)
+def test_a_closed_client_sends_nothing(name: str, facade: str) -> None:
+    transport = clients.RecordingTransport()
 
     def closed_first(client: Any) -> Any:
         client.driver._closed = True
-        return TABLES[name][word](client)
+        return TABLES[name][facade](client)
 
-    for error in clients.both_colours(closed_first, transport, contract=name):
+    for error in clients.sync_and_async(closed_first, transport, contract=name):
         assert isinstance(error, KalshiError), repr(error)
     assert transport.requests == []
 
@@ -82,12 +84,12 @@ def test_a_closed_client_sends_nothing(name: str, word: str) -> None:
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
 def test_requests_carry_what_servers_expect_and_no_more(method: str) -> None:
     seen: dict[str, httpx.Request] = {}
-    for name, word in EVERY:
+    for name, facade in EVERY:
         transport = clients.answering(400, {"code": "c"})
-        clients.both_colours(TABLES[name][word], transport, contract=name)
+        clients.sync_and_async(TABLES[name][facade], transport, contract=name)
         for request in transport.requests:
             if request.method == method:
-                seen[f"{name} {word}"] = request
+                seen[f"{name} {facade}"] = request
     assert seen
     for request in seen.values():
         names = {header.lower() for header in request.headers}

@@ -29,10 +29,10 @@ def expired(seconds: float, body: object = EXPIRED) -> Reply:
 def test_a_refused_timestamp_corrects_the_clock_from_the_date_and_is_sent_again_at_once(
     repeat: Repeat, seconds: float
 ) -> None:
-    hand = core.Hand([expired(seconds), core.reply(201, {})])
-    hand.run(flow.send_with_retries(core.call(core.operation(repeat)), core.context()))
-    assert hand.corrections == [seconds]
-    assert (len(hand.sends), hand.sleeps) == (2, [])
+    driver = core.ScriptedDriver([expired(seconds), core.reply(201, {})])
+    driver.run(flow.send_with_retries(core.call(core.operation(repeat)), core.context()))
+    assert driver.corrections == [seconds]
+    assert (len(driver.sends), driver.sleeps) == (2, [])
 
 
 @pytest.mark.parametrize(
@@ -46,46 +46,46 @@ def test_a_refused_timestamp_corrects_the_clock_from_the_date_and_is_sent_again_
     ],
 )
 def test_the_expired_timestamp_is_recognised_in_every_shape(body: object) -> None:
-    hand = core.Hand([expired(60.0, body), core.reply(200, {})])
-    hand.run(flow.request(core.call(), core.context()))
-    assert hand.corrections == [60.0]
+    driver = core.ScriptedDriver([expired(60.0, body), core.reply(200, {})])
+    driver.run(flow.request(core.call(), core.context()))
+    assert driver.corrections == [60.0]
 
 
 def test_the_clock_is_corrected_once_and_then_the_refusal_stands() -> None:
-    hand = core.Hand([expired(60.0), expired(60.0), core.reply(200)])
+    driver = core.ScriptedDriver([expired(60.0), expired(60.0), core.reply(200)])
     with pytest.raises(errors.Unauthorized):
-        hand.run(flow.request(core.call(), core.context()))
-    assert (len(hand.sends), hand.corrections) == (2, [60.0])
+        driver.run(flow.request(core.call(), core.context()))
+    assert (len(driver.sends), driver.corrections) == (2, [60.0])
 
 
 def test_a_clock_that_another_thread_corrected_meanwhile_is_not_corrected_twice() -> None:
-    hand = core.Hand([expired(60.0), core.reply(200, {})], offset=60.0)
-    hand.run(flow.request(core.call(), core.context()))
-    assert hand.corrections == [0.0]
+    driver = core.ScriptedDriver([expired(60.0), core.reply(200, {})], offset=60.0)
+    driver.run(flow.request(core.call(), core.context()))
+    assert driver.corrections == [0.0]
 
 
 @pytest.mark.parametrize("code", ["authentication_error", "signature_is_missing_from_headers"])
 def test_another_401_corrects_nothing(code: str) -> None:
-    hand = core.Hand([expired(60.0, {"error": {"code": code}})])
+    driver = core.ScriptedDriver([expired(60.0, {"error": {"code": code}})])
     with pytest.raises(errors.Unauthorized):
-        hand.run(flow.request(core.call(), core.context()))
-    assert hand.corrections == []
+        driver.run(flow.request(core.call(), core.context()))
+    assert driver.corrections == []
 
 
 @pytest.mark.parametrize("status", [400, 403, 500])
 def test_the_words_under_another_status_correct_nothing(status: int) -> None:
-    hand = core.Hand([core.reply(status, EXPIRED, date=formatdate(0, usegmt=True))] * 4)
-    hand.run(flow.send_with_retries(core.call(), core.context()))
-    assert hand.corrections == []
+    driver = core.ScriptedDriver([core.reply(status, EXPIRED, date=formatdate(0, usegmt=True))] * 4)
+    driver.run(flow.send_with_retries(core.call(), core.context()))
+    assert driver.corrections == []
 
 
 @pytest.mark.parametrize("date", [None, "", "yesterday", "Mon, 99 Foo 2026 99:99:99 GMT"])
 def test_without_a_readable_date_nothing_is_corrected(date: str | None) -> None:
     headers = {} if date is None else {"date": date}
-    hand = core.Hand([core.reply(401, EXPIRED, **headers)])
+    driver = core.ScriptedDriver([core.reply(401, EXPIRED, **headers)])
     with pytest.raises(errors.Unauthorized):
-        hand.run(flow.request(core.call(), core.context()))
-    assert hand.corrections == []
+        driver.run(flow.request(core.call(), core.context()))
+    assert driver.corrections == []
 
 
 def test_a_date_without_a_zone_is_utc() -> None:
@@ -95,31 +95,31 @@ def test_a_date_without_a_zone_is_utc() -> None:
 
 @given(st.text(max_size=60) | st.integers(0, 10**12).map(lambda n: formatdate(n % 4 * 10**10)))
 def test_no_date_header_whatever_breaks_a_call(date: str) -> None:
-    found = flow.server_time(core.reply(200, b"", date=date))
-    assert found is None or math.isfinite(found)
+    seconds = flow.server_time(core.reply(200, b"", date=date))
+    assert seconds is None or math.isfinite(seconds)
 
 
 def test_without_a_pacer_nothing_asks_for_the_time() -> None:
-    hand = core.Hand([core.reply(200, {})])
-    hand.run(flow.request(core.call(), core.context()))
-    assert [type(effect) for effect in hand.effects] == [Send]
+    driver = core.ScriptedDriver([core.reply(200, {})])
+    driver.run(flow.request(core.call(), core.context()))
+    assert [type(effect) for effect in driver.effects] == [Send]
 
 
 def test_a_pacer_makes_each_attempt_wait_for_its_tokens() -> None:
     pacer = Pacer(TokenBucket(10, 10), TokenBucket(5, 5))
     context = flow.Context(pacer=pacer, policy=Policy(backoff=core.no_jitter(first=0.0)))
-    hand = core.Hand([core.reply(500), core.reply(200, {})])
-    hand.run(flow.request(core.call(), context))
-    assert [type(effect) for effect in hand.effects] == [Now, Send, Sleep, Now, Sleep, Send]
-    assert hand.sleeps == [0.0, 1.0]
+    driver = core.ScriptedDriver([core.reply(500), core.reply(200, {})])
+    driver.run(flow.request(core.call(), context))
+    assert [type(effect) for effect in driver.effects] == [Now, Send, Sleep, Now, Sleep, Send]
+    assert driver.sleeps == [0.0, 1.0]
 
 
 def test_reads_and_writes_draw_on_buckets_of_their_own() -> None:
     context = flow.Context(pacer=Pacer(TokenBucket(10, 10), TokenBucket(5, 50)))
-    hand = core.Hand([core.reply(200, {}), core.reply(201, {})])
-    hand.run(flow.request(core.call(core.READ), context))
-    hand.run(flow.request(core.call(core.WRITE), context))
-    assert hand.sleeps == []
+    driver = core.ScriptedDriver([core.reply(200, {}), core.reply(201, {})])
+    driver.run(flow.request(core.call(core.READ), context))
+    driver.run(flow.request(core.call(core.WRITE), context))
+    assert driver.sleeps == []
 
 
 @pytest.mark.parametrize("name", ["attempts", "rounds"])

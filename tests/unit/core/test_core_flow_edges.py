@@ -1,4 +1,4 @@
-"""Edges of the conversation: which statuses are noticed, what is concluded, what is remembered."""
+"""Edges of the flow: which statuses are counted, how a reply is read, what is remembered."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def test_a_refusal_under_a_status_the_contract_does_not_name_is_counted(
     status: int, noticed: int
 ) -> None:
     context = core.context(attempts=1)
-    hand = core.Hand([core.reply(status, {"code": "x"})])
-    hand.run(flow.send_with_retries(BALANCE, context))
-    told = [where for _, kind, where in context.deviations.counts if kind == "status"]
-    assert told == [str(status)] * noticed
+    driver = core.ScriptedDriver([core.reply(status, {"code": "x"})])
+    driver.run(flow.send_with_retries(BALANCE, context))
+    counted = [where for _, kind, where in context.deviations.counts if kind == "status"]
+    assert counted == [str(status)] * noticed
 
 
 def test_no_answer_has_no_status_to_count() -> None:
     context = core.context(attempts=1)
-    core.Hand([core.lost(left=True)]).run(flow.send_with_retries(BALANCE, context))
+    core.ScriptedDriver([core.lost(bytes_sent=True)]).run(flow.send_with_retries(BALANCE, context))
     assert not context.deviations.counts
 
 
@@ -55,13 +55,13 @@ def test_a_date_without_a_zone_is_utc() -> None:
 
 
 def test_a_date_of_another_zone_is_that_zones() -> None:
-    there = core.reply(200, date="Sun, 22 Nov 2026 13:00:00 +0100")
-    assert flow.server_time(there) == 1_795_348_800
+    reply = core.reply(200, date="Sun, 22 Nov 2026 13:00:00 +0100")
+    assert flow.server_time(reply) == 1_795_348_800
 
 
 def test_a_refusal_under_a_documented_status_with_another_body_is_that_refusal() -> None:
-    of = evolve(core.operation(Repeat.READ), success=frozenset({200, 409}))
-    call = evolve(BALANCE, operation=of)
+    operation = evolve(core.operation(Repeat.READ), success=frozenset({200, 409}))
+    call = evolve(BALANCE, operation=operation)
     with pytest.raises(errors.Conflict):
         flow.decode_response(call, core.reply(409, {"error": {"code": "no"}}), core.context())
 
@@ -78,8 +78,8 @@ def test_changes_long_past_are_forgotten_also_when_the_clock_is_set_back() -> No
 
 
 def test_what_is_unsettled_is_kept_by_ticker() -> None:
-    unsettled = PendingWrites()
-    unsettled.add("T", "a")
-    unsettled.drop("T", "b")
-    unsettled.drop("U", "a")
-    assert unsettled.by_ticker["T"] == {"a"}
+    pending = PendingWrites()
+    pending.add("T", "a")
+    pending.drop("T", "b")
+    pending.drop("U", "a")
+    assert pending.by_ticker["T"] == {"a"}

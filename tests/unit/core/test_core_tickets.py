@@ -19,10 +19,10 @@ from kalshi_ext.requests import (
     transfer_key,
 )
 
-WORDS: dict[str, Any] = {"side": "yes", "action": "buy", "count": 10, "price": "0.56"}
+ARGUMENTS: dict[str, Any] = {"side": "yes", "action": "buy", "count": 10, "price": "0.56"}
 
 
-def order(**change: Any) -> Order:
+def order(**changes: Any) -> Order:
     row = {
         "order_id": "o1",
         "client_order_id": "c1",
@@ -35,14 +35,16 @@ def order(**change: Any) -> Order:
         "remaining_count_fp": "7.00",
         "subaccount_number": 2,
         "exchange_index": 3,
-        **change,
+        **changes,
     }
     call = core.CURRENT.orders.get("o1")
-    return core.Hand([core.reply(200, {"order": row})]).run(flow.request(call, core.context()))
+    return core.ScriptedDriver([core.reply(200, {"order": row})]).run(
+        flow.request(call, core.context())
+    )
 
 
 def test_an_id_is_made_before_anything_is_sent_and_each_time_anew() -> None:
-    first, second = OrderTicket.of("T", **WORDS), OrderTicket.of("T", **WORDS)
+    first, second = OrderTicket.of("T", **ARGUMENTS), OrderTicket.of("T", **ARGUMENTS)
     assert first.client_order_id != second.client_order_id
     assert uuid.UUID(first.client_order_id).version == 4
 
@@ -53,34 +55,34 @@ def test_an_intent_names_the_same_order_for_ever() -> None:
 
 
 def test_the_fingerprint_is_of_what_is_asked_not_of_its_name_or_words() -> None:
-    base = OrderTicket.of("T", **WORDS)
+    base = OrderTicket.of("T", **ARGUMENTS)
     same = [
-        OrderTicket.of("T", **WORDS),
-        OrderTicket.of("T", **WORDS, intent="x"),
+        OrderTicket.of("T", **ARGUMENTS),
+        OrderTicket.of("T", **ARGUMENTS, intent="x"),
         OrderTicket.of("T", side="bid", count="10.00", price=Decimal("0.5600")),
         OrderTicket.of("T", side="no", action="sell", count=10, price="0.44"),
     ]
     others = [
-        OrderTicket.of("U", **WORDS),
-        OrderTicket.of("T", **{**WORDS, "count": "10.01"}),
-        OrderTicket.of("T", **{**WORDS, "price": "0.5601"}),
-        OrderTicket.of("T", **{**WORDS, "action": "sell"}),
-        OrderTicket.of("T", **WORDS, subaccount=0),
-        OrderTicket.of("T", **WORDS, post_only=True),
-        OrderTicket.of("T", **WORDS, time_in_force="fill_or_kill"),
-        OrderTicket.of("T", **WORDS, expires=1_900_000_000),
-        OrderTicket.of("T", **WORDS, exchange_index=0),
-        OrderTicket.of("T", **WORDS, order_group_id="g"),
+        OrderTicket.of("U", **ARGUMENTS),
+        OrderTicket.of("T", **{**ARGUMENTS, "count": "10.01"}),
+        OrderTicket.of("T", **{**ARGUMENTS, "price": "0.5601"}),
+        OrderTicket.of("T", **{**ARGUMENTS, "action": "sell"}),
+        OrderTicket.of("T", **ARGUMENTS, subaccount=0),
+        OrderTicket.of("T", **ARGUMENTS, post_only=True),
+        OrderTicket.of("T", **ARGUMENTS, time_in_force="fill_or_kill"),
+        OrderTicket.of("T", **ARGUMENTS, expires=1_900_000_000),
+        OrderTicket.of("T", **ARGUMENTS, exchange_index=0),
+        OrderTicket.of("T", **ARGUMENTS, order_group_id="g"),
     ]
     assert {ticket.fingerprint() for ticket in same} == {base.fingerprint()}
     assert len({ticket.fingerprint() for ticket in [base, *others]}) == 1 + len(others)
 
 
 def test_a_ticket_survives_pickling() -> None:
-    ticket = OrderTicket.of("T", **WORDS, intent="x")
-    again = pickle.loads(pickle.dumps(ticket))
-    assert again == ticket
-    assert again.fingerprint() == ticket.fingerprint()
+    ticket = OrderTicket.of("T", **ARGUMENTS, intent="x")
+    duplicate = pickle.loads(pickle.dumps(ticket))
+    assert duplicate == ticket
+    assert duplicate.fingerprint() == ticket.fingerprint()
 
 
 def test_a_target_knows_what_the_order_knows() -> None:
@@ -134,8 +136,12 @@ def test_a_classic_amend_says_the_words_of_the_order_again() -> None:
         "remaining_count": 7,
     }
     call = core.CLASSIC.orders.get("o1")
-    found = core.Hand([core.reply(200, {"order": row})]).run(flow.request(call, core.context()))
-    body = core.CLASSIC.orders.amend(AmendTicket.of(found, price="0.41")).request.body or b""
+    classic_order = core.ScriptedDriver([core.reply(200, {"order": row})]).run(
+        flow.request(call, core.context())
+    )
+    body = (
+        core.CLASSIC.orders.amend(AmendTicket.of(classic_order, price="0.41")).request.body or b""
+    )
     assert b'"side":"yes"' in body
     assert b'"action":"sell"' in body
     assert b'"yes_price":41' in body
@@ -150,9 +156,9 @@ def test_a_decrease_may_go_down_to_nothing_but_not_by_nothing() -> None:
 
 @pytest.mark.parametrize("key", [None, "5D1A9C52-7F8E-5A0B-9D53-0C6A3E1B7F24", uuid.uuid4()])
 def test_the_key_of_a_transfer_is_a_uuid_in_one_form(key: Any) -> None:
-    found = transfer_key(key)
-    assert str(uuid.UUID(found)) == found
-    assert key is None or uuid.UUID(str(key)) == uuid.UUID(found)
+    text = transfer_key(key)
+    assert str(uuid.UUID(text)) == text
+    assert key is None or uuid.UUID(str(key)) == uuid.UUID(text)
 
 
 @pytest.mark.parametrize("key", ["", "x", 5, b"", []])

@@ -1,4 +1,4 @@
-"""Recovery: every write without a verdict gets one, by looking."""
+"""Recovery: every open write gets a verdict, by reading."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-import core_exchange as ex
 import core_samples as core
+import fake_exchange as ex
 import pytest
 
 from kalshi_ext import errors, writes
 from kalshi_ext.journal import Entry, Reservation, State
 from kalshi_ext.protocol.context import (
-    Context,
     LockOwner,
     LockRegistry,
     PendingWrites,
@@ -25,110 +24,109 @@ from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
 from kalshi_ext.writes import journal_codec
 from kalshi_ext.writes.watermark import PollSchedule, SentAt, Watermark
 
-LOST = core.lost(left=True)
+LOST = core.lost(bytes_sent=True)
 ID = ex.row()["order_id"]
 
 
-def died(floor: ex.Floor, flow: Any) -> None:
-    """Let a process die with its first write on the wire."""
-    effect = next(flow)
-    while not (type(effect).__name__ == "Send" and effect.request.method == "POST"):
-        effect = flow.send(floor._perform(effect))
-    flow.close()
-    floor.context = Context(policy=floor.context.policy)
+def crash(exchange: ex.FakeExchange, flow: Any) -> None:
+    """Let a process die with its first write on the wire, and start another."""
+    exchange.crash(flow)
+    exchange.restart()
 
 
-def placed(floor: ex.Floor, number: int = 1, **more: Any) -> None:
-    died(floor, writes.place(core.CURRENT, ex.ticket(number, **more), floor.context))
+def crash_placing(exchange: ex.FakeExchange, number: int = 1, **changes: Any) -> None:
+    crash(exchange, writes.place(core.CURRENT, ex.ticket(number, **changes), exchange.context))
 
 
-def recover(floor: ex.Floor) -> list[Any]:
-    found: list[Any] = floor.run(writes.recover(core.CURRENT, floor.context))
-    return found
-
-
-def state(floor: ex.Floor, key: str = "c1") -> State:
-    entry = floor.journal.get(key)
-    assert entry is not None
-    return entry.state
+def recover(exchange: ex.FakeExchange) -> list[Any]:
+    resolutions: list[Any] = exchange.run(writes.recover(core.CURRENT, exchange.context))
+    return resolutions
 
 
 def test_an_order_that_is_there_is_resolved_with_its_content() -> None:
-    floor = ex.Floor(orders=[ex.row()])
-    placed(floor, intent=None)
-    (found,) = recover(floor)
-    assert (found.state, found.order_id, found.ticker) == (State.RESOLVED, ID, ex.TICKER)
-    ack = floor.run(writes.place(core.CURRENT, ex.ticket(), floor.context))
+    exchange = ex.FakeExchange(orders=[ex.row()])
+    crash_placing(exchange, intent=None)
+    (resolution,) = recover(exchange)
+    assert (resolution.state, resolution.order_id, resolution.ticker) == (
+        State.RESOLVED,
+        ID,
+        ex.TICKER,
+    )
+    ack = exchange.run(writes.place(core.CURRENT, ex.ticket(), exchange.context))
     assert (ack.order_id, ack.remaining_count, ack.replayed) == (ID, 5, True)
-    assert floor.sent("POST") == []
+    assert exchange.sent("POST") == []
 
 
 def test_an_absent_order_is_not_sent_once_no_copy_can_live_and_is_not_sent_by_recovery() -> None:
-    floor = ex.Floor()
-    placed(floor)
-    (found,) = recover(floor)
-    assert found.state is State.NOT_SENT
-    assert isinstance(found.error, errors.NotSent)
-    assert floor.waited >= 60
-    assert floor.sent("POST") == []
+    exchange = ex.FakeExchange()
+    crash_placing(exchange)
+    (resolution,) = recover(exchange)
+    assert resolution.state is State.NOT_SENT
+    assert isinstance(resolution.error, errors.NotSent)
+    assert exchange.waited >= 60
+    assert exchange.sent("POST") == []
 
 
 @pytest.mark.parametrize("wrong_by", [-50_400.0, -3_600.0, 0.0, 3_600.0, 50_400.0])
 def test_a_machine_whose_clock_is_wrong_waits_as_long_and_looks_far_enough_back(
     wrong_by: float,
 ) -> None:
-    floor = ex.Floor(offset=wrong_by)
-    placed(floor)
-    floor.offset = 0.0
-    recover(floor)
-    assert floor.waited >= 60
-    query = dict(floor.sent("GET", "/portfolio/orders")[0].query)
+    exchange = ex.FakeExchange(offset=wrong_by)
+    crash_placing(exchange)
+    exchange.offset = 0.0
+    recover(exchange)
+    assert exchange.waited >= 60
+    query = dict(exchange.sent("GET", "/portfolio/orders")[0].query)
     assert int(query["min_ts"]) <= core.EPOCH
 
 
 def test_an_order_found_with_another_content_is_refused_and_never_placed_again() -> None:
-    floor = ex.Floor(orders=[ex.row(yes_price_dollars="0.6000")])
-    placed(floor)
-    (found,) = recover(floor)
-    assert (found.state, state(floor)) == (State.REFUSED, State.REFUSED)
+    exchange = ex.FakeExchange(orders=[ex.row(yes_price_dollars="0.6000")])
+    crash_placing(exchange)
+    (resolution,) = recover(exchange)
+    assert (resolution.state, exchange.entry().state) == (State.REFUSED, State.REFUSED)
     with pytest.raises(errors.DuplicateIdConflict):
-        floor.run(writes.place(core.CURRENT, ex.ticket(), floor.context))
-    assert floor.sent("POST") == []
+        exchange.run(writes.place(core.CURRENT, ex.ticket(), exchange.context))
+    assert exchange.sent("POST") == []
 
 
 def test_what_cannot_be_found_out_stays_open_and_holds_the_next_order_of_the_ticker_back() -> None:
-    floor = ex.Floor(watermark=None)
-    placed(floor)
-    (found,) = recover(floor)
-    assert (found.state, state(floor)) == (State.UNKNOWN, State.INTENT)
+    exchange = ex.FakeExchange(watermark=None)
+    crash_placing(exchange)
+    (resolution,) = recover(exchange)
+    assert (resolution.state, exchange.entry().state) == (State.UNKNOWN, State.INTENT)
     with pytest.raises(errors.EarlierWriteUnsettled):
-        floor.run(writes.place(core.CURRENT, ex.ticket(2), floor.context))
+        exchange.run(writes.place(core.CURRENT, ex.ticket(2), exchange.context))
 
 
 def test_entries_long_untouched_are_not_waited_for() -> None:
-    floor = ex.Floor()
-    placed(floor)
-    floor.time += timedelta(days=3).total_seconds()
-    recover(floor)
-    assert (state(floor), floor.waited) == (State.NOT_SENT, 0.0)
+    exchange = ex.FakeExchange()
+    crash_placing(exchange)
+    exchange.time += timedelta(days=3).total_seconds()
+    recover(exchange)
+    assert (exchange.entry().state, exchange.waited) == (State.NOT_SENT, 0.0)
 
 
 def test_recovery_does_not_touch_what_a_running_flow_drives() -> None:
-    floor = ex.Floor()
-    flow = writes.place(core.CURRENT, ex.ticket(), floor.context)
-    effect = next(flow)
-    while type(effect).__name__ != "Send":
-        effect = flow.send(floor._perform(effect))
-    assert recover(floor) == []
+    exchange = ex.FakeExchange()
+    flow = writes.place(core.CURRENT, ex.ticket(), exchange.context)
+    exchange.run_until(flow, ex.is_send)
+    assert recover(exchange) == []
     flow.close()
 
 
 def test_several_orders_are_looked_for_together() -> None:
-    floor = ex.Floor(orders=[ex.row(2)])
+    exchange = ex.FakeExchange(orders=[ex.row(2)])
     tickets = [ex.ticket(1), ex.ticket(2)]
-    died(floor, writes.place_many(core.CURRENT, tickets, floor.context))
-    assert [found.state for found in recover(floor)] == [State.NOT_SENT, State.RESOLVED]
-    assert (state(floor, "c1"), state(floor, "c2")) == (State.NOT_SENT, State.RESOLVED)
+    crash(exchange, writes.place_many(core.CURRENT, tickets, exchange.context))
+    assert [resolution.state for resolution in recover(exchange)] == [
+        State.NOT_SENT,
+        State.RESOLVED,
+    ]
+    assert (exchange.entry("c1").state, exchange.entry("c2").state) == (
+        State.NOT_SENT,
+        State.RESOLVED,
+    )
 
 
 @pytest.mark.parametrize(
@@ -141,17 +139,17 @@ def test_several_orders_are_looked_for_together() -> None:
     ],
 )
 def test_an_amend_is_resolved_by_its_order(row: Any, expected: State) -> None:
-    floor = ex.Floor(orders=[] if row is None else [row])
+    exchange = ex.FakeExchange(orders=[] if row is None else [row])
     ticket = AmendTicket.of(ID, ticker=ex.TICKER, side="bid", price="0.57", count=6)
-    died(floor, writes.amend(core.CURRENT, ticket, floor.context))
-    (found,) = recover(floor)
-    (entry,) = floor.journal.entries()
+    crash(exchange, writes.amend(core.CURRENT, ticket, exchange.context))
+    (resolution,) = recover(exchange)
+    (entry,) = exchange.journal.entries()
     assert entry.state is expected
-    assert found.order_id == (ID if expected is State.RESOLVED else None)
+    assert resolution.order_id == (ID if expected is State.RESOLVED else None)
 
 
 @pytest.mark.parametrize(
-    ("words", "later", "expected"),
+    ("arguments", "changes", "expected"),
     [
         ({"by": 1}, {"remaining_count_fp": "4.00"}, State.RESOLVED),
         ({"by": 1}, {}, State.NOT_SENT),
@@ -161,34 +159,31 @@ def test_an_amend_is_resolved_by_its_order(row: Any, expected: State) -> None:
     ],
 )
 def test_a_decrease_is_resolved_by_its_order(
-    words: dict[str, Any], later: dict[str, Any], expected: State
+    arguments: dict[str, Any], changes: dict[str, Any], expected: State
 ) -> None:
-    floor = ex.Floor(orders=[ex.row()])
-    ticket = DecreaseTicket.of(Target.of(ID, ticker=ex.TICKER), **words)
-    died(floor, writes.decrease(core.CURRENT, ticket, floor.context))
-    floor.orders = [ex.row(**later)]
-    recover(floor)
-    (entry,) = floor.journal.entries()
+    exchange = ex.FakeExchange(orders=[ex.row()])
+    ticket = DecreaseTicket.of(Target.of(ID, ticker=ex.TICKER), **arguments)
+    crash(exchange, writes.decrease(core.CURRENT, ticket, exchange.context))
+    exchange.orders = [ex.row(**changes)]
+    recover(exchange)
+    (entry,) = exchange.journal.entries()
     assert entry.state is expected
 
 
 def test_a_group_is_resolved_by_the_list() -> None:
-    shown: list[dict[str, Any]] = []
-    groups = ex.Floor([lambda request: _groups(shown, request)])
-    died(groups, writes.create_group(core.CURRENT, Decimal(9), None, None, groups.context))
-    shown.append({"id": "g1", "contracts_limit_fp": "9.00", "is_auto_cancel_enabled": True})
-    (found,) = recover(groups)
-    assert (found.state, found.order_id) == (State.RESOLVED, "g1")
-
-
-def _groups(shown: list[dict[str, Any]], request: Any) -> Any:
-    if request.method == "GET" and request.path.endswith("/order_groups"):
-        return core.reply(200, {"order_groups": list(shown)})
-    return None
+    exchange = ex.FakeExchange()
+    no_groups = core.reply(200, {"order_groups": []})
+    exchange.handlers = [ex.once(no_groups, method="GET", ending="/order_groups")]
+    crash(exchange, writes.create_group(core.CURRENT, Decimal(9), None, None, exchange.context))
+    group = {"id": "g1", "contracts_limit_fp": "9.00", "is_auto_cancel_enabled": True}
+    one_group = core.reply(200, {"order_groups": [group]})
+    exchange.handlers = [ex.always(one_group, method="GET", ending="/order_groups")]
+    (resolution,) = recover(exchange)
+    assert (resolution.state, resolution.order_id) == (State.RESOLVED, "g1")
 
 
 def test_a_write_of_a_kind_not_known_stays_open() -> None:
-    floor = ex.Floor()
+    exchange = ex.FakeExchange()
     entry = Entry(
         key="w",
         operation="FromTheFuture",
@@ -196,48 +191,48 @@ def test_a_write_of_a_kind_not_known_stays_open() -> None:
         ticket='{"kind": "future"}',
         created_at=journal_codec.instant(core.EPOCH),
     )
-    (claimed,) = floor.journal.reserve_many([entry])
-    assert isinstance(claimed, Reservation)
-    (found,) = recover(floor)
-    assert (found.state, state(floor, "w")) == (State.UNKNOWN, State.INTENT)
+    (reserved,) = exchange.journal.reserve_many([entry])
+    assert isinstance(reserved, Reservation)
+    (resolution,) = recover(exchange)
+    assert (resolution.state, exchange.entry("w").state) == (State.UNKNOWN, State.INTENT)
 
 
 def test_an_entry_resolved_by_hand_as_not_executed_is_not_placed_again() -> None:
-    floor = ex.Floor()
-    placed(floor)
-    floor.journal.advance("c1", State.RESOLVED)
+    exchange = ex.FakeExchange()
+    crash_placing(exchange)
+    exchange.journal.advance("c1", State.RESOLVED)
     with pytest.raises(errors.Misuse, match="resolved by hand as not executed"):
-        floor.run(writes.place(core.CURRENT, ex.ticket(), floor.context))
+        exchange.run(writes.place(core.CURRENT, ex.ticket(), exchange.context))
 
 
 def test_an_entry_resolved_by_hand_with_an_order_is_that_order() -> None:
-    floor = ex.Floor()
-    placed(floor)
-    floor.journal.advance("c1", State.RESOLVED, order_id=ID)
-    ack = floor.run(writes.place(core.CURRENT, ex.ticket(), floor.context))
+    exchange = ex.FakeExchange()
+    crash_placing(exchange)
+    exchange.journal.advance("c1", State.RESOLVED, order_id=ID)
+    ack = exchange.run(writes.place(core.CURRENT, ex.ticket(), exchange.context))
     assert (ack.order_id, ack.client_order_id, ack.ticker) == (ID, "c1", ex.TICKER)
 
 
 def test_a_crashed_order_is_found_out_when_it_is_placed_again() -> None:
-    floor = ex.Floor(orders=[ex.row()])
-    placed(floor)
-    assert floor.run(writes.place(core.CURRENT, ex.ticket(), floor.context)).replayed
-    absent = ex.Floor([ex.once(ex.created())])
-    placed(absent)
+    exchange = ex.FakeExchange(orders=[ex.row()])
+    crash_placing(exchange)
+    assert exchange.run(writes.place(core.CURRENT, ex.ticket(), exchange.context)).replayed
+    absent = ex.FakeExchange([ex.once(ex.created())])
+    crash_placing(absent)
     assert not absent.run(writes.place(core.CURRENT, ex.ticket(), absent.context)).replayed
     assert absent.waited >= 60
 
 
 def test_the_time_to_look_ends_also_when_the_clock_is_set_back() -> None:
-    patience = PollSchedule(Policy(resolve_within=10.0, poll=1.0, poll_ceiling=4.0), 1_000.0)
-    assert [patience.next_wait() for _ in range(4)] == [1.0, 2.0, 4.0, 4.0]
-    assert patience.expired(0.0)
+    schedule = PollSchedule(Policy(resolve_within=10.0, poll=1.0, poll_ceiling=4.0), 1_000.0)
+    assert [schedule.next_wait() for _ in range(4)] == [1.0, 2.0, 4.0, 4.0]
+    assert schedule.expired(0.0)
     assert PollSchedule(Policy(resolve_within=10.0), 1_000.0).expired(1_010.0)
     assert not PollSchedule(Policy(resolve_within=10.0), 1_000.0).expired(1_009.9)
 
 
 @pytest.mark.parametrize(
-    ("at", "fresh", "after", "seen"),
+    ("at", "watermark", "after", "seen"),
     [
         (100.0, Watermark(), 0.0, False),
         (100.0, Watermark(100.0, 100.0), 0.0, True),
@@ -250,15 +245,15 @@ def test_the_time_to_look_ends_also_when_the_clock_is_set_back() -> None:
     ],
 )
 def test_a_sending_is_behind_by_the_exchanges_clock(
-    at: float | None, fresh: Watermark, after: float, seen: bool
+    at: float | None, watermark: Watermark, after: float, seen: bool
 ) -> None:
-    assert SentAt(at).visible(fresh, after=after) is seen
+    assert SentAt(at).visible(watermark, after=after) is seen
 
 
 def test_a_sending_before_the_look_is_dated_by_the_first_reading() -> None:
-    sending = SentAt(None)
-    assert not sending.visible(Watermark(100.0, 100.0), after=60.0)
-    assert sending.visible(Watermark(160.0, 500.0), after=60.0)
+    sent_at = SentAt(None)
+    assert not sent_at.visible(Watermark(100.0, 100.0), after=60.0)
+    assert sent_at.visible(Watermark(160.0, 500.0), after=60.0)
 
 
 def test_reads_as_old_as_the_sending_show_it() -> None:
@@ -266,41 +261,41 @@ def test_reads_as_old_as_the_sending_show_it() -> None:
 
 
 def test_keys_in_flight_belong_to_an_owner() -> None:
-    flying, one, two = LockRegistry(), LockOwner(), LockOwner()
-    assert flying.acquire(["a", "b"], one) == {"a", "b"}
-    assert flying.acquire(["b", "c"], two) == {"c"}
-    flying.release(two)
-    assert ("a" in flying, "c" in flying) == (True, False)
-    flying.release(one)
-    assert "a" not in flying
+    locks, first, second = LockRegistry(), LockOwner(), LockOwner()
+    assert locks.acquire(["a", "b"], first) == {"a", "b"}
+    assert locks.acquire(["b", "c"], second) == {"c"}
+    locks.release(second)
+    assert ("a" in locks, "c" in locks) == (True, False)
+    locks.release(first)
+    assert "a" not in locks
 
 
 def test_keys_of_an_owner_that_is_gone_are_free_and_said_to_be_abandoned() -> None:
-    flying, owner = LockRegistry(), LockOwner()
-    flying.acquire(["a"], owner)
-    assert not flying.abandoned
+    locks, owner = LockRegistry(), LockOwner()
+    locks.acquire(["a"], owner)
+    assert not locks.abandoned
     del owner
     gc.collect()
-    assert ("a" in flying, flying.abandoned) == (False, True)
-    assert flying.acquire(["a"], LockOwner()) == {"a"}
+    assert ("a" in locks, locks.abandoned) == (False, True)
+    assert locks.acquire(["a"], LockOwner()) == {"a"}
 
 
 def test_letting_go_abandons_nothing() -> None:
-    flying, owner = LockRegistry(), LockOwner()
-    flying.acquire(["a"], owner)
-    flying.release(owner)
+    locks, owner = LockRegistry(), LockOwner()
+    locks.acquire(["a"], owner)
+    locks.release(owner)
     del owner
     gc.collect()
-    assert not flying.abandoned
+    assert not locks.abandoned
 
 
 def test_unsettled_keys_are_kept_by_ticker() -> None:
-    unsettled = PendingWrites()
-    unsettled.add("T", "a")
-    unsettled.add(None, "b")
-    unsettled.drop("T", "a")
-    unsettled.drop("U", "a")
-    assert unsettled.by_ticker == {"T": set(), "": {"b"}}
+    pending = PendingWrites()
+    pending.add("T", "a")
+    pending.add(None, "b")
+    pending.drop("T", "a")
+    pending.drop("U", "a")
+    assert pending.by_ticker == {"T": set(), "": {"b"}}
 
 
 def test_recent_changes_are_forgotten_after_a_while() -> None:
@@ -316,33 +311,34 @@ def test_recent_changes_are_forgotten_after_a_while() -> None:
     assert recent.last_write_at("o1") is None
 
 
-def lessened(floor: ex.Floor, **words: Any) -> Any:
+def decrease_flow(exchange: ex.FakeExchange, **arguments: Any) -> Any:
     target = Target.of(ID, ticker=ex.TICKER)
-    ticket = DecreaseTicket.of(target, **words)
-    return writes.decrease(core.CURRENT, ticket, floor.context)
+    ticket = DecreaseTicket.of(target, **arguments)
+    return writes.decrease(core.CURRENT, ticket, exchange.context)
 
 
 def test_a_difference_waits_until_an_earlier_one_of_its_market_has_a_verdict() -> None:
     done = core.reply(200, {"order_id": ID, "remaining_count": "3.00"})
-    floor = ex.Floor([ex.once(done)], orders=[ex.row()])
-    died(floor, lessened(floor, by=1))
-    floor.orders = [ex.row(remaining_count_fp="4.00", initial_count_fp="5.00")]  # it was executed
-    assert floor.run(lessened(floor, by=1)).remaining_count == 3
-    entries = [entry.state for entry in floor.journal.entries()]
-    assert entries == [State.RESOLVED, State.ACKNOWLEDGED]
-    assert len(floor.sent("POST")) == 1
+    exchange = ex.FakeExchange([ex.once(done)], orders=[ex.row()])
+    crash(exchange, decrease_flow(exchange, by=1))
+    exchange.orders = [
+        ex.row(remaining_count_fp="4.00", initial_count_fp="5.00")
+    ]  # it was executed
+    assert exchange.run(decrease_flow(exchange, by=1)).remaining_count == 3
+    assert exchange.states() == [State.RESOLVED, State.ACKNOWLEDGED]
+    assert len(exchange.sent("POST")) == 1
 
 
 def test_a_difference_is_not_sent_while_an_earlier_one_cannot_be_settled() -> None:
-    floor = ex.Floor(orders=[ex.row()], watermark=None)
-    died(floor, lessened(floor, by=1))
+    exchange = ex.FakeExchange(orders=[ex.row()], watermark=None)
+    crash(exchange, decrease_flow(exchange, by=1))
     with pytest.raises(errors.EarlierWriteUnsettled):
-        floor.run(lessened(floor, by=1))
-    assert floor.sent("POST") == []
+        exchange.run(decrease_flow(exchange, by=1))
+    assert exchange.sent("POST") == []
 
 
 def test_a_size_goes_at_once_whatever_is_unsettled() -> None:
     done = core.reply(200, {"order_id": ID, "remaining_count": "2.00"})
-    floor = ex.Floor([ex.once(done)], orders=[ex.row()], watermark=None)
-    died(floor, lessened(floor, by=1))
-    assert floor.run(lessened(floor, to=2)).remaining_count == 2
+    exchange = ex.FakeExchange([ex.once(done)], orders=[ex.row()], watermark=None)
+    crash(exchange, decrease_flow(exchange, by=1))
+    assert exchange.run(decrease_flow(exchange, to=2)).remaining_count == 2

@@ -10,6 +10,7 @@ from engine_harness import TICKER, Harness
 
 from kalshi_ext.sandbox.engine import OPERATIONS
 from kalshi_ext.sandbox.engine.commands import ApiRequest, Caller
+from kalshi_ext.sandbox.engine.operations import HANDLERS, handles
 
 JUNK = [
     None, "", "x", "0", "-1", "1.5", "1e5", "9" * 30, "NaN", "é\x00", "0.50", "0.5001", "true",
@@ -71,7 +72,7 @@ def test_a_body_of_junk_is_answered_as_the_contract_says(kind, junk):
     harness = Harness()
     path = {"order_id": "x", "order_group_id": "x", "transfer_id": "x"}
     for operation in OPERATIONS:
-        if operation.body != "none":
+        if operation.body:
             answer = harness.execute(ApiRequest(operation.id, Caller("amy"), path, {}, junk, kind))
             assert answer.status in (200, 201, 400, 404), operation.id
 
@@ -80,3 +81,10 @@ def test_both_documents_are_walked_whole():
     names = {operation.id for operation in OPERATIONS}
     assert names == {*contract_operations("portfolio"), *contract_operations("classic")}
     assert openapi_document("portfolio")["paths"].keys() >= {"/portfolio/events/orders"}
+
+
+def test_each_operation_has_one_handler_and_each_handler_an_operation():
+    assert set(HANDLERS) == {operation.id for operation in OPERATIONS}
+    for operation in ("GetOrders", "NoSuchOperation"):
+        with pytest.raises(ValueError, match=f"{operation}: handled twice, or in no contract"):
+            handles(operation)(lambda state, account, request: None)

@@ -127,8 +127,8 @@ TIMED = ["orders.list", "portfolio.fills", "portfolio.settlements", "history.ord
 
 
 def refused(rule: str, work: Work, **options: Any) -> None:
-    transport = clients.Counting()
-    for error in clients.both_colours(work, transport, **options):
+    transport = clients.RecordingTransport()
+    for error in clients.sync_and_async(work, transport, **options):
         assert isinstance(error, Misuse), repr(error)
         with pytest.raises(Misuse, match=rule):
             raise error

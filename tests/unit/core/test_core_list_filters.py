@@ -23,21 +23,21 @@ FORMS = [
 
 @pytest.mark.parametrize("moment", FORMS, ids=repr)
 def test_a_moment_may_be_said_in_every_usual_form(moment: object) -> None:
-    found = list_query(since=moment, until=moment)
-    assert (found.since, found.until) == (NOON, NOON)
+    query = list_query(since=moment, until=moment)
+    assert (query.since, query.until) == (NOON, NOON)
 
 
 def test_a_day_is_its_first_second_as_a_beginning_and_its_last_as_an_end() -> None:
     for day in (date(2026, 1, 1), "2026-01-01"):
-        found = list_query(since=day, until=day)
-        assert found.since == NOON - 12 * 3600
-        assert found.until == NOON + 12 * 3600
+        query = list_query(since=day, until=day)
+        assert query.since == NOON - 12 * 3600
+        assert query.until == NOON + 12 * 3600
 
 
 def test_parts_of_a_second_never_lose_a_row() -> None:
     half = datetime(2026, 1, 1, 12, 0, 0, 500_000, tzinfo=UTC)
-    found = list_query(since=half, until=half)
-    assert (found.since, found.until) == (NOON, NOON + 1)
+    query = list_query(since=half, until=half)
+    assert (query.since, query.until) == (NOON, NOON + 1)
 
 
 def test_times_go_out_as_unix_seconds() -> None:
@@ -74,7 +74,7 @@ def test_a_page_said_too_large_for_the_classic_contract_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "filters",
     [
         {"subaccount": 0},
         {"exchange_index": 0},
@@ -85,17 +85,19 @@ def test_a_page_said_too_large_for_the_classic_contract_is_refused() -> None:
     ids=repr,
 )
 def test_filters_the_classic_contract_does_not_have_are_refused_by_name(
-    said: dict[str, object],
+    filters: dict[str, object],
 ) -> None:
-    with pytest.raises(Misuse, match=f"no {next(iter(said))} in the classic contract"):
-        core.CLASSIC.orders.list(list_query(**said))
+    with pytest.raises(Misuse, match=f"no {next(iter(filters))} in the classic contract"):
+        core.CLASSIC.orders.list(list_query(**filters))
 
 
 @pytest.mark.parametrize(
-    "word", ["resting", "canceled", "executed", "pending", "position,total_traded", "tomorrow_s"]
+    "value", ["resting", "canceled", "executed", "pending", "position,total_traded", "tomorrow_s"]
 )
-def test_words_the_exchange_filters_by_are_its_own_to_know(word: str) -> None:
-    assert list_query(status=word, count_filter=word) == ListQuery(status=word, count_filter=word)
+def test_words_the_exchange_filters_by_are_its_own_to_know(value: str) -> None:
+    assert list_query(status=value, count_filter=value) == ListQuery(
+        status=value, count_filter=value
+    )
 
 
 def test_zero_is_said_and_nothing_is_not() -> None:

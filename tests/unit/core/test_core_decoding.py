@@ -25,12 +25,12 @@ CURRENT_ORDER: Row = {
 CURRENT_FILL: Row = {"fill_id": "f", "order_id": "o", "ticker": "T", "count_fp": "1.00"}
 CLASSIC_ORDER: Row = {"order_id": "o", "ticker": "T", "status": "resting", "remaining_count": 1}
 CLASSIC_FILL: Row = {"fill_id": "f", "order_id": "o", "ticker": "T", "count": 1}
-# On real fills the deprecated words contradict the direction: they must be without influence.
+# On real fills the deprecated fields contradict the direction (observed): they must not be read.
 LEGACY = [{}, {"side": "yes", "action": "sell"}, {"side": "no", "action": "sell"}]
 
 
-def meant(row: Order | Fill) -> meaning.Meaning:
-    """Tell what a model means; its two ways to say the direction must agree."""
+def meaning_of(row: Order | Fill) -> meaning.Meaning:
+    """Return what a model means; its two fields for the direction must agree."""
     outcome, direction = SIDES[row.book_side.value]
     assert row.outcome_side == outcome
     assert row.price is not None
@@ -44,46 +44,50 @@ def meant(row: Order | Fill) -> meaning.Meaning:
 def test_current_rows_are_read_by_book_and_outcome_side_alone(
     read: Callable[[Any], Order | Fill], base: Row
 ) -> None:
-    tried, wrong = 0, []
+    tried, mismatches = 0, []
     for tick in meaning.TICKS:
         price = {"yes_price_dollars": meaning.dollars(tick)}
         legacy = LEGACY[tick % 3]
         for book, (outcome, direction) in SIDES.items():
-            for words in (
+            for fields in (
                 {"book_side": book, "outcome_side": outcome},
                 {"book_side": book},
                 {"outcome_side": outcome},
             ):
                 tried += 1
-                if meant(read({**base, **price, **legacy, **words})) != (direction, tick):
-                    wrong.append((tick, words))
-    assert (tried, wrong) == (6 * 9_999, [])
+                if meaning_of(read({**base, **price, **legacy, **fields})) != (direction, tick):
+                    mismatches.append((tick, fields))
+    assert (tried, mismatches) == (6 * 9_999, [])
 
 
 @pytest.mark.parametrize("given", [("yes",), ("no",), ("yes", "no")])
 def test_classic_orders_are_read_by_side_and_action_at_every_cent(given: tuple[str, ...]) -> None:
-    tried, wrong = 0, []
+    tried, mismatches = 0, []
     for yes in range(1, 100):
         both = {"yes_price": yes, "no_price": 100 - yes}
         prices = {name: both[name] for name in (f"{side}_price" for side in given)}
-        for side, action in meaning.WORDS[:4]:
+        for side, action in meaning.SIDES_AND_ACTIONS[:4]:
             tried += 1
             row = {**CLASSIC_ORDER, **prices, "side": side, "action": action}
             named = yes if side == "yes" else 100 - yes
-            if meant(classic.decode_order(row)) != meaning.said(side, action, named * 100):
-                wrong.append((side, action, prices))
-    assert (tried, wrong) == (396, [])
+            if meaning_of(classic.decode_order(row)) != meaning.meaning_of(
+                side, action, named * 100
+            ):
+                mismatches.append((side, action, prices))
+    assert (tried, mismatches) == (396, [])
 
 
 def test_classic_fills_name_the_price_of_their_side() -> None:
-    tried, wrong = 0, []
+    tried, mismatches = 0, []
     for cents in range(1, 100):
-        for side, action in meaning.WORDS[:4]:
+        for side, action in meaning.SIDES_AND_ACTIONS[:4]:
             tried += 1
             row = {**CLASSIC_FILL, "price": cents, "side": side, "action": action}
-            if meant(classic.decode_fill(row)) != meaning.said(side, action, cents * 100):
-                wrong.append((side, action, cents))
-    assert (tried, wrong) == (396, [])
+            if meaning_of(classic.decode_fill(row)) != meaning.meaning_of(
+                side, action, cents * 100
+            ):
+                mismatches.append((side, action, cents))
+    assert (tried, mismatches) == (396, [])
 
 
 @pytest.mark.parametrize("book", ["bid", "ask"])
@@ -93,29 +97,29 @@ def test_classic_fills_name_the_price_of_their_side() -> None:
 def test_a_row_whose_two_directions_contradict_is_not_believed(
     read: Callable[[Any], Order | Fill], base: Row, book: str
 ) -> None:
-    wrong = {"bid": "no", "ask": "yes"}[book]
+    opposite = {"bid": "no", "ask": "yes"}[book]
     with pytest.raises(ValueError, match="contradicts"):
-        read({**base, "book_side": book, "outcome_side": wrong})
+        read({**base, "book_side": book, "outcome_side": opposite})
 
 
-@pytest.mark.parametrize("words", [{}, {"book_side": None}, {"book_side": "", "outcome_side": ""}])
+@pytest.mark.parametrize("fields", [{}, {"book_side": None}, {"book_side": "", "outcome_side": ""}])
 @pytest.mark.parametrize(
     ("read", "base"), [(current.decode_order, CURRENT_ORDER), (current.decode_fill, CURRENT_FILL)]
 )
 def test_a_row_without_direction_is_never_guessed_from_the_deprecated_words(
-    read: Callable[[Any], Order | Fill], base: Row, words: Row
+    read: Callable[[Any], Order | Fill], base: Row, fields: Row
 ) -> None:
     with pytest.raises(KeyError, match="side"):
-        read({**base, **words, "side": "yes", "action": "buy"})
+        read({**base, **fields, "side": "yes", "action": "buy"})
 
 
 @pytest.mark.parametrize(
-    "words",
+    "fields",
     [{"side": "yes", "action": "hold"}, {"side": "maybe", "action": "buy"}, {"side": "bid"}],
 )
-def test_a_classic_row_of_unknown_words_has_no_direction(words: Row) -> None:
+def test_a_classic_row_of_unknown_words_has_no_direction(fields: Row) -> None:
     with pytest.raises((ValueError, KeyError)):
-        classic.decode_order({**CLASSIC_ORDER, **words})
+        classic.decode_order({**CLASSIC_ORDER, **fields})
 
 
 def test_prices_read_are_exact_whatever_the_precision_the_caller_chose_for_decimals() -> None:

@@ -1,4 +1,4 @@
-"""From a person's words to the wire: every side, action and tick of both contracts."""
+"""From arguments to the wire: every side, action and tick of both contracts."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from kalshi_ext.requests import AmendTicket
 Build = Callable[[Contract, str, "str | None", str], "bytes | None"]
 
 
-def placed(contract: Contract, side: str, action: str | None, price: str) -> bytes | None:
+def place_body(contract: Contract, side: str, action: str | None, price: str) -> bytes | None:
     ticket = OrderTicket.of(
         "T", side=side, action=action, count=1, price=price, client_order_id="i"
     )
     return contract.orders.place(ticket).request.body
 
 
-def batched(contract: Contract, side: str, action: str | None, price: str) -> bytes | None:
+def batch_entry(contract: Contract, side: str, action: str | None, price: str) -> bytes | None:
     ticket = OrderTicket.of(
         "T", side=side, action=action, count=1, price=price, client_order_id="i"
     )
@@ -31,63 +31,63 @@ def batched(contract: Contract, side: str, action: str | None, price: str) -> by
     return body.removeprefix(b'{"orders":[').removesuffix(b"]}")
 
 
-def amended(contract: Contract, side: str, action: str | None, price: str) -> bytes | None:
+def amend_body(contract: Contract, side: str, action: str | None, price: str) -> bytes | None:
     ticket = AmendTicket.of(
         "o1", ticker="T", side=side, action=action, count=1, price=price, client_order_id="i"
     )
     return contract.orders.amend(ticket).request.body
 
 
-def sweep(
+def encode_all(
     contract: Contract,
     build: Build,
     read: Callable[[bytes], meaning.Meaning],
     ticks: Iterable[int],
 ) -> tuple[int, list[object]]:
-    """Give how many were tried, and those whose meaning changed on the way."""
-    tried, wrong = 0, []
+    """Return how many were tried, and those whose meaning changed on the way."""
+    tried, mismatches = 0, []
     for tick in ticks:
         price = meaning.dollars(tick)
-        for side, action in meaning.WORDS:
+        for side, action in meaning.SIDES_AND_ACTIONS:
             tried += 1
             body = build(contract, side, action, price)
-            if body is None or read(body) != meaning.said(side, action, tick):
-                wrong.append((side, action, price, body))
-    return tried, wrong
+            if body is None or read(body) != meaning.meaning_of(side, action, tick):
+                mismatches.append((side, action, price, body))
+    return tried, mismatches
 
 
-@pytest.mark.parametrize("build", [placed, amended])
+@pytest.mark.parametrize("build", [place_body, amend_body])
 def test_current_bodies_mean_what_was_said_at_every_tick(build: Build) -> None:
-    found = sweep(core.CURRENT, build, meaning.current_body, meaning.TICKS)
-    assert found == (6 * 9_999, [])
+    result = encode_all(core.CURRENT, build, meaning.current_body, meaning.TICKS)
+    assert result == (6 * 9_999, [])
 
 
 def test_an_entry_of_a_batch_means_what_the_same_order_alone_means() -> None:
-    found = sweep(core.CURRENT, batched, meaning.current_body, meaning.CENTS)
-    assert found == (6 * 99, [])
+    result = encode_all(core.CURRENT, batch_entry, meaning.current_body, meaning.CENTS)
+    assert result == (6 * 99, [])
 
 
-@pytest.mark.parametrize("build", [placed, batched, amended])
+@pytest.mark.parametrize("build", [place_body, batch_entry, amend_body])
 def test_classic_bodies_mean_what_was_said_at_every_cent(build: Build) -> None:
-    found = sweep(core.CLASSIC, build, meaning.classic_body, meaning.CENTS)
-    assert found == (6 * 99, [])
+    result = encode_all(core.CLASSIC, build, meaning.classic_body, meaning.CENTS)
+    assert result == (6 * 99, [])
 
 
 def test_the_classic_contract_refuses_every_tick_between_cents() -> None:
     tried = refused = 0
     for tick in set(meaning.TICKS) - set(meaning.CENTS):
-        for side, action in meaning.WORDS[tick % 6 :][:1]:
+        for side, action in meaning.SIDES_AND_ACTIONS[tick % 6 :][:1]:
             tried += 1
             try:
-                placed(core.CLASSIC, side, action, meaning.dollars(tick))
+                place_body(core.CLASSIC, side, action, meaning.dollars(tick))
             except Misuse:
                 refused += 1
     assert tried == refused == 9_900
 
 
 def test_classic_keeps_the_words_in_which_an_order_was_said() -> None:
-    for side, action in meaning.WORDS[:4]:
-        body = placed(core.CLASSIC, side, action, "0.40")
+    for side, action in meaning.SIDES_AND_ACTIONS[:4]:
+        body = place_body(core.CLASSIC, side, action, "0.40")
         assert body is not None
         assert f'"side":"{side}"'.encode() in body
         assert f'"action":"{action}"'.encode() in body
@@ -96,7 +96,7 @@ def test_classic_keeps_the_words_in_which_an_order_was_said() -> None:
 
 @pytest.mark.parametrize("upper", ["YES", "Yes"])
 def test_words_may_be_written_in_capitals(upper: str) -> None:
-    body = placed(core.CURRENT, upper, "BUY", "0.40")
+    body = place_body(core.CURRENT, upper, "BUY", "0.40")
     assert body is not None
     assert meaning.current_body(body) == (+1, 4_000)
 
@@ -109,6 +109,6 @@ def test_prices_are_exact_whatever_the_precision_the_caller_chose_for_decimals()
             (core.CURRENT, meaning.current_body, "0.5678"),
             (core.CLASSIC, meaning.classic_body, "0.57"),
         ):
-            body = placed(contract, "no", "buy", price)
+            body = place_body(contract, "no", "buy", price)
             assert body is not None
             assert read(body) == (-1, 10_000 - meaning.ticks(price))

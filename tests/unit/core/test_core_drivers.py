@@ -1,4 +1,4 @@
-"""The two drivers against transports that raise, lie and count."""
+"""The two drivers against transports that raise, hang and answer anything."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from kalshi_ext.transport.signing import Anonymous
 
 def exceptions_of(module: Any) -> list[type[Exception]]:
     """Give every exception class a library shows, base classes too."""
-    found = [value for _, value in inspect.getmembers(module, inspect.isclass)]
-    return sorted((c for c in found if issubclass(c, Exception)), key=lambda c: c.__name__)
+    classes = [value for _, value in inspect.getmembers(module, inspect.isclass)]
+    return sorted((c for c in classes if issubclass(c, Exception)), key=lambda c: c.__name__)
 
 
 def raised_by(kind: type[Exception]) -> Exception:
@@ -68,18 +68,18 @@ class Silent(httpx.AsyncBaseTransport):
         raise AssertionError
 
 
-def line(url: str = "http://127.0.0.1:1/trade-api/v2", **options: Any) -> Endpoint:
+def endpoint(url: str = "http://127.0.0.1:1/trade-api/v2", **options: Any) -> Endpoint:
     return Endpoint(url, Anonymous(), **options)
 
 
-def perform(steps: flow.Flow[Any], transport: Any, colour: str, of: Endpoint | None = None) -> Any:
-    """Run a flow with a driver of a colour."""
-    if colour == "sync":
-        return Driver(of or line(), transport).run(steps)
-    return asyncio.run(AsyncDriver(of or line(), transport).run(steps))
+def perform(steps: flow.Flow[Any], transport: Any, mode: str, to: Endpoint | None = None) -> Any:
+    """Run a flow with the sync or the async driver."""
+    if mode == "sync":
+        return Driver(to or endpoint(), transport).run(steps)
+    return asyncio.run(AsyncDriver(to or endpoint(), transport).run(steps))
 
 
-def sent(request: Request | None = None, timeout: float = 5.0) -> flow.Flow[Any]:
+def send_once(request: Request | None = None, timeout: float = 5.0) -> flow.Flow[Any]:
     """Send one request and return what came of it."""
     return (yield flow.Send(request or Request("GET", "/x"), True, timeout))
 
@@ -90,12 +90,12 @@ def test_the_walk_over_httpx_meets_all_its_exceptions() -> None:
     assert {"ConnectTimeout", "ReadError", "RemoteProtocolError", "InvalidURL"} <= names
 
 
-@pytest.mark.parametrize("colour", ["sync", "async"])
+@pytest.mark.parametrize("mode", ["sync", "async"])
 @pytest.mark.parametrize("kind", EXCEPTIONS, ids=lambda kind: f"{kind.__module__}.{kind.__name__}")
 def test_whatever_a_transport_raises_becomes_a_lost_request(
-    kind: type[Exception], colour: str
+    kind: type[Exception], mode: str
 ) -> None:
-    outcome = perform(sent(), Failing(raised_by(kind)), colour)
+    outcome = perform(send_once(), Failing(raised_by(kind)), mode)
     assert isinstance(outcome, Lost)
     assert outcome.bytes_sent is not issubclass(kind, NOT_SENT_ERRORS)
     assert outcome.reason.startswith(kind.__name__)
@@ -117,10 +117,10 @@ def test_of_a_foreign_transport_only_failures_to_connect_prove_that_nothing_left
     }
 
 
-@pytest.mark.parametrize("colour", ["sync", "async"])
+@pytest.mark.parametrize("mode", ["sync", "async"])
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
 def test_an_interrupt_is_no_lost_request_and_ends_the_flow(
-    kind: type[BaseException], colour: str
+    kind: type[BaseException], mode: str
 ) -> None:
     ended = []
 
@@ -138,7 +138,7 @@ def test_an_interrupt_is_no_lost_request_and_ends_the_flow(
             ended.append(True)
 
     with pytest.raises(kind):
-        perform(steps(), Interrupting(), colour)
+        perform(steps(), Interrupting(), mode)
     assert ended == [True]
 
 
@@ -152,7 +152,7 @@ def test_a_cancelled_task_ends_its_flow() -> None:
             ended.append(True)
 
     async def run() -> None:
-        task = asyncio.create_task(AsyncDriver(line(), Silent()).run(steps()))
+        task = asyncio.create_task(AsyncDriver(endpoint(), Silent()).run(steps()))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         task.cancel()
@@ -164,36 +164,36 @@ def test_a_cancelled_task_ends_its_flow() -> None:
 
 
 def test_a_foreign_async_transport_that_never_answers_is_bounded_by_the_timeout() -> None:
-    outcome = perform(sent(timeout=0.05), Silent(), "async")
+    outcome = perform(send_once(timeout=0.05), Silent(), "async")
     assert isinstance(outcome, Lost)
     assert outcome.bytes_sent
 
 
-@pytest.mark.parametrize("colour", ["sync", "async"])
+@pytest.mark.parametrize("mode", ["sync", "async"])
 @pytest.mark.parametrize("status", [100, 199, 204, 226, 299, 304, 418, 499, 520, 561, 599, 999])
-def test_any_status_survives(status: int, colour: str) -> None:
+def test_any_status_survives(status: int, mode: str) -> None:
     answer = httpx.Response(status, headers=[("X-A", "1"), ("x-a", "2")], content=b"body")
-    outcome = perform(sent(), httpx.MockTransport(lambda request: answer), colour)
+    outcome = perform(send_once(), httpx.MockTransport(lambda request: answer), mode)
     assert isinstance(outcome, Reply)
     assert (outcome.status, outcome.body) == (status, b"body")
     assert outcome.headers["x-a"] == "1, 2"
 
 
-@pytest.mark.parametrize("colour", ["sync", "async"])
-def test_a_body_over_the_limit_is_a_lost_answer(colour: str) -> None:
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_a_body_over_the_limit_is_a_lost_answer(mode: str) -> None:
     transport = httpx.MockTransport(lambda request: httpx.Response(200, content=b"x" * 101))
-    outcome = perform(sent(), transport, colour, line(max_body=100))
+    outcome = perform(send_once(), transport, mode, endpoint(max_body=100))
     assert isinstance(outcome, Lost)
     assert outcome.bytes_sent
     assert "larger than 100 bytes" in outcome.reason
 
 
-@pytest.mark.parametrize("colour", ["sync", "async"])
-def test_a_request_that_makes_no_url_is_refused_before_anything_is_sent(colour: str) -> None:
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_a_request_that_makes_no_url_is_refused_before_anything_is_sent(mode: str) -> None:
     request = Request("GET", "/x", (("market_tickers", "T," * 50_000),))
     transport = Failing(AssertionError("nothing may be sent"))
     with pytest.raises(Misuse, match="makes no URL"):
-        perform(sent(request), transport, colour)
+        perform(send_once(request), transport, mode)
 
 
 def test_a_clock_adds_up_its_corrections() -> None:
@@ -203,8 +203,8 @@ def test_a_clock_adds_up_its_corrections() -> None:
     assert clock.now() == pytest.approx(time.time() + 60.0, abs=5.0)
 
 
-@pytest.mark.parametrize("colour", ["sync", "async"])
-def test_what_performing_an_effect_raises_reaches_the_flow(colour: str) -> None:
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_what_performing_an_effect_raises_reaches_the_flow(mode: str) -> None:
     class Journal:
         def get(self, key: str) -> None:
             raise LookupError(key)
@@ -219,6 +219,6 @@ def test_what_performing_an_effect_raises_reaches_the_flow(colour: str) -> None:
             return f"met {error}"
         raise AssertionError
 
-    build: Callable[..., Any] = Driver if colour == "sync" else AsyncDriver
-    result = build(line(), Failing(AssertionError()), Journal()).run(steps())
-    assert (asyncio.run(result) if colour == "async" else result) == "met k"
+    build: Callable[..., Any] = Driver if mode == "sync" else AsyncDriver
+    result = build(endpoint(), Failing(AssertionError()), Journal()).run(steps())
+    assert (asyncio.run(result) if mode == "async" else result) == "met k"

@@ -79,7 +79,7 @@ IDS = [
     ("ü", "only letters"),
     ("a" * 129, "longer than 128"),
 ]
-WORDS = [
+INVALID_SIDES = [
     {"side": "both"},
     {"side": ""},
     {"side": None},
@@ -157,16 +157,16 @@ CASES = [
     *[({"price": value}, f"price=.*{rule}") for value, rule in PRICES],
     *[({"count": value}, f"count=.*{rule}") for value, rule in COUNTS],
     *[({"ticker": value}, f"ticker=.*{rule}") for value, rule in IDS],
-    *[(words, "side and action must be") for words in WORDS],
+    *[(arguments, "side and action must be") for arguments in INVALID_SIDES],
     *COMBINATIONS,
 ]
 
 
-def refused(change: dict[str, Any], rule: str, contract: str = "current") -> None:
-    """Place an order as bad, one by one and in a batch, in both colours; nothing may be sent."""
-    order = {**GOOD, **change}
-    transport = clients.Counting()
-    for error in clients.both_colours(
+def refused(arguments: dict[str, Any], rule: str, contract: str = "current") -> None:
+    """Place a bad order with the sync and the async client; nothing may be sent."""
+    order = {**GOOD, **arguments}
+    transport = clients.RecordingTransport()
+    for error in clients.sync_and_async(
         lambda client: client.orders.place(**order), transport, contract=contract
     ):
         assert isinstance(error, Misuse)
@@ -176,25 +176,25 @@ def refused(change: dict[str, Any], rule: str, contract: str = "current") -> Non
     assert transport.requests == []
 
 
-@pytest.mark.parametrize(("change", "rule"), CASES, ids=repr)
+@pytest.mark.parametrize(("arguments", "rule"), CASES, ids=repr)
 def test_an_order_that_cannot_be_is_refused_and_nothing_is_sent(
-    change: dict[str, Any], rule: str
+    arguments: dict[str, Any], rule: str
 ) -> None:
-    refused(change, rule)
+    refused(arguments, rule)
 
 
-@pytest.mark.parametrize("change", ONLY_CURRENT, ids=repr)
+@pytest.mark.parametrize("arguments", ONLY_CURRENT, ids=repr)
 def test_what_only_the_current_contract_can_say_is_refused_on_classic(
-    change: dict[str, Any],
+    arguments: dict[str, Any],
 ) -> None:
-    refused(change, "classic contract|whole c|max_cost", "classic")
+    refused(arguments, "classic contract|whole c|max_cost", "classic")
 
 
-@pytest.mark.parametrize("change", ONLY_CLASSIC, ids=repr)
+@pytest.mark.parametrize("arguments", ONLY_CLASSIC, ids=repr)
 def test_what_only_the_classic_contract_can_say_is_refused_on_current(
-    change: dict[str, Any],
+    arguments: dict[str, Any],
 ) -> None:
-    refused(change, "no market orders|classic contract only")
+    refused(arguments, "no market orders|classic contract only")
 
 
 @pytest.mark.parametrize("name", ["side", "count", "price", "ticker"])
@@ -206,6 +206,6 @@ def test_an_order_needs_each_of_its_parts(name: str) -> None:
 def test_what_an_order_may_be_is_sent() -> None:
     """The refusals above mean nothing unless the good order passes the same way."""
     transport = clients.answering(201, {"order_id": "o1"})
-    acks = clients.both_colours(lambda client: client.orders.place(**GOOD), transport)
+    acks = clients.sync_and_async(lambda client: client.orders.place(**GOOD), transport)
     assert [ack.order_id for ack in acks] == ["o1", "o1"]
     assert len(transport.requests) == 2

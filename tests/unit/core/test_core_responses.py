@@ -90,13 +90,13 @@ def expected_class(operation: Operation, status: int) -> type[errors.Refused]:
 
 @pytest.mark.parametrize("operation", core.BOTH, ids=["read", "write"])
 def test_every_status_gives_the_class_that_says_what_to_do(operation: Operation) -> None:
-    wrong = {
+    mismatches = {
         status: kind
         for status in STATUSES
         for kind in [type(responses.refusal(operation, core.reply(status, FOREIGN["html"])))]
         if kind is not expected_class(operation, status)
     }
-    assert (len(STATUSES), wrong) == (400, {})
+    assert (len(STATUSES), mismatches) == (400, {})
 
 
 def test_a_failing_status_on_a_write_is_an_unknown_outcome_unless_it_proves_a_refusal() -> None:
@@ -178,7 +178,7 @@ def test_money_in_answers_is_never_a_float() -> None:
     assert [str(value) for value in values] == ["0.1", "1E+2", "3", "0.56"]
 
 
-@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
-def test_json_has_no_word_for_what_is_no_number(word: str) -> None:
+@pytest.mark.parametrize("literal", ["NaN", "Infinity", "-Infinity"])
+def test_json_has_no_word_for_what_is_no_number(literal: str) -> None:
     with pytest.raises(ValueError, match="is not JSON"):
-        responses.parse_json(f'{{"a": {word}}}'.encode())
+        responses.parse_json(f'{{"a": {literal}}}'.encode())

@@ -9,7 +9,7 @@ from typing import Any
 import core_samples as core
 from attrs import define, field
 
-from kalshi_ext.journal import MemoryJournal
+from kalshi_ext.journal import Entry, MemoryJournal, State
 from kalshi_ext.protocol.flow import (
     AdjustClock,
     Context,
@@ -25,20 +25,20 @@ from kalshi_ext.protocol.messages import Lost, Reply, Request
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.writes import journal_codec
 
-Answer = Reply | Lost | None
+Response = Reply | Lost | None
+Handler = Callable[[Request], Response]
 TICKER = "KXRAIN-26DEC31-NYC"
-ORDER_ID = "11111111-1111-4111-8111-111111111111"
 
 
 @define(slots=False)
-class Floor:
-    """Runs flows against answers: the first of `answers` that says something, else the default.
+class FakeExchange:
+    """Runs flows: the first of `handlers` that has a response gives it, else the default does.
 
-    An answer gets the request and says None where it is not about it. `watermark` is how far the
-    reads' freshness lies behind the clock; None is an unreadable one.
+    A handler gets the request and returns None where it is not about it. `watermark` is how many
+    seconds reads lag behind the clock; None makes it unreadable.
     """
 
-    answers: list[Callable[[Request], Answer]] = field(factory=list)
+    handlers: list[Handler] = field(factory=list)
     time: float = core.EPOCH
     watermark: float | None = 0.0
     journal: MemoryJournal = field(init=False)
@@ -48,7 +48,7 @@ class Floor:
     history: list[dict[str, Any]] = field(factory=list)
     fills: list[dict[str, Any]] = field(factory=list)
     waited: float = 0.0
-    offset: float = 0.0
+    offset: float = 0.0  # of the client's clock
 
     def __attrs_post_init__(self) -> None:
         self.journal = MemoryJournal(now=lambda: journal_codec.instant(self.time))
@@ -60,7 +60,7 @@ class Floor:
             effect = next(flow)
             while True:
                 try:
-                    result = self._perform(effect)
+                    result = self.perform(effect)
                 except Exception as error:
                     effect = flow.throw(error)
                 else:
@@ -70,7 +70,23 @@ class Floor:
         finally:
             flow.close()
 
-    def _perform(self, effect: Effect) -> Any:
+    def run_until(self, flow: Flow[Any], reached: Callable[[Effect], bool]) -> None:
+        """Run a flow up to an effect, which is not performed."""
+        effect = next(flow)
+        while not reached(effect):
+            effect = flow.send(self.perform(effect))
+
+    def crash(self, flow: Flow[Any]) -> None:
+        """Drop a flow where its first POST is on the wire."""
+        self.run_until(flow, is_post)
+        flow.close()
+
+    def restart(self) -> None:
+        """Forget what a client remembers outside its journal."""
+        self.context = Context(policy=self.context.policy)
+
+    def perform(self, effect: Effect) -> Any:
+        """Do an effect and return its result."""
         if isinstance(effect, Now):
             return self.time + self.offset
         if isinstance(effect, Sleep):
@@ -86,14 +102,14 @@ class Floor:
         self.time += 0.01
         self.requests.append(effect.request)
         sent_at = self.time + self.offset
-        for answer in self.answers:
-            if (found := answer(effect.request)) is not None:
-                return _at(found, sent_at)
-        return _at(self._default(effect.request), sent_at)
+        for handler in self.handlers:
+            if (response := handler(effect.request)) is not None:
+                return _dated(response, sent_at)
+        return _dated(self._default_response(effect.request), sent_at)
 
-    def _default(self, request: Request) -> Reply:
+    def _default_response(self, request: Request) -> Reply:
         if request.path == "/exchange/user_data_timestamp":
-            return self._as_of()
+            return self._as_of_time()
         lists = {
             "/portfolio/orders": ("orders", self.orders),
             "/historical/orders": ("orders", self.history),
@@ -103,11 +119,11 @@ class Floor:
             name, rows = lists[request.path]
             return core.reply(200, {name: rows, "cursor": ""})
         if request.method == "GET" and request.path.startswith("/portfolio/orders/"):
-            found = [row for row in self.orders if row["order_id"] in request.path]
-            return core.reply(200, {"order": found[0]}) if found else not_found()
+            matches = [row for row in self.orders if row["order_id"] in request.path]
+            return core.reply(200, {"order": matches[0]}) if matches else not_found()
         return not_found()
 
-    def _as_of(self) -> Reply:
+    def _as_of_time(self) -> Reply:
         if self.watermark is None:
             return core.reply(503, b"<html>")
         as_of = journal_codec.instant(self.time - self.watermark).isoformat()
@@ -117,11 +133,31 @@ class Floor:
         """Return the requests of a method whose path ends so."""
         return [r for r in self.requests if r.method == method and r.path.endswith(ending)]
 
+    def entry(self, key: str = "c1") -> Entry:
+        """Return the journal's entry under a key, which must exist."""
+        entry = self.journal.get(key)
+        assert entry is not None
+        return entry
 
-def _at(answer: Reply | Lost, sent_at: float) -> Reply | Lost:
-    if isinstance(answer, Lost):
-        return Lost(answer.bytes_sent, answer.reason, sent_at)
-    return Reply(answer.status, answer.headers, answer.body, sent_at, sent_at)
+    def states(self) -> list[State]:
+        """Return the states of all entries of the journal, oldest first."""
+        return [entry.state for entry in self.journal.entries()]
+
+
+def is_send(effect: Effect) -> bool:
+    """Say whether an effect sends a request."""
+    return isinstance(effect, Send)
+
+
+def is_post(effect: Effect) -> bool:
+    """Say whether an effect sends a POST."""
+    return isinstance(effect, Send) and effect.request.method == "POST"
+
+
+def _dated(response: Reply | Lost, sent_at: float) -> Reply | Lost:
+    if isinstance(response, Lost):
+        return Lost(response.bytes_sent, response.reason, sent_at)
+    return Reply(response.status, response.headers, response.body, sent_at, sent_at)
 
 
 def not_found() -> Reply:
@@ -129,36 +165,36 @@ def not_found() -> Reply:
     return core.reply(404, {"error": {"code": "not_found", "message": "not found"}})
 
 
-def once(*outcomes: Answer, method: str = "POST", ending: str = "") -> Callable[[Request], Answer]:
-    """Answer the requests of a method with one outcome after another, then no more."""
-    left = list(outcomes)
+def once(*responses: Response, method: str = "POST", ending: str = "") -> Handler:
+    """Answer the requests of a method with one response after another, then no more."""
+    remaining = list(responses)
 
-    def answer(request: Request) -> Answer:
-        mine = request.method == method and request.path.endswith(ending)
-        return left.pop(0) if mine and left else None
+    def handler(request: Request) -> Response:
+        matches = request.method == method and request.path.endswith(ending)
+        return remaining.pop(0) if matches and remaining else None
 
-    return answer
-
-
-def always(outcome: Answer, *, method: str, ending: str = "") -> Callable[[Request], Answer]:
-    """Answer every request of a method with one outcome."""
-
-    def answer(request: Request) -> Answer:
-        mine = request.method == method and request.path.endswith(ending)
-        return outcome if mine else None
-
-    return answer
+    return handler
 
 
-def ticket(number: int = 1, **more: Any) -> OrderTicket:
+def always(response: Response, *, method: str, ending: str = "") -> Handler:
+    """Answer every request of a method with one response."""
+
+    def handler(request: Request) -> Response:
+        matches = request.method == method and request.path.endswith(ending)
+        return response if matches else None
+
+    return handler
+
+
+def ticket(number: int = 1, **changes: Any) -> OrderTicket:
     """Make an order's ticket."""
-    words: dict[str, Any] = {"side": "bid", "count": 5, "price": "0.56"}
-    return OrderTicket.of(TICKER, **(words | {"client_order_id": f"c{number}"} | more))
+    arguments: dict[str, Any] = {"side": "bid", "count": 5, "price": "0.56"}
+    return OrderTicket.of(TICKER, **(arguments | {"client_order_id": f"c{number}"} | changes))
 
 
-def row(number: int = 1, **more: Any) -> dict[str, Any]:
+def row(number: int = 1, **changes: Any) -> dict[str, Any]:
     """Make the exchange's row of that order."""
-    said = {
+    fields = {
         "order_id": f"{number:08d}-1111-4111-8111-111111111111",
         "client_order_id": f"c{number}",
         "ticker": TICKER,
@@ -174,19 +210,19 @@ def row(number: int = 1, **more: Any) -> dict[str, Any]:
         "last_update_time": journal_codec.instant(core.EPOCH).isoformat(),
         "exchange_index": 0,
     }
-    return said | more
+    return fields | changes
 
 
-def created(number: int = 1, **more: Any) -> Reply:
+def created(number: int = 1, **changes: Any) -> Reply:
     """Make the answer to a create."""
-    said = {
+    fields = {
         "order_id": f"{number:08d}-1111-4111-8111-111111111111",
         "client_order_id": f"c{number}",
         "fill_count": "0.00",
         "remaining_count": "5.00",
         "ts_ms": int(core.EPOCH * 1000),
     }
-    return core.reply(201, said | more)
+    return core.reply(201, fields | changes)
 
 
 def refused(status: int, code: str | None) -> Reply:

@@ -1,0 +1,386 @@
+"""Amend and decrease: done when seen to be done past the sending, else sent again or unknown."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import core_samples as core
+import fake_exchange as ex
+import pytest
+
+from kalshi_ext import errors, writes
+from kalshi_ext.journal import State
+from kalshi_ext.protocol.context import Context, Policy
+from kalshi_ext.protocol.rate_limits import Pacer, TokenBucket
+from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
+
+LOST = core.lost(bytes_sent=True)
+ROW = ex.row()
+ID = ROW["order_id"]
+DONE = core.reply(200, {"order_id": ID, "remaining_count": "4.00", "fill_count": "0.00"})
+
+
+def amend(exchange: ex.FakeExchange, **changes: Any) -> Any:
+    arguments: dict[str, Any] = {"ticker": ex.TICKER, "side": "bid", "price": "0.57", "count": 6}
+    ticket = AmendTicket.of(ID, **(arguments | changes))
+    return exchange.run(writes.amend(core.CURRENT, ticket, exchange.context))
+
+
+def decrease(exchange: ex.FakeExchange, **arguments: Any) -> Any:
+    ticket = DecreaseTicket.of(Target.of(ID, ticker=ex.TICKER), **arguments)
+    return exchange.run(writes.decrease(core.CURRENT, ticket, exchange.context))
+
+
+def amended(**changes: Any) -> dict[str, Any]:
+    fields = {
+        "yes_price_dollars": "0.5700",
+        "remaining_count_fp": "6.00",
+        "initial_count_fp": "6.00",
+    }
+    return ex.row(**(fields | changes))
+
+
+@pytest.mark.parametrize("response", [LOST, core.reply(502), ex.refused(400, "AMEND_ORDER_NO_OP")])
+def test_an_amend_that_is_seen_done_is_accepted(response: Any) -> None:
+    exchange = ex.FakeExchange([ex.once(response)], orders=[amended()])
+    ack = amend(exchange)
+    assert (ack.order_id, ack.replayed) == (ID, True)
+    assert len(exchange.sent("POST")) == 1
+    assert exchange.states() == ["acknowledged"]
+
+
+def test_an_amend_that_is_not_done_goes_again_once_no_copy_can_live() -> None:
+    exchange = ex.FakeExchange([ex.once(LOST, DONE)], orders=[ROW])
+    assert not amend(exchange).replayed
+    assert exchange.waited >= 60
+    assert len(exchange.sent("POST")) == 2
+
+
+def test_an_old_state_that_happens_to_be_the_wanted_one_is_not_believed() -> None:
+    exchange = ex.FakeExchange([ex.once(LOST)], orders=[amended()], watermark=30.0)
+    amend(exchange)
+    assert exchange.waited >= 29
+
+
+@pytest.mark.parametrize(
+    ("arguments", "row"),
+    [
+        ({"price": "0.56", "count": 5, "expires": 1_900_000_000}, ROW),
+        ({"price": "0.56", "count": 5, "updated_client_order_id": "c2"}, ROW),
+        ({}, amended(yes_price_dollars="0.5600")),
+        ({}, amended(remaining_count_fp="5.00")),
+        ({"expires": 0}, amended(expiration_time="2030-03-17T17:46:40Z")),
+        ({"expires": 1_900_000_000}, amended(expiration_time="2030-03-17T17:46:41Z")),
+    ],
+)
+def test_an_amend_is_done_only_when_all_it_names_is_so(
+    arguments: dict[str, Any], row: dict[str, Any]
+) -> None:
+    exchange = ex.FakeExchange([ex.once(LOST, DONE)], orders=[row])
+    amend(exchange, **arguments)
+    assert len(exchange.sent("POST")) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "row"),
+    [
+        ({"expires": 1_900_000_000}, amended(expiration_time="2030-03-17T17:46:40Z")),
+        ({"expires": 0}, amended()),
+        ({"updated_client_order_id": "c2"}, amended(client_order_id="c2")),
+        ({}, amended(status="canceled", remaining_count_fp="0.00")),
+        ({}, amended(status="executed", remaining_count_fp="0.00", fill_count_fp="6.00")),
+    ],
+)
+def test_an_amend_is_done_when_all_it_names_is_so(
+    arguments: dict[str, Any], row: dict[str, Any]
+) -> None:
+    exchange = ex.FakeExchange([ex.once(LOST)], orders=[row])
+    assert amend(exchange, **arguments).replayed
+
+
+@pytest.mark.parametrize("status", ["canceled", "executed"])
+def test_an_amend_of_an_order_that_ended_without_it_is_refused(status: str) -> None:
+    exchange = ex.FakeExchange(
+        [ex.once(LOST)], orders=[ex.row(status=status, remaining_count_fp="0.00")]
+    )
+    with pytest.raises(errors.Refused, match=f"is {status} by now"):
+        amend(exchange)
+    assert exchange.states() == ["refused"]
+
+
+def test_an_order_that_moved_to_history_is_looked_for_there() -> None:
+    row = amended(status="executed", remaining_count_fp="0.00", fill_count_fp="6.00")
+    exchange = ex.FakeExchange([ex.once(LOST)], history=[ex.row(2), row])
+    assert amend(exchange).replayed
+
+
+def test_an_order_that_moved_to_history_is_looked_for_there_without_its_ticker_too() -> None:
+    row = ex.row(status="executed", remaining_count_fp="0.00", fill_count_fp="5.00")
+    exchange = ex.FakeExchange([ex.once(LOST)], history=[ex.row(2), row])
+    ticket = DecreaseTicket.of(Target.of(ID), to=2)
+    assert exchange.run(writes.decrease(core.CURRENT, ticket, exchange.context)).replayed
+
+
+def test_an_order_that_cannot_be_read_leaves_an_unknown() -> None:
+    exchange = ex.FakeExchange([ex.once(LOST)])
+    with pytest.raises(errors.OutcomeUnknown) as caught:
+        amend(exchange)
+    assert caught.value.order_id == ID
+    assert exchange.states() == ["unknown"]
+
+
+@pytest.mark.parametrize("changes", [{"order_id": "another-order"}, {"remaining_count": "7.00"}])
+def test_an_answer_about_another_order_or_a_count_that_cannot_be_is_read_again(
+    changes: dict[str, str],
+) -> None:
+    wrong_ack = core.reply(200, json.loads(DONE.body) | changes)
+    exchange = ex.FakeExchange([ex.once(wrong_ack)], orders=[amended()])
+    assert amend(exchange).replayed
+
+
+def test_a_refused_amend_is_refused() -> None:
+    exchange = ex.FakeExchange([ex.once(ex.refused(400, "invalid_price"))])
+    with pytest.raises(errors.BadRequest):
+        amend(exchange)
+    assert (exchange.states(), len(exchange.requests)) == (["refused"], 1)
+
+
+def test_rounds_bound_how_often_an_amend_is_sent() -> None:
+    exchange = ex.FakeExchange([ex.always(LOST, method="POST")], orders=[ROW])
+    with pytest.raises(errors.NotSent, match="can no longer be"):
+        amend(exchange)
+    assert len(exchange.sent("POST")) == 3
+    assert exchange.states() == ["not_sent"]
+
+
+def test_the_policy_may_forbid_to_send_a_change_again() -> None:
+    exchange = ex.FakeExchange([ex.always(LOST, method="POST")], orders=[ROW])
+    exchange.context = Context(policy=Policy(resend=False))
+    with pytest.raises(errors.NotSent):
+        amend(exchange)
+    assert len(exchange.sent("POST")) == 1
+
+
+def test_a_change_larger_than_its_bucket_is_recorded_as_never_sent() -> None:
+    exchange = ex.FakeExchange()
+    exchange.context = Context(pacer=Pacer(TokenBucket(10, 10), TokenBucket(5, 5)))
+    with pytest.raises(errors.Misuse, match="smaller batches"):
+        amend(exchange)
+    assert exchange.states() == ["not_sent"]
+
+
+def test_a_decrease_to_a_size_is_done_when_no_more_remains() -> None:
+    exchange = ex.FakeExchange([ex.once(LOST)], orders=[ex.row(remaining_count_fp="2.00")])
+    assert decrease(exchange, to=2).remaining_count == 2
+    assert len(exchange.sent("POST")) == 1
+
+
+def test_a_decrease_to_a_size_goes_again_as_it_is() -> None:
+    done = core.reply(200, {"order_id": ID, "remaining_count": "2.00"})
+    exchange = ex.FakeExchange([ex.once(LOST, done)], orders=[ROW])
+    decrease(exchange, to=2)
+    first, second = exchange.sent("POST")
+    assert first.body == second.body
+
+
+def test_an_acknowledged_decrease_that_leaves_too_much_is_read_again() -> None:
+    exchange = ex.FakeExchange([ex.once(DONE)], orders=[ex.row(remaining_count_fp="2.00")])
+    assert decrease(exchange, to=2).replayed
+
+
+def by(
+    exchange: ex.FakeExchange, *later_rows: dict[str, Any], resent_row: dict[str, Any] | None = None
+) -> Any:
+    """Decrease by 1 while the order becomes something else after the first read.
+
+    `resent_row` is the order once the decrease was sent a second time.
+    """
+
+    def after_resend(request: Any) -> Any:
+        resent = len(exchange.sent("POST")) >= 2 and request.path.endswith(ID)
+        return core.reply(200, {"order": resent_row}) if resent_row and resent else None
+
+    exchange.handlers.append(after_resend)
+    responses = [core.reply(200, {"order": row}) for row in (ROW, *later_rows)]
+    exchange.handlers.append(ex.once(*responses, method="GET", ending=ID))
+    exchange.orders = [later_rows[-1]] if later_rows else [ROW]
+    return decrease(exchange, by=1)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"remaining_count_fp": "4.00"},
+        {"remaining_count_fp": "2.00", "fill_count_fp": "2.00"},
+        {"remaining_count_fp": "0.00", "fill_count_fp": "4.00", "status": "executed"},
+    ],
+)
+def test_a_difference_is_done_when_the_total_is_lower_by_it(changes: dict[str, str]) -> None:
+    exchange = ex.FakeExchange([ex.once(LOST)])
+    assert by(exchange, ex.row(**changes)).replayed
+    assert len(exchange.sent("POST")) == 1
+
+
+@pytest.mark.parametrize(("remaining", "filled"), [("5.00", "0.00"), ("3.00", "2.00")])
+def test_a_difference_that_is_not_done_goes_again_as_a_size_from_a_fresh_read(
+    remaining: str, filled: str
+) -> None:
+    exchange = ex.FakeExchange([ex.once(LOST, DONE)])
+    rest = str(Decimal(remaining) - 1)
+    done = ex.row(remaining_count_fp=rest, fill_count_fp=filled)
+    by(exchange, ex.row(remaining_count_fp=remaining, fill_count_fp=filled), resent_row=done)
+    body = json.loads(exchange.sent("POST")[1].body or b"")
+    assert Decimal(body["reduce_to"]) == Decimal(remaining) - 1
+    assert "reduce_by" not in body
+
+
+def test_a_size_that_fills_made_needless_is_no_difference_and_goes_again() -> None:
+    # 5 rest; the difference is lost, seen undone, sent as "down to 4"; 2 fill before it arrives.
+    exchange = ex.FakeExchange([ex.once(LOST, DONE, DONE)])
+
+    def order_read(request: Any) -> Any:
+        row = {
+            2: ex.row(remaining_count_fp="3.00", fill_count_fp="2.00"),
+            3: ex.row(remaining_count_fp="2.00", fill_count_fp="2.00"),
+        }.get(len(exchange.sent("POST")))
+        return core.reply(200, {"order": row}) if row and request.path.endswith(ID) else None
+
+    exchange.handlers.append(order_read)
+    assert by(exchange).remaining_count == 2
+    sizes = [json.loads(sent.body or b"").get("reduce_to") for sent in exchange.sent("POST")]
+    assert [size and Decimal(size) for size in sizes] == [None, 4, 2]
+
+
+def test_a_difference_larger_than_what_rests_goes_again_as_none() -> None:
+    exchange = ex.FakeExchange([ex.once(LOST, DONE)])
+    by(exchange, ex.row(remaining_count_fp="0.50", fill_count_fp="4.50"))
+    assert Decimal(json.loads(exchange.sent("POST")[1].body or b"")["reduce_to"]) == 0
+
+
+def test_a_difference_whose_order_became_something_else_is_unknown() -> None:
+    exchange = ex.FakeExchange([ex.once(LOST)])
+    with pytest.raises(errors.OutcomeUnknown):
+        by(exchange, ex.row(remaining_count_fp="1.00"))
+    assert len(exchange.sent("POST")) == 1
+    assert exchange.states() == ["unknown"]
+
+
+def test_a_difference_of_an_order_cancelled_meanwhile_is_refused() -> None:
+    exchange = ex.FakeExchange([ex.once(LOST)])
+    with pytest.raises(errors.Refused, match="is canceled by now"):
+        by(exchange, ex.row(status="canceled", remaining_count_fp="0.00"))
+
+
+def test_a_second_difference_is_told_from_the_order_as_the_first_left_it() -> None:
+    # Reads lag: the order as it was before the first decrease would make the second look done.
+    stale, after = ex.row(), ex.row(remaining_count_fp="4.00")
+    exchange = ex.FakeExchange([ex.once(DONE, LOST, DONE)], orders=[stale], watermark=20.0)
+    decrease(exchange, by=1)
+
+    def current_row() -> dict[str, Any]:
+        if len(exchange.sent("POST")) == 3:
+            return ex.row(remaining_count_fp="3.00")
+        return after if exchange.waited >= 20 else stale
+
+    exchange.handlers.append(
+        lambda request: (
+            core.reply(200, {"order": current_row()}) if request.path.endswith(ID) else None
+        )
+    )
+    decrease(exchange, by=1)
+    assert len(exchange.sent("POST")) == 3
+
+
+@pytest.mark.parametrize("response", [core.reply(500), LOST, core.reply(200, b"<html>")])
+def test_a_difference_is_not_sent_where_the_order_could_not_be_read_before(response: Any) -> None:
+    exchange = ex.FakeExchange([ex.always(response, method="GET", ending=ID)])
+    with pytest.raises(errors.NotSent, match="could not be read before"):
+        decrease(exchange, by=1)
+    assert exchange.sent("POST") == []
+
+
+def test_a_difference_of_an_order_that_does_not_exist_says_so() -> None:
+    exchange = ex.FakeExchange()
+    with pytest.raises(errors.NotFound):
+        decrease(exchange, by=1)
+    assert (len(exchange.sent("GET", ID)), exchange.sent("POST")) == (5, [])
+    assert exchange.waited == 3.75
+
+
+def test_a_change_is_in_the_journal_before_it_is_sent() -> None:
+    exchange = ex.FakeExchange(orders=[ROW])
+    seen: list[list[str]] = []
+    exchange.handlers = [
+        lambda request: seen.append(exchange.states()) if request.method == "POST" else None
+    ]
+    with pytest.raises(errors.KalshiError):
+        amend(exchange)
+    assert seen == [["intent"]]
+
+
+def test_an_abandoned_change_is_settled_before_the_next_order() -> None:
+    exchange = ex.FakeExchange(orders=[amended()])
+    ticket = AmendTicket.of(ID, ticker=ex.TICKER, side="bid", price="0.57", count=6)
+    flow = writes.amend(core.CURRENT, ticket, exchange.context)
+    exchange.run_until(flow, ex.is_send)
+    flow.close()
+    exchange.handlers = [ex.once(ex.created(2))]
+    exchange.run(writes.place(core.CURRENT, ex.ticket(2), exchange.context))
+    (first, _) = exchange.journal.entries()
+    assert (first.state, first.order_id) == (State.RESOLVED, ID)
+
+
+def test_an_amend_that_stays_unknown_names_its_order_and_says_why() -> None:
+    responses = (
+        (LOST, "ReadTimeout"),
+        (core.reply(200, b"<html>"), "AmendOrderV2"),
+        (ex.refused(400, "AMEND_ORDER_NO_OP"), "no"),
+    )
+    for response, why in responses:
+        exchange = ex.FakeExchange([ex.once(response)])
+        with pytest.raises(errors.OutcomeUnknown, match=why) as caught:
+            amend(exchange)
+        assert (caught.value.order_id, caught.value.operation) == (ID, "AmendOrderV2")
+
+
+def test_a_refused_amend_names_its_order() -> None:
+    exchange = ex.FakeExchange([ex.once(ex.refused(400, "invalid_price"))])
+    with pytest.raises(errors.BadRequest) as caught:
+        amend(exchange)
+    assert caught.value.order_id == ID
+
+
+def test_an_amend_that_was_never_executed_says_why() -> None:
+    exchange = ex.FakeExchange([ex.once(LOST)], orders=[ROW])
+    exchange.context = Context(policy=Policy(resend=False))
+    with pytest.raises(errors.NotSent, match="ReadTimeout"):
+        amend(exchange)
+
+
+def test_a_409_of_an_amend_is_looked_into_only_where_it_says_nothing() -> None:
+    with_code = ex.FakeExchange([ex.once(ex.refused(409, "weird"))], orders=[amended()])
+    with pytest.raises(errors.Conflict):
+        amend(with_code)
+    assert with_code.sent("GET", ID) == []
+    without_code = ex.FakeExchange([ex.once(ex.refused(409, None))], orders=[amended()])
+    assert amend(without_code).replayed
+
+
+def test_a_change_in_doubt_is_unknown_in_the_journal_while_it_is_looked_for() -> None:
+    exchange = ex.FakeExchange([ex.once(LOST)], orders=[amended()])
+    seen: list[list[str]] = []
+    exchange.handlers.append(
+        lambda request: seen.append(exchange.states()) if request.path.endswith(ID) else None
+    )
+    amend(exchange)
+    assert seen[0] == ["unknown"]
+
+
+def test_a_difference_that_the_contract_cannot_say_is_refused_before_anything_is_read() -> None:
+    exchange = ex.FakeExchange(orders=[ROW])
+    ticket = DecreaseTicket.of(Target.of(ID, ticker=ex.TICKER), by="0.50")
+    with pytest.raises(errors.Misuse):
+        exchange.run(writes.decrease(core.CLASSIC, ticket, exchange.context))
+    assert exchange.requests == []

@@ -1,0 +1,212 @@
+"""Cancels: repeated at once, and a 404 is looked into."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import core_samples as core
+import fake_exchange as ex
+import pytest
+
+from kalshi_ext import errors, writes
+from kalshi_ext.protocol.context import Context
+from kalshi_ext.protocol.rate_limits import Pacer, TokenBucket
+from kalshi_ext.requests import Target
+
+LOST = core.lost(bytes_sent=True)
+ID, OTHER = ex.row(1)["order_id"], ex.row(2)["order_id"]
+DONE = core.reply(200, {"order_id": ID, "reduced_by": "5.00"})
+GONE = ex.row(status="canceled", remaining_count_fp="0.00")
+
+
+def cancel(exchange: ex.FakeExchange, **arguments: Any) -> Any:
+    return exchange.run(writes.cancel(core.CURRENT, Target.of(ID, **arguments), exchange.context))
+
+
+def cancel_many(exchange: ex.FakeExchange) -> list[Any]:
+    targets = [Target.of(ID), Target.of(OTHER)]
+    results: list[Any] = exchange.run(writes.cancel_many(core.CURRENT, targets, exchange.context))
+    return results
+
+
+def test_a_cancel_is_answered() -> None:
+    exchange = ex.FakeExchange([ex.once(DONE, method="DELETE")])
+    assert cancel(exchange).reduced_by == 5
+    assert list(exchange.journal.entries()) == []
+
+
+@pytest.mark.parametrize("response", [LOST, core.reply(502)])
+def test_a_cancel_in_doubt_is_repeated_at_once(response: Any) -> None:
+    exchange = ex.FakeExchange([ex.once(response, DONE, method="DELETE")])
+    assert not cancel(exchange).replayed
+    assert len(exchange.sent("DELETE")) == 2
+
+
+@pytest.mark.parametrize(
+    "last", [ex.not_found(), ex.refused(409, "x"), core.lost(bytes_sent=False)]
+)
+def test_after_a_doubtful_attempt_the_order_itself_tells(last: Any) -> None:
+    exchange = ex.FakeExchange([ex.once(LOST, *[last] * 4, method="DELETE")], orders=[GONE])
+    assert cancel(exchange).replayed
+
+
+def test_a_404_of_a_cancelled_order_is_its_cancel() -> None:
+    exchange = ex.FakeExchange(orders=[GONE])
+    assert cancel(exchange).replayed
+
+
+def test_a_404_of_a_cancelled_order_in_history_is_its_cancel() -> None:
+    exchange = ex.FakeExchange(history=[GONE])
+    assert cancel(exchange, ticker=ex.TICKER).replayed
+
+
+def test_a_404_of_an_executed_order_says_so() -> None:
+    exchange = ex.FakeExchange(orders=[ex.row(status="executed")])
+    with pytest.raises(errors.Refused, match="is executed by now"):
+        cancel(exchange)
+
+
+def test_a_404_of_a_resting_order_cancels_it_where_it_lives() -> None:
+    exchange = ex.FakeExchange([ex.once(ex.not_found(), DONE, method="DELETE")])
+    exchange.orders = [ex.row(exchange_index=2)]
+    assert cancel(exchange).reduced_by == 5
+    query = dict(exchange.sent("DELETE")[1].query)
+    assert (query["exchange_index"], query["market_ticker"]) == ("2", ex.TICKER)
+
+
+def test_a_lagging_read_is_waited_for() -> None:
+    responses = [core.reply(200, {"order": ex.row()})] * 9
+    exchange = ex.FakeExchange([ex.once(*responses, method="GET", ending=ID)], orders=[GONE])
+    assert cancel(exchange).replayed
+    assert exchange.waited > 20
+
+
+def test_an_order_that_nobody_knows_is_not_found() -> None:
+    exchange = ex.FakeExchange()
+    with pytest.raises(errors.NotFound):
+        cancel(exchange)
+    assert (len(exchange.sent("DELETE")), len(exchange.sent("GET", ID))) == (1, 5)
+    assert exchange.waited == 3.75
+
+
+@pytest.mark.parametrize("response", [core.reply(500), LOST])
+def test_a_404_whose_order_cannot_be_read_is_unknown(response: Any) -> None:
+    exchange = ex.FakeExchange([ex.always(response, method="GET", ending=ID)])
+    with pytest.raises(errors.OutcomeUnknown) as caught:
+        cancel(exchange)
+    assert caught.value.order_id == ID
+    assert exchange.waited >= 180
+
+
+def test_a_refused_cancel_is_refused() -> None:
+    exchange = ex.FakeExchange([ex.once(ex.refused(403, "permission_denied"), method="DELETE")])
+    with pytest.raises(errors.Forbidden):
+        cancel(exchange)
+    assert len(exchange.requests) == 1
+
+
+def test_a_cancel_refused_where_the_order_lives_is_refused() -> None:
+    replies = [ex.not_found(), ex.refused(409, "trading_is_paused")]
+    exchange = ex.FakeExchange([ex.once(*replies, method="DELETE")], orders=[ex.row()])
+    with pytest.raises(errors.TradingPaused):
+        cancel(exchange)
+
+
+def test_an_answer_about_another_order_is_not_believed() -> None:
+    wrong_ack = core.reply(200, {"order_id": OTHER, "reduced_by": "5.00"})
+    exchange = ex.FakeExchange([ex.once(wrong_ack, method="DELETE")], orders=[GONE])
+    assert cancel(exchange).replayed
+
+
+def test_an_answer_about_another_order_of_an_order_that_cannot_be_read_is_unknown() -> None:
+    wrong_ack = core.reply(200, {"order_id": OTHER, "reduced_by": "5.00"})
+    exchange = ex.FakeExchange([ex.once(wrong_ack, method="DELETE")])
+    with pytest.raises(errors.OutcomeUnknown, match="the answer names another order"):
+        cancel(exchange)
+
+
+def entries(*rows: dict[str, Any]) -> Any:
+    return core.reply(200, {"orders": list(rows)})
+
+
+DONE_1 = {"order_id": ID, "client_order_id": "c1", "reduced_by": "5.00"}
+DONE_2 = {"order_id": OTHER, "client_order_id": "c2", "reduced_by": "5.00"}
+
+
+def test_a_batch_of_cancels_is_answered_in_the_order_asked() -> None:
+    exchange = ex.FakeExchange([ex.once(entries(DONE_2, DONE_1), method="DELETE")])
+    assert [ack.order_id for ack in cancel_many(exchange)] == [ID, OTHER]
+    assert len(exchange.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "entries_of_other",
+    [
+        [],
+        [{"order_id": OTHER, "error": {"code": "not_found", "message": "no"}}],
+        [{"order_id": OTHER, "error": {"code": "internal_server_error", "message": "no"}}],
+        [{"order_id": OTHER, "error": {"message": "no"}}],
+    ],
+)
+def test_what_a_batch_of_cancels_leaves_open_is_looked_into(
+    entries_of_other: list[dict[str, Any]],
+) -> None:
+    gone = ex.row(2, status="canceled", remaining_count_fp="0.00")
+    exchange = ex.FakeExchange(
+        [ex.once(entries(DONE_1, *entries_of_other), method="DELETE")], orders=[gone]
+    )
+    first, second = cancel_many(exchange)
+    assert (first.replayed, second.replayed, second.order_id) == (False, True, OTHER)
+
+
+def test_a_refused_entry_of_a_batch_of_cancels_is_refused() -> None:
+    no = {"order_id": OTHER, "error": {"code": "permission_denied", "message": "no"}}
+    exchange = ex.FakeExchange([ex.once(entries(DONE_1, no), method="DELETE")])
+    assert cancel_many(exchange)[1].code == "permission_denied"
+    assert len(exchange.requests) == 1
+
+
+@pytest.mark.parametrize("response", [core.reply(500), LOST, ex.not_found()])
+def test_a_batch_of_cancels_without_an_answer_is_looked_into_order_by_order(response: Any) -> None:
+    gone = [ex.row(n, status="canceled", remaining_count_fp="0.00") for n in (1, 2)]
+    exchange = ex.FakeExchange(
+        [ex.always(response, method="DELETE", ending="/batched")], orders=gone
+    )
+    assert [ack.replayed for ack in cancel_many(exchange)] == [True, True]
+
+
+def test_a_batch_of_cancels_refused_as_a_whole_raises() -> None:
+    exchange = ex.FakeExchange([ex.once(ex.refused(403, "permission_denied"), method="DELETE")])
+    with pytest.raises(errors.Forbidden):
+        cancel_many(exchange)
+
+
+def test_an_order_that_cannot_be_cancelled_keeps_its_error_beside_the_others() -> None:
+    exchange = ex.FakeExchange([ex.once(entries(DONE_1), method="DELETE")])
+    first, second = cancel_many(exchange)
+    assert first.order_id == ID
+    assert isinstance(second, errors.NotFound)
+
+
+def test_only_misses_in_a_row_count() -> None:
+    reads = [*[ex.not_found()] * 4, core.reply(400), *[ex.not_found()] * 4]
+    exchange = ex.FakeExchange([ex.once(*reads, method="GET", ending=ID)], orders=[GONE])
+    assert cancel(exchange).replayed
+
+
+def test_history_is_read_only_for_an_order_of_a_known_ticker_that_is_not_alive() -> None:
+    nameless = ex.FakeExchange()
+    with pytest.raises(errors.NotFound):
+        cancel(nameless)
+    failing = ex.FakeExchange([ex.once(core.reply(400), method="GET", ending=ID)], orders=[GONE])
+    cancel(failing, ticker=ex.TICKER)
+    assert nameless.sent("GET", "/historical/orders") == []
+    assert failing.sent("GET", "/historical/orders") == []
+
+
+def test_a_batch_of_cancels_costs_as_much_as_its_orders() -> None:
+    exchange = ex.FakeExchange()
+    exchange.context = Context(pacer=Pacer(TokenBucket(3, 3), TokenBucket(3, 3)))
+    with pytest.raises(errors.Misuse, match="smaller batches"):
+        cancel_many(exchange)
+    assert exchange.requests == []

@@ -1,0 +1,189 @@
+"""Lookups: how fresh reads are, how far a lookup goes, and what it may not skip."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import core_samples as core
+import fake_exchange as ex
+import pytest
+from attrs import evolve
+
+from kalshi_ext import errors, writes
+from kalshi_ext.models import OrderAck
+from kalshi_ext.protocol.context import Policy
+from kalshi_ext.requests.filters import ListQuery
+from kalshi_ext.writes import journal_codec
+from kalshi_ext.writes.lookup import CLOCK_SKEW
+from kalshi_ext.writes.outcomes import Executed, ack_contradiction, match_found_order
+from kalshi_ext.writes.watermark import PollSchedule, Watermark, read_watermark
+
+LOST = core.lost(bytes_sent=True)
+ORDERS, HISTORY, FILLS = "/portfolio/orders", "/historical/orders", "/portfolio/fills"
+STAMP = "/exchange/user_data_timestamp"
+FILL = {
+    "fill_id": "f1",
+    "order_id": ex.row()["order_id"],
+    "ticker": ex.TICKER,
+    "book_side": "bid",
+    "outcome_side": "yes",
+    "count_fp": "5.00",
+}
+
+
+def place(exchange: ex.FakeExchange, number: int = 1) -> Any:
+    return exchange.run(writes.place(core.CURRENT, ex.ticket(number), exchange.context))
+
+
+def find(exchange: ex.FakeExchange, contract: Any = core.CURRENT) -> Any:
+    return exchange.run(
+        writes.find_order(contract, "c1", ListQuery(ticker=ex.TICKER), exchange.context)
+    )
+
+
+def test_what_is_found_alive_is_not_waited_for_nor_looked_for_elsewhere() -> None:
+    exchange = ex.FakeExchange([ex.once(LOST)], orders=[ex.row()])
+    place(exchange)
+    assert exchange.waited == 0.0
+    assert exchange.sent("GET", HISTORY) + exchange.sent("GET", FILLS) == []
+
+
+def test_history_and_fills_are_read_only_once_no_copy_can_live() -> None:
+    exchange = ex.FakeExchange([ex.once(LOST, ex.created())])
+    place(exchange)
+    assert len(exchange.sent("GET", ORDERS)) > 10
+    assert (len(exchange.sent("GET", HISTORY)), len(exchange.sent("GET", FILLS))) == (1, 1)
+
+
+def test_an_order_found_in_history_needs_no_fills() -> None:
+    exchange = ex.FakeExchange([ex.once(LOST)], history=[ex.row(status="executed")])
+    place(exchange)
+    assert exchange.sent("GET", FILLS) == []
+
+
+def test_a_filled_order_that_cannot_be_read_may_be_the_one() -> None:
+    exchange = ex.FakeExchange([ex.once(LOST)], fills=[FILL])
+    exchange.handlers.append(ex.always(core.reply(500), method="GET", ending=FILL["order_id"]))
+    with pytest.raises(errors.OutcomeUnknown):
+        place(exchange)
+    assert len(exchange.sent("POST")) == 1
+
+
+@pytest.mark.parametrize("row", ["a text", 17, [], {"client_order_id": 7}])
+def test_a_row_that_names_nothing_may_be_the_order(row: Any) -> None:
+    exchange = ex.FakeExchange([ex.once(LOST)], orders=[row])
+    with pytest.raises(errors.OutcomeUnknown):
+        place(exchange)
+
+
+def test_finding_reads_history_only_for_what_is_not_alive() -> None:
+    live = ex.FakeExchange(orders=[ex.row()], history=[ex.row(status="executed")])
+    assert find(live).status == "resting"
+    assert live.sent("GET", HISTORY) == []
+    ended = ex.FakeExchange(history=[ex.row(status="executed")])
+    assert find(ended).status == "executed"
+    assert find(ex.FakeExchange()) is None
+
+
+def test_finding_reads_no_history_where_the_contract_has_none() -> None:
+    exchange = ex.FakeExchange()
+    assert find(exchange, core.CLASSIC) is None
+    assert [request.path for request in exchange.requests] == [ORDERS]
+
+
+def watermark_of(exchange: ex.FakeExchange, contract: Any = core.CURRENT) -> Watermark:
+    watermark: Watermark = exchange.run(read_watermark(contract, exchange.context))
+    return watermark
+
+
+@pytest.mark.parametrize(("offset", "ahead"), [(20.0, 0.0), (0.0, 1.0), (-20.0, 21.0)])
+def test_freshness_is_told_on_the_exchanges_clock(offset: float, ahead: float) -> None:
+    exchange = ex.FakeExchange(offset=offset)
+    watermark = watermark_of(exchange)
+    assert watermark.clock_ahead == pytest.approx(ahead, abs=0.1)
+    assert watermark.exchange_time == core.EPOCH + 1
+
+
+def test_without_a_date_our_own_clock_tells() -> None:
+    body = {"as_of_time": journal_codec.instant(core.EPOCH).isoformat()}
+    exchange = ex.FakeExchange([ex.always(core.reply(200, body), method="GET", ending=STAMP)])
+    watermark = watermark_of(exchange)
+    assert (watermark.as_of, watermark.exchange_time) == (
+        core.EPOCH,
+        pytest.approx(core.EPOCH + 1.01),
+    )
+
+
+def test_reads_of_a_contract_without_a_watermark_are_taken_to_lag() -> None:
+    exchange = ex.FakeExchange()
+    assert watermark_of(exchange, core.CLASSIC) == Watermark(core.EPOCH - 10.0, core.EPOCH)
+
+
+def test_an_order_of_the_classic_contract_is_absent_once_no_copy_and_no_lag_is_left() -> None:
+    exchange = ex.FakeExchange([ex.once(LOST)])
+    exchange.context = core.context(resend=False)
+    with pytest.raises(errors.NotSent):
+        exchange.run(writes.place(core.CLASSIC, ex.ticket(), exchange.context))
+    assert 70 <= exchange.waited < 80
+
+
+def test_what_was_waited_counts_from_nothing() -> None:
+    schedule = PollSchedule(Policy(resolve_within=2.0, poll=1.0, poll_ceiling=1.0), 100.0)
+    schedule.next_wait()
+    assert not schedule.expired(0.0)
+    schedule.next_wait()
+    assert schedule.expired(0.0)
+
+
+def test_an_order_is_ours_from_the_oldest_time_that_the_clocks_may_differ_by() -> None:
+    since = core.EPOCH
+
+    def outcome(created_at: float) -> Any:
+        updated_at = journal_codec.instant(since) + timedelta(hours=1)
+        row = ex.row(
+            yes_price_dollars="0.5700",
+            created_time=journal_codec.instant(created_at).isoformat(),
+            last_update_time=updated_at.isoformat(),
+        )
+        exchange = ex.FakeExchange(orders=[row])
+        return match_found_order(ex.ticket(), find(exchange), since=since)
+
+    assert isinstance(outcome(since - CLOCK_SKEW), Executed)
+    assert not isinstance(outcome(since - CLOCK_SKEW - 1), Executed)
+
+
+@pytest.mark.parametrize(
+    "counts", [{"remaining_count": None, "fill_count": "5.00"}, {"fill_count": None}]
+)
+def test_an_acknowledgement_may_leave_a_count_out(counts: dict[str, Any]) -> None:
+    exchange = ex.FakeExchange([ex.once(ex.created(**counts))])
+    assert not place(exchange).replayed
+
+
+def test_an_acknowledgement_of_another_market_is_not_believed() -> None:
+    order = find(ex.FakeExchange(orders=[ex.row(ticker="KXOTHER-1")]))
+    ack = OrderAck(order_id="o1", client_order_id="c1", ticker=None, order=order, raw={})
+    assert ack_contradiction(ex.ticket(), ack) == "it names another ticker"
+    ours = find(ex.FakeExchange(orders=[ex.row()]))
+    assert ack_contradiction(ex.ticket(), evolve(ack, order=ours)) is None
+
+
+def test_the_order_of_a_fill_that_was_seen_already_is_not_read_again() -> None:
+    other_row = ex.row(client_order_id="c9")
+    exchange = ex.FakeExchange([ex.once(LOST, ex.created())], orders=[other_row], fills=[FILL])
+    place(exchange)
+    assert len(exchange.sent("GET", FILLS)) == 1
+    assert exchange.sent("GET", other_row["order_id"]) == []
+
+
+@pytest.mark.parametrize("updated", [None, "2027-01-15T08:00:20+00:00"])
+def test_a_found_order_was_acknowledged_when_it_last_changed(updated: str | None) -> None:
+    exchange = ex.FakeExchange([ex.once(LOST)], orders=[ex.row(last_update_time=updated)])
+    ack = place(exchange)
+    seconds = 0 if updated is None else 20
+    assert ack.time == journal_codec.instant(core.EPOCH + seconds)
+
+
+def test_no_wait_at_all_is_a_policy() -> None:
+    assert Policy(poll=0.0, read_lag=0).poll == 0.0
