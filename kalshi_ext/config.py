@@ -35,7 +35,7 @@ class Environment:
 
 
 # Documented. The exchange recommends the external-api hosts; keys of demo and production are not
-# interchangeable. No trailing slash: the exchange answers it with 301, and redirects are not followed.
+# interchangeable. No trailing slash: the exchange answers one with 301; no redirect is followed.
 DEMO: Final = Environment("demo", "https://external-api.demo.kalshi.co/trade-api/v2")
 DEMO_OLD_HOST: Final = Environment("demo-old-host", "https://demo-api.kalshi.co/trade-api/v2")
 PRODUCTION: Final = Environment("production", "https://external-api.kalshi.com/trade-api/v2")
