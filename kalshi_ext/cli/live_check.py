@@ -38,7 +38,7 @@ DESCRIPTIONS = {
 
 
 @frozen
-class Deviation:
+class ReportedDeviation:
     """One kind of deviation at one place of one operation's answers, with its count."""
 
     operation: str
@@ -67,7 +67,7 @@ class LiveReport:
     answered: list[str] = field(factory=list[str])
     skipped: dict[str, str] = field(factory=dict[str, str])
     unanswered: int = 0
-    deviations: list[Deviation] = field(factory=list[Deviation])
+    deviations: list[ReportedDeviation] = field(factory=list[ReportedDeviation])
 
     @property
     def exit(self) -> Exit:
@@ -192,13 +192,15 @@ def check_contract(client: Kalshi) -> LiveReport:
     reads = [
         operation for operation in session.contract.operations.values() if not operation.writes
     ]
-    unreadable: list[Deviation] = []
+    unreadable: list[ReportedDeviation] = []
     # Lists first: the others name what they hold.
     for operation in sorted(reads, key=lambda read: read.facade not in _LISTS):
         try:
             probe.call(operation)
         except Unintelligible:
-            unreadable.append(Deviation(operation.id, operation.facade, "unreadable", "", 1))
+            unreadable.append(
+                ReportedDeviation(operation.id, operation.facade, "unreadable", "", 1)
+            )
         except (NoSubject, KalshiError) as error:
             _skip(report, operation, error)
             continue
@@ -217,9 +219,9 @@ def _skip(report: LiveReport, operation: Operation, error: Exception) -> None:
     report.skipped[operation.id] = redact_text(reason)
 
 
-def _counted_deviations(client: Kalshi) -> list[Deviation]:
+def _counted_deviations(client: Kalshi) -> list[ReportedDeviation]:
     operations = client.session.contract.operations
     return [
-        Deviation(operation, operations[operation].facade, kind, where, count)
+        ReportedDeviation(operation, operations[operation].facade, kind, where, count)
         for (operation, kind, where), count in sorted(client.drift().items())
     ]
