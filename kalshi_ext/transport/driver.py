@@ -224,8 +224,8 @@ class AsyncDriver:
         try:
             return await asyncio.wrap_future(future)
         except (asyncio.CancelledError, GeneratorExit):
-            # A claim that nobody learned of must not stay behind as an intent that may have
-            # been sent; marks are written whoever still listens.
+            # A reservation whose result nobody received must not stay behind as an intent that
+            # may have been sent. Other verbs are written whether or not anybody waits.
             if record.verb in RESERVATION_VERBS:
                 self.journal.cancel_reservation(future)
             raise
