@@ -1,4 +1,8 @@
-"""Where to connect, how long to wait, and what the environment variables say."""
+"""Which exchange to connect to, how long to wait, and the settings of the KALSHI_ variables.
+
+Environments and timeouts check themselves. A contradiction between variables is refused instead of
+ranked: two keys set at once mean that one of them is the wrong one.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +34,8 @@ class Environment:
     base_url: str
 
 
+# Documented. The exchange recommends the external-api hosts; keys of demo and production are not
+# interchangeable. No trailing slash: the exchange answers one with 301; no redirect is followed.
 DEMO: Final = Environment("demo", "https://external-api.demo.kalshi.co/trade-api/v2")
 DEMO_OLD_HOST: Final = Environment("demo-old-host", "https://demo-api.kalshi.co/trade-api/v2")
 PRODUCTION: Final = Environment("production", "https://external-api.kalshi.com/trade-api/v2")
@@ -37,12 +43,15 @@ PRODUCTION_OLD_HOST: Final = Environment(
     "production-old-host", "https://api.elections.kalshi.com/trade-api/v2"
 )
 
-_KNOWN: Final = {
-    known.name: known for known in (DEMO, DEMO_OLD_HOST, PRODUCTION, PRODUCTION_OLD_HOST)
+_ENVIRONMENTS: Final = {
+    named.name: named for named in (DEMO, DEMO_OLD_HOST, PRODUCTION, PRODUCTION_OLD_HOST)
 }
-_KNOWN_HOSTS: Final = {urlsplit(known.base_url).netloc: known.name for known in _KNOWN.values()}
+_HOST_NAMES: Final = {
+    urlsplit(named.base_url).netloc: named.name for named in _ENVIRONMENTS.values()
+}
 
-# urlsplit drops line breaks, an empty query and an empty fragment without a word.
+# The text is checked before urlsplit sees it, which silently drops line breaks, an empty query and
+# an empty fragment: what was checked would not be what is connected to.
 _URL_TEXT = re.compile(r"[!-~]+", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9.\[\]:-]+", re.ASCII)
 _PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?", re.ASCII)
@@ -55,7 +64,7 @@ def environment(
     name: str = "environment",
     allow_insecure: bool = False,
 ) -> Environment:
-    """Choose the exchange: nothing said is demo; production must be said.
+    """Choose the exchange. None is demo; production has to be named.
 
     Takes "demo", "production", "demo-old-host", "production-old-host" or an https URL. An http
     URL is for this machine only, unless `allow_insecure`: a bearer token or an order in the
@@ -65,30 +74,31 @@ def environment(
         return DEMO
     if isinstance(value, Environment):
         return value
-    if value in _KNOWN:
-        return _KNOWN[value]
+    if value in _ENVIRONMENTS:
+        return _ENVIRONMENTS[value]
     return _from_url(value, name, allow_insecure)
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine."""
+    """Tell whether a host name or address is this machine; no name is looked up."""
     return _LOOPBACK.fullmatch(host) is not None
 
 
 def _from_url(value: object, name: str, allow_insecure: bool) -> Environment:
-    url = _split(value)
+    url = _split_url(value)
     if url is None:
-        words = ", ".join(_KNOWN)
+        words = ", ".join(_ENVIRONMENTS)
         raise Misuse(f"{name}={redacted_repr(value)}: say one of {words} or an http(s) URL")
-    wrong = _fault(str(value), url, allow_insecure)
-    if wrong:
-        raise Misuse(f"{name}={redacted_repr(value)}: {wrong}")
+    problem = _url_problem(str(value), url, allow_insecure)
+    if problem:
+        raise Misuse(f"{name}={redacted_repr(value)}: {problem}")
     base_url = f"{url.scheme}://{url.netloc.lower()}{url.path.rstrip('/')}"
     host = url.netloc.lower().removesuffix(":443")
-    return Environment(_KNOWN_HOSTS.get(host, host), base_url)
+    # A known host given as a URL keeps its name, so that reports call one exchange one thing.
+    return Environment(_HOST_NAMES.get(host, host), base_url)
 
 
-def _split(value: object) -> SplitResult | None:
+def _split_url(value: object) -> SplitResult | None:
     if not isinstance(value, str) or not _URL_TEXT.fullmatch(value):
         return None
     try:
@@ -99,8 +109,9 @@ def _split(value: object) -> SplitResult | None:
     return url if usable else None
 
 
-def _fault(text: str, url: SplitResult, allow_insecure: bool) -> str | None:
+def _url_problem(text: str, url: SplitResult, allow_insecure: bool) -> str | None:
     if "@" in url.netloc:
+        # URLs are printed in messages and reprs; a password would be printed with them.
         return "a URL with a user or password is refused"
     if "?" in text or "#" in text:
         return "a query or fragment does not belong here"
@@ -111,8 +122,9 @@ def _fault(text: str, url: SplitResult, allow_insecure: bool) -> str | None:
     return None
 
 
-def _seconds(_: object, attribute: object, value: object) -> None:
+def _positive_seconds(_: object, attribute: object, value: object) -> None:
     name = getattr(attribute, "name", "seconds")
+    # bool is an int to Python: timeout=True would be one second.
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not math.isfinite(cast("float", value)) or cast("float", value) <= 0:
         raise Misuse(f"timeout {name}={redacted_repr(value)}: must be a number of seconds above 0")
@@ -120,14 +132,18 @@ def _seconds(_: object, attribute: object, value: object) -> None:
 
 @frozen
 class Timeout:
-    """Seconds a request may take: `total` for everything, `connect` within it for connecting."""
+    """Seconds one attempt may take.
 
-    total: float = field(default=10.0, validator=_seconds)
-    connect: float = field(default=3.0, validator=_seconds)
+    `total` covers everything from the name look-up to the last byte of the body; `connect` is the
+    part of it that connecting may use.
+    """
+
+    total: float = field(default=10.0, validator=_positive_seconds)
+    connect: float = field(default=3.0, validator=_positive_seconds)
 
 
 def timeout(value: float | Timeout | None = None) -> Timeout:
-    """Take seconds in total, a Timeout, or nothing for the default. Raises Misuse."""
+    """Accept seconds in total, a Timeout, or None for the default. Raises Misuse."""
     if value is None:
         return Timeout()
     return value if isinstance(value, Timeout) else Timeout(total=value)
@@ -135,7 +151,7 @@ def timeout(value: float | Timeout | None = None) -> Timeout:
 
 @frozen
 class Settings:
-    """What the environment variables say; None where one is unset or empty."""
+    """The values of the environment variables; None where one is unset or empty."""
 
     environment: Environment
     contract: Contract
@@ -156,18 +172,18 @@ def settings_from_env(variables: Mapping[str, str] | None = None) -> Settings:
     KALSHI_ENVIRONMENT, KALSHI_CONTRACT, KALSHI_TIMEOUT (seconds), KALSHI_JOURNAL.
     Raises Misuse on contradictions; it names the variables, never a secret's value.
     """
-    known = _read_variables(os.environ if variables is None else variables)
+    values = _read_variables(os.environ if variables is None else variables)
     del variables  # a traceback shows the locals of its frames
-    _refuse_contradictions(known)
+    _refuse_contradictions(values)
     return Settings(
-        environment=environment(_text_of(known, "ENVIRONMENT"), name="KALSHI_ENVIRONMENT"),
-        contract=contract(_text_of(known, "CONTRACT"), name="KALSHI_CONTRACT"),
-        timeout=_timeout_text(_text_of(known, "TIMEOUT")),
-        key_id=_text_of(known, "KEY_ID"),
-        private_key=_private_key(known),
-        passphrase=known.get("PRIVATE_KEY_PASSPHRASE"),
-        bearer_token=known.get("BEARER_TOKEN"),
-        journal=_text_of(known, "JOURNAL"),
+        environment=environment(_stripped(values, "ENVIRONMENT"), name="KALSHI_ENVIRONMENT"),
+        contract=contract(_stripped(values, "CONTRACT"), name="KALSHI_CONTRACT"),
+        timeout=_timeout_text(_stripped(values, "TIMEOUT")),
+        key_id=_stripped(values, "KEY_ID"),
+        private_key=_private_key(values),
+        passphrase=values.get("PRIVATE_KEY_PASSPHRASE"),
+        bearer_token=values.get("BEARER_TOKEN"),
+        journal=_stripped(values, "JOURNAL"),
     )
 
 
@@ -187,39 +203,41 @@ _Variables = Mapping[str, Secret[str]]
 
 
 def _read_variables(variables: Mapping[str, str]) -> _Variables:
-    found = {name: Secret(variables.get(f"KALSHI_{name}", "")) for name in _VARIABLES}
-    return {name: secret for name, secret in found.items() if secret.reveal().strip()}
+    # All of them are held as secrets: a key pasted into the wrong variable must not be printed.
+    values = {name: Secret(variables.get(f"KALSHI_{name}", "")) for name in _VARIABLES}
+    return {name: secret for name, secret in values.items() if secret.reveal().strip()}
 
 
-def _text_of(known: _Variables, name: str) -> str | None:
-    return known[name].reveal().strip() if name in known else None
+def _stripped(values: _Variables, name: str) -> str | None:
+    return values[name].reveal().strip() if name in values else None
 
 
-def _refuse_contradictions(known: _Variables) -> None:
-    has_key = "PRIVATE_KEY" in known or "PRIVATE_KEY_PATH" in known
-    for wrong, message in (
+def _refuse_contradictions(values: _Variables) -> None:
+    has_key = "PRIVATE_KEY" in values or "PRIVATE_KEY_PATH" in values
+    for contradictory, message in (
         (
-            "PRIVATE_KEY" in known and "PRIVATE_KEY_PATH" in known,
+            "PRIVATE_KEY" in values and "PRIVATE_KEY_PATH" in values,
             "KALSHI_PRIVATE_KEY and KALSHI_PRIVATE_KEY_PATH are both set: unset one",
         ),
         (
-            has_key and "BEARER_TOKEN" in known,
+            has_key and "BEARER_TOKEN" in values,
             "KALSHI_BEARER_TOKEN and a private key are both set: unset one",
         ),
-        (has_key and "KEY_ID" not in known, "a private key is set without KALSHI_KEY_ID"),
-        (not has_key and "KEY_ID" in known, f"KALSHI_KEY_ID {_NO_KEY}"),
+        (has_key and "KEY_ID" not in values, "a private key is set without KALSHI_KEY_ID"),
+        (not has_key and "KEY_ID" in values, f"KALSHI_KEY_ID {_NO_KEY}"),
         (
-            not has_key and "PRIVATE_KEY_PASSPHRASE" in known,
+            not has_key and "PRIVATE_KEY_PASSPHRASE" in values,
             f"KALSHI_PRIVATE_KEY_PASSPHRASE {_NO_KEY}",
         ),
     ):
-        if wrong:
+        if contradictory:
             raise Misuse(message)
 
 
-def _private_key(known: _Variables) -> Secret[str] | Path | None:
-    path = _text_of(known, "PRIVATE_KEY_PATH")
-    text = known.get("PRIVATE_KEY")
+def _private_key(values: _Variables) -> Secret[str] | Path | None:
+    path = _stripped(values, "PRIVATE_KEY_PATH")
+    text = values.get("PRIVATE_KEY")
+    # load_key would take such text for a path; two variables of one meaning would hide mistakes.
     if text is not None and "-----BEGIN" not in text.reveal():
         raise Misuse(
             "KALSHI_PRIVATE_KEY holds no PEM text (-----BEGIN …);"
@@ -229,7 +247,7 @@ def _private_key(known: _Variables) -> Secret[str] | Path | None:
 
 
 def contract(value: str | None = None, *, name: str = "contract") -> Contract:
-    """Take "current" (when nothing is said) or "classic". Raises Misuse."""
+    """Accept "current" (also for None) or "classic". Raises Misuse."""
     chosen = _CONTRACTS.get("current" if value is None else value)
     if chosen is None:
         raise Misuse(f"{name}={redacted_repr(value)}: must be 'current' or 'classic'")
@@ -242,7 +260,7 @@ def _timeout_text(value: str | None) -> Timeout:
     try:
         seconds = float(value)
     except ValueError:
-        seconds = math.nan
+        seconds = math.nan  # refused below, with the numbers out of range
     if not 0 < seconds < math.inf:
         raise Misuse(f"KALSHI_TIMEOUT={redacted_repr(value)}: must be a number of seconds above 0")
     return Timeout(total=seconds)

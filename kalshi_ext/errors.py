@@ -17,6 +17,10 @@
     └─ Unintelligible          a 2xx that cannot be read: the contract drifted
                                (on a write: UnintelligibleWrite, which is also OutcomeUnknown)
 
+One question orders the tree: may the request have been executed? `Misuse`, `NotSent` and `Refused`
+say no, `OutcomeUnknown` says maybe. The two classes for writes inherit from both sides, so that an
+`except OutcomeUnknown` placed first catches everything that may stand at the exchange.
+
 Every instance pickles and prints without secrets: signatures, keys and tokens never reach one.
 """
 
@@ -55,14 +59,14 @@ __all__ = [
 
 
 class KalshiError(Exception):
-    """Anything this library raises on purpose."""
+    """Anything this library raises on purpose. `advice` is appended to the printed message."""
 
     advice: ClassVar[str] = ""
 
-    def __init__(self, message: str = "", /, **known: Any) -> None:
+    def __init__(self, message: str = "", /, **attributes: Any) -> None:
         # Details travel as attributes, so that pickling (args + __dict__) loses none of them.
         super().__init__(message)
-        self.__dict__.update(known)
+        self.__dict__.update(attributes)
 
     def __str__(self) -> str:
         return f"{self.args[0]} ({self.advice})" if self.advice else str(self.args[0])
@@ -94,7 +98,7 @@ class JournalUnwritable(NotSent):
 
 
 class EarlierWriteUnsettled(NotSent):
-    """An earlier write of this ticker has no verdict yet, so the new one was held back."""
+    """An earlier write of this ticker has no verdict yet, so the new one was not sent."""
 
     advice = "nothing was sent; call client.recover(), or try again when the exchange answers"
 
@@ -114,6 +118,7 @@ class OutcomeUnknown(KalshiError):
     """
 
     advice = "do not send it again under a new id; call client.recover() or look for its id"
+    # Class attributes, not constructor parameters: each raiser sets those it knows.
     operation: str | None = None
     client_order_id: str | None = None
     order_id: str | None = None
@@ -121,11 +126,11 @@ class OutcomeUnknown(KalshiError):
 
 
 class _ResponseError(KalshiError):
-    """What an answer of the exchange carried: status, parsed fields and the raw bytes."""
+    """An error made from an answer: its status and the raw bytes of its body."""
 
     operation: str | None = None
     status: int = 0
-    body: bytes = b""
+    body: bytes = b""  # unredacted, so never part of a message
 
 
 class Refused(_ResponseError):
@@ -157,13 +162,16 @@ class Forbidden(Refused):
 
 
 class NotFound(Refused):
-    """404: not found. For an order this proves nothing: it may be executed or lag behind."""
+    """404: not found. For an order this proves nothing."""
+
+    # Observed: the same bytes for a cancelled, an executed and an unknown order; and order reads
+    # can answer 404 for seconds after the 201 that created the order.
 
     advice = "not proof of absence: read the order list and the history"
 
 
 class Conflict(Refused):
-    """409: the state of the exchange does not allow it."""
+    """409: the state of the exchange does not allow it; a kind of its own for each common code."""
 
 
 class DuplicateOrder(Conflict):
@@ -199,6 +207,8 @@ class TransferAlreadyApplied(Conflict):
 class Retired(Refused):
     """410: this operation was switched off for good."""
 
+    # Observed: the six classic order writes answer it since June 2026.
+
     advice = "use contract='current'"
 
 
@@ -233,6 +243,9 @@ class UnintelligibleWrite(OutcomeUnknown, Unintelligible):
     advice = OutcomeUnknown.advice
 
 
+# Any status may come from any operation, also undocumented ones (observed: 410, 429, 520). One that
+# is not listed is UnavailableWrite where a write may have been executed, else Unavailable from 500
+# up, else Refused itself.
 BY_STATUS: Mapping[int, type[Refused]] = {
     400: BadRequest,
     401: Unauthorized,
@@ -242,6 +255,7 @@ BY_STATUS: Mapping[int, type[Refused]] = {
     410: Retired,
     429: RateLimited,
 }
+# The code decides before the status: one 409 means "already done", another "not at all".
 BY_CODE: Mapping[tuple[int, str], type[Refused]] = {
     (409, "order_already_exists"): DuplicateOrder,
     (409, "trading_is_paused"): TradingPaused,

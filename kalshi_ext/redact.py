@@ -1,4 +1,4 @@
-"""What must never be printed, logged, pickled or recorded, in one list.
+"""The secrets: one list of what must never be printed, logged, pickled or recorded.
 
 Logs, errors and recorded traffic all go through here, so that a secret added to the list
 disappears everywhere. The timestamp header is no secret and stays: it helps to read a log.
@@ -46,7 +46,8 @@ _UUID = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
 _KEY_KIND = r"(?:[A-Z0-9]+ )*PRIVATE KEY"
 _NAMES = "|".join(sorted(SECRET_HEADERS | SECRET_FIELDS))
 
-# Each pattern keeps its groups (what it is) and loses what lies between or after them.
+# Each pattern keeps its groups (the name, the marker) and loses what lies between or after them.
+# None nests a repetition: such patterns take quadratic time, and bodies come from outside.
 _PATTERNS = tuple(
     re.compile(pattern, flags)
     for pattern, flags in (
@@ -56,43 +57,48 @@ _PATTERNS = tuple(
         (rf"""((?<![\w-])(?:{_NAMES})\\?["']?\s*[:=,]\s*b?\\?["'])[^"'\\\r\n]+""", re.IGNORECASE),
         # Name: value, as headers are written in plain text
         (rf"""((?<![\w-])(?:{_NAMES})\s*[:=]\s*)(?![\s"'\[\\b])[^\r\n,;}}]+""", re.IGNORECASE),
+        # Shorter words after "Bearer" are prose, not tokens.
         (r"""((?<![\w-])Bearer\s+)[A-Za-z0-9._~+/=-]{8,}""", re.IGNORECASE),
+        # user_not_found:_<uuid>: an error code that names an account (observed)
         (rf"((?<![a-z])(?:user|member)[a-z_]*:_?){_UUID}", re.IGNORECASE),
+        # scheme://user:password@host
         (r"((?<![\w+.-])[a-z][a-z0-9+.-]*://)[^\s/@]+(@)", re.IGNORECASE),
     )
 )
 
 
 def redact_text(text: str) -> str:
-    """Replace every secret inside a text; doing it twice changes nothing more."""
+    """Replace every secret inside a text. Idempotent."""
     for pattern in _PATTERNS:
-        text = pattern.sub(_redacted, text)
+        text = pattern.sub(_replacement, text)
     return text
 
 
-def _redacted(match: re.Match[str]) -> str:
-    kept = match.groups()
-    return f"{kept[0]}{REDACTED}{''.join(kept[1:])}"
+def _replacement(match: re.Match[str]) -> str:
+    groups = match.groups()
+    return f"{groups[0]}{REDACTED}{''.join(groups[1:])}"
 
 
 def redact_headers(
     headers: Iterable[tuple[str | bytes, str | bytes]],
 ) -> list[tuple[str, str]]:
-    """Give header pairs (`.items()`, `.raw`) as text, in order, with secret values replaced."""
+    """Return header pairs (of `.items()` or `.raw`) as text, in order, secret values replaced."""
     return [_redact_pair(_text(name), _text(value)) for name, value in headers]
 
 
 def _redact_pair(name: str, value: str) -> tuple[str, str]:
     secret = name.strip().lower() in SECRET_HEADERS
+    # A harmless header may still quote a secret, as a redirect's Location does.
     return name, REDACTED if secret else redact_text(value)
 
 
 def _text(value: str | bytes) -> str:
+    # HTTP headers are bytes; latin-1 decodes every one of them.
     return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
 def redacted_repr(value: object, limit: int = 80) -> str:
-    """Show a value inside an error message: its repr, without secrets, at most `limit` long."""
+    """Return a value's repr for an error message: without secrets, at most `limit` characters."""
     text = redact_text(repr(value))
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
@@ -109,7 +115,7 @@ class Secret(Generic[T]):
         self._value = value
 
     def reveal(self) -> T:
-        """Give the secret itself; keep it in no local variable."""
+        """Return the secret itself; keep it in no local variable."""
         return self._value
 
     def __repr__(self) -> str:
@@ -118,7 +124,7 @@ class Secret(Generic[T]):
     __str__ = __repr__
 
     def __format__(self, format_spec: str) -> str:
-        return format(repr(self), format_spec)
+        return format(repr(self), format_spec)  # else f"{secret:>20}" would format the value
 
     def __copy__(self) -> Secret[T]:
         return self

@@ -1,4 +1,7 @@
-"""What a client is made of: the other end, the contract, the shared context. Checked, no I/O."""
+"""Put a client together: check its arguments and build what the sync and async client share.
+
+No I/O: a client that was built has sent nothing and opened no connection.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ JournalSource: TypeAlias = str | Path | Journal | None
 
 @frozen
 class ClientSession:
-    """One client's parts, the same for both colours."""
+    """The parts of one client, the same for sync and async."""
 
     environment: Environment
     contract: contracts.Contract
@@ -54,41 +57,41 @@ def build_session(
     pace: str | Pacer | None,
 ) -> ClientSession:
     """Check the arguments of a client and put its parts together. Raises Misuse."""
-    place = environment(environment_)
-    signs = signer(
+    exchange = environment(environment_)
+    credentials = signer(
         key_id=key_id, private_key=private_key, passphrase=passphrase, bearer_token=bearer_token
     )
     del private_key, passphrase, bearer_token  # a traceback shows the locals of its frames
-    rules, limits = _waiting(policy, timeout_)
+    checked_policy, checked_timeout = _policy_and_timeout(policy, timeout_)
     return ClientSession(
-        place,
+        exchange,
         contracts.contract(contract),
-        Context(policy=rules, pacer=_pacer(pace)),
-        Endpoint(place.base_url, signs),
-        limits,
-        signs.authenticated,
+        Context(policy=checked_policy, pacer=_pacer(pace)),
+        Endpoint(exchange.base_url, credentials),
+        checked_timeout,
+        credentials.authenticated,
     )
 
 
-def _waiting(policy: Policy | None, timeout_: Any) -> tuple[Policy, Timeout]:
-    """Join the two ways to say a timeout: the one given goes over the policy's."""
-    rules = Policy() if policy is None else policy
-    if not isinstance(rules, Policy):
-        raise Misuse(f"policy must be a Policy, not {rules!r}")
-    limits = Timeout(total=rules.timeout) if timeout_ is None else timeout(timeout_)
-    return evolve(rules, timeout=limits.total), limits
+def _policy_and_timeout(policy: Policy | None, timeout_: Any) -> tuple[Policy, Timeout]:
+    """Make policy and timeout agree: a `timeout` argument overrides the policy's."""
+    chosen = Policy() if policy is None else policy
+    if not isinstance(chosen, Policy):
+        raise Misuse(f"policy must be a Policy, not {chosen!r}")
+    limits = Timeout(total=chosen.timeout) if timeout_ is None else timeout(timeout_)
+    return evolve(chosen, timeout=limits.total), limits
 
 
 def _pacer(pace: str | Pacer | None) -> Pacer | None:
     if isinstance(pace, str):
-        return Pacer.of_tier(pace)
+        return Pacer.of_tier(pace)  # a snapshot of the documented tiers
     if pace is not None and not isinstance(pace, Pacer):
         raise Misuse(f"pace must be a usage tier or a Pacer, not {pace!r}")
     return pace
 
 
 def from_settings(settings: Settings) -> dict[str, Any]:
-    """Turn what the environment variables say into the arguments of a client."""
+    """Turn the settings of the environment variables into the arguments of a client."""
     return {
         "key_id": settings.key_id,
         "private_key": settings.private_key,
@@ -96,32 +99,34 @@ def from_settings(settings: Settings) -> dict[str, Any]:
         "bearer_token": settings.bearer_token,
         "environment": settings.environment,
         "contract": settings.contract,
+        # None lets a policy given beside them keep its own timeout.
         "timeout": None if settings.timeout == Timeout() else settings.timeout,
         "journal": settings.journal,
     }
 
 
-def sync_transport(given: httpx.BaseTransport | None, **options: Any) -> httpx.BaseTransport:
-    """Return the transport given, else ours. Raises Misuse."""
-    if given is None:
+def sync_transport(custom: httpx.BaseTransport | None, **options: Any) -> httpx.BaseTransport:
+    """Return the caller's transport, else a DeadlineTransport of `options`. Raises Misuse."""
+    if custom is None:
         return DeadlineTransport(**options)
-    _refuse_both(given, httpx.BaseTransport, options)
-    return given
+    _check_custom(custom, httpx.BaseTransport, options)
+    return custom
 
 
 def async_transport(
-    given: httpx.AsyncBaseTransport | None, **options: Any
+    custom: httpx.AsyncBaseTransport | None, **options: Any
 ) -> httpx.AsyncBaseTransport:
-    """Return the transport given, else ours. Raises Misuse."""
-    if given is None:
+    """Return the caller's transport, else an AsyncDeadlineTransport. Raises Misuse."""
+    if custom is None:
         return AsyncDeadlineTransport(**options)
-    _refuse_both(given, httpx.AsyncBaseTransport, options)
-    return given
+    _check_custom(custom, httpx.AsyncBaseTransport, options)
+    return custom
 
 
-def _refuse_both(given: object, kind: type, options: dict[str, Any]) -> None:
-    if not isinstance(given, kind):
-        raise Misuse(f"transport must be an httpx.{kind.__name__}, not {type(given).__name__}")
-    said = [name for name in ("verify", "proxy") if options.get(name) is not None]
-    if said:
-        raise Misuse(f"{', '.join(said)}: give it to your transport, or leave transport out")
+def _check_custom(custom: object, kind: type, options: dict[str, Any]) -> None:
+    if not isinstance(custom, kind):
+        raise Misuse(f"transport must be an httpx.{kind.__name__}, not {type(custom).__name__}")
+    # They would be ignored silently: a certificate check or a proxy that is not in use.
+    ignored = [name for name in ("verify", "proxy") if options.get(name) is not None]
+    if ignored:
+        raise Misuse(f"{', '.join(ignored)}: give it to your transport, or leave transport out")

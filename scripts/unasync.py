@@ -1,6 +1,6 @@
 """Derive the sync client from the async one: kalshi_ext/_async -> kalshi_ext/_sync.
 
-The facade holds no logic, so the sync colour is the async one with its words changed. `--check`
+The facade holds no logic, so the sync client is the async one with its words changed. `--check`
 derives again in memory and compares both the sets of files and their bytes.
 """
 

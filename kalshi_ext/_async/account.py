@@ -1,4 +1,4 @@
-"""client.account and client.exchange: limits, usage levels, status and hours."""
+"""client.account and client.exchange: rate limits, usage levels, status and hours."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class AsyncAccount(AsyncResource):
         return await self._request(self._contract.account.endpoint_costs())
 
     async def volume_progress(self) -> list[VolumeProgress]:
-        """Return the trailing 30 days' volume and the goals of the usage levels."""
+        """Return the volume of the trailing 30 days and the goals of the usage levels."""
         return await self._rows(self._contract.account.volume_progress(), None, None).all()
 
     async def upgrade(self) -> None:
-        """Ask for the next usage level."""
+        """Ask for the next usage level. Not repeated when its answer is lost: OutcomeUnknown."""
         await self._run(writes.send_idempotent(self._contract.account.upgrade(), self._context))
 
 
@@ -47,5 +47,5 @@ class AsyncExchange(AsyncResource):
         return await self._request(self._contract.exchange.schedule())
 
     async def data_timestamp(self) -> datetime:
-        """Return how fresh balance, orders, fills and positions are: the reads' watermark."""
+        """Return the watermark of reads: how fresh balance, orders, fills and positions are."""
         return await self._request(self._contract.exchange.data_timestamp())

@@ -1,4 +1,4 @@
-"""AsyncKalshi: the client."""
+"""AsyncKalshi, the client: one session, one driver, one journal and the resources over them."""
 
 from __future__ import annotations
 
@@ -54,14 +54,15 @@ class AsyncKalshi:
         verify: ssl.SSLContext | None = None,
         proxy: httpx.Proxy | str | None = None,
     ) -> None:
-        """Check the arguments; nothing is sent yet.
+        """Check the arguments; nothing is sent or connected.
 
         `environment` is 'demo' (the default), 'production', one of the old hosts, or a URL.
         `private_key` is a path, PEM text or bytes, or a callable returning one; `bearer_token`
-        goes instead of it. `contract` is 'current' or 'classic'. `timeout` bounds each attempt,
-        seconds in total. `journal` is a file or a postgresql:// URL; without one an order that
-        loses its answer is still found, but not after a crash. `pace` is a usage tier to keep
-        within. Raises Misuse, and JournalBusy where another living process holds the journal.
+        replaces it. `contract` is 'current' or 'classic'. `timeout` bounds each attempt, in seconds
+        in total. `journal` is a file or a postgresql:// URL; without one the outcome of an order
+        whose answer is lost is still looked up, but not after a crash. `pace` is a usage tier whose
+        rate limits are kept. Raises Misuse, and JournalBusy where another living process holds the
+        journal.
         """
         self.session = build_session(
             key_id=key_id,
@@ -75,11 +76,13 @@ class AsyncKalshi:
             pace=pace,
         )
         del private_key, passphrase, bearer_token  # a traceback shows the locals of its frames
-        wire = async_transport(transport, timeout=self.session.timeout, verify=verify, proxy=proxy)
-        # Last, because it can hold a lock: nothing that comes after it can fail.
+        wire_transport = async_transport(
+            transport, timeout=self.session.timeout, verify=verify, proxy=proxy
+        )
+        # Last, because it may take a lock: nothing after it can fail and leave it locked.
         self._owns_journal = not isinstance(journal, Journal)
         self._journal = open_journal(journal)
-        self.driver = AsyncDriver(self.session.endpoint, wire, self._journal)
+        self.driver = AsyncDriver(self.session.endpoint, wire_transport, self._journal)
         self.orders = AsyncOrders(self)
         self.order_groups = AsyncOrderGroups(self)
         self.portfolio = AsyncPortfolio(self)
@@ -90,7 +93,7 @@ class AsyncKalshi:
 
     @classmethod
     def from_env(cls, variables: Mapping[str, str] | None = None, **options: Any) -> Self:
-        """Build a client from the KALSHI_ variables; `options` go over what they say."""
+        """Build a client from the KALSHI_ variables; `options` override them. Raises Misuse."""
         return cls(**{**from_settings(settings_from_env(variables)), **options})
 
     def __repr__(self) -> str:
@@ -110,21 +113,22 @@ class AsyncKalshi:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connections, and the journal unless it was opened elsewhere."""
+        """Close the connections, and the journal unless the caller opened it."""
         await self.driver.aclose()
+        # A Journal object may serve several clients; whoever opened it closes it.
         if self._owns_journal:
             self._journal.close()
 
     async def run(self, steps: Flow[T]) -> T:
-        """Run a flow of this library with this client's connection and journal."""
+        """Run a flow with this client's connections and journal."""
         return await self.driver.run(steps)
 
     async def call(self, operation: Callable[..., GeneratedResponse[T]], **arguments: Any) -> T:
         """Send any generated operation through the same signing, retries and errors.
 
         `operation` is a `sync_detailed` of kalshi_portfolio.api or kalshi_classic.api, the
-        arguments are its own. Returns the generated model; raises what every call raises. A
-        write whose answer is lost raises OutcomeUnknown: only the named calls can look for it.
+        arguments are its own. Returns the generated model; raises what every call raises. A write
+        whose answer is lost raises OutcomeUnknown: only the named calls can look its outcome up.
         """
         call: Call[T] = passthrough_call(self.session.contract, operation, arguments)
         if not call.operation.public:
@@ -132,16 +136,17 @@ class AsyncKalshi:
         return await self.run(request(call, self.session.context))
 
     async def recover(self) -> list[Resolution]:
-        """Find out what became of every write of the journal that has no verdict.
+        """Look up the outcome of every write in the journal that has no verdict; send only reads.
 
-        Called by itself before the first order of a ticker that has such a write.
+        Runs by itself before the first order of a ticker that has such a write.
         """
         self.session.require_credentials()
         return await self.run(writes.recover(self.session.contract, self.session.context))
 
     def drift(self) -> dict[tuple[str, str, str], int]:
-        """Return what answers held beyond the contract: (operation, kind, where) to count.
+        """Return the deviations of answers from the contract: (operation, kind, where) to count.
 
-        Kinds: unknown_field, unknown_member, missing_field, invalid_row, status. No values.
+        Kinds: unknown_field, unknown_member, missing_field, invalid_row, status. Names only, never
+        values.
         """
         return dict(self.session.context.deviations.counts)

@@ -1,4 +1,13 @@
-"""One list over live and historical rows, while the boundary between them moves."""
+"""One list over live and historical rows, while the cutoff between them moves.
+
+The exchange moves rows out of the live list into history, also while one reads (documented). A row
+leaves the live list only for history, so reading live first and history after it misses none:
+
+    cutoff -> live rows -> historical rows -> cutoff, and while it moved: historical rows again
+
+History is read again because it may show a moved row late. That stops at the first pass without a
+new row, as a cutoff may move all the time. A row met twice is skipped by its id.
+"""
 
 from __future__ import annotations
 
@@ -15,60 +24,59 @@ T = TypeVar("T")
 
 
 class AsyncCompleteRows(Generic[T]):
-    """Iterate over every row once: live, then historical, then again what moved meanwhile.
+    """Iterate over live and historical rows, each once. A second iteration raises Misuse.
 
-    A row leaves the live list only for the historical one, so reading live first misses none
-    that moves between the two walks. Where the cutoff moved during the reading, history is read
-    again, because it may show such a row late, until that brings nothing new: a cutoff may move
-    all the time. Rows already seen are skipped by their id. One pass only: a second raises Misuse.
+    `live` and `historical` start a fresh list each; `cutoff_time` picks the cutoff of this kind of
+    row, `row_id` identifies a row.
     """
 
     def __init__(
         self,
         *,
         live: Callable[[], AsyncRows[T]],
-        old: Callable[[], AsyncRows[T]],
-        boundary: Callable[[], Awaitable[HistoricalCutoff]],
-        mark: Callable[[HistoricalCutoff], datetime],
-        identity: Callable[[T], str],
+        historical: Callable[[], AsyncRows[T]],
+        cutoff: Callable[[], Awaitable[HistoricalCutoff]],
+        cutoff_time: Callable[[HistoricalCutoff], datetime],
+        row_id: Callable[[T], str],
     ) -> None:
         self._live = live
-        self._old = old
-        self._boundary = boundary
-        self._mark = mark
-        self._identity = identity
+        self._historical = historical
+        self._cutoff = cutoff
+        self._cutoff_time = cutoff_time
+        self._row_id = row_id
         self._seen: set[str] = set()
-        self._aside: list[InvalidRow] = []
-        self._begun = False
+        self._invalid_rows: list[InvalidRow] = []
+        self._started = False
 
     @property
     def invalid_rows(self) -> tuple[InvalidRow, ...]:
-        """Return the rows met so far that could not be read, as received, with the reason."""
-        return tuple(self._aside)
+        """The rows fetched so far that could not be decoded, as received, with the reason."""
+        return tuple(self._invalid_rows)
 
     async def __aiter__(self) -> AsyncIterator[T]:
-        if self._begun:
+        if self._started:
             raise Misuse("these rows were read before: ask for the list again")
-        self._begun = True
-        before = self._mark(await self._boundary())
-        async for row in self._fresh(self._live()):
+        self._started = True
+        before = self._cutoff_time(await self._cutoff())
+        async for row in self._new_rows(self._live()):
             yield row
-        moved = new = True
+        moved = new = True  # history is read at least once
         while moved and new:
-            known = len(self._seen)
-            async for row in self._fresh(self._old()):
+            seen_before = len(self._seen)
+            async for row in self._new_rows(self._historical()):
                 yield row
-            after = self._mark(await self._boundary())
-            moved, new, before = after != before, len(self._seen) > known, after
+            after = self._cutoff_time(await self._cutoff())
+            moved, new, before = after != before, len(self._seen) > seen_before, after
 
-    async def _fresh(self, rows: AsyncRows[T]) -> AsyncIterator[T]:
+    async def _new_rows(self, rows: AsyncRows[T]) -> AsyncIterator[T]:
         async for row in rows:
-            identity = self._identity(row)
-            if identity not in self._seen:
-                self._seen.add(identity)
+            row_id = self._row_id(row)
+            if row_id not in self._seen:
+                self._seen.add(row_id)
                 yield row
-        self._aside.extend(aside for aside in rows.invalid_rows if aside not in self._aside)
+        # Invalid rows have no id; one that history repeats is known by its content.
+        self._invalid_rows.extend(row for row in rows.invalid_rows if row not in self._invalid_rows)
 
     async def all(self) -> list[T]:
-        """Read to the end and return the rows as a list."""
+        """Fetch every page and return the rows as a list."""
         return [row async for row in self]

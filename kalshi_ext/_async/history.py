@@ -1,4 +1,4 @@
-"""client.history: what has moved out of the live lists, and complete lists over both."""
+"""client.history: rows that have moved out of the live lists, and lists over both."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class AsyncHistory(AsyncResource):
     """History of the account (current contract only)."""
 
     async def cutoff(self) -> HistoricalCutoff:
-        """Return where live data ends. Public. It moves while one reads."""
+        """Return the times before which rows are historical. Public. They move while one reads."""
         return await self._request(self._contract.history.cutoff())
 
     def orders(
@@ -29,7 +29,7 @@ class AsyncHistory(AsyncResource):
         page_size: int | None = None,
     ) -> AsyncRows[Order]:
         """Iterate over historical orders only; `all_orders` joins them with the live ones."""
-        wanted = list_query(
+        query = list_query(
             ticker=ticker,
             since=since,
             until=until,
@@ -37,7 +37,7 @@ class AsyncHistory(AsyncResource):
             limit=limit,
             page_size=page_size,
         )
-        return self._rows(self._contract.history.orders(wanted), limit, max_pages)
+        return self._rows(self._contract.history.orders(query), limit, max_pages)
 
     def fills(
         self,
@@ -51,7 +51,7 @@ class AsyncHistory(AsyncResource):
         page_size: int | None = None,
     ) -> AsyncRows[Fill]:
         """Iterate over historical fills only; `all_fills` joins them with the live ones."""
-        wanted = list_query(
+        query = list_query(
             ticker=ticker,
             since=since,
             until=until,
@@ -59,7 +59,7 @@ class AsyncHistory(AsyncResource):
             limit=limit,
             page_size=page_size,
         )
-        return self._rows(self._contract.history.fills(wanted), limit, max_pages)
+        return self._rows(self._contract.history.fills(query), limit, max_pages)
 
     def positions(
         self,
@@ -72,14 +72,14 @@ class AsyncHistory(AsyncResource):
         page_size: int | None = None,
     ) -> AsyncRows[Position]:
         """Iterate over historical positions by market."""
-        wanted = list_query(
+        query = list_query(
             ticker=ticker,
             event_ticker=event_ticker,
             subaccount=subaccount,
             limit=limit,
             page_size=page_size,
         )
-        return self._rows(self._contract.history.positions(wanted), limit, max_pages)
+        return self._rows(self._contract.history.positions(query), limit, max_pages)
 
     def all_orders(
         self,
@@ -90,17 +90,18 @@ class AsyncHistory(AsyncResource):
         subaccount: int | None = None,
         page_size: int = MAX_PAGE,
     ) -> AsyncCompleteRows[Order]:
-        """Iterate over live and historical orders, each once, none missed by a moving cutoff."""
-        wanted = list_query(
+        """Iterate over live and historical orders, each once; a moving cutoff hides none."""
+        query = list_query(
             ticker=ticker, since=since, until=until, subaccount=subaccount, page_size=page_size
         )
+        # At the call, as for every other list: the cutoff alone is public and would be read first.
         self._client.session.require_credentials()
         return AsyncCompleteRows(
-            live=lambda: self._rows(self._contract.orders.list(wanted), None, None),
-            old=lambda: self._rows(self._contract.history.orders(wanted), None, None),
-            boundary=self.cutoff,
-            mark=lambda cutoff: cutoff.orders_updated,
-            identity=lambda order: order.order_id,
+            live=lambda: self._rows(self._contract.orders.list(query), None, None),
+            historical=lambda: self._rows(self._contract.history.orders(query), None, None),
+            cutoff=self.cutoff,
+            cutoff_time=lambda cutoff: cutoff.orders_updated,
+            row_id=lambda order: order.order_id,
         )
 
     def all_fills(
@@ -112,15 +113,15 @@ class AsyncHistory(AsyncResource):
         subaccount: int | None = None,
         page_size: int = MAX_PAGE,
     ) -> AsyncCompleteRows[Fill]:
-        """Iterate over live and historical fills, each once, none missed by a moving cutoff."""
-        wanted = list_query(
+        """Iterate over live and historical fills, each once; a moving cutoff hides none."""
+        query = list_query(
             ticker=ticker, since=since, until=until, subaccount=subaccount, page_size=page_size
         )
         self._client.session.require_credentials()
         return AsyncCompleteRows(
-            live=lambda: self._rows(self._contract.portfolio.fills(wanted), None, None),
-            old=lambda: self._rows(self._contract.history.fills(wanted), None, None),
-            boundary=self.cutoff,
-            mark=lambda cutoff: cutoff.trades_created,
-            identity=lambda fill: fill.fill_id,
+            live=lambda: self._rows(self._contract.portfolio.fills(query), None, None),
+            historical=lambda: self._rows(self._contract.history.fills(query), None, None),
+            cutoff=self.cutoff,
+            cutoff_time=lambda cutoff: cutoff.trades_created,
+            row_id=lambda fill: fill.fill_id,
         )

@@ -31,8 +31,8 @@ T = TypeVar("T")
 class AsyncOrders(AsyncResource):
     """Orders of the account.
 
-    Writes raise Misuse before anything is sent, NotSent when nothing left this process, Refused
-    (and its kinds) when the exchange said no, OutcomeUnknown when the outcome could not be found.
+    Writes raise Misuse before anything is sent, NotSent when nothing was sent, Refused and its
+    kinds when the exchange refused it, OutcomeUnknown when the outcome could not be looked up.
     """
 
     async def place(
@@ -62,7 +62,7 @@ class AsyncOrders(AsyncResource):
         `side` 'yes' or 'no' goes with `action` 'buy' or 'sell', and `price` is then the price of
         that side in dollars; `side` 'bid' or 'ask' goes alone, and `price` is the YES price.
         `count` is contracts (step 0.01; whole on the classic contract). `client_order_id` is made
-        before the first attempt unless given; `intent` derives it from a name of yours, so that
+        before the first attempt unless given; `intent` derives it from a name of your own, so that
         running the same intent twice is one order. `expires` is a datetime, ISO text or Unix
         seconds. `max_cost` (dollars) and `sell_position_floor` exist on classic only.
         """
@@ -92,12 +92,12 @@ class AsyncOrders(AsyncResource):
         """Place several orders in one request; not atomic.
 
         The result has one entry for each ticket, in their order: the acknowledgement or the
-        refusal. Build tickets with `OrderTicket.of(...)`, which takes the words of `place`.
+        refusal. Build tickets with `OrderTicket.of(...)`, which takes the arguments of `place`.
         """
-        listed = _several("tickets", tickets)
-        if not all(isinstance(ticket, OrderTicket) for ticket in listed):
+        checked = _non_empty("tickets", tickets)
+        if not all(isinstance(ticket, OrderTicket) for ticket in checked):
             raise Misuse("tickets must be built with OrderTicket.of(...)")
-        return await self._run(writes.place_many(self._contract, listed, self._context))
+        return await self._run(writes.place_many(self._contract, checked, self._context))
 
     async def amend(
         self,
@@ -116,8 +116,8 @@ class AsyncOrders(AsyncResource):
     ) -> OrderAck:
         """Change price (dollars) or size of a resting order.
 
-        `count` is the total: already filled plus wanted resting. Pass the Order to leave out what
-        stays; with a bare id say ticker, side, price and count. `expires=0` removes the expiry.
+        `count` is the total: already filled plus wanted resting. With an Order, what stays may be
+        left out; a bare id needs ticker, side, price and count. `expires=0` removes the expiry.
         """
         ticket = AmendTicket.of(
             order,
@@ -146,7 +146,7 @@ class AsyncOrders(AsyncResource):
     ) -> OrderAck:
         """Make an order smaller `by` so many contracts or down `to` so many remaining.
 
-        `to` is absolute and therefore safer when answers get lost.
+        `to` is absolute, so it may be repeated when its answer is lost; `by` never is.
         """
         target = Target.of(
             order, ticker=ticker, subaccount=subaccount, exchange_index=exchange_index
@@ -164,8 +164,8 @@ class AsyncOrders(AsyncResource):
     ) -> OrderAck:
         """Cancel one order.
 
-        Pass the Order, or say `ticker` or `exchange_index`: a bare id is looked for on shard 0
-        only (documented).
+        Pass the Order, or an id with `ticker` or `exchange_index`: a bare id is looked for on shard
+        0 only (documented).
         """
         target = Target.of(
             order, ticker=ticker, subaccount=subaccount, exchange_index=exchange_index
@@ -174,7 +174,7 @@ class AsyncOrders(AsyncResource):
 
     async def cancel_many(self, orders: Iterable[OrderRef]) -> list[OrderAck | KalshiError]:
         """Cancel several orders in one request; one result for each, in their order."""
-        targets = [Target.of(order) for order in _several("orders", orders)]
+        targets = [Target.of(order) for order in _non_empty("orders", orders)]
         return await self._run(writes.cancel_many(self._contract, targets, self._context))
 
     async def cancel_all(self, *, subaccount: int | None = None) -> None:
@@ -197,7 +197,7 @@ class AsyncOrders(AsyncResource):
         """Look for an order by its client_order_id among live and historical orders.
 
         The exchange has no such filter, so the ticker's orders are read, from `since` on.
-        None means "not seen", which is no proof that it does not exist.
+        None means "not seen", which does not prove that it does not exist: reads lag behind writes.
         """
         return await self._run(
             writes.find_order(
@@ -223,8 +223,9 @@ class AsyncOrders(AsyncResource):
         subaccount: int | None = None,
     ) -> list[QueuePosition]:
         """Return queue positions: of `orders` (classic), or of `tickers` or an event (current)."""
-        refs = None if orders is None else _several("orders", orders)
-        names = None if tickers is None else _several("tickers", tickers)
+        # The contract refuses the arguments it does not have.
+        refs = None if orders is None else _non_empty("orders", orders)
+        names = None if tickers is None else _non_empty("tickers", tickers)
         call = self._contract.orders.queue_positions(
             None if refs is None else [Target.of(order).order_id for order in refs],
             None if names is None else [values.ticker(name, name="tickers") for name in names],
@@ -247,8 +248,8 @@ class AsyncOrders(AsyncResource):
         max_pages: int | None = None,
         page_size: int | None = None,
     ) -> AsyncRows[Order]:
-        """Iterate over live orders, newest first. `limit` counts rows; times as in `place`."""
-        wanted = list_query(
+        """Iterate over live orders, newest first. `limit` counts rows; times are as in `place`."""
+        query = list_query(
             ticker=ticker,
             event_ticker=event_ticker,
             status=status,
@@ -259,14 +260,15 @@ class AsyncOrders(AsyncResource):
             limit=limit,
             page_size=page_size,
         )
-        return self._rows(self._contract.orders.list(wanted), limit, max_pages)
+        return self._rows(self._contract.orders.list(query), limit, max_pages)
 
 
-def _several(name: str, values: Iterable[T]) -> list[T]:
-    """Take one or more entries; a text is refused, whose letters would be taken for entries."""
+def _non_empty(name: str, values: Iterable[T]) -> list[T]:
+    """Return one or more entries as a list. Raises Misuse."""
+    # A text is iterable too: each of its letters would become an entry.
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise Misuse(f"{name} must be a list, not {values!r}")
-    found = list(values)
-    if not found:
+    entries = list(values)
+    if not entries:
         raise Misuse(f"{name} must hold at least one entry")
-    return found
+    return entries

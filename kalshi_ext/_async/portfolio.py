@@ -31,7 +31,7 @@ from kalshi_ext.requests import (
 )
 from kalshi_ext.requests.filters import list_query
 
-SMALL_PAGE = 500  # the largest page of deposits, withdrawals and transfers (documented)
+SMALL_PAGE = 500  # rows; the largest page of deposits, withdrawals and transfers (documented)
 
 
 class AsyncPortfolio(AsyncResource):
@@ -61,7 +61,7 @@ class AsyncPortfolio(AsyncResource):
         page_size: int | None = None,
     ) -> AsyncRows[Position]:
         """Iterate over positions by market; `settlement_status` unsettled, settled or all."""
-        wanted = list_query(
+        query = list_query(
             ticker=ticker,
             event_ticker=event_ticker,
             count_filter=count_filter,
@@ -71,7 +71,7 @@ class AsyncPortfolio(AsyncResource):
             limit=limit,
             page_size=page_size,
         )
-        return self._rows(self._contract.portfolio.positions(wanted), limit, max_pages)
+        return self._rows(self._contract.portfolio.positions(query), limit, max_pages)
 
     def event_positions(
         self,
@@ -84,14 +84,14 @@ class AsyncPortfolio(AsyncResource):
         page_size: int | None = None,
     ) -> AsyncRows[EventPosition]:
         """Iterate over positions by event."""
-        wanted = list_query(
+        query = list_query(
             event_ticker=event_ticker,
             settlement_status=settlement_status,
             subaccount=subaccount,
             limit=limit,
             page_size=page_size,
         )
-        return self._rows(self._contract.portfolio.event_positions(wanted), limit, max_pages)
+        return self._rows(self._contract.portfolio.event_positions(query), limit, max_pages)
 
     def fills(
         self,
@@ -107,7 +107,7 @@ class AsyncPortfolio(AsyncResource):
         page_size: int | None = None,
     ) -> AsyncRows[Fill]:
         """Iterate over live fills; older ones are under `client.history`."""
-        wanted = list_query(
+        query = list_query(
             ticker=ticker,
             order_id=order_id,
             since=since,
@@ -117,7 +117,7 @@ class AsyncPortfolio(AsyncResource):
             limit=limit,
             page_size=page_size,
         )
-        return self._rows(self._contract.portfolio.fills(wanted), limit, max_pages)
+        return self._rows(self._contract.portfolio.fills(query), limit, max_pages)
 
     def settlements(
         self,
@@ -132,7 +132,7 @@ class AsyncPortfolio(AsyncResource):
         page_size: int | None = None,
     ) -> AsyncRows[Settlement]:
         """Iterate over settlements."""
-        wanted = list_query(
+        query = list_query(
             ticker=ticker,
             event_ticker=event_ticker,
             since=since,
@@ -141,7 +141,7 @@ class AsyncPortfolio(AsyncResource):
             limit=limit,
             page_size=page_size,
         )
-        return self._rows(self._contract.portfolio.settlements(wanted), limit, max_pages)
+        return self._rows(self._contract.portfolio.settlements(query), limit, max_pages)
 
     def deposits(
         self,
@@ -151,8 +151,8 @@ class AsyncPortfolio(AsyncResource):
         page_size: int | None = None,
     ) -> AsyncRows[Payment]:
         """Iterate over deposits."""
-        wanted = list_query(limit=limit, page_size=page_size, largest=SMALL_PAGE)
-        return self._rows(self._contract.portfolio.deposits(wanted), limit, max_pages)
+        query = list_query(limit=limit, page_size=page_size, largest=SMALL_PAGE)
+        return self._rows(self._contract.portfolio.deposits(query), limit, max_pages)
 
     def withdrawals(
         self,
@@ -162,8 +162,8 @@ class AsyncPortfolio(AsyncResource):
         page_size: int | None = None,
     ) -> AsyncRows[Payment]:
         """Iterate over withdrawals."""
-        wanted = list_query(limit=limit, page_size=page_size, largest=SMALL_PAGE)
-        return self._rows(self._contract.portfolio.withdrawals(wanted), limit, max_pages)
+        query = list_query(limit=limit, page_size=page_size, largest=SMALL_PAGE)
+        return self._rows(self._contract.portfolio.withdrawals(query), limit, max_pages)
 
     async def resting_value(self) -> RestingValue:
         """Return the value of all resting orders in dollars."""
@@ -207,8 +207,8 @@ class AsyncPortfolio(AsyncResource):
 
     async def get_transfer(self, transfer_id: str) -> InstanceTransfer:
         """Return one transfer between instances."""
-        found = values.path_id(transfer_id, name="transfer_id")
-        return await self._request(self._contract.portfolio.get_transfer(found))
+        checked_id = values.path_id(transfer_id, name="transfer_id")
+        return await self._request(self._contract.portfolio.get_transfer(checked_id))
 
     def transfers(
         self,
@@ -218,17 +218,17 @@ class AsyncPortfolio(AsyncResource):
         page_size: int | None = None,
     ) -> AsyncRows[InstanceTransfer]:
         """Iterate over transfers between instances."""
-        wanted = list_query(limit=limit, page_size=page_size, largest=SMALL_PAGE)
-        return self._rows(self._contract.portfolio.transfers(wanted), limit, max_pages)
+        query = list_query(limit=limit, page_size=page_size, largest=SMALL_PAGE)
+        return self._rows(self._contract.portfolio.transfers(query), limit, max_pages)
 
     async def target_allocation(self) -> TargetAllocation:
-        """Return the wished share of the balance on each shard."""
+        """Return the target share of the balance on each shard."""
         return await self._request(self._contract.portfolio.target_allocation())
 
     async def set_target_allocation(
         self, percent: Mapping[int, int], *, resting_margin_reservation: str | None = None
     ) -> None:
-        """Set the wished share of the balance on each shard: {exchange_index: whole percent}."""
+        """Set the target share of the balance on each shard: {exchange_index: whole percent}."""
         if not isinstance(percent, Mapping) or not percent:
             raise Misuse(f"percent must be {{exchange_index: whole percent}}, not {percent!r}")
         shares = {_shard(shard): _percent(share) for shard, share in percent.items()}
@@ -239,10 +239,11 @@ class AsyncPortfolio(AsyncResource):
 
 
 def _shard(value: int) -> int:
-    found = shard_number(value, name="percent")
-    if found is None or found < 0:
+    # −1 routes an order by its ticker; a share of the balance has no ticker.
+    shard = shard_number(value, name="percent")
+    if shard is None or shard < 0:
         raise Misuse(f"percent must name shards from 0 up, not {value!r}")
-    return found
+    return shard
 
 
 def _percent(value: int) -> int:

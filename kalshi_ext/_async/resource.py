@@ -1,4 +1,4 @@
-"""What every resource of the client can do: ask, write, walk a list."""
+"""The base of the client's resources: run a write, request an answer, iterate over a list."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class AsyncResource:
-    """A group of operations of one client."""
+    """A group of operations of one client. Nothing is decided here: flows do that."""
 
     def __init__(self, client: AsyncKalshi) -> None:
         self._client = client
@@ -32,6 +32,7 @@ class AsyncResource:
         return self._client.session.context
 
     async def _run(self, steps: Flow[T]) -> T:
+        # Before the flow begins: it may write the journal before it sends.
         self._client.session.require_credentials()
         return await self._client.run(steps)
 
@@ -41,6 +42,7 @@ class AsyncResource:
         return await self._client.run(flow.request(call, self._context))
 
     def _rows(self, call: Call[Page[T]], limit: int | None, max_pages: int | None) -> AsyncRows[T]:
+        # Arguments are checked at the call, not at the first row of the loop.
         paginator = Paginator(call, self._context, limit, max_pages)
         if not call.operation.public:
             self._client.session.require_credentials()

@@ -1,5 +1,5 @@
 # Derived from kalshi_ext/_async/account.py by scripts/unasync.py; do not edit.
-"""client.account and client.exchange: limits, usage levels, status and hours."""
+"""client.account and client.exchange: rate limits, usage levels, status and hours."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Account(Resource):
         return self._request(self._contract.account.endpoint_costs())
 
     def volume_progress(self) -> list[VolumeProgress]:
-        """Return the trailing 30 days' volume and the goals of the usage levels."""
+        """Return the volume of the trailing 30 days and the goals of the usage levels."""
         return self._rows(self._contract.account.volume_progress(), None, None).all()
 
     def upgrade(self) -> None:
-        """Ask for the next usage level."""
+        """Ask for the next usage level. Not repeated when its answer is lost: OutcomeUnknown."""
         self._run(writes.send_idempotent(self._contract.account.upgrade(), self._context))
 
 
@@ -48,5 +48,5 @@ class Exchange(Resource):
         return self._request(self._contract.exchange.schedule())
 
     def data_timestamp(self) -> datetime:
-        """Return how fresh balance, orders, fills and positions are: the reads' watermark."""
+        """Return the watermark of reads: how fresh balance, orders, fills and positions are."""
         return self._request(self._contract.exchange.data_timestamp())

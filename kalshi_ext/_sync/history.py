@@ -1,5 +1,5 @@
 # Derived from kalshi_ext/_async/history.py by scripts/unasync.py; do not edit.
-"""client.history: what has moved out of the live lists, and complete lists over both."""
+"""client.history: rows that have moved out of the live lists, and lists over both."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class History(Resource):
     """History of the account (current contract only)."""
 
     def cutoff(self) -> HistoricalCutoff:
-        """Return where live data ends. Public. It moves while one reads."""
+        """Return the times before which rows are historical. Public. They move while one reads."""
         return self._request(self._contract.history.cutoff())
 
     def orders(
@@ -30,7 +30,7 @@ class History(Resource):
         page_size: int | None = None,
     ) -> Rows[Order]:
         """Iterate over historical orders only; `all_orders` joins them with the live ones."""
-        wanted = list_query(
+        query = list_query(
             ticker=ticker,
             since=since,
             until=until,
@@ -38,7 +38,7 @@ class History(Resource):
             limit=limit,
             page_size=page_size,
         )
-        return self._rows(self._contract.history.orders(wanted), limit, max_pages)
+        return self._rows(self._contract.history.orders(query), limit, max_pages)
 
     def fills(
         self,
@@ -52,7 +52,7 @@ class History(Resource):
         page_size: int | None = None,
     ) -> Rows[Fill]:
         """Iterate over historical fills only; `all_fills` joins them with the live ones."""
-        wanted = list_query(
+        query = list_query(
             ticker=ticker,
             since=since,
             until=until,
@@ -60,7 +60,7 @@ class History(Resource):
             limit=limit,
             page_size=page_size,
         )
-        return self._rows(self._contract.history.fills(wanted), limit, max_pages)
+        return self._rows(self._contract.history.fills(query), limit, max_pages)
 
     def positions(
         self,
@@ -73,14 +73,14 @@ class History(Resource):
         page_size: int | None = None,
     ) -> Rows[Position]:
         """Iterate over historical positions by market."""
-        wanted = list_query(
+        query = list_query(
             ticker=ticker,
             event_ticker=event_ticker,
             subaccount=subaccount,
             limit=limit,
             page_size=page_size,
         )
-        return self._rows(self._contract.history.positions(wanted), limit, max_pages)
+        return self._rows(self._contract.history.positions(query), limit, max_pages)
 
     def all_orders(
         self,
@@ -91,17 +91,18 @@ class History(Resource):
         subaccount: int | None = None,
         page_size: int = MAX_PAGE,
     ) -> CompleteRows[Order]:
-        """Iterate over live and historical orders, each once, none missed by a moving cutoff."""
-        wanted = list_query(
+        """Iterate over live and historical orders, each once; a moving cutoff hides none."""
+        query = list_query(
             ticker=ticker, since=since, until=until, subaccount=subaccount, page_size=page_size
         )
+        # At the call, as for every other list: the cutoff alone is public and would be read first.
         self._client.session.require_credentials()
         return CompleteRows(
-            live=lambda: self._rows(self._contract.orders.list(wanted), None, None),
-            old=lambda: self._rows(self._contract.history.orders(wanted), None, None),
-            boundary=self.cutoff,
-            mark=lambda cutoff: cutoff.orders_updated,
-            identity=lambda order: order.order_id,
+            live=lambda: self._rows(self._contract.orders.list(query), None, None),
+            historical=lambda: self._rows(self._contract.history.orders(query), None, None),
+            cutoff=self.cutoff,
+            cutoff_time=lambda cutoff: cutoff.orders_updated,
+            row_id=lambda order: order.order_id,
         )
 
     def all_fills(
@@ -113,15 +114,15 @@ class History(Resource):
         subaccount: int | None = None,
         page_size: int = MAX_PAGE,
     ) -> CompleteRows[Fill]:
-        """Iterate over live and historical fills, each once, none missed by a moving cutoff."""
-        wanted = list_query(
+        """Iterate over live and historical fills, each once; a moving cutoff hides none."""
+        query = list_query(
             ticker=ticker, since=since, until=until, subaccount=subaccount, page_size=page_size
         )
         self._client.session.require_credentials()
         return CompleteRows(
-            live=lambda: self._rows(self._contract.portfolio.fills(wanted), None, None),
-            old=lambda: self._rows(self._contract.history.fills(wanted), None, None),
-            boundary=self.cutoff,
-            mark=lambda cutoff: cutoff.trades_created,
-            identity=lambda fill: fill.fill_id,
+            live=lambda: self._rows(self._contract.portfolio.fills(query), None, None),
+            historical=lambda: self._rows(self._contract.history.fills(query), None, None),
+            cutoff=self.cutoff,
+            cutoff_time=lambda cutoff: cutoff.trades_created,
+            row_id=lambda fill: fill.fill_id,
         )

@@ -1,5 +1,5 @@
 # Derived from kalshi_ext/_async/order_groups.py by scripts/unasync.py; do not edit.
-"""client.order_groups: limits on what a group of orders may fill in a rolling 15 seconds."""
+"""client.order_groups: limits on the contracts a group of orders fills in a rolling 15 seconds."""
 
 from __future__ import annotations
 
@@ -32,8 +32,10 @@ class OrderGroups(Resource):
 
     def get(self, group_id: str, *, subaccount: int | None = None) -> OrderGroup:
         """Return one group with the ids of its orders."""
-        found = values.path_id(group_id, name="group_id")
-        return self._request(self._contract.order_groups.get(found, subaccount_number(subaccount)))
+        checked_id = values.path_id(group_id, name="group_id")
+        return self._request(
+            self._contract.order_groups.get(checked_id, subaccount_number(subaccount))
+        )
 
     def list(
         self,
@@ -44,28 +46,32 @@ class OrderGroups(Resource):
         max_pages: int | None = None,
     ) -> Rows[OrderGroup]:
         """Iterate over the groups. `status` exists in the classic contract only."""
-        wanted = list_query(status=status, subaccount=subaccount)
-        return self._rows(self._contract.order_groups.list(wanted), limit, max_pages)
+        query = list_query(status=status, subaccount=subaccount)
+        return self._rows(self._contract.order_groups.list(query), limit, max_pages)
 
     def delete(
         self, group_id: str, *, subaccount: int | None = None, exchange_index: int | None = None
     ) -> None:
         """Cancel the orders of a group and remove it."""
-        found, number, shard = _where(group_id, subaccount, exchange_index)
-        self._run(writes.delete_group(self._contract, found, number, shard, self._context))
+        address = _group_address(group_id, subaccount, exchange_index)
+        self._run(writes.delete_group(self._contract, *address, self._context))
 
     def reset(
         self, group_id: str, *, subaccount: int | None = None, exchange_index: int | None = None
     ) -> None:
-        """Set the group's count of filled contracts to zero, so that it takes orders again."""
-        call = self._contract.order_groups.reset(*_where(group_id, subaccount, exchange_index))
+        """Set the group's count of filled contracts to zero, so that it accepts orders again."""
+        call = self._contract.order_groups.reset(
+            *_group_address(group_id, subaccount, exchange_index)
+        )
         self._run(writes.send_idempotent(call, self._context))
 
     def trigger(
         self, group_id: str, *, subaccount: int | None = None, exchange_index: int | None = None
     ) -> None:
         """Cancel the orders of a group and refuse new ones until it is reset."""
-        call = self._contract.order_groups.trigger(*_where(group_id, subaccount, exchange_index))
+        call = self._contract.order_groups.trigger(
+            *_group_address(group_id, subaccount, exchange_index)
+        )
         self._run(writes.send_idempotent(call, self._context))
 
     def set_limit(
@@ -77,13 +83,13 @@ class OrderGroups(Resource):
         exchange_index: int | None = None,
     ) -> None:
         """Change the limit. One under the current rolling volume triggers the group at once."""
-        found, number, shard = _where(group_id, subaccount, exchange_index)
+        checked_id, number, shard = _group_address(group_id, subaccount, exchange_index)
         limit = values.count(contracts_limit, name="contracts_limit")
-        call = self._contract.order_groups.set_limit(found, limit, number, shard)
+        call = self._contract.order_groups.set_limit(checked_id, limit, number, shard)
         self._run(writes.send_idempotent(call, self._context))
 
 
-def _where(
+def _group_address(
     group_id: str, subaccount: int | None, exchange_index: int | None
 ) -> tuple[str, int | None, int | None]:
     return (

@@ -1,5 +1,5 @@
 # Derived from kalshi_ext/_async/resource.py by scripts/unasync.py; do not edit.
-"""What every resource of the client can do: ask, write, walk a list."""
+"""The base of the client's resources: run a write, request an answer, iterate over a list."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Resource:
-    """A group of operations of one client."""
+    """A group of operations of one client. Nothing is decided here: flows do that."""
 
     def __init__(self, client: Kalshi) -> None:
         self._client = client
@@ -33,6 +33,7 @@ class Resource:
         return self._client.session.context
 
     def _run(self, steps: Flow[T]) -> T:
+        # Before the flow begins: it may write the journal before it sends.
         self._client.session.require_credentials()
         return self._client.run(steps)
 
@@ -42,6 +43,7 @@ class Resource:
         return self._client.run(flow.request(call, self._context))
 
     def _rows(self, call: Call[Page[T]], limit: int | None, max_pages: int | None) -> Rows[T]:
+        # Arguments are checked at the call, not at the first row of the loop.
         paginator = Paginator(call, self._context, limit, max_pages)
         if not call.operation.public:
             self._client.session.require_credentials()

@@ -1,5 +1,5 @@
 # Derived from kalshi_ext/_async/rows.py by scripts/unasync.py; do not edit.
-"""Rows of a list, read page by page as they are asked for."""
+"""The rows of a list, fetched page by page as a loop reaches them."""
 
 from __future__ import annotations
 
@@ -15,21 +15,19 @@ T = TypeVar("T")
 
 
 class Rows(Generic[T]):
-    """Iterate over the rows of a list; pages are fetched as the loop reaches them.
+    """Iterate over the rows of a list once; a second iteration raises Misuse.
 
-    One pass only; a second one raises Misuse, as it would miss rows. `invalid_rows` holds the rows
-    met so far that could not be read. Raises CursorRepeated when the exchange's cursors run in a
-    circle, and what a read raises.
+    Raises CursorRepeated when the exchange returns a cursor twice, and what a read raises.
     """
 
     def __init__(self, driver: Driver, paginator: Paginator[T]) -> None:
         self._driver = driver
         self._paginator = paginator
-        self._begun = False
+        self._started = False
 
     @property
     def invalid_rows(self) -> tuple[InvalidRow, ...]:
-        """Return the rows met so far that could not be read, as received, with the reason."""
+        """The rows fetched so far that could not be decoded, as received, with the reason."""
         return tuple(self._paginator.invalid_rows)
 
     def __iter__(self) -> Iterator[T]:
@@ -38,15 +36,16 @@ class Rows(Generic[T]):
                 yield row
 
     def pages(self) -> Iterator[Page[T]]:
-        """Iterate over whole pages, cut to `limit`; only the rows differ from what was sent."""
-        if self._begun:
+        """Iterate over pages. The last one is cut to `limit`."""
+        # The paginator has moved on: a second pass would silently miss rows.
+        if self._started:
             raise Misuse("these rows were read before: ask for the list again")
-        self._begun = True
-        while (step := self._paginator.next_page()) is not None:
-            page = self._driver.run(step)
+        self._started = True
+        while (page_flow := self._paginator.next_page()) is not None:
+            page = self._driver.run(page_flow)
             rows = tuple(self._paginator.take(page))
             yield Page(rows, page.cursor, page.invalid_rows)
 
     def all(self) -> list[T]:
-        """Read to the end and return the rows as a list."""
+        """Fetch every page and return the rows as a list."""
         return [row for row in self]

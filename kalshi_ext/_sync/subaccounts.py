@@ -18,7 +18,8 @@ class Subaccounts(Resource):
     def create(self, *, exchange_index: int | None = None) -> int:
         """Create the next subaccount and return its number.
 
-        There is no idempotency key: where the answer is lost, the list of balances tells.
+        There is no idempotency key: where the answer is lost, the list of balances is compared with
+        the one read before.
         """
         shard = shard_number(exchange_index)
         return self._run(writes.create_subaccount(self._contract, shard, self._context))
@@ -38,9 +39,9 @@ class Subaccounts(Resource):
     ) -> str:
         """Move dollars (whole cents) between subaccounts and return the transfer's key.
 
-        The key makes a repeat harmless: the exchange refuses it twice, which counts as done. With a
-        journal of your own a crash loses none: the same call under the same key finishes it.
-        Raises DuplicateIdConflict where the key names another transfer.
+        The key makes a repeat harmless: the exchange refuses it twice, which counts as executed.
+        With a journal this also holds over a crash: the same call under the same key finishes the
+        transfer. Raises DuplicateIdConflict where the key already names another transfer.
         """
         key = transfer_key(client_transfer_id)
         call = self._contract.subaccounts.transfer(
@@ -61,11 +62,11 @@ class Subaccounts(Resource):
         page_size: int | None = None,
     ) -> Rows[SubaccountTransfer]:
         """Iterate over transfers between subaccounts."""
-        wanted = list_query(limit=limit, page_size=page_size)
-        return self._rows(self._contract.subaccounts.transfers(wanted), limit, max_pages)
+        query = list_query(limit=limit, page_size=page_size)
+        return self._rows(self._contract.subaccounts.transfers(query), limit, max_pages)
 
     def netting(self) -> list[NettingConfig]:
-        """Return the netting of every subaccount."""
+        """Return whether netting is on, for every subaccount."""
         return self._rows(self._contract.subaccounts.netting(), None, None).all()
 
     def set_netting(self, subaccount: int, *, enabled: bool) -> None:
@@ -77,7 +78,7 @@ class Subaccounts(Resource):
 
 
 def _number(value: int, name: str) -> int:
-    found = subaccount_number(value, name=name)
-    if found is None:
+    number = subaccount_number(value, name=name)
+    if number is None:
         raise Misuse(f"{name} must be a whole number from 0 to 63, not None")
-    return found
+    return number

@@ -19,10 +19,10 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """A group that imports a subcommand when it is asked for."""
+    """A group that imports a subcommand only when it is run, so that --help takes no import."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names without importing anything."""
+        # In the order of the table; click would sort them.
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -33,7 +33,7 @@ class LazyGroup(click.Group):
         try:
             command: click.Command = getattr(importlib.import_module(module), attribute)
         except ModuleNotFoundError as missing:
-            raise _needs(cmd_name, missing) from None
+            raise _missing_extra(cmd_name, missing) from None
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -48,16 +48,18 @@ class LazyGroup(click.Group):
         except KalshiError as error:
             raise click.ClickException(str(error)) from None
         except ModuleNotFoundError as missing:
-            raise _needs(ctx.invoked_subcommand, missing) from None
+            raise _missing_extra(ctx.invoked_subcommand, missing) from None
 
 
-def _needs(command: str | None, missing: ModuleNotFoundError) -> Exception:
-    """Say which extra brings what is missing; a module of ours that is missing is a bug."""
+def _missing_extra(command: str | None, missing: ModuleNotFoundError) -> Exception:
+    """Name the extra that brings the missing module."""
     *_, extra, _line = COMMANDS.get(command or "", ("", ""))
+    # A missing module of our own is a bug of the package: its traceback is what helps.
     if not extra or (missing.name or "").startswith("kalshi_ext"):
         return missing
-    said = f"'{command}' needs {missing.name}: pip install 'kalshi-ext[{extra}]'"
-    return click.ClickException(said)
+    return click.ClickException(
+        f"'{command}' needs {missing.name}: pip install 'kalshi-ext[{extra}]'"
+    )
 
 
 @click.group(cls=LazyGroup)

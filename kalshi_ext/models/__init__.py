@@ -1,7 +1,8 @@
-"""What the exchange answers, in one language for both contracts.
+"""The models of answers, the same for both contracts.
 
 Money is Decimal dollars, counts are Decimal contracts, times are aware UTC datetimes. A field
-the exchange left out, or sent as null or "", is None. `.raw` is the JSON object as received.
+the exchange left out, or sent as null or "", is None. `.raw` is the JSON object as received; it is
+no part of equality or repr, so that a new field of the exchange makes no two equal rows differ.
 """
 
 from kalshi_ext.models.account import (

@@ -1,4 +1,7 @@
-"""Rate limits and usage tiers of the account."""
+"""Rate limits and usage tiers of the account.
+
+The exchange's own figures at the time of the call; `rate_limits.TIERS` holds the documented ones.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,12 @@ from typing import TYPE_CHECKING
 from attrs import field, frozen
 
 if TYPE_CHECKING:
-    from kalshi_ext.contract import types as shapes
+    from kalshi_ext.contract import types as wire
 
 
 @frozen(kw_only=True)
 class BucketLimit:
-    """A token bucket: tokens a second and the most it holds."""
+    """A token bucket: tokens a second, and the tokens it holds when full."""
 
     refill_rate: int
     bucket_capacity: int
@@ -22,11 +25,11 @@ class BucketLimit:
 
 @frozen(kw_only=True)
 class UsageGrant:
-    """A usage level granted to the account, until `expires` where it ends."""
+    """A usage level granted to the account; `expires` is None for one without an end."""
 
     level: str
     source: str | None = None
-    exchange_instance: shapes.ExchangeInstance | None = None
+    exchange_instance: wire.ExchangeInstance | None = None
     expires: datetime | None = None
 
 
@@ -38,12 +41,12 @@ class AccountLimits:
     read: BucketLimit
     write: BucketLimit
     grants: tuple[UsageGrant, ...] = ()
-    raw: shapes.GetAccountApiLimitsResponse = field(repr=False, eq=False)
+    raw: wire.GetAccountApiLimitsResponse = field(repr=False, eq=False)
 
 
 @frozen(kw_only=True)
 class EndpointCost:
-    """Tokens one request of an endpoint costs where it differs from the default."""
+    """The tokens one request of an endpoint costs, where they differ from the default."""
 
     method: str
     path: str
@@ -52,16 +55,16 @@ class EndpointCost:
 
 @frozen(kw_only=True)
 class EndpointCosts:
-    """Tokens a request costs."""
+    """The tokens of a request: `default_cost`, and the endpoints that cost otherwise."""
 
     default_cost: int
     costs: tuple[EndpointCost, ...] = ()
-    raw: shapes.GetAccountEndpointCostsResponse = field(repr=False, eq=False)
+    raw: wire.GetAccountEndpointCostsResponse = field(repr=False, eq=False)
 
 
 @frozen(kw_only=True)
 class VolumeGoal:
-    """Contracts in 30 days that earn or keep a usage level."""
+    """The contracts to trade in 30 days to earn a usage level, and to keep it."""
 
     level: str
     earn: Decimal
@@ -70,9 +73,9 @@ class VolumeGoal:
 
 @frozen(kw_only=True)
 class VolumeProgress:
-    """Contracts traded in the trailing 30 days, and the goals ahead."""
+    """The contracts traded in the trailing 30 days, and the goals of the usage levels."""
 
     computed: datetime | None
     trailing_30d_volume: Decimal
     goals: tuple[VolumeGoal, ...] = ()
-    raw: shapes.AccountApiUsageLevelVolumeProgress = field(repr=False, eq=False)
+    raw: wire.AccountApiUsageLevelVolumeProgress = field(repr=False, eq=False)

@@ -1,4 +1,4 @@
-"""The state and the hours of the exchange, and where history begins."""
+"""Status and hours of the exchange, and the cutoff between live and historical data."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from attrs import field, frozen
 
 if TYPE_CHECKING:
-    from kalshi_ext.contract import types as shapes
+    from kalshi_ext.contract import types as wire
 
 
 @frozen(kw_only=True)
 class ShardStatus:
-    """Whether one shard is up and trading."""
+    """Whether one shard is up (`exchange_active`) and trading (`trading_active`)."""
 
     exchange_index: int
     exchange_active: bool
@@ -31,14 +31,15 @@ class ExchangeStatus:
     trading_active: bool
     transfers_active: bool | None = None
     estimated_resume_time: datetime | None = None
-    shards: tuple[ShardStatus, ...] = ()
-    raw: shapes.ExchangeStatus = field(repr=False, eq=False)
+    shards: tuple[ShardStatus, ...] = ()  # one may pause while the others trade (documented)
+    raw: wire.ExchangeStatus = field(repr=False, eq=False)
 
 
 @frozen(kw_only=True)
 class DailyHours:
     """Opening and closing as `HH:MM` texts of US Eastern time, as the exchange sends them."""
 
+    # Texts: a time without a date has no UTC form, as Eastern time changes with the season.
     open_time: str
     close_time: str
 
@@ -54,7 +55,7 @@ class WeeklyHours:
 
 @frozen(kw_only=True)
 class MaintenanceWindow:
-    """A planned interruption."""
+    """A planned interruption of the exchange."""
 
     start: datetime | None
     end: datetime | None
@@ -66,15 +67,18 @@ class Schedule:
 
     standard_hours: tuple[WeeklyHours, ...]
     maintenance_windows: tuple[MaintenanceWindow, ...]
-    raw: shapes.Schedule = field(repr=False, eq=False)
+    raw: wire.Schedule = field(repr=False, eq=False)
 
 
 @frozen(kw_only=True)
 class HistoricalCutoff:
-    """Where live data ends: older rows are only under history. Resting orders are always live."""
+    """The times before which rows are only under `client.history`, by kind of row.
+
+    Resting orders and open positions are always live (documented). The times move during a read.
+    """
 
     orders_updated: datetime
     trades_created: datetime
     market_settled: datetime | None = None
     market_positions_last_updated: datetime | None = None
-    raw: shapes.GetHistoricalCutoffResponse = field(repr=False, eq=False)
+    raw: wire.GetHistoricalCutoffResponse = field(repr=False, eq=False)

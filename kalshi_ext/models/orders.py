@@ -1,4 +1,4 @@
-"""Orders, fills and what the exchange says about them."""
+"""Orders, acknowledgements, fills, queue positions and order groups."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from attrs import field, frozen
 from kalshi_ext.values import complement
 
 if TYPE_CHECKING:
-    from kalshi_ext.contract import types as shapes
+    from kalshi_ext.contract import types as wire
 
     AckRow: TypeAlias = (
-        shapes.CreateOrderV2Response
-        | shapes.AmendOrderV2Response
-        | shapes.DecreaseOrderV2Response
-        | shapes.CancelOrderV2Response
-        | shapes.BatchCreateOrdersV2ResponseEntry
-        | shapes.BatchCancelOrdersV2ResponseEntry
-        | shapes.BatchCancelOrdersResponseEntry
-        | shapes.CancelOrderResponse
-        | shapes.Order
+        wire.CreateOrderV2Response
+        | wire.AmendOrderV2Response
+        | wire.DecreaseOrderV2Response
+        | wire.CancelOrderV2Response
+        | wire.BatchCreateOrdersV2ResponseEntry
+        | wire.BatchCancelOrdersV2ResponseEntry
+        | wire.BatchCancelOrdersResponseEntry
+        | wire.CancelOrderResponse
+        | wire.Order
     )
 
 
@@ -38,14 +38,16 @@ class Order:
     order_id: str
     client_order_id: str
     ticker: str
-    book_side: shapes.BookSide
-    outcome_side: shapes.OutcomeSide
-    status: shapes.OrderStatus
+    book_side: wire.BookSide
+    outcome_side: wire.OutcomeSide
+    # The older `side` and `action` of answers contradict each other on real fills (observed): they
+    # are in `raw` only.
+    status: wire.OrderStatus
     fill_count: Decimal
     remaining_count: Decimal
     count: Decimal | None = None
     price: Decimal | None = None
-    type: shapes.OrderType | None = None
+    type: wire.OrderType | None = None
     taker_fees: Decimal | None = None
     maker_fees: Decimal | None = None
     taker_fill_cost: Decimal | None = None
@@ -53,16 +55,16 @@ class Order:
     expiration_time: datetime | None = None
     created_time: datetime | None = None
     updated_time: datetime | None = None
-    self_trade_prevention_type: shapes.SelfTradePreventionType | None = None
+    self_trade_prevention_type: wire.SelfTradePreventionType | None = None
     order_group_id: str | None = None
     cancel_order_on_pause: bool | None = None
     subaccount: int | None = None
     exchange_index: int | None = None
-    raw: shapes.Order = field(repr=False, eq=False)
+    raw: wire.Order = field(repr=False, eq=False)
 
     @property
     def no_price(self) -> Decimal | None:
-        """Return the price of the NO side in dollars: 1 − price."""
+        """The price of the NO side in dollars: 1 - price."""
         return None if self.price is None else complement(self.price)
 
 
@@ -70,19 +72,19 @@ class Order:
 class OrderAck:
     """The exchange's acknowledgement of a write to one order.
 
-    Counts are contracts, prices and fees dollars. `replayed` is True when the outcome was found
-    by reading, not by the answer to the write itself. `order` is the full order where the
-    contract answers with one (classic) or where it was read.
+    Counts are contracts, prices and fees dollars; `average_fee` is per contract. `replayed` is True
+    when the outcome was looked up instead of told by the write's own answer. `order` is the full
+    order where the contract answers with one (classic) or where it was read.
     """
 
     order_id: str
-    client_order_id: str | None = None
+    client_order_id: str | None = None  # answers to a cancel omit it (observed)
     ticker: str | None = None
     fill_count: Decimal | None = None
     remaining_count: Decimal | None = None
     reduced_by: Decimal | None = None
     average_fill_price: Decimal | None = None
-    average_fee: Decimal | None = None
+    average_fee: Decimal | None = None  # cut to 4 decimals by the exchange (observed)
     time: datetime | None = None
     replayed: bool = False
     order: Order | None = field(default=None, repr=False)
@@ -91,13 +93,13 @@ class OrderAck:
 
 @frozen(kw_only=True)
 class Fill:
-    """One execution of one order. `price` is the YES price and `fee` is in dollars."""
+    """One execution of one order. `price` is the YES price; `price` and `fee` are in dollars."""
 
     fill_id: str
     order_id: str
     ticker: str
-    book_side: shapes.BookSide
-    outcome_side: shapes.OutcomeSide
+    book_side: wire.BookSide
+    outcome_side: wire.OutcomeSide
     count: Decimal
     price: Decimal | None = None
     is_taker: bool | None = None
@@ -106,17 +108,17 @@ class Fill:
     trade_id: str | None = None
     subaccount: int | None = None
     exchange_index: int | None = None
-    raw: shapes.Fill = field(repr=False, eq=False)
+    raw: wire.Fill = field(repr=False, eq=False)
 
     @property
     def no_price(self) -> Decimal | None:
-        """Return the price of the NO side in dollars: 1 − price."""
+        """The price of the NO side in dollars: 1 - price."""
         return None if self.price is None else complement(self.price)
 
 
 @frozen(kw_only=True)
 class QueuePosition:
-    """How many contracts rest ahead of an order at its price."""
+    """The number of contracts that rest ahead of an order at its price."""
 
     order_id: str
     position: Decimal
@@ -125,9 +127,9 @@ class QueuePosition:
 
 @frozen(kw_only=True)
 class OrderGroup:
-    """A group of orders with a limit of contracts filled in a rolling 15 seconds.
+    """A group of orders with a limit on the contracts filled in a rolling 15 seconds.
 
-    `orders` are order ids where one group was asked for, else None.
+    `orders` are order ids where a single group was requested, else None.
     """
 
     id: str
@@ -136,6 +138,6 @@ class OrderGroup:
     orders: tuple[str, ...] | None = None
     subaccount: int | None = None
     exchange_index: int | None = None
-    raw: shapes.OrderGroup | shapes.GetOrderGroupResponse | shapes.CreateOrderGroupResponse = field(
+    raw: wire.OrderGroup | wire.GetOrderGroupResponse | wire.CreateOrderGroupResponse = field(
         repr=False, eq=False
     )

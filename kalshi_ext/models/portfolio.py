@@ -1,4 +1,7 @@
-"""Cash, positions, settlements, transfers."""
+"""Cash, positions, settlements, payments, transfers.
+
+Units differ on the wire by field (documented: dollars, cents or centicents); here money is dollars.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,12 @@ from typing import TYPE_CHECKING
 from attrs import field, frozen
 
 if TYPE_CHECKING:
-    from kalshi_ext.contract import types as shapes
+    from kalshi_ext.contract import types as wire
 
 
 @frozen(kw_only=True)
 class ShardBalance:
-    """Dollars on one shard."""
+    """The dollars on one shard."""
 
     exchange_index: int
     balance: Decimal
@@ -30,15 +33,16 @@ class Balance:
     """
 
     balance: Decimal
+    # The value of positions only, without cash (observed).
     portfolio_value: Decimal | None = None
     updated_time: datetime | None = None
     breakdown: tuple[ShardBalance, ...] = ()
-    raw: shapes.GetBalanceResponse = field(repr=False, eq=False)
+    raw: wire.GetBalanceResponse = field(repr=False, eq=False)
 
 
 @frozen(kw_only=True)
 class Position:
-    """What is held in one market: `position` contracts, positive YES, negative NO; dollars else."""
+    """The holding in one market: dollars, but `position` in contracts (negative for NO)."""
 
     ticker: str
     position: Decimal
@@ -49,12 +53,12 @@ class Position:
     total_cost: Decimal | None = None
     last_updated: datetime | None = None
     exchange_index: int | None = None
-    raw: shapes.MarketPosition | shapes.Position = field(repr=False, eq=False)
+    raw: wire.MarketPosition | wire.Position = field(repr=False, eq=False)
 
 
 @frozen(kw_only=True)
 class EventPosition:
-    """What is held over all markets of one event; dollars, `total_cost_shares` contracts."""
+    """The holding over all markets of one event: dollars, but `total_cost_shares` in contracts."""
 
     event_ticker: str
     total_cost: Decimal | None = None
@@ -62,19 +66,19 @@ class EventPosition:
     exposure: Decimal | None = None
     realized_pnl: Decimal | None = None
     fees_paid: Decimal | None = None
-    raw: shapes.EventPosition = field(repr=False, eq=False)
+    raw: wire.EventPosition = field(repr=False, eq=False)
 
 
 @frozen(kw_only=True)
 class Settlement:
-    """How one market ended for this account.
+    """The settlement of one market for this account.
 
-    Dollars throughout (the wire carries `revenue` and `value` in cents); counts are contracts.
+    Money is dollars (the wire carries `revenue` and `value` in cents), counts are contracts.
     `value` is the payout of one YES contract where the result is scalar.
     """
 
     ticker: str
-    market_result: shapes.MarketResult
+    market_result: wire.MarketResult
     revenue: Decimal | None = None
     yes_count: Decimal | None = None
     no_count: Decimal | None = None
@@ -85,7 +89,7 @@ class Settlement:
     settled_time: datetime | None = None
     event_ticker: str | None = None
     exchange_index: int | None = None
-    raw: shapes.Settlement = field(repr=False, eq=False)
+    raw: wire.Settlement = field(repr=False, eq=False)
 
 
 @frozen(kw_only=True)
@@ -93,48 +97,50 @@ class Payment:
     """A deposit or a withdrawal; amount and fee in dollars."""
 
     id: str
-    status: shapes.PaymentStatus
-    type: shapes.PaymentType
+    status: wire.PaymentStatus
+    type: wire.PaymentType
     amount: Decimal
     fee: Decimal | None = None
     created_time: datetime | None = None
     finalized_time: datetime | None = None
-    raw: shapes.Deposit | shapes.Withdrawal = field(repr=False, eq=False)
+    raw: wire.Deposit | wire.Withdrawal = field(repr=False, eq=False)
 
 
 @frozen(kw_only=True)
 class RestingValue:
-    """The value of all resting orders in dollars, in total and by shard."""
+    """The value of all resting orders in dollars, in total and by shard (the wire: cents)."""
 
     total: Decimal
     breakdown: tuple[ShardBalance, ...] = ()
     raw: (
-        shapes.GetPortfolioRestingOrderTotalValueResponse | shapes.GetTotalRestingOrderValueResponse
+        wire.GetPortfolioRestingOrderTotalValueResponse | wire.GetTotalRestingOrderValueResponse
     ) = field(repr=False, eq=False)
 
 
 @frozen(kw_only=True)
 class SubaccountBalance:
-    """Dollars of one subaccount on one shard."""
+    """The dollars of one subaccount on one shard."""
 
     subaccount: int
     exchange_index: int
     balance: Decimal
     updated_time: datetime | None = None
-    raw: shapes.SubaccountBalance = field(repr=False, eq=False)
+    raw: wire.SubaccountBalance = field(repr=False, eq=False)
 
 
 @frozen(kw_only=True)
 class SubaccountTransfer:
     """Money moved between two subaccounts, in dollars."""
 
+    # The exchange's own id. No answer has the client_transfer_id of the request (contract), so a
+    # transfer cannot be found by its key.
     transfer_id: str
     from_subaccount: int
     to_subaccount: int
     amount: Decimal
     created_time: datetime | None = None
     exchange_index: int | None = None
-    raw: shapes.SubaccountTransfer = field(repr=False, eq=False)
+    raw: wire.SubaccountTransfer = field(repr=False, eq=False)
 
 
 @frozen(kw_only=True)
@@ -151,20 +157,20 @@ class InstanceTransfer:
     """Money moved between exchange instances or shards, in dollars."""
 
     transfer_id: str
-    source: shapes.ExchangeInstance
-    destination: shapes.ExchangeInstance
+    source: wire.ExchangeInstance
+    destination: wire.ExchangeInstance
     amount: Decimal
-    status: shapes.IntraExchangeInstanceTransferStatus
+    status: wire.IntraExchangeInstanceTransferStatus
     source_exchange_shard: int | None = None
     destination_exchange_shard: int | None = None
     created_time: datetime | None = None
-    raw: shapes.IntraExchangeInstanceTransfer = field(repr=False, eq=False)
+    raw: wire.IntraExchangeInstanceTransfer = field(repr=False, eq=False)
 
 
 @frozen(kw_only=True)
 class TargetAllocation:
-    """The wished share of the balance on each shard, in whole percent."""
+    """The target share of the balance on each shard: exchange_index to whole percent."""
 
     percent: Mapping[int, int]
-    resting_margin_reservation: shapes.RestingMarginReservation | None = None
-    raw: shapes.GetTargetBalanceAllocationResponse = field(repr=False, eq=False)
+    resting_margin_reservation: wire.RestingMarginReservation | None = None
+    raw: wire.GetTargetBalanceAllocationResponse = field(repr=False, eq=False)

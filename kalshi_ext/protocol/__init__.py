@@ -1,1 +1,1 @@
-"""The conversation with the exchange, without I/O: what is sent, when again, what answers mean."""
+"""The protocol, without I/O: what is sent, when it is retried, what answers mean."""

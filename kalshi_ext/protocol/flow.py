@@ -1,6 +1,37 @@
-"""The conversation as generators: they yield effects and are sent the results. No I/O here.
+"""The conversation with the exchange as flows: when to send, when to retry, what to return.
 
-A driver (`drive`) performs the effects, sync or async; a test can perform them by hand.
+A flow is a generator. It yields effects (plain data: `Send`, `Sleep`, `Now`, `AdjustClock`,
+`Record`) and is sent their results; it does no I/O and reads no clock. Two drivers perform the
+effects, one on threads and one on asyncio (`transport/driver.py`), so sync and async cannot differ
+in a decision, and a test performs them by hand:
+
+    flow = send_with_retries(call, Context())
+    next(flow)                                 Send(request, public=False, timeout=10.0)
+    flow.send(Lost(False, "ConnectError"))     Sleep(0.13)     nothing was sent: retry
+    flow.send(None)                            Send(...)       signed afresh by the driver
+    flow.send(Reply(201, {}, b"..."))          StopIteration   its value is the Reply
+
+Invariant: an operation that must not be executed twice is retried only when the attempt before
+cannot have been executed. What happens after an attempt depends on its outcome and on the
+operation's rule (`retry_policy.py`):
+
+    outcome                        read or retry_immediately   any other write
+    a success of the contract      return it                   return it
+    nothing sent (Lost)            retry                       retry
+    429                            retry                       retry
+    lost after a byte was written  retry                       return it, maybe executed
+    5xx, 408                       retry                       return it, maybe executed
+    any other status               return it                   return it
+    401 header_timestamp_expired   correct the clock from the Date header, send again, once a call
+
+The exchange's rate limiter answers 429, so nothing was executed; 5xx and 408 are also written by
+proxies and prove nothing. A retry waits (`Backoff`); it is made while attempts are left
+(`Policy.attempts`) and the client's retry quota has tokens (`RetryQuota`, one for all calls). An
+outcome that is not retried returns one token.
+
+Once an attempt may have been executed, every later outcome of the call carries `maybe_executed`: a
+refusal of the second attempt tells nothing about the first, so the call ends as OutcomeUnknown.
+`writes/` then looks the outcome up; a call without a way to do so ends here (`request`).
 """
 
 from __future__ import annotations
@@ -53,7 +84,7 @@ T = TypeVar("T")
 
 @frozen
 class Send:
-    """Sign and send a request once; the result is a Reply or a Lost. `timeout` is total seconds."""
+    """Sign and send a request once, within `timeout` seconds in total. Result: Reply or Lost."""
 
     request: Request
     public: bool
@@ -62,26 +93,26 @@ class Send:
 
 @frozen
 class Sleep:
-    """Wait so many seconds; the result is None."""
+    """Wait so many seconds. Result: None."""
 
     seconds: float
 
 
 @frozen
 class Now:
-    """Read the clock; the result is Unix seconds, corrected towards the exchange's clock."""
+    """Read the clock. Result: Unix seconds, corrected towards the exchange's clock."""
 
 
 @frozen
 class AdjustClock:
-    """Correct this client's clock by so many seconds; the result is None."""
+    """Move this client's clock by so many seconds. Result: None."""
 
     seconds: float
 
 
 @frozen
 class Record:
-    """Do `verb` on the journal, durably; the result is what the journal returns."""
+    """Call `verb` of the journal, durably. Result: what the journal returns."""
 
     verb: Literal["reserve_many", "advance_many", "get", "open_entries", "reopen", "take_over"]
     args: tuple[Any, ...] = ()
@@ -99,27 +130,25 @@ def send_with_retries(
     retry: bool | None = None,
     maybe_executed: bool = False,
 ) -> Flow[Reply | Lost]:
-    """Send a call until an outcome stands.
+    """Send a call, with retries by the table at the top, and return the last outcome.
 
-    `again` says whether an attempt that may have been executed can be repeated at once: by
-    default what the matrix says. `doubtful` says that an attempt before this call may have been
-    executed.
-
-    Repeated are reads that failed in passing and whatever cannot have been executed: a request
-    of which no byte left, and a 429. A 401 for an expired timestamp is repeated once with the
-    clock corrected from the answer's Date.
+    `cost` is in rate-limit tokens. `retry` overrides the rule's `retry_immediately`.
+    `maybe_executed` tells that an attempt before this call may have been executed.
     """
     if retry is None:
         retry = retry_rule(call.operation).retry_immediately
     corrected = False
     attempt = 0
     while True:
+        # Each attempt draws on the rate limit, retries too.
         yield from _pace(call.operation, context, cost)
         outcome: Reply | Lost = yield Send(
             call.request, call.operation.public, context.policy.timeout
         )
         _count_undocumented_status(call.operation, outcome, context)
         if not corrected and (exchange_time := _exchange_time_if_expired(outcome)) is not None:
+            # Not an attempt: a wrong clock should not use up the retries. Once, because a second
+            # refusal means that the answer's Date is no help.
             corrected = True
             # Read anew: another thread may have corrected the clock meanwhile.
             yield AdjustClock(exchange_time - (yield Now()))
@@ -127,9 +156,10 @@ def send_with_retries(
         attempt += 1
         if not _is_transient(call.operation, outcome, retry):
             context.retry_quota.release()
-            return _with_doubt(outcome, maybe_executed)
+            return _mark(outcome, maybe_executed)
         if attempt >= context.policy.attempts or not context.retry_quota.acquire():
-            return _with_doubt(outcome, maybe_executed)
+            return _mark(outcome, maybe_executed)
+        # Sticky: no later outcome of this call takes it back.
         maybe_executed = maybe_executed or _maybe_executed(call.operation, outcome)
         yield Sleep(context.policy.backoff.wait(attempt))
 
@@ -137,7 +167,7 @@ def send_with_retries(
 def _count_undocumented_status(
     operation: Operation, outcome: Reply | Lost, context: Context
 ) -> None:
-    """Report a refusal under a status its contract does not name; successes are judged later."""
+    """Count a refusal whose status the contract does not name; successes are judged with a body."""
     if isinstance(outcome, Lost) or 200 <= outcome.status < 300:
         return
     if not is_documented(operation.id, outcome.status):
@@ -145,6 +175,7 @@ def _count_undocumented_status(
 
 
 def _pace(operation: Operation, context: Context, cost: float) -> Flow[None]:
+    """Wait until the pacer of the client has the tokens for one request."""
     if context.pacer is None:
         return
     now = yield Now()
@@ -153,12 +184,13 @@ def _pace(operation: Operation, context: Context, cost: float) -> Flow[None]:
         yield Sleep(wait)
 
 
-def _with_doubt(outcome: Reply | Lost, maybe_executed: bool) -> Reply | Lost:
+def _mark(outcome: Reply | Lost, maybe_executed: bool) -> Reply | Lost:
     return evolve(outcome, maybe_executed=True) if maybe_executed else outcome
 
 
 def _maybe_executed(operation: Operation, outcome: Reply | Lost) -> bool:
     if isinstance(outcome, Lost):
+        # A read changes nothing, whatever became of it.
         return operation.writes and outcome.bytes_sent
     return responses.maybe_executed(operation, outcome.status)
 
@@ -166,6 +198,7 @@ def _maybe_executed(operation: Operation, outcome: Reply | Lost) -> bool:
 def _is_transient(operation: Operation, outcome: Reply | Lost, retry: bool) -> bool:
     if isinstance(outcome, Lost):
         return retry or not outcome.bytes_sent
+    # First: a contract may document a success under a status that would be retried.
     if outcome.status in operation.success:
         return False
     if outcome.status == 429:
@@ -178,6 +211,7 @@ def _exchange_time_if_expired(outcome: Reply | Lost) -> float | None:
     if isinstance(outcome, Lost) or outcome.status != 401:
         return None
     body = responses.read_error_bytes(outcome.body)
+    # Observed as a code; errors come in several shapes, so it may stand in another field.
     if "header_timestamp_expired" not in (body.code, body.details, body.message):
         return None
     return server_time(outcome)
@@ -185,6 +219,7 @@ def _exchange_time_if_expired(outcome: Reply | Lost) -> float | None:
 
 def server_time(reply: Reply) -> float | None:
     """Return the Date header of a reply as Unix seconds, None when absent or unreadable."""
+    # A proxy may write it, or leave it out: then the clock stays as it is.
     try:
         date = parsedate_to_datetime(reply.headers["date"])
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
@@ -193,18 +228,20 @@ def server_time(reply: Reply) -> float | None:
 
 
 def decode_response(call: Call[T], reply: Reply, context: Context) -> T:
-    """Turn a reply into the answer or raise what it says. The status is judged before the body."""
+    """Decode the answer of a reply, or raise its error. The status is judged before the body."""
     if 200 <= reply.status < 300:
         return responses.decode(call, reply, context.deviations)
     if reply.status in call.operation.success:
-        with suppress(KalshiError):  # a documented answer under a failing status, if it is that
+        # A failing status with a documented answer. A body that is not that answer is a refusal.
+        with suppress(KalshiError):
             return responses.decode(call, reply, context.deviations)
     raise _refusal(call.operation, reply)
 
 
 def _refusal(operation: Operation, reply: Reply) -> KalshiError:
-    """Build the error of a refusal, which says nothing about an earlier attempt in doubt."""
+    """Build the error of a refusal, which tells nothing about earlier attempts."""
     error = responses.refusal(operation, reply)
+    # The two conflicts mean that the id is known: they do tell about earlier attempts.
     conclusive = isinstance(error, OutcomeUnknown | DuplicateOrder | TransferAlreadyApplied)
     if conclusive or not reply.maybe_executed:
         return error
@@ -217,7 +254,10 @@ _EARLIER_ATTEMPT = "an earlier attempt may have been executed"
 
 
 def request(call: Call[T], context: Context, *, cost: float = DEFAULT_COST) -> Flow[T]:
-    """Send a call and read its answer; for reads and for writes without a way to find out."""
+    """Send a call and decode its answer: for reads, and writes whose outcome cannot be looked up.
+
+    Raises NotSent, NoAnswer, OutcomeUnknown, Refused and its kinds, or Unintelligible.
+    """
     outcome = yield from send_with_retries(call, context, cost=cost)
     if isinstance(outcome, Lost):
         raise lost_error(call.operation, outcome)
@@ -225,10 +265,11 @@ def request(call: Call[T], context: Context, *, cost: float = DEFAULT_COST) -> F
 
 
 def lost_error(operation: Operation, lost: Lost, **known: Any) -> KalshiError:
-    """Build the error of a request without an answer."""
+    """Build the error of a request without an answer; `known` become its attributes."""
     message = f"{operation.facade} ({operation.id}): {lost.reason}"
     if lost.maybe_executed:
         return OutcomeUnknown(f"{message}; {_EARLIER_ATTEMPT}", operation=operation.id, **known)
+    # The last attempt was not sent, and none before it may have been executed.
     if not lost.bytes_sent:
         return NotSent(message, operation=operation.id, **known)
     if operation.repeat is Repeat.READ:

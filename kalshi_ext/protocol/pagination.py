@@ -1,4 +1,9 @@
-"""Pages as data: a walk asks for one page after another and never twice for the same cursor."""
+"""Pagination: read a list page by page and stop where it ends.
+
+A page carries the cursor of the next; an absent, null or empty one ends the list (documented). An
+unknown cursor is answered with page 1 again (observed), so a loop that trusts cursors may never
+end: a cursor that comes back raises CursorRepeated.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +21,17 @@ T = TypeVar("T")
 
 
 class CursorRepeated(KalshiError):
-    """The exchange handed out a cursor twice: going on would never end."""
+    """The exchange returned a cursor twice: the list would never end."""
 
     advice = "start the list again; rows read so far are good but may be incomplete"
 
 
 @define
 class Paginator(Generic[T]):
-    """Walk a list page by page.
+    """Request a list page by page: `next_page`, then `take`, until `next_page` returns None.
 
-    `limit` bounds the rows handed out, `max_pages` the pages asked for; None is no bound.
-    `invalid_rows` gathers the rows that could not be read.
+    `limit` bounds the rows returned, `max_pages` the pages requested; None is no bound.
+    `invalid_rows` collects the rows that could not be decoded. Raises Misuse for a bad bound.
     """
 
     call: Call[Page[T]]
@@ -34,6 +39,7 @@ class Paginator(Generic[T]):
     limit: int | None = None
     max_pages: int | None = None
     invalid_rows: list[InvalidRow] = field(factory=list[InvalidRow], init=False)
+    # All of them, not the last: a circle may have any length.
     _seen: set[str] = field(factory=set[str], init=False)
     _returned: int = field(default=0, init=False)
     _pages: int = field(default=0, init=False)
@@ -45,13 +51,13 @@ class Paginator(Generic[T]):
         positive(self.max_pages, "max_pages")
 
     def next_page(self) -> Flow[Page[T]] | None:
-        """Return the flow that reads the next page, None when the walk is over.
+        """Return the flow that reads the next page, None at the end or a bound.
 
-        Raises CursorRepeated when the last page pointed back to an earlier one; the rows of
-        that page have been handed out by then.
+        Raises CursorRepeated when the last page's cursor was returned before.
         """
         if self._done or self._pages == self.max_pages or self._returned == self.limit:
             return None
+        # Only now, so that the rows of the page with that cursor were returned.
         if self._cursor_repeated:
             raise CursorRepeated(
                 f"{self.call.operation.facade}: the cursor of page {self._pages} was given before"
@@ -59,17 +65,17 @@ class Paginator(Generic[T]):
         return request(self.call, self.context)
 
     def take(self, page: Page[T]) -> Sequence[T]:
-        """Take a page in and return the rows to hand out."""
+        """Count a page and return its rows, cut to `limit`."""
         self._pages += 1
         self.invalid_rows.extend(page.invalid_rows)
         self._advance(page.cursor)
-        room = None if self.limit is None else self.limit - self._returned
-        rows = page.items[:room]
+        remaining = None if self.limit is None else self.limit - self._returned
+        rows = page.items[:remaining]
         self._returned += len(rows)
         return rows
 
     def _advance(self, cursor: str | None) -> None:
-        if not cursor:
+        if not cursor:  # None or ""
             self._done = True
             return
         self._cursor_repeated = cursor in self._seen
@@ -77,10 +83,10 @@ class Paginator(Generic[T]):
         self.call = self.call.with_cursor(cursor)
 
 
-def collect(walk: Paginator[T]) -> Flow[list[T]]:
-    """Read a walk to its end inside another flow."""
+def collect(paginator: Paginator[T]) -> Flow[list[T]]:
+    """Read a list to its end inside another flow."""
     rows: list[T] = []
-    while (step := walk.next_page()) is not None:
-        page = yield from step
-        rows.extend(walk.take(page))
+    while (page_flow := paginator.next_page()) is not None:
+        page = yield from page_flow
+        rows.extend(paginator.take(page))
     return rows

@@ -1,4 +1,12 @@
-"""When to send: backoff, the retry budget and the token buckets. Pure: time is an argument."""
+"""How long to wait: backoff, the retry quota and the token buckets. Pure: time is an argument.
+
+Three waits for three reasons. `Backoff` spreads the retries of many clients after a failure.
+`RetryQuota` (after botocore's) bounds the retries of one client, so that an outage is not answered
+with a storm. `Pacer` waits before a request that the exchange would refuse with 429: it keeps a
+read and a write bucket, as the exchange does (documented).
+
+429 carries no Retry-After and no rate headers (observed), so the client has to count by itself.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +17,8 @@ from attrs import define, field, frozen
 
 from kalshi_ext.errors import Misuse
 
-# Tokens a second, read and write, by usage tier (exchange documentation, August 2026).
+# Tokens a second, read and write, by usage tier (exchange documentation, August 2026). The figures
+# move: a Basic read bucket of 600 was observed in September. The account's own: account.limits().
 TIERS = {
     "basic": (200, 100),
     "advanced": (300, 300),
@@ -19,16 +28,15 @@ TIERS = {
     "prime": (4000, 4000),
     "prestige": (10000, 8000),
 }
-DEFAULT_COST = 10
+DEFAULT_COST = 10  # tokens of an operation that is not listed (documented)
 CHEAP_COST = 2  # a V2 cancel, also each order of a batch cancel
 
 
 @frozen
 class Backoff:
-    """Full jitter: a uniform wait in seconds between 0 and a doubling ceiling.
+    """Exponential backoff with full jitter: uniform from 0 to a doubling ceiling, in seconds."""
 
-    Full jitter spreads many clients best (Amazon's published simulation of contended retries).
-    """
+    # Full jitter spreads many clients best (Amazon's published simulation of contended retries).
 
     first: float = 0.25
     ceiling: float = 8.0
@@ -42,65 +50,72 @@ class Backoff:
 
 @define
 class RetryQuota:
-    """Bound the retries of a whole client, so that an outage is not answered with a storm.
+    """The retries a client may still make: each takes `cost` tokens of `capacity`.
 
-    Every retry takes `cost` of `capacity`; every success gives one back.
+    A call that ends without a retry returns one token. Shared by threads.
     """
 
     capacity: int = 100
     cost: int = 5
-    _left: int = field(init=False)
+    _tokens: int = field(init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
-        self._left = self.capacity
+        self._tokens = self.capacity
 
     def acquire(self) -> bool:
-        """Take the cost of one retry; False when the budget is spent."""
+        """Take the cost of one retry; False when too few tokens are left."""
         with self._lock:
-            if self._left < self.cost:
+            if self._tokens < self.cost:
                 return False
-            self._left -= self.cost
+            self._tokens -= self.cost
             return True
 
     def release(self) -> None:
-        """Return one token after a success."""
+        """Return one token."""
         with self._lock:
-            self._left = min(self.capacity, self._left + 1)
+            self._tokens = min(self.capacity, self._tokens + 1)
 
 
 @define
 class TokenBucket:
-    """A token bucket: `rate` tokens a second up to `capacity`. Reserving never fails, it waits."""
+    """A token bucket: `rate` tokens a second, up to `capacity`."""
 
     rate: float
     capacity: float
-    _level: float = field(init=False)
-    _at: float | None = field(default=None, init=False)
+    _tokens: float = field(init=False)
+    _updated_at: float | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._level = self.capacity
+        self._tokens = self.capacity
 
     def reserve(self, cost: float, now: float) -> float:
-        """Take `cost` tokens and return the seconds to wait until they are there."""
+        """Take `cost` tokens and return the seconds to wait before using them.
+
+        `now` is in seconds of any clock. Raises Misuse for a cost over the capacity.
+        """
+        # A batch has to fit into the bucket, or the exchange refuses all of it (documented).
         if cost > self.capacity:
             raise Misuse(
                 f"this request costs {cost:g} tokens but the bucket holds {self.capacity:g}: "
                 "send it in smaller batches"
             )
-        if self._at is not None:
-            passed = max(0.0, now - self._at)  # a clock set back gives nothing and takes nothing
-            self._level = min(self.capacity, self._level + passed * self.rate)
-        self._at = now
-        self._level -= cost
-        return max(0.0, -self._level / self.rate)
+        if self._updated_at is not None:
+            passed = max(
+                0.0, now - self._updated_at
+            )  # a clock set back gives nothing and takes nothing
+            self._tokens = min(self.capacity, self._tokens + passed * self.rate)
+        self._updated_at = now
+        # Below zero is a debt: later callers queue behind it by waiting longer.
+        self._tokens -= cost
+        return max(0.0, -self._tokens / self.rate)
 
 
 @define
 class Pacer:
-    """Keep within the exchange's rate limits: one bucket for reads, one for writes.
+    """Pace requests within the exchange's rate limits: a bucket for reads, one for writes.
 
-    Reads and writes draw on separate buckets; an operation costs 10 tokens unless said.
+    Shared by threads.
     """
 
     read: TokenBucket
@@ -109,10 +124,12 @@ class Pacer:
 
     @classmethod
     def of_tier(cls, tier: str) -> Pacer:
-        """Build the pacer of a usage tier; capacity is two seconds where documented, else one."""
+        """Build the pacer of a usage tier. Raises Misuse for an unknown tier."""
         if tier.lower() not in TIERS:
             raise Misuse(f"pace must be one of {', '.join(TIERS)}, not {tier!r}")
         reads, writes = TIERS[tier.lower()]
+        # Documented: a bucket holds two seconds for writes above Basic and for Basic and Advanced
+        # reads, else one second.
         double_read = 2 if tier.lower() in {"basic", "advanced"} else 1
         double_write = 1 if tier.lower() == "basic" else 2
         return cls(

@@ -1,18 +1,24 @@
-"""How often each operation may be sent: one table, obeyed by every flow.
+"""The retry policy of each operation: one table, obeyed by every flow.
 
-The rows stand in openapi/facade.yaml, where a person writes them, and arrive here by way of the
-derived `contract/operations`. Both contracts share them, by word of the facade. Reads, and
-operations that have no word yet, follow from their kind of repeat alone:
+What may be done after an attempt that may have been executed depends on what a second execution
+would do. An operation without a row of its own, such as a read, follows its kind (`Repeat`):
 
-    repeat      again at once   again once proven absent
-    READ        yes             yes
-    CANCEL      yes             yes
-    ABSOLUTE    no              yes
-    KEYED       no              yes
-    RELATIVE    no              no
-    UNKEYED     no              no
+    kind      a second execution              retry immediately   resend when absent
+    READ      changes nothing                 yes                 yes
+    CANCEL    finds it ended                  yes                 yes
+    ABSOLUTE  ends in the same state          no                  yes
+    KEYED     is refused: it has a key        no                  yes
+    RELATIVE  doubles the difference          no                  no
+    UNKEYED   creates a second one            no                  no
 
-`scripts/retry_policy.py` writes the table into docs/reliability.md.
+`retry_immediately` is the fast path (`protocol/flow.py`): no look-up. `resend_when_absent` is the
+slow one (`writes/`), after a look-up proved that the write was not executed; the first is never set
+without the second. A row may be stricter than its kind or looser, with its reason: an amend is
+absolute, yet a delayed first copy could undo a later change.
+
+The rows are written by hand in openapi/facade.yaml and arrive here through the derived
+`contract/operations`; both contracts share them, by facade word. `scripts/retry_policy.py` writes
+them into docs/reliability.md.
 """
 
 from __future__ import annotations
@@ -30,9 +36,9 @@ from kalshi_ext.protocol.messages import Operation, Repeat
 class RetryRule:
     """What may be done after an attempt of a write that may have been executed.
 
-    `retry_immediately` lets it be sent again without asking; `resend_when_absent` lets it be sent
-    again once it is proven that it was not executed and that no copy of it can be accepted any
-    more. `resolved_by` says how its outcome is found out, `reason` why all that is so.
+    `retry_immediately` allows a retry without looking the outcome up. `resend_when_absent` allows
+    one after a look-up proved that the write was not executed and that no copy of it can be
+    accepted any more. `resolved_by` says how the outcome is looked up, `reason` why all that is so.
     """
 
     repeat: Repeat
@@ -53,8 +59,8 @@ RETRY_POLICY: Final[Mapping[str, RetryRule]] = {
     for word, row in ROWS.items()
 }
 
-# What the table does not name: reads, and operations of the generated clients.
-_OTHERS: Final[Mapping[Repeat, RetryRule]] = {
+# For what the table does not name: reads, and operations of the generated clients.
+_DEFAULTS: Final[Mapping[Repeat, RetryRule]] = {
     repeat: RetryRule(
         repeat,
         retry_immediately=repeat in (Repeat.READ, Repeat.CANCEL),
@@ -67,5 +73,5 @@ _OTHERS: Final[Mapping[Repeat, RetryRule]] = {
 
 
 def retry_rule(operation: Operation) -> RetryRule:
-    """Return the rule of an operation."""
-    return RETRY_POLICY.get(operation.facade) or _OTHERS[operation.repeat]
+    """Return the rule of an operation: its row, else the default of its kind."""
+    return RETRY_POLICY.get(operation.facade) or _DEFAULTS[operation.repeat]

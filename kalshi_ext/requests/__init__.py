@@ -1,7 +1,7 @@
-"""What a user asks for, checked before anything is signed or sent. Plain data.
+"""What may be asked of the exchange, checked before anything is signed or sent. Plain data.
 
-Every ticket speaks of the YES price in dollars and of book side bid (outcome yes) or ask
-(outcome no); the words of other habits are translated in `words`, in one table.
+Every ticket holds the YES price in dollars and the book side: bid (outcome yes) or ask (outcome
+no). The yes/no and buy/sell words are translated in `vocabulary`, by one table.
 """
 
 from kalshi_ext.requests.changes import AmendTicket, DecreaseTicket, OrderRef, Target

@@ -1,4 +1,9 @@
-"""Tickets of changes to an order that exists: which order, and what about it."""
+"""Tickets of changes to an existing order: which order, and what becomes of it.
+
+An amend is absolute: its `count` is the total, already filled plus wanted resting (documented), so
+sending it twice ends in the same state. A decrease is absolute with `to` and relative with `by`;
+the relative one must never be sent twice.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +37,11 @@ OrderRef: TypeAlias = str | Order | OrderAck
 
 @frozen(kw_only=True)
 class Target:
-    """The order a write is about, with what is known of where it lives."""
+    """The order a write is about, and what is known of it.
+
+    Ticker, subaccount and shard route the request: a cancel or decrease without ticker and shard
+    goes to shard 0 and misses orders elsewhere (documented).
+    """
 
     order_id: str
     ticker: str | None = None
@@ -51,7 +60,7 @@ class Target:
         subaccount: int | None = None,
         exchange_index: int | None = None,
     ) -> Self:
-        """Gather what is known of an order from its id, its Order or its OrderAck."""
+        """Collect what an id, an Order or an OrderAck tells of an order. Raises Misuse."""
         if isinstance(order, OrderAck):
             return cls.of(
                 order.order or order.order_id,
@@ -61,6 +70,7 @@ class Target:
             )
         known: dict[str, Any] = {}
         if isinstance(order, Order):
+            # "" is what orders of the web app carry (observed); it identifies nothing.
             known = {"client_order_id": order.client_order_id or None, "price": order.price}
             known["book_side"] = order.book_side
             ticker = ticker or order.ticker
@@ -80,8 +90,8 @@ class Target:
 class AmendTicket:
     """A change of price or size. `count` is the total: already filled plus wanted resting.
 
-    `side` and `action` are the words of the order where they are known (the classic contract
-    says them again); they mean what `book_side` means.
+    `side` and `action` are the order's yes/no and buy/sell words where they are known, for the
+    classic contract, which repeats them in an amend; they mean the same as `book_side`.
     """
 
     target: Target
@@ -110,10 +120,10 @@ class AmendTicket:
         subaccount: int | None = None,
         exchange_index: int | None = None,
     ) -> Self:
-        """Check the words of an amend.
+        """Check the arguments of an amend.
 
         With an Order, ticker, side and whichever of price and count is left out come from it;
-        with a bare id they must be said. `price` is in dollars, of the named side (YES for an
+        with a bare id they are required. `price` is in dollars, of the named side (YES for an
         Order without `side`). `expires=0` removes the expiry. Raises Misuse.
         """
         target = Target.of(
@@ -123,13 +133,13 @@ class AmendTicket:
             raise Misuse("amend needs a new price, count or expires")
         full = order.order if isinstance(order, OrderAck) else order
         book_side = _amend_side(target, side, action)
-        said_side, said_action = _classic_words(full, book_side, side, action)
+        order_side, order_action = _classic_words(full, book_side, side, action)
         return cls(
             target=_with_client_order_id(target, client_order_id),
             ticker=_required("ticker", target.ticker),
             book_side=book_side,
-            side=said_side,
-            action=said_action,
+            side=order_side,
+            action=order_action,
             price=_amend_price(target, side, price),
             count=_amend_count(full, count),
             updated_client_order_id=None
@@ -148,6 +158,7 @@ def _with_client_order_id(target: Target, client_order_id: str | None) -> Target
 def _expiry(expires: Moment | None) -> int | None:
     if expires is None:
         return None
+    # By type: False is 0 to Python, and would remove an expiry that nobody meant to remove.
     if type(expires) is int and expires == 0:
         return 0  # removes the expiry (documented)
     return values.moment(expires, name="expires")
@@ -173,7 +184,9 @@ def _amend_side(target: Target, side: str | None, action: str | None) -> BookSid
 def _classic_words(
     order: object, book: BookSide, side: str | None, action: str | None
 ) -> tuple[str | None, str | None]:
-    """Return the words the order was placed in, else the caller's, where they mean its side."""
+    """Return side and action of the order, else of the caller, where they mean its book side."""
+    # Side and action of answers contradict the book side on real rows (observed): a pair counts
+    # only where the table of directions gives the same book side.
     raw: Mapping[str, Any] = order.raw if isinstance(order, Order) else {}
     for pair in ((raw.get("side"), raw.get("action")), (lower_word(side), lower_word(action))):
         if pair[1] is not None and BOOK_SIDE.get((str(pair[0]), str(pair[1]))) is book:
@@ -191,13 +204,14 @@ def _amend_count(order: object, count: object) -> Decimal:
     if count is not None:
         return values.count(count, name="count")
     if isinstance(order, Order):
+        # The total that stands: an amend that leaves the size out must not change it.
         return EXACT.add(order.fill_count, order.remaining_count)
     return Decimal(_required("count", None))
 
 
 @frozen(kw_only=True)
 class DecreaseTicket:
-    """A smaller size: by a difference (`by`) or to what remains (`to`), in contracts."""
+    """A smaller size in contracts: less `by` so many, or `to` so many remaining."""
 
     target: Target
     by: Decimal | None = None
@@ -205,7 +219,7 @@ class DecreaseTicket:
 
     @classmethod
     def of(cls, target: Target, *, by: Count | None = None, to: Count | None = None) -> Self:
-        """Check the words of a decrease: exactly one of `by` and `to`."""
+        """Check the arguments of a decrease: exactly one of `by` and `to`. Raises Misuse."""
         if (by is None) == (to is None):
             raise Misuse(f"decrease needs exactly one of by and to, not by={by!r}, to={to!r}")
         return cls(

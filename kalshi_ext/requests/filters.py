@@ -1,4 +1,8 @@
-"""What a list is asked for: filters and the time window, checked before anything is sent."""
+"""The filters of a list: which rows, from when to when, how many a page. Checked, not sent.
+
+A page size over the maximum is a 400 at the exchange, not clamped (documented); a size derived from
+`limit` is cut here, and one the caller named is refused.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +16,14 @@ from kalshi_ext.errors import Misuse
 from kalshi_ext.requests import Moment, shard_number, subaccount_number
 
 MAX_PAGE = 1000  # documented; deposits, withdrawals and transfers take 500, classic lists 200
-_WORDS = re.compile(r"[A-Za-z0-9_]+(?:,[A-Za-z0-9_]+)*", re.ASCII)
+_FILTER_WORDS = re.compile(r"[A-Za-z0-9_]+(?:,[A-Za-z0-9_]+)*", re.ASCII)
 
 
 @frozen(kw_only=True)
 class ListQuery:
-    """What a list is asked for; times are Unix seconds, `size` rows a page.
+    """The checked filters of one list; times are Unix seconds, `size` is rows a page.
 
-    `exact` says that the caller named the size of a page; otherwise a contract with smaller pages
-    takes its own largest one.
+    `explicit_size` is set when the caller named the page size.
     """
 
     ticker: str | None = None
@@ -34,13 +37,14 @@ class ListQuery:
     count_filter: str | None = None
     settlement_status: str | None = None
     size: int | None = None
-    exact: bool = False
+    explicit_size: bool = False
 
-    def rows(self, largest: int) -> int | None:
-        """Return the size of a page where the largest is smaller. Raises Misuse."""
+    def page_size(self, largest: int) -> int | None:
+        """Return the page size where a page has at most `largest` rows. Raises Misuse."""
         if self.size is None or self.size <= largest:
             return self.size
-        if self.exact:
+        # A size the caller named is refused rather than changed; one derived from `limit` is cut.
+        if self.explicit_size:
             raise Misuse(f"page_size must be at most {largest} here, not {self.size}")
         return largest
 
@@ -61,7 +65,7 @@ def list_query(
     page_size: int | None = None,
     largest: int = MAX_PAGE,
 ) -> ListQuery:
-    """Check filters. The page size is `page_size`, else `limit` where smaller than the largest.
+    """Check filters. The page size is `page_size`, else `limit` cut to `largest`, else None.
 
     `since` and `until` are datetimes, dates, ISO text or Unix seconds. Raises Misuse.
     """
@@ -82,8 +86,8 @@ def list_query(
         exchange_index=shard_number(exchange_index),
         count_filter=_filter(count_filter, "count_filter"),
         settlement_status=_settlement_status(settlement_status),
-        size=_size(positive(limit, "limit"), positive(page_size, "page_size"), largest),
-        exact=page_size is not None,
+        size=_page_size(positive(limit, "limit"), positive(page_size, "page_size"), largest),
+        explicit_size=page_size is not None,
     )
 
 
@@ -94,8 +98,9 @@ def positive(value: int | None, name: str) -> int | None:
     return value
 
 
-def _size(limit: int | None, page_size: int | None, largest: int) -> int | None:
+def _page_size(limit: int | None, page_size: int | None, largest: int) -> int | None:
     if page_size is None:
+        # Asking for no more rows than wanted: None leaves the page size to the exchange.
         return None if limit is None else min(limit, largest)
     if page_size > largest:
         raise Misuse(f"page_size must be a whole number from 1 to {largest}, not {page_size!r}")
@@ -103,8 +108,8 @@ def _size(limit: int | None, page_size: int | None, largest: int) -> int | None:
 
 
 def _filter(value: str | None, name: str) -> str | None:
-    """Check a word the exchange filters by; which words it knows is its own to say."""
-    if value is not None and (not isinstance(value, str) or not _WORDS.fullmatch(value)):
+    """Check words to filter by. Which of them exist is for the exchange to say."""
+    if value is not None and (not isinstance(value, str) or not _FILTER_WORDS.fullmatch(value)):
         raise Misuse(f"{name} must be words of letters, digits and _, with commas, not {value!r}")
     return None if value is None else str(value)
 

@@ -1,4 +1,9 @@
-"""The ticket of a new order."""
+"""The ticket of a new order: everything the exchange is asked for, and the idempotency key.
+
+A ticket has its `client_order_id` before the first attempt and keeps it on every attempt. Its
+fingerprint is what the journal compares: the same id with another fingerprint is another order, and
+is refused as DuplicateIdConflict before anything is sent.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +35,10 @@ from kalshi_ext.requests.vocabulary import (
     yes_price,
 )
 
-MOST_CONTRACTS = 1_000_000_000
+MAX_CONTRACTS = 1_000_000_000
 
-# What names an order, or the words it was said in, is not what is asked of the exchange.
+# Left out of the fingerprint: an order's names, and the words that `book_side` and `price` already
+# say. "Buy NO at 0.44" and "ask at 0.56" are one order.
 NOT_FINGERPRINTED = frozenset({"client_order_id", "intent", "side", "action"})
 
 
@@ -61,6 +67,7 @@ class OrderTicket:
     exchange_index: int | None = None
     max_cost: Decimal | None = None
     sell_position_floor: int | None = None
+    # The caller's words, which the classic contract sends as they are.
     side: str | None = field(default=None, eq=False)
     action: str | None = field(default=None, eq=False)
 
@@ -88,7 +95,7 @@ class OrderTicket:
         max_cost: Dollars | None = None,
         sell_position_floor: int | None = None,
     ) -> Self:
-        """Check the words of an order and build its ticket.
+        """Check the arguments of an order and build its ticket.
 
         `price` is in dollars and of the named side: with side='no' it is the NO price, with
         'yes', 'bid' and 'ask' the YES price. `count` is contracts in steps of 0.01. `expires` is
@@ -99,7 +106,7 @@ class OrderTicket:
             book_side=direction(side, action),
             count=values.count(count, name="count"),
             price=None if price is None else yes_price(side, price),
-            client_order_id=_key(client_order_id, intent),
+            client_order_id=_idempotency_key(client_order_id, intent),
             intent=intent,
             time_in_force=member(TimeInForce, time_in_force, "time_in_force"),
             self_trade_prevention=member(
@@ -114,7 +121,7 @@ class OrderTicket:
             exchange_index=shard_number(exchange_index),
             max_cost=None if max_cost is None else values.dollars(max_cost, name="max_cost"),
             sell_position_floor=whole_number(
-                sell_position_floor, "sell_position_floor", 0, MOST_CONTRACTS
+                sell_position_floor, "sell_position_floor", 0, MAX_CONTRACTS
             ),
             side=lower_word(side) if action else None,
             action=lower_word(action),
@@ -123,13 +130,14 @@ class OrderTicket:
         return ticket
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 of what the exchange is asked for; the id and intent left out."""
+        """Return the SHA-256 of what the exchange is asked for, in hex; its names are left out."""
         content = asdict(self, filter=lambda a, _: a.name not in NOT_FINGERPRINTED)
+        # Stored in journals: a change of this text makes every older entry look like another order.
         text = json.dumps(content, default=str, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _key(client_order_id: str | None, intent: str | None) -> str:
+def _idempotency_key(client_order_id: str | None, intent: str | None) -> str:
     if client_order_id is not None and intent is not None:
         raise Misuse("say client_order_id or intent, not both: an intent makes its own id")
     if client_order_id is not None:
@@ -138,7 +146,7 @@ def _key(client_order_id: str | None, intent: str | None) -> str:
 
 
 def _check_combination(ticket: OrderTicket) -> None:
-    """Refuse what the exchange refuses anyway (documented order rules), before it is sent."""
+    """Refuse what the exchange would refuse (documented order rules). Raises Misuse."""
     gtc = ticket.time_in_force is TimeInForce.GOOD_TILL_CANCELED
     if ticket.expires is not None and not gtc:
         raise Misuse(f"expires goes only with good_till_canceled, not {ticket.time_in_force.value}")

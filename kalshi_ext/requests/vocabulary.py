@@ -1,4 +1,18 @@
-"""The words of an order: sides, directions, numbers of accounts and shards, idempotency keys."""
+"""The vocabulary of requests: directions, subaccounts, shards, idempotency keys.
+
+An order is said in one of two ways, and BOOK_SIDE is the only place that translates them:
+
+    caller                       book side   YES price on the book
+    yes + buy,  price p          bid         p
+    no + sell,  price p          bid         1 - p
+    no + buy,   price p          ask         1 - p
+    yes + sell, price p          ask         p
+    bid or ask, price p          the same    p
+
+The exchange keeps one book a market, in YES prices (documentation of the V2 orders). One YES and
+one NO together pay 1 dollar, so buying NO at p is selling YES at 1 - p. People have lost real money
+on this mapping: every other module calls `direction` and `yes_price`.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +36,6 @@ Dollars: TypeAlias = Decimal | str
 Count: TypeAlias = Decimal | str | int
 Moment: TypeAlias = datetime | date | str | int
 
-# bid = outcome yes = buy yes or sell no; ask = outcome no = buy no or sell yes. The book holds
-# YES prices, so a NO price p is the YES price 1 − p (exchange documentation of the V2 orders).
 BOOK_SIDE: Mapping[tuple[str, str | None], BookSide] = MappingProxyType(
     {
         ("yes", "buy"): BookSide.BID,
@@ -35,34 +47,36 @@ BOOK_SIDE: Mapping[tuple[str, str | None], BookSide] = MappingProxyType(
     }
 )
 
-# Names the ids of `intent=` keys; any fixed UUID will do, it must never change.
+# Namespace of the ids made from `intent=`. It must never change: with another one, yesterday's
+# intent becomes a new order.
 INTENTS = uuid.UUID("5d1a9c52-7f8e-5a0b-9d53-0c6a3e1b7f24")
 
 
 def direction(side: str, action: str | None) -> BookSide:
-    """Translate side and action words into the book side. Misuse for any other words."""
-    found = BOOK_SIDE.get((lower_word(side) or "", lower_word(action)))
-    if found is None or (action is not None and lower_word(action) is None):
+    """Translate side and action into the book side. Raises Misuse for other words."""
+    book_side = BOOK_SIDE.get((lower_word(side) or "", lower_word(action)))
+    # An action that is no text must not pass as "no action": bid with it would be accepted.
+    if book_side is None or (action is not None and lower_word(action) is None):
         raise Misuse(
             "side and action must be side='yes'|'no' with action='buy'|'sell', or side='bid'|'ask' "
             f"without action, not side={side!r}, action={action!r}"
         )
-    return found
+    return book_side
 
 
 def lower_word(value: object) -> str | None:
-    """Return a word in small letters; None for what is no word."""
+    """Return a text in lower case; None for anything else."""
     return value.lower() if isinstance(value, str) else None
 
 
 def yes_price(side: str, price: object, *, name: str = "price") -> Decimal:
-    """Return the YES price of a price said for `side`: of NO it is 1 − price."""
+    """Check a price given for `side` and return the YES price in dollars. Raises Misuse."""
     side_price = values.price(price, name=name)
     return values.complement(side_price) if lower_word(side) == "no" else side_price
 
 
 def new_client_order_id(intent: str | None = None) -> str:
-    """Make an idempotency key: random, or the same for the same intent for ever (UUIDv5)."""
+    """Make an idempotency key: random, or for an intent always the same (UUIDv5). Raises Misuse."""
     if intent is None:
         return str(uuid.uuid4())
     if not isinstance(intent, str) or not intent.strip():
@@ -71,48 +85,51 @@ def new_client_order_id(intent: str | None = None) -> str:
 
 
 def transfer_key(value: str | uuid.UUID | None) -> str:
-    """Return the key of a transfer: made here unless given. Raises Misuse for what is no UUID."""
+    """Return the idempotency key of a transfer, made here unless given. Raises Misuse."""
     if value is None:
         return str(uuid.uuid4())
     try:
+        # One spelling for each UUID: the journal compares keys as text.
         return str(uuid.UUID(str(value)))
     except ValueError:
         raise Misuse(f"client_transfer_id must be a UUID, not {value!r}") from None
 
 
 def member(kind: type[E], value: object, name: str) -> E:
-    """Check that a word is one the contract knows. Raises Misuse."""
-    found = kind(value) if isinstance(value, str) else None
-    if found is None or not found.known:
-        known = ", ".join(member.value for member in kind)
+    """Convert a text to a member that the contract names. Raises Misuse."""
+    # Open enums accept any text, for answers; what is sent has to be a known member.
+    chosen = kind(value) if isinstance(value, str) else None
+    if chosen is None or not chosen.known:
+        known = ", ".join(each.value for each in kind)
         raise Misuse(f"{name} must be one of {known}, not {value!r}")
-    return found
+    return chosen
 
 
 def flag(value: object, name: str) -> bool | None:
-    """Check a switch. Raises Misuse."""
+    """Check True, False or None. Raises Misuse."""
+    # No truth value is taken for it: post_only="false" would be true.
     if value is not None and not isinstance(value, bool):
         raise Misuse(f"{name} must be True, False or None, not {value!r}")
     return value
 
 
 def optional_id(value: str | None, name: str) -> str | None:
-    """Check an id that may be left out. Raises Misuse."""
+    """Check an id of a path, or None. Raises Misuse."""
     return None if value is None else values.path_id(value, name=name)
 
 
 def subaccount_number(value: int | None, *, name: str = "subaccount") -> int | None:
-    """Check a subaccount number, 0 to 63 (documented)."""
+    """Check a subaccount number, 0 to 63 (documented). Raises Misuse."""
     return whole_number(value, name, 0, 63)
 
 
 def shard_number(value: int | None, *, name: str = "exchange_index") -> int | None:
-    """Check a shard number, 0 to 100; −1 asks the exchange to route by ticker (documented)."""
+    """Check a shard number, 0 to 100; -1 lets the exchange route by ticker (documented)."""
     return whole_number(value, name, -1, 100)
 
 
 def whole_number(value: Any, name: str, low: int, high: int) -> int | None:
-    """Check a whole number that may be left out. Raises Misuse."""
+    """Check a whole number from `low` to `high`, or None. Raises Misuse."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:

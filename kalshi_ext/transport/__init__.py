@@ -1,4 +1,4 @@
-"""httpx transports that end on time and know whether a request left this process."""
+"""httpx transports with a total deadline, which know whether a request left this process."""
 
 from kalshi_ext.transport.body_limit import BodyTooLarge, aread_limited, read_limited
 from kalshi_ext.transport.deadline import DeliveryTrace, trace_delivery

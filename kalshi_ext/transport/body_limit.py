@@ -1,7 +1,7 @@
-"""Read a response's body up to a limit, however it is packed.
+"""Read a response's body up to a limit, before and after decompression.
 
-httpx unpacks a whole chunk at once: 64 kB of gzip can become 64 MB. Here unpacking stops at the
-limit too. Only what a server may send unasked is unpacked: gzip and deflate.
+httpx decompresses a whole chunk at once: 64 kB of gzip can become 64 MB. Here decompression stops
+at the limit. Only gzip and deflate are supported, which servers and proxies also send unasked.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from attrs import define, field
 
 from kalshi_ext.transport.deadline import current_trace
 
-_PACKED: Final = {"gzip", "x-gzip", "deflate"}
+_ENCODINGS: Final = {"gzip", "x-gzip", "deflate"}
 
 
 class BodyTooLarge(httpx.DecodingError):
@@ -23,15 +23,16 @@ class BodyTooLarge(httpx.DecodingError):
 
 
 def read_limited(response: httpx.Response, limit: int) -> bytes:
-    """Read, unpack and close a response.
+    """Read, decompress and close a response; return its body.
 
     Raises BodyTooLarge over `limit` bytes, httpx.DecodingError for a body that cannot be
-    unpacked, and what the transport raises.
+    decompressed, httpx.ReadTimeout after the deadline, and what the transport raises.
     """
     try:
         body = _Body.of(response, limit)
-        if response.is_stream_consumed:  # an answer made in this process has its content already
-            return body.whole(response.content)
+        # A response made in this process (by a mock transport) has its content already.
+        if response.is_stream_consumed:
+            return body.checked(response.content)
         for chunk in response.iter_raw():
             body.add(chunk)
         return body.finish()
@@ -40,11 +41,11 @@ def read_limited(response: httpx.Response, limit: int) -> bytes:
 
 
 async def aread_limited(response: httpx.Response, limit: int) -> bytes:
-    """Read, unpack and close a response on an event loop; otherwise like `read_capped`."""
+    """Read, decompress and close a response on an event loop; otherwise like `read_limited`."""
     try:
         body = _Body.of(response, limit)
         if response.is_stream_consumed:
-            return body.whole(response.content)
+            return body.checked(response.content)
         async for chunk in response.aiter_raw():
             body.add(chunk)
         return body.finish()
@@ -65,6 +66,8 @@ def _no_parts() -> list[bytes]:
 
 @define
 class _Body:
+    """Collect the chunks of one body, counting decompressed bytes."""
+
     limit: int
     decompressor: _Decompressor | None
     parts: list[bytes] = field(factory=_no_parts)
@@ -72,35 +75,39 @@ class _Body:
 
     @classmethod
     def of(cls, response: httpx.Response, limit: int) -> _Body:
+        # An honest large body is refused before a byte of it is read.
         length = response.headers.get("content-length", "")
         if length.isascii() and length.isdigit() and int(length) > limit:
             raise _too_large(limit)
         return cls(limit, _decompressor(response.headers.get("content-encoding", "")))
 
     def add(self, chunk: bytes) -> None:
-        """Take one chunk as it came. Checks the time as well: a foreign transport may not."""
+        """Add one chunk as received. Raises ReadTimeout, BodyTooLarge, DecodingError."""
+        # Our streams keep the deadline by themselves; another transport may not.
         trace = current_trace()
         if trace is not None and time.monotonic() >= trace.deadline:
             raise httpx.ReadTimeout("the time for this request is over")
-        plain = chunk if self.decompressor is None else self._decompressed(self.decompressor, chunk)
-        self.size += len(plain)
+        data = chunk if self.decompressor is None else self._decompressed(self.decompressor, chunk)
+        self.size += len(data)
         if self.size > self.limit:
             raise _too_large(self.limit)
-        self.parts.append(plain)
+        self.parts.append(data)
 
     def finish(self) -> bytes:
+        # An empty body may be labelled gzip: HEAD, 204.
         if self.decompressor is not None and self.parts and not self.decompressor.eof:
             raise httpx.DecodingError("the packed body was cut short")
         return b"".join(self.parts)
 
-    def whole(self, content: bytes) -> bytes:
+    def checked(self, content: bytes) -> bytes:
         if len(content) > self.limit:
             raise _too_large(self.limit)
         return content
 
-    def _decompressed(self, unpack: _Decompressor, chunk: bytes) -> bytes:
+    def _decompressed(self, decompressor: _Decompressor, chunk: bytes) -> bytes:
         try:
-            return unpack.decompress(chunk, self.limit - self.size + 1)
+            # One byte over the limit is enough to know that the body is too large.
+            return decompressor.decompress(chunk, self.limit - self.size + 1)
         except zlib.error as error:
             raise httpx.DecodingError(f"the packed body is damaged: {error}") from error
 
@@ -113,6 +120,7 @@ def _decompressor(encoding: str) -> _Decompressor | None:
     name = encoding.strip().lower()
     if name in ("", "identity"):
         return None
-    if name not in _PACKED:
+    if name not in _ENCODINGS:
         raise httpx.DecodingError(f"content-encoding {name[:40]!r} was not asked for")
-    return zlib.decompressobj(32 + zlib.MAX_WBITS)  # finds out gzip or zlib by itself
+    # 32: detect the gzip or zlib header, whatever the label says.
+    return zlib.decompressobj(32 + zlib.MAX_WBITS)

@@ -1,4 +1,41 @@
-"""What the socket knows about one exchange: how much of the request left, how much time is left."""
+"""The deadline of one request, and the proof that none of it was sent.
+
+A request whose answer is missing raises one question: may the exchange have received it? If not a
+single byte of it left this process, the answer is no, and the caller may send again (`NotSent`).
+`DeliveryTrace` holds that proof and the deadline, because the sockets that know the one must keep
+the other.
+
+Invariant: `bytes_written` is raised before bytes are handed to the socket, never after. So 0 is a
+proof. More than 0 proves nothing, neither that they left nor that they arrived.
+
+What counts as a byte of the request:
+
+    name look-up, TCP connect             no    no byte of HTTP exists yet
+    CONNECT to a proxy, its answer        no    addressed to the proxy; names only host and port
+    TLS handshake, with server or proxy   no    written below the stream that counts
+    request line, headers, body           yes   each chunk before it is written
+
+Who observes: a transport of this package sets `observed` when it takes the request over, and its
+streams count. Through any other transport `observed` stays False and the count proves nothing; the
+driver then goes by the exception's class alone.
+
+    with trace_delivery(time.monotonic() + 10) as trace:
+        transport.handle_request(request)
+
+    the peer resets during the TLS handshake    observed, bytes_written 0      nothing_sent
+    the peer resets after 300 bytes             observed, bytes_written 300    may have been sent
+    a kept connection was closed by the peer    observed, bytes_written 300    may have been sent
+    another transport raises ReadError          not observed, bytes_written 0  may have been sent
+
+The third line is why idle connections are dropped early (`pools.KEEPALIVE_SECONDS`).
+
+What the proof does not cover: copies that the network makes of bytes that left; a wrapper around
+our transport that also sends the request in another way; HTTP/2, where several requests share a
+stream (it is off).
+
+The deadline is total and monotonic: look-up, pool, connect, TLS, write and read all draw on it, and
+no step begins after it. With a timeout for each step, a body of one byte a second would never end.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +50,9 @@ from attrs import define
 
 @define
 class DeliveryTrace:
-    """The witness of one exchange.
+    """Deadline and count of one request; the module's text says what they prove.
 
-    `deadline` is in seconds of `time.monotonic()`. `bytes_written` counts the bytes of the request
-    handed to the socket, before the handing: whatever goes wrong during it, they may be out.
-    Bytes of a TLS handshake and of a proxy's CONNECT do not count. `watched` tells whether a
-    transport of ours saw the exchange; another one's silence proves nothing.
+    `deadline` is in seconds of `time.monotonic()`, `bytes_written` in bytes of plain HTTP.
     """
 
     deadline: float = math.inf
@@ -27,27 +61,29 @@ class DeliveryTrace:
 
     @property
     def nothing_sent(self) -> bool:
-        """Tell whether it is certain that no byte of the request left this process."""
+        """Whether it is certain that no byte of the request left this process."""
         return self.observed and self.bytes_written == 0
 
-    def remaining(self, at_most: float | None, late: type[Exception]) -> float | None:
-        """Give the seconds an operation may take; None for as long as it likes.
+    def remaining(self, at_most: float | None, timeout_error: type[Exception]) -> float | None:
+        """Return the seconds a step may take, at most `at_most`; None when nothing bounds it.
 
-        Raises `late` when none are left: an operation with no time is not begun.
+        Raises `timeout_error` after the deadline: a step without time is not begun.
         """
         remaining = self.deadline - time.monotonic()
         if remaining <= 0:
-            raise late("the time for this request is over")
-        least = remaining if at_most is None else min(at_most, remaining)
-        return None if least == math.inf else least
+            raise timeout_error("the time for this request is over")
+        limit = remaining if at_most is None else min(at_most, remaining)
+        return None if limit == math.inf else limit
 
 
-_current: ContextVar[DeliveryTrace | None] = ContextVar("kalshi_ext_exchange", default=None)
+# A context variable reaches the streams inside httpx and httpcore, which pass no such argument on;
+# threads and tasks each see their own.
+_current: ContextVar[DeliveryTrace | None] = ContextVar("kalshi_ext_delivery", default=None)
 
 
 @contextmanager
 def trace_delivery(deadline: float = math.inf) -> Generator[DeliveryTrace]:
-    """Witness the exchange made inside, which must end before `deadline` (monotonic seconds).
+    """Trace the request made inside, which must end before `deadline` (monotonic seconds).
 
     Belongs to the thread or task that entered it; a body may also be read after it was left.
     """
@@ -56,11 +92,11 @@ def trace_delivery(deadline: float = math.inf) -> Generator[DeliveryTrace]:
     try:
         yield trace
     finally:
-        # The collector closes an abandoned coroutine in a context that is not its own.
+        # The garbage collector closes an abandoned coroutine in a context that is not its own.
         with suppress(ValueError):
             _current.reset(token)
 
 
 def current_trace() -> DeliveryTrace | None:
-    """Give the evidence of the exchange this thread or task is in."""
+    """Return the trace of the request this thread or task is making."""
     return _current.get()

@@ -1,4 +1,18 @@
-"""The only code that sends or waits: two small drivers that perform the effects of a flow."""
+"""The drivers: the only code that sends or waits.
+
+A flow (`protocol/flow.py`) is a generator that yields effects. A driver performs each of them and
+sends the result back into the flow, until the flow returns:
+
+    Send          sign, send once, read the whole body  -> Reply, or Lost for whatever went wrong
+    Sleep         wait                                  -> None
+    Now           read the corrected clock              -> Unix seconds
+    AdjustClock   correct the clock                     -> None
+    Record        call the journal                      -> what the journal returns
+
+An exception of an effect is thrown into the flow, which decides what it means. `Driver` runs on the
+calling thread, `AsyncDriver` on the running event loop; they differ in how they wait and in nothing
+else. A driver retries nothing and judges nothing.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +35,11 @@ T = TypeVar("T")
 MAX_BODY = 64 * 1024 * 1024  # bytes; a page of 1000 orders is about 1 MB
 USER_AGENT = "kalshi-ext"
 
-RESERVATION_VERBS = frozenset(
-    {"reserve_many", "reopen"}
-)  # the verbs of the journal that precede a sending
+# The verbs of the journal that precede a send.
+RESERVATION_VERBS = frozenset({"reserve_many", "reopen"})
 
-# Without evidence from the socket only these say that no byte of the request left.
+# Through a transport that does not count bytes, only these classes mean that nothing was written:
+# httpx raises them before it begins to write. Every other error may have come later.
 NOT_SENT_ERRORS = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -37,22 +51,24 @@ NOT_SENT_ERRORS = (
 
 @define
 class Clock:
-    """This machine's clock, corrected towards the exchange's; Unix seconds."""
+    """This machine's clock in Unix seconds, with a correction towards the exchange's clock."""
 
     _offset: float = 0.0
 
     def now(self) -> float:
-        """Return Unix seconds, corrected."""
         return time.time() + self._offset
 
     def adjust(self, seconds: float) -> None:
-        """Set the clock so many seconds forward of where it is."""
+        """Move the clock forward by so many seconds, back when negative."""
         self._offset += seconds
 
 
 @frozen
 class Endpoint:
-    """What both drivers know of the other end: base URL without trailing slash, signer, clock."""
+    """The exchange as both drivers see it: base URL without trailing slash, signer, clock.
+
+    `max_body` is in bytes.
+    """
 
     base_url: str
     signer: Signer
@@ -60,10 +76,11 @@ class Endpoint:
     max_body: int = MAX_BODY
 
     def prepare(self, send: Send) -> httpx.Request:
-        """Build and sign the request; signed afresh, so a repeat carries a fresh timestamp."""
+        """Build and sign the request of one attempt. Raises Misuse for a URL that is too long."""
         request = self._build(send.request)
         request.extensions["timeout"] = httpx.Timeout(send.timeout).as_dict()
         if not send.public:
+            # Signed on every attempt: the exchange refuses old timestamps (30 s, observed).
             path = request.url.raw_path.split(b"?")[0]
             stamp = int(self.clock.now() * 1000)
             request.headers.update(self.signer.headers(request.method, path, stamp))
@@ -90,9 +107,10 @@ class Endpoint:
 
 
 def lost_request(error: Exception, trace: DeliveryTrace, sent_at: float) -> Lost:
-    """Say what an exception of a transport proves about the request."""
+    """Build the outcome of a request that ended in an exception of the transport."""
     observed = trace.observed
     bytes_sent = not (trace.nothing_sent if observed else isinstance(error, NOT_SENT_ERRORS))
+    # Text, not the exception: its traceback would keep the frames of the flow alive.
     reason = f"{type(error).__name__}: {redact_text(str(error))}".rstrip(": ")
     return Lost(bytes_sent, reason, sent_at)
 
@@ -108,7 +126,7 @@ def _immediate(effect: Effect, endpoint: Endpoint) -> tuple[bool, Any]:
 
 @define
 class Driver:
-    """Perform the effects of flows on this thread."""
+    """Perform the effects of flows on the calling thread."""
 
     endpoint: Endpoint
     transport: httpx.BaseTransport
@@ -130,7 +148,7 @@ class Driver:
             value: T = stop.value
             return value
         finally:
-            flow.close()
+            flow.close()  # an interrupt skips the flow: its own cleanup has to run now
 
     def _perform(self, effect: Effect) -> Any:
         done, result = _immediate(effect, self.endpoint)
@@ -157,7 +175,7 @@ class Driver:
         return self.endpoint.reply(response, body, sent_at)
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; a later Send raises Misuse."""
         self._closed = True
         self.transport.close()
 
@@ -206,8 +224,8 @@ class AsyncDriver:
         try:
             return await asyncio.wrap_future(future)
         except (asyncio.CancelledError, GeneratorExit):
-            # A claim that nobody learned of must not stay behind as an intent that may have
-            # been sent; marks are written whoever still listens.
+            # A reservation whose result nobody received must not stay behind as an intent that
+            # may have been sent. Other verbs are written whether or not anybody waits.
             if record.verb in RESERVATION_VERBS:
                 self.journal.cancel_reservation(future)
             raise
@@ -219,6 +237,7 @@ class AsyncDriver:
         sent_at = self.endpoint.clock.now()
         with trace_delivery(time.monotonic() + send.timeout) as trace:
             try:
+                # Our transports keep the deadline by themselves; another one may not.
                 async with asyncio.timeout(send.timeout):
                     response = await self.transport.handle_async_request(request)
                     body = await aread_limited(response, self.endpoint.max_body)
@@ -227,6 +246,6 @@ class AsyncDriver:
         return self.endpoint.reply(response, body, sent_at)
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Close the connections; a later Send raises Misuse."""
         self._closed = True
         await self.transport.aclose()

@@ -1,7 +1,14 @@
-"""Load a private key from wherever it is kept; say in one line what is wrong with it.
+"""Load a private key from a path, text, bytes or a callable.
 
-A key never appears in a message or in the local variables a traceback shows: it travels inside
-`Secret`, faults travel as returned text, and only `load_key`, which holds no key, raises.
+A key must never appear in a message, nor among the local variables that a traceback shows (crash
+reporters send them). Three rules keep it so:
+
+- key and passphrase travel inside `Secret`, revealed only where they are used and nothing raises;
+- what is wrong with a key is returned as a `_Fault`, because an exception would keep the frames it
+  was raised in;
+- only `load_key` raises, after it has dropped its arguments.
+
+RSA and Ed25519 are the kinds the exchange accepts (documentation and its published SDK).
 """
 
 from __future__ import annotations
@@ -25,7 +32,7 @@ KeySource: TypeAlias = "_Plain | Secret[Any] | Callable[[], _Plain]"
 Passphrase: TypeAlias = "str | bytes | Secret[Any] | Callable[[], str | bytes]"  # noqa: S105 - a type
 
 MIN_RSA_BITS: Final = 2048
-_MAX_FILE: Final = 64 * 1024
+_MAX_FILE: Final = 64 * 1024  # bytes; an RSA-4096 key has about 3,300
 
 _LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
 _NOT_PRIVATE: Final = {
@@ -40,12 +47,12 @@ _UNDECRYPTED: Final = "cannot be decrypted: wrong passphrase or a damaged key"
 _ENCRYPTED: Final = "is encrypted; a passphrase is needed"
 _UNENCRYPTED: Final = "is not encrypted, yet a passphrase was given"
 
-# Text that may be a key without its BEGIN line: not to be shown as "no such file".
+# Text that may be a key without its BEGIN line: a "no file at" message must not quote it.
 _MAYBE_KEY = re.compile(r"[A-Za-z0-9+/=_\-\s]{40,}", re.ASCII)
 
 
 class _Fault(str):
-    """What is wrong, as a value: an exception would keep frames that hold the key."""
+    """What is wrong with a key, as a value to return."""
 
     __slots__ = ()
 
@@ -62,73 +69,80 @@ def load_key(
     that returns one of these. A callable `passphrase` is asked only when the key is encrypted.
     Raises Misuse; what a callable raises goes through.
     """
-    held, locked = as_secret(source), as_secret(passphrase)
+    secret_source, secret_passphrase = as_secret(source), as_secret(passphrase)
     del source, passphrase  # a traceback shows the locals of its frames
-    loaded = _load(held, locked)
+    loaded = _load(secret_source, secret_passphrase)
     if isinstance(loaded, _Fault):
         raise Misuse(f"{name}: {loaded}")
     return loaded
 
 
-def _load(held: Secret[object], passphrase: Secret[object]) -> PrivateKey | _Fault:
-    material = _material(_called(held))
+def _load(source: Secret[object], passphrase: Secret[object]) -> PrivateKey | _Fault:
+    material = _key_material(_call(source))
     if isinstance(material, _Fault):
         return material
     if not isinstance(material.reveal(), bytes):
-        return _accepted(material.reveal())
+        return _check_kind(material.reveal())
     fault = _label_fault(cast("Secret[bytes]", material))
-    return fault or _parsed(cast("Secret[bytes]", material), passphrase)
+    return fault or _parse(cast("Secret[bytes]", material), passphrase)
 
 
 def as_secret(value: object) -> Secret[object]:
-    """Hold a value as a secret, once: what settings hold already stays as it is."""
+    """Wrap a value in Secret; one that is wrapped already stays as it is."""
     return cast("Secret[object]", value) if isinstance(value, Secret) else Secret(value)
 
 
-def _called(held: Secret[object]) -> Secret[object]:
-    if callable(held.reveal()):
-        return as_secret(cast("Callable[[], object]", held.reveal())())
-    return held
+def _call(source: Secret[object]) -> Secret[object]:
+    """Return what a callable source returns; any other source as it is."""
+    if callable(source.reveal()):
+        return as_secret(cast("Callable[[], object]", source.reveal())())
+    return source
 
 
-def _material(held: Secret[object]) -> Secret[object] | _Fault:
-    """Give the bytes to parse, or a key object as it is."""
-    if isinstance(held.reveal(), (bytes, bytearray)):
-        return Secret(bytes(cast("bytes", held.reveal())))
-    if isinstance(held.reveal(), str) and "-----BEGIN" in cast("str", held.reveal()):
-        return Secret(cast("str", held.reveal()).replace("\\r", "").replace("\\n", "\n").encode())
-    if isinstance(held.reveal(), (str, os.PathLike)):
-        return _file(cast("Secret[str | os.PathLike[str]]", held))
-    return held
+def _key_material(source: Secret[object]) -> Secret[object] | _Fault:
+    """Return the bytes to parse, or a key object as it is."""
+    if isinstance(source.reveal(), (bytes, bytearray)):
+        return Secret(bytes(cast("bytes", source.reveal())))
+    # Environment variables carry PEM in one line, with \n and \r written out.
+    if isinstance(source.reveal(), str) and "-----BEGIN" in cast("str", source.reveal()):
+        return Secret(cast("str", source.reveal()).replace("\\r", "").replace("\\n", "\n").encode())
+    if isinstance(source.reveal(), (str, os.PathLike)):
+        return _read_file(cast("Secret[str | os.PathLike[str]]", source))
+    return source
 
 
-def _file(held: Secret[str | os.PathLike[str]]) -> Secret[object] | _Fault:
-    where = _where(held)
+def _read_file(path: Secret[str | os.PathLike[str]]) -> Secret[object] | _Fault:
+    path_text = _printable_path(path)
     try:
-        with Path(held.reveal()).expanduser().open("rb") as file:
-            content = Secret[object](file.read(_MAX_FILE + 1))
+        with Path(path.reveal()).expanduser().open("rb") as file:
+            content = Secret[object](file.read(_MAX_FILE + 1))  # a device or a log never ends
     except FileNotFoundError:
-        return _Fault(f"no file at {where}")
+        return _Fault(f"no file at {path_text}")
     except IsADirectoryError:
-        return _Fault(f"{where} is a directory; a key file is needed")
+        return _Fault(f"{path_text} is a directory; a key file is needed")
     except (OSError, RuntimeError, ValueError) as error:
-        return _Fault(f"{where} cannot be read: {getattr(error, 'strerror', None) or 'no path'}")
+        return _Fault(
+            f"{path_text} cannot be read: {getattr(error, 'strerror', None) or 'no path'}"
+        )
     if len(cast("bytes", content.reveal())) > _MAX_FILE:
-        return _Fault(f"{where} is larger than {_MAX_FILE} bytes; not a key file")
+        return _Fault(f"{path_text} is larger than {_MAX_FILE} bytes; not a key file")
     return content
 
 
-def _where(held: Secret[str | os.PathLike[str]]) -> str:
-    text = os.fspath(held.reveal())
-    if isinstance(held.reveal(), str) and (_MAYBE_KEY.fullmatch(text) or len(text) > 255):
+def _printable_path(path: Secret[str | os.PathLike[str]]) -> str:
+    text = os.fspath(path.reveal())
+    # Text alone can be a key pasted where a path belongs; a Path object was meant as a path.
+    if isinstance(path.reveal(), str) and (_MAYBE_KEY.fullmatch(text) or len(text) > 255):
         return f"the given text of {len(text)} characters (not shown: it may be a key)"
     return redacted_repr(text, limit=255)
 
 
 def _label_fault(material: Secret[bytes]) -> _Fault | None:
+    """Name what the BEGIN lines say it is, where that is no private key we can read."""
     labels = _LABEL.findall(material.reveal())
     if not material.reveal().strip():
         return _Fault("is empty")
+    # A file may hold a certificate chain besides the key: one usable label is enough.
     if any(label.endswith(b"PRIVATE KEY") and label not in _NOT_PRIVATE for label in labels):
         return None
     if labels:
@@ -137,34 +151,38 @@ def _label_fault(material: Secret[bytes]) -> _Fault | None:
 
 
 def _is_der(material: Secret[bytes]) -> bool:
+    # 0x30 begins an ASN.1 SEQUENCE, which every DER key is.
     return material.reveal().startswith(b"\x30") and not _LABEL.search(material.reveal())
 
 
-def _parsed(material: Secret[bytes], passphrase: Secret[object]) -> PrivateKey | _Fault:
+def _parse(material: Secret[bytes], passphrase: Secret[object]) -> PrivateKey | _Fault:
     """Parse without the passphrase first: only an encrypted key asks for it."""
-    key = _read(material, Secret(None))
+    key = _deserialize(material, Secret(None))
     if key is None:
-        return _decrypted(material, _password(_called(passphrase)))
+        return _decrypt(material, _password(_call(passphrase)))
+    # A passphrase for a plain key: the key on disk is not protected as its owner believes.
     needless = isinstance(passphrase.reveal(), (str, bytes))
     return _Fault(_UNENCRYPTED) if needless and not isinstance(key, _Fault) else key
 
 
-def _decrypted(material: Secret[bytes], password: Secret[bytes | None]) -> PrivateKey | _Fault:
+def _decrypt(material: Secret[bytes], password: Secret[bytes | None]) -> PrivateKey | _Fault:
     if not password.reveal():
         return _Fault(_ENCRYPTED)
-    key = _read(material, password)
+    key = _deserialize(material, password)
     return _Fault(_UNDECRYPTED) if key is None or key == _DAMAGED else key
 
 
-def _password(held: Secret[object]) -> Secret[bytes | None]:
-    if isinstance(held.reveal(), str):
-        return Secret(cast("str", held.reveal()).encode())
-    return cast("Secret[bytes | None]", held)
+def _password(passphrase: Secret[object]) -> Secret[bytes | None]:
+    if isinstance(passphrase.reveal(), str):
+        return Secret(cast("str", passphrase.reveal()).encode())
+    return cast("Secret[bytes | None]", passphrase)
 
 
-def _read(material: Secret[bytes], password: Secret[bytes | None]) -> PrivateKey | _Fault | None:
+def _deserialize(
+    material: Secret[bytes], password: Secret[bytes | None]
+) -> PrivateKey | _Fault | None:
     """Parse one key; None when the password is missing."""
-    # 29 ms: only those who sign with a key pay for it.
+    # Importing these takes 29 ms (measured): only clients that sign with a key pay for it.
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import (
         load_der_private_key,
@@ -173,8 +191,8 @@ def _read(material: Secret[bytes], password: Secret[bytes | None]) -> PrivateKey
 
     load = load_der_private_key if _is_der(material) else load_pem_private_key
     try:
-        return _accepted(load(material.reveal(), password.reveal()))
-    except TypeError:
+        return _check_kind(load(material.reveal(), password.reveal()))
+    except TypeError:  # how cryptography says that a password is missing, or needless
         return None
     except UnsupportedAlgorithm:
         return _Fault("is of a kind that is not supported; RSA or Ed25519 is needed")
@@ -182,7 +200,7 @@ def _read(material: Secret[bytes], password: Secret[bytes | None]) -> PrivateKey
         return _Fault(_DAMAGED)
 
 
-def _accepted(key: object) -> PrivateKey | _Fault:
+def _check_kind(key: object) -> PrivateKey | _Fault:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 

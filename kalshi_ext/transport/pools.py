@@ -1,6 +1,7 @@
-"""httpx's own transports on pools whose sockets keep deadlines and count what left.
+"""httpx's own transports on connection pools whose sockets keep deadlines and count bytes.
 
-They stay subclasses of httpx's, so that whatever hooks into those (vcrpy) hooks into these.
+They stay subclasses of httpx's transports, so that tools that patch those (vcrpy) patch these too.
+Below them is httpcore; above them nothing of httpx.Client: no redirects, no cookies, no retries.
 """
 
 from __future__ import annotations
@@ -20,45 +21,52 @@ from kalshi_ext.transport.deadline import DeliveryTrace, current_trace, trace_de
 from kalshi_ext.transport.streams import AsyncDeadlineBackend, DeadlineBackend
 from kalshi_ext.transport.tls import TlsContext
 
-# An idle connection is dropped before the server drops it: the shortest habit among servers is
-# 5 s (uvicorn, node). A write on a connection just closed at the other end has an unknown outcome.
+# Seconds. An idle connection is dropped before the server drops it: the shortest default among
+# servers is 5 s (uvicorn, node). A write on a connection that the peer just closed has an unknown
+# outcome.
 KEEPALIVE_SECONDS: Final = 4.0
 MAX_CONNECTIONS: Final = 100
 
 
 @frozen
-class _Pools:
-    """The settings both colours share. HTTP/2 is off and nothing is retried or read from env."""
+class _PoolOptions:
+    """The options of a pool, the same for sync and async."""
 
-    trust: TlsContext
+    tls: TlsContext
     proxy: httpx.Proxy | None
     connections: int
     keepalive: float
 
-    def sync(self) -> httpcore.ConnectionPool:
-        backend = DeadlineBackend(self.trust)
+    def build_sync(self) -> httpcore.ConnectionPool:
+        backend = DeadlineBackend(self.tls)
         if self.proxy is None:
-            return httpcore.ConnectionPool(network_backend=backend, **self._common())
-        return httpcore.HTTPProxy(network_backend=backend, **self._through(), **self._common())
+            return httpcore.ConnectionPool(network_backend=backend, **self._pool_arguments())
+        return httpcore.HTTPProxy(
+            network_backend=backend, **self._proxy_arguments(), **self._pool_arguments()
+        )
 
-    def asynchronous(self) -> httpcore.AsyncConnectionPool:
-        backend = AsyncDeadlineBackend(self.trust)
+    def build_async(self) -> httpcore.AsyncConnectionPool:
+        backend = AsyncDeadlineBackend(self.tls)
         if self.proxy is None:
-            return httpcore.AsyncConnectionPool(network_backend=backend, **self._common())
-        return httpcore.AsyncHTTPProxy(network_backend=backend, **self._through(), **self._common())
+            return httpcore.AsyncConnectionPool(network_backend=backend, **self._pool_arguments())
+        return httpcore.AsyncHTTPProxy(
+            network_backend=backend, **self._proxy_arguments(), **self._pool_arguments()
+        )
 
-    def _common(self) -> dict[str, Any]:
+    def _pool_arguments(self) -> dict[str, Any]:
         return {
-            "ssl_context": self.trust.placeholder,
+            "ssl_context": self.tls.placeholder,
             "max_connections": self.connections,
             "max_keepalive_connections": self.connections,
             "keepalive_expiry": self.keepalive,
             "http1": True,
+            # A stream carries one request at a time, or the count would mix several up.
             "http2": False,
+            # The retry policy decides; a retry below it would be uncounted.
             "retries": 0,
         }
 
-    def _through(self) -> dict[str, Any]:
+    def _proxy_arguments(self) -> dict[str, Any]:
         assert self.proxy is not None  # noqa: S101 - asked for by callers that checked it
         url = self.proxy.url
         return {
@@ -67,16 +75,16 @@ class _Pools:
             ),
             "proxy_auth": self.proxy.raw_auth,
             "proxy_headers": self.proxy.headers.raw,
-            "proxy_ssl_context": self.trust.placeholder if url.scheme == "https" else None,
+            "proxy_ssl_context": self.tls.placeholder if url.scheme == "https" else None,
         }
 
 
 class DeadlineTransport(httpx.HTTPTransport):
-    """Send requests on this thread; each ends by the deadline of `exchange_evidence`.
+    """Send requests on this thread; each ends by the deadline of `trace_delivery`.
 
     Outside of one, `timeout.total` begins with the request. `verify` is a TLS context (default:
-    httpx's roots), `proxy` an http or https proxy; the environment's proxies are not used.
-    Raises httpx's exceptions.
+    httpx's root certificates), `proxy` an http or https proxy; proxies of the environment are not
+    used. `keepalive` is in seconds. Raises httpx's exceptions, and Misuse for a bad proxy.
     """
 
     def __init__(
@@ -88,15 +96,15 @@ class DeadlineTransport(httpx.HTTPTransport):
         connections: int = MAX_CONNECTIONS,
         keepalive: float = KEEPALIVE_SECONDS,
     ) -> None:
-        trust = TlsContext(verify)
-        super().__init__(verify=trust.placeholder, trust_env=False)
-        # The one private name of httpx in use: it has no argument for a pool or its backend.
+        tls = TlsContext(verify)
+        super().__init__(verify=tls.placeholder, trust_env=False)
+        # The one private name of httpx in use: its constructor takes no pool and no backend.
         # tests/wire/test_transport_pool.py says what to do when it is renamed.
-        self._pool = _Pools(trust, _proxy(proxy), connections, keepalive).sync()
+        self._pool = _PoolOptions(tls, _proxy(proxy), connections, keepalive).build_sync()
         self._timeout = timeout or Timeout()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request; nothing is repeated."""
+        """Send one request; it is never retried here."""
         trace = current_trace()
         if trace is None:
             with trace_delivery(time.monotonic() + self._timeout.total):
@@ -117,14 +125,14 @@ class AsyncDeadlineTransport(httpx.AsyncHTTPTransport):
         connections: int = MAX_CONNECTIONS,
         keepalive: float = KEEPALIVE_SECONDS,
     ) -> None:
-        trust = TlsContext(verify)
-        super().__init__(verify=trust.placeholder, trust_env=False)
-        # Like DeadlineTransport.
-        self._pool = _Pools(trust, _proxy(proxy), connections, keepalive).asynchronous()
+        tls = TlsContext(verify)
+        super().__init__(verify=tls.placeholder, trust_env=False)
+        # As in DeadlineTransport.
+        self._pool = _PoolOptions(tls, _proxy(proxy), connections, keepalive).build_async()
         self._timeout = timeout or Timeout()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request; nothing is repeated."""
+        """Send one request; it is never retried here."""
         trace = current_trace()
         if trace is None:
             with trace_delivery(time.monotonic() + self._timeout.total):
@@ -137,21 +145,22 @@ def _proxy(proxy: httpx.Proxy | str | None) -> httpx.Proxy | None:
     if proxy is None:
         return None
     try:
-        chosen = httpx.Proxy(proxy) if isinstance(proxy, str) else proxy
+        parsed = httpx.Proxy(proxy) if isinstance(proxy, str) else proxy
     except (ValueError, httpx.InvalidURL):
-        chosen = None
-    if chosen is None or chosen.url.scheme not in ("http", "https"):
+        parsed = None  # refused below, with the schemes that are not supported
+    if parsed is None or parsed.url.scheme not in ("http", "https"):
         raise Misuse(f"proxy={redacted_repr(proxy)}: must be the http or https URL of a proxy")
-    return chosen
+    return parsed
 
 
 def _apply_deadline(request: httpx.Request, trace: DeliveryTrace, timeout: Timeout) -> None:
-    """Begin to watch; bound the wait for a connection too, which no socket sees."""
+    """Claim the trace for our streams; bound connecting and the wait for a free connection."""
     trace.observed = True
-    given: dict[str, float | None] = request.extensions.get("timeout", {})
-    connect = given.get("connect")
+    timeouts: dict[str, float | None] = request.extensions.get("timeout", {})
+    connect = timeouts.get("connect")
     request.extensions["timeout"] = {
-        **given,
+        **timeouts,
         "connect": timeout.connect if connect is None else min(connect, timeout.connect),
-        "pool": trace.remaining(given.get("pool"), httpx.PoolTimeout),
+        # The pool waits before any stream exists, so no stream bounds it.
+        "pool": trace.remaining(timeouts.get("pool"), httpx.PoolTimeout),
     }

@@ -1,4 +1,7 @@
-"""Sockets under a deadline, on this thread: httpcore's own, each operation bounded and counted."""
+"""httpcore's sockets, sync and async, with each operation bounded by the deadline and counted.
+
+`deadline.py` says what is counted and what the count proves.
+"""
 
 from __future__ import annotations
 
@@ -19,37 +22,40 @@ from kalshi_ext.transport.tls import TlsContext
 # ruff: noqa: ASYNC109 - httpcore's interface names the parameter `timeout`
 
 
-# A write is bounded by the time left when it begins, so that a long body is written in pieces.
-WRITE_PIECE = 16 * 1024
+# Bytes. A blocking write is bounded by the time left when it begins and cannot be stopped; a long
+# body is therefore written in chunks.
+WRITE_CHUNK = 16 * 1024
 
 
-def begin_write(buffer: bytes) -> DeliveryTrace:
-    """Give the exchange a write belongs to; a CONNECT is the proxy's affair, not the request."""
+def trace_of_write(buffer: bytes) -> DeliveryTrace:
+    """Return the trace that a write counts in."""
     trace = current_trace() or DeliveryTrace()
+    # A CONNECT is addressed to the proxy, so it counts in a trace of its own, with the same
+    # deadline. httpcore writes it in one call, and no method of the exchange begins like it.
     return DeliveryTrace(trace.deadline) if buffer.startswith(b"CONNECT ") else trace
 
 
 class DeadlineStream(httpcore.NetworkStream):
-    """A connected stream whose operations belong to the exchange that wrote to it last.
+    """A connected stream whose operations belong to the request that wrote to it last.
 
-    HTTP/1.1 carries one exchange at a time, each beginning with a write: so a body is bounded
-    even when it is read outside `exchange_evidence`.
+    HTTP/1.1 carries one request at a time and each begins with a write, so reading a body stays
+    under its request's deadline even outside `trace_delivery`.
     """
 
-    def __init__(self, inner: httpcore.NetworkStream, trust: TlsContext) -> None:
+    def __init__(self, inner: httpcore.NetworkStream, tls: TlsContext) -> None:
         self._inner = inner
-        self._trust = trust
+        self._tls = tls
         self._trace = current_trace() or DeliveryTrace()
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         return self._inner.read(max_bytes, self._trace.remaining(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._trace = trace = begin_write(buffer)
-        for piece in _pieces(buffer):
+        self._trace = trace = trace_of_write(buffer)
+        for chunk in _chunks(buffer):
             limit = trace.remaining(timeout, httpcore.WriteTimeout)
-            trace.bytes_written += len(piece)
-            self._inner.write(piece, limit)
+            trace.bytes_written += len(chunk)  # first: an error during the write proves nothing
+            self._inner.write(chunk, limit)
 
     def close(self) -> None:
         self._inner.close()
@@ -61,19 +67,19 @@ class DeadlineStream(httpcore.NetworkStream):
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
         limit = self._trace.remaining(timeout, httpcore.ConnectTimeout)
-        context = self._trust.context(ssl_context)
-        return DeadlineStream(self._inner.start_tls(context, server_hostname, limit), self._trust)
+        context = self._tls.context(ssl_context)
+        return DeadlineStream(self._inner.start_tls(context, server_hostname, limit), self._tls)
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
 
 
 class DeadlineBackend(httpcore.NetworkBackend):
-    """Connect under the deadline of the current exchange."""
+    """Connect under the deadline of the current request."""
 
-    def __init__(self, trust: TlsContext) -> None:
+    def __init__(self, tls: TlsContext) -> None:
         self._inner = httpcore.SyncBackend()
-        self._trust = trust
+        self._tls = tls
 
     def connect_tcp(
         self,
@@ -86,15 +92,15 @@ class DeadlineBackend(httpcore.NetworkBackend):
         trace = current_trace() or DeliveryTrace()
         limit = trace.remaining(timeout, httpcore.ConnectTimeout)
         stream = _connect(self._inner, host, port, limit, local_address, socket_options)
-        return DeadlineStream(stream, self._trust)
+        return DeadlineStream(stream, self._tls)
 
     def sleep(self, seconds: float) -> None:
         self._inner.sleep(seconds)
 
 
-def _pieces(buffer: bytes) -> Iterator[bytes]:
-    for start in range(0, len(buffer), WRITE_PIECE):
-        yield buffer[start : start + WRITE_PIECE]
+def _chunks(buffer: bytes) -> Iterator[bytes]:
+    for start in range(0, len(buffer), WRITE_CHUNK):
+        yield buffer[start : start + WRITE_CHUNK]
 
 
 def _connect(
@@ -110,36 +116,37 @@ def _connect(
     `socket.create_connection` alone would look the name up without any bound and then give
     every address the whole time.
     """
-    until = None if limit is None else time.monotonic() + limit
+    deadline = None if limit is None else time.monotonic() + limit
     options = None if socket_options is None else list(socket_options)
     addresses = _addresses(host, port, limit)
-    last: Exception = httpcore.ConnectError(f"{host} has no address")
+    last_error: Exception = httpcore.ConnectError(f"{host} has no address")
     for tried, address in enumerate(addresses):
-        share = _share(until, len(addresses) - tried)
+        share = _time_share(deadline, len(addresses) - tried)
         try:
             return backend.connect_tcp(address, port, share, local_address, options)
         except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-            last = error
-    raise last
+            last_error = error
+    raise last_error
 
 
-def _share(until: float | None, ways: int) -> float | None:
-    if until is None:
+def _time_share(deadline: float | None, addresses: int) -> float | None:
+    if deadline is None:
         return None
-    remaining = until - time.monotonic()
+    remaining = deadline - time.monotonic()
     if remaining <= 0:
         raise httpcore.ConnectTimeout("the time to connect is over")
-    return remaining / ways
+    # The first of three addresses gets a third: one that never answers leaves time for the others.
+    return remaining / addresses
 
 
 def _addresses(host: str, port: int, limit: float | None) -> list[str]:
     if _is_address(host):
-        return [host]
-    found: queue.SimpleQueue[list[str] | Exception] = queue.SimpleQueue()
-    # A name look-up cannot be interrupted; a daemon thread can be left behind.
-    threading.Thread(target=_look_up, args=(host, port, found), daemon=True).start()
+        return [host]  # no thread for what needs no look-up
+    results: queue.SimpleQueue[list[str] | Exception] = queue.SimpleQueue()
+    # getaddrinfo has no timeout and cannot be interrupted; a daemon thread can be left behind.
+    threading.Thread(target=_resolve, args=(host, port, results), daemon=True).start()
     try:
-        result = found.get(timeout=limit)
+        result = results.get(timeout=limit)
     except queue.Empty:
         raise httpcore.ConnectTimeout(f"no address of {host} in time") from None
     if isinstance(result, Exception):
@@ -155,20 +162,20 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _look_up(host: str, port: int, found: queue.SimpleQueue[list[str] | Exception]) -> None:
+def _resolve(host: str, port: int, results: queue.SimpleQueue[list[str] | Exception]) -> None:
     try:
         rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        found.put(list(dict.fromkeys(str(row[4][0]) for row in rows)))
+        results.put(list(dict.fromkeys(str(row[4][0]) for row in rows)))
     except Exception as error:  # noqa: BLE001 - handed to the thread that waits
-        found.put(error)
+        results.put(error)
 
 
 class AsyncDeadlineStream(httpcore.AsyncNetworkStream):
-    """A connected stream whose operations belong to the exchange that wrote to it last."""
+    """The async DeadlineStream. It writes in one call, because an await can be cancelled."""
 
-    def __init__(self, inner: httpcore.AsyncNetworkStream, trust: TlsContext) -> None:
+    def __init__(self, inner: httpcore.AsyncNetworkStream, tls: TlsContext) -> None:
         self._inner = inner
-        self._trust = trust
+        self._tls = tls
         self._trace = current_trace() or DeliveryTrace()
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
@@ -176,9 +183,9 @@ class AsyncDeadlineStream(httpcore.AsyncNetworkStream):
         return await self._inner.read(max_bytes, limit)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._trace = trace = begin_write(buffer)
+        self._trace = trace = trace_of_write(buffer)
         limit = trace.remaining(timeout, httpcore.WriteTimeout)
-        trace.bytes_written += len(buffer)
+        trace.bytes_written += len(buffer)  # first, as in DeadlineStream; awaits can be cancelled
         await self._inner.write(buffer, limit)
 
     async def aclose(self) -> None:
@@ -191,22 +198,22 @@ class AsyncDeadlineStream(httpcore.AsyncNetworkStream):
         timeout: float | None = None,
     ) -> httpcore.AsyncNetworkStream:
         limit = self._trace.remaining(timeout, httpcore.ConnectTimeout)
-        context = self._trust.context(ssl_context)
+        context = self._tls.context(ssl_context)
         inner = await self._inner.start_tls(context, server_hostname, limit)
-        return AsyncDeadlineStream(inner, self._trust)
+        return AsyncDeadlineStream(inner, self._tls)
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
 
 
 class AsyncDeadlineBackend(httpcore.AsyncNetworkBackend):
-    """Connect under the deadline of the current exchange."""
+    """Connect under the deadline of the current request."""
 
-    def __init__(self, trust: TlsContext) -> None:
+    def __init__(self, tls: TlsContext) -> None:
         # Runs on asyncio and on trio. httpcore has a stand-in of that name, without the interface,
         # for installations without anyio, which httpx always brings.
         self._inner = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
-        self._trust = trust
+        self._tls = tls
 
     async def connect_tcp(
         self,
@@ -219,7 +226,7 @@ class AsyncDeadlineBackend(httpcore.AsyncNetworkBackend):
         trace = current_trace() or DeliveryTrace()
         limit = trace.remaining(timeout, httpcore.ConnectTimeout)
         stream = await self._inner.connect_tcp(host, port, limit, local_address, socket_options)
-        return AsyncDeadlineStream(stream, self._trust)
+        return AsyncDeadlineStream(stream, self._tls)
 
     async def sleep(self, seconds: float) -> None:
         await self._inner.sleep(seconds)

@@ -1,4 +1,4 @@
-"""Load root certificates when the first TLS connection needs them, not before."""
+"""The TLS context of a client, made when the first TLS connection needs it."""
 
 from __future__ import annotations
 
@@ -9,23 +9,26 @@ import httpx
 
 
 class TlsContext:
-    """Give the TLS context for connections: the caller's, or httpx's default, made once.
+    """Provide the TLS context of connections: the caller's, or httpx's default, made once.
 
-    Making the default takes 30 ms, which a client of a sandbox on this machine never needs.
-    Until then `stand_in` is handed to the pool; it trusts nobody, so that a mistake here fails.
+    The pool is built with `placeholder`; `context` replaces it at the handshake.
     """
+
+    # Loading the default's root certificates takes 30 ms (measured), which a client of a sandbox on
+    # this machine never needs. The placeholder trusts no certificate: a mistake here fails closed.
 
     def __init__(self, context: ssl.SSLContext | None) -> None:
         self._lock = threading.Lock()
         self._context = context
         self.placeholder = context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
-    def context(self, asked: ssl.SSLContext) -> ssl.SSLContext:
-        """Give the context to use where the pool asks for `asked`."""
-        if asked is not self.placeholder:
-            return asked
+    def context(self, requested: ssl.SSLContext) -> ssl.SSLContext:
+        """Return the context to use where the pool asks for `requested`."""
+        if requested is not self.placeholder:
+            return requested
         with self._lock:
             if self._context is None:
                 self._context = httpx.create_ssl_context(trust_env=False)
+                # httpcore sets this on the placeholder only. HTTP/2 is never negotiated.
                 self._context.set_alpn_protocols(["http/1.1"])
         return self._context

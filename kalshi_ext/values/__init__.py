@@ -1,8 +1,8 @@
-"""Say amounts, counts, prices, times and ids exactly; read them from whatever arrives.
+"""Amounts, counts, prices, times and ids: checked exactly going out, read tolerantly coming in.
 
-Strict functions (`price`, `count`, `moment`, `path_id` …) take any object and raise Misuse for
-what breaks their rule. Tolerant ones (`read_…`) give None for absent values and ValueError for
-garbage, so that a caller can set one row aside.
+Strict functions (`price`, `count`, `moment`, `path_id` …) accept any object and raise Misuse for
+what breaks their rule. Tolerant ones (`read_…`) return None for absent values and raise ValueError
+for garbage, so that a caller can drop one row and keep the page.
 """
 
 from kalshi_ext.values.ids import client_order_id, path_id, ticker

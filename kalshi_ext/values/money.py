@@ -1,7 +1,15 @@
-"""Write money, prices and counts: exact or refused.
+"""Money, prices and counts of contracts: exact or refused.
 
-Money is said in dollars, as text or Decimal. A float is inexact (0.56 is not 0.56), and a whole
-number is refused because nobody can tell whether 56 means cents or dollars.
+Money is dollars, as text or Decimal, from the caller to the wire. Two inputs are refused that could
+only be guessed at: a float, because 0.56 has no exact binary form, and a whole number, because 56
+was cents in the classic contract and would be dollars in the current one.
+
+    price("0.56")     -> Decimal("0.5600")
+    price(0.56)       -> Misuse: a float is inexact
+    cents("12.50")    -> 1250, what a subaccount transfer carries
+    count(10)         -> Decimal("10.00"); a count may be a whole number
+
+Steps are documented: 0.0001 dollars, 0.01 contracts. The upper bounds are this library's own.
 """
 
 from __future__ import annotations
@@ -17,78 +25,82 @@ ONE: Final = Decimal(1)
 MAX_COUNT: Final = Decimal(1_000_000_000)
 MAX_DOLLARS: Final = Decimal(1_000_000_000_000)
 
-# Own context: the caller's may have a precision of 3 and would round money silently.
+# All arithmetic on money uses this context: the caller's may have a precision of 3 and would round
+# silently. An inexact result is an error here.
 EXACT: Final = Context(prec=60, traps=[InvalidOperation, Inexact])
 
 _STEP: Final = {2: Decimal("0.01"), 4: Decimal("0.0001")}
 Places = Literal[2, 4]
 
 # Decimal() itself also takes "1_0", "1e3", " 1" and the digits of every script.
-_PLAIN = re.compile(r"-?(?:\d+(?:\.\d*)?|\.\d+)", re.ASCII)
-_MAX_TEXT = 40
+_DECIMAL_TEXT = re.compile(r"-?(?:\d+(?:\.\d*)?|\.\d+)", re.ASCII)
+_MAX_TEXT = 40  # bounds the work on a text from outside; the largest amount has 18 characters
 
 
 def price(value: object, *, name: str = "price") -> Decimal:
-    """Take a price in dollars, above 0 and below 1, of at most 4 decimals.
+    """Check a price in dollars: above 0, below 1, at most 4 decimals. Raises Misuse.
 
-    Raises Misuse. Whether the market has this tick is `PriceGrid`'s to say.
+    Whether the market takes this price is checked by `PriceGrid`.
     """
-    number = _amount(value, name, example="0.56")
+    number = _dollar_amount(value, name, example="0.56")
     if not 0 < number < ONE:
         raise Misuse(
             f"{name}={redacted_repr(value)}: a price is above 0 and below 1 dollar, like '0.56'"
         )
-    return _stepped(number, value, name, places=4)
+    return _quantized(number, value, name, places=4)
 
 
 def dollars(value: object, *, name: str, places: Places = 4, zero: bool = False) -> Decimal:
-    """Take a positive amount of dollars (`zero` allows 0). Raises Misuse."""
-    number = _amount(value, name, example="12.50")
-    _bounded(number, value, name, zero=zero, top=MAX_DOLLARS)
-    return _stepped(number, value, name, places=places)
+    """Check a positive amount of dollars of at most `places` decimals; `zero` allows 0.
+
+    Raises Misuse.
+    """
+    number = _dollar_amount(value, name, example="12.50")
+    _check_range(number, value, name, zero=zero, maximum=MAX_DOLLARS)
+    return _quantized(number, value, name, places=places)
 
 
 def cents(value: object, *, name: str) -> int:
-    """Take an amount in dollars and give whole cents, exactly. Raises Misuse."""
+    """Convert an amount in dollars to whole cents, exactly. Raises Misuse."""
     return int(dollars(value, name=name, places=2).scaleb(2, EXACT))
 
 
 def centicents(value: object, *, name: str) -> int:
-    """Take an amount in dollars and give hundredths of a cent, exactly. Raises Misuse."""
+    """Convert an amount in dollars to hundredths of a cent, exactly. Raises Misuse."""
     return int(dollars(value, name=name, places=4).scaleb(4, EXACT))
 
 
 def count(
     value: object, *, name: str = "count", whole: bool = False, zero: bool = False
 ) -> Decimal:
-    """Take a number of contracts in steps of 0.01, from 0.01 (or 0) to 1,000,000,000.
+    """Check a number of contracts in steps of 0.01, from 0.01 (`zero`: from 0) to 1,000,000,000.
 
     `whole` allows whole contracts only, as the classic contract does. Raises Misuse.
     """
-    number = _contracts(value, name)
-    _bounded(number, value, name, zero=zero, top=MAX_COUNT)
+    number = _contract_count(value, name)
+    _check_range(number, value, name, zero=zero, maximum=MAX_COUNT)
     if whole and number != number.to_integral_value():
         raise Misuse(f"{name}={redacted_repr(value)}: this contract takes whole contracts only")
-    return _stepped(number, value, name, places=2)
+    return _quantized(number, value, name, places=2)
 
 
 def complement(value: Decimal) -> Decimal:
-    """Give the price of the other outcome: 1 - price, exactly."""
+    """Return the price of the other outcome: 1 - price, exactly."""
     return EXACT.subtract(ONE, value)
 
 
 def dollars_text(value: Decimal) -> str:
-    """Write dollars for the wire: fixed point, 2 to 4 decimals."""
+    """Format dollars for the wire: fixed point, 2 to 4 decimals (documented)."""
     text = f"{value.quantize(_STEP[4], context=EXACT):f}"
     return text[:-2] if text.endswith("00") else text.removesuffix("0")
 
 
 def count_text(value: Decimal) -> str:
-    """Write a number of contracts for the wire: fixed point, 2 decimals."""
+    """Format a number of contracts for the wire: fixed point, 2 decimals (documented)."""
     return f"{value.quantize(_STEP[2], context=EXACT):f}"
 
 
-def _amount(value: object, name: str, *, example: str) -> Decimal:
+def _dollar_amount(value: object, name: str, *, example: str) -> Decimal:
     if isinstance(value, int) and not isinstance(value, bool):
         raise Misuse(
             f"{name}={redacted_repr(value)}: a whole number may mean cents or dollars;"
@@ -97,14 +109,14 @@ def _amount(value: object, name: str, *, example: str) -> Decimal:
     return _decimal(value, name, example)
 
 
-def _contracts(value: object, name: str) -> Decimal:
+def _contract_count(value: object, name: str) -> Decimal:
     if isinstance(value, int) and not isinstance(value, bool):
         return Decimal(value)
     return _decimal(value, name, "10")
 
 
 def _decimal(value: object, name: str, example: str) -> Decimal:
-    number = _plain(value)
+    number = _parse(value)
     if number is None:
         reason = "a float is inexact" if isinstance(value, float) else "not a plain number"
         raise Misuse(
@@ -113,23 +125,25 @@ def _decimal(value: object, name: str, example: str) -> Decimal:
     return number
 
 
-def _plain(value: object) -> Decimal | None:
+def _parse(value: object) -> Decimal | None:
     if isinstance(value, str):
-        plain = len(value) <= _MAX_TEXT and _PLAIN.fullmatch(value)
-        return Decimal(value) if plain else None
+        matches = len(value) <= _MAX_TEXT and _DECIMAL_TEXT.fullmatch(value)
+        return Decimal(value) if matches else None
     return value if isinstance(value, Decimal) and value.is_finite() else None
 
 
-def _bounded(number: Decimal, value: object, name: str, *, zero: bool, top: Decimal) -> None:
-    if number < 0 or (number == 0 and not zero) or number > top:
-        least = "at least 0" if zero else "above 0"
-        raise Misuse(f"{name}={redacted_repr(value)}: must be {least} and at most {top:,}")
+def _check_range(
+    number: Decimal, value: object, name: str, *, zero: bool, maximum: Decimal
+) -> None:
+    if number < 0 or (number == 0 and not zero) or number > maximum:
+        lower = "at least 0" if zero else "above 0"
+        raise Misuse(f"{name}={redacted_repr(value)}: must be {lower} and at most {maximum:,}")
 
 
-def _stepped(number: Decimal, value: object, name: str, *, places: Places) -> Decimal:
+def _quantized(number: Decimal, value: object, name: str, *, places: Places) -> Decimal:
     try:
         # The number is not negative, but it may be -0. abs() would round by the caller's context.
         return number.quantize(_STEP[places], context=EXACT).copy_abs()
     except ArithmeticError:
-        pass
+        pass  # raised outside, so that the error does not chain decimal's own
     raise Misuse(f"{name}={redacted_repr(value)}: the smallest step is {_STEP[places]}")

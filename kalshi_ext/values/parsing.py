@@ -1,7 +1,7 @@
-"""Read numbers of answers as they come: text, JSON numbers, null or "".
+"""Read the numbers of answers: text, JSON numbers, null or "".
 
-Answers hold up to 6 decimals, old ones "" where a number is absent. Garbage is a ValueError, so
-that the caller sets that row aside and keeps the page.
+Answers carry up to 6 decimals (documented); old ones carry "" where a number is absent (observed).
+Garbage is a ValueError, so that the caller drops that row and keeps the page.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from kalshi_ext.values.money import EXACT
 
 def read_dollars(value: object) -> Decimal | None:
     """Read dollars; None for null or "". Raises ValueError."""
+    # The common case first: amounts of the current contract are text.
     if type(value) is str and value:
         return _from_text(value)
     if value is None or value == "":
@@ -26,7 +27,7 @@ def read_dollars(value: object) -> Decimal | None:
 
 
 def read_count(value: object) -> Decimal | None:
-    """Read a number of contracts; None for null or "". Raises ValueError."""
+    """Read a number of contracts, written like dollars; None for null or "". Raises ValueError."""
     return read_dollars(value)
 
 
@@ -56,7 +57,7 @@ def _number(value: object) -> Decimal | None:
     if isinstance(value, str):
         return _from_text(str(value))
     if isinstance(value, bool):
-        return None
+        return None  # an int to Python, no number in JSON
     if isinstance(value, float):
         # repr is the shortest text that names this float: what the JSON text said.
         return Decimal(repr(value))
@@ -73,5 +74,5 @@ def _scaled(value: object, exponent: int) -> Decimal | None:
     try:
         return number.scaleb(exponent, EXACT)
     except ArithmeticError:
-        pass
+        pass  # raised outside, so that the error does not chain decimal's own
     raise ValueError(f"{redacted_repr(value)} is out of range")

@@ -1,4 +1,9 @@
-"""Which prices a market takes: its bands, and whole cents always."""
+"""Tick sizes: the prices a market takes.
+
+A market lists bands of prices, each with its own step (`price_ranges`); whole cents are valid in
+every market, and the finest step is 0.0001 dollars (all documented). For example, with the bands
+0 to 0.10 in steps of 0.001 and 0.10 to 1 in steps of 0.01, 0.055 is valid and 0.555 is not.
+"""
 
 from __future__ import annotations
 
@@ -33,12 +38,13 @@ class Band:
 
     def __attrs_post_init__(self) -> None:
         for name in ("start", "end", "step"):
+            # Converted once: a grid is checked against many prices.
             object.__setattr__(self, f"_{name}", _whole_millionths(getattr(self, name)))
         if self._step <= 0 or self._end < self._start:
             raise ValueError(f"not a band of prices: {self}")
 
     def holds(self, millionths: int) -> bool:
-        """Tell whether this many millionths of a dollar are a tick of the band."""
+        """Whether this many millionths of a dollar are a tick of the band."""
         inside = self._start <= millionths <= self._end
         return inside and (millionths - self._start) % self._step == 0
 
@@ -49,7 +55,7 @@ class Band:
 
 @frozen
 class PriceGrid:
-    """The valid prices of one market; without bands, whole cents."""
+    """The valid prices of one market: those of its bands, and whole cents."""
 
     bands: tuple[Band, ...] = ()
 
@@ -59,37 +65,38 @@ class PriceGrid:
         return cls(tuple(_read_band(row) for row in rows or ()))
 
     def has(self, value: Decimal) -> bool:
-        """Tell whether the market takes this price."""
+        """Whether the market takes this price."""
         millionths = _millionths(value)
         if millionths is None or not 0 < millionths < _DOLLAR:
             return False
         return millionths % _CENT == 0 or any(band.holds(millionths) for band in self.bands)
 
     def check(self, value: object, *, name: str = "price") -> Decimal:
-        """Take a price of this market. Raises Misuse, naming the valid prices beside it."""
+        """Check a price of this market. Raises Misuse, naming the neighbouring valid prices."""
         number = price(value, name=name)
         if not self.has(number):
-            beside = " and ".join(f"'{tick}'" for tick in self._beside(number))
+            ticks = " and ".join(f"'{tick}'" for tick in self._neighbours(number))
             raise Misuse(
-                f"{name}={redacted_repr(value)}: not on this market's grid; beside it: {beside}"
+                f"{name}={redacted_repr(value)}: not on this market's grid; beside it: {ticks}"
             )
         return number
 
     def ticks(self) -> list[Decimal]:
         """List every valid price, ascending."""
+        # A set, because bands may overlap each other and whole cents.
         valid = set(range(_CENT, _DOLLAR, _CENT)).union(*(band.ticks() for band in self.bands))
         return [
             Decimal(tick).scaleb(-_SCALE, EXACT) for tick in sorted(valid) if 0 < tick < _DOLLAR
         ]
 
-    def _beside(self, number: Decimal) -> list[Decimal]:
+    def _neighbours(self, number: Decimal) -> list[Decimal]:
         ticks = self.ticks()
         at = bisect_left(ticks, number)
         return [tick.normalize(EXACT) for tick in ticks[max(at - 1, 0) : at + 1]]
 
 
 def on_grid(value: Decimal, bands: Iterable[Mapping[str, object]] | None) -> bool:
-    """Tell whether a price is valid for a market's `price_ranges`; whole cents always are."""
+    """Whether a price is valid for a market's `price_ranges`; whole cents always are."""
     return PriceGrid.read(bands).has(value)
 
 
@@ -103,6 +110,7 @@ def _read_band(row: Mapping[str, object]) -> Band:
 def _millionths(value: Decimal) -> int | None:
     try:
         scaled = value.scaleb(_SCALE, EXACT)
+        # Finer than a millionth: no price of any market.
         return int(scaled) if scaled == scaled.to_integral_value() else None
     except ArithmeticError:
         return None

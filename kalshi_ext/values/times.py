@@ -1,4 +1,9 @@
-"""Times: what the exchange sends becomes an aware UTC datetime, what people type Unix seconds."""
+"""Times: answers become aware UTC datetimes, arguments become Unix seconds.
+
+A time without a zone is UTC when the exchange sends it and refused when a person types it: their
+zone would be a guess, and wrong by hours. In a filter a date is its whole day in UTC, and parts of
+a second widen the range: `since` is cut down, `until` rounded up, so no row of either is lost.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +26,7 @@ _DAY: Final = timedelta(days=1)
 _MILLISECONDS_FROM: Final = 100_000_000_000
 _LATEST: Final = 253_402_300_800_000  # the year 10000, in milliseconds
 
+# Nine digits begin in 1973, so that dates of eight digits (20261130) are no seconds.
 _SECONDS_TEXT = re.compile(r"\d{9,11}", re.ASCII)
 _DATE_TEXT = re.compile(r"\d{4}-\d{2}-\d{2}|\d{8}", re.ASCII)
 
@@ -30,42 +36,41 @@ _from_iso = datetime.fromisoformat
 def read_time(value: object) -> datetime | None:
     """Read RFC 3339 text, Unix seconds or milliseconds; None for null or "".
 
-    Digits below a microsecond are cut. Text without a zone is UTC. Year 1 is the zero time of
-    servers written in Go and means absent (inferred). Raises ValueError.
+    Digits below a microsecond are cut. Text without a zone is UTC. Raises ValueError.
     """
     if type(value) is str and value:
         moment = _from_iso(value)
         if moment.tzinfo is not UTC:
             moment = _in_utc(moment)
+        # Year 1 is the zero time of servers written in Go and means absent (inferred).
         return moment if moment.year > 1 else None
     return None if value is None or value == "" else _read_number(value)
 
 
 def moment(value: object, *, name: str = "time") -> int:
-    """Take an aware datetime, a date, ISO text or Unix seconds; give whole Unix seconds.
+    """Convert an aware datetime, a date, ISO text or Unix seconds to whole Unix seconds.
 
     Parts of a second are cut; a date is its first second, in UTC. Raises Misuse, also for a
-    datetime or text without a zone: guessing one would shift it by hours.
+    datetime or text without a zone.
     """
-    exact = _exact(value, name)
-    return (exact - EPOCH) // _SECOND
+    return (_parse_in_range(value, name) - EPOCH) // _SECOND
 
 
 def since(value: object, *, name: str = "since") -> int:
-    """Take the begin of a window: like `moment`, so that no row of its second is lost."""
+    """Convert the begin of a range of time, as `moment` does."""
     return moment(value, name=name)
 
 
 def until(value: object, *, name: str = "until") -> int:
-    """Take the end of a window: parts of a second are rounded up, a date is its whole day (UTC)."""
-    exact = _exact(value, name)
+    """Convert the end of a range: parts of a second round up, a date is its whole day in UTC."""
+    end = _parse_in_range(value, name)
     if _is_date(value):
-        exact += _DAY
-    return -((EPOCH - exact) // _SECOND)
+        end += _DAY
+    return -((EPOCH - end) // _SECOND)  # floor division of the negative rounds up
 
 
 def _read_number(value: object) -> datetime:
-    number = read_dollars(value)
+    number = read_dollars(value)  # any JSON number or its text, exactly
     if number is None or not -_LATEST < number < _LATEST:
         raise ValueError(f"{redacted_repr(value)} is out of the range of times")
     unit = 1_000 if abs(number) >= _MILLISECONDS_FROM else 1_000_000
@@ -81,15 +86,15 @@ def _in_utc(value: datetime) -> datetime:
         raise ValueError(f"{redacted_repr(value)} is out of the range of times") from None
 
 
-def _exact(value: object, name: str) -> datetime:
-    exact = _said(value, name)
-    if not EPOCH <= exact < _END:
+def _parse_in_range(value: object, name: str) -> datetime:
+    parsed = _parse(value, name)
+    if not EPOCH <= parsed < _END:
         raise Misuse(f"{name}={redacted_repr(value)}: lies before 1970 or after {_END.year}")
-    return exact
+    return parsed
 
 
-def _said(value: object, name: str) -> datetime:
-    if isinstance(value, datetime):
+def _parse(value: object, name: str) -> datetime:
+    if isinstance(value, datetime):  # before date, its base class
         return _aware(value, value, name)
     if isinstance(value, date):
         return datetime.combine(value, time(), UTC)
@@ -109,27 +114,27 @@ def _from_text(text: str, name: str) -> datetime:
         parsed = None
     if parsed is None:
         raise Misuse(f"{name}={redacted_repr(text)}: not ISO 8601 text like '2026-01-31T12:00:00Z'")
-    if _DATE_TEXT.fullmatch(text):
+    if _DATE_TEXT.fullmatch(text):  # a day has no zone to ask for
         return parsed.replace(tzinfo=UTC)
     return _aware(parsed, text, name)
 
 
-def _aware(value: datetime, said: object, name: str) -> datetime:
+def _aware(value: datetime, original: object, name: str) -> datetime:
     if value.utcoffset() is None:
         raise Misuse(
-            f"{name}={redacted_repr(said)}: has no time zone; add one, like 'Z' or '+02:00'"
+            f"{name}={redacted_repr(original)}: has no time zone; add one, like 'Z' or '+02:00'"
         )
     return value  # comparing and subtracting aware datetimes needs no conversion
 
 
-def _from_seconds(value: object, said: object, name: str) -> datetime:
+def _from_seconds(value: object, original: object, name: str) -> datetime:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise Misuse(
-            f"{name}={redacted_repr(said)}: not a datetime, date, ISO text or Unix seconds"
+            f"{name}={redacted_repr(original)}: not a datetime, date, ISO text or Unix seconds"
         )
     if not math.isfinite(value) or not 0 <= value < _MILLISECONDS_FROM:
         raise Misuse(
-            f"{name}={redacted_repr(said)}: Unix seconds lie from 0 to {_MILLISECONDS_FROM:,}"
+            f"{name}={redacted_repr(original)}: Unix seconds lie from 0 to {_MILLISECONDS_FROM:,}"
             " (larger looks like milliseconds)"
         )
     return EPOCH + timedelta(seconds=value)

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from kalshi_ext import Kalshi, NotSent
 from kalshi_ext.cli import main
-from kalshi_ext.cli.read_only_probe import ReadOnly
+from kalshi_ext.cli.drift_command import ReadOnlyTransport
 from kalshi_ext.contracts import contract
 from kalshi_ext.sandbox import Sandbox
 from kalshi_ext.transport import DeadlineTransport
@@ -241,7 +241,7 @@ def test_contradictions_are_refused_before_anything_is_sent(options: list[str], 
 def test_no_write_passes_the_guard(exchange: tuple[Sandbox, str]) -> None:
     """Whatever a later version of the command asks for, the transport under it lets reads out."""
     box, name = exchange
-    guard = ReadOnly(DeadlineTransport(), contract(name), "/trade-api/v2")
+    guard = ReadOnlyTransport(DeadlineTransport(), contract(name), "/trade-api/v2")
     writes = [one for one in contract(name).operations.values() if one.writes]
     for one in writes:
         path = one.path.replace("{order_id}", "o").replace("{order_group_id}", "g")
