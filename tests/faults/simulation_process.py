@@ -1,4 +1,4 @@
-"""One run of a bot in the simulated world: its clock, its journal, and how it may die."""
+"""One process of a bot in the simulated world: its clock, its journal, and how it may die."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from attrs import define, field
-from world import World, drawn
+from simulation_world import SimulatedWorld, draw
 
 from kalshi_ext.errors import JournalUnwritable
-from kalshi_ext.journal import JournalUnusable, MemoryJournal, TransitionUnwritten
+from kalshi_ext.journal import JournalUnusable, TransitionUnwritten, MemoryJournal
 from kalshi_ext.protocol.flow import (
     AdjustClock,
     Context,
@@ -27,10 +27,15 @@ from kalshi_ext.protocol.rate_limits import Backoff, RetryQuota
 
 T = TypeVar("T")
 
-WRONG_BY = (0.0, 0.0, 0.0, 2.0, -2.0, 25.0, -25.0, 90.0, 3_600.0, -7_200.0, 50_400.0, -50_400.0)
+# Seconds the machine's clock is off: right, a little, beyond a signature's tolerance, a wrong hour
+# and a wrong time zone.
+CLOCK_ERRORS = (
+    *(0.0, 0.0, 0.0, 2.0, -2.0, 25.0, -25.0, 90.0),
+    *(3_600.0, -7_200.0, 50_400.0, -50_400.0),
+)
 
-
-FAILURES = {
+# What each verb of the journal raises when its storage fails.
+JOURNAL_ERRORS = {
     "reserve_many": JournalUnwritable,
     "reopen": JournalUnwritable,
     "advance_many": TransitionUnwritten,
@@ -44,7 +49,7 @@ class Crash(BaseException):
     """The process dies: nothing after this line runs."""
 
 
-class Abandoned(BaseException):
+class FlowCancelled(BaseException):
     """The flow is cancelled at an await; its process lives on."""
 
 
@@ -52,26 +57,26 @@ class Abandoned(BaseException):
 class Machine:
     """What outlives a process: the machine's clock and the journal's file."""
 
-    world: World
-    wrong_by: float = 0.0
+    world: SimulatedWorld
+    clock_error: float = 0.0
     journal: MemoryJournal = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.wrong_by = self.world.rng.choice(WRONG_BY)
+        self.clock_error = self.world.rng.choice(CLOCK_ERRORS)
         self.journal = MemoryJournal(now=lambda: datetime.fromtimestamp(self.now(), UTC))
 
     def now(self) -> float:
         """Return what the machine's clock shows."""
-        return self.world.time + self.wrong_by
+        return self.world.time + self.clock_error
 
 
 @define
 class Process:
-    """A context of its own over the machine that outlives it."""
+    """A driver with a context of its own, over the machine that outlives it."""
 
     machine: Machine
     may_fail: bool = True
-    offset: float = 0.0  # the clock's correction, which dies with the process
+    clock_correction: float = 0.0  # of AdjustClock; lost when the process dies
     context: Context = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -86,48 +91,49 @@ class Process:
         self.context = Context(policy=policy, retry_quota=RetryQuota(capacity=10_000))
 
     @property
-    def world(self) -> World:
+    def world(self) -> SimulatedWorld:
         """Return the world around."""
         return self.machine.world
 
     def run(self, flow: Flow[T]) -> T:
-        """Perform the effects of a flow; at any of them it may end."""
+        """Perform the effects of a flow. Before and after any of them it may end."""
         step: Callable[[], Effect] = lambda: next(flow)  # noqa: E731
         try:
             while True:
                 effect = step()
-                self._fate()
-                step = self._performed(flow, effect)
+                self._maybe_fail()
+                step = self._next_step(flow, effect)
         except StopIteration as stop:
             return stop.value  # type: ignore[no-any-return]
         finally:
             flow.close()
 
-    def _performed(self, flow: Flow[Any], effect: Effect) -> Callable[[], Effect]:
+    def _next_step(self, flow: Flow[Any], effect: Effect) -> Callable[[], Effect]:
         try:
             result = self._perform(effect)
         except Exception as error:
-            caught = error
-            return lambda: flow.throw(caught)
-        self._fate()
+            raised = error
+            return lambda: flow.throw(raised)
+        # The effect has taken place and the flow does not hear of it: the case that matters most.
+        self._maybe_fail()
         return lambda: flow.send(result)
 
-    def _fate(self) -> None:
+    def _maybe_fail(self) -> None:
         if not self.may_fail:
             return
         world = self.machine.world
-        dice = world.rng.random()
-        if dice >= world.fates:
+        number = world.rng.random()
+        if number >= world.process_fault_rate:  # nearly always; draw() would say None
             return
-        name = drawn(dice, world.fate)
-        world.note(name)
+        name = draw(number, world.process_rates)
+        world.count(name)
         if name == "clock":
-            self.machine.wrong_by = world.rng.choice(WRONG_BY)
+            self.machine.clock_error = world.rng.choice(CLOCK_ERRORS)
             return
-        raise Crash if name == "crash" else Abandoned
+        raise Crash if name == "crash" else FlowCancelled
 
     def _now(self) -> float:
-        return self.machine.now() + self.offset
+        return self.machine.now() + self.clock_correction
 
     def _perform(self, effect: Effect) -> Any:
         if isinstance(effect, Now):
@@ -135,25 +141,27 @@ class Process:
         if isinstance(effect, Sleep):
             return self.world.advance(effect.seconds)
         if isinstance(effect, AdjustClock):
-            self.offset += effect.seconds
+            self.clock_correction += effect.seconds
             return None
         if isinstance(effect, Record):
             return self._record(effect)
         assert isinstance(effect, Send)
         sent_at = self._now()
         outcome = self.world.send(effect, sent_at)
+        # The world's times are the exchange's; a client only ever sees its own clock.
         if isinstance(outcome, Lost):
             return Lost(outcome.bytes_sent, outcome.reason, sent_at)
         return Reply(outcome.status, outcome.headers, outcome.body, sent_at, self._now())
 
     def _record(self, effect: Record) -> Any:
         world = self.world
-        fails = self.may_fail and world.rng.random() < world.chances.journal
+        fails = self.may_fail and world.rng.random() < world.rates.journal
+        # A failing journal has written or not, and its caller cannot tell which.
         if fails and world.rng.random() < 0.5:
-            world.note("journal")
-            raise FAILURES[effect.verb]("the disk is full")
+            world.count("journal")
+            raise JOURNAL_ERRORS[effect.verb]("the disk is full")
         result = getattr(self.machine.journal, effect.verb)(*effect.args)
         if fails:
-            world.note("journal")
-            raise FAILURES[effect.verb]("written, and not known to be")
+            world.count("journal")
+            raise JOURNAL_ERRORS[effect.verb]("written, and not known to be")
         return result

@@ -1,4 +1,8 @@
-"""Answers that are not what they should be, in the ways that were seen or are to be feared."""
+"""Answers of the simulated world that are not what they should be.
+
+Each form was seen on an exchange or is to be feared. `request` is what the client sent; `body` is
+the engine's true answer, which spoil_row changes in place and the others copy.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from typing import Any
 from kalshi_ext.protocol.messages import Request
 
 NOT_FOUND = {"error": {"code": "not_found", "message": "not found"}}
-CODELESS = (
+CONFLICTS_WITHOUT_CODE = (
     {"error": {"message": "conflict"}},
     {"error": "conflict"},
     {"msg": "conflict"},
@@ -16,7 +20,7 @@ CODELESS = (
     None,
 )
 LISTS = ("orders", "fills", "order_groups", "transfers", "subaccount_balances")
-ACKS = {
+ACKNOWLEDGED = {
     "CreateOrderV2",
     "AmendOrderV2",
     "DecreaseOrderV2",
@@ -26,43 +30,46 @@ ACKS = {
 }
 
 
-def lie(rng: Random, request: Request, status: int, body: Any) -> tuple[int, Any]:
+def false_status(rng: Random, request: Request, status: int, body: Any) -> tuple[int, Any]:
     """Answer 404 for an order that exists, or a 409 without the code that says why."""
-    one_order = "/orders/" in request.path and request.method in ("GET", "DELETE")
-    if one_order and status == 200 and not request.path.endswith("/batched"):
+    names_an_order = "/orders/" in request.path and request.method in ("GET", "DELETE")
+    if names_an_order and status == 200 and not request.path.endswith("/batched"):
         return 404, NOT_FOUND
     if status == 409:
-        return status, rng.choice(CODELESS)
+        return status, rng.choice(CONFLICTS_WITHOUT_CODE)
     return status, body
 
 
-def spoil_a_row(rng: Random, body: Any) -> None:
+def spoil_row(rng: Random, body: Any) -> None:
     """Make one row of a list unreadable, with its names or without."""
-    rows = [body[name] for name in LISTS if isinstance(body, dict) and body.get(name)]
-    if not rows or not isinstance(rows[0], list):
+    lists = [body[name] for name in LISTS if isinstance(body, dict) and body.get(name)]
+    if not lists or not isinstance(lists[0], list):
         return
-    at = rng.randrange(len(rows[0]))
-    rows[0][at] = rng.choice((None, "row", {**rows[0][at], "ticker": None, "id": None}))
+    rows = lists[0]
+    at = rng.randrange(len(rows))
+    rows[at] = rng.choice((None, "row", {**rows[at], "ticker": None, "id": None}))
 
 
-def wrong(rng: Random, operation: str, status: int, body: Any) -> Any:
+def false_ack(rng: Random, operation: str, status: int, body: Any) -> Any:
     """Make an acknowledgement say what cannot be."""
-    if operation not in ACKS or status not in (200, 201) or not isinstance(body, dict):
+    if operation not in ACKNOWLEDGED or status not in (200, 201) or not isinstance(body, dict):
         return body
     if isinstance(body.get("orders"), list):
-        return _wrong_batch(rng, body)
-    lies: list[dict[str, Any]] = [{"order_id": None}, {"order_id": ""}]
+        return _false_batch_ack(rng, body)
+    changes: list[dict[str, Any]] = [{"order_id": None}, {"order_id": ""}]
+    # Of a create only what contradicts the request: an ack that names our client_order_id and
+    # another order's id cannot be told from a true one (README, "Beyond the promise").
     if operation == "CreateOrderV2":
-        lies += [
+        changes += [
             {"client_order_id": "somebody-elses", "order_id": "another-order"},
             {"remaining_count": "100000.00"},
         ]
     else:
-        lies.append({"order_id": "another-order"})
-    return {**body, **rng.choice(lies)}
+        changes.append({"order_id": "another-order"})
+    return {**body, **rng.choice(changes)}
 
 
-def _wrong_batch(rng: Random, body: dict[str, Any]) -> dict[str, Any]:
+def _false_batch_ack(rng: Random, body: dict[str, Any]) -> dict[str, Any]:
     rows = list(body["orders"])
     at = rng.randrange(len(rows))
     failed = {"code": rng.choice(("internal_server_error", "")), "message": "failed"}
