@@ -131,9 +131,8 @@ def main() -> int:
     if options.check:
         return check()
     if not {"KALSHI_KEY_ID", "KALSHI_BEARER_TOKEN", "KALSHI_ENVIRONMENT"} & {*os.environ}:
-        print(
-            f"{record_sandbox(player.CASSETTES, options.only)} cassettes recorded against the sandbox"
-        )
+        count = record_sandbox(player.CASSETTES, options.only)
+        print(f"{count} cassettes recorded against the sandbox")
         return 0
     if reason := refusal(os.environ):
         print(f"record: {reason}", file=sys.stderr)

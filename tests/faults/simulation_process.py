@@ -10,7 +10,7 @@ from attrs import define, field
 from simulation_world import SimulatedWorld, draw
 
 from kalshi_ext.errors import JournalUnwritable
-from kalshi_ext.journal import JournalUnusable, TransitionUnwritten, MemoryJournal
+from kalshi_ext.journal import JournalUnusable, MemoryJournal, TransitionUnwritten
 from kalshi_ext.protocol.flow import (
     AdjustClock,
     Context,

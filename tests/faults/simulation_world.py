@@ -22,7 +22,8 @@ What the world may do to a request (FaultRates says how often):
 | bad_row      | a read                                | one row of the list is unreadable    |
 
 Beside that the exchange does what exchanges do (stuck, lag, archive, trade, pause). The process
-dies or its flow is cancelled (crash, abandon); its clock jumps (clock), its journal fails (journal).
+dies or its flow is cancelled (crash, abandon), its clock jumps (clock), its journal fails
+(journal).
 
 What it may not do: a request is refused (401) more than CLOCK_TOLERANCE seconds after it was
 signed, late copies too. And a delayed duplicate is only made of a request that something at the

@@ -49,7 +49,9 @@ def test_the_judge_sees_a_duplicate_when_a_client_makes_one(
     # where the exchange forgets ids. A judge that cannot fail would prove nothing.
     from kalshi_ext.protocol import flow
 
-    monkeypatch.setattr(flow, "_passing", lambda operation, outcome, again: _is_failure(outcome))
+    monkeypatch.setattr(
+        flow, "_is_transient", lambda operation, outcome, retry: _is_failure(outcome)
+    )
     faults = [fault for seed in range(1, 400, 3) for fault in run_seed(seed).faults]
     assert any(fault.startswith("duplicate") for fault in faults)
 

@@ -16,8 +16,7 @@ from typing import Any
 
 import vcr
 from attrs import define, evolve, frozen
-from errors import ERRORS
-from scenarios import SCENARIOS, Recording
+from scenarios import ERRORS, SCENARIOS, Recording
 from scrub import scrubbed_request, scrubbed_response
 
 from kalshi_ext import AsyncKalshi, Kalshi, Policy
@@ -86,7 +85,7 @@ def make_client(client_class: type[Any], *, freeze_clock: bool = True, **options
     """Make a client whose clock stands still, unless it has to sign for a server that checks."""
     client = client_class(policy=POLICY, **options)
     if freeze_clock:
-        client.driver.line = evolve(client.driver.line, clock=FrozenClock())
+        client.driver.endpoint = evolve(client.driver.endpoint, clock=FrozenClock())
     return client
 
 

@@ -119,7 +119,8 @@ def test_no_place_of_a_conversation_leaks_into_cassette_log_or_error(
         "x-api-token": planted.secret_for("unknown header"),
         "content-type": "application/json",
     }
-    url = f"http://somebody:{planted.secret_for('user of the url')}@{leaking_server}/trade-api/v2/balance"
+    password = planted.secret_for("user of the url")
+    url = f"http://somebody:{password}@{leaking_server}/trade-api/v2/balance"
     body = json.dumps(secret_fields(planted, "request")).encode()
     file = tmp_path / "cassette.yaml"
     with (
