@@ -97,9 +97,9 @@ def postgres(url: str | None) -> Iterator[str | None]:
         yield url
         return
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "wire" / "journal"))
-    from postgres_server import Server, binaries  # type: ignore[import-not-found]
+    from postgres_server import Server, find_binaries  # type: ignore[import-not-found]
 
-    if binaries() is None:
+    if find_binaries() is None:
         print("\nPostgreSQL: no binaries on this machine, not measured")
         yield None
         return

@@ -63,7 +63,7 @@ def check_ack(world: SimulatedWorld, wanted: WantedOrder, result: Any, run: Seed
 def check_change_ack(
     world: SimulatedWorld, wanted: WantedOrder, change: OrderChange, run: SeedRun
 ) -> None:
-    """Judge a change said to be done, at once: later it is too late to see that it was premature."""
+    """Judge a change said to be done, at once: later one cannot see that it was premature."""
     if change.verdict == "accepted":
         _check_change(world, wanted, change, True, run, "just now")
 

@@ -14,7 +14,7 @@ from traders import Trader, failed, orders_in_books, placed
 from kalshi_ext.journal import open_journal
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "wire" / "journal"))
-from postgres_server import Server, Wire, binaries  # type: ignore[import-not-found]
+from postgres_server import CuttableProxy, Server, find_binaries  # type: ignore[import-not-found]
 
 if TYPE_CHECKING:
     from kalshi_ext.sandbox import Sandbox
@@ -30,7 +30,7 @@ def box() -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    if binaries() is None:
+    if find_binaries() is None:
         pytest.skip("NO PostgreSQL binaries on this machine: the shared journal was NOT tested")
     created = Server().create()
     yield created
@@ -41,7 +41,7 @@ def server() -> Iterator[Server]:
 def database(server: Server, request: pytest.FixtureRequest) -> str:
     """A database of its own for each test."""
     name = f"d{abs(hash(request.node.name))}"
-    server.ask(f"CREATE DATABASE {name}")
+    server.query(f"CREATE DATABASE {name}")
     return name
 
 
@@ -137,7 +137,7 @@ def test_a_journal_whose_network_is_cut_refuses_to_send_or_goes_on(
             return "mute" if commits["left"] % 4 == 0 else "pass"
         return "pass"
 
-    wire = Wire(server.port, at_some_commits)
+    wire = CuttableProxy(server.port, at_some_commits)
     try:
         journals = [journal_url(server, database, wire.port), journal_url(server, database)]
         _, traders = start_traders(box, "wire", journals)

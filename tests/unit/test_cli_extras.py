@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-WITHOUT = """
+RUN_WITHOUT = """
 import sys
 
 class Hidden:
@@ -20,21 +20,21 @@ main({words!r})
 """
 
 
-def without(names: tuple[str, ...], *words: str) -> subprocess.CompletedProcess[str]:
+def run_without(names: tuple[str, ...], *words: str) -> subprocess.CompletedProcess[str]:
     """Call the command in a process where some packages look as if they were not installed."""
-    code = WITHOUT.format(names=names, words=list(words))
+    code = RUN_WITHOUT.format(names=names, words=list(words))
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
 
 def test_a_sandbox_without_its_extra_says_what_to_install() -> None:
-    done = without(("uvicorn",), "sandbox", "--port", "0")
+    done = run_without(("uvicorn",), "sandbox", "--port", "0")
     assert done.returncode == 1
     assert "pip install 'kalshi-ext[sandbox]'" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_a_module_of_ours_that_is_missing_is_not_taken_for_an_extra() -> None:
-    done = without(("kalshi_ext.drift.commands",), "drift", "x.yaml")
+    done = run_without(("kalshi_ext.drift.commands",), "drift", "x.yaml")
     assert done.returncode == 1
     assert "No module named 'kalshi_ext.drift.commands'" in done.stderr
     assert "pip install" not in done.stderr

@@ -19,9 +19,9 @@ UNSAFE = [
 
 @pytest.mark.parametrize("value", [*UNSAFE, None, 5, b"abc", True, ["a"]], ids=repr)
 def test_an_id_that_could_lead_elsewhere_is_refused(value: object) -> None:
-    for take in (values.path_id, values.ticker):
+    for parse in (values.path_id, values.ticker):
         with pytest.raises(Misuse, match=r"^order="):
-            take(value, name="order")
+            parse(value, name="order")
 
 
 @pytest.mark.parametrize("value", [
@@ -41,10 +41,10 @@ def test_a_uuid_is_an_id() -> None:
 @given(st.text(string.printable + "é\0", max_size=20))
 def test_an_accepted_id_stays_one_segment_of_a_url(value: str) -> None:
     try:
-        taken = values.path_id(value, name="order_id")
+        parsed = values.path_id(value, name="order_id")
     except Misuse:
         return
-    url = httpx.URL(f"https://api.example/trade-api/v2/portfolio/orders/{taken}")
+    url = httpx.URL(f"https://api.example/trade-api/v2/portfolio/orders/{parsed}")
     assert url.raw_path.decode() == f"/trade-api/v2/portfolio/orders/{value}"
 
 

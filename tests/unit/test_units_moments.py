@@ -14,10 +14,10 @@ from kalshi_ext.errors import Misuse
 
 NOON = 1_767_614_400  # 2026-01-05T12:00:00Z
 MIDNIGHT = NOON - 12 * 3600
-TAKES = [values.moment, values.since, values.until]
+PARSERS = [values.moment, values.since, values.until]
 
 
-@pytest.mark.parametrize("take", TAKES)
+@pytest.mark.parametrize("parse", PARSERS)
 @pytest.mark.parametrize("value", [
     datetime(2026, 1, 5, 12, tzinfo=UTC),
     datetime(2026, 1, 5, 7, tzinfo=ZoneInfo("America/New_York")),
@@ -26,8 +26,8 @@ TAKES = [values.moment, values.since, values.until]
     "2026-01-05 12:00:00+00:00", "2026-01-05T07:00:00-05:00", " 2026-01-05T12:00:00Z ",
     "2026-01-05T12:00:00.000Z", "1767614400", NOON, float(NOON),
 ], ids=str)  # fmt: skip
-def test_one_moment_said_in_many_ways_is_one_second(take: object, value: object) -> None:
-    assert take(value) == NOON
+def test_one_moment_said_in_many_ways_is_one_second(parse: object, value: object) -> None:
+    assert parse(value) == NOON
 
 
 @pytest.mark.parametrize("value", [
@@ -49,9 +49,9 @@ def test_a_date_is_its_whole_utc_day(value: object) -> None:
     "value", [datetime(2026, 1, 5, 12), "2026-01-05T12:00:00", "2026-01-05 12:00"]
 )
 def test_a_time_without_a_zone_is_refused(value: object) -> None:
-    for take in TAKES:
+    for parse in PARSERS:
         with pytest.raises(Misuse, match=r"^said=.*has no time zone"):
-            take(value, name="said")
+            parse(value, name="said")
 
 
 @pytest.mark.parametrize("value", [
@@ -59,9 +59,9 @@ def test_a_time_without_a_zone_is_refused(value: object) -> None:
     "10 Jan 2026", "²026-01-05", "2026-01-05T12:00:00ZZ",
 ])  # fmt: skip
 def test_text_that_is_not_iso_is_refused(value: str) -> None:
-    for take in TAKES:
+    for parse in PARSERS:
         with pytest.raises(Misuse, match=r"^said=.*not ISO 8601"):
-            take(value, name="said")
+            parse(value, name="said")
 
 
 @pytest.mark.parametrize("value", ["2026", "2026-01", "2026-W01"])
@@ -74,9 +74,9 @@ def test_half_a_date_is_refused(value: str) -> None:
     "value", [-1, NOON * 1000, 10**30, math.nan, math.inf, -math.inf, "99999999999999"]
 )
 def test_seconds_out_of_range_are_refused(value: object) -> None:
-    for take in TAKES:
+    for parse in PARSERS:
         with pytest.raises(Misuse):
-            take(value)
+            parse(value)
 
 
 def test_milliseconds_are_named_as_the_likely_mistake() -> None:
@@ -88,18 +88,18 @@ def test_milliseconds_are_named_as_the_likely_mistake() -> None:
     "value", [None, True, [], b"2026-01-05", timedelta(1), Decimal(5)], ids=str
 )
 def test_what_is_no_time_is_refused(value: object) -> None:
-    for take in TAKES:
+    for parse in PARSERS:
         with pytest.raises(Misuse, match="not a datetime, date, ISO text or Unix seconds"):
-            take(value)
+            parse(value)
 
 
 def test_the_ends_of_the_calendar_are_refused_not_a_crash() -> None:
     early = datetime.min.replace(tzinfo=timezone(timedelta(hours=12)))
     late = datetime.max.replace(tzinfo=timezone(-timedelta(hours=12)))
     for value in (early, late, date.min, date.max, date(1969, 12, 31), "9999-12-31", "0001-01-01"):
-        for take in TAKES:
+        for parse in PARSERS:
             with pytest.raises(Misuse, match="lies before 1970 or after 5000"):
-                take(value)
+                parse(value)
 
 
 @given(st.datetimes(min_value=datetime(1970, 1, 2), max_value=datetime(3000, 1, 1),

@@ -23,19 +23,19 @@ NOT_NUMBERS = [
 
 @pytest.mark.parametrize("value", NOT_NUMBERS, ids=repr)
 def test_what_is_not_a_plain_number_is_neither_price_nor_money_nor_count(value: object) -> None:
-    for take in (values.price, values.count):
+    for parse in (values.price, values.count):
         with pytest.raises(Misuse, match=r"^said="):
-            take(value, name="said")
-    for take in (values.dollars, values.cents, values.centicents):
+            parse(value, name="said")
+    for parse in (values.dollars, values.cents, values.centicents):
         with pytest.raises(Misuse, match=r"^said="):
-            take(value, name="said")
+            parse(value, name="said")
 
 
 @pytest.mark.parametrize("value", [0, 1, 56, -1, 10**30])
 def test_a_whole_number_is_no_money(value: int) -> None:
-    for take in (values.price, values.dollars, values.cents, values.centicents):
+    for parse in (values.price, values.dollars, values.cents, values.centicents):
         with pytest.raises(Misuse, match="may mean cents or dollars"):
-            take(value, name="said")
+            parse(value, name="said")
 
 
 def test_every_tick_is_a_price_as_text_and_as_decimal() -> None:
@@ -86,8 +86,8 @@ def test_a_count_is_positive_and_bounded(value: object) -> None:
 
 def test_a_count_may_be_zero_where_it_is_said() -> None:
     for zero in (0, "0", "-0", Decimal("-0.00")):
-        taken = values.count(zero, zero=True)
-        assert values.count_text(taken) == "0.00"
+        parsed = values.count(zero, zero=True)
+        assert values.count_text(parsed) == "0.00"
     with pytest.raises(Misuse, match="at least 0"):
         values.count(-1, zero=True)
 
@@ -162,12 +162,12 @@ def test_a_price_is_written_with_two_to_four_decimals(value: str, text: str) -> 
 @given(st.decimals(allow_nan=True, allow_infinity=True) | st.text(max_size=12))
 def test_a_price_is_exact_or_refused(value: object) -> None:
     try:
-        taken = values.price(value)
+        parsed = values.price(value)
     except Misuse:
         return
-    assert taken == Decimal(value)
-    assert 0 < taken < 1
-    assert (taken * 10_000) % 1 == 0
+    assert parsed == Decimal(value)
+    assert 0 < parsed < 1
+    assert (parsed * 10_000) % 1 == 0
 
 
 @given(st.decimals(min_value="0.01", max_value=1_000_000_000, places=2))

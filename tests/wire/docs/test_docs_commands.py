@@ -1,4 +1,4 @@
-"""What the pages tell to type exists: make targets, subcommands with their options, scripts."""
+"""What the pages show to type exists: make targets, subcommands with their options, scripts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 import pytest
-from docs_pages import ROOT, every_page, named, typed
+from docs_pages import ROOT, every_page, relative_path, typed_lines
 
 from kalshi_ext.cli import main
 
@@ -17,24 +17,24 @@ TARGETS = frozenset(
 )
 
 
-@pytest.mark.parametrize("page", every_page(), ids=named)
+@pytest.mark.parametrize("page", every_page(), ids=relative_path)
 def test_every_make_target_a_page_names_exists(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    said = [word for line in typed(text) for word in targets(line)]
-    assert not [word for word in said if word not in TARGETS]
+    names = [word for line in typed_lines(text) for word in targets(line)]
+    assert not [word for word in names if word not in TARGETS]
 
 
-@pytest.mark.parametrize("page", every_page(), ids=named)
+@pytest.mark.parametrize("page", every_page(), ids=relative_path)
 def test_every_command_a_page_names_exists_with_its_options(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    faults = [fault(line) for line in typed(text) if line.startswith("kalshi-ext")]
-    assert not [said for said in faults if said]
+    faults = [command_fault(line) for line in typed_lines(text) if line.startswith("kalshi-ext")]
+    assert not [fault for fault in faults if fault]
 
 
-@pytest.mark.parametrize("page", every_page(), ids=named)
+@pytest.mark.parametrize("page", every_page(), ids=relative_path)
 def test_every_script_a_page_names_exists(page: Path) -> None:
-    said = re.findall(r"\bscripts/\w+\.py\b", page.read_text(encoding="utf-8"))
-    assert not [name for name in said if not (ROOT / name).exists()]
+    names = re.findall(r"\bscripts/\w+\.py\b", page.read_text(encoding="utf-8"))
+    assert not [name for name in names if not (ROOT / name).exists()]
 
 
 def targets(line: str) -> list[str]:
@@ -45,7 +45,7 @@ def targets(line: str) -> list[str]:
     return [word for word in words if re.fullmatch(r"[a-z][a-z-]*", word)]
 
 
-def fault(line: str) -> str | None:
+def command_fault(line: str) -> str | None:
     """Say what is wrong with a line that calls kalshi-ext; None when it could be typed."""
     command: click.Command = main
     words = iter(shlex.split(line, comments=True)[1:])
@@ -81,7 +81,7 @@ def _option(command: click.Command, word: str) -> click.Option | None:
     ],
 )
 def test_a_line_that_cannot_be_typed_is_noticed(line: str, wrong: str | None) -> None:
-    assert fault(line) == wrong
+    assert command_fault(line) == wrong
 
 
 def test_targets_are_told_from_variables_and_prose() -> None:

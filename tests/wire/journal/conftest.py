@@ -13,9 +13,9 @@ _names = itertools.count(1)
 @pytest.fixture(scope="session")
 def server() -> Iterator[object]:
     """A PostgreSQL server, one for each test process; skips loudly without binaries."""
-    from postgres_server import Server, binaries
+    from postgres_server import Server, find_binaries
 
-    if binaries() is None:
+    if find_binaries() is None:
         pytest.skip(
             "NO PostgreSQL binaries (initdb, postgres) on PATH or in /usr/lib/postgresql/*/bin:"
             " the shared journal was NOT tested"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from journal_kitchen import entry
+from journal_writers import entry
 
 from kalshi_ext.errors import JournalUnwritable
 from kalshi_ext.journal import (
@@ -41,7 +41,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "orders.db"
 
 
-def start(script: str, *arguments: object, **options: Any) -> subprocess.Popen[str]:
+def start_script(script: str, *arguments: object, **options: Any) -> subprocess.Popen[str]:
     """Run a script in another process; its first line of output means that it is ready."""
     return subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(script), *map(str, arguments)],
@@ -54,9 +54,9 @@ def start(script: str, *arguments: object, **options: Any) -> subprocess.Popen[s
     )
 
 
-HOLD = """
+HOLD_RESERVATION = """
     import sys
-    from journal_kitchen import entry
+    from journal_writers import entry
     from kalshi_ext.journal.sqlite import SqliteJournal
     journal = SqliteJournal(sys.argv[1])
     journal.reserve(entry("theirs"))
@@ -68,8 +68,8 @@ HOLD = """
 
 @pytest.fixture
 def holder(path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Another process that has the journal open, and the name of its owner."""
-    process = start(HOLD, path)
+    """Start another process that has the journal open; give it and the name of its owner."""
+    process = start_script(HOLD_RESERVATION, path)
     assert process.stdout is not None
     owner = process.stdout.readline().strip()
     yield process, owner
@@ -118,7 +118,7 @@ def test_a_killed_holder_frees_the_file_and_its_entries(
 
 
 def test_a_child_forked_by_the_holder_does_not_keep_the_file_after_its_death(path: Path) -> None:
-    process = start(
+    process = start_script(
         """
         import os, sys, time
         from kalshi_ext.journal.sqlite import SqliteJournal
@@ -144,10 +144,10 @@ def test_a_child_forked_by_the_holder_does_not_keep_the_file_after_its_death(pat
 
 
 def test_a_forked_child_is_refused_and_harms_nothing_when_it_ends(path: Path) -> None:
-    process = start(
+    process = start_script(
         """
         import gc, os, sys
-        from journal_kitchen import entry
+        from journal_writers import entry
         from kalshi_ext.journal import JournalBusy, MemoryJournal, State
         from kalshi_ext.journal.sqlite import SqliteJournal
         memory = MemoryJournal()
@@ -179,9 +179,9 @@ def test_a_forked_child_is_refused_and_harms_nothing_when_it_ends(path: Path) ->
         """,
         path,
     )
-    told, complaints = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=60)
     kinds = ["JournalUnwritable True", "TransitionUnwritten True", "JournalUnusable True"]
-    assert told.splitlines() == [*kinds, *kinds, "busy True", "status 7", "40 []"], complaints
+    assert output.splitlines() == [*kinds, *kinds, "busy True", "status 7", "40 []"], errors
     with SqliteJournal(path) as journal:
         assert len(list(journal.entries())) == 40
 
@@ -189,14 +189,14 @@ def test_a_forked_child_is_refused_and_harms_nothing_when_it_ends(path: Path) ->
 def test_the_end_of_the_interpreter_finishes_what_was_submitted(path: Path) -> None:
     script = """
         import sys
-        from journal_kitchen import entry
+        from journal_writers import entry
         from kalshi_ext.journal.sqlite import SqliteJournal
         journal = SqliteJournal(sys.argv[1])
         for number in range(50):
             journal.submit("reserve", entry(str(number)))
     """
-    _, complaints = (process := start(script, path)).communicate(timeout=60)
-    assert (process.returncode, complaints) == (0, "")
+    _, errors = (process := start_script(script, path)).communicate(timeout=60)
+    assert (process.returncode, errors) == (0, "")
     with SqliteJournal(path) as journal:
         assert len(list(journal.entries())) == 50
     assert not path.with_name("orders.db-wal").exists(), "it was closed, not dropped"
@@ -206,19 +206,19 @@ def test_looking_on_is_possible_beside_a_living_holder_but_not_writing(
     path: Path, holder: Any
 ) -> None:
     process, owner = holder
-    with open_journal(path, readonly=True) as looking:
-        (found,) = looking.open_entries()
+    with open_journal(path, readonly=True) as reader:
+        (found,) = reader.open_entries()
         assert found.owner == owner
-        assert looking.owner_alive(owner)
-        assert not looking.owner_alive("somebody else")
-        assert looking.verify() == []
+        assert reader.owner_alive(owner)
+        assert not reader.owner_alive("somebody else")
+        assert reader.verify() == []
         with pytest.raises(JournalUnwritable, match="reading only"):
-            looking.reserve(entry("mine"))
+            reader.reserve(entry("mine"))
         with pytest.raises(TransitionUnwritten, match="reading only"):
-            looking.advance("theirs", State.SENT)
+            reader.advance("theirs", State.SENT)
         process.kill()
         process.wait(20)
-        assert not looking.owner_alive(owner)
+        assert not reader.owner_alive(owner)
 
 
 def test_looking_on_creates_and_changes_nothing(path: Path) -> None:
@@ -227,8 +227,8 @@ def test_looking_on_creates_and_changes_nothing(path: Path) -> None:
     assert not path.exists()
     SqliteJournal(path).close()
     before = path.read_bytes()
-    with open_journal(path, readonly=True) as looking:
-        assert list(looking.entries()) == []
+    with open_journal(path, readonly=True) as reader:
+        assert list(reader.entries()) == []
     assert path.read_bytes() == before
 
 
@@ -240,7 +240,7 @@ def test_any_name_of_a_file_will_do(tmp_path: Path, name: str) -> None:
     with SqliteJournal(tmp_path / name) as journal:
         assert journal.get("a") is not None
         assert (journal.durable, journal.shared) == (True, False)
-    assert {one.name for one in tmp_path.iterdir()} == {name, name + ".lock"}
+    assert {file.name for file in tmp_path.iterdir()} == {name, name + ".lock"}
 
 
 def test_the_name_of_the_file_is_synced_too(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,7 +256,7 @@ def test_the_files_are_for_their_owner_alone(path: Path) -> None:
     try:
         with SqliteJournal(path) as journal:
             journal.reserve(entry("a"))
-            modes = {one.name: stat.S_IMODE(one.stat().st_mode) for one in path.parent.iterdir()}
+            modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
     finally:
         os.umask(former)
     assert set(modes) == {"orders.db", "orders.db-wal", "orders.db-shm", "orders.db.lock"}
@@ -272,19 +272,19 @@ def test_a_file_that_others_could_read_is_closed_to_them(path: Path) -> None:
 
 def test_the_settings_that_make_it_durable_are_in_force(path: Path) -> None:
     with SqliteJournal(path) as journal:
-        link = journal._runner.desk.store._link
-        asked = {name: link.execute(f"PRAGMA {name}").fetchone()[0] for name in SETTINGS}
+        connection = journal._runner.desk.store._link
+        asked = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in SETTINGS}
     assert asked == SETTINGS
 
 
 def test_a_file_that_can_have_no_log_is_refused() -> None:
     refused = pytest.raises(JournalUnusable, match="cannot share memory")
-    with closing(sqlite3.connect(":memory:")) as link, refused:
-        _for_writing(link)
+    with closing(sqlite3.connect(":memory:")) as connection, refused:
+        _for_writing(connection)
 
 
 def test_opening_copies_the_log_into_the_database_even_beside_a_reader(path: Path) -> None:
-    process = start(HOLD, path)  # killed, it leaves its log as it is
+    process = start_script(HOLD_RESERVATION, path)  # killed, it leaves its log as it is
     assert process.stdout is not None
     process.stdout.readline()
     process.kill()
@@ -292,19 +292,19 @@ def test_opening_copies_the_log_into_the_database_even_beside_a_reader(path: Pat
     reader = sqlite3.connect(path, isolation_level=None)
     reader.execute("BEGIN")
     assert reader.execute("SELECT count(*) FROM entry").fetchone() == (1,)
-    link = _for_writing_of(path)
+    connection = open_for_writing(path)
     copied = path.with_name("copied.db")
     copied.write_bytes(path.read_bytes())
     alone = sqlite3.connect(f"file:{copied}?immutable=1", uri=True)
     assert alone.execute("SELECT count(*) FROM entry").fetchone() == (1,)
-    for opened in (alone, link, reader):
+    for opened in (alone, connection, reader):
         opened.close()
 
 
-def _for_writing_of(path: Path) -> sqlite3.Connection:
-    link = sqlite3.connect(path, isolation_level=None, timeout=0.1)
-    _for_writing(link)
-    return link
+def open_for_writing(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, timeout=0.1)
+    _for_writing(connection)
+    return connection
 
 
 DESCRIPTORS = Path("/proc/self/fd")
@@ -323,22 +323,22 @@ SETTINGS = {"journal_mode": "wal", "synchronous": 2, "fullfsync": 1, "checkpoint
 
 
 def foreign_database(path: Path) -> None:
-    with sqlite3.connect(path) as link:
-        link.execute("CREATE TABLE other (x)")
-    link.close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE other (x)")
+    connection.close()
 
 
 def newer_journal(path: Path) -> None:
     SqliteJournal(path).close()
-    with sqlite3.connect(path) as link:
-        link.execute("PRAGMA user_version = 99")
-    link.close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
 
 
 def another_application(path: Path) -> None:
-    with sqlite3.connect(path) as link:
-        link.execute("PRAGMA application_id = 77")
-    link.close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA application_id = 77")
+    connection.close()
 
 
 UNUSABLE = {
@@ -419,10 +419,10 @@ def test_damage_inside_the_file_is_found_and_not_answered_with_half_an_answer(pa
 def test_an_index_that_lacks_its_rows_is_found(path: Path) -> None:
     with SqliteJournal(path) as journal:
         journal.reserve(entry("a"))
-    with closing(sqlite3.connect(path)) as link:
-        (size,) = link.execute("PRAGMA page_size").fetchone()
+    with closing(sqlite3.connect(path)) as connection:
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
         named = "SELECT rootpage FROM sqlite_master WHERE name = 'entry_open'"
-        (root,) = link.execute(named).fetchone()
+        (root,) = connection.execute(named).fetchone()
     empty_leaf = bytes((10, 0, 0, 0, 0, *size.to_bytes(2, "big"), 0))
     with path.open("r+b") as file:
         file.seek((root - 1) * size)
@@ -435,9 +435,9 @@ def test_an_index_that_lacks_its_rows_is_found(path: Path) -> None:
 def test_a_row_changed_by_hand_is_found(path: Path) -> None:
     with SqliteJournal(path) as journal:
         journal.reserve_many([entry("good"), entry("bad")])
-    with sqlite3.connect(path) as link:
-        link.execute("UPDATE entry SET fingerprint = 'x' WHERE key = 'bad'")
-    link.close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE entry SET fingerprint = 'x' WHERE key = 'bad'")
+    connection.close()
     with SqliteJournal(path) as journal:
         (line,) = journal.verify()
         assert line.startswith("row 2: fingerprint")
@@ -469,18 +469,18 @@ def test_a_file_moved_away_under_a_living_journal_refuses_to_send(
 
 def test_data_that_the_database_refuses_fail_alone(path: Path) -> None:
     SqliteJournal(path).close()
-    with sqlite3.connect(path) as link:
-        link.execute(
+    with sqlite3.connect(path) as connection:
+        connection.execute(
             "CREATE TRIGGER no BEFORE INSERT ON entry WHEN NEW.key = 'bad'"
             " BEGIN SELECT RAISE(ABORT, 'not this one'); END"
         )
-    link.close()
+    connection.close()
     with SqliteJournal(path) as journal:
         futures = [journal.submit("reserve", entry(key)) for key in ("a", "b", "bad", "c")]
         assert isinstance(error := futures.pop(2).exception(20), JournalUnwritable)
         assert "not this one" in str(error)
         assert all(future.result(20).acquired for future in futures)
-        assert [one.key for one in journal.entries()] == ["a", "b", "c"]
+        assert [each.key for each in journal.entries()] == ["a", "b", "c"]
 
 
 def test_marks_of_a_batch_come_back_in_order(path: Path) -> None:
@@ -489,8 +489,11 @@ def test_marks_of_a_batch_come_back_in_order(path: Path) -> None:
         marked = journal.advance_many(
             [Transition("b", State.REFUSED), Transition("a", State.ACKNOWLEDGED)]
         )
-        assert [(one.key, one.state) for one in marked] == [("b", "refused"), ("a", "acknowledged")]
-        assert [one.key for one in journal.entries()] == ["a", "b"]
+        assert [(each.key, each.state) for each in marked] == [
+            ("b", "refused"),
+            ("a", "acknowledged"),
+        ]
+        assert [each.key for each in journal.entries()] == ["a", "b"]
 
 
 def test_listing_open_entries_does_not_walk_through_the_verdicts(path: Path) -> None:
@@ -519,9 +522,9 @@ VERSION_1 = """
 
 
 def version_1(path: Path) -> None:
-    link = sqlite3.connect(path)
-    link.executescript(VERSION_1.format("0" * 64, sqlite_file.APPLICATION))
-    link.close()
+    connection = sqlite3.connect(path)
+    connection.executescript(VERSION_1.format("0" * 64, sqlite_file.APPLICATION))
+    connection.close()
 
 
 def test_a_journal_of_version_1_is_brought_up_to_date_with_its_entries(path: Path) -> None:
@@ -538,16 +541,18 @@ def test_a_journal_of_version_1_is_brought_up_to_date_with_its_entries(path: Pat
             assert journal.verify() == []
             journal.reserve(entry("new"))
             assert journal.by_intent("intent-new") is not None
-    link = sqlite3.connect(path)
-    assert link.execute("PRAGMA user_version").fetchone() == (sqlite_file.CURRENT,)
-    link.close()
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA user_version").fetchone() == (sqlite_file.CURRENT,)
+    connection.close()
 
 
 def schema_of(path: Path) -> list[Any]:
-    link = sqlite3.connect(path)
-    columns = link.execute("SELECT name FROM pragma_table_info('entry')").fetchall()
-    indexes = link.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index'").fetchall()
-    link.close()
+    connection = sqlite3.connect(path)
+    columns = connection.execute("SELECT name FROM pragma_table_info('entry')").fetchall()
+    indexes = connection.execute(
+        "SELECT name, sql FROM sqlite_master WHERE type = 'index'"
+    ).fetchall()
+    connection.close()
     return [columns, sorted(indexes)]
 
 
@@ -565,18 +570,18 @@ def test_a_migration_that_is_killed_half_way_leaves_the_old_version(path: Path) 
         from kalshi_ext.journal import sqlite_file
         from kalshi_ext.journal.sqlite import SqliteJournal
         statements = sqlite_file.MIGRATIONS[1]
-        def trap():
+        def killed_half_way():
             yield statements[0]
             os.kill(os.getpid(), signal.SIGKILL)
-        sqlite_file.MIGRATIONS = (sqlite_file.MIGRATIONS[0], trap())
+        sqlite_file.MIGRATIONS = (sqlite_schema.MIGRATIONS[0], killed_half_way())
         SqliteJournal(sys.argv[1])
     """
-    process = start(script, path)
+    process = start_script(script, path)
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
-    link = sqlite3.connect(path)
-    assert link.execute("PRAGMA user_version").fetchone() == (1,)
-    link.close()
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+    connection.close()
     with SqliteJournal(path) as journal:
         assert journal.get("old") is not None
         assert journal.verify() == []
@@ -622,19 +627,19 @@ def test_a_crashed_journal_whose_log_came_back_is_whole(crashed: Path) -> None:
     log.rename(log.with_suffix(".away"))
     with pytest.raises(JournalUnusable):
         SqliteJournal(crashed)
-    for left in crashed.parent.glob("orders.db-*"):
-        left.unlink()
+    for file in crashed.parent.glob("orders.db-*"):
+        file.unlink()
     log.with_suffix(".away").rename(log)
     with SqliteJournal(crashed) as journal:
-        assert [one.key for one in journal.entries()] == ["theirs"]
+        assert [each.key for each in journal.entries()] == ["theirs"]
 
 
 def test_a_crashed_journal_that_another_program_folded_its_log_into_is_whole(crashed: Path) -> None:
-    with closing(sqlite3.connect(crashed)) as link:
-        link.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    with closing(sqlite3.connect(crashed)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     assert not crashed.with_name("orders.db-wal").exists()
     with SqliteJournal(crashed) as journal:
-        assert [one.key for one in journal.entries()] == ["theirs"]
+        assert [each.key for each in journal.entries()] == ["theirs"]
 
 
 def test_a_journal_knows_that_it_lives_and_nobody_else_does(path: Path) -> None:
@@ -656,9 +661,11 @@ def test_the_lock_file_tells_how_many_entries_were_written(path: Path) -> None:
 
 def test_a_crashed_journal_whose_entries_cannot_be_counted_is_refused(crashed: Path) -> None:
     SqliteJournal(crashed).close()
-    with closing(sqlite3.connect(crashed)) as link:
-        (root,) = link.execute("SELECT rootpage FROM sqlite_master WHERE name='entry'").fetchone()
-        (size,) = link.execute("PRAGMA page_size").fetchone()
+    with closing(sqlite3.connect(crashed)) as connection:
+        (root,) = connection.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name='entry'"
+        ).fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
     with crashed.open("r+b") as file:
         file.seek((root - 1) * size)
         file.write(b"\xff" * 100)
@@ -671,13 +678,13 @@ def test_a_crashed_journal_whose_entries_cannot_be_counted_is_refused(crashed: P
 def test_an_older_copy_in_the_place_of_a_crashed_journal_is_refused(path: Path) -> None:
     SqliteJournal(path).close()
     older = path.read_bytes()
-    process = start(HOLD, path)
+    process = start_script(HOLD_RESERVATION, path)
     assert process.stdout is not None
     process.stdout.readline()
     process.kill()
     process.communicate()
-    for left in path.parent.glob("orders.db-*"):
-        left.unlink()
+    for file in path.parent.glob("orders.db-*"):
+        file.unlink()
     path.write_bytes(older)
     with pytest.raises(JournalUnusable, match="an old copy was put in its place"):
         SqliteJournal(path)
@@ -686,7 +693,7 @@ def test_an_older_copy_in_the_place_of_a_crashed_journal_is_refused(path: Path) 
 def test_the_lock_file_names_the_holder_only_while_there_is_one(path: Path) -> None:
     lock = path.with_name("orders.db.lock")
     with SqliteJournal(path) as journal:
-        said = json.loads(lock.read_text())
-        assert said["owner"] == journal.owner
-        assert said["pid"] == os.getpid()
+        content = json.loads(lock.read_text())
+        assert content["owner"] == journal.owner
+        assert content["pid"] == os.getpid()
     assert lock.read_text() == ""

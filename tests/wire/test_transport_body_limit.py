@@ -24,16 +24,16 @@ from kalshi_ext.transport import (
 
 LIMIT = 1000
 
-UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+NO_DEADLINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 class Chunks(httpx.SyncByteStream, httpx.AsyncByteStream):
     def __init__(self, chunks: list[bytes]) -> None:
-        self.chunks, self.given, self.closed = chunks, 0, False
+        self.chunks, self.yielded, self.closed = chunks, 0, False
 
     def __iter__(self) -> Iterator[bytes]:
         for chunk in self.chunks:
-            self.given += 1
+            self.yielded += 1
             yield chunk
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -47,45 +47,47 @@ class Chunks(httpx.SyncByteStream, httpx.AsyncByteStream):
         self.closed = True
 
 
-def both(chunks: list[bytes], limit: int = LIMIT, **headers: str) -> bytes | Exception:
-    """Read in both colours; the answers must be the same, and everything must be closed."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    answers: list[bytes | str] = []
+def read_both_ways(chunks: list[bytes], limit: int = LIMIT, **headers: str) -> bytes | Exception:
+    """Read sync and async; the results must be the same, and everything must be closed."""
+    raw_headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    results: list[bytes | str] = []
     last: bytes | Exception = b""
     for read in (read_limited, lambda *a: asyncio.run(aread_limited(*a))):
         stream = Chunks(chunks)
         try:
-            last = read(httpx.Response(200, headers=named, stream=stream), limit)
+            last = read(httpx.Response(200, headers=raw_headers, stream=stream), limit)
         except httpx.HTTPError as error:
             last = error
-        answers.append(repr(last))
+        results.append(repr(last))
         assert stream.closed
-    assert answers[0] == answers[1]
+    assert results[0] == results[1]
     return last
 
 
-PIECES = st.lists(st.binary(max_size=50), max_size=20)
+CHUNKS = st.lists(st.binary(max_size=50), max_size=20)
 
 
-@UNTIMED
-@given(PIECES, st.integers(0, 600))
-def test_a_body_is_whole_up_to_the_limit_and_refused_above(pieces: list[bytes], limit: int) -> None:
-    body = b"".join(pieces)
-    answer = both(pieces, limit)
+@NO_DEADLINE
+@given(CHUNKS, st.integers(0, 600))
+def test_a_body_is_whole_up_to_the_limit_and_refused_above(chunks: list[bytes], limit: int) -> None:
+    body = b"".join(chunks)
+    result = read_both_ways(chunks, limit)
     if len(body) > limit:
-        assert isinstance(answer, BodyTooLarge)
+        assert isinstance(result, BodyTooLarge)
     else:
-        assert answer == body
+        assert result == body
 
 
-@UNTIMED
+@NO_DEADLINE
 @given(st.binary(max_size=600), st.integers(1, 40), st.sampled_from(["gzip", "deflate", "X-GZIP"]))
-def test_a_packed_body_is_unpacked_however_it_is_cut(body: bytes, cut: int, encoding: str) -> None:
+def test_a_packed_body_is_unpacked_however_it_is_cut(
+    body: bytes, chunk_size: int, encoding: str
+) -> None:
     packed = zlib.compress(body) if encoding == "deflate" else gzip.compress(body)
-    pieces = [packed[n : n + cut] for n in range(0, len(packed), cut)]
-    assert both(pieces, content_encoding=encoding) == body
-    answer = both(pieces, 100, content_encoding=encoding)
-    assert answer == body if len(body) <= 100 else isinstance(answer, BodyTooLarge)
+    chunks = [packed[n : n + chunk_size] for n in range(0, len(packed), chunk_size)]
+    assert read_both_ways(chunks, content_encoding=encoding) == body
+    result = read_both_ways(chunks, 100, content_encoding=encoding)
+    assert result == body if len(body) <= 100 else isinstance(result, BodyTooLarge)
 
 
 def test_a_declared_length_over_the_limit_is_refused_before_reading() -> None:
@@ -93,7 +95,7 @@ def test_a_declared_length_over_the_limit_is_refused_before_reading() -> None:
     response = httpx.Response(200, headers={"content-length": "1001"}, stream=stream)
     with pytest.raises(BodyTooLarge, match="larger than 1,000 bytes"):
         read_limited(response, LIMIT)
-    assert (stream.given, stream.closed) == (0, True)
+    assert (stream.yielded, stream.closed) == (0, True)
 
 
 @pytest.mark.parametrize("length", ["", "-5", "many", "١٢", "1e9", "5, 5"])
@@ -108,11 +110,11 @@ def test_a_gzip_bomb_is_not_unpacked_beyond_the_limit() -> None:
     assert len(bomb) < 100_000
     tracemalloc.start()
     try:
-        answer = both([bomb], 1_000_000, content_encoding="gzip")
+        result = read_both_ways([bomb], 1_000_000, content_encoding="gzip")
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert isinstance(answer, BodyTooLarge)
+    assert isinstance(result, BodyTooLarge)
     assert peak < 10_000_000
 
 
@@ -120,19 +122,19 @@ def test_a_gzip_bomb_is_not_unpacked_beyond_the_limit() -> None:
     "body", [gzip.compress(b"abc", mtime=0)[:-1], b"\x1f\x8bnot gzip", b"plain"]
 )
 def test_a_damaged_packed_body_is_a_decoding_error(body: bytes) -> None:
-    assert type(both([body], content_encoding="gzip")) is httpx.DecodingError
+    assert type(read_both_ways([body], content_encoding="gzip")) is httpx.DecodingError
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "rot13", "x" * 500])
 def test_a_packing_nobody_asked_for_is_a_decoding_error(encoding: str) -> None:
-    answer = both([b"abc"], content_encoding=encoding)
-    assert type(answer) is httpx.DecodingError
-    assert "was not asked for" in str(answer)
+    result = read_both_ways([b"abc"], content_encoding=encoding)
+    assert type(result) is httpx.DecodingError
+    assert "was not asked for" in str(result)
 
 
 def test_an_empty_body_needs_no_unpacking() -> None:
-    assert both([], content_encoding="gzip") == b""
-    assert both([b"abc"], content_encoding="identity") == b"abc"
+    assert read_both_ways([], content_encoding="gzip") == b""
+    assert read_both_ways([b"abc"], content_encoding="identity") == b"abc"
 
 
 def test_an_answer_made_in_this_process_is_capped_too() -> None:
@@ -158,21 +160,21 @@ def test_the_deadline_holds_for_a_foreign_transport_too() -> None:
 
 
 def test_a_body_without_end_is_cut_and_its_connection_closed() -> None:
-    left = threading.Event()
+    disconnected = threading.Event()
 
-    def pour(connection: Connection) -> None:
+    def send_without_end(connection: Connection) -> None:
         connection.request()
         connection.send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
         try:
             while not connection.closing.is_set():
                 connection.send(b"1000\r\n" + bytes(0x1000) + b"\r\n")
         except OSError:
-            left.set()
+            disconnected.set()
 
     transport = DeadlineTransport()
-    with Server(pour) as server:
+    with Server(send_without_end) as server:
         response = transport.handle_request(httpx.Request("GET", server.url()))
         with pytest.raises(BodyTooLarge):
             read_limited(response, 100_000)
-        assert left.wait(10)
+        assert disconnected.wait(10)
     transport.close()
