@@ -1,8 +1,8 @@
 """Try exactly-once against everything: every byte cut, storms, delayed requests, interruptions.
 
 Real clients against the sandbox, whose books are the only witness. Prints the figures; `--write`
-keeps them in docs/reliability.md. Exits 1 when one thing happened twice, got lost or was said
-wrongly. `--every N` takes each N-th byte and line only.
+keeps them in docs/reliability.md. Exits 1 when one thing happened twice, got lost or had a wrong
+verdict. `--every N` takes each N-th byte and line only.
 """
 
 from __future__ import annotations

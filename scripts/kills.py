@@ -3,7 +3,7 @@
 Each bot is a real process with a journal in SQLite and a real sandbox. It dies by SIGKILL, dies
 once more while it recovers, and in its last life must come to the end its orders call for.
 Prints the figures; `--write` keeps them in docs/reliability.md. Exits 1 when one order stands
-twice, got lost, or something untrue was said. `--every N` takes each N-th boundary only.
+twice, got lost, or had a wrong verdict. `--every N` takes each N-th boundary only.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Each seed is one life of a bot whose network loses, delays and doubles messages, whose exchange
 answers late, wrongly or not at all, and whose process dies; the sandbox's engine is the only
-witness. `--seed N` rerun_seeds one and prints what it did; `--write` keeps the figures in
+witness. `--seed N` replays one and prints what it did; `--write` keeps the figures in
 docs/reliability.md.
 """
 
@@ -128,7 +128,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--minutes", type=float, default=600.0, help="then stop and report")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
-    parser.add_argument("--seed", type=int, help="rerun_seed one seed")
+    parser.add_argument("--seed", type=int, help="replay one seed")
     parser.add_argument("--write", action="store_true", help="keep the figures in the docs")
     options = parser.parse_args()
     if options.seed is not None:

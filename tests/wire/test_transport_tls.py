@@ -179,7 +179,7 @@ def test_a_proxy_in_front_of_plain_http_gets_the_request_itself(client_kind: str
     script = AnsweringScript()
     with (
         Server(script) as proxy_server,
-        open_client(client_kind, proxy=httpx.TunnelProxy(proxy_server.url(""))) as client,
+        open_client(client_kind, proxy=httpx.Proxy(proxy_server.url(""))) as client,
     ):
         round_trip = client.post("http://127.0.0.1:9/x", b"{}")
     assert round_trip.status == 200

@@ -110,7 +110,7 @@ def test_a_promise_is_given_after_the_sync_of_what_it_promises(path: Path) -> No
             dirty = "pwrite64(" in line or (dirty and not re.search(r"f(data)?sync\(", line))
         elif re.search(r"write\(1<.*promised", line):
             promises += 1
-            assert not dirty, "a promise was told before the log was synced"
+            assert not dirty, "a promise was reported before the log was synced"
     assert promises == 24
     assert writes >= 24
 

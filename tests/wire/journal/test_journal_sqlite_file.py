@@ -573,7 +573,7 @@ def test_a_migration_that_is_killed_half_way_leaves_the_old_version(path: Path) 
         def killed_half_way():
             yield statements[0]
             os.kill(os.getpid(), signal.SIGKILL)
-        sqlite_file.MIGRATIONS = (sqlite_schema.MIGRATIONS[0], killed_half_way())
+        sqlite_file.MIGRATIONS = (sqlite_file.MIGRATIONS[0], killed_half_way())
         SqliteJournal(sys.argv[1])
     """
     process = start_script(script, path)

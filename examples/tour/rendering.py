@@ -1,4 +1,4 @@
-"""Say what was called and what came back, each in a few words."""
+"""Render a call and its result, each in a few words."""
 
 from __future__ import annotations
 
@@ -16,47 +16,47 @@ from kalshi_ext.requests import OrderTicket
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-def number(value: Decimal | None) -> str:
-    """Write a number without trailing zeros."""
+def number_text(value: Decimal | None) -> str:
+    """Render a number without trailing zeros."""
     return "?" if value is None else f"{value.normalize():f}"
 
 
-def dollars(value: Decimal | None) -> str:
-    """Write dollars with at least two decimals."""
+def dollars_text(value: Decimal | None) -> str:
+    """Render dollars with at least two decimals."""
     if value is None:
         return "?"
     places = max(2, -int(value.normalize().as_tuple().exponent))
     return f"{'-' if value < 0 else ''}${abs(value):,.{places}f}"
 
 
-def short(text: str) -> str:
+def short_ids(text: str) -> str:
     """Keep the first part of a UUID."""
-    return UUID.sub(lambda found: found.group()[:8], text)
+    return UUID.sub(lambda match: match.group()[:8], text)
 
 
-def call_text(word: str, args: Sequence[Any], said: Mapping[str, Any]) -> str:
-    """Write a call as one would type it, ids cut short."""
-    given = [argument(value) for value in args]
-    given += [f"{name}={argument(value)}" for name, value in said.items()]
-    return f"{word}({', '.join(given)})"
+def call_text(word: str, args: Sequence[Any], arguments: Mapping[str, Any]) -> str:
+    """Render a call as one would type it, with short ids."""
+    texts = [argument_text(value) for value in args]
+    texts += [f"{name}={argument_text(value)}" for name, value in arguments.items()]
+    return f"{word}({', '.join(texts)})"
 
 
-def argument(value: object) -> str:
-    """Write an argument."""
+def argument_text(value: object) -> str:
+    """Render an argument of a call."""
     if isinstance(value, models.Order | models.OrderAck):
-        return "order " + short(value.order_id)
+        return "order " + short_ids(value.order_id)
     if isinstance(value, OrderTicket):
         return "ticket"
     if isinstance(value, str):
-        return short(value)
+        return short_ids(value)
     if isinstance(value, list | tuple):
-        return f"[{', '.join(argument(each) for each in value)}]"
+        return f"[{', '.join(argument_text(each) for each in value)}]"
     return str(value)
 
 
 @singledispatch
 def answer(value: object) -> str:
-    """Say what came back."""
+    """Render the result of a call; a type without a rule of its own as `str`."""
     return str(value)
 
 
@@ -67,7 +67,7 @@ def _(_nothing: None) -> str:
 
 @answer.register
 def _(value: str) -> str:
-    return short(value)
+    return short_ids(value)
 
 
 @answer.register
@@ -92,88 +92,90 @@ def _(value: KalshiError) -> str:
 
 @answer.register
 def _(value: models.OrderAck) -> str:
-    said = [f"order {short(value.order_id)}"]
+    parts = [f"order {short_ids(value.order_id)}"]
     if value.fill_count is not None:
-        price = f" at {number(value.average_fill_price)}" if value.average_fill_price else ""
-        said.append(f"filled {number(value.fill_count)}{price}")
+        price = f" at {number_text(value.average_fill_price)}" if value.average_fill_price else ""
+        parts.append(f"filled {number_text(value.fill_count)}{price}")
     if value.remaining_count is not None:
-        said.append(f"resting {number(value.remaining_count)}")
+        parts.append(f"resting {number_text(value.remaining_count)}")
     if value.reduced_by is not None:
-        said.append(f"reduced by {number(value.reduced_by)}")
-    return ", ".join(said)
+        parts.append(f"reduced by {number_text(value.reduced_by)}")
+    return ", ".join(parts)
 
 
 @answer.register
 def _(value: models.Order) -> str:
-    size = f"{number(value.remaining_count)} resting, {number(value.fill_count)} filled"
-    return f"{value.book_side} {number(value.price)} {value.ticker}: {value.status}, {size}"
+    size = f"{number_text(value.remaining_count)} resting, {number_text(value.fill_count)} filled"
+    return f"{value.book_side} {number_text(value.price)} {value.ticker}: {value.status}, {size}"
 
 
 @answer.register
 def _(value: models.Fill) -> str:
     role = "taker" if value.is_taker else "maker"
-    at = f"{number(value.count)} at {number(value.price)}"
-    fee = "" if value.fee is None else f", fee {dollars(value.fee)}"
+    at = f"{number_text(value.count)} at {number_text(value.price)}"
+    fee = "" if value.fee is None else f", fee {dollars_text(value.fee)}"
     return f"{value.book_side} {at}, {role}{fee}"
 
 
 @answer.register
 def _(value: models.QueuePosition) -> str:
-    return f"{number(value.position)} contracts ahead"
+    return f"{number_text(value.position)} contracts ahead"
 
 
 @answer.register
 def _(value: models.OrderGroup) -> str:
-    held = "" if value.orders is None else f", {len(value.orders)} orders"
-    limit = "" if value.contracts_limit is None else f", limit {number(value.contracts_limit)}"
-    return f"group {short(value.id)}{limit}{held}"
+    holdings = "" if value.orders is None else f", {len(value.orders)} orders"
+    limit = "" if value.contracts_limit is None else f", limit {number_text(value.contracts_limit)}"
+    return f"group {short_ids(value.id)}{limit}{holdings}"
 
 
 @answer.register
 def _(value: models.Balance) -> str:
-    held = value.portfolio_value
-    return f"{dollars(value.balance)} cash" + (f", {dollars(held)} in positions" if held else "")
+    holdings = value.portfolio_value
+    return f"{dollars_text(value.balance)} cash" + (
+        f", {dollars_text(holdings)} in positions" if holdings else ""
+    )
 
 
 @answer.register
 def _(value: models.Position) -> str:
     side = "YES" if value.position >= 0 else "NO"
-    said = [f"{value.ticker}: {number(abs(value.position))} {side}"]
-    said += [f"exposure {dollars(value.exposure)}"] if value.exposure is not None else []
-    said += [f"fees {dollars(value.fees_paid)}"] if value.fees_paid is not None else []
-    return ", ".join(said)
+    parts = [f"{value.ticker}: {number_text(abs(value.position))} {side}"]
+    parts += [f"exposure {dollars_text(value.exposure)}"] if value.exposure is not None else []
+    parts += [f"fees {dollars_text(value.fees_paid)}"] if value.fees_paid is not None else []
+    return ", ".join(parts)
 
 
 @answer.register
 def _(value: models.Settlement) -> str:
-    return f"{value.ticker} ended {value.market_result}, revenue {dollars(value.revenue)}"
+    return f"{value.ticker} ended {value.market_result}, revenue {dollars_text(value.revenue)}"
 
 
 @answer.register
 def _(value: models.Payment) -> str:
-    return f"{dollars(value.amount)} by {value.type}, {value.status}"
+    return f"{dollars_text(value.amount)} by {value.type}, {value.status}"
 
 
 @answer.register
 def _(value: models.RestingValue) -> str:
-    return dollars(value.total)
+    return dollars_text(value.total)
 
 
 @answer.register
 def _(value: models.SubaccountBalance) -> str:
     where = f"subaccount {value.subaccount}, shard {value.exchange_index}"
-    return f"{where}: {dollars(value.balance)}"
+    return f"{where}: {dollars_text(value.balance)}"
 
 
 @answer.register
 def _(value: models.SubaccountTransfer) -> str:
-    return f"{dollars(value.amount)} from {value.from_subaccount} to {value.to_subaccount}"
+    return f"{dollars_text(value.amount)} from {value.from_subaccount} to {value.to_subaccount}"
 
 
 @answer.register
 def _(value: models.InstanceTransfer) -> str:
     shards = f"shard {value.source_exchange_shard} to {value.destination_exchange_shard}"
-    return f"{dollars(value.amount)}, {shards}, {value.status}"
+    return f"{dollars_text(value.amount)}, {shards}, {value.status}"
 
 
 @answer.register
@@ -218,4 +220,4 @@ def _(value: models.EndpointCosts) -> str:
 @answer.register
 def _(value: models.VolumeProgress) -> str:
     goals = f"{len(value.goals)} levels with goals"
-    return f"{number(value.trailing_30d_volume)} contracts in 30 days, {goals}"
+    return f"{number_text(value.trailing_30d_volume)} contracts in 30 days, {goals}"

@@ -1,4 +1,7 @@
-"""What the pages show to type exists: make targets, subcommands with their options, scripts."""
+"""What the pages refer to exists: links, make targets, commands with their options, scripts.
+
+And what must have a page has one: every package of kalshi_ext and every top folder, at most 40 lines.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,16 @@ from pathlib import Path
 
 import click
 import pytest
-from docs_pages import ROOT, every_page, relative_path, typed_lines
+from docs_pages import (
+    FOLDERS,
+    ROOT,
+    SPAN,
+    anchors,
+    every_page,
+    links,
+    relative_path,
+    typed_lines,
+)
 
 from kalshi_ext.cli import main
 
@@ -88,3 +100,61 @@ def test_targets_are_told_from_variables_and_prose() -> None:
     assert targets("make drift UPSTREAM=<file or URL>") == ["drift"]
     assert targets("make") == []
     assert targets("makes sense") == []
+
+
+@pytest.mark.parametrize("page", every_page(), ids=relative_path)
+def test_every_relative_link_of_a_page_resolves(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    broken = [target for target in links(text) if not resolves(page, target)]
+    assert not broken
+
+
+def resolves(page: Path, target: str) -> bool:
+    path, _, anchor = target.partition("#")
+    target_page = page.parent / path if path else page
+    if not target_page.exists():
+        return False
+    return not anchor or anchor in anchors(target_page.read_text(encoding="utf-8"))
+
+
+def test_a_link_to_a_page_that_is_not_there_is_noticed(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# One thing\n\n[a](other.md) [b](#one-thing) [c](#another) [d](https://x.y)\n")
+    targets = links(page.read_text())
+    assert targets == ["other.md", "#one-thing", "#another"]
+    assert [resolves(page, target) for target in targets] == [False, True, False]
+
+
+TOP = [ROOT / folder for folder in FOLDERS if folder not in {"docs", "kalshi_ext", ".github"}]
+DERIVED = {"_sync": "_async"}  # written by scripts/unasync.py, described where it comes from
+
+
+def rooms() -> list[Path]:
+    """List the packages of kalshi_ext with more than one module."""
+    packages = [init.parent for init in (ROOT / "kalshi_ext").glob("*/__init__.py")]
+    return sorted(
+        room for room in packages if len(list(room.rglob("*.py"))) > 1 and room.name not in DERIVED
+    )
+
+
+@pytest.mark.parametrize("room", [*TOP, *rooms()], ids=relative_path)
+def test_every_room_has_a_page_of_at_most_40_lines(room: Path) -> None:
+    page = room / "README.md"
+    assert page.is_file(), f"{relative_path(page)} is missing"
+    assert 2 < len(page.read_text(encoding="utf-8").splitlines()) <= 40
+
+
+@pytest.mark.parametrize("derived", DERIVED)
+def test_the_page_of_a_derived_room_is_where_it_is_derived_from(derived: str) -> None:
+    page = ROOT / "kalshi_ext" / DERIVED[derived] / "README.md"
+    assert derived in page.read_text(encoding="utf-8")
+
+
+def test_the_architecture_page_names_every_room() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = page.partition("| room |")[2].partition("\n\n")[0]
+    listed = {word for line in table.splitlines() for word in SPAN.findall(line.split("|")[1])}
+    package = ROOT / "kalshi_ext"
+    files = {path.stem for path in package.glob("*.py") if not path.name.startswith("__")}
+    folders = {path.parent.name for path in package.glob("*/__init__.py")}
+    assert listed == files | folders
