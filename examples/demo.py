@@ -25,6 +25,7 @@ def run_tours(print_line: PrintLine) -> tuple[Tour, Tour]:
     """Start one sandbox for each contract, side by side, and run the tour of each."""
     boxes = Sandbox(contract="current"), Sandbox(contract="classic")
     with ExitStack() as stack:
+        # Each sandbox is a process of its own: both start at the same time.
         with ThreadPoolExecutor(len(boxes)) as pool:
             list(pool.map(stack.enter_context, boxes))
         return run_current(boxes[0], print_line), run_classic(boxes[1], print_line)

@@ -58,7 +58,11 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "writes": (("kalshi_ext/writes",), ("writes", SIMULATION_TEST)),
     "journal": (
         ("kalshi_ext/journal",),
-        ("tests/unit/journal", "tests/wire/journal/test_journal_sqlite_file.py"),
+        (
+            "tests/unit/journal",
+            "tests/wire/journal/test_journal_sqlite_file.py",
+            "tests/wire/journal/test_journal_sqlite_owner.py",
+        ),
     ),
 }
 # A start of pytest with every plugin of the environment takes seconds.
@@ -112,6 +116,7 @@ class TreeCopy:
         """Start a forker in the copy."""
         paths = os.pathsep.join((str(self.root), str(self.root / "generated")))
         return subprocess.Popen(
+            # -B: bytecode of a mutant must not be found by the next.
             [sys.executable, "-B", str(FORKER), *arguments],
             cwd=self.root,
             env={**os.environ, "PYTHONPATH": paths, **ENVIRONMENT},
@@ -119,7 +124,7 @@ class TreeCopy:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            start_new_session=True,
+            start_new_session=True,  # close() ends it with what it forked
         )
 
     def coverage(self, files: list[str], modules_: list[str]) -> dict[tuple[str, int], list[str]]:

@@ -108,7 +108,7 @@ def serve(group: str, seconds: float) -> None:
         task = json.loads(line)
         child = os.fork()
         if child == 0:
-            os.setpgid(0, 0)
+            os.setpgid(0, 0)  # a mutant that hangs is killed with all it started
             sys.meta_path.insert(0, MutatedModule(task["path"], task["text"]))
             os._exit(0 if run(task["files"]) else 1)
         print("passed" if wait_for(child, seconds) == 0 else "failed", flush=True)

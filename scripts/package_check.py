@@ -27,6 +27,7 @@ PACKAGES = ("kalshi_ext", "kalshi_portfolio", "kalshi_classic")
 EXTRAS = "sandbox,postgres,drift,fast"
 PAGES = ("README.md", "docs/quickstart.md")
 ENTRY_POINTS = ("kalshi-ext = kalshi_ext.cli:main", "kalshi_ext = kalshi_ext.testing.plugin")
+# Files that work on the checkout leaves behind and that no archive may hold.
 WORK_TRACES = re.compile(
     r"(^|/)(__pycache__|\.venv[^/]*|\.git|\.pytest_cache|\.hypothesis|dist)(/|$)|\.pyc$"
 )

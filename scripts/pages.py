@@ -95,6 +95,7 @@ def run_page(path: Path, variables: Mapping[str, str]) -> int:
 def run_block(path: Path, block: Block, namespace: dict[str, object]) -> None:
     """Run one block; its lines have the numbers they have on the page."""
     printed = io.StringIO()
+    # As many empty lines before it as the page has, so that a traceback names the page's lines.
     code = compile("\n" * (block.line - 1) + block.text, str(path), "exec")
     try:
         with contextlib.redirect_stdout(printed):

@@ -39,6 +39,7 @@ def record_sandbox(where: Path, only: str | None) -> int:
         ]
         if not wanted:
             continue
+        # Fixed clock, seed and keys: recording again must give the same bytes.
         with Sandbox(
             contract=served, seed=KEY_SEED, clock=player.START, fixed_keys=True, proxy=False
         ) as box:

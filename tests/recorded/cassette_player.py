@@ -24,6 +24,7 @@ from kalshi_ext.contracts import contract
 from kalshi_ext.protocol.rate_limits import Backoff
 
 CASSETTES = Path(__file__).parent / "cassettes"
+# vcrpy's default leaves headers and body out: a replay would not notice another count.
 MATCH_ON = ("method", "scheme", "host", "port", "path", "query", "headers", "bytes")
 SANDBOX = "http://sandbox.kalshi-ext.test"  # stands for the loopback address of a recording
 START = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)

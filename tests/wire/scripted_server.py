@@ -54,6 +54,7 @@ class Connection:
         return request
 
     def _receive_more(self) -> None:
+        # Short waits, so that the end of the test is noticed; a stall within a request is an error.
         self.socket.settimeout(0.05)
         while not self.closing.is_set():
             with contextlib.suppress(TimeoutError):
@@ -86,6 +87,7 @@ class Connection:
 
     def reset(self) -> None:
         """Close with RST instead of FIN."""
+        # A linger time of zero drops what is unsent and sends RST.
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
 
@@ -98,6 +100,7 @@ class Server:
 
     def __init__(self, script: Script, context: ssl.SSLContext | None = None) -> None:
         self.connections: list[Connection] = []
+        # Released once for each connection whose script has ended and whose socket is closed.
         self.closed_connections = threading.Semaphore(0)
         self._script, self._context = script, context
         self._closing = threading.Event()

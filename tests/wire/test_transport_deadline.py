@@ -92,6 +92,7 @@ def test_after_the_deadline_nothing_is_begun(client: TransportClient) -> None:
 
 
 def test_a_connection_that_is_not_accepted_is_left_at_the_deadline(client: TransportClient) -> None:
+    # With a full backlog the kernel answers no further SYN: connecting neither fails nor succeeds.
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         address = full.getsockname()
         waiting = [socket.socket() for _ in range(4)]

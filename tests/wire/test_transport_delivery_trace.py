@@ -88,7 +88,7 @@ def post_concurrently(
 
 def test_a_refused_connection_never_left(client: TransportClient) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+        port = listener.getsockname()[1]  # nobody listens on it once the block is left
     round_trip = client.post(f"http://127.0.0.1:{port}/x", b"{}")
     assert isinstance(round_trip.error, httpx.ConnectError)
     assert round_trip.trace.nothing_sent
@@ -225,6 +225,7 @@ def test_a_connection_closed_unseen_counts_as_left(
 def hide_closed_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     from kalshi_ext.transport.streams import AsyncDeadlineStream, DeadlineStream
 
+    # httpcore asks a kept connection for "is_readable" before it uses it again.
     for stream in (DeadlineStream, AsyncDeadlineStream):
         monkeypatch.setattr(stream, "get_extra_info", lambda *_: None)
 

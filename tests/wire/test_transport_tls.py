@@ -90,6 +90,7 @@ def test_a_handshake_that_is_never_answered_is_left_at_the_deadline(
 def test_a_handshake_that_drips_is_left_at_the_deadline(
     client_kind: str, trusting_context: ssl.SSLContext
 ) -> None:
+    # A handshake record of 16 kB that holds one ServerHello: the client waits for all of it.
     record = b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc" + bytes(16_000)
     with (
         Server(lambda connection: connection.drip(record)) as server,

@@ -28,7 +28,7 @@ SIGNATURE = "kalshi-access-signature"
 
 @frozen
 class FrozenClock:
-    """A clock that stands still."""
+    """A clock that stands still, so that both clients sign the same timestamps."""
 
     at: float = 1_800_000_000.125
 
@@ -49,6 +49,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[tuple[str, RequestRecorde
 def client_options(server: Server, name: str) -> dict[str, Any]:
     return {
         "key_id": KEY_ID,
+        # Ed25519 signs the same text alike; RSA-PSS has a random salt and would differ each time.
         "private_key": key_files.ed25519_key(),
         "environment": server.url("/trade-api/v2"),
         "contract": name,

@@ -1,6 +1,6 @@
 """What the pages refer to exists: links, make targets, commands with their options, scripts.
 
-And what must have a page has one: every package of kalshi_ext and every top folder, at most 40 lines.
+And every package of kalshi_ext and every top folder has a README of at most 40 lines.
 """
 
 from __future__ import annotations

@@ -10,8 +10,9 @@ import random
 import tempfile
 from pathlib import Path
 
+from journal_writers import start_script
 from postgres_server import Server, find_binaries
-from test_journal_postgres import WRITE_RANDOM, read_reports, start_script
+from test_journal_postgres import WRITE_RANDOM, read_reports
 from test_journal_sqlite_kills import POINTS, SIGKILL, WriterForker, check_promises
 
 from kalshi_ext.journal.postgres import PostgresJournal

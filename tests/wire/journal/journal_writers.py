@@ -20,7 +20,9 @@ import os
 import random
 import resource
 import signal
+import subprocess
 import sys
+import textwrap
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -44,6 +46,31 @@ def entry(key: str) -> Entry:
         fingerprint=f"{random.Random(key).getrandbits(256):064x}",
         ticket=json.dumps({"key": key, "ballast": "x" * random.Random(key).randrange(3000)}),
         intent=f"intent-{key}",
+    )
+
+
+# Holds a file open until its input ends; its first line of output is the name of its owner.
+HOLD_FILE = """
+    import sys
+    from journal_writers import entry
+    from kalshi_ext.journal.sqlite import SqliteJournal
+    journal = SqliteJournal(sys.argv[1])
+    journal.reserve(entry("theirs"))
+    print(journal.owner, flush=True)
+    sys.stdin.read()
+    journal.close()
+"""
+
+
+def start_script(script: str, *arguments: object, **options: Any) -> subprocess.Popen[str]:
+    """Run a script in another process, which can import this module."""
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(script), *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+        **options,
     )
 
 

@@ -14,11 +14,15 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from attrs import define, field
 
+if TYPE_CHECKING:
+    from kalshi_ext.journal.postgres import PostgresJournal
+
+OpenJournals = Callable[..., "PostgresJournal"]  # the fixture of that name
 PASSWORD = "s3cret!%/pass"
 _QUOTED = "s3cret%21%25%2Fpass"
 
@@ -60,6 +64,7 @@ class Server:
             os.chown(secret, user.pw_uid, user.pw_gid)
         self._run(
             *("initdb", "-D", "data", "-U", "boss", "--pwfile", "password", "-E", "UTF8"),
+            # Without syncs while the cluster is made; those of the running server are real.
             *("--auth", "scram-sha-256", "--no-locale", "--no-sync"),
         )
         return self.start()
@@ -92,11 +97,12 @@ class Server:
                 *(str(self._bin / "postgres"), "-D", "data", "-p", str(self.port)),
                 *("-k", str(self.directory), "-c", "listen_addresses=127.0.0.1"),
                 *("-c", "shared_buffers=8MB", "-c", "max_connections=40"),
+                # After a kill one call instead of a sync for each file of the cluster.
                 *("-c", "recovery_init_sync_method=syncfs"),
             ],
             stdout=log,
             stderr=log,
-            start_new_session=True,
+            start_new_session=True,  # so that kill() reaches every backend by the group
             **self._process_options(),
         )
         log.close()
@@ -135,7 +141,7 @@ class Server:
     def stop(self) -> None:
         """Shut the server down in order."""
         if self._process is not None:
-            self._process.send_signal(signal.SIGINT)
+            self._process.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown
             self._process.wait(60)
             self._process = None
 

@@ -33,11 +33,6 @@ needs_strace = pytest.mark.skipif(
 )
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "orders.db"
-
-
 def run(path: Path, count: int, how: str, *prefix: str) -> list[tuple[str, str, str]]:
     """Run a writer whose disk fails; return its reports."""
     command = [*prefix, sys.executable, str(WRITERS), "disk", str(path), str(count), how]
