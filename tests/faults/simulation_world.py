@@ -61,7 +61,7 @@ from virtual_exchange import ROUTER
 from kalshi_ext.contracts import contract
 from kalshi_ext.protocol.flow import Send
 from kalshi_ext.protocol.messages import Lost, Reply
-from kalshi_ext.sandbox.engine import Call, Caller, Engine, Settings, admin
+from kalshi_ext.sandbox.engine import ApiRequest, Caller, Engine, Settings, admin
 
 START = 1_790_000_000.0
 CLOCK_TOLERANCE = 30.0  # seconds a signature's timestamp is accepted; our policy assumes at most 60
@@ -199,7 +199,7 @@ class SimulatedWorld:
             query["limit"] = self.page_limit  # an exchange may give fewer rows than asked for
         body = None if request.body is None else json.loads(request.body)
         kind = "absent" if request.body is None else "json"
-        call = Call(operation, Caller(ACCOUNT), path, query, body, kind)
+        call = ApiRequest(operation, Caller(ACCOUNT), path, query, body, kind)
         answer = self.engine.execute(call, now=self.moment())
         if operation == "GetUserDataTimestamp":
             return answer.status, self._watermark(answer.body)
@@ -207,7 +207,7 @@ class SimulatedWorld:
 
     def read(self, operation: str) -> Any:
         """Read from the exchange without a network, as a judge does."""
-        call = Call(operation, Caller(ACCOUNT), {}, {}, None, "absent")
+        call = ApiRequest(operation, Caller(ACCOUNT), {}, {}, None, "absent")
         return self.engine.execute(call, now=self.moment()).body
 
     def _watermark(self, body: Any) -> Any:

@@ -27,8 +27,8 @@ from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.rate_limits import Backoff
 from kalshi_ext.sandbox import NetworkProxy, Sandbox
 from kalshi_ext.sandbox.engine import admin
-from kalshi_ext.sandbox.faults import Rule
-from kalshi_ext.sandbox.proxy.passage import Passage
+from kalshi_ext.sandbox.faults import FaultRule
+from kalshi_ext.sandbox.proxy.byte_faults import MessageFault
 from kalshi_ext.sandbox.proxy.proxy import Proxy, _request_line
 
 TICKER = "KXRAIN-26DEC31-CHI"
@@ -235,10 +235,10 @@ _KEY_HEADER = re.compile(rb"\r\nkalshi-access-key:[ \t]*([^\r\n]+)", re.IGNORECA
 class _KeyedProxy(Proxy):
     """Chooses the fault of a request by the key that signed it."""
 
-    rules: dict[str, Rule] = field(factory=dict)
-    faulted: dict[str, Passage] = field(factory=dict)
+    rules: dict[str, FaultRule] = field(factory=dict)
+    faulted: dict[str, MessageFault] = field(factory=dict)
 
-    def passage(self, head: bytes, connection: int) -> Passage:
+    def message_fault(self, head: bytes, connection: int) -> MessageFault:
         """Begin to follow a request, with the fault that awaits its sender."""
         method, path = _request_line(head)
         name = f"{method} {path}"
@@ -246,9 +246,9 @@ class _KeyedProxy(Proxy):
         key = header[1].decode() if header else ""
         rule = self.rules.get(key)
         if rule is None or not rule.matches("network", (name,), None) or not rule.fires():
-            return Passage(name, None, connection)
-        passage = self.faulted[key] = Passage(name, rule, connection)
-        return passage
+            return MessageFault(name, None, connection)
+        fault = self.faulted[key] = MessageFault(name, rule, connection)
+        return fault
 
 
 class PerKeyFaultProxy:
@@ -271,9 +271,9 @@ class PerKeyFaultProxy:
 
         One dict entry is set, which needs no lock against the proxy's thread.
         """
-        rule = Rule.from_data({"kind": kind, "operation": operation, "times": 1, **parameters})
+        rule = FaultRule.from_data({"kind": kind, "operation": operation, "times": 1, **parameters})
         self._proxy.rules[key] = rule
 
-    def faulted(self, key: str) -> Passage | None:
+    def faulted(self, key: str) -> MessageFault | None:
         """Return the request that the fault of a key acted on."""
         return self._proxy.faulted.get(key)

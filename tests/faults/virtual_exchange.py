@@ -23,7 +23,7 @@ from kalshi_ext.contracts import contract
 from kalshi_ext.journal import Journal
 from kalshi_ext.protocol.flow import Effect, Sleep
 from kalshi_ext.protocol.messages import Operation
-from kalshi_ext.sandbox.engine import Call, Caller, Engine, Settings, admin
+from kalshi_ext.sandbox.engine import ApiRequest, Caller, Engine, Settings, admin
 from kalshi_ext.transport.driver import Driver
 
 TICKER = "KXRAIN-26DEC31-NYC"
@@ -106,13 +106,13 @@ class VirtualExchange(httpx.BaseTransport):
             answer.status, headers={"date": formatdate(self.time, usegmt=True)}, content=content
         )
 
-    def _call(self, request: httpx.Request) -> Call:
+    def _call(self, request: httpx.Request) -> ApiRequest:
         path = request.url.raw_path.split(b"?")[0].decode().removeprefix("/trade-api/v2")
         operation, parameters = ROUTER.route(request.method, path)
         body = json.loads(request.content) if request.content else None
         kind = "json" if request.content else "absent"
         query = dict(request.url.params)
-        return Call(operation, Caller("trader"), parameters, query, body, kind)
+        return ApiRequest(operation, Caller("trader"), parameters, query, body, kind)
 
 
 @define
