@@ -29,8 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--document", type=Path, help="instead of the committed one")
     parser.add_argument("--json", action="store_true", help="for programs")
     options = parser.parse_args(arguments)
-    from kalshi_ext.spec.documents import document
-    from kalshi_ext.spec.load import load
+    from kalshi_ext.drift.documents import document
+    from kalshi_ext.drift.load import load
 
     committed = document(options.contract)
     tree = load(options.document) if options.document else committed

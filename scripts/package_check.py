@@ -123,7 +123,7 @@ def check_wheel(wheel: Path) -> None:
     ]
     if unexpected:
         raise PackageError(f"{wheel.name} would install {', '.join(sorted(unexpected))}")
-    contracts = [f"kalshi_ext/spec/openapi/{name}.yaml" for name in ("portfolio", "classic")]
+    contracts = [f"kalshi_ext/drift/openapi/{name}.yaml" for name in ("portfolio", "classic")]
     require_names(wheel, names, [f"{package}/py.typed" for package in PACKAGES] + contracts)
     (entries,) = [name for name in names if name.endswith("/entry_points.txt")]
     require_names(wheel, archive.read(entries).decode().splitlines(), ENTRY_POINTS)

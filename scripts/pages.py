@@ -24,16 +24,16 @@ from attrs import evolve, frozen
 
 FENCE = re.compile(r"^```(\w*)\s*$")
 MARKER = re.compile(r"^<!--\s*(pytest)\s*-->$")
-DOCTEST_OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+OUTPUT_OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 class PageError(Exception):
-    """A block did not run, or printed something else than the page says."""
+    """A block failed, or printed something else than the page shows."""
 
 
 @frozen
 class Block:
-    """A fenced block: `line` is that of its first line of text, `mark` what stood in front."""
+    """A fenced block: `line` is that of its first line of text, `mark` is "pytest" or empty."""
 
     language: str
     line: int
@@ -43,47 +43,46 @@ class Block:
 
     @property
     def runs(self) -> bool:
-        """Say whether the block is python."""
         return self.language == "python"
 
 
 def blocks(text: str) -> list[Block]:
-    """Read the fenced blocks of a page; a `text` block becomes what the block before prints."""
-    found: list[Block] = []
-    adjacent = False
-    for block, adjoins in _fenced(text.splitlines()):
-        if block.language == "text" and adjoins and adjacent:
-            found[-1] = evolve(found[-1], prints=block.text)
+    """Read the fenced blocks; a `text` block becomes the expected output of the one before."""
+    fenced: list[Block] = []
+    may_print = False
+    for block, is_adjacent in _fenced(text.splitlines()):
+        if block.language == "text" and is_adjacent and may_print:
+            fenced[-1] = evolve(fenced[-1], prints=block.text)
             continue
-        found.append(block)
-        adjacent = block.runs and not block.mark
-    return found
+        fenced.append(block)
+        may_print = block.runs and not block.mark
+    return fenced
 
 
 def _fenced(lines: list[str]) -> Iterator[tuple[Block, bool]]:
     """Yield each block, and whether only empty lines lie between it and the one before."""
-    adjoins, mark, at = False, "", 0
-    while at < len(lines):
-        fence = FENCE.match(lines[at])
+    is_adjacent, mark, index = False, "", 0
+    while index < len(lines):
+        fence = FENCE.match(lines[index])
         if fence is None:
-            marker = MARKER.match(lines[at].strip())
-            mark = marker.group(1) if marker else (mark if not lines[at].strip() else "")
-            adjoins = adjoins and not lines[at].strip()
-            at += 1
+            marker = MARKER.match(lines[index].strip())
+            mark = marker.group(1) if marker else (mark if not lines[index].strip() else "")
+            is_adjacent = is_adjacent and not lines[index].strip()
+            index += 1
             continue
-        end = next((n for n in range(at + 1, len(lines)) if lines[n].startswith("```")), None)
+        end = next((n for n in range(index + 1, len(lines)) if lines[n].startswith("```")), None)
         if end is None:
-            raise PageError(f"the block at line {at + 1} is never closed")
-        text = "\n".join(lines[at + 1 : end]) + "\n"
-        yield Block(fence.group(1), at + 2, text, mark), adjoins
-        adjoins, mark, at = True, "", end + 1
+            raise PageError(f"the block at line {index + 1} is never closed")
+        text = "\n".join(lines[index + 1 : end]) + "\n"
+        yield Block(fence.group(1), index + 2, text, mark), is_adjacent
+        is_adjacent, mark, index = True, "", end + 1
 
 
 def run_page(path: Path, variables: Mapping[str, str]) -> int:
     """Run a page's blocks and return how many there were. Raises PageError, naming the line."""
     namespace: dict[str, object] = {"__name__": f"page_{path.stem}"}
     chosen = [block for block in blocks(path.read_text(encoding="utf-8")) if block.runs]
-    with in_empty_directory(variables):
+    with _isolated_environment(variables):
         for block in chosen:
             if block.mark:
                 run_tests(path, block)
@@ -93,9 +92,9 @@ def run_page(path: Path, variables: Mapping[str, str]) -> int:
 
 
 def run_block(path: Path, block: Block, namespace: dict[str, object]) -> None:
-    """Run one block; its lines have the numbers they have on the page."""
+    """Run one block and compare what it prints. Raises PageError."""
     printed = io.StringIO()
-    # As many empty lines before it as the page has, so that a traceback names the page's lines.
+    # Empty lines in front: a traceback then names the line of the page.
     code = compile("\n" * (block.line - 1) + block.text, str(path), "exec")
     try:
         with contextlib.redirect_stdout(printed):
@@ -104,7 +103,7 @@ def run_block(path: Path, block: Block, namespace: dict[str, object]) -> None:
         raise PageError(f"{path.name}, block at line {block.line}: {error!r}") from error
     if block.prints is None:
         return
-    if not doctest.OutputChecker().check_output(block.prints, printed.getvalue(), DOCTEST_OPTIONS):
+    if not doctest.OutputChecker().check_output(block.prints, printed.getvalue(), OUTPUT_OPTIONS):
         raise PageError(
             f"{path.name}, block at line {block.line} printed:\n{printed.getvalue()}"
             f"and the page says:\n{block.prints}"
@@ -112,31 +111,31 @@ def run_block(path: Path, block: Block, namespace: dict[str, object]) -> None:
 
 
 def run_tests(path: Path, block: Block) -> None:
-    """Run a block as a test file of its own; its tests must pass, and there must be some."""
+    """Run a block as a test file of its own: it must hold tests, and they must pass."""
     file = Path.cwd() / f"test_{path.stem.lower()}_{block.line}.py"
     file.write_text(block.text)
     # Only this library's plugin: whatever else is installed takes longer than the tests.
     command = [sys.executable, "-m", "pytest", "-q", "-p", "kalshi_ext.testing.plugin", str(file)]
-    environ = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
-    if done.returncode != 0:
-        raise PageError(f"{path.name}, tests at line {block.line}:\n{done.stdout}{done.stderr}")
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if result.returncode != 0:
+        raise PageError(f"{path.name}, tests at line {block.line}:\n{result.stdout}{result.stderr}")
 
 
 @contextlib.contextmanager
-def in_empty_directory(variables: Mapping[str, str]) -> Iterator[None]:
-    """Work in an empty directory, with these KALSHI_ variables and no others of that prefix."""
+def _isolated_environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Change to an empty directory, with these KALSHI_ variables and no others."""
     before = dict(os.environ)
-    original = Path.cwd()
-    with tempfile.TemporaryDirectory() as temporary:
-        os.chdir(temporary)
+    directory = Path.cwd()
+    with tempfile.TemporaryDirectory() as empty:
+        os.chdir(empty)
         for name in [name for name in os.environ if name.startswith("KALSHI_")]:
             del os.environ[name]
         os.environ.update(variables)
         try:
             yield
         finally:
-            os.chdir(original)
+            os.chdir(directory)
             os.environ.clear()
             os.environ.update(before)
 

@@ -77,7 +77,7 @@ class Contract:
 
     def _query_problems(self, operation: dict[str, Any], uri: str) -> list[str]:
         parameters = [
-            target(self.document, parameter["$ref"]) if "$ref" in parameter else parameter
+            dereference(self.document, parameter["$ref"]) if "$ref" in parameter else parameter
             for parameter in operation.get("parameters", ())
         ]
         allowed = {each["name"]: each for each in parameters if each["in"] == "query"}
