@@ -13,62 +13,63 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 from tour import classic, current
-from tour.guide import Guide
+from tour.runner import Tour
 
 from kalshi_ext import Kalshi
 from kalshi_ext.sandbox import Sandbox
 
-Say = Callable[[str], None]
+PrintLine = Callable[[str], None]
 
 
-def tours(say: Say) -> tuple[Guide, Guide]:
-    """Start one sandbox for each contract, side by side, and walk through both."""
+def run_tours(print_line: PrintLine) -> tuple[Tour, Tour]:
+    """Start one sandbox for each contract, side by side, and run the tour of each."""
     boxes = Sandbox(contract="current"), Sandbox(contract="classic")
     with ExitStack() as stack:
+        # Each sandbox is a process of its own: both start at the same time.
         with ThreadPoolExecutor(len(boxes)) as pool:
             list(pool.map(stack.enter_context, boxes))
-        return walk_current(boxes[0], say), walk_classic(boxes[1], say)
+        return run_current(boxes[0], print_line), run_classic(boxes[1], print_line)
 
 
-def walk_current(box: Sandbox, say: Say) -> Guide:
-    """Walk the current contract, signing with the sandbox's private key."""
-    say(f"\nCURRENT contract, sandbox at {box.url}, requests signed with an RSA key")
+def run_current(box: Sandbox, print_line: PrintLine) -> Tour:
+    """Run the tour of the current contract, signing with the sandbox's private key."""
+    print_line(f"\nCURRENT contract, sandbox at {box.url}, requests signed with an RSA key")
     with Kalshi(key_id=box.key_id, private_key=box.private_key, environment=box.url) as client:
-        guide = Guide(client, box, say)
-        guide.walk(current.CHAPTERS)
-    return guide
+        tour = Tour(client, box, print_line)
+        tour.run(current.CHAPTERS)
+    return tour
 
 
-def walk_classic(box: Sandbox, say: Say) -> Guide:
-    """Walk the classic contract, with a bearer token as its document says."""
-    say(f"\nCLASSIC contract (2.x), sandbox at {box.url}, with a bearer token")
+def run_classic(box: Sandbox, print_line: PrintLine) -> Tour:
+    """Run the tour of the classic contract, with a bearer token as its document says."""
+    print_line(f"\nCLASSIC contract (2.x), sandbox at {box.url}, with a bearer token")
     with Kalshi(contract="classic", bearer_token=box.token, environment=box.url) as client:
-        guide = Guide(client, box, say)
-        guide.walk(classic.CHAPTERS)
-    return guide
+        tour = Tour(client, box, print_line)
+        tour.run(classic.CHAPTERS)
+    return tour
 
 
-def faults(guides: Sequence[Guide]) -> list[str]:
-    """List what failed and what the exchange was never asked for."""
-    wrong = [f"failed: {text}" for guide in guides for text in guide.failures]
-    wrong += [f"never answered: {name}" for guide in guides for name in guide.missed()]
-    for guide in guides:
-        for where, count in guide.client.drift().items():
-            wrong.append(f"beyond the contract: {' '.join(where)}, {count} times")
-    return wrong
+def find_faults(tours: Sequence[Tour]) -> list[str]:
+    """List what failed, was never answered, or was answered beyond the contract."""
+    faults = [f"failed: {text}" for tour in tours for text in tour.failures]
+    faults += [f"never answered: {name}" for tour in tours for name in tour.not_executed()]
+    for tour in tours:
+        for where, count in tour.client.drift().items():
+            faults.append(f"beyond the contract: {' '.join(where)}, {count} times")
+    return faults
 
 
 def main() -> int:
     """Run the demo."""
     began = time.monotonic()
     print("kalshi-ext demo: sandbox exchanges on loopback, NOT the exchange; no real money moves.")
-    guides = tours(print)
-    counts = ", ".join(guide.count() for guide in guides)
+    tours = run_tours(print)
+    counts = ", ".join(tour.count() for tour in tours)
     print(f"\noperations run: {counts}; {time.monotonic() - began:.1f} s")
-    wrong = faults(guides)
-    for line in wrong:
+    faults = find_faults(tours)
+    for line in faults:
         print(line)
-    return 1 if wrong else 0
+    return 1 if faults else 0
 
 
 if __name__ == "__main__":

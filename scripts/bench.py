@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import bench_answers as answers
 import figures
 import httpx
-from bench_turns import TURNS, Clock, Row, Work, compare, times
+from bench_turns import TURNS, CpuClock, Row, Work, compare, repeat
 from httpx_aiohttp import AiohttpTransport
 from kalshi_portfolio import AuthenticatedClient  # noqa: TID251 - what is measured beside
 from kalshi_portfolio import models as generated  # noqa: TID251 - what is measured beside
@@ -40,7 +40,7 @@ from kalshi_ext.sandbox import Sandbox
 from kalshi_ext.transport.signing import signer
 
 RAIN = "KXRAIN-26DEC31-NYC"
-NOWHERE = "http://127.0.0.1:9/trade-api/v2"
+UNREACHABLE = "http://127.0.0.1:9/trade-api/v2"
 
 
 def place(client: Kalshi) -> Work:
@@ -48,8 +48,8 @@ def place(client: Kalshi) -> Work:
     return lambda: client.orders.place(RAIN, side="bid", count=1, price="0.01")
 
 
-def place_bare(client: AuthenticatedClient) -> Work:
-    """Place one resting order with the generated client alone."""
+def place_with_generated(client: AuthenticatedClient) -> Work:
+    """Place one resting order with the generated client alone, without journal or retries."""
     body = generated.CreateOrderV2Request(
         ticker=RAIN,
         side=generated.BookSide.BID,
@@ -61,108 +61,110 @@ def place_bare(client: AuthenticatedClient) -> Work:
     return lambda: create_order_v2.sync_detailed(client=client, body=body)
 
 
-def bare(url: str, auth: httpx.Auth | None = None, **more: Any) -> AuthenticatedClient:
+def generated_client(url: str, auth: httpx.Auth | None = None, **more: Any) -> AuthenticatedClient:
     """Build the generated client as its own documentation shows."""
     return AuthenticatedClient(base_url=url, token="t", httpx_args={"auth": auth, **more})  # noqa: S106 - no token
 
 
 def in_memory() -> Iterator[Row]:
     """Compare without a network: what is left is this library, and httpx."""
-    wire = httpx.MockTransport(answers.answer)
-    with Kalshi(bearer_token="t", environment=NOWHERE, transport=wire) as client:  # noqa: S106
-        other = bare(NOWHERE, transport=wire)
+    transport = httpx.MockTransport(answers.answer)
+    with Kalshi(bearer_token="t", environment=UNREACHABLE, transport=transport) as client:  # noqa: S106
+        bare_client = generated_client(UNREACHABLE, transport=transport)
         yield compare(
             "place, no network, no signature",
-            ("place()", times(200, place(client))),
-            ("generated + httpx", times(200, place_bare(other))),
+            ("place()", repeat(200, place(client))),
+            ("generated + httpx", repeat(200, place_with_generated(bare_client))),
             units=200,
         )
         page = list_query(limit=1000)
         yield compare(
             "list 1000 orders, no network",
             ("list().all()", lambda: client.orders.list(limit=page.size).all()),
-            ("generated + httpx", lambda: get_orders.sync_detailed(client=other, limit=1000)),
+            ("generated + httpx", lambda: get_orders.sync_detailed(client=bare_client, limit=1000)),
         )
 
 
 def decoding() -> Iterator[Row]:
     """Compare reading a page of 1000 orders that is JSON already."""
-    call, watch = (
+    call, deviations = (
         contracts.contract("current").orders.list(list_query(limit=1000)),
         DeviationCounter(),
     )
     document = parse_json(answers.PAGE)
     yield compare(
         "read 1000 rows of parsed JSON",
-        ("models", lambda: call.decode(document, watch)),
+        ("models", lambda: call.decode(document, deviations)),
         ("generated from_dict", lambda: generated.GetOrdersResponse.from_dict(document)),
     )
     yield compare(
         "read 1000 rows of parsed JSON",
-        ("models", lambda: call.decode(document, watch)),
+        ("models", lambda: call.decode(document, deviations)),
         ("parsing that JSON", lambda: parse_json(answers.PAGE)),
     )
 
 
 def on_tcp(box: Sandbox) -> Iterator[Row]:
     """Compare against the sandbox, over TCP, signed with RSA."""
-    known = {"key_id": box.key_id, "private_key": box.private_key}
-    with Kalshi(environment=box.url, **known) as client:
-        other = bare(box.url, KalshiAuth(signer(**known)))
+    credentials = {"key_id": box.key_id, "private_key": box.private_key}
+    with Kalshi(environment=box.url, **credentials) as client:
+        bare_client = generated_client(box.url, KalshiAuth(signer(**credentials)))
         yield compare(
             "place on the sandbox, RSA",
-            ("place()", times(60, place(client))),
-            ("generated + httpx", times(60, place_bare(other))),
+            ("place()", repeat(60, place(client))),
+            ("generated + httpx", repeat(60, place_with_generated(bare_client))),
             units=60,
         )
-        other.get_httpx_client().close()
-    with tempfile.TemporaryDirectory() as place_:
-        where = Path(place_) / "orders.db"
-        plain = Kalshi(environment=box.url, **known)
-        kept = Kalshi(environment=box.url, journal=where, **known)
-        with plain, kept:
+        bare_client.get_httpx_client().close()
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "orders.db"
+        plain = Kalshi(environment=box.url, **credentials)
+        journaled = Kalshi(environment=box.url, journal=path, **credentials)
+        with plain, journaled:
             yield compare(
                 "place on the sandbox, wall clock",
-                ("SQLite journal", times(60, place(kept))),
-                ("journal in memory", times(60, place(plain))),
+                ("SQLite journal", repeat(60, place(journaled))),
+                ("journal in memory", repeat(60, place(plain))),
                 units=60,
                 clock=time.perf_counter,
             )
 
 
-def colours(box: Sandbox) -> Iterator[Row]:
+def sync_and_async(box: Sandbox) -> Iterator[Row]:
     """Compare asyncio with a thread, one by one and fifty at a time."""
-    known = {"key_id": box.key_id, "private_key": box.private_key, "environment": box.url}
-    for name, size, wire in (
+    credentials = {"key_id": box.key_id, "private_key": box.private_key, "environment": box.url}
+    for name, size, transport in (
         ("asyncio, one by one", 1, lambda: None),
         ("asyncio, 50 at a time", 50, lambda: None),
         ("the same on httpx-aiohttp", 50, AiohttpTransport),
     ):
-        with loop(known, wire) as together, Kalshi(**known) as client:
+        with loop(credentials, transport) as place_orders, Kalshi(**credentials) as client:
             yield compare(
                 "place on the sandbox, RSA",
-                (name, partial(together, 100, size)),
-                ("a thread, one by one", times(100, place(client))),
+                (name, partial(place_orders, 100, size)),
+                ("a thread, one by one", repeat(100, place(client))),
                 units=100,
             )
 
 
 @contextmanager
-def loop(known: dict[str, Any], wire: Callable[[], Any]) -> Iterator[Callable[[int, int], None]]:
+def loop(
+    credentials: dict[str, Any], transport: Callable[[], Any]
+) -> Iterator[Callable[[int, int], None]]:
     """Keep an event loop with a client; the function places so many orders, so many at once."""
 
-    async def several(client: AsyncKalshi, count: int, size: int) -> None:
+    async def place_in_groups(client: AsyncKalshi, count: int, size: int) -> None:
         for _ in range(0, count, size):
             await asyncio.gather(
                 *(client.orders.place(RAIN, side="bid", count=1, price="0.01") for _ in range(size))
             )
 
     async def made() -> AsyncKalshi:
-        return AsyncKalshi(**known, transport=wire())
+        return AsyncKalshi(**credentials, transport=transport())
 
     with asyncio.Runner() as runner:
         client = runner.run(made())
-        yield lambda count, size: runner.run(several(client, count, size))
+        yield lambda count, size: runner.run(place_in_groups(client, count, size))
         runner.run(client.aclose())
 
 
@@ -175,7 +177,7 @@ def signing(box: Sandbox) -> Iterator[Row]:
     }
     path = b"/trade-api/v2/portfolio/events/orders"
     work = {
-        kind: times(100, partial(made.headers, "POST", path, 1_700_000_000_000))
+        kind: repeat(100, partial(made.headers, "POST", path, 1_700_000_000_000))
         for kind, made in kinds.items()
     }
     yield compare(
@@ -184,13 +186,13 @@ def signing(box: Sandbox) -> Iterator[Row]:
 
 
 def importing() -> Iterator[Row]:
-    """Compare imports, each in a process of its own, which says its CPU time."""
+    """Compare imports, each in a process of its own, which prints its CPU time."""
     for what in ("import kalshi_ext", "from kalshi_ext import Kalshi"):
-        clock = Clock()
+        clock = CpuClock()
         yield compare(
             "import",
-            (what, clock.of(what)),
-            ("import httpx", clock.of("import httpx")),
+            (what, clock.run_statement(what)),
+            ("import httpx", clock.run_statement("import httpx")),
             clock=clock,
         )
 
@@ -202,7 +204,7 @@ def measure() -> Iterator[Row]:
     with ExitStack() as stack:
         box = stack.enter_context(Sandbox())
         yield from on_tcp(box)
-        yield from colours(box)
+        yield from sync_and_async(box)
         yield from signing(box)
     yield from importing()
 
@@ -211,10 +213,10 @@ def table(rows: Iterable[Row]) -> str:
     """Render the rows as Markdown."""
     head = "| what | this | beside | µs | µs beside | ratio |\n|---|---|---|---:|---:|---:|"
     busy = f"{os.cpu_count()} cores under a load of {os.getloadavg()[2]:.0f}"
-    where = f"Python {platform.python_version()}, {platform.machine()}, {busy}"
+    environment = f"Python {platform.python_version()}, {platform.machine()}, {busy}"
     note = (
-        f"One run of `make bench`, {where}; CPU time of this process unless it says wall clock,"
-        f" median of {TURNS} turns. Below 1 the left one is faster."
+        f"One run of `make bench`, {environment}; CPU time of this process unless it says"
+        f" wall clock, median of {TURNS} turns. Below 1 the left one is faster."
     )
     return "\n".join([note, "", head, *(row.line() for row in rows)])
 
@@ -225,10 +227,10 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--write", action="store_true", help="write docs/architecture.md's block")
-    given = parser.parse_args()
+    options = parser.parse_args()
     text = table(list(measure()))
     print(f"\n{text}")
-    if given.write:
+    if options.write:
         figures.write_block("architecture.md", "bench", text)
     return 0
 

@@ -1,4 +1,4 @@
-"""Answers of an exchange that is not there, for `bench.py`: one order, one page of 1000."""
+"""Canned answers for `bench.py`, so that no network is measured: one order, one page of 1000."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import httpx
 ROWS = 1000
 
 
-def row(number: int) -> dict[str, Any]:
+def order_row(number: int) -> dict[str, Any]:
     """Make an order as the exchange lists it; ids, times and prices differ from row to row."""
     minute, second = number // 60 % 60, number % 60
     moment = f"2026-11-23T10:{minute:02d}:{second:02d}.{number:06d}Z"
@@ -45,7 +45,7 @@ def row(number: int) -> dict[str, Any]:
     }
 
 
-PAGE = json.dumps({"orders": [row(number) for number in range(ROWS)], "cursor": ""}).encode()
+PAGE = json.dumps({"orders": [order_row(number) for number in range(ROWS)], "cursor": ""}).encode()
 
 
 def answer(request: httpx.Request) -> httpx.Response:
@@ -53,12 +53,12 @@ def answer(request: httpx.Request) -> httpx.Response:
     headers = {"content-type": "application/json"}
     if request.method == "GET":
         return httpx.Response(200, headers=headers, content=PAGE)
-    asked = json.loads(request.content)
-    made = {
+    order = json.loads(request.content)
+    ack = {
         "order_id": "ee0e1a5c-0000-4000-8000-000000000001",
-        "client_order_id": asked.get("client_order_id", ""),
+        "client_order_id": order.get("client_order_id", ""),
         "fill_count": "0.00",
-        "remaining_count": asked["count"],
+        "remaining_count": order["count"],
         "ts_ms": 1_764_000_000_000,
     }
-    return httpx.Response(201, headers=headers, content=json.dumps(made).encode())
+    return httpx.Response(201, headers=headers, content=json.dumps(ack).encode())

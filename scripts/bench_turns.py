@@ -1,4 +1,4 @@
-"""Time two ways of one work turn by turn, for `bench.py`: a busy machine then slows both."""
+"""Time two ways of doing the same work in turns, for `bench.py`: a busy machine slows both."""
 
 from __future__ import annotations
 
@@ -16,47 +16,48 @@ Work = Callable[[], object]
 
 @frozen
 class Row:
-    """Two ways of one work; microseconds for each unit, and the median of the turns' ratios."""
+    """Two ways of the same work: microseconds for each unit, median of the turns' ratios."""
 
     what: str
     ours: str
-    beside: str
+    baseline: str
     micro: float
-    micro_beside: float
+    micro_baseline: float
     ratio: float
 
     def line(self) -> str:
         """Render as a row of a Markdown table."""
-        figures = f"{self.micro:,.0f} | {self.micro_beside:,.0f} | {self.ratio:.2f}"
-        return f"| {self.what} | {self.ours} | {self.beside} | {figures} |"
+        figures = f"{self.micro:,.0f} | {self.micro_baseline:,.0f} | {self.ratio:.2f}"
+        return f"| {self.what} | {self.ours} | {self.baseline} | {figures} |"
 
 
 def compare(
     what: str,
     ours: tuple[str, Work],
-    beside: tuple[str, Work],
+    baseline: tuple[str, Work],
     *,
     units: int = 1,
     clock: Callable[[], float] = time.process_time,
 ) -> Row:
-    """Time two ways turn by turn, so that a busy machine slows both; the first turn warms up."""
-    pairs = [(spent(ours[1], clock), spent(beside[1], clock)) for _ in range(TURNS + 1)][1:]
-    ratio = statistics.median(mine / other for mine, other in pairs)
-    mine, other = (statistics.median(side) / units * 1e6 for side in zip(*pairs, strict=True))
-    row = Row(what, ours[0], beside[0], mine, other, ratio)
+    """Time two ways in turns. `clock` returns seconds; a work does `units` of the same thing."""
+    turns = [(time_once(ours[1], clock), time_once(baseline[1], clock)) for _ in range(TURNS + 1)]
+    pairs = turns[1:]  # the first turn warms up
+    ratio = statistics.median(first / second for first, second in pairs)
+    micros = [statistics.median(seconds) / units * 1e6 for seconds in zip(*pairs, strict=True)]
+    row = Row(what, ours[0], baseline[0], *micros, ratio)
     print(row.line(), flush=True)
     return row
 
 
-def spent(work: Work, clock: Callable[[], float]) -> float:
+def time_once(work: Work, clock: Callable[[], float]) -> float:
     """Return the seconds some work takes."""
     began = clock()
     work()
     return clock() - began
 
 
-def times(count: int, work: Work) -> Work:
-    """Do some work so many times."""
+def repeat(count: int, work: Work) -> Work:
+    """Return work that does some other so many times."""
 
     def repeated() -> None:
         for _ in range(count):
@@ -66,8 +67,8 @@ def times(count: int, work: Work) -> Work:
 
 
 @define
-class Clock:
-    """Count the CPU seconds that other processes say they spent."""
+class CpuClock:
+    """Adds up the CPU seconds that the processes of run_statement report."""
 
     seconds: float = 0.0
 
@@ -75,8 +76,8 @@ class Clock:
         """Return the seconds so far."""
         return self.seconds
 
-    def of(self, statement: str) -> Work:
-        """Run a statement in a new interpreter."""
+    def run_statement(self, statement: str) -> Work:
+        """Return work that runs a statement in a new interpreter."""
         code = f"import time; t = time.process_time(); {statement}; print(time.process_time() - t)"
 
         def run() -> None:

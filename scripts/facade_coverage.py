@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""List what a contract has and the hand-written client does not send or read.
+"""List what a contract has and the hand-written client neither offers, reads nor sends.
 
-Every call of the facade is built, and every answer of the contract is made up in full and decoded,
-which shows what is sent and read. The rest is listed, except for what the tests know a reason.
+Every call of the facade is built. Every answer of the contract is made up in full and read, and its
+objects remember which fields were looked at. The rest is listed, except what the tests know to be
+left out for a reason.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# The client of this checkout, wherever an installed one comes from.
+# The client of this checkout goes before an installed one.
 sys.path[:0] = [str(ROOT / place) for place in (".", "generated", "scripts", "tests/contract")]
 
 from adopt_steps.coverage import coverage
@@ -31,10 +32,10 @@ def main(arguments: list[str] | None = None) -> int:
     from kalshi_ext.drift.documents import document
     from kalshi_ext.drift.load import load
 
-    ours = document(options.contract)
-    tree = load(options.document) if options.document else ours
-    logging.getLogger("kalshi_ext.drift").disabled = True  # the gaps say it
-    gaps = list(dict.fromkeys(coverage(options.contract, tree, ours)))
+    committed = document(options.contract)
+    tree = load(options.document) if options.document else committed
+    logging.getLogger("kalshi_ext.drift").disabled = True  # the gaps are the report
+    gaps = list(dict.fromkeys(coverage(options.contract, tree, committed)))
     if options.json:
         print(json.dumps([asdict(gap) for gap in gaps], indent=1))
     else:

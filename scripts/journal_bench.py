@@ -1,4 +1,4 @@
-"""Measure what a journal costs for each order: one claim and one mark, alone and in groups.
+"""Measure what a journal costs for each order: a reservation and a transition, alone and in groups.
 
 The files and the server's data lie in --directory: its disk is what is measured.
 """
@@ -31,51 +31,56 @@ def entry(key: str) -> Entry:
     )
 
 
-def together(journal: Journal, keys: list[str]) -> None:
-    """Claim, then mark, as so many concurrent orders do."""
+def reserve_concurrently(journal: Journal, keys: list[str]) -> None:
+    """Reserve, then advance, as so many concurrent orders do."""
     wait([journal.submit("reserve", entry(key)) for key in keys])
-    marks = [journal.submit("advance", key, State.ACKNOWLEDGED, verdict=TICKET) for key in keys]
-    wait(marks)
-    for mark in marks:
-        mark.result()  # raises what went wrong
+    futures = [journal.submit("advance", key, State.ACKNOWLEDGED, verdict=TICKET) for key in keys]
+    wait(futures)
+    for future in futures:
+        future.result()  # raises what went wrong
 
 
-def batch(journal: Journal, keys: list[str]) -> None:
-    """Claim, then mark, as a batch order does."""
+def reserve_in_batch(journal: Journal, keys: list[str]) -> None:
+    """Reserve, then advance, as a batch order does."""
     journal.reserve_many([entry(key) for key in keys])
     journal.advance_many([Transition(key, State.ACKNOWLEDGED, verdict=TICKET) for key in keys])
 
 
 def measure(
-    journal: Journal, work: Callable[[Journal, list[str]], None], size: int, rounds: int
+    journal: Journal, run: Callable[[Journal, list[str]], None], size: int, rounds: int
 ) -> tuple[float, float]:
-    """Return microseconds an order: median and 99th percentile of the groups."""
-    taken: list[float] = []
+    """Return microseconds for each order: median and 99th percentile of the groups."""
+    microseconds: list[float] = []
     for number in range(-2, rounds):
-        keys = [f"{work.__name__}-{size}-{number}-{each}" for each in range(size)]
-        start = time.perf_counter()
-        work(journal, keys)
+        keys = [f"{run.__name__}-{size}-{number}-{each}" for each in range(size)]
+        began = time.perf_counter()
+        run(journal, keys)
         if number >= 0:  # the first two warm up
-            taken.append((time.perf_counter() - start) / size * 1e6)
-    return statistics.median(taken), statistics.quantiles(taken, n=100)[98]
+            microseconds.append((time.perf_counter() - began) / size * 1e6)
+    return statistics.median(microseconds), statistics.quantiles(microseconds, n=100)[98]
 
 
-SIZES = (("alone", together, 1), ("10 at once", together, 10), ("100 at once", together, 100),
-         ("10 in a batch", batch, 10), ("100 in a batch", batch, 100))  # fmt: skip
+SIZES = (
+    ("alone", reserve_concurrently, 1),
+    ("10 at once", reserve_concurrently, 10),
+    ("100 at once", reserve_concurrently, 100),
+    ("10 in a batch", reserve_in_batch, 10),
+    ("100 in a batch", reserve_in_batch, 100),
+)
 
 
-def report(name: str, journal: Journal, rounds: int) -> Column:
-    """Print a column for one journal."""
+def measure_journal(name: str, journal: Journal, rounds: int) -> Column:
+    """Measure and print a column for one journal."""
     print(f"\n{name}: microseconds an order (claim + mark)\n{'':24}    median        p99")
     column: Column = {}
-    for said, work, size in SIZES:
-        column[said] = measure(journal, work, size, max(20, rounds // size))
-        print(f"  {said:>22} {column[said][0]:>10.0f} {column[said][1]:>10.0f}")
+    for label, run, size in SIZES:
+        column[label] = measure(journal, run, size, max(20, rounds // size))
+        print(f"  {label:>22} {column[label][0]:>10.0f} {column[label][1]:>10.0f}")
     return column
 
 
 def table(columns: dict[str, Column]) -> str:
-    """Word the figures for the docs."""
+    """Render the figures as Markdown."""
     lines = [
         "Microseconds for each order, one claim and one mark together: median (p99). In memory is",
         "what an order costs without a journal that lasts. The machine's load average was"
@@ -84,22 +89,22 @@ def table(columns: dict[str, Column]) -> str:
         f"| orders | {' | '.join(columns)} |",
         f"|---|{'---|' * len(columns)}",
     ]
-    for said, _, _ in SIZES:
-        cells = (f"{column[said][0]:.0f} ({column[said][1]:.0f})" for column in columns.values())
-        lines.append(f"| {said} | {' | '.join(cells)} |")
+    for label, _, _ in SIZES:
+        cells = (f"{column[label][0]:.0f} ({column[label][1]:.0f})" for column in columns.values())
+        lines.append(f"| {label} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 @contextmanager
-def postgres(url: str | None) -> Iterator[str | None]:
-    """Give the URL that was asked for, or one of a server of our own."""
+def postgres_url(url: str | None) -> Iterator[str | None]:
+    """Give the URL of the command line, or that of a server started here; None without binaries."""
     if url is not None:
         yield url
         return
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "wire" / "journal"))
-    from postgres_server import Server, binaries  # type: ignore[import-not-found]
+    from postgres_server import Server, find_binaries  # type: ignore[import-not-found]
 
-    if binaries() is None:
+    if find_binaries() is None:
         print("\nPostgreSQL: no binaries on this machine, not measured")
         yield None
         return
@@ -118,22 +123,24 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=300)
     parser.add_argument("--only", choices=["memory", "sqlite", "postgres"])
     parser.add_argument("--write", action="store_true", help="keep the figures in the docs")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     columns: dict[str, Column] = {}
-    if asked.only in (None, "memory"):
-        columns["in memory"] = report("memory", open_journal(None), asked.rounds)
-    if asked.only in (None, "sqlite"):
+    if options.only in (None, "memory"):
+        columns["in memory"] = measure_journal("memory", open_journal(None), options.rounds)
+    if options.only in (None, "sqlite"):
         with (
-            tempfile.TemporaryDirectory(dir=asked.directory) as place,
-            open_journal(Path(place) / "orders.db") as journal,
+            tempfile.TemporaryDirectory(dir=options.directory) as directory,
+            open_journal(Path(directory) / "orders.db") as journal,
         ):
-            columns["SQLite, full sync"] = report("SQLite, full sync", journal, asked.rounds)
-    if asked.only in (None, "postgres"):
-        with postgres(asked.url) as url:
+            columns["SQLite, full sync"] = measure_journal(
+                "SQLite, full sync", journal, options.rounds
+            )
+    if options.only in (None, "postgres"):
+        with postgres_url(options.url) as url:
             if url is not None:
                 with open_journal(url) as journal:
-                    columns["PostgreSQL"] = report("PostgreSQL", journal, asked.rounds)
-    if asked.write:
+                    columns["PostgreSQL"] = measure_journal("PostgreSQL", journal, options.rounds)
+    if options.write:
         write_block("reliability.md", "journal", table(columns))
 
 

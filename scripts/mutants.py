@@ -1,6 +1,6 @@
 """Small changes to a module that a test should notice: one operator, constant or statement each.
 
-Messages, docstrings, annotations and logging are left alone.
+Messages, docstrings, annotations and logging are left alone: no test should depend on them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import frozen
 
-SWAPS: dict[type[ast.AST], type[ast.AST]] = {
+OPERATOR_SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE,
     ast.LtE: ast.Lt,
     ast.Gt: ast.GtE,
@@ -33,13 +33,13 @@ SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Continue: ast.Break,
     ast.Break: ast.Continue,
 }
-NAMES = {"min": "max", "max": "min", "all": "any", "any": "all"}
-SILENT = {"log", "warn", "warning", "exception", "debug", "info"}
+BUILTIN_SWAPS = {"min": "max", "max": "min", "all": "any", "any": "all"}
+LOGGING_CALLS = {"log", "warn", "warning", "exception", "debug", "info"}
 
 
 @frozen
 class Mutant:
-    """One change: where it is, what it says, and the whole module with it."""
+    """One change: its place, the line's source, its description, and the whole module with it."""
 
     path: str
     line: int
@@ -54,34 +54,34 @@ class Mutant:
 
 
 def mutants(path: str, text: str) -> Iterator[Mutant]:
-    """Walk all mutants of a module, in the order of its lines."""
+    """Yield all mutants of a module, in the order of ast.walk."""
     tree = ast.parse(text)
     lines = text.splitlines()
-    skipped = {id(node) for node in _skipped(tree)}
-    nodes = [node for node in ast.walk(tree) if id(node) not in skipped]
+    unmutated = {id(node) for node in _unmutated_nodes(tree)}
+    nodes = [node for node in ast.walk(tree) if id(node) not in unmutated]
     for at, node in enumerate(nodes):
         for change, edit in _edits(node):
-            mutated, found = _copied(tree, skipped)
-            edit(found[at])
+            mutated, nodes_copy = _copy(tree, unmutated)
+            edit(nodes_copy[at])
             line = getattr(node, "lineno", 1)
             code = ast.unparse(ast.fix_missing_locations(mutated))
             yield Mutant(path, line, lines[line - 1].strip(), change, code)
 
 
-def _copied(tree: ast.Module, skipped: set[int]) -> tuple[ast.Module, list[ast.AST]]:
+def _copy(tree: ast.Module, unmutated: set[int]) -> tuple[ast.Module, list[ast.AST]]:
     memo: dict[int, Any] = {}
     mutated = copy.deepcopy(tree, memo)
-    return mutated, [memo[id(node)] for node in ast.walk(tree) if id(node) not in skipped]
+    return mutated, [memo[id(node)] for node in ast.walk(tree) if id(node) not in unmutated]
 
 
-def _skipped(tree: ast.AST) -> Iterator[ast.AST]:
-    """Walk what is no behaviour: annotations, docstrings, f-strings, messages, type checks."""
+def _unmutated_nodes(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield what is no behaviour: annotations, docstrings, f-strings, messages, type checks."""
     for node in ast.walk(tree):
-        for part in _silent_parts(node):
+        for part in _unmutated_parts(node):
             yield from ast.walk(part)
 
 
-def _silent_parts(node: ast.AST) -> list[ast.AST]:
+def _unmutated_parts(node: ast.AST) -> list[ast.AST]:
     parts: list[ast.AST | None] = []
     if isinstance(node, ast.AnnAssign):
         parts.append(node.annotation)
@@ -93,7 +93,12 @@ def _silent_parts(node: ast.AST) -> list[ast.AST]:
         parts.append(node)
     if isinstance(node, ast.Subscript) and _is_type(node.value):
         parts.append(node)
-    if isinstance(node, ast.Call) and _called(node) in {*SILENT, "TypeVar", "cast", "getLogger"}:
+    if isinstance(node, ast.Call) and _called(node) in {
+        *LOGGING_CALLS,
+        "TypeVar",
+        "cast",
+        "getLogger",
+    }:
         parts.append(node)
     if isinstance(node, ast.Assign) and any(_is_type(target) for target in node.targets):
         parts.append(node)
@@ -119,76 +124,88 @@ Edit = tuple[str, Callable[[Any], None]]
 def _edits(node: ast.AST) -> Iterator[Edit]:
     if isinstance(node, ast.Compare):
         for at, operator in enumerate(node.ops):
-            if (other := SWAPS.get(type(operator))) is not None:
-                yield _said(operator, other), _setter("ops", at, other())
-        yield from _texts(node)
-    elif isinstance(node, ast.BoolOp | ast.BinOp) and type(node.op) in SWAPS:
-        other = SWAPS[type(node.op)]
-        yield _said(node.op, other), lambda found: setattr(found, "op", other())
+            if (replacement := OPERATOR_SWAPS.get(type(operator))) is not None:
+                yield _change_text(operator, replacement), _replace_item("ops", at, replacement())
+        yield from _text_changes(node)
+    elif isinstance(node, ast.BoolOp | ast.BinOp) and type(node.op) in OPERATOR_SWAPS:
+        replacement = OPERATOR_SWAPS[type(node.op)]
+        yield (
+            _change_text(node.op, replacement),
+            lambda node_copy: setattr(node_copy, "op", replacement()),
+        )
     elif isinstance(node, ast.If | ast.While | ast.IfExp):
         yield "negated condition", _negate
     elif isinstance(node, ast.Constant):
-        yield from _constants(node)
+        yield from _constant_changes(node)
     elif isinstance(node, ast.Return) and not _is_none(node.value):
-        yield "returns None", lambda found: setattr(found, "value", ast.Constant(None))
-    elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in NAMES:
-        name = NAMES[node.func.id]  # type: ignore[attr-defined]
-        yield f"{name}()", lambda found: setattr(found.func, "id", name)
-    yield from _blocks(node)
+        yield "returns None", lambda node_copy: setattr(node_copy, "value", ast.Constant(None))
+    elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in BUILTIN_SWAPS:
+        name = BUILTIN_SWAPS[node.func.id]  # type: ignore[attr-defined]
+        yield f"{name}()", lambda node_copy: setattr(node_copy.func, "id", name)
+    yield from _removals(node)
 
 
-def _said(before: ast.AST, after: type[ast.AST]) -> str:
+def _change_text(before: ast.AST, after: type[ast.AST]) -> str:
     return f"{type(before).__name__} becomes {after.__name__}"
 
 
-def _setter(name: str, at: int, value: Any) -> Callable[[Any], None]:
-    def put(found: Any) -> None:
-        getattr(found, name)[at] = value
+def _replace_item(name: str, at: int, value: Any) -> Callable[[Any], None]:
+    def replace(node_copy: Any) -> None:
+        getattr(node_copy, name)[at] = value
 
-    return put
-
-
-def _negate(found: Any) -> None:
-    found.test = ast.UnaryOp(ast.Not(), found.test)
+    return replace
 
 
-def _texts(node: ast.Compare) -> Iterator[Edit]:
+def _negate(node_copy: Any) -> None:
+    node_copy.test = ast.UnaryOp(ast.Not(), node_copy.test)
+
+
+def _text_changes(node: ast.Compare) -> Iterator[Edit]:
     for at, part in enumerate(node.comparators):
         if isinstance(part, ast.Constant) and isinstance(part.value, str):
             yield (
                 f"{part.value!r} becomes another text",
-                _setter("comparators", at, ast.Constant("XX" + part.value)),
+                _replace_item("comparators", at, ast.Constant("XX" + part.value)),
             )
 
 
-def _constants(node: ast.Constant) -> Iterator[Edit]:
+def _constant_changes(node: ast.Constant) -> Iterator[Edit]:
     value = node.value
     if isinstance(value, bool):
-        yield f"{value} becomes {not value}", lambda found: setattr(found, "value", not value)
+        yield (
+            f"{value} becomes {not value}",
+            lambda node_copy: setattr(node_copy, "value", not value),
+        )
     elif isinstance(value, int | float):
-        yield f"{value} becomes {value + 1}", lambda found: setattr(found, "value", value + 1)
+        yield (
+            f"{value} becomes {value + 1}",
+            lambda node_copy: setattr(node_copy, "value", value + 1),
+        )
 
 
 def _is_none(node: ast.AST | None) -> bool:
     return node is None or (isinstance(node, ast.Constant) and node.value is None)
 
 
-def _blocks(node: ast.AST) -> Iterator[Edit]:
-    """Walk the statements of a block that can be left out."""
+def _removals(node: ast.AST) -> Iterator[Edit]:
+    """Yield the removal of each statement of a block that can be left out."""
     for name in ("body", "orelse", "finalbody"):
         block = getattr(node, name, None)
         if not isinstance(block, list) or isinstance(node, ast.Module):
             continue
         for at, statement in enumerate(block):
-            if _can_go(statement):
-                gone = ast.unparse(statement).splitlines()[0][:60]
-                yield f"left out: {gone}", _setter(name, at, ast.Pass())
+            if _can_be_removed(statement):
+                removed = ast.unparse(statement).splitlines()[0][:60]
+                yield f"left out: {removed}", _replace_item(name, at, ast.Pass())
             elif isinstance(statement, ast.Continue | ast.Break):
-                other = SWAPS[type(statement)]()
-                yield _said(statement, type(other)), _setter(name, at, other)
+                replacement = OPERATOR_SWAPS[type(statement)]()
+                yield (
+                    _change_text(statement, type(replacement)),
+                    _replace_item(name, at, replacement),
+                )
 
 
-def _can_go(statement: ast.stmt) -> bool:
+def _can_be_removed(statement: ast.stmt) -> bool:
     if isinstance(statement, ast.Raise | ast.AugAssign):
         return True
     if isinstance(statement, ast.Assign):  # of an attribute or an item: names would be undefined
@@ -196,4 +213,4 @@ def _can_go(statement: ast.stmt) -> bool:
     if not isinstance(statement, ast.Expr) or isinstance(statement.value, ast.Constant):
         return False
     value = statement.value
-    return not (isinstance(value, ast.Call) and _called(value) in SILENT)
+    return not (isinstance(value, ast.Call) and _called(value) in LOGGING_CALLS)

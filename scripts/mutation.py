@@ -36,35 +36,39 @@ ROOT = Path(__file__).resolve().parent.parent
 FORKER = Path(__file__).resolve().parent / "mutation_forker.py"
 REASONS = Path(__file__).resolve().parent / "mutation_reasons.toml"
 SECONDS = 900  # of the tests without a mutant, on a busy machine too
-# A mutant that takes so many times as long as that never ends, and counts as killed.
-PATIENCE = 3
+# A mutant that takes so many times as long as the tests without it counts as endless, and killed.
+TIMEOUT_FACTOR = 3
 
-CORE = (
+CORE_TESTS = (
     "tests/unit/core/test_core_flow_retries.py",
     "tests/unit/core/test_core_flow_clock.py",
     "tests/unit/core/test_core_flow_edges.py",
     "tests/unit/core/test_core_pagination.py",
     "tests/contract/test_retry_matrix.py",
 )
-SIMULATED = "tests/faults/test_simulated_world.py::" + (
+SIMULATION_TEST = "tests/faults/test_simulated_world.py::" + (
     "test_no_seed_makes_an_order_twice_loses_one_or_says_what_is_not_so"
 )
 # The modules of each group, and the tests that may kill their mutants, quickest first.
 GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "flow": (
         ("kalshi_ext/protocol/flow.py", "kalshi_ext/protocol/context.py"),
-        (*CORE, "writes", SIMULATED),
+        (*CORE_TESTS, "writes", SIMULATION_TEST),
     ),
-    "writes": (("kalshi_ext/writes",), ("writes", SIMULATED)),
+    "writes": (("kalshi_ext/writes",), ("writes", SIMULATION_TEST)),
     "journal": (
         ("kalshi_ext/journal",),
-        ("tests/unit/journal", "tests/wire/journal/test_journal_sqlite_file.py"),
+        (
+            "tests/unit/journal",
+            "tests/wire/journal/test_journal_sqlite_file.py",
+            "tests/wire/journal/test_journal_sqlite_owner.py",
+        ),
     ),
 }
 # A start of pytest with every plugin of the environment takes seconds.
-FEW = {"SIMULATED_SEEDS": "64", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+ENVIRONMENT = {"SIMULATED_SEEDS": "64", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 # Left out: they need a PostgreSQL server, a terminal or another process for every mutant.
-APART = ("postgres", "commands", "lockfile", "opening")
+LEFT_OUT = ("postgres", "commands", "lockfile", "opening")
 
 
 @define
@@ -78,56 +82,57 @@ class Tally:
     survivors: list[Mutant] = field(factory=list)
 
 
-def modules(places: tuple[str, ...]) -> list[str]:
+def modules(module_places: tuple[str, ...]) -> list[str]:
     """List the modules of a group."""
-    found: list[str] = []
-    for place in places:
+    paths: list[str] = []
+    for place in module_places:
         path = ROOT / place
         files = sorted(path.glob("*.py")) if path.is_dir() else [path]
-        found += [str(file.relative_to(ROOT)) for file in files]
-    return [path for path in found if not any(word in path for word in APART)]
+        paths += [str(file.relative_to(ROOT)) for file in files]
+    return [path for path in paths if not any(word in path for word in LEFT_OUT)]
 
 
-def tests(places: tuple[str, ...]) -> list[str]:
+def tests(test_places: tuple[str, ...]) -> list[str]:
     """List the test files of a group; `writes` names those of the writes."""
-    found: list[str] = []
-    for place in places:
+    paths: list[str] = []
+    for place in test_places:
         if place == "writes":
-            found += sorted(map(str, Path("tests/unit/core").glob("test_writes_*.py")))
+            paths += sorted(map(str, Path("tests/unit/core").glob("test_writes_*.py")))
         elif (ROOT / place).is_dir():
             files = sorted((ROOT / place).glob("test_*.py"))
-            found += [str(file.relative_to(ROOT)) for file in files]
+            paths += [str(file.relative_to(ROOT)) for file in files]
         else:
-            found.append(place)
-    return found
+            paths.append(place)
+    return paths
 
 
 @define
-class Copy:
-    """A copy of the tree in which mutants live."""
+class TreeCopy:
+    """A copy of the tree whose modules are mutated; the tree itself stays as it is."""
 
     root: Path
 
-    def forked(self, *arguments: str) -> subprocess.Popen[str]:
+    def start_forker(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a forker in the copy."""
         paths = os.pathsep.join((str(self.root), str(self.root / "generated")))
         return subprocess.Popen(
+            # -B: bytecode of a mutant must not be found by the next.
             [sys.executable, "-B", str(FORKER), *arguments],
             cwd=self.root,
-            env={**os.environ, "PYTHONPATH": paths, **FEW},
+            env={**os.environ, "PYTHONPATH": paths, **ENVIRONMENT},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            start_new_session=True,
+            start_new_session=True,  # close() ends it with what it forked
         )
 
-    def covered(self, files: list[str], watched: list[str]) -> dict[tuple[str, int], list[str]]:
+    def coverage(self, files: list[str], modules_: list[str]) -> dict[tuple[str, int], list[str]]:
         """Return which test files execute which lines. Raises where a test fails as it is."""
         lines: dict[tuple[str, int], list[str]] = defaultdict(list)
         for file in files:
-            told, _ = self.forked("cover", file, *watched).communicate()
-            rows = told.split()
+            output, _ = self.start_forker("cover", file, *modules_).communicate()
+            rows = output.split()
             if not rows or rows[0] != "passed":
                 raise SystemExit(f"{file} fails without any mutant")
             for row in rows[1:]:
@@ -137,27 +142,27 @@ class Copy:
 
 
 @define
-class Bench:
+class MutantRunner:
     """A forker with everything loaded but the modules of a group; tries one mutant at a time."""
 
-    copied: Copy
+    tree_copy: TreeCopy
     group: str
     seconds: float = SECONDS
     process: subprocess.Popen[str] | None = None
 
-    def lives(self, mutant: Mutant, files: list[str]) -> bool:
+    def survives(self, mutant: Mutant, files: list[str]) -> bool:
         """Say whether the tests pass with a mutant in the place of its module."""
         if self.process is None or self.process.poll() is not None:
-            self.process = self.copied.forked("serve", self.group, str(self.seconds))
+            self.process = self.tree_copy.start_forker("serve", self.group, str(self.seconds))
         assert self.process.stdin is not None  # noqa: S101 - it is a pipe
         assert self.process.stdout is not None  # noqa: S101
         task = {"path": mutant.path, "text": mutant.text, "files": files}
         self.process.stdin.write(json.dumps(task) + "\n")
         self.process.stdin.flush()
-        told = self.process.stdout.readline().strip()
-        if told not in ("passed", "failed"):
-            raise SystemExit(f"the forker said {told!r} about {mutant.key}")
-        return told == "passed"
+        answer = self.process.stdout.readline().strip()
+        if answer not in ("passed", "failed"):
+            raise SystemExit(f"the forker said {answer!r} about {mutant.key}")
+        return answer == "passed"
 
     def close(self) -> None:
         """End the forker."""
@@ -166,71 +171,78 @@ class Bench:
             self.process.wait()
 
 
-def copy_tree(into: Path) -> Copy:
+def copy_tree(into: Path) -> TreeCopy:
     """Copy what git tracks, as it is now."""
-    listed = subprocess.run(
+    tracked = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    for name in filter(None, listed.stdout.split("\0")):
+    for name in filter(None, tracked.stdout.split("\0")):
         if (ROOT / name).is_file():
             (into / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, into / name)
-    return Copy(into)
+    return TreeCopy(into)
 
 
-def judge(name: str, copied: Copy, sample: int, jobs: int, until: float, *, cover: bool) -> Tally:
+def try_group(
+    name: str, tree_copy: TreeCopy, sample: int, jobs: int, until: float, *, cover: bool
+) -> Tally:
     """Try the mutants of a group."""
-    places, witnesses = GROUPS[name]
-    watched, files = modules(places), tests(witnesses)
-    listed = [m for path in watched for m in mutants(path, (copied.root / path).read_text())]
-    chosen = random.Random(1).sample(listed, min(sample, len(listed)))
-    lines = copied.covered(files, watched) if cover else None
-    seconds = _control(Bench(copied, name), copied, watched[0], files)
-    tally = Tally(name, total=len(listed))
+    module_places, test_places = GROUPS[name]
+    modules_, files = modules(module_places), tests(test_places)
+    mutants_ = [m for path in modules_ for m in mutants(path, (tree_copy.root / path).read_text())]
+    chosen = random.Random(1).sample(mutants_, min(sample, len(mutants_)))
+    lines = tree_copy.coverage(files, modules_) if cover else None
+    seconds = _try_unmutated(MutantRunner(tree_copy, name), tree_copy, modules_[0], files)
+    tally = Tally(name, total=len(mutants_))
 
-    benches: queue.SimpleQueue[Bench] = queue.SimpleQueue()
+    runners: queue.SimpleQueue[MutantRunner] = queue.SimpleQueue()
 
-    def tried(mutant: Mutant) -> tuple[Mutant, bool | None]:
+    def try_mutant(mutant: Mutant) -> tuple[Mutant, bool | None]:
         if time.monotonic() > until:
             return mutant, None
         able = files if lines is None else lines.get((mutant.path, mutant.line), [])
-        bench = benches.get()
+        runner = runners.get()
         try:
-            return mutant, bench.lives(mutant, able) if able else True
+            return mutant, runner.survives(mutant, able) if able else True
         finally:
-            benches.put(bench)
+            runners.put(runner)
 
     with contextlib.ExitStack() as stack, ThreadPoolExecutor(jobs) as pool:
         for _ in range(jobs):
-            benches.put(stack.enter_context(contextlib.closing(Bench(copied, name, seconds))))
-        for mutant, lives in pool.map(tried, chosen):
-            if lives is None:
+            runners.put(
+                stack.enter_context(contextlib.closing(MutantRunner(tree_copy, name, seconds)))
+            )
+        for mutant, survives in pool.map(try_mutant, chosen):
+            if survives is None:
                 continue
             tally.tried += 1
-            tally.killed += not lives
-            if lives:
+            tally.killed += not survives
+            if survives:
                 tally.survivors.append(mutant)
                 print(f"survived: {mutant.path}:{mutant.line} {mutant.key}", flush=True)
     print(f"{name}: {tally.killed} of {tally.tried} killed, {tally.total} in all", flush=True)
     return tally
 
 
-def _control(bench: Bench, copied: Copy, path: str, files: list[str]) -> float:
-    """Try a module as it is: were that killed, every mutant would seem to be.
+def _try_unmutated(runner: MutantRunner, tree_copy: TreeCopy, path: str, files: list[str]) -> float:
+    """Try a module as it is; return how long a mutant may take (seconds).
 
-    Returns how long a mutant may take (seconds).
+    If that failed, every mutant would seem to be killed.
     """
-    text = (copied.root / path).read_text()
+    text = (tree_copy.root / path).read_text()
     began = time.monotonic()
-    with contextlib.closing(bench):
-        if not bench.lives(Mutant(path, 1, "", "nothing", text), files):
-            raise SystemExit(f"the tests of {bench.group} fail without any mutant")
-    took = time.monotonic() - began
-    print(f"{bench.group}: {len(files)} test files pass without a mutant, {took:.0f} s", flush=True)
-    return max(30.0, PATIENCE * took)
+    with contextlib.closing(runner):
+        if not runner.survives(Mutant(path, 1, "", "nothing", text), files):
+            raise SystemExit(f"the tests of {runner.group} fail without any mutant")
+    seconds = time.monotonic() - began
+    print(
+        f"{runner.group}: {len(files)} test files pass without a mutant, {seconds:.0f} s",
+        flush=True,
+    )
+    return max(30.0, TIMEOUT_FACTOR * seconds)
 
 
-def page(tallies: list[Tally], took: float) -> str:
+def page(tallies: list[Tally], seconds: float) -> str:
     """Render the figures and the survivors as Markdown."""
     reasons: dict[str, str] = tomllib.loads(REASONS.read_text(encoding="utf-8"))["survivors"]
     lines = ["| modules | mutants | tried | killed | share |", "|---|--:|--:|--:|--:|"]
@@ -239,8 +251,8 @@ def page(tallies: list[Tally], took: float) -> str:
         row = f"{tally.total:,} | {tally.tried:,} | {tally.killed:,} | {share:.1f} %"
         lines.append(f"| {tally.name} | {row} |")
     survivors = Counter(mutant.key for tally in tallies for mutant in tally.survivors)
-    lines += ["", f"Fixed seed, {took / 60:.0f} minutes. Left out of the journal: files named "]
-    lines[-1] += f"{', '.join(APART)}. Survivors:" if survivors else f"{', '.join(APART)}."
+    lines += ["", f"Fixed seed, {seconds / 60:.0f} minutes. Left out of the journal: files named "]
+    lines[-1] += f"{', '.join(LEFT_OUT)}. Survivors:" if survivors else f"{', '.join(LEFT_OUT)}."
     for key, number in sorted(survivors.items()):
         times = f" ({number} times)" if number > 1 else ""
         lines.append(
@@ -260,19 +272,21 @@ def main() -> int:
         "--no-cover", dest="cover", action="store_false", help="run every test for every mutant"
     )
     parser.add_argument("--write", action="store_true", help="keep the figures in the docs")
-    said = parser.parse_args()
+    options = parser.parse_args()
     began = time.monotonic()
     tallies: list[Tally] = []
-    names = said.group or list(GROUPS)
-    with tempfile.TemporaryDirectory(prefix="mutants-") as place:
-        copied = copy_tree(Path(place))
+    names = options.group or list(GROUPS)
+    with tempfile.TemporaryDirectory(prefix="mutants-") as directory:
+        tree_copy = copy_tree(Path(directory))
         for at, name in enumerate(names, 1):
-            until = began + 60 * said.minutes * at / len(names)
-            tallies.append(judge(name, copied, said.sample, said.jobs, until, cover=said.cover))
-    told = page(tallies, time.monotonic() - began)
-    print(told)
-    if said.write:
-        write_block("reliability.md", "mutation", told)
+            until = began + 60 * options.minutes * at / len(names)
+            tallies.append(
+                try_group(name, tree_copy, options.sample, options.jobs, until, cover=options.cover)
+            )
+    text = page(tallies, time.monotonic() - began)
+    print(text)
+    if options.write:
+        write_block("reliability.md", "mutation", text)
     return 1 if any(t.killed < 0.9 * t.tried for t in tallies) else 0
 
 

@@ -1,7 +1,7 @@
 """Run tests in this process, against a mutated module or under a tracer. Used by mutation.py.
 
 cover FILE MODULE...    prints "passed" and each line of the modules that the tests execute
-mutant MODULE FILE...   reads the module's text from stdin and prints "passed" or "failed"
+serve GROUP SECONDS     reads a mutant a line, as JSON, and prints "passed" or "failed" for each
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ OPTIONS = (
 )
 
 
-class Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Give one module another text."""
+class MutatedModule(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Import one module from another text."""
 
     def __init__(self, path: str, text: str) -> None:
         """Name the module by its path below the current directory."""
@@ -58,41 +58,42 @@ def run(files: Sequence[str]) -> bool:
     """Run test files in silence; say whether they pass."""
     import pytest
 
-    kept = os.dup(1)
-    quiet = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(quiet, 1)
+    stdout = os.dup(1)
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, 1)
     try:
         return pytest.main([*OPTIONS, *files]) == 0
     finally:
-        os.dup2(kept, 1)
+        os.dup2(stdout, 1)
 
 
-def cover(file: str, watched: Sequence[str]) -> None:
+def cover(file: str, modules: Sequence[str]) -> None:
     """Print which lines of the modules a test file executes."""
-    names = {str(Path(path).resolve()): path for path in watched}
-    seen: set[tuple[str, int]] = set()
+    paths = {str(Path(path).resolve()): path for path in modules}
+    executed: set[tuple[str, int]] = set()
 
-    def lines(frame: FrameType, event: str, argument: Any) -> Any:
+    def trace_lines(frame: FrameType, event: str, argument: Any) -> Any:
         del event, argument
-        seen.add((frame.f_code.co_filename, frame.f_lineno))
-        return lines
+        executed.add((frame.f_code.co_filename, frame.f_lineno))
+        return trace_lines
 
-    def calls(frame: FrameType, event: str, argument: Any) -> Any:
+    def trace_calls(frame: FrameType, event: str, argument: Any) -> Any:
         del event, argument
-        return lines if frame.f_code.co_filename in names else None
+        return trace_lines if frame.f_code.co_filename in paths else None
 
-    threading.settrace(calls)
-    sys.settrace(calls)
+    threading.settrace(trace_calls)
+    sys.settrace(trace_calls)
     passed = run([file])
     sys.settrace(None)
     print("passed" if passed else "failed")
-    for path, line in sorted(seen):
-        if path in names:
-            print(f"{names[path]}:{line}")
+    for path, line in sorted(executed):
+        if path in paths:
+            print(f"{paths[path]}:{line}")
 
 
-# What a group's modules are not imported by; loaded once, before the forks.
-LOADED = {
+# What imports none of a group's modules: loaded once, before the forks. A module that did would
+# have its names from the unmutated one.
+PRELOADED = {
     "flow": ("kalshi_ext.sandbox.engine", "kalshi_ext.requests.filters", "kalshi_ext.models"),
     "writes": ("kalshi_ext.sandbox.engine", "kalshi_ext.contracts", "kalshi_ext.journal"),
     "journal": ("kalshi_ext.sandbox.engine", "kalshi_ext.contracts"),
@@ -101,19 +102,19 @@ LOADED = {
 
 def serve(group: str, seconds: float) -> None:
     """Try mutants as they come."""
-    for name in ("pytest", "hypothesis", "hypothesis.stateful", "httpx", *LOADED[group]):
+    for name in ("pytest", "hypothesis", "hypothesis.stateful", "httpx", *PRELOADED[group]):
         importlib.import_module(name)
     for line in sys.stdin:
         task = json.loads(line)
         child = os.fork()
         if child == 0:
-            os.setpgid(0, 0)
-            sys.meta_path.insert(0, Mutated(task["path"], task["text"]))
+            os.setpgid(0, 0)  # a mutant that hangs is killed with all it started
+            sys.meta_path.insert(0, MutatedModule(task["path"], task["text"]))
             os._exit(0 if run(task["files"]) else 1)
-        print("passed" if _waited(child, seconds) == 0 else "failed", flush=True)
+        print("passed" if wait_for(child, seconds) == 0 else "failed", flush=True)
 
 
-def _waited(child: int, seconds: float) -> int:
+def wait_for(child: int, seconds: float) -> int:
     """Wait for a child; one that takes too long is killed with all it started."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -128,10 +129,10 @@ def _waited(child: int, seconds: float) -> int:
 
 
 def main() -> None:
-    """Do what the arguments say."""
-    what, *rest = sys.argv[1:]
+    """Run one of the two commands above."""
+    command, *rest = sys.argv[1:]
     sys.path.insert(0, str(Path.cwd()))
-    if what == "cover":
+    if command == "cover":
         cover(rest[0], rest[1:])
     else:
         serve(rest[0], float(rest[1]))

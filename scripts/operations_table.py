@@ -1,8 +1,8 @@
 """Write the table of operations into README.md, from running every one of them.
 
-Starts two sandbox exchanges, walks through both contracts with the walk of the demo, and writes
-what the exchange answered between the markers. `--check` compares instead of writing; both exit 1
-when an operation failed or was left out.
+Starts two sandboxes, runs the tour of the demo on both contracts, and writes what was answered
+between the markers. `--check` compares instead of writing; both exit 1 when an operation failed or
+was left out.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "examples"))
 
 import demo
-from tour.guide import Guide
+from tour.runner import Tour
 
 BEGIN = "<!-- operations: written by scripts/operations_table.py -->"
 END = "<!-- end of operations -->"
 
 
-def rows(current: Guide, classic: Guide) -> list[str]:
+def rows(current: Tour, classic: Tour) -> list[str]:
     """Render the table: one row for each word of the client, in the order of the contract."""
     lines = ["| `client.` | current contract | classic contract |", "|---|---|---|"]
     words = dict.fromkeys([*current.operations, *classic.operations])
@@ -29,14 +29,14 @@ def rows(current: Guide, classic: Guide) -> list[str]:
     return [*lines, "", f"Run and answered: {current.count()}, {classic.count()}."]
 
 
-def cell(guide: Guide, word: str) -> str:
-    """Say what a word becomes in a contract, and the status the exchange answered with."""
-    operation = guide.operations.get(word)
+def cell(tour: Tour, word: str) -> str:
+    """Render a facade word in a contract: operation, path, and the status that was answered."""
+    operation = tour.operations.get(word)
     if operation is None:
         return "–"
-    ran = guide.ran.get(operation.id)
-    said = f"{ran.status}" if ran else "**failed**"
-    return f"{operation.id} `{operation.method} {operation.path}` {said}"
+    execution = tour.executed.get(operation.id)
+    status_text = f"{execution.status}" if execution else "**failed**"
+    return f"{operation.id} `{operation.method} {operation.path}` {status_text}"
 
 
 def with_table(text: str, table: list[str]) -> str:
@@ -53,20 +53,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare only; exit 1 on differences")
     parser.add_argument("--page", type=Path, default=ROOT / "README.md", help="the page to write")
-    given = parser.parse_args()
-    guides = demo.tours(lambda _: None)
-    text = given.page.read_text()
-    wanted = with_table(text, rows(*guides))
-    status = demo.faults(guides)
-    for line in status:
-        print(line)
-    if given.check:
+    options = parser.parse_args()
+    tours = demo.run_tours(lambda _: None)
+    text = options.page.read_text()
+    wanted = with_table(text, rows(*tours))
+    faults = demo.find_faults(tours)
+    for fault in faults:
+        print(fault)
+    if options.check:
         if wanted != text:
-            print(f"{given.page.name} differs: run python scripts/operations_table.py")
-        return 1 if status or wanted != text else 0
-    given.page.write_text(wanted)
-    print(f"{given.page.name}: {rows(*guides)[-1]}")
-    return 1 if status else 0
+            print(f"{options.page.name} differs: run python scripts/operations_table.py")
+        return 1 if faults or wanted != text else 0
+    options.page.write_text(wanted)
+    print(f"{options.page.name}: {rows(*tours)[-1]}")
+    return 1 if faults else 0
 
 
 if __name__ == "__main__":

@@ -27,7 +27,8 @@ PACKAGES = ("kalshi_ext", "kalshi_portfolio", "kalshi_classic")
 EXTRAS = "sandbox,postgres,drift,fast"
 PAGES = ("README.md", "docs/quickstart.md")
 ENTRY_POINTS = ("kalshi-ext = kalshi_ext.cli:main", "kalshi_ext = kalshi_ext.testing.plugin")
-TRACES = re.compile(
+# Files that work on the checkout leaves behind and that no archive may hold.
+WORK_TRACES = re.compile(
     r"(^|/)(__pycache__|\.venv[^/]*|\.git|\.pytest_cache|\.hypothesis|dist)(/|$)|\.pyc$"
 )
 
@@ -47,131 +48,143 @@ print(count, "modules imported")
 """
 
 
-class Wrong(Exception):
-    """Something about the package is not as it must be."""
+class PackageError(Exception):
+    """The package is not as it must be."""
 
 
 @frozen
-class Place:
+class InstallFolder:
     """A new environment in a folder of its own; commands run there, with no checkout near."""
 
-    home: Path
+    folder: Path
 
     @property
     def python(self) -> str:
         """Return the environment's interpreter."""
-        return str(self.home / "env" / "bin" / "python")
+        return str(self.folder / "env" / "bin" / "python")
 
-    def make(self, interpreter: str) -> None:
+    def create(self, interpreter: str) -> None:
         """Make the environment with an interpreter."""
         if interpreter == sys.executable:
-            venv.create(self.home / "env", with_pip=True)
+            venv.create(self.folder / "env", with_pip=True)
         else:
-            run([interpreter, "-m", "venv", str(self.home / "env")], self.home)
+            run([interpreter, "-m", "venv", str(self.folder / "env")], self.folder)
 
-    def pip(self, *words: str) -> None:
+    def pip(self, *arguments: str) -> None:
         """Install something."""
         constraints = str(ROOT / "constraints.txt")
-        run([self.python, "-m", "pip", "install", "-q", "-c", constraints, *words], self.home)
+        run([self.python, "-m", "pip", "install", "-q", "-c", constraints, *arguments], self.folder)
 
-    def says(self, *words: str, exits: int = 0) -> str:
+    def run_program(self, *arguments: str, exit_code: int = 0) -> str:
         """Run a program of the environment and return what it prints."""
-        return run([str(self.home / "env" / "bin" / words[0]), *words[1:]], self.home, exits)
+        return run(
+            [str(self.folder / "env" / "bin" / arguments[0]), *arguments[1:]],
+            self.folder,
+            exit_code,
+        )
 
 
-def run(command: list[str], where: Path, exits: int = 0) -> str:
+def run(command: list[str], directory: Path, exit_code: int = 0) -> str:
     """Run a command and return what it printed. Raises Wrong for another exit code."""
-    done = subprocess.run(command, cwd=where, capture_output=True, text=True, check=False)
-    if done.returncode != exits:
-        said = f"{done.stdout}\n{done.stderr}".strip()
-        raise Wrong(f"{' '.join(command)} exited {done.returncode}, not {exits}:\n{said}")
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+    if done.returncode != exit_code:
+        output = f"{done.stdout}\n{done.stderr}".strip()
+        raise PackageError(
+            f"{' '.join(command)} exited {done.returncode}, not {exit_code}:\n{output}"
+        )
     return done.stdout + done.stderr
 
 
-def build(place: Place) -> tuple[Path, Path]:
+def build(install: InstallFolder) -> tuple[Path, Path]:
     """Build the sdist from the checkout and the wheel from the sdist."""
-    place.pip("build")
-    out = place.home / "dist"
-    run([place.python, "-m", "build", "--outdir", str(out), str(ROOT)], place.home)
+    install.pip("build")
+    out = install.folder / "dist"
+    run([install.python, "-m", "build", "--outdir", str(out), str(ROOT)], install.folder)
     (sdist,), (wheel,) = out.glob("*.tar.gz"), out.glob("*.whl")
     return sdist, wheel
 
 
-def look_into_sdist(sdist: Path) -> None:
+def check_sdist(sdist: Path) -> None:
     """Refuse an sdist with traces of work, or without what the Makefile needs."""
     with tarfile.open(sdist) as archive:
         names = [name.partition("/")[2] for name in archive.getnames()]
-    _no_traces(sdist, names)
-    _all_there(sdist, names, ["Makefile", "LICENSE", "README.md", "constraints.txt"])
+    refuse_traces(sdist, names)
+    require_names(sdist, names, ["Makefile", "LICENSE", "README.md", "constraints.txt"])
 
 
-def look_into_wheel(wheel: Path) -> None:
+def check_wheel(wheel: Path) -> None:
     """Refuse a wheel that holds more than the three packages, or less than they need."""
     archive = zipfile.ZipFile(wheel)
     names = archive.namelist()
-    _no_traces(wheel, names)
+    refuse_traces(wheel, names)
     roots = {name.partition("/")[0] for name in names}
-    strange = [root for root in roots if root not in PACKAGES and not root.endswith(".dist-info")]
-    if strange:
-        raise Wrong(f"{wheel.name} would install {', '.join(sorted(strange))}")
+    unexpected = [
+        root for root in roots if root not in PACKAGES and not root.endswith(".dist-info")
+    ]
+    if unexpected:
+        raise PackageError(f"{wheel.name} would install {', '.join(sorted(unexpected))}")
     contracts = [f"kalshi_ext/drift/openapi/{name}.yaml" for name in ("portfolio", "classic")]
-    _all_there(wheel, names, [f"{package}/py.typed" for package in PACKAGES] + contracts)
+    require_names(wheel, names, [f"{package}/py.typed" for package in PACKAGES] + contracts)
     (entries,) = [name for name in names if name.endswith("/entry_points.txt")]
-    _all_there(wheel, archive.read(entries).decode().splitlines(), ENTRY_POINTS)
+    require_names(wheel, archive.read(entries).decode().splitlines(), ENTRY_POINTS)
 
 
-def _no_traces(archive: Path, names: Iterable[str]) -> None:
-    traces = [name for name in names if TRACES.search(name)]
+def refuse_traces(archive: Path, names: Iterable[str]) -> None:
+    traces = [name for name in names if WORK_TRACES.search(name)]
     if traces:
-        raise Wrong(f"{archive.name} holds {', '.join(traces[:5])}")
+        raise PackageError(f"{archive.name} holds {', '.join(traces[:5])}")
 
 
-def _all_there(archive: Path, names: Iterable[str], wanted: Iterable[str]) -> None:
+def require_names(archive: Path, names: Iterable[str], wanted: Iterable[str]) -> None:
     missing = sorted(set(wanted) - set(names))
     if missing:
-        raise Wrong(f"{archive.name} lacks {', '.join(missing)}")
+        raise PackageError(f"{archive.name} lacks {', '.join(missing)}")
 
 
-def plain(place: Place, wheel: Path) -> None:
-    """Use the package without extras: the client is whole, and a missing extra is named."""
-    place.pip(str(wheel))
-    place.says("python", "-c", "from kalshi_ext import Kalshi, AsyncKalshi; Kalshi().close()")
-    listed = place.says("kalshi-ext", "--help")
+def check_without_extras(install: InstallFolder, wheel: Path) -> None:
+    """Use the package without extras: the client works, and a missing extra is named."""
+    install.pip(str(wheel))
+    install.run_program(
+        "python", "-c", "from kalshi_ext import Kalshi, AsyncKalshi; Kalshi().close()"
+    )
+    listed = install.run_program("kalshi-ext", "--help")
     if missing := [word for word in ("sandbox", "drift", "journal") if word not in listed]:
-        raise Wrong(f"kalshi-ext --help does not list {missing}")
-    refusal = place.says("kalshi-ext", "sandbox", "--port", "0", exits=1)
+        raise PackageError(f"kalshi-ext --help does not list {missing}")
+    refusal = install.run_program("kalshi-ext", "sandbox", "--port", "0", exit_code=1)
     if "kalshi-ext[sandbox]" not in refusal:
-        raise Wrong(f"without its extra, kalshi-ext sandbox says {refusal!r}")
+        raise PackageError(f"without its extra, kalshi-ext sandbox says {refusal!r}")
     print(f"  without extras: {refusal.strip()}")
 
 
-def complete(place: Place, wheel: Path) -> None:
+def check_with_extras(install: InstallFolder, wheel: Path) -> None:
     """Use the package with its extras."""
-    place.pip(f"{wheel}[{EXTRAS}]", "pytest")
-    print("  " + place.says("python", "-c", IMPORT_ALL.format(packages=PACKAGES)).strip())
+    install.pip(f"{wheel}[{EXTRAS}]", "pytest")
+    print("  " + install.run_program("python", "-c", IMPORT_ALL.format(packages=PACKAGES)).strip())
     version = wheel.name.split("-")[1]
-    said = place.says("kalshi-ext", "--version").strip()
-    if version not in said:
-        raise Wrong(f"kalshi-ext --version says {said!r}, the wheel {version}")
-    print(f"  {said}")
+    output = install.run_program("kalshi-ext", "--version").strip()
+    if version not in output:
+        raise PackageError(f"kalshi-ext --version says {output!r}, the wheel {version}")
+    print(f"  {output}")
 
 
-def compare_contracts(place: Place) -> None:
-    """Let the installed package judge its own contract, and one that lost an operation."""
-    shutil.copy(ROOT / "openapi" / "upstream.yaml", place.home / "same.yaml")
-    place.says("kalshi-ext", "drift", "same.yaml")
-    text = (place.home / "same.yaml").read_text(encoding="utf-8")
-    (place.home / "less.yaml").write_text(text.replace("/portfolio/balance:", "/portfolio/cash:"))
-    place.says("kalshi-ext", "drift", "less.yaml", exits=2)
+def compare_contracts(install: InstallFolder) -> None:
+    """Let the installed package compare its own contract, and one that lost an operation."""
+    shutil.copy(ROOT / "openapi" / "upstream.yaml", install.folder / "same.yaml")
+    install.run_program("kalshi-ext", "drift", "same.yaml")
+    text = (install.folder / "same.yaml").read_text(encoding="utf-8")
+    (install.folder / "less.yaml").write_text(
+        text.replace("/portfolio/balance:", "/portfolio/cash:")
+    )
+    install.run_program("kalshi-ext", "drift", "less.yaml", exit_code=2)
     print("  kalshi-ext drift finds its contract, and sees a lost operation")
 
 
-def run_pages(place: Place) -> None:
+def run_pages(install: InstallFolder) -> None:
     """Run the pages people begin with."""
     for name in ("scripts/pages.py", *PAGES):
-        shutil.copy(ROOT / name, place.home / Path(name).name)
+        shutil.copy(ROOT / name, install.folder / Path(name).name)
     pages = [Path(name).name for name in PAGES]
-    for line in place.says("python", "pages.py", *pages).splitlines():
+    for line in install.run_program("python", "pages.py", *pages).splitlines():
         print(f"  {line}")
 
 
@@ -181,28 +194,28 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--python", default=sys.executable, help="the interpreter to install for")
-    given = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="kalshi-ext-") as folder:
-        place = Place(Path(folder).resolve())
+        install = InstallFolder(Path(folder).resolve())
         try:
-            place.make(given.python)
-            check(place)
-        except Wrong as wrong:
-            print(wrong, file=sys.stderr)
+            install.create(options.python)
+            check(install)
+        except PackageError as error:
+            print(error, file=sys.stderr)
             return 1
     return 0
 
 
-def check(place: Place) -> None:
+def check(install: InstallFolder) -> None:
     """Go through all steps. Raises Wrong."""
-    sdist, wheel = build(place)
-    look_into_sdist(sdist)
-    look_into_wheel(wheel)
-    print(f"{sdist.name} and {wheel.name}, {place.says('python', '--version').strip()}")
-    plain(place, wheel)
-    complete(place, wheel)
-    compare_contracts(place)
-    run_pages(place)
+    sdist, wheel = build(install)
+    check_sdist(sdist)
+    check_wheel(wheel)
+    print(f"{sdist.name} and {wheel.name}, {install.run_program('python', '--version').strip()}")
+    check_without_extras(install, wheel)
+    check_with_extras(install, wheel)
+    compare_contracts(install)
+    run_pages(install)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Play many seeds of the simulated world and print the figures.
+"""Run many seeds of the simulated world and print the figures.
 
 Each seed is one life of a bot whose network loses, delays and doubles messages, whose exchange
 answers late, wrongly or not at all, and whose process dies; the sandbox's engine is the only
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "faults"))
 
 from figures import percentile, write_block
-from scenario import Life, play
+from simulation_bot import SeedRun, run_seed
 
 KINDS = {
     "duplicate": "duplicates created",
@@ -36,26 +36,26 @@ KINDS = {
 Block = tuple[Counter[str], list[str], list[float]]
 
 
-def block(seeds: range) -> Block:
-    """Play some seeds in this process."""
+def run_block(seeds: range) -> Block:
+    """Run some seeds in this process."""
     logging.disable(logging.CRITICAL)
     counts: Counter[str] = Counter()
     faults: list[str] = []
     seconds: list[float] = []
     for seed in seeds:
-        life = _lived(seed)
-        counts += life.counts
+        run = _run_safely(seed)
+        counts += run.counts
         counts["seeds"] += 1
-        faults += [f"seed {seed}: {fault}" for fault in life.faults]
-        seconds += life.resolution_seconds
+        faults += [f"seed {seed}: {fault}" for fault in run.faults]
+        seconds += run.resolution_seconds
     return counts, faults, seconds
 
 
-def _lived(seed: int) -> Life:
+def _run_safely(seed: int) -> SeedRun:
     try:
-        return play(seed)
+        return run_seed(seed)
     except Exception as error:  # noqa: BLE001 - one seed must not hide the others
-        return Life(seed, faults=[f"no verdict: {error!r}"])
+        return SeedRun(seed, faults=[f"no verdict: {error!r}"])
 
 
 def table(counts: Counter[str], faults: list[str], seconds: list[float]) -> list[str]:
@@ -74,11 +74,11 @@ def table(counts: Counter[str], faults: list[str], seconds: list[float]) -> list
         *((f"**{words}**", kinds[kind]) for kind, words in KINDS.items()),
     ]
     lines = ["| | |", "|---|--:|", *(f"| {name} | {number:,} |" for name, number in rows)]
-    half, most = percentile(seconds, 0.5), percentile(seconds, 0.99)
+    p50, p99 = percentile(seconds, 0.5), percentile(seconds, 0.99)
     return [
         *lines,
         "",
-        f"Time to resolution of what had to be looked up: p50 {half:.1f} s, p99 {most:.1f} s "
+        f"Time to resolution of what had to be looked up: p50 {p50:.1f} s, p99 {p99:.1f} s "
         f"({len(seconds):,} cases, virtual time; mostly the wait for the end of a "
         "signature's life).",
     ]
@@ -92,10 +92,10 @@ def _changes(counts: Counter[str]) -> int:
     return sum(number for name, number in counts.items() if name.startswith("change "))
 
 
-def _met(counts: Counter[str]) -> str:
+def _fault_counts(counts: Counter[str]) -> str:
     start = "happened "
-    met = {name.removeprefix(start): n for name, n in counts.items() if name.startswith(start)}
-    return "Met: " + ", ".join(f"{name} {met[name]:,}" for name in sorted(met)) + "."
+    happened = {name.removeprefix(start): n for name, n in counts.items() if name.startswith(start)}
+    return "Met: " + ", ".join(f"{name} {happened[name]:,}" for name in sorted(happened)) + "."
 
 
 def _blocks(first: int, number: int) -> Iterable[range]:
@@ -104,25 +104,25 @@ def _blocks(first: int, number: int) -> Iterable[range]:
         yield range(start, min(start + size, first + number))
 
 
-def _one(seed: int) -> int:
-    life = play(seed)
-    print(life)
-    return 1 if life.faults else 0
+def _replay(seed: int) -> int:
+    run = run_seed(seed)
+    print(run)
+    return 1 if run.faults else 0
 
 
-def _code() -> str:
-    told = subprocess.run(
+def _code_version() -> str:
+    described = subprocess.run(
         ["git", "describe", "--always", "--dirty", "--exclude", "*"],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
-    return told.stdout.strip() or "no repository"
+    return described.stdout.strip() or "no repository"
 
 
 def main() -> int:
-    """Play, print, and exit 1 when any seed shows a fault."""
+    """Run, print, and exit 1 when any seed shows a fault."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=100_000, help="how many (default 100000)")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
@@ -130,27 +130,29 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--seed", type=int, help="replay one seed")
     parser.add_argument("--write", action="store_true", help="keep the figures in the docs")
-    said = parser.parse_args()
-    if said.seed is not None:
-        return _one(said.seed)
-    began, code = time.monotonic(), _code()
+    options = parser.parse_args()
+    if options.seed is not None:
+        return _replay(options.seed)
+    began, code = time.monotonic(), _code_version()
     counts: Counter[str] = Counter()
     faults: list[str] = []
     seconds: list[float] = []
-    with multiprocessing.Pool(said.jobs) as pool, contextlib.suppress(KeyboardInterrupt):
-        for found, bad, took in pool.imap_unordered(block, _blocks(said.first, said.seeds)):
-            counts += found
-            faults += bad
-            seconds += took
-            if time.monotonic() - began > 60 * said.minutes:
+    blocks = _blocks(options.first, options.seeds)
+    with multiprocessing.Pool(options.jobs) as pool, contextlib.suppress(KeyboardInterrupt):
+        for more_counts, more_faults, more_seconds in pool.imap_unordered(run_block, blocks):
+            counts += more_counts
+            faults += more_faults
+            seconds += more_seconds
+            if time.monotonic() - began > 60 * options.minutes:
                 break
-            print("\n".join([*bad, f"{counts['seeds']:,} seeds"]), file=sys.stderr, flush=True)
+            progress = [*more_faults, f"{counts['seeds']:,} seeds"]
+            print("\n".join(progress), file=sys.stderr, flush=True)
     seconds.sort()
-    spent = f"Seeds from {said.first} on, at {code}, "
-    spent += f"{time.monotonic() - began:.0f} s on {said.jobs} processes."
-    page = "\n".join([*table(counts, faults, seconds), "", _met(counts), "", spent])
+    effort = f"Seeds from {options.first} on, at {code}, "
+    effort += f"{time.monotonic() - began:.0f} s on {options.jobs} processes."
+    page = "\n".join([*table(counts, faults, seconds), "", _fault_counts(counts), "", effort])
     print(page)
-    if said.write:
+    if options.write:
         write_block("reliability.md", "simulated", page)
     return 1 if faults else 0
 

@@ -1,6 +1,7 @@
-"""Tell at the end how many answers of sandboxes were judged by the contract, over all workers.
+"""Print at the end how many answers of sandboxes were judged by the contract, over all workers.
 
-The judging is done in wire/conftest.py; this file alone is loaded by the process that sums up.
+The judging is done in wire/conftest.py, in each worker of pytest-xdist. Only this file is loaded by
+the process that starts the workers and sums up.
 """
 
 from __future__ import annotations
@@ -21,27 +22,27 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "scripts"))
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
-_TOTAL = pytest.StashKey[list[int]]()
+_TOTALS = pytest.StashKey[list[int]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_TOTAL] = [0, 0]
+    config.stash[_TOTALS] = [0, 0]
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    told = getattr(session.config, "workeroutput", None)
-    if told is not None:
-        told["judged"] = list(_tally())
+    worker_output = getattr(session.config, "workeroutput", None)
+    if worker_output is not None:
+        worker_output["judged"] = list(_tally())
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     for at, count in enumerate(getattr(node, "workeroutput", {}).get("judged", ())):
-        node.config.stash[_TOTAL][at] += count
+        node.config.stash[_TOTALS][at] += count
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    answers, violations = (a + b for a, b in zip(config.stash[_TOTAL], _tally(), strict=True))
+    answers, violations = (a + b for a, b in zip(config.stash[_TOTALS], _tally(), strict=True))
     if answers:
         terminalreporter.write_line(
             f"sandbox traffic: {answers} answers judged by the contract, {violations} violations"

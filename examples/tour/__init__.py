@@ -1,1 +1,1 @@
-"""A walk through every operation of both contracts on the sandbox exchange."""
+"""A tour of every operation of both contracts on the sandbox."""

@@ -1,55 +1,57 @@
-"""The walk through the 19 operations of the classic contract, in the same words."""
+"""The 19 operations of the classic contract, in chapters, with the same facade words."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from kalshi_ext import OrderTicket
-from tour.guide import Guide
+from tour.runner import Tour
 
 RAIN = "KXRAIN-26DEC31-NYC"
 CHICAGO = "KXRAIN-26DEC31-CHI"
 
 
-def orders(guide: Guide) -> None:
+def orders(tour: Tour) -> None:
     """Buy NO at the price the book asks, then rest, change and cancel an order."""
-    guide.call("portfolio.balance")
-    taken = guide.call("orders.place", CHICAGO, side="no", action="buy", count=10, price="0.46")
-    guide.call("portfolio.fills", order_id=taken.order_id)
-    guide.call("portfolio.positions", ticker=CHICAGO)
-    guide.call("portfolio.balance")
-    placed = guide.call("orders.place", RAIN, side="yes", action="buy", count=20, price="0.55")
-    order = guide.call("orders.get", placed.order_id)
-    guide.call("orders.queue_position", placed.order_id)
-    guide.call("orders.queue_positions", [order])
-    guide.call("orders.amend", order, price="0.54", count=18)
-    guide.call("orders.decrease", order, by=6)
-    guide.call("orders.list", ticker=RAIN, limit=3)
-    guide.call("orders.cancel", order)
+    tour.call("portfolio.balance")
+    filled_order = tour.call(
+        "orders.place", CHICAGO, side="no", action="buy", count=10, price="0.46"
+    )
+    tour.call("portfolio.fills", order_id=filled_order.order_id)
+    tour.call("portfolio.positions", ticker=CHICAGO)
+    tour.call("portfolio.balance")
+    ack = tour.call("orders.place", RAIN, side="yes", action="buy", count=20, price="0.55")
+    order = tour.call("orders.get", ack.order_id)
+    tour.call("orders.queue_position", ack.order_id)
+    tour.call("orders.queue_positions", [order])
+    tour.call("orders.amend", order, price="0.54", count=18)
+    tour.call("orders.decrease", order, by=6)
+    tour.call("orders.list", ticker=RAIN, limit=3)
+    tour.call("orders.cancel", order)
 
 
-def batches(guide: Guide) -> None:
+def batches(tour: Tour) -> None:
     """Several orders in one request."""
     tickets = [
         OrderTicket.of(CHICAGO, side="yes", action="buy", count=5, price="0.41"),
         OrderTicket.of(CHICAGO, side="no", action="buy", count=5, price="0.39"),
     ]
-    placed = guide.call("orders.place_many", tickets)
-    guide.call("portfolio.resting_value")
-    guide.call("orders.cancel_many", placed)
+    acks = tour.call("orders.place_many", tickets)
+    tour.call("portfolio.resting_value")
+    tour.call("orders.cancel_many", acks)
 
 
-def groups(guide: Guide) -> None:
+def groups(tour: Tour) -> None:
     """Order groups."""
-    group = guide.call("order_groups.create", contracts_limit=100)
-    guide.call("order_groups.list")
-    guide.call("order_groups.reset", group.id)
-    guide.call("order_groups.delete", group.id)
+    group = tour.call("order_groups.create", contracts_limit=100)
+    tour.call("order_groups.list")
+    tour.call("order_groups.reset", group.id)
+    tour.call("order_groups.delete", group.id)
 
 
-def money(guide: Guide) -> None:
+def money(tour: Tour) -> None:
     """Settlements."""
-    guide.call("portfolio.settlements")
+    tour.call("portfolio.settlements")
 
 
-CHAPTERS: tuple[Callable[[Guide], None], ...] = (orders, batches, groups, money)
+CHAPTERS: tuple[Callable[[Tour], None], ...] = (orders, batches, groups, money)

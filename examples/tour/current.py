@@ -1,4 +1,4 @@
-"""The walk through the 47 operations of the current contract."""
+"""The 47 operations of the current contract, in chapters."""
 
 from __future__ import annotations
 
@@ -6,130 +6,130 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from kalshi_ext import Kalshi, OrderTicket
-from tour.guide import Guide
-from tour.showing import dollars, number
+from tour.rendering import dollars_text, number_text
+from tour.runner import Tour
 
 RAIN = "KXRAIN-26DEC31-NYC"
 CHICAGO = "KXRAIN-26DEC31-CHI"
 
 
-def exchange(guide: Guide) -> None:
+def exchange(tour: Tour) -> None:
     """The exchange and the account's limits."""
-    guide.call("exchange.status")
-    guide.call("exchange.schedule")
-    guide.call("exchange.data_timestamp")
-    guide.call("history.cutoff")
-    guide.call("account.endpoint_costs")
-    guide.call("account.limits")
-    guide.call("account.volume_progress")
-    guide.call("account.upgrade")
+    tour.call("exchange.status")
+    tour.call("exchange.schedule")
+    tour.call("exchange.data_timestamp")
+    tour.call("history.cutoff")
+    tour.call("account.endpoint_costs")
+    tour.call("account.limits")
+    tour.call("account.volume_progress")
+    tour.call("account.upgrade")
 
 
-def taking(guide: Guide) -> None:
+def take_liquidity(tour: Tour) -> None:
     """Buy 10 YES at the price the book asks: it trades at once."""
-    before, held = guide.call("portfolio.balance"), position(guide)
-    order = guide.call("orders.place", RAIN, side="yes", action="buy", count=10, price="0.56")
-    guide.call("portfolio.fills", order_id=order.order_id)
-    after, holds = guide.call("portfolio.balance"), position(guide)
+    before, position_before = tour.call("portfolio.balance"), position(tour)
+    order = tour.call("orders.place", RAIN, side="yes", action="buy", count=10, price="0.56")
+    tour.call("portfolio.fills", order_id=order.order_id)
+    after, position_after = tour.call("portfolio.balance"), position(tour)
     paid = before.balance - after.balance
-    guide.note(
-        f"position {number(held)} -> {number(holds)} YES; cash {dollars(before.balance)} -> "
-        f"{dollars(after.balance)}: {dollars(paid)} paid, price and fee"
-    )
-    guide.expect(holds - held == order.fill_count, "the position grew by what was filled")
-    guide.expect(paid > order.fill_count * order.average_fill_price, "price and fee were paid")
+    positions = f"{number_text(position_before)} -> {number_text(position_after)} YES"
+    cash = f"{dollars_text(before.balance)} -> {dollars_text(after.balance)}"
+    tour.note(f"position {positions}; cash {cash}: {dollars_text(paid)} paid, price and fee")
+    bought = position_after - position_before
+    tour.expect(bought == order.fill_count, "the position grew by what was filled")
+    tour.expect(paid > order.fill_count * order.average_fill_price, "price and fee were paid")
 
 
-def resting(guide: Guide) -> None:
+def rest_an_order(tour: Tour) -> None:
     """Rest a bid, change it, be filled by another trader, cancel what is left."""
-    placed = guide.call("orders.place", RAIN, side="bid", count=20, price="0.55")
-    order = guide.call("orders.get", placed.order_id)
-    guide.call("orders.queue_position", placed.order_id)
-    guide.call("orders.queue_positions", tickers=[RAIN])
-    guide.call("orders.amend", order, price="0.55", count=18)
-    guide.call("orders.decrease", order, to=12)
-    sold = another_trader_sells(guide, "5")
-    guide.note(f"another trader sells {number(sold)} YES at 0.55 into it")
-    guide.call("portfolio.fills", order_id=placed.order_id)
-    filled = guide.call("orders.get", placed.order_id)
-    guide.expect(filled.fill_count == sold, "what the other trader sold is what was bought")
-    guide.call("orders.cancel", order)
-    guide.call("orders.list", ticker=RAIN, limit=3)
+    ack = tour.call("orders.place", RAIN, side="bid", count=20, price="0.55")
+    order = tour.call("orders.get", ack.order_id)
+    tour.call("orders.queue_position", ack.order_id)
+    tour.call("orders.queue_positions", tickers=[RAIN])
+    tour.call("orders.amend", order, price="0.55", count=18)
+    tour.call("orders.decrease", order, to=12)
+    sold_count = sell_as_another_trader(tour, "5")
+    tour.note(f"another trader sells {number_text(sold_count)} YES at 0.55 into it")
+    tour.call("portfolio.fills", order_id=ack.order_id)
+    filled = tour.call("orders.get", ack.order_id)
+    tour.expect(filled.fill_count == sold_count, "what the other trader sold is what was bought")
+    tour.call("orders.cancel", order)
+    tour.call("orders.list", ticker=RAIN, limit=3)
 
 
-def batches(guide: Guide) -> None:
+def batches(tour: Tour) -> None:
     """Several orders in one request; each entry has its own outcome."""
     tickets = [
         OrderTicket.of(CHICAGO, side="yes", action="buy", count=5, price="0.41"),
         OrderTicket.of(CHICAGO, side="no", action="buy", count=5, price="0.39"),
     ]
-    placed = guide.call("orders.place_many", tickets)
-    guide.call("portfolio.resting_value")
-    guide.call("orders.cancel_many", placed)
-    guide.call("orders.place", CHICAGO, side="bid", count=1, price="0.10", intent="demo/last")
-    guide.call("orders.cancel_all")
+    acks = tour.call("orders.place_many", tickets)
+    tour.call("portfolio.resting_value")
+    tour.call("orders.cancel_many", acks)
+    tour.call("orders.place", CHICAGO, side="bid", count=1, price="0.10", intent="demo/last")
+    tour.call("orders.cancel_all")
 
 
-def groups(guide: Guide) -> None:
+def groups(tour: Tour) -> None:
     """Order groups: at most so many contracts in 15 seconds."""
-    group = guide.call("order_groups.create", contracts_limit=100)
-    said = {"side": "bid", "count": 2, "price": "0.30", "order_group_id": group.id}
-    guide.call("orders.place", CHICAGO, **said)
-    guide.call("order_groups.get", group.id)
-    guide.call("order_groups.list")
-    guide.call("order_groups.set_limit", group.id, 50)
-    guide.call("order_groups.trigger", group.id)
-    guide.call("order_groups.reset", group.id)
-    guide.call("order_groups.delete", group.id)
+    group = tour.call("order_groups.create", contracts_limit=100)
+    order = {"side": "bid", "count": 2, "price": "0.30", "order_group_id": group.id}
+    tour.call("orders.place", CHICAGO, **order)
+    tour.call("order_groups.get", group.id)
+    tour.call("order_groups.list")
+    tour.call("order_groups.set_limit", group.id, 50)
+    tour.call("order_groups.trigger", group.id)
+    tour.call("order_groups.reset", group.id)
+    tour.call("order_groups.delete", group.id)
 
 
-def money(guide: Guide) -> None:
+def money(tour: Tour) -> None:
     """Positions, settlements, payments, transfers between shards."""
-    guide.call("portfolio.positions", ticker=RAIN)
-    guide.call("portfolio.settlements")
-    guide.call("portfolio.deposits")
-    guide.call("portfolio.withdrawals")
-    moved = guide.call("portfolio.transfer", "25", destination_exchange_shard=2)
-    guide.call("portfolio.get_transfer", moved)
-    guide.call("portfolio.transfers")
-    guide.call("portfolio.set_target_allocation", {0: 70, 2: 30})
-    guide.call("portfolio.target_allocation")
+    tour.call("portfolio.positions", ticker=RAIN)
+    tour.call("portfolio.settlements")
+    tour.call("portfolio.deposits")
+    tour.call("portfolio.withdrawals")
+    transfer_id = tour.call("portfolio.transfer", "25", destination_exchange_shard=2)
+    tour.call("portfolio.get_transfer", transfer_id)
+    tour.call("portfolio.transfers")
+    tour.call("portfolio.set_target_allocation", {0: 70, 2: 30})
+    tour.call("portfolio.target_allocation")
 
 
-def subaccounts(guide: Guide) -> None:
+def subaccounts(tour: Tour) -> None:
     """Subaccounts."""
-    number_ = guide.call("subaccounts.create")
-    guide.call("subaccounts.transfer", "12.50", from_subaccount=0, to_subaccount=number_)
-    guide.call("subaccounts.balances")
-    guide.call("subaccounts.transfers")
-    guide.call("subaccounts.set_netting", number_, enabled=True)
-    guide.call("subaccounts.netting")
+    subaccount = tour.call("subaccounts.create")
+    tour.call("subaccounts.transfer", "12.50", from_subaccount=0, to_subaccount=subaccount)
+    tour.call("subaccounts.balances")
+    tour.call("subaccounts.transfers")
+    tour.call("subaccounts.set_netting", subaccount, enabled=True)
+    tour.call("subaccounts.netting")
 
 
-def history(guide: Guide) -> None:
+def history(tour: Tour) -> None:
     """What has moved out of the live lists."""
-    guide.call("history.orders")
-    guide.call("history.fills")
-    guide.call("history.positions")
-    guide.call("orders.find", "seed-taken", ticker=RAIN)
+    tour.call("history.orders")
+    tour.call("history.fills")
+    tour.call("history.positions")
+    tour.call("orders.find", "seed-taken", ticker=RAIN)
 
 
-CHAPTERS: tuple[Callable[[Guide], None], ...] = (
-    *(exchange, taking, resting, batches),
+CHAPTERS: tuple[Callable[[Tour], None], ...] = (
+    *(exchange, take_liquidity, rest_an_order, batches),
     *(groups, money, subaccounts, history),
 )
 
 
-def position(guide: Guide) -> Decimal:
-    """Return the contracts held in RAIN, without a line."""
-    return sum((row.position for row in guide.client.portfolio.positions(ticker=RAIN)), Decimal(0))
+def position(tour: Tour) -> Decimal:
+    """Return the contracts held in RAIN, without printing a line."""
+    return sum((row.position for row in tour.client.portfolio.positions(ticker=RAIN)), Decimal(0))
 
 
-def another_trader_sells(guide: Guide, count: str) -> Decimal | None:
+def sell_as_another_trader(tour: Tour, count: str) -> Decimal | None:
     """Let the sandbox's second account sell YES at 0.55; returns the contracts it sold."""
-    other = guide.box.account("maker")
+    maker = tour.box.account("maker")
     with Kalshi(
-        key_id=other.key_id, private_key=other.private_key, environment=guide.box.url
+        key_id=maker.key_id, private_key=maker.private_key, environment=tour.box.url
     ) as client:
         ack = client.orders.place(RAIN, side="yes", action="sell", count=count, price="0.55")
         return ack.fill_count

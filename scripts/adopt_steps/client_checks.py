@@ -60,7 +60,7 @@ def outdated_cassettes(
     recorded: Path, documents: dict[str, dict[str, Any]]
 ) -> dict[str, list[str]]:
     """List, by cassette, what its contract's new document refuses; indexes are left out."""
-    from conforming import Contract
+    from cassette_conformance import Contract
 
     problems_by_cassette: dict[str, list[str]] = {}
     for name, document in documents.items():

@@ -1,6 +1,6 @@
 """A journal that cannot be written lets nothing be sent, and says so; nothing is lost silently.
 
-The exchange's truth is the witness: what was refused for the journal's sake never arrived.
+The sandbox's books are the witness: what was refused for the journal's sake never arrived.
 """
 
 from __future__ import annotations
@@ -17,22 +17,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from intents_processes import placed, standing
-from kills import TICKER, exchange
-from kills_bot import POLICY
+from kill_cases import TICKER, start_sandbox
+from killed_bot import POLICY
+from traders import TRADER, orders_in_books, placed
 
 from kalshi_ext import Kalshi
 from kalshi_ext.journal import JournalUnusable, open_journal
 from kalshi_ext.sandbox import Sandbox
 
-TRADER = Path(__file__).with_name("failures_trader.py")
 COUNT = 5
 
 
 @pytest.fixture(scope="module")
 def box() -> Iterator[Sandbox]:
-    with exchange("while_open") as opened:
-        yield opened
+    with start_sandbox("while_open") as sandbox:
+        yield sandbox
 
 
 @pytest.fixture
@@ -40,19 +39,19 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "orders.db"
 
 
-def known(box: Sandbox, name: str, path: Path) -> dict[str, Any]:
+def client_options(box: Sandbox, name: str, path: Path) -> dict[str, Any]:
     account = box.account(name, kind="ed25519")
     return {"key_id": account.key_id, "private_key": account.private_key, "journal": str(path)}
 
 
-def run(
+def run_trader(
     box: Sandbox, name: str, path: Path, fail: str, before: tuple[str, ...] = ()
 ) -> list[list[Any]]:
-    """Run a trader whose disk fails; return what it told."""
-    said = known(box, name, path) | {"url": box.url, "ticker": TICKER, "prefix": name}
+    """Run a trader whose disk fails; return its reports. `before` are words before the command."""
+    task = client_options(box, name, path) | {"url": box.url, "ticker": TICKER, "prefix": name}
     done = subprocess.run(
         [*before, sys.executable, str(TRADER)],
-        input=json.dumps(said | {"count": COUNT, "fail": fail}) + "\n",
+        input=json.dumps(task | {"count": COUNT, "fail": fail}) + "\n",
         capture_output=True,
         text=True,
         timeout=300,
@@ -62,37 +61,39 @@ def run(
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def refused(told: list[list[Any]]) -> list[list[Any]]:
-    return [said for said in told if said[0] == "failed"]
+def failed_reports(reports: list[list[Any]]) -> list[list[Any]]:
+    return [report for report in reports if report[0] == "failed"]
 
 
-def judge(box: Sandbox, name: str, path: Path, told: list[list[Any]]) -> None:
-    """What was refused never arrived; what was placed stands, and running again heals."""
-    assert told[-1] == ["ended"]
-    for said in refused(told):
-        assert said[2] == "JournalUnwritable", said
-        assert "nothing was sent" in said[3]
-    there = standing(box, name)
-    assert set(placed(told).values()) == set(there.values())
-    with Kalshi(**known(box, name, path), environment=box.url, policy=POLICY) as client:
+def judge(box: Sandbox, name: str, path: Path, reports: list[list[Any]]) -> None:
+    """What was refused never arrived; what was placed stands, and placing it again adds nothing."""
+    assert reports[-1] == ["ended"]
+    for report in failed_reports(reports):
+        assert report[2] == "JournalUnwritable", report
+        assert "nothing was sent" in report[3]
+    orders = orders_in_books(box, name)
+    assert set(placed(reports).values()) == set(orders.values())
+    with Kalshi(**client_options(box, name, path), environment=box.url, policy=POLICY) as client:
         client.recover()
-        for number, order_id in placed(told).items():
-            again = client.orders.place(
+        for number, order_id in placed(reports).items():
+            repeated = client.orders.place(
                 TICKER, side="bid", count=1, price="0.10", intent=f"{name}/{number}"
             )
-            assert again.order_id == order_id
-    assert standing(box, name) == there
+            assert repeated.order_id == order_id
+    assert orders_in_books(box, name) == orders
 
 
 def test_a_file_that_may_not_grow_lets_nothing_be_sent_until_it_may(
     box: Sandbox, path: Path
 ) -> None:
-    told = run(box, "limit", path, "limit")
-    assert len(refused(told)) == COUNT - 1
-    assert sorted(placed(told)) == [0, COUNT]
-    judge(box, "limit", path, told)
+    reports = run_trader(box, "limit", path, "limit")
+    assert len(failed_reports(reports)) == COUNT - 1
+    assert sorted(placed(reports)) == [0, COUNT]
+    judge(box, "limit", path, reports)
 
 
+# A file system of a megabyte at $0, for the command after it; what it held is kept in $0.kept, as
+# the mount is gone with the command's namespace.
 SMALL_DISK = (
     'mount -t tmpfs -o size=1m tmpfs "$0"; "$@"; ended=$?; cp -a "$0/." "$0.kept"; exit $ended'
 )
@@ -101,26 +102,29 @@ SMALL_DISK = (
 def test_a_full_disk_lets_nothing_be_sent_until_there_is_room_again(
     box: Sandbox, tmp_path: Path
 ) -> None:
-    own = ("unshare", "--map-root-user", "--mount")
-    if shutil.which(own[0]) is None or subprocess.run([*own, "true"], check=False).returncode:
+    unshare = ("unshare", "--map-root-user", "--mount")
+    if (
+        shutil.which(unshare[0]) is None
+        or subprocess.run([*unshare, "true"], check=False).returncode
+    ):
         pytest.skip("NO mounts of one's own on this machine: a full disk was NOT tested")
     disk, kept = tmp_path / "disk", tmp_path / "disk.kept"
     disk.mkdir()
-    before = (*own, "sh", "-c", SMALL_DISK, str(disk))
-    told = run(box, "full", disk / "orders.db", "full", before)
-    assert len(refused(told)) == COUNT - 1
-    assert sorted(placed(told)) == [0, COUNT]
-    judge(box, "full", kept / "orders.db", told)
+    before = (*unshare, "sh", "-c", SMALL_DISK, str(disk))
+    reports = run_trader(box, "full", disk / "orders.db", "full", before)
+    assert len(failed_reports(reports)) == COUNT - 1
+    assert sorted(placed(reports)) == [0, COUNT]
+    judge(box, "full", kept / "orders.db", reports)
 
 
 @pytest.mark.parametrize("fail", ["remove", "replace", "log"])
 def test_files_taken_away_under_a_living_journal_let_nothing_more_be_sent(
     box: Sandbox, path: Path, fail: str
 ) -> None:
-    told = run(box, fail, path, fail)
-    assert [said[2] for said in refused(told)] == ["JournalUnwritable"] * (COUNT - 1)
-    assert list(placed(told)) == [0]
-    assert set(placed(told).values()) == set(standing(box, fail).values())
+    reports = run_trader(box, fail, path, fail)
+    assert [report[2] for report in failed_reports(reports)] == ["JournalUnwritable"] * (COUNT - 1)
+    assert list(placed(reports)) == [0]
+    assert set(placed(reports).values()) == set(orders_in_books(box, fail).values())
 
 
 @pytest.mark.parametrize(
@@ -137,57 +141,61 @@ def test_a_disk_that_fails_below_costs_no_order_its_verdict(
     if shutil.which("strace") is None:
         pytest.skip("NO strace on this machine: failing syncs were NOT tested")
     before = ("strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject={inject}")
-    told = run(box, name, path, "", before)
-    if told[0][0] == "unopened":  # it failed before the first order: nothing was sent
-        assert standing(box, name) == {}
+    reports = run_trader(box, name, path, "", before)
+    if reports[0][0] == "unopened":  # it failed before the first order: nothing was sent
+        assert orders_in_books(box, name) == {}
         return
-    assert refused(told) != []
-    judge(box, name, path, told)
+    assert failed_reports(reports) != []
+    judge(box, name, path, reports)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="not root: rights were NOT dropped")
 def test_a_file_that_may_not_be_written_is_refused_before_anything_is_sent(
     box: Sandbox, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    place = Path(tmp_path_factory.mktemp("readonly"))
-    path = place / "orders.db"
+    directory = Path(tmp_path_factory.mktemp("readonly"))
+    path = directory / "orders.db"
     open_journal(path).close()
-    for left in place.iterdir():
-        left.chmod(0o444)
-    for directory in (place, *place.parents[:3]):
-        directory.chmod(0o755)
-    told = run(box, "readonly", path, "readonly")
-    assert told[0][:2] == ["unopened", "JournalUnusable"]
-    assert standing(box, "readonly") == {}
+    for file in directory.iterdir():
+        file.chmod(0o444)
+    for reachable in (directory, *directory.parents[:3]):
+        reachable.chmod(0o755)
+    reports = run_trader(box, "readonly", path, "readonly")
+    assert reports[0][:2] == ["unopened", "JournalUnusable"]
+    assert orders_in_books(box, "readonly") == {}
 
 
-def _newer(path: Path) -> None:
+def make_newer(path: Path) -> None:
     with sqlite3.connect(path) as link:
         link.execute("PRAGMA user_version = 99")
     link.close()
 
 
-def _damaged(path: Path) -> None:
+def make_damaged(path: Path) -> None:
     path.write_bytes(b"\0" * 200 + path.read_bytes()[200:])
 
 
-def _cut(path: Path) -> None:
+def cut_short(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:5000])
 
 
 @pytest.mark.parametrize(
-    ("harm", "says"),
-    [(_newer, "newer version"), (_damaged, "not a database"), (_cut, "malformed|damaged")],
+    ("harm", "message"),
+    [
+        (make_newer, "newer version"),
+        (make_damaged, "not a database"),
+        (cut_short, "malformed|damaged"),
+    ],
 )
 def test_a_file_that_cannot_serve_is_named_and_nothing_is_sent(
-    box: Sandbox, path: Path, harm: Any, says: str
+    box: Sandbox, path: Path, harm: Any, message: str
 ) -> None:
-    account = known(box, "harmed", path)
+    account = client_options(box, "harmed", path)
     with open_journal(path) as journal:
         assert journal.entries() is not None
     harm(path)
-    arrived = len(box.truth.requests())
-    with pytest.raises(JournalUnusable, match=says) as caught:
+    requests_before = len(box.truth.requests())
+    with pytest.raises(JournalUnusable, match=message) as caught:
         Kalshi(**account, environment=box.url)
     assert re.search(r"orders\.db", str(caught.value))
-    assert len(box.truth.requests()) == arrived
+    assert len(box.truth.requests()) == requests_before

@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 from attrs import fields
-from scenario import play
-from world import TOLERANCE, Chances, World
+from simulation_bot import run_seed
+from simulation_world import CLOCK_TOLERANCE, FaultRates, SimulatedWorld
 
 from kalshi_ext.contracts import contract
 from kalshi_ext.protocol.flow import Send
@@ -20,26 +20,26 @@ BLOCKS = 8
 @pytest.mark.parametrize("block", range(BLOCKS))
 def test_no_seed_makes_an_order_twice_loses_one_or_says_what_is_not_so(block: int) -> None:
     size = SEEDS // BLOCKS
-    lives = [play(seed) for seed in range(block * size, (block + 1) * size)]
-    assert [fault for life in lives for fault in life.faults] == []
-    assert sum(life.counts["orders"] for life in lives) > size // 2
+    runs = [run_seed(seed) for seed in range(block * size, (block + 1) * size)]
+    assert [fault for run in runs for fault in run.faults] == []
+    assert sum(run.counts["orders"] for run in runs) > size // 2
 
 
 def test_a_seed_can_be_replayed() -> None:
-    first, second = play(7), play(7)
+    first, second = run_seed(7), run_seed(7)
     assert first == second
 
 
 def test_a_few_hundred_seeds_meet_every_fault_the_world_has() -> None:
-    met: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for seed in range(SEEDS, SEEDS + 120):
-        met += play(seed).counts
-    assert [part.name for part in fields(Chances) if not met[f"happened {part.name}"]] == []
+        counts += run_seed(seed).counts
+    assert [part.name for part in fields(FaultRates) if not counts[f"happened {part.name}"]] == []
 
 
 def test_a_calm_world_has_no_faults() -> None:
-    calm = Chances.calm()
-    assert all(getattr(calm, part.name) == 0 for part in fields(Chances))
+    rates = FaultRates.none()
+    assert all(getattr(rates, part.name) == 0 for part in fields(FaultRates))
 
 
 def test_the_judge_sees_a_duplicate_when_a_client_makes_one(
@@ -49,20 +49,22 @@ def test_the_judge_sees_a_duplicate_when_a_client_makes_one(
     # where the exchange forgets ids. A judge that cannot fail would prove nothing.
     from kalshi_ext.protocol import flow
 
-    monkeypatch.setattr(flow, "_is_transient", lambda operation, outcome, again: _eager(outcome))
-    faults = [fault for seed in range(1, 400, 3) for fault in play(seed).faults]
+    monkeypatch.setattr(
+        flow, "_is_transient", lambda operation, outcome, retry: _is_failure(outcome)
+    )
+    faults = [fault for seed in range(1, 400, 3) for fault in run_seed(seed).faults]
     assert any(fault.startswith("duplicate") for fault in faults)
 
 
-def _eager(outcome: object) -> bool:
+def _is_failure(outcome: object) -> bool:
     status = getattr(outcome, "status", None)
     return status is None or status >= 500
 
 
 def test_late_copies_are_refused_once_their_signature_is_too_old() -> None:
-    world = World(1, chances=Chances.calm())
+    world = SimulatedWorld(1, rates=FaultRates.none())
     call = contract("current").orders.cancel_all(None)
     send = Send(call.request, False, 10.0)
-    late, _ = world.deliver(send, world.time - TOLERANCE - 1)
-    fresh, _ = world.deliver(send, world.time - TOLERANCE + 1)
+    late, _ = world.deliver(send, world.time - CLOCK_TOLERANCE - 1)
+    fresh, _ = world.deliver(send, world.time - CLOCK_TOLERANCE + 1)
     assert (late, fresh) == (401, 204)

@@ -18,7 +18,10 @@ SECRET_NAMES = SECRET_FIELDS | SECRET_HEADERS
 
 
 def scrubbed_request(request: Any, stands_for: str) -> Any:
-    """Change a vcrpy request in place: loopback becomes the name `stands_for`."""
+    """Change a vcrpy request in place; `stands_for` is the URL that replaces a loopback one.
+
+    The name stands for whatever port the sandbox had, so that recordings are the same each time.
+    """
     for name in [*request.headers]:
         if name.lower() not in REQUEST_HEADERS:
             del request.headers[name]
@@ -29,7 +32,7 @@ def scrubbed_request(request: Any, stands_for: str) -> Any:
 
 
 def scrubbed_response(response: dict[str, Any], date: str) -> dict[str, Any]:
-    """Give a response with the harmless headers alone, and the date of every recording."""
+    """Return a response with the harmless headers only, and the date of every recording."""
     headers = {name.lower(): value for name, value in response["headers"].items()}
     kept = {name: headers[name] for name in RESPONSE_HEADERS if name in headers}
     if "date" in kept:
@@ -46,9 +49,9 @@ def scrubbed_uri(uri: str, stands_for: str) -> str:
         name = urlsplit(stands_for)
         parts = parts._replace(scheme=name.scheme, netloc=name.netloc)
     parts = parts._replace(netloc=parts.netloc.rpartition("@")[2])
-    said = parse_qsl(parts.query, keep_blank_values=True)
-    clean = [(key, _value(key, value)) for key, value in said]
-    if clean != said:
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    clean = [(key, _scrubbed(key, value)) for key, value in query]
+    if clean != query:  # otherwise byte for byte: quoting anew may change what is not secret
         pairs = (f"{quote(key, safe='')}={quote(str(value), safe='')}" for key, value in clean)
         parts = parts._replace(query="&".join(pairs))
     path = "/".join(redact_text(step) for step in parts.path.split("/"))
@@ -61,19 +64,19 @@ def scrubbed_text(text: str) -> str:
         document = json.loads(text)
     except ValueError:
         return redact_text(text)
-    clean = _value("", document)
+    clean = _scrubbed("", document)
     if clean == document:
         return text
     return json.dumps(clean, separators=(",", ":"), ensure_ascii=False)
 
 
-def _value(name: str, value: Any) -> Any:
+def _scrubbed(name: str, value: Any) -> Any:
     if name.lower() in SECRET_NAMES and value not in (None, ""):
         return REDACTED
     if isinstance(value, dict):
-        return {_value("", key): _value(key, inner) for key, inner in value.items()}
+        return {_scrubbed("", key): _scrubbed(key, inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_value(name, inner) for inner in value]
+        return [_scrubbed(name, inner) for inner in value]
     return redact_text(value) if isinstance(value, str) else value
 
 

@@ -1,4 +1,4 @@
-"""Recordings pin behaviour: replayed in both colours, nothing else is sent, all of it is played."""
+"""Recordings pin behaviour: sync and async send what was recorded, all of it and nothing else."""
 
 from __future__ import annotations
 
@@ -6,42 +6,46 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cassette_player as player
 import pytest
-import tape
-from conforming import Contract, interactions
-from scenes import Take
+from cassette_conformance import Contract, read_interactions
+from scenarios import Recording
 
 from kalshi_ext import NotSent
 from kalshi_ext.contracts import contract
 from kalshi_ext.drift.documents import document
 
-TAKES = {f"{take.contract}/{take.name}": take for take in tape.takes()}
-REPLAY_URL = f"{tape.SANDBOX}/trade-api/v2"
+RECORDINGS = {f"{each.contract}/{each.name}": each for each in player.recordings()}
+REPLAY_URL = f"{player.SANDBOX}/trade-api/v2"
 
 
-def replay(take: Take, colour: str, cassette: Path | None = None) -> Any:
-    """Play a scene from its cassette alone."""
-    from kalshi_ext.config import environment
+def replay(recording: Recording, client_kind: str, cassette: Path | None = None) -> Any:
+    """Play a scenario from its cassette alone."""
+    from kalshi_ext.config import environment as environment_of
 
-    place = environment(REPLAY_URL, allow_insecure=True)
-    file = str(cassette or tape.path(take))
-    with tape.recorder().use_cassette(file, record_mode="none") as played:
-        result = tape.play(take, colour, bearer_token="replayed", environment=place)
+    environment = environment_of(REPLAY_URL, allow_insecure=True)
+    file = str(cassette or player.cassette_path(recording))
+    with player.make_recorder().use_cassette(file, record_mode="none") as played:
+        result = player.play(
+            recording, client_kind, bearer_token="replayed", environment=environment
+        )
     assert played.all_played, f"{file}: some of what was recorded was not asked for"
     return result
 
 
-@pytest.mark.parametrize("colour", ["sync", "async"])
-@pytest.mark.parametrize("name", TAKES)
-def test_a_scene_replays_from_its_cassette_in_either_colour(name: str, colour: str) -> None:
-    take = TAKES[name]
-    result = replay(take, colour)
-    assert isinstance(result, take.fails) if take.fails else not isinstance(result, Exception)
+@pytest.mark.parametrize("client_kind", ["sync", "async"])
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_a_scenario_replays_from_its_cassette_with_the_sync_and_the_async_client(
+    name: str, client_kind: str
+) -> None:
+    raises = RECORDINGS[name].raises
+    result = replay(RECORDINGS[name], client_kind)
+    assert isinstance(result, raises) if raises else not isinstance(result, Exception)
 
 
-@pytest.mark.parametrize("name", [name for name, take in TAKES.items() if not take.fails])
-def test_both_colours_read_the_same_answer(name: str) -> None:
-    first, second = replay(TAKES[name], "sync"), replay(TAKES[name], "async")
+@pytest.mark.parametrize("name", [name for name, each in RECORDINGS.items() if not each.raises])
+def test_the_sync_and_the_async_client_read_the_same_answer(name: str) -> None:
+    first, second = replay(RECORDINGS[name], "sync"), replay(RECORDINGS[name], "async")
     assert _comparable(first) == _comparable(second)
 
 
@@ -52,35 +56,35 @@ def _comparable(value: Any) -> Any:
 
 
 def test_every_operation_of_both_contracts_has_a_cassette_and_no_cassette_is_left_over() -> None:
-    wanted = {tape.path(take) for take in TAKES.values()}
-    there = set((tape.CASSETTES / "sandbox").rglob("*.yaml"))
-    assert there == wanted
+    wanted = {player.cassette_path(recording) for recording in RECORDINGS.values()}
+    cassettes = set((player.CASSETTES / "sandbox").rglob("*.yaml"))
+    assert cassettes == wanted
     for name in ("current", "classic"):
         operations = set(contract(name).operations)
-        assert operations <= {take.name for take in TAKES.values() if take.contract == name}
+        assert operations <= {each.name for each in RECORDINGS.values() if each.contract == name}
 
 
 def test_another_count_is_another_request(tmp_path: Path) -> None:
-    take = TAKES["current/CreateOrderV2"]
+    recording = RECORDINGS["current/CreateOrderV2"]
     changed = tmp_path / "changed.yaml"
-    text = tape.path(take).read_text()
+    text = player.cassette_path(recording).read_text()
     assert text.count('"count":"10.00"') == 1
     changed.write_text(text.replace('"count":"10.00"', '"count":"1000.00"'))
     with pytest.raises(NotSent, match=r"(?i)cassette|overwrite"):
-        replay(take, "sync", changed)
+        replay(recording, "sync", changed)
 
 
 CONTRACTS = {name: Contract(document(name)) for name in ("current", "classic")}
 
 
-@pytest.mark.parametrize("name", TAKES)
+@pytest.mark.parametrize("name", RECORDINGS)
 def test_what_was_recorded_is_what_the_contract_says(name: str) -> None:
-    take = TAKES[name]
-    assert CONTRACTS[take.contract].problems(tape.path(take)) == []
+    recording = RECORDINGS[name]
+    assert CONTRACTS[recording.contract].problems(player.cassette_path(recording)) == []
 
 
 def test_no_cassette_holds_a_credential() -> None:
-    for file in tape.CASSETTES.rglob("*.yaml"):
+    for file in player.CASSETTES.rglob("*.yaml"):
         text = file.read_text().lower()
         assert "kalshi-access" not in text, file
         assert "authorization" not in text, file
@@ -89,14 +93,14 @@ def test_no_cassette_holds_a_credential() -> None:
 
 
 def changed_cassette(tmp_path: Path, name: str, old: str, new: str) -> Path:
-    text = tape.path(TAKES[name]).read_text()
+    text = player.cassette_path(RECORDINGS[name]).read_text()
     assert text.count(old) == 1
     file = tmp_path / "changed.yaml"
     file.write_text(text.replace(old, new))
     return file
 
 
-@pytest.mark.parametrize("colour", ["sync", "async"])
+@pytest.mark.parametrize("client_kind", ["sync", "async"])
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -111,63 +115,66 @@ def changed_cassette(tmp_path: Path, name: str, old: str, new: str) -> Path:
     ],
 )
 def test_one_changed_byte_of_a_request_is_another_request(
-    tmp_path: Path, colour: str, old: str, new: str
+    tmp_path: Path, client_kind: str, old: str, new: str
 ) -> None:
     name = "current/CreateOrderV2"
     with pytest.raises(NotSent, match=r"(?i)cassette|overwrite"):
-        replay(TAKES[name], colour, changed_cassette(tmp_path, name, old, new))
+        replay(RECORDINGS[name], client_kind, changed_cassette(tmp_path, name, old, new))
 
 
 def test_what_is_recorded_and_not_asked_for_fails_the_replay(tmp_path: Path) -> None:
-    text = tape.path(TAKES["current/GetBalance"]).read_text()
-    more = text.partition("interactions:\n")[2].removesuffix("version: 1\n")
+    text = player.cassette_path(RECORDINGS["current/GetBalance"]).read_text()
+    interaction = text.partition("interactions:\n")[2].removesuffix("version: 1\n")
+    second = interaction.replace("/balance", "/other")
     file = tmp_path / "longer.yaml"
-    file.write_text(text.replace("version: 1", more.replace("/balance", "/other") + "version: 1"))
-    assert len(interactions(file)) == 2
+    file.write_text(text.replace("version: 1", second + "version: 1"))
+    assert len(read_interactions(file)) == 2
     with pytest.raises(AssertionError, match="not asked for"):
-        replay(TAKES["current/GetBalance"], "sync", file)
+        replay(RECORDINGS["current/GetBalance"], "sync", file)
 
 
-@pytest.mark.parametrize("name", TAKES)
+@pytest.mark.parametrize("name", RECORDINGS)
 def test_no_recorded_answer_surprises_the_client_that_replays_it(
     name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("WARNING", "kalshi_ext.drift"):
-        replay(TAKES[name], "sync")
-    said = [record.getMessage() for record in caplog.records if record.name == "kalshi_ext.drift"]
-    assert said == []
+        replay(RECORDINGS[name], "sync")
+    messages = [
+        record.getMessage() for record in caplog.records if record.name == "kalshi_ext.drift"
+    ]
+    assert messages == []
 
 
-def _gone(document: Any) -> None:
+def without_balance(document: Any) -> None:
     del document["paths"]["/portfolio/balance"]
 
 
-def _required(document: Any) -> None:
+def with_new_required_field(document: Any) -> None:
     schema = document["components"]["schemas"]["GetBalanceResponse"]
     schema["required"] = [*schema["required"], "credit_dollars"]
     schema["properties"]["credit_dollars"] = {"type": "string"}
 
 
-def _retyped(document: Any) -> None:
+def with_field_retyped(document: Any) -> None:
     schema = document["components"]["schemas"]["GetBalanceResponse"]
     schema["properties"]["portfolio_value"] = {"type": "string"}
 
 
-def _forgotten(document: Any) -> None:
+def without_field(document: Any) -> None:
     del document["components"]["schemas"]["GetBalanceResponse"]["properties"]["updated_ts"]
 
 
-def _asked(document: Any) -> None:
-    one = {"name": "as_of", "in": "query", "required": True, "schema": {"type": "integer"}}
-    document["paths"]["/portfolio/balance"]["get"]["parameters"].append(one)
+def with_new_required_parameter(document: Any) -> None:
+    parameter = {"name": "as_of", "in": "query", "required": True, "schema": {"type": "integer"}}
+    document["paths"]["/portfolio/balance"]["get"]["parameters"].append(parameter)
 
 
-def _moved(document: Any) -> None:
+def with_other_method(document: Any) -> None:
     item = document["paths"]["/portfolio/balance"]
     item["post"] = item.pop("get")
 
 
-def _other_status(document: Any) -> None:
+def with_other_status(document: Any) -> None:
     responses = document["paths"]["/portfolio/balance"]["get"]["responses"]
     responses["202"] = responses.pop("200")
 
@@ -175,13 +182,13 @@ def _other_status(document: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (_gone, "GET /portfolio/balance is no operation of the contract"),
-        (_required, "GetBalance 200: $: 'credit_dollars' is a required property"),
-        (_retyped, "GetBalance 200: $.portfolio_value: 945 is not of type 'string'"),
-        (_forgotten, "('updated_ts' was unexpected)"),
-        (_asked, "GetBalance: query parameter as_of is required and not sent"),
-        (_moved, "GET /portfolio/balance is no operation of the contract"),
-        (_other_status, "GetBalance: 200 is not in the contract"),
+        (without_balance, "GET /portfolio/balance is no operation of the contract"),
+        (with_new_required_field, "GetBalance 200: $: 'credit_dollars' is a required property"),
+        (with_field_retyped, "GetBalance 200: $.portfolio_value: 945 is not of type 'string'"),
+        (without_field, "('updated_ts' was unexpected)"),
+        (with_new_required_parameter, "GetBalance: query parameter as_of is required and not sent"),
+        (with_other_method, "GET /portfolio/balance is no operation of the contract"),
+        (with_other_status, "GetBalance: 200 is not in the contract"),
     ],
 )
 def test_a_contract_change_that_breaks_a_recording_is_a_named_failure(
@@ -189,7 +196,7 @@ def test_a_contract_change_that_breaks_a_recording_is_a_named_failure(
 ) -> None:
     changed = document("current")
     change(changed)
-    problems = Contract(changed).problems(tape.path(TAKES["current/GetBalance"]))
+    problems = Contract(changed).problems(player.cassette_path(RECORDINGS["current/GetBalance"]))
     assert any(words in problem for problem in problems), problems
 
 
@@ -206,5 +213,5 @@ def test_a_field_that_is_sent_or_answered_and_no_longer_named_is_a_named_failure
     changed = document("current")
     del changed["components"]["schemas"][schema]["properties"][field]
     changed["components"]["schemas"][schema]["required"].remove(field)
-    problems = Contract(changed).problems(tape.path(TAKES["current/CreateOrderV2"]))
+    problems = Contract(changed).problems(player.cassette_path(RECORDINGS["current/CreateOrderV2"]))
     assert any(words in problem and "CreateOrderV2" in problem for problem in problems), problems

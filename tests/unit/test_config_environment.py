@@ -91,8 +91,8 @@ def test_http_to_another_machine_must_be_said() -> None:
 
 
 def test_an_environment_passes_through() -> None:
-    mine = Environment("mine", "https://example.com")
-    assert environment(mine) is mine
+    custom = Environment("mine", "https://example.com")
+    assert environment(custom) is custom
 
 
 def test_this_machine_has_four_kinds_of_names() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import key_files
 import pytest
-from leaks import leaks
+from secret_leaks import leaked_fragments
 
 from kalshi_ext.config import DEMO, PRODUCTION, Timeout, contract, settings_from_env, timeout
 from kalshi_ext.errors import Misuse
@@ -14,7 +14,7 @@ KEY_ID = "a952bcbe-ec3b-4b5b-b8f9-11dae589608c"
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 
 
-def full() -> dict[str, str]:
+def all_variables() -> dict[str, str]:
     return {
         "KALSHI_KEY_ID": KEY_ID,
         "KALSHI_PRIVATE_KEY": key_files.rsa_key().decode(),
@@ -27,22 +27,32 @@ def full() -> dict[str, str]:
 
 
 def test_nothing_set_is_demo_without_credentials() -> None:
-    for variables in ({}, dict.fromkeys(full(), ""), dict.fromkeys(full(), "  ")):
-        found = settings_from_env(variables)
-        assert (found.environment, found.contract, found.timeout) == (DEMO, "current", Timeout())
-        assert found.key_id is found.private_key is found.passphrase is found.bearer_token is None
-        assert found.journal is None
+    for variables in ({}, dict.fromkeys(all_variables(), ""), dict.fromkeys(all_variables(), "  ")):
+        settings = settings_from_env(variables)
+        assert (settings.environment, settings.contract, settings.timeout) == (
+            DEMO,
+            "current",
+            Timeout(),
+        )
+        assert (
+            settings.key_id
+            is settings.private_key
+            is settings.passphrase
+            is settings.bearer_token
+            is None
+        )
+        assert settings.journal is None
 
 
 def test_every_variable_is_read() -> None:
-    found = settings_from_env(full())
-    assert found.environment == PRODUCTION
-    assert found.contract == "classic"
-    assert found.timeout == Timeout(total=7.5)
-    assert found.key_id == KEY_ID
-    assert found.private_key.reveal() == full()["KALSHI_PRIVATE_KEY"]
-    assert found.passphrase.reveal() == " a passphrase "
-    assert found.journal == "orders.sqlite"
+    settings = settings_from_env(all_variables())
+    assert settings.environment == PRODUCTION
+    assert settings.contract == "classic"
+    assert settings.timeout == Timeout(total=7.5)
+    assert settings.key_id == KEY_ID
+    assert settings.private_key.reveal() == all_variables()["KALSHI_PRIVATE_KEY"]
+    assert settings.passphrase.reveal() == " a passphrase "
+    assert settings.journal == "orders.sqlite"
     assert settings_from_env({"KALSHI_BEARER_TOKEN": TOKEN}).bearer_token.reveal() == TOKEN
 
 
@@ -52,14 +62,16 @@ def test_a_path_is_kept_as_a_path() -> None:
 
 
 def test_without_an_argument_the_process_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in full():
+    for name in all_variables():
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("KALSHI_CONTRACT", "classic")
     assert settings_from_env().contract == "classic"
 
 
 def test_settings_show_no_secret() -> None:
-    text = repr(settings_from_env(full() | {"KALSHI_JOURNAL": "postgresql://me:hunter2@db/x"}))
+    text = repr(
+        settings_from_env(all_variables() | {"KALSHI_JOURNAL": "postgresql://me:hunter2@db/x"})
+    )
     for secret in (KEY_ID, "MII", "a passphrase", "hunter2"):
         assert secret not in text
 
@@ -86,16 +98,16 @@ CONTRADICTIONS = [
 ]
 
 
-@pytest.mark.parametrize(("more", "less", "says"), CONTRADICTIONS)
+@pytest.mark.parametrize(("added", "removed", "message"), CONTRADICTIONS)
 def test_a_contradiction_names_the_variables_and_no_secret(
-    more: dict[str, str], less: tuple[str, ...], says: str
+    added: dict[str, str], removed: tuple[str, ...], message: str
 ) -> None:
-    variables = {name: v for name, v in (full() | more).items() if name not in less}
+    variables = {name: v for name, v in (all_variables() | added).items() if name not in removed}
     with pytest.raises(Misuse) as caught:
         settings_from_env(variables)
-    assert says in str(caught.value)
+    assert message in str(caught.value)
     secrets = [key_files.rsa_key(), " a passphrase ", TOKEN, "MIIEvQIBADANBgkqhkiG9w0BAQ"]
-    assert leaks(caught.value, *secrets) == []
+    assert leaked_fragments(caught.value, *secrets) == []
 
 
 def test_seconds_are_a_timeout() -> None:

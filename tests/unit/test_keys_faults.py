@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
-from leaks import leaks
+from secret_leaks import leaked_fragments
 
 from kalshi_ext.errors import Misuse
 from kalshi_ext.transport.keys import load_key
@@ -31,19 +31,23 @@ def damaged(pem: bytes) -> bytes:
     return b"".join([*lines[:3], *lines[8:]])
 
 
-def cut(pem: bytes) -> bytes:
+def cut_short(pem: bytes) -> bytes:
     return pem[: len(pem) // 2]
 
 
-FAULTS: dict[str, tuple[Callable[[], object], object, str]] = {
+UNUSABLE_KEYS: dict[str, tuple[Callable[[], object], object, str]] = {
     "public": (lambda: key_files.public(key_files.rsa_key()), None, "holds a public key"),
     "public ed25519": (lambda: key_files.public(key_files.ed25519_key()), None, "public key"),
     "ec": (key_files.ec_key, None, "is of kind EC; an RSA or Ed25519"),
     "short rsa": (lambda: key_files.rsa_key(1024), None, "RSA key of 1024 bits; 2048 or more"),
     "openssh": (lambda: openssh(key_files.rsa_key()), None, "OpenSSH's own format"),
     "damaged": (lambda: damaged(key_files.rsa_key()), None, "damaged or cut short"),
-    "cut": (lambda: cut(key_files.rsa_key()), None, "damaged or cut short"),
-    "cut der": (lambda: cut(key_files.der(key_files.rsa_key())), None, "damaged or cut short"),
+    "cut": (lambda: cut_short(key_files.rsa_key()), None, "damaged or cut short"),
+    "cut der": (
+        lambda: cut_short(key_files.der(key_files.rsa_key())),
+        None,
+        "damaged or cut short",
+    ),
     "locked": (lambda: key_files.encrypted(key_files.rsa_key(), PASS), None, "is encrypted"),
     "locked old": (
         lambda: key_files.encrypted_traditional(key_files.rsa_key(), PASS),
@@ -80,18 +84,18 @@ FAULTS: dict[str, tuple[Callable[[], object], object, str]] = {
 }
 
 
-@pytest.mark.parametrize("kind", FAULTS)
+@pytest.mark.parametrize("kind", UNUSABLE_KEYS)
 def test_an_unusable_key_gives_one_clear_line_and_no_key_material(kind: str) -> None:
-    make, passphrase, says = FAULTS[kind]
+    make, passphrase, reason = UNUSABLE_KEYS[kind]
     source = make()
     with pytest.raises(Misuse) as caught:
         load_key(source, passphrase=passphrase, name="KALSHI_PRIVATE_KEY")
     message = str(caught.value)
     assert message.startswith("KALSHI_PRIVATE_KEY: ")
-    assert says in message
+    assert reason in message
     assert "\n" not in message
     secrets = [source] if isinstance(source, bytes) and len(source) > 40 else []
-    assert leaks(caught.value, *secrets, WRONG) == []
+    assert leaked_fragments(caught.value, *secrets, WRONG) == []
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
 
@@ -130,14 +134,14 @@ def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
     file = tmp_path / "key.pem"
     file.write_bytes(key_files.rsa_key())
     file.chmod(0)
-    was = os.geteuid()
-    if was == 0:
+    uid = os.geteuid()
+    if uid == 0:
         os.seteuid(65534)  # root may read everything
     try:
         with pytest.raises(Misuse, match="cannot be read: Permission denied"):
             load_key(file)
     finally:
-        os.seteuid(was)
+        os.seteuid(uid)
 
 
 def test_a_key_given_without_its_begin_line_is_not_shown_as_a_path() -> None:
@@ -146,7 +150,7 @@ def test_a_key_given_without_its_begin_line_is_not_shown_as_a_path() -> None:
     for source in (body, key_files.rsa_key().decode().split("-----")[2]):
         with pytest.raises(Misuse, match="not shown: it may be a key") as caught:
             load_key(source)
-        assert leaks(caught.value, source) == []
+        assert leaked_fragments(caught.value, source) == []
 
 
 def test_no_local_variable_holds_the_key_while_a_callable_passphrase_fails() -> None:
@@ -157,7 +161,7 @@ def test_no_local_variable_holds_the_key_while_a_callable_passphrase_fails() -> 
 
     with pytest.raises(KeyboardInterrupt) as caught:
         load_key(locked, passphrase=ask)
-    assert leaks(caught.value, locked) == []
+    assert leaked_fragments(caught.value, locked) == []
 
 
 def test_the_search_for_leaks_finds_one() -> None:
@@ -167,4 +171,4 @@ def test_the_search_for_leaks_finds_one() -> None:
     exec("def careless(source):\n    raise ValueError('no')", scope)
     with pytest.raises(ValueError, match="no") as caught:
         scope["careless"](pem)
-    assert leaks(caught.value, pem)
+    assert leaked_fragments(caught.value, pem)

@@ -13,7 +13,7 @@ PASS = "correct horse battery"
 KEYS = {"rsa": key_files.rsa_key, "ed25519": key_files.ed25519_key}
 
 
-def same(loaded: object, pem: bytes) -> bool:
+def is_same_key(loaded: object, pem: bytes) -> bool:
     written = loaded.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return written == pem
 
@@ -44,7 +44,7 @@ def test_a_key_loads_from_text_bytes_path_and_callable(pem: bytes, tmp_path: Pat
         lambda: Secret(pem),
         key_files.der(pem),
     ):
-        assert same(load_key(source), pem)
+        assert is_same_key(load_key(source), pem)
 
 
 def test_a_path_with_a_tilde_is_the_home_directory(
@@ -52,41 +52,41 @@ def test_a_path_with_a_tilde_is_the_home_directory(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "key.pem").write_bytes(pem)
-    assert same(load_key("~/key.pem"), pem)
+    assert is_same_key(load_key("~/key.pem"), pem)
 
 
 def test_the_old_pem_form_of_an_rsa_key_loads() -> None:
     pem = key_files.rsa_key()
     old = key_files.traditional(pem)
     assert old.startswith(b"-----BEGIN RSA PRIVATE KEY-----")
-    assert same(load_key(old), pem)
+    assert is_same_key(load_key(old), pem)
 
 
 @pytest.mark.parametrize("passphrase", [PASS, PASS.encode(), Secret(PASS), lambda: PASS])
 def test_an_encrypted_key_opens_with_its_passphrase(pem: bytes, passphrase: object) -> None:
     locked = key_files.encrypted(pem, PASS)
     assert b"ENCRYPTED PRIVATE KEY" in locked
-    assert same(load_key(locked, passphrase=passphrase), pem)
+    assert is_same_key(load_key(locked, passphrase=passphrase), pem)
 
 
 def test_an_encrypted_key_in_the_old_form_opens_with_its_passphrase() -> None:
     pem = key_files.rsa_key()
     locked = key_files.encrypted_traditional(pem, PASS)
     assert b"Proc-Type: 4,ENCRYPTED" in locked
-    assert same(load_key(locked, passphrase=PASS), pem)
+    assert is_same_key(load_key(locked, passphrase=PASS), pem)
 
 
 def test_a_callable_passphrase_is_not_asked_for_an_open_key(pem: bytes) -> None:
     def ask() -> str:
         raise AssertionError("asked")
 
-    assert same(load_key(pem, passphrase=ask), pem)
+    assert is_same_key(load_key(pem, passphrase=ask), pem)
 
 
 def test_a_key_beside_its_certificate_is_found(tmp_path: Path) -> None:
     pem = key_files.rsa_key()
     bundle = key_files.certificate(tmp_path, pem) + pem
-    assert same(load_key(bundle), pem)
+    assert is_same_key(load_key(bundle), pem)
 
 
 def test_a_loaded_key_is_taken_as_it_is(pem: bytes) -> None:

@@ -39,7 +39,7 @@ def secrets() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("kind", sorted(secrets()))
-def test_each_kind_of_secret_is_refused_with_its_line(scanner: ModuleType, kind: str) -> None:
+def test_each_foundof_secret_is_refused_with_its_line(scanner: ModuleType, kind: str) -> None:
     text = f"first line\n{secrets()[kind]}\n"
     assert scanner.findings(text.encode()) == [(2, kind)]
 
@@ -69,19 +69,19 @@ def key_texts() -> dict[str, str]:
     }
     pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
     form = serialization.PrivateFormat
-    found = {}
+    texts = {}
     for name, key in kinds.items():
-        found[f"{name} pkcs8"] = key.private_bytes(pem, form.PKCS8, plain).decode()
+        texts[f"{name} pkcs8"] = key.private_bytes(pem, form.PKCS8, plain).decode()
         der = key.private_bytes(serialization.Encoding.DER, form.PKCS8, plain)
-        found[f"{name} bare"] = base64.b64encode(der).decode()
+        texts[f"{name} bare"] = base64.b64encode(der).decode()
         locked = serialization.BestAvailableEncryption(b"word")
-        found[f"{name} locked"] = key.private_bytes(pem, form.PKCS8, locked).decode()
-        found[f"{name} openssh"] = key.private_bytes(pem, form.OpenSSH, plain).decode()
+        texts[f"{name} locked"] = key.private_bytes(pem, form.PKCS8, locked).decode()
+        texts[f"{name} openssh"] = key.private_bytes(pem, form.OpenSSH, plain).decode()
         if name != "ed25519":
-            found[f"{name} old"] = key.private_bytes(pem, form.TraditionalOpenSSL, plain).decode()
+            texts[f"{name} old"] = key.private_bytes(pem, form.TraditionalOpenSSL, plain).decode()
             old = key.private_bytes(pem, form.TraditionalOpenSSL, locked).decode()
-            found[f"{name} old locked"] = old
-    return found
+            texts[f"{name} old locked"] = old
+    return texts
 
 
 KEYS = [

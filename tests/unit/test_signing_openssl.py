@@ -1,4 +1,4 @@
-"""Our signatures, judged by the openssl program; and that judge, judged by the rules of the
+"""Our signatures, verified by the openssl program; and that verifier, tested by the rules of the
 Wycheproof vectors for RSASSA-PSS (other salt lengths, hashes and altered signatures are invalid).
 """
 
@@ -22,7 +22,7 @@ PATH = "/trade-api/v2/portfolio/orders"
 PSS = ("-sigopt", "rsa_padding_mode:pss", "-sigopt")
 
 
-class Judge:
+class OpensslVerifier:
     """Verify with openssl in a directory of its own."""
 
     def __init__(self, directory: Path, pem: bytes) -> None:
@@ -72,8 +72,8 @@ class Judge:
 
 
 @pytest.fixture
-def judge(tmp_path: Path) -> Judge:
-    return Judge(tmp_path, key_files.rsa_key())
+def verifier(tmp_path: Path) -> OpensslVerifier:
+    return OpensslVerifier(tmp_path, key_files.rsa_key())
 
 
 def rsa_signature(method: str, path: bytes | str, now: int = NOW) -> bytes:
@@ -91,25 +91,25 @@ def salt_length(block: bytes) -> int:
     return len(plain) - plain.index(1, 1) - 1
 
 
-def test_an_rsa_signature_covers_timestamp_method_and_path(judge: Judge) -> None:
+def test_an_rsa_signature_covers_timestamp_method_and_path(verifier: OpensslVerifier) -> None:
     message = f"{NOW}POST{PATH}".encode()
-    assert judge.rsa(message, rsa_signature("POST", PATH))
-    for other in (f"{NOW}GET{PATH}", f"{NOW + 1}POST{PATH}", f"{NOW}POST{PATH}/"):
-        assert not judge.rsa(other.encode(), rsa_signature("POST", PATH))
+    assert verifier.rsa(message, rsa_signature("POST", PATH))
+    for another in (f"{NOW}GET{PATH}", f"{NOW + 1}POST{PATH}", f"{NOW}POST{PATH}/"):
+        assert not verifier.rsa(another.encode(), rsa_signature("POST", PATH))
 
 
 def test_an_ed25519_signature_covers_the_same_text(tmp_path: Path) -> None:
     pem = key_files.ed25519_key()
     headers = signer(key_id=KEY_ID, private_key=pem).headers("DELETE", PATH, NOW)
     signature = b64decode(headers["KALSHI-ACCESS-SIGNATURE"], validate=True)
-    judge = Judge(tmp_path, pem)
-    assert judge.ed25519(f"{NOW}DELETE{PATH}".encode(), signature)
-    assert not judge.ed25519(f"{NOW}GET{PATH}".encode(), signature)
+    verifier = OpensslVerifier(tmp_path, pem)
+    assert verifier.ed25519(f"{NOW}DELETE{PATH}".encode(), signature)
+    assert not verifier.ed25519(f"{NOW}GET{PATH}".encode(), signature)
 
 
-def test_the_salt_has_exactly_32_bytes(judge: Judge) -> None:
+def test_the_salt_has_exactly_32_bytes(verifier: OpensslVerifier) -> None:
     for _ in range(5):
-        assert salt_length(judge.encoded(rsa_signature("GET", PATH))) == 32
+        assert salt_length(verifier.encoded(rsa_signature("GET", PATH))) == 32
 
 
 def test_two_signatures_of_one_text_differ() -> None:
@@ -117,22 +117,22 @@ def test_two_signatures_of_one_text_differ() -> None:
 
 
 @pytest.mark.parametrize("salt", ["0", "20", "31", "33", "64"])
-def test_our_signature_is_none_of_another_salt_length(judge: Judge, salt: str) -> None:
+def test_our_signature_is_none_of_another_salt_length(verifier: OpensslVerifier, salt: str) -> None:
     message = f"{NOW}GET{PATH}".encode()
-    assert not judge.rsa(message, rsa_signature("GET", PATH), salt=salt)
+    assert not verifier.rsa(message, rsa_signature("GET", PATH), salt=salt)
 
 
 @pytest.mark.parametrize("digest", ["sha1", "sha384", "sha512"])
-def test_our_signature_is_none_of_another_hash(judge: Judge, digest: str) -> None:
+def test_our_signature_is_none_of_another_hash(verifier: OpensslVerifier, digest: str) -> None:
     message = f"{NOW}GET{PATH}".encode()
-    assert not judge.rsa(message, rsa_signature("GET", PATH), digest=digest)
+    assert not verifier.rsa(message, rsa_signature("GET", PATH), digest=digest)
 
 
-def test_the_judge_accepts_what_openssl_signs_our_way(judge: Judge) -> None:
+def test_the_verifier_accepts_what_openssl_signs_our_way(verifier: OpensslVerifier) -> None:
     message = f"{NOW}GET{PATH}".encode()
-    signature = judge.sign_rsa(message, salt=32)
-    assert judge.rsa(message, signature)
-    assert salt_length(judge.encoded(signature)) == 32
+    signature = verifier.sign_rsa(message, salt=32)
+    assert verifier.rsa(message, signature)
+    assert salt_length(verifier.encoded(signature)) == 32
 
 
 @pytest.mark.parametrize(
@@ -141,14 +141,14 @@ def test_the_judge_accepts_what_openssl_signs_our_way(judge: Judge) -> None:
      (33, "sha256", "sha256"), (64, "sha256", "sha256"), (32, "sha1", "sha1"),
      (32, "sha512", "sha512"), (32, "sha256", "sha1")],
 )  # fmt: skip
-def test_the_judge_refuses_other_salts_and_hashes(
-    judge: Judge, salt: int, digest: str, mgf: str
+def test_the_verifier_refuses_other_salts_and_hashes(
+    verifier: OpensslVerifier, salt: int, digest: str, mgf: str
 ) -> None:
     message = f"{NOW}GET{PATH}".encode()
-    assert not judge.rsa(message, judge.sign_rsa(message, salt=salt, digest=digest, mgf=mgf))
+    assert not verifier.rsa(message, verifier.sign_rsa(message, salt=salt, digest=digest, mgf=mgf))
 
 
-def test_the_judge_refuses_altered_signatures(judge: Judge) -> None:
+def test_the_verifier_refuses_altered_signatures(verifier: OpensslVerifier) -> None:
     message = f"{NOW}GET{PATH}".encode()
     good = rsa_signature("GET", PATH)
     number, size = int.from_bytes(good), len(good)
@@ -168,13 +168,13 @@ def test_the_judge_refuses_altered_signatures(judge: Judge) -> None:
     ]
     if number + modulus < 1 << (8 * size):
         altered.append((number + modulus).to_bytes(size))
-    assert judge.rsa(message, good)
-    assert [judge.rsa(message, signature) for signature in altered] == [False] * len(altered)
+    assert verifier.rsa(message, good)
+    assert [verifier.rsa(message, signature) for signature in altered] == [False] * len(altered)
 
 
-def test_the_judge_refuses_another_key(tmp_path: Path) -> None:
-    other = Judge(tmp_path, key_files.rsa_key(which=1))
-    assert not other.rsa(f"{NOW}GET{PATH}".encode(), rsa_signature("GET", PATH))
+def test_the_verifier_refuses_another_key(tmp_path: Path) -> None:
+    another = OpensslVerifier(tmp_path, key_files.rsa_key(which=1))
+    assert not another.rsa(f"{NOW}GET{PATH}".encode(), rsa_signature("GET", PATH))
 
 
 SEGMENT = st.text("abcXYZ019-._~%:@!$&'()*+,;=", min_size=1, max_size=12)
@@ -187,10 +187,10 @@ QUERIES = st.text("abc=&?/%01 ".replace(" ", ""), max_size=20)
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_every_path_is_signed_without_its_query(
-    judge: Judge, path: str, query: str, method: str
+    verifier: OpensslVerifier, path: str, query: str, method: str
 ) -> None:
     signature = rsa_signature(method, f"{path}?{query}".encode())
-    assert judge.rsa(f"{NOW}{method.upper()}{path}".encode(), signature)
+    assert verifier.rsa(f"{NOW}{method.upper()}{path}".encode(), signature)
 
 
 @given(path=PATHS, query=QUERIES, now=st.integers(0, 10**14))

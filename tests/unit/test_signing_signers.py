@@ -7,7 +7,7 @@ import httpx
 import key_files
 import pytest
 from attrs import asdict
-from leaks import fragments, leaks
+from secret_leaks import fragments, leaked_fragments
 
 from kalshi_ext.config import settings_from_env
 from kalshi_ext.errors import Misuse
@@ -27,7 +27,7 @@ def every_signer() -> dict[str, Signer]:
 
 
 @pytest.fixture(params=["rsa", "ed25519", "bearer"])
-def secretive(request: pytest.FixtureRequest) -> Signer:
+def authenticated_signer(request: pytest.FixtureRequest) -> Signer:
     return every_signer()[request.param]
 
 
@@ -55,25 +55,32 @@ def test_a_key_from_the_environment_signs(locked: str | None) -> None:
     variables = {"KALSHI_KEY_ID": KEY_ID, "KALSHI_PRIVATE_KEY": text.decode()}
     if locked:
         variables["KALSHI_PRIVATE_KEY_PASSPHRASE"] = locked
-    said = settings_from_env(variables)
-    signs = signer(key_id=said.key_id, private_key=said.private_key, passphrase=said.passphrase)
-    assert signs.authenticated
+    settings = settings_from_env(variables)
+    made = signer(
+        key_id=settings.key_id, private_key=settings.private_key, passphrase=settings.passphrase
+    )
+    assert made.authenticated
 
 
 def test_without_credentials_nothing_is_added() -> None:
-    nobody = signer()
-    assert nobody == Anonymous()
-    assert not nobody.authenticated
-    assert nobody.headers("GET", "/x", 0) == {}
+    anonymous = signer()
+    assert anonymous == Anonymous()
+    assert not anonymous.authenticated
+    assert anonymous.headers("GET", "/x", 0) == {}
 
 
-def test_every_signer_with_credentials_says_so(secretive: Signer) -> None:
-    assert secretive.authenticated
+def test_every_signer_with_credentials_says_so(authenticated_signer: Signer) -> None:
+    assert authenticated_signer.authenticated
 
 
-def test_no_text_of_a_signer_shows_its_secret(secretive: Signer) -> None:
-    texts = [repr(secretive), str(secretive), f"{secretive}", repr([secretive])]
-    texts.append(repr(asdict(secretive)))
+def test_no_text_of_a_signer_shows_its_secret(authenticated_signer: Signer) -> None:
+    texts = [
+        repr(authenticated_signer),
+        str(authenticated_signer),
+        f"{authenticated_signer}",
+        repr([authenticated_signer]),
+    ]
+    texts.append(repr(asdict(authenticated_signer)))
     secrets = [TOKEN, *fragments(key_files.rsa_key()), *fragments(key_files.ed25519_key())]
     assert [secret for secret in secrets if any(secret in text for text in texts)] == []
 
@@ -84,19 +91,19 @@ def test_a_signer_shows_at_most_the_last_four_of_its_key_id() -> None:
     assert repr(short) == "Ed25519Signer(key_id='…')"
 
 
-def test_a_signer_cannot_be_pickled(secretive: Signer) -> None:
+def test_a_signer_cannot_be_pickled(authenticated_signer: Signer) -> None:
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         with pytest.raises(TypeError, match="cannot be pickled"):
-            pickle.dumps(secretive, protocol)
+            pickle.dumps(authenticated_signer, protocol)
 
 
-def test_a_copy_of_a_signer_is_itself(secretive: Signer) -> None:
-    assert copy.copy(secretive) is secretive
-    assert copy.deepcopy([secretive])[0] is secretive
+def test_a_copy_of_a_signer_is_itself(authenticated_signer: Signer) -> None:
+    assert copy.copy(authenticated_signer) is authenticated_signer
+    assert copy.deepcopy([authenticated_signer])[0] is authenticated_signer
 
 
 @pytest.mark.parametrize(
-    ("given", "says"),
+    ("given", "message"),
     [
         ({"key_id": KEY_ID}, "private_key: key_id and private_key belong together"),
         ({"private_key": "KEY"}, "key_id: key_id and private_key belong together"),
@@ -111,32 +118,32 @@ def test_a_copy_of_a_signer_is_itself(secretive: Signer) -> None:
         ({"bearer_token": 5}, "bearer_token: must be printable ASCII"),
     ],
 )
-def test_half_or_doubled_credentials_are_refused(given: dict[str, object], says: str) -> None:
+def test_half_or_doubled_credentials_are_refused(given: dict[str, object], message: str) -> None:
     given = {k: key_files.rsa_key() if v == "KEY" else v for k, v in given.items()}
-    with pytest.raises(Misuse, match=says) as caught:
+    with pytest.raises(Misuse, match=message) as caught:
         signer(**given)
     secrets = [key_files.rsa_key(), TOKEN, "secret words", "token words"]
-    assert leaks(caught.value, *secrets) == []
+    assert leaked_fragments(caught.value, *secrets) == []
 
 
 def test_an_unusable_key_leaks_from_no_frame_of_the_signer() -> None:
     locked = key_files.encrypted(key_files.rsa_key(), "correct horse battery")
     with pytest.raises(Misuse, match="wrong passphrase") as caught:
         signer(key_id=KEY_ID, private_key=locked, passphrase="incorrect horse battery")
-    assert leaks(caught.value, locked, "incorrect horse battery") == []
+    assert leaked_fragments(caught.value, locked, "incorrect horse battery") == []
 
 
-def asked(auth: httpx.Auth, *calls: tuple[str, str]) -> list[httpx.Request]:
-    seen: list[httpx.Request] = []
+def requests_sent(auth: httpx.Auth, *calls: tuple[str, str]) -> list[httpx.Request]:
+    requests: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        seen.append(request)
+        requests.append(request)
         return httpx.Response(200)
 
     with httpx.Client(transport=httpx.MockTransport(answer), auth=auth) as client:
         for method, url in calls:
             client.request(method, url)
-    return seen
+    return requests
 
 
 def test_the_httpx_auth_signs_the_final_path_of_every_request_afresh() -> None:
@@ -144,10 +151,10 @@ def test_the_httpx_auth_signs_the_final_path_of_every_request_afresh() -> None:
     recorder = Recorder()
     auth = KalshiAuth(recorder, clock=lambda: next(ticks))
     url = "https://api.example/trade-api/v2/portfolio/orders/a b?limit=5"
-    seen = asked(auth, ("GET", url), ("DELETE", url))
+    requests = requests_sent(auth, ("GET", url), ("DELETE", url))
     path = b"/trade-api/v2/portfolio/orders/a%20b?limit=5"
     assert recorder.calls == [("GET", path, 1_000), ("DELETE", path, 2_000)]
-    assert [request.headers["X-Signed"] for request in seen] == ["1000", "2000"]
+    assert [request.headers["X-Signed"] for request in requests] == ["1000", "2000"]
 
 
 def test_the_httpx_auth_works_on_an_event_loop() -> None:
@@ -166,8 +173,11 @@ def test_the_httpx_auth_works_on_an_event_loop() -> None:
 def test_the_httpx_auth_sends_no_credentials_in_the_clear() -> None:
     auth = KalshiAuth(Recorder())
     with pytest.raises(Misuse, match="over https only"):
-        asked(auth, ("GET", "http://api.example/x"))
-    assert len(asked(auth, ("GET", "http://127.0.0.1:9/x"), ("GET", "http://localhost/x"))) == 2
+        requests_sent(auth, ("GET", "http://api.example/x"))
+    assert (
+        len(requests_sent(auth, ("GET", "http://127.0.0.1:9/x"), ("GET", "http://localhost/x")))
+        == 2
+    )
 
 
 def test_the_wall_clock_counts_milliseconds() -> None:

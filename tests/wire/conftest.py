@@ -1,7 +1,7 @@
 """Judge every answer any sandbox gave in these tests by the maintained OpenAPI documents.
 
 A sandbox is asked for its record when it is reset or closed, whoever started it; a violation fails
-the test at hand. The counts are told at the end of the run (tests/conftest.py).
+the test that runs then. The counts are printed at the end of the run (tests/conftest.py).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A real TCP server that does exactly what a test's script says, and both colours to talk to it."""
+"""A real TCP server that does exactly what a test's script says, and clients of both transports."""
 
 from __future__ import annotations
 
@@ -41,26 +41,27 @@ class Connection:
     def request(self) -> bytes:
         """Read one request whole: head and, by its content-length, body."""
         while b"\r\n\r\n" not in self.received:
-            self._more()
+            self._receive_more()
         head = bytes(self.received).partition(b"\r\n\r\n")[0]
         length = 0
         for line in head.lower().split(b"\r\n"):
             if line.startswith(b"content-length:"):
                 length = int(line.partition(b":")[2])
         while len(self.received) < len(head) + 4 + length:
-            self._more()
-        whole = bytes(self.received)
+            self._receive_more()
+        request = bytes(self.received)
         self.received.clear()
-        return whole
+        return request
 
-    def _more(self) -> None:
+    def _receive_more(self) -> None:
+        # Short waits, so that the end of the test is noticed; a stall within a request is an error.
         self.socket.settimeout(0.05)
         while not self.closing.is_set():
             with contextlib.suppress(TimeoutError):
-                piece = self.socket.recv(65536)
-                if not piece:
+                chunk = self.socket.recv(65536)
+                if not chunk:
                     break
-                self.received += piece
+                self.received += chunk
                 self.socket.settimeout(10)
                 return
         raise ConnectionResetError("closed by the client, or the test is over")
@@ -69,11 +70,11 @@ class Connection:
         self.socket.sendall(data)
         self.sent += len(data)
 
-    def drip(self, data: bytes, every: float = 0.02) -> None:
+    def drip(self, data: bytes, interval: float = 0.02) -> None:
         """Send byte by byte until the client leaves."""
         for n in range(len(data)):
             self.send(data[n : n + 1])
-            if self.closing.wait(every):
+            if self.closing.wait(interval):
                 return
 
     def silence(self) -> None:
@@ -86,6 +87,7 @@ class Connection:
 
     def reset(self) -> None:
         """Close with RST instead of FIN."""
+        # A linger time of zero drops what is unsent and sends RST.
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
 
@@ -98,7 +100,8 @@ class Server:
 
     def __init__(self, script: Script, context: ssl.SSLContext | None = None) -> None:
         self.connections: list[Connection] = []
-        self.ended = threading.Semaphore(0)
+        # Released once for each connection whose script has ended and whose socket is closed.
+        self.closed_connections = threading.Semaphore(0)
         self._script, self._context = script, context
         self._closing = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -139,90 +142,94 @@ class Server:
             self.connections.append(connection)
             with contextlib.closing(accepted):
                 self._script(connection)
-        self.ended.release()
+        self.closed_connections.release()
 
 
 @define
-class Outcome:
-    """What came of one exchange: a status and body, or an error; and the evidence."""
+class RoundTrip:
+    """One request with its status and body, or its error; and the trace of its delivery."""
 
-    evidence: DeliveryTrace
+    trace: DeliveryTrace
     status: int = 0
     body: bytes = b""
     error: Exception | None = None
 
 
-class Wire:
-    """Send requests through one transport, the same for both colours."""
+class TransportClient:
+    """Sends requests through one transport, with the same interface for sync and async."""
 
-    colour = ""
+    client_kind = ""
 
-    def send(self, request: httpx.Request, seconds: float = 10) -> Outcome:
+    def send(self, request: httpx.Request, seconds: float = 10) -> RoundTrip:
         raise NotImplementedError
 
     def close(self) -> None:
         raise NotImplementedError
 
-    def get(self, url: str, seconds: float = 10) -> Outcome:
+    def get(self, url: str, seconds: float = 10) -> RoundTrip:
         return self.send(httpx.Request("GET", url), seconds)
 
-    def post(self, url: str, body: bytes, seconds: float = 10) -> Outcome:
+    def post(self, url: str, body: bytes, seconds: float = 10) -> RoundTrip:
         return self.send(httpx.Request("POST", url, content=body), seconds)
 
 
-class SyncWire(Wire):
-    colour = "sync"
+class SyncTransportClient(TransportClient):
+    client_kind = "sync"
 
     def __init__(self, **options: object) -> None:
         self.transport = DeadlineTransport(**options)
 
-    def send(self, request: httpx.Request, seconds: float = 10) -> Outcome:
-        with trace_delivery(time.monotonic() + seconds) as evidence:
+    def send(self, request: httpx.Request, seconds: float = 10) -> RoundTrip:
+        with trace_delivery(time.monotonic() + seconds) as trace:
             try:
                 response = self.transport.handle_request(request)
-                return Outcome(evidence, response.status_code, read_limited(response, LIMIT))
+                return RoundTrip(trace, response.status_code, read_limited(response, LIMIT))
             except httpx.HTTPError as error:
-                return Outcome(evidence, error=error)
+                return RoundTrip(trace, error=error)
 
-    def both(self, url: str, taken: threading.Event, enough: threading.Event) -> list[Outcome]:
-        """Send one request; when it is `taken`, a second one for 0.3 s; then say `enough`."""
+    def two_at_once(
+        self, url: str, arrived: threading.Event, release: threading.Event
+    ) -> list[RoundTrip]:
+        """Send a request; once it has `arrived` a second one, for 0.3 s; then set `release`."""
         with ThreadPoolExecutor(1) as pool:
             first = pool.submit(self.get, url)
-            taken.wait(10)
+            arrived.wait(10)
             second = self.get(url, 0.3)
-            enough.set()
+            release.set()
             return [first.result(), second]
 
     def close(self) -> None:
         self.transport.close()
 
 
-class AsyncWire(Wire):
-    colour = "async"
+class AsyncTransportClient(TransportClient):
+    client_kind = "async"
 
     def __init__(self, **options: object) -> None:
         self.runner = asyncio.Runner()
         self.transport = AsyncDeadlineTransport(**options)
 
-    def send(self, request: httpx.Request, seconds: float = 10) -> Outcome:
-        return self.runner.run(self.asend(request, seconds))
+    def send(self, request: httpx.Request, seconds: float = 10) -> RoundTrip:
+        return self.runner.run(self.send_async(request, seconds))
 
-    async def asend(self, request: httpx.Request, seconds: float) -> Outcome:
-        with trace_delivery(time.monotonic() + seconds) as evidence:
+    async def send_async(self, request: httpx.Request, seconds: float) -> RoundTrip:
+        with trace_delivery(time.monotonic() + seconds) as trace:
             try:
                 response = await self.transport.handle_async_request(request)
-                return Outcome(evidence, response.status_code, await aread_limited(response, LIMIT))
+                return RoundTrip(trace, response.status_code, await aread_limited(response, LIMIT))
             except httpx.HTTPError as error:
-                return Outcome(evidence, error=error)
+                return RoundTrip(trace, error=error)
 
-    def both(self, url: str, taken: threading.Event, enough: threading.Event) -> list[Outcome]:
+    def two_at_once(
+        self, url: str, arrived: threading.Event, release: threading.Event
+    ) -> list[RoundTrip]:
         """Like SyncWire's."""
 
-        async def run() -> list[Outcome]:
-            first = asyncio.create_task(self.asend(httpx.Request("GET", url), 10))
-            await asyncio.to_thread(taken.wait, 10)
-            second = await self.asend(httpx.Request("GET", url), 0.3)
-            enough.set()
+        async def run() -> list[RoundTrip]:
+            first = asyncio.create_task(self.send_async(httpx.Request("GET", url), 10))
+            await asyncio.to_thread(arrived.wait, 10)
+            second = await self.send_async(httpx.Request("GET", url), 0.3)
+            release.set()
             return [await first, second]
 
         return self.runner.run(run())
@@ -232,14 +239,19 @@ class AsyncWire(Wire):
         self.runner.close()
 
 
-COLOURS: dict[str, type[SyncWire] | type[AsyncWire]] = {"sync": SyncWire, "async": AsyncWire}
+TRANSPORT_CLIENTS: dict[str, type[SyncTransportClient] | type[AsyncTransportClient]] = {
+    "sync": SyncTransportClient,
+    "async": AsyncTransportClient,
+}
 
 
 @contextlib.contextmanager
-def open_wire(colour: str, **options: object) -> Iterator[SyncWire | AsyncWire]:
-    """Open a transport of a colour and close it at the end."""
-    wire = COLOURS[colour](**options)
+def open_client(
+    client_kind: str, **options: object
+) -> Iterator[SyncTransportClient | AsyncTransportClient]:
+    """Open a sync or an async transport and close it at the end."""
+    client = TRANSPORT_CLIENTS[client_kind](**options)
     try:
-        yield wire
+        yield client
     finally:
-        wire.close()
+        client.close()

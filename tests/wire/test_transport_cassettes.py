@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import vcr
-from scripted_server import COLOURS, Connection, Server, Wire, open_wire
+from scripted_server import TRANSPORT_CLIENTS, Connection, Server, TransportClient, open_client
 from vcr.errors import CannotOverwriteExistingCassetteException
 
 
@@ -19,25 +19,28 @@ def recorder(directory: Path, mode: str) -> object:
     return vcr.VCR(match_on=matches, record_mode=mode).use_cassette(str(directory / "c.yaml"))
 
 
-@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("client_kind", TRANSPORT_CLIENTS)
 def test_vcrpy_records_and_replays_what_goes_through_the_transports(
-    colour: str, tmp_path: Path
+    client_kind: str, tmp_path: Path
 ) -> None:
-    with Server(answer) as server, open_wire(colour) as wire:
+    with Server(answer) as server, open_client(client_kind) as client:
         url = server.url()
         with recorder(tmp_path, "once"):
-            recorded = say(wire, url)
-    assert [evidence for *_, evidence in recorded] == [False, False]
-    with open_wire(colour) as wire, recorder(tmp_path, "none") as cassette:
-        replayed = say(wire, url)
+            recorded = post_twice(client, url)
+    assert [trace for *_, trace in recorded] == [False, False]
+    with open_client(client_kind) as client, recorder(tmp_path, "none") as cassette:
+        replayed = post_twice(client, url)
         assert cassette.all_played
         with pytest.raises(CannotOverwriteExistingCassetteException):
-            wire.post(url, b'{"count":"1000.00"}')
+            client.post(url, b'{"count":"1000.00"}')
     assert [reply[:2] for reply in replayed] == [reply[:2] for reply in recorded]
     assert [never_left for *_, never_left in replayed] == [True, True]
 
 
-def say(wire: Wire, url: str) -> list[tuple[int, bytes, bool]]:
-    outcomes = [wire.post(url, body) for body in (b'{"count":"1.00"}', b'{"count":"2.00"}')]
-    assert [type(outcome.error) for outcome in outcomes] == [type(None)] * 2
-    return [(outcome.status, outcome.body, outcome.evidence.nothing_sent) for outcome in outcomes]
+def post_twice(client: TransportClient, url: str) -> list[tuple[int, bytes, bool]]:
+    round_trips = [client.post(url, body) for body in (b'{"count":"1.00"}', b'{"count":"2.00"}')]
+    assert [type(round_trip.error) for round_trip in round_trips] == [type(None)] * 2
+    return [
+        (round_trip.status, round_trip.body, round_trip.trace.nothing_sent)
+        for round_trip in round_trips
+    ]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from scripted_server import COLOURS, OK, Connection, Server, Wire, open_wire
+from scripted_server import OK, TRANSPORT_CLIENTS, Connection, Server, TransportClient, open_client
 
 from kalshi_ext.config import Timeout
 from kalshi_ext.transport import DeadlineTransport, trace_delivery
@@ -17,13 +17,13 @@ SLOW_HEAD = b"HTTP/1.1 200 OK\r\nx: " + b"x" * 50_000
 SLOW_BODY = b"x" * 50_000
 
 
-# So that nothing but the deadline of the exchange can end a wait.
-PATIENT = Timeout(total=10_000, connect=10_000)
+# So that nothing but the deadline of the round trip can end a wait.
+LONG_TIMEOUT = Timeout(total=10_000, connect=10_000)
 
 
-@pytest.fixture(params=COLOURS)
-def wire(request: pytest.FixtureRequest) -> Iterator[Wire]:
-    with open_wire(request.param, timeout=PATIENT) as opened:
+@pytest.fixture(params=TRANSPORT_CLIENTS)
+def client(request: pytest.FixtureRequest) -> Iterator[TransportClient]:
+    with open_client(request.param, timeout=LONG_TIMEOUT) as opened:
         yield opened
 
 
@@ -42,32 +42,34 @@ def drip_body(connection: Connection) -> None:
     connection.drip(SLOW_BODY)
 
 
-def test_a_server_that_says_nothing_is_left_at_the_deadline(wire: Wire) -> None:
+def test_a_server_that_says_nothing_is_left_at_the_deadline(client: TransportClient) -> None:
     with Server(silent) as server:
-        outcome = wire.post(server.url(), b'{"a":1}', SHORT)
-    assert isinstance(outcome.error, httpx.ReadTimeout)
-    assert outcome.evidence.bytes_written > 0
-    assert not outcome.evidence.nothing_sent
+        round_trip = client.post(server.url(), b'{"a":1}', SHORT)
+    assert isinstance(round_trip.error, httpx.ReadTimeout)
+    assert round_trip.trace.bytes_written > 0
+    assert not round_trip.trace.nothing_sent
 
 
 @pytest.mark.parametrize(("script", "whole"), [(drip_head, SLOW_HEAD), (drip_body, SLOW_BODY)])
-def test_a_slow_drip_cannot_outlast_the_deadline(wire: Wire, script: object, whole: bytes) -> None:
+def test_a_slow_drip_cannot_outlast_the_deadline(
+    client: TransportClient, script: object, whole: bytes
+) -> None:
     with Server(script) as server:
-        outcome = wire.get(server.url(), SHORT)
+        round_trip = client.get(server.url(), SHORT)
         sent = server.connections[0].sent
-    assert isinstance(outcome.error, httpx.ReadTimeout)
+    assert isinstance(round_trip.error, httpx.ReadTimeout)
     assert 0 < sent < len(whole)
-    assert not outcome.evidence.nothing_sent
+    assert not round_trip.trace.nothing_sent
 
 
-def test_a_body_that_is_never_taken_is_left_at_the_deadline(wire: Wire) -> None:
+def test_a_body_that_is_never_taken_is_left_at_the_deadline(client: TransportClient) -> None:
     with Server(lambda connection: connection.closing.wait() and None) as server:
-        outcome = wire.post(server.url(), bytes(64_000_000), SHORT)
-    assert isinstance(outcome.error, httpx.WriteTimeout)
-    assert outcome.evidence.bytes_written > 0
+        round_trip = client.post(server.url(), bytes(64_000_000), SHORT)
+    assert isinstance(round_trip.error, httpx.WriteTimeout)
+    assert round_trip.trace.bytes_written > 0
 
 
-def test_a_body_taken_drop_by_drop_is_left_at_the_deadline(wire: Wire) -> None:
+def test_a_body_taken_drop_by_drop_is_left_at_the_deadline(client: TransportClient) -> None:
     def sip(connection: Connection) -> None:
         connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         while connection.socket.recv(4096) and not connection.closing.wait(0.02):
@@ -75,83 +77,84 @@ def test_a_body_taken_drop_by_drop_is_left_at_the_deadline(wire: Wire) -> None:
 
     size = 64_000_000
     with Server(sip) as server:
-        outcome = wire.post(server.url(), bytes(size), SHORT)
-        taken = server.connections[0].sent
-    assert isinstance(outcome.error, httpx.WriteTimeout)
-    assert 0 < taken < size
+        round_trip = client.post(server.url(), bytes(size), SHORT)
+        received = server.connections[0].sent
+    assert isinstance(round_trip.error, httpx.WriteTimeout)
+    assert 0 < received < size
 
 
-def test_after_the_deadline_nothing_is_begun(wire: Wire) -> None:
+def test_after_the_deadline_nothing_is_begun(client: TransportClient) -> None:
     with Server(silent) as server:
-        outcome = wire.get(server.url(), 0)
+        round_trip = client.get(server.url(), 0)
         assert server.connections == []
-    assert isinstance(outcome.error, httpx.TimeoutException)
-    assert outcome.evidence.nothing_sent
+    assert isinstance(round_trip.error, httpx.TimeoutException)
+    assert round_trip.trace.nothing_sent
 
 
-def test_a_connection_that_is_not_accepted_is_left_at_the_deadline(wire: Wire) -> None:
+def test_a_connection_that_is_not_accepted_is_left_at_the_deadline(client: TransportClient) -> None:
+    # With a full backlog the kernel answers no further SYN: connecting neither fails nor succeeds.
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         address = full.getsockname()
         waiting = [socket.socket() for _ in range(4)]
-        for one in waiting:
-            one.setblocking(False)
-            one.connect_ex(address)
-        outcome = wire.get(f"http://127.0.0.1:{address[1]}/x", SHORT)
-        for one in waiting:
-            one.close()
-    assert isinstance(outcome.error, httpx.ConnectTimeout)
-    assert outcome.evidence.nothing_sent
+        for pending in waiting:
+            pending.setblocking(False)
+            pending.connect_ex(address)
+        round_trip = client.get(f"http://127.0.0.1:{address[1]}/x", SHORT)
+        for pending in waiting:
+            pending.close()
+    assert isinstance(round_trip.error, httpx.ConnectTimeout)
+    assert round_trip.trace.nothing_sent
 
 
 def test_a_name_that_is_never_found_is_left_at_the_deadline(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch
+    client: TransportClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = threading.Event()
+    resolved = threading.Event()
 
     def look_up(*_: object, **__: object) -> list[object]:
-        found.wait()
+        resolved.wait()
         return []
 
     with monkeypatch.context() as patched:
         patched.setattr(socket, "getaddrinfo", look_up)
-        outcome = wire.get("http://slow.example/x", SHORT)
-        found.set()
-    assert isinstance(outcome.error, httpx.ConnectTimeout)
-    assert outcome.evidence.nothing_sent
+        round_trip = client.get("http://slow.example/x", SHORT)
+        resolved.set()
+    assert isinstance(round_trip.error, httpx.ConnectTimeout)
+    assert round_trip.trace.nothing_sent
 
 
-@pytest.mark.parametrize("colour", COLOURS)
-def test_waiting_for_a_free_connection_ends_at_the_deadline(colour: str) -> None:
-    taken, enough = threading.Event(), threading.Event()
+@pytest.mark.parametrize("client_kind", TRANSPORT_CLIENTS)
+def test_waiting_for_a_free_connection_ends_at_the_deadline(client_kind: str) -> None:
+    arrived, release = threading.Event(), threading.Event()
 
     def hold(connection: Connection) -> None:
         connection.request()
-        taken.set()
-        enough.wait(10)
+        arrived.set()
+        release.wait(10)
         connection.send(OK)
 
-    with Server(hold) as server, open_wire(colour, connections=1) as wire:
-        holding, waiting = wire.both(server.url(), taken, enough)
+    with Server(hold) as server, open_client(client_kind, connections=1) as client:
+        holding, waiting = client.two_at_once(server.url(), arrived, release)
         assert len(server.connections) == 1
     assert holding.status == 200
     assert isinstance(waiting.error, httpx.PoolTimeout)
-    assert waiting.evidence.nothing_sent
+    assert waiting.trace.nothing_sent
 
 
-@pytest.mark.parametrize("colour", COLOURS)
-def test_connecting_has_its_own_bound_within_the_deadline(colour: str) -> None:
+@pytest.mark.parametrize("client_kind", TRANSPORT_CLIENTS)
+def test_connecting_has_its_own_bound_within_the_deadline(client_kind: str) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         address = full.getsockname()
         waiting = [socket.socket() for _ in range(4)]
-        for one in waiting:
-            one.setblocking(False)
-            one.connect_ex(address)
+        for pending in waiting:
+            pending.setblocking(False)
+            pending.connect_ex(address)
         options = {"timeout": Timeout(total=10_000, connect=SHORT)}
-        with open_wire(colour, **options) as wire:
-            outcome = wire.get(f"http://127.0.0.1:{address[1]}/x", 10_000)
-        for one in waiting:
-            one.close()
-    assert isinstance(outcome.error, httpx.ConnectTimeout)
+        with open_client(client_kind, **options) as client:
+            round_trip = client.get(f"http://127.0.0.1:{address[1]}/x", 10_000)
+        for pending in waiting:
+            pending.close()
+    assert isinstance(round_trip.error, httpx.ConnectTimeout)
 
 
 def test_a_body_read_after_the_evidence_was_left_is_bounded_too() -> None:
@@ -175,13 +178,13 @@ def test_a_plain_httpx_client_on_the_transport_is_bounded_in_total(script: objec
         client.get(server.url())
 
 
-def test_two_requests_each_have_their_own_time(wire: Wire) -> None:
+def test_two_requests_each_have_their_own_time(client: TransportClient) -> None:
     def answer(connection: Connection) -> None:
         while True:
             connection.request()
             connection.send(OK)
 
     with Server(answer) as server:
-        assert wire.get(server.url(), 5).status == 200
-        assert wire.get(server.url(), 0).error is not None
-        assert wire.get(server.url(), 5).status == 200
+        assert client.get(server.url(), 5).status == 200
+        assert client.get(server.url(), 0).error is not None
+        assert client.get(server.url(), 5).status == 200

@@ -5,7 +5,7 @@ import ssl
 import httpcore
 import httpx
 import pytest
-from scripted_server import COLOURS, OK, Connection, Server, open_wire
+from scripted_server import OK, TRANSPORT_CLIENTS, Connection, Server, open_client
 
 from kalshi_ext.errors import Misuse
 from kalshi_ext.transport import KEEPALIVE_SECONDS, AsyncDeadlineTransport, DeadlineTransport
@@ -34,40 +34,42 @@ def test_the_transports_are_httpx_transports() -> None:
     assert issubclass(AsyncDeadlineTransport, httpx.AsyncHTTPTransport)
 
 
-@pytest.mark.parametrize("colour", COLOURS)
-def test_one_connection_is_kept_and_its_idle_time_is_shorter_than_a_servers(colour: str) -> None:
+@pytest.mark.parametrize("client_kind", TRANSPORT_CLIENTS)
+def test_one_connection_is_kept_and_its_idle_time_is_shorter_than_a_servers(
+    client_kind: str,
+) -> None:
     def answer(connection: Connection) -> None:
         while True:
             connection.request()
             connection.send(OK)
 
-    with Server(answer) as server, open_wire(colour) as wire:
-        assert [wire.get(server.url()).status for _ in range(3)] == [200] * 3
+    with Server(answer) as server, open_client(client_kind) as client:
+        assert [client.get(server.url()).status for _ in range(3)] == [200] * 3
         assert len(server.connections) == 1
     assert KEEPALIVE_SECONDS < 5
-    with Server(answer) as server, open_wire(colour, keepalive=0.0) as wire:
-        assert [wire.get(server.url()).status for _ in range(3)] == [200] * 3
+    with Server(answer) as server, open_client(client_kind, keepalive=0.0) as client:
+        assert [client.get(server.url()).status for _ in range(3)] == [200] * 3
         assert len(server.connections) == 3
 
 
-@pytest.mark.parametrize("colour", COLOURS)
-def test_a_write_that_fails_is_not_repeated(colour: str) -> None:
+@pytest.mark.parametrize("client_kind", TRANSPORT_CLIENTS)
+def test_a_write_that_fails_is_not_repeated(client_kind: str) -> None:
     def refuse(connection: Connection) -> None:
         connection.request()
         connection.reset()
 
-    with Server(refuse) as server, open_wire(colour) as wire:
-        assert wire.post(server.url(), b"{}").error is not None
+    with Server(refuse) as server, open_client(client_kind) as client:
+        assert client.post(server.url(), b"{}").error is not None
     assert len(server.connections) == 1
 
 
-@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("client_kind", TRANSPORT_CLIENTS)
 @pytest.mark.parametrize(
     "proxy", ["socks5://127.0.0.1:9", "ftp://x", "nonsense", "", "http://[::1"]
 )
-def test_a_proxy_is_an_http_url(colour: str, proxy: str) -> None:
+def test_a_proxy_is_an_http_url(client_kind: str, proxy: str) -> None:
     with pytest.raises(Misuse, match=r"^proxy="):
-        COLOURS[colour](proxy=proxy)
+        TRANSPORT_CLIENTS[client_kind](proxy=proxy)
 
 
 def test_a_proxys_password_is_not_shown() -> None:
@@ -76,21 +78,24 @@ def test_a_proxys_password_is_not_shown() -> None:
     assert "hunter2" not in str(caught.value)
 
 
-@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("client_kind", TRANSPORT_CLIENTS)
 def test_root_certificates_load_once_with_the_first_tls_connection(
-    colour: str, monkeypatch: pytest.MonkeyPatch
+    client_kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[object] = []
+    contexts: list[object] = []
     real = httpx.create_ssl_context
 
     def make(**options: object) -> ssl.SSLContext:
-        made.append(options)
+        contexts.append(options)
         return real(**options)
 
     monkeypatch.setattr(httpx, "create_ssl_context", make)
-    with Server(lambda connection: connection.send(OK)) as server, open_wire(colour) as wire:
-        assert wire.get(server.url()).status == 200
-        assert made == []
+    with (
+        Server(lambda connection: connection.send(OK)) as server,
+        open_client(client_kind) as client,
+    ):
+        assert client.get(server.url()).status == 200
+        assert contexts == []
         for _ in range(2):
-            wire.get(server.url().replace("http:", "https:"))
-            assert made == [{"trust_env": False}]
+            client.get(server.url().replace("http:", "https:"))
+            assert contexts == [{"trust_env": False}]

@@ -7,13 +7,13 @@ import threading
 import httpx
 import pytest
 import trustme
-from scripted_server import COLOURS, OK, Connection, Server, open_wire
+from scripted_server import OK, TRANSPORT_CLIENTS, Connection, Server, open_client
 
 from kalshi_ext.config import Timeout
 
 CA = trustme.CA()
 SHORT = 0.3
-PATIENT = Timeout(total=10_000, connect=10_000)
+LONG_TIMEOUT = Timeout(total=10_000, connect=10_000)
 
 
 def server_context(*names: str) -> ssl.SSLContext:
@@ -23,13 +23,13 @@ def server_context(*names: str) -> ssl.SSLContext:
 
 
 @pytest.fixture
-def trusting() -> ssl.SSLContext:
+def trusting_context() -> ssl.SSLContext:
     context = ssl.create_default_context()
     CA.configure_trust(context)
     return context
 
 
-class Answering:
+class AnsweringScript:
     def __init__(self) -> None:
         self.sizes: list[int] = []
 
@@ -39,95 +39,103 @@ class Answering:
             connection.send(OK)
 
 
-@pytest.mark.parametrize("colour", COLOURS)
-def test_bytes_of_the_handshake_do_not_count(colour: str, trusting: ssl.SSLContext) -> None:
-    script = Answering()
+@pytest.mark.parametrize("client_kind", TRANSPORT_CLIENTS)
+def test_bytes_of_the_handshake_do_not_count(
+    client_kind: str, trusting_context: ssl.SSLContext
+) -> None:
+    script = AnsweringScript()
     with (
         Server(script, server_context("127.0.0.1")) as server,
-        open_wire(colour, verify=trusting) as wire,
+        open_client(client_kind, verify=trusting_context) as client,
     ):
-        outcomes = [wire.post(server.url(), b"x" * size) for size in (0, 100_000)]
+        round_trips = [client.post(server.url(), b"x" * size) for size in (0, 100_000)]
         assert len(server.connections) == 1
-    assert [outcome.status for outcome in outcomes] == [200, 200]
-    assert script.sizes == [outcome.evidence.bytes_written for outcome in outcomes]
+    assert [round_trip.status for round_trip in round_trips] == [200, 200]
+    assert script.sizes == [round_trip.trace.bytes_written for round_trip in round_trips]
 
 
-@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("client_kind", TRANSPORT_CLIENTS)
 @pytest.mark.parametrize("verify", [None, "other name"])
 def test_a_server_that_is_not_trusted_never_gets_a_byte(
-    colour: str, verify: str | None, trusting: ssl.SSLContext
+    client_kind: str, verify: str | None, trusting_context: ssl.SSLContext
 ) -> None:
-    script = Answering()
+    script = AnsweringScript()
     names = ["127.0.0.1"] if verify is None else ["other.example"]
     with (
         Server(script, server_context(*names)) as server,
-        open_wire(colour, verify=trusting if verify else None) as wire,
+        open_client(client_kind, verify=trusting_context if verify else None) as client,
     ):
-        outcome = wire.post(server.url(), b"{}")
-    assert isinstance(outcome.error, httpx.ConnectError)
-    assert "certificate verify failed" in str(outcome.error)
-    assert outcome.evidence.nothing_sent
+        round_trip = client.post(server.url(), b"{}")
+    assert isinstance(round_trip.error, httpx.ConnectError)
+    assert "certificate verify failed" in str(round_trip.error)
+    assert round_trip.trace.nothing_sent
     assert script.sizes == []
 
 
-@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("client_kind", TRANSPORT_CLIENTS)
 def test_a_handshake_that_is_never_answered_is_left_at_the_deadline(
-    colour: str, trusting: ssl.SSLContext
+    client_kind: str, trusting_context: ssl.SSLContext
 ) -> None:
     silent = Server(lambda connection: connection.silence())
-    with silent as server, open_wire(colour, verify=trusting, timeout=PATIENT) as wire:
-        outcome = wire.post(server.url().replace("http:", "https:"), b"{}", SHORT)
-    assert isinstance(outcome.error, httpx.ConnectTimeout)
-    assert outcome.evidence.nothing_sent
+    with (
+        silent as server,
+        open_client(client_kind, verify=trusting_context, timeout=LONG_TIMEOUT) as client,
+    ):
+        round_trip = client.post(server.url().replace("http:", "https:"), b"{}", SHORT)
+    assert isinstance(round_trip.error, httpx.ConnectTimeout)
+    assert round_trip.trace.nothing_sent
 
 
-@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("client_kind", TRANSPORT_CLIENTS)
 def test_a_handshake_that_drips_is_left_at_the_deadline(
-    colour: str, trusting: ssl.SSLContext
+    client_kind: str, trusting_context: ssl.SSLContext
 ) -> None:
+    # A handshake record of 16 kB that holds one ServerHello: the client waits for all of it.
     record = b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc" + bytes(16_000)
     with (
         Server(lambda connection: connection.drip(record)) as server,
-        open_wire(colour, verify=trusting, timeout=PATIENT) as wire,
+        open_client(client_kind, verify=trusting_context, timeout=LONG_TIMEOUT) as client,
     ):
-        outcome = wire.post(server.url().replace("http:", "https:"), b"{}", SHORT)
+        round_trip = client.post(server.url().replace("http:", "https:"), b"{}", SHORT)
         assert 0 < server.connections[0].sent < len(record)
-    assert isinstance(outcome.error, httpx.ConnectTimeout)
-    assert outcome.evidence.nothing_sent
+    assert isinstance(round_trip.error, httpx.ConnectTimeout)
+    assert round_trip.trace.nothing_sent
 
 
-@pytest.mark.parametrize("colour", COLOURS)
-def test_a_server_without_tls_never_gets_a_byte(colour: str, trusting: ssl.SSLContext) -> None:
+@pytest.mark.parametrize("client_kind", TRANSPORT_CLIENTS)
+def test_a_server_without_tls_never_gets_a_byte(
+    client_kind: str, trusting_context: ssl.SSLContext
+) -> None:
     plain = Server(lambda connection: connection.send(b"HTTP/1.1 400 Bad\r\n\r\n"))
-    with plain as server, open_wire(colour, verify=trusting) as wire:
-        outcome = wire.post(server.url().replace("http:", "https:"), b"{}")
-    assert isinstance(outcome.error, httpx.ConnectError)
-    assert outcome.evidence.nothing_sent
+    with plain as server, open_client(client_kind, verify=trusting_context) as client:
+        round_trip = client.post(server.url().replace("http:", "https:"), b"{}")
+    assert isinstance(round_trip.error, httpx.ConnectError)
+    assert round_trip.trace.nothing_sent
     assert len(server.connections) == 1
 
 
-class Proxy:
+class TunnelProxy:
     """A proxy that opens tunnels, or refuses them with a status."""
 
     def __init__(self, status: bytes = b"200 OK") -> None:
-        self.asked: list[bytes] = []
+        self.requests: list[bytes] = []
         self._status = status
 
     def __call__(self, connection: Connection) -> None:
         request = connection.request()
-        self.asked.append(request)
+        self.requests.append(request)
         connection.send(b"HTTP/1.1 %b\r\n\r\n" % self._status)
         if self._status.startswith(b"2"):
             target = request.split(b" ")[1].decode().rpartition(":")
             with socket.create_connection((target[0], int(target[2])), 10) as upstream:
                 upstream.settimeout(10)
-                back = threading.Thread(target=pump, args=(upstream, connection.socket))
-                back.start()
-                pump(connection.socket, upstream)
-                back.join()
+                answers = threading.Thread(target=copy_bytes, args=(upstream, connection.socket))
+                answers.start()
+                copy_bytes(connection.socket, upstream)
+                answers.join()
 
 
-def pump(source: socket.socket, sink: socket.socket) -> None:
+def copy_bytes(source: socket.socket, sink: socket.socket) -> None:
     try:
         while data := source.recv(65536):
             sink.sendall(data)
@@ -136,48 +144,56 @@ def pump(source: socket.socket, sink: socket.socket) -> None:
         pass
 
 
-@pytest.mark.parametrize("colour", COLOURS)
-def test_through_a_proxy_only_the_request_counts(colour: str, trusting: ssl.SSLContext) -> None:
-    script, proxy = Answering(), Proxy()
+@pytest.mark.parametrize("client_kind", TRANSPORT_CLIENTS)
+def test_through_a_proxy_only_the_request_counts(
+    client_kind: str, trusting_context: ssl.SSLContext
+) -> None:
+    script, proxy = AnsweringScript(), TunnelProxy()
     with (
-        Server(proxy) as gate,
+        Server(proxy) as proxy_server,
         Server(script, server_context("127.0.0.1")) as server,
-        open_wire(colour, verify=trusting, proxy=gate.url("")) as wire,
+        open_client(client_kind, verify=trusting_context, proxy=proxy_server.url("")) as client,
     ):
-        outcome = wire.post(server.url(), b'{"a":1}')
-    assert outcome.status == 200
-    assert proxy.asked[0].startswith(b"CONNECT 127.0.0.1:")
-    assert script.sizes == [outcome.evidence.bytes_written]
+        round_trip = client.post(server.url(), b'{"a":1}')
+    assert round_trip.status == 200
+    assert proxy.requests[0].startswith(b"CONNECT 127.0.0.1:")
+    assert script.sizes == [round_trip.trace.bytes_written]
 
 
-@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("client_kind", TRANSPORT_CLIENTS)
 def test_a_proxy_that_refuses_the_tunnel_never_gets_the_request(
-    colour: str, trusting: ssl.SSLContext
+    client_kind: str, trusting_context: ssl.SSLContext
 ) -> None:
-    proxy = Proxy(b"403 Forbidden")
-    with Server(proxy) as gate, open_wire(colour, verify=trusting, proxy=gate.url("")) as wire:
-        outcome = wire.post("https://api.example/x", b"{}")
-    assert isinstance(outcome.error, httpx.ProxyError)
-    assert len(proxy.asked) == 1
-    assert outcome.evidence.nothing_sent
+    proxy = TunnelProxy(b"403 Forbidden")
+    with (
+        Server(proxy) as proxy_server,
+        open_client(client_kind, verify=trusting_context, proxy=proxy_server.url("")) as client,
+    ):
+        round_trip = client.post("https://api.example/x", b"{}")
+    assert isinstance(round_trip.error, httpx.ProxyError)
+    assert len(proxy.requests) == 1
+    assert round_trip.trace.nothing_sent
 
 
-@pytest.mark.parametrize("colour", COLOURS)
-def test_a_proxy_in_front_of_plain_http_gets_the_request_itself(colour: str) -> None:
-    script = Answering()
-    with Server(script) as gate, open_wire(colour, proxy=httpx.Proxy(gate.url(""))) as wire:
-        outcome = wire.post("http://127.0.0.1:9/x", b"{}")
-    assert outcome.status == 200
-    assert script.sizes == [outcome.evidence.bytes_written]
+@pytest.mark.parametrize("client_kind", TRANSPORT_CLIENTS)
+def test_a_proxy_in_front_of_plain_http_gets_the_request_itself(client_kind: str) -> None:
+    script = AnsweringScript()
+    with (
+        Server(script) as proxy_server,
+        open_client(client_kind, proxy=httpx.Proxy(proxy_server.url(""))) as client,
+    ):
+        round_trip = client.post("http://127.0.0.1:9/x", b"{}")
+    assert round_trip.status == 200
+    assert script.sizes == [round_trip.trace.bytes_written]
 
 
-@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("client_kind", TRANSPORT_CLIENTS)
 def test_the_environments_proxies_and_roots_are_not_used(
-    colour: str, monkeypatch: pytest.MonkeyPatch, tmp_path: object
+    client_kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: object
 ) -> None:
-    script = Answering()
+    script = AnsweringScript()
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path))
-    with Server(script) as server, open_wire(colour) as wire:
-        assert wire.get(server.url()).status == 200
+    with Server(script) as server, open_client(client_kind) as client:
+        assert client.get(server.url()).status == 200

@@ -1,4 +1,4 @@
-"""`kalshi-ext drift --live` as a process, against a sandbox that answers as asked."""
+"""`kalshi-ext drift --live` as a process, against a sandbox that answers as each test says."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from kalshi_ext.transport import DeadlineTransport
 BALANCE = {"current": "GetBalance", "classic": "getBalance"}
 FILLS = {"current": "GetFills", "classic": "getFills"}
 ORDER = {"current": "GetOrder", "classic": "getOrder"}
-HIDDEN = "a-value-nobody-may-print"
+SECRET_VALUE = "a-value-nobody-may-print"
 
 
 @frozen
-class Ran:
-    """What a process left behind."""
+class CommandResult:
+    """Exit code and output of a command."""
 
     status: int
     out: str
@@ -40,37 +40,41 @@ class Ran:
         return json.loads(self.out)
 
     def kinds(self) -> set[tuple[str, str, str]]:
-        """Operation, kind and field name of each surprise."""
+        """Return operation, kind and field name of each deviation."""
         return {
-            (one["operation"], one["kind"], one["where"].rpartition(".")[2])
-            for one in self.report["surprises"]
+            (deviation["operation"], deviation["kind"], deviation["where"].rpartition(".")[2])
+            for deviation in self.report["surprises"]
         }
 
 
-def called(*options: str, **variables: str) -> Ran:
-    """The same command inside this process: a second sooner."""
+def run_in_process(*options: str, **variables: str) -> CommandResult:
+    """Run the command inside this process, which saves a second."""
     environ = dict.fromkeys(key for key in os.environ if key.startswith("KALSHI_"))
     done = CliRunner().invoke(main, ["drift", *options], env={**environ, **variables})
     assert done.exception is None or isinstance(done.exception, SystemExit)
-    return Ran(done.exit_code, done.stdout, done.stderr)
+    return CommandResult(done.exit_code, done.stdout, done.stderr)
 
 
-def run(*options: str, **variables: str) -> Ran:
+def run_process(*options: str, **variables: str) -> CommandResult:
     environ = {k: v for k, v in os.environ.items() if not k.startswith("KALSHI_")}
     command = [sys.executable, "-m", "kalshi_ext", "drift", *options]
     done = subprocess.run(
         command, env=environ | variables, capture_output=True, text=True, check=False
     )
     assert "Traceback" not in done.stderr
-    return Ran(done.returncode, done.stdout, done.stderr)
+    return CommandResult(done.returncode, done.stdout, done.stderr)
 
 
-def live(
-    box: Sandbox, name: str, *options: str, via: Callable[..., Ran] = called, **variables: str
-) -> Ran:
+def run_live(
+    box: Sandbox,
+    name: str,
+    *options: str,
+    runner: Callable[..., CommandResult] = run_in_process,
+    **variables: str,
+) -> CommandResult:
     variables = {"KALSHI_BEARER_TOKEN": box.token, "KALSHI_CONTRACT": name} | variables
-    where = ("--live", "--environment", box.url, "--format", "json")
-    return via(*where, *options, **variables)
+    arguments = ("--live", "--environment", box.url, "--format", "json")
+    return runner(*arguments, *options, **variables)
 
 
 @pytest.fixture(scope="module", params=["current", "classic"])
@@ -80,150 +84,158 @@ def serving(request: pytest.FixtureRequest) -> Iterator[tuple[Sandbox, str]]:
 
 
 @pytest.fixture
-def exchange(serving: tuple[Sandbox, str]) -> tuple[Sandbox, str]:
+def serving_sandbox(serving: tuple[Sandbox, str]) -> tuple[Sandbox, str]:
     serving[0].reset()
     return serving
 
 
 def balance(name: str, **changes: Any) -> dict[str, Any]:
-    whole: dict[str, Any] = {"balance": 100}
+    fields: dict[str, Any] = {"balance": 100}
     if name == "current":
-        whole |= {"portfolio_value": 0, "updated_ts": 1_795_000_000, "balance_dollars": "1.0000"}
-    return {key: value for key, value in (whole | changes).items() if value is not ...}
+        fields |= {"portfolio_value": 0, "updated_ts": 1_795_000_000, "balance_dollars": "1.0000"}
+    return {key: value for key, value in (fields | changes).items() if value is not ...}
 
 
-def test_every_read_is_made_once_and_no_write(exchange: tuple[Sandbox, str]) -> None:
-    box, name = exchange
-    ran = live(box, name, via=run)
-    assert (ran.status, ran.err, ran.report["surprises"]) == (0, "", [])
-    reads = {one.id for one in contract(name).operations.values() if not one.writes}
-    answered = set(ran.report["answered"])
-    assert answered | set(ran.report["not_judged"]) == reads
+def test_every_read_is_made_once_and_no_write(serving_sandbox: tuple[Sandbox, str]) -> None:
+    box, name = serving_sandbox
+    result = run_live(box, name, runner=run_process)
+    assert (result.status, result.err, result.report["surprises"]) == (0, "", [])
+    reads = {
+        operation.id for operation in contract(name).operations.values() if not operation.writes
+    }
+    answered = set(result.report["answered"])
+    assert answered | set(result.report["not_judged"]) == reads
     assert len(answered) >= len(reads) - 1
-    asked = [entry.operation for entry in box.truth.requests()]
-    assert set(asked) == answered
-    assert len(asked) == len(answered)
+    operations = [entry.operation for entry in box.truth.requests()]
+    assert set(operations) == answered
+    assert len(operations) == len(answered)
 
 
-def test_text_names_environment_contract_and_verdict(exchange: tuple[Sandbox, str]) -> None:
-    box, name = exchange
-    text = live(box, name, "--format", "text").out
+def test_text_names_environment_contract_and_verdict(serving_sandbox: tuple[Sandbox, str]) -> None:
+    box, name = serving_sandbox
+    text = run_live(box, name, "--format", "text").out
     assert f"{name} contract: " in text
     assert box.url.partition("//")[2].partition("/")[0] in text
     assert text.endswith("no answer holds anything unexpected\n")
 
 
-def test_an_unknown_field_exits_1_and_its_value_stays_unsaid(exchange: tuple[Sandbox, str]) -> None:
-    box, name = exchange
-    body = balance(name, moon_phase=HIDDEN)
+def test_an_unknown_field_exits_1_and_its_value_stays_unsaid(
+    serving_sandbox: tuple[Sandbox, str],
+) -> None:
+    box, name = serving_sandbox
+    body = balance(name, moon_phase=SECRET_VALUE)
     box.faults.add("status", operation=BALANCE[name], status=200, body=body)
-    ran = live(box, name, via=run)
-    assert ran.status == 1
-    assert ran.kinds() == {(BALANCE[name], "unknown_field", "moon_phase")}
-    assert HIDDEN not in ran.out + ran.err
+    result = run_live(box, name, runner=run_process)
+    assert result.status == 1
+    assert result.kinds() == {(BALANCE[name], "unknown_field", "moon_phase")}
+    assert SECRET_VALUE not in result.out + result.err
 
 
-def test_an_unknown_member_exits_1_and_stays_unsaid(exchange: tuple[Sandbox, str]) -> None:
-    box, name = exchange
-    ours = [row for row in box.truth.orders() if row["status"] == "resting"]
-    assert ours
+def test_an_unknown_member_exits_1_and_stays_unsaid(serving_sandbox: tuple[Sandbox, str]) -> None:
+    box, name = serving_sandbox
+    resting = [row for row in box.truth.orders() if row["status"] == "resting"]
+    assert resting
     with Kalshi(contract=name, bearer_token=box.token, environment=box.url) as client:
         (order,) = client.orders.list(limit=1).all()
-    row = {**order.raw, "status": HIDDEN}
+    row = {**order.raw, "status": SECRET_VALUE}
     box.faults.add("status", operation=ORDER[name], status=200, body={"order": row})
-    ran = live(box, name)
-    assert ran.status == 1
-    assert ran.kinds() == {(ORDER[name], "unknown_member", "OrderStatus")}
-    assert HIDDEN not in ran.out + ran.err
+    result = run_live(box, name)
+    assert result.status == 1
+    assert result.kinds() == {(ORDER[name], "unknown_member", "OrderStatus")}
+    assert SECRET_VALUE not in result.out + result.err
 
 
-def test_a_missing_required_field_exits_2(exchange: tuple[Sandbox, str]) -> None:
-    box, name = exchange
+def test_a_missing_required_field_exits_2(serving_sandbox: tuple[Sandbox, str]) -> None:
+    box, name = serving_sandbox
     body = balance(name, portfolio_value=...)
     box.faults.add("status", operation=BALANCE[name], status=200, body=body)
-    ran = live(box, name)
+    result = run_live(box, name)
     if name == "current":
-        assert ran.status == 2
-        assert ran.kinds() == {("GetBalance", "missing_field", "portfolio_value")}
+        assert result.status == 2
+        assert result.kinds() == {("GetBalance", "missing_field", "portfolio_value")}
     body = balance(name, balance=..., balance_dollars=...)
     box.faults.add("status", operation=BALANCE[name], status=200, body=body)
-    ran = live(box, name, via=run)
-    assert ran.status == 2
-    assert (BALANCE[name], "missing_field", "balance") in ran.kinds()
+    result = run_live(box, name, runner=run_process)
+    assert result.status == 2
+    assert (BALANCE[name], "missing_field", "balance") in result.kinds()
 
 
-def test_a_row_that_cannot_be_read_exits_2(exchange: tuple[Sandbox, str]) -> None:
-    box, name = exchange
-    body = {"fills": [{"fill_id": HIDDEN, "count": "many", "count_fp": "many"}], "cursor": ""}
+def test_a_row_that_cannot_be_read_exits_2(serving_sandbox: tuple[Sandbox, str]) -> None:
+    box, name = serving_sandbox
+    body = {"fills": [{"fill_id": SECRET_VALUE, "count": "many", "count_fp": "many"}], "cursor": ""}
     box.faults.add("status", operation=FILLS[name], status=200, body=body)
-    ran = live(box, name)
-    assert ran.status == 2
-    assert (FILLS[name], "invalid_row", "Fill") in ran.kinds()
-    assert HIDDEN not in ran.out + ran.err
+    result = run_live(box, name)
+    assert result.status == 2
+    assert (FILLS[name], "invalid_row", "Fill") in result.kinds()
+    assert SECRET_VALUE not in result.out + result.err
 
 
-def test_an_answer_that_cannot_be_read_exits_2(exchange: tuple[Sandbox, str]) -> None:
-    box, name = exchange
+def test_an_answer_that_cannot_be_read_exits_2(serving_sandbox: tuple[Sandbox, str]) -> None:
+    box, name = serving_sandbox
     box.faults.add("wrong_type", operation=BALANCE[name], to="list")
-    ran = live(box, name)
-    assert ran.status == 2
-    assert (BALANCE[name], "unreadable", "") in ran.kinds()
+    result = run_live(box, name)
+    assert result.status == 2
+    assert (BALANCE[name], "unreadable", "") in result.kinds()
 
 
-def test_a_status_the_contract_does_not_name_is_reported(exchange: tuple[Sandbox, str]) -> None:
-    box, name = exchange
+def test_a_status_the_contract_does_not_name_is_reported(
+    serving_sandbox: tuple[Sandbox, str],
+) -> None:
+    box, name = serving_sandbox
     box.faults.add("status", operation=BALANCE[name], status=418, code="teapot")
-    ran = live(box, name)
-    assert ran.status == 1
-    assert ran.kinds() == {(BALANCE[name], "status", "418")}
-    assert ran.report["not_judged"][BALANCE[name]] == "answered 418 teapot"
+    result = run_live(box, name)
+    assert result.status == 1
+    assert result.kinds() == {(BALANCE[name], "status", "418")}
+    assert result.report["not_judged"][BALANCE[name]] == "answered 418 teapot"
 
 
 def test_a_documented_refusal_is_no_drift_and_a_failing_exchange_no_verdict(
-    exchange: tuple[Sandbox, str],
+    serving_sandbox: tuple[Sandbox, str],
 ) -> None:
-    box, name = exchange
+    box, name = serving_sandbox
     box.faults.add("status", operation=BALANCE[name], status=403, code="permission_denied")
-    ran = live(box, name)
-    assert (ran.status, ran.kinds()) == (0, set())
-    assert ran.report["not_judged"][BALANCE[name]] == "answered 403 permission_denied"
+    result = run_live(box, name)
+    assert (result.status, result.kinds()) == (0, set())
+    assert result.report["not_judged"][BALANCE[name]] == "answered 403 permission_denied"
     box.faults.add("html", operation=BALANCE[name], status=503, times=None)
-    ran = live(box, name)
-    assert (ran.status, ran.kinds()) == (3, set())
+    result = run_live(box, name)
+    assert (result.status, result.kinds()) == (3, set())
 
 
-def test_without_credentials_only_public_reads_are_made(exchange: tuple[Sandbox, str]) -> None:
-    box, name = exchange
-    ran = live(box, name, KALSHI_BEARER_TOKEN="")
-    public = {one.id for one in contract(name).operations.values() if one.public}
-    assert set(ran.report["answered"]) == public
-    assert ran.status == (0 if public else 3)
+def test_without_credentials_only_public_reads_are_made(
+    serving_sandbox: tuple[Sandbox, str],
+) -> None:
+    box, name = serving_sandbox
+    result = run_live(box, name, KALSHI_BEARER_TOKEN="")
+    public = {operation.id for operation in contract(name).operations.values() if operation.public}
+    assert set(result.report["answered"]) == public
+    assert result.status == (0 if public else 3)
     assert {entry.operation for entry in box.truth.requests()} == public
 
 
-def test_a_report_can_go_to_a_file(exchange: tuple[Sandbox, str], tmp_path: Any) -> None:
-    box, name = exchange
-    ran = live(box, name, "--output", str(tmp_path / "report.json"))
-    assert (ran.status, ran.out) == (0, "")
+def test_a_report_can_go_to_a_file(serving_sandbox: tuple[Sandbox, str], tmp_path: Any) -> None:
+    box, name = serving_sandbox
+    result = run_live(box, name, "--output", str(tmp_path / "report.json"))
+    assert (result.status, result.out) == (0, "")
     assert json.loads((tmp_path / "report.json").read_text())["contract"] == name
 
 
 def test_nobody_there_is_no_verdict() -> None:
     import socket
 
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}/trade-api/v2"
-        ran = run(
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
+        url = f"http://127.0.0.1:{bound.getsockname()[1]}/trade-api/v2"
+        result = run_process(
             "--live", "--environment", url, "--format", "json",
             KALSHI_BEARER_TOKEN="x" * 20, KALSHI_CONTRACT="classic",
         )  # fmt: skip
-    assert ran.status == 3
-    assert ran.report["answered"] == []
+    assert result.status == 3
+    assert result.report["answered"] == []
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "message"),
     [
         (["--environment", "demo"], "--environment is for --live"),
         (["--live", "new.yaml"], "--live compares answers, not documents"),
@@ -232,20 +244,22 @@ def test_nobody_there_is_no_verdict() -> None:
         (["--live", "--environment", "mars"], "environment='mars'"),
     ],
 )
-def test_contradictions_are_refused_before_anything_is_sent(options: list[str], words: str) -> None:
-    ran = called(*options)
-    assert ran.status == 3
-    assert words in ran.err
+def test_contradictions_are_refused_before_anything_is_sent(
+    options: list[str], message: str
+) -> None:
+    result = run_in_process(*options)
+    assert result.status == 3
+    assert message in result.err
 
 
-def test_no_write_passes_the_guard(exchange: tuple[Sandbox, str]) -> None:
-    """Whatever a later version of the command asks for, the transport under it lets reads out."""
-    box, name = exchange
+def test_no_write_passes_the_guard(serving_sandbox: tuple[Sandbox, str]) -> None:
+    """Whatever a later version of the command asks for, the transport under it sends reads only."""
+    box, name = serving_sandbox
     guard = ReadOnlyTransport(DeadlineTransport(), contract(name), "/trade-api/v2")
-    writes = [one for one in contract(name).operations.values() if one.writes]
-    for one in writes:
-        path = one.path.replace("{order_id}", "o").replace("{order_group_id}", "g")
-        request = httpx.Request(one.method, f"{box.url}{path}", json={})
+    writes = [operation for operation in contract(name).operations.values() if operation.writes]
+    for operation in writes:
+        path = operation.path.replace("{order_id}", "o").replace("{order_group_id}", "g")
+        request = httpx.Request(operation.method, f"{box.url}{path}", json={})
         with pytest.raises(httpx.UnsupportedProtocol, match="is no read"):
             guard.handle_request(request)
     assert len(writes) == {"current": 18, "classic": 9}[name]

@@ -1,4 +1,4 @@
-"""A TCP server that writes down every request byte by byte and answers as the documents say."""
+"""The script of a TCP server that records every request and answers by the documents."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from core_every_call import KEY
 from operations_bound import DOCUMENTS, documented, resolved, schema_of
 from scripted_server import Connection
 
-# Values that the client checks against what it asked for.
-NAMES = {
+# What the client checks against its request, so that a sample by type alone would be refused.
+FIXED_VALUES = {
     "order_id": "o1",
     "client_order_id": "c1",
     "ticker": "T",
@@ -31,17 +31,17 @@ NAMES = {
 }
 
 
-class Canned:
-    """Answers of one contract, one for each operation."""
+class DocumentedAnswers:
+    """Answers of one contract, one for each operation, made from the schemas of its document."""
 
     def __init__(self, contract: str) -> None:
         self.contract = contract
         self.rows = list(documented(contract))
 
-    def answer(self, method: str, path: str) -> tuple[str, bytes]:
-        """Give the operation a request means and the body of its success with the status line."""
+    def answer_for(self, method: str, path: str) -> tuple[str, bytes]:
+        """Return the operation a request means and its successful answer, head and body."""
         for id_, wanted, template, operation in self.rows:
-            if wanted == method and self._fits(template, path):
+            if wanted == method and self._matches(template, path):
                 status = min(s for s in operation["responses"] if s.startswith("2"))
                 schema = schema_of(self.contract, operation["responses"][status])
                 body = b"" if schema is None else json.dumps(self.sample(schema)).encode()
@@ -50,51 +50,52 @@ class Canned:
         raise AssertionError(f"no operation is {method} {path}")
 
     @staticmethod
-    def _fits(template: str, path: str) -> bool:
-        parts, given = template.split("/"), path.split("/")
-        return len(parts) == len(given) and all(
-            part.startswith("{") or part == one for part, one in zip(parts, given, strict=True)
+    def _matches(template: str, path: str) -> bool:
+        parts, segments = template.split("/"), path.split("/")
+        return len(parts) == len(segments) and all(
+            part.startswith("{") or part == segment
+            for part, segment in zip(parts, segments, strict=True)
         )
 
-    def sample(self, schema: dict[str, Any], key: str = "") -> Any:
+    def sample(self, schema: dict[str, Any], name: str = "") -> Any:
         """Make a full sample of a schema."""
         if "$ref" in schema:
-            return self.sample(resolved(self.contract, schema), key)
+            return self.sample(resolved(self.contract, schema), name)
         for word in ("allOf", "anyOf"):
             if word in schema:
-                return self.sample(schema[word][0], key)
+                return self.sample(schema[word][0], name)
         if schema.get("type") == "array":
-            return [self.sample(schema["items"], key)]
+            return [self.sample(schema["items"], name)]
         if schema.get("type") == "object":
             fields = schema.get("properties", {})
             return {name: self._value(name, inner) for name, inner in fields.items()}
         if "enum" in schema:
             return schema["enum"][0]
-        return self._scalar(schema, key)
+        return self._scalar(schema, name)
 
     def _value(self, name: str, schema: dict[str, Any]) -> Any:
         inner = resolved(self.contract, schema)
-        if name in NAMES and inner.get("type") != "array":
-            value = NAMES[name]
+        if name in FIXED_VALUES and inner.get("type") != "array":
+            value = FIXED_VALUES[name]
             return str(value) if inner.get("type") == "string" and value is not None else value
         return self.sample(schema, name)
 
-    def _scalar(self, schema: dict[str, Any], key: str) -> Any:
+    def _scalar(self, schema: dict[str, Any], name: str) -> Any:
         kind = schema.get("type")
         if kind in ("boolean", "integer", "number"):
             return {"boolean": True}.get(str(kind), 1)
-        dated = schema.get("format") == "date-time" or key.endswith(("_time", "_ts", "_datetime"))
+        dated = schema.get("format") == "date-time" or name.endswith(("_time", "_ts", "_datetime"))
         return "2026-11-22T12:00:00Z" if dated else "1.00"
 
 
-class Recorder:
-    """The script of the server: record the raw request, answer from the documents."""
+class RequestRecorder:
+    """Record the raw request, answer from the documents."""
 
     def __init__(self, contract: str) -> None:
         assert contract in DOCUMENTS
         self.raw: list[bytes] = []
         self.operations: list[str] = []
-        self._canned = Canned(contract)
+        self._answers = DocumentedAnswers(contract)
         self._lock = threading.Lock()
 
     def __call__(self, connection: Connection) -> None:
@@ -102,15 +103,15 @@ class Recorder:
             request = connection.request()
             method, target, _ = request.split(b"\r\n", 1)[0].decode().split(" ")
             path = target.partition("?")[0].removeprefix("/trade-api/v2")
-            id_, answer = self._canned.answer(method, path)
+            id_, answer = self._answers.answer_for(method, path)
             with self._lock:
                 self.raw.append(request)
                 self.operations.append(id_)
             connection.send(answer)
 
-    def taken(self) -> tuple[list[bytes], list[str]]:
-        """Give what was recorded since the last time."""
+    def take_recorded(self) -> tuple[list[bytes], list[str]]:
+        """Return the requests and operations recorded since the last call."""
         with self._lock:
-            found = (self.raw, self.operations)
+            recorded = (self.raw, self.operations)
             self.raw, self.operations = [], []
-        return found
+        return recorded

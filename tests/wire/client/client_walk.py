@@ -1,4 +1,7 @@
-"""A trader's day in steps: every word of the facade against a real exchange, with what it gives."""
+"""A trader's day in steps: every method of the facade against a sandbox, with its result's type.
+
+A step is (facade word, call of client and earlier results, type of the result; in a list, of rows).
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,11 @@ from core_clients import finish
 
 from kalshi_ext import OrderTicket, models
 
-Notes = dict[str, Any]
-Step = tuple[str, Callable[[Any, Notes], Any], Any]
+Results = dict[str, Any]
+Step = tuple[str, Callable[[Any, Results], Any], Any]
 RAIN: Final = "KXRAIN-26DEC31-NYC"
 CHI: Final = "KXRAIN-26DEC31-CHI"
-NOTHING: Final = type(None)
+NO_RESULT: Final = type(None)
 
 
 def bid(name: str, **more: Any) -> OrderTicket:
@@ -33,7 +36,7 @@ CURRENT: Final[list[Step]] = [
     ("account.limits", lambda c, n: c.account.limits(), models.AccountLimits),
     ("account.endpoint_costs", lambda c, n: c.account.endpoint_costs(), models.EndpointCosts),
     ("account.volume_progress", lambda c, n: c.account.volume_progress(), [models.VolumeProgress]),
-    ("account.upgrade", lambda c, n: c.account.upgrade(), NOTHING),
+    ("account.upgrade", lambda c, n: c.account.upgrade(), NO_RESULT),
     ("portfolio.balance", lambda c, n: c.portfolio.balance(), models.Balance),
     (
         "order_groups.create",
@@ -49,14 +52,18 @@ CURRENT: Final[list[Step]] = [
     (
         "order_groups.set_limit",
         lambda c, n: c.order_groups.set_limit(n["order_groups.create"].id, 400),
-        NOTHING,
+        NO_RESULT,
     ),
     (
         "order_groups.trigger",
         lambda c, n: c.order_groups.trigger(n["order_groups.create"].id),
-        NOTHING,
+        NO_RESULT,
     ),
-    ("order_groups.reset", lambda c, n: c.order_groups.reset(n["order_groups.create"].id), NOTHING),
+    (
+        "order_groups.reset",
+        lambda c, n: c.order_groups.reset(n["order_groups.create"].id),
+        NO_RESULT,
+    ),
     (
         "orders.place",
         lambda c, n: c.orders.place(
@@ -111,11 +118,11 @@ CURRENT: Final[list[Step]] = [
         lambda c, n: c.orders.cancel_many(n["orders.place_many"]),
         [models.OrderAck],
     ),
-    ("orders.cancel_all", lambda c, n: c.orders.cancel_all(), NOTHING),
+    ("orders.cancel_all", lambda c, n: c.orders.cancel_all(), NO_RESULT),
     (
         "order_groups.delete",
         lambda c, n: c.order_groups.delete(n["order_groups.create"].id),
-        NOTHING,
+        NO_RESULT,
     ),
     ("portfolio.positions", lambda c, n: c.portfolio.positions(), [models.Position]),
     (
@@ -142,7 +149,7 @@ CURRENT: Final[list[Step]] = [
     (
         "portfolio.set_target_allocation",
         lambda c, n: c.portfolio.set_target_allocation({0: 70, 2: 30}),
-        NOTHING,
+        NO_RESULT,
     ),
     (
         "portfolio.target_allocation",
@@ -157,7 +164,7 @@ CURRENT: Final[list[Step]] = [
         str,
     ),
     ("subaccounts.transfers", lambda c, n: c.subaccounts.transfers(), [models.SubaccountTransfer]),
-    ("subaccounts.set_netting", lambda c, n: c.subaccounts.set_netting(1, enabled=True), NOTHING),
+    ("subaccounts.set_netting", lambda c, n: c.subaccounts.set_netting(1, enabled=True), NO_RESULT),
     ("subaccounts.netting", lambda c, n: c.subaccounts.netting(), [models.NettingConfig]),
     ("history.cutoff", lambda c, n: c.history.cutoff(), models.HistoricalCutoff),
     ("history.orders", lambda c, n: c.history.orders(), [models.Order]),
@@ -167,7 +174,7 @@ CURRENT: Final[list[Step]] = [
     ("history.all_fills", lambda c, n: c.history.all_fills(), [models.Fill]),
 ]
 
-_OF_CLASSIC = {
+_IN_BOTH_CONTRACTS = {
     "portfolio.balance",
     "order_groups.list",
     "order_groups.reset",
@@ -184,7 +191,7 @@ _OF_CLASSIC = {
     "portfolio.settlements",
     "portfolio.resting_value",
 }
-_SAID_OTHERWISE: Final[dict[str, Step]] = {
+_CLASSIC_STEPS: Final[dict[str, Step]] = {
     "order_groups.create": (
         "order_groups.create",
         lambda c, n: c.order_groups.create(contracts_limit=500),
@@ -217,16 +224,16 @@ _SAID_OTHERWISE: Final[dict[str, Step]] = {
     ),
 }
 CLASSIC: Final[list[Step]] = [
-    _SAID_OTHERWISE.get(step[0], step)
+    _CLASSIC_STEPS.get(step[0], step)
     for step in CURRENT
-    if step[0] in _OF_CLASSIC or step[0] in _SAID_OTHERWISE
+    if step[0] in _IN_BOTH_CONTRACTS or step[0] in _CLASSIC_STEPS
 ]
 
 
-async def walk(client: Any, steps: list[Step]) -> Notes:
-    """Do the steps with a client of either colour; a sync one never waits."""
-    notes: Notes = {}
+async def walk(client: Any, steps: list[Step]) -> Results:
+    """Do the steps with a sync or an async client; with a sync one nothing is awaited."""
+    results: Results = {}
     for word, work, _ in steps:
-        value = finish(work(client, notes))
-        notes[word] = await value if inspect.isawaitable(value) else value
-    return notes
+        value = finish(work(client, results))
+        results[word] = await value if inspect.isawaitable(value) else value
+    return results

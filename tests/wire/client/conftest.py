@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 TESTS = Path(__file__).resolve().parents[2]
-# The clients, calls and secrets of the unit tests, and the scripted server, serve here too.
+# The clients, calls and secrets of the unit tests, and the scripted server, are used here too.
 sys.path[:0] = [str(TESTS / place) for place in ("unit", "unit/core", "wire", "contract")]
 
 from kalshi_ext.sandbox import Sandbox  # noqa: E402 - loads the server's libraries

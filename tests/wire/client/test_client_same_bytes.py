@@ -1,4 +1,4 @@
-"""Both colours put identical bytes on the wire, for every call of both contracts."""
+"""Sync and async client put the same bytes on the wire, for every call of both contracts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import core_clients as clients
 import key_files
 import pytest
 from attrs import evolve, frozen
-from client_recorder import Recorder
+from client_recorder import RequestRecorder
 from core_every_call import EVERY, TABLES
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -27,8 +27,8 @@ SIGNATURE = "kalshi-access-signature"
 
 
 @frozen
-class Stopped:
-    """A clock that stands still."""
+class FrozenClock:
+    """A clock that stands still, so that both clients sign the same timestamps."""
 
     at: float = 1_800_000_000.125
 
@@ -40,15 +40,16 @@ class Stopped:
 
 
 @pytest.fixture(scope="module", params=list(TABLES))
-def server(request: pytest.FixtureRequest) -> Iterator[tuple[str, Recorder, Server]]:
-    recorder = Recorder(request.param)
+def server(request: pytest.FixtureRequest) -> Iterator[tuple[str, RequestRecorder, Server]]:
+    recorder = RequestRecorder(request.param)
     with Server(recorder) as running:
         yield request.param, recorder, running
 
 
-def options(server: Server, name: str) -> dict[str, Any]:
+def client_options(server: Server, name: str) -> dict[str, Any]:
     return {
         "key_id": KEY_ID,
+        # Ed25519 signs the same text alike; RSA-PSS has a random salt and would differ each time.
         "private_key": key_files.ed25519_key(),
         "environment": server.url("/trade-api/v2"),
         "contract": name,
@@ -56,42 +57,46 @@ def options(server: Server, name: str) -> dict[str, Any]:
     }
 
 
-def stop_clock(client: Any) -> None:
-    client.driver.endpoint = evolve(client.driver.endpoint, clock=Stopped())
+def freeze_clock(client: Any) -> None:
+    client.driver.endpoint = evolve(client.driver.endpoint, clock=FrozenClock())
 
 
-def synchronously(table: dict[str, Any], given: dict[str, Any], recorder: Recorder) -> Any:
-    found = {}
-    with Kalshi(**given) as client:
-        stop_clock(client)
+def call_all_sync(table: dict[str, Any], options: dict[str, Any], recorder: RequestRecorder) -> Any:
+    recorded = {}
+    with Kalshi(**options) as client:
+        freeze_clock(client)
         for word, work in table.items():
             clients.finish(work(client))
-            found[word] = recorder.taken()
-    return found
+            recorded[word] = recorder.take_recorded()
+    return recorded
 
 
-async def asynchronously(table: dict[str, Any], given: dict[str, Any], recorder: Recorder) -> Any:
-    found = {}
-    async with AsyncKalshi(**given) as client:
-        stop_clock(client)
+async def call_all_async(
+    table: dict[str, Any], options: dict[str, Any], recorder: RequestRecorder
+) -> Any:
+    recorded = {}
+    async with AsyncKalshi(**options) as client:
+        freeze_clock(client)
         for word, work in table.items():
             value = clients.finish(work(client))
             if inspect.isawaitable(value):
                 await value
-            found[word] = recorder.taken()
-    return found
+            recorded[word] = recorder.take_recorded()
+    return recorded
 
 
 @pytest.fixture(scope="module")
-def recorded(server: tuple[str, Recorder, Server]) -> tuple[str, Any, Any]:
-    """Record every call of a contract in both colours."""
+def recorded(server: tuple[str, RequestRecorder, Server]) -> tuple[str, Any, Any]:
+    """Record every call of a contract with the sync and the async client."""
     name, recorder, running = server
-    given = options(running, name)
-    sync = synchronously(TABLES[name], given, recorder)
-    return name, sync, asyncio.run(asynchronously(TABLES[name], given, recorder))
+    options = client_options(running, name)
+    sync = call_all_sync(TABLES[name], options, recorder)
+    return name, sync, asyncio.run(call_all_async(TABLES[name], options, recorder))
 
 
-def test_both_colours_put_identical_bytes_on_the_wire(recorded: tuple[str, Any, Any]) -> None:
+def test_the_sync_and_the_async_client_put_identical_bytes_on_the_wire(
+    recorded: tuple[str, Any, Any],
+) -> None:
     name, sync, asynchronous = recorded
     assert list(sync) == list(TABLES[name]) == list(asynchronous)
     different = [word for word in sync if sync[word] != asynchronous[word]]
@@ -107,7 +112,7 @@ def test_every_operation_was_on_the_wire(recorded: tuple[str, Any, Any]) -> None
     assert len(seen) == {"current": 47, "classic": 19}[name]
 
 
-def head_of(raw: bytes) -> tuple[str, str, dict[str, str], bytes]:
+def parse_request(raw: bytes) -> tuple[str, str, dict[str, str], bytes]:
     head, _, body = raw.partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")
     method, target, _ = first.split(" ")
@@ -123,11 +128,11 @@ def test_every_private_request_carries_a_valid_signature_and_no_public_one_does(
     private = load_pem_private_key(key_files.ed25519_key(), password=None)
     assert isinstance(private, Ed25519PrivateKey)
     verified = public = 0
-    for raws, operations in sync.values():
-        for raw, id_ in zip(raws, operations, strict=True):
-            method, target, headers, _ = head_of(raw)
+    for requests, operations in sync.values():
+        for raw, id_ in zip(requests, operations, strict=True):
+            method, target, headers, _ = parse_request(raw)
             if contract(name).operations[id_].public:
-                assert not [one for one in headers if one.startswith("kalshi-access")]
+                assert not [header for header in headers if header.startswith("kalshi-access")]
                 public += 1
                 continue
             stamp = headers["kalshi-access-timestamp"]
@@ -141,9 +146,9 @@ def test_every_private_request_carries_a_valid_signature_and_no_public_one_does(
 
 def test_bodies_are_json_with_their_exact_length(recorded: tuple[str, Any, Any]) -> None:
     _, sync, _ = recorded
-    for raws, _ in sync.values():
-        for raw in raws:
-            _, _, headers, body = head_of(raw)
+    for requests, _ in sync.values():
+        for raw in requests:
+            _, _, headers, body = parse_request(raw)
             assert len(body) == int(headers.get("content-length", 0))
             assert ("content-type" in headers) is bool(body)
             if body:
@@ -155,14 +160,16 @@ def test_the_calls_of_the_table_are_those_recorded(recorded: tuple[str, Any, Any
     assert set(sync) == {word for of, word in EVERY if of == name}
 
 
-def test_an_unknown_outcome_is_not_what_was_recorded(server: tuple[str, Recorder, Server]) -> None:
+def test_an_unknown_outcome_is_not_what_was_recorded(
+    server: tuple[str, RequestRecorder, Server],
+) -> None:
     """The comparison is of calls that succeeded, not of the same failure twice."""
     name, recorder, running = server
-    with Kalshi(**options(running, name)) as client:
+    with Kalshi(**client_options(running, name)) as client:
         try:
             ack = TABLES[name]["orders.place"](client)
         except OutcomeUnknown as error:
             raise AssertionError(str(error)) from error
         assert ack.order_id == "o1"
         assert ack.replayed is False
-    recorder.taken()
+    recorder.take_recorded()

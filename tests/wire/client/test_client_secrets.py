@@ -1,4 +1,4 @@
-"""Key, signature and token show up nowhere: not in errors, their locals, logs, texts, pickles."""
+"""Key, signature and token are in no error, its frames' locals, no log, text or pickle."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 
 import core_clients as clients
 import key_files
-import leaks
 import pytest
+import secret_leaks
 from scripted_server import OK, Connection, Server
 
 from kalshi_ext import AsyncKalshi, Kalshi
@@ -24,7 +24,7 @@ RSA_PEM = key_files.rsa_key()
 
 
 def echo(connection: Connection, head: bytes) -> None:
-    """Refuse, and give back everything the request said, as a debugging proxy does."""
+    """Refuse, and send the whole request back, as a debugging proxy does."""
     connection.send(b"HTTP/1.1 401 No\r\ncontent-length: %d\r\n\r\n%s" % (len(head), head))
 
 
@@ -44,8 +44,8 @@ def unreadable(connection: Connection, head: bytes) -> None:
     connection.send(OK.replace(b"{}", b"[]"))
 
 
-TROUBLE = (echo, reset, garbage, truncated, unreadable)
-SAID = {
+BAD_ANSWERS = (echo, reset, garbage, truncated, unreadable)
+CREDENTIALS = {
     "key": {"key_id": KEY_ID, "private_key": RSA_PEM},
     "token": {"bearer_token": TOKEN},
 }
@@ -56,92 +56,94 @@ CALLS: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.fixture(params=["sync", "async"])
-def colour(request: pytest.FixtureRequest) -> str:
+def client_kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def failed(colour: str, call: Callable[[Any], Any], given: dict[str, Any]) -> KalshiError:
-    async def asynchronously() -> None:
-        async with AsyncKalshi(**given) as client:
+def raised_error(
+    client_kind: str, call: Callable[[Any], Any], options: dict[str, Any]
+) -> KalshiError:
+    async def call_async() -> None:
+        async with AsyncKalshi(**options) as client:
             await call(client)
 
-    def synchronously() -> None:
-        with Kalshi(**given) as client:
+    def call_sync() -> None:
+        with Kalshi(**options) as client:
             call(client)
 
     with pytest.raises(KalshiError) as caught:
-        synchronously() if colour == "sync" else asyncio.run(asynchronously())
+        call_sync() if client_kind == "sync" else asyncio.run(call_async())
     return caught.value
 
 
-def secrets_in(seen: list[bytes]) -> list[str]:
-    """Give what must not be seen: the secrets given, and the signatures that really went out."""
+def secrets_in(requests: list[bytes]) -> list[str]:
+    """Return what must not be seen: the secrets given, and the signatures that really went out."""
     signatures = [
         line.split(b":", 1)[1].strip().decode()
-        for request in seen
+        for request in requests
         for line in request.split(b"\r\n")
         if line.lower().startswith(b"kalshi-access-signature:")
     ]
-    return [TOKEN, *leaks.fragments(RSA_PEM), *signatures]
+    return [TOKEN, *secret_leaks.fragments(RSA_PEM), *signatures]
 
 
 @pytest.fixture
-def spoken(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    """Let every logger say everything it can."""
+def all_logs(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """Capture every logger at DEBUG."""
     with caplog.at_level(logging.DEBUG):
         yield caplog
 
 
-@pytest.mark.parametrize("trouble", TROUBLE, ids=lambda script: script.__name__)
-@pytest.mark.parametrize("said", SAID)
+@pytest.mark.parametrize("answer", BAD_ANSWERS, ids=lambda script: script.__name__)
+@pytest.mark.parametrize("credentials", CREDENTIALS)
 @pytest.mark.parametrize("call", CALLS)
 def test_no_error_and_no_log_shows_a_secret_whatever_the_other_end_does(
-    colour: str,
+    client_kind: str,
     call: str,
-    said: str,
-    trouble: Callable[[Connection, bytes], None],
-    spoken: pytest.LogCaptureFixture,
+    credentials: str,
+    answer: Callable[[Connection, bytes], None],
+    all_logs: pytest.LogCaptureFixture,
 ) -> None:
-    seen: list[bytes] = []
+    requests: list[bytes] = []
 
     def script(connection: Connection) -> None:
-        seen.append(connection.request())
-        trouble(connection, seen[-1])
+        requests.append(connection.request())
+        answer(connection, requests[-1])
 
     with Server(script) as server:
-        given = {
-            **SAID[said],
+        options = {
+            **CREDENTIALS[credentials],
             "environment": server.url("/trade-api/v2"),
             "policy": clients.QUICK,
         }
-        error = failed(colour, CALLS[call], given)
-        secrets = secrets_in(seen)
-    assert any(secret.encode() in request for secret in secrets for request in seen)
-    shown = [*leaks.texts_of(error), spoken.text]
+        error = raised_error(client_kind, CALLS[call], options)
+        secrets = secrets_in(requests)
+    assert any(secret.encode() in request for secret in secrets for request in requests)
+    texts = [*secret_leaks.texts_of(error), all_logs.text]
     # What was received is kept for whoever asks for it, and only there.
     body = repr(getattr(error, "body", None))
-    shown = [text.replace(body, "") for text in shown]
-    assert [secret for secret in secrets if any(secret in text for text in shown)] == []
+    texts = [text.replace(body, "") for text in texts]
+    assert [secret for secret in secrets if any(secret in text for text in texts)] == []
 
 
-@pytest.mark.parametrize("said", SAID)
+@pytest.mark.parametrize("credentials", CREDENTIALS)
 @pytest.mark.parametrize("kind", [Kalshi, AsyncKalshi])
-def test_a_client_shows_no_secret_and_cannot_be_pickled(said: str, kind: type[Any]) -> None:
-    client = kind(**SAID[said])
+def test_a_client_shows_no_secret_and_cannot_be_pickled(credentials: str, kind: type[Any]) -> None:
+    client = kind(**CREDENTIALS[credentials])
     parts = [client, client.session, client.driver, client.session.endpoint, client.orders]
     for part in parts:
         text = repr(part) + str(part)
-        assert [s for s in (TOKEN, *leaks.fragments(RSA_PEM)) if s in text] == []
+        assert [s for s in (TOKEN, *secret_leaks.fragments(RSA_PEM)) if s in text] == []
         with pytest.raises((TypeError, pickle.PicklingError, AttributeError)):
             pickle.dumps(part)
     client.close() if kind is Kalshi else asyncio.run(client.aclose())
 
 
-def test_an_error_travels_between_processes_whole(colour: str) -> None:
+def test_an_error_travels_between_processes_whole(client_kind: str) -> None:
     with Server(lambda connection: echo(connection, connection.request())) as server:
-        given = {**SAID["token"], "environment": server.url(), "policy": clients.QUICK}
-        error = failed(colour, CALLS["read"], given)
-    for there in (pickle.loads(pickle.dumps(error)), copy.deepcopy(error)):
-        assert type(there) is type(error)
-        assert str(there) == str(error)
-        assert there.status == 401
+        options = {**CREDENTIALS["token"], "environment": server.url(), "policy": clients.QUICK}
+        error = raised_error(client_kind, CALLS["read"], options)
+    for copied in (pickle.loads(pickle.dumps(error)), copy.deepcopy(error)):
+        assert type(copied) is type(error)
+        assert str(copied) == str(error)
+        assert copied.status == 401

@@ -1,4 +1,4 @@
-"""What the other end may answer on real TCP, and what both colours make of it."""
+"""What a server may answer on real TCP, and what the sync and the async client make of it."""
 
 from __future__ import annotations
 
@@ -45,17 +45,19 @@ def answer(status: int, body: bytes | dict[str, Any], **headers: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + raw
 
 
-def asked(colour: str, raw: bytes, work: Callable[[Any], Any]) -> tuple[Any, list[bytes], Any]:
-    """Ask a server that always answers the same; give what came of it, the requests, the drift."""
-    seen: list[bytes] = []
+def call_answered(
+    client_kind: str, raw: bytes, work: Callable[[Any], Any]
+) -> tuple[Any, list[bytes], Any]:
+    """Call a server that always answers the same; return the result or error, requests, drift."""
+    requests: list[bytes] = []
 
     def script(connection: Connection) -> None:
         while True:
-            seen.append(connection.request())
+            requests.append(connection.request())
             connection.send(raw)
 
-    async def asynchronously(given: dict[str, Any]) -> tuple[Any, Any]:
-        async with AsyncKalshi(**given) as client:
+    async def call_async(options: dict[str, Any]) -> tuple[Any, Any]:
+        async with AsyncKalshi(**options) as client:
             try:
                 value = clients.finish(work(client))
                 result = await value if inspect.isawaitable(value) else value
@@ -63,8 +65,8 @@ def asked(colour: str, raw: bytes, work: Callable[[Any], Any]) -> tuple[Any, lis
                 result = error
             return result, client.drift()
 
-    def synchronously(given: dict[str, Any]) -> tuple[Any, Any]:
-        with Kalshi(**given) as client:
+    def call_sync(options: dict[str, Any]) -> tuple[Any, Any]:
+        with Kalshi(**options) as client:
             try:
                 result = clients.finish(work(client))
             except errors.KalshiError as error:
@@ -72,18 +74,18 @@ def asked(colour: str, raw: bytes, work: Callable[[Any], Any]) -> tuple[Any, lis
             return result, client.drift()
 
     with Server(script) as server:
-        given = {
+        options = {
             "bearer_token": clients.TOKEN,
             "environment": server.url("/trade-api/v2"),
             "policy": clients.QUICK,
         }
-        run = synchronously if colour == "sync" else lambda g: asyncio.run(asynchronously(g))
-        result, drift = run(given)
-    return result, seen, drift
+        run = call_sync if client_kind == "sync" else lambda g: asyncio.run(call_async(g))
+        result, drift = run(options)
+    return result, requests, drift
 
 
 @pytest.fixture(params=["sync", "async"])
-def colour(request: pytest.FixtureRequest) -> str:
+def client_kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
@@ -95,7 +97,7 @@ def place(client: Any) -> Any:
     return client.orders.place("T", side="bid", count=5, price="0.50", client_order_id="c1")
 
 
-def listed(client: Any) -> Any:
+def list_orders(client: Any) -> Any:
     return client.orders.list()
 
 
@@ -104,59 +106,63 @@ HTML = b"<html><body>error code: 520 <b>cf</b></body></html>"
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 520, 524, 599])
 def test_an_html_page_under_a_failing_status_is_unavailable_and_kept(
-    colour: str, status: int
+    client_kind: str, status: int
 ) -> None:
-    result, seen, _ = asked(colour, answer(status, HTML, **{"content-type": "text/html"}), balance)
+    result, requests, _ = call_answered(
+        client_kind, answer(status, HTML, **{"content-type": "text/html"}), balance
+    )
     assert type(result) is errors.Unavailable
     assert (result.status, result.body) == (status, HTML)
-    assert len(seen) == clients.QUICK.attempts
+    assert len(requests) == clients.QUICK.attempts
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 520])
 def test_a_failing_status_on_an_order_is_an_unknown_outcome_and_the_order_is_sent_once(
-    colour: str, status: int
+    client_kind: str, status: int
 ) -> None:
-    result, seen, _ = asked(colour, answer(status, HTML), place)
+    result, requests, _ = call_answered(client_kind, answer(status, HTML), place)
     assert isinstance(result, errors.OutcomeUnknown)
     assert result.client_order_id == "c1"
-    assert sum(request.startswith(b"POST") for request in seen) == 1
+    assert sum(request.startswith(b"POST") for request in requests) == 1
 
 
 @pytest.mark.parametrize("body", [b"", b" ", b"null", b"[]", b'"yes"', b"{", b"\xff\xfe", b"NaN"])
-def test_a_success_without_an_answer_in_it_is_unintelligible(colour: str, body: bytes) -> None:
-    result, _, _ = asked(colour, answer(200, body), balance)
+def test_a_success_without_an_answer_in_it_is_unintelligible(client_kind: str, body: bytes) -> None:
+    result, _, _ = call_answered(client_kind, answer(200, body), balance)
     assert type(result) is errors.Unintelligible
     assert result.body == body
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"{}", b'{"error": "internal"}'])
 def test_an_accepted_order_without_an_acknowledgement_is_an_unknown_outcome(
-    colour: str, body: bytes
+    client_kind: str, body: bytes
 ) -> None:
-    result, seen, _ = asked(colour, answer(201, body), place)
+    result, requests, _ = call_answered(client_kind, answer(201, body), place)
     assert isinstance(result, errors.OutcomeUnknown)
-    assert sum(request.startswith(b"POST") for request in seen) == 1
+    assert sum(request.startswith(b"POST") for request in requests) == 1
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_never_followed(colour: str, status: int) -> None:
+def test_a_redirect_is_never_followed(client_kind: str, status: int) -> None:
     raw = answer(status, b"", location="http://127.0.0.1:1/elsewhere")
     for work in (balance, place):
-        result, seen, _ = asked(colour, raw, work)
+        result, requests, _ = call_answered(client_kind, raw, work)
         assert type(result) is errors.Refused
         assert result.status == status
-        assert len(seen) == 1
+        assert len(requests) == 1
 
 
 @pytest.mark.parametrize("rows", [{"orders": None}, {}, {"orders": []}])
-def test_a_null_or_absent_list_is_empty(colour: str, rows: dict[str, Any]) -> None:
-    result, _, _ = asked(colour, answer(200, {**rows, "cursor": None}), listed)
+def test_a_null_or_absent_list_is_empty(client_kind: str, rows: dict[str, Any]) -> None:
+    result, _, _ = call_answered(client_kind, answer(200, {**rows, "cursor": None}), list_orders)
     assert result == []
 
 
-def test_new_words_and_fields_are_kept_and_counted(colour: str) -> None:
+def test_new_words_and_fields_are_kept_and_counted(client_kind: str) -> None:
     row = ORDER | {"status": "on_the_moon", "moon_phase": "full"}
-    result, _, drift = asked(colour, answer(200, {"orders": [row], "cursor": ""}), listed)
+    result, _, drift = call_answered(
+        client_kind, answer(200, {"orders": [row], "cursor": ""}), list_orders
+    )
     (order,) = result
     assert order.status.value == "on_the_moon"
     assert not order.status.known
@@ -165,17 +171,17 @@ def test_new_words_and_fields_are_kept_and_counted(colour: str) -> None:
     assert "on_the_moon" not in repr(drift)
 
 
-def test_a_row_that_cannot_be_read_does_not_take_the_page_with_it(colour: str) -> None:
+def test_a_row_that_cannot_be_read_does_not_take_the_page_with_it(client_kind: str) -> None:
     broken = ORDER | {"yes_price_dollars": "a lot"}
     raw = answer(200, {"orders": [broken, ORDER], "cursor": ""})
-    result, _, drift = asked(colour, raw, listed)
+    result, _, drift = call_answered(client_kind, raw, list_orders)
     assert [order.order_id for order in result] == ["o1"]
     assert [kind for _, kind, _ in drift] == ["invalid_row"]
 
 
-@pytest.mark.parametrize("of", ["orders.list", "history.all_orders"])
+@pytest.mark.parametrize("list_name", ["orders.list", "history.all_orders"])
 def test_rows_are_read_once_and_a_second_pass_is_refused_instead_of_missing_some(
-    colour: str, of: str
+    client_kind: str, list_name: str
 ) -> None:
     body = {"orders": [ORDER, ORDER | {"order_id": "o2"}], "cursor": ""}
     body |= {
@@ -184,18 +190,18 @@ def test_rows_are_read_once_and_a_second_pass_is_refused_instead_of_missing_some
     }
     body |= {"market_settled_ts": "2026-01-01T00:00:00Z"}
 
-    async def twice(rows: Any) -> None:
+    async def iterate_twice(rows: Any) -> None:
         async for row in rows:
             assert row.order_id == "o1"
             break
         await rows.all()
 
-    def again(client: Any) -> Any:
-        rows = clients.resolve(client, of)()
-        if colour == "async":
-            return twice(rows)
+    def read_rows_again(client: Any) -> Any:
+        rows = clients.resolve(client, list_name)()
+        if client_kind == "async":
+            return iterate_twice(rows)
         assert next(iter(rows)).order_id == "o1"
         return rows.all()
 
-    result, _, _ = asked(colour, answer(200, body), again)
+    result, _, _ = call_answered(client_kind, answer(200, body), read_rows_again)
     assert type(result) is errors.Misuse

@@ -1,4 +1,4 @@
-"""The pages of this project: which there are, and what they link to and tell to type."""
+"""The pages of this project: which there are, their links, and the commands they show."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pages  # the script itself, as people run it
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-HOMES = ("docs", "examples", "generated", "kalshi_ext", "openapi", "scripts", "tests", ".github")
+FOLDERS = ("docs", "examples", "generated", "kalshi_ext", "openapi", "scripts", "tests", ".github")
 
 LINK = re.compile(r"\[[^\]\n]+\]\(([^)\s]+)\)")
 SPAN = re.compile(r"`([^`\n]+)`")
@@ -23,31 +23,31 @@ SHELL = frozenset({"sh", "bash", "console", ""})
 def every_page() -> list[Path]:
     """List every Markdown file of the project."""
     found = list(ROOT.glob("*.md"))
-    for home in HOMES:
-        found += (ROOT / home).rglob("*.md")
+    for folder in FOLDERS:
+        found += (ROOT / folder).rglob("*.md")
     return sorted(found)
 
 
-def named(path: Path) -> str:
-    """Name a page in test ids and messages."""
+def relative_path(path: Path) -> str:
+    """Return a path below the project's folder, for test ids and messages."""
     return path.relative_to(ROOT).as_posix()
 
 
 def prose(text: str) -> str:
     """Return a page without its fenced blocks."""
-    kept, inside = [], False
+    lines, in_block = [], False
     for line in text.splitlines():
         if line.startswith("```"):
-            inside = not inside
-        elif not inside:
-            kept.append(line)
-    return "\n".join(kept)
+            in_block = not in_block
+        elif not in_block:
+            lines.append(line)
+    return "\n".join(lines)
 
 
 def links(text: str) -> list[str]:
     """List the links of a page to other files and places of this project."""
-    found = LINK.findall(prose(text))
-    return [target for target in found if not re.match(r"[a-z][a-z0-9+.-]*:", target)]
+    targets = LINK.findall(prose(text))
+    return [target for target in targets if not re.match(r"[a-z][a-z0-9+.-]*:", target)]
 
 
 def anchors(text: str) -> set[str]:
@@ -60,8 +60,8 @@ def _anchor(heading: str) -> str:
     return kept.replace(" ", "-")
 
 
-def typed(text: str) -> Iterator[str]:
-    """Yield what a page tells to type: lines of shell blocks, and code between backticks."""
+def typed_lines(text: str) -> Iterator[str]:
+    """Yield what a page shows to type: lines of shell blocks, and code between backticks."""
     for block in pages.blocks(text):
         if block.language in SHELL:
             yield from (line.lstrip("$ ").strip() for line in block.text.splitlines())

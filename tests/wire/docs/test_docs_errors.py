@@ -34,62 +34,62 @@ ROWS = {
 TOOLS = ("sandbox", "drift")
 
 
-def everything() -> set[type[KalshiError]]:
+def all_error_classes() -> set[type[KalshiError]]:
     """Import all of the library and return every error class it defines."""
     for module in pkgutil.walk_packages(kalshi_ext.__path__, "kalshi_ext."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
-    return set(_below(KalshiError))
+    return set(_subclasses(KalshiError))
 
 
-def _below(kind: type[KalshiError]) -> Iterator[type[KalshiError]]:
+def _subclasses(kind: type[KalshiError]) -> Iterator[type[KalshiError]]:
     yield kind
     for child in kind.__subclasses__():
-        yield from _below(child)
+        yield from _subclasses(child)
 
 
-ALL = {
+ERROR_CLASSES = {
     kind
-    for kind in everything()
+    for kind in all_error_classes()
     if kind.__module__.startswith("kalshi_ext.") and not kind.__name__.startswith("_")
 }
-OF_TOOLS = {kind for kind in ALL if kind.__module__.split(".")[1] in TOOLS}
-CLIENT = {kind.__name__: kind for kind in ALL - OF_TOOLS}
+TOOL_ERRORS = {kind for kind in ERROR_CLASSES if kind.__module__.split(".")[1] in TOOLS}
+CLIENT_ERRORS = {kind.__name__: kind for kind in ERROR_CLASSES - TOOL_ERRORS}
 
 
 def test_every_error_has_its_row_and_every_row_its_error() -> None:
-    assert set(ROWS) == set(CLIENT)
+    assert set(ROWS) == set(CLIENT_ERRORS)
 
 
 def test_every_error_of_the_package_is_among_them() -> None:
-    assert set(errors.__all__) <= set(CLIENT)
+    assert set(errors.__all__) <= set(CLIENT_ERRORS)
 
 
-@pytest.mark.parametrize("name", sorted(kind.__name__ for kind in OF_TOOLS))
+@pytest.mark.parametrize("name", sorted(kind.__name__ for kind in TOOL_ERRORS))
 def test_every_error_of_the_tools_is_named(name: str) -> None:
     assert f"`{name}`" in PAGE
 
 
-def drawn() -> dict[str, str]:
+def parents_in_tree() -> dict[str, str]:
     """Read the tree: every name with the name it hangs on."""
     block = next(block for block in pages.blocks(PAGE) if block.text.startswith("KalshiError\n"))
-    above: dict[int, str] = {}
+    ancestors: dict[int, str] = {}
     parents: dict[str, str] = {}
     for line in block.text.splitlines():
-        found = re.search(r"[A-Z]\w+", line)
-        assert found, line
-        depth = found.start() // 3
-        above[depth] = found.group()
+        match = re.search(r"[A-Z]\w+", line)
+        assert match, line
+        depth = match.start() // 3
+        ancestors[depth] = match.group()
         if depth:
-            parents[found.group()] = above[depth - 1]
+            parents[match.group()] = ancestors[depth - 1]
     return parents
 
 
 def test_the_tree_is_that_of_the_classes() -> None:
-    parents = drawn()
-    assert set(parents) == set(CLIENT) - {"KalshiError"}
+    parents = parents_in_tree()
+    assert set(parents) == set(CLIENT_ERRORS) - {"KalshiError"}
     for name, parent in parents.items():
-        bases = [base.__name__ for base in CLIENT[name].__bases__]
+        bases = [base.__name__ for base in CLIENT_ERRORS[name].__bases__]
         public = [base for base in bases if not base.startswith("_")] or ["KalshiError"]
         assert parent == public[0], name
 
@@ -104,21 +104,21 @@ def test_a_row_names_the_code_that_raises_it(known: tuple[int, str], kind: type[
     assert f"{known[0]} `{known[1]}`" in ROWS[kind.__name__][0]
 
 
-@pytest.mark.parametrize("name", sorted(CLIENT))
+@pytest.mark.parametrize("name", sorted(CLIENT_ERRORS))
 def test_whether_it_was_executed_agrees_with_the_class(name: str) -> None:
-    said, kind = ROWS[name][1], CLIENT[name]
+    executed, kind = ROWS[name][1], CLIENT_ERRORS[name]
     if issubclass(kind, OutcomeUnknown):
-        assert said in {"maybe", "probably"}
+        assert executed in {"maybe", "probably"}
     elif issubclass(kind, NotSent | Misuse):
-        assert said in {"no", "not this one"}
+        assert executed in {"no", "not this one"}
     elif issubclass(kind, NoAnswer | Unavailable | Unintelligible):
-        assert said == "a read"
+        assert executed == "a read"
     else:
-        assert said not in {"maybe", "probably"}
+        assert executed not in {"maybe", "probably"}
 
 
-@pytest.mark.parametrize("name", sorted(n for n, kind in CLIENT.items() if kind.advice))
+@pytest.mark.parametrize("name", sorted(n for n, kind in CLIENT_ERRORS.items() if kind.advice))
 def test_an_error_with_advice_prints_it(name: str) -> None:
-    kind = CLIENT[name]
+    kind = CLIENT_ERRORS[name]
     assert str(kind("said")) == f"said ({kind.advice})"
     assert ROWS[name][2] != "–"

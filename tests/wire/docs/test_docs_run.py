@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from docs_pages import DOCS, named, pages
+from docs_pages import DOCS, pages, relative_path
 
 from kalshi_ext.sandbox import Sandbox
 
 
-@pytest.mark.parametrize("page", DOCS, ids=named)
+@pytest.mark.parametrize("page", DOCS, ids=relative_path)
 def test_every_python_block_of_a_page_runs(page: Path, kalshi_exchange: Sandbox) -> None:
     wanted = page.read_text(encoding="utf-8").count("\n```python")
     assert pages.run_page(page, pages.credentials(kalshi_exchange)) == wanted

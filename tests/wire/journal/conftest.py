@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,9 +16,9 @@ _names = itertools.count(1)
 @pytest.fixture(scope="session")
 def server() -> Iterator[object]:
     """A PostgreSQL server, one for each test process; skips loudly without binaries."""
-    from postgres_server import Server, binaries
+    from postgres_server import Server, find_binaries
 
-    if binaries() is None:
+    if find_binaries() is None:
         pytest.skip(
             "NO PostgreSQL binaries (initdb, postgres) on PATH or in /usr/lib/postgresql/*/bin:"
             " the shared journal was NOT tested"
@@ -29,3 +32,38 @@ def server() -> Iterator[object]:
 def schema() -> str:
     """A name no other test uses."""
     return f"journal_{next(_names)}"
+
+
+@pytest.fixture
+def open_journals(server: Any, schema: str) -> Iterator[Any]:
+    """Return a function that opens journals of one schema; all are closed in the end."""
+    from kalshi_ext.journal.postgres import PostgresJournal
+
+    opened: list[PostgresJournal] = []
+
+    def open_one(**options: Any) -> PostgresJournal:
+        url = server.url(options.pop("port", None))
+        opened.append(PostgresJournal(url, schema=schema, **options))
+        return opened[-1]
+
+    yield open_one
+    for journal in opened:
+        journal.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "orders.db"
+
+
+@pytest.fixture
+def holder(path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start another process that has the journal open; give it and the name of its owner."""
+    from journal_writers import HOLD_FILE, start_script
+
+    process = start_script(HOLD_FILE, path)
+    assert process.stdout is not None
+    owner = process.stdout.readline().strip()
+    yield process, owner
+    process.kill()
+    process.communicate()

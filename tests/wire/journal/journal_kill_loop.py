@@ -10,9 +10,10 @@ import random
 import tempfile
 from pathlib import Path
 
-from postgres_server import Server, binaries
-from test_journal_postgres import STORY, listen, start
-from test_journal_sqlite_kills import POINTS, SIGKILL, Kitchen, check_promises
+from journal_writers import start_script
+from postgres_server import Server, find_binaries
+from test_journal_postgres import WRITE_RANDOM, read_reports
+from test_journal_sqlite_kills import POINTS, SIGKILL, WriterForker, check_promises
 
 from kalshi_ext.journal.postgres import PostgresJournal
 from kalshi_ext.journal.sqlite import SqliteJournal
@@ -20,18 +21,20 @@ from kalshi_ext.journal.sqlite import SqliteJournal
 
 def kill_writers(path: Path, times: int) -> tuple[int, int]:
     """Kill a writer at chosen and at random moments; return kills and promises checked."""
-    kitchen = Kitchen()
+    forker = WriterForker()
     kills = promises = 0
     for seed in range(times):
         point = random.choice([*POINTS, *(f"{random.uniform(0, 0.06):.5f}" for _ in POINTS)])
-        told, status = kitchen.run(path, seed, point)
+        reports, status = forker.run(path, seed, point)
         kills += status == SIGKILL
-        promises += sum(said == "promised" for said, *_ in told)
+        promises += sum(kind == "promised" for kind, *_ in reports)
         with SqliteJournal(path) as journal:
-            mine = {one.key: one for one in journal.entries() if one.key.startswith(f"{seed}-")}
-            check_promises(told, mine, seed)
+            entries = {
+                entry.key: entry for entry in journal.entries() if entry.key.startswith(f"{seed}-")
+            }
+            check_promises(reports, entries, seed)
             assert seed % 100 or journal.verify() == []
-    kitchen.close()
+    forker.close()
     return kills, promises
 
 
@@ -39,18 +42,18 @@ def kill_servers(server: Server, times: int) -> tuple[int, int]:
     """Kill the server under a writer; return kills and promises checked."""
     kills = promises = seed = 0
     while kills < times:
-        told = []
+        reports = []
         moments = random.sample(range(1, 60), 3)
-        for said in listen(start(STORY, server.url(), "loop", seed)):
-            told.append(said)
-            if len(told) in moments:
+        for report in read_reports(start_script(WRITE_RANDOM, server.url(), "loop", seed)):
+            reports.append(report)
+            if len(reports) in moments:
                 server.kill()
                 server.start()
                 kills += 1
-        assert told[-1][0] == "ended"
-        promises += sum(said == "promised" for said, *_ in told)
+        assert reports[-1][0] == "ended"
+        promises += sum(kind == "promised" for kind, *_ in reports)
         with PostgresJournal(server.url(), schema="loop") as journal:
-            check_promises(told, {one.key: one for one in journal.entries()}, seed)
+            check_promises(reports, {entry.key: entry for entry in journal.entries()}, seed)
         seed += 1
     return kills, promises
 
@@ -61,17 +64,17 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=1000, help="kills of writers of a file")
     parser.add_argument("--servers", type=int, default=0, help="kills of a PostgreSQL server")
     parser.add_argument("--seed", type=int, default=1)
-    asked = parser.parse_args()
-    random.seed(asked.seed)
+    options = parser.parse_args()
+    random.seed(options.seed)
     with tempfile.TemporaryDirectory() as directory:
-        done = kill_writers(Path(directory) / "orders.db", asked.files)
-        print("SQLite: {} kills, {} promises, 0 broken".format(*done))
-    if asked.servers and binaries() is not None:
+        figures = kill_writers(Path(directory) / "orders.db", options.files)
+        print("SQLite: {} kills, {} promises, 0 broken".format(*figures))
+    if options.servers and find_binaries() is not None:
         server = Server().create()
         try:
             print(
                 "PostgreSQL: {} kills, {} promises, 0 broken".format(
-                    *kill_servers(server, asked.servers)
+                    *kill_servers(server, options.servers)
                 )
             )
         finally:

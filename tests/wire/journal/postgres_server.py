@@ -1,4 +1,4 @@
-"""A PostgreSQL server of one's own, from the machine's binaries, and a wire that can be cut."""
+"""A PostgreSQL server of one's own, from the machine's binaries, and a proxy that can be cut."""
 
 from __future__ import annotations
 
@@ -14,22 +14,26 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from attrs import define, field
 
+if TYPE_CHECKING:
+    from kalshi_ext.journal.postgres import PostgresJournal
+
+OpenJournals = Callable[..., "PostgresJournal"]  # the fixture of that name
 PASSWORD = "s3cret!%/pass"
 _QUOTED = "s3cret%21%25%2Fpass"
 
 
-def binaries() -> Path | None:
-    """Find the newest server on this machine: initdb and postgres side by side."""
-    found = shutil.which("initdb")
-    if found is not None and Path(found).with_name("postgres").exists():
-        return Path(found).parent
-    places = Path("/usr/lib/postgresql").glob("*/bin/initdb")
-    newest = sorted(places, key=lambda place: int(place.parts[-3]))
+def find_binaries() -> Path | None:
+    """Find the newest server on this machine: a directory with initdb and postgres."""
+    initdb = shutil.which("initdb")
+    if initdb is not None and Path(initdb).with_name("postgres").exists():
+        return Path(initdb).parent
+    clusters = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    newest = sorted(clusters, key=lambda place: int(place.parts[-3]))
     return newest[-1].parent if newest else None
 
 
@@ -45,7 +49,7 @@ class Server:
 
     directory: Path = field(init=False)
     port: int = field(factory=free_port)
-    _bin: Path = field(factory=binaries)
+    _bin: Path = field(factory=find_binaries)
     _process: subprocess.Popen[bytes] | None = None
 
     def create(self) -> Server:
@@ -55,11 +59,12 @@ class Server:
         self.directory.chmod(0o700)
         secret = self.directory / "password"
         secret.write_text(PASSWORD)
-        if (who := self._user()) is not None:
-            os.chown(self.directory, who.pw_uid, who.pw_gid)
-            os.chown(secret, who.pw_uid, who.pw_gid)
+        if (user := self._user()) is not None:
+            os.chown(self.directory, user.pw_uid, user.pw_gid)
+            os.chown(secret, user.pw_uid, user.pw_gid)
         self._run(
             *("initdb", "-D", "data", "-U", "boss", "--pwfile", "password", "-E", "UTF8"),
+            # Without syncs while the cluster is made; those of the running server are real.
             *("--auth", "scram-sha-256", "--no-locale", "--no-sync"),
         )
         return self.start()
@@ -67,12 +72,12 @@ class Server:
     def _user(self) -> pwd.struct_passwd | None:
         return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
 
-    def _as_user(self) -> dict[str, Any]:
-        who = self._user()
-        same = {"cwd": self.directory, "env": {"LC_ALL": "C", "PATH": os.environ["PATH"]}}
-        if who is None:
-            return same
-        return same | {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []}
+    def _process_options(self) -> dict[str, Any]:
+        user = self._user()
+        options = {"cwd": self.directory, "env": {"LC_ALL": "C", "PATH": os.environ["PATH"]}}
+        if user is None:
+            return options
+        return options | {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
     def _run(self, name: str, *arguments: str) -> None:
         done = subprocess.run(
@@ -80,7 +85,7 @@ class Server:
             capture_output=True,
             text=True,
             check=False,
-            **self._as_user(),
+            **self._process_options(),
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
@@ -92,24 +97,25 @@ class Server:
                 *(str(self._bin / "postgres"), "-D", "data", "-p", str(self.port)),
                 *("-k", str(self.directory), "-c", "listen_addresses=127.0.0.1"),
                 *("-c", "shared_buffers=8MB", "-c", "max_connections=40"),
+                # After a kill one call instead of a sync for each file of the cluster.
                 *("-c", "recovery_init_sync_method=syncfs"),
             ],
             stdout=log,
             stderr=log,
-            start_new_session=True,
-            **self._as_user(),
+            start_new_session=True,  # so that kill() reaches every backend by the group
+            **self._process_options(),
         )
         log.close()
         deadline = time.monotonic() + 60
-        while not self._answers():
+        while not self._is_ready():
             assert self._process.poll() is None, (self.directory / "log").read_text()
             assert time.monotonic() < deadline, (self.directory / "log").read_text()
             time.sleep(0.02)
         return self
 
-    def _answers(self) -> bool:
+    def _is_ready(self) -> bool:
         try:
-            self.ask("SELECT 1")
+            self.query("SELECT 1")
         except psycopg.OperationalError:
             return False
         return True
@@ -118,7 +124,7 @@ class Server:
         """Return a URL over TCP, with the password."""
         return f"postgresql://boss:{_QUOTED}@127.0.0.1:{port or self.port}/postgres"
 
-    def ask(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+    def query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """Run a statement as an administrator."""
         with psycopg.connect(self.url(), autocommit=True) as link:
             done = link.execute(statement.encode(), values or None)
@@ -135,7 +141,7 @@ class Server:
     def stop(self) -> None:
         """Shut the server down in order."""
         if self._process is not None:
-            self._process.send_signal(signal.SIGINT)
+            self._process.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown
             self._process.wait(60)
             self._process = None
 
@@ -146,15 +152,15 @@ class Server:
 
 
 @define(eq=False)
-class Wire:
-    """A way to the server that can be cut. `on_client(data)` sees what the client says first.
+class CuttableProxy:
+    """A TCP proxy in front of the server. `on_client_data` sees what the client sends first.
 
-    Its answer: "pass", "cut" (drop it and the connection), "mute" (pass it on, then cut before
-    the server's answer comes back) or "hold" (pass it on, keep the answer until `release`).
+    It returns "pass", "cut" (drop the data and the connection) or "mute" (pass it on, then cut
+    before the server's answer comes back: the server has done it and the client cannot know).
     """
 
     target: int
-    on_client: Callable[[bytes], str] = lambda data: "pass"
+    on_client_data: Callable[[bytes], str] = lambda data: "pass"
     port: int = 0
     cuts: int = 0
     _listener: socket.socket = field(factory=lambda: socket.create_server(("127.0.0.1", 0)))
@@ -173,20 +179,24 @@ class Wire:
                 return
             self._open += [client, server]
             muted = threading.Event()
-            for pump in (self._up, self._down):
+            for pump in (self._forward_to_server, self._forward_to_client):
                 threading.Thread(target=pump, args=(client, server, muted), daemon=True).start()
 
-    def _up(self, client: socket.socket, server: socket.socket, muted: threading.Event) -> None:
+    def _forward_to_server(
+        self, client: socket.socket, server: socket.socket, muted: threading.Event
+    ) -> None:
         while data := _receive(client):
-            verdict = self.on_client(data)
-            if verdict == "cut":
+            action = self.on_client_data(data)
+            if action == "cut":
                 break
-            if verdict == "mute":
+            if action == "mute":
                 muted.set()
             _send(server, data)
         self._close(client, server)
 
-    def _down(self, client: socket.socket, server: socket.socket, muted: threading.Event) -> None:
+    def _forward_to_client(
+        self, client: socket.socket, server: socket.socket, muted: threading.Event
+    ) -> None:
         while data := _receive(server):
             if muted.is_set():
                 break

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from journal_kitchen import entry
+from journal_writers import entry
 
 from kalshi_ext.cli.journal_commands import journal as command
 from kalshi_ext.journal import JournalUnusable, State, Transition, open_journal
@@ -22,7 +22,7 @@ from kalshi_ext.journal.sqlite import SqliteJournal
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A journal with one entry of each fate."""
+    """A journal with one open, one acknowledged and one refused entry."""
     place = tmp_path / "orders.db"
     with SqliteJournal(place) as journal:
         journal.reserve_many([entry(key) for key in ("open", "done", "no")])
@@ -195,10 +195,10 @@ def test_a_damaged_row_is_one_line(path: Path) -> None:
 @pytest.fixture
 def shared(server: Any) -> Iterator[str]:
     """The default schema of a fresh database."""
-    server.ask("DROP DATABASE IF EXISTS commands")
-    server.ask("CREATE DATABASE commands")
+    server.query("DROP DATABASE IF EXISTS commands")
+    server.query("CREATE DATABASE commands")
     yield server.url().replace("/postgres", "/commands")
-    server.ask("DROP DATABASE commands WITH (FORCE)")
+    server.query("DROP DATABASE commands WITH (FORCE)")
 
 
 def test_a_shared_journal_is_looked_at_beside_its_users_and_settled_without(shared: str) -> None:
