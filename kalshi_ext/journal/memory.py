@@ -11,10 +11,11 @@ from typing import Final
 
 from attrs import define, field
 
-from kalshi_ext.journal.commit import GroupCommitter, JournalRequest
+from kalshi_ext.journal.commit import GroupCommitter
 from kalshi_ext.journal.entry import OPEN, Entry, utc_now
 from kalshi_ext.journal.journal import Journal, new_owner
-from kalshi_ext.journal.store import Selection
+from kalshi_ext.journal.store import EntryPage, Selection
+from kalshi_ext.journal.verbs import JournalRequest
 
 KEEP: Final = 100_000
 
@@ -26,7 +27,7 @@ class MemoryStore:
     owner: str
     keep: int = KEEP
     _rows: dict[str, Entry] = field(factory=dict[str, Entry])
-    _places: dict[str, int] = field(factory=dict[str, int])
+    _positions: dict[str, int] = field(factory=dict[str, int])
     _intents: dict[str, str] = field(factory=dict[str, str])
     _open: dict[str, None] = field(factory=dict[str, None])
     _ended: deque[str] = field(factory=deque[str])
@@ -50,7 +51,7 @@ class MemoryStore:
         """Keep entries, forgetting the verdicts longest known beyond the limit."""
         for entry in new:
             self._count += 1
-            self._places[entry.key] = self._count
+            self._positions[entry.key] = self._count
         for entry in (*new, *changed):
             self._keep(entry)
         while len(self._rows) > self.keep and self._ended:
@@ -70,17 +71,17 @@ class MemoryStore:
     def _forget(self, key: str) -> None:
         if key in self._open:  # reopened since
             return
-        gone = self._rows.pop(key, None)
-        self._places.pop(key, None)
-        if gone is not None and gone.intent is not None:
-            self._intents.pop(gone.intent, None)
+        entry = self._rows.pop(key, None)
+        self._positions.pop(key, None)
+        if entry is not None and entry.intent is not None:
+            self._intents.pop(entry.intent, None)
 
-    def select(self, selection: Selection, after: int, limit: int) -> list[tuple[int, Entry]]:
+    def select(self, selection: Selection, after: int, limit: int) -> EntryPage:
         """List entries in the order of their arrival."""
         only_open = selection.states is not None and selection.states <= OPEN
-        keys = sorted(self._open, key=self._places.__getitem__) if only_open else self._rows
-        rows = ((self._places[key], self._rows[key]) for key in keys if key in self._rows)
-        return list(islice((r for r in rows if r[0] > after and selection.takes(r[1])), limit))
+        keys = sorted(self._open, key=self._positions.__getitem__) if only_open else self._rows
+        rows = ((self._positions[key], self._rows[key]) for key in keys if key in self._rows)
+        return list(islice((r for r in rows if r[0] > after and selection.matches(r[1])), limit))
 
     def alive(self, owner: str) -> bool:
         """Say whether an owner is this journal: there is no other in here."""
@@ -95,7 +96,7 @@ class MemoryStore:
 class Inline:
     """Serve each request at once, in the caller's thread."""
 
-    desk: GroupCommitter
+    committer: GroupCommitter
     _lock: threading.RLock = field(factory=threading.RLock)
     _closed: bool = False
 
@@ -103,8 +104,8 @@ class Inline:
         """Serve a request. Raises its failure once closed."""
         with self._lock:
             if self._closed:
-                raise request.failure("closed")
-            self.desk.serve([request])
+                raise request.kind.failure("closed")
+            self.committer.serve([request])
 
     def close(self) -> None:
         """Take no more requests."""

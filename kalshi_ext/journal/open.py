@@ -7,8 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from kalshi_ext.errors import Misuse
-from kalshi_ext.journal.entry import utc_now
-from kalshi_ext.journal.errors import JournalUnusable
+from kalshi_ext.journal.entry import JournalUnusable, utc_now
 from kalshi_ext.journal.journal import Journal
 from kalshi_ext.journal.memory import MemoryJournal
 from kalshi_ext.journal.sqlite import SqliteJournal

@@ -1,4 +1,4 @@
-"""A store whose failures are written down beforehand."""
+"""A store that fails as scripted."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from kalshi_ext.journal.commit import GroupCommitter
+from kalshi_ext.journal.commit import GroupCommitter, Writer
 from kalshi_ext.journal.journal import Journal
 from kalshi_ext.journal.memory import MemoryStore
-from kalshi_ext.journal.writer import Writer
 
 
 class ScriptedStore:
     """Real transactions over memory. `faults[step]` lists what each call of a step raises.
 
     A fault is None (works), an exception, or ("after", exception): works, then raises. `log`
-    keeps the steps; `gate` holds every commit up while it is cleared.
+    keeps the steps; `gate` blocks every commit while it is cleared.
     """
 
     def __init__(self, owner: str = "me") -> None:

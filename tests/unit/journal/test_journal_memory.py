@@ -11,9 +11,9 @@ from journal_samples import Clock, entry
 import kalshi_ext.journal
 from kalshi_ext.errors import Misuse
 from kalshi_ext.journal import Journal, JournalUnusable, MemoryJournal, State, open_journal
-from kalshi_ext.journal.errors import JournalUnwritable, TransitionUnwritten
+from kalshi_ext.journal.entry import JournalUnwritable, TransitionUnwritten
 
-ROOM = str(Path(kalshi_ext.journal.__file__).parent)
+PACKAGE = str(Path(kalshi_ext.journal.__file__).parent)
 
 
 def test_nothing_named_is_memory_and_says_that_it_does_not_last() -> None:
@@ -42,11 +42,11 @@ def test_verdicts_longest_known_are_forgotten_first_and_open_entries_never() -> 
     for key in ("a", "b", "c", "d"):
         journal.reserve(entry(key, intent=f"i-{key}"))
         journal.advance(key, State.ACKNOWLEDGED)
-    assert [one.key for one in journal.entries()] == ["open", "c", "d"]
+    assert [row.key for row in journal.entries()] == ["open", "c", "d"]
     assert journal.get("a") is None
     assert journal.by_intent("i-a") is None
-    store = journal._runner.desk.store
-    assert (len(store._intents), len(store._places), len(store._rows)) == (2, 3, 3)
+    store = journal._runner.committer.store
+    assert (len(store._intents), len(store._positions), len(store._rows)) == (2, 3, 3)
     assert journal.reserve(entry("z", intent="i-a")).acquired
 
 
@@ -58,11 +58,11 @@ def test_a_reopened_entry_is_not_forgotten_for_its_former_verdict() -> None:
     for key in ("b", "c", "d"):
         journal.reserve(entry(key))
         journal.advance(key, State.REFUSED)
-    assert [one.key for one in journal.entries()] == ["a", "d"]
+    assert [row.key for row in journal.entries()] == ["a", "d"]
     journal.advance("a", State.REFUSED)
     journal.reserve(entry("e"))
     journal.reserve(entry("f"))
-    assert [one.key for one in journal.entries()] == ["e", "f"]
+    assert [row.key for row in journal.entries()] == ["e", "f"]
 
 
 def test_memory_is_never_damaged() -> None:
@@ -85,8 +85,8 @@ def test_entries_come_in_the_order_of_their_arrival_over_many_pages() -> None:
     journal = MemoryJournal()
     keys = [f"{number:04}" for number in range(1203)]
     journal.reserve_many([entry(key) for key in keys])
-    assert [one.key for one in journal.entries()] == keys
-    assert [one.key for one in journal.open_entries()] == keys
+    assert [row.key for row in journal.entries()] == keys
+    assert [row.key for row in journal.open_entries()] == keys
 
 
 class Interrupted(BaseException):
@@ -94,7 +94,7 @@ class Interrupted(BaseException):
 
 
 def interrupt_at(count: int, work: Any) -> bool:
-    """Run work; raise inside the room's code at its `count`th line. False when it ran through."""
+    """Run work; raise at the `count`th line of the journal's code. False when it ran through."""
     left = count
 
     def local(frame: FrameType, event: str, arg: Any) -> Any:
@@ -106,7 +106,7 @@ def interrupt_at(count: int, work: Any) -> bool:
         return local
 
     def trace(frame: FrameType, event: str, arg: Any) -> Any:
-        return local if frame.f_code.co_filename.startswith(ROOM) else None
+        return local if frame.f_code.co_filename.startswith(PACKAGE) else None
 
     former = sys.gettrace()
     sys.settrace(trace)
@@ -120,12 +120,12 @@ def interrupt_at(count: int, work: Any) -> bool:
 
 
 def check_whole(journal: Journal) -> None:
-    """Ask everything twice, by different ways: the answers must agree."""
+    """Compare what the listings return with what each single read returns."""
     listed = list(journal.entries())
-    assert {one.key for one in journal.open_entries()} == {o.key for o in listed if o.is_open}
-    for one in listed:
-        assert journal.get(one.key) == one
-        assert one.intent is None or journal.by_intent(one.intent) == one
+    assert {row.key for row in journal.open_entries()} == {row.key for row in listed if row.is_open}
+    for row in listed:
+        assert journal.get(row.key) == row
+        assert row.intent is None or journal.by_intent(row.intent) == row
 
 
 def test_an_interrupt_at_any_line_leaves_the_memory_journal_whole() -> None:
@@ -144,9 +144,9 @@ def test_an_interrupt_at_any_line_leaves_the_memory_journal_whole() -> None:
 
         interrupted = interrupt_at(line, work)
         check_whole(journal)
-        again = journal.reserve_many([*new, entry("c", intent="i-c")])
-        assert again[2].acquired
-        assert [one.entry.key for one in again] == ["a", "b", "c"]
+        repeated = journal.reserve_many([*new, entry("c", intent="i-c")])
+        assert repeated[2].acquired
+        assert [reservation.entry.key for reservation in repeated] == ["a", "b", "c"]
         journal.advance("c", State.REFUSED)
         check_whole(journal)
     assert line > 100, "the interrupt came at too few places to mean anything"

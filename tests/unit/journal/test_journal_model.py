@@ -15,8 +15,15 @@ from journal_samples import START, entry
 from test_journal_entry import LEGAL, ORDER
 
 from kalshi_ext.journal.commit import GroupCommitter
-from kalshi_ext.journal.entry import Entry, State, Transition
-from kalshi_ext.journal.errors import IllegalTransition, NotOwner, UnknownKey
+from kalshi_ext.journal.entry import (
+    Entry,
+    IllegalTransition,
+    NotOwner,
+    Reservation,
+    State,
+    Transition,
+    UnknownKey,
+)
 from kalshi_ext.journal.journal import Journal
 from kalshi_ext.journal.memory import Inline, MemoryStore
 from kalshi_ext.journal.sqlite import SqliteJournal
@@ -28,14 +35,14 @@ OPEN_NAMES = ("intent", "sent", "unknown")
 
 
 class Model:
-    """What a journal should do, told as plainly as possible. Owners are instance numbers."""
+    """What a journal should do, in the plainest code. Owners are instance numbers."""
 
     def __init__(self) -> None:
         self.rows: dict[str, Entry] = {}
         self.instance = 0
         self.now = START
 
-    def claim(self, new: Entry) -> tuple[Entry, bool]:
+    def reserve(self, new: Entry) -> tuple[Entry, bool]:
         for key, row in self.rows.items():
             if key == new.key:
                 return row, False
@@ -45,27 +52,28 @@ class Model:
         self.rows[new.key] = evolve(new, owner=str(self.instance))
         return self.rows[new.key], True
 
-    def mark(self, mark: Transition) -> Entry:
-        row = self.rows.get(mark.key)
+    def advance(self, transition: Transition) -> Entry:
+        row = self.rows.get(transition.key)
         if row is None:
             raise UnknownKey("")
         if row.owner != str(self.instance):
             raise NotOwner("")
-        said = {
-            name: getattr(mark, name)
+        changes = {
+            name: getattr(transition, name)
             for name in ("order_id", "verdict", "attempts", "sent_at")
-            if getattr(mark, name) is not None
+            if getattr(transition, name) is not None
         }
         final = row.state not in OPEN_NAMES
-        wrong = LEGAL[row.state][ORDER.index(mark.state)] != "y"
-        if wrong or said.get("attempts", 99) < row.attempts:
+        wrong = LEGAL[row.state][ORDER.index(transition.state)] != "y"
+        if wrong or changes.get("attempts", 99) < row.attempts:
             raise IllegalTransition("")
         if final:
-            if any(getattr(row, name) != value for name, value in said.items()):
+            if any(getattr(row, name) != value for name, value in changes.items()):
                 raise IllegalTransition("")
             return row
-        self.rows[mark.key] = evolve(row, state=mark.state, updated_at=self.now, **said)
-        return self.rows[mark.key]
+        advanced = evolve(row, state=transition.state, updated_at=self.now, **changes)
+        self.rows[transition.key] = advanced
+        return advanced
 
     def reopen(self, key: str) -> tuple[Entry, bool]:
         if key not in self.rows:
@@ -94,7 +102,7 @@ class Model:
         self.rows[key] = evolve(row, owner=str(self.instance), updated_at=self.now)
         return True
 
-    def together(self, work: Any) -> Any:
+    def all_or_none(self, work: Any) -> Any:
         before = dict(self.rows)
         try:
             return work()
@@ -103,7 +111,7 @@ class Model:
             raise
 
 
-MARKS = st.builds(
+TRANSITIONS = st.builds(
     Transition,
     KEYS,
     st.sampled_from(State),
@@ -133,8 +141,8 @@ class Journals(RuleBasedStateMachine):
             self.file.close()
         self.file = SqliteJournal(Path(self.directory.name) / "o.db", now=now)
         self.store.owner = f"memory/{self.model.instance}"
-        desk = GroupCommitter(self.store, self.store.owner, now)
-        self.memory = Journal(Inline(desk), self.store.owner, "")
+        committer = GroupCommitter(self.store, self.store.owner, now)
+        self.memory = Journal(Inline(committer), self.store.owner, "")
         for journal in (self.file, self.memory):
             self.owners[journal.owner] = str(self.model.instance)
 
@@ -142,39 +150,44 @@ class Journals(RuleBasedStateMachine):
         if isinstance(value, Entry):
             return evolve(value, owner=self.owners.get(value.owner, value.owner))
         if isinstance(value, list | tuple):
-            return [self.plain(one) for one in value]
-        if hasattr(value, "acquired"):
+            return [self.plain(item) for item in value]
+        if isinstance(value, Reservation):
             return [self.plain(value.entry), value.acquired]
         return value
 
-    def compare(self, ask: Any, expect: Any) -> None:
+    def compare(self, call: Any, expect: Any) -> None:
         self.model.now += timedelta(seconds=1)
         wanted = _outcome(expect)
         for journal in (self.file, self.memory):
-            assert self.plain(_outcome(lambda j=journal: ask(j))) == self.plain(wanted)
+            assert self.plain(_outcome(lambda j=journal: call(j))) == self.plain(wanted)
 
     @rule(new=NEW)
-    def claim(self, new: Entry) -> None:
-        self.compare(lambda j: j.reserve(new), lambda: self.model.claim(new))
+    def reserve(self, new: Entry) -> None:
+        self.compare(lambda j: j.reserve(new), lambda: self.model.reserve(new))
 
     @rule(new=st.lists(NEW, max_size=4))
-    def claim_many(self, new: list[Entry]) -> None:
-        self.compare(lambda j: j.reserve_many(new), lambda: [self.model.claim(one) for one in new])
-
-    @rule(mark=MARKS)
-    def mark(self, mark: Transition) -> None:
-        said = {"order_id": mark.order_id, "verdict": mark.verdict}
-        said |= {"attempts": mark.attempts, "sent_at": mark.sent_at}
+    def reserve_many(self, new: list[Entry]) -> None:
         self.compare(
-            lambda j: j.advance(mark.key, mark.state, **said), lambda: self.model.mark(mark)
+            lambda j: j.reserve_many(new), lambda: [self.model.reserve(row) for row in new]
         )
 
-    @rule(marks=st.lists(MARKS, max_size=4))
-    def mark_many(self, marks: list[Transition]) -> None:
-        def expect() -> Any:
-            return self.model.together(lambda: [self.model.mark(one) for one in marks])
+    @rule(transition=TRANSITIONS)
+    def advance(self, transition: Transition) -> None:
+        changes = {"order_id": transition.order_id, "verdict": transition.verdict}
+        changes |= {"attempts": transition.attempts, "sent_at": transition.sent_at}
+        self.compare(
+            lambda j: j.advance(transition.key, transition.state, **changes),
+            lambda: self.model.advance(transition),
+        )
 
-        self.compare(lambda j: j.advance_many(marks), expect)
+    @rule(transitions=st.lists(TRANSITIONS, max_size=4))
+    def advance_many(self, transitions: list[Transition]) -> None:
+        def expect() -> Any:
+            return self.model.all_or_none(
+                lambda: [self.model.advance(each) for each in transitions]
+            )
+
+        self.compare(lambda j: j.advance_many(transitions), expect)
 
     @rule(key=KEYS)
     def reopen(self, key: str) -> None:
@@ -184,12 +197,13 @@ class Journals(RuleBasedStateMachine):
     def take_over(self, key: str, back: int) -> None:
         instance = str(max(0, self.model.instance - back))
 
-        def ask(journal: Journal) -> Any:
-            names = [o for o, n in self.owners.items() if n == instance]
-            mine = [o for o in names if o.startswith("memory/") == (journal is self.memory)]
-            return journal.take_over(key, mine[0])
+        def call(journal: Journal) -> Any:
+            names = [owner for owner, number in self.owners.items() if number == instance]
+            in_memory = journal is self.memory
+            (owner,) = [name for name in names if name.startswith("memory/") == in_memory]
+            return journal.take_over(key, owner)
 
-        self.compare(ask, lambda: self.model.take_over(key, instance))
+        self.compare(call, lambda: self.model.take_over(key, instance))
 
     @rule()
     def restart(self) -> None:
@@ -199,12 +213,12 @@ class Journals(RuleBasedStateMachine):
     @invariant()
     def the_same_entries_are_listed(self) -> None:
         rows = list(self.model.rows.values())
-        still = [row for row in rows if row.state in OPEN_NAMES]
+        open_rows = [row for row in rows if row.state in OPEN_NAMES]
         for journal in (self.file, self.memory):
             assert self.plain(list(journal.entries())) == rows
-            assert self.plain(journal.open_entries()) == still
+            assert self.plain(journal.open_entries()) == open_rows
             for ticker in ("T", "U"):
-                wanted = [row for row in still if row.ticker == ticker]
+                wanted = [row for row in open_rows if row.ticker == ticker]
                 assert self.plain(journal.open_entries(ticker)) == wanted
                 assert self.plain(list(journal.entries(states=["refused"], ticker=ticker))) == [
                     row for row in rows if row.ticker == ticker and row.state == "refused"

@@ -396,7 +396,8 @@ def test_a_forked_child_is_refused_and_leaves_the_session_alone(
                 gc.collect()
                 sys.exit(7)
             print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-            print(journal.reserve(entry("b")).acquired, journal._runner.desk.store._link.closed)
+            connection = journal._runner.committer.store._connection
+            print(journal.reserve(entry("b")).acquired, connection.closed)
         """,
         server.url(),
         schema,
@@ -438,8 +439,8 @@ def test_what_cannot_be_opened_says_why_without_the_password(
 
 def test_a_repr_names_the_server_and_not_the_password(opening: Open, server: Server) -> None:
     journal = opening()
-    desk = journal._runner.desk
-    for thing in (journal, journal._runner, desk, desk.store, desk.store.session):
+    committer = journal._runner.committer
+    for thing in (journal, journal._runner, committer, committer.store, committer.store.session):
         assert "s3cret" not in repr(thing)
         assert PASSWORD not in repr(thing)
     assert f"host=127.0.0.1 port={server.port} dbname=postgres user=boss" in repr(journal)
@@ -542,7 +543,7 @@ def test_many_may_open_a_new_journal_at_once(server: Server, schema: str) -> Non
 def test_the_session_is_as_durable_as_it_says(opening: Open, server: Server) -> None:
     server.ask("ALTER ROLE boss SET synchronous_commit = off")
     try:
-        link = opening()._runner.desk.store._link
+        link = opening()._runner.committer.store._connection
         assert link.execute("SHOW synchronous_commit").fetchone() == ("on",)
         assert link.execute("SHOW lock_timeout").fetchone() == ("10s",)
     finally:
@@ -596,7 +597,7 @@ def test_an_entry_deleted_by_hand_cannot_be_marked(
 def test_listing_open_entries_can_use_their_index(
     opening: Open, server: Server, schema: str
 ) -> None:
-    link = opening()._runner.desk.store._link
+    link = opening()._runner.committer.store._connection
     link.execute("SET enable_seqscan = off")
     bound = {"ticker": "T", "after": -1, "limit": 500}
     plan = link.execute(b"EXPLAIN " + Statements(schema).select(open_selection("T")), bound)

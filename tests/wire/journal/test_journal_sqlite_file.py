@@ -30,7 +30,7 @@ from kalshi_ext.journal import (
     sqlite_file,
 )
 from kalshi_ext.journal.sqlite import SqliteJournal, _select
-from kalshi_ext.journal.sqlite_file import _for_writing
+from kalshi_ext.journal.sqlite_file import _prepare_writing
 from kalshi_ext.journal.store import open_selection
 
 HERE = Path(__file__).parent
@@ -272,7 +272,7 @@ def test_a_file_that_others_could_read_is_closed_to_them(path: Path) -> None:
 
 def test_the_settings_that_make_it_durable_are_in_force(path: Path) -> None:
     with SqliteJournal(path) as journal:
-        link = journal._runner.desk.store._link
+        link = journal._runner.committer.store._connection
         asked = {name: link.execute(f"PRAGMA {name}").fetchone()[0] for name in SETTINGS}
     assert asked == SETTINGS
 
@@ -280,7 +280,7 @@ def test_the_settings_that_make_it_durable_are_in_force(path: Path) -> None:
 def test_a_file_that_can_have_no_log_is_refused() -> None:
     refused = pytest.raises(JournalUnusable, match="cannot share memory")
     with closing(sqlite3.connect(":memory:")) as link, refused:
-        _for_writing(link)
+        _prepare_writing(link)
 
 
 def test_opening_copies_the_log_into_the_database_even_beside_a_reader(path: Path) -> None:
@@ -292,7 +292,7 @@ def test_opening_copies_the_log_into_the_database_even_beside_a_reader(path: Pat
     reader = sqlite3.connect(path, isolation_level=None)
     reader.execute("BEGIN")
     assert reader.execute("SELECT count(*) FROM entry").fetchone() == (1,)
-    link = _for_writing_of(path)
+    link = _prepare_writing_of(path)
     copied = path.with_name("copied.db")
     copied.write_bytes(path.read_bytes())
     alone = sqlite3.connect(f"file:{copied}?immutable=1", uri=True)
@@ -301,9 +301,9 @@ def test_opening_copies_the_log_into_the_database_even_beside_a_reader(path: Pat
         opened.close()
 
 
-def _for_writing_of(path: Path) -> sqlite3.Connection:
+def _prepare_writing_of(path: Path) -> sqlite3.Connection:
     link = sqlite3.connect(path, isolation_level=None, timeout=0.1)
-    _for_writing(link)
+    _prepare_writing(link)
     return link
 
 
@@ -495,10 +495,10 @@ def test_marks_of_a_batch_come_back_in_order(path: Path) -> None:
 
 def test_listing_open_entries_does_not_walk_through_the_verdicts(path: Path) -> None:
     with SqliteJournal(path) as journal:
-        store = journal._runner.desk.store
+        store = journal._runner.committer.store
         for ticker in (None, "T"):
             bound = {"ticker": ticker, "after": -1, "limit": 1}
-            plan = store._link.execute(
+            plan = store._connection.execute(
                 "EXPLAIN QUERY PLAN " + _select(open_selection(ticker)), bound
             ).fetchall()
             assert "entry_open" in plan[0][3]
