@@ -11,14 +11,15 @@ from concurrent.futures import Future
 from contextlib import suppress
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Final, Protocol, Self
 
 from kalshi_ext.errors import KalshiError, Misuse
 from kalshi_ext.journal.commit import reservations_in
 from kalshi_ext.journal.entry import Entry, Reservation, State, Transition
 from kalshi_ext.journal.verbs import VERBS, JournalRequest, cancel_reservation
 
-T = TypeVar("T")
+INHERITED: Final = "inherited by a forked process: open one of its own there"
+_RESERVATION_VERBS: Final = frozenset({"reserve", "reserve_many", "reopen"})
 
 
 class Runner(Protocol):
@@ -46,14 +47,17 @@ def new_owner() -> str:
 class Journal:
     """The write-ahead record of write intents.
 
-    Every change is durable before its method returns (see `durable`). Each method blocks; what
-    must not block uses `submit`, whose futures are served in the order of submission.
+    Every change is durable before its method returns (see `durable`). Each method blocks (see
+    `blocking`); what must not block uses `submit`, whose futures are served in the order of
+    submission.
     """
 
     durable: bool = True
     """Whether entries survive this process."""
     shared: bool = False
     """Whether other living processes may work on the same entries."""
+    blocking: bool = True
+    """Whether its methods wait for storage; then an event loop has to use `submit`."""
 
     def __init__(self, runner: Runner, owner: str, name: str) -> None:
         self.owner = owner
@@ -77,7 +81,7 @@ class Journal:
         request = VERBS[verb](*args, **options)
         # A forked child has no writer's thread and must not use its parent's connection.
         if self._pid != os.getpid():
-            raise request.kind.failure("inherited by a forked process: open one of its own there")
+            raise request.kind.failure(INHERITED)
         self._runner.submit(request)
         return request.future
 
@@ -93,13 +97,16 @@ class Journal:
             with suppress(KalshiError):  # closed meanwhile: then recovery finds it open
                 self._runner.submit(cancel_reservation(entry))
 
-    def _await_reservation(self, future: Future[T]) -> T:
+    def _call(self, verb: str, *args: Any, **options: Any) -> Any:
+        """Submit a verb and wait for its result."""
+        future = self.submit(verb, *args, **options)
         try:
             return future.result()
         except BaseException as error:
             # Interrupted (Ctrl-C), not failed: its caller sends nothing, so the entry must not
             # stay behind as an intent that may have been sent.
-            if not (future.done() and future.exception() is error):
+            failed = future.done() and future.exception() is error
+            if verb in _RESERVATION_VERBS and not failed:
                 self.cancel_reservation(future)
             raise
 
@@ -108,18 +115,18 @@ class Journal:
 
         Raises JournalUnwritable: then nothing may be sent.
         """
-        future: Future[Reservation] = self.submit("reserve", entry)
-        return self._await_reservation(future)
+        reservation: Reservation = self._call("reserve", entry)
+        return reservation
 
     def reserve_many(self, entries: Iterable[Entry]) -> list[Reservation]:
         """Record several intents, all or none; the reservations come in their order."""
-        future: Future[list[Reservation]] = self.submit("reserve_many", entries)
-        return self._await_reservation(future)
+        reservations: list[Reservation] = self._call("reserve_many", entries)
+        return reservations
 
     def reopen(self, key: str) -> Reservation:
         """Make a refused or never sent entry an intent again; one of two callers acquires it."""
-        future: Future[Reservation] = self.submit("reopen", key)
-        return self._await_reservation(future)
+        reservation: Reservation = self._call("reopen", key)
+        return reservation
 
     def advance(
         self,
@@ -136,27 +143,27 @@ class Journal:
         Raises TransitionUnwritten, UnknownKey, NotOwner, IllegalTransition.
         """
         values = {"order_id": order_id, "verdict": verdict, "sent_at": sent_at}
-        future: Future[Entry] = self.submit("advance", key, state, attempts=attempts, **values)
-        return future.result()
+        entry: Entry = self._call("advance", key, state, attempts=attempts, **values)
+        return entry
 
     def advance_many(self, transitions: Iterable[Transition]) -> list[Entry]:
         """Record what became of several entries, all or none."""
-        advanced: list[Entry] = self.submit("advance_many", transitions).result()
+        advanced: list[Entry] = self._call("advance_many", transitions)
         return advanced
 
     def get(self, key: str) -> Entry | None:
         """Return the entry under a key."""
-        entry: Entry | None = self.submit("get", key).result()
+        entry: Entry | None = self._call("get", key)
         return entry
 
     def by_intent(self, intent: str) -> Entry | None:
         """Return the entry of an intent key."""
-        entry: Entry | None = self.submit("by_intent", intent).result()
+        entry: Entry | None = self._call("by_intent", intent)
         return entry
 
     def open_entries(self, ticker: str | None = None) -> list[Entry]:
         """Return the entries without a verdict, oldest first."""
-        entries: list[Entry] = self.submit("open_entries", ticker).result()
+        entries: list[Entry] = self._call("open_entries", ticker)
         return entries
 
     def entries(
@@ -165,18 +172,18 @@ class Journal:
         """Iterate over the entries, oldest first; those added meanwhile come too."""
         # By pages: a read of everything at once would hold up the writes queued behind it.
         after = -1
-        while rows := self.submit("page", states, ticker, after=after).result():
+        while rows := self._call("page", states, ticker, after=after):
             yield from (entry for _, entry in rows)
             after = rows[-1][0]
 
     def take_over(self, key: str, from_owner: str) -> bool:
         """Take an open entry from an owner that is gone; say whether it is open and ours now."""
-        is_ours: bool = self.submit("take_over", key, from_owner).result()
+        is_ours: bool = self._call("take_over", key, from_owner)
         return is_ours
 
     def owner_alive(self, owner: str) -> bool:
         """Say whether the journal instance of that name may still be running."""
-        alive: bool = self.submit("owner_alive", owner).result()
+        alive: bool = self._call("owner_alive", owner)
         return alive
 
     def settle(self, key: str, transition: Transition, from_owner: str) -> Entry:
@@ -184,12 +191,12 @@ class Journal:
 
         Raises IllegalTransition when the entry has a verdict or its owner lives.
         """
-        settled: Entry = self.submit("settle", key, transition, from_owner).result()
+        settled: Entry = self._call("settle", key, transition, from_owner)
         return settled
 
     def verify(self) -> list[str]:
         """Look for damage; return one line a finding."""
-        problems: list[str] = self.submit("verify").result()
+        problems: list[str] = self._call("verify")
         return problems
 
     def close(self) -> None:

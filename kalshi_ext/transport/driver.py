@@ -200,14 +200,14 @@ class AsyncDriver:
         return await self._record(effect)
 
     async def _record(self, record: Record) -> Any:
+        if not self.journal.blocking:  # in memory: it returns at once, without thread and future
+            return getattr(self.journal, record.verb)(*record.args)
         future = self.journal.submit(record.verb, *record.args)
-        if future.done():  # a journal in memory: no need to let others run first
-            return future.result()
         try:
             return await asyncio.wrap_future(future)
         except (asyncio.CancelledError, GeneratorExit):
-            # A claim that nobody learned of must not stay behind as an intent that may have
-            # been sent; marks are written whoever still listens.
+            # A reservation that nobody learned of must not stay behind as an intent that may
+            # have been sent; transitions are written whoever still waits for them.
             if record.verb in RESERVATION_VERBS:
                 self.journal.cancel_reservation(future)
             raise

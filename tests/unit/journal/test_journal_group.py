@@ -347,7 +347,7 @@ def test_reopening_what_is_not_there_is_an_unknown_key(journal: Journal) -> None
 def foreign(journal: Journal, state: str = "sent") -> Entry:
     """Plant an entry of another owner in a memory journal."""
     row = entry("a", owner="other", state=state)
-    journal._runner.committer.store.save([row], [])
+    journal._memory.table.write([row])
     return row
 
 

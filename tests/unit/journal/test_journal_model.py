@@ -1,4 +1,4 @@
-"""The journals against a naive model of them: same answers, same errors, same entries."""
+"""The journals against a naive model of them: same results, same errors, same entries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from journal_samples import START, entry
 from test_journal_entry import LEGAL, ORDER
 
-from kalshi_ext.journal.commit import GroupCommitter
 from kalshi_ext.journal.entry import (
     Entry,
     IllegalTransition,
@@ -25,8 +24,9 @@ from kalshi_ext.journal.entry import (
     UnknownKey,
 )
 from kalshi_ext.journal.journal import Journal
-from kalshi_ext.journal.memory import Inline, MemoryStore
+from kalshi_ext.journal.memory import EntryTable, MemoryJournal
 from kalshi_ext.journal.sqlite import SqliteJournal
+from kalshi_ext.journal.verbs import VERBS
 
 KEYS = st.sampled_from("abcd")
 INTENTS = st.none() | st.sampled_from(["i", "j"])
@@ -102,6 +102,14 @@ class Model:
         self.rows[key] = evolve(row, owner=str(self.instance), updated_at=self.now)
         return True
 
+    def settle(self, transition: Transition, owner: str) -> Entry:
+        def work() -> Entry:
+            if not self.take_over(transition.key, owner):
+                raise IllegalTransition("") if transition.key in self.rows else UnknownKey("")
+            return self.advance(transition)
+
+        return self.all_or_none(work)
+
     def all_or_none(self, work: Any) -> Any:
         before = dict(self.rows)
         try:
@@ -123,28 +131,53 @@ TRANSITIONS = st.builds(
 NEW = st.builds(entry, KEYS, intent=INTENTS, ticker=TICKERS)
 
 
+class Submitting:
+    """A journal whose verbs are all submitted, as an async driver does."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in VERBS:
+            return getattr(self.journal, name)
+        return lambda *args, **options: self.journal.submit(name, *args, **options).result(20)
+
+
+def in_memory(table: EntryTable, now: Any) -> MemoryJournal:
+    """Open a journal over the entries of an earlier one, as no user can."""
+    journal = MemoryJournal(now=now)
+    journal._memory.table = table
+    return journal
+
+
 class Journals(RuleBasedStateMachine):
-    """Do everything to the model, to memory and to a file, and compare."""
+    """Do everything to the model, to a file and to memory, and compare.
+
+    Memory is asked in both ways: by its methods and by `submit`.
+    """
 
     @initialize()
     def start(self) -> None:
         self.directory = tempfile.TemporaryDirectory()
         self.model = Model()
-        self.owners: dict[str, str] = {}
-        self.store = MemoryStore("")
-        self.file: Journal | None = None
+        self.owners: dict[str, str] = {}  # instance number of each owner's name
+        self.names: dict[tuple[str, str], str] = {}  # and back, for each kind of journal
+        self.tables = {"memory": EntryTable(), "submitted": EntryTable()}
+        self.journals: dict[str, Any] = {}
         self.reopen_all()
 
     def reopen_all(self) -> None:
         now = lambda: self.model.now  # noqa: E731
-        if self.file is not None:
-            self.file.close()
-        self.file = SqliteJournal(Path(self.directory.name) / "o.db", now=now)
-        self.store.owner = f"memory/{self.model.instance}"
-        committer = GroupCommitter(self.store, self.store.owner, now)
-        self.memory = Journal(Inline(committer), self.store.owner, "")
-        for journal in (self.file, self.memory):
+        if self.journals:
+            self.journals["file"].close()
+        self.journals = {
+            "file": SqliteJournal(Path(self.directory.name) / "o.db", now=now),
+            "memory": in_memory(self.tables["memory"], now),
+            "submitted": Submitting(in_memory(self.tables["submitted"], now)),
+        }
+        for kind, journal in self.journals.items():
             self.owners[journal.owner] = str(self.model.instance)
+            self.names[kind, str(self.model.instance)] = journal.owner
 
     def plain(self, value: Any) -> Any:
         if isinstance(value, Entry):
@@ -158,7 +191,7 @@ class Journals(RuleBasedStateMachine):
     def compare(self, call: Any, expect: Any) -> None:
         self.model.now += timedelta(seconds=1)
         wanted = _outcome(expect)
-        for journal in (self.file, self.memory):
+        for journal in self.journals.values():
             assert self.plain(_outcome(lambda j=journal: call(j))) == self.plain(wanted)
 
     @rule(new=NEW)
@@ -197,13 +230,28 @@ class Journals(RuleBasedStateMachine):
     def take_over(self, key: str, back: int) -> None:
         instance = str(max(0, self.model.instance - back))
 
-        def call(journal: Journal) -> Any:
-            names = [owner for owner, number in self.owners.items() if number == instance]
-            in_memory = journal is self.memory
-            (owner,) = [name for name in names if name.startswith("memory/") == in_memory]
-            return journal.take_over(key, owner)
+        def call(journal: Any) -> Any:
+            (kind,) = [kind for kind, other in self.journals.items() if other is journal]
+            return journal.take_over(key, self.names[kind, instance])
 
         self.compare(call, lambda: self.model.take_over(key, instance))
+
+    @rule(transition=TRANSITIONS, back=st.integers(0, 2))
+    def settle(self, transition: Transition, back: int) -> None:
+        instance = str(max(0, self.model.instance - back))
+
+        def call(journal: Any) -> Any:
+            (kind,) = [kind for kind, other in self.journals.items() if other is journal]
+            return journal.settle(transition.key, transition, self.names[kind, instance])
+
+        self.compare(call, lambda: self.model.settle(transition, instance))
+
+    @rule(back=st.integers(0, 2))
+    def owner_alive(self, back: int) -> None:
+        instance = str(max(0, self.model.instance - back))
+        for kind, journal in self.journals.items():
+            alive = journal.owner_alive(self.names[kind, instance])
+            assert alive == (instance == str(self.model.instance))
 
     @rule()
     def restart(self) -> None:
@@ -214,7 +262,7 @@ class Journals(RuleBasedStateMachine):
     def the_same_entries_are_listed(self) -> None:
         rows = list(self.model.rows.values())
         open_rows = [row for row in rows if row.state in OPEN_NAMES]
-        for journal in (self.file, self.memory):
+        for journal in self.journals.values():
             assert self.plain(list(journal.entries())) == rows
             assert self.plain(journal.open_entries()) == open_rows
             for ticker in ("T", "U"):
@@ -229,9 +277,9 @@ class Journals(RuleBasedStateMachine):
             assert self.plain(journal.get("a")) == self.model.rows.get("a")
 
     def teardown(self) -> None:
-        if getattr(self, "file", None) is not None:
-            assert self.file.verify() == []
-            self.file.close()
+        if getattr(self, "journals", None):
+            assert self.journals["file"].verify() == []
+            self.journals["file"].close()
             self.directory.cleanup()
 
 
