@@ -37,6 +37,7 @@ def _by_url(url: str, *, readonly: bool, now: Callable[[], datetime]) -> Journal
     scheme = url.partition("://")[0]
     if scheme not in ("postgresql", "postgres"):
         raise Misuse(f"journal: expected a path or a postgresql:// URL, got {scheme}://...")
+    # Imported here: psycopg is an extra, and a journal in a file must work without it.
     try:
         from kalshi_ext.journal.postgres import PostgresJournal
     except ImportError as error:
