@@ -1,10 +1,11 @@
-"""`kalshi-ext journal`: look at, export, check and settle what a journal holds."""
+"""`kalshi-ext journal`: show, export, verify and settle the entries of a journal."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -14,8 +15,7 @@ from kalshi_ext.errors import KalshiError
 from kalshi_ext.journal.entry import FINAL, OPEN, Entry, State, Transition, utc_now
 from kalshi_ext.journal.journal import Journal
 from kalshi_ext.journal.open import open_journal
-from kalshi_ext.journal.serialization import to_json
-from kalshi_ext.journal.store import Selection
+from kalshi_ext.journal.store import Selection, to_json
 
 _COLUMNS: Final = (
     ("state", "STATE"),
@@ -45,14 +45,14 @@ def journal(context: click.Context, where: str) -> None:
 
 def _open(where: str, *, readonly: bool = True) -> Journal:
     if "://" not in where and not Path(where).expanduser().exists():
-        raise click.ClickException(f"{where}: there is no such journal")  # looking creates none
+        raise click.ClickException(f"{where}: there is no such journal")  # reading creates none
     try:
         return open_journal(where, readonly=readonly)
     except KalshiError as error:
         raise click.ClickException(str(error)) from None
 
 
-def _filters(command: Any) -> Any:
+def _filter_options(command: Any) -> Any:
     for option in (
         click.option(
             "--state",
@@ -70,7 +70,7 @@ def _filters(command: Any) -> Any:
     return command
 
 
-def _chosen(
+def _filtered(
     opened: Journal,
     *,
     states: Iterable[State],
@@ -80,66 +80,71 @@ def _chosen(
     key: str | None,
 ) -> Iterator[Entry]:
     wanted: set[State] = {State(name) for name in states} | (set(OPEN) if only_open else set())
-    taken = Selection(states=frozenset(wanted or State), ticker=ticker)
-    for entry in _candidates(opened, taken, intent, key):
-        if taken.takes(entry) and key in (None, entry.key) and intent in (None, entry.intent):
+    selection = Selection(states=frozenset(wanted or State), ticker=ticker)
+    for entry in _candidates(opened, selection, intent, key):
+        named = key in (None, entry.key) and intent in (None, entry.intent)
+        if named and selection.matches(entry):
             yield entry
 
 
 def _candidates(
-    opened: Journal, taken: Selection, intent: str | None, key: str | None
+    opened: Journal, selection: Selection, intent: str | None, key: str | None
 ) -> Iterable[Entry]:
     if key is None and intent is None:
-        return opened.entries(states=taken.states, ticker=taken.ticker)
-    found = opened.by_intent(intent or "") if key is None else opened.get(key)
-    return [found] if found else []
+        return opened.entries(states=selection.states, ticker=selection.ticker)
+    # A journal has an index for each of them: no scan of a file with years of entries.
+    entry = opened.by_intent(intent or "") if key is None else opened.get(key)
+    return [entry] if entry else []
 
 
 @journal.command()
-@_filters
+@_filter_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON array instead of a table.")
 @click.pass_obj
 def show(where: str, /, *, as_json: bool, **filters: Any) -> None:
     """Show entries, oldest first; also while a living process uses the journal."""
-    with _open(where) as opened, _said():
-        found = list(_chosen(opened, **filters))
+    with _open(where) as opened, _click_errors():
+        entries = list(_filtered(opened, **filters))
     if as_json:
-        click.echo(json.dumps([to_json(entry) for entry in found], indent=2))
+        click.echo(json.dumps([to_json(entry) for entry in entries], indent=2))
     else:
-        _table(found)
+        _print_table(entries)
 
 
-def _table(found: list[Entry]) -> None:
-    rows = [[title for _, title in _COLUMNS], *([_cell(e, n) for n, _ in _COLUMNS] for e in found)]
-    widths = [max(len(row[place]) for row in rows) for place in range(len(_COLUMNS))]
+def _print_table(entries: list[Entry]) -> None:
+    header = [title for _, title in _COLUMNS]
+    rows = [header, *([_cell(entry, name) for name, _ in _COLUMNS] for entry in entries)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
     for row in rows:
         click.echo("  ".join(map(str.ljust, row, widths)).rstrip())
-    click.echo(f"{len(found)} entries, {sum(e.is_open for e in found)} without a verdict")
+    open_count = sum(entry.is_open for entry in entries)
+    click.echo(f"{len(entries)} entries, {open_count} without a verdict")
 
 
 def _cell(entry: Entry, name: str) -> str:
     value = getattr(entry, name)
     if name == "created_at":
         return entry.created_at.strftime("%Y-%m-%d %H:%M:%SZ")
-    # Ids come from outside: what is not printable must not steer the terminal.
+    # Ids come from outside: control characters must not reach the terminal.
     text = "-" if value is None else str(value)
     return "".join(c if c.isprintable() else "�" for c in text)
 
 
 @journal.command()
-@_filters
+@_filter_options
 @click.option("--output", type=click.Path(dir_okay=False), help="A new file; else the screen.")
 @click.pass_obj
 def export(where: str, /, *, output: str | None, **filters: Any) -> None:
     """Write entries as JSON, one a line."""
-    with _open(where) as opened, _said(), _target(output) as target:
-        for entry in _chosen(opened, **filters):
+    with _open(where) as opened, _click_errors(), _output(output) as target:
+        for entry in _filtered(opened, **filters):
             target.write(json.dumps(to_json(entry)) + "\n")
 
 
-def _target(output: str | None) -> IO[str]:
+def _output(output: str | None) -> IO[str]:
     if output is None:
         return click.open_file("-", "w")
+    # A new file that only its owner may read: tickets are trading secrets.
     try:
         descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
@@ -161,34 +166,33 @@ def _target(output: str | None) -> IO[str]:
 def resolve(where: str, /, key: str, *, state: str, order_id: str | None, note: str) -> None:
     """Give the entry KEY a verdict by hand; only when no living process drives it."""
     verdict = json.dumps({"by": "hand", "note": note, "at": utc_now().isoformat()})
-    with _open(where, readonly=False) as opened, _said():
-        found = opened.get(key)
-        if found is None:
+    with _open(where, readonly=False) as opened, _click_errors():
+        before = opened.get(key)
+        if before is None:
             raise click.ClickException(f"no entry has the key {key!r}")
-        made = Transition(key, State(state), order_id=order_id, verdict=verdict)
-        settled = opened.settle(key, made, found.owner)
-    click.echo(f"{_cell(settled, 'key')}: {found.state} -> {settled.state}")
+        transition = Transition(key, State(state), order_id=order_id, verdict=verdict)
+        # With the owner just read: somebody else may have taken the entry over since.
+        settled = opened.settle(key, transition, before.owner)
+    click.echo(f"{_cell(settled, 'key')}: {before.state} -> {settled.state}")
 
 
 @journal.command()
 @click.pass_obj
 def verify(where: str, /) -> None:
     """Check the journal for damage; exit 1 when there is any."""
-    with _open(where) as opened, _said():
-        found = opened.verify()
-    for line in found:
+    with _open(where) as opened, _click_errors():
+        problems = opened.verify()
+    for line in problems:
         click.echo(line)
-    click.echo(f"{len(found)} problems")
-    if found:
+    click.echo(f"{len(problems)} problems")
+    if problems:
         raise click.exceptions.Exit(1)
 
 
-class _said:  # noqa: N801 - reads as a clause
-    """Turn the library's errors into the command's."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, KalshiError):
-            raise click.ClickException(str(error)) from None
+@contextmanager
+def _click_errors() -> Generator[None]:
+    """Turn the library's errors into the command's: one line and exit 1, no traceback."""
+    try:
+        yield
+    except KalshiError as error:
+        raise click.ClickException(str(error)) from None

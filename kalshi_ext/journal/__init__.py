@@ -8,20 +8,18 @@ from kalshi_ext.journal.entry import (
     OPEN,
     REOPENABLE,
     Entry,
-    Reservation,
-    State,
-    Transition,
-    advance,
-)
-from kalshi_ext.journal.errors import (
     IllegalTransition,
     JournalBusy,
     JournalError,
     JournalUnusable,
     JournalUnwritable,
     NotOwner,
+    Reservation,
+    State,
+    Transition,
     TransitionUnwritten,
     UnknownKey,
+    advance,
 )
 from kalshi_ext.journal.journal import Journal
 from kalshi_ext.journal.memory import MemoryJournal

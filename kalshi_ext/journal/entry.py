@@ -1,4 +1,9 @@
-"""One write intent and the states it can pass through. Pure data and rules."""
+"""One write intent: the states it passes through, its pure rules, and the errors of a journal.
+
+An error says what its caller knows afterwards. A failed reservation raises
+`kalshi_ext.errors.JournalUnwritable`, a NotSent: reservations come before the first byte. A
+failed transition must not say so: its order may be at the exchange already.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +15,38 @@ from typing import Any, Final
 
 from attrs import Attribute, Factory, field, fields, frozen
 
-from kalshi_ext.errors import Misuse
-from kalshi_ext.journal.errors import IllegalTransition
+from kalshi_ext.errors import JournalUnwritable, KalshiError, Misuse
 from kalshi_ext.redact import redacted_repr
 
-_LONGEST: Final = 512  # characters: an index row of PostgreSQL holds 2704 bytes
-_LARGEST: Final = 2**31 - 1
+__all__ = [
+    "FINAL",
+    "MOVES",
+    "OPEN",
+    "REOPENABLE",
+    "Entry",
+    "IllegalTransition",
+    "JournalBusy",
+    "JournalError",
+    "JournalUnusable",
+    "JournalUnwritable",
+    "NotOwner",
+    "Reservation",
+    "State",
+    "Transition",
+    "TransitionUnwritten",
+    "UnknownKey",
+    "advance",
+    "changed",
+    "reopened",
+    "utc_now",
+]
+
+_NAME_LENGTH: Final = 512  # characters: an index row of PostgreSQL holds 2704 bytes
+_MAX_INTEGER: Final = 2**31 - 1  # PostgreSQL's integer
 
 
 class State(StrEnum):
-    """How far a write has come. Only the four final ones are verdicts."""
+    """How far a write has come. Only the four final states are verdicts."""
 
     INTENT = "intent"  # recorded; nothing of it was sent, unless the process died meanwhile
     SENT = "sent"  # about to leave or left; no verdict yet
@@ -27,7 +54,7 @@ class State(StrEnum):
     ACKNOWLEDGED = "acknowledged"  # the exchange answered yes
     REFUSED = "refused"  # the exchange answered no: nothing stands
     NOT_SENT = "not_sent"  # never left, or proven absent: nothing stands
-    RESOLVED = "resolved"  # found out by looking, or declared by a person
+    RESOLVED = "resolved"  # reconciled by a lookup, or declared by a person
 
 
 OPEN: Final = frozenset({State.INTENT, State.SENT, State.UNKNOWN})
@@ -35,12 +62,13 @@ FINAL: Final = frozenset(State) - OPEN
 REOPENABLE: Final = frozenset({State.REFUSED, State.NOT_SENT})
 """Verdicts after which nothing stands, so that the same key may be sent again (`reopen`)."""
 
-# Forward only. An unknown is not marked sent again: that would forget that an earlier attempt
-# may still be executed. A resend stays unknown and raises `attempts`.
+# Forward only. An unknown entry never becomes sent again: that would forget that an earlier
+# attempt may still be executed. A resend stays unknown and raises `attempts`.
 MOVES: Final[Mapping[State, frozenset[State]]] = {
     State.INTENT: OPEN | FINAL,
     State.SENT: frozenset({State.SENT, State.UNKNOWN}) | FINAL,
     State.UNKNOWN: frozenset({State.UNKNOWN}) | FINAL,
+    # A verdict repeats itself, so that a caller who missed the answer may record it once more.
     State.ACKNOWLEDGED: frozenset({State.ACKNOWLEDGED}),
     State.REFUSED: frozenset({State.REFUSED}),
     State.NOT_SENT: frozenset({State.NOT_SENT}),
@@ -48,13 +76,54 @@ MOVES: Final[Mapping[State, frozenset[State]]] = {
 }
 
 
+class JournalError(KalshiError):
+    """Anything a journal raises, except JournalUnwritable, which is a NotSent."""
+
+
+class JournalUnusable(JournalError):
+    """The journal cannot be opened or read: closed, not a journal, damaged, of a newer version."""
+
+
+class JournalBusy(JournalUnusable):
+    """A living process has the file; `pid`, `host` and `since` name it as far as known."""
+
+    advice = "use one process for a file, or share a journal by a postgresql:// URL"
+    pid: int | None = None
+    host: str | None = None
+    since: str | None = None
+
+
+class TransitionUnwritten(JournalError):
+    """The journal could not record what happened; it happened all the same."""
+
+    advice = "the entry stays open and is looked up at the exchange at the next recovery"
+
+
+class UnknownKey(JournalError):
+    """No entry has this key."""
+
+
+class NotOwner(JournalError):
+    """Another journal instance drives the entry; `owner` names it."""
+
+    advice = "read the entry again; take it over only when its owner is gone"
+    owner: str | None = None
+
+
+class IllegalTransition(JournalError):
+    """The transition would go backwards or change a verdict; `entry` is the recorded one."""
+
+    advice = "the recorded entry stands"
+
+
 def _text(_: Any, attribute: Attribute[Any], value: object) -> None:
+    # PostgreSQL stores neither NUL nor lone surrogates; the other journals refuse the same.
     if not isinstance(value, str) or not value or "\0" in value or not _encodes(value):
         raise Misuse(f"{attribute.name}: expected text without NUL, got {redacted_repr(value)}")
 
 
 def _encodes(value: str) -> bool:
-    if value.isascii():
+    if value.isascii():  # almost all are, and this is a look at one flag
         return True
     try:
         value.encode()
@@ -65,12 +134,13 @@ def _encodes(value: str) -> bool:
 
 def _name(_: Any, attribute: Attribute[Any], value: Any) -> None:
     _text(_, attribute, value)
-    if len(value) > _LONGEST:
-        raise Misuse(f"{attribute.name}: at most {_LONGEST} characters, got {len(value)}")
+    if len(value) > _NAME_LENGTH:
+        raise Misuse(f"{attribute.name}: at most {_NAME_LENGTH} characters, got {len(value)}")
 
 
 def _number(_: Any, attribute: Attribute[Any], value: object) -> None:
-    if type(value) is not int or not 0 <= value <= _LARGEST:
+    # type, not isinstance: True is an int, and would come back from a table as 1.
+    if type(value) is not int or not 0 <= value <= _MAX_INTEGER:
         raise Misuse(f"{attribute.name}: expected a whole number >= 0, got {redacted_repr(value)}")
 
 
@@ -88,7 +158,7 @@ def _sha256(_: Any, attribute: Attribute[Any], value: object) -> None:
         )
 
 
-def _maybe(check: Any) -> Any:
+def _optional(check: Any) -> Any:
     def validate(instance: Any, attribute: Attribute[Any], value: object) -> None:
         if value is not None:
             check(instance, attribute, value)
@@ -110,47 +180,46 @@ class Entry:
     """One write intent.
 
     `ticket` and `verdict` are JSON texts that the journal does not read. `created_at` lies
-    before the first attempt, `sent_at` is the begin of the latest one. Driven by `owner`
-    alone; a journal fills in `owner` and `updated_at` itself.
+    before the first attempt, `sent_at` is the start of the latest one. Only `owner`, the name of
+    a journal instance, may advance it; a journal fills in `owner` and `updated_at` itself.
     """
 
     key: str = field(validator=_name)
     operation: str = field(validator=_name)
     fingerprint: str = field(validator=_sha256)
     ticket: str = field(validator=_text, repr=False)
-    ticker: str | None = field(default=None, validator=_maybe(_name))
-    subaccount: int | None = field(default=None, validator=_maybe(_number))
+    ticker: str | None = field(default=None, validator=_optional(_name))
+    subaccount: int | None = field(default=None, validator=_optional(_number))
     state: State = field(default=State.INTENT, converter=State)
-    intent: str | None = field(default=None, validator=_maybe(_name))
-    order_id: str | None = field(default=None, validator=_maybe(_text))
-    verdict: str | None = field(default=None, validator=_maybe(_text), repr=False)
+    intent: str | None = field(default=None, validator=_optional(_name))
+    order_id: str | None = field(default=None, validator=_optional(_text))
+    verdict: str | None = field(default=None, validator=_optional(_text), repr=False)
     attempts: int = field(default=0, validator=_number)
     owner: str = ""
     created_at: datetime = field(factory=utc_now, validator=_utc)
-    sent_at: datetime | None = field(default=None, validator=_maybe(_utc))
+    sent_at: datetime | None = field(default=None, validator=_optional(_utc))
     updated_at: datetime = field(default=Factory(_created_at, takes_self=True), validator=_utc)
 
     @property
     def is_open(self) -> bool:
-        """Say whether no verdict stands yet."""
+        """Whether it has no verdict yet."""
         return self.state in OPEN
 
 
 @frozen
 class Transition:
-    """What became of an entry. None leaves the recorded value as it is."""
+    """The next state of the entry under `key`. None leaves the recorded value as it is."""
 
     key: str = field(validator=_name)
     state: State = field(converter=State)
-    order_id: str | None = field(default=None, kw_only=True, validator=_maybe(_text))
-    verdict: str | None = field(default=None, kw_only=True, validator=_maybe(_text), repr=False)
-    sent_at: datetime | None = field(default=None, kw_only=True, validator=_maybe(_utc))
-    attempts: int | None = field(default=None, kw_only=True, validator=_maybe(_number))
+    order_id: str | None = field(default=None, kw_only=True, validator=_optional(_text))
+    verdict: str | None = field(default=None, kw_only=True, validator=_optional(_text), repr=False)
+    sent_at: datetime | None = field(default=None, kw_only=True, validator=_optional(_utc))
+    attempts: int | None = field(default=None, kw_only=True, validator=_optional(_number))
 
     def changes(self) -> dict[str, Any]:
-        """Return the fields that this mark states, by the entry's names."""
-        stated = {name: getattr(self, name) for name in _STATED}
-        return {name: value for name, value in stated.items() if value is not None}
+        """Return the fields that it states, by their names in an entry."""
+        return {name: value for name in _STATED if (value := getattr(self, name)) is not None}
 
 
 _STATED: Final = ("order_id", "verdict", "sent_at", "attempts")
@@ -158,17 +227,18 @@ _STATED: Final = ("order_id", "verdict", "sent_at", "attempts")
 
 @frozen
 class Reservation:
-    """The entry that stands under a key. Drive it only when it is `mine`."""
+    """The entry that stands under a key, and whether this call acquired it.
+
+    Whoever did not acquire it must not send: another call reserved the same key or intent before.
+    """
 
     entry: Entry
     acquired: bool
 
 
 def changed(entry: Entry, **values: Any) -> Entry:
-    """Copy an entry with values that were checked before.
-
-    `attrs.evolve` would check all fields anew, which was the larger half of a mark's cost.
-    """
+    """Copy an entry with values that were checked before."""
+    # Not attrs.evolve: it checks all fields anew, the larger half of a transition's cost.
     copy = object.__new__(Entry)
     for name in _FIELDS:
         object.__setattr__(copy, name, values[name] if name in values else getattr(entry, name))
@@ -178,31 +248,37 @@ def changed(entry: Entry, **values: Any) -> Entry:
 _FIELDS: Final = tuple(part.name for part in fields(Entry))
 
 
-def advance(entry: Entry, mark: Transition, *, now: datetime) -> Entry:
-    """Apply a mark. A repeated verdict changes nothing. Raises IllegalTransition."""
-    said = mark.changes()
-    if mark.state not in MOVES[entry.state]:
-        raise _illegal(entry, mark, f"{entry.state} does not become {mark.state}")
-    if said.get("attempts", entry.attempts) < entry.attempts:
-        raise _illegal(entry, mark, f"attempts go from {entry.attempts} to {mark.attempts}")
+def advance(entry: Entry, transition: Transition, *, now: datetime) -> Entry:
+    """Apply a transition. A repeated verdict changes nothing. Raises IllegalTransition."""
+    changes = transition.changes()
+    if transition.state not in MOVES[entry.state]:
+        raise _illegal(entry, transition, f"{entry.state} does not become {transition.state}")
+    if changes.get("attempts", entry.attempts) < entry.attempts:
+        raise _illegal(
+            entry, transition, f"attempts go from {entry.attempts} to {transition.attempts}"
+        )
     if not entry.is_open:
-        return _same_verdict(entry, mark, said)
-    return changed(entry, state=mark.state, updated_at=max(now, entry.updated_at), **said)
+        return _same_verdict(entry, transition, changes)
+    # The clock may have been set back since; `updated_at` never goes backwards with it.
+    moment = max(now, entry.updated_at)
+    return changed(entry, state=transition.state, updated_at=moment, **changes)
 
 
-def _same_verdict(entry: Entry, mark: Transition, said: Mapping[str, Any]) -> Entry:
-    other = [name for name, value in said.items() if getattr(entry, name) != value]
-    if other:
-        raise _illegal(entry, mark, f"already {entry.state} with another {', '.join(other)}")
+def _same_verdict(entry: Entry, transition: Transition, changes: Mapping[str, Any]) -> Entry:
+    differing = [name for name, value in changes.items() if getattr(entry, name) != value]
+    if differing:
+        why = f"already {entry.state} with another {', '.join(differing)}"
+        raise _illegal(entry, transition, why)
     return entry
 
 
-def _illegal(entry: Entry, mark: Transition, why: str) -> IllegalTransition:
-    return IllegalTransition(f"entry {mark.key}: {why}", entry=entry)
+def _illegal(entry: Entry, transition: Transition, why: str) -> IllegalTransition:
+    return IllegalTransition(f"entry {transition.key}: {why}", entry=entry)
 
 
 def reopened(entry: Entry, *, owner: str, now: datetime) -> Entry:
     """Return the entry as an intent of `owner` once more; its times, key and attempts stay."""
+    # `attempts` stays, so that a lookup still knows of the sendings before the refusal.
     moment = max(now, entry.updated_at)
     return changed(
         entry, state=State.INTENT, order_id=None, verdict=None, owner=owner, updated_at=moment

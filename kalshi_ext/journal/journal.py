@@ -11,48 +11,53 @@ from concurrent.futures import Future
 from contextlib import suppress
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Final, Protocol, Self
 
 from kalshi_ext.errors import KalshiError, Misuse
-from kalshi_ext.journal.commit import JournalRequest, reservations_in
+from kalshi_ext.journal.commit import reservations_in
 from kalshi_ext.journal.entry import Entry, Reservation, State, Transition
-from kalshi_ext.journal.verbs import VERBS, cancel_reservation
+from kalshi_ext.journal.verbs import VERBS, JournalRequest, cancel_reservation
 
-T = TypeVar("T")
+INHERITED: Final = "inherited by a forked process: open one of its own there"
+_RESERVATION_VERBS: Final = frozenset({"reserve", "reserve_many", "reopen"})
 
 
 class Runner(Protocol):
-    """Whoever serves requests: inline, or by a thread."""
+    """What serves requests: a queue with a thread, or the caller's own thread."""
 
     def submit(self, request: JournalRequest) -> None:
         """Take a request; its future learns of the outcome."""
         ...
 
     def stop(self) -> None:
-        """Finish what was handed in, without waiting."""
+        """Finish what was submitted, without waiting."""
         ...
 
     def close(self) -> None:
-        """Finish what was handed in, and wait."""
+        """Finish what was submitted, and wait."""
         ...
 
 
 def new_owner() -> str:
-    """Name one journal instance: host, process, and chance."""
+    """Name one journal instance: host, process id, and a random part."""
+    # Random, because process ids come back: an owner that is gone must never seem alive.
     return f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:16]}"
 
 
 class Journal:
     """The write-ahead record of write intents.
 
-    Every change is durable before its method returns (see `durable`). Each method blocks; what
-    must not block uses `submit`, whose futures are served in the order of submission.
+    Every change is durable before its method returns (see `durable`). Each method blocks (see
+    `blocking`); what must not block uses `submit`, whose futures are served in the order of
+    submission.
     """
 
     durable: bool = True
     """Whether entries survive this process."""
     shared: bool = False
     """Whether other living processes may work on the same entries."""
+    blocking: bool = True
+    """Whether its methods wait for storage; then an event loop has to use `submit`."""
 
     def __init__(self, runner: Runner, owner: str, name: str) -> None:
         self.owner = owner
@@ -60,7 +65,7 @@ class Journal:
         self._runner = runner
         self._pid = os.getpid()
         self._finalizer = weakref.finalize(self, runner.stop)
-        self._finalizer.atexit = False
+        self._finalizer.atexit = False  # a runner with a thread closes itself then, and waits
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._name})"
@@ -68,34 +73,40 @@ class Journal:
     def submit(self, verb: str, *args: Any, **options: Any) -> Future[Any]:
         """Queue a verb (the name of a method, with its arguments) and return at once.
 
-        Only a claim can be cancelled, and only while it waits; a caller that stops listening to
-        one says `cancel_reservation(future)`.
+        Only a reservation can be cancelled, and only while it waits in the queue; a caller that
+        stops waiting for one calls `cancel_reservation(future)`.
         """
         if verb not in VERBS:
             raise Misuse(f"verb: expected one of {', '.join(sorted(VERBS))}, got {verb!r}")
         request = VERBS[verb](*args, **options)
+        # A forked child has no writer's thread and must not use its parent's connection.
         if self._pid != os.getpid():
-            raise request.failure("inherited by a forked process: open one of its own there")
+            raise request.kind.failure(INHERITED)
         self._runner.submit(request)
         return request.future
 
     def cancel_reservation(self, future: Future[Any]) -> None:
-        """Give up a submitted claim or reopening: what it recorded becomes not sent."""
+        """Give up a submitted reservation or reopening: what it recorded becomes not sent."""
         if not future.cancel():
-            future.add_done_callback(self._take_back)
+            future.add_done_callback(self._roll_back)
 
-    def _take_back(self, future: Future[Any]) -> None:
+    def _roll_back(self, future: Future[Any]) -> None:
         if future.cancelled() or future.exception() is not None:
             return
         for entry in reservations_in(future.result()):
             with suppress(KalshiError):  # closed meanwhile: then recovery finds it open
                 self._runner.submit(cancel_reservation(entry))
 
-    def _claimed(self, future: Future[T]) -> T:
+    def _call(self, verb: str, *args: Any, **options: Any) -> Any:
+        """Submit a verb and wait for its result."""
+        future = self.submit(verb, *args, **options)
         try:
             return future.result()
         except BaseException as error:
-            if not (future.done() and future.exception() is error):  # interrupted, not failed
+            # Interrupted (Ctrl-C), not failed: its caller sends nothing, so the entry must not
+            # stay behind as an intent that may have been sent.
+            failed = future.done() and future.exception() is error
+            if verb in _RESERVATION_VERBS and not failed:
                 self.cancel_reservation(future)
             raise
 
@@ -104,18 +115,18 @@ class Journal:
 
         Raises JournalUnwritable: then nothing may be sent.
         """
-        future: Future[Reservation] = self.submit("reserve", entry)
-        return self._claimed(future)
+        reservation: Reservation = self._call("reserve", entry)
+        return reservation
 
     def reserve_many(self, entries: Iterable[Entry]) -> list[Reservation]:
-        """Record several intents at once, or none of them; answers come in their order."""
-        future: Future[list[Reservation]] = self.submit("reserve_many", entries)
-        return self._claimed(future)
+        """Record several intents, all or none; the reservations come in their order."""
+        reservations: list[Reservation] = self._call("reserve_many", entries)
+        return reservations
 
     def reopen(self, key: str) -> Reservation:
-        """Make a refused or never sent entry an intent again; of two callers one gets it."""
-        future: Future[Reservation] = self.submit("reopen", key)
-        return self._claimed(future)
+        """Make a refused or never sent entry an intent again; one of two callers acquires it."""
+        reservation: Reservation = self._call("reopen", key)
+        return reservation
 
     def advance(
         self,
@@ -129,66 +140,67 @@ class Journal:
     ) -> Entry:
         """Record what became of an entry of ours.
 
-        Raises MarkUnwritten, UnknownKey, NotOwner, IllegalTransition.
+        Raises TransitionUnwritten, UnknownKey, NotOwner, IllegalTransition.
         """
-        said = {"order_id": order_id, "verdict": verdict, "sent_at": sent_at, "attempts": attempts}
-        marked: Entry = self.submit("advance", key, state, **said).result()
-        return marked
+        values = {"order_id": order_id, "verdict": verdict, "sent_at": sent_at}
+        entry: Entry = self._call("advance", key, state, attempts=attempts, **values)
+        return entry
 
-    def advance_many(self, marks: Iterable[Transition]) -> list[Entry]:
+    def advance_many(self, transitions: Iterable[Transition]) -> list[Entry]:
         """Record what became of several entries, all or none."""
-        marked: list[Entry] = self.submit("advance_many", marks).result()
-        return marked
+        advanced: list[Entry] = self._call("advance_many", transitions)
+        return advanced
 
     def get(self, key: str) -> Entry | None:
         """Return the entry under a key."""
-        found: Entry | None = self.submit("get", key).result()
-        return found
+        entry: Entry | None = self._call("get", key)
+        return entry
 
     def by_intent(self, intent: str) -> Entry | None:
         """Return the entry of an intent key."""
-        found: Entry | None = self.submit("by_intent", intent).result()
-        return found
+        entry: Entry | None = self._call("by_intent", intent)
+        return entry
 
     def open_entries(self, ticker: str | None = None) -> list[Entry]:
         """Return the entries without a verdict, oldest first."""
-        found: list[Entry] = self.submit("open_entries", ticker).result()
-        return found
+        entries: list[Entry] = self._call("open_entries", ticker)
+        return entries
 
     def entries(
         self, *, states: Collection[State] | None = None, ticker: str | None = None
     ) -> Iterator[Entry]:
-        """Walk through the entries, oldest first; those added meanwhile come too."""
+        """Iterate over the entries, oldest first; those added meanwhile come too."""
+        # By pages: a read of everything at once would hold up the writes queued behind it.
         after = -1
-        while rows := self.submit("page", states, ticker, after=after).result():
+        while rows := self._call("page", states, ticker, after=after):
             yield from (entry for _, entry in rows)
             after = rows[-1][0]
 
     def take_over(self, key: str, from_owner: str) -> bool:
         """Take an open entry from an owner that is gone; say whether it is open and ours now."""
-        taken: bool = self.submit("take_over", key, from_owner).result()
-        return taken
+        is_ours: bool = self._call("take_over", key, from_owner)
+        return is_ours
 
     def owner_alive(self, owner: str) -> bool:
         """Say whether the journal instance of that name may still be running."""
-        alive: bool = self.submit("owner_alive", owner).result()
+        alive: bool = self._call("owner_alive", owner)
         return alive
 
-    def settle(self, key: str, made: Transition, from_owner: str) -> Entry:
+    def settle(self, key: str, transition: Transition, from_owner: str) -> Entry:
         """Give an entry of an owner that is gone a person's verdict.
 
         Raises IllegalTransition when the entry has a verdict or its owner lives.
         """
-        settled: Entry = self.submit("settle", key, made, from_owner).result()
+        settled: Entry = self._call("settle", key, transition, from_owner)
         return settled
 
     def verify(self) -> list[str]:
         """Look for damage; return one line a finding."""
-        found: list[str] = self.submit("verify").result()
-        return found
+        problems: list[str] = self._call("verify")
+        return problems
 
     def close(self) -> None:
-        """Finish what was submitted and let go of the storage. Twice does no harm."""
+        """Finish what was submitted and release the store. Closing twice does no harm."""
         self._runner.close()
 
     def __enter__(self) -> Self:

@@ -7,8 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from kalshi_ext.errors import Misuse
-from kalshi_ext.journal.entry import utc_now
-from kalshi_ext.journal.errors import JournalUnusable
+from kalshi_ext.journal.entry import JournalUnusable, utc_now
 from kalshi_ext.journal.journal import Journal
 from kalshi_ext.journal.memory import MemoryJournal
 from kalshi_ext.journal.sqlite import SqliteJournal
@@ -38,6 +37,7 @@ def _by_url(url: str, *, readonly: bool, now: Callable[[], datetime]) -> Journal
     scheme = url.partition("://")[0]
     if scheme not in ("postgresql", "postgres"):
         raise Misuse(f"journal: expected a path or a postgresql:// URL, got {scheme}://...")
+    # Imported here: psycopg is an extra, and a journal in a file must work without it.
     try:
         from kalshi_ext.journal.postgres import PostgresJournal
     except ImportError as error:

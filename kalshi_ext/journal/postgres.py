@@ -14,25 +14,27 @@ from attrs import define, field
 from psycopg import errors
 
 from kalshi_ext.errors import Misuse
-from kalshi_ext.journal.commit import GroupCommitter
+from kalshi_ext.journal.commit import GroupCommitter, Writer
 from kalshi_ext.journal.entry import Entry, utc_now
 from kalshi_ext.journal.journal import Journal, new_owner
+from kalshi_ext.journal.postgres_connection import Connection, PostgresConnection, owner_lock
 from kalshi_ext.journal.postgres_schema import Statements
-from kalshi_ext.journal.postgres_session import Link, PostgresConnection, owner_lock
-from kalshi_ext.journal.serialization import from_row, row_problems, to_row
 from kalshi_ext.journal.store import (
+    EntryPage,
     InvalidData,
     Selection,
     StoreError,
     StoreUnavailable,
     TransientError,
+    from_row,
+    row_problems,
+    to_row,
 )
-from kalshi_ext.journal.writer import Writer
 from kalshi_ext.redact import Secret, redacted_repr
 
 SCHEMA: Final = "kalshi_journal"
-_PAGE: Final = 1000
-_LOOKS: Final = 5
+_PAGE: Final = 1000  # rows
+_COMMIT_CHECKS: Final = 5
 
 
 @define(eq=False)
@@ -41,21 +43,23 @@ class PostgresStore:
 
     session: PostgresConnection
     _sql: Statements
-    _link: Link
+    _connection: Connection
     _writing: bool = False
     _written: dict[str, Entry] = field(factory=dict[str, Entry])
 
     @contextmanager
-    def _explained(self) -> Generator[None]:
+    def _store_errors(self) -> Generator[None]:
         try:
             yield
         except (errors.SerializationFailure, errors.DeadlockDetected) as error:
-            raise TransientError(self.session.say(error)) from error
+            raise TransientError(self.session.describe_error(error)) from error
         except (psycopg.DataError, psycopg.IntegrityError) as error:
-            raise InvalidData(self.session.say(error)) from error
+            raise InvalidData(self.session.describe_error(error)) from error
         except psycopg.Error as error:
-            lost = self._link.closed
-            raise (TransientError if lost else StoreUnavailable)(self.session.say(error)) from error
+            # A lost session cannot commit any more, so its group may run again on a new one;
+            # only a COMMIT whose answer was lost is different (see `commit`).
+            kind = TransientError if self._connection.closed else StoreUnavailable
+            raise kind(self.session.describe_error(error)) from error
         except ValueError as error:
             raise InvalidData(str(error)) from error
 
@@ -65,21 +69,22 @@ class PostgresStore:
             raise StoreUnavailable("opened for reading only")
         self._writing = writing
         self._written.clear()
-        self._link = self.session.link()
-        with self._explained():
-            self._link.execute("BEGIN" if writing else "BEGIN READ ONLY")
+        self._connection = self.session.connection()
+        with self._store_errors():
+            self._connection.execute("BEGIN" if writing else "BEGIN READ ONLY")
 
     def load(self, keys: Collection[str], intents: Collection[str]) -> list[Entry]:
         """Read entries by key and intent; a writing transaction locks them."""
-        return self._look(self._sql.load(lock=self._writing), [*keys], [*intents])
+        return self._load(self._sql.load(lock=self._writing), [*keys], [*intents])
 
-    def _look(self, statement: bytes, keys: list[str], intents: list[str]) -> list[Entry]:
-        with self._explained():
-            found = self._link.execute(statement, [keys, intents]).fetchall()
-            return [from_row(values) for values in found]
+    def _load(self, statement: bytes, keys: list[str], intents: list[str]) -> list[Entry]:
+        with self._store_errors():
+            rows = self._connection.execute(statement, [keys, intents]).fetchall()
+            return [from_row(values) for values in rows]
 
     def save(self, new: Sequence[Entry], changed: Sequence[Entry]) -> None:
-        """Insert and update rows. Raises Again when another process was faster with a key."""
+        """Insert and update rows. Raises TransientError when another one took a key."""
+        # A key that was free at `load` has no row to lock. The group runs again and finds it.
         if new and self._write(self._sql.insert(), new) < len(new):
             raise TransientError("another process claimed the same at the same time")
         if changed and self._write(self._sql.update(), changed) < len(changed):
@@ -87,71 +92,72 @@ class PostgresStore:
 
     def _write(self, statement: bytes, entries: Sequence[Entry]) -> int:
         rows = json.dumps([to_row(entry) for entry in entries])
-        with self._explained():
-            written = self._link.execute(statement, [rows]).fetchall()
+        with self._store_errors():
+            written = self._connection.execute(statement, [rows]).fetchall()
         self._written.update((entry.key, entry) for entry in entries)
         return len(written)
 
-    def select(self, selection: Selection, after: int, limit: int) -> list[tuple[int, Entry]]:
+    def select(self, selection: Selection, after: int, limit: int) -> EntryPage:
         """List entries by position."""
         return [(row[0], from_row(row[1:])) for row in self._rows(selection, after, limit)]
 
     def _rows(self, selection: Selection, after: int, limit: int) -> list[tuple[Any, ...]]:
-        bound = {"ticker": selection.ticker, "after": after, "limit": limit}
-        with self._explained():
-            return self._link.execute(self._sql.select(selection), bound).fetchall()
+        parameters = {"ticker": selection.ticker, "after": after, "limit": limit}
+        with self._store_errors():
+            return self._connection.execute(self._sql.select(selection), parameters).fetchall()
 
     def alive(self, owner: str) -> bool:
         """Say whether an owner's session still holds its lock."""
         if owner == self.session.owner:
             return True
         number = owner_lock(self.session.schema, owner)
-        with self._explained():
-            asked = self._link.execute("SELECT pg_try_advisory_xact_lock_shared(%s)", [number])
-            return asked.fetchone() != (True,)
+        with self._store_errors():
+            # Shared: two that ask about one owner must not take each other for it.
+            statement = "SELECT pg_try_advisory_xact_lock_shared(%s)"
+            return self._connection.execute(statement, [number]).fetchone() != (True,)
 
     def verify(self) -> list[str]:
         """Read every row."""
-        found: list[str] = []
+        problems: list[str] = []
         after = -1
         while rows := self._rows(Selection(), after, _PAGE):
-            found += [line for row in rows for line in row_problems(row)]
+            problems += [line for row in rows for line in row_problems(row)]
             after = rows[-1][0]
-        return found
+        return problems
 
     def commit(self) -> None:
-        """Commit, and find out what became of it when the answer got lost."""
+        """Commit, and find out whether it took place when the answer was lost."""
         try:
-            with self._explained():
-                said = self._link.execute("COMMIT").statusmessage
+            with self._store_errors():
+                status = self._connection.execute("COMMIT").statusmessage
         except TransientError:
             if not self._written or not self._was_committed():
                 raise
             return
-        if said != "COMMIT":
-            raise StoreUnavailable(f"the server answered {said} to COMMIT")
+        if status != "COMMIT":  # a transaction that failed before is answered with ROLLBACK
+            raise StoreUnavailable(f"the server answered {status} to COMMIT")
 
     def _was_committed(self) -> bool:
         # By what can be read, not by pg_xact_status: a server that crashed may give the number
         # of a transaction it forgot to another one, and then call it committed.
         unknown = "whether the last commit took place is unknown"
-        for _ in range(_LOOKS):
+        for _ in range(_COMMIT_CHECKS):
             try:
-                self._link = self.session.link()
-                found = self._look(self._sql.load(lock=False), [*self._written], [])
-            except TransientError as lost_again:
-                unknown = f"{unknown}: {lost_again}"
+                self._connection = self.session.connection()
+                stored = self._load(self._sql.load(lock=False), [*self._written], [])
+            except TransientError as error:
+                unknown = f"{unknown}: {error}"
             except StoreError as error:
                 raise StoreUnavailable(f"{unknown}: {error}") from error
             else:
-                return {entry.key: entry for entry in found} == self._written
+                return {entry.key: entry for entry in stored} == self._written
         raise StoreUnavailable(unknown)
 
     def rollback(self) -> None:
         """Drop the transaction."""
         with suppress(psycopg.Error):
-            if not self._link.closed:
-                self._link.execute("ROLLBACK")
+            if not self._connection.closed:
+                self._connection.execute("ROLLBACK")
 
     def close(self) -> None:
         """End the session; its owner counts as gone from then on."""
@@ -181,7 +187,7 @@ class PostgresJournal(Journal):
         owner = new_owner()
         session = PostgresConnection(owner, schema, readonly, patience, Secret(url))
         session.open()
-        store = PostgresStore(session, Statements(schema), session.link())
+        store = PostgresStore(session, Statements(schema), session.connection())
         super().__init__(
             Writer(GroupCommitter(store, owner, now)).start(), owner, session.describe()
         )

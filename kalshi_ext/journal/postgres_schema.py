@@ -7,15 +7,13 @@ from typing import Any, Final
 from attrs import frozen
 from psycopg import Connection, sql
 
-from kalshi_ext.journal.entry import OPEN
-from kalshi_ext.journal.errors import JournalUnusable
-from kalshi_ext.journal.serialization import COLUMNS
+from kalshi_ext.journal.entry import OPEN, JournalUnusable
 from kalshi_ext.journal.sqlite_file import OPEN_STATES
-from kalshi_ext.journal.store import Selection
+from kalshi_ext.journal.store import COLUMNS, Selection
 
-_GUARD: Final = 0x4B4A4E4C  # advisory lock: one process at a time changes a schema
+_MIGRATION_LOCK: Final = 0x4B4A4E4C  # advisory lock: one process at a time changes a schema
 
-# As in the SQLite schema, version 1 was never released: it keeps the way between versions walked.
+# As in the SQLite schema, version 1 was never released: it keeps the migration exercised.
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     (
         "CREATE TABLE {schema}.version (version integer NOT NULL)",
@@ -44,38 +42,42 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
 CURRENT: Final = len(MIGRATIONS)
 
 
-def version_of(link: Connection[Any], schema: str) -> int:
+def version_of(connection: Connection[Any], schema: str) -> int:
     """Read the schema's version, 0 when there is none. Raises JournalUnusable for a newer one."""
-    there = link.execute("SELECT to_regclass(%s)", [f"{schema}.version"]).fetchone()
-    if there is None or there[0] is None:
+    # Looked up first: to select from a table that is missing would fail the transaction.
+    table = connection.execute("SELECT to_regclass(%s)", [f"{schema}.version"]).fetchone()
+    if table is None or table[0] is None:
         return 0
-    found = link.execute(_named("SELECT max(version) FROM {schema}.version", schema)).fetchone()
-    version = int(found[0]) if found else 0
+    statement = _in_schema("SELECT max(version) FROM {schema}.version", schema)
+    row = connection.execute(statement).fetchone()
+    version = int(row[0]) if row else 0
     if version > CURRENT:
         raise JournalUnusable(f"written by a newer version (schema {version}, known {CURRENT})")
     return version
 
 
-def migrate(link: Connection[Any], schema: str) -> None:
+def migrate(connection: Connection[Any], schema: str) -> None:
     """Bring the schema to the current version, in one transaction."""
-    if version_of(link, schema) == CURRENT:
+    if version_of(connection, schema) == CURRENT:
         return
-    with link.transaction():
-        link.execute("SELECT pg_advisory_xact_lock(%s)", [_GUARD])
-        if not _exists(link, schema):
-            link.execute(_named("CREATE SCHEMA {schema}", schema))
-        for statements in MIGRATIONS[version_of(link, schema) :]:
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_MIGRATION_LOCK])
+        # Not CREATE SCHEMA IF NOT EXISTS: that needs the right to create even where it exists.
+        if not _exists(connection, schema):
+            connection.execute(_in_schema("CREATE SCHEMA {schema}", schema))
+        for statements in MIGRATIONS[version_of(connection, schema) :]:
             for statement in statements:
-                link.execute(_named(statement, schema))
-        link.execute(_named("UPDATE {schema}.version SET version = %s", schema), [CURRENT])
+                connection.execute(_in_schema(statement, schema))
+        update = _in_schema("UPDATE {schema}.version SET version = %s", schema)
+        connection.execute(update, [CURRENT])
 
 
-def _exists(link: Connection[Any], schema: str) -> bool:
-    found = link.execute("SELECT to_regnamespace(%s) IS NOT NULL", [schema]).fetchone()
-    return bool(found and found[0])
+def _exists(connection: Connection[Any], schema: str) -> bool:
+    row = connection.execute("SELECT to_regnamespace(%s) IS NOT NULL", [schema]).fetchone()
+    return bool(row and row[0])
 
 
-def _named(statement: str, schema: str) -> bytes:
+def _in_schema(statement: str, schema: str) -> bytes:
     # The statements stand in this module; only the schema's name comes from outside.
     return statement.format(schema=sql.Identifier(schema).as_string()).encode()
 
@@ -103,13 +105,15 @@ class Statements:
         return text.format(table=sql.Identifier(self.schema, "entry").as_string()).encode()
 
     def load(self, *, lock: bool) -> bytes:
-        """Read by keys and intents. In the order of keys, so that two lockers never deadlock."""
+        """Read by keys and intents; `lock` keeps the rows to this transaction."""
+        # In the order of keys, so that two that lock never deadlock.
         end = "ORDER BY key FOR UPDATE" if lock else ""
         where = "WHERE key = ANY(%s) OR intent = ANY(%s)"
         return self._build(f"SELECT {_LIST} FROM {{table}} {where} {end}")  # noqa: S608 - names
 
     def insert(self) -> bytes:
-        """Insert rows given as JSON; a taken key or intent gives no row back."""
+        """Insert rows given as JSON; a taken key or intent returns no row."""
+        # DO NOTHING, because a violated constraint would fail the whole transaction.
         return self._build(
             f"INSERT INTO {{table}} ({_LIST}) SELECT {_LIST} FROM json_to_recordset(%s::json)"  # noqa: S608 - names
             f" AS x({_TYPED}) ORDER BY key ON CONFLICT DO NOTHING RETURNING key"

@@ -12,16 +12,22 @@ from typing import Final
 
 from attrs import define
 
-from kalshi_ext.journal import lock
-from kalshi_ext.journal.commit import GroupCommitter
-from kalshi_ext.journal.entry import OPEN, Entry, utc_now
-from kalshi_ext.journal.errors import JournalUnusable
+from kalshi_ext.journal import sqlite_file
+from kalshi_ext.journal.commit import GroupCommitter, Writer
+from kalshi_ext.journal.entry import OPEN, Entry, JournalUnusable, utc_now
 from kalshi_ext.journal.journal import Journal, new_owner
-from kalshi_ext.journal.lock import FileLock
-from kalshi_ext.journal.serialization import COLUMNS, from_row, row_problems, to_row
-from kalshi_ext.journal.sqlite_file import OPEN_STATES, connect, newest, resolved
-from kalshi_ext.journal.store import InvalidData, Selection, StoreError, StoreUnavailable
-from kalshi_ext.journal.writer import Writer
+from kalshi_ext.journal.sqlite_file import OPEN_STATES, FileLock
+from kalshi_ext.journal.store import (
+    COLUMNS,
+    EntryPage,
+    InvalidData,
+    Selection,
+    StoreError,
+    StoreUnavailable,
+    from_row,
+    row_problems,
+    to_row,
+)
 
 _LIST: Final = ", ".join(COLUMNS)
 _NAMES: Final = ", ".join(f":{column}" for column in COLUMNS)
@@ -33,7 +39,7 @@ _LOAD: Final = (
     f"SELECT {_LIST} FROM entry WHERE key IN (SELECT value FROM json_each(?))"  # noqa: S608 - column names
     f" UNION SELECT {_LIST} FROM entry WHERE intent IN (SELECT value FROM json_each(?))"
 )
-_FAULTY_DATA: Final = frozenset(
+_DATA_ERRORS: Final = frozenset(
     {sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH}
 )
 
@@ -50,18 +56,18 @@ def _select(selection: Selection) -> str:
 
 
 @contextmanager
-def _explained() -> Generator[None]:
+def _store_errors() -> Generator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise _explain(error) from error
+        raise _store_error(error) from error
     except (OverflowError, UnicodeEncodeError, ValueError) as error:
         raise InvalidData(str(error)) from error
 
 
-def _explain(error: sqlite3.Error) -> StoreError:
+def _store_error(error: sqlite3.Error) -> StoreError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the primary code
-    if code in _FAULTY_DATA:
+    if code in _DATA_ERRORS:
         return InvalidData(str(error))
     return StoreUnavailable(f"{error} ({getattr(error, 'sqlite_errorname', type(error).__name__)})")
 
@@ -72,86 +78,93 @@ class SqliteStore:
 
     path: Path
     owner: str
-    _link: sqlite3.Connection
-    _lock: FileLock | None
+    _connection: sqlite3.Connection
+    _lock: FileLock | None  # None when it was opened for reading
     _files: dict[Path, tuple[int, int]]
     _writing: bool = False
-    _last: int | None = None  # the number of the newest entry this transaction makes
+    _newest: int | None = None  # the number of the newest entry this transaction makes
 
     def begin(self, *, writing: bool) -> None:
         """Start a transaction; a writing one takes SQLite's write lock at once."""
+        # At once, because a transaction that began by reading may fail to get the lock later.
         if writing and self._lock is None:
             raise StoreUnavailable(f"{self.path} was opened for reading only")
-        self._writing, self._last = writing, None
-        with _explained():
-            self._link.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
+        self._writing, self._newest = writing, None
+        with _store_errors():
+            self._connection.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     def load(self, keys: Collection[str], intents: Collection[str]) -> list[Entry]:
         """Read entries by key and intent."""
-        with _explained():
+        with _store_errors():
+            # Two JSON arrays: the number of SQL parameters is limited, that of keys is not.
             wanted = (json.dumps(list(keys)), json.dumps(list(intents)))
-            return [from_row(values) for values in self._link.execute(_LOAD, wanted)]
+            return [from_row(values) for values in self._connection.execute(_LOAD, wanted)]
 
     def save(self, new: Sequence[Entry], changed: Sequence[Entry]) -> None:
         """Insert and update rows."""
-        with _explained():
-            self._link.executemany(_INSERT, map(to_row, new))
-            self._link.executemany(_UPDATE, map(to_row, changed))
+        with _store_errors():
+            self._connection.executemany(_INSERT, map(to_row, new))
+            self._connection.executemany(_UPDATE, map(to_row, changed))
             if new:
-                self._last = newest(self._link)
+                self._newest = sqlite_file.newest(self._connection)
 
-    def select(self, selection: Selection, after: int, limit: int) -> list[tuple[int, Entry]]:
+    def select(self, selection: Selection, after: int, limit: int) -> EntryPage:
         """List entries by position."""
-        bound = {"ticker": selection.ticker, "after": after, "limit": limit}
-        with _explained():
-            found = self._link.execute(_select(selection), bound)
-            return [(values[0], from_row(values[1:])) for values in found]
+        parameters = {"ticker": selection.ticker, "after": after, "limit": limit}
+        with _store_errors():
+            rows = self._connection.execute(_select(selection), parameters)
+            return [(row[0], from_row(row[1:])) for row in rows]
 
     def alive(self, owner: str) -> bool:
-        """Say whether an owner is this journal: while it holds the file there is no other."""
+        """Say whether an owner is this journal: while it has the file there is no other."""
         if self._lock is not None:
             return owner == self.owner
-        return lock.is_held(self.path) and lock.holder(self.path).get("owner") == owner
+        holder = sqlite_file.read_holder(self.path)
+        return sqlite_file.is_locked(self.path) and holder.get("owner") == owner
 
     def verify(self) -> list[str]:
         """Let SQLite check its pages, then read every row as far as that goes."""
-        found: list[str] = []
+        problems: list[str] = []
+        query = self._connection.execute
         try:
-            found.extend(row[0] for row in self._link.execute("PRAGMA integrity_check(100)"))
-            found.extend(line for row in self._link.execute(_SCAN) for line in row_problems(row))
+            problems.extend(row[0] for row in query("PRAGMA integrity_check(100)"))
+            problems.extend(line for row in query(_SCAN) for line in row_problems(row))
         except sqlite3.Error as error:
-            found.append(str(_explain(error)))
-        return [line for line in found if line != "ok"]
+            problems.append(str(_store_error(error)))  # the damage itself, and how far the scan got
+        return [line for line in problems if line != "ok"]
 
     def commit(self) -> None:
         """Write and sync the log."""
         if not self._writing:
-            self.rollback()  # nothing to keep, and what a damaged page cost stays with its reader
+            self.rollback()  # nothing to keep; an error of a damaged page stays with its reader
             return
+        # A commit into a file that was moved or removed succeeds, and nobody finds it again.
         if self._lock is not None and not self._in_place():
             raise StoreUnavailable(
                 f"{self.path}, its log or its lock file was moved, replaced or removed"
             )
-        with _explained():
-            self._link.execute("COMMIT")
-        if self._last is not None and self._lock is not None:
-            self._lock.note(self._last)
+        with _store_errors():
+            self._connection.execute("COMMIT")
+        if self._newest is not None and self._lock is not None:
+            self._lock.write_newest(self._newest)
 
     def _in_place(self) -> bool:
         with suppress(OSError):
-            same = all(lock.identity(path) == known for path, known in self._files.items())
+            same = all(
+                sqlite_file.file_identity(path) == known for path, known in self._files.items()
+            )
             return same and self._lock is not None and self._lock.intact()
         return False
 
     def rollback(self) -> None:
         """Drop the transaction."""
         with suppress(sqlite3.Error):
-            self._link.rollback()
+            self._connection.rollback()
 
     def close(self) -> None:
         """Close the database, then let the next process in."""
         with suppress(sqlite3.Error):
-            self._link.close()
+            self._connection.close()
         if self._lock is not None:
             self._lock.release()
 
@@ -159,8 +172,8 @@ class SqliteStore:
 class SqliteJournal(Journal):
     """A journal in a file that one living process has to itself.
 
-    Raises JournalBusy when another one has it, JournalUnusable when the file cannot serve.
-    With `readonly` it looks on beside a living holder and cannot write.
+    Raises JournalBusy when another one has it, JournalUnusable when the file cannot be used.
+    With `readonly` it reads beside a living holder and cannot write.
     """
 
     def __init__(
@@ -171,33 +184,35 @@ class SqliteJournal(Journal):
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         owner = new_owner()
-        store = _opened(resolved(path), owner, readonly=readonly)
+        store = _open_store(sqlite_file.resolved(path), owner, readonly=readonly)
         super().__init__(
             Writer(GroupCommitter(store, owner, now)).start(), owner, repr(str(store.path))
         )
 
 
-def _opened(path: Path, owner: str, *, readonly: bool) -> SqliteStore:
+def _open_store(path: Path, owner: str, *, readonly: bool) -> SqliteStore:
     lock = None if readonly else _locked(path, owner)
     try:
-        link = connect(path, readonly=readonly, written=lock.said["last"] if lock else None)
-        return SqliteStore(path, owner, link, lock, _files(path, readonly=readonly))
+        written = lock.record["last"] if lock else None
+        connection = sqlite_file.connect(path, readonly=readonly, written=written)
+        return SqliteStore(path, owner, connection, lock, _files(path, readonly=readonly))
     except BaseException:
         if lock is not None:
-            lock.release(silent=lock.said["last"] is None)
+            # The number a dead holder left must meet the next opening too.
+            lock.release(erase=lock.record["last"] is None)
         raise
 
 
 def _files(path: Path, *, readonly: bool) -> dict[Path, tuple[int, int]]:
     # The log too: a commit into a log without a name is gone with the process. SQLite keeps log
     # and index for as long as a connection is open.
-    ends = ("",) if readonly else ("", "-wal", "-shm")
-    places = [path.with_name(path.name + end) for end in ends]
-    return {place: lock.identity(place) for place in places}
+    suffixes = ("",) if readonly else ("", "-wal", "-shm")
+    places = [path.with_name(path.name + suffix) for suffix in suffixes]
+    return {place: sqlite_file.file_identity(place) for place in places}
 
 
 def _locked(path: Path, owner: str) -> FileLock:
     try:
-        return lock.hold(path, owner)
+        return sqlite_file.lock_file(path, owner)
     except OSError as error:
         raise JournalUnusable(f"{path}: its lock file cannot be used: {error}") from error

@@ -1,15 +1,174 @@
-"""Open the file of a SQLite journal: private, durable, sound and up to date."""
+"""The file of a SQLite journal: kept to one living process, private, durable and up to date.
+
+One process at a time: the lock is `flock` (Windows: a byte-range lock) on `FILE.lock`, and the
+kernel drops it however the process ends. SQLite's own exclusive mode would shut out readers too.
+A POSIX record lock would be dropped by any other code of the process that reads and closes the
+lock file. What `flock` lacks, that a forked child does not share it, is done here by hand.
+
+The lock file says who holds it, as JSON, and how many entries the database has. After a crash
+the newest entries are in `FILE-wal`, and SQLite cannot tell when that file is gone: an opening
+that finds fewer entries than the lock file names is refused.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import socket
 import sqlite3
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
+
+from attrs import define
 
 from kalshi_ext.errors import Misuse
-from kalshi_ext.journal.errors import JournalUnusable
-from kalshi_ext.journal.lock import lock_path
+from kalshi_ext.journal.entry import JournalBusy, JournalUnusable
+
+if sys.platform == "win32":  # unverified: no test has run there
+    import msvcrt
+
+    # Windows locks forbid reading: lock a byte behind the text that names the holder.
+    def _acquire(descriptor: int) -> None:
+        os.lseek(descriptor, 1 << 20, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+
+else:
+    import fcntl
+
+    def _acquire(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+_WIDTH: Final = 512
+_descriptors: set[int] = set()  # of the locks that this process holds
+
+
+def _close_inherited() -> None:
+    # A child that kept the descriptor open would keep the lock beyond its parent's death.
+    while _descriptors:
+        with suppress(OSError):
+            os.close(_descriptors.pop())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_inherited)
+
+
+def file_identity(path: Path | int) -> tuple[int, int]:
+    """Return what distinguishes a file from any other: device and inode."""
+    status = os.stat(path)  # noqa: PTH116 - a descriptor has no Path
+    return status.st_dev, status.st_ino
+
+
+@define(eq=False)
+class FileLock:
+    """A lock that this process holds. `path` is the lock file, `record` its content."""
+
+    path: Path
+    record: dict[str, Any]
+    _descriptor: int
+    _identity: tuple[int, int]
+
+    def intact(self) -> bool:
+        """Say whether the lock file is still the one that was locked."""
+        # Whoever removes or replaces it lets a second process lock the new one.
+        try:
+            return file_identity(self.path) == self._identity
+        except OSError:
+            return False
+
+    def write_newest(self, number: int) -> None:
+        """Leave the number of the newest entry for the next holder, should this one die."""
+        self.record["last"] = number
+        with suppress(OSError):  # then only a check is missing
+            _write(self._descriptor, self.record)
+
+    def release(self, *, erase: bool = True) -> None:
+        """Let the next process in; `erase` leaves an empty lock file.
+
+        The file stays: removing it would race with a process that locks it.
+        """
+        if self._descriptor not in _descriptors:
+            return
+        _descriptors.discard(self._descriptor)
+        if erase:
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, 0)
+        os.close(self._descriptor)
+
+
+def lock_path(path: Path) -> Path:
+    """Return the lock file that belongs to a file."""
+    return path.with_name(path.name + ".lock")
+
+
+def lock_file(path: Path, owner: str) -> FileLock:
+    """Lock a file for this process. Raises JournalBusy, naming the holder, and OSError."""
+    place = lock_path(path)
+    descriptor = os.open(place, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+    try:
+        _acquire(descriptor)
+        # What a dead holder wrote of the newest entry stays until the database was checked.
+        record = _holder_record(owner) | {"last": read_holder(path).get("last")}
+        os.ftruncate(descriptor, 0)
+        _write(descriptor, record)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise _busy(path) from error
+    except BaseException:
+        os.close(descriptor)
+        raise
+    _descriptors.add(descriptor)
+    return FileLock(place, record, descriptor, file_identity(descriptor))
+
+
+def _holder_record(owner: str) -> dict[str, Any]:
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"pid": os.getpid(), "host": socket.gethostname(), "since": since, "owner": owner}
+
+
+def _write(descriptor: int, record: Mapping[str, Any]) -> None:
+    text = json.dumps(record).ljust(_WIDTH)  # one length, so that one write replaces the former
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    os.write(descriptor, text.encode())
+
+
+def read_holder(path: Path) -> Mapping[str, Any]:
+    """Read who wrote the lock file last; empty when nobody, or when it cannot be read."""
+    try:
+        record = json.loads(lock_path(path).read_text())
+    except (OSError, ValueError):
+        return {}
+    return cast("dict[str, Any]", record) if isinstance(record, dict) else {}
+
+
+def is_locked(path: Path) -> bool:
+    """Say whether a living process holds the lock of a file now."""
+    # By trying: the text of the lock file outlives a process that was killed.
+    try:
+        descriptor = os.open(lock_path(path), os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        _acquire(descriptor)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _busy(path: Path) -> JournalBusy:
+    holder = read_holder(path)
+    known = {name: holder.get(name) for name in ("pid", "host", "since")}
+    who = "process {pid} on {host} since {since}".format(**known) if holder else "another process"
+    return JournalBusy(f"{path} is in use by {who}", **known)
+
 
 _BUSY_S: Final = 5.0  # a reader may hold a lock for a moment while it opens or closes
 _SETTINGS: Final = (
@@ -36,7 +195,7 @@ def resolved(path: str | Path) -> Path:
 def connect(path: Path, *, readonly: bool, written: object = None) -> sqlite3.Connection:
     """Open the database. Raises JournalUnusable.
 
-    `written` is how many entries a holder that died had written, None where none did.
+    `written` is the number of entries that a holder which died had written; None without one.
     """
     try:
         if not readonly:
@@ -63,8 +222,8 @@ def _sync(directory: Path) -> None:
 
 
 def _prepared(path: Path, *, readonly: bool, written: object) -> sqlite3.Connection:
-    # No thread check: the opening thread hands the connection to the writer and lets go of it.
-    link = sqlite3.connect(
+    # No thread check: the opening thread hands the connection to the writer and drops it.
+    connection = sqlite3.connect(
         f"{path.as_uri()}?mode={'ro' if readonly else 'rw'}",
         uri=True,
         isolation_level=None,
@@ -72,50 +231,50 @@ def _prepared(path: Path, *, readonly: bool, written: object) -> sqlite3.Connect
         check_same_thread=False,
     )
     try:
-        (_for_reading if readonly else _for_writing)(link)
+        (_check_version if readonly else _prepare_writing)(connection)
         if isinstance(written, int):
-            _check_complete(link, path, written)
+            _check_complete(connection, path, written)
     except BaseException:
-        link.close()
+        connection.close()
         raise
-    return link
+    return connection
 
 
-def newest(link: sqlite3.Connection) -> int:
+def newest(connection: sqlite3.Connection) -> int:
     """Return the number of the newest entry, 0 of none."""
-    (last,) = link.execute("SELECT max(seq) FROM entry").fetchone()
-    return last or 0
+    (number,) = connection.execute("SELECT max(seq) FROM entry").fetchone()
+    return number or 0
 
 
-def _check_complete(link: sqlite3.Connection, path: Path, written: int) -> None:
+def _check_complete(connection: sqlite3.Connection, path: Path, written: int) -> None:
     """Refuse a file that lacks entries which a holder that died had written."""
-    there = newest(link)
-    if there < written:
+    stored = newest(connection)
+    if stored < written:
         raise JournalUnusable(
-            f"it holds {there} entries, and {written} were written: its log {path.name}-wal is "
+            f"it holds {stored} entries, and {written} were written: its log {path.name}-wal is "
             "gone, or an old copy was put in its place. Bring it back. If it is lost, look at the "
             f"exchange for orders it does not know, then remove {lock_path(path).name} to go on"
         )
 
 
-def _for_reading(link: sqlite3.Connection) -> None:
-    version = version_of(link)
+def _check_version(connection: sqlite3.Connection) -> None:
+    version = version_of(connection)
     if version != CURRENT:
         raise JournalUnusable(f"schema {version} is older: open it once for writing")
 
 
-def _for_writing(link: sqlite3.Connection) -> None:
-    version_of(link)  # a foreign database is left as it is
-    (mode,) = link.execute("PRAGMA journal_mode = WAL").fetchone()
+def _prepare_writing(connection: sqlite3.Connection) -> None:
+    version_of(connection)  # a foreign database is left as it is
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise JournalUnusable("its file system cannot share memory, which SQLite's log needs")
     for setting in _SETTINGS:
-        link.execute(setting)
-    migrate(link)
+        connection.execute(setting)
+    migrate(connection)
     # After a failed sync the kernel may take lost pages of the log for clean ones. Copying the
     # log into the database writes them anew, and a sync that succeeds then means what it says.
     # It is done even where a reader keeps the log from being cut ("busy").
-    link.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
 
 APPLICATION: Final = 0x4B4A4E4C  # "KJNL", in the header of the file: tells it from other databases
@@ -154,11 +313,11 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
 CURRENT: Final = len(MIGRATIONS)
 
 
-def version_of(link: sqlite3.Connection) -> int:
+def version_of(connection: sqlite3.Connection) -> int:
     """Read the schema's version, 0 for an empty file. Raises JournalUnusable."""
-    (version,) = link.execute("PRAGMA user_version").fetchone()
-    (application,) = link.execute("PRAGMA application_id").fetchone()
-    (tables,) = link.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application != APPLICATION and (application or version or tables):
         raise JournalUnusable("a SQLite database, but not a journal of this library")
     if version > CURRENT:
@@ -166,22 +325,22 @@ def version_of(link: sqlite3.Connection) -> int:
     return int(version)
 
 
-def migrate(link: sqlite3.Connection) -> None:
+def migrate(connection: sqlite3.Connection) -> None:
     """Bring the schema to the current version, in one transaction."""
-    if version_of(link) == CURRENT:
+    if version_of(connection) == CURRENT:
         return
-    link.execute("BEGIN EXCLUSIVE")
+    connection.execute("BEGIN EXCLUSIVE")
     try:
-        _apply(link)
+        _apply(connection)
     except BaseException:
-        link.rollback()
+        connection.rollback()
         raise
-    link.execute("COMMIT")
+    connection.execute("COMMIT")
 
 
-def _apply(link: sqlite3.Connection) -> None:
-    for statements in MIGRATIONS[version_of(link) :]:
+def _apply(connection: sqlite3.Connection) -> None:
+    for statements in MIGRATIONS[version_of(connection) :]:
         for statement in statements:
-            link.execute(statement)
-    link.execute(f"PRAGMA application_id = {APPLICATION}")
-    link.execute(f"PRAGMA user_version = {CURRENT}")
+            connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION}")
+    connection.execute(f"PRAGMA user_version = {CURRENT}")

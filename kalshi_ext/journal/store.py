@@ -1,11 +1,17 @@
-"""What a place of storage must do for a journal: one transaction at a time, by one thread."""
+"""What a store must do for a journal, and how an entry becomes a row and JSON.
+
+A store runs one transaction at a time, for one thread. Times are stored as whole microseconds
+since 1970, UTC.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
-from typing import Protocol
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Protocol, TypeAlias
 
-from attrs import frozen
+from attrs import fields, frozen
 
 from kalshi_ext.journal.entry import OPEN, Entry, State
 
@@ -19,11 +25,11 @@ class TransientError(StoreError):
 
 
 class InvalidData(StoreError):
-    """The data were refused: the fault lies in one request, not in the place of storage."""
+    """The data were refused: the fault lies in one request, not in the store."""
 
 
 class StoreUnavailable(StoreError):
-    """The place of storage does not work now."""
+    """The store does not work now."""
 
 
 @frozen(kw_only=True)
@@ -33,14 +39,14 @@ class Selection:
     states: frozenset[State] | None = None
     ticker: str | None = None
 
-    def takes(self, entry: Entry) -> bool:
+    def matches(self, entry: Entry) -> bool:
         """Say whether an entry belongs to the selection."""
         in_state = self.states is None or entry.state in self.states
         return in_state and (self.ticker is None or entry.ticker == self.ticker)
 
     @property
     def state_names(self) -> list[str]:
-        """Return the states by name, in the order of the type."""
+        """The selected states by name, in the order of the type."""
         return [state.value for state in State if self.states is None or state in self.states]
 
 
@@ -49,11 +55,15 @@ def open_selection(ticker: str | None = None) -> Selection:
     return Selection(states=OPEN, ticker=ticker)
 
 
+EntryPage: TypeAlias = list[tuple[int, Entry]]
+"""Entries with their positions, which grow in the order of insertion."""
+
+
 class Store(Protocol):
-    """A place of storage. Every method but `close` raises StoreError and nothing else.
+    """Where entries are kept. Every method but `close` raises StoreError and nothing else.
 
     `commit` returns only when everything saved since `begin` survives a power loss (as far as
-    the place can promise it), and raises Again only when nothing of it was committed.
+    the storage can promise it), and raises TransientError only when nothing of it was committed.
     """
 
     def begin(self, *, writing: bool) -> None:
@@ -68,8 +78,8 @@ class Store(Protocol):
         """Insert and update entries."""
         ...
 
-    def select(self, selection: Selection, after: int, limit: int) -> list[tuple[int, Entry]]:
-        """Return entries with their positions, which grow in the order of insertion."""
+    def select(self, selection: Selection, after: int, limit: int) -> EntryPage:
+        """List entries whose position is greater than `after`."""
         ...
 
     def alive(self, owner: str) -> bool:
@@ -89,5 +99,92 @@ class Store(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of everything. Never raises."""
+        """Release everything. Never raises."""
         ...
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_TIMES: Final = frozenset({"created_at", "sent_at", "updated_at"})
+
+COLUMNS: Final = tuple(part.name for part in fields(Entry))
+"""The columns of a stored entry, in the order of `to_row`."""
+
+
+def micros(moment: datetime) -> int:
+    """Count the microseconds since 1970."""
+    # Not timestamp(): a float loses microseconds of today's dates.
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def from_micros(count: int) -> datetime:
+    """Turn microseconds since 1970 into a datetime."""
+    return _EPOCH + timedelta(microseconds=count)
+
+
+def to_row(entry: Entry) -> dict[str, Any]:
+    """Write an entry as column values."""
+    return {name: _stored(getattr(entry, name)) for name in COLUMNS}
+
+
+def _stored(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return micros(value)
+    return str(value) if isinstance(value, str) else value  # a State becomes plain text
+
+
+def from_row(values: Sequence[Any]) -> Entry:
+    """Read column values in the order of COLUMNS. Raises ValueError when one cannot be."""
+    # A row is checked like any argument: a damaged page or a hand may have written it.
+    row = dict(zip(COLUMNS, values, strict=True))
+    for name in _TIMES:
+        row[name] = None if row[name] is None else _moment(row[name])
+    return Entry(**row)
+
+
+def _moment(count: Any) -> datetime:
+    try:
+        return from_micros(count)
+    except (TypeError, OverflowError) as error:
+        raise ValueError(f"no time in microseconds: {count!r}") from error
+
+
+def to_json(entry: Entry) -> dict[str, Any]:
+    """Write an entry for people and exports: ISO times, ticket and verdict as JSON values."""
+    written: dict[str, Any] = {name: getattr(entry, name) for name in COLUMNS}
+    for name in _TIMES:
+        written[name] = None if written[name] is None else written[name].isoformat()
+    return written | {name: _parsed(written[name]) for name in ("ticket", "verdict")}
+
+
+def _parsed(text: str | None) -> Any:
+    # What is no JSON is exported as the text it is: an export must show damaged entries too.
+    return json.loads(text) if text is not None and _is_json(text) else text
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def row_problems(row: Sequence[Any]) -> list[str]:
+    """Name what is wrong with a stored row: its position, then the values of an entry."""
+    try:
+        entry = from_row(row[1:])
+    except (ValueError, TypeError) as error:
+        return [f"row {row[0]}: {error}"]
+    return [f"entry {entry.key}: {problem}" for problem in _problems(entry)]
+
+
+def _problems(entry: Entry) -> list[str]:
+    texts = {"ticket": entry.ticket, "verdict": entry.verdict}
+    broken = [name for name, text in texts.items() if text and not _is_json(text)]
+    problems = [f"{name} is not JSON" for name in broken]
+    if entry.updated_at < entry.created_at:
+        problems.append("updated_at lies before created_at")
+    if not entry.owner:
+        problems.append("it has no owner")
+    return problems

@@ -1,40 +1,89 @@
-"""The verbs of a journal as requests: one line each."""
+"""The verbs of a journal as requests that wait in a queue.
+
+A verb is built in the caller's thread: iterables are read and arguments checked there, and what
+is wrong with them is raised there. Its `work` runs later, in the thread that has the store.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from datetime import datetime
-from typing import Final
+from enum import Enum
+from typing import Any, Final
 
-from kalshi_ext.journal import commit
-from kalshi_ext.journal.commit import JournalRequest, RequestKind
-from kalshi_ext.journal.entry import Entry, State, Transition
+from attrs import field, frozen
+
+from kalshi_ext.errors import KalshiError
+from kalshi_ext.journal import rules
+from kalshi_ext.journal.entry import (
+    Entry,
+    JournalUnusable,
+    JournalUnwritable,
+    State,
+    Transition,
+    TransitionUnwritten,
+)
+from kalshi_ext.journal.rules import View
 from kalshi_ext.journal.store import Selection, open_selection
+
+
+class RequestKind(Enum):
+    """What a request does; its failure says what the caller knows then."""
+
+    RESERVE = "reserve"
+    ADVANCE = "advance"
+    READ = "read"
+
+    def failure(self, why: str) -> KalshiError:
+        """Build the error of a request when the journal itself fails."""
+        # A reservation comes before the first byte, so its failure is a NotSent. A transition
+        # records what happened already: its failure says nothing about the order.
+        return _FAILURES[self](f"journal: {why}")
+
+
+_FAILURES: Final[Mapping[RequestKind, type[KalshiError]]] = {
+    RequestKind.RESERVE: JournalUnwritable,
+    RequestKind.ADVANCE: TransitionUnwritten,
+    RequestKind.READ: JournalUnusable,
+}
+
+
+@frozen(eq=False)
+class JournalRequest:
+    """One rule to apply, and the future that learns of its result after the commit.
+
+    `keys` and `intents` are loaded before, together with those of the whole group.
+    """
+
+    kind: RequestKind
+    work: Callable[[View], Any]
+    keys: Sequence[str] = ()
+    intents: Sequence[str] = ()
+    future: Future[Any] = field(factory=Future[Any])
 
 
 def reserve(entry: Entry) -> JournalRequest:
     """Insert an entry by key and intent."""
     intents = [] if entry.intent is None else [entry.intent]
     return JournalRequest(
-        RequestKind.RESERVE, lambda sheet: commit.reserve(sheet, entry), [entry.key], intents
+        RequestKind.RESERVE, lambda view: rules.reserve(view, entry), [entry.key], intents
     )
 
 
 def reserve_many(entries: Iterable[Entry]) -> JournalRequest:
     """Insert entries, all or none."""
     listed = list(entries)
+    keys = [entry.key for entry in listed]
     intents = [entry.intent for entry in listed if entry.intent is not None]
     return JournalRequest(
-        RequestKind.RESERVE,
-        lambda sheet: [commit.reserve(sheet, entry) for entry in listed],
-        [entry.key for entry in listed],
-        intents,
+        RequestKind.RESERVE, lambda view: rules.reserve_many(view, listed), keys, intents
     )
 
 
 def reopen(key: str) -> JournalRequest:
     """Make a refused or never sent entry an intent again."""
-    return JournalRequest(RequestKind.RESERVE, lambda sheet: commit.reopen(sheet, key), [key])
+    return JournalRequest(RequestKind.RESERVE, lambda view: rules.reopen(view, key), [key])
 
 
 def advance(
@@ -47,56 +96,57 @@ def advance(
     attempts: int | None = None,
 ) -> JournalRequest:
     """Record what became of an entry."""
-    made = Transition(
+    transition = Transition(
         key, state, order_id=order_id, verdict=verdict, sent_at=sent_at, attempts=attempts
     )
-    return JournalRequest(RequestKind.ADVANCE, lambda sheet: commit.apply(sheet, made), [key])
-
-
-def advance_many(marks: Iterable[Transition]) -> JournalRequest:
-    """Record what became of several entries, all or none."""
-    listed = list(marks)
-    keys = [made.key for made in listed]
     return JournalRequest(
-        RequestKind.ADVANCE, lambda sheet: [commit.apply(sheet, made) for made in listed], keys
+        RequestKind.ADVANCE, lambda view: rules.advance_one(view, transition), [key]
     )
 
 
-def cancel_reservation(claimed: Entry) -> JournalRequest:
-    """Take back a claim that nobody learned of."""
+def advance_many(transitions: Iterable[Transition]) -> JournalRequest:
+    """Record what became of several entries, all or none."""
+    listed = list(transitions)
+    keys = [transition.key for transition in listed]
+    return JournalRequest(RequestKind.ADVANCE, lambda view: rules.advance_many(view, listed), keys)
+
+
+def cancel_reservation(reserved: Entry) -> JournalRequest:
+    """Make a reservation not sent that nobody learned of."""
+    # Not a RESERVE request: it must be written even when nobody waits for it any more.
     return JournalRequest(
-        RequestKind.ADVANCE, lambda sheet: commit.cancel_reservation(sheet, claimed), [claimed.key]
+        RequestKind.ADVANCE, lambda view: rules.cancel_reservation(view, reserved), [reserved.key]
     )
 
 
 def take_over(key: str, from_owner: str) -> JournalRequest:
-    """Move an open entry of a dead owner to this journal."""
+    """Make an open entry of a dead owner ours."""
     return JournalRequest(
-        RequestKind.ADVANCE, lambda sheet: commit.take_over(sheet, key, from_owner), [key]
+        RequestKind.ADVANCE, lambda view: rules.take_over(view, key, from_owner), [key]
     )
 
 
-def settle(key: str, made: Transition, from_owner: str) -> JournalRequest:
-    """Take over and mark in one step."""
+def settle(key: str, transition: Transition, from_owner: str) -> JournalRequest:
+    """Take over and advance in one step."""
     return JournalRequest(
-        RequestKind.ADVANCE, lambda sheet: commit.settle(sheet, key, made, from_owner), [key]
+        RequestKind.ADVANCE, lambda view: rules.settle(view, key, transition, from_owner), [key]
     )
 
 
 def get(key: str) -> JournalRequest:
     """Read the entry under a key."""
-    return JournalRequest(RequestKind.READ, lambda sheet: sheet.find(key), [key])
+    return JournalRequest(RequestKind.READ, lambda view: view.find(key), [key])
 
 
 def by_intent(intent: str) -> JournalRequest:
     """Read the entry of an intent."""
-    return JournalRequest(RequestKind.READ, lambda sheet: sheet.find_intent(intent), [], [intent])
+    return JournalRequest(RequestKind.READ, lambda view: view.find_intent(intent), [], [intent])
 
 
 def open_entries(ticker: str | None = None) -> JournalRequest:
     """List the entries without a verdict."""
     selection = open_selection(ticker)
-    return JournalRequest(RequestKind.READ, lambda sheet: commit.everything(sheet, selection))
+    return JournalRequest(RequestKind.READ, lambda view: rules.list_all(view, selection))
 
 
 def page(
@@ -109,19 +159,18 @@ def page(
     """List entries with their positions."""
     wanted = None if states is None else frozenset(State(state) for state in states)
     selection = Selection(states=wanted, ticker=ticker)
-    return JournalRequest(
-        RequestKind.READ, lambda sheet: commit.page(sheet, selection, after, limit)
-    )
+    # A verb for `Journal.entries` alone, which asks for page after page.
+    return JournalRequest(RequestKind.READ, lambda view: view.select(selection, after, limit))
 
 
 def owner_alive(owner: str) -> JournalRequest:
     """Ask whether a journal instance may still be running."""
-    return JournalRequest(RequestKind.READ, lambda sheet: sheet.store.alive(owner))
+    return JournalRequest(RequestKind.READ, lambda view: view.alive(owner))
 
 
 def verify() -> JournalRequest:
     """Look for damage in what is stored."""
-    return JournalRequest(RequestKind.READ, lambda sheet: sheet.store.verify())
+    return JournalRequest(RequestKind.READ, lambda view: view.verify())
 
 
 VERBS: Final[Mapping[str, Callable[..., JournalRequest]]] = {
@@ -131,3 +180,4 @@ VERBS: Final[Mapping[str, Callable[..., JournalRequest]]] = {
         *(get, by_intent, open_entries, page, owner_alive, verify),
     )
 }
+"""What `Journal.submit` takes, by name. `cancel_reservation` is not for callers."""

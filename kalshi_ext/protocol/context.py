@@ -1,12 +1,17 @@
-"""What the flows of one client share: the numbers that rule waiting, and who drives what."""
+"""What the flows of one client share: its policy, its locks, its recent and pending writes.
+
+Flows of one client run in threads and tasks at the same time. A journal keeps two processes
+apart; `LockRegistry` keeps apart two flows of one process, which are the same owner to a journal.
+"""
 
 from __future__ import annotations
 
 import math
 import threading
 import weakref
-from collections.abc import Iterable
-from typing import Any
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable
+from typing import Any, Self
 
 from attrs import define, field, frozen
 
@@ -28,7 +33,7 @@ def _at_least_one(_: object, attribute: Any, value: Any) -> None:
 
 @frozen
 class Policy:
-    """The numbers that rule waiting; seconds and attempts.
+    """How long a flow waits and how often it tries; in seconds and attempts.
 
     `timeout` bounds one attempt in total. `signature_life` is how long a delayed copy of a
     request may still be accepted: the exchange was seen to refuse timestamps 30 s old, 60 is
@@ -50,48 +55,97 @@ class Policy:
 
 
 class LockOwner:
-    """Whoever drives journal keys, where no other object stands for the work."""
+    """The owner of journal keys, where no other object stands for the work."""
 
     __slots__ = ("__weakref__",)
+
+
+class _Lease(weakref.ref[object]):
+    """The keys of one owner, which it refers to weakly."""
+
+    __slots__ = ("keys", "owner_id")
+    keys: set[str]
+    owner_id: int
+
+    def __new__(cls, owner: object, gone: Callable[[Any], None]) -> Self:
+        """Begin a lease without keys; `gone` is called with it once the owner is collected."""
+        lease = super().__new__(cls, owner, gone)
+        lease.keys, lease.owner_id = set(), id(owner)
+        return lease
 
 
 @define
 class LockRegistry:
     """The journal keys that running flows of this client are driving; shared by threads.
 
-    A key belongs to an owner, and is held weakly: an interrupt may end a flow anywhere, even where
-    it would let go, and its keys are free once it is gone. Then they were `abandoned`.
+    A key belongs to an owner, which is held weakly: an interrupt may end a flow anywhere, even in
+    the middle of `release`, and its keys are free once the owner is collected. `abandoned` says
+    that this happened. Every operation costs constant time for each key it takes or frees,
+    however many keys other owners have.
     """
 
     abandoned: bool = False
-    _owners: dict[str, weakref.ref[object]] = field(factory=dict[str, "weakref.ref[object]"])
-    _lock: threading.Lock = field(factory=threading.Lock, repr=False, eq=False)
+    _owners: dict[str, _Lease] = field(factory=dict[str, _Lease])
+    _leases: dict[int, _Lease] = field(factory=dict[int, _Lease])  # by id(): owners need no hash
+    _gone: deque[_Lease] = field(factory=deque[_Lease])  # collected owners, not yet freed
+    # Reentrant: the collector may end a flow, and thereby call `release`, inside `acquire`.
+    _lock: threading.RLock = field(factory=threading.RLock, repr=False, eq=False)
 
     def acquire(self, keys: Iterable[str], owner: object) -> set[str]:
-        """Take the keys nobody drives and return them."""
+        """Take the keys that have no owner and return them."""
         with self._lock:
+            self._free_abandoned()
             free = {key for key in keys if key not in self}
-            self._owners.update(dict.fromkeys(free, weakref.ref(owner, self._abandon)))
+            if free:
+                lease = self._lease(owner)
+                # In the lease first: a key that an interrupt left out of it would never be freed.
+                lease.keys |= free
+                self._owners.update(dict.fromkeys(free, lease))
             return free
 
     def release(self, owner: object) -> None:
-        """Let go of all that an owner took."""
+        """Free all keys of an owner."""
         with self._lock:
-            for key, other in list(self._owners.items()):
-                if other() is owner or other() is None:
-                    del self._owners[key]
+            self._free_abandoned()
+            lease = self._leases.get(id(owner))
+            if lease is not None and lease() is owner:
+                self._free(lease)
 
-    def _abandon(self, _: object) -> None:
+    def _lease(self, owner: object) -> _Lease:
+        lease = self._leases.get(id(owner))
+        if lease is None or lease() is not owner:  # an id comes back once its object is gone
+            lease = self._leases[id(owner)] = _Lease(owner, self._abandon)
+        return lease
+
+    def _abandon(self, lease: _Lease) -> None:
+        # Called by the collector at any moment, also in a thread that has the lock: it may only
+        # do what needs none.
+        self._gone.append(lease)
         self.abandoned = True
 
+    def _free_abandoned(self) -> None:
+        while self._gone:
+            try:
+                lease = self._gone.popleft()
+            except IndexError:  # a call inside this one was faster
+                return
+            self._free(lease)
+
+    def _free(self, lease: _Lease) -> None:
+        for key in lease.keys:
+            if self._owners.get(key) is lease:  # else it was free, and has another owner by now
+                self._owners.pop(key, None)
+        if self._leases.get(lease.owner_id) is lease:
+            self._leases.pop(lease.owner_id, None)
+
     def __contains__(self, key: object) -> bool:
-        there = self._owners.get(str(key))
-        return there is not None and there() is not None
+        lease = self._owners.get(str(key))
+        return lease is not None and lease() is not None
 
 
 @define
 class PendingWrites:
-    """Keys of earlier writes without a verdict, by ticker; `read` once the journal was asked."""
+    """Keys of earlier writes without a verdict, by ticker; `loaded` once the journal was read."""
 
     loaded: bool = False
     by_ticker: dict[str, set[str]] = field(factory=dict[str, set[str]])
@@ -107,20 +161,45 @@ class PendingWrites:
 
 @define
 class RecentWrites:
-    """When this client last changed which order (Unix seconds): reads may not show it yet."""
+    """When this client last changed each order (Unix seconds): reads may not show it yet.
+
+    A change is recent while its time and that of the latest change are at most `keep` seconds
+    apart, in either direction: after the clock was set back, a change from before is dated ahead.
+    Each addition looks at two of those kept and drops what is not recent. So it costs the same
+    however many there are, and those long past go whatever the clock does.
+    """
 
     keep: float = 600.0
-    _at: dict[str, float] = field(factory=dict[str, float])
+    # Not a dict: finding its first key passes over all that were moved or dropped before.
+    _times: OrderedDict[str, float] = field(factory=OrderedDict[str, float])
+    _latest: float = 0.0
+    _lock: threading.RLock = field(factory=threading.RLock, repr=False, eq=False)
 
     def add(self, order_id: str, now: float) -> None:
-        """Remember a change, and forget those long past."""
-        for old in [key for key, at in list(self._at.items()) if abs(now - at) > self.keep]:
-            self._at.pop(old, None)
-        self._at[order_id] = now
+        """Remember a change."""
+        with self._lock:
+            self._latest = now
+            self._times[order_id] = now
+            self._times.move_to_end(order_id)
+            # Two, for one comes with each addition: those long past become fewer. In turn, not
+            # from the oldest on, because after a step of the clock this is no order of time.
+            self._examine_next()
+            self._examine_next()
+
+    def _examine_next(self) -> None:
+        order_id, time = next(iter(self._times.items()))
+        if self._is_recent(time):
+            self._times.move_to_end(order_id)
+        else:
+            del self._times[order_id]
 
     def last_write_at(self, order_id: str) -> float | None:
         """Return when an order was changed; None where it was not, or long ago."""
-        return self._at.get(order_id)
+        time = self._times.get(order_id)
+        return time if time is not None and self._is_recent(time) else None
+
+    def _is_recent(self, time: float) -> bool:
+        return abs(self._latest - time) <= self.keep
 
 
 @frozen

@@ -218,9 +218,9 @@ class AsyncDriver:
         return await self._record(effect)
 
     async def _record(self, record: Record) -> Any:
+        if not self.journal.blocking:  # in memory: it returns at once, without thread and future
+            return getattr(self.journal, record.verb)(*record.args)
         future = self.journal.submit(record.verb, *record.args)
-        if future.done():  # a journal in memory: no need to let others run first
-            return future.result()
         try:
             return await asyncio.wrap_future(future)
         except (asyncio.CancelledError, GeneratorExit):

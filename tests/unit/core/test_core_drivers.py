@@ -206,6 +206,8 @@ def test_a_clock_adds_up_its_corrections() -> None:
 @pytest.mark.parametrize("mode", ["sync", "async"])
 def test_what_performing_an_effect_raises_reaches_the_flow(mode: str) -> None:
     class Journal:
+        blocking = True
+
         def get(self, key: str) -> None:
             raise LookupError(key)
 

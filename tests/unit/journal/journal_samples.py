@@ -24,7 +24,7 @@ def entry(key: str = "k", **values: Any) -> Entry:
 
 
 class Clock:
-    """A clock that moves one second with each look."""
+    """A clock that moves one second with each reading."""
 
     def __init__(self) -> None:
         self.moment = START

@@ -1,23 +1,46 @@
-"""A store whose failures are written down beforehand."""
+"""A store that fails as scripted."""
 
 from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from kalshi_ext.journal.commit import GroupCommitter
+from kalshi_ext.journal.commit import GroupCommitter, Writer
+from kalshi_ext.journal.entry import Entry
 from kalshi_ext.journal.journal import Journal
-from kalshi_ext.journal.memory import MemoryStore
-from kalshi_ext.journal.writer import Writer
+from kalshi_ext.journal.memory import EntryTable
+from kalshi_ext.journal.store import EntryPage, Selection
+
+
+class MemoryStore:
+    """A store over dicts, for what is tested of a committer."""
+
+    def __init__(self, owner: str) -> None:
+        self.owner = owner
+        self.table = EntryTable()
+
+    def load(self, keys: Iterable[str], intents: Iterable[str]) -> list[Entry]:
+        by_intent = self.table.intents
+        wanted = dict.fromkeys([*keys, *(by_intent[name] for name in intents if name in by_intent)])
+        return [self.table.rows[key] for key in wanted if key in self.table.rows]
+
+    def save(self, new: Sequence[Entry], changed: Sequence[Entry]) -> None:
+        self.table.write([*new, *changed])
+
+    def select(self, selection: Selection, after: int, limit: int) -> EntryPage:
+        return self.table.select(selection, after, limit)
+
+    def alive(self, owner: str) -> bool:
+        return owner == self.owner
 
 
 class ScriptedStore:
     """Real transactions over memory. `faults[step]` lists what each call of a step raises.
 
     A fault is None (works), an exception, or ("after", exception): works, then raises. `log`
-    keeps the steps; `gate` holds every commit up while it is cleared.
+    keeps the steps; `gate` blocks every commit while it is cleared.
     """
 
     def __init__(self, owner: str = "me") -> None:

@@ -16,14 +16,14 @@ from kalshi_ext.journal.entry import (
     OPEN,
     REOPENABLE,
     Entry,
+    IllegalTransition,
     State,
     Transition,
     advance,
     changed,
     reopened,
 )
-from kalshi_ext.journal.errors import IllegalTransition
-from kalshi_ext.journal.serialization import COLUMNS, from_row, row_problems, to_json, to_row
+from kalshi_ext.journal.store import COLUMNS, from_row, row_problems, to_json, to_row
 
 LATER = START + timedelta(seconds=5)
 
@@ -58,38 +58,43 @@ def test_every_state_has_its_moves_and_is_either_open_or_final() -> None:
     assert {"refused", "not_sent"} == REOPENABLE
 
 
-def test_a_mark_changes_what_it_states_and_leaves_the_rest() -> None:
+def test_a_transition_changes_what_it_states_and_leaves_the_rest() -> None:
     start = entry(intent="i", subaccount=3, attempts=1, order_id="before")
-    mark = Transition("k", State.SENT, sent_at=LATER, attempts=2, verdict='"v"')
+    transition = Transition("k", State.SENT, sent_at=LATER, attempts=2, verdict='"v"')
     expected = evolve(
         start, state=State.SENT, sent_at=LATER, attempts=2, verdict='"v"', updated_at=LATER
     )
-    assert advance(start, mark, now=LATER) == expected
+    assert advance(start, transition, now=LATER) == expected
 
 
-def test_a_mark_states_each_of_its_fields() -> None:
-    mark = Transition("k", "sent", order_id="o", verdict="1", sent_at=LATER, attempts=0)
-    assert mark.changes() == {"order_id": "o", "verdict": "1", "sent_at": LATER, "attempts": 0}
+def test_a_transition_states_each_of_its_fields() -> None:
+    transition = Transition("k", "sent", order_id="o", verdict="1", sent_at=LATER, attempts=0)
+    assert transition.changes() == {
+        "order_id": "o",
+        "verdict": "1",
+        "sent_at": LATER,
+        "attempts": 0,
+    }
     assert Transition("k", State.SENT).changes() == {}
 
 
 @pytest.mark.parametrize("final", sorted(FINAL))
 @pytest.mark.parametrize(
-    "other", [{"order_id": "p"}, {"verdict": "2"}, {"attempts": 9}, {"sent_at": LATER}]
+    "differing", [{"order_id": "p"}, {"verdict": "2"}, {"attempts": 9}, {"sent_at": LATER}]
 )
-def test_a_verdict_is_not_changed_by_another_of_the_same_state(final: str, other: dict) -> None:
+def test_a_verdict_is_not_changed_by_another_of_the_same_state(final: str, differing: dict) -> None:
     start = entry(state=final, order_id="o", verdict="1", attempts=1, sent_at=START)
     with pytest.raises(
-        IllegalTransition, match=f"already {final} with another {next(iter(other))}"
+        IllegalTransition, match=f"already {final} with another {next(iter(differing))}"
     ):
-        advance(start, Transition("k", final, **other), now=LATER)
+        advance(start, Transition("k", final, **differing), now=LATER)
 
 
 @pytest.mark.parametrize("final", sorted(FINAL))
 def test_a_repeated_verdict_changes_nothing_not_even_the_time(final: str) -> None:
     start = entry(state=final, order_id="o", verdict="1", attempts=1, sent_at=START)
-    again = Transition("k", final, order_id="o", verdict="1", attempts=1, sent_at=START)
-    assert advance(start, again, now=LATER) is start
+    repeated = Transition("k", final, order_id="o", verdict="1", attempts=1, sent_at=START)
+    assert advance(start, repeated, now=LATER) is start
     assert advance(start, Transition("k", final), now=LATER) is start
 
 
@@ -110,8 +115,8 @@ def test_a_clock_that_goes_backwards_does_not_take_updated_at_along() -> None:
 
 def test_a_reopened_entry_forgets_its_verdict_and_keeps_key_times_and_attempts() -> None:
     start = entry(state="refused", intent="i", order_id="o", verdict="1", attempts=3, owner="a")
-    again = reopened(start, owner="b", now=LATER)
-    assert again == evolve(
+    intent = reopened(start, owner="b", now=LATER)
+    assert intent == evolve(
         start, state=State.INTENT, order_id=None, verdict=None, owner="b", updated_at=LATER
     )
 
@@ -123,28 +128,28 @@ def test_a_copy_with_changes_is_what_evolve_gives() -> None:
     assert hash(changed(start)) == hash(start)
 
 
-BAD = [
-    *(("key", bad) for bad in ("", None, 7, "a\0b", "\ud800", "x" * 513)),
-    *(("operation", bad) for bad in ("", None)),
-    *(("fingerprint", bad) for bad in ("", "A" * 64, "a" * 63, "g" * 64, None)),
-    *(("ticket", bad) for bad in ("", None, b"{}")),
-    *(("ticker", bad) for bad in ("", 5)),
-    *(("intent", bad) for bad in ("", "x" * 513)),
-    *(("order_id", bad) for bad in ("", 5)),
-    *(("verdict", bad) for bad in ("", "a\0")),
-    *(("subaccount", bad) for bad in (-1, 1.0, True, 2**31)),
-    *(("attempts", bad) for bad in (-1, None, "1")),
-    *(("created_at", bad) for bad in (None, 5, datetime(2026, 1, 1))),
+INVALID = [
+    *(("key", invalid) for invalid in ("", None, 7, "a\0b", "\ud800", "x" * 513)),
+    *(("operation", invalid) for invalid in ("", None)),
+    *(("fingerprint", invalid) for invalid in ("", "A" * 64, "a" * 63, "g" * 64, None)),
+    *(("ticket", invalid) for invalid in ("", None, b"{}")),
+    *(("ticker", invalid) for invalid in ("", 5)),
+    *(("intent", invalid) for invalid in ("", "x" * 513)),
+    *(("order_id", invalid) for invalid in ("", 5)),
+    *(("verdict", invalid) for invalid in ("", "a\0")),
+    *(("subaccount", invalid) for invalid in (-1, 1.0, True, 2**31)),
+    *(("attempts", invalid) for invalid in (-1, None, "1")),
+    *(("created_at", invalid) for invalid in (None, 5, datetime(2026, 1, 1))),
     ("created_at", datetime(2026, 1, 1, tzinfo=timezone(timedelta(hours=1)))),
-    *(("sent_at", bad) for bad in (5, datetime(2026, 1, 1))),
-    *(("updated_at", bad) for bad in (None, datetime(2026, 1, 1))),
+    *(("sent_at", invalid) for invalid in (5, datetime(2026, 1, 1))),
+    *(("updated_at", invalid) for invalid in (None, datetime(2026, 1, 1))),
 ]
 
 
-@pytest.mark.parametrize(("name", "bad"), BAD)
-def test_an_entry_names_the_field_that_is_wrong(name: str, bad: object) -> None:
+@pytest.mark.parametrize(("name", "invalid"), INVALID)
+def test_an_entry_names_the_field_that_is_wrong(name: str, invalid: object) -> None:
     with pytest.raises(Misuse, match=f"^{name}: "):
-        entry(**{name: bad}) if name != "key" else entry("k") and evolve(entry(), key=bad)
+        entry(**{name: invalid}) if name != "key" else entry("k") and evolve(entry(), key=invalid)
 
 
 def test_an_unknown_state_is_refused() -> None:
@@ -155,12 +160,12 @@ def test_an_unknown_state_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "bad"),
+    ("name", "invalid"),
     [("order_id", ""), ("verdict", "\0"), ("sent_at", datetime(2026, 1, 1)), ("attempts", -1)],
 )
-def test_a_mark_names_the_field_that_is_wrong(name: str, bad: object) -> None:
+def test_a_transition_names_the_field_that_is_wrong(name: str, invalid: object) -> None:
     with pytest.raises(Misuse, match=f"^{name}: "):
-        Transition("k", State.SENT, **{name: bad})
+        Transition("k", State.SENT, **{name: invalid})
     with pytest.raises(Misuse, match=r"^key: "):
         Transition("", State.SENT)
 
@@ -170,18 +175,18 @@ def test_the_longest_names_fit() -> None:
 
 
 def test_a_new_entry_is_an_intent_updated_when_created() -> None:
-    made = entry()
-    assert (made.state, made.attempts, made.owner) == (State.INTENT, 0, "")
-    assert made.updated_at == made.created_at == START
-    assert made.is_open
+    new = entry()
+    assert (new.state, new.attempts, new.owner) == (State.INTENT, 0, "")
+    assert new.updated_at == new.created_at == START
+    assert new.is_open
     assert not entry(state="refused").is_open
 
 
 def test_a_repr_keeps_ticket_and_verdict_out_of_logs() -> None:
-    shown = repr(entry(ticket='"buy low"', verdict='"sold high"'))
-    assert "buy low" not in shown
-    assert "sold high" not in shown
-    assert "CreateOrderV2" in shown
+    text = repr(entry(ticket='"buy low"', verdict='"sold high"'))
+    assert "buy low" not in text
+    assert "sold high" not in text
+    assert "CreateOrderV2" in text
 
 
 TEXT = st.text(
@@ -208,11 +213,11 @@ ENTRIES = st.builds(
 
 
 @given(ENTRIES)
-def test_an_entry_comes_back_from_its_row_as_it_was(made: Entry) -> None:
-    row = to_row(made)
+def test_an_entry_comes_back_from_its_row_as_it_was(written: Entry) -> None:
+    row = to_row(written)
     assert list(row) == list(COLUMNS)
     assert {type(value) for value in row.values()} <= {str, int, type(None)}
-    assert from_row(list(row.values())) == made
+    assert from_row(list(row.values())) == written
 
 
 def test_a_time_is_stored_as_whole_microseconds_since_1970() -> None:
@@ -222,10 +227,10 @@ def test_a_time_is_stored_as_whole_microseconds_since_1970() -> None:
 
 def test_a_row_that_cannot_be_read_is_a_value_error() -> None:
     row = to_row(entry(owner="o"))
-    for name, bad in {"state": "half", "created_at": "x", "sent_at": 2**80, "key": ""}.items():
+    for name, invalid in {"state": "half", "created_at": "x", "sent_at": 2**80, "key": ""}.items():
         with pytest.raises(ValueError):
-            from_row(list((row | {name: bad}).values()))
-        assert row_problems([7, *(row | {name: bad}).values()])[0].startswith("row 7: ")
+            from_row(list((row | {name: invalid}).values()))
+        assert row_problems([7, *(row | {name: invalid}).values()])[0].startswith("row 7: ")
     with pytest.raises(ValueError):
         from_row([*row.values(), 1])
 
@@ -233,8 +238,8 @@ def test_a_row_that_cannot_be_read_is_a_value_error() -> None:
 def test_what_is_inconsistent_in_a_readable_row_is_named() -> None:
     row = to_row(entry(owner="o", verdict="{}"))
     assert row_problems([7, *row.values()]) == []
-    bad = row | {"ticket": "{", "verdict": "nope", "updated_at": 5, "owner": ""}
-    assert row_problems([7, *bad.values()]) == [
+    invalid = row | {"ticket": "{", "verdict": "nope", "updated_at": 5, "owner": ""}
+    assert row_problems([7, *invalid.values()]) == [
         "entry k: ticket is not JSON",
         "entry k: verdict is not JSON",
         "entry k: updated_at lies before created_at",

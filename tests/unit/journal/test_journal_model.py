@@ -1,4 +1,4 @@
-"""The journals against a naive model of them: same answers, same errors, same entries."""
+"""The journals against a naive model of them: same results, same errors, same entries."""
 
 from __future__ import annotations
 
@@ -14,12 +14,19 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from journal_samples import START, entry
 from test_journal_entry import LEGAL, ORDER
 
-from kalshi_ext.journal.commit import GroupCommitter
-from kalshi_ext.journal.entry import Entry, State, Transition
-from kalshi_ext.journal.errors import IllegalTransition, NotOwner, UnknownKey
+from kalshi_ext.journal.entry import (
+    Entry,
+    IllegalTransition,
+    NotOwner,
+    Reservation,
+    State,
+    Transition,
+    UnknownKey,
+)
 from kalshi_ext.journal.journal import Journal
-from kalshi_ext.journal.memory import Inline, MemoryStore
+from kalshi_ext.journal.memory import EntryTable, MemoryJournal
 from kalshi_ext.journal.sqlite import SqliteJournal
+from kalshi_ext.journal.verbs import VERBS
 
 KEYS = st.sampled_from("abcd")
 INTENTS = st.none() | st.sampled_from(["i", "j"])
@@ -28,14 +35,14 @@ OPEN_NAMES = ("intent", "sent", "unknown")
 
 
 class Model:
-    """What a journal should do, told as plainly as possible. Owners are instance numbers."""
+    """What a journal should do, in the plainest code. Owners are instance numbers."""
 
     def __init__(self) -> None:
         self.rows: dict[str, Entry] = {}
         self.instance = 0
         self.now = START
 
-    def claim(self, new: Entry) -> tuple[Entry, bool]:
+    def reserve(self, new: Entry) -> tuple[Entry, bool]:
         for key, row in self.rows.items():
             if key == new.key:
                 return row, False
@@ -45,27 +52,28 @@ class Model:
         self.rows[new.key] = evolve(new, owner=str(self.instance))
         return self.rows[new.key], True
 
-    def mark(self, mark: Transition) -> Entry:
-        row = self.rows.get(mark.key)
+    def advance(self, transition: Transition) -> Entry:
+        row = self.rows.get(transition.key)
         if row is None:
             raise UnknownKey("")
         if row.owner != str(self.instance):
             raise NotOwner("")
-        said = {
-            name: getattr(mark, name)
+        changes = {
+            name: getattr(transition, name)
             for name in ("order_id", "verdict", "attempts", "sent_at")
-            if getattr(mark, name) is not None
+            if getattr(transition, name) is not None
         }
         final = row.state not in OPEN_NAMES
-        wrong = LEGAL[row.state][ORDER.index(mark.state)] != "y"
-        if wrong or said.get("attempts", 99) < row.attempts:
+        wrong = LEGAL[row.state][ORDER.index(transition.state)] != "y"
+        if wrong or changes.get("attempts", 99) < row.attempts:
             raise IllegalTransition("")
         if final:
-            if any(getattr(row, name) != value for name, value in said.items()):
+            if any(getattr(row, name) != value for name, value in changes.items()):
                 raise IllegalTransition("")
             return row
-        self.rows[mark.key] = evolve(row, state=mark.state, updated_at=self.now, **said)
-        return self.rows[mark.key]
+        advanced = evolve(row, state=transition.state, updated_at=self.now, **changes)
+        self.rows[transition.key] = advanced
+        return advanced
 
     def reopen(self, key: str) -> tuple[Entry, bool]:
         if key not in self.rows:
@@ -94,7 +102,15 @@ class Model:
         self.rows[key] = evolve(row, owner=str(self.instance), updated_at=self.now)
         return True
 
-    def together(self, work: Any) -> Any:
+    def settle(self, transition: Transition, owner: str) -> Entry:
+        def work() -> Entry:
+            if not self.take_over(transition.key, owner):
+                raise IllegalTransition("") if transition.key in self.rows else UnknownKey("")
+            return self.advance(transition)
+
+        return self.all_or_none(work)
+
+    def all_or_none(self, work: Any) -> Any:
         before = dict(self.rows)
         try:
             return work()
@@ -103,7 +119,7 @@ class Model:
             raise
 
 
-MARKS = st.builds(
+TRANSITIONS = st.builds(
     Transition,
     KEYS,
     st.sampled_from(State),
@@ -115,66 +131,96 @@ MARKS = st.builds(
 NEW = st.builds(entry, KEYS, intent=INTENTS, ticker=TICKERS)
 
 
+class Submitting:
+    """A journal whose verbs are all submitted, as an async driver does."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in VERBS:
+            return getattr(self.journal, name)
+        return lambda *args, **options: self.journal.submit(name, *args, **options).result(20)
+
+
+def in_memory(table: EntryTable, now: Any) -> MemoryJournal:
+    """Open a journal over the entries of an earlier one, as no user can."""
+    journal = MemoryJournal(now=now)
+    journal._memory.table = table
+    return journal
+
+
 class Journals(RuleBasedStateMachine):
-    """Do everything to the model, to memory and to a file, and compare."""
+    """Do everything to the model, to a file and to memory, and compare.
+
+    Memory is asked in both ways: by its methods and by `submit`.
+    """
 
     @initialize()
     def start(self) -> None:
         self.directory = tempfile.TemporaryDirectory()
         self.model = Model()
-        self.owners: dict[str, str] = {}
-        self.store = MemoryStore("")
-        self.file: Journal | None = None
+        self.owners: dict[str, str] = {}  # instance number of each owner's name
+        self.names: dict[tuple[str, str], str] = {}  # and back, for each kind of journal
+        self.tables = {"memory": EntryTable(), "submitted": EntryTable()}
+        self.journals: dict[str, Any] = {}
         self.reopen_all()
 
     def reopen_all(self) -> None:
         now = lambda: self.model.now  # noqa: E731
-        if self.file is not None:
-            self.file.close()
-        self.file = SqliteJournal(Path(self.directory.name) / "o.db", now=now)
-        self.store.owner = f"memory/{self.model.instance}"
-        desk = GroupCommitter(self.store, self.store.owner, now)
-        self.memory = Journal(Inline(desk), self.store.owner, "")
-        for journal in (self.file, self.memory):
+        if self.journals:
+            self.journals["file"].close()
+        self.journals = {
+            "file": SqliteJournal(Path(self.directory.name) / "o.db", now=now),
+            "memory": in_memory(self.tables["memory"], now),
+            "submitted": Submitting(in_memory(self.tables["submitted"], now)),
+        }
+        for kind, journal in self.journals.items():
             self.owners[journal.owner] = str(self.model.instance)
+            self.names[kind, str(self.model.instance)] = journal.owner
 
     def plain(self, value: Any) -> Any:
         if isinstance(value, Entry):
             return evolve(value, owner=self.owners.get(value.owner, value.owner))
         if isinstance(value, list | tuple):
-            return [self.plain(one) for one in value]
-        if hasattr(value, "acquired"):
+            return [self.plain(item) for item in value]
+        if isinstance(value, Reservation):
             return [self.plain(value.entry), value.acquired]
         return value
 
-    def compare(self, ask: Any, expect: Any) -> None:
+    def compare(self, call: Any, expect: Any) -> None:
         self.model.now += timedelta(seconds=1)
         wanted = _outcome(expect)
-        for journal in (self.file, self.memory):
-            assert self.plain(_outcome(lambda j=journal: ask(j))) == self.plain(wanted)
+        for journal in self.journals.values():
+            assert self.plain(_outcome(lambda j=journal: call(j))) == self.plain(wanted)
 
     @rule(new=NEW)
-    def claim(self, new: Entry) -> None:
-        self.compare(lambda j: j.reserve(new), lambda: self.model.claim(new))
+    def reserve(self, new: Entry) -> None:
+        self.compare(lambda j: j.reserve(new), lambda: self.model.reserve(new))
 
     @rule(new=st.lists(NEW, max_size=4))
-    def claim_many(self, new: list[Entry]) -> None:
-        self.compare(lambda j: j.reserve_many(new), lambda: [self.model.claim(one) for one in new])
-
-    @rule(mark=MARKS)
-    def mark(self, mark: Transition) -> None:
-        said = {"order_id": mark.order_id, "verdict": mark.verdict}
-        said |= {"attempts": mark.attempts, "sent_at": mark.sent_at}
+    def reserve_many(self, new: list[Entry]) -> None:
         self.compare(
-            lambda j: j.advance(mark.key, mark.state, **said), lambda: self.model.mark(mark)
+            lambda j: j.reserve_many(new), lambda: [self.model.reserve(row) for row in new]
         )
 
-    @rule(marks=st.lists(MARKS, max_size=4))
-    def mark_many(self, marks: list[Transition]) -> None:
-        def expect() -> Any:
-            return self.model.together(lambda: [self.model.mark(one) for one in marks])
+    @rule(transition=TRANSITIONS)
+    def advance(self, transition: Transition) -> None:
+        changes = {"order_id": transition.order_id, "verdict": transition.verdict}
+        changes |= {"attempts": transition.attempts, "sent_at": transition.sent_at}
+        self.compare(
+            lambda j: j.advance(transition.key, transition.state, **changes),
+            lambda: self.model.advance(transition),
+        )
 
-        self.compare(lambda j: j.advance_many(marks), expect)
+    @rule(transitions=st.lists(TRANSITIONS, max_size=4))
+    def advance_many(self, transitions: list[Transition]) -> None:
+        def expect() -> Any:
+            return self.model.all_or_none(
+                lambda: [self.model.advance(each) for each in transitions]
+            )
+
+        self.compare(lambda j: j.advance_many(transitions), expect)
 
     @rule(key=KEYS)
     def reopen(self, key: str) -> None:
@@ -184,12 +230,28 @@ class Journals(RuleBasedStateMachine):
     def take_over(self, key: str, back: int) -> None:
         instance = str(max(0, self.model.instance - back))
 
-        def ask(journal: Journal) -> Any:
-            names = [o for o, n in self.owners.items() if n == instance]
-            mine = [o for o in names if o.startswith("memory/") == (journal is self.memory)]
-            return journal.take_over(key, mine[0])
+        def call(journal: Any) -> Any:
+            (kind,) = [kind for kind, other in self.journals.items() if other is journal]
+            return journal.take_over(key, self.names[kind, instance])
 
-        self.compare(ask, lambda: self.model.take_over(key, instance))
+        self.compare(call, lambda: self.model.take_over(key, instance))
+
+    @rule(transition=TRANSITIONS, back=st.integers(0, 2))
+    def settle(self, transition: Transition, back: int) -> None:
+        instance = str(max(0, self.model.instance - back))
+
+        def call(journal: Any) -> Any:
+            (kind,) = [kind for kind, other in self.journals.items() if other is journal]
+            return journal.settle(transition.key, transition, self.names[kind, instance])
+
+        self.compare(call, lambda: self.model.settle(transition, instance))
+
+    @rule(back=st.integers(0, 2))
+    def owner_alive(self, back: int) -> None:
+        instance = str(max(0, self.model.instance - back))
+        for kind, journal in self.journals.items():
+            alive = journal.owner_alive(self.names[kind, instance])
+            assert alive == (instance == str(self.model.instance))
 
     @rule()
     def restart(self) -> None:
@@ -199,12 +261,12 @@ class Journals(RuleBasedStateMachine):
     @invariant()
     def the_same_entries_are_listed(self) -> None:
         rows = list(self.model.rows.values())
-        still = [row for row in rows if row.state in OPEN_NAMES]
-        for journal in (self.file, self.memory):
+        open_rows = [row for row in rows if row.state in OPEN_NAMES]
+        for journal in self.journals.values():
             assert self.plain(list(journal.entries())) == rows
-            assert self.plain(journal.open_entries()) == still
+            assert self.plain(journal.open_entries()) == open_rows
             for ticker in ("T", "U"):
-                wanted = [row for row in still if row.ticker == ticker]
+                wanted = [row for row in open_rows if row.ticker == ticker]
                 assert self.plain(journal.open_entries(ticker)) == wanted
                 assert self.plain(list(journal.entries(states=["refused"], ticker=ticker))) == [
                     row for row in rows if row.ticker == ticker and row.state == "refused"
@@ -215,9 +277,9 @@ class Journals(RuleBasedStateMachine):
             assert self.plain(journal.get("a")) == self.model.rows.get("a")
 
     def teardown(self) -> None:
-        if getattr(self, "file", None) is not None:
-            assert self.file.verify() == []
-            self.file.close()
+        if getattr(self, "journals", None):
+            assert self.journals["file"].verify() == []
+            self.journals["file"].close()
             self.directory.cleanup()
 
 

@@ -16,7 +16,7 @@ from journal_samples import Clock, entry
 from journal_stores import ScriptedStore, scripted
 
 from kalshi_ext.journal import Journal, JournalUnusable, Reservation, State
-from kalshi_ext.journal.errors import JournalUnwritable, TransitionUnwritten
+from kalshi_ext.journal.entry import JournalUnwritable, TransitionUnwritten
 from kalshi_ext.journal.store import StoreUnavailable
 
 PATIENCE = 20  # seconds until a test that hangs fails
@@ -30,60 +30,66 @@ def opened() -> Iterator[tuple[Journal, ScriptedStore]]:
     journal.close()
 
 
-def hold_commit(journal: Journal, store: ScriptedStore) -> Future[Reservation]:
-    """Submit a claim and wait until its commit is under way and held up."""
+def block_commit(journal: Journal, store: ScriptedStore) -> Future[Reservation]:
+    """Submit a reservation and wait until its commit is under way and blocked."""
     store.gate.clear()
     store.waiting.clear()
-    held = journal.submit("reserve", entry("held"))
+    blocked = journal.submit("reserve", entry("blocked"))
     assert store.waiting.wait(PATIENCE)
-    return held
+    return blocked
 
 
 def test_a_caller_is_released_only_after_the_commit(opened: Any) -> None:
     journal, store = opened
-    held = hold_commit(journal, store)
-    assert not held.done()
+    blocked = block_commit(journal, store)
+    assert not blocked.done()
     store.gate.set()
-    assert held.result(PATIENCE).acquired
+    assert blocked.result(PATIENCE).acquired
 
 
 def test_what_arrives_during_a_commit_shares_the_next_one(opened: Any) -> None:
     journal, store = opened
-    held = hold_commit(journal, store)
+    blocked = block_commit(journal, store)
     others = [journal.submit("reserve", entry(f"{number}")) for number in range(100)]
     store.gate.set()
-    assert all(one.result(PATIENCE).acquired for one in (held, *others))
+    assert all(future.result(PATIENCE).acquired for future in (blocked, *others))
     assert store.log.count("commit") == 2
 
 
 def test_a_group_has_at_most_a_thousand_requests(opened: Any) -> None:
     journal, store = opened
-    hold_commit(journal, store)
-    many = [journal.submit("get", "held") for _ in range(1001)]
+    block_commit(journal, store)
+    reads = [journal.submit("get", "blocked") for _ in range(1001)]
     store.gate.set()
-    assert [one.result(PATIENCE).key for one in many] == ["held"] * 1001
+    assert [future.result(PATIENCE).key for future in reads] == ["blocked"] * 1001
     assert store.log.count("commit") == 3
 
 
 def test_requests_are_served_in_the_order_of_submission(opened: Any) -> None:
     journal, store = opened
-    hold_commit(journal, store)
-    marks = [journal.submit("advance", "held", state) for state in ("sent", "unknown", "resolved")]
+    block_commit(journal, store)
+    transitions = [
+        journal.submit("advance", "blocked", state) for state in ("sent", "unknown", "resolved")
+    ]
     store.gate.set()
-    assert [one.result(PATIENCE).state for one in marks] == ["sent", "unknown", "resolved"]
+    assert [future.result(PATIENCE).state for future in transitions] == [
+        "sent",
+        "unknown",
+        "resolved",
+    ]
 
 
-def test_the_event_loop_runs_on_while_a_commit_is_held_up(opened: Any) -> None:
+def test_the_event_loop_runs_on_while_a_commit_is_blocked(opened: Any) -> None:
     journal, store = opened
 
     async def main() -> Reservation:
         store.gate.clear()
-        waiting = asyncio.ensure_future(asyncio.wrap_future(journal.submit("reserve", entry("a"))))
+        pending = asyncio.ensure_future(asyncio.wrap_future(journal.submit("reserve", entry("a"))))
         for _ in range(50):  # the loop turns; were it blocked, the gate would never be opened
             await asyncio.sleep(0)
-        assert not waiting.done()
+        assert not pending.done()
         store.gate.set()
-        return await asyncio.wait_for(waiting, PATIENCE)
+        return await asyncio.wait_for(pending, PATIENCE)
 
     assert asyncio.run(main()).acquired
 
@@ -91,26 +97,26 @@ def test_the_event_loop_runs_on_while_a_commit_is_held_up(opened: Any) -> None:
 def test_many_tasks_share_a_commit(opened: Any) -> None:
     journal, store = opened
 
-    async def one(number: int) -> bool:
-        claimed = await asyncio.wrap_future(journal.submit("reserve", entry(f"{number}")))
-        marked = await asyncio.wrap_future(journal.submit("advance", f"{number}", "acknowledged"))
-        return claimed.acquired and marked.state == "acknowledged"
+    async def reserve_and_advance(number: int) -> bool:
+        reserved = await asyncio.wrap_future(journal.submit("reserve", entry(f"{number}")))
+        advanced = await asyncio.wrap_future(journal.submit("advance", f"{number}", "acknowledged"))
+        return reserved.acquired and advanced.state == "acknowledged"
 
     async def main() -> list[bool]:
-        held = hold_commit(journal, store)
-        tasks = [asyncio.ensure_future(one(number)) for number in range(100)]
+        blocked = block_commit(journal, store)
+        tasks = [asyncio.ensure_future(reserve_and_advance(number)) for number in range(100)]
         await asyncio.sleep(0)  # every task has submitted now
         store.gate.set()
-        assert held.result(PATIENCE).acquired
+        assert blocked.result(PATIENCE).acquired
         return await asyncio.gather(*tasks)
 
     assert all(asyncio.run(main()))
-    assert [one.state for one in journal.entries()].count("acknowledged") == 100
+    assert [row.state for row in journal.entries()].count("acknowledged") == 100
     assert store.log.count("save") < 100
 
 
 async def submitted(journal: Journal, verb: str, *args: Any, **options: Any) -> Any:
-    """Await a verb as an async driver does: a claim that is given up is withdrawn."""
+    """Await a verb as an async driver does: a reservation that is given up is cancelled."""
     future = journal.submit(verb, *args, **options)
     try:
         return await asyncio.wrap_future(future)
@@ -134,7 +140,7 @@ def test_a_task_cancelled_at_any_await_leaves_a_true_record(
     journal, store = opened
 
     async def main() -> None:
-        held = hold_commit(journal, store) if queued else None
+        blocked = block_commit(journal, store) if queued else None
         task = asyncio.ensure_future(write_one(journal))
         for _ in range(step):
             await asyncio.sleep(0)
@@ -144,59 +150,58 @@ def test_a_task_cancelled_at_any_await_leaves_a_true_record(
         store.gate.set()
         await asyncio.wait([task], timeout=PATIENCE)
         assert task.done()
-        if held is not None:
-            assert (await asyncio.wrap_future(held)).acquired
+        if blocked is not None:
+            assert (await asyncio.wrap_future(blocked)).acquired
 
     asyncio.run(main())
-    found = journal.get("a")  # queued behind whatever the cancelled task left behind
-    states = [None if found is None else found.state]
-    assert states[0] in (None, "not_sent", "sent", "acknowledged")
+    stored = journal.get("a")  # queued behind whatever the cancelled task left behind
+    assert (None if stored is None else stored.state) in (None, "not_sent", "sent", "acknowledged")
     assert journal.reserve(entry("next")).acquired, "the queue still moves"
 
 
-def test_a_cancelled_mark_is_written_all_the_same(opened: Any) -> None:
+def test_a_cancelled_transition_is_written_all_the_same(opened: Any) -> None:
     journal, store = opened
 
     async def main() -> None:
-        hold_commit(journal, store)
-        waiting = asyncio.ensure_future(
-            asyncio.wrap_future(journal.submit("advance", "held", "acknowledged"))
+        block_commit(journal, store)
+        pending = asyncio.ensure_future(
+            asyncio.wrap_future(journal.submit("advance", "blocked", "acknowledged"))
         )
         await asyncio.sleep(0)
-        waiting.cancel()
-        await asyncio.wait([waiting])
+        pending.cancel()
+        await asyncio.wait([pending])
         store.gate.set()
 
     asyncio.run(main())
-    assert journal.get("held").state == "acknowledged"
+    assert journal.get("blocked").state == "acknowledged"
 
 
-def test_a_claim_withdrawn_before_its_turn_is_never_written(opened: Any) -> None:
+def test_a_reservation_cancelled_before_its_turn_is_never_written(opened: Any) -> None:
     journal, store = opened
-    hold_commit(journal, store)
-    waiting = journal.submit("reserve", entry("a"))
-    journal.cancel_reservation(waiting)
+    block_commit(journal, store)
+    pending = journal.submit("reserve", entry("a"))
+    journal.cancel_reservation(pending)
     store.gate.set()
     assert journal.get("a") is None
     with pytest.raises(CancelledError):
-        waiting.result(PATIENCE)
+        pending.result(PATIENCE)
 
 
 @pytest.mark.parametrize("verb", ["reserve", "reserve_many"])
-def test_a_claim_withdrawn_during_its_commit_becomes_not_sent(opened: Any, verb: str) -> None:
+def test_a_reservation_cancelled_during_its_commit_becomes_not_sent(opened: Any, verb: str) -> None:
     journal, store = opened
     store.gate.clear()
-    asked = entry("a") if verb == "reserve" else [entry("a"), entry("b")]
-    waiting = journal.submit(verb, asked)
+    argument = entry("a") if verb == "reserve" else [entry("a"), entry("b")]
+    pending = journal.submit(verb, argument)
     assert store.waiting.wait(PATIENCE)
-    journal.cancel_reservation(waiting)
+    journal.cancel_reservation(pending)
     store.gate.set()
-    assert waiting.result(PATIENCE)
-    assert journal.get("a") is not None  # the end of the claim's group, the withdrawal follows
-    assert {one.state for one in journal.entries()} == {"not_sent"}
+    assert pending.result(PATIENCE)
+    assert journal.get("a") is not None  # the end of its group; the cancellation follows
+    assert {row.state for row in journal.entries()} == {"not_sent"}
 
 
-def test_withdrawing_a_claim_that_was_not_mine_touches_nothing(opened: Any) -> None:
+def test_cancelling_a_reservation_that_was_not_acquired_touches_nothing(opened: Any) -> None:
     journal, _ = opened
     journal.reserve(entry("a"))
     second = journal.submit("reserve", entry("a"))
@@ -205,16 +210,16 @@ def test_withdrawing_a_claim_that_was_not_mine_touches_nothing(opened: Any) -> N
     assert journal.get("a").state == "intent"
 
 
-def test_withdrawing_a_claim_that_went_on_touches_nothing(opened: Any) -> None:
+def test_cancelling_a_reservation_that_went_on_touches_nothing(opened: Any) -> None:
     journal, _ = opened
-    claimed = journal.submit("reserve", entry("a"))
-    claimed.result(PATIENCE)
+    reserved = journal.submit("reserve", entry("a"))
+    reserved.result(PATIENCE)
     journal.advance("a", State.SENT)
-    journal.cancel_reservation(claimed)
+    journal.cancel_reservation(reserved)
     assert journal.get("a").state == "sent"
 
 
-def test_withdrawing_a_claim_that_failed_touches_nothing(
+def test_cancelling_a_reservation_that_failed_touches_nothing(
     opened: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     journal, store = opened
@@ -226,16 +231,16 @@ def test_withdrawing_a_claim_that_failed_touches_nothing(
     assert caplog.records == []
 
 
-def test_withdrawing_after_the_end_is_harmless(opened: Any) -> None:
+def test_cancelling_after_the_end_is_harmless(opened: Any) -> None:
     journal, store = opened
-    claimed = journal.submit("reserve", entry("a"))
-    claimed.result(PATIENCE)
+    reserved = journal.submit("reserve", entry("a"))
+    reserved.result(PATIENCE)
     journal.close()
-    journal.cancel_reservation(claimed)
-    assert [one.state for one in store.rows.load("a", ())] == ["intent"]
+    journal.cancel_reservation(reserved)
+    assert [row.state for row in store.rows.load("a", ())] == ["intent"]
 
 
-class Impatient(Exception):
+class Interrupt(Exception):
     """Raised into a waiting caller, as KeyboardInterrupt is."""
 
 
@@ -248,7 +253,7 @@ def interrupt_while_waiting(ready: threading.Event) -> Iterator[None]:
         while frame is not None and not met.is_set():
             if frame.f_code is Future.result.__code__:
                 met.set()
-                raise Impatient
+                raise Interrupt
             frame = frame.f_back
 
     def send() -> None:
@@ -270,51 +275,53 @@ def interrupt_while_waiting(ready: threading.Event) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("method", "argument"), [("reserve", entry("a")), ("reserve_many", [entry("a")])]
 )
-def test_an_interrupt_while_waiting_for_a_claim_withdraws_it(
+def test_an_interrupt_while_waiting_for_a_reservation_cancels_it(
     opened: Any, method: str, argument: Any
 ) -> None:
     journal, store = opened
     store.gate.clear()
-    with interrupt_while_waiting(store.waiting), pytest.raises(Impatient):
+    with interrupt_while_waiting(store.waiting), pytest.raises(Interrupt):
         getattr(journal, method)(argument)
     store.gate.set()
-    assert journal.get("a") is not None  # the end of the claim's group, the withdrawal follows
+    assert journal.get("a") is not None  # the end of its group; the cancellation follows
     assert journal.get("a").state == "not_sent"
 
 
-class Struck(Future[Any]):
+class InterruptedFuture(Future[Any]):
     """A future that is done, and whose waiter is interrupted the first time."""
 
-    struck = False
+    interrupted = False
 
     def result(self, timeout: float | None = None) -> Any:
-        if not self.struck:
-            self.struck = True
-            raise Impatient
+        if not self.interrupted:
+            self.interrupted = True
+            raise Interrupt
         return super().result(timeout)
 
 
-def test_an_interrupt_just_after_a_claim_was_recorded_withdraws_it(opened: Any) -> None:
+def test_an_interrupt_just_after_a_reservation_was_recorded_cancels_it(opened: Any) -> None:
     journal, _ = opened
-    future = Struck()
+    future = InterruptedFuture()
     future.set_result(journal.reserve(entry("a")))
-    with pytest.raises(Impatient):
-        journal._claimed(future)
+    journal.submit = lambda *_: future
+    with pytest.raises(Interrupt):
+        journal.reserve(entry("a"))
+    del journal.submit
     assert journal.get("a").state == "not_sent"
 
 
-def test_an_interrupt_while_waiting_for_a_mark_does_not_undo_it(opened: Any) -> None:
+def test_an_interrupt_while_waiting_for_a_transition_does_not_undo_it(opened: Any) -> None:
     journal, store = opened
     journal.reserve(entry("a"))
     store.gate.clear()
     store.waiting.clear()
-    with interrupt_while_waiting(store.waiting), pytest.raises(Impatient):
+    with interrupt_while_waiting(store.waiting), pytest.raises(Interrupt):
         journal.advance("a", State.ACKNOWLEDGED)
     store.gate.set()
     assert journal.get("a").state == "acknowledged"
 
 
-def test_a_failed_claim_raises_its_error_and_withdraws_nothing(opened: Any) -> None:
+def test_a_failed_reservation_raises_its_error_and_cancels_nothing(opened: Any) -> None:
     journal, store = opened
     store.faults["commit"] = [StoreUnavailable("full")]
     with pytest.raises(JournalUnwritable, match="full"):
@@ -323,14 +330,14 @@ def test_a_failed_claim_raises_its_error_and_withdraws_nothing(opened: Any) -> N
 
 def test_close_finishes_what_was_submitted(opened: Any) -> None:
     journal, store = opened
-    held = hold_commit(journal, store)
-    waiting = [journal.submit("reserve", entry(f"{number}")) for number in range(5)]
+    blocked = block_commit(journal, store)
+    pending = [journal.submit("reserve", entry(f"{number}")) for number in range(5)]
     closer = threading.Thread(target=journal.close)
     closer.start()
     store.gate.set()
     closer.join(PATIENCE)
     assert not closer.is_alive()
-    assert all(one.result(0).acquired for one in (held, *waiting))
+    assert all(future.result(0).acquired for future in (blocked, *pending))
     assert store.log[-1] == "close"
 
 
@@ -338,14 +345,14 @@ def test_after_close_everything_is_refused_at_once(opened: Any) -> None:
     journal, store = opened
     journal.close()
     journal.close()
-    for ask, error in (
+    for call, error in (
         (lambda: journal.reserve(entry("a")), JournalUnwritable),
         (lambda: journal.reopen("a"), JournalUnwritable),
         (lambda: journal.advance("a", State.SENT), TransitionUnwritten),
         (lambda: journal.get("a"), JournalUnusable),
     ):
         with pytest.raises(error, match="closed"):
-            ask()
+            call()
     assert store.log == ["close"]
 
 
@@ -375,17 +382,17 @@ def test_submissions_racing_with_close_end_one_way_or_the_other() -> None:
         journal.close()
         for thread in threads:
             thread.join(PATIENCE)
-        assert all(one.result(PATIENCE).acquired for one in futures)
+        assert all(future.result(PATIENCE).acquired for future in futures)
 
 
 def test_a_dropped_journal_lets_go_of_its_store() -> None:
     journal, store = scripted(Clock())
     pending = journal.submit("reserve", entry("a"))
     thread = journal._runner._thread
-    gone = weakref.ref(journal)
+    reference = weakref.ref(journal)
     del journal
     gc.collect()
-    assert gone() is None
+    assert reference() is None
     thread.join(PATIENCE)
     assert not thread.is_alive()
     assert pending.result(0).acquired, "what was submitted is still done"
@@ -400,7 +407,7 @@ def test_a_callback_may_close_the_journal_that_calls_it(opened: Any) -> None:
         journal.close()  # in the writer's own thread: waiting for itself would never end
         ended.set_result("closed")
 
-    hold_commit(journal, store).add_done_callback(close)
+    block_commit(journal, store).add_done_callback(close)
     store.gate.set()
     assert ended.result(PATIENCE) == "closed"
 
@@ -413,7 +420,7 @@ def test_a_callback_that_raises_does_not_stop_the_queue(
     def fail(_: Future[Any]) -> None:
         raise RuntimeError("callback")
 
-    hold_commit(journal, store).add_done_callback(fail)
+    block_commit(journal, store).add_done_callback(fail)
     store.gate.set()
     assert journal.reserve(entry("a")).acquired
     assert "exception calling callback" in caplog.text
@@ -423,8 +430,8 @@ def test_concurrent_threads_get_each_key_once(opened: Any) -> None:
     journal, _ = opened
     won: list[str] = []
 
-    def race(ask: Callable[[str], Reservation]) -> None:
-        won.extend(f"{number}" for number in range(50) if ask(f"{number}").acquired)
+    def race(reserve: Callable[[str], Reservation]) -> None:
+        won.extend(f"{number}" for number in range(50) if reserve(f"{number}").acquired)
 
     threads = [
         threading.Thread(target=race, args=(lambda key: journal.reserve(entry(key)),))

@@ -16,8 +16,8 @@ from journal_writers import entry
 
 from kalshi_ext.cli.journal_commands import journal as command
 from kalshi_ext.journal import JournalUnusable, State, Transition, open_journal
-from kalshi_ext.journal.serialization import COLUMNS
 from kalshi_ext.journal.sqlite import SqliteJournal
+from kalshi_ext.journal.store import COLUMNS
 
 
 @pytest.fixture

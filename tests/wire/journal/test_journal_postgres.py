@@ -364,7 +364,8 @@ def test_a_forked_child_is_refused_and_leaves_the_session_alone(
                 gc.collect()
                 sys.exit(7)
             print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-            print(journal.reserve(entry("b")).acquired, journal._runner.desk.store._link.closed)
+            connection = journal._runner.committer.store._connection
+            print(journal.reserve(entry("b")).acquired, connection.closed)
         """,
         server.url(),
         schema,

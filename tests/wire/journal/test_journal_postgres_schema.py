@@ -61,7 +61,7 @@ def test_a_repr_names_the_server_and_not_the_password(
     open_journals: OpenJournals, server: Server
 ) -> None:
     journal = open_journals()
-    committer = journal._runner.desk
+    committer = journal._runner.committer
     for thing in (journal, journal._runner, committer, committer.store, committer.store.session):
         assert "s3cret" not in repr(thing)
         assert PASSWORD not in repr(thing)
@@ -169,7 +169,7 @@ def test_many_may_open_a_new_journal_at_once(server: Server, schema: str) -> Non
 def test_the_session_is_as_durable_as_it_says(open_journals: OpenJournals, server: Server) -> None:
     server.query("ALTER ROLE boss SET synchronous_commit = off")
     try:
-        link = open_journals()._runner.desk.store._link
+        link = open_journals()._runner.committer.store._connection
         assert link.execute("SHOW synchronous_commit").fetchone() == ("on",)
         assert link.execute("SHOW lock_timeout").fetchone() == ("10s",)
     finally:
@@ -225,7 +225,7 @@ def test_an_entry_deleted_by_hand_cannot_be_marked(
 def test_listing_open_entries_can_use_their_index(
     open_journals: OpenJournals, server: Server, schema: str
 ) -> None:
-    link = open_journals()._runner.desk.store._link
+    link = open_journals()._runner.committer.store._connection
     link.execute("SET enable_seqscan = off")
     bound = {"ticker": "T", "after": -1, "limit": 500}
     plan = link.execute(b"EXPLAIN " + Statements(schema).select(open_selection("T")), bound)

@@ -23,7 +23,7 @@ from kalshi_ext.journal import (
     sqlite_file,
 )
 from kalshi_ext.journal.sqlite import SqliteJournal, _select
-from kalshi_ext.journal.sqlite_file import _for_writing
+from kalshi_ext.journal.sqlite_file import _prepare_writing
 from kalshi_ext.journal.store import open_selection
 
 
@@ -67,7 +67,7 @@ def test_a_file_that_others_could_read_is_closed_to_them(path: Path) -> None:
 
 def test_the_settings_that_make_it_durable_are_in_force(path: Path) -> None:
     with SqliteJournal(path) as journal:
-        connection = journal._runner.desk.store._link
+        connection = journal._runner.committer.store._connection
         asked = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in SETTINGS}
     assert asked == SETTINGS
 
@@ -75,7 +75,7 @@ def test_the_settings_that_make_it_durable_are_in_force(path: Path) -> None:
 def test_a_file_that_can_have_no_log_is_refused() -> None:
     refused = pytest.raises(JournalUnusable, match="cannot share memory")
     with closing(sqlite3.connect(":memory:")) as connection, refused:
-        _for_writing(connection)
+        _prepare_writing(connection)
 
 
 def test_opening_copies_the_log_into_the_database_even_beside_a_reader(path: Path) -> None:
@@ -98,7 +98,7 @@ def test_opening_copies_the_log_into_the_database_even_beside_a_reader(path: Pat
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, timeout=0.1)
-    _for_writing(connection)
+    _prepare_writing(connection)
     return connection
 
 
@@ -295,10 +295,10 @@ def test_marks_of_a_batch_come_back_in_order(path: Path) -> None:
 
 def test_listing_open_entries_does_not_walk_through_the_verdicts(path: Path) -> None:
     with SqliteJournal(path) as journal:
-        store = journal._runner.desk.store
+        store = journal._runner.committer.store
         for ticker in (None, "T"):
             bound = {"ticker": ticker, "after": -1, "limit": 1}
-            plan = store._link.execute(
+            plan = store._connection.execute(
                 "EXPLAIN QUERY PLAN " + _select(open_selection(ticker)), bound
             ).fetchall()
             assert "entry_open" in plan[0][3]

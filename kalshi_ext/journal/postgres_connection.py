@@ -19,14 +19,14 @@ from attrs import define, field
 from psycopg.conninfo import conninfo_to_dict
 
 from kalshi_ext.journal import postgres_schema
-from kalshi_ext.journal.errors import JournalUnusable
+from kalshi_ext.journal.entry import JournalUnusable
 from kalshi_ext.journal.store import StoreUnavailable
 from kalshi_ext.redact import REDACTED, Secret
 
-Link: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
-_OLDEST: Final = 130000  # nothing needs more; older ones are out of support
-_CONNECTING: Final[dict[str, Any]] = {
+_MIN_SERVER: Final = 130000  # PostgreSQL 13; nothing needs more, older ones are out of support
+_CONNECT_OPTIONS: Final[dict[str, Any]] = {
     "connect_timeout": 10,
     "keepalives": 1,
     "keepalives_idle": 10,
@@ -45,7 +45,7 @@ _SETTINGS: Final = {
     "idle_in_transaction_session_timeout": "60s",
     "default_transaction_isolation": "read committed",
 }
-_PROBE_S: Final = 0.05
+_RETRY_S: Final = 0.05
 
 
 def owner_lock(schema: str, owner: str) -> int:
@@ -56,7 +56,7 @@ def owner_lock(schema: str, owner: str) -> int:
 
 @define(eq=False)
 class PostgresConnection:
-    """A connection that comes back. `patience` is how many seconds a lost one may stay lost."""
+    """A connection that is made again when it was lost, within `patience` seconds."""
 
     owner: str
     schema: str
@@ -64,83 +64,86 @@ class PostgresConnection:
     patience: float
     _url: Secret[str]
     _password: Secret[str] = field(init=False)
-    _link: Link | None = None
-    _backend: tuple[Any, ...] = ()
+    _connection: Connection | None = None
+    _backend: tuple[Any, ...] = ()  # process id and start of the server's process for us
 
     def __attrs_post_init__(self) -> None:
-        self._password = Secret(str(_parts(self._url).get("password") or ""))
+        self._password = Secret(str(_url_parts(self._url).get("password") or ""))
 
     def __repr__(self) -> str:
         return self.describe()
 
     def describe(self) -> str:
         """Name the server, the database and the user."""
-        parts = _parts(self._url)
-        said = {name: parts.get(name) for name in ("host", "port", "dbname", "user")}
-        return " ".join(f"{k}={v}" for k, v in (said | {"schema": self.schema}).items() if v)
+        parts = _url_parts(self._url)
+        named = {name: parts.get(name) for name in ("host", "port", "dbname", "user")}
+        return " ".join(f"{k}={v}" for k, v in (named | {"schema": self.schema}).items() if v)
 
     def open(self) -> None:
         """Connect once and prepare everything. Raises JournalUnusable."""
         # Raised outside of the except block: psycopg's error carries the password, and even a
-        # suppressed context would hand it on.
-        if (why := self._failure()) is not None:
+        # suppressed context would pass it on.
+        if (why := self._connect_error()) is not None:
             raise JournalUnusable(f"journal at {self.describe()}: {why}")
 
-    def _failure(self) -> str | None:
+    def _connect_error(self) -> str | None:
         try:
             self._connect()
         except psycopg.Error as error:
             self.close()
-            return self.say(error)
+            return self.describe_error(error)
         except JournalUnusable as error:
             self.close()
             return str(error.args[0])
         return None
 
-    def link(self) -> Link:
-        """Return the connection, renewed when it was lost. Raises Broken after `patience`."""
-        if self._link is None or self._link.closed:
-            self._renew(time.monotonic() + self.patience)
-        assert self._link is not None  # noqa: S101 - _renew connects or raises
-        return self._link
+    def connection(self) -> Connection:
+        """Return the connection, a new one when it was lost.
 
-    def _renew(self, deadline: float) -> None:
-        while (why := self._failure()) is not None:
+        Raises StoreUnavailable after `patience`.
+        """
+        if self._connection is None or self._connection.closed:
+            self._reconnect(time.monotonic() + self.patience)
+        assert self._connection is not None  # noqa: S101 - _reconnect connects or raises
+        return self._connection
+
+    def _reconnect(self, deadline: float) -> None:
+        while (why := self._connect_error()) is not None:
             if time.monotonic() >= deadline:
                 raise StoreUnavailable(f"no connection to {self.describe()}: {why}")
-            time.sleep(_PROBE_S)
+            time.sleep(_RETRY_S)
 
     def _connect(self) -> None:
         name = f"kalshi-ext journal {self.owner}"[:63]
-        link: Link = psycopg.connect(
-            self._url.reveal(), autocommit=True, application_name=name, **_CONNECTING
+        connection: Connection = psycopg.connect(
+            self._url.reveal(), autocommit=True, application_name=name, **_CONNECT_OPTIONS
         )
-        self._link = link
-        _check_server(link, readonly=self.readonly)
-        _apply_settings(link)
+        self._connection = connection
+        _check_server(connection, readonly=self.readonly)
+        _apply_settings(connection)
         if not self.readonly:
-            self._own(link)
-            postgres_schema.migrate(link, self.schema)
-        elif postgres_schema.version_of(link, self.schema) != postgres_schema.CURRENT:
+            self._lock_owner(connection)
+            postgres_schema.migrate(connection, self.schema)
+        elif postgres_schema.version_of(connection, self.schema) != postgres_schema.CURRENT:
             raise JournalUnusable("not of this version: open it once for writing")
 
-    def _own(self, link: Link) -> None:
-        # A former backend of ours that the server still believes in would keep the lock, and
+    def _lock_owner(self, connection: Connection) -> None:
+        # A former backend of ours that the server takes for alive would keep the lock, and
         # perhaps a transaction. Holding the lock again means that its last commit is decided.
         if self._backend:
-            link.execute(
+            connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE pid = %s AND backend_start::text = %s AND usename = current_user",
                 self._backend,
             )
-        link.execute("SELECT pg_advisory_lock(%s)", [owner_lock(self.schema, self.owner)])
-        found = link.execute(
+        connection.execute("SELECT pg_advisory_lock(%s)", [owner_lock(self.schema, self.owner)])
+        row = connection.execute(
             "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()"
         ).fetchone()
-        self._backend = found or ()
+        self._backend = row or ()
 
-    def say(self, error: Exception) -> str:
-        """Word an error in one line, without the password."""
+    def describe_error(self, error: Exception) -> str:
+        """Describe an error in one line, without the password."""
         primary = error.diag.message_primary if isinstance(error, psycopg.Error) else None
         text = (primary or str(error).strip() or type(error).__name__).splitlines()[0]
         password = self._password.reveal()
@@ -148,46 +151,48 @@ class PostgresConnection:
 
     def close(self) -> None:
         """Close the connection and free the owner's lock, without waiting for the server's end."""
-        if self._link is None or self._link.closed:
+        if self._connection is None or self._connection.closed:
             return
         with suppress(psycopg.Error):
-            self._link.execute("SELECT pg_advisory_unlock_all()")
-        self._link.close()
+            self._connection.execute("SELECT pg_advisory_unlock_all()")
+        self._connection.close()
 
 
-def _parts(url: Secret[str]) -> dict[str, Any]:
+def _url_parts(url: Secret[str]) -> dict[str, Any]:
     with suppress(psycopg.Error):  # its text may quote the password
         parts = dict(conninfo_to_dict(url.reveal()))
         # A password that was not percent-encoded ends up in pieces in the other parts.
-        shown = "".join(str(parts.get(name) or "") for name in ("user", "host", "dbname"))
-        if "@" not in shown and re.fullmatch(r"[\d,]*", str(parts.get("port") or "")):
+        printed = "".join(str(parts.get(name) or "") for name in ("user", "host", "dbname"))
+        if "@" not in printed and re.fullmatch(r"[\d,]*", str(parts.get("port") or "")):
             return parts
     raise JournalUnusable(
         "the postgresql:// URL cannot be read; user name and password must be percent-encoded"
     )
 
 
-def _apply_settings(link: Link) -> None:
+def _apply_settings(connection: Connection) -> None:
     for name, value in _SETTINGS.items():
-        link.execute("SELECT set_config(%s, %s, false)", [name, value])
+        connection.execute("SELECT set_config(%s, %s, false)", [name, value])
     # remote_apply promises more than on; every other value promises less.
-    link.execute(
+    connection.execute(
         "SELECT set_config('synchronous_commit', 'on', false)"
         " WHERE current_setting('synchronous_commit') <> 'remote_apply'"
     )
 
 
-def _check_server(link: Link, *, readonly: bool) -> None:
-    if link.info.server_version < _OLDEST:
-        raise JournalUnusable(f"PostgreSQL 13 or newer is needed, got {link.info.server_version}")
-    asked = link.execute("SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", [_ASKED])
-    said: dict[str, str] = dict(asked.fetchall())
-    if said["server_encoding"] != "UTF8":
-        raise JournalUnusable(f"its encoding must be UTF8, got {said['server_encoding']}")
-    if not readonly and said["transaction_read_only"] == "on":
+def _check_server(connection: Connection, *, readonly: bool) -> None:
+    version = connection.info.server_version
+    if version < _MIN_SERVER:
+        raise JournalUnusable(f"PostgreSQL 13 or newer is needed, got {version}")
+    statement = "SELECT name, setting FROM pg_settings WHERE name = ANY(%s)"
+    settings: dict[str, str] = dict(connection.execute(statement, [_CHECKED]).fetchall())
+    # SQL_ASCII would store bytes of any encoding and compare ids by them.
+    if settings["server_encoding"] != "UTF8":
+        raise JournalUnusable(f"its encoding must be UTF8, got {settings['server_encoding']}")
+    if not readonly and settings["transaction_read_only"] == "on":
         raise JournalUnusable("the server is read-only (a standby?)")
-    if said["fsync"] == "off":
+    if settings["fsync"] == "off":
         warnings.warn("the journal's server runs with fsync=off: no crash safety", stacklevel=2)
 
 
-_ASKED: Final = ["server_encoding", "transaction_read_only", "fsync"]
+_CHECKED: Final = ["server_encoding", "transaction_read_only", "fsync"]
