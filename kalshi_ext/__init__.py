@@ -17,35 +17,11 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from kalshi_ext.errors import (
-    BadRequest,
-    Conflict,
-    DuplicateIdConflict,
-    DuplicateOrder,
-    EarlierWriteUnsettled,
-    FillOrKillUnfilled,
-    Forbidden,
-    JournalUnwritable,
-    KalshiError,
-    MarketClosed,
-    Misuse,
-    NoAnswer,
-    NotFound,
-    NotSent,
-    OutcomeUnknown,
-    RateLimited,
-    Refused,
-    Retired,
-    TradingPaused,
-    TransferAlreadyApplied,
-    Unauthorized,
-    Unavailable,
-    UnavailableWrite,
-    Unintelligible,
-    UnintelligibleWrite,
-)
+from kalshi_ext import errors
+from kalshi_ext.errors import *
 
 if TYPE_CHECKING:
+    from kalshi_ext import models
     from kalshi_ext._async.client import AsyncKalshi
     from kalshi_ext._async.complete import AsyncCompleteRows
     from kalshi_ext._async.rows import AsyncRows
@@ -70,39 +46,7 @@ if TYPE_CHECKING:
     )
     from kalshi_ext.contracts.passthrough import GeneratedResponse
     from kalshi_ext.journal import Journal, State, open_journal
-    from kalshi_ext.models import (
-        AccountLimits,
-        Balance,
-        BucketLimit,
-        DailyHours,
-        EndpointCost,
-        EndpointCosts,
-        EventPosition,
-        ExchangeStatus,
-        Fill,
-        HistoricalCutoff,
-        InstanceTransfer,
-        MaintenanceWindow,
-        NettingConfig,
-        Order,
-        OrderAck,
-        OrderGroup,
-        Payment,
-        Position,
-        QueuePosition,
-        RestingValue,
-        Schedule,
-        Settlement,
-        ShardBalance,
-        ShardStatus,
-        SubaccountBalance,
-        SubaccountTransfer,
-        TargetAllocation,
-        UsageGrant,
-        VolumeGoal,
-        VolumeProgress,
-        WeeklyHours,
-    )
+    from kalshi_ext.models import *
     from kalshi_ext.protocol.context import Policy
     from kalshi_ext.protocol.flow import Flow
     from kalshi_ext.protocol.messages import InvalidRow, Page
@@ -114,6 +58,59 @@ if TYPE_CHECKING:
     from kalshi_ext.transport.keys import KeySource, Passphrase
     from kalshi_ext.transport.signing import KalshiAuth, Signer
     from kalshi_ext.writes import Resolution
+
+    __all__ = [
+        "Action",
+        "AsyncCompleteRows",
+        "AsyncKalshi",
+        "AsyncRows",
+        "Backoff",
+        "BookSide",
+        "CompleteRows",
+        "Count",
+        "CursorRepeated",
+        "Dollars",
+        "Environment",
+        "ExchangeInstance",
+        "Flow",
+        "GeneratedResponse",
+        "IntraExchangeInstanceTransferStatus",
+        "InvalidRow",
+        "Journal",
+        "JournalSource",
+        "Kalshi",
+        "KalshiAuth",
+        "KeySource",
+        "MarketResult",
+        "Moment",
+        "OrderAction",
+        "OrderRef",
+        "OrderStatus",
+        "OrderTicket",
+        "OrderType",
+        "OutcomeSide",
+        "Pacer",
+        "Page",
+        "Passphrase",
+        "PaymentStatus",
+        "PaymentType",
+        "Policy",
+        "Resolution",
+        "RestingMarginReservation",
+        "Rows",
+        "Secret",
+        "SelfTradePreventionType",
+        "Side",
+        "Signer",
+        "State",
+        "TimeInForce",
+        "Timeout",
+        "TokenBucket",
+        "__version__",
+        "open_journal",
+    ]
+    __all__ += errors.__all__
+    __all__ += models.__all__
 
 __version__ = "0.1.0"
 
@@ -152,39 +149,6 @@ _EXPORTS = {
         "State",
         "open_journal",
     ),
-    "models": (
-        "AccountLimits",
-        "Balance",
-        "BucketLimit",
-        "DailyHours",
-        "EndpointCost",
-        "EndpointCosts",
-        "EventPosition",
-        "ExchangeStatus",
-        "Fill",
-        "HistoricalCutoff",
-        "InstanceTransfer",
-        "MaintenanceWindow",
-        "NettingConfig",
-        "Order",
-        "OrderAck",
-        "OrderGroup",
-        "Payment",
-        "Position",
-        "QueuePosition",
-        "RestingValue",
-        "Schedule",
-        "Settlement",
-        "ShardBalance",
-        "ShardStatus",
-        "SubaccountBalance",
-        "SubaccountTransfer",
-        "TargetAllocation",
-        "UsageGrant",
-        "VolumeGoal",
-        "VolumeProgress",
-        "WeeklyHours",
-    ),
     "protocol.context": ("Policy",),
     "protocol.messages": ("InvalidRow", "Page"),
     "protocol.pagination": ("CursorRepeated",),
@@ -214,121 +178,29 @@ _EXPORTS = {
     "writes": ("Resolution",),
 }
 _MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names}
-__all__ = [
-    "AccountLimits",
-    "Action",
-    "AsyncCompleteRows",
-    "AsyncKalshi",
-    "AsyncRows",
-    "Backoff",
-    "BadRequest",
-    "Balance",
-    "BookSide",
-    "BucketLimit",
-    "CompleteRows",
-    "Conflict",
-    "Count",
-    "CursorRepeated",
-    "DailyHours",
-    "Dollars",
-    "DuplicateIdConflict",
-    "DuplicateOrder",
-    "EarlierWriteUnsettled",
-    "EndpointCost",
-    "EndpointCosts",
-    "Environment",
-    "EventPosition",
-    "ExchangeInstance",
-    "ExchangeStatus",
-    "Fill",
-    "FillOrKillUnfilled",
-    "Flow",
-    "Forbidden",
-    "GeneratedResponse",
-    "HistoricalCutoff",
-    "InstanceTransfer",
-    "IntraExchangeInstanceTransferStatus",
-    "InvalidRow",
-    "Journal",
-    "JournalSource",
-    "JournalUnwritable",
-    "Kalshi",
-    "KalshiAuth",
-    "KalshiError",
-    "KeySource",
-    "MaintenanceWindow",
-    "MarketClosed",
-    "MarketResult",
-    "Misuse",
-    "Moment",
-    "NettingConfig",
-    "NoAnswer",
-    "NotFound",
-    "NotSent",
-    "Order",
-    "OrderAck",
-    "OrderAction",
-    "OrderGroup",
-    "OrderRef",
-    "OrderStatus",
-    "OrderTicket",
-    "OrderType",
-    "OutcomeSide",
-    "OutcomeUnknown",
-    "Pacer",
-    "Page",
-    "Passphrase",
-    "Payment",
-    "PaymentStatus",
-    "PaymentType",
-    "Policy",
-    "Position",
-    "QueuePosition",
-    "RateLimited",
-    "Refused",
-    "Resolution",
-    "RestingMarginReservation",
-    "RestingValue",
-    "Retired",
-    "Rows",
-    "Schedule",
-    "Secret",
-    "SelfTradePreventionType",
-    "Settlement",
-    "ShardBalance",
-    "ShardStatus",
-    "Side",
-    "Signer",
-    "State",
-    "SubaccountBalance",
-    "SubaccountTransfer",
-    "TargetAllocation",
-    "TimeInForce",
-    "Timeout",
-    "TokenBucket",
-    "TradingPaused",
-    "TransferAlreadyApplied",
-    "Unauthorized",
-    "Unavailable",
-    "UnavailableWrite",
-    "Unintelligible",
-    "UnintelligibleWrite",
-    "UsageGrant",
-    "VolumeGoal",
-    "VolumeProgress",
-    "WeeklyHours",
-    "__version__",
-    "open_journal",
-]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
+    if name == "__all__":
+        value: Any = _public_names()
+    elif name in _MODULE_OF:
+        value = getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    elif not name.startswith("_") and name in (models := _models()).__all__:
+        value = getattr(models, name)
+    else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
     globals()[name] = value
     return value
 
 
+def _models() -> Any:
+    return importlib.import_module(f"{__name__}.models")
+
+
+def _public_names() -> list[str]:
+    # At run time the list is made when somebody asks for it: it needs the models' names.
+    return sorted({"__version__", *_MODULE_OF, *errors.__all__, *_models().__all__})
+
+
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return _public_names()

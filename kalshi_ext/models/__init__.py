@@ -5,70 +5,15 @@ the exchange left out, or sent as null or "", is None. `.raw` is the JSON object
 no part of equality or repr, so that a new field of the exchange makes no two equal rows differ.
 """
 
-from kalshi_ext.models.account import (
-    AccountLimits,
-    BucketLimit,
-    EndpointCost,
-    EndpointCosts,
-    UsageGrant,
-    VolumeGoal,
-    VolumeProgress,
-)
-from kalshi_ext.models.exchange import (
-    DailyHours,
-    ExchangeStatus,
-    HistoricalCutoff,
-    MaintenanceWindow,
-    Schedule,
-    ShardStatus,
-    WeeklyHours,
-)
-from kalshi_ext.models.orders import Fill, Order, OrderAck, OrderGroup, QueuePosition
-from kalshi_ext.models.portfolio import (
-    Balance,
-    EventPosition,
-    InstanceTransfer,
-    NettingConfig,
-    Payment,
-    Position,
-    RestingValue,
-    Settlement,
-    ShardBalance,
-    SubaccountBalance,
-    SubaccountTransfer,
-    TargetAllocation,
-)
+from kalshi_ext.models import account, exchange, orders, portfolio
+from kalshi_ext.models.account import *
+from kalshi_ext.models.exchange import *
+from kalshi_ext.models.orders import *
+from kalshi_ext.models.portfolio import *
 
-__all__ = [
-    "AccountLimits",
-    "Balance",
-    "BucketLimit",
-    "DailyHours",
-    "EndpointCost",
-    "EndpointCosts",
-    "EventPosition",
-    "ExchangeStatus",
-    "Fill",
-    "HistoricalCutoff",
-    "InstanceTransfer",
-    "MaintenanceWindow",
-    "NettingConfig",
-    "Order",
-    "OrderAck",
-    "OrderGroup",
-    "Payment",
-    "Position",
-    "QueuePosition",
-    "RestingValue",
-    "Schedule",
-    "Settlement",
-    "ShardBalance",
-    "ShardStatus",
-    "SubaccountBalance",
-    "SubaccountTransfer",
-    "TargetAllocation",
-    "UsageGrant",
-    "VolumeGoal",
-    "VolumeProgress",
-    "WeeklyHours",
-]
+# Each file lists its own models, so that a new one is written in one place.
+__all__: list[str] = []
+__all__ += account.__all__
+__all__ += exchange.__all__
+__all__ += orders.__all__
+__all__ += portfolio.__all__

@@ -14,6 +14,16 @@ from attrs import field, frozen
 if TYPE_CHECKING:
     from kalshi_ext.contract import types as wire
 
+__all__ = [
+    "AccountLimits",
+    "BucketLimit",
+    "EndpointCost",
+    "EndpointCosts",
+    "UsageGrant",
+    "VolumeGoal",
+    "VolumeProgress",
+]
+
 
 @frozen(kw_only=True)
 class BucketLimit:

@@ -11,6 +11,16 @@ from attrs import field, frozen
 if TYPE_CHECKING:
     from kalshi_ext.contract import types as wire
 
+__all__ = [
+    "DailyHours",
+    "ExchangeStatus",
+    "HistoricalCutoff",
+    "MaintenanceWindow",
+    "Schedule",
+    "ShardStatus",
+    "WeeklyHours",
+]
+
 
 @frozen(kw_only=True)
 class ShardStatus:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
         | wire.Order
     )
 
+__all__ = ["Fill", "Order", "OrderAck", "OrderGroup", "QueuePosition"]
+
 
 @frozen(kw_only=True)
 class Order:

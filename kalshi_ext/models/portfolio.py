@@ -15,6 +15,21 @@ from attrs import field, frozen
 if TYPE_CHECKING:
     from kalshi_ext.contract import types as wire
 
+__all__ = [
+    "Balance",
+    "EventPosition",
+    "InstanceTransfer",
+    "NettingConfig",
+    "Payment",
+    "Position",
+    "RestingValue",
+    "Settlement",
+    "ShardBalance",
+    "SubaccountBalance",
+    "SubaccountTransfer",
+    "TargetAllocation",
+]
+
 
 @frozen(kw_only=True)
 class ShardBalance:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -98,10 +99,31 @@ def test_type_checkers_and_the_interpreter_are_told_of_the_same_names() -> None:
     told = {
         alias.asname or alias.name
         for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kalshi_ext")
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kalshi_ext.")
         for alias in node.names
     }
-    assert told == NAMES - {"__version__"}
+    # The errors and the models list their own names; type checkers follow both lists.
+    assert told - {"*"} == NAMES - ERRORS - MODELS - {"__version__"}
+    (listed,) = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+    ]
+    assert set(ast.literal_eval(listed)) == told - {"*"} | {"__version__"}
+
+
+def test_a_type_checker_knows_every_public_name(tmp_path: Path) -> None:
+    user = tmp_path / "user.py"
+    user.write_text("".join(f"from kalshi_ext import {name}\n" for name in sorted(NAMES)))
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "--config-file=", str(user)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOM.parent,
+        env={**os.environ, "MYPYPATH": str(ROOM.parent / "generated")},
+    )
+    assert done.returncode == 0, done.stdout
 
 
 def test_a_name_loaded_late_is_the_one_type_checkers_are_told_of() -> None:
@@ -109,8 +131,9 @@ def test_a_name_loaded_late_is_the_one_type_checkers_are_told_of() -> None:
     homes = {
         alias.name: node.module
         for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kalshi_ext")
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kalshi_ext.")
         for alias in node.names
+        if alias.name != "*"
     }
     for name, home in homes.items():
         assert home is not None
