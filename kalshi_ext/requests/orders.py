@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 from decimal import Decimal
-from typing import Self
+from typing import Final, Self
 
-from attrs import asdict, field, frozen
+from attrs import field, fields, frozen
 
 from kalshi_ext import values
 from kalshi_ext.contract.types import BookSide, SelfTradePreventionType, TimeInForce
@@ -131,10 +131,16 @@ class OrderTicket:
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of what the exchange is asked for, in hex; its names are left out."""
-        content = asdict(self, filter=lambda a, _: a.name not in NOT_FINGERPRINTED)
-        # Stored in journals: a change of this text makes every older entry look like another order.
-        text = json.dumps(content, default=str, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        content = {name: getattr(self, name) for name in _FINGERPRINTED}
+        return hashlib.sha256(_CANONICAL.encode(content).encode()).hexdigest()
+
+
+# Fingerprints stand in journals: a change of this text, or of the fields in it, makes every older
+# entry look like another order.
+_CANONICAL: Final = json.JSONEncoder(default=str, sort_keys=True, separators=(",", ":"))
+_FINGERPRINTED: Final = tuple(
+    part.name for part in fields(OrderTicket) if part.name not in NOT_FINGERPRINTED
+)
 
 
 def _idempotency_key(client_order_id: str | None, intent: str | None) -> str:

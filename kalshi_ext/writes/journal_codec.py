@@ -11,9 +11,9 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
-from attrs import asdict
+from attrs import fields
 
 from kalshi_ext.contract.types import BookSide, SelfTradePreventionType, TimeInForce
 from kalshi_ext.errors import DuplicateIdConflict, KalshiError, Misuse, NotSent, Refused
@@ -39,12 +39,16 @@ _ENUMS = {
 def encode(values: dict[str, Any]) -> str:
     """Write a JSON text, with decimals as text and without fields that are None."""
     present = {name: value for name, value in values.items() if value is not None}
-    # Decimals as text: a JSON number would be read back as a float.
-    return json.dumps(present, default=_as_text, separators=(",", ":"), sort_keys=True)
+    return _ENCODER.encode(present)
 
 
 def _as_text(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+# Decimals as text: a JSON number would be read back as a float.
+_ENCODER: Final = json.JSONEncoder(default=_as_text, separators=(",", ":"), sort_keys=True)
+_TICKET_FIELDS: Final = tuple(part.name for part in fields(OrderTicket))
 
 
 def _decode(values: dict[str, Any]) -> dict[str, Any]:
@@ -64,7 +68,7 @@ def encode_order(operation: str, ticket: OrderTicket, now: float) -> Entry:
         ticker=ticket.ticker,
         subaccount=ticket.subaccount,
         fingerprint=ticket.fingerprint(),
-        ticket=encode(asdict(ticket)),
+        ticket=encode({name: getattr(ticket, name) for name in _TICKET_FIELDS}),
         intent=ticket.intent,
         created_at=instant(now),
     )

@@ -18,6 +18,7 @@ from kalshi_ext.requests import (
     new_client_order_id,
     transfer_key,
 )
+from kalshi_ext.writes.journal_codec import encode_order
 
 ARGUMENTS: dict[str, Any] = {"side": "yes", "action": "buy", "count": 10, "price": "0.56"}
 
@@ -165,3 +166,27 @@ def test_the_key_of_a_transfer_is_a_uuid_in_one_form(key: Any) -> None:
 def test_a_key_that_is_no_uuid_is_refused(key: Any) -> None:
     with pytest.raises(Misuse, match="client_transfer_id must be a UUID"):
         transfer_key(key)
+
+
+def test_what_journals_keep_of_a_ticket_never_changes() -> None:
+    """Texts written by the first version: another one would make every older entry a conflict."""
+    ticket = OrderTicket.of(
+        "T",
+        side="no",
+        action="buy",
+        count="5.00",
+        price="0.44",
+        client_order_id="c1",
+        expires="2030-01-01T00:00:00Z",
+        post_only=True,
+        subaccount=1,
+    )
+    digest = "05ef83747cbf17676d522d27cc567e3955861500085167b5514ade226621ab9d"
+    assert ticket.fingerprint() == digest
+    text = encode_order("CreateOrderV2", ticket, 1.5).ticket
+    assert text == (
+        '{"action":"buy","book_side":"ask","client_order_id":"c1","count":"5.00",'
+        '"expires":1893456000,"post_only":true,"price":"0.5600",'
+        '"self_trade_prevention":"taker_at_cross","side":"no","subaccount":1,"ticker":"T",'
+        '"time_in_force":"good_till_canceled"}'
+    )
