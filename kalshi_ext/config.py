@@ -150,7 +150,7 @@ def timeout(value: float | Timeout | None = None) -> Timeout:
 
 
 @frozen
-class Settings:
+class EnvironmentSettings:
     """The values of the environment variables; None where one is unset or empty."""
 
     environment: Environment
@@ -164,7 +164,7 @@ class Settings:
     journal: str | None = field(default=None, repr=False)
 
 
-def settings_from_env(variables: Mapping[str, str] | None = None) -> Settings:
+def settings_from_env(variables: Mapping[str, str] | None = None) -> EnvironmentSettings:
     """Read the KALSHI_ variables (of the process, when none are given).
 
     KALSHI_KEY_ID, KALSHI_PRIVATE_KEY (PEM text, also with `\\n` written out),
@@ -175,7 +175,7 @@ def settings_from_env(variables: Mapping[str, str] | None = None) -> Settings:
     values = _read_variables(os.environ if variables is None else variables)
     del variables  # a traceback shows the locals of its frames
     _refuse_contradictions(values)
-    return Settings(
+    return EnvironmentSettings(
         environment=environment(_stripped(values, "ENVIRONMENT"), name="KALSHI_ENVIRONMENT"),
         contract=contract(_stripped(values, "CONTRACT"), name="KALSHI_CONTRACT"),
         timeout=_timeout_text(_stripped(values, "TIMEOUT")),

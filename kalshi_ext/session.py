@@ -12,7 +12,7 @@ import httpx
 from attrs import evolve, frozen
 
 from kalshi_ext import contracts
-from kalshi_ext.config import Environment, Settings, Timeout, environment, timeout
+from kalshi_ext.config import Environment, EnvironmentSettings, Timeout, environment, timeout
 from kalshi_ext.errors import Misuse
 from kalshi_ext.journal import Journal
 from kalshi_ext.protocol.flow import Context, Policy
@@ -90,7 +90,7 @@ def _pacer(pace: str | Pacer | None) -> Pacer | None:
     return pace
 
 
-def from_settings(settings: Settings) -> dict[str, Any]:
+def from_settings(settings: EnvironmentSettings) -> dict[str, Any]:
     """Turn the settings of the environment variables into the arguments of a client."""
     return {
         "key_id": settings.key_id,

@@ -1,4 +1,9 @@
-"""From the generated client's keyword arguments to a request, and from rows to pages."""
+"""From the generated client's keyword arguments to a request, and from JSON to pages.
+
+Only identity, direction, counts and status may cost a row; every other field that is absent, null
+or "" becomes None. A row that cannot be read becomes an `InvalidRow` and its page is kept; an answer
+whose envelope cannot be read is `Unintelligible`, which the caller of a decoder raises.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard, TypeVar, cast
 
+from kalshi_ext.protocol.deviations import printable
 from kalshi_ext.protocol.messages import Document, InvalidRow, Page, Request
 from kalshi_ext.values.enums import OpenEnum
 
@@ -15,6 +21,7 @@ E = TypeVar("E", bound=OpenEnum)
 # What stands beside the rows of a page; positions come as two lists in one.
 _ENVELOPE = frozenset({"cursor", "market_positions", "event_positions"})
 
+# What reading JSON of any shape can raise. Anything else is a bug of ours and must not be hidden.
 DECODE_ERRORS = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError)
 
 
@@ -37,7 +44,7 @@ def to_json(document: Document) -> bytes:
 
 def _text(value: object) -> str:
     if isinstance(value, bool):
-        return "true" if value else "false"
+        return "true" if value else "false"  # str(True) is "True", which the exchange refuses
     return str(value)
 
 
@@ -64,7 +71,8 @@ def _rows(document: Document, key: str) -> list[Any]:
     foreign = sorted(document.keys() - _ENVELOPE)
     holding = [name for name in foreign if isinstance(document[name], list | dict)]
     if any(document[name] for name in holding):
-        raise ValueError(f"{key} is missing, and {', '.join(holding)} is there instead")
+        names = ", ".join(printable(name) for name in holding[:3])  # they come from the wire
+        raise ValueError(f"{key} is missing, and {names} is there instead")
     return []
 
 
@@ -81,6 +89,7 @@ def _is_list(value: object) -> TypeGuard[list[Any]]:
 
 def _cursor(document: Document) -> str | None:
     cursor = document.get("cursor")
+    # Absent, null and "" end a list (observed). Any other type would be sent back as it came.
     if cursor is not None and not isinstance(cursor, str):
         raise TypeError("cursor is no text")
     return cursor or None

@@ -48,8 +48,8 @@ def yes_price(row: shapes.Order) -> Decimal | None:
     price = cents(row.get("yes_price"))
     if price is not None:
         return price
-    other = cents(row.get("no_price"))
-    return None if other is None else values.complement(other)
+    no_price = cents(row.get("no_price"))
+    return None if no_price is None else values.complement(no_price)
 
 
 def decode_order(row: shapes.Order) -> Order:
@@ -81,17 +81,17 @@ def decode_order(row: shapes.Order) -> Order:
 
 def decode_ack(row: Any, reduced_by: object = None) -> OrderAck:
     """Read the acknowledgement of a write: classic answers with the whole order."""
-    found = decode_order(row)
+    order = decode_order(row)
     return OrderAck(
-        order_id=found.order_id,
-        client_order_id=found.client_order_id or None,
-        ticker=found.ticker,
-        fill_count=found.fill_count,
-        remaining_count=found.remaining_count,
+        order_id=order.order_id,
+        client_order_id=order.client_order_id or None,
+        ticker=order.ticker,
+        fill_count=order.fill_count,
+        remaining_count=order.remaining_count,
         reduced_by=count(reduced_by),
-        time=found.updated_time or found.created_time,
-        order=found,
-        raw=found.raw,
+        time=order.updated_time or order.created_time,
+        order=order,
+        raw=order.raw,
     )
 
 

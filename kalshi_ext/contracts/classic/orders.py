@@ -49,7 +49,7 @@ T = TypeVar("T")
 
 
 def or_unset(value: T | None) -> T | Unset:
-    """Turn "not said" into the generated client's way to leave a field out."""
+    """Turn None into the generated client's way to leave a field out."""
     return UNSET if value is None else value
 
 
@@ -69,14 +69,18 @@ def in_cents(value: Decimal, name: str) -> int:
 
 
 def side_and_action(book: BookSide, side: str | None, action: str | None) -> tuple[str, str]:
-    """Say a book side in side and action: the user's words, else bid = buy yes, ask = buy no."""
+    """Translate a book side into side and action.
+
+    The words the order was placed in win: an exchange that compares them with the order must see
+    the same. Without them a bid is buy yes and an ask buy no.
+    """
     if side and action:
         return side, action
     return ("yes", "buy") if book is BookSide.BID else ("no", "buy")
 
 
 def prices(side: str, yes: Decimal | None) -> dict[str, int]:
-    """Say a YES price as the price of the named side, in cents."""
+    """Translate a YES price into the price of the named side, in cents; a NO price is 1 - YES."""
     if yes is None:
         return {}
     if side == "no":
@@ -85,7 +89,7 @@ def prices(side: str, yes: Decimal | None) -> dict[str, int]:
 
 
 def create_body(ticket: OrderTicket) -> m.CreateOrderRequest:
-    """Say a ticket in the classic contract's words. Raises Misuse for what only current has."""
+    """Build the body of a create. Raises Misuse for what only the current contract has."""
     _refuse_current_words(ticket)
     side, action = side_and_action(ticket.book_side, ticket.side, ticket.action)
     cost = None if ticket.max_cost is None else in_cents(ticket.max_cost, "max_cost")
@@ -106,7 +110,7 @@ def create_body(ticket: OrderTicket) -> m.CreateOrderRequest:
 
 
 def _refuse_current_words(ticket: OrderTicket) -> None:
-    absent = {
+    used = {
         "time_in_force": ticket.time_in_force is not TimeInForce.GOOD_TILL_CANCELED,
         "self_trade_prevention": ticket.self_trade_prevention
         is not SelfTradePreventionType.TAKER_AT_CROSS,
@@ -115,15 +119,15 @@ def _refuse_current_words(ticket: OrderTicket) -> None:
         "subaccount": ticket.subaccount is not None,
         "exchange_index": ticket.exchange_index is not None,
     }
-    said = [name for name, wrong in absent.items() if wrong]
-    if said:
-        raise Misuse(f"the classic contract has no {', '.join(said)}: use contract='current'")
+    unknown = [name for name, wrong in used.items() if wrong]
+    if unknown:
+        raise Misuse(f"the classic contract has no {', '.join(unknown)}: use contract='current'")
     if ticket.price is None and ticket.max_cost is None:
         raise Misuse("a market order needs max_cost in dollars, so that it cannot cost more")
 
 
 def bare_id(target: Target) -> str:
-    """Return the order id of a target; refuse what the classic contract cannot say."""
+    """Return the id of a target. Raises Misuse for parts of an account, which classic lacks."""
     if target.subaccount or target.exchange_index:
         raise Misuse("the classic contract has no subaccount or exchange_index")
     return target.order_id
@@ -227,8 +231,8 @@ class ClassicOrders(OrdersInterface):
             raise Misuse("the classic contract needs orders, and takes nothing else")
 
         def decode(document: Document) -> Page[QueuePosition]:
-            found: dict[str, Any] = document.get("queue_positions") or {}
-            return Page(tuple(_queue(order_id, value) for order_id, value in found.items()))
+            positions: dict[str, Any] = document.get("queue_positions") or {}
+            return Page(tuple(_queue(order_id, value) for order_id, value in positions.items()))
 
         body = m.GetQueuePositionsRequest(order_ids=list(order_ids))
         kwargs = get_queue_positions._get_kwargs(body=body)

@@ -138,8 +138,8 @@ class ClassicGroups(GroupsInterface):
         body = m.CreateOrderGroupRequest(contracts_limit=whole_contracts(limit, "contracts_limit"))
 
         def decode(document: Document) -> OrderGroup:
-            found = required_text(document, "order_group_id")
-            return OrderGroup(id=found, contracts_limit=limit, raw=document)
+            group_id = required_text(document, "order_group_id")
+            return OrderGroup(id=group_id, contracts_limit=limit, raw=document)
 
         kwargs = create_order_group._get_kwargs(body=body)
         return Call(OPERATIONS["createOrderGroup"], build_request(kwargs), decode)

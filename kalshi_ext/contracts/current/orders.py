@@ -56,12 +56,12 @@ T = TypeVar("T")
 
 
 def or_unset(value: T | None) -> T | Unset:
-    """Turn "not said" into the generated client's way to leave a field out."""
+    """Turn None into the generated client's way to leave a field out."""
     return UNSET if value is None else value
 
 
 def create_body(ticket: OrderTicket) -> m.CreateOrderV2Request:
-    """Say a ticket in the current contract's words. Raises Misuse for what only classic has."""
+    """Build the body of a create. Raises Misuse for what only the classic contract has."""
     if ticket.price is None or ticket.max_cost is not None:
         raise Misuse("the current contract has no market orders: say price, and not max_cost")
     if ticket.sell_position_floor is not None:
