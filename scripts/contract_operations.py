@@ -81,6 +81,9 @@ def operations_module(
         for contract, document in documents.items()
         for path, method in _places(document)
     ]
+    # In the order of the table, as a reader looks for words; what has none yet comes last.
+    place = {word: index for index, word in enumerate(facade)}
+    rows.sort(key=lambda row: place.get(row["facade"], len(place)))
     listed = "".join(f"    {_literal(row['id'])}: {_call('OperationRow', row)},\n" for row in rows)
     policy = "".join(
         f"    {_literal(word)}: {_call('RetryRow', {name: row[name] for name in RETRY})},\n"
