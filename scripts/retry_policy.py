@@ -23,7 +23,9 @@ def table() -> str:
         "|---|---|---|---|",
     ]
     for word, rule in RETRY_POLICY.items():
-        lines.append(f"| {_word(word)} | {_again(rule)} | {rule.resolved_by} | {rule.reason} |")
+        lines.append(
+            f"| {_word(word)} | {_resend_text(rule)} | {rule.resolved_by} | {rule.reason} |"
+        )
     return "\n".join(lines)
 
 
@@ -40,7 +42,7 @@ def _words(name: str) -> set[str]:
     return {operation.facade for operation in contract(name).operations.values()}
 
 
-def _again(rule: RetryRule) -> str:
+def _resend_text(rule: RetryRule) -> str:
     if rule.retry_immediately:
         return "at once"
     return "once proven not done" if rule.resend_when_absent else "never"

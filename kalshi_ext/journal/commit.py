@@ -311,7 +311,6 @@ class Writer:
     _thread: threading.Thread = field(init=False)
 
     def start(self) -> Writer:
-        """Start the thread."""
         self._thread = threading.Thread(target=self._serve, name="kalshi-journal", daemon=True)
         self._thread.start()
         atexit.register(self.close)

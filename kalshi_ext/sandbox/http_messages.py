@@ -60,8 +60,6 @@ class HttpRequest:
 
 @frozen
 class HttpResponse:
-    """Carry one HTTP response."""
-
     status: int
     body: bytes = b""
     content_type: str = JSON_TYPE

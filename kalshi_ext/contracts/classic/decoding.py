@@ -53,7 +53,7 @@ def yes_price(row: shapes.Order) -> Decimal | None:
 
 
 def decode_order(row: shapes.Order) -> Order:
-    """Read one order."""
+    """Read an order; counts are whole, prices cents of YES or, where only that is there, of NO."""
     book, outcome = direction(row)
     asked = row.get("initial_count", row.get("count"))
     filled = required(count(row.get("fill_count", 0)), "fill_count")
@@ -159,7 +159,7 @@ def decode_settlement(row: shapes.Settlement) -> Settlement:
 
 
 def decode_group(row: shapes.OrderGroup) -> OrderGroup:
-    """Read one order group."""
+    """Read an order group, which lists nothing but its id and its switch."""
     return OrderGroup(
         id=required_text(row, "id"),
         is_auto_cancel_enabled=row.get("is_auto_cancel_enabled"),

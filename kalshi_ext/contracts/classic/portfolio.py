@@ -131,7 +131,7 @@ def _positions(query: ListQuery) -> dict[str, Any]:
 
 
 class ClassicGroups(GroupsInterface):
-    """Order groups."""
+    """Order groups without parts of an account; a limit in whole contracts."""
 
     def create(self, limit: Decimal, subaccount: int | None, shard: int | None) -> Call[OrderGroup]:
         _refuse_account_parts(subaccount, shard)

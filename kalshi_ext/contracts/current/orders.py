@@ -104,7 +104,7 @@ def _entry(row: Any, operation: str) -> OrderAck | Refused:
 
 
 class CurrentOrders(Interface):
-    """Orders."""
+    """Orders; a write that names no ticker and no shard goes to shard 0 (documented)."""
 
     def place(self, ticket: OrderTicket) -> Call[OrderAck]:
         kwargs = create_order_v2._get_kwargs(body=create_body(ticket))
@@ -272,7 +272,7 @@ def direction(row: shapes.Order | shapes.Fill) -> tuple[BookSide, OutcomeSide]:
 
 
 def decode_order(row: shapes.Order) -> Order:
-    """Read one order."""
+    """Read an order; a filled or remaining count that is missing costs the row."""
     book, outcome = direction(row)
     return Order(
         order_id=required_text(row, "order_id"),
@@ -305,7 +305,7 @@ def decode_order(row: shapes.Order) -> Order:
 
 
 def decode_fill(row: shapes.Fill) -> Fill:
-    """Read one fill."""
+    """Read a fill; older rows name the market `market_ticker` and the time `ts` (recorded)."""
     book, outcome = direction(row)
     return Fill(
         fill_id=required_text(row, "fill_id"),
@@ -342,7 +342,7 @@ def decode_ack(row: Any, ticker: str | None) -> OrderAck:
 
 
 def decode_queue_position(row: shapes.OrderQueuePosition) -> QueuePosition:
-    """Read one queue position."""
+    """Read a queue position, in contracts ahead of the order."""
     return QueuePosition(
         order_id=required_text(row, "order_id"),
         ticker=row.get("market_ticker"),

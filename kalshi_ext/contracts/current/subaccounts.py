@@ -44,7 +44,7 @@ moment = values.read_time
 
 
 class CurrentSubaccounts(Interface):
-    """Subaccounts."""
+    """Subaccounts 0 to 63; amounts travel in cents, balances come back in dollars (documented)."""
 
     def create(self, exchange_index: int | None) -> Call[int]:
         def decode(document: Document) -> int:
