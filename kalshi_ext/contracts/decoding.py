@@ -1,8 +1,8 @@
 """From the generated client's keyword arguments to a request, and from JSON to pages.
 
 Only identity, direction, counts and status may cost a row; every other field that is absent, null
-or "" becomes None. A row that cannot be read becomes an `InvalidRow` and its page is kept. An answer
-whose envelope cannot be read raises, and the caller of the decoder makes it `Unintelligible`.
+or "" becomes None. A row that cannot be read becomes an `InvalidRow` and its page is kept. An
+answer whose envelope cannot be read raises, and `protocol/responses` makes it `Unintelligible`.
 """
 
 from __future__ import annotations

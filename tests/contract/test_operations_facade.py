@@ -1,4 +1,4 @@
-"""The words of the facade against the tables, in both colours."""
+"""The words of the facade against the tables, in both sync_and_async."""
 
 from __future__ import annotations
 
@@ -58,16 +58,16 @@ def overridden(vocabulary: Interface) -> set[str]:
     return {name for name in spoken if callable(getattr(vocabulary, name))}
 
 
-@pytest.mark.parametrize("colour", CLIENTS)
-def test_every_operation_has_its_word_and_every_word_its_operation(colour: str) -> None:
+@pytest.mark.parametrize("client_kind", CLIENTS)
+def test_every_operation_has_its_word_and_every_word_its_operation(client_kind: str) -> None:
     words = {row.facade for name, id_ in EVERY for row in [CONTRACTS[name].operations[id_]]}
-    assert set(methods(CLIENTS[colour])) == words | set(COMPOSED)
+    assert set(methods(CLIENTS[client_kind])) == words | set(COMPOSED)
     assert not words & set(COMPOSED)
 
 
-@pytest.mark.parametrize("colour", CLIENTS)
-def test_a_client_has_no_other_resources(colour: str) -> None:
-    shown = {name for name in vars(CLIENTS[colour]) if not name.startswith("_")}
+@pytest.mark.parametrize("client_kind", CLIENTS)
+def test_a_client_has_no_other_resources(client_kind: str) -> None:
+    shown = {name for name in vars(CLIENTS[client_kind]) if not name.startswith("_")}
     assert shown == {*RESOURCES, "driver", "session"}
 
 
@@ -121,7 +121,7 @@ def normal(text: object) -> str:
 
 
 def surface(kind: type) -> dict[str, str]:
-    """Give the public names of a class with their signatures in one colour's words."""
+    """Give the public names of a class with their signatures in one client_kind's words."""
     found: dict[str, str] = {}
     for name, member in inspect.getmembers(kind):
         shown = not name.startswith("_") or name in {"__aiter__", "__iter__", "__init__"}
@@ -132,10 +132,10 @@ def surface(kind: type) -> dict[str, str]:
     return found
 
 
-def classes(colour: str) -> dict[str, type]:
-    client = CLIENTS[colour]
+def classes(client_kind: str) -> dict[str, type]:
+    client = CLIENTS[client_kind]
     found = {resource: type(getattr(client, resource)) for resource in RESOURCES}
-    lists = (AsyncRows, AsyncCompleteRows) if colour == "async" else (Rows, CompleteRows)
+    lists = (AsyncRows, AsyncCompleteRows) if client_kind == "async" else (Rows, CompleteRows)
     return {**found, "client": type(client), **dict(zip(LISTS, lists, strict=True))}
 
 
@@ -156,9 +156,9 @@ def test_what_waits_in_one_colour_is_a_coroutine_in_the_other(name: str) -> None
             assert not inspect.iscoroutinefunction(getattr(classes("sync")[name], word))
 
 
-@pytest.mark.parametrize("colour", CLIENTS)
-def test_every_call_says_what_it_does_and_names_its_arguments(colour: str) -> None:
-    for word, method in methods(CLIENTS[colour]).items():
+@pytest.mark.parametrize("client_kind", CLIENTS)
+def test_every_call_says_what_it_does_and_names_its_arguments(client_kind: str) -> None:
+    for word, method in methods(CLIENTS[client_kind]).items():
         assert (method.__doc__ or "").strip(), word
         parameters = list(inspect.signature(method).parameters.values())
         positional = [one for one in parameters if one.kind is not one.KEYWORD_ONLY]
