@@ -1,4 +1,4 @@
-"""The words of the facade against the tables, in both sync_and_async."""
+"""The words of the facade against the tables, sync and async."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def normal(text: object) -> str:
 
 
 def surface(kind: type) -> dict[str, str]:
-    """Give the public names of a class with their signatures in one client_kind's words."""
+    """Give the public names of a class with their signatures in the words of threads."""
     found: dict[str, str] = {}
     for name, member in inspect.getmembers(kind):
         shown = not name.startswith("_") or name in {"__aiter__", "__iter__", "__init__"}
