@@ -16,7 +16,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 # The client of this checkout goes before an installed one.
-sys.path[:0] = [str(ROOT / place) for place in (".", "generated", "scripts", "tests/contract")]
+PLACES = (".", "generated", "scripts", "examples", "tests/contract")
+sys.path[:0] = [str(ROOT / place) for place in PLACES]
 
 from adopt_steps.coverage import coverage
 from attrs import asdict

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "recorded"))
+sys.path[:0] = [str(ROOT / place) for place in ("tests/recorded", "examples")]
 
 import cassette_player as player
 from scenarios import Recording

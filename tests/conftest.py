@@ -15,8 +15,9 @@ from hypothesis import settings
 
 # Tests import the scripts by name, and the package scripts/contract as `contract`. The folder
 # tests/contract has no __init__.py: Python prefers a package with one to such a folder, wherever
-# each stands on the path. At the end, so that no script hides a module of the tests.
-sys.path.append(str(Path(__file__).resolve().parents[1] / "scripts"))
+# each stands on the path. At the end, so that no script hides a module of the tests. From examples/
+# they import `calls`, the example call of every word.
+sys.path += [str(Path(__file__).resolve().parents[1] / place) for place in ("scripts", "examples")]
 
 # No test asserts a time: on a busy machine an example may take any.
 settings.register_profile("untimed", deadline=None)

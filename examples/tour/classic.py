@@ -1,14 +1,13 @@
-"""The 19 operations of the classic contract, in chapters, with the same facade words."""
+"""What is done with the classic contract, in chapters, with the same facade words."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from calls import CHICAGO, RAIN
+
 from kalshi_ext import OrderTicket
 from tour.runner import Tour
-
-RAIN = "KXRAIN-26DEC31-NYC"
-CHICAGO = "KXRAIN-26DEC31-CHI"
 
 
 def orders(tour: Tour) -> None:
@@ -49,9 +48,4 @@ def groups(tour: Tour) -> None:
     tour.call("order_groups.delete", group.id)
 
 
-def money(tour: Tour) -> None:
-    """Settlements."""
-    tour.call("portfolio.settlements")
-
-
-CHAPTERS: tuple[Callable[[Tour], None], ...] = (orders, batches, groups, money)
+CHAPTERS: tuple[Callable[[Tour], None], ...] = (orders, batches, groups)

@@ -1,28 +1,15 @@
-"""The 47 operations of the current contract, in chapters."""
+"""What is done with the current contract, in chapters."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
 
+from calls import CHICAGO, RAIN
+
 from kalshi_ext import Kalshi, OrderTicket
 from tour.rendering import dollars_text, number_text
 from tour.runner import Tour
-
-RAIN = "KXRAIN-26DEC31-NYC"
-CHICAGO = "KXRAIN-26DEC31-CHI"
-
-
-def exchange(tour: Tour) -> None:
-    """The exchange and the account's limits."""
-    tour.call("exchange.status")
-    tour.call("exchange.schedule")
-    tour.call("exchange.data_timestamp")
-    tour.call("history.cutoff")
-    tour.call("account.endpoint_costs")
-    tour.call("account.limits")
-    tour.call("account.volume_progress")
-    tour.call("account.upgrade")
 
 
 def take_liquidity(tour: Tour) -> None:
@@ -55,6 +42,7 @@ def rest_an_order(tour: Tour) -> None:
     tour.expect(filled.fill_count == sold_count, "what the other trader sold is what was bought")
     tour.call("orders.cancel", order)
     tour.call("orders.list", ticker=RAIN, limit=3)
+    tour.call("orders.find", order.client_order_id, ticker=RAIN)
 
 
 def batches(tour: Tour) -> None:
@@ -84,11 +72,7 @@ def groups(tour: Tour) -> None:
 
 
 def money(tour: Tour) -> None:
-    """Positions, settlements, payments, transfers between shards."""
-    tour.call("portfolio.positions", ticker=RAIN)
-    tour.call("portfolio.settlements")
-    tour.call("portfolio.deposits")
-    tour.call("portfolio.withdrawals")
+    """Transfers between shards, and how the balance is to be shared out."""
     transfer_id = tour.call("portfolio.transfer", "25", destination_exchange_shard=2)
     tour.call("portfolio.get_transfer", transfer_id)
     tour.call("portfolio.transfers")
@@ -106,17 +90,9 @@ def subaccounts(tour: Tour) -> None:
     tour.call("subaccounts.netting")
 
 
-def history(tour: Tour) -> None:
-    """What has moved out of the live lists."""
-    tour.call("history.orders")
-    tour.call("history.fills")
-    tour.call("history.positions")
-    tour.call("orders.find", "seed-taken", ticker=RAIN)
-
-
 CHAPTERS: tuple[Callable[[Tour], None], ...] = (
-    *(exchange, take_liquidity, rest_an_order, batches),
-    *(groups, money, subaccounts, history),
+    *(take_liquidity, rest_an_order, batches),
+    *(groups, money, subaccounts),
 )
 
 

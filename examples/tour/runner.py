@@ -1,12 +1,18 @@
-"""Make the calls of the tour, print each, and record which operations the sandbox executed."""
+"""Make the calls of the tour, print each, and record which operations the sandbox executed.
+
+The chapters tell stories. What none of them called is called at the end by its example, so that a
+new operation needs no chapter.
+"""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from attrs import define, field, frozen
+from calls import examples_of
 
 from kalshi_ext import Kalshi
 from kalshi_ext.protocol.messages import Operation
@@ -32,13 +38,18 @@ class ExecutedOperation:
 
 @define
 class Tour:
-    """Walk one contract. `ran` holds one entry for each operation that was answered well."""
+    """Walk one contract.
+
+    `executed` holds one entry for each operation that was answered well, `results` the latest
+    result of each word.
+    """
 
     client: Kalshi
     box: Sandbox
     print_line: Callable[[str], None] = print
     executed: dict[str, ExecutedOperation] = field(factory=dict)
     failures: list[str] = field(factory=list)
+    results: dict[str, Any] = field(factory=dict)
     _seq: int = 0
 
     @property
@@ -52,8 +63,8 @@ class Tour:
         return {entry.facade: entry for entry in self.client.session.contract.operations.values()}
 
     def run(self, chapters: Iterable[Callable[[Tour], None]]) -> None:
-        """Run the chapters one after another; a failed call ends its chapter only."""
-        for chapter in chapters:
+        """Run the chapters, then what they left out; a failed call ends its chapter only."""
+        for chapter in (*chapters, remaining_calls):
             self.print_line(f"\n  {(chapter.__doc__ or '').splitlines()[0].rstrip('.')}")
             try:
                 chapter(self)
@@ -75,6 +86,7 @@ class Tour:
         operation = self.operations.get(word)
         self._print_call(operation.id if operation else "", text, answer(result))
         self._record_executed(operation)
+        self.results[word] = result
         return result
 
     def note(self, text: str) -> None:
@@ -121,6 +133,17 @@ class Tour:
     def _record_failure(self, text: str, reason: str) -> None:
         self.failures.append(f"{text}: {reason}")
         self._print_call("FAILED", text, reason)
+
+
+def remaining_calls(tour: Tour) -> None:
+    """All other calls, one after another."""
+    not_executed = set(tour.not_executed())
+    remaining = {word for word, entry in tour.operations.items() if entry.id in not_executed}
+    for example in examples_of(tour.contract):
+        if example.word in remaining:
+            arguments = example.run_arguments(tour.contract, tour.results)
+            with suppress(ChapterOver):  # no call here builds on the one before it
+                tour.call(example.word, *arguments.args, **arguments.named)
 
 
 def _is_wide() -> bool:

@@ -100,8 +100,15 @@ class AwaitableValue:
         yield from ()
         return self.value
 
+
+@frozen
+class AwaitableRows:
+    """A list of the sync client, to be read as one of the async client."""
+
+    rows: Any
+
     def all(self) -> AwaitableValue:
-        return AwaitableValue(self.value.all())
+        return AwaitableValue(self.rows.all())
 
 
 @frozen
@@ -115,8 +122,12 @@ class SyncAsAsync:
         if name in ("session", "driver"):
             return attribute
         if callable(attribute):
-            return lambda *arguments, **named: AwaitableValue(attribute(*arguments, **named))
+            return lambda *arguments, **named: _awaitable(attribute(*arguments, **named))
         return SyncAsAsync(attribute)
+
+
+def _awaitable(value: Any) -> AwaitableValue | AwaitableRows:
+    return AwaitableRows(value) if hasattr(value, "all") else AwaitableValue(value)
 
 
 def play(recording: Recording, client_kind: str, **options: Any) -> Any:

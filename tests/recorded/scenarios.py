@@ -1,7 +1,8 @@
 """What is recorded: one scenario for each operation and contract, and one for each error shape.
 
-A scenario uses the facade only, names its own ids, and ends with the call it is about. The same
-scenario is played when recording and when replaying, with the sync and the async client.
+A call that needs nothing before it is played as examples/calls.py has it. A scenario uses the
+facade only, names its own ids, and ends with the call it is about. The same scenario is played when
+recording and when replaying, with the sync and the async client.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from attrs import frozen
+from calls import EXAMPLES, Example
 from kalshi_portfolio.api.orders import get_orders
 
 from kalshi_ext import (
@@ -144,18 +146,23 @@ async def _subaccount_transfer(client: Any) -> Any:
     )
 
 
-def _call(resource: str, word: str, **arguments: Any) -> Scenario:
+def _example(example: Example) -> Scenario:
     async def scenario(client: Any) -> Any:
-        return await getattr(getattr(client, resource), word)(**arguments)
+        value = example.call(client, {})
+        return await (value.all() if hasattr(value, "all") else value)
 
     return scenario
 
 
-def _list_all(resource: str, word: str, **arguments: Any) -> Scenario:
+def _list_by_two(resource: str, word: str, **arguments: Any) -> Scenario:
     async def scenario(client: Any) -> Any:
-        return await getattr(getattr(client, resource), word)(**arguments).all()
+        return await getattr(getattr(client, resource), word)(page_size=2, **arguments).all()
 
     return scenario
+
+
+async def _set_netting(client: Any) -> Any:
+    return await client.subaccounts.set_netting(1, enabled=False)
 
 
 async def _order(client: Any) -> Any:
@@ -166,7 +173,10 @@ async def _crossing(client: Any) -> Any:
     return await place(client, 9, "0.57")
 
 
+# A word stands here where its scenario needs ids, orders or pages of its own; every other plays its
+# example.
 SCENARIOS: dict[str, Scenario] = {
+    **{each.word: _example(each) for each in EXAMPLES if not each.needs_results("current")},
     "orders.place": _crossing,
     "orders.place_many": _place_many,
     "orders.amend": _amend,
@@ -175,47 +185,20 @@ SCENARIOS: dict[str, Scenario] = {
     "orders.cancel_many": _cancel_many,
     "orders.cancel_all": _cancel_all,
     "orders.get": _order,
-    "orders.list": _list_all("orders", "list", ticker=TICKER, page_size=2),
+    "orders.list": _list_by_two("orders", "list", ticker=TICKER),
     "orders.queue_position": _queue_position,
     "orders.queue_positions": _queue_positions,
     "order_groups.create": _group,
     "order_groups.get": _with_group("get"),
-    "order_groups.list": _list_all("order_groups", "list"),
     "order_groups.delete": _with_group("delete"),
     "order_groups.reset": _with_group("reset"),
     "order_groups.trigger": _with_group("trigger"),
     "order_groups.set_limit": _with_group("set_limit", 75),
-    "portfolio.balance": _call("portfolio", "balance"),
-    "portfolio.positions": _list_all("portfolio", "positions"),
-    "portfolio.fills": _list_all("portfolio", "fills", page_size=2),
-    "portfolio.settlements": _list_all("portfolio", "settlements"),
-    "portfolio.deposits": _list_all("portfolio", "deposits"),
-    "portfolio.withdrawals": _list_all("portfolio", "withdrawals"),
-    "portfolio.resting_value": _call("portfolio", "resting_value"),
+    "portfolio.fills": _list_by_two("portfolio", "fills"),
     "portfolio.transfer": _transfer,
     "portfolio.get_transfer": _get_transfer,
-    "portfolio.transfers": _list_all("portfolio", "transfers"),
-    "portfolio.target_allocation": _call("portfolio", "target_allocation"),
-    "portfolio.set_target_allocation": _call(
-        "portfolio", "set_target_allocation", percent={0: 60, 2: 40}
-    ),
-    "subaccounts.create": _call("subaccounts", "create"),
     "subaccounts.transfer": _subaccount_transfer,
-    "subaccounts.balances": _call("subaccounts", "balances"),
-    "subaccounts.transfers": _list_all("subaccounts", "transfers"),
-    "subaccounts.netting": _call("subaccounts", "netting"),
-    "subaccounts.set_netting": _call("subaccounts", "set_netting", subaccount=1, enabled=False),
-    "history.cutoff": _call("history", "cutoff"),
-    "history.orders": _list_all("history", "orders"),
-    "history.fills": _list_all("history", "fills"),
-    "history.positions": _list_all("history", "positions"),
-    "account.limits": _call("account", "limits"),
-    "account.endpoint_costs": _call("account", "endpoint_costs"),
-    "account.volume_progress": _call("account", "volume_progress"),
-    "account.upgrade": _call("account", "upgrade"),
-    "exchange.status": _call("exchange", "status"),
-    "exchange.schedule": _call("exchange", "schedule"),
-    "exchange.data_timestamp": _call("exchange", "data_timestamp"),
+    "subaccounts.set_netting": _set_netting,
 }
 
 

@@ -20,6 +20,7 @@ PARTS = (
     "generated",
     "kalshi_ext",
     "scripts",
+    "examples",
     "tests/contract",
     "tests/recorded",
     "requirements-generator.txt",
