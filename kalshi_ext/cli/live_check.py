@@ -11,6 +11,7 @@ kind and place; it never holds a value. Its exit status:
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable
 from typing import Any
@@ -131,15 +132,24 @@ class ReadOnlyProbe:
 
     def call(self, operation: Operation) -> None:
         """Make the facade call of an operation. Raises NoSubject and what the call raises."""
-        resource, _, word = operation.facade.partition(".")
         special = _SPECIAL.get(operation.facade)
-        method: Callable[..., Any] = getattr(getattr(self.client, resource), word)
+        method = self.method(operation)
         if special is not None:
             special(self, method)
-        elif operation.facade in _LISTS:
+        elif self.is_list(operation):
             self.rows[operation.facade] = method(limit=ROWS, max_pages=1).all()
         else:
             method()
+
+    def method(self, operation: Operation) -> Callable[..., Any]:
+        """Return the facade's method of an operation."""
+        resource, _, word = operation.facade.partition(".")
+        method: Callable[..., Any] = getattr(getattr(self.client, resource), word)
+        return method
+
+    def is_list(self, operation: Operation) -> bool:
+        """Say whether the facade reads the operation page by page."""
+        return "max_pages" in inspect.signature(self.method(operation)).parameters
 
     def first(self, facade: str, name: str) -> str:
         """Return an attribute of the first row of a list read before. Raises NoSubject."""
@@ -157,22 +167,6 @@ def _queue_positions(probe: ReadOnlyProbe, method: Callable[..., Any]) -> None:
         method(tickers=[probe.first("orders.list", "ticker")])
 
 
-_LISTS = frozenset(
-    {
-        "history.fills",
-        "history.orders",
-        "history.positions",
-        "order_groups.list",
-        "orders.list",
-        "portfolio.deposits",
-        "portfolio.fills",
-        "portfolio.positions",
-        "portfolio.settlements",
-        "portfolio.transfers",
-        "portfolio.withdrawals",
-        "subaccounts.transfers",
-    }
-)
 _SPECIAL: dict[str, Callable[[ReadOnlyProbe, Callable[..., Any]], Any]] = {
     "orders.get": lambda probe, method: method(probe.first("orders.list", "order_id")),
     "orders.queue_position": lambda probe, method: method(probe.first("orders.list", "order_id")),
@@ -194,7 +188,7 @@ def check_contract(client: Kalshi) -> LiveReport:
     ]
     unreadable: list[ReportedDeviation] = []
     # Lists first: the others name what they hold.
-    for operation in sorted(reads, key=lambda read: read.facade not in _LISTS):
+    for operation in sorted(reads, key=lambda read: not probe.is_list(read)):
         try:
             probe.call(operation)
         except Unintelligible:
