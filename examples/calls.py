@@ -104,34 +104,28 @@ def examples_of(contract: str) -> list[Example]:
     return [example for example in EXAMPLES if contract in example.contracts]
 
 
+# Arguments made up for calls in full.
 _IN_ACCOUNT: Final = {"subaccount": 1, "exchange_index": 0}
 _JANUARY: Final = {"since": "2026-01-01", "until": "2026-01-31"}
 _LIST: Final[dict[str, Any]] = {"ticker": "T", "event_ticker": "E", "limit": 5}
-_SHARED_OPTIONS: Final[dict[str, Any]] = {
+_ORDER: Final[dict[str, Any]] = {
     "ticker": "T",
+    "side": "no",
     "action": "buy",
+    "count": 5,
     "price": "0.44",
+    "client_order_id": "c1",
     "expires": "2030-01-01T00:00:00Z",
     "post_only": True,
     "order_group_id": "g1",
 }
-_ORDER: Final[dict[str, Any]] = {
-    **_SHARED_OPTIONS,
+_CURRENT_ORDER: Final = {
+    **_ORDER,
     **_IN_ACCOUNT,
-    "side": "no",
-    "count": "5.00",
-    "client_order_id": "c1",
     "reduce_only": False,
     "cancel_order_on_pause": True,
 }
-_CLASSIC_ORDER: Final[dict[str, Any]] = {
-    **_SHARED_OPTIONS,
-    "side": "no",
-    "count": 5,
-    "client_order_id": "c1",
-    "max_cost": "5.00",
-    "sell_position_floor": 0,
-}
+_CLASSIC_ORDER: Final = {**_ORDER, "max_cost": "5.00", "sell_position_floor": 0}
 _AMEND: Final[dict[str, Any]] = {
     "ticker": "T",
     "side": "bid",
@@ -140,6 +134,7 @@ _AMEND: Final[dict[str, Any]] = {
     "client_order_id": "c1",
     "updated_client_order_id": "c2",
 }
+# A batch cancel knows subaccount and shard from an Order alone.
 _RESTING: Final = Order(
     order_id="o1",
     client_order_id="c1",
@@ -149,7 +144,7 @@ _RESTING: Final = Order(
     status=OrderStatus.RESTING,
     fill_count=Decimal(0),
     remaining_count=Decimal(5),
-    raw={},  # type: ignore[typeddict-item]
+    raw={},
     **_IN_ACCOUNT,
 )
 
@@ -173,10 +168,7 @@ def _placed(results: Results) -> Arguments:
     return given(results["orders.place"].order_id)
 
 
-def _placed_ack(results: Results) -> Arguments:
-    return given(results["orders.place"])
-
-
+# In the order of a trader's day: a row may use what a row above it returned, by word.
 EXAMPLES: Final = (
     Example("exchange.status"),
     Example("exchange.schedule"),
@@ -212,7 +204,7 @@ EXAMPLES: Final = (
     ),
     Example(
         "orders.place",
-        full=given(**_ORDER),
+        full=given(**_CURRENT_ORDER),
         full_classic=given(**_CLASSIC_ORDER),
         run=lambda results: given(
             RAIN,
@@ -250,6 +242,7 @@ EXAMPLES: Final = (
         "orders.amend",
         full=given("o1", expires=0, **_AMEND, **_IN_ACCOUNT),
         full_classic=given("o1", **_AMEND),
+        # Without a side the price is that of YES; classic bought NO at 0.20, which is YES at 0.80.
         run=lambda results: given(results["orders.get"], price="0.31", count=9),
         run_classic=lambda results: given(results["orders.get"], price="0.81", count=9),
     ),
@@ -265,11 +258,12 @@ EXAMPLES: Final = (
         full=given("o1", ticker="T", **_IN_ACCOUNT),
         full_classic=given("o1"),
         run=lambda results: given(results["orders.place"].order_id, ticker=RAIN),
-        run_classic=_placed_ack,
+        run_classic=lambda results: given(results["orders.place"]),
     ),
     Example(
         "orders.place_many",
-        full=given(_two_tickets(_ORDER)),
+        # One of each side: on classic YES and NO have a price field each.
+        full=given(_two_tickets(_CURRENT_ORDER)),
         full_classic=given(_two_tickets(_CLASSIC_ORDER)),
         run=given([_bid("walk-1"), _bid("walk-2")]),
     ),

@@ -101,6 +101,7 @@ def calls_of(name: str, operation: str) -> list[Call[Any]]:
     built = [call for work in works for call in built_calls(name, work)]
     # A change may build its call twice: to see what it refuses, and to send it.
     requests = {call.request: call for call in built if call.operation.id == operation}
+    assert requests, f"the example of {CALLS[name][operation].word} builds no {operation}"
     return list(requests.values())
 
 

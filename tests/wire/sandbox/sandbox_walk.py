@@ -1,4 +1,8 @@
-"""One meaningful call of every operation of both contracts."""
+"""One meaningful call of every operation of both contracts.
+
+Writes, and reads that need an id or a parameter, stand here. Every other read is called at the end
+by its path in the derived table.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,8 @@ from typing import Any
 
 from attrs import define, field
 from sandbox_client import BTC, OTHER_TICKER, TICKER, HttpAnswer, SignedClient, order_body
+
+from kalshi_ext.contract.operations import OPERATIONS
 
 
 @define
@@ -22,24 +28,24 @@ class Walk:
         self.answers[operation] = answer
         return answer.json if answer.raw else None
 
+    def read_the_rest(self, contract: str) -> dict[str, HttpAnswer]:
+        """Read what was not called yet and is a path alone; return all answers."""
+        for row in OPERATIONS.values():
+            plain = (row.contract, row.method, row.path_parameters) == (contract, "GET", ())
+            if plain and row.id not in self.answers:
+                self.call(row.id, row.method, row.path)
+        return self.answers
+
 
 def walk_current(caller: SignedClient) -> dict[str, HttpAnswer]:
     walk = Walk(caller)
-    for part in (_public, _orders, _groups, _money, _subaccounts, _account, _history):
+    for part in (_orders, _groups, _money, _account):
         part(walk.call)
-    return walk.answers
+    return walk.read_the_rest("current")
 
 
 CallOperation = Callable[..., Any]
 _EVENTS = "/portfolio/events/orders"
-
-
-def _public(do: CallOperation) -> None:
-    do("GetExchangeStatus", "GET", "/exchange/status")
-    do("GetExchangeSchedule", "GET", "/exchange/schedule")
-    do("GetUserDataTimestamp", "GET", "/exchange/user_data_timestamp")
-    do("GetHistoricalCutoff", "GET", "/historical/cutoff")
-    do("GetAccountEndpointCosts", "GET", "/account/endpoint_costs")
 
 
 def _orders(do: CallOperation) -> None:
@@ -84,19 +90,12 @@ def _groups(do: CallOperation) -> None:
 
 def _money(do: CallOperation) -> None:
     do("CreateOrderV2", "POST", _EVENTS, order_body(price="0.60", count="3.00"))
-    do("GetBalance", "GET", "/portfolio/balance")
     do("GetFills", "GET", "/portfolio/fills?limit=2")
-    do("GetPositions", "GET", "/portfolio/positions")
-    do("GetSettlements", "GET", "/portfolio/settlements")
-    do("GetDeposits", "GET", "/portfolio/deposits")
-    do("GetWithdrawals", "GET", "/portfolio/withdrawals")
-    do("GetPortfolioRestingOrderTotalValue", "GET", "/portfolio/summary/total_resting_order_value")
     allocation = {"allocations": [{"exchange_index": 0, "percent": 100}]}
     do("SetTargetBalanceAllocation", "POST", "/portfolio/target_balance_allocation", allocation)
-    do("GetTargetBalanceAllocation", "GET", "/portfolio/target_balance_allocation")
 
 
-def _subaccounts(do: CallOperation) -> None:
+def _account(do: CallOperation) -> None:
     path = "/portfolio/intra_exchange_instance_transfer"
     shard_transfer = {
         "source": "event_contract",
@@ -106,7 +105,6 @@ def _subaccounts(do: CallOperation) -> None:
         "client_transfer_id": str(uuid.uuid4()),
     }
     transfer_id = do("IntraExchangeInstanceTransfer", "POST", path, shard_transfer)["transfer_id"]
-    do("GetIntraExchangeInstanceTransfers", "GET", f"{path}s")
     do("GetIntraExchangeInstanceTransfer", "GET", f"{path}s/{transfer_id}")
     do("CreateSubaccount", "POST", "/portfolio/subaccounts", {})
     transfer = {
@@ -116,23 +114,9 @@ def _subaccounts(do: CallOperation) -> None:
         "amount_cents": 100,
     }
     do("ApplySubaccountTransfer", "POST", "/portfolio/subaccounts/transfer", transfer)
-    do("GetSubaccountBalances", "GET", "/portfolio/subaccounts/balances")
-    do("GetSubaccountTransfers", "GET", "/portfolio/subaccounts/transfers")
     netting = {"subaccount_number": 1, "enabled": True}
     do("UpdateSubaccountNetting", "PUT", "/portfolio/subaccounts/netting", netting)
-    do("GetSubaccountNetting", "GET", "/portfolio/subaccounts/netting")
-
-
-def _account(do: CallOperation) -> None:
-    do("GetAccountApiLimits", "GET", "/account/limits")
     do("UpgradeAccountApiUsageLevel", "POST", "/account/api_usage_level/upgrade")
-    do("GetAccountApiUsageLevelVolumeProgress", "GET", "/account/api_usage_level/volume_progress")
-
-
-def _history(do: CallOperation) -> None:
-    do("GetFillsHistorical", "GET", "/historical/fills")
-    do("GetHistoricalOrders", "GET", "/historical/orders")
-    do("GetHistoricalPositions", "GET", "/historical/positions")
 
 
 def classic_order_body(name: str, **changes: Any) -> dict[str, Any]:
@@ -151,8 +135,8 @@ def classic_order_body(name: str, **changes: Any) -> dict[str, Any]:
 def walk_classic(caller: SignedClient) -> dict[str, HttpAnswer]:
     walk = Walk(caller)
     _classic_orders(walk.call)
-    _classic_reads(walk.call)
-    return walk.answers
+    _classic_groups(walk.call)
+    return walk.read_the_rest("classic")
 
 
 def _classic_orders(do: CallOperation) -> None:
@@ -162,7 +146,6 @@ def _classic_orders(do: CallOperation) -> None:
     ]
     batch = {"orders": [classic_order_body("c-2"), classic_order_body("c-3", ticker=OTHER_TICKER)]}
     entries = do("batchCreateOrders", "POST", f"{path}/batched", batch)["responses"]
-    do("getOrders", "GET", path)
     do("getOrder", "GET", f"{path}/{order_id}")
     do("getOrderQueuePosition", "GET", f"{path}/{order_id}/queue_position")
     do("getQueuePositions", "POST", f"{path}/queue_positions", {"order_ids": [order_id]})
@@ -182,14 +165,9 @@ def _classic_orders(do: CallOperation) -> None:
     do("cancelOrder", "DELETE", f"{path}/{order_id}")
 
 
-def _classic_reads(do: CallOperation) -> None:
+def _classic_groups(do: CallOperation) -> None:
     groups = "/portfolio/order_groups"
     group = do("createOrderGroup", "POST", f"{groups}/create", {"contracts_limit": 9})
     do("getOrderGroups", "GET", groups)
     do("resetOrderGroup", "POST", f"{groups}/{group['order_group_id']}/reset")
     do("deleteOrderGroup", "DELETE", f"{groups}/{group['order_group_id']}")
-    do("getBalance", "GET", "/portfolio/balance")
-    do("getFills", "GET", "/portfolio/fills")
-    do("getPositions", "GET", "/portfolio/positions")
-    do("getSettlements", "GET", "/portfolio/settlements")
-    do("getTotalRestingOrderValue", "GET", "/portfolio/summary/total_resting_order_value")
