@@ -11,7 +11,7 @@ from operations_bound import CALLS, CONTRACTS, DOCUMENTS, EVERY, calls_of, docum
 from kalshi_ext.protocol.messages import Operation, Repeat
 
 BOTH = list(CONTRACTS)
-COUNTS = {"current": 47, "classic": 19}
+AT_LEAST = {"current": 47, "classic": 19}  # as published in October 2026; none gets lost
 # A status the exchange may answer with though its document does not say so, and why.
 MORE_SUCCESSES = {"batchCreateOrders": {201}}  # a create; the batch of today answers 201
 
@@ -42,7 +42,7 @@ def ways(schema: dict[str, Any] | None) -> list[dict[str, Any]]:
 def test_the_table_and_the_document_name_the_same_operations(name: str) -> None:
     table, document = CONTRACTS[name].operations, rows(name)
     assert set(table) == set(document)
-    assert len(table) == len(list(documented(name))) == COUNTS[name]
+    assert len(table) == len(list(documented(name))) >= AT_LEAST[name]
     assert all(table[id_].id == id_ for id_ in table)
 
 

@@ -117,7 +117,11 @@ def test_changes_in_two_operations_are_both_found(data: Any) -> None:
         for place in operations(whole)
     )
     both = {**whole, "paths": {**first.new()["paths"], **second.new()["paths"]}}
-    both["components"] = {**second.new()["components"], "schemas": whole["components"]["schemas"]}
+    # A change may add a component of its own, as a security scheme: both keep theirs.
+    parts = [change.new()["components"] for change in (first, second)]
+    kinds = dict.fromkeys([*parts[0], *parts[1]])
+    merged = {kind: {**parts[0].get(kind, {}), **parts[1].get(kind, {})} for kind in kinds}
+    both["components"] = {**merged, "schemas": whole["components"]["schemas"]}
     base = {**whole, "components": both["components"]}
     alone = [
         finding_counts(_within(base, place), _within(both, place)) for place in operations(whole)
