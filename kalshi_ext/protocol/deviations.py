@@ -88,9 +88,9 @@ def _compare(spec: ObjectSpec, row: dict[str, Any], found: set[Deviation]) -> No
     keys = row.keys()
     # Most rows deviate in nothing: two comparisons of sets settle that.
     if not keys <= spec.known:
-        _add(found, "unknown_field", (f"{spec.name}.{key}" for key in keys - spec.known))
+        _add(found, "unknown_field", (f"{spec.name}.{key}" for key in sorted(keys - spec.known)))
     if not spec.required <= keys:
-        _add(found, "missing_field", (f"{spec.name}.{key}" for key in spec.required - keys))
+        _add(found, "missing_field", (f"{spec.name}.{key}" for key in sorted(spec.required - keys)))
     for key, enum, words in spec.members:
         value = row.get(key)
         # Absent, null and "" mean that there is nothing to tell (observed in old rows).

@@ -9,8 +9,8 @@ A request names its sender in one of two ways, tried in this order:
 | | the timestamp is within the tolerance | 401 header_timestamp_expired |
 | | timestamp + method + path, signed by that key | 401 authentication_error |
 
-This shares no line with the client's signer (`kalshi_ext.signing`): a mistake in one shows in
-the other.
+This shares no line with the client's signer (`kalshi_ext.transport.signing`): a mistake in one
+shows in the other.
 """
 
 from __future__ import annotations
