@@ -131,15 +131,23 @@ class OrderTicket:
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of what the exchange is asked for, in hex; its names are left out."""
-        content = {name: getattr(self, name) for name in _FINGERPRINTED}
+        named = {part.name: getattr(self, part.name) for part in fields(type(self))}
+        content = {
+            name: value
+            for name, value in named.items()
+            if name in _SINCE_THE_FIRST or (value is not None and name not in NOT_FINGERPRINTED)
+        }
         return hashlib.sha256(_CANONICAL.encode(content).encode()).hexdigest()
 
 
-# Fingerprints stand in journals: a change of this text, or of the fields in it, makes every older
-# entry look like another order.
+# Fingerprints stand in journals: a change of this text makes every older entry look like another
+# order. The fields of the first version are always part of it, a later one only where it is used:
+# so a release that adds an optional field recognises the orders of the release before.
 _CANONICAL: Final = json.JSONEncoder(default=str, sort_keys=True, separators=(",", ":"))
-_FINGERPRINTED: Final = tuple(
-    part.name for part in fields(OrderTicket) if part.name not in NOT_FINGERPRINTED
+_SINCE_THE_FIRST: Final = frozenset(
+    {"ticker", "book_side", "count", "price", "time_in_force", "self_trade_prevention", "post_only"}
+    | {"reduce_only", "expires", "cancel_order_on_pause", "subaccount", "order_group_id"}
+    | {"exchange_index", "max_cost", "sell_position_floor"}
 )
 
 

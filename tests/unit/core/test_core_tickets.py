@@ -7,6 +7,7 @@ from typing import Any
 
 import core_samples as core
 import pytest
+from attrs import evolve, fields, frozen
 
 from kalshi_ext import Misuse, OrderTicket
 from kalshi_ext.models import Order, OrderAck
@@ -18,6 +19,7 @@ from kalshi_ext.requests import (
     new_client_order_id,
     transfer_key,
 )
+from kalshi_ext.requests.orders import _SINCE_THE_FIRST, NOT_FINGERPRINTED
 from kalshi_ext.writes.journal_codec import encode_order
 
 ARGUMENTS: dict[str, Any] = {"side": "yes", "action": "buy", "count": 10, "price": "0.56"}
@@ -190,3 +192,19 @@ def test_what_journals_keep_of_a_ticket_never_changes() -> None:
         '"self_trade_prevention":"taker_at_cross","side":"no","subaccount":1,"ticker":"T",'
         '"time_in_force":"good_till_canceled"}'
     )
+
+
+@frozen(kw_only=True)
+class TicketOfTomorrow(OrderTicket):
+    """A ticket as a later release may know it."""
+
+    iceberg_count: Decimal | None = None
+
+
+def test_a_release_that_adds_an_optional_field_recognises_older_orders() -> None:
+    words = {"side": "bid", "count": 5, "price": "0.44", "client_order_id": "c1"}
+    today, tomorrow = OrderTicket.of("T", **words), TicketOfTomorrow.of("T", **words)
+    assert tomorrow.fingerprint() == today.fingerprint()
+    used = evolve(tomorrow, iceberg_count=Decimal(1))
+    assert used.fingerprint() != today.fingerprint()
+    assert {part.name for part in fields(OrderTicket)} - NOT_FINGERPRINTED == _SINCE_THE_FIRST
