@@ -26,6 +26,7 @@ Every instance pickles and prints without secrets: signatures, keys and tokens n
 
 from __future__ import annotations
 
+import types
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -77,10 +78,15 @@ class Misuse(KalshiError, ValueError):
 
 
 class DuplicateIdConflict(Misuse):
-    """This client_order_id (or intent) already names an order with another content."""
+    """This client_order_id (or intent) already names an order with another content.
+
+    `differs` maps each field that differs to (asked, actual); it is empty where the exchange only
+    said that the id is taken, and the order that has it was not seen.
+    """
 
     advice = "an id names one order for ever: use a new id or intent for a new order"
     client_order_id: str | None = None
+    differs: Mapping[str, tuple[Any, Any]] = types.MappingProxyType({})
 
 
 class NotSent(KalshiError):

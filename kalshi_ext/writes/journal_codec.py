@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -21,6 +21,7 @@ from kalshi_ext.journal import Entry, JournalError, State, Transition
 from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.protocol.flow import Flow, Record
 from kalshi_ext.requests import OrderTicket
+from kalshi_ext.requests.orders import NOT_FINGERPRINTED
 from kalshi_ext.values import read_time
 
 log = logging.getLogger("kalshi_ext.writes")
@@ -68,10 +69,15 @@ def encode_order(operation: str, ticket: OrderTicket, now: float) -> Entry:
         ticker=ticket.ticker,
         subaccount=ticket.subaccount,
         fingerprint=ticket.fingerprint(),
-        ticket=encode({name: getattr(ticket, name) for name in _TICKET_FIELDS}),
+        ticket=encode_ticket(ticket),
         intent=ticket.intent,
         created_at=instant(now),
     )
+
+
+def encode_ticket(ticket: OrderTicket) -> str:
+    """Write a ticket as an entry keeps it."""
+    return encode({name: getattr(ticket, name) for name in _TICKET_FIELDS})
 
 
 def decode_order(entry: Entry) -> OrderTicket:
@@ -99,7 +105,9 @@ def encode_ack(ack: OrderAck) -> str:
 def encode_error(error: KalshiError) -> str:
     """Write a refusal as a verdict: its class, message, status and code."""
     # Not its body: a response may name the account or echo credentials; the message is redacted.
-    verdict = {"error": type(error).__name__, "message": str(error.args[0])}
+    verdict: dict[str, Any] = {"error": type(error).__name__, "message": str(error.args[0])}
+    if isinstance(error, DuplicateIdConflict) and error.differs:
+        verdict["differs"] = {name: list(pair) for name, pair in error.differs.items()}
     if isinstance(error, Refused):
         verdict |= {"status": str(error.status), "code": error.code or ""}
     return encode(verdict)
@@ -131,6 +139,31 @@ def ended_in_conflict(entry: Entry) -> bool:
     """Say whether an entry ended because its id names another order at the exchange."""
     error: str | None = json.loads(entry.verdict or "{}").get("error")
     return error == DuplicateIdConflict.__name__
+
+
+def recorded_differences(entry: Entry) -> dict[str, tuple[Any, Any]]:
+    """Read what differed where an entry ended in a conflict; empty in entries that do not say."""
+    recorded: dict[str, list[Any]] = json.loads(entry.verdict or "{}").get("differs", {})
+    asked = _decode({name: pair[0] for name, pair in recorded.items() if pair[0] is not None})
+    actual = _decode({name: pair[1] for name, pair in recorded.items() if pair[1] is not None})
+    return {name: (asked.get(name), actual.get(name)) for name in recorded}
+
+
+def ticket_differences(ticket: OrderTicket, text: str) -> dict[str, tuple[Any, Any]]:
+    """Compare a ticket with the text of a recorded one: (asked, recorded) of what differs."""
+    # Not decode_order: a later version may have recorded fields that this one does not know.
+    recorded = _decode(json.loads(text))
+    asked = {name: getattr(ticket, name) for name in _TICKET_FIELDS}
+    return differences(
+        {name: value for name, value in asked.items() if name not in NOT_FINGERPRINTED},
+        {name: value for name, value in recorded.items() if name not in NOT_FINGERPRINTED},
+    )
+
+
+def differences(asked: Mapping[str, Any], actual: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Return (asked, actual) of each field that differs; a field that is absent counts as None."""
+    pairs = {name: (asked.get(name), actual.get(name)) for name in {**asked, **actual}}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def id_of(value: object) -> str | None:

@@ -130,17 +130,20 @@ def match_found_order(ticket: OrderTicket, order: Order, *, since: float) -> Wri
     )
     amendable = (("price", ticket.price, order.price), ("count", ticket.count, order.count))
     compared = fixed if _amended_since(order, since) else fixed + amendable
-    differing = [
-        name for name, asked, actual in compared if None not in (asked, actual) and asked != actual
-    ]
-    if not differing:
+    differs = {
+        name: (asked, actual)
+        for name, asked, actual in compared
+        if None not in (asked, actual) and asked != actual
+    }
+    if not differs:
         return Executed(journal_codec.ack_of(order))
     return NotExecuted(
         DuplicateIdConflict(
             f"client_order_id {ticket.client_order_id!r} names another order at the exchange: "
-            f"{order.order_id} differs in {', '.join(differing)}",
+            f"{order.order_id} differs in {', '.join(differs)}",
             client_order_id=ticket.client_order_id,
             order_id=order.order_id,
+            differs=differs,
         )
     )
 

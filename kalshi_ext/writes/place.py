@@ -89,13 +89,22 @@ def place_many(
     keys = [ticket.client_order_id for ticket in tickets]
     if len(set(keys)) < len(keys):
         duplicate = next(key for key in keys if keys.count(key) > 1)
-        raise DuplicateIdConflict(f"tickets: {duplicate!r} stands twice", client_order_id=duplicate)
+        raise _stands_twice_error([t for t in tickets if t.client_order_id == duplicate])
     results = yield from _execute(contract, tickets, contract.orders.place_many, context)
     first = results[0]
     # One error object for all: the request as a whole was refused.
     if isinstance(first, KalshiError) and all(result is first for result in results):
         raise first
     return results
+
+
+def _stands_twice_error(tickets: Sequence[OrderTicket]) -> DuplicateIdConflict:
+    first, second = tickets[0], tickets[1]
+    return DuplicateIdConflict(
+        f"tickets: {first.client_order_id!r} stands twice",
+        client_order_id=first.client_order_id,
+        differs=journal_codec.ticket_differences(second, journal_codec.encode_ticket(first)),
+    )
 
 
 def _execute(

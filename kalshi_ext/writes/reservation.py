@@ -14,8 +14,8 @@ the entry exists already its content must be the same, and it answers instead of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from kalshi_ext.errors import (
     DuplicateIdConflict,
@@ -99,7 +99,8 @@ def _recorded_result(
     """Return the result an id already has; empty when the order may be sent (again)."""
     key = ticket.client_order_id
     if entry.fingerprint != ticket.fingerprint():
-        return {key: _conflict_error(ticket, entry)}
+        differs = journal_codec.ticket_differences(ticket, entry.ticket)
+        return {key: _conflict_error(ticket, entry, differs)}
     entry = yield from _settle_entry(placement, entry)
     if entry.is_open:
         return {key: _open_error(ticket, entry)}
@@ -111,7 +112,8 @@ def _recorded_result(
         reason = "was resolved by hand as not executed: use a new id or intent"
         return {key: Misuse(f"{key} {reason}")}
     if journal_codec.ended_in_conflict(entry):
-        return {key: _conflict_error(ticket, entry)}
+        differs = journal_codec.recorded_differences(entry)
+        return {key: _conflict_error(ticket, entry, differs)}
     reopened: Reservation = yield Record("reopen", (entry.key,))
     if reopened.acquired:
         # The order may have been made at any time since its first attempt.
@@ -146,11 +148,14 @@ def _busy_error(operation: str, ticket: OrderTicket) -> KalshiError:
     )
 
 
-def _conflict_error(ticket: OrderTicket, entry: Entry) -> KalshiError:
+def _conflict_error(
+    ticket: OrderTicket, entry: Entry, differs: Mapping[str, tuple[Any, Any]]
+) -> KalshiError:
     name = f"intent {ticket.intent!r}" if ticket.intent else f"{ticket.client_order_id!r}"
     return DuplicateIdConflict(
         f"{name} already names another order of {entry.created_at:%Y-%m-%d %H:%M:%S} UTC",
         client_order_id=ticket.client_order_id,
+        differs=differs,
     )
 
 

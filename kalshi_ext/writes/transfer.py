@@ -44,7 +44,7 @@ def _transfer(call: Call[None], entry: Entry, key: str, context: Context) -> Flo
     if not reservations[0].acquired:
         earlier = reservations[0].entry
         if earlier.fingerprint != entry.fingerprint:
-            raise _conflict_error(key, earlier)
+            raise _conflict_error(key, entry, earlier)
         if earlier.state is State.ACKNOWLEDGED:
             return
         maybe_executed = yield from _take_over_earlier(earlier, key)
@@ -102,8 +102,9 @@ def _send_until_known(
         yield Sleep(schedule.next_wait())
 
 
-def _conflict_error(key: str, earlier: Entry) -> DuplicateIdConflict:
+def _conflict_error(key: str, entry: Entry, earlier: Entry) -> DuplicateIdConflict:
     when = f"{earlier.created_at:%Y-%m-%d %H:%M:%S} UTC"
     return DuplicateIdConflict(
-        f"client_transfer_id {key!r} already names another transfer of {when}"
+        f"client_transfer_id {key!r} already names another transfer of {when}",
+        differs=journal_codec.differences(json.loads(entry.ticket), json.loads(earlier.ticket)),
     )
