@@ -231,7 +231,7 @@ class Unavailable(Refused):
 
 
 class UnavailableWrite(OutcomeUnknown, Unavailable):
-    """5xx on a write: it may have been executed."""
+    """5xx on a write, or a refusal the exchange did not write: it may have been executed."""
 
     advice = OutcomeUnknown.advice
 

@@ -18,16 +18,19 @@ operation's rule (`retry_policy.py`):
     outcome                        read or retry_immediately   any other write
     a success of the contract      return it                   return it
     nothing sent (Lost)            retry                       retry
-    429                            retry                       retry
+    429 of the exchange            retry                       retry
+    429 of somebody else           retry                       return it, maybe executed
     lost after a byte was written  retry                       return it, maybe executed
     5xx, 408                       retry                       return it, maybe executed
-    any other status               return it                   return it
+    any other status               return it                   return it, maybe executed where its
+                                                               body is not the exchange's
     401 header_timestamp_expired   correct the clock from the Date header, send again, once a call
 
-The exchange's rate limiter answers 429, so nothing was executed; 5xx and 408 are also written by
-proxies and prove nothing. A retry waits (`Backoff`); it is made while attempts are left
-(`Policy.attempts`) and the client's retry quota has tokens (`RetryQuota`, one for all calls). An
-outcome that is not retried returns one token.
+The exchange's rate limiter answers 429, so nothing was executed; but proxies answer 429 too, and
+who wrote it is told by the body (`responses.py`). 5xx and 408 prove nothing whoever wrote them. A
+retry waits (`Backoff`); it is made while attempts are left (`Policy.attempts`) and the client's
+retry quota has tokens (`RetryQuota`, one for all calls). An outcome that is not retried returns one
+token.
 
 Once an attempt may have been executed, every later outcome of the call carries `maybe_executed`: a
 refusal of the second attempt tells nothing about the first, so the call ends as OutcomeUnknown.
@@ -146,12 +149,13 @@ def send_with_retries(
             call.request, call.operation.public, context.policy.timeout
         )
         _count_undocumented_status(call.operation, outcome, context)
-        if not corrected and (exchange_time := _exchange_time_if_expired(outcome)) is not None:
+        expired_at = None if corrected else _exchange_time_if_expired(call.operation, outcome)
+        if expired_at is not None:
             # Not an attempt: a wrong clock should not use up the retries. Once, because a second
             # refusal means that the answer's Date is no help.
             corrected = True
             # Read anew: another thread may have corrected the clock meanwhile.
-            yield AdjustClock(exchange_time - (yield Now()))
+            yield AdjustClock(expired_at - (yield Now()))
             continue
         attempt += 1
         if not _is_transient(call.operation, outcome, retry):
@@ -192,7 +196,7 @@ def _maybe_executed(operation: Operation, outcome: Reply | Lost) -> bool:
     if isinstance(outcome, Lost):
         # A read changes nothing, whatever became of it.
         return operation.writes and outcome.bytes_sent
-    return responses.maybe_executed(operation, outcome.status)
+    return responses.maybe_executed(operation, outcome)
 
 
 def _is_transient(operation: Operation, outcome: Reply | Lost, retry: bool) -> bool:
@@ -202,13 +206,16 @@ def _is_transient(operation: Operation, outcome: Reply | Lost, retry: bool) -> b
     if outcome.status in operation.success:
         return False
     if outcome.status == 429:
-        return True
+        return retry or not responses.maybe_executed(operation, outcome)
     return retry and (outcome.status >= 500 or outcome.status == 408)
 
 
-def _exchange_time_if_expired(outcome: Reply | Lost) -> float | None:
+def _exchange_time_if_expired(operation: Operation, outcome: Reply | Lost) -> float | None:
     """Return the exchange's time where it refused our timestamp as expired."""
     if isinstance(outcome, Lost) or outcome.status != 401:
+        return None
+    # The request goes again at once, so that it was not executed must be certain.
+    if responses.maybe_executed(operation, outcome):
         return None
     body = responses.read_error_bytes(outcome.body)
     # Observed as a code; errors come in several shapes, so it may stand in another field.

@@ -2,11 +2,24 @@
 
 Shapes seen on the wire: {"error": {code, message, details}}, {code, message, details},
 {"msg": text}, {"error": text}, an `error` inside a batch entry, HTML or nothing from a proxy.
+
+Who wrote a status is told by the body only: proxies answer 403, 404 and 429 too, also after the
+exchange executed the request (observed: HTML under 403 and 429). So a refusal of a write is
+believed where its body has a shape of the exchange's own errors:
+
+    body                                         believed under    source
+    {"error": {code, message?, details?, ...}}   `NOT_EXECUTED`    documented
+    {code, message, details?, ...}               `NOT_EXECUTED`    observed
+    {"msg": text}                                400               observed, of parameters
+    {"error": "too many requests"}               429               observed
+
+and where its code is none of a failing server. Anything else is an unknown outcome of a write.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, TypeVar, cast
@@ -28,13 +41,21 @@ from kalshi_ext.redact import redact_text
 
 T = TypeVar("T")
 
-# A refusal with one of these proves that the request was not executed. Every other status from
-# 300 up is written by proxies or by failing servers and proves nothing about a write.
+# A refusal with one of these, and with a body of the exchange's own, proves that the request was
+# not executed. Every other status from 300 up proves nothing about a write, whatever its body.
 NOT_EXECUTED = frozenset(
     {301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 406, 409, 410, 411}
     | {413, 414, 415, 421, 422, 426, 428, 429, 431}
 )
 ERROR_FIELDS = frozenset({"error", "code", "message", "details", "msg", "service"})
+CODED_FIELDS = frozenset({"code", "message", "details", "service"})
+# A word, perhaps with an id of somebody behind it: `user_not_found:_<uuid>` (observed). Gateways
+# write numbers and sentences there.
+_CODE = re.compile(r"[A-Za-z][\w.:-]*")
+# Codes of a failing server: the exchange's own words, and yet no refusal.
+_NO_PROOF = re.compile("internal|unavailable|timeout|timed_out|deadline", re.IGNORECASE)
+# Codes that say "done before", whatever the status: the key is known, so nothing is refused.
+_DONE_BEFORE = frozenset({"order_already_exists", "transfer_already_applied"})
 EXCERPT = 200  # characters of a foreign body shown in a message
 
 
@@ -87,15 +108,50 @@ def read_error_bytes(body: bytes) -> ErrorBody:
         return ErrorBody(message=text[:EXCERPT])
 
 
-def maybe_executed(operation: Operation, status: int) -> bool:
-    """Say whether a write answered with this non-2xx status may have been executed."""
-    return operation.writes and status not in NOT_EXECUTED
+def maybe_executed(operation: Operation, reply: Reply) -> bool:
+    """Say whether a write with this answer, which is no 2xx, may have been executed."""
+    return operation.writes and not _proves_refusal(reply)
 
 
-def refusal(operation: Operation, reply: Reply, **known: Any) -> Refused:
-    """Build the error of a reply that is no success."""
+def _proves_refusal(reply: Reply) -> bool:
+    if reply.status not in NOT_EXECUTED:
+        return False
+    try:
+        document = parse_json(reply.body)
+    except (ValueError, RecursionError):
+        return False
+    code = error_body(document).code or ""
+    return _is_exchange_error(reply.status, document) and not _NO_PROOF.search(code)
+
+
+def _is_exchange_error(status: int, document: Document) -> bool:
+    """Say whether a document has a shape of the exchange's own errors (table at the top)."""
+    if not isinstance(document, Mapping):
+        return False
+    fields = cast("Mapping[str, Any]", document)
+    inner = fields.get("error")
+    if isinstance(inner, Mapping):
+        return set(fields) == {"error"} and _is_coded(cast("Mapping[str, Any]", inner))
+    if set(fields) == {"error"}:
+        return status == 429 and isinstance(inner, str) and inner.lower() == "too many requests"
+    if set(fields) == {"msg"}:
+        return status == 400 and isinstance(fields["msg"], str) and bool(fields["msg"])
+    # Flat errors of gateways have a message and no code, or a code and no message.
+    return isinstance(fields.get("message"), str) and _is_coded(fields)
+
+
+def _is_coded(fields: Mapping[str, Any]) -> bool:
+    code, message = fields.get("code"), fields.get("message")
+    coded = isinstance(code, str) and _CODE.fullmatch(code) is not None
+    return coded and isinstance(message, str | None) and fields.keys() <= CODED_FIELDS
+
+
+def refusal(
+    operation: Operation, reply: Reply, kind: type[Refused] | None = None, **known: Any
+) -> Refused:
+    """Build the error of a reply that is no success; of the class that fits, or of `kind`."""
     body = read_error_bytes(reply.body)
-    kind = _error_class(operation, reply.status, body.code)
+    kind = kind or _error_class(operation, reply, body.code)
     answer = f"the exchange answered {reply.status}{_summary(body)}"
     error = kind(
         f"{operation.facade} ({operation.id}): {answer}",
@@ -123,26 +179,30 @@ def _summary(body: ErrorBody) -> str:
     return f" {text}" if body.code else text
 
 
-def _error_class(operation: Operation, status: int, code: str | None) -> type[Refused]:
+def _error_class(operation: Operation, reply: Reply, code: str | None) -> type[Refused]:
+    status = reply.status
+    if code in _DONE_BEFORE and 400 <= status < 500:
+        return BY_CODE[409, code]
+    if maybe_executed(operation, reply):
+        return UnavailableWrite
     if (known := BY_CODE.get((status, code or ""))) is not None:
         return known
     if status in BY_STATUS:
         return BY_STATUS[status]
-    if maybe_executed(operation, status):
-        return UnavailableWrite
     return Unavailable if status >= 500 else Refused
 
 
 def entry_refusal(operation: Operation, error: Document, *, status: int = 400) -> Refused:
     """Build the error of one refused entry of a batch whose envelope was a success.
 
-    A batch entry carries no status of its own: known conflict codes give 409, others 400.
+    A batch entry carries no status of its own: known conflict codes give 409, others 400. Whether
+    it proves anything is told by its code alone (`writes/outcomes.py`).
     """
-    body = error_body(error)
-    if (409, body.code or "") in BY_CODE:
+    kind = BY_CODE.get((409, error_body(error).code or ""))
+    if kind is not None:
         status = 409
     reply = Reply(status, {}, json.dumps(error, default=str).encode())
-    return refusal(operation, reply)
+    return refusal(operation, reply, kind or BY_STATUS[status])
 
 
 def unintelligible(operation: Operation, reply: Reply, reason: str) -> Unintelligible:

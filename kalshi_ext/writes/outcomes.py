@@ -5,13 +5,15 @@
     NotExecuted   nothing stands              no byte left; 400 invalid_price; 409 market_closed
     Unknown       neither: a probe must tell  timeout; 5xx; HTML; 201 about another order
 
-A success status alone proves nothing: an acknowledgement is believed only where its content can
-be true of what was sent. Responses have described another order (documented incident, May 2026).
+A failing status alone proves nothing, because proxies write them too: a refusal is believed where
+its body is one of the exchange's own (`protocol/responses.py`), that of a batch's entry where its
+code is known to prove. Nor does a success status alone: an acknowledgement is believed only where
+its content can be true of what was sent. Responses have described another order (documented
+incident, May 2026).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -90,9 +92,22 @@ def _may_be_duplicate(call: Call[Any], error: Refused) -> bool:
     return unknown_code and (error.code is None or call.operation.repeat is Repeat.KEYED)
 
 
-# Codes of a failing server or of a key that is taken: neither proves a refusal.
-_NO_PROOF = re.compile(
-    "internal|unavailable|timeout|timed_out|deadline|exist|duplicate", re.IGNORECASE
+# The codes that prove a refusal where the code is all there is, in lower case. Each was observed or
+# documented with a status that means "not executed". A code that nobody has met may mean anything.
+PROVING_CODES = frozenset(
+    # 400: the request was read and turned away
+    {"invalid_order", "invalid_price", "invalid_order_size", "invalid_uuid", "bad_request"}
+    | {"invalid_parameters", "invalid_parameter", "missing_parameters", "invalid_content_type"}
+    | {"insufficient_balance", "notional_risk_limit_exceeded", "market_not_active"}
+    | {"amend_order_no_op"}
+    # 401 and 403: the caller may not do it
+    | {"authentication_error", "signature_is_missing_from_headers", "header_timestamp_expired"}
+    | {"permission_denied"}
+    # 404: no such market, order or account on the shard; cancels look into it all the same
+    | {"not_found", "user_not_found"}
+    # 409 and 410: not now, or never again
+    | {"trading_is_paused", "market_closed", "fill_or_kill_insufficient_resting_volume"}
+    | {"deprecated_v1_order_endpoint"}
 )
 
 
@@ -101,7 +116,8 @@ def proves_not_executed(error: Refused) -> bool:
 
     An entry has no status of its own, so its code is all there is.
     """
-    return error.code is not None and not _NO_PROOF.search(error.code)
+    word, _, _ = (error.code or "").partition(":")  # `user_not_found:_<uuid>` (observed)
+    return word.lower() in PROVING_CODES
 
 
 def ack_contradiction(ticket: OrderTicket, ack: OrderAck) -> str | None:

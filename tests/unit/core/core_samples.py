@@ -32,6 +32,14 @@ def reply(status: int, body: object = b"", **headers: str) -> Reply:
     return Reply(status, headers, raw, EPOCH, EPOCH)
 
 
+def refused(status: int, code: str = "bad_request") -> Reply:
+    """Make a refusal in a shape of the exchange's own."""
+    return reply(status, {"error": {"code": code, "message": "no"}})
+
+
+THROTTLED = reply(429, {"error": "too many requests"})
+
+
 def call(operation: Operation = READ) -> Call[Any]:
     """Make a call that returns its document as it is."""
     return Call(operation, Request(operation.method, operation.path), lambda document: document)

@@ -83,7 +83,10 @@ def test_a_documented_failing_status_with_another_body_is_a_refusal() -> None:
 
 
 MAYBE_EXECUTED = [core.lost(bytes_sent=True), core.reply(500), core.reply(520), core.reply(408)]
-NOT_EXECUTED = [core.lost(bytes_sent=False), core.reply(429), core.reply(404), core.reply(403)]
+NOT_EXECUTED = [
+    *(core.lost(bytes_sent=False), core.THROTTLED),
+    *(core.refused(404, "not_found"), core.refused(403, "permission_denied")),
+]
 
 
 @pytest.mark.parametrize("first", MAYBE_EXECUTED)
@@ -97,13 +100,30 @@ def test_a_refusal_after_an_attempt_that_may_have_run_leaves_the_outcome_unknown
 
 
 @pytest.mark.parametrize("first", NOT_EXECUTED[:2])
-@pytest.mark.parametrize("last", [core.lost(bytes_sent=False), core.reply(404)])
+@pytest.mark.parametrize("last", [core.lost(bytes_sent=False), core.refused(404, "not_found")])
 def test_a_refusal_after_attempts_that_cannot_have_run_stands(
     first: Reply | Lost, last: Reply | Lost
 ) -> None:
     driver = core.ScriptedDriver([first, *[last] * 4])
     with pytest.raises((errors.NotSent, errors.NotFound)):
         driver.run(flow.request(core.call(core.operation(Repeat.CANCEL)), core.context()))
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"error":"slow down"}', b'{"msg":"slow"}'])
+@pytest.mark.parametrize("repeat", Repeat)
+def test_a_429_that_the_exchange_did_not_write_is_repeated_only_where_anything_may_be(
+    repeat: Repeat, body: bytes
+) -> None:
+    freely = repeat in (Repeat.READ, Repeat.CANCEL)
+    assert sends(repeat, core.reply(429, body)) == (4 if freely else 1)
+    assert sends(repeat, core.THROTTLED) == 4
+    assert sends(repeat, core.refused(429, "too_many_requests")) == 4
+
+
+@pytest.mark.parametrize("repeat", [each for each in Repeat if each is not Repeat.READ])
+def test_an_expired_timestamp_told_by_somebody_else_is_not_sent_again(repeat: Repeat) -> None:
+    words = {"error": "header_timestamp_expired"}
+    assert sends(repeat, core.reply(401, words, date="Fri, 15 Jan 2027 08:00:00 GMT")) == 1
 
 
 @pytest.mark.parametrize("last", NOT_EXECUTED)

@@ -71,43 +71,123 @@ def test_no_body_whatever_hides_its_status(body: str, status: int) -> None:
         assert f"{operation.facade} ({operation.id}): the exchange answered {status}" in str(error)
 
 
-def expected_class(operation: Operation, status: int) -> type[errors.Refused]:
-    by_status = {
-        400: errors.BadRequest,
-        401: errors.Unauthorized,
-        403: errors.Forbidden,
-        404: errors.NotFound,
-        409: errors.Conflict,
-        410: errors.Retired,
-        429: errors.RateLimited,
+BY_STATUS: dict[int, type[errors.Refused]] = {
+    400: errors.BadRequest,
+    401: errors.Unauthorized,
+    403: errors.Forbidden,
+    404: errors.NotFound,
+    409: errors.Conflict,
+    410: errors.Retired,
+    429: errors.RateLimited,
+}
+CODED = {"code": "some_code", "message": "no"}
+# Body, and the statuses under which it is one of the exchange's own.
+OWN: dict[str, tuple[object, set[int]]] = {
+    "nested": ({"error": CODED}, set(responses.NOT_EXECUTED)),
+    "nested with details": (
+        {"error": {**CODED, "details": {"x": 1}, "service": "s"}},
+        set(responses.NOT_EXECUTED),
+    ),
+    "nested without message": ({"error": {"code": "some_code"}}, set(responses.NOT_EXECUTED)),
+    "dynamic code": (
+        {"error": {"code": "user_not_found:_5f0c-77", "message": "no"}},
+        set(responses.NOT_EXECUTED),
+    ),
+    "flat": (CODED, set(responses.NOT_EXECUTED)),
+    "flat with details": ({**CODED, "details": "d"}, set(responses.NOT_EXECUTED)),
+    "msg": ({"msg": "invalid parameter: limit"}, {400}),
+    "throttle": ({"error": "too many requests"}, {429}),
+}
+NOT_OWN: dict[str, object] = {
+    "empty object": {},
+    "null": None,
+    "list": [CODED],
+    "text": "Forbidden",
+    "message alone": {"message": "Forbidden"},
+    "code alone": {"code": "AccessDenied"},
+    "empty msg": {"msg": ""},
+    "msg and more": {"msg": "no", "ray": "7d1"},
+    "another text under error": {"error": "Forbidden"},
+    "number as code": {"error": {"code": 403, "message": "Forbidden"}},
+    "number in text as code": {"error": {"code": "1020", "message": "Access denied"}},
+    "sentence as code": {"code": "Access denied", "message": "no"},
+    "no code": {"error": {"code": None, "message": "no"}},
+    "foreign field": {"error": {**CODED, "status": "PERMISSION_DENIED"}},
+    "foreign field beside": {"error": CODED, "ray": "7d1"},
+    "foreign flat field": {**CODED, "requestId": "1"},
+    "message is a list": {"error": {"code": "some_code", "message": ["no"]}},
+    "failing server": {"error": {"code": "internal_server_error", "message": "no"}},
+    "unavailable": {"code": "service_unavailable", "message": "no"},
+    "timeout": {"error": {"code": "upstream_timeout", "message": "no"}},
+}
+
+
+def raw(body: object) -> bytes:
+    return body if isinstance(body, bytes) else json.dumps(body).encode()
+
+
+@pytest.mark.parametrize("body", OWN)
+def test_a_refusal_of_a_write_is_believed_under_its_statuses_in_the_exchanges_own_shape(
+    body: str,
+) -> None:
+    document, statuses = OWN[body]
+    kinds = {
+        status: type(responses.refusal(core.WRITE, core.reply(status, document)))
+        for status in STATUSES
     }
-    if status in by_status:
-        return by_status[status]
-    if operation.writes and status not in responses.NOT_EXECUTED:
-        return errors.UnavailableWrite
-    return errors.Unavailable if status >= 500 else errors.Refused
+    assert {s for s, kind in kinds.items() if not issubclass(kind, errors.OutcomeUnknown)} == (
+        statuses
+    )
+    assert {s: kinds[s] for s in statuses} == {
+        s: BY_STATUS.get(s, errors.Refused) for s in statuses
+    }
 
 
-@pytest.mark.parametrize("operation", core.BOTH, ids=["read", "write"])
-def test_every_status_gives_the_class_that_says_what_to_do(operation: Operation) -> None:
+@pytest.mark.parametrize("body", [*NOT_OWN.values(), *FOREIGN.values()], ids=[*NOT_OWN, *FOREIGN])
+def test_no_status_proves_anything_of_a_write_under_a_body_that_is_not_the_exchanges(
+    body: object,
+) -> None:
+    kinds = {
+        type(responses.refusal(core.WRITE, core.reply(status, raw(body)))) for status in STATUSES
+    }
+    assert kinds == {errors.UnavailableWrite}
+
+
+@pytest.mark.parametrize("body", [*NOT_OWN.values(), *FOREIGN.values()], ids=[*NOT_OWN, *FOREIGN])
+def test_a_status_of_a_read_gives_the_class_that_says_what_to_do_whoever_wrote_it(
+    body: object,
+) -> None:
     mismatches = {
         status: kind
         for status in STATUSES
-        for kind in [type(responses.refusal(operation, core.reply(status, FOREIGN["html"])))]
-        if kind is not expected_class(operation, status)
+        for kind in [type(responses.refusal(core.READ, core.reply(status, raw(body))))]
+        if kind
+        is not BY_STATUS.get(status, errors.Unavailable if status >= 500 else errors.Refused)
     }
     assert (len(STATUSES), mismatches) == (400, {})
 
 
-def test_a_failing_status_on_a_write_is_an_unknown_outcome_unless_it_proves_a_refusal() -> None:
-    unknown = {
-        status
-        for status in STATUSES
-        if isinstance(responses.refusal(core.WRITE, core.reply(status)), errors.OutcomeUnknown)
-    }
-    assert set(range(500, 600)) <= unknown
-    assert {408, 425, 499, 300, 304} <= unknown
-    assert not unknown & {400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429, 301, 302, 307, 308}
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(max_size=20) | st.just("some_code"),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["error", "code", "message", "details", "msg", "x"]), inner
+            )
+        ),
+        max_leaves=10,
+    ),
+    st.sampled_from(STATUSES),
+)
+def test_whatever_json_is_believed_names_a_code_or_is_one_of_two_texts(
+    document: object, status: int
+) -> None:
+    error = responses.refusal(core.WRITE, core.reply(status, document))
+    if not isinstance(error, errors.OutcomeUnknown):
+        assert status in responses.NOT_EXECUTED
+        text_alone = document == {"error": "too many requests"} and status == 429
+        assert error.code or text_alone or (status == 400 and set(document) == {"msg"})  # type: ignore[call-overload]
 
 
 def test_a_failing_status_on_a_read_is_never_an_unknown_outcome() -> None:
@@ -125,8 +205,10 @@ def test_conflict_codes_have_classes_of_their_own(
     error = responses.refusal(core.WRITE, core.reply(status, {"error": flat} if nested else flat))
     assert type(error) is kind
     assert error.code == code
-    # The code alone is not the class: the same word under another status is another story.
-    assert type(responses.refusal(core.WRITE, core.reply(400, flat))) is errors.BadRequest
+    # That the id is known is no refusal, whatever the status; other words are, under their own.
+    under_400 = type(responses.refusal(core.WRITE, core.reply(400, flat)))
+    done_before = kind in (errors.DuplicateOrder, errors.TransferAlreadyApplied)
+    assert under_400 is (kind if done_before else errors.BadRequest)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 206, 226])

@@ -12,6 +12,7 @@ from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.context import Context, Policy
 from kalshi_ext.protocol.messages import Lost, Reply
 from kalshi_ext.protocol.rate_limits import Pacer, TokenBucket
+from kalshi_ext.protocol.responses import NOT_EXECUTED
 
 LOST = core.lost(bytes_sent=True)
 AMBIGUOUS = [LOST, core.reply(500), core.reply(520, b"<html>"), core.reply(201, b"<html>")]
@@ -203,6 +204,22 @@ def test_a_refusal_is_final_and_nothing_is_looked_for(status: int, code: str) ->
     assert caught.value.code == code
     assert len(exchange.requests) == 1
     assert exchange.entry().state is State.REFUSED
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"message":"Forbidden"}', b'{"msg":"no"}'])
+@pytest.mark.parametrize("status", sorted(NOT_EXECUTED - {400}))
+def test_a_refusal_that_the_exchange_did_not_write_is_looked_into(status: int, body: bytes) -> None:
+    exchange = ex.FakeExchange([ex.once(core.reply(status, body))], orders=[ex.row()])
+    assert place(exchange).replayed
+    assert len(exchange.sent("POST")) == 1
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 422])
+def test_an_id_that_exists_is_a_duplicate_under_whatever_status(status: int) -> None:
+    exchange = ex.FakeExchange(
+        [ex.once(ex.refused(status, "order_already_exists"))], orders=[ex.row()]
+    )
+    assert place(exchange).replayed
 
 
 @pytest.mark.parametrize("code", ["order_already_exists", "client_order_id_taken", None])

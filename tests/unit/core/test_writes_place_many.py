@@ -68,6 +68,7 @@ def test_entries_fail_one_by_one() -> None:
         [fault(None, client_order_id="c2")],
         [fault("order_already_exists", client_order_id="c2")],
         [fault("duplicate_order", client_order_id="c2")],
+        [fault("a_code_nobody_met", client_order_id="c2")],
         [fault("order_already_exists")],
         [fault("invalid_price", client_order_id="c2"), entry(2)],
         [entry(2, remaining_count="6.00")],
@@ -151,6 +152,10 @@ def test_what_is_known_already_is_not_sent_again() -> None:
         ("service_unavailable", False),
         ("order_already_exists", False),
         ("duplicate_id", False),
+        ("a_code_nobody_met", False),
+        ("INVALID_PARAMETER", True),
+        ("user_not_found:_5f0c-77", True),
+        ("permission_denied", True),
     ],
 )
 def test_a_refused_entry_is_a_proof_by_its_code(code: str, proof: bool) -> None:

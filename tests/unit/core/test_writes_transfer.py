@@ -118,7 +118,9 @@ def test_what_was_refused_may_be_tried_again() -> None:
 def test_the_same_key_names_the_same_transfer() -> None:
     exchange = ex.FakeExchange([ex.always(DONE, method="POST")])
     transfer(exchange)
-    with pytest.raises(errors.DuplicateIdConflict, match="already names another transfer") as caught:
+    with pytest.raises(
+        errors.DuplicateIdConflict, match="already names another transfer"
+    ) as caught:
         transfer(exchange, cents=501)
     assert caught.value.differs == {"amount_cents": (501, 500)}
     assert len(exchange.sent("POST")) == 1

@@ -145,11 +145,15 @@ def test_an_accepted_order_without_an_acknowledgement_is_an_unknown_outcome(
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_never_followed(client_kind: str, status: int) -> None:
     raw = answer(status, b"", location="http://127.0.0.1:1/elsewhere")
-    for work in (balance, place):
-        result, requests, _ = call_answered(client_kind, raw, work)
-        assert type(result) is errors.Refused
-        assert result.status == status
-        assert len(requests) == 1
+    result, requests, _ = call_answered(client_kind, raw, balance)
+    assert type(result) is errors.Refused
+    assert result.status == status
+    assert len(requests) == 1
+    # Nothing says that the exchange wrote it: the order is looked for, and not sent again.
+    result, requests, _ = call_answered(client_kind, raw, place)
+    assert isinstance(result, errors.UnavailableWrite)
+    assert result.status == status
+    assert sum(request.startswith(b"POST") for request in requests) == 1
 
 
 @pytest.mark.parametrize("rows", [{"orders": None}, {}, {"orders": []}])
