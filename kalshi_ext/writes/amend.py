@@ -17,6 +17,7 @@ from kalshi_ext.protocol.flow import Context, Flow, Now
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
 from kalshi_ext.writes import prior_writes
 from kalshi_ext.writes.lookup import read_current
+from kalshi_ext.writes.outcomes import CANCEL_ANSWER
 from kalshi_ext.writes.probes import amend_probe, decrease_probe, order_total
 from kalshi_ext.writes.resolve import Write, execute, new_entry
 
@@ -30,6 +31,8 @@ def _ack_check(
         # Responses have described another order (documented incident of May 2026).
         if ack.order_id != target.order_id:
             return "it names another order"
+        if ack.reduced_by is not None:
+            return CANCEL_ANSWER
         remaining = ack.remaining_count
         if max_remaining is not None and remaining is not None and remaining > max_remaining:
             return f"its remaining_count {remaining} is more than the {max_remaining} asked for"

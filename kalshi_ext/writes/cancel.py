@@ -34,6 +34,7 @@ from kalshi_ext.writes.outcomes import (
     NotExecuted,
     Unknown,
     WriteOutcome,
+    cancel_contradiction,
     judge,
     proves_not_executed,
 )
@@ -59,9 +60,10 @@ def _send_cancel(
     call = contract.orders.cancel(target)
     response = yield from send_with_retries(call, context, cost=CHEAP_COST)
     outcome = judge(call, response, context, order_id=order_id)
-    # Cancel responses have described another order (documented incident of May 2026).
-    if isinstance(outcome, Executed) and outcome.value.order_id != order_id:
-        return Unknown(_unknown_error(call, order_id, "the answer names another order"))
+    if isinstance(outcome, Executed):
+        contradiction = cancel_contradiction(order_id, outcome.value)
+        if contradiction is not None:
+            return Unknown(_unknown_error(call, order_id, contradiction))
     return outcome
 
 
@@ -151,7 +153,7 @@ def cancel_many(
 def _is_undecided(entry: OrderAck | Refused) -> bool:
     """Say whether an entry leaves open what became of its order."""
     if isinstance(entry, OrderAck):
-        return False
+        return cancel_contradiction(entry.order_id, entry) is not None
     return (
         isinstance(entry, NotFound) or entry.code == "not_found" or not proves_not_executed(entry)
     )

@@ -121,7 +121,14 @@ def proves_not_executed(error: Refused) -> bool:
 
 
 def ack_contradiction(ticket: OrderTicket, ack: OrderAck) -> str | None:
-    """Say what of an acknowledgement cannot be true of the ticket; None when all of it can."""
+    """Say why an acknowledgement of a create proves nothing of the ticket; None when it proves.
+
+    It must name our client_order_id, or both counts: an order_id alone is in every answer.
+    """
+    if ack.reduced_by is not None:
+        return CANCEL_ANSWER
+    if ack.client_order_id is None and None in (ack.fill_count, ack.remaining_count):
+        return "it names neither the client_order_id nor both counts"
     if ack.order is not None and ack.order.ticker != ticket.ticker:
         return "it names another ticker"
     for name in ("fill_count", "remaining_count"):
@@ -131,6 +138,20 @@ def ack_contradiction(ticket: OrderTicket, ack: OrderAck) -> str | None:
     # Less than asked for is fine: an IOC without a match answers 0 filled, 0 left (observed).
     if (ack.fill_count or 0) + (ack.remaining_count or 0) > ticket.count:
         return f"it counts more than the {ticket.count} asked for"
+    return None
+
+
+CANCEL_ANSWER = "it tells reduced_by, which only the answer to a cancel does"
+
+
+def cancel_contradiction(order_id: str, ack: OrderAck) -> str | None:
+    """Say why an acknowledgement of a cancel proves nothing; None when it proves the cancel."""
+    # Cancel responses have described another order (documented incident of May 2026).
+    if ack.order_id != order_id:
+        return "the answer names another order"
+    ended = ack.order is not None and ack.order.status == "canceled"  # the classic contract's
+    if ack.reduced_by is None and not ended:
+        return "the answer does not tell reduced_by, which that to a cancel does"
     return None
 
 

@@ -205,7 +205,8 @@ def test_an_order_needs_each_of_its_parts(name: str) -> None:
 
 def test_what_an_order_may_be_is_sent() -> None:
     """The refusals above mean nothing unless the good order passes the same way."""
-    transport = clients.answering(201, {"order_id": "o1"})
+    answer = {"order_id": "o1", "fill_count": "0.00", "remaining_count": "1.00"}
+    transport = clients.answering(201, answer)
     acks = clients.sync_and_async(lambda client: client.orders.place(**GOOD), transport)
     assert [ack.order_id for ack in acks] == ["o1", "o1"]
     assert len(transport.requests) == 2

@@ -51,6 +51,14 @@ def test_an_amend_that_is_seen_done_is_accepted(response: Any) -> None:
     assert exchange.states() == ["acknowledged"]
 
 
+@pytest.mark.parametrize("work", [amend, lambda exchange: decrease(exchange, to=6)])
+def test_the_answer_to_a_cancel_acknowledges_no_other_change(work: Any) -> None:
+    answer = core.reply(200, {"order_id": ID, "client_order_id": "c1", "reduced_by": "5.00"})
+    exchange = ex.FakeExchange([ex.once(answer)], orders=[amended()])
+    assert work(exchange).replayed
+    assert len(exchange.sent("POST")) == 1
+
+
 def test_an_amend_that_is_not_done_goes_again_once_no_copy_can_live() -> None:
     exchange = ex.FakeExchange([ex.once(LOST, DONE)], orders=[ROW])
     assert not amend(exchange).replayed

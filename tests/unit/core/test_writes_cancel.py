@@ -50,6 +50,23 @@ def test_after_a_doubtful_attempt_the_order_itself_tells(last: Any) -> None:
     assert cancel(exchange).replayed
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"order_id": ID},
+        {"order_id": ID, "fill_count": "0.00", "remaining_count": "5.00"},
+        {"order_id": ID, "client_order_id": "c1", "remaining_count": "5.00"},
+        {"order_id": OTHER, "reduced_by": "5.00"},
+    ],
+)
+def test_an_answer_of_another_operation_cancels_nothing(body: dict[str, str]) -> None:
+    exchange = ex.FakeExchange([ex.once(core.reply(200, body), method="DELETE")], orders=[GONE])
+    assert cancel(exchange).replayed
+    exchange = ex.FakeExchange([ex.once(core.reply(200, body), DONE, method="DELETE")])
+    exchange.orders = [ex.row()]
+    assert cancel(exchange).reduced_by == 5  # it rested still, and was cancelled
+
+
 def test_a_404_of_a_cancelled_order_is_its_cancel() -> None:
     exchange = ex.FakeExchange(orders=[GONE])
     assert cancel(exchange).replayed

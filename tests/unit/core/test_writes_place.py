@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import core_samples as core
 import fake_exchange as ex
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kalshi_ext import errors, writes
 from kalshi_ext.journal import State
@@ -291,6 +295,10 @@ def test_an_order_made_long_before_the_intent_is_not_ours_however_it_changed() -
         {"remaining_count": "-1.00"},
         {"fill_count": "3.00", "remaining_count": "3.00"},
         {"order_id": ""},
+        {"reduced_by": "5.00"},
+        {"client_order_id": None, "fill_count": None},
+        {"client_order_id": "", "remaining_count": None},
+        {"client_order_id": None, "fill_count": None, "remaining_count": None},
     ],
 )
 def test_an_acknowledgement_that_cannot_be_is_not_believed(changes: dict[str, str]) -> None:
@@ -298,6 +306,25 @@ def test_an_acknowledgement_that_cannot_be_is_not_believed(changes: dict[str, st
     ack = place(exchange)
     assert ack.replayed
     assert ack.order_id == ex.row()["order_id"]
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["client_order_id", "fill_count", "remaining_count", "reduced_by"]),
+        st.sampled_from([None, "", "0.00", "2.00", "3.00", "5.00", "6.00", "-1.00", "c1", "c9"]),
+    )
+)
+def test_a_create_is_acknowledged_by_our_id_or_both_counts_and_by_nothing_of_a_cancel(
+    fields: dict[str, str | None],
+) -> None:
+    answer = core.reply(201, {"order_id": ex.row()["order_id"], "ts_ms": 1, **fields})
+    exchange = ex.FakeExchange([ex.once(answer)], orders=[ex.row()])
+    if place(exchange).replayed:
+        return  # looked up
+    assert fields.get("reduced_by") in (None, "")
+    counts = [fields.get(name) for name in ("fill_count", "remaining_count")]
+    assert fields.get("client_order_id") == "c1" or None not in counts
+    assert all(Decimal(text) <= 5 for text in counts if text)
 
 
 def test_an_acknowledgement_without_client_order_id_is_believed() -> None:
