@@ -141,6 +141,15 @@ def ended_in_conflict(entry: Entry) -> bool:
     return error == DuplicateIdConflict.__name__
 
 
+# The verdict of an open order: the exchange said that its id exists after it had been sent.
+KEY_EXISTS: Final = encode({"exists": "the exchange says that this client_order_id exists"})
+
+
+def key_exists(entry: Entry) -> bool:
+    """Say whether the exchange said of an open order that its id exists."""
+    return "exists" in json.loads(entry.verdict or "{}")
+
+
 def recorded_differences(entry: Entry) -> dict[str, tuple[Any, Any]]:
     """Read what differed where an entry ended in a conflict; empty in entries that do not say."""
     recorded: dict[str, list[Any]] = json.loads(entry.verdict or "{}").get("differs", {})

@@ -60,6 +60,9 @@ class Placement:
     results: dict[str, PlaceResult] = field(factory=dict[str, PlaceResult])
     attempts: dict[str, int] = field(factory=dict[str, int])  # of this call
     earlier_attempts: dict[str, int] = field(factory=dict[str, int])  # of earlier calls
+    # Ids of which an attempt before the present one may have been executed, in this call or an
+    # earlier one: that they exist by now is then evidence for our own order.
+    tried: set[str] = field(factory=set[str])
     reserved_at: float = 0.0  # Unix seconds; the earliest moment an order can have been made
 
     def pending(self) -> list[OrderTicket]:
@@ -146,11 +149,14 @@ def send_pending(placement: Placement, call: Batch, pending: list[OrderTicket]) 
         )
         return
     outcomes = _judge_orders(call, pending, response, placement.context)
+    if response.maybe_executed:
+        placement.tried.update(outcomes)
     # Recorded before looking: a process that dies while it looks leaves "unknown".
     yield from record_outcomes(placement, outcomes)
     unknown = {key: out for key, out in outcomes.items() if isinstance(out, Unknown)}
     if unknown:
         yield from resolve_unknown(placement, unknown, response.sent_at)
+        placement.tried.update(unknown)
 
 
 def _judge_orders(
@@ -196,7 +202,10 @@ def _transition_of(
     placement.attempts[key] = placement.attempts.get(key, 0) + 1
     # The journal refuses a count that goes down, and an id reopened keeps its earlier attempts.
     attempts = placement.earlier_attempts.get(key, 0) + placement.attempts[key]
-    return Transition(key, State.UNKNOWN, sent_at=journal_codec.instant(now), attempts=attempts)
+    # Kept, so that recovery will not call it absent either.
+    verdict = journal_codec.KEY_EXISTS if outcome.key_taken and key in placement.tried else None
+    sent_at = journal_codec.instant(now)
+    return Transition(key, State.UNKNOWN, sent_at=sent_at, attempts=attempts, verdict=verdict)
 
 
 def resolve_unknown(
@@ -218,10 +227,12 @@ def resolve_unknown(
         if order is not None:
             # An id names one order for ever: one that is found needs no fresh read.
             outcomes[key] = match_found_order(ticket, order, since=placement.reserved_at)
-        elif lookup.absent and outcome.key_taken:
-            # Sent again it would be refused again: the id belongs to an order elsewhere.
+        elif lookup.absent and outcome.key_taken and key not in placement.tried:
+            # Nobody but somebody else can have used it. Sent again it would be refused again.
             outcomes[key] = NotExecuted(id_taken_error(ticket))
-        elif not lookup.absent:
+        elif outcome.key_taken or not lookup.absent:
+            # That an id exists after an attempt of ours is evidence for our order, and a list that
+            # does not show it is none against it: an order may be anywhere.
             placement.results[key] = unknown_error(ticket, outcome.error)
             placement.context.pending_writes.add(ticket.ticker, key)
         elif not _may_resend(placement, key):

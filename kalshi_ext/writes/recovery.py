@@ -128,7 +128,8 @@ def _resolve_orders(
             )
             resolutions.append(_order_resolution(entry, order, outcome))
         else:
-            error = _not_executed_error(entry) if lookup.absent else None
+            absent = lookup.absent and not journal_codec.key_exists(entry)
+            error = _not_executed_error(entry) if absent else None
             resolutions.append(_error_resolution(entry, error))
     return resolutions
 

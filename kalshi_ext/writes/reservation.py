@@ -119,6 +119,7 @@ def _recorded_result(
         # The order may have been made at any time since its first attempt.
         placement.reserved_at = min(placement.reserved_at, entry.created_at.timestamp())
         placement.earlier_attempts[key] = entry.attempts
+        placement.tried.add(key)
         return {}
     return {key: _open_error(ticket, reopened.entry)}
 

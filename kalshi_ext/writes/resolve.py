@@ -42,6 +42,10 @@ an answered one `acknowledged`. Which writes may go again stands in `protocol/re
 - Every list was read to its end, and every row that could not be read names another write
   (lookup.py). A failed read, a 404 or silence is never an absence.
 
+That an order's id exists, told after an attempt of ours (a 409, say), is evidence for our order:
+not found, it stays open, for recovery too. Only an id never sent before and absent from its ticker
+is somebody else's: that ends as a DuplicateIdConflict.
+
 One example, an order with the default policy; seconds since it was signed:
 
      0.0   c1 is in the journal as intent, synced; the POST leaves

@@ -7,7 +7,7 @@ from email.utils import formatdate
 from typing import Any
 
 import core_samples as core
-from attrs import define, field
+from attrs import define, evolve, field
 
 from kalshi_ext.journal import Entry, MemoryJournal, State
 from kalshi_ext.protocol.flow import (
@@ -156,8 +156,8 @@ def is_post(effect: Effect) -> bool:
 
 def _dated(response: Reply | Lost, sent_at: float) -> Reply | Lost:
     if isinstance(response, Lost):
-        return Lost(response.bytes_sent, response.reason, sent_at)
-    return Reply(response.status, response.headers, response.body, sent_at, sent_at)
+        return evolve(response, sent_at=sent_at)
+    return evolve(response, sent_at=sent_at, received_at=sent_at)
 
 
 def not_found() -> Reply:

@@ -7,6 +7,7 @@ from decimal import Decimal
 import core_samples as core
 import fake_exchange as ex
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -246,6 +247,62 @@ def test_an_id_that_is_taken_by_no_order_of_the_ticker_is_a_conflict_and_never_s
         with pytest.raises(errors.DuplicateIdConflict):
             place(exchange)
     assert len(exchange.sent("POST")) == 1
+
+
+EXISTS = ex.refused(409, "order_already_exists")
+
+
+@pytest.mark.parametrize("status", [400, 409])
+@pytest.mark.parametrize("first", AMBIGUOUS)
+def test_an_id_that_exists_after_an_attempt_in_doubt_of_this_call_stays_open_for_good(
+    first: Reply | Lost, status: int
+) -> None:
+    exists = ex.refused(status, "order_already_exists")
+    exchange = ex.FakeExchange([ex.once(first, exists)])
+    stays_open(exchange, posts=2)
+
+
+def stays_open(exchange: ex.FakeExchange, posts: int) -> None:
+    for _ in range(2):  # the second call looks again and sends nothing
+        with pytest.raises(errors.OutcomeUnknown):
+            place(exchange)
+        assert exchange.entry().is_open
+    exchange.restart()
+    resolutions = exchange.run(writes.recover(core.CURRENT, exchange.context))
+    assert [each.state for each in resolutions] == [State.UNKNOWN]
+    assert exchange.entry().is_open
+    assert len(exchange.sent("POST")) == posts
+    exchange.orders = [ex.row()]
+    assert place(exchange).order_id == ex.row()["order_id"]
+    assert len(exchange.sent("POST")) == posts
+
+
+@pytest.mark.parametrize("first", [LOST, ex.refused(400, "insufficient_balance")])
+def test_an_id_that_exists_after_an_attempt_of_an_earlier_call_stays_open_for_good(
+    first: Reply | Lost,
+) -> None:
+    exchange = ex.FakeExchange([ex.once(first)])
+    exchange.context = Context(policy=Policy(resend=False))
+    with pytest.raises(errors.KalshiError):
+        place(exchange)
+    assert exchange.entry().state in (State.REFUSED, State.NOT_SENT)
+    exchange.handlers = [ex.once(EXISTS)]
+    stays_open(exchange, posts=2)
+
+
+def test_an_id_that_exists_after_a_crash_stays_open_for_good() -> None:
+    exchange = ex.FakeExchange()
+    exchange.crash(writes.place(core.CURRENT, ex.ticket(), exchange.context))
+    exchange.restart()
+    exchange.handlers = [ex.once(EXISTS)]
+    stays_open(exchange, posts=1)
+
+
+def test_an_id_that_exists_where_an_attempt_of_the_same_sending_may_have_run_stays_open() -> None:
+    exchange = ex.FakeExchange([ex.once(evolve(EXISTS, maybe_executed=True))])
+    with pytest.raises(errors.OutcomeUnknown):
+        place(exchange)
+    assert exchange.entry().is_open
 
 
 @pytest.mark.parametrize(
