@@ -81,11 +81,14 @@ class DuplicateIdConflict(Misuse):
     """This client_order_id (or intent) already names an order with another content.
 
     `differs` maps each field that differs to (asked, actual); it is empty where the exchange only
-    said that the id is taken, and the order that has it was not seen.
+    said that the id is taken, and the order that has it was not seen. `order` is the order found
+    at the exchange under our id, `order_id` its id.
     """
 
     advice = "an id names one order for ever: use a new id or intent for a new order"
     client_order_id: str | None = None
+    order_id: str | None = None
+    order: Any = None
     differs: Mapping[str, tuple[Any, Any]] = types.MappingProxyType({})
 
 

@@ -172,9 +172,16 @@ class Journal:
         """Iterate over the entries, oldest first; those added meanwhile come too."""
         # By pages: a read of everything at once would hold up the writes queued behind it.
         after = -1
-        while rows := self._call("page", states, ticker, after=after):
+        while rows := self.page(states, ticker, after):
             yield from (entry for _, entry in rows)
             after = rows[-1][0]
+
+    def page(
+        self, states: Collection[State] | None, ticker: str | None, after: int
+    ) -> list[tuple[int, Entry]]:
+        """Return the next entries after a position, oldest first; none where there are no more."""
+        rows: list[tuple[int, Entry]] = self._call("page", states, ticker, after)
+        return rows
 
     def take_over(self, key: str, from_owner: str) -> bool:
         """Take an open entry from an owner that is gone; say whether it is open and ours now."""

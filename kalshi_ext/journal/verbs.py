@@ -152,14 +152,14 @@ def open_entries(ticker: str | None = None) -> JournalRequest:
 def page(
     states: Collection[State] | None = None,
     ticker: str | None = None,
-    *,
     after: int = -1,
+    *,
     limit: int = 500,
 ) -> JournalRequest:
     """List entries with their positions."""
     wanted = None if states is None else frozenset(State(state) for state in states)
     selection = Selection(states=wanted, ticker=ticker)
-    # A verb for `Journal.entries` alone, which asks for page after page.
+    # A verb for those who ask for page after page.
     return JournalRequest(RequestKind.READ, lambda view: view.select(selection, after, limit))
 
 

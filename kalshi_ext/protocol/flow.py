@@ -117,7 +117,9 @@ class AdjustClock:
 class Record:
     """Call `verb` of the journal, durably. Result: what the journal returns."""
 
-    verb: Literal["reserve_many", "advance_many", "get", "open_entries", "reopen", "take_over"]
+    verb: Literal[
+        "reserve_many", "advance_many", "get", "open_entries", "page", "reopen", "take_over"
+    ]
     args: tuple[Any, ...] = ()
 
 

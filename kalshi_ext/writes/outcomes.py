@@ -14,11 +14,14 @@ incident, May 2026).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Generic, TypeAlias, TypeVar
+import json
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 from attrs import frozen
 
+from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import (
     Conflict,
     DuplicateIdConflict,
@@ -29,12 +32,12 @@ from kalshi_ext.errors import (
     Refused,
     TransferAlreadyApplied,
 )
+from kalshi_ext.journal import JournalError
 from kalshi_ext.models import Order, OrderAck
-from kalshi_ext.protocol.flow import Context, decode_response, lost_error
+from kalshi_ext.protocol.flow import Context, Flow, Record, decode_response, lost_error
 from kalshi_ext.protocol.messages import Call, Lost, Operation, Repeat, Reply
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.writes import journal_codec
-from kalshi_ext.writes.watermark import CLOCK_SKEW
 
 T = TypeVar("T")
 
@@ -155,23 +158,58 @@ def cancel_contradiction(order_id: str, ack: OrderAck) -> str | None:
     return None
 
 
-def match_found_order(ticket: OrderTicket, order: Order, *, since: float) -> WriteOutcome[OrderAck]:
+# What an amend or a decrease may change of an order.
+AMENDABLE = frozenset({"price", "count", "expires"})
+
+
+def found_differences(
+    contract: Contract, ticket: OrderTicket, order: Order
+) -> dict[str, tuple[Any, Any]]:
+    """Compare a ticket with an order found under its id: (asked, actual) of what differs.
+
+    What the row does not tell, or the ticket left to the exchange, does not differ.
+    """
+    asked = {name: getattr(ticket, name) for name in _COMPARED}
+    asked["expires"] = ticket.expires or 0  # 0 is never, as in an amend
+    expiry = order.expiration_time
+    actual: dict[str, Any] = {
+        "ticker": order.ticker,
+        "book_side": order.book_side,
+        "price": order.price,
+        "count": order.count,
+        # Rows leave out an expiry that is not set (recorded), so its absence tells nothing.
+        "expires": None if expiry is None else int(expiry.timestamp()),
+        "subaccount": order.subaccount,
+        "order_group_id": order.order_group_id,
+    }
+    # The classic contract sends neither, so there they say what the exchange chose.
+    if contract.has_watermark:
+        actual["self_trade_prevention"] = order.self_trade_prevention_type
+        actual["time_in_force"] = cast("Mapping[str, Any]", order.raw).get("time_in_force")
+    pairs = {name: (asked[name], actual.get(name)) for name in _COMPARED}
+    return {n: pair for n, pair in pairs.items() if None not in pair and pair[0] != pair[1]}
+
+
+_COMPARED = (
+    *("ticker", "book_side", "price", "count", "expires", "subaccount", "order_group_id"),
+    *("self_trade_prevention", "time_in_force"),
+)
+
+
+def match_found_order(
+    contract: Contract, ticket: OrderTicket, order: Order
+) -> Flow[WriteOutcome[OrderAck]]:
     """Judge an order found under our id: executed when it is the order we asked for.
 
-    `since` is when the id was first reserved (Unix seconds).
+    It may differ by what this client asked it to be since. Unknown where the journal cannot tell.
     """
-    # An amend changes neither; price and count it may change, and then they prove nothing.
-    fixed = (
-        ("ticker", ticket.ticker, order.ticker),
-        ("book_side", ticket.book_side, order.book_side),
-    )
-    amendable = (("price", ticket.price, order.price), ("count", ticket.count, order.count))
-    compared = fixed if _amended_since(order, since) else fixed + amendable
-    differs = {
-        name: (asked, actual)
-        for name, asked, actual in compared
-        if None not in (asked, actual) and asked != actual
-    }
+    differs = found_differences(contract, ticket, order)
+    if differs and differs.keys() <= AMENDABLE:
+        try:
+            changes = yield from _own_changes(order)
+        except JournalError as error:
+            return Unknown(error)
+        differs = {n: pair for n, pair in differs.items() if not _is_explained(n, pair, changes)}
     if not differs:
         return Executed(journal_codec.ack_of(order))
     return NotExecuted(
@@ -180,18 +218,35 @@ def match_found_order(ticket: OrderTicket, order: Order, *, since: float) -> Wri
             f"{order.order_id} differs in {', '.join(differs)}",
             client_order_id=ticket.client_order_id,
             order_id=order.order_id,
+            order=order,
             differs=differs,
         )
     )
 
 
-def _amended_since(order: Order, since: float) -> bool:
-    """Say whether an order was made after `since` and changed later: it may have been amended."""
-    created, updated = order.created_time, order.updated_time
-    if created is None or updated is None or updated <= created:
-        return False
-    # An order older than the reservation is not ours, however it changed.
-    return created.timestamp() >= since - CLOCK_SKEW
+def _own_changes(order: Order) -> Flow[list[dict[str, Any]]]:
+    """Return what this client's journal has of amends and decreases of an order."""
+    changes: list[dict[str, Any]] = []
+    after = -1
+    # Whatever their verdict: one that was refused cannot explain a difference by chance.
+    # Of all tickers, because a decrease need not name its own. Only a conflict costs this.
+    while rows := (yield Record("page", (None, None, after))):
+        texts = [entry.ticket for _, entry in rows if order.order_id in entry.ticket]
+        changes += [
+            each for each in map(json.loads, texts) if each.get("order_id") == order.order_id
+        ]
+        after = rows[-1][0]
+    return changes
+
+
+def _is_explained(name: str, pair: tuple[Any, Any], changes: Sequence[Mapping[str, Any]]) -> bool:
+    asked, actual = pair
+    kinds = {change.get("kind") for change in changes}
+    # Whether a decrease lowers the count that a row tells is not known.
+    if name == "count" and actual < asked and "decrease" in kinds:
+        return True
+    amends = [change.get(name) for change in changes if change.get("kind") == "amend"]
+    return any(value is not None and Decimal(value) == actual for value in amends)
 
 
 def match_entries(

@@ -226,18 +226,26 @@ def resolve_unknown(
         ticket, order = tickets[key], lookup.orders.get(key)
         if order is not None:
             # An id names one order for ever: one that is found needs no fresh read.
-            outcomes[key] = match_found_order(ticket, order, since=placement.reserved_at)
+            matched = yield from match_found_order(placement.contract, ticket, order)
+            if isinstance(matched, Unknown):
+                _leave_open(placement, ticket, matched.error)
+            else:
+                outcomes[key] = matched
         elif lookup.absent and outcome.key_taken and key not in placement.tried:
             # Nobody but somebody else can have used it. Sent again it would be refused again.
             outcomes[key] = NotExecuted(id_taken_error(ticket))
         elif outcome.key_taken or not lookup.absent:
             # That an id exists after an attempt of ours is evidence for our order, and a list that
             # does not show it is none against it: an order may be anywhere.
-            placement.results[key] = unknown_error(ticket, outcome.error)
-            placement.context.pending_writes.add(ticket.ticker, key)
+            _leave_open(placement, ticket, outcome.error)
         elif not _may_resend(placement, key):
             outcomes[key] = NotExecuted(not_executed_error(ticket, outcome.error))
     yield from record_outcomes(placement, outcomes)
+
+
+def _leave_open(placement: Placement, ticket: OrderTicket, error: KalshiError) -> None:
+    placement.results[ticket.client_order_id] = unknown_error(ticket, error)
+    placement.context.pending_writes.add(ticket.ticker, ticket.client_order_id)
 
 
 def _may_resend(placement: Placement, key: str) -> bool:

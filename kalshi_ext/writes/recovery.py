@@ -123,9 +123,7 @@ def _resolve_orders(
     for entry in entries:
         order = lookup.orders.get(entry.key)
         if order is not None:
-            outcome = match_found_order(
-                tickets[entry.key], order, since=entry.created_at.timestamp()
-            )
+            outcome = yield from match_found_order(contract, tickets[entry.key], order)
             resolutions.append(_order_resolution(entry, order, outcome))
         else:
             absent = lookup.absent and not journal_codec.key_exists(entry)
@@ -137,6 +135,8 @@ def _resolve_orders(
 def _order_resolution(entry: Entry, order: Order, outcome: WriteOutcome[OrderAck]) -> Resolution:
     if isinstance(outcome, NotExecuted):
         return _error_resolution(entry, outcome.error, State.REFUSED)
+    if not isinstance(outcome, Executed):
+        return _error_resolution(entry, None)
     key, operation, ticker = entry.key, entry.operation, entry.ticker
     return Resolution(
         key, operation, ticker, State.RESOLVED, order.order_id, entry.intent, order=order

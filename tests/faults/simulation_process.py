@@ -42,6 +42,7 @@ JOURNAL_ERRORS = {
     "take_over": TransitionUnwritten,
     "get": JournalUnusable,
     "open_entries": JournalUnusable,
+    "page": JournalUnusable,
 }
 
 

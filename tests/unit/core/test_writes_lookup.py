@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import core_samples as core
@@ -15,8 +14,7 @@ from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.context import Policy
 from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.writes import journal_codec
-from kalshi_ext.writes.lookup import CLOCK_SKEW
-from kalshi_ext.writes.outcomes import Executed, ack_contradiction, match_found_order
+from kalshi_ext.writes.outcomes import ack_contradiction
 from kalshi_ext.writes.watermark import PollSchedule, Watermark, read_watermark
 
 LOST = core.lost(bytes_sent=True)
@@ -134,23 +132,6 @@ def test_what_was_waited_counts_from_nothing() -> None:
     assert not schedule.expired(0.0)
     schedule.next_wait()
     assert schedule.expired(0.0)
-
-
-def test_an_order_is_ours_from_the_oldest_time_that_the_clocks_may_differ_by() -> None:
-    since = core.EPOCH
-
-    def outcome(created_at: float) -> Any:
-        updated_at = journal_codec.instant(since) + timedelta(hours=1)
-        row = ex.row(
-            yes_price_dollars="0.5700",
-            created_time=journal_codec.instant(created_at).isoformat(),
-            last_update_time=updated_at.isoformat(),
-        )
-        exchange = ex.FakeExchange(orders=[row])
-        return match_found_order(ex.ticket(), find(exchange), since=since)
-
-    assert isinstance(outcome(since - CLOCK_SKEW), Executed)
-    assert not isinstance(outcome(since - CLOCK_SKEW - 1), Executed)
 
 
 @pytest.mark.parametrize(

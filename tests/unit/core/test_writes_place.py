@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import core_samples as core
 import fake_exchange as ex
@@ -18,6 +19,7 @@ from kalshi_ext.protocol.context import Context, Policy
 from kalshi_ext.protocol.messages import Lost, Reply
 from kalshi_ext.protocol.rate_limits import Pacer, TokenBucket
 from kalshi_ext.protocol.responses import NOT_EXECUTED
+from kalshi_ext.requests import AmendTicket
 
 LOST = core.lost(bytes_sent=True)
 AMBIGUOUS = [LOST, core.reply(500), core.reply(520, b"<html>"), core.reply(201, b"<html>")]
@@ -326,11 +328,90 @@ def test_another_order_under_our_id_is_a_conflict_that_is_not_forgotten(
     assert len(exchange.sent("POST")) == 1
 
 
-def test_our_order_amended_since_is_still_ours() -> None:
-    updated_at = "2027-01-15T08:00:20+00:00"
-    row = ex.row(yes_price_dollars="0.5700", initial_count_fp="6.00", last_update_time=updated_at)
-    exchange = ex.FakeExchange([ex.once(LOST)], orders=[row])
+AMENDED = {
+    "yes_price_dollars": "0.5700",
+    "initial_count_fp": "6.00",
+    "last_update_time": "2027-01-15T08:00:20+00:00",
+}
+
+
+def amend(exchange: ex.FakeExchange, number: int = 1, **changes: Any) -> None:
+    """Amend the order of a number, with an answer that is believed."""
+    order_id = ex.row(number)["order_id"]
+    arguments = {"ticker": ex.TICKER, "side": "bid", "price": "0.57", "count": 6} | changes
+    answer = core.reply(200, {"order_id": order_id, "remaining_count": "6.00"})
+    exchange.handlers.append(ex.once(answer, ending="/amend"))
+    ticket = AmendTicket.of(order_id, **arguments)
+    exchange.run(writes.amend(core.CURRENT, ticket, exchange.context))
+
+
+@pytest.mark.parametrize("recovered", [False, True])
+def test_our_order_is_ours_after_an_amend_of_ours(recovered: bool) -> None:
+    exchange = ex.FakeExchange([ex.once(LOST)], watermark=None)
+    with pytest.raises(errors.OutcomeUnknown):
+        place(exchange)
+    amend(exchange)
+    exchange.watermark, exchange.orders = 0.0, [ex.row(**AMENDED)]
+    exchange.restart()
+    if recovered:
+        (resolution,) = exchange.run(writes.recover(core.CURRENT, exchange.context))
+        assert resolution.state is State.RESOLVED
     assert place(exchange).replayed
+
+
+@pytest.mark.parametrize(
+    "own", [{}, {"price": "0.58"}, {"count": 7}, {"number": 2}], ids=["none", *"pci"]
+)
+def test_a_difference_that_no_amend_of_ours_explains_is_a_conflict(own: dict[str, Any]) -> None:
+    exchange = ex.FakeExchange([ex.once(LOST)], watermark=None)
+    with pytest.raises(errors.OutcomeUnknown):
+        place(exchange)
+    if own:
+        amend(exchange, **own)
+    exchange.watermark, exchange.orders = 0.0, [ex.row(**AMENDED)]
+    with pytest.raises(errors.DuplicateIdConflict):
+        place(exchange)
+    assert exchange.entry().state is State.REFUSED
+
+
+GROUP = "0c5e5bd1-2f5e-4f0c-9a3e-5d0f6f1b2a3c"
+# What was asked for beside the usual, what the row says, what differs then.
+CONTENTS: list[tuple[dict[str, Any], dict[str, Any], set[str]]] = [
+    ({}, {}, set()),
+    ({"subaccount": 3}, {}, set()),
+    ({"subaccount": 3}, {"subaccount_number": 3}, set()),
+    ({"subaccount": 3}, {"subaccount_number": 4}, {"subaccount"}),
+    ({}, {"subaccount_number": 4}, set()),  # a key may be locked to a subaccount
+    ({"expires": 1_900_000_000}, {}, set()),
+    ({"expires": 1_900_000_000}, {"expiration_time": "2030-03-17T17:46:40Z"}, set()),
+    ({"expires": 1_900_000_000}, {"expiration_time": "2030-03-17T17:46:41Z"}, {"expires"}),
+    ({}, {"expiration_time": "2030-03-17T17:46:40Z"}, {"expires"}),
+    ({"order_group_id": GROUP}, {"order_group_id": GROUP}, set()),
+    ({"order_group_id": GROUP}, {"order_group_id": "another"}, {"order_group_id"}),
+    ({}, {"self_trade_prevention_type": "taker_at_cross"}, set()),
+    ({}, {"self_trade_prevention_type": "maker"}, {"self_trade_prevention"}),
+    ({}, {"time_in_force": "good_till_canceled"}, set()),
+    ({}, {"time_in_force": "immediate_or_cancel"}, {"time_in_force"}),
+    ({}, {"book_side": "ask", "outcome_side": "no"}, {"book_side"}),
+    ({}, {"yes_price_dollars": "0.5700"}, {"price"}),
+    ({}, {"initial_count_fp": "4.00"}, {"count"}),
+]
+
+
+@pytest.mark.parametrize("first", [LOST, ex.refused(409, "order_already_exists")])
+@pytest.mark.parametrize(("asked", "row", "differs"), CONTENTS)
+def test_an_order_under_our_id_is_ours_only_if_its_content_is(
+    first: Reply | Lost, asked: dict[str, Any], row: dict[str, Any], differs: set[str]
+) -> None:
+    exchange = ex.FakeExchange([ex.once(first)], orders=[ex.row(**row)])
+    if not differs:
+        assert place(exchange, **asked).replayed
+        return
+    with pytest.raises(errors.DuplicateIdConflict) as caught:
+        place(exchange, **asked)
+    assert set(caught.value.differs) == differs
+    assert caught.value.order.order_id == ex.row()["order_id"]
+    assert len(exchange.sent("POST")) == 1
 
 
 def test_an_order_made_long_before_the_intent_is_not_ours_however_it_changed() -> None:
