@@ -60,7 +60,7 @@ def decode_page(document: Document, key: str, shape: type, read: Callable[[Any],
             items.append(read(row))
         except DECODE_ERRORS as error:
             invalid.append(_invalid_row(row, error, shape))
-    return Page(tuple(items), _cursor(document), tuple(invalid))
+    return Page(tuple(items), _cursor(document), tuple(invalid), keyed=key in document)
 
 
 def _rows(document: Document, key: str) -> list[Any]:

@@ -131,8 +131,13 @@ class InvalidRow:
 
 @frozen
 class Page(Generic[T]):
-    """One page: its rows, the cursor of the next (None at the end), rows that could not be read."""
+    """One page: its rows, the cursor of the next (None at the end), rows that could not be read.
+
+    `keyed` says whether the answer had the list's key: without it the list may be empty, or may be
+    something else.
+    """
 
     items: tuple[T, ...]
     cursor: str | None = None
     invalid_rows: tuple[InvalidRow, ...] = ()
+    keyed: bool = True

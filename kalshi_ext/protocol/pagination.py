@@ -31,7 +31,8 @@ class Paginator(Generic[T]):
     """Request a list page by page: `next_page`, then `take`, until `next_page` returns None.
 
     `limit` bounds the rows returned, `max_pages` the pages requested; None is no bound.
-    `invalid_rows` collects the rows that could not be decoded. Raises Misuse for a bad bound.
+    `invalid_rows` collects the rows that could not be decoded, `keyed` says whether every page had
+    the list's key. Raises Misuse for a bad bound.
     """
 
     call: Call[Page[T]]
@@ -39,6 +40,7 @@ class Paginator(Generic[T]):
     limit: int | None = None
     max_pages: int | None = None
     invalid_rows: list[InvalidRow] = field(factory=list[InvalidRow], init=False)
+    keyed: bool = field(default=True, init=False)
     # All of them, not the last: a circle may have any length.
     _seen: set[str] = field(factory=set[str], init=False)
     _returned: int = field(default=0, init=False)
@@ -68,6 +70,7 @@ class Paginator(Generic[T]):
         """Count a page and return its rows, cut to `limit`."""
         self._pages += 1
         self.invalid_rows.extend(page.invalid_rows)
+        self.keyed = self.keyed and page.keyed
         self._advance(page.cursor)
         remaining = None if self.limit is None else self.limit - self._returned
         rows = page.items[:remaining]

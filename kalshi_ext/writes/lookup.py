@@ -8,7 +8,9 @@ absent when three things hold:
 - no delayed copy of the request can be accepted any more (`signature_life` after it was sent);
 - the reads were fresh up to then, by the watermark read before the lists;
 - the id is in none of the ticker's live orders, historical orders and orders named by its fills,
-  each list read to its end.
+  each list answered with its key and read to its end, and none of them has a row without an id
+  that could be the order: of its side, and as far as the row tells of its count, price and time.
+  An answer without the key (`{}`) may be an empty list (observed) or anything else.
 """
 
 from __future__ import annotations
@@ -36,6 +38,10 @@ class OrderSearch:
     """A search for orders by client_order_id, as far as it has come."""
 
     wanted_ids: Collection[str]
+    # What nameless rows are compared with; without them (`find_order`) nothing is called absent.
+    tickets: Mapping[str, OrderTicket] = field(factory=dict[str, OrderTicket])
+    since: float = 0.0  # Unix seconds: no order of ours is older
+    nameless: set[str] = field(factory=set[str])  # wanted ids that a row without an id may have
     orders: dict[str, Order] = field(factory=dict[str, Order])
     order_ids: set[str] = field(factory=set[str])  # of every order met, wanted or not
 
@@ -43,9 +49,23 @@ class OrderSearch:
         """Take orders in and keep the wanted ones."""
         for order in orders:
             self.order_ids.add(order.order_id)
-            # Orders placed in the web app carry an empty id (observed): it matches nothing.
-            if order.client_order_id and order.client_order_id in self.wanted_ids:
+            # Orders placed in the web app carry an empty id (observed): it matches nothing. But
+            # an exchange that forgot our id would show our order so.
+            if not order.client_order_id:
+                self.nameless.update(
+                    key for key, ticket in self.tickets.items() if self._may_be(order, ticket)
+                )
+            elif order.client_order_id in self.wanted_ids:
                 self.orders.setdefault(order.client_order_id, order)
+
+    def _may_be(self, order: Order, ticket: OrderTicket) -> bool:
+        if (order.ticker, order.book_side) != (ticket.ticker, ticket.book_side):
+            return False
+        pairs = ((order.price, ticket.price), (order.count, ticket.count))
+        if any(None not in pair and pair[0] != pair[1] for pair in pairs):
+            return False
+        created = order.created_time
+        return created is None or created.timestamp() >= self.since - CLOCK_SKEW
 
     def rules_out(self, rows: Iterable[InvalidRow]) -> bool:
         """Say whether rows that could not be read are certainly not the wanted orders."""
@@ -56,12 +76,19 @@ class OrderSearch:
         if not isinstance(row, Mapping):
             return False
         client_order_id = cast("Mapping[str, object]", row).get("client_order_id")
-        return isinstance(client_order_id, str) and client_order_id not in self.wanted_ids
+        if isinstance(client_order_id, str) and client_order_id:
+            return client_order_id not in self.wanted_ids
+        return False
 
     @property
     def incomplete(self) -> bool:
         """Say whether a wanted order has not been met."""
         return len(self.orders) < len(self.wanted_ids)
+
+    @property
+    def ambiguous(self) -> bool:
+        """Say whether a row without an id may be a wanted order that has not been met."""
+        return not self.nameless <= self.orders.keys()
 
 
 @frozen
@@ -99,7 +126,8 @@ def search_ticker(
     for paginator in paginators:
         rows, reached_end = yield from read_all(paginator)
         search.add(rows)
-        complete = complete and reached_end and search.rules_out(paginator.invalid_rows)
+        readable = paginator.keyed and search.rules_out(paginator.invalid_rows)
+        complete = complete and reached_end and readable
     if thorough and search.incomplete:
         complete = (yield from _search_by_fills(contract, query, search, context)) and complete
     return complete
@@ -112,7 +140,7 @@ def _search_by_fills(
     paginator = Paginator(contract.portfolio.fills(query), context)
     fills, reached_end = yield from read_all(paginator)
     # A fill that could not be read may name the wanted order.
-    if not reached_end or paginator.invalid_rows:
+    if not reached_end or not paginator.keyed or paginator.invalid_rows:
         return False
     order_ids = dict.fromkeys(fill.order_id for fill in fills)
     for order_id in [order_id for order_id in order_ids if order_id not in search.order_ids]:
@@ -145,7 +173,7 @@ def look_up_orders(
     seconds), `sent_at` as in `SentAt`.
     """
     send_time = SentAt(sent_at)
-    search = OrderSearch(tickets.keys())
+    search = OrderSearch(tickets.keys(), tickets, since)
     schedule = PollSchedule(context.policy, (yield Now()))
     while True:
         # The watermark comes before the lists: it vouches only for reads that follow it.
@@ -155,6 +183,7 @@ def look_up_orders(
         for query in order_queries(tickets.values(), since):
             step = search_ticker(contract, query, search, context, thorough=copies_expired)
             complete = (yield from step) and complete
+        complete = complete and not search.ambiguous
         if not search.incomplete:
             return LookupResult(search.orders, absent=False)
         if copies_expired and complete:

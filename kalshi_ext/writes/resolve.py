@@ -39,8 +39,9 @@ an answered one `acknowledged`. Which writes may go again stands in `protocol/re
 - The signature's life is over. The exchange refused timestamps that were 30 s old (observed);
   `Policy.signature_life` is 60 s. Until then a delayed copy may still arrive.
 - The reads are fresh up to that moment, by the exchange's watermark (watermark.py).
-- Every list was read to its end, and every row that could not be read names another write
-  (lookup.py). A failed read, a 404 or silence is never an absence.
+- Every list was answered with its key and read to its end, every row that could not be read names
+  another write, and no row without an id could be this one (lookup.py). A failed read, a 404 or
+  silence is never an absence.
 
 That an order's id exists, told after an attempt of ours (a 409, say), is evidence for our order:
 not found, it stays open, for recovery too. Only an id never sent before and absent from its ticker

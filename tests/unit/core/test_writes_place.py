@@ -158,9 +158,65 @@ def test_an_unreadable_row_may_be_the_order_unless_it_names_another() -> None:
     assert not place(named_another).replayed
 
 
-def test_the_empty_id_of_orders_placed_elsewhere_matches_nothing() -> None:
-    exchange = ex.FakeExchange([ex.once(LOST, ex.created())], orders=[ex.row(client_order_id="")])
-    assert not place(exchange).replayed
+@pytest.mark.parametrize("where", ["orders", "history"])
+@pytest.mark.parametrize(
+    ("changes", "could_be_ours"),
+    [
+        ({}, True),
+        ({"initial_count_fp": None}, True),
+        ({"yes_price_dollars": None}, True),
+        ({"created_time": None}, True),
+        ({"status": "executed", "fill_count_fp": "5.00", "remaining_count_fp": "0.00"}, True),
+        ({"ticker": "KXOTHER-1"}, False),
+        ({"book_side": "ask", "outcome_side": "no"}, False),
+        ({"yes_price_dollars": "0.5700"}, False),
+        ({"initial_count_fp": "6.00"}, False),
+        ({"created_time": "2027-01-15T07:00:00+00:00"}, False),
+    ],
+)
+@pytest.mark.parametrize("blank", ["", None, "absent"])
+def test_a_row_without_an_id_that_could_be_ours_makes_the_absence_unclear(
+    blank: str | None, changes: dict[str, Any], could_be_ours: bool, where: str
+) -> None:
+    row = ex.row(client_order_id=blank, **changes)
+    if blank == "absent":
+        del row["client_order_id"]
+    exchange = ex.FakeExchange([ex.once(LOST, ex.created())], **{where: [row]})
+    if not could_be_ours:
+        assert not place(exchange).replayed
+        return
+    with pytest.raises(errors.OutcomeUnknown):
+        place(exchange)
+    assert exchange.entry().is_open
+    assert len(exchange.sent("POST")) == 1
+
+
+def test_a_row_without_an_id_hides_no_order_that_is_found() -> None:
+    exchange = ex.FakeExchange([ex.once(LOST)], orders=[ex.row(2, client_order_id=""), ex.row()])
+    assert place(exchange).replayed
+
+
+@pytest.mark.parametrize("empty", [{}, {"cursor": ""}, {"cursor": None}, {"orders": None}])
+@pytest.mark.parametrize("ending", ["/portfolio/orders", "/historical/orders", "/portfolio/fills"])
+def test_a_list_answered_without_its_key_proves_no_absence(
+    ending: str, empty: dict[str, Any]
+) -> None:
+    answer = ex.always(core.reply(200, empty), method="GET", ending=ending)
+    exchange = ex.FakeExchange([ex.once(LOST, ex.created()), answer])
+    if "orders" in empty and ending != "/portfolio/fills":  # null has its key
+        assert not place(exchange).replayed
+        return
+    with pytest.raises(errors.OutcomeUnknown):
+        place(exchange)
+    assert exchange.entry().is_open
+    assert len(exchange.sent("POST")) == 1
+
+
+def test_an_unreadable_row_without_an_id_may_be_the_order() -> None:
+    exchange = ex.FakeExchange([ex.once(LOST)], orders=[ex.row(client_order_id="", status=None)])
+    with pytest.raises(errors.OutcomeUnknown):
+        place(exchange)
+    assert len(exchange.sent("POST")) == 1
 
 
 def test_each_look_asks_for_the_largest_pages_since_before_the_sending() -> None:
