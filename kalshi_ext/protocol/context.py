@@ -37,7 +37,8 @@ class Policy:
 
     `timeout` bounds one attempt in total. `signature_life` is how long a delayed copy of a
     request may still be accepted: the exchange was seen to refuse timestamps 30 s old, 60 is
-    that with margin. `resolve_within` bounds how long a write may look for its own outcome.
+    that with margin. `resolve_within` bounds how long a write may look for its own outcome; it is
+    at least `signature_life`, because before that no absence can be proven.
     `resend` lets a write that is proven absent be sent again under its own id, `rounds` times in
     all. `read_lag` is assumed where a contract has no watermark to tell how fresh reads are.
     """
@@ -52,6 +53,13 @@ class Policy:
     read_lag: float = field(default=10.0, validator=_seconds)
     rounds: int = field(default=3, validator=_at_least_one)
     backoff: Backoff = field(factory=Backoff)
+
+    def __attrs_post_init__(self) -> None:
+        if self.resolve_within < self.signature_life:
+            raise Misuse(
+                f"policy resolve_within={self.resolve_within!r} is shorter than "
+                f"signature_life={self.signature_life!r}: no write could be proven absent"
+            )
 
 
 class LockOwner:

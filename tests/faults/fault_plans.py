@@ -63,7 +63,7 @@ STORMS: list[dict[str, Any]] = [
     )
 ]
 # Gives up looking while the storm still blows, so that a verdict is left to recover().
-IMPATIENT = evolve(POLICY, resolve_within=1.0, poll_ceiling=0.5)
+IMPATIENT = evolve(POLICY, resolve_within=POLICY.signature_life, poll_ceiling=0.5)
 # Seconds of delay; the exchange takes signatures for 5, the client counts on 6.
 DELAYS = (0.3, 1.5, 3.0, 4.5, 5.6)
 
@@ -102,11 +102,12 @@ def false_answers(writes: Iterable[str] = WRITES) -> list[FaultPlan]:
 
 def storms(writes: Iterable[str] = WRITES, *, seconds: float = 3.0) -> list[FaultPlan]:
     """List every storm over every write, waited out or not."""
+    longer = IMPATIENT.resolve_within + seconds
     return [
-        FaultPlan(write, rule, seconds=seconds, policy=policy)
+        FaultPlan(write, rule, seconds=lasting, policy=policy)
         for write in writes
         for rule in STORMS
-        for policy in (POLICY, IMPATIENT)
+        for policy, lasting in ((POLICY, seconds), (IMPATIENT, longer))
     ]
 
 

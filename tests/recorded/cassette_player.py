@@ -79,7 +79,9 @@ def _compare_bodies(first: Any, second: Any) -> None:
 
 
 # Nothing is waited for: a replay that leaves its recording ends at once, and says so.
-POLICY = Policy(attempts=2, backoff=Backoff(first=0.0), poll=0.0, resolve_within=0.0)
+POLICY = Policy(
+    attempts=2, backoff=Backoff(first=0.0), poll=0.0, resolve_within=0.0, signature_life=0.0
+)
 
 
 def make_client(client_class: type[Any], *, freeze_clock: bool = True, **options: Any) -> Any:

@@ -8,6 +8,8 @@ import core_samples as core
 import fake_exchange as ex
 import pytest
 from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kalshi_ext import errors, writes
 from kalshi_ext.models import OrderAck
@@ -127,7 +129,9 @@ def test_an_order_of_the_classic_contract_is_absent_once_no_copy_and_no_lag_is_l
 
 
 def test_what_was_waited_counts_from_nothing() -> None:
-    schedule = PollSchedule(Policy(resolve_within=2.0, poll=1.0, poll_ceiling=1.0), 100.0)
+    schedule = PollSchedule(
+        Policy(resolve_within=2.0, signature_life=0.0, poll=1.0, poll_ceiling=1.0), 100.0
+    )
     schedule.next_wait()
     assert not schedule.expired(0.0)
     schedule.next_wait()
@@ -164,6 +168,25 @@ def test_a_found_order_was_acknowledged_when_it_last_changed(updated: str | None
     ack = place(exchange)
     seconds = 0 if updated is None else 20
     assert ack.time == journal_codec.instant(core.EPOCH + seconds)
+
+
+@given(*[st.floats(0, 1e9) | st.integers(0, 200)] * 2)
+def test_a_policy_that_could_never_prove_an_absence_is_refused(
+    resolve_within: float, signature_life: float
+) -> None:
+    times = {"resolve_within": resolve_within, "signature_life": signature_life}
+    if resolve_within >= signature_life:
+        assert Policy(**times).resolve_within == resolve_within
+        return
+    with pytest.raises(errors.Misuse, match="shorter than signature_life"):
+        Policy(**times)
+
+
+def test_a_patience_shorter_than_the_usual_life_of_a_signature_is_refused() -> None:
+    with pytest.raises(errors.Misuse):
+        Policy(resolve_within=59.9)
+    with pytest.raises(errors.Misuse):
+        Policy(signature_life=180.1)
 
 
 def test_no_wait_at_all_is_a_policy() -> None:

@@ -224,11 +224,15 @@ def test_a_crashed_order_is_found_out_when_it_is_placed_again() -> None:
 
 
 def test_the_time_to_look_ends_also_when_the_clock_is_set_back() -> None:
-    schedule = PollSchedule(Policy(resolve_within=10.0, poll=1.0, poll_ceiling=4.0), 1_000.0)
+    schedule = PollSchedule(
+        Policy(signature_life=0.0, resolve_within=10.0, poll=1.0, poll_ceiling=4.0), 1_000.0
+    )
     assert [schedule.next_wait() for _ in range(4)] == [1.0, 2.0, 4.0, 4.0]
     assert schedule.expired(0.0)
-    assert PollSchedule(Policy(resolve_within=10.0), 1_000.0).expired(1_010.0)
-    assert not PollSchedule(Policy(resolve_within=10.0), 1_000.0).expired(1_009.9)
+    assert PollSchedule(Policy(signature_life=0.0, resolve_within=10.0), 1_000.0).expired(1_010.0)
+    assert not PollSchedule(Policy(signature_life=0.0, resolve_within=10.0), 1_000.0).expired(
+        1_009.9
+    )
 
 
 @pytest.mark.parametrize(
