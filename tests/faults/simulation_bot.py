@@ -112,6 +112,12 @@ def run_seed(seed: int) -> SeedRun:
     run.counts["requests"] += world.requests
     run.counts["intents"] += len(wanted_orders)
     run.counts.update({f"happened {name}": n for name, n in world.happened.items()})
+    if world.engine.settings.empty_lists == "omit":
+        # A list without its key proves no absence: a write that never arrived stays unknown there,
+        # and holds back what comes after it. Duplicates, losses and wrong verdicts still count.
+        unsettled = [fault for fault in run.faults if fault.startswith("unsettled")]
+        run.counts["left open"] += len(unsettled)
+        run.faults = [fault for fault in run.faults if fault not in unsettled]
     return run
 
 
