@@ -67,20 +67,20 @@ def test_every_operation_has_its_word_and_every_word_its_operation(client_kind: 
 
 @pytest.mark.parametrize("client_kind", CLIENTS)
 def test_a_client_has_no_other_resources(client_kind: str) -> None:
-    shown = {name for name in vars(CLIENTS[client_kind]) if not name.startswith("_")}
-    assert shown == {*RESOURCES, "driver", "session"}
+    attributes = {name for name in vars(CLIENTS[client_kind]) if not name.startswith("_")}
+    assert attributes == {*RESOURCES, "driver", "session"}
 
 
 @pytest.mark.parametrize("name", CONTRACTS)
 def test_a_contract_says_exactly_the_words_of_its_table(name: str) -> None:
     contract = CONTRACTS[name]
-    said = {
+    words = {
         f"{resource}.{word}"
         for resource in RESOURCES
         for word in overridden(getattr(contract, resource))
     }
     table = {row.facade for row in contract.operations.values()}
-    assert said == table | {"portfolio.event_positions"}
+    assert words == table | {"portfolio.event_positions"}
 
 
 @pytest.mark.parametrize("name", CONTRACTS)
@@ -109,8 +109,10 @@ def test_a_word_of_neither_contract_is_an_attribute_error(name: str, word: str) 
 def test_the_classic_contract_takes_the_arguments_of_the_current_one(resource: str) -> None:
     classic, current = (getattr(CONTRACTS[name], resource) for name in ("classic", "current"))
     for word in overridden(classic):
-        mine, theirs = (inspect.signature(getattr(part, word)) for part in (classic, current))
-        assert mine == theirs, word
+        classic_signature, current_signature = (
+            inspect.signature(getattr(part, word)) for part in (classic, current)
+        )
+        assert classic_signature == current_signature, word
 
 
 def normal(text: object) -> str:
@@ -126,8 +128,8 @@ def surface(kind: type) -> dict[str, str]:
     """Give the public names of a class with their signatures in the words of threads."""
     found: dict[str, str] = {}
     for name, member in inspect.getmembers(kind):
-        shown = not name.startswith("_") or name in {"__aiter__", "__iter__", "__init__"}
-        if shown and (callable(member) or isinstance(member, property)):
+        is_public = not name.startswith("_") or name in {"__aiter__", "__iter__", "__init__"}
+        if is_public and (callable(member) or isinstance(member, property)):
             function = member.fget if isinstance(member, property) else member
             assert function is not None
             found[normal(name)] = normal(inspect.signature(function))

@@ -77,9 +77,9 @@ def check(name: str, id_: str, schema: dict[str, Any], sent: list[Any]) -> None:
         for one in sent:
             assert set(schema.get("required", ())) <= set(one) <= set(known)
         for field, inner in known.items():
-            said = [one[field] for one in sent if field in one]
-            assert said or never(id_, field), f"{id_}: {field} is never sent"
-            check(name, id_, inner, said)
+            values = [one[field] for one in sent if field in one]
+            assert values or never(id_, field), f"{id_}: {field} is never sent"
+            check(name, id_, inner, values)
     else:
         kinds = {"string": str, "integer": int, "boolean": bool}
         for one in sent:

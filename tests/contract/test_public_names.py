@@ -90,26 +90,26 @@ def test_another_name_is_an_attribute_error() -> None:
 
 def test_every_error_is_public() -> None:
     assert set(errors.__all__) == ERRORS
-    shown = {name for name, kind in vars(errors).items() if inspect.isclass(kind)}
-    assert {name for name in shown if not name.startswith("_")} - {"Mapping", "Any"} == ERRORS
+    defined = {name for name, kind in vars(errors).items() if inspect.isclass(kind)}
+    assert {name for name in defined if not name.startswith("_")} - {"Mapping", "Any"} == ERRORS
 
 
 def test_type_checkers_and_the_interpreter_are_told_of_the_same_names() -> None:
     tree = ast.parse((ROOM / "__init__.py").read_text())
-    told = {
+    declared = {
         alias.asname or alias.name
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kalshi_ext.")
         for alias in node.names
     }
     # The errors and the models list their own names; type checkers follow both lists.
-    assert told - {"*"} == NAMES - ERRORS - MODELS - {"__version__"}
+    assert declared - {"*"} == NAMES - ERRORS - MODELS - {"__version__"}
     (listed,) = [
         node.value
         for node in ast.walk(tree)
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
     ]
-    assert set(ast.literal_eval(listed)) == told - {"*"} | {"__version__"}
+    assert set(ast.literal_eval(listed)) == declared - {"*"} | {"__version__"}
 
 
 def test_a_type_checker_knows_every_public_name(tmp_path: Path) -> None:

@@ -283,11 +283,11 @@ def test_no_operation_costs_more_when_there_is_more() -> None:
         for number, owner in enumerate(owners):
             locks.acquire([f"{number}"], owner)
             recent.add(f"{number}", 0.0)
-        mine = LockOwner()
+        owner = LockOwner()
         costs.append(
             [
-                lines_run(lambda locks=locks, mine=mine: locks.acquire(["a"], mine)),
-                lines_run(lambda locks=locks, mine=mine: locks.release(mine)),
+                lines_run(lambda locks=locks, owner=owner: locks.acquire(["a"], owner)),
+                lines_run(lambda locks=locks, owner=owner: locks.release(owner)),
                 lines_run(lambda recent=recent: recent.add("a", 1.0)),
                 lines_run(lambda recent=recent: recent.last_write_at("a")),
             ]
