@@ -82,9 +82,10 @@ def error_body(document: Document) -> ErrorBody:
     if not isinstance(document, Mapping):
         return ErrorBody(message=document if isinstance(document, str) else None)
     fields = cast("Mapping[str, Any]", document)
-    inner = fields.get("error")
-    if isinstance(inner, Mapping):
-        return error_body(inner)
+    # A loop: how deep JSON may be nested is the parser's to say, and Python 3.13's goes beyond what
+    # a recursion here could follow.
+    while isinstance(inner := fields.get("error"), Mapping):
+        fields = cast("Mapping[str, Any]", inner)
     if isinstance(inner, str) and inner:
         return ErrorBody(message=inner)
     message = fields.get("message") or fields.get("msg")
@@ -118,9 +119,9 @@ def _proves_refusal(reply: Reply) -> bool:
         return False
     try:
         document = parse_json(reply.body)
+        code = error_body(document).code or ""
     except (ValueError, RecursionError):
         return False
-    code = error_body(document).code or ""
     return _is_exchange_error(reply.status, document) and not _NO_PROOF.search(code)
 
 
