@@ -37,7 +37,7 @@ ORDER = (
 )
 RANK = {room: rank for rank, room in enumerate(ORDER)}
 # Tools beside the client: they may use the ground floor, and nothing of the client above it.
-APART = {"drift": {"errors"}, "journal": {"errors", "redact"}}
+APART = {"drift": {"errors", "contract"}, "journal": {"errors", "redact"}}
 FACADE = {"_async", "_sync", "session", "transport", "writes", "contracts", "protocol"}
 
 
@@ -97,6 +97,12 @@ def test_tools_and_journal_know_nothing_of_the_client(room: str) -> None:
         if used in FACADE
     ]
     assert wrong == []
+
+
+@pytest.mark.parametrize("room", APART)
+def test_a_room_apart_uses_the_ground_floor_only(room: str) -> None:
+    used = {name for path in modules() if room_of(path) == room for name, _ in rooms_used(path)}
+    assert used - {room} <= APART[room]
 
 
 def test_only_contracts_import_the_generated_clients() -> None:
