@@ -4,7 +4,9 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do command 
 VENV ?= .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
-PIP := $(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+# HASHED=1, as in CI, installs nothing but files whose hashes are in requirements-ci.txt.
+HASHED ?=
 JOBS ?= 2
 UPSTREAM ?=
 BASE ?= openapi/upstream.yaml
@@ -26,12 +28,17 @@ $(VENV)/.python:
 # The demo needs the library and its sandbox; everything else needs the tools as well.
 $(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/.python
 	@echo "installing the library and its sandbox into $(VENV)"
-	@$(PIP) --editable '.[sandbox]'
+	@$(PIP) --constraint constraints.txt --editable '.[sandbox]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.python
 	@echo "installing the library and its tools into $(VENV)"
-	@$(PIP) --editable '.[dev]'
+ifeq ($(HASHED),)
+	@$(PIP) --constraint constraints.txt --editable '.[dev]'
+else
+	@$(PIP) --require-hashes --requirement requirements-ci.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
+endif
 	@touch $@ $(VENV)/.demo
 
 setup: $(VENV)/.dev ## make the environment with every tool

@@ -272,3 +272,7 @@ BY_CODE: Mapping[tuple[int, str], type[Refused]] = {
     (409, "fill_or_kill_insufficient_resting_volume"): FillOrKillUnfilled,
     (409, "transfer_already_applied"): TransferAlreadyApplied,
 }
+
+# How an extra is installed. The package is on no index yet, and a name there that nobody holds can
+# be anybody's tomorrow: so no text tells a user to install it by its name.
+INSTALL = "in a checkout of this library: pip install '.[{extra}]'"

@@ -151,7 +151,7 @@ def check_without_extras(install: InstallFolder, wheel: Path) -> None:
     if missing := [word for word in ("sandbox", "drift", "journal") if word not in listed]:
         raise PackageError(f"kalshi-ext --help does not list {missing}")
     refusal = install.run_program("kalshi-ext", "sandbox", "--port", "0", exit_code=1)
-    if "kalshi-ext[sandbox]" not in refusal:
+    if ".[sandbox]" not in refusal:
         raise PackageError(f"without its extra, kalshi-ext sandbox says {refusal!r}")
     print(f"  without extras: {refusal.strip()}")
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from kalshi_ext import __version__
-from kalshi_ext.errors import KalshiError
+from kalshi_ext.errors import INSTALL, KalshiError
 
 # name: (module, attribute, extra that brings what it needs, one line of help)
 COMMANDS = {
@@ -57,9 +57,7 @@ def _missing_extra(command: str | None, missing: ModuleNotFoundError) -> Excepti
     # A missing module of our own is a bug of the package: its traceback is what helps.
     if not extra or (missing.name or "").startswith("kalshi_ext"):
         return missing
-    return click.ClickException(
-        f"'{command}' needs {missing.name}: pip install 'kalshi-ext[{extra}]'"
-    )
+    return click.ClickException(f"'{command}' needs {missing.name}; {INSTALL.format(extra=extra)}")
 
 
 @click.group(cls=LazyGroup)

@@ -15,6 +15,7 @@ from typing import Any, Final, NoReturn
 from attrs import define, field
 
 from kalshi_ext.drift.limits import MAX_DEPTH, MAX_NODES, Unreadable, is_list
+from kalshi_ext.errors import INSTALL
 
 _CORE: Final = "tag:yaml.org,2002:"
 # The lengths are bounded because Python refuses to convert a number of more than 4,300 digits.
@@ -61,7 +62,7 @@ def _library(name: str) -> Any:
         import ruamel.yaml
     except ImportError as error:
         raise Unreadable(
-            f"{name}: reading YAML needs ruamel.yaml: pip install 'kalshi-ext[drift]'"
+            f"{name}: reading YAML needs ruamel.yaml; {INSTALL.format(extra='drift')}"
         ) from error
     return ruamel.yaml
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from kalshi_ext.errors import Misuse
+from kalshi_ext.errors import INSTALL, Misuse
 from kalshi_ext.journal.entry import JournalUnusable, utc_now
 from kalshi_ext.journal.journal import Journal
 from kalshi_ext.journal.memory import MemoryJournal
@@ -42,6 +42,6 @@ def _by_url(url: str, *, readonly: bool, now: Callable[[], datetime]) -> Journal
         from kalshi_ext.journal.postgres import PostgresJournal
     except ImportError as error:
         raise JournalUnusable(
-            f"a postgresql:// journal needs psycopg ({error}): pip install 'kalshi-ext[postgres]'"
+            f"a postgresql:// journal needs psycopg ({error}); {INSTALL.format(extra='postgres')}"
         ) from error
     return PostgresJournal(url, readonly=readonly, now=now)

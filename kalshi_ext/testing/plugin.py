@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from kalshi_ext import AsyncKalshi, Kalshi
     from kalshi_ext.sandbox import Faults, Sandbox
 
-_MISSING = "this fixture runs the sandbox exchange: pip install 'kalshi-ext[sandbox]' ({error})"
-
 
 @pytest.fixture(scope="session")
 def kalshi_exchange_process() -> Iterator[Sandbox]:
@@ -25,7 +23,10 @@ def kalshi_exchange_process() -> Iterator[Sandbox]:
     try:
         from kalshi_ext.sandbox import Sandbox
     except ImportError as error:
-        pytest.fail(_MISSING.format(error=error), pytrace=False)
+        from kalshi_ext.errors import INSTALL
+
+        install = INSTALL.format(extra="sandbox")
+        pytest.fail(f"this fixture runs the sandbox exchange ({error}); {install}", pytrace=False)
     with Sandbox() as sandbox:
         yield sandbox
 

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -185,14 +184,37 @@ def test_the_settings_are_ones_the_generator_knows() -> None:
     assert set(load(ROOT / "openapi" / "generator.yaml")) <= known
 
 
-def requirements() -> Iterator[str]:
-    for line in (ROOT / "requirements-generator.txt").read_text().splitlines():
-        if line and not line.startswith("#"):
-            yield line
+def requirements(name: str) -> dict[str, list[str]]:
+    """Give the requirements of a file, `name==version; marker`, with their hashes."""
+    text = (ROOT / name).read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return {line.split(" --hash=")[0].strip(): line.split(" --hash=")[1:] for line in lines}
 
 
 def test_every_tool_of_the_generator_is_pinned_exactly() -> None:
-    pins = list(requirements())
-    assert "openapi-python-client==0.29.1" in pins
-    assert "ruff==0.17.6" in pins
-    assert all(line.count("==") == 1 and not set(line) & set("<>~*") for line in pins)
+    pins = requirements("requirements-generator.txt")
+    assert {"openapi-python-client==0.29.1", "ruff==0.17.6"} <= pins.keys()
+    assert all(pin.count("==") == 1 for pin in (pin.split(";")[0] for pin in pins))
+
+
+@pytest.mark.parametrize("name", ["requirements-generator.txt", "requirements-ci.txt"])
+def test_what_ci_installs_is_named_by_its_hashes(name: str) -> None:
+    assert all(hashes for hashes in requirements(name).values())
+    assert all(
+        each.strip().startswith("sha256:") for h in requirements(name).values() for each in h
+    )
+
+
+def test_ci_installs_the_versions_that_everybody_gets() -> None:
+    def versions(name: str) -> dict[str, str]:
+        pairs = (pin.split(";")[0].strip().split("==") for pin in requirements(name))
+        return {package.lower().replace("_", "-").replace(".", "-"): v for package, v in pairs}
+
+    everybody, ci = versions("constraints.txt"), versions("requirements-ci.txt")
+    # Of Windows, and of building without a network.
+    assert ci.keys() - everybody.keys() <= {
+        *("colorama", "editables", "hatchling", "pathspec", "pluggy", "trove-classifiers"),
+        "packaging",
+        "tomlkit",
+    }
+    assert {name for name in ci.keys() & everybody.keys() if ci[name] != everybody[name]} == set()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[2]
 PROBE = "import sys; {code}; print({module!r} in sys.modules)"
 
 
@@ -56,7 +59,7 @@ def run_without(names: tuple[str, ...], *words: str) -> subprocess.CompletedProc
 def test_a_sandbox_without_its_extra_says_what_to_install() -> None:
     done = run_without(("uvicorn",), "sandbox", "--port", "0")
     assert done.returncode == 1
-    assert "pip install 'kalshi-ext[sandbox]'" in done.stderr
+    assert "pip install '.[sandbox]'" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -65,3 +68,20 @@ def test_a_module_of_ours_that_is_missing_is_not_taken_for_an_extra() -> None:
     assert done.returncode == 1
     assert "No module named 'kalshi_ext.drift.commands'" in done.stderr
     assert "pip install" not in done.stderr
+
+
+def test_no_text_tells_a_user_to_install_a_name_that_is_not_ours() -> None:
+    """The package is on no index: whoever registers its name there would be installed."""
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    wanted = re.compile(r"pip install[^\n]*kalshi[-_]ext|['\"]kalshi-ext\[\w+\]['\"]")
+    texts = {
+        name: (ROOT / name).read_text(encoding="utf-8", errors="replace")
+        for name in listed.stdout.splitlines()
+        if name.endswith((".py", ".md", ".yml", ".toml")) and not name.startswith("tests/")
+    }
+    assert len(texts) > 200
+    assert [name for name, text in texts.items() if wanted.search(text)] == []

@@ -222,5 +222,5 @@ def test_without_psycopg_a_shared_journal_says_what_to_install(
 ) -> None:
     monkeypatch.delitem(sys.modules, "kalshi_ext.journal.postgres", raising=False)
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(JournalUnusable, match=r"pip install 'kalshi-ext\[postgres\]'"):
+    with pytest.raises(JournalUnusable, match=r"pip install '\.\[postgres\]'"):
         open_journal("postgresql://nowhere/db")

@@ -86,4 +86,4 @@ def test_without_the_extra_only_the_tests_that_ask_fail_and_say_why(tmp_path: Pa
     result = _pytest(tmp_path, _WITHOUT_EXTRA, "-p", "no:xdist")
     assert "1 passed" in result.stdout
     assert "1 error" in result.stdout
-    assert "pip install 'kalshi-ext[sandbox]'" in result.stdout
+    assert "pip install '.[sandbox]'" in result.stdout
