@@ -142,14 +142,12 @@ def kinds_of_places(document: Any) -> dict[tuple[str, ...], tuple[Any, ...]]:
 
 def poisoned(document: Any, place: tuple[Any, ...], text: str) -> Any:
     """Copy a document with a text in one place, or added to the name that stands there."""
-    if len(place) == 1 and place[0] is not None:
-        return {**document, place[0]: text}
+    if not place:
+        return text
     head, rest = place[0], place[1:]
     if rest == (None,):
         return {(f"{k}{text}" if k == head else k): v for k, v in document.items()}
     if isinstance(document, list):
-        if not rest:
-            return [text if i == head else v for i, v in enumerate(document)]
         return [poisoned(v, rest, text) if i == head else v for i, v in enumerate(document)]
     return {k: poisoned(v, rest, text) if k == head else v for k, v in document.items()}
 
