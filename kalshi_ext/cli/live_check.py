@@ -21,8 +21,8 @@ from attrs import define, field, frozen
 from kalshi_ext import Kalshi
 from kalshi_ext.drift.check import Exit
 from kalshi_ext.errors import KalshiError, NoAnswer, NotSent, Refused, Unintelligible
+from kalshi_ext.protocol.deviations import printable
 from kalshi_ext.protocol.messages import Operation
-from kalshi_ext.redact import redact_text
 
 ROWS = 100  # of each list; one page
 
@@ -210,7 +210,7 @@ def _skip(report: LiveReport, operation: Operation, error: Exception) -> None:
         reason = str(error).partition(": ")[2] or str(error)
     report.unanswered += isinstance(error, NoAnswer | NotSent)
     report.unanswered += isinstance(error, Refused) and error.status >= 500
-    report.skipped[operation.id] = redact_text(reason)
+    report.skipped[operation.id] = printable(reason)  # an error code is foreign text
 
 
 def _counted_deviations(client: Kalshi) -> list[ReportedDeviation]:

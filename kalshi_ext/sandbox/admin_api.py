@@ -77,11 +77,10 @@ class AdminCommands:
             raise Misuse(f"admin: one of {', '.join(self.commands)}, not {name!r}")
         try:
             return self.commands[name](**arguments)
-        except (TypeError, ValueError, KeyError) as error:
-            # Misuse is a ValueError too, and says already what is wrong.
-            if isinstance(error, KalshiError):
-                raise
-            raise Misuse(f"{name}: {error}") from error
+        except KalshiError:  # says already what is wrong
+            raise
+        except Exception as error:  # any value may stand in the arguments
+            raise Misuse(f"{name}: {error!r:.200}") from error
 
     def keys(self) -> list[Json]:
         """List every key issued."""
@@ -193,7 +192,7 @@ class AdminApi:
         try:
             arguments: Json = json.loads(body or b"{}")
             return json_response(200, {"result": self.commands.run(name, arguments)})
-        except (KalshiError, ValueError) as error:
+        except (KalshiError, ValueError, RecursionError) as error:
             return json_response(400, {"error": str(error), "kind": type(error).__name__})
 
 

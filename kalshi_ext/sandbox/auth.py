@@ -39,6 +39,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from kalshi_ext.errors import Misuse
 from kalshi_ext.sandbox.engine import Caller
+from kalshi_ext.sandbox.engine.accounts import check_account_name
 from kalshi_ext.sandbox.http_messages import Headers, HttpRequest
 
 KeyKind: TypeAlias = Literal["rsa", "ed25519"]
@@ -68,6 +69,7 @@ class Credentials:
 
     def write(self, directory: Path, *, name: str | None = None) -> None:
         """Write `<name>.key_id`, `.pem` and `.token`, readable by the owner; the account's name."""
+        check_account_name(name or self.account)
         directory.mkdir(parents=True, exist_ok=True)
         for suffix, text in self._files():
             write_private(directory / f"{name or self.account}.{suffix}", text)

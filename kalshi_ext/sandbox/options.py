@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 from attrs import asdict, define, field
 
 from kalshi_ext.errors import Misuse
+from kalshi_ext.sandbox.engine.accounts import check_account_name
 
 Contract: TypeAlias = Literal["current", "classic", "both-today"]
 CONTRACTS: tuple[Contract, ...] = ("current", "classic", "both-today")
@@ -26,6 +27,17 @@ def _check_contract(_options: object, _attribute: object, contract: str) -> None
 def _check_port(_options: object, _attribute: object, port: int) -> None:
     if not isinstance(port, int) or not 0 <= port <= 65_535:
         raise Misuse(f"port: a number from 0 to 65535, not {port!r}")
+
+
+def _check_accounts(_options: object, _attribute: object, accounts: Sequence[str]) -> None:
+    names: object = accounts  # a text is a sequence of texts too: each letter would be an account
+    if isinstance(names, str) or not isinstance(names, Sequence):
+        raise Misuse(f"accounts: a list of names, not {names!r}")
+    try:
+        for name in accounts:
+            check_account_name(name)
+    except ValueError as error:
+        raise Misuse(f"accounts: {error}") from None
 
 
 @define(kw_only=True)
@@ -50,7 +62,7 @@ class Options:
     private_key: str | None = field(default=None, repr=False)
     """PEM text for the first account; None: a new key."""
     key_kind: str = "rsa"
-    accounts: Sequence[str] = ()
+    accounts: Sequence[str] = field(default=(), validator=_check_accounts)
     """Further accounts to open and give keys to."""
     fixed_keys: bool = False
     """Derive key ids and tokens from the seed."""

@@ -87,12 +87,14 @@ class WorkerProcess:
 
 
 def _spawn() -> subprocess.Popen[str]:
+    # Not the user's real keys: the exchange needs none of them, and a process shows its own.
+    environ = {n: value for n, value in os.environ.items() if not n.startswith("KALSHI_")}
     return subprocess.Popen(
         [sys.executable, "-m", "kalshi_ext.sandbox.worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env={**environ, "PYTHONUNBUFFERED": "1"},
     )
 
 

@@ -27,6 +27,19 @@ if TYPE_CHECKING:
     from kalshi_ext.sandbox.engine.state import Snapshots
 
 LAST_SUBACCOUNT = 63
+MAX_NAME = 64
+
+
+def check_account_name(name: object) -> str:
+    """Return an account's name. Raises ValueError.
+
+    Its keys are written to files of that name, so it must name a file of its folder.
+    """
+    if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME or not name.isprintable():
+        raise ValueError(f"account: 1 to {MAX_NAME} printable letters, not {name!r:.80}")
+    if name.startswith(".") or any(mark in name for mark in '/\\:*?"<>|'):
+        raise ValueError(f"account: a name that can be a file's, not {name!r}")
+    return name
 
 
 @define(eq=False)

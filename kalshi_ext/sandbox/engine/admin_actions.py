@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from attrs import evolve, fields_dict
 
 from kalshi_ext.sandbox.engine import book, ledger, placement, trading_status, transfers
-from kalshi_ext.sandbox.engine.accounts import TradingAccount
+from kalshi_ext.sandbox.engine.accounts import TradingAccount, check_account_name
 from kalshi_ext.sandbox.engine.admin import FOREIGN
 from kalshi_ext.sandbox.engine.book import Market, valid_prices
 from kalshi_ext.sandbox.engine.fixed_point import (
@@ -103,7 +103,7 @@ def open_account(state: EngineState, name: str, **attributes: Any) -> TradingAcc
 
 
 def add_account(state: EngineState, params: Params) -> Json:
-    name = params["account"]
+    name = check_account_name(params["account"])
     if name in state.accounts:
         raise ValueError(f"account {name!r} exists already")
     account = open_account(

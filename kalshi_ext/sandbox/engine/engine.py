@@ -162,9 +162,10 @@ class Engine:
             return Answer(200, action(self._state, command.params))
         except ApiError as error:
             return Answer(error.status, {"error": error.error_body()})
-        except (ValueError, TypeError, KeyError, UnknownSetting) as error:
+        except Exception as error:  # noqa: BLE001 - a state file would meet it at each start
             # str() of a KeyError is the bare key, which says nothing
-            message = f"{command.action}: {error!r}" if isinstance(error, KeyError) else str(error)
+            clear = isinstance(error, ValueError | UnknownSetting)
+            message = str(error) if clear else f"{command.action}: {error!r:.200}"
             return Answer(400, {"error": {"code": "admin", "message": message}})
 
     def changes(self, command: Command) -> bool:

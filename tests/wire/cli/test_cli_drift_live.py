@@ -270,3 +270,17 @@ def test_no_write_passes_the_guard(serving_sandbox: tuple[Sandbox, str]) -> None
             client.orders.place("KXRAIN-26DEC31-NYC", side="bid", count=1, price="0.10")
         assert client.portfolio.balance().balance > 0
     assert [entry.operation for entry in box.truth.requests()] == [BALANCE[name]]
+
+
+def test_what_the_exchange_says_cannot_steer_the_terminal(
+    serving_sandbox: tuple[Sandbox, str],
+) -> None:
+    box, name = serving_sandbox
+    code = "\x1b]0;owned\x07\x1b[2J\r" + "x" * 5_000
+    box.faults.add("status", operation=BALANCE[name], status=403, code=code)
+    box.faults.add("status", operation=FILLS[name], status=200, body={"\x1b[31mfills": []})
+    result = run_live(box, name, runner=run_process)
+    assert result.out
+    assert not set(result.out + result.err) & set("\x1b\x07\r\x00")
+    assert "\\u001b" not in result.out
+    assert len(result.report["not_judged"][BALANCE[name]]) <= 80
