@@ -137,7 +137,7 @@ def _is_harmless_name(name: str) -> bool:
 
 
 def _class_problems(node: ast.ClassDef) -> Iterator[str]:
-    known_bases = frozenset.union(*map(frozenset, IMPORTS.values())) | BUILTINS
+    known_bases = BUILTINS.union(*IMPORTS.values())
     if any(each.arg != "total" for each in node.keywords):
         yield f"class {node.name} names a metaclass or the like"
     called = node.name in IMPORT_TIME_CALLS  # its `__init__` would run at import
@@ -271,9 +271,11 @@ def _guard_problems(node: ast.If) -> Iterator[tuple[int, str]]:
 
 def _expression_problems(*expressions: ast.expr | None) -> Iterator[tuple[int, str]]:
     for expression in expressions:
-        for node in [] if expression is None else ast.walk(expression):
+        if expression is None:
+            continue
+        for node in ast.walk(expression):
             if not isinstance(node, _IMPORT_TIME):
-                line = getattr(node, "lineno", expression.lineno if expression else 1)
+                line: int = getattr(node, "lineno", expression.lineno)
                 yield line, f"{type(node).__name__} would run at import"
             elif isinstance(node, ast.Call):
                 name = node.func.id if isinstance(node.func, ast.Name) else ast.unparse(node.func)
