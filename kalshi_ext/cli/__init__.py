@@ -14,6 +14,7 @@ from kalshi_ext.errors import INSTALL, KalshiError
 COMMANDS = {
     "sandbox": ("kalshi_ext.sandbox.serve_command", "sandbox", "sandbox", "Run the test exchange."),
     "drift": ("kalshi_ext.cli.drift_command", "drift", "drift", "Compare contracts."),
+    "probe": ("kalshi_ext.cli.probe_command", "probe", "", "Ask a demo exchange for facts."),
     "journal": ("kalshi_ext.cli.journal_commands", "journal", "", "Look into a journal of orders."),
 }
 

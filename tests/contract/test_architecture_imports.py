@@ -31,6 +31,7 @@ ORDER = (
     "_sync",
     "drift",
     "sandbox",
+    "probe",
     "testing",
     "cli",
     "__main__",
@@ -130,7 +131,7 @@ def test_only_drivers_and_transports_know_the_http_library() -> None:
         for name, _ in imported(path)
         if name.split(".")[0] in {"httpx", "httpcore"}
     }
-    own = knowing - {"sandbox", "drift", "testing", "cli"}
+    own = knowing - {"sandbox", "drift", "probe", "testing", "cli"}
     assert own <= {"session", "transport", "contracts", "_async", "_sync"}
 
 
@@ -164,4 +165,4 @@ def test_only_the_drivers_sleep() -> None:
         for name, _ in calls(path)
         if name in {"time.sleep", "asyncio.sleep"}
     }
-    assert sleeping - {"sandbox", "journal", "cli", "testing"} == {"transport"}
+    assert sleeping - {"sandbox", "journal", "probe", "cli", "testing"} == {"transport"}

@@ -1,0 +1,1 @@
+"""Ask an exchange what nobody has published: cards that turn unknowns into facts."""
