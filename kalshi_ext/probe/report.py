@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeGuard
 
 from attrs import define, field
 
@@ -101,18 +101,24 @@ def run_cards(
 
 def clean(value: Any) -> Any:
     """Copy values without ids and secrets, JSON-ready; texts are cut at 200 characters."""
-    if isinstance(value, Mapping):
-        members: Mapping[Any, Any] = value
-        return {clean(str(name)): clean(inner) for name, inner in members.items()}
-    if isinstance(value, list | tuple):
-        elements: Sequence[Any] = value
-        return [clean(inner) for inner in elements]
+    if _is_object(value):
+        return {clean(str(name)): clean(inner) for name, inner in value.items()}
+    if _is_list(value):
+        return [clean(inner) for inner in value]
     if isinstance(value, Decimal):
         return float(value) if value.is_finite() else str(value)
     if isinstance(value, str):
         text = "".join(c if c.isprintable() else "�" for c in value[:200])
         return _ID.sub("<id>", redact_text(text))
     return value
+
+
+def _is_object(value: Any) -> TypeGuard[Mapping[Any, Any]]:
+    return isinstance(value, Mapping)
+
+
+def _is_list(value: Any) -> TypeGuard[Sequence[Any]]:
+    return isinstance(value, list | tuple)
 
 
 def as_json(facts: Facts) -> str:
