@@ -9,10 +9,11 @@
     ├─ NoAnswer                a read got no answer: read again
     ├─ OutcomeUnknown          a write that may have been executed: reconcile, never resend blindly
     ├─ Refused                 the exchange said no; nothing happened
-    │   ├─ BadRequest 400  Unauthorized 401  Forbidden 403  NotFound 404
-    │   ├─ Retired 410     RateLimited 429
+    │   ├─ BadRequest 400  Forbidden 403  NotFound 404  Retired 410  RateLimited 429
+    │   ├─ Unauthorized 401    TimestampExpired
     │   ├─ Conflict 409    DuplicateOrder  TradingPaused  MarketClosed  FillOrKillUnfilled
     │   │                  TransferAlreadyApplied
+    │   ├─ OrderClosed         the order to change had ended: filled, cancelled or expired
     │   └─ Unavailable 5xx     (on a write: UnavailableWrite, which is also OutcomeUnknown)
     └─ Unintelligible          a 2xx that cannot be read: the contract drifted
                                (on a write: UnintelligibleWrite, which is also OutcomeUnknown)
@@ -28,7 +29,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 __all__ = [
     "BadRequest",
@@ -45,10 +46,12 @@ __all__ = [
     "NoAnswer",
     "NotFound",
     "NotSent",
+    "OrderClosed",
     "OutcomeUnknown",
     "RateLimited",
     "Refused",
     "Retired",
+    "TimestampExpired",
     "TradingPaused",
     "TransferAlreadyApplied",
     "Unauthorized",
@@ -62,7 +65,9 @@ __all__ = [
 class KalshiError(Exception):
     """Anything this library raises on purpose. `advice` is appended to the printed message."""
 
-    advice: ClassVar[str] = ""
+    # An instance may have its own: what to do about an unknown cancel is not what to do about an
+    # unknown order.
+    advice: str = ""
 
     def __init__(self, message: str = "", /, **attributes: Any) -> None:
         # Details travel as attributes, so that pickling (args + __dict__) loses none of them.
@@ -161,7 +166,18 @@ class BadRequest(Refused):
 class Unauthorized(Refused):
     """401: key, signature or timestamp not accepted."""
 
-    advice = "check key id, private key, environment and this machine's clock"
+    advice = "check key id, private key and environment"
+
+
+class TimestampExpired(Unauthorized):
+    """401 header_timestamp_expired: the signature's time was too far from the exchange's clock.
+
+    The client corrected its clock from the answer's Date and tried again, several times, unless the
+    answer had none: the message says so.
+    """
+
+    # Key and signature are not in question: the exchange reads the timestamp first (inferred).
+    advice = "nothing happened; set this machine's clock by NTP, then call again"
 
 
 class Forbidden(Refused):
@@ -187,6 +203,18 @@ class DuplicateOrder(Conflict):
     """409 order_already_exists: an order with this client_order_id exists."""
 
     advice = "the order exists: find it by its client_order_id"
+
+
+class OrderClosed(Refused):
+    """The order to cancel, amend or decrease had ended, so nothing of it was changed.
+
+    `order` is the order as it was read, `order_status` how it ended: executed or canceled. `status`
+    and `code` are of the exchange's refusal, where there was one.
+    """
+
+    advice = "the order has ended: see .order for what was filled"
+    order: Any = None
+    order_status: str = ""
 
 
 class TradingPaused(Conflict):
@@ -266,6 +294,7 @@ BY_STATUS: Mapping[int, type[Refused]] = {
 }
 # The code decides before the status: one 409 means "already done", another "not at all".
 BY_CODE: Mapping[tuple[int, str], type[Refused]] = {
+    (401, "header_timestamp_expired"): TimestampExpired,
     (409, "order_already_exists"): DuplicateOrder,
     (409, "trading_is_paused"): TradingPaused,
     (409, "market_closed"): MarketClosed,

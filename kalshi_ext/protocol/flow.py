@@ -24,7 +24,7 @@ operation's rule (`retry_policy.py`):
     5xx, 408                       retry                       return it, maybe executed
     any other status               return it                   return it, maybe executed where its
                                                                body is not the exchange's
-    401 header_timestamp_expired   correct the clock from the Date header, send again, once a call
+    401 header_timestamp_expired   correct the clock from its Date, send again: 3 times a call
 
 The exchange's rate limiter answers 429, so nothing was executed; but proxies answer 429 too, and
 who wrote it is told by the body (`responses.py`). 5xx and 408 prove nothing whoever wrote them. A
@@ -41,7 +41,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import suppress
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -53,6 +53,7 @@ from kalshi_ext.errors import (
     NoAnswer,
     NotSent,
     OutcomeUnknown,
+    TimestampExpired,
     TransferAlreadyApplied,
 )
 from kalshi_ext.protocol import responses
@@ -123,6 +124,10 @@ class Record:
     args: tuple[Any, ...] = ()
 
 
+# Several answers of one call may each need their own: nodes whose clocks differ, or a clock of this
+# machine that is set while the call runs. A Date that is no help ends it.
+MAX_CLOCK_CORRECTIONS = 3
+
 Effect: TypeAlias = Send | Sleep | Now | AdjustClock | Record
 Flow: TypeAlias = Generator[Effect, Any, T]
 
@@ -142,7 +147,7 @@ def send_with_retries(
     """
     if retry is None:
         retry = retry_rule(call.operation).retry_immediately
-    corrected = False
+    corrections = 0
     attempt = 0
     while True:
         # Each attempt draws on the rate limit, retries too.
@@ -151,12 +156,12 @@ def send_with_retries(
             call.request, call.operation.public, context.policy.timeout
         )
         _count_undocumented_status(call.operation, outcome, context)
-        expired_at = None if corrected else _exchange_time_if_expired(call.operation, outcome)
-        if expired_at is not None:
-            # Not an attempt: a wrong clock should not use up the retries. Once, because a second
-            # refusal means that the answer's Date is no help.
-            corrected = True
-            # Read anew: another thread may have corrected the clock meanwhile.
+        expired_at = _exchange_time_if_expired(call.operation, outcome)
+        if expired_at is not None and corrections < MAX_CLOCK_CORRECTIONS:
+            # Not an attempt: a wrong clock should not use up the retries.
+            corrections += 1
+            # By the Date of this very answer. Our clock is read anew, because another thread may
+            # have corrected it meanwhile, or the machine may have set it.
             yield AdjustClock(expired_at - (yield Now()))
             continue
         attempt += 1
@@ -220,10 +225,7 @@ def _exchange_time_if_expired(operation: Operation, outcome: Reply | Lost) -> fl
     if responses.maybe_executed(operation, outcome):
         return None
     body = responses.read_error_bytes(outcome.body)
-    # Observed as a code; errors come in several shapes, so it may stand in another field.
-    if "header_timestamp_expired" not in (body.code, body.details, body.message):
-        return None
-    return server_time(outcome)
+    return server_time(outcome) if responses.is_timestamp_expired(outcome.status, body) else None
 
 
 def server_time(reply: Reply) -> float | None:
@@ -250,6 +252,8 @@ def decode_response(call: Call[T], reply: Reply, context: Context) -> T:
 def _refusal(operation: Operation, reply: Reply) -> KalshiError:
     """Build the error of a refusal, which tells nothing about earlier attempts."""
     error = responses.refusal(operation, reply)
+    if isinstance(error, TimestampExpired):
+        error.args = (f"{error.args[0]}; {_describe_clocks(reply)}",)
     # The two conflicts mean that the id is known: they do tell about earlier attempts.
     conclusive = isinstance(error, OutcomeUnknown | DuplicateOrder | TransferAlreadyApplied)
     if conclusive or not reply.maybe_executed:
@@ -257,6 +261,17 @@ def _refusal(operation: Operation, reply: Reply) -> KalshiError:
     unknown = OutcomeUnknown(f"{error.args[0]}; {_EARLIER_ATTEMPT}", operation=operation.id)
     unknown.__cause__ = error
     return unknown
+
+
+def _describe_clocks(reply: Reply) -> str:
+    date = server_time(reply)
+    if date is None:
+        return "the answer has no readable Date, from which the clock could be corrected"
+    signed, answered = (
+        datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        for seconds in (reply.sent_at, date)
+    )
+    return f"it was signed at {signed} UTC, the answer's Date is {answered} UTC"
 
 
 _EARLIER_ATTEMPT = "an earlier attempt may have been executed"

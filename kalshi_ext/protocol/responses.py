@@ -30,6 +30,7 @@ from kalshi_ext.errors import (
     BY_CODE,
     BY_STATUS,
     Refused,
+    TimestampExpired,
     Unavailable,
     UnavailableWrite,
     Unintelligible,
@@ -152,7 +153,7 @@ def refusal(
 ) -> Refused:
     """Build the error of a reply that is no success; of the class that fits, or of `kind`."""
     body = read_error_bytes(reply.body)
-    kind = kind or _error_class(operation, reply, body.code)
+    kind = kind or _error_class(operation, reply, body)
     answer = f"the exchange answered {reply.status}{_summary(body)}"
     error = kind(
         f"{operation.facade} ({operation.id}): {answer}",
@@ -180,12 +181,20 @@ def _summary(body: ErrorBody) -> str:
     return f" {text}" if body.code else text
 
 
-def _error_class(operation: Operation, reply: Reply, code: str | None) -> type[Refused]:
-    status = reply.status
+def is_timestamp_expired(status: int, body: ErrorBody) -> bool:
+    """Say whether the exchange refused a request because its timestamp was too far off."""
+    # Observed as a code; errors come in several shapes, so it may stand in another field.
+    return status == 401 and "header_timestamp_expired" in (body.code, body.details, body.message)
+
+
+def _error_class(operation: Operation, reply: Reply, body: ErrorBody) -> type[Refused]:
+    status, code = reply.status, body.code
     if code in _DONE_BEFORE and 400 <= status < 500:
         return BY_CODE[409, code]
     if maybe_executed(operation, reply):
         return UnavailableWrite
+    if is_timestamp_expired(status, body):
+        return TimestampExpired
     if (known := BY_CODE.get((status, code or ""))) is not None:
         return known
     if status in BY_STATUS:

@@ -72,6 +72,24 @@ _DEFAULTS: Final[Mapping[Repeat, RetryRule]] = {
 }
 
 
+# What to do about a write whose outcome stayed unknown, by whether it may go again at once. Orders
+# are not named: theirs is the advice of OutcomeUnknown itself.
+_UNKNOWN_ADVICE: Final[Mapping[tuple[Repeat, bool], str]] = {
+    (Repeat.CANCEL, True): "call it again: a repeat can only find it done",
+    (Repeat.ABSOLUTE, True): "call it again: it names the wanted state",
+    (Repeat.KEYED, True): "call it again with the same id: it is executed once",
+    (Repeat.ABSOLUTE, False): "read the order before you change it again, or call client.recover()",
+    (Repeat.RELATIVE, False): "do not send it again before a read shows whether it was executed",
+    (Repeat.UNKEYED, False): "do not send it again before its list shows whether it was executed",
+}
+
+
+def advice_when_unknown(operation: Operation) -> str | None:
+    """Say what to do about a write of unknown outcome; None for what OutcomeUnknown advises."""
+    rule = retry_rule(operation)
+    return _UNKNOWN_ADVICE.get((rule.repeat, rule.retry_immediately))
+
+
 def retry_rule(operation: Operation) -> RetryRule:
     """Return the rule of an operation: its row, else the default of its kind."""
     return RETRY_POLICY.get(operation.facade) or _DEFAULTS[operation.repeat]

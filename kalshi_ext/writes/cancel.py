@@ -1,23 +1,42 @@
 """Writes that are repeated at once, without the journal: cancels, deletions, wanted states.
 
-A repeat of them ends in the same state, and a cancel must not wait for a disk. What remains is to
-tell success from failure: a repeat of an executed cancel answers 404, with the same bytes for a
-cancelled, an executed and an unknown order (observed), and a cancel that names no shard misses
-orders on the others (documented). So a 404 is not the verdict: the order is read until it is over,
-or cancelled where it rests.
+A repeat of them ends in the same state, and a cancel must not wait for a disk or for another write.
+What remains is to tell success from failure: a repeat of an executed cancel answers 404, with the
+same bytes for a cancelled, an executed and an unknown order (observed), and a cancel that names no
+shard misses orders on the others (documented). So a 404 is not the verdict: the order is read until
+it is over, or cancelled where it rests.
+
+    the order as read       the cancel ends as
+    canceled                done, `replayed`
+    executed                OrderClosed, which carries the order
+    resting                 cancelled where it lives, then read again
+    404, five in a row      NotFound where the cancel met a 404 too, else read again
+    reads are forbidden     OutcomeUnknown at once
+    `resolve_within` over   OutcomeUnknown
+
+Several orders are looked into in turn, so that one that cannot be read holds no other up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
-from attrs import evolve
+from attrs import define, evolve
 
 from kalshi_ext.contracts.interface import Contract
-from kalshi_ext.errors import KalshiError, NotFound, OutcomeUnknown, Refused
+from kalshi_ext.errors import (
+    Forbidden,
+    KalshiError,
+    Misuse,
+    NotFound,
+    OutcomeUnknown,
+    Refused,
+    TimestampExpired,
+    Unauthorized,
+)
 from kalshi_ext.models import Order, OrderAck
-from kalshi_ext.protocol.flow import Context, Flow, Now, Sleep, send_with_retries
+from kalshi_ext.protocol.flow import Context, Flow, Now, Send, Sleep, request, send_with_retries
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.protocol.rate_limits import CHEAP_COST
 from kalshi_ext.requests import Target
@@ -25,15 +44,16 @@ from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.writes import journal_codec
 from kalshi_ext.writes.lookup import (
     MAX_CONSECUTIVE_404,
+    may_mean_ended,
     order_ended_error,
     read_historical,
-    read_live,
 )
 from kalshi_ext.writes.outcomes import (
     Executed,
     NotExecuted,
     Unknown,
     WriteOutcome,
+    advise,
     cancel_contradiction,
     judge,
     proves_not_executed,
@@ -44,14 +64,117 @@ from kalshi_ext.writes.watermark import PollSchedule
 T = TypeVar("T")
 
 
+@define
+class _Cancel:
+    """One order to cancel: what the exchange answered, and the result once it is known."""
+
+    target: Target
+    answer: KalshiError | None = None
+    misses: int = 0  # reads in a row that answered 404
+    result: OrderAck | KalshiError | None = None
+
+
 def cancel(contract: Contract, target: Target, context: Context) -> Flow[OrderAck]:
     """Cancel an order; one that is cancelled already is a success, `replayed`."""
-    outcome = yield from _send_cancel(contract, target, target.order_id, context)
-    if isinstance(outcome, Executed):
-        return outcome.value
+    schedule = PollSchedule(context.policy, (yield Now()))
+    wanted = _Cancel(target)
+    yield from _send_and_settle(contract, [wanted], schedule, context)
+    if isinstance(wanted.result, OrderAck):
+        return wanted.result
+    assert wanted.result is not None  # noqa: S101 - settled
+    raise wanted.result from (wanted.answer if wanted.answer is not wanted.result else None)
+
+
+def cancel_many(
+    contract: Contract, targets: Sequence[Target], context: Context
+) -> Flow[list[OrderAck | KalshiError]]:
+    """Cancel orders in one request; what it left open is cancelled or looked up one by one."""
+    schedule = PollSchedule(context.policy, (yield Now()))
+    call = contract.orders.cancel_many(targets)
+    # A batch is billed for each of its orders; a cancel costs 2 tokens, not 10 (documented).
+    response = yield from send_with_retries(call, context, cost=CHEAP_COST * len(targets))
+    outcome = judge(call, response, context)
     if isinstance(outcome, NotExecuted) and not isinstance(outcome.error, NotFound):
         raise outcome.error
-    return (yield from _resolve(contract, target, outcome.error, context))
+    entries = outcome.value if isinstance(outcome, Executed) else []
+    by_id = {entry.order_id: entry for entry in entries if entry.order_id}
+    cancels = [_Cancel(target, result=_decided(by_id.get(target.order_id))) for target in targets]
+    yield from _send_and_settle(contract, cancels, schedule, context)
+    return [each.result for each in cancels if each.result is not None]
+
+
+def _decided(entry: OrderAck | Refused | None) -> OrderAck | Refused | None:
+    """Return the entry of a batch; None where it leaves open what became of its order."""
+    if isinstance(entry, OrderAck):
+        return entry if cancel_contradiction(entry.order_id, entry) is None else None
+    if entry is None or isinstance(entry, NotFound) or entry.code == "not_found":
+        return None
+    return entry if proves_not_executed(entry) else None
+
+
+def _send_and_settle(
+    contract: Contract, cancels: Iterable[_Cancel], schedule: PollSchedule, context: Context
+) -> Flow[None]:
+    """Cancel what has no result, and look into it until each has one or time is over."""
+    pending = [each for each in cancels if each.result is None]
+    reason = f"no read told what became of it within {context.policy.resolve_within:g} s"
+    try:
+        yield from _within(schedule, _settle_in_turn(contract, pending, schedule, context))
+    except _TimeOver:
+        pass
+    except Misuse as error:  # the client is closed, or its bucket too small for one request
+        if not any(each.answer for each in pending):
+            raise
+        reason = str(error.args[0])
+    for each in pending:
+        if each.result is None:
+            each.result = _unresolved(contract, each, reason)
+
+
+def _settle_in_turn(
+    contract: Contract, pending: Sequence[_Cancel], schedule: PollSchedule, context: Context
+) -> Flow[None]:
+    # All are sent before one is looked into: an order that rests is the more urgent.
+    for each in pending:
+        outcome = yield from _send_cancel(contract, each.target, each.target.order_id, context)
+        if isinstance(outcome, Executed):
+            each.result = outcome.value
+        else:
+            each.answer = outcome.error
+            refused = isinstance(outcome, NotExecuted) and not may_mean_ended(outcome.error)
+            each.result = outcome.error if refused else None
+    while unsettled := [each for each in pending if each.result is None]:
+        for each in unsettled:
+            each.result = yield from _look_into(contract, each, context)
+        if any(each.result is None for each in unsettled):
+            yield Sleep(schedule.next_wait())
+
+
+class _TimeOver(Exception):  # noqa: N818 - no error: it ends the looking
+    """The time of a schedule is over."""
+
+
+def _within(schedule: PollSchedule, work: Flow[T]) -> Flow[T]:
+    """Run a flow; no request of it begins, and no wait of it goes on, after the schedule's end."""
+    try:
+        effect = next(work)
+        while True:
+            if isinstance(effect, Send) and schedule.expired((yield Now())):
+                raise _TimeOver
+            if isinstance(effect, Sleep):
+                left = schedule.started + schedule.policy.resolve_within - (yield Now())
+                effect = Sleep(min(effect.seconds, max(0.0, left)))
+            try:
+                result = yield effect
+            except Exception as error:  # noqa: BLE001 - the flow decides what it means
+                effect = work.throw(error)
+            else:
+                effect = work.send(result)
+    except StopIteration as stop:
+        value: T = stop.value
+        return value
+    finally:
+        work.close()
 
 
 def _send_cancel(
@@ -67,40 +190,52 @@ def _send_cancel(
     return outcome
 
 
-def _resolve(
-    contract: Contract, target: Target, error: KalshiError, context: Context
-) -> Flow[OrderAck]:
-    """Read what the order is; where it still rests, cancel it where it lives."""
-    schedule = PollSchedule(context.policy, (yield Now()))
-    misses = 0
-    while True:
-        order, missing = yield from read_live(contract, target.order_id, context)
+def _look_into(
+    contract: Contract, wanted: _Cancel, context: Context
+) -> Flow[OrderAck | KalshiError | None]:
+    """Read an order once; return the result of its cancel where that is known."""
+    target, answer = wanted.target, wanted.answer
+    missing = False
+    order: Order | None = None
+    try:
+        order = yield from request(contract.orders.get(target.order_id), context)
+    except NotFound:
+        missing = True
         # Without a ticker all of history would be read, for what may be no order of ours at all.
-        if missing and target.ticker is not None:
+        if target.ticker is not None:
             order = yield from read_historical(contract, target.order_id, target.ticker, context)
-        if order is not None:
-            ack = yield from _cancel_if_resting(contract, target, order, error, context)
-            if ack is not None:
-                return ack
-        misses = misses + 1 if missing else 0
-        expired = schedule.expired((yield Now()))
-        if missing and isinstance(error, NotFound) and (misses >= MAX_CONSECUTIVE_404 or expired):
-            raise error
-        if expired:
-            raise (
-                error if isinstance(error, OutcomeUnknown) else _unresolved(contract, target, error)
-            )
-        yield Sleep(schedule.next_wait())
+    except TimestampExpired:
+        pass  # of the clock, which the next answer may correct
+    except (Unauthorized, Forbidden) as refusal:
+        return _unresolved(contract, wanted, f"its order could not be read: {refusal.args[0]}")
+    except Misuse:
+        raise
+    except KalshiError:
+        pass  # another read may be answered
+    if order is not None and order.order_id == target.order_id:
+        return (yield from _cancel_if_resting(contract, wanted, order, context))
+    wanted.misses = wanted.misses + 1 if missing else 0
+    gone = isinstance(answer, NotFound) and wanted.misses >= MAX_CONSECUTIVE_404
+    return answer if gone or _refused_otherwise(answer) else None
+
+
+def _refused_otherwise(answer: KalshiError | None) -> bool:
+    """Say whether a cancel was refused by other words than a 404: reading on shows no more."""
+    return isinstance(answer, Refused) and not isinstance(answer, NotFound | OutcomeUnknown)
 
 
 def _cancel_if_resting(
-    contract: Contract, target: Target, order: Order, error: KalshiError, context: Context
-) -> Flow[OrderAck | None]:
+    contract: Contract, wanted: _Cancel, order: Order, context: Context
+) -> Flow[OrderAck | KalshiError | None]:
     """Return the order when it is cancelled; cancel it where it seems to rest."""
+    target, answer = wanted.target, wanted.answer
     if order.status == "canceled":
         return journal_codec.ack_of(order)
+    refusal = answer if isinstance(answer, Refused) else None
     if order.status == "executed":
-        raise order_ended_error("orders.cancel", order) from error
+        return order_ended_error("orders.cancel", order, refusal)
+    if _refused_otherwise(answer):
+        return answer
     located = target
     if contract.has_watermark:  # a cancel without ticker or shard goes to shard 0 (documented)
         located = evolve(target, ticker=order.ticker, exchange_index=order.exchange_index)
@@ -108,64 +243,21 @@ def _cancel_if_resting(
     if isinstance(outcome, Executed):
         return outcome.value
     # After a first attempt in doubt a refusal may mean that it was executed: read on.
-    first_not_executed = isinstance(error, NotFound)
-    if (
-        first_not_executed
-        and isinstance(outcome, NotExecuted)
-        and not isinstance(outcome.error, NotFound)
-    ):
-        raise outcome.error
+    if isinstance(answer, NotFound) and isinstance(outcome, NotExecuted):
+        return None if isinstance(outcome.error, NotFound) else outcome.error
     return None
 
 
-def _unresolved(contract: Contract, target: Target, error: KalshiError) -> OutcomeUnknown:
-    call = contract.orders.cancel(target)
-    return _unknown_error(call, target.order_id, f"it could not be found out: {error.args[0]}")
+def _unresolved(contract: Contract, wanted: _Cancel, reason: str) -> OutcomeUnknown:
+    call = contract.orders.cancel(wanted.target)
+    answer = f"{wanted.answer.args[0]}; " if wanted.answer is not None else ""
+    return _unknown_error(call, wanted.target.order_id, f"{answer}{reason}")
 
 
 def _unknown_error(call: Call[Any], order_id: str, reason: str) -> OutcomeUnknown:
     message = f"{call.operation.facade} of {order_id}: {reason}"
-    return OutcomeUnknown(message, operation=call.operation.id, order_id=order_id)
-
-
-def cancel_many(
-    contract: Contract, targets: Sequence[Target], context: Context
-) -> Flow[list[OrderAck | KalshiError]]:
-    """Cancel orders in one request; what it left open is cancelled or looked up one by one."""
-    call = contract.orders.cancel_many(targets)
-    # A batch is billed for each of its orders; a cancel costs 2 tokens, not 10 (documented).
-    response = yield from send_with_retries(call, context, cost=CHEAP_COST * len(targets))
-    outcome = judge(call, response, context)
-    if isinstance(outcome, NotExecuted) and not isinstance(outcome.error, NotFound):
-        raise outcome.error
-    entries = outcome.value if isinstance(outcome, Executed) else []
-    by_id = {entry.order_id: entry for entry in entries if entry.order_id}
-    results: list[OrderAck | KalshiError] = []
-    for target in targets:
-        entry = by_id.get(target.order_id)
-        if entry is None or _is_undecided(entry):
-            results.append((yield from _cancel_or_error(contract, target, context)))
-        else:
-            results.append(entry)
-    return results
-
-
-def _is_undecided(entry: OrderAck | Refused) -> bool:
-    """Say whether an entry leaves open what became of its order."""
-    if isinstance(entry, OrderAck):
-        return cancel_contradiction(entry.order_id, entry) is not None
-    return (
-        isinstance(entry, NotFound) or entry.code == "not_found" or not proves_not_executed(entry)
-    )
-
-
-def _cancel_or_error(
-    contract: Contract, target: Target, context: Context
-) -> Flow[OrderAck | KalshiError]:
-    try:
-        return (yield from cancel(contract, target, context))
-    except KalshiError as error:
-        return error
+    error = OutcomeUnknown(message, operation=call.operation.id, order_id=order_id)
+    return advise(call.operation, error)
 
 
 def delete_group(

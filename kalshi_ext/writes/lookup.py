@@ -21,13 +21,25 @@ from typing import Any, TypeVar, cast
 from attrs import define, field, frozen
 
 from kalshi_ext.contracts.interface import Contract
-from kalshi_ext.errors import KalshiError, NotFound, NotSent, Refused, Unavailable
+from kalshi_ext.errors import (
+    BadRequest,
+    Conflict,
+    Forbidden,
+    KalshiError,
+    NotFound,
+    NotSent,
+    OrderClosed,
+    Refused,
+    Unauthorized,
+    Unavailable,
+)
 from kalshi_ext.models import Order
 from kalshi_ext.protocol.flow import Context, Flow, Now, Sleep, request
 from kalshi_ext.protocol.messages import InvalidRow
 from kalshi_ext.protocol.pagination import Paginator, collect
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.requests.filters import MAX_PAGE, ListQuery
+from kalshi_ext.writes.outcomes import proves_not_executed
 from kalshi_ext.writes.watermark import CLOCK_SKEW, PollSchedule, SentAt, read_watermark
 
 T = TypeVar("T")
@@ -261,7 +273,7 @@ def read_current(contract: Contract, order_id: str, context: Context) -> Flow[Or
     yield from _catch_up(contract, order_id, context)
     schedule = PollSchedule(context.policy, (yield Now()))
     for _ in range(MAX_CONSECUTIVE_404 - 1):
-        order = yield from read_order(contract, order_id, context)
+        order = yield from _read_if_allowed(contract, order_id, context)
         if order is not None:
             return order
         yield Sleep(schedule.next_wait())
@@ -273,22 +285,85 @@ def read_current(contract: Contract, order_id: str, context: Context) -> Flow[Or
         raise NotSent(f"the order could not be read before: {error.args[0]}") from error
 
 
+def _read_if_allowed(contract: Contract, order_id: str, context: Context) -> Flow[Order | None]:
+    """Read an order, also in history. Raises Unauthorized or Forbidden: waiting changes neither."""
+    try:
+        order = yield from request(contract.orders.get(order_id), context)
+    except (Unauthorized, Forbidden):
+        raise
+    except NotFound:
+        return (yield from read_historical(contract, order_id, None, context))
+    except KalshiError:
+        return None
+    return order if order.order_id == order_id else None
+
+
 def _catch_up(contract: Contract, order_id: str, context: Context) -> Flow[None]:
-    """Wait until reads show what this client last did to an order. Raises nothing."""
+    """Wait until reads show what this client last did to an order.
+
+    Raises Unauthorized or Forbidden, where this key may not ask how fresh reads are.
+    """
     written_at = context.recent_writes.last_write_at(order_id)
     if written_at is None:
         return
     write_time = SentAt(written_at)
     schedule = PollSchedule(context.policy, (yield Now()))
-    while not write_time.visible((yield from read_watermark(contract, context))):
+    while not write_time.visible((watermark := (yield from read_watermark(contract, context)))):
+        if isinstance(watermark.error, Unauthorized | Forbidden):
+            raise watermark.error
         if schedule.expired((yield Now())):
             return
         yield Sleep(schedule.next_wait())
 
 
-def order_ended_error(facade: str, order: Order) -> Refused:
-    """Build the refusal of a write to an order that has ended; `facade` as in `orders.amend`."""
-    return Refused(
-        f"{facade}: the order {order.order_id} is {order.status.value} by now",
+ENDED = ("canceled", "executed")
+
+
+def order_ended_error(facade: str, order: Order, refusal: Refused | None = None) -> OrderClosed:
+    """Build the refusal of a write to an order that has ended; `facade` as in `orders.amend`.
+
+    `refusal` is what the exchange answered, None where only a read showed the end.
+    """
+    filled = f"{order.fill_count} contracts of it were filled"
+    told = {} if refusal is None else {n: getattr(refusal, n) for n in _TOLD_BY_REFUSAL}
+    return OrderClosed(
+        f"{facade}: the order {order.order_id} is {order.status.value} by now; {filled}",
         order_id=order.order_id,
+        client_order_id=order.client_order_id or None,
+        order=order,
+        order_status=order.status.value,
+        **told,
     )
+
+
+_TOLD_BY_REFUSAL = ("operation", "status", "body", "code", "message", "details")
+
+
+def may_mean_ended(error: KalshiError) -> bool:
+    """Say whether a refusal may be how the exchange says that an order has ended.
+
+    Observed is a 404. A 400 or 409 whose code is not known may say so too (inferred).
+    """
+    if isinstance(error, NotFound) or type(error) is Conflict:
+        return True
+    return type(error) is BadRequest and not proves_not_executed(error)
+
+
+def find_ended_order(
+    contract: Contract, order_id: str, ticker: str | None, error: Refused, context: Context
+) -> Flow[Order | None]:
+    """Read an order whose change was refused; return it where it has ended.
+
+    Reads lag behind fills by seconds, so after a 404 it is read several times.
+    """
+    schedule = PollSchedule(context.policy, (yield Now()))
+    for attempt in range(MAX_CONSECUTIVE_404 if isinstance(error, NotFound) else 1):
+        if attempt:
+            yield Sleep(schedule.next_wait())
+        order, missing = yield from read_live(contract, order_id, context)
+        # Without a ticker all of history would be read, for what may be no order of ours at all.
+        if missing and ticker is not None:
+            order = yield from read_historical(contract, order_id, ticker, context)
+        if order is not None and order.status in ENDED:
+            return order
+    return None

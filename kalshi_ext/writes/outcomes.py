@@ -36,10 +36,12 @@ from kalshi_ext.journal import JournalError
 from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.protocol.flow import Context, Flow, Record, decode_response, lost_error
 from kalshi_ext.protocol.messages import Call, Lost, Operation, Repeat, Reply
+from kalshi_ext.protocol.retry_policy import advice_when_unknown
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.writes import journal_codec
 
 T = TypeVar("T")
+ErrorT = TypeVar("ErrorT", bound=KalshiError)
 
 
 @frozen
@@ -73,12 +75,14 @@ def judge(
     """Say what a response proves about its write; `identifiers` become attributes of its error."""
     if isinstance(response, Lost):
         error = lost_error(call.operation, response, **identifiers)
-        return NotExecuted(error) if isinstance(error, NotSent) else Unknown(error)
+        if isinstance(error, NotSent):
+            return NotExecuted(error)
+        return Unknown(advise(call.operation, error))
     try:
         return Executed(decode_response(call, response, context))
     except OutcomeUnknown as error:
         error.__dict__.update(identifiers)
-        return Unknown(error)
+        return Unknown(advise(call.operation, error))
     except (DuplicateOrder, TransferAlreadyApplied) as error:
         # What that proves is for the caller to say. The 409 of an order holds no order and
         # compares no payload (observed); that of a transfer says that it was done (documented).
@@ -86,6 +90,12 @@ def judge(
     except Refused as error:
         error.__dict__.update(identifiers)
         return Unknown(error) if _may_be_duplicate(call, error) else NotExecuted(error)
+
+
+def advise(operation: Operation, error: ErrorT) -> ErrorT:
+    """Let an error of unknown outcome say what to do about a write of this kind; return it."""
+    error.advice = advice_when_unknown(operation) or error.advice
+    return error
 
 
 def _may_be_duplicate(call: Call[Any], error: Refused) -> bool:

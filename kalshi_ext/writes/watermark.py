@@ -52,6 +52,7 @@ class Watermark:
     as_of: float | None = None
     exchange_time: float = 0.0
     clock_ahead: float = 0.0
+    error: KalshiError | None = None  # why it is not known, where the exchange said so
 
 
 @define
@@ -90,8 +91,8 @@ def read_watermark(contract: Contract, context: Context) -> Flow[Watermark]:
         return Watermark()
     try:
         as_of = decode_response(call, response, context).timestamp()
-    except KalshiError:
-        return Watermark()
+    except KalshiError as error:
+        return Watermark(error=error)
     date = server_time(response)
     # Rounded up: an exchange time that is too late only makes us wait longer.
     exchange_time = (response.received_at if date is None else date) + DATE_GRAIN

@@ -51,11 +51,36 @@ def test_the_expired_timestamp_is_recognised_in_every_shape(body: object) -> Non
     assert driver.corrections == [60.0]
 
 
-def test_the_clock_is_corrected_once_and_then_the_refusal_stands() -> None:
-    driver = core.ScriptedDriver([expired(60.0), expired(60.0), core.reply(200)])
-    with pytest.raises(errors.Unauthorized):
-        driver.run(flow.request(core.call(), core.context()))
-    assert (len(driver.sends), driver.corrections) == (2, [60.0])
+@pytest.mark.parametrize("repeat", Repeat)
+def test_each_refused_timestamp_corrects_the_clock_from_its_own_date(repeat: Repeat) -> None:
+    answers = [expired(60.0), expired(-30.0), expired(3600.0), core.reply(201, {})]
+    driver = core.ScriptedDriver(answers)
+    driver.run(flow.send_with_retries(core.call(core.operation(repeat)), core.context()))
+    assert driver.corrections == [60.0, -90.0, 3630.0]
+    assert (len(driver.sends), driver.sleeps) == (4, [])
+
+
+@pytest.mark.parametrize("repeat", Repeat)
+def test_a_timestamp_refused_again_and_again_ends_as_expired_and_speaks_of_the_clock(
+    repeat: Repeat,
+) -> None:
+    driver = core.ScriptedDriver([expired(60.0)] * 9)
+    with pytest.raises(errors.TimestampExpired) as caught:
+        driver.run(flow.request(core.call(core.operation(repeat)), core.context()))
+    assert (len(driver.sends), driver.sleeps) == (4, [])
+    assert isinstance(caught.value, errors.Unauthorized)
+    assert (caught.value.status, caught.value.code) == (401, "header_timestamp_expired")
+    assert "set this machine's clock" in str(caught.value)
+    assert "2027-01-15 08:01:00 UTC" in str(caught.value)  # the exchange's own
+    assert "check key" not in str(caught.value)
+
+
+def test_an_expired_timestamp_after_an_attempt_in_doubt_proves_nothing_of_that_one() -> None:
+    answers = [core.lost(bytes_sent=True), *[expired(60.0)] * 9]
+    driver = core.ScriptedDriver(answers)
+    with pytest.raises(errors.OutcomeUnknown) as caught:
+        driver.run(flow.request(core.call(core.operation(Repeat.CANCEL)), core.context()))
+    assert isinstance(caught.value.__cause__, errors.TimestampExpired)
 
 
 def test_a_clock_that_another_thread_corrected_meanwhile_is_not_corrected_twice() -> None:
@@ -83,7 +108,7 @@ def test_the_words_under_another_status_correct_nothing(status: int) -> None:
 def test_without_a_readable_date_nothing_is_corrected(date: str | None) -> None:
     headers = {} if date is None else {"date": date}
     driver = core.ScriptedDriver([core.reply(401, EXPIRED, **headers)])
-    with pytest.raises(errors.Unauthorized):
+    with pytest.raises(errors.TimestampExpired, match="no readable Date"):
         driver.run(flow.request(core.call(), core.context()))
     assert driver.corrections == []
 
