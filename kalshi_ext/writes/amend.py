@@ -12,11 +12,18 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from kalshi_ext.contracts.interface import Contract
+from kalshi_ext.errors import Refused
 from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.protocol.flow import Context, Flow, Now
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
 from kalshi_ext.writes import prior_writes
-from kalshi_ext.writes.lookup import read_current
+from kalshi_ext.writes.lookup import (
+    ENDED,
+    find_ended_order,
+    may_mean_ended,
+    order_ended_error,
+    read_current,
+)
 from kalshi_ext.writes.outcomes import CANCEL_ANSWER
 from kalshi_ext.writes.probes import amend_probe, decrease_probe, order_total
 from kalshi_ext.writes.resolve import Write, execute, new_entry
@@ -44,7 +51,7 @@ def _ack_check(
 def amend(contract: Contract, ticket: AmendTicket, context: Context) -> Flow[OrderAck]:
     """Amend an order to a price and a total count (filled and resting)."""
     write = amend_write(contract, ticket, context, (yield Now()))
-    return (yield from execute(write, context))
+    return (yield from _execute_or_closed(write, ticket.ticker, context))
 
 
 def amend_write(
@@ -104,12 +111,30 @@ def decrease(contract: Contract, ticket: DecreaseTicket, context: Context) -> Fl
     if ticket.by is not None:
         before = yield from _read_base(contract, ticket.target.order_id, context)
     write = decrease_write(contract, ticket, context, before, (yield Now()))
-    return (yield from execute(write, context))
+    return (yield from _execute_or_closed(write, write.entry.ticker, context))
+
+
+def _execute_or_closed(
+    write: Write[OrderAck], ticker: str | None, context: Context
+) -> Flow[OrderAck]:
+    """Execute a change of an order. A refusal of an order that has ended becomes OrderClosed."""
+    try:
+        return (yield from execute(write, context))
+    except Refused as error:
+        if write.order_id is None or not may_mean_ended(error):
+            raise
+        find = find_ended_order(write.contract, write.order_id, ticker, error, context)
+        order = yield from find
+        if order is None:
+            raise
+        raise order_ended_error(write.call.operation.facade, order, error) from error
 
 
 def _read_base(contract: Contract, order_id: str, context: Context) -> Flow[Order]:
     """Read the order that a difference is taken from, as earlier writes left it."""
     order = yield from read_current(contract, order_id, context)
+    if order.status in ENDED:  # an ended order stays so, however old the read
+        raise order_ended_error("orders.decrease", order)
     # With two open differences a lower total would not tell which of them was executed.
     had_prior = yield from prior_writes.settle_prior_writes(
         contract, context, [order.ticker], facade="orders.decrease"

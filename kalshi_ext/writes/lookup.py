@@ -270,7 +270,10 @@ def read_historical(
 
 def read_current(contract: Contract, order_id: str, context: Context) -> Flow[Order]:
     """Read an order that must exist, as this client's own last write left it."""
-    yield from _catch_up(contract, order_id, context)
+    if context.recent_writes.last_write_at(order_id) is not None:
+        # First of all: a key that may not read orders would wait in vain.
+        yield from _read_if_allowed(contract, order_id, context)
+        yield from _catch_up(contract, order_id, context)
     schedule = PollSchedule(context.policy, (yield Now()))
     for _ in range(MAX_CONSECUTIVE_404 - 1):
         order = yield from _read_if_allowed(contract, order_id, context)

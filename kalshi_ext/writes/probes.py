@@ -42,7 +42,7 @@ from kalshi_ext.protocol.pagination import Paginator
 from kalshi_ext.requests import DecreaseTicket
 from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.writes import journal_codec
-from kalshi_ext.writes.lookup import order_ended_error, read_all, read_order
+from kalshi_ext.writes.lookup import ENDED, order_ended_error, read_all, read_order
 from kalshi_ext.writes.outcomes import Executed, NotExecuted
 from kalshi_ext.writes.watermark import DAY, PollSchedule, SentAt, read_watermark
 
@@ -114,7 +114,7 @@ def amend_probe(
             return Unclear()
         if _is_amended(order, payload):
             return Executed(journal_codec.ack_of(order))
-        if order.status in ("canceled", "executed"):
+        if order.status in ENDED:
             return NotExecuted(order_ended_error("orders.amend", order))
         return NotDone(call)
 
@@ -172,6 +172,10 @@ def decrease_probe(
 def _judge_reduce_to(
     contract: Contract, ticket: DecreaseTicket | None, order: Order, to: Decimal
 ) -> ProbeResult[OrderAck]:
+    # A decrease to nothing is a cancel (documented). Of any other end it cannot be told whether the
+    # decrease came first.
+    if order.status in ENDED and (order.status == "executed" or to > 0):
+        return NotExecuted(order_ended_error("orders.decrease", order))
     if order.remaining_count <= to:
         return Executed(journal_codec.ack_of(order))
     return NotDone(None if ticket is None else contract.orders.decrease(ticket))
@@ -181,10 +185,10 @@ def _judge_reduce_by(
     contract: Contract, ticket: DecreaseTicket | None, order: Order, by: Decimal, total: Decimal
 ) -> ProbeResult[OrderAck]:
     """Compare with `total`, read before the sending: fills keep it, the decrease takes `by` off."""
-    if order.status == "canceled":
-        return NotExecuted(order_ended_error("orders.decrease", order))
     if order_total(order) == total - by:
         return Executed(journal_codec.ack_of(order))
+    if order.status in ENDED:
+        return NotExecuted(order_ended_error("orders.decrease", order))
     if order_total(order) != total:
         return Unclear()
     # A difference executed twice takes off twice as much: it goes again as an absolute size.

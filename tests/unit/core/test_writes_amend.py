@@ -128,7 +128,105 @@ def test_an_order_that_moved_to_history_is_looked_for_there_without_its_ticker_t
     row = ex.row(status="executed", remaining_count_fp="0.00", fill_count_fp="5.00")
     exchange = ex.FakeExchange([ex.once(LOST)], history=[ex.row(2), row])
     ticket = DecreaseTicket.of(Target.of(ID), to=2)
-    assert exchange.run(writes.decrease(core.CURRENT, ticket, exchange.context)).replayed
+    with pytest.raises(errors.OrderClosed) as caught:
+        exchange.run(writes.decrease(core.CURRENT, ticket, exchange.context))
+    assert caught.value.order.fill_count == 5
+
+
+FILLED = ex.row(status="executed", remaining_count_fp="0.00", fill_count_fp="5.00")
+CANCELLED = ex.row(status="canceled", remaining_count_fp="0.00", fill_count_fp="1.00")
+CHANGES = [
+    lambda exchange, contract: core_amend(exchange, contract),
+    lambda exchange, contract: core_decrease(exchange, contract, by=1),
+    lambda exchange, contract: core_decrease(exchange, contract, to=2),
+]
+
+
+def core_amend(exchange: ex.FakeExchange, contract: Any) -> Any:
+    ticket = AmendTicket.of(ID, price="0.40", count=6, side="bid", ticker=ex.TICKER)
+    if contract is core.CLASSIC:
+        ticket = AmendTicket.of(
+            ID, price="0.40", count=6, side="yes", action="buy", ticker=ex.TICKER,
+            client_order_id="c1", updated_client_order_id="c2",
+        )  # fmt: skip
+    return exchange.run(writes.amend(contract, ticket, exchange.context))
+
+
+def core_decrease(exchange: ex.FakeExchange, contract: Any, **size: int) -> Any:
+    ticket = DecreaseTicket.of(Target.of(ID, ticker=ex.TICKER), **size)
+    return exchange.run(writes.decrease(contract, ticket, exchange.context))
+
+
+@pytest.mark.parametrize("row", [FILLED, CANCELLED], ids=["filled", "cancelled"])
+@pytest.mark.parametrize("where", ["orders", "history"])
+@pytest.mark.parametrize("answer", [ex.not_found(), ex.refused(409, "weird"), LOST])
+@pytest.mark.parametrize("change", CHANGES, ids=["amend", "by", "to"])
+def test_a_change_that_meets_an_ended_order_says_so_and_carries_the_order(
+    change: Any, answer: Any, where: str, row: dict[str, Any]
+) -> None:
+    # The order rests when it is read before, and has ended when the change arrives.
+    answers = [core.reply(200, {"order": ROW})] if change is CHANGES[1] else []
+    first_read = ex.once(*answers, method="GET", ending=ID)
+    exchange = ex.FakeExchange([ex.once(answer), first_read], **{where: [row]})
+    with pytest.raises(errors.OrderClosed, match="by now") as caught:
+        change(exchange, core.CURRENT)
+    assert caught.value.order.order_id == caught.value.order_id == ID
+    assert caught.value.order_status == row["status"] == caught.value.order.status
+    assert len(exchange.sent("POST")) == 1
+    assert exchange.states() == ["refused"]
+
+
+def test_a_fill_that_reads_show_late_is_waited_for_after_a_404() -> None:
+    late = ex.once(*[core.reply(200, {"order": ROW})] * 3, method="GET", ending=ID)
+    exchange = ex.FakeExchange([ex.once(ex.not_found()), late], orders=[FILLED])
+    with pytest.raises(errors.OrderClosed) as caught:
+        amend(exchange)
+    assert isinstance(caught.value.__cause__, errors.NotFound)
+    assert (caught.value.status, caught.value.code) == (404, "not_found")
+
+
+def test_a_404_of_an_order_that_rests_stays_a_404() -> None:
+    exchange = ex.FakeExchange([ex.once(ex.not_found())], orders=[ROW])
+    with pytest.raises(errors.NotFound):
+        amend(exchange)
+
+
+@pytest.mark.parametrize("code", ["invalid_price", "insufficient_balance"])
+def test_a_refusal_that_says_why_costs_no_read(code: str) -> None:
+    exchange = ex.FakeExchange([ex.once(ex.refused(400, code))], orders=[FILLED])
+    with pytest.raises(errors.BadRequest):
+        amend(exchange)
+    assert len(exchange.requests) == 1
+
+
+def test_a_difference_of_an_order_that_ended_before_is_not_sent() -> None:
+    exchange = ex.FakeExchange(orders=[FILLED])
+    with pytest.raises(errors.OrderClosed):
+        core_decrease(exchange, core.CURRENT, by=1)
+    assert exchange.sent("POST") == []
+
+
+@pytest.mark.parametrize("size", [{"to": 0}, {"by": 5}])
+def test_a_decrease_to_nothing_is_done_where_the_order_is_cancelled(size: dict[str, int]) -> None:
+    gone = ex.row(status="canceled", remaining_count_fp="0.00")
+    first_read = ex.once(core.reply(200, {"order": ROW}), method="GET", ending=ID)
+    handlers = [ex.once(LOST), *([first_read] if "by" in size else [])]
+    exchange = ex.FakeExchange(handlers, orders=[gone])
+    assert core_decrease(exchange, core.CURRENT, **size).replayed
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("path", [ID, "/user_data_timestamp"])
+def test_a_difference_whose_order_may_not_be_read_is_refused_at_once(
+    status: int, path: str
+) -> None:
+    refused = ex.always(ex.refused(status, "permission_denied"), method="GET", ending=path)
+    exchange = ex.FakeExchange([refused], orders=[ROW])
+    exchange.context.recent_writes.add(ID, core.EPOCH)
+    with pytest.raises((errors.Forbidden, errors.Unauthorized)) as caught:
+        core_decrease(exchange, core.CURRENT, by=1)
+    assert caught.value.status == status
+    assert (exchange.waited, exchange.sent("POST")) == (0.0, [])
 
 
 def test_an_order_that_cannot_be_read_leaves_an_unknown() -> None:
@@ -367,11 +465,11 @@ def test_an_amend_that_was_never_executed_says_why() -> None:
         amend(exchange)
 
 
-def test_a_409_of_an_amend_is_looked_into_only_where_it_says_nothing() -> None:
+def test_a_409_of_an_amend_with_an_unknown_code_is_a_refusal_of_an_order_that_has_not_ended() -> None:
     with_code = ex.FakeExchange([ex.once(ex.refused(409, "weird"))], orders=[amended()])
     with pytest.raises(errors.Conflict):
         amend(with_code)
-    assert with_code.sent("GET", ID) == []
+    assert len(with_code.sent("GET", ID)) == 1
     without_code = ex.FakeExchange([ex.once(ex.refused(409, None))], orders=[amended()])
     assert amend(without_code).replayed
 
