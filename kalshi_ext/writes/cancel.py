@@ -150,7 +150,7 @@ def _settle_in_turn(
             yield Sleep(schedule.next_wait())
 
 
-class _TimeOver(Exception):  # noqa: N818 - no error: it ends the looking
+class _TimeOver(Exception):
     """The time of a schedule is over."""
 
 

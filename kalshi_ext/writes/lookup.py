@@ -311,7 +311,7 @@ def _catch_up(contract: Contract, order_id: str, context: Context) -> Flow[None]
         return
     write_time = SentAt(written_at)
     schedule = PollSchedule(context.policy, (yield Now()))
-    while not write_time.visible((watermark := (yield from read_watermark(contract, context)))):
+    while not write_time.visible(watermark := (yield from read_watermark(contract, context))):
         if isinstance(watermark.error, Unauthorized | Forbidden):
             raise watermark.error
         if schedule.expired((yield Now())):

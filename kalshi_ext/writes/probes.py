@@ -4,6 +4,7 @@ A probe is a flow that takes no argument and returns a `ProbeResult`. It reads o
 
     result       what the read showed                               what the caller may do
     Executed     the exchange is in the state the write asked for   return it
+    Created      something that was not there before                return it
     NotExecuted  the write cannot be executed any more              raise its error
     NotDone      not in that state                                  send again when no copy is left
     Unclear      nothing that can be relied on                      probe again, or say unknown
@@ -19,32 +20,31 @@ of a request may still be accepted. `probe_until_settled` waits until it may.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from attrs import evolve, frozen
 
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import Misuse
 from kalshi_ext.journal import Entry
-from kalshi_ext.models import (
-    InstanceTransfer,
-    Order,
-    OrderAck,
-    OrderGroup,
-    SubaccountBalance,
-    SubaccountTransfer,
-)
+from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.protocol.flow import Context, Flow, Now, Sleep
 from kalshi_ext.protocol.messages import Call, Page
 from kalshi_ext.protocol.pagination import Paginator
 from kalshi_ext.requests import DecreaseTicket
-from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.writes import journal_codec
+from kalshi_ext.writes.keyless import (
+    KEYLESS,
+    Listing,
+    read_new_rows,
+    read_unclaimed,
+    row_kind,
+)
 from kalshi_ext.writes.lookup import ENDED, order_ended_error, read_all, read_order
 from kalshi_ext.writes.outcomes import Executed, NotExecuted
-from kalshi_ext.writes.watermark import DAY, PollSchedule, SentAt, read_watermark
+from kalshi_ext.writes.watermark import PollSchedule, SentAt, read_watermark
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -62,11 +62,20 @@ class NotDone(Generic[T]):
 
 
 @frozen
+class Created(Generic[T]):
+    """The write made something that was not there before: no read is too old to show that."""
+
+    value: T
+
+
+@frozen
 class Unclear:
-    """The read proved nothing."""
+    """The read proved nothing; `until` says how long reading on may show more."""
+
+    until: Literal["time is over", "no copy is left", "now"] = "time is over"
 
 
-ProbeResult: TypeAlias = Executed[T] | NotExecuted | NotDone[T] | Unclear
+ProbeResult: TypeAlias = Executed[T] | NotExecuted | NotDone[T] | Created[T] | Unclear
 
 
 def probe_until_settled(
@@ -85,6 +94,8 @@ def probe_until_settled(
         # The order has ended, and an ended order stays so: no read is too old for that.
         if isinstance(result, NotExecuted):
             return result
+        if isinstance(result, Created):
+            return Executed(result.value)
         # A read from before the sending may show the wanted state by chance: an amend back to
         # 5 at 0.40, of an order whose change away from it is not shown yet.
         if isinstance(result, Executed) and send_time.visible(watermark):
@@ -93,9 +104,15 @@ def probe_until_settled(
         copies_expired = send_time.visible(watermark, after=context.policy.signature_life)
         if isinstance(result, NotDone) and copies_expired:
             return result
+        if isinstance(result, Unclear) and _is_final(result, copies_expired=copies_expired):
+            return result
         if schedule.expired((yield Now())):
             return Unclear()
         yield Sleep(schedule.next_wait())
+
+
+def _is_final(result: Unclear, *, copies_expired: bool) -> bool:
+    return result.until == "now" or (result.until == "no copy is left" and copies_expired)
 
 
 def amend_probe(
@@ -205,31 +222,21 @@ def _judge_reduce_by(
 
 
 def new_row_probe(
-    list_rows: Callable[[], Flow[list[R] | None]],
-    before: Iterable[str],
-    identity: Callable[[R], str],
-    matches: Callable[[R], bool],
-    value: Callable[[R], T],
-    *,
-    completed: Callable[[R], bool] = lambda _: True,
-) -> Callable[[], Flow[ProbeResult[T]]]:
-    """Build the probe of something created without a key.
+    contract: Contract, entry: Entry, listing: Listing, context: Context
+) -> Callable[[], Flow[ProbeResult[Any]]]:
+    """Build the probe of something created without a key; `listing` is from before the sending."""
+    kind = row_kind(contract, json.loads(entry.ticket))
 
-    `before` are the identities listed before the sending; `matches` says whether a row could be
-    what was asked for, `completed` whether such a row proves that it was done.
-    """
-    known = frozenset(before)
-
-    def probe() -> Flow[ProbeResult[T]]:
-        rows = yield from list_rows()
+    def probe() -> Flow[ProbeResult[Any]]:
+        rows = yield from read_new_rows(kind, listing, context)
         if rows is None:
             return Unclear()
-        new = [row for row in rows if identity(row) not in known and matches(row)]
-        if not new:
-            return NotDone()
-        # Two new rows that match cannot be told apart: that is left to a person.
-        ours = len(new) == 1 and completed(new[0])
-        return Executed(value(new[0])) if ours else Unclear()
+        unclaimed = yield from read_unclaimed(contract, kind, entry, rows)
+        # Two new rows that match cannot be told apart: that is left to a person. So is none at all,
+        # because nothing says how fresh these lists are.
+        if unclaimed is not None and len(unclaimed) == 1 and kind.completed(unclaimed[0]):
+            return Created(kind.value(unclaimed[0]))
+        return Unclear(until="no copy is left")
 
     return probe
 
@@ -245,99 +252,7 @@ def list_reader(call: Call[Page[R]], context: Context) -> Callable[[], Flow[list
     return list_rows
 
 
-def order_group_probe(
-    list_groups: Callable[[], Flow[list[OrderGroup] | None]],
-    before: Iterable[str],
-    limit: Decimal,
-) -> Callable[[], Flow[ProbeResult[OrderGroup]]]:
-    """Build the probe of a new group; it has our limit, where the contract tells a limit."""
-    return new_row_probe(
-        list_groups,
-        before,
-        lambda group: group.id,
-        lambda group: group.contracts_limit in (None, limit),
-        lambda group: group,
-    )
-
-
-def instance_transfer_probe(
-    list_transfers: Callable[[], Flow[list[InstanceTransfer] | None]],
-    payload: dict[str, Any],
-) -> Callable[[], Flow[ProbeResult[str]]]:
-    """Build the probe of an instance transfer: new, between the same ends, of the same amount."""
-    wanted = (payload["source"], payload["destination"], Decimal(payload["amount"]))
-    wanted_shards = (payload.get("source_shard"), payload.get("destination_shard"))
-
-    def matches(row: InstanceTransfer) -> bool:
-        if (row.source, row.destination, row.amount) != wanted:
-            return False
-        shards = (row.source_exchange_shard, row.destination_exchange_shard)
-        pairs = zip(wanted_shards, shards, strict=True)
-        return all(None in pair or pair[0] == pair[1] for pair in pairs)
-
-    return new_row_probe(
-        list_transfers,
-        payload["before"],
-        lambda row: row.transfer_id,
-        matches,
-        lambda row: row.transfer_id,
-        # Any other status leaves it open whether the money moved.
-        completed=lambda row: row.status in ("complete", "pending"),
-    )
-
-
-def subaccount_probe(
-    list_balances: Callable[[], Flow[list[SubaccountBalance] | None]],
-    before: Iterable[str],
-) -> Callable[[], Flow[ProbeResult[int]]]:
-    """Build the probe of a new subaccount: a number that was not listed before."""
-
-    def list_subaccounts() -> Flow[list[SubaccountBalance] | None]:
-        # A subaccount has a balance on each shard: one row of each number is enough.
-        rows = yield from list_balances()
-        return None if rows is None else list({row.subaccount: row for row in rows}.values())
-
-    return new_row_probe(
-        list_subaccounts,
-        before,
-        lambda row: str(row.subaccount),
-        lambda _: True,
-        lambda row: row.subaccount,
-    )
-
-
 SUBACCOUNT_TRANSFER = "subaccount transfer"  # its kind in the journal
-
-
-def subaccount_transfer_probe(
-    list_transfers: Callable[[], Flow[list[SubaccountTransfer] | None]],
-    payload: Mapping[str, Any],
-    *,
-    since: float,
-) -> Callable[[], Flow[ProbeResult[None]]]:
-    """Build the probe of a subaccount transfer that an earlier process left open.
-
-    `since` is in Unix seconds. It never says Executed: the list names no client_transfer_id, so a
-    row that matches may be another transfer. Only the same call under the same id can tell.
-    """
-    cents = Decimal(payload["amount_cents"])
-    wanted = (payload["from_subaccount"], payload["to_subaccount"], cents / 100)
-
-    def probe() -> Flow[ProbeResult[None]]:
-        rows = yield from list_transfers()
-        if rows is None or any(_is_recent_match(row, wanted, since) for row in rows):
-            return Unclear()
-        return NotDone()
-
-    return probe
-
-
-def _is_recent_match(
-    row: SubaccountTransfer, wanted: tuple[int, int, Decimal], since: float
-) -> bool:
-    created = row.created_time
-    recent = created is None or created.timestamp() >= since
-    return recent and (row.from_subaccount, row.to_subaccount, row.amount) == wanted
 
 
 def probe_for(
@@ -350,24 +265,19 @@ def probe_for(
         return amend_probe(contract, payload, context)
     if kind == "decrease":
         return decrease_probe(contract, payload, context)
-    if kind == "group":
-        query = ListQuery(subaccount=payload.get("subaccount"))
-        list_groups = list_reader(contract.order_groups.list(query), context)
-        return order_group_probe(list_groups, payload["before"], Decimal(payload["limit"]))
-    if kind == "transfer":
-        list_transfers = list_reader(contract.portfolio.transfers(ListQuery()), context)
-        return instance_transfer_probe(list_transfers, payload)
-    if kind == "subaccount":
-        list_balances = list_reader(contract.subaccounts.balances(), context)
-        return subaccount_probe(list_balances, payload["before"])
+    if kind in KEYLESS:
+        return new_row_probe(contract, entry, Listing.of(payload), context)
     if kind == SUBACCOUNT_TRANSFER:
-        list_keyed = list_reader(contract.subaccounts.transfers(ListQuery()), context)
-        since = entry.created_at.timestamp() - DAY
-        return subaccount_transfer_probe(list_keyed, payload, since=since)
+        return _unreadable_probe
     # A later version of this library may have written the entry: it stays open.
-    return _unclear_probe
+    return _unreadable_probe
 
 
-def _unclear_probe() -> Flow[ProbeResult[Any]]:
+def _unreadable_probe() -> Flow[ProbeResult[Any]]:
+    """Say that no read tells what became of a write.
+
+    A list of transfers names no client_transfer_id, so a row that matches may be another transfer,
+    and nothing says how fresh the list is. Only the same call under the same id can tell.
+    """
     yield from ()
-    return Unclear()
+    return Unclear(until="now")

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from email.utils import formatdate
 from typing import Any
 
 import core_samples as core
 import fake_exchange as ex
 import pytest
+from attrs import evolve
 
 from kalshi_ext import errors, writes
 from kalshi_ext.contracts.interface import InstanceTransferTicket
 from kalshi_ext.journal import State
+from kalshi_ext.protocol.context import Context, Policy
 from kalshi_ext.protocol.messages import Repeat
+from kalshi_ext.writes import keyless
 
 LOST = core.lost(bytes_sent=True)
 GROUPS, TRANSFERS, BALANCES = "/order_groups", "_transfers", "/balances"
@@ -65,13 +69,13 @@ def test_two_new_groups_that_fit_are_left_to_a_person() -> None:
     assert exchange.states() == ["unknown"]
 
 
-def test_a_group_that_never_came_is_not_created_again() -> None:
+def test_a_group_that_is_never_seen_is_unknown_as_soon_as_no_copy_is_left() -> None:
     exchange = ex.FakeExchange([lists(listed(), listed()), ex.always(LOST, method="POST")])
-    with pytest.raises(errors.NotSent, match="can no longer be"):
+    with pytest.raises(errors.OutcomeUnknown, match="do not send it again before its list shows"):
         create(exchange)
-    assert exchange.waited >= 60
+    assert 60 <= exchange.waited < 70
     assert len(exchange.sent("POST")) == 1
-    assert exchange.states() == ["not_sent"]
+    assert exchange.states() == ["unknown"]
 
 
 @pytest.mark.parametrize("before", [core.reply(500), LOST, core.reply(200, b"["), listed(None)])  # type: ignore[arg-type]
@@ -86,6 +90,80 @@ def test_a_list_that_cannot_be_read_in_full_afterwards_tells_nothing() -> None:
     exchange = ex.FakeExchange([lists(listed(), listed(None)), ex.once(LOST)])  # type: ignore[arg-type]
     with pytest.raises(errors.OutcomeUnknown):
         create(exchange)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_nothing_is_created_where_the_list_is_forbidden_and_the_refusal_is_told(
+    status: int,
+) -> None:
+    refused = ex.always(ex.refused(status, "permission_denied"), method="GET", ending=GROUPS)
+    exchange = ex.FakeExchange([refused])
+    with pytest.raises((errors.Forbidden, errors.Unauthorized)):
+        create(exchange)
+    assert (exchange.sent("POST"), exchange.waited) == ([], 0.0)
+
+
+def test_a_new_group_is_seen_without_a_watermark() -> None:
+    handlers = [lists(listed(), listed(group("g1"))), ex.once(LOST)]
+    assert create(ex.FakeExchange(handlers, watermark=None)).id == "g1"
+
+
+def test_a_row_of_an_earlier_create_that_shows_late_is_not_taken_for_the_lost_one() -> None:
+    late = listed(group("g1"))
+    exchange = ex.FakeExchange([lists(listed(), listed())])
+    exchange.handlers.append(ex.once(core.reply(201, {"order_group_id": "g1"}), LOST))
+    assert create(exchange).id == "g1"
+    exchange.handlers[0] = lists(listed(), late)
+    with pytest.raises(errors.OutcomeUnknown):
+        create(exchange)
+    assert exchange.states() == ["acknowledged", "unknown"]
+
+
+def crash_create(exchange: ex.FakeExchange, limit: int = 9) -> None:
+    exchange.handlers = [ex.always(listed(), method="GET", ending=GROUPS)]
+    exchange.crash(writes.create_group(core.CURRENT, Decimal(limit), None, None, exchange.context))
+
+
+def recover(exchange: ex.FakeExchange, groups: Any) -> list[Any]:
+    exchange.handlers = [ex.always(groups, method="GET", ending=GROUPS)]
+    exchange.restart()
+    resolutions = exchange.run(writes.recover(core.CURRENT, exchange.context))
+    return [(each.state, each.order_id) for each in resolutions]
+
+
+def test_one_new_row_resolves_no_two_creates_of_one_like() -> None:
+    exchange = ex.FakeExchange()
+    crash_create(exchange)
+    crash_create(exchange)
+    assert recover(exchange, listed(group("g1"))) == [(State.UNKNOWN, None)] * 2
+    assert exchange.states() == ["intent", "intent"]
+
+
+def test_one_new_row_is_of_the_create_that_it_fits() -> None:
+    exchange = ex.FakeExchange()
+    crash_create(exchange)
+    crash_create(exchange, limit=8)
+    assert recover(exchange, listed(group("g1"))) == [
+        (State.RESOLVED, "g1"),
+        (State.UNKNOWN, None),
+    ]
+
+
+def test_a_create_that_is_not_seen_stays_open_in_recovery() -> None:
+    exchange = ex.FakeExchange()
+    crash_create(exchange)
+    assert recover(exchange, listed()) == [(State.UNKNOWN, None)]
+    assert recover(exchange, listed(group("g1"))) == [(State.RESOLVED, "g1")]
+
+
+def test_the_entry_of_an_earlier_version_names_all_that_was_listed() -> None:
+    exchange = ex.FakeExchange()
+    crash_create(exchange)
+    (entry,) = exchange.journal.entries()
+    payload = json.loads(entry.ticket)
+    for name in ("whole", "listed_at"):
+        payload.pop(name, None)
+    assert keyless.Listing.of(payload) == keyless.Listing((), whole=True, at=None)
 
 
 def test_two_flows_of_a_client_create_one_after_the_other() -> None:
@@ -142,6 +220,77 @@ def test_a_transfer_of_an_unknown_status_is_not_taken_for_done() -> None:
     exchange = ex.FakeExchange([lists(listed(name="transfers"), after, TRANSFERS), ex.once(LOST)])
     with pytest.raises(errors.OutcomeUnknown):
         transfer(exchange)
+
+
+def dated(reply: Any, seconds: float = core.EPOCH) -> Any:
+    return evolve(reply, headers={"date": formatdate(seconds, usegmt=True)})
+
+
+def page(*rows: dict[str, Any], cursor: str = "") -> Any:
+    return dated(core.reply(200, {"transfers": list(rows), "cursor": cursor}))
+
+
+def test_a_transfer_on_an_account_with_thousands_costs_a_few_requests_and_a_small_entry() -> None:
+    old = [transfer_row(f"old-{n:030}", created_ts=int(core.EPOCH) - n) for n in range(1, 5001)]
+    before = page(*old[:100], cursor="more")
+    after = page(transfer_row("t1", created_ts=int(core.EPOCH)), *old[:99], cursor="more")
+    exchange = ex.FakeExchange([lists(before, after, TRANSFERS), ex.once(LOST)])
+    assert transfer(exchange) == "t1"
+    assert len(exchange.sent("GET", TRANSFERS)) == 2
+    (entry,) = exchange.journal.entries()
+    assert len(entry.ticket) < 5000
+    assert dict(exchange.sent("GET", TRANSFERS)[0].query)["limit"] == "100"
+
+
+def test_pages_are_read_only_as_far_as_the_first_row_from_before() -> None:
+    before = page(transfer_row("old", created_ts=0), cursor="more")
+    new = [page(transfer_row(f"n{n}", amount="9.99"), cursor=f"c{n}") for n in range(2)]
+    last = page(transfer_row("t1"), transfer_row("old", created_ts=0), cursor="more")
+    handler = ex.once(before, *new, last, method="GET", ending=TRANSFERS)
+    exchange = ex.FakeExchange([handler, ex.once(LOST)])
+    assert transfer(exchange) == "t1"
+    assert len(exchange.sent("GET", TRANSFERS)) == 4
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_an_old_row_of_a_list_that_is_not_newest_first_is_not_ours(told: bool) -> None:
+    before = page(transfer_row("a", created_ts=0), cursor="more")
+    created = int(core.EPOCH) - 1 if told else None
+    after = page(transfer_row("a", created_ts=0), transfer_row("b", created_ts=created))
+    exchange = ex.FakeExchange([lists(before, after, TRANSFERS), ex.once(LOST)])
+    with pytest.raises(errors.OutcomeUnknown):
+        transfer(exchange)
+
+
+def test_a_list_that_never_shows_what_was_there_before_is_not_read_for_ever() -> None:
+    def endless(request: Any) -> Any:
+        if request.method != "GET" or not request.path.endswith(TRANSFERS):
+            return None
+        number = len(exchange.requests)
+        return page(transfer_row(f"t{number}", created_ts=0), cursor=f"c{number}")
+
+    exchange = ex.FakeExchange([endless, ex.once(LOST)])
+    exchange.context = Context(policy=Policy(resolve_within=60.0))
+    with pytest.raises(errors.OutcomeUnknown):
+        transfer(exchange)
+
+
+def test_an_answer_without_the_list_does_not_make_later_rows_new() -> None:
+    before = dated(core.reply(200, {}))
+    after = page(transfer_row("t1", created_ts=None))
+    exchange = ex.FakeExchange([lists(before, after, TRANSFERS), ex.once(LOST)])
+    with pytest.raises(errors.OutcomeUnknown):
+        transfer(exchange)
+
+
+def test_a_transfer_that_another_entry_cannot_be_told_from_waits_for_a_person() -> None:
+    exchange = ex.FakeExchange([lists(page(), page(), TRANSFERS), ex.once(LOST, LOST)])
+    with pytest.raises(errors.OutcomeUnknown):
+        transfer(exchange)
+    exchange.handlers[0] = lists(page(), page(transfer_row("t1")), TRANSFERS)
+    with pytest.raises(errors.OutcomeUnknown):
+        transfer(exchange)
+    assert exchange.states() == ["unknown", "unknown"]
 
 
 def balance(number: int, shard: int = 0) -> dict[str, Any]:
