@@ -17,6 +17,7 @@ else. A driver retries nothing and judges nothing.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from typing import Any, TypeVar
 
@@ -115,6 +116,18 @@ def lost_request(error: Exception, trace: DeliveryTrace, sent_at: float) -> Lost
     return Lost(bytes_sent, reason, sent_at)
 
 
+def refuse_inherited(pid: int) -> None:
+    """Refuse a client of another process, before a lock or a connection of it is touched.
+
+    A forked child shares its parent's sockets: each would read the other's answers. Raises Misuse.
+    """
+    if pid != os.getpid():
+        raise Misuse(
+            "this client was made before this process was forked and belongs to its parent; "
+            "make a client in the child"
+        )
+
+
 def _immediate(effect: Effect, endpoint: Endpoint) -> tuple[bool, Any]:
     """Perform the effects that neither send nor wait; (False, None) for the others."""
     if isinstance(effect, Now):
@@ -132,9 +145,11 @@ class Driver:
     transport: httpx.BaseTransport
     journal: Any = None
     _closed: bool = field(default=False, init=False)
+    _pid: int = field(factory=os.getpid, init=False)
 
     def run(self, flow: Flow[T]) -> T:
-        """Run a flow to its end and return its result."""
+        """Run a flow to its end and return its result. Raises Misuse in a forked child."""
+        refuse_inherited(self._pid)
         try:
             effect = next(flow)
             while True:
@@ -177,7 +192,8 @@ class Driver:
     def close(self) -> None:
         """Close the connections; a later Send raises Misuse."""
         self._closed = True
-        self.transport.close()
+        if self._pid == os.getpid():  # a child's goodbye would end its parent's connections
+            self.transport.close()
 
 
 @define
@@ -188,9 +204,11 @@ class AsyncDriver:
     transport: httpx.AsyncBaseTransport
     journal: Any = None
     _closed: bool = field(default=False, init=False)
+    _pid: int = field(factory=os.getpid, init=False)
 
     async def run(self, flow: Flow[T]) -> T:
-        """Run a flow to its end and return its result."""
+        """Run a flow to its end and return its result. Raises Misuse in a forked child."""
+        refuse_inherited(self._pid)
         try:
             effect = next(flow)
             while True:
@@ -231,6 +249,7 @@ class AsyncDriver:
             raise
 
     async def _send(self, send: Send) -> Reply | Lost:
+        refuse_inherited(self._pid)  # here too: a loop that runs on in the child goes on with flows
         if self._closed:
             raise Misuse("this client is closed")
         request = self.endpoint.prepare(send)
@@ -248,4 +267,5 @@ class AsyncDriver:
     async def aclose(self) -> None:
         """Close the connections; a later Send raises Misuse."""
         self._closed = True
-        await self.transport.aclose()
+        if self._pid == os.getpid():  # as in Driver
+            await self.transport.aclose()
