@@ -3,7 +3,7 @@
     KalshiError
     ├─ Misuse                  the call is wrong; nothing was signed or sent (also a ValueError)
     │   └─ DuplicateIdConflict     this client_order_id already names another order
-    ├─ NotSent                 no byte left this process: send again freely
+    ├─ NotSent                 nothing stands at the exchange: send again freely
     │   ├─ JournalUnwritable       the journal could not record the write, so it was not sent
     │   └─ EarlierWriteUnsettled   an earlier write of this ticker has no verdict yet
     ├─ NoAnswer                a read got no answer: read again
@@ -98,11 +98,15 @@ class DuplicateIdConflict(Misuse):
 
 
 class NotSent(KalshiError):
-    """No byte of the request left this process."""
+    """No byte of the request left this process, or it was proven that it was not executed."""
 
     advice = "nothing was sent; it is safe to call again"
     operation: str | None = None
     client_order_id: str | None = None
+
+
+# In place of NotSent's own advice, for what was sent and then proven not executed.
+ABSENT_ADVICE = "it was not executed and can no longer be; it is safe to call again"
 
 
 class JournalUnwritable(NotSent):

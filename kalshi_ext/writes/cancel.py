@@ -36,7 +36,16 @@ from kalshi_ext.errors import (
     Unauthorized,
 )
 from kalshi_ext.models import Order, OrderAck
-from kalshi_ext.protocol.flow import Context, Flow, Now, Send, Sleep, request, send_with_retries
+from kalshi_ext.protocol.flow import (
+    AdjustClock,
+    Context,
+    Flow,
+    Now,
+    Send,
+    Sleep,
+    request,
+    send_with_retries,
+)
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.protocol.rate_limits import CHEAP_COST
 from kalshi_ext.requests import Target
@@ -161,6 +170,8 @@ def _within(schedule: PollSchedule, work: Flow[T]) -> Flow[T]:
         while True:
             if isinstance(effect, Send) and schedule.expired((yield Now())):
                 raise _TimeOver
+            if isinstance(effect, AdjustClock):
+                schedule.started += effect.seconds  # a corrected clock is no time that went by
             if isinstance(effect, Sleep):
                 left = schedule.started + schedule.policy.resolve_within - (yield Now())
                 effect = Sleep(min(effect.seconds, max(0.0, left)))

@@ -17,6 +17,7 @@ from attrs import define, field
 
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import (
+    ABSENT_ADVICE,
     DuplicateIdConflict,
     DuplicateOrder,
     KalshiError,
@@ -258,7 +259,8 @@ def not_executed_error(ticket: OrderTicket, error: KalshiError) -> NotSent:
     """Build the error of an order that is proven absent for good."""
     key = ticket.client_order_id
     return NotSent(
-        f"the order {key} was not executed and can no longer be: {error.args[0]}",
+        f"the order {key} was sent and is proven absent: {error.args[0]}",
+        advice=ABSENT_ADVICE,
         client_order_id=ticket.client_order_id,
         operation=error.__dict__.get("operation"),
     )

@@ -75,7 +75,8 @@ class Unclear:
     until: Literal["time is over", "no copy is left", "now"] = "time is over"
 
 
-ProbeResult: TypeAlias = Executed[T] | NotExecuted | NotDone[T] | Created[T] | Unclear
+SettledResult: TypeAlias = Executed[T] | NotExecuted | NotDone[T] | Unclear
+ProbeResult: TypeAlias = SettledResult[T] | Created[T]
 
 
 def probe_until_settled(
@@ -84,7 +85,7 @@ def probe_until_settled(
     context: Context,
     *,
     sent_at: float | None,
-) -> Flow[ProbeResult[T]]:
+) -> Flow[SettledResult[T]]:
     """Probe until a result may be believed; Unclear when time is over. `sent_at` as in `SentAt`."""
     send_time = SentAt(sent_at)
     schedule = PollSchedule(context.policy, (yield Now()))

@@ -73,7 +73,7 @@ from typing import Any, Generic, TypeVar
 from attrs import define
 
 from kalshi_ext.contracts.interface import Contract
-from kalshi_ext.errors import KalshiError, Misuse, NotSent, OutcomeUnknown, Refused
+from kalshi_ext.errors import ABSENT_ADVICE, KalshiError, Misuse, NotSent, OutcomeUnknown, Refused
 from kalshi_ext.journal import Entry, State, Transition
 from kalshi_ext.protocol.flow import Context, Flow, Now, Record, send_with_retries
 from kalshi_ext.protocol.messages import Call
@@ -223,6 +223,7 @@ def _not_executed_error(write: Write[Any], outcome: WriteOutcome[Any]) -> NotSen
     reason = outcome.error.args[0] if isinstance(outcome, Unknown) else ""
     operation = write.call.operation
     return NotSent(
-        f"{operation.facade}: it was not executed and can no longer be: {reason}",
+        f"{operation.facade}: it was sent and is proven not done: {reason}",
+        advice=ABSENT_ADVICE,
         operation=operation.id,
     )

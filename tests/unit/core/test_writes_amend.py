@@ -465,9 +465,7 @@ def test_an_amend_that_was_never_executed_says_why() -> None:
         amend(exchange)
 
 
-def test_a_409_with_an_unknown_code_is_a_refusal_where_the_order_has_not_ended() -> (
-    None
-):
+def test_a_409_with_an_unknown_code_is_a_refusal_where_the_order_has_not_ended() -> None:
     with_code = ex.FakeExchange([ex.once(ex.refused(409, "weird"))], orders=[amended()])
     with pytest.raises(errors.Conflict):
         amend(with_code)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from email.utils import formatdate
 from typing import Any
 
 import core_samples as core
 import fake_exchange as ex
 import pytest
+from attrs import evolve
 
 from kalshi_ext import errors, writes
-from kalshi_ext.protocol.context import Context
+from kalshi_ext.protocol.context import Context, LockOwner
+from kalshi_ext.protocol.flow import Now, Send
 from kalshi_ext.protocol.rate_limits import Pacer, TokenBucket
 from kalshi_ext.requests import Target
 
@@ -114,7 +117,7 @@ def test_a_404_whose_order_cannot_be_read_is_unknown(response: Any) -> None:
     with pytest.raises(errors.OutcomeUnknown) as caught:
         cancel(exchange)
     assert caught.value.order_id == ID
-    assert exchange.time - core.EPOCH > 179
+    assert 179 < exchange.time - core.EPOCH < 180.1
 
 
 def test_a_refused_cancel_is_refused() -> None:
@@ -229,3 +232,153 @@ def test_a_batch_of_cancels_costs_as_much_as_its_orders() -> None:
     with pytest.raises(errors.Misuse, match="smaller batches"):
         cancel_many(exchange)
     assert exchange.requests == []
+
+
+# Counts as both contracts name them.
+FILLED: dict[str, Any] = {
+    "status": "executed",
+    **{"remaining_count_fp": "0.00", "fill_count_fp": "5.00"},
+    **{"remaining_count": 0, "fill_count": 5, "side": "yes", "action": "buy", "yes_price": 56},
+}
+
+
+@pytest.mark.parametrize("contract", [core.CURRENT, core.CLASSIC], ids=["current", "classic"])
+@pytest.mark.parametrize(
+    "answers",
+    [[ex.not_found()], [LOST] * 4, [LOST, ex.not_found()], [ex.refused(409, "order_filled")]],
+)
+def test_a_cancel_that_meets_a_fill_says_so_and_carries_the_order(
+    answers: list[Any], contract: Any
+) -> None:
+    exchange = ex.FakeExchange([ex.once(*answers, method="DELETE")], orders=[ex.row(**FILLED)])
+    with pytest.raises(errors.OrderClosed) as caught:
+        exchange.run(writes.cancel(contract, Target.of(ID, ticker=ex.TICKER), exchange.context))
+    assert caught.value.order_status == "executed"
+    assert caught.value.order.order_id == caught.value.order_id == ID
+
+
+def test_a_cancel_refused_in_unknown_words_is_looked_into_once() -> None:
+    weird = ex.refused(409, "weird")
+    cancelled = ex.FakeExchange([ex.once(weird, method="DELETE")], orders=[GONE])
+    assert cancel(cancelled).replayed
+    resting = ex.FakeExchange([ex.once(weird, method="DELETE")], orders=[ex.row()])
+    with pytest.raises(errors.Conflict, match="weird"):
+        cancel(resting)
+    unreadable = ex.FakeExchange([ex.once(weird, method="DELETE")])
+    with pytest.raises(errors.Conflict, match="weird"):
+        cancel(unreadable)
+    assert [len(each.requests) for each in (cancelled, resting, unreadable)] == [2, 2, 2]
+
+
+def test_an_entry_of_a_batch_of_cancels_that_meets_a_fill_says_so() -> None:
+    no = {"order_id": OTHER, "error": {"code": "not_found", "message": "no"}}
+    exchange = ex.FakeExchange([ex.once(entries(DONE_1, no), method="DELETE")])
+    exchange.orders = [ex.row(2, **FILLED)]
+    error = cancel_many(exchange)[1]
+    assert isinstance(error, errors.OrderClosed)
+    assert (error.order_id, error.order.fill_count) == (OTHER, 5)
+
+
+@pytest.mark.parametrize("answer", [LOST, ex.not_found()])
+def test_an_unknown_cancel_advises_to_cancel_again(answer: Any) -> None:
+    unreadable = ex.always(core.reply(500), method="GET", ending=ID)
+    exchange = ex.FakeExchange([ex.always(answer, method="DELETE"), unreadable])
+    with pytest.raises(errors.OutcomeUnknown, match="call it again") as caught:
+        cancel(exchange)
+    assert "do not send it again" not in str(caught.value)
+    assert "within 180 s" in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_cancel_whose_order_may_not_be_read_is_unknown_at_once(status: int) -> None:
+    refused = ex.always(ex.refused(status, "permission_denied"), method="GET", ending=ID)
+    exchange = ex.FakeExchange([refused])
+    with pytest.raises(errors.OutcomeUnknown, match="could not be read"):
+        cancel(exchange)
+    assert exchange.waited == 0
+
+
+class Slow(ex.FakeExchange):
+    """An exchange whose requests all time out."""
+
+    def perform(self, effect: Any) -> Any:
+        if isinstance(effect, Send):
+            self.time += effect.timeout
+        return super().perform(effect)
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_looking_into_a_cancel_ends_within_its_time_and_one_timeout(many: bool) -> None:
+    exchange = Slow([lambda _: LOST])
+    if many:
+        results = cancel_many(exchange)
+        assert [type(each) for each in results] == [errors.OutcomeUnknown] * 2
+    else:
+        with pytest.raises(errors.OutcomeUnknown):
+            cancel(exchange)
+    assert exchange.time - core.EPOCH <= 180 + 10 + 1
+
+
+def test_an_order_that_cannot_be_read_keeps_no_other_from_being_cancelled() -> None:
+    empty = ex.always(entries(), method="DELETE", ending="/batched")
+    unreadable = ex.always(core.reply(500), method="GET", ending=ID)
+    done = ex.once(ex.not_found(), core.reply(200, DONE_2), method="DELETE")
+    exchange = ex.FakeExchange([empty, unreadable, done])
+    cancelled_at: list[float] = []
+    exchange.handlers.insert(
+        0,
+        lambda request: (
+            cancelled_at.append(exchange.time)  # type: ignore[func-returns-value]
+            if request.method == "DELETE" and request.path.endswith(OTHER)
+            else None
+        ),
+    )
+    first, second = cancel_many(exchange)
+    assert isinstance(first, errors.OutcomeUnknown)
+    assert second.order_id == OTHER
+    assert cancelled_at[0] - core.EPOCH < 1
+
+
+def test_a_cancel_whose_client_is_closed_while_looking_is_unknown() -> None:
+    def closed(request: Any) -> Any:
+        if request.method == "GET":
+            raise errors.Misuse("this client is closed")
+        return None
+
+    exchange = ex.FakeExchange([closed])
+    with pytest.raises(errors.OutcomeUnknown, match="this client is closed"):
+        cancel(exchange)
+
+
+def test_a_cancel_whose_timestamp_is_refused_again_and_again_speaks_of_the_clock() -> None:
+    expired = core.reply(401, {"error": {"code": "header_timestamp_expired", "message": "m"}})
+    dated = evolve(expired, headers={"date": formatdate(core.EPOCH + 3600, usegmt=True)})
+    exchange = ex.FakeExchange([ex.always(dated, method="DELETE")], orders=[ex.row()])
+    with pytest.raises(errors.TimestampExpired, match="set this machine's clock"):
+        cancel(exchange)
+    assert len(exchange.sent("DELETE")) == 4
+    once_more = ex.FakeExchange([ex.once(dated, dated, DONE, method="DELETE")])
+    assert cancel(once_more).reduced_by == 5
+
+
+def test_a_cancel_uses_no_journal_and_waits_for_no_lock() -> None:
+    exchange = ex.FakeExchange([ex.once(ex.not_found(), DONE, method="DELETE")], orders=[ex.row()])
+    effects = set()
+    perform = exchange.perform
+    exchange.perform = lambda effect: effects.add(type(effect)) or perform(effect)  # type: ignore[method-assign,func-returns-value]
+    other = LockOwner()
+    exchange.context.locks.acquire([f"order {ID}", ID], other)
+    cancel(exchange)
+    assert effects == {Send, Now}
+
+
+def test_what_may_be_repeated_says_so_when_it_stays_unknown() -> None:
+    calls = {
+        core.CURRENT.orders.cancel_all(None): "call it again",
+        core.CURRENT.order_groups.trigger("g1", None, None): "call it again",
+        core.CURRENT.account.upgrade(): "do not send it again before",
+    }
+    for call, advice in calls.items():
+        exchange = ex.FakeExchange([lambda _: LOST])
+        with pytest.raises(errors.OutcomeUnknown, match=advice):
+            exchange.run(writes.send_idempotent(call, exchange.context))
