@@ -237,8 +237,13 @@ def test_a_batch_of_cancels_costs_as_much_as_its_orders() -> None:
 # Counts as both contracts name them.
 FILLED: dict[str, Any] = {
     "status": "executed",
-    **{"remaining_count_fp": "0.00", "fill_count_fp": "5.00"},
-    **{"remaining_count": 0, "fill_count": 5, "side": "yes", "action": "buy", "yes_price": 56},
+    "remaining_count_fp": "0.00",
+    "fill_count_fp": "5.00",
+    "remaining_count": 0,
+    "fill_count": 5,
+    "side": "yes",
+    "action": "buy",
+    "yes_price": 56,
 }
 
 
