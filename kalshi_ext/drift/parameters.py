@@ -15,6 +15,7 @@ from kalshi_ext.drift.bodies import OperationPair, compare_content
 from kalshi_ext.drift.document import Node
 from kalshi_ext.drift.finding import REQUEST, Difference, LocatedDifference, Location, value_text
 from kalshi_ext.drift.schema import schema_at
+from kalshi_ext.drift.twins import twins_of
 
 ParametersByKey = dict[tuple[str, str], Node]
 # OpenAPI's defaults, so that naming the default is no change.
@@ -30,8 +31,10 @@ def compare_parameters(pair: OperationPair) -> Iterator[LocatedDifference]:
         for base, new in _pop_pairs(before, after, matches):
             yield _changed(pair, rule, base, new)
             yield from _compare_pair(pair, base, new)
+    names = [[name for _, name in each.parameters] for each in (pair.new, pair.base)]
     for node in before.values():
-        yield _lone(pair, "removed", node, node.pointer, pair.new.pointer)
+        difference, location = _lone(pair, "removed", node, node.pointer, pair.new.pointer)
+        yield evolve(difference, after=twins_of(difference.name, *names)), location
     for node in after.values():
         yield _lone(pair, "added", node, pair.base.pointer, node.pointer)
 

@@ -5,7 +5,8 @@
 2. Two schemas are compared one level deep: the constraints on the value (constraints.py), the
    fields of an object, the elements of a list, the variants of a union (variants.py). Each yields
    Differences and pairs of inner schemas.
-3. The traversal compares the inner pairs in turn, each pair once, so that recursion ends.
+3. The traversal compares the inner pairs in turn, each pair once, so that recursion ends. What
+   differs is then named at every path that leads to it: a shared component is met at many.
 4. The direction is part of the rule: the same change is judged for the sender of a request and
    for the reader of a response. A server that accepts more, or answers less, breaks nobody:
 
@@ -46,11 +47,15 @@ from kalshi_ext.drift.constraints import compare_beside_variants, compare_constr
 from kalshi_ext.drift.errors import CannotCompare
 from kalshi_ext.drift.finding import REQUEST, Difference
 from kalshi_ext.drift.schema import Field, Schema, unconstrained
+from kalshi_ext.drift.twins import twins_of
 from kalshi_ext.drift.variants import compare_variants
 
 # The exchange's full document needs a few thousand pairs. allOf over recursive schemas makes new
 # conjunctions at each level, which could multiply without end.
 MAX_PAIRS: Final = 200_000
+# Paths that lead again to a pair already met. They double at each level of a hostile document; past
+# the limit a pair is named at the first path only.
+MAX_PATHS: Final = 50_000
 
 PairKey = tuple[tuple[str, ...], tuple[str, ...], str]
 
@@ -77,23 +82,55 @@ class Traversal:
     """Compares schemas of two documents; each pair is compared once and remembered."""
 
     compared: dict[PairKey, LevelDiff] = field(factory=dict[PairKey, LevelDiff], repr=False)
+    repeated_paths: int = 0
 
     def differences(
         self, base: Schema, new: Schema, direction: str
     ) -> Iterator[tuple[Difference, str]]:
-        """List every difference below a pair of schemas and the path of fields to it."""
-        seen: set[PairKey] = set()
-        pending = [(base, new, "")]
+        """List every difference below a pair of schemas, at every path of fields to it.
+
+        A shared component is met at many paths, each of which is named; recursion is named once.
+        """
+        root = InnerPair("", base, new)
+        levels = self._levels(root, direction)
+        leading = _leading_to_differences(levels)
+        # A stack of pairs and paths. None ends the pair below it, which is then no longer inside
+        # itself: the same pair may follow at another path.
+        pending: list[tuple[InnerPair | None, PairKey, str]] = [(root, _key(root, direction), "")]
+        inside, seen = set[PairKey](), set[PairKey]()
         while pending:
-            before, after, path = pending.pop()
-            key = (before.key, after.key, direction)
-            if key in seen or _has_same_text(before, after):
+            pair, key, path = pending.pop()
+            if pair is None:
+                inside.discard(key)
                 continue
+            if key not in leading or key in inside or (key in seen and self._is_spent()):
+                continue
+            inside.add(key)
             seen.add(key)
-            level = self._level(key, before, after)
-            yield from ((difference, path) for difference in level.differences)
+            yield from ((difference, path) for difference in levels[key].differences)
+            pending.append((None, key, path))
             # Reversed, because a stack is read from its end: findings keep the document's order.
-            pending += [(pair.base, pair.new, path + pair.step) for pair in reversed(level.inner)]
+            pending += [
+                (each, _key(each, direction), path + each.step)
+                for each in reversed(levels[key].inner)
+            ]
+
+    def _is_spent(self) -> bool:
+        """Count one more path to a pair that was met before; tell when there were too many."""
+        self.repeated_paths += 1
+        return self.repeated_paths > MAX_PATHS
+
+    def _levels(self, root: InnerPair, direction: str) -> dict[PairKey, LevelDiff]:
+        """Compare every pair that can be reached from one, each once."""
+        levels: dict[PairKey, LevelDiff] = {}
+        pending = [root]
+        while pending:
+            pair = pending.pop()
+            key = _key(pair, direction)
+            if key not in levels and not _has_same_text(pair.base, pair.new):
+                levels[key] = self._level(key, pair.base, pair.new)
+                pending += levels[key].inner
+        return levels
 
     def _level(self, key: PairKey, base: Schema, new: Schema) -> LevelDiff:
         level = self.compared.get(key)
@@ -102,6 +139,26 @@ class Traversal:
                 raise CannotCompare(f"more than {MAX_PAIRS} pairs of schemas: too involved")
             level = self.compared[key] = compare_level(base, new, key[2])
         return level
+
+
+def _key(pair: InnerPair, direction: str) -> PairKey:
+    return pair.base.key, pair.new.key, direction
+
+
+def _leading_to_differences(levels: dict[PairKey, LevelDiff]) -> set[PairKey]:
+    """Find the pairs that differ, and those from which one that differs can be reached."""
+    outer: dict[PairKey, list[PairKey]] = {}
+    for key, level in levels.items():
+        for pair in level.inner:
+            outer.setdefault(_key(pair, key[2]), []).append(key)
+    leading: set[PairKey] = set()
+    pending = [key for key, level in levels.items() if level.differences]
+    while pending:
+        key = pending.pop()
+        if key not in leading:
+            leading.add(key)
+            pending += outer.get(key, ())
+    return leading
 
 
 def _has_same_text(base: Schema, new: Schema) -> bool:
@@ -150,7 +207,8 @@ def _fields(base: Schema, new: Schema, direction: str) -> Iterator[Difference | 
             yield from _field_pair(name, before, after)
         elif before:
             pointers = before.pointer, new.pointer_to("properties")
-            yield Difference(f"field-removed-{_presence(before)}", *pointers, name)
+            twins = twins_of(name, new_fields, base_fields)
+            yield Difference(f"field-removed-{_presence(before)}", *pointers, name, after=twins)
         elif after:
             pointers = base.pointer_to("properties"), after.pointer
             yield Difference(f"field-added-{_presence(after)}", *pointers, name)
