@@ -41,7 +41,7 @@ from figures import write_block
 
 from kalshi_ext.drift.check import check
 from kalshi_ext.drift.compare import compare
-from kalshi_ext.drift.document import open_document
+from kalshi_ext.drift.opening import open_document
 
 Rewrite = Callable[[Any], Iterator[tuple[str, Any]]]
 CONTRACTS = ("current", "classic", "synthetic")

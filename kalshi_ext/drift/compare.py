@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from kalshi_ext.drift.access import (
     compare_own_servers,
@@ -21,13 +21,21 @@ from kalshi_ext.drift.access import (
     renamed_schemes,
 )
 from kalshi_ext.drift.bodies import OperationPair, compare_request, compare_responses
-from kalshi_ext.drift.document import Document, dereferenced, open_document
+from kalshi_ext.drift.document import Document, dereferenced
 from kalshi_ext.drift.documents import is_ours as is_our_path
 from kalshi_ext.drift.errors import CannotCompare
 from kalshi_ext.drift.finding import Collector, Difference, Finding, LocatedDifference, Location
 from kalshi_ext.drift.limits import is_mapping
-from kalshi_ext.drift.operations import DocumentedOperation, Matches, match, operations_of
+from kalshi_ext.drift.opening import open_document
+from kalshi_ext.drift.operations import (
+    DocumentedOperation,
+    Matches,
+    match,
+    operations_of,
+    successor_of,
+)
 from kalshi_ext.drift.parameters import compare_parameters
+from kalshi_ext.drift.spoken import weigh
 from kalshi_ext.drift.traversal import Traversal
 
 IsOurs = Callable[[str], bool]
@@ -71,19 +79,31 @@ class _Context:
     base_ids: frozenset[str]
     new_ids: frozenset[str]
     renamed_schemes: dict[str, str]
+    new: list[DocumentedOperation]
     traversal: Traversal = field(factory=Traversal)
 
 
 def compare(
-    base: Any, new: Any, *, is_ours: IsOurs = every_path, names: tuple[str, str] = ("base", "new")
+    base: Any,
+    new: Any,
+    *,
+    is_ours: IsOurs = every_path,
+    names: tuple[str, str] = ("base", "new"),
+    spoken: Any = None,
 ) -> Comparison:
     """Compare two OpenAPI documents, loaded or opened, for a client that speaks `base`.
 
-    Operations on paths that `is_ours` declines give notes. Raises CannotCompare for a document
-    that is malformed, endless or too large.
+    Operations on paths that `is_ours` declines give notes. `spoken` is the corrected copy of `base`
+    that the client really speaks, where there is one (spoken.py). Raises CannotCompare for a
+    document that is malformed, endless or too large.
     """
     try:
-        return _compare(open_document(base, names[0]), open_document(new, names[1]), is_ours)
+        after = open_document(new, names[1])
+        compared = _compare(open_document(base, names[0]), after, is_ours)
+        if spoken is None:
+            return compared
+        corrected = _compare(open_document(spoken, "spoken"), after, is_ours)
+        return evolve(compared, findings=weigh(compared.findings, corrected.findings))
     # Levels are bounded when a document is opened; chains of references go deeper.
     except RecursionError as error:
         raise CannotCompare("references are nested too deeply to follow") from error
@@ -100,7 +120,7 @@ def _compare(base: Document, new: Document, is_ours: IsOurs) -> Comparison:
     renamed = renamed_schemes(base, new)
     used = named | renamed.keys() | set(renamed.values())
     collector.add(compare_unused_schemes(base, new, used))
-    context = _Context(_ids(before), _ids(after), renamed)
+    context = _Context(_ids(before), _ids(after), renamed, after)
     collector.add(_operations(context, ours))
     collector.add(_webhooks(base, new))
     collector.add(_notes(context, outside))
@@ -132,7 +152,8 @@ def _selected(matches: Matches, is_ours: IsOurs, *, keep: bool) -> Matches:
 
 def _operations(context: _Context, matches: Matches) -> Iterator[LocatedDifference]:
     for each in matches.removed:
-        yield _located(each, Difference("operation-removed", each.pointer, "/paths", each.label))
+        names = {"name": each.label, "after": successor_of(each, context.new)}
+        yield _located(each, Difference("operation-removed", each.pointer, "/paths", **names))
     for each in matches.added:
         yield _located(each, Difference("operation-added", "/paths", each.pointer, each.label))
     for base, new in matches.replaced:
@@ -164,7 +185,9 @@ def _compare_operation(
     yield from _identity(context, base, new)
     before, after = base.node.flag("deprecated"), new.node.flag("deprecated")
     if before != after:
-        yield _changed(f"operation-{'' if after else 'un'}deprecated", base, new)
+        successor = successor_of(new, context.new) if after else ""
+        rule = f"operation-{'' if after else 'un'}deprecated"
+        yield _changed(rule, base, new, after=successor)
     security = compare_security(base.security, new.security, context.renamed_schemes)
     yield from ((difference, Location(base, "security")) for difference in security)
     yield from compare_own_servers(base, new)

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from attrs import define, field
 
 from kalshi_ext.drift.errors import CannotCompare
-from kalshi_ext.drift.limits import SpecError, check_bounds, is_list, is_mapping
+from kalshi_ext.drift.limits import is_list, is_mapping
 
 # Keywords that describe and assert nothing: JSON Schema calls them annotations.
 ANNOTATIONS: Final = frozenset({
@@ -199,34 +199,6 @@ class Node:
         if not isinstance(node.value, expected):
             raise node.error(f"must be {description}, not {type(node.value).__name__}")
         return node
-
-
-def open_document(value: object, name: str) -> Document:
-    """Check that a loaded value is an OpenAPI 3 document of bounded size.
-
-    A Document is returned as it is: its caches serve the next comparison too.
-    """
-    if isinstance(value, Document):
-        return value
-    try:
-        check_bounds(value, name)
-    except SpecError as error:
-        raise CannotCompare(str(error)) from error
-    if not is_mapping(value):
-        raise CannotCompare(f"{name}: not an OpenAPI document but a {type(value).__name__}")
-    document = Document(value, name)
-    _check_openapi_3(document)
-    return document
-
-
-def _check_openapi_3(document: Document) -> None:
-    if "swagger" in document.root:
-        raise document.error("/swagger", "Swagger 2 is not compared, only OpenAPI 3")
-    version = str(document.root.get("openapi", ""))
-    if not version.startswith("3."):
-        raise document.error("/openapi", f"must say an OpenAPI version 3.x, not {version!r}")
-    if not is_mapping(document.root.get("paths")):
-        raise document.error("/paths", "must be a mapping of paths")
 
 
 def dereferenced(node: Node | None) -> str:

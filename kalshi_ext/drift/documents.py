@@ -66,6 +66,12 @@ def document_path(name: DocumentName) -> Path:
     raise Unreadable(f"{FILES[name]} is neither in the package nor in a checkout around it")
 
 
+def is_checkout() -> bool:
+    """Tell a checkout of this library, which has the scripts of an adoption, from a wheel."""
+    is_wheel = (_PACKAGE / "openapi").is_dir()
+    return not is_wheel and (_PACKAGE.parents[1] / "scripts" / "adopt.py").is_file()
+
+
 @functools.cache
 def _load_once(name: DocumentName) -> dict[str, Any]:
     return load(document_path(name))

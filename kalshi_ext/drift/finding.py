@@ -71,10 +71,15 @@ LocatedDifference = tuple[Difference, Location]
 
 @frozen
 class Finding:
-    """A judged difference and every location where a client meets it."""
+    """A judged difference and every location where a client meets it.
+
+    `is_kept` says that the client there speaks a contract which has no such difference: its own
+    corrections are as narrow as the new document, or as tolerant.
+    """
 
     difference: Difference
     locations: tuple[Location, ...]
+    is_kept: bool = False
 
     @property
     def rule(self) -> DriftRule:
@@ -83,8 +88,8 @@ class Finding:
 
     @property
     def severity(self) -> Severity:
-        """Read the rule's severity."""
-        return self.rule.severity
+        """Read the rule's severity; what the client keeps to already is compatible."""
+        return Severity.COMPATIBLE if self.is_kept else self.rule.severity
 
     @property
     def base(self) -> str:

@@ -11,8 +11,9 @@ runs, and no value becomes a date.
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any, Final, NoReturn
 
 import httpx
@@ -21,7 +22,6 @@ from kalshi_ext.drift.limits import MAX_BYTES, MAX_DEPTH, Unreadable, check_boun
 
 CONNECT_SECONDS: Final = 10.0
 TOTAL_SECONDS: Final = 60.0
-_CHUNK_BYTES: Final = 65536
 
 
 def load(source: str | Path | bytes) -> dict[str, Any]:
@@ -63,16 +63,30 @@ def fetch(url: str) -> bytes:
 
     A redirect is refused, so that nothing is fetched which the user did not name.
     """
-    deadline = time.monotonic() + TOTAL_SECONDS
+    outcome: SimpleQueue[bytes | Exception] = SimpleQueue()
     try:
-        with (
-            httpx.Client(follow_redirects=False, timeout=CONNECT_SECONDS) as client,
-            client.stream("GET", url) as response,
-        ):
+        with httpx.Client(follow_redirects=False, timeout=CONNECT_SECONDS) as client:
+            # httpx's timeout is for one read, in the headers too: a server that sends a byte now
+            # and then never meets it. Leaving the client closes the connection, which ends the
+            # thread at its next read.
+            Thread(target=_download, args=(client, url, outcome), daemon=True).start()
+            result = outcome.get(timeout=TOTAL_SECONDS)
+    except Empty:
+        raise Unreadable(f"{url}: took longer than {TOTAL_SECONDS:.0f} seconds") from None
+    if isinstance(result, httpx.HTTPError | httpx.InvalidURL):
+        raise Unreadable(f"{url}: {type(result).__name__}: {result}") from result
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def _download(client: httpx.Client, url: str, outcome: SimpleQueue[bytes | Exception]) -> None:
+    try:
+        with client.stream("GET", url) as response:
             _check_status(url, response)
-            return _read_body(url, response, deadline)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise Unreadable(f"{url}: {type(error).__name__}: {error}") from error
+            outcome.put(_read_body(url, response))
+    except Exception as error:  # noqa: BLE001  raised by the thread that waits for it
+        outcome.put(error)
 
 
 def _check_status(url: str, response: httpx.Response) -> None:
@@ -83,16 +97,13 @@ def _check_status(url: str, response: httpx.Response) -> None:
         raise Unreadable(f"{url}: answered status {response.status_code}")
 
 
-def _read_body(url: str, response: httpx.Response, deadline: float) -> bytes:
-    # httpx's timeout is for one read: a server that sends a byte now and then never meets it, and
-    # one that sends without end would fill the memory.
+def _read_body(url: str, response: httpx.Response) -> bytes:
     body = bytearray()
-    for chunk in response.iter_bytes(_CHUNK_BYTES):
+    # As the chunks come: with a chunk size httpx would wait for it to fill.
+    for chunk in response.iter_bytes():
         body += chunk
         if len(body) > MAX_BYTES:
             raise Unreadable(f"{url}: larger than {MAX_BYTES} bytes")
-        if time.monotonic() > deadline:
-            raise Unreadable(f"{url}: took longer than {TOTAL_SECONDS:.0f} seconds")
     return bytes(body)
 
 

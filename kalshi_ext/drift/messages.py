@@ -10,9 +10,18 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from kalshi_ext.drift.absence import absence_reason
 from kalshi_ext.drift.facade import FacadeCall, argument_name
 from kalshi_ext.drift.finding import Finding, Location
+from kalshi_ext.drift.rules import NOTHING, Reader, then_adopt
 
+# Rules whose text `after` names what stands in for what is gone.
+NAMING: Final = frozenset({
+    "operation-deprecated", "operation-removed", "parameter-removed-optional",
+    "parameter-removed-required", "request-field-removed-optional",
+    "request-field-removed-required", "response-field-removed-optional",
+    "response-field-removed-required",
+})  # fmt: skip
 Quote = Callable[[str], str]
 # C0 and C1 controls, line separators, bidirectional overrides, the byte order mark, surrogates.
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
@@ -44,7 +53,30 @@ def title(finding: Finding, *, quote: Quote = verbatim) -> str:
         "before": quote(_clipped(difference.before)),
         "after": quote(_clipped(difference.after)),
     }
-    return finding.rule.title.format_map(texts)
+    return finding.rule.title.format_map(texts) + _beside(finding)
+
+
+def _beside(finding: Finding) -> str:
+    """Name what stands in for something that is gone: a twin, or a successor."""
+    names = finding.difference.after if finding.rule.id in NAMING else ""
+    return f"; beside it is {code_span(_clipped(names))}" if names else ""
+
+
+def advice(finding: Finding, reader: Reader) -> str:
+    """Say what to do, to a user of the package or to who keeps a checkout."""
+    if finding.is_kept:
+        return NOTHING.to(reader)
+    if _beside(finding):
+        successor = code_span(_clipped(finding.difference.after))
+        return then_adopt(f"move to {successor}").to(reader)
+    return finding.rule.advice.to(reader)
+
+
+def reason(finding: Finding) -> str:
+    """Say what it means to a caller."""
+    if finding.is_kept:
+        return "The client keeps to it already: its own contract is corrected there."
+    return absence_reason(finding) or finding.rule.reason
 
 
 def _clipped(text: str) -> str:
@@ -102,7 +134,7 @@ def _argument(part: str, path: str, call: FacadeCall | None) -> str:
 
 def meaning(finding: Finding) -> str:
     """Say what it means to somebody who uses the facade."""
-    return f"{abbreviated(affected(finding))}: {finding.rule.reason}"
+    return f"{abbreviated(affected(finding))}: {reason(finding)}"
 
 
 def abbreviated(names: Iterable[str], limit: int = 4) -> str:

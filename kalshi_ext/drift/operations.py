@@ -224,6 +224,30 @@ def _match_successors(matches: Matches) -> None:
     _withdraw(matches, matches.replaced)
 
 
+def successor_of(gone: DocumentedOperation, new: list[DocumentedOperation]) -> str:
+    """Name the operation of the new document that does the same in a later version; "" for none.
+
+    It was there before, mostly: the exchange adds `CreateOrderV2` months before it takes
+    `CreateOrder` away.
+    """
+    name, version = _versioned(gone.id)
+    later = [
+        (each_version, each)
+        for each in new
+        for each_name, each_version in [_versioned(each.id)]
+        if name and each_name == name and each_version > version
+    ]
+    return max(later, key=lambda pair: pair[0])[1].label if later else ""
+
+
+def _versioned(operation_id: str) -> tuple[str, int]:
+    """Split an operationId into its name and version: CreateOrder is the first of its name."""
+    suffix = _VERSION_SUFFIX.search(operation_id)
+    if suffix is None:
+        return operation_id.casefold(), 1
+    return operation_id[: suffix.start()].casefold(), int(suffix[0].lstrip("_vV"))
+
+
 def _withdraw(matches: Matches, pairs: list[OperationMatch]) -> None:
     matched = {id(operation) for pair in pairs for operation in pair}
     matches.removed = [each for each in matches.removed if id(each) not in matched]

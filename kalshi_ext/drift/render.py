@@ -13,11 +13,27 @@ from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import quote
 
+from attrs import evolve, frozen
+
 from kalshi_ext.drift.check import DriftReport
 from kalshi_ext.drift.finding import Finding, Location
-from kalshi_ext.drift.messages import abbreviated, affected, code_span, meaning, printable, title
-from kalshi_ext.drift.rules import RULES, DriftRule, Severity
-from kalshi_ext.drift.source_map import line_numbers, local_file
+from kalshi_ext.drift.messages import (
+    abbreviated,
+    advice,
+    affected,
+    code_span,
+    meaning,
+    printable,
+    reason,
+    title,
+)
+from kalshi_ext.drift.rules import RULES, DriftRule, Reader, Severity
+from kalshi_ext.drift.source_map import (
+    is_in_working_directory,
+    line_numbers,
+    local_file,
+    stable_name,
+)
 
 _MAX_MARKDOWN_BYTES: Final = 60_000  # GitHub: the body of an issue has at most 65,536 characters
 _HEADINGS: Final = {
@@ -43,7 +59,7 @@ def _text_lines(report: DriftReport) -> Iterator[str]:
         yield f"  base  {printable(finding.base)}"
         yield f"  new   {printable(finding.new)}"
         yield f"  means {meaning(finding)}"
-        yield f"  do    {finding.rule.advice}"
+        yield f"  do    {advice(finding, report.reader)}"
     for finding, entry in report.suppressed:
         yield f"\naccepted until {entry.expires}: {title(finding)} ({printable(entry.reason)})"
     yield f"\n{_verdict(report)}"
@@ -75,19 +91,19 @@ def _markdown_lines(report: DriftReport) -> Iterator[str]:
         if findings:
             yield f"\n## {heading} ({len(findings)})\n"
         for finding in findings:
-            yield from _markdown_finding(finding)
+            yield from _markdown_finding(report, finding)
     if report.suppressed:
         yield f"\n## Accepted ({len(report.suppressed)})\n"
     for finding, entry in report.suppressed:
-        reason = code_span(printable(entry.reason))
-        yield f"- {title(finding, quote=code_span)}: {reason}, until {entry.expires}"
+        why = code_span(printable(entry.reason))
+        yield f"- {title(finding, quote=code_span)}: {why}, until {entry.expires}"
 
 
-def _markdown_finding(finding: Finding) -> Iterator[str]:
+def _markdown_finding(report: DriftReport, finding: Finding) -> Iterator[str]:
     yield f"- {title(finding, quote=code_span)} ({finding.rule.id})"
     yield f"  - touches {code_span(abbreviated(affected(finding)))}"
-    yield f"  - {finding.rule.reason}"
-    yield f"  - to do: {finding.rule.advice}"
+    yield f"  - {reason(finding)}"
+    yield f"  - to do: {advice(finding, report.reader)}"
     yield f"  - {code_span(printable(finding.base))} → {code_span(printable(finding.new))}"
 
 
@@ -102,16 +118,17 @@ def as_json(report: DriftReport) -> str:
         "operations_outside": report.compared.outside,
         "counts": report.counts,
         "exit": int(report.exit),
-        "findings": [_json_finding(finding) for finding in report.findings],
+        "fingerprint": report_fingerprint(report),
+        "findings": [_json_finding(report, finding) for finding in report.findings],
         "accepted": [
-            {**_json_finding(finding), "why": entry.reason, "expires": str(entry.expires)}
+            {**_json_finding(report, finding), "why": entry.reason, "expires": str(entry.expires)}
             for finding, entry in report.suppressed
         ],
     }
     return _dump(value)
 
 
-def _json_finding(finding: Finding) -> dict[str, Any]:
+def _json_finding(report: DriftReport, finding: Finding) -> dict[str, Any]:
     difference = finding.difference
     return {
         "rule": finding.rule.id,
@@ -124,7 +141,8 @@ def _json_finding(finding: Finding) -> dict[str, Any]:
         "after": difference.after,
         "touches": affected(finding),
         "means": meaning(finding),
-        "do": finding.rule.advice,
+        "do": advice(finding, report.reader),
+        "kept": finding.is_kept,
         "uses": [_json_location(location) for location in finding.locations],
     }
 
@@ -147,38 +165,60 @@ def _dump(value: dict[str, Any]) -> str:
 
 
 def as_github(report: DriftReport) -> str:
-    """Write GitHub workflow commands, which annotate the lines of the base document.
+    """Write GitHub workflow commands, which annotate the lines of a document.
 
     One command for each finding, and a notice with the verdict.
     """
-    file, lines = _source_lines(report, report.findings)
-    commands = [_command(finding, file, lines) for finding in report.findings]
+    source = _source(report, report.findings)
+    commands = [_command(report, finding, source) for finding in report.findings]
     notice = f"::notice title=drift::{_escaped_data(_verdict(report))}"
     return "\n".join([*commands, notice]) + "\n"
 
 
-def _source_lines(report: DriftReport, findings: tuple[Finding, ...]) -> tuple[str, dict[str, int]]:
-    """Find the base document's file and the lines of its pointers; empty for a URL."""
-    file = local_file(report.compared.base.name)
+@frozen
+class _Source:
+    """The document that annotations point into: its name, and the lines of its pointers."""
+
+    name: str
+    is_base: bool
+    lines: dict[str, int]
+
+    def pointer(self, finding: Finding) -> str:
+        """Take a finding's pointer into this document."""
+        return finding.base if self.is_base else finding.new
+
+    def line(self, finding: Finding) -> int:
+        """Find the line of a finding, counted from 1."""
+        return self.lines.get(self.pointer(finding), 1)
+
+
+def _source(report: DriftReport, findings: tuple[Finding, ...]) -> _Source:
+    """Choose the document to annotate: the user's own, which a review can show.
+
+    That is the new one; the base where only that lies in the working directory.
+    """
+    new, base = report.compared.new.name, report.compared.base.name
+    is_base = is_in_working_directory(base) and not is_in_working_directory(new)
+    name = base if is_base else new
+    source = _Source(stable_name(name), is_base, {})
+    file = local_file(name)
     if file is None:
-        return "", {}
-    relative, path = file
-    return relative, line_numbers(path, [finding.base for finding in findings])
+        return source
+    pointers = [source.pointer(finding) for finding in findings]
+    return evolve(source, lines=line_numbers(file, pointers))
 
 
-def _command(finding: Finding, file: str, lines: dict[str, int]) -> str:
+def _command(report: DriftReport, finding: Finding, source: _Source) -> str:
     level = _LEVELS.get(finding.severity, "notice")
     # The pointers of these rules are into the baseline file.
-    if finding.rule.id.startswith("acceptance-"):
-        file = ""
-    line = lines.get(finding.base, 1)
-    position = f"file={_escaped_property(file)},line={line}," if file else ""
-    properties = f"{position}title={_escaped_property(finding.rule.id)}"
-    return f"::{level} {properties}::{_escaped_data(_annotation(finding))}"
+    is_elsewhere = finding.rule.id.startswith("acceptance-")
+    position = f"file={_escaped_property(source.name)},line={source.line(finding)},"
+    properties = f"{'' if is_elsewhere else position}title={_escaped_property(finding.rule.id)}"
+    return f"::{level} {properties}::{_escaped_data(_annotation(report, finding))}"
 
 
-def _annotation(finding: Finding) -> str:
-    return f"{title(finding)}. {meaning(finding)} To do: {finding.rule.advice}"
+def _annotation(report: DriftReport, finding: Finding) -> str:
+    return f"{title(finding)}. {meaning(finding)} To do: {advice(finding, report.reader)}"
 
 
 # Workflow commands: `%`, CR and LF end or forge a command; `:` and `,` end a property.
@@ -194,13 +234,14 @@ def as_sarif(report: DriftReport) -> str:
     """Write SARIF 2.1.0: one run with the rules that fired and a result for each finding."""
     findings = (*report.findings, *(finding for finding, _ in report.suppressed))
     rule_ids = list(dict.fromkeys(finding.rule.id for finding in findings))
-    file, lines = _source_lines(report, findings)
-    results = [_result(finding, rule_ids, file, lines) for finding in report.findings]
+    source = _source(report, findings)
+    results = [_result(report, finding, rule_ids, source) for finding in report.findings]
     results += [
-        _result(finding, rule_ids, file, lines) | {"suppressions": [_suppression(entry.reason)]}
+        _result(report, finding, rule_ids, source) | {"suppressions": [_suppression(entry.reason)]}
         for finding, entry in report.suppressed
     ]
-    driver = {"name": "kalshi-ext drift", "rules": [_sarif_rule(RULES[id_]) for id_ in rule_ids]}
+    rules = [_sarif_rule(RULES[id_], report.reader) for id_ in rule_ids]
+    driver = {"name": "kalshi-ext drift", "rules": rules}
     run = {"tool": {"driver": driver}, "results": results, "columnKind": "unicodeCodePoints"}
     return _dump({"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]})
 
@@ -209,40 +250,41 @@ def _sarif_level(severity: Severity) -> str:
     return _LEVELS.get(severity, "note")
 
 
-def _sarif_rule(rule: DriftRule) -> dict[str, Any]:
+def _sarif_rule(rule: DriftRule, reader: Reader) -> dict[str, Any]:
     return {
         "id": rule.id,
         "shortDescription": {"text": rule.title.replace("{", "").replace("}", "")},
         "fullDescription": {"text": rule.reason},
-        "help": {"text": rule.advice},
+        "help": {"text": rule.advice.to(reader)},
         "defaultConfiguration": {"level": _sarif_level(rule.severity)},
         "properties": {"severity": rule.severity.value},
     }
 
 
 def _result(
-    finding: Finding, rule_ids: list[str], file: str, lines: dict[str, int]
+    report: DriftReport, finding: Finding, rule_ids: list[str], source: _Source
 ) -> dict[str, Any]:
     return {
         "ruleId": finding.rule.id,
         "ruleIndex": rule_ids.index(finding.rule.id),
         "level": _sarif_level(finding.severity),
-        "message": {"text": _annotation(finding)},
-        "locations": [_sarif_location(finding, file, lines)],
+        "message": {"text": _annotation(report, finding)},
+        "locations": [_sarif_location(finding, source)],
         "partialFingerprints": {"difference/v1": _fingerprint(finding)},
         "properties": {"base": finding.base, "new": finding.new},
     }
 
 
-def _sarif_location(finding: Finding, file: str, lines: dict[str, int]) -> dict[str, Any]:
-    location: dict[str, Any] = {
-        "logicalLocations": [{"fullyQualifiedName": finding.base, "kind": "element"}]
+def _sarif_location(finding: Finding, source: _Source) -> dict[str, Any]:
+    pointer = source.pointer(finding)
+    region = {"startLine": source.line(finding)}
+    return {
+        "logicalLocations": [{"fullyQualifiedName": pointer, "kind": "element"}],
+        "physicalLocation": {
+            "artifactLocation": {"uri": quote(source.name)},
+            "region": region,
+        },
     }
-    if file:
-        region = {"startLine": lines.get(finding.base, 1)}
-        artifact = {"uri": quote(file)}
-        location["physicalLocation"] = {"artifactLocation": artifact, "region": region}
-    return location
 
 
 def _suppression(reason: str) -> dict[str, Any]:
@@ -254,6 +296,12 @@ def _fingerprint(finding: Finding) -> str:
     difference = finding.difference
     text = "\0".join((difference.rule, difference.base, difference.new, difference.name))
     return sha256(text.encode(errors="replace")).hexdigest()
+
+
+def report_fingerprint(report: DriftReport) -> str:
+    """Identify a report by its open findings: other prose or order in a document is the same."""
+    findings = sorted(f"{_fingerprint(each)} {each.severity}" for each in report.findings)
+    return sha256("\n".join(findings).encode()).hexdigest()[:12]
 
 
 FORMATS: Final[dict[str, Callable[[DriftReport], str]]] = {

@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
+from urllib.parse import urlsplit
 
 from attrs import define, field
 
 from kalshi_ext.drift.document import join, steps
 
 
-def local_file(name: str) -> tuple[str, Path] | None:
-    """Give a document's path relative to the working directory, and the file; None for a URL.
-
-    A review knows files by their path inside the repository, which CI checks out and works in.
-    """
+def local_file(name: str) -> Path | None:
+    """Find the file of a document; None for a URL."""
     path = Path(name)
-    if "://" in name or not path.is_file():
-        return None
-    root, absolute = Path.cwd().resolve(), path.resolve()
-    relative = absolute.relative_to(root) if absolute.is_relative_to(root) else absolute
-    return relative.as_posix(), absolute
+    return None if "://" in name or not path.is_file() else path.resolve()
+
+
+def is_in_working_directory(name: str) -> bool:
+    """Tell whether a document is a file that a review of this directory knows."""
+    file = local_file(name)
+    return file is not None and file.is_relative_to(Path.cwd().resolve())
+
+
+def stable_name(name: str) -> str:
+    """Name a document alike on every machine, and never by an absolute path.
+
+    A review knows files by their path below the working directory, which CI checks out and works
+    in. The contracts of this package are `openapi/...`; any other file goes by its own name, and a
+    URL by the last part of its path.
+    """
+    file, directory = local_file(name), Path.cwd().resolve()
+    if file is not None and file.is_relative_to(directory):
+        return file.relative_to(directory).as_posix()
+    if file is not None and file.parent.name == "openapi":
+        return f"openapi/{file.name}"
+    path = urlsplit(name).path if "://" in name else name
+    return PurePath(path).name or "document"
 
 
 def line_numbers(path: Path, pointers: Collection[str]) -> dict[str, int]:

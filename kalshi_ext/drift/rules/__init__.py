@@ -10,10 +10,10 @@ from kalshi_ext.drift.rules.operations import (
     PARAMETER_RULES,
     STATUS_RULES,
 )
-from kalshi_ext.drift.rules.rule import DriftRule, Severity
+from kalshi_ext.drift.rules.rule import NOTHING, DriftRule, Reader, Severity, then_adopt
 from kalshi_ext.drift.rules.schemas import SCHEMA_RULES
 
-__all__ = ["RULES", "DriftRule", "Severity"]
+__all__ = ["NOTHING", "RULES", "DriftRule", "Reader", "Severity", "then_adopt"]
 
 RULES: Final[dict[str, DriftRule]] = {
     rule.id: rule

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from attrs import frozen
+from attrs import field, frozen
 
 
 class Severity(StrEnum):
@@ -31,13 +31,36 @@ class Severity(StrEnum):
 BREAKING, RISKY, COMPATIBLE, DEPRECATION, NOTE = Severity
 
 
+class Reader(StrEnum):
+    """Who reads a report: a user upgrades a package, only a checkout can adopt a contract."""
+
+    USER = "user"
+    MAINTAINER = "maintainer"
+
+
+@frozen
+class Advice:
+    """What to do about a difference, for a user of the package and for who keeps a checkout."""
+
+    user: str
+    maintainer: str
+
+    def to(self, reader: Reader) -> str:
+        """Give the advice for a reader."""
+        return self.user if reader is Reader.USER else self.maintainer
+
+
+def _advice(given: str | Advice) -> Advice:
+    return given if isinstance(given, Advice) else Advice(given, given)
+
+
 @frozen
 class DriftRule:
     """One row of the table: a kind of difference and its verdict.
 
     `title` is a template of {subject}, {name}, {field}, {before} and {after}; `reason` says what
-    it means to a caller, `advice` what to do. `opposite` is the rule of the same difference with
-    the documents swapped.
+    it means to a caller, `advice` what to do: one text, or one for each reader. `opposite` is the
+    rule of the same difference with the documents swapped.
     """
 
     id: str
@@ -45,9 +68,18 @@ class DriftRule:
     opposite: str
     title: str
     reason: str
-    advice: str
+    advice: Advice = field(converter=_advice)
 
 
-ADOPT = "run `make adopt` with the new document and release the client it makes"
-NOTHING = "nothing; adopt it when you want it"
-READ_CHANGELOG = "read the exchange's changelog for the reason, then adopt"
+_UPGRADE = "upgrade kalshi-ext to a version made from the new document"
+_ADOPT = "run `make adopt` with the new document and release the client it makes"
+
+
+def then_adopt(first: str) -> Advice:
+    """Advise something to do in the reader's own code, and then the new contract."""
+    return Advice(f"{first}, then {_UPGRADE}", f"{first}, then {_ADOPT}")
+
+
+ADOPT = Advice(_UPGRADE, _ADOPT)
+NOTHING = Advice("nothing; a later version will know it", "nothing; adopt it when you want it")
+READ_CHANGELOG = then_adopt("read the exchange's changelog for the reason")

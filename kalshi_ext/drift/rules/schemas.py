@@ -19,8 +19,10 @@ from kalshi_ext.drift.rules.rule import (
     NOTHING,
     READ_CHANGELOG,
     RISKY,
+    Advice,
     DriftRule,
     Severity,
+    then_adopt,
 )
 
 
@@ -30,18 +32,18 @@ class Judgement:
 
     severity: Severity
     reason: str
-    advice: str
+    advice: str | Advice
 
 
-def _refused(reason: str, advice: str = ADOPT) -> Judgement:
+def _refused(reason: str, advice: str | Advice = ADOPT) -> Judgement:
     return Judgement(BREAKING, reason, advice)
 
 
-def _unreadable(reason: str, advice: str = ADOPT) -> Judgement:
+def _unreadable(reason: str, advice: str | Advice = ADOPT) -> Judgement:
     return Judgement(BREAKING, reason, advice)
 
 
-def _risky(reason: str, advice: str = READ_CHANGELOG) -> Judgement:
+def _risky(reason: str, advice: str | Advice = READ_CHANGELOG) -> Judgement:
     return Judgement(RISKY, reason, advice)
 
 
@@ -58,6 +60,9 @@ _NOT_JUDGED = _risky("The differ compares this word by its text and does not jud
 _OMISSION_CHANGES = _risky("A call that leaves it out may now mean something else.",
                             "always give the value instead of leaving it out")  # fmt: skip
 _NEVER_SENT = Judgement(NOTE, "A default in an answer is never sent.", NOTHING)
+# Where it is met by a call of the facade, messages.py says instead what the model does without it.
+_NOT_READ = "What reads it finds nothing there."
+_FIND_IT = "find where the value can be had now"
 _TELLS_APART = "Forms of the value are told apart by it."
 
 Row = tuple[str, str, str, Judgement, Judgement]
@@ -70,12 +75,12 @@ ROWS: Final[tuple[Row, ...]] = (
      _compatible(_ALREADY_POSSIBLE)),
     ("type-changed", "type-changed", "{subject} is now {after}, was {before}",
      _refused("Every value sent today is refused with 400."),
-     _unreadable("The model cannot read the value: rows are set aside or the answer is lost.")),
+     _unreadable(f"The value cannot be read as before. {_NOT_READ}")),
     # Null: a reader who never met it has no branch for it.
     ("nullable-added", "nullable-removed", "{subject} may now be null",
      _compatible(_STILL_ACCEPTED),
-     _unreadable("Code that counts on a value meets None.",
-                 "handle None wherever the value is used, then adopt")),
+     _unreadable(_NOT_READ,
+                 then_adopt("handle None wherever the value is used"))),
     ("nullable-removed", "nullable-added", "{subject} may no longer be null",
      _refused("Null is refused with 400.", "leave it out, or send a value"),
      _compatible(_ALREADY_POSSIBLE)),
@@ -117,7 +122,8 @@ ROWS: Final[tuple[Row, ...]] = (
     # Bounds: a sender may be beyond a tighter one, a reader beyond a looser one.
     ("bound-tightened", "bound-loosened", "{subject} is now {after}, was {before}",
      _refused("Values beyond the new bound are refused with 400.",
-              "keep to the new bound; adopt so that the client checks it before sending"),
+              Advice("keep to the new bound; a version made from the new document checks it",
+                     "keep to the new bound; adopt so that the client checks it before sending")),
      _compatible(_ALREADY_POSSIBLE)),
     ("bound-loosened", "bound-tightened", "{subject} is now {after}, was {before}",
      _compatible(_STILL_ACCEPTED),
@@ -148,20 +154,18 @@ ROWS: Final[tuple[Row, ...]] = (
      _compatible("Unknown fields are kept in `.raw`.")),
     ("field-removed-required", "field-added-required", "the field {field} is gone",
      _refused("What is sent in it is refused, or ignored without a word.",
-              "stop sending it, then adopt"),
-     _unreadable("The model counts on it: rows without it are set aside.")),
+              then_adopt("stop sending it")),
+     _unreadable(_NOT_READ, then_adopt(_FIND_IT))),
     ("field-removed-optional", "field-added-optional", "the optional field {field} is gone",
      _refused("What is sent in it is refused, or ignored without a word.",
-              "stop sending it, then adopt"),
-     _unreadable("The attribute is None from now on, without an error.",
-                 "find where the value can be had now, then adopt")),
+              then_adopt("stop sending it")),
+     _unreadable(_NOT_READ, then_adopt(_FIND_IT))),
     ("field-became-required", "field-became-optional", "the field {field} is now required",
      _refused("Calls that leave it out are refused with 400.", "always give it"),
      _compatible("Code that copes without it still works.")),
     ("field-became-optional", "field-became-required", "the field {field} is now optional",
      _compatible(_STILL_ACCEPTED),
-     _unreadable("Code that counts on it meets None, or the row is set aside.",
-                 "handle its absence, then adopt")),
+     _unreadable(_NOT_READ, then_adopt("handle its absence"))),
     # Properties without a name (`additionalProperties`): open, of one schema, or closed.
     ("extras-open-closed", "extras-closed-open", "{subject} no longer has unnamed fields",
      _risky("Fields outside the contract are refused with 400; the facade sends none.",

@@ -165,7 +165,7 @@ def test_the_script_compares_base_and_new_in_this_order(tmp_path: Path) -> None:
     assert script(base, new, folder=tmp_path).returncode == 1
     ran = script(new, base, "--format", "github", folder=tmp_path)
     assert ran.returncode == 2
-    assert ran.stdout.startswith("::error file=new.json,line=")
+    assert ran.stdout.startswith("::error file=base.json,line=")
 
 
 def test_the_script_takes_our_own_base_when_only_one_is_given(tmp_path: Path) -> None:

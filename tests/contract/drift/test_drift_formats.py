@@ -25,6 +25,7 @@ from kalshi_ext.drift.check import DriftReport, check, report_on
 from kalshi_ext.drift.compare import compare
 from kalshi_ext.drift.documents import document_path as path
 from kalshi_ext.drift.render import FORMATS
+from kalshi_ext.drift.source_map import stable_name
 
 EDITS = (drop_count, grow_side, add_fee, deprecate)
 
@@ -96,7 +97,7 @@ def test_text_names_place_meaning_and_what_to_do(report: DriftReport) -> None:
     assert "  base  /components/schemas/Fill/properties/count\n" in text
     assert "  new   /components/schemas/Fill/properties\n" in text
     assert "  means client.portfolio.fills, model Fill, field `fills[].count`: " in text
-    assert "  do    run `make adopt`" in text
+    assert "  do    find where the value can be had now, then run `make adopt`" in text
     assert "accepted until 2999-01-01: the operation is now deprecated (moves in May)" in text
     assert text.endswith("1 breaking, 1 risky, 1 compatible, 1 accepted\n")
 
@@ -124,19 +125,19 @@ def test_markdown_has_a_heading_for_each_severity_that_is_there(report: DriftRep
     assert "touches `client.portfolio.fills, model Fill, field 'fills[].count'`" in text
 
 
-def test_github_annotates_the_line_of_the_base_document(
+def test_github_annotates_the_line_of_the_users_document(
     report: DriftReport, tmp_path: Path
 ) -> None:
     rows = FORMATS["github"](report).splitlines()
     commands = [re.match(r"::(\w+) file=([^,]+),line=(\d+),title=([^:]+)::", row) for row in rows]
     found = [match.groups() for match in commands if match]
     assert [(level, file, rule) for level, file, _, rule in found] == [
-        ("error", "base.json", "response-field-removed-required"),
-        ("warning", "base.json", "response-enum-member-added"),
-        ("notice", "base.json", "response-field-added-optional"),
+        ("error", "new.json", "response-field-removed-required"),
+        ("warning", "new.json", "response-enum-member-added"),
+        ("notice", "new.json", "response-field-added-optional"),
     ]
-    lines = (tmp_path / "base.json").read_text("utf-8").splitlines()
-    assert '"count"' in lines[int(found[0][2]) - 1]
+    lines = (tmp_path / "new.json").read_text("utf-8").splitlines()
+    assert '"properties"' in lines[int(found[0][2]) - 1]
     assert '"enum"' in lines[int(found[1][2]) - 1]
     assert rows[-1].startswith("::notice title=drift::1 breaking")
 
@@ -163,13 +164,63 @@ def test_sarif_of_two_whole_contracts_is_valid() -> None:
     assert len(value["runs"][0]["results"]) == len(report.findings)
 
 
-def test_sarif_writes_a_path_as_a_uri(tmp_path: Path) -> None:
+def test_sarif_writes_a_path_as_a_uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "a #1 %é"
     folder.mkdir()
     base, new = files(folder, drop_count)
+    monkeypatch.chdir(tmp_path)
+    assert annotated_file(base, new) == "a%20%231%20%25%C3%A9/new.json"
+
+
+def annotated_file(base: str, new: str) -> str:
     value = json.loads(FORMATS["sarif"](check(base, new)))
     location = value["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
-    assert location["artifactLocation"]["uri"].endswith("/a%20%231%20%25%C3%A9/base.json")
+    uri: str = location["artifactLocation"]["uri"]
+    return uri
+
+
+def test_annotations_point_into_the_users_document_and_never_to_an_absolute_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out").mkdir()
+    inside, outside = files(tmp_path / "in", drop_count), files(tmp_path / "out", drop_count)
+    monkeypatch.chdir(tmp_path / "in")
+    installed = str(path("upstream"))
+    assert annotated_file(*inside) == "new.json"
+    assert annotated_file(installed, inside[1]) == "new.json"
+    assert annotated_file(inside[0], outside[1]) == "base.json"
+    # Nothing of the user's: a name that is the same on every machine.
+    assert annotated_file(*outside) == "new.json"
+    assert annotated_file(outside[0], installed) == "openapi/upstream.yaml"
+    for form in ("github", "sarif", "markdown", "text"):
+        assert str(tmp_path) not in FORMATS[form](check(*outside))
+
+
+@pytest.mark.parametrize(
+    ("name", "stable"),
+    [
+        ("https://docs.kalshi.com/openapi.yaml", "openapi.yaml"),
+        ("https://docs.kalshi.com/v3/openapi.yaml?token=x#y", "openapi.yaml"),
+        ("https://docs.kalshi.com/", "document"),
+        ("/nowhere/at/all.yaml", "all.yaml"),
+        ("", "document"),
+    ],
+)
+def test_a_document_has_a_stable_name_wherever_it_came_from(name: str, stable: str) -> None:
+    assert stable_name(name) == stable
+
+
+def test_the_fingerprint_of_a_report_is_that_of_its_findings() -> None:
+    prose = edited(drop_count)
+    prose["info"] = {"description": "other words", "title": "t", "version": "9"}
+    reports = [
+        report_on(compare(small(), new))
+        for new in (edited(drop_count), prose, edited(drop_count, grow_side))
+    ]
+    prints = [json.loads(FORMATS["json"](each))["fingerprint"] for each in reports]
+    assert prints[0] == prints[1] != prints[2]
+    assert re.fullmatch("[0-9a-f]{12}", prints[0])
 
 
 def test_a_fingerprint_stays_when_other_findings_come(report: DriftReport, tmp_path: Path) -> None:

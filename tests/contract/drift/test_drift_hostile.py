@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,7 @@ WRONG: dict[str, tuple[Edit, str]] = {
     "a reference to nothing": (_ref("#/components/schemas/None"), "which is not there"),
     "a reference to a file": (_ref("file:///etc/passwd"), "refers outside the document"),
     "a reference to the web": (_ref("https://e.example/x#/a"), "refers outside the document"),
-    "a reference that is a number": (_ref(5), "$ref must be text"),
+    "a reference that is a number": (_ref(5), "Fill/$ref: must be text"),
     "a path that is text": (lambda new: new["paths"].update({"/portfolio/x": "y"}), "a mapping"),
     "an operation that is a list": (
         lambda new: new["paths"]["/portfolio/fills"].update(get=[]), "a mapping"),
@@ -220,3 +221,78 @@ def test_any_json_anywhere_gives_findings_or_a_clear_refusal(place: Any, value: 
     for pair in ((small(), new), (new, small()), (new, json.loads(json.dumps(new)))):
         with contextlib.suppress(CannotCompare):
             compare(*pair)
+
+
+SCHEMA = "/components/schemas/Fill"
+LIMIT = "/paths/~1portfolio~1fills/get/parameters/0"
+
+
+def _schema(**keywords: Any) -> Any:
+    return lambda new: new["components"]["schemas"]["Fill"].update(keywords)
+
+
+def _limit(**keywords: Any) -> Any:
+    return lambda new: _get(new)["parameters"][0].update(keywords)
+
+
+@pytest.mark.parametrize(
+    ("edit", "at"),
+    [
+        (_limit(required="true"), f"{LIMIT}/required"),
+        (_limit(required=1), f"{LIMIT}/required"),
+        (_limit(deprecated="yes"), f"{LIMIT}/deprecated"),
+        (_limit(explode="false"), f"{LIMIT}/explode"),
+        (_limit(style=1), f"{LIMIT}/style"),
+        (_limit(schema=[]), f"{LIMIT}/schema"),
+        (_limit(schema="integer"), f"{LIMIT}/schema"),
+        (lambda new: _get(new).update(deprecated="true"), "/paths/~1portfolio~1fills/get/deprecat"),
+        (lambda new: _get(new).update(requestBody={"required": "false"}), "/requestBody/required"),
+        (_schema(nullable="true"), f"{SCHEMA}/nullable"),
+        (_schema(nullable=None), f"{SCHEMA}/nullable"),
+        (_schema(type=5), f"{SCHEMA}/type"),
+        (_schema(type=None), f"{SCHEMA}/type"),
+        (_schema(type={}), f"{SCHEMA}/type"),
+        (_schema(type=[]), f"{SCHEMA}/type"),
+        (_schema(type="strnig"), f"{SCHEMA}/type"),
+        (_schema(type=["string", 5]), f"{SCHEMA}/type"),
+        (_schema(required=True), f"{SCHEMA}/required"),
+        (_schema(required="count"), f"{SCHEMA}/required"),
+        (_schema(required=[5]), f"{SCHEMA}/required"),
+        (_schema(enum="yes"), f"{SCHEMA}/enum"),
+        (_schema(enum={"a": 1}), f"{SCHEMA}/enum"),
+        (_schema(format=7), f"{SCHEMA}/format"),
+        (_schema(pattern=7), f"{SCHEMA}/pattern"),
+        (_schema(minimum="0"), f"{SCHEMA}/minimum"),
+        (_schema(maximum=True), f"{SCHEMA}/maximum"),
+        (_schema(exclusiveMinimum="true"), f"{SCHEMA}/exclusiveMinimum"),
+        (_schema(multipleOf=0), f"{SCHEMA}/multipleOf"),
+        (_schema(maxLength=-1), f"{SCHEMA}/maxLength"),
+        (_schema(minItems=1.5), f"{SCHEMA}/minItems"),
+        (_schema(uniqueItems="true"), f"{SCHEMA}/uniqueItems"),
+        (_schema(readOnly="true"), f"{SCHEMA}/readOnly"),
+        (_schema(writeOnly=0), f"{SCHEMA}/writeOnly"),
+        (_schema(properties=["count"]), f"{SCHEMA}/properties"),
+        (_schema(properties={"count": 5}), f"{SCHEMA}/properties/count"),
+        (_schema(items=[{}]), f"{SCHEMA}/items"),
+        (_schema(allOf={}), f"{SCHEMA}/allOf"),
+        (_schema(anyOf=["string"]), f"{SCHEMA}/anyOf/0"),
+        (_schema(additionalProperties="false"), f"{SCHEMA}/additionalProperties"),
+        (_schema(discriminator="kind"), f"{SCHEMA}/discriminator"),
+    ],
+)  # fmt: skip
+def test_a_keyword_of_the_wrong_json_type_is_no_verdict_and_named_by_its_pointer(
+    edit: Any, at: str
+) -> None:
+    bad = small()
+    edit(bad)
+    for pair in ((small(), bad), (bad, small())):
+        with pytest.raises(CannotCompare, match=re.escape(at)):
+            compare(*pair)
+
+
+def test_a_field_may_be_called_like_a_keyword() -> None:
+    new = small()
+    names = ("required", "type", "nullable", "enum", "properties", "$ref")
+    fields = new["components"]["schemas"]["Fill"]["properties"]
+    fields.update({name: {"type": "string"} for name in names})
+    assert len(compare(small(), new).findings) == len(names)

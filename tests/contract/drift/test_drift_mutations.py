@@ -20,7 +20,7 @@ from driftsuite.oracle import Mutant, faults_of
 from driftsuite.schema_mutations import SCHEMA_MUTATIONS
 from driftsuite.sites import operations
 
-from kalshi_ext.drift.document import open_document
+from kalshi_ext.drift.opening import open_document
 
 CONTRACTS = ("current", "classic", "synthetic")
 WHOLE = {name: contract(name) for name in CONTRACTS}

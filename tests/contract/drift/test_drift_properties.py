@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kalshi_ext.drift.compare import compare, our_paths
-from kalshi_ext.drift.document import open_document
 from kalshi_ext.drift.documents import document
+from kalshi_ext.drift.opening import open_document
 from kalshi_ext.drift.rules import RULES
 
 OURS = ("current", "classic", "upstream")

@@ -14,7 +14,7 @@ from driftsuite.contracts import contract
 from driftsuite.mutants import partitions
 
 from kalshi_ext.drift.compare import compare
-from kalshi_ext.drift.document import open_document
+from kalshi_ext.drift.opening import open_document
 
 CONTRACTS = ("current", "classic", "synthetic")
 Rewrite = Callable[[Any], rewrites.Rewrites]

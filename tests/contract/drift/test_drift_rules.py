@@ -13,9 +13,9 @@ from driftsuite.sites import operations
 from driftsuite.small_contract import small
 
 from kalshi_ext.drift.compare import compare
-from kalshi_ext.drift.document import open_document
 from kalshi_ext.drift.finding import Finding
 from kalshi_ext.drift.messages import affected, meaning, title
+from kalshi_ext.drift.opening import open_document
 from kalshi_ext.drift.rules import RULES, Severity
 
 CAT = {"type": "object", "properties": {"kind": {"type": "string"}, "lives": {"type": "integer"}}}

@@ -15,15 +15,21 @@ import pytest
 from driftsuite.bounded_process import run
 from driftsuite.small_contract import files, small
 
+from kalshi_ext.drift import load
 from kalshi_ext.drift.check import check
 from kalshi_ext.drift.errors import CannotCompare
 from kalshi_ext.drift.limits import MAX_BYTES
+
+ended = threading.Event()
 
 
 class Upstream(BaseHTTPRequestHandler):
     """Answers what the path asks for."""
 
     def do_GET(self) -> None:
+        if self.path.startswith("/drip"):
+            self.drip()
+            return
         status, _, kind = self.path.strip("/").partition("-")
         body = {"fine": json.dumps(small()).encode(), "text": b"\xff\xfe", "long": b"x" * 99}.get(
             kind, b""
@@ -36,6 +42,16 @@ class Upstream(BaseHTTPRequestHandler):
         with contextlib.suppress(OSError):
             self.wfile.write(b" " * MAX_BYTES * 2 if kind == "huge" else body)
 
+    def drip(self) -> None:
+        """Send a byte now and then, of the headers or of the body, without end."""
+        if self.path == "/drip-body":
+            self.send_response(200)
+            self.end_headers()
+        with contextlib.suppress(OSError):
+            while not ended.wait(0.05):
+                self.wfile.write(b"x")
+                self.wfile.flush()
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         return
 
@@ -46,6 +62,7 @@ def upstream() -> Iterator[str]:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
+        ended.set()
         server.shutdown()
         thread.join()
 
@@ -88,3 +105,16 @@ def test_an_http_error_ends_the_process_with_status_3(upstream: str, tmp_path: P
     process = run(files(tmp_path)[0], f"{upstream}/503-")
     assert (process.returncode, process.stdout) == (3, "")
     assert "answered status 503" in process.stderr
+
+
+@pytest.mark.parametrize("part", ["headers", "body"])
+def test_a_server_that_drips_ends_at_the_promised_time(
+    upstream: str, part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kalshi_ext.drift.load.TOTAL_SECONDS", 0.5)
+    with pytest.raises(CannotCompare, match="took longer than"):
+        check(files(tmp_path)[0], f"{upstream}/drip-{part}")
+
+
+def test_the_promised_time_is_a_minute() -> None:
+    assert load.TOTAL_SECONDS == 60
