@@ -111,7 +111,7 @@ def _row(
     item = document["paths"][path]
     operation = item[method]
     parameters = [
-        _resolved(document, parameter)
+        resolved_part(document, parameter)
         for parameter in (*item.get("parameters", ()), *operation.get("parameters", ()))
     ]
     id_ = operation["operationId"]
@@ -140,7 +140,8 @@ def _names(parameters: list[dict[str, Any]], place: str) -> tuple[str, ...]:
     return tuple(parameter["name"] for parameter in parameters if parameter["in"] == place)
 
 
-def _resolved(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+def resolved_part(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+    """Follow references to a part of the components."""
     while "$ref" in part:
         _, section, kind, name = part["$ref"].split("/")
         part = document[section][kind][name]
@@ -169,7 +170,7 @@ def answer_of(document: dict[str, Any], operation: dict[str, Any]) -> str:
 
 
 def _object_in(document: dict[str, Any], response: dict[str, Any]) -> str:
-    content = _resolved(document, response).get("content", {})
+    content = resolved_part(document, response).get("content", {})
     schema = content.get("application/json", {}).get("schema", {})
     return object_of(schema, document["components"]["schemas"])
 

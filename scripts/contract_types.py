@@ -41,12 +41,14 @@ def derived_modules(documents: list[dict[str, Any]], facade: dict[str, Any]) -> 
     """Derive the modules, by their path in kalshi_ext; `facade` is openapi/facade.yaml."""
     from contract_fields import fields_module
     from contract_operations import operations_module
+    from contract_pages import page_sizes_module
 
     by_contract = dict(zip(("current", "classic"), documents, strict=True))
     return {
         "contract/types.py": types_module(documents),
         "contract/fields.py": fields_module(by_contract),
         "contract/operations.py": operations_module(by_contract, facade),
+        "contract/page_sizes.py": page_sizes_module(by_contract),
     }
 
 

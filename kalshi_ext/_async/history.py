@@ -88,11 +88,16 @@ class AsyncHistory(AsyncResource):
         since: Moment | None = None,
         until: Moment | None = None,
         subaccount: int | None = None,
-        page_size: int = MAX_PAGE,
+        page_size: int | None = None,
     ) -> AsyncCompleteRows[Order]:
         """Iterate over live and historical orders, each once; a moving cutoff hides none."""
         query = list_query(
-            ticker=ticker, since=since, until=until, subaccount=subaccount, page_size=page_size
+            ticker=ticker,
+            since=since,
+            until=until,
+            subaccount=subaccount,
+            limit=MAX_PAGE,  # all of them: the largest pages there are
+            page_size=page_size,
         )
         # At the call, as for every other list: the cutoff alone is public and would be read first.
         self._client.session.require_credentials()
@@ -111,11 +116,16 @@ class AsyncHistory(AsyncResource):
         since: Moment | None = None,
         until: Moment | None = None,
         subaccount: int | None = None,
-        page_size: int = MAX_PAGE,
+        page_size: int | None = None,
     ) -> AsyncCompleteRows[Fill]:
         """Iterate over live and historical fills, each once; a moving cutoff hides none."""
         query = list_query(
-            ticker=ticker, since=since, until=until, subaccount=subaccount, page_size=page_size
+            ticker=ticker,
+            since=since,
+            until=until,
+            subaccount=subaccount,
+            limit=MAX_PAGE,  # all of them: the largest pages there are
+            page_size=page_size,
         )
         self._client.session.require_credentials()
         return AsyncCompleteRows(

@@ -31,8 +31,6 @@ from kalshi_ext.requests import (
 )
 from kalshi_ext.requests.filters import list_query
 
-SMALL_PAGE = 500  # rows; the largest page of deposits, withdrawals and transfers (documented)
-
 
 class AsyncPortfolio(AsyncResource):
     """The account's portfolio. Lists run newest first."""
@@ -151,7 +149,7 @@ class AsyncPortfolio(AsyncResource):
         page_size: int | None = None,
     ) -> AsyncRows[Payment]:
         """Iterate over deposits."""
-        query = list_query(limit=limit, page_size=page_size, largest=SMALL_PAGE)
+        query = list_query(limit=limit, page_size=page_size)
         return self._rows(self._contract.portfolio.deposits(query), limit, max_pages)
 
     def withdrawals(
@@ -162,7 +160,7 @@ class AsyncPortfolio(AsyncResource):
         page_size: int | None = None,
     ) -> AsyncRows[Payment]:
         """Iterate over withdrawals."""
-        query = list_query(limit=limit, page_size=page_size, largest=SMALL_PAGE)
+        query = list_query(limit=limit, page_size=page_size)
         return self._rows(self._contract.portfolio.withdrawals(query), limit, max_pages)
 
     async def resting_value(self) -> RestingValue:
@@ -218,7 +216,7 @@ class AsyncPortfolio(AsyncResource):
         page_size: int | None = None,
     ) -> AsyncRows[InstanceTransfer]:
         """Iterate over transfers between instances."""
-        query = list_query(limit=limit, page_size=page_size, largest=SMALL_PAGE)
+        query = list_query(limit=limit, page_size=page_size)
         return self._rows(self._contract.portfolio.transfers(query), limit, max_pages)
 
     async def target_allocation(self) -> TargetAllocation:

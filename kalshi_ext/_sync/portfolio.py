@@ -32,8 +32,6 @@ from kalshi_ext.requests import (
 )
 from kalshi_ext.requests.filters import list_query
 
-SMALL_PAGE = 500  # rows; the largest page of deposits, withdrawals and transfers (documented)
-
 
 class Portfolio(Resource):
     """The account's portfolio. Lists run newest first."""
@@ -152,7 +150,7 @@ class Portfolio(Resource):
         page_size: int | None = None,
     ) -> Rows[Payment]:
         """Iterate over deposits."""
-        query = list_query(limit=limit, page_size=page_size, largest=SMALL_PAGE)
+        query = list_query(limit=limit, page_size=page_size)
         return self._rows(self._contract.portfolio.deposits(query), limit, max_pages)
 
     def withdrawals(
@@ -163,7 +161,7 @@ class Portfolio(Resource):
         page_size: int | None = None,
     ) -> Rows[Payment]:
         """Iterate over withdrawals."""
-        query = list_query(limit=limit, page_size=page_size, largest=SMALL_PAGE)
+        query = list_query(limit=limit, page_size=page_size)
         return self._rows(self._contract.portfolio.withdrawals(query), limit, max_pages)
 
     def resting_value(self) -> RestingValue:
@@ -217,7 +215,7 @@ class Portfolio(Resource):
         page_size: int | None = None,
     ) -> Rows[InstanceTransfer]:
         """Iterate over transfers between instances."""
-        query = list_query(limit=limit, page_size=page_size, largest=SMALL_PAGE)
+        query = list_query(limit=limit, page_size=page_size)
         return self._rows(self._contract.portfolio.transfers(query), limit, max_pages)
 
     def target_allocation(self) -> TargetAllocation:

@@ -1,7 +1,8 @@
 """The filters of a list: which rows, from when to when, how many a page. Checked, not sent.
 
-A page size over the maximum is a 400 at the exchange, not clamped (documented); a size derived from
-`limit` is cut here, and one the caller named is refused.
+A page size over the maximum is a 400 at the exchange, not clamped (documented). The maximum of each
+list is read off its contract: a size derived from `limit` is cut to it, one the caller named is
+refused.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ import re
 from attrs import frozen
 
 from kalshi_ext import values
+from kalshi_ext.contract.page_sizes import PAGE_SIZES
 from kalshi_ext.contract.types import SettlementStatusFilter
 from kalshi_ext.errors import Misuse
 from kalshi_ext.requests import Moment, shard_number, subaccount_number
 
-MAX_PAGE = 1000  # documented; deposits, withdrawals and transfers take 500, classic lists 200
+MAX_PAGE = max(
+    PAGE_SIZES.values(), default=1000
+)  # "as many as there may be": cut to what each list takes
 _FILTER_WORDS = re.compile(r"[A-Za-z0-9_]+(?:,[A-Za-z0-9_]+)*", re.ASCII)
 
 
@@ -39,9 +43,10 @@ class ListQuery:
     size: int | None = None
     explicit_size: bool = False
 
-    def page_size(self, largest: int) -> int | None:
-        """Return the page size where a page has at most `largest` rows. Raises Misuse."""
-        if self.size is None or self.size <= largest:
+    def page_size(self, operation: str) -> int | None:
+        """Return the page size of a list, at most what its contract allows. Raises Misuse."""
+        largest = PAGE_SIZES.get(operation)
+        if self.size is None or largest is None or self.size <= largest:
             return self.size
         # A size the caller named is refused rather than changed; one derived from `limit` is cut.
         if self.explicit_size:
@@ -63,9 +68,8 @@ def list_query(
     settlement_status: str | None = None,
     limit: int | None = None,
     page_size: int | None = None,
-    largest: int = MAX_PAGE,
 ) -> ListQuery:
-    """Check filters. The page size is `page_size`, else `limit` cut to `largest`, else None.
+    """Check filters. The page size is `page_size`, else `limit` cut to a page, else None.
 
     `since` and `until` are datetimes, dates, ISO text or Unix seconds. Raises Misuse.
     """
@@ -86,7 +90,7 @@ def list_query(
         exchange_index=shard_number(exchange_index),
         count_filter=_filter(count_filter, "count_filter"),
         settlement_status=_settlement_status(settlement_status),
-        size=_page_size(positive(limit, "limit"), positive(page_size, "page_size"), largest),
+        size=_page_size(positive(limit, "limit"), positive(page_size, "page_size")),
         explicit_size=page_size is not None,
     )
 
@@ -98,12 +102,12 @@ def positive(value: int | None, name: str) -> int | None:
     return value
 
 
-def _page_size(limit: int | None, page_size: int | None, largest: int) -> int | None:
+def _page_size(limit: int | None, page_size: int | None) -> int | None:
     if page_size is None:
         # Asking for no more rows than wanted: None leaves the page size to the exchange.
-        return None if limit is None else min(limit, largest)
-    if page_size > largest:
-        raise Misuse(f"page_size must be a whole number from 1 to {largest}, not {page_size!r}")
+        return None if limit is None else min(limit, MAX_PAGE)
+    if page_size > MAX_PAGE:
+        raise Misuse(f"page_size must be a whole number from 1 to {MAX_PAGE}, not {page_size!r}")
     return page_size
 
 

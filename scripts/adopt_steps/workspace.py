@@ -25,6 +25,7 @@ COPIED = (
     "scripts/contract",
     "scripts/contract_fields.py",
     "scripts/contract_operations.py",
+    "scripts/contract_pages.py",
     "scripts/generate.py",
     "scripts/contract_types.py",
     "scripts/spec.py",
@@ -41,6 +42,7 @@ CHANGED = (
     "generated",
     "kalshi_ext/contract/fields.py",
     "kalshi_ext/contract/operations.py",
+    "kalshi_ext/contract/page_sizes.py",
     "kalshi_ext/contract/types.py",
     "CHANGELOG.md",
 )

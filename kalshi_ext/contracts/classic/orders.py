@@ -198,7 +198,9 @@ class ClassicOrders(OrdersInterface):
         return Call(OPERATIONS["getOrder"], build_request(get_order._get_kwargs(order_id)), decode)
 
     def list(self, query: ListQuery) -> Call[Page[Order]]:
-        size = page_size_of(query, "ticker", "event_ticker", "status", "since", "until")
+        size = page_size_of(
+            query, "getOrders", "ticker", "event_ticker", "status", "since", "until"
+        )
         kwargs = get_orders._get_kwargs(
             ticker=or_unset(query.ticker),
             event_ticker=or_unset(query.event_ticker),

@@ -95,7 +95,7 @@ class ClassicPortfolio(PortfolioInterface):
         )
 
     def fills(self, query: ListQuery) -> Call[Page[Fill]]:
-        size = page_size_of(query, "ticker", "order_id", "since", "until")
+        size = page_size_of(query, "getFills", "ticker", "order_id", "since", "until")
         kwargs = get_fills._get_kwargs(
             ticker=or_unset(query.ticker),
             order_id=or_unset(query.order_id),
@@ -106,7 +106,7 @@ class ClassicPortfolio(PortfolioInterface):
         return paged("getFills", kwargs, "fills", shapes.Fill, decoding.decode_fill)
 
     def settlements(self, query: ListQuery) -> Call[Page[Settlement]]:
-        size = page_size_of(query)
+        size = page_size_of(query, "getSettlements")
         kwargs = get_settlements._get_kwargs(limit=or_unset(size))
         return paged(
             "getSettlements", kwargs, "settlements", shapes.Settlement, decoding.decode_settlement
@@ -122,7 +122,7 @@ class ClassicPortfolio(PortfolioInterface):
 
 
 def _positions(query: ListQuery) -> dict[str, Any]:
-    size = page_size_of(query, "ticker", "event_ticker")
+    size = page_size_of(query, "getPositions", "ticker", "event_ticker")
     return get_positions._get_kwargs(
         ticker=or_unset(query.ticker),
         event_ticker=or_unset(query.event_ticker),
@@ -145,7 +145,7 @@ class ClassicGroups(GroupsInterface):
         return Call(OPERATIONS["createOrderGroup"], build_request(kwargs), decode)
 
     def list(self, query: ListQuery) -> Call[Page[OrderGroup]]:
-        size = page_size_of(query, "status")
+        size = page_size_of(query, "getOrderGroups", "status")
         kwargs = get_order_groups._get_kwargs(status=or_unset(query.status), limit=or_unset(size))
         return paged(
             "getOrderGroups", kwargs, "order_groups", shapes.OrderGroup, decoding.decode_group

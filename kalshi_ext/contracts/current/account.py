@@ -75,7 +75,7 @@ class CurrentHistory(Interface):
             ticker=or_unset(query.ticker),
             min_ts=or_unset(query.since),
             max_ts=or_unset(query.until),
-            limit=or_unset(query.size),
+            limit=or_unset(query.page_size("GetHistoricalOrders")),
             subaccount=or_unset(query.subaccount),
         )
         return paged("GetHistoricalOrders", kwargs, "orders", shapes.Order, decode_order)
@@ -85,7 +85,7 @@ class CurrentHistory(Interface):
             ticker=or_unset(query.ticker),
             min_ts=or_unset(query.since),
             max_ts=or_unset(query.until),
-            limit=or_unset(query.size),
+            limit=or_unset(query.page_size("GetFillsHistorical")),
             subaccount=or_unset(query.subaccount),
         )
         return paged("GetFillsHistorical", kwargs, "fills", shapes.Fill, decode_fill)
@@ -94,7 +94,7 @@ class CurrentHistory(Interface):
         kwargs = get_historical_positions._get_kwargs(
             ticker=or_unset(query.ticker),
             event_ticker=or_unset(query.event_ticker),
-            limit=or_unset(query.size),
+            limit=or_unset(query.page_size("GetHistoricalPositions")),
             subaccount=or_unset(query.subaccount),
         )
         shape = shapes.MarketPosition

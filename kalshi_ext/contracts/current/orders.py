@@ -198,7 +198,7 @@ class CurrentOrders(Interface):
             min_ts=or_unset(query.since),
             max_ts=or_unset(query.until),
             status=or_unset(query.status),
-            limit=or_unset(query.size),
+            limit=or_unset(query.page_size("GetOrders")),
             subaccount=or_unset(query.subaccount),
             exchange_index=or_unset(query.exchange_index),
         )

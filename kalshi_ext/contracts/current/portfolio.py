@@ -94,7 +94,7 @@ class CurrentPortfolio(Interface):
             order_id=or_unset(query.order_id),
             min_ts=or_unset(query.since),
             max_ts=or_unset(query.until),
-            limit=or_unset(query.size),
+            limit=or_unset(query.page_size("GetFills")),
             subaccount=or_unset(query.subaccount),
             exchange_index=or_unset(query.exchange_index),
         )
@@ -106,17 +106,17 @@ class CurrentPortfolio(Interface):
             event_ticker=or_unset(query.event_ticker),
             min_ts=or_unset(query.since),
             max_ts=or_unset(query.until),
-            limit=or_unset(query.size),
+            limit=or_unset(query.page_size("GetSettlements")),
             subaccount=or_unset(query.subaccount),
         )
         return paged("GetSettlements", kwargs, "settlements", shapes.Settlement, decode_settlement)
 
     def deposits(self, query: ListQuery) -> Call[Page[Payment]]:
-        kwargs = get_deposits._get_kwargs(limit=or_unset(query.size))
+        kwargs = get_deposits._get_kwargs(limit=or_unset(query.page_size("GetDeposits")))
         return paged("GetDeposits", kwargs, "deposits", shapes.Deposit, decode_payment)
 
     def withdrawals(self, query: ListQuery) -> Call[Page[Payment]]:
-        kwargs = get_withdrawals._get_kwargs(limit=or_unset(query.size))
+        kwargs = get_withdrawals._get_kwargs(limit=or_unset(query.page_size("GetWithdrawals")))
         return paged("GetWithdrawals", kwargs, "withdrawals", shapes.Withdrawal, decode_payment)
 
     def resting_value(self) -> Call[RestingValue]:
@@ -157,7 +157,8 @@ class CurrentPortfolio(Interface):
         return Call(OPERATIONS["GetIntraExchangeInstanceTransfer"], build_request(kwargs), decode)
 
     def transfers(self, query: ListQuery) -> Call[Page[InstanceTransfer]]:
-        kwargs = get_intra_exchange_instance_transfers._get_kwargs(limit=or_unset(query.size))
+        size = query.page_size("GetIntraExchangeInstanceTransfers")
+        kwargs = get_intra_exchange_instance_transfers._get_kwargs(limit=or_unset(size))
         shape = shapes.IntraExchangeInstanceTransfer
         name = "GetIntraExchangeInstanceTransfers"
         return paged(name, kwargs, "transfers", shape, decode_instance_transfer)
@@ -198,7 +199,7 @@ def _positions(query: ListQuery) -> dict[str, Any]:
         event_ticker=or_unset(query.event_ticker),
         count_filter=or_unset(query.count_filter),
         settlement_status=UNSET if status is None else m.SettlementStatusFilter(status),
-        limit=or_unset(query.size),
+        limit=or_unset(query.page_size("GetPositions")),
         subaccount=or_unset(query.subaccount),
         exchange_index=or_unset(query.exchange_index),
     )

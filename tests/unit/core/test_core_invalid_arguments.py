@@ -168,7 +168,7 @@ def test_a_page_larger_than_the_exchange_gives_is_refused_and_not_cut(facade: st
 
 @pytest.mark.parametrize("facade", SMALL_PAGES)
 def test_pages_of_payments_and_transfers_hold_at_most_500(facade: str) -> None:
-    refused("from 1 to 500", lambda c: clients.resolve(c, facade)(page_size=501))
+    refused("at most 500 here, not 501", lambda c: clients.resolve(c, facade)(page_size=501))
 
 
 @pytest.mark.parametrize("bad", ["yesterday", "", "2026-01-01T00:00:00", -1, 10**12, True, []])

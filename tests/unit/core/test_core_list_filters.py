@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import partial
+from typing import Any
 
 import core_samples as core
 import pytest
 
 from kalshi_ext import Misuse
-from kalshi_ext.requests.filters import ListQuery, list_query
+from kalshi_ext.contract.page_sizes import PAGE_SIZES
+from kalshi_ext.drift.documents import document
+from kalshi_ext.requests.filters import MAX_PAGE, ListQuery, list_query
 
 NOON = 1_767_268_800  # 2026-01-01T12:00:00Z
 FORMS = [
@@ -46,20 +50,70 @@ def test_times_go_out_as_unix_seconds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limit", "page_size", "largest", "size"),
+    ("limit", "page_size", "size"),
     [
-        (None, None, 1000, None),
-        (5, None, 1000, 5),
-        (5_000, None, 1000, 1000),
-        (5_000, None, 500, 500),
-        (5, 100, 1000, 100),
-        (None, 1000, 1000, 1000),
+        (None, None, None),
+        (5, None, 5),
+        (5_000, None, MAX_PAGE),
+        (5, 100, 100),
+        (None, MAX_PAGE, MAX_PAGE),
     ],
 )
 def test_a_page_is_as_large_as_asked_else_as_the_limit_allows(
-    limit: int | None, page_size: int | None, largest: int, size: int | None
+    limit: int | None, page_size: int | None, size: int | None
 ) -> None:
-    assert list_query(limit=limit, page_size=page_size, largest=largest).size == size
+    assert list_query(limit=limit, page_size=page_size).size == size
+
+
+def lists(name: str) -> list[tuple[str, Any]]:
+    """Give every builder of a contract that a page size reaches, by its operation."""
+    found: list[tuple[str, Any]] = []
+    whole = core.CURRENT if name == "current" else core.CLASSIC
+    for row in whole.operations.values():
+        resource, _, word = row.facade.partition(".")
+        if row.id in PAGE_SIZES:
+            found.append((row.id, getattr(getattr(whole, resource), word)))
+    return found
+
+
+@pytest.mark.parametrize("name", ["current", "classic"])
+def test_every_list_sends_at_most_what_its_contract_allows(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert len(lists(name)) >= 4
+    for lowered in (None, 200, 7):
+        for operation, build in lists(name):
+            if lowered:  # as if a contract with a lower maximum had been adopted
+                monkeypatch.setitem(PAGE_SIZES, operation, lowered)
+            sent = dict(build(ListQuery(size=MAX_PAGE)).request.query)["limit"]
+            assert sent == str(PAGE_SIZES[operation]), operation
+            with pytest.raises(Misuse, match="page_size must be at most"):
+                build(ListQuery(size=PAGE_SIZES[operation] + 1, explicit_size=True))
+
+
+def test_every_page_size_is_that_of_the_document() -> None:
+    for name in ("current", "classic"):
+        for path, item in document(name)["paths"].items():
+            for operation in item.values():
+                stated = f"{path} {operation.get('operationId')}"
+                schemas = [
+                    parameter["schema"]
+                    for parameter in map(partial(resolve, name), operation.get("parameters", ()))
+                    if parameter["name"] == "limit"
+                ]
+                if schemas and "maximum" in schemas[0]:
+                    assert PAGE_SIZES[operation["operationId"]] == schemas[0]["maximum"], stated
+                else:
+                    assert operation["operationId"] not in PAGE_SIZES, stated
+
+
+def resolve(name: Any, node: dict[str, Any]) -> dict[str, Any]:
+    whole: Any = document(name)
+    if "$ref" in node:
+        for step in node["$ref"].removeprefix("#/").split("/"):
+            whole = whole[step]
+        return dict(whole)
+    return node
 
 
 @pytest.mark.parametrize(("limit", "sent"), [(5, "5"), (200, "200"), (201, "200"), (9_999, "200")])

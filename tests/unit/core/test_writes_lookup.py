@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kalshi_ext import errors, writes
+from kalshi_ext.contract.page_sizes import PAGE_SIZES
 from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.context import Policy
 from kalshi_ext.requests.filters import ListQuery
@@ -191,3 +192,16 @@ def test_a_patience_shorter_than_the_usual_life_of_a_signature_is_refused() -> N
 
 def test_no_wait_at_all_is_a_policy() -> None:
     assert Policy(poll=0.0, read_lag=0).poll == 0.0
+
+
+def test_look_ups_of_unknown_outcomes_ask_for_no_larger_page_than_the_contract_allows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for operation in PAGE_SIZES:
+        monkeypatch.setitem(PAGE_SIZES, operation, 200)
+    exchange = ex.FakeExchange([ex.once(LOST, ex.created())])
+    place(exchange)
+    for path in (ORDERS, HISTORY, FILLS):
+        sent = [dict(each.query)["limit"] for each in exchange.sent("GET", path)]
+        assert sent, path
+        assert set(sent) == {"200"}, path
