@@ -78,8 +78,9 @@ check-generated: $(VENV)/.dev ## compare generated/ with a fresh regeneration
 drift: $(VENV)/.dev ## judge a new contract: make drift UPSTREAM=<file or URL> [BASE=<file>]
 	@$(PY) scripts/drift.py "$(BASE)" "$(UPSTREAM)"
 
+# Words about what is gone go with it; a correction that no longer fits stops the adoption.
 adopt: $(VENV)/.dev ## take a new contract in, step by step: make adopt UPSTREAM=<file or URL>
-	@$(PY) scripts/adopt.py --upstream "$(UPSTREAM)"
+	@$(PY) scripts/adopt.py --drop-words --upstream "$(UPSTREAM)"
 
 record: $(VENV)/.dev ## record the cassettes again, against the sandbox
 	$(PY) scripts/record.py

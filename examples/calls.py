@@ -298,11 +298,11 @@ EXAMPLES: Final = (
     ),
     Example(
         "portfolio.settlements",
-        full=given(ticker="T", event_ticker="E", subaccount=1, page_size=200, **_JANUARY),
+        full=given(ticker="T", event_ticker="E", subaccount=1, page_size=20, **_JANUARY),
         full_classic=given(limit=5),
     ),
     Example("portfolio.deposits", full=given(limit=5)),
-    Example("portfolio.withdrawals", full=given(page_size=200)),
+    Example("portfolio.withdrawals", full=given(page_size=20)),
     Example("portfolio.resting_value"),
     Example(
         "portfolio.transfer",

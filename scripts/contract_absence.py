@@ -21,7 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / place) for place in ("scripts", "examples", "tests/contract")]
 
 import attrs
-from adopt_steps.coverage import ClientComparison, dereference
+from adopt_steps.coverage import Sampler
+from adopt_steps.references import dereference
 from operations_bound import CONTRACTS, EVERY, calls_of
 
 from kalshi_ext.drift.documents import document
@@ -65,12 +66,12 @@ def absences(name: str, operation: str) -> dict[str, str]:
 
 def _samples(name: str, operation: str) -> Iterator[Any]:
     """Make answers in full; a row of a batch holds either a result or an error."""
-    comparison = ClientComparison(name, document(name))
+    tree = document(name)
     bound = CONTRACTS[name].operations[operation]
-    schema = _answer_schema(comparison.document, bound)
+    schema = _answer_schema(tree, bound)
     if schema is not None:
         for without in (None, "error") if "batch" in operation.lower() else (None,):
-            sample = comparison.sampler.make_answer(schema, without=without)
+            sample = Sampler(tree).make_answer(schema, without=without)
             yield json.loads(json.dumps(sample))
 
 

@@ -32,6 +32,7 @@ class Adoption:
 
     report: dict[str, Any] = field(factory=dict[str, Any])
     dropped_actions: list[str] = field(factory=list[str])
+    lost_targets: list[str] = field(factory=list[str])
     undescribed: list[str] = field(factory=list[str])
     gaps: list[dict[str, str]] = field(factory=list[dict[str, str]])
     type_errors: list[str] = field(factory=list[str])
@@ -83,6 +84,9 @@ def remaining_work(adoption: Adoption) -> list[str]:
     tasks = {
         "kalshi_ext/contracts: make the lines and calls named above fit": adoption.type_errors
         or adoption.gaps,
+        "openapi/overlay.yaml: see whether the actions that lost a target still say all": (
+            adoption.lost_targets
+        ),
         "openapi/overlay.yaml: describe what is new, then make generate": adoption.undescribed,
         "kalshi_ext/sandbox: answer as the new contract says, then make record": adoption.outdated,
         "CHANGELOG.md: edit the draft and take its two marks away": adoption.changelog,
@@ -118,7 +122,10 @@ def _overlay(options: Options, copy: WorkingCopy, adoption: Adoption, output: An
     file = copy.root / "openapi" / "overlay.yaml"
     removed = overlay.fit_overlay(upstream, file, drop_words=options.drop_words)
     adoption.dropped_actions = [misfit.target for misfit in removed]
-    output(f"overlay: fits{f', {len(removed)} actions of words dropped' if removed else ''}")
+    before = load(options.home / "openapi" / "upstream.yaml")
+    adoption.lost_targets = overlay.lost_targets(before, upstream, file)
+    _print_list(output, "overlay: actions of words dropped", [str(each) for each in removed])
+    _print_list(output, "overlay: actions that lost one of their targets", adoption.lost_targets)
 
 
 def _generate(options: Options, copy: WorkingCopy, adoption: Adoption, output: Any) -> None:

@@ -15,6 +15,9 @@ from typing import Any
 
 from attrs import frozen
 
+from adopt_steps.references import dereference
+from adopt_steps.sent_values import SentValues, calls_at_bounds
+
 # One parser reads every error body, so no decoder of an operation reads these.
 ERRORS = frozenset({"ErrorResponse", "ErrorDetail"})
 
@@ -42,12 +45,13 @@ MOVED = "is now"
 UNREADABLE = "the answer cannot be read"
 NOT_SENT = "required and never sent"
 OBSOLETE = "sent, and no longer in the contract"
+REFUSED = "sent, and refused by the contract"
 ABSENT = "read where it is there, and no longer in the contract"
 MISSING = "needed, and no longer in the contract"
 NO_CALL = "no call of the facade"
 NO_ARGUMENT = "no argument says it"
 NO_MODEL = "no model shows it"
-BROKEN = frozenset({REMOVED, MOVED, UNREADABLE, NOT_SENT, OBSOLETE, ABSENT, MISSING})
+BROKEN = frozenset({REMOVED, MOVED, UNREADABLE, NOT_SENT, OBSOLETE, REFUSED, ABSENT, MISSING})
 
 
 def coverage(name: str, document: dict[str, Any], base: dict[str, Any]) -> list[Gap]:
@@ -57,7 +61,8 @@ def coverage(name: str, document: dict[str, Any], base: dict[str, Any]) -> list[
     property that is absent also in `base`, the document the client was written for, is no gap.
     """
     # The same decoder, so the same properties asked for in vain.
-    expected = {gap for gap in _gaps(name, base) if gap.lacks == ABSENT}
+    # Made-up ids are no UUIDs, in both documents.
+    expected = {gap for gap in _gaps(name, base) if gap.lacks in (ABSENT, REFUSED)}
     return [gap for gap in _gaps(name, document) if gap not in expected]
 
 
@@ -98,6 +103,7 @@ class ClientComparison:
         self.name = name
         self.document = document
         self.sampler = Sampler(document)
+        self.values = SentValues(document)
         self.half_read: set[str] = set()
 
     def operation(
@@ -113,8 +119,16 @@ class ClientComparison:
         # All calls of an operation together: each example sends some of the parameters.
         yield from self._parameters(id_, bound.facade, documented, sent)
         yield from self._body(id_, bound.facade, documented, calls)
+        yield from self._values(id_, bound, path, documented, calls)
         for call in calls:
             yield from self._answer(id_, bound, documented, call)
+
+    def _values(
+        self, id_: str, bound: Any, path: str, documented: dict[str, Any], calls: list[Any]
+    ) -> Iterator[Gap]:
+        for call in (*calls, *calls_at_bounds(self.name, bound.facade, id_)):
+            refused = self.values.refused(documented, path, call.request)
+            yield from (Gap(id_, bound.facade, REFUSED, each) for each in refused)
 
     def _parameters(
         self, id_: str, facade: str, documented: dict[str, Any], sent: set[str]
@@ -233,16 +247,6 @@ def _object(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     schema = dereference(document, schema)
     parts = schema.get("allOf", ())
     return _object(document, parts[0]) if len(parts) == 1 else schema
-
-
-def dereference(document: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
-    """Follow $refs, also one that names another, to the node they name."""
-    while "$ref" in node:
-        target: Any = document
-        for part in node["$ref"].removeprefix("#/").split("/"):
-            target = target[part]
-        node = target
-    return node
 
 
 class TrackedObject(dict[str, Any]):

@@ -1,7 +1,9 @@
 """Apply the overlay to a new contract, and name every action that no longer fits it.
 
 An action that only sets descriptions may be dropped (--drop-words): the text belongs to something
-that is gone. An action that corrects the contract stops the adoption, for people to look at.
+that is gone. An action that corrects the contract stops the adoption, for people to look at; so
+does one that would set a looser bound than the exchange has now. An action of several targets that
+lost one of them still fits, and is named.
 """
 
 from __future__ import annotations
@@ -43,16 +45,76 @@ def misfits(upstream: dict[str, Any], file: Path) -> list[Misfit]:
     lines = _lines(file.read_text(encoding="utf-8"))
     document = upstream
     for number, action in enumerate(overlay.get("actions", []), 1):
+        line = lines[number - 1] if number <= len(lines) else 0
+        target, is_prose = str(action.get("target")), _is_prose(action)
         try:
+            loosened = _loosened(document, action)
             document = apply_overlay(document, {**overlay, "actions": [action]})
         except OverlayError as error:
-            line = lines[number - 1] if number <= len(lines) else 0
             # The error begins with the number and target, which the Misfit has of its own.
-            reason = str(error).rpartition(": ")[2]
-            misfitting.append(
-                Misfit(number, line, str(action.get("target")), reason, _is_prose(action))
-            )
+            loosened = [str(error).rpartition(": ")[2]]
+        misfitting += [Misfit(number, line, target, reason, is_prose) for reason in loosened[:1]]
     return misfitting
+
+
+# Keywords whose smaller number is the tighter bound, and those whose greater is.
+_UPPER = frozenset({"maximum", "maxLength", "maxItems", "maxProperties"})
+_LOWER = frozenset({"minimum", "minLength", "minItems", "minProperties"})
+
+
+def _loosened(document: dict[str, Any], action: dict[str, Any]) -> list[str]:
+    """List the bounds that an update would set looser than they are published."""
+    from contract.overlay import selected
+
+    update = action.get("update")
+    nodes = selected(document, action) if isinstance(update, dict) else []
+    return [
+        f"would loosen {keyword} from {node[keyword]} to {bound}"
+        for node in nodes
+        if isinstance(node, dict)
+        for keyword, bound in (update or {}).items()
+        if (keyword in _UPPER and node.get(keyword, bound) < bound)
+        or (keyword in _LOWER and node.get(keyword, bound) > bound)
+    ]
+
+
+def lost_targets(before: dict[str, Any], after: dict[str, Any], file: Path) -> list[str]:
+    """Name every action that selects fewer nodes of the new document than of the one before.
+
+    Standing rules are left out: they hold for whatever there is.
+    """
+    from contract.overlay import is_standing
+
+    from kalshi_ext.drift.load import load
+
+    overlay = load(file)
+    lines = _lines(file.read_text(encoding="utf-8"))
+    lost: list[str] = []
+    documents = before, after
+    for number, action in enumerate(overlay.get("actions", []), 1):
+        selections = [_targets(document, action) for document in documents]
+        gone = [path for path in selections[0] if path not in selections[1]]
+        if gone and selections[1] and not is_standing(action):
+            line = lines[number - 1] if number <= len(lines) else 0
+            lost.append(f"openapi/overlay.yaml:{line}: {action['target']} lost {', '.join(gone)}")
+        documents = _applied(documents[0], action), _applied(documents[1], action)
+    return lost
+
+
+def _targets(document: dict[str, Any], action: dict[str, Any]) -> list[str]:
+    from contract.overlay import targets
+
+    return targets(document, action)
+
+
+def _applied(document: dict[str, Any], action: dict[str, Any]) -> dict[str, Any]:
+    """Apply an action where it fits; misfits() names where it does not."""
+    from contract.overlay import OverlayError, apply_overlay
+
+    try:
+        return apply_overlay(document, {"overlay": "1.0.0", "actions": [action]})
+    except OverlayError:
+        return document
 
 
 def _is_prose(action: dict[str, Any]) -> bool:

@@ -3,7 +3,8 @@
 An action selects nodes with a JSONPath `target` and either merges `update` into each or removes
 them; the actions follow one another. Stricter than the standard in one point, on purpose: an
 action that matches nothing or changes nothing is an error, because it describes a contract that
-is gone.
+is gone. An action with `x-standing: true` is a rule for whatever there may be ("no default is
+sent"), and may find nothing.
 """
 
 from __future__ import annotations
@@ -36,6 +37,16 @@ def apply_overlay(document: dict[str, Any], overlay: dict[str, Any]) -> dict[str
     return result
 
 
+def targets(document: dict[str, Any], action: dict[str, Any]) -> list[str]:
+    """List the nodes that an action selects, by their normalized paths."""
+    return [str(match.path) for match in _select(document, str(action.get("target")), "action")]
+
+
+def selected(document: dict[str, Any], action: dict[str, Any]) -> list[Any]:
+    """List the values that an action selects."""
+    return [match.obj for match in _select(document, str(action.get("target")), "action")]
+
+
 def _actions(overlay: dict[str, Any]) -> list[dict[str, Any]]:
     if not str(overlay.get("overlay", "")).startswith("1."):
         raise OverlayError(f"not an Overlay 1.x document: overlay is {overlay.get('overlay')!r}")
@@ -53,12 +64,19 @@ def _apply_action(document: dict[str, Any], action: dict[str, Any], name: str) -
     if remove == ("update" in action):
         raise OverlayError(f"{name}: must have either update or remove: true")
     matches = _select(document, action["target"], name)
-    if not matches:
+    if not matches and not is_standing(action):
         raise OverlayError(f"{name}: matches nothing")
     if remove:
         _remove(matches, name)
     else:
-        _update(matches, action["update"], name)
+        changed = [_update_match(match, action["update"], name) for match in matches]
+        if not any(changed) and not is_standing(action):
+            raise OverlayError(f"{name}: changes nothing")
+
+
+def is_standing(action: dict[str, Any]) -> bool:
+    """Tell a rule for whatever there may be from a correction of something that must be there."""
+    return action.get("x-standing") is True
 
 
 def _select(document: dict[str, Any], target: str, name: str) -> list[Any]:
@@ -76,12 +94,6 @@ def _remove(matches: list[Any], name: str) -> None:
         if match.parent is None:
             raise OverlayError(f"{name}: the whole document cannot be removed")
         del match.parent.obj[match.parts[-1]]
-
-
-def _update(matches: list[Any], update: Any, name: str) -> None:
-    changed = [_update_match(match, update, name) for match in matches]
-    if not any(changed):
-        raise OverlayError(f"{name}: changes nothing")
 
 
 def _update_match(match: Any, update: Any, name: str) -> bool:
