@@ -65,6 +65,8 @@ derived: $(VENV)/.dev
 	$(PY) scripts/contract_types.py --check
 	$(PY) scripts/retry_policy.py --check
 	$(PY) scripts/operations_table.py --check
+	$(PY) scripts/contract_absence.py --check
+	$(PY) scripts/api_text.py --check
 
 spec: $(VENV)/.dev ## take in the exchange's contract: make spec UPSTREAM=<file or URL>
 	$(PY) scripts/spec.py --upstream "$(UPSTREAM)"

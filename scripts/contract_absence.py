@@ -175,8 +175,11 @@ def text() -> str:
     for name, operation in EVERY:
         found = absences(name, operation)
         if found:
-            lines.append(f'    "{operation}": {{\n')
-            lines += [f'        "{path}": "{effect}",\n' for path, effect in found.items()]
+            lines.append(f"    {json.dumps(operation)}: {{\n")
+            lines += [
+                f"        {json.dumps(path)}: {json.dumps(effect)},\n"
+                for path, effect in found.items()
+            ]
             lines.append("    },\n")
     return "".join([*lines, "}\n"])
 

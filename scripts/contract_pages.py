@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from contract_operations import METHODS, resolved_part
@@ -28,7 +29,9 @@ def page_sizes_module(documents: dict[str, dict[str, Any]]) -> str:
         for document in documents.values()
         for operation, size in page_sizes(document).items()
     }
-    rows = "".join(f'    "{operation}": {size},\n' for operation, size in sorted(sizes.items()))
+    rows = "".join(
+        f"    {json.dumps(operation)}: {size},\n" for operation, size in sorted(sizes.items())
+    )
     return f"{HEADER}{rows}}}\n"
 
 

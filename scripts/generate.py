@@ -39,6 +39,7 @@ DERIVED = (
     "openapi/portfolio.yaml",
     "kalshi_ext/contract/fields.py",
     "kalshi_ext/contract/operations.py",
+    "kalshi_ext/contract/page_sizes.py",
     "kalshi_ext/contract/types.py",
 )
 PORTFOLIO_HEADER = """\

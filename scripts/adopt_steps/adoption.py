@@ -4,6 +4,7 @@
     spec         write its normal form
     overlay      apply our overlay; an action that no longer fits stops here
     generate     regenerate the client and the types
+    api          what changes of the public names (docs/api.txt)
     coverage     what the facade does not send or read
     types        lines of the client that the type checker refuses
     recordings   cassettes that the new contract refuses
@@ -33,6 +34,7 @@ class Adoption:
     report: dict[str, Any] = field(factory=dict[str, Any])
     dropped_actions: list[str] = field(factory=list[str])
     lost_targets: list[str] = field(factory=list[str])
+    api_changes: list[str] = field(factory=list[str])
     undescribed: list[str] = field(factory=list[str])
     gaps: list[dict[str, str]] = field(factory=list[dict[str, str]])
     type_errors: list[str] = field(factory=list[str])
@@ -63,6 +65,7 @@ def adopt(options: Options, output: Any = print) -> Adoption:
             _spec,
             _overlay,
             _generate,
+            _api,
             _coverage,
             _types,
             _recordings,
@@ -141,6 +144,12 @@ def _generate(options: Options, copy: WorkingCopy, adoption: Adoption, output: A
     _print_list(
         output, "the new contract, where the overlay says nothing yet", adoption.undescribed
     )
+
+
+def _api(options: Options, copy: WorkingCopy, adoption: Adoption, output: Any) -> None:
+    """Derive the public names from the new contract, and list the lines that changed."""
+    adoption.api_changes = client_checks.api_changes(options.home, copy.root)
+    _print_list(output, "public names: lines gone (-) and new (+)", adoption.api_changes)
 
 
 def _coverage(options: Options, copy: WorkingCopy, adoption: Adoption, output: Any) -> None:

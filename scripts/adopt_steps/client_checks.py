@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import re
 import subprocess
 import sys
@@ -54,6 +55,22 @@ def missing_modules(root: Path) -> list[str]:
 
 def _package(root: Path, module: str) -> Path:
     return root / "generated" / module.replace(".", "/")
+
+
+def api_changes(home: Path, root: Path) -> list[str]:
+    """Write docs/api.txt of the client at `root`; list the lines that differ from those at home."""
+    command = [sys.executable, "scripts/api_text.py"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    if done.returncode:
+        # The client does not fit the new contract yet. That is a finding and no reason to stop.
+        cause = done.stderr.strip().rpartition("\n")[2]
+        return [f"not known before the client fits the new contract: {cause}"]
+    before, after = (
+        (each / "docs" / "api.txt").read_text(encoding="utf-8").splitlines()
+        for each in (home, root)
+    )
+    differences = difflib.unified_diff(before, after, n=0, lineterm="")
+    return [line for line in differences if not line.startswith(("---", "+++", "@@"))]
 
 
 def outdated_cassettes(

@@ -23,6 +23,7 @@ COPIED = (
     "generated",
     "kalshi_ext",
     "scripts/contract",
+    "scripts/api_text.py",
     "scripts/contract_fields.py",
     "scripts/contract_operations.py",
     "scripts/contract_pages.py",
@@ -32,6 +33,7 @@ COPIED = (
     "requirements-generator.txt",
     "pyproject.toml",
     "CHANGELOG.md",
+    "docs/api.txt",
 )
 # What a new contract changes; nothing else is swapped in.
 CHANGED = (
@@ -45,6 +47,7 @@ CHANGED = (
     "kalshi_ext/contract/page_sizes.py",
     "kalshi_ext/contract/types.py",
     "CHANGELOG.md",
+    "docs/api.txt",
 )
 # Beside the old files, and so on their file system: a rename is atomic there.
 ASIDE = ".before-adopt"

@@ -21,6 +21,7 @@ PARTS = (
     "scripts/contract",
     "scripts/contract_fields.py",
     "scripts/contract_operations.py",
+    "scripts/contract_pages.py",
     "scripts/generate.py",
     "scripts/contract_types.py",
     "scripts/spec.py",

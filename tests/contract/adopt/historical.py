@@ -14,6 +14,7 @@ from attrs import field, frozen
 
 Document = dict[str, Any]
 SHAPES = "kalshi_ext/contract/types.py"
+PAGES = "kalshi_ext/contract/page_sizes.py"
 MODELS = "generated/kalshi_portfolio/models"
 API = "generated/kalshi_portfolio/api"
 
@@ -139,6 +140,16 @@ def _body_property_required(document: Document) -> None:
 
 def _operation_deprecated(document: Document) -> None:
     _operation(document, "get", "/portfolio/summary/total_resting_order_value")["deprecated"] = True
+
+
+def _bound_tightened(document: Document) -> None:
+    schema = document["components"]["parameters"]["LimitQuery"]["schema"]
+    assert schema["maximum"] == 1000
+    schema["maximum"] = 200
+
+
+def _bound_below_what_is_sent(document: Document) -> None:
+    _schema(document, "CreateOrderV2Request")["properties"]["client_order_id"]["maxLength"] = 32
 
 
 CHANGES = [
@@ -281,5 +292,22 @@ CHANGES = [
         _operation_deprecated,
         "operation-deprecated",
         is_breaking=False,
+    ),
+    Change(
+        "bound tightened",
+        _bound_tightened,
+        "request-bound-tightened",
+        is_breaking=True,
+        expected_code={PAGES: ('"GetOrders": 200,', '"GetFills": 200,', '!"GetOrders": 1000,')},
+    ),
+    Change(
+        "bound tightened below what the client sends",
+        _bound_below_what_is_sent,
+        "request-bound-tightened",
+        is_breaking=True,
+        expected_gaps=(
+            "CreateOrderV2 (orders.place): sent, and refused by the contract: body "
+            "$.client_order_id: ",
+        ),
     ),
 ]

@@ -26,6 +26,7 @@ PARTS = (
     "requirements-generator.txt",
     "pyproject.toml",
     "CHANGELOG.md",
+    "docs/api.txt",
 )
 
 
