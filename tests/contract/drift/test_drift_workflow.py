@@ -21,8 +21,10 @@ from kalshi_ext.drift.load import load
 
 ROOT = Path(__file__).resolve().parents[3]
 WORKFLOW: dict[str, Any] = load(ROOT / ".github" / "workflows" / "drift.yml")
-JOB: dict[str, Any] = WORKFLOW["jobs"]["drift"]
-RUNS: dict[str, str] = {step["name"]: step["run"] for step in JOB["steps"] if "run" in step}
+JOB: dict[str, Any] = WORKFLOW["jobs"]["compare"]
+WRITER: dict[str, Any] = WORKFLOW["jobs"]["write"]
+STEPS: list[dict[str, Any]] = [*JOB["steps"], *WRITER["steps"]]
+RUNS: dict[str, str] = {step["name"]: step["run"] for step in STEPS if "run" in step}
 ALL_RUNS = "\n".join(RUNS.values())
 BASH = shutil.which("bash") or "/bin/bash"
 
@@ -50,25 +52,43 @@ def test_what_is_fetched_is_no_larger_than_what_is_read() -> None:
     assert f"--max-filesize {MAX_BYTES} " in RUNS["fetch"]
 
 
-def test_only_the_job_may_write_and_only_what_it_needs() -> None:
+def test_what_reads_the_document_has_no_token_that_writes() -> None:
     assert WORKFLOW["permissions"] == {"contents": "read"}
-    assert JOB["permissions"] == {
+    assert JOB["permissions"] == {"contents": "read"}
+    assert "token" not in str(JOB).lower()
+    assert JOB["steps"][0]["with"] == {"persist-credentials": False}
+
+
+def test_what_writes_is_small_and_runs_nothing_of_the_document_or_the_checkout() -> None:
+    assert WRITER["permissions"] == {
         "contents": "write", "issues": "write", "pull-requests": "write"}  # fmt: skip
+    assert WRITER["needs"] == "compare"
+    runs = "\n".join(step["run"] for step in WRITER["steps"] if "run" in step)
+    programs = set(re.findall(r"\b(make|python|pip|kalshi-ext|npm|curl|source|eval)\b", runs))
+    assert programs == set()
+    assert len(runs.splitlines()) < 40
 
 
 def test_nothing_from_outside_is_pasted_into_a_shell() -> None:
     assert "${{" not in ALL_RUNS
 
 
-def test_every_action_names_a_version() -> None:
-    used = [step["uses"] for step in JOB["steps"] if "uses" in step]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
+def test_every_action_is_pinned_by_commit_and_says_its_version(file: Path) -> None:
+    used = re.findall(r"uses: (\S+)(.*)", re.sub(r"(?m)^#.*$", "", file.read_text("utf-8")))
     assert used
-    assert all(re.fullmatch(r"actions/[a-z-]+@v\d+", each) for each in used)
+    for action, comment in used:
+        assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", action), action
+        assert re.fullmatch(r"  # v\d+\.\d+\.\d+", comment), action
 
 
 def test_every_step_it_refers_to_is_there() -> None:
     text = (ROOT / ".github" / "workflows" / "drift.yml").read_text("utf-8")
     ids = {step["id"] for step in JOB["steps"] if "id" in step}
+    assert set(re.findall(r"needs\.compare\.outputs\.(\w+)", text)) <= set(JOB["outputs"])
     outputs = set(re.findall(r'echo "(\w+)=', ALL_RUNS))
     for step, output in re.findall(r"steps\.(\w+)\.outputs\.(\w+)", text):
         assert step in ids
@@ -132,9 +152,9 @@ def test_the_compare_step_reports_in_every_form(tmp_path: Path) -> None:
     ran = step("compare", tmp_path)
     assert ran.returncode == 0, ran.stderr
     assert outputs(tmp_path)["status"] == "2"
-    assert re.fullmatch(r"[0-9a-f]{12}", outputs(tmp_path)["digest"])
+    assert re.fullmatch(r"[0-9a-f]{12}", outputs(tmp_path)["fingerprint"])
     assert ran.stdout.startswith("::error file=")
-    assert {each.name for each in tmp_path.glob("drift.*")} == {
+    assert {each.name for each in (tmp_path / "drift").iterdir()} == {
         "drift.md", "drift.json", "drift.sarif"}  # fmt: skip
     assert "## Breaking" in (tmp_path / "github_step_summary").read_text("utf-8")
 
@@ -158,9 +178,9 @@ def tool(folder: Path, name: str, answer: str) -> Path:
 
 
 @pytest.mark.parametrize(("known", "calls"), [("0", 2), ("1", 1)])
-def test_an_issue_is_opened_once_for_a_document(known: str, calls: int, tmp_path: Path) -> None:
+def test_an_issue_is_opened_once_for_what_was_found(known: str, calls: int, tmp_path: Path) -> None:
     log = tool(tmp_path, "gh", f"echo {known}")
-    ran = step("open an issue", tmp_path, DIGEST="0123456789ab", STATUS="2")
+    ran = step("open an issue", tmp_path, FINGERPRINT="0123456789ab", STATUS="2")
     assert ran.returncode == 0, ran.stderr
     calls_made = log.read_text("utf-8").splitlines()
     assert len(calls_made) == calls
@@ -181,29 +201,58 @@ def repository(tmp_path: Path) -> Path:
 
     for line in ("init --quiet --bare origin.git", "init --quiet", "remote add origin origin.git"):
         git(*line.split())
-    (tmp_path / ".gitignore").write_text("origin.git\nbin\n*.log\n", "utf-8")
-    (tmp_path / "Makefile").write_text("adopt:\n\techo $(UPSTREAM) > adopted\n", "utf-8")
+    (tmp_path / ".gitignore").write_text("origin.git\nbin\ndrift\ngithub_*\n*.log\n", "utf-8")
+    for name in ("docs", "openapi", "drift"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "docs" / "api.txt").write_text("client.old()\nclient.stays()\n", "utf-8")
+    (tmp_path / "drift" / "drift.md").write_text("the report\n", "utf-8")
+    adopt = "\techo $(UPSTREAM) > openapi/upstream.yaml\n\techo more > sneaked.py\n"
+    adopt += "\techo 'client.stays()' > docs/api.txt\n"
+    (tmp_path / "Makefile").write_text(f"adopt:\n{adopt}", "utf-8")
     git("add", "--all")
     git("commit", "--quiet", "--message", "start")
     return tmp_path
 
 
-def test_a_pull_request_carries_what_adopting_changed(repository: Path) -> None:
+def git(repository: Path, *words: str) -> str:
+    return subprocess.run(
+        ["git", *words], cwd=repository, check=True, capture_output=True, text=True
+    ).stdout
+
+
+def test_a_pull_request_carries_what_adopting_changed_and_nothing_else(repository: Path) -> None:
     log = tool(repository, "gh", "true")
+    assert step("adopt", repository).returncode == 0
+    assert outputs(repository) == {"adopted": "true"}
+    git(repository, "reset", "--quiet", "--hard")  # the second job has a checkout of its own
+    (repository / "sneaked.py").unlink(missing_ok=True)
     for _ in range(2):  # a second run finds the branch and does nothing
-        ran = step("open a pull request", repository, DIGEST="0123456789ab")
+        ran = step("open a pull request", repository, FINGERPRINT="0123456789ab")
         assert ran.returncode == 0, ran.stderr
     calls_made = log.read_text("utf-8").splitlines()
     assert len(calls_made) == 1
     assert calls_made[0].startswith("pr create --head contract-0123456789ab ")
-    listed = subprocess.run(
-        ["git", "--git-dir", "origin.git", "show", "--name-only", "--format=%an %s",
-         "contract-0123456789ab"],
-        cwd=repository, check=True, capture_output=True, text=True).stdout  # fmt: skip
-    assert listed.split("\n")[0] == (
-        "github-actions[bot] Adopt the exchange's contract 0123456789ab"
-    )
-    assert "adopted" in listed
+    names = "show", "--name-only", "--format=%an %s", "contract-0123456789ab"
+    listed = git(repository, "--git-dir", "origin.git", *names).split("\n")
+    assert listed[0] == "github-actions[bot] Adopt the exchange's contract 0123456789ab"
+    assert {each for each in listed[1:] if each} == {"docs/api.txt", "openapi/upstream.yaml"}
+
+
+def test_a_pull_request_shows_first_what_changes_for_users(repository: Path) -> None:
+    assert step("adopt", repository).returncode == 0
+    body = (repository / "drift" / "pull.md").read_text("utf-8")
+    assert body.startswith("## What changes for users (docs/api.txt)\n\n    -client.old()\n")
+    assert "client.stays" not in body
+    assert body.endswith("the report\n")
+
+
+def test_an_adoption_that_stops_is_told_in_the_issue(repository: Path) -> None:
+    (repository / "Makefile").write_text("adopt:\n\t@echo stopped at overlay; exit 3\n", "utf-8")
+    assert step("adopt", repository).returncode == 0
+    assert not (repository / "github_output").exists()
+    report = (repository / "drift" / "drift.md").read_text("utf-8")
+    assert report.startswith("the report\n")
+    assert "    stopped at overlay\n" in report
 
 
 def test_installing_a_package_and_setting_up_a_checkout_are_two_ways(tmp_path: Path) -> None:
