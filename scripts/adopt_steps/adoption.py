@@ -7,6 +7,7 @@
     api          what changes of the public names (docs/api.txt)
     coverage     what the facade does not send or read
     types        lines of the client that the type checker refuses
+    programs     lines of users' programs that break
     recordings   cassettes that the new contract refuses
     changelog    a draft
 
@@ -23,7 +24,7 @@ from typing import Any
 
 from attrs import define, field, frozen
 
-from adopt_steps import changelog, client_checks, overlay
+from adopt_steps import changelog, client_checks, overlay, user_programs
 from adopt_steps.workspace import AdoptionStopped, WorkingCopy, working_copy
 
 
@@ -38,6 +39,7 @@ class Adoption:
     undescribed: list[str] = field(factory=list[str])
     gaps: list[dict[str, str]] = field(factory=list[dict[str, str]])
     type_errors: list[str] = field(factory=list[str])
+    broken_programs: list[str] = field(factory=list[str])
     outdated: dict[str, list[str]] = field(factory=dict[str, list[str]])
     changelog: str = ""
     changed: list[str] = field(factory=list[str])
@@ -68,6 +70,7 @@ def adopt(options: Options, output: Any = print) -> Adoption:
             _api,
             _coverage,
             _types,
+            _programs,
             _recordings,
             _changelog,
         ):
@@ -91,6 +94,9 @@ def remaining_work(adoption: Adoption) -> list[str]:
             adoption.lost_targets
         ),
         "openapi/overlay.yaml: describe what is new, then make generate": adoption.undescribed,
+        "CHANGELOG.md: say what to write instead of the lines of users that break": (
+            adoption.broken_programs
+        ),
         "kalshi_ext/sandbox: answer as the new contract says, then make record": adoption.outdated,
         "CHANGELOG.md: edit the draft and take its two marks away": adoption.changelog,
     }
@@ -100,10 +106,17 @@ def remaining_work(adoption: Adoption) -> list[str]:
 def _drift(options: Options, _copy: WorkingCopy, adoption: Adoption, output: Any) -> None:
     from kalshi_ext.drift.check import check
     from kalshi_ext.drift.render import as_json, as_text
+    from kalshi_ext.drift.rules import Reader
     from kalshi_ext.errors import KalshiError
 
     try:
-        report = check(str(options.home / "openapi" / "upstream.yaml"), options.upstream)
+        openapi = options.home / "openapi"
+        report = check(
+            str(openapi / "upstream.yaml"),
+            options.upstream,
+            spoken=str(openapi / "portfolio.yaml"),
+            reader=Reader.MAINTAINER,
+        )
     except KalshiError as error:
         raise AdoptionStopped("drift", str(error), "give a document that can be read") from error
     adoption.report = json.loads(as_json(report))
@@ -179,6 +192,14 @@ def _types(options: Options, copy: WorkingCopy, adoption: Adoption, output: Any)
         cache = options.cache or options.home / ".mypy_cache" / "adopt"
         adoption.type_errors = client_checks.type_errors(copy.root, cache)
         _print_list(output, "lines that do not fit the new types", adoption.type_errors)
+
+
+def _programs(options: Options, copy: WorkingCopy, adoption: Adoption, output: Any) -> None:
+    if options.check_types:
+        cache = options.cache or options.home / ".mypy_cache" / "adopt"
+        lines = user_programs.broken_lines(copy.root, adoption.report, cache / "programs")
+        adoption.broken_programs = lines
+        _print_list(output, "lines of users' programs that break", lines)
 
 
 def _recordings(options: Options, copy: WorkingCopy, adoption: Adoption, output: Any) -> None:

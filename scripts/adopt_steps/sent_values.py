@@ -131,7 +131,7 @@ class SentValues:
         for problem in self.bodies.request_problems(operation, "application/json", body):
             place = problem.removeprefix(f"{operation}: ")
             # Without indexes one cause in fifty rows is one problem.
-            yield f"body {re.sub(r'[[][0-9]+[]]', '[]', place)}"
+            yield "body " + re.sub(r"\[[0-9]+\]", "[]", place)
 
     def _value(self, where: str, schema: dict[str, Any] | None, text: str) -> Iterator[str]:
         if schema is None:

@@ -32,6 +32,7 @@ COPIED = (
     "scripts/spec.py",
     "requirements-generator.txt",
     "pyproject.toml",
+    "examples/programs",
     "CHANGELOG.md",
     "docs/api.txt",
 )

@@ -19,6 +19,7 @@ DOCUMENT: dict[str, Any] = {
     },
     "schemas": {"One": {"type": "object", "required": ["p"]}, "Two": {"type": "string"}},
 }
+OVERLAY = ROOT / "openapi" / "overlay.yaml"
 WORDS = ("summary", "description", "tags", "title", "version", "info")
 
 
@@ -133,3 +134,30 @@ def test_an_overlay_of_yesterday_stops_at_what_the_exchange_took_away() -> None:
     del today["components"]["schemas"]["Order"]["properties"]["user_id"]
     with pytest.raises(OverlayError, match=r"Order\.properties\.user_id.* matches nothing"):
         portfolio(today, OURS)
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        {"target": "$.schemas.Gone", "update": {"a": 1}},
+        {"target": "$.schemas.Gone", "remove": True},
+        {"target": "$.schemas.One", "update": {"type": "object"}},
+    ],
+)
+def test_a_standing_rule_may_find_nothing(action: dict[str, Any]) -> None:
+    assert after({**action, "x-standing": True}) == DOCUMENT
+    for other in (False, "true", 1, None):  # only the word true makes a rule stand
+        with pytest.raises(OverlayError):
+            after({**action, "x-standing": other})
+
+
+def test_a_standing_rule_that_finds_something_is_applied() -> None:
+    changed = after({"target": "$.schemas.One", "x-standing": True, "update": {"x": 1}})
+    assert changed["schemas"]["One"]["x"] == 1
+
+
+def test_the_rules_that_stand_are_those_for_whatever_there_may_be() -> None:
+    standing = [a["target"] for a in load(OVERLAY)["actions"] if a.get("x-standing")]
+    assert len(standing) > 10
+    assert all("[*]" in target for target in standing)
+    assert "$.components.schemas[*].properties[*].default" in standing

@@ -85,6 +85,49 @@ def test_dropping_words_takes_whole_actions_and_leaves_corrections(tmp_path: Pat
     assert overlay.fit_overlay(SMALL, file, drop_words=False) == []
 
 
+TARGETS = """\
+overlay: 1.0.0
+info: {title: t, version: '1'}
+actions:
+- target: $.schemas['One','Two','Three'].properties.p
+  update: {maximum: 63}
+- target: $.schemas[*].properties.q
+  x-standing: true
+  update: {maximum: 5}
+"""
+
+
+def with_schemas(**bounds: dict[str, Any]) -> dict[str, Any]:
+    return {"schemas": {name: {"properties": {"p": bound}} for name, bound in bounds.items()}}
+
+
+def test_an_action_of_several_targets_that_lost_one_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "overlay.yaml"
+    file.write_text(TARGETS)
+    before = with_schemas(One={}, Two={}, Three={})
+    before["schemas"]["One"]["properties"]["q"] = {}
+    after = with_schemas(One={}, Three={})
+    assert overlay.misfits(after, file) == []
+    (line,) = overlay.lost_targets(before, after, file)
+    assert line.startswith("openapi/overlay.yaml:4: $.schemas['One','Two','Three'].properties.p ")
+    assert "lost $['schemas']['Two']['properties']['p']" in line
+    assert overlay.lost_targets(before, before, file) == []
+
+
+def test_an_action_that_would_loosen_a_published_bound_no_longer_fits(tmp_path: Path) -> None:
+    file = tmp_path / "overlay.yaml"
+    file.write_text(TARGETS)
+    (misfit,) = overlay.misfits(with_schemas(One={"maximum": 32}, Two={}), file)
+    assert (misfit.reason, misfit.only_prose) == ("would loosen maximum from 32 to 63", False)
+    assert overlay.misfits(with_schemas(One={"maximum": 100}, Two={}), file) == []
+
+
+def test_make_adopt_drops_words_about_what_is_gone() -> None:
+    words = ["make", "--dry-run", "--no-print-directory", "adopt", "UPSTREAM=new.yaml"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert 'scripts/adopt.py --drop-words --upstream "new.yaml"' in done.stdout
+
+
 LOG = "# Changelog\n\n## Unreleased\n\n### Added\n- a\n\n### Exchange\n- old\n\n## 0.1.0\n- first\n"
 
 
@@ -192,3 +235,57 @@ def test_recordings_fit_the_committed_contracts_and_strangers_are_named(tmp_path
     assert {"current/GetFills", "current/DecreaseOrderV2", "current/UpdateOrderGroupLimit"} <= {
         *named
     }
+
+
+def edited(name: Any, edit: Any) -> dict[str, Any]:
+    tree = document(name)
+    edit(tree["components"]["schemas"], tree["components"]["parameters"])
+    return tree
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (
+            lambda s, _: s["CreateOrderV2Request"]["properties"]["client_order_id"].update(
+                maxLength=32
+            ),
+            "CreateOrderV2 (orders.place): sent, and refused by the contract: body "
+            "$.client_order_id: ",
+        ),
+        (
+            lambda s, _: s["TimeInForce"]["enum"].remove("fill_or_kill"),
+            "CreateOrderV2 (orders.place): sent, and refused by the contract: body "
+            "$.time_in_force: 'fill_or_kill' is not one of",
+        ),
+        (
+            lambda s, _: s["CreateOrderGroupRequest"]["properties"]["subaccount"].update(maximum=9),
+            "CreateOrderGroup (order_groups.create): sent, and refused by the contract: body "
+            "$.subaccount: 63 is greater than the maximum of 9",
+        ),
+        (
+            lambda _, p: p["SubaccountQuery"]["schema"].update(maximum=9),
+            "GetFills (portfolio.fills): sent, and refused by the contract: query parameter "
+            "subaccount: 63 is greater than the maximum of 9",
+        ),
+        (
+            lambda s, _: s["CreateOrderV2Request"]["properties"]["price"].update(
+                pattern="^0[.][0-9]{2}$"
+            ),
+            "CreateOrderV2 (orders.place): sent, and refused by the contract: body $.price: ",
+        ),
+    ],
+)
+def test_every_value_that_the_client_sends_is_checked_against_a_new_contract(
+    edit: Any, words: str
+) -> None:
+    gaps = "\n".join(map(str, coverage("current", edited("current", edit), document("current"))))
+    assert words in gaps
+
+
+def test_a_tighter_bound_that_no_value_meets_is_no_gap() -> None:
+    def edit(schemas: Any, parameters: Any) -> None:
+        schemas["CreateOrderV2Request"]["properties"]["client_order_id"]["maxLength"] = 64
+        parameters["LimitQuery"]["schema"]["maximum"] = 200
+
+    assert coverage("current", edited("current", edit), document("current")) == []
