@@ -12,11 +12,13 @@ from adopt_steps import changelog, overlay
 from adopt_steps.adoption import Options, adopt
 from adopt_steps.client_checks import outdated_cassettes
 from adopt_steps.coverage import coverage
+from adopt_steps.sent_values import AT_BOUNDS, calls_at_bounds
 from adopt_steps.workspace import AdoptionStopped, WorkingCopy
 from documents_for_spec import ROOT
 from historical import CHANGES, Change
 from rehearsing import copy_repository, published
 
+from kalshi_ext.contract.operations import OPERATIONS
 from kalshi_ext.drift.check import check
 from kalshi_ext.drift.documents import document
 from kalshi_ext.drift.load import load
@@ -235,6 +237,12 @@ def test_recordings_fit_the_committed_contracts_and_strangers_are_named(tmp_path
     assert {"current/GetFills", "current/DecreaseOrderV2", "current/UpdateOrderGroupLimit"} <= {
         *named
     }
+
+
+def test_every_call_at_the_bounds_is_one_the_client_makes() -> None:
+    facades = {row.facade: row.id for row in OPERATIONS.values() if row.contract == "current"}
+    for word in AT_BOUNDS:
+        assert list(calls_at_bounds("current", word, facades[word])), word
 
 
 def edited(name: Any, edit: Any) -> dict[str, Any]:
