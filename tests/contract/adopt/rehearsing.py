@@ -49,6 +49,7 @@ class Rehearsal:
             *self.edited_actions,
             *gaps,
             *self.adoption.type_errors,
+            *self.adoption.broken_programs,
             *recorded,
             *self.adoption.undescribed,
         ]
@@ -160,8 +161,8 @@ def rehearse_all(home: Path, *, write: bool) -> int:
 
 _HEADING = (
     "| change | the differ says | overlay actions to edit first | calls, models | lines"
-    " | cassettes | as expected |",
-    "|---|---|---|---|---|---|---|",
+    " | users' lines | cassettes | as expected |",
+    "|---|---|---|---|---|---|---|---|",
 )
 
 
@@ -169,6 +170,7 @@ def _row(change: Change, rehearsal: Rehearsal, problems: list[str]) -> str:
     adoption = rehearsal.adoption
     severities = [finding["severity"] for finding in adoption.report["findings"]]
     verdict = ", ".join(f"{severities.count(each)} {each}" for each in dict.fromkeys(severities))
-    numbers = (rehearsal.edited_actions, adoption.gaps, adoption.type_errors, adoption.outdated)
+    lines = adoption.type_errors, adoption.broken_programs
+    numbers = (rehearsal.edited_actions, adoption.gaps, *lines, adoption.outdated)
     counts = " | ".join(str(len(each)) for each in numbers)
     return f"| {change.name} | {verdict or 'nothing'} | {counts} | {'no' if problems else 'yes'} |"
