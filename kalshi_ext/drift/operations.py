@@ -224,20 +224,29 @@ def _match_successors(matches: Matches) -> None:
     _withdraw(matches, matches.replaced)
 
 
+# Segments of a path that tell a later version of it: /v2/orders, and /events/orders for /orders.
+_VERSION_SEGMENT: Final = re.compile(r"/(?:v[0-9]+|events)(?=/)")
+
+
 def successor_of(gone: DocumentedOperation, new: list[DocumentedOperation]) -> str:
     """Name the operation of the new document that does the same in a later version; "" for none.
 
-    It was there before, mostly: the exchange adds `CreateOrderV2` months before it takes
-    `CreateOrder` away.
+    It was there before, mostly: the exchange adds `CreateOrderV2` at /portfolio/events/orders
+    months before it takes `CreateOrder` at /portfolio/orders away. One announced to go is none.
     """
+    kept = [each for each in new if not each.node.flag("deprecated") and each.route != gone.route]
     name, version = _versioned(gone.id)
-    later = [
-        (each_version, each)
-        for each in new
-        for each_name, each_version in [_versioned(each.id)]
-        if name and each_name == name and each_version > version
-    ]
-    return max(later, key=lambda pair: pair[0])[1].label if later else ""
+    later = [(_versioned(each.id), each) for each in kept]
+    by_name = [(n[1], each) for n, each in later if name and n[0] == name and n[1] > version]
+    if by_name:
+        return max(by_name, key=lambda pair: pair[0])[1].label
+    by_path = [each for each in kept if _unversioned(each) == gone.route]
+    return by_path[-1].label if by_path else ""
+
+
+def _unversioned(operation: DocumentedOperation) -> tuple[str, str]:
+    method, path = operation.route
+    return method, _VERSION_SEGMENT.sub("", path)
 
 
 def _versioned(operation_id: str) -> tuple[str, int]:

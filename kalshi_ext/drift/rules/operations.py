@@ -66,7 +66,7 @@ OPERATION_RULES: Final = (
         NOTHING),
     DriftRule("operation-added", COMPATIBLE, "operation-removed",
         "the operation {name} is new",
-        "Nobody calls it yet; it is reachable by the escape hatch after adoption.",
+        "Nobody calls it yet.",
         Advice(NOTHING.user, "adopt, then give it a facade call if users need one")),
     DriftRule("operation-removed", BREAKING, "operation-added",
         "the operation {name} is gone", "Its calls end in 404 or 410.",

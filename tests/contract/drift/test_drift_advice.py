@@ -309,6 +309,36 @@ def test_the_six_order_writes_of_2x_name_what_replaced_them() -> None:
     assert named == {id_: f"{id_}V2" for id_ in named}
 
 
+@pytest.mark.parametrize(
+    ("path", "successor"),
+    [
+        ("/portfolio/events/fills", "ListTrades"),
+        ("/portfolio/v2/fills", "ListTrades"),
+        ("/v3/portfolio/fills", "ListTrades"),
+        ("/portfolio/margin/fills", ""),
+        ("/portfolio/events/fills/all", ""),
+    ],
+)
+def test_a_successor_of_another_name_is_known_by_its_path(path: str, successor: str) -> None:
+    base = small()
+    with_version(base, "", path)
+    base["paths"][path]["get"]["operationId"] = "ListTrades"
+    new = copy.deepcopy(base)
+    del new["paths"]["/portfolio/fills"]
+    (finding,) = compare(base, new).findings
+    assert finding.difference.after.partition(" ")[0] == successor
+
+
+def test_what_is_announced_to_go_itself_is_no_successor() -> None:
+    base = small()
+    with_version(base, "V2", "/portfolio/events/fills")
+    base["paths"]["/portfolio/events/fills"]["get"]["deprecated"] = True
+    new = copy.deepcopy(base)
+    del new["paths"]["/portfolio/fills"]
+    (finding,) = compare(base, new).findings
+    assert finding.difference.after == ""
+
+
 def test_an_older_or_unlike_operation_is_no_successor() -> None:
     base = small()
     with_version(base, "V2", "/portfolio/events/fills")
