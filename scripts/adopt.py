@@ -29,7 +29,7 @@ from adopt_steps.workspace import AdoptionStopped
 def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
     if options.rehearse:
-        return _rehearse(write=options.write)
+        return _rehearse(options.only, write=options.write)
     if not options.upstream:
         print("adopt: say which document: make adopt UPSTREAM=<file or URL>", file=sys.stderr)
         return 3
@@ -61,17 +61,23 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--no-types", action="store_true", help="leave the type checker out")
     parser.add_argument("--rehearse", action="store_true", help="walk the rehearsed changes")
+    parser.add_argument(
+        "--only",
+        action="append",
+        metavar="NAME",
+        help="with --rehearse: this change; the other rows in the docs stay as they were",
+    )
     parser.add_argument("--write", action="store_true", help="with --rehearse: into the docs")
     parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
     parser.add_argument("--environment", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
 
-def _rehearse(*, write: bool) -> int:
+def _rehearse(names: list[str] | None, *, write: bool) -> int:
     sys.path.insert(0, str(TESTS / "contract" / "adopt"))
     from rehearsing import rehearse_all
 
-    return rehearse_all(ROOT, write=write)
+    return rehearse_all(ROOT, names, write=write)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,13 @@ def compare_beside_variants(base: Schema, new: Schema) -> Iterator[Difference]:
 def _at(
     rule: str, base: Schema, new: Schema, keywords: tuple[str, ...], **texts: str
 ) -> Difference:
-    return Difference(rule, base.pointer_to(*keywords), new.pointer_to(*keywords), **texts)
+    return Difference(rule, *_pointers(base, new, keywords), **texts)
+
+
+def _pointers(base: Schema, new: Schema, keywords: tuple[str, ...]) -> tuple[str, str]:
+    """Point at a keyword in both documents; where one lacks it, at the same component."""
+    before, after = base.pointer_to(*keywords), new.pointer_to(*keywords)
+    return base.pointer_to(*keywords, beside=after), new.pointer_to(*keywords, beside=before)
 
 
 def _types(base: Schema, new: Schema) -> Iterator[Difference]:
@@ -128,10 +134,11 @@ def _bounds(base: Schema, new: Schema) -> Iterator[Difference]:
         change = _bound_change(keyword, before, after)
         if change is not None:
             keywords = _LIMIT_KEYWORDS.get(keyword, (keyword,))
+            pointers = _pointers(base, new, keywords)
             yield Difference(
                 f"bound-{change}",
-                _pointer_beyond(before, after) if before else base.pointer_to(*keywords),
-                _pointer_beyond(after, before) if after else new.pointer_to(*keywords),
+                _pointer_beyond(before, after) if before else pointers[0],
+                _pointer_beyond(after, before) if after else pointers[1],
                 name=keyword,
                 before=before.text if before else "no bound",
                 after=after.text if after else "no bound",

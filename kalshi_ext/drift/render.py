@@ -294,7 +294,9 @@ def _suppression(reason: str) -> dict[str, Any]:
 def _fingerprint(finding: Finding) -> str:
     """Identify a finding from run to run; its texts before and after may change."""
     difference = finding.difference
-    text = "\0".join((difference.rule, difference.base, difference.new, difference.name))
+    parts = (difference.rule, difference.base, difference.new, difference.name)
+    # What is kept at some places and open at others is two findings.
+    text = "\0".join([*parts, *["kept"] * finding.is_kept])
     return sha256(text.encode(errors="replace")).hexdigest()
 
 

@@ -95,14 +95,20 @@ class Schema:
         """Point at the schema: at a component rather than at a reference to it."""
         return self.assertions[0].pointer if self.assertions else self.nodes[0].pointer
 
-    def pointer_to(self, *keywords: str) -> str:
-        """Point at the first of some keywords, or at the schema when none is used."""
+    def pointer_to(self, *keywords: str, beside: str = "") -> str:
+        """Point at the first of some keywords, or at the schema when none is used.
+
+        `beside` points at the keyword in the other document: where this schema has the same
+        component, that is the place, and not whatever wraps a reference to it.
+        """
         for assertion in self.assertions:
             for keyword in keywords:
                 implied = keyword == "nullable" and assertion.allows_null
                 if keyword in assertion.keywords or implied:
                     return join(assertion.pointer, keyword)
-        return self.pointer
+        holder = beside.rpartition("/")[0]
+        is_here = any(assertion.pointer == holder for assertion in self.assertions)
+        return holder if is_here else self.pointer
 
     def value_of(self, keyword: str) -> Any:
         """Take the outermost value of a keyword, or ABSENT."""

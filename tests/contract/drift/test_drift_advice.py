@@ -191,7 +191,28 @@ def test_a_changed_shared_schema_is_named_at_every_place_it_is_met(name: str) ->
         if location.operation
     }
     assert named == places_of(base, name)
+    # One for what is sent and one for what is received, whatever stands around a reference.
+    assert len(found) == len({each.rule.id for each in found})
     assert len(named) >= 2
+
+
+@pytest.mark.parametrize("keyword", ["maxLength", "pattern", "enum", "format", "default"])
+def test_a_shared_schema_is_one_finding_however_it_is_wrapped(keyword: str) -> None:
+    base = small()
+    base["components"]["schemas"]["Price"] = {"type": "string"}
+    reference = {"$ref": "#/components/schemas/Price"}
+    fill_of(base)["properties"] |= {
+        "a": reference,
+        "b": {"allOf": [reference], "nullable": True},
+        "c": {"allOf": [reference], "deprecated": True},
+        "d": {"type": "array", "items": {"allOf": [reference], "minLength": 1}},
+    }
+    new = copy.deepcopy(base)
+    value = {"maxLength": 9, "enum": ["x"]}.get(keyword, "x")
+    new["components"]["schemas"]["Price"][keyword] = value
+    for pair in ((base, new), (new, base)):
+        (finding,) = compare(*pair).findings
+        assert [each.path[7:] for each in finding.locations] == [".a", ".b", ".c", ".d[]"]
 
 
 def test_a_recursive_schema_is_named_once_and_ends() -> None:
