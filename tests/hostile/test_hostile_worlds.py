@@ -1,0 +1,44 @@
+"""The client in hostile worlds: what it tells is true of the books, whatever they do to it.
+
+A bounded selection; `make hostile` runs many (scripts/hostile.py), and replays one by its text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from hostile_bot import connect
+from hostile_draws import draw_scenarios
+from hostile_judge import NOT_YET, judge
+from hostile_scenario import Run, Scenario, changed, play_all
+
+SEED, NUMBER, PARTS = 20261126, 120, 4
+
+
+def play_here(scenarios: list[Scenario], folder: Path) -> list[Run]:
+    """Run scenarios, each on a journal of its own."""
+    places = [
+        None if scenario.journal == "memory" else folder / f"{number}.db"
+        for number, scenario in enumerate(scenarios)
+    ]
+    return asyncio.run(play_all(scenarios, connect, places))
+
+
+def dishonesties(runs: list[Run]) -> list[str]:
+    """Return what is dishonest in runs, with the scenario that shows it."""
+    return [
+        f"{found} in {changed(run.scenario)}"
+        for run in runs
+        for found in judge(run)
+        if found.kind not in NOT_YET
+    ]
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_whatever_a_world_does_the_caller_is_told_the_truth(part: int, tmp_path: Path) -> None:
+    scenarios = draw_scenarios(NUMBER, SEED)[part::PARTS]
+    runs = play_here(scenarios, tmp_path)
+    assert dishonesties(runs) == []
+    assert sum(sum(run.struck.values()) for run in runs) > len(scenarios) / 2
