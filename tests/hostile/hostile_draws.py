@@ -137,7 +137,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     rng = draw(st.randoms(use_true_random=True))
     free = _freedoms(rng)
     client = rng.choice(("sync", "async"))
-    journal = rng.choice(("sqlite", "sqlite", "memory"))
+    journal = rng.choice(("sqlite",) * 5 + ("memory",) * 3 + ("postgres",))
     steps = [step for step in rng.choice(SCRIPTS) if not _is_impossible(step, free, journal)]
     if client == "async" and rng.random() < 0.25:
         at = rng.randrange(len(steps))
