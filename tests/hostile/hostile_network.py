@@ -115,7 +115,7 @@ class HostileNetwork:
             return await self._send(writer, answer, [])
         raw = await self._suffer(fault, request)
         if raw is None:
-            await _silence(reader)
+            await silence(reader)
             return False
         if isinstance(raw, bytes):
             writer.write(raw)
@@ -211,7 +211,8 @@ class HostileNetwork:
         return True
 
 
-async def _silence(reader: Reader) -> None:
+async def silence(reader: Reader) -> None:
+    """Say nothing until the client leaves."""
     while await reader.read(4096):
         pass
 
