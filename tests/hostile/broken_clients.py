@@ -212,6 +212,14 @@ class NeverLooksAgain(Naive):
     """Keeps what is unknown, and its recovery does nothing."""
 
 
+class NeverEnds(Naive):
+    """Goes on long after its caller's deadline."""
+
+    async def lost(self, wanted: WantedOrder, body: Any, error: Exception | None) -> Said:
+        await asyncio.sleep(4)
+        raise OutcomeUnknown("lost")
+
+
 class RecoversByGuess(Naive):
     """Recovers everything as done."""
 

@@ -128,6 +128,7 @@ class BookGroup:
     made_at: float
     account: str
     deleted_at: float | None = None
+    deleted_by: int = STRANGER
     triggered: bool = False
 
 
@@ -248,7 +249,7 @@ class Books:
                 self.cancel(order, attempt, now)
         group.triggered = True
         if delete:
-            group.deleted_at = now
+            group.deleted_at, group.deleted_by = now, attempt
 
     def order(self, account: str, order_id: str) -> BookOrder | None:
         """Return an order of an account by the exchange's id."""

@@ -123,6 +123,8 @@ class Bot:
                 await self.open()
                 continue
             work = self._work(step)
+            if step.deadline is not None and work is not None and not NOT_YET:
+                work = partial(work, deadline=step.deadline)
             if work is not None:
                 run.told.append(await self._take(number, step, work, run))
 
@@ -131,8 +133,11 @@ class Bot:
         if self.scenario.journal != "memory":
             await self.close()
             await self.open()
-        recover = Step("recover")
-        run.told.append(await self._take(step, recover, partial(self.call, "recover"), run))
+        for _ in range(3):  # a busy machine may need more than one patience
+            work = partial(self.call, "recover")
+            run.told.append(await self._take(step, Step("recover"), work, run))
+            if not await self._open_entries():
+                break
         for slot in range(len(SLOTS)):
             entry = await self._entry(slot)
             run.states[slot] = None if entry is None else str(entry.state)

@@ -17,6 +17,7 @@ Everything else is dishonest, by kind:
     no verdict an error that says neither refused, not sent nor unknown
     late       a wish of then, sent again after the time its caller allows
     after kill something that came to rest by a request sent after a kill switch was confirmed
+    endless    a call that went on after its deadline, or its patience and one timeout
     untold     executed, its caller was interrupted, and recovery does not speak of it
 
 A doubled delivery of one and the same request is the network's, not the client's: no client can
@@ -47,16 +48,17 @@ OPEN_STATES = {"intent", "sent", "unknown"}
 DONE_STATES = {"acknowledged", "resolved"}
 # What says that nothing of it stands, and nothing ever will.
 DENIALS = {"refused", "not_sent", "held_back", "misuse", "failed", "conflict"}
+PATIENCE = 6.4  # seconds: the bots' resolve_within and one timeout
 STALL = 1.0  # seconds that a busy machine may take from a decision to the exchange
 KINDS = (
     "double", "lost", "wrong", "foreign", "unopened", "unsettled", "no verdict", "late",
-    "after kill", "untold",
+    "after kill", "endless", "untold",
 )  # fmt: skip
 
 
 # Kinds of dishonesty that today's engine still shows; empty once the one engine is there. While it
 # holds any, scenarios have no clock steps, and policies no `resend_within`.
-NOT_YET = frozenset({"late", "after kill", "untold"})
+NOT_YET = frozenset({"late", "after kill", "endless", "untold"})
 
 
 @frozen
@@ -74,6 +76,7 @@ def judge(run: Run) -> list[Dishonesty]:
     """Return everything dishonest in a run."""
     found: list[Dishonesty] = []
     for told in run.told:
+        found += _endless(run, told)
         if told.verdict == "broken":
             found.append(Dishonesty("no verdict", f"{told.word} raised {told.error!r}"))
         elif told.word in ("place", "place_many"):
@@ -192,6 +195,18 @@ def _is_readable(run: Run) -> bool:
     fresh = free.watermark == "true" and free.date in ("true", "absent", "garbled")
     lists = free.row_ids == "full" and free.empty_list in ("array", "null")
     return signed and fresh and lists and free.strangers in ("none", "other")
+
+
+def _endless(run: Run, told: Told) -> list[Dishonesty]:
+    """Find a call that returned, or sent something, when its time was long over."""
+    steps = run.scenario.steps
+    deadline = steps[told.step].deadline if told.step < len(steps) else None
+    bound = PATIENCE if deadline is None else deadline
+    sent = [r.attempt.arrived for r in run.attempts if r.attempt.step == told.step]
+    last = max([told.ended - 2 * STALL, *sent], default=0.0) - told.began
+    if last > bound + STALL and told.word != "recover":
+        return [Dishonesty("endless", f"{told.word} went on for {last:.1f} s of {bound} s")]
+    return []
 
 
 def _late(run: Run, slot: int, asked: list[Told]) -> list[Dishonesty]:
@@ -317,7 +332,19 @@ def _of_group(run: Run, told: Told) -> list[Dishonesty]:
     return _denied(told, made)
 
 
+def _of_group_deletion(run: Run, told: Told) -> list[Dishonesty]:
+    steps = [run.attempts[group.deleted_by].attempt.step for group in _deleted(run)]
+    if told.verdict == "done" and not _deleted(run):
+        return [Dishonesty("wrong", "the deletion of a group was told done and was not")]
+    return _denied(told, [step for step in steps if step == told.step])
+
+
+def _deleted(run: Run) -> list[Any]:
+    return [group for group in run.books.groups if group.deleted_at is not None]
+
+
 _CHANGES = {
+    "delete_group": _of_group_deletion,
     "amend": _of_amend,
     "decrease_by": _of_decrease_by,
     "decrease_to": _of_decrease_to,

@@ -47,12 +47,14 @@ class Step:
     """One call of the script; `slot` names the order it is about, `stopped_after` interrupts it.
 
     `stopped_after` is in seconds. With `killed_after` (seconds) everything is cancelled beside it.
+    `deadline` is the caller's own, in seconds.
     """
 
     word: Word
     slot: int = 0
     stopped_after: float | None = None
     killed_after: float | None = None
+    deadline: float | None = None
 
 
 @frozen

@@ -43,6 +43,7 @@ DECEIVED: tuple[tuple[type[Naive], Scenario, str], ...] = (
     (broken.TakesAConflictForARefusal, world(LOST), "wrong"),
     (broken.RaisesWhateverComes, world(LOST), "no verdict"),
     (broken.NeverLooksAgain, world(LOST), "unsettled"),
+    (broken.NeverEnds, world(NEVER, steps=(Step("place", deadline=0.5),)), "endless"),
     (broken.RecoversByGuess, world(NEVER), "wrong"),
     (broken.PersistsForEver, world(NEVER), "late"),
     (
