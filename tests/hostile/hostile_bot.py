@@ -82,6 +82,10 @@ class Bot:
     journal: Any = None
     order_ids: dict[int, str] = field(factory=dict)
     group_id: str | None = None
+    policy: Policy = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.policy = policy(self.scenario)
 
     async def open(self) -> None:
         """Begin a life: open the journal and a client on it."""
@@ -92,8 +96,8 @@ class Bot:
             private_key=self.pem,
             environment=self.url,
             contract=self.scenario.freedoms.contract,
-            policy=policy(self.scenario),
-            timeout=TIMES["timeout"],
+            policy=self.policy,
+            timeout=self.policy.timeout,
             journal=self.journal,
         )
 

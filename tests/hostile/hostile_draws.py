@@ -134,8 +134,9 @@ def _is_survivable(fault: Fault, free: Freedoms) -> bool:
     # An acknowledgement of a stranger that says nothing of whose it is, and could be ours.
     if fault.kind in ("stolen", "swap", "shift") and free.ack_ids == "missing":
         return False
-    # A success that says nothing is all that the deletion of a group ever says.
-    return not (fault.on == "group" and fault.kind in ("nothing_said", "page_before"))
+    # A success that says nothing is all that a deletion or a cancel_all ever says.
+    says_nothing = fault.kind == "page_before" and (fault.status, fault.page) == (200, "object")
+    return not (fault.on in ("group", "cancel") and says_nothing)
 
 
 @st.composite

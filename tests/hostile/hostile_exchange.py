@@ -61,6 +61,7 @@ class HostileExchange:
     freedoms: Freedoms
     keys: dict[str, tuple[str, Ed25519PublicKey]] = field(factory=dict)
     books: Books = field(factory=Books)
+    life: float = LIFE
     taken: dict[tuple[str, str], BookOrder] = field(factory=dict)
     _reads: int = 0
     _opened: float = field(factory=real_time)
@@ -94,7 +95,7 @@ class HostileExchange:
         stamp = request.headers.get("kalshi-access-timestamp", "")
         if known is None or not stamp.isdigit():
             raise Refusal(401, "authentication_error", "no such key")
-        if abs(self.now() - int(stamp) / 1000) > LIFE:
+        if abs(self.now() - int(stamp) / 1000) > self.life:
             raise Refusal(401, "header_timestamp_expired", "the timestamp is too old or too new")
         signed = f"{stamp}{request.method}{ROOT}{request.path}".encode()
         try:
