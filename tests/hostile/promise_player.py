@@ -18,7 +18,8 @@ What a request meets is one or more of: `executed`, `executed in 30 s`, `wait 5 
 `cut at 60 %` of it, `silence`, or `the process dies` (async only). `always > GET …` answers every
 such request that is not the next one. A read that the script does not name is answered truly; a
 write that it does not name fails it. `exchange: …` takes a freedom, `before: …` puts something
-there. A minute of the script takes 3 seconds.
+there, `policy: …` is a setting, `meanwhile: …` a call beside the one above. A minute of the script
+takes 3 seconds.
 """
 
 from __future__ import annotations
@@ -62,6 +63,10 @@ FREEDOMS: dict[str, dict[str, Any]] = {
     "lives on shard 2": {"shard": 2},
     "is classic": {"contract": "classic"},
 }
+POLICIES = {
+    "an order goes again for 5 s": {"resend_within": 0.25},
+    "an order goes again for 180 s": {"resend_within": 9.0},
+}
 WORDS = {
     "not sent": "not_sent",
     "held back": "held_back",
@@ -88,6 +93,7 @@ class Call:
     words: str
     meetings: list[Meeting] = field(factory=list)
     end: str = ""
+    meanwhile: str = ""
 
 
 @define
@@ -101,6 +107,13 @@ class Promise:
     calls: list[Call] = field(factory=list)
     always: list[Meeting] = field(factory=list)
     ends: list[str] = field(factory=list)
+    policy: dict[str, Any] = field(factory=dict)
+
+    @property
+    def needs_limits(self) -> bool:
+        """Say whether it speaks of an order's age, a deadline or a stop."""
+        calls = any(call.meanwhile or " within " in call.words for call in self.calls)
+        return calls or bool(self.policy)
 
     @property
     def async_only(self) -> bool:
@@ -132,6 +145,10 @@ def _take_line(promise: Promise, line: str, actions: list[str]) -> list[str]:
         promise.calls[-1].end = rest.removeprefix("the caller hears ")
     elif word == "exchange":
         promise.freedoms = evolve(promise.freedoms, **FREEDOMS[rest])
+    elif word == "policy":
+        promise.policy.update(POLICIES[rest])
+    elif word == "meanwhile":
+        promise.calls[-1].meanwhile = rest
     elif word == "before":
         promise.before.append(rest)
     elif word in ("exchange has", "sent", "journal has"):
@@ -258,7 +275,7 @@ async def play_promise(promise: Promise, client: ClientKind, folder: Path) -> li
     url = await network.open()
     scenario = Scenario((), promise.freedoms, client=client)
     bot = Bot(url, pem, scenario, SteppingClock(), folder / f"{promise.name}-{client}.db")
-    bot.policy = evolve(bot.policy, **TIMES)
+    bot.policy = evolve(bot.policy, **TIMES, **promise.policy)
     await bot.open()
     wrong: list[str] = []
     for call in promise.calls:
@@ -279,7 +296,12 @@ async def play_promise(promise: Promise, client: ClientKind, folder: Path) -> li
 
 
 async def _hear(bot: Bot, network: ScriptedNetwork, call: Call) -> Any:
-    task = asyncio.ensure_future(work_of(bot, call.words)())
+    words, _, seconds = call.words.partition(" within ")
+    limit = {"deadline": int(seconds.split()[0]) * MINUTE / 60} if seconds else {}
+    task = asyncio.ensure_future(work_of(bot, words)(**limit))
+    if call.meanwhile:
+        await asyncio.wait([task], timeout=MINUTE / 10)
+        await work_of(bot, call.meanwhile)()
     death = asyncio.ensure_future(network.died.wait())
     await asyncio.wait([task, death], return_when=asyncio.FIRST_COMPLETED)
     if death.done():
