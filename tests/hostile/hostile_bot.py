@@ -14,7 +14,7 @@ from contextvars import copy_context
 from functools import partial
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 from hostile_judge import NOT_YET
 from hostile_network import HostileNetwork
 from hostile_scenario import (
@@ -90,6 +90,9 @@ class Bot:
     async def open(self) -> None:
         """Begin a life: open the journal and a client on it."""
         self.journal = await on_thread(open_journal, self.place, now=self.clock.now)
+        self._connect()
+
+    def _connect(self) -> None:
         kind = AsyncKalshi if self.scenario.client == "async" else Kalshi
         self.client = kind(
             key_id=KEY_ID,
@@ -108,6 +111,19 @@ class Bot:
             await on_thread(self.journal.close)
         self.client = None
 
+    async def _with_a_twin(self, number: int, step: Step, run: Run) -> list[Told]:
+        """Make one call with two clients, one sync and one async, on one journal."""
+        other = "sync" if self.scenario.client == "async" else "async"
+        twin = Bot(self.url, self.pem, evolve(self.scenario, client=other), self.clock, None)
+        twin.journal, twin.order_ids = self.journal, self.order_ids
+        twin._connect()
+        calls = [(bot, bot._work(step)) for bot in (self, twin)]
+        takes = [bot._take(number, step, work, run) for bot, work in calls if work is not None]
+        try:
+            return list(await asyncio.gather(*takes))
+        finally:
+            await twin.call("aclose" if other == "async" else "close")
+
     async def call(self, path: str, *args: Any, **options: Any) -> Any:
         """Call a method of the client by its dotted name."""
         method: Any = self.client
@@ -125,6 +141,9 @@ class Bot:
             if step.word == "restart":
                 await self.close()
                 await self.open()
+                continue
+            if step.twice and not NOT_YET:
+                run.told += await self._with_a_twin(number, step, run)
                 continue
             work = self._work(step)
             if step.deadline is not None and work is not None and not NOT_YET:
@@ -212,8 +231,9 @@ class Bot:
             return partial(call, {"cancel_all": "orders.cancel_all"}.get(word, word))
         if word == "create_group":
             return partial(call, "order_groups.create", contracts_limit=GROUP_LIMIT)
-        if word == "delete_group":
-            return self.group_id and partial(call, "order_groups.delete", self.group_id)  # type: ignore[return-value]
+        if word in ("delete_group", "trigger_group"):
+            method = f"order_groups.{word.removesuffix('_group')}"
+            return partial(call, method, self.group_id) if self.group_id else None
         if order_id is None:
             return None
         return self._change(word, order_id, step.slot)

@@ -73,6 +73,10 @@ SCRIPTS: tuple[tuple[Step, ...], ...] = (
     (Step("place"), Step("cancel_all"), Step("place", 2)),
     (Step("create_group"),),
     (Step("create_group"), Step("delete_group")),
+    (Step("create_group"), Step("trigger_group")),
+    (Step("place", twice=True),),
+    (Step("place", twice=True), Step("place", 1), Step("place")),
+    (Step("place"), Step("decrease_by", twice=True)),
     (Step("place", 2), Step("recover"), Step("place", 2)),
     (Step("place", killed_after=0.1),),
     (Step("place", killed_after=0.5), Step("place", 1)),
@@ -95,8 +99,9 @@ WRITES: dict[str, On] = {
     "cancel_all": "cancel",
     "create_group": "group",
     "delete_group": "group",
+    "trigger_group": "group",
 }
-NOT_CLASSIC = {"decrease_to", "cancel_all"}
+NOT_CLASSIC = {"decrease_to", "cancel_all", "trigger_group"}
 
 
 def _freedoms(rng: Random) -> Freedoms:

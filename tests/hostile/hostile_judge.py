@@ -187,14 +187,12 @@ def _of_slot(run: Run, slot: int) -> list[Dishonesty]:
 def _is_readable(run: Run) -> bool:
     """Say whether an exchange shows enough for every order to be settled once it is calm."""
     free = run.scenario.freedoms
-    # A clock that is wrong is corrected from the Date header.
-    step = 0.0 if run.scenario.clock_step is None else run.scenario.clock_step[1]
+    # Without a true Date nothing is known of the exchange's time, and no absence can be proven.
+    fresh = free.watermark == "true" and free.date == "true"
     if NOT_YET and abs(free.clock_ahead) >= LIFE:
         return False  # that a clock is corrected while it looks ends today's looking
-    signed = max(abs(free.clock_ahead), abs(step)) < LIFE or free.date == "true"
-    fresh = free.watermark == "true" and free.date in ("true", "absent", "garbled")
     lists = free.row_ids == "full" and free.empty_list in ("array", "null")
-    return signed and fresh and lists and free.strangers in ("none", "other")
+    return fresh and lists and free.strangers in ("none", "other")
 
 
 def _endless(run: Run, told: Told) -> list[Dishonesty]:
@@ -285,13 +283,17 @@ def _of_amend(run: Run, told: Told) -> list[Dishonesty]:
 
 
 def _of_decrease_by(run: Run, told: Told) -> list[Dishonesty]:
-    changes = _by_step(run, told, "decrease")
-    off = sum(change.amount for change in changes)
-    if off > DECREASE_BY:
-        return [Dishonesty("double", f"decrease by {DECREASE_BY} took off {off}")]
-    if told.verdict == "done" and off != DECREASE_BY:
-        return [Dishonesty("wrong", f"decrease by {DECREASE_BY} was told done, took off {off}")]
-    return _denied(told, changes)
+    """Compare what was taken off with what all calls of the step were told."""
+    off = sum(change.amount for change in _by_step(run, told, "decrease"))
+    verdicts = [other.verdict for other in run.told if other.step == told.step]
+    least = verdicts.count("done") * DECREASE_BY
+    most = sum(verdict not in DENIALS for verdict in verdicts) * DECREASE_BY
+    if off > most:
+        kind = "wrong" if told.verdict in DENIALS else "double"
+        return [Dishonesty(kind, f"decreases told {verdicts} took off {off}")]
+    if off < least:
+        return [Dishonesty("wrong", f"decreases told {verdicts} took off {off}")]
+    return []
 
 
 def _of_decrease_to(run: Run, told: Told) -> list[Dishonesty]:
@@ -339,11 +341,18 @@ def _of_group_deletion(run: Run, told: Told) -> list[Dishonesty]:
     return _denied(told, [step for step in steps if step == told.step])
 
 
+def _of_group_trigger(run: Run, told: Told) -> list[Dishonesty]:
+    if told.verdict == "done" and not any(group.triggered for group in run.books.groups):
+        return [Dishonesty("wrong", "the trigger of a group was told done and was not")]
+    return _denied(told, [group for group in run.books.groups if group.triggered])
+
+
 def _deleted(run: Run) -> list[Any]:
     return [group for group in run.books.groups if group.deleted_at is not None]
 
 
 _CHANGES = {
+    "trigger_group": _of_group_trigger,
     "delete_group": _of_group_deletion,
     "amend": _of_amend,
     "decrease_by": _of_decrease_by,

@@ -37,7 +37,7 @@ from kalshi_ext import (
 
 Word = Literal[
     "place", "place_many", "amend", "decrease_by", "decrease_to", "cancel", "cancel_many",
-    "cancel_all", "create_group", "delete_group", "recover", "restart",
+    "cancel_all", "create_group", "delete_group", "trigger_group", "recover", "restart",
 ]  # fmt: skip
 ClientKind = Literal["sync", "async"]
 
@@ -47,7 +47,8 @@ class Step:
     """One call of the script; `slot` names the order it is about, `stopped_after` interrupts it.
 
     `stopped_after` is in seconds. With `killed_after` (seconds) everything is cancelled beside it.
-    `deadline` is the caller's own, in seconds.
+    `deadline` is the caller's own, in seconds. `twice`: a second client on the same journal, sync
+    where the first is async, makes the same call at the same time.
     """
 
     word: Word
@@ -55,6 +56,7 @@ class Step:
     stopped_after: float | None = None
     killed_after: float | None = None
     deadline: float | None = None
+    twice: bool = False
 
 
 @frozen
