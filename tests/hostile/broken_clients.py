@@ -265,7 +265,11 @@ class BrokenBot(Bot):
         self.client = self.client or self.kind(self.url, self.pem)
 
     async def close(self) -> None:
-        """End it where the run is over."""
+        """Keep the only life."""
+
+    async def end(self) -> None:
+        """End it."""
+        await self.client.aclose()
 
     async def live(self, run: Run, network: HostileNetwork) -> None:
         """Run the script."""

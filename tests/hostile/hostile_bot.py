@@ -124,6 +124,10 @@ class Bot:
         finally:
             await twin.call("aclose" if other == "async" else "close")
 
+    async def end(self) -> None:
+        """End the last life."""
+        await self.close()
+
     async def call(self, path: str, *args: Any, **options: Any) -> Any:
         """Call a method of the client by its dotted name."""
         method: Any = self.client

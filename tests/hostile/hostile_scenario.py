@@ -254,7 +254,7 @@ async def play(scenario: Scenario, connect: Connect, place: Any) -> Run:
         network.step = len(scenario.steps)
         await bot.settle(run, network.step)
     finally:
-        await bot.close()
+        await bot.end()
         await network.close()
     return run
 
