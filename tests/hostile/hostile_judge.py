@@ -26,6 +26,7 @@ tell (docs/reliability.md). So things are counted by the attempts that made them
 
 from __future__ import annotations
 
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
@@ -117,7 +118,7 @@ def _of_create(run: Run, told: Told, slot: int) -> list[Dishonesty]:
     name, made = SLOTS[slot].client_order_id, _made(run, slot, told.step)
     if verdict == "done":
         return _of_ack(slot, ack, made)
-    if verdict in DENIALS:
+    if verdict in DENIALS and not _made_by_a_twin(run, told, slot):
         # Held back says only that this call sent nothing.
         mine = [o for o in made if run.attempts[o.made_by()].attempt.step == told.step]
         standing = mine if verdict == "held_back" else made
@@ -128,6 +129,12 @@ def _of_create(run: Run, told: Told, slot: int) -> list[Dishonesty]:
         state = told.states.get(slot)
         return [Dishonesty("unopened", f"{name} was told unknown, the journal says {state}")]
     return []
+
+
+def _made_by_a_twin(run: Run, told: Told, slot: int) -> bool:
+    """Say whether another call of the same step may have made what this one denies."""
+    twins = [t for t in run.told if t.step == told.step and t is not told and slot in t.slots]
+    return any(_result(twin, slot)[0] not in DENIALS for twin in twins)
 
 
 def _of_ack(slot: int, ack: Any, made: list[BookOrder]) -> list[Dishonesty]:
@@ -210,7 +217,10 @@ def _endless(run: Run, told: Told) -> list[Dishonesty]:
 def _late(run: Run, slot: int, asked: list[Told]) -> list[Dishonesty]:
     """Find a price-bearing request that left again long after its call began."""
     name = SLOTS[slot].client_order_id.encode()
+    calls = Counter(told.step for told in asked)
     for told in asked:
+        if calls[told.step] > 1:
+            continue  # the second of two calls begins when the first is over
         creates = [
             request.attempt.arrived - told.began
             for request in run.attempts

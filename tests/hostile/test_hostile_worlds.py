@@ -41,6 +41,12 @@ REGRESSIONS = (
         client="sync",
         resend_within=0.5,
     ),
+    # an order that ended after the change was told as closed, which denied the change
+    Scenario(
+        (Step("place"), Step("decrease_to")),
+        Freedoms(meanwhile="filled"),
+        (Fault("change", "nothing_said"),),
+    ),
     # the 404 of a single cancel denied what the batch before it had done
     Scenario(
         (Step("place"), Step("cancel_many")),
