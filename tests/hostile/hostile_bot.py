@@ -1,0 +1,269 @@
+"""The bot of a scenario: the public client, sync or async, its journal and its lives.
+
+It is written once: a sync client's calls run on a thread. A crash closes nothing in order: the
+client is left and a new one opens the same journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
+from typing import Any
+
+from attrs import define, evolve, field
+from hostile_judge import NOT_YET
+from hostile_network import HostileNetwork
+from hostile_scenario import (
+    AMENDED_MORE,
+    AMENDED_PRICE,
+    DECREASE_BY,
+    DECREASE_TO,
+    GROUP_LIMIT,
+    KEY_ID,
+    SLOTS,
+    Run,
+    Scenario,
+    Step,
+    SteppingClock,
+    Told,
+    verdict_of,
+)
+
+from kalshi_ext import (
+    AsyncKalshi,
+    Backoff,
+    Kalshi,
+    KalshiError,
+    OrderTicket,
+    Policy,
+    open_journal,
+)
+
+# Everything a client counts on, made small; the exchange's own life of a signature is LIFE.
+TIMES: dict[str, Any] = {
+    "timeout": 0.4,
+    "attempts": 3,
+    "signature_life": 1.4,
+    "resolve_within": 6.0,
+    "poll": 0.03,
+    "poll_ceiling": 0.3,
+    "read_lag": 0.6,
+    "rounds": 2,
+}
+_THREADS = ThreadPoolExecutor(64, thread_name_prefix="bot")
+
+
+def policy(scenario: Scenario) -> Policy:
+    """Return the policy of a scenario's bot."""
+    own = {} if NOT_YET else {"resend_within": scenario.resend_within}
+    return Policy(**TIMES, **own, backoff=Backoff(first=0.01, ceiling=0.05))
+
+
+async def on_thread(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """Call something that blocks, on a thread with this task's clock."""
+    call = partial(copy_context().run, function, *args, **options)
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, call)
+
+
+@define
+class Bot:
+    """One bot, over all its lives."""
+
+    url: str
+    pem: bytes
+    scenario: Scenario
+    clock: SteppingClock
+    place: Any  # of its journal: a path, a URL, or None for memory
+    client: Any = None
+    journal: Any = None
+    order_ids: dict[int, str] = field(factory=dict)
+    group_id: str | None = None
+    policy: Policy = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.policy = policy(self.scenario)
+
+    async def open(self) -> None:
+        """Begin a life: open the journal and a client on it."""
+        self.journal = await on_thread(open_journal, self.place, now=self.clock.now)
+        self._connect()
+
+    def _connect(self) -> None:
+        kind = AsyncKalshi if self.scenario.client == "async" else Kalshi
+        self.client = kind(
+            key_id=KEY_ID,
+            private_key=self.pem,
+            environment=self.url,
+            contract=self.scenario.freedoms.contract,
+            policy=self.policy,
+            timeout=self.policy.timeout,
+            journal=self.journal,
+        )
+
+    async def close(self) -> None:
+        """End a life."""
+        if self.client is not None:
+            await self.call("aclose" if self.scenario.client == "async" else "close")
+            await on_thread(self.journal.close)
+        self.client = None
+
+    async def _with_a_twin(self, number: int, step: Step, run: Run) -> list[Told]:
+        """Make one call with two clients, one sync and one async, on one journal."""
+        other = "sync" if self.scenario.client == "async" else "async"
+        twin = Bot(self.url, self.pem, evolve(self.scenario, client=other), self.clock, None)
+        twin.journal, twin.order_ids = self.journal, self.order_ids
+        twin._connect()
+        calls = [(bot, bot._work(step)) for bot in (self, twin)]
+        takes = [bot._take(number, step, work, run) for bot, work in calls if work is not None]
+        try:
+            return list(await asyncio.gather(*takes))
+        finally:
+            await twin.call("aclose" if other == "async" else "close")
+
+    async def end(self) -> None:
+        """End the last life."""
+        await self.close()
+
+    async def call(self, path: str, *args: Any, **options: Any) -> Any:
+        """Call a method of the client by its dotted name."""
+        method: Any = self.client
+        for name in path.split("."):
+            method = getattr(method, name)
+        if self.scenario.client == "async":
+            return await method(*args, **options)
+        return await on_thread(method, *args, **options)
+
+    async def live(self, run: Run, network: HostileNetwork) -> None:
+        """Run the script."""
+        await self.open()
+        for number, step in enumerate(self.scenario.steps):
+            network.step = number
+            if step.word == "restart":
+                await self.close()
+                await self.open()
+                continue
+            if step.twice and not NOT_YET:
+                run.told += await self._with_a_twin(number, step, run)
+                continue
+            work = self._work(step)
+            if step.deadline is not None and work is not None and not NOT_YET:
+                work = partial(work, deadline=step.deadline)
+            if work is not None:
+                run.told.append(await self._take(number, step, work, run))
+
+    async def settle(self, run: Run, step: int) -> None:
+        """Recover in a new life, then read what the journal says of each order."""
+        if self.scenario.journal != "memory":
+            await self.close()
+            await self.open()
+        for _ in range(3):  # a busy machine may need more than one patience
+            work = partial(self.call, "recover")
+            run.told.append(await self._take(step, Step("recover"), work, run))
+            if not await self._open_entries():
+                break
+        for slot in range(len(SLOTS)):
+            entry = await self._entry(slot)
+            run.states[slot] = None if entry is None else str(entry.state)
+            run.entry_order_ids[slot] = None if entry is None else entry.order_id
+
+    async def _entry(self, slot: int) -> Any:
+        return await on_thread(self.journal.get, SLOTS[slot].client_order_id)
+
+    async def _open_entries(self) -> int:
+        return len(await on_thread(self.journal.open_entries))
+
+    async def _take(
+        self, number: int, step: Step, work: Callable[[], Awaitable[Any]], run: Run
+    ) -> Told:
+        """Make one call and keep what it told."""
+        slots = (0, 1) if step.word == "place_many" else (step.slot,)
+        told = Told(number, step.word, "done", slots, self.order_ids.get(step.slot))
+        told.began = time.monotonic()
+        task = asyncio.ensure_future(work())
+        if step.killed_after is not None:
+            await self._kill(task, step.killed_after, run)
+        if step.stopped_after is not None and self.scenario.client == "async":
+            await asyncio.wait([task], timeout=step.stopped_after)
+            task.cancel()
+        try:
+            told.value = await task
+        except (Exception, asyncio.CancelledError) as error:
+            told.verdict, told.error = verdict_of(error), error
+        told.ended = time.monotonic()
+        self._learn(step, told)
+        for slot in slots:
+            entry = await self._entry(slot)
+            told.states[slot] = None if entry is None else str(entry.state)
+        told.open_entries = await self._open_entries()
+        return told
+
+    async def _kill(self, task: asyncio.Future[Any], after: float, run: Run) -> None:
+        """Cancel everything beside a running call, until the exchange has said yes."""
+        await asyncio.wait([task], timeout=after)
+        for _ in range(5):
+            try:
+                await self.call("orders.cancel_all")
+            except KalshiError:
+                continue
+            run.killed_at = time.monotonic()
+            return
+
+    def _learn(self, step: Step, told: Told) -> None:
+        if step.word == "place" and told.verdict == "done":
+            self.order_ids[step.slot] = told.value.order_id
+        elif step.word == "place_many" and told.verdict == "done":
+            for slot, result in zip((0, 1), told.value, strict=True):
+                if not isinstance(result, KalshiError):
+                    self.order_ids[slot] = result.order_id
+        elif step.word == "create_group" and told.verdict == "done":
+            self.group_id = told.value.id
+
+    def _work(self, step: Step) -> Callable[[], Awaitable[Any]] | None:
+        """Return the call of a step; None where there is nothing it could be about."""
+        wanted, order_id = SLOTS[step.slot], self.order_ids.get(step.slot)
+        call, word = self.call, step.word
+        if word == "place":
+            return partial(call, "orders.place", wanted.ticker, **wanted.arguments())
+        if word == "place_many":
+            tickets = [OrderTicket.of(w.ticker, **w.arguments()) for w in SLOTS[:2]]
+            return partial(call, "orders.place_many", tickets)
+        if word in ("cancel_all", "recover"):
+            return partial(call, {"cancel_all": "orders.cancel_all"}.get(word, word))
+        if word == "create_group":
+            return partial(call, "order_groups.create", contracts_limit=GROUP_LIMIT)
+        if word in ("delete_group", "trigger_group"):
+            method = f"order_groups.{word.removesuffix('_group')}"
+            return partial(call, method, self.group_id) if self.group_id else None
+        if order_id is None:
+            return None
+        return self._change(word, order_id, step.slot)
+
+    def _change(self, word: str, order_id: str, slot: int) -> Callable[[], Awaitable[Any]]:
+        wanted, classic = SLOTS[slot], self.scenario.freedoms.contract == "classic"
+        where = {} if classic else {"ticker": wanted.ticker}
+        if word == "amend":
+            return partial(
+                self.call,
+                "orders.amend",
+                order_id,
+                ticker=wanted.ticker,
+                side=wanted.side,
+                client_order_id=wanted.client_order_id,
+                price=AMENDED_PRICE,
+                count=wanted.count + AMENDED_MORE,
+            )
+        if word == "cancel_many":
+            return partial(self.call, "orders.cancel_many", [order_id])
+        if word == "cancel":
+            return partial(self.call, "orders.cancel", order_id, **where)
+        size = {"by": DECREASE_BY} if word == "decrease_by" else {"to": DECREASE_TO}
+        return partial(self.call, "orders.decrease", order_id, **size, **where)
+
+
+def connect(url: str, pem: bytes, scenario: Scenario, clock: SteppingClock, place: Any) -> Bot:
+    """Make the bot of a scenario, on the public client."""
+    return Bot(url, pem, scenario, clock, place)

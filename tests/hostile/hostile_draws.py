@@ -1,0 +1,201 @@
+"""What hypothesis draws: combinations of freedoms, faults, calls, clients, journals and crashes.
+
+Most of a scenario is friendly, so that what goes wrong in it is told apart: a draw takes the
+defaults and changes a few of them.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from attrs import evolve
+from hostile_freedoms import PAGES, STATUSES, Fault, FaultKind, Freedoms, On
+from hostile_judge import NOT_YET
+from hostile_scenario import Scenario, Step
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "ids": ("kept", "forgotten", "forgotten_when_ended", "forgotten_soon"),
+    "duplicate_told": ("409", "400", "409_without_code"),
+    "orders_lag": (0.3,),
+    "order_lag": (0.3,),
+    "history_lag": (0.3,),
+    "fills_lag": (0.3,),
+    "watermark": ("stuck", "absent", "ahead"),
+    "row_ids": ("missing", "blank"),
+    "ack_ids": ("missing",),
+    "empty_list": ("omitted", "null", "empty_object"),
+    "page_size": (1, 2),
+    "archive": ("when_ended", "while_read"),
+    "order_get": ("404", "404_when_ended"),
+    "error_shape": ("flat",),
+    "date": ("absent", "garbled", "hour_ahead", "hour_behind"),
+    "clock_ahead": (0.8, -0.8, 30.0, -30.0, 90_000.0, -90_000.0),
+    "fill": ("half", "all"),
+    "meanwhile": ("filled", "cancelled"),
+    "shard": (2,),
+    "strangers": ("other", "alike", "under_our_ids"),
+}
+OF_READS: tuple[FaultKind, ...] = (
+    *("lose_request", "lose_answer", "cut_answer", "late_answer", "page_before", "limited"),
+    *("swap", "shift", "nothing_said", "expired"),
+)
+OF_WRITES: tuple[FaultKind, ...] = (
+    *OF_READS,
+    *("delay", "double", "copy_later", "page_after", "paused", "other_order"),
+    *("cancel_shape", "too_many", "bare", "stolen"),
+)
+DETAILS: dict[str, dict[str, tuple[Any, ...]]] = {
+    "cut_answer": {"share": (0.0, 0.3, 0.6, 0.95)},
+    "delay": {"seconds": (0.1, 0.5, 0.9)},
+    "copy_later": {"seconds": (0.1, 0.5, 0.9)},
+    "late_answer": {"seconds": (0.1, 0.5)},
+    "page_before": {"status": STATUSES, "page": tuple(PAGES)},
+    "page_after": {"status": STATUSES, "page": tuple(PAGES)},
+}
+READS: tuple[On, ...] = ("list", "history", "fills", "get", "watermark")
+SCRIPTS: tuple[tuple[Step, ...], ...] = (
+    (Step("place"),),
+    (Step("place"), Step("place")),
+    (Step("place"), Step("place", 1)),
+    (Step("place"), Step("restart"), Step("place")),
+    (Step("place_many"),),
+    (Step("place_many"), Step("restart"), Step("place", 1)),
+    (Step("place"), Step("amend")),
+    (Step("place"), Step("decrease_by")),
+    (Step("place"), Step("decrease_by"), Step("decrease_by")),
+    (Step("place"), Step("decrease_to")),
+    (Step("place"), Step("cancel")),
+    (Step("place"), Step("amend"), Step("cancel")),
+    (Step("place"), Step("cancel_many")),
+    (Step("place"), Step("cancel_all"), Step("place", 2)),
+    (Step("create_group"),),
+    (Step("create_group"), Step("delete_group")),
+    (Step("create_group"), Step("trigger_group")),
+    (Step("place", twice=True),),
+    (Step("place", twice=True), Step("place", 1), Step("place")),
+    (Step("place"), Step("decrease_by", twice=True)),
+    (Step("place", 2), Step("recover"), Step("place", 2)),
+    (Step("place", killed_after=0.1),),
+    (Step("place", killed_after=0.5), Step("place", 1)),
+    (Step("place_many", killed_after=0.5),),
+    (Step("place", deadline=0.7),),
+    (Step("place"), Step("amend", deadline=0.7)),
+    (Step("place"), Step("decrease_by", deadline=2.5)),
+    (Step("place"), Step("cancel", deadline=0.7)),
+    (Step("place", deadline=4.0), Step("cancel_all", deadline=0.7)),
+)
+# Which kind of request a word makes.
+WRITES: dict[str, On] = {
+    "place": "create",
+    "place_many": "create",
+    "amend": "change",
+    "decrease_by": "change",
+    "decrease_to": "change",
+    "cancel": "cancel",
+    "cancel_many": "cancel",
+    "cancel_all": "cancel",
+    "create_group": "group",
+    "delete_group": "group",
+    "trigger_group": "group",
+}
+NOT_CLASSIC = {"decrease_to", "cancel_all", "trigger_group"}
+
+
+def _freedoms(rng: Random) -> Freedoms:
+    """Take up to four freedoms."""
+    names = rng.sample(sorted(CHOICES), rng.choice((0, 1, 1, 2, 3, 4)))
+    taken = {name: rng.choice(CHOICES[name]) for name in names}
+    kind = rng.choice(("current", "current", "classic"))
+    return _survivable(Freedoms(contract=kind, **taken))  # type: ignore[arg-type]
+
+
+def _survivable(free: Freedoms) -> Freedoms:
+    """Take back what no client can survive together, or one of the contracts does not have."""
+    lags = (free.orders_lag, free.order_lag, free.history_lag, free.fills_lag)
+    if any(lags) and free.watermark == "ahead":
+        free = evolve(free, watermark="true")  # that it covers the lists is all there is
+    return evolve(free, shard=0, archive="never") if free.contract == "classic" else free
+
+
+def _faults(rng: Random, free: Freedoms, writes: list[On]) -> tuple[Fault, ...]:
+    """Draw faults of the script's writes, mostly one, and up to two of its reads."""
+    writes_struck = rng.choices(writes, k=rng.choice((0, 1, 1, 1, 2))) if writes else []
+    struck = [*writes_struck, *rng.choices(READS, k=rng.choice((0, 0, 1, 2)))]
+    drawn = [_fault(rng, on) for on in struck]
+    return tuple(fault for fault in drawn if _is_survivable(fault, free))
+
+
+def _fault(rng: Random, on: On) -> Fault:
+    kind = rng.choice(OF_READS if on in READS else OF_WRITES)
+    details = {name: rng.choice(of) for name, of in DETAILS.get(kind, {}).items()}
+    nth, times = rng.choice((0, 0, 0, 1, 2)), rng.choice((1, 1, 2, 4))
+    return Fault(on, kind, nth=nth, times=times, **details)
+
+
+def _is_survivable(fault: Fault, free: Freedoms) -> bool:
+    # An acknowledgement of a stranger that says nothing of whose it is, and could be ours.
+    if fault.kind in ("stolen", "swap", "shift") and free.ack_ids == "missing":
+        return False
+    # A success that says nothing is all that a deletion or a cancel_all ever says.
+    says_nothing = fault.kind == "page_before" and (fault.status, fault.page) == (200, "object")
+    return not (fault.on in ("group", "cancel") and says_nothing)
+
+
+@st.composite
+def scenarios(draw: st.DrawFn) -> Scenario:
+    """Draw one scenario."""
+    # All from one generator that hypothesis seeds: drawn one by one, most would be alike.
+    rng = draw(st.randoms(use_true_random=True))
+    free = _freedoms(rng)
+    client = rng.choice(("sync", "async"))
+    journal = rng.choice(("sqlite",) * 5 + ("memory",) * 3 + ("postgres",))
+    steps = _possible(rng.choice(SCRIPTS), free, journal)
+    if client == "async" and rng.random() < 0.25:
+        at = rng.randrange(len(steps))
+        if steps[at].word != "restart":
+            after = rng.choice((0.0, 0.005, 0.02, 0.1, 0.5, 1.5))
+            steps[at] = evolve(steps[at], stopped_after=after)
+    seconds = rng.choice((-86_400.0, -100.0, -2.0, 2.0, 100.0, 86_400.0))
+    writes = [WRITES[step.word] for step in steps if step.word in WRITES]
+    return Scenario(
+        steps=tuple(steps),
+        freedoms=free,
+        faults=_faults(rng, free, writes),
+        client=client,  # type: ignore[arg-type]
+        journal=journal,  # type: ignore[arg-type]
+        resend_within=rng.choice((0.5, 5.0, 5.0)),
+        clock_step=None if NOT_YET or rng.random() > 0.2 else (rng.randrange(6), seconds),
+    )
+
+
+def _possible(script: tuple[Step, ...], free: Freedoms, journal: str) -> list[Step]:
+    """Leave out what the contract cannot say, and lives after a crash that forgets everything."""
+    steps = [step for step in script if not (journal == "memory" and step.word == "restart")]
+    if free.contract == "current":
+        return steps
+    # Nothing of classic cancels everything.
+    kept = [step for step in steps if step.word not in NOT_CLASSIC]
+    return [evolve(step, killed_after=None) for step in kept]
+
+
+def draw_scenarios(number: int, first_seed: int) -> list[Scenario]:
+    """Return about so many different scenarios, the same for the same seed."""
+    drawn: dict[Scenario, None] = {}
+
+    @seed(first_seed)
+    @settings(
+        max_examples=number,
+        database=None,
+        phases=[Phase.generate],
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(scenarios())
+    def keep(scenario: Scenario) -> None:
+        drawn[scenario] = None
+
+    keep()
+    return list(drawn)

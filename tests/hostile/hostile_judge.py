@@ -1,0 +1,374 @@
+"""The judge: is what the caller was told, and what the journal says, true of the books?
+
+For each wish one of three outcomes is honest:
+
+    exactly one order (or change, or group), and the caller was told so;
+    none, the caller was told so, and none ever comes;
+    the caller was told that it is not known, and the journal has it open for `recover()`.
+
+Everything else is dishonest, by kind:
+
+    double     two requests of the client made the same wish stand twice
+    lost       something stands of which neither caller nor journal knows
+    wrong      a verdict (told, recovered or recorded) that the books contradict
+    foreign    the caller was given an order that is not the one asked for
+    unopened   the caller was told "unknown", and the journal does not have it open
+    unsettled  still open when every fault is over and every list can be read
+    no verdict an error that says neither refused, not sent nor unknown
+    late       a wish of then, sent again after the time its caller allows
+    after kill something that came to rest by a request sent after a kill switch was confirmed
+    endless    a call that went on after its deadline, or its patience and one timeout
+    untold     executed, its caller was interrupted, and recovery does not speak of it
+
+A doubled delivery of one and the same request is the network's, not the client's: no client can
+tell (docs/reliability.md). So things are counted by the attempts that made them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Decimal
+from typing import Any
+
+from attrs import frozen
+from hostile_books import STRANGER, BookOrder
+from hostile_freedoms import LIFE
+from hostile_scenario import (
+    ACCOUNT,
+    AMENDED_MORE,
+    AMENDED_PRICE,
+    DECREASE_BY,
+    DECREASE_TO,
+    SLOTS,
+    Run,
+    Told,
+    verdict_of,
+)
+
+OPEN_STATES = {"intent", "sent", "unknown"}
+DONE_STATES = {"acknowledged", "resolved"}
+# What says that nothing of it stands, and nothing ever will.
+DENIALS = {"refused", "not_sent", "held_back", "misuse", "failed", "conflict"}
+PATIENCE = 6.4  # seconds: the bots' resolve_within and one timeout
+STALL = 1.0  # seconds that a busy machine may take from a decision to the exchange
+KINDS = (
+    "double", "lost", "wrong", "foreign", "unopened", "unsettled", "no verdict", "late",
+    "after kill", "endless", "untold",
+)  # fmt: skip
+
+
+# Kinds of dishonesty that today's engine still shows; empty once the one engine is there. While it
+# holds any, scenarios have no clock steps, and policies no `resend_within`.
+NOT_YET = frozenset({"late", "after kill", "endless", "untold"})
+
+
+@frozen
+class Dishonesty:
+    """One finding; `kind` is one of KINDS."""
+
+    kind: str
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.words}"
+
+
+def judge(run: Run) -> list[Dishonesty]:
+    """Return everything dishonest in a run."""
+    found: list[Dishonesty] = []
+    for told in run.told:
+        found += _endless(run, told)
+        if told.verdict == "broken":
+            found.append(Dishonesty("no verdict", f"{told.word} raised {told.error!r}"))
+        elif told.word in ("place", "place_many"):
+            for slot in told.slots:
+                found += _of_create(run, told, slot)
+        elif told.word == "recover":
+            found += _of_recovery(run, told)
+        elif told.word in _CHANGES:
+            found += _CHANGES[told.word](run, told)
+    for slot in range(len(SLOTS)):
+        found += _of_slot(run, slot)
+    return found + _after_kill(run)
+
+
+# Orders
+
+
+def _made(run: Run, slot: int, until_step: int | None = None) -> list[BookOrder]:
+    """Return the orders that requests of the client made for a slot, up to a step's requests."""
+    named = run.books.named(ACCOUNT, SLOTS[slot].client_order_id)
+    named = [order for order in named if order.made_by() != STRANGER]
+    last = len(run.scenario.steps) if until_step is None else until_step
+    return [o for o in named if run.attempts[o.made_by()].attempt.step <= last]
+
+
+def _result(told: Told, slot: int) -> tuple[str, Any]:
+    """Return the verdict of one order and its acknowledgement; a batch has one for each."""
+    if told.verdict != "done" or told.word != "place_many":
+        return told.verdict, told.value
+    value = told.value[told.slots.index(slot)]
+    if isinstance(value, Exception):
+        return verdict_of(value), None
+    return "done", value
+
+
+def _of_create(run: Run, told: Told, slot: int) -> list[Dishonesty]:
+    verdict, ack = _result(told, slot)
+    name, made = SLOTS[slot].client_order_id, _made(run, slot, told.step)
+    if verdict == "done":
+        return _of_ack(slot, ack, made)
+    if verdict in DENIALS and not _made_by_a_twin(run, told, slot):
+        # Held back says only that this call sent nothing.
+        mine = [o for o in made if run.attempts[o.made_by()].attempt.step == told.step]
+        standing = mine if verdict == "held_back" else made
+        if standing:
+            return [Dishonesty("wrong", f"{name} was told {verdict} and stands")]
+        return []
+    if verdict == "unknown" and told.states.get(slot) not in OPEN_STATES:
+        state = told.states.get(slot)
+        return [Dishonesty("unopened", f"{name} was told unknown, the journal says {state}")]
+    return []
+
+
+def _made_by_a_twin(run: Run, told: Told, slot: int) -> bool:
+    """Say whether another call of the same step may have made what this one denies."""
+    twins = [t for t in run.told if t.step == told.step and t is not told and slot in t.slots]
+    return any(_result(twin, slot)[0] not in DENIALS for twin in twins)
+
+
+def _of_ack(slot: int, ack: Any, made: list[BookOrder]) -> list[Dishonesty]:
+    name, wanted = SLOTS[slot].client_order_id, SLOTS[slot]
+    ours = [order for order in made if order.order_id == ack.order_id]
+    if not ours:
+        kind = "foreign" if made else "wrong"
+        return [Dishonesty(kind, f"{name} was told {ack.order_id}, made: {len(made)}")]
+    request = ours[0].request
+    asked = (wanted.ticker, wanted.side, Decimal(wanted.price), Decimal(wanted.count))
+    if (request.ticker, request.side, request.price, request.count) != asked:
+        return [Dishonesty("foreign", f"{name} was told an order of {request}")]
+    return []
+
+
+def _of_recovery(run: Run, told: Told) -> list[Dishonesty]:
+    if told.verdict != "done":
+        return [] if told.verdict in ("interrupted", "unknown") else [
+            Dishonesty("no verdict", f"recover raised {told.error!r}")
+        ]  # fmt: skip
+    found: list[Dishonesty] = []
+    keys = {wanted.client_order_id: slot for slot, wanted in enumerate(SLOTS)}
+    for resolution in told.value:
+        slot = keys.get(resolution.key)
+        if slot is None:
+            continue
+        made, state = _made(run, slot, told.step), str(resolution.state)
+        ids = {order.order_id for order in made}
+        if state in DONE_STATES and resolution.order_id not in ids:
+            found.append(
+                Dishonesty("wrong", f"recovered {resolution.key} as done: {ids or 'none'}")
+            )
+        if state in ("not_sent", "refused") and made:
+            found.append(Dishonesty("wrong", f"recovered {resolution.key} as {state}, it stands"))
+    return found
+
+
+def _of_slot(run: Run, slot: int) -> list[Dishonesty]:
+    """Judge one wish over all calls, lives and late copies."""
+    name, made, state = SLOTS[slot].client_order_id, _made(run, slot), run.states.get(slot)
+    found: list[Dishonesty] = []
+    if len({order.made_by() for order in made}) > 1:
+        found.append(Dishonesty("double", f"{name} stands {len(made)} times"))
+    asked = [told for told in run.told if slot in told.slots and told.word.startswith("place")]
+    known = any(_result(told, slot)[0] == "done" for told in asked)
+    if made and not known and state not in OPEN_STATES | DONE_STATES:
+        found.append(Dishonesty("lost", f"{name} stands, the journal says {state}"))
+    if state in DONE_STATES and run.entry_order_ids.get(slot) not in {o.order_id for o in made}:
+        found.append(Dishonesty("wrong", f"the journal says {state} of {name}, it was not made"))
+    if state in ("not_sent", "refused") and made:
+        found.append(Dishonesty("wrong", f"the journal says {state} of {name}, it stands"))
+    if state in OPEN_STATES and asked and _is_readable(run):
+        found.append(Dishonesty("unsettled", f"{name} is {state} in a calm world"))
+    return found + _late(run, slot, asked) + _untold(run, slot, asked)
+
+
+def _is_readable(run: Run) -> bool:
+    """Say whether an exchange shows enough for every order to be settled once it is calm."""
+    free = run.scenario.freedoms
+    # Without a true Date nothing is known of the exchange's time, and no absence can be proven.
+    fresh = free.watermark == "true" and free.date == "true"
+    if NOT_YET and abs(free.clock_ahead) >= LIFE:
+        return False  # that a clock is corrected while it looks ends today's looking
+    lists = free.row_ids == "full" and free.empty_list in ("array", "null")
+    return fresh and lists and free.strangers in ("none", "other")
+
+
+def _endless(run: Run, told: Told) -> list[Dishonesty]:
+    """Find a call that returned, or sent something, when its time was long over."""
+    steps = run.scenario.steps
+    deadline = steps[told.step].deadline if told.step < len(steps) else None
+    bound = PATIENCE if deadline is None else deadline
+    sent = [r.attempt.arrived for r in run.attempts if r.attempt.step == told.step]
+    last = max([told.ended - 2 * STALL, *sent], default=0.0) - told.began
+    if last > bound + STALL and told.word != "recover":
+        return [Dishonesty("endless", f"{told.word} went on for {last:.1f} s of {bound} s")]
+    return []
+
+
+def _late(run: Run, slot: int, asked: list[Told]) -> list[Dishonesty]:
+    """Find a price-bearing request that left again long after its call began."""
+    name = SLOTS[slot].client_order_id.encode()
+    calls = Counter(told.step for told in asked)
+    for told in asked:
+        if calls[told.step] > 1:
+            continue  # the second of two calls begins when the first is over
+        creates = [
+            request.attempt.arrived - told.began
+            for request in run.attempts
+            if request.kind == "create" and request.attempt.step == told.step
+            and name in request.body
+        ]  # fmt: skip
+        if len(creates) > 1 and max(creates) > run.scenario.resend_within + STALL:
+            words = f"{name.decode()} was sent again {max(creates):.1f} s after its call"
+            return [Dishonesty("late", words)]
+    return []
+
+
+def _untold(run: Run, slot: int, asked: list[Told]) -> list[Dishonesty]:
+    """Find an order that stands, of which no call and no recovery ever told."""
+    name, made = SLOTS[slot].client_order_id, _made(run, slot)
+    if not made or not asked or run.scenario.journal == "memory":
+        return []
+    interrupted = any(_result(told, slot)[0] == "interrupted" for told in asked)
+    told_done = any(_result(told, slot)[0] == "done" for told in asked)
+    recoveries = [told.value for told in run.told if told.word == "recover" and told.value]
+    spoken = any(resolution.key == name for value in recoveries for resolution in value)
+    if interrupted and not told_done and not spoken:
+        return [Dishonesty("untold", f"{name} stands and recovery does not speak of it")]
+    return []
+
+
+def _after_kill(run: Run) -> list[Dishonesty]:
+    if run.killed_at is None:
+        return []
+    step = next(n for n, step in enumerate(run.scenario.steps) if step.killed_after is not None)
+    for order in run.books.orders:
+        if order.made_by() < 0:
+            continue
+        attempt = run.attempts[order.made_by()].attempt
+        if attempt.step == step and attempt.arrived > run.killed_at:
+            return [Dishonesty("after kill", f"{order.order_id} was sent after cancel_all")]
+    return []
+
+
+# Changes
+
+
+def _by_step(run: Run, told: Told, kind: str) -> list[Any]:
+    """Return the changes of one kind that requests of a step made, one for each request."""
+    orders = [o for o in run.books.orders if o.order_id == told.order_id]
+    changes = [change for order in orders for change in order.changes if change.kind == kind]
+    mine = {
+        change.attempt: change
+        for change in reversed(changes)
+        if change.attempt >= 0 and run.attempts[change.attempt].attempt.step == told.step
+    }
+    return list(mine.values())
+
+
+def _denied(told: Told, changes: list[Any]) -> list[Dishonesty]:
+    if told.verdict in DENIALS and changes:
+        return [Dishonesty("wrong", f"{told.word} was told {told.verdict} and was executed")]
+    return []
+
+
+def _of_amend(run: Run, told: Told) -> list[Dishonesty]:
+    changes = _by_step(run, told, "amend")
+    if told.verdict != "done":
+        return _denied(told, changes)
+    total = Decimal(SLOTS[told.slots[0]].count + AMENDED_MORE)
+    (order,) = (o for o in run.books.orders if o.order_id == told.order_id)
+    if not any((v.price, v.total) == (AMENDED_PRICE, total) for v in order.versions):
+        return [Dishonesty("wrong", f"amend of {told.order_id} was told done and is not")]
+    return []
+
+
+def _of_decrease_by(run: Run, told: Told) -> list[Dishonesty]:
+    """Compare what was taken off with what all calls of the step were told."""
+    off = sum(change.amount for change in _by_step(run, told, "decrease"))
+    verdicts = [other.verdict for other in run.told if other.step == told.step]
+    least = verdicts.count("done") * DECREASE_BY
+    most = sum(verdict not in DENIALS for verdict in verdicts) * DECREASE_BY
+    if off > most:
+        kind = "wrong" if told.verdict in DENIALS else "double"
+        return [Dishonesty(kind, f"decreases told {verdicts} took off {off}")]
+    if off < least:
+        return [Dishonesty("wrong", f"decreases told {verdicts} took off {off}")]
+    return []
+
+
+def _of_decrease_to(run: Run, told: Told) -> list[Dishonesty]:
+    (order,) = (o for o in run.books.orders if o.order_id == told.order_id)
+    if told.verdict == "done" and min(v.remaining for v in order.versions) > DECREASE_TO:
+        return [Dishonesty("wrong", f"decrease to {DECREASE_TO} was told done and is not")]
+    return _denied(told, _by_step(run, told, "decrease"))
+
+
+def _of_cancel(run: Run, told: Told) -> list[Dishonesty]:
+    changes = _by_step(run, told, "cancel")
+    (order,) = (o for o in run.books.orders if o.order_id == told.order_id)
+    result = told.value[0] if told.word == "cancel_many" and told.value else told.value
+    if isinstance(result, Exception):
+        told = Told(told.step, told.word, verdict_of(result), told.slots, told.order_id)
+    if told.verdict == "done" and order.now.status == "resting":
+        return [Dishonesty("wrong", f"cancel of {told.order_id} was told done and it rests")]
+    return _denied(told, changes)
+
+
+def _of_cancel_all(run: Run, told: Told) -> list[Dishonesty]:
+    steps = [run.attempts[attempt].attempt.step for _, attempt in run.books.sweeps]
+    if (told.verdict == "done") > (told.step in steps):
+        return [Dishonesty("wrong", "cancel_all was told done and was not")]
+    if told.verdict in DENIALS and told.step in steps:
+        return [Dishonesty("wrong", f"cancel_all was told {told.verdict} and was executed")]
+    return []
+
+
+def _of_group(run: Run, told: Told) -> list[Dishonesty]:
+    made = [g for g in run.books.groups if run.attempts[g.made_by].attempt.step == told.step]
+    if len({group.made_by for group in made}) > 1:
+        return [Dishonesty("double", f"{len(made)} groups were made by one call")]
+    if told.verdict == "done" and told.value.id not in {group.group_id for group in made}:
+        return [Dishonesty("wrong", f"a group was told done: {told.value.id}")]
+    if told.verdict == "unknown" and not told.open_entries:
+        return [Dishonesty("unopened", "a group was told unknown, and nothing is open")]
+    return _denied(told, made)
+
+
+def _of_group_deletion(run: Run, told: Told) -> list[Dishonesty]:
+    steps = [run.attempts[group.deleted_by].attempt.step for group in _deleted(run)]
+    if told.verdict == "done" and not _deleted(run):
+        return [Dishonesty("wrong", "the deletion of a group was told done and was not")]
+    return _denied(told, [step for step in steps if step == told.step])
+
+
+def _of_group_trigger(run: Run, told: Told) -> list[Dishonesty]:
+    if told.verdict == "done" and not any(group.triggered for group in run.books.groups):
+        return [Dishonesty("wrong", "the trigger of a group was told done and was not")]
+    return _denied(told, [group for group in run.books.groups if group.triggered])
+
+
+def _deleted(run: Run) -> list[Any]:
+    return [group for group in run.books.groups if group.deleted_at is not None]
+
+
+_CHANGES = {
+    "trigger_group": _of_group_trigger,
+    "delete_group": _of_group_deletion,
+    "amend": _of_amend,
+    "decrease_by": _of_decrease_by,
+    "decrease_to": _of_decrease_to,
+    "cancel": _of_cancel,
+    "cancel_many": _of_cancel,
+    "cancel_all": _of_cancel_all,
+    "create_group": _of_group,
+}

@@ -1,0 +1,285 @@
+"""A scenario as data, and its run: a script of calls, by a real client over TCP, with its crashes.
+
+A scenario names everything that is free: what the exchange may do, which requests meet which
+fault, what the bot calls, by which client, on which journal, when its clock steps and when it is
+interrupted. `play` runs it and returns what the caller was told beside what the books hold; saying
+whether that is honest is `hostile_judge`'s work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from attrs import Factory, define, field, fields, frozen, has
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from hostile_books import Books, OrderRequest
+from hostile_exchange import HostileExchange, WireRequest, real_time
+from hostile_freedoms import Fault, Freedoms
+from hostile_network import HostileNetwork
+
+from kalshi_ext import (
+    DuplicateIdConflict,
+    EarlierWriteUnsettled,
+    KalshiError,
+    Misuse,
+    NotSent,
+    OutcomeUnknown,
+    Refused,
+)
+
+Word = Literal[
+    "place", "place_many", "amend", "decrease_by", "decrease_to", "cancel", "cancel_many",
+    "cancel_all", "create_group", "delete_group", "trigger_group", "recover", "restart",
+]  # fmt: skip
+ClientKind = Literal["sync", "async"]
+
+
+@frozen
+class Step:
+    """One call of the script; `slot` names the order it is about, `stopped_after` interrupts it.
+
+    `stopped_after` is in seconds. With `killed_after` (seconds) everything is cancelled beside it.
+    `deadline` is the caller's own, in seconds. `twice`: a second client on the same journal, sync
+    where the first is async, makes the same call at the same time.
+    """
+
+    word: Word
+    slot: int = 0
+    stopped_after: float | None = None
+    killed_after: float | None = None
+    deadline: float | None = None
+    twice: bool = False
+
+
+@frozen
+class Scenario:
+    """Everything that decides a run, but the time that the machine takes."""
+
+    steps: tuple[Step, ...]
+    freedoms: Freedoms = field(factory=Freedoms)
+    faults: tuple[Fault, ...] = ()
+    client: ClientKind = "async"
+    journal: Literal["memory", "sqlite", "postgres"] = "sqlite"
+    # The client's clock steps by so many seconds when the exchange has met so many requests.
+    clock_step: tuple[int, float] | None = None
+    # Seconds after which an order is not sent again.
+    resend_within: float = 5.0
+
+
+def _default(attribute: Any) -> Any:
+    default = attribute.default
+    return default.factory() if isinstance(default, Factory) else default  # type: ignore[arg-type]
+
+
+def changed(data: Any) -> str:
+    """Write a scenario or a part of it as Python, without what is the default."""
+    if isinstance(data, tuple):
+        return f"({''.join(changed(each) + ', ' for each in data)})"
+    if not has(type(data)):
+        return repr(data)
+    parts = [
+        f"{a.name}={changed(value)}"
+        for a in fields(type(data))
+        if (value := getattr(data, a.name)) != _default(a)
+    ]
+    return f"{type(data).__name__}({', '.join(parts)})"
+
+
+@frozen
+class WantedOrder:
+    """What a slot asks for; the classic contract says the side in its own words."""
+
+    client_order_id: str
+    ticker: str
+    side: Literal["bid", "ask"]
+    price: str
+    count: int
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the keyword arguments of `place`."""
+        return {
+            "side": self.side,
+            "price": self.price,
+            "count": self.count,
+            "client_order_id": self.client_order_id,
+        }
+
+
+RAIN, SNOW = "KXRAIN-26DEC31-NYC", "KXSNOW-26DEC31-NYC"
+SLOTS = (
+    WantedOrder("wish-zero", RAIN, "bid", "0.40", 5),
+    WantedOrder("wish-one", RAIN, "ask", "0.60", 4),
+    WantedOrder("wish-two", SNOW, "bid", "0.30", 6),
+)
+AMENDED_PRICE, AMENDED_MORE = Decimal("0.45"), 2
+DECREASE_BY, DECREASE_TO = 1, 2
+GROUP_LIMIT = 100
+ACCOUNT, KEY_ID = "trader", "key-1"
+
+
+@define
+class Told:
+    """What one call told its caller. `moment`s are monotonic seconds; `value` is what it returned.
+
+    `client_order_ids` are the orders asked for, `order_ids` those a change was about.
+    """
+
+    step: int
+    word: Word
+    verdict: str
+    slots: tuple[int, ...] = ()
+    order_id: str | None = None
+    value: Any = None
+    error: BaseException | None = None
+    began: float = 0.0
+    ended: float = 0.0
+    # The journal's states of these orders right after the call.
+    states: dict[int, str | None] = field(factory=dict)
+    open_entries: int = 0
+
+
+@define
+class Run:
+    """What a scenario led to."""
+
+    scenario: Scenario
+    books: Books
+    attempts: list[WireRequest]
+    told: list[Told]
+    states: dict[int, str | None]  # of the journal, at the end
+    entry_order_ids: dict[int, str | None]
+    struck: dict[str, int]
+    killed_at: float | None = None  # monotonic seconds: when the caller was told it was done
+
+
+def verdict_of(error: BaseException) -> str:
+    """Name what an error of a write tells its caller."""
+    for kind, verdict in _VERDICTS:
+        if isinstance(error, kind):
+            return verdict
+    return "broken"
+
+
+_VERDICTS: tuple[tuple[type[BaseException], str], ...] = (
+    (asyncio.CancelledError, "interrupted"),
+    (DuplicateIdConflict, "conflict"),
+    (Misuse, "misuse"),
+    (EarlierWriteUnsettled, "held_back"),
+    (NotSent, "not_sent"),
+    (OutcomeUnknown, "unknown"),  # before Refused: UnavailableWrite is both
+    (Refused, "refused"),
+    (KalshiError, "failed"),  # a read that the call needed first
+)
+
+
+class SteppingClock:
+    """A machine's clock that can be made to step; `install` puts it in the place of time.time."""
+
+    _offset: ContextVar[SteppingClock | None] = ContextVar("clock", default=None)
+
+    def __init__(self) -> None:
+        self.offset = 0.0
+
+    def now(self) -> datetime:
+        """Return the machine's time, as a journal takes it."""
+        return datetime.fromtimestamp(real_time() + self.offset, UTC)
+
+    @classmethod
+    def time(cls) -> float:
+        """Return the time of the machine that this task or thread belongs to."""
+        clock = cls._offset.get()
+        return real_time() + (0.0 if clock is None else clock.offset)
+
+    @classmethod
+    @contextlib.contextmanager
+    def installed(cls) -> Iterator[None]:
+        """Let every machine have a clock of its own meanwhile."""
+        time.time = cls.time
+        try:
+            yield
+        finally:
+            time.time = real_time
+
+    def wind(self) -> None:
+        """Make this the clock of the current task and of what it starts."""
+        self._offset.set(self)
+
+
+def new_key() -> tuple[bytes, Any]:
+    """Make a key pair: PEM for the client, the public half for the exchange."""
+    key = Ed25519PrivateKey.generate()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return pem, key.public_key()
+
+
+Connect = Callable[[str, bytes, Scenario, SteppingClock, Any], Any]
+
+
+async def play(scenario: Scenario, connect: Connect, place: Any) -> Run:
+    """Run a scenario. `connect` makes the bot's hands (`hostile_bot`), `place` is for its journal.
+
+    The faults end with the script. Then every late copy arrives, the bot recovers in a new life,
+    and what the journal says is read.
+    """
+    pem, public = new_key()
+    exchange = HostileExchange(scenario.freedoms, {KEY_ID: (ACCOUNT, public)})
+    for wanted in SLOTS:
+        exchange.books.shards[wanted.ticker] = scenario.freedoms.shard
+        exchange.add_strangers(ACCOUNT, request_of(wanted))
+    network = HostileNetwork(exchange, list(scenario.faults))
+    clock = SteppingClock()
+    clock.wind()
+    if scenario.clock_step is not None:
+        after, seconds = scenario.clock_step
+
+        def step_clock(_: WireRequest) -> None:
+            clock.offset = seconds if len(network.attempts) > after else 0.0
+
+        network.stepped = step_clock
+    url = await network.open()
+    bot = connect(url, pem, scenario, clock, place)
+    try:
+        run = Run(scenario, exchange.books, network.attempts, [], {}, {}, network.struck)
+        await bot.live(run, network)
+        network.faults.clear()
+        await network.play_out()
+        network.step = len(scenario.steps)
+        await bot.settle(run, network.step)
+    finally:
+        await bot.end()
+        await network.close()
+    return run
+
+
+def request_of(wanted: WantedOrder) -> OrderRequest:
+    """Return a slot as the books see it."""
+    return OrderRequest(
+        wanted.client_order_id,
+        wanted.ticker,
+        wanted.side,
+        Decimal(wanted.price),
+        Decimal(wanted.count),
+    )
+
+
+async def play_all(
+    scenarios: list[Scenario], connect: Connect, places: list[Any], *, at_once: int = 40
+) -> list[Run]:
+    """Run scenarios side by side: most of each is waiting."""
+    turns = asyncio.Semaphore(at_once)
+
+    async def take_turn(scenario: Scenario, place: Any) -> Run:
+        async with turns:
+            return await play(scenario, connect, place)
+
+    with SteppingClock.installed():
+        pairs = zip(scenarios, places, strict=True)
+        return list(await asyncio.gather(*(take_turn(*pair) for pair in pairs)))

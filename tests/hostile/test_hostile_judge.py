@@ -1,0 +1,72 @@
+"""The judge can fail: for each broken client it finds the dishonesty that is in it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import broken_clients as broken
+import pytest
+from broken_clients import Naive, connect_broken
+from hostile_freedoms import Fault, Freedoms
+from hostile_judge import KINDS, judge
+from hostile_scenario import Run, Scenario, Step, play_all
+
+PLACE = (Step("place"),)
+LOST = Fault("create", "lose_answer")  # executed
+NEVER = Fault("create", "lose_request")
+
+
+def world(*faults: Fault, steps: tuple[Step, ...] = PLACE, **free: Any) -> Scenario:
+    """Return a scenario of one order."""
+    return Scenario(steps, Freedoms(**free), faults, resend_within=0.5)
+
+
+HTML = Fault("create", "page_after", status=403)
+# Each broken client, a world that deceives it, and the dishonesty that the judge must find there.
+DECEIVED: tuple[tuple[type[Naive], Scenario, str], ...] = (
+    (broken.SendsAgainAtOnce, world(LOST, ids="forgotten"), "double"),
+    (broken.GivesUp, world(LOST), "wrong"),
+    (broken.TrustsOneList, world(LOST, orders_lag=0.8), "wrong"),
+    (broken.TrustsOneList, world(Fault("create", "delay", seconds=0.9)), "wrong"),
+    (broken.TrustsAnEmptyObject, world(LOST, empty_list="empty_object"), "wrong"),
+    (broken.TrustsTheFirstRow, world(NEVER, strangers="other"), "wrong"),
+    (
+        broken.TrustsTheFirstRow,
+        world(Fault("create", "delay", seconds=0.9), strangers="other"),
+        "foreign",
+    ),
+    (broken.BelievesAnyAck, world(Fault("create", "stolen")), "wrong"),
+    (broken.BelievesAStatus, world(HTML), "wrong"),
+    (broken.KeepsNoJournal, world(LOST), "unopened"),
+    (broken.KeepsNoJournal, world(LOST), "lost"),
+    (broken.TakesAConflictForARefusal, world(LOST), "wrong"),
+    (broken.RaisesWhateverComes, world(LOST), "no verdict"),
+    (broken.NeverLooksAgain, world(LOST), "unsettled"),
+    (broken.NeverEnds, world(NEVER, steps=(Step("place", deadline=0.5),)), "endless"),
+    (broken.RecoversByGuess, world(NEVER), "wrong"),
+    (broken.PersistsForEver, world(NEVER), "late"),
+    (
+        broken.PersistsForEver,
+        world(NEVER, steps=(Step("place", killed_after=0.5),)),
+        "after kill",
+    ),
+    (broken.ForgetsWhomItTold, world(), "untold"),
+)
+NAMES = [f"{kind.__name__}-{found.replace(' ', '-')}" for kind, _, found in DECEIVED]
+
+
+@pytest.fixture(scope="module")
+def runs() -> list[Run]:
+    """Run every broken client in the world that deceives it, all side by side."""
+    kinds, scenarios, _ = zip(*DECEIVED, strict=True)
+    return asyncio.run(play_all(list(scenarios), connect_broken, list(kinds)))
+
+
+@pytest.mark.parametrize("number", range(len(DECEIVED)), ids=NAMES)
+def test_the_judge_finds_what_a_broken_client_does_wrong(number: int, runs: list[Run]) -> None:
+    assert DECEIVED[number][2] in {found.kind for found in judge(runs[number])}
+
+
+def test_a_broken_client_stands_for_every_kind_of_dishonesty() -> None:
+    assert {found for _, _, found in DECEIVED} == set(KINDS)
