@@ -14,9 +14,10 @@ from attrs import evolve, frozen
 from kalshi_ext import contracts
 from kalshi_ext.config import Environment, EnvironmentSettings, Timeout, environment, timeout
 from kalshi_ext.errors import Misuse
-from kalshi_ext.journal import Journal
+from kalshi_ext.journal import Journal, account_label
 from kalshi_ext.protocol.flow import Context, Policy
 from kalshi_ext.protocol.rate_limits import Pacer
+from kalshi_ext.redact import Secret
 from kalshi_ext.transport import AsyncDeadlineTransport, DeadlineTransport
 from kalshi_ext.transport.driver import Endpoint
 from kalshi_ext.transport.signing import signer
@@ -34,6 +35,23 @@ class ClientSession:
     endpoint: Endpoint
     timeout: Timeout
     authenticated: bool
+    account: str | None
+    """Whose entries this client writes, as its journal names it; None without credentials."""
+
+    def use(self, journal: Journal) -> ClientSession:
+        """Bind a journal to this client's account and share what it has in flight.
+
+        Raises JournalMismatch, JournalUnadopted.
+        """
+        if self.account is not None:
+            journal.bind(self.account)
+        context = evolve(
+            self.context,
+            locks=journal.locks,
+            pending_writes=journal.pending_writes,
+            recent_writes=journal.recent_writes,
+        )
+        return evolve(self, context=context)
 
     def require_credentials(self) -> None:
         """Refuse a private operation without credentials, before anything is sent."""
@@ -55,13 +73,16 @@ def build_session(
     policy: Policy | None,
     timeout_: Any,
     pace: str | Pacer | None,
+    account: str | None,
 ) -> ClientSession:
     """Check the arguments of a client and put its parts together. Raises Misuse."""
     exchange = environment(environment_)
+    token = bearer_token.reveal() if isinstance(bearer_token, Secret) else bearer_token
     credentials = signer(
         key_id=key_id, private_key=private_key, passphrase=passphrase, bearer_token=bearer_token
     )
-    del private_key, passphrase, bearer_token  # a traceback shows the locals of its frames
+    name = _account(exchange, account, key_id, token)
+    del private_key, passphrase, bearer_token, token  # a traceback shows the locals of its frames
     checked_policy, checked_timeout = _policy_and_timeout(policy, timeout_)
     return ClientSession(
         exchange,
@@ -70,7 +91,17 @@ def build_session(
         Endpoint(exchange.base_url, credentials),
         checked_timeout,
         credentials.authenticated,
+        name,
     )
+
+
+def _account(
+    exchange: Environment, account: str | None, key_id: str | None, token: str | None
+) -> str | None:
+    if account is None and key_id is None and token is None:
+        return None  # without credentials nothing is written
+    key_id = None if key_id is None else key_id.strip()
+    return account_label(exchange.base_url, account=account, key_id=key_id, token=token)
 
 
 def _policy_and_timeout(policy: Policy | None, timeout_: Any) -> tuple[Policy, Timeout]:
@@ -102,6 +133,7 @@ def from_settings(settings: EnvironmentSettings) -> dict[str, Any]:
         # None lets a policy given beside them keep its own timeout.
         "timeout": None if settings.timeout == Timeout() else settings.timeout,
         "journal": settings.journal,
+        "account": settings.account,
     }
 
 
