@@ -150,8 +150,7 @@ class SqliteStore:
     def accounts(self) -> list[str]:
         """Name the account of the file, if it has entries."""
         with _store_errors():
-            rows = self._connection.execute("SELECT DISTINCT account FROM entry ORDER BY account")
-            return [row[0] for row in rows]
+            return [self.account] if sqlite_file.newest(self._connection) else []
 
     def adopt(self, account: str) -> int:
         """Move all entries to another account."""
