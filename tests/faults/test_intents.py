@@ -35,6 +35,7 @@ def journal(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
 def client_options(box: Sandbox, name: str, journal: str | Journal | None) -> dict[str, Any]:
     account = box.account(name, kind="ed25519")
     credentials = {"key_id": account.key_id, "private_key": account.private_key}
+    credentials["account"] = name  # every call makes a new key of it
     return {**credentials, "environment": box.url, "journal": journal, "policy": POLICY}
 
 

@@ -59,7 +59,7 @@ def test_two_exchanges_are_two(one: str, other: str) -> None:
 
 @pytest.mark.parametrize("name", ["", " ", " a", "a ", "a\nb", "a\x1b[2J", "x" * 65, 7, "\ud800"])
 def test_a_name_that_cannot_be_printed_is_refused(name: object) -> None:
-    with pytest.raises(Misuse, match="^account: "):
+    with pytest.raises(Misuse, match=r"^account: "):
         account_label(DEMO.base_url, account=name)  # type: ignore[arg-type]
 
 

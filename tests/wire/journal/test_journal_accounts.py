@@ -198,7 +198,8 @@ def test_a_version_that_knows_no_accounts_can_write_no_entry_beside_this_one(
     open_journals()
     old_columns = (
         "INSERT INTO {}.entry (key, operation, fingerprint, ticket, state, attempts, owner,"
-        " created_at, updated_at) VALUES ('old', 'op', repeat('0', 64), '1', 'intent', 0, 'o', 1, 1)"
+        " created_at, updated_at) VALUES ('old', 'op', repeat('0', 64), '1', 'intent', 0, 'o',"
+        " 1, 1)"
     )
     with pytest.raises(psycopg.errors.NotNullViolation):
         server.query(old_columns.format(schema))
