@@ -18,7 +18,7 @@ from kalshi_ext.errors import Misuse
 from kalshi_ext.redact import redacted_repr
 
 _DIGITS: Final = 16  # of a hash: enough to tell keys apart, and no way back to the key id
-_NAME_LENGTH: Final = 64  # characters
+_NAME_LENGTH: Final = 128  # bytes
 _URL_LENGTH: Final = 256  # characters; account and key together fit an index row of PostgreSQL
 
 # Documented: the hosts of one environment reach the same accounts and orders.
@@ -76,8 +76,8 @@ def _checked(account: object) -> str:
     name = account if isinstance(account, str) else ""
     if not name.strip() or name != name.strip() or not name.isprintable():
         raise Misuse(f"account: expected a name in printable text, got {redacted_repr(account)}")
-    if len(name) > _NAME_LENGTH:
-        raise Misuse(f"account: at most {_NAME_LENGTH} characters, got {len(name)}")
+    if (length := len(name.encode())) > _NAME_LENGTH:
+        raise Misuse(f"account: at most {_NAME_LENGTH} bytes, got {length}")
     return name
 
 

@@ -57,7 +57,7 @@ def test_two_exchanges_are_two(one: str, other: str) -> None:
     assert account_label(one, account="a") != account_label(other, account="a")
 
 
-@pytest.mark.parametrize("name", ["", " ", " a", "a ", "a\nb", "a\x1b[2J", "x" * 65, 7, "\ud800"])
+@pytest.mark.parametrize("name", ["", " ", " a", "a ", "a\nb", "a\x1b[2J", "x" * 129, "☃" * 43, 7, "\ud800"])
 def test_a_name_that_cannot_be_printed_is_refused(name: object) -> None:
     with pytest.raises(Misuse, match=r"^account: "):
         account_label(DEMO.base_url, account=name)  # type: ignore[arg-type]
@@ -70,7 +70,7 @@ def test_without_any_credential_there_is_no_account() -> None:
 
 def test_a_long_url_keeps_the_label_short_enough_for_an_index() -> None:
     long = "https://x.example/" + "a" * 5000
-    assert len(account_label(long, account="a" * 64)) < 400
+    assert len(account_label(long, account="a" * 128)) < 400
     assert account_label(long, account="a") != account_label(long + "b", account="a")
 
 
