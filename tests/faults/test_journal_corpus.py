@@ -58,9 +58,9 @@ EXPECTED = expectations()
 
 def test_every_case_has_a_verdict() -> None:
     assert [expected.case for expected in EXPECTED] == list(CASES)
-    assert FILES == [
+    assert [
         *("sqlite-1.tar.xz", "sqlite-2-first.tar.xz", "sqlite-2-last.tar.xz", "sqlite-3.tar.xz"),
-    ]
+    ] == FILES
     assert TABLES == ["postgres-2-first.sql", "postgres-2-last.sql", "postgres-3.sql"]
 
 
