@@ -111,8 +111,8 @@ def _candidates(
 def show(where: str, /, *, as_json: bool, **filters: Any) -> None:
     """Show entries, oldest first; also while a living process uses the journal.
 
-    SIDE and PRICE are those of the YES book: bid or ask, dollars. An intent whose process died
-    may have been sent; client.recover() finds out.
+    SIDE and PRICE are those of the YES book: bid or ask, dollars. TRIES counts the sendings whose
+    outcome was recorded. What is without a verdict may have been sent: client.recover() finds out.
     """
     with _open(where) as opened, _click_errors():
         entries = list(_filtered(opened, **filters))
@@ -141,6 +141,8 @@ def _cell(entry: Entry, name: str) -> str:
         return entry.created_at.strftime("%Y-%m-%d %H:%M:%SZ")
     if name == "account":
         value = value or None
+    if value is State.INTENT:  # its process may have died between the sending and the answer
+        value = "intent (may be sent)"
     # Ids come from outside: control characters must not reach the terminal.
     text = "-" if value is None else str(value)
     return "".join(c if c.isprintable() else "�" for c in text)
