@@ -20,6 +20,7 @@ from kalshi_ext.protocol.rate_limits import Pacer
 from kalshi_ext.redact import Secret
 from kalshi_ext.transport import AsyncDeadlineTransport, DeadlineTransport
 from kalshi_ext.transport.driver import Endpoint
+from kalshi_ext.transport.keys import as_secret
 from kalshi_ext.transport.signing import signer
 
 JournalSource: TypeAlias = str | Path | Journal | None
@@ -77,11 +78,11 @@ def build_session(
 ) -> ClientSession:
     """Check the arguments of a client and put its parts together. Raises Misuse."""
     exchange = environment(environment_)
-    token = bearer_token.reveal() if isinstance(bearer_token, Secret) else bearer_token
+    token: Secret[Any] = as_secret(bearer_token)
     credentials = signer(
         key_id=key_id, private_key=private_key, passphrase=passphrase, bearer_token=bearer_token
     )
-    name = _account(exchange, account, key_id, token)
+    name = _account(exchange, account, key_id, token) if credentials.authenticated else None
     del private_key, passphrase, bearer_token, token  # a traceback shows the locals of its frames
     checked_policy, checked_timeout = _policy_and_timeout(policy, timeout_)
     return ClientSession(
@@ -96,12 +97,14 @@ def build_session(
 
 
 def _account(
-    exchange: Environment, account: str | None, key_id: str | None, token: str | None
+    exchange: Environment, account: str | None, key_id: str | None, token: Secret[Any]
 ) -> str | None:
-    if account is None and key_id is None and token is None:
-        return None  # without credentials nothing is written
-    key_id = None if key_id is None else key_id.strip()
-    return account_label(exchange.base_url, account=account, key_id=key_id, token=token)
+    # A name first and alone: its refusal must not show the token among the locals of a frame.
+    if account is not None:
+        return account_label(exchange.base_url, account=account)
+    if key_id is not None:
+        return account_label(exchange.base_url, key_id=key_id.strip())
+    return account_label(exchange.base_url, token=token.reveal().strip())
 
 
 def _policy_and_timeout(policy: Policy | None, timeout_: Any) -> tuple[Policy, Timeout]:

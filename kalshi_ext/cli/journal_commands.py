@@ -154,10 +154,10 @@ _OF_TICKET: Final = {"side": "book_side", "count": "count", "price": "price"}
 
 def _wanted(entry: Entry, column: str) -> object:
     try:
-        ticket = json.loads(entry.ticket)
-    except ValueError:
+        ticket: Any = json.loads(entry.ticket)
+        return ticket[_OF_TICKET[column]]
+    except (ValueError, TypeError, LookupError):  # not every write has one
         return None
-    return ticket.get(_OF_TICKET[column]) if isinstance(ticket, dict) else None
 
 
 @journal.command()

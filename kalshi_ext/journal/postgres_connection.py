@@ -139,7 +139,10 @@ class PostgresConnection:
 
     def _connect(self, within: int) -> None:
         name = f"kalshi-ext journal {self.owner}"[:63]
-        options = _CONNECT_OPTIONS | {"application_name": name, "connect_timeout": within}
+        options: dict[str, Any] = _CONNECT_OPTIONS | {
+            "application_name": name,
+            "connect_timeout": within,
+        }
         connection: Connection = psycopg.connect(self._url.reveal(), autocommit=True, **options)
         self._connection = connection
         _check_server(connection, readonly=self.readonly)

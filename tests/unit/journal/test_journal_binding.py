@@ -57,7 +57,9 @@ def test_two_exchanges_are_two(one: str, other: str) -> None:
     assert account_label(one, account="a") != account_label(other, account="a")
 
 
-@pytest.mark.parametrize("name", ["", " ", " a", "a ", "a\nb", "a\x1b[2J", "x" * 129, "☃" * 43, 7, "\ud800"])
+@pytest.mark.parametrize(
+    "name", ["", " ", " a", "a ", "a\nb", "a\x1b[2J", "x" * 129, "☃" * 43, 7, "\ud800"]
+)
 def test_a_name_that_cannot_be_printed_is_refused(name: object) -> None:
     with pytest.raises(Misuse, match=r"^account: "):
         account_label(DEMO.base_url, account=name)  # type: ignore[arg-type]
