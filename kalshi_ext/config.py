@@ -162,6 +162,7 @@ class EnvironmentSettings:
     bearer_token: Secret[str] | None = None
     # A path or a database URL, which may hold a password.
     journal: str | None = field(default=None, repr=False)
+    account: str | None = None
 
 
 def settings_from_env(variables: Mapping[str, str] | None = None) -> EnvironmentSettings:
@@ -169,7 +170,8 @@ def settings_from_env(variables: Mapping[str, str] | None = None) -> Environment
 
     KALSHI_KEY_ID, KALSHI_PRIVATE_KEY (PEM text, also with `\\n` written out),
     KALSHI_PRIVATE_KEY_PATH, KALSHI_PRIVATE_KEY_PASSPHRASE, KALSHI_BEARER_TOKEN,
-    KALSHI_ENVIRONMENT, KALSHI_CONTRACT, KALSHI_TIMEOUT (seconds), KALSHI_JOURNAL.
+    KALSHI_ENVIRONMENT, KALSHI_CONTRACT, KALSHI_TIMEOUT (seconds), KALSHI_JOURNAL,
+    KALSHI_ACCOUNT.
     Raises Misuse on contradictions; it names the variables, never a secret's value.
     """
     values = _read_variables(os.environ if variables is None else variables)
@@ -184,6 +186,7 @@ def settings_from_env(variables: Mapping[str, str] | None = None) -> Environment
         passphrase=values.get("PRIVATE_KEY_PASSPHRASE"),
         bearer_token=values.get("BEARER_TOKEN"),
         journal=_stripped(values, "JOURNAL"),
+        account=_stripped(values, "ACCOUNT"),
     )
 
 
@@ -197,6 +200,7 @@ _VARIABLES: Final = (
     "CONTRACT",
     "TIMEOUT",
     "JOURNAL",
+    "ACCOUNT",
 )
 _NO_KEY: Final = "is set without KALSHI_PRIVATE_KEY or KALSHI_PRIVATE_KEY_PATH"
 _Variables = Mapping[str, Secret[str]]

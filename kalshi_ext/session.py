@@ -14,11 +14,13 @@ from attrs import evolve, frozen
 from kalshi_ext import contracts
 from kalshi_ext.config import Environment, EnvironmentSettings, Timeout, environment, timeout
 from kalshi_ext.errors import Misuse
-from kalshi_ext.journal import Journal
+from kalshi_ext.journal import Journal, account_label
 from kalshi_ext.protocol.flow import Context, Policy
 from kalshi_ext.protocol.rate_limits import Pacer
+from kalshi_ext.redact import Secret
 from kalshi_ext.transport import AsyncDeadlineTransport, DeadlineTransport
 from kalshi_ext.transport.driver import Endpoint
+from kalshi_ext.transport.keys import as_secret
 from kalshi_ext.transport.signing import signer
 
 JournalSource: TypeAlias = str | Path | Journal | None
@@ -34,6 +36,23 @@ class ClientSession:
     endpoint: Endpoint
     timeout: Timeout
     authenticated: bool
+    account: str | None
+    """Whose entries this client writes, as its journal names it; None without credentials."""
+
+    def use(self, journal: Journal) -> ClientSession:
+        """Bind a journal to this client's account and share what it has in flight.
+
+        Raises JournalMismatch, JournalUnadopted.
+        """
+        if self.account is not None:
+            journal.bind(self.account)
+        context = evolve(
+            self.context,
+            locks=journal.locks,
+            pending_writes=journal.pending_writes,
+            recent_writes=journal.recent_writes,
+        )
+        return evolve(self, context=context)
 
     def require_credentials(self) -> None:
         """Refuse a private operation without credentials, before anything is sent."""
@@ -55,13 +74,16 @@ def build_session(
     policy: Policy | None,
     timeout_: Any,
     pace: str | Pacer | None,
+    account: str | None,
 ) -> ClientSession:
     """Check the arguments of a client and put its parts together. Raises Misuse."""
     exchange = environment(environment_)
+    token: Secret[Any] = as_secret(bearer_token)
     credentials = signer(
         key_id=key_id, private_key=private_key, passphrase=passphrase, bearer_token=bearer_token
     )
-    del private_key, passphrase, bearer_token  # a traceback shows the locals of its frames
+    name = _account(exchange, account, key_id, token) if credentials.authenticated else None
+    del private_key, passphrase, bearer_token, token  # a traceback shows the locals of its frames
     checked_policy, checked_timeout = _policy_and_timeout(policy, timeout_)
     return ClientSession(
         exchange,
@@ -70,7 +92,19 @@ def build_session(
         Endpoint(exchange.base_url, credentials),
         checked_timeout,
         credentials.authenticated,
+        name,
     )
+
+
+def _account(
+    exchange: Environment, account: str | None, key_id: str | None, token: Secret[Any]
+) -> str | None:
+    # A name first and alone: its refusal must not show the token among the locals of a frame.
+    if account is not None:
+        return account_label(exchange.base_url, account=account)
+    if key_id is not None:
+        return account_label(exchange.base_url, key_id=key_id.strip())
+    return account_label(exchange.base_url, token=token.reveal().strip())
 
 
 def _policy_and_timeout(policy: Policy | None, timeout_: Any) -> tuple[Policy, Timeout]:
@@ -102,6 +136,7 @@ def from_settings(settings: EnvironmentSettings) -> dict[str, Any]:
         # None lets a policy given beside them keep its own timeout.
         "timeout": None if settings.timeout == Timeout() else settings.timeout,
         "journal": settings.journal,
+        "account": settings.account,
     }
 
 

@@ -19,6 +19,7 @@ from kalshi_ext._sync.portfolio import Portfolio
 from kalshi_ext._sync.subaccounts import Subaccounts
 from kalshi_ext.config import Environment, Timeout, settings_from_env
 from kalshi_ext.contracts.passthrough import GeneratedResponse, passthrough_call
+from kalshi_ext.errors import Misuse
 from kalshi_ext.journal import Journal, open_journal
 from kalshi_ext.protocol.flow import Flow, Policy, request
 from kalshi_ext.protocol.messages import Call
@@ -50,6 +51,7 @@ class Kalshi:
         timeout: float | Timeout | None = None,
         transport: httpx.BaseTransport | None = None,
         journal: JournalSource = None,
+        account: str | None = None,
         pace: str | Pacer | None = None,
         policy: Policy | None = None,
         verify: ssl.SSLContext | None = None,
@@ -61,9 +63,11 @@ class Kalshi:
         `private_key` is a path, PEM text or bytes, or a callable returning one; `bearer_token`
         replaces it. `contract` is 'current' or 'classic'. `timeout` bounds each attempt, in seconds
         in total. `journal` is a file or a postgresql:// URL; without one the outcome of an order
-        whose answer is lost is still looked up, but not after a crash. `pace` is a usage tier whose
-        rate limits are kept. Raises Misuse, and JournalBusy where another living process holds the
-        journal.
+        whose answer is lost is still looked up, but not after a crash. A journal belongs to one
+        account: `account` is your name for it, the same for all of its keys; without one a new
+        key counts as another account. `pace` is a usage tier whose rate limits are kept. Raises
+        Misuse, JournalMismatch where the journal is another account's, and JournalBusy where
+        another living process holds it.
         """
         self.session = build_session(
             key_id=key_id,
@@ -75,14 +79,20 @@ class Kalshi:
             policy=policy,
             timeout_=timeout,
             pace=pace,
+            account=account,
         )
         del private_key, passphrase, bearer_token  # a traceback shows the locals of its frames
         wire_transport = sync_transport(
             transport, timeout=self.session.timeout, verify=verify, proxy=proxy
         )
-        # Last, because it may take a lock: nothing after it can fail and leave it locked.
+        # Last, because it may take a lock, and nothing after it may fail and leave it locked.
         self._owns_journal = not isinstance(journal, Journal)
         self._journal = open_journal(journal)
+        try:
+            self.session = self.session.use(self._journal)
+        except BaseException:
+            self._close_journal()
+            raise
         self.driver = Driver(self.session.endpoint, wire_transport, self._journal)
         self.orders = Orders(self)
         self.order_groups = OrderGroups(self)
@@ -116,6 +126,9 @@ class Kalshi:
     def close(self) -> None:
         """Close the connections, and the journal unless the caller opened it."""
         self.driver.close()
+        self._close_journal()
+
+    def _close_journal(self) -> None:
         # A Journal object may serve several clients; whoever opened it closes it.
         if self._owns_journal:
             self._journal.close()
@@ -139,9 +152,17 @@ class Kalshi:
     def recover(self) -> list[Resolution]:
         """Look up the outcome of every write in the journal that has no verdict; send only reads.
 
-        Runs by itself before the first order of a ticker that has such a write.
+        Runs by itself before the first order of a ticker that has such a write. Raises Misuse where
+        there is nothing to recover from: a client without `journal=` that has written nothing.
         """
         self.session.require_credentials()
+        if self._owns_journal and not self._journal.durable and not self._journal.accounts():
+            raise Misuse(
+                "recover() has nothing to recover from: this client keeps its journal in memory,"
+                " and what an earlier process wrote is forgotten; give journal='FILE' (or a"
+                " postgresql:// URL) from the first order on, and look at the exchange for orders"
+                " of the process that died"
+            )
         return self.run(writes.recover(self.session.contract, self.session.context))
 
     def drift(self) -> dict[tuple[str, str, str], int]:

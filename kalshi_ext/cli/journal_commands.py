@@ -1,4 +1,4 @@
-"""`kalshi-ext journal`: show, export, verify and settle the entries of a journal."""
+"""`kalshi-ext journal`: show, export, verify, settle and adopt the entries of a journal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from typing import IO, Any, Final
 
 import click
 
+from kalshi_ext import config
 from kalshi_ext.errors import KalshiError
+from kalshi_ext.journal.binding import account_label
 from kalshi_ext.journal.entry import FINAL, OPEN, Entry, State, Transition, utc_now
 from kalshi_ext.journal.journal import Journal
 from kalshi_ext.journal.open import open_journal
@@ -21,6 +23,9 @@ _COLUMNS: Final = (
     ("state", "STATE"),
     ("operation", "OPERATION"),
     ("ticker", "TICKER"),
+    ("side", "SIDE"),
+    ("count", "COUNT"),
+    ("price", "PRICE"),
     ("key", "KEY"),
     ("order_id", "ORDER ID"),
     ("intent", "INTENT"),
@@ -92,6 +97,8 @@ def _candidates(
 ) -> Iterable[Entry]:
     if key is None and intent is None:
         return opened.entries(states=selection.states, ticker=selection.ticker)
+    if len(opened.accounts()) > 1:  # an id or intent may name an entry of each
+        return opened.entries()
     # A journal has an index for each of them: no scan of a file with years of entries.
     entry = opened.by_intent(intent or "") if key is None else opened.get(key)
     return [entry] if entry else []
@@ -102,7 +109,11 @@ def _candidates(
 @click.option("--json", "as_json", is_flag=True, help="One JSON array instead of a table.")
 @click.pass_obj
 def show(where: str, /, *, as_json: bool, **filters: Any) -> None:
-    """Show entries, oldest first; also while a living process uses the journal."""
+    """Show entries, oldest first; also while a living process uses the journal.
+
+    SIDE and PRICE are those of the YES book: bid or ask, dollars. TRIES counts the sendings whose
+    outcome was recorded. What is without a verdict may have been sent: client.recover() finds out.
+    """
     with _open(where) as opened, _click_errors():
         entries = list(_filtered(opened, **filters))
     if as_json:
@@ -112,22 +123,41 @@ def show(where: str, /, *, as_json: bool, **filters: Any) -> None:
 
 
 def _print_table(entries: list[Entry]) -> None:
-    header = [title for _, title in _COLUMNS]
-    rows = [header, *([_cell(entry, name) for name, _ in _COLUMNS] for entry in entries)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
+    accounts = sorted({entry.account for entry in entries})
+    columns = (*_COLUMNS, ("account", "ACCOUNT")) if len(accounts) > 1 else _COLUMNS
+    header = [title for _, title in columns]
+    rows = [header, *([_cell(entry, name) for name, _ in columns] for entry in entries)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(columns))]
     for row in rows:
         click.echo("  ".join(map(str.ljust, row, widths)).rstrip())
     open_count = sum(entry.is_open for entry in entries)
-    click.echo(f"{len(entries)} entries, {open_count} without a verdict")
+    of = f", of {accounts[0]}" if len(accounts) == 1 and accounts[0] else ""
+    click.echo(f"{len(entries)} entries, {open_count} without a verdict{of}")
 
 
 def _cell(entry: Entry, name: str) -> str:
-    value = getattr(entry, name)
+    value = _wanted(entry, name) if name in _OF_TICKET else getattr(entry, name)
     if name == "created_at":
         return entry.created_at.strftime("%Y-%m-%d %H:%M:%SZ")
+    if name == "account":
+        value = value or None
+    if value is State.INTENT:  # its process may have died between the sending and the answer
+        value = "intent (may be sent)"
     # Ids come from outside: control characters must not reach the terminal.
     text = "-" if value is None else str(value)
     return "".join(c if c.isprintable() else "�" for c in text)
+
+
+# The field of a ticket that each column shows; not every write has one.
+_OF_TICKET: Final = {"side": "book_side", "count": "count", "price": "price"}
+
+
+def _wanted(entry: Entry, column: str) -> object:
+    try:
+        ticket: Any = json.loads(entry.ticket)
+        return ticket[_OF_TICKET[column]]
+    except (ValueError, TypeError, LookupError):  # not every write has one
+        return None
 
 
 @journal.command()
@@ -162,18 +192,61 @@ def _output(output: str | None) -> IO[str]:
 )
 @click.option("--order-id", help="The order that stands.")
 @click.option("--note", default="", help="Why; kept in the verdict.")
+@click.option("--of", "account", help="The account, where the entries of several have this KEY.")
 @click.pass_obj
-def resolve(where: str, /, key: str, *, state: str, order_id: str | None, note: str) -> None:
+def resolve(
+    where: str, /, key: str, *, state: str, order_id: str | None, note: str, account: str | None
+) -> None:
     """Give the entry KEY a verdict by hand; only when no living process drives it."""
     verdict = json.dumps({"by": "hand", "note": note, "at": utc_now().isoformat()})
+    # Told: whoever says what became of it knows it.
+    transition = Transition(key, State(state), order_id=order_id, verdict=verdict, told=True)
     with _open(where, readonly=False) as opened, _click_errors():
+        if found := _account_of(where, key, account):
+            opened.bind(found)
         before = opened.get(key)
         if before is None:
             raise click.ClickException(f"no entry has the key {key!r}")
-        transition = Transition(key, State(state), order_id=order_id, verdict=verdict)
         # With the owner just read: somebody else may have taken the entry over since.
         settled = opened.settle(key, transition, before.owner)
     click.echo(f"{_cell(settled, 'key')}: {before.state} -> {settled.state}")
+
+
+def _account_of(where: str, key: str, account: str | None) -> str:
+    """Find whose entry has a key; empty where none has, or where it is nobody's."""
+    with _open(where) as opened:
+        found = {
+            entry.account: entry
+            for entry in _candidates(opened, Selection(), None, key)
+            if entry.key == key and account in (None, entry.account)
+        }
+    if len(found) > 1:
+        names = ", ".join(f"--of {name!r}" for name in sorted(found))
+        raise click.ClickException(f"{key!r} names an entry of several accounts; say {names}")
+    return next(iter(found), "")
+
+
+@journal.command()
+@click.option("--environment", envvar="KALSHI_ENVIRONMENT", help="Of the client; default: demo.")
+@click.option("--account", envvar="KALSHI_ACCOUNT", help="The client's account=, if it gives one.")
+@click.option("--key-id", envvar="KALSHI_KEY_ID", help="Else its key id.")
+@click.option("--from", "source", default="", help="Whose they are now, as show and errors say.")
+@click.pass_obj
+def adopt(
+    where: str, /, *, environment: str | None, account: str | None, key_id: str | None, source: str
+) -> None:
+    """Say whose the entries of an older version are, or move them to another name or key.
+
+    Once a journal has entries it belongs to one exchange and account, and gives its entries to no
+    other. Only do this when all of them are of this account. Every option may come from the
+    environment variables that the client uses.
+    """
+    with _click_errors():
+        exchange = config.environment(environment, name="--environment")
+        label = account_label(exchange.base_url, account=account, key_id=key_id)
+    with _open(where, readonly=False) as opened, _click_errors():
+        count = opened.adopt(label, source=source)
+    click.echo(f"{count} entries: {source or 'nobody'} -> {label}")
 
 
 @journal.command()

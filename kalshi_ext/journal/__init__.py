@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kalshi_ext.journal.binding import JournalMismatch, JournalUnadopted, account_label
 from kalshi_ext.journal.entry import (
     FINAL,
     MOVES,
@@ -35,6 +36,8 @@ __all__ = [
     "Journal",
     "JournalBusy",
     "JournalError",
+    "JournalMismatch",
+    "JournalUnadopted",
     "JournalUnusable",
     "JournalUnwritable",
     "MemoryJournal",
@@ -44,6 +47,7 @@ __all__ = [
     "Transition",
     "TransitionUnwritten",
     "UnknownKey",
+    "account_label",
     "advance",
     "open_journal",
 ]

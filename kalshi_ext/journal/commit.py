@@ -19,6 +19,7 @@ entry; a verdict is final.
     intent, sent, unknown    the same, another owner  anybody, `take_over`, once the owner is gone
     intent, sent, unknown    verdict                  a person, `settle`, once the owner is gone
     refused, not_sent        intent                   anybody, `reopen`; one of two callers gets it
+    a verdict                the same, told           anybody, `mark_told`, or with the verdict
     a verdict                the same verdict         the owner, `advance`; it changes nothing
 
 An unknown entry never becomes sent again: a resend stays unknown and raises `attempts`, for the
@@ -36,7 +37,11 @@ caller learns of its result after the commit:
     InvalidData                 each request runs alone; only the faulty one fails
     StoreUnavailable, or a bug  all fail by kind: JournalUnwritable (nothing was sent) for a
                                 reservation, TransitionUnwritten (it happened all the same) for
-                                a transition, JournalUnusable for a read
+                                a transition, JournalUnusable for a read or a renewal
+
+Marks (`mark_told`) never make a caller wait and cost no commit of their own while there is work:
+they go with the next group that writes, or after half a second, or at the end. A mark that is
+lost only lets a verdict be told once more.
 
 Pending rollbacks: a commit may be durable although its answer was lost. Its reservations were
 reported as not written, so their callers send nothing. The committer keeps these entries and
@@ -55,130 +60,22 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, cast
 
 from attrs import define, field, frozen
 
 from kalshi_ext.journal.entry import Entry, Reservation
 from kalshi_ext.journal.rules import cancel_reservation
-from kalshi_ext.journal.store import (
-    EntryPage,
-    InvalidData,
-    Selection,
-    Store,
-    StoreError,
-    TransientError,
-)
+from kalshi_ext.journal.store import InvalidData, Store, StoreError, TransientError
+from kalshi_ext.journal.unit_of_work import UnitOfWork
 from kalshi_ext.journal.verbs import JournalRequest, RequestKind
-
-T = TypeVar("T")
-
-
-@define
-class UnitOfWork:
-    """The view of one group: rows of a store, loaded once, changed here, written at the end.
-
-    A rule that raises leaves no trace in it. That keeps the other requests of the group whole
-    without a savepoint in the store.
-    """
-
-    store: Store
-    owner: str
-    now: Callable[[], datetime]
-    _rows: dict[str, Entry | None] = field(factory=dict[str, Entry | None])
-    _keys_by_intent: dict[str, str | None] = field(factory=dict[str, str | None])
-    _staged: dict[str, Entry] = field(factory=dict[str, Entry])
-    _staged_intents: dict[str, str] = field(factory=dict[str, str])
-    # dicts keep the order of arrival, sets do not
-    _new: dict[str, None] = field(factory=dict[str, None])
-    _changed: dict[str, None] = field(factory=dict[str, None])
-
-    def fetch(self, keys: Iterable[str], intents: Iterable[str]) -> None:
-        """Load what is not in the view yet, in one query to the store."""
-        missing = [key for key in dict.fromkeys(keys) if key not in self._rows]
-        unnamed = [name for name in dict.fromkeys(intents) if name not in self._keys_by_intent]
-        if not missing and not unnamed:
-            return
-        # What the store does not have is remembered too, so that it is asked for once.
-        self._rows.update(dict.fromkeys(missing))
-        self._keys_by_intent.update(dict.fromkeys(unnamed))
-        for entry in self.store.load(missing, unnamed):
-            self._index(entry)
-
-    def _index(self, entry: Entry) -> None:
-        # An entry loaded by its intent may be in the view by its key, and changed since.
-        if self._rows.get(entry.key) is None:
-            self._rows[entry.key] = entry
-        if entry.intent is not None:
-            self._keys_by_intent[entry.intent] = entry.key
-
-    def find(self, key: str) -> Entry | None:
-        """Return the entry under a key."""
-        if key in self._staged:
-            return self._staged[key]
-        if key not in self._rows:
-            self.fetch([key], ())
-        return self._rows[key]
-
-    def find_intent(self, intent: str) -> Entry | None:
-        """Return the entry of an intent."""
-        if intent not in self._keys_by_intent:
-            self.fetch((), [intent])
-        key = self._staged_intents.get(intent) or self._keys_by_intent[intent]
-        return None if key is None else self.find(key)
-
-    def put(self, entry: Entry) -> Entry:
-        """Stage an entry until the running request has ended well."""
-        self._staged[entry.key] = entry
-        if entry.intent is not None:
-            self._staged_intents[entry.intent] = entry.key
-        return entry
-
-    def select(self, selection: Selection, after: int, limit: int) -> EntryPage:
-        """List entries of the store, with what this group changed so far."""
-        self.flush()
-        return self.store.select(selection, after, limit)
-
-    def alive(self, owner: str) -> bool:
-        """Say whether the journal instance of this name may still be running."""
-        return self.store.alive(owner)
-
-    def verify(self) -> list[str]:
-        """Return what is wrong with the stored data."""
-        return self.store.verify()
-
-    def attempt(self, work: Callable[[UnitOfWork], T]) -> T:
-        """Run one request; keep what it staged only when it returns."""
-        try:
-            result = work(self)
-            self._keep()
-        finally:
-            self._staged.clear()
-            self._staged_intents.clear()
-        return result
-
-    def _keep(self) -> None:
-        for key, entry in self._staged.items():
-            is_new = self._rows.get(key) is None or key in self._new
-            (self._new if is_new else self._changed)[key] = None
-            self._index(entry)
-            self._rows[key] = entry
-
-    def flush(self) -> None:
-        """Write what changed into the store's transaction."""
-        new = [entry for key in self._new if (entry := self._rows[key])]
-        changed = [entry for key in self._changed if (entry := self._rows[key])]
-        if new or changed:
-            self.store.save(new, changed)
-        self._new.clear()
-        self._changed.clear()
-
 
 _MAX_RUNS: Final = 10  # of one group, when other processes keep getting in the way
 
@@ -205,19 +102,30 @@ class GroupCommitter:
     store: Store
     owner: str
     now: Callable[[], datetime]
+    told: list[str] = field(factory=list[str])  # keys to mark with the next group that writes
     _pending_rollbacks: list[Entry] = field(factory=list[Entry])
 
     def serve(self, requests: Sequence[JournalRequest]) -> None:
         """Do the requests in order, commit once, then release their callers."""
         live = [request for request in requests if _started(request.future)]
-        for request, result in zip(live, self._results(live), strict=True):
+        for request, result in zip(live, self._results(live, self._take_told(live)), strict=True):
             result.deliver(request.future)
 
-    def _results(self, requests: Sequence[JournalRequest]) -> list[RequestResult]:
+    def _take_told(self, requests: Sequence[JournalRequest]) -> list[str]:
+        # A group that only reads costs no sync; one without requests is made for them.
+        if requests and not self._is_writing(requests):
+            return []
+        # Out of the list whatever comes: losing a mark is harmless, repeating a failure is not.
+        told, self.told = self.told, []
+        return told
+
+    def _results(
+        self, requests: Sequence[JournalRequest], told: Sequence[str] = ()
+    ) -> list[RequestResult]:
         reason = ""
         for _ in range(_MAX_RUNS):
             try:
-                return self._run(requests)
+                return self._run(requests, told)
             except TransientError as error:
                 reason = str(error)
             except InvalidData as error:
@@ -231,11 +139,13 @@ class GroupCommitter:
                 return _failures(requests, f"unexpected {error!r}")
         return _failures(requests, f"gave up after {_MAX_RUNS} attempts: {reason}")
 
-    def _run(self, requests: Sequence[JournalRequest]) -> list[RequestResult]:
+    def _run(self, requests: Sequence[JournalRequest], told: Sequence[str]) -> list[RequestResult]:
         unit = UnitOfWork(self.store, self.owner, self.now)
         results: list[RequestResult] = []
         try:
-            self.store.begin(writing=self._is_writing(requests))
+            self.store.begin(writing=bool(told) or self._is_writing(requests))
+            if told:  # before anything is loaded, so that what is loaded has the marks
+                self.store.mark_told(told)
             self._roll_back_pending(unit)
             unit.fetch(*_needs(requests))
             results += [_attempt(request, unit) for request in requests]
@@ -291,6 +201,14 @@ def reservations_in(value: object) -> list[Entry]:
 
 
 _MAX_GROUP: Final = 1000  # requests; bounds how long the first of a group waits for the last
+_TOLD_WITHIN: Final = 0.5  # seconds that a mark may wait for a group to go with
+
+
+@frozen
+class Told:
+    """Keys of verdicts whose callers were told."""
+
+    keys: Sequence[str]
 
 
 @define(eq=False)
@@ -303,12 +221,13 @@ class Writer:
     """
 
     committer: GroupCommitter
-    _queue: SimpleQueue[JournalRequest | None] = field(factory=SimpleQueue[JournalRequest | None])
+    _queue: SimpleQueue[JournalRequest | Told | None] = field(factory=SimpleQueue[Any])
     # Reentrant: a signal handler may use the journal in the thread that is inside `submit`.
     _lock: threading.RLock = field(factory=threading.RLock)
     _closed: bool = False
     _pid: int = field(factory=os.getpid)
     _thread: threading.Thread = field(init=False)
+    _told_due: float = 0.0  # monotonic seconds
 
     def start(self) -> Writer:
         self._thread = threading.Thread(target=self._serve, name="kalshi-journal", daemon=True)
@@ -325,6 +244,13 @@ class Writer:
             if self._closed:
                 raise request.kind.failure("closed")
             self._queue.put(request)
+
+    def mark_told(self, keys: Iterable[str]) -> None:
+        """Mark verdicts as told with the next group, or soon; never waits, raises or blocks."""
+        told = Told(list(keys))
+        with self._lock:
+            if told.keys and not self._closed and self._pid == os.getpid():
+                self._queue.put(told)
 
     def stop(self) -> None:
         """Finish what is queued, then release the store; does not wait for it."""
@@ -349,7 +275,7 @@ class Writer:
         last = False
         while not last:
             group, last = self._next_group()
-            if group:
+            if group or committer.told:
                 committer.serve(group)
             del group  # its futures must not live on while this thread waits for the next one
         with suppress(Exception):
@@ -357,14 +283,27 @@ class Writer:
         atexit.unregister(self.close)
 
     def _next_group(self) -> tuple[list[JournalRequest], bool]:
+        """Wait for the next requests, none where only marks are due; say whether it is the end."""
         group: list[JournalRequest] = []
-        request = self._queue.get()
-        while request is not None:
-            group.append(request)
-            if len(group) == _MAX_GROUP:
-                return group, False
+        while len(group) < _MAX_GROUP:
             try:
-                request = self._queue.get_nowait()
+                item = self._queue.get_nowait() if group else self._queue.get(timeout=self._wait())
             except Empty:
-                return group, False
-        return group, True
+                break
+            if item is None:
+                return group, True
+            if isinstance(item, JournalRequest):
+                group.append(item)
+            else:
+                self._note_told(item)
+        return group, False
+
+    def _wait(self) -> float | None:
+        if not self.committer.told:
+            return None
+        return max(0.0, self._told_due - time.monotonic())
+
+    def _note_told(self, told: Told) -> None:
+        if not self.committer.told:
+            self._told_due = time.monotonic() + _TOLD_WITHIN
+        self.committer.told.extend(told.keys)

@@ -38,6 +38,7 @@ __all__ = [
     "advance",
     "changed",
     "reopened",
+    "told",
     "utc_now",
 ]
 
@@ -104,7 +105,7 @@ class UnknownKey(JournalError):
 
 
 class NotOwner(JournalError):
-    """Another journal instance drives the entry; `owner` names it."""
+    """Another journal instance drives the entry, or ended it; `owner` names it."""
 
     advice = "read the entry again; take it over only when its owner is gone"
     owner: str | None = None
@@ -144,6 +145,11 @@ def _number(_: Any, attribute: Attribute[Any], value: object) -> None:
         raise Misuse(f"{attribute.name}: expected a whole number >= 0, got {redacted_repr(value)}")
 
 
+def _flag(_: Any, attribute: Attribute[Any], value: object) -> None:
+    if not isinstance(value, bool):
+        raise Misuse(f"{attribute.name}: expected True or False, got {redacted_repr(value)}")
+
+
 def _utc(_: Any, attribute: Attribute[Any], value: object) -> None:
     if not isinstance(value, datetime) or value.utcoffset() != timedelta(0):
         raise Misuse(
@@ -180,8 +186,10 @@ class Entry:
     """One write intent.
 
     `ticket` and `verdict` are JSON texts that the journal does not read. `created_at` lies
-    before the first attempt, `sent_at` is the start of the latest one. Only `owner`, the name of
-    a journal instance, may advance it; a journal fills in `owner` and `updated_at` itself.
+    before the first attempt, `sent_at` is the start of the latest one, both by this machine's
+    clock; `exchange_time` is the exchange's own time at the reservation or later, None where it
+    was not known. `told` says whether the caller learned the verdict. Only `owner`, the name of
+    a journal instance, may advance it; a journal fills in `owner`, `account` and `updated_at`.
     """
 
     key: str = field(validator=_name)
@@ -199,6 +207,9 @@ class Entry:
     created_at: datetime = field(factory=utc_now, validator=_utc)
     sent_at: datetime | None = field(default=None, validator=_optional(_utc))
     updated_at: datetime = field(default=Factory(_created_at, takes_self=True), validator=_utc)
+    exchange_time: datetime | None = field(default=None, validator=_optional(_utc))
+    told: bool = field(default=False, validator=_flag)
+    account: str = ""  # of `account_label`; empty where the journal is bound to none
 
     @property
     def is_open(self) -> bool:
@@ -208,7 +219,10 @@ class Entry:
 
 @frozen
 class Transition:
-    """The next state of the entry under `key`. None leaves the recorded value as it is."""
+    """The next state of the entry under `key`. None leaves the recorded value as it is.
+
+    `told=True` belongs to a verdict that nobody waits for, or that is recorded where it is told.
+    """
 
     key: str = field(validator=_name)
     state: State = field(converter=State)
@@ -216,13 +230,20 @@ class Transition:
     verdict: str | None = field(default=None, kw_only=True, validator=_optional(_text), repr=False)
     sent_at: datetime | None = field(default=None, kw_only=True, validator=_optional(_utc))
     attempts: int | None = field(default=None, kw_only=True, validator=_optional(_number))
+    exchange_time: datetime | None = field(default=None, kw_only=True, validator=_optional(_utc))
+    told: bool | None = field(default=None, kw_only=True, validator=_optional(_flag))
+
+    def __attrs_post_init__(self) -> None:
+        if self.told and self.state in OPEN:
+            raise Misuse(f"told: only of a verdict, got state {self.state}")
 
     def changes(self) -> dict[str, Any]:
         """Return the fields that it states, by their names in an entry."""
         return {name: value for name in _STATED if (value := getattr(self, name)) is not None}
 
 
-_STATED: Final = ("order_id", "verdict", "sent_at", "attempts")
+_STATED: Final = ("order_id", "verdict", "sent_at", "attempts", "exchange_time", "told")
+_VERDICT: Final = ("order_id", "verdict", "sent_at", "attempts")  # what a repeated one must equal
 
 
 @frozen
@@ -249,7 +270,7 @@ _FIELDS: Final = tuple(part.name for part in fields(Entry))
 
 
 def advance(entry: Entry, transition: Transition, *, now: datetime) -> Entry:
-    """Apply a transition. A repeated verdict changes nothing. Raises IllegalTransition."""
+    """Apply a transition. A verdict repeated changes `told` at most. Raises IllegalTransition."""
     changes = transition.changes()
     if transition.state not in MOVES[entry.state]:
         raise _illegal(entry, transition, f"{entry.state} does not become {transition.state}")
@@ -265,11 +286,17 @@ def advance(entry: Entry, transition: Transition, *, now: datetime) -> Entry:
 
 
 def _same_verdict(entry: Entry, transition: Transition, changes: Mapping[str, Any]) -> Entry:
-    differing = [name for name, value in changes.items() if getattr(entry, name) != value]
+    stated = [name for name in _VERDICT if name in changes]
+    differing = [name for name in stated if getattr(entry, name) != changes[name]]
     if differing:
         why = f"already {entry.state} with another {', '.join(differing)}"
         raise _illegal(entry, transition, why)
-    return entry
+    return told(entry) if changes.get("told") else entry
+
+
+def told(entry: Entry) -> Entry:
+    """Return a verdict as one that its caller knows; an open entry has none and stays."""
+    return entry if entry.is_open or entry.told else changed(entry, told=True)
 
 
 def _illegal(entry: Entry, transition: Transition, why: str) -> IllegalTransition:
@@ -278,8 +305,8 @@ def _illegal(entry: Entry, transition: Transition, why: str) -> IllegalTransitio
 
 def reopened(entry: Entry, *, owner: str, now: datetime) -> Entry:
     """Return the entry as an intent of `owner` once more; its times, key and attempts stay."""
-    # `attempts` stays, so that a lookup still knows of the sendings before the refusal.
+    # `attempts` stays, so that a lookup still knows of the sendings before the refusal. The
+    # exchange's time goes: it would date the next sending too early, and shorten a wait.
+    fresh = {"order_id": None, "verdict": None, "exchange_time": None, "told": False}
     moment = max(now, entry.updated_at)
-    return changed(
-        entry, state=State.INTENT, order_id=None, verdict=None, owner=owner, updated_at=moment
-    )
+    return changed(entry, state=State.INTENT, owner=owner, updated_at=moment, **fresh)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 import uuid
 import weakref
 from collections.abc import Collection, Iterable, Iterator
@@ -13,9 +14,12 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
+from attrs import define, field
+
 from kalshi_ext.errors import KalshiError, Misuse
 from kalshi_ext.journal.commit import reservations_in
 from kalshi_ext.journal.entry import Entry, Reservation, State, Transition
+from kalshi_ext.journal.in_flight import InFlight
 from kalshi_ext.journal.verbs import VERBS, JournalRequest, cancel_reservation
 
 INHERITED: Final = "inherited by a forked process: open one of its own there"
@@ -27,6 +31,10 @@ class Runner(Protocol):
 
     def submit(self, request: JournalRequest) -> None:
         """Take a request; its future learns of the outcome."""
+        ...
+
+    def mark_told(self, keys: Iterable[str]) -> None:
+        """Mark verdicts as told, sooner or later; never waits or raises."""
         ...
 
     def stop(self) -> None:
@@ -44,12 +52,47 @@ def new_owner() -> str:
     return f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:16]}"
 
 
+@define(eq=False)
+class OpenJournal:
+    """What the handles of one open journal share. The last handle that goes closes the journal."""
+
+    runner: Runner
+    owner: str
+    name: str
+    in_flight: InFlight = field(factory=InFlight)
+    handles: int = 0
+    _pid: int = field(factory=os.getpid)
+    # Reentrant: the collector may drop a handle in the thread that is inside.
+    _lock: threading.RLock = field(factory=threading.RLock)
+
+    def attach(self, *, first: bool = False) -> bool:
+        """Count one more handle; False once the last one has gone."""
+        with self._lock:
+            if not first and not self.handles:
+                return False
+            self.handles += 1
+            return True
+
+    def detach(self) -> None:
+        """Count one handle less."""
+        if self._pid == os.getpid():  # a lock that a thread had during a fork is never released
+            with self._lock:
+                self.handles -= 1
+
+    def drop(self) -> None:
+        """Let a handle go that nobody closed, without waiting."""
+        self.detach()
+        if not self.handles:
+            self.runner.stop()
+
+
 class Journal:
     """The write-ahead record of write intents.
 
     Every change is durable before its method returns (see `durable`). Each method blocks (see
     `blocking`); what must not block uses `submit`, whose futures are served in the order of
-    submission.
+    submission. Several handles may stand for one open journal (see `open_journal`); each is
+    closed by itself.
     """
 
     durable: bool = True
@@ -60,15 +103,33 @@ class Journal:
     """Whether its methods wait for storage; then an event loop has to use `submit`."""
 
     def __init__(self, runner: Runner, owner: str, name: str) -> None:
-        self.owner = owner
-        self._name = name
-        self._runner = runner
+        opened = OpenJournal(runner, owner, name)
+        opened.attach(first=True)
+        self._handle(opened)
+
+    def _handle(self, opened: OpenJournal) -> None:
+        self.opened = opened
+        self.owner = opened.owner
+        self.locks = opened.in_flight.locks
+        self.pending_writes = opened.in_flight.pending_writes
+        self.recent_writes = opened.in_flight.recent_writes
+        self._runner = opened.runner
         self._pid = os.getpid()
-        self._finalizer = weakref.finalize(self, runner.stop)
+        self._closed = False
+        self._finalizer = weakref.finalize(self, opened.drop)
         self._finalizer.atexit = False  # a runner with a thread closes itself then, and waits
 
+    @classmethod
+    def handle_of(cls, opened: OpenJournal) -> Self | None:
+        """Make one more handle of an open journal; None once it was closed."""
+        if not opened.attach():
+            return None
+        handle = object.__new__(cls)
+        handle._handle(opened)
+        return handle
+
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._name})"
+        return f"{type(self).__name__}({self.opened.name})"
 
     def submit(self, verb: str, *args: Any, **options: Any) -> Future[Any]:
         """Queue a verb (the name of a method, with its arguments) and return at once.
@@ -82,6 +143,8 @@ class Journal:
         # A forked child has no writer's thread and must not use its parent's connection.
         if self._pid != os.getpid():
             raise request.kind.failure(INHERITED)
+        if self._closed:
+            raise request.kind.failure("closed")
         self._runner.submit(request)
         return request.future
 
@@ -137,19 +200,65 @@ class Journal:
         verdict: str | None = None,
         sent_at: datetime | None = None,
         attempts: int | None = None,
+        exchange_time: datetime | None = None,
+        told: bool | None = None,
     ) -> Entry:
         """Record what became of an entry of ours.
 
         Raises TransitionUnwritten, UnknownKey, NotOwner, IllegalTransition.
         """
-        values = {"order_id": order_id, "verdict": verdict, "sent_at": sent_at}
-        entry: Entry = self._call("advance", key, state, attempts=attempts, **values)
+        values = {"order_id": order_id, "verdict": verdict, "attempts": attempts, "told": told}
+        times = {"sent_at": sent_at, "exchange_time": exchange_time}
+        entry: Entry = self._call("advance", key, state, **values, **times)
         return entry
 
     def advance_many(self, transitions: Iterable[Transition]) -> list[Entry]:
         """Record what became of several entries, all or none."""
         advanced: list[Entry] = self._call("advance_many", transitions)
         return advanced
+
+    def renew(self, keys: Iterable[str]) -> None:
+        """Make sure, at the cost of one commit where it is shared, that entries are still ours.
+
+        Raises NotOwner where one was taken over or ended, UnknownKey, and JournalUnusable where
+        that cannot be known. Until some seconds after it returned nobody can have declared them
+        absent.
+        """
+        self._call("renew", keys)
+
+    def mark_told(self, keys: Iterable[str]) -> None:
+        """Note that the callers of these verdicts know them. Never blocks, waits or raises.
+
+        It is written with the next change, after half a second, or when the journal is closed.
+        Where it is lost, `untold` names the verdict once more.
+        """
+        self._runner.mark_told(keys)
+
+    def untold(self) -> list[Entry]:
+        """Return the verdicts whose callers were not told, oldest first."""
+        entries: list[Entry] = self._call("untold")
+        return entries
+
+    def bind(self, account: str) -> None:
+        """Make the journal an account's (see `account_label`); done again it does no harm.
+
+        A file belongs to one account, and a shared journal gives and takes only its entries.
+        Raises JournalMismatch, and JournalUnadopted for entries that are nobody's.
+        """
+        self._call("bind", account)
+
+    def adopt(self, account: str, *, source: str = "") -> int:
+        """Give the entries of `source`, by default nobody's, to an account; return how many.
+
+        Raises JournalMismatch, and IllegalTransition while a living process drives one of them.
+        """
+        count: int = self._call("adopt", source, account)
+        return count
+
+    def accounts(self) -> list[str]:
+        """Name the accounts that have entries; an empty name stands for nobody's."""
+        names: list[str] = self._call("accounts")
+        return names
 
     def get(self, key: str) -> Entry | None:
         """Return the entry under a key."""
@@ -207,8 +316,12 @@ class Journal:
         return problems
 
     def close(self) -> None:
-        """Finish what was submitted and release the store. Closing twice does no harm."""
-        self._runner.close()
+        """Finish what was submitted; the last handle releases the store. Twice does no harm."""
+        self._closed = True
+        if self._finalizer.detach() is not None:
+            self.opened.detach()
+        if not self.opened.handles:
+            self._runner.close()
 
     def __enter__(self) -> Self:
         return self

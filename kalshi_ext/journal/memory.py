@@ -16,17 +16,19 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime
 from itertools import islice
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from attrs import define, field
 
+from kalshi_ext.errors import KalshiError
 from kalshi_ext.journal import rules
 from kalshi_ext.journal.commit import reservations_in
-from kalshi_ext.journal.entry import OPEN, Entry, Reservation, Transition, utc_now
+from kalshi_ext.journal.entry import OPEN, Entry, Reservation, Transition, changed, utc_now
 from kalshi_ext.journal.journal import INHERITED, Journal, new_owner
-from kalshi_ext.journal.store import EntryPage, Selection, open_selection
+from kalshi_ext.journal.store import UNTOLD, EntryPage, Selection, open_selection
 from kalshi_ext.journal.verbs import VERBS, JournalRequest, RequestKind
 
 P = ParamSpec("P")
@@ -43,6 +45,7 @@ class EntryTable:
     """
 
     keep: int = KEEP
+    account: str = ""
     rows: dict[str, Entry] = field(factory=dict[str, Entry])
     intents: dict[str, str] = field(factory=dict[str, str])
     _positions: dict[str, int] = field(factory=dict[str, int])
@@ -123,6 +126,30 @@ class MemoryView:
         """Say whether an owner is this journal: no other one sees its entries."""
         return owner == self.owner
 
+    @property
+    def account(self) -> str:
+        """The account it is bound to."""
+        return self.table.account
+
+    def bind(self, account: str) -> None:
+        """Make it this account's."""
+        self.table.account = account
+
+    def has_entries_of(self, account: str) -> bool:
+        """Say whether any entry belongs to an account."""
+        return any(entry.account == account for entry in self.table.rows.values())
+
+    def accounts(self) -> list[str]:
+        """Name the accounts that have entries."""
+        return sorted({entry.account for entry in self.table.rows.values()})
+
+    def adopt(self, account: str) -> int:
+        """Move all entries to another account."""
+        for entry in self.table.rows.values():
+            self.put(changed(entry, account=account))
+        self.table.account = account
+        return len(self.staged)
+
     def verify(self) -> list[str]:
         """Return no problem: memory has no file to be damaged."""
         return []
@@ -181,6 +208,11 @@ class MemoryRunner:
         except Exception as error:  # noqa: BLE001 - it belongs to whoever reads the future
             request.future.set_exception(error)
 
+    def mark_told(self, keys: Iterable[str]) -> None:
+        """Mark verdicts as told; in a closed journal or a forked child it does nothing."""
+        with suppress(KalshiError):
+            self.run(RequestKind.ADVANCE, rules.mark_told, list(keys))
+
     def close(self) -> None:
         """Take no more calls."""
         self._closed = True
@@ -225,6 +257,14 @@ class MemoryJournal(Journal):
     def take_over(self, key: str, from_owner: str) -> bool:
         """Take an open entry from an owner that is gone; say whether it is open and ours now."""
         return self._memory.run(RequestKind.ADVANCE, rules.take_over, key, from_owner)
+
+    def renew(self, keys: Iterable[str]) -> None:
+        """Check that entries are open and ours; raises NotOwner, UnknownKey."""
+        self._memory.run(RequestKind.CHECK, rules.renew, list(keys))
+
+    def untold(self) -> list[Entry]:
+        """Return the verdicts whose callers were not told, oldest first."""
+        return self._memory.run(RequestKind.READ, rules.list_all, UNTOLD)
 
     def get(self, key: str) -> Entry | None:
         """Return the entry under a key."""

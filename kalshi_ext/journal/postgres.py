@@ -44,6 +44,8 @@ class PostgresStore:
     session: PostgresConnection
     _sql: Statements
     _connection: Connection
+    account: str = ""
+    _former_account: str | None = None  # what the running transaction changed it from
     _writing: bool = False
     _written: dict[str, Entry] = field(factory=dict[str, Entry])
 
@@ -67,7 +69,7 @@ class PostgresStore:
         """Start a transaction, on a new connection when the last one was lost."""
         if writing and self.session.readonly:
             raise StoreUnavailable("opened for reading only")
-        self._writing = writing
+        self._writing, self._former_account = writing, None
         self._written.clear()
         self._connection = self.session.connection()
         with self._store_errors():
@@ -75,12 +77,19 @@ class PostgresStore:
 
     def load(self, keys: Collection[str], intents: Collection[str]) -> list[Entry]:
         """Read entries by key and intent; a writing transaction locks them."""
-        return self._load(self._sql.load(lock=self._writing), [*keys], [*intents])
+        statement = self._sql.load(lock=self._writing, scoped=self._scoped)
+        return self._load(statement, [*keys], [*intents])
 
     def _load(self, statement: bytes, keys: list[str], intents: list[str]) -> list[Entry]:
+        wanted = {"keys": keys, "intents": intents, "account": self.account}
         with self._store_errors():
-            rows = self._connection.execute(statement, [keys, intents]).fetchall()
+            rows = self._connection.execute(statement, wanted).fetchall()
             return [from_row(values) for values in rows]
+
+    @property
+    def _scoped(self) -> bool:
+        # Who only looks, and said nothing of an account, looks at everybody's.
+        return bool(self.account) or not self.session.readonly
 
     def save(self, new: Sequence[Entry], changed: Sequence[Entry]) -> None:
         """Insert and update rows. Raises TransientError when another one took a key."""
@@ -103,8 +112,39 @@ class PostgresStore:
 
     def _rows(self, selection: Selection, after: int, limit: int) -> list[tuple[Any, ...]]:
         parameters = {"ticker": selection.ticker, "after": after, "limit": limit}
+        return self._fetch(self._sql.select(selection, scoped=self._scoped), **parameters)
+
+    def _fetch(self, statement: bytes, **parameters: Any) -> list[tuple[Any, ...]]:
         with self._store_errors():
-            return self._connection.execute(self._sql.select(selection), parameters).fetchall()
+            return self._connection.execute(
+                statement, {"account": self.account} | parameters
+            ).fetchall()
+
+    def bind(self, account: str) -> None:
+        """Give and take this account's rows from now on."""
+        self.account = account
+
+    def has_entries_of(self, account: str) -> bool:
+        """Say whether there is a row of an account."""
+        return self._fetch(self._sql.has_entries_of(), account=account) == [(True,)]
+
+    def accounts(self) -> list[str]:
+        """Name the accounts that have rows."""
+        return [row[0] for row in self._fetch(self._sql.accounts())]
+
+    def adopt(self, account: str) -> int:
+        """Move the rows of its account to another."""
+        parameters = {"account": self.account, "new": account}
+        with self._store_errors():
+            moved = self._connection.execute(self._sql.adopt(), parameters).rowcount
+        self._former_account, self.account = self.account, account
+        return moved
+
+    def mark_told(self, keys: Collection[str]) -> None:
+        """Mark verdicts as told."""
+        with self._store_errors():
+            parameters = {"keys": [*keys], "account": self.account}
+            self._connection.execute(self._sql.mark_told(), parameters)
 
     def alive(self, owner: str) -> bool:
         """Say whether an owner's session still holds its lock."""
@@ -158,6 +198,8 @@ class PostgresStore:
         with suppress(psycopg.Error):
             if not self._connection.closed:
                 self._connection.execute("ROLLBACK")
+        if self._former_account is not None:
+            self.account, self._former_account = self._former_account, None
 
     def close(self) -> None:
         """End the session; its owner counts as gone from then on."""

@@ -8,6 +8,7 @@ that is gone can neither commit nor seem alive.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import time
 import warnings
@@ -15,7 +16,7 @@ from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
 import psycopg
-from attrs import define, field
+from attrs import define, field, frozen
 from psycopg.conninfo import conninfo_to_dict
 
 from kalshi_ext.journal import postgres_schema
@@ -26,8 +27,8 @@ from kalshi_ext.redact import REDACTED, Secret
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
 _MIN_SERVER: Final = 130000  # PostgreSQL 13; nothing needs more, older ones are out of support
+_CONNECT_WITHIN: Final = 10  # seconds; libpq takes whole ones, from 2 up
 _CONNECT_OPTIONS: Final[dict[str, Any]] = {
-    "connect_timeout": 10,
     "keepalives": 1,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -46,6 +47,12 @@ _SETTINGS: Final = {
     "default_transaction_isolation": "read committed",
 }
 _RETRY_S: Final = 0.05
+# What no waiting changes. By its words: a refused connection carries no code. Where the server
+# speaks another language, a wrong password is waited for as if it were a server that starts.
+_LASTING: Final = re.compile(
+    "authentication failed|no password supplied|pg_hba.conf|permission denied"
+    "|(role|database|user) .* does not exist|does not support SSL|SSL error"
+)
 
 
 def owner_lock(schema: str, owner: str) -> int:
@@ -54,9 +61,17 @@ def owner_lock(schema: str, owner: str) -> int:
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
+@frozen
+class ConnectFailure:
+    """Why there is no connection, and whether that may pass by itself."""
+
+    why: str
+    passing: bool
+
+
 @define(eq=False)
 class PostgresConnection:
-    """A connection that is made again when it was lost, within `patience` seconds."""
+    """A connection that is waited for, and made again when it was lost, for `patience` seconds."""
 
     owner: str
     schema: str
@@ -80,21 +95,30 @@ class PostgresConnection:
         return " ".join(f"{k}={v}" for k, v in (named | {"schema": self.schema}).items() if v)
 
     def open(self) -> None:
-        """Connect once and prepare everything. Raises JournalUnusable."""
+        """Connect and prepare everything; wait for a server that is starting.
+
+        Raises JournalUnusable, after `patience` or where waiting would not help.
+        """
+        deadline = time.monotonic() + self.patience
         # Raised outside of the except block: psycopg's error carries the password, and even a
         # suppressed context would pass it on.
-        if (why := self._connect_error()) is not None:
-            raise JournalUnusable(f"journal at {self.describe()}: {why}")
+        while (failure := self._try_connect(deadline)) is not None:
+            if not failure.passing or time.monotonic() >= deadline:
+                raise JournalUnusable(f"journal at {self.describe()}: {failure.why}")
+            time.sleep(_RETRY_S)
 
-    def _connect_error(self) -> str | None:
+    def _try_connect(self, deadline: float) -> ConnectFailure | None:
+        left = math.ceil(deadline - time.monotonic())
         try:
-            self._connect()
+            self._connect(min(_CONNECT_WITHIN, max(left, 2)))
         except psycopg.Error as error:
+            lost = self._connection is None or self._connection.closed
             self.close()
-            return self.describe_error(error)
+            why = self.describe_error(error)
+            return ConnectFailure(why, passing=bool(lost) and not _LASTING.search(why))
         except JournalUnusable as error:
             self.close()
-            return str(error.args[0])
+            return ConnectFailure(str(error.args[0]), passing=False)
         return None
 
     def connection(self) -> Connection:
@@ -108,16 +132,18 @@ class PostgresConnection:
         return self._connection
 
     def _reconnect(self, deadline: float) -> None:
-        while (why := self._connect_error()) is not None:
+        while (failure := self._try_connect(deadline)) is not None:
             if time.monotonic() >= deadline:
-                raise StoreUnavailable(f"no connection to {self.describe()}: {why}")
+                raise StoreUnavailable(f"no connection to {self.describe()}: {failure.why}")
             time.sleep(_RETRY_S)
 
-    def _connect(self) -> None:
+    def _connect(self, within: int) -> None:
         name = f"kalshi-ext journal {self.owner}"[:63]
-        connection: Connection = psycopg.connect(
-            self._url.reveal(), autocommit=True, application_name=name, **_CONNECT_OPTIONS
-        )
+        options: dict[str, Any] = _CONNECT_OPTIONS | {
+            "application_name": name,
+            "connect_timeout": within,
+        }
+        connection: Connection = psycopg.connect(self._url.reveal(), autocommit=True, **options)
         self._connection = connection
         _check_server(connection, readonly=self.readonly)
         _apply_settings(connection)

@@ -8,7 +8,7 @@ from attrs import frozen
 from psycopg import Connection, sql
 
 from kalshi_ext.journal.entry import OPEN, JournalUnusable
-from kalshi_ext.journal.sqlite_file import OPEN_STATES
+from kalshi_ext.journal.sqlite_file import OPEN_STATES, UNTOLD_ROWS
 from kalshi_ext.journal.store import COLUMNS, Selection
 
 _MIGRATION_LOCK: Final = 0x4B4A4E4C  # advisory lock: one process at a time changes a schema
@@ -38,6 +38,25 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         f"CREATE INDEX entry_open ON {{schema}}.entry (ticker) WHERE state IN ({OPEN_STATES})",
     ),
     ("ALTER TABLE {schema}.entry ADD COLUMN intent text UNIQUE",),
+    (
+        "ALTER TABLE {schema}.entry ADD COLUMN exchange_time bigint",
+        # Whoever ended an entry in an older version told its caller, as far as anybody knows.
+        "ALTER TABLE {schema}.entry ADD COLUMN told integer NOT NULL DEFAULT 1",
+        f"UPDATE {{schema}}.entry SET told = 0 WHERE state IN ({OPEN_STATES})",  # noqa: S608 - state names
+        "ALTER TABLE {schema}.entry ADD COLUMN account text NOT NULL DEFAULT ''",
+        # Without defaults the insertion of an older version that still runs fails: its entries
+        # would be nobody's, and its keys could be reserved once more.
+        "ALTER TABLE {schema}.entry ALTER COLUMN told DROP DEFAULT,"
+        " ALTER COLUMN account DROP DEFAULT,"
+        " DROP CONSTRAINT entry_key_key, DROP CONSTRAINT entry_intent_key",
+        "CREATE UNIQUE INDEX entry_key ON {schema}.entry (account, key)",
+        "CREATE UNIQUE INDEX entry_intent ON {schema}.entry (account, intent)"
+        " WHERE intent IS NOT NULL",
+        "DROP INDEX {schema}.entry_open",
+        f"CREATE INDEX entry_open ON {{schema}}.entry (account, ticker)"
+        f" WHERE state IN ({OPEN_STATES})",
+        f"CREATE INDEX entry_untold ON {{schema}}.entry (account) WHERE {UNTOLD_ROWS}",
+    ),
 )
 CURRENT: Final = len(MIGRATIONS)
 
@@ -88,6 +107,8 @@ _TYPES: Final = {
     "created_at": "bigint",
     "sent_at": "bigint",
     "updated_at": "bigint",
+    "exchange_time": "bigint",
+    "told": "integer",
 }
 _LIST: Final = ", ".join(COLUMNS)
 _TYPED: Final = ", ".join(f"{name} {_TYPES.get(name, 'text')}" for name in COLUMNS)
@@ -96,7 +117,10 @@ _SETS: Final = ", ".join(f"{name} = x.{name}" for name in COLUMNS if name != "ke
 
 @frozen
 class Statements:
-    """Build statements for the tables of a schema. One statement takes any number of rows."""
+    """Build statements for the tables of a schema, on the rows of one account.
+
+    Without `scoped` they read the rows of all accounts, for those who only look.
+    """
 
     schema: str
 
@@ -104,11 +128,12 @@ class Statements:
         # Column and state names come from this library; the schema's name is quoted.
         return text.format(table=sql.Identifier(self.schema, "entry").as_string()).encode()
 
-    def load(self, *, lock: bool) -> bytes:
+    def load(self, *, lock: bool, scoped: bool = True) -> bytes:
         """Read by keys and intents; `lock` keeps the rows to this transaction."""
         # In the order of keys, so that two that lock never deadlock.
         end = "ORDER BY key FOR UPDATE" if lock else ""
-        where = "WHERE key = ANY(%s) OR intent = ANY(%s)"
+        where = "WHERE (key = ANY(%(keys)s) OR intent = ANY(%(intents)s))"
+        where += _of_account(scoped=scoped)
         return self._build(f"SELECT {_LIST} FROM {{table}} {where} {end}")  # noqa: S608 - names
 
     def insert(self) -> bytes:
@@ -123,15 +148,41 @@ class Statements:
         """Update rows given as JSON."""
         return self._build(
             f"UPDATE {{table}} e SET {_SETS} FROM json_to_recordset(%s::json) AS x({_TYPED})"  # noqa: S608 - names
-            " WHERE e.key = x.key RETURNING e.key"
+            " WHERE e.key = x.key AND e.account = x.account RETURNING e.key"
         )
 
-    def select(self, selection: Selection) -> bytes:
+    def mark_told(self) -> bytes:
+        """Mark verdicts as told, without those whose rows are locked."""
+        return self._build(
+            "UPDATE {table} SET told = 1 WHERE seq IN (SELECT seq FROM {table}"  # noqa: S608 - names
+            f" WHERE key = ANY(%(keys)s) AND {UNTOLD_ROWS} {_of_account(scoped=True)}"
+            " FOR UPDATE SKIP LOCKED)"
+        )
+
+    def has_entries_of(self) -> bytes:
+        """Ask whether an account has entries."""
+        return self._build("SELECT EXISTS (SELECT 1 FROM {table} WHERE account = %(account)s)")
+
+    def accounts(self) -> bytes:
+        """Name the accounts that have entries."""
+        return self._build("SELECT DISTINCT account FROM {table} ORDER BY account")
+
+    def adopt(self) -> bytes:
+        """Move the rows of the account to another one."""
+        return self._build("UPDATE {table} SET account = %(new)s WHERE account = %(account)s")
+
+    def select(self, selection: Selection, *, scoped: bool = True) -> bytes:
         """List rows of a selection by position."""
         names = ", ".join(f"'{name}'" for name in selection.state_names)
-        states = OPEN_STATES if selection.states == OPEN else names or "NULL"
+        rows = f"state IN ({OPEN_STATES if selection.states == OPEN else names or 'NULL'})"
+        if selection.untold:
+            rows += f" AND {UNTOLD_ROWS}"
         ticker = "" if selection.ticker is None else "AND ticker = %(ticker)s"
         return self._build(
-            f"SELECT seq, {_LIST} FROM {{table}} WHERE state IN ({states}) AND seq > %(after)s"  # noqa: S608 - names
-            f" {ticker} ORDER BY seq LIMIT %(limit)s"
+            f"SELECT seq, {_LIST} FROM {{table}} WHERE {rows} AND seq > %(after)s"  # noqa: S608 - names
+            f" {_of_account(scoped=scoped)} {ticker} ORDER BY seq LIMIT %(limit)s"
         )
+
+
+def _of_account(*, scoped: bool) -> str:
+    return " AND account = %(account)s" if scoped else ""

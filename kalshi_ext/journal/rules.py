@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from kalshi_ext.errors import Misuse
+from kalshi_ext.journal.binding import mismatch, unadopted
 from kalshi_ext.journal.entry import (
     REOPENABLE,
     Entry,
@@ -24,8 +25,9 @@ from kalshi_ext.journal.entry import (
     advance,
     changed,
     reopened,
+    told,
 )
-from kalshi_ext.journal.store import EntryPage, Selection
+from kalshi_ext.journal.store import EntryPage, Selection, open_selection
 
 
 class View(Protocol):
@@ -34,6 +36,11 @@ class View(Protocol):
     @property
     def owner(self) -> str:
         """The journal instance that asks."""
+        ...
+
+    @property
+    def account(self) -> str:
+        """The account it is bound to; empty for none."""
         ...
 
     @property
@@ -61,6 +68,22 @@ class View(Protocol):
         """Say whether the journal instance of this name may still be running."""
         ...
 
+    def bind(self, account: str) -> None:
+        """Give and take the entries of this account from now on."""
+        ...
+
+    def has_entries_of(self, account: str) -> bool:
+        """Say whether any entry belongs to an account; the empty one is nobody's."""
+        ...
+
+    def accounts(self) -> list[str]:
+        """Name the accounts that have entries."""
+        ...
+
+    def adopt(self, account: str) -> int:
+        """Move the entries of its account to another; return how many there were."""
+        ...
+
     def verify(self) -> list[str]:
         """Return what is wrong with the stored data, one line a finding."""
         ...
@@ -76,7 +99,8 @@ def reserve(view: View, entry: Entry) -> Reservation:
         existing = view.find_intent(entry.intent)
     if existing is not None:
         return Reservation(existing, acquired=False)
-    return Reservation(view.put(changed(entry, owner=view.owner)), acquired=True)
+    reserved = changed(entry, owner=view.owner, account=view.account)
+    return Reservation(view.put(reserved), acquired=True)
 
 
 def reserve_many(view: View, entries: Iterable[Entry]) -> list[Reservation]:
@@ -109,6 +133,54 @@ def advance_many(view: View, transitions: Iterable[Transition]) -> list[Entry]:
     return [advance_one(view, transition) for transition in transitions]
 
 
+def renew(view: View, keys: Iterable[str]) -> None:
+    """Do nothing where every entry is open and ours; else raise NotOwner or UnknownKey.
+
+    In a table the rows stay locked to the commit, so nobody took them over at that moment.
+    """
+    for key in keys:
+        existing = _existing(view, key)
+        if existing.owner != view.owner or not existing.is_open:
+            why = f"driven by {existing.owner}" if existing.is_open else f"already {existing.state}"
+            raise NotOwner(f"entry {key} is {why}", owner=existing.owner)
+
+
+def mark_told(view: View, keys: Iterable[str]) -> None:
+    """Note that the callers of these verdicts know them; keys without one are passed over."""
+    # Whoever drove it: the caller was told, and nobody else can be.
+    for key in keys:
+        existing = view.find(key)
+        if existing is not None and told(existing) is not existing:
+            view.put(told(existing))
+
+
+def bind(view: View, account: str) -> None:
+    """Make the journal this account's. Raises JournalMismatch, JournalUnadopted."""
+    if view.account == account:
+        return
+    if view.account:
+        raise mismatch(view.account, account)
+    if view.has_entries_of(""):
+        raise unadopted(account)
+    view.bind(account)
+
+
+def adopt(view: View, source: str, account: str) -> int:
+    """Give the entries of `source` (empty: nobody's) to an account; return how many.
+
+    Raises JournalMismatch, and IllegalTransition while a living process drives one of them.
+    """
+    if source:
+        bind(view, source)
+    if view.account != source:
+        raise mismatch(view.account, account)
+    for entry in list_all(view, open_selection()):
+        if entry.owner != view.owner and view.alive(entry.owner):
+            why = f"entry {entry.key} is driven by a living process: {entry.owner}"
+            raise IllegalTransition(why, entry=entry)
+    return view.adopt(account)
+
+
 def _existing(view: View, key: str) -> Entry:
     entry = view.find(key)
     if entry is None:
@@ -122,7 +194,9 @@ def cancel_reservation(view: View, reserved: Entry) -> None:
     # Only while the entry is exactly as reserved: anything else means that somebody went on
     # with it, who then knows more than this cancellation.
     if existing is not None and existing == reserved:
-        view.put(advance(existing, Transition(existing.key, State.NOT_SENT), now=view.now()))
+        # Nothing was sent, so there is nothing to tell.
+        not_sent = Transition(existing.key, State.NOT_SENT, told=True)
+        view.put(advance(existing, not_sent, now=view.now()))
 
 
 def take_over(view: View, key: str, from_owner: str) -> bool:

@@ -16,9 +16,10 @@ from kalshi_ext.journal import sqlite_file
 from kalshi_ext.journal.commit import GroupCommitter, Writer
 from kalshi_ext.journal.entry import OPEN, Entry, JournalUnusable, utc_now
 from kalshi_ext.journal.journal import Journal, new_owner
-from kalshi_ext.journal.sqlite_file import OPEN_STATES, FileLock
+from kalshi_ext.journal.sqlite_file import OPEN_STATES, UNTOLD_ROWS, FileLock
 from kalshi_ext.journal.store import (
     COLUMNS,
+    UNTOLD,
     EntryPage,
     InvalidData,
     Selection,
@@ -39,18 +40,26 @@ _LOAD: Final = (
     f"SELECT {_LIST} FROM entry WHERE key IN (SELECT value FROM json_each(?))"  # noqa: S608 - column names
     f" UNION SELECT {_LIST} FROM entry WHERE intent IN (SELECT value FROM json_each(?))"
 )
+_TOLD: Final = (
+    f"UPDATE entry SET told = 1 WHERE {UNTOLD_ROWS}"  # noqa: S608 - column and state names
+    " AND key IN (SELECT value FROM json_each(?))"
+)
 _DATA_ERRORS: Final = frozenset(
     {sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH}
 )
 
 
 def _select(selection: Selection) -> str:
-    only_open = selection.states == OPEN
-    states = OPEN_STATES if only_open else ", ".join(f"'{n}'" for n in selection.state_names)
-    source = "entry INDEXED BY entry_open" if only_open else "entry"
+    source, rows = "entry", "state IN ({})".format(", ".join(map(repr, selection.state_names)))
+    if selection.states == OPEN:
+        source, rows = "entry INDEXED BY entry_open", f"state IN ({OPEN_STATES})"
+    elif selection == UNTOLD:
+        source, rows = "entry INDEXED BY entry_untold", UNTOLD_ROWS
+    elif selection.untold:
+        rows += f" AND {UNTOLD_ROWS}"
     ticker = "" if selection.ticker is None else "AND ticker = :ticker"
     return (
-        f"SELECT seq, {_LIST} FROM {source} WHERE state IN ({states}) AND seq > :after {ticker}"  # noqa: S608 - column and state names
+        f"SELECT seq, {_LIST} FROM {source} WHERE {rows} AND seq > :after {ticker}"  # noqa: S608 - column and state names
         " ORDER BY seq LIMIT :limit"
     )
 
@@ -81,15 +90,28 @@ class SqliteStore:
     _connection: sqlite3.Connection
     _lock: FileLock | None  # None when it was opened for reading
     _files: dict[Path, tuple[int, int]]
+    _account: str | None = None
+    _former_account: str | None = None  # what the running transaction changed it from
     _writing: bool = False
     _newest: int | None = None  # the number of the newest entry this transaction makes
+
+    @property
+    def account(self) -> str:
+        """The account it is bound to; that of its first entry is that of all."""
+        # Read late: a damaged file must open for those who look at the damage.
+        if self._account is None:
+            with _store_errors():
+                statement = "SELECT account FROM entry ORDER BY seq LIMIT 1"
+                row = self._connection.execute(statement).fetchone()
+            self._account = str(row[0]) if row else ""
+        return self._account
 
     def begin(self, *, writing: bool) -> None:
         """Start a transaction; a writing one takes SQLite's write lock at once."""
         # At once, because a transaction that began by reading may fail to get the lock later.
         if writing and self._lock is None:
             raise StoreUnavailable(f"{self.path} was opened for reading only")
-        self._writing, self._newest = writing, None
+        self._writing, self._newest, self._former_account = writing, None, None
         with _store_errors():
             self._connection.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
 
@@ -114,6 +136,34 @@ class SqliteStore:
         with _store_errors():
             rows = self._connection.execute(_select(selection), parameters)
             return [(row[0], from_row(row[1:])) for row in rows]
+
+    def bind(self, account: str) -> None:
+        """Make it this account's; the entries reserved from now on say so."""
+        self._account = account
+
+    def has_entries_of(self, account: str) -> bool:
+        """Say whether there is an entry of an account."""
+        statement = "SELECT EXISTS (SELECT 1 FROM entry WHERE account = ?)"
+        with _store_errors():
+            return bool(self._connection.execute(statement, [account]).fetchone()[0])
+
+    def accounts(self) -> list[str]:
+        """Name the account of the file, if it has entries."""
+        with _store_errors():
+            return [self.account] if sqlite_file.newest(self._connection) else []
+
+    def adopt(self, account: str) -> int:
+        """Move all entries to another account."""
+        former = self.account
+        with _store_errors():
+            moved = self._connection.execute("UPDATE entry SET account = ?", [account]).rowcount
+        self._former_account, self._account = former, account
+        return moved
+
+    def mark_told(self, keys: Collection[str]) -> None:
+        """Mark verdicts as told."""
+        with _store_errors():
+            self._connection.execute(_TOLD, [json.dumps(list(keys))])
 
     def alive(self, owner: str) -> bool:
         """Say whether an owner is this journal: while it has the file there is no other."""
@@ -160,6 +210,8 @@ class SqliteStore:
         """Drop the transaction."""
         with suppress(sqlite3.Error):
             self._connection.rollback()
+        if self._former_account is not None:
+            self._account, self._former_account = self._former_account, None
 
     def close(self) -> None:
         """Close the database, then let the next process in."""

@@ -282,6 +282,9 @@ APPLICATION: Final = 0x4B4A4E4C  # "KJNL", in the header of the file: tells it f
 OPEN_STATES: Final = "'intent', 'sent', 'unknown'"
 """The states of the partial index, as it spells them: SQLite uses it only for the same words."""
 
+UNTOLD_ROWS: Final = f"told = 0 AND state NOT IN ({OPEN_STATES})"
+"""The rows of the other partial index."""
+
 # Version 1 was never released: it stands here so that the way from one version to the next is
 # walked by every new file, and tested, before the first time it matters.
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
@@ -308,6 +311,14 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     (
         "ALTER TABLE entry ADD COLUMN intent TEXT",
         "CREATE UNIQUE INDEX entry_intent ON entry (intent) WHERE intent IS NOT NULL",
+    ),
+    (
+        "ALTER TABLE entry ADD COLUMN exchange_time INTEGER",
+        # Whoever ended an entry in an older version told its caller, as far as anybody knows.
+        "ALTER TABLE entry ADD COLUMN told INTEGER NOT NULL DEFAULT 1",
+        f"UPDATE entry SET told = 0 WHERE state IN ({OPEN_STATES})",  # noqa: S608 - state names
+        "ALTER TABLE entry ADD COLUMN account TEXT NOT NULL DEFAULT ''",
+        f"CREATE INDEX entry_untold ON entry (seq) WHERE {UNTOLD_ROWS}",
     ),
 )
 CURRENT: Final = len(MIGRATIONS)

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 from attrs import fields, frozen
 
-from kalshi_ext.journal.entry import OPEN, Entry, State
+from kalshi_ext.journal.entry import FINAL, OPEN, Entry, State
 
 
 class StoreError(Exception):
@@ -38,11 +38,13 @@ class Selection:
 
     states: frozenset[State] | None = None
     ticker: str | None = None
+    untold: bool = False  # only verdicts that the caller was not told
 
     def matches(self, entry: Entry) -> bool:
         """Say whether an entry belongs to the selection."""
         in_state = self.states is None or entry.state in self.states
-        return in_state and (self.ticker is None or entry.ticker == self.ticker)
+        of_ticker = self.ticker is None or entry.ticker == self.ticker
+        return in_state and of_ticker and not (self.untold and (entry.told or entry.is_open))
 
     @property
     def state_names(self) -> list[str]:
@@ -55,6 +57,9 @@ def open_selection(ticker: str | None = None) -> Selection:
     return Selection(states=OPEN, ticker=ticker)
 
 
+UNTOLD: Final = Selection(states=FINAL, untold=True)
+"""The verdicts whose caller was not told."""
+
 EntryPage: TypeAlias = list[tuple[int, Entry]]
 """Entries with their positions, which grow in the order of insertion."""
 
@@ -65,6 +70,11 @@ class Store(Protocol):
     `commit` returns only when everything saved since `begin` survives a power loss (as far as
     the storage can promise it), and raises TransientError only when nothing of it was committed.
     """
+
+    @property
+    def account(self) -> str:
+        """Whose entries it gives and takes; empty while it is bound to none."""
+        ...
 
     def begin(self, *, writing: bool) -> None:
         """Start a transaction; one that only reads must cost no sync."""
@@ -80,6 +90,26 @@ class Store(Protocol):
 
     def select(self, selection: Selection, after: int, limit: int) -> EntryPage:
         """List entries whose position is greater than `after`."""
+        ...
+
+    def bind(self, account: str) -> None:
+        """Give and take the entries of this account from now on."""
+        ...
+
+    def has_entries_of(self, account: str) -> bool:
+        """Say whether any entry belongs to an account; the empty one is nobody's."""
+        ...
+
+    def accounts(self) -> list[str]:
+        """Name the accounts that have entries."""
+        ...
+
+    def adopt(self, account: str) -> int:
+        """Move the entries of its account to another, now its own; return how many there were."""
+        ...
+
+    def mark_told(self, keys: Collection[str]) -> None:
+        """Mark the verdicts under these keys as told, without waiting for a row's lock."""
         ...
 
     def alive(self, owner: str) -> bool:
@@ -105,7 +135,7 @@ class Store(Protocol):
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-_TIMES: Final = frozenset({"created_at", "sent_at", "updated_at"})
+_TIMES: Final = frozenset({"created_at", "sent_at", "updated_at", "exchange_time"})
 
 COLUMNS: Final = tuple(part.name for part in fields(Entry))
 """The columns of a stored entry, in the order of `to_row`."""
@@ -130,6 +160,8 @@ def to_row(entry: Entry) -> dict[str, Any]:
 def _stored(value: Any) -> Any:
     if isinstance(value, datetime):
         return micros(value)
+    if isinstance(value, bool):
+        return int(value)
     return str(value) if isinstance(value, str) else value  # a State becomes plain text
 
 
@@ -139,6 +171,8 @@ def from_row(values: Sequence[Any]) -> Entry:
     row = dict(zip(COLUMNS, values, strict=True))
     for name in _TIMES:
         row[name] = None if row[name] is None else _moment(row[name])
+    if row["told"] in (0, 1):  # not every database has booleans
+        row["told"] = bool(row["told"])
     return Entry(**row)
 
 

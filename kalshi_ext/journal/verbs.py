@@ -25,7 +25,7 @@ from kalshi_ext.journal.entry import (
     TransitionUnwritten,
 )
 from kalshi_ext.journal.rules import View
-from kalshi_ext.journal.store import Selection, open_selection
+from kalshi_ext.journal.store import UNTOLD, Selection, open_selection
 
 
 class RequestKind(Enum):
@@ -33,6 +33,7 @@ class RequestKind(Enum):
 
     RESERVE = "reserve"
     ADVANCE = "advance"
+    CHECK = "check"  # reads in a writing transaction, so that what it saw stays true to its end
     READ = "read"
 
     def failure(self, why: str) -> KalshiError:
@@ -45,6 +46,7 @@ class RequestKind(Enum):
 _FAILURES: Final[Mapping[RequestKind, type[KalshiError]]] = {
     RequestKind.RESERVE: JournalUnwritable,
     RequestKind.ADVANCE: TransitionUnwritten,
+    RequestKind.CHECK: JournalUnusable,
     RequestKind.READ: JournalUnusable,
 }
 
@@ -94,10 +96,13 @@ def advance(
     verdict: str | None = None,
     sent_at: datetime | None = None,
     attempts: int | None = None,
+    exchange_time: datetime | None = None,
+    told: bool | None = None,
 ) -> JournalRequest:
     """Record what became of an entry."""
+    values = {"sent_at": sent_at, "exchange_time": exchange_time}
     transition = Transition(
-        key, state, order_id=order_id, verdict=verdict, sent_at=sent_at, attempts=attempts
+        key, state, order_id=order_id, verdict=verdict, attempts=attempts, told=told, **values
     )
     return JournalRequest(
         RequestKind.ADVANCE, lambda view: rules.advance_one(view, transition), [key]
@@ -133,6 +138,33 @@ def settle(key: str, transition: Transition, from_owner: str) -> JournalRequest:
     )
 
 
+def renew(keys: Iterable[str]) -> JournalRequest:
+    """Check that entries are still ours."""
+    listed = list(keys)
+    return JournalRequest(RequestKind.CHECK, lambda view: rules.renew(view, listed), listed)
+
+
+def mark_told(keys: Iterable[str]) -> JournalRequest:
+    """Note that callers know their verdicts."""
+    listed = list(keys)
+    return JournalRequest(RequestKind.ADVANCE, lambda view: rules.mark_told(view, listed), listed)
+
+
+def bind(account: str) -> JournalRequest:
+    """Make the journal an account's."""
+    return JournalRequest(RequestKind.READ, lambda view: rules.bind(view, account))
+
+
+def adopt(source: str, account: str) -> JournalRequest:
+    """Give the entries of one account to another."""
+    return JournalRequest(RequestKind.CHECK, lambda view: rules.adopt(view, source, account))
+
+
+def accounts() -> JournalRequest:
+    """Name the accounts that have entries."""
+    return JournalRequest(RequestKind.READ, lambda view: view.accounts())
+
+
 def get(key: str) -> JournalRequest:
     """Read the entry under a key."""
     return JournalRequest(RequestKind.READ, lambda view: view.find(key), [key])
@@ -147,6 +179,11 @@ def open_entries(ticker: str | None = None) -> JournalRequest:
     """List the entries without a verdict."""
     selection = open_selection(ticker)
     return JournalRequest(RequestKind.READ, lambda view: rules.list_all(view, selection))
+
+
+def untold() -> JournalRequest:
+    """List the verdicts whose callers were not told."""
+    return JournalRequest(RequestKind.READ, lambda view: rules.list_all(view, UNTOLD))
 
 
 def page(
@@ -177,7 +214,8 @@ VERBS: Final[Mapping[str, Callable[..., JournalRequest]]] = {
     verb.__name__: verb
     for verb in (
         *(reserve, reserve_many, reopen, advance, advance_many, take_over, settle),
-        *(get, by_intent, open_entries, page, owner_alive, verify),
+        *(get, by_intent, open_entries, untold, page, owner_alive, verify),
+        *(renew, bind, adopt, accounts),
     )
 }
-"""What `Journal.submit` takes, by name. `cancel_reservation` is not for callers."""
+"""What `Journal.submit` takes, by name; `cancel_reservation` and `mark_told` are no such verbs."""

@@ -41,7 +41,9 @@ def path(tmp_path: Path) -> Path:
 
 def client_options(box: Sandbox, name: str, path: Path) -> dict[str, Any]:
     account = box.account(name, kind="ed25519")
-    return {"key_id": account.key_id, "private_key": account.private_key, "journal": str(path)}
+    credentials = {"key_id": account.key_id, "private_key": account.private_key}
+    # Named: every call makes a new key of the account.
+    return {**credentials, "account": name, "journal": str(path)}
 
 
 def run_trader(

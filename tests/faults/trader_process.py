@@ -31,6 +31,7 @@ def main() -> None:
         os.setgid(NOBODY)
         os.setuid(NOBODY)
     options = {name: task[name] for name in ("key_id", "private_key", "journal")}
+    options["account"] = task.get("account")
     try:
         client = Kalshi(**options, environment=task["url"], policy=POLICY)
     except KalshiError as error:

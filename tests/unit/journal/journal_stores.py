@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from kalshi_ext.journal.commit import GroupCommitter, Writer
-from kalshi_ext.journal.entry import Entry
+from kalshi_ext.journal.entry import Entry, told
 from kalshi_ext.journal.journal import Journal
 from kalshi_ext.journal.memory import EntryTable
 from kalshi_ext.journal.store import EntryPage, Selection
@@ -78,6 +78,23 @@ class ScriptedStore:
 
     def alive(self, owner: str) -> bool:
         return self._step("alive", lambda: self.rows.alive(owner))
+
+    @property
+    def account(self) -> str:
+        return self.rows.table.account
+
+    def bind(self, account: str) -> None:
+        self.rows.table.account = account
+
+    def has_entries_of(self, account: str) -> bool:
+        return any(row.account == account for row in self.rows.table.rows.values())
+
+    def mark_told(self, keys: Iterable[str]) -> None:
+        self._step("told", lambda: self._mark_told(keys))
+
+    def _mark_told(self, keys: Iterable[str]) -> None:
+        rows = [self.rows.table.rows[key] for key in keys if key in self.rows.table.rows]
+        self.rows.table.write([told(row) for row in rows])
 
     def verify(self) -> list[str]:
         return self._step("verify", lambda: ["a finding"])

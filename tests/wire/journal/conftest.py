@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +67,29 @@ def holder(path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     yield process, owner
     process.kill()
     process.communicate()
+
+
+@pytest.fixture(params=["memory", "file", "table"])
+def reopen(request: pytest.FixtureRequest, path: Path) -> Iterator[Callable[[], Any]]:
+    """Close the journal opened last and open it anew, unbound; memory stays the same one."""
+    from kalshi_ext.journal import MemoryJournal
+    from kalshi_ext.journal.sqlite import SqliteJournal
+
+    if request.param == "memory":
+        memory = MemoryJournal()
+        yield lambda: memory
+        return
+    opened: list[Any] = []
+
+    def open_anew() -> Any:
+        if opened:
+            opened[-1].close()
+        is_file = request.param == "file"
+        opened.append(
+            SqliteJournal(path) if is_file else request.getfixturevalue("open_journals")()
+        )
+        return opened[-1]
+
+    yield open_anew
+    if opened:
+        opened[-1].close()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 from click.testing import CliRunner, Result
 from journal_writers import entry
 
@@ -48,10 +49,11 @@ def test_show_prints_a_line_for_each_entry_and_a_sum(path: Path) -> None:
     assert result.exit_code == 0
     head, *lines, total = result.output.splitlines()
     assert re.split(r"  +", head) == [
-        *("STATE", "OPERATION", "TICKER", "KEY", "ORDER ID", "INTENT", "TRIES", "CREATED"),
+        *("STATE", "OPERATION", "TICKER", "SIDE", "COUNT", "PRICE"),
+        *("KEY", "ORDER ID", "INTENT", "TRIES", "CREATED"),
     ]
-    assert lines[1].split()[:7] == [
-        *("acknowledged", "CreateOrderV2", "T", "done", "o-1", "intent-done", "2"),
+    assert lines[1].split()[:10] == [
+        *("acknowledged", "CreateOrderV2", "T", "-", "-", "-", "done", "o-1", "intent-done", "2"),
     ]
     assert [line.split()[0] for line in lines] == ["intent", "acknowledged", "refused"]
     assert len({line.index("CreateOrderV2") for line in lines}) == 1, "columns are aligned"
@@ -190,6 +192,91 @@ def test_a_damaged_row_is_one_line(path: Path) -> None:
     result = run(path, "show")
     assert result.exit_code == 1
     assert result.output.startswith("Error: journal: fingerprint: ")
+
+
+def test_an_open_order_shows_what_was_asked_and_how_often_it_was_sent(tmp_path: Path) -> None:
+    place = tmp_path / "orders.db"
+    ticket = json.dumps({"book_side": "ask", "count": "3.00", "price": "0.41", "ticker": "T"})
+    with SqliteJournal(place) as journal:
+        for key, text in {"sent": ticket, "odd": '["list"]', "none": "no json"}.items():
+            journal.reserve(evolve(entry(key), ticket=text))
+        journal.advance("sent", State.SENT, attempts=1)
+    lines = run(place, "show").output.splitlines()[1:-1]
+    assert lines[0].split()[:7] == ["sent", "CreateOrderV2", "T", "ask", "3.00", "0.41", "sent"]
+    assert lines[0].split()[9] == "1"
+    for line in lines[1:]:
+        assert line.startswith("intent (may be sent)")
+        assert line.split()[6:9] == ["-", "-", "-"]
+
+
+DEMO = ("--environment", "demo", "--account", "main")
+
+
+def test_entries_that_are_nobodys_are_adopted_by_name(path: Path) -> None:
+    result = run(path, "adopt", *DEMO)
+    assert (result.exit_code, result.output) == (0, "3 entries: nobody -> demo account:main\n")
+    assert {row["account"] for row in rows(path)} == {"demo account:main"}
+    assert run(path, "show").output.endswith("1 without a verdict, of demo account:main\n")
+    with open_journal(path) as journal:
+        journal.bind("demo account:main")
+
+
+def test_adoption_takes_the_variables_of_the_client(path: Path) -> None:
+    variables = {
+        "KALSHI_JOURNAL": str(path),
+        "KALSHI_KEY_ID": "a952bcbe-ec3b-4b5b",
+        "KALSHI_ENVIRONMENT": "production",
+    }
+    result = CliRunner().invoke(command, ["adopt"], env=variables)
+    assert result.exit_code == 0, result.output
+    assert re.search(r"nobody -> production key:[0-9a-f]{16}\n$", result.output)
+    assert "a952bcbe" not in result.output
+
+
+def test_adoption_says_what_it_needs(path: Path) -> None:
+    result = run(path, "adopt")
+    assert result.exit_code == 1
+    assert "give account, key_id or token" in result.output
+    result = run(path, "adopt", "--environment", "moon", "--account", "main")
+    assert result.exit_code == 1
+    assert "--environment='moon'" in result.output
+    assert {row["account"] for row in rows(path)} == {""}
+
+
+def test_what_is_somebodys_is_moved_only_from_the_name_it_has(path: Path) -> None:
+    run(path, "adopt", *DEMO)
+    other = ("--environment", "demo", "--account", "other")
+    refused = run(path, "adopt", *other)
+    assert refused.exit_code == 1
+    assert "of [demo account:main], this client is [demo account:other]" in refused.output
+    assert run(path, "adopt", *other, "--from", "demo account:wrong").exit_code == 1
+    moved = run(path, "adopt", *other, "--from", "demo account:main")
+    assert moved.output == "3 entries: demo account:main -> demo account:other\n"
+
+
+def test_an_entry_of_an_account_is_resolved_and_counts_as_told(path: Path) -> None:
+    run(path, "adopt", *DEMO)
+    assert run(path, "resolve", "open", "--state", "not_sent").exit_code == 0
+    (row,) = rows(path, "--key", "open")
+    assert (row["state"], row["told"], row["account"]) == ("not_sent", True, "demo account:main")
+
+
+def test_of_accounts_that_share_a_table_each_entry_says_whose_it_is(shared: str) -> None:
+    for account in ("demo account:a", "demo account:b"):
+        with open_journal(shared) as journal:
+            journal.bind(account)
+            journal.reserve(entry("k"))
+    output = run(shared, "show").output
+    assert [line.split("  ")[-1].strip() for line in output.splitlines()[:3]] == [
+        *("ACCOUNT", "demo account:a", "demo account:b"),
+    ]
+    assert len(rows(shared, "--key", "k")) == 2
+    unclear = run(shared, "resolve", "k", "--state", "refused")
+    assert unclear.exit_code == 1
+    assert "say --of 'demo account:a', --of 'demo account:b'" in unclear.output
+    clear = run(shared, "resolve", "k", "--state", "refused", "--of", "demo account:b")
+    assert clear.exit_code == 0
+    assert [row["state"] for row in rows(shared)] == ["intent", "refused"]
 
 
 @pytest.fixture

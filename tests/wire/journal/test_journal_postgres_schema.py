@@ -227,6 +227,6 @@ def test_listing_open_entries_can_use_their_index(
 ) -> None:
     link = open_journals()._runner.committer.store._connection
     link.execute("SET enable_seqscan = off")
-    bound = {"ticker": "T", "after": -1, "limit": 500}
+    bound = {"ticker": "T", "after": -1, "limit": 500, "account": ""}
     plan = link.execute(b"EXPLAIN " + Statements(schema).select(open_selection("T")), bound)
     assert "entry_open" in str(plan.fetchall())

@@ -1,0 +1,173 @@
+"""What the flows of one process drive at the moment: the keys in flight, the writes to settle.
+
+A journal keeps two processes apart. What is here keeps apart two flows of one process, which are
+the same owner to a journal; so it lives with the journal, and every client that uses the journal
+(sync beside async, two event loops, an old and a new key) shares it.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable
+from typing import Any, Self
+
+from attrs import define, field, frozen
+
+
+class LockOwner:
+    """The owner of journal keys, where no other object stands for the work."""
+
+    __slots__ = ("__weakref__",)
+
+
+class _Lease(weakref.ref[object]):
+    """The keys of one owner, which it refers to weakly."""
+
+    __slots__ = ("keys", "owner_id")
+    keys: set[str]
+    owner_id: int
+
+    def __new__(cls, owner: object, gone: Callable[[Any], None]) -> Self:
+        """Begin a lease without keys; `gone` is called with it once the owner is collected."""
+        lease = super().__new__(cls, owner, gone)
+        lease.keys, lease.owner_id = set(), id(owner)
+        return lease
+
+
+@define
+class LockRegistry:
+    """The journal keys that running flows are driving; shared by threads.
+
+    A key belongs to an owner, which is held weakly: an interrupt may end a flow anywhere, even in
+    the middle of `release`, and its keys are free once the owner is collected. `abandoned` says
+    that this happened. Every operation costs constant time for each key it takes or frees,
+    however many keys other owners have.
+    """
+
+    abandoned: bool = False
+    _owners: dict[str, _Lease] = field(factory=dict[str, _Lease])
+    _leases: dict[int, _Lease] = field(factory=dict[int, _Lease])  # by id(): owners need no hash
+    _gone: deque[_Lease] = field(factory=deque[_Lease])  # collected owners, not yet freed
+    # Reentrant: the collector may end a flow, and thereby call `release`, inside `acquire`.
+    _lock: threading.RLock = field(factory=threading.RLock, repr=False, eq=False)
+
+    def acquire(self, keys: Iterable[str], owner: object) -> set[str]:
+        """Take the keys that have no owner and return them."""
+        with self._lock:
+            self._free_abandoned()
+            free = {key for key in keys if key not in self}
+            if free:
+                lease = self._lease(owner)
+                # In the lease first: a key that an interrupt left out of it would never be freed.
+                lease.keys |= free
+                self._owners.update(dict.fromkeys(free, lease))
+            return free
+
+    def release(self, owner: object) -> None:
+        """Free all keys of an owner."""
+        with self._lock:
+            self._free_abandoned()
+            lease = self._leases.get(id(owner))
+            if lease is not None and lease() is owner:
+                self._free(lease)
+
+    def _lease(self, owner: object) -> _Lease:
+        lease = self._leases.get(id(owner))
+        if lease is None or lease() is not owner:  # an id comes back once its object is gone
+            lease = self._leases[id(owner)] = _Lease(owner, self._abandon)
+        return lease
+
+    def _abandon(self, lease: _Lease) -> None:
+        # Called by the collector at any moment, also in a thread that has the lock: it may only
+        # do what needs none.
+        self._gone.append(lease)
+        self.abandoned = True
+
+    def _free_abandoned(self) -> None:
+        while self._gone:
+            try:
+                lease = self._gone.popleft()
+            except IndexError:  # a call inside this one was faster
+                return
+            self._free(lease)
+
+    def _free(self, lease: _Lease) -> None:
+        for key in lease.keys:
+            if self._owners.get(key) is lease:  # else it was free, and has another owner by now
+                self._owners.pop(key, None)
+        if self._leases.get(lease.owner_id) is lease:
+            self._leases.pop(lease.owner_id, None)
+
+    def __contains__(self, key: object) -> bool:
+        lease = self._owners.get(str(key))
+        return lease is not None and lease() is not None
+
+
+@define
+class PendingWrites:
+    """Keys of earlier writes without a verdict, by ticker; `loaded` once the journal was read."""
+
+    loaded: bool = False
+    by_ticker: dict[str, set[str]] = field(factory=dict[str, set[str]])
+
+    def add(self, ticker: str | None, key: str) -> None:
+        """Remember a write whose outcome is not known."""
+        self.by_ticker.setdefault(ticker or "", set()).add(key)
+
+    def drop(self, ticker: str | None, key: str) -> None:
+        """Forget a write that has a verdict now."""
+        self.by_ticker.get(ticker or "", set()).discard(key)
+
+
+@define
+class RecentWrites:
+    """When this process last changed each order (Unix seconds): reads may not show it yet.
+
+    A change is recent while its time and that of the latest change are at most `keep` seconds
+    apart, in either direction: after the clock was set back, a change from before is dated ahead.
+    Each addition looks at two of those kept and drops what is not recent. So it costs the same
+    however many there are, and those long past go whatever the clock does.
+    """
+
+    keep: float = 600.0
+    # Not a dict: finding its first key passes over all that were moved or dropped before.
+    _times: OrderedDict[str, float] = field(factory=OrderedDict[str, float])
+    _latest: float = 0.0
+    _lock: threading.RLock = field(factory=threading.RLock, repr=False, eq=False)
+
+    def add(self, order_id: str, now: float) -> None:
+        """Remember a change."""
+        with self._lock:
+            self._latest = now
+            self._times[order_id] = now
+            self._times.move_to_end(order_id)
+            # Two, for one comes with each addition: those long past become fewer. In turn, not
+            # from the oldest on, because after a step of the clock this is no order of time.
+            self._examine_next()
+            self._examine_next()
+
+    def _examine_next(self) -> None:
+        order_id, time = next(iter(self._times.items()))
+        if self._is_recent(time):
+            self._times.move_to_end(order_id)
+        else:
+            del self._times[order_id]
+
+    def last_write_at(self, order_id: str) -> float | None:
+        """Return when an order was changed; None where it was not, or long ago."""
+        time = self._times.get(order_id)
+        return time if time is not None and self._is_recent(time) else None
+
+    def _is_recent(self, time: float) -> bool:
+        return abs(self._latest - time) <= self.keep
+
+
+@frozen
+class InFlight:
+    """What the clients of one journal in one process share."""
+
+    locks: LockRegistry = field(factory=LockRegistry)
+    pending_writes: PendingWrites = field(factory=PendingWrites)
+    recent_writes: RecentWrites = field(factory=RecentWrites)
