@@ -14,6 +14,7 @@ from generate import ROOT, import_without_client
 
 import_without_client()
 
+from contract.arrangement import arranged_like
 from contract.dump import dump_yaml
 from contract.normalise import normalise
 from contract.references import operations
@@ -31,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Write both files where they changed; a second run on the same input writes nothing."""
     options = _options(arguments)
     try:
-        document = normalise(load(options.upstream))
+        document = published_part(load(options.upstream), options.openapi / "upstream.yaml")
     except SpecError as error:
         print(f"spec: {error}", file=sys.stderr)
         return 3
@@ -44,6 +45,12 @@ def main(arguments: list[str] | None = None) -> int:
     count = len(operations(document))
     print(f"upstream.yaml: {count} operations, {'changed' if changed else 'unchanged'}")
     return 0
+
+
+def published_part(document: dict[str, Any], committed: Path) -> dict[str, Any]:
+    """Give our part of a document in normal form, arranged as the committed one, if there is."""
+    part = normalise(document)
+    return arranged_like(part, normalise(load(committed))) if committed.exists() else part
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:

@@ -5,6 +5,7 @@ Derived by `make generate` from openapi/portfolio.yaml and openapi/classic.yaml;
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TypedDict
 
 from kalshi_ext.values.enums import OpenEnum
@@ -29,6 +30,35 @@ class MarketResult(OpenEnum):
     NO = "no"
     SCALAR = "scalar"
     YES = "yes"
+
+
+class MarketStatus(OpenEnum):
+    ACTIVE = "active"
+    AMENDED = "amended"
+    CLOSED = "closed"
+    DETERMINED = "determined"
+    DISPUTED = "disputed"
+    FINALIZED = "finalized"
+    INACTIVE = "inactive"
+    INITIALIZED = "initialized"
+
+
+class MarketStatusFilter(OpenEnum):
+    CLOSED = "closed"
+    OPEN = "open"
+    PAUSED = "paused"
+    SETTLED = "settled"
+    UNOPENED = "unopened"
+
+
+class MarketType(OpenEnum):
+    BINARY = "binary"
+    SCALAR = "scalar"
+
+
+class MveFilter(OpenEnum):
+    EXCLUDE = "exclude"
+    ONLY = "only"
 
 
 class OrderAction(OpenEnum):
@@ -79,10 +109,26 @@ class SelfTradePreventionType(OpenEnum):
     TAKER_AT_CROSS = "taker_at_cross"
 
 
+class SettlementBoundsType(OpenEnum):
+    DEFAULT = "default"
+    FLOOR = "floor"
+
+
 class SettlementStatusFilter(OpenEnum):
     ALL = "all"
     SETTLED = "settled"
     UNSETTLED = "unsettled"
+
+
+class StrikeType(OpenEnum):
+    BETWEEN = "between"
+    CUSTOM = "custom"
+    FUNCTIONAL = "functional"
+    GREATER = "greater"
+    GREATER_OR_EQUAL = "greater_or_equal"
+    LESS = "less"
+    LESS_OR_EQUAL = "less_or_equal"
+    STRUCTURED = "structured"
 
 
 class TimeInForce(OpenEnum):
@@ -480,6 +526,19 @@ class GetIntraExchangeInstanceTransfersResponse(TypedDict, total=False):
     transfers: list[IntraExchangeInstanceTransfer] | None
 
 
+class GetMarketOrderbookResponse(TypedDict, total=False):
+    orderbook_fp: OrderbookCountFp
+
+
+class GetMarketResponse(TypedDict, total=False):
+    market: Market
+
+
+class GetMarketsResponse(TypedDict, total=False):
+    cursor: str | None
+    markets: list[Market] | None
+
+
 class GetOrderGroupResponse(TypedDict, total=False):
     contracts_limit_fp: str
     exchange_index: int
@@ -556,6 +615,11 @@ class GetTotalRestingOrderValueResponse(TypedDict, total=False):
     total_resting_order_value: int
 
 
+class GetTradesResponse(TypedDict, total=False):
+    cursor: str | None
+    trades: list[Trade] | None
+
+
 class GetUserDataTimestampResponse(TypedDict, total=False):
     as_of_time: str
 
@@ -572,6 +636,7 @@ class IndexedBalance(TypedDict, total=False):
 
 class IntraExchangeInstanceTransfer(TypedDict, total=False):
     amount: str
+    client_transfer_id: str
     created_ts: int
     destination: str
     destination_exchange_shard: int
@@ -601,6 +666,63 @@ class MaintenanceWindow(TypedDict, total=False):
     start_datetime: str
 
 
+class Market(TypedDict, total=False):
+    can_close_early: bool
+    cap_strike: int | Decimal | None
+    close_time: str
+    created_time: str
+    custom_strike: dict[str, object] | None
+    early_close_condition: str | None
+    event_ticker: str
+    exchange_index: int
+    expected_expiration_time: str | None
+    expiration_time: str
+    expiration_value: str
+    fee_waiver_expiration_time: str | None
+    floor_strike: int | Decimal | None
+    functional_strike: str | None
+    is_provisional: bool
+    last_price_dollars: str
+    latest_expiration_time: str
+    market_type: str
+    mve_collection_ticker: str
+    mve_selected_legs: list[MveSelectedLeg]
+    no_ask_dollars: str
+    no_bid_dollars: str
+    no_sub_title: str
+    notional_value_dollars: str
+    occurrence_datetime: str | None
+    open_interest_fp: str
+    open_time: str
+    previous_price_dollars: str
+    previous_yes_ask_dollars: str
+    previous_yes_bid_dollars: str
+    price_level_structure: str
+    price_ranges: list[PriceRange]
+    primary_participant_key: str | None
+    result: str
+    rules_primary: str
+    rules_secondary: str
+    settlement_bounds_type: str
+    settlement_floor_dollars: str | None
+    settlement_timer_seconds: int
+    settlement_ts: str | None
+    settlement_value_dollars: str | None
+    status: str
+    strike_type: str
+    subtitle: str
+    ticker: str
+    title: str
+    updated_time: str
+    volume_24h_fp: str
+    volume_fp: str
+    yes_ask_dollars: str
+    yes_ask_size_fp: str
+    yes_bid_dollars: str
+    yes_bid_size_fp: str
+    yes_sub_title: str
+
+
 class MarketPosition(TypedDict, total=False):
     exchange_index: int
     fees_paid_dollars: str
@@ -610,6 +732,13 @@ class MarketPosition(TypedDict, total=False):
     realized_pnl_dollars: str
     ticker: str
     total_traded_dollars: str
+
+
+class MveSelectedLeg(TypedDict, total=False):
+    event_ticker: str
+    market_ticker: str
+    side: str
+    yes_settlement_value_dollars: str | None
 
 
 class Order(TypedDict, total=False):
@@ -664,6 +793,11 @@ class OrderQueuePosition(TypedDict, total=False):
     queue_position_fp: str
 
 
+class OrderbookCountFp(TypedDict, total=False):
+    no_dollars: list[list[str]] | None
+    yes_dollars: list[list[str]] | None
+
+
 class Position(TypedDict, total=False):
     event_ticker: str
     fees_paid: int
@@ -673,6 +807,12 @@ class Position(TypedDict, total=False):
     resting_order_count: int
     ticker: str
     total_cost: int
+
+
+class PriceRange(TypedDict, total=False):
+    end: str
+    start: str
+    step: str
 
 
 class Schedule(TypedDict, total=False):
@@ -733,6 +873,19 @@ class TargetBalanceAllocation(TypedDict, total=False):
 class TargetBalanceAllocationInput(TypedDict, total=False):
     exchange_index: int
     percent: int
+
+
+class Trade(TypedDict, total=False):
+    count_fp: str
+    created_time: str
+    is_block_trade: bool
+    no_price_dollars: str
+    taker_book_side: str
+    taker_outcome_side: str
+    taker_side: str
+    ticker: str
+    trade_id: str
+    yes_price_dollars: str
 
 
 class UpdateOrderGroupLimitRequest(TypedDict, total=False):

@@ -1,8 +1,9 @@
 """The contracts this version was built from, and which paths of the exchange's document are ours.
 
 Ours is a rule, not a list of today's operations: a path that appears under one of the prefixes
-next week belongs to us and is noticed. Public market data is other people's subject, also where
-it sits under /historical.
+next week belongs to us and is noticed. Of public market data four reads are ours, by name: what a
+position is worth, on which ticks an order may stand. The rest is other people's subject, also
+where it sits under /historical.
 """
 
 from __future__ import annotations
@@ -23,6 +24,12 @@ OURS: Final = (
     "/exchange/schedule",
     "/exchange/user_data_timestamp",
 )
+MARKETS: Final = (
+    "/markets",
+    "/markets/trades",
+    "/markets/{ticker}",
+    "/markets/{ticker}/orderbook",
+)
 MARKET_DATA: Final = ("/historical/markets", "/historical/trades", "/historical/events")
 
 DocumentName = Literal["current", "classic", "upstream"]
@@ -37,7 +44,7 @@ _PACKAGE: Final = Path(__file__).resolve().parent
 
 def is_ours(path: str) -> bool:
     """Tell whether a path is part of the portfolio contract."""
-    return _under(path, OURS) and not _under(path, MARKET_DATA)
+    return path in MARKETS or (_under(path, OURS) and not _under(path, MARKET_DATA))
 
 
 def _under(path: str, prefixes: tuple[str, ...]) -> bool:

@@ -24,6 +24,9 @@ from contract.references import dereference, operations
 from kalshi_ext.drift.limits import is_mapping
 from kalshi_ext.drift.yaml import resolve_scalar
 
+# Degrees or inches, say: what a market is about, no money.
+_MEASURES: Final = frozenset({"cap_strike", "floor_strike"})
+
 Rule = Callable[[Element], Iterator[str]]
 OperationRule = Callable[[dict[str, Any], Element], Iterator[str]]
 _TYPES: Final = frozenset({"type", "$ref", "allOf", "anyOf", "oneOf", "not"})
@@ -233,7 +236,7 @@ def default(element: Element) -> Iterator[str]:
 
 def number(element: Element) -> Iterator[str]:
     """Find floats: money and counts are integers or decimal text."""
-    if element.node.get("type") == "number":
+    if element.node.get("type") == "number" and element.property not in _MEASURES:
         yield "type number is a float: use integer, or decimal text"
 
 

@@ -25,7 +25,7 @@ from kalshi_ext.drift.limits import is_list, is_mapping
 KNOWN_ENUMS: Final[tuple[tuple[frozenset[str], frozenset[str], str], ...]] = tuple(
     (frozenset(properties.split()), frozenset(members.split()), name)
     for properties, members, name in (
-        ("side outcome_side", "yes no", "OutcomeSide"),
+        ("side outcome_side taker_side taker_outcome_side", "yes no", "OutcomeSide"),
         ("side book_side", "bid ask", "BookSide"),
         ("action", "buy sell", "OrderAction"),
         ("type", "limit market", "OrderType"),
@@ -33,6 +33,20 @@ KNOWN_ENUMS: Final[tuple[tuple[frozenset[str], frozenset[str], str], ...]] = tup
         ("time_in_force", "fill_or_kill good_till_canceled immediate_or_cancel", "TimeInForce"),
         ("self_trade_prevention_type", "taker_at_cross maker", "SelfTradePreventionType"),
         ("market_result", "yes no scalar", "MarketResult"),
+        ("market_type", "binary scalar", "MarketType"),
+        ("settlement_bounds_type", "default floor", "SettlementBoundsType"),
+        (
+            "strike_type",
+            "greater greater_or_equal less less_or_equal between functional custom structured",
+            "StrikeType",
+        ),
+        (
+            "status",
+            "initialized inactive active closed determined disputed amended finalized",
+            "MarketStatus",
+        ),
+        ("status", "unopened open paused closed settled", "MarketStatusFilter"),
+        ("mve_filter", "only exclude", "MveFilter"),
         ("status", "pending applied failed returned", "PaymentStatus"),
         ("type", "ach wire crypto debit apm", "PaymentType"),
         ("settlement_status", "unsettled settled all", "SettlementStatusFilter"),
@@ -42,7 +56,7 @@ KNOWN_ENUMS: Final[tuple[tuple[frozenset[str], frozenset[str], str], ...]] = tup
 )
 _ENUM_KEYS = frozenset({"type", "enum", "format"})
 # What describes the use of a schema, not the schema: it stays beside the reference.
-_USE_KEYS = frozenset({"nullable", "deprecated", "readOnly", "writeOnly", "default"})
+USE_KEYS = frozenset({"nullable", "deprecated", "readOnly", "writeOnly", "default"})
 
 
 def hoist(document: dict[str, Any]) -> dict[str, Any]:
@@ -157,8 +171,8 @@ class _Hoister:
         return f"{proposed}Entry" if self._is_taken(f"{owner}Entry") else f"{owner}Entry"
 
     def _hoist_object(self, proposed: str, schema: dict[str, Any]) -> dict[str, Any]:
-        siblings = {key: value for key, value in schema.items() if key in _USE_KEYS}
-        definition = {key: value for key, value in schema.items() if key not in _USE_KEYS}
+        siblings = {key: value for key, value in schema.items() if key in USE_KEYS}
+        definition = {key: value for key, value in schema.items() if key not in USE_KEYS}
         name = self._free_name(proposed)
         self.new[name] = definition  # taken before its own parts look for free names
         self.new[name] = self.hoist_parts(name, name, definition)

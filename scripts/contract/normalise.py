@@ -10,7 +10,7 @@ or by name, 3.0 or 3.1. The normal form takes those away, in this order:
     no keyword beside a $ref               wrap_references
     a name for every enum and object       naming.hoist
     no security scheme without a user      references.with_used_schemes
-    descriptions of responses              _with_reason_phrases
+    descriptions of responses              with_reason_phrases
     one order                              ordered
 
 It is idempotent: normalise(normalise(x)) == normalise(x). Then two versions can be compared as
@@ -70,7 +70,7 @@ def normalise(document: dict[str, Any]) -> dict[str, Any]:
     # Our paths first: what is broken elsewhere in the exchange's document is not our concern.
     document = rewrite(reachable(_keep_our_paths(document)), "document", _strip_prose)
     document = hoist(wrap_references(_push_down({**document, "openapi": version})))
-    return ordered(_with_reason_phrases(with_used_schemes(document)))
+    return ordered(with_reason_phrases(with_used_schemes(document)))
 
 
 def _target_version(document: dict[str, Any]) -> str:
@@ -152,7 +152,7 @@ def _wrap_reference(kind: str, node: dict[str, Any]) -> dict[str, Any]:
     return node
 
 
-def _with_reason_phrases(document: dict[str, Any]) -> dict[str, Any]:
+def with_reason_phrases(document: dict[str, Any]) -> dict[str, Any]:
     """Describe every response by its reason phrase: OpenAPI requires a description."""
     used: dict[str, set[str]] = {}
     for _, _, operation in operations(document):

@@ -51,6 +51,9 @@ from .get_intra_exchange_instance_transfer_response import GetIntraExchangeInsta
 from .get_intra_exchange_instance_transfers_response import (
     GetIntraExchangeInstanceTransfersResponse,
 )
+from .get_market_orderbook_response import GetMarketOrderbookResponse
+from .get_market_response import GetMarketResponse
+from .get_markets_response import GetMarketsResponse
 from .get_order_group_response import GetOrderGroupResponse
 from .get_order_groups_response import GetOrderGroupsResponse
 from .get_order_queue_position_response import GetOrderQueuePositionResponse
@@ -66,6 +69,7 @@ from .get_subaccount_balances_response import GetSubaccountBalancesResponse
 from .get_subaccount_netting_response import GetSubaccountNettingResponse
 from .get_subaccount_transfers_response import GetSubaccountTransfersResponse
 from .get_target_balance_allocation_response import GetTargetBalanceAllocationResponse
+from .get_trades_response import GetTradesResponse
 from .get_user_data_timestamp_response import GetUserDataTimestampResponse
 from .get_withdrawals_response import GetWithdrawalsResponse
 from .indexed_balance import IndexedBalance
@@ -74,29 +78,41 @@ from .intra_exchange_instance_transfer_request import IntraExchangeInstanceTrans
 from .intra_exchange_instance_transfer_response import IntraExchangeInstanceTransferResponse
 from .intra_exchange_instance_transfer_status import IntraExchangeInstanceTransferStatus
 from .maintenance_window import MaintenanceWindow
+from .market import Market
+from .market_custom_strike_type_0 import MarketCustomStrikeType0
 from .market_position import MarketPosition
 from .market_result import MarketResult
+from .market_status import MarketStatus
+from .market_status_filter import MarketStatusFilter
+from .market_type import MarketType
+from .mve_filter import MveFilter
+from .mve_selected_leg import MveSelectedLeg
 from .order import Order
 from .order_action import OrderAction
 from .order_group import OrderGroup
 from .order_queue_position import OrderQueuePosition
 from .order_status import OrderStatus
 from .order_type import OrderType
+from .orderbook_count_fp import OrderbookCountFp
 from .outcome_side import OutcomeSide
 from .payment_status import PaymentStatus
 from .payment_type import PaymentType
+from .price_range import PriceRange
 from .resting_margin_reservation import RestingMarginReservation
 from .schedule import Schedule
 from .self_trade_prevention_type import SelfTradePreventionType
 from .set_target_balance_allocation_request import SetTargetBalanceAllocationRequest
 from .settlement import Settlement
+from .settlement_bounds_type import SettlementBoundsType
 from .settlement_status_filter import SettlementStatusFilter
+from .strike_type import StrikeType
 from .subaccount_balance import SubaccountBalance
 from .subaccount_netting_config import SubaccountNettingConfig
 from .subaccount_transfer import SubaccountTransfer
 from .target_balance_allocation import TargetBalanceAllocation
 from .target_balance_allocation_input import TargetBalanceAllocationInput
 from .time_in_force import TimeInForce
+from .trade import Trade
 from .update_order_group_limit_request import UpdateOrderGroupLimitRequest
 from .update_subaccount_netting_request import UpdateSubaccountNettingRequest
 from .weekly_schedule import WeeklySchedule
@@ -149,6 +165,9 @@ __all__ = (
     "GetHistoricalCutoffResponse",
     "GetIntraExchangeInstanceTransferResponse",
     "GetIntraExchangeInstanceTransfersResponse",
+    "GetMarketOrderbookResponse",
+    "GetMarketResponse",
+    "GetMarketsResponse",
     "GetOrderGroupResponse",
     "GetOrderGroupsResponse",
     "GetOrderQueuePositionResponse",
@@ -162,6 +181,7 @@ __all__ = (
     "GetSubaccountNettingResponse",
     "GetSubaccountTransfersResponse",
     "GetTargetBalanceAllocationResponse",
+    "GetTradesResponse",
     "GetUserDataTimestampResponse",
     "GetWithdrawalsResponse",
     "IndexedBalance",
@@ -170,10 +190,18 @@ __all__ = (
     "IntraExchangeInstanceTransferResponse",
     "IntraExchangeInstanceTransferStatus",
     "MaintenanceWindow",
+    "Market",
+    "MarketCustomStrikeType0",
     "MarketPosition",
     "MarketResult",
+    "MarketStatus",
+    "MarketStatusFilter",
+    "MarketType",
+    "MveFilter",
+    "MveSelectedLeg",
     "Order",
     "OrderAction",
+    "OrderbookCountFp",
     "OrderGroup",
     "OrderQueuePosition",
     "OrderStatus",
@@ -181,18 +209,22 @@ __all__ = (
     "OutcomeSide",
     "PaymentStatus",
     "PaymentType",
+    "PriceRange",
     "RestingMarginReservation",
     "Schedule",
     "SelfTradePreventionType",
     "SetTargetBalanceAllocationRequest",
     "Settlement",
+    "SettlementBoundsType",
     "SettlementStatusFilter",
+    "StrikeType",
     "SubaccountBalance",
     "SubaccountNettingConfig",
     "SubaccountTransfer",
     "TargetBalanceAllocation",
     "TargetBalanceAllocationInput",
     "TimeInForce",
+    "Trade",
     "UpdateOrderGroupLimitRequest",
     "UpdateSubaccountNettingRequest",
     "WeeklySchedule",

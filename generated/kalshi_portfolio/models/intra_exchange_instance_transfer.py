@@ -9,6 +9,7 @@ from attrs import field as _attrs_field
 
 from ..models.exchange_instance import ExchangeInstance
 from ..models.intra_exchange_instance_transfer_status import IntraExchangeInstanceTransferStatus
+from ..types import UNSET, Unset
 
 T = TypeVar("T", bound="IntraExchangeInstanceTransfer")
 
@@ -26,6 +27,7 @@ class IntraExchangeInstanceTransfer:
         source_exchange_shard (int): The shard it came from.
         status (IntraExchangeInstanceTransferStatus | str): Whether it is done.
         transfer_id (str): The id of the transfer.
+        client_transfer_id (str | Unset): The caller's own id of the transfer, a UUID: the key against repetition.
     """
 
     amount: str
@@ -36,6 +38,7 @@ class IntraExchangeInstanceTransfer:
     source_exchange_shard: int
     status: IntraExchangeInstanceTransferStatus | str
     transfer_id: str
+    client_transfer_id: str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -67,6 +70,8 @@ class IntraExchangeInstanceTransfer:
 
         transfer_id = self.transfer_id
 
+        client_transfer_id = self.client_transfer_id
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update(
@@ -81,6 +86,8 @@ class IntraExchangeInstanceTransfer:
                 "transfer_id": transfer_id,
             }
         )
+        if client_transfer_id is not UNSET:
+            field_dict["client_transfer_id"] = client_transfer_id
 
         return field_dict
 
@@ -136,6 +143,8 @@ class IntraExchangeInstanceTransfer:
 
         transfer_id = d.pop("transfer_id")
 
+        client_transfer_id = d.pop("client_transfer_id", UNSET)
+
         intra_exchange_instance_transfer = cls(
             amount=amount,
             created_ts=created_ts,
@@ -145,6 +154,7 @@ class IntraExchangeInstanceTransfer:
             source_exchange_shard=source_exchange_shard,
             status=status,
             transfer_id=transfer_id,
+            client_transfer_id=client_transfer_id,
         )
 
         intra_exchange_instance_transfer.additional_properties = d

@@ -102,12 +102,13 @@ def rehearse(copy: Path, upstream: Path, home: Path, *, types: bool = True) -> R
 
 
 def _edit_overlay(copy: Path, upstream: Path) -> None:
-    from contract.normalise import normalise
+    from spec import published_part
 
     from kalshi_ext.drift.load import load
 
     file = copy / "openapi" / "overlay.yaml"
-    drop_actions(file, misfits(normalise(load(upstream)), file))
+    part = published_part(load(upstream), copy / "openapi" / "upstream.yaml")
+    drop_actions(file, misfits(part, file))
 
 
 def missing_findings(change: Change, rehearsal: Rehearsal) -> list[str]:

@@ -1,0 +1,116 @@
+"""The exchange's whole document, and ways of writing it anew that say the same."""
+
+from __future__ import annotations
+
+import copy
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from contract.grammar import METHODS, rewrite
+from contract.references import dereference, split_reference
+from documents_for_spec import shuffled
+
+Node = dict[str, Any]
+_SECTIONS = {"schema": "schemas", "parameter": "parameters", "response": "responses"}
+
+
+def whole_document() -> Node:
+    """Give the document of 26 October 2026: 128 operations, names, types and bounds only."""
+    packed = Path(__file__).with_name("exchange-3.34.json.gz").read_bytes()
+    document: Node = json.loads(gzip.decompress(packed))
+    return document
+
+
+def reordered(document: Node) -> Node:
+    """Write every mapping in another order, and the operations with it."""
+    result: Node = shuffled(document, seed=7)
+    return result
+
+
+def inlined(document: Node) -> Node:
+    """Write every schema, parameter and response in place; no component is left but schemes."""
+
+    def in_place(_kind: str, node: Node) -> Node:
+        if "$ref" in node:
+            found = dereference(document, node["$ref"])
+            rest = {key: value for key, value in node.items() if key != "$ref"}
+            section, _ = split_reference(node["$ref"])
+            kind = next(kind for kind, name in _SECTIONS.items() if name == section)
+            return {**rewrite(found, kind, in_place), **rest}
+        if len(node.get("allOf", [])) == 1:
+            rest = {key: value for key, value in node.items() if key != "allOf"}
+            return {**node["allOf"][0], **rest}
+        return node
+
+    schemes = {"securitySchemes": document["components"]["securitySchemes"]}
+    paths = {"paths": document["paths"]}
+    result: Node = rewrite({**document, **paths, "components": schemes}, "document", in_place)
+    return result
+
+
+def hoisted(document: Node) -> Node:
+    """Give every schema, parameter and response in place a component of its own."""
+    components: Node = copy.deepcopy(document["components"])
+
+    def by_name(kind: str, node: Node) -> Node:
+        section = _SECTIONS.get(kind)
+        if section is None or "$ref" in node:
+            return node
+        named = components.setdefault(section, {})
+        name = f"Hoisted{len(named)}"
+        named[name] = node
+        return {"$ref": f"#/components/{section}/{name}"}
+
+    moved = rewrite({"openapi": "3.0.0", "paths": document["paths"]}, "document", by_name)
+    return {**document, "paths": moved["paths"], "components": components}
+
+
+def renamed(document: Node) -> Node:
+    """Give every schema, parameter and response another name."""
+    sections = set(_SECTIONS.values())
+
+    def other_name(_kind: str, node: Node) -> Node:
+        reference = node.get("$ref")
+        if not reference or split_reference(reference)[0] not in sections:
+            return node
+        return {**node, "$ref": f"{reference}Renamed"}
+
+    result: Node = rewrite(document, "document", other_name)
+    for section in sections:
+        named = result["components"].get(section, {})
+        result["components"][section] = {f"{name}Renamed": node for name, node in named.items()}
+    return result
+
+
+def parameters_of_paths(document: Node) -> Node:
+    """Write the parameters that all operations of a path share beside them."""
+    result = copy.deepcopy(document)
+    for item in result["paths"].values():
+        operations = [item[method] for method in METHODS if method in item]
+        shared = [
+            each
+            for each in operations[0].get("parameters", [])
+            if all(each in operation.get("parameters", []) for operation in operations)
+        ]
+        for operation in operations:
+            own = [each for each in operation.get("parameters", []) if each not in shared]
+            operation["parameters"] = own
+        item["parameters"] = shared
+    return result
+
+
+def all_at_once(document: Node) -> Node:
+    return reordered(renamed(parameters_of_paths(hoisted(document))))
+
+
+REARRANGEMENTS: tuple[Callable[[Node], Node], ...] = (
+    reordered,
+    inlined,
+    hoisted,
+    renamed,
+    parameters_of_paths,
+    all_at_once,
+)
