@@ -107,6 +107,11 @@ def examples_of(contract: str) -> list[Example]:
 # Arguments made up for calls in full.
 _IN_ACCOUNT: Final = {"subaccount": 1, "exchange_index": 0}
 _JANUARY: Final = {"since": "2026-01-01", "until": "2026-01-31"}
+_MARKET_TIMES: Final = {
+    f"{what}_{end}": day
+    for what in ("created", "updated", "close", "settled")
+    for end, day in _JANUARY.items()
+}
 _LIST: Final[dict[str, Any]] = {"ticker": "T", "event_ticker": "E", "limit": 5}
 _ORDER: Final[dict[str, Any]] = {
     "ticker": "T",
@@ -173,6 +178,26 @@ EXAMPLES: Final = (
     Example("exchange.status"),
     Example("exchange.schedule"),
     Example("exchange.data_timestamp"),
+    Example(
+        "markets.list",
+        full=given(
+            status="open",
+            event_ticker="E",
+            series_ticker="S",
+            tickers=["T", "U"],
+            mve_filter="exclude",
+            **_MARKET_TIMES,
+            limit=5,
+        ),
+        run=given(status="open"),
+    ),
+    Example("markets.get", full=given("T"), run=given(RAIN)),
+    Example("markets.orderbook", full=given("T", depth=10), run=given(RAIN, depth=10)),
+    Example(
+        "markets.trades",
+        full=given(ticker="T", is_block_trade=False, limit=5, **_JANUARY),
+        run=given(ticker=RAIN),
+    ),
     Example("account.limits"),
     Example("account.endpoint_costs"),
     Example("account.volume_progress"),

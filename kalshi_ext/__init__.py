@@ -34,6 +34,8 @@ if TYPE_CHECKING:
         ExchangeInstance,
         IntraExchangeInstanceTransferStatus,
         MarketResult,
+        MarketStatus,
+        MarketType,
         OrderAction,
         OrderStatus,
         OrderType,
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
         PaymentType,
         RestingMarginReservation,
         SelfTradePreventionType,
+        SettlementBoundsType,
+        StrikeType,
         TimeInForce,
     )
     from kalshi_ext.contracts.passthrough import GeneratedResponse
@@ -57,6 +61,7 @@ if TYPE_CHECKING:
     from kalshi_ext.session import JournalSource
     from kalshi_ext.transport.keys import KeySource, Passphrase
     from kalshi_ext.transport.signing import KalshiAuth, Signer
+    from kalshi_ext.values import Band, PriceGrid
     from kalshi_ext.writes import Resolution
 
     __all__ = [
@@ -65,6 +70,7 @@ if TYPE_CHECKING:
         "AsyncKalshi",
         "AsyncRows",
         "Backoff",
+        "Band",
         "BookSide",
         "CompleteRows",
         "Count",
@@ -82,6 +88,8 @@ if TYPE_CHECKING:
         "KalshiAuth",
         "KeySource",
         "MarketResult",
+        "MarketStatus",
+        "MarketType",
         "Moment",
         "OrderAction",
         "OrderRef",
@@ -95,14 +103,17 @@ if TYPE_CHECKING:
         "PaymentStatus",
         "PaymentType",
         "Policy",
+        "PriceGrid",
         "Resolution",
         "RestingMarginReservation",
         "Rows",
         "Secret",
         "SelfTradePreventionType",
+        "SettlementBoundsType",
         "Side",
         "Signer",
         "State",
+        "StrikeType",
         "TimeInForce",
         "Timeout",
         "TokenBucket",
@@ -131,6 +142,8 @@ _EXPORTS = {
         "ExchangeInstance",
         "IntraExchangeInstanceTransferStatus",
         "MarketResult",
+        "MarketStatus",
+        "MarketType",
         "OrderAction",
         "OrderStatus",
         "OrderType",
@@ -139,6 +152,8 @@ _EXPORTS = {
         "PaymentType",
         "RestingMarginReservation",
         "SelfTradePreventionType",
+        "SettlementBoundsType",
+        "StrikeType",
         "TimeInForce",
     ),
     "contracts.passthrough": ("GeneratedResponse",),
@@ -175,6 +190,7 @@ _EXPORTS = {
         "KalshiAuth",
         "Signer",
     ),
+    "values": ("Band", "PriceGrid"),
     "writes": ("Resolution",),
 }
 _MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names}

@@ -190,6 +190,32 @@ def _(value: models.TargetAllocation) -> str:
 
 
 @answer.register
+def _(value: models.Market) -> str:
+    bid, ask = number_text(value.yes_bid), number_text(value.yes_ask)
+    return f"{value.ticker}: {value.status.value}, bid {bid}, ask {ask}"
+
+
+@answer.register
+def _(value: models.OrderBook) -> str:
+    best = [f"{_level(side)} of {len(levels)}" for side, levels in _sides(value)]
+    return f"{value.ticker}: bid {best[0]} levels, ask {best[1]} levels"
+
+
+def _sides(book: models.OrderBook) -> list[tuple[Any, Any]]:
+    return [(book.best_bid, book.bids), (book.best_ask, book.asks)]
+
+
+def _level(level: models.PriceLevel | None) -> str:
+    return "none" if level is None else f"{number_text(level.count)} at {number_text(level.price)}"
+
+
+@answer.register
+def _(value: models.Trade) -> str:
+    side = "" if value.taker_book_side is None else f", taker {value.taker_book_side.value}"
+    return f"{value.ticker}: {number_text(value.count)} at {number_text(value.price)}{side}"
+
+
+@answer.register
 def _(value: models.ExchangeStatus) -> str:
     state = "trading" if value.trading_active else "not trading"
     return f"{state}, {len(value.shards)} shards"

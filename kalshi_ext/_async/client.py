@@ -12,6 +12,7 @@ import httpx
 from kalshi_ext import writes
 from kalshi_ext._async.account import AsyncAccount, AsyncExchange
 from kalshi_ext._async.history import AsyncHistory
+from kalshi_ext._async.markets import AsyncMarkets
 from kalshi_ext._async.order_groups import AsyncOrderGroups
 from kalshi_ext._async.orders import AsyncOrders
 from kalshi_ext._async.portfolio import AsyncPortfolio
@@ -100,6 +101,7 @@ class AsyncKalshi:
         self.history = AsyncHistory(self)
         self.account = AsyncAccount(self)
         self.exchange = AsyncExchange(self)
+        self.markets = AsyncMarkets(self)
 
     @classmethod
     def from_env(cls, variables: Mapping[str, str] | None = None, **options: Any) -> Self:

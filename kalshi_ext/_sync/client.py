@@ -13,6 +13,7 @@ import httpx
 from kalshi_ext import writes
 from kalshi_ext._sync.account import Account, Exchange
 from kalshi_ext._sync.history import History
+from kalshi_ext._sync.markets import Markets
 from kalshi_ext._sync.order_groups import OrderGroups
 from kalshi_ext._sync.orders import Orders
 from kalshi_ext._sync.portfolio import Portfolio
@@ -101,6 +102,7 @@ class Kalshi:
         self.history = History(self)
         self.account = Account(self)
         self.exchange = Exchange(self)
+        self.markets = Markets(self)
 
     @classmethod
     def from_env(cls, variables: Mapping[str, str] | None = None, **options: Any) -> Self:

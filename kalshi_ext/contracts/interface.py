@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         CurrentHistory,
     )
     from kalshi_ext.contracts.current.groups import CurrentGroups
+    from kalshi_ext.contracts.current.markets import CurrentMarkets
     from kalshi_ext.contracts.current.orders import CurrentOrders
     from kalshi_ext.contracts.current.portfolio import CurrentPortfolio
     from kalshi_ext.contracts.current.subaccounts import CurrentSubaccounts
@@ -83,3 +84,4 @@ class Contract:
     history: CurrentHistory
     account: CurrentAccount
     exchange: CurrentExchange
+    markets: CurrentMarkets

@@ -5,9 +5,10 @@ the exchange left out, or sent as null or "", is None. `.raw` is the JSON object
 no part of equality or repr, so that a new field of the exchange makes no two equal rows differ.
 """
 
-from kalshi_ext.models import account, exchange, orders, portfolio
+from kalshi_ext.models import account, exchange, markets, orders, portfolio
 from kalshi_ext.models.account import *
 from kalshi_ext.models.exchange import *
+from kalshi_ext.models.markets import *
 from kalshi_ext.models.orders import *
 from kalshi_ext.models.portfolio import *
 
@@ -15,5 +16,6 @@ from kalshi_ext.models.portfolio import *
 __all__: list[str] = []
 __all__ += account.__all__
 __all__ += exchange.__all__
+__all__ += markets.__all__
 __all__ += orders.__all__
 __all__ += portfolio.__all__

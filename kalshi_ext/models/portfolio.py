@@ -179,6 +179,7 @@ class InstanceTransfer:
     source_exchange_shard: int | None = None
     destination_exchange_shard: int | None = None
     created_time: datetime | None = None
+    client_transfer_id: str | None = None
     raw: wire.IntraExchangeInstanceTransfer = field(repr=False, eq=False)
 
 

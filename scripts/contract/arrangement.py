@@ -182,7 +182,8 @@ class _Arranger:
 
     def _operation(self, new: Node, old: Node | None) -> Node:
         if old is None:
-            return self._copy(self.new, new)
+            kept: Node = self._copy(self.new, new)
+            return kept
         arranged = self._parts("operation", new, old)
         if "tags" in old:
             arranged["tags"] = old["tags"]

@@ -31,6 +31,17 @@ ONLY_RAW: dict[str, dict[str, dict[str, str]]] = {
             "ts": "the same as created_time, read where that is missing",
         },
         "GetBalanceResponse": {"balance": "truncated; read where balance_dollars is missing"},
+        "Market": {
+            "no_bid_dollars": "one less yes_ask_dollars",
+            "no_ask_dollars": "one less yes_bid_dollars",
+            "title": "deprecated by the contract",
+            "subtitle": "deprecated by the contract",
+            "expiration_time": "deprecated by the contract",
+        },
+        "Trade": {
+            "no_price_dollars": OF_YES,
+            "taker_side": "deprecated by the contract; the same as taker_outcome_side",
+        },
     },
     "classic": {
         "Order": {

@@ -26,4 +26,5 @@ CLASSIC = Contract(
     history=_nothing_of("history"),
     account=_nothing_of("account"),
     exchange=_nothing_of("exchange"),
+    markets=_nothing_of("markets"),
 )

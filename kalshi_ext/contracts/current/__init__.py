@@ -2,6 +2,7 @@
 
 from kalshi_ext.contracts.current.account import CurrentAccount, CurrentExchange, CurrentHistory
 from kalshi_ext.contracts.current.groups import CurrentGroups
+from kalshi_ext.contracts.current.markets import CurrentMarkets
 from kalshi_ext.contracts.current.orders import CurrentOrders
 from kalshi_ext.contracts.current.portfolio import CurrentPortfolio
 from kalshi_ext.contracts.current.subaccounts import CurrentSubaccounts
@@ -19,4 +20,5 @@ CURRENT = Contract(
     history=CurrentHistory("current", "history"),
     account=CurrentAccount("current", "account"),
     exchange=CurrentExchange("current", "exchange"),
+    markets=CurrentMarkets("current", "markets"),
 )

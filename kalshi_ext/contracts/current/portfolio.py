@@ -307,6 +307,7 @@ def decode_instance_transfer(row: shapes.IntraExchangeInstanceTransfer) -> Insta
         source_exchange_shard=row.get("source_exchange_shard"),
         destination_exchange_shard=row.get("destination_exchange_shard"),
         created_time=moment(row.get("created_ts")),
+        client_transfer_id=row.get("client_transfer_id"),
         raw=row,
     )
 

@@ -72,6 +72,8 @@ def add_market(state: EngineState, params: Params) -> Json:
         taker_fees=taker,
         maker_fees=maker,
         valid_prices=valid_prices(ranges),
+        created=state.now,
+        updated=state.now,
     )
     state.shards.add(shard)
     state.markets[ticker] = market

@@ -26,6 +26,7 @@ from attrs import define, field
 
 from kalshi_ext.sandbox.engine import ledger
 from kalshi_ext.sandbox.engine.fixed_point import ONE, contract_cost
+from kalshi_ext.sandbox.engine.records import Trade
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,6 +131,11 @@ class Market:
     taker_fees: FeeModel
     maker_fees: FeeModel
     valid_prices: bytes
+    created: int = 0
+    updated: int = 0
+    """When its status last changed; trades and prices do not count."""
+    closed: int | None = None
+    settled: int | None = None
     status: str = "active"
     """active, closed or settled."""
     result: str | None = None
@@ -141,6 +147,12 @@ class Market:
     bids: PriceLevels = field(factory=lambda: PriceLevels(bid=True))
     asks: PriceLevels = field(factory=lambda: PriceLevels(bid=False))
     holdings: list[Holding] = field(factory=list["Holding"])
+    trades: list[Trade] = field(factory=list["Trade"])
+
+    @property
+    def id(self) -> str:
+        """Tell it from others of the same time of creation."""
+        return self.ticker
 
     def side(self, *, bid: bool) -> PriceLevels:
         return self.bids if bid else self.asks
@@ -247,11 +259,26 @@ def trade(state: EngineState, taker: Order, maker: Order, count: int) -> None:
     ledger.update_reserve(state, taker.account, taker.holding)
     market.last_price = price
     market.volume += count
+    _record_trade(state, taker, price, count, trade_id)
     # only now, with both sides booked: triggering a group cancels orders
     _trip_group(state, maker)
     _trip_group(state, taker)
     if taker.remaining and _stopped_by_group(taker):
         cancel_remainder(state, taker, "group")
+
+
+def _record_trade(state: EngineState, taker: Order, price: int, count: int, trade_id: str) -> None:
+    row = Trade(
+        id=trade_id,
+        created=state.now,
+        market=taker.market,
+        price=price,
+        count=count,
+        taker_bid=taker.bid,
+    )
+    # two lists, so that a read filtered by ticker walks over its own rows only
+    state.insert_sorted(state.trades, row)
+    state.insert_sorted(taker.market.trades, row)
 
 
 def _stopped_by_group(taker: Order) -> bool:

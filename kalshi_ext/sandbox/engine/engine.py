@@ -27,6 +27,7 @@ from kalshi_ext.sandbox.engine import (
     classic_reads,
     classic_writes,
     invariants,
+    market_reads,
     order_groups,
     order_reads,
     order_writes,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 _HANDLER_MODULES = (
     classic_reads,
     classic_writes,
+    market_reads,
     order_groups,
     order_reads,
     order_writes,

@@ -56,11 +56,14 @@ def is_historical_fill(state: EngineState, fill: Fill) -> bool:
 
 def created_range(request: ApiRequest) -> tuple[int, int]:
     """Read min_ts and max_ts as times of creation in microseconds, both seconds included."""
-    least, most = query_time(request.query, "min_ts"), query_time(request.query, "max_ts")
-    return (
-        -_FAR_FUTURE if least is None else least,
-        _FAR_FUTURE if most is None else most + SECOND - 1,
-    )
+    least, most = time_range(request, "ts")
+    return -_FAR_FUTURE if least is None else least, _FAR_FUTURE if most is None else most
+
+
+def time_range(request: ApiRequest, name: str) -> tuple[int | None, int | None]:
+    """Read min_NAME and max_NAME as microseconds, both seconds included; None: not named."""
+    least, most = (query_time(request.query, f"{end}_{name}") for end in ("min", "max"))
+    return least, None if most is None else most + SECOND - 1
 
 
 def list_orders(

@@ -110,6 +110,18 @@ class Fill:
 
 
 @frozen(eq=False, kw_only=True)
+class Trade:
+    """State a trade as everybody sees it: without the two accounts."""
+
+    id: str
+    created: int
+    market: Market
+    price: int
+    count: int
+    taker_bid: bool
+
+
+@frozen(eq=False, kw_only=True)
 class Settlement:
     """State what a settled market paid for one position."""
 

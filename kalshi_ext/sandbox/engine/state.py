@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from kalshi_ext.sandbox.engine.accounts import CashBalance, Holding
     from kalshi_ext.sandbox.engine.book import Market
-    from kalshi_ext.sandbox.engine.records import Order, Row
+    from kalshi_ext.sandbox.engine.records import Order, Row, Trade
 SHARDS = {0: "default", 1: "combos", 2: "crypto", 3: "tennis and baseball"}
 """The contract names these; a market on another one opens it."""
 R = TypeVar("R", bound="Row")
@@ -110,6 +110,7 @@ class EngineState:
     markets: dict[str, Market] = field(factory=dict[str, "Market"])
     accounts: dict[str, TradingAccount] = field(factory=dict[str, TradingAccount])
     orders: dict[str, Order] = field(factory=dict[str, "Order"])
+    trades: list[Trade] = field(factory=list["Trade"])
     pauses: Pauses = field(factory=Pauses)
     cutoffs: Cutoffs = field(factory=Cutoffs)
     events: list[RecordedEvent] = field(factory=list[RecordedEvent])

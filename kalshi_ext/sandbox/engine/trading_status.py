@@ -57,7 +57,8 @@ def close_market(state: EngineState, params: Mapping[str, Any]) -> Json:
 
 
 def _close_market(state: EngineState, market: Market, status: str) -> None:
-    market.status = status
+    market.status, market.updated = status, state.now
+    market.closed = state.now if market.closed is None else market.closed
     for order in [*market.bids.orders(), *market.asks.orders()]:
         book.cancel_resting(state, order, status)
     state.record_event("market", ticker=market.ticker, what=status)
@@ -71,7 +72,7 @@ def settle(state: EngineState, params: Mapping[str, Any]) -> Json:
     value = _settlement_value(params["result"], params.get("value"))
     # cancelled first: nothing may be held back for a market that is over
     _close_market(state, market, "settled")
-    market.result, market.value = params["result"], value
+    market.result, market.value, market.settled = params["result"], value, state.now
     for account in state.accounts.values():
         for holding in account.holdings.values():
             if holding.market is market:
