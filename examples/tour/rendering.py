@@ -197,16 +197,12 @@ def _(value: models.Market) -> str:
 
 @answer.register
 def _(value: models.OrderBook) -> str:
-    best = [f"{_level(side)} of {len(levels)}" for side, levels in _sides(value)]
-    return f"{value.ticker}: bid {best[0]} levels, ask {best[1]} levels"
+    return f"{value.ticker}: bid {_side(value.bids)}, ask {_side(value.asks)}"
 
 
-def _sides(book: models.OrderBook) -> list[tuple[Any, Any]]:
-    return [(book.best_bid, book.bids), (book.best_ask, book.asks)]
-
-
-def _level(level: models.PriceLevel | None) -> str:
-    return "none" if level is None else f"{number_text(level.count)} at {number_text(level.price)}"
+def _side(levels: Sequence[models.PriceLevel]) -> str:
+    best = levels[0] if levels else None
+    return "none" if best is None else f"{number_text(best.count)} at {number_text(best.price)}"
 
 
 @answer.register

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import re
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -24,12 +25,8 @@ OURS: Final = (
     "/exchange/schedule",
     "/exchange/user_data_timestamp",
 )
-MARKETS: Final = (
-    "/markets",
-    "/markets/trades",
-    "/markets/{ticker}",
-    "/markets/{ticker}/orderbook",
-)
+# A placeholder may have any name.
+MARKETS: Final = ("/markets", "/markets/trades", "/markets/{}", "/markets/{}/orderbook")
 MARKET_DATA: Final = ("/historical/markets", "/historical/trades", "/historical/events")
 
 DocumentName = Literal["current", "classic", "upstream"]
@@ -44,7 +41,11 @@ _PACKAGE: Final = Path(__file__).resolve().parent
 
 def is_ours(path: str) -> bool:
     """Tell whether a path is part of the portfolio contract."""
-    return path in MARKETS or (_under(path, OURS) and not _under(path, MARKET_DATA))
+    return _shape(path) in MARKETS or (_under(path, OURS) and not _under(path, MARKET_DATA))
+
+
+def _shape(path: str) -> str:
+    return re.sub(r"\{[^}/]*\}", "{}", path)
 
 
 def _under(path: str, prefixes: tuple[str, ...]) -> bool:

@@ -45,7 +45,7 @@ class Options:
     """Everything a sandbox can be started with; JSON-ready through to_data and from_data."""
 
     contract: Contract = field(default="current", validator=_check_contract)
-    """current: the 47 operations, and 410 for the six retired writes · classic: the 19 of 2.x ·
+    """current: the 51 operations, and 410 for the six retired writes · classic: the 19 of 2.x ·
     both-today: current, and the classic operations that were never switched off."""
     port: int = field(default=0, validator=_check_port)
     """0: any free one."""

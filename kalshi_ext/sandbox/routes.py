@@ -55,7 +55,7 @@ class _PathNode:
 class Routes:
     """Look operations up by method and path.
 
-    66 patterns tried in turn, as Starlette does it, cost more than an order; a tree does not.
+    70 patterns tried in turn, as Starlette does it, cost more than an order; a tree does not.
     """
 
     def __init__(self, contract: Contract) -> None:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     type=click.Choice(["current", "classic", "both-today"]),
     default="current",
     show_default=True,
-    help="current: the 47 operations of today, 410 for the retired writes. classic: the 19 of "
+    help="current: the 51 operations of today, 410 for the retired writes. classic: the 19 of "
     "2.x. both-today: current and the classic operations that still answer.",
 )
 @click.option(

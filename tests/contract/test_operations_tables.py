@@ -11,7 +11,7 @@ from operations_bound import CALLS, CONTRACTS, DOCUMENTS, EVERY, calls_of, docum
 from kalshi_ext.protocol.messages import Operation, Repeat
 
 BOTH = list(CONTRACTS)
-AT_LEAST = {"current": 47, "classic": 19}  # as published in October 2026; none gets lost
+AT_LEAST = {"current": 51, "classic": 19}  # as published in October 2026; none gets lost
 # A status the exchange may answer with though its document does not say so, and why.
 MORE_SUCCESSES = {"batchCreateOrders": {201}}  # a create; the batch of today answers 201
 

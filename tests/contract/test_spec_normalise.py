@@ -87,13 +87,16 @@ def test_a_path_added_under_our_prefixes_comes_in_and_market_data_stays_out() ->
     assert not is_ours("/historical/markets/{ticker}/candlesticks")
     assert not is_ours("/exchange/announcements")
     assert not is_ours("/portfoliomanager")
-    assert not is_ours("/markets")
+    assert is_ours("/markets")
+    assert is_ours("/markets/{market_ticker}/orderbook")
+    assert not is_ours("/markets/{ticker}/candlesticks")
+    assert not is_ours("/markets/orderbooks")
     assert all(is_ours(path) for path in UPSTREAM["paths"])
 
 
 def test_components_only_other_paths_use_are_left_out_even_when_broken() -> None:
     source = small(Answer={"type": "object"}, Other={"type": "object", "properties": 5})
-    source["paths"]["/markets"] = {"get": {"$ref": "#/nowhere"}}
+    source["paths"]["/events"] = {"get": {"$ref": "#/nowhere"}}
     assert set(schemas(source)) == {"Answer"}
 
 

@@ -115,7 +115,7 @@ _SUBJECTS = ("markets", "events", "series", "milestones", "communications/quotes
 
 
 def full_size_document() -> dict[str, Any]:
-    """Give 47 operations of ours and 80 of others, some sharing components, all with prose."""
+    """Give 51 operations of ours and 80 of others, some sharing components, all with prose."""
     whole = document("upstream")
     for number in range(FOREIGN_OPERATIONS):
         path = f"/{_SUBJECTS[number % len(_SUBJECTS)]}/kind_{number}/{{ticker}}"
