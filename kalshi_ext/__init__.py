@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         StrikeType,
         TimeInForce,
     )
+    from kalshi_ext.contracts.any_path import Parameters, ParameterValue
     from kalshi_ext.contracts.passthrough import GeneratedResponse
     from kalshi_ext.journal import Journal, State, open_journal
     from kalshi_ext.models import *
@@ -99,6 +100,8 @@ if TYPE_CHECKING:
         "OutcomeSide",
         "Pacer",
         "Page",
+        "ParameterValue",
+        "Parameters",
         "Passphrase",
         "PaymentStatus",
         "PaymentType",
@@ -156,6 +159,7 @@ _EXPORTS = {
         "StrikeType",
         "TimeInForce",
     ),
+    "contracts.any_path": ("ParameterValue", "Parameters"),
     "contracts.passthrough": ("GeneratedResponse",),
     "protocol.flow": ("Flow",),
     "session": ("JournalSource",),

@@ -19,6 +19,7 @@ from kalshi_ext._sync.orders import Orders
 from kalshi_ext._sync.portfolio import Portfolio
 from kalshi_ext._sync.subaccounts import Subaccounts
 from kalshi_ext.config import Environment, Timeout, settings_from_env
+from kalshi_ext.contracts.any_path import Parameters, any_call
 from kalshi_ext.contracts.passthrough import GeneratedResponse, passthrough_call
 from kalshi_ext.errors import Misuse
 from kalshi_ext.journal import Journal, open_journal
@@ -150,6 +151,29 @@ class Kalshi:
         if not call.operation.public:
             self.session.require_credentials()
         return self.run(request(call, self.session.context))
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Parameters | None = None,
+        json: Any = None,
+    ) -> Any:
+        """Send a request to any path of the exchange, also one that this library has no call for.
+
+        `path` is below the base URL, as in `request("GET", "/series/KXRAIN")`; `params` becomes the
+        query, `json` the body (say `{}` where the exchange wants an empty one). Returns the parsed
+        JSON, numbers with a fraction as Decimal, and None for an empty body. Signed where the
+        client has credentials. Signing, retries, rate limits and errors are those of every call. A
+        request that is no GET is executed at most once: a lost answer raises OutcomeUnknown, and
+        neither the journal nor `recover` knows of it.
+        """
+        call = any_call(method, path, params, json)
+        if call.operation.writes:
+            self.session.require_credentials()
+        signed = self.session.authenticated
+        return self.run(request(call if signed else call.unsigned(), self.session.context))
 
     def recover(self) -> list[Resolution]:
         """Look up the outcome of every write in the journal that has no verdict; send only reads.

@@ -168,6 +168,8 @@ def _queue_positions(probe: ReadOnlyProbe, method: Callable[..., Any]) -> None:
 
 
 _SPECIAL: dict[str, Callable[[ReadOnlyProbe, Callable[..., Any]], Any]] = {
+    "markets.get": lambda probe, method: method(probe.first("markets.list", "ticker")),
+    "markets.orderbook": lambda probe, method: method(probe.first("markets.list", "ticker")),
     "orders.get": lambda probe, method: method(probe.first("orders.list", "order_id")),
     "orders.queue_position": lambda probe, method: method(probe.first("orders.list", "order_id")),
     "orders.queue_positions": _queue_positions,

@@ -30,7 +30,8 @@ class Operation:
     """One operation of a contract.
 
     `path` is the contract's template without the base URL; `success` the statuses whose body
-    is the answer; `facade` the word a user says, as in `orders.place`.
+    is the answer; `facade` the word a user says, as in `orders.place`. `any_json` lets an answer be
+    any JSON, where no contract says that it is an object.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Operation:
     repeat: Repeat
     success: frozenset[int] = frozenset({200})
     public: bool = False
+    any_json: bool = False
 
     @property
     def writes(self) -> bool:
@@ -76,6 +78,10 @@ class Call(Generic[T]):
         """Return the same call with its answer changed by a pure function."""
         decode = self.decode
         return Call(self.operation, self.request, lambda document: change(decode(document)))
+
+    def unsigned(self) -> Call[T]:
+        """Return the same call without a signature, for a client that has no credentials."""
+        return evolve(self, operation=evolve(self.operation, public=True))
 
     def with_cursor(self, cursor: str | None) -> Call[T]:
         """Return the same list call asking for the page at `cursor`."""

@@ -251,7 +251,8 @@ def _decode(call: Call[T], reply: Reply, deviations: set[Deviation]) -> T:
     document = parse_json(reply.body) if reply.body.strip() else None
     if isinstance(document, Mapping) and document and document.keys() <= ERROR_FIELDS:
         raise ValueError("a success that carries an error body")
-    if document is not None and not isinstance(document, Mapping):
+    is_object = document is None or isinstance(document, Mapping)
+    if not is_object and not call.operation.any_json:
         raise ValueError("the answer is not an object")
     deviations |= find_deviations(call.operation.id, document)
     answer = call.decode(document)

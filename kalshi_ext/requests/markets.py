@@ -100,9 +100,9 @@ def _range(name: str, since: Moment | None, until: Moment | None) -> tuple[int |
 def _tickers(tickers: Iterable[str] | None) -> str | None:
     if tickers is None:
         return None
-    if isinstance(tickers, str):
-        raise Misuse("tickers must be a list of tickers, not one text")
+    if isinstance(tickers, str) or not isinstance(tickers, Iterable):
+        raise Misuse(f"tickers must be a list of tickers, not {tickers!r}")
     checked = [values.ticker(each, name="tickers") for each in tickers]
     if not checked:
-        raise Misuse("tickers must name at least one market, or be None for all")
+        raise Misuse("tickers must hold at least one, or be None for all")
     return ",".join(checked)

@@ -40,6 +40,7 @@ MAX_DEPTH = 100
 STATUSES = {"active": "active", "closed": "closed", "settled": "finalized"}
 FILTERS = {"open": "active", "closed": "closed", "settled": "settled", "unopened": "", "paused": ""}
 TIMES = ("created", "updated", "close", "settled")
+_WHOLE_CENTS = ((0, ONE, 100),)
 _LIFE = 365 * DAY
 _WEEK = 7 * DAY
 
@@ -115,7 +116,7 @@ def market_row(state: EngineState, market: Market) -> Json:
         "price_level_structure": "custom" if market.price_ranges else "linear_cent",
         "price_ranges": [
             {"start": format_price(start), "end": format_price(end), "step": format_price(step)}
-            for start, end, step in market.price_ranges
+            for start, end, step in market.price_ranges or _WHOLE_CENTS
         ],
         "notional_value_dollars": format_price(ONE),
         "open_interest_fp": format_count(market.open_interest),
