@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
 def published_part(document: dict[str, Any], committed: Path) -> dict[str, Any]:
     """Give our part of a document in normal form, arranged as the committed one, if there is."""
     part = normalise(document)
-    return arranged_like(part, normalise(load(committed))) if committed.exists() else part
+    return arranged_like(part, load(committed)) if committed.exists() else part
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:

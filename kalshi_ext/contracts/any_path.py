@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeGuard
 from uuid import UUID
 
 from kalshi_ext.contracts.decoding import to_json
@@ -85,9 +85,12 @@ def _pairs(name: object, value: object) -> Iterator[tuple[str, str]]:
         raise Misuse(f"params: {redacted_repr(name)} is no name of a parameter")
     if value is None:
         return
-    many = isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping)
-    for each in value if many else [value]:
+    for each in value if _is_list(value) else [value]:
         yield name, _text(name, each)
+
+
+def _is_list(value: object) -> TypeGuard[Iterable[object]]:
+    return isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping)
 
 
 def _text(name: str, value: object) -> str:

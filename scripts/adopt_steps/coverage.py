@@ -304,7 +304,8 @@ class Sampler:
         if "enum" in schema:
             return schema["enum"][0]
         if schema.get("type") == "array":
-            return [self._value(schema["items"], "", key)]
+            count = max(schema.get("minItems", 1), 1)
+            return [self._value(schema["items"], "", key) for _ in range(count)]
         if schema.get("type") == "object" or "properties" in schema:
             return self._object(schema, name)
         return _scalar(schema, key)

@@ -22,6 +22,7 @@ it.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final
@@ -35,6 +36,7 @@ from contract.references import dereference, prune, split_reference
 from kalshi_ext.drift.limits import is_list, is_mapping
 
 Node = dict[str, Any]
+_PLACEHOLDER: Final = re.compile(r"\{([^}/]*)\}")
 _KINDS: Final = {
     "schemas": "schema",
     "parameters": "parameter",
@@ -48,6 +50,7 @@ _DEFAULTS: Final = USE_KEYS - {"default"} | {"required", "parameters", "tags"}
 
 def arranged_like(new: Node, committed: Node) -> Node:
     """Arrange a document in normal form like another one; what both say alike is equal text."""
+    new = _with_known_paths(new, committed)
     sides = _Side(new), _Side(committed)
     first = _Arranger(*sides)
     first.paths()
@@ -57,6 +60,35 @@ def arranged_like(new: Node, committed: Node) -> Node:
     if "servers" in new:
         document["servers"] = _sorted_like(new["servers"], committed.get("servers", []))
     return ordered(with_reason_phrases(prune(arranger.with_names(document))))
+
+
+def _with_known_paths(new: Node, committed: Node) -> Node:
+    """Give the placeholders of a path their committed names."""
+    known = {_shape(path): path for path in committed["paths"]}
+    paths: Node = {}
+    for path, item in new["paths"].items():
+        name = known.get(_shape(path), path)
+        names = dict(zip(_PLACEHOLDER.findall(path), _PLACEHOLDER.findall(name), strict=True))
+        paths[name] = item if name == path else _with_parameter_names(_Side(new), item, names)
+    return {**new, "paths": paths}
+
+
+def _shape(path: str) -> str:
+    return _PLACEHOLDER.sub("{}", path)
+
+
+def _with_parameter_names(side: _Side, item: Node, names: dict[str, str]) -> Node:
+    return {
+        method: operation
+        | {"parameters": [_named(side, each, names) for each in operation.get("parameters", [])]}
+        for method, operation in item.items()
+    }
+
+
+def _named(side: _Side, parameter: Node, names: dict[str, str]) -> Node:
+    content = side.content("parameter", parameter)
+    name = names.get(content["name"]) if content.get("in") == "path" else None
+    return {**content, "name": name} if name else parameter
 
 
 def _text(tree: Any) -> str:
@@ -235,7 +267,7 @@ class _Arranger:
         if shape == "one":
             return self._place(inner, new, old)
         if shape == "map":
-            known = old or {}
+            known: Node = old or {}
             return {name: self._place(inner, each, known.get(name)) for name, each in new.items()}
         return [self._place(inner, *pair) for pair in self._pairs(inner, new, old or [])]
 

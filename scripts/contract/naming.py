@@ -70,8 +70,13 @@ def hoist(document: dict[str, Any]) -> dict[str, Any]:
         name: _hoist_parameter(hoister, name, parameter)
         for name, parameter in components.get("parameters", {}).items()
     }
+    holders = {
+        section: {name: _hoist_content(hoister, name, holder) for name, holder in named.items()}
+        for section in ("responses", "requestBodies")
+        if (named := components.get(section))
+    }
     paths = {path: _hoist_path(hoister, item) for path, item in document.get("paths", {}).items()}
-    hoisted = {"schemas": {**moved, **hoister.new}, "parameters": parameters}
+    hoisted = {"schemas": {**moved, **hoister.new}, "parameters": parameters, **holders}
     return {**document, "paths": paths, "components": {**components, **hoisted}}
 
 

@@ -74,8 +74,8 @@ class CallLog:
     def __getattr__(self, word: str) -> Callable[..., Call[Any]]:
         build = getattr(self.resource, word)
 
-        def build_and_note(*arguments: Any) -> Call[Any]:
-            call = build(*arguments)
+        def build_and_note(*arguments: Any, **named: Any) -> Call[Any]:
+            call = build(*arguments, **named)
             self.built.append(call)
             return call
 

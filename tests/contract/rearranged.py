@@ -14,7 +14,12 @@ from contract.references import dereference, split_reference
 from documents_for_spec import shuffled
 
 Node = dict[str, Any]
-_SECTIONS = {"schema": "schemas", "parameter": "parameters", "response": "responses"}
+_SECTIONS = {
+    "schema": "schemas",
+    "parameter": "parameters",
+    "response": "responses",
+    "body": "requestBodies",
+}
 
 
 def whole_document() -> Node:
@@ -51,13 +56,13 @@ def inlined(document: Node) -> Node:
     return result
 
 
-def hoisted(document: Node) -> Node:
-    """Give every schema, parameter and response in place a component of its own."""
+def hoisted(document: Node, kinds: frozenset[str] = frozenset(_SECTIONS)) -> Node:
+    """Give every schema, parameter, response and body in place a component of its own."""
     components: Node = copy.deepcopy(document["components"])
 
     def by_name(kind: str, node: Node) -> Node:
         section = _SECTIONS.get(kind)
-        if section is None or "$ref" in node:
+        if section is None or kind not in kinds or "$ref" in node:
             return node
         named = components.setdefault(section, {})
         name = f"Hoisted{len(named)}"
@@ -66,6 +71,11 @@ def hoisted(document: Node) -> Node:
 
     moved = rewrite({"openapi": "3.0.0", "paths": document["paths"]}, "document", by_name)
     return {**document, "paths": moved["paths"], "components": components}
+
+
+def shared(document: Node) -> Node:
+    """Give everything but schemas a component of its own, with its schemas in place."""
+    return hoisted(inlined(document), frozenset(_SECTIONS) - {"schema"})
 
 
 def renamed(document: Node) -> Node:
@@ -102,15 +112,29 @@ def parameters_of_paths(document: Node) -> Node:
     return result
 
 
+def other_placeholders(document: Node) -> Node:
+    """Give every placeholder of a path another name."""
+
+    def other_name(kind: str, node: Node) -> Node:
+        is_ours = kind == "parameter" and node.get("in") == "path"
+        return {**node, "name": f"the_{node['name']}"} if is_ours else node
+
+    result: Node = rewrite(document, "document", other_name)
+    paths = {path.replace("{", "{the_"): item for path, item in result["paths"].items()}
+    return {**result, "paths": paths}
+
+
 def all_at_once(document: Node) -> Node:
-    return reordered(renamed(parameters_of_paths(hoisted(document))))
+    return reordered(renamed(parameters_of_paths(hoisted(other_placeholders(document)))))
 
 
 REARRANGEMENTS: tuple[Callable[[Node], Node], ...] = (
     reordered,
     inlined,
     hoisted,
+    shared,
     renamed,
     parameters_of_paths,
+    other_placeholders,
     all_at_once,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from adopt_steps.client_checks import ROOMS, missing_modules, type_errors
 from documents_for_spec import ROOT
 from historical import CHANGES
+from rearranged import all_at_once, whole_document
 from rehearsing import PARTS, copy_repository, missing_findings, published, rehearse, wrong_code
 
 
@@ -45,6 +47,20 @@ def test_a_week_of_eighteen_changes_is_taken_in_with_one_command(tmp_path: Path)
         "kalshi_ext/contract/types.py",
         "CHANGELOG.md",
     }
+
+
+def test_the_whole_document_said_another_way_is_taken_in_and_changes_nothing(
+    tmp_path: Path,
+) -> None:
+    copy = copy_repository(ROOT, tmp_path / "copy")
+    new = tmp_path / "openapi.json"
+    new.write_text(json.dumps(all_at_once(whole_document())), encoding="utf-8")
+    rehearsal = rehearse(copy, new, ROOT, types=False)
+    adoption = rehearsal.adoption
+    assert (rehearsal.edited_actions, rehearsal.text()) == ((), "")
+    assert adoption.report["findings"] == []
+    # The lock says where the document came from, and that was another file.
+    assert adoption.changed in ([], ["openapi/upstream.lock"])
 
 
 def test_lines_that_no_longer_fit_are_named_by_the_type_checker(tmp_path: Path) -> None:
