@@ -26,6 +26,7 @@ RESOURCES = (
     "history",
     "account",
     "exchange",
+    "markets",
 )
 # What the facade says beyond the operations, and of which they are made.
 COMPOSED = {

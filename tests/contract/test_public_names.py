@@ -22,11 +22,15 @@ SETTINGS = {"Backoff", "Environment", "KeySource", "Pacer", "Passphrase", "Polic
 SETTINGS |= {"Signer", "Timeout", "TokenBucket"}
 MODELS = set(kalshi_ext.models.__all__)
 ARGUMENTS = {"Action", "Count", "Dollars", "Moment", "OrderRef", "Side"}
+ARGUMENTS |= {"ParameterValue", "Parameters"}
+PRICES = {"Band", "PriceGrid"}
 WORDS = {
     "BookSide",
     "ExchangeInstance",
     "IntraExchangeInstanceTransferStatus",
     "MarketResult",
+    "MarketStatus",
+    "MarketType",
     "OrderAction",
     "OrderStatus",
     "OrderType",
@@ -35,6 +39,8 @@ WORDS = {
     "PaymentType",
     "RestingMarginReservation",
     "SelfTradePreventionType",
+    "SettlementBoundsType",
+    "StrikeType",
     "TimeInForce",
 }
 WRITING = {"Flow", "GeneratedResponse", "Journal", "JournalSource", "OrderTicket", "Resolution"}
@@ -70,7 +76,7 @@ ERRORS = {
     "Unintelligible",
     "UnintelligibleWrite",
 }
-NAMES = CLIENTS | SETTINGS | MODELS | ARGUMENTS | WORDS | WRITING | PAGES | ERRORS
+NAMES = CLIENTS | SETTINGS | MODELS | ARGUMENTS | PRICES | WORDS | WRITING | PAGES | ERRORS
 NAMES |= {"__version__"}
 
 

@@ -52,7 +52,7 @@ def test_junk_anywhere_is_answered_as_the_contract_says(operation):
     harness, chance = Harness(), Random(operation.id)
     order = harness.place("bid", "0.40", "100")
     group = harness.call("CreateOrderGroup", {"contracts_limit": 5}).body["order_group_id"]
-    path = {"order_id": order, "order_group_id": group, "transfer_id": "x"}
+    path = {"order_id": order, "order_group_id": group, "transfer_id": "x", "ticker": TICKER}
     valid = {**GOOD, **(CLASSIC if name == "classic" else {})}
     names = fields(name, operation.id)
     queries = [p["name"] for p in parameters(name, operation.id) if p["in"] == "query"]

@@ -174,7 +174,7 @@ def test_the_schedule_tells_of_the_pause():
 def test_only_public_operations_answer_without_a_caller():
     harness = Harness()
     for operation in OPERATIONS:
-        answer = harness.execute(ApiRequest(operation.id))
+        answer = harness.execute(ApiRequest(operation.id, path={"ticker": TICKER}))
         assert (answer.status == 401) is not operation.public, operation.id
 
 
