@@ -193,10 +193,11 @@ def _levels(book: Any, name: str) -> list[PriceLevel]:
 
 
 def _level(pair: Any, name: str) -> PriceLevel:
-    price, count = as_list(pair, name)
-    level = PriceLevel(
-        required(values.read_dollars(price), name), required(values.read_count(count), name)
-    )
+    listed = as_list(pair, name)
+    if len(listed) != 2:
+        raise ValueError(f"{name} holds a level that is no [price, count]")
+    price, count = values.read_dollars(listed[0]), values.read_count(listed[1])
+    level = PriceLevel(required(price, name), required(count, name))
     if not 0 < level.price < 1 or level.count < 0:
         raise ValueError(f"{name} holds a level that cannot be")
     return level

@@ -125,7 +125,7 @@ def other_placeholders(document: Node) -> Node:
 
 
 def all_at_once(document: Node) -> Node:
-    return reordered(renamed(parameters_of_paths(hoisted(other_placeholders(document)))))
+    return reordered(renamed(parameters_of_paths(hoisted(document))))
 
 
 REARRANGEMENTS: tuple[Callable[[Node], Node], ...] = (

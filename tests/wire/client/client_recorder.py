@@ -65,6 +65,8 @@ class DocumentedAnswers:
             if word in schema:
                 return self.sample(schema[word][0], name)
         if schema.get("type") == "array":
+            if schema.get("minItems"):  # a level of an order book
+                return ["0.40", "5.00"]
             return [self.sample(schema["items"], name)]
         if schema.get("type") == "object":
             fields = schema.get("properties", {})

@@ -58,6 +58,8 @@ def _orders(do: CallOperation) -> None:
         ]
     }
     entries = do("BatchCreateOrdersV2", "POST", f"{_EVENTS}/batched", batch)["orders"]
+    do("GetMarket", "GET", f"/markets/{TICKER}")
+    do("GetMarketOrderbook", "GET", f"/markets/{TICKER}/orderbook?depth=2")
     do("GetOrders", "GET", "/portfolio/orders?limit=3")
     do("GetOrder", "GET", f"/portfolio/orders/{order_id}")
     do(
