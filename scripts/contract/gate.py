@@ -42,6 +42,7 @@ IMPORTS = {
     "__future__": {"annotations"},
     "attrs": {"define", "evolve", "field"},
     "collections.abc": {"Mapping", "MutableMapping"},
+    "decimal": {"Decimal"},
     "enum": {"IntEnum", "StrEnum"},
     "http": {"HTTPStatus"},
     "typing": _words("""
