@@ -40,7 +40,7 @@ _PACKAGE: Final = Path(__file__).resolve().parent
 
 
 def is_ours(path: str) -> bool:
-    """Tell whether a path is part of the portfolio contract."""
+    """Tell whether a path is part of the contract that this library speaks."""
     return _shape(path) in MARKETS or (_under(path, OURS) and not _under(path, MARKET_DATA))
 
 
