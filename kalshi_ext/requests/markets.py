@@ -9,7 +9,7 @@ from attrs import frozen
 from kalshi_ext import values
 from kalshi_ext.contract.types import MarketStatusFilter, MveFilter
 from kalshi_ext.errors import Misuse
-from kalshi_ext.requests.filters import list_query
+from kalshi_ext.requests.filters import ListQuery, list_query
 from kalshi_ext.requests.vocabulary import Moment, member
 
 MAX_DEPTH = 100  # levels a side (documented)
@@ -17,10 +17,13 @@ MAX_DEPTH = 100  # levels a side (documented)
 
 @frozen(kw_only=True)
 class MarketQuery:
-    """The checked filters of a list of markets; times are Unix seconds, `size` is rows a page."""
+    """The checked filters of a list of markets; times are Unix seconds.
 
+    `page` holds what markets share with other lists: the event and the size of a page.
+    """
+
+    page: ListQuery
     status: str | None = None
-    event_ticker: str | None = None
     series_ticker: str | None = None
     tickers: str | None = None
     mve_filter: str | None = None
@@ -32,7 +35,6 @@ class MarketQuery:
     close_until: int | None = None
     settled_since: int | None = None
     settled_until: int | None = None
-    size: int | None = None
 
 
 def market_query(
@@ -61,7 +63,7 @@ def market_query(
     settled = _range("settled", settled_since, settled_until)
     return MarketQuery(
         status=None if status is None else member(MarketStatusFilter, status, "status").value,
-        event_ticker=page.event_ticker,
+        page=page,
         series_ticker=None
         if series_ticker is None
         else values.ticker(series_ticker, name="series_ticker"),
@@ -77,7 +79,6 @@ def market_query(
         close_until=close[1],
         settled_since=settled[0],
         settled_until=settled[1],
-        size=page.size,
     )
 
 

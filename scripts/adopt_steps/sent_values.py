@@ -66,6 +66,10 @@ AT_BOUNDS: dict[str, tuple[_Work, ...]] = {
         lambda c: c.orders.decrease("o1", to=1_000_000_000, ticker="T", **_OUTER),
         lambda c: c.orders.decrease("o1", to="0.01", ticker="T", **_INNER),
     ),
+    "markets.orderbook": (
+        lambda c: c.markets.orderbook("T", depth=1),
+        lambda c: c.markets.orderbook("T", depth=100),
+    ),
     "orders.cancel": (lambda c: c.orders.cancel("o1", ticker="T", **_OUTER),),
     "orders.cancel_all": (
         lambda c: c.orders.cancel_all(subaccount=63),

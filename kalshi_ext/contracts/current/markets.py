@@ -33,7 +33,7 @@ class CurrentMarkets(Interface):
     def list(self, query: MarketQuery) -> Call[Page[Market]]:
         kwargs = get_markets._get_kwargs(
             status=UNSET if query.status is None else m.MarketStatusFilter(query.status),
-            event_ticker=or_unset(query.event_ticker),
+            event_ticker=or_unset(query.page.event_ticker),
             series_ticker=or_unset(query.series_ticker),
             tickers=or_unset(query.tickers),
             mve_filter=UNSET if query.mve_filter is None else m.MveFilter(query.mve_filter),
@@ -45,7 +45,7 @@ class CurrentMarkets(Interface):
             max_close_ts=or_unset(query.close_until),
             min_settled_ts=or_unset(query.settled_since),
             max_settled_ts=or_unset(query.settled_until),
-            limit=or_unset(query.size),
+            limit=or_unset(query.page.page_size("GetMarkets")),
         )
         return paged("GetMarkets", kwargs, "markets", shapes.Market, decode_market)
 
@@ -67,6 +67,6 @@ class CurrentMarkets(Interface):
             min_ts=or_unset(query.since),
             max_ts=or_unset(query.until),
             is_block_trade=or_unset(is_block_trade),
-            limit=or_unset(query.size),
+            limit=or_unset(query.page_size("GetTrades")),
         )
         return paged("GetTrades", kwargs, "trades", shapes.Trade, decode_trade)
