@@ -186,13 +186,23 @@ class Markets:
         """Stop trading a market for good."""
         administer(self._client, admin.close_market(ticker))
 
-    def pause(self, what: str = "trading", *, exchange_index: int | None = None) -> None:
-        """Pause trading, exchange or transfers, on one shard or all."""
-        administer(self._client, admin.pause(what, exchange_index=exchange_index))
+    def pause(
+        self,
+        what: str = "trading",
+        *,
+        exchange_index: int | None = None,
+        until: datetime | None = None,
+        ticker: str | None = None,
+    ) -> None:
+        """Pause trading, exchange or transfers on one shard or all; or one market."""
+        command = admin.pause(what, exchange_index=exchange_index, until=until, ticker=ticker)
+        administer(self._client, command)
 
-    def resume(self, what: str = "trading", *, exchange_index: int | None = None) -> None:
-        """End a pause."""
-        administer(self._client, admin.resume(what, exchange_index=exchange_index))
+    def resume(
+        self, what: str = "trading", *, exchange_index: int | None = None, ticker: str | None = None
+    ) -> None:
+        """End the pause that is named, and no other one."""
+        administer(self._client, admin.resume(what, exchange_index=exchange_index, ticker=ticker))
 
     def list(self) -> Sequence[dict[str, Any]]:
         """List every market and its rules."""

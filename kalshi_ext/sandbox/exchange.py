@@ -16,7 +16,7 @@ One request, step by step:
 8. Delayed duplicates that are due are delivered: steps 4 to 7 again, and nobody gets the answer.
 
 Example: the rule html(executed=False) for CreateOrderV2 ends with a 502 after step 3, and the log
-says executed=False; html(executed=True) runs steps 4 to 6 first, and the client sees the same 502.
+says "received"; html(executed=True) runs steps 4 to 6 first, and the client sees the same 502.
 """
 
 from __future__ import annotations
@@ -106,10 +106,11 @@ class SimulatedExchange:
             now = self.clock.now() + timedelta(seconds=skew)
             result = self.authenticator.authenticate(routed.request, now=now)
             if isinstance(result, AuthFailure):
+                routed.entry.outcome = "refused"
                 return error_response(401, result.code, details=result.details)
             caller = result
-        routed.entry.executed = True
         answer = self.execute(_call(routed, caller))
+        routed.entry.outcome = "executed" if answer.status < 400 else "refused"
         return json_response(answer.status, answer.body)
 
     def _deliver_duplicates(self) -> None:
@@ -141,4 +142,5 @@ def _unrouted(request: HttpRequest, match: NoMatch) -> HttpResponse:
     if match.status == 405:
         plain = error_response(405, "method_not_allowed")
         return evolve(plain, headers={"allow": ", ".join(match.allowed)})
-    return error_response(404, "not_found", "page not found")
+    # observed: not in JSON, because nothing of the exchange read the path
+    return HttpResponse(404, b"404 page not found\n", "text/plain; charset=utf-8")

@@ -8,11 +8,13 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from attrs import define, field
 
 from kalshi_ext.sandbox.http_messages import HttpRequest, HttpResponse
+
+Outcome: TypeAlias = Literal["received", "refused", "executed"]
 
 
 @define
@@ -27,8 +29,9 @@ class LoggedRequest:
     body: bytes = field(repr=False)
     operation: str | None = None
     account: str | None = None
-    executed: bool = False
-    """Whether the command reached the books (a fault may have answered before)."""
+    outcome: Outcome = "received"
+    """What truly became of it, whatever the answer said: executed, refused by the exchange, or
+    only received (a fault answered before, or nobody was to answer)."""
     fault: int | None = None
     """The fault rule that changed the answer."""
     replay_of: int | None = None
@@ -37,6 +40,16 @@ class LoggedRequest:
     """None: no answer was made."""
     answer: bytes = field(default=b"", repr=False)
     answered: datetime | None = None
+
+    @property
+    def executed(self) -> bool:
+        """Whether the exchange did what it asks."""
+        return self.outcome == "executed"
+
+    @property
+    def refused(self) -> bool:
+        """Whether the exchange read it and refused it."""
+        return self.outcome == "refused"
 
     @property
     def headers(self) -> dict[str, str]:
@@ -77,7 +90,7 @@ class LoggedRequest:
 # Fields that JSON can hold as they are.
 _PLAIN_FIELDS = (
     *("seq", "method", "target", "operation"),
-    *("account", "executed", "fault", "replay_of", "status"),
+    *("account", "outcome", "fault", "replay_of", "status"),
 )
 
 

@@ -164,16 +164,19 @@ class Sandbox:
         name: str,
         *,
         funds: str = "1000",
+        precision: str = "0.0001",
         kind: str = "rsa",
         scopes: frozenset[str] = frozenset({"read", "write"}),
         subaccount: int | None = None,
     ) -> Credentials:
         """Give an account's key; opens the account, with funds, when there is none.
 
+        `precision` (dollars) is what the balance moves in: 0.0001 for direct members, 0.01 for
+        others; it decides how fees are rounded.
         Another kind, scope or subaccount lock than the account's first key makes a new key.
         """
         if name not in self.truth.accounts():
-            self.do(Admin("add_account", {"account": name, "funds": funds}))
+            self.do(Admin("add_account", {"account": name, "funds": funds, "precision": precision}))
         options = {"kind": kind, "scopes": sorted(scopes), "subaccount": subaccount}
         plain = options == {"kind": "rsa", "scopes": ["read", "write"], "subaccount": None}
         key = self.link.run("keys.of", account=name) if plain else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
-from kalshi_ext.sandbox.engine.fixed_point import CENT, contract_cost
+from kalshi_ext.sandbox.engine.fixed_point import contract_cost
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -187,8 +187,11 @@ class TradingAccount:
     name: str
     user_id: str
     opened: int
-    precision: int = CENT
-    """Cash moves in whole multiples of it, in micro-dollars; a direct member's is 100."""
+    precision: int = 100
+    """Cash moves in whole multiples of it, in micro-dollars.
+
+    $0.0001 for direct members and $0.01 for others (documented); recorded fees have the former.
+    """
     tier: str = "basic"
     fcm: bool = True
     endless: bool = False
@@ -200,6 +203,7 @@ class TradingAccount:
     subaccounts: set[int] = field(factory=lambda: {0})
     netting: dict[tuple[int, int], bool] = field(factory=dict[tuple[int, int], bool])
     allocations: dict[int, int] = field(factory=lambda: {0: 100})
+    allocation_chosen: bool = False
     holdings: dict[tuple[int, str], Holding] = field(factory=dict[tuple[int, str], Holding])
     orders: list[Order] = field(factory=list["Order"])
     orders_by_ticker: dict[str, list[Order]] = field(factory=dict[str, "list[Order]"])

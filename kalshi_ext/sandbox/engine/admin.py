@@ -66,12 +66,12 @@ def add_account(
     account: str,
     *,
     funds: str = "0",
-    precision: str = "0.01",
+    precision: str = "0.0001",
     tier: str = "basic",
     fcm: bool = True,
     subaccounts: int = 0,
 ) -> Admin:
-    """Open an account with cash on subaccount 0, shard 0; precision 0.0001: a direct member."""
+    """Open an account with cash on subaccount 0, shard 0; precision 0.01: not a direct member."""
     return _admin(
         "add_account",
         account=account,
@@ -162,23 +162,31 @@ def settle(ticker: str, result: str, *, value: str | None = None) -> Admin:
 
 
 def pause(
-    what: str = "trading", *, exchange_index: int | None = None, until: datetime | None = None
+    what: str = "trading",
+    *,
+    exchange_index: int | None = None,
+    until: datetime | None = None,
+    ticker: str | None = None,
 ) -> Admin:
     """Pause trading (cancels allowed), exchange (nothing allowed) or transfers; one shard or all.
 
-    until is only shown in the exchange's status: resume() ends a pause.
+    ticker: pause that market alone. until is only shown in the exchange's status: resume() ends a
+    pause.
     """
     return _admin(
         "pause",
         what=what,
         exchange_index=exchange_index,
         until=until.isoformat() if until else None,
+        ticker=ticker,
     )
 
 
-def resume(what: str = "trading", *, exchange_index: int | None = None) -> Admin:
-    """End a pause."""
-    return _admin("resume", what=what, exchange_index=exchange_index)
+def resume(
+    what: str = "trading", *, exchange_index: int | None = None, ticker: str | None = None
+) -> Admin:
+    """End the pause that is named, and no other one."""
+    return _admin("resume", what=what, exchange_index=exchange_index, ticker=ticker)
 
 
 def cutoff(

@@ -138,6 +138,7 @@ class Market:
     settled: int | None = None
     status: str = "active"
     """active, closed or settled."""
+    paused: bool = False
     result: str | None = None
     value: int = 0
     """What YES pays, once settled, as a price."""

@@ -152,7 +152,8 @@ class Engine:
         settings = self._state.settings
         if error.query_error and settings.parameter_errors == "msg":
             return Answer(error.status, {"msg": error.message})
-        if settings.error_shape == "flat" and request.operation not in _CLASSIC_IDS:
+        flat = error.flat or settings.error_shape == "flat"
+        if flat and request.operation not in _CLASSIC_IDS:
             return Answer(error.status, error.error_body())
         return Answer(error.status, {"error": error.error_body()})
 

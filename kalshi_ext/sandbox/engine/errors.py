@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+SERVICE = "exchange"  # that errors name one was observed; which, is our own word
+
 
 class ApiError(Exception):
     """Stop an operation. Whoever raises it has changed nothing yet: refusals leave no trace."""
@@ -20,18 +22,24 @@ class ApiError(Exception):
         details: str | None = None,
         *,
         query_error: bool = False,
+        flat: bool = False,
     ) -> None:
-        """Keep what goes into the body; query_error: {"msg": message} where so switched."""
+        """Keep what goes into the body.
+
+        query_error: {"msg": message} where so switched. flat: without the "error" around it, as
+        whatever reads JSON before the exchange answers (observed).
+        """
         super().__init__(status, code, message, details)
         self.status = status
         self.code = code
         self.message = message
         self.details = details
         self.query_error = query_error
+        self.flat = flat
 
     def error_body(self) -> dict[str, Any]:
-        """Give code, message and, where there are any, details."""
-        body = {"code": self.code, "message": self.message}
+        """Give code, message, service (observed) and, where there are any, details."""
+        body = {"code": self.code, "message": self.message, "service": SERVICE}
         if self.details is not None:
             body["details"] = self.details
         return body
@@ -39,7 +47,7 @@ class ApiError(Exception):
 
 def bad_request(message: str) -> ApiError:
     """Refuse JSON of the wrong type."""
-    return ApiError(400, "bad_request", message)
+    return ApiError(400, "bad_request", message, flat=True)
 
 
 def invalid_parameters(message: str, details: str | None = None) -> ApiError:
@@ -63,6 +71,17 @@ def not_found() -> ApiError:
     # observed: the same bytes for an order that never was, is cancelled, is executed or belongs
     # to somebody else, so that a 404 proves nothing about what became of an order
     return ApiError(404, "not_found", "not found")
+
+
+def invalid_uuid(value: str) -> ApiError:
+    """Refuse an order id that is no UUID (observed)."""
+    return ApiError(400, "invalid_UUID", "invalid UUID", value[:80])
+
+
+def user_not_found(user_id: str) -> ApiError:
+    """Refuse an order on a shard where the account has no collateral (observed)."""
+    # observed too: the code itself ends with the account's id on some answers
+    return ApiError(404, "user_not_found", "user not found", user_id)
 
 
 def permission_denied(details: str) -> ApiError:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
-from kalshi_ext.sandbox.engine.errors import ApiError, bad_request
+from kalshi_ext.sandbox.engine.errors import ApiError, bad_request, invalid_order
 
 ONE = 10_000
 """A dollar as a price; also what one hundredth of a contract pays, in micro-dollars."""
@@ -43,6 +43,13 @@ def format_count(count: int) -> str:
     """Write a count with two decimals."""
     # // and % round down: a negative count is written as the negation of its absolute value
     return f"{count // 100}.{count % 100:02d}" if count >= 0 else f"-{format_count(-count)}"
+
+
+def format_exact_dollars(amount: int) -> str:
+    """Write micro-dollars as dollars with six decimals, as fees and costs are (observed)."""
+    sign = "-" if amount < 0 else ""
+    whole, remainder = divmod(abs(amount), DOLLAR)
+    return f"{sign}{whole}.{remainder:06d}"
 
 
 def format_dollars(amount: int) -> str:
@@ -85,7 +92,8 @@ def parse_price(value: object) -> int:
         raise bad_request("price must be a string")
     price = _price_units(value)
     if price is None:
-        raise ApiError(400, "invalid_price", "price must have 2 to 4 decimals", value)
+        # observed: a price of the wrong precision is an invalid order, not an invalid price
+        raise invalid_order("price must have 2 to 4 decimals", value)
     return price
 
 

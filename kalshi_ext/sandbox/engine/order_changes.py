@@ -15,9 +15,15 @@ from typing import TYPE_CHECKING
 from attrs import define
 
 from kalshi_ext.sandbox.engine import book, ledger, placement
-from kalshi_ext.sandbox.engine.errors import ApiError, invalid_order, invalid_parameters, not_found
+from kalshi_ext.sandbox.engine.errors import (
+    ApiError,
+    invalid_order,
+    invalid_parameters,
+    invalid_uuid,
+    not_found,
+)
 from kalshi_ext.sandbox.engine.fixed_point import SECOND
-from kalshi_ext.sandbox.engine.request_parsing import AUTOMATIC_SHARD
+from kalshi_ext.sandbox.engine.request_parsing import AUTOMATIC_SHARD, UUID
 
 if TYPE_CHECKING:
     from kalshi_ext.sandbox.engine.accounts import TradingAccount
@@ -34,6 +40,9 @@ def find_resting_order(
     shard: int | None,
 ) -> Order:
     """Find a resting order of an account; 404 otherwise. subaccount, shard: None looks anywhere."""
+    # observed: what is no UUID is told from an order that is not there
+    if not UUID.fullmatch(order_id):
+        raise invalid_uuid(order_id)
     # observed: one and the same 404, whichever of these it is (errors.py)
     order = account.open_orders.get(order_id)
     if order is None or (subaccount is not None and order.subaccount != subaccount):

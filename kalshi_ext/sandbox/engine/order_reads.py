@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from kalshi_ext.sandbox.engine.commands import Answer
-from kalshi_ext.sandbox.engine.errors import not_found
+from kalshi_ext.sandbox.engine.errors import ApiError, invalid_uuid, not_found
 from kalshi_ext.sandbox.engine.fixed_point import SECOND, format_count
 from kalshi_ext.sandbox.engine.operations import handles
 from kalshi_ext.sandbox.engine.pagination import (
@@ -21,6 +21,7 @@ from kalshi_ext.sandbox.engine.pagination import (
     parse_page_request,
 )
 from kalshi_ext.sandbox.engine.request_parsing import (
+    UUID,
     allowed_subaccount,
     query_acting_subaccount,
     query_choice,
@@ -134,6 +135,8 @@ def get_orders(
 
 def find_order(state: EngineState, account: TradingAccount, request: ApiRequest) -> Order:
     """Find the order a path names, as reads see it; 404 where they do not."""
+    if not UUID.fullmatch(request.path["order_id"]):
+        raise invalid_uuid(request.path["order_id"])
     order, as_of = state.orders.get(request.path["order_id"]), state.as_of()
     if order is None or order.account is not account:
         raise not_found()
@@ -169,6 +172,9 @@ def get_queue_position(state: EngineState, account: TradingAccount, request: Api
 @handles("GetOrderQueuePositions")
 def get_queue_positions(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     tickers, event = query_list(request.query, "market_tickers"), request.query.get("event_ticker")
+    if not tickers and not event:  # observed, with these words
+        message = "either market_tickers or event_ticker is required"
+        raise ApiError(400, "invalid_parameters", message, query_error=True)
     subaccount = query_acting_subaccount(request)
     orders = {
         order.id: order
@@ -186,6 +192,8 @@ def get_queue_positions(state: EngineState, account: TradingAccount, request: Ap
         }
         for order in sorted(orders.values(), key=sort_key, reverse=True)
     ]
+    if not rows:
+        return Answer(200, {"queue_positions": None})  # observed
     return Answer(200, list_field("queue_positions", rows, state.settings))
 
 

@@ -24,6 +24,7 @@ from kalshi_ext.sandbox.engine.errors import (
     invalid_parameters,
     not_found,
     order_already_exists,
+    user_not_found,
 )
 from kalshi_ext.sandbox.engine.fixed_point import DOLLAR, ONE, SECOND, contract_cost, format_dollars
 from kalshi_ext.sandbox.engine.records import Order
@@ -84,6 +85,9 @@ def check_trading_open(state: EngineState, market: Market) -> None:
         raise ApiError(409, "trading_is_paused", "trading is paused")
     if market.status != "active":
         raise ApiError(409, "market_closed", "market is closed")
+    if market.paused:
+        # observed: one market that is paused is told in another way than a shard that is
+        raise ApiError(400, "MARKET_NOT_ACTIVE", "market is not active")
 
 
 def check_exchange_open(state: EngineState, shard: int) -> None:
@@ -112,9 +116,12 @@ def check_client_order_id(
 
 def check_price(market: Market, price: int) -> None:
     """Answer 400 for a price off the market's grid."""
-    if not 0 < price < ONE or not market.valid_prices[price]:
-        text = format_dollars(price * 100)
-        raise ApiError(400, "invalid_price", "price is not valid in this market", text)
+    text = format_dollars(price * 100)
+    if not 0 < price < ONE:
+        raise ApiError(400, "invalid_price", "price must be between 0 and 1", text)
+    if not market.valid_prices[price]:
+        # observed: off the grid is an invalid order, not an invalid price
+        raise invalid_order("price is not valid in this market", text)
 
 
 def check_post_only(order: Order, price: int) -> None:
@@ -160,6 +167,7 @@ def place(state: EngineState, draft: OrderRequest) -> Order:
     """Accept an order, match it and queue what remains; raises ApiError and changes nothing."""
     market = find_market(state, draft.ticker, draft.shard)
     check_trading_open(state, market)
+    _check_has_collateral(draft, market)
     check_client_order_id(state, draft.account, draft.client_order_id)
     if draft.kind == "limit":  # a market order's price is the engine's own bound
         check_price(market, draft.price)
@@ -175,6 +183,13 @@ def place(state: EngineState, draft: OrderRequest) -> Order:
     finish_matching(state, order)
     _sweep_after_cancel_all(state, order)
     return order
+
+
+def _check_has_collateral(draft: OrderRequest, market: Market) -> None:
+    """Answer 404 where the account never had money on the market's shard (observed)."""
+    account = draft.account
+    if not account.endless and (draft.subaccount, market.shard) not in account.balances:
+        raise user_not_found(account.user_id)
 
 
 def _check_flags(state: EngineState, draft: OrderRequest) -> None:
@@ -300,7 +315,9 @@ def finish_matching(state: EngineState, order: Order) -> None:
 def schedule_expiry(state: EngineState, order: Order) -> None:
     """Schedule the expiry of an order that has one."""
     if order.expiration is not None:
-        state.schedule(order.expiration, partial(_expire, state, order, order.expiration))
+        # one observer saw orders end 2 to 3 minutes late (`expiry_late_seconds`)
+        moment = order.expiration + state.settings.expiry_late_seconds * SECOND
+        state.schedule(moment, partial(_expire, state, order, order.expiration))
 
 
 def _expire(state: EngineState, order: Order, expiration: int) -> None:

@@ -197,15 +197,17 @@ def position_value(
 def get_balance(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     subaccount, index = query_acting_subaccount(request), query_shard(request)
     shard = None if index is None or index < 0 else index
-    rows = balances_by_shard(state, account, subaccount=subaccount, shard=shard)
-    total = sum(balance for balance, _ in rows.values())
+    rows = balances_by_shard(state, account, subaccount=subaccount, shard=None)
+    counted = {k: v for k, v in rows.items() if shard in (None, k)}
+    total = sum(balance for balance, _ in counted.values())
     value = position_value(state, account, subaccount=subaccount, shard=shard)
-    updated = max((updated for _, updated in rows.values()), default=account.opened)
+    updated = max((updated for _, updated in counted.values()), default=account.opened)
     body = {
         "balance": total // CENT,
         "balance_dollars": format_dollars(total),
         "portfolio_value": value // CENT,
         "updated_ts": updated // SECOND,
+        # observed: a shard in the query leaves every row of the breakdown
         "balance_breakdown": [
             {"exchange_index": k, "balance": format_dollars(v)} for k, (v, _) in rows.items()
         ],

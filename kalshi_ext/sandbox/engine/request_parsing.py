@@ -7,6 +7,7 @@ invalid_parameters, and a query parameter has a body of its own ({"msg": ...}).
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from kalshi_ext.sandbox.engine.accounts import LAST_SUBACCOUNT
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _INT64_LIMIT = 2**63
 LAST_SHARD = 2**31 - 1
 """The contract's 32-bit bound; which shards exist is checked where one is used."""
+UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 AUTOMATIC_SHARD = -1
 """exchange_index: the exchange finds the shard by itself."""
 
@@ -127,7 +129,8 @@ def body_fields(request: ApiRequest) -> BodyFields:
     """Read a body that must be a JSON object."""
     # observed: no body at all is refused, also where {} is all there is to send
     if request.body_is == "absent":
-        raise ApiError(400, "invalid_content_type", "the body must be JSON; send {} for nothing")
+        message = "the body must be JSON; send {} for nothing"
+        raise ApiError(400, "invalid_content_type", message, flat=True)
     if request.body_is == "garbage":
         raise bad_request("the body is not JSON")
     return BodyFields(request.body)

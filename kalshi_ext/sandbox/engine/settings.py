@@ -54,7 +54,12 @@ class Settings:
     """Most entries of a batch; None: only the token bucket bounds it."""
     batch_answers: Literal["request", "reversed", "shuffled"] = "request"
     """Order of the entries in a batch's answer."""
-    cancel_names_client_order_id: bool = True
+    cancel_names_client_order_id: bool = False
+    """Observed: not (6 of 6)."""
+    expiry_late_seconds: int = 0
+    """How long after its expiry an order ends; one observer saw 2 to 3 minutes."""
+    unset_fields: Literal["absent", "null"] = "absent"
+    """Optional fields of an order that are not set: left out (observed), or null."""
     cancel_all_sweep_seconds: int = 0
     """How long after a cancel-all new orders are swept too (60 is the documented maximum)."""
     # documented: what an amend does; assumed: which fills it counts
@@ -83,8 +88,8 @@ class Settings:
     subaccount_tier: Literal["any", "advanced"] = "any"
     """Usage level needed to open a subaccount; below: 403."""
 
-    # documented, and off: most tests want to send as fast as they can
-    rate_limits: bool = False
+    # documented; an account's true numbers are in /account/limits
+    rate_limits: bool = True
     default_cost: int = 10
     cancel_cost: int = 2
 

@@ -80,8 +80,8 @@ class Pauses:
     trading: set[int] = field(factory=set[int])
     exchange: set[int] = field(factory=set[int])
     transfers: set[int] = field(factory=set[int])
-    until: int | None = None
-    """Only told in the exchange's status."""
+    until: dict[tuple[str, int], int] = field(factory=dict[tuple[str, int], int])
+    """When a pause is said to end, by (what, shard); only told in the exchange's status."""
     thursday_active: bool = False
     thursday_timer_set: bool = False
     """The setting `thursday_pause` as the timers were last set for."""

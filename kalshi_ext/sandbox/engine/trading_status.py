@@ -2,6 +2,7 @@
 
     paused       orders, amends  cancels          transfers       who pauses
     trading      409             allowed          allowed         admin, or Thursdays 3-5 AM Eastern
+    one market   400             allowed          allowed         admin
     exchange     503             503              503             admin
     transfers    allowed         allowed          503             admin
 
@@ -126,10 +127,15 @@ def _shards(state: EngineState, params: Mapping[str, Any]) -> set[int]:
 
 
 def pause(state: EngineState, params: Mapping[str, Any]) -> Json:
+    if params.get("ticker") is not None:
+        return _pause_market(state, params, paused=True)
     what, shards = params.get("what", "trading"), _shards(state, params)
-    _paused_shards(state, what).update(shards)
     until = params.get("until")
-    state.pauses.until = to_microseconds(datetime.fromisoformat(until)) if until else None
+    moment = to_microseconds(datetime.fromisoformat(until)) if until else None
+    _paused_shards(state, what).update(shards)
+    _forget_end(state, what, shards)
+    if moment is not None:
+        state.pauses.until.update(((what, shard), moment) for shard in sorted(shards))
     if what != "transfers":
         cancel_orders_on_pause(state, shards)
     state.record_event("pause", what=what, shards=sorted(shards), on=True)
@@ -137,11 +143,26 @@ def pause(state: EngineState, params: Mapping[str, Any]) -> Json:
 
 
 def resume(state: EngineState, params: Mapping[str, Any]) -> Json:
+    """End the pause that is named, and no other one."""
+    if params.get("ticker") is not None:
+        return _pause_market(state, params, paused=False)
     what, shards = params.get("what", "trading"), _shards(state, params)
     _paused_shards(state, what).difference_update(shards)
-    state.pauses.until = None
+    _forget_end(state, what, shards)
     state.record_event("pause", what=what, shards=sorted(shards), on=False)
     return {"what": what, "shards": sorted(shards)}
+
+
+def _pause_market(state: EngineState, params: Mapping[str, Any], *, paused: bool) -> Json:
+    market = state.markets[params["ticker"]]
+    market.paused = paused
+    state.record_event("pause", what="market", ticker=market.ticker, on=paused)
+    return {"what": "market", "ticker": market.ticker}
+
+
+def _forget_end(state: EngineState, what: str, shards: set[int]) -> None:
+    for shard in shards:
+        state.pauses.until.pop((what, shard), None)
 
 
 def _paused_shards(state: EngineState, what: str) -> set[int]:
@@ -203,7 +224,7 @@ def get_status(state: EngineState, request: ApiRequest) -> Answer:
     rows = [_shard_row(state, shard) for shard in sorted(state.shards)]
     names = ("exchange_active", "trading_active", "intra_exchange_transfers_active")
     body: dict[str, Any] = {name: any(row[name] for row in rows) for name in names}
-    until = state.pauses.until
+    until = max(state.pauses.until.values(), default=None)
     body["exchange_estimated_resume_time"] = None if until is None else format_time(until)
     return Answer(200, {**body, "exchange_index_statuses": rows})
 

@@ -11,7 +11,6 @@ sent again.
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +35,7 @@ from kalshi_ext.sandbox.engine.pagination import (
 from kalshi_ext.sandbox.engine.portfolio_reads import shown_balance
 from kalshi_ext.sandbox.engine.records import InstanceTransfer, SubaccountTransfer
 from kalshi_ext.sandbox.engine.request_parsing import (
+    UUID,
     BodyFields,
     acting_subaccount,
     allowed_subaccount,
@@ -56,7 +56,6 @@ INSTANCES = ("event_contract", "margined")
 CENTICENT = 100
 """1/100 cent in micro-dollars: the unit of a transfer request's amount."""
 RESERVATIONS = ("none", "max", "sum")
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 
 
 @handles("CreateSubaccount")
@@ -87,7 +86,7 @@ def open_next_subaccount(state: EngineState, account: TradingAccount, shard: int
 def parse_transfer_id(body: BodyFields, name: str = "client_transfer_id") -> str:
     """Read an id, which must be a UUID; upper and lower case name the same one."""
     text = body.string(name)
-    if text and not _UUID.fullmatch(text):
+    if text and not UUID.fullmatch(text):
         raise bad_request(f"{name} must be a UUID")
     return text.lower()
 
@@ -319,6 +318,9 @@ def get_allocation(state: EngineState, account: TradingAccount, request: ApiRequ
     require_unlocked_key(request)
     rows = [{"exchange_index": k, "percent": v} for k, v in sorted(account.allocations.items())]
     mode = state.reservation_mode(account)
+    if not account.allocation_chosen:
+        # observed: an account that never chose is answered an empty list and nothing else
+        return Answer(200, {"allocations": []})
     return Answer(200, {"allocations": rows, "resting_margin_reservation": mode})
 
 
@@ -329,7 +331,7 @@ def set_allocation(state: EngineState, account: TradingAccount, request: ApiRequ
     body = body_fields(request)
     percents = _parse_percents(state, body)
     _set_reservation(state, account, body.choice("resting_margin_reservation", RESERVATIONS))
-    account.allocations = percents
+    account.allocations, account.allocation_chosen = percents, True
     if state.settings.allocation_sweep == "at_once":
         _move_to_targets(state, account)
     return Answer(200, {})

@@ -211,7 +211,7 @@ def _status(exchange: SimulatedExchange) -> dict[str, bool]:
 
 
 def _request_row(entry: LoggedRequest) -> dict[str, Any]:
-    names = ("seq", "method", "operation", "account", "status", "executed", "fault", "replay_of")
+    names = ("seq", "method", "operation", "account", "status", "outcome", "fault", "replay_of")
     return {
         **{name: getattr(entry, name) for name in names},
         "target": entry.target,

@@ -11,20 +11,23 @@ from kalshi_ext.sandbox.engine import Admin, Answer, ApiRequest, Caller, Engine,
 
 START = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 TICKER = "KXTEST-26NOV23-A"
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+"""An order id that no order has."""
 
 
 class Harness:
     """Hold an engine, a clock and two funded accounts, amy and bob."""
 
-    def __init__(self, *, funds: str = "1000", **settings: Any) -> None:
-        """Open one market on shard 0."""
-        settings = {"classic_writes": "served"} | settings
+    def __init__(self, *, funds: str = "1000", precision: str = "0.0001", **settings: Any) -> None:
+        """Open one market on shard 0. No rate limits, unless they are asked for."""
+        settings = {"classic_writes": "served", "rate_limits": False} | settings
         self.engine = Engine(Settings.from_mapping(settings))
         self.now = START
         self.log: list[tuple[datetime, Any]] = []
         self.admin(admin.add_market(TICKER))
         for name in ("amy", "bob"):
-            self.admin(admin.add_account(name, funds=funds, subaccounts=2))
+            account = admin.add_account(name, funds=funds, subaccounts=2, precision=precision)
+            self.admin(account)
 
     @property
     def truth(self) -> Any:
@@ -112,5 +115,5 @@ class Harness:
 
 
 def error_code(answer: Answer) -> tuple[int, str]:
-    """Give the status and code of a refusal."""
-    return answer.status, answer.body["error"]["code"]
+    """Give the status and code of a refusal, in whichever shape it came."""
+    return answer.status, answer.body.get("error", answer.body)["code"]

@@ -14,12 +14,12 @@ from kalshi_ext.sandbox.engine import admin
         ({"expiration_time": 1}, "invalid_order"),
         ({"expiration_time": 4102444800, "time_in_force": "fill_or_kill"}, "invalid_order"),
         ({"post_only": True, "time_in_force": "immediate_or_cancel"}, "invalid_order"),
-        ({"price": "0.565"}, "invalid_price"),
-        ({"price": "0.5"}, "invalid_price"),
-        ({"price": "0.56000"}, "invalid_price"),
+        ({"price": "0.565"}, "invalid_order"),
+        ({"price": "0.5"}, "invalid_order"),
+        ({"price": "0.56000"}, "invalid_order"),
         ({"price": "1.00"}, "invalid_price"),
         ({"price": "0.00"}, "invalid_price"),
-        ({"price": "-0.56"}, "invalid_price"),
+        ({"price": "-0.56"}, "invalid_order"),
         ({"price": "NaN"}, "bad_request"),
         ({"price": ""}, "bad_request"),
         ({"price": 0.56}, "bad_request"),
@@ -78,7 +78,7 @@ def test_bands_open_finer_prices_and_whole_cents_stay_valid_everywhere():
     for price in ("0.0010", "0.099", "0.9501", "0.9999", "0.50", "0.01"):
         assert harness.order("bid", price, "1", ticker="FINE").status == 201, price
     for price in ("0.0005", "0.5001", "0.1010", "0.9499"):
-        assert error_code(harness.order("bid", price, "1", ticker="FINE")) == (400, "invalid_price")
+        assert error_code(harness.order("bid", price, "1", ticker="FINE")) == (400, "invalid_order")
 
 
 def test_a_closed_market_takes_no_orders_and_keeps_none():

@@ -56,7 +56,7 @@ def test_a_batchs_entries_stand_or_fall_each_alone():
     answer = harness.call("BatchCreateOrdersV2", {"orders": entries})
     assert answer.status == 201
     codes = [row.get("error", {}).get("code") for row in answer.body["orders"]]
-    assert codes == [None, "invalid_price", "order_already_exists", "bad_request"]
+    assert codes == [None, "invalid_order", "order_already_exists", "bad_request"]
     assert [row.get("client_order_id") for row in answer.body["orders"]] == ["a", "b", "a", None]
     assert len(harness.truth.orders(account="amy")) == 1
 

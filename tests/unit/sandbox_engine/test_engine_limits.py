@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from engine_harness import TICKER, Harness, error_code
+from engine_harness import TICKER, UNKNOWN, Harness, error_code
 
 from kalshi_ext.sandbox.engine import ApiRequest, Caller, Engine, Settings, UnknownSetting, admin
 from kalshi_ext.sandbox.engine.operations import OPERATIONS
@@ -30,7 +30,7 @@ def test_reads_and_writes_have_buckets_of_their_own():
 
 def test_a_cancel_costs_two():
     harness = Harness(rate_limits=True)
-    answers = [harness.cancel("none").status for _ in range(51)]
+    answers = [harness.cancel(UNKNOWN).status for _ in range(51)]
     assert answers == [404] * 50 + [429]
 
 
@@ -61,8 +61,8 @@ def test_a_write_that_names_a_shard_draws_on_that_shards_own_bucket():
         400,
         "invalid_parameters",
     )
-    assert harness.cancel("none", exchange_index=2).status == 404
-    assert harness.cancel("none").status == 429
+    assert harness.cancel(UNKNOWN, exchange_index=2).status == 404
+    assert harness.cancel(UNKNOWN).status == 429
 
 
 @pytest.mark.parametrize(
@@ -187,8 +187,8 @@ def test_an_unknown_account_is_told_so():
 @pytest.mark.parametrize("shape", ["nested", "flat"])
 def test_errors_of_the_current_contract_have_the_shape_of_the_settings(shape):
     harness = Harness(error_shape=shape)
-    error = {"code": "not_found", "message": "not found"}
-    assert harness.cancel("x").body == ({"error": error} if shape == "nested" else error)
+    error = {"code": "not_found", "message": "not found", "service": "exchange"}
+    assert harness.cancel(UNKNOWN).body == ({"error": error} if shape == "nested" else error)
     assert "error" in harness.call("getOrder", path={"order_id": "x"}).body
 
 

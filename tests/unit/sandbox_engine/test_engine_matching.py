@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine_harness import TICKER, Harness, error_code
+from engine_harness import TICKER, UNKNOWN, Harness, error_code
 
 from kalshi_ext.sandbox.engine import admin
 
@@ -177,7 +177,7 @@ def test_an_order_expires_at_its_moment_even_when_nobody_calls():
     when = int(harness.now.timestamp()) + 10
     order = harness.place("bid", "0.40", expiration_time=when)
     harness.wait(9.5)
-    assert harness.cancel("nothing").status == 404
+    assert harness.cancel(UNKNOWN).status == 404
     assert harness.stored_order(order)["status"] == "resting"
     harness.wait(100)
     assert harness.order("ask", "0.40", by="bob").body["fill_count"] == "0.00"

@@ -46,7 +46,9 @@ def trade_at_random(seed: int, **settings: object) -> Harness:
 
 
 def replay(harness: Harness, *, keep: object, **settings: object) -> Engine:
-    engine = Engine(Settings.from_mapping({"classic_writes": "served"} | settings))
+    engine = Engine(
+        Settings.from_mapping({"classic_writes": "served", "rate_limits": False} | settings)
+    )
     for now, command in harness.log:
         if keep(command):
             data = json.loads(json.dumps(command_to_data(command)))

@@ -106,8 +106,11 @@ def test_the_lag_reaches_the_documented_reads_or_all_of_them(reaches):
         "GetSubaccountTransfers": "transfers",
     }
 
+    scope = {"GetOrderQueuePositions": {"market_tickers": TICKER}}
+
     def visible_counts() -> list[int]:
-        return [len(harness.get(operation)[name]) for operation, name in lists.items()]
+        bodies = {each: harness.get(each, **scope.get(each, {})) for each in lists}
+        return [len(bodies[operation][name] or ()) for operation, name in lists.items()]
 
     assert harness.get("GetOrders")["orders"] == []
     assert visible_counts() == ([1] * 4 if reaches == "documented" else [0] * 4)

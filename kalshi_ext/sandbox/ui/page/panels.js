@@ -150,7 +150,7 @@ export function showTraffic(now, recording) {
       when(one.time, now.time),
       [one.operation ? `${one.operation} ${one.target}` : `${one.method} ${one.target}`, "code id"],
       [one.status ? String(one.status) : "–", one.status >= 400 ? "n bad" : "n"],
-      one.replay_of ? `again, of ${one.replay_of}` : one.executed ? "executed" : "untouched",
+      one.replay_of ? `again, of ${one.replay_of}` : one.outcome,
       one.fault ? `rule ${one.fault}` : "",
     ],
   });
