@@ -72,7 +72,7 @@ def test_resuming_ends_the_pause_that_is_named_and_no_other():
     status = harness.get("GetExchangeStatus")
     assert status["exchange_estimated_resume_time"] is not None  # shard 0 is paused still
     assert error_code(harness.order("bid", "0.40"))[0] == 409
-    harness.admin(admin.resume("trading", exchange_index=0))
+    harness.admin(admin.resume("trading"))
     assert harness.get("GetExchangeStatus")["exchange_estimated_resume_time"] is None
     assert harness.order("bid", "0.40").status == 201
 
