@@ -38,7 +38,7 @@ class HttpAnswer:
 
     @property
     def code(self) -> str | None:
-        error = self.json.get("error")
+        error = self.json.get("error", self.json)
         return error.get("code") if isinstance(error, dict) else None
 
 

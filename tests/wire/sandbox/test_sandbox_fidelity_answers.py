@@ -146,7 +146,7 @@ def test_time_does_not_run_backwards_although_the_clock_is_put_back(
 
 def test_errors_are_nested_and_have_the_observed_codes(caller: SignedClient) -> None:
     refused = caller.place(price="0.565")
-    assert (refused.status, refused.code) == (400, "invalid_price")
+    assert (refused.status, refused.code) == (400, "invalid_order")
     number = caller.place(price=0.56)
     assert (number.status, number.code) == (400, "bad_request")
     missing = caller.call("POST", EVENTS, {"ticker": TICKER})

@@ -203,8 +203,8 @@ def test_a_404_is_the_same_for_cancelled_executed_and_unknown(caller: SignedClie
 @pytest.mark.parametrize(
     ("price", "count", "fee", "nets"),
     [
-        ("0.0550", "1", "0.0085", ["0.0150", "0.0050", "0.0150"]),
-        ("0.5000", "0.30", "0.0041", ["0.0100", "0.0000", "0.0100"]),
+        ("0.0550", "1", "0.0085", ["0.015000", "0.005000", "0.015000"]),
+        ("0.5000", "0.30", "0.0041", ["0.010000", "0.000000", "0.010000"]),
         ("0.3301", "0.03", None, ["0.010097", "0.000097", "0.000097"]),
     ],
 )
@@ -218,6 +218,9 @@ def test_the_documented_fees_come_out_to_the_last_digit(
 ) -> None:
     bands = [{"start": "0.0001", "end": "0.9999", "step": "0.0001"}]
     exchange.markets.add(EMPTY, price_ranges=bands, fixed_fee=fee)
+    # The examples are of an account that is no direct member.
+    key = exchange.account("cents", funds="1000", precision="0.01")
+    caller = SignedClient(exchange.url, key.key_id, key.private_key)
     for _ in range(3):
         exchange.markets.quote(EMPTY, "ask", price, count)
     before = Decimal(caller.call("GET", "/portfolio/balance").json["balance_dollars"])

@@ -64,12 +64,16 @@ def test_a_request_that_changed_nothing_is_kept_too(
     caller.call("POST", EVENTS, raw=b"{ not json")
     caller.call("GET", "/no/such/path")
     caller.call("GET", "/portfolio/balance", headers={})
-    log = [(entry.status, entry.operation, entry.executed) for entry in exchange.truth.requests()]
+    exchange.faults.add("html", operation="GetBalance")
+    caller.call("GET", "/portfolio/balance")
+    log = [(entry.status, entry.operation, entry.outcome) for entry in exchange.truth.requests()]
     assert log == [
-        (400, "CreateOrderV2", True),
-        (404, None, False),
-        (401, "GetBalance", False),
+        (400, "CreateOrderV2", "refused"),
+        (404, None, "received"),
+        (401, "GetBalance", "refused"),
+        (502, "GetBalance", "received"),
     ]
+    assert not any(entry.executed for entry in exchange.truth.requests())
 
 
 def test_whatever_happens_later_the_record_so_far_stays(

@@ -100,9 +100,8 @@ def test_markup_in_an_order_id_or_a_ticker_is_only_text(
     box.markets.add(f"{MARKUP}-A")
     box.markets.quote(f"{MARKUP}-A", "bid", "0.40", "7.00")
     caller.call("GET", "/<script>document.title='owned'</script>", headers={})
-    box.account(MARKUP)
     box.faults.add("status", operation=MARKUP, code=MARKUP)
-    for selector in ("#order-rows", "#fill-rows", "#market-rows", "#account", "#rules"):
+    for selector in ("#order-rows", "#fill-rows", "#market-rows", "#rules"):
         _wait_for_text(page, selector, MARKUP)
     page.run("[...document.querySelectorAll('#market-rows button')].at(-1)")
     page.run("document.querySelector('#market-rows button[data-ticker^=\"<img\"]').click()")

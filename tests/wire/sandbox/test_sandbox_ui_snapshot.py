@@ -27,7 +27,7 @@ def _cancel(exchange: SimulatedExchange, order_id: str) -> None:
 
 
 def test_the_newest_orders_show_and_the_others_are_counted() -> None:
-    exchange = open_exchange(Options())
+    exchange = open_exchange(Options(settings={"rate_limits": False}))
     before = snapshot(exchange, PageQuery())
     order_ids = [_place(exchange, f"many-{number}") for number in range(ROWS + 5)]
     now = snapshot(exchange, PageQuery())
@@ -50,7 +50,7 @@ def test_ended_orders_show_behind_thousands_of_open_ones() -> None:
 
 
 def test_a_deep_book_shows_its_best_levels_and_counts_those_behind() -> None:
-    exchange = open_exchange(Options())
+    exchange = open_exchange(Options(settings={"rate_limits": False}))
     exchange.execute(admin.add_market("DEEP-A"))
     for cents in range(10, 40):
         exchange.execute(admin.liquidity("DEEP-A", "bid", f"0.{cents}", "1"))
@@ -60,7 +60,7 @@ def test_a_deep_book_shows_its_best_levels_and_counts_those_behind() -> None:
 
 
 def test_many_markets_are_cut_and_filteredby_filter() -> None:
-    exchange = open_exchange(Options())
+    exchange = open_exchange(Options(settings={"rate_limits": False}))
     for number in range(MARKETS + 20):
         exchange.execute(admin.add_market(f"KXMANY-{number:03}"))
     now = snapshot(exchange, PageQuery())
@@ -71,7 +71,7 @@ def test_many_markets_are_cut_and_filteredby_filter() -> None:
 
 
 def test_looking_lets_due_orders_expire_and_moves_nothing_else() -> None:
-    exchange = open_exchange(Options())
+    exchange = open_exchange(Options(settings={"rate_limits": False}))
     soon = int(exchange.clock.now().timestamp()) + 60
     brief = _place(exchange, "brief", expiration_time=soon)
     digest = exchange.engine.digest()
