@@ -50,3 +50,11 @@ def _every_answer_is_judged() -> Any:
     Sandbox.reset, Sandbox.close = _reset, _close
     yield
     Sandbox.reset, Sandbox.close = _ORIGINAL_RESET, _ORIGINAL_CLOSE
+
+
+@pytest.fixture
+def kalshi_exchange(kalshi_exchange_process: Sandbox) -> Sandbox:
+    """An exchange as new, without its rate limits: most tests send as fast as they can."""
+    kalshi_exchange_process.reset()
+    kalshi_exchange_process.configure(rate_limits=False)
+    return kalshi_exchange_process

@@ -210,7 +210,6 @@ def test_a_404_is_the_same_for_cancelled_executed_and_unknown(caller: SignedClie
 )
 def test_the_documented_fees_come_out_to_the_last_digit(
     exchange: Sandbox,
-    caller: SignedClient,
     price: str,
     count: str,
     fee: str | None,
@@ -220,17 +219,17 @@ def test_the_documented_fees_come_out_to_the_last_digit(
     exchange.markets.add(EMPTY, price_ranges=bands, fixed_fee=fee)
     # The examples are of an account that is no direct member.
     key = exchange.account("cents", funds="1000", precision="0.01")
-    caller = SignedClient(exchange.url, key.key_id, key.private_key)
     for _ in range(3):
         exchange.markets.quote(EMPTY, "ask", price, count)
-    before = Decimal(caller.call("GET", "/portfolio/balance").json["balance_dollars"])
-    order_id = rest_order(caller, price, str(3 * Decimal(count)))
-    fills = caller.call("GET", f"/portfolio/fills?order_id={order_id}").json["fills"]
-    assert sorted(fill["fee_cost"] for fill in fills) == sorted(nets)
-    assert [fill["fee_cost"] for fill in exchange.truth.fills(order_id=order_id)] == nets
-    after = Decimal(caller.call("GET", "/portfolio/balance").json["balance_dollars"])
-    paid = 3 * Decimal(price) * Decimal(count) + sum(map(Decimal, nets))
-    assert before - after == paid
+    with SignedClient(exchange.url, key.key_id, key.private_key) as caller:
+        before = Decimal(caller.call("GET", "/portfolio/balance").json["balance_dollars"])
+        order_id = rest_order(caller, price, str(3 * Decimal(count)))
+        fills = caller.call("GET", f"/portfolio/fills?order_id={order_id}").json["fills"]
+        assert sorted(fill["fee_cost"] for fill in fills) == sorted(nets)
+        assert [fill["fee_cost"] for fill in exchange.truth.fills(order_id=order_id)] == nets
+        after = Decimal(caller.call("GET", "/portfolio/balance").json["balance_dollars"])
+        paid = 3 * Decimal(price) * Decimal(count) + sum(map(Decimal, nets))
+        assert before - after == paid
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_the_newest_orders_show_and_the_others_are_counted() -> None:
 
 
 def test_ended_orders_show_behind_thousands_of_open_ones() -> None:
-    exchange = open_exchange(Options(seed_data=False))
+    exchange = open_exchange(Options(seed_data=False, settings={"rate_limits": False}))
     exchange.execute(admin.add_market(TICKER))
     old = _place(exchange, "old")
     _cancel(exchange, old)
