@@ -34,7 +34,9 @@ def run_tours(print_line: PrintLine) -> tuple[Tour, Tour]:
 def run_current(box: Sandbox, print_line: PrintLine) -> Tour:
     """Run the tour of the current contract, signing with the sandbox's private key."""
     print_line(f"\nCURRENT contract, sandbox at {box.url}, requests signed with an RSA key")
-    with Kalshi(key_id=box.key_id, private_key=box.private_key, environment=box.url) as client:
+    with Kalshi(
+        key_id=box.key_id, private_key=box.private_key, environment=box.url, pace="basic"
+    ) as client:
         tour = Tour(client, box, print_line)
         tour.run(current.CHAPTERS)
     return tour
@@ -43,7 +45,9 @@ def run_current(box: Sandbox, print_line: PrintLine) -> Tour:
 def run_classic(box: Sandbox, print_line: PrintLine) -> Tour:
     """Run the tour of the classic contract, with a bearer token as its document says."""
     print_line(f"\nCLASSIC contract (2.x), sandbox at {box.url}, with a bearer token")
-    with Kalshi(contract="classic", bearer_token=box.token, environment=box.url) as client:
+    with Kalshi(
+        contract="classic", bearer_token=box.token, environment=box.url, pace="basic"
+    ) as client:
         tour = Tour(client, box, print_line)
         tour.run(classic.CHAPTERS)
     return tour

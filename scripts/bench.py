@@ -202,7 +202,7 @@ def measure() -> Iterator[Row]:
     yield from in_memory()
     yield from decoding()
     with ExitStack() as stack:
-        box = stack.enter_context(Sandbox())
+        box = stack.enter_context(Sandbox(settings={"rate_limits": False}))
         yield from on_tcp(box)
         yield from sync_and_async(box)
         yield from signing(box)

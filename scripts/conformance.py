@@ -92,7 +92,7 @@ def run_contract(contract: str, tool: Path, options: argparse.Namespace) -> Cont
     run = ContractRun(contract)
     with (
         tempfile.TemporaryDirectory() as name,
-        Sandbox(contract=contract, proxy=False) as box,
+        Sandbox(contract=contract, proxy=False, settings={"rate_limits": False}) as box,
     ):
         directory = Path(name)
         (directory / "key.pem").write_text(box.private_key)

@@ -41,7 +41,12 @@ def record_sandbox(where: Path, only: str | None) -> int:
             continue
         # Fixed clock, seed and keys: recording again must give the same bytes.
         with Sandbox(
-            contract=served, seed=KEY_SEED, clock=player.START, fixed_keys=True, proxy=False
+            contract=served,
+            seed=KEY_SEED,
+            clock=player.START,
+            fixed_keys=True,
+            proxy=False,
+            settings={"rate_limits": False},
         ) as box:
             for recording in wanted:
                 box.reset()

@@ -137,7 +137,9 @@ def main() -> None:
     parser.add_argument("--no-record", action="store_true", help="turn the request log off")
     args = parser.parse_args()
     began = time.perf_counter()
-    with Sandbox(state=args.state, record=not args.no_record) as sandbox:
+    with Sandbox(
+        state=args.state, record=not args.no_record, settings={"rate_limits": False}
+    ) as sandbox:
         up = time.perf_counter() - began
         sandbox.do(admin.fund("trader", "1000000000"))
         before, start = cpu_seconds(sandbox.pid or 0), time.perf_counter()

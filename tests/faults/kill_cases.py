@@ -56,7 +56,8 @@ class KillTally:
 @contextlib.contextmanager
 def start_sandbox(dedupe: str, **settings: Any) -> Iterator[Sandbox]:
     """Run a sandbox that refuses signatures after 5 s, with an ask to trade with."""
-    merged = {"dedupe": dedupe, "dedupe_seconds": 1, "log_events": False, **settings}
+    merged = {"dedupe": dedupe, "dedupe_seconds": 1, "log_events": False, "rate_limits": False}
+    merged |= settings
     with Sandbox(seed=1, settings=merged, clock_tolerance=CLOCK_TOLERANCE, proxy=False) as box:
         box.markets.add(TICKER)
         box.markets.quote(TICKER, "ask", "0.60", "1000000")

@@ -114,7 +114,7 @@ class CaseRun:
 @contextlib.contextmanager
 def start_sandbox(dedupe: str, seed: int = 1, **options: Any) -> Iterator[Sandbox]:
     """Run a sandbox that refuses signatures after CLOCK_TOLERANCE seconds."""
-    settings = {"dedupe": dedupe, "dedupe_seconds": 1, "log_events": False}
+    settings = {"dedupe": dedupe, "dedupe_seconds": 1, "log_events": False, "rate_limits": False}
     merged = {"clock_tolerance": CLOCK_TOLERANCE, "record": False, "proxy": False, **options}
     with Sandbox(seed=seed, settings=settings | merged.pop("settings", {}), **merged) as box:
         yield box

@@ -79,7 +79,7 @@ def run_live(
 
 @pytest.fixture(scope="module", params=["current", "classic"])
 def serving(request: pytest.FixtureRequest) -> Iterator[tuple[Sandbox, str]]:
-    with Sandbox(contract=request.param, proxy=False) as box:
+    with Sandbox(contract=request.param, proxy=False, settings={"rate_limits": False}) as box:
         yield box, request.param
 
 

@@ -20,12 +20,12 @@ settings.load_profile("untimed")
 @pytest.fixture(scope="module")
 def current_box() -> Iterator[Sandbox]:
     """Run one exchange of the current contract for a module."""
-    with Sandbox(proxy=False) as box:
+    with Sandbox(proxy=False, settings={"rate_limits": False}) as box:
         yield box
 
 
 @pytest.fixture(scope="module")
 def classic_box() -> Iterator[Sandbox]:
     """Run one exchange of the classic contract for a module."""
-    with Sandbox(contract="classic", proxy=False) as box:
+    with Sandbox(contract="classic", proxy=False, settings={"rate_limits": False}) as box:
         yield box
