@@ -266,7 +266,7 @@ FIELDS: Final[dict[str, dict[str, dict[str, tuple[bool, str]]]]] = {
         },
         "GetTargetBalanceAllocationResponse": {
             "allocations": (True, "TargetBalanceAllocation"),
-            "resting_margin_reservation": (True, "RestingMarginReservation"),
+            "resting_margin_reservation": (False, "RestingMarginReservation"),
         },
         "GetTradesResponse": {
             "cursor": (False, ""),

@@ -557,7 +557,7 @@ class GetOrderQueuePositionResponse(TypedDict, total=False):
 
 
 class GetOrderQueuePositionsResponse(TypedDict, total=False):
-    queue_positions: list[OrderQueuePosition]
+    queue_positions: list[OrderQueuePosition] | None
 
 
 class GetOrderResponse(TypedDict, total=False):

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
@@ -19,17 +19,22 @@ class GetOrderQueuePositionsResponse:
     """Queue positions.
 
     Attributes:
-        queue_positions (list[OrderQueuePosition]): One entry for each resting order.
+        queue_positions (list[OrderQueuePosition] | None): One entry for each resting order.
     """
 
-    queue_positions: list[OrderQueuePosition]
+    queue_positions: list[OrderQueuePosition] | None
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        queue_positions = []
-        for queue_positions_item_data in self.queue_positions:
-            queue_positions_item = queue_positions_item_data.to_dict()
-            queue_positions.append(queue_positions_item)
+        queue_positions: list[dict[str, Any]] | None
+        if isinstance(self.queue_positions, list):
+            queue_positions = []
+            for queue_positions_type_0_item_data in self.queue_positions:
+                queue_positions_type_0_item = queue_positions_type_0_item_data.to_dict()
+                queue_positions.append(queue_positions_type_0_item)
+
+        else:
+            queue_positions = self.queue_positions
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
@@ -46,12 +51,28 @@ class GetOrderQueuePositionsResponse:
         from ..models.order_queue_position import OrderQueuePosition  # noqa: PLC0415
 
         d = dict(src_dict)
-        queue_positions = []
-        _queue_positions = d.pop("queue_positions")
-        for queue_positions_item_data in _queue_positions:
-            queue_positions_item = OrderQueuePosition.from_dict(queue_positions_item_data)
 
-            queue_positions.append(queue_positions_item)
+        def _parse_queue_positions(data: object) -> list[OrderQueuePosition] | None:
+            if data is None:
+                return data
+            try:
+                if not isinstance(data, list):
+                    raise TypeError()
+                queue_positions_type_0 = []
+                _queue_positions_type_0 = data
+                for queue_positions_type_0_item_data in _queue_positions_type_0:
+                    queue_positions_type_0_item = OrderQueuePosition.from_dict(
+                        queue_positions_type_0_item_data
+                    )
+
+                    queue_positions_type_0.append(queue_positions_type_0_item)
+
+                return queue_positions_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(list[OrderQueuePosition] | None, data)
+
+        queue_positions = _parse_queue_positions(d.pop("queue_positions"))
 
         get_order_queue_positions_response = cls(
             queue_positions=queue_positions,

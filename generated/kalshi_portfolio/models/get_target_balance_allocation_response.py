@@ -8,6 +8,7 @@ from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
 from ..models.resting_margin_reservation import RestingMarginReservation
+from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
     from ..models.target_balance_allocation import TargetBalanceAllocation
@@ -22,11 +23,11 @@ class GetTargetBalanceAllocationResponse:
 
     Attributes:
         allocations (list[TargetBalanceAllocation]): Wanted share of each shard.
-        resting_margin_reservation (RestingMarginReservation | str): How much margin is held for resting orders.
+        resting_margin_reservation (RestingMarginReservation | str | Unset): How much margin is held for resting orders.
     """
 
     allocations: list[TargetBalanceAllocation]
-    resting_margin_reservation: RestingMarginReservation | str
+    resting_margin_reservation: RestingMarginReservation | str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -35,8 +36,10 @@ class GetTargetBalanceAllocationResponse:
             allocations_item = allocations_item_data.to_dict()
             allocations.append(allocations_item)
 
-        resting_margin_reservation: str
-        if isinstance(self.resting_margin_reservation, RestingMarginReservation):
+        resting_margin_reservation: str | Unset
+        if isinstance(self.resting_margin_reservation, Unset):
+            resting_margin_reservation = UNSET
+        elif isinstance(self.resting_margin_reservation, RestingMarginReservation):
             resting_margin_reservation = self.resting_margin_reservation.value
         else:
             resting_margin_reservation = self.resting_margin_reservation
@@ -46,9 +49,10 @@ class GetTargetBalanceAllocationResponse:
         field_dict.update(
             {
                 "allocations": allocations,
-                "resting_margin_reservation": resting_margin_reservation,
             }
         )
+        if resting_margin_reservation is not UNSET:
+            field_dict["resting_margin_reservation"] = resting_margin_reservation
 
         return field_dict
 
@@ -64,7 +68,11 @@ class GetTargetBalanceAllocationResponse:
 
             allocations.append(allocations_item)
 
-        def _parse_resting_margin_reservation(data: object) -> RestingMarginReservation | str:
+        def _parse_resting_margin_reservation(
+            data: object,
+        ) -> RestingMarginReservation | str | Unset:
+            if isinstance(data, Unset):
+                return data
             try:
                 if not isinstance(data, str):
                     raise TypeError()
@@ -73,10 +81,10 @@ class GetTargetBalanceAllocationResponse:
                 return resting_margin_reservation_type_0
             except (TypeError, ValueError, AttributeError, KeyError):
                 pass
-            return cast(RestingMarginReservation | str, data)
+            return cast(RestingMarginReservation | str | Unset, data)
 
         resting_margin_reservation = _parse_resting_margin_reservation(
-            d.pop("resting_margin_reservation")
+            d.pop("resting_margin_reservation", UNSET)
         )
 
         get_target_balance_allocation_response = cls(
