@@ -10,7 +10,9 @@ from attrs import field, frozen
 from kalshi_ext.errors import Misuse
 from kalshi_ext.journal.in_flight import LockOwner, LockRegistry, PendingWrites, RecentWrites
 from kalshi_ext.protocol.deviations import DeviationCounter
-from kalshi_ext.protocol.rate_limits import Backoff, Pacer, RetryQuota
+from kalshi_ext.protocol.exchange_clock import ExchangeClock
+from kalshi_ext.protocol.limits import StopMarks
+from kalshi_ext.protocol.rate_limits import Backoff, Pacer, RetryQuota, Throttle
 
 __all__ = ["Context", "LockOwner", "LockRegistry", "PendingWrites", "Policy", "RecentWrites"]
 
@@ -35,7 +37,9 @@ class Policy:
     that with margin. `resolve_within` bounds how long a write may look for its own outcome; it is
     at least `signature_life`, because before that no absence can be proven.
     `resend` lets a write that is proven absent be sent again under its own id, `rounds` times in
-    all. `read_lag` is assumed where a contract has no watermark to tell how fresh reads are.
+    all. An order is a wish of now: no attempt after the first of a write that names a price begins
+    later than `resend_within` after the call. `read_lag` is assumed where a contract has no
+    watermark to tell how fresh reads are.
     """
 
     timeout: float = field(default=10.0, validator=_seconds)
@@ -43,6 +47,7 @@ class Policy:
     signature_life: float = field(default=60.0, validator=_seconds)
     resolve_within: float = field(default=180.0, validator=_seconds)
     resend: bool = True
+    resend_within: float = field(default=5.0, validator=_seconds)
     poll: float = field(default=0.25, validator=_seconds)
     poll_ceiling: float = field(default=5.0, validator=_seconds)
     read_lag: float = field(default=10.0, validator=_seconds)
@@ -65,6 +70,17 @@ class Context:
     retry_quota: RetryQuota = field(factory=RetryQuota)
     deviations: DeviationCounter = field(factory=DeviationCounter)
     pacer: Pacer | None = None
+    throttle: Throttle = field(factory=Throttle)
+    exchange_clock: ExchangeClock = field(factory=ExchangeClock)
+    stops: StopMarks = field(factory=StopMarks)
+    # Whether other living processes may take its entries over, and the name it has among them.
+    shared_journal: bool = False
+    tells: bool = False  # until every journal does
+    journal_owner: str = ""
+    # When each open write left last (`writes.watermark.SentAt`), as far as this client knows.
+    sent_times: dict[str, Any] = field(factory=dict[str, Any])
+    # The open writes that were looked for until time was over.
+    exhausted: set[str] = field(factory=set[str])
     locks: LockRegistry = field(factory=LockRegistry)
     recent_writes: RecentWrites = field(factory=RecentWrites)
     pending_writes: PendingWrites = field(factory=PendingWrites)

@@ -1,9 +1,9 @@
 """The conversation with the exchange as flows: when to send, when to retry, what to return.
 
-A flow is a generator. It yields effects (plain data: `Send`, `Sleep`, `Now`, `AdjustClock`,
-`Record`) and is sent their results; it does no I/O and reads no clock. Two drivers perform the
-effects, one on threads and one on asyncio (`transport/driver.py`), so sync and async cannot differ
-in a decision, and a test performs them by hand:
+A flow is a generator. It yields effects (plain data: `Send`, `Sleep`, `Monotonic`, `Now`,
+`AdjustClock`, `Record`, `Told`) and is sent their results; it does no I/O and reads no clock. Two
+drivers perform the effects, one on threads and one on asyncio (`transport/driver.py`), so sync and
+async cannot differ in a decision, and a test performs them by hand:
 
     flow = send_with_retries(call, Context())
     next(flow)                                 Send(request, public=False, timeout=10.0)
@@ -29,8 +29,9 @@ operation's rule (`retry_policy.py`):
 The exchange's rate limiter answers 429, so nothing was executed; but proxies answer 429 too, and
 who wrote it is told by the body (`responses.py`). 5xx and 408 prove nothing whoever wrote them. A
 retry waits (`Backoff`); it is made while attempts are left (`Policy.attempts`) and the client's
-retry quota has tokens (`RetryQuota`, one for all calls). An outcome that is not retried returns one
-token.
+retry quota has tokens (`RetryQuota`, one for all calls), and only within the limits of the call
+(`limits.py`), which are looked at before every attempt, the first one too. An outcome that is not
+retried returns one token.
 
 Once an attempt may have been executed, every later outcome of the call carries `maybe_executed`: a
 refusal of the second attempt tells nothing about the first, so the call ends as OutcomeUnknown.
@@ -42,7 +43,6 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import suppress
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from attrs import evolve, frozen
@@ -59,16 +59,20 @@ from kalshi_ext.errors import (
 from kalshi_ext.protocol import responses
 from kalshi_ext.protocol.context import Context, LockRegistry, PendingWrites, Policy, RecentWrites
 from kalshi_ext.protocol.deviations import is_documented
+from kalshi_ext.protocol.exchange_clock import parse_date
+from kalshi_ext.protocol.limits import CallLimits, Deadline, Scope
 from kalshi_ext.protocol.messages import Call, Lost, Operation, Repeat, Reply, Request
 from kalshi_ext.protocol.rate_limits import DEFAULT_COST
 from kalshi_ext.protocol.retry_policy import retry_rule
 
 __all__ = [
     "AdjustClock",
+    "CallLimits",
     "Context",
     "Effect",
     "Flow",
     "LockRegistry",
+    "Monotonic",
     "Now",
     "PendingWrites",
     "Policy",
@@ -76,6 +80,8 @@ __all__ = [
     "Record",
     "Send",
     "Sleep",
+    "Told",
+    "begin_call",
     "decode_response",
     "lost_error",
     "request",
@@ -103,6 +109,11 @@ class Sleep:
 
 
 @frozen
+class Monotonic:
+    """Read a clock that nobody sets. Result: seconds, those of a suspended machine included."""
+
+
+@frozen
 class Now:
     """Read the clock. Result: Unix seconds, corrected towards the exchange's clock."""
 
@@ -119,17 +130,52 @@ class Record:
     """Call `verb` of the journal, durably. Result: what the journal returns."""
 
     verb: Literal[
-        "reserve_many", "advance_many", "get", "open_entries", "page", "reopen", "take_over"
-    ]
+        "reserve_many", "advance_many", "get", "open_entries", "page", "reopen", "take_over",
+        "renew", "untold",
+    ]  # fmt: skip
     args: tuple[Any, ...] = ()
+
+
+@frozen
+class Told:
+    """Note the journal keys whose verdict this flow returns or raises. Result: None.
+
+    Once the flow has ended, and only then, the driver lets the journal know that they were told.
+    """
+
+    keys: tuple[str, ...]
 
 
 # Several answers of one call may each need their own: nodes whose clocks differ, or a clock of this
 # machine that is set while the call runs. A Date that is no help ends it.
 MAX_CLOCK_CORRECTIONS = 3
 
-Effect: TypeAlias = Send | Sleep | Now | AdjustClock | Record
+Effect: TypeAlias = Send | Sleep | Monotonic | Now | AdjustClock | Record | Told
 Flow: TypeAlias = Generator[Effect, Any, T]
+
+
+def begin_call(
+    context: Context,
+    deadline: Deadline | None = None,
+    *,
+    names_price: bool = False,
+    scopes: tuple[Scope, ...] = (),
+) -> Flow[CallLimits]:
+    """Start the clock of one call; `names_price` is for a write that is a wish of now."""
+    started: float = yield Monotonic()
+    policy = context.policy
+    limits = CallLimits(started, started + policy.resolve_within)
+    if deadline is not None:
+        left = deadline
+        if isinstance(left, datetime):
+            # From here on by the monotonic clock: nobody moves the moment by setting the clock.
+            left = left.timestamp() - (yield Now())
+        limits.deadline = started + left
+        limits.ends = min(limits.ends, limits.deadline)
+    if names_price:
+        limits.resend_until = started + policy.resend_within
+    limits.stops, limits.began, limits.scopes = context.stops, context.stops.count, scopes
+    return limits
 
 
 def send_with_retries(
@@ -139,23 +185,30 @@ def send_with_retries(
     cost: float = DEFAULT_COST,
     retry: bool | None = None,
     maybe_executed: bool = False,
+    limits: CallLimits | None = None,
 ) -> Flow[Reply | Lost]:
     """Send a call, with retries by the table at the top, and return the last outcome.
 
     `cost` is in rate-limit tokens. `retry` overrides the rule's `retry_immediately`.
-    `maybe_executed` tells that an attempt before this call may have been executed.
+    `maybe_executed` tells that an attempt before this call may have been executed. What `limits`
+    do not let through is a Lost of which nothing was sent, or the outcome before it.
     """
     if retry is None:
         retry = retry_rule(call.operation).retry_immediately
     corrections = 0
     attempt = 0
+    previous: Reply | Lost | None = None
     while True:
         # Each attempt draws on the rate limit, retries too.
-        yield from _pace(call.operation, context, cost)
-        outcome: Reply | Lost = yield Send(
-            call.request, call.operation.public, context.policy.timeout
-        )
-        _count_undocumented_status(call.operation, outcome, context)
+        reason = yield from _pace(call.operation, context, cost, limits)
+        timeout = context.policy.timeout
+        if limits is not None and reason is None:
+            reason, timeout = yield from _check_limits(call.operation, limits, timeout)
+        if reason is not None:
+            return _mark(_denied(previous, reason), maybe_executed)
+        outcome: Reply | Lost = yield Send(call.request, call.operation.public, timeout)
+        previous = outcome
+        _take_in(call.operation, outcome, context, limits)
         expired_at = _exchange_time_if_expired(call.operation, outcome)
         if expired_at is not None and corrections < MAX_CLOCK_CORRECTIONS:
             # Not an attempt: a wrong clock should not use up the retries.
@@ -170,29 +223,100 @@ def send_with_retries(
             return _mark(outcome, maybe_executed)
         if attempt >= context.policy.attempts or not context.retry_quota.acquire():
             return _mark(outcome, maybe_executed)
+        wait = context.policy.backoff.wait(attempt)
+        if limits is not None and _refusal_at(call, limits, (yield Monotonic()) + wait):
+            return _mark(outcome, maybe_executed)
         # Sticky: no later outcome of this call takes it back.
         maybe_executed = maybe_executed or _maybe_executed(call.operation, outcome)
-        yield Sleep(context.policy.backoff.wait(attempt))
+        yield Sleep(wait)
 
 
-def _count_undocumented_status(
-    operation: Operation, outcome: Reply | Lost, context: Context
+def _refusal_at(call: Call[Any], limits: CallLimits, moment: float) -> str | None:
+    return (limits.write_refusal if call.operation.writes else limits.refusal)(moment)
+
+
+# Seconds after which somebody else may have taken an entry over: before a write leaves later than
+# that, its ownership is confirmed. A dead session of PostgreSQL is noticed no sooner.
+RENEW_AFTER = 3.0
+
+
+def _check_limits(
+    operation: Operation, limits: CallLimits, timeout: float
+) -> Flow[tuple[str | None, float]]:
+    """Return why a request may not leave now, None when it may, and its timeout.
+
+    Raises what the journal raises where the entries of a write are no longer this client's.
+    """
+    now: float = yield Monotonic()
+    if not operation.writes:
+        return limits.refusal(now), limits.timeout(timeout, now)
+    reason = limits.write_refusal(now)
+    if reason is None and limits.renewed_at is not None:
+        wall: float = yield Now()
+        # Whichever clock went further: a paused machine's monotonic clock may have stood still.
+        renewed_at, renewed_wall = limits.renewed_at
+        if now - renewed_at > RENEW_AFTER or abs(wall - renewed_wall) > RENEW_AFTER:
+            yield from limits.renew()
+            now = yield Monotonic()
+            limits.renewed_at = (now, (yield Now()))
+            reason = limits.write_refusal(now)
+    return reason, limits.timeout(timeout, now)
+
+
+def _denied(previous: Reply | Lost | None, reason: str) -> Reply | Lost:
+    """Return the outcome of an attempt that was not made: that of the one before, if answered."""
+    if isinstance(previous, Reply):
+        return previous
+    if previous is None:
+        return Lost(False, reason)
+    return Lost(False, f"{previous.reason}; {reason}", previous.sent_at, stamp=previous.stamp)
+
+
+def _take_in(
+    operation: Operation, outcome: Reply | Lost, context: Context, limits: CallLimits | None
 ) -> None:
+    """Learn from an outcome what does not depend on what the call asked for."""
+    if limits is not None and operation.writes:
+        limits.attempts += 1
+    if isinstance(outcome, Lost):
+        return
+    context.exchange_clock.note(outcome.headers, outcome.received_at)
+    _count_undocumented_status(operation, outcome, context)
+    if not operation.writes and (outcome.status == 429 or context.throttle.interval):
+        (context.throttle.refused if outcome.status == 429 else context.throttle.passed)()
+
+
+def _count_undocumented_status(operation: Operation, outcome: Reply, context: Context) -> None:
     """Count a refusal whose status the contract does not name; successes are judged with a body."""
-    if isinstance(outcome, Lost) or 200 <= outcome.status < 300:
+    if 200 <= outcome.status < 300:
         return
     if not is_documented(operation.id, outcome.status):
         context.deviations.add(operation.id, [("status", str(outcome.status))])
 
 
-def _pace(operation: Operation, context: Context, cost: float) -> Flow[None]:
-    """Wait until the pacer of the client has the tokens for one request."""
-    if context.pacer is None:
-        return
-    now = yield Now()
-    wait = context.pacer.reserve(writes=operation.writes, cost=cost, now=now)
+def _pace(
+    operation: Operation, context: Context, cost: float, limits: CallLimits | None
+) -> Flow[str | None]:
+    """Wait for the rate limit's leave to send one request; return why it cannot be waited for."""
+    pacer = context.pacer
+    if pacer is None:
+        if operation.writes or not context.throttle.interval:
+            return None
+        now: float = yield Monotonic()
+        wait = context.throttle.reserve(now)
+        if wait > 0:
+            yield Sleep(wait)
+        return None
+    now = yield Monotonic()
+    wait = pacer.reserve(writes=operation.writes, cost=cost, now=now)
+    if limits is not None and wait > 0:
+        reason = limits.refusal(now + wait)
+        if reason is not None:
+            pacer.release(writes=operation.writes, cost=cost)
+            return f"the rate limit allows it in {wait:.1f} s only: {reason} by then"
     if wait > 0:
         yield Sleep(wait)
+    return None
 
 
 def _mark(outcome: Reply | Lost, maybe_executed: bool) -> Reply | Lost:
@@ -231,11 +355,8 @@ def _exchange_time_if_expired(operation: Operation, outcome: Reply | Lost) -> fl
 def server_time(reply: Reply) -> float | None:
     """Return the Date header of a reply as Unix seconds, None when absent or unreadable."""
     # A proxy may write it, or leave it out: then the clock stays as it is.
-    try:
-        date = parsedate_to_datetime(reply.headers["date"])
-        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
-    except (KeyError, ValueError, TypeError, OverflowError):
-        return None
+    date = reply.headers.get("date")
+    return None if date is None else parse_date(date)
 
 
 def decode_response(call: Call[T], reply: Reply, context: Context) -> T:
@@ -269,7 +390,7 @@ def _describe_clocks(reply: Reply) -> str:
         return "the answer has no readable Date, from which the clock could be corrected"
     signed, answered = (
         datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        for seconds in (reply.sent_at, date)
+        for seconds in (reply.stamp, date)
     )
     return f"it was signed at {signed} UTC, the answer's Date is {answered} UTC"
 
@@ -277,12 +398,18 @@ def _describe_clocks(reply: Reply) -> str:
 _EARLIER_ATTEMPT = "an earlier attempt may have been executed"
 
 
-def request(call: Call[T], context: Context, *, cost: float = DEFAULT_COST) -> Flow[T]:
+def request(
+    call: Call[T],
+    context: Context,
+    *,
+    cost: float = DEFAULT_COST,
+    limits: CallLimits | None = None,
+) -> Flow[T]:
     """Send a call and decode its answer: for reads, and writes whose outcome cannot be looked up.
 
     Raises NotSent, NoAnswer, OutcomeUnknown, Refused and its kinds, or Unintelligible.
     """
-    outcome = yield from send_with_retries(call, context, cost=cost)
+    outcome = yield from send_with_retries(call, context, cost=cost, limits=limits)
     if isinstance(outcome, Lost):
         raise lost_error(call.operation, outcome)
     return decode_response(call, outcome, context)

@@ -95,8 +95,9 @@ class Call(Generic[T]):
 class Reply:
     """An answer as it came: any status, header names in lower case, the whole body.
 
-    `sent_at` and `received_at` are Unix seconds of this machine's clock. `maybe_executed` says that
-    an earlier attempt of the same call may have been executed, which this answer does not tell.
+    `sent_at` and `received_at` are seconds of the monotonic clock; `stamp` is the timestamp of the
+    signature, in Unix seconds, 0 where there is none. `maybe_executed` says that an earlier attempt
+    of the same call may have been executed, which this answer does not tell.
     """
 
     status: int
@@ -105,13 +106,14 @@ class Reply:
     sent_at: float = 0.0
     received_at: float = 0.0
     maybe_executed: bool = False
+    stamp: float = 0.0
 
 
 @frozen
 class Lost:
     """No answer came. `bytes_sent` says whether a byte of the request may have been sent.
 
-    `maybe_executed` is as in `Reply`. The exception is not kept: its traceback refers to the frames
+    The rest is as in `Reply`. The exception is not kept: its traceback refers to the frames
     of the running flow, and a reference cycle would keep that flow, and its locks, alive.
     """
 
@@ -119,6 +121,7 @@ class Lost:
     reason: str
     sent_at: float = 0.0
     maybe_executed: bool = False
+    stamp: float = 0.0
 
 
 @frozen

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 from attrs import define, field
 
 from kalshi_ext.errors import KalshiError
-from kalshi_ext.protocol.flow import Context, Flow, request
+from kalshi_ext.protocol.flow import CallLimits, Context, Flow, request
 from kalshi_ext.protocol.messages import Call, InvalidRow, Page
 from kalshi_ext.requests.filters import positive
 
@@ -39,6 +39,7 @@ class Paginator(Generic[T]):
     context: Context
     limit: int | None = None
     max_pages: int | None = None
+    limits: CallLimits | None = field(default=None, kw_only=True)  # of the call that reads it
     invalid_rows: list[InvalidRow] = field(factory=list[InvalidRow], init=False)
     keyed: bool = field(default=True, init=False)
     # All of them, not the last: a circle may have any length.
@@ -64,7 +65,7 @@ class Paginator(Generic[T]):
             raise CursorRepeated(
                 f"{self.call.operation.facade}: the cursor of page {self._pages} was given before"
             )
-        return request(self.call, self.context)
+        return request(self.call, self.context, limits=self.limits)
 
     def take(self, page: Page[T]) -> Sequence[T]:
         """Count a page and return its rows, cut to `limit`."""

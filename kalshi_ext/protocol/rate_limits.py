@@ -1,9 +1,10 @@
-"""How long to wait: backoff, the retry quota and the token buckets. Pure: time is an argument.
+"""How long to wait: backoff, retry quota, token buckets, throttle. Pure: time is an argument.
 
-Three waits for three reasons. `Backoff` spreads the retries of many clients after a failure.
+Four waits for four reasons. `Backoff` spreads the retries of many clients after a failure.
 `RetryQuota` (after botocore's) bounds the retries of one client, so that an outage is not answered
 with a storm. `Pacer` waits before a request that the exchange would refuse with 429: it keeps a
-read and a write bucket, as the exchange does (documented).
+read and a write bucket, as the exchange does (documented). `Throttle` learns from the 429s of reads
+where no budget is known.
 
 429 carries no Retry-After and no rate headers (observed), so the client has to count by itself.
 """
@@ -110,6 +111,44 @@ class TokenBucket:
         self._tokens -= cost
         return max(0.0, -self._tokens / self.rate)
 
+    def release(self, cost: float) -> None:
+        """Give back tokens that were reserved and not used."""
+        self._tokens = min(self.capacity, self._tokens + cost)
+
+
+@define
+class Throttle:
+    """Space reads out after a 429, where no `Pacer` knows the budget.
+
+    A 429 doubles the interval between two reads, from `first` up to `ceiling`; each read that was
+    let through shortens it by a fiftieth, so that it settles near the exchange's limit and goes
+    away when nothing is refused any more. Shared by threads.
+    """
+
+    first: float = 0.05
+    ceiling: float = 1.0
+    interval: float = 0.0
+    _next_at: float = 0.0
+    _lock: threading.Lock = field(factory=threading.Lock, init=False, repr=False, eq=False)
+
+    def reserve(self, now: float) -> float:
+        """Return the seconds to wait before the next read; `now` is monotonic."""
+        with self._lock:
+            at = max(now, self._next_at)
+            self._next_at = at + self.interval
+            return at - now
+
+    def refused(self) -> None:
+        """Take in that a read was answered 429."""
+        with self._lock:
+            self.interval = min(self.ceiling, max(self.first, self.interval * 2))
+
+    def passed(self) -> None:
+        """Take in that a read was let through."""
+        with self._lock:
+            shorter = self.interval * 0.98
+            self.interval = shorter if shorter > self.first / 8 else 0.0
+
 
 @define
 class Pacer:
@@ -140,3 +179,8 @@ class Pacer:
         """Return the seconds to wait before sending a request of `cost` tokens."""
         with self._lock:
             return (self.write if writes else self.read).reserve(cost, now)
+
+    def release(self, *, writes: bool, cost: float) -> None:
+        """Give back the tokens of a request that was not sent."""
+        with self._lock:
+            (self.write if writes else self.read).release(cost)

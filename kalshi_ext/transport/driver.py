@@ -5,13 +5,16 @@ sends the result back into the flow, until the flow returns:
 
     Send          sign, send once, read the whole body  -> Reply, or Lost for whatever went wrong
     Sleep         wait                                  -> None
+    Monotonic     read the clock that nobody sets       -> seconds
     Now           read the corrected clock              -> Unix seconds
     AdjustClock   correct the clock                     -> None
     Record        call the journal                      -> what the journal returns
+    Told          remember keys for the flow's end      -> None
 
 An exception of an effect is thrown into the flow, which decides what it means. `Driver` runs on the
 calling thread, `AsyncDriver` on the running event loop; they differ in how they wait and in nothing
-else. A driver retries nothing and judges nothing.
+else. A driver retries nothing and judges nothing. Once a flow has ended with a value or an error of
+this library, and not by an interrupt, the driver tells the journal which verdicts were told.
 """
 
 from __future__ import annotations
@@ -24,8 +27,18 @@ from typing import Any, TypeVar
 import httpx
 from attrs import define, field, frozen
 
-from kalshi_ext.errors import Misuse
-from kalshi_ext.protocol.flow import AdjustClock, Effect, Flow, Now, Record, Send, Sleep
+from kalshi_ext.errors import KalshiError, Misuse
+from kalshi_ext.protocol.flow import (
+    AdjustClock,
+    Effect,
+    Flow,
+    Monotonic,
+    Now,
+    Record,
+    Send,
+    Sleep,
+    Told,
+)
 from kalshi_ext.protocol.messages import Lost, Reply, Request
 from kalshi_ext.redact import redact_text
 from kalshi_ext.transport import DeliveryTrace, aread_limited, read_limited, trace_delivery
@@ -50,11 +63,19 @@ NOT_SENT_ERRORS = (
 )
 
 
+# Where it exists it counts the time of a suspended machine too, in which an order grows old.
+_BOOTTIME: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+
+
 @define
 class Clock:
     """This machine's clock in Unix seconds, with a correction towards the exchange's clock."""
 
     _offset: float = 0.0
+
+    def monotonic(self) -> float:
+        """Return seconds of a clock that nobody sets."""
+        return time.monotonic() if _BOOTTIME is None else time.clock_gettime(_BOOTTIME)
 
     def now(self) -> float:
         return time.time() + self._offset
@@ -76,16 +97,19 @@ class Endpoint:
     clock: Any = field(factory=Clock)
     max_body: int = MAX_BODY
 
-    def prepare(self, send: Send) -> httpx.Request:
-        """Build and sign the request of one attempt. Raises Misuse for a URL that is too long."""
+    def prepare(self, send: Send) -> tuple[httpx.Request, float]:
+        """Build and sign the request of one attempt; return it and its timestamp.
+
+        Raises Misuse for a URL that is too long.
+        """
         request = self._build(send.request)
         request.extensions["timeout"] = httpx.Timeout(send.timeout).as_dict()
+        stamp = self.clock.now()
         if not send.public:
             # Signed on every attempt: the exchange refuses old timestamps (30 s, observed).
             path = request.url.raw_path.split(b"?")[0]
-            stamp = int(self.clock.now() * 1000)
-            request.headers.update(self.signer.headers(request.method, path, stamp))
-        return request
+            request.headers.update(self.signer.headers(request.method, path, int(stamp * 1000)))
+        return request, stamp
 
     def _build(self, request: Request) -> httpx.Request:
         url = self._url(request)
@@ -101,19 +125,20 @@ class Endpoint:
         except httpx.InvalidURL as error:  # above all: longer than 65,536 characters
             raise Misuse(f"this request makes no URL: {error}; ask for less at once") from None
 
-    def reply(self, response: httpx.Response, body: bytes, sent_at: float) -> Reply:
+    def reply(self, response: httpx.Response, body: bytes, sent_at: float, stamp: float) -> Reply:
         """Turn a response into plain data."""
         headers = {name.lower(): value for name, value in response.headers.items()}
-        return Reply(response.status_code, headers, body, sent_at, self.clock.now())
+        received_at = self.clock.monotonic()
+        return Reply(response.status_code, headers, body, sent_at, received_at, stamp=stamp)
 
 
-def lost_request(error: Exception, trace: DeliveryTrace, sent_at: float) -> Lost:
+def lost_request(error: Exception, trace: DeliveryTrace, sent_at: float, stamp: float) -> Lost:
     """Build the outcome of a request that ended in an exception of the transport."""
     observed = trace.observed
     bytes_sent = not (trace.nothing_sent if observed else isinstance(error, NOT_SENT_ERRORS))
     # Text, not the exception: its traceback would keep the frames of the flow alive.
     reason = f"{type(error).__name__}: {redact_text(str(error))}".rstrip(": ")
-    return Lost(bytes_sent, reason, sent_at)
+    return Lost(bytes_sent, reason, sent_at, stamp=stamp)
 
 
 def refuse_inherited(pid: int) -> None:
@@ -130,11 +155,19 @@ def refuse_inherited(pid: int) -> None:
 
 def _immediate(effect: Effect, endpoint: Endpoint) -> tuple[bool, Any]:
     """Perform the effects that neither send nor wait; (False, None) for the others."""
+    if isinstance(effect, Monotonic):
+        return True, endpoint.clock.monotonic()
     if isinstance(effect, Now):
         return True, endpoint.clock.now()
     if isinstance(effect, AdjustClock):
         return True, endpoint.clock.adjust(effect.seconds)
     return False, None
+
+
+def mark_told(journal: Any, keys: tuple[str, ...]) -> None:
+    """Let the journal know that the caller has the verdicts of these keys. Never waits."""
+    if keys and hasattr(journal, "mark_told"):
+        journal.mark_told(keys)
 
 
 @define
@@ -150,9 +183,14 @@ class Driver:
     def run(self, flow: Flow[T]) -> T:
         """Run a flow to its end and return its result. Raises Misuse in a forked child."""
         refuse_inherited(self._pid)
+        told: tuple[str, ...] = ()
         try:
             effect = next(flow)
             while True:
+                if isinstance(effect, Told):
+                    told = effect.keys
+                    effect = flow.send(None)
+                    continue
                 try:
                     result = self._perform(effect)
                 except Exception as error:  # noqa: BLE001 - the flow decides what it means
@@ -161,7 +199,11 @@ class Driver:
                     effect = flow.send(result)
         except StopIteration as stop:
             value: T = stop.value
+            mark_told(self.journal, told)
             return value
+        except KalshiError:
+            mark_told(self.journal, told)
+            raise
         finally:
             flow.close()  # an interrupt skips the flow: its own cleanup has to run now
 
@@ -179,15 +221,15 @@ class Driver:
     def _send(self, send: Send) -> Reply | Lost:
         if self._closed:
             raise Misuse("this client is closed")
-        request = self.endpoint.prepare(send)
-        sent_at = self.endpoint.clock.now()
+        request, stamp = self.endpoint.prepare(send)
+        sent_at = self.endpoint.clock.monotonic()
         with trace_delivery(time.monotonic() + send.timeout) as trace:
             try:
                 response = self.transport.handle_request(request)
                 body = read_limited(response, self.endpoint.max_body)
             except Exception as error:  # noqa: BLE001 - whatever a transport raises, bytes may be out
-                return lost_request(error, trace, sent_at)
-        return self.endpoint.reply(response, body, sent_at)
+                return lost_request(error, trace, sent_at, stamp)
+        return self.endpoint.reply(response, body, sent_at, stamp)
 
     def close(self) -> None:
         """Close the connections; a later Send raises Misuse."""
@@ -209,9 +251,14 @@ class AsyncDriver:
     async def run(self, flow: Flow[T]) -> T:
         """Run a flow to its end and return its result. Raises Misuse in a forked child."""
         refuse_inherited(self._pid)
+        told: tuple[str, ...] = ()
         try:
             effect = next(flow)
             while True:
+                if isinstance(effect, Told):
+                    told = effect.keys
+                    effect = flow.send(None)
+                    continue
                 try:
                     result = await self._perform(effect)
                 except Exception as error:  # noqa: BLE001 - the flow decides what it means
@@ -220,7 +267,11 @@ class AsyncDriver:
                     effect = flow.send(result)
         except StopIteration as stop:
             value: T = stop.value
+            mark_told(self.journal, told)
             return value
+        except KalshiError:
+            mark_told(self.journal, told)
+            raise
         finally:
             flow.close()
 
@@ -252,8 +303,8 @@ class AsyncDriver:
         refuse_inherited(self._pid)  # here too: a loop that runs on in the child goes on with flows
         if self._closed:
             raise Misuse("this client is closed")
-        request = self.endpoint.prepare(send)
-        sent_at = self.endpoint.clock.now()
+        request, stamp = self.endpoint.prepare(send)
+        sent_at = self.endpoint.clock.monotonic()
         with trace_delivery(time.monotonic() + send.timeout) as trace:
             try:
                 # Our transports keep the deadline by themselves; another one may not.
@@ -261,8 +312,8 @@ class AsyncDriver:
                     response = await self.transport.handle_async_request(request)
                     body = await aread_limited(response, self.endpoint.max_body)
             except Exception as error:  # noqa: BLE001 - whatever a transport raises, bytes may be out
-                return lost_request(error, trace, sent_at)
-        return self.endpoint.reply(response, body, sent_at)
+                return lost_request(error, trace, sent_at, stamp)
+        return self.endpoint.reply(response, body, sent_at, stamp)
 
     async def aclose(self) -> None:
         """Close the connections; a later Send raises Misuse."""

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import Refused
 from kalshi_ext.models import Order, OrderAck
-from kalshi_ext.protocol.flow import Context, Flow, Now
+from kalshi_ext.protocol.flow import CallLimits, Context, Flow, begin_call
+from kalshi_ext.protocol.limits import ALL, Deadline, Scope
+from kalshi_ext.protocol.messages import Call
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
-from kalshi_ext.writes import prior_writes
 from kalshi_ext.writes.lookup import (
     ENDED,
     find_ended_order,
@@ -26,7 +28,8 @@ from kalshi_ext.writes.lookup import (
 )
 from kalshi_ext.writes.outcomes import CANCEL_ANSWER
 from kalshi_ext.writes.probes import amend_probe, decrease_probe, order_total
-from kalshi_ext.writes.resolve import Write, execute, new_entry
+from kalshi_ext.writes.reservation import serialized, settle_prior_writes
+from kalshi_ext.writes.single import Single, execute_single
 
 
 def _ack_check(
@@ -48,16 +51,10 @@ def _ack_check(
     return contradiction
 
 
-def amend(contract: Contract, ticket: AmendTicket, context: Context) -> Flow[OrderAck]:
+def amend(
+    contract: Contract, ticket: AmendTicket, context: Context, *, deadline: Deadline | None = None
+) -> Flow[OrderAck]:
     """Amend an order to a price and a total count (filled and resting)."""
-    write = amend_write(contract, ticket, context, (yield Now()))
-    return (yield from _execute_or_closed(write, ticket.ticker, context))
-
-
-def amend_write(
-    contract: Contract, ticket: AmendTicket, context: Context, now: float
-) -> Write[OrderAck]:
-    """Describe an amend: done when the order has the wanted price and total."""
     call = contract.orders.amend(ticket)
     target = ticket.target
     payload = {
@@ -69,25 +66,66 @@ def amend_write(
         "expires": ticket.expires,
         "client_order_id": ticket.updated_client_order_id,
     }
-    probe = amend_probe(contract, payload, context, call)
-    entry = new_entry(call, ticket.ticker, payload, now)
+    limits = yield from _begin(context, target, deadline)
+    probe = amend_probe(contract, payload, context, limits, call)
     # `count` is the total (documented): fills only lower what remains of it.
     contradiction = _ack_check(target, max_remaining=ticket.count)
-    return Write(contract, call, entry, contradiction, probe, target.order_id)
+    single = Single(call, payload, contradiction, probe, ticket.ticker, target.order_id)
+    work = partial(_execute_or_closed, contract, context, limits, single)
+    return (yield from _one_at_a_time(single, context, limits, work))
 
 
-def decrease_write(
+def _begin(context: Context, target: Target, deadline: Deadline | None) -> Flow[CallLimits]:
+    scopes: list[Scope] = [ALL, ("order", target.order_id)]
+    if target.client_order_id is not None:
+        scopes.append(("order", target.client_order_id))
+    scopes.append(("subaccount", target.subaccount or 0))
+    return (yield from begin_call(context, deadline, names_price=True, scopes=tuple(scopes)))
+
+
+def _one_at_a_time(
+    single: Single, context: Context, limits: CallLimits, work: Callable[[], Flow[OrderAck]]
+) -> Flow[OrderAck]:
+    # Of two changes of one order at a time neither could be told from the other by reading.
+    lock, facade = f"order {single.order_id}", single.call.operation.facade
+    return (yield from serialized(lock, context, limits, facade, work))
+
+
+def decrease(
     contract: Contract,
     ticket: DecreaseTicket,
     context: Context,
+    *,
+    deadline: Deadline | None = None,
+) -> Flow[OrderAck]:
+    """Decrease an order: down to a size, or by a difference that is never sent twice."""
+    call = contract.orders.decrease(ticket)  # refuses what the contract cannot say
+    limits = yield from _begin(context, ticket.target, deadline)
+    order_id = ticket.target.order_id
+
+    def work() -> Flow[OrderAck]:
+        before = None
+        if ticket.by is not None:
+            before = yield from _read_base(contract, order_id, context, limits)
+        single = _decrease(contract, ticket, call, before, context, limits)
+        return (yield from _execute_or_closed(contract, context, limits, single))
+
+    facade = call.operation.facade
+    return (yield from serialized(f"order {order_id}", context, limits, facade, work))
+
+
+def _decrease(
+    contract: Contract,
+    ticket: DecreaseTicket,
+    call: Call[OrderAck],
     before: Order | None,
-    now: float,
-) -> Write[OrderAck]:
+    context: Context,
+    limits: CallLimits,
+) -> Single:
     """Describe a decrease: done when no more remains than wanted.
 
     `before` is the order that a difference is taken from, None for a decrease to a size.
     """
-    call = contract.orders.decrease(ticket)
     target = ticket.target
     payload = {
         "kind": "decrease",
@@ -97,46 +135,39 @@ def decrease_write(
         "to": None if ticket.to is None else str(ticket.to),
         "total": None if before is None else str(order_total(before)),
     }
-    probe = decrease_probe(contract, payload, context, ticket)
+    probe = decrease_probe(contract, payload, context, limits, ticket)
     ticker = target.ticker if before is None else before.ticker
-    entry = new_entry(call, ticker, payload, now)
     contradiction = _ack_check(target, max_remaining=ticket.to)
-    return Write(contract, call, entry, contradiction, probe, target.order_id)
-
-
-def decrease(contract: Contract, ticket: DecreaseTicket, context: Context) -> Flow[OrderAck]:
-    """Decrease an order: down to a size, or by a difference that is never sent twice."""
-    contract.orders.decrease(ticket)  # refuses what the contract cannot say before anything is read
-    before = None
-    if ticket.by is not None:
-        before = yield from _read_base(contract, ticket.target.order_id, context)
-    write = decrease_write(contract, ticket, context, before, (yield Now()))
-    return (yield from _execute_or_closed(write, write.entry.ticker, context))
+    return Single(call, payload, contradiction, probe, ticker, target.order_id)
 
 
 def _execute_or_closed(
-    write: Write[OrderAck], ticker: str | None, context: Context
+    contract: Contract, context: Context, limits: CallLimits, single: Single
 ) -> Flow[OrderAck]:
     """Execute a change of an order. A refusal of an order that has ended becomes OrderClosed."""
     try:
-        return (yield from execute(write, context))
+        ack: OrderAck = yield from execute_single(contract, context, limits, single)
     except Refused as error:
-        if write.order_id is None or not may_mean_ended(error):
+        order_id = single.order_id
+        if order_id is None or not may_mean_ended(error):
             raise
-        find = find_ended_order(write.contract, write.order_id, ticker, error, context)
+        find = find_ended_order(contract, order_id, single.ticker, error, context, limits)
         order = yield from find
         if order is None:
             raise
-        raise order_ended_error(write.call.operation.facade, order, error) from error
+        raise order_ended_error(single.call.operation.facade, order, error) from error
+    return ack
 
 
-def _read_base(contract: Contract, order_id: str, context: Context) -> Flow[Order]:
+def _read_base(
+    contract: Contract, order_id: str, context: Context, limits: CallLimits
+) -> Flow[Order]:
     """Read the order that a difference is taken from, as earlier writes left it."""
-    order = yield from read_current(contract, order_id, context)
+    order = yield from read_current(contract, order_id, context, limits)
     if order.status in ENDED:  # an ended order stays so, however old the read
         raise order_ended_error("orders.decrease", order)
     # With two open differences a lower total would not tell which of them was executed.
-    had_prior = yield from prior_writes.settle_prior_writes(
-        contract, context, [order.ticker], facade="orders.decrease"
+    had_prior = yield from settle_prior_writes(
+        contract, context, limits, [order.ticker], facade="orders.decrease"
     )
-    return (yield from read_current(contract, order_id, context)) if had_prior else order
+    return (yield from read_current(contract, order_id, context, limits)) if had_prior else order

@@ -37,15 +37,14 @@ from kalshi_ext.errors import (
 )
 from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.protocol.flow import (
-    AdjustClock,
+    CallLimits,
     Context,
     Flow,
-    Now,
-    Send,
-    Sleep,
+    begin_call,
     request,
     send_with_retries,
 )
+from kalshi_ext.protocol.limits import Deadline, Scope
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.protocol.rate_limits import CHEAP_COST
 from kalshi_ext.requests import Target
@@ -68,7 +67,7 @@ from kalshi_ext.writes.outcomes import (
     proves_not_executed,
 )
 from kalshi_ext.writes.probes import list_reader
-from kalshi_ext.writes.watermark import PollSchedule
+from kalshi_ext.writes.watermark import poll
 
 T = TypeVar("T")
 
@@ -83,32 +82,48 @@ class _Cancel:
     result: OrderAck | KalshiError | None = None
 
 
-def cancel(contract: Contract, target: Target, context: Context) -> Flow[OrderAck]:
+def cancel(
+    contract: Contract, target: Target, context: Context, *, deadline: Deadline | None = None
+) -> Flow[OrderAck]:
     """Cancel an order; one that is cancelled already is a success, `replayed`."""
-    schedule = PollSchedule(context.policy, (yield Now()))
+    limits = yield from begin_call(context, deadline)
+    _stop_changes([target], "orders.cancel", context, limits)
     wanted = _Cancel(target)
-    yield from _send_and_settle(contract, [wanted], schedule, context)
+    yield from _send_and_settle(contract, [wanted], context, limits)
     if isinstance(wanted.result, OrderAck):
         return wanted.result
     assert wanted.result is not None  # noqa: S101 - settled
     raise wanted.result from (wanted.answer if wanted.answer is not wanted.result else None)
 
 
+def _stop_changes(targets: Iterable[Target], by: str, context: Context, limits: CallLimits) -> None:
+    """Stop this client's own pending sends of what a cancel covers, before it is sent."""
+    ids = [each.order_id for each in targets]
+    ids += [each.client_order_id for each in targets if each.client_order_id is not None]
+    context.stops.add([("order", each) for each in ids], by, limits.started)
+
+
 def cancel_many(
-    contract: Contract, targets: Sequence[Target], context: Context
+    contract: Contract,
+    targets: Sequence[Target],
+    context: Context,
+    *,
+    deadline: Deadline | None = None,
 ) -> Flow[list[OrderAck | KalshiError]]:
     """Cancel orders in one request; what it left open is cancelled or looked up one by one."""
-    schedule = PollSchedule(context.policy, (yield Now()))
     call = contract.orders.cancel_many(targets)
+    limits = yield from begin_call(context, deadline)
+    _stop_changes(targets, "orders.cancel_many", context, limits)
     # A batch is billed for each of its orders; a cancel costs 2 tokens, not 10 (documented).
-    response = yield from send_with_retries(call, context, cost=CHEAP_COST * len(targets))
+    cost = CHEAP_COST * len(targets)
+    response = yield from send_with_retries(call, context, cost=cost, limits=limits)
     outcome = judge(call, response, context)
     if isinstance(outcome, NotExecuted) and not isinstance(outcome.error, NotFound):
         raise outcome.error
     entries = outcome.value if isinstance(outcome, Executed) else []
     by_id = {entry.order_id: entry for entry in entries if entry.order_id}
     cancels = [_Cancel(target, result=_decided(by_id.get(target.order_id))) for target in targets]
-    yield from _send_and_settle(contract, cancels, schedule, context)
+    yield from _send_and_settle(contract, cancels, context, limits)
     return [each.result for each in cancels if each.result is not None]
 
 
@@ -122,15 +137,16 @@ def _decided(entry: OrderAck | Refused | None) -> OrderAck | Refused | None:
 
 
 def _send_and_settle(
-    contract: Contract, cancels: Iterable[_Cancel], schedule: PollSchedule, context: Context
+    contract: Contract, cancels: Iterable[_Cancel], context: Context, limits: CallLimits
 ) -> Flow[None]:
     """Cancel what has no result, and look into it until each has one or time is over."""
     pending = [each for each in cancels if each.result is None]
-    reason = f"no read told what became of it within {context.policy.resolve_within:g} s"
+    reason = f"no read told what became of it within {limits.ends - limits.started:g} s"
     try:
-        yield from _within(schedule, _settle_in_turn(contract, pending, schedule, context))
-    except _TimeOver:
-        pass
+        # All are sent before one is looked into: an order that rests is the more urgent.
+        for each in pending:
+            yield from _send_first(contract, each, context, limits)
+        yield from poll(lambda: _look_in_turn(contract, pending, context, limits), context, limits)
     except Misuse as error:  # the client is closed, or its bucket too small for one request
         if not any(each.answer for each in pending):
             raise
@@ -140,59 +156,32 @@ def _send_and_settle(
             each.result = _unresolved(contract, each, reason)
 
 
-def _settle_in_turn(
-    contract: Contract, pending: Sequence[_Cancel], schedule: PollSchedule, context: Context
+def _send_first(
+    contract: Contract, wanted: _Cancel, context: Context, limits: CallLimits
 ) -> Flow[None]:
-    # All are sent before one is looked into: an order that rests is the more urgent.
+    outcome = yield from _send_cancel(contract, wanted.target, context, limits)
+    if isinstance(outcome, Executed):
+        wanted.result = outcome.value
+        return
+    wanted.answer = outcome.error
+    if isinstance(outcome, NotExecuted) and not may_mean_ended(outcome.error):
+        wanted.result = outcome.error
+
+
+def _look_in_turn(
+    contract: Contract, pending: Sequence[_Cancel], context: Context, limits: CallLimits
+) -> Flow[bool | None]:
     for each in pending:
-        outcome = yield from _send_cancel(contract, each.target, each.target.order_id, context)
-        if isinstance(outcome, Executed):
-            each.result = outcome.value
-        else:
-            each.answer = outcome.error
-            refused = isinstance(outcome, NotExecuted) and not may_mean_ended(outcome.error)
-            each.result = outcome.error if refused else None
-    while unsettled := [each for each in pending if each.result is None]:
-        for each in unsettled:
-            each.result = yield from _look_into(contract, each, context)
-        if any(each.result is None for each in unsettled):
-            yield Sleep(schedule.next_wait())
-
-
-class _TimeOver(Exception):
-    """The time of a schedule is over."""
-
-
-def _within(schedule: PollSchedule, work: Flow[T]) -> Flow[T]:
-    """Run a flow; no request of it begins, and no wait of it goes on, after the schedule's end."""
-    try:
-        effect = next(work)
-        while True:
-            if isinstance(effect, Send) and schedule.expired((yield Now())):
-                raise _TimeOver
-            if isinstance(effect, AdjustClock):
-                schedule.started += effect.seconds  # a corrected clock is no time that went by
-            if isinstance(effect, Sleep):
-                left = schedule.started + schedule.policy.resolve_within - (yield Now())
-                effect = Sleep(min(effect.seconds, max(0.0, left)))
-            try:
-                result = yield effect
-            except Exception as error:  # noqa: BLE001 - the flow decides what it means
-                effect = work.throw(error)
-            else:
-                effect = work.send(result)
-    except StopIteration as stop:
-        value: T = stop.value
-        return value
-    finally:
-        work.close()
+        if each.result is None:
+            each.result = yield from _look_into(contract, each, context, limits)
+    return True if all(each.result is not None for each in pending) else None
 
 
 def _send_cancel(
-    contract: Contract, target: Target, order_id: str, context: Context
+    contract: Contract, target: Target, context: Context, limits: CallLimits
 ) -> Flow[WriteOutcome[OrderAck]]:
-    call = contract.orders.cancel(target)
-    response = yield from send_with_retries(call, context, cost=CHEAP_COST)
+    call, order_id = contract.orders.cancel(target), target.order_id
+    response = yield from send_with_retries(call, context, cost=CHEAP_COST, limits=limits)
     outcome = judge(call, response, context, order_id=order_id)
     if isinstance(outcome, Executed):
         contradiction = cancel_contradiction(order_id, outcome.value)
@@ -202,19 +191,21 @@ def _send_cancel(
 
 
 def _look_into(
-    contract: Contract, wanted: _Cancel, context: Context
+    contract: Contract, wanted: _Cancel, context: Context, limits: CallLimits
 ) -> Flow[OrderAck | KalshiError | None]:
     """Read an order once; return the result of its cancel where that is known."""
     target, answer = wanted.target, wanted.answer
     missing = False
     order: Order | None = None
     try:
-        order = yield from request(contract.orders.get(target.order_id), context)
+        order = yield from request(contract.orders.get(target.order_id), context, limits=limits)
     except NotFound:
         missing = True
         # Without a ticker all of history would be read, for what may be no order of ours at all.
         if target.ticker is not None:
-            order = yield from read_historical(contract, target.order_id, target.ticker, context)
+            order = yield from read_historical(
+                contract, target.order_id, target.ticker, context, limits
+            )
     except TimestampExpired:
         pass  # of the clock, which the next answer may correct
     except (Unauthorized, Forbidden) as refusal:
@@ -224,7 +215,7 @@ def _look_into(
     except KalshiError:
         pass  # another read may be answered
     if order is not None and order.order_id == target.order_id:
-        return (yield from _cancel_if_resting(contract, wanted, order, context))
+        return (yield from _cancel_if_resting(contract, wanted, order, context, limits))
     wanted.misses = wanted.misses + 1 if missing else 0
     gone = isinstance(answer, NotFound) and wanted.misses >= MAX_CONSECUTIVE_404
     return answer if gone or _refused_otherwise(answer) else None
@@ -236,7 +227,7 @@ def _refused_otherwise(answer: KalshiError | None) -> bool:
 
 
 def _cancel_if_resting(
-    contract: Contract, wanted: _Cancel, order: Order, context: Context
+    contract: Contract, wanted: _Cancel, order: Order, context: Context, limits: CallLimits
 ) -> Flow[OrderAck | KalshiError | None]:
     """Return the order when it is cancelled; cancel it where it seems to rest."""
     target, answer = wanted.target, wanted.answer
@@ -250,7 +241,7 @@ def _cancel_if_resting(
     located = target
     if contract.has_watermark:  # a cancel without ticker or shard goes to shard 0 (documented)
         located = evolve(target, ticker=order.ticker, exchange_index=order.exchange_index)
-    outcome = yield from _send_cancel(contract, located, target.order_id, context)
+    outcome = yield from _send_cancel(contract, located, context, limits)
     if isinstance(outcome, Executed):
         return outcome.value
     # After a first attempt in doubt a refusal may mean that it was executed: read on.
@@ -272,26 +263,46 @@ def _unknown_error(call: Call[Any], order_id: str, reason: str) -> OutcomeUnknow
 
 
 def delete_group(
-    contract: Contract, group_id: str, subaccount: int | None, shard: int | None, context: Context
+    contract: Contract,
+    group_id: str,
+    subaccount: int | None,
+    shard: int | None,
+    context: Context,
+    *,
+    deadline: Deadline | None = None,
 ) -> Flow[None]:
     """Delete an order group, which cancels its orders (documented)."""
     call = contract.order_groups.delete(group_id, subaccount, shard)
-    response = yield from send_with_retries(call, context)
+    limits = yield from begin_call(context, deadline)
+    context.stops.add([("group", group_id)], call.operation.facade, limits.started)
+    response = yield from send_with_retries(call, context, limits=limits)
     outcome = judge(call, response, context)
     if isinstance(outcome, Executed):
         return
     # A 404 after an attempt that may have been executed: the list says whether the group is gone.
     if isinstance(outcome.error.__cause__, NotFound):
         listing = contract.order_groups.list(ListQuery(subaccount=subaccount))
-        groups = yield from list_reader(listing, context)()
+        groups = yield from list_reader(listing, context, limits)()
         if groups is not None and group_id not in {group.id for group in groups}:
             return
     raise outcome.error
 
 
-def send_idempotent(call: Call[T], context: Context) -> Flow[T]:
-    """Send a write whose outcome no read can tell; the retry policy says whether it is repeated."""
-    response = yield from send_with_retries(call, context)
+def send_idempotent(
+    call: Call[T],
+    context: Context,
+    *,
+    deadline: Deadline | None = None,
+    stops: Scope | None = None,
+) -> Flow[T]:
+    """Send a write whose outcome no read can tell; the retry policy says whether it is repeated.
+
+    `stops` is what of this client's own pending sends it covers: they are stopped before.
+    """
+    limits = yield from begin_call(context, deadline)
+    if stops is not None:
+        context.stops.add([stops], call.operation.facade, limits.started)
+    response = yield from send_with_retries(call, context, limits=limits)
     outcome = judge(call, response, context)
     if isinstance(outcome, Executed):
         return outcome.value

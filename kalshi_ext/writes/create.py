@@ -11,7 +11,6 @@ creates the same at the same moment cannot be told apart.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
@@ -19,27 +18,15 @@ from typing import Any, TypeVar
 from kalshi_ext.contracts.interface import Contract, InstanceTransferTicket
 from kalshi_ext.errors import Forbidden, KalshiError, Misuse, NotSent, Unauthorized
 from kalshi_ext.models import OrderGroup
-from kalshi_ext.protocol.context import LockOwner
-from kalshi_ext.protocol.flow import Context, Flow, Now, Sleep
+from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Now, begin_call
+from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.writes.keyless import Listing, read_listing, row_kind
 from kalshi_ext.writes.probes import new_row_probe
-from kalshi_ext.writes.resolve import Write, execute, new_entry
+from kalshi_ext.writes.reservation import serialized
+from kalshi_ext.writes.single import Single, execute_single, new_entry
 
 T = TypeVar("T")
-
-
-def serialized(lock_name: str, context: Context, work: Callable[[], Flow[T]]) -> Flow[T]:
-    """Do a piece of work while no other flow of this client holds the lock of that name."""
-    owner = LockOwner()
-    try:
-        # No time limit: whoever holds the lock ends in time by its own policy, and a flow that is
-        # dropped loses it, because locks hold their owners weakly.
-        while not context.locks.acquire([lock_name], owner):
-            yield Sleep(context.policy.poll)
-        return (yield from work())
-    finally:
-        context.locks.release(owner)
 
 
 def _no_contradiction(value: object) -> str | None:
@@ -47,23 +34,47 @@ def _no_contradiction(value: object) -> str | None:
     return None
 
 
-def _create(
-    contract: Contract, call: Call[T], payload: dict[str, Any], context: Context
+def _in_turn(
+    contract: Contract,
+    call: Call[T],
+    payload: dict[str, Any],
+    context: Context,
+    deadline: Deadline | None,
 ) -> Flow[T]:
-    """Send a write of a kind that makes one row; no other flow of this client makes one now."""
-    listing = yield from _list_before(contract, call, payload, context)
-    entry = new_entry(call, None, {**payload, **listing.payload()}, (yield Now()))
-    probe = new_row_probe(contract, entry, listing, context)
-    return (yield from execute(Write(contract, call, entry, _no_contradiction, probe), context))
+    """Send a write of a kind that makes one row, while no other flow of this process makes one."""
+    limits = yield from begin_call(context, deadline)
+    work = partial(_create, contract, call, payload, context, limits)
+    lock = f"turn of {payload['kind']}"
+    return (yield from serialized(lock, context, limits, call.operation.facade, work))
+
+
+def _create(
+    contract: Contract,
+    call: Call[T],
+    payload: dict[str, Any],
+    context: Context,
+    limits: CallLimits,
+) -> Flow[T]:
+    listing = yield from _list_before(contract, call, payload, context, limits)
+    payload = {**payload, **listing.payload()}
+    entry = new_entry(call, None, payload, (yield Now()), context.exchange_clock.at(limits.started))
+    probe = new_row_probe(contract, entry, listing, context, limits)
+    single = Single(call, payload, _no_contradiction, probe, entry=entry)
+    result: T = yield from execute_single(contract, context, limits, single)
+    return result
 
 
 def _list_before(
-    contract: Contract, call: Call[Any], payload: dict[str, Any], context: Context
+    contract: Contract,
+    call: Call[Any],
+    payload: dict[str, Any],
+    context: Context,
+    limits: CallLimits,
 ) -> Flow[Listing]:
     """List what exists before a write. Raises NotSent where that cannot be read."""
     reason: KalshiError | None = None
     try:
-        listing = yield from read_listing(row_kind(contract, payload), context)
+        listing = yield from read_listing(row_kind(contract, payload), context, limits)
         if listing is not None:
             return listing
     except (Unauthorized, Forbidden, Misuse):
@@ -84,16 +95,21 @@ def create_group(
     subaccount: int | None,
     shard: int | None,
     context: Context,
+    *,
+    deadline: Deadline | None = None,
 ) -> Flow[OrderGroup]:
     """Create an order group of `limit` contracts."""
     call = contract.order_groups.create(limit, subaccount, shard)
     payload = {"kind": "group", "limit": limit, "subaccount": subaccount}
-    work = partial(_create, contract, call, payload, context)
-    return (yield from serialized("turn of group", context, work))
+    return (yield from _in_turn(contract, call, payload, context, deadline))
 
 
 def transfer_between_instances(
-    contract: Contract, ticket: InstanceTransferTicket, context: Context
+    contract: Contract,
+    ticket: InstanceTransferTicket,
+    context: Context,
+    *,
+    deadline: Deadline | None = None,
 ) -> Flow[str]:
     """Move money between instances or shards; returns the transfer id."""
     call = contract.portfolio.transfer(ticket)
@@ -106,12 +122,12 @@ def transfer_between_instances(
         "source_shard": ticket.source_exchange_shard,
         "destination_shard": ticket.destination_exchange_shard,
     }
-    work = partial(_create, contract, call, payload, context)
-    return (yield from serialized("turn of transfer", context, work))
+    return (yield from _in_turn(contract, call, payload, context, deadline))
 
 
-def create_subaccount(contract: Contract, shard: int | None, context: Context) -> Flow[int]:
+def create_subaccount(
+    contract: Contract, shard: int | None, context: Context, *, deadline: Deadline | None = None
+) -> Flow[int]:
     """Create a subaccount; returns its number."""
     call = contract.subaccounts.create(shard)
-    work = partial(_create, contract, call, {"kind": "subaccount"}, context)
-    return (yield from serialized("turn of subaccount", context, work))
+    return (yield from _in_turn(contract, call, {"kind": "subaccount"}, context, deadline))

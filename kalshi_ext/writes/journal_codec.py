@@ -7,7 +7,6 @@ a text must not depend on the order of its fields, because fingerprints are made
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,16 +14,15 @@ from typing import Any, Final
 
 from attrs import fields
 
+from kalshi_ext import errors
 from kalshi_ext.contract.types import BookSide, SelfTradePreventionType, TimeInForce
 from kalshi_ext.errors import DuplicateIdConflict, KalshiError, Misuse, NotSent, Refused
-from kalshi_ext.journal import Entry, JournalError, State, Transition
+from kalshi_ext.journal import Entry, State, Transition
 from kalshi_ext.models import Order, OrderAck
-from kalshi_ext.protocol.flow import Flow, Record
+from kalshi_ext.protocol.flow import Context, Flow, Record
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.requests.orders import NOT_FINGERPRINTED
 from kalshi_ext.values import read_time
-
-log = logging.getLogger("kalshi_ext.writes")
 
 _DECIMALS = frozenset(
     {"count", "price", "max_cost", "fill_count", "remaining_count", "reduced_by"}
@@ -61,8 +59,10 @@ def _decode(values: dict[str, Any]) -> dict[str, Any]:
     return decoded
 
 
-def encode_order(operation: str, ticket: OrderTicket, now: float) -> Entry:
-    """Make the journal's entry of a new order; `now` is in Unix seconds."""
+def encode_order(
+    operation: str, ticket: OrderTicket, now: float, exchange_time: float | None = None
+) -> Entry:
+    """Make the journal's entry of a new order; times are in Unix seconds."""
     return Entry(
         key=ticket.client_order_id,
         operation=operation,
@@ -72,6 +72,7 @@ def encode_order(operation: str, ticket: OrderTicket, now: float) -> Entry:
         ticket=encode_ticket(ticket),
         intent=ticket.intent,
         created_at=instant(now),
+        **dated(exchange_time),
     )
 
 
@@ -88,6 +89,38 @@ def decode_order(entry: Entry) -> OrderTicket:
 def instant(seconds: float) -> datetime:
     """Turn Unix seconds into an aware datetime."""
     return datetime.fromtimestamp(seconds, UTC)
+
+
+# Until the journal has the fields.
+_EXCHANGE_TIME: Final = "exchange_time" in {part.name for part in fields(Transition)}
+
+
+def dated(exchange_time: float | None) -> dict[str, Any]:
+    """Return the exchange's time as the field of an entry or transition; nothing when unknown."""
+    if not _EXCHANGE_TIME or exchange_time is None:
+        return {}
+    return {"exchange_time": instant(exchange_time)}
+
+
+def date_entries(write: Any, keys: Sequence[str], exchange_time: float | None) -> Flow[None]:
+    """Date open entries by the exchange's time, before a sending that comes late."""
+    if not _EXCHANGE_TIME or exchange_time is None:
+        return
+    transitions: list[Transition] = []
+    for key in keys:
+        state = State.UNKNOWN if write.progress[key].attempts else State.INTENT
+        transitions.append(Transition(key, state, **dated(exchange_time)))
+    yield Record("advance_many", (transitions,))
+
+
+def tries(progress: Any, context: Context) -> dict[str, Any]:
+    """Return what a transition says of the sendings so far: their number, and the latest time."""
+    if not progress.attempts:
+        return {}
+    told: dict[str, Any] = {"attempts": progress.earlier_attempts + progress.attempts}
+    if progress.sent.stamp:
+        told["sent_at"] = instant(progress.sent.stamp)
+    return told | dated(context.exchange_clock.at(progress.sent.at))
 
 
 _ACK_FIELDS = (
@@ -133,6 +166,17 @@ def decode_ack(entry: Entry) -> OrderAck | None:
     if "time" in values:
         values["time"] = read_time(values["time"])
     return OrderAck(**values, raw=verdict.get("raw", {}), replayed=True)
+
+
+def decode_error(entry: Entry) -> KalshiError | None:
+    """Read the error an entry ended in, as far as a verdict keeps it; None when there is none."""
+    verdict: dict[str, str] = json.loads(entry.verdict or "{}")
+    name = verdict.get("error")
+    if name is None:
+        return None
+    kind: Any = getattr(errors, name, errors.KalshiError)
+    told = {"code": verdict["code"] or None} if verdict.get("code") is not None else {}
+    return kind(verdict.get("message", ""), **told)  # type: ignore[no-any-return]
 
 
 def ended_in_conflict(entry: Entry) -> bool:
@@ -196,15 +240,3 @@ def ack_of(order: Order) -> OrderAck:
         order=order,
         raw=order.raw,
     )
-
-
-def record(transitions: Sequence[Transition]) -> Flow[None]:
-    """Record transitions; a journal that fails is logged, and nothing is raised."""
-    if not transitions:
-        return
-    try:
-        yield Record("advance_many", (list(transitions),))
-    except JournalError:
-        # The outcome is known, and the caller must hear it. The entry stays open: the next
-        # recovery finds the same outcome by reading.
-        log.exception("the journal could not record %d outcomes", len(transitions))

@@ -25,6 +25,7 @@ from kalshi_ext.errors import KalshiError
 from kalshi_ext.journal import Entry, JournalError
 from kalshi_ext.models import InstanceTransfer, OrderGroup, SubaccountBalance
 from kalshi_ext.protocol.flow import (
+    CallLimits,
     Context,
     Flow,
     Record,
@@ -91,21 +92,23 @@ class Listing:
         return self.whole
 
 
-def read_listing(kind: RowKind[R], context: Context) -> Flow[Listing | None]:
+def read_listing(kind: RowKind[R], context: Context, limits: CallLimits) -> Flow[Listing | None]:
     """List what exists before a write; None where a row could not be read. Raises what reads do."""
-    page, at = yield from _read_page(kind.call, context)
+    page, at = yield from _read_page(kind.call, context, limits)
     if page.invalid_rows:
         return None
     ids = dict.fromkeys(map(kind.identity, page.items))
     return Listing(tuple(ids), page.keyed and not page.cursor, at)
 
 
-def read_new_rows(kind: RowKind[R], listing: Listing, context: Context) -> Flow[list[R] | None]:
+def read_new_rows(
+    kind: RowKind[R], listing: Listing, context: Context, limits: CallLimits
+) -> Flow[list[R] | None]:
     """Read the matching rows that are new; None where rows may be missing."""
     call, rows = kind.call, dict[str, R]()
     for _ in range(MAX_PAGES):
         try:
-            page, _at = yield from _read_page(call, context)
+            page, _at = yield from _read_page(call, context, limits)
         except KalshiError:
             return None
         if page.invalid_rows:
@@ -122,9 +125,11 @@ def _could_be(kind: RowKind[R], listing: Listing, row: R) -> bool:
     return kind.matches(row) and listing.is_new(kind.identity(row), kind.created_time(row))
 
 
-def _read_page(call: Call[Page[R]], context: Context) -> Flow[tuple[Page[R], float | None]]:
+def _read_page(
+    call: Call[Page[R]], context: Context, limits: CallLimits
+) -> Flow[tuple[Page[R], float | None]]:
     """Read one page; return it with the exchange's time of it."""
-    response = yield from send_with_retries(call, context)
+    response = yield from send_with_retries(call, context, limits=limits)
     if isinstance(response, Lost):
         raise lost_error(call.operation, response)
     return decode_response(call, response, context), server_time(response)

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import (
@@ -26,6 +26,7 @@ from kalshi_ext.errors import (
     Conflict,
     Forbidden,
     KalshiError,
+    Misuse,
     NotFound,
     NotSent,
     OrderClosed,
@@ -34,13 +35,20 @@ from kalshi_ext.errors import (
     Unavailable,
 )
 from kalshi_ext.models import Order
-from kalshi_ext.protocol.flow import Context, Flow, Now, Sleep, request
+from kalshi_ext.protocol.flow import CallLimits, Context, Flow, request
 from kalshi_ext.protocol.messages import InvalidRow
 from kalshi_ext.protocol.pagination import Paginator, collect
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.requests.filters import MAX_PAGE, ListQuery
 from kalshi_ext.writes.outcomes import proves_not_executed
-from kalshi_ext.writes.watermark import CLOCK_SKEW, PollSchedule, SentAt, read_watermark
+from kalshi_ext.writes.watermark import (
+    CLOCK_SKEW,
+    PollWaits,
+    SentAt,
+    poll,
+    read_watermark,
+    wait_within,
+)
 
 T = TypeVar("T")
 
@@ -97,19 +105,6 @@ class OrderSearch:
         """Say whether a wanted order has not been met."""
         return len(self.orders) < len(self.wanted_ids)
 
-    @property
-    def ambiguous(self) -> bool:
-        """Say whether a row without an id may be a wanted order that has not been met."""
-        return not self.nameless <= self.orders.keys()
-
-
-@frozen
-class LookupResult:
-    """The orders found, by client_order_id, and whether the others are proven absent."""
-
-    orders: Mapping[str, Order]
-    absent: bool
-
 
 def read_all(paginator: Paginator[T]) -> Flow[tuple[list[T], bool]]:
     """Read a list as far as it can be read; say whether its end was reached."""
@@ -118,38 +113,47 @@ def read_all(paginator: Paginator[T]) -> Flow[tuple[list[T], bool]]:
         while (step := paginator.next_page()) is not None:
             page = yield from step
             rows.extend(paginator.take(page))
+    except Misuse:  # the client was closed: that is no answer of a read
+        raise
     except KalshiError:
         return rows, False
     return rows, True
 
 
 def search_ticker(
-    contract: Contract, query: ListQuery, search: OrderSearch, context: Context, *, thorough: bool
+    contract: Contract,
+    query: ListQuery,
+    search: OrderSearch,
+    context: Context,
+    limits: CallLimits,
+    *,
+    thorough: bool,
 ) -> Flow[bool]:
     """Search a ticker's orders once; True when everything asked for could be read.
 
     `thorough` also reads history and fills, which only the proof of an absence needs.
     """
     complete = True
-    paginators = [Paginator(contract.orders.list(query), context)]
+    paginators = [Paginator(contract.orders.list(query), context, limits=limits)]
     if thorough and contract.has_watermark:
         # Live orders first: one that moves to history meanwhile is met there.
-        paginators.append(Paginator(contract.history.orders(query), context))
+        paginators.append(Paginator(contract.history.orders(query), context, limits=limits))
     for paginator in paginators:
         rows, reached_end = yield from read_all(paginator)
         search.add(rows)
         readable = paginator.keyed and search.rules_out(paginator.invalid_rows)
         complete = complete and reached_end and readable
     if thorough and search.incomplete:
-        complete = (yield from _search_by_fills(contract, query, search, context)) and complete
+        by_fills = _search_by_fills(contract, query, search, context, limits)
+        complete = (yield from by_fills) and complete
     return complete
 
 
 def _search_by_fills(
-    contract: Contract, query: ListQuery, search: OrderSearch, context: Context
+    contract: Contract, query: ListQuery, search: OrderSearch, context: Context, limits: CallLimits
 ) -> Flow[bool]:
     """Read the orders that fills name but the lists did not show."""
-    paginator = Paginator(contract.portfolio.fills(query), context)
+    paginator = Paginator(contract.portfolio.fills(query), context, limits=limits)
     fills, reached_end = yield from read_all(paginator)
     # A fill that could not be read may name the wanted order.
     if not reached_end or not paginator.keyed or paginator.invalid_rows:
@@ -157,52 +161,43 @@ def _search_by_fills(
     order_ids = dict.fromkeys(fill.order_id for fill in fills)
     for order_id in [order_id for order_id in order_ids if order_id not in search.order_ids]:
         try:
-            order = yield from request(contract.orders.get(order_id), context)
+            order = yield from request(contract.orders.get(order_id), context, limits=limits)
+        except Misuse:
+            raise
         except KalshiError:
             return False
         search.add([order])
     return True
 
 
-def order_queries(tickets: Iterable[OrderTicket], since: float) -> list[ListQuery]:
-    """Return what to read for these tickets: each ticker once, all statuses and subaccounts."""
-    start = max(0, int(since - CLOCK_SKEW))
-    tickers = {ticket.ticker: None for ticket in tickets}
-    return [ListQuery(ticker=ticker, since=start, size=MAX_PAGE) for ticker in tickers]
-
-
 def look_up_orders(
     contract: Contract,
     tickets: Mapping[str, OrderTicket],
     context: Context,
+    limits: CallLimits,
     *,
     since: float,
-    sent_at: float | None,
-) -> Flow[LookupResult]:
-    """Read until each order is found, the rest is proven absent, or time is over.
+    thorough: bool,
+) -> Flow[tuple[Mapping[str, Order], frozenset[str]]]:
+    """Search each ticker once: the orders found by client_order_id, and the ids seen nowhere.
 
-    `tickets` are keyed by client_order_id. `since` is when the first attempt began (Unix
-    seconds), `sent_at` as in `SentAt`.
+    `tickets` are keyed by client_order_id, `since` is in Unix seconds of the exchange's clock.
+    An id is seen nowhere only after a thorough search in which everything could be read.
     """
-    send_time = SentAt(sent_at)
-    search = OrderSearch(tickets.keys(), tickets, since)
-    schedule = PollSchedule(context.policy, (yield Now()))
-    while True:
-        # The watermark comes before the lists: it vouches only for reads that follow it.
-        watermark = yield from read_watermark(contract, context)
-        copies_expired = send_time.visible(watermark, after=context.policy.signature_life)
-        complete = True
-        for query in order_queries(tickets.values(), since):
-            step = search_ticker(contract, query, search, context, thorough=copies_expired)
-            complete = (yield from step) and complete
-        complete = complete and not search.ambiguous
-        if not search.incomplete:
-            return LookupResult(search.orders, absent=False)
-        if copies_expired and complete:
-            return LookupResult(search.orders, absent=True)
-        if schedule.expired((yield Now())):
-            return LookupResult(search.orders, absent=False)
-        yield Sleep(schedule.next_wait())
+    orders: dict[str, Order] = {}
+    absent: set[str] = set()
+    for ticker in dict.fromkeys(ticket.ticker for ticket in tickets.values()):
+        ours = {key: ticket for key, ticket in tickets.items() if ticket.ticker == ticker}
+        search = OrderSearch(ours.keys(), ours, since)
+        start = max(0, int(since - CLOCK_SKEW))
+        # All statuses and all subaccounts.
+        query = ListQuery(ticker=ticker, since=start, size=MAX_PAGE)
+        step = search_ticker(contract, query, search, context, limits, thorough=thorough)
+        complete = yield from step
+        orders |= search.orders
+        if thorough and complete:
+            absent |= ours.keys() - search.orders.keys() - search.nameless
+    return orders, frozenset(absent)
 
 
 def find_order(
@@ -226,36 +221,47 @@ MAX_CONSECUTIVE_404 = 5
 
 
 def read_order(
-    contract: Contract, order_id: str, context: Context, *, ticker: str | None = None
+    contract: Contract,
+    order_id: str,
+    context: Context,
+    *,
+    ticker: str | None = None,
+    limits: CallLimits | None = None,
 ) -> Flow[Order | None]:
     """Read an order, also in history; None, which proves nothing, where it could not be read."""
-    order, missing = yield from read_live(contract, order_id, context)
+    order, missing = yield from read_live(contract, order_id, context, limits)
     if missing:
-        return (yield from read_historical(contract, order_id, ticker, context))
+        return (yield from read_historical(contract, order_id, ticker, context, limits))
     return order
 
 
 def read_live(
-    contract: Contract, order_id: str, context: Context
+    contract: Contract, order_id: str, context: Context, limits: CallLimits | None = None
 ) -> Flow[tuple[Order | None, bool]]:
     """Read a live order; say whether the exchange answered that there is none."""
     try:
-        order = yield from request(contract.orders.get(order_id), context)
+        order = yield from request(contract.orders.get(order_id), context, limits=limits)
     except NotFound:
         return None, True
+    except Misuse:  # the client was closed: that is no answer of a read
+        raise
     except KalshiError:
         return None, False
     return (order if order.order_id == order_id else None), False
 
 
 def read_historical(
-    contract: Contract, order_id: str, ticker: str | None, context: Context
+    contract: Contract,
+    order_id: str,
+    ticker: str | None,
+    context: Context,
+    limits: CallLimits | None = None,
 ) -> Flow[Order | None]:
     """Search history, where ended orders move to (documented), for an order by its id."""
     if not contract.has_watermark:  # history belongs to the current contract alone
         return None
     query = ListQuery(ticker=ticker, size=MAX_PAGE)
-    paginator = Paginator(contract.history.orders(query), context)
+    paginator = Paginator(contract.history.orders(query), context, limits=limits)
     try:
         # Newest first: a recent order is on the first pages, and the rest is not read.
         while (step := paginator.next_page()) is not None:
@@ -263,45 +269,53 @@ def read_historical(
             for order in paginator.take(page):
                 if order.order_id == order_id:
                     return order
+    except Misuse:
+        raise
     except KalshiError:
         return None
     return None
 
 
-def read_current(contract: Contract, order_id: str, context: Context) -> Flow[Order]:
+def read_current(
+    contract: Contract, order_id: str, context: Context, limits: CallLimits
+) -> Flow[Order]:
     """Read an order that must exist, as this client's own last write left it."""
     if context.recent_writes.last_write_at(order_id) is not None:
         # First of all: a key that may not read orders would wait in vain.
-        yield from _read_if_allowed(contract, order_id, context)
-        yield from _catch_up(contract, order_id, context)
-    schedule = PollSchedule(context.policy, (yield Now()))
+        yield from _read_if_allowed(contract, order_id, context, limits)
+        yield from _catch_up(contract, order_id, context, limits)
+    waits = PollWaits(context.policy)
     for _ in range(MAX_CONSECUTIVE_404 - 1):
-        order = yield from _read_if_allowed(contract, order_id, context)
+        order = yield from _read_if_allowed(contract, order_id, context, limits)
         if order is not None:
             return order
-        yield Sleep(schedule.next_wait())
+        yield from wait_within(waits, limits)
     try:
-        return (yield from request(contract.orders.get(order_id), context))
+        return (yield from request(contract.orders.get(order_id), context, limits=limits))
     except KalshiError as error:
-        if isinstance(error, Refused) and not isinstance(error, Unavailable):
+        if isinstance(error, Refused | Misuse) and not isinstance(error, Unavailable):
             raise
         raise NotSent(f"the order could not be read before: {error.args[0]}") from error
 
 
-def _read_if_allowed(contract: Contract, order_id: str, context: Context) -> Flow[Order | None]:
+def _read_if_allowed(
+    contract: Contract, order_id: str, context: Context, limits: CallLimits
+) -> Flow[Order | None]:
     """Read an order, also in history. Raises Unauthorized or Forbidden: waiting changes neither."""
     try:
-        order = yield from request(contract.orders.get(order_id), context)
-    except (Unauthorized, Forbidden):
+        order = yield from request(contract.orders.get(order_id), context, limits=limits)
+    except (Unauthorized, Forbidden, Misuse):
         raise
     except NotFound:
-        return (yield from read_historical(contract, order_id, None, context))
+        return (yield from read_historical(contract, order_id, None, context, limits))
     except KalshiError:
         return None
     return order if order.order_id == order_id else None
 
 
-def _catch_up(contract: Contract, order_id: str, context: Context) -> Flow[None]:
+def _catch_up(
+    contract: Contract, order_id: str, context: Context, limits: CallLimits
+) -> Flow[None]:
     """Wait until reads show what this client last did to an order.
 
     Raises Unauthorized or Forbidden, where this key may not ask how fresh reads are.
@@ -309,14 +323,15 @@ def _catch_up(contract: Contract, order_id: str, context: Context) -> Flow[None]
     written_at = context.recent_writes.last_write_at(order_id)
     if written_at is None:
         return
-    write_time = SentAt(written_at)
-    schedule = PollSchedule(context.policy, (yield Now()))
-    while not write_time.visible(watermark := (yield from read_watermark(contract, context))):
+    sent = SentAt(written_at)
+
+    def look() -> Flow[bool | None]:
+        watermark = yield from read_watermark(contract, context, limits)
         if isinstance(watermark.error, Unauthorized | Forbidden):
             raise watermark.error
-        if schedule.expired((yield Now())):
-            return
-        yield Sleep(schedule.next_wait())
+        return sent.visible(watermark) or None
+
+    yield from poll(look, context, limits)
 
 
 ENDED = ("canceled", "executed")
@@ -353,20 +368,25 @@ def may_mean_ended(error: KalshiError) -> bool:
 
 
 def find_ended_order(
-    contract: Contract, order_id: str, ticker: str | None, error: Refused, context: Context
+    contract: Contract,
+    order_id: str,
+    ticker: str | None,
+    error: Refused,
+    context: Context,
+    limits: CallLimits,
 ) -> Flow[Order | None]:
     """Read an order whose change was refused; return it where it has ended.
 
     Reads lag behind fills by seconds, so after a 404 it is read several times.
     """
-    schedule = PollSchedule(context.policy, (yield Now()))
+    waits = PollWaits(context.policy)
     for attempt in range(MAX_CONSECUTIVE_404 if isinstance(error, NotFound) else 1):
         if attempt:
-            yield Sleep(schedule.next_wait())
-        order, missing = yield from read_live(contract, order_id, context)
+            yield from wait_within(waits, limits)
+        order, missing = yield from read_live(contract, order_id, context, limits)
         # Without a ticker all of history would be read, for what may be no order of ours at all.
         if missing and ticker is not None:
-            order = yield from read_historical(contract, order_id, ticker, context)
+            order = yield from read_historical(contract, order_id, ticker, context, limits)
         if order is not None and order.status in ENDED:
             return order
     return None

@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Generic, TypeAlias, TypeVar, cast
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast
 
 from attrs import frozen
 
@@ -67,6 +67,39 @@ class Unknown:
 
 
 WriteOutcome: TypeAlias = Executed[T] | NotExecuted | Unknown
+
+
+@frozen
+class NotDone(Generic[T]):
+    """A probe found the write not done. `resend` is the call that does what is left of it.
+
+    Without one the same request goes again, if `may_go_again`. `conclusive` says whether a success
+    of that call proves that the write is done.
+    """
+
+    resend: Call[T] | None = None
+    conclusive: bool = True
+    may_go_again: bool = True
+
+
+@frozen
+class Created(Generic[T]):
+    """A probe found something that was not there before: no read is too old to show that."""
+
+    value: T
+
+
+@frozen
+class Unclear:
+    """A probe proved nothing; `until` says how long reading on may show more."""
+
+    until: Literal["time is over", "no copy is left", "now"] = "time is over"
+
+
+# The advice of a NotSent whose write was sent, and is proven not to have been executed.
+NOTHING_STANDS = "nothing of it stands; it is safe to call again"
+
+ProbeResult: TypeAlias = WriteOutcome[T] | NotDone[T] | Created[T] | Unclear
 
 
 def judge(

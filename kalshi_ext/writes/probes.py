@@ -14,7 +14,7 @@ Example: an amend to 5 contracts at 0.40 lost its answer. The order shows 5 at 0
 shows 8 at 0.35: `NotDone`, with the same call to send again. It was filled: `NotExecuted`.
 
 Whether a result may be believed is a question of time: reads lag behind writes, and a delayed copy
-of a request may still be accepted. `probe_until_settled` waits until it may.
+of a request may still be accepted. The engine (resolve.py) decides it.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import Misuse
 from kalshi_ext.journal import Entry
 from kalshi_ext.models import Order, OrderAck
-from kalshi_ext.protocol.flow import Context, Flow, Now, Sleep
+from kalshi_ext.protocol.flow import CallLimits, Context, Flow
 from kalshi_ext.protocol.messages import Call, Page
 from kalshi_ext.protocol.pagination import Paginator
 from kalshi_ext.requests import DecreaseTicket
@@ -43,90 +43,31 @@ from kalshi_ext.writes.keyless import (
     row_kind,
 )
 from kalshi_ext.writes.lookup import ENDED, order_ended_error, read_all, read_order
-from kalshi_ext.writes.outcomes import Executed, NotExecuted
-from kalshi_ext.writes.watermark import PollSchedule, SentAt, read_watermark
+from kalshi_ext.writes.outcomes import (
+    Created,
+    Executed,
+    NotDone,
+    NotExecuted,
+    ProbeResult,
+    Unclear,
+)
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-@frozen
-class NotDone(Generic[T]):
-    """The write is not done. `resend` is the call that does what is left of it, None for never.
-
-    `conclusive` says whether a success of that call proves that the write is done.
-    """
-
-    resend: Call[T] | None = None
-    conclusive: bool = True
-
-
-@frozen
-class Created(Generic[T]):
-    """The write made something that was not there before: no read is too old to show that."""
-
-    value: T
-
-
-@frozen
-class Unclear:
-    """The read proved nothing; `until` says how long reading on may show more."""
-
-    until: Literal["time is over", "no copy is left", "now"] = "time is over"
-
-
-SettledResult: TypeAlias = Executed[T] | NotExecuted | NotDone[T] | Unclear
-ProbeResult: TypeAlias = SettledResult[T] | Created[T]
-
-
-def probe_until_settled(
-    contract: Contract,
-    probe: Callable[[], Flow[ProbeResult[T]]],
-    context: Context,
-    *,
-    sent_at: float | None,
-) -> Flow[SettledResult[T]]:
-    """Probe until a result may be believed; Unclear when time is over. `sent_at` as in `SentAt`."""
-    send_time = SentAt(sent_at)
-    schedule = PollSchedule(context.policy, (yield Now()))
-    while True:
-        watermark = yield from read_watermark(contract, context)
-        result = yield from probe()
-        # The order has ended, and an ended order stays so: no read is too old for that.
-        if isinstance(result, NotExecuted):
-            return result
-        if isinstance(result, Created):
-            return Executed(result.value)
-        # A read from before the sending may show the wanted state by chance: an amend back to
-        # 5 at 0.40, of an order whose change away from it is not shown yet.
-        if isinstance(result, Executed) and send_time.visible(watermark):
-            return result
-        # While a delayed copy can be executed, "not done" may become "done" at any moment.
-        copies_expired = send_time.visible(watermark, after=context.policy.signature_life)
-        if isinstance(result, NotDone) and copies_expired:
-            return result
-        if isinstance(result, Unclear) and _is_final(result, copies_expired=copies_expired):
-            return result
-        if schedule.expired((yield Now())):
-            return Unclear()
-        yield Sleep(schedule.next_wait())
-
-
-def _is_final(result: Unclear, *, copies_expired: bool) -> bool:
-    return result.until == "now" or (result.until == "no copy is left" and copies_expired)
 
 
 def amend_probe(
     contract: Contract,
     payload: Mapping[str, Any],
     context: Context,
+    limits: CallLimits,
     call: Call[OrderAck] | None = None,
 ) -> Callable[[], Flow[ProbeResult[OrderAck]]]:
     """Build the probe of an amend; `payload` as in the journal, `call` sends it again."""
 
     def probe() -> Flow[ProbeResult[OrderAck]]:
         order = yield from read_order(
-            contract, payload["order_id"], context, ticker=payload.get("ticker")
+            contract, payload["order_id"], context, ticker=payload.get("ticker"), limits=limits
         )
         if order is None:
             return Unclear()
@@ -134,7 +75,7 @@ def amend_probe(
             return Executed(journal_codec.ack_of(order))
         if order.status in ENDED:
             return NotExecuted(order_ended_error("orders.amend", order))
-        return NotDone(call)
+        return NotDone(call, may_go_again=call is not None)
 
     return probe
 
@@ -167,18 +108,19 @@ def decrease_probe(
     contract: Contract,
     payload: Mapping[str, Any],
     context: Context,
+    limits: CallLimits,
     ticket: DecreaseTicket | None = None,
 ) -> Callable[[], Flow[ProbeResult[OrderAck]]]:
     """Build the probe of a decrease; `payload` as in the journal, `ticket` is sent again."""
 
     def probe() -> Flow[ProbeResult[OrderAck]]:
         order = yield from read_order(
-            contract, payload["order_id"], context, ticker=payload.get("ticker")
+            contract, payload["order_id"], context, ticker=payload.get("ticker"), limits=limits
         )
         if order is None:
             return Unclear()
         if payload.get("to") is not None:
-            return _judge_reduce_to(contract, ticket, order, Decimal(payload["to"]))
+            return _judge_reduce_to(ticket, order, Decimal(payload["to"]))
         if payload.get("total") is None:
             return Unclear()
         by, total = Decimal(payload["by"]), Decimal(payload["total"])
@@ -188,7 +130,7 @@ def decrease_probe(
 
 
 def _judge_reduce_to(
-    contract: Contract, ticket: DecreaseTicket | None, order: Order, to: Decimal
+    ticket: DecreaseTicket | None, order: Order, to: Decimal
 ) -> ProbeResult[OrderAck]:
     # A decrease to nothing is a cancel (documented). Of any other end it cannot be told whether the
     # decrease came first.
@@ -196,7 +138,7 @@ def _judge_reduce_to(
         return NotExecuted(order_ended_error("orders.decrease", order))
     if order.remaining_count <= to:
         return Executed(journal_codec.ack_of(order))
-    return NotDone(None if ticket is None else contract.orders.decrease(ticket))
+    return NotDone(may_go_again=ticket is not None)
 
 
 def _judge_reduce_by(
@@ -219,17 +161,17 @@ def _judge_reduce_by(
         call = None
     # Fills since this read may leave no more than `rest` already. The answer to that call is
     # then a success that took nothing off, so only a `rest` of 0 proves the decrease.
-    return NotDone(call, conclusive=rest == 0)
+    return NotDone(call, conclusive=rest == 0, may_go_again=call is not None)
 
 
 def new_row_probe(
-    contract: Contract, entry: Entry, listing: Listing, context: Context
+    contract: Contract, entry: Entry, listing: Listing, context: Context, limits: CallLimits
 ) -> Callable[[], Flow[ProbeResult[Any]]]:
     """Build the probe of something created without a key; `listing` is from before the sending."""
     kind = row_kind(contract, json.loads(entry.ticket))
 
     def probe() -> Flow[ProbeResult[Any]]:
-        rows = yield from read_new_rows(kind, listing, context)
+        rows = yield from read_new_rows(kind, listing, context, limits)
         if rows is None:
             return Unclear()
         unclaimed = yield from read_unclaimed(contract, kind, entry, rows)
@@ -242,11 +184,13 @@ def new_row_probe(
     return probe
 
 
-def list_reader(call: Call[Page[R]], context: Context) -> Callable[[], Flow[list[R] | None]]:
+def list_reader(
+    call: Call[Page[R]], context: Context, limits: CallLimits | None = None
+) -> Callable[[], Flow[list[R] | None]]:
     """Build the reading of a whole list; it returns None where rows may be missing."""
 
     def list_rows() -> Flow[list[R] | None]:
-        paginator = Paginator(call, context)
+        paginator = Paginator(call, context, limits=limits)
         rows, reached_end = yield from read_all(paginator)
         return rows if reached_end and not paginator.invalid_rows else None
 
@@ -257,17 +201,17 @@ SUBACCOUNT_TRANSFER = "subaccount transfer"  # its kind in the journal
 
 
 def probe_for(
-    contract: Contract, context: Context, entry: Entry
+    contract: Contract, context: Context, limits: CallLimits, entry: Entry
 ) -> Callable[[], Flow[ProbeResult[Any]]]:
     """Build the probe of a journal's entry, which sends nothing again."""
     payload: dict[str, Any] = json.loads(entry.ticket)
     kind = payload["kind"]
     if kind == "amend":
-        return amend_probe(contract, payload, context)
+        return amend_probe(contract, payload, context, limits)
     if kind == "decrease":
-        return decrease_probe(contract, payload, context)
+        return decrease_probe(contract, payload, context, limits)
     if kind in KEYLESS:
-        return new_row_probe(contract, entry, Listing.of(payload), context)
+        return new_row_probe(contract, entry, Listing.of(payload), context, limits)
     if kind == SUBACCOUNT_TRANSFER:
         return _unreadable_probe
     # A later version of this library may have written the entry: it stays open.

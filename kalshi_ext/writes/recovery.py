@@ -2,9 +2,13 @@
 
 Nobody waits for the answer any more, and whoever asked for the write may have decided otherwise
 since: sending it again is the caller's to do, under the same id. So recovery is the engine of
-resolve.py from "probing" on, with an unknown time of sending: an entry's times may come from a
-clock that was wrong, so the end of a signature's life is counted from the first watermark read.
-Orders are looked up together, by ticker; every other write has a probe of its kind.
+resolve.py from "probing" on, fed from the journal. The orders of a ticker are one write, looked up
+together; every other entry is a write of its own. All of them share one clock, each verdict is
+recorded as it is known, and a ticker whose orders are found is not read again.
+
+When an open write left is known by this process, or by the exchange's time in its entry, within
+one life of a signature of it. Without both it is "before the first look": an entry's other times
+come from this machine's clock, which may have been wrong by days.
 """
 
 from __future__ import annotations
@@ -12,22 +16,44 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from functools import partial
+from itertools import groupby
 from typing import Any
 
 from attrs import frozen
 
 from kalshi_ext.contracts.interface import Contract
-from kalshi_ext.errors import ABSENT_ADVICE, KalshiError, NotSent
+from kalshi_ext.errors import KalshiError, NotSent, OutcomeUnknown
 from kalshi_ext.journal import Entry, State, Transition
 from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.protocol.context import LockOwner
-from kalshi_ext.protocol.flow import Context, Flow, Now, Record
+from kalshi_ext.protocol.flow import (
+    RENEW_AFTER,
+    CallLimits,
+    Context,
+    Flow,
+    Monotonic,
+    Record,
+    Told,
+    begin_call,
+)
+from kalshi_ext.protocol.limits import Deadline
+from kalshi_ext.protocol.messages import Operation, Repeat
+from kalshi_ext.requests import OrderTicket
 from kalshi_ext.writes import journal_codec
-from kalshi_ext.writes.create import serialized
-from kalshi_ext.writes.lookup import look_up_orders
-from kalshi_ext.writes.outcomes import Executed, NotExecuted, WriteOutcome, match_found_order
-from kalshi_ext.writes.probes import NotDone, ProbeResult, probe_for, probe_until_settled
-from kalshi_ext.writes.watermark import DAY
+from kalshi_ext.writes.keyless import KEYLESS
+from kalshi_ext.writes.lookup import look_up_orders, read_order
+from kalshi_ext.writes.order_write import order_write
+from kalshi_ext.writes.outcomes import (
+    Executed,
+    NotExecuted,
+    ProbeResult,
+    Unknown,
+    WriteOutcome,
+    match_found_order,
+)
+from kalshi_ext.writes.probes import probe_for
+from kalshi_ext.writes.resolve import Progress, Reading, Write, reconcile
+from kalshi_ext.writes.watermark import DAY, SentAt
 
 
 @frozen
@@ -35,7 +61,8 @@ class Resolution:
     """What recovery found out about one write: the verdict now in the journal.
 
     `state` is resolved (it was executed: `order_id`), not_sent (it was not, and can no longer
-    be), refused (it names another order) or unknown (not found out; try again later).
+    be), refused (it names another order) or unknown (not found out; try again later). A verdict
+    that an earlier call reached and could not tell its caller comes too, also as acknowledged.
     """
 
     key: str
@@ -48,8 +75,11 @@ class Resolution:
     order: Order | None = None
 
 
-def recover(contract: Contract, context: Context) -> Flow[list[Resolution]]:
+def recover(
+    contract: Contract, context: Context, *, deadline: Deadline | None = None
+) -> Flow[list[Resolution]]:
     """Resolve every open entry that nobody drives."""
+    limits = yield from begin_call(context, deadline)
     open_entries: list[Entry] = yield Record("open_entries", (None,))
     taken_over: list[Entry] = []
     for entry in open_entries:
@@ -58,39 +88,50 @@ def recover(contract: Contract, context: Context) -> Flow[list[Resolution]]:
         # Refused where the process that owns the entry is still alive: it settles it itself.
         if (yield Record("take_over", (entry.key, entry.owner))):
             taken_over.append(entry)
-    return (yield from lock_and_resolve(contract, context, taken_over))
+    resolutions = yield from lock_and_resolve(contract, context, limits, taken_over, patient=True)
+    told = {each.key for each in resolutions if each.state is not State.UNKNOWN}
+    untold = yield from _untold(contract, context, limits, told)
+    yield Told((*told, *(each.key for each in untold)))
+    return [*resolutions, *untold]
 
 
 def lock_and_resolve(
-    contract: Contract, context: Context, entries: list[Entry]
+    contract: Contract,
+    context: Context,
+    limits: CallLimits,
+    entries: Sequence[Entry],
+    *,
+    patient: bool = False,
 ) -> Flow[list[Resolution]]:
-    """Resolve the entries that no flow of this client drives; they stay locked meanwhile."""
+    """Resolve the entries that no flow of this process drives; they stay locked meanwhile."""
     owner = LockOwner()
     try:
         locked = context.locks.acquire((entry.key for entry in entries), owner)
         free = [entry for entry in entries if entry.key in locked]
-        return (yield from resolve_entries(contract, context, free))
+        return (yield from resolve_entries(contract, context, limits, free, patient=patient))
     finally:
         context.locks.release(owner)
 
 
 def resolve_entries(
-    contract: Contract, context: Context, entries: Sequence[Entry]
+    contract: Contract,
+    context: Context,
+    limits: CallLimits,
+    entries: Sequence[Entry],
+    *,
+    patient: bool = False,
 ) -> Flow[list[Resolution]]:
-    """Find out about entries that this client drives, and record it."""
-    now = yield Now()
-    orders = [entry for entry in entries if _kind_of(entry) == "order"]
-    resolutions: list[Resolution] = []
-    if orders:
-        resolutions += yield from _resolve_orders(contract, context, orders, now)
-    for entry in entries:
-        if _kind_of(entry) != "order":
-            # The lock of create.py: a row that a running create makes is not the lost one.
-            work = partial(_resolve_write, contract, context, entry, now)
-            lock_name = f"turn of {_kind_of(entry)}"
-            resolutions.append((yield from serialized(lock_name, context, work)))
-    yield from _record_resolutions(resolutions, context)
-    return resolutions
+    """Find out about entries that this client drives, and record it.
+
+    What was looked for in vain before is looked for a single time, unless `patient`.
+    """
+    if not entries:
+        return []
+    writes = yield from _writes_of(contract, context, limits, entries)
+    once = not patient and all(entry.key in context.exhausted for entry in entries)
+    yield from reconcile(writes, context, limits, once=once)
+    done = {key: each for write in writes for key, each in write.progress.items()}
+    return [_resolution(entry, done[entry.key], context) for entry in entries]
 
 
 def _kind_of(entry: Entry) -> str:
@@ -98,110 +139,178 @@ def _kind_of(entry: Entry) -> str:
     return kind
 
 
-def _last_sent_at(entries: Sequence[Entry], now: float) -> float | None:
-    """Return when a copy may have left last (Unix seconds); None for "before the first watermark".
+def _writes_of(
+    contract: Contract, context: Context, limits: CallLimits, entries: Iterable[Entry]
+) -> Flow[list[Write[Any]]]:
+    now: float = yield Monotonic()
+    orders = [entry for entry in entries if _kind_of(entry) == "order"]
+    others = [entry for entry in entries if _kind_of(entry) != "order"]
+    orders.sort(key=lambda entry: entry.ticker or "")
+    writes: list[Write[Any]] = []
+    for _, group in groupby(orders, key=lambda entry: entry.ticker):
+        same_ticker = list(group)
+        writes.append(_order_write(contract, context, limits, same_ticker))
+        _begin(writes[-1], same_ticker, context, now)
+    for entry in others:
+        writes.append(_other_write(contract, context, limits, entry))
+        _begin(writes[-1], [entry], context, now)
+    return writes
 
-    Only entries untouched for two days are dated by the journal's clock: see `watermark.DAY`.
-    """
-    touched_at = max(entry.updated_at.timestamp() for entry in entries)
-    return touched_at if now - touched_at > 2 * DAY else None
 
-
-def _resolve_orders(
-    contract: Contract, context: Context, entries: Sequence[Entry], now: float
-) -> Flow[list[Resolution]]:
-    tickets = {entry.key: journal_codec.decode_order(entry) for entry in entries}
-    lookup = yield from look_up_orders(
-        contract,
-        tickets,
-        context,
-        # An entry's time may come from a clock that was wrong by up to a day.
-        since=min(entry.created_at.timestamp() for entry in entries) - DAY,
-        sent_at=_last_sent_at(entries, now),
-    )
-    resolutions: list[Resolution] = []
+def _begin(write: Write[Any], entries: Sequence[Entry], context: Context, now: float) -> None:
+    """Let the engine begin where the entries are: they may have been sent."""
+    write.sends = False
     for entry in entries:
-        order = lookup.orders.get(entry.key)
-        if order is not None:
-            outcome = yield from match_found_order(contract, tickets[entry.key], order)
-            resolutions.append(_order_resolution(entry, order, outcome))
-        else:
-            absent = lookup.absent and not journal_codec.key_exists(entry)
-            error = _not_executed_error(entry) if absent else None
-            resolutions.append(_error_resolution(entry, error))
-    return resolutions
+        sent, since = _sent_at(entry, context, now)
+        write.progress[entry.key] = Progress(
+            entry.key,
+            entry.ticker,
+            sent=sent,
+            earlier_attempts=entry.attempts,
+            tried=True,
+            unknown=Unknown(_no_verdict(entry), key_taken=journal_codec.key_exists(entry)),
+            since=since,
+        )
 
 
-def _order_resolution(entry: Entry, order: Order, outcome: WriteOutcome[OrderAck]) -> Resolution:
-    if isinstance(outcome, NotExecuted):
-        return _error_resolution(entry, outcome.error, State.REFUSED)
-    if not isinstance(outcome, Executed):
-        return _error_resolution(entry, None)
-    key, operation, ticker = entry.key, entry.operation, entry.ticker
-    return Resolution(
-        key, operation, ticker, State.RESOLVED, order.order_id, entry.intent, order=order
+def _sent_at(entry: Entry, context: Context, now: float) -> tuple[SentAt, float]:
+    """Return when a write left last, and the exchange's time before which it was not made."""
+    # Shims until the journal has the field.
+    known = getattr(entry, "exchange_time", None)
+    since = 0.0 if known is None else known.timestamp() - DAY
+    if entry.key in context.sent_times:
+        return context.sent_times[entry.key], since
+    if known is not None:
+        # It was sent within one life of that time, and lived for one more.
+        return SentAt(exchange_time=known.timestamp() + context.policy.signature_life), since
+    # This machine's stamps may lengthen the wait, where its clock was ahead, and never shorten it.
+    stamp = max(entry.created_at, entry.sent_at or entry.created_at).timestamp()
+    late = RENEW_AFTER if context.shared_journal else 0.0  # of one that lost it and does not know
+    context.sent_times[entry.key] = SentAt(now + late, stamp)
+    return context.sent_times[entry.key], since
+
+
+def _no_verdict(entry: Entry) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"{entry.operation} {entry.key} has no verdict yet", operation=entry.operation
     )
 
 
-def _error_resolution(
-    entry: Entry, error: KalshiError | None, state: State = State.NOT_SENT
-) -> Resolution:
-    """Make the resolution of a write that was not executed; without an error it is unknown."""
-    state = State.UNKNOWN if error is None else state
-    return Resolution(entry.key, entry.operation, entry.ticker, state, None, entry.intent, error)
+def _order_write(
+    contract: Contract, context: Context, limits: CallLimits, entries: Sequence[Entry]
+) -> Write[OrderAck]:
+    tickets = {entry.key: journal_codec.decode_order(entry) for entry in entries}
+    operation = _operation_of(entries[0])
+    write = order_write(contract, tickets, context, limits, operation)
+    write.not_executed = lambda key, _: _not_executed_error(entries_by_key[key])
+    entries_by_key = {entry.key: entry for entry in entries}
+    return write
+
+
+def _operation_of(entry: Entry) -> Operation:
+    return Operation(entry.operation, "", "", entry.operation, Repeat.KEYED)
+
+
+def _other_write(
+    contract: Contract, context: Context, limits: CallLimits, entry: Entry
+) -> Write[Any]:
+    probe = probe_for(contract, context, limits, entry)
+
+    def probe_all(keys: Sequence[str], _: Reading) -> Flow[dict[str, ProbeResult[Any]]]:
+        # The lock of create.py: a row that a running create makes is not the lost one.
+        owner, turn = LockOwner(), f"turn of {_kind_of(entry)}"
+        try:
+            if _kind_of(entry) in KEYLESS and not context.locks.acquire([turn], owner):
+                return {}
+            return {keys[0]: (yield from probe())}
+        finally:
+            context.locks.release(owner)
+
+    def unsendable(*_: Any) -> Any:
+        raise AssertionError("recovery sends nothing")
+
+    return Write(
+        contract,
+        context,
+        limits,
+        _operation_of(entry),
+        unsendable,
+        unsendable,
+        probe_all,
+        partial(_transition, entry),
+        lambda _, __: _not_executed_error(entry),
+        lambda _, __: _no_verdict(entry),
+        lambda _: 0.0,
+    )
+
+
+def _transition(entry: Entry, _: Progress[Any], outcome: WriteOutcome[Any]) -> Transition:
+    if isinstance(outcome, Executed):
+        order_id = journal_codec.id_of(outcome.value) or entry.order_id
+        return Transition(entry.key, State.RESOLVED, order_id=order_id)
+    text = journal_codec.encode_error(outcome.error)
+    return Transition(entry.key, journal_codec.final_state(outcome.error), verdict=text)
 
 
 def _not_executed_error(entry: Entry) -> NotSent:
     return NotSent(
-        f"{entry.operation} {entry.key} is proven absent",
-        advice=ABSENT_ADVICE,
+        f"{entry.operation} {entry.key} was not executed and can no longer be",
         operation=entry.operation,
         client_order_id=entry.key,
     )
 
 
-def _resolve_write(
-    contract: Contract, context: Context, entry: Entry, now: float
-) -> Flow[Resolution]:
-    probe = probe_for(contract, context, entry)
-    result: ProbeResult[Any] = yield from probe_until_settled(
-        contract, probe, context, sent_at=_last_sent_at([entry], now)
-    )
-    if isinstance(result, Executed):
-        order_id = journal_codec.id_of(result.value) or entry.order_id
-        return Resolution(
-            entry.key, entry.operation, entry.ticker, State.RESOLVED, order_id, entry.intent
-        )
-    if isinstance(result, NotExecuted):  # its order ended without the change
-        return _error_resolution(entry, result.error, State.REFUSED)
-    error = _not_executed_error(entry) if isinstance(result, NotDone) else None
-    return _error_resolution(entry, error)
+def _resolution(entry: Entry, progress: Progress[Any], context: Context) -> Resolution:
+    """Tell what became of an entry, and remember it where that is nothing."""
+    if progress.is_open:
+        context.pending_writes.add(entry.ticker, entry.key)
+        return _told(entry, State.UNKNOWN)
+    context.pending_writes.drop(entry.ticker, entry.key)
+    result = progress.result
+    if isinstance(result, KalshiError):
+        return _told(entry, journal_codec.final_state(result), error=result)
+    order_id = journal_codec.id_of(result) or entry.order_id
+    order = result.order if isinstance(result, OrderAck) else None
+    return _told(entry, State.RESOLVED, order_id=order_id, order=order)
 
 
-def _record_resolutions(resolutions: Iterable[Resolution], context: Context) -> Flow[None]:
-    transitions: list[Transition] = []
-    for resolution in resolutions:
-        if resolution.state is State.UNKNOWN:
-            # Nothing was learned, so the journal's own state stays, intent or unknown.
-            context.pending_writes.add(resolution.ticker, resolution.key)
+def _told(entry: Entry, state: State, **found: Any) -> Resolution:
+    return Resolution(entry.key, entry.operation, entry.ticker, state, intent=entry.intent, **found)
+
+
+def _untold(
+    contract: Contract, context: Context, limits: CallLimits, told: set[str]
+) -> Flow[list[Resolution]]:
+    """Return the verdicts of earlier calls that their callers did not hear."""
+    if not context.tells:
+        return []
+    entries: list[Entry] = yield Record("untold")
+    resolutions: list[Resolution] = []
+    for entry in entries:
+        if entry.key in told or entry.key in context.locks:
             continue
-        context.pending_writes.drop(resolution.ticker, resolution.key)
-        transitions.append(
-            Transition(
-                resolution.key,
-                resolution.state,
-                order_id=resolution.order_id,
-                verdict=_verdict_text(resolution),
-            )
+        order: Order | None = None
+        if entry.order_id is not None and _kind_of(entry) in ("order", "amend", "decrease"):
+            read = read_order(contract, entry.order_id, context, ticker=entry.ticker, limits=limits)
+            order = yield from read
+        error = journal_codec.decode_error(entry)
+        resolutions.append(
+            _told(entry, entry.state, order_id=entry.order_id, order=order, error=error)
         )
-    # Not `journal_codec.record`: a recovery whose verdicts were not written must say so.
-    if transitions:
-        yield Record("advance_many", (transitions,))
+    return resolutions
 
 
-def _verdict_text(resolution: Resolution) -> str | None:
-    if resolution.error is not None:
-        return journal_codec.encode_error(resolution.error)
-    if resolution.order is not None:
-        return journal_codec.encode_ack(journal_codec.ack_of(resolution.order))
-    return None
+def look_for_ended(
+    write: Write[OrderAck], ticket: OrderTicket, entry: Entry
+) -> Flow[OrderAck | KalshiError | None]:
+    """Look once for an order of which somebody else said that nothing stands."""
+    key = entry.key
+    orders, _ = yield from look_up_orders(
+        write.contract, {key: ticket}, write.context, write.limits, since=0.0, thorough=True
+    )
+    if key not in orders:
+        return None
+    found = yield from match_found_order(write.contract, ticket, orders[key])
+    if isinstance(found, Executed):
+        return found.value
+    return found.error if isinstance(found, NotExecuted) else None

@@ -1,151 +1,228 @@
-"""Reserve the ids of orders: one flow drives an id, and an id keeps the result it already has.
+"""Before a write is sent: its keys are reserved, and the open writes of its ticker are settled.
 
-An id is reserved in two places. The lock keeps it from other flows of this client; the entry in the
-journal, written before anything is sent, keeps it from other processes and from a later run. Where
-the entry exists already its content must be the same, and it answers instead of the exchange:
+A key is reserved in two places. The lock keeps it from other flows of this process; the entry in
+the journal, written before anything is sent, keeps it from other processes and from a later run.
+Where the entry of an order exists already its content must be the same, and it answers instead of
+the exchange:
 
     the entry found               what the order gets
     another content               DuplicateIdConflict
     acknowledged, resolved        its recorded acknowledgement, `replayed`
-    refused, not_sent             reserved again: nothing of it stands
+    refused, not_sent             reserved again: nothing of it stands. One that somebody else
+                                  ended is looked for once before
     open, nobody drives it        settled by recovery first, then as above
     open, driven elsewhere        waited for, then OutcomeUnknown
+
+A bot that places an order decides from what it believes of the market: an earlier order whose
+outcome is open may stand beside the new one. And two open differences of one order could not be
+told apart by reading its total. So both wait until the earlier writes have a verdict; but for one
+that was looked for in vain before, there is a single look, as waiting on would show nothing new.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, TypeVar
 
+from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import (
     DuplicateIdConflict,
+    EarlierWriteUnsettled,
     JournalUnwritable,
     KalshiError,
     Misuse,
+    NotSent,
     OutcomeUnknown,
 )
 from kalshi_ext.journal import Entry, JournalError, Reservation, State
-from kalshi_ext.protocol.flow import Flow, Now, Record, Sleep
+from kalshi_ext.models import OrderAck
+from kalshi_ext.protocol.context import LockOwner
+from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Monotonic, Now, Record
 from kalshi_ext.requests import OrderTicket
-from kalshi_ext.writes import journal_codec, prior_writes, recovery
-from kalshi_ext.writes.watermark import PollSchedule
+from kalshi_ext.writes import journal_codec, recovery
+from kalshi_ext.writes.resolve import Progress, Write
+from kalshi_ext.writes.watermark import poll
 
-if TYPE_CHECKING:
-    from kalshi_ext.writes.place import Placement, PlaceResult
+T = TypeVar("T")
+Tickets = Mapping[str, OrderTicket]
 
 
-def reserve(placement: Placement, operation: str, tickets: Sequence[OrderTicket]) -> Flow[None]:
+def reserve(write: Write[OrderAck], tickets: Tickets) -> Flow[None]:
     """Reserve the orders that are new, and give the others the result they already have."""
-    keys = [ticket.client_order_id for ticket in tickets]
-    tickers = [ticket.ticker for ticket in tickets]
+    tickers = [ticket.ticker for ticket in tickets.values()]
     # An open entry under one of these ids does not stop the order: it is settled below.
-    yield from prior_writes.settle_prior_writes(
-        placement.contract, placement.context, tickers, facade="orders.place", own_keys=keys
+    yield from settle_prior_writes(
+        write.contract,
+        write.context,
+        write.limits,
+        tickers,
+        facade="orders.place",
+        own_keys=tickets.keys(),
     )
-    placement.reserved_at = yield Now()
-    locked = placement.context.locks.acquire(keys, placement)
-    yield from _reserve_locked(
-        placement, operation, [t for t in tickets if t.client_order_id in locked]
-    )
+    locked = write.context.locks.acquire(tickets.keys(), write)
+    yield from _reserve_locked(write, {key: t for key, t in tickets.items() if key in locked})
     # Those that are locked elsewhere come last, so that the others do not wait for them.
-    for ticket in tickets:
-        if ticket.client_order_id not in locked:
-            yield from _reserve_when_free(placement, operation, ticket)
+    for key, ticket in tickets.items():
+        if key not in locked:
+            yield from _reserve_when_free(write, key, ticket)
 
 
-def _reserve_when_free(placement: Placement, operation: str, ticket: OrderTicket) -> Flow[None]:
-    """Wait for the flow of this client that drives the same id, then reserve it."""
-    key, context = ticket.client_order_id, placement.context
-    schedule = PollSchedule(context.policy, (yield Now()))
-    while not context.locks.acquire([key], placement):
-        if schedule.expired((yield Now())):
-            placement.results[key] = _busy_error(operation, ticket)
-            return
-        yield Sleep(schedule.next_wait())
-    yield from _reserve_locked(placement, operation, [ticket])
+def _reserve_when_free(write: Write[OrderAck], key: str, ticket: OrderTicket) -> Flow[None]:
+    """Wait for the flow of this process that drives the same id, then reserve it."""
+    if (yield from acquire([key], write, write.context, write.limits)):
+        yield from _reserve_locked(write, {key: ticket})
+        return
+    busy = f"orders.place: another call is still busy with {key}"
+    _end(write, key, ticket, _unknown(ticket, busy, write.operation.id))
 
 
-def _reserve_locked(
-    placement: Placement, operation: str, tickets: Sequence[OrderTicket]
-) -> Flow[None]:
+def acquire(keys: list[str], owner: object, context: Context, limits: CallLimits) -> Flow[bool]:
+    """Wait for the locks of these keys within the time of the call; say whether they were got."""
+
+    def look() -> Flow[bool | None]:
+        yield from ()
+        return bool(context.locks.acquire(keys, owner)) or None
+
+    return bool((yield from poll(look, context, limits)))
+
+
+def serialized(
+    lock_name: str, context: Context, limits: CallLimits, facade: str, work: Callable[[], Flow[T]]
+) -> Flow[T]:
+    """Do a piece of work while no other flow of this process holds the lock of that name.
+
+    Raises NotSent where another call holds it until the time of this one is over.
+    """
+    owner = LockOwner()
+    try:
+        if not (yield from acquire([lock_name], owner, context, limits)):
+            raise NotSent(f"{facade}: another call is still busy with the {lock_name}")
+        return (yield from work())
+    finally:
+        context.locks.release(owner)
+
+
+def _end(write: Write[OrderAck], key: str, ticket: OrderTicket, result: Any) -> None:
+    """Give an order the result it already has."""
+    progress = write.progress.setdefault(key, Progress(key, ticket.ticker))
+    progress.result, progress.is_settled = result, True
+    progress.is_open = isinstance(result, OutcomeUnknown)
+
+
+def _reserve_locked(write: Write[OrderAck], tickets: Tickets) -> Flow[None]:
     if not tickets:
         return
     # Before the journal is asked: whatever ends this flow, its entries may exist from here on.
-    placement.tickets.update((ticket.client_order_id, ticket) for ticket in tickets)
+    write.progress.update((key, Progress(key, ticket.ticker)) for key, ticket in tickets.items())
+    yield from stamp(write)
+    at = exchange_time(write)
     entries = [
-        journal_codec.encode_order(operation, ticket, placement.reserved_at) for ticket in tickets
+        journal_codec.encode_order(write.operation.id, ticket, write.began[1], at)
+        for ticket in tickets.values()
     ]
     reservations: list[Reservation] = yield Record("reserve_many", (entries,))
-    for ticket, reserved in zip(tickets, reservations, strict=True):
+    for (key, ticket), reserved in zip(tickets.items(), reservations, strict=True):
         if not reserved.acquired:
-            placement.results.update((yield from _result_of(placement, ticket, reserved.entry)))
-        if isinstance(placement.results.get(ticket.client_order_id), OutcomeUnknown):
-            placement.context.pending_writes.add(ticket.ticker, ticket.client_order_id)
+            result = yield from _result_of(write, ticket, reserved.entry)
+            if result is not None:
+                _end(write, key, ticket, result)
+
+
+def stamp(write: Write[Any]) -> Flow[None]:
+    """Take the time of the reservation, from which on the write may have been made."""
+    write.began = ((yield Monotonic()), (yield Now()))
+    write.limits.renewed_at, write.limits.renew = write.began, lambda: _renew(write)
+
+
+def exchange_time(write: Write[Any]) -> float | None:
+    """Return the exchange's time of the reservation, where it is known."""
+    return write.context.exchange_clock.at(write.began[0])
+
+
+def _renew(write: Write[Any]) -> Flow[None]:
+    """Have the journal confirm that the entries are ours, and date them anew.
+
+    Raises JournalError where they are not, or where the journal cannot tell.
+    """
+    keys = write.pending()
+    if write.context.shared_journal:
+        yield Record("renew", (keys,))
+    now: float = yield Monotonic()
+    yield from journal_codec.date_entries(write, keys, write.context.exchange_clock.at(now))
 
 
 def _result_of(
-    placement: Placement, ticket: OrderTicket, entry: Entry
-) -> Flow[dict[str, PlaceResult]]:
+    write: Write[OrderAck], ticket: OrderTicket, entry: Entry
+) -> Flow[OrderAck | KalshiError | None]:
+    """Return the result an id already has; None when the order may be sent (again)."""
     try:
-        return (yield from _recorded_result(placement, ticket, entry))
+        return (yield from _recorded_result(write, ticket, entry))
     except (JournalError, JournalUnwritable):
         # A failing journal says nothing about the earlier attempt, which may have been executed.
-        return {ticket.client_order_id: _open_error(ticket, entry)}
+        return _open_error(ticket, entry)
 
 
 def _recorded_result(
-    placement: Placement, ticket: OrderTicket, entry: Entry
-) -> Flow[dict[str, PlaceResult]]:
-    """Return the result an id already has; empty when the order may be sent (again)."""
-    key = ticket.client_order_id
+    write: Write[OrderAck], ticket: OrderTicket, entry: Entry
+) -> Flow[OrderAck | KalshiError | None]:
     if entry.fingerprint != ticket.fingerprint():
         differs = journal_codec.ticket_differences(ticket, entry.ticket)
-        return {key: _conflict_error(ticket, entry, differs)}
-    entry = yield from _settle_entry(placement, entry)
+        return _conflict_error(ticket, entry, differs)
+    entry = yield from _settle_entry(write, entry)
     if entry.is_open:
-        return {key: _open_error(ticket, entry)}
+        return _open_error(ticket, entry)
     ack = journal_codec.decode_ack(entry)
     if ack is not None:
-        return {key: ack}
+        return ack
     if entry.state is State.RESOLVED:
         # A person said that it was not executed, or did not say what it became: nothing is sent.
-        reason = "was resolved by hand as not executed: use a new id or intent"
-        return {key: Misuse(f"{key} {reason}")}
+        return Misuse(f"{entry.key} was resolved by hand as not executed: use a new id or intent")
     if journal_codec.ended_in_conflict(entry):
-        differs = journal_codec.recorded_differences(entry)
-        return {key: _conflict_error(ticket, entry, differs)}
+        return _conflict_error(ticket, entry, journal_codec.recorded_differences(entry))
+    return (yield from _reopen(write, ticket, entry))
+
+
+def _reopen(
+    write: Write[OrderAck], ticket: OrderTicket, entry: Entry
+) -> Flow[OrderAck | KalshiError | None]:
+    """Reserve an id again of which nothing stands; None when it may be sent."""
+    if write.context.journal_owner not in ("", entry.owner):
+        seen = yield from recovery.look_for_ended(write, ticket, entry)
+        if seen is not None:
+            return seen
     reopened: Reservation = yield Record("reopen", (entry.key,))
-    if reopened.acquired:
-        # The order may have been made at any time since its first attempt.
-        placement.reserved_at = min(placement.reserved_at, entry.created_at.timestamp())
-        placement.earlier_attempts[key] = entry.attempts
-        placement.tried.add(key)
-        return {}
-    return {key: _open_error(ticket, reopened.entry)}
+    if not reopened.acquired:
+        return _open_error(ticket, reopened.entry)
+    progress = write.progress[entry.key]
+    progress.earlier_attempts, progress.tried = entry.attempts, True
+    progress.since = 0.0  # it may have been made at any time since its first attempt
+    yield from journal_codec.date_entries(write, [entry.key], exchange_time(write))
+    return None
 
 
-def _settle_entry(placement: Placement, entry: Entry) -> Flow[Entry]:
+def _settle_entry(write: Write[OrderAck], entry: Entry) -> Flow[Entry]:
     """Find out the verdict of an entry nobody drives, or wait for a client elsewhere."""
-    context = placement.context
-    schedule = PollSchedule(context.policy, (yield Now()))
-    while entry.is_open:
-        if (yield Record("take_over", (entry.key, entry.owner))):
-            yield from recovery.resolve_entries(placement.contract, context, [entry])
-            settled: Entry = yield Record("get", (entry.key,))
-            return settled
-        if schedule.expired((yield Now())):
-            return entry
-        yield Sleep(schedule.next_wait())
-        entry = yield Record("get", (entry.key,))
-    return entry
+    context, latest = write.context, entry
+
+    def look() -> Flow[Entry | None]:
+        nonlocal latest
+        if not latest.is_open:
+            return latest
+        if not (yield Record("take_over", (latest.key, latest.owner))):
+            latest = yield Record("get", (latest.key,))
+            return None if latest.is_open else latest
+        yield from recovery.resolve_entries(write.contract, context, write.limits, [latest])
+        settled: Entry = yield Record("get", (latest.key,))
+        latest = settled
+        return settled
+
+    yield from poll(look, context, write.limits)
+    return latest
 
 
-def _busy_error(operation: str, ticket: OrderTicket) -> KalshiError:
+def _unknown(ticket: OrderTicket, reason: str, operation: str) -> OutcomeUnknown:
     return OutcomeUnknown(
-        f"orders.place: another call is still busy with {ticket.client_order_id}",
-        operation=operation,
-        client_order_id=ticket.client_order_id,
-        ticket=ticket,
+        reason, operation=operation, client_order_id=ticket.client_order_id, ticket=ticket
     )
 
 
@@ -161,9 +238,93 @@ def _conflict_error(
 
 
 def _open_error(ticket: OrderTicket, entry: Entry) -> KalshiError:
-    return OutcomeUnknown(
-        f"orders.place: {entry.key} has no verdict yet (state {entry.state})",
-        operation=entry.operation,
-        client_order_id=ticket.client_order_id,
-        ticket=ticket,
-    )
+    reason = f"orders.place: {entry.key} has no verdict yet (state {entry.state})"
+    return _unknown(ticket, reason, entry.operation)
+
+
+def settle_prior_writes(
+    contract: Contract,
+    context: Context,
+    limits: CallLimits,
+    tickers: Iterable[str],
+    *,
+    facade: str,
+    own_keys: Collection[str] = (),
+) -> Flow[bool]:
+    """Resolve earlier writes of these tickers; say whether there was one.
+
+    `facade` names the new write, `own_keys` are its journal keys. Raises EarlierWriteUnsettled
+    where an earlier write stays open, JournalUnwritable where the journal cannot tell.
+    """
+    had_prior = False
+    try:
+        if context.locks.abandoned or not context.pending_writes.loaded:
+            yield from _load_open_entries(context)
+        for ticker in dict.fromkeys(tickers):
+            keys = context.pending_writes.by_ticker.get(ticker)
+            keys = keys.difference(own_keys) if keys else None
+            if keys:
+                had_prior = True
+                yield from _settle(contract, context, limits, ticker, sorted(keys))
+    except JournalError as error:  # nothing of the new write was sent
+        raise JournalUnwritable(f"{facade}: {error.args[0]}") from error
+    return had_prior
+
+
+def _load_open_entries(context: Context) -> Flow[None]:
+    # Asked once, and again after an interrupt that ended a flow before it could name its open
+    # writes: the journal has them. What other processes add later is theirs to settle.
+    context.locks.abandoned = context.pending_writes.loaded = False
+    entries: list[Entry] = yield Record("open_entries", (None,))
+    for entry in entries:
+        if entry.key not in context.locks:
+            context.pending_writes.add(entry.ticker, entry.key)
+    context.pending_writes.loaded = True
+
+
+def _settle(
+    contract: Contract, context: Context, limits: CallLimits, ticker: str, keys: list[str]
+) -> Flow[None]:
+    waiting = keys
+
+    def look() -> Flow[bool | None]:
+        nonlocal waiting
+        entries, locked_keys = yield from _take_over_free(context, ticker, waiting)
+        resolutions = yield from recovery.lock_and_resolve(contract, context, limits, entries)
+        _raise_unsettled(ticker, [done.key for done in resolutions if done.state is State.UNKNOWN])
+        # Between the take-over and the lock another flow may have begun to drive an entry.
+        resolved_keys = {resolution.key for resolution in resolutions}
+        left = [entry.key for entry in entries if entry.key not in resolved_keys]
+        waiting = [*locked_keys, *left]
+        return None if waiting else True
+
+    if (yield from poll(look, context, limits)) is None:
+        _raise_unsettled(ticker, waiting)
+
+
+def _take_over_free(
+    context: Context, ticker: str, keys: Iterable[str]
+) -> Flow[tuple[list[Entry], list[str]]]:
+    """Return the entries this client took over, and the keys another of its flows drives.
+
+    An entry that a living process elsewhere drives is in neither: it holds nothing back now, and
+    is asked for again before the next write.
+    """
+    taken_over: list[Entry] = []
+    locked_keys: list[str] = []
+    for key in keys:
+        entry: Entry | None = yield Record("get", (key,))
+        if entry is None or not entry.is_open:
+            context.pending_writes.drop(ticker, key)
+        elif key in context.locks:
+            locked_keys.append(key)
+        elif (yield Record("take_over", (key, entry.owner))):
+            taken_over.append(entry)
+    return taken_over, locked_keys
+
+
+def _raise_unsettled(ticker: str, unsettled: list[str]) -> None:
+    if unsettled:
+        raise EarlierWriteUnsettled(
+            f"{ticker}: {len(unsettled)} earlier write(s) without a verdict: {', '.join(unsettled)}"
+        )

@@ -65,165 +65,335 @@ looked the same before (probes.py).
 
 from __future__ import annotations
 
-import hashlib
-import uuid
-from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Generic, TypeAlias, TypeVar
 
-from attrs import define
+from attrs import define, field, frozen
 
 from kalshi_ext.contracts.interface import Contract
-from kalshi_ext.errors import ABSENT_ADVICE, KalshiError, Misuse, NotSent, OutcomeUnknown, Refused
-from kalshi_ext.journal import Entry, State, Transition
-from kalshi_ext.protocol.flow import Context, Flow, Now, Record, send_with_retries
-from kalshi_ext.protocol.messages import Call
+from kalshi_ext.errors import KalshiError, Misuse, NotSent, OutcomeUnknown
+from kalshi_ext.journal import Entry, IllegalTransition, JournalError, NotOwner, Transition
+from kalshi_ext.protocol.flow import (
+    CallLimits,
+    Context,
+    Flow,
+    Monotonic,
+    Record,
+    Told,
+    send_with_retries,
+)
+from kalshi_ext.protocol.messages import Call, Lost, Operation, Reply
 from kalshi_ext.protocol.retry_policy import retry_rule
-from kalshi_ext.writes import journal_codec
-from kalshi_ext.writes.outcomes import Executed, NotExecuted, Unknown, WriteOutcome, judge
-from kalshi_ext.writes.probes import ProbeResult, Unclear, probe_until_settled
+from kalshi_ext.writes.outcomes import (
+    Created,
+    Executed,
+    NotDone,
+    NotExecuted,
+    ProbeResult,
+    Unclear,
+    Unknown,
+    WriteOutcome,
+)
+from kalshi_ext.writes.watermark import SentAt, Watermark, poll, read_watermark
+
+log = logging.getLogger("kalshi_ext.writes")
+NOT_SENT = SentAt()
 
 T = TypeVar("T")
+Result: TypeAlias = T | KalshiError
+
+
+@define
+class Progress(Generic[T]):
+    """How far the write under one journal key has come.
+
+    `result` is a value, or an error that the caller gets; `is_open` says that it has no verdict.
+    """
+
+    key: str
+    ticker: str | None
+    sent: SentAt = NOT_SENT
+    attempts: int = 0  # of this call, whose answers proved nothing
+    earlier_attempts: int = 0  # of earlier calls
+    # An attempt before the present one, of whichever call, may have been executed.
+    tried: bool = False
+    unknown: Unknown | None = None  # the outcome that has to be found out
+    not_done: NotDone[T] | None = None  # what the probe found, where it may go again
+    # The exchange's time before which it cannot have been made; None for the start of the call.
+    since: float | None = None
+    result: Result[T] | None = None
+    is_settled: bool = False
+    is_open: bool = True
+
+
+@frozen
+class Reading:
+    """One look: the watermark before it, and the keys of which no copy can be executed any more."""
+
+    watermark: Watermark
+    expired: Collection[str]
 
 
 @define
 class Write(Generic[T]):
-    """One write as data for the engine.
+    """One call as data for the engine: the orders of a batch, or one other write.
 
-    `contradiction(value)` says what of an answer cannot be true, None when all of it can.
-    `probe()` reads once what became of the write. `entry` is its row in the journal, `order_id`
-    the order that errors name.
+    `build(keys)` makes the request that is sent for them, `judge(call, keys, response)` says what
+    its answer proves of each, `probe(keys, reading)` reads once what became of each, and
+    `transition(progress, outcome)` is how the journal keeps an outcome. `not_executed(key, error)`
+    and `unproven(key, error)` make the errors of the caller. `names_one` says that a key names one
+    write for ever, so that one that is found needs no fresh read.
     """
 
     contract: Contract
-    call: Call[T]
-    entry: Entry
-    contradiction: Callable[[T], str | None]
-    probe: Callable[[], Flow[ProbeResult[T]]]
-    order_id: str | None = None
+    context: Context
+    limits: CallLimits
+    operation: Operation
+    build: Callable[[Sequence[str]], Call[Any]]
+    judge: Callable[[Call[Any], Sequence[str], Reply | Lost], Mapping[str, WriteOutcome[T]]]
+    probe: Callable[[Sequence[str], Reading], Flow[Mapping[str, ProbeResult[T]]]]
+    transition: Callable[[Progress[T], WriteOutcome[T]], Transition]
+    not_executed: Callable[[str, str], NotSent]
+    unproven: Callable[[str, KalshiError], OutcomeUnknown]
+    cost: Callable[[int], float]
+    names_one: bool = False
+    sends: bool = True
+    began: tuple[float, float] = (0.0, 0.0)  # of the reservation, monotonic and Unix seconds
+    progress: dict[str, Progress[T]] = field(factory=dict[str, Any])
+
+    def pending(self) -> list[str]:
+        """Return the keys that are to be sent."""
+        return [k for k, p in self.progress.items() if not p.is_settled and p.unknown is None]
+
+    def unknown(self) -> list[str]:
+        """Return the keys that have to be found out."""
+        return [k for k, p in self.progress.items() if p.unknown is not None]
 
 
-def new_entry(call: Call[Any], ticker: str | None, payload: dict[str, Any], now: float) -> Entry:
-    """Make the journal's entry of a write that carries no key of its own.
-
-    `payload` is what a probe needs in a later process; its `kind` names the probe.
-    """
-    text = journal_codec.encode(payload)
-    return Entry(
-        key=f"write-{uuid.uuid4()}",
-        operation=call.operation.id,
-        ticker=ticker,
-        fingerprint=hashlib.sha256(text.encode()).hexdigest(),
-        ticket=text,
-        created_at=journal_codec.instant(now),
-    )
-
-
-def execute(write: Write[T], context: Context) -> Flow[T]:
-    """Execute a write and return its answer, or raise what became of it."""
-    key = write.entry.key
-    settled = False
+def execute(write: Write[T], reserve: Flow[None]) -> Flow[Mapping[str, Result[T]]]:
+    """Reserve, send and resolve a write; return the result of each key."""
+    context, done = write.context, False
     try:
-        # The lock keeps this client's own recovery away. It is held weakly: an interrupt may end
-        # this flow before `finally` runs, and the key is free once the flow is collected.
-        context.locks.acquire([key], write)
-        yield Record("reserve_many", ([write.entry],))
-        outcome = yield from _send_and_probe(write, context)
-        settled = not isinstance(outcome, Unknown)
-        now = yield Now()
-        if write.order_id is not None:
-            context.recent_writes.add(write.order_id, now)
-        yield from journal_codec.record([transition_of(key, outcome, now)])
+        yield from reserve
+        for _ in range(context.policy.rounds):
+            keys = write.pending()
+            if not keys:
+                break
+            yield from _send(write, keys)
+            if write.unknown():
+                yield from reconcile([write], context, write.limits)
+        done = True
+        told = tuple(k for k, p in write.progress.items() if not p.is_open)
+        if told:
+            yield Told(told)
+        return {key: each.result for key, each in write.progress.items() if each.result is not None}
     finally:
-        # However this flow ends, an interrupt too, an open write must be known to later ones.
-        if not settled:
-            context.pending_writes.add(write.entry.ticker, key)
+        # However this flow ends, an interrupt too, nobody drives its entries from here on. Also
+        # one whose result is known may not be recorded yet.
+        for key, each in write.progress.items():
+            if not done or each.is_open:
+                context.pending_writes.add(each.ticker, key)
+                if each.sent.at:
+                    context.sent_times[key] = each.sent
         context.locks.release(write)
-    if isinstance(outcome, Executed):
-        return outcome.value
-    raise outcome.error
 
 
-def _send_and_probe(write: Write[T], context: Context) -> Flow[WriteOutcome[T]]:
-    call: Call[T] | None = write.call
-    conclusive = True
-    outcome: WriteOutcome[T] = Unknown(KalshiError("nothing was tried"))
-    for _ in range(context.policy.rounds):
-        if call is None:
-            break
+def _send(write: Write[T], keys: Sequence[str]) -> Flow[None]:
+    """Send what is pending once, and record what its answer proves."""
+    for key in keys:
+        write.progress[key].sent = NOT_SENT  # an interrupt from here on leaves it unknown
+    try:
+        call = write.build(keys)
+        response = yield from send_with_retries(
+            call, write.context, cost=write.cost(len(keys)), limits=write.limits
+        )
+    except Misuse as error:  # larger than its bucket, or the client is closed: not sent
+        yield from settle(write, {key: _not_sent(write, key, error) for key in keys})
+        return
+    except JournalError as error:  # the entries are another process's by now
+        for key in keys:
+            _lose(write, key, error)
+        return
+    outcomes = write.judge(call, keys, response)
+    has_left = isinstance(response, Reply) or response.bytes_sent or response.maybe_executed
+    for key in keys:
+        progress = write.progress[key]
+        progress.sent = SentAt(response.sent_at, response.stamp)
+        progress.tried |= response.maybe_executed
+        progress.attempts += has_left
+    # Recorded before looking: a process that dies while it looks leaves "unknown".
+    if not has_left:
+        outcomes = {key: _unsent(write, key, outcome) for key, outcome in outcomes.items()}
+    yield from settle(write, outcomes)
+
+
+def _unsent(write: Write[T], key: str, outcome: WriteOutcome[T]) -> WriteOutcome[T]:
+    return _not_sent(write, key, outcome.error) if isinstance(outcome, NotExecuted) else outcome
+
+
+def _not_sent(write: Write[T], key: str, error: KalshiError) -> NotExecuted:
+    """Say that a key was not sent, by a call that may have sent it before."""
+    if not write.progress[key].attempts:
+        return NotExecuted(error)
+    return NotExecuted(write.not_executed(key, f"it was not sent again: {error.args[0]}"))
+
+
+def _lose(write: Write[T], key: str, error: JournalError) -> None:
+    """End a key whose entry another process may have taken over: it may go on with it."""
+    _leave_open(write, key, error)
+    progress = write.progress[key]
+    if not progress.attempts and not progress.tried:
+        facade, operation = write.operation.facade, write.operation.id
+        progress.result = NotSent(f"{facade}: {error.args[0]}", operation=operation)
+
+
+def _leave_open(write: Write[T], key: str, error: KalshiError) -> None:
+    progress = write.progress[key]
+    progress.unknown, progress.is_settled, progress.is_open = None, True, True
+    progress.result = write.unproven(key, error)
+
+
+def settle(write: Write[T], outcomes: Mapping[str, WriteOutcome[T]]) -> Flow[None]:
+    """Take outcomes in and record them; those that are known become results."""
+    transitions: list[Transition] = []
+    for key, outcome in outcomes.items():
+        progress = write.progress[key]
+        if isinstance(outcome, Unknown):
+            progress.unknown = outcome
+        else:
+            progress.unknown, progress.is_settled, progress.is_open = None, True, False
+            write.context.sent_times.pop(key, None)
+            write.context.exhausted.discard(key)
+            progress.result = outcome.value if isinstance(outcome, Executed) else outcome.error
+        transitions.append(write.transition(progress, outcome))
+    if transitions:
+        yield from _record(write, transitions)
+
+
+def _record(write: Write[Any], transitions: list[Transition]) -> Flow[None]:
+    """Record transitions. A journal that fails is logged, and raises in a recovery."""
+    try:
+        yield Record("advance_many", (transitions,))
+    except (NotOwner, IllegalTransition):
+        for transition in transitions:
+            yield from _record_alone(write, transition)
+    except JournalError:
+        if not write.sends:  # a recovery whose verdicts were not written must say so
+            raise
+        # The outcome is known, and the caller must hear it. The entry stays open: the next
+        # recovery finds the same outcome by reading.
+        log.exception("the journal could not record %d outcomes", len(transitions))
+
+
+def _record_alone(write: Write[Any], transition: Transition) -> Flow[None]:
+    """Record one transition; where somebody else went on with the entry, its write is unknown."""
+    try:
+        yield Record("advance_many", ([transition],))
+    except JournalError as error:
         try:
-            response = yield from send_with_retries(call, context)
-        except Misuse as error:  # larger than its bucket, or the client is closed: not sent
-            return NotExecuted(error)
-        judged = judge(call, response, context, order_id=write.order_id)
-        outcome = _validate_ack(write, judged, conclusive=conclusive)
-        if not isinstance(outcome, Unknown):
-            return outcome
-        # Recorded before probing: a process that dies while it probes leaves "unknown".
-        yield from journal_codec.record([transition_of(write.entry.key, outcome, response.sent_at)])
-        result = yield from probe_until_settled(
-            write.contract, write.probe, context, sent_at=response.sent_at
-        )
-        if isinstance(result, Executed | NotExecuted):
-            return result
-        if isinstance(result, Unclear):
-            return Unknown(_unknown_error(write, outcome.error))
-        # The probe's own call goes next: a `reduce_by` goes again as a `reduce_to`.
-        may_resend = context.policy.resend and retry_rule(write.call.operation).resend_when_absent
-        call, conclusive = (result.resend, result.conclusive) if may_resend else (None, True)
-    return NotExecuted(_not_executed_error(write, outcome))
+            entry: Entry | None = yield Record("get", (transition.key,))
+        except JournalError:
+            entry = None
+        if entry is None or not _says_the_same(entry, transition):
+            _leave_open(write, transition.key, error)
 
 
-def _validate_ack(
-    write: Write[T], outcome: WriteOutcome[T], *, conclusive: bool
-) -> WriteOutcome[T]:
-    """Return an outcome whose acknowledgement can be true; else an unknown one, to be probed."""
-    if isinstance(outcome, NotExecuted) and _is_no_op(outcome.error):
-        return Unknown(outcome.error)
-    if not isinstance(outcome, Executed):
-        return outcome
-    contradiction = write.contradiction(outcome.value)
-    if not conclusive:
-        contradiction = contradiction or "fills may have come between the reading and the sending"
-    if contradiction is None:
-        return outcome
-    operation = write.call.operation
-    return Unknown(
-        OutcomeUnknown(
-            f"{operation.facade}: the acknowledgement was not believed: {contradiction}",
-            operation=operation.id,
-            order_id=write.order_id,
-        )
-    )
+def _says_the_same(entry: Entry, transition: Transition) -> bool:
+    """Say whether an entry has the verdict that could not be recorded."""
+    if transition.order_id is not None:
+        return entry.order_id == transition.order_id
+    return not entry.is_open and entry.state is transition.state
 
 
-def _is_no_op(error: KalshiError) -> bool:
-    # The exchange refuses an amend to what the order already is (observed), as after a first
-    # attempt that was executed: the wanted state may well stand.
-    return isinstance(error, Refused) and error.code == "AMEND_ORDER_NO_OP"
+def reconcile(
+    writes: Sequence[Write[Any]], context: Context, limits: CallLimits, *, once: bool = False
+) -> Flow[None]:
+    """Look until what is unknown has a verdict, may be sent again, or is left open.
+
+    `once` looks a single time. What the journal cannot be told is raised by recovery alone.
+    """
+
+    def look() -> Flow[bool | None]:
+        contract = next(iter(writes)).contract
+        watermark = yield from read_watermark(contract, context, limits)
+        for write in writes:
+            keys = write.unknown()
+            if keys:
+                yield from _look_once(write, keys, watermark)
+        return True if once or not any(write.unknown() for write in writes) else None
+
+    closed: Misuse | None = None
+    try:
+        yield from poll(look, context, limits)
+    except Misuse as error:  # the client was closed meanwhile
+        closed = error
+    for write in writes:
+        for key in write.unknown():
+            unknown = write.progress[key].unknown
+            assert unknown is not None  # noqa: S101 - that is what `unknown()` lists
+            if closed is not None:
+                unknown = Unknown(KalshiError(f"{unknown.error.args[0]}; {closed.args[0]}"))
+            _leave_open(write, key, unknown.error)
+            context.exhausted.add(key)
 
 
-def transition_of(key: str, outcome: WriteOutcome[Any], now: float) -> Transition:
-    """Make the journal's transition of an outcome; `now` is in Unix seconds."""
-    if isinstance(outcome, Executed):
-        return Transition(key, State.ACKNOWLEDGED, order_id=journal_codec.id_of(outcome.value))
-    if isinstance(outcome, Unknown):
-        return Transition(key, State.UNKNOWN, sent_at=journal_codec.instant(now))
-    text = journal_codec.encode_error(outcome.error)
-    return Transition(key, journal_codec.final_state(outcome.error), verdict=text)
+def _look_once(write: Write[T], keys: Sequence[str], watermark: Watermark) -> Flow[None]:
+    """Probe keys once and settle those of which the result may be believed."""
+    life = write.context.policy.signature_life
+    expired = {k for k in keys if write.progress[k].sent.visible(watermark, life)}
+    results = yield from write.probe(keys, Reading(watermark, expired))
+    now: float = yield Monotonic()
+    outcomes: dict[str, WriteOutcome[T]] = {}
+    for key in keys:
+        progress, result = write.progress[key], results.get(key, Unclear())
+        if isinstance(result, Executed):
+            # A read from before the sending may show the wanted state by chance: an amend back to
+            # 5 at 0.40, of an order whose change away from it is not shown yet.
+            if write.names_one or progress.sent.visible(watermark):
+                outcomes[key] = result
+        elif isinstance(result, NotExecuted):  # its order ended, and an ended order stays so
+            outcomes[key] = result
+        elif isinstance(result, Created):
+            outcomes[key] = Executed(result.value)
+        elif isinstance(result, Unknown):
+            _leave_open(write, key, result.error)
+        elif isinstance(result, Unclear):
+            if result.until == "now" or (result.until == "no copy is left" and key in expired):
+                assert progress.unknown is not None  # noqa: S101 - it was looked for
+                _leave_open(write, key, progress.unknown.error)
+        # While a delayed copy can be executed, "not done" may become "done" at any moment.
+        elif isinstance(result, NotDone) and key in expired:
+            outcome = _send_again_or_end(write, progress, result, now)
+            if outcome is not None:
+                outcomes[key] = outcome
+    if outcomes:
+        yield from settle(write, outcomes)
 
 
-def _unknown_error(write: Write[Any], error: KalshiError) -> OutcomeUnknown:
-    if isinstance(error, OutcomeUnknown):
-        return error
-    operation = write.call.operation
-    return OutcomeUnknown(str(error.args[0]), operation=operation.id, order_id=write.order_id)
+def _send_again_or_end(
+    write: Write[T], progress: Progress[T], result: NotDone[T], now: float
+) -> NotExecuted | None:
+    """Let a write go again that is proven not done, or end it as not executed."""
+    assert progress.unknown is not None  # noqa: S101 - it was looked for
+    reason = str(progress.unknown.error.args[0])
+    if write.sends:
+        why_not = _why_not_again(write, progress, result, now)
+        if why_not is None:
+            progress.unknown, progress.tried, progress.not_done = None, True, result
+            return None
+        reason = f"{reason}; it was not sent again, because {why_not}"
+    return NotExecuted(write.not_executed(progress.key, reason))
 
 
-def _not_executed_error(write: Write[Any], outcome: WriteOutcome[Any]) -> NotSent:
-    reason = outcome.error.args[0] if isinstance(outcome, Unknown) else ""
-    operation = write.call.operation
-    return NotSent(
-        f"{operation.facade}: it was sent and is proven not done: {reason}",
-        advice=ABSENT_ADVICE,
-        operation=operation.id,
-    )
+def _why_not_again(
+    write: Write[T], progress: Progress[T], result: NotDone[T], now: float
+) -> str | None:
+    policy = write.context.policy
+    if not policy.resend:
+        return "the policy forbids it"
+    if not retry_rule(write.operation).resend_when_absent or not result.may_go_again:
+        return "nothing at the exchange would stop a second one"
+    if progress.attempts >= policy.rounds:
+        return f"it was sent {progress.attempts} times"
+    return write.limits.write_refusal(now)

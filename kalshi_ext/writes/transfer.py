@@ -10,35 +10,63 @@ under the same id, in any later process, goes on where it was.
 from __future__ import annotations
 
 import json
+import logging
 from functools import partial
 from typing import Any
 
 from attrs import evolve
 
-from kalshi_ext.errors import DuplicateIdConflict, Misuse, OutcomeUnknown
-from kalshi_ext.journal import REOPENABLE, Entry, JournalError, Reservation, State
-from kalshi_ext.protocol.flow import Context, Flow, Now, Record, Sleep, send_with_retries
+from kalshi_ext.errors import DuplicateIdConflict, KalshiError, Misuse, OutcomeUnknown
+from kalshi_ext.journal import (
+    REOPENABLE,
+    Entry,
+    JournalError,
+    Reservation,
+    State,
+    Transition,
+)
+from kalshi_ext.protocol.flow import (
+    CallLimits,
+    Context,
+    Flow,
+    Now,
+    Record,
+    Told,
+    begin_call,
+    send_with_retries,
+)
+from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.writes import journal_codec
-from kalshi_ext.writes.create import serialized
 from kalshi_ext.writes.outcomes import Executed, NotExecuted, Unknown, WriteOutcome, judge
 from kalshi_ext.writes.probes import SUBACCOUNT_TRANSFER
-from kalshi_ext.writes.resolve import new_entry, transition_of
-from kalshi_ext.writes.watermark import PollSchedule
+from kalshi_ext.writes.reservation import serialized
+from kalshi_ext.writes.single import new_entry
+from kalshi_ext.writes.watermark import poll
+
+log = logging.getLogger("kalshi_ext.writes")
 
 _BUSY = "another program is busy with it"
 
 
-def transfer_between_subaccounts(call: Call[None], context: Context) -> Flow[None]:
+def transfer_between_subaccounts(
+    call: Call[None], context: Context, *, deadline: Deadline | None = None
+) -> Flow[None]:
     """Do a transfer that carries a client_transfer_id; OutcomeUnknown carries it too."""
     body: dict[str, Any] = json.loads(call.request.body or b"{}")
     key = body["client_transfer_id"]
-    entry = new_entry(call, None, {"kind": SUBACCOUNT_TRANSFER, **body}, (yield Now()))
+    limits = yield from begin_call(context, deadline)
+    exchange_time = context.exchange_clock.at(limits.started)
+    payload = {"kind": SUBACCOUNT_TRANSFER, **body}
+    entry = new_entry(call, None, payload, (yield Now()), exchange_time)
     entry = evolve(entry, key=f"transfer-{key}")
-    yield from serialized(entry.key, context, partial(_transfer, call, entry, key, context))
+    work = partial(_transfer, call, entry, key, context, limits)
+    yield from serialized(entry.key, context, limits, call.operation.facade, work)
 
 
-def _transfer(call: Call[None], entry: Entry, key: str, context: Context) -> Flow[None]:
+def _transfer(
+    call: Call[None], entry: Entry, key: str, context: Context, limits: CallLimits
+) -> Flow[None]:
     reservations: list[Reservation] = yield Record("reserve_many", ([entry],))
     maybe_executed = False
     if not reservations[0].acquired:
@@ -46,14 +74,33 @@ def _transfer(call: Call[None], entry: Entry, key: str, context: Context) -> Flo
         if earlier.fingerprint != entry.fingerprint:
             raise _conflict_error(key, entry, earlier)
         if earlier.state is State.ACKNOWLEDGED:
+            yield Told((entry.key,))
             return
         maybe_executed = yield from _take_over_earlier(earlier, key)
     outcome: WriteOutcome[None] = yield from _send_until_known(
-        call, key, context, maybe_executed=maybe_executed
+        call, key, context, limits, maybe_executed=maybe_executed
     )
-    yield from journal_codec.record([transition_of(entry.key, outcome, (yield Now()))])
+    yield from _record(entry.key, outcome, (yield Now()))
+    if not isinstance(outcome, Unknown):
+        yield Told((entry.key,))
     if not isinstance(outcome, Executed):
         raise outcome.error
+
+
+def _record(key: str, outcome: WriteOutcome[None], now: float) -> Flow[None]:
+    """Record an outcome; a journal that fails is logged, and nothing is raised."""
+    if isinstance(outcome, Executed):
+        transition = Transition(key, State.ACKNOWLEDGED)
+    elif isinstance(outcome, Unknown):
+        transition = Transition(key, State.UNKNOWN, sent_at=journal_codec.instant(now))
+    else:
+        text = journal_codec.encode_error(outcome.error)
+        transition = Transition(key, journal_codec.final_state(outcome.error), verdict=text)
+    try:
+        yield Record("advance_many", ([transition],))
+    except JournalError:
+        # The outcome is known, and the caller must hear it. The same call settles the entry later.
+        log.exception("the journal could not record an outcome")
 
 
 def _take_over_earlier(earlier: Entry, key: str) -> Flow[bool]:
@@ -83,23 +130,29 @@ def _take_over_open(earlier: Entry) -> Flow[tuple[bool, str]]:
 
 
 def _send_until_known(
-    call: Call[None], key: str, context: Context, *, maybe_executed: bool
+    call: Call[None], key: str, context: Context, limits: CallLimits, *, maybe_executed: bool
 ) -> Flow[WriteOutcome[None]]:
-    schedule = PollSchedule(context.policy, (yield Now()))
-    while True:
+    """Send until the answer proves something; a repeat under the key moves nothing twice."""
+    latest: WriteOutcome[None] = Unknown(KalshiError("nothing was tried"))
+
+    def look() -> Flow[bool | None]:
+        nonlocal latest, maybe_executed
+        send = send_with_retries(call, context, maybe_executed=maybe_executed, limits=limits)
         try:
-            response = yield from send_with_retries(call, context, maybe_executed=maybe_executed)
+            response = yield from send
         except Misuse as error:  # larger than its bucket, or the client is closed: not sent
-            return Unknown(error) if maybe_executed else NotExecuted(error)
-        outcome = judge(call, response, context, client_transfer_id=key)
+            latest = Unknown(error) if maybe_executed else NotExecuted(error)
+            return True
+        latest = judge(call, response, context, client_transfer_id=key)
         # The key names this transfer alone: that it was applied means that ours was.
-        if isinstance(outcome, Unknown) and outcome.key_taken:
-            return Executed(None)
+        if isinstance(latest, Unknown) and latest.key_taken:
+            latest = Executed(None)
         # A later refusal says nothing about an attempt that may have been executed.
-        maybe_executed = maybe_executed or isinstance(outcome, Unknown)
-        if not isinstance(outcome, Unknown) or schedule.expired((yield Now())):
-            return outcome
-        yield Sleep(schedule.next_wait())
+        maybe_executed = maybe_executed or isinstance(latest, Unknown)
+        return None if isinstance(latest, Unknown) else True
+
+    yield from poll(look, context, limits)
+    return latest
 
 
 def _conflict_error(key: str, entry: Entry, earlier: Entry) -> DuplicateIdConflict:

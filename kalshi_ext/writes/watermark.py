@@ -3,42 +3,48 @@
 Reads lag behind writes. GET /exchange/user_data_timestamp answers `as_of_time`: balances, orders,
 fills and positions are shown up to then (documented). It is read before the rows it vouches for.
 
-    as_of >= sent_at                    the rows show the write, if it was executed at once
-    as_of >= sent_at + signature_life   and no delayed copy of it can be executed any more
+    as_of >= sent                       the rows show the write, if it was executed at once
+    as_of >= max(sent, stamp) + life    and no delayed copy of it can be executed any more
 
-Both sides are Unix seconds of the exchange's clock, which judges signatures and dates reads. This
-machine's clock may be wrong, or be corrected between the two.
+All of it is told in the exchange's time, by the Date of the very answer that has the watermark: a
+write that left n seconds of the monotonic clock before that answer came was sent n seconds before
+that Date. This machine's clock takes part in nothing but `stamp`, the timestamp that was signed:
+one that is ahead of the exchange lengthens the life of a copy, by one more life at most, because
+the exchange refuses what is further ahead. An entry of an earlier process whose exchange time is
+in the journal was sent within one life of it; without it, before the first look.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
 
 from attrs import define, frozen
 
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import KalshiError
+from kalshi_ext.protocol.exchange_clock import DATE_GRAIN
 from kalshi_ext.protocol.flow import (
+    CallLimits,
     Context,
     Flow,
-    Now,
+    Monotonic,
     Policy,
+    Sleep,
     decode_response,
     send_with_retries,
     server_time,
 )
 from kalshi_ext.protocol.messages import Reply
 
-# Seconds by which `created_time` may lie before our own reading of the clock. The exchange
-# refuses timestamps that are 30 s old or 60 s ahead (observed); the rest is margin, and costs
-# only rows that are read in vain.
+T = TypeVar("T")
+
+# Seconds by which an order's `created_time` may lie before what we take for the beginning of its
+# call: a Date is cut to seconds and travels, and the exchange's own nodes differ.
 CLOCK_SKEW = 300.0
 
-# Seconds. No flow lives as long as two of these, and no clock is wrong by more than one (a time
-# zone is 14 hours at most). So an entry untouched for two days has no copy on its way, and an
-# order came at most a day before its entry's own time. Recovery needs the margin because an
-# entry's times may come from a clock that had not been corrected yet.
+# Seconds. No flow lives as long: an order came at most a day before the exchange time of its entry.
 DAY = 86_400.0
-
-DATE_GRAIN = 1.0  # seconds: a Date header is cut to whole ones (RFC 9110)
 
 
 @frozen
@@ -46,47 +52,51 @@ class Watermark:
     """How fresh reads are: they show everything up to `as_of`; None when that is not known.
 
     `as_of` and `exchange_time`, the moment of the reading, are Unix seconds of the exchange's
-    clock. `clock_ahead` is the most by which that clock is ahead of ours, in seconds.
+    clock; `read_at` is the same moment on the monotonic clock.
     """
 
     as_of: float | None = None
     exchange_time: float = 0.0
-    clock_ahead: float = 0.0
+    read_at: float = 0.0
     error: KalshiError | None = None  # why it is not known, where the exchange said so
 
 
-@define
+@frozen
 class SentAt:
     """When a write left last.
 
-    `at` is its signature's timestamp: Unix seconds of our clock, which the exchange accepted only
-    where it was near its own. None means "before the first watermark", by the exchange's clock:
-    an entry's time may come from a clock that was wrong.
+    `at` is on the monotonic clock of this process, `stamp` the timestamp that was signed, in Unix
+    seconds, 0 where there is none. `exchange_time` replaces `at` for a write of another process.
     """
 
-    at: float | None
-    _first_watermark_at: float | None = None
+    at: float = 0.0
+    stamp: float = 0.0
+    exchange_time: float | None = None
 
-    def visible(self, watermark: Watermark, after: float = 0.0) -> bool:
-        """Say whether reads show everything until `after` seconds after the write left."""
+    def visible(self, watermark: Watermark, life: float | None = None) -> bool:
+        """Say whether reads show it, were it executed at once.
+
+        With `life`, a signature's: whether they also show whatever a delayed copy of it did.
+        """
         if watermark.as_of is None:
             return False
-        if self.at is not None:
-            # The exchange may have dated the write later than we did, by what it is ahead.
-            return watermark.as_of >= self.at + watermark.clock_ahead + after
-        if self._first_watermark_at is None:
-            self._first_watermark_at = watermark.exchange_time
-        return watermark.as_of >= self._first_watermark_at + after
+        sent = self.exchange_time
+        if sent is None:
+            # Rounded up: a moment that is too late only makes us wait longer.
+            sent = watermark.exchange_time - (watermark.read_at - self.at)
+        if life is None:
+            return watermark.as_of >= sent
+        return watermark.as_of >= max(sent, min(self.stamp, sent + life)) + life
 
 
-def read_watermark(contract: Contract, context: Context) -> Flow[Watermark]:
+def read_watermark(
+    contract: Contract, context: Context, limits: CallLimits | None = None
+) -> Flow[Watermark]:
     """Ask how fresh the reads are that follow. Raises nothing: an unreadable one proves nothing."""
     if not contract.has_watermark:
-        # The classic contract has none. Reads were seen to lag seconds; the policy assumes 10.
-        now = yield Now()
-        return Watermark(now - context.policy.read_lag, now)
+        return (yield from _assumed_watermark(context))
     call = contract.exchange.data_timestamp()
-    response = yield from send_with_retries(call, context)
+    response = yield from send_with_retries(call, context, limits=limits)
     if not isinstance(response, Reply):
         return Watermark()
     try:
@@ -94,35 +104,52 @@ def read_watermark(contract: Contract, context: Context) -> Flow[Watermark]:
     except KalshiError as error:
         return Watermark(error=error)
     date = server_time(response)
-    # Rounded up: an exchange time that is too late only makes us wait longer.
-    exchange_time = (response.received_at if date is None else date) + DATE_GRAIN
-    return Watermark(
-        # Reads cannot be fresher than the moment of the answer: a later `as_of_time` is wrong.
-        min(as_of, exchange_time),
-        exchange_time,
-        max(0.0, exchange_time - response.received_at),
-    )
+    if date is None:  # then nothing tells how this answer's time and ours go together
+        return Watermark()
+    exchange_time = date + DATE_GRAIN
+    # Reads cannot be fresher than the moment of the answer: a later `as_of_time` is wrong.
+    return Watermark(min(as_of, exchange_time), exchange_time, response.received_at)
+
+
+def _assumed_watermark(context: Context) -> Flow[Watermark]:
+    """The classic contract has none. Reads were seen to lag seconds; the policy assumes 10."""
+    now: float = yield Monotonic()
+    date = context.exchange_clock.at(now)
+    # Without a Date only differences count, so any zero of time will do.
+    exchange_time = now if date is None else date + DATE_GRAIN
+    return Watermark(exchange_time - context.policy.read_lag, exchange_time, now)
 
 
 @define
-class PollSchedule:
-    """How long to go on reading, and how long to wait between two reads (seconds).
-
-    The waits are also summed up, because the clock may be set back meanwhile.
-    """
+class PollWaits:
+    """How long to wait between two looks: twice as long each time, up to the policy's ceiling."""
 
     policy: Policy
-    started: float
-    _waited: float = 0.0
     _next: float | None = None
 
-    def expired(self, now: float) -> bool:
-        """Say whether `Policy.resolve_within` is over; `now` is in Unix seconds."""
-        return max(now - self.started, self._waited) >= self.policy.resolve_within
-
     def next_wait(self) -> float:
-        """Return how long to wait now: twice as long each time, up to the ceiling."""
+        """Return the seconds to wait now."""
         wait = self.policy.poll if self._next is None else self._next
-        self._waited += wait
         self._next = min(wait * 2, self.policy.poll_ceiling)
         return wait
+
+
+def wait_within(waits: PollWaits, limits: CallLimits) -> Flow[None]:
+    """Wait before the next look, but not beyond the time of the call."""
+    left = limits.ends - (yield Monotonic())
+    if left > 0:
+        yield Sleep(min(waits.next_wait(), left))
+
+
+def poll(
+    look: Callable[[], Flow[T | None]], context: Context, limits: CallLimits
+) -> Flow[T | None]:
+    """Look again and again until a look has a result; None when the time of the call is over."""
+    waits = PollWaits(context.policy)
+    while (result := (yield from look())) is None:
+        left = limits.ends - (yield Monotonic())
+        if left <= 0:
+            return None
+        # The last wait ends with the call's time: whatever needs no request is looked at once more.
+        yield Sleep(min(waits.next_wait(), left))
+    return result

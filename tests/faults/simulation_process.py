@@ -16,11 +16,13 @@ from kalshi_ext.protocol.flow import (
     Context,
     Effect,
     Flow,
+    Monotonic,
     Now,
     Policy,
     Record,
     Send,
     Sleep,
+    Told,
 )
 from kalshi_ext.protocol.messages import Lost, Reply
 from kalshi_ext.protocol.rate_limits import Backoff, RetryQuota
@@ -86,6 +88,7 @@ class Process:
             backoff=Backoff(rng=rng),
             attempts=3,
             resend=rng.random() < 0.8,
+            resend_within=rng.choice((5.0, 1_000.0, 1_000.0)),
             poll=rng.choice((0.25, 2.0, 10.0)),
             poll_ceiling=rng.choice((5.0, 20.0, 20.0)),
         )
@@ -137,8 +140,12 @@ class Process:
         return self.machine.now() + self.clock_correction
 
     def _perform(self, effect: Effect) -> Any:
+        if isinstance(effect, Monotonic):
+            return self.world.time
         if isinstance(effect, Now):
             return self._now()
+        if isinstance(effect, Told):
+            return None
         if isinstance(effect, Sleep):
             return self.world.advance(effect.seconds)
         if isinstance(effect, AdjustClock):
@@ -147,12 +154,13 @@ class Process:
         if isinstance(effect, Record):
             return self._record(effect)
         assert isinstance(effect, Send)
-        sent_at = self._now()
-        outcome = self.world.send(effect, sent_at)
-        # The world's times are the exchange's; a client only ever sees its own clock.
+        stamp, sent_at = self._now(), self.world.time
+        outcome = self.world.send(effect, stamp)
+        # The world's times are the exchange's; a client only ever sees its own clocks.
         if isinstance(outcome, Lost):
-            return Lost(outcome.bytes_sent, outcome.reason, sent_at)
-        return Reply(outcome.status, outcome.headers, outcome.body, sent_at, self._now())
+            return Lost(outcome.bytes_sent, outcome.reason, sent_at, stamp=stamp)
+        times = {"sent_at": sent_at, "received_at": self.world.time, "stamp": stamp}
+        return Reply(outcome.status, outcome.headers, outcome.body, **times)
 
     def _record(self, effect: Record) -> Any:
         world = self.world

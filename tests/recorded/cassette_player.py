@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Generator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,6 +56,9 @@ class FrozenClock:
     def now(self) -> float:
         return self.seconds
 
+    def monotonic(self) -> float:
+        return time.monotonic()
+
     def adjust(self, seconds: float) -> None:
         return None
 
@@ -78,9 +82,9 @@ def _compare_bodies(first: Any, second: Any) -> None:
     assert (first.body or b"") == (second.body or b""), "another body"
 
 
-# Nothing is waited for: a replay that leaves its recording ends at once, and says so.
+# Hardly anything is waited for: a replay that leaves its recording ends soon, and says so.
 POLICY = Policy(
-    attempts=2, backoff=Backoff(first=0.0), poll=0.0, resolve_within=0.0, signature_life=0.0
+    attempts=2, backoff=Backoff(first=0.0), poll=0.1, resolve_within=2.0, signature_life=0.0
 )
 
 

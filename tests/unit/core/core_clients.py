@@ -15,14 +15,14 @@ from kalshi_ext import AsyncKalshi, Kalshi, Policy
 from kalshi_ext.protocol.rate_limits import Backoff
 
 TOKEN = "a-bearer-token-of-a-test"
-# Two attempts, one probe, no waiting.
+# Two attempts, hardly any waiting.
 QUICK = Policy(
     attempts=2,
     rounds=1,
     backoff=Backoff(first=0.0),
-    poll=0.0,
-    poll_ceiling=0.0,
-    resolve_within=0.0,
+    poll=0.05,
+    poll_ceiling=0.1,
+    resolve_within=0.5,
     signature_life=0.0,
     read_lag=0.0,
 )

@@ -9,7 +9,17 @@ from typing import Any
 from attrs import define, field
 
 from kalshi_ext.contracts import contract
-from kalshi_ext.protocol.flow import AdjustClock, Context, Effect, Flow, Now, Policy, Send, Sleep
+from kalshi_ext.protocol.flow import (
+    AdjustClock,
+    Context,
+    Effect,
+    Flow,
+    Monotonic,
+    Now,
+    Policy,
+    Send,
+    Sleep,
+)
 from kalshi_ext.protocol.messages import Call, Lost, Operation, Repeat, Reply, Request
 from kalshi_ext.protocol.rate_limits import Backoff
 
@@ -93,6 +103,8 @@ class ScriptedDriver:
             self.time += effect.seconds
         if isinstance(effect, AdjustClock):
             self.offset += effect.seconds
+        if isinstance(effect, Monotonic):
+            return self.time
         return self.time + self.offset if isinstance(effect, Now) else None
 
     @property

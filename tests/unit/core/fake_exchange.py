@@ -15,11 +15,13 @@ from kalshi_ext.protocol.flow import (
     Context,
     Effect,
     Flow,
+    Monotonic,
     Now,
     Policy,
     Record,
     Send,
     Sleep,
+    Told,
 )
 from kalshi_ext.protocol.messages import Lost, Reply, Request
 from kalshi_ext.requests import OrderTicket
@@ -28,6 +30,10 @@ from kalshi_ext.writes import journal_codec
 Response = Reply | Lost | None
 Handler = Callable[[Request], Response]
 TICKER = "KXRAIN-26DEC31-NYC"
+
+
+# Most tests are about what is sent again, and when; few about an order's age.
+PATIENT = Policy(backoff=core.no_jitter(first=0.0), resend_within=1_000.0)
 
 
 @define(slots=False)
@@ -52,7 +58,7 @@ class FakeExchange:
 
     def __attrs_post_init__(self) -> None:
         self.journal = MemoryJournal(now=lambda: journal_codec.instant(self.time))
-        self.context = Context(policy=Policy(backoff=core.no_jitter(first=0.0)))
+        self.context = Context(policy=PATIENT)
 
     def run(self, flow: Flow[Any]) -> Any:
         """Run a flow to its end."""
@@ -87,8 +93,12 @@ class FakeExchange:
 
     def perform(self, effect: Effect) -> Any:
         """Do an effect and return its result."""
+        if isinstance(effect, Monotonic):
+            return self.monotonic()
         if isinstance(effect, Now):
             return self.time + self.offset
+        if isinstance(effect, Told):
+            return None
         if isinstance(effect, Sleep):
             self.time += effect.seconds
             self.waited += effect.seconds
@@ -101,11 +111,23 @@ class FakeExchange:
         assert isinstance(effect, Send)
         self.time += 0.01
         self.requests.append(effect.request)
-        sent_at = self.time + self.offset
         for handler in self.handlers:
             if (response := handler(effect.request)) is not None:
-                return _dated(response, sent_at)
-        return _dated(self._default_response(effect.request), sent_at)
+                return self._dated(response)
+        return self._dated(self._default_response(effect.request))
+
+    def monotonic(self) -> float:
+        """Return the clock that nobody sets, which began somewhere else."""
+        return self.time - core.EPOCH + 1_000.0
+
+    def _dated(self, response: Reply | Lost) -> Reply | Lost:
+        """Give a response its times; every answer has a Date, unless the test gave it headers."""
+        sent_at, stamp = self.monotonic(), self.time + self.offset
+        if isinstance(response, Lost):
+            return evolve(response, sent_at=sent_at, stamp=stamp)
+        headers = response.headers or {"date": formatdate(self.time, usegmt=True)}
+        times = {"sent_at": sent_at, "received_at": sent_at, "stamp": stamp}
+        return evolve(response, headers=headers, **times)
 
     def _default_response(self, request: Request) -> Reply:
         if request.path == "/exchange/user_data_timestamp":
@@ -152,12 +174,6 @@ def is_send(effect: Effect) -> bool:
 def is_post(effect: Effect) -> bool:
     """Say whether an effect sends a POST."""
     return isinstance(effect, Send) and effect.request.method == "POST"
-
-
-def _dated(response: Reply | Lost, sent_at: float) -> Reply | Lost:
-    if isinstance(response, Lost):
-        return evolve(response, sent_at=sent_at)
-    return evolve(response, sent_at=sent_at, received_at=sent_at)
 
 
 def not_found() -> Reply:

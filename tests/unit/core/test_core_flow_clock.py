@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kalshi_ext import Misuse, errors
 from kalshi_ext.protocol import flow
-from kalshi_ext.protocol.flow import Now, Policy, Send, Sleep
+from kalshi_ext.protocol.flow import Monotonic, Policy, Send, Sleep
 from kalshi_ext.protocol.messages import Repeat, Reply
 from kalshi_ext.protocol.rate_limits import Pacer, TokenBucket
 
@@ -135,7 +135,14 @@ def test_a_pacer_makes_each_attempt_wait_for_its_tokens() -> None:
     context = flow.Context(pacer=pacer, policy=Policy(backoff=core.no_jitter(first=0.0)))
     driver = core.ScriptedDriver([core.reply(500), core.reply(200, {})])
     driver.run(flow.request(core.call(), context))
-    assert [type(effect) for effect in driver.effects] == [Now, Send, Sleep, Now, Sleep, Send]
+    assert [type(effect) for effect in driver.effects] == [
+        Monotonic,
+        Send,
+        Sleep,
+        Monotonic,
+        Sleep,
+        Send,
+    ]
     assert driver.sleeps == [0.0, 1.0]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import core_samples as core
 import fake_exchange as ex
 import pytest
+from attrs import evolve
 
 from kalshi_ext import errors, writes
 from kalshi_ext.journal import State
@@ -255,6 +256,7 @@ def test_a_refused_amend_is_refused() -> None:
 
 def test_rounds_bound_how_often_an_amend_is_sent() -> None:
     exchange = ex.FakeExchange([ex.always(LOST, method="POST")], orders=[ROW])
+    exchange.context = Context(policy=evolve(ex.PATIENT, resolve_within=400.0))
     with pytest.raises(errors.NotSent, match="can no longer be"):
         amend(exchange)
     assert len(exchange.sent("POST")) == 3

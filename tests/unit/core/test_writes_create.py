@@ -16,6 +16,7 @@ from kalshi_ext import errors, writes
 from kalshi_ext.contracts.interface import InstanceTransferTicket
 from kalshi_ext.journal import State
 from kalshi_ext.protocol.context import Context, Policy
+from kalshi_ext.protocol.flow import Sleep
 from kalshi_ext.protocol.messages import Repeat
 from kalshi_ext.writes import keyless
 
@@ -170,10 +171,11 @@ def test_two_flows_of_a_client_create_one_after_the_other() -> None:
     exchange = ex.FakeExchange([lists(listed(), listed())])
     first = writes.create_group(core.CURRENT, Decimal(9), None, None, exchange.context)
     second = writes.create_group(core.CURRENT, Decimal(9), None, None, exchange.context)
-    assert type(next(first)).__name__ == "Send"
-    assert type(next(second)).__name__ == "Sleep"
+    exchange.run_until(first, ex.is_send)
+    exchange.run_until(second, lambda effect: isinstance(effect, Sleep))
     first.close()
-    assert type(second.send(None)).__name__ == "Send"
+    assert type(second.send(None)).__name__ == "Monotonic"
+    assert type(second.send(exchange.monotonic())).__name__ == "Send"
     second.close()
     assert "turn of group" not in exchange.context.locks
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,16 +12,10 @@ import pytest
 
 from kalshi_ext import errors, writes
 from kalshi_ext.journal import Entry, Reservation, State
-from kalshi_ext.protocol.context import (
-    LockOwner,
-    LockRegistry,
-    PendingWrites,
-    Policy,
-    RecentWrites,
-)
+from kalshi_ext.protocol.context import LockOwner, LockRegistry, PendingWrites, RecentWrites
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
 from kalshi_ext.writes import journal_codec
-from kalshi_ext.writes.watermark import PollSchedule, SentAt, Watermark
+from kalshi_ext.writes.watermark import SentAt, Watermark
 
 LOST = core.lost(bytes_sent=True)
 ID = ex.row()["order_id"]
@@ -99,12 +92,14 @@ def test_what_cannot_be_found_out_stays_open_and_holds_the_next_order_of_the_tic
         exchange.run(writes.place(core.CURRENT, ex.ticket(2), exchange.context))
 
 
-def test_entries_long_untouched_are_not_waited_for() -> None:
-    exchange = ex.FakeExchange()
+@pytest.mark.parametrize("days", [0.0, 3.0, 400.0])
+def test_the_stamps_of_a_journal_shorten_no_wait(days: float) -> None:
+    exchange = ex.FakeExchange(offset=-days * 86_400)
     crash_placing(exchange)
-    exchange.time += timedelta(days=3).total_seconds()
+    exchange.offset = 0.0
     recover(exchange)
-    assert (exchange.entry().state, exchange.waited) == (State.NOT_SENT, 0.0)
+    assert exchange.entry().state is State.NOT_SENT
+    assert exchange.waited >= 60
 
 
 def test_recovery_does_not_touch_what_a_running_flow_drives() -> None:
@@ -223,45 +218,42 @@ def test_a_crashed_order_is_found_out_when_it_is_placed_again() -> None:
     assert absent.waited >= 60
 
 
-def test_the_time_to_look_ends_also_when_the_clock_is_set_back() -> None:
-    schedule = PollSchedule(
-        Policy(signature_life=0.0, resolve_within=10.0, poll=1.0, poll_ceiling=4.0), 1_000.0
-    )
-    assert [schedule.next_wait() for _ in range(4)] == [1.0, 2.0, 4.0, 4.0]
-    assert schedule.expired(0.0)
-    assert PollSchedule(Policy(signature_life=0.0, resolve_within=10.0), 1_000.0).expired(1_010.0)
-    assert not PollSchedule(Policy(signature_life=0.0, resolve_within=10.0), 1_000.0).expired(
-        1_009.9
-    )
+# A write that left 10 s of the monotonic clock before an answer whose Date says 1,000,000.
+READ_AT, DATE = 500.0, 1_000_000.0
+LEFT, SENT = READ_AT - 10.0, DATE - 10.0
 
 
 @pytest.mark.parametrize(
-    ("at", "watermark", "after", "seen"),
+    ("as_of", "stamp", "life", "seen"),
     [
-        (100.0, Watermark(), 0.0, False),
-        (100.0, Watermark(100.0, 100.0), 0.0, True),
-        (100.0, Watermark(99.9, 100.0), 0.0, False),
-        (100.0, Watermark(100.0, 100.0, 1.0), 0.0, False),
-        (100.0, Watermark(160.0, 200.0), 60.0, True),
-        (100.0, Watermark(159.0, 200.0), 60.0, False),
-        (None, Watermark(159.0, 100.0), 60.0, False),
-        (None, Watermark(160.0, 100.0), 60.0, True),
+        (None, 0.0, None, False),
+        (SENT, 0.0, None, True),
+        (SENT - 0.1, 0.0, None, False),
+        (SENT + 60.0, 0.0, 60.0, True),
+        (SENT + 59.9, 0.0, 60.0, False),
+        # A timestamp behind the exchange shortens nothing, one ahead of it lengthens by that much,
+        # and by one life at most.
+        (SENT + 59.9, SENT - 5_000.0, 60.0, False),
+        (SENT + 60.0, SENT - 5_000.0, 60.0, True),
+        (SENT + 84.9, SENT + 25.0, 60.0, False),
+        (SENT + 85.0, SENT + 25.0, 60.0, True),
+        (SENT + 119.9, SENT + 50_000.0, 60.0, False),
+        (SENT + 120.0, SENT + 50_000.0, 60.0, True),
     ],
 )
-def test_a_sending_is_behind_by_the_exchanges_clock(
-    at: float | None, watermark: Watermark, after: float, seen: bool
+def test_a_sending_is_dated_by_the_answer_that_has_the_watermark(
+    as_of: float | None, stamp: float, life: float | None, seen: bool
 ) -> None:
-    assert SentAt(at).visible(watermark, after=after) is seen
+    watermark = Watermark(as_of, DATE, READ_AT)
+    assert SentAt(LEFT, stamp).visible(watermark, life) is seen
 
 
-def test_a_sending_before_the_look_is_dated_by_the_first_reading() -> None:
-    sent_at = SentAt(None)
-    assert not sent_at.visible(Watermark(100.0, 100.0), after=60.0)
-    assert sent_at.visible(Watermark(160.0, 500.0), after=60.0)
-
-
-def test_reads_as_old_as_the_sending_show_it() -> None:
-    assert SentAt(100.0).visible(Watermark(100.0, 100.0))
+@pytest.mark.parametrize(("passed", "seen"), [(119.9, False), (120.0, True)])
+def test_a_write_of_another_process_was_sent_within_a_life_of_its_exchange_time(
+    passed: float, seen: bool
+) -> None:
+    watermark = Watermark(DATE + passed, DATE + 5_000.0, READ_AT)
+    assert SentAt(exchange_time=DATE + 60.0).visible(watermark, 60.0) is seen
 
 
 def test_keys_in_flight_belong_to_an_owner() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import inspect
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -34,6 +35,9 @@ class FrozenClock:
 
     def now(self) -> float:
         return self.at
+
+    def monotonic(self) -> float:
+        return time.monotonic()
 
     def adjust(self, seconds: float) -> None:
         raise AssertionError("nothing here is refused")

@@ -1,0 +1,53 @@
+"""The exchange's own time, from the Date headers of its answers.
+
+This machine's clock may be wrong by any amount and may be set at any moment. What is compared with
+the exchange (how fresh a read is, when a copy of a request has died) is therefore told in the
+exchange's time: the Date of an answer, carried on by the monotonic clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+
+from attrs import define
+
+DATE_GRAIN = 1.0  # seconds: a Date header is cut to whole ones (RFC 9110)
+
+
+@lru_cache(maxsize=64)
+def parse_date(text: str) -> float | None:
+    """Read a Date header as Unix seconds; None when it cannot be read."""
+    try:
+        date = parsedate_to_datetime(text)
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+@define
+class ExchangeClock:
+    """What the latest answer with a Date says of the exchange's time. Shared by threads."""
+
+    # One tuple, so that a thread never sees the Date of one answer with the time of another.
+    # Parsed when it is asked for: most answers never are.
+    _latest: tuple[str, float] | None = None
+
+    def note(self, headers: Mapping[str, str], received_at: float) -> None:
+        """Take in the headers of an answer received at a monotonic moment."""
+        date = headers.get("date")
+        if date is not None:
+            self._latest = (date, received_at)
+
+    def at(self, moment: float) -> float | None:
+        """Return the exchange's time at a monotonic moment, in Unix seconds; None when unknown.
+
+        The answer's way takes time, so it is early by up to that, and by a second.
+        """
+        if self._latest is None:
+            return None
+        text, received_at = self._latest
+        date = parse_date(text)
+        return None if date is None else date + (moment - received_at)

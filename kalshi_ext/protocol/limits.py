@@ -1,0 +1,141 @@
+"""What bounds one call: its time, the age at which nothing goes again, and stops by the caller.
+
+    limit                         holds for                      after it
+    `deadline=` of the caller     everything, timeouts too       nothing more is sent or waited for
+    `Policy.resolve_within`       everything but one timeout     the same
+    `Policy.resend_within`        a write that names a price,    no further attempt begins
+                                  after its first attempt
+    a stop (`StopMarks`)          writes that began before it    no attempt begins
+
+All moments are seconds of the monotonic clock, so a step of the machine's clock moves none of them.
+A call that meets a limit ends with what it knows: not sent, or unknown.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Generator, Iterable
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from attrs import define, field
+
+from kalshi_ext.errors import Misuse
+
+Deadline: TypeAlias = float | datetime
+Scope: TypeAlias = tuple[str, Any]
+"""What a stop covers: ("all", None), ("subaccount", 0), ("group", id), ("order", id)."""
+
+ALL: Scope = ("all", None)
+
+
+def checked_deadline(value: Any) -> Deadline | None:
+    """Return a deadline: seconds from now, or an aware datetime. Raises Misuse."""
+    if value is None:
+        return None
+    if isinstance(value, datetime):
+        if value.utcoffset() is None:
+            raise Misuse(f"deadline must be an aware datetime, not {value!r}")
+        return value
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 < value < math.inf:
+        raise Misuse(
+            f"deadline must be a number of seconds above 0 or an aware datetime, not {value!r}"
+        )
+    return float(value)
+
+
+@define
+class StopMarks:
+    """The stops of the clients of one journal: which scope was stopped last, and by what.
+
+    A call that began before a stop of one of its scopes sends nothing any more. Calls count the
+    stops, so that order decides and no clock. A mark is kept for `keep` seconds, longer than a
+    call lives; each new one looks at two old ones. Shared by threads.
+    """
+
+    keep: float = 3600.0
+    count: int = 0
+    _marks: OrderedDict[Scope, tuple[int, float, str]] = field(
+        factory=OrderedDict[Scope, tuple[int, float, str]]
+    )
+    _lock: threading.RLock = field(factory=threading.RLock, repr=False, eq=False)
+
+    def add(self, scopes: Iterable[Scope], by: str, now: float) -> None:
+        """Stop the calls of these scopes that began before; `by` is the facade's word."""
+        with self._lock:
+            self.count += 1
+            for scope in scopes:
+                self._marks[scope] = (self.count, now, by)
+                self._marks.move_to_end(scope)
+                self._drop_oldest(now)
+                self._drop_oldest(now)
+
+    def _drop_oldest(self, now: float) -> None:
+        scope, (_, at, _) = next(iter(self._marks.items()))
+        if now - at > self.keep:
+            del self._marks[scope]
+
+    def since(self, began: int, scopes: Iterable[Scope]) -> str | None:
+        """Return what stopped one of these scopes after stop number `began`, None for nothing."""
+        if self.count == began:
+            return None
+        for scope in scopes:
+            mark = self._marks.get(scope)
+            if mark is not None and mark[0] > began:
+                return mark[2]
+        return None
+
+
+def _nothing() -> Generator[Any, Any, None]:
+    yield from ()
+
+
+@define
+class CallLimits:
+    """The limits of one call. `attempts` counts the sendings of its write so far.
+
+    `renewed_at` are the monotonic and the corrected Unix time at which the journal last confirmed
+    that the call owns its entries, None for a write without entries; `renew` is the flow that asks
+    it once more.
+    """
+
+    started: float
+    ends: float
+    deadline: float = math.inf
+    resend_until: float = math.inf
+    stops: StopMarks = field(factory=StopMarks)
+    began: int = 0
+    scopes: tuple[Scope, ...] = ()
+    attempts: int = 0
+    renewed_at: tuple[float, float] | None = None
+    renew: Callable[[], Generator[Any, Any, None]] = field(default=lambda: _nothing())
+
+    def refusal(self, now: float) -> str | None:
+        """Say why nothing more may be sent now; None when it may."""
+        if now >= self.deadline:
+            return "the deadline of the call has passed"
+        if now >= self.ends:
+            return f"the {self.ends - self.started:g} s that the call may take are over"
+        return None
+
+    def write_refusal(self, now: float) -> str | None:
+        """Say why the write may not be sent now, or not again; None when it may."""
+        if (stop := self.stop()) is not None:
+            return stop
+        if not self.attempts:  # only its caller may say that it is too late for the first
+            return self.refusal(now) if now >= self.deadline else None
+        if now > self.resend_until:
+            return f"{now - self.started:.0f} s have passed since the call"
+        return self.refusal(now)
+
+    def stop(self) -> str | None:
+        """Say what stopped the write, None for nothing."""
+        by = self.stops.since(self.began, self.scopes)
+        return None if by is None else f"{by} was called meanwhile"
+
+    def timeout(self, usual: float, now: float) -> float:
+        """Return the timeout of an attempt that begins now: the usual one, cut by the deadline."""
+        return min(usual, self.deadline - now)
