@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import (
+    ABSENT_ADVICE,
     DuplicateIdConflict,
     DuplicateOrder,
     KalshiError,
@@ -25,7 +26,6 @@ from kalshi_ext.requests import OrderTicket
 from kalshi_ext.writes import journal_codec
 from kalshi_ext.writes.lookup import look_up_orders
 from kalshi_ext.writes.outcomes import (
-    NOTHING_STANDS,
     Executed,
     NotDone,
     NotExecuted,
@@ -161,11 +161,10 @@ def not_executed_error(ticket: OrderTicket, reason: str, operation: Operation) -
     """Build the error of an order that is proven absent for good."""
     key = ticket.client_order_id
     return NotSent(
-        f"{operation.facade}: the order {key} was sent, was not executed and can no longer be: "
-        f"{reason}",
+        f"{operation.facade}: the order {key} was sent and is proven absent: {reason}",
         client_order_id=key,
         operation=operation.id,
-        advice=NOTHING_STANDS,
+        advice=ABSENT_ADVICE,
     )
 
 

@@ -96,9 +96,6 @@ class Unclear:
     until: Literal["time is over", "no copy is left", "now"] = "time is over"
 
 
-# The advice of a NotSent whose write was sent, and is proven not to have been executed.
-NOTHING_STANDS = "nothing of it stands; it is safe to call again"
-
 ProbeResult: TypeAlias = WriteOutcome[T] | NotDone[T] | Created[T] | Unclear
 
 

@@ -22,7 +22,7 @@ from typing import Any
 from attrs import frozen
 
 from kalshi_ext.contracts.interface import Contract
-from kalshi_ext.errors import KalshiError, NotSent, OutcomeUnknown
+from kalshi_ext.errors import ABSENT_ADVICE, KalshiError, NotSent, OutcomeUnknown
 from kalshi_ext.journal import Entry, State, Transition
 from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.protocol.context import LockOwner
@@ -254,7 +254,8 @@ def _transition(entry: Entry, _: Progress[Any], outcome: WriteOutcome[Any]) -> T
 
 def _not_executed_error(entry: Entry) -> NotSent:
     return NotSent(
-        f"{entry.operation} {entry.key} was not executed and can no longer be",
+        f"{entry.operation} {entry.key} is proven absent",
+        advice=ABSENT_ADVICE,
         operation=entry.operation,
         client_order_id=entry.key,
     )

@@ -1,4 +1,4 @@
-"""The theory of a write whose answer never came, and the engine of all writes but orders.
+"""The theory of a write whose answer never came, and the one engine of all writes.
 
 A request can time out, be cut off, or be answered by a proxy. Then three things may be true: the
 exchange never saw the write, it executed the write, or the request is still on its way.
@@ -9,36 +9,50 @@ before its first byte leaves, and it ends executed, not executed or unknown. Rec
 Two kinds of writes are exempt, because a repeat of them changes nothing: cancels and other
 idempotent writes (cancel.py), and transfers under a key (transfer.py).
 
-States and transitions. place.py runs the same table for orders, one row for each of a batch.
+A `Write` is data: how its request is built, what its answer proves, one read that finds out
+(probe), how the journal keeps it. An order is one of n keys of a batch (order_write.py), every
+other write has one key (single.py). Recovery (recovery.py) makes writes of the journal's open
+entries, which begin at "probing" and never send.
+
+States and transitions, of each key:
 
     state         event                                    next state    recorded in the journal
-    (new)         the caller asks for it                   reserved      intent
+    (new)         the caller asks for it                   reserved      intent, exchange time
     reserved      the request leaves                       sent          nothing
-                  larger than its bucket, client closed    not executed  not_sent
+                  a limit or a stop (protocol/limits.py),  not executed  not_sent
+                  larger than its bucket, client closed
+                  the entry is another process's by now    open          nothing
     sent          no byte left                             not executed  not_sent
                   the answer proves execution              executed      acknowledged, order id
                   the answer proves a refusal              not executed  refused, code, message
-                  anything else                            probing       unknown, time of sending
+                  anything else                            probing       unknown, time, tries
     probing       a read shows it done                     executed      acknowledged or resolved
                   a read shows that it cannot be done      not executed  refused
                   not done, no copy left, may go again     sent          nothing
                   not done, no copy left, may not          not executed  not_sent
-                  `Policy.resolve_within` is over          open          nothing
+                  the time of the call is over             open          nothing
+                  the client is closed                     open          nothing
+                  the id exists, its order is not seen     open          nothing
+    executed,     the journal refuses the verdict: some-   open          nothing, unless it already
+    not executed  body else went on with the entry                       has the same verdict
     any but ends  the flow is interrupted                  open          nothing
     open          recovery, or a later write that waits    probing       nothing: it never sends
                   a person: `kalshi-ext journal resolve`   executed      resolved
     not executed  an order, same id and same content       reserved      intent; attempts stay
+    any verdict   the value or error reached the caller    told          told, some time later
+    not told      `recover()` returns it                   told          told
 
 An open write is `intent` or `unknown` in the journal; `intent` may have been sent, as the process
 may have died right after. `Context.pending_writes` names the open ones, and a new order of their
-ticker waits until they are settled (prior_writes.py). An order found by reading is `resolved`,
-an answered one `acknowledged`. Which writes may go again stands in `protocol/retry_policy.py`.
+ticker waits until they are settled (reservation.py). An order found by reading is `resolved`, an
+answered one `acknowledged`. Which writes may go again stands in `protocol/retry_policy.py`; that an
+order is not sent again when it has grown old, in `protocol/limits.py`.
 
 "Not done" is final when three things hold:
 
 - The signature's life is over. The exchange refused timestamps that were 30 s old (observed);
   `Policy.signature_life` is 60 s. Until then a delayed copy may still arrive.
-- The reads are fresh up to that moment, by the exchange's watermark (watermark.py).
+- The reads are fresh up to that moment, by the exchange's watermark and its own time (watermark.py).
 - Every list was answered with its key and read to its end, every row that could not be read names
   another write, and no row without an id could be this one (lookup.py). A failed read, a 404 or
   silence is never an absence.
@@ -47,20 +61,22 @@ That an order's id exists, told after an attempt of ours (a 409, say), is eviden
 not found, it stays open, for recovery too. Only an id never sent before and absent from its ticker
 is somebody else's: that ends as a DuplicateIdConflict.
 
-One example, an order with the default policy; seconds since it was signed:
+One example, an order with `Policy(resend_within=120)`; seconds of the monotonic clock:
 
      0.0   c1 is in the journal as intent, synced; the POST leaves
     10.0   no answer within `Policy.timeout`: probing; journal: unknown, attempts 1
-    10.1   the watermark is 9.8; the ticker's live orders show no c1: nothing is proven, read again
-           after 0.25 s, 0.5 s, … at most 5 s
-    62.9   the watermark is 62.6, past 60 and the second a Date header may hide: no copy is left.
+    10.1   the answer with the watermark is dated 8:00:10, so the POST left at 8:00:00 and less than
+           1 s; the watermark is 8:00:09; the ticker's live orders show no c1: nothing is proven,
+           read again after 0.25 s, 0.5 s, … at most 5 s
+    62.9   the watermark is 8:01:02, past 60 s and the second a Date header may hide: no copy is left.
            Live orders, history and fills are read to their ends and show no c1: it is absent
     63.1   the same POST leaves again under the same id, newly signed: the second of 3 rounds
     63.2   201 with c1: executed; journal: acknowledged, order id
 
-Had the list shown c1 at 10.1, it would be returned at once with `replayed=True`: an id names one
-order for ever, so no freshness is needed. An amend needs it, because the order it names may have
-looked the same before (probes.py).
+With the default `resend_within` of 5 s it ends at 62.9 as NotSent: "it was sent and is proven
+absent", and the caller decides whether the order is still wanted. Had the list shown c1 at 10.1, it
+would be returned at once with `replayed=True`: an id names one order for ever, so no freshness is
+needed. An amend needs it, because the order it names may have looked the same before (probes.py).
 """
 
 from __future__ import annotations

@@ -14,14 +14,13 @@ from typing import Any, TypeVar
 from attrs import frozen
 
 from kalshi_ext.contracts.interface import Contract
-from kalshi_ext.errors import KalshiError, NotSent, OutcomeUnknown, Refused
+from kalshi_ext.errors import ABSENT_ADVICE, KalshiError, NotSent, OutcomeUnknown, Refused
 from kalshi_ext.journal import Entry, State, Transition
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Record
 from kalshi_ext.protocol.messages import Call, Lost, Reply
 from kalshi_ext.protocol.rate_limits import DEFAULT_COST
 from kalshi_ext.writes import journal_codec
 from kalshi_ext.writes.outcomes import (
-    NOTHING_STANDS,
     Executed,
     NotExecuted,
     ProbeResult,
@@ -65,9 +64,9 @@ class Single:
         """Build the error of a write that is proven not to have been executed."""
         operation = self.call.operation
         return NotSent(
-            f"{operation.facade}: it was sent, was not executed and can no longer be: {reason}",
+            f"{operation.facade}: it was sent and is proven not done: {reason}",
             operation=operation.id,
-            advice=NOTHING_STANDS,
+            advice=ABSENT_ADVICE,
         )
 
 

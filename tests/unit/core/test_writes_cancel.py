@@ -12,7 +12,7 @@ from attrs import evolve
 
 from kalshi_ext import errors, writes
 from kalshi_ext.protocol.context import Context, LockOwner
-from kalshi_ext.protocol.flow import Now, Send
+from kalshi_ext.protocol.flow import Monotonic, Send
 from kalshi_ext.protocol.rate_limits import Pacer, TokenBucket
 from kalshi_ext.requests import Target
 
@@ -374,7 +374,7 @@ def test_a_cancel_uses_no_journal_and_waits_for_no_lock() -> None:
     other = LockOwner()
     exchange.context.locks.acquire([f"order {ID}", ID], other)
     cancel(exchange)
-    assert effects == {Send, Now}
+    assert effects == {Send, Monotonic}
 
 
 def test_what_may_be_repeated_says_so_when_it_stays_unknown() -> None:
