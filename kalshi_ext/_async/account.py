@@ -13,6 +13,7 @@ from kalshi_ext.models import (
     Schedule,
     VolumeProgress,
 )
+from kalshi_ext.protocol.limits import Deadline
 
 
 class AsyncAccount(AsyncResource):
@@ -30,9 +31,10 @@ class AsyncAccount(AsyncResource):
         """Return the volume of the trailing 30 days and the goals of the usage levels."""
         return await self._rows(self._contract.account.volume_progress(), None, None).all()
 
-    async def upgrade(self) -> None:
+    async def upgrade(self, *, deadline: Deadline | None = None) -> None:
         """Ask for the next usage level. Not repeated when its answer is lost: OutcomeUnknown."""
-        await self._run(writes.send_idempotent(self._contract.account.upgrade(), self._context))
+        call = self._contract.account.upgrade()
+        await self._run(writes.send_idempotent(call, self._context, deadline=deadline))
 
 
 class AsyncExchange(AsyncResource):

@@ -23,6 +23,7 @@ from kalshi_ext.contracts.passthrough import GeneratedResponse, passthrough_call
 from kalshi_ext.errors import Misuse
 from kalshi_ext.journal import Journal, open_journal
 from kalshi_ext.protocol.flow import Flow, Policy, request
+from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.protocol.rate_limits import Pacer
 from kalshi_ext.redact import Secret
@@ -174,7 +175,7 @@ class AsyncKalshi:
         signed = self.session.authenticated
         return await self.run(request(call if signed else call.unsigned(), self.session.context))
 
-    async def recover(self) -> list[Resolution]:
+    async def recover(self, *, deadline: Deadline | None = None) -> list[Resolution]:
         """Look up the outcome of every write in the journal that has no verdict; send only reads.
 
         Runs by itself before the first order of a ticker that has such a write. Raises Misuse where
@@ -188,7 +189,8 @@ class AsyncKalshi:
                 " postgresql:// URL) from the first order on, and look at the exchange for orders"
                 " of the process that died"
             )
-        return await self.run(writes.recover(self.session.contract, self.session.context))
+        steps = writes.recover(self.session.contract, self.session.context, deadline=deadline)
+        return await self.run(steps)
 
     def drift(self) -> dict[tuple[str, str, str], int]:
         """Return the deviations of answers from the contract: (operation, kind, where) to count.

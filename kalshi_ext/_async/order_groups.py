@@ -6,6 +6,7 @@ from kalshi_ext import values, writes
 from kalshi_ext._async.resource import AsyncResource
 from kalshi_ext._async.rows import AsyncRows
 from kalshi_ext.models import OrderGroup
+from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.requests import Count, shard_number, subaccount_number
 from kalshi_ext.requests.filters import list_query
 
@@ -19,6 +20,7 @@ class AsyncOrderGroups(AsyncResource):
         contracts_limit: Count,
         subaccount: int | None = None,
         exchange_index: int | None = None,
+        deadline: Deadline | None = None,
     ) -> OrderGroup:
         """Create a group that may fill `contracts_limit` contracts in a rolling 15 seconds.
 
@@ -28,7 +30,9 @@ class AsyncOrderGroups(AsyncResource):
         limit = values.count(contracts_limit, name="contracts_limit")
         number, shard = subaccount_number(subaccount), shard_number(exchange_index)
         return await self._run(
-            writes.create_group(self._contract, limit, number, shard, self._context)
+            writes.create_group(
+                self._contract, limit, number, shard, self._context, deadline=deadline
+            )
         )
 
     async def get(self, group_id: str, *, subaccount: int | None = None) -> OrderGroup:
@@ -51,29 +55,55 @@ class AsyncOrderGroups(AsyncResource):
         return self._rows(self._contract.order_groups.list(query), limit, max_pages)
 
     async def delete(
-        self, group_id: str, *, subaccount: int | None = None, exchange_index: int | None = None
+        self,
+        group_id: str,
+        *,
+        subaccount: int | None = None,
+        exchange_index: int | None = None,
+        deadline: Deadline | None = None,
     ) -> None:
-        """Cancel the orders of a group and remove it."""
+        """Cancel the orders of a group and remove it.
+
+        First stops what this client was still going to send of them.
+        """
         address = _group_address(group_id, subaccount, exchange_index)
-        await self._run(writes.delete_group(self._contract, *address, self._context))
+        await self._run(
+            writes.delete_group(self._contract, *address, self._context, deadline=deadline)
+        )
 
     async def reset(
-        self, group_id: str, *, subaccount: int | None = None, exchange_index: int | None = None
+        self,
+        group_id: str,
+        *,
+        subaccount: int | None = None,
+        exchange_index: int | None = None,
+        deadline: Deadline | None = None,
     ) -> None:
         """Set the group's count of filled contracts to zero, so that it accepts orders again."""
         call = self._contract.order_groups.reset(
             *_group_address(group_id, subaccount, exchange_index)
         )
-        await self._run(writes.send_idempotent(call, self._context))
+        await self._run(writes.send_idempotent(call, self._context, deadline=deadline))
 
     async def trigger(
-        self, group_id: str, *, subaccount: int | None = None, exchange_index: int | None = None
+        self,
+        group_id: str,
+        *,
+        subaccount: int | None = None,
+        exchange_index: int | None = None,
+        deadline: Deadline | None = None,
     ) -> None:
-        """Cancel the orders of a group and refuse new ones until it is reset."""
-        call = self._contract.order_groups.trigger(
-            *_group_address(group_id, subaccount, exchange_index)
+        """Cancel the orders of a group and refuse new ones until it is reset.
+
+        First stops what this client was still going to send of them.
+        """
+        address = _group_address(group_id, subaccount, exchange_index)
+        call = self._contract.order_groups.trigger(*address)
+        await self._run(
+            writes.send_idempotent(
+                call, self._context, deadline=deadline, stops=("group", address[0])
+            )
         )
-        await self._run(writes.send_idempotent(call, self._context))
 
     async def set_limit(
         self,
@@ -82,12 +112,13 @@ class AsyncOrderGroups(AsyncResource):
         *,
         subaccount: int | None = None,
         exchange_index: int | None = None,
+        deadline: Deadline | None = None,
     ) -> None:
         """Change the limit. One under the current rolling volume triggers the group at once."""
         checked_id, number, shard = _group_address(group_id, subaccount, exchange_index)
         limit = values.count(contracts_limit, name="contracts_limit")
         call = self._contract.order_groups.set_limit(checked_id, limit, number, shard)
-        await self._run(writes.send_idempotent(call, self._context))
+        await self._run(writes.send_idempotent(call, self._context, deadline=deadline))
 
 
 def _group_address(

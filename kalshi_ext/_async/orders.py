@@ -10,6 +10,7 @@ from kalshi_ext._async.resource import AsyncResource
 from kalshi_ext._async.rows import AsyncRows
 from kalshi_ext.errors import KalshiError, Misuse
 from kalshi_ext.models import Order, OrderAck, QueuePosition
+from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.requests import (
     Action,
     AmendTicket,
@@ -56,6 +57,8 @@ class AsyncOrders(AsyncResource):
         exchange_index: int | None = None,
         max_cost: Dollars | None = None,
         sell_position_floor: int | None = None,
+        deadline: Deadline | None = None,
+        expire_at_deadline: bool = False,
     ) -> OrderAck:
         """Place one order, exactly once.
 
@@ -65,6 +68,10 @@ class AsyncOrders(AsyncResource):
         before the first attempt unless given; `intent` derives it from a name of your own, so that
         running the same intent twice is one order. `expires` is a datetime, ISO text or Unix
         seconds. `max_cost` (dollars) and `sell_position_floor` exist on classic only.
+
+        `deadline` (seconds from now, or an aware datetime) bounds the call and everything it does;
+        an order not known by then raises OutcomeUnknown. `expire_at_deadline` gives the order that
+        moment as its own expiry too (whole seconds), so that it dies at the exchange.
         """
         ticket = OrderTicket.of(
             ticker,
@@ -86,9 +93,19 @@ class AsyncOrders(AsyncResource):
             max_cost=max_cost,
             sell_position_floor=sell_position_floor,
         )
-        return await self._run(writes.place(self._contract, ticket, self._context))
+        return await self._run(
+            writes.place(
+                self._contract,
+                ticket,
+                self._context,
+                deadline=deadline,
+                expire_at_deadline=expire_at_deadline,
+            )
+        )
 
-    async def place_many(self, tickets: Iterable[OrderTicket]) -> list[OrderAck | KalshiError]:
+    async def place_many(
+        self, tickets: Iterable[OrderTicket], *, deadline: Deadline | None = None
+    ) -> list[OrderAck | KalshiError]:
         """Place several orders in one request; not atomic.
 
         The result has one entry for each ticket, in their order: the acknowledgement or the
@@ -97,7 +114,9 @@ class AsyncOrders(AsyncResource):
         checked = _non_empty("tickets", tickets)
         if not all(isinstance(ticket, OrderTicket) for ticket in checked):
             raise Misuse("tickets must be built with OrderTicket.of(...)")
-        return await self._run(writes.place_many(self._contract, checked, self._context))
+        return await self._run(
+            writes.place_many(self._contract, checked, self._context, deadline=deadline)
+        )
 
     async def amend(
         self,
@@ -113,6 +132,7 @@ class AsyncOrders(AsyncResource):
         expires: Moment | None = None,
         subaccount: int | None = None,
         exchange_index: int | None = None,
+        deadline: Deadline | None = None,
     ) -> OrderAck:
         """Change price (dollars) or size of a resting order.
 
@@ -132,7 +152,9 @@ class AsyncOrders(AsyncResource):
             subaccount=subaccount,
             exchange_index=exchange_index,
         )
-        return await self._run(writes.amend(self._contract, ticket, self._context))
+        return await self._run(
+            writes.amend(self._contract, ticket, self._context, deadline=deadline)
+        )
 
     async def decrease(
         self,
@@ -143,6 +165,7 @@ class AsyncOrders(AsyncResource):
         ticker: str | None = None,
         subaccount: int | None = None,
         exchange_index: int | None = None,
+        deadline: Deadline | None = None,
     ) -> OrderAck:
         """Make an order smaller `by` so many contracts or down `to` so many remaining.
 
@@ -152,7 +175,9 @@ class AsyncOrders(AsyncResource):
             order, ticker=ticker, subaccount=subaccount, exchange_index=exchange_index
         )
         ticket = DecreaseTicket.of(target, by=by, to=to)
-        return await self._run(writes.decrease(self._contract, ticket, self._context))
+        return await self._run(
+            writes.decrease(self._contract, ticket, self._context, deadline=deadline)
+        )
 
     async def cancel(
         self,
@@ -161,6 +186,7 @@ class AsyncOrders(AsyncResource):
         ticker: str | None = None,
         subaccount: int | None = None,
         exchange_index: int | None = None,
+        deadline: Deadline | None = None,
     ) -> OrderAck:
         """Cancel one order.
 
@@ -170,20 +196,32 @@ class AsyncOrders(AsyncResource):
         target = Target.of(
             order, ticker=ticker, subaccount=subaccount, exchange_index=exchange_index
         )
-        return await self._run(writes.cancel(self._contract, target, self._context))
+        return await self._run(
+            writes.cancel(self._contract, target, self._context, deadline=deadline)
+        )
 
-    async def cancel_many(self, orders: Iterable[OrderRef]) -> list[OrderAck | KalshiError]:
+    async def cancel_many(
+        self, orders: Iterable[OrderRef], *, deadline: Deadline | None = None
+    ) -> list[OrderAck | KalshiError]:
         """Cancel several orders in one request; one result for each, in their order."""
         targets = [Target.of(order) for order in _non_empty("orders", orders)]
-        return await self._run(writes.cancel_many(self._contract, targets, self._context))
+        return await self._run(
+            writes.cancel_many(self._contract, targets, self._context, deadline=deadline)
+        )
 
-    async def cancel_all(self, *, subaccount: int | None = None) -> None:
+    async def cancel_all(
+        self, *, subaccount: int | None = None, deadline: Deadline | None = None
+    ) -> None:
         """Cancel every resting order, of all subaccounts unless one is named.
 
-        Orders placed in the following minute may be cancelled too (documented).
+        First stops what this client was still going to send of them: a call of `place` that waits
+        or looks for its order sends nothing any more. Orders placed in the following minute may be
+        cancelled too (documented).
         """
-        call = self._contract.orders.cancel_all(subaccount_number(subaccount))
-        await self._run(writes.send_idempotent(call, self._context))
+        number = subaccount_number(subaccount)
+        call = self._contract.orders.cancel_all(number)
+        stops = ("all", None) if number is None else ("subaccount", number)
+        await self._run(writes.send_idempotent(call, self._context, deadline=deadline, stops=stops))
 
     async def get(self, order_id: str) -> Order:
         """Return one order. NotFound proves nothing: reads lag behind writes."""

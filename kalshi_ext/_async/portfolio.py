@@ -21,6 +21,7 @@ from kalshi_ext.models import (
     Settlement,
     TargetAllocation,
 )
+from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.requests import (
     Dollars,
     Moment,
@@ -178,6 +179,7 @@ class AsyncPortfolio(AsyncResource):
         source_subaccount: int | None = None,
         destination_subaccount: int | None = None,
         client_transfer_id: str | None = None,
+        deadline: Deadline | None = None,
     ) -> str:
         """Move dollars between instances ('event_contract', 'margined') or shards.
 
@@ -200,7 +202,9 @@ class AsyncPortfolio(AsyncResource):
             client_transfer_id=transfer_key(client_transfer_id),
         )
         return await self._run(
-            writes.transfer_between_instances(self._contract, ticket, self._context)
+            writes.transfer_between_instances(
+                self._contract, ticket, self._context, deadline=deadline
+            )
         )
 
     async def get_transfer(self, transfer_id: str) -> InstanceTransfer:
@@ -224,7 +228,11 @@ class AsyncPortfolio(AsyncResource):
         return await self._request(self._contract.portfolio.target_allocation())
 
     async def set_target_allocation(
-        self, percent: Mapping[int, int], *, resting_margin_reservation: str | None = None
+        self,
+        percent: Mapping[int, int],
+        *,
+        resting_margin_reservation: str | None = None,
+        deadline: Deadline | None = None,
     ) -> None:
         """Set the target share of the balance on each shard: {exchange_index: whole percent}."""
         if not isinstance(percent, Mapping) or not percent:
@@ -233,7 +241,7 @@ class AsyncPortfolio(AsyncResource):
         call = self._contract.portfolio.set_target_allocation(
             shares, _reservation(resting_margin_reservation)
         )
-        await self._run(writes.send_idempotent(call, self._context))
+        await self._run(writes.send_idempotent(call, self._context, deadline=deadline))
 
 
 def _shard(value: int) -> int:

@@ -7,6 +7,7 @@ from kalshi_ext._async.resource import AsyncResource
 from kalshi_ext._async.rows import AsyncRows
 from kalshi_ext.errors import Misuse
 from kalshi_ext.models import NettingConfig, SubaccountBalance, SubaccountTransfer
+from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.requests import Dollars, shard_number, subaccount_number, transfer_key
 from kalshi_ext.requests.filters import list_query
 
@@ -14,14 +15,18 @@ from kalshi_ext.requests.filters import list_query
 class AsyncSubaccounts(AsyncResource):
     """Subaccounts of the account (current contract only)."""
 
-    async def create(self, *, exchange_index: int | None = None) -> int:
+    async def create(
+        self, *, exchange_index: int | None = None, deadline: Deadline | None = None
+    ) -> int:
         """Create the next subaccount and return its number.
 
         There is no idempotency key: where the answer is lost, the list of balances is compared with
         the one read before.
         """
         shard = shard_number(exchange_index)
-        return await self._run(writes.create_subaccount(self._contract, shard, self._context))
+        return await self._run(
+            writes.create_subaccount(self._contract, shard, self._context, deadline=deadline)
+        )
 
     async def balances(self) -> list[SubaccountBalance]:
         """Return the dollars of every subaccount on every shard."""
@@ -35,6 +40,7 @@ class AsyncSubaccounts(AsyncResource):
         to_subaccount: int,
         client_transfer_id: str | None = None,
         exchange_index: int | None = None,
+        deadline: Deadline | None = None,
     ) -> str:
         """Move dollars (whole cents) between subaccounts and return the transfer's key.
 
@@ -50,7 +56,7 @@ class AsyncSubaccounts(AsyncResource):
             values.cents(amount, name="amount"),
             shard_number(exchange_index),
         )
-        await self._run(writes.transfer_between_subaccounts(call, self._context))
+        await self._run(writes.transfer_between_subaccounts(call, self._context, deadline=deadline))
         return key
 
     def transfers(
@@ -68,12 +74,14 @@ class AsyncSubaccounts(AsyncResource):
         """Return whether netting is on, for every subaccount."""
         return await self._rows(self._contract.subaccounts.netting(), None, None).all()
 
-    async def set_netting(self, subaccount: int, *, enabled: bool) -> None:
+    async def set_netting(
+        self, subaccount: int, *, enabled: bool, deadline: Deadline | None = None
+    ) -> None:
         """Switch netting of one subaccount on or off."""
         if not isinstance(enabled, bool):
             raise Misuse(f"enabled must be True or False, not {enabled!r}")
         call = self._contract.subaccounts.set_netting(_number(subaccount, "subaccount"), enabled)
-        await self._run(writes.send_idempotent(call, self._context))
+        await self._run(writes.send_idempotent(call, self._context, deadline=deadline))
 
 
 def _number(value: int, name: str) -> int:

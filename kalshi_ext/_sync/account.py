@@ -14,6 +14,7 @@ from kalshi_ext.models import (
     Schedule,
     VolumeProgress,
 )
+from kalshi_ext.protocol.limits import Deadline
 
 
 class Account(Resource):
@@ -31,9 +32,10 @@ class Account(Resource):
         """Return the volume of the trailing 30 days and the goals of the usage levels."""
         return self._rows(self._contract.account.volume_progress(), None, None).all()
 
-    def upgrade(self) -> None:
+    def upgrade(self, *, deadline: Deadline | None = None) -> None:
         """Ask for the next usage level. Not repeated when its answer is lost: OutcomeUnknown."""
-        self._run(writes.send_idempotent(self._contract.account.upgrade(), self._context))
+        call = self._contract.account.upgrade()
+        self._run(writes.send_idempotent(call, self._context, deadline=deadline))
 
 
 class Exchange(Resource):

@@ -24,6 +24,7 @@ from kalshi_ext.contracts.passthrough import GeneratedResponse, passthrough_call
 from kalshi_ext.errors import Misuse
 from kalshi_ext.journal import Journal, open_journal
 from kalshi_ext.protocol.flow import Flow, Policy, request
+from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.protocol.rate_limits import Pacer
 from kalshi_ext.redact import Secret
@@ -175,7 +176,7 @@ class Kalshi:
         signed = self.session.authenticated
         return self.run(request(call if signed else call.unsigned(), self.session.context))
 
-    def recover(self) -> list[Resolution]:
+    def recover(self, *, deadline: Deadline | None = None) -> list[Resolution]:
         """Look up the outcome of every write in the journal that has no verdict; send only reads.
 
         Runs by itself before the first order of a ticker that has such a write. Raises Misuse where
@@ -189,7 +190,8 @@ class Kalshi:
                 " postgresql:// URL) from the first order on, and look at the exchange for orders"
                 " of the process that died"
             )
-        return self.run(writes.recover(self.session.contract, self.session.context))
+        steps = writes.recover(self.session.contract, self.session.context, deadline=deadline)
+        return self.run(steps)
 
     def drift(self) -> dict[tuple[str, str, str], int]:
         """Return the deviations of answers from the contract: (operation, kind, where) to count.

@@ -7,6 +7,7 @@ from kalshi_ext import values, writes
 from kalshi_ext._sync.resource import Resource
 from kalshi_ext._sync.rows import Rows
 from kalshi_ext.models import OrderGroup
+from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.requests import Count, shard_number, subaccount_number
 from kalshi_ext.requests.filters import list_query
 
@@ -20,6 +21,7 @@ class OrderGroups(Resource):
         contracts_limit: Count,
         subaccount: int | None = None,
         exchange_index: int | None = None,
+        deadline: Deadline | None = None,
     ) -> OrderGroup:
         """Create a group that may fill `contracts_limit` contracts in a rolling 15 seconds.
 
@@ -28,7 +30,11 @@ class OrderGroups(Resource):
         """
         limit = values.count(contracts_limit, name="contracts_limit")
         number, shard = subaccount_number(subaccount), shard_number(exchange_index)
-        return self._run(writes.create_group(self._contract, limit, number, shard, self._context))
+        return self._run(
+            writes.create_group(
+                self._contract, limit, number, shard, self._context, deadline=deadline
+            )
+        )
 
     def get(self, group_id: str, *, subaccount: int | None = None) -> OrderGroup:
         """Return one group with the ids of its orders."""
@@ -50,29 +56,53 @@ class OrderGroups(Resource):
         return self._rows(self._contract.order_groups.list(query), limit, max_pages)
 
     def delete(
-        self, group_id: str, *, subaccount: int | None = None, exchange_index: int | None = None
+        self,
+        group_id: str,
+        *,
+        subaccount: int | None = None,
+        exchange_index: int | None = None,
+        deadline: Deadline | None = None,
     ) -> None:
-        """Cancel the orders of a group and remove it."""
+        """Cancel the orders of a group and remove it.
+
+        First stops what this client was still going to send of them.
+        """
         address = _group_address(group_id, subaccount, exchange_index)
-        self._run(writes.delete_group(self._contract, *address, self._context))
+        self._run(writes.delete_group(self._contract, *address, self._context, deadline=deadline))
 
     def reset(
-        self, group_id: str, *, subaccount: int | None = None, exchange_index: int | None = None
+        self,
+        group_id: str,
+        *,
+        subaccount: int | None = None,
+        exchange_index: int | None = None,
+        deadline: Deadline | None = None,
     ) -> None:
         """Set the group's count of filled contracts to zero, so that it accepts orders again."""
         call = self._contract.order_groups.reset(
             *_group_address(group_id, subaccount, exchange_index)
         )
-        self._run(writes.send_idempotent(call, self._context))
+        self._run(writes.send_idempotent(call, self._context, deadline=deadline))
 
     def trigger(
-        self, group_id: str, *, subaccount: int | None = None, exchange_index: int | None = None
+        self,
+        group_id: str,
+        *,
+        subaccount: int | None = None,
+        exchange_index: int | None = None,
+        deadline: Deadline | None = None,
     ) -> None:
-        """Cancel the orders of a group and refuse new ones until it is reset."""
-        call = self._contract.order_groups.trigger(
-            *_group_address(group_id, subaccount, exchange_index)
+        """Cancel the orders of a group and refuse new ones until it is reset.
+
+        First stops what this client was still going to send of them.
+        """
+        address = _group_address(group_id, subaccount, exchange_index)
+        call = self._contract.order_groups.trigger(*address)
+        self._run(
+            writes.send_idempotent(
+                call, self._context, deadline=deadline, stops=("group", address[0])
+            )
         )
-        self._run(writes.send_idempotent(call, self._context))
 
     def set_limit(
         self,
@@ -81,12 +111,13 @@ class OrderGroups(Resource):
         *,
         subaccount: int | None = None,
         exchange_index: int | None = None,
+        deadline: Deadline | None = None,
     ) -> None:
         """Change the limit. One under the current rolling volume triggers the group at once."""
         checked_id, number, shard = _group_address(group_id, subaccount, exchange_index)
         limit = values.count(contracts_limit, name="contracts_limit")
         call = self._contract.order_groups.set_limit(checked_id, limit, number, shard)
-        self._run(writes.send_idempotent(call, self._context))
+        self._run(writes.send_idempotent(call, self._context, deadline=deadline))
 
 
 def _group_address(

@@ -11,6 +11,7 @@ from kalshi_ext._sync.resource import Resource
 from kalshi_ext._sync.rows import Rows
 from kalshi_ext.errors import KalshiError, Misuse
 from kalshi_ext.models import Order, OrderAck, QueuePosition
+from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.requests import (
     Action,
     AmendTicket,
@@ -57,6 +58,8 @@ class Orders(Resource):
         exchange_index: int | None = None,
         max_cost: Dollars | None = None,
         sell_position_floor: int | None = None,
+        deadline: Deadline | None = None,
+        expire_at_deadline: bool = False,
     ) -> OrderAck:
         """Place one order, exactly once.
 
@@ -66,6 +69,10 @@ class Orders(Resource):
         before the first attempt unless given; `intent` derives it from a name of your own, so that
         running the same intent twice is one order. `expires` is a datetime, ISO text or Unix
         seconds. `max_cost` (dollars) and `sell_position_floor` exist on classic only.
+
+        `deadline` (seconds from now, or an aware datetime) bounds the call and everything it does;
+        an order not known by then raises OutcomeUnknown. `expire_at_deadline` gives the order that
+        moment as its own expiry too (whole seconds), so that it dies at the exchange.
         """
         ticket = OrderTicket.of(
             ticker,
@@ -87,9 +94,19 @@ class Orders(Resource):
             max_cost=max_cost,
             sell_position_floor=sell_position_floor,
         )
-        return self._run(writes.place(self._contract, ticket, self._context))
+        return self._run(
+            writes.place(
+                self._contract,
+                ticket,
+                self._context,
+                deadline=deadline,
+                expire_at_deadline=expire_at_deadline,
+            )
+        )
 
-    def place_many(self, tickets: Iterable[OrderTicket]) -> list[OrderAck | KalshiError]:
+    def place_many(
+        self, tickets: Iterable[OrderTicket], *, deadline: Deadline | None = None
+    ) -> list[OrderAck | KalshiError]:
         """Place several orders in one request; not atomic.
 
         The result has one entry for each ticket, in their order: the acknowledgement or the
@@ -98,7 +115,9 @@ class Orders(Resource):
         checked = _non_empty("tickets", tickets)
         if not all(isinstance(ticket, OrderTicket) for ticket in checked):
             raise Misuse("tickets must be built with OrderTicket.of(...)")
-        return self._run(writes.place_many(self._contract, checked, self._context))
+        return self._run(
+            writes.place_many(self._contract, checked, self._context, deadline=deadline)
+        )
 
     def amend(
         self,
@@ -114,6 +133,7 @@ class Orders(Resource):
         expires: Moment | None = None,
         subaccount: int | None = None,
         exchange_index: int | None = None,
+        deadline: Deadline | None = None,
     ) -> OrderAck:
         """Change price (dollars) or size of a resting order.
 
@@ -133,7 +153,7 @@ class Orders(Resource):
             subaccount=subaccount,
             exchange_index=exchange_index,
         )
-        return self._run(writes.amend(self._contract, ticket, self._context))
+        return self._run(writes.amend(self._contract, ticket, self._context, deadline=deadline))
 
     def decrease(
         self,
@@ -144,6 +164,7 @@ class Orders(Resource):
         ticker: str | None = None,
         subaccount: int | None = None,
         exchange_index: int | None = None,
+        deadline: Deadline | None = None,
     ) -> OrderAck:
         """Make an order smaller `by` so many contracts or down `to` so many remaining.
 
@@ -153,7 +174,7 @@ class Orders(Resource):
             order, ticker=ticker, subaccount=subaccount, exchange_index=exchange_index
         )
         ticket = DecreaseTicket.of(target, by=by, to=to)
-        return self._run(writes.decrease(self._contract, ticket, self._context))
+        return self._run(writes.decrease(self._contract, ticket, self._context, deadline=deadline))
 
     def cancel(
         self,
@@ -162,6 +183,7 @@ class Orders(Resource):
         ticker: str | None = None,
         subaccount: int | None = None,
         exchange_index: int | None = None,
+        deadline: Deadline | None = None,
     ) -> OrderAck:
         """Cancel one order.
 
@@ -171,20 +193,30 @@ class Orders(Resource):
         target = Target.of(
             order, ticker=ticker, subaccount=subaccount, exchange_index=exchange_index
         )
-        return self._run(writes.cancel(self._contract, target, self._context))
+        return self._run(writes.cancel(self._contract, target, self._context, deadline=deadline))
 
-    def cancel_many(self, orders: Iterable[OrderRef]) -> list[OrderAck | KalshiError]:
+    def cancel_many(
+        self, orders: Iterable[OrderRef], *, deadline: Deadline | None = None
+    ) -> list[OrderAck | KalshiError]:
         """Cancel several orders in one request; one result for each, in their order."""
         targets = [Target.of(order) for order in _non_empty("orders", orders)]
-        return self._run(writes.cancel_many(self._contract, targets, self._context))
+        return self._run(
+            writes.cancel_many(self._contract, targets, self._context, deadline=deadline)
+        )
 
-    def cancel_all(self, *, subaccount: int | None = None) -> None:
+    def cancel_all(
+        self, *, subaccount: int | None = None, deadline: Deadline | None = None
+    ) -> None:
         """Cancel every resting order, of all subaccounts unless one is named.
 
-        Orders placed in the following minute may be cancelled too (documented).
+        First stops what this client was still going to send of them: a call of `place` that waits
+        or looks for its order sends nothing any more. Orders placed in the following minute may be
+        cancelled too (documented).
         """
-        call = self._contract.orders.cancel_all(subaccount_number(subaccount))
-        self._run(writes.send_idempotent(call, self._context))
+        number = subaccount_number(subaccount)
+        call = self._contract.orders.cancel_all(number)
+        stops = ("all", None) if number is None else ("subaccount", number)
+        self._run(writes.send_idempotent(call, self._context, deadline=deadline, stops=stops))
 
     def get(self, order_id: str) -> Order:
         """Return one order. NotFound proves nothing: reads lag behind writes."""

@@ -22,6 +22,7 @@ from kalshi_ext.models import (
     Settlement,
     TargetAllocation,
 )
+from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.requests import (
     Dollars,
     Moment,
@@ -179,6 +180,7 @@ class Portfolio(Resource):
         source_subaccount: int | None = None,
         destination_subaccount: int | None = None,
         client_transfer_id: str | None = None,
+        deadline: Deadline | None = None,
     ) -> str:
         """Move dollars between instances ('event_contract', 'margined') or shards.
 
@@ -200,7 +202,11 @@ class Portfolio(Resource):
             ),
             client_transfer_id=transfer_key(client_transfer_id),
         )
-        return self._run(writes.transfer_between_instances(self._contract, ticket, self._context))
+        return self._run(
+            writes.transfer_between_instances(
+                self._contract, ticket, self._context, deadline=deadline
+            )
+        )
 
     def get_transfer(self, transfer_id: str) -> InstanceTransfer:
         """Return one transfer between instances."""
@@ -223,7 +229,11 @@ class Portfolio(Resource):
         return self._request(self._contract.portfolio.target_allocation())
 
     def set_target_allocation(
-        self, percent: Mapping[int, int], *, resting_margin_reservation: str | None = None
+        self,
+        percent: Mapping[int, int],
+        *,
+        resting_margin_reservation: str | None = None,
+        deadline: Deadline | None = None,
     ) -> None:
         """Set the target share of the balance on each shard: {exchange_index: whole percent}."""
         if not isinstance(percent, Mapping) or not percent:
@@ -232,7 +242,7 @@ class Portfolio(Resource):
         call = self._contract.portfolio.set_target_allocation(
             shares, _reservation(resting_margin_reservation)
         )
-        self._run(writes.send_idempotent(call, self._context))
+        self._run(writes.send_idempotent(call, self._context, deadline=deadline))
 
 
 def _shard(value: int) -> int:

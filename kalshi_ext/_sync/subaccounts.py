@@ -8,6 +8,7 @@ from kalshi_ext._sync.resource import Resource
 from kalshi_ext._sync.rows import Rows
 from kalshi_ext.errors import Misuse
 from kalshi_ext.models import NettingConfig, SubaccountBalance, SubaccountTransfer
+from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.requests import Dollars, shard_number, subaccount_number, transfer_key
 from kalshi_ext.requests.filters import list_query
 
@@ -15,14 +16,16 @@ from kalshi_ext.requests.filters import list_query
 class Subaccounts(Resource):
     """Subaccounts of the account (current contract only)."""
 
-    def create(self, *, exchange_index: int | None = None) -> int:
+    def create(self, *, exchange_index: int | None = None, deadline: Deadline | None = None) -> int:
         """Create the next subaccount and return its number.
 
         There is no idempotency key: where the answer is lost, the list of balances is compared with
         the one read before.
         """
         shard = shard_number(exchange_index)
-        return self._run(writes.create_subaccount(self._contract, shard, self._context))
+        return self._run(
+            writes.create_subaccount(self._contract, shard, self._context, deadline=deadline)
+        )
 
     def balances(self) -> list[SubaccountBalance]:
         """Return the dollars of every subaccount on every shard."""
@@ -36,6 +39,7 @@ class Subaccounts(Resource):
         to_subaccount: int,
         client_transfer_id: str | None = None,
         exchange_index: int | None = None,
+        deadline: Deadline | None = None,
     ) -> str:
         """Move dollars (whole cents) between subaccounts and return the transfer's key.
 
@@ -51,7 +55,7 @@ class Subaccounts(Resource):
             values.cents(amount, name="amount"),
             shard_number(exchange_index),
         )
-        self._run(writes.transfer_between_subaccounts(call, self._context))
+        self._run(writes.transfer_between_subaccounts(call, self._context, deadline=deadline))
         return key
 
     def transfers(
@@ -69,12 +73,14 @@ class Subaccounts(Resource):
         """Return whether netting is on, for every subaccount."""
         return self._rows(self._contract.subaccounts.netting(), None, None).all()
 
-    def set_netting(self, subaccount: int, *, enabled: bool) -> None:
+    def set_netting(
+        self, subaccount: int, *, enabled: bool, deadline: Deadline | None = None
+    ) -> None:
         """Switch netting of one subaccount on or off."""
         if not isinstance(enabled, bool):
             raise Misuse(f"enabled must be True or False, not {enabled!r}")
         call = self._contract.subaccounts.set_netting(_number(subaccount, "subaccount"), enabled)
-        self._run(writes.send_idempotent(call, self._context))
+        self._run(writes.send_idempotent(call, self._context, deadline=deadline))
 
 
 def _number(value: int, name: str) -> int:

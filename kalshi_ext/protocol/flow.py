@@ -60,7 +60,7 @@ from kalshi_ext.protocol import responses
 from kalshi_ext.protocol.context import Context, LockRegistry, PendingWrites, Policy, RecentWrites
 from kalshi_ext.protocol.deviations import is_documented
 from kalshi_ext.protocol.exchange_clock import parse_date
-from kalshi_ext.protocol.limits import CallLimits, Deadline, Scope
+from kalshi_ext.protocol.limits import CallLimits, Deadline, Scope, checked_deadline
 from kalshi_ext.protocol.messages import Call, Lost, Operation, Repeat, Reply, Request
 from kalshi_ext.protocol.rate_limits import DEFAULT_COST
 from kalshi_ext.protocol.retry_policy import retry_rule
@@ -161,7 +161,11 @@ def begin_call(
     names_price: bool = False,
     scopes: tuple[Scope, ...] = (),
 ) -> Flow[CallLimits]:
-    """Start the clock of one call; `names_price` is for a write that is a wish of now."""
+    """Start the clock of one call; `names_price` is for a write that is a wish of now.
+
+    Raises Misuse for a deadline that is none.
+    """
+    deadline = checked_deadline(deadline)
     started: float = yield Monotonic()
     policy = context.policy
     limits = CallLimits(started, started + policy.resolve_within)

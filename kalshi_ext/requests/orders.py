@@ -39,7 +39,9 @@ MAX_CONTRACTS = 1_000_000_000
 
 # Left out of the fingerprint: an order's names, and the words that `book_side` and `price` already
 # say. "Buy NO at 0.44" and "ask at 0.56" are one order.
-NOT_FINGERPRINTED = frozenset({"client_order_id", "intent", "side", "action"})
+NOT_FINGERPRINTED = frozenset(
+    {"client_order_id", "intent", "side", "action", "expires_at_deadline"}
+)
 
 
 @frozen(kw_only=True)
@@ -70,6 +72,8 @@ class OrderTicket:
     # The caller's words, which the classic contract sends as they are.
     side: str | None = field(default=None, eq=False)
     action: str | None = field(default=None, eq=False)
+    # Its expiry is the deadline of the call, another one at each call: no part of what it asks for.
+    expires_at_deadline: bool | None = field(default=None, eq=False)
 
     @classmethod
     def of(
@@ -132,6 +136,8 @@ class OrderTicket:
     def fingerprint(self) -> str:
         """Return the SHA-256 of what the exchange is asked for, in hex; its names are left out."""
         named = {part.name: getattr(self, part.name) for part in fields(type(self))}
+        if self.expires_at_deadline:
+            named["expires"] = None
         content = {
             name: value
             for name, value in named.items()

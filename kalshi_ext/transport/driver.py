@@ -97,19 +97,19 @@ class Endpoint:
     clock: Any = field(factory=Clock)
     max_body: int = MAX_BODY
 
-    def prepare(self, send: Send) -> tuple[httpx.Request, float]:
-        """Build and sign the request of one attempt; return it and its timestamp.
+    def prepare(self, send: Send, stamp: float | None = None) -> httpx.Request:
+        """Build and sign the request of one attempt, by default with the time it is.
 
         Raises Misuse for a URL that is too long.
         """
         request = self._build(send.request)
         request.extensions["timeout"] = httpx.Timeout(send.timeout).as_dict()
-        stamp = self.clock.now()
         if not send.public:
             # Signed on every attempt: the exchange refuses old timestamps (30 s, observed).
             path = request.url.raw_path.split(b"?")[0]
-            request.headers.update(self.signer.headers(request.method, path, int(stamp * 1000)))
-        return request, stamp
+            seconds = self.clock.now() if stamp is None else stamp
+            request.headers.update(self.signer.headers(request.method, path, int(seconds * 1000)))
+        return request
 
     def _build(self, request: Request) -> httpx.Request:
         url = self._url(request)
@@ -221,7 +221,8 @@ class Driver:
     def _send(self, send: Send) -> Reply | Lost:
         if self._closed:
             raise Misuse("this client is closed")
-        request, stamp = self.endpoint.prepare(send)
+        stamp = self.endpoint.clock.now()
+        request = self.endpoint.prepare(send, stamp)
         sent_at = self.endpoint.clock.monotonic()
         with trace_delivery(time.monotonic() + send.timeout) as trace:
             try:
@@ -303,7 +304,8 @@ class AsyncDriver:
         refuse_inherited(self._pid)  # here too: a loop that runs on in the child goes on with flows
         if self._closed:
             raise Misuse("this client is closed")
-        request, stamp = self.endpoint.prepare(send)
+        stamp = self.endpoint.clock.now()
+        request = self.endpoint.prepare(send, stamp)
         sent_at = self.endpoint.clock.monotonic()
         with trace_delivery(time.monotonic() + send.timeout) as trace:
             try:

@@ -210,7 +210,8 @@ def found_differences(
     What the row does not tell, or the ticket left to the exchange, does not differ.
     """
     asked = {name: getattr(ticket, name) for name in _COMPARED}
-    asked["expires"] = ticket.expires or 0  # 0 is never, as in an amend
+    # 0 is never, as in an amend. One that a call's deadline gave differs from call to call.
+    asked["expires"] = None if ticket.expires_at_deadline else ticket.expires or 0
     expiry = order.expiration_time
     actual: dict[str, Any] = {
         "ticker": order.ticker,

@@ -10,13 +10,17 @@ relied on: an order goes again only when no copy of it can be accepted any more.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TypeAlias
 
+from attrs import evolve
+
+from kalshi_ext.contract.types import TimeInForce
 from kalshi_ext.contracts.interface import Contract
-from kalshi_ext.errors import DuplicateIdConflict, KalshiError
+from kalshi_ext.errors import DuplicateIdConflict, KalshiError, Misuse
 from kalshi_ext.models import OrderAck
-from kalshi_ext.protocol.flow import Context, Flow, begin_call
-from kalshi_ext.protocol.limits import ALL, Deadline, Scope
+from kalshi_ext.protocol.flow import Context, Flow, Monotonic, Now, begin_call
+from kalshi_ext.protocol.limits import ALL, Deadline, Scope, checked_deadline
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.writes import journal_codec, reservation
 from kalshi_ext.writes.order_write import Batch, order_write
@@ -26,9 +30,16 @@ PlaceResult: TypeAlias = OrderAck | KalshiError
 
 
 def place(
-    contract: Contract, ticket: OrderTicket, context: Context, *, deadline: Deadline | None = None
+    contract: Contract,
+    ticket: OrderTicket,
+    context: Context,
+    *,
+    deadline: Deadline | None = None,
+    expire_at_deadline: bool = False,
 ) -> Flow[OrderAck]:
     """Place one order; raises what became of it where it was not accepted."""
+    if expire_at_deadline:
+        ticket = yield from _expiring(ticket, deadline, context)
 
     def build_call(tickets: Sequence[OrderTicket]) -> Batch:
         return contract.orders.place(tickets[0]).map(lambda ack: [ack])
@@ -37,6 +48,28 @@ def place(
     if isinstance(result, KalshiError):
         raise result
     return result
+
+
+def _expiring(
+    ticket: OrderTicket, deadline: Deadline | None, context: Context
+) -> Flow[OrderTicket]:
+    """Let an order expire at the exchange when its call's deadline is over."""
+    deadline = checked_deadline(deadline)
+    if deadline is None:
+        raise Misuse("expire_at_deadline needs a deadline")
+    if ticket.expires is not None:
+        raise Misuse(f"expire_at_deadline: the order has an expiry of its own, {ticket.expires}")
+    if ticket.time_in_force is not TimeInForce.GOOD_TILL_CANCELED:
+        word = ticket.time_in_force.value
+        raise Misuse(f"expire_at_deadline: only an order that may rest can expire, not {word}")
+    # By the exchange's clock, where it is known: it is the exchange that ends the order.
+    now = context.exchange_clock.at((yield Monotonic()))
+    if now is None:
+        now = yield Now()
+    moment = deadline.timestamp() if isinstance(deadline, datetime) else now + deadline
+    # Whole seconds, and not one that has begun: the exchange refuses an expiry in the past.
+    expires = max(int(moment), int(now) + 1)
+    return evolve(ticket, expires=expires, expires_at_deadline=True)
 
 
 def place_many(

@@ -52,7 +52,7 @@ order is not sent again when it has grown old, in `protocol/limits.py`.
 
 - The signature's life is over. The exchange refused timestamps that were 30 s old (observed);
   `Policy.signature_life` is 60 s. Until then a delayed copy may still arrive.
-- The reads are fresh up to that moment, by the exchange's watermark and its own time (watermark.py).
+- The reads are fresh up to that moment, by the exchange's watermark and its time (watermark.py).
 - Every list was answered with its key and read to its end, every row that could not be read names
   another write, and no row without an id could be this one (lookup.py). A failed read, a 404 or
   silence is never an absence.
@@ -68,7 +68,7 @@ One example, an order with `Policy(resend_within=120)`; seconds of the monotonic
     10.1   the answer with the watermark is dated 8:00:10, so the POST left at 8:00:00 and less than
            1 s; the watermark is 8:00:09; the ticker's live orders show no c1: nothing is proven,
            read again after 0.25 s, 0.5 s, … at most 5 s
-    62.9   the watermark is 8:01:02, past 60 s and the second a Date header may hide: no copy is left.
+    62.9   the watermark is 8:01:02, past 60 s and the second a Date may hide: no copy is left.
            Live orders, history and fills are read to their ends and show no c1: it is absent
     63.1   the same POST leaves again under the same id, newly signed: the second of 3 rounds
     63.2   201 with c1: executed; journal: acknowledged, order id
