@@ -73,7 +73,9 @@ class Context:
     throttle: Throttle = field(factory=Throttle)
     exchange_clock: ExchangeClock = field(factory=ExchangeClock)
     stops: StopMarks = field(factory=StopMarks)
-    # Whether other living processes may take its entries over, and the name it has among them.
+    # Whether the journal outlives this process, whether other living processes may take its
+    # entries over, and the name it has among them.
+    durable_journal: bool = False
     shared_journal: bool = False
     tells: bool = False  # until every journal does
     journal_owner: str = ""

@@ -303,24 +303,24 @@ def _pace(
 ) -> Flow[str | None]:
     """Wait for the rate limit's leave to send one request; return why it cannot be waited for."""
     pacer = context.pacer
-    if pacer is None:
-        if operation.writes or not context.throttle.interval:
-            return None
-        now: float = yield Monotonic()
-        wait = context.throttle.reserve(now)
-        if wait > 0:
-            yield Sleep(wait)
+    if pacer is None and (operation.writes or not context.throttle.interval):
         return None
-    now = yield Monotonic()
-    wait = pacer.reserve(writes=operation.writes, cost=cost, now=now)
-    if limits is not None and wait > 0:
-        reason = limits.refusal(now + wait)
-        if reason is not None:
-            pacer.release(writes=operation.writes, cost=cost)
-            return f"the rate limit allows it in {wait:.1f} s only: {reason} by then"
-    if wait > 0:
+    now: float = yield Monotonic()
+    if pacer is None:
+        wait = context.throttle.reserve(now)
+    else:
+        wait = pacer.reserve(writes=operation.writes, cost=cost, now=now)
+    if wait <= 0:
+        return None
+    reason = None if limits is None else limits.refusal(now + wait)
+    if reason is None:
         yield Sleep(wait)
-    return None
+        return None
+    if pacer is None:
+        context.throttle.release()
+    else:
+        pacer.release(writes=operation.writes, cost=cost)
+    return f"the rate limit allows it in {wait:.1f} s only: {reason} by then"
 
 
 def _mark(outcome: Reply | Lost, maybe_executed: bool) -> Reply | Lost:

@@ -138,6 +138,11 @@ class Throttle:
             self._next_at = at + self.interval
             return at - now
 
+    def release(self) -> None:
+        """Give back a reservation that was not used."""
+        with self._lock:
+            self._next_at -= self.interval
+
     def refused(self) -> None:
         """Take in that a read was answered 429."""
         with self._lock:

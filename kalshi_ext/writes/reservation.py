@@ -129,9 +129,10 @@ def _reserve_locked(write: Write[OrderAck], tickets: Tickets) -> Flow[None]:
 
 
 def stamp(write: Write[Any]) -> Flow[None]:
-    """Take the time of the reservation, from which on the write may have been made."""
-    write.began = ((yield Monotonic()), (yield Now()))
-    write.limits.renewed_at, write.limits.renew = write.began, lambda: _renew(write)
+    """Take the time from which on the write may have been made: early rather than late."""
+    write.began = (write.limits.started, (yield Now()))
+    if write.context.durable_journal:  # else no other process ever sees the entries
+        write.limits.renewed_at, write.limits.renew = write.began, lambda: _renew(write)
 
 
 def exchange_time(write: Write[Any]) -> float | None:
