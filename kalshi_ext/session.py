@@ -51,6 +51,10 @@ class ClientSession:
             locks=journal.locks,
             pending_writes=journal.pending_writes,
             recent_writes=journal.recent_writes,
+            stops=journal.stops,
+            durable_journal=journal.durable,
+            shared_journal=journal.shared,
+            journal_owner=journal.owner,
         )
         return evolve(self, context=context)
 

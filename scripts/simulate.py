@@ -32,6 +32,7 @@ KINDS = {
     "wrong order": "orders nobody asked for",
     "no verdict": "errors that are no verdict",
     "unsettled": "writes without a verdict once the world was calm",
+    "untold": "verdicts that nobody was told",
 }
 Block = tuple[Counter[str], list[str], list[float]]
 

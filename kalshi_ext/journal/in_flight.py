@@ -11,7 +11,7 @@ import threading
 import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from attrs import define, field, frozen
 
@@ -111,6 +111,15 @@ class PendingWrites:
 
     loaded: bool = False
     by_ticker: dict[str, set[str]] = field(factory=dict[str, set[str]])
+    # When each left last (`writes.watermark.SentAt`), as far as this process knows.
+    sent_times: dict[str, Any] = field(factory=dict[str, Any])
+    # Those that were looked for until the time of a call was over.
+    exhausted: set[str] = field(factory=set[str])
+
+    def settle(self, key: str) -> None:
+        """Forget what was known of an open write: it has a verdict now."""
+        self.sent_times.pop(key, None)
+        self.exhausted.discard(key)
 
     def add(self, ticker: str | None, key: str) -> None:
         """Remember a write whose outcome is not known."""
@@ -164,6 +173,52 @@ class RecentWrites:
         return abs(self._latest - time) <= self.keep
 
 
+Scope: TypeAlias = tuple[str, Any]
+"""What a stop covers: ("all", None), ("subaccount", 0), ("group", id), ("order", id)."""
+
+
+@define
+class StopMarks:
+    """The stops of the clients of one journal: which scope was stopped last, and by what.
+
+    A call that began before a stop of one of its scopes sends nothing any more. Calls count the
+    stops, so that order decides and no clock. A mark is kept for `keep` seconds, longer than a
+    call lives; each new one looks at two old ones. Shared by threads.
+    """
+
+    keep: float = 3600.0
+    count: int = 0
+    _marks: OrderedDict[Scope, tuple[int, float, str]] = field(
+        factory=OrderedDict[Scope, tuple[int, float, str]]
+    )
+    _lock: threading.RLock = field(factory=threading.RLock, repr=False, eq=False)
+
+    def add(self, scopes: Iterable[Scope], by: str, now: float) -> None:
+        """Stop the calls of these scopes that began before; `by` is the facade's word."""
+        with self._lock:
+            self.count += 1
+            for scope in scopes:
+                self._marks[scope] = (self.count, now, by)
+                self._marks.move_to_end(scope)
+                self._drop_oldest(now)
+                self._drop_oldest(now)
+
+    def _drop_oldest(self, now: float) -> None:
+        scope, (_, at, _) = next(iter(self._marks.items()))
+        if now - at > self.keep:
+            del self._marks[scope]
+
+    def since(self, began: int, scopes: Iterable[Scope]) -> str | None:
+        """Return what stopped one of these scopes after stop number `began`, None for nothing."""
+        if self.count == began:
+            return None
+        for scope in scopes:
+            mark = self._marks.get(scope)
+            if mark is not None and mark[0] > began:
+                return mark[2]
+        return None
+
+
 @frozen
 class InFlight:
     """What the clients of one journal in one process share."""
@@ -171,3 +226,4 @@ class InFlight:
     locks: LockRegistry = field(factory=LockRegistry)
     pending_writes: PendingWrites = field(factory=PendingWrites)
     recent_writes: RecentWrites = field(factory=RecentWrites)
+    stops: StopMarks = field(factory=StopMarks)

@@ -113,6 +113,7 @@ class Journal:
         self.locks = opened.in_flight.locks
         self.pending_writes = opened.in_flight.pending_writes
         self.recent_writes = opened.in_flight.recent_writes
+        self.stops = opened.in_flight.stops
         self._runner = opened.runner
         self._pid = os.getpid()
         self._closed = False

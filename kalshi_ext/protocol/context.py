@@ -64,7 +64,7 @@ class Policy:
 
 @frozen
 class Context:
-    """What the flows of one client share; the last three are shared by all of its journal."""
+    """What the flows of one client share; the last four are shared by all of its journal."""
 
     policy: Policy = field(factory=Policy)
     retry_quota: RetryQuota = field(factory=RetryQuota)
@@ -72,17 +72,12 @@ class Context:
     pacer: Pacer | None = None
     throttle: Throttle = field(factory=Throttle)
     exchange_clock: ExchangeClock = field(factory=ExchangeClock)
-    stops: StopMarks = field(factory=StopMarks)
     # Whether the journal outlives this process, whether other living processes may take its
     # entries over, and the name it has among them.
     durable_journal: bool = False
     shared_journal: bool = False
-    tells: bool = False  # until every journal does
     journal_owner: str = ""
-    # When each open write left last (`writes.watermark.SentAt`), as far as this client knows.
-    sent_times: dict[str, Any] = field(factory=dict[str, Any])
-    # The open writes that were looked for until time was over.
-    exhausted: set[str] = field(factory=set[str])
     locks: LockRegistry = field(factory=LockRegistry)
     recent_writes: RecentWrites = field(factory=RecentWrites)
     pending_writes: PendingWrites = field(factory=PendingWrites)
+    stops: StopMarks = field(factory=StopMarks)

@@ -14,20 +14,18 @@ A call that meets a limit ends with what it knows: not sent, or unknown.
 from __future__ import annotations
 
 import math
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from datetime import datetime
 from typing import Any, TypeAlias
 
 from attrs import define, field
 
 from kalshi_ext.errors import Misuse
+from kalshi_ext.journal.in_flight import Scope, StopMarks
+
+__all__ = ["ALL", "CallLimits", "Deadline", "Scope", "StopMarks", "checked_deadline"]
 
 Deadline: TypeAlias = float | datetime
-Scope: TypeAlias = tuple[str, Any]
-"""What a stop covers: ("all", None), ("subaccount", 0), ("group", id), ("order", id)."""
-
 ALL: Scope = ("all", None)
 
 
@@ -45,48 +43,6 @@ def checked_deadline(value: Any) -> Deadline | None:
             f"deadline must be a number of seconds above 0 or an aware datetime, not {value!r}"
         )
     return float(value)
-
-
-@define
-class StopMarks:
-    """The stops of the clients of one journal: which scope was stopped last, and by what.
-
-    A call that began before a stop of one of its scopes sends nothing any more. Calls count the
-    stops, so that order decides and no clock. A mark is kept for `keep` seconds, longer than a
-    call lives; each new one looks at two old ones. Shared by threads.
-    """
-
-    keep: float = 3600.0
-    count: int = 0
-    _marks: OrderedDict[Scope, tuple[int, float, str]] = field(
-        factory=OrderedDict[Scope, tuple[int, float, str]]
-    )
-    _lock: threading.RLock = field(factory=threading.RLock, repr=False, eq=False)
-
-    def add(self, scopes: Iterable[Scope], by: str, now: float) -> None:
-        """Stop the calls of these scopes that began before; `by` is the facade's word."""
-        with self._lock:
-            self.count += 1
-            for scope in scopes:
-                self._marks[scope] = (self.count, now, by)
-                self._marks.move_to_end(scope)
-                self._drop_oldest(now)
-                self._drop_oldest(now)
-
-    def _drop_oldest(self, now: float) -> None:
-        scope, (_, at, _) = next(iter(self._marks.items()))
-        if now - at > self.keep:
-            del self._marks[scope]
-
-    def since(self, began: int, scopes: Iterable[Scope]) -> str | None:
-        """Return what stopped one of these scopes after stop number `began`, None for nothing."""
-        if self.count == began:
-            return None
-        for scope in scopes:
-            mark = self._marks.get(scope)
-            if mark is not None and mark[0] > began:
-                return mark[2]
-        return None
 
 
 def _nothing() -> Generator[Any, Any, None]:

@@ -91,20 +91,16 @@ def instant(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-# Until the journal has the fields.
-_EXCHANGE_TIME: Final = "exchange_time" in {part.name for part in fields(Transition)}
-
-
 def dated(exchange_time: float | None) -> dict[str, Any]:
     """Return the exchange's time as the field of an entry or transition; nothing when unknown."""
-    if not _EXCHANGE_TIME or exchange_time is None:
+    if exchange_time is None:
         return {}
     return {"exchange_time": instant(exchange_time)}
 
 
 def date_entries(write: Any, keys: Sequence[str], exchange_time: float | None) -> Flow[None]:
     """Date open entries by the exchange's time, before a sending that comes late."""
-    if not _EXCHANGE_TIME or exchange_time is None:
+    if exchange_time is None:
         return
     transitions: list[Transition] = []
     for key in keys:

@@ -128,7 +128,7 @@ def resolve_entries(
     if not entries:
         return []
     writes = yield from _writes_of(contract, context, limits, entries)
-    once = not patient and all(entry.key in context.exhausted for entry in entries)
+    once = not patient and all(entry.key in context.pending_writes.exhausted for entry in entries)
     yield from reconcile(writes, context, limits, once=once)
     done = {key: each for write in writes for key, each in write.progress.items()}
     return [_resolution(entry, done[entry.key], context) for entry in entries]
@@ -175,19 +175,19 @@ def _begin(write: Write[Any], entries: Sequence[Entry], context: Context, now: f
 
 def _sent_at(entry: Entry, context: Context, now: float) -> tuple[SentAt, float]:
     """Return when a write left last, and the exchange's time before which it was not made."""
-    # Shims until the journal has the field.
-    known = getattr(entry, "exchange_time", None)
+    known = entry.exchange_time
     since = 0.0 if known is None else known.timestamp() - DAY
-    if entry.key in context.sent_times:
-        return context.sent_times[entry.key], since
+    sent_times = context.pending_writes.sent_times
+    if entry.key in sent_times:
+        return sent_times[entry.key], since
     if known is not None:
         # It was sent within one life of that time, and lived for one more.
         return SentAt(exchange_time=known.timestamp() + context.policy.signature_life), since
     # This machine's stamps may lengthen the wait, where its clock was ahead, and never shorten it.
     stamp = max(entry.created_at, entry.sent_at or entry.created_at).timestamp()
     late = RENEW_AFTER if context.shared_journal else 0.0  # of one that lost it and does not know
-    context.sent_times[entry.key] = SentAt(now + late, stamp)
-    return context.sent_times[entry.key], since
+    sent_times[entry.key] = SentAt(now + late, stamp)
+    return sent_times[entry.key], since
 
 
 def _no_verdict(entry: Entry) -> OutcomeUnknown:
@@ -283,8 +283,6 @@ def _untold(
     contract: Contract, context: Context, limits: CallLimits, told: set[str]
 ) -> Flow[list[Resolution]]:
     """Return the verdicts of earlier calls that their callers did not hear."""
-    if not context.tells:
-        return []
     entries: list[Entry] = yield Record("untold")
     resolutions: list[Resolution] = []
     for entry in entries:

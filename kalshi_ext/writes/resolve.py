@@ -211,7 +211,7 @@ def execute(write: Write[T], reserve: Flow[None]) -> Flow[Mapping[str, Result[T]
             if not done or each.is_open:
                 context.pending_writes.add(each.ticker, key)
                 if each.sent.at:
-                    context.sent_times[key] = each.sent
+                    context.pending_writes.sent_times[key] = each.sent
         context.locks.release(write)
 
 
@@ -279,8 +279,7 @@ def settle(write: Write[T], outcomes: Mapping[str, WriteOutcome[T]]) -> Flow[Non
             progress.unknown = outcome
         else:
             progress.unknown, progress.is_settled, progress.is_open = None, True, False
-            write.context.sent_times.pop(key, None)
-            write.context.exhausted.discard(key)
+            write.context.pending_writes.settle(key)
             progress.result = outcome.value if isinstance(outcome, Executed) else outcome.error
         transitions.append(write.transition(progress, outcome))
     if transitions:
@@ -351,7 +350,7 @@ def reconcile(
             if closed is not None:
                 unknown = Unknown(KalshiError(f"{unknown.error.args[0]}; {closed.args[0]}"))
             _leave_open(write, key, unknown.error)
-            context.exhausted.add(key)
+            context.pending_writes.exhausted.add(key)
 
 
 def _look_once(write: Write[T], keys: Sequence[str], watermark: Watermark) -> Flow[None]:

@@ -109,6 +109,7 @@ def run_seed(seed: int) -> SeedRun:
             run.counts["crashes"] += 1
     _settle(machine, wanted_orders, run)
     simulation_oracle.check_orders(machine, wanted_orders, run)
+    simulation_oracle.check_told(machine, run)
     run.counts["requests"] += world.requests
     run.counts["intents"] += len(wanted_orders)
     run.counts.update({f"happened {name}": n for name, n in world.happened.items()})

@@ -81,6 +81,13 @@ def check_journal(machine: Machine, wanted_orders: list[WantedOrder], run: SeedR
     _check_extras(machine, run)
 
 
+def check_told(machine: Machine, run: SeedRun) -> None:
+    """Judge that each verdict of the journal reached a caller, or that recovery spoke of it."""
+    for entry, _ in journal_entries(machine):
+        if not entry.is_open and entry.key not in machine.heard:
+            run.faults.append(f"untold: {entry.key} is {entry.state}, and nobody was told")
+
+
 def check_orders(machine: Machine, wanted_orders: list[WantedOrder], run: SeedRun) -> None:
     """Judge the end: each intent is one order at most, and the one its journal names."""
     world = machine.world

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from attrs import define, field
 from simulation_world import SimulatedWorld, draw
 
-from kalshi_ext.errors import JournalUnwritable
+from kalshi_ext.errors import JournalUnwritable, KalshiError
 from kalshi_ext.journal import JournalUnusable, MemoryJournal, TransitionUnwritten
 from kalshi_ext.protocol.flow import (
     AdjustClock,
@@ -45,6 +45,8 @@ JOURNAL_ERRORS = {
     "get": JournalUnusable,
     "open_entries": JournalUnusable,
     "page": JournalUnusable,
+    "renew": JournalUnusable,
+    "untold": JournalUnusable,
 }
 
 
@@ -63,6 +65,7 @@ class Machine:
     world: SimulatedWorld
     clock_error: float = 0.0
     journal: MemoryJournal = field(init=False)
+    heard: set[str] = field(factory=set)  # keys whose verdict reached a caller
 
     def __attrs_post_init__(self) -> None:
         self.clock_error = self.world.rng.choice(CLOCK_ERRORS)
@@ -92,7 +95,10 @@ class Process:
             poll=rng.choice((0.25, 2.0, 10.0)),
             poll_ceiling=rng.choice((5.0, 20.0, 20.0)),
         )
-        self.context = Context(policy=policy, retry_quota=RetryQuota(capacity=10_000))
+        # As if it were a file: this machine's journal outlives its processes.
+        self.context = Context(
+            policy=policy, retry_quota=RetryQuota(capacity=10_000), durable_journal=True
+        )
 
     @property
     def world(self) -> SimulatedWorld:
@@ -102,15 +108,26 @@ class Process:
     def run(self, flow: Flow[T]) -> T:
         """Perform the effects of a flow. Before and after any of them it may end."""
         step: Callable[[], Effect] = lambda: next(flow)  # noqa: E731
+        told: tuple[str, ...] = ()
         try:
             while True:
                 effect = step()
                 self._maybe_fail()
+                if isinstance(effect, Told):
+                    told = effect.keys
                 step = self._next_step(flow, effect)
         except StopIteration as stop:
+            self._tell(told)
             return stop.value  # type: ignore[no-any-return]
+        except KalshiError:
+            self._tell(told)
+            raise
         finally:
             flow.close()
+
+    def _tell(self, keys: tuple[str, ...]) -> None:
+        self.machine.heard.update(keys)
+        self.machine.journal.mark_told(keys)
 
     def _next_step(self, flow: Flow[Any], effect: Effect) -> Callable[[], Effect]:
         try:

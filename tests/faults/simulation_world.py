@@ -36,7 +36,8 @@ Who judges: the engine's own books, never an answer of its API. A fault of a run
 - wrong verdict: a result or a journal entry says executed, refused or not sent, and is not true;
 - wrong order: something stands that nobody asked for;
 - no verdict: a write ended in an error that says neither refused, not sent nor unknown;
-- unsettled: no verdict although the faults have stopped and every late copy has arrived.
+- unsettled: no verdict although the faults have stopped and every late copy has arrived;
+- untold: a verdict that no caller heard, and that recovery did not speak of.
 
 An example. A create meets `lose_answer`: the engine holds the order, the flow gets a Lost. It looks
 the order up by its client_order_id, through whatever faults the lookup meets, and returns it. The

@@ -11,7 +11,7 @@ from simulation_bot import run_seed
 from simulation_world import CLOCK_TOLERANCE, FaultRates, SimulatedWorld
 
 from kalshi_ext.contracts import contract
-from kalshi_ext.protocol.flow import Send
+from kalshi_ext.protocol.flow import Flow, Send
 
 SEEDS = int(os.environ.get("SIMULATED_SEEDS", "240"))  # mutation testing takes fewer
 BLOCKS = 8
@@ -54,6 +54,18 @@ def test_the_judge_sees_a_duplicate_when_a_client_makes_one(
     )
     faults = [fault for seed in range(1, 400, 3) for fault in run_seed(seed).faults]
     assert any(fault.startswith("duplicate") for fault in faults)
+
+
+def test_the_judge_sees_a_verdict_that_nobody_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    from kalshi_ext.writes import recovery
+
+    def nothing(*_: object) -> Flow[list[object]]:
+        yield from ()
+        return []
+
+    monkeypatch.setattr(recovery, "_untold", nothing)
+    faults = [fault for seed in range(100) for fault in run_seed(seed).faults]
+    assert any(fault.startswith("untold") for fault in faults)
 
 
 def _is_failure(outcome: object) -> bool:
