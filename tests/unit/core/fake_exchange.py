@@ -61,10 +61,13 @@ class FakeExchange:
         self.context = Context(policy=PATIENT)
 
     def run(self, flow: Flow[Any]) -> Any:
-        """Run a flow to its end."""
+        """Run a flow to its end; then its caller has heard what it says it tells."""
+        told: tuple[str, ...] = ()
         try:
             effect = next(flow)
             while True:
+                if isinstance(effect, Told):
+                    told = effect.keys
                 try:
                     result = self.perform(effect)
                 except Exception as error:
@@ -75,6 +78,7 @@ class FakeExchange:
             return stop.value
         finally:
             flow.close()
+            self.journal.mark_told(told)
 
     def run_until(self, flow: Flow[Any], reached: Callable[[Effect], bool]) -> None:
         """Run a flow up to an effect, which is not performed."""
@@ -98,7 +102,7 @@ class FakeExchange:
         if isinstance(effect, Now):
             return self.time + self.offset
         if isinstance(effect, Told):
-            return self.journal.mark_told(effect.keys)
+            return None  # the flow has not ended yet: see `run`
         if isinstance(effect, Sleep):
             self.time += effect.seconds
             self.waited += effect.seconds

@@ -7,6 +7,7 @@ import inspect
 import ssl
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import core_samples as core
@@ -224,3 +225,91 @@ def test_what_performing_an_effect_raises_reaches_the_flow(mode: str) -> None:
     build: Callable[..., Any] = Driver if mode == "sync" else AsyncDriver
     result = build(endpoint(), Failing(AssertionError()), Journal()).run(steps())
     assert (asyncio.run(result) if mode == "async" else result) == "met k"
+
+
+class TellingJournal:
+    """A journal that remembers which verdicts it was told were told."""
+
+    blocking = False
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def mark_told(self, keys: tuple[str, ...]) -> None:
+        self.told.extend(keys)
+
+
+def telling(ending: BaseException | None) -> flow.Flow[str]:
+    """Say that a verdict is told, and end with a value, an error or an interrupt."""
+    yield flow.Told(("k1", "k2"))
+    if ending is not None:
+        raise ending
+    return "done"
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+@pytest.mark.parametrize(
+    ("ending", "told"),
+    [
+        (None, True),
+        (errors.NotSent("no"), True),
+        (KeyboardInterrupt(), False),
+        (RuntimeError("a bug"), False),
+    ],
+)
+def test_a_verdict_counts_as_told_once_its_flow_has_ended_with_it(
+    ending: BaseException | None, told: bool, mode: str
+) -> None:
+    journal = TellingJournal()
+    build: Callable[..., Any] = Driver if mode == "sync" else AsyncDriver
+    driver = build(endpoint(), Failing(AssertionError()), journal)
+    with suppress(errors.NotSent, KeyboardInterrupt, RuntimeError):
+        result = driver.run(telling(ending))
+        if mode == "async":
+            asyncio.run(result)
+    assert journal.told == (["k1", "k2"] if told else [])
+
+
+def test_a_task_that_is_cancelled_before_its_flow_ends_was_told_nothing() -> None:
+    journal = TellingJournal()
+
+    def steps() -> flow.Flow[None]:
+        yield flow.Told(("k1",))
+        yield flow.Sleep(60.0)
+
+    async def run() -> None:
+        driver = AsyncDriver(endpoint(), Silent(), journal)
+        task = asyncio.create_task(driver.run(steps()))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(run())
+    assert journal.told == []
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_an_answer_has_the_times_of_the_monotonic_clock_and_its_own_timestamp(mode: str) -> None:
+    class SteppingClock(Clock):
+        def now(self) -> float:
+            return 5e8
+
+        def monotonic(self) -> float:
+            ticks.append(len(ticks) + 1.0)
+            return ticks[-1]
+
+    ticks: list[float] = []
+    transport = httpx.MockTransport(lambda request: httpx.Response(200))
+    outcome = perform(send_once(), transport, mode, endpoint(clock=SteppingClock()))
+    assert (outcome.sent_at, outcome.received_at, outcome.stamp) == (1.0, 2.0, 5e8)
+    lost = perform(send_once(), Failing(OSError()), mode, endpoint(clock=SteppingClock()))
+    assert (lost.sent_at, lost.stamp) == (3.0, 5e8)
+
+
+def test_the_monotonic_clock_goes_forward_whatever_is_corrected() -> None:
+    clock = Clock()
+    before = clock.monotonic()
+    clock.adjust(-1e6)
+    assert 0 <= clock.monotonic() - before < 60

@@ -9,11 +9,14 @@ from typing import Any
 import core_samples as core
 import fake_exchange as ex
 import pytest
+from attrs import evolve
 
 from kalshi_ext import errors, writes
 from kalshi_ext.journal import Entry, Reservation, State
 from kalshi_ext.protocol.context import LockOwner, LockRegistry, PendingWrites, RecentWrites
+from kalshi_ext.protocol.flow import Record, Sleep, Told
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
+from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.writes import journal_codec
 from kalshi_ext.writes.watermark import SentAt, Watermark
 
@@ -338,3 +341,127 @@ def test_a_size_goes_at_once_whatever_is_unsettled() -> None:
     exchange = ex.FakeExchange([ex.once(done)], orders=[ex.row()], watermark=None)
     crash(exchange, decrease_flow(exchange, by=1))
     assert exchange.run(decrease_flow(exchange, to=2)).remaining_count == 2
+
+
+# The exchange's own time in an entry
+
+
+def with_exchange_time(exchange: ex.FakeExchange) -> None:
+    """Let the client learn the exchange's time before it writes an entry."""
+    exchange.run(writes.find_order(core.CURRENT, "c9", ListQuery(ticker="T"), exchange.context))
+
+
+def test_an_entry_has_the_exchanges_time_where_it_is_known() -> None:
+    unknown, known = ex.FakeExchange(offset=-1e6), ex.FakeExchange(offset=-1e6)
+    with_exchange_time(known)
+    for exchange in (unknown, known):
+        crash_placing(exchange)
+    assert unknown.entry().exchange_time is None
+    known_time = known.entry().exchange_time
+    assert known_time is not None
+    assert known_time.timestamp() == pytest.approx(core.EPOCH, abs=2)
+    assert known.entry().created_at.timestamp() == pytest.approx(core.EPOCH - 1e6, abs=2)
+
+
+@pytest.mark.parametrize("wrong_by", [-1e7, -90.0, 0.0, 90.0, 1e7])
+@pytest.mark.parametrize(("passed", "waits"), [(7_200.0, False), (121.0, False), (60.0, True)])
+def test_what_is_hours_old_by_the_exchanges_time_is_told_at_once(
+    passed: float, waits: bool, wrong_by: float
+) -> None:
+    exchange = ex.FakeExchange(offset=wrong_by)
+    with_exchange_time(exchange)
+    crash_placing(exchange)
+    exchange.time += passed
+    exchange.offset = 0.0
+    (resolution,) = recover(exchange)
+    assert resolution.state is State.NOT_SENT
+    assert (exchange.waited > 0) is waits
+    query = dict(exchange.sent("GET", "/portfolio/orders")[-1].query)
+    assert core.EPOCH - 2 * 86_400 < int(query["min_ts"]) < core.EPOCH
+
+
+def test_a_late_sending_is_dated_anew_before_it_leaves() -> None:
+    exchange = ex.FakeExchange()
+    exchange.context = evolve(exchange.context, durable_journal=True)
+    with_exchange_time(exchange)
+    flow = writes.place(core.CURRENT, ex.ticket(), exchange.context)
+    exchange.run_until(flow, lambda effect: isinstance(effect, Record))  # open entries
+    exchange.perform(Sleep(0.0))
+    effect = next_effect(flow, exchange, "reserve_many")
+    exchange.time += 7_000.0
+    result = exchange.perform(effect)
+    effect = flow.send(result)
+    while not ex.is_post(effect):
+        effect = flow.send(exchange.perform(effect))
+    flow.close()
+    exchange.restart()
+    (resolution,) = recover(exchange)
+    assert resolution.state is State.NOT_SENT
+    assert exchange.waited >= 60
+
+
+def next_effect(flow: Any, exchange: ex.FakeExchange, verb: str) -> Any:
+    """Run a flow on to a verb of the journal, which is not performed."""
+    effect = flow.send(exchange.perform(Record("open_entries", (None,))))
+    while not (isinstance(effect, Record) and effect.verb == verb):
+        effect = flow.send(exchange.perform(effect))
+    return effect
+
+
+# Verdicts that nobody was told
+
+
+def untold_order(exchange: ex.FakeExchange, answer: Any) -> None:
+    """Let a task be cancelled between the recording of a verdict and its caller."""
+    exchange.handlers.append(ex.once(answer))
+    flow = writes.place(core.CURRENT, ex.ticket(), exchange.context)
+    exchange.run_until(flow, lambda effect: isinstance(effect, Told))
+    flow.close()
+
+
+def test_an_acknowledged_order_that_nobody_was_told_of_is_recovered_with_the_order() -> None:
+    exchange = ex.FakeExchange(orders=[ex.row()])
+    untold_order(exchange, ex.created())
+    (resolution,) = recover(exchange)
+    assert (resolution.state, resolution.order_id) == (State.ACKNOWLEDGED, ID)
+    assert resolution.order.order_id == ID
+    assert recover(exchange) == []
+
+
+def test_a_refusal_that_nobody_was_told_of_is_recovered_with_its_error() -> None:
+    exchange = ex.FakeExchange()
+    untold_order(exchange, ex.refused(400, "invalid_price"))
+    (resolution,) = recover(exchange)
+    assert resolution.state is State.REFUSED
+    assert isinstance(resolution.error, errors.BadRequest)
+    assert resolution.error.code == "invalid_price"
+    assert recover(exchange) == []
+
+
+def test_an_order_that_cannot_be_read_back_is_told_all_the_same() -> None:
+    exchange = ex.FakeExchange()
+    untold_order(exchange, ex.created())
+    (resolution,) = recover(exchange)
+    assert (resolution.state, resolution.order_id, resolution.order) == (
+        State.ACKNOWLEDGED,
+        ID,
+        None,
+    )
+
+
+def test_what_a_later_order_settled_is_spoken_of_by_recovery() -> None:
+    exchange = ex.FakeExchange(orders=[ex.row()])
+    crash_placing(exchange)
+    exchange.handlers.append(ex.once(ex.created(2)))
+    exchange.run(writes.place(core.CURRENT, ex.ticket(2), exchange.context))
+    (resolution,) = [each for each in recover(exchange) if each.key == "c1"]
+    assert resolution.state is State.RESOLVED
+
+
+def test_a_verdict_shows_when_and_how_often_it_was_sent() -> None:
+    exchange = ex.FakeExchange([ex.once(LOST, ex.created())])
+    exchange.run(writes.place(core.CURRENT, ex.ticket(), exchange.context))
+    entry = exchange.entry()
+    assert (entry.state, entry.attempts) == (State.ACKNOWLEDGED, 2)
+    assert entry.sent_at is not None
+    assert entry.sent_at.timestamp() == pytest.approx(exchange.time, abs=1)
