@@ -26,6 +26,7 @@ POLICY = Policy(
     timeout=15.0,
     signature_life=6.0,
     resolve_within=60.0,
+    resend_within=60.0,
     poll=0.05,
     poll_ceiling=0.4,
     backoff=Backoff(first=0.02, ceiling=0.2),

@@ -40,6 +40,7 @@ POLICY = Policy(
     attempts=3,
     signature_life=6.0,
     resolve_within=300.0,  # a loaded machine is no reason to give up
+    resend_within=300.0,  # what is absent goes again: that is what is proven here
     poll=0.5,
     poll_ceiling=4.0,
     backoff=Backoff(first=0.01, ceiling=0.05),

@@ -27,7 +27,7 @@ from kalshi_ext.sandbox.engine import ApiRequest, Caller, Engine, Settings, admi
 from kalshi_ext.transport.driver import Driver
 
 TICKER = "KXRAIN-26DEC31-NYC"
-POLICY = Policy(poll=1.0, poll_ceiling=30.0)
+POLICY = Policy(poll=1.0, poll_ceiling=30.0, resend_within=180.0)
 START = 1_790_000_000.0
 
 

@@ -31,6 +31,10 @@ FIXED_VALUES = {
 }
 
 
+# Every answer of the exchange has a Date: here one before its watermark, so that reads are fresh.
+DATE = "date: Mon, 31 Dec 2029 23:59:00 GMT"
+
+
 class DocumentedAnswers:
     """Answers of one contract, one for each operation, made from the schemas of its document."""
 
@@ -45,7 +49,7 @@ class DocumentedAnswers:
                 status = min(s for s in operation["responses"] if s.startswith("2"))
                 schema = schema_of(self.contract, operation["responses"][status])
                 body = b"" if schema is None else json.dumps(self.sample(schema)).encode()
-                head = f"HTTP/1.1 {status} OK\r\ncontent-length: {len(body)}\r\n\r\n"
+                head = f"HTTP/1.1 {status} OK\r\n{DATE}\r\ncontent-length: {len(body)}\r\n\r\n"
                 return id_, head.encode() + body
         raise AssertionError(f"no operation is {method} {path}")
 
