@@ -40,12 +40,11 @@ refusal of the second attempt tells nothing about the first, so the call ends as
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from kalshi_ext.errors import (
     DuplicateOrder,
@@ -59,9 +58,20 @@ from kalshi_ext.errors import (
 from kalshi_ext.protocol import responses
 from kalshi_ext.protocol.context import Context, LockRegistry, PendingWrites, Policy, RecentWrites
 from kalshi_ext.protocol.deviations import is_documented
+from kalshi_ext.protocol.effects import (
+    AdjustClock,
+    Effect,
+    Flow,
+    Monotonic,
+    Now,
+    Record,
+    Send,
+    Sleep,
+    Told,
+)
 from kalshi_ext.protocol.exchange_clock import parse_date
 from kalshi_ext.protocol.limits import CallLimits, Deadline, Scope, checked_deadline
-from kalshi_ext.protocol.messages import Call, Lost, Operation, Repeat, Reply, Request
+from kalshi_ext.protocol.messages import Call, Lost, Operation, Repeat, Reply
 from kalshi_ext.protocol.rate_limits import DEFAULT_COST
 from kalshi_ext.protocol.retry_policy import retry_rule
 
@@ -92,66 +102,9 @@ __all__ = [
 T = TypeVar("T")
 
 
-@frozen
-class Send:
-    """Sign and send a request once, within `timeout` seconds in total. Result: Reply or Lost."""
-
-    request: Request
-    public: bool
-    timeout: float
-
-
-@frozen
-class Sleep:
-    """Wait so many seconds. Result: None."""
-
-    seconds: float
-
-
-@frozen
-class Monotonic:
-    """Read a clock that nobody sets. Result: seconds, those of a suspended machine included."""
-
-
-@frozen
-class Now:
-    """Read the clock. Result: Unix seconds, corrected towards the exchange's clock."""
-
-
-@frozen
-class AdjustClock:
-    """Move this client's clock by so many seconds. Result: None."""
-
-    seconds: float
-
-
-@frozen
-class Record:
-    """Call `verb` of the journal, durably. Result: what the journal returns."""
-
-    verb: Literal[
-        "reserve_many", "advance_many", "get", "open_entries", "page", "reopen", "take_over",
-        "renew", "untold",
-    ]  # fmt: skip
-    args: tuple[Any, ...] = ()
-
-
-@frozen
-class Told:
-    """Note the journal keys whose verdict this flow returns or raises. Result: None.
-
-    Once the flow has ended, and only then, the driver lets the journal know that they were told.
-    """
-
-    keys: tuple[str, ...]
-
-
 # Several answers of one call may each need their own: nodes whose clocks differ, or a clock of this
 # machine that is set while the call runs. A Date that is no help ends it.
 MAX_CLOCK_CORRECTIONS = 3
-
-Effect: TypeAlias = Send | Sleep | Monotonic | Now | AdjustClock | Record | Told
-Flow: TypeAlias = Generator[Effect, Any, T]
 
 
 def begin_call(

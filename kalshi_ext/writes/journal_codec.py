@@ -7,6 +7,7 @@ a text must not depend on the order of its fields, because fingerprints are made
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,12 +18,21 @@ from attrs import fields
 from kalshi_ext import errors
 from kalshi_ext.contract.types import BookSide, SelfTradePreventionType, TimeInForce
 from kalshi_ext.errors import DuplicateIdConflict, KalshiError, Misuse, NotSent, Refused
-from kalshi_ext.journal import Entry, State, Transition
+from kalshi_ext.journal import (
+    Entry,
+    IllegalTransition,
+    JournalError,
+    NotOwner,
+    State,
+    Transition,
+)
 from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.protocol.flow import Context, Flow, Record
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.requests.orders import NOT_FINGERPRINTED
 from kalshi_ext.values import read_time
+
+log = logging.getLogger("kalshi_ext.writes")
 
 _DECIMALS = frozenset(
     {"count", "price", "max_cost", "fill_count", "remaining_count", "reduced_by"}
@@ -236,3 +246,45 @@ def ack_of(order: Order) -> OrderAck:
         order=order,
         raw=order.raw,
     )
+
+
+def record(transitions: Sequence[Transition], *, may_fail: bool) -> Flow[dict[str, JournalError]]:
+    """Record transitions; return the error of each key with which somebody else went on.
+
+    A journal that fails is logged where it `may_fail`: the outcome is known, and the caller must
+    hear it; the next recovery finds the same by reading. Else it raises JournalError.
+    """
+    try:
+        yield Record("advance_many", (list(transitions),))
+    except (NotOwner, IllegalTransition):
+        refused: dict[str, JournalError] = {}
+        for transition in transitions:
+            error = yield from _record_alone(transition)
+            if error is not None:
+                refused[transition.key] = error
+        return refused
+    except JournalError:
+        if not may_fail:
+            raise
+        log.exception("the journal could not record %d outcomes", len(transitions))
+    return {}
+
+
+def _record_alone(transition: Transition) -> Flow[JournalError | None]:
+    """Record one transition; return its error unless the entry has the same verdict already."""
+    try:
+        yield Record("advance_many", ([transition],))
+    except JournalError as error:
+        try:
+            entry: Entry | None = yield Record("get", (transition.key,))
+        except JournalError:
+            return error
+        same = entry is not None and _says_the_same(entry, transition)
+        return None if same else error
+    return None
+
+
+def _says_the_same(entry: Entry, transition: Transition) -> bool:
+    if transition.order_id is not None:
+        return entry.order_id == transition.order_id
+    return not entry.is_open and entry.state is transition.state

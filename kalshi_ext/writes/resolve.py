@@ -81,7 +81,6 @@ needed. An amend needs it, because the order it names may have looked the same b
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -89,18 +88,18 @@ from attrs import define, field, frozen
 
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import KalshiError, Misuse, NotSent, OutcomeUnknown
-from kalshi_ext.journal import Entry, IllegalTransition, JournalError, NotOwner, Transition
+from kalshi_ext.journal import JournalError, Transition
 from kalshi_ext.protocol.flow import (
     CallLimits,
     Context,
     Flow,
     Monotonic,
-    Record,
     Told,
     send_with_retries,
 )
 from kalshi_ext.protocol.messages import Call, Lost, Operation, Reply
 from kalshi_ext.protocol.retry_policy import retry_rule
+from kalshi_ext.writes import journal_codec
 from kalshi_ext.writes.outcomes import (
     Created,
     Executed,
@@ -113,7 +112,6 @@ from kalshi_ext.writes.outcomes import (
 )
 from kalshi_ext.writes.watermark import SentAt, Watermark, poll, read_watermark
 
-log = logging.getLogger("kalshi_ext.writes")
 NOT_SENT = SentAt()
 
 T = TypeVar("T")
@@ -283,42 +281,9 @@ def settle(write: Write[T], outcomes: Mapping[str, WriteOutcome[T]]) -> Flow[Non
             progress.result = outcome.value if isinstance(outcome, Executed) else outcome.error
         transitions.append(write.transition(progress, outcome))
     if transitions:
-        yield from _record(write, transitions)
-
-
-def _record(write: Write[Any], transitions: list[Transition]) -> Flow[None]:
-    """Record transitions. A journal that fails is logged, and raises in a recovery."""
-    try:
-        yield Record("advance_many", (transitions,))
-    except (NotOwner, IllegalTransition):
-        for transition in transitions:
-            yield from _record_alone(write, transition)
-    except JournalError:
-        if not write.sends:  # a recovery whose verdicts were not written must say so
-            raise
-        # The outcome is known, and the caller must hear it. The entry stays open: the next
-        # recovery finds the same outcome by reading.
-        log.exception("the journal could not record %d outcomes", len(transitions))
-
-
-def _record_alone(write: Write[Any], transition: Transition) -> Flow[None]:
-    """Record one transition; where somebody else went on with the entry, its write is unknown."""
-    try:
-        yield Record("advance_many", ([transition],))
-    except JournalError as error:
-        try:
-            entry: Entry | None = yield Record("get", (transition.key,))
-        except JournalError:
-            entry = None
-        if entry is None or not _says_the_same(entry, transition):
-            _leave_open(write, transition.key, error)
-
-
-def _says_the_same(entry: Entry, transition: Transition) -> bool:
-    """Say whether an entry has the verdict that could not be recorded."""
-    if transition.order_id is not None:
-        return entry.order_id == transition.order_id
-    return not entry.is_open and entry.state is transition.state
+        refused = yield from journal_codec.record(transitions, may_fail=write.sends)
+        for key, error in refused.items():
+            _leave_open(write, key, error)
 
 
 def reconcile(

@@ -1,0 +1,70 @@
+"""The effects that a flow yields: plain data, performed by a driver (`transport/driver.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, Literal, TypeAlias, TypeVar
+
+from attrs import frozen
+
+from kalshi_ext.protocol.messages import Request
+
+T = TypeVar("T")
+
+
+@frozen
+class Send:
+    """Sign and send a request once, within `timeout` seconds in total. Result: Reply or Lost."""
+
+    request: Request
+    public: bool
+    timeout: float
+
+
+@frozen
+class Sleep:
+    """Wait so many seconds. Result: None."""
+
+    seconds: float
+
+
+@frozen
+class Monotonic:
+    """Read a clock that nobody sets. Result: seconds, those of a suspended machine included."""
+
+
+@frozen
+class Now:
+    """Read the clock. Result: Unix seconds, corrected towards the exchange's clock."""
+
+
+@frozen
+class AdjustClock:
+    """Move this client's clock by so many seconds. Result: None."""
+
+    seconds: float
+
+
+@frozen
+class Record:
+    """Call `verb` of the journal, durably. Result: what the journal returns."""
+
+    verb: Literal[
+        "reserve_many", "advance_many", "get", "open_entries", "page", "reopen", "take_over",
+        "renew", "untold",
+    ]  # fmt: skip
+    args: tuple[Any, ...] = ()
+
+
+@frozen
+class Told:
+    """Note the journal keys whose verdict this flow returns or raises. Result: None.
+
+    Once the flow has ended, and only then, the driver lets the journal know that they were told.
+    """
+
+    keys: tuple[str, ...]
+
+
+Effect: TypeAlias = Send | Sleep | Monotonic | Now | AdjustClock | Record | Told
+Flow: TypeAlias = Generator[Effect, Any, T]
