@@ -49,6 +49,7 @@ from attrs import evolve
 from kalshi_ext.errors import (
     DuplicateOrder,
     KalshiError,
+    Misuse,
     NoAnswer,
     NotSent,
     OutcomeUnknown,
@@ -163,7 +164,12 @@ def send_with_retries(
             reason, timeout = yield from _check_limits(call.operation, limits, timeout)
         if reason is not None:
             return _mark(_denied(previous, reason), maybe_executed)
-        outcome: Reply | Lost = yield Send(call.request, call.operation.public, timeout)
+        try:
+            outcome: Reply | Lost = yield Send(call.request, call.operation.public, timeout)
+        except Misuse as error:  # the client was closed meanwhile
+            if previous is None or not maybe_executed:
+                raise
+            return _mark(_denied(previous, str(error.args[0])), maybe_executed)
         previous = outcome
         _take_in(call.operation, outcome, context, limits)
         expired_at = _exchange_time_if_expired(call.operation, outcome)

@@ -127,8 +127,12 @@ def resolve_entries(
     """
     if not entries:
         return []
-    writes = yield from _writes_of(contract, context, limits, entries)
     once = not patient and all(entry.key in context.pending_writes.exhausted for entry in entries)
+    if once:  # a look at an exchange that does not answer ends soon, too
+        now: float = yield Monotonic()
+        until = min(limits.ends, now + context.policy.timeout)
+        limits = CallLimits(now, until, deadline=until)
+    writes = yield from _writes_of(contract, context, limits, entries)
     yield from reconcile(writes, context, limits, once=once)
     done = {key: each for write in writes for key, each in write.progress.items()}
     return [_resolution(entry, done[entry.key], context) for entry in entries]

@@ -141,7 +141,7 @@ def _send_until_known(
         try:
             response = yield from send
         except Misuse as error:  # larger than its bucket, or the client is closed: not sent
-            latest = Unknown(error) if maybe_executed else NotExecuted(error)
+            latest = _not_repeated(latest, error, key, maybe_executed=maybe_executed)
             return True
         latest = judge(call, response, context, client_transfer_id=key)
         # The key names this transfer alone: that it was applied means that ours was.
@@ -153,6 +153,17 @@ def _send_until_known(
 
     yield from poll(look, context, limits)
     return latest
+
+
+def _not_repeated(
+    latest: WriteOutcome[None], error: Misuse, key: str, *, maybe_executed: bool
+) -> WriteOutcome[None]:
+    """Say what is known of a transfer whose repeat could not be sent."""
+    if isinstance(latest, Unknown) and isinstance(latest.error, OutcomeUnknown):  # of this call
+        reason = f"{latest.error.args[0]}; {error.args[0]}"
+        operation = latest.error.operation
+        return Unknown(OutcomeUnknown(reason, operation=operation, client_transfer_id=key))
+    return Unknown(error) if maybe_executed else NotExecuted(error)
 
 
 def _conflict_error(key: str, entry: Entry, earlier: Entry) -> DuplicateIdConflict:

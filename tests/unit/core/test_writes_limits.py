@@ -608,6 +608,60 @@ def test_a_client_closed_while_it_looks_says_that_the_outcome_is_unknown(
     assert [entry.is_open for entry in exchange.journal.entries()] == [True]
 
 
+REPEATED: list[Callable[[ex.FakeExchange], Flow[Any]]] = [
+    lambda exchange: writes.transfer_between_subaccounts(
+        core.CURRENT.subaccounts.transfer("00000000-0000-4000-8000-000000000001", 0, 1, 500, 0),
+        exchange.context,
+    ),
+    lambda exchange: writes.send_idempotent(core.CURRENT.orders.cancel_all(None), exchange.context),
+    lambda exchange: writes.delete_group(core.CURRENT, "g1", None, None, exchange.context),
+    lambda exchange: writes.cancel(core.CURRENT, Target.of(ID), exchange.context),
+]
+
+
+@pytest.mark.parametrize("flow", REPEATED)
+def test_a_client_closed_before_a_repeat_says_that_the_outcome_is_unknown(
+    flow: Callable[[ex.FakeExchange], Flow[Any]],
+) -> None:
+    exchange = exchange_of(lambda _: LOST)
+    perform, sent = exchange.perform, 0
+
+    def closing(effect: Effect) -> Any:
+        nonlocal sent
+        if isinstance(effect, Send):
+            sent += 1
+            if sent > 1:
+                raise errors.Misuse("this client is closed")
+        return perform(effect)
+
+    exchange.perform = closing  # type: ignore[method-assign]
+    with pytest.raises(errors.OutcomeUnknown, match="this client is closed"):
+        exchange.run(flow(exchange))
+
+
+def test_one_look_at_an_exchange_that_does_not_answer_ends_within_a_timeout() -> None:
+    def slow(request: Any) -> Reply | Lost | None:
+        exchange.time += timeouts[-1]
+        return LOST
+
+    exchange, timeouts = exchange_of(ex.once(LOST), watermark=None), [10.0]
+    with pytest.raises(errors.OutcomeUnknown):
+        place(exchange)
+    exchange.handlers = [slow]
+    perform = exchange.perform
+
+    def timing(effect: Effect) -> Any:
+        if isinstance(effect, Send):
+            timeouts.append(effect.timeout)
+        return perform(effect)
+
+    exchange.perform = timing  # type: ignore[method-assign]
+    before = exchange.monotonic()
+    with pytest.raises(errors.EarlierWriteUnsettled):
+        place(exchange, 2)
+    assert exchange.monotonic() - before <= 10.1
+
+
 def test_a_lost_answer_whose_order_is_listed_at_once_costs_three_requests() -> None:
     exchange = exchange_of(ex.once(LOST), orders=[ex.row()])
     place(exchange)
