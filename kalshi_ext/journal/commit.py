@@ -112,8 +112,10 @@ class GroupCommitter:
             result.deliver(request.future)
 
     def _take_told(self, requests: Sequence[JournalRequest]) -> list[str]:
-        # A group that only reads costs no sync; one without requests is made for them.
-        if requests and not self._is_writing(requests):
+        # A group that only reads costs no sync, unless it asks for what was not told; one without
+        # requests is made for them.
+        reads_only = requests and not self._is_writing(requests)
+        if reads_only and not any(request.asks_untold for request in requests):
             return []
         # Out of the list whatever comes: losing a mark is harmless, repeating a failure is not.
         told, self.told = self.told, []

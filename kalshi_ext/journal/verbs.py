@@ -55,13 +55,15 @@ _FAILURES: Final[Mapping[RequestKind, type[KalshiError]]] = {
 class JournalRequest:
     """One rule to apply, and the future that learns of its result after the commit.
 
-    `keys` and `intents` are loaded before, together with those of the whole group.
+    `keys` and `intents` are loaded before, together with those of the whole group. `asks_untold`
+    makes the marks that wait be written before.
     """
 
     kind: RequestKind
     work: Callable[[View], Any]
     keys: Sequence[str] = ()
     intents: Sequence[str] = ()
+    asks_untold: bool = False
     future: Future[Any] = field(factory=Future[Any])
 
 
@@ -183,7 +185,9 @@ def open_entries(ticker: str | None = None) -> JournalRequest:
 
 def untold() -> JournalRequest:
     """List the verdicts whose callers were not told."""
-    return JournalRequest(RequestKind.READ, lambda view: rules.list_all(view, UNTOLD))
+    return JournalRequest(
+        RequestKind.READ, lambda view: rules.list_all(view, UNTOLD), asks_untold=True
+    )
 
 
 def page(

@@ -212,7 +212,7 @@ class CaseJudge:
             self._report(self.tally.wrong, f"{operation} {key} was not found out")
         elif key.startswith("write-"):
             return  # a change: judged by what became of its order
-        elif state == "resolved":
+        elif state in ("resolved", "acknowledged"):  # the latter were told to no life before
             self._check_order_id(key, order_id)
         elif (row := self.rows.get(key)) and _created_at(row) < at:
             # "Not sent" is true until a later life places the order.
