@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from kalshi_ext.models import *
     from kalshi_ext.protocol.context import Policy
     from kalshi_ext.protocol.flow import Flow
+    from kalshi_ext.protocol.limits import Deadline
     from kalshi_ext.protocol.messages import InvalidRow, Page
     from kalshi_ext.protocol.pagination import CursorRepeated
     from kalshi_ext.protocol.rate_limits import Backoff, Pacer, TokenBucket
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
         "CompleteRows",
         "Count",
         "CursorRepeated",
+        "Deadline",
         "Dollars",
         "Environment",
         "ExchangeInstance",
@@ -169,6 +171,7 @@ _EXPORTS = {
         "open_journal",
     ),
     "protocol.context": ("Policy",),
+    "protocol.limits": ("Deadline",),
     "protocol.messages": ("InvalidRow", "Page"),
     "protocol.pagination": ("CursorRepeated",),
     "protocol.rate_limits": (
