@@ -139,10 +139,12 @@ def _since(write: Write[OrderAck], wanted: Sequence[Progress[OrderAck]]) -> Flow
         return min(known)
     if exchange_time is None:
         return 0.0
-    # Whichever clock went further: a step of this machine's clock may only widen the search.
+    # Whichever clock went further, and whichever is earlier: neither a step of this machine's clock
+    # nor a Date that is ahead may do more than widen the search.
     started, started_wall = write.began
     wall: float = yield Now()
-    return min([exchange_time - max(now - started, wall - started_wall), *known])
+    mapped = exchange_time - max(now - started, wall - started_wall)
+    return min([mapped, started_wall, *known])
 
 
 def _judge_absent(progress: Progress[OrderAck], ticket: OrderTicket) -> ProbeResult[OrderAck]:

@@ -387,3 +387,23 @@ def test_what_may_be_repeated_says_so_when_it_stays_unknown() -> None:
         exchange = ex.FakeExchange([lambda _: LOST])
         with pytest.raises(errors.OutcomeUnknown, match=advice):
             exchange.run(writes.send_idempotent(call, exchange.context))
+
+
+def test_a_404_after_a_batch_in_doubt_does_not_deny_what_the_batch_did() -> None:
+    exchange = ex.FakeExchange([ex.once(LOST, LOST, LOST, LOST, method="DELETE")])
+    targets = [Target.of(ID, ticker=ex.TICKER)]
+    (result,) = exchange.run(writes.cancel_many(core.CURRENT, targets, exchange.context))
+    assert isinstance(result, errors.OutcomeUnknown)
+
+
+@pytest.mark.parametrize("strays", [1, 4])
+def test_a_success_with_the_body_of_another_operation_proves_no_wanted_state(strays: int) -> None:
+    stray, done = ex.created(), core.reply(204)
+    exchange = ex.FakeExchange([ex.once(*[stray] * strays, done, method="DELETE")])
+    flow = writes.send_idempotent(core.CURRENT.orders.cancel_all(None), exchange.context)
+    if strays == 1:
+        exchange.run(flow)
+    else:
+        with pytest.raises(errors.OutcomeUnknown, match="has a body"):
+            exchange.run(flow)
+    assert len(exchange.sent("DELETE")) == min(strays + 1, 4)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from email.utils import formatdate
 from typing import Any
 
 import core_samples as core
@@ -695,6 +696,27 @@ def test_a_step_of_the_clock_while_it_looks_changes_nothing(contract: Any, step:
         times.append(exchange.waited)
     assert times[0] == pytest.approx(times[1], abs=1.0)
     assert times[0] >= 60.0
+
+
+@pytest.mark.parametrize("ahead", [3_600.0, 1e6, -3_600.0])
+def test_a_date_that_is_wrong_does_not_narrow_the_search(ahead: float) -> None:
+    exchange = exchange_of(ex.once(LOST))
+    made = core.EPOCH
+
+    def listed(request: Any) -> Reply | None:
+        wrong = formatdate(exchange.time + ahead, usegmt=True)
+        if request.path == "/exchange/user_data_timestamp":
+            return core.reply(503, b"", date=wrong)
+        if request.method != "GET" or request.path != "/portfolio/orders":
+            return None
+        seen = int(dict(request.query)["min_ts"]) <= made
+        return core.reply(200, {"orders": [ex.row()] if seen else [], "cursor": ""}, date=wrong)
+
+    exchange.context.exchange_clock.note(
+        {"date": formatdate(exchange.time + ahead, usegmt=True)}, exchange.monotonic()
+    )
+    exchange.handlers.append(listed)
+    assert place(exchange).replayed
 
 
 # Told
