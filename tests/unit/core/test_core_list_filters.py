@@ -66,9 +66,11 @@ def test_a_page_is_as_large_as_asked_else_as_the_limit_allows(
     assert list_query(limit=limit, page_size=page_size).size == size
 
 
-def markets(build: Any) -> Any:
-    """Let the list of markets, which has filters of its own, be built like the others."""
-    return lambda query: build(MarketQuery(page=query))
+# The public lists have filters of their own.
+PUBLIC_LISTS: dict[str, Any] = {
+    "GetMarkets": lambda build: lambda query: build(MarketQuery(page=query)),
+    "GetTrades": lambda build: lambda query: build(query, is_block_trade=None),
+}
 
 
 def lists(name: str) -> list[tuple[str, Any]]:
@@ -79,7 +81,7 @@ def lists(name: str) -> list[tuple[str, Any]]:
         resource, _, word = row.facade.partition(".")
         if row.id in PAGE_SIZES:
             build = getattr(getattr(whole, resource), word)
-            found.append((row.id, markets(build) if row.id == "GetMarkets" else build))
+            found.append((row.id, PUBLIC_LISTS.get(row.id, lambda build: build)(build)))
     return found
 
 
