@@ -20,6 +20,7 @@ import html
 import re
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, Generic, NoReturn, TypeVar
 from urllib.parse import quote
@@ -92,38 +93,65 @@ _PATTERNS: Final = tuple(
         # A key cut short by a log's line limit has no END line: then the rest of the text goes.
         (rf"(-----BEGIN{_GAP}{_KEY_KIND}-----).*?(-----END{_GAP}{_KEY_KIND}-----|\Z)", re.DOTALL),
         # The same without its BEGIN line: how PKCS8 and PKCS1 keys start in base64.
-        (r"()(?<![A-Za-z0-9+/])(?:MII[A-Z][A-Za-z0-9+/]{4}|MC4CAQAwBQYDK2Vw)"
-         r"(?:[A-Za-z0-9+/=]|\\[rn]|[\r\n]){24,}", 0),
+        (
+            r"()(?<![A-Za-z0-9+/])(?:MII[A-Z][A-Za-z0-9+/]{4}|MC4CAQAwBQYDK2Vw)"
+            r"(?:[A-Za-z0-9+/=]|\\[rn]|[\r\n]){24,}",
+            0,
+        ),
         # "name": "value" up to the same quote, also escaped in another text: \"name\": \"value\"
-        (rf"""({_NAMES}\\{{0,3}}["']?\s{{0,8}}(?:=>|[:=,])\s{{0,8}}[\[(]?\s{{0,8}}b?\\["'])"""
-         r"""[^"'\\\r\n]+""", 0),
-        (rf"""({_NAMES}["']?\s{{0,8}}(?:=>|[:=,])\s{{0,8}}[\[(]?\s{{0,8}}b?")"""
-         r"""(?:[^"\\\r\n]|\\.)+""", 0),
-        (rf"""({_NAMES}["']?\s{{0,8}}(?:=>|[:=,])\s{{0,8}}[\[(]?\s{{0,8}}b?')"""
-         r"""(?:[^'\\\r\n]|\\.)+""", 0),
+        (
+            rf"""({_NAMES}\\{{0,3}}["']?\s{{0,8}}(?:=>|[:=,])\s{{0,8}}[\[(]?\s{{0,8}}b?\\["'])"""
+            r"""[^"'\\\r\n]+""",
+            0,
+        ),
+        (
+            rf"""({_NAMES}["']?\s{{0,8}}(?:=>|[:=,])\s{{0,8}}[\[(]?\s{{0,8}}b?")"""
+            r"""(?:[^"\\\r\n]|\\.)+""",
+            0,
+        ),
+        (
+            rf"""({_NAMES}["']?\s{{0,8}}(?:=>|[:=,])\s{{0,8}}[\[(]?\s{{0,8}}b?')"""
+            r"""(?:[^'\\\r\n]|\\.)+""",
+            0,
+        ),
         # The quotes of HTML and of URLs
-        (rf"""({_NAMES}(?:{_QUOTE})?{_SAYS}(?:&quot;|&\#0?3[49];|&\#x2[27];|%22|%27))"""
-         r"""[^"'<>&%\s]+""", 0),
+        (
+            rf"""({_NAMES}(?:{_QUOTE})?{_SAYS}(?:&quot;|&\#0?3[49];|&\#x2[27];|%22|%27))"""
+            r"""[^"'<>&%\s]+""",
+            0,
+        ),
         # Between the tags of an echo of headers, and in the value of a form
-        (rf"""({_NAMES}\s{{0,8}}[:=]?{_TAGS}\s{{0,8}}[:=]?\s{{0,8}})(?![\s<]|\[redacted)[^<\r\n]+""",
-         0),
+        (
+            rf"""({_NAMES}\s{{0,8}}[:=]?{_TAGS}\s{{0,8}}[:=]?\s{{0,8}})(?![\s<]|\[redacted)[^<\r\n]+""",
+            0,
+        ),
         (rf"""({_NAMES}["']\s{{1,8}}(?:content|value)\s{{0,8}}=\s{{0,8}}["']?)[^"'<>]+""", 0),
         # Name: value, as headers are written in plain text, and NAME=value of an environment
-        (rf"""({_LINE_NAMES}\s{{0,8}}[:=]\s{{0,8}})(?!\[redacted|[\s"'<]|\\["']|b["'])"""
-         r"""(?:[^\r\n<\\]|\\(?![rn]))+""", 0),
-        (rf"""({_NAMES}{_SAYS})(?!\[redacted|[\s"'<]|\\["']|b["']|&quot;|&\#|%2[27]|null\b)"""
-         r"""(?:\[[^\]\r\n]*|(?:[^\r\n<,;}}&\\]|\\(?![rn]))+)""", 0),
+        (
+            rf"""({_LINE_NAMES}\s{{0,8}}[:=]\s{{0,8}})(?!\[redacted|[\s"'<]|\\["']|b["'])"""
+            r"""(?:[^\r\n<\\]|\\(?![rn]))+""",
+            0,
+        ),
+        (
+            rf"""({_NAMES}{_SAYS})(?!\[redacted|[\s"'<]|\\["']|b["']|&quot;|&\#|%2[27]|null\b)"""
+            r"""(?:\[[^\]\r\n]*|(?:[^\r\n<,;}}&\\]|\\(?![rn]))+)""",
+            0,
+        ),
         # Shorter words after "Bearer" are prose, not tokens.
         (rf"((?<![A-Za-z0-9_-])Bearer{_GAP}{{1,8}})[^\s\"'<>,;&\\]{{8,}}", 0),
-        (rf"((?<![A-Za-z0-9_-])Basic{_GAP}{{1,8}})(?=[^\s]{{0,40}}[0-9=])[A-Za-z0-9+/]{{8,}}={{0,2}}",
-         0),
+        (
+            rf"((?<![A-Za-z0-9_-])Basic{_GAP}{{1,8}})(?=[^\s]{{0,40}}[0-9=])[A-Za-z0-9+/]{{8,}}={{0,2}}",
+            0,
+        ),
         # A JSON web token wherever it stands
         (r"()(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?", 0),
         # user_not_found:_<uuid>: an error code that names an account (observed)
         (rf"((?<![a-z])(?:user|member)[a-z_]{{0,40}}:_?){_UUID}", 0),
         # scheme://user:password@host, where a careless password holds / or @ itself
-        (r"""(:(?://|%2F%2F))(?!\[redacted)(?:[^\s/@:"'<>]{0,256}:[^\s"'<>]{0,512}|[^\s/"'<>]{1,512})(@)""",
-         0),
+        (
+            r"""(:(?://|%2F%2F))(?!\[redacted)(?:[^\s/@:"'<>]{0,256}:[^\s"'<>]{0,512}|[^\s/"'<>]{1,512})(@)""",
+            0,
+        ),
     )
 )
 
@@ -208,8 +236,8 @@ def _repr(value: object, limit: int) -> str:
         return f"{type(value).__name__} without a repr"
 
 
-# A line of a PEM alone, or a whole one without its BEGIN line. Texts of this length in arguments are
-# words, numbers and ids, which are no mixture of all three kinds of letters.
+# A line of a PEM alone, or a whole one without its BEGIN line. Texts of this length in arguments
+# are words, numbers and ids, which are no mixture of all three kinds of letters.
 _KEY_LINE = re.compile(r"\s*[A-Za-z0-9+/=\s]{60,}\s*", re.ASCII)
 
 
@@ -255,7 +283,7 @@ class Secret(Generic[T]):
 
 
 _MIN_KNOWN: Final = 8
-"""Shorter values are words of messages too: replacing them everywhere would make those unreadable."""
+"""Shorter values are words of messages too, which would become unreadable without them."""
 
 _known: weakref.WeakSet[Secret[str]] = weakref.WeakSet()
 _known_lock = threading.Lock()
@@ -269,11 +297,23 @@ def remember(secret: Secret[str]) -> Secret[str]:
     return secret
 
 
+# Signatures of requests that may still be answered. A deque drops the oldest by itself.
+_signatures: deque[str] = deque(maxlen=64)
+
+
+def remember_briefly(signature: str) -> str:
+    """Have a signature replaced wherever it appears while it is one of the latest; return it."""
+    _signatures.append(signature)
+    return signature
+
+
 def _known_values() -> Iterator[str]:
     with _known_lock:
         secrets = list(_known)
     for secret in secrets:
         yield from _spellings(secret.reveal())
+    for signature in tuple(_signatures):
+        yield from _spellings(signature)
 
 
 _ESCAPES: Final[tuple[Callable[[str], str], ...]] = (

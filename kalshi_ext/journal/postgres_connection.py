@@ -22,7 +22,7 @@ from psycopg.conninfo import conninfo_to_dict
 from kalshi_ext.journal import postgres_schema
 from kalshi_ext.journal.entry import JournalUnusable
 from kalshi_ext.journal.store import StoreUnavailable
-from kalshi_ext.redact import REDACTED, Secret
+from kalshi_ext.redact import REDACTED, Secret, remember
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
@@ -83,7 +83,7 @@ class PostgresConnection:
     _backend: tuple[Any, ...] = ()  # process id and start of the server's process for us
 
     def __attrs_post_init__(self) -> None:
-        self._password = Secret(str(_url_parts(self._url).get("password") or ""))
+        self._password = remember(Secret(str(_url_parts(self._url).get("password") or "")))
 
     def __repr__(self) -> str:
         return self.describe()

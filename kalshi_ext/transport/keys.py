@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from kalshi_ext.errors import Misuse
-from kalshi_ext.redact import Secret, redacted_repr
+from kalshi_ext.redact import Secret, as_secret, redacted_repr
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -69,9 +69,8 @@ def load_key(
     that returns one of these. A callable `passphrase` is asked only when the key is encrypted.
     Raises Misuse; what a callable raises goes through.
     """
-    secret_source, secret_passphrase = as_secret(source), as_secret(passphrase)
-    del source, passphrase  # a traceback shows the locals of its frames
-    loaded = _load(secret_source, secret_passphrase)
+    source, passphrase = as_secret(source), as_secret(passphrase)  # frames show their locals
+    loaded = _load(source, passphrase)
     if isinstance(loaded, _Fault):
         raise Misuse(f"{name}: {loaded}")
     return loaded
@@ -85,11 +84,6 @@ def _load(source: Secret[object], passphrase: Secret[object]) -> PrivateKey | _F
         return _check_kind(material.reveal())
     fault = _label_fault(cast("Secret[bytes]", material))
     return fault or _parse(cast("Secret[bytes]", material), passphrase)
-
-
-def as_secret(value: object) -> Secret[object]:
-    """Wrap a value in Secret; one that is wrapped already stays as it is."""
-    return cast("Secret[object]", value) if isinstance(value, Secret) else Secret(value)
 
 
 def _call(source: Secret[object]) -> Secret[object]:

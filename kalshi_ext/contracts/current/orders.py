@@ -55,6 +55,12 @@ from kalshi_ext.values import count_text, dollars_text, read_count
 T = TypeVar("T")
 
 
+_FILTERS = (
+    *("ticker", "event_ticker", "since", "until", "status"),
+    *("subaccount", "exchange_index"),
+)
+
+
 def or_unset(value: T | None) -> T | Unset:
     """Turn None into the generated client's way to leave a field out."""
     return UNSET if value is None else value
@@ -192,6 +198,7 @@ class CurrentOrders(Interface):
         return Call(OPERATIONS["GetOrder"], build_request(get_order._get_kwargs(order_id)), decode)
 
     def list(self, query: ListQuery) -> Call[Page[Order]]:
+        query.refuse_all_but("current", *_FILTERS)
         kwargs = get_orders._get_kwargs(
             ticker=or_unset(query.ticker),
             event_ticker=or_unset(query.event_ticker),
@@ -227,6 +234,8 @@ class CurrentOrders(Interface):
     ) -> Call[Page[QueuePosition]]:
         if order_ids is not None or (tickers is None) == (event_ticker is None):
             raise Misuse("the current contract needs exactly one of tickers and event_ticker")
+        if any("," in ticker for ticker in tickers or ()):
+            raise Misuse("tickers must not hold commas: here one would begin the next ticker")
         kwargs = get_order_queue_positions._get_kwargs(
             market_tickers=UNSET if tickers is None else ",".join(tickers),
             event_ticker=or_unset(event_ticker),

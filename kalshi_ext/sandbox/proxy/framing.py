@@ -60,7 +60,7 @@ class Framer:
     """Set before an answer's head arrives when its request was a HEAD."""
     _buffer: bytes = b""
     _taken: int = 0
-    """Bytes of the buffer that have passed: cutting them off one by one would take quadratic time."""
+    """Bytes of the buffer that have passed; to cut off each part would take quadratic time."""
     _state: _State = "head"
     _remaining: int = 0
     """Bytes of the body or chunk still to come."""

@@ -25,7 +25,9 @@ def passed(framer: Framer, *pieces: bytes) -> tuple[bytes, int]:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_chunk_size_that_is_not_hex_digits_ends_the_framing_and_loses_no_byte(size: bytes) -> None:
+def test_a_chunk_size_that_is_not_hex_digits_ends_the_framing_and_loses_no_byte(
+    size: bytes,
+) -> None:
     stream = CHUNKED + size + b"\r\nhello\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n"
     out, parts = passed(Framer(), stream)
     assert out == stream
