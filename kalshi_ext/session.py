@@ -30,9 +30,7 @@ from kalshi_ext.transport import AsyncDeadlineTransport, DeadlineTransport
 from kalshi_ext.transport.driver import Endpoint
 from kalshi_ext.transport.signing import signer
 
-KeyId: TypeAlias = str | Secret[Any] | None
 JournalSource: TypeAlias = str | Path | Journal | Secret[Any] | None
-ProxySource: TypeAlias = httpx.Proxy | str | Secret[Any] | None
 
 
 @frozen

@@ -31,8 +31,6 @@ from kalshi_ext.redact import Secret, as_secret
 from kalshi_ext.session import (
     ClientSession,
     JournalSource,
-    KeyId,
-    ProxySource,
     async_transport,
     build_session,
     client_arguments,
@@ -53,7 +51,7 @@ class AsyncKalshi:
     def __init__(
         self,
         *,
-        key_id: KeyId = None,
+        key_id: str | Secret[str] | None = None,
         private_key: KeySource | None = None,
         passphrase: Passphrase | None = None,
         bearer_token: str | Secret[str] | None = None,
@@ -66,7 +64,7 @@ class AsyncKalshi:
         pace: str | Pacer | None = None,
         policy: Policy | None = None,
         verify: ssl.SSLContext | None = None,
-        proxy: ProxySource = None,
+        proxy: httpx.Proxy | str | Secret[str] | None = None,
     ) -> None:
         """Check the arguments; nothing is sent or connected.
 

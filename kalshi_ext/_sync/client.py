@@ -32,8 +32,6 @@ from kalshi_ext.redact import Secret, as_secret
 from kalshi_ext.session import (
     ClientSession,
     JournalSource,
-    KeyId,
-    ProxySource,
     build_session,
     client_arguments,
     sync_transport,
@@ -54,7 +52,7 @@ class Kalshi:
     def __init__(
         self,
         *,
-        key_id: KeyId = None,
+        key_id: str | Secret[str] | None = None,
         private_key: KeySource | None = None,
         passphrase: Passphrase | None = None,
         bearer_token: str | Secret[str] | None = None,
@@ -67,7 +65,7 @@ class Kalshi:
         pace: str | Pacer | None = None,
         policy: Policy | None = None,
         verify: ssl.SSLContext | None = None,
-        proxy: ProxySource = None,
+        proxy: httpx.Proxy | str | Secret[str] | None = None,
     ) -> None:
         """Check the arguments; nothing is sent or connected.
 
