@@ -198,7 +198,8 @@ def clean_text(text: str, limit: int) -> str:
     It is cut before anything else looks at it, so that the cost does not grow with the text.
     """
     is_cut = len(text) > limit + _MARGIN
-    line = _one_line(redact_text(text[: limit + _MARGIN]))
+    # Redacted again as one line: a control character may have stood inside a secret.
+    line = redact_text(_one_line(redact_text(text[: limit + _MARGIN])))
     if is_cut and len(line) < limit:
         # The cut may have halved a secret that no pattern recognises any more.
         line = line.rpartition(" ")[0]
@@ -213,7 +214,7 @@ def _one_line(text: str) -> str:
 def _printable(letter: str) -> str:
     if letter.isprintable():
         return letter
-    return " " if letter.isspace() else "�"
+    return " " if letter.isspace() else ""
 
 
 def redacted_repr(value: object, limit: int = 80) -> str:
@@ -305,6 +306,13 @@ def remember_briefly(signature: str) -> str:
     """Have a signature replaced wherever it appears while it is one of the latest; return it."""
     _signatures.append(signature)
     return signature
+
+
+def without_known_values(body: bytes) -> bytes:
+    """Replace what the clients of this process hold in the bytes of an answer; the rest stays."""
+    for value in _known_values():
+        body = body.replace(value.encode(), REDACTED.encode())
+    return body
 
 
 def _known_values() -> Iterator[str]:

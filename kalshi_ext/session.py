@@ -139,10 +139,11 @@ def client_arguments(given: Secret[tuple[Any, dict[str, Any]]]) -> dict[str, Any
     Both come as one Secret: a traceback shows the locals of its frames.
     """
     settings = settings_from_env(Secret(given.reveal()[0]))
-    return {**_from_settings(settings), **given.reveal()[1]}
+    return {**from_settings(settings), **given.reveal()[1]}
 
 
-def _from_settings(settings: EnvironmentSettings) -> dict[str, Any]:
+def from_settings(settings: EnvironmentSettings) -> dict[str, Any]:
+    """Turn the settings of the environment variables into the arguments of a client."""
     return {
         "key_id": None if settings.key_id is None else Secret(settings.key_id),
         "private_key": settings.private_key,

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard, TypeVar, cast
 
+from kalshi_ext.arguments import is_storable
 from kalshi_ext.protocol.deviations import printable
 from kalshi_ext.protocol.messages import Document, InvalidRow, Page, Request
 from kalshi_ext.values.enums import OpenEnum
@@ -20,6 +21,9 @@ E = TypeVar("E", bound=OpenEnum)
 
 # What stands beside the rows of a page; positions come as two lists in one.
 _ENVELOPE = frozenset({"cursor", "market_positions", "event_positions"})
+
+MAX_CURSOR = 8192  # characters; those seen have about 100, a URL holds 65,536
+MAX_NAME = 512  # characters of an id or a ticker
 
 # What reading JSON of any shape can raise. Anything else is a bug of ours and must not be hidden.
 DECODE_ERRORS = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError)
@@ -89,9 +93,11 @@ def _is_list(value: object) -> TypeGuard[list[Any]]:
 
 def _cursor(document: Document) -> str | None:
     cursor = document.get("cursor")
-    # Absent, null and "" end a list (observed). Any other type would be sent back as it came.
+    # Absent, null and "" end a list (observed). Any other value would be sent back as it came.
     if cursor is not None and not isinstance(cursor, str):
         raise TypeError("cursor is no text")
+    if cursor and (len(cursor) > MAX_CURSOR or not is_storable(cursor)):
+        raise ValueError("cursor is a text that cannot be sent back")
     return cursor or None
 
 
@@ -128,7 +134,15 @@ def required_text(row: Any, name: str) -> str:
     value = row[name]
     if not isinstance(value, str) or not value:
         raise ValueError(f"{name} is not a text that names something")
+    # An id goes into URLs, journals and databases.
+    if len(value) > MAX_NAME or not is_storable(value):
+        raise ValueError(f"{name} is a text that no id can be")
     return value
+
+
+def optional_text(row: Any, name: str) -> str | None:
+    """Return a text that may be absent, null or empty, like a client_order_id."""
+    return required_text(row, name) if row.get(name) else None
 
 
 def required(value: T | None, name: str) -> T:

@@ -106,6 +106,8 @@ def _read_band(row: Mapping[str, object]) -> Band:
 
 
 def _millionths(value: Decimal) -> int | None:
+    if not -_DOLLAR < value < _DOLLAR:  # an exponent of millions would take for ever as an int
+        return None
     try:
         scaled = value.scaleb(_SCALE, EXACT)
         # Finer than a millionth: no price of any market.
