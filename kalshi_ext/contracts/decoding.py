@@ -14,6 +14,7 @@ from typing import Any, TypeGuard, TypeVar, cast
 from kalshi_ext.arguments import is_storable
 from kalshi_ext.protocol.deviations import printable
 from kalshi_ext.protocol.messages import Document, InvalidRow, Page, Request
+from kalshi_ext.redact import clean_text
 from kalshi_ext.values.enums import OpenEnum
 
 T = TypeVar("T")
@@ -104,8 +105,9 @@ def _cursor(document: Document) -> str | None:
 def _invalid_row(row: Any, error: Exception, shape: type) -> InvalidRow:
     if isinstance(error, KeyError):
         missing = str(error.args[0])
-        return InvalidRow(row, f"field {missing!r} is missing", shape.__name__, missing)
-    return InvalidRow(row, str(error) or type(error).__name__, shape.__name__)
+        return InvalidRow(row, f"field '{missing}' is missing", shape.__name__, missing)
+    reason = clean_text(str(error), 200) or type(error).__name__  # it may quote the row
+    return InvalidRow(row, reason, shape.__name__)
 
 
 # Calling an enum class takes seven times as long as a look into a dict, five times for each order.
