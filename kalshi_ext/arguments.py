@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Final, cast
 from kalshi_ext.errors import Misuse
 from kalshi_ext.redact import redacted_repr
 
+MAX_NUMBER: Final = 1_000_000_000  # of rows, pages or attempts; larger ones are mistakes
 MAX_ENTRIES: Final = 10_000  # of one request; no bucket of tokens pays for more
 LONGEST_ATTEMPT: Final = 86_400.0  # seconds; a socket takes at most 24 days
 LONGEST_WAIT: Final = 1e9  # seconds; a sleep takes at most 292 years
@@ -75,8 +76,8 @@ def whole_number(value: object, name: str, low: int, high: int) -> int:
 def at_least_one(value: object, name: str) -> int:
     """Check a whole number from 1 up. Raises Misuse."""
     number = plain(value)
-    if type(number) is not int or number < 1:
-        raise must_be(name, value, "a whole number of at least 1")
+    if type(number) is not int or not 1 <= number <= MAX_NUMBER:
+        raise must_be(name, value, f"a whole number of at least 1 and at most {MAX_NUMBER:,}")
     return number
 
 

@@ -94,7 +94,7 @@ def _contracts(value: object, name: str) -> int:
 
 def check_words(book_side: BookSide, side: str | None, action: str | None) -> None:
     """Refuse the caller's words where they mean another book side. Raises Misuse."""
-    if (side is not None or action is not None) and direction(str(side), action) is not book_side:
+    if (side is not None or action is not None) and direction(side, action) is not book_side:
         words = f"side={redacted_repr(side)}, action={redacted_repr(action)}"
         raise must_be("side and action", words, f"words for book_side {book_side.value}")
 

@@ -66,7 +66,7 @@ MAX_INTENT = 512  # characters, as many as a journal's index can hold
 INTENTS = uuid.UUID("5d1a9c52-7f8e-5a0b-9d53-0c6a3e1b7f24")
 
 
-def direction(side: str, action: str | None) -> BookSide:
+def direction(side: str | None, action: str | None) -> BookSide:
     """Translate side and action into the book side. Raises Misuse for other words."""
     book_side = BOOK_SIDE.get((word_of(side) or "", word_of(action)))
     # An action that is no text must not pass as "no action": bid with it would be accepted.
@@ -92,11 +92,14 @@ def new_client_order_id(intent: str | None = None) -> str:
 
 
 def intent_text(value: object, name: str) -> str:
-    """Check the name of an order: a text of at most 512 characters that a journal can keep."""
+    """Check the name of an order: at most 512 printable characters, which a journal can keep."""
     given = plain(value)
     if type(given) is not str or not given.strip():
         raise must_be(name, value, "a text that names this order")
-    return text(given, name, max_length=MAX_INTENT)
+    checked = text(given, name, max_length=MAX_INTENT)
+    if not checked.isprintable():
+        raise must_be(name, value, "a text of printable characters")
+    return checked
 
 
 def member(kind: type[E], value: object, name: str) -> E:

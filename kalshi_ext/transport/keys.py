@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
@@ -101,8 +102,16 @@ def _key_material(source: Secret[object]) -> Secret[object] | _Fault:
     if isinstance(source.reveal(), str) and "-----BEGIN" in cast("str", source.reveal()):
         return Secret(cast("str", source.reveal()).replace("\\r", "").replace("\\n", "\n").encode())
     if isinstance(source.reveal(), (str, os.PathLike)):
-        return _read_file(cast("Secret[str | os.PathLike[str]]", source))
+        return _path(source)
     return source
+
+
+def _path(source: Secret[object]) -> Secret[object] | _Fault:
+    # A class of the caller's may say its path as it likes, and raise what it likes.
+    with suppress(Exception):
+        if isinstance(os.fspath(cast("os.PathLike[str]", source.reveal())), str):
+            return _read_file(cast("Secret[str | os.PathLike[str]]", source))
+    return _Fault("is no path, text, bytes or callable that gives a key")
 
 
 def _read_file(path: Secret[str | os.PathLike[str]]) -> Secret[object] | _Fault:
