@@ -18,7 +18,7 @@ from attrs import field, frozen
 
 from kalshi_ext.arguments import Checked, misuse, plain, seconds, text
 from kalshi_ext.errors import Misuse
-from kalshi_ext.redact import Secret, as_secret
+from kalshi_ext.redact import Secret, as_secret, without_password
 
 Contract = Literal["current", "classic"]
 _CONTRACTS: Final[dict[str, Contract]] = {"current": "current", "classic": "classic"}
@@ -137,6 +137,7 @@ def environment(
     URL is for this machine only, unless `allow_insecure`: a bearer token or an order in the
     clear can be read on the way. Raises Misuse.
     """
+    value = without_password(value)
     if value is None:
         return DEMO
     if isinstance(value, Environment):

@@ -38,7 +38,7 @@ from kalshi_ext.errors import (
 )
 from kalshi_ext.protocol.deviations import Deviation, DeviationCounter, find_deviations, printable
 from kalshi_ext.protocol.messages import Call, Document, InvalidRow, Operation, Page, Reply
-from kalshi_ext.redact import clean_text, without_known_values
+from kalshi_ext.redact import clean_text, without_known_text, without_known_values
 from kalshi_ext.values.money import EXACT
 
 T = TypeVar("T")
@@ -174,7 +174,7 @@ def refusal(
         **known,
     )
     # A proxy may echo what we sent. The bytes stay in `body`, for who asks for them.
-    error.code = body.code
+    error.code = None if body.code is None else without_known_text(body.code)
     error.message, error.details = _redacted(body.message), _redacted(body.details)
     return error
 
@@ -247,12 +247,14 @@ def decode(call: Call[T], reply: Reply, counter: DeviationCounter) -> T:
         name = clean_text(str(missing.args[0]), EXCERPT)
         if not any(where.endswith(f".{name}") for _, where in deviations):
             deviations.add(("missing_field", printable(name)))
-        raise unintelligible(operation, reply, f"field '{name}' is missing") from None
+        reason = f"field '{name}' is missing"
     except (TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
-        raise unintelligible(operation, reply, str(error) or type(error).__name__) from None
+        reason = str(error) or type(error).__name__
     finally:
         if deviations:
             counter.add(operation.id, deviations)
+    # Not raised in the handlers: the error would chain another, whose frames hold the answer.
+    raise unintelligible(operation, reply, reason)
 
 
 def _decode(call: Call[T], reply: Reply, deviations: set[Deviation]) -> T:

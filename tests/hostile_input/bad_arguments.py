@@ -167,7 +167,12 @@ def bad_for(parameter: str) -> list[Any]:
     return values + bad_values.for_iterables() if parameter in bad_values.ITERABLE else values
 
 
-def of_methods(contract: str, clients: Clients, kinds: tuple[str, ...]) -> Iterator[Attempt]:
+def of_methods(
+    contract: str,
+    clients: Clients,
+    kinds: tuple[str, ...],
+    values: Callable[[str], list[Any]] = bad_for,
+) -> Iterator[Attempt]:
     """Walk the bad values of every parameter of every method of a contract."""
     for example in examples_of(contract):
         classic = contract == "classic" and example.full_classic is not None
@@ -175,7 +180,7 @@ def of_methods(contract: str, clients: Clients, kinds: tuple[str, ...]) -> Itera
         assert full is not None
         for kind in kinds:
             for parameter in _parameters(clients, kind, example.word):
-                for value in bad_for(parameter):
+                for value in values(parameter):
                     changed = _with(clients, kind, example.word, full, parameter, value)
                     yield Attempt(
                         f"{contract}.{kind}.{example.word}", parameter, value,

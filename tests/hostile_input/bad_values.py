@@ -5,7 +5,7 @@ from __future__ import annotations
 import decimal
 import enum
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -118,7 +118,7 @@ def for_all() -> list[Any]:
     """List values that no argument of any method may be; made anew for each use."""
     return [
         Hostile(), Array(), NotAvailable(), NotATime(2026, 1, 1), object(), type, 1j, b"bytes",
-        float("nan"), float("inf"), -float("inf"), 1e400, 10**400, -(10**400), 10**5000, Number.HUGE,
+        float("nan"), float("inf"), -float("inf"), 1e400, 10**400, -(10**400), 10**5000, Number.HUGE,  # noqa: E501
         Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"), Decimal("1e9999999"), Decimal("-0.5"),
         "", " ", "\ud800", "a\0b", "a\r\nX-Header: b", LONG, "9" * 9000, PEM, Word("\0"),
         [], {}, set(), (), frozenset(), range(0), memoryview(b""), bytearray(b"x"),
@@ -134,11 +134,11 @@ def for_iterables() -> list[Any]:
 
 
 BY_KIND: dict[str, list[Any]] = {
-    "price": ["0", "1", "1.5", "-0.1", "0.56789", 0.5, 1, True, "5e-1", "0,5", "$0.5", "０.５", "abc"],
+    "price": ["0", "1", "1.5", "-0.1", "0.56789", 0.5, 1, True, "5e-1", "0,5", "$0.5", "０.５", "abc"],  # noqa: E501
     "count": ["0", "-1", "0.001", 0.5, 0, -1, True, "1e3", "1_0", "ten", 10**12],
     "size": ["-1", "0.001", 0.5, -1, True, "1e3", "1_0", "ten", 10**12],
     "dollars": ["0", "-1", "0.00001", 5, 5.0, True, "1e3", "a lot", 10**14],
-    "moment": ["9999-12-31T24:00:00Z", "24:00", "yesterday", "2026-01-01T00:00:00", -1, 10**12, True, "5", "12:00", datetime(2026, 1, 1)],
+    "moment": ["9999-12-31T24:00:00Z", "24:00", "yesterday", "2026-01-01T00:00:00", -1, 10**12, True, "5", "12:00", datetime(2026, 1, 1)],  # noqa: E501
     "id": [".", "..", "a/b", "a b", "a?b", "ü", "%2e%2e", "x" * 129, 5, True],
     "client id": ["ü", " a", "a ", "x" * 65, 5, True],
     "ticker": [".", "..", "a\tb", "a\u200bb", "x" * 129, 5, True],
@@ -151,7 +151,7 @@ BY_KIND: dict[str, list[Any]] = {
     "filter": ["a b", "resting&limit=1", ",", "a,,b", "ü", 5, True],
     "uuid": ["x", "5d1a9c52", 5, True],
     "text": [5, True, "x" * 513],
-    "percent": [{0: 101}, {0: -1}, {-1: 50}, {0: 0.5}, {0: True}, {101: 1}, {0: 60, 1: 60}, [(0, 50)], 5],
+    "percent": [{0: 101}, {0: -1}, {-1: 50}, {0: 0.5}, {0: True}, {101: 1}, {0: 60, 1: 60}, [(0, 50)], 5],  # noqa: E501
     "tickets": [[5], ["T"], [{"ticker": "T"}], 5, True],
     "orders": [["."], [5], 5, True],
     "tickers": [["."], [5], 5, True, ["a,b"]],

@@ -124,7 +124,7 @@ def with_value(document: Any, path: tuple[Any, ...], text: str) -> bytes:
 
 
 def bodies_for(contract: str, example: Example) -> list[bytes]:
-    """List the hostile bodies of one word: of no kind, and its own answers with one part changed."""
+    """List the hostile bodies of one word: of no kind, and its answers with one part changed."""
     names = [name for name, row in OPERATIONS.items() if row.facade == example.word]
     own = [each for name in names for each in recorded_answers_of(contract).get(name, ())][:2]
     changed = [

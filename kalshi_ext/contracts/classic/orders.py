@@ -237,9 +237,7 @@ class ClassicOrders(OrdersInterface):
         subaccount: int | None,
     ) -> Call[Page[QueuePosition]]:
         if not order_ids or tickers or event_ticker or subaccount is not None:
-            raise Misuse(
-                "the classic contract needs orders, and takes no tickers, event_ticker or subaccount"
-            )
+            raise Misuse("the classic contract takes orders: no tickers, event_ticker, subaccount")
 
         def decode(document: Document) -> Page[QueuePosition]:
             positions: dict[str, Any] = document.get("queue_positions") or {}
