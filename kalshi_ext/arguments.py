@@ -55,7 +55,7 @@ _PLAIN: Final = frozenset({str, int, bool, float, bytes, type(None), list, dict,
 
 def _native(value: Any) -> Any:
     # An array has a length, a scalar has none: one element of an array is nobody's number.
-    if hasattr(type(value), "__len__"):
+    if hasattr(cast("type[object]", type(value)), "__len__"):
         return value
     if isinstance(value, Integral):
         return int(value)
@@ -141,11 +141,14 @@ def one_of(
     return word
 
 
+_NO_LISTS: Final[tuple[type, ...]] = (str, bytes, bytearray, Mapping)
+
+
 def entries(value: object, name: str) -> list[Any]:
     """Return one or more entries of an iterable as a list. Raises Misuse."""
     # A text is iterable too: each of its letters would become an entry.
-    if isinstance(value, str | bytes | bytearray | Mapping):
-        raise must_be(name, value, "a list")
+    if isinstance(value, _NO_LISTS):
+        raise must_be(name, cast("object", value), "a list")
     listed = list(islice(_iterator(value, name), MAX_ENTRIES + 1))
     if not listed:
         raise Misuse(f"{name} must hold at least one entry")

@@ -53,7 +53,8 @@ def open_journal(
 
 def _in_file(place: str | Path, *, readonly: bool, now: Callable[[], datetime]) -> Journal:
     if isinstance(place, str) and place and not (place.strip() and place.isprintable()):
-        raise must_be("journal", place, "a path of printable characters")
+        shown = redacted_repr(place)
+        raise Misuse(f"journal: expected a path of printable characters, got {shown}")
     try:
         if readonly:
             return SqliteJournal(place, readonly=True, now=now)

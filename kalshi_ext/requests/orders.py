@@ -171,16 +171,14 @@ class OrderTicket(Checked):
         # The class makes of every argument what its field holds; here is what it cannot know.
         named: dict[str, Any] = {**options, "ticker": ticker, "count": count}
         key, intent = options.get("client_order_id"), options.get("intent")
-        return cls(
-            **named
-            | {
-                "book_side": direction(side, action),
-                "price": None if price is None else yes_price(side, price),
-                "client_order_id": _idempotency_key(key, intent),
-                "side": None if action is None else word_of(side),
-                "action": word_of(action),
-            }
-        )
+        derived: dict[str, Any] = {
+            "book_side": direction(side, action),
+            "price": None if price is None else yes_price(side, price),
+            "client_order_id": _idempotency_key(key, intent),
+            "side": None if action is None else word_of(side),
+            "action": word_of(action),
+        }
+        return cls(**(named | derived))
 
     def _check_together(self) -> None:
         check_words(self.book_side, self.side, self.action)

@@ -156,7 +156,7 @@ def signer(
     key_id: str | Secret[Any] | None = None,
     private_key: KeySource | PrivateKey | None = None,
     passphrase: Passphrase | None = None,
-    bearer_token: str | Secret[str] | None = None,
+    bearer_token: str | Secret[Any] | None = None,
 ) -> Signer:
     """Make the signer for a key id with a private key, for a bearer token, or for neither.
 
