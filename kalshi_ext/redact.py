@@ -248,7 +248,7 @@ def _repr(value: object, limit: int) -> str:
 
 # A line of a PEM alone, or a whole one without its BEGIN line. Texts of this length in arguments
 # are words, numbers and ids, which are no mixture of all three kinds of letters.
-_KEY_LINE = re.compile(r"\s*[A-Za-z0-9+/=\s]{60,}\s*", re.ASCII)
+_KEY_LINE = re.compile(r"[A-Za-z0-9+/=\s]{60,200}", re.ASCII)
 
 
 def _may_be_key(value: str | bytes | bytearray) -> bool:

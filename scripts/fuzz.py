@@ -119,9 +119,11 @@ def main() -> int:
     problems: list[str] = []
     with tempfile.TemporaryDirectory() as place:
         os.chdir(place)  # a journal's name is a file's
-        rows = list(_rows(options.every, problems))
+        rows = []
+        for row in _rows(options.every, problems):
+            print(table([row]).splitlines()[-1], flush=True)  # the whole takes minutes
+            rows.append(row)
         os.chdir(ROOT)
-    print(table(rows))
     print("\n".join(problems[:100]))
     if options.write:
         note = f"`make fuzz`, Python {sys.version.split()[0]}, seed {SEED}."
