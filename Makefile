@@ -14,7 +14,7 @@ MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types derived spec generate check-generated drift adopt \
-        record faults hostile simulate mutation drift-mutations invariants conformance witnesses bench \
+        record faults fuzz hostile simulate mutation drift-mutations invariants conformance witnesses bench \
         package clean
 
 help: ## list the targets
@@ -94,6 +94,8 @@ faults: $(VENV)/.dev ## the full proof of exactly-once: every byte, every kill; 
 
 hostile: $(VENV)/.dev ## 20,000 hostile worlds on real TCP, a second witness; writes the figures
 	$(PY) scripts/hostile.py --write
+fuzz: $(VENV)/.dev ## attack arguments, answers, secrets and patterns; writes the figures
+	$(PY) scripts/fuzz.py --write
 
 simulate: $(VENV)/.dev ## 100,000 lives of a bot in a simulated world; writes the figures
 	$(PY) scripts/simulate.py --write

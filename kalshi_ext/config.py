@@ -11,51 +11,118 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal, cast
+from typing import Any, ClassVar, Final, Literal
 from urllib.parse import SplitResult, urlsplit
 
 from attrs import field, frozen
 
+from kalshi_ext.arguments import Checked, misuse, plain, seconds, text
 from kalshi_ext.errors import Misuse
-from kalshi_ext.redact import Secret, redacted_repr
+from kalshi_ext.redact import Secret, as_secret, without_password
 
 Contract = Literal["current", "classic"]
 _CONTRACTS: Final[dict[str, Contract]] = {"current": "current", "classic": "classic"}
 
 
-@frozen
-class Environment:
-    """One exchange: `base_url` has the path prefix and no trailing slash.
-
-    `name` is one of the words of `environment`, or the host of a URL that was given.
-    """
-
-    name: str
-    base_url: str
-
-
 # Documented. The exchange recommends the external-api hosts; keys of demo and production are not
 # interchangeable. No trailing slash: the exchange answers one with 301; no redirect is followed.
-DEMO: Final = Environment("demo", "https://external-api.demo.kalshi.co/trade-api/v2")
-DEMO_OLD_HOST: Final = Environment("demo-old-host", "https://demo-api.kalshi.co/trade-api/v2")
-PRODUCTION: Final = Environment("production", "https://external-api.kalshi.com/trade-api/v2")
-PRODUCTION_OLD_HOST: Final = Environment(
-    "production-old-host", "https://api.elections.kalshi.com/trade-api/v2"
-)
+_URLS: Final = {
+    "demo": "https://external-api.demo.kalshi.co/trade-api/v2",
+    "demo-old-host": "https://demo-api.kalshi.co/trade-api/v2",
+    "production": "https://external-api.kalshi.com/trade-api/v2",
+    "production-old-host": "https://api.elections.kalshi.com/trade-api/v2",
+}
+_NAMES: Final = {urlsplit(url).netloc: name for name, url in _URLS.items()}
 
-_ENVIRONMENTS: Final = {
-    named.name: named for named in (DEMO, DEMO_OLD_HOST, PRODUCTION, PRODUCTION_OLD_HOST)
-}
-_HOST_NAMES: Final = {
-    urlsplit(named.base_url).netloc: named.name for named in _ENVIRONMENTS.values()
-}
 
 # The text is checked before urlsplit sees it, which silently drops line breaks, an empty query and
 # an empty fragment: what was checked would not be what is connected to.
 _URL_TEXT = re.compile(r"[!-~]+", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9.\[\]:-]+", re.ASCII)
 _PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?", re.ASCII)
+_MAX_URL: Final = 2048
 _LOOPBACK = re.compile(r"localhost|127(?:\.\d{1,3}){3}|::1", re.ASCII)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name or address is this machine; no name is looked up."""
+    return _LOOPBACK.fullmatch(host) is not None
+
+
+def _base_url(value: object, name: str, *, allow_insecure: bool) -> str:
+    """Check an http(s) URL and return it without trailing slash, its host in lower case."""
+    url = _split_url(value)
+    if url is None:
+        words = ", ".join(_URLS)
+        raise misuse(name, value, f"say one of {words} or an http(s) URL")
+    problem = _url_problem(str(value), url, allow_insecure)
+    if problem:
+        raise misuse(name, value, problem)
+    return f"{url.scheme}://{url.netloc.lower()}{url.path.rstrip('/')}"
+
+
+def _split_url(value: object) -> SplitResult | None:
+    if type(value) is not str or len(value) > _MAX_URL or not _URL_TEXT.fullmatch(value):
+        return None
+    try:
+        url = urlsplit(value)
+        usable = url.scheme in ("http", "https") and url.hostname and url.port != 0
+    except ValueError:  # a port out of range, brackets left open
+        return None
+    return url if usable else None
+
+
+def _url_problem(given: str, url: SplitResult, allow_insecure: bool) -> str | None:
+    if "@" in url.netloc:
+        # URLs are printed in messages and reprs; a password would be printed with them.
+        return "a URL with a user or password is refused"
+    if "?" in given or "#" in given:
+        return "a query or fragment does not belong here"
+    if not _HOST.fullmatch(url.netloc) or not _PATH.fullmatch(url.path):
+        return "host and path may hold letters, digits and ._~- only"
+    if url.scheme == "http" and not allow_insecure and not is_loopback(url.hostname or ""):
+        return "http is for this machine only; use https"
+    return _known_host_problem(url)
+
+
+def _known_host_problem(url: SplitResult) -> str | None:
+    # Another path of the exchange is another API, or nothing: the mistake would look like a 404.
+    known = _URLS.get(_NAMES.get((url.hostname or "").rstrip("."), ""))
+    if known is None or _host_of(url) + url.path.rstrip("/") == known.removeprefix("https://"):
+        return None
+    return f"the API of this host is at {known}"
+
+
+def _host_of(url: SplitResult) -> str:
+    return url.netloc.lower().removesuffix(":443")
+
+
+@frozen
+class Environment(Checked):
+    """One exchange: `base_url` has the path prefix and no trailing slash.
+
+    `name` is one of the words of `environment`, or the host of a URL that was given. Raises Misuse
+    for a URL that `environment` refuses: http leads to this machine only, unless `allow_insecure`,
+    because a bearer token or an order in the clear can be read on the way.
+    """
+
+    name: str
+    base_url: str
+    allow_insecure: bool = field(default=False, kw_only=True, repr=False)
+
+    def _check_together(self) -> None:
+        text(self.name, "environment name", max_length=255)
+        url = _base_url(self.base_url, "environment base_url", allow_insecure=self.allow_insecure)
+        object.__setattr__(self, "base_url", url)
+
+
+DEMO: Final = Environment("demo", _URLS["demo"])
+DEMO_OLD_HOST: Final = Environment("demo-old-host", _URLS["demo-old-host"])
+PRODUCTION: Final = Environment("production", _URLS["production"])
+PRODUCTION_OLD_HOST: Final = Environment("production-old-host", _URLS["production-old-host"])
+_ENVIRONMENTS: Final = {
+    named.name: named for named in (DEMO, DEMO_OLD_HOST, PRODUCTION, PRODUCTION_OLD_HOST)
+}
 
 
 def environment(
@@ -70,76 +137,34 @@ def environment(
     URL is for this machine only, unless `allow_insecure`: a bearer token or an order in the
     clear can be read on the way. Raises Misuse.
     """
+    value = without_password(value)
     if value is None:
         return DEMO
     if isinstance(value, Environment):
         return value
-    if value in _ENVIRONMENTS:
-        return _ENVIRONMENTS[value]
-    return _from_url(value, name, allow_insecure)
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host name or address is this machine; no name is looked up."""
-    return _LOOPBACK.fullmatch(host) is not None
-
-
-def _from_url(value: object, name: str, allow_insecure: bool) -> Environment:
-    url = _split_url(value)
-    if url is None:
-        words = ", ".join(_ENVIRONMENTS)
-        raise Misuse(f"{name}={redacted_repr(value)}: say one of {words} or an http(s) URL")
-    problem = _url_problem(str(value), url, allow_insecure)
-    if problem:
-        raise Misuse(f"{name}={redacted_repr(value)}: {problem}")
-    base_url = f"{url.scheme}://{url.netloc.lower()}{url.path.rstrip('/')}"
-    host = url.netloc.lower().removesuffix(":443")
+    given = plain(value)
+    if type(given) is str and given in _ENVIRONMENTS:
+        return _ENVIRONMENTS[given]
+    url = _base_url(given, name, allow_insecure=allow_insecure)
     # A known host given as a URL keeps its name, so that reports call one exchange one thing.
-    return Environment(_HOST_NAMES.get(host, host), base_url)
-
-
-def _split_url(value: object) -> SplitResult | None:
-    if not isinstance(value, str) or not _URL_TEXT.fullmatch(value):
-        return None
-    try:
-        url = urlsplit(value)
-        usable = url.scheme in ("http", "https") and url.hostname and url.port != 0
-    except ValueError:  # a port out of range, brackets left open
-        return None
-    return url if usable else None
-
-
-def _url_problem(text: str, url: SplitResult, allow_insecure: bool) -> str | None:
-    if "@" in url.netloc:
-        # URLs are printed in messages and reprs; a password would be printed with them.
-        return "a URL with a user or password is refused"
-    if "?" in text or "#" in text:
-        return "a query or fragment does not belong here"
-    if not _HOST.fullmatch(url.netloc) or not _PATH.fullmatch(url.path):
-        return "host and path may hold letters, digits and ._~- only"
-    if url.scheme == "http" and not allow_insecure and not is_loopback(url.hostname or ""):
-        return "http is for this machine only; use https"
-    return None
-
-
-def _positive_seconds(_: object, attribute: object, value: object) -> None:
-    name = getattr(attribute, "name", "seconds")
-    # bool is an int to Python: timeout=True would be one second.
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not math.isfinite(cast("float", value)) or cast("float", value) <= 0:
-        raise Misuse(f"timeout {name}={redacted_repr(value)}: must be a number of seconds above 0")
+    host = _host_of(urlsplit(url))
+    return Environment(_NAMES.get(host, host), url, allow_insecure=allow_insecure)
 
 
 @frozen
-class Timeout:
+class Timeout(Checked):
     """Seconds one attempt may take.
 
     `total` covers everything from the name look-up to the last byte of the body; `connect` is the
-    part of it that connecting may use.
+    part of it that connecting may use. Raises Misuse for what is no number of seconds above 0, at
+    most a day.
     """
 
-    total: float = field(default=10.0, validator=_positive_seconds)
-    connect: float = field(default=3.0, validator=_positive_seconds)
+    total: float = 10.0
+    connect: float = 3.0
+
+    _checks: ClassVar = {"total": seconds, "connect": seconds}
+    _prefix: ClassVar = "timeout "
 
 
 def timeout(value: float | Timeout | None = None) -> Timeout:
@@ -165,7 +190,9 @@ class EnvironmentSettings:
     account: str | None = None
 
 
-def settings_from_env(variables: Mapping[str, str] | None = None) -> EnvironmentSettings:
+def settings_from_env(
+    variables: Mapping[str, str] | Secret[Any] | None = None,
+) -> EnvironmentSettings:
     """Read the KALSHI_ variables (of the process, when none are given).
 
     KALSHI_KEY_ID, KALSHI_PRIVATE_KEY (PEM text, also with `\\n` written out),
@@ -174,8 +201,8 @@ def settings_from_env(variables: Mapping[str, str] | None = None) -> Environment
     KALSHI_ACCOUNT.
     Raises Misuse on contradictions; it names the variables, never a secret's value.
     """
-    values = _read_variables(os.environ if variables is None else variables)
-    del variables  # a traceback shows the locals of its frames
+    variables = as_secret(variables)  # a traceback shows the locals of its frames
+    values = _read_variables(variables)
     _refuse_contradictions(values)
     return EnvironmentSettings(
         environment=environment(_stripped(values, "ENVIRONMENT"), name="KALSHI_ENVIRONMENT"),
@@ -206,10 +233,20 @@ _NO_KEY: Final = "is set without KALSHI_PRIVATE_KEY or KALSHI_PRIVATE_KEY_PATH"
 _Variables = Mapping[str, Secret[str]]
 
 
-def _read_variables(variables: Mapping[str, str]) -> _Variables:
+def _read_variables(variables: Secret[Any]) -> _Variables:
+    given = Secret(os.environ) if variables.reveal() is None else variables
+    if not isinstance(given.reveal(), Mapping):
+        raise Misuse("variables: must be a mapping of names to texts, such as os.environ")
     # All of them are held as secrets: a key pasted into the wrong variable must not be printed.
-    values = {name: Secret(variables.get(f"KALSHI_{name}", "")) for name in _VARIABLES}
+    values = {name: _variable(given, f"KALSHI_{name}") for name in _VARIABLES}
     return {name: secret for name, secret in values.items() if secret.reveal().strip()}
+
+
+def _variable(variables: Secret[Any], name: str) -> Secret[str]:
+    value = Secret(variables.reveal().get(name, ""))
+    if not isinstance(value.reveal(), str):
+        raise Misuse(f"{name}: must be a text (value not shown)")
+    return value
 
 
 def _stripped(values: _Variables, name: str) -> str | None:
@@ -252,9 +289,10 @@ def _private_key(values: _Variables) -> Secret[str] | Path | None:
 
 def contract(value: str | None = None, *, name: str = "contract") -> Contract:
     """Accept "current" (also for None) or "classic". Raises Misuse."""
-    chosen = _CONTRACTS.get("current" if value is None else value)
+    word = "current" if value is None else plain(value)
+    chosen = _CONTRACTS.get(word) if type(word) is str else None
     if chosen is None:
-        raise Misuse(f"{name}={redacted_repr(value)}: must be 'current' or 'classic'")
+        raise misuse(name, value, "must be 'current' or 'classic'")
     return chosen
 
 
@@ -262,9 +300,9 @@ def _timeout_text(value: str | None) -> Timeout:
     if value is None:
         return Timeout()
     try:
-        seconds = float(value)
+        number = float(value)
     except ValueError:
-        seconds = math.nan  # refused below, with the numbers out of range
-    if not 0 < seconds < math.inf:
-        raise Misuse(f"KALSHI_TIMEOUT={redacted_repr(value)}: must be a number of seconds above 0")
-    return Timeout(total=seconds)
+        number = math.nan  # refused below, with the numbers out of range
+    if not 0 < number < math.inf:
+        raise misuse("KALSHI_TIMEOUT", value, "must be a number of seconds above 0")
+    return Timeout(total=number)

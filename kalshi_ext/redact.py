@@ -1,14 +1,29 @@
 """The secrets: one list of what must never be printed, logged, pickled or recorded.
 
 Logs, errors and recorded traffic all go through here, so that a secret added to the list
-disappears everywhere. The timestamp header is no secret and stays: it helps to read a log.
+disappears everywhere. A secret is told in two ways:
+
+    by its place    after a name of the list, in a PEM, after "Bearer", in a URL before its host
+    by its value    what the clients of this process hold: key id, token, latest signature
+
+The second finds what no pattern can, such as a token that a page quotes without its name. The
+timestamp header is no secret and stays: it helps to read a log.
+
+    redact_text      a whole text, for recordings and headers
+    clean_text       a text from outside as part of a message: cut, then redacted, one line
+    redacted_repr    an argument as part of a message: likewise
 """
 
 from __future__ import annotations
 
+import html
 import re
-from collections.abc import Iterable
-from typing import Generic, NoReturn, TypeVar
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, Generic, NoReturn, TypeVar, cast
+from urllib.parse import quote
 
 T = TypeVar("T")
 
@@ -22,6 +37,8 @@ SECRET_HEADERS = frozenset(
         "kalshi-access-signature",
         "proxy-authorization",
         "set-cookie",
+        "x-api-key",
+        "x-auth-token",
     }
 )
 """Lower-case names of headers whose values are secret or name an account."""
@@ -29,48 +46,131 @@ SECRET_HEADERS = frozenset(
 SECRET_FIELDS = frozenset(
     {
         "access_token",
+        "api_key",
+        "api_secret",
         "bearer_token",
+        "client_secret",
         "email",
         "key_id",
         "member_id",
         "passphrase",
+        "passwd",
         "password",
         "private_key",
+        "refresh_token",
+        "secret",
+        "sslpassword",
         "token",
         "user_id",
     }
 )
-"""JSON keys whose text values are secret or name a person."""
+"""JSON keys whose text values are secret or name a person; also the ends of longer names."""
 
 _UUID = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
-_KEY_KIND = r"(?:[A-Z0-9]+ )*PRIVATE KEY"
-_NAMES = "|".join(sorted(SECRET_HEADERS | SECRET_FIELDS))
+_GAP = r"(?:\s|\+|%20|&nbsp;)"
+_KEY_KIND = rf"(?:[A-Z0-9]{{1,20}}{_GAP}){{0,4}}PRIVATE{_GAP}KEY"
 
-# Each pattern keeps its groups (the name, the marker) and loses what lies between or after them.
-# None nests a repetition: such patterns take quadratic time, and bodies come from outside.
-_PATTERNS = tuple(
-    re.compile(pattern, flags)
+
+def _any_of(names: Iterable[str]) -> str:
+    # key_id, key-id and keyId are one name; `KALSHI_KEY_ID` ends with it. What stands before must
+    # not be a letter (`monkey_id`), but for the escapes of a line break or a percent code.
+    spellings = "|".join(re.sub("[_-]", "[_-]?", name) for name in sorted(names, reverse=True))
+    return rf"(?:(?<![A-Za-z0-9])|(?<=\\[nrt])|(?<=%[0-9A-F]{{2}}))(?:{spellings})"
+
+
+_NAMES = _any_of(SECRET_HEADERS | SECRET_FIELDS)
+# Their values hold commas and semicolons: all of the line is secret.
+_LINE_NAMES = _any_of({"authorization", "cookie"})
+_QUOTE = r"""(?:\\{0,3}["']|&quot;|&\#0?3[49];|&\#x2[27];|%22|%27)"""
+_SAYS = r"(?:\s{0,8}(?:=>|[:=]|%3[AD]|&(?:colon|equals);)\s{0,8})"
+_TAGS = r"(?:(?:\s|&nbsp;){0,8}</?[a-z][^<>]{0,200}>){1,6}"
+
+# Most texts hold none of these, and then no pattern with a name in it is tried.
+_ROOTS: Final = (
+    *("auth", "cookie", "email", "key", "member", "pass", "secret", "signature", "token", "user"),
+)
+
+# A group is kept, the rest goes. Every repetition is bounded, or cannot be entered from two places
+# of a text: bodies come from outside, and a test measures how the time of each pattern grows.
+_PATTERNS: Final = tuple(
+    re.compile(pattern, flags | re.IGNORECASE)
     for pattern, flags in (
         # A key cut short by a log's line limit has no END line: then the rest of the text goes.
-        (rf"(-----BEGIN {_KEY_KIND}-----).*?(-----END {_KEY_KIND}-----|\Z)", re.DOTALL),
-        # "name": "value", 'name': b'value', (b'name', b'value') and name=b'value'
-        (rf"""((?<![\w-])(?:{_NAMES})\\?["']?\s*[:=,]\s*b?\\?["'])[^"'\\\r\n]+""", re.IGNORECASE),
-        # Name: value, as headers are written in plain text
-        (rf"""((?<![\w-])(?:{_NAMES})\s*[:=]\s*)(?![\s"'\[\\b])[^\r\n,;}}]+""", re.IGNORECASE),
+        (rf"(-----BEGIN{_GAP}{_KEY_KIND}-----).*?(-----END{_GAP}{_KEY_KIND}-----|\Z)", re.DOTALL),
+        # The same without its BEGIN line: how PKCS8 and PKCS1 keys start in base64.
+        (
+            r"()(?<![A-Za-z0-9+/])(?:MII[A-Z][A-Za-z0-9+/]{4}|MC4CAQAwBQYDK2Vw)"
+            r"(?:[A-Za-z0-9+/=]|\\[rn]|[\r\n]){24,}",
+            0,
+        ),
+        # "name": "value" up to the same quote, also escaped in another text: \"name\": \"value\"
+        (
+            rf"""({_NAMES}\\{{0,3}}["']?\s{{0,8}}(?:=>|[:=,])\s{{0,8}}[\[(]?\s{{0,8}}b?\\["'])"""
+            r"""[^"'\\\r\n]+""",
+            0,
+        ),
+        (
+            rf"""({_NAMES}["']?\s{{0,8}}(?:=>|[:=,])\s{{0,8}}[\[(]?\s{{0,8}}b?")"""
+            r"""(?:[^"\\\r\n]|\\.)+""",
+            0,
+        ),
+        (
+            rf"""({_NAMES}["']?\s{{0,8}}(?:=>|[:=,])\s{{0,8}}[\[(]?\s{{0,8}}b?')"""
+            r"""(?:[^'\\\r\n]|\\.)+""",
+            0,
+        ),
+        # The quotes of HTML and of URLs
+        (
+            rf"""({_NAMES}(?:{_QUOTE})?{_SAYS}(?:&quot;|&\#0?3[49];|&\#x2[27];|%22|%27))"""
+            r"""[^"'<>&%\s]+""",
+            0,
+        ),
+        # Between the tags of an echo of headers, and in the value of a form
+        (
+            rf"""({_NAMES}\s{{0,8}}[:=]?{_TAGS}\s{{0,8}}[:=]?\s{{0,8}})(?![\s<]|\[redacted)[^<\r\n]+""",
+            0,
+        ),
+        (rf"""({_NAMES}["']\s{{1,8}}(?:content|value)\s{{0,8}}=\s{{0,8}}["']?)[^"'<>]+""", 0),
+        # Name: value, as headers are written in plain text, and NAME=value of an environment
+        (
+            rf"""({_LINE_NAMES}\s{{0,8}}[:=]\s{{0,8}})(?!\[redacted|[\s"'<]|\\["']|b["'])"""
+            r"""(?:[^\r\n<\\]|\\(?![rn]))+""",
+            0,
+        ),
+        (
+            rf"""({_NAMES}{_SAYS})(?!\[redacted|[\s"'<]|\\["']|b["']|&quot;|&\#|%2[27]|null\b)"""
+            r"""(?:\[[^\]\r\n]*|(?:[^\r\n<,;}}&\\]|\\(?![rn]))+)""",
+            0,
+        ),
         # Shorter words after "Bearer" are prose, not tokens.
-        (r"""((?<![\w-])Bearer\s+)[A-Za-z0-9._~+/=-]{8,}""", re.IGNORECASE),
+        (rf"((?<![A-Za-z0-9_-])Bearer{_GAP}{{1,8}})[^\s\"'<>,;&\\]{{8,}}", 0),
+        (
+            rf"((?<![A-Za-z0-9_-])Basic{_GAP}{{1,8}})(?=[^\s]{{0,40}}[0-9=])[A-Za-z0-9+/]{{8,}}={{0,2}}",
+            0,
+        ),
+        # A JSON web token wherever it stands
+        (r"()(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?", 0),
         # user_not_found:_<uuid>: an error code that names an account (observed)
-        (rf"((?<![a-z])(?:user|member)[a-z_]*:_?){_UUID}", re.IGNORECASE),
-        # scheme://user:password@host
-        (r"((?<![\w+.-])[a-z][a-z0-9+.-]*://)[^\s/@]+(@)", re.IGNORECASE),
+        (rf"((?<![a-z])(?:user|member)[a-z_]{{0,40}}:_?){_UUID}", 0),
+        # scheme://user:password@host, where a careless password holds / or @ itself
+        (
+            r"""(:(?://|%2F%2F))(?!\[redacted)(?:[^\s/@:"'<>]{0,256}:[^\s"'<>]{0,512}|[^\s/"'<>]{1,512})(@)""",
+            0,
+        ),
     )
 )
+
+_NAMED: Final = frozenset(each for each in _PATTERNS if "authorization" in each.pattern.lower())
 
 
 def redact_text(text: str) -> str:
     """Replace every secret inside a text. Idempotent."""
+    text = without_known_text(text)
+    lowered = text.lower()
+    named = any(root in lowered for root in _ROOTS)
     for pattern in _PATTERNS:
-        text = pattern.sub(_replacement, text)
+        if named or pattern not in _NAMED:
+            text = pattern.sub(_replacement, text)
     return text
 
 
@@ -97,10 +197,66 @@ def _text(value: str | bytes) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
+_MARGIN: Final = 4096
+"""Characters beyond the limit that are looked at: a secret may begin before it and end after."""
+
+
+def clean_text(text: str, limit: int) -> str:
+    """Make a text from outside part of a message: one line, no secrets, at most `limit` characters.
+
+    It is cut before anything else looks at it, so that the cost does not grow with the text.
+    """
+    is_cut = len(text) > limit + _MARGIN
+    # Redacted again as one line: a control character may have stood inside a secret.
+    line = redact_text(_one_line(redact_text(text[: limit + _MARGIN])))
+    if is_cut and len(line) < limit:
+        # The cut may have halved a secret that no pattern recognises any more.
+        line = line.rpartition(" ")[0]
+    return line if len(line) <= limit and not is_cut else f"{line[: limit - 1]}…"
+
+
+def _one_line(text: str) -> str:
+    line = text if text.isprintable() else "".join(map(_printable, text))
+    return " ".join(line.split())
+
+
+def _printable(letter: str) -> str:
+    if letter.isprintable():
+        return letter
+    return " " if letter.isspace() else ""
+
+
 def redacted_repr(value: object, limit: int = 80) -> str:
     """Return a value's repr for an error message: without secrets, at most `limit` characters."""
-    text = redact_text(repr(value))
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+    return clean_text(_repr(value, limit + _MARGIN), limit)
+
+
+def _repr(value: object, limit: int) -> str:
+    """Return the repr of anything, also of what has none, at a cost that `limit` bounds."""
+    if isinstance(value, str | bytes | bytearray):
+        if _may_be_key(value):
+            return f"{type(value).__name__} of {len(value)} characters (not shown: may be a key)"
+        return repr(value[: limit + 1])
+    if isinstance(value, int) and value.bit_length() > 1024:
+        # Python refuses to write more than 4,300 digits, and takes quadratic time for fewer.
+        return f"a whole number of about {value.bit_length() * 30103 // 100000:,} digits"
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001 - the object is the caller's, and so is what its repr raises
+        return f"{type(value).__name__} without a repr"
+
+
+# A line of a PEM alone, or a whole one without its BEGIN line. Texts of this length in arguments
+# are words, numbers and ids, which are no mixture of all three kinds of letters.
+_KEY_LINE = re.compile(r"[A-Za-z0-9+/=\s]{60,200}", re.ASCII)
+
+
+def _may_be_key(value: str | bytes | bytearray) -> bool:
+    head = value[:200]
+    text = head if isinstance(head, str) else bytes(head).decode("latin-1")
+    kinds = (str.isupper, str.islower, str.isdigit)
+    mixed = all(any(kind(letter) for letter in text) for kind in kinds)
+    return mixed and _KEY_LINE.fullmatch(text) is not None
 
 
 class Secret(Generic[T]):
@@ -109,7 +265,7 @@ class Secret(Generic[T]):
     Not an attrs class: `attrs.asdict` and `attrs.evolve` would hand the value out.
     """
 
-    __slots__ = ("_value",)
+    __slots__ = ("__weakref__", "_value")
 
     def __init__(self, value: T) -> None:
         self._value = value
@@ -134,3 +290,84 @@ class Secret(Generic[T]):
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("a Secret does not leave its process: it cannot be pickled")
+
+
+_MIN_KNOWN: Final = 8
+"""Shorter values are words of messages too, which would become unreadable without them."""
+
+_known: weakref.WeakSet[Secret[str]] = weakref.WeakSet()
+_known_lock = threading.Lock()
+
+
+def remember(secret: Secret[str]) -> Secret[str]:
+    """Have the value replaced wherever it appears, for as long as this Secret lives; return it."""
+    if len(secret.reveal()) >= _MIN_KNOWN:
+        with _known_lock:
+            _known.add(secret)
+    return secret
+
+
+# Signatures of requests that may still be answered. A deque drops the oldest by itself.
+_signatures: deque[str] = deque(maxlen=64)
+
+
+def remember_briefly(signature: str) -> str:
+    """Have a signature replaced wherever it appears while it is one of the latest; return it."""
+    _signatures.append(signature)
+    return signature
+
+
+def without_known_text(text: str) -> str:
+    """Replace what the clients of this process hold in a word of an answer; the rest stays."""
+    for value in _known_values():
+        text = text.replace(value, REDACTED)
+    return text
+
+
+def without_password(url: T) -> T | str:
+    """Return a URL without its user and password; what is no text with an @ as it is.
+
+    For the first statement of a function that takes one: a traceback shows its locals.
+    """
+    if not isinstance(url, str) or "@" not in url:
+        return url
+    redacted = redact_text(url)
+    return redacted if redacted != url else f"{REDACTED}@{url.rpartition('@')[2]}"
+
+
+def without_known_values(body: bytes) -> bytes:
+    """Replace what the clients of this process hold in the bytes of an answer; the rest stays."""
+    for value in _known_values():
+        body = body.replace(value.encode(), REDACTED.encode())
+    return body
+
+
+def _known_values() -> Iterator[str]:
+    with _known_lock:
+        secrets = list(_known)
+    for secret in secrets:
+        yield from _spellings(secret.reveal())
+    for signature in tuple(_signatures):
+        yield from _spellings(signature)
+
+
+_ESCAPES: Final[tuple[Callable[[str], str], ...]] = (
+    lambda value: quote(value, safe=""),
+    html.escape,
+    # Go's templates escape more than Python's.
+    lambda value: html.escape(value).replace("+", "&#43;").replace("=", "&#61;"),
+    lambda value: value.replace("/", r"\/"),
+    str.lower,
+    str.upper,
+)
+
+
+def _spellings(value: str) -> dict[str, None]:
+    """List how a value may be written; each once, the longest first."""
+    spellings = {value, *(escape(value) for escape in _ESCAPES)}
+    return dict.fromkeys(sorted(spellings, key=len, reverse=True))
+
+
+def as_secret(value: Any) -> Secret[Any]:
+    """Wrap a value in Secret; one that is wrapped already stays as it is."""
+    return cast("Secret[Any]", value) if isinstance(value, Secret) else Secret(value)

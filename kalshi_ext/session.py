@@ -6,13 +6,21 @@ No I/O: a client that was built has sent nothing and opened no connection.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import httpx
 from attrs import evolve, frozen
 
 from kalshi_ext import contracts
-from kalshi_ext.config import Environment, EnvironmentSettings, Timeout, environment, timeout
+from kalshi_ext.arguments import must_be
+from kalshi_ext.config import (
+    Environment,
+    EnvironmentSettings,
+    Timeout,
+    environment,
+    settings_from_env,
+    timeout,
+)
 from kalshi_ext.errors import Misuse
 from kalshi_ext.journal import Journal, account_label
 from kalshi_ext.protocol.flow import Context, Policy
@@ -20,10 +28,9 @@ from kalshi_ext.protocol.rate_limits import Pacer
 from kalshi_ext.redact import Secret
 from kalshi_ext.transport import AsyncDeadlineTransport, DeadlineTransport
 from kalshi_ext.transport.driver import Endpoint
-from kalshi_ext.transport.keys import as_secret
 from kalshi_ext.transport.signing import signer
 
-JournalSource: TypeAlias = str | Path | Journal | None
+JournalSource: TypeAlias = str | Path | Journal | Secret[Any] | None
 
 
 @frozen
@@ -69,10 +76,10 @@ class ClientSession:
 
 def build_session(
     *,
-    key_id: str | None,
-    private_key: Any,
-    passphrase: Any,
-    bearer_token: Any,
+    key_id: Secret[Any],
+    private_key: Secret[Any],
+    passphrase: Secret[Any],
+    bearer_token: Secret[Any],
     environment_: str | Environment | None,
     contract: str,
     policy: Policy | None,
@@ -82,12 +89,10 @@ def build_session(
 ) -> ClientSession:
     """Check the arguments of a client and put its parts together. Raises Misuse."""
     exchange = environment(environment_)
-    token: Secret[Any] = as_secret(bearer_token)
     credentials = signer(
         key_id=key_id, private_key=private_key, passphrase=passphrase, bearer_token=bearer_token
     )
-    name = _account(exchange, account, key_id, token) if credentials.authenticated else None
-    del private_key, passphrase, bearer_token, token  # a traceback shows the locals of its frames
+    name = _account(exchange, account, key_id, bearer_token) if credentials.authenticated else None
     checked_policy, checked_timeout = _policy_and_timeout(policy, timeout_)
     return ClientSession(
         exchange,
@@ -101,13 +106,13 @@ def build_session(
 
 
 def _account(
-    exchange: Environment, account: str | None, key_id: str | None, token: Secret[Any]
+    exchange: Environment, account: object, key_id: Secret[Any], token: Secret[Any]
 ) -> str | None:
     # A name first and alone: its refusal must not show the token among the locals of a frame.
     if account is not None:
-        return account_label(exchange.base_url, account=account)
-    if key_id is not None:
-        return account_label(exchange.base_url, key_id=key_id.strip())
+        return account_label(exchange.base_url, account=cast("str", account))
+    if key_id.reveal() is not None:
+        return account_label(exchange.base_url, key_id=key_id.reveal().strip())
     return account_label(exchange.base_url, token=token.reveal().strip())
 
 
@@ -115,7 +120,7 @@ def _policy_and_timeout(policy: Policy | None, timeout_: Any) -> tuple[Policy, T
     """Make policy and timeout agree: a `timeout` argument overrides the policy's."""
     chosen = Policy() if policy is None else policy
     if not isinstance(chosen, Policy):
-        raise Misuse(f"policy must be a Policy, not {chosen!r}")
+        raise must_be("policy", chosen, "a Policy")
     limits = Timeout(total=chosen.timeout) if timeout_ is None else timeout(timeout_)
     return evolve(chosen, timeout=limits.total), limits
 
@@ -124,14 +129,23 @@ def _pacer(pace: str | Pacer | None) -> Pacer | None:
     if isinstance(pace, str):
         return Pacer.of_tier(pace)  # a snapshot of the documented tiers
     if pace is not None and not isinstance(pace, Pacer):
-        raise Misuse(f"pace must be a usage tier or a Pacer, not {pace!r}")
+        raise must_be("pace", pace, "a usage tier or a Pacer")
     return pace
+
+
+def client_arguments(given: Secret[tuple[Any, dict[str, Any]]]) -> dict[str, Any]:
+    """Return the arguments of a client from (environment variables, options over them).
+
+    Both come as one Secret: a traceback shows the locals of its frames.
+    """
+    settings = settings_from_env(Secret(given.reveal()[0]))
+    return {**from_settings(settings), **given.reveal()[1]}
 
 
 def from_settings(settings: EnvironmentSettings) -> dict[str, Any]:
     """Turn the settings of the environment variables into the arguments of a client."""
     return {
-        "key_id": settings.key_id,
+        "key_id": None if settings.key_id is None else Secret(settings.key_id),
         "private_key": settings.private_key,
         "passphrase": settings.passphrase,
         "bearer_token": settings.bearer_token,
@@ -139,7 +153,7 @@ def from_settings(settings: EnvironmentSettings) -> dict[str, Any]:
         "contract": settings.contract,
         # None lets a policy given beside them keep its own timeout.
         "timeout": None if settings.timeout == Timeout() else settings.timeout,
-        "journal": settings.journal,
+        "journal": None if settings.journal is None else Secret(settings.journal),
         "account": settings.account,
     }
 
@@ -166,6 +180,7 @@ def _check_custom(custom: object, kind: type, options: dict[str, Any]) -> None:
     if not isinstance(custom, kind):
         raise Misuse(f"transport must be an httpx.{kind.__name__}, not {type(custom).__name__}")
     # They would be ignored silently: a certificate check or a proxy that is not in use.
-    ignored = [name for name in ("verify", "proxy") if options.get(name) is not None]
+    given = {"verify": options.get("verify"), "proxy": options["proxy"].reveal()}
+    ignored = [name for name, value in given.items() if value is not None]
     if ignored:
         raise Misuse(f"{', '.join(ignored)}: give it to your transport, or leave transport out")

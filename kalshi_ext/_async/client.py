@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -17,7 +17,8 @@ from kalshi_ext._async.order_groups import AsyncOrderGroups
 from kalshi_ext._async.orders import AsyncOrders
 from kalshi_ext._async.portfolio import AsyncPortfolio
 from kalshi_ext._async.subaccounts import AsyncSubaccounts
-from kalshi_ext.config import Environment, Timeout, settings_from_env
+from kalshi_ext.arguments import instance
+from kalshi_ext.config import Environment, Timeout
 from kalshi_ext.contracts.any_path import Parameters, any_call
 from kalshi_ext.contracts.passthrough import GeneratedResponse, passthrough_call
 from kalshi_ext.errors import Misuse
@@ -26,8 +27,14 @@ from kalshi_ext.protocol.flow import Flow, Policy, request
 from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.protocol.rate_limits import Pacer
-from kalshi_ext.redact import Secret
-from kalshi_ext.session import JournalSource, async_transport, build_session, from_settings
+from kalshi_ext.redact import Secret, as_secret, without_password
+from kalshi_ext.session import (
+    ClientSession,
+    JournalSource,
+    async_transport,
+    build_session,
+    client_arguments,
+)
 from kalshi_ext.transport.driver import AsyncDriver
 from kalshi_ext.transport.keys import KeySource, Passphrase
 from kalshi_ext.writes import Resolution
@@ -44,7 +51,7 @@ class AsyncKalshi:
     def __init__(
         self,
         *,
-        key_id: str | None = None,
+        key_id: str | Secret[str] | None = None,
         private_key: KeySource | None = None,
         passphrase: Passphrase | None = None,
         bearer_token: str | Secret[str] | None = None,
@@ -57,7 +64,7 @@ class AsyncKalshi:
         pace: str | Pacer | None = None,
         policy: Policy | None = None,
         verify: ssl.SSLContext | None = None,
-        proxy: httpx.Proxy | str | None = None,
+        proxy: httpx.Proxy | str | Secret[str] | None = None,
     ) -> None:
         """Check the arguments; nothing is sent or connected.
 
@@ -71,6 +78,10 @@ class AsyncKalshi:
         Misuse, JournalMismatch where the journal is another account's, and JournalBusy where
         another living process holds it.
         """
+        # First of all: a traceback shows the locals of its frames.
+        key_id, private_key, passphrase = map(as_secret, (key_id, private_key, passphrase))
+        bearer_token, journal, proxy = map(as_secret, (bearer_token, journal, proxy))
+        environment = without_password(environment)
         self.session = build_session(
             key_id=key_id,
             private_key=private_key,
@@ -83,12 +94,11 @@ class AsyncKalshi:
             pace=pace,
             account=account,
         )
-        del private_key, passphrase, bearer_token  # a traceback shows the locals of its frames
         wire_transport = async_transport(
             transport, timeout=self.session.timeout, verify=verify, proxy=proxy
         )
         # Last, because it may take a lock, and nothing after it may fail and leave it locked.
-        self._owns_journal = not isinstance(journal, Journal)
+        self._owns_journal = not isinstance(journal.reveal(), Journal)
         self._journal = open_journal(journal)
         try:
             self.session = self.session.use(self._journal)
@@ -108,12 +118,19 @@ class AsyncKalshi:
     @classmethod
     def from_env(cls, variables: Mapping[str, str] | None = None, **options: Any) -> Self:
         """Build a client from the KALSHI_ variables; `options` override them. Raises Misuse."""
-        return cls(**{**from_settings(settings_from_env(variables)), **options})
+        given = Secret((variables, options))
+        del variables, options  # a traceback shows the locals of its frames
+        return cls(**client_arguments(given))
 
     def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}({self.session.environment.name}, {self.session.contract.name})"
+        # Also of a client whose construction failed: a traceback shows it.
+        session: ClientSession | None = getattr(self, "session", None)
+        parts = (
+            "not built"
+            if session is None
+            else f"{session.environment.name}, {session.contract.name}"
         )
+        return f"{type(self).__name__}({parts})"
 
     async def __aenter__(self) -> Self:
         return self
@@ -137,7 +154,8 @@ class AsyncKalshi:
             self._journal.close()
 
     async def run(self, steps: Flow[T]) -> T:
-        """Run a flow with this client's connections and journal."""
+        """Run a flow with this client's connections and journal. Raises Misuse for no flow."""
+        instance(steps, "steps", Generator, "must be a flow, which is a generator")
         return await self.driver.run(steps)
 
     async def call(self, operation: Callable[..., GeneratedResponse[T]], **arguments: Any) -> T:

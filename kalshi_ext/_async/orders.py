@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
 
 from kalshi_ext import values, writes
 from kalshi_ext._async.resource import AsyncResource
 from kalshi_ext._async.rows import AsyncRows
+from kalshi_ext.arguments import entries
 from kalshi_ext.errors import KalshiError, Misuse
 from kalshi_ext.models import Order, OrderAck, QueuePosition
 from kalshi_ext.protocol.limits import Deadline
@@ -22,11 +22,10 @@ from kalshi_ext.requests import (
     OrderTicket,
     Side,
     Target,
+    order_arguments,
     subaccount_number,
 )
 from kalshi_ext.requests.filters import list_query
-
-T = TypeVar("T")
 
 
 class AsyncOrders(AsyncResource):
@@ -73,26 +72,7 @@ class AsyncOrders(AsyncResource):
         an order not known by then raises OutcomeUnknown. `expire_at_deadline` gives the order that
         moment as its own expiry too (whole seconds), so that it dies at the exchange.
         """
-        ticket = OrderTicket.of(
-            ticker,
-            side=side,
-            action=action,
-            count=count,
-            price=price,
-            client_order_id=client_order_id,
-            intent=intent,
-            time_in_force=time_in_force,
-            self_trade_prevention=self_trade_prevention,
-            post_only=post_only,
-            reduce_only=reduce_only,
-            expires=expires,
-            cancel_order_on_pause=cancel_order_on_pause,
-            subaccount=subaccount,
-            order_group_id=order_group_id,
-            exchange_index=exchange_index,
-            max_cost=max_cost,
-            sell_position_floor=sell_position_floor,
-        )
+        ticket = OrderTicket.of(**order_arguments(locals()))
         return await self._run(
             writes.place(
                 self._contract,
@@ -111,7 +91,7 @@ class AsyncOrders(AsyncResource):
         The result has one entry for each ticket, in their order: the acknowledgement or the
         refusal. Build tickets with `OrderTicket.of(...)`, which takes the arguments of `place`.
         """
-        checked = _non_empty("tickets", tickets)
+        checked = entries(tickets, "tickets")
         if not all(isinstance(ticket, OrderTicket) for ticket in checked):
             raise Misuse("tickets must be built with OrderTicket.of(...)")
         return await self._run(
@@ -204,7 +184,7 @@ class AsyncOrders(AsyncResource):
         self, orders: Iterable[OrderRef], *, deadline: Deadline | None = None
     ) -> list[OrderAck | KalshiError]:
         """Cancel several orders in one request; one result for each, in their order."""
-        targets = [Target.of(order) for order in _non_empty("orders", orders)]
+        targets = [Target.of(order) for order in entries(orders, "orders")]
         return await self._run(
             writes.cancel_many(self._contract, targets, self._context, deadline=deadline)
         )
@@ -241,7 +221,7 @@ class AsyncOrders(AsyncResource):
             writes.find_order(
                 self._contract,
                 values.client_order_id(client_order_id),
-                list_query(ticker=ticker, since=since),
+                list_query(ticker=values.ticker(ticker), since=since),
                 self._context,
             )
         )
@@ -262,11 +242,11 @@ class AsyncOrders(AsyncResource):
     ) -> list[QueuePosition]:
         """Return queue positions: of `orders` (classic), or of `tickers` or an event (current)."""
         # The contract refuses the arguments it does not have.
-        refs = None if orders is None else _non_empty("orders", orders)
-        names = None if tickers is None else _non_empty("tickers", tickers)
+        refs = None if orders is None else entries(orders, "orders")
+        names = None if tickers is None else entries(tickers, "tickers")
         call = self._contract.orders.queue_positions(
             None if refs is None else [Target.of(order).order_id for order in refs],
-            None if names is None else [values.ticker(name, name="tickers") for name in names],
+            None if names is None else [values.ticker(name, "tickers") for name in names],
             None if event_ticker is None else values.ticker(event_ticker, name="event_ticker"),
             subaccount_number(subaccount),
         )
@@ -299,14 +279,3 @@ class AsyncOrders(AsyncResource):
             page_size=page_size,
         )
         return self._rows(self._contract.orders.list(query), limit, max_pages)
-
-
-def _non_empty(name: str, values: Iterable[T]) -> list[T]:
-    """Return one or more entries as a list. Raises Misuse."""
-    # A text is iterable too: each of its letters would become an entry.
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise Misuse(f"{name} must be a list, not {values!r}")
-    entries = list(values)
-    if not entries:
-        raise Misuse(f"{name} must hold at least one entry")
-    return entries

@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from kalshi_ext import values, writes
 from kalshi_ext._async.resource import AsyncResource
 from kalshi_ext._async.rows import AsyncRows
-from kalshi_ext.contract.types import ExchangeInstance, RestingMarginReservation
-from kalshi_ext.contracts.interface import InstanceTransferTicket
-from kalshi_ext.errors import Misuse
+from kalshi_ext.contract.types import RestingMarginReservation
 from kalshi_ext.models import (
     Balance,
     EventPosition,
@@ -24,7 +22,9 @@ from kalshi_ext.models import (
 from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.requests import (
     Dollars,
+    InstanceTransferTicket,
     Moment,
+    allocation,
     member,
     shard_number,
     subaccount_number,
@@ -188,17 +188,13 @@ class AsyncPortfolio(AsyncResource):
         listed before and, where the answer is lost, after.
         """
         ticket = InstanceTransferTicket(
-            source=member(ExchangeInstance, source, "source").value,
-            destination=member(ExchangeInstance, destination, "destination").value,
+            source=source,
+            destination=destination,
             amount=values.centicents(amount, name="amount"),
-            source_exchange_shard=shard_number(source_exchange_shard, name="source_exchange_shard"),
-            destination_exchange_shard=shard_number(
-                destination_exchange_shard, name="destination_exchange_shard"
-            ),
-            source_subaccount=subaccount_number(source_subaccount, name="source_subaccount"),
-            destination_subaccount=subaccount_number(
-                destination_subaccount, name="destination_subaccount"
-            ),
+            source_exchange_shard=source_exchange_shard,
+            destination_exchange_shard=destination_exchange_shard,
+            source_subaccount=source_subaccount,
+            destination_subaccount=destination_subaccount,
             client_transfer_id=transfer_key(client_transfer_id),
         )
         return await self._run(
@@ -235,27 +231,10 @@ class AsyncPortfolio(AsyncResource):
         deadline: Deadline | None = None,
     ) -> None:
         """Set the target share of the balance on each shard: {exchange_index: whole percent}."""
-        if not isinstance(percent, Mapping) or not percent:
-            raise Misuse(f"percent must be {{exchange_index: whole percent}}, not {percent!r}")
-        shares = {_shard(shard): _percent(share) for shard, share in percent.items()}
         call = self._contract.portfolio.set_target_allocation(
-            shares, _reservation(resting_margin_reservation)
+            allocation(percent), _reservation(resting_margin_reservation)
         )
         await self._run(writes.send_idempotent(call, self._context, deadline=deadline))
-
-
-def _shard(value: int) -> int:
-    # −1 routes an order by its ticker; a share of the balance has no ticker.
-    shard = shard_number(value, name="percent")
-    if shard is None or shard < 0:
-        raise Misuse(f"percent must name shards from 0 up, not {value!r}")
-    return shard
-
-
-def _percent(value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 100:
-        raise Misuse(f"percent must be whole numbers from 0 to 100, not {value!r}")
-    return value
 
 
 def _reservation(value: str | None) -> str | None:

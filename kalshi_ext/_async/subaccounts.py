@@ -5,10 +5,10 @@ from __future__ import annotations
 from kalshi_ext import values, writes
 from kalshi_ext._async.resource import AsyncResource
 from kalshi_ext._async.rows import AsyncRows
-from kalshi_ext.errors import Misuse
+from kalshi_ext.arguments import flag, whole_number
 from kalshi_ext.models import NettingConfig, SubaccountBalance, SubaccountTransfer
 from kalshi_ext.protocol.limits import Deadline
-from kalshi_ext.requests import Dollars, shard_number, subaccount_number, transfer_key
+from kalshi_ext.requests import Dollars, shard_number, subaccount_pair, transfer_key
 from kalshi_ext.requests.filters import list_query
 
 
@@ -51,8 +51,7 @@ class AsyncSubaccounts(AsyncResource):
         key = transfer_key(client_transfer_id)
         call = self._contract.subaccounts.transfer(
             key,
-            _number(from_subaccount, "from_subaccount"),
-            _number(to_subaccount, "to_subaccount"),
+            *subaccount_pair(from_subaccount, to_subaccount),
             values.cents(amount, name="amount"),
             shard_number(exchange_index),
         )
@@ -78,14 +77,6 @@ class AsyncSubaccounts(AsyncResource):
         self, subaccount: int, *, enabled: bool, deadline: Deadline | None = None
     ) -> None:
         """Switch netting of one subaccount on or off."""
-        if not isinstance(enabled, bool):
-            raise Misuse(f"enabled must be True or False, not {enabled!r}")
-        call = self._contract.subaccounts.set_netting(_number(subaccount, "subaccount"), enabled)
+        number = whole_number(subaccount, "subaccount", 0, 63)
+        call = self._contract.subaccounts.set_netting(number, flag(enabled, "enabled"))
         await self._run(writes.send_idempotent(call, self._context, deadline=deadline))
-
-
-def _number(value: int, name: str) -> int:
-    number = subaccount_number(value, name=name)
-    if number is None:
-        raise Misuse(f"{name} must be a whole number from 0 to 63, not None")
-    return number

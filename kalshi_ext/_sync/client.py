@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -18,7 +18,8 @@ from kalshi_ext._sync.order_groups import OrderGroups
 from kalshi_ext._sync.orders import Orders
 from kalshi_ext._sync.portfolio import Portfolio
 from kalshi_ext._sync.subaccounts import Subaccounts
-from kalshi_ext.config import Environment, Timeout, settings_from_env
+from kalshi_ext.arguments import instance
+from kalshi_ext.config import Environment, Timeout
 from kalshi_ext.contracts.any_path import Parameters, any_call
 from kalshi_ext.contracts.passthrough import GeneratedResponse, passthrough_call
 from kalshi_ext.errors import Misuse
@@ -27,8 +28,14 @@ from kalshi_ext.protocol.flow import Flow, Policy, request
 from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.protocol.rate_limits import Pacer
-from kalshi_ext.redact import Secret
-from kalshi_ext.session import JournalSource, build_session, from_settings, sync_transport
+from kalshi_ext.redact import Secret, as_secret, without_password
+from kalshi_ext.session import (
+    ClientSession,
+    JournalSource,
+    build_session,
+    client_arguments,
+    sync_transport,
+)
 from kalshi_ext.transport.driver import Driver
 from kalshi_ext.transport.keys import KeySource, Passphrase
 from kalshi_ext.writes import Resolution
@@ -45,7 +52,7 @@ class Kalshi:
     def __init__(
         self,
         *,
-        key_id: str | None = None,
+        key_id: str | Secret[str] | None = None,
         private_key: KeySource | None = None,
         passphrase: Passphrase | None = None,
         bearer_token: str | Secret[str] | None = None,
@@ -58,7 +65,7 @@ class Kalshi:
         pace: str | Pacer | None = None,
         policy: Policy | None = None,
         verify: ssl.SSLContext | None = None,
-        proxy: httpx.Proxy | str | None = None,
+        proxy: httpx.Proxy | str | Secret[str] | None = None,
     ) -> None:
         """Check the arguments; nothing is sent or connected.
 
@@ -72,6 +79,10 @@ class Kalshi:
         Misuse, JournalMismatch where the journal is another account's, and JournalBusy where
         another living process holds it.
         """
+        # First of all: a traceback shows the locals of its frames.
+        key_id, private_key, passphrase = map(as_secret, (key_id, private_key, passphrase))
+        bearer_token, journal, proxy = map(as_secret, (bearer_token, journal, proxy))
+        environment = without_password(environment)
         self.session = build_session(
             key_id=key_id,
             private_key=private_key,
@@ -84,12 +95,11 @@ class Kalshi:
             pace=pace,
             account=account,
         )
-        del private_key, passphrase, bearer_token  # a traceback shows the locals of its frames
         wire_transport = sync_transport(
             transport, timeout=self.session.timeout, verify=verify, proxy=proxy
         )
         # Last, because it may take a lock, and nothing after it may fail and leave it locked.
-        self._owns_journal = not isinstance(journal, Journal)
+        self._owns_journal = not isinstance(journal.reveal(), Journal)
         self._journal = open_journal(journal)
         try:
             self.session = self.session.use(self._journal)
@@ -109,12 +119,19 @@ class Kalshi:
     @classmethod
     def from_env(cls, variables: Mapping[str, str] | None = None, **options: Any) -> Self:
         """Build a client from the KALSHI_ variables; `options` override them. Raises Misuse."""
-        return cls(**{**from_settings(settings_from_env(variables)), **options})
+        given = Secret((variables, options))
+        del variables, options  # a traceback shows the locals of its frames
+        return cls(**client_arguments(given))
 
     def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}({self.session.environment.name}, {self.session.contract.name})"
+        # Also of a client whose construction failed: a traceback shows it.
+        session: ClientSession | None = getattr(self, "session", None)
+        parts = (
+            "not built"
+            if session is None
+            else f"{session.environment.name}, {session.contract.name}"
         )
+        return f"{type(self).__name__}({parts})"
 
     def __enter__(self) -> Self:
         return self
@@ -138,7 +155,8 @@ class Kalshi:
             self._journal.close()
 
     def run(self, steps: Flow[T]) -> T:
-        """Run a flow with this client's connections and journal."""
+        """Run a flow with this client's connections and journal. Raises Misuse for no flow."""
+        instance(steps, "steps", Generator, "must be a flow, which is a generator")
         return self.driver.run(steps)
 
     def call(self, operation: Callable[..., GeneratedResponse[T]], **arguments: Any) -> T:

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
 
 from kalshi_ext import values, writes
 from kalshi_ext._sync.resource import Resource
 from kalshi_ext._sync.rows import Rows
+from kalshi_ext.arguments import entries
 from kalshi_ext.errors import KalshiError, Misuse
 from kalshi_ext.models import Order, OrderAck, QueuePosition
 from kalshi_ext.protocol.limits import Deadline
@@ -23,11 +23,10 @@ from kalshi_ext.requests import (
     OrderTicket,
     Side,
     Target,
+    order_arguments,
     subaccount_number,
 )
 from kalshi_ext.requests.filters import list_query
-
-T = TypeVar("T")
 
 
 class Orders(Resource):
@@ -74,26 +73,7 @@ class Orders(Resource):
         an order not known by then raises OutcomeUnknown. `expire_at_deadline` gives the order that
         moment as its own expiry too (whole seconds), so that it dies at the exchange.
         """
-        ticket = OrderTicket.of(
-            ticker,
-            side=side,
-            action=action,
-            count=count,
-            price=price,
-            client_order_id=client_order_id,
-            intent=intent,
-            time_in_force=time_in_force,
-            self_trade_prevention=self_trade_prevention,
-            post_only=post_only,
-            reduce_only=reduce_only,
-            expires=expires,
-            cancel_order_on_pause=cancel_order_on_pause,
-            subaccount=subaccount,
-            order_group_id=order_group_id,
-            exchange_index=exchange_index,
-            max_cost=max_cost,
-            sell_position_floor=sell_position_floor,
-        )
+        ticket = OrderTicket.of(**order_arguments(locals()))
         return self._run(
             writes.place(
                 self._contract,
@@ -112,7 +92,7 @@ class Orders(Resource):
         The result has one entry for each ticket, in their order: the acknowledgement or the
         refusal. Build tickets with `OrderTicket.of(...)`, which takes the arguments of `place`.
         """
-        checked = _non_empty("tickets", tickets)
+        checked = entries(tickets, "tickets")
         if not all(isinstance(ticket, OrderTicket) for ticket in checked):
             raise Misuse("tickets must be built with OrderTicket.of(...)")
         return self._run(
@@ -199,7 +179,7 @@ class Orders(Resource):
         self, orders: Iterable[OrderRef], *, deadline: Deadline | None = None
     ) -> list[OrderAck | KalshiError]:
         """Cancel several orders in one request; one result for each, in their order."""
-        targets = [Target.of(order) for order in _non_empty("orders", orders)]
+        targets = [Target.of(order) for order in entries(orders, "orders")]
         return self._run(
             writes.cancel_many(self._contract, targets, self._context, deadline=deadline)
         )
@@ -234,7 +214,7 @@ class Orders(Resource):
             writes.find_order(
                 self._contract,
                 values.client_order_id(client_order_id),
-                list_query(ticker=ticker, since=since),
+                list_query(ticker=values.ticker(ticker), since=since),
                 self._context,
             )
         )
@@ -255,11 +235,11 @@ class Orders(Resource):
     ) -> list[QueuePosition]:
         """Return queue positions: of `orders` (classic), or of `tickers` or an event (current)."""
         # The contract refuses the arguments it does not have.
-        refs = None if orders is None else _non_empty("orders", orders)
-        names = None if tickers is None else _non_empty("tickers", tickers)
+        refs = None if orders is None else entries(orders, "orders")
+        names = None if tickers is None else entries(tickers, "tickers")
         call = self._contract.orders.queue_positions(
             None if refs is None else [Target.of(order).order_id for order in refs],
-            None if names is None else [values.ticker(name, name="tickers") for name in names],
+            None if names is None else [values.ticker(name, "tickers") for name in names],
             None if event_ticker is None else values.ticker(event_ticker, name="event_ticker"),
             subaccount_number(subaccount),
         )
@@ -292,14 +272,3 @@ class Orders(Resource):
             page_size=page_size,
         )
         return self._rows(self._contract.orders.list(query), limit, max_pages)
-
-
-def _non_empty(name: str, values: Iterable[T]) -> list[T]:
-    """Return one or more entries as a list. Raises Misuse."""
-    # A text is iterable too: each of its letters would become an entry.
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise Misuse(f"{name} must be a list, not {values!r}")
-    entries = list(values)
-    if not entries:
-        raise Misuse(f"{name} must hold at least one entry")
-    return entries

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from kalshi_ext.arguments import must_be, plain
 from kalshi_ext.contracts.interface import Contract
-from kalshi_ext.errors import Misuse
 
 __all__ = ["Contract", "contract"]
 
 
-def contract(name: str) -> Contract:
+def contract(name: object) -> Contract:
     """Return a contract by name; its generated client is imported only then. Raises Misuse."""
-    if name == "current":
+    word = plain(name)
+    if type(word) is not str:
+        word = ""
+    if word == "current":
         from kalshi_ext.contracts.current import CURRENT
 
         return CURRENT
-    if name == "classic":
+    if word == "classic":
         from kalshi_ext.contracts.classic import CLASSIC
 
         return CLASSIC
-    raise Misuse(f"contract must be 'current' or 'classic', not {name!r}")
+    raise must_be("contract", name, "'current' or 'classic'")

@@ -11,8 +11,10 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard, TypeVar, cast
 
+from kalshi_ext.arguments import is_storable
 from kalshi_ext.protocol.deviations import printable
 from kalshi_ext.protocol.messages import Document, InvalidRow, Page, Request
+from kalshi_ext.redact import clean_text
 from kalshi_ext.values.enums import OpenEnum
 
 T = TypeVar("T")
@@ -20,6 +22,9 @@ E = TypeVar("E", bound=OpenEnum)
 
 # What stands beside the rows of a page; positions come as two lists in one.
 _ENVELOPE = frozenset({"cursor", "market_positions", "event_positions"})
+
+MAX_CURSOR = 8192  # characters; those seen have about 100, a URL holds 65,536
+MAX_NAME = 512  # characters of an id or a ticker
 
 # What reading JSON of any shape can raise. Anything else is a bug of ours and must not be hidden.
 DECODE_ERRORS = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError)
@@ -89,17 +94,20 @@ def _is_list(value: object) -> TypeGuard[list[Any]]:
 
 def _cursor(document: Document) -> str | None:
     cursor = document.get("cursor")
-    # Absent, null and "" end a list (observed). Any other type would be sent back as it came.
+    # Absent, null and "" end a list (observed). Any other value would be sent back as it came.
     if cursor is not None and not isinstance(cursor, str):
         raise TypeError("cursor is no text")
+    if cursor and (len(cursor) > MAX_CURSOR or not is_storable(cursor)):
+        raise ValueError("cursor is a text that cannot be sent back")
     return cursor or None
 
 
 def _invalid_row(row: Any, error: Exception, shape: type) -> InvalidRow:
     if isinstance(error, KeyError):
         missing = str(error.args[0])
-        return InvalidRow(row, f"field {missing!r} is missing", shape.__name__, missing)
-    return InvalidRow(row, str(error) or type(error).__name__, shape.__name__)
+        return InvalidRow(row, f"field '{missing}' is missing", shape.__name__, missing)
+    reason = clean_text(str(error), 200) or type(error).__name__  # it may quote the row
+    return InvalidRow(row, reason, shape.__name__)
 
 
 # Calling an enum class takes seven times as long as a look into a dict, five times for each order.
@@ -128,7 +136,15 @@ def required_text(row: Any, name: str) -> str:
     value = row[name]
     if not isinstance(value, str) or not value:
         raise ValueError(f"{name} is not a text that names something")
+    # An id goes into URLs, journals and databases.
+    if len(value) > MAX_NAME or not is_storable(value):
+        raise ValueError(f"{name} is a text that no id can be")
     return value
+
+
+def optional_text(row: Any, name: str) -> str | None:
+    """Return a text that may be absent, null or empty, like a client_order_id."""
+    return required_text(row, name) if row.get(name) else None
 
 
 def required(value: T | None, name: str) -> T:

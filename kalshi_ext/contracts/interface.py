@@ -54,20 +54,6 @@ class Interface:
 
 
 @frozen(kw_only=True)
-class InstanceTransferTicket:
-    """Money to move between exchange instances or shards; `amount` in centicents (1/100 cent)."""
-
-    source: str
-    destination: str
-    amount: int
-    source_exchange_shard: int | None = None
-    destination_exchange_shard: int | None = None
-    source_subaccount: int | None = None
-    destination_subaccount: int | None = None
-    client_transfer_id: str | None = None
-
-
-@frozen(kw_only=True)
 class Contract:
     """One contract: its operations and its way to say each thing.
 

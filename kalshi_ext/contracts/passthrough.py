@@ -11,10 +11,12 @@ from typing import Any, Protocol, TypeVar
 
 import httpx
 
+from kalshi_ext.arguments import plain, safely
 from kalshi_ext.contracts.decoding import build_request
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import Misuse
-from kalshi_ext.protocol.messages import Call, Document, Operation, Repeat
+from kalshi_ext.protocol.messages import Call, Document, Operation, Repeat, Request
+from kalshi_ext.redact import clean_text, redacted_repr
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -37,8 +39,9 @@ def passthrough_call(
     """Bind a generated operation to its request and its generated parser. Raises Misuse."""
     module = _module(operation, contract.name)
     entry = _operation_named(contract, module.__name__.rpartition(".")[2])
-    kwargs = module._get_kwargs(**arguments)
-    _refuse_dot_segments(kwargs["url"])
+    kwargs = _kwargs(module, arguments)
+    request: Request = safely(build_request, kwargs, "arguments", "make no JSON")
+    _refuse_dot_segments(request.path)
 
     def decode(document: Document) -> T:
         status = min(entry.success)
@@ -48,16 +51,27 @@ def passthrough_call(
         )
         return parsed
 
-    return Call(entry, build_request(kwargs), decode)
+    return Call(entry, request, decode)
+
+
+def _kwargs(module: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        kwargs: dict[str, Any] = module._get_kwargs(**arguments)
+    except Exception as error:  # noqa: BLE001 - the generated code checks nothing: it fails somewhere
+        reason = clean_text(f"{type(error).__name__}: {error}", 200)
+    else:
+        return kwargs
+    name = module.__name__.rpartition(".")[2]
+    raise Misuse(f"arguments of {name} make no request: {reason}")
 
 
 def _module(operation: object, name: str) -> Any:
-    path = getattr(operation, "__module__", "")
-    package = path.partition(".")[0]
+    path = plain(getattr(operation, "__module__", ""))
+    package = path.partition(".")[0] if type(path) is str else ""
     if PACKAGES.get(package) != name or ".api." not in path:
         wanted = next(word for word, known in PACKAGES.items() if known == name)
         raise Misuse(f"operation must be a function of {wanted}.api for this client's contract")
-    return importlib.import_module(path)
+    return safely(importlib.import_module, path, "operation", "its module cannot be imported")
 
 
 def _operation_named(contract: Contract, name: str) -> Operation:
@@ -79,4 +93,4 @@ def _client(module: Any) -> Any:
 def _refuse_dot_segments(url: str) -> None:
     """Refuse ids that a client would fold away: '..' reaches another resource (measured)."""
     if any(part in {"", ".", "..", "None"} for part in url.split("/")[1:]):
-        raise Misuse(f"an id in the path must not be empty, '.' or '..': {url!r}")
+        raise Misuse(f"an id in the path must not be empty, '.' or '..': {redacted_repr(url)}")

@@ -130,7 +130,9 @@ class Journal:
         return handle
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.opened.name})"
+        # Also of one that could not be opened: a traceback shows it.
+        opened: OpenJournal | None = getattr(self, "opened", None)
+        return f"{type(self).__name__}({'not opened' if opened is None else opened.name})"
 
     def submit(self, verb: str, *args: Any, **options: Any) -> Future[Any]:
         """Queue a verb (the name of a method, with its arguments) and return at once.

@@ -13,17 +13,20 @@ import weakref
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from kalshi_ext.arguments import must_be, plain
 from kalshi_ext.errors import INSTALL, Misuse
 from kalshi_ext.journal.entry import JournalUnusable, utc_now
 from kalshi_ext.journal.journal import Journal, OpenJournal
 from kalshi_ext.journal.memory import MemoryJournal
 from kalshi_ext.journal.sqlite import SqliteJournal
 from kalshi_ext.journal.sqlite_file import file_identity, resolved
+from kalshi_ext.redact import Secret, as_secret, redacted_repr
 
 
 def open_journal(
-    where: str | Path | Journal | None,
+    where: str | Path | Journal | Secret[Any] | None,
     *,
     readonly: bool = False,
     now: Callable[[], datetime] = utc_now,
@@ -34,15 +37,31 @@ def open_journal(
     process gives another handle of the same journal, to be closed by itself. Blocks while it
     opens. Raises Misuse, JournalBusy, JournalUnusable.
     """
-    if isinstance(where, Journal):
-        return where
-    if where is None:
+    where = as_secret(where)  # a URL may hold a password, and a traceback shows locals
+    place = plain(where.reveal())
+    if isinstance(place, Journal):
+        return place
+    if place is None:
         return MemoryJournal(now=now)
-    if isinstance(where, str) and "://" in where:
+    if not isinstance(place, str | Path):
+        raise must_be("journal", place, "a path, a postgresql:// URL or a Journal")
+    if isinstance(place, str) and "://" in place:
+        del place
         return _by_url(where, readonly=readonly, now=now)
-    if readonly:
-        return SqliteJournal(where, readonly=True, now=now)
-    return _shared_file(resolved(where), now)
+    return _in_file(place, readonly=readonly, now=now)
+
+
+def _in_file(place: str | Path, *, readonly: bool, now: Callable[[], datetime]) -> Journal:
+    if isinstance(place, str) and place and not (place.strip() and place.isprintable()):
+        shown = redacted_repr(place)
+        raise Misuse(f"journal: expected a path of printable characters, got {shown}")
+    try:
+        if readonly:
+            return SqliteJournal(place, readonly=True, now=now)
+        return _shared_file(resolved(place), now)
+    except (OSError, RuntimeError, UnicodeError) as error:  # a name too long, a home of nobody
+        reason = str(getattr(error, "strerror", None) or error)
+    raise JournalUnusable(f"journal: {redacted_repr(str(place))} cannot be opened: {reason}")
 
 
 _lock = threading.RLock()
@@ -89,8 +108,8 @@ def _first_handle(path: Path, now: Callable[[], datetime]) -> Journal:
     return journal
 
 
-def _by_url(url: str, *, readonly: bool, now: Callable[[], datetime]) -> Journal:
-    scheme = url.partition("://")[0]
+def _by_url(url: Secret[str], *, readonly: bool, now: Callable[[], datetime]) -> Journal:
+    scheme = str(url.reveal().partition("://")[0])[:20]
     if scheme not in ("postgresql", "postgres"):
         raise Misuse(f"journal: expected a path or a postgresql:// URL, got {scheme}://...")
     # Imported here: psycopg is an extra, and a journal in a file must work without it.

@@ -30,7 +30,7 @@ from kalshi_ext.journal.store import (
     row_problems,
     to_row,
 )
-from kalshi_ext.redact import Secret, redacted_repr
+from kalshi_ext.redact import Secret, as_secret, redacted_repr
 
 SCHEMA: Final = "kalshi_journal"
 _PAGE: Final = 1000  # rows
@@ -217,17 +217,18 @@ class PostgresJournal(Journal):
 
     def __init__(
         self,
-        url: str,
+        url: str | Secret[str],
         *,
         schema: str = SCHEMA,
         readonly: bool = False,
         patience: float = 10.0,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
+        url = as_secret(url)  # a traceback shows the locals of its frames
         if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", schema):
             raise Misuse(f"schema: expected a lower-case identifier, got {redacted_repr(schema)}")
         owner = new_owner()
-        session = PostgresConnection(owner, schema, readonly, patience, Secret(url))
+        session = PostgresConnection(owner, schema, readonly, patience, url)
         session.open()
         store = PostgresStore(session, Statements(schema), session.connection())
         super().__init__(

@@ -22,7 +22,7 @@ from psycopg.conninfo import conninfo_to_dict
 from kalshi_ext.journal import postgres_schema
 from kalshi_ext.journal.entry import JournalUnusable
 from kalshi_ext.journal.store import StoreUnavailable
-from kalshi_ext.redact import REDACTED, Secret
+from kalshi_ext.redact import REDACTED, Secret, remember
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
@@ -83,10 +83,13 @@ class PostgresConnection:
     _backend: tuple[Any, ...] = ()  # process id and start of the server's process for us
 
     def __attrs_post_init__(self) -> None:
-        self._password = Secret(str(_url_parts(self._url).get("password") or ""))
+        self._password = remember(Secret(str(_url_parts(self._url).get("password") or "")))
 
     def __repr__(self) -> str:
-        return self.describe()
+        try:
+            return self.describe()
+        except JournalUnusable:  # of a URL that cannot be read; a traceback shows this object
+            return f"{type(self).__name__}(unusable)"
 
     def describe(self) -> str:
         """Name the server, the database and the user."""
@@ -186,11 +189,12 @@ class PostgresConnection:
 
 def _url_parts(url: Secret[str]) -> dict[str, Any]:
     with suppress(psycopg.Error):  # its text may quote the password
-        parts = dict(conninfo_to_dict(url.reveal()))
+        parts = Secret(dict(conninfo_to_dict(url.reveal())))
         # A password that was not percent-encoded ends up in pieces in the other parts.
-        printed = "".join(str(parts.get(name) or "") for name in ("user", "host", "dbname"))
-        if "@" not in printed and re.fullmatch(r"[\d,]*", str(parts.get("port") or "")):
-            return parts
+        names = ("user", "host", "dbname")
+        at_home = not any("@" in str(parts.reveal().get(name) or "") for name in names)
+        if at_home and re.fullmatch(r"[\d,]*", str(parts.reveal().get("port") or "")):
+            return parts.reveal()
     raise JournalUnusable(
         "the postgresql:// URL cannot be read; user name and password must be percent-encoded"
     )

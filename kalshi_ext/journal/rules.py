@@ -28,6 +28,7 @@ from kalshi_ext.journal.entry import (
     told,
 )
 from kalshi_ext.journal.store import EntryPage, Selection, open_selection
+from kalshi_ext.redact import redacted_repr
 
 
 class View(Protocol):
@@ -184,7 +185,7 @@ def adopt(view: View, source: str, account: str) -> int:
 def _existing(view: View, key: str) -> Entry:
     entry = view.find(key)
     if entry is None:
-        raise UnknownKey(f"no entry has the key {key!r}")
+        raise UnknownKey(f"no entry has the key {redacted_repr(key)}")
     return entry
 
 

@@ -27,6 +27,7 @@ from attrs import define
 
 from kalshi_ext.errors import Misuse
 from kalshi_ext.journal.entry import JournalBusy, JournalUnusable
+from kalshi_ext.redact import redacted_repr
 
 if sys.platform == "win32":  # unverified: no test has run there
     import msvcrt
@@ -183,7 +184,7 @@ _SETTINGS: Final = (
 def resolved(path: str | Path) -> Path:
     """Return the absolute path without links, so that one file has one lock. Raises Misuse."""
     if not str(path) or str(path) == ":memory:" or "\0" in str(path):
-        raise Misuse(f"journal: expected a file's path, got {str(path)!r}")
+        raise Misuse(f"journal: expected a file's path, got {redacted_repr(str(path))}")
     place = Path(path).expanduser().resolve()
     if not place.parent.is_dir():
         raise JournalUnusable(f"{place}: its directory does not exist")

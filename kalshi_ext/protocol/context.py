@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from typing import ClassVar
 
 from attrs import field, frozen
 
+from kalshi_ext.arguments import LONGEST_WAIT, Checked, at_least_one, flag, instance, seconds
 from kalshi_ext.errors import Misuse
 from kalshi_ext.journal.in_flight import LockOwner, LockRegistry, PendingWrites, RecentWrites
 from kalshi_ext.protocol.deviations import DeviationCounter
@@ -17,19 +17,17 @@ from kalshi_ext.protocol.rate_limits import Backoff, Pacer, RetryQuota, Throttle
 __all__ = ["Context", "LockOwner", "LockRegistry", "PendingWrites", "Policy", "RecentWrites"]
 
 
-def _seconds(_: object, attribute: Any, value: Any) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 <= value < math.inf:
-        raise Misuse(f"policy {attribute.name} must be a number of seconds, not {value!r}")
+def _wait(value: object, name: str) -> float:
+    return seconds(value, name, zero=True, longest=LONGEST_WAIT)
 
 
-def _at_least_one(_: object, attribute: Any, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise Misuse(f"policy {attribute.name} must be a whole number from 1 up, not {value!r}")
+def _backoff(value: object, name: str) -> Backoff:
+    checked: Backoff = instance(value, name, Backoff, "must be a Backoff")
+    return checked
 
 
 @frozen
-class Policy:
+class Policy(Checked):
     """How long a flow waits and how often it tries; in seconds and attempts.
 
     `timeout` bounds one attempt in total. `signature_life` is how long a delayed copy of a
@@ -42,23 +40,37 @@ class Policy:
     watermark to tell how fresh reads are.
     """
 
-    timeout: float = field(default=10.0, validator=_seconds)
-    attempts: int = field(default=4, validator=_at_least_one)
-    signature_life: float = field(default=60.0, validator=_seconds)
-    resolve_within: float = field(default=180.0, validator=_seconds)
+    timeout: float = 10.0
+    attempts: int = 4
+    signature_life: float = 60.0
+    resolve_within: float = 180.0
     resend: bool = True
-    resend_within: float = field(default=5.0, validator=_seconds)
-    poll: float = field(default=0.25, validator=_seconds)
-    poll_ceiling: float = field(default=5.0, validator=_seconds)
-    read_lag: float = field(default=10.0, validator=_seconds)
-    rounds: int = field(default=3, validator=_at_least_one)
+    resend_within: float = 5.0
+    poll: float = 0.25
+    poll_ceiling: float = 5.0
+    read_lag: float = 10.0
+    rounds: int = 3
     backoff: Backoff = field(factory=Backoff)
 
-    def __attrs_post_init__(self) -> None:
+    _prefix: ClassVar = "policy "
+    _checks: ClassVar = {
+        "timeout": seconds,
+        "attempts": at_least_one,
+        "signature_life": _wait,
+        "resolve_within": _wait,
+        "resend": flag,
+        "poll": _wait,
+        "poll_ceiling": _wait,
+        "read_lag": _wait,
+        "rounds": at_least_one,
+        "backoff": _backoff,
+    }
+
+    def _check_together(self) -> None:
         if self.resolve_within < self.signature_life:
             raise Misuse(
-                f"policy resolve_within={self.resolve_within!r} is shorter than "
-                f"signature_life={self.signature_life!r}: no write could be proven absent"
+                f"policy resolve_within={self.resolve_within} is shorter than "
+                f"signature_life={self.signature_life}: no write could be proven absent"
             )
 
 

@@ -50,8 +50,8 @@ class Paginator(Generic[T]):
     _cursor_repeated: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
-        positive(self.limit, "limit")
-        positive(self.max_pages, "max_pages")
+        self.limit = positive(self.limit, "limit")
+        self.max_pages = positive(self.max_pages, "max_pages")
 
     def next_page(self) -> Flow[Page[T]] | None:
         """Return the flow that reads the next page, None at the end or a bound.

@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import random
 import threading
+from typing import ClassVar, cast
 
 from attrs import define, field, frozen
 
+from kalshi_ext.arguments import LONGEST_WAIT, Checked, instance, must_be, one_of, plain, seconds
 from kalshi_ext.errors import Misuse
 
 # Tokens a second, read and write, by usage tier (exchange documentation, August 2026). The figures
@@ -33,8 +35,24 @@ DEFAULT_COST = 10  # tokens of an operation that is not listed (documented)
 CHEAP_COST = 2  # a V2 cancel, also each order of a batch cancel
 
 
+def _wait(value: object, name: str) -> float:
+    return seconds(value, name, zero=True, longest=LONGEST_WAIT)
+
+
+def _amount(value: object, name: str) -> float:
+    number = plain(value)
+    if type(number) not in (int, float) or not 0 < number < 1e9:
+        raise must_be(name, value, "a number of tokens above 0")
+    return cast("float", number)
+
+
+def _bucket(value: object, name: str) -> TokenBucket:
+    checked: TokenBucket = instance(value, name, TokenBucket, "must be a TokenBucket")
+    return checked
+
+
 @frozen
-class Backoff:
+class Backoff(Checked):
     """Exponential backoff with full jitter: uniform from 0 to a doubling ceiling, in seconds."""
 
     # Full jitter spreads many clients best (Amazon's published simulation of contended retries).
@@ -42,6 +60,9 @@ class Backoff:
     first: float = 0.25
     ceiling: float = 8.0
     rng: random.Random = field(factory=random.Random, repr=False, eq=False)
+
+    _prefix: ClassVar = "backoff "
+    _checks: ClassVar = {"first": _wait, "ceiling": _wait}
 
     def wait(self, attempt: int) -> float:
         """Return the seconds to wait after failed attempt number `attempt` (from 1)."""
@@ -79,7 +100,7 @@ class RetryQuota:
 
 
 @define
-class TokenBucket:
+class TokenBucket(Checked):
     """A token bucket: `rate` tokens a second, up to `capacity`."""
 
     rate: float
@@ -87,7 +108,10 @@ class TokenBucket:
     _tokens: float = field(init=False)
     _updated_at: float | None = field(default=None, init=False)
 
-    def __attrs_post_init__(self) -> None:
+    _prefix: ClassVar = "bucket "
+    _checks: ClassVar = {"rate": _amount, "capacity": _amount}
+
+    def _check_together(self) -> None:
         self._tokens = self.capacity
 
     def reserve(self, cost: float, now: float) -> float:
@@ -156,7 +180,7 @@ class Throttle:
 
 
 @define
-class Pacer:
+class Pacer(Checked):
     """Pace requests within the exchange's rate limits: a bucket for reads, one for writes.
 
     Shared by threads.
@@ -166,16 +190,18 @@ class Pacer:
     write: TokenBucket
     _lock: threading.Lock = field(factory=threading.Lock, init=False, repr=False, eq=False)
 
+    _prefix: ClassVar = "pacer "
+    _checks: ClassVar = {"read": _bucket, "write": _bucket}
+
     @classmethod
     def of_tier(cls, tier: str) -> Pacer:
         """Build the pacer of a usage tier. Raises Misuse for an unknown tier."""
-        if tier.lower() not in TIERS:
-            raise Misuse(f"pace must be one of {', '.join(TIERS)}, not {tier!r}")
-        reads, writes = TIERS[tier.lower()]
+        tier = one_of(tier, "pace", TIERS)
+        reads, writes = TIERS[tier]
         # Documented: a bucket holds two seconds for writes above Basic and for Basic and Advanced
         # reads, else one second.
-        double_read = 2 if tier.lower() in {"basic", "advanced"} else 1
-        double_write = 1 if tier.lower() == "basic" else 2
+        double_read = 2 if tier in {"basic", "advanced"} else 1
+        double_write = 1 if tier == "basic" else 2
         return cls(
             TokenBucket(reads, reads * double_read), TokenBucket(writes, writes * double_write)
         )

@@ -21,7 +21,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar, cast
 
 from attrs import frozen
@@ -38,7 +38,8 @@ from kalshi_ext.errors import (
 )
 from kalshi_ext.protocol.deviations import Deviation, DeviationCounter, find_deviations, printable
 from kalshi_ext.protocol.messages import Call, Document, InvalidRow, Operation, Page, Reply
-from kalshi_ext.redact import redact_text
+from kalshi_ext.redact import clean_text, without_known_text, without_known_values
+from kalshi_ext.values.money import EXACT
 
 T = TypeVar("T")
 
@@ -58,6 +59,8 @@ _NO_PROOF = re.compile("internal|unavailable|timeout|timed_out|deadline", re.IGN
 # Codes that say "done before", whatever the status: the key is known, so nothing is refused.
 _DONE_BEFORE = frozenset({"order_already_exists", "transfer_already_applied"})
 EXCERPT = 200  # characters of a foreign body shown in a message
+MAX_DETAIL = 2_000  # characters of the exchange's words that an error keeps beside its body
+_NO_NUMBER = Decimal("NaN")
 
 
 @frozen
@@ -71,7 +74,15 @@ class ErrorBody:
 
 def parse_json(body: bytes) -> Document:
     """Parse JSON with numbers as int or Decimal, never float. ValueError when it is not JSON."""
-    return json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
+    return json.loads(body, parse_float=_decimal, parse_constant=_no_constant)
+
+
+def _decimal(digits: str) -> Decimal:
+    try:
+        return Decimal(digits, EXACT)
+    except InvalidOperation:
+        # 1e9999999999999999999 is JSON, and no number of anything here: it costs its own field.
+        return _NO_NUMBER
 
 
 def _no_constant(word: str) -> Any:
@@ -106,8 +117,8 @@ def read_error_bytes(body: bytes) -> ErrorBody:
     try:
         return error_body(parse_json(body))
     except (ValueError, RecursionError):
-        text = " ".join(body[: EXCERPT * 4].decode("utf-8", "replace").split())
-        return ErrorBody(message=text[:EXCERPT])
+        text = body[: EXCERPT * 40].decode("utf-8", "replace")
+        return ErrorBody(message=clean_text(text, EXCERPT))
 
 
 def maybe_executed(operation: Operation, reply: Reply) -> bool:
@@ -159,25 +170,23 @@ def refusal(
         f"{operation.facade} ({operation.id}): {answer}",
         operation=operation.id,
         status=reply.status,
-        body=reply.body,
+        body=without_known_values(reply.body),
         **known,
     )
-    # A proxy may echo what we sent. The bytes themselves stay in `body`, for who asks for them.
-    error.code = body.code
+    # A proxy may echo what we sent. The bytes stay in `body`, for who asks for them.
+    error.code = None if body.code is None else without_known_text(body.code)
     error.message, error.details = _redacted(body.message), _redacted(body.details)
     return error
 
 
 def _redacted(text: str | None) -> str | None:
-    return None if text is None else redact_text(text)
+    return None if text is None else clean_text(text, MAX_DETAIL)
 
 
 def _summary(body: ErrorBody) -> str:
     """Say code and reason in one short line; codes too may name an account, as others' ids do."""
     words = f"{body.code or ''}: {body.message or body.details or 'no reason given'}"
-    line = " ".join(redact_text(words).split())
-    text = "".join(letter for letter in line if letter.isprintable())
-    text = text if len(text) <= EXCERPT else f"{text[:EXCERPT]}…"
+    text = clean_text(words, EXCERPT)
     return f" {text}" if body.code else text
 
 
@@ -218,11 +227,12 @@ def entry_refusal(operation: Operation, error: Document, *, status: int = 400) -
 def unintelligible(operation: Operation, reply: Reply, reason: str) -> Unintelligible:
     """Build the error of a 2xx that cannot be read; it keeps the bytes."""
     kind = UnintelligibleWrite if operation.writes else Unintelligible
+    reason = clean_text(reason, EXCERPT)  # it may quote the answer
     return kind(
         f"{operation.facade} ({operation.id}): the answer {reply.status} cannot be read: {reason}",
         operation=operation.id,
         status=reply.status,
-        body=reply.body,
+        body=without_known_values(reply.body),
         reason=reason,
     )
 
@@ -234,15 +244,17 @@ def decode(call: Call[T], reply: Reply, counter: DeviationCounter) -> T:
     try:
         return _decode(call, reply, deviations)
     except KeyError as missing:
-        name = str(missing.args[0])
+        name = clean_text(str(missing.args[0]), EXCERPT)
         if not any(where.endswith(f".{name}") for _, where in deviations):
             deviations.add(("missing_field", printable(name)))
-        raise unintelligible(operation, reply, f"field {missing.args[0]!r} is missing") from None
+        reason = f"field '{name}' is missing"
     except (TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
-        raise unintelligible(operation, reply, str(error) or type(error).__name__) from None
+        reason = str(error) or type(error).__name__
     finally:
         if deviations:
             counter.add(operation.id, deviations)
+    # Not raised in the handlers: the error would chain another, whose frames hold the answer.
+    raise unintelligible(operation, reply, reason)
 
 
 def _decode(call: Call[T], reply: Reply, deviations: set[Deviation]) -> T:

@@ -5,7 +5,13 @@ no). The yes/no and buy/sell words are translated in `vocabulary`, by one table.
 """
 
 from kalshi_ext.requests.changes import AmendTicket, DecreaseTicket, OrderRef, Target
-from kalshi_ext.requests.orders import OrderTicket
+from kalshi_ext.requests.orders import OrderTicket, order_arguments
+from kalshi_ext.requests.transfers import (
+    InstanceTransferTicket,
+    allocation,
+    subaccount_pair,
+    transfer_key,
+)
 from kalshi_ext.requests.vocabulary import (
     BOOK_SIDE,
     Action,
@@ -18,7 +24,6 @@ from kalshi_ext.requests.vocabulary import (
     new_client_order_id,
     shard_number,
     subaccount_number,
-    transfer_key,
     yes_price,
 )
 
@@ -29,16 +34,20 @@ __all__ = [
     "Count",
     "DecreaseTicket",
     "Dollars",
+    "InstanceTransferTicket",
     "Moment",
     "OrderRef",
     "OrderTicket",
     "Side",
     "Target",
+    "allocation",
     "direction",
     "member",
     "new_client_order_id",
+    "order_arguments",
     "shard_number",
     "subaccount_number",
+    "subaccount_pair",
     "transfer_key",
     "yes_price",
 ]

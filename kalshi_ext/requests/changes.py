@@ -7,16 +7,20 @@ the relative one must never be sent twice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from decimal import Decimal
-from typing import Any, Self, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 from attrs import evolve, frozen
 
 from kalshi_ext import values
+from kalshi_ext.arguments import Checked, instance, optional, plain, safely, word_of
 from kalshi_ext.contract.types import BookSide
 from kalshi_ext.errors import Misuse
 from kalshi_ext.models import Order, OrderAck
+from kalshi_ext.redact import redacted_repr
+from kalshi_ext.requests.orders import check_words
 from kalshi_ext.requests.vocabulary import (
     BOOK_SIDE,
     Action,
@@ -25,7 +29,7 @@ from kalshi_ext.requests.vocabulary import (
     Moment,
     Side,
     direction,
-    lower_word,
+    member,
     shard_number,
     subaccount_number,
     yes_price,
@@ -35,8 +39,12 @@ from kalshi_ext.values.money import EXACT
 OrderRef: TypeAlias = str | Order | OrderAck
 
 
+def _book_side(value: object, name: str) -> BookSide:
+    return member(BookSide, value, name)
+
+
 @frozen(kw_only=True)
-class Target:
+class Target(Checked):
     """The order a write is about, and what is known of it.
 
     Ticker, subaccount and shard route the request: a cancel or decrease without ticker and shard
@@ -50,6 +58,16 @@ class Target:
     price: Decimal | None = None
     subaccount: int | None = None
     exchange_index: int | None = None
+
+    _checks: ClassVar = {
+        "order_id": values.path_id,
+        "ticker": optional(values.ticker),
+        "client_order_id": optional(values.client_order_id),
+        "book_side": optional(_book_side),
+        "price": optional(values.price),
+        "subaccount": subaccount_number,
+        "exchange_index": shard_number,
+    }
 
     @classmethod
     def of(
@@ -70,24 +88,48 @@ class Target:
             )
         known: dict[str, Any] = {}
         if isinstance(order, Order):
-            # "" is what orders of the web app carry (observed); it identifies nothing.
-            known = {"client_order_id": order.client_order_id or None, "price": order.price}
-            known["book_side"] = order.book_side
+            # An order is cancelled by its id: what else its row says wrong must not stand in the
+            # way. "" is the client_order_id of orders of the web app (observed).
+            known = {
+                "client_order_id": _valid(values.client_order_id, order.client_order_id),
+                "price": _valid(values.price, order.price),
+                "book_side": _valid(_book_side, order.book_side),
+            }
             ticker = ticker or order.ticker
             subaccount = order.subaccount if subaccount is None else subaccount
             exchange_index = order.exchange_index if exchange_index is None else exchange_index
             order = order.order_id
         return cls(
             order_id=values.path_id(order, name="order"),
-            ticker=None if ticker is None else values.ticker(ticker, name="ticker"),
-            subaccount=subaccount_number(subaccount),
-            exchange_index=shard_number(exchange_index),
+            ticker=ticker,
+            subaccount=subaccount,
+            exchange_index=exchange_index,
             **known,
         )
 
 
+def _valid(check: Callable[[object, str], Any], value: object) -> Any:
+    with suppress(Misuse):
+        return check(value, "order")
+    return None
+
+
+def _target(value: object, name: str) -> Target:
+    """Check that a ticket names its order by a Target. Raises Misuse."""
+    checked: Target = instance(value, name, Target, "must be built with Target.of(...)")
+    return checked
+
+
+def _expiry(value: object, name: str) -> int:
+    expires = plain(value)
+    # By type: False is 0 to Python, and would remove an expiry that nobody meant to remove.
+    if type(expires) is int and expires == 0:
+        return 0  # removes the expiry (documented)
+    return values.moment(expires, name)
+
+
 @frozen(kw_only=True)
-class AmendTicket:
+class AmendTicket(Checked):
     """A change of price or size. `count` is the total: already filled plus wanted resting.
 
     `side` and `action` are the order's yes/no and buy/sell words where they are known, for the
@@ -103,6 +145,19 @@ class AmendTicket:
     expires: int | None = None
     side: str | None = None
     action: str | None = None
+
+    _checks: ClassVar = {
+        "target": _target,
+        "ticker": values.ticker,
+        "book_side": _book_side,
+        "price": values.price,
+        "count": values.count,
+        "updated_client_order_id": optional(values.client_order_id),
+        "expires": optional(_expiry),
+    }
+
+    def _check_together(self) -> None:
+        check_words(self.book_side, self.side, self.action)
 
     @classmethod
     def of(
@@ -142,10 +197,8 @@ class AmendTicket:
             action=order_action,
             price=_amend_price(target, side, price),
             count=_amend_count(full, count),
-            updated_client_order_id=None
-            if updated_client_order_id is None
-            else values.client_order_id(updated_client_order_id, name="updated_client_order_id"),
-            expires=_expiry(expires),
+            updated_client_order_id=updated_client_order_id,
+            expires=None if expires is None else _expiry(expires, "expires"),
         )
 
 
@@ -153,15 +206,6 @@ def _with_client_order_id(target: Target, client_order_id: str | None) -> Target
     if client_order_id is None:
         return target
     return evolve(target, client_order_id=values.client_order_id(client_order_id))
-
-
-def _expiry(expires: Moment | None) -> int | None:
-    if expires is None:
-        return None
-    # By type: False is 0 to Python, and would remove an expiry that nobody meant to remove.
-    if type(expires) is int and expires == 0:
-        return 0  # removes the expiry (documented)
-    return values.moment(expires, name="expires")
 
 
 def _required(name: str, value: Any) -> Any:
@@ -172,7 +216,8 @@ def _required(name: str, value: Any) -> Any:
 
 def _amend_side(target: Target, side: str | None, action: str | None) -> BookSide:
     if side is None and action is not None:
-        raise Misuse(f"action={action!r} needs side='yes' or side='no' beside it")
+        shown = redacted_repr(action)
+        raise Misuse(f"action={shown} needs side='yes' or side='no' beside it")
     if side is None:
         return BookSide(_required("side", target.book_side))
     book_side = direction(side, action)
@@ -187,8 +232,10 @@ def _classic_words(
     """Return side and action of the order, else of the caller, where they mean its book side."""
     # Side and action of answers contradict the book side on real rows (observed): a pair counts
     # only where the table of directions gives the same book side.
-    raw: Mapping[str, Any] = order.raw if isinstance(order, Order) else {}
-    for pair in ((raw.get("side"), raw.get("action")), (lower_word(side), lower_word(action))):
+    raw: object = order.raw if isinstance(order, Order) else {}
+    row: Mapping[str, Any] = raw if isinstance(raw, Mapping) else {}
+    words = (word_of(row.get("side")), word_of(row.get("action")))
+    for pair in (words, (word_of(side), word_of(action))):
         if pair[1] is not None and BOOK_SIDE.get((str(pair[0]), str(pair[1]))) is book:
             return pair
     return None, None
@@ -205,25 +252,40 @@ def _amend_count(order: object, count: object) -> Decimal:
         return values.count(count, name="count")
     if isinstance(order, Order):
         # The total that stands: an amend that leaves the size out must not change it.
-        return EXACT.add(order.fill_count, order.remaining_count)
+        total: Decimal = safely(_total, order, "order", "its counts make no total")
+        return total
     return Decimal(_required("count", None))
 
 
+def _total(order: Order) -> Decimal:
+    return EXACT.add(order.fill_count, order.remaining_count)
+
+
+def _size(value: object, name: str) -> Decimal:
+    return values.count(value, name, zero=True)
+
+
 @frozen(kw_only=True)
-class DecreaseTicket:
+class DecreaseTicket(Checked):
     """A smaller size in contracts: less `by` so many, or `to` so many remaining."""
 
     target: Target
     by: Decimal | None = None
     to: Decimal | None = None
 
+    _checks: ClassVar = {
+        "target": _target,
+        "by": optional(values.count),
+        "to": optional(_size),
+    }
+
+    def _check_together(self) -> None:
+        if (self.by is None) == (self.to is None):
+            given = f"by={redacted_repr(self.by)}, to={redacted_repr(self.to)}"
+            raise Misuse(f"decrease needs exactly one of by and to, not {given}")
+
     @classmethod
     def of(cls, target: Target, *, by: Count | None = None, to: Count | None = None) -> Self:
         """Check the arguments of a decrease: exactly one of `by` and `to`. Raises Misuse."""
-        if (by is None) == (to is None):
-            raise Misuse(f"decrease needs exactly one of by and to, not by={by!r}, to={to!r}")
-        return cls(
-            target=target,
-            by=None if by is None else values.count(by, name="by"),
-            to=None if to is None else values.count(to, name="to", zero=True),
-        )
+        named: dict[str, Any] = {"by": by, "to": to}  # the class makes Decimals of them
+        return cls(target=target, **named)

@@ -8,23 +8,37 @@ refused.
 from __future__ import annotations
 
 import re
+from typing import ClassVar
 
-from attrs import frozen
+from attrs import fields, frozen
 
 from kalshi_ext import values
+from kalshi_ext.arguments import Checked, at_least_one, must_be, one_of, optional, word_of
 from kalshi_ext.contract.page_sizes import PAGE_SIZES
 from kalshi_ext.contract.types import SettlementStatusFilter
 from kalshi_ext.errors import Misuse
-from kalshi_ext.requests import Moment, shard_number, subaccount_number
+from kalshi_ext.requests.vocabulary import Moment, shard_number, subaccount_number
 
 MAX_PAGE = max(
     PAGE_SIZES.values(), default=1000
 )  # "as many as there may be": cut to what each list takes
-_FILTER_WORDS = re.compile(r"[A-Za-z0-9_]+(?:,[A-Za-z0-9_]+)*", re.ASCII)
+_FILTER_WORDS = re.compile(r"[a-z0-9_]+(?:,[a-z0-9_]+)*", re.ASCII)
+
+
+def _filter(value: object, name: str) -> str:
+    """Check words to filter by. Which of them exist is for the exchange to say."""
+    words = ",".join(word.strip() for word in (word_of(value) or "").split(","))
+    if not _FILTER_WORDS.fullmatch(words):
+        raise must_be(name, value, "words of letters, digits and _, with commas")
+    return words
+
+
+def _settlement_status(value: object, name: str) -> str:
+    return one_of(value, name, [member.value for member in SettlementStatusFilter])
 
 
 @frozen(kw_only=True)
-class ListQuery:
+class ListQuery(Checked):
     """The checked filters of one list; times are Unix seconds, `size` is rows a page.
 
     `explicit_size` is set when the caller named the page size.
@@ -42,6 +56,31 @@ class ListQuery:
     settlement_status: str | None = None
     size: int | None = None
     explicit_size: bool = False
+
+    _checks: ClassVar = {
+        "ticker": optional(values.ticker),
+        "event_ticker": optional(values.ticker),
+        "order_id": optional(values.path_id),
+        "status": optional(_filter),
+        "since": optional(values.since),
+        "until": optional(values.until),
+        "subaccount": subaccount_number,
+        "exchange_index": shard_number,
+        "count_filter": optional(_filter),
+        "settlement_status": optional(_settlement_status),
+        "size": optional(at_least_one),
+    }
+
+    def _check_together(self) -> None:
+        if self.since is not None and self.until is not None and self.since > self.until:
+            raise Misuse(f"since must not lie after until: {self.since} > {self.until}")
+
+    def refuse_all_but(self, contract: str, *names: str) -> None:
+        """Refuse the filters that a list of a contract does not have. Raises Misuse."""
+        given = {part.name for part in fields(type(self)) if getattr(self, part.name) is not None}
+        extra = sorted(given - {*names, "size", "explicit_size"})
+        if extra:
+            raise Misuse(f"this list has no {', '.join(extra)} in the {contract} contract")
 
     def page_size(self, operation: str) -> int | None:
         """Return the page size of a list, at most what its contract allows. Raises Misuse."""
@@ -73,33 +112,24 @@ def list_query(
 
     `since` and `until` are datetimes, dates, ISO text or Unix seconds. Raises Misuse.
     """
-    start = None if since is None else values.since(since)
-    end = None if until is None else values.until(until)
-    if start is not None and end is not None and start > end:
-        raise Misuse(f"since must not lie after until: {since!r} > {until!r}")
     return ListQuery(
-        ticker=None if ticker is None else values.ticker(ticker, name="ticker"),
-        event_ticker=None
-        if event_ticker is None
-        else values.ticker(event_ticker, name="event_ticker"),
-        order_id=None if order_id is None else values.path_id(order_id, name="order_id"),
-        status=_filter(status, "status"),
-        since=start,
-        until=end,
-        subaccount=subaccount_number(subaccount),
-        exchange_index=shard_number(exchange_index),
-        count_filter=_filter(count_filter, "count_filter"),
-        settlement_status=_settlement_status(settlement_status),
+        ticker=ticker,
+        event_ticker=event_ticker,
+        order_id=order_id,
+        status=status,
+        since=None if since is None else values.since(since),
+        until=None if until is None else values.until(until),
+        subaccount=subaccount,
+        exchange_index=exchange_index,
+        count_filter=count_filter,
+        settlement_status=settlement_status,
         size=_page_size(positive(limit, "limit"), positive(page_size, "page_size")),
         explicit_size=page_size is not None,
     )
 
 
-def positive(value: int | None, name: str) -> int | None:
-    """Check a number of rows or pages: at least 1, or None. Raises Misuse."""
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-        raise Misuse(f"{name} must be a whole number of at least 1 or None, not {value!r}")
-    return value
+positive = optional(at_least_one)
+"""Check a number of rows or pages, by value and name: at least 1, or None. Raises Misuse."""
 
 
 def _page_size(limit: int | None, page_size: int | None) -> int | None:
@@ -107,19 +137,6 @@ def _page_size(limit: int | None, page_size: int | None) -> int | None:
         # Asking for no more rows than wanted: None leaves the page size to the exchange.
         return None if limit is None else min(limit, MAX_PAGE)
     if page_size > MAX_PAGE:
-        raise Misuse(f"page_size must be a whole number from 1 to {MAX_PAGE}, not {page_size!r}")
+        rule = f"a whole number from 1 to {MAX_PAGE}"
+        raise must_be("page_size", page_size, rule)
     return page_size
-
-
-def _filter(value: str | None, name: str) -> str | None:
-    """Check words to filter by. Which of them exist is for the exchange to say."""
-    if value is not None and (not isinstance(value, str) or not _FILTER_WORDS.fullmatch(value)):
-        raise Misuse(f"{name} must be words of letters, digits and _, with commas, not {value!r}")
-    return None if value is None else str(value)
-
-
-def _settlement_status(value: str | None) -> str | None:
-    known = [member.value for member in SettlementStatusFilter]
-    if value is not None and value not in known:
-        raise Misuse(f"settlement_status must be one of {', '.join(known)}, not {value!r}")
-    return value

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Final, Self
+from typing import Any, ClassVar, Final, Self, TypedDict, Unpack
 
 from attrs import field, fields, frozen
 
 from kalshi_ext import values
+from kalshi_ext.arguments import Checked, flag, must_be, optional, whole_number, word_of
 from kalshi_ext.contract.types import BookSide, SelfTradePreventionType, TimeInForce
 from kalshi_ext.errors import Misuse
+from kalshi_ext.redact import redacted_repr
 from kalshi_ext.requests.vocabulary import (
     Action,
     Count,
@@ -24,14 +27,11 @@ from kalshi_ext.requests.vocabulary import (
     Moment,
     Side,
     direction,
-    flag,
-    lower_word,
+    intent_text,
     member,
     new_client_order_id,
-    optional_id,
     shard_number,
     subaccount_number,
-    whole_number,
     yes_price,
 )
 
@@ -44,12 +44,68 @@ NOT_FINGERPRINTED = frozenset(
 )
 
 
+class OrderOptions(TypedDict, total=False):
+    """What an order may say beyond ticker, direction, count and price; `place` explains it."""
+
+    client_order_id: str | None
+    intent: str | None
+    time_in_force: TimeInForce | str
+    self_trade_prevention: SelfTradePreventionType | str
+    post_only: bool | None
+    reduce_only: bool | None
+    expires: Moment | None
+    cancel_order_on_pause: bool | None
+    subaccount: int | None
+    order_group_id: str | None
+    exchange_index: int | None
+    max_cost: Dollars | None
+    sell_position_floor: int | None
+
+
+ORDER_ARGUMENTS: Final = frozenset(
+    {"ticker", "side", "action", "count", "price", *OrderOptions.__annotations__}
+)
+
+
+def order_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Pick the arguments of `OrderTicket.of` out of the local variables of a facade's method."""
+    return {name: value for name, value in given.items() if name in ORDER_ARGUMENTS}
+
+
+def _book_side(value: object, name: str) -> BookSide:
+    return member(BookSide, value, name)
+
+
+def _time_in_force(value: object, name: str) -> TimeInForce:
+    return member(TimeInForce, value, name)
+
+
+def _self_trade_prevention(value: object, name: str) -> SelfTradePreventionType:
+    return member(SelfTradePreventionType, value, name)
+
+
+def _flag(value: object, name: str) -> bool | None:
+    return None if value is None else flag(value, name, "True, False or None")
+
+
+def _contracts(value: object, name: str) -> int:
+    return whole_number(value, name, 0, MAX_CONTRACTS)
+
+
+def check_words(book_side: BookSide, side: str | None, action: str | None) -> None:
+    """Refuse the caller's words where they mean another book side. Raises Misuse."""
+    if (side is not None or action is not None) and direction(side, action) is not book_side:
+        words = f"side={redacted_repr(side)}, action={redacted_repr(action)}"
+        raise must_be("side and action", words, f"words for book_side {book_side.value}")
+
+
 @frozen(kw_only=True)
-class OrderTicket:
+class OrderTicket(Checked):
     """A new order, complete with its idempotency key. Build one with `OrderTicket.of`.
 
     `price` is the YES price in dollars, `count` contracts, `expires` Unix seconds.
     `max_cost` (dollars) and `sell_position_floor` (contracts) exist in the classic contract only.
+    A ticket checks itself however it is made, also by `attrs.evolve`. Raises Misuse.
     """
 
     ticker: str
@@ -75,6 +131,26 @@ class OrderTicket:
     # Its expiry is the deadline of the call, another one at each call: no part of what it asks for.
     expires_at_deadline: bool | None = field(default=None, eq=False)
 
+    _checks: ClassVar = {
+        "ticker": values.ticker,
+        "book_side": _book_side,
+        "count": values.count,
+        "price": optional(values.price),
+        "client_order_id": values.client_order_id,
+        "intent": optional(intent_text),
+        "time_in_force": _time_in_force,
+        "self_trade_prevention": _self_trade_prevention,
+        "post_only": _flag,
+        "reduce_only": _flag,
+        "expires": optional(values.moment),
+        "cancel_order_on_pause": _flag,
+        "subaccount": subaccount_number,
+        "order_group_id": optional(values.path_id),
+        "exchange_index": shard_number,
+        "max_cost": optional(values.dollars),
+        "sell_position_floor": optional(_contracts),
+    }
+
     @classmethod
     def of(
         cls,
@@ -84,20 +160,7 @@ class OrderTicket:
         count: Count,
         price: Dollars | None,
         action: Action | None = None,
-        client_order_id: str | None = None,
-        intent: str | None = None,
-        time_in_force: TimeInForce | str = TimeInForce.GOOD_TILL_CANCELED,
-        self_trade_prevention: SelfTradePreventionType
-        | str = SelfTradePreventionType.TAKER_AT_CROSS,
-        post_only: bool | None = None,
-        reduce_only: bool | None = None,
-        expires: Moment | None = None,
-        cancel_order_on_pause: bool | None = None,
-        subaccount: int | None = None,
-        order_group_id: str | None = None,
-        exchange_index: int | None = None,
-        max_cost: Dollars | None = None,
-        sell_position_floor: int | None = None,
+        **options: Unpack[OrderOptions],
     ) -> Self:
         """Check the arguments of an order and build its ticket.
 
@@ -105,33 +168,21 @@ class OrderTicket:
         'yes', 'bid' and 'ask' the YES price. `count` is contracts in steps of 0.01. `expires` is
         a datetime, ISO text or Unix seconds. Raises Misuse naming argument, rule and value.
         """
-        ticket = cls(
-            ticker=values.ticker(ticker, name="ticker"),
-            book_side=direction(side, action),
-            count=values.count(count, name="count"),
-            price=None if price is None else yes_price(side, price),
-            client_order_id=_idempotency_key(client_order_id, intent),
-            intent=intent,
-            time_in_force=member(TimeInForce, time_in_force, "time_in_force"),
-            self_trade_prevention=member(
-                SelfTradePreventionType, self_trade_prevention, "self_trade_prevention"
-            ),
-            post_only=flag(post_only, "post_only"),
-            reduce_only=flag(reduce_only, "reduce_only"),
-            expires=None if expires is None else values.moment(expires, name="expires"),
-            cancel_order_on_pause=flag(cancel_order_on_pause, "cancel_order_on_pause"),
-            subaccount=subaccount_number(subaccount),
-            order_group_id=optional_id(order_group_id, "order_group_id"),
-            exchange_index=shard_number(exchange_index),
-            max_cost=None if max_cost is None else values.dollars(max_cost, name="max_cost"),
-            sell_position_floor=whole_number(
-                sell_position_floor, "sell_position_floor", 0, MAX_CONTRACTS
-            ),
-            side=lower_word(side) if action else None,
-            action=lower_word(action),
-        )
-        _check_combination(ticket)
-        return ticket
+        # The class makes of every argument what its field holds; here is what it cannot know.
+        named: dict[str, Any] = {**options, "ticker": ticker, "count": count}
+        key, intent = options.get("client_order_id"), options.get("intent")
+        derived: dict[str, Any] = {
+            "book_side": direction(side, action),
+            "price": None if price is None else yes_price(side, price),
+            "client_order_id": _idempotency_key(key, intent),
+            "side": None if action is None else word_of(side),
+            "action": word_of(action),
+        }
+        return cls(**(named | derived))
+
+    def _check_together(self) -> None:
+        check_words(self.book_side, self.side, self.action)
+        _check_combination(self)
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of what the exchange is asked for, in hex; its names are left out."""

@@ -21,11 +21,13 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 from kalshi_ext import values
+from kalshi_ext.arguments import must_be, one_of, plain, text, whole_number, word_of
 from kalshi_ext.contract.types import BookSide
 from kalshi_ext.errors import Misuse
+from kalshi_ext.redact import redacted_repr
 from kalshi_ext.values.enums import OpenEnum
 
 E = TypeVar("E", bound=OpenEnum)
@@ -47,91 +49,71 @@ BOOK_SIDE: Mapping[tuple[str, str | None], BookSide] = MappingProxyType(
     }
 )
 
+# How traders write the words of time_in_force, in FIX and elsewhere.
+SHORT_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "gtc": "good_till_canceled",
+        "good_till_cancelled": "good_till_canceled",
+        "ioc": "immediate_or_cancel",
+        "fok": "fill_or_kill",
+    }
+)
+
+MAX_INTENT = 512  # characters, as many as a journal's index can hold
+
 # Namespace of the ids made from `intent=`. It must never change: with another one, yesterday's
 # intent becomes a new order.
 INTENTS = uuid.UUID("5d1a9c52-7f8e-5a0b-9d53-0c6a3e1b7f24")
 
 
-def direction(side: str, action: str | None) -> BookSide:
+def direction(side: str | None, action: str | None) -> BookSide:
     """Translate side and action into the book side. Raises Misuse for other words."""
-    book_side = BOOK_SIDE.get((lower_word(side) or "", lower_word(action)))
+    book_side = BOOK_SIDE.get((word_of(side) or "", word_of(action)))
     # An action that is no text must not pass as "no action": bid with it would be accepted.
-    if book_side is None or (action is not None and lower_word(action) is None):
+    if book_side is None or (action is not None and word_of(action) is None):
         raise Misuse(
             "side and action must be side='yes'|'no' with action='buy'|'sell', or side='bid'|'ask' "
-            f"without action, not side={side!r}, action={action!r}"
+            f"without action, not side={redacted_repr(side)}, action={redacted_repr(action)}"
         )
     return book_side
-
-
-def lower_word(value: object) -> str | None:
-    """Return a text in lower case; None for anything else."""
-    return value.lower() if isinstance(value, str) else None
 
 
 def yes_price(side: str, price: object, *, name: str = "price") -> Decimal:
     """Check a price given for `side` and return the YES price in dollars. Raises Misuse."""
     side_price = values.price(price, name=name)
-    return values.complement(side_price) if lower_word(side) == "no" else side_price
+    return values.complement(side_price) if word_of(side) == "no" else side_price
 
 
 def new_client_order_id(intent: str | None = None) -> str:
     """Make an idempotency key: random, or for an intent always the same (UUIDv5). Raises Misuse."""
     if intent is None:
         return str(uuid.uuid4())
-    if not isinstance(intent, str) or not intent.strip():
-        raise Misuse(f"intent must be a text that names this order, not {intent!r}")
-    return str(uuid.uuid5(INTENTS, intent))
+    return str(uuid.uuid5(INTENTS, intent_text(intent, "intent")))
 
 
-def transfer_key(value: str | uuid.UUID | None) -> str:
-    """Return the idempotency key of a transfer, made here unless given. Raises Misuse."""
-    if value is None:
-        return str(uuid.uuid4())
-    try:
-        # One spelling for each UUID: the journal compares keys as text.
-        return str(uuid.UUID(str(value)))
-    except ValueError:
-        raise Misuse(f"client_transfer_id must be a UUID, not {value!r}") from None
+def intent_text(value: object, name: str) -> str:
+    """Check the name of an order: at most 512 printable characters, which a journal can keep."""
+    given = plain(value)
+    if type(given) is not str or not given.strip():
+        raise must_be(name, value, "a text that names this order")
+    checked = text(given, name, max_length=MAX_INTENT)
+    if not checked.isprintable():
+        raise must_be(name, value, "a text of printable characters")
+    return checked
 
 
 def member(kind: type[E], value: object, name: str) -> E:
-    """Convert a text to a member that the contract names. Raises Misuse."""
+    """Convert a word, in any case, to a member that the contract names. Raises Misuse."""
     # Open enums accept any text, for answers; what is sent has to be a known member.
-    chosen = kind(value) if isinstance(value, str) else None
-    if chosen is None or not chosen.known:
-        known = ", ".join(each.value for each in kind)
-        raise Misuse(f"{name} must be one of {known}, not {value!r}")
-    return chosen
+    words = {each.value.lower(): each for each in kind}
+    return words[one_of(value, name, words, SHORT_WORDS)]
 
 
-def flag(value: object, name: str) -> bool | None:
-    """Check True, False or None. Raises Misuse."""
-    # No truth value is taken for it: post_only="false" would be true.
-    if value is not None and not isinstance(value, bool):
-        raise Misuse(f"{name} must be True, False or None, not {value!r}")
-    return value
+def subaccount_number(value: object, name: str = "subaccount") -> int | None:
+    """Check a subaccount number, 0 to 63 (documented), or None. Raises Misuse."""
+    return None if value is None else whole_number(value, name, 0, 63)
 
 
-def optional_id(value: str | None, name: str) -> str | None:
-    """Check an id of a path, or None. Raises Misuse."""
-    return None if value is None else values.path_id(value, name=name)
-
-
-def subaccount_number(value: int | None, *, name: str = "subaccount") -> int | None:
-    """Check a subaccount number, 0 to 63 (documented). Raises Misuse."""
-    return whole_number(value, name, 0, 63)
-
-
-def shard_number(value: int | None, *, name: str = "exchange_index") -> int | None:
-    """Check a shard number, 0 to 100; -1 lets the exchange route by ticker (documented)."""
-    return whole_number(value, name, -1, 100)
-
-
-def whole_number(value: Any, name: str, low: int, high: int) -> int | None:
-    """Check a whole number from `low` to `high`, or None. Raises Misuse."""
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise Misuse(f"{name} must be a whole number from {low} to {high}, not {value!r}")
-    return value
+def shard_number(value: object, name: str = "exchange_index") -> int | None:
+    """Check a shard number, 0 to 100, or None; -1 routes by ticker (documented)."""
+    return None if value is None else whole_number(value, name, -1, 100)

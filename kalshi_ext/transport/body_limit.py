@@ -13,6 +13,7 @@ from typing import Final, Protocol
 import httpx
 from attrs import define, field
 
+from kalshi_ext.redact import redacted_repr
 from kalshi_ext.transport.deadline import current_trace
 
 _ENCODINGS: Final = {"gzip", "x-gzip", "deflate"}
@@ -121,6 +122,6 @@ def _decompressor(encoding: str) -> _Decompressor | None:
     if name in ("", "identity"):
         return None
     if name not in _ENCODINGS:
-        raise httpx.DecodingError(f"content-encoding {name[:40]!r} was not asked for")
+        raise httpx.DecodingError(f"content-encoding {redacted_repr(name, 40)} was not asked for")
     # 32: detect the gzip or zlib header, whatever the label says.
     return zlib.decompressobj(32 + zlib.MAX_WBITS)

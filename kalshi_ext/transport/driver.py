@@ -28,6 +28,7 @@ import httpx
 from attrs import define, field, frozen
 
 from kalshi_ext.errors import KalshiError, Misuse
+from kalshi_ext.protocol.boundary import guarded
 from kalshi_ext.protocol.flow import (
     AdjustClock,
     Effect,
@@ -40,7 +41,7 @@ from kalshi_ext.protocol.flow import (
     Told,
 )
 from kalshi_ext.protocol.messages import Lost, Reply, Request
-from kalshi_ext.redact import redact_text
+from kalshi_ext.redact import clean_text
 from kalshi_ext.transport import DeliveryTrace, aread_limited, read_limited, trace_delivery
 from kalshi_ext.transport.signing import Signer
 
@@ -137,7 +138,7 @@ def lost_request(error: Exception, trace: DeliveryTrace, sent_at: float, stamp: 
     observed = trace.observed
     bytes_sent = not (trace.nothing_sent if observed else isinstance(error, NOT_SENT_ERRORS))
     # Text, not the exception: its traceback would keep the frames of the flow alive.
-    reason = f"{type(error).__name__}: {redact_text(str(error))}".rstrip(": ")
+    reason = clean_text(f"{type(error).__name__}: {error}", 300).rstrip(": ")
     return Lost(bytes_sent, reason, sent_at, stamp=stamp)
 
 
@@ -184,6 +185,7 @@ class Driver:
         """Run a flow to its end and return its result. Raises Misuse in a forked child."""
         refuse_inherited(self._pid)
         told: tuple[str, ...] = ()
+        flow = guarded(flow)
         try:
             effect = next(flow)
             while True:
@@ -253,6 +255,7 @@ class AsyncDriver:
         """Run a flow to its end and return its result. Raises Misuse in a forked child."""
         refuse_inherited(self._pid)
         told: tuple[str, ...] = ()
+        flow = guarded(flow)
         try:
             effect = next(flow)
             while True:

@@ -16,11 +16,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from kalshi_ext.errors import Misuse
-from kalshi_ext.redact import Secret, redacted_repr
+from kalshi_ext.redact import Secret, as_secret, redacted_repr
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -69,9 +70,8 @@ def load_key(
     that returns one of these. A callable `passphrase` is asked only when the key is encrypted.
     Raises Misuse; what a callable raises goes through.
     """
-    secret_source, secret_passphrase = as_secret(source), as_secret(passphrase)
-    del source, passphrase  # a traceback shows the locals of its frames
-    loaded = _load(secret_source, secret_passphrase)
+    source, passphrase = as_secret(source), as_secret(passphrase)  # frames show their locals
+    loaded = _load(source, passphrase)
     if isinstance(loaded, _Fault):
         raise Misuse(f"{name}: {loaded}")
     return loaded
@@ -85,11 +85,6 @@ def _load(source: Secret[object], passphrase: Secret[object]) -> PrivateKey | _F
         return _check_kind(material.reveal())
     fault = _label_fault(cast("Secret[bytes]", material))
     return fault or _parse(cast("Secret[bytes]", material), passphrase)
-
-
-def as_secret(value: object) -> Secret[object]:
-    """Wrap a value in Secret; one that is wrapped already stays as it is."""
-    return cast("Secret[object]", value) if isinstance(value, Secret) else Secret(value)
 
 
 def _call(source: Secret[object]) -> Secret[object]:
@@ -107,8 +102,16 @@ def _key_material(source: Secret[object]) -> Secret[object] | _Fault:
     if isinstance(source.reveal(), str) and "-----BEGIN" in cast("str", source.reveal()):
         return Secret(cast("str", source.reveal()).replace("\\r", "").replace("\\n", "\n").encode())
     if isinstance(source.reveal(), (str, os.PathLike)):
-        return _read_file(cast("Secret[str | os.PathLike[str]]", source))
+        return _path(source)
     return source
+
+
+def _path(source: Secret[object]) -> Secret[object] | _Fault:
+    # A class of the caller's may say its path as it likes, and raise what it likes.
+    with suppress(Exception):
+        if isinstance(os.fspath(cast("os.PathLike[str]", source.reveal())), str):
+            return _read_file(cast("Secret[str | os.PathLike[str]]", source))
+    return _Fault("is no path, text, bytes or callable that gives a key")
 
 
 def _read_file(path: Secret[str | os.PathLike[str]]) -> Secret[object] | _Fault:

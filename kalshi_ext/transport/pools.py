@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import ssl
 import time
+from contextlib import suppress
 from typing import Any, Final
 
 import httpcore
 import httpx
 from attrs import frozen
 
+from kalshi_ext.arguments import misuse
 from kalshi_ext.config import Timeout
+from kalshi_ext.config import timeout as timeout_of
 from kalshi_ext.errors import Misuse
-from kalshi_ext.redact import redacted_repr
+from kalshi_ext.redact import Secret, as_secret, remember
 from kalshi_ext.transport.deadline import DeliveryTrace, current_trace, trace_delivery
 from kalshi_ext.transport.streams import AsyncDeadlineBackend, DeadlineBackend
 from kalshi_ext.transport.tls import TlsContext
@@ -92,16 +95,20 @@ class DeadlineTransport(httpx.HTTPTransport):
         *,
         timeout: Timeout | None = None,
         verify: ssl.SSLContext | None = None,
-        proxy: httpx.Proxy | str | None = None,
+        proxy: httpx.Proxy | str | Secret[Any] | None = None,
         connections: int = MAX_CONNECTIONS,
         keepalive: float = KEEPALIVE_SECONDS,
     ) -> None:
-        tls = TlsContext(verify)
+        # Its URL may hold a password, and a traceback shows the locals of its frames.
+        proxy = as_secret(proxy)
+        checked = _proxy(proxy)
+        self._proxy_password = _known_password(checked)
+        tls = TlsContext(_tls_context(verify))
         super().__init__(verify=tls.placeholder, trust_env=False)
         # The one private name of httpx in use: its constructor takes no pool and no backend.
         # tests/wire/test_transport_pool.py says what to do when it is renamed.
-        self._pool = _PoolOptions(tls, _proxy(proxy), connections, keepalive).build_sync()
-        self._timeout = timeout or Timeout()
+        self._pool = _PoolOptions(tls, checked, connections, keepalive).build_sync()
+        self._timeout = timeout_of(timeout)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request; it is never retried here."""
@@ -121,15 +128,19 @@ class AsyncDeadlineTransport(httpx.AsyncHTTPTransport):
         *,
         timeout: Timeout | None = None,
         verify: ssl.SSLContext | None = None,
-        proxy: httpx.Proxy | str | None = None,
+        proxy: httpx.Proxy | str | Secret[Any] | None = None,
         connections: int = MAX_CONNECTIONS,
         keepalive: float = KEEPALIVE_SECONDS,
     ) -> None:
-        tls = TlsContext(verify)
+        # Its URL may hold a password, and a traceback shows the locals of its frames.
+        proxy = as_secret(proxy)
+        checked = _proxy(proxy)
+        self._proxy_password = _known_password(checked)
+        tls = TlsContext(_tls_context(verify))
         super().__init__(verify=tls.placeholder, trust_env=False)
         # As in DeadlineTransport.
-        self._pool = _PoolOptions(tls, _proxy(proxy), connections, keepalive).build_async()
-        self._timeout = timeout or Timeout()
+        self._pool = _PoolOptions(tls, checked, connections, keepalive).build_async()
+        self._timeout = timeout_of(timeout)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request; it is never retried here."""
@@ -141,16 +152,39 @@ class AsyncDeadlineTransport(httpx.AsyncHTTPTransport):
         return await super().handle_async_request(request)
 
 
-def _proxy(proxy: httpx.Proxy | str | None) -> httpx.Proxy | None:
-    if proxy is None:
+def _tls_context(verify: object) -> ssl.SSLContext | None:
+    if verify is None or verify is True or isinstance(verify, ssl.SSLContext):
+        return verify if isinstance(verify, ssl.SSLContext) else None
+    raise misuse(
+        "verify",
+        verify,
+        "certificates are always checked; for roots of your own give an ssl.SSLContext, "
+        "like ssl.create_default_context(cafile=...)",
+    )
+
+
+def _proxy(proxy: Secret[Any]) -> httpx.Proxy | None:
+    if proxy.reveal() is None:
         return None
-    try:
-        parsed = httpx.Proxy(proxy) if isinstance(proxy, str) else proxy
-    except (ValueError, httpx.InvalidURL):
-        parsed = None  # refused below, with the schemes that are not supported
-    if parsed is None or parsed.url.scheme not in ("http", "https"):
-        raise Misuse(f"proxy={redacted_repr(proxy)}: must be the http or https URL of a proxy")
+    parsed = _parsed_proxy(proxy)
+    if parsed is None or parsed.url.scheme not in ("http", "https") or not parsed.url.host:
+        # Not shown: a URL that cannot be read may hold its password anywhere.
+        raise Misuse("proxy: must be the http or https URL of a proxy (value not shown)")
     return parsed
+
+
+def _known_password(proxy: httpx.Proxy | None) -> Secret[str] | None:
+    # An answer of the proxy may quote what it was sent.
+    if proxy is None or proxy.raw_auth is None:
+        return None
+    return remember(Secret(proxy.raw_auth[1].decode("latin-1")))
+
+
+def _parsed_proxy(proxy: Secret[Any]) -> httpx.Proxy | None:
+    with suppress(ValueError, httpx.InvalidURL):
+        if isinstance(proxy.reveal(), str):
+            return httpx.Proxy(proxy.reveal())
+    return proxy.reveal() if isinstance(proxy.reveal(), httpx.Proxy) else None
 
 
 def _apply_deadline(request: httpx.Request, trace: DeliveryTrace, timeout: Timeout) -> None:

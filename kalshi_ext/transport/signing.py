@@ -24,10 +24,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Protocol
 import httpx
 from attrs import frozen
 
+from kalshi_ext.arguments import plain
 from kalshi_ext.config import is_loopback
 from kalshi_ext.errors import Misuse
-from kalshi_ext.redact import Secret
-from kalshi_ext.transport.keys import KeySource, Passphrase, PrivateKey, as_secret, load_key
+from kalshi_ext.redact import Secret, as_secret, remember, remember_briefly
+from kalshi_ext.transport.keys import KeySource, Passphrase, PrivateKey, load_key
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
 SALT_BYTES: Final = 32  # the digest's length (documented); another one does not verify
 
 # What a header value may hold: with line breaks a credential could begin another header.
-_HEADER_TEXT = re.compile(r"[!-~]{1,8192}", re.ASCII)
+MAX_HEADER: Final = 8192
+_HEADER_TEXT = re.compile(rf"[!-~]{{1,{MAX_HEADER}}}", re.ASCII)
 
 
 class Signer(Protocol):
@@ -78,7 +80,7 @@ class _KeySigner(_NotPicklable):
 
     __slots__ = ()
 
-    key_id: str
+    key_id: Secret[str]
     authenticated: ClassVar[bool] = True
 
     def sign(self, message: bytes) -> bytes:
@@ -87,13 +89,14 @@ class _KeySigner(_NotPicklable):
     def headers(self, method: str, raw_path: bytes | str, timestamp_ms: int) -> dict[str, str]:
         signature = self.sign(signed_text(method, raw_path, timestamp_ms))
         return {
-            "KALSHI-ACCESS-KEY": self.key_id,
+            "KALSHI-ACCESS-KEY": self.key_id.reveal(),
             "KALSHI-ACCESS-TIMESTAMP": str(timestamp_ms),
-            "KALSHI-ACCESS-SIGNATURE": b64encode(signature).decode("ascii"),
+            # An answer may quote it: then it is replaced in every message.
+            "KALSHI-ACCESS-SIGNATURE": remember_briefly(b64encode(signature).decode("ascii")),
         }
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(key_id={_masked(self.key_id)!r})"
+        return f"{type(self).__name__}(key_id='{_masked(self.key_id.reveal())}')"
 
 
 def _masked(key_id: str) -> str:
@@ -106,7 +109,7 @@ def _masked(key_id: str) -> str:
 class RsaSigner(_KeySigner):
     """Sign with RSA-PSS: SHA-256, MGF1 with SHA-256, salt of 32 bytes."""
 
-    key_id: str
+    key_id: Secret[str]
     _key: RSAPrivateKey
     _padding: PSS
     _digest: SHA256
@@ -120,7 +123,7 @@ class RsaSigner(_KeySigner):
 class Ed25519Signer(_KeySigner):
     """Sign with Ed25519: about 20 us a signature where RSA-2048 takes 208 (measured)."""
 
-    key_id: str
+    key_id: Secret[str]
     _key: Ed25519PrivateKey
 
     def sign(self, message: bytes) -> bytes:
@@ -150,31 +153,34 @@ class Anonymous:
 
 def signer(
     *,
-    key_id: str | None = None,
+    key_id: str | Secret[Any] | None = None,
     private_key: KeySource | PrivateKey | None = None,
     passphrase: Passphrase | None = None,
-    bearer_token: str | Secret[str] | None = None,
+    bearer_token: str | Secret[Any] | None = None,
 ) -> Signer:
     """Make the signer for a key id with a private key, for a bearer token, or for neither.
 
     Raises Misuse for half of a pair, for both at once and for an unusable key.
     """
-    source, secret_passphrase, token = map(as_secret, (private_key, passphrase, bearer_token))
-    del private_key, passphrase, bearer_token  # a traceback shows the locals of its frames
-    _check_credentials(key_id, source, secret_passphrase, token)
-    if token.reveal() is not None:
-        return BearerToken(_header_secret(token))
-    if key_id is None:
+    # A traceback shows the locals of its frames.
+    key_id, private_key = as_secret(key_id), as_secret(private_key)
+    passphrase, bearer_token = as_secret(passphrase), as_secret(bearer_token)
+    _check_credentials(key_id, private_key, passphrase, bearer_token)
+    if bearer_token.reveal() is not None:
+        return BearerToken(remember(_header_secret(bearer_token, "bearer_token")))
+    if key_id.reveal() is None:
         return Anonymous()
-    return _key_signer(_header_text(key_id), source, secret_passphrase)
+    checked_id = remember(_header_secret(key_id, "key_id"))
+    return _key_signer(checked_id, private_key, passphrase)
 
 
 def _check_credentials(
-    key_id: str | None, source: Secret[Any], passphrase: Secret[Any], token: Secret[Any]
+    key_id: Secret[Any], source: Secret[Any], passphrase: Secret[Any], token: Secret[Any]
 ) -> None:
     has_key = source.reveal() is not None
-    if has_key != (key_id is not None):
-        missing = "private_key" if key_id is not None else "key_id"
+    has_id = key_id.reveal() is not None
+    if has_key != has_id:
+        missing = "private_key" if has_id else "key_id"
         raise Misuse(f"{missing}: key_id and private_key belong together, and it is missing")
     if has_key and token.reveal() is not None:
         raise Misuse("bearer_token: give either a token or key_id and private_key, not both")
@@ -182,7 +188,7 @@ def _check_credentials(
         raise Misuse("passphrase: it belongs to a private_key, and none is given")
 
 
-def _key_signer(key_id: str, source: Secret[Any], passphrase: Secret[Any]) -> Signer:
+def _key_signer(key_id: Secret[str], source: Secret[Any], passphrase: Secret[Any]) -> Signer:
     # Imported late, as in keys.py.
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
@@ -195,17 +201,13 @@ def _key_signer(key_id: str, source: Secret[Any], passphrase: Secret[Any]) -> Si
     return RsaSigner(key_id, key, PSS(MGF1(SHA256()), SALT_BYTES), SHA256())
 
 
-def _header_text(key_id: str) -> str:
-    text = key_id.strip()
-    if not _HEADER_TEXT.fullmatch(text):
-        raise Misuse("key_id: must be printable ASCII without spaces (value not shown)")
-    return text
-
-
-def _header_secret(token: Secret[Any]) -> Secret[str]:
-    if not isinstance(token.reveal(), str) or not _HEADER_TEXT.fullmatch(token.reveal().strip()):
-        raise Misuse("bearer_token: must be printable ASCII without spaces (value not shown)")
-    return Secret(token.reveal().strip())
+def _header_secret(value: Secret[Any], name: str) -> Secret[str]:
+    plain_text = Secret(plain(value.reveal()))
+    # The length first: the pattern would look at all of a text of megabytes.
+    usable = type(plain_text.reveal()) is str and len(plain_text.reveal()) <= 2 * MAX_HEADER
+    if not usable or not _HEADER_TEXT.fullmatch(plain_text.reveal().strip()):
+        raise Misuse(f"{name}: must be printable ASCII text without spaces (value not shown)")
+    return Secret(plain_text.reveal().strip())
 
 
 def wall_clock_ms() -> int:

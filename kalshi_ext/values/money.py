@@ -18,15 +18,14 @@ import re
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Final, Literal
 
-from kalshi_ext.errors import Misuse
-from kalshi_ext.redact import redacted_repr
+from kalshi_ext.arguments import misuse, plain
 
 ONE: Final = Decimal(1)
 MAX_COUNT: Final = Decimal(1_000_000_000)
 MAX_DOLLARS: Final = Decimal(1_000_000_000_000)
 
 # All arithmetic on money uses this context: the caller's may have a precision of 3 and would round
-# silently. An inexact result is an error here.
+# silently, or trap what is harmless here. An inexact result is an error here.
 EXACT: Final = Context(prec=60, traps=[InvalidOperation, Inexact])
 
 _STEP: Final = {2: Decimal("0.01"), 4: Decimal("0.0001")}
@@ -37,20 +36,18 @@ _DECIMAL_TEXT = re.compile(r"-?(?:\d+(?:\.\d*)?|\.\d+)", re.ASCII)
 _MAX_TEXT = 40  # bounds the work on a text from outside; the largest amount has 18 characters
 
 
-def price(value: object, *, name: str = "price") -> Decimal:
+def price(value: object, name: str = "price") -> Decimal:
     """Check a price in dollars: above 0, below 1, at most 4 decimals. Raises Misuse.
 
     Whether the market takes this price is checked by `PriceGrid`.
     """
     number = _dollar_amount(value, name, example="0.56")
     if not 0 < number < ONE:
-        raise Misuse(
-            f"{name}={redacted_repr(value)}: a price is above 0 and below 1 dollar, like '0.56'"
-        )
+        raise misuse(name, value, "a price is above 0 and below 1 dollar, like '0.56'")
     return _quantized(number, value, name, places=4)
 
 
-def dollars(value: object, *, name: str, places: Places = 4, zero: bool = False) -> Decimal:
+def dollars(value: object, name: str, *, places: Places = 4, zero: bool = False) -> Decimal:
     """Check a positive amount of dollars of at most `places` decimals; `zero` allows 0.
 
     Raises Misuse.
@@ -71,7 +68,7 @@ def centicents(value: object, *, name: str) -> int:
 
 
 def count(
-    value: object, *, name: str = "count", whole: bool = False, zero: bool = False
+    value: object, name: str = "count", *, whole: bool = False, zero: bool = False
 ) -> Decimal:
     """Check a number of contracts in steps of 0.01, from 0.01 (`zero`: from 0) to 1,000,000,000.
 
@@ -80,7 +77,7 @@ def count(
     number = _contract_count(value, name)
     _check_range(number, value, name, zero=zero, maximum=MAX_COUNT)
     if whole and number != number.to_integral_value():
-        raise Misuse(f"{name}={redacted_repr(value)}: this contract takes whole contracts only")
+        raise misuse(name, value, "this contract takes whole contracts only")
     return _quantized(number, value, name, places=2)
 
 
@@ -101,35 +98,37 @@ def count_text(value: Decimal) -> str:
 
 
 def _dollar_amount(value: object, name: str, *, example: str) -> Decimal:
-    if isinstance(value, int) and not isinstance(value, bool):
-        raise Misuse(
-            f"{name}={redacted_repr(value)}: a whole number may mean cents or dollars;"
-            f" write dollars as text or Decimal, like {example!r}"
-        )
+    if type(plain(value)) is int:
+        rule = "a whole number may mean cents or dollars; write dollars as text or Decimal, like"
+        raise misuse(name, value, f"{rule} '{example}'")
     return _decimal(value, name, example)
 
 
 def _contract_count(value: object, name: str) -> Decimal:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return Decimal(value)
-    return _decimal(value, name, "10")
+    given = plain(value)
+    if type(given) is int:
+        # Larger than any bound: a Decimal of it could take minutes to make.
+        return Decimal(given) if given.bit_length() < 200 else MAX_COUNT + 1
+    return _decimal(given, name, "10")
 
 
 def _decimal(value: object, name: str, example: str) -> Decimal:
     number = _parse(value)
     if number is None:
         reason = "a float is inexact" if isinstance(value, float) else "not a plain number"
-        raise Misuse(
-            f"{name}={redacted_repr(value)}: {reason}; write text or Decimal, like {example!r}"
-        )
+        raise misuse(name, value, f"{reason}; write text or Decimal, like '{example}'")
     return number
 
 
 def _parse(value: object) -> Decimal | None:
-    if isinstance(value, str):
-        matches = len(value) <= _MAX_TEXT and _DECIMAL_TEXT.fullmatch(value)
-        return Decimal(value) if matches else None
-    return value if isinstance(value, Decimal) and value.is_finite() else None
+    given = plain(value)
+    if type(given) is str:
+        text = given.strip()  # of a spreadsheet's cell
+        matches = len(text) <= _MAX_TEXT and _DECIMAL_TEXT.fullmatch(text)
+        return Decimal(text) if matches else None
+    # A copy: a subclass may compare and round in its own way.
+    number = Decimal(given) if isinstance(given, Decimal) else None
+    return number if number is not None and number.is_finite() else None
 
 
 def _check_range(
@@ -137,7 +136,7 @@ def _check_range(
 ) -> None:
     if number < 0 or (number == 0 and not zero) or number > maximum:
         lower = "at least 0" if zero else "above 0"
-        raise Misuse(f"{name}={redacted_repr(value)}: must be {lower} and at most {maximum:,}")
+        raise misuse(name, value, f"must be {lower} and at most {int(maximum):,}")
 
 
 def _quantized(number: Decimal, value: object, name: str, *, places: Places) -> Decimal:
@@ -146,4 +145,4 @@ def _quantized(number: Decimal, value: object, name: str, *, places: Places) -> 
         return number.quantize(_STEP[places], context=EXACT).copy_abs()
     except ArithmeticError:
         pass  # raised outside, so that the error does not chain decimal's own
-    raise Misuse(f"{name}={redacted_repr(value)}: the smallest step is {_STEP[places]}")
+    raise misuse(name, value, f"the smallest step is {_STEP[places]}")

@@ -14,7 +14,7 @@ from typing import Final
 
 from attrs import field, frozen
 
-from kalshi_ext.errors import Misuse
+from kalshi_ext.arguments import misuse
 from kalshi_ext.redact import redacted_repr
 from kalshi_ext.values.money import EXACT, price
 from kalshi_ext.values.parsing import read_dollars
@@ -76,9 +76,7 @@ class PriceGrid:
         number = price(value, name=name)
         if not self.has(number):
             ticks = " and ".join(f"'{tick}'" for tick in self._neighbours(number))
-            raise Misuse(
-                f"{name}={redacted_repr(value)}: not on this market's grid; beside it: {ticks}"
-            )
+            raise misuse(name, value, f"not on this market's grid; beside it: {ticks}")
         return number
 
     def ticks(self) -> list[Decimal]:
@@ -108,6 +106,8 @@ def _read_band(row: Mapping[str, object]) -> Band:
 
 
 def _millionths(value: Decimal) -> int | None:
+    if not -_DOLLAR < value < _DOLLAR:  # an exponent of millions would take for ever as an int
+        return None
     try:
         scaled = value.scaleb(_SCALE, EXACT)
         # Finer than a millionth: no price of any market.

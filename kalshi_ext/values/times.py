@@ -7,18 +7,18 @@ a second widen the range: `since` is cut down, `until` rounded up, so no row of 
 
 from __future__ import annotations
 
-import math
 import re
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from kalshi_ext.errors import Misuse
+from kalshi_ext.arguments import misuse, plain, safely
 from kalshi_ext.redact import redacted_repr
 from kalshi_ext.values.money import EXACT
 from kalshi_ext.values.parsing import read_dollars
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _END: Final = datetime(5000, 1, 1, tzinfo=UTC)
+_NO_MOMENT: Final = f"is no moment in time, or lies before 1970 or after {_END.year}"
 _SECOND: Final = timedelta(seconds=1)
 _DAY: Final = timedelta(days=1)
 
@@ -28,6 +28,7 @@ _LATEST: Final = 253_402_300_800_000  # the year 10000, in milliseconds
 
 # Nine digits begin in 1973, so that dates of eight digits (20261130) are no seconds.
 _SECONDS_TEXT = re.compile(r"\d{9,11}", re.ASCII)
+_MAX_TEXT: Final = 64  # characters
 _DATE_TEXT = re.compile(r"\d{4}-\d{2}-\d{2}|\d{8}", re.ASCII)
 
 _from_iso = datetime.fromisoformat
@@ -47,7 +48,7 @@ def read_time(value: object) -> datetime | None:
     return None if value is None or value == "" else _read_number(value)
 
 
-def moment(value: object, *, name: str = "time") -> int:
+def moment(value: object, name: str = "time") -> int:
     """Convert an aware datetime, a date, ISO text or Unix seconds to whole Unix seconds.
 
     Parts of a second are cut; a date is its first second, in UTC. Raises Misuse, also for a
@@ -56,12 +57,12 @@ def moment(value: object, *, name: str = "time") -> int:
     return (_parse_in_range(value, name) - EPOCH) // _SECOND
 
 
-def since(value: object, *, name: str = "since") -> int:
+def since(value: object, name: str = "since") -> int:
     """Convert the begin of a range of time, as `moment` does."""
     return moment(value, name=name)
 
 
-def until(value: object, *, name: str = "until") -> int:
+def until(value: object, name: str = "until") -> int:
     """Convert the end of a range: parts of a second round up, a date is its whole day in UTC."""
     end = _parse_in_range(value, name)
     if _is_date(value):
@@ -73,7 +74,7 @@ def _read_number(value: object) -> datetime:
     number = read_dollars(value)  # any JSON number or its text, exactly
     if number is None or not -_LATEST < number < _LATEST:
         raise ValueError(f"{redacted_repr(value)} is out of the range of times")
-    unit = 1_000 if abs(number) >= _MILLISECONDS_FROM else 1_000_000
+    unit = 1_000 if number.copy_abs() >= _MILLISECONDS_FROM else 1_000_000
     return EPOCH + timedelta(microseconds=int(EXACT.multiply(number, unit)))
 
 
@@ -87,20 +88,29 @@ def _in_utc(value: datetime) -> datetime:
 
 
 def _parse_in_range(value: object, name: str) -> datetime:
-    parsed = _parse(value, name)
+    parsed = _parse(plain(value), name)
     if not EPOCH <= parsed < _END:
-        raise Misuse(f"{name}={redacted_repr(value)}: lies before 1970 or after {_END.year}")
+        raise misuse(name, value, f"lies before 1970 or after {_END.year}")
     return parsed
 
 
 def _parse(value: object, name: str) -> datetime:
     if isinstance(value, datetime):  # before date, its base class
-        return _aware(value, value, name)
+        # pandas.NaT is a datetime too, without a year; and a time zone is a class of the caller's.
+        return _aware(safely(_plain_datetime, value, name, _NO_MOMENT), value, name)
     if isinstance(value, date):
-        return datetime.combine(value, time(), UTC)
-    if isinstance(value, str):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    if type(value) is str:
         return _from_text(value.strip(), name)
     return _from_seconds(value, value, name)
+
+
+def _plain_datetime(value: datetime) -> datetime:
+    """Return a datetime without the ways of a subclass, in UTC where it has a zone."""
+    parts = (value.year, value.month, value.day, value.hour, value.minute, value.second)
+    offset = value.utcoffset()
+    zone = None if offset is None else UTC
+    return datetime(*parts, value.microsecond, tzinfo=zone) - (offset or timedelta())
 
 
 def _from_text(text: str, name: str) -> datetime:
@@ -109,38 +119,33 @@ def _from_text(text: str, name: str) -> datetime:
     from dateutil.parser import isoparse  # 40 ms, for those only who type text
 
     try:
-        parsed = isoparse(text)
-    except ValueError:
+        # Longer texts are no times, and 24:00 of the last day there is overflows.
+        parsed = isoparse(text) if len(text) <= _MAX_TEXT else None
+    except (ValueError, OverflowError):
         parsed = None
     if parsed is None:
-        raise Misuse(f"{name}={redacted_repr(text)}: not ISO 8601 text like '2026-01-31T12:00:00Z'")
+        raise misuse(name, text, "not ISO 8601 text like '2026-01-31T12:00:00Z'")
     if _DATE_TEXT.fullmatch(text):  # a day has no zone to ask for
         return parsed.replace(tzinfo=UTC)
-    return _aware(parsed, text, name)
+    return _aware(safely(_plain_datetime, parsed, name, _NO_MOMENT), text, name)
 
 
 def _aware(value: datetime, original: object, name: str) -> datetime:
     if value.utcoffset() is None:
-        raise Misuse(
-            f"{name}={redacted_repr(original)}: has no time zone; add one, like 'Z' or '+02:00'"
-        )
+        raise misuse(name, original, "has no time zone; add one, like 'Z' or '+02:00'")
     return value  # comparing and subtracting aware datetimes needs no conversion
 
 
 def _from_seconds(value: object, original: object, name: str) -> datetime:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise Misuse(
-            f"{name}={redacted_repr(original)}: not a datetime, date, ISO text or Unix seconds"
-        )
-    if not math.isfinite(value) or not 0 <= value < _MILLISECONDS_FROM:
-        raise Misuse(
-            f"{name}={redacted_repr(original)}: Unix seconds lie from 0 to {_MILLISECONDS_FROM:,}"
-            " (larger looks like milliseconds)"
-        )
+        raise misuse(name, original, "not a datetime, date, ISO text or Unix seconds")
+    if not 0 <= value < _MILLISECONDS_FROM:  # a NaN is neither
+        rule = f"Unix seconds lie from 0 to {_MILLISECONDS_FROM:,} (larger looks like milliseconds)"
+        raise misuse(name, original, rule)
     return EPOCH + timedelta(seconds=value)
 
 
 def _is_date(value: object) -> bool:
     if isinstance(value, str):
-        return _DATE_TEXT.fullmatch(value.strip()) is not None
+        return _DATE_TEXT.fullmatch(value.strip()[:_MAX_TEXT]) is not None
     return isinstance(value, date) and not isinstance(value, datetime)

@@ -15,12 +15,13 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
 
-from kalshi_ext.contracts.interface import Contract, InstanceTransferTicket
+from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import Forbidden, KalshiError, Misuse, NotSent, Unauthorized
 from kalshi_ext.models import OrderGroup
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Now, begin_call
 from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.protocol.messages import Call
+from kalshi_ext.requests import InstanceTransferTicket
 from kalshi_ext.writes.keyless import Listing, read_listing, row_kind
 from kalshi_ext.writes.probes import new_row_probe
 from kalshi_ext.writes.reservation import serialized

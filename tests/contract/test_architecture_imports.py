@@ -16,6 +16,7 @@ ROOM = Path(kalshi_ext.__file__).parent
 ORDER = (
     "errors",
     "redact",
+    "arguments",
     "config",
     "values",
     "contract",
@@ -38,7 +39,7 @@ ORDER = (
 )
 RANK = {room: rank for rank, room in enumerate(ORDER)}
 # Tools beside the client: they may use the ground floor, and nothing of the client above it.
-APART = {"drift": {"errors", "contract"}, "journal": {"errors", "redact"}}
+APART = {"drift": {"errors", "contract"}, "journal": {"errors", "redact", "arguments"}}
 FACADE = {"_async", "_sync", "session", "transport", "writes", "contracts", "protocol"}
 
 

@@ -18,7 +18,6 @@ from simulation_process import Crash, FlowCancelled, Machine, Process
 from simulation_world import TICKERS, SimulatedWorld
 
 from kalshi_ext import writes
-from kalshi_ext.contracts.interface import InstanceTransferTicket
 from kalshi_ext.errors import (
     DuplicateIdConflict,
     EarlierWriteUnsettled,
@@ -29,7 +28,13 @@ from kalshi_ext.errors import (
 )
 from kalshi_ext.journal import JournalError, State
 from kalshi_ext.models import OrderAck
-from kalshi_ext.requests import AmendTicket, DecreaseTicket, OrderTicket, Target
+from kalshi_ext.requests import (
+    AmendTicket,
+    DecreaseTicket,
+    InstanceTransferTicket,
+    OrderTicket,
+    Target,
+)
 
 DEDUPES = ("forever", "while_open", "seconds")
 MAX_LIVES = 5  # of a bot before the faults stop

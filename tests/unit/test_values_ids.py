@@ -19,9 +19,22 @@ UNSAFE = [
 
 @pytest.mark.parametrize("value", [*UNSAFE, None, 5, b"abc", True, ["a"]], ids=repr)
 def test_an_id_that_could_lead_elsewhere_is_refused(value: object) -> None:
-    for parse in (values.path_id, values.ticker):
-        with pytest.raises(Misuse, match=r"^order="):
-            parse(value, name="order")
+    with pytest.raises(Misuse, match=r"^order="):
+        values.path_id(value, name="order")
+
+
+@pytest.mark.parametrize("value", [
+    "", " ", ".", "..", "a\nb", "a\0", "a\tb", "a\u200bb", "\ud800", "x" * 129, None, 5, b"A",
+], ids=repr)  # fmt: skip
+def test_a_ticker_is_a_text_of_printable_characters(value: object) -> None:
+    with pytest.raises(Misuse, match=r"^ticker="):
+        values.ticker(value)
+
+
+@pytest.mark.parametrize("value", ["KX/A", "KX A&B=C", "KX%2F", "KX#1?x", "KXÜ", "KX,Y", "KX+1"])
+def test_a_ticker_may_have_any_characters_and_spaces_around_it_are_dropped(value: str) -> None:
+    assert values.ticker(value) == value
+    assert values.ticker(f" {value}\n") == value
 
 
 @pytest.mark.parametrize("value", [

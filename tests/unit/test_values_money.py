@@ -16,8 +16,8 @@ TICKS = [Decimal(n) / 10_000 for n in range(1, 10_000)]
 NOT_NUMBERS = [
     float("nan"), 0.56, 0.1 + 0.2, float("inf"), True, False, None, b"0.5", [], Fraction(1, 2),
     Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"), Decimal("-Infinity"),
-    "", " ", " 0.5", "0.5 ", "0,5", "$0.5", "50%", "5e-1", "0_5", "nan", "NaN", "inf", "+0.5",
-    "٠.٥", "０.５", "0x1", "1/2", ".", "-", "0.5\n", "0." + "5" * 50,
+    "", " ", "0 .5", "0,5", "$0.5", "50%", "5e-1", "0_5", "nan", "NaN", "inf", "+0.5",
+    "٠.٥", "０.５", "0x1", "1/2", ".", "-", "0." + "5" * 50,
 ]  # fmt: skip
 
 
@@ -29,6 +29,11 @@ def test_what_is_not_a_plain_number_is_neither_price_nor_money_nor_count(value: 
     for parse in (values.dollars, values.cents, values.centicents):
         with pytest.raises(Misuse, match=r"^said="):
             parse(value, name="said")
+
+
+@pytest.mark.parametrize("value", [" 0.5", "0.5 ", "0.5\n", "\t0.5", "\xa00.5\xa0"], ids=repr)
+def test_the_spaces_around_a_number_of_a_spreadsheet_are_dropped(value: str) -> None:
+    assert values.price(value) == values.count(value) == Decimal("0.5")
 
 
 @pytest.mark.parametrize("value", [0, 1, 56, -1, 10**30])

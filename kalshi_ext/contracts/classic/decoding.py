@@ -14,6 +14,7 @@ from kalshi_ext.contract.types import BookSide, OutcomeSide
 from kalshi_ext.contracts.decoding import (
     enum_member,
     optional_enum_member,
+    optional_text,
     required,
     required_text,
 )
@@ -28,6 +29,7 @@ from kalshi_ext.models import (
     Settlement,
 )
 from kalshi_ext.protocol.messages import Document
+from kalshi_ext.redact import redacted_repr
 from kalshi_ext.requests import BOOK_SIDE
 
 cents = values.read_cents
@@ -39,7 +41,8 @@ def direction(row: Any) -> tuple[BookSide, OutcomeSide]:
     """Read the direction from side and action, by the one table of words."""
     book = BOOK_SIDE.get((row["side"], row["action"]))
     if book is None:
-        raise ValueError(f"side {row['side']!r} with action {row['action']!r} has no direction")
+        words = f"side {redacted_repr(row['side'])} with action {redacted_repr(row['action'])}"
+        raise ValueError(f"{words} has no direction")
     return book, OutcomeSide.YES if book is BookSide.BID else OutcomeSide.NO
 
 
@@ -60,7 +63,7 @@ def decode_order(row: shapes.Order) -> Order:
     remaining = count(row.get("remaining_count"))
     return Order(
         order_id=required_text(row, "order_id"),
-        client_order_id=row.get("client_order_id") or "",
+        client_order_id=optional_text(row, "client_order_id") or "",
         ticker=required_text(row, "ticker"),
         book_side=book,
         outcome_side=outcome,

@@ -28,7 +28,14 @@ from kalshi_ext.contract import types as shapes
 from kalshi_ext.contract.types import BookSide, SelfTradePreventionType, TimeInForce
 from kalshi_ext.contracts.classic import decoding
 from kalshi_ext.contracts.classic.filters import page_size_of
-from kalshi_ext.contracts.decoding import as_list, build_request, decode_page, required
+from kalshi_ext.contracts.decoding import (
+    as_list,
+    build_request,
+    decode_page,
+    optional_text,
+    required,
+    required_text,
+)
 from kalshi_ext.contracts.interface import Interface
 from kalshi_ext.contracts.operations import CLASSIC as OPERATIONS
 from kalshi_ext.errors import Misuse, Refused
@@ -230,7 +237,7 @@ class ClassicOrders(OrdersInterface):
         subaccount: int | None,
     ) -> Call[Page[QueuePosition]]:
         if not order_ids or tickers or event_ticker or subaccount is not None:
-            raise Misuse("the classic contract needs orders, and takes nothing else")
+            raise Misuse("the classic contract takes orders: no tickers, event_ticker, subaccount")
 
         def decode(document: Document) -> Page[QueuePosition]:
             positions: dict[str, Any] = document.get("queue_positions") or {}
@@ -258,6 +265,8 @@ def _created(row: Any) -> OrderAck | Refused:
 def _cancelled(row: Any) -> OrderAck | Refused:
     if row.get("error"):
         refused = entry_refusal(OPERATIONS["batchCancelOrders"], row["error"])
-        refused.order_id = row.get("order_id")
+        refused.order_id = optional_text(row, "order_id")
         return refused
-    return OrderAck(order_id=row["order_id"], reduced_by=read_count(row["reduced_by"]), raw=row)
+    return OrderAck(
+        order_id=required_text(row, "order_id"), reduced_by=read_count(row["reduced_by"]), raw=row
+    )

@@ -71,6 +71,7 @@ class CurrentHistory(Interface):
         return Call(OPERATIONS["GetHistoricalCutoff"], build_request(kwargs), decode_cutoff)
 
     def orders(self, query: ListQuery) -> Call[Page[Order]]:
+        query.refuse_all_but("current", "ticker", "since", "until", "subaccount")
         kwargs = get_historical_orders._get_kwargs(
             ticker=or_unset(query.ticker),
             min_ts=or_unset(query.since),
@@ -81,6 +82,7 @@ class CurrentHistory(Interface):
         return paged("GetHistoricalOrders", kwargs, "orders", shapes.Order, decode_order)
 
     def fills(self, query: ListQuery) -> Call[Page[Fill]]:
+        query.refuse_all_but("current", "ticker", "since", "until", "subaccount")
         kwargs = get_fills_historical._get_kwargs(
             ticker=or_unset(query.ticker),
             min_ts=or_unset(query.since),
@@ -91,6 +93,7 @@ class CurrentHistory(Interface):
         return paged("GetFillsHistorical", kwargs, "fills", shapes.Fill, decode_fill)
 
     def positions(self, query: ListQuery) -> Call[Page[Position]]:
+        query.refuse_all_but("current", "ticker", "event_ticker", "subaccount")
         kwargs = get_historical_positions._get_kwargs(
             ticker=or_unset(query.ticker),
             event_ticker=or_unset(query.event_ticker),

@@ -72,6 +72,7 @@ class CurrentGroups(Interface):
         return Call(OPERATIONS["GetOrderGroup"], build_request(kwargs), decode)
 
     def list(self, query: ListQuery) -> Call[Page[OrderGroup]]:
+        query.refuse_all_but("current", "subaccount")
         kwargs = get_order_groups._get_kwargs(subaccount=or_unset(query.subaccount))
         shape = shapes.OrderGroup
         return Call(

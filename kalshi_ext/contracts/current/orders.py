@@ -39,6 +39,7 @@ from kalshi_ext.contracts.decoding import (
     decode_page,
     enum_member,
     optional_enum_member,
+    optional_text,
     required,
     required_text,
 )
@@ -48,11 +49,18 @@ from kalshi_ext.errors import Misuse, Refused
 from kalshi_ext.models import Fill, Order, OrderAck, QueuePosition
 from kalshi_ext.protocol.messages import Call, Document, Page
 from kalshi_ext.protocol.responses import entry_refusal
+from kalshi_ext.redact import redacted_repr
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, OrderTicket, Target
 from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.values import count_text, dollars_text, read_count
 
 T = TypeVar("T")
+
+
+_FILTERS = (
+    *("ticker", "event_ticker", "since", "until", "status"),
+    *("subaccount", "exchange_index"),
+)
 
 
 def or_unset(value: T | None) -> T | Unset:
@@ -97,8 +105,8 @@ def _entries(document: Document, operation: str) -> list[OrderAck | Refused]:
 def _entry(row: Any, operation: str) -> OrderAck | Refused:
     if row.get("error"):
         refused = entry_refusal(OPERATIONS[operation], row["error"])
-        refused.client_order_id = row.get("client_order_id") or None
-        refused.order_id = row.get("order_id") or None
+        refused.client_order_id = optional_text(row, "client_order_id")
+        refused.order_id = optional_text(row, "order_id")
         return refused
     return decode_ack(row, None)
 
@@ -192,6 +200,7 @@ class CurrentOrders(Interface):
         return Call(OPERATIONS["GetOrder"], build_request(get_order._get_kwargs(order_id)), decode)
 
     def list(self, query: ListQuery) -> Call[Page[Order]]:
+        query.refuse_all_but("current", *_FILTERS)
         kwargs = get_orders._get_kwargs(
             ticker=or_unset(query.ticker),
             event_ticker=or_unset(query.event_ticker),
@@ -227,6 +236,8 @@ class CurrentOrders(Interface):
     ) -> Call[Page[QueuePosition]]:
         if order_ids is not None or (tickers is None) == (event_ticker is None):
             raise Misuse("the current contract needs exactly one of tickers and event_ticker")
+        if any("," in ticker for ticker in tickers or ()):
+            raise Misuse("tickers must not hold commas: here one would begin the next ticker")
         kwargs = get_order_queue_positions._get_kwargs(
             market_tickers=UNSET if tickers is None else ",".join(tickers),
             event_ticker=or_unset(event_ticker),
@@ -264,7 +275,8 @@ def direction(row: shapes.Order | shapes.Fill) -> tuple[BookSide, OutcomeSide]:
     book = book or BOOK_OF_OUTCOME.get(outcome or "")
     outcome = outcome or OUTCOME_OF_BOOK.get(book or "")
     if book in OUTCOME_OF_BOOK and OUTCOME_OF_BOOK[book] != outcome:
-        raise ValueError(f"book_side {book!r} contradicts outcome_side {outcome!r}")
+        words = f"book_side {redacted_repr(book)} contradicts outcome_side {redacted_repr(outcome)}"
+        raise ValueError(words)
     return (
         enum_member(BookSide, required(book, "book_side")),
         enum_member(OutcomeSide, required(outcome, "outcome_side")),
@@ -276,7 +288,7 @@ def decode_order(row: shapes.Order) -> Order:
     book, outcome = direction(row)
     return Order(
         order_id=required_text(row, "order_id"),
-        client_order_id=row.get("client_order_id") or "",
+        client_order_id=optional_text(row, "client_order_id") or "",
         ticker=required_text(row, "ticker"),
         book_side=book,
         outcome_side=outcome,
@@ -329,7 +341,7 @@ def decode_ack(row: Any, ticker: str | None) -> OrderAck:
     """Read the acknowledgement of a create, amend, decrease or cancel."""
     return OrderAck(
         order_id=required_text(row, "order_id"),
-        client_order_id=row.get("client_order_id") or None,
+        client_order_id=optional_text(row, "client_order_id"),
         ticker=ticker,
         fill_count=count(row.get("fill_count")),
         remaining_count=count(row.get("remaining_count")),

@@ -40,7 +40,7 @@ from kalshi_ext.contracts.decoding import (
     required,
     required_text,
 )
-from kalshi_ext.contracts.interface import InstanceTransferTicket, Interface
+from kalshi_ext.contracts.interface import Interface
 from kalshi_ext.contracts.operations import CURRENT as OPERATIONS
 from kalshi_ext.models import (
     Balance,
@@ -55,6 +55,7 @@ from kalshi_ext.models import (
     TargetAllocation,
 )
 from kalshi_ext.protocol.messages import Call, Document, Page
+from kalshi_ext.requests import InstanceTransferTicket
 from kalshi_ext.requests.filters import ListQuery
 
 
@@ -89,6 +90,7 @@ class CurrentPortfolio(Interface):
         return paged("GetPositions", kwargs, "event_positions", shape, decode_event_position)
 
     def fills(self, query: ListQuery) -> Call[Page[Fill]]:
+        query.refuse_all_but("current", *_FILL_FILTERS)
         kwargs = get_fills._get_kwargs(
             ticker=or_unset(query.ticker),
             order_id=or_unset(query.order_id),
@@ -101,6 +103,7 @@ class CurrentPortfolio(Interface):
         return paged("GetFills", kwargs, "fills", shapes.Fill, decode_fill)
 
     def settlements(self, query: ListQuery) -> Call[Page[Settlement]]:
+        query.refuse_all_but("current", *_SETTLEMENT_FILTERS)
         kwargs = get_settlements._get_kwargs(
             ticker=or_unset(query.ticker),
             event_ticker=or_unset(query.event_ticker),
@@ -112,10 +115,12 @@ class CurrentPortfolio(Interface):
         return paged("GetSettlements", kwargs, "settlements", shapes.Settlement, decode_settlement)
 
     def deposits(self, query: ListQuery) -> Call[Page[Payment]]:
+        query.refuse_all_but("current")
         kwargs = get_deposits._get_kwargs(limit=or_unset(query.page_size("GetDeposits")))
         return paged("GetDeposits", kwargs, "deposits", shapes.Deposit, decode_payment)
 
     def withdrawals(self, query: ListQuery) -> Call[Page[Payment]]:
+        query.refuse_all_but("current")
         kwargs = get_withdrawals._get_kwargs(limit=or_unset(query.page_size("GetWithdrawals")))
         return paged("GetWithdrawals", kwargs, "withdrawals", shapes.Withdrawal, decode_payment)
 
@@ -157,6 +162,7 @@ class CurrentPortfolio(Interface):
         return Call(OPERATIONS["GetIntraExchangeInstanceTransfer"], build_request(kwargs), decode)
 
     def transfers(self, query: ListQuery) -> Call[Page[InstanceTransfer]]:
+        query.refuse_all_but("current")
         size = query.page_size("GetIntraExchangeInstanceTransfers")
         kwargs = get_intra_exchange_instance_transfers._get_kwargs(limit=or_unset(size))
         shape = shapes.IntraExchangeInstanceTransfer
@@ -192,7 +198,16 @@ class CurrentPortfolio(Interface):
         return Call(OPERATIONS["SetTargetBalanceAllocation"], build_request(kwargs), decode_nothing)
 
 
+_FILL_FILTERS = ("ticker", "order_id", "since", "until", "subaccount", "exchange_index")
+_SETTLEMENT_FILTERS = ("ticker", "event_ticker", "since", "until", "subaccount")
+_POSITION_FILTERS = (
+    *("ticker", "event_ticker", "count_filter", "settlement_status"),
+    *("subaccount", "exchange_index"),
+)
+
+
 def _positions(query: ListQuery) -> dict[str, Any]:
+    query.refuse_all_but("current", *_POSITION_FILTERS)
     status = query.settlement_status
     return get_positions._get_kwargs(
         ticker=or_unset(query.ticker),

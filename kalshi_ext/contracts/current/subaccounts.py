@@ -83,9 +83,9 @@ class CurrentSubaccounts(Interface):
         return Call(OPERATIONS["ApplySubaccountTransfer"], build_request(kwargs), decode_nothing)
 
     def transfers(self, query: ListQuery) -> Call[Page[SubaccountTransfer]]:
-        kwargs = get_subaccount_transfers._get_kwargs(
-            limit=or_unset(query.page_size("GetSubaccountTransfers"))
-        )
+        query.refuse_all_but("current")
+        size = query.page_size("GetSubaccountTransfers")
+        kwargs = get_subaccount_transfers._get_kwargs(limit=or_unset(size))
         shape = shapes.SubaccountTransfer
         name = "GetSubaccountTransfers"
         return paged(name, kwargs, "transfers", shape, decode_subaccount_transfer)

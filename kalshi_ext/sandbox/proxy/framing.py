@@ -10,6 +10,9 @@ The states of one direction of a connection, and what ends each:
 | chunk | a chunk and its CRLF | its last byte, then chunk-size |
 | trailer | lines after the last chunk | an empty line, then head |
 | rest | what has no end of its own, or is not HTTP/1.1 | the connection closes |
+
+The bytes come from outside: a length that is no plain number and a line without an end are not
+HTTP/1.1, and each byte is looked at a bounded number of times.
 """
 
 from __future__ import annotations
@@ -19,10 +22,16 @@ from typing import Literal, TypeAlias
 
 from attrs import define, frozen
 
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)[ \t]*\r\n", re.IGNORECASE)
-_CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*chunked[ \t]*\r\n", re.IGNORECASE)
+_LENGTH = re.compile(rb"\r\ncontent-length:([^\r\n]*)", re.IGNORECASE)
+_CODINGS = re.compile(rb"\r\ntransfer-encoding:([^\r\n]*)", re.IGNORECASE)
 _END_OF_HEAD = b"\r\n\r\n"
 _MAX_HEAD = 65_536
+_MAX_LINE = 8_192
+
+# int() would also take a sign, 0x, underscores and the digits of every script. Fifteen of either
+# kind are more bytes than any stream has.
+_HEX = re.compile(rb"[0-9A-Fa-f]{1,15}")
+_DIGITS = re.compile(rb"[0-9]{1,15}")
 
 _State: TypeAlias = Literal["head", "length", "chunk-size", "chunk", "trailer", "rest"]
 
@@ -50,13 +59,15 @@ class Framer:
     bodiless: bool = False
     """Set before an answer's head arrives when its request was a HEAD."""
     _buffer: bytes = b""
+    _taken: int = 0
+    """Bytes of the buffer that have passed; to cut off each part would take quadratic time."""
     _state: _State = "head"
     _remaining: int = 0
     """Bytes of the body or chunk still to come."""
 
     def feed(self, data: bytes) -> list[MessagePart]:
         """Take what arrived, give what may pass."""
-        self._buffer += data
+        self._buffer, self._taken = self._buffer[self._taken :] + data, 0
         parts: list[MessagePart] = []
         while (part := self._next_part()) is not None:
             parts.append(part)
@@ -64,11 +75,11 @@ class Framer:
 
     def rest(self) -> bytes:
         """Give what is still held back when the stream ends."""
-        data, self._buffer = self._buffer, b""
+        data, self._buffer, self._taken = self._buffer[self._taken :], b"", 0
         return data
 
     def _next_part(self) -> MessagePart | None:
-        if not self._buffer:
+        if self._waiting == 0:
             return None
         match self._state:
             case "head":
@@ -84,11 +95,15 @@ class Framer:
             case _:
                 return MessagePart(self.rest())
 
+    @property
+    def _waiting(self) -> int:
+        return len(self._buffer) - self._taken
+
     def _head(self) -> MessagePart | None:
-        end = self._buffer.find(_END_OF_HEAD)
+        end = self._buffer.find(_END_OF_HEAD, self._taken)
         if end < 0:
-            return None if len(self._buffer) < _MAX_HEAD else self._opaque()
-        head = self._take(end + len(_END_OF_HEAD))
+            return None if self._waiting < _MAX_HEAD else self._opaque()
+        head = self._take(end + len(_END_OF_HEAD) - self._taken)
         self._state, self._remaining = self._body_of(head)
         if self._state == "length" and self._remaining == 0:
             self._state = "head"
@@ -104,45 +119,58 @@ class Framer:
         # The order is that of RFC 9112, 6.3: status and method first, chunked before a length.
         if self.answers and (self.bodiless or head[9:12] in (b"204", b"304") or head[9:10] == b"1"):
             return ("rest", 0) if head[9:12] == b"101" else ("length", 0)
-        if _CHUNKED.search(head):
+        codings = _CODINGS.findall(head)
+        if codings and codings[-1].rpartition(b",")[2].strip().lower() == b"chunked":
             return "chunk-size", 0
-        length = _LENGTH.search(head)
-        if length:
-            return "length", int(length[1])
+        lengths = {length.strip(b" \t") for length in _LENGTH.findall(head)}
+        if codings or lengths:
+            # Two lengths, or none that is a number: where the message ends is anybody's guess.
+            length = lengths.pop() if len(lengths) == 1 and not codings else b""
+            return ("length", int(length)) if _DIGITS.fullmatch(length) else ("rest", 0)
         # Without either, an answer lasts until the connection closes and a request has no body.
         # A first byte that no method begins with (a TLS handshake, say) is not HTTP.
         return ("rest", 0) if self.answers or not head[:1].isalpha() else ("length", 0)
 
     def _counted(self, *, then: Literal["head", "chunk-size"]) -> MessagePart:
-        data = self._take(min(self._remaining, len(self._buffer)))
+        data = self._take(min(self._remaining, self._waiting))
         self._remaining -= len(data)
         if self._remaining == 0:
             self._state = then
         return MessagePart(data, ends=self._state == "head")
 
     def _chunk_size(self) -> MessagePart | None:
-        end = self._buffer.find(b"\r\n")
-        if end < 0:
-            return None
-        line = self._take(end + 2)
-        try:
-            size = int(line.partition(b";")[0], 16)
-        except ValueError:
+        line = self._line()
+        if line is None:
+            return self._unended()
+        digits = line.partition(b";")[0].strip()
+        if not _HEX.fullmatch(digits):
             self._state = "rest"
             return MessagePart(line)
+        size = int(digits, 16)
         # The chunk's own CRLF belongs to it; a size of 0 leaves only the trailer.
         self._state, self._remaining = ("chunk", size + 2) if size else ("trailer", 0)
         return MessagePart(line)
 
     def _trailer(self) -> MessagePart | None:
-        end = self._buffer.find(b"\r\n")
-        if end < 0:
-            return None
-        line = self._take(end + 2)
+        line = self._line()
+        if line is None:
+            return self._unended()
         if line == b"\r\n":
             self._state = "head"
         return MessagePart(line, ends=line == b"\r\n")
 
+    def _line(self) -> bytes | None:
+        """Take a line with its CRLF; None while it is not complete."""
+        end = self._buffer.find(b"\r\n", self._taken)
+        return None if end < 0 else self._take(end + 2 - self._taken)
+
+    def _unended(self) -> MessagePart | None:
+        """Wait for the end of a line, but not for ever."""
+        if self._waiting < _MAX_LINE:
+            return None
+        self._state = "rest"
+        return MessagePart(self.rest())
+
     def _take(self, size: int) -> bytes:
-        data, self._buffer = self._buffer[:size], self._buffer[size:]
-        return data
+        begin, self._taken = self._taken, self._taken + size
+        return self._buffer[begin : self._taken]

@@ -13,6 +13,7 @@ from core_every_call import CURRENT
 from kalshi_ext import Kalshi, Misuse
 
 Work = Callable[[Any], Any]
+BAD_TICKERS = ["", None, 5, ".", "..", "a\nb", "\ud800", "x" * 129]
 BAD_IDS = ["", None, 5, ".", "..", "a/b", "a b", "a?b", "ü", "x" * 129]
 BY_ID: dict[str, Work] = {
     "orders.get": lambda c: c.orders.get(c.bad),
@@ -21,7 +22,6 @@ BY_ID: dict[str, Work] = {
     "orders.amend": lambda c: c.orders.amend(c.bad, ticker="T", side="bid", price="0.5", count=1),
     "orders.cancel_many": lambda c: c.orders.cancel_many([c.bad]),
     "orders.queue_position": lambda c: c.orders.queue_position(c.bad),
-    "orders.list ticker": lambda c: c.orders.list(ticker=c.bad or 0),
     "order_groups.get": lambda c: c.order_groups.get(c.bad),
     "order_groups.delete": lambda c: c.order_groups.delete(c.bad),
     "order_groups.reset": lambda c: c.order_groups.reset(c.bad),
@@ -29,7 +29,14 @@ BY_ID: dict[str, Work] = {
     "order_groups.set_limit": lambda c: c.order_groups.set_limit(c.bad, 5),
     "portfolio.get_transfer": lambda c: c.portfolio.get_transfer(c.bad),
     "portfolio.fills order_id": lambda c: c.portfolio.fills(order_id=c.bad or 0),
+}
+BY_TICKER: dict[str, Work] = {
+    "orders.list": lambda c: c.orders.list(ticker=c.bad or 0),
+    "orders.list event_ticker": lambda c: c.orders.list(event_ticker=c.bad or 0),
+    "orders.find": lambda c: c.orders.find("c1", ticker=c.bad),
+    "orders.cancel": lambda c: c.orders.cancel("o1", ticker=c.bad or 0),
     "orders.queue_positions": lambda c: c.orders.queue_positions(tickers=[c.bad]),
+    "history.all_fills": lambda c: c.history.all_fills(ticker=c.bad or 0),
 }
 UUID = "5d1a9c52-7f8e-5a0b-9d53-0c6a3e1b7f24"
 CASES: list[tuple[str, Work]] = [
@@ -145,6 +152,16 @@ def test_an_id_that_could_lead_elsewhere_never_leaves(name: str, bad: object) ->
         return BY_ID[name](client)
 
     refused("must be|only letters|longer", work)
+
+
+@pytest.mark.parametrize("bad", BAD_TICKERS, ids=repr)
+@pytest.mark.parametrize("name", BY_TICKER)
+def test_a_ticker_that_is_no_printable_text_never_leaves(name: str, bad: object) -> None:
+    def work(client: Any) -> Any:
+        client.bad = bad
+        return BY_TICKER[name](client)
+
+    refused("ticker", work)
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_tiers_have_the_documented_rates_and_capacities(tier: str) -> None:
     assert pacer.write.capacity == writes * (1 if tier == "basic" else 2)
 
 
-@pytest.mark.parametrize("tier", ["", "gold", "basic "])
+@pytest.mark.parametrize("tier", ["", "gold", "bas ic"])
 def test_an_unknown_tier_is_refused_by_name(tier: str) -> None:
     with pytest.raises(Misuse, match="pace must be one of basic, advanced"):
         Pacer.of_tier(tier)

@@ -13,11 +13,11 @@ import pytest
 from attrs import evolve
 
 from kalshi_ext import errors, writes
-from kalshi_ext.contracts.interface import InstanceTransferTicket
 from kalshi_ext.journal import State
 from kalshi_ext.protocol.context import Context, Policy
 from kalshi_ext.protocol.flow import Sleep
 from kalshi_ext.protocol.messages import Repeat
+from kalshi_ext.requests import InstanceTransferTicket
 from kalshi_ext.writes import keyless
 
 LOST = core.lost(bytes_sent=True)

@@ -1,0 +1,208 @@
+"""Arguments: what a caller gives becomes a plain value, or a Misuse that says why not.
+
+The message names the argument, its value without secrets, and the rule.
+
+Each function takes any object there is. First it makes plain what people really have: numpy's
+integers and booleans, subclasses of text, words in capitals, spaces around them. What is left is
+of an exact built-in type, so that no comparison or conversion after it can raise anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from itertools import islice
+from numbers import Integral
+from typing import Any, ClassVar, Final, cast
+
+from kalshi_ext.errors import Misuse
+from kalshi_ext.redact import redacted_repr
+
+MAX_NUMBER: Final = 1_000_000_000  # of rows, pages or attempts; larger ones are mistakes
+MAX_ENTRIES: Final = 10_000  # of one request; no bucket of tokens pays for more
+LONGEST_ATTEMPT: Final = 86_400.0  # seconds; a socket takes at most 24 days
+LONGEST_WAIT: Final = 1e9  # seconds; a sleep takes at most 292 years
+
+
+def misuse(name: str, value: object, rule: str) -> Misuse:
+    """Build the error of an argument: its name, its value without secrets, the rule."""
+    return Misuse(f"{name}={redacted_repr(value)}: {rule}")
+
+
+def must_be(name: str, value: object, rule: str) -> Misuse:
+    """Build the same error as a sentence: the argument must be so, and is not."""
+    return Misuse(f"{name} must be {rule}, not {redacted_repr(value)}")
+
+
+def plain(value: object) -> Any:
+    """Make numpy's integers and booleans Python's own, and subclasses of text plain text."""
+    if type(value) in _PLAIN:
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return int.__int__(value)
+    try:
+        return _native(value)
+    except Exception:  # noqa: BLE001 - the object is the caller's, and so is what it raises
+        return value
+
+
+_PLAIN: Final = frozenset({str, int, bool, float, bytes, type(None), list, dict, tuple})
+
+
+def _native(value: Any) -> Any:
+    # An array has a length, a scalar has none: one element of an array is nobody's number.
+    if hasattr(cast("type[object]", type(value)), "__len__"):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    # Of numpy's kinds only these: a date there becomes a number of nanoseconds, or None.
+    if value.dtype.kind == "b" and value.shape == ():
+        return bool(value)
+    return value
+
+
+def whole_number(value: object, name: str, low: int, high: int) -> int:
+    """Check a whole number from `low` to `high`. Raises Misuse."""
+    number = plain(value)
+    if type(number) is not int or not low <= number <= high:
+        raise must_be(name, value, f"a whole number from {low} to {high}")
+    return number
+
+
+def at_least_one(value: object, name: str) -> int:
+    """Check a whole number from 1 up. Raises Misuse."""
+    number = plain(value)
+    if type(number) is not int or not 1 <= number <= MAX_NUMBER:
+        raise must_be(name, value, f"a whole number of at least 1 and at most {MAX_NUMBER:,}")
+    return number
+
+
+def flag(value: object, name: str, rule: str = "True or False") -> bool:
+    """Check True or False. Raises Misuse."""
+    # No truth value is taken for it: post_only="false" would be true.
+    chosen = plain(value)
+    if type(chosen) is not bool:
+        raise must_be(name, value, rule)
+    return chosen
+
+
+def seconds(
+    value: object, name: str, *, zero: bool = False, longest: float = LONGEST_ATTEMPT
+) -> float:
+    """Check a number of seconds above 0 (`zero`: from 0) and at most `longest`. Raises Misuse."""
+    number = plain(value)
+    if isinstance(number, float):
+        number = float.__float__(number)
+    valid = type(number) in (int, float) and 0 <= number <= longest
+    if not valid or (number == 0 and not zero):
+        lower = "from 0" if zero else "above 0"
+        raise misuse(name, value, f"must be a number of seconds {lower}, at most {longest:,.0f}")
+    return cast("float", number)
+
+
+def text(value: object, name: str, *, max_length: int) -> str:
+    """Check a text that holds something and can be written as UTF-8. Raises Misuse."""
+    given = plain(value)
+    if type(given) is not str or not given.strip():
+        raise misuse(name, value, "must be a text that is not empty")
+    if len(given) > max_length:
+        raise misuse(name, value, f"must be at most {max_length} characters, not {len(given):,}")
+    if not is_storable(given):
+        raise misuse(name, value, "must not hold NUL or half of a surrogate pair")
+    return given
+
+
+def is_storable(given: str) -> bool:
+    """Say whether a text can be sent and stored: UTF-8 without NUL."""
+    if given.isascii():  # almost all are, and this is a look at one flag
+        return "\0" not in given
+    return not any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in given)
+
+
+def word_of(value: object) -> str | None:
+    """Return a word as enums write it: lower case, without spaces around; None for no text."""
+    given = plain(value)
+    return given.strip().lower() if type(given) is str and len(given) <= 80 else None
+
+
+def one_of(
+    value: object, name: str, words: Iterable[str], short: Mapping[str, str] | None = None
+) -> str:
+    """Check a word of a list, in any case; `short` maps other forms to it. Raises Misuse."""
+    known = list(words)
+    word = word_of(value) or ""
+    word = (short or {}).get(word, word)
+    if word not in known:
+        raise must_be(name, value, f"one of {', '.join(known)}")
+    return word
+
+
+_NO_LISTS: Final[tuple[type, ...]] = (str, bytes, bytearray, Mapping)
+
+
+def entries(value: object, name: str) -> list[Any]:
+    """Return one or more entries of an iterable as a list. Raises Misuse."""
+    # A text is iterable too: each of its letters would become an entry.
+    if isinstance(value, _NO_LISTS):
+        raise must_be(name, cast("object", value), "a list")
+    listed = list(islice(_iterator(value, name), MAX_ENTRIES + 1))
+    if not listed:
+        raise Misuse(f"{name} must hold at least one entry")
+    if len(listed) > MAX_ENTRIES:
+        raise Misuse(f"{name} must hold at most {MAX_ENTRIES:,} entries, and holds more")
+    return listed
+
+
+def _iterator(value: Any, name: str) -> Iterator[Any]:
+    with suppress(Exception):
+        return iter(value)
+    raise must_be(name, value, "a list")
+
+
+def instance(value: object, name: str, kind: type | tuple[type, ...], rule: str) -> Any:
+    """Check the class of an object. Raises Misuse."""
+    if not isinstance(value, kind):
+        raise misuse(name, value, rule)
+    return value
+
+
+def safely(convert: Callable[[Any], Any], value: object, name: str, rule: str) -> Any:
+    """Convert a value; whatever it raises is Misuse. For objects that bring code of their own."""
+    # Not raised in the handler: the error would chain a foreign one, and keep its frames.
+    with suppress(Exception):
+        return convert(value)
+    raise misuse(name, value, rule)
+
+
+def optional(check: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a check let None pass: nothing was said."""
+
+    def check_given(value: object, name: str) -> Any:
+        return None if value is None else check(value, name)
+
+    return check_given
+
+
+class Checked:
+    """Have an attrs class check itself: what its facade refuses it cannot hold.
+
+    `_checks` maps a field to a function of (value, name) that returns what the field holds. They
+    run whenever an instance is made, by `attrs.evolve` too; then `_check_together` runs.
+    """
+
+    __slots__ = ()
+    _checks: ClassVar[Mapping[str, Callable[[Any, str], Any]]] = {}
+    _prefix: ClassVar[str] = ""
+
+    def __attrs_post_init__(self) -> None:
+        for name, check in self._checks.items():
+            checked = check(getattr(self, name), f"{self._prefix}{name}")
+            object.__setattr__(self, name, checked)
+        self._check_together()
+
+    def _check_together(self) -> None:
+        """Check what concerns several fields. Raises Misuse."""

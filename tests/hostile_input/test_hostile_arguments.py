@@ -1,0 +1,62 @@
+"""Bad arguments are refused by name, before anything is sent, in the class of this library."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import bad_arguments
+import bad_values
+import pytest
+from bad_arguments import Attempt, Verdicts
+from calls import BOTH
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+STRIDE = 23  # of all attempts; `make fuzz` tries each
+
+
+def test_every_parameter_of_every_method_has_a_kind() -> None:
+    known = {*bad_values.KINDS, "self"}
+    for contract in BOTH:
+        clients = bad_arguments.Clients(contract)
+        for example in bad_arguments.examples_of(contract):
+            names = bad_arguments._signature(clients, "sync", example.word).parameters
+            assert {*names} - known == set(), example.word
+        clients.close()
+
+
+@pytest.mark.parametrize("start", range(2))
+def test_no_bad_argument_reaches_the_wire_or_passes(
+    start: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # a journal's name is a file's
+    verdicts = Verdicts()
+    for attempt in itertools.islice(bad_arguments.everything(), start, None, 2 * STRIDE):
+        verdicts.add(attempt)
+    assert verdicts.tried > 300
+    assert verdicts.examples == []
+
+
+CURRENT = bad_arguments.Clients("current")
+TEXTS = [
+    (example, parameter)
+    for example in bad_arguments.examples_of("current")
+    for parameter in bad_arguments._parameters(CURRENT, "sync", example.word)
+]
+
+
+@settings(max_examples=100)
+@given(st.text(max_size=40), st.sampled_from(bad_arguments.CONTROLS), st.sampled_from(TEXTS))
+def test_a_text_with_a_control_character_inside_is_no_argument(
+    text: str, control: str, target: tuple[Any, str]
+) -> None:
+    example, parameter = target
+    value = f"x{control}x{text}"
+    arguments = bad_arguments._with(CURRENT, "sync", example.word, example.full, parameter, value)
+    attempt = Attempt(
+        example.word, parameter, value,
+        lambda: CURRENT.call("sync", example.word, arguments), lambda: CURRENT.transport.count,
+    )  # fmt: skip
+    assert bad_arguments.judge(attempt) == ("refused", "")
