@@ -115,6 +115,7 @@ FIELDS: Final[dict[str, dict[str, dict[str, tuple[bool, str]]]]] = {
             "code": (False, ""),
             "details": (False, ""),
             "message": (False, ""),
+            "service": (False, ""),
         },
         "ErrorResponse": {
             "code": (False, ""),
@@ -532,6 +533,7 @@ FIELDS: Final[dict[str, dict[str, dict[str, tuple[bool, str]]]]] = {
             "code": (False, ""),
             "details": (False, ""),
             "message": (False, ""),
+            "service": (False, ""),
         },
         "ErrorResponse": {
             "code": (False, ""),

@@ -409,6 +409,7 @@ class ErrorDetail(TypedDict, total=False):
     code: str
     details: str | None
     message: str
+    service: str
 
 
 class ErrorResponse(TypedDict, total=False):

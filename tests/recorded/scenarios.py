@@ -23,7 +23,7 @@ from kalshi_ext import (
     OrderTicket,
     RateLimited,
     Retired,
-    Unauthorized,
+    TimestampExpired,
     Unavailable,
 )
 
@@ -253,7 +253,7 @@ EXPIRED_TIMESTAMP = {
     "operation": "GetBalance",
     "status": 401,
     "code": "header_timestamp_expired",
-    "times": 2,
+    "times": None,  # the client reads the clock anew more than once
 }
 
 ERRORS = [
@@ -283,6 +283,6 @@ ERRORS = [
         "error-timestamp-401",
         _balance,
         fault=("status", EXPIRED_TIMESTAMP),
-        raises=Unauthorized,
+        raises=TimestampExpired,
     ),
 ]

@@ -20,11 +20,13 @@ class ErrorDetail:
         code (str | Unset): A word for machines: branch on this.
         details (None | str | Unset): A further code or explanation.
         message (str | Unset): A sentence for people.
+        service (str | Unset): The part of the exchange that refused.
     """
 
     code: str | Unset = UNSET
     details: None | str | Unset = UNSET
     message: str | Unset = UNSET
+    service: str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -38,6 +40,8 @@ class ErrorDetail:
 
         message = self.message
 
+        service = self.service
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update({})
@@ -47,6 +51,8 @@ class ErrorDetail:
             field_dict["details"] = details
         if message is not UNSET:
             field_dict["message"] = message
+        if service is not UNSET:
+            field_dict["service"] = service
 
         return field_dict
 
@@ -66,10 +72,13 @@ class ErrorDetail:
 
         message = d.pop("message", UNSET)
 
+        service = d.pop("service", UNSET)
+
         error_detail = cls(
             code=code,
             details=details,
             message=message,
+            service=service,
         )
 
         error_detail.additional_properties = d
