@@ -250,7 +250,7 @@ class AsyncOrders(AsyncResource):
             None if event_ticker is None else values.ticker(event_ticker, name="event_ticker"),
             subaccount_number(subaccount),
         )
-        return await self._rows(call, None, None).all()
+        return await self._whole_list(call)
 
     def list(
         self,

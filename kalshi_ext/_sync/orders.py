@@ -243,7 +243,7 @@ class Orders(Resource):
             None if event_ticker is None else values.ticker(event_ticker, name="event_ticker"),
             subaccount_number(subaccount),
         )
-        return self._rows(call, None, None).all()
+        return self._whole_list(call)
 
     def list(
         self,
