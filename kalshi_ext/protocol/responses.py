@@ -165,6 +165,12 @@ def _is_coded(fields: Mapping[str, Any]) -> bool:
     return coded and isinstance(message, str | None) and fields.keys() <= CODED_FIELDS
 
 
+def is_unknown_request(reply: Reply) -> bool:
+    """Say whether the exchange has no such method, or no such path: a 404 that names no code."""
+    nameless = reply.status == 404 and read_error_bytes(reply.body).code is None
+    return reply.status == 405 or nameless
+
+
 def refusal(
     operation: Operation, reply: Reply, kind: type[Refused] | None = None, **known: Any
 ) -> Refused:

@@ -47,6 +47,7 @@ from kalshi_ext.protocol.flow import (
 from kalshi_ext.protocol.limits import Deadline, Scope
 from kalshi_ext.protocol.messages import Call, Lost, Reply
 from kalshi_ext.protocol.rate_limits import CHEAP_COST
+from kalshi_ext.protocol.responses import is_unknown_request
 from kalshi_ext.protocol.retry_policy import retry_rule
 from kalshi_ext.requests import Target
 from kalshi_ext.requests.filters import ListQuery
@@ -312,6 +313,8 @@ def send_idempotent(
         context.stops.add([stops], call.operation.facade, limits.started)
     for _ in range(context.policy.attempts):
         response = yield from send_with_retries(call, context, limits=limits)
+        if call.otherwise and isinstance(response, Reply) and is_unknown_request(response):
+            return (yield from send_idempotent(call.otherwise, context, deadline=deadline))
         outcome = judge(call, response, context)
         if not isinstance(outcome, Executed):
             raise outcome.error

@@ -294,7 +294,7 @@ def _entries(document: Document) -> list[Any]:
 def _created(row: Any) -> OrderAck | Refused:
     if row.get("error"):
         refused = entry_refusal(OPERATIONS["batchCreateOrders"], row["error"])
-        refused.client_order_id = row.get("client_order_id") or None
+        refused.client_order_id = optional_text(row, "client_order_id")
         return refused
     return order_ack(row.get("order") or row)
 

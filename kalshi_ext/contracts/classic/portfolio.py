@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
 from kalshi_classic import models as m
 from kalshi_classic.api.order_groups import (
     create_order_group,
@@ -152,8 +153,11 @@ class ClassicGroups(GroupsInterface):
 
     def reset(self, group_id: str, subaccount: int | None, shard: int | None) -> Call[None]:
         _refuse_account_parts(subaccount, shard)
-        kwargs = reset_order_group._get_kwargs(group_id)
-        return Call(OPERATIONS["resetOrderGroup"], build_request(kwargs), decode_nothing)
+        request = build_request(reset_order_group._get_kwargs(group_id))
+        # A POST by the documents, a PUT with a body on the wire (recorded), then as now.
+        operation = OPERATIONS["resetOrderGroup"]
+        put, body = evolve(operation, method="PUT"), evolve(request, method="PUT", body=b"{}")
+        return Call(operation, request, decode_nothing, Call(put, body, decode_nothing))
 
 
 def _refuse_account_parts(subaccount: int | None, shard: int | None) -> None:
