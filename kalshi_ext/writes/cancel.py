@@ -52,11 +52,11 @@ from kalshi_ext.protocol.retry_policy import retry_rule
 from kalshi_ext.requests import Target
 from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.writes import journal_codec
+from kalshi_ext.writes.listed_orders import read_listed
 from kalshi_ext.writes.lookup import (
     MAX_CONSECUTIVE_404,
     may_mean_ended,
     order_ended_error,
-    read_historical,
 )
 from kalshi_ext.writes.outcomes import (
     Executed,
@@ -211,7 +211,7 @@ def _look_into(
         missing = True
         # Without a ticker all of history would be read, for what may be no order of ours at all.
         if target.ticker is not None:
-            order = yield from read_historical(
+            order = yield from read_listed(
                 contract, target.order_id, target.ticker, context, limits
             )
     except TimestampExpired:
