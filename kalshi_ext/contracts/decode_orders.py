@@ -126,7 +126,7 @@ def decode_fill(raw: Any, *, side_and_action: bool = False) -> Fill:
     return Fill(
         fill_id=row.required_text("fill_id"),
         order_id=row.required_text("order_id"),
-        ticker=row.required_text("ticker", "market_ticker"),
+        ticker=row.text("ticker") or row.required_text("market_ticker"),
         book_side=book,
         outcome_side=outcome,
         count=row.required_count("count_fp", "count"),

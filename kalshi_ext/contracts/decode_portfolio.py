@@ -10,7 +10,6 @@ from typing import Any, cast
 
 from kalshi_ext.contract import types as shapes
 from kalshi_ext.contract.types import ExchangeInstance, IntraExchangeInstanceTransferStatus
-from kalshi_ext.contracts.decoding import required
 from kalshi_ext.contracts.rows import Row
 from kalshi_ext.models import (
     Balance,
@@ -32,8 +31,9 @@ from kalshi_ext.protocol.messages import Document
 def decode_balance(document: Document) -> Balance:
     """Read the balance: exact dollars where sent, else the truncated cents."""
     row = Row(document, shapes.GetBalanceResponse)
+    exact = row.dollars("balance_dollars")
     return Balance(
-        balance=required(row.money("balance"), "balance"),
+        balance=row.required_cents("balance") if exact is None else exact,
         portfolio_value=row.cents("portfolio_value"),
         updated_time=row.time("updated_ts"),
         breakdown=_shard_balances(row, "balance_breakdown"),
@@ -126,7 +126,7 @@ def _payment(row: Row) -> Payment:
     return Payment(
         id=row.required_text("id"),
         status=row.required_member(shapes.PaymentStatus, "status"),
-        type=row.required_member(shapes.PaymentType, "type"),
+        type=row.member(shapes.PaymentType, "type"),
         amount=row.cents("amount_cents"),
         fee=row.cents("fee_cents"),
         created_time=row.time("created_ts"),

@@ -115,7 +115,7 @@ class Payment:
 
     id: str
     status: wire.PaymentStatus
-    type: wire.PaymentType
+    type: wire.PaymentType = PROMISED
     amount: Decimal = PROMISED
     fee: Decimal = PROMISED
     created_time: datetime = PROMISED
