@@ -23,7 +23,7 @@ from __future__ import annotations
 import functools
 import logging
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final, TypeAlias, TypeGuard
@@ -119,7 +119,7 @@ _noted: ContextVar[set[Deviation] | None] = ContextVar("noted", default=None)
 
 
 @contextmanager
-def noting(found: set[Deviation]) -> Iterator[None]:
+def noting(found: set[Deviation]) -> Generator[None]:
     """Collect what decoders note in the block into `found`."""
     token = _noted.set(found)
     try:
