@@ -11,6 +11,9 @@ documents did not name. Each field is read in every spelling recorded, the exact
                                         in YES dollars
 
 The direction is what the contracts differ in: `side_and_action` says whether the older words count.
+
+Orders and fills come by the thousand, so each has two readers. The quick one takes a row of today's
+shape without a surprise; at the first one, whatever it is, the row is read again by the other.
 """
 
 from __future__ import annotations
@@ -22,11 +25,17 @@ from typing import Any
 from kalshi_ext import values
 from kalshi_ext.contract import types as shapes
 from kalshi_ext.contract.types import BookSide, OutcomeSide
-from kalshi_ext.contracts.decoding import enum_member, required
-from kalshi_ext.contracts.rows import Row
+from kalshi_ext.contracts.decoding import (
+    DECODE_ERRORS,
+    enum_member,
+    optional_enum_member,
+    required,
+)
+from kalshi_ext.contracts.rows import Row, plain, plain_text
 from kalshi_ext.models import Fill, Order, OrderAck, OrderGroup, QueuePosition
 from kalshi_ext.redact import redacted_repr
 from kalshi_ext.requests import BOOK_SIDE
+from kalshi_ext.values.parsing import number_of_text, price_of_text
 
 OUTCOME_OF_BOOK = {"bid": "yes", "ask": "no"}
 BOOK_OF_OUTCOME = {"yes": "bid", "no": "ask"}
@@ -79,6 +88,48 @@ def yes_price(row: Row) -> Any:
 
 def decode_order(raw: Any, *, side_and_action: bool = False) -> Order:
     """Read an order; a filled or remaining count that is missing costs the row."""
+    try:
+        return quick_order(raw)
+    except DECODE_ERRORS:
+        return any_order(raw, side_and_action=side_and_action)
+
+
+def quick_order(raw: Any) -> Order:
+    """Read an order of today's shape; anything unusual raises one of `DECODE_ERRORS`."""
+    get = raw.get
+    book, outcome = AGREED[raw["book_side"], raw["outcome_side"]]
+    return Order(
+        order_id=plain_text(raw["order_id"]),
+        client_order_id=values.read_text(raw["client_order_id"]) or "",
+        ticker=plain_text(raw["ticker"]),
+        book_side=book,
+        outcome_side=outcome,
+        status=enum_member(shapes.OrderStatus, raw["status"]),
+        type=enum_member(shapes.OrderType, plain_text(raw["type"])),
+        price=price_of_text(raw["yes_price_dollars"]),
+        count=number_of_text(raw["initial_count_fp"]),
+        fill_count=number_of_text(raw["fill_count_fp"]),
+        remaining_count=number_of_text(raw["remaining_count_fp"]),
+        taker_fees=number_of_text(raw["taker_fees_dollars"]),
+        maker_fees=number_of_text(raw["maker_fees_dollars"]),
+        taker_fill_cost=number_of_text(raw["taker_fill_cost_dollars"]),
+        maker_fill_cost=number_of_text(raw["maker_fill_cost_dollars"]),
+        expiration_time=values.read_expiry(get("expiration_time")),
+        created_time=values.read_time(get("created_time")),
+        updated_time=values.read_time(get("last_update_time")),
+        self_trade_prevention_type=optional_enum_member(
+            shapes.SelfTradePreventionType, values.read_text(get("self_trade_prevention_type"))
+        ),
+        order_group_id=values.read_text(get("order_group_id")),
+        cancel_order_on_pause=plain(get("cancel_order_on_pause"), bool),
+        subaccount=plain(get("subaccount_number"), int),
+        exchange_index=plain(get("exchange_index"), int),
+        raw=raw,
+    )
+
+
+def any_order(raw: Any, *, side_and_action: bool) -> Order:
+    """Read an order in any spelling; what cannot be read is None, or costs the row."""
     row = Row(raw, shapes.Order)
     book, outcome = direction(row, side_and_action=side_and_action)
     return Order(
@@ -121,6 +172,36 @@ def _filled(row: Row, *, may_be_absent: bool) -> Decimal:
 
 def decode_fill(raw: Any, *, side_and_action: bool = False) -> Fill:
     """Read a fill; older rows name the market `market_ticker` and the time `ts` (recorded)."""
+    try:
+        return quick_fill(raw)
+    except DECODE_ERRORS:
+        return any_fill(raw, side_and_action=side_and_action)
+
+
+def quick_fill(raw: Any) -> Fill:
+    """Read a fill of today's shape; anything unusual raises one of `DECODE_ERRORS`."""
+    get = raw.get
+    book, outcome = AGREED[raw["book_side"], raw["outcome_side"]]
+    return Fill(
+        fill_id=plain_text(raw["fill_id"]),
+        order_id=plain_text(raw["order_id"]),
+        ticker=plain_text(raw["ticker"]),
+        book_side=book,
+        outcome_side=outcome,
+        count=number_of_text(raw["count_fp"]),
+        price=price_of_text(raw["yes_price_dollars"]),
+        is_taker=required(plain(raw["is_taker"], bool), "is_taker"),
+        fee=number_of_text(raw["fee_cost"]),
+        created_time=required(values.read_time(raw["created_time"]), "created_time"),
+        trade_id=plain_text(raw["trade_id"]),
+        subaccount=plain(get("subaccount_number"), int),
+        exchange_index=required(plain(raw["exchange_index"], int), "exchange_index"),
+        raw=raw,
+    )
+
+
+def any_fill(raw: Any, *, side_and_action: bool) -> Fill:
+    """Read a fill in any spelling; what cannot be read is None, or costs the row."""
     row = Row(raw, shapes.Fill)
     book, outcome = direction(row, side_and_action=side_and_action)
     return Fill(

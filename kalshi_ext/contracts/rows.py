@@ -171,3 +171,17 @@ def _cents_price(value: object) -> Decimal | None:
 
 def _texts(value: object, name: str) -> tuple[str, ...]:
     return tuple(required(values.read_text(each), name) for each in as_list(value, name))
+
+
+def plain_text(value: Any) -> str:
+    """Return a text that holds something, for readers of rows without a surprise. ValueError."""
+    if type(value) is str and value:
+        return value
+    raise ValueError("not a plain text")
+
+
+def plain(value: Any, kind: type[T]) -> T | None:
+    """Return a value of just that type, or None, for such readers. Raises ValueError."""
+    if value is None or type(value) is kind:
+        return value
+    raise ValueError(f"not a plain {kind.__name__}")
