@@ -97,23 +97,23 @@ def decode_order(raw: Any, *, side_and_action: bool = False) -> Order:
 def quick_order(raw: Any) -> Order:
     """Read an order of today's shape; anything unusual raises one of `DECODE_ERRORS`."""
     get = raw.get
-    book, outcome = AGREED[raw["book_side"], raw["outcome_side"]]
+    book, outcome = AGREED[get("book_side"), get("outcome_side")]
     return Order(
-        order_id=plain_text(raw["order_id"]),
-        client_order_id=values.read_text(raw["client_order_id"]) or "",
-        ticker=plain_text(raw["ticker"]),
+        order_id=plain_text(get("order_id")),
+        client_order_id=values.read_text(get("client_order_id")) or "",
+        ticker=plain_text(get("ticker")),
         book_side=book,
         outcome_side=outcome,
-        status=enum_member(shapes.OrderStatus, raw["status"]),
-        type=enum_member(shapes.OrderType, plain_text(raw["type"])),
-        price=price_of_text(raw["yes_price_dollars"]),
-        count=number_of_text(raw["initial_count_fp"]),
-        fill_count=number_of_text(raw["fill_count_fp"]),
-        remaining_count=number_of_text(raw["remaining_count_fp"]),
-        taker_fees=number_of_text(raw["taker_fees_dollars"]),
-        maker_fees=number_of_text(raw["maker_fees_dollars"]),
-        taker_fill_cost=number_of_text(raw["taker_fill_cost_dollars"]),
-        maker_fill_cost=number_of_text(raw["maker_fill_cost_dollars"]),
+        status=enum_member(shapes.OrderStatus, get("status")),
+        type=enum_member(shapes.OrderType, plain_text(get("type"))),
+        price=price_of_text(get("yes_price_dollars")),
+        count=number_of_text(get("initial_count_fp")),
+        fill_count=number_of_text(get("fill_count_fp")),
+        remaining_count=number_of_text(get("remaining_count_fp")),
+        taker_fees=number_of_text(get("taker_fees_dollars")),
+        maker_fees=number_of_text(get("maker_fees_dollars")),
+        taker_fill_cost=number_of_text(get("taker_fill_cost_dollars")),
+        maker_fill_cost=number_of_text(get("maker_fill_cost_dollars")),
         expiration_time=values.read_expiry(get("expiration_time")),
         created_time=values.read_time(get("created_time")),
         updated_time=values.read_time(get("last_update_time")),
@@ -181,21 +181,21 @@ def decode_fill(raw: Any, *, side_and_action: bool = False) -> Fill:
 def quick_fill(raw: Any) -> Fill:
     """Read a fill of today's shape; anything unusual raises one of `DECODE_ERRORS`."""
     get = raw.get
-    book, outcome = AGREED[raw["book_side"], raw["outcome_side"]]
+    book, outcome = AGREED[get("book_side"), get("outcome_side")]
     return Fill(
-        fill_id=plain_text(raw["fill_id"]),
-        order_id=plain_text(raw["order_id"]),
-        ticker=plain_text(raw["ticker"]),
+        fill_id=plain_text(get("fill_id")),
+        order_id=plain_text(get("order_id")),
+        ticker=plain_text(get("ticker")),
         book_side=book,
         outcome_side=outcome,
-        count=number_of_text(raw["count_fp"]),
-        price=price_of_text(raw["yes_price_dollars"]),
-        is_taker=required(plain(raw["is_taker"], bool), "is_taker"),
-        fee=number_of_text(raw["fee_cost"]),
-        created_time=required(values.read_time(raw["created_time"]), "created_time"),
-        trade_id=plain_text(raw["trade_id"]),
+        count=number_of_text(get("count_fp")),
+        price=price_of_text(get("yes_price_dollars")),
+        is_taker=required(plain(get("is_taker"), bool), "is_taker"),
+        fee=number_of_text(get("fee_cost")),
+        created_time=required(values.read_time(get("created_time")), "created_time"),
+        trade_id=plain_text(get("trade_id")),
         subaccount=plain(get("subaccount_number"), int),
-        exchange_index=required(plain(raw["exchange_index"], int), "exchange_index"),
+        exchange_index=required(plain(get("exchange_index"), int), "exchange_index"),
         raw=raw,
     )
 
