@@ -10,6 +10,7 @@ import core_clients as clients
 import core_samples as core
 import httpx
 import pytest
+from attrs import evolve
 
 from kalshi_ext import Order, OrderAck, errors
 
@@ -103,8 +104,9 @@ def test_an_order_can_be_cancelled_by_passing_it_however_its_shard_is_written(
         (order,) = client.orders.list()
     ack = {"order_id": "o1", "reduced_by": "1.00", "ts_ms": 1764583200000}
     transport = clients.answering(200, ack)
-    for done in clients.sync_and_async(lambda c: c.orders.cancel(order), transport):
-        assert done.reduced_by == 1
+    policy = evolve(clients.QUICK, resolve_within=5.0)  # within it a cancel is sent
+    acks = clients.sync_and_async(lambda c: c.orders.cancel(order), transport, policy=policy)
+    assert [done.reduced_by for done in acks] == [1, 1]
     assert {request.url.params["exchange_index"] for request in transport.requests} == {"2"}
 
 
