@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     # One by one: through the package mypy takes the models for Any (measured).
     from kalshi_ext.models.account import *
     from kalshi_ext.models.exchange import *
+    from kalshi_ext.models.markets import *
     from kalshi_ext.models.orders import *
     from kalshi_ext.models.portfolio import *
     from kalshi_ext.protocol.context import Policy
