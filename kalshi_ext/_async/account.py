@@ -29,7 +29,7 @@ class AsyncAccount(AsyncResource):
 
     async def volume_progress(self) -> list[VolumeProgress]:
         """Return the volume of the trailing 30 days and the goals of the usage levels."""
-        return await self._rows(self._contract.account.volume_progress(), None, None).all()
+        return await self._whole_list(self._contract.account.volume_progress())
 
     async def upgrade(self, *, deadline: Deadline | None = None) -> None:
         """Ask for the next usage level. Not repeated when its answer is lost: OutcomeUnknown."""

@@ -213,7 +213,7 @@ class AsyncKalshi:
     def drift(self) -> dict[tuple[str, str, str], int]:
         """Return the deviations of answers from the contract: (operation, kind, where) to count.
 
-        Kinds: unknown_field, unknown_member, missing_field, invalid_row, status. Names only, never
-        values.
+        Kinds: unknown_field, unknown_member, missing_field, unreadable_field, invalid_row, status.
+        Names only, never values.
         """
         return dict(self.session.context.deviations.counts)

@@ -203,10 +203,19 @@ class AsyncOrders(AsyncResource):
         stops = ("all", None) if number is None else ("subaccount", number)
         await self._run(writes.send_idempotent(call, self._context, deadline=deadline, stops=stops))
 
-    async def get(self, order_id: str) -> Order:
-        """Return one order. NotFound proves nothing: reads lag behind writes."""
-        return await self._request(
-            self._contract.orders.get(values.path_id(order_id, name="order_id"))
+    async def get(self, order_id: str, *, ticker: str | None = None) -> Order:
+        """Return one order. NotFound proves nothing: reads lag behind writes.
+
+        With `ticker` an order that is not found is looked for in the live list of that market too:
+        whether the exchange finds an order off shard 0 by its id alone is not known.
+        """
+        return await self._run(
+            writes.get_order(
+                self._contract,
+                values.path_id(order_id, name="order_id"),
+                self._context,
+                ticker=None if ticker is None else values.ticker(ticker),
+            )
         )
 
     async def find(
@@ -250,7 +259,7 @@ class AsyncOrders(AsyncResource):
             None if event_ticker is None else values.ticker(event_ticker, name="event_ticker"),
             subaccount_number(subaccount),
         )
-        return await self._rows(call, None, None).all()
+        return await self._whole_list(call)
 
     def list(
         self,

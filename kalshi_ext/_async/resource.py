@@ -9,7 +9,7 @@ from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.protocol import flow
 from kalshi_ext.protocol.flow import Context, Flow
 from kalshi_ext.protocol.messages import Call, Page
-from kalshi_ext.protocol.pagination import Paginator
+from kalshi_ext.protocol.pagination import Paginator, collect
 
 if TYPE_CHECKING:
     from kalshi_ext._async.client import AsyncKalshi
@@ -47,3 +47,10 @@ class AsyncResource:
         if not call.operation.public:
             self._client.session.require_credentials()
         return AsyncRows(self._client.driver, paginator)
+
+    async def _whole_list(self, call: Call[Page[T]]) -> list[T]:
+        """Fetch a list that is returned as one: a row that cannot be read is Unintelligible."""
+        if not call.operation.public:
+            self._client.session.require_credentials()
+        # A list has no place for invalid rows, and without them a subaccount's money is missing.
+        return await self._client.run(collect(Paginator(call, self._context, invalid="any_row")))

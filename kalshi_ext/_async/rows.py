@@ -16,7 +16,8 @@ T = TypeVar("T")
 class AsyncRows(Generic[T]):
     """Iterate over the rows of a list once; a second iteration raises Misuse.
 
-    Raises CursorRepeated when the exchange returns a cursor twice, and what a read raises.
+    Raises CursorRepeated when the exchange returns a cursor or a page twice, Unintelligible when
+    no row of a page can be read, and what a read raises.
     """
 
     def __init__(self, driver: AsyncDriver, paginator: Paginator[T]) -> None:

@@ -30,7 +30,7 @@ class AsyncSubaccounts(AsyncResource):
 
     async def balances(self) -> list[SubaccountBalance]:
         """Return the dollars of every subaccount on every shard."""
-        return await self._rows(self._contract.subaccounts.balances(), None, None).all()
+        return await self._whole_list(self._contract.subaccounts.balances())
 
     async def transfer(
         self,
@@ -71,7 +71,7 @@ class AsyncSubaccounts(AsyncResource):
 
     async def netting(self) -> list[NettingConfig]:
         """Return whether netting is on, for every subaccount."""
-        return await self._rows(self._contract.subaccounts.netting(), None, None).all()
+        return await self._whole_list(self._contract.subaccounts.netting())
 
     async def set_netting(
         self, subaccount: int, *, enabled: bool, deadline: Deadline | None = None

@@ -30,7 +30,7 @@ class Account(Resource):
 
     def volume_progress(self) -> list[VolumeProgress]:
         """Return the volume of the trailing 30 days and the goals of the usage levels."""
-        return self._rows(self._contract.account.volume_progress(), None, None).all()
+        return self._whole_list(self._contract.account.volume_progress())
 
     def upgrade(self, *, deadline: Deadline | None = None) -> None:
         """Ask for the next usage level. Not repeated when its answer is lost: OutcomeUnknown."""

@@ -198,9 +198,20 @@ class Orders(Resource):
         stops = ("all", None) if number is None else ("subaccount", number)
         self._run(writes.send_idempotent(call, self._context, deadline=deadline, stops=stops))
 
-    def get(self, order_id: str) -> Order:
-        """Return one order. NotFound proves nothing: reads lag behind writes."""
-        return self._request(self._contract.orders.get(values.path_id(order_id, name="order_id")))
+    def get(self, order_id: str, *, ticker: str | None = None) -> Order:
+        """Return one order. NotFound proves nothing: reads lag behind writes.
+
+        With `ticker` an order that is not found is looked for in the live list of that market too:
+        whether the exchange finds an order off shard 0 by its id alone is not known.
+        """
+        return self._run(
+            writes.get_order(
+                self._contract,
+                values.path_id(order_id, name="order_id"),
+                self._context,
+                ticker=None if ticker is None else values.ticker(ticker),
+            )
+        )
 
     def find(
         self, client_order_id: str, *, ticker: str, since: Moment | None = None
@@ -243,7 +254,7 @@ class Orders(Resource):
             None if event_ticker is None else values.ticker(event_ticker, name="event_ticker"),
             subaccount_number(subaccount),
         )
-        return self._rows(call, None, None).all()
+        return self._whole_list(call)
 
     def list(
         self,

@@ -10,7 +10,7 @@ from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.protocol import flow
 from kalshi_ext.protocol.flow import Context, Flow
 from kalshi_ext.protocol.messages import Call, Page
-from kalshi_ext.protocol.pagination import Paginator
+from kalshi_ext.protocol.pagination import Paginator, collect
 
 if TYPE_CHECKING:
     from kalshi_ext._sync.client import Kalshi
@@ -48,3 +48,10 @@ class Resource:
         if not call.operation.public:
             self._client.session.require_credentials()
         return Rows(self._client.driver, paginator)
+
+    def _whole_list(self, call: Call[Page[T]]) -> list[T]:
+        """Fetch a list that is returned as one: a row that cannot be read is Unintelligible."""
+        if not call.operation.public:
+            self._client.session.require_credentials()
+        # A list has no place for invalid rows, and without them a subaccount's money is missing.
+        return self._client.run(collect(Paginator(call, self._context, invalid="any_row")))

@@ -29,7 +29,7 @@ class Subaccounts(Resource):
 
     def balances(self) -> list[SubaccountBalance]:
         """Return the dollars of every subaccount on every shard."""
-        return self._rows(self._contract.subaccounts.balances(), None, None).all()
+        return self._whole_list(self._contract.subaccounts.balances())
 
     def transfer(
         self,
@@ -70,7 +70,7 @@ class Subaccounts(Resource):
 
     def netting(self) -> list[NettingConfig]:
         """Return whether netting is on, for every subaccount."""
-        return self._rows(self._contract.subaccounts.netting(), None, None).all()
+        return self._whole_list(self._contract.subaccounts.netting())
 
     def set_netting(
         self, subaccount: int, *, enabled: bool, deadline: Deadline | None = None

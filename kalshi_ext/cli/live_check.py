@@ -26,12 +26,13 @@ from kalshi_ext.protocol.messages import Operation
 
 ROWS = 100  # of each list; one page
 
-# A client loses a row or a whole answer by these; the other kinds it counts and reads past.
-BREAKING = frozenset({"missing_field", "invalid_row", "unreadable"})
+# A client loses a value, a row or a whole answer by these; the other kinds it reads past.
+BREAKING = frozenset({"missing_field", "unreadable_field", "invalid_row", "unreadable"})
 DESCRIPTIONS = {
     "unknown_field": "a field the contract does not have",
     "unknown_member": "a member the contract does not name, of",
     "missing_field": "without a field the contract requires",
+    "unreadable_field": "with a value that cannot be read, of",
     "invalid_row": "a row that cannot be read",
     "status": "a status the contract does not name",
     "unreadable": "an answer that cannot be read",

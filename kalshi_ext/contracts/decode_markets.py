@@ -10,59 +10,16 @@ is bids of 3 at 0.54 and 5 at 0.53, and asks of 2 at 0.56.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, TypeVar
-
-from attrs import frozen
+from typing import Any
 
 from kalshi_ext import values
 from kalshi_ext.contract import types as shapes
-from kalshi_ext.contracts.decoding import DECODE_ERRORS, as_list, enum_member, required
+from kalshi_ext.contracts.decoding import as_list, required
+from kalshi_ext.contracts.rows import Row
 from kalshi_ext.models import Market, MarketLeg, OrderBook, PriceLevel, Trade
 from kalshi_ext.protocol.messages import Document
 from kalshi_ext.values import PriceGrid
-from kalshi_ext.values.enums import OpenEnum
-
-T = TypeVar("T")
-
-
-@frozen
-class _Fields:
-    """The fields of one object; what is absent or cannot be read is None."""
-
-    raw: Any
-
-    def read(self, name: str, read: Callable[[Any], T | None]) -> T | None:
-        value = self.raw.get(name)
-        try:
-            return None if value is None or value == "" else read(value)
-        except DECODE_ERRORS:
-            return None
-
-    def text(self, name: str) -> str | None:
-        return self.read(name, lambda value: value if isinstance(value, str) else None)
-
-    def flag(self, name: str) -> bool | None:
-        return self.read(name, lambda value: value if isinstance(value, bool) else None)
-
-    def whole(self, name: str) -> int | None:
-        return self.read(name, _whole)
-
-    def dollars(self, name: str) -> Decimal | None:
-        return self.read(name, values.read_dollars)
-
-    def count(self, name: str) -> Decimal | None:
-        return self.read(name, values.read_count)
-
-    def time(self, name: str) -> Any:
-        return self.read(name, values.read_time)
-
-    def member(self, kind: type[OpenEnum], name: str) -> Any:
-        return self.read(name, lambda value: enum_member(kind, value))
-
-    def required_text(self, name: str) -> str:
-        return required(self.text(name), name)
 
 
 def decode_single_market(document: Document) -> Market:
@@ -72,10 +29,10 @@ def decode_single_market(document: Document) -> Market:
 
 def decode_market(row: shapes.Market) -> Market:
     """Read one market; only its ticker and its status may cost the row."""
-    fields = _Fields(row)
+    fields = Row(row, shapes.Market)
     return Market(
         ticker=fields.required_text("ticker"),
-        status=enum_member(shapes.MarketStatus, fields.required_text("status")),
+        status=fields.required_member(shapes.MarketStatus, "status"),
         raw=row,
         **_prices(fields),
         **_times(fields),
@@ -84,7 +41,7 @@ def decode_market(row: shapes.Market) -> Market:
     )
 
 
-def _prices(row: _Fields) -> dict[str, Any]:
+def _prices(row: Row) -> dict[str, Any]:
     return {
         "price_grid": row.read("price_ranges", _price_grid),
         "price_level_structure": row.text("price_level_structure"),
@@ -103,7 +60,7 @@ def _prices(row: _Fields) -> dict[str, Any]:
     }
 
 
-def _times(row: _Fields) -> dict[str, Any]:
+def _times(row: Row) -> dict[str, Any]:
     return {
         "created_time": row.time("created_time"),
         "updated_time": row.time("updated_time"),
@@ -117,7 +74,7 @@ def _times(row: _Fields) -> dict[str, Any]:
     }
 
 
-def _settlement(row: _Fields) -> dict[str, Any]:
+def _settlement(row: Row) -> dict[str, Any]:
     return {
         "result": row.member(shapes.MarketResult, "result"),
         "expiration_value": row.text("expiration_value"),
@@ -133,8 +90,7 @@ def _settlement(row: _Fields) -> dict[str, Any]:
     }
 
 
-def _description(row: _Fields) -> dict[str, Any]:
-    legs = row.read("mve_selected_legs", lambda value: as_list(value, "mve_selected_legs"))
+def _description(row: Row) -> dict[str, Any]:
     return {
         "event_ticker": row.text("event_ticker"),
         "market_type": row.member(shapes.MarketType, "market_type"),
@@ -147,13 +103,12 @@ def _description(row: _Fields) -> dict[str, Any]:
         "primary_participant_key": row.text("primary_participant_key"),
         "is_provisional": row.flag("is_provisional"),
         "mve_collection_ticker": row.text("mve_collection_ticker"),
-        "legs": tuple(_leg(leg) for leg in legs or ()),
+        "legs": row.rows("mve_selected_legs", shapes.MveSelectedLeg, _leg),
         "exchange_index": row.whole("exchange_index"),
     }
 
 
-def _leg(leg: Any) -> MarketLeg:
-    row = _Fields(leg)
+def _leg(row: Row) -> MarketLeg:
     return MarketLeg(
         ticker=row.text("market_ticker"),
         event_ticker=row.text("event_ticker"),
@@ -165,11 +120,6 @@ def _leg(leg: Any) -> MarketLeg:
 def _price_grid(value: object) -> PriceGrid:
     # A grid that is read in part would refuse prices that are valid: all of it, or None.
     return PriceGrid.read(as_list(value, "price_ranges"))
-
-
-def _whole(value: object) -> int | None:
-    number = values.read_count(value)
-    return int(number) if number is not None and number == int(number) else None
 
 
 def decode_order_book(document: Document, ticker: str) -> OrderBook:
@@ -209,11 +159,11 @@ def _price(level: PriceLevel) -> Decimal:
 
 def decode_trade(row: shapes.Trade) -> Trade:
     """Read one trade; only its ids and its count may cost the row."""
-    fields = _Fields(row)
+    fields = Row(row, shapes.Trade)
     return Trade(
         trade_id=fields.required_text("trade_id"),
         ticker=fields.required_text("ticker"),
-        count=required(values.read_count(fields.raw["count_fp"]), "count_fp"),
+        count=fields.required_count("count_fp"),
         price=fields.dollars("yes_price_dollars"),
         taker_book_side=fields.member(shapes.BookSide, "taker_book_side"),
         taker_outcome_side=fields.member(shapes.OutcomeSide, "taker_outcome_side"),

@@ -1,8 +1,10 @@
 """The models of answers, the same for both contracts.
 
 Money is Decimal dollars, counts are Decimal contracts, times are aware UTC datetimes. A field
-the exchange left out, or sent as null or "", is None. `.raw` is the JSON object as received; it is
-no part of equality or repr, so that a new field of the exchange makes no two equal rows differ.
+the exchange left out, or sent as null or "", is None; so is one that cannot be read, unless the row
+means nothing without it. A field typed without None is one that the current contract requires (see
+`promises`). `.raw` is the JSON object as received; it is no part of equality or repr, so that a new
+field of the exchange makes no two equal rows differ.
 """
 
 from kalshi_ext.models import account, exchange, markets, orders, portfolio

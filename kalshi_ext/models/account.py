@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
+from kalshi_ext.models.promises import PROMISED
+
 if TYPE_CHECKING:
     from kalshi_ext.contract import types as wire
 
@@ -38,8 +40,8 @@ class UsageGrant:
     """A usage level granted to the account; `expires` is None for one without an end."""
 
     level: str
-    source: str | None = None
-    exchange_instance: wire.ExchangeInstance | None = None
+    source: str = PROMISED
+    exchange_instance: wire.ExchangeInstance = PROMISED
     expires: datetime | None = None
 
 
@@ -85,7 +87,7 @@ class VolumeGoal:
 class VolumeProgress:
     """The contracts traded in the trailing 30 days, and the goals of the usage levels."""
 
-    computed: datetime | None
+    computed: datetime = PROMISED
     trailing_30d_volume: Decimal
     goals: tuple[VolumeGoal, ...] = ()
     raw: wire.AccountApiUsageLevelVolumeProgress = field(repr=False, eq=False)

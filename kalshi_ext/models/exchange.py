@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
+from kalshi_ext.models.promises import PROMISED
+
 if TYPE_CHECKING:
     from kalshi_ext.contract import types as wire
 
@@ -29,7 +31,7 @@ class ShardStatus:
     exchange_index: int
     exchange_active: bool
     trading_active: bool
-    transfers_active: bool | None = None
+    transfers_active: bool = PROMISED
     description: str = ""
 
 
@@ -58,8 +60,8 @@ class DailyHours:
 class WeeklyHours:
     """Trading hours by weekday name, valid from `start` to `end`."""
 
-    start: datetime | None
-    end: datetime | None
+    start: datetime = PROMISED
+    end: datetime = PROMISED
     days: Mapping[str, tuple[DailyHours, ...]]
 
 
@@ -67,8 +69,8 @@ class WeeklyHours:
 class MaintenanceWindow:
     """A planned interruption of the exchange."""
 
-    start: datetime | None
-    end: datetime | None
+    start: datetime = PROMISED
+    end: datetime = PROMISED
 
 
 @frozen(kw_only=True)
@@ -89,6 +91,6 @@ class HistoricalCutoff:
 
     orders_updated: datetime
     trades_created: datetime
-    market_settled: datetime | None = None
+    market_settled: datetime = PROMISED
     market_positions_last_updated: datetime | None = None
     raw: wire.GetHistoricalCutoffResponse = field(repr=False, eq=False)

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from attrs import field, frozen
 
+from kalshi_ext.models.promises import PROMISED
 from kalshi_ext.values import complement
 from kalshi_ext.values.ticks import PriceGrid
 
@@ -43,38 +44,38 @@ class Market:
 
     ticker: str
     status: wire.MarketStatus
-    event_ticker: str | None = None
-    market_type: wire.MarketType | None = None
-    price_grid: PriceGrid | None = None
-    price_level_structure: str | None = None
-    yes_bid: Decimal | None = None
-    yes_bid_size: Decimal | None = None
-    yes_ask: Decimal | None = None
-    yes_ask_size: Decimal | None = None
-    last_price: Decimal | None = None
-    previous_yes_bid: Decimal | None = None
-    previous_yes_ask: Decimal | None = None
-    previous_price: Decimal | None = None
-    volume: Decimal | None = None
-    volume_24h: Decimal | None = None
-    open_interest: Decimal | None = None
-    notional_value: Decimal | None = None
-    created_time: datetime | None = None
-    updated_time: datetime | None = None
-    open_time: datetime | None = None
-    close_time: datetime | None = None
-    can_close_early: bool | None = None
+    event_ticker: str = PROMISED
+    market_type: wire.MarketType = PROMISED
+    price_grid: PriceGrid = PROMISED
+    price_level_structure: str = PROMISED
+    yes_bid: Decimal = PROMISED
+    yes_bid_size: Decimal = PROMISED
+    yes_ask: Decimal = PROMISED
+    yes_ask_size: Decimal = PROMISED
+    last_price: Decimal = PROMISED
+    previous_yes_bid: Decimal = PROMISED
+    previous_yes_ask: Decimal = PROMISED
+    previous_price: Decimal = PROMISED
+    volume: Decimal = PROMISED
+    volume_24h: Decimal = PROMISED
+    open_interest: Decimal = PROMISED
+    notional_value: Decimal = PROMISED
+    created_time: datetime = PROMISED
+    updated_time: datetime = PROMISED
+    open_time: datetime = PROMISED
+    close_time: datetime = PROMISED
+    can_close_early: bool = PROMISED
     early_close_condition: str | None = None
     occurrence_time: datetime | None = None
     expected_expiration_time: datetime | None = None
-    latest_expiration_time: datetime | None = None
+    latest_expiration_time: datetime = PROMISED
     fee_waiver_expiration_time: datetime | None = None
     result: wire.MarketResult | None = None
     expiration_value: str | None = None
     settlement_value: Decimal | None = None
     settlement_floor: Decimal | None = None
-    settlement_bounds_type: wire.SettlementBoundsType | None = None
-    settlement_timer_seconds: int | None = None
+    settlement_bounds_type: wire.SettlementBoundsType = PROMISED
+    settlement_timer_seconds: int = PROMISED
     settled_time: datetime | None = None
     strike_type: wire.StrikeType | None = None
     floor_strike: Decimal | None = None
@@ -134,14 +135,15 @@ class Trade:
     trade_id: str
     ticker: str
     count: Decimal
-    price: Decimal | None = None
-    taker_book_side: wire.BookSide | None = None
-    taker_outcome_side: wire.OutcomeSide | None = None
-    is_block_trade: bool | None = None
-    created_time: datetime | None = None
+    price: Decimal = PROMISED
+    taker_book_side: wire.BookSide = PROMISED
+    taker_outcome_side: wire.OutcomeSide = PROMISED
+    is_block_trade: bool = PROMISED
+    created_time: datetime = PROMISED
     raw: wire.Trade = field(repr=False, eq=False)
 
     @property
-    def no_price(self) -> Decimal | None:
-        """The price of the NO side in dollars: 1 - price."""
-        return None if self.price is None else complement(self.price)
+    def no_price(self) -> Decimal:
+        """The price of the NO side in dollars: 1 - price; None where `price` is."""
+        price = cast("Decimal | None", self.price)
+        return PROMISED if price is None else complement(price)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from attrs import field, frozen
 
+from kalshi_ext.models.promises import PROMISED
 from kalshi_ext.values import complement
 
 if TYPE_CHECKING:
@@ -47,13 +48,13 @@ class Order:
     status: wire.OrderStatus
     fill_count: Decimal
     remaining_count: Decimal
-    count: Decimal | None = None
-    price: Decimal | None = None
-    type: wire.OrderType | None = None
-    taker_fees: Decimal | None = None
-    maker_fees: Decimal | None = None
-    taker_fill_cost: Decimal | None = None
-    maker_fill_cost: Decimal | None = None
+    count: Decimal = PROMISED
+    price: Decimal = PROMISED
+    type: wire.OrderType = PROMISED
+    taker_fees: Decimal = PROMISED
+    maker_fees: Decimal = PROMISED
+    taker_fill_cost: Decimal = PROMISED
+    maker_fill_cost: Decimal = PROMISED
     expiration_time: datetime | None = None
     created_time: datetime | None = None
     updated_time: datetime | None = None
@@ -65,18 +66,22 @@ class Order:
     raw: wire.Order = field(repr=False, eq=False)
 
     @property
-    def no_price(self) -> Decimal | None:
-        """The price of the NO side in dollars: 1 - price."""
-        return None if self.price is None else complement(self.price)
+    def no_price(self) -> Decimal:
+        """The price of the NO side in dollars: 1 - price; None where `price` is."""
+        price = cast("Decimal | None", self.price)
+        return PROMISED if price is None else complement(price)
 
 
 @frozen(kw_only=True)
 class OrderAck:
     """The exchange's acknowledgement of a write to one order.
 
-    Counts are contracts, prices and fees dollars; `average_fee` is per contract. `replayed` is True
-    when the outcome was looked up instead of told by the write's own answer. `order` is the full
-    order where the contract answers with one (classic) or where it was read.
+    Counts are contracts, prices and fees dollars. `replayed` is True when the outcome was looked up
+    instead of told by the write's own answer. `order` is the full order where the contract answers
+    with one (classic) or where it was read.
+
+    An accepted order need not rest, and nothing but its counts tells (observed): see
+    `ended_unfilled` and `ended`.
     """
 
     order_id: str
@@ -86,11 +91,33 @@ class OrderAck:
     remaining_count: Decimal | None = None
     reduced_by: Decimal | None = None
     average_fill_price: Decimal | None = None
-    average_fee: Decimal | None = None  # cut to 4 decimals by the exchange (observed)
+    # Of one contract, and cut to 4 decimals ("0.0154" where the rule gives 0.015487, observed):
+    # times fill_count it is a little less than what was paid, which `Fill.fee` tells exactly.
+    average_fee: Decimal | None = None
     time: datetime | None = None
     replayed: bool = False
     order: Order | None = field(default=None, repr=False)
     raw: AckRow = field(repr=False, eq=False)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the answer says that nothing of the order rests: filled, cancelled, expired.
+
+        False where it does not tell: the answer to a cancel counts only what it took away.
+        """
+        return self.remaining_count == 0 or (
+            self.order is not None and self.order.status in ("canceled", "executed")
+        )
+
+    @property
+    def ended_unfilled(self) -> bool:
+        """Whether the order ended with nothing filled: accepted, and yet nothing came of it.
+
+        Self-trade prevention, immediate-or-cancel without a match, and reduce_only beyond the
+        position end an order at once so: 201 with 0.00 filled and 0.00 left (observed). The answer
+        does not say which. Of an amend or a decrease, `fill_count` may be of that write alone.
+        """
+        return self.ended and self.fill_count == 0
 
 
 @frozen(kw_only=True)
@@ -103,19 +130,20 @@ class Fill:
     book_side: wire.BookSide
     outcome_side: wire.OutcomeSide
     count: Decimal
-    price: Decimal | None = None
-    is_taker: bool | None = None
-    fee: Decimal | None = None
+    price: Decimal = PROMISED
+    is_taker: bool = PROMISED
+    fee: Decimal = PROMISED
     created_time: datetime | None = None
-    trade_id: str | None = None
+    trade_id: str = PROMISED
     subaccount: int | None = None
-    exchange_index: int | None = None
+    exchange_index: int = PROMISED
     raw: wire.Fill = field(repr=False, eq=False)
 
     @property
-    def no_price(self) -> Decimal | None:
-        """The price of the NO side in dollars: 1 - price."""
-        return None if self.price is None else complement(self.price)
+    def no_price(self) -> Decimal:
+        """The price of the NO side in dollars: 1 - price; None where `price` is."""
+        price = cast("Decimal | None", self.price)
+        return PROMISED if price is None else complement(price)
 
 
 @frozen(kw_only=True)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
+from kalshi_ext.models.promises import PROMISED
+
 if TYPE_CHECKING:
     from kalshi_ext.contract import types as wire
 
@@ -36,7 +38,7 @@ class ShardBalance:
     """The dollars on one shard."""
 
     exchange_index: int
-    balance: Decimal
+    balance: Decimal = PROMISED
 
 
 @frozen(kw_only=True)
@@ -48,9 +50,9 @@ class Balance:
     """
 
     balance: Decimal
-    # The value of positions only, without cash (observed).
-    portfolio_value: Decimal | None = None
-    updated_time: datetime | None = None
+    # The value of the positions alone (observed): what the account is worth is this plus `balance`.
+    portfolio_value: Decimal = PROMISED
+    updated_time: datetime = PROMISED
     breakdown: tuple[ShardBalance, ...] = ()
     raw: wire.GetBalanceResponse = field(repr=False, eq=False)
 
@@ -61,13 +63,13 @@ class Position:
 
     ticker: str
     position: Decimal
-    exposure: Decimal | None = None
-    realized_pnl: Decimal | None = None
-    fees_paid: Decimal | None = None
-    total_traded: Decimal | None = None
+    exposure: Decimal = PROMISED
+    realized_pnl: Decimal = PROMISED
+    fees_paid: Decimal = PROMISED
+    total_traded: Decimal = PROMISED
     total_cost: Decimal | None = None
-    last_updated: datetime | None = None
-    exchange_index: int | None = None
+    last_updated: datetime = PROMISED
+    exchange_index: int = PROMISED
     raw: wire.MarketPosition | wire.Position = field(repr=False, eq=False)
 
 
@@ -76,11 +78,11 @@ class EventPosition:
     """The holding over all markets of one event: dollars, but `total_cost_shares` in contracts."""
 
     event_ticker: str
-    total_cost: Decimal | None = None
-    total_cost_shares: Decimal | None = None
-    exposure: Decimal | None = None
-    realized_pnl: Decimal | None = None
-    fees_paid: Decimal | None = None
+    total_cost: Decimal = PROMISED
+    total_cost_shares: Decimal = PROMISED
+    exposure: Decimal = PROMISED
+    realized_pnl: Decimal = PROMISED
+    fees_paid: Decimal = PROMISED
     raw: wire.EventPosition = field(repr=False, eq=False)
 
 
@@ -94,16 +96,16 @@ class Settlement:
 
     ticker: str
     market_result: wire.MarketResult
-    revenue: Decimal | None = None
-    yes_count: Decimal | None = None
-    no_count: Decimal | None = None
-    yes_total_cost: Decimal | None = None
-    no_total_cost: Decimal | None = None
-    fee: Decimal | None = None
+    revenue: Decimal = PROMISED
+    yes_count: Decimal = PROMISED
+    no_count: Decimal = PROMISED
+    yes_total_cost: Decimal = PROMISED
+    no_total_cost: Decimal = PROMISED
+    fee: Decimal = PROMISED
     value: Decimal | None = None
-    settled_time: datetime | None = None
-    event_ticker: str | None = None
-    exchange_index: int | None = None
+    settled_time: datetime = PROMISED
+    event_ticker: str = PROMISED
+    exchange_index: int = PROMISED
     raw: wire.Settlement = field(repr=False, eq=False)
 
 
@@ -113,10 +115,10 @@ class Payment:
 
     id: str
     status: wire.PaymentStatus
-    type: wire.PaymentType
-    amount: Decimal
-    fee: Decimal | None = None
-    created_time: datetime | None = None
+    type: wire.PaymentType = PROMISED
+    amount: Decimal = PROMISED
+    fee: Decimal = PROMISED
+    created_time: datetime = PROMISED
     finalized_time: datetime | None = None
     raw: wire.Deposit | wire.Withdrawal = field(repr=False, eq=False)
 
@@ -138,8 +140,8 @@ class SubaccountBalance:
 
     subaccount: int
     exchange_index: int
-    balance: Decimal
-    updated_time: datetime | None = None
+    balance: Decimal = PROMISED
+    updated_time: datetime = PROMISED
     raw: wire.SubaccountBalance = field(repr=False, eq=False)
 
 
@@ -153,8 +155,8 @@ class SubaccountTransfer:
     from_subaccount: int
     to_subaccount: int
     amount: Decimal
-    created_time: datetime | None = None
-    exchange_index: int | None = None
+    created_time: datetime = PROMISED
+    exchange_index: int = PROMISED
     raw: wire.SubaccountTransfer = field(repr=False, eq=False)
 
 
@@ -164,7 +166,7 @@ class NettingConfig:
 
     subaccount: int
     enabled: bool
-    exchange_index: int | None = None
+    exchange_index: int = PROMISED
 
 
 @frozen(kw_only=True)
@@ -176,9 +178,9 @@ class InstanceTransfer:
     destination: wire.ExchangeInstance
     amount: Decimal
     status: wire.IntraExchangeInstanceTransferStatus
-    source_exchange_shard: int | None = None
-    destination_exchange_shard: int | None = None
-    created_time: datetime | None = None
+    source_exchange_shard: int = PROMISED
+    destination_exchange_shard: int = PROMISED
+    created_time: datetime = PROMISED
     client_transfer_id: str | None = None
     raw: wire.IntraExchangeInstanceTransfer = field(repr=False, eq=False)
 

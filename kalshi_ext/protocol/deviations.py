@@ -3,12 +3,15 @@
 One pass over each answer compares it with the derived tables (`contract/fields`), whoever decodes
 it and however. The unit is the answer: a deviation that two rows of one answer share counts once.
 
-    kind            where                 example
-    unknown_field   OBJECT.FIELD          Order.fee_tier
-    missing_field   OBJECT.FIELD          Fill.count_fp
-    unknown_member  ENUM                  OrderStatus
-    invalid_row     OBJECT                Fill: a row that could not be decoded
-    status          HTTP status           418
+    kind              where               example
+    unknown_field     OBJECT.FIELD        Order.fee_tier
+    missing_field     OBJECT.FIELD        Fill.count_fp
+    unreadable_field  OBJECT.FIELD        Fill.fee_cost: "n/a", so the model says None
+    unknown_member    ENUM                OrderStatus
+    invalid_row       OBJECT              Fill: a row that could not be decoded
+    status            HTTP status         418
+
+What the tables cannot see, a decoder notes while it reads (`note`).
 
 Names come from the wire, values are never kept. So a name is cut, control characters are replaced,
 and a client keeps a bounded number of names: a hostile answer can neither fill the memory nor
@@ -20,7 +23,9 @@ from __future__ import annotations
 import functools
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Final, TypeAlias, TypeGuard
 
 from attrs import define, field, frozen
@@ -107,6 +112,26 @@ def _add(found: set[Deviation], kind: str, names: Iterable[str]) -> None:
         if len(found) >= MAX_PER_ANSWER:
             return
         found.add((kind, printable(name)))
+
+
+# Decoders are plain functions of JSON, called by whoever reads; so the set comes by the context.
+_noted: ContextVar[set[Deviation] | None] = ContextVar("noted", default=None)
+
+
+@contextmanager
+def noting(found: set[Deviation]) -> Generator[None]:
+    """Collect what decoders note in the block into `found`."""
+    token = _noted.set(found)
+    try:
+        yield
+    finally:
+        _noted.reset(token)
+
+
+def note(kind: str, where: str) -> None:
+    """Note a deviation met while an answer is decoded; outside of `noting` it is dropped."""
+    if (found := _noted.get()) is not None:
+        _add(found, kind, (where,))
 
 
 def printable(name: str) -> str:

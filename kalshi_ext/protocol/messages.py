@@ -67,12 +67,14 @@ class Call(Generic[T]):
     """A request together with the way to read its answer.
 
     `decode(document)` gets the parsed JSON, None for an empty body. A KeyError, TypeError or
-    ValueError from it means that the answer cannot be read.
+    ValueError from it means that the answer cannot be read. `otherwise` is the same wish as it was
+    recorded on the wire, for an exchange that has no such method or path as the document says.
     """
 
     operation: Operation
     request: Request
     decode: Callable[[Document], T] = field(repr=False)
+    otherwise: Call[T] | None = field(default=None, repr=False)
 
     def map(self, change: Callable[[T], U]) -> Call[U]:
         """Return the same call with its answer changed by a pure function."""

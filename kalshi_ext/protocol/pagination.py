@@ -2,17 +2,22 @@
 
 A page carries the cursor of the next; an absent, null or empty one ends the list (documented). An
 unknown cursor is answered with page 1 again (observed), so a loop that trusts cursors may never
-end: a cursor that comes back raises CursorRepeated.
+end. CursorRepeated ends it: where a cursor comes back, where a page holds only rows that were
+returned before, whatever its cursor, and after too many pages without a row.
+
+A page of which no row can be read is an error, never an empty list: an account that holds positions
+would look like one that holds none.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import Final, Generic, Literal, TypeVar
 
 from attrs import define, field
 
-from kalshi_ext.errors import KalshiError
+from kalshi_ext.errors import KalshiError, Unintelligible
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, request
 from kalshi_ext.protocol.messages import Call, InvalidRow, Page
 from kalshi_ext.requests.filters import positive
@@ -20,8 +25,15 @@ from kalshi_ext.requests.filters import positive
 T = TypeVar("T")
 
 
+# In a row, of one list. A filter may leave some pages empty; no list is known to have two.
+MAX_EMPTY_PAGES: Final = 100
+
+# What names a row, in the order it is looked for: a fill names its order too.
+_IDS: Final = ("fill_id", "order_id", "transfer_id", "trade_id", "id")
+
+
 class CursorRepeated(KalshiError):
-    """The exchange returned a cursor twice: the list would never end."""
+    """The exchange returned a cursor or a page twice: the list would never end."""
 
     advice = "start the list again; rows read so far are good but may be incomplete"
 
@@ -32,7 +44,9 @@ class Paginator(Generic[T]):
 
     `limit` bounds the rows returned, `max_pages` the pages requested; None is no bound.
     `invalid_rows` collects the rows that could not be decoded, `keyed` says whether every page had
-    the list's key. Raises Misuse for a bad bound.
+    the list's key. `invalid` says what is an error: a page without a row that can be read, any row
+    that cannot, or neither, for a caller who looks at `invalid_rows`. Raises Misuse for a bad
+    bound.
     """
 
     call: Call[Page[T]]
@@ -40,10 +54,14 @@ class Paginator(Generic[T]):
     limit: int | None = None
     max_pages: int | None = None
     limits: CallLimits | None = field(default=None, kw_only=True)  # of the call that reads it
+    invalid: Literal["whole_page", "any_row", "allowed"] = field(default="whole_page", kw_only=True)
     invalid_rows: list[InvalidRow] = field(factory=list[InvalidRow], init=False)
     keyed: bool = field(default=True, init=False)
     # All of them, not the last: a circle may have any length.
     _seen: set[str] = field(factory=set[str], init=False)
+    # Hashes: a history may have a million rows.
+    _rows: set[int] = field(factory=set[int], init=False)
+    _empty_pages: int = field(default=0, init=False)
     _returned: int = field(default=0, init=False)
     _pages: int = field(default=0, init=False)
     _done: bool = field(default=False, init=False)
@@ -68,15 +86,44 @@ class Paginator(Generic[T]):
         return request(self.call, self.context, limits=self.limits)
 
     def take(self, page: Page[T]) -> Sequence[T]:
-        """Count a page and return its rows, cut to `limit`."""
+        """Count a page and return its rows, cut to `limit`.
+
+        Raises CursorRepeated for a page of rows returned before, and Unintelligible by `invalid`.
+        """
         self._pages += 1
         self.invalid_rows.extend(page.invalid_rows)
         self.keyed = self.keyed and page.keyed
+        self._check_readable(page)
+        self._check_progress(page)
         self._advance(page.cursor)
         remaining = None if self.limit is None else self.limit - self._returned
         rows = page.items[:remaining]
         self._returned += len(rows)
         return rows
+
+    def _check_readable(self, page: Page[T]) -> None:
+        invalid = page.invalid_rows
+        if not invalid or self.invalid == "allowed" or (page.items and self.invalid != "any_row"):
+            return
+        operation, total = self.call.operation, len(invalid) + len(page.items)
+        reason = f"{len(invalid)} of {total} rows: {invalid[0].reason}"
+        raise Unintelligible(
+            f"{operation.facade} ({operation.id}): rows cannot be read: {reason}",
+            operation=operation.id,
+            status=200,
+            body=_json_of([each.row for each in invalid]),
+            reason=reason,
+        )
+
+    def _check_progress(self, page: Page[T]) -> None:
+        """Raise CursorRepeated for a page that brings nothing new."""
+        facade, rows = self.call.operation.facade, _row_hashes(page.items)
+        if rows and rows <= self._rows:
+            raise CursorRepeated(f"{facade}: page {self._pages} holds rows of earlier pages only")
+        self._rows |= rows
+        self._empty_pages = 0 if rows else self._empty_pages + 1
+        if page.cursor and self._empty_pages >= MAX_EMPTY_PAGES:
+            raise CursorRepeated(f"{facade}: {self._empty_pages} pages in a row were empty")
 
     def _advance(self, cursor: str | None) -> None:
         if not cursor:  # None or ""
@@ -85,6 +132,28 @@ class Paginator(Generic[T]):
         self._cursor_repeated = cursor in self._seen
         self._seen.add(cursor)
         self.call = self.call.with_cursor(cursor)
+
+
+def _row_hashes(rows: Sequence[object]) -> set[int]:
+    """Return what tells rows apart: their ids, or all of them where they have none."""
+    if not rows:
+        return set()
+    name = next((name for name in _IDS if hasattr(rows[0], name)), None)
+    return {_hash(row if name is None else getattr(row, name)) for row in rows}
+
+
+def _hash(value: object) -> int:
+    try:
+        return hash(value)
+    except TypeError:  # a model may hold a mapping
+        return hash(repr(value))
+
+
+def _json_of(rows: list[object]) -> bytes:
+    try:
+        return json.dumps(rows, default=str).encode()
+    except (ValueError, RecursionError):  # nested too deeply to be written again
+        return b""
 
 
 def collect(paginator: Paginator[T]) -> Flow[list[T]]:

@@ -36,7 +36,13 @@ from kalshi_ext.errors import (
     Unintelligible,
     UnintelligibleWrite,
 )
-from kalshi_ext.protocol.deviations import Deviation, DeviationCounter, find_deviations, printable
+from kalshi_ext.protocol.deviations import (
+    Deviation,
+    DeviationCounter,
+    find_deviations,
+    noting,
+    printable,
+)
 from kalshi_ext.protocol.messages import Call, Document, InvalidRow, Operation, Page, Reply
 from kalshi_ext.redact import clean_text, without_known_text, without_known_values
 from kalshi_ext.values.money import EXACT
@@ -159,6 +165,12 @@ def _is_coded(fields: Mapping[str, Any]) -> bool:
     return coded and isinstance(message, str | None) and fields.keys() <= CODED_FIELDS
 
 
+def is_unknown_request(reply: Reply) -> bool:
+    """Say whether the exchange has no such method, or no such path: a 404 that names no code."""
+    nameless = reply.status == 404 and read_error_bytes(reply.body).code is None
+    return reply.status == 405 or nameless
+
+
 def refusal(
     operation: Operation, reply: Reply, kind: type[Refused] | None = None, **known: Any
 ) -> Refused:
@@ -267,7 +279,8 @@ def _decode(call: Call[T], reply: Reply, deviations: set[Deviation]) -> T:
     if not is_object and not call.operation.any_json:
         raise ValueError("the answer is not an object")
     deviations |= find_deviations(call.operation.id, document)
-    answer = call.decode(document)
+    with noting(deviations):
+        answer = call.decode(document)
     page: object = answer
     if isinstance(page, Page):
         deviations |= _of_rows(page.invalid_rows, deviations)

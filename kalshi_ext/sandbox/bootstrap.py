@@ -15,6 +15,7 @@ from kalshi_ext.errors import Misuse
 from kalshi_ext.sandbox.auth import Authenticator, Credentials, Keyring, issue_key, key_kind
 from kalshi_ext.sandbox.clock import ExchangeClock
 from kalshi_ext.sandbox.engine import Answer, Engine, admin
+from kalshi_ext.sandbox.engine.classic_recorded import is_recorded
 from kalshi_ext.sandbox.engine.settings import Settings
 from kalshi_ext.sandbox.exchange import SimulatedExchange
 from kalshi_ext.sandbox.faults import CATALOGUE, FaultPlan, FaultRule
@@ -28,7 +29,7 @@ from kalshi_ext.sandbox.state_file import StateFile, StateMismatch
 def open_exchange(options: Options) -> SimulatedExchange:
     """Build the exchange that the options ask for; raises StateMismatch for a foreign file."""
     exchange = SimulatedExchange(
-        routes=Routes(options.contract),
+        routes=Routes(options.contract, recorded=is_recorded(_settings(options))),
         authenticator=Authenticator(Keyring(), tolerance=options.tolerance),
         clock=ExchangeClock(fixed=options.clock),
         engine=Engine(_settings(options)),

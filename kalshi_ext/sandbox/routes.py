@@ -58,9 +58,9 @@ class Routes:
     70 patterns tried in turn, as Starlette does it, cost more than an order; a tree does not.
     """
 
-    def __init__(self, contract: Contract) -> None:
+    def __init__(self, contract: Contract, *, recorded: bool = False) -> None:
         self._root = _PathNode()
-        for operation in _served(contract):
+        for operation in _served(contract, recorded=recorded):
             self._add(operation)
 
     def find(self, method: str, raw_path: str) -> Match | NoMatch:
@@ -95,10 +95,22 @@ def _lookup(root: _PathNode, method: str, segments: list[str]) -> Match | NoMatc
     return Match(operation, parameters)
 
 
-def _served(contract: Contract) -> Iterable[OperationRow]:
+# What the 2.x exchange served on the wire, in the documents' place (recorded).
+_INSTEAD_OF_POST = {
+    "getQueuePositions": "GetOrderQueuePositions",
+    "resetOrderGroup": "ResetOrderGroup",
+}
+
+
+def _served(contract: Contract, *, recorded: bool) -> Iterable[OperationRow]:
     """List what a contract serves; where two share method and path the first one listed wins."""
     if contract == "classic":
-        return CLASSIC
+        if not recorded:
+            return CLASSIC
+        wire = {*_INSTEAD_OF_POST.values(), "GetOrderGroup"}
+        return tuple(row for row in CLASSIC if row.id not in _INSTEAD_OF_POST) + tuple(
+            row for row in CURRENT if row.id in wire
+        )
     if contract == "both-today":
         return CURRENT + CLASSIC
     # The six retired writes are still routed (observed): the engine answers them with 410.

@@ -16,9 +16,18 @@ from kalshi_ext.values.money import (
     dollars_text,
     price,
 )
-from kalshi_ext.values.parsing import read_centicents, read_cents, read_count, read_dollars
+from kalshi_ext.values.parsing import (
+    read_centicents,
+    read_cents,
+    read_count,
+    read_dollars,
+    read_flag,
+    read_price,
+    read_text,
+    read_whole,
+)
 from kalshi_ext.values.ticks import Band, PriceGrid, on_grid
-from kalshi_ext.values.times import moment, read_time, since, until
+from kalshi_ext.values.times import moment, read_expiry, read_time, since, until
 
 __all__ = [
     "Band",
@@ -39,7 +48,12 @@ __all__ = [
     "read_cents",
     "read_count",
     "read_dollars",
+    "read_expiry",
+    "read_flag",
+    "read_price",
+    "read_text",
     "read_time",
+    "read_whole",
     "since",
     "ticker",
     "until",

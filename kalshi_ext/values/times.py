@@ -17,6 +17,7 @@ from kalshi_ext.values.money import EXACT
 from kalshi_ext.values.parsing import read_dollars
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_DATE_DIGITS: Final = 8
 _END: Final = datetime(5000, 1, 1, tzinfo=UTC)
 _NO_MOMENT: Final = f"is no moment in time, or lies before 1970 or after {_END.year}"
 _SECOND: Final = timedelta(seconds=1)
@@ -37,15 +38,26 @@ _from_iso = datetime.fromisoformat
 def read_time(value: object) -> datetime | None:
     """Read RFC 3339 text, Unix seconds or milliseconds; None for null or "".
 
-    Digits below a microsecond are cut. Text without a zone is UTC. Raises ValueError.
+    Numbers may be text. Digits below a microsecond are cut. Text without a zone is UTC. Raises
+    ValueError.
     """
     if type(value) is str and value:
+        # Digits are a number, but for the eight of a date; ISO parsers read some as the year 1712.
+        if value.isdecimal() and len(value) != _DATE_DIGITS:
+            return _read_number(value)
         moment = _from_iso(value)
         if moment.tzinfo is not UTC:
             moment = _in_utc(moment)
         # Year 1 is the zero time of servers written in Go and means absent (inferred).
         return moment if moment.year > 1 else None
     return None if value is None or value == "" else _read_number(value)
+
+
+def read_expiry(value: object) -> datetime | None:
+    """Read the time an order expires, as `read_time` does; 0 and the year 1970 mean never."""
+    # No order was placed in 1970: it is the zero time of a server that has no null.
+    expiry = read_time(value)
+    return None if expiry is None or expiry.year <= EPOCH.year else expiry
 
 
 def moment(value: object, name: str = "time") -> int:

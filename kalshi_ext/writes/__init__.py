@@ -3,6 +3,7 @@
 from kalshi_ext.writes.amend import amend, decrease
 from kalshi_ext.writes.cancel import cancel, cancel_many, delete_group, send_idempotent
 from kalshi_ext.writes.create import create_group, create_subaccount, transfer_between_instances
+from kalshi_ext.writes.listed_orders import get_order
 from kalshi_ext.writes.lookup import find_order
 from kalshi_ext.writes.place import place, place_many
 from kalshi_ext.writes.recovery import Resolution, recover
@@ -18,6 +19,7 @@ __all__ = [
     "decrease",
     "delete_group",
     "find_order",
+    "get_order",
     "place",
     "place_many",
     "recover",

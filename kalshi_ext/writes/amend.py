@@ -106,7 +106,7 @@ def decrease(
     def work() -> Flow[OrderAck]:
         before = None
         if ticket.by is not None:
-            before = yield from _read_base(contract, order_id, context, limits)
+            before = yield from _read_base(contract, ticket.target, context, limits)
         single = _decrease(contract, ticket, call, before, context, limits)
         return (yield from _execute_or_closed(contract, context, limits, single))
 
@@ -160,14 +160,17 @@ def _execute_or_closed(
 
 
 def _read_base(
-    contract: Contract, order_id: str, context: Context, limits: CallLimits
+    contract: Contract, target: Target, context: Context, limits: CallLimits
 ) -> Flow[Order]:
     """Read the order that a difference is taken from, as earlier writes left it."""
-    order = yield from read_current(contract, order_id, context, limits)
+    order_id = target.order_id
+    order = yield from read_current(contract, order_id, context, limits, ticker=target.ticker)
     if order.status in ENDED:  # an ended order stays so, however old the read
         raise order_ended_error("orders.decrease", order)
     # With two open differences a lower total would not tell which of them was executed.
     had_prior = yield from settle_prior_writes(
         contract, context, limits, [order.ticker], facade="orders.decrease"
     )
-    return (yield from read_current(contract, order_id, context, limits)) if had_prior else order
+    if not had_prior:
+        return order
+    return (yield from read_current(contract, order_id, context, limits, ticker=order.ticker))

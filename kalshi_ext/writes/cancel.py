@@ -47,15 +47,16 @@ from kalshi_ext.protocol.flow import (
 from kalshi_ext.protocol.limits import Deadline, Scope
 from kalshi_ext.protocol.messages import Call, Lost, Reply
 from kalshi_ext.protocol.rate_limits import CHEAP_COST
+from kalshi_ext.protocol.responses import is_unknown_request
 from kalshi_ext.protocol.retry_policy import retry_rule
 from kalshi_ext.requests import Target
 from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.writes import journal_codec
+from kalshi_ext.writes.listed_orders import read_listed
 from kalshi_ext.writes.lookup import (
     MAX_CONSECUTIVE_404,
     may_mean_ended,
     order_ended_error,
-    read_historical,
 )
 from kalshi_ext.writes.outcomes import (
     Executed,
@@ -210,7 +211,7 @@ def _look_into(
         missing = True
         # Without a ticker all of history would be read, for what may be no order of ours at all.
         if target.ticker is not None:
-            order = yield from read_historical(
+            order = yield from read_listed(
                 contract, target.order_id, target.ticker, context, limits
             )
     except TimestampExpired:
@@ -312,6 +313,8 @@ def send_idempotent(
         context.stops.add([stops], call.operation.facade, limits.started)
     for _ in range(context.policy.attempts):
         response = yield from send_with_retries(call, context, limits=limits)
+        if call.otherwise and isinstance(response, Reply) and is_unknown_request(response):
+            return (yield from send_idempotent(call.otherwise, context, deadline=deadline))
         outcome = judge(call, response, context)
         if not isinstance(outcome, Executed):
             raise outcome.error

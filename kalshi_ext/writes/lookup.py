@@ -16,7 +16,7 @@ absent when three things hold:
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from attrs import define, field
 
@@ -33,6 +33,7 @@ from kalshi_ext.errors import (
     Refused,
     Unauthorized,
     Unavailable,
+    Unintelligible,
 )
 from kalshi_ext.models import Order
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, request
@@ -40,6 +41,7 @@ from kalshi_ext.protocol.messages import InvalidRow
 from kalshi_ext.protocol.pagination import Paginator, collect
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.requests.filters import MAX_PAGE, ListQuery
+from kalshi_ext.writes.listed_orders import get_order, raw_text, read_listed
 from kalshi_ext.writes.outcomes import proves_not_executed
 from kalshi_ext.writes.watermark import (
     CLOCK_SKEW,
@@ -93,12 +95,8 @@ class OrderSearch:
 
     def _names_another(self, row: Any) -> bool:
         # The row is as received: whatever does not clearly name another id may be a wanted order.
-        if not isinstance(row, Mapping):
-            return False
-        client_order_id = cast("Mapping[str, object]", row).get("client_order_id")
-        if isinstance(client_order_id, str) and client_order_id:
-            return client_order_id not in self.wanted_ids
-        return False
+        client_order_id = raw_text(row, "client_order_id")
+        return client_order_id is not None and client_order_id not in self.wanted_ids
 
     @property
     def incomplete(self) -> bool:
@@ -134,11 +132,12 @@ def search_ticker(
     `thorough` also reads history and fills, which only the proof of an absence needs.
     """
     complete = True
-    paginators = [Paginator(contract.orders.list(query), context, limits=limits)]
+    calls = [contract.orders.list(query)]
     if thorough and contract.has_watermark:
         # Live orders first: one that moves to history meanwhile is met there.
-        paginators.append(Paginator(contract.history.orders(query), context, limits=limits))
-    for paginator in paginators:
+        calls.append(contract.history.orders(query))
+    for call in calls:
+        paginator = Paginator(call, context, limits=limits, invalid="allowed")
         rows, reached_end = yield from read_all(paginator)
         search.add(rows)
         readable = paginator.keyed and search.rules_out(paginator.invalid_rows)
@@ -153,12 +152,14 @@ def _search_by_fills(
     contract: Contract, query: ListQuery, search: OrderSearch, context: Context, limits: CallLimits
 ) -> Flow[bool]:
     """Read the orders that fills name but the lists did not show."""
-    paginator = Paginator(contract.portfolio.fills(query), context, limits=limits)
+    fills_call = contract.portfolio.fills(query)
+    paginator = Paginator(fills_call, context, limits=limits, invalid="allowed")
     fills, reached_end = yield from read_all(paginator)
-    # A fill that could not be read may name the wanted order.
-    if not reached_end or not paginator.keyed or paginator.invalid_rows:
+    unread = [raw_text(invalid.row, "order_id") for invalid in paginator.invalid_rows]
+    # A fill that does not even tell its order may be one of the wanted order.
+    if not reached_end or not paginator.keyed or None in unread:
         return False
-    order_ids = dict.fromkeys(fill.order_id for fill in fills)
+    order_ids = dict.fromkeys([*(fill.order_id for fill in fills), *filter(None, unread)])
     for order_id in [order_id for order_id in order_ids if order_id not in search.order_ids]:
         try:
             order = yield from request(contract.orders.get(order_id), context, limits=limits)
@@ -205,14 +206,28 @@ def find_order(
 ) -> Flow[Order | None]:
     """Search once for an order by its client_order_id. Raises what reads raise."""
     search = OrderSearch([client_order_id])
-    paginators = [Paginator(contract.orders.list(query), context)]
+    calls = [contract.orders.list(query)]
     if contract.has_watermark:
-        paginators.append(Paginator(contract.history.orders(query), context))
-    for paginator in paginators:
+        calls.append(contract.history.orders(query))
+    for call in calls:
+        paginator = Paginator(call, context, invalid="allowed")
         search.add((yield from collect(paginator)))
         if not search.incomplete:
             break
+        _refuse_unreadable(paginator, client_order_id)
     return search.orders.get(client_order_id)
+
+
+def _refuse_unreadable(paginator: Paginator[Order], client_order_id: str) -> None:
+    """Raise Unintelligible where the order is there and cannot be read: None would deny it."""
+    for invalid in paginator.invalid_rows:
+        if raw_text(invalid.row, "client_order_id") == client_order_id:
+            raise Unintelligible(
+                f"orders.find: the order {client_order_id} cannot be read: {invalid.reason}",
+                operation=paginator.call.operation.id,
+                status=200,
+                reason=invalid.reason,
+            )
 
 
 # Reads in a row that answer 404 before an order is said not to exist: reads lag writes by
@@ -231,7 +246,7 @@ def read_order(
     """Read an order, also in history; None, which proves nothing, where it could not be read."""
     order, missing = yield from read_live(contract, order_id, context, limits)
     if missing:
-        return (yield from read_historical(contract, order_id, ticker, context, limits))
+        return (yield from read_listed(contract, order_id, ticker, context, limits))
     return order
 
 
@@ -250,48 +265,27 @@ def read_live(
     return (order if order.order_id == order_id else None), False
 
 
-def read_historical(
+def read_current(
     contract: Contract,
     order_id: str,
-    ticker: str | None,
     context: Context,
-    limits: CallLimits | None = None,
-) -> Flow[Order | None]:
-    """Search history, where ended orders move to (documented), for an order by its id."""
-    if not contract.has_watermark:  # history belongs to the current contract alone
-        return None
-    query = ListQuery(ticker=ticker, size=MAX_PAGE)
-    paginator = Paginator(contract.history.orders(query), context, limits=limits)
-    try:
-        # Newest first: a recent order is on the first pages, and the rest is not read.
-        while (step := paginator.next_page()) is not None:
-            page = yield from step
-            for order in paginator.take(page):
-                if order.order_id == order_id:
-                    return order
-    except Misuse:
-        raise
-    except KalshiError:
-        return None
-    return None
-
-
-def read_current(
-    contract: Contract, order_id: str, context: Context, limits: CallLimits
+    limits: CallLimits,
+    *,
+    ticker: str | None = None,
 ) -> Flow[Order]:
     """Read an order that must exist, as this client's own last write left it."""
     if context.recent_writes.last_write_at(order_id) is not None:
         # First of all: a key that may not read orders would wait in vain.
-        yield from _read_if_allowed(contract, order_id, context, limits)
+        yield from _read_if_allowed(contract, order_id, context, limits, ticker)
         yield from _catch_up(contract, order_id, context, limits)
     waits = PollWaits(context.policy)
     for _ in range(MAX_CONSECUTIVE_404 - 1):
-        order = yield from _read_if_allowed(contract, order_id, context, limits)
+        order = yield from _read_if_allowed(contract, order_id, context, limits, ticker)
         if order is not None:
             return order
         yield from wait_within(waits, limits)
     try:
-        return (yield from request(contract.orders.get(order_id), context, limits=limits))
+        return (yield from get_order(contract, order_id, context, ticker=ticker, limits=limits))
     except KalshiError as error:
         if isinstance(error, Refused | Misuse) and not isinstance(error, Unavailable):
             raise
@@ -299,7 +293,7 @@ def read_current(
 
 
 def _read_if_allowed(
-    contract: Contract, order_id: str, context: Context, limits: CallLimits
+    contract: Contract, order_id: str, context: Context, limits: CallLimits, ticker: str | None
 ) -> Flow[Order | None]:
     """Read an order, also in history. Raises Unauthorized or Forbidden: waiting changes neither."""
     try:
@@ -307,7 +301,7 @@ def _read_if_allowed(
     except (Unauthorized, Forbidden, Misuse):
         raise
     except NotFound:
-        return (yield from read_historical(contract, order_id, None, context, limits))
+        return (yield from read_listed(contract, order_id, ticker, context, limits))
     except KalshiError:
         return None
     return order if order.order_id == order_id else None
@@ -386,7 +380,7 @@ def find_ended_order(
         order, missing = yield from read_live(contract, order_id, context, limits)
         # Without a ticker all of history would be read, for what may be no order of ours at all.
         if missing and ticker is not None:
-            order = yield from read_historical(contract, order_id, ticker, context, limits)
+            order = yield from read_listed(contract, order_id, ticker, context, limits)
         if order is not None and order.status in ENDED:
             return order
     return None

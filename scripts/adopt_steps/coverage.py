@@ -328,8 +328,10 @@ def _scalar(schema: dict[str, Any], key: str) -> Any:
     if kind == "boolean":
         return True
     if kind in ("integer", "number"):
-        return 1
+        # Seconds of the year 1970 are read as no time at all.
+        return 1_764_583_200 if key.endswith("_ts") else 1
     # Some times are plain text in the contract; the decoders go by their names, and so does this.
     if schema.get("format") == "date-time" or key.endswith(("_time", "_ts", "_datetime")):
         return "2026-11-22T12:00:00Z"
-    return "0.50"
+    # Unlike the YES price's complement, so that it shows which of the two was read.
+    return "0.40" if key.startswith("no_price") else "0.50"

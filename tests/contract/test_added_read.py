@@ -99,13 +99,19 @@ EDITS: dict[str, list[tuple[str, str, str]]] = {
             "decode_exposure)\n\n",
         ),
         (
-            "def decode_position(row",
+            "from kalshi_ext.contracts.operations import CURRENT as OPERATIONS\n",
+            "after",
+            "from kalshi_ext.contracts.rows import Row\n",
+        ),
+        (
+            "def _positions(query",
             "before",
             "def decode_exposure(document: Document) -> Exposure:\n"
             '    """Read the dollars at risk."""\n'
+            "    row = Row(document, shapes.GetPortfolioExposureResponse)\n"
             "    return Exposure(\n"
-            '        dollars=required(dollars(document["exposure_dollars"]), "exposure_dollars"),\n'
-            '        largest_ticker=document.get("largest_ticker"),\n'
+            '        dollars=row.required_count("exposure_dollars"),\n'
+            '        largest_ticker=row.text("largest_ticker"),\n'
             "    )\n\n\n",
         ),
     ],

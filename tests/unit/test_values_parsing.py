@@ -38,19 +38,56 @@ def test_garbage_is_a_value_error(value: object) -> None:
 
 
 @pytest.mark.parametrize(("value", "number"), [
-    (1234, "12.34"), (0, "0"), (-5, "-0.05"), ("1234", "12.34"), (Decimal("12.5"), "0.125"),
+    (1234, "12.34"), (0, "0"), (-5, "-0.05"), ("1234", "12.34"), (Decimal("12.0"), "0.12"),
     (10**18, "10000000000000000"),
 ])  # fmt: skip
 def test_cents_are_read_as_dollars(value: object, number: str) -> None:
     assert values.read_cents(value) == Decimal(number)
 
 
-def test_cents_that_became_dollars_in_text_are_refused_and_not_read_a_hundred_times_too_small() -> (
-    None
-):
+@pytest.mark.parametrize("value", ["168.96", "168.00", Decimal("168.96"), 168.96, "0.5", 0.5])
+def test_cents_with_a_fraction_are_refused_whatever_their_json_type(value: object) -> None:
+    """Dollars where cents used to be would be read a hundred times too small."""
     for read in (values.read_cents, values.read_centicents):
         with pytest.raises(ValueError, match="is not a whole number"):
-            read("12.34")
+            read(value)
+
+
+@pytest.mark.parametrize("value", [2, "2", 2.0, Decimal("2.0"), Decimal(2), "2.0"])
+def test_a_whole_number_is_one_however_it_is_written(value: object) -> None:
+    assert values.read_whole(value) == 2
+    assert type(values.read_whole(value)) is int
+
+
+@pytest.mark.parametrize("value", [2.5, "2.5", "two", True, [], Decimal("1e30"), Decimal("1e9999")])
+def test_what_is_no_whole_number_is_a_value_error(value: object) -> None:
+    with pytest.raises(ValueError):
+        values.read_whole(value)
+
+
+@pytest.mark.parametrize("value", ["1.0001", "-0.01", 56, Decimal("1e400"), "n/a"])
+def test_what_lies_beyond_0_and_1_is_no_price(value: object) -> None:
+    with pytest.raises(ValueError):
+        values.read_price(value)
+
+
+@pytest.mark.parametrize("value", [0, "0", 0.0, Decimal("0.0"), "1970-01-01T00:00:00Z", None, ""])
+def test_0_and_1970_as_an_expiry_are_none(value: object) -> None:
+    assert values.read_expiry(value) is None
+
+
+def test_an_expiry_is_read_like_any_time() -> None:
+    for value in ("2026-01-05T12:00:00Z", 1_767_614_400, "1767614400", "1767614400000"):
+        assert values.read_expiry(value) == NOON
+
+
+@pytest.mark.parametrize("value", [1, 0, "true", "yes", []])
+def test_only_true_and_false_are_flags_and_only_text_is_text(value: object) -> None:
+    with pytest.raises(ValueError):
+        values.read_flag(value)
+    if not isinstance(value, str):
+        with pytest.raises(ValueError):
+            values.read_text(value)
 
 
 def test_hundredths_of_a_cent_are_read_as_dollars() -> None:
@@ -82,6 +119,8 @@ NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
     ("2026-01-05T12:00:00.123456Z", NOON + timedelta(microseconds=123_456)),
     ("2026-01-05T12:00:00.123456999Z", NOON + timedelta(microseconds=123_456)),
     (1_767_614_400, NOON),
+    ("1767614400", NOON),
+    ("1712101202000", datetime(2024, 4, 2, 23, 40, 2, tzinfo=UTC)),  # an ISO parser says 1712
     (1_767_614_400_000, NOON),
     (1_767_614_400_123, NOON + timedelta(milliseconds=123)),
     (Decimal("1767614400.5"), NOON + timedelta(milliseconds=500)),
@@ -98,7 +137,7 @@ def test_the_zero_time_of_go_is_absent() -> None:
 
 
 @pytest.mark.parametrize("value", [
-    "soon", "2026-13-01T00:00:00Z", "2026-01-05T25:00:00Z", "1767614400", True, [], float("nan"),
+    "soon", "2026-13-01T00:00:00Z", "2026-01-05T25:00:00Z", True, [], float("nan"),
     10**18, -(10**18), "9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00", Decimal("NaN"),
 ], ids=repr)  # fmt: skip
 def test_what_is_no_time_is_a_value_error(value: object) -> None:

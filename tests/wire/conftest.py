@@ -39,6 +39,9 @@ def _traffic_violations(box: Sandbox) -> list[str]:
     # A worker may run other tests between these, and theirs are not looked at here.
     if box.pid is None or "tests/wire/" not in os.environ.get("PYTEST_CURRENT_TEST", ""):
         return []
+    # What was recorded differs from the documents: nothing can judge it by them.
+    if box.options.settings.get("classic_dialect") == "recorded":
+        return []
     try:
         return check_and_count(box.truth.requests())
     except SandboxError:  # its process is gone, and what it recorded with it

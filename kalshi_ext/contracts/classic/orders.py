@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from attrs import evolve
 from kalshi_classic import models as m
 from kalshi_classic.api.orders import (
     amend_order,
@@ -26,25 +28,24 @@ from kalshi_classic.types import UNSET, Unset
 
 from kalshi_ext.contract import types as shapes
 from kalshi_ext.contract.types import BookSide, SelfTradePreventionType, TimeInForce
-from kalshi_ext.contracts.classic import decoding
 from kalshi_ext.contracts.classic.filters import page_size_of
-from kalshi_ext.contracts.decoding import (
-    as_list,
-    build_request,
-    decode_page,
-    optional_text,
-    required,
-    required_text,
+from kalshi_ext.contracts.decode_orders import (
+    decode_order,
+    decode_queue_position,
+    decode_single_queue_position,
+    order_ack,
 )
+from kalshi_ext.contracts.decoding import as_list, build_request, decode_page, optional_text
 from kalshi_ext.contracts.interface import Interface
 from kalshi_ext.contracts.operations import CLASSIC as OPERATIONS
+from kalshi_ext.contracts.rows import Row
 from kalshi_ext.errors import Misuse, Refused
 from kalshi_ext.models import Order, OrderAck, QueuePosition
-from kalshi_ext.protocol.messages import Call, Document, Page
+from kalshi_ext.protocol.messages import Call, Document, Page, Request
 from kalshi_ext.protocol.responses import entry_refusal
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, OrderTicket, Target
 from kalshi_ext.requests.filters import ListQuery
-from kalshi_ext.values import complement, read_count
+from kalshi_ext.values import complement
 from kalshi_ext.values.money import EXACT
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ else:
     OrdersInterface = Interface
 
 T = TypeVar("T")
+
+read_order = partial(decode_order, side_and_action=True)
 
 
 def or_unset(value: T | None) -> T | Unset:
@@ -152,7 +155,7 @@ class ClassicOrders(OrdersInterface):
         kwargs = batch_create_orders._get_kwargs(body=body)
 
         def decode(document: Document) -> list[OrderAck | Refused]:
-            return [_created(row) for row in as_list(document["responses"], "responses")]
+            return [_created(row) for row in _entries(document)]
 
         return Call(OPERATIONS["batchCreateOrders"], build_request(kwargs), decode)
 
@@ -184,7 +187,7 @@ class ClassicOrders(OrdersInterface):
 
     def cancel(self, target: Target) -> Call[OrderAck]:
         def decode(document: Document) -> OrderAck:
-            return decoding.decode_ack(document["order"], document.get("reduced_by"))
+            return _cancel_ack(document)
 
         kwargs = cancel_order._get_kwargs(bare_id(target))
         return Call(OPERATIONS["cancelOrder"], build_request(kwargs), decode)
@@ -193,14 +196,14 @@ class ClassicOrders(OrdersInterface):
         body = m.BatchCancelOrdersRequest(order_ids=[bare_id(target) for target in targets])
 
         def decode(document: Document) -> list[OrderAck | Refused]:
-            return [_cancelled(row) for row in as_list(document["responses"], "responses")]
+            return [_cancelled(row) for row in _entries(document)]
 
         kwargs = batch_cancel_orders._get_kwargs(body=body)
         return Call(OPERATIONS["batchCancelOrders"], build_request(kwargs), decode)
 
     def get(self, order_id: str) -> Call[Order]:
         def decode(document: Document) -> Order:
-            return decoding.decode_order(document["order"])
+            return read_order(document["order"])
 
         return Call(OPERATIONS["getOrder"], build_request(get_order._get_kwargs(order_id)), decode)
 
@@ -219,15 +222,16 @@ class ClassicOrders(OrdersInterface):
         return Call(
             OPERATIONS["getOrders"],
             build_request(kwargs),
-            lambda document: decode_page(document, "orders", shapes.Order, decoding.decode_order),
+            lambda document: decode_page(document, "orders", shapes.Order, read_order),
         )
 
     def queue_position(self, order_id: str) -> Call[QueuePosition]:
-        def decode(document: Document) -> QueuePosition:
-            return _queue(order_id, document["queue_position"])
-
         kwargs = get_order_queue_position._get_kwargs(order_id)
-        return Call(OPERATIONS["getOrderQueuePosition"], build_request(kwargs), decode)
+        return Call(
+            OPERATIONS["getOrderQueuePosition"],
+            build_request(kwargs),
+            lambda document: decode_single_queue_position(order_id, document),
+        )
 
     def queue_positions(
         self,
@@ -236,30 +240,63 @@ class ClassicOrders(OrdersInterface):
         event_ticker: str | None,
         subaccount: int | None,
     ) -> Call[Page[QueuePosition]]:
-        if not order_ids or tickers or event_ticker or subaccount is not None:
-            raise Misuse("the classic contract takes orders: no tickers, event_ticker, subaccount")
-
-        def decode(document: Document) -> Page[QueuePosition]:
-            positions: dict[str, Any] = document.get("queue_positions") or {}
-            return Page(tuple(_queue(order_id, value) for order_id, value in positions.items()))
-
+        if subaccount is not None:
+            raise Misuse("the classic contract has no subaccount")
+        if sum(part is not None for part in (order_ids, tickers, event_ticker)) != 1:
+            raise Misuse("the classic contract needs exactly one of orders, tickers, event_ticker")
+        if order_ids is None:
+            return _listed_queue_positions(tickers, event_ticker)
         body = m.GetQueuePositionsRequest(order_ids=list(order_ids))
         kwargs = get_queue_positions._get_kwargs(body=body)
-        return Call(OPERATIONS["getQueuePositions"], build_request(kwargs), decode)
+        operation = OPERATIONS["getQueuePositions"]
+        return Call(operation, build_request(kwargs), _queue_positions)
+
+
+def _listed_queue_positions(
+    tickers: Sequence[str] | None, event_ticker: str | None
+) -> Call[Page[QueuePosition]]:
+    """Ask as the 2.x exchange was asked on the wire: with a GET, which its document has not."""
+    if any("," in ticker for ticker in tickers or ()):
+        raise Misuse("tickers must not hold commas: here one would begin the next ticker")
+    # All of a market or of an event, because without either it is refused (observed).
+    scope = (
+        ("market_tickers", ",".join(tickers)) if tickers else ("event_ticker", str(event_ticker))
+    )
+    operation = evolve(OPERATIONS["getQueuePositions"], method="GET")
+    return Call(operation, Request("GET", operation.path, (scope,)), _queue_positions)
+
+
+def _queue_positions(document: Document) -> Page[QueuePosition]:
+    """Read queue positions: a map of order ids (documents) or a list of rows (recorded)."""
+    listed = document.get("queue_positions")
+    if isinstance(listed, Mapping):
+        pairs = cast("Mapping[str, Any]", listed).items()
+        rows = [{"order_id": order_id, "queue_position": at} for order_id, at in pairs]
+        document = {**document, "queue_positions": rows}
+    shape = shapes.OrderQueuePosition
+    return decode_page(document, "queue_positions", shape, decode_queue_position)
 
 
 def _order_ack(document: Document) -> OrderAck:
-    return decoding.decode_ack(document["order"])
+    return order_ack(document["order"])
 
 
-def _queue(order_id: str, value: object) -> QueuePosition:
-    return QueuePosition(order_id=order_id, position=required(read_count(value), "queue_position"))
+def _cancel_ack(document: Any) -> OrderAck:
+    return order_ack(document["order"], document.get("reduced_by_fp", document.get("reduced_by")))
+
+
+def _entries(document: Document) -> list[Any]:
+    """Return a batch's entries: under `responses` (documents) or `orders` (recorded)."""
+    name = "orders" if "orders" in document else "responses"
+    return as_list(document[name], name)
 
 
 def _created(row: Any) -> OrderAck | Refused:
     if row.get("error"):
-        return entry_refusal(OPERATIONS["batchCreateOrders"], row["error"])
-    return decoding.decode_ack(row["order"])
+        refused = entry_refusal(OPERATIONS["batchCreateOrders"], row["error"])
+        refused.client_order_id = optional_text(row, "client_order_id")
+        return refused
+    return order_ack(row.get("order") or row)
 
 
 def _cancelled(row: Any) -> OrderAck | Refused:
@@ -267,6 +304,11 @@ def _cancelled(row: Any) -> OrderAck | Refused:
         refused = entry_refusal(OPERATIONS["batchCancelOrders"], row["error"])
         refused.order_id = optional_text(row, "order_id")
         return refused
+    if row.get("order"):
+        return _cancel_ack(row)
+    entry = Row(row, shapes.BatchCancelOrdersResponseEntry)
     return OrderAck(
-        order_id=required_text(row, "order_id"), reduced_by=read_count(row["reduced_by"]), raw=row
+        order_id=entry.required_text("order_id"),
+        reduced_by=entry.required_count("reduced_by_fp", "reduced_by"),
+        raw=row,
     )

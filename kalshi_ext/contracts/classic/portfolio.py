@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
 from kalshi_classic import models as m
 from kalshi_classic.api.order_groups import (
     create_order_group,
@@ -24,16 +26,17 @@ from kalshi_classic.api.portfolio import (
 )
 
 from kalshi_ext.contract import types as shapes
-from kalshi_ext.contracts.classic import decoding
 from kalshi_ext.contracts.classic.filters import page_size_of
 from kalshi_ext.contracts.classic.orders import or_unset, whole_contracts
-from kalshi_ext.contracts.decoding import (
-    build_request,
-    decode_nothing,
-    decode_page,
-    required,
-    required_text,
+from kalshi_ext.contracts.decode_orders import decode_created_group, decode_fill, decode_group
+from kalshi_ext.contracts.decode_portfolio import (
+    decode_balance,
+    decode_event_position,
+    decode_position,
+    decode_resting_value,
+    decode_settlement,
 )
+from kalshi_ext.contracts.decoding import build_request, decode_nothing, decode_page
 from kalshi_ext.contracts.interface import Interface
 from kalshi_ext.contracts.operations import CLASSIC as OPERATIONS
 from kalshi_ext.errors import Misuse
@@ -46,9 +49,8 @@ from kalshi_ext.models import (
     RestingValue,
     Settlement,
 )
-from kalshi_ext.protocol.messages import Call, Document, Page
+from kalshi_ext.protocol.messages import Call, Page
 from kalshi_ext.requests.filters import ListQuery
-from kalshi_ext.values import read_cents
 
 if TYPE_CHECKING:
     from kalshi_ext.contracts.current.groups import CurrentGroups as GroupsInterface
@@ -56,6 +58,9 @@ if TYPE_CHECKING:
 else:
     GroupsInterface = Interface
     PortfolioInterface = Interface
+
+
+read_fill = partial(decode_fill, side_and_action=True)
 
 
 def paged(
@@ -78,21 +83,17 @@ class ClassicPortfolio(PortfolioInterface):
         return Call(
             OPERATIONS["getBalance"],
             build_request(get_balance._get_kwargs()),
-            decoding.decode_balance,
+            decode_balance,
         )
 
     def positions(self, query: ListQuery) -> Call[Page[Position]]:
         kwargs = _positions(query)
-        return paged(
-            "getPositions", kwargs, "market_positions", shapes.Position, decoding.decode_position
-        )
+        return paged("getPositions", kwargs, "market_positions", shapes.Position, decode_position)
 
     def event_positions(self, query: ListQuery) -> Call[Page[EventPosition]]:
         kwargs = _positions(query)
         shape = shapes.EventPosition
-        return paged(
-            "getPositions", kwargs, "event_positions", shape, decoding.decode_event_position
-        )
+        return paged("getPositions", kwargs, "event_positions", shape, decode_event_position)
 
     def fills(self, query: ListQuery) -> Call[Page[Fill]]:
         size = page_size_of(query, "getFills", "ticker", "order_id", "since", "until")
@@ -103,22 +104,18 @@ class ClassicPortfolio(PortfolioInterface):
             max_ts=or_unset(query.until),
             limit=or_unset(size),
         )
-        return paged("getFills", kwargs, "fills", shapes.Fill, decoding.decode_fill)
+        return paged("getFills", kwargs, "fills", shapes.Fill, read_fill)
 
     def settlements(self, query: ListQuery) -> Call[Page[Settlement]]:
         size = page_size_of(query, "getSettlements")
         kwargs = get_settlements._get_kwargs(limit=or_unset(size))
-        return paged(
-            "getSettlements", kwargs, "settlements", shapes.Settlement, decoding.decode_settlement
-        )
+        return paged("getSettlements", kwargs, "settlements", shapes.Settlement, decode_settlement)
 
     def resting_value(self) -> Call[RestingValue]:
-        def decode(document: Document) -> RestingValue:
-            value = read_cents(document["total_resting_order_value"])
-            return RestingValue(total=required(value, "total_resting_order_value"), raw=document)
-
         kwargs = get_total_resting_order_value._get_kwargs()
-        return Call(OPERATIONS["getTotalRestingOrderValue"], build_request(kwargs), decode)
+        return Call(
+            OPERATIONS["getTotalRestingOrderValue"], build_request(kwargs), decode_resting_value
+        )
 
 
 def _positions(query: ListQuery) -> dict[str, Any]:
@@ -137,19 +134,17 @@ class ClassicGroups(GroupsInterface):
         _refuse_account_parts(subaccount, shard)
         body = m.CreateOrderGroupRequest(contracts_limit=whole_contracts(limit, "contracts_limit"))
 
-        def decode(document: Document) -> OrderGroup:
-            group_id = required_text(document, "order_group_id")
-            return OrderGroup(id=group_id, contracts_limit=limit, raw=document)
-
         kwargs = create_order_group._get_kwargs(body=body)
-        return Call(OPERATIONS["createOrderGroup"], build_request(kwargs), decode)
+        return Call(
+            OPERATIONS["createOrderGroup"],
+            build_request(kwargs),
+            lambda document: decode_created_group(document, limit),
+        )
 
     def list(self, query: ListQuery) -> Call[Page[OrderGroup]]:
         size = page_size_of(query, "getOrderGroups", "status")
         kwargs = get_order_groups._get_kwargs(status=or_unset(query.status), limit=or_unset(size))
-        return paged(
-            "getOrderGroups", kwargs, "order_groups", shapes.OrderGroup, decoding.decode_group
-        )
+        return paged("getOrderGroups", kwargs, "order_groups", shapes.OrderGroup, decode_group)
 
     def delete(self, group_id: str, subaccount: int | None, shard: int | None) -> Call[None]:
         _refuse_account_parts(subaccount, shard)
@@ -158,8 +153,11 @@ class ClassicGroups(GroupsInterface):
 
     def reset(self, group_id: str, subaccount: int | None, shard: int | None) -> Call[None]:
         _refuse_account_parts(subaccount, shard)
-        kwargs = reset_order_group._get_kwargs(group_id)
-        return Call(OPERATIONS["resetOrderGroup"], build_request(kwargs), decode_nothing)
+        request = build_request(reset_order_group._get_kwargs(group_id))
+        # A POST by the documents, a PUT with a body on the wire (recorded), then as now.
+        operation = OPERATIONS["resetOrderGroup"]
+        put, body = evolve(operation, method="PUT"), evolve(request, method="PUT", body=b"{}")
+        return Call(operation, request, decode_nothing, Call(put, body, decode_nothing))
 
 
 def _refuse_account_parts(subaccount: int | None, shard: int | None) -> None:

@@ -1,13 +1,11 @@
-"""History, account and exchange in the current contract: built and read here."""
+"""History, account and exchange in the current contract."""
 
-# pyright: reportPrivateUsage=false, reportTypedDictNotRequiredAccess=false
-# The generated `_get_kwargs` builds a request without sending it; there is no public way to it. A
-# field that is missing raises KeyError, which names it: that row becomes an InvalidRow.
+# pyright: reportPrivateUsage=false
+# The generated `_get_kwargs` builds a request without sending it; there is no public way to it.
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from kalshi_portfolio.api.account import (
     get_account_api_limits,
@@ -27,40 +25,36 @@ from kalshi_portfolio.api.historical import (
     get_historical_positions,
 )
 
-from kalshi_ext import values
 from kalshi_ext.contract import types as shapes
-from kalshi_ext.contracts.current.orders import decode_fill, decode_order, or_unset
-from kalshi_ext.contracts.current.portfolio import decode_position, paged
-from kalshi_ext.contracts.decoding import (
-    build_request,
-    decode_nothing,
-    optional_enum_member,
-    required,
+from kalshi_ext.contracts.current.orders import or_unset
+from kalshi_ext.contracts.current.portfolio import paged
+from kalshi_ext.contracts.decode_account import (
+    decode_cutoff,
+    decode_endpoint_costs,
+    decode_exchange_status,
+    decode_limits,
+    decode_schedule,
+    decode_volume_progress,
 )
+from kalshi_ext.contracts.decode_orders import decode_fill, decode_order
+from kalshi_ext.contracts.decode_portfolio import decode_position
+from kalshi_ext.contracts.decoding import build_request, decode_nothing
 from kalshi_ext.contracts.interface import Interface
 from kalshi_ext.contracts.operations import CURRENT as OPERATIONS
+from kalshi_ext.contracts.rows import Row
 from kalshi_ext.models import (
     AccountLimits,
-    BucketLimit,
-    DailyHours,
-    EndpointCost,
     EndpointCosts,
     ExchangeStatus,
     Fill,
     HistoricalCutoff,
-    MaintenanceWindow,
     Order,
     Position,
     Schedule,
-    ShardStatus,
-    UsageGrant,
-    VolumeGoal,
     VolumeProgress,
-    WeeklyHours,
 )
 from kalshi_ext.protocol.messages import Call, Document, Page
 from kalshi_ext.requests.filters import ListQuery
-from kalshi_ext.values import read_time
 
 
 class CurrentHistory(Interface):
@@ -145,134 +139,7 @@ class CurrentExchange(Interface):
 
     def data_timestamp(self) -> Call[datetime]:
         def decode(document: Document) -> datetime:
-            return required(read_time(document["as_of_time"]), "as_of_time")
+            return Row(document, shapes.GetUserDataTimestampResponse).required_time("as_of_time")
 
         kwargs = get_user_data_timestamp._get_kwargs()
         return Call(OPERATIONS["GetUserDataTimestamp"], build_request(kwargs), decode)
-
-
-count = values.read_count
-moment = values.read_time
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-
-
-def decode_cutoff(document: Document) -> HistoricalCutoff:
-    """Read where live data ends."""
-    row: shapes.GetHistoricalCutoffResponse = document
-    return HistoricalCutoff(
-        orders_updated=required(moment(row["orders_updated_ts"]), "orders_updated_ts"),
-        trades_created=required(moment(row["trades_created_ts"]), "trades_created_ts"),
-        market_settled=moment(row.get("market_settled_ts")),
-        market_positions_last_updated=moment(row.get("market_positions_last_updated_ts")),
-        raw=row,
-    )
-
-
-def decode_limits(document: Document) -> AccountLimits:
-    """Read the usage tier and its buckets."""
-    row: shapes.GetAccountApiLimitsResponse = document
-    return AccountLimits(
-        usage_tier=row["usage_tier"],
-        read=_bucket(row["read"]),
-        write=_bucket(row["write"]),
-        grants=tuple(_grant(grant) for grant in row.get("grants") or ()),
-        raw=row,
-    )
-
-
-def _bucket(row: shapes.BucketLimit) -> BucketLimit:
-    return BucketLimit(refill_rate=row["refill_rate"], bucket_capacity=row["bucket_capacity"])
-
-
-def _grant(row: shapes.ApiUsageLevelGrant) -> UsageGrant:
-    return UsageGrant(
-        level=row["level"],
-        source=row.get("source"),
-        exchange_instance=optional_enum_member(
-            shapes.ExchangeInstance, row.get("exchange_instance")
-        ),
-        expires=moment(row.get("expires_ts")),
-    )
-
-
-def decode_endpoint_costs(document: Document) -> EndpointCosts:
-    """Read what requests cost in tokens."""
-    row: shapes.GetAccountEndpointCostsResponse = document
-    return EndpointCosts(
-        default_cost=row["default_cost"],
-        costs=tuple(
-            EndpointCost(method=cost["method"], path=cost["path"], cost=cost["cost"])
-            for cost in row.get("endpoint_costs") or ()
-        ),
-        raw=row,
-    )
-
-
-def decode_volume_progress(row: shapes.AccountApiUsageLevelVolumeProgress) -> VolumeProgress:
-    """Read the trailing volume and its goals."""
-    return VolumeProgress(
-        computed=moment(row.get("computed_ts")),
-        trailing_30d_volume=required(
-            count(row["trailing_30d_volume_fp"]), "trailing_30d_volume_fp"
-        ),
-        goals=tuple(_goal(goal) for goal in row.get("goals") or ()),
-        raw=row,
-    )
-
-
-def _goal(row: shapes.AccountApiUsageLevelVolumeGoal) -> VolumeGoal:
-    return VolumeGoal(
-        level=row["level"],
-        earn=required(count(row["earn_volume_goal_fp"]), "earn_volume_goal_fp"),
-        keep=required(count(row["keep_volume_goal_fp"]), "keep_volume_goal_fp"),
-    )
-
-
-def decode_exchange_status(document: Document) -> ExchangeStatus:
-    """Read whether the exchange is up and trading."""
-    row: shapes.ExchangeStatus = document
-    return ExchangeStatus(
-        exchange_active=row["exchange_active"],
-        trading_active=row["trading_active"],
-        transfers_active=row.get("intra_exchange_transfers_active"),
-        estimated_resume_time=moment(row.get("exchange_estimated_resume_time")),
-        shards=tuple(_shard(shard) for shard in row.get("exchange_index_statuses") or ()),
-        raw=row,
-    )
-
-
-def _shard(row: shapes.ExchangeIndexStatus) -> ShardStatus:
-    return ShardStatus(
-        exchange_index=row["exchange_index"],
-        exchange_active=row["exchange_active"],
-        trading_active=row["trading_active"],
-        transfers_active=row.get("intra_exchange_transfers_active"),
-        description=row.get("description", ""),
-    )
-
-
-def decode_schedule(document: Document) -> Schedule:
-    """Read trading hours and maintenance windows."""
-    row: shapes.Schedule = document["schedule"]
-    return Schedule(
-        standard_hours=tuple(_week(week) for week in row.get("standard_hours") or ()),
-        maintenance_windows=tuple(
-            MaintenanceWindow(
-                start=moment(window["start_datetime"]), end=moment(window["end_datetime"])
-            )
-            for window in row.get("maintenance_windows") or ()
-        ),
-        raw=row,
-    )
-
-
-def _week(row: Any) -> WeeklyHours:
-    return WeeklyHours(
-        start=moment(row.get("start_time")),
-        end=moment(row.get("end_time")),
-        days={day: tuple(_hours(hours) for hours in row.get(day) or ()) for day in WEEKDAYS},
-    )
-
-
-def _hours(row: shapes.DailySchedule) -> DailyHours:
-    return DailyHours(open_time=row["open_time"], close_time=row["close_time"])

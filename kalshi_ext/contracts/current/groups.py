@@ -1,8 +1,7 @@
-"""Order groups in the current contract: requests are built and answers are read here."""
+"""Order groups in the current contract; answers are read by `contracts/decode_orders`."""
 
-# pyright: reportPrivateUsage=false, reportTypedDictNotRequiredAccess=false
-# The generated `_get_kwargs` builds a request without sending it; there is no public way to it. A
-# field that is missing raises KeyError, which names it: that row becomes an InvalidRow.
+# pyright: reportPrivateUsage=false
+# The generated `_get_kwargs` builds a request without sending it; there is no public way to it.
 
 from __future__ import annotations
 
@@ -21,18 +20,18 @@ from kalshi_portfolio.api.order_groups import (
 
 from kalshi_ext.contract import types as shapes
 from kalshi_ext.contracts.current.orders import or_unset
-from kalshi_ext.contracts.decoding import (
-    build_request,
-    decode_nothing,
-    decode_page,
-    required_text,
+from kalshi_ext.contracts.decode_orders import (
+    decode_created_group,
+    decode_group,
+    decode_single_group,
 )
+from kalshi_ext.contracts.decoding import build_request, decode_nothing, decode_page
 from kalshi_ext.contracts.interface import Interface
 from kalshi_ext.contracts.operations import CURRENT as OPERATIONS
 from kalshi_ext.models import OrderGroup
-from kalshi_ext.protocol.messages import Call, Document, Page
+from kalshi_ext.protocol.messages import Call, Page
 from kalshi_ext.requests.filters import ListQuery
-from kalshi_ext.values import count_text, read_count
+from kalshi_ext.values import count_text
 
 
 class CurrentGroups(Interface):
@@ -45,31 +44,20 @@ class CurrentGroups(Interface):
             exchange_index=or_unset(shard),
         )
 
-        def decode(document: Document) -> OrderGroup:
-            return OrderGroup(
-                id=required_text(document, "order_group_id"),
-                contracts_limit=limit,
-                subaccount=document.get("subaccount"),
-                exchange_index=document.get("exchange_index"),
-                raw=document,
-            )
-
         kwargs = create_order_group._get_kwargs(body=body)
-        return Call(OPERATIONS["CreateOrderGroup"], build_request(kwargs), decode)
+        return Call(
+            OPERATIONS["CreateOrderGroup"],
+            build_request(kwargs),
+            lambda document: decode_created_group(document, limit),
+        )
 
     def get(self, group_id: str, subaccount: int | None) -> Call[OrderGroup]:
-        def decode(document: Document) -> OrderGroup:
-            return OrderGroup(
-                id=group_id,
-                is_auto_cancel_enabled=document["is_auto_cancel_enabled"],
-                contracts_limit=read_count(document.get("contracts_limit_fp")),
-                orders=tuple(document.get("orders") or ()),
-                exchange_index=document.get("exchange_index"),
-                raw=document,
-            )
-
         kwargs = get_order_group._get_kwargs(group_id, subaccount=or_unset(subaccount))
-        return Call(OPERATIONS["GetOrderGroup"], build_request(kwargs), decode)
+        return Call(
+            OPERATIONS["GetOrderGroup"],
+            build_request(kwargs),
+            lambda document: decode_single_group(group_id, document),
+        )
 
     def list(self, query: ListQuery) -> Call[Page[OrderGroup]]:
         query.refuse_all_but("current", "subaccount")
@@ -115,14 +103,3 @@ class CurrentGroups(Interface):
             exchange_index=or_unset(shard),
         )
         return Call(OPERATIONS["UpdateOrderGroupLimit"], build_request(kwargs), decode_nothing)
-
-
-def decode_group(row: shapes.OrderGroup) -> OrderGroup:
-    """Read one row of the order groups."""
-    return OrderGroup(
-        id=required_text(row, "id"),
-        is_auto_cancel_enabled=row.get("is_auto_cancel_enabled"),
-        contracts_limit=read_count(row.get("contracts_limit_fp")),
-        exchange_index=row.get("exchange_index"),
-        raw=row,
-    )

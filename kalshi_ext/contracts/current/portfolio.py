@@ -1,12 +1,10 @@
-"""The portfolio in the current contract: requests are built and answers are read here."""
+"""The portfolio in the current contract; answers are read by `contracts/decode_portfolio`."""
 
-# pyright: reportPrivateUsage=false, reportTypedDictNotRequiredAccess=false
-# The generated `_get_kwargs` builds a request without sending it; there is no public way to it. A
-# field that is missing raises KeyError, which names it: that row becomes an InvalidRow.
+# pyright: reportPrivateUsage=false
+# The generated `_get_kwargs` builds a request without sending it; there is no public way to it.
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -27,17 +25,24 @@ from kalshi_portfolio.api.portfolio import (
 )
 from kalshi_portfolio.types import UNSET
 
-from kalshi_ext import values
 from kalshi_ext.contract import types as shapes
-from kalshi_ext.contract.types import ExchangeInstance, IntraExchangeInstanceTransferStatus
-from kalshi_ext.contracts.current.orders import decode_fill, or_unset
+from kalshi_ext.contracts.current.orders import or_unset
+from kalshi_ext.contracts.decode_orders import decode_fill
+from kalshi_ext.contracts.decode_portfolio import (
+    decode_balance,
+    decode_deposit,
+    decode_event_position,
+    decode_instance_transfer,
+    decode_position,
+    decode_resting_value,
+    decode_settlement,
+    decode_target_allocation,
+    decode_withdrawal,
+)
 from kalshi_ext.contracts.decoding import (
     build_request,
     decode_nothing,
     decode_page,
-    enum_member,
-    optional_enum_member,
-    required,
     required_text,
 )
 from kalshi_ext.contracts.interface import Interface
@@ -51,7 +56,6 @@ from kalshi_ext.models import (
     Position,
     RestingValue,
     Settlement,
-    ShardBalance,
     TargetAllocation,
 )
 from kalshi_ext.protocol.messages import Call, Document, Page
@@ -117,23 +121,17 @@ class CurrentPortfolio(Interface):
     def deposits(self, query: ListQuery) -> Call[Page[Payment]]:
         query.refuse_all_but("current")
         kwargs = get_deposits._get_kwargs(limit=or_unset(query.page_size("GetDeposits")))
-        return paged("GetDeposits", kwargs, "deposits", shapes.Deposit, decode_payment)
+        return paged("GetDeposits", kwargs, "deposits", shapes.Deposit, decode_deposit)
 
     def withdrawals(self, query: ListQuery) -> Call[Page[Payment]]:
         query.refuse_all_but("current")
         kwargs = get_withdrawals._get_kwargs(limit=or_unset(query.page_size("GetWithdrawals")))
-        return paged("GetWithdrawals", kwargs, "withdrawals", shapes.Withdrawal, decode_payment)
+        return paged("GetWithdrawals", kwargs, "withdrawals", shapes.Withdrawal, decode_withdrawal)
 
     def resting_value(self) -> Call[RestingValue]:
-        def decode(document: Document) -> RestingValue:
-            return RestingValue(
-                total=decode_total(document["total_resting_order_value"]),
-                breakdown=decode_shard_balances(document.get("resting_order_value_breakdown")),
-                raw=document,
-            )
-
         kwargs = get_portfolio_resting_order_total_value._get_kwargs()
-        return Call(OPERATIONS["GetPortfolioRestingOrderTotalValue"], build_request(kwargs), decode)
+        name = "GetPortfolioRestingOrderTotalValue"
+        return Call(OPERATIONS[name], build_request(kwargs), decode_resting_value)
 
     def transfer(self, ticket: InstanceTransferTicket) -> Call[str]:
         key = ticket.client_transfer_id
@@ -170,19 +168,12 @@ class CurrentPortfolio(Interface):
         return paged(name, kwargs, "transfers", shape, decode_instance_transfer)
 
     def target_allocation(self) -> Call[TargetAllocation]:
-        def decode(document: Document) -> TargetAllocation:
-            listed = document.get("allocations") or ()
-            return TargetAllocation(
-                percent={row["exchange_index"]: row["percent"] for row in listed},
-                resting_margin_reservation=optional_enum_member(
-                    shapes.RestingMarginReservation,
-                    document.get("resting_margin_reservation"),
-                ),
-                raw=document,
-            )
-
         kwargs = get_target_balance_allocation._get_kwargs()
-        return Call(OPERATIONS["GetTargetBalanceAllocation"], build_request(kwargs), decode)
+        return Call(
+            OPERATIONS["GetTargetBalanceAllocation"],
+            build_request(kwargs),
+            decode_target_allocation,
+        )
 
     def set_target_allocation(self, percent: dict[int, int], reservation: str | None) -> Call[None]:
         body = m.SetTargetBalanceAllocationRequest(
@@ -218,115 +209,3 @@ def _positions(query: ListQuery) -> dict[str, Any]:
         subaccount=or_unset(query.subaccount),
         exchange_index=or_unset(query.exchange_index),
     )
-
-
-dollars = values.read_dollars
-count = values.read_count
-cents = values.read_cents
-moment = values.read_time
-
-
-def decode_balance(document: Document) -> Balance:
-    """Read the balance: exact dollars where sent, else the truncated cents."""
-    row: shapes.GetBalanceResponse = document
-    exact = dollars(row.get("balance_dollars"))
-    return Balance(
-        balance=required(cents(row["balance"]) if exact is None else exact, "balance"),
-        portfolio_value=cents(row.get("portfolio_value")),
-        updated_time=moment(row.get("updated_ts")),
-        breakdown=decode_shard_balances(row.get("balance_breakdown")),
-        raw=row,
-    )
-
-
-def decode_shard_balances(listed: list[shapes.IndexedBalance] | None) -> tuple[ShardBalance, ...]:
-    """Read dollars by shard."""
-    return tuple(
-        ShardBalance(
-            exchange_index=row["exchange_index"],
-            balance=required(dollars(row["balance"]), "balance"),
-        )
-        for row in listed or ()
-    )
-
-
-def decode_position(row: shapes.MarketPosition) -> Position:
-    """Read what is held in one market."""
-    return Position(
-        ticker=required_text(row, "ticker"),
-        position=required(count(row["position_fp"]), "position_fp"),
-        exposure=dollars(row.get("market_exposure_dollars")),
-        realized_pnl=dollars(row.get("realized_pnl_dollars")),
-        fees_paid=dollars(row.get("fees_paid_dollars")),
-        total_traded=dollars(row.get("total_traded_dollars")),
-        last_updated=moment(row.get("last_updated_ts")),
-        exchange_index=row.get("exchange_index"),
-        raw=row,
-    )
-
-
-def decode_event_position(row: shapes.EventPosition) -> EventPosition:
-    """Read what is held over one event."""
-    return EventPosition(
-        event_ticker=required_text(row, "event_ticker"),
-        total_cost=dollars(row.get("total_cost_dollars")),
-        total_cost_shares=count(row.get("total_cost_shares_fp")),
-        exposure=dollars(row.get("event_exposure_dollars")),
-        realized_pnl=dollars(row.get("realized_pnl_dollars")),
-        fees_paid=dollars(row.get("fees_paid_dollars")),
-        raw=row,
-    )
-
-
-def decode_settlement(row: shapes.Settlement) -> Settlement:
-    """Read one settlement; `revenue` and `value` are cents on the wire (documented)."""
-    return Settlement(
-        ticker=required_text(row, "ticker"),
-        event_ticker=row.get("event_ticker"),
-        market_result=enum_member(shapes.MarketResult, row["market_result"]),
-        revenue=cents(row.get("revenue")),
-        value=cents(row.get("value")),
-        yes_count=count(row.get("yes_count_fp")),
-        no_count=count(row.get("no_count_fp")),
-        yes_total_cost=dollars(row.get("yes_total_cost_dollars")),
-        no_total_cost=dollars(row.get("no_total_cost_dollars")),
-        fee=dollars(row.get("fee_cost")),
-        settled_time=moment(row.get("settled_time")),
-        exchange_index=row.get("exchange_index"),
-        raw=row,
-    )
-
-
-def decode_payment(row: shapes.Deposit | shapes.Withdrawal) -> Payment:
-    """Read a deposit or a withdrawal; amounts are cents on the wire."""
-    return Payment(
-        id=required_text(row, "id"),
-        status=enum_member(shapes.PaymentStatus, row["status"]),
-        type=enum_member(shapes.PaymentType, row["type"]),
-        amount=required(cents(row["amount_cents"]), "amount_cents"),
-        fee=cents(row.get("fee_cents")),
-        created_time=moment(row.get("created_ts")),
-        finalized_time=moment(row.get("finalized_ts")),
-        raw=row,
-    )
-
-
-def decode_instance_transfer(row: shapes.IntraExchangeInstanceTransfer) -> InstanceTransfer:
-    """Read one transfer between instances; the amount is dollars here, centicents when asked."""
-    return InstanceTransfer(
-        transfer_id=required_text(row, "transfer_id"),
-        source=enum_member(ExchangeInstance, row["source"]),
-        destination=enum_member(ExchangeInstance, row["destination"]),
-        amount=required(dollars(row["amount"]), "amount"),
-        status=enum_member(IntraExchangeInstanceTransferStatus, row["status"]),
-        source_exchange_shard=row.get("source_exchange_shard"),
-        destination_exchange_shard=row.get("destination_exchange_shard"),
-        created_time=moment(row.get("created_ts")),
-        client_transfer_id=row.get("client_transfer_id"),
-        raw=row,
-    )
-
-
-def decode_total(value: object) -> Decimal:
-    """Read cents that must be there, as dollars."""
-    return required(cents(value), "total_resting_order_value")

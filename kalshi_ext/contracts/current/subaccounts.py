@@ -1,8 +1,7 @@
-"""Subaccounts in the current contract: requests are built and answers are read here."""
+"""Subaccounts in the current contract; answers are read by `contracts/decode_portfolio`."""
 
-# pyright: reportPrivateUsage=false, reportTypedDictNotRequiredAccess=false
-# The generated `_get_kwargs` builds a request without sending it; there is no public way to it. A
-# field that is missing raises KeyError, which names it: that row becomes an InvalidRow.
+# pyright: reportPrivateUsage=false
+# The generated `_get_kwargs` builds a request without sending it; there is no public way to it.
 
 from __future__ import annotations
 
@@ -18,29 +17,21 @@ from kalshi_portfolio.api.portfolio import (
     update_subaccount_netting,
 )
 
-from kalshi_ext import values
 from kalshi_ext.contract import types as shapes
 from kalshi_ext.contracts.current.orders import or_unset
 from kalshi_ext.contracts.current.portfolio import paged
-from kalshi_ext.contracts.decoding import (
-    build_request,
-    decode_nothing,
-    required,
-    required_text,
+from kalshi_ext.contracts.decode_portfolio import (
+    decode_netting,
+    decode_subaccount_balance,
+    decode_subaccount_transfer,
 )
+from kalshi_ext.contracts.decoding import build_request, decode_nothing
 from kalshi_ext.contracts.interface import Interface
 from kalshi_ext.contracts.operations import CURRENT as OPERATIONS
-from kalshi_ext.models import (
-    NettingConfig,
-    SubaccountBalance,
-    SubaccountTransfer,
-)
+from kalshi_ext.contracts.rows import Row
+from kalshi_ext.models import NettingConfig, SubaccountBalance, SubaccountTransfer
 from kalshi_ext.protocol.messages import Call, Document, Page
 from kalshi_ext.requests.filters import ListQuery
-
-cents = values.read_cents
-dollars = values.read_dollars
-moment = values.read_time
 
 
 class CurrentSubaccounts(Interface):
@@ -48,10 +39,8 @@ class CurrentSubaccounts(Interface):
 
     def create(self, exchange_index: int | None) -> Call[int]:
         def decode(document: Document) -> int:
-            number = document["subaccount_number"]
-            if isinstance(number, bool) or not isinstance(number, int):
-                raise TypeError("subaccount_number is no whole number")
-            return number
+            row = Row(document, shapes.CreateSubaccountResponse)
+            return row.required_whole("subaccount_number")
 
         # An empty body is refused as invalid_content_type (observed), so `{}` goes at least.
         body = m.CreateSubaccountRequest(exchange_index=or_unset(exchange_index))
@@ -99,36 +88,3 @@ class CurrentSubaccounts(Interface):
         body = m.UpdateSubaccountNettingRequest(subaccount_number=subaccount, enabled=enabled)
         kwargs = update_subaccount_netting._get_kwargs(body=body)
         return Call(OPERATIONS["UpdateSubaccountNetting"], build_request(kwargs), decode_nothing)
-
-
-def decode_subaccount_balance(row: shapes.SubaccountBalance) -> SubaccountBalance:
-    """Read the dollars of one subaccount on one shard."""
-    return SubaccountBalance(
-        subaccount=row["subaccount_number"],
-        exchange_index=row["exchange_index"],
-        balance=required(dollars(row["balance"]), "balance"),
-        updated_time=moment(row.get("updated_ts")),
-        raw=row,
-    )
-
-
-def decode_subaccount_transfer(row: shapes.SubaccountTransfer) -> SubaccountTransfer:
-    """Read one transfer between subaccounts; cents on the wire."""
-    return SubaccountTransfer(
-        transfer_id=required_text(row, "transfer_id"),
-        from_subaccount=row["from_subaccount"],
-        to_subaccount=row["to_subaccount"],
-        amount=required(cents(row["amount_cents"]), "amount_cents"),
-        created_time=moment(row.get("created_ts")),
-        exchange_index=row.get("exchange_index"),
-        raw=row,
-    )
-
-
-def decode_netting(row: shapes.SubaccountNettingConfig) -> NettingConfig:
-    """Read the netting of one subaccount."""
-    return NettingConfig(
-        subaccount=row["subaccount_number"],
-        enabled=row["enabled"],
-        exchange_index=row.get("exchange_index"),
-    )

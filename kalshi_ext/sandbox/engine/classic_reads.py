@@ -1,17 +1,26 @@
 """Reads of the classic contract (2.x): the same rows in integer cents and whole contracts.
 
 What is finer is cut off, so a price of $0.4099 reads 40 and 1.75 contracts read 1; fees are rounded
-up to the cent. Lists are live rows only: the classic contract has no /historical.
+up to the cent. Lists are live rows only: the classic contract has no /historical. The documents'
+words are the default; `classic_dialect` switches to what was recorded (classic_recorded.py).
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from kalshi_ext.sandbox.engine import order_reads, portfolio_reads
+from kalshi_ext.sandbox.engine import classic_recorded, order_reads, portfolio_reads
+from kalshi_ext.sandbox.engine.classic_recorded import is_recorded
 from kalshi_ext.sandbox.engine.commands import Answer
 from kalshi_ext.sandbox.engine.errors import bad_request
-from kalshi_ext.sandbox.engine.fixed_point import CENT, ONE, format_dollars, format_time
+from kalshi_ext.sandbox.engine.fixed_point import (
+    CENT,
+    ONE,
+    SECOND,
+    format_dollars,
+    format_time,
+)
 from kalshi_ext.sandbox.engine.operations import handles
 from kalshi_ext.sandbox.engine.pagination import (
     PageRequest,
@@ -35,6 +44,7 @@ if TYPE_CHECKING:
     from kalshi_ext.sandbox.engine.commands import ApiRequest
     from kalshi_ext.sandbox.engine.order_groups import Group
     from kalshi_ext.sandbox.engine.records import Fill, Order, Settlement
+    from kalshi_ext.sandbox.engine.settings import Settings
     from kalshi_ext.sandbox.engine.state import EngineState
 
 Json = dict[str, Any]
@@ -49,12 +59,15 @@ def _page_request(state: EngineState, request: ApiRequest, kind: str) -> PageReq
 def get_orders(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     page = _page_request(state, request, "orders")
     orders = order_reads.list_orders(state, account, request, page, historical=False)
-    return page_answer("orders", orders, page, state.settings, order_row)
+    return page_answer(
+        "orders", orders, page, state.settings, partial(order_row, settings=state.settings)
+    )
 
 
 @handles("getOrder")
 def get_order(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
-    return Answer(200, {"order": order_row(order_reads.find_order(state, account, request))})
+    order = order_reads.find_order(state, account, request)
+    return Answer(200, {"order": order_row(order, state.settings)})
 
 
 @handles("getOrderQueuePosition")
@@ -81,14 +94,21 @@ def get_queue_positions(state: EngineState, account: TradingAccount, request: Ap
 def get_fills(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     page = _page_request(state, request, "fills")
     fills = order_reads.list_fills(state, account, request, page, historical=False)
-    return page_answer("fills", fills, page, state.settings, fill_row)
+    return page_answer(
+        "fills", fills, page, state.settings, partial(fill_row, settings=state.settings)
+    )
 
 
 @handles("getBalance")
 def get_balance(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     subaccount = acting_subaccount(request, None)
     rows = portfolio_reads.balances_by_shard(state, account, subaccount=subaccount, shard=None)
-    return Answer(200, {"balance": sum(balance for balance, _ in rows.values()) // CENT})
+    body = {"balance": sum(balance for balance, _ in rows.values()) // CENT}
+    if is_recorded(state.settings):
+        value = portfolio_reads.position_value(state, account, subaccount=subaccount, shard=None)
+        updated = max((updated for _, updated in rows.values()), default=account.opened)
+        body |= {"portfolio_value": value // CENT, "updated_ts": updated // SECOND}
+    return Answer(200, body)
 
 
 @handles("getTotalRestingOrderValue")
@@ -111,9 +131,9 @@ def get_positions(state: EngineState, account: TradingAccount, request: ApiReque
     rows, cursor = take_page(newest_first(holdings, page), page, settings)
     if not rows and settings.empty_lists == "omit":
         return Answer(200, {})
-    events = [event_row(*event) for event in portfolio_reads.by_event(rows).items()]
+    events = [event_row(*event, settings) for event in portfolio_reads.by_event(rows).items()]
     body = {
-        **list_field("market_positions", [position_row(row) for row in rows], settings),
+        **list_field("market_positions", [position_row(row, settings) for row in rows], settings),
         **list_field("event_positions", events, settings),
         "cursor": cursor,
     }
@@ -124,7 +144,8 @@ def get_positions(state: EngineState, account: TradingAccount, request: ApiReque
 def get_settlements(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     page = _page_request(state, request, "settlements")
     settlements = portfolio_reads.list_settlements(state, account, request, page)
-    return page_answer("settlements", settlements, page, state.settings, settlement_row)
+    write_row = partial(settlement_row, settings=state.settings)
+    return page_answer("settlements", settlements, page, state.settings, write_row)
 
 
 @handles("getOrderGroups")
@@ -147,7 +168,7 @@ def side_and_action(order: Order) -> tuple[str, str]:
     return order.outcome or "yes", order.action or ("buy" if order.bid else "sell")
 
 
-def order_row(order: Order) -> Json:
+def order_row(order: Order, settings: Settings) -> Json:
     side, action = side_and_action(order)
     row: Json = {
         "order_id": order.id,
@@ -171,14 +192,14 @@ def order_row(order: Order) -> Json:
     }
     if order.expiration is not None:
         row["expiration_time"] = format_time(order.expiration)
-    return row
+    return classic_recorded.recorded_order(row, order) if is_recorded(settings) else row
 
 
-def fill_row(fill: Fill) -> Json:
+def fill_row(fill: Fill, settings: Settings) -> Json:
     """Write a fill; price is that of the side it names."""
     side, action = side_and_action(fill.order)
     cents = fill.price // 100
-    return {
+    row = {
         "fill_id": fill.id,
         "order_id": fill.order.id,
         "ticker": fill.order.market.ticker,
@@ -190,13 +211,14 @@ def fill_row(fill: Fill) -> Json:
         "is_taker": fill.is_taker,
         "created_time": format_time(fill.created),
     }
+    return classic_recorded.recorded_fill(row, fill) if is_recorded(settings) else row
 
 
 def group_row(group: Group) -> Json:
     return {"id": group.id, "is_auto_cancel_enabled": True}
 
 
-def position_row(row: Holding) -> Json:
+def position_row(row: Holding, settings: Settings) -> Json:
     market = row.market
     body: Json = {
         "ticker": market.ticker,
@@ -210,10 +232,12 @@ def position_row(row: Holding) -> Json:
     }
     if market.result in ("yes", "no"):
         body["market_result"] = market.result
+    if is_recorded(settings):
+        return classic_recorded.recorded_position(body, row, format_time(row.updated))
     return body
 
 
-def event_row(event: str, rows: list[Holding]) -> Json:
+def event_row(event: str, rows: list[Holding], settings: Settings) -> Json:
     sums = {
         "total_cost": sum(row.traded for row in rows),
         "event_exposure": sum(row.cost for row in rows),
@@ -224,15 +248,16 @@ def event_row(event: str, rows: list[Holding]) -> Json:
     dollars = {f"{name}_dollars": format_dollars(value) for name, value in sums.items()}
     # the classic event row has both cents and dollars
     resting = sum(row.orders for row in rows)
-    return {"event_ticker": event, "resting_order_count": resting, **cents, **dollars}
+    row = {"event_ticker": event, "resting_order_count": resting, **cents, **dollars}
+    return classic_recorded.recorded_event(row, rows) if is_recorded(settings) else row
 
 
-def settlement_row(row: Settlement) -> Json:
+def settlement_row(row: Settlement, settings: Settings) -> Json:
     """Write a settlement; this contract knows yes and no only, so a scalar is the dearer side."""
     result = row.market.result
     if result == "scalar":
         result = "yes" if row.market.value >= ONE // 2 else "no"
-    return {
+    body = {
         "ticker": row.market.ticker,
         "result": result,
         "yes_count": max(row.position, 0) // 100,
@@ -240,3 +265,4 @@ def settlement_row(row: Settlement) -> Json:
         "revenue": row.payout // CENT,
         "settled_time": format_time(row.created),
     }
+    return classic_recorded.recorded_settlement(body, row) if is_recorded(settings) else body

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kalshi_ext.sandbox.engine import book, order_changes, order_groups, placement
 from kalshi_ext.sandbox.engine.classic_reads import order_row
+from kalshi_ext.sandbox.engine.classic_recorded import is_recorded
 from kalshi_ext.sandbox.engine.commands import Answer
 from kalshi_ext.sandbox.engine.errors import (
     ApiError,
@@ -20,7 +21,7 @@ from kalshi_ext.sandbox.engine.errors import (
     invalid_order,
     invalid_parameters,
 )
-from kalshi_ext.sandbox.engine.fixed_point import CENT, ONE
+from kalshi_ext.sandbox.engine.fixed_point import CENT, ONE, parse_price
 from kalshi_ext.sandbox.engine.operations import handles
 from kalshi_ext.sandbox.engine.order_groups import LARGEST_LIMIT
 from kalshi_ext.sandbox.engine.order_writes import run_batch
@@ -43,7 +44,7 @@ _LARGEST = 10**10
 @handles("createOrder")
 def create(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     order = placement.place(state, _order_request(state, account, request, body_fields(request)))
-    return Answer(201, {"order": order_row(order)})
+    return Answer(201, {"order": order_row(order, state.settings)})
 
 
 def _order_request(
@@ -70,7 +71,7 @@ def _order_request(
     _cap_sale(draft, body)
     _set_expiration(state, draft, body)
     if draft.kind == "limit":
-        _set_limit_price(draft, body)
+        _set_limit_price(state, draft, body)
     else:
         _set_market_price(state, draft, body)
     return draft
@@ -96,8 +97,10 @@ def _price(body: BodyFields) -> int | None:
     return cents * 100
 
 
-def _set_limit_price(draft: OrderRequest, body: BodyFields) -> None:
+def _set_limit_price(state: EngineState, draft: OrderRequest, body: BodyFields) -> None:
     price = _price(body)
+    if price is None and is_recorded(state.settings) and body.string("yes_price_dollars"):
+        price = parse_price(body.string("yes_price_dollars"))  # observed: accepted too
     if price is None:
         raise ApiError(400, "missing_parameters", "missing parameters", "yes_price or no_price")
     draft.price = price
@@ -155,9 +158,11 @@ def create_batch(state: EngineState, account: TradingAccount, request: ApiReques
         except ApiError as error:
             # the contract wraps an entry's error once more
             return {"error": {"error": error.error_body()}}
-        return {"order": order_row(order)}
+        return {"order": order_row(order, state.settings)}
 
-    return Answer(200, {"responses": run_batch(state, entries, create_entry)})
+    answers = run_batch(state, entries, create_entry)
+    recorded = is_recorded(state.settings)
+    return Answer(201, {"orders": answers}) if recorded else Answer(200, {"responses": answers})
 
 
 def _find_order(
@@ -171,7 +176,7 @@ def _find_order(
 def cancel(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     order = _find_order(state, account, request, request.path["order_id"])
     reduced = book.cancel_resting(state, order, "cancelled")
-    return Answer(200, {"order": order_row(order), "reduced_by": reduced // 100})
+    return Answer(200, {"order": order_row(order, state.settings), "reduced_by": reduced // 100})
 
 
 @handles("batchCancelOrders")
@@ -187,7 +192,8 @@ def cancel_batch(state: EngineState, account: TradingAccount, request: ApiReques
         reduced = book.cancel_resting(state, order, "cancelled")
         return {"order_id": order_id, "reduced_by": reduced // 100}
 
-    return Answer(200, {"responses": run_batch(state, entries, cancel_entry)})
+    name = "orders" if is_recorded(state.settings) else "responses"
+    return Answer(200, {name: run_batch(state, entries, cancel_entry)})
 
 
 @handles("amendOrder")
@@ -207,7 +213,7 @@ def amend(state: EngineState, account: TradingAccount, request: ApiRequest) -> A
         updated_client_order_id=body.string("updated_client_order_id"),
     )
     order_changes.amend(state, order, change)
-    return Answer(200, {"order": order_row(order)})
+    return Answer(200, {"order": order_row(order, state.settings)})
 
 
 @handles("decreaseOrder")
@@ -219,7 +225,7 @@ def decrease(state: EngineState, account: TradingAccount, request: ApiRequest) -
         raise bad_request("reduce_by must be above 0")
     order = _find_order(state, account, request, request.path["order_id"])
     order_changes.decrease(state, order, by=by * 100, to=None)
-    return Answer(200, {"order": order_row(order)})
+    return Answer(200, {"order": order_row(order, state.settings)})
 
 
 @handles("createOrderGroup")
@@ -247,7 +253,7 @@ def _find_group(state: EngineState, account: TradingAccount, request: ApiRequest
 def delete_group(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
     group = _find_group(state, account, request)
     order_groups.delete_group(state, account, group)
-    return Answer(204)
+    return Answer(200, {}) if is_recorded(state.settings) else Answer(204)
 
 
 @handles("resetOrderGroup")

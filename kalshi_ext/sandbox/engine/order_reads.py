@@ -8,8 +8,9 @@ live; a fill's time is that of its trade.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from kalshi_ext.sandbox.engine.classic_recorded import is_recorded
 from kalshi_ext.sandbox.engine.commands import Answer
 from kalshi_ext.sandbox.engine.errors import ApiError, invalid_uuid, not_found
 from kalshi_ext.sandbox.engine.fixed_point import SECOND, format_count
@@ -146,6 +147,9 @@ def find_order(state: EngineState, account: TradingAccount, request: ApiRequest)
     locked = allowed_subaccount(request, None)
     if locked not in (None, row.subaccount) or is_historical_order(state, row):
         raise not_found()
+    named = request.query.get("market_ticker") == row.market.ticker
+    if state.settings.get_order_reaches == "shard_0" and row.market.shard and not named:
+        raise not_found()
     return row
 
 
@@ -183,18 +187,22 @@ def get_queue_positions(state: EngineState, account: TradingAccount, request: Ap
         and (not tickers or order.market.ticker in tickers)
         and (not event or order.market.event == event)
     }
-    ahead = _volume_ahead(orders.values())
+    ahead, recorded = _volume_ahead(orders.values()), is_recorded(state.settings)
     rows = [
-        {
-            "order_id": order.id,
-            "market_ticker": order.market.ticker,
-            "queue_position_fp": format_count(ahead[order.id]),
-        }
+        {"order_id": order.id, "market_ticker": order.market.ticker}
+        | _queue_position(ahead[order.id], recorded=recorded)
         for order in sorted(orders.values(), key=sort_key, reverse=True)
     ]
     if not rows:
         return Answer(200, {"queue_positions": None})  # observed
     return Answer(200, list_field("queue_positions", rows, state.settings))
+
+
+def _queue_position(ahead: int, *, recorded: bool) -> dict[str, Any]:
+    # observed: the GET of 2.x, which only the recorded dialect of it has, told whole contracts
+    return (
+        {"queue_position": ahead // 100} if recorded else {"queue_position_fp": format_count(ahead)}
+    )
 
 
 def _volume_ahead(orders: Iterable[Order]) -> dict[str, int]:

@@ -103,7 +103,13 @@ class Settings:
     empty_lists: Literal["array", "omit", "null"] = "array"
     full_page_cursor: Literal["when_more", "always"] = "when_more"
     """Whether a full page names a cursor even when nothing follows."""
+    # observed: the wire of 2.x has other names, numbers and statuses than its documents
+    classic_dialect: Literal["document", "recorded"] = "document"
+    """What the classic side speaks: as its documents say, or as others recorded it on the wire."""
     classic_limit_max: int = 200
+    # unknown: two observers saw the 404 without a ticker, a third read argues against it
+    get_order_reaches: Literal["every_shard", "shard_0"] = "every_shard"
+    """Whether GET of an order whose market is not on shard 0 needs `market_ticker`, else 404."""
     empty_answers: Literal["nothing", "object"] = "nothing"
     """Body of a 200 or 201 for which the contract promises none: no byte, or {}."""
     # observed on real fills; consistent by default, so that only tests of this meet it

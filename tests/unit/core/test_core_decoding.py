@@ -9,8 +9,9 @@ from typing import Any
 import core_meaning as meaning
 import pytest
 
-from kalshi_ext.contracts.classic import decoding as classic
-from kalshi_ext.contracts.current import orders as current
+from kalshi_ext.contracts import decode_orders as current
+from kalshi_ext.contracts.classic.orders import read_order as decode_classic_order
+from kalshi_ext.contracts.classic.portfolio import read_fill as decode_classic_fill
 from kalshi_ext.models import Fill, Order
 
 Row = dict[str, Any]
@@ -70,7 +71,7 @@ def test_classic_orders_are_read_by_side_and_action_at_every_cent(given: tuple[s
             tried += 1
             row = {**CLASSIC_ORDER, **prices, "side": side, "action": action}
             named = yes if side == "yes" else 100 - yes
-            if meaning_of(classic.decode_order(row)) != meaning.meaning_of(
+            if meaning_of(decode_classic_order(row)) != meaning.meaning_of(
                 side, action, named * 100
             ):
                 mismatches.append((side, action, prices))
@@ -83,7 +84,7 @@ def test_classic_fills_name_the_price_of_their_side() -> None:
         for side, action in meaning.SIDES_AND_ACTIONS[:4]:
             tried += 1
             row = {**CLASSIC_FILL, "price": cents, "side": side, "action": action}
-            if meaning_of(classic.decode_fill(row)) != meaning.meaning_of(
+            if meaning_of(decode_classic_fill(row)) != meaning.meaning_of(
                 side, action, cents * 100
             ):
                 mismatches.append((side, action, cents))
@@ -119,7 +120,7 @@ def test_a_row_without_direction_is_never_guessed_from_the_deprecated_words(
 )
 def test_a_classic_row_of_unknown_words_has_no_direction(fields: Row) -> None:
     with pytest.raises((ValueError, KeyError)):
-        classic.decode_order({**CLASSIC_ORDER, **fields})
+        decode_classic_order({**CLASSIC_ORDER, **fields})
 
 
 def test_prices_read_are_exact_whatever_the_precision_the_caller_chose_for_decimals() -> None:

@@ -9,26 +9,26 @@ from hypothesis import strategies as st
 
 from kalshi_ext import CursorRepeated, Misuse, errors
 from kalshi_ext.protocol.messages import InvalidRow, Page, Reply
-from kalshi_ext.protocol.pagination import Paginator, collect
+from kalshi_ext.protocol.pagination import MAX_EMPTY_PAGES, Paginator, collect
+from kalshi_ext.requests.filters import ListQuery
 
-GROUPS = core.CURRENT.order_groups
-NETTING = core.CURRENT.subaccounts.netting()
+GROUPS = core.CURRENT.order_groups.list(ListQuery())
 
 
 def rows(*names: str) -> list[dict[str, Any]]:
-    return [{"subaccount_number": name, "enabled": True} for name in names]
+    return [{"id": name, "is_auto_cancel_enabled": True} for name in names]
 
 
 def page(cursor: str | None, *names: str) -> Reply:
-    return core.reply(200, {"netting_configs": rows(*names), "cursor": cursor})
+    return core.reply(200, {"order_groups": rows(*names), "cursor": cursor})
 
 
 def paginator(**bounds: Any) -> Paginator[Any]:
-    return Paginator(NETTING, core.context(), **bounds)
+    return Paginator(GROUPS, core.context(), **bounds)
 
 
 def drain(driver: core.ScriptedDriver, pages: Paginator[Any]) -> list[str]:
-    return [row.subaccount for row in driver.run(collect(pages))]
+    return [row.id for row in driver.run(collect(pages))]
 
 
 def cursors(driver: core.ScriptedDriver) -> list[str | None]:
@@ -48,7 +48,7 @@ def test_a_null_or_empty_cursor_ends_a_list(last: str | None) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"netting_configs": None}, {"netting_configs": []}, {"cursor": ""}, {"cursor": None}],
+    [{}, {"order_groups": None}, {"order_groups": []}, {"cursor": ""}, {"cursor": None}],
 )
 def test_a_null_or_absent_list_is_empty(body: object) -> None:
     assert drain(core.ScriptedDriver([core.reply(200, body)]), paginator()) == []
@@ -61,7 +61,7 @@ def test_an_empty_page_with_a_cursor_is_not_the_end() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", None, [], "text", 5, {"netting_configs": {}}, {"netting_configs": "abc"}, {"cursor": 5}],
+    [b"", None, [], "text", 5, {"order_groups": {}}, {"order_groups": "abc"}, {"cursor": 5}],
 )
 def test_a_page_that_is_none_is_unintelligible_and_never_an_empty_list(body: object) -> None:
     with pytest.raises(errors.Unintelligible):
@@ -72,21 +72,22 @@ def test_a_page_that_is_none_is_unintelligible_and_never_an_empty_list(body: obj
     "body",
     [
         {"configs": rows("a"), "cursor": ""},
-        {"cursor": "", "data": {"netting_configs": rows("a")}},
+        {"cursor": "", "data": {"order_groups": rows("a")}},
         {"error": {"code": "internal_server_error"}, "cursor": ""},
     ],
 )
 def test_a_list_that_moved_elsewhere_is_not_an_empty_list(body: object) -> None:
     context = core.context()
-    with pytest.raises(errors.Unintelligible, match="netting_configs is missing"):
-        core.ScriptedDriver([core.reply(200, body)]).run(collect(Paginator(NETTING, context)))
+    with pytest.raises(errors.Unintelligible, match="order_groups is missing"):
+        core.ScriptedDriver([core.reply(200, body)]).run(collect(Paginator(GROUPS, context)))
 
 
 @pytest.mark.parametrize("extra", [0, None, "x", True, [], {}])
 def test_a_new_field_beside_an_absent_list_is_noted_and_does_no_harm(extra: object) -> None:
     context = core.context()
     driver = core.ScriptedDriver([core.reply(200, {"total": extra})])
-    assert driver.run(collect(Paginator(NETTING, context))) == []
+    netting = core.CURRENT.subaccounts.netting()
+    assert driver.run(collect(Paginator(netting, context))) == []
     absent = "GetSubaccountNettingResponse.netting_configs"  # the contract requires it
     assert context.deviations.counts == {
         ("GetSubaccountNetting", "unknown_field", "GetSubaccountNettingResponse.total"): 1,
@@ -101,7 +102,7 @@ def test_a_repeated_cursor_is_an_error_after_the_rows_of_its_page_were_handed_ou
     for _ in range(3):
         step = pages.next_page()
         assert step is not None
-        returned += [row.subaccount for row in pages.take(driver.run(step))]
+        returned += [row.id for row in pages.take(driver.run(step))]
     with pytest.raises(CursorRepeated, match="the cursor of page 3 was given before"):
         pages.next_page()
     assert returned == ["a", "b", "c"]
@@ -141,36 +142,96 @@ def test_limit_counts_rows_and_max_pages_counts_pages(
 
 
 def test_rows_that_cannot_be_read_are_set_aside_and_the_page_is_kept() -> None:
-    unreadable = [{"enabled": True}, None, 5, "row", [], {"subaccount_number": 2}]
-    body = {"netting_configs": [*rows("a"), *unreadable, *rows("b")]}
+    unreadable = [{"is_auto_cancel_enabled": True}, None, 5, "row", [], {"id": 2}]
+    body = {"order_groups": [*rows("a"), *unreadable, *rows("b")]}
     pages = paginator()
     assert drain(core.ScriptedDriver([core.reply(200, body)]), pages) == ["a", "b"]
     assert [invalid.row for invalid in pages.invalid_rows] == unreadable
-    assert pages.invalid_rows[0].reason == "field 'subaccount_number' is missing"
-    assert pages.invalid_rows[-1].reason == "field 'enabled' is missing"
+    assert pages.invalid_rows[0].reason == "field 'id' is missing"
+    assert pages.invalid_rows[1].reason == "OrderGroup is no object"
 
 
 def test_rows_set_aside_are_counted() -> None:
     context = core.context()
-    driver = core.ScriptedDriver(
-        [core.reply(200, {"netting_configs": [{"enabled": True}, *rows("a")]})]
-    )
-    driver.run(collect(Paginator(NETTING, context)))
-    whole = {
-        key: n for key, n in context.deviations.counts.items() if "exchange_index" not in key[2]
+    body = {"order_groups": [{"is_auto_cancel_enabled": True}, *rows("a")]}
+    core.ScriptedDriver([core.reply(200, body)]).run(collect(Paginator(GROUPS, context)))
+    assert context.deviations.counts == {
+        ("GetOrderGroups", "invalid_row", "OrderGroup"): 1,
+        ("GetOrderGroups", "missing_field", "OrderGroup.id"): 1,
     }
-    assert whole == {
-        ("GetSubaccountNetting", "invalid_row", "SubaccountNettingConfig"): 1,
-        (
-            "GetSubaccountNetting",
-            "missing_field",
-            "SubaccountNettingConfig.subaccount_number",
-        ): 1,
-    }
+
+
+def test_a_page_of_which_no_row_can_be_read_is_an_error_and_not_an_empty_list() -> None:
+    """An account that holds positions would look like one that holds none."""
+    pages = paginator()
+    driver = core.ScriptedDriver([page("c1", "a"), core.reply(200, {"order_groups": [{"id": 5}]})])
+    with pytest.raises(errors.Unintelligible, match=r"order_groups\.list.*1 of 1 rows: id is not"):
+        drain(driver, pages)
+    assert [invalid.row for invalid in pages.invalid_rows] == [{"id": 5}]
+
+
+def test_one_row_that_cannot_be_read_costs_a_list_that_is_returned_whole() -> None:
+    body = {"order_groups": [*rows("a"), {"id": 5}]}
+    with pytest.raises(errors.Unintelligible, match="1 of 2 rows") as caught:
+        drain(core.ScriptedDriver([core.reply(200, body)]), paginator(invalid="any_row"))
+    assert caught.value.body == b'[{"id": 5}]'
+
+
+def test_a_caller_who_looks_at_the_rows_themselves_may_have_a_page_without_one() -> None:
+    pages = paginator(invalid="allowed")
+    assert drain(core.ScriptedDriver([core.reply(200, {"order_groups": [{"id": 5}]})]), pages) == []
+    assert len(pages.invalid_rows) == 1
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_pages_that_come_again_under_ever_fresh_cursors_end_the_list(length: int) -> None:
+    """A cursor that the exchange does not know is answered with page 1 (observed)."""
+    circle = [page(f"c{turn}", f"a{turn % length}", f"b{turn % length}") for turn in range(50)]
+    driver, pages, returned = core.ScriptedDriver(circle), paginator(), list[str]()
+
+    def walk() -> None:
+        while (step := pages.next_page()) is not None:
+            returned.extend(row.id for row in pages.take(driver.run(step)))
+
+    with pytest.raises(CursorRepeated, match=f"page {length + 1} holds rows of earlier pages only"):
+        walk()
+    assert returned == [f"{letter}{turn}" for turn in range(length) for letter in "ab"]
+
+
+def test_a_page_with_one_new_row_goes_on() -> None:
+    driver = core.ScriptedDriver([page("c1", "a", "b"), page("c2", "b", "c"), page(None, "d")])
+    assert drain(driver, paginator()) == ["a", "b", "b", "c", "d"]
+
+
+def test_the_same_rows_again_at_the_end_are_an_error_too() -> None:
+    with pytest.raises(CursorRepeated):
+        drain(core.ScriptedDriver([page("c1", "a"), page(None, "a")]), paginator())
+
+
+def test_rows_without_an_id_are_told_apart_by_their_content() -> None:
+    event = {"event_ticker": "E", "total_cost_dollars": "1.0000"}
+    pages = [{"event_positions": [event], "cursor": str(turn)} for turn in range(3)]
+    call = core.CURRENT.portfolio.event_positions(ListQuery())
+    driver = core.ScriptedDriver([core.reply(200, body) for body in pages])
+    with pytest.raises(CursorRepeated):
+        driver.run(collect(Paginator(call, core.context())))
+    assert len(driver.sends) == 2
+
+
+def test_empty_pages_under_ever_fresh_cursors_end_the_list() -> None:
+    driver = core.ScriptedDriver([page(f"c{turn}") for turn in range(10 * MAX_EMPTY_PAGES)])
+    with pytest.raises(CursorRepeated, match=f"{MAX_EMPTY_PAGES} pages in a row were empty"):
+        drain(driver, paginator())
+    assert len(driver.sends) == MAX_EMPTY_PAGES
+
+
+def test_empty_pages_that_end_are_none_the_worse() -> None:
+    empty = [page(f"c{turn}") for turn in range(MAX_EMPTY_PAGES - 1)]
+    assert drain(core.ScriptedDriver([*empty, page(None, "a")]), paginator()) == ["a"]
 
 
 def test_rows_set_aside_do_not_count_towards_the_limit() -> None:
-    body = {"netting_configs": [None, *rows("a"), None, *rows("b", "c")]}
+    body = {"order_groups": [None, *rows("a"), None, *rows("b", "c")]}
     assert drain(core.ScriptedDriver([core.reply(200, body)]), paginator(limit=2)) == ["a", "b"]
 
 
@@ -196,7 +257,7 @@ def test_bounds_are_whole_numbers_from_one(name: str, value: object) -> None:
 
 
 def test_the_cursor_of_a_page_replaces_the_one_before() -> None:
-    call = NETTING.with_cursor("a").with_cursor("b")
+    call = GROUPS.with_cursor("a").with_cursor("b")
     assert call.request.query == (("cursor", "b"),)
     assert call.with_cursor(None).request.query == ()
 

@@ -21,6 +21,8 @@ class Harness:
     def __init__(self, *, funds: str = "1000", precision: str = "0.0001", **settings: Any) -> None:
         """Open one market on shard 0. No rate limits, unless they are asked for."""
         settings = {"classic_writes": "served", "rate_limits": False} | settings
+        # What was recorded differs from the documents: nothing can judge it by them.
+        self.is_documented = settings.get("classic_dialect") != "recorded"
         self.engine = Engine(Settings.from_mapping(settings))
         self.now = START
         self.log: list[tuple[datetime, Any]] = []
@@ -60,7 +62,8 @@ class Harness:
         texts = {name: str(value) for name, value in query.items()}
         kind = "absent" if body is None else "json"
         answer = self.execute(ApiRequest(operation, caller, path or {}, texts, body, kind))
-        check_against_contract(operation, answer.status, answer.body)
+        if self.is_documented:
+            check_against_contract(operation, answer.status, answer.body)
         return answer
 
     def get(self, operation: str, *, by: str | Caller = "amy", **query: object) -> Any:

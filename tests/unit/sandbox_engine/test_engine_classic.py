@@ -209,3 +209,49 @@ def test_a_locked_key_sees_and_cancels_its_own_subaccount_only():
     assert harness.call("cancelOrder", by=locked, path={"order_id": order}).status == 404
     assert harness.get("getOrders", by=locked)["orders"] == []
     assert harness.get("getBalance", by=locked) == {"balance": 0}
+
+
+def test_the_recorded_dialect_has_the_names_numbers_and_statuses_of_the_wire():
+    harness = Harness(classic_dialect="recorded")
+    harness.place("ask", "0.40", "4", by="bob")
+    order = place_classic(harness, "yes", "buy", yes_price=40).body["order"]
+    assert "updated_time" not in order
+    assert order["last_update_time"].endswith("Z")
+    assert (order["taker_fill_cost"], order["taker_fill_cost_dollars"]) == (160, "1.6000")
+    fill = harness.get("getFills", by="bob")["fills"][0]
+    assert (fill["price"], fill["yes_price"], fill["no_price"]) == (0.4, 40, 60)
+    assert fill["yes_price_fixed"] == "0.4000"
+    balance = harness.get("getBalance")
+    assert balance["portfolio_value"] == 160
+    assert balance["updated_ts"] > 1_700_000_000
+    body = harness.get("getPositions")
+    assert body["market_positions"][0]["market_exposure"] == 160
+    assert body["market_positions"][0]["total_traded"] == 160
+    assert body["event_positions"][0]["total_cost_shares"] == 4
+    queue = harness.get("GetOrderQueuePositions", market_tickers=TICKER)["queue_positions"]
+    assert queue == [{"order_id": order["order_id"], "market_ticker": TICKER, "queue_position": 0}]
+    batch = harness.call("batchCancelOrders", {"order_ids": [order["order_id"]]})
+    assert (batch.status, batch.body["orders"][0]["reduced_by"]) == (200, 6)
+    entry = {"ticker": TICKER, "side": "yes", "action": "buy", "count": 1, "type": "limit"}
+    batch = harness.call("batchCreateOrders", {"orders": [entry | {"yes_price_dollars": "0.3000"}]})
+    assert (batch.status, batch.body["orders"][0]["order"]["yes_price"]) == (201, 30)
+    group = harness.call("createOrderGroup", {"contracts_limit": 5}).body["order_group_id"]
+    answer = harness.call("deleteOrderGroup", path={"order_group_id": group})
+    assert (answer.status, answer.body) == (200, {})
+    harness.admin(admin.settle(TICKER, "scalar", value="0.75"))
+    row = harness.get("getSettlements")["settlements"][0]
+    assert row["market_result"] == "scalar"
+    assert "result" not in row
+
+
+@pytest.mark.parametrize("operation", ["GetOrder", "getOrder"])
+def test_an_order_off_shard_0_is_a_404_without_its_ticker_when_so_switched(operation):
+    for reaches, expected in (("every_shard", 200), ("shard_0", 404)):
+        harness = Harness(get_order_reaches=reaches)
+        harness.admin(admin.add_market("FAR", exchange_index=2))
+        harness.admin(admin.fund("amy", "100", exchange_index=2))
+        near, far = harness.place("bid", "0.40"), harness.place("bid", "0.40", ticker="FAR")
+        assert harness.call(operation, path={"order_id": near}).status == 200
+        assert harness.call(operation, path={"order_id": far}).status == expected
+        named = harness.call(operation, path={"order_id": far}, market_ticker="FAR")
+        assert named.status == 200

@@ -170,6 +170,20 @@ def test_a_row_that_cannot_be_read_exits_2(serving_sandbox: tuple[Sandbox, str])
     assert SECRET_VALUE not in result.out + result.err
 
 
+def test_a_value_that_cannot_be_read_exits_2_and_stays_unsaid(
+    serving_sandbox: tuple[Sandbox, str],
+) -> None:
+    box, name = serving_sandbox
+    with Kalshi(contract=name, bearer_token=box.token, environment=box.url) as client:
+        (order,) = client.orders.list(limit=1).all()
+    row = {**order.raw, "created_time": SECRET_VALUE}
+    box.faults.add("status", operation=ORDER[name], status=200, body={"order": row})
+    result = run_live(box, name)
+    assert result.status == 2
+    assert (ORDER[name], "unreadable_field", "created_time") in result.kinds()
+    assert SECRET_VALUE not in result.out + result.err
+
+
 def test_an_answer_that_cannot_be_read_exits_2(serving_sandbox: tuple[Sandbox, str]) -> None:
     box, name = serving_sandbox
     box.faults.add("wrong_type", operation=BALANCE[name], to="list")

@@ -176,11 +176,19 @@ def test_new_words_and_fields_are_kept_and_counted(client_kind: str) -> None:
 
 
 def test_a_row_that_cannot_be_read_does_not_take_the_page_with_it(client_kind: str) -> None:
-    broken = ORDER | {"yes_price_dollars": "a lot"}
+    broken = ORDER | {"remaining_count_fp": "a lot"}
     raw = answer(200, {"orders": [broken, ORDER], "cursor": ""})
     result, _, drift = call_answered(client_kind, raw, list_orders)
     assert [order.order_id for order in result] == ["o1"]
     assert [kind for _, kind, _ in drift] == ["invalid_row"]
+
+
+def test_a_value_that_cannot_be_read_does_not_take_the_row_with_it(client_kind: str) -> None:
+    broken = ORDER | {"expiration_time": "0", "taker_fees_dollars": "n/a"}
+    raw = answer(200, {"orders": [broken], "cursor": ""})
+    (order,), _, drift = call_answered(client_kind, raw, list_orders)
+    assert (order.order_id, order.expiration_time, order.taker_fees) == ("o1", None, None)
+    assert drift == {("GetOrders", "unreadable_field", "Order.taker_fees_dollars"): 1}
 
 
 @pytest.mark.parametrize("list_name", ["orders.list", "history.all_orders"])
