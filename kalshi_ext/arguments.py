@@ -141,14 +141,15 @@ def one_of(
     return word
 
 
-_NO_LISTS: Final[tuple[type, ...]] = (str, bytes, bytearray, Mapping)
+def _is_no_list(value: object) -> bool:
+    return isinstance(value, str | bytes | bytearray | Mapping)
 
 
 def entries(value: object, name: str) -> list[Any]:
     """Return one or more entries of an iterable as a list. Raises Misuse."""
     # A text is iterable too: each of its letters would become an entry.
-    if isinstance(value, _NO_LISTS):
-        raise must_be(name, cast("object", value), "a list")
+    if _is_no_list(value):
+        raise must_be(name, value, "a list")
     listed = list(islice(_iterator(value, name), MAX_ENTRIES + 1))
     if not listed:
         raise Misuse(f"{name} must hold at least one entry")

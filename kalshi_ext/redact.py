@@ -22,7 +22,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final, Generic, NoReturn, TypeVar, cast
+from typing import Any, Final, Generic, NoReturn, TypeVar
 from urllib.parse import quote
 
 T = TypeVar("T")
@@ -370,4 +370,8 @@ def _spellings(value: str) -> dict[str, None]:
 
 def as_secret(value: Any) -> Secret[Any]:
     """Wrap a value in Secret; one that is wrapped already stays as it is."""
-    return cast("Secret[Any]", value) if isinstance(value, Secret) else Secret(value)
+    return value if _is_secret(value) else Secret(value)
+
+
+def _is_secret(value: object) -> bool:
+    return isinstance(value, Secret)

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from kalshi_ext import values
 from kalshi_ext._async.resource import AsyncResource
 from kalshi_ext._async.rows import AsyncRows
+from kalshi_ext.arguments import flag, optional
 from kalshi_ext.models import Market, OrderBook, Trade
 from kalshi_ext.requests import Moment
 from kalshi_ext.requests.filters import list_query
 from kalshi_ext.requests.markets import depth_of_book, market_query
-from kalshi_ext.requests.vocabulary import flag
 
 
 class AsyncMarkets(AsyncResource):
@@ -91,6 +91,6 @@ class AsyncMarkets(AsyncResource):
             ticker=ticker, since=since, until=until, limit=limit, page_size=page_size
         )
         call = self._contract.markets.trades(
-            query, is_block_trade=flag(is_block_trade, "is_block_trade")
+            query, is_block_trade=optional(flag)(is_block_trade, "is_block_trade")
         )
         return self._rows(call, limit, max_pages)

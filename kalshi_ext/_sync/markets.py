@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from kalshi_ext import values
 from kalshi_ext._sync.resource import Resource
 from kalshi_ext._sync.rows import Rows
+from kalshi_ext.arguments import flag, optional
 from kalshi_ext.models import Market, OrderBook, Trade
 from kalshi_ext.requests import Moment
 from kalshi_ext.requests.filters import list_query
 from kalshi_ext.requests.markets import depth_of_book, market_query
-from kalshi_ext.requests.vocabulary import flag
 
 
 class Markets(Resource):
@@ -92,6 +92,6 @@ class Markets(Resource):
             ticker=ticker, since=since, until=until, limit=limit, page_size=page_size
         )
         call = self._contract.markets.trades(
-            query, is_block_trade=flag(is_block_trade, "is_block_trade")
+            query, is_block_trade=optional(flag)(is_block_trade, "is_block_trade")
         )
         return self._rows(call, limit, max_pages)
