@@ -141,13 +141,14 @@ def one_of(
     return word
 
 
-_NO_LISTS: Final[tuple[type, ...]] = (str, bytes, bytearray, Mapping)
+def _is_no_list(value: object) -> bool:
+    return isinstance(value, str | bytes | bytearray | Mapping)
 
 
 def entries(value: object, name: str) -> list[Any]:
     """Return one or more entries of an iterable as a list. Raises Misuse."""
     # A text is iterable too: each of its letters would become an entry.
-    if issubclass(type(value), _NO_LISTS):
+    if _is_no_list(value):
         raise must_be(name, value, "a list")
     listed = list(islice(_iterator(value, name), MAX_ENTRIES + 1))
     if not listed:

@@ -370,5 +370,8 @@ def _spellings(value: str) -> dict[str, None]:
 
 def as_secret(value: Any) -> Secret[Any]:
     """Wrap a value in Secret; one that is wrapped already stays as it is."""
-    given: Any = value
-    return given if isinstance(value, Secret) else Secret(given)
+    return value if _is_secret(value) else Secret(value)
+
+
+def _is_secret(value: object) -> bool:
+    return isinstance(value, Secret)

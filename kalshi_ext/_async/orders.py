@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from kalshi_ext import values, writes
 from kalshi_ext._async.resource import AsyncResource
 from kalshi_ext._async.rows import AsyncRows
-from kalshi_ext.arguments import entries
+from kalshi_ext.arguments import entries, flag
 from kalshi_ext.errors import KalshiError, Misuse
 from kalshi_ext.models import Order, OrderAck, QueuePosition
 from kalshi_ext.protocol.limits import Deadline
@@ -79,7 +79,7 @@ class AsyncOrders(AsyncResource):
                 ticket,
                 self._context,
                 deadline=deadline,
-                expire_at_deadline=expire_at_deadline,
+                expire_at_deadline=flag(expire_at_deadline, "expire_at_deadline"),
             )
         )
 

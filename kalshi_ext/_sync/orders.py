@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from kalshi_ext import values, writes
 from kalshi_ext._sync.resource import Resource
 from kalshi_ext._sync.rows import Rows
-from kalshi_ext.arguments import entries
+from kalshi_ext.arguments import entries, flag
 from kalshi_ext.errors import KalshiError, Misuse
 from kalshi_ext.models import Order, OrderAck, QueuePosition
 from kalshi_ext.protocol.limits import Deadline
@@ -80,7 +80,7 @@ class Orders(Resource):
                 ticket,
                 self._context,
                 deadline=deadline,
-                expire_at_deadline=expire_at_deadline,
+                expire_at_deadline=flag(expire_at_deadline, "expire_at_deadline"),
             )
         )
 

@@ -59,6 +59,7 @@ class Policy(Checked):
         "signature_life": _wait,
         "resolve_within": _wait,
         "resend": flag,
+        "resend_within": _wait,
         "poll": _wait,
         "poll_ceiling": _wait,
         "read_lag": _wait,

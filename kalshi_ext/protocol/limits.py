@@ -20,8 +20,9 @@ from typing import Any, TypeAlias
 
 from attrs import define, field
 
-from kalshi_ext.errors import Misuse
+from kalshi_ext.arguments import LONGEST_WAIT, must_be, plain
 from kalshi_ext.journal.in_flight import Scope, StopMarks
+from kalshi_ext.values.times import aware_datetime
 
 __all__ = ["ALL", "CallLimits", "Deadline", "Scope", "StopMarks", "checked_deadline"]
 
@@ -34,15 +35,12 @@ def checked_deadline(value: Any) -> Deadline | None:
     if value is None:
         return None
     if isinstance(value, datetime):
-        if value.utcoffset() is None:
-            raise Misuse(f"deadline must be an aware datetime, not {value!r}")
-        return value
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 < value < math.inf:
-        raise Misuse(
-            f"deadline must be a number of seconds above 0 or an aware datetime, not {value!r}"
-        )
-    return float(value)
+        return aware_datetime(value, "deadline")
+    number = plain(value)
+    if type(number) not in (int, float) or not 0 < number <= LONGEST_WAIT:
+        rule = "a number of seconds above 0 or an aware datetime"
+        raise must_be("deadline", value, rule)
+    return float(number)
 
 
 def _nothing() -> Generator[Any, Any, None]:

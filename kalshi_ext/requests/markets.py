@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any, ClassVar
 
 from attrs import frozen
 
 from kalshi_ext import values
+from kalshi_ext.arguments import (
+    Checked,
+    entries,
+    instance,
+    must_be,
+    optional,
+    plain,
+    whole_number,
+)
 from kalshi_ext.contract.types import MarketStatusFilter, MveFilter
 from kalshi_ext.errors import Misuse
 from kalshi_ext.requests.filters import ListQuery, list_query
@@ -15,8 +25,40 @@ from kalshi_ext.requests.vocabulary import Moment, member
 MAX_DEPTH = 100  # levels a side (documented)
 
 
+def _names(tickers: object) -> list[str]:
+    names = [values.ticker(each, "tickers") for each in entries(tickers, "tickers")]
+    if any("," in each for each in names):
+        raise Misuse("tickers must not hold commas: here one would begin the next ticker")
+    return names
+
+
+def _tickers(value: object, name: str) -> str:
+    joined = plain(value)
+    if type(joined) is not str:
+        raise must_be(name, value, "tickers with commas between them")
+    return ",".join(_names(joined.split(",")))
+
+
+def _status(value: object, name: str) -> str:
+    return member(MarketStatusFilter, value, name).value
+
+
+def _mve_filter(value: object, name: str) -> str:
+    return member(MveFilter, value, name).value
+
+
+def _page(value: object, name: str) -> ListQuery:
+    checked: ListQuery = instance(value, name, ListQuery, "must be a ListQuery")
+    return checked
+
+
+_BEGIN = optional(values.since)
+_END = optional(values.until)
+_TIMES = ("created", "updated", "close", "settled")
+
+
 @frozen(kw_only=True)
-class MarketQuery:
+class MarketQuery(Checked):
     """The checked filters of a list of markets; times are Unix seconds.
 
     `page` holds what markets share with other lists: the event and the size of a page.
@@ -35,6 +77,22 @@ class MarketQuery:
     close_until: int | None = None
     settled_since: int | None = None
     settled_until: int | None = None
+
+    _checks: ClassVar = {
+        "page": _page,
+        "status": optional(_status),
+        "series_ticker": optional(values.ticker),
+        "tickers": optional(_tickers),
+        "mve_filter": optional(_mve_filter),
+        **{f"{name}_since": _BEGIN for name in _TIMES},
+        **{f"{name}_until": _END for name in _TIMES},
+    }
+
+    def _check_together(self) -> None:
+        for name in _TIMES:
+            since, until = getattr(self, f"{name}_since"), getattr(self, f"{name}_until")
+            if since is not None and until is not None and since > until:
+                raise Misuse(f"{name}_since must not lie after {name}_until: {since} > {until}")
 
 
 def market_query(
@@ -57,53 +115,24 @@ def market_query(
 ) -> MarketQuery:
     """Check filters. Raises Misuse."""
     page = list_query(event_ticker=event_ticker, limit=limit, page_size=page_size)
-    created = _range("created", created_since, created_until)
-    updated = _range("updated", updated_since, updated_until)
-    close = _range("close", close_since, close_until)
-    settled = _range("settled", settled_since, settled_until)
-    return MarketQuery(
-        status=None if status is None else member(MarketStatusFilter, status, "status").value,
-        page=page,
-        series_ticker=None
-        if series_ticker is None
-        else values.ticker(series_ticker, name="series_ticker"),
-        tickers=_tickers(tickers),
-        mve_filter=None
-        if mve_filter is None
-        else member(MveFilter, mve_filter, "mve_filter").value,
-        created_since=created[0],
-        created_until=created[1],
-        updated_since=updated[0],
-        updated_until=updated[1],
-        close_since=close[0],
-        close_until=close[1],
-        settled_since=settled[0],
-        settled_until=settled[1],
-    )
+    # The class makes of every argument what its field holds.
+    named: dict[str, Any] = {
+        "status": status,
+        "series_ticker": series_ticker,
+        "tickers": None if tickers is None else ",".join(_names(tickers)),
+        "mve_filter": mve_filter,
+        "created_since": created_since,
+        "created_until": created_until,
+        "updated_since": updated_since,
+        "updated_until": updated_until,
+        "close_since": close_since,
+        "close_until": close_until,
+        "settled_since": settled_since,
+        "settled_until": settled_until,
+    }
+    return MarketQuery(page=page, **named)
 
 
 def depth_of_book(value: int | None) -> int | None:
     """Check a number of price levels: 1 to 100, or None for all. Raises Misuse."""
-    is_whole = isinstance(value, int) and not isinstance(value, bool)
-    if value is not None and not (is_whole and 1 <= value <= MAX_DEPTH):
-        raise Misuse(f"depth must be a whole number from 1 to {MAX_DEPTH} or None, not {value!r}")
-    return value
-
-
-def _range(name: str, since: Moment | None, until: Moment | None) -> tuple[int | None, int | None]:
-    start = None if since is None else values.since(since)
-    end = None if until is None else values.until(until)
-    if start is not None and end is not None and start > end:
-        raise Misuse(f"{name}_since must not lie after {name}_until: {since!r} > {until!r}")
-    return start, end
-
-
-def _tickers(tickers: Iterable[str] | None) -> str | None:
-    if tickers is None:
-        return None
-    if isinstance(tickers, str) or not isinstance(tickers, Iterable):
-        raise Misuse(f"tickers must be a list of tickers, not {tickers!r}")
-    checked = [values.ticker(each, name="tickers") for each in tickers]
-    if not checked:
-        raise Misuse("tickers must hold at least one, or be None for all")
-    return ",".join(checked)
+    return None if value is None else whole_number(value, "depth", 1, MAX_DEPTH)

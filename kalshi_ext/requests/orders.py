@@ -149,6 +149,7 @@ class OrderTicket(Checked):
         "exchange_index": shard_number,
         "max_cost": optional(values.dollars),
         "sell_position_floor": optional(_contracts),
+        "expires_at_deadline": _flag,
     }
 
     @classmethod

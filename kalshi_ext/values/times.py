@@ -82,6 +82,11 @@ def until(value: object, name: str = "until") -> int:
     return -((EPOCH - end) // _SECOND)  # floor division of the negative rounds up
 
 
+def aware_datetime(value: datetime, name: str) -> datetime:
+    """Check that a datetime has a zone, and return it in UTC, whatever its class. Raises Misuse."""
+    return _aware(safely(_plain_datetime, value, name, _NO_MOMENT), value, name)
+
+
 def _read_number(value: object) -> datetime:
     number = read_dollars(value)  # any JSON number or its text, exactly
     if number is None or not -_LATEST < number < _LATEST:
@@ -109,7 +114,7 @@ def _parse_in_range(value: object, name: str) -> datetime:
 def _parse(value: object, name: str) -> datetime:
     if isinstance(value, datetime):  # before date, its base class
         # pandas.NaT is a datetime too, without a year; and a time zone is a class of the caller's.
-        return _aware(safely(_plain_datetime, value, name, _NO_MOMENT), value, name)
+        return aware_datetime(value, name)
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
     if type(value) is str:

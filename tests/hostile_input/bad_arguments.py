@@ -228,6 +228,33 @@ def random_texts(seed: int, count: int) -> list[str]:
 
 CONTROLS: Final = ("\0", "\x01", "\x1b", "\x7f", "\x85", "\ud800", "\udfff", "\u200b", "\n", "\r\n")
 
+# ---- any path
+
+ANY: Final = {
+    "method": ["get it", "HEAD", 5],
+    "path": ["portfolio", "/", "/..", "/a/../b", "/a?b=c", "/a#b", "/a%2e", "/trade-api/v2/x", 5],
+    "params": [5, "a=b", [("a", "b")], {"a b": 1}, {1: 2}, {"a": object()}, {"a": bad_values.endless()}],  # noqa: E501
+    "json": [object(), {"a": object()}, {1j: 2}, float("nan"), {"a": bad_values.Hostile()}, "\ud800"],  # noqa: E501
+}  # fmt: skip
+
+
+def of_any_path(contract: str, clients: Clients) -> Iterator[Attempt]:
+    """Walk the bad values of a request to any path."""
+    good = {"method": "POST", "path": "/portfolio/x", "params": None, "json": {}}
+    common = [value for value in bad_values.for_all() if not isinstance(value, dict | list | tuple)]
+    for kind in ("sync", "async"):
+        for name, values in ANY.items():
+            # JSON may be any text or number, and no parameters are said by nothing.
+            pool = values if name == "json" else [*values, *common]
+            for value in pool:
+                given = good | {name: value}
+                yield Attempt(
+                    f"{contract}.{kind}.request", name, value,
+                    lambda k=kind, g=given: clients.call(k, "request", Arguments((), g)),
+                    lambda: clients.transport.count,
+                )  # fmt: skip
+
+
 # ---- the classes a caller can make
 
 GOOD_TARGET: Final = Target.of("o1")
@@ -271,7 +298,7 @@ def of_classes() -> Iterator[Attempt]:
 CREDENTIALS: Final = {"bearer_token": "a-token-of-a-test"}
 OPTIONS: Final = (
     *("key_id", "private_key", "bearer_token", "environment", "contract", "timeout", "transport"),
-    *("journal", "pace", "policy", "verify", "proxy"),
+    *("journal", "pace", "policy", "verify", "proxy", "account"),
 )
 WITH_KEY: Final = {"key_id", "private_key"}
 
@@ -305,6 +332,7 @@ MORE_OPTIONS: Final[dict[str, tuple[Any, ...]]] = {
     "timeout": (0, -1, True, "5", "soon"),
     "contract": ("v2", 2, True),
     "journal": (5, True),
+    "account": (5, True, " a"),
     "transport": (5, httpx.Client),
     "key_id": (5, "two words"),
     "bearer_token": (5, "two words"),
@@ -323,6 +351,7 @@ def everything(kinds: tuple[str, ...] = ("sync", "async")) -> Iterator[Attempt]:
         clients = Clients(contract)
         try:
             yield from of_methods(contract, clients, kinds)
+            yield from of_any_path(contract, clients)
         finally:
             clients.close()
     yield from of_classes()

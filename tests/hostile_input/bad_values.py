@@ -142,6 +142,8 @@ BY_KIND: dict[str, list[Any]] = {
     "id": [".", "..", "a/b", "a b", "a?b", "ü", "%2e%2e", "x" * 129, 5, True],
     "client id": ["ü", " a", "a ", "x" * 65, 5, True],
     "ticker": [".", "..", "a\tb", "a\u200bb", "x" * 129, 5, True],
+    "depth": [0, -1, 101, 1.0, True, "5"],
+    "deadline": [0, -1, True, "soon", "2030-01-01T00:00:00Z", datetime(2030, 1, 1)],
     "number": [-2, 1000, 1.0, 1.5, True, "1", "one", Decimal(1)],
     "rows": [0, -1, 1.0, True, "5", Decimal(5)],
     "flag": [0, 1, "true", "yes", "False", 1.0],
@@ -157,12 +159,20 @@ BY_KIND: dict[str, list[Any]] = {
     "tickers": [["."], [5], 5, True, ["a,b"]],
 }  # fmt: skip
 
+MARKET_TIMES = ("created", "updated", "close", "settled")
 # What a parameter is, by its name; whoever adds one says here what it is.
 KINDS: dict[str, str] = {
     **dict.fromkeys(("ticker", "event_ticker"), "ticker"),
     **dict.fromkeys(("order_id", "order", "group_id", "transfer_id", "order_group_id"), "id"),
     **dict.fromkeys(("client_order_id", "updated_client_order_id"), "client id"),
     **dict.fromkeys(("since", "until", "expires"), "moment"),
+    **{f"{name}_{end}": "moment" for name in MARKET_TIMES for end in ("since", "until")},
+    "deadline": "deadline",
+    "expire_at_deadline": "flag",
+    "depth": "depth",
+    "series_ticker": "ticker",
+    "mve_filter": "word",
+    "is_block_trade": "flag",
     **dict.fromkeys(("subaccount", "exchange_index", "from_subaccount", "to_subaccount"), "number"),
     **dict.fromkeys(("source_exchange_shard", "destination_exchange_shard"), "number"),
     **dict.fromkeys(("source_subaccount", "destination_subaccount"), "number"),

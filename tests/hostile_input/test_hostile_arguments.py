@@ -9,6 +9,7 @@ from typing import Any
 import bad_arguments
 import bad_values
 import pytest
+from attrs import fields
 from bad_arguments import Attempt, Verdicts
 from calls import BOTH
 from hypothesis import given, settings
@@ -25,6 +26,14 @@ def test_every_parameter_of_every_method_has_a_kind() -> None:
             names = bad_arguments._signature(clients, "sync", example.word).parameters
             assert {*names} - known == set(), example.word
         clients.close()
+
+
+@pytest.mark.parametrize("kind", bad_arguments.CLASSES)
+def test_every_field_of_a_class_that_a_caller_makes_is_checked(kind: type) -> None:
+    together = {"name", "base_url", "side", "action"}  # by `_check_together`
+    names = {part.name for part in fields(kind) if part.init and not part.name.startswith("_")}
+    free = {name for owner, name in bad_arguments.FREE if owner is kind}
+    assert names - set(kind._checks) - free <= together
 
 
 @pytest.mark.parametrize("start", range(2))
