@@ -91,9 +91,13 @@ class Created(Generic[T]):
 
 @frozen
 class Unclear:
-    """A probe proved nothing; `until` says how long reading on may show more."""
+    """A probe proved nothing; `until` says how long reading on may show more.
+
+    `moot` says why it can never be told, where nothing of the write can happen any more either.
+    """
 
     until: Literal["time is over", "no copy is left", "now"] = "time is over"
+    moot: str | None = None
 
 
 ProbeResult: TypeAlias = WriteOutcome[T] | NotDone[T] | Created[T] | Unclear

@@ -268,7 +268,8 @@ def _not_executed_error(entry: Entry) -> NotSent:
 def _resolution(entry: Entry, progress: Progress[Any], context: Context) -> Resolution:
     """Tell what became of an entry, and remember it where that is nothing."""
     if progress.is_open:
-        context.pending_writes.add(entry.ticker, entry.key)
+        remember = context.pending_writes.drop if progress.is_moot else context.pending_writes.add
+        remember(entry.ticker, entry.key)
         return _told(entry, State.UNKNOWN)
     context.pending_writes.drop(entry.ticker, entry.key)
     result = progress.result

@@ -292,7 +292,11 @@ def _settle(
         nonlocal waiting
         entries, locked_keys = yield from _take_over_free(context, ticker, waiting)
         resolutions = yield from recovery.lock_and_resolve(contract, context, limits, entries)
-        _raise_unsettled(ticker, [done.key for done in resolutions if done.state is State.UNKNOWN])
+        unsettled = context.pending_writes.by_ticker.get(ticker, set())  # a moot one is not in it
+        _raise_unsettled(
+            ticker,
+            [r.key for r in resolutions if r.state is State.UNKNOWN and r.key in unsettled],
+        )
         # Between the take-over and the lock another flow may have begun to drive an entry.
         resolved_keys = {resolution.key for resolution in resolutions}
         left = [entry.key for entry in entries if entry.key not in resolved_keys]

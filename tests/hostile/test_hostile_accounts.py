@@ -11,13 +11,11 @@ from attrs import define, field
 from hostile_bot import TIMES, on_thread
 from hostile_exchange import HostileExchange
 from hostile_freedoms import Fault, Freedoms
-from hostile_judge import NOT_YET
 from hostile_network import HostileNetwork
 from hostile_scenario import RAIN, new_key
 
 from kalshi_ext import AsyncKalshi, KalshiError, Misuse, OutcomeUnknown, Policy
 
-pytestmark = pytest.mark.skipif(bool(NOT_YET), reason="a journal is not bound to an account yet")
 ORDER: dict[str, Any] = {"side": "bid", "count": 3, "price": "0.40", "intent": "morning"}
 
 
