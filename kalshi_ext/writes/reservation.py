@@ -131,8 +131,7 @@ def _reserve_locked(write: Write[OrderAck], tickets: Tickets) -> Flow[None]:
 def stamp(write: Write[Any]) -> Flow[None]:
     """Take the time from which on the write may have been made: early rather than late."""
     write.began = (write.limits.started, (yield Now()))
-    if write.context.durable_journal:  # else no other process ever sees the entries
-        write.limits.renewed_at, write.limits.renew = write.began, lambda: _renew(write)
+    write.limits.renewed_at, write.limits.renew = write.began, lambda: _renew(write)
 
 
 def exchange_time(write: Write[Any]) -> float | None:
@@ -149,7 +148,8 @@ def _renew(write: Write[Any]) -> Flow[None]:
     if write.context.shared_journal:
         yield Record("renew", (keys,))
     now: float = yield Monotonic()
-    yield from journal_codec.date_entries(write, keys, write.context.exchange_clock.at(now))
+    at = write.context.exchange_clock.at(now)
+    yield from journal_codec.date_entries(write, keys, at, (yield Now()))
 
 
 def _result_of(
@@ -197,7 +197,8 @@ def _reopen(
     progress = write.progress[entry.key]
     progress.earlier_attempts, progress.tried = entry.attempts, True
     progress.since = 0.0  # it may have been made at any time since its first attempt
-    yield from journal_codec.date_entries(write, [entry.key], exchange_time(write))
+    now = write.began[1]
+    yield from journal_codec.date_entries(write, [entry.key], exchange_time(write), now)
     return None
 
 

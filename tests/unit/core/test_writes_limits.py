@@ -414,7 +414,7 @@ def shared(*handlers: Any, **options: Any) -> ex.FakeExchange:
     """Make an exchange whose journal other processes share."""
     policy = options.pop("policy", evolve(DEFAULT, resend_within=1_000.0))
     exchange = exchange_of(*handlers, **options)
-    exchange.context = Context(policy=policy, durable_journal=True, shared_journal=True)
+    exchange.context = Context(policy=policy, shared_journal=True)
     return exchange
 
 
