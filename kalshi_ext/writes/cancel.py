@@ -284,8 +284,7 @@ def delete_group(
     call = contract.order_groups.delete(group_id, subaccount, shard)
     limits = yield from begin_call(context, deadline)
     context.stops.add([("group", group_id)], call.operation.facade, limits.started)
-    response = yield from send_with_retries(call, context, limits=limits)
-    outcome = judge(call, response, context)
+    outcome = yield from _send_until_believable(call, context, limits)
     if isinstance(outcome, Executed):
         return
     # A 404 after an attempt that may have been executed: the list says whether the group is gone.
@@ -311,18 +310,30 @@ def send_idempotent(
     limits = yield from begin_call(context, deadline)
     if stops is not None:
         context.stops.add([stops], call.operation.facade, limits.started)
+    outcome = yield from _send_until_believable(call, context, limits)
+    if not isinstance(outcome, Executed):
+        raise outcome.error
+    return outcome.value
+
+
+def _send_until_believable(
+    call: Call[T], context: Context, limits: CallLimits, *, in_doubt: bool = False
+) -> Flow[WriteOutcome[T]]:
+    """Send, and once more where the answer is a success that cannot be the one to this write."""
     for _ in range(context.policy.attempts):
-        response = yield from send_with_retries(call, context, limits=limits)
+        send = send_with_retries(call, context, maybe_executed=in_doubt, limits=limits)
+        response = yield from send
         if call.otherwise and isinstance(response, Reply) and is_unknown_request(response):
-            return (yield from send_idempotent(call.otherwise, context, deadline=deadline))
+            in_doubt = response.maybe_executed
+            other = _send_until_believable(call.otherwise, context, limits, in_doubt=in_doubt)
+            return (yield from other)
         outcome = judge(call, response, context)
-        if not isinstance(outcome, Executed):
-            raise outcome.error
-        if not _is_stray(outcome.value, response):
-            return outcome.value
+        if not isinstance(outcome, Executed) or not _is_stray(outcome.value, response):
+            return outcome
+        in_doubt = True  # a refusal of the repeat says nothing of this one
         if not retry_rule(call.operation).retry_immediately:
             break
-    raise _stray_error(call)
+    return Unknown(_stray_error(call))
 
 
 def _is_stray(value: object, response: Reply | Lost) -> bool:

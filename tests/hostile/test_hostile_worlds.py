@@ -53,6 +53,10 @@ REGRESSIONS = (
         Freedoms(contract="classic", order_get="404"),
         (Fault("cancel", "lose_answer"),),
     ),
+    # any 2xx was taken for "the group is deleted"
+    Scenario(
+        (Step("create_group"), Step("delete_group")), faults=(Fault("group", "stolen", nth=2),)
+    ),
 )
 
 
