@@ -45,7 +45,7 @@ from kalshi_ext.protocol.flow import (
     send_with_retries,
 )
 from kalshi_ext.protocol.limits import Deadline, Scope
-from kalshi_ext.protocol.messages import Call, Lost, Reply
+from kalshi_ext.protocol.messages import Call, Reply
 from kalshi_ext.protocol.rate_limits import CHEAP_COST
 from kalshi_ext.protocol.responses import is_unknown_request
 from kalshi_ext.protocol.retry_policy import retry_rule
@@ -65,8 +65,10 @@ from kalshi_ext.writes.outcomes import (
     WriteOutcome,
     advise,
     cancel_contradiction,
+    is_stray,
     judge,
     proves_not_executed,
+    stray_error,
 )
 from kalshi_ext.writes.probes import list_reader
 from kalshi_ext.writes.watermark import poll
@@ -328,24 +330,9 @@ def _send_until_believable(
             other = _send_until_believable(call.otherwise, context, limits, in_doubt=in_doubt)
             return (yield from other)
         outcome = judge(call, response, context)
-        if not isinstance(outcome, Executed) or not _is_stray(outcome.value, response):
+        if not isinstance(outcome, Executed) or not is_stray(outcome.value, response):
             return outcome
         in_doubt = True  # a refusal of the repeat says nothing of this one
         if not retry_rule(call.operation).retry_immediately:
             break
-    return Unknown(_stray_error(call))
-
-
-def _is_stray(value: object, response: Reply | Lost) -> bool:
-    """Say whether a success has a body although its operation answers nothing."""
-    # Responses have described another order (documented incident of May 2026).
-    return value is None and isinstance(response, Reply) and response.body.strip() not in EMPTY
-
-
-EMPTY = (b"", b"{}", b"null")
-
-
-def _stray_error(call: Call[Any]) -> OutcomeUnknown:
-    operation = call.operation
-    message = f"{operation.facade}: the answer has a body, which one to this never has"
-    return advise(operation, OutcomeUnknown(message, operation=operation.id))
+    return Unknown(stray_error(call))

@@ -126,6 +126,21 @@ def judge(
         return Unknown(error) if _may_be_duplicate(call, error) else NotExecuted(error)
 
 
+_EMPTY = (b"", b"{}", b"null")
+
+
+def is_stray(value: object, response: Reply | Lost) -> bool:
+    """Say whether a success has a body although its operation answers nothing."""
+    # Responses have described another order (documented incident of May 2026).
+    return value is None and isinstance(response, Reply) and response.body.strip() not in _EMPTY
+
+
+def stray_error(call: Call[Any], **identifiers: Any) -> OutcomeUnknown:
+    operation = call.operation
+    message = f"{operation.facade}: the answer has a body, which one to this never has"
+    return advise(operation, OutcomeUnknown(message, operation=operation.id, **identifiers))
+
+
 def advise(operation: Operation, error: ErrorT) -> ErrorT:
     """Let an error of unknown outcome say what to do about a write of this kind; return it."""
     error.advice = advice_when_unknown(operation) or error.advice
