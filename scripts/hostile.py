@@ -39,7 +39,7 @@ BLOCK = 100  # scenarios that are drawn by one seed
 Found = list[tuple[str, str, str]]  # kind, words, scenario
 
 
-def run_scenarios(scenarios: list[Scenario], at_once: int = 40) -> tuple[Counter[str], Found]:
+def run_scenarios(scenarios: list[Scenario], at_once: int = 24) -> tuple[Counter[str], Found]:
     """Run scenarios side by side; return what was counted and what was found."""
     counts: Counter[str] = Counter()
     found: Found = []

@@ -208,7 +208,7 @@ def _endless(run: Run, told: Told) -> list[Dishonesty]:
     bound = PATIENCE if deadline is None else deadline
     sent = [r.attempt.arrived for r in run.attempts if r.attempt.step == told.step]
     last = max([told.ended - 2 * STALL, *sent], default=0.0) - told.began
-    if last > bound + STALL and told.word != "recover":
+    if last > bound + STALL + run.stalled and told.word != "recover":
         return [Dishonesty("endless", f"{told.word} went on for {last:.1f} s of {bound} s")]
     return []
 
@@ -226,7 +226,7 @@ def _late(run: Run, slot: int, asked: list[Told]) -> list[Dishonesty]:
             if request.kind == "create" and request.attempt.step == told.step
             and name in request.body
         ]  # fmt: skip
-        if len(creates) > 1 and max(creates) > run.scenario.resend_within + STALL:
+        if len(creates) > 1 and max(creates) > run.scenario.resend_within + STALL + run.stalled:
             words = f"{name.decode()} was sent again {max(creates):.1f} s after its call"
             return [Dishonesty("late", words)]
     return []
