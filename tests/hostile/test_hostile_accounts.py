@@ -86,7 +86,14 @@ def test_one_account_never_settles_what_another_left_open(tmp_path: Path) -> Non
 
 async def _other_exchange(folder: Path) -> int:
     first, second = await Place().open(), await Place().open()
-    journal = folder / "orders.db"
+    try:
+        return await _place_at_both(first, second, folder / "orders.db")
+    finally:
+        await first.network.close()
+        await second.network.close()
+
+
+async def _place_at_both(first: Place, second: Place, journal: Path) -> int:
     client = await first.client("anna", journal)
     await client.orders.place(RAIN, **ORDER)
     await client.aclose()

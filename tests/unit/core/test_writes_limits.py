@@ -189,7 +189,7 @@ def test_a_deadline_is_seconds_or_a_moment(deadline: Any) -> None:
 
 def test_a_deadline_without_a_zone_is_refused() -> None:
     exchange = exchange_of()
-    with pytest.raises(errors.Misuse, match="aware"):
+    with pytest.raises(errors.Misuse, match="time zone"):
         place(exchange, deadline=journal_codec.instant(0).replace(tzinfo=None))
 
 
