@@ -83,7 +83,7 @@ class _Cancel:
     target: Target
     answer: KalshiError | None = None
     misses: int = 0  # reads in a row that answered 404
-    # A request that may have been executed went before: then a 404 denies nothing.
+    # A request that may have been executed went before: then no refusal denies anything.
     tried: bool = False
     result: OrderAck | KalshiError | None = None
 
@@ -169,7 +169,7 @@ def _send_and_settle(
 def _send_first(
     contract: Contract, wanted: _Cancel, context: Context, limits: CallLimits
 ) -> Flow[None]:
-    outcome = yield from _send_cancel(contract, wanted.target, context, limits)
+    outcome = yield from _send_cancel(contract, wanted, wanted.target, context, limits)
     if isinstance(outcome, Executed):
         wanted.result = outcome.value
         return
@@ -188,15 +188,19 @@ def _look_in_turn(
 
 
 def _send_cancel(
-    contract: Contract, target: Target, context: Context, limits: CallLimits
+    contract: Contract, wanted: _Cancel, target: Target, context: Context, limits: CallLimits
 ) -> Flow[WriteOutcome[OrderAck]]:
+    """Send one cancel; after one in doubt no refusal denies anything."""
     call, order_id = contract.orders.cancel(target), target.order_id
-    response = yield from send_with_retries(call, context, cost=CHEAP_COST, limits=limits)
+    response = yield from send_with_retries(
+        call, context, cost=CHEAP_COST, maybe_executed=wanted.tried, limits=limits
+    )
     outcome = judge(call, response, context, order_id=order_id)
     if isinstance(outcome, Executed):
         contradiction = cancel_contradiction(order_id, outcome.value)
         if contradiction is not None:
-            return Unknown(_unknown_error(call, order_id, contradiction))
+            outcome = Unknown(_unknown_error(call, order_id, contradiction))
+    wanted.tried = wanted.tried or isinstance(outcome, Unknown)
     return outcome
 
 
@@ -252,7 +256,7 @@ def _cancel_if_resting(
     located = target
     if contract.has_watermark:  # a cancel without ticker or shard goes to shard 0 (documented)
         located = evolve(target, ticker=order.ticker, exchange_index=order.exchange_index)
-    outcome = yield from _send_cancel(contract, located, context, limits)
+    outcome = yield from _send_cancel(contract, wanted, located, context, limits)
     if isinstance(outcome, Executed):
         return outcome.value
     # After a first attempt in doubt a refusal may mean that it was executed: read on.

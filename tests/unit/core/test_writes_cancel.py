@@ -396,6 +396,18 @@ def test_a_404_after_a_batch_in_doubt_does_not_deny_what_the_batch_did() -> None
     assert isinstance(result, errors.OutcomeUnknown)
 
 
+@pytest.mark.parametrize("refusal", [(409, "trading_is_paused"), (400, "bad_request"), (404, "x")])
+@pytest.mark.parametrize("rests", [True, False])
+def test_a_refusal_after_a_cancel_in_doubt_does_not_deny_it(
+    refusal: tuple[int, str], rests: bool
+) -> None:
+    answers = [LOST, LOST, LOST, LOST, *[ex.refused(*refusal)] * 99]
+    exchange = ex.FakeExchange([ex.once(*answers, method="DELETE")], orders=[ex.row()] * rests)
+    targets = [Target.of(ID, ticker=ex.TICKER)]
+    (result,) = exchange.run(writes.cancel_many(core.CURRENT, targets, exchange.context))
+    assert isinstance(result, errors.OutcomeUnknown)
+
+
 @pytest.mark.parametrize("strays", [1, 4])
 def test_a_success_with_the_body_of_another_operation_proves_no_wanted_state(strays: int) -> None:
     stray, done = ex.created(), core.reply(204)
