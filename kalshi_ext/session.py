@@ -59,7 +59,6 @@ class ClientSession:
             pending_writes=journal.pending_writes,
             recent_writes=journal.recent_writes,
             stops=journal.stops,
-            durable_journal=journal.durable,
             shared_journal=journal.shared,
             journal_owner=journal.owner,
         )

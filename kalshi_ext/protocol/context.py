@@ -85,9 +85,7 @@ class Context:
     pacer: Pacer | None = None
     throttle: Throttle = field(factory=Throttle)
     exchange_clock: ExchangeClock = field(factory=ExchangeClock)
-    # Whether the journal outlives this process, whether other living processes may take its
-    # entries over, and the name it has among them.
-    durable_journal: bool = False
+    # Whether other living processes may take the journal's entries over, and its name among them.
     shared_journal: bool = False
     journal_owner: str = ""
     locks: LockRegistry = field(factory=LockRegistry)

@@ -32,13 +32,13 @@ class ExchangeClock:
     """What the latest answer with a Date says of the exchange's time. Shared by threads."""
 
     # One tuple, so that a thread never sees the Date of one answer with the time of another.
-    # Parsed when it is asked for: most answers never are.
-    _latest: tuple[str, float] | None = None
+    _latest: tuple[float, float] | None = None
 
     def note(self, headers: Mapping[str, str], received_at: float) -> None:
         """Take in the headers of an answer received at a monotonic moment."""
-        date = headers.get("date")
-        if date is not None:
+        text = headers.get("date")
+        date = None if text is None else parse_date(text)
+        if date is not None:  # what cannot be read takes nothing back
             self._latest = (date, received_at)
 
     def at(self, moment: float) -> float | None:
@@ -48,6 +48,5 @@ class ExchangeClock:
         """
         if self._latest is None:
             return None
-        text, received_at = self._latest
-        date = parse_date(text)
-        return None if date is None else date + (moment - received_at)
+        date, received_at = self._latest
+        return date + (moment - received_at)

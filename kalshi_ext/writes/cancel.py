@@ -45,7 +45,7 @@ from kalshi_ext.protocol.flow import (
     send_with_retries,
 )
 from kalshi_ext.protocol.limits import Deadline, Scope
-from kalshi_ext.protocol.messages import Call, Lost, Reply
+from kalshi_ext.protocol.messages import Call, Reply
 from kalshi_ext.protocol.rate_limits import CHEAP_COST
 from kalshi_ext.protocol.responses import is_unknown_request
 from kalshi_ext.protocol.retry_policy import retry_rule
@@ -65,8 +65,10 @@ from kalshi_ext.writes.outcomes import (
     WriteOutcome,
     advise,
     cancel_contradiction,
+    is_stray,
     judge,
     proves_not_executed,
+    stray_error,
 )
 from kalshi_ext.writes.probes import list_reader
 from kalshi_ext.writes.watermark import poll
@@ -81,7 +83,7 @@ class _Cancel:
     target: Target
     answer: KalshiError | None = None
     misses: int = 0  # reads in a row that answered 404
-    # A request that may have been executed went before: then a 404 denies nothing.
+    # A request that may have been executed went before: then no refusal denies anything.
     tried: bool = False
     result: OrderAck | KalshiError | None = None
 
@@ -167,7 +169,7 @@ def _send_and_settle(
 def _send_first(
     contract: Contract, wanted: _Cancel, context: Context, limits: CallLimits
 ) -> Flow[None]:
-    outcome = yield from _send_cancel(contract, wanted.target, context, limits)
+    outcome = yield from _send_cancel(contract, wanted, wanted.target, context, limits)
     if isinstance(outcome, Executed):
         wanted.result = outcome.value
         return
@@ -186,15 +188,19 @@ def _look_in_turn(
 
 
 def _send_cancel(
-    contract: Contract, target: Target, context: Context, limits: CallLimits
+    contract: Contract, wanted: _Cancel, target: Target, context: Context, limits: CallLimits
 ) -> Flow[WriteOutcome[OrderAck]]:
+    """Send one cancel; after one in doubt no refusal denies anything."""
     call, order_id = contract.orders.cancel(target), target.order_id
-    response = yield from send_with_retries(call, context, cost=CHEAP_COST, limits=limits)
+    response = yield from send_with_retries(
+        call, context, cost=CHEAP_COST, maybe_executed=wanted.tried, limits=limits
+    )
     outcome = judge(call, response, context, order_id=order_id)
     if isinstance(outcome, Executed):
         contradiction = cancel_contradiction(order_id, outcome.value)
         if contradiction is not None:
-            return Unknown(_unknown_error(call, order_id, contradiction))
+            outcome = Unknown(_unknown_error(call, order_id, contradiction))
+    wanted.tried = wanted.tried or isinstance(outcome, Unknown)
     return outcome
 
 
@@ -250,7 +256,7 @@ def _cancel_if_resting(
     located = target
     if contract.has_watermark:  # a cancel without ticker or shard goes to shard 0 (documented)
         located = evolve(target, ticker=order.ticker, exchange_index=order.exchange_index)
-    outcome = yield from _send_cancel(contract, located, context, limits)
+    outcome = yield from _send_cancel(contract, wanted, located, context, limits)
     if isinstance(outcome, Executed):
         return outcome.value
     # After a first attempt in doubt a refusal may mean that it was executed: read on.
@@ -284,8 +290,7 @@ def delete_group(
     call = contract.order_groups.delete(group_id, subaccount, shard)
     limits = yield from begin_call(context, deadline)
     context.stops.add([("group", group_id)], call.operation.facade, limits.started)
-    response = yield from send_with_retries(call, context, limits=limits)
-    outcome = judge(call, response, context)
+    outcome = yield from _send_until_believable(call, context, limits)
     if isinstance(outcome, Executed):
         return
     # A 404 after an attempt that may have been executed: the list says whether the group is gone.
@@ -311,30 +316,27 @@ def send_idempotent(
     limits = yield from begin_call(context, deadline)
     if stops is not None:
         context.stops.add([stops], call.operation.facade, limits.started)
+    outcome = yield from _send_until_believable(call, context, limits)
+    if not isinstance(outcome, Executed):
+        raise outcome.error
+    return outcome.value
+
+
+def _send_until_believable(
+    call: Call[T], context: Context, limits: CallLimits, *, in_doubt: bool = False
+) -> Flow[WriteOutcome[T]]:
+    """Send, and once more where the answer is a success that cannot be the one to this write."""
     for _ in range(context.policy.attempts):
-        response = yield from send_with_retries(call, context, limits=limits)
+        send = send_with_retries(call, context, maybe_executed=in_doubt, limits=limits)
+        response = yield from send
         if call.otherwise and isinstance(response, Reply) and is_unknown_request(response):
-            return (yield from send_idempotent(call.otherwise, context, deadline=deadline))
+            in_doubt = response.maybe_executed
+            other = _send_until_believable(call.otherwise, context, limits, in_doubt=in_doubt)
+            return (yield from other)
         outcome = judge(call, response, context)
-        if not isinstance(outcome, Executed):
-            raise outcome.error
-        if not _is_stray(outcome.value, response):
-            return outcome.value
+        if not isinstance(outcome, Executed) or not is_stray(outcome.value, response):
+            return outcome
+        in_doubt = True  # a refusal of the repeat says nothing of this one
         if not retry_rule(call.operation).retry_immediately:
             break
-    raise _stray_error(call)
-
-
-def _is_stray(value: object, response: Reply | Lost) -> bool:
-    """Say whether a success has a body although its operation answers nothing."""
-    # Responses have described another order (documented incident of May 2026).
-    return value is None and isinstance(response, Reply) and response.body.strip() not in EMPTY
-
-
-EMPTY = (b"", b"{}", b"null")
-
-
-def _stray_error(call: Call[Any]) -> OutcomeUnknown:
-    operation = call.operation
-    message = f"{operation.facade}: the answer has a body, which one to this never has"
-    return advise(operation, OutcomeUnknown(message, operation=operation.id))
+    return Unknown(stray_error(call))

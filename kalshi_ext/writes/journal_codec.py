@@ -108,14 +108,13 @@ def dated(exchange_time: float | None) -> dict[str, Any]:
     return {"exchange_time": instant(exchange_time)}
 
 
-def date_entries(write: Any, keys: Sequence[str], exchange_time: float | None) -> Flow[None]:
-    """Date open entries by the exchange's time, before a sending that comes late."""
-    if exchange_time is None:
-        return
-    transitions: list[Transition] = []
-    for key in keys:
-        state = State.UNKNOWN if write.progress[key].attempts else State.INTENT
-        transitions.append(Transition(key, state, **dated(exchange_time)))
+def date_entries(
+    write: Any, keys: Sequence[str], exchange_time: float | None, now: float
+) -> Flow[None]:
+    """Date open entries anew before a sending that comes late, by both clocks."""
+    times = {"sent_at": instant(now), **dated(exchange_time)}
+    states = (State.UNKNOWN if write.progress[k].attempts else State.INTENT for k in keys)
+    transitions = [Transition(k, state, **times) for k, state in zip(keys, states, strict=True)]
     yield Record("advance_many", (transitions,))
 
 

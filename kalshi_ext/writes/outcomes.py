@@ -91,9 +91,13 @@ class Created(Generic[T]):
 
 @frozen
 class Unclear:
-    """A probe proved nothing; `until` says how long reading on may show more."""
+    """A probe proved nothing; `until` says how long reading on may show more.
+
+    `moot` says why it can never be told, where nothing of the write can happen any more either.
+    """
 
     until: Literal["time is over", "no copy is left", "now"] = "time is over"
+    moot: str | None = None
 
 
 ProbeResult: TypeAlias = WriteOutcome[T] | NotDone[T] | Created[T] | Unclear
@@ -120,6 +124,21 @@ def judge(
     except Refused as error:
         error.__dict__.update(identifiers)
         return Unknown(error) if _may_be_duplicate(call, error) else NotExecuted(error)
+
+
+_EMPTY = (b"", b"{}", b"null")
+
+
+def is_stray(value: object, response: Reply | Lost) -> bool:
+    """Say whether a success has a body although its operation answers nothing."""
+    # Responses have described another order (documented incident of May 2026).
+    return value is None and isinstance(response, Reply) and response.body.strip() not in _EMPTY
+
+
+def stray_error(call: Call[Any], **identifiers: Any) -> OutcomeUnknown:
+    operation = call.operation
+    message = f"{operation.facade}: the answer has a body, which one to this never has"
+    return advise(operation, OutcomeUnknown(message, operation=operation.id, **identifiers))
 
 
 def advise(operation: Operation, error: ErrorT) -> ErrorT:

@@ -5,13 +5,14 @@ A probe is a flow that takes no argument and returns a `ProbeResult`. It reads o
     result       what the read showed                               what the caller may do
     Executed     the exchange is in the state the write asked for   return it
     Created      something that was not there before                return it
-    NotExecuted  the write cannot be executed any more              raise its error
+    NotExecuted  it was not executed and cannot be any more         raise its error
     NotDone      not in that state                                  send again when no copy is left
     Unclear      nothing that can be relied on                      probe again, or say unknown
 
 A failed read, a 404, a list cut short and an unreadable row are `Unclear`, never `NotDone`.
 Example: an amend to 5 contracts at 0.40 lost its answer. The order shows 5 at 0.40: `Executed`. It
-shows 8 at 0.35: `NotDone`, with the same call to send again. It was filled: `NotExecuted`.
+shows 8 at 0.35: `NotDone`, with the same call to send again. 8 were filled: `NotExecuted`. An end
+that hides what came before it is `Unclear`, and `moot`: no later write waits for it.
 
 Whether a result may be believed is a question of time: reads lag behind writes, and a delayed copy
 of a request may still be accepted. The engine (resolve.py) decides it.
@@ -74,10 +75,24 @@ def amend_probe(
         if _is_amended(order, payload):
             return Executed(journal_codec.ack_of(order))
         if order.status in ENDED:
-            return NotExecuted(order_ended_error("orders.amend", order))
+            # What a cancelled order would have had to fill is not shown for certain.
+            hidden = order.status == "canceled" and order.price == Decimal(payload["price"])
+            return _hidden(order) if hidden else _ended("orders.amend", order)
         return NotDone(call, may_go_again=call is not None)
 
     return probe
+
+
+def _ended(facade: str, order: Order) -> NotExecuted:
+    return NotExecuted(order_ended_error(facade, order))
+
+
+def _hidden(order: Order) -> Unclear:
+    """Say that an order has ended, and that its end hides whether it was changed before."""
+    return Unclear(
+        moot=f"the order is {order.status.value} by now, {order.fill_count} contracts of it were "
+        "filled, and whether it was changed before that cannot be told"
+    )
 
 
 def _is_amended(order: Order, payload: Mapping[str, Any]) -> bool:
@@ -135,7 +150,7 @@ def _judge_reduce_to(
     # A decrease to nothing is a cancel (documented). Of any other end it cannot be told whether the
     # decrease came first.
     if order.status in ENDED and (order.status == "executed" or to > 0):
-        return NotExecuted(order_ended_error("orders.decrease", order))
+        return _hidden(order)
     if order.remaining_count <= to:
         return Executed(journal_codec.ack_of(order))
     return NotDone(may_go_again=ticket is not None)
@@ -148,7 +163,9 @@ def _judge_reduce_by(
     if order_total(order) == total - by:
         return Executed(journal_codec.ack_of(order))
     if order.status in ENDED:
-        return NotExecuted(order_ended_error("orders.decrease", order))
+        # More was filled than the decrease would have left: it cannot have come first.
+        before = order.fill_count > total - by
+        return _ended("orders.decrease", order) if before else _hidden(order)
     if order_total(order) != total:
         return Unclear()
     # A difference executed twice takes off twice as much: it goes again as an absolute size.

@@ -6,14 +6,16 @@ resolve.py from "probing" on, fed from the journal. The orders of a ticker are o
 together; every other entry is a write of its own. All of them share one clock, each verdict is
 recorded as it is known, and a ticker whose orders are found is not read again.
 
-When an open write left is known by this process, or by the exchange's time in its entry, within
-one life of a signature of it. Without both it is "before the first look": an entry's other times
-come from this machine's clock, which may have been wrong by days.
+When an open write left is known by this process, or by the exchange's time in its entry, which is
+dated anew before a write leaves later than `RENEW_AFTER` (protocol/flow.py); its timestamp may have
+been as far ahead as the exchange accepts. Without both it is "before the first look": an entry's
+other times come from this machine's clock, which may have been wrong by days.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import groupby
@@ -26,6 +28,7 @@ from kalshi_ext.errors import ABSENT_ADVICE, KalshiError, NotSent, OutcomeUnknow
 from kalshi_ext.journal import Entry, State, Transition
 from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.protocol.context import LockOwner
+from kalshi_ext.protocol.exchange_clock import DATE_GRAIN
 from kalshi_ext.protocol.flow import (
     RENEW_AFTER,
     CallLimits,
@@ -54,6 +57,10 @@ from kalshi_ext.writes.outcomes import (
 from kalshi_ext.writes.probes import probe_for
 from kalshi_ext.writes.resolve import Progress, Reading, Write, reconcile
 from kalshi_ext.writes.watermark import DAY, SentAt
+
+# Seconds from an entry's exchange time to the last moment at which its write may have left; a Date
+# is cut to whole seconds.
+LEFT_WITHIN = RENEW_AFTER + DATE_GRAIN
 
 
 @frozen
@@ -185,10 +192,9 @@ def _sent_at(entry: Entry, context: Context, now: float) -> tuple[SentAt, float]
     if entry.key in sent_times:
         return sent_times[entry.key], since
     if known is not None:
-        # It was sent within one life of that time, and lived for one more.
-        return SentAt(exchange_time=known.timestamp() + context.policy.signature_life), since
+        return SentAt(stamp=math.inf, exchange_time=known.timestamp() + LEFT_WITHIN), since
     # This machine's stamps may lengthen the wait, where its clock was ahead, and never shorten it.
-    stamp = max(entry.created_at, entry.sent_at or entry.created_at).timestamp()
+    stamp = max(entry.created_at, entry.sent_at or entry.created_at).timestamp() + RENEW_AFTER
     late = RENEW_AFTER if context.shared_journal else 0.0  # of one that lost it and does not know
     sent_times[entry.key] = SentAt(now + late, stamp)
     return sent_times[entry.key], since
@@ -268,7 +274,8 @@ def _not_executed_error(entry: Entry) -> NotSent:
 def _resolution(entry: Entry, progress: Progress[Any], context: Context) -> Resolution:
     """Tell what became of an entry, and remember it where that is nothing."""
     if progress.is_open:
-        context.pending_writes.add(entry.ticker, entry.key)
+        remember = context.pending_writes.drop if progress.is_moot else context.pending_writes.add
+        remember(entry.ticker, entry.key)
         return _told(entry, State.UNKNOWN)
     context.pending_writes.drop(entry.ticker, entry.key)
     result = progress.result

@@ -131,8 +131,7 @@ def _reserve_locked(write: Write[OrderAck], tickets: Tickets) -> Flow[None]:
 def stamp(write: Write[Any]) -> Flow[None]:
     """Take the time from which on the write may have been made: early rather than late."""
     write.began = (write.limits.started, (yield Now()))
-    if write.context.durable_journal:  # else no other process ever sees the entries
-        write.limits.renewed_at, write.limits.renew = write.began, lambda: _renew(write)
+    write.limits.renewed_at, write.limits.renew = write.began, lambda: _renew(write)
 
 
 def exchange_time(write: Write[Any]) -> float | None:
@@ -149,7 +148,8 @@ def _renew(write: Write[Any]) -> Flow[None]:
     if write.context.shared_journal:
         yield Record("renew", (keys,))
     now: float = yield Monotonic()
-    yield from journal_codec.date_entries(write, keys, write.context.exchange_clock.at(now))
+    at = write.context.exchange_clock.at(now)
+    yield from journal_codec.date_entries(write, keys, at, (yield Now()))
 
 
 def _result_of(
@@ -197,7 +197,8 @@ def _reopen(
     progress = write.progress[entry.key]
     progress.earlier_attempts, progress.tried = entry.attempts, True
     progress.since = 0.0  # it may have been made at any time since its first attempt
-    yield from journal_codec.date_entries(write, [entry.key], exchange_time(write))
+    now = write.began[1]
+    yield from journal_codec.date_entries(write, [entry.key], exchange_time(write), now)
     return None
 
 
@@ -292,7 +293,11 @@ def _settle(
         nonlocal waiting
         entries, locked_keys = yield from _take_over_free(context, ticker, waiting)
         resolutions = yield from recovery.lock_and_resolve(contract, context, limits, entries)
-        _raise_unsettled(ticker, [done.key for done in resolutions if done.state is State.UNKNOWN])
+        unsettled = context.pending_writes.by_ticker.get(ticker, set())  # a moot one is not in it
+        _raise_unsettled(
+            ticker,
+            [r.key for r in resolutions if r.state is State.UNKNOWN and r.key in unsettled],
+        )
         # Between the take-over and the lock another flow may have begun to drive an entry.
         resolved_keys = {resolution.key for resolution in resolutions}
         left = [entry.key for entry in entries if entry.key not in resolved_keys]

@@ -28,6 +28,8 @@ States and transitions, of each key:
                   anything else                            probing       unknown, time, tries
     probing       a read shows it done                     executed      acknowledged or resolved
                   a read shows that it cannot be done      not executed  refused
+                  its order ended, and hides what became   open          nothing; no write waits
+                  of the change
                   not done, no copy left, may go again     sent          nothing
                   not done, no copy left, may not          not executed  not_sent
                   the time of the call is over             open          nothing
@@ -139,6 +141,7 @@ class Progress(Generic[T]):
     result: Result[T] | None = None
     is_settled: bool = False
     is_open: bool = True
+    is_moot: bool = False  # open, and yet no reason for a later write to wait
 
 
 @frozen
@@ -206,7 +209,7 @@ def execute(write: Write[T], reserve: Flow[None]) -> Flow[Mapping[str, Result[T]
         # However this flow ends, an interrupt too, nobody drives its entries from here on. Also
         # one whose result is known may not be recorded yet.
         for key, each in write.progress.items():
-            if not done or each.is_open:
+            if not done or (each.is_open and not each.is_moot):
                 context.pending_writes.add(each.ticker, key)
                 if each.sent.at:
                     context.pending_writes.sent_times[key] = each.sent
@@ -338,6 +341,8 @@ def _look_once(write: Write[T], keys: Sequence[str], watermark: Watermark) -> Fl
             outcomes[key] = Executed(result.value)
         elif isinstance(result, Unknown):
             _leave_open(write, key, result.error)
+        elif isinstance(result, Unclear) and result.moot is not None:
+            _end_moot(write, progress, result.moot)
         elif isinstance(result, Unclear):
             if result.until == "now" or (result.until == "no copy is left" and key in expired):
                 assert progress.unknown is not None  # noqa: S101 - it was looked for
@@ -349,6 +354,13 @@ def _look_once(write: Write[T], keys: Sequence[str], watermark: Watermark) -> Fl
                 outcomes[key] = outcome
     if outcomes:
         yield from settle(write, outcomes)
+
+
+def _end_moot(write: Write[T], progress: Progress[T], why: str) -> None:
+    assert progress.unknown is not None  # noqa: S101 - it was looked for
+    reason = f"{progress.unknown.error.args[0]}; {why}"
+    _leave_open(write, progress.key, KalshiError(reason))
+    progress.is_moot = True
 
 
 def _send_again_or_end(

@@ -38,7 +38,15 @@ from kalshi_ext.protocol.flow import (
 from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.writes import journal_codec
-from kalshi_ext.writes.outcomes import Executed, NotExecuted, Unknown, WriteOutcome, judge
+from kalshi_ext.writes.outcomes import (
+    Executed,
+    NotExecuted,
+    Unknown,
+    WriteOutcome,
+    is_stray,
+    judge,
+    stray_error,
+)
 from kalshi_ext.writes.probes import SUBACCOUNT_TRANSFER
 from kalshi_ext.writes.reservation import serialized
 from kalshi_ext.writes.single import new_entry
@@ -144,6 +152,8 @@ def _send_until_known(
             latest = _not_repeated(latest, error, key, maybe_executed=maybe_executed)
             return True
         latest = judge(call, response, context, client_transfer_id=key)
+        if isinstance(latest, Executed) and is_stray(None, response):
+            latest = Unknown(stray_error(call, client_transfer_id=key))
         # The key names this transfer alone: that it was applied means that ours was.
         if isinstance(latest, Unknown) and latest.key_taken:
             latest = Executed(None)

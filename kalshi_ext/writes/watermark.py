@@ -10,8 +10,7 @@ All of it is told in the exchange's time, by the Date of the very answer that ha
 write that left n seconds of the monotonic clock before that answer came was sent n seconds before
 that Date. This machine's clock takes part in nothing but `stamp`, the timestamp that was signed:
 one that is ahead of the exchange lengthens the life of a copy, by one more life at most, because
-the exchange refuses what is further ahead. An entry of an earlier process whose exchange time is
-in the journal was sent within one life of it; without it, before the first look.
+the exchange refuses what is further ahead. When a write of an earlier process left: recovery.py.
 """
 
 from __future__ import annotations

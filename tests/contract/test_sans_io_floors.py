@@ -30,11 +30,16 @@ BUILTINS = frozenset({"open", "input", "hash"})
 ALLOWED = {
     ("protocol/rate_limits.py", "random"): "Backoff spreads retries; its generator is an argument",
     ("protocol/rate_limits.py", "threading"): "quota and pacer are shared by threads; a lock only",
-    ("protocol/context.py", "threading"): "locks and recent writes are shared by threads",
     ("protocol/deviations.py", "threading"): "deviations are counted by threads together",
+    ("protocol/deviations.py", "contextvars"): "what decoders note goes to the answer being read",
+    (
+        "protocol/pagination.py",
+        "hash()",
+    ): "rows met before, kept small: compared in one process",
     ("contracts/passthrough.py", "httpx"): "the generated parsers read an httpx.Response; no I/O",
     ("requests/vocabulary.py", "uuid"): "an id is made where the caller gave none, before any flow",
-    ("writes/resolve.py", "uuid"): "the journal's key of a write without one; it decides nothing",
+    ("requests/transfers.py", "uuid"): "a key is made where the caller gave none, before any flow",
+    ("writes/single.py", "uuid"): "the journal's key of a write without one; it decides nothing",
     ("writes/journal_codec.py", "the order of a set"): "each name's value is replaced by itself",
 }
 

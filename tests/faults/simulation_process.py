@@ -96,9 +96,7 @@ class Process:
             poll_ceiling=rng.choice((5.0, 20.0, 20.0)),
         )
         # As if it were a file: this machine's journal outlives its processes.
-        self.context = Context(
-            policy=policy, retry_quota=RetryQuota(capacity=10_000), durable_journal=True
-        )
+        self.context = Context(policy=policy, retry_quota=RetryQuota(capacity=10_000))
 
     @property
     def world(self) -> SimulatedWorld:

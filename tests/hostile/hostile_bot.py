@@ -15,7 +15,6 @@ from functools import partial
 from typing import Any
 
 from attrs import define, evolve, field
-from hostile_judge import NOT_YET
 from hostile_network import HostileNetwork
 from hostile_scenario import (
     AMENDED_MORE,
@@ -59,8 +58,8 @@ _THREADS = ThreadPoolExecutor(64, thread_name_prefix="bot")
 
 def policy(scenario: Scenario) -> Policy:
     """Return the policy of a scenario's bot."""
-    own = {} if NOT_YET else {"resend_within": scenario.resend_within}
-    return Policy(**TIMES, **own, backoff=Backoff(first=0.01, ceiling=0.05))
+    backoff = Backoff(first=0.01, ceiling=0.05)
+    return Policy(**TIMES, resend_within=scenario.resend_within, backoff=backoff)
 
 
 async def on_thread(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
@@ -146,11 +145,11 @@ class Bot:
                 await self.close()
                 await self.open()
                 continue
-            if step.twice and not NOT_YET:
+            if step.twice:
                 run.told += await self._with_a_twin(number, step, run)
                 continue
             work = self._work(step)
-            if step.deadline is not None and work is not None and not NOT_YET:
+            if step.deadline is not None and work is not None:
                 work = partial(work, deadline=step.deadline)
             if work is not None:
                 run.told.append(await self._take(number, step, work, run))

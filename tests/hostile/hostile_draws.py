@@ -11,7 +11,6 @@ from typing import Any
 
 from attrs import evolve
 from hostile_freedoms import PAGES, STATUSES, Fault, FaultKind, Freedoms, On
-from hostile_judge import NOT_YET
 from hostile_scenario import Scenario, Step
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
@@ -167,7 +166,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
         client=client,  # type: ignore[arg-type]
         journal=journal,  # type: ignore[arg-type]
         resend_within=rng.choice((0.5, 5.0, 5.0)),
-        clock_step=None if NOT_YET or rng.random() > 0.2 else (rng.randrange(6), seconds),
+        clock_step=None if rng.random() > 0.2 else (rng.randrange(6), seconds),
     )
 
 

@@ -32,7 +32,6 @@ from typing import Any
 
 from attrs import frozen
 from hostile_books import STRANGER, BookOrder
-from hostile_freedoms import LIFE
 from hostile_scenario import (
     ACCOUNT,
     AMENDED_MORE,
@@ -55,11 +54,6 @@ KINDS = (
     "double", "lost", "wrong", "foreign", "unopened", "unsettled", "no verdict", "late",
     "after kill", "endless", "untold",
 )  # fmt: skip
-
-
-# Kinds of dishonesty that today's engine still shows; empty once the one engine is there. While it
-# holds any, scenarios have no clock steps, and policies no `resend_within`.
-NOT_YET = frozenset({"late", "after kill", "endless", "untold"})
 
 
 @frozen
@@ -125,16 +119,23 @@ def _of_create(run: Run, told: Told, slot: int) -> list[Dishonesty]:
         if standing:
             return [Dishonesty("wrong", f"{name} was told {verdict} and stands")]
         return []
-    if verdict == "unknown" and told.states.get(slot) not in OPEN_STATES:
-        state = told.states.get(slot)
+    state = told.states.get(slot)
+    if verdict == "unknown" and state not in OPEN_STATES:
+        # Beside a twin: "what has no verdict stays open", and the twin's call has found one since.
+        if state is not None and _twins(run, told, slot):
+            return []
         return [Dishonesty("unopened", f"{name} was told unknown, the journal says {state}")]
     return []
 
 
 def _made_by_a_twin(run: Run, told: Told, slot: int) -> bool:
     """Say whether another call of the same step may have made what this one denies."""
-    twins = [t for t in run.told if t.step == told.step and t is not told and slot in t.slots]
-    return any(_result(twin, slot)[0] not in DENIALS for twin in twins)
+    return any(_result(twin, slot)[0] not in DENIALS for twin in _twins(run, told, slot))
+
+
+def _twins(run: Run, told: Told, slot: int) -> list[Told]:
+    """Return the other calls of the same step about the same order."""
+    return [t for t in run.told if t.step == told.step and t is not told and slot in t.slots]
 
 
 def _of_ack(slot: int, ack: Any, made: list[BookOrder]) -> list[Dishonesty]:
@@ -196,8 +197,6 @@ def _is_readable(run: Run) -> bool:
     free = run.scenario.freedoms
     # Without a true Date nothing is known of the exchange's time, and no absence can be proven.
     fresh = free.watermark == "true" and free.date == "true"
-    if NOT_YET and abs(free.clock_ahead) >= LIFE:
-        return False  # that a clock is corrected while it looks ends today's looking
     lists = free.row_ids == "full" and free.empty_list in ("array", "null")
     return fresh and lists and free.strangers in ("none", "other")
 
@@ -209,7 +208,7 @@ def _endless(run: Run, told: Told) -> list[Dishonesty]:
     bound = PATIENCE if deadline is None else deadline
     sent = [r.attempt.arrived for r in run.attempts if r.attempt.step == told.step]
     last = max([told.ended - 2 * STALL, *sent], default=0.0) - told.began
-    if last > bound + STALL and told.word != "recover":
+    if last > bound + STALL + run.stalled and told.word != "recover":
         return [Dishonesty("endless", f"{told.word} went on for {last:.1f} s of {bound} s")]
     return []
 
@@ -227,7 +226,7 @@ def _late(run: Run, slot: int, asked: list[Told]) -> list[Dishonesty]:
             if request.kind == "create" and request.attempt.step == told.step
             and name in request.body
         ]  # fmt: skip
-        if len(creates) > 1 and max(creates) > run.scenario.resend_within + STALL:
+        if len(creates) > 1 and max(creates) > run.scenario.resend_within + STALL + run.stalled:
             words = f"{name.decode()} was sent again {max(creates):.1f} s after its call"
             return [Dishonesty("late", words)]
     return []

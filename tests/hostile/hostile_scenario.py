@@ -158,6 +158,7 @@ class Run:
     entry_order_ids: dict[int, str | None]
     struck: dict[str, int]
     killed_at: float | None = None  # monotonic seconds: when the caller was told it was done
+    stalled: float = 0.0  # seconds in which the machine let nothing of the run go on
 
 
 def verdict_of(error: BaseException) -> str:
@@ -246,17 +247,28 @@ async def play(scenario: Scenario, connect: Connect, place: Any) -> Run:
         network.stepped = step_clock
     url = await network.open()
     bot = connect(url, pem, scenario, clock, place)
+    run = Run(scenario, exchange.books, network.attempts, [], {}, {}, network.struck)
+    watch = asyncio.ensure_future(_watch_for_stalls(run))
     try:
-        run = Run(scenario, exchange.books, network.attempts, [], {}, {}, network.struck)
         await bot.live(run, network)
         network.faults.clear()
         await network.play_out()
         network.step = len(scenario.steps)
         await bot.settle(run, network.step)
     finally:
+        watch.cancel()
         await bot.end()
         await network.close()
     return run
+
+
+async def _watch_for_stalls(run: Run) -> None:
+    """Count how much later than asked for a wait ends: so busy is the machine with other runs."""
+    while True:
+        before = time.monotonic()
+        await asyncio.sleep(0.05)
+        late = time.monotonic() - before - 0.05
+        run.stalled += late if late > 0.1 else 0.0
 
 
 def request_of(wanted: WantedOrder) -> OrderRequest:

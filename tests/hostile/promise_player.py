@@ -110,12 +110,6 @@ class Promise:
     policy: dict[str, Any] = field(factory=dict)
 
     @property
-    def needs_limits(self) -> bool:
-        """Say whether it speaks of an order's age, a deadline or a stop."""
-        calls = any(call.meanwhile or " within " in call.words for call in self.calls)
-        return calls or bool(self.policy)
-
-    @property
     def async_only(self) -> bool:
         return any("the process dies" in m.actions for c in self.calls for m in c.meetings)
 

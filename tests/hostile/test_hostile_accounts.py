@@ -11,13 +11,11 @@ from attrs import define, field
 from hostile_bot import TIMES, on_thread
 from hostile_exchange import HostileExchange
 from hostile_freedoms import Fault, Freedoms
-from hostile_judge import NOT_YET
 from hostile_network import HostileNetwork
 from hostile_scenario import RAIN, new_key
 
 from kalshi_ext import AsyncKalshi, KalshiError, Misuse, OutcomeUnknown, Policy
 
-pytestmark = pytest.mark.skipif(bool(NOT_YET), reason="a journal is not bound to an account yet")
 ORDER: dict[str, Any] = {"side": "bid", "count": 3, "price": "0.40", "intent": "morning"}
 
 
@@ -88,7 +86,14 @@ def test_one_account_never_settles_what_another_left_open(tmp_path: Path) -> Non
 
 async def _other_exchange(folder: Path) -> int:
     first, second = await Place().open(), await Place().open()
-    journal = folder / "orders.db"
+    try:
+        return await _place_at_both(first, second, folder / "orders.db")
+    finally:
+        await first.network.close()
+        await second.network.close()
+
+
+async def _place_at_both(first: Place, second: Place, journal: Path) -> int:
     client = await first.client("anna", journal)
     await client.orders.place(RAIN, **ORDER)
     await client.aclose()

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from hostile_judge import NOT_YET
 from hostile_scenario import ClientKind
 from promise_player import PROMISES, play_promise, read_promise
 
@@ -21,7 +20,7 @@ async def play_all(scripts: list[Path], folder: Path) -> list[str]:
 
     async def play(script: Path, client: ClientKind) -> list[str]:
         promise = read_promise(script)
-        if (client == "sync" and promise.async_only) or (NOT_YET and promise.needs_limits):
+        if client == "sync" and promise.async_only:
             return []
         async with turns:
             return await play_promise(promise, client, folder)

@@ -13,7 +13,7 @@ from hostile_bot import connect
 from hostile_draws import draw_scenarios
 from hostile_freedoms import Fault, Freedoms
 from hostile_journals import journals
-from hostile_judge import NOT_YET, judge
+from hostile_judge import judge
 from hostile_scenario import Run, Scenario, Step, changed, play_all
 
 SCENARIOS = draw_scenarios(130, 20261126)
@@ -53,6 +53,10 @@ REGRESSIONS = (
         Freedoms(contract="classic", order_get="404"),
         (Fault("cancel", "lose_answer"),),
     ),
+    # any 2xx was taken for "the group is deleted"
+    Scenario(
+        (Step("create_group"), Step("delete_group")), faults=(Fault("group", "stolen", nth=2),)
+    ),
 )
 
 
@@ -64,12 +68,7 @@ def play_here(scenarios: list[Scenario], folder: Path) -> list[Run]:
 
 def dishonesties(runs: list[Run]) -> list[str]:
     """Return what is dishonest in runs, with the scenario that shows it."""
-    return [
-        f"{found} in {changed(run.scenario)}"
-        for run in runs
-        for found in judge(run)
-        if found.kind not in NOT_YET
-    ]
+    return [f"{found} in {changed(run.scenario)}" for run in runs for found in judge(run)]
 
 
 @pytest.mark.parametrize("part", range(len(PARTS)))
@@ -80,6 +79,5 @@ def test_whatever_a_world_does_the_caller_is_told_the_truth(part: int, tmp_path:
     assert sum(sum(run.struck.values()) for run in runs) > len(scenarios) / 2
 
 
-@pytest.mark.skipif(bool(NOT_YET), reason="what the engine of today still gets wrong")
 def test_what_was_dishonest_once_is_honest_now(tmp_path: Path) -> None:
     assert dishonesties(play_here([*REGRESSIONS], tmp_path)) == []

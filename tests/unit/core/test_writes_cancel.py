@@ -396,6 +396,18 @@ def test_a_404_after_a_batch_in_doubt_does_not_deny_what_the_batch_did() -> None
     assert isinstance(result, errors.OutcomeUnknown)
 
 
+@pytest.mark.parametrize("refusal", [(409, "trading_is_paused"), (400, "bad_request"), (404, "x")])
+@pytest.mark.parametrize("rests", [True, False])
+def test_a_refusal_after_a_cancel_in_doubt_does_not_deny_it(
+    refusal: tuple[int, str], rests: bool
+) -> None:
+    answers = [LOST, LOST, LOST, LOST, *[ex.refused(*refusal)] * 99]
+    exchange = ex.FakeExchange([ex.once(*answers, method="DELETE")], orders=[ex.row()] * rests)
+    targets = [Target.of(ID, ticker=ex.TICKER)]
+    (result,) = exchange.run(writes.cancel_many(core.CURRENT, targets, exchange.context))
+    assert isinstance(result, errors.OutcomeUnknown)
+
+
 @pytest.mark.parametrize("strays", [1, 4])
 def test_a_success_with_the_body_of_another_operation_proves_no_wanted_state(strays: int) -> None:
     stray, done = ex.created(), core.reply(204)
@@ -407,3 +419,16 @@ def test_a_success_with_the_body_of_another_operation_proves_no_wanted_state(str
         with pytest.raises(errors.OutcomeUnknown, match="has a body"):
             exchange.run(flow)
     assert len(exchange.sent("DELETE")) == min(strays + 1, 4)
+
+
+@pytest.mark.parametrize("repeat", [core.reply(200, b"{}"), ex.not_found(), ex.refused(409, "no")])
+def test_a_group_is_not_deleted_by_the_answer_to_another_operation(repeat: Any) -> None:
+    gone = ex.always(core.reply(200, {"order_groups": []}), method="GET", ending="order_groups")
+    exchange = ex.FakeExchange([ex.once(ex.created(), repeat, method="DELETE"), gone])
+    flow = writes.delete_group(core.CURRENT, "g1", None, None, exchange.context)
+    if repeat.status == 409:  # of the repeat alone
+        with pytest.raises(errors.OutcomeUnknown, match="an earlier attempt may have been"):
+            exchange.run(flow)
+    else:
+        exchange.run(flow)
+    assert len(exchange.sent("DELETE")) == 2

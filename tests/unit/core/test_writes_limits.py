@@ -189,7 +189,7 @@ def test_a_deadline_is_seconds_or_a_moment(deadline: Any) -> None:
 
 def test_a_deadline_without_a_zone_is_refused() -> None:
     exchange = exchange_of()
-    with pytest.raises(errors.Misuse, match="aware"):
+    with pytest.raises(errors.Misuse, match="time zone"):
         place(exchange, deadline=journal_codec.instant(0).replace(tzinfo=None))
 
 
@@ -414,7 +414,7 @@ def shared(*handlers: Any, **options: Any) -> ex.FakeExchange:
     """Make an exchange whose journal other processes share."""
     policy = options.pop("policy", evolve(DEFAULT, resend_within=1_000.0))
     exchange = exchange_of(*handlers, **options)
-    exchange.context = Context(policy=policy, durable_journal=True, shared_journal=True)
+    exchange.context = Context(policy=policy, shared_journal=True)
     return exchange
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import gc
+import math
 from decimal import Decimal
+from email.utils import formatdate
 from typing import Any
 
 import core_samples as core
 import fake_exchange as ex
 import pytest
-from attrs import evolve
 
 from kalshi_ext import errors, writes
 from kalshi_ext.journal import Entry, Reservation, State
 from kalshi_ext.protocol.context import LockOwner, LockRegistry, PendingWrites, RecentWrites
+from kalshi_ext.protocol.exchange_clock import ExchangeClock
 from kalshi_ext.protocol.flow import Record, Sleep, Told
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
 from kalshi_ext.requests.filters import ListQuery
@@ -252,11 +254,18 @@ def test_a_sending_is_dated_by_the_answer_that_has_the_watermark(
 
 
 @pytest.mark.parametrize(("passed", "seen"), [(119.9, False), (120.0, True)])
-def test_a_write_of_another_process_was_sent_within_a_life_of_its_exchange_time(
+def test_a_write_of_another_process_had_a_timestamp_as_far_ahead_as_can_be(
     passed: float, seen: bool
 ) -> None:
     watermark = Watermark(DATE + passed, DATE + 5_000.0, READ_AT)
-    assert SentAt(exchange_time=DATE + 60.0).visible(watermark, 60.0) is seen
+    assert SentAt(stamp=math.inf, exchange_time=DATE).visible(watermark, 60.0) is seen
+
+
+def test_a_date_that_cannot_be_read_takes_none_back() -> None:
+    clock = ExchangeClock()
+    clock.note({"date": formatdate(core.EPOCH, usegmt=True)}, 5.0)
+    clock.note({"date": "yesterday"}, 6.0)
+    assert clock.at(7.0) == core.EPOCH + 2
 
 
 def test_keys_in_flight_belong_to_an_owner() -> None:
@@ -364,7 +373,9 @@ def test_an_entry_has_the_exchanges_time_where_it_is_known() -> None:
 
 
 @pytest.mark.parametrize("wrong_by", [-1e7, -90.0, 0.0, 90.0, 1e7])
-@pytest.mark.parametrize(("passed", "waits"), [(7_200.0, False), (121.0, False), (60.0, True)])
+@pytest.mark.parametrize(
+    ("passed", "waits"), [(7_200.0, False), (126.0, False), (122.0, True), (60.0, True)]
+)
 def test_what_is_hours_old_by_the_exchanges_time_is_told_at_once(
     passed: float, waits: bool, wrong_by: float
 ) -> None:
@@ -382,7 +393,6 @@ def test_what_is_hours_old_by_the_exchanges_time_is_told_at_once(
 
 def test_a_late_sending_is_dated_anew_before_it_leaves() -> None:
     exchange = ex.FakeExchange()
-    exchange.context = evolve(exchange.context, durable_journal=True)
     with_exchange_time(exchange)
     flow = writes.place(core.CURRENT, ex.ticket(), exchange.context)
     exchange.run_until(flow, lambda effect: isinstance(effect, Record))  # open entries

@@ -34,6 +34,7 @@ def state(exchange: ex.FakeExchange) -> State:
     [
         [core.reply(200, {})],
         [LOST, core.reply(200, {})],
+        [ex.created(), core.reply(200, {})],  # the answer to another operation
         [LOST, ex.refused(409, "transfer_already_applied")],
         [ex.refused(409, "transfer_already_applied")],
         [*[LOST] * 6, core.reply(200, {})],
