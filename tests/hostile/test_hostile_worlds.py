@@ -53,6 +53,12 @@ REGRESSIONS = (
         Freedoms(contract="classic", order_get="404"),
         (Fault("cancel", "lose_answer"),),
     ),
+    # and so did another refusal of it
+    Scenario(
+        (Step("place"), Step("cancel_many")),
+        Freedoms(order_get="404"),
+        (Fault("cancel", "lose_answer"), Fault("cancel", "paused", nth=2, times=3)),
+    ),
     # any 2xx was taken for "the group is deleted"
     Scenario(
         (Step("create_group"), Step("delete_group")), faults=(Fault("group", "stolen", nth=2),)
