@@ -33,9 +33,16 @@ from kalshi_ext.writes.single import Single, execute_single
 
 
 def _ack_check(
-    target: Target, max_remaining: Decimal | None = None
+    target: Target,
+    *,
+    price: Decimal | None = None,
+    total: Decimal | None = None,
+    max_remaining: Decimal | None = None,
 ) -> Callable[[OrderAck], str | None]:
-    """Build the check of an acknowledgement: ours, and no more remaining than can be."""
+    """Build the check of an acknowledgement: ours, and of the order as the change leaves it.
+
+    `total` is what was filled and remains, None where it cannot be told before.
+    """
 
     def contradiction(ack: OrderAck) -> str | None:
         # Responses have described another order (documented incident of May 2026).
@@ -43,9 +50,14 @@ def _ack_check(
             return "it names another order"
         if ack.reduced_by is not None:
             return CANCEL_ANSWER
-        remaining = ack.remaining_count
+        if price is not None and ack.order is not None and ack.order.price != price:
+            return f"it tells the price {ack.order.price}, not {price}"
+        fills, remaining = ack.fill_count, ack.remaining_count
         if max_remaining is not None and remaining is not None and remaining > max_remaining:
             return f"its remaining_count {remaining} is more than the {max_remaining} asked for"
+        # The answer to an earlier request about this order tells how that left it.
+        if None not in (total, fills, remaining) and fills + remaining != total:  # type: ignore[operator]
+            return f"it counts {fills} filled and {remaining} remaining, not {total} together"
         return None
 
     return contradiction
@@ -69,7 +81,9 @@ def amend(
     limits = yield from _begin(context, target, deadline)
     probe = amend_probe(contract, payload, context, limits, call)
     # `count` is the total (documented): fills only lower what remains of it.
-    contradiction = _ack_check(target, max_remaining=ticket.count)
+    contradiction = _ack_check(
+        target, price=ticket.price, total=ticket.count, max_remaining=ticket.count
+    )
     single = Single(call, payload, contradiction, probe, ticket.ticker, target.order_id)
     work = partial(_execute_or_closed, contract, context, limits, single)
     return (yield from _one_at_a_time(single, context, limits, work))
@@ -137,7 +151,8 @@ def _decrease(
     }
     probe = decrease_probe(contract, payload, context, limits, ticket)
     ticker = target.ticker if before is None else before.ticker
-    contradiction = _ack_check(target, max_remaining=ticket.to)
+    total = None if before is None or ticket.by is None else order_total(before) - ticket.by
+    contradiction = _ack_check(target, total=total, max_remaining=ticket.to)
     return Single(call, payload, contradiction, probe, ticker, target.order_id)
 
 

@@ -59,6 +59,13 @@ REGRESSIONS = (
         Freedoms(order_get="404"),
         (Fault("cancel", "lose_answer"), Fault("cancel", "paused", nth=2, times=3)),
     ),
+    # what the create was answered was taken for the answer to the amend
+    Scenario(
+        (Step("place"), Step("amend")),
+        Freedoms(contract="classic", fill="all"),
+        (Fault("change", "swap"),),
+        client="sync",
+    ),
     # any 2xx was taken for "the group is deleted"
     Scenario(
         (Step("create_group"), Step("delete_group")), faults=(Fault("group", "stolen", nth=2),)

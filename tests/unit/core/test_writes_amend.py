@@ -21,6 +21,7 @@ LOST = core.lost(bytes_sent=True)
 ROW = ex.row()
 ID = ROW["order_id"]
 DONE = core.reply(200, {"order_id": ID, "remaining_count": "4.00", "fill_count": "0.00"})
+AMENDED = core.reply(200, {"order_id": ID, "remaining_count": "6.00", "fill_count": "0.00"})
 
 
 def amend(exchange: ex.FakeExchange, **changes: Any) -> Any:
@@ -61,7 +62,7 @@ def test_the_answer_to_a_cancel_acknowledges_no_other_change(work: Any) -> None:
 
 
 def test_an_amend_that_is_not_done_goes_again_once_no_copy_can_live() -> None:
-    exchange = ex.FakeExchange([ex.once(LOST, DONE)], orders=[ROW])
+    exchange = ex.FakeExchange([ex.once(LOST, AMENDED)], orders=[ROW])
     assert not amend(exchange).replayed
     assert exchange.waited >= 60
     assert len(exchange.sent("POST")) == 2
@@ -87,7 +88,7 @@ def test_an_old_state_that_happens_to_be_the_wanted_one_is_not_believed() -> Non
 def test_an_amend_is_done_only_when_all_it_names_is_so(
     arguments: dict[str, Any], row: dict[str, Any]
 ) -> None:
-    exchange = ex.FakeExchange([ex.once(LOST, DONE)], orders=[row])
+    exchange = ex.FakeExchange([ex.once(LOST, AMENDED)], orders=[row])
     amend(exchange, **arguments)
     assert len(exchange.sent("POST")) == 2
 
@@ -174,6 +175,16 @@ def test_a_change_that_meets_an_ended_order_says_so_and_carries_the_order(
     assert caught.value.order_status == row["status"] == caught.value.order.status
     assert len(exchange.sent("POST")) == 1
     assert exchange.states() == ["refused"]
+
+
+@pytest.mark.parametrize("change", CHANGES[:2], ids=["amend", "by"])
+def test_the_answer_to_an_earlier_request_about_the_order_proves_no_change(change: Any) -> None:
+    as_created = core.reply(200, {"order_id": ID, "remaining_count": "0", "fill_count": "5.00"})
+    first_read = ex.once(core.reply(200, {"order": ROW}), method="GET", ending=ID)
+    reads = [first_read] if change is CHANGES[1] else []
+    exchange = ex.FakeExchange([ex.once(as_created), *reads], orders=[FILLED])
+    with pytest.raises(errors.OrderClosed):
+        change(exchange, core.CURRENT)
 
 
 ENDS = [
