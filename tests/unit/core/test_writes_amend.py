@@ -88,7 +88,9 @@ def test_an_old_state_that_happens_to_be_the_wanted_one_is_not_believed() -> Non
 def test_an_amend_is_done_only_when_all_it_names_is_so(
     arguments: dict[str, Any], row: dict[str, Any]
 ) -> None:
-    exchange = ex.FakeExchange([ex.once(LOST, AMENDED)], orders=[row])
+    remaining = f"{arguments.get('count', 6)}.00"
+    answer = core.reply(200, json.loads(AMENDED.body) | {"remaining_count": remaining})
+    exchange = ex.FakeExchange([ex.once(LOST, answer)], orders=[row])
     amend(exchange, **arguments)
     assert len(exchange.sent("POST")) == 2
 
