@@ -112,7 +112,7 @@ def date_entries(
     write: Any, keys: Sequence[str], exchange_time: float | None, now: float
 ) -> Flow[None]:
     """Date open entries anew before a sending that comes late, by both clocks."""
-    times = {"sent_at": instant(now), **dated(exchange_time)}
+    times: dict[str, Any] = {"sent_at": instant(now), **dated(exchange_time)}
     states = (State.UNKNOWN if write.progress[k].attempts else State.INTENT for k in keys)
     transitions = [Transition(k, state, **times) for k, state in zip(keys, states, strict=True)]
     yield Record("advance_many", (transitions,))
