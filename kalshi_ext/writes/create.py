@@ -22,6 +22,7 @@ from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Now, begin_call
 from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.requests import InstanceTransferTicket
+from kalshi_ext.values.money import EXACT
 from kalshi_ext.writes.keyless import Listing, read_listing, row_kind
 from kalshi_ext.writes.probes import new_row_probe
 from kalshi_ext.writes.reservation import serialized
@@ -119,7 +120,7 @@ def transfer_between_instances(
         "source": ticket.source,
         "destination": ticket.destination,
         # The ticket counts centicents, 1/100 of a cent (documented); rows are read as dollars.
-        "amount": Decimal(ticket.amount).scaleb(-4),
+        "amount": Decimal(ticket.amount).scaleb(-4, EXACT),
         "source_shard": ticket.source_exchange_shard,
         "destination_shard": ticket.destination_exchange_shard,
     }

@@ -35,6 +35,7 @@ from kalshi_ext.protocol.flow import CallLimits, Context, Flow
 from kalshi_ext.protocol.messages import Call, Page
 from kalshi_ext.protocol.pagination import Paginator
 from kalshi_ext.requests import DecreaseTicket
+from kalshi_ext.values.money import EXACT
 from kalshi_ext.writes import journal_codec
 from kalshi_ext.writes.keyless import (
     KEYLESS,
@@ -116,7 +117,7 @@ def _possible_totals(order: Order) -> tuple[Decimal | None, ...]:
 
 def order_total(order: Order) -> Decimal:
     """Return what an amend's `count` names: the contracts filled and those still resting."""
-    return order.fill_count + order.remaining_count
+    return EXACT.add(order.fill_count, order.remaining_count)
 
 
 def decrease_probe(
@@ -160,7 +161,7 @@ def _judge_reduce_by(
     contract: Contract, ticket: DecreaseTicket | None, order: Order, by: Decimal, total: Decimal
 ) -> ProbeResult[OrderAck]:
     """Compare with `total`, read before the sending: fills keep it, the decrease takes `by` off."""
-    if order_total(order) == total - by:
+    if order_total(order) == EXACT.subtract(total, by):
         return Executed(journal_codec.ack_of(order))
     if order.status in ENDED:
         # More was filled than the decrease would have left: it cannot have come first.
@@ -169,7 +170,7 @@ def _judge_reduce_by(
     if order_total(order) != total:
         return Unclear()
     # A difference executed twice takes off twice as much: it goes again as an absolute size.
-    rest = max(order.remaining_count - by, Decimal(0))
+    rest = max(EXACT.subtract(order.remaining_count, by), Decimal(0))
     try:
         call = (
             None if ticket is None else contract.orders.decrease(evolve(ticket, by=None, to=rest))

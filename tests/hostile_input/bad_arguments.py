@@ -123,7 +123,7 @@ class Silence(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
 QUICK: Final = Policy(
     attempts=1, rounds=1, backoff=Backoff(first=0.0), poll=0.0, poll_ceiling=0.0,
-    resolve_within=0.0, signature_life=0.0, read_lag=0.0,
+    resolve_within=0.01, signature_life=0.0, read_lag=0.0,
 )  # fmt: skip
 
 
