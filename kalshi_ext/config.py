@@ -111,7 +111,8 @@ class Environment(Checked):
     allow_insecure: bool = field(default=False, kw_only=True, repr=False)
 
     def _check_together(self) -> None:
-        text(self.name, "environment name", max_length=255)
+        if not text(self.name, "environment name", max_length=255).isprintable():
+            raise misuse("environment name", self.name, "must be printable")
         url = _base_url(self.base_url, "environment base_url", allow_insecure=self.allow_insecure)
         object.__setattr__(self, "base_url", url)
 

@@ -65,14 +65,14 @@ class AsyncMarkets(AsyncResource):
 
     async def get(self, ticker: str) -> Market:
         """Return one market. `price_grid` tells which prices it takes."""
-        return await self._request(self._contract.markets.get(values.ticker(ticker)))
+        return await self._request(self._contract.markets.get(values.path_ticker(ticker)))
 
     async def orderbook(self, ticker: str, *, depth: int | None = None) -> OrderBook:
         """Return the resting orders by YES price, best first.
 
         `depth` is the number of price levels of each side, 1 to 100; all of them without it.
         """
-        call = self._contract.markets.orderbook(values.ticker(ticker), depth_of_book(depth))
+        call = self._contract.markets.orderbook(values.path_ticker(ticker), depth_of_book(depth))
         return await self._request(call)
 
     def trades(

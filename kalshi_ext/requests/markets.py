@@ -19,6 +19,7 @@ from kalshi_ext.arguments import (
 )
 from kalshi_ext.contract.types import MarketStatusFilter, MveFilter
 from kalshi_ext.errors import Misuse
+from kalshi_ext.redact import redacted_repr
 from kalshi_ext.requests.filters import ListQuery, list_query
 from kalshi_ext.requests.vocabulary import Moment, member
 
@@ -27,8 +28,10 @@ MAX_DEPTH = 100  # levels a side (documented)
 
 def _names(tickers: object) -> list[str]:
     names = [values.ticker(each, "tickers") for each in entries(tickers, "tickers")]
-    if any("," in each for each in names):
-        raise Misuse("tickers must not hold commas: here one would begin the next ticker")
+    for name in names:
+        if "," in name:
+            rule = "tickers must not hold commas, which begin the next ticker"
+            raise Misuse(f"{rule}, not {redacted_repr(name)}")
     return names
 
 

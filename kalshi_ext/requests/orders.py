@@ -8,10 +8,11 @@ is refused as DuplicateIdConflict before anything is sent.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, ClassVar, Final, Self, TypedDict, Unpack
+from typing import Any, ClassVar, Final, Self
 
 from attrs import field, fields, frozen
 
@@ -42,34 +43,6 @@ MAX_CONTRACTS = 1_000_000_000
 NOT_FINGERPRINTED = frozenset(
     {"client_order_id", "intent", "side", "action", "expires_at_deadline"}
 )
-
-
-class OrderOptions(TypedDict, total=False):
-    """What an order may say beyond ticker, direction, count and price; `place` explains it."""
-
-    client_order_id: str | None
-    intent: str | None
-    time_in_force: TimeInForce | str
-    self_trade_prevention: SelfTradePreventionType | str
-    post_only: bool | None
-    reduce_only: bool | None
-    expires: Moment | None
-    cancel_order_on_pause: bool | None
-    subaccount: int | None
-    order_group_id: str | None
-    exchange_index: int | None
-    max_cost: Dollars | None
-    sell_position_floor: int | None
-
-
-ORDER_ARGUMENTS: Final = frozenset(
-    {"ticker", "side", "action", "count", "price", *OrderOptions.__annotations__}
-)
-
-
-def order_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Pick the arguments of `OrderTicket.of` out of the local variables of a facade's method."""
-    return {name: value for name, value in given.items() if name in ORDER_ARGUMENTS}
 
 
 def _book_side(value: object, name: str) -> BookSide:
@@ -161,7 +134,20 @@ class OrderTicket(Checked):
         count: Count,
         price: Dollars | None,
         action: Action | None = None,
-        **options: Unpack[OrderOptions],
+        client_order_id: str | None = None,
+        intent: str | None = None,
+        time_in_force: TimeInForce | str = TimeInForce.GOOD_TILL_CANCELED,
+        self_trade_prevention: SelfTradePreventionType
+        | str = SelfTradePreventionType.TAKER_AT_CROSS,
+        post_only: bool | None = None,
+        reduce_only: bool | None = None,
+        expires: Moment | None = None,
+        cancel_order_on_pause: bool | None = None,
+        subaccount: int | None = None,
+        order_group_id: str | None = None,
+        exchange_index: int | None = None,
+        max_cost: Dollars | None = None,
+        sell_position_floor: int | None = None,
     ) -> Self:
         """Check the arguments of an order and build its ticket.
 
@@ -170,12 +156,11 @@ class OrderTicket(Checked):
         a datetime, ISO text or Unix seconds. Raises Misuse naming argument, rule and value.
         """
         # The class makes of every argument what its field holds; here is what it cannot know.
-        named: dict[str, Any] = {**options, "ticker": ticker, "count": count}
-        key, intent = options.get("client_order_id"), options.get("intent")
+        named = order_arguments(locals())
         derived: dict[str, Any] = {
             "book_side": direction(side, action),
             "price": None if price is None else yes_price(side, price),
-            "client_order_id": _idempotency_key(key, intent),
+            "client_order_id": _idempotency_key(client_order_id, intent),
             "side": None if action is None else word_of(side),
             "action": word_of(action),
         }
@@ -196,6 +181,17 @@ class OrderTicket(Checked):
             if name in _SINCE_THE_FIRST or (value is not None and name not in NOT_FINGERPRINTED)
         }
         return hashlib.sha256(_CANONICAL.encode(content).encode()).hexdigest()
+
+
+_ARGUMENTS: Final = frozenset(inspect.signature(OrderTicket.of).parameters)
+
+
+def order_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Pick the arguments of `OrderTicket.of` out of the local variables of a method.
+
+    Each of the 18 stands in a signature and in a field, and is not passed on by name in between.
+    """
+    return {name: value for name, value in given.items() if name in _ARGUMENTS}
 
 
 # Fingerprints stand in journals: a change of this text makes every older entry look like another

@@ -5,7 +5,7 @@ what breaks their rule. Tolerant ones (`read_…`) return None for absent values
 for garbage, so that a caller can drop one row and keep the page.
 """
 
-from kalshi_ext.values.ids import client_order_id, path_id, ticker
+from kalshi_ext.values.ids import client_order_id, path_id, path_ticker, ticker
 from kalshi_ext.values.money import (
     centicents,
     cents,
@@ -43,6 +43,7 @@ __all__ = [
     "moment",
     "on_grid",
     "path_id",
+    "path_ticker",
     "price",
     "read_centicents",
     "read_cents",

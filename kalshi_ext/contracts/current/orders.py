@@ -48,6 +48,7 @@ from kalshi_ext.errors import Misuse, Refused
 from kalshi_ext.models import Order, OrderAck, QueuePosition
 from kalshi_ext.protocol.messages import Call, Document, Page
 from kalshi_ext.protocol.responses import entry_refusal
+from kalshi_ext.redact import redacted_repr
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, OrderTicket, Target
 from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.values import count_text, dollars_text
@@ -232,8 +233,10 @@ class CurrentOrders(Interface):
     ) -> Call[Page[QueuePosition]]:
         if order_ids is not None or (tickers is None) == (event_ticker is None):
             raise Misuse("the current contract needs exactly one of tickers and event_ticker")
-        if any("," in ticker for ticker in tickers or ()):
-            raise Misuse("tickers must not hold commas: here one would begin the next ticker")
+        for ticker in tickers or ():
+            if "," in ticker:
+                rule = "tickers must not hold commas, which begin the next ticker"
+                raise Misuse(f"{rule}, not {redacted_repr(ticker)}")
         kwargs = get_order_queue_positions._get_kwargs(
             market_tickers=UNSET if tickers is None else ",".join(tickers),
             event_ticker=or_unset(event_ticker),
