@@ -136,10 +136,14 @@ def required_text(row: Any, name: str) -> str:
     value = row[name]
     if not isinstance(value, str) or not value:
         raise ValueError(f"{name} is not a text that names something")
-    # An id goes into URLs, journals and databases.
-    if len(value) > MAX_NAME or not is_storable(value):
+    if not can_be_id(value):
         raise ValueError(f"{name} is a text that no id can be")
     return value
+
+
+def can_be_id(value: str) -> bool:
+    """Say whether a text can be an id: it goes into URLs, journals and databases."""
+    return len(value) <= MAX_NAME and is_storable(value)
 
 
 def optional_text(row: Any, name: str) -> str | None:

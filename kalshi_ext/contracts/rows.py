@@ -20,7 +20,13 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from kalshi_ext import values
-from kalshi_ext.contracts.decoding import DECODE_ERRORS, as_list, enum_member, required
+from kalshi_ext.contracts.decoding import (
+    DECODE_ERRORS,
+    as_list,
+    can_be_id,
+    enum_member,
+    required,
+)
 from kalshi_ext.protocol.deviations import note
 from kalshi_ext.values.enums import OpenEnum
 
@@ -43,6 +49,8 @@ class Row:
         value = self._first(names)
         if not isinstance(value, str) or not value:
             raise ValueError(f"{names[0]} is not a text that names something")
+        if not can_be_id(value):
+            raise ValueError(f"{names[0]} is a text that no id can be")
         return value
 
     def required_count(self, *names: str) -> Decimal:
@@ -175,7 +183,7 @@ def _texts(value: object, name: str) -> tuple[str, ...]:
 
 def plain_text(value: Any) -> str:
     """Return a text that holds something, for readers of rows without a surprise. ValueError."""
-    if type(value) is str and value:
+    if type(value) is str and value and can_be_id(value):
         return value
     raise ValueError("not a plain text")
 

@@ -68,7 +68,7 @@ def test_a_write_that_fails_is_not_repeated(client_kind: str) -> None:
     "proxy", ["socks5://127.0.0.1:9", "ftp://x", "nonsense", "", "http://[::1"]
 )
 def test_a_proxy_is_an_http_url(client_kind: str, proxy: str) -> None:
-    with pytest.raises(Misuse, match=r"^proxy="):
+    with pytest.raises(Misuse, match=r"^proxy: must be"):
         TRANSPORT_CLIENTS[client_kind](proxy=proxy)
 
 

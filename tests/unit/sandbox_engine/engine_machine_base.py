@@ -30,13 +30,13 @@ class MachineBase(RuleBasedStateMachine):
 
     @initialize(poor=st.booleans(), seed=st.integers(0, 3))
     def open(self, poor: bool, seed: int) -> None:
-        self.harness = Harness(seed=seed)
+        self.harness = Harness(seed=seed, precision="0.01")
         self.reference = ReferenceExchange()
         self.tickers: list[str] = []
         self.fees = [("0.07", "0"), ("0.07", "0.0175"), ("0.035", "0.01")]
         for _ in range(3):
             self.list_market(len(self.tickers))
-        self.harness.admin(admin.add_account("cat", subaccounts=2))
+        self.harness.admin(admin.add_account("cat", subaccounts=2, precision="0.01"))
         for name in TRADERS:
             if poor and name == "bob":
                 self.harness.admin(admin.fund(name, "-985"))

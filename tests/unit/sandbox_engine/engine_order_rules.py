@@ -6,7 +6,7 @@ import uuid
 from decimal import Decimal
 from typing import Any
 
-from engine_harness import START
+from engine_harness import START, UNKNOWN
 from engine_machine_base import TRADERS, MachineBase
 from engine_reference import ReferenceOrder
 from hypothesis import strategies as st
@@ -158,7 +158,7 @@ class OrderRules(MachineBase):
 
     @rule(pick=PICK)
     def cancel_what_is_over(self, pick) -> None:
-        order_id = self.order_ids[pick % len(self.order_ids)] if self.order_ids else "none"
+        order_id = self.order_ids[pick % len(self.order_ids)] if self.order_ids else UNKNOWN
         if self.reference.find(order_id) is None:
             self.start_step()
             assert self.harness.cancel(order_id, exchange_index=-1).status == 404
