@@ -13,7 +13,7 @@ BASE ?= openapi/upstream.yaml
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types derived spec generate check-generated drift adopt \
+.PHONY: help setup demo test check lint types derived spec generate check-generated drift adopt adopt-walks \
         record faults fuzz hostile simulate mutation drift-mutations invariants conformance witnesses bench \
         package clean
 
@@ -73,6 +73,9 @@ spec: $(VENV)/.dev ## take in the exchange's contract: make spec UPSTREAM=<file 
 
 generate: $(VENV)/.dev ## regenerate generated/ and the types derived from the contract
 	$(PY) scripts/generate.py
+
+adopt-walks: $(VENV)/.dev ## take in the whole document said in other ways (a minute)
+	EVERY_WALK=1 $(PY) -m pytest -q tests/contract/adopt
 
 check-generated: $(VENV)/.dev ## compare generated/ with a fresh regeneration
 	$(PY) scripts/generate.py --check

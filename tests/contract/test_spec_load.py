@@ -252,6 +252,6 @@ def test_a_drip_is_cut_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "monotonic", lambda: next(ticks))
     with (
         serving({"/drip": (200, {}, endless)}) as url,
-        pytest.raises(Unreadable, match="longer than|larger than"),  # whichever bound comes first
+        pytest.raises(Unreadable, match=r"longer than|larger than"),  # whichever bound comes first
     ):
         load(url + "/drip")
