@@ -74,8 +74,8 @@ spec: $(VENV)/.dev ## take in the exchange's contract: make spec UPSTREAM=<file 
 generate: $(VENV)/.dev ## regenerate generated/ and the types derived from the contract
 	$(PY) scripts/generate.py
 
-adopt-walks: $(VENV)/.dev ## take in the whole document said in other ways (a minute)
-	EVERY_WALK=1 $(PY) -m pytest -q tests/contract/adopt
+adopt-walks: $(VENV)/.dev ## add a read, take in the whole document said in other ways (minutes)
+	EVERY_WALK=1 $(PY) -m pytest -q tests/contract/adopt tests/contract/test_added_read.py
 
 check-generated: $(VENV)/.dev ## compare generated/ with a fresh regeneration
 	$(PY) scripts/generate.py --check
