@@ -29,6 +29,8 @@ FIXED_VALUES = {
     "side": "no",
     "action": "buy",
 }
+# What the changes of the examples ask for stands in the classic answers to them.
+CHANGED_VALUES = {"amendOrder": {"yes_price": 57}, "decreaseOrder": {"remaining_count": 2}}
 
 
 # Every answer of the exchange has a Date: here one before its watermark, so that reads are fresh.
@@ -41,6 +43,7 @@ class DocumentedAnswers:
     def __init__(self, contract: str) -> None:
         self.contract = contract
         self.rows = list(documented(contract))
+        self.fixed: dict[str, Any] = FIXED_VALUES
 
     def answer_for(self, method: str, path: str) -> tuple[str, bytes]:
         """Return the operation a request means and its successful answer, head and body."""
@@ -48,6 +51,7 @@ class DocumentedAnswers:
             if wanted == method and self._matches(template, path):
                 status = min(s for s in operation["responses"] if s.startswith("2"))
                 schema = schema_of(self.contract, operation["responses"][status])
+                self.fixed = FIXED_VALUES | CHANGED_VALUES.get(id_, {})
                 body = b"" if schema is None else json.dumps(self.sample(schema)).encode()
                 head = f"HTTP/1.1 {status} OK\r\n{DATE}\r\ncontent-length: {len(body)}\r\n\r\n"
                 return id_, head.encode() + body
@@ -81,8 +85,8 @@ class DocumentedAnswers:
 
     def _value(self, name: str, schema: dict[str, Any]) -> Any:
         inner = resolved(self.contract, schema)
-        if name in FIXED_VALUES and inner.get("type") != "array":
-            value = FIXED_VALUES[name]
+        if name in self.fixed and inner.get("type") != "array":
+            value = self.fixed[name]
             return str(value) if inner.get("type") == "string" and value is not None else value
         return self.sample(schema, name)
 
