@@ -19,6 +19,7 @@ from kalshi_ext.protocol.flow import CallLimits, Context, Flow, begin_call
 from kalshi_ext.protocol.limits import ALL, Deadline, Scope
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
+from kalshi_ext.values.money import EXACT
 from kalshi_ext.writes.lookup import (
     ENDED,
     find_ended_order,
@@ -56,7 +57,9 @@ def _ack_check(
         if max_remaining is not None and remaining is not None and remaining > max_remaining:
             return f"its remaining_count {remaining} is more than the {max_remaining} asked for"
         # The answer to an earlier request about this order tells how that left it.
-        if None not in (total, fills, remaining) and fills + remaining != total:  # type: ignore[operator]
+        if total is None or fills is None or remaining is None:
+            return None
+        if EXACT.add(fills, remaining) != total:
             return f"it counts {fills} filled and {remaining} remaining, not {total} together"
         return None
 

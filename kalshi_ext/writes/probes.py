@@ -165,7 +165,7 @@ def _judge_reduce_by(
         return Executed(journal_codec.ack_of(order))
     if order.status in ENDED:
         # More was filled than the decrease would have left: it cannot have come first.
-        before = order.fill_count > total - by
+        before = order.fill_count > EXACT.subtract(total, by)
         return _ended("orders.decrease", order) if before else _hidden(order)
     if order_total(order) != total:
         return Unclear()

@@ -127,3 +127,22 @@ def test_the_calls_above_are_sent_and_end_in_no_foreign_error(contract: str) -> 
     assert sum(bool(sent) for sent, _ in outcomes) > 0.8 * len(outcomes)
     classes = {got[0] for _, got in outcomes if got and isinstance(got[0], type)}
     assert all(issubclass(kind, KalshiError) for kind in classes)
+
+
+class Amended(httpx.BaseTransport):
+    """Acknowledge an amend of o1 to 123.45 contracts."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        counts = {"fill_count": "100.21", "remaining_count": "23.24"}
+        return httpx.Response(200, json={"order_id": "o1", "ts_ms": 1, **counts})
+
+
+@settings(max_examples=40)
+@given(CONTEXTS)
+def test_the_counts_of_an_acknowledgement_are_added_exactly(context: decimal.Context) -> None:
+    with (
+        decimal.localcontext(context),
+        Kalshi(bearer_token="a-token-of-a-test", transport=Amended(), policy=AT_ONCE) as client,
+    ):
+        ack = client.orders.amend("o1", ticker="T", side="bid", price="0.5", count="123.45")
+    assert str(ack.remaining_count) == "23.24"
