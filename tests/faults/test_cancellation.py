@@ -67,10 +67,14 @@ def test_a_coroutine_that_is_collected_half_way_leaves_what_recover_settles(
 
 
 def sweep_lines(write: str, *, lost: bool, start: int, stride: int) -> list[InterruptResult]:
-    """Interrupt a write at each stride-th line until it ends before it is interrupted."""
-    results = [interrupt_write(LineInterrupt(write, start, lost))]
+    """Interrupt a write at a line further on each time, until it ends before it is interrupted.
+
+    A look-up that waits passes the same lines again and again: the deeper, the longer the steps.
+    """
+    line = start
+    results = [interrupt_write(LineInterrupt(write, line, lost))]
     while results[-1].location:
-        line = start + stride * len(results)
+        line += max(stride, line // 12)
         results.append(interrupt_write(LineInterrupt(write, line, lost)))
     return results
 
