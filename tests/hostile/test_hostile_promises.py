@@ -6,12 +6,10 @@ import asyncio
 from pathlib import Path
 from typing import get_args
 
-import pytest
 from hostile_scenario import ClientKind
 from promise_player import PROMISES, play_promise, read_promise
 
 SCRIPTS = sorted(PROMISES.glob("*.txt"))
-PARTS = 3  # each plays its scripts side by side
 
 
 async def play_all(scripts: list[Path], folder: Path) -> list[str]:
@@ -30,9 +28,8 @@ async def play_all(scripts: list[Path], folder: Path) -> list[str]:
     return [line for lines in wrong for line in lines]
 
 
-@pytest.mark.parametrize("part", range(PARTS))
-def test_the_promises_are_kept_to_the_byte(part: int, tmp_path: Path) -> None:
-    assert asyncio.run(play_all(SCRIPTS[part::PARTS], tmp_path)) == []
+def test_the_promises_are_kept_to_the_byte(tmp_path: Path) -> None:
+    assert asyncio.run(play_all(SCRIPTS, tmp_path)) == []
 
 
 def test_a_script_that_says_what_is_not_so_fails(tmp_path: Path) -> None:
