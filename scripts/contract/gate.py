@@ -102,13 +102,14 @@ def module_problems(text: str, *, connects: bool = False) -> list[tuple[int, str
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return [(getattr(error, "lineno", None) or 1, f"this is no Python: {error}")]
-    found = [*_node_problems(tree), *_name_problems(tree), *_body_problems(tree.body)]
-    found += [] if connects else _connection_problems(tree)
+    nodes = list(ast.walk(tree))
+    found = [*_node_problems(nodes), *_name_problems(nodes), *_body_problems(tree.body)]
+    found += [] if connects else _connection_problems(nodes)
     return sorted(set(found))
 
 
-def _node_problems(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(tree):
+def _node_problems(nodes: list[ast.AST]) -> Iterator[tuple[int, str]]:
+    for node in nodes:
         line = getattr(node, "lineno", 1)
         if type(node).__name__ not in NODES:
             yield line, f"{type(node).__name__} is not on the list"
@@ -180,28 +181,29 @@ def _call_problems(node: ast.Call) -> Iterator[str]:
         yield "a format placeholder that is more than a name"
 
 
-def _connection_problems(tree: ast.Module) -> list[tuple[int, str]]:
-    uses = [n for n in ast.walk(tree) if isinstance(n, ast.Attribute) and n.attr in CONNECTING]
+def _connection_problems(nodes: list[ast.AST]) -> list[tuple[int, str]]:
+    uses = [n for n in nodes if isinstance(n, ast.Attribute) and n.attr in CONNECTING]
     return [(use.lineno, f"{use.attr} outside of client.py") for use in uses]
 
 
-def _name_problems(tree: ast.Module) -> Iterator[tuple[int, str]]:
+def _name_problems(nodes: list[ast.AST]) -> Iterator[tuple[int, str]]:
     """Walk the names that are read but bound nowhere in the module, unless they are known."""
-    bound = set(_bound_names(tree))
-    owners = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
+    bound = set(_bound_names(nodes))
+    known = bound | BUILTINS
+    owners = {id(n.value) for n in nodes if isinstance(n, ast.Attribute)}
     for module in MODULE_NAMES:
         # A local of that name would let MODULE_NAMES speak of something else.
-        if module in bound and not _is_imported(tree, module):
+        if module in bound and not _is_imported(nodes, module):
             yield 1, f"{module} is bound to something else than the module"
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and node.id not in bound | BUILTINS:
+    for node in nodes:
+        if isinstance(node, ast.Name) and node.id not in known:
             yield node.lineno, f"the name {node.id} is not on the list"
         elif isinstance(node, ast.Name) and node.id in MODULE_NAMES and id(node) not in owners:
             yield node.lineno, f"the module {node.id} is passed on"
 
 
-def _bound_names(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+def _bound_names(nodes: list[ast.AST]) -> Iterator[str]:
+    for node in nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name
         elif isinstance(node, ast.arg):
@@ -214,8 +216,8 @@ def _bound_names(tree: ast.Module) -> Iterator[str]:
             yield node.name
 
 
-def _is_imported(tree: ast.Module, name: str) -> bool:
-    imports = [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)]
+def _is_imported(nodes: list[ast.AST], name: str) -> bool:
+    imports = [n for n in nodes if isinstance(n, ast.Import | ast.ImportFrom)]
     return any(name in (a.asname or a.name for a in each.names) for each in imports)
 
 

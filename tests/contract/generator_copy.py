@@ -41,6 +41,17 @@ def copy_repository(to: Path) -> Path:
     return to
 
 
+def only_package(root: Path, name: str) -> None:
+    """Let a copy generate one of its packages, where a test damages that one's document alone."""
+    script = root / "scripts" / "generate.py"
+    text = script.read_text(encoding="utf-8")
+    line = next(line for line in text.splitlines() if line.startswith("PACKAGES = "))
+    scope: dict[str, dict[str, str]] = {}
+    exec(line, {}, scope)  # noqa: S102
+    one = f"PACKAGES = {{{name!r}: {scope['PACKAGES'][name]!r}}}"
+    script.write_text(text.replace(line, one), encoding="utf-8")
+
+
 def generate(
     root: Path,
     *options: str,

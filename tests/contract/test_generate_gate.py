@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from documents_for_spec import ROOT
-from generator_copy import copy_repository, generate, outputs
+from generator_copy import copy_repository, generate, only_package, outputs
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -154,7 +154,9 @@ def poisoned(document: Any, place: tuple[Any, ...], text: str) -> Any:
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return copy_repository(tmp_path_factory.mktemp("hostile") / "copy")
+    root = copy_repository(tmp_path_factory.mktemp("hostile") / "copy")
+    only_package(root, "kalshi_classic")
+    return root
 
 
 def run_poisoned(copy: Path, texts: dict[tuple[Any, ...], str]) -> bool:
@@ -210,6 +212,7 @@ def test_any_text_is_judged_without_an_error(text: str) -> None:
 def test_code_that_a_document_wrote_is_not_installed(tmp_path: Path) -> None:
     """The generator of today writes none: a copy of our script stands in for one that does."""
     root = copy_repository(tmp_path / "copy")
+    only_package(root, "kalshi_classic")
     script = root / "scripts" / "generate.py"
     text = script.read_text(encoding="utf-8")
     hook = "    _refuse_foreign_code(fresh)\n"

@@ -15,9 +15,24 @@ from historical import CHANGES
 from rearranged import all_at_once, whole_document
 from rehearsing import PARTS, copy_repository, missing_findings, published, rehearse, wrong_code
 
+long_walk = pytest.mark.skipif(
+    "EVERY_WALK" not in os.environ, reason="a minute of CPU: with EVERY_WALK=1 (make adopt-walks)"
+)
 
+
+def assert_whole(copy: Path) -> None:
+    """What was adopted fits together, and no file of the swap is left."""
+    check = [sys.executable, str(copy / "scripts" / "generate.py"), "--check-hashes"]
+    process = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert (process.returncode, process.stderr) == (0, "")
+    assert "version: 3.35.0" in (copy / "openapi" / "upstream.lock").read_text()
+    left = [path.name for path in copy.rglob("*") if path.name.endswith((".adopted", "-adopt"))]
+    assert left == []
+
+
+@long_walk
 def test_a_week_of_eighteen_changes_is_taken_in_with_one_command(tmp_path: Path) -> None:
-    """All at once, and in one test: a walk takes seconds. Apart, `adopt.py --rehearse` does them.
+    """All at once, and in one test. Apart, `adopt.py --rehearse` does them.
 
     Each must be named with what it breaks, and be in the regenerated code and types.
     """
@@ -38,12 +53,7 @@ def test_a_week_of_eighteen_changes_is_taken_in_with_one_command(tmp_path: Path)
     assert "`client.portfolio.fills`" in section
     assert rehearsal.adoption.changelog in section
 
-    check = [sys.executable, str(copy / "scripts" / "generate.py"), "--check-hashes"]
-    process = subprocess.run(check, capture_output=True, text=True, check=False)
-    assert (process.returncode, process.stderr) == (0, "")
-    assert "version: 3.35.0" in (copy / "openapi" / "upstream.lock").read_text()
-    left = [path.name for path in copy.rglob("*") if path.name.endswith((".adopted", "-adopt"))]
-    assert left == []
+    assert_whole(copy)
     assert set(rehearsal.adoption.changed) >= {
         "generated",
         "kalshi_ext/contract/types.py",
@@ -51,9 +61,7 @@ def test_a_week_of_eighteen_changes_is_taken_in_with_one_command(tmp_path: Path)
     }
 
 
-@pytest.mark.skipif(
-    "EVERY_WALK" not in os.environ, reason="a minute of CPU: with EVERY_WALK=1 (make adopt-walks)"
-)
+@long_walk
 def test_the_whole_document_said_another_way_is_taken_in_and_changes_nothing(
     tmp_path: Path,
 ) -> None:
@@ -120,6 +128,10 @@ def test_a_step_that_stops_changes_nothing_and_says_what_to_edit_and_then_goes_o
     assert "Fill: read where it is there, and no longer in the contract" in process.stdout
     assert "current/GetFills: " in process.stdout
     assert "to do 1. " in process.stdout
+    section = (copy / "CHANGELOG.md").read_text(encoding="utf-8").partition("### Exchange")[2]
+    assert "Breaking: the field `fills[].fee_cost` is gone" in section.partition("\n## ")[0]
+    assert wrong_code(CHANGES[0], copy) == []
+    assert_whole(copy)
     after = files(copy)
     changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
     assert changed >= {"openapi/upstream.yaml", "openapi/overlay.yaml", "openapi/portfolio.yaml"}

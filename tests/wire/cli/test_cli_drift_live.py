@@ -234,13 +234,18 @@ def test_a_report_can_go_to_a_file(serving_sandbox: tuple[Sandbox, str], tmp_pat
     assert json.loads((tmp_path / "report.json").read_text())["contract"] == name
 
 
-def test_nobody_there_is_no_verdict() -> None:
+def test_nobody_there_is_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
     import socket
+
+    from kalshi_ext.transport import driver
+
+    # Each read is retried after waits that add up to seconds here.
+    monkeypatch.setattr(driver.time, "sleep", lambda _seconds: None)
 
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
         url = f"http://127.0.0.1:{bound.getsockname()[1]}/trade-api/v2"
-        result = run_process(
+        result = run_in_process(
             "--live", "--environment", url, "--format", "json",
             KALSHI_BEARER_TOKEN="x" * 20, KALSHI_CONTRACT="classic",
         )  # fmt: skip
