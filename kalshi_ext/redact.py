@@ -17,6 +17,7 @@ timestamp header is no secret and stays: it helps to read a log.
 from __future__ import annotations
 
 import html
+import itertools
 import re
 import threading
 import weakref
@@ -296,7 +297,10 @@ _MIN_KNOWN: Final = 8
 """Shorter values are words of messages too, which would become unreadable without them."""
 
 _known: weakref.WeakSet[Secret[str]] = weakref.WeakSet()
-_known_lock = threading.Lock()
+# How each is written, once it was looked for: an answer of many words is looked through often.
+_written: weakref.WeakKeyDictionary[Secret[str], tuple[str, ...]] = weakref.WeakKeyDictionary()
+# Reentrant: a signal's handler may write a message while one is written.
+_known_lock = threading.RLock()
 
 
 def remember(secret: Secret[str]) -> Secret[str]:
@@ -308,12 +312,12 @@ def remember(secret: Secret[str]) -> Secret[str]:
 
 
 # Signatures of requests that may still be answered. A deque drops the oldest by itself.
-_signatures: deque[str] = deque(maxlen=64)
+_signatures: deque[Secret[str]] = deque(maxlen=64)
 
 
 def remember_briefly(signature: str) -> str:
     """Have a signature replaced wherever it appears while it is one of the latest; return it."""
-    _signatures.append(signature)
+    _signatures.append(Secret(signature))
     return signature
 
 
@@ -344,11 +348,12 @@ def without_known_values(body: bytes) -> bytes:
 
 def _known_values() -> Iterator[str]:
     with _known_lock:
-        secrets = list(_known)
-    for secret in secrets:
-        yield from _spellings(secret.reveal())
-    for signature in tuple(_signatures):
-        yield from _spellings(signature)
+        secrets = [*_known, *tuple(_signatures)]
+        for secret in secrets:
+            if secret not in _written:
+                _written[secret] = _spellings(secret.reveal())
+        written = [_written[secret] for secret in secrets]
+    return itertools.chain.from_iterable(written)
 
 
 _ESCAPES: Final[tuple[Callable[[str], str], ...]] = (
@@ -362,10 +367,10 @@ _ESCAPES: Final[tuple[Callable[[str], str], ...]] = (
 )
 
 
-def _spellings(value: str) -> dict[str, None]:
+def _spellings(value: str) -> tuple[str, ...]:
     """List how a value may be written; each once, the longest first."""
     spellings = {value, *(escape(value) for escape in _ESCAPES)}
-    return dict.fromkeys(sorted(spellings, key=len, reverse=True))
+    return tuple(sorted(spellings, key=len, reverse=True))
 
 
 def as_secret(value: Any) -> Secret[Any]:

@@ -8,6 +8,7 @@ import random
 import string
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final
 
 import bad_values
@@ -181,10 +182,10 @@ def of_methods(
         for kind in kinds:
             for parameter in _parameters(clients, kind, example.word):
                 for value in values(parameter):
-                    changed = _with(clients, kind, example.word, full, parameter, value)
+                    changed = partial(_with, clients, kind, example.word, full, parameter, value)
                     yield Attempt(
                         f"{contract}.{kind}.{example.word}", parameter, value,
-                        lambda k=kind, w=example.word, a=changed: clients.call(k, w, a),
+                        lambda k=kind, w=example.word, a=changed: clients.call(k, w, a()),
                         lambda: clients.transport.count,
                     )  # fmt: skip
 

@@ -6,7 +6,8 @@ import asyncio
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -123,14 +124,20 @@ def with_value(document: Any, path: tuple[Any, ...], text: str) -> bytes:
     return json.dumps(copy).replace(json.dumps(_MARK), text).encode()
 
 
-def bodies_for(contract: str, example: Example) -> list[bytes]:
+Body = Callable[[], bytes]  # written when it is picked: there are tens of thousands
+
+
+def bodies_for(contract: str, example: Example) -> list[Body]:
     """List the hostile bodies of one word: of no kind, and its answers with one part changed."""
     names = [name for name, row in OPERATIONS.items() if row.facade == example.word]
     own = [each for name in names for each in recorded_answers_of(contract).get(name, ())][:2]
     changed = [
-        with_value(each, path, text) for each in own for path in places(each) for text in VALUES
+        partial(with_value, each, path, text)
+        for each in own
+        for path in places(each)
+        for text in VALUES
     ]
-    return [*BODIES, *changed]
+    return [*(partial(bytes, body) for body in BODIES), *changed]
 
 
 _RECORDED: Final[dict[str, dict[str, list[Any]]]] = {}
@@ -267,7 +274,7 @@ def _judged_value(example: Example, answer: Answer) -> str:
     )
 
 
-def cases(contract: str) -> Iterator[tuple[Example, bytes]]:
+def cases(contract: str) -> Iterator[tuple[Example, Body]]:
     """Walk each word of a contract with each of its hostile bodies."""
     for example in examples_of(contract):
         for body in bodies_for(contract, example):
@@ -279,8 +286,9 @@ def sample(seed: int, count: int, statuses: int) -> Iterator[tuple[str, Example,
     dice = random.Random(seed)
     every = [(contract, *case) for contract in BOTH for case in cases(contract)]
     for contract, example, body in dice.sample(every, min(count, len(every))):
+        written = body()
         for status in dice.sample(STATUSES, min(statuses, len(STATUSES))):
-            yield contract, example, Answer(status, body)
+            yield contract, example, Answer(status, written)
 
 
 def judge_all(picked: Iterator[tuple[str, Example, Answer]]) -> Judgement:

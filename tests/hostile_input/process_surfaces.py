@@ -7,19 +7,22 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from bad_arguments import QUICK
-from secret_surfaces import ECHOES, Echo, Leaks, Vault, credentials
+from echoes import ECHOES, Echo
+from secret_surfaces import Leaks, Vault, credentials
 
 from kalshi_ext import Kalshi
 
 FAILING: Final = """
 import json, logging, os, pathlib
 import pytest
-from kalshi_ext import AsyncKalshi, Kalshi
+from kalshi_ext import AsyncKalshi, Kalshi, Policy
+from kalshi_ext.journal import postgres_connection
 
 VAULT = pathlib.Path(os.environ["VAULT"])
 
@@ -44,11 +47,13 @@ def test_token():
 
 
 def test_nothing_listens():
-    with Kalshi(bearer_token=read("token"), proxy=read("proxy")) as client:
+    once = Policy(attempts=1)
+    with Kalshi(bearer_token=read("token"), proxy=read("proxy"), policy=once) as client:
         client.portfolio.balance()
 
 
-def test_database():
+def test_database(monkeypatch):
+    monkeypatch.setattr(postgres_connection, "_LASTING", postgres_connection.re.compile(""))
     Kalshi(journal=read("database"))
 """
 
@@ -60,15 +65,20 @@ def _vault_file(vault: Vault, folder: Path) -> Path:
     return path
 
 
-def look_at_pytest(leaks: Leaks) -> None:
+STYLES: Final = ("long", "auto", "native")
+# Nothing of the outer run's: each costs time in every run, and prints nothing here.
+_PLAIN: Final = [f"-pno:{name}" for name in ("cacheprovider", "xdist", "hypothesispytest", "anyio")]
+
+
+def look_at_pytest(leaks: Leaks, styles: Sequence[str] = STYLES) -> None:
     """Run failing tests under pytest, with locals and the log at DEBUG; look at what it prints."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         (folder / "test_failing.py").write_text(FAILING)
         environ = os.environ | {"VAULT": str(_vault_file(leaks.vault, folder))}
-        for style in ("long", "auto", "native"):
+        for style in styles:
             done = subprocess.run(
-                [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--showlocals",
+                [sys.executable, "-m", "pytest", *_PLAIN, "--showlocals",
                  "--log-level=DEBUG", f"--tb={style}", "-q", "test_failing.py"],
                 cwd=folder, env=environ, capture_output=True, text=True, check=False, timeout=300,
             )  # fmt: skip

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import html
 import io
-import json
 import logging
 import pickle
+import re
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import bad_arguments
-import httpx
 from attrs import define, field, frozen
 from calls import BOTH, Arguments, examples_of
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
@@ -27,8 +25,10 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
 )
+from echoes import ECHOES, Echo
 
 from kalshi_ext import AsyncKalshi, Kalshi, KalshiError, Misuse, open_journal
+from kalshi_ext.journal import postgres_connection
 
 HERE: Final = Path(__file__).resolve().parent
 PASSPHRASE: Final = "Battery-staple-of-a-horse"
@@ -177,9 +177,20 @@ class Scenario:
     frames: bool = True
 
 
+@contextmanager
+def no_patience() -> Iterator[None]:
+    """Take every failure to reach a database for one that waiting does not change."""
+    before = postgres_connection._LASTING
+    postgres_connection._LASTING = re.compile("")  # type: ignore[misc]
+    try:
+        yield
+    finally:
+        postgres_connection._LASTING = before  # type: ignore[misc]
+
+
 def watch(scenario: Scenario, leaks: Leaks) -> None:
     """Run a scenario and look at everything it shows."""
-    with logs_at_debug() as log:
+    with logs_at_debug() as log, no_patience():
         try:
             result = scenario.run()
         except Exception as error:
@@ -257,49 +268,6 @@ def constructions(vault: Vault) -> Iterator[Scenario]:
 
 
 # ---- exchanges and proxies that quote what they were sent
-
-
-def _json(sent: dict[str, str]) -> bytes:
-    return json.dumps(
-        {"error": {"code": "c", "message": "m", "details": json.dumps(sent)}}
-    ).encode()
-
-
-ECHOES: Final[dict[str, Callable[[dict[str, str]], bytes]]] = {
-    "json": _json,
-    "json object": lambda sent: json.dumps({"headers": sent}).encode(),
-    "lines": lambda sent: "\r\n".join(f"{name}: {value}" for name, value in sent.items()).encode(),
-    "one line": lambda sent: "; ".join(f"{n}={v}" for n, v in sent.items()).encode(),
-    "html list": lambda sent: "".join(f"<li>{n}: {html.escape(v)}</li>" for n, v in sent.items()).encode(),  # noqa: E501
-    "html table": lambda sent: "".join(f"<tr><td>{n}</td>\n<td><b>{v}</b></td></tr>" for n, v in sent.items()).encode(),  # noqa: E501
-    "html quotes": lambda sent: html.escape(json.dumps(sent)).encode(),
-    "values": lambda sent: " ".join(sent.values()).encode(),
-    "values in a code": lambda sent: json.dumps({"error": {"code": " ".join(sent.values())}}).encode(),  # noqa: E501
-    "go": lambda sent: f"map[{' '.join(f'{n.title()}:[{v}]' for n, v in sent.items())}]".encode(),
-    "python": lambda sent: repr(sent).encode(),
-    "url": lambda sent: str(httpx.QueryParams(sent)).encode(),
-    "split": lambda sent: "".join(f"{n}: {v[:6]}\0{v[6:]}\n" for n, v in sent.items()).encode(),
-    "an order": lambda sent: json.dumps({"order_id": "o", "fill_count": sent}).encode(),
-    "a row": lambda sent: json.dumps({"orders": [{"order_id": list(sent.values())}]}).encode(),
-}  # fmt: skip
-
-
-class Echo(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """Answer with what was sent, or fail with it."""
-
-    def __init__(self, status: int, write: Callable[[dict[str, str]], bytes]) -> None:
-        self._status, self._write = status, write
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        body = self._write(dict(request.headers))
-        if self._status == 0:
-            raise httpx.ReadError(body.decode("latin-1"))
-        headers = {"location": body.decode("latin-1")[:300].replace("\n", " ").replace("\r", " ")}
-        return httpx.Response(self._status, content=body, headers=headers)
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return self.handle_request(request)
-
 
 CALLS: Final[dict[str, Callable[[Any], Any]]] = {
     "place": lambda c: c.orders.place("T", side="bid", count=1, price="0.5"),
