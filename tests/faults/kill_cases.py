@@ -19,7 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from attrs import define, field
-from killed_bot import CLOCK_TOLERANCE, EXECUTED, FINAL_STATE, WANTED, client_order_id_of
+from killed_bot import (
+    CLOCK_TOLERANCE,
+    EXECUTED,
+    FINAL_STATE,
+    POLICY,
+    WANTED,
+    client_order_id_of,
+)
 
 from kalshi_ext.journal import Entry, open_journal
 from kalshi_ext.sandbox import Sandbox
@@ -54,11 +61,13 @@ class KillTally:
 
 
 @contextlib.contextmanager
-def start_sandbox(dedupe: str, **settings: Any) -> Iterator[Sandbox]:
-    """Run a sandbox that refuses signatures after 5 s, with an ask to trade with."""
+def start_sandbox(
+    dedupe: str, *, clock_tolerance: float = CLOCK_TOLERANCE, **settings: Any
+) -> Iterator[Sandbox]:
+    """Run a sandbox that refuses signatures after some seconds, with an ask to trade with."""
     merged = {"dedupe": dedupe, "dedupe_seconds": 1, "log_events": False, "rate_limits": False}
     merged |= settings
-    with Sandbox(seed=1, settings=merged, clock_tolerance=CLOCK_TOLERANCE, proxy=False) as box:
+    with Sandbox(seed=1, settings=merged, clock_tolerance=clock_tolerance, proxy=False) as box:
         box.markets.add(TICKER)
         box.markets.quote(TICKER, "ask", "0.60", "1000000")
         yield box
@@ -66,11 +75,15 @@ def start_sandbox(dedupe: str, **settings: Any) -> Iterator[Sandbox]:
 
 @define
 class KillSuite:
-    """Makes cases for one sandbox, runs and judges them."""
+    """Makes cases for one sandbox, runs and judges them.
+
+    `signature_life` is in seconds: what the clients count on, more than the sandbox's tolerance.
+    """
 
     box: Sandbox
     directory: Path
     tally: KillTally = field(factory=KillTally)
+    signature_life: float = POLICY.signature_life
     cases: dict[int, dict[str, Any]] = field(factory=dict)
 
     def add(
@@ -92,6 +105,7 @@ class KillSuite:
         files = {kind: str(self.directory / f"{name}.{kind}") for kind in ("journal", "log")}
         place = {"url": self.box.url, "ticker": TICKER}
         plan = {"client_kind": client_kind, "recover": recover, "lives": [*lives, last or {}]}
+        plan["signature_life"] = self.signature_life
         self.cases[number] = {"number": number, **keys, **files, **place, **plan}
         return self.cases[number]
 

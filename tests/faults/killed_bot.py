@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Set
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from kalshi_ext import AsyncKalshi, Kalshi, OrderTicket, Policy
 from kalshi_ext.errors import KalshiError
@@ -191,7 +191,8 @@ class Bot:
 
 def run(case: dict[str, Any], log: int, journal: Journal) -> None:
     """Live once, with the sync or the async client as the case says."""
-    options = {"key_id": case["key_id"], "private_key": case["private_key"], "policy": POLICY}
+    options: dict[str, Any] = {"key_id": case["key_id"], "private_key": case["private_key"]}
+    options["policy"] = evolve(POLICY, signature_life=case["signature_life"])
     options |= {"environment": case["url"], "journal": journal}
     if case["client_kind"] == "async":
         return asyncio.run(_run_async(case, log, journal, options))

@@ -51,7 +51,7 @@ def test_what_cannot_be_opened_says_why_without_the_password(
     server: Server, change: Callable[[str], str]
 ) -> None:
     with pytest.raises(JournalUnusable) as caught:
-        open_journal(change(server.url()))
+        PostgresJournal(change(server.url()), patience=0.2)
     text = error_texts(caught.value) + str(pickle.loads(pickle.dumps(caught.value)))
     assert "s3cret" not in text
     assert PASSWORD not in text
