@@ -197,9 +197,12 @@ def ack_contradiction(ticket: OrderTicket, ack: OrderAck) -> str | None:
         value = getattr(ack, name)
         if value is not None and not 0 <= value <= ticket.count:
             return f"its {name} {value} cannot be of an order over {ticket.count}"
-    # Less than asked for is fine: an IOC without a match answers 0 filled, 0 left (observed).
-    if (ack.fill_count or 0) + (ack.remaining_count or 0) > ticket.count:
-        return f"it counts more than the {ticket.count} asked for"
+    # Less than asked for is fine of an order that ended: an IOC without a match answers 0 filled,
+    # 0 left (observed). Where some rests and no id says that it is ours, it is of another order.
+    total = (ack.fill_count or 0) + (ack.remaining_count or 0)
+    unnamed = ack.client_order_id is None and ack.remaining_count
+    if total > ticket.count or (unnamed and total < ticket.count):
+        return f"it counts {total}, not the {ticket.count} asked for"
     return None
 
 

@@ -76,7 +76,6 @@ def amend_probe(
         if _is_amended(order, payload):
             return Executed(journal_codec.ack_of(order))
         if order.status in ENDED:
-            # What a cancelled order would have had to fill is not shown for certain.
             hidden = order.status == "canceled" and order.price == Decimal(payload["price"])
             return _hidden(order) if hidden else _ended("orders.amend", order)
         return NotDone(call, may_go_again=call is not None)
@@ -98,10 +97,13 @@ def _hidden(order: Order) -> Unclear:
 
 def _is_amended(order: Order, payload: Mapping[str, Any]) -> bool:
     """Say whether an order is as an amend wants it, in all that the amend names."""
-    count = Decimal(payload["count"])
-    if order.price != Decimal(payload["price"]) or count not in _possible_totals(order):
+    new_id = payload.get("client_order_id")
+    if order.price != Decimal(payload["price"]) or new_id not in (None, order.client_order_id):
         return False
-    if payload.get("client_order_id") not in (None, order.client_order_id):
+    # A cancelled order does not show what it would have had to fill: `count` is the size first
+    # asked for, and what was filled may equal the wanted total by chance. A new id tells.
+    shown = new_id is not None if order.status == "canceled" else _has_total(order, payload)
+    if not shown:
         return False
     # None keeps the expiry, 0 removes it (documented).
     expires: int | None = payload.get("expires")
@@ -109,10 +111,8 @@ def _is_amended(order: Order, payload: Mapping[str, Any]) -> bool:
     return expires in (None, expiry)
 
 
-def _possible_totals(order: Order) -> tuple[Decimal | None, ...]:
-    # A cancel empties `remaining_count`; `count` is taken to keep the size (inferred).
-    total = order_total(order)
-    return (total, order.count) if order.status == "canceled" else (total,)
+def _has_total(order: Order, payload: Mapping[str, Any]) -> bool:
+    return order_total(order) == Decimal(payload["count"])
 
 
 def order_total(order: Order) -> Decimal:
@@ -161,7 +161,10 @@ def _judge_reduce_by(
     contract: Contract, ticket: DecreaseTicket | None, order: Order, by: Decimal, total: Decimal
 ) -> ProbeResult[OrderAck]:
     """Compare with `total`, read before the sending: fills keep it, the decrease takes `by` off."""
-    if order_total(order) == EXACT.subtract(total, by):
+    # A cancel takes off what rests, so what was filled may equal the wanted total by chance; a
+    # decrease to nothing is a cancel (documented).
+    shown = order.status != "canceled" or total == by
+    if shown and order_total(order) == EXACT.subtract(total, by):
         return Executed(journal_codec.ack_of(order))
     if order.status in ENDED:
         # More was filled than the decrease would have left: it cannot have come first.
@@ -205,12 +208,13 @@ def new_row_probe(
 def list_reader(
     call: Call[Page[R]], context: Context, limits: CallLimits | None = None
 ) -> Callable[[], Flow[list[R] | None]]:
-    """Build the reading of a whole list; it returns None where rows may be missing."""
+    """Build the reading of a whole list; it returns None where rows may be missing, as in {}."""
 
     def list_rows() -> Flow[list[R] | None]:
         paginator = Paginator(call, context, limits=limits)
         rows, reached_end = yield from read_all(paginator)
-        return rows if reached_end and not paginator.invalid_rows else None
+        whole = reached_end and paginator.keyed and not paginator.invalid_rows
+        return rows if whole else None
 
     return list_rows
 

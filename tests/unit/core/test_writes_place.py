@@ -396,7 +396,8 @@ def amend(exchange: ex.FakeExchange, number: int = 1, **changes: Any) -> None:
     """Amend the order of a number, with an answer that is believed."""
     order_id = ex.row(number)["order_id"]
     arguments = {"ticker": ex.TICKER, "side": "bid", "price": "0.57", "count": 6} | changes
-    answer = core.reply(200, {"order_id": order_id, "remaining_count": "6.00"})
+    counts = {"fill_count": "0.00", "remaining_count": f"{arguments['count']}.00"}
+    answer = core.reply(200, {"order_id": order_id, **counts})
     exchange.handlers.append(ex.once(answer, ending="/amend"))
     ticket = AmendTicket.of(order_id, **arguments)
     exchange.run(writes.amend(core.CURRENT, ticket, exchange.context))
