@@ -43,7 +43,7 @@ def _ack_check(
     """Build the check of an acknowledgement: ours, and of the order as the change leaves it.
 
     `total` is what was filled and remains, None where it cannot be told before. An order_id is in
-    every answer about the order, so an amend is proven by both counts, a decrease by what remains.
+    every answer about the order, so what remains has to be told and to be as wanted.
     """
 
     def contradiction(ack: OrderAck) -> str | None:
@@ -55,8 +55,10 @@ def _ack_check(
         if price is not None and ack.order is not None and ack.order.price != price:
             return f"it tells the price {ack.order.price}, not {price}"
         fills, remaining = ack.fill_count, ack.remaining_count
-        if remaining is None or (price is not None and fills is None):
+        if remaining is None:
             return "it does not count what the change leaves"
+        if fills is None and price is not None:
+            fills = Decimal(0)  # that to an amend tells fills where there are some
         if max_remaining is not None and remaining > max_remaining:
             return f"its remaining_count {remaining} is more than the {max_remaining} asked for"
         # The answer to an earlier request about this order tells how that left it.

@@ -258,7 +258,7 @@ def test_no_later_order_waits_for_a_change_that_its_orders_end_hides() -> None:
     exchange.context.pending_writes.loaded = False  # as after a restart
     ack = exchange.run(writes.place(core.CURRENT, ex.ticket(9), exchange.context))
     assert ack.client_order_id == "c9"
-    assert exchange.states()[0] == "unknown"
+    assert exchange.states()[0] == "resolved"
 
 
 def test_a_fill_that_reads_show_late_is_waited_for_after_a_404() -> None:
