@@ -111,9 +111,9 @@ def _candidates(
 def show(where: str, /, *, as_json: bool, **filters: Any) -> None:
     """Show entries, oldest first; also while a living process uses the journal.
 
-    SIDE and PRICE are those of the YES book: bid or ask, dollars. TRIES counts the sendings. `sent?`
-    was recorded right before its first byte and has no answer since: what is without a verdict may
-    have been executed, and client.recover() finds out.
+    SIDE and PRICE are those of the YES book: bid or ask, dollars. TRIES counts the sendings.
+    `sent?` was recorded right before its first byte, and has no answer since. What is without a
+    verdict may have been executed: client.recover() finds out.
     """
     with _open(where) as opened, _click_errors():
         entries = list(_filtered(opened, **filters))
