@@ -111,8 +111,9 @@ def _candidates(
 def show(where: str, /, *, as_json: bool, **filters: Any) -> None:
     """Show entries, oldest first; also while a living process uses the journal.
 
-    SIDE and PRICE are those of the YES book: bid or ask, dollars. TRIES counts the sendings whose
-    outcome was recorded. What is without a verdict may have been sent: client.recover() finds out.
+    SIDE and PRICE are those of the YES book: bid or ask, dollars. TRIES counts the sendings.
+    `sent?` was recorded right before its first byte, and has no answer since. What is without a
+    verdict may have been executed: client.recover() finds out.
     """
     with _open(where) as opened, _click_errors():
         entries = list(_filtered(opened, **filters))
@@ -141,8 +142,8 @@ def _cell(entry: Entry, name: str) -> str:
         return entry.created_at.strftime("%Y-%m-%d %H:%M:%SZ")
     if name == "account":
         value = value or None
-    if value is State.INTENT:  # its process may have died between the sending and the answer
-        value = "intent (may be sent)"
+    if entry.state is State.INTENT:  # its process may have died between the sending and the answer
+        value = {"state": "sent?", "attempts": entry.attempts + 1}.get(name, value)
     # Ids come from outside: control characters must not reach the terminal.
     text = "-" if value is None else str(value)
     return "".join(c if c.isprintable() else "�" for c in text)
@@ -155,8 +156,10 @@ _OF_TICKET: Final = {"side": "book_side", "count": "count", "price": "price"}
 def _wanted(entry: Entry, column: str) -> object:
     try:
         ticket: Any = json.loads(entry.ticket)
+        if column == "count" and ticket.get("kind") == "decrease":
+            return f"-{ticket['by']}" if ticket.get("by") else f"to {ticket['to']}"
         return ticket[_OF_TICKET[column]]
-    except (ValueError, TypeError, LookupError):  # not every write has one
+    except (ValueError, TypeError, LookupError, AttributeError):  # not every write has one
         return None
 
 

@@ -28,7 +28,7 @@ from kalshi_ext.errors import (
     OutcomeUnknown,
     Unintelligible,
 )
-from kalshi_ext.protocol.flow import Effect, Flow, Send
+from kalshi_ext.protocol.flow import Flow, Send
 from kalshi_ext.protocol.messages import Lost
 from kalshi_ext.redact import clean_text
 
@@ -42,11 +42,11 @@ class _Sent:
     read: bool = False
     write: bool = False
 
-    def add(self, effect: Effect, result: Any) -> None:
-        if not isinstance(effect, Send) or (isinstance(result, Lost) and not result.bytes_sent):
+    def add(self, send: Send, outcome: Any) -> None:
+        if isinstance(outcome, Lost) and not outcome.bytes_sent:
             return
         # By method, which is careful: the classic contract also reads by POST.
-        if effect.request.method == "GET":
+        if send.request.method == "GET":
             self.read = True
         else:
             self.write = True
@@ -70,18 +70,6 @@ def guarded(steps: Flow[T]) -> Flow[T]:
     """Run a flow with the rule above; its effects pass through unchanged."""
     sent = _Sent()
     try:
-        return (yield from _watched(steps, sent))
-    except Exception as error:
-        own = sent.own_error(error)
-        if own is error:
-            raise
-        raise own from error
-    finally:
-        steps.close()
-
-
-def _watched(steps: Flow[T], sent: _Sent) -> Flow[T]:
-    try:
         effect = next(steps)
         while True:
             try:
@@ -89,8 +77,16 @@ def _watched(steps: Flow[T], sent: _Sent) -> Flow[T]:
             except Exception as error:  # noqa: BLE001 - of performing the effect: the flow decides
                 effect = steps.throw(error)
             else:
-                sent.add(effect, result)
+                if isinstance(effect, Send):
+                    sent.add(effect, result)
                 effect = steps.send(result)
     except StopIteration as stop:
         value: T = stop.value
         return value
+    except Exception as error:
+        own = sent.own_error(error)
+        if own is error:
+            raise
+        raise own from error
+    finally:
+        steps.close()

@@ -24,7 +24,8 @@ operation's rule (`retry_policy.py`):
     5xx, 408                       retry                       return it, maybe executed
     any other status               return it                   return it, maybe executed where its
                                                                body is not the exchange's
-    401 header_timestamp_expired   correct the clock from its Date, send again: 3 times a call
+    401 header_timestamp_expired   correct the clock from its Date, send again: 3 times a call. Not
+                                   where a copy would add to the first and may live: see `_adds`
 
 The exchange's rate limiter answers 429, so nothing was executed; but proxies answer 429 too, and
 who wrote it is told by the body (`responses.py`). 5xx and 408 prove nothing whoever wrote them. A
@@ -155,6 +156,7 @@ def send_with_retries(
         retry = retry_rule(call.operation).retry_immediately
     corrections = 0
     attempt = 0
+    ahead = 0.0  # the latest timestamp that was refused as ahead: a copy of it lives the longest
     previous: Reply | Lost | None = None
     while True:
         # Each attempt draws on the rate limit, retries too.
@@ -163,16 +165,21 @@ def send_with_retries(
         if limits is not None and reason is None:
             reason, timeout = yield from _check_limits(call.operation, limits, timeout)
         if reason is not None:
-            return _mark(_denied(previous, reason), maybe_executed)
+            return _mark(_denied(previous, reason), maybe_executed, ahead)
         try:
             outcome: Reply | Lost = yield Send(call.request, call.operation.public, timeout)
         except Misuse as error:  # the client was closed meanwhile
             if previous is None or not maybe_executed:
                 raise
-            return _mark(_denied(previous, str(error.args[0])), maybe_executed)
+            return _mark(_denied(previous, str(error.args[0])), maybe_executed, ahead)
         previous = outcome
         _take_in(call.operation, outcome, context, limits)
         expired_at = _exchange_time_if_expired(call.operation, outcome)
+        if expired_at is not None and outcome.stamp > expired_at:
+            ahead = max(ahead, outcome.stamp)
+            if _adds(call):
+                yield AdjustClock(expired_at - (yield Now()))  # for the next call
+                return _mark(outcome, True, ahead)
         if expired_at is not None and corrections < MAX_CLOCK_CORRECTIONS:
             # Not an attempt: a wrong clock should not use up the retries.
             corrections += 1
@@ -183,15 +190,26 @@ def send_with_retries(
         attempt += 1
         if not _is_transient(call.operation, outcome, retry):
             context.retry_quota.release()
-            return _mark(outcome, maybe_executed)
+            return _mark(outcome, maybe_executed, ahead)
         if attempt >= context.policy.attempts or not context.retry_quota.acquire():
-            return _mark(outcome, maybe_executed)
+            return _mark(outcome, maybe_executed, ahead)
         wait = context.policy.backoff.wait(attempt)
         if limits is not None and _refusal_at(call, limits, (yield Monotonic()) + wait):
-            return _mark(outcome, maybe_executed)
+            return _mark(outcome, maybe_executed, ahead)
         # Sticky: no later outcome of this call takes it back.
         maybe_executed = maybe_executed or _maybe_executed(call.operation, outcome)
         yield Sleep(wait)
+
+
+def _adds(call: Call[Any]) -> bool:
+    """Say whether a second execution adds to the first, so that both must not be able to happen.
+
+    A request that was refused because its timestamp was ahead can be accepted later, should the
+    network have kept a copy of it. Writes under a key are refused twice, others name a state.
+    """
+    if call.operation.repeat is Repeat.RELATIVE:
+        return b'"reduce_by"' in (call.request.body or b"")
+    return call.operation.repeat is Repeat.UNKEYED
 
 
 def _refusal_at(call: Call[Any], limits: CallLimits, moment: float) -> str | None:
@@ -282,7 +300,9 @@ def _pace(
     return f"the rate limit allows it in {wait:.1f} s only: {reason} by then"
 
 
-def _mark(outcome: Reply | Lost, maybe_executed: bool) -> Reply | Lost:
+def _mark(outcome: Reply | Lost, maybe_executed: bool, ahead: float = 0.0) -> Reply | Lost:
+    if ahead > outcome.stamp:
+        outcome = evolve(outcome, stamp=ahead)
     return evolve(outcome, maybe_executed=True) if maybe_executed else outcome
 
 
@@ -342,7 +362,8 @@ def _refusal(operation: Operation, reply: Reply) -> KalshiError:
     conclusive = isinstance(error, OutcomeUnknown | DuplicateOrder | TransferAlreadyApplied)
     if conclusive or not reply.maybe_executed:
         return error
-    unknown = OutcomeUnknown(f"{error.args[0]}; {_EARLIER_ATTEMPT}", operation=operation.id)
+    what = _COPY if isinstance(error, TimestampExpired) else _EARLIER_ATTEMPT
+    unknown = OutcomeUnknown(f"{error.args[0]}; {what}", operation=operation.id)
     unknown.__cause__ = error
     return unknown
 
@@ -359,6 +380,7 @@ def _describe_clocks(reply: Reply) -> str:
 
 
 _EARLIER_ATTEMPT = "an earlier attempt may have been executed"
+_COPY = f"{_EARLIER_ATTEMPT}, or a copy of this one be accepted later"
 
 
 def request(

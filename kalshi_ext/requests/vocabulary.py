@@ -20,8 +20,9 @@ import uuid
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from types import MappingProxyType
-from typing import Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from kalshi_ext import values
 from kalshi_ext.arguments import must_be, one_of, plain, text, whole_number, word_of
@@ -104,9 +105,14 @@ def intent_text(value: object, name: str) -> str:
 
 def member(kind: type[E], value: object, name: str) -> E:
     """Convert a word, in any case, to a member that the contract names. Raises Misuse."""
-    # Open enums accept any text, for answers; what is sent has to be a known member.
-    words = {each.value.lower(): each for each in kind}
+    words: dict[str, E] = _words_of(kind)
     return words[one_of(value, name, words, SHORT_WORDS)]
+
+
+@lru_cache(maxsize=64)
+def _words_of(kind: Any) -> dict[str, Any]:
+    # Open enums accept any text, for answers; what is sent has to be a known member.
+    return {each.value.lower(): each for each in kind}
 
 
 def subaccount_number(value: object, name: str = "subaccount") -> int | None:

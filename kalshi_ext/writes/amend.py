@@ -42,7 +42,8 @@ def _ack_check(
 ) -> Callable[[OrderAck], str | None]:
     """Build the check of an acknowledgement: ours, and of the order as the change leaves it.
 
-    `total` is what was filled and remains, None where it cannot be told before.
+    `total` is what was filled and remains, None where it cannot be told before. An order_id is in
+    every answer about the order, so what remains has to be told and to be as wanted.
     """
 
     def contradiction(ack: OrderAck) -> str | None:
@@ -54,10 +55,14 @@ def _ack_check(
         if price is not None and ack.order is not None and ack.order.price != price:
             return f"it tells the price {ack.order.price}, not {price}"
         fills, remaining = ack.fill_count, ack.remaining_count
-        if max_remaining is not None and remaining is not None and remaining > max_remaining:
+        if remaining is None:
+            return "it does not count what the change leaves"
+        if fills is None and price is not None:
+            fills = Decimal(0)  # that to an amend tells fills where there are some
+        if max_remaining is not None and remaining > max_remaining:
             return f"its remaining_count {remaining} is more than the {max_remaining} asked for"
         # The answer to an earlier request about this order tells how that left it.
-        if total is None or fills is None or remaining is None:
+        if total is None or fills is None:  # that to a decrease need not tell fills (documented)
             return None
         if EXACT.add(fills, remaining) != total:
             return f"it counts {fills} filled and {remaining} remaining, not {total} together"
@@ -153,9 +158,11 @@ def _decrease(
         "total": None if before is None else str(order_total(before)),
     }
     probe = decrease_probe(contract, payload, context, limits, ticket)
-    ticker = target.ticker if before is None else before.ticker
-    total = None if before is None or ticket.by is None else order_total(before) - ticket.by
-    contradiction = _ack_check(target, total=total, max_remaining=ticket.to)
+    ticker, total, most = target.ticker, None, ticket.to
+    if before is not None and ticket.by is not None:
+        ticker, total = before.ticker, order_total(before) - ticket.by
+        most = max(before.remaining_count - ticket.by, Decimal(0))
+    contradiction = _ack_check(target, total=total, max_remaining=most)
     return Single(call, payload, contradiction, probe, ticker, target.order_id)
 
 

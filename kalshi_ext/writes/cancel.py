@@ -130,18 +130,19 @@ def cancel_many(
     by_id = {entry.order_id: entry for entry in entries if entry.order_id}
     tried = response.maybe_executed or isinstance(outcome, Unknown)
     cancels = [
-        _Cancel(target, tried=tried, result=_decided(by_id.get(target.order_id)))
+        _Cancel(target, tried=tried, result=_decided(by_id.get(target.order_id), tried=tried))
         for target in targets
     ]
     yield from _send_and_settle(contract, cancels, context, limits)
     return [each.result for each in cancels if each.result is not None]
 
 
-def _decided(entry: OrderAck | Refused | None) -> OrderAck | Refused | None:
+def _decided(entry: OrderAck | Refused | None, *, tried: bool) -> OrderAck | Refused | None:
     """Return the entry of a batch; None where it leaves open what became of its order."""
     if isinstance(entry, OrderAck):
         return entry if cancel_contradiction(entry.order_id, entry) is None else None
-    if entry is None or isinstance(entry, NotFound) or entry.code == "not_found":
+    # The refusal of a repeat tells nothing about the batch before it.
+    if entry is None or tried or isinstance(entry, NotFound) or entry.code == "not_found":
         return None
     return entry if proves_not_executed(entry) else None
 

@@ -17,7 +17,14 @@ from attrs import fields
 
 from kalshi_ext import errors
 from kalshi_ext.contract.types import BookSide, SelfTradePreventionType, TimeInForce
-from kalshi_ext.errors import DuplicateIdConflict, KalshiError, Misuse, NotSent, Refused
+from kalshi_ext.errors import (
+    DuplicateIdConflict,
+    KalshiError,
+    Misuse,
+    NotSent,
+    OutcomeUnknown,
+    Refused,
+)
 from kalshi_ext.journal import (
     Entry,
     IllegalTransition,
@@ -91,9 +98,14 @@ def encode_ticket(ticket: OrderTicket) -> str:
     return encode({name: getattr(ticket, name) for name in _TICKET_FIELDS})
 
 
+# What reading a text that another version wrote, or a person, may raise beside KalshiError.
+UNREADABLE: Final = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+
+
 def decode_order(entry: Entry) -> OrderTicket:
-    """Read the order ticket of an entry."""
-    return OrderTicket(**_decode(json.loads(entry.ticket)))
+    """Read the order ticket of an entry, without the fields that a later version added."""
+    recorded = json.loads(entry.ticket)
+    return OrderTicket(**_decode({n: recorded[n] for n in _TICKET_FIELDS if n in recorded}))
 
 
 def instant(seconds: float) -> datetime:
@@ -152,7 +164,9 @@ def encode_error(error: KalshiError) -> str:
 
 
 def final_state(error: KalshiError) -> State:
-    """Return the state of a write that ended in an error: never sent, or refused."""
+    """Return the state of a write that ended in an error: never sent, refused, or moot."""
+    if isinstance(error, OutcomeUnknown):
+        return State.RESOLVED
     # A DuplicateIdConflict is a Misuse, but here it was the exchange that said the id is taken.
     never_sent = isinstance(error, NotSent | Misuse) and not isinstance(error, DuplicateIdConflict)
     return State.NOT_SENT if never_sent else State.REFUSED

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 from attrs import define, field
 
+from kalshi_ext.contract.types import BookSide
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import (
     BadRequest,
@@ -66,23 +67,33 @@ class OrderSearch:
     nameless: set[str] = field(factory=set[str])  # wanted ids that a row without an id may have
     orders: dict[str, Order] = field(factory=dict[str, Order])
     order_ids: set[str] = field(factory=set[str])  # of every order met, wanted or not
+    _plain_ids: set[str] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._plain_ids = {"", *map(_plain_id, self.wanted_ids)}
 
     def add(self, orders: Iterable[Order]) -> None:
         """Take orders in and keep the wanted ones."""
         for order in orders:
             self.order_ids.add(order.order_id)
-            # Orders placed in the web app carry an empty id (observed): it matches nothing. But
-            # an exchange that forgot our id would show our order so.
-            if not order.client_order_id:
-                self.nameless.update(
-                    key for key, ticket in self.tickets.items() if self._may_be(order, ticket)
-                )
-            elif order.client_order_id in self.wanted_ids:
+            if order.client_order_id in self.wanted_ids:
                 self.orders.setdefault(order.client_order_id, order)
+                continue
+            # Orders placed in the web app carry an empty id (observed): it matches nothing. But
+            # an exchange that forgot our id, or writes it otherwise, would show our order so.
+            name = _plain_id(order.client_order_id)
+            if name in self._plain_ids:
+                self.nameless.update(
+                    key
+                    for key, ticket in self.tickets.items()
+                    if name in ("", _plain_id(key)) and self._may_be(order, ticket)
+                )
 
     def _may_be(self, order: Order, ticket: OrderTicket) -> bool:
-        if (order.ticker, order.book_side) != (ticket.ticker, ticket.book_side):
+        if order.ticker != ticket.ticker:
             return False
+        if order.book_side != ticket.book_side and order.book_side in tuple(BookSide):
+            return False  # a side that nobody has met may be either
         pairs = ((order.price, ticket.price), (order.count, ticket.count))
         if any(None not in pair and pair[0] != pair[1] for pair in pairs):
             return False
@@ -95,13 +106,17 @@ class OrderSearch:
 
     def _names_another(self, row: Any) -> bool:
         # The row is as received: whatever does not clearly name another id may be a wanted order.
-        client_order_id = raw_text(row, "client_order_id")
-        return client_order_id is not None and client_order_id not in self.wanted_ids
+        return _plain_id(raw_text(row, "client_order_id")) not in self._plain_ids
 
     @property
     def incomplete(self) -> bool:
         """Say whether a wanted order has not been met."""
         return len(self.orders) < len(self.wanted_ids)
+
+
+def _plain_id(client_order_id: str | None) -> str:
+    """Return an id without what an exchange may write otherwise; empty for none."""
+    return (client_order_id or "").strip().casefold()
 
 
 def read_all(paginator: Paginator[T]) -> Flow[tuple[list[T], bool]]:

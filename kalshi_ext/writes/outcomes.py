@@ -15,6 +15,7 @@ incident, May 2026).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast
@@ -91,16 +92,19 @@ class Created(Generic[T]):
 
 @frozen
 class Unclear:
-    """A probe proved nothing; `until` says how long reading on may show more.
-
-    `moot` says why it can never be told, where nothing of the write can happen any more either.
-    """
+    """A probe proved nothing; `until` says how long reading on may show more."""
 
     until: Literal["time is over", "no copy is left", "now"] = "time is over"
-    moot: str | None = None
 
 
-ProbeResult: TypeAlias = WriteOutcome[T] | NotDone[T] | Created[T] | Unclear
+@frozen
+class Moot:
+    """Whether it was executed can never be told, and nothing of it can happen any more."""
+
+    error: KalshiError
+
+
+ProbeResult: TypeAlias = WriteOutcome[T] | NotDone[T] | Created[T] | Moot | Unclear
 
 
 def judge(
@@ -148,10 +152,21 @@ def advise(operation: Operation, error: ErrorT) -> ErrorT:
 
 
 def _may_be_duplicate(call: Call[Any], error: Refused) -> bool:
-    """Say whether a 409 may be the one that says the key is taken, under a code not known."""
+    """Say whether a refusal may say that the key is taken, in words not known."""
+    keyed = call.operation.repeat is Repeat.KEYED
     # Known codes have classes of their own; a plain Conflict is a code that we never met.
-    unknown_code = type(error) is Conflict
-    return unknown_code and (error.code is None or call.operation.repeat is Repeat.KEYED)
+    if type(error) is Conflict and (keyed or error.code is None):
+        return True
+    # Under any other status too: an earlier copy of the same request may have been executed.
+    words = f"{error.code} {error.message} {error.details}"
+    return keyed and _DUPLICATE.search(words) is not None
+
+
+_DUPLICATE = re.compile(
+    "duplicate|already[ _](exist|appl|taken|used|placed|submitted|processed)"
+    "|(id|order)[ _](is[ _])?(in[ _]use|taken|not[ _]unique|exists)",
+    re.IGNORECASE,
+)
 
 
 # The codes that prove a refusal where the code is all there is, in lower case. Each was observed or

@@ -7,12 +7,13 @@ A probe is a flow that takes no argument and returns a `ProbeResult`. It reads o
     Created      something that was not there before                return it
     NotExecuted  it was not executed and cannot be any more         raise its error
     NotDone      not in that state                                  send again when no copy is left
+    Moot         its order ended, and hides what became of it       say so: nothing is to come
     Unclear      nothing that can be relied on                      probe again, or say unknown
 
 A failed read, a 404, a list cut short and an unreadable row are `Unclear`, never `NotDone`.
 Example: an amend to 5 contracts at 0.40 lost its answer. The order shows 5 at 0.40: `Executed`. It
-shows 8 at 0.35: `NotDone`, with the same call to send again. 8 were filled: `NotExecuted`. An end
-that hides what came before it is `Unclear`, and `moot`: no later write waits for it.
+shows 8 at 0.35: `NotDone`, with the same call to send again. 8 were filled: `NotExecuted`. It was
+cancelled at 0.40, and what it would have had to fill is not shown: `Moot`.
 
 Whether a result may be believed is a question of time: reads lag behind writes, and a delayed copy
 of a request may still be accepted. The engine (resolve.py) decides it.
@@ -28,7 +29,7 @@ from typing import Any, TypeVar
 from attrs import evolve
 
 from kalshi_ext.contracts.interface import Contract
-from kalshi_ext.errors import Misuse
+from kalshi_ext.errors import KalshiError, Misuse, OutcomeUnknown
 from kalshi_ext.journal import Entry
 from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow
@@ -48,6 +49,7 @@ from kalshi_ext.writes.lookup import ENDED, order_ended_error, read_all, read_or
 from kalshi_ext.writes.outcomes import (
     Created,
     Executed,
+    Moot,
     NotDone,
     NotExecuted,
     ProbeResult,
@@ -66,18 +68,19 @@ def amend_probe(
     call: Call[OrderAck] | None = None,
 ) -> Callable[[], Flow[ProbeResult[OrderAck]]]:
     """Build the probe of an amend; `payload` as in the journal, `call` sends it again."""
+    order_id, price, total = payload["order_id"], Decimal(payload["price"]), payload["count"]
+    wanted = (price, Decimal(total), payload.get("expires"), payload.get("client_order_id"))
 
     def probe() -> Flow[ProbeResult[OrderAck]]:
         order = yield from read_order(
-            contract, payload["order_id"], context, ticker=payload.get("ticker"), limits=limits
+            contract, order_id, context, ticker=payload.get("ticker"), limits=limits
         )
         if order is None:
             return Unclear()
-        if _is_amended(order, payload):
+        if _is_amended(order, *wanted):
             return Executed(journal_codec.ack_of(order))
         if order.status in ENDED:
-            # What a cancelled order would have had to fill is not shown for certain.
-            hidden = order.status == "canceled" and order.price == Decimal(payload["price"])
+            hidden = order.status == "canceled" and order.price == price
             return _hidden(order) if hidden else _ended("orders.amend", order)
         return NotDone(call, may_go_again=call is not None)
 
@@ -88,31 +91,28 @@ def _ended(facade: str, order: Order) -> NotExecuted:
     return NotExecuted(order_ended_error(facade, order))
 
 
-def _hidden(order: Order) -> Unclear:
+def _hidden(order: Order) -> Moot:
     """Say that an order has ended, and that its end hides whether it was changed before."""
-    return Unclear(
-        moot=f"the order is {order.status.value} by now, {order.fill_count} contracts of it were "
+    why = (
+        f"the order is {order.status.value} by now, {order.fill_count} contracts of it were "
         "filled, and whether it was changed before that cannot be told"
     )
+    return Moot(OutcomeUnknown(why, order_id=order.order_id))
 
 
-def _is_amended(order: Order, payload: Mapping[str, Any]) -> bool:
+def _is_amended(
+    order: Order, price: Decimal, total: Decimal, expires: int | None, new_id: str | None
+) -> bool:
     """Say whether an order is as an amend wants it, in all that the amend names."""
-    count = Decimal(payload["count"])
-    if order.price != Decimal(payload["price"]) or count not in _possible_totals(order):
+    if order.price != price or new_id not in (None, order.client_order_id):
         return False
-    if payload.get("client_order_id") not in (None, order.client_order_id):
-        return False
+    # A cancelled order does not show what it would have had to fill: `count` is the size first
+    # asked for, and what was filled may equal the wanted total by chance. A new id tells.
+    if order.status == "canceled":
+        return new_id is not None
     # None keeps the expiry, 0 removes it (documented).
-    expires: int | None = payload.get("expires")
     expiry = 0 if order.expiration_time is None else int(order.expiration_time.timestamp())
-    return expires in (None, expiry)
-
-
-def _possible_totals(order: Order) -> tuple[Decimal | None, ...]:
-    # A cancel empties `remaining_count`; `count` is taken to keep the size (inferred).
-    total = order_total(order)
-    return (total, order.count) if order.status == "canceled" else (total,)
+    return order_total(order) == total and expires in (None, expiry)
 
 
 def order_total(order: Order) -> Decimal:
@@ -128,21 +128,26 @@ def decrease_probe(
     ticket: DecreaseTicket | None = None,
 ) -> Callable[[], Flow[ProbeResult[OrderAck]]]:
     """Build the probe of a decrease; `payload` as in the journal, `ticket` is sent again."""
+    order_id = payload["order_id"]
+    by, to, total = (_decimal_of(payload.get(name)) for name in ("by", "to", "total"))
 
     def probe() -> Flow[ProbeResult[OrderAck]]:
         order = yield from read_order(
-            contract, payload["order_id"], context, ticker=payload.get("ticker"), limits=limits
+            contract, order_id, context, ticker=payload.get("ticker"), limits=limits
         )
         if order is None:
             return Unclear()
-        if payload.get("to") is not None:
-            return _judge_reduce_to(ticket, order, Decimal(payload["to"]))
-        if payload.get("total") is None:
+        if to is not None:
+            return _judge_reduce_to(ticket, order, to)
+        if by is None or total is None:
             return Unclear()
-        by, total = Decimal(payload["by"]), Decimal(payload["total"])
         return _judge_reduce_by(contract, ticket, order, by, total)
 
     return probe
+
+
+def _decimal_of(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
 
 
 def _judge_reduce_to(
@@ -161,7 +166,10 @@ def _judge_reduce_by(
     contract: Contract, ticket: DecreaseTicket | None, order: Order, by: Decimal, total: Decimal
 ) -> ProbeResult[OrderAck]:
     """Compare with `total`, read before the sending: fills keep it, the decrease takes `by` off."""
-    if order_total(order) == EXACT.subtract(total, by):
+    # A cancel takes off what rests, so what was filled may equal the wanted total by chance; a
+    # decrease to nothing is a cancel (documented).
+    shown = order.status != "canceled" or total == by
+    if shown and order_total(order) == EXACT.subtract(total, by):
         return Executed(journal_codec.ack_of(order))
     if order.status in ENDED:
         # More was filled than the decrease would have left: it cannot have come first.
@@ -205,12 +213,13 @@ def new_row_probe(
 def list_reader(
     call: Call[Page[R]], context: Context, limits: CallLimits | None = None
 ) -> Callable[[], Flow[list[R] | None]]:
-    """Build the reading of a whole list; it returns None where rows may be missing."""
+    """Build the reading of a whole list; it returns None where rows may be missing, as in {}."""
 
     def list_rows() -> Flow[list[R] | None]:
         paginator = Paginator(call, context, limits=limits)
         rows, reached_end = yield from read_all(paginator)
-        return rows if reached_end and not paginator.invalid_rows else None
+        whole = reached_end and paginator.keyed and not paginator.invalid_rows
+        return rows if whole else None
 
     return list_rows
 
@@ -222,17 +231,17 @@ def probe_for(
     contract: Contract, context: Context, limits: CallLimits, entry: Entry
 ) -> Callable[[], Flow[ProbeResult[Any]]]:
     """Build the probe of a journal's entry, which sends nothing again."""
-    payload: dict[str, Any] = json.loads(entry.ticket)
-    kind = payload["kind"]
-    if kind == "amend":
-        return amend_probe(contract, payload, context, limits)
-    if kind == "decrease":
-        return decrease_probe(contract, payload, context, limits)
-    if kind in KEYLESS:
-        return new_row_probe(contract, entry, Listing.of(payload), context, limits)
-    if kind == SUBACCOUNT_TRANSFER:
-        return _unreadable_probe
-    # A later version of this library may have written the entry: it stays open.
+    try:
+        payload: dict[str, Any] = json.loads(entry.ticket)
+        if payload["kind"] == "amend":
+            return amend_probe(contract, payload, context, limits)
+        if payload["kind"] == "decrease":
+            return decrease_probe(contract, payload, context, limits)
+        if payload["kind"] in KEYLESS:
+            return new_row_probe(contract, entry, Listing.of(payload), context, limits)
+    except (KalshiError, *journal_codec.UNREADABLE):
+        pass
+    # A subaccount transfer; or a later version of this library wrote the entry.
     return _unreadable_probe
 
 

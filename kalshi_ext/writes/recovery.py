@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from typing import Any
@@ -48,6 +48,7 @@ from kalshi_ext.writes.lookup import look_up_orders, read_order
 from kalshi_ext.writes.order_write import order_write
 from kalshi_ext.writes.outcomes import (
     Executed,
+    Moot,
     NotExecuted,
     ProbeResult,
     Unknown,
@@ -68,7 +69,9 @@ class Resolution:
     """What recovery found out about one write: the verdict now in the journal.
 
     `state` is resolved (it was executed: `order_id`), not_sent (it was not, and can no longer
-    be), refused (it names another order) or unknown (not found out; try again later). A verdict
+    be), refused (it names another order) or unknown (not found out; try again later). A change
+    whose order ended may be resolved without `order_id`: nothing of it can happen any more, and
+    `error`, an OutcomeUnknown, says why it cannot be told whether it happened before. A verdict
     that an earlier call reached and could not tell its caller comes too, also as acknowledged.
     """
 
@@ -146,21 +149,36 @@ def resolve_entries(
 
 
 def _kind_of(entry: Entry) -> str:
-    kind: str = json.loads(entry.ticket).get("kind", "order")
+    """Return what an entry is of; empty for one that this version cannot read."""
+    try:
+        kind: str = json.loads(entry.ticket).get("kind", "order")
+    except (ValueError, AttributeError):
+        return ""
     return kind
+
+
+def _ticket_of(entry: Entry) -> OrderTicket | None:
+    """Read the ticket of an order; None of another write, or where it cannot be read."""
+    if _kind_of(entry) != "order":
+        return None
+    try:
+        return journal_codec.decode_order(entry)
+    except (KalshiError, *journal_codec.UNREADABLE):
+        return None  # it stays open, and keeps no other entry from its verdict
 
 
 def _writes_of(
     contract: Contract, context: Context, limits: CallLimits, entries: Iterable[Entry]
 ) -> Flow[list[Write[Any]]]:
     now: float = yield Monotonic()
-    orders = [entry for entry in entries if _kind_of(entry) == "order"]
-    others = [entry for entry in entries if _kind_of(entry) != "order"]
+    tickets = {e.key: ticket for e in entries if (ticket := _ticket_of(e)) is not None}
+    orders = [entry for entry in entries if entry.key in tickets]
+    others = [entry for entry in entries if entry.key not in tickets]
     orders.sort(key=lambda entry: entry.ticker or "")
     writes: list[Write[Any]] = []
     for _, group in groupby(orders, key=lambda entry: entry.ticker):
         same_ticker = list(group)
-        writes.append(_order_write(contract, context, limits, same_ticker))
+        writes.append(_order_write(contract, context, limits, same_ticker, tickets))
         _begin(writes[-1], same_ticker, context, now)
     for entry in others:
         writes.append(_other_write(contract, context, limits, entry))
@@ -207,13 +225,17 @@ def _no_verdict(entry: Entry) -> OutcomeUnknown:
 
 
 def _order_write(
-    contract: Contract, context: Context, limits: CallLimits, entries: Sequence[Entry]
+    contract: Contract,
+    context: Context,
+    limits: CallLimits,
+    entries: Sequence[Entry],
+    tickets: Mapping[str, OrderTicket],
 ) -> Write[OrderAck]:
-    tickets = {entry.key: journal_codec.decode_order(entry) for entry in entries}
-    operation = _operation_of(entries[0])
-    write = order_write(contract, tickets, context, limits, operation)
-    write.not_executed = lambda key, _: _not_executed_error(entries_by_key[key])
     entries_by_key = {entry.key: entry for entry in entries}
+    operation = _operation_of(entries[0])
+    theirs = {key: tickets[key] for key in entries_by_key}
+    write = order_write(contract, theirs, context, limits, operation)
+    write.not_executed = lambda key, _: _not_executed_error(entries_by_key[key])
     return write
 
 
@@ -254,7 +276,7 @@ def _other_write(
     )
 
 
-def _transition(entry: Entry, _: Progress[Any], outcome: WriteOutcome[Any]) -> Transition:
+def _transition(entry: Entry, _: Progress[Any], outcome: WriteOutcome[Any] | Moot) -> Transition:
     if isinstance(outcome, Executed):
         order_id = journal_codec.id_of(outcome.value) or entry.order_id
         return Transition(entry.key, State.RESOLVED, order_id=order_id)
@@ -274,8 +296,7 @@ def _not_executed_error(entry: Entry) -> NotSent:
 def _resolution(entry: Entry, progress: Progress[Any], context: Context) -> Resolution:
     """Tell what became of an entry, and remember it where that is nothing."""
     if progress.is_open:
-        remember = context.pending_writes.drop if progress.is_moot else context.pending_writes.add
-        remember(entry.ticker, entry.key)
+        context.pending_writes.add(entry.ticker, entry.key)
         return _told(entry, State.UNKNOWN)
     context.pending_writes.drop(entry.ticker, entry.key)
     result = progress.result

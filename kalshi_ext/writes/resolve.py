@@ -29,14 +29,14 @@ States and transitions, of each key:
     probing       a read shows it done                     executed      acknowledged or resolved
                   a read shows that it cannot be done      not executed  refused
                   its order ended, and hides what became   open          nothing; no write waits
-                  of the change
+                  of the change; in recovery               moot          resolved, and why
                   not done, no copy left, may go again     sent          nothing
                   not done, no copy left, may not          not executed  not_sent
                   the time of the call is over             open          nothing
                   the client is closed                     open          nothing
                   the id exists, its order is not seen     open          nothing
-    executed,     the journal refuses the verdict: some-   open          nothing, unless it already
-    not executed  body else went on with the entry                       has the same verdict
+    executed, not the journal refuses the verdict: some-   open          nothing, unless it already
+    exec., moot   body else went on with the entry                       has the same verdict
     any but ends  the flow is interrupted                  open          nothing
     open          recovery, or a later write that waits    probing       nothing: it never sends
                   a person: `kalshi-ext journal resolve`   executed      resolved
@@ -105,6 +105,7 @@ from kalshi_ext.writes import journal_codec
 from kalshi_ext.writes.outcomes import (
     Created,
     Executed,
+    Moot,
     NotDone,
     NotExecuted,
     ProbeResult,
@@ -170,7 +171,7 @@ class Write(Generic[T]):
     build: Callable[[Sequence[str]], Call[Any]]
     judge: Callable[[Call[Any], Sequence[str], Reply | Lost], Mapping[str, WriteOutcome[T]]]
     probe: Callable[[Sequence[str], Reading], Flow[Mapping[str, ProbeResult[T]]]]
-    transition: Callable[[Progress[T], WriteOutcome[T]], Transition]
+    transition: Callable[[Progress[T], WriteOutcome[T] | Moot], Transition]
     not_executed: Callable[[str, str], NotSent]
     unproven: Callable[[str, KalshiError], OutcomeUnknown]
     cost: Callable[[int], float]
@@ -271,7 +272,7 @@ def _leave_open(write: Write[T], key: str, error: KalshiError) -> None:
     progress.result = write.unproven(key, error)
 
 
-def settle(write: Write[T], outcomes: Mapping[str, WriteOutcome[T]]) -> Flow[None]:
+def settle(write: Write[T], outcomes: Mapping[str, WriteOutcome[T] | Moot]) -> Flow[None]:
     """Take outcomes in and record them; those that are known become results."""
     transitions: list[Transition] = []
     for key, outcome in outcomes.items():
@@ -327,7 +328,7 @@ def _look_once(write: Write[T], keys: Sequence[str], watermark: Watermark) -> Fl
     expired = {k for k in keys if write.progress[k].sent.visible(watermark, life)}
     results = yield from write.probe(keys, Reading(watermark, expired))
     now: float = yield Monotonic()
-    outcomes: dict[str, WriteOutcome[T]] = {}
+    outcomes: dict[str, WriteOutcome[T] | Moot] = {}
     for key in keys:
         progress, result = write.progress[key], results.get(key, Unclear())
         if isinstance(result, Executed):
@@ -341,8 +342,10 @@ def _look_once(write: Write[T], keys: Sequence[str], watermark: Watermark) -> Fl
             outcomes[key] = Executed(result.value)
         elif isinstance(result, Unknown):
             _leave_open(write, key, result.error)
-        elif isinstance(result, Unclear) and result.moot is not None:
-            _end_moot(write, progress, result.moot)
+        elif isinstance(result, Moot):
+            ended = _end_moot(write, progress, result)
+            if ended is not None:
+                outcomes[key] = ended
         elif isinstance(result, Unclear):
             if result.until == "now" or (result.until == "no copy is left" and key in expired):
                 assert progress.unknown is not None  # noqa: S101 - it was looked for
@@ -356,11 +359,15 @@ def _look_once(write: Write[T], keys: Sequence[str], watermark: Watermark) -> Fl
         yield from settle(write, outcomes)
 
 
-def _end_moot(write: Write[T], progress: Progress[T], why: str) -> None:
+def _end_moot(write: Write[T], progress: Progress[T], moot: Moot) -> Moot | None:
+    """End a write of which nothing can be told any more. Recovery does; its caller hears why."""
+    if not write.sends:
+        return moot
     assert progress.unknown is not None  # noqa: S101 - it was looked for
-    reason = f"{progress.unknown.error.args[0]}; {why}"
+    reason = f"{progress.unknown.error.args[0]}; {moot.error.args[0]}"
     _leave_open(write, progress.key, KalshiError(reason))
     progress.is_moot = True
+    return None
 
 
 def _send_again_or_end(

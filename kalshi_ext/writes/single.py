@@ -179,7 +179,7 @@ def _validate_ack(
 def _is_no_op(error: KalshiError) -> bool:
     # The exchange refuses an amend to what the order already is (observed), as after a first
     # attempt that was executed: the wanted state may well stand.
-    return isinstance(error, Refused) and error.code == "AMEND_ORDER_NO_OP"
+    return isinstance(error, Refused) and (error.code or "").upper() == "AMEND_ORDER_NO_OP"
 
 
 def _transition(

@@ -7,6 +7,7 @@ from email.utils import formatdate
 
 import core_samples as core
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,6 +74,36 @@ def test_a_timestamp_refused_again_and_again_ends_as_expired_and_speaks_of_the_c
     assert "set this machine's clock" in str(caught.value)
     assert "2027-01-15 08:01:00 UTC" in str(caught.value)  # the exchange's own
     assert "check key" not in str(caught.value)
+
+
+BY, TO = b'{"reduce_by": "1.00"}', b'{"reduce_to": "1.00"}'
+
+
+@pytest.mark.parametrize(
+    ("repeat", "body", "adds"),
+    [
+        (Repeat.UNKEYED, None, True),
+        (Repeat.RELATIVE, BY, True),
+        (Repeat.RELATIVE, TO, False),
+        (Repeat.KEYED, None, False),
+        (Repeat.ABSOLUTE, None, False),
+    ],
+)
+@pytest.mark.parametrize("ahead", [60.0, -60.0])
+def test_what_a_copy_would_add_to_does_not_go_again_while_a_refused_copy_may_be_accepted(
+    repeat: Repeat, body: bytes | None, adds: bool, ahead: float
+) -> None:
+    refused = evolve(expired(-ahead), stamp=core.EPOCH)
+    call = core.call(core.operation(repeat))
+    call = evolve(call, request=evolve(call.request, body=body))
+    driver = core.ScriptedDriver([refused, core.reply(201, {})])
+    outcome = driver.run(flow.send_with_retries(call, core.context()))
+    stays = adds and ahead > 0
+    assert len(driver.sends) == (1 if stays else 2)
+    assert driver.corrections == [-ahead]
+    assert outcome.maybe_executed is stays
+    # However it went on, a copy lives as long as the latest timestamp that was signed.
+    assert (outcome.stamp == core.EPOCH) is (ahead > 0)
 
 
 def test_an_expired_timestamp_after_an_attempt_in_doubt_proves_nothing_of_that_one() -> None:

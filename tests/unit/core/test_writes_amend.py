@@ -101,7 +101,10 @@ def test_an_amend_is_done_only_when_all_it_names_is_so(
         ({"expires": 1_900_000_000}, amended(expiration_time="2030-03-17T17:46:40Z")),
         ({"expires": 0}, amended()),
         ({"updated_client_order_id": "c2"}, amended(client_order_id="c2")),
-        ({}, amended(status="canceled", remaining_count_fp="0.00")),
+        (
+            {"updated_client_order_id": "c2"},
+            amended(status="canceled", remaining_count_fp="0.00", client_order_id="c2"),
+        ),
         ({}, amended(status="executed", remaining_count_fp="0.00", fill_count_fp="6.00")),
     ],
 )
@@ -189,6 +192,27 @@ def test_the_answer_to_an_earlier_request_about_the_order_proves_no_change(chang
         change(exchange, core.CURRENT)
 
 
+@pytest.mark.parametrize(
+    ("change", "body"),
+    [
+        (0, {}),
+        (0, {"client_order_id": "c1", "ts_ms": 1}),
+        (0, {"remaining_count": "2.00", "ts_ms": 1}),  # of a decrease, which tells no fills
+        (1, {}),
+        (1, {"remaining_count": "5.00", "ts_ms": 1}),  # of an earlier decrease
+        (2, {}),
+        (2, {"client_order_id": "c1", "fill_count": "0.00"}),
+    ],
+)
+def test_an_answer_that_does_not_count_what_a_change_leaves_proves_none(
+    change: int, body: dict[str, Any]
+) -> None:
+    exchange = ex.FakeExchange([ex.once(core.reply(200, {"order_id": ID, **body}))], orders=[ROW])
+    exchange.context = Context(policy=evolve(exchange.context.policy, resend_within=1.0))
+    with pytest.raises(errors.NotSent, match="proven not done"):
+        CHANGES[change](exchange, core.CURRENT)
+
+
 ENDS = [
     (CHANGES[0], FILLED, True),  # it was filled to another size, at another price
     (CHANGES[0], CANCELLED, True),  # another price
@@ -196,6 +220,19 @@ ENDS = [
     (CHANGES[1], FILLED, True),  # all of it was filled
     (CHANGES[1], ex.row(status="executed", remaining_count_fp="0", fill_count_fp="3"), False),
     (CHANGES[1], CANCELLED, False),
+    # What was filled equals by chance what the change would have left.
+    (CHANGES[1], ex.row(status="canceled", remaining_count_fp="0", fill_count_fp="4"), False),
+    (
+        CHANGES[0],
+        ex.row(
+            status="canceled",
+            remaining_count_fp="0",
+            fill_count_fp="6",
+            initial_count_fp="6",
+            yes_price_dollars="0.4",
+        ),
+        False,
+    ),
     (CHANGES[1], ex.row(status="canceled", remaining_count_fp="0", fill_count_fp="4.5"), True),
     (CHANGES[2], FILLED, False),
     (CHANGES[2], CANCELLED, False),
@@ -221,7 +258,7 @@ def test_no_later_order_waits_for_a_change_that_its_orders_end_hides() -> None:
     exchange.context.pending_writes.loaded = False  # as after a restart
     ack = exchange.run(writes.place(core.CURRENT, ex.ticket(9), exchange.context))
     assert ack.client_order_id == "c9"
-    assert exchange.states()[0] == "unknown"
+    assert exchange.states()[0] == "resolved"
 
 
 def test_a_fill_that_reads_show_late_is_waited_for_after_a_404() -> None:

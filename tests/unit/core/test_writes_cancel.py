@@ -389,6 +389,32 @@ def test_what_may_be_repeated_says_so_when_it_stays_unknown() -> None:
             exchange.run(writes.send_idempotent(call, exchange.context))
 
 
+@pytest.mark.parametrize("code", ["trading_is_paused", "invalid_order", "permission_denied"])
+def test_a_refused_entry_after_a_batch_in_doubt_does_not_deny_what_the_batch_did(code: str) -> None:
+    # The first batch was executed, and its answer lost.
+    entry = {"order_id": ID, "reduced_by": "0.00", "error": {"code": code, "message": "no"}}
+    answers = ex.once(
+        core.lost(bytes_sent=True), core.reply(200, {"orders": [entry]}), method="DELETE"
+    )
+    gone = ex.row(status="canceled", remaining_count_fp="0.00")
+    exchange = ex.FakeExchange([answers], orders=[gone])
+    (result,) = exchange.run(writes.cancel_many(core.CURRENT, [Target.of(ID)], exchange.context))
+    assert result.replayed
+
+
+@pytest.mark.parametrize("body", [{}, {"order_groups": []}])
+def test_a_group_is_gone_only_where_a_list_with_its_key_does_not_show_it(body: Any) -> None:
+    deleted = ex.once(core.lost(bytes_sent=True), ex.not_found(), method="DELETE")
+    groups = ex.always(core.reply(200, body), method="GET")
+    exchange = ex.FakeExchange([deleted, groups])
+    flow = writes.delete_group(core.CURRENT, "g1", None, None, exchange.context)
+    if body:
+        exchange.run(flow)
+    else:
+        with pytest.raises(errors.OutcomeUnknown):
+            exchange.run(flow)
+
+
 def test_a_404_after_a_batch_in_doubt_does_not_deny_what_the_batch_did() -> None:
     exchange = ex.FakeExchange([ex.once(LOST, LOST, LOST, LOST, method="DELETE")])
     targets = [Target.of(ID, ticker=ex.TICKER)]

@@ -356,3 +356,23 @@ def test_what_a_repeatable_write_answers_is_returned() -> None:
     assert exchange.run(writes.send_idempotent(core.call(write), exchange.context)) == {
         "done": "it is"
     }
+
+
+def test_a_group_whose_timestamp_was_ahead_is_looked_for_and_not_sent_again() -> None:
+    exchange = ex.FakeExchange()
+    groups: list[dict[str, Any]] = []
+
+    def answer(request: Any) -> Any:
+        if request.method == "GET" and request.path.endswith(GROUPS):
+            exchange.offset = 45.0 if not exchange.sent("POST") else exchange.offset
+            return core.reply(200, {"order_groups": groups})
+        if request.method == "POST":
+            groups.append(group("g1"))  # a copy of it that the network kept
+            body = {"error": {"code": "header_timestamp_expired", "message": "no"}}
+            return core.reply(401, body, date=formatdate(exchange.time, usegmt=True))
+        return None
+
+    exchange.handlers = [answer]
+    made = writes.create_group(core.CURRENT, Decimal(9), None, None, exchange.context)
+    assert exchange.run(made).id == "g1"
+    assert len(exchange.sent("POST")) == 1

@@ -28,6 +28,7 @@ LOST = core.lost(bytes_sent=True)
 REFUSED_CONNECTION = core.lost(bytes_sent=False)
 ID = ex.row()["order_id"]
 DONE = core.reply(200, {"order_id": ID, "remaining_count": "2.00"})
+AMENDED = core.reply(200, {"order_id": ID, "fill_count": "0.00", "remaining_count": "6.00"})
 DEFAULT = Policy(backoff=core.no_jitter(first=0.0))
 
 
@@ -468,7 +469,7 @@ def test_a_late_sending_confirms_that_the_entry_is_still_ours(
 ) -> None:
     lost = NotOwner("entry is driven by another")
     for seconds, fails in ((1.0, None), (RENEW_AFTER + 1, None), (RENEW_AFTER + 1, lost)):
-        answer = ex.created() if flow is PRICED[0] else DONE
+        answer = {PRICED[0]: ex.created(), amend_flow: AMENDED}.get(flow, DONE)
         exchange = shared(ex.once(answer), orders=[ex.row()])
         asked = renewing(exchange, fails)
         run = suspended(flow(exchange), exchange, seconds, clock)
@@ -762,7 +763,7 @@ def test_a_replayed_verdict_is_told_once_more() -> None:
 
 
 def test_a_change_and_a_recovery_tell_their_verdicts() -> None:
-    exchange = exchange_of(ex.once(DONE), orders=[ex.row()])
+    exchange = exchange_of(ex.once(AMENDED), orders=[ex.row()])
     (key,) = told_by(amend_flow(exchange), exchange)
     assert exchange.entry(key).state is State.ACKNOWLEDGED
     exchange.crash(writes.place(core.CURRENT, ex.ticket(), exchange.context))

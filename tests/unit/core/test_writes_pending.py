@@ -61,7 +61,8 @@ def test_an_abandoned_write_is_remembered() -> None:
     exchange = ex.FakeExchange(orders=[ex.row()])
     exchange.crash(amend_flow(exchange))
     assert pending(exchange).keys() == {ex.TICKER}
-    exchange.handlers = [ex.once(core.reply(200, {"order_id": ID, "remaining_count": "6.00"}))]
+    counts = {"fill_count": "0.00", "remaining_count": "6.00"}
+    exchange.handlers = [ex.once(core.reply(200, {"order_id": ID, **counts}))]
     exchange.context.pending_writes.by_ticker.clear()
     exchange.run(amend_flow(exchange))
     assert pending(exchange) == {}

@@ -164,6 +164,7 @@ def test_an_unreadable_row_may_be_the_order_unless_it_names_another() -> None:
     [
         ({}, True),
         ({"initial_count_fp": None}, True),
+        ({"book_side": "both"}, True),
         ({"yes_price_dollars": None}, True),
         ({"created_time": None}, True),
         ({"status": "executed", "fill_count_fp": "5.00", "remaining_count_fp": "0.00"}, True),
@@ -174,9 +175,9 @@ def test_an_unreadable_row_may_be_the_order_unless_it_names_another() -> None:
         ({"created_time": "2027-01-15T07:00:00+00:00"}, False),
     ],
 )
-@pytest.mark.parametrize("blank", ["", None, "absent"])
+@pytest.mark.parametrize("blank", ["", None, "absent", " ", "\t", "C1", " c1 ", 7])
 def test_a_row_without_an_id_that_could_be_ours_makes_the_absence_unclear(
-    blank: str | None, changes: dict[str, Any], could_be_ours: bool, where: str
+    blank: object, changes: dict[str, Any], could_be_ours: bool, where: str
 ) -> None:
     row = ex.row(client_order_id=blank, **changes)
     if blank == "absent":
@@ -283,6 +284,25 @@ def test_an_id_that_exists_is_a_duplicate_under_whatever_status(status: int) -> 
     exchange = ex.FakeExchange(
         [ex.once(ex.refused(status, "order_already_exists"))], orders=[ex.row()]
     )
+    assert place(exchange).replayed
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 422])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("duplicate_client_order_id", "no"),
+        ("ORDER_ALREADY_EXISTS", "no"),
+        ("client_order_id_in_use", "no"),
+        ("invalid_parameters", "this client_order_id already exists"),
+        ("bad_request", "client_order_id is taken"),
+    ],
+)
+def test_an_id_that_exists_is_looked_for_in_whatever_words_it_is_told(
+    words: tuple[str, str], status: int
+) -> None:
+    body = {"error": {"code": words[0], "message": words[1]}}
+    exchange = ex.FakeExchange([ex.once(core.reply(status, body))], orders=[ex.row()])
     assert place(exchange).replayed
 
 
@@ -396,7 +416,8 @@ def amend(exchange: ex.FakeExchange, number: int = 1, **changes: Any) -> None:
     """Amend the order of a number, with an answer that is believed."""
     order_id = ex.row(number)["order_id"]
     arguments = {"ticker": ex.TICKER, "side": "bid", "price": "0.57", "count": 6} | changes
-    answer = core.reply(200, {"order_id": order_id, "remaining_count": "6.00"})
+    counts = {"fill_count": "0.00", "remaining_count": f"{arguments['count']}.00"}
+    answer = core.reply(200, {"order_id": order_id, **counts})
     exchange.handlers.append(ex.once(answer, ending="/amend"))
     ticket = AmendTicket.of(order_id, **arguments)
     exchange.run(writes.amend(core.CURRENT, ticket, exchange.context))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import math
 from decimal import Decimal
 from email.utils import formatdate
@@ -11,6 +12,7 @@ from typing import Any
 import core_samples as core
 import fake_exchange as ex
 import pytest
+from attrs import evolve
 
 from kalshi_ext import errors, writes
 from kalshi_ext.journal import Entry, Reservation, State
@@ -63,6 +65,61 @@ def test_an_absent_order_is_not_sent_once_no_copy_can_live_and_is_not_sent_by_re
     assert isinstance(resolution.error, errors.NotSent)
     assert exchange.waited >= 60
     assert exchange.sent("POST") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no JSON",
+        "[]",
+        '{"kind":"order"}',
+        '{"client_order_id":"c9"}',
+        '{"kind":"amend","order_id":"x"}',
+        '{"kind":"group","limit":"many","before":[]}',
+        '{"kind":"of a later version"}',
+    ],
+)
+def test_an_entry_that_cannot_be_read_stays_open_and_keeps_no_other_from_its_verdict(
+    text: str,
+) -> None:
+    exchange = ex.FakeExchange(orders=[ex.row()])
+    entry = journal_codec.encode_order("CreateOrderV2", ex.ticket(9), core.EPOCH)
+    crash_placing(exchange)
+    exchange.journal.reserve_many([evolve(entry, ticket=text)])
+    states = {each.key: each.state for each in recover(exchange)}
+    assert states == {"c9": State.UNKNOWN, "c1": State.RESOLVED}
+
+
+def test_a_field_that_a_later_version_added_to_an_order_keeps_no_verdict_back() -> None:
+    exchange = ex.FakeExchange(orders=[ex.row()])
+    entry = journal_codec.encode_order("CreateOrderV2", ex.ticket(), core.EPOCH)
+    text = json.dumps(json.loads(entry.ticket) | {"of_a_later_version": 1})
+    exchange.journal.reserve_many([evolve(entry, ticket=text)])
+    (resolution,) = recover(exchange)
+    assert resolution.order_id == ID
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        AmendTicket.of(ID, ticker=ex.TICKER, side="bid", price="0.56", count=2),
+        DecreaseTicket.of(Target.of(ID, ticker=ex.TICKER), to=1),
+    ],
+    ids=["amend", "decrease"],
+)
+def test_recovery_ends_a_change_whose_order_ended_and_says_that_it_cannot_be_told(
+    change: Any,
+) -> None:
+    exchange = ex.FakeExchange(orders=[ex.row()])
+    write = writes.amend if isinstance(change, AmendTicket) else writes.decrease
+    crash(exchange, write(core.CURRENT, change, exchange.context))
+    exchange.orders = [ex.row(status="canceled", fill_count_fp="2.00", remaining_count_fp="0")]
+    (resolution,) = recover(exchange)
+    assert (resolution.state, resolution.order_id) == (State.RESOLVED, None)
+    assert isinstance(resolution.error, errors.OutcomeUnknown)
+    assert "canceled by now, 2.00 contracts of it were filled" in str(resolution.error)
+    assert recover(exchange) == []
+    assert exchange.states() == [State.RESOLVED]
 
 
 @pytest.mark.parametrize("wrong_by", [-50_400.0, -3_600.0, 0.0, 3_600.0, 50_400.0])

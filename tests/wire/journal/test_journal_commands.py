@@ -55,7 +55,7 @@ def test_show_prints_a_line_for_each_entry_and_a_sum(path: Path) -> None:
     assert lines[1].split()[:10] == [
         *("acknowledged", "CreateOrderV2", "T", "-", "-", "-", "done", "o-1", "intent-done", "2"),
     ]
-    assert [line.split()[0] for line in lines] == ["intent", "acknowledged", "refused"]
+    assert [line.split()[0] for line in lines] == ["sent?", "acknowledged", "refused"]
     assert len({line.index("CreateOrderV2") for line in lines}) == 1, "columns are aligned"
     assert total == "3 entries, 1 without a verdict"
 
@@ -198,15 +198,21 @@ def test_an_open_order_shows_what_was_asked_and_how_often_it_was_sent(tmp_path: 
     place = tmp_path / "orders.db"
     ticket = json.dumps({"book_side": "ask", "count": "3.00", "price": "0.41", "ticker": "T"})
     with SqliteJournal(place) as journal:
-        for key, text in {"sent": ticket, "odd": '["list"]', "none": "no json"}.items():
+        texts = {"sent": ticket, "cut": ticket, "odd": '["list"]', "none": "no json"}
+        texts["by"] = json.dumps({"kind": "decrease", "order_id": "o", "by": "3"})
+        for key, text in texts.items():
             journal.reserve(evolve(entry(key), ticket=text))
         journal.advance("sent", State.SENT, attempts=1)
     lines = run(place, "show").output.splitlines()[1:-1]
     assert lines[0].split()[:7] == ["sent", "CreateOrderV2", "T", "ask", "3.00", "0.41", "sent"]
     assert lines[0].split()[9] == "1"
-    for line in lines[1:]:
-        assert line.startswith("intent (may be sent)")
-        assert line.split()[6:9] == ["-", "-", "-"]
+    # The process died between the sending and the answer: nothing but the intent was recorded.
+    assert lines[1].split()[:7] == ["sent?", "CreateOrderV2", "T", "ask", "3.00", "0.41", "cut"]
+    assert lines[1].split()[9] == "1"
+    for line in lines[2:4]:
+        assert line.split()[0] == "sent?"
+        assert line.split()[3:6] == ["-", "-", "-"]
+    assert lines[4].split()[3:6] == ["-", "-3", "-"]
 
 
 DEMO = ("--environment", "demo", "--account", "main")
