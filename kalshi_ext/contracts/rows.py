@@ -46,16 +46,11 @@ class Row:
 
     def required_text(self, *names: str) -> str:
         """Return a text that names something: an id or a ticker."""
-        value = self._first(names)
-        if not isinstance(value, str) or not value:
-            raise ValueError(f"{names[0]} is not a text that names something")
-        if not can_be_id(value):
-            raise ValueError(f"{names[0]} is a text that no id can be")
-        return value
+        return self._required(names, lambda value: _identity(value, names[0]))
 
     def required_count(self, *names: str) -> Decimal:
         """Return a number of contracts, or dollars where they are what a row counts."""
-        return required(values.read_count(self._first(names)), names[0])
+        return self._required(names, values.read_count)
 
     def required_cents(self, name: str) -> Decimal:
         """Return an amount in cents as dollars, where it is what a row counts."""
@@ -75,7 +70,7 @@ class Row:
 
     def required_member(self, kind: type[OpenEnum], *names: str) -> Any:
         """Return a member of an enum, open to words the contract does not know."""
-        return enum_member(kind, self._first(names))
+        return self._required(names, lambda value: enum_member(kind, value))
 
     def is_absent(self, *names: str) -> bool:
         """Whether none of the fields is there with a value."""
@@ -150,15 +145,18 @@ class Row:
         listed = self.raw.get(name)
         return tuple(read(Row(raw, shape)) for raw in as_list(listed or [], name))
 
-    def _first(self, names: tuple[str, ...]) -> Any:
-        get = self.raw.get
-        for name in names[:-1]:
-            if (value := get(name)) is not None and value != "":
-                return value
-        # With one name, which is nearly always, this is the whole of it.
-        if len(names) == 1 or names[-1] in self.raw:
-            return self.raw[names[-1]]
-        return self.raw[names[0]]
+    def _required(self, names: tuple[str, ...], read: Callable[[Any], T | None]) -> T:
+        # An unreadable spelling does not hide a readable one beside it.
+        others = [name for name in names[:-1] if self.raw.get(name) not in (None, "")]
+        for name in others:
+            try:
+                return required(read(self.raw[name]), name)
+            except DECODE_ERRORS:
+                if self.raw.get(names[-1]) in (None, ""):
+                    raise
+                note("unreadable_field", f"{self.shape.__name__}.{name}")
+        last = names[-1] if names[-1] in self.raw else names[0]
+        return required(read(self.raw[last]), last)
 
     def _read(self, names: tuple[str, ...], read: Callable[[Any], T | None]) -> T | None:
         get = self.raw.get
@@ -171,6 +169,14 @@ class Row:
             except DECODE_ERRORS:
                 note("unreadable_field", f"{self.shape.__name__}.{name}")
         return None
+
+
+def _identity(value: object, name: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{name} is not a text that names something")
+    if not can_be_id(value):
+        raise ValueError(f"{name} is a text that no id can be")
+    return value
 
 
 def _cents_price(value: object) -> Decimal | None:

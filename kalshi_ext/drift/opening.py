@@ -25,6 +25,7 @@ Inner = Iterator[tuple[Node, str]]
 Checker = Callable[[Node], Inner]
 
 _JSON_TYPES: Final = ("array", "boolean", "integer", "null", "number", "object", "string")
+_PLACES: Final = ("query", "header", "path", "cookie")
 
 
 def open_document(value: object, name: str) -> Document:
@@ -110,6 +111,7 @@ _STEP: Final = _scalar("a number above 0", lambda value: _is_number(value) and v
 _SIZE: Final = _scalar("a whole number of at least 0", _is_size)
 _LIST: Final = _scalar("a list", is_list)
 _TEXTS: Final = _scalar("a list of texts", lambda v: is_list(v) and all(map(_is_text, v)))
+_PLACE: Final = _scalar(f"one of {', '.join(_PLACES)}", lambda v: _is_text(v) and v in _PLACES)
 _TYPES: Final = _scalar(f"one of {', '.join(_JSON_TYPES)} or a list of them", _is_types)
 # OpenAPI 3.0 writes a flag beside the limit, 3.1 the limit itself.
 _EXCLUSIVE: Final = _scalar("true, false or a number",
@@ -151,7 +153,7 @@ def _object(node: Node, kind: str) -> Node:
 
 _METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _PARAMETER: Final[dict[str, Checker]] = {
-    "$ref": _TEXT, "name": _TEXT, "in": _TEXT, "required": _FLAG, "deprecated": _FLAG,
+    "$ref": _TEXT, "name": _TEXT, "in": _PLACE, "required": _FLAG, "deprecated": _FLAG,
     "allowEmptyValue": _FLAG, "allowReserved": _FLAG, "explode": _FLAG, "style": _TEXT,
     "schema": _one("schema"), "content": _named("media"),
 }  # fmt: skip

@@ -139,6 +139,8 @@ def _row_hashes(rows: Sequence[object]) -> set[int]:
     if not rows:
         return set()
     name = next((name for name in _IDS if hasattr(rows[0], name)), None)
+    if hasattr(rows[0], "price_grid"):
+        name = "ticker"  # a market: its prices move between two reads of the same page
     return {_hash(row if name is None else getattr(row, name)) for row in rows}
 
 

@@ -17,7 +17,7 @@ from kalshi_ext.arguments import Checked, at_least_one, must_be, one_of, optiona
 from kalshi_ext.contract.page_sizes import PAGE_SIZES
 from kalshi_ext.contract.types import SettlementStatusFilter
 from kalshi_ext.errors import Misuse
-from kalshi_ext.requests.vocabulary import Moment, shard_number, subaccount_number
+from kalshi_ext.requests.vocabulary import Moment, shard_of_list, subaccount_number
 
 MAX_PAGE = max(
     PAGE_SIZES.values(), default=1000
@@ -65,7 +65,7 @@ class ListQuery(Checked):
         "since": optional(values.since),
         "until": optional(values.until),
         "subaccount": subaccount_number,
-        "exchange_index": shard_number,
+        "exchange_index": shard_of_list,
         "count_filter": optional(_filter),
         "settlement_status": optional(_settlement_status),
         "size": optional(at_least_one),

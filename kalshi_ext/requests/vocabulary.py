@@ -123,3 +123,8 @@ def subaccount_number(value: object, name: str = "subaccount") -> int | None:
 def shard_number(value: object, name: str = "exchange_index") -> int | None:
     """Check a shard number, 0 to 100, or None; -1 routes by ticker (documented)."""
     return None if value is None else whole_number(value, name, -1, 100)
+
+
+def shard_of_list(value: object, name: str = "exchange_index") -> int | None:
+    """Check the shard that a list is cut to, or None: -1 routes writes, lists refuse it."""
+    return None if value is None else whole_number(value, name, 0, 100)

@@ -90,6 +90,8 @@ def _lookup(root: _PathNode, method: str, segments: list[str]) -> Match | NoMatc
     if not node.operations:
         return NoMatch(404)
     operation = node.operations.get(method)
+    if operation is None and method == "GET":
+        return NoMatch(404)  # observed: GET of /portfolio/events/orders
     if operation is None:
         return NoMatch(405, tuple(sorted(node.operations)))
     return Match(operation, parameters)

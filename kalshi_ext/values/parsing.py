@@ -14,6 +14,7 @@ from kalshi_ext.values.money import EXACT, ONE
 
 # More digits than any number of the wire has: 1e999999 is short to write and long to compute.
 _MAX_DIGITS = 18
+_MAX_WHOLE = 10**_MAX_DIGITS
 
 
 def read_dollars(value: object) -> Decimal | None:
@@ -42,7 +43,7 @@ def read_price(value: object) -> Decimal | None:
 
 def read_whole(value: object) -> int | None:
     """Read a whole number, written 2, "2" or 2.0; None for null or "". Raises ValueError."""
-    if type(value) is int:
+    if type(value) is int and -_MAX_WHOLE < value < _MAX_WHOLE:
         return value
     number = read_dollars(value)
     if number is None:
@@ -104,7 +105,8 @@ def _from_text(value: str) -> Decimal:
     # Histories repeat few prices and counts: the cache takes 0.1 us where Decimal takes 0.4.
     try:
         # With a context: whether garbage raises must not depend on the caller's traps.
-        number = Decimal(value, EXACT)
+        # What Decimal reads beyond JSON's digits is no number of the wire: 1_000, Arabic digits.
+        number = Decimal(value, EXACT) if value.isascii() and "_" not in value else None
     except InvalidOperation:
         number = None
     if number is None or not number.is_finite():

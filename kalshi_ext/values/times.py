@@ -45,7 +45,10 @@ def read_time(value: object) -> datetime | None:
         # Digits are a number, but for the eight of a date; ISO parsers read some as the year 1712.
         if value.isdecimal() and len(value) != _DATE_DIGITS:
             return _read_number(value)
-        moment = _from_iso(value)
+        try:
+            moment = _from_iso(value)
+        except ValueError:
+            return _read_number(value)  # "1764500000.5"
         if moment.tzinfo is not UTC:
             moment = _in_utc(moment)
         # Year 1 is the zero time of servers written in Go and means absent (inferred).

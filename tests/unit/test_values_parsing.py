@@ -53,6 +53,19 @@ def test_cents_with_a_fraction_are_refused_whatever_their_json_type(value: objec
             read(value)
 
 
+@pytest.mark.parametrize("value", ["1_000", "\u0661", "2_0.5", "1e1_0", "\uff11"])
+def test_digits_that_only_python_reads_are_no_number_of_the_wire(value: str) -> None:
+    for read in (*READS, values.read_whole):
+        with pytest.raises(ValueError, match="is not a number"):
+            read(value)
+
+
+@pytest.mark.parametrize("value", [10**18, -(10**18), "1000000000000000000", 10**400])
+def test_a_whole_number_of_more_digits_than_the_wire_has_is_none(value: object) -> None:
+    with pytest.raises(ValueError, match="is not a whole number"):
+        values.read_whole(value)
+
+
 @pytest.mark.parametrize("value", [2, "2", 2.0, Decimal("2.0"), Decimal(2), "2.0"])
 def test_a_whole_number_is_one_however_it_is_written(value: object) -> None:
     assert values.read_whole(value) == 2

@@ -134,11 +134,15 @@ def get_orders(
     return page_answer("orders", orders, page, state.settings, write_row)
 
 
-def find_order(state: EngineState, account: TradingAccount, request: ApiRequest) -> Order:
-    """Find the order a path names, as reads see it; 404 where they do not."""
+def _order_id(request: ApiRequest) -> str:
     if not UUID.fullmatch(request.path["order_id"]):
         raise invalid_uuid(request.path["order_id"])
-    order, as_of = state.orders.get(request.path["order_id"]), state.as_of()
+    return request.path["order_id"]
+
+
+def find_order(state: EngineState, account: TradingAccount, request: ApiRequest) -> Order:
+    """Find the order a path names, as reads see it; 404 where they do not."""
+    order, as_of = state.orders.get(_order_id(request)), state.as_of()
     if order is None or order.account is not account:
         raise not_found()
     if as_of is not None and order.created > as_of:
@@ -160,7 +164,7 @@ def get_order(state: EngineState, account: TradingAccount, request: ApiRequest) 
 
 def queue_position(state: EngineState, account: TradingAccount, request: ApiRequest) -> int:
     """Count the contracts ahead of a resting order; 404 for any other."""
-    resting = account.open_orders.get(request.path["order_id"])
+    resting = account.open_orders.get(_order_id(request))
     order = next(state.visible_rows([resting] if resting else []), None)
     locked = allowed_subaccount(request, None)
     if order is None or locked not in (None, order.subaccount):

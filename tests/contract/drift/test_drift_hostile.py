@@ -243,6 +243,8 @@ def _limit(**keywords: Any) -> Any:
         (_limit(deprecated="yes"), f"{LIMIT}/deprecated"),
         (_limit(explode="false"), f"{LIMIT}/explode"),
         (_limit(style=1), f"{LIMIT}/style"),
+        (_limit(**{"in": "qeury"}), f"{LIMIT}/in"),
+        (_limit(**{"in": "body"}), f"{LIMIT}/in"),
         (_limit(schema=[]), f"{LIMIT}/schema"),
         (_limit(schema="integer"), f"{LIMIT}/schema"),
         (lambda new: _get(new).update(deprecated="true"), "/paths/~1portfolio~1fills/get/deprecat"),

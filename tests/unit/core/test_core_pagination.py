@@ -11,6 +11,7 @@ from kalshi_ext import CursorRepeated, Misuse, errors
 from kalshi_ext.protocol.messages import InvalidRow, Page, Reply
 from kalshi_ext.protocol.pagination import MAX_EMPTY_PAGES, Paginator, collect
 from kalshi_ext.requests.filters import ListQuery
+from kalshi_ext.requests.markets import MarketQuery
 
 GROUPS = core.CURRENT.order_groups.list(ListQuery())
 
@@ -265,3 +266,15 @@ def test_the_cursor_of_a_page_replaces_the_one_before() -> None:
 def test_a_page_is_plain_data() -> None:
     assert Page((1, 2)).invalid_rows == ()
     assert InvalidRow({}, "why") == InvalidRow({}, "why")
+
+
+def test_markets_that_come_again_with_other_prices_end_the_list() -> None:
+    """Quotes move between two reads of one page: its tickers tell that it is the same."""
+    market = {"ticker": "M", "status": "active", "price_ranges": []}
+    pages = (
+        core.reply(200, {"markets": [market | {"yes_bid_dollars": f"0.{n}"}], "cursor": f"c{n}"})
+        for n in range(10, 99)
+    )
+    markets = Paginator(core.CURRENT.markets.list(MarketQuery(page=ListQuery())), core.context())
+    with pytest.raises(CursorRepeated, match="page 2 holds rows of earlier pages only"):
+        core.ScriptedDriver(list(pages)).run(collect(markets))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from attrs import evolve
 
 from kalshi_ext import Order, OrderAck, errors
+from kalshi_ext.contracts.decode_orders import decode_order
 
 GOOD = {"subaccount_number": 1, "exchange_index": 0, "balance": "90.0000", "updated_ts": 1764583200}
 PLAIN_LISTS: dict[str, tuple[str, dict[str, Any], dict[str, Any], Callable[[Any], Any]]] = {
@@ -168,3 +170,36 @@ def test_a_reset_of_a_group_that_does_not_exist_is_said_once() -> None:
     )
     assert core.kinds(results) == {"NotFound"}
     assert {request.method for request in transport.requests} == {"POST"}
+
+
+RESTING = {
+    "order_id": "o1", "ticker": "T", "status": "resting", "side": "yes", "action": "buy",
+    "remaining_count": 3, "fill_count": 1, "yes_price": 40,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["remaining_count_fp", "fill_count_fp"])
+@pytest.mark.parametrize("garbage", ["n/a", {}, [], True])
+def test_an_unreadable_spelling_costs_no_row_where_another_one_can_be_read(
+    name: str, garbage: object
+) -> None:
+    order = decode_order({**RESTING, name: garbage}, side_and_action=True)
+    assert (order.remaining_count, order.fill_count) == (3, 1)
+    with pytest.raises(ValueError, match="is not a number"):
+        decode_order({**RESTING, name: garbage, name[:-3]: ""}, side_and_action=True)
+
+
+def test_an_expiry_with_parts_of_a_second_is_read_from_text_as_from_a_number() -> None:
+    order = decode_order({**RESTING, "expiration_time": "1764500000.5"}, side_and_action=True)
+    assert order.expiration_time == datetime(2025, 11, 30, 10, 53, 20, 500_000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("word", ["orders.list", "portfolio.fills", "portfolio.positions"])
+def test_a_list_is_not_cut_to_the_shard_that_routes_writes(word: str) -> None:
+    resource, name = word.split(".")
+    for error in clients.sync_and_async(
+        lambda c: getattr(getattr(c, resource), name)(exchange_index=-1),
+        clients.answering(200, {}),
+    ):
+        assert type(error) is errors.Misuse
+        assert "exchange_index must be a whole number from 0 to 100, not -1" in str(error)

@@ -23,7 +23,8 @@ def test_an_order_id_that_is_no_uuid_is_a_400(order_id):
     harness = Harness()
     path = {"order_id": order_id}
     assert error_code(harness.cancel(order_id)) == (400, "invalid_UUID")
-    assert error_code(harness.call("GetOrder", path=path)) == (400, "invalid_UUID")
+    for operation in ("GetOrder", "GetOrderQueuePosition"):
+        assert error_code(harness.call(operation, path=path)) == (400, "invalid_UUID")
     assert error_code(harness.cancel(UNKNOWN)) == (404, "not_found")
 
 

@@ -60,13 +60,20 @@ def test_a_path_parameter_is_decoded_and_keeps_its_slashes() -> None:
         ("GET", "/portfolio/orders/x/y/z", NoMatch(404)),
         ("GET", "/portfolio/orders//queue_position", NoMatch(404)),
         ("PATCH", "/portfolio/orders", NoMatch(405, ("GET", "POST"))),
-        ("GET", "/portfolio/order_groups/x/limit", NoMatch(405, ("PUT",))),
+        ("POST", "/portfolio/order_groups/x/limit", NoMatch(405, ("PUT",))),
+        ("GET", "/portfolio/order_groups/x/limit", NoMatch(404)),
+        ("GET", "/portfolio/events/orders", NoMatch(404)),
     ],
 )
 def test_what_is_not_there_is_404_and_a_wrong_method_405(
     method: str, path: str, expected: NoMatch
 ) -> None:
     assert _find(Routes("current"), method, path) == expected
+
+
+def test_the_list_of_orders_is_not_where_they_are_made(caller: SignedClient) -> None:
+    answer = caller.call("GET", "/portfolio/events/orders")
+    assert (answer.status, answer.headers["content-type"][:10]) == (404, "text/plain")
 
 
 def test_a_405_tells_the_methods_there_are(caller: SignedClient) -> None:
