@@ -18,7 +18,7 @@ from attrs import field, frozen
 
 from kalshi_ext.arguments import Checked, misuse, plain, seconds, text
 from kalshi_ext.errors import Misuse
-from kalshi_ext.redact import Secret, as_secret, without_password
+from kalshi_ext.redact import Secret, as_secret, without_key, without_password
 
 Contract = Literal["current", "classic"]
 _CONTRACTS: Final[dict[str, Contract]] = {"current": "current", "classic": "classic"}
@@ -97,7 +97,7 @@ def _host_of(url: SplitResult) -> str:
     return url.netloc.lower().removesuffix(":443")
 
 
-@frozen
+@frozen(init=False)
 class Environment(Checked):
     """One exchange: `base_url` has the path prefix and no trailing slash.
 
@@ -109,6 +109,11 @@ class Environment(Checked):
     name: str
     base_url: str
     allow_insecure: bool = field(default=False, kw_only=True, repr=False)
+
+    def __init__(self, name: str, base_url: str, *, allow_insecure: bool = False) -> None:
+        # First of all: a traceback shows the locals of its frames, and the instance.
+        name, base_url = without_password(name), without_password(base_url)
+        self.__attrs_init__(name, base_url, allow_insecure=allow_insecure)
 
     def _check_together(self) -> None:
         if not text(self.name, "environment name", max_length=255).isprintable():
@@ -206,15 +211,15 @@ def settings_from_env(
     values = _read_variables(variables)
     _refuse_contradictions(values)
     return EnvironmentSettings(
-        environment=environment(_stripped(values, "ENVIRONMENT"), name="KALSHI_ENVIRONMENT"),
-        contract=contract(_stripped(values, "CONTRACT"), name="KALSHI_CONTRACT"),
-        timeout=_timeout_text(_stripped(values, "TIMEOUT")),
+        environment=environment(_word(values, "ENVIRONMENT"), name="KALSHI_ENVIRONMENT"),
+        contract=contract(_word(values, "CONTRACT"), name="KALSHI_CONTRACT"),
+        timeout=_timeout_text(_word(values, "TIMEOUT")),
         key_id=_stripped(values, "KEY_ID"),
         private_key=_private_key(values),
         passphrase=values.get("PRIVATE_KEY_PASSPHRASE"),
         bearer_token=values.get("BEARER_TOKEN"),
         journal=_stripped(values, "JOURNAL"),
-        account=_stripped(values, "ACCOUNT"),
+        account=without_key(_stripped(values, "ACCOUNT")),
     )
 
 
@@ -252,6 +257,10 @@ def _variable(variables: Secret[Any], name: str) -> Secret[str]:
 
 def _stripped(values: _Variables, name: str) -> str | None:
     return values[name].reveal().strip() if name in values else None
+
+
+def _word(values: _Variables, name: str) -> str | None:
+    return without_password(_stripped(values, name))  # a traceback shows what is refused
 
 
 def _refuse_contradictions(values: _Variables) -> None:

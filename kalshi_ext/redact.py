@@ -328,15 +328,30 @@ def without_known_text(text: str) -> str:
     return text
 
 
-def without_password(url: T) -> T | str:
-    """Return a URL without its user and password; what is no text with an @ as it is.
+def without_key(value: T) -> T | str:
+    """Return a word, name or number as it is; of a text that may be a private key nothing.
 
     For the first statement of a function that takes one: a traceback shows its locals.
     """
-    if not isinstance(url, str) or "@" not in url:
-        return url
-    redacted = redact_text(url)
-    return redacted if redacted != url else f"{REDACTED}@{url.rpartition('@')[2]}"
+    is_key = isinstance(value, str) and ("-----BEGIN" in value or _may_be_key(value))
+    return REDACTED if is_key else value
+
+
+def without_password(url: T) -> T | str:
+    """Return a URL without user, password and query; likewise for the first statement.
+
+    What has none of them is returned as it is; with one of them it is refused in any case.
+    """
+    given = without_key(url)
+    if not isinstance(given, str) or not _NO_PLAIN_URL.search(given):
+        return given
+    redacted = redact_text(given[:_MARGIN])
+    if "@" in given and redacted == given:
+        return f"{REDACTED}@{given.rpartition('@')[2]}"
+    return redacted
+
+
+_NO_PLAIN_URL: Final = re.compile(r"[@?=\n]")
 
 
 def without_known_values(body: bytes) -> bytes:

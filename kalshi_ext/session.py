@@ -25,7 +25,7 @@ from kalshi_ext.errors import Misuse
 from kalshi_ext.journal import Journal, account_label
 from kalshi_ext.protocol.flow import Context, Policy
 from kalshi_ext.protocol.rate_limits import Pacer
-from kalshi_ext.redact import Secret
+from kalshi_ext.redact import Secret, as_secret
 from kalshi_ext.transport import AsyncDeadlineTransport, DeadlineTransport
 from kalshi_ext.transport.driver import Endpoint
 from kalshi_ext.transport.signing import signer
@@ -179,7 +179,7 @@ def _check_custom(custom: object, kind: type, options: dict[str, Any]) -> None:
     if not isinstance(custom, kind):
         raise Misuse(f"transport must be an httpx.{kind.__name__}, not {type(custom).__name__}")
     # They would be ignored silently: a certificate check or a proxy that is not in use.
-    given = {"verify": options.get("verify"), "proxy": options["proxy"].reveal()}
-    ignored = [name for name, value in given.items() if value is not None]
+    given = {"verify": as_secret(options.get("verify")), "proxy": options["proxy"]}
+    ignored = [name for name, value in given.items() if value.reveal() is not None]
     if ignored:
         raise Misuse(f"{', '.join(ignored)}: give it to your transport, or leave transport out")

@@ -26,6 +26,7 @@ import good_orders
 import hostile_answers
 import pattern_growth
 import process_surfaces
+import secret_doors
 import secret_surfaces
 from figures import write_block
 
@@ -82,7 +83,8 @@ def surfaces(every: int) -> secret_surfaces.Leaks:
     """Look for secrets wherever text is shown."""
     vault = secret_surfaces.Vault()
     leaks = secret_surfaces.Leaks(vault)
-    for scenario in itertools.islice(secret_surfaces.every(vault), 0, None, every):
+    scenarios = itertools.chain(secret_surfaces.every(vault), secret_doors.doors(vault))
+    for scenario in itertools.islice(scenarios, 0, None, every):
         secret_surfaces.watch(scenario, leaks)
     process_surfaces.look_at_files(leaks)
     process_surfaces.look_at_processes(leaks)

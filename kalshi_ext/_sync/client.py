@@ -28,7 +28,7 @@ from kalshi_ext.protocol.flow import Flow, Policy, request
 from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.protocol.rate_limits import Pacer
-from kalshi_ext.redact import Secret, as_secret, without_password
+from kalshi_ext.redact import Secret, as_secret, without_key, without_password
 from kalshi_ext.session import (
     ClientSession,
     JournalSource,
@@ -82,7 +82,12 @@ class Kalshi:
         # First of all: a traceback shows the locals of its frames.
         key_id, private_key, passphrase = map(as_secret, (key_id, private_key, passphrase))
         bearer_token, journal, proxy = map(as_secret, (bearer_token, journal, proxy))
-        environment = without_password(environment)
+        environment, contract = without_password(environment), without_password(contract)
+        timeout, pace, account = (
+            without_password(timeout),
+            without_password(pace),
+            without_key(account),
+        )
         self.session = build_session(
             key_id=key_id,
             private_key=private_key,

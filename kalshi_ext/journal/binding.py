@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from kalshi_ext.errors import Misuse
-from kalshi_ext.redact import redacted_repr
+from kalshi_ext.redact import Secret, redacted_repr, without_key
 
 _DIGITS: Final = 16  # of a hash: enough to tell keys apart, and no way back to the key id
 _NAME_LENGTH: Final = 128  # bytes
@@ -63,12 +63,14 @@ def account_label(
 
     Raises Misuse.
     """
+    credential = Secret(key_id if key_id is not None else token)
+    kind, key_id, token = "token" if key_id is None else "key", None, None
+    account = without_key(account)
     if account is not None:
         return f"{_exchange(base_url)} account:{_checked(account)}"
-    kind, credential = ("key", key_id) if key_id is not None else ("token", token)
-    if not credential:
+    if not credential.reveal():
         raise Misuse("account: give account, key_id or token")
-    digest = hashlib.sha256(f"kalshi-ext {kind} {credential}".encode()).hexdigest()
+    digest = hashlib.sha256(f"kalshi-ext {kind} {credential.reveal()}".encode()).hexdigest()
     return f"{_exchange(base_url)} {kind}:{digest[:_DIGITS]}"
 
 

@@ -100,10 +100,17 @@ def _key_material(source: Secret[object]) -> Secret[object] | _Fault:
         return Secret(bytes(cast("bytes", source.reveal())))
     # Environment variables carry PEM in one line, with \n and \r written out.
     if isinstance(source.reveal(), str) and "-----BEGIN" in cast("str", source.reveal()):
-        return Secret(cast("str", source.reveal()).replace("\\r", "").replace("\\n", "\n").encode())
+        return Secret(_bytes(cast("str", source.reveal()).replace("\\r", "").replace("\\n", "\n")))
     if isinstance(source.reveal(), (str, os.PathLike)):
         return _path(source)
     return source
+
+
+def _bytes(text: str) -> bytes:
+    # What an environment variable holds that is no UTF-8 are halves of surrogate pairs in a text.
+    with suppress(UnicodeEncodeError):
+        return text.encode("utf-8", "surrogateescape")
+    return text.encode("utf-8", "replace")
 
 
 def _path(source: Secret[object]) -> Secret[object] | _Fault:
@@ -177,7 +184,7 @@ def _decrypt(material: Secret[bytes], password: Secret[bytes | None]) -> Private
 
 def _password(passphrase: Secret[object]) -> Secret[bytes | None]:
     if isinstance(passphrase.reveal(), str):
-        return Secret(cast("str", passphrase.reveal()).encode())
+        return Secret(_bytes(cast("str", passphrase.reveal())))
     return cast("Secret[bytes | None]", passphrase)
 
 

@@ -36,13 +36,13 @@ class _PoolOptions:
     """The options of a pool, the same for sync and async."""
 
     tls: TlsContext
-    proxy: httpx.Proxy | None
+    proxy: Secret[httpx.Proxy | None]
     connections: int
     keepalive: float
 
     def build_sync(self) -> httpcore.ConnectionPool:
         backend = DeadlineBackend(self.tls)
-        if self.proxy is None:
+        if self.proxy.reveal() is None:
             return httpcore.ConnectionPool(network_backend=backend, **self._pool_arguments())
         return httpcore.HTTPProxy(
             network_backend=backend, **self._proxy_arguments(), **self._pool_arguments()
@@ -50,7 +50,7 @@ class _PoolOptions:
 
     def build_async(self) -> httpcore.AsyncConnectionPool:
         backend = AsyncDeadlineBackend(self.tls)
-        if self.proxy is None:
+        if self.proxy.reveal() is None:
             return httpcore.AsyncConnectionPool(network_backend=backend, **self._pool_arguments())
         return httpcore.AsyncHTTPProxy(
             network_backend=backend, **self._proxy_arguments(), **self._pool_arguments()
@@ -70,14 +70,15 @@ class _PoolOptions:
         }
 
     def _proxy_arguments(self) -> dict[str, Any]:
-        assert self.proxy is not None  # noqa: S101 - asked for by callers that checked it
-        url = self.proxy.url
+        proxy = self.proxy.reveal()
+        assert proxy is not None  # noqa: S101 - asked for by callers that checked it
+        url = proxy.url
         return {
             "proxy_url": httpcore.URL(
                 scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
             ),
-            "proxy_auth": self.proxy.raw_auth,
-            "proxy_headers": self.proxy.headers.raw,
+            "proxy_auth": proxy.raw_auth,
+            "proxy_headers": proxy.headers.raw,
             "proxy_ssl_context": self.tls.placeholder if url.scheme == "https" else None,
         }
 
@@ -101,8 +102,8 @@ class DeadlineTransport(httpx.HTTPTransport):
     ) -> None:
         # Its URL may hold a password, and a traceback shows the locals of its frames.
         proxy = as_secret(proxy)
-        checked = _proxy(proxy)
-        self._proxy_password = _known_password(checked)
+        checked = Secret(_proxy(proxy))
+        self._proxy_password = _known_password(checked.reveal())
         tls = TlsContext(_tls_context(verify))
         super().__init__(verify=tls.placeholder, trust_env=False)
         # The one private name of httpx in use: its constructor takes no pool and no backend.
@@ -134,8 +135,8 @@ class AsyncDeadlineTransport(httpx.AsyncHTTPTransport):
     ) -> None:
         # Its URL may hold a password, and a traceback shows the locals of its frames.
         proxy = as_secret(proxy)
-        checked = _proxy(proxy)
-        self._proxy_password = _known_password(checked)
+        checked = Secret(_proxy(proxy))
+        self._proxy_password = _known_password(checked.reveal())
         tls = TlsContext(_tls_context(verify))
         super().__init__(verify=tls.placeholder, trust_env=False)
         # As in DeadlineTransport.

@@ -87,6 +87,7 @@ class Leaks:
     surfaces: int = 0
     kinds: Counter[str] = field(factory=Counter[str])
     found: list[str] = field(factory=list[str])
+    errors: list[type[Exception]] = field(factory=list[type[Exception]])  # of the scenarios
 
     def look(self, scenario: str, surface: str, text: str) -> None:
         self.surfaces += 1
@@ -194,6 +195,7 @@ def watch(scenario: Scenario, leaks: Leaks) -> None:
         try:
             result = scenario.run()
         except Exception as error:
+            leaks.errors.append(type(error))
             leaks.look_at_error(scenario.name, error, frames=scenario.frames)
             logging.getLogger("a.bot").exception("it failed")
         else:

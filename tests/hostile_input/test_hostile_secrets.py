@@ -8,11 +8,12 @@ from pathlib import Path
 
 import process_surfaces
 import pytest
+import secret_doors
 import secret_surfaces
 from secret_surfaces import Leaks, Vault
 
 import kalshi_ext
-from kalshi_ext import AsyncKalshi, Kalshi, Misuse
+from kalshi_ext import AsyncKalshi, Kalshi, KalshiError, Misuse
 
 VAULT = Vault()
 STRIDE = 37  # of all scenarios; `make fuzz` runs each
@@ -25,6 +26,19 @@ def test_no_error_and_no_log_shows_a_secret(start: int) -> None:
         secret_surfaces.watch(scenario, leaks)
     assert leaks.surfaces > 1_000
     assert leaks.found == []
+
+
+def test_no_public_function_that_is_given_a_secret_shows_it_when_it_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # a place that passes for a journal's would be a file here
+    leaks = Leaks(VAULT)
+    for scenario in secret_doors.doors(VAULT):
+        secret_surfaces.watch(scenario, leaks)
+    assert len(leaks.errors) > 100
+    assert leaks.found == []
+    assert [kind for kind in leaks.errors if not issubclass(kind, KalshiError)] == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_file_of_a_journal_holds_a_secret_and_only_its_owner_may_read_it() -> None:
