@@ -13,7 +13,7 @@ from typing import Final
 from attrs import define
 
 from kalshi_ext.journal import sqlite_file
-from kalshi_ext.journal.commit import GroupCommitter, Writer
+from kalshi_ext.journal.commit import GroupCommitter
 from kalshi_ext.journal.entry import OPEN, Entry, JournalUnusable, utc_now
 from kalshi_ext.journal.journal import Journal, new_owner
 from kalshi_ext.journal.sqlite_file import OPEN_STATES, UNTOLD_ROWS, FileLock
@@ -29,6 +29,7 @@ from kalshi_ext.journal.store import (
     row_problems,
     to_row,
 )
+from kalshi_ext.journal.writer import Writer
 
 _LIST: Final = ", ".join(COLUMNS)
 _NAMES: Final = ", ".join(f":{column}" for column in COLUMNS)
