@@ -100,8 +100,8 @@ from typing import Any, Final, cast
 from attrs import define, field, frozen
 
 from kalshi_ext.journal.entry import Entry, Reservation
-from kalshi_ext.journal.held import Held, clocks
-from kalshi_ext.journal.rules import cancel_reservation, mark_told
+from kalshi_ext.journal.held import Held, Moment, clocks
+from kalshi_ext.journal.rules import View, cancel_reservation, mark_told
 from kalshi_ext.journal.store import InvalidData, Store, StoreError, TransientError
 from kalshi_ext.journal.unit_of_work import UnitOfWork
 from kalshi_ext.journal.verbs import JournalRequest, RequestKind
@@ -177,13 +177,17 @@ class GroupCommitter:
         if apart and not any(result.may_pass for result in answers):  # it works again
             self.serve([])
 
-    def _hold(
-        self, request: JournalRequest, result: RequestResult, began: tuple[float, float]
-    ) -> None:
+    def _hold(self, request: JournalRequest, result: RequestResult, began: Moment) -> None:
+        if result.error is not None:
+            return
         if request.kind is RequestKind.RESERVE:
-            self.held.add([entry.key for entry in reservations_in(result.value)], began)
-        elif request.kind is RequestKind.CHECK and result.error is None:
+            self.held.add(reservations_in(result.value), began)
+        elif request.keeps_intent:
+            self.held.replace(result.value, began)
+        elif request.kind is RequestKind.CHECK and request.keys:
             self.held.renew(request.keys, began)
+        elif request.kind is RequestKind.CHECK:  # they are another account's now
+            self.held.clear()
 
     def _keep_failed(
         self, behind: Sequence[JournalRequest], results: Sequence[RequestResult]
@@ -242,11 +246,13 @@ class GroupCommitter:
             if early := [key for key in group.told if key not in concluded]:
                 self.store.mark_told(early)
             self._roll_back_pending(unit)
+            if self.held.is_exclusive:
+                unit.know(entry for request in group.behind for entry in request.known)
             unit.fetch(*_needs([*group.behind, *group.requests]))
-            results += [_attempt(request, unit) for request in group.behind]
+            results += [_attempt(request.behind or request.work, unit) for request in group.behind]
             if late := [key for key in group.told if key in concluded]:
                 unit.attempt(partial(mark_told, keys=late))
-            results += [_attempt(request, unit) for request in group.requests]
+            results += [_attempt(request.work, unit) for request in group.requests]
             unit.flush()
             self.store.commit()
         except BaseException:
@@ -284,9 +290,9 @@ def _needs(requests: Sequence[JournalRequest]) -> tuple[list[str], list[str]]:
     return keys, [intent for request in requests for intent in request.intents]
 
 
-def _attempt(request: JournalRequest, unit: UnitOfWork) -> RequestResult:
+def _attempt(work: Callable[[View], Any], unit: UnitOfWork) -> RequestResult:
     try:
-        return RequestResult(unit.attempt(request.work))
+        return RequestResult(unit.attempt(work))
     except StoreError:  # the transaction is lost, and with it the whole group
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this caller alone

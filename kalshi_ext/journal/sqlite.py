@@ -41,6 +41,7 @@ _LOAD: Final = (
     f"SELECT {_LIST} FROM entry WHERE key IN (SELECT value FROM json_each(?))"  # noqa: S608 - column names
     f" UNION SELECT {_LIST} FROM entry WHERE intent IN (SELECT value FROM json_each(?))"
 )
+_LOAD_ONE: Final = f"SELECT {_LIST} FROM entry WHERE key = ?"  # noqa: S608 - column names
 _TOLD: Final = (
     f"UPDATE entry SET told = 1 WHERE {UNTOLD_ROWS}"  # noqa: S608 - column and state names
     " AND key IN (SELECT value FROM json_each(?))"
@@ -119,6 +120,8 @@ class SqliteStore:
     def load(self, keys: Collection[str], intents: Collection[str]) -> list[Entry]:
         """Read entries by key and intent."""
         with _store_errors():
+            if len(keys) == 1 and not intents:
+                return [from_row(row) for row in self._connection.execute(_LOAD_ONE, [*keys])]
             # Two JSON arrays: the number of SQL parameters is limited, that of keys is not.
             wanted = (json.dumps(list(keys)), json.dumps(list(intents)))
             return [from_row(values) for values in self._connection.execute(_LOAD, wanted)]
@@ -126,10 +129,9 @@ class SqliteStore:
     def save(self, new: Sequence[Entry], changed: Sequence[Entry]) -> None:
         """Insert and update rows."""
         with _store_errors():
-            self._connection.executemany(_INSERT, map(to_row, new))
+            for entry in new:
+                self._newest = self._connection.execute(_INSERT, to_row(entry)).lastrowid
             self._connection.executemany(_UPDATE, map(to_row, changed))
-            if new:
-                self._newest = sqlite_file.newest(self._connection)
 
     def select(self, selection: Selection, after: int, limit: int) -> EntryPage:
         """List entries by position."""

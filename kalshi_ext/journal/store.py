@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any, Final, Protocol, TypeAlias
 
 from attrs import fields, frozen
@@ -152,17 +153,17 @@ def from_micros(count: int) -> datetime:
     return _EPOCH + timedelta(microseconds=count)
 
 
+_read: Final = attrgetter(*COLUMNS)
+
+
 def to_row(entry: Entry) -> dict[str, Any]:
     """Write an entry as column values."""
-    return {name: _stored(getattr(entry, name)) for name in COLUMNS}
-
-
-def _stored(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return micros(value)
-    if isinstance(value, bool):
-        return int(value)
-    return str(value) if isinstance(value, str) else value  # a State becomes plain text
+    row = dict(zip(COLUMNS, _read(entry), strict=True))
+    row["state"], row["told"] = entry.state.value, int(entry.told)
+    for name in _TIMES:
+        if row[name] is not None:
+            row[name] = micros(row[name])
+    return row
 
 
 def from_row(values: Sequence[Any]) -> Entry:

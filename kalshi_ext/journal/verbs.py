@@ -59,8 +59,8 @@ class JournalRequest:
 
     `keys` and `intents` are loaded before, together with those of the whole group. `asks_untold`
     makes the marks that wait be written before. `behind` does the same where its caller may go on
-    before it is written: it raises nothing and returns what was refused. `keeps_intent`: entries
-    stay as they were reserved.
+    before it is written: it raises nothing and returns what was refused; `known` are its entries as
+    they are stored, where nobody else can change them. `keeps_intent`: entries stay intents.
     """
 
     kind: RequestKind
@@ -69,6 +69,7 @@ class JournalRequest:
     intents: Sequence[str] = ()
     asks_untold: bool = False
     behind: Callable[[View], list[str]] | None = None
+    known: list[Entry] = field(factory=list[Entry])
     keeps_intent: bool = False
     future: Future[Any] = field(factory=Future[Any])
 

@@ -76,13 +76,14 @@ class Writer:
         if request.kind is not RequestKind.RESERVE:
             # A transition says what happened, whoever still listens: it cannot be cancelled.
             request.future.set_running_or_notify_cancel()
-        held = self.committer.held
+        is_behind = False
         with self._lock:  # nothing may be queued behind the END
             if self._closed:
                 raise request.kind.failure("closed")
-            is_behind = request.behind is not None and held.has(request.keys)
             if request.kind is RequestKind.ADVANCE and not request.keeps_intent:
-                held.drop(request.keys)
+                held = self.committer.held.take(request.keys)
+                request.known.extend(held)
+                is_behind = request.behind is not None and len(held) == len(request.keys)
             if is_behind:
                 self._behind.append(request)
                 self._wake_within(_BEHIND_WITHIN)
