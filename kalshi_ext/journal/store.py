@@ -142,6 +142,13 @@ COLUMNS: Final = tuple(part.name for part in fields(Entry))
 """The columns of a stored entry, in the order of `to_row`."""
 
 
+CHANGING: Final = (
+    *("state", "order_id", "verdict", "attempts", "owner", "sent_at", "updated_at"),
+    *("exchange_time", "told"),
+)
+"""The columns that a transition may change; an account changes by `adopt` alone."""
+
+
 def micros(moment: datetime) -> int:
     """Count the microseconds since 1970."""
     # Not timestamp(): a float loses microseconds of today's dates.
