@@ -25,10 +25,10 @@ entry; a verdict is final.
 An unknown entry never becomes sent again: a resend stays unknown and raises `attempts`, for the
 earlier attempt may still be executed.
 
-Group commit: one thread (`Writer`) takes whatever is queued, applies each request's rule to one
-`UnitOfWork`, saves what changed and commits once. What arrives during that sync forms the next
-group: a sync serves as many requests as there is demand, and no request waits for a timer. Each
-caller learns of its result after the commit:
+Group commit: one thread (`Writer` in writer.py) takes whatever is queued, applies each request's
+rule to one `UnitOfWork`, saves what changed and commits once. What arrives during that sync forms
+the next group: a sync serves as many requests as there is demand, and no request waits for a timer.
+Each caller learns of its result after the commit:
 
     what failed                 what the callers learn
     --------------------------  ---------------------------------------------------------------
@@ -38,6 +38,39 @@ caller learns of its result after the commit:
     StoreUnavailable, or a bug  all fail by kind: JournalUnwritable (nothing was sent) for a
                                 reservation, TransitionUnwritten (it happened all the same) for
                                 a transition, JournalUnusable for a read or a renewal
+
+Verdicts written behind (`conclude`): an order costs its caller one commit, that of its
+reservation. Its verdict waits for the next group, whatever that is, for a tenth of a second at most
+(writer.py), or for the end. Which transitions may be lost with a crash, and which not:
+
+    transition                         durable before              because
+    ---------------------------------  --------------------------  --------------------------------
+    a reservation, a reopening         the sending                 the invariant above
+    unknown, with attempts and reason  the look-up, the second     what a 409 said of an id, and how
+                                       sending                     often it was sent, no read tells
+    the same state, dated anew         the late sending            recovery counts from that date
+    take_over, settle, adopt           their callers go on         others must see whose it is
+    a verdict after unknown; of a      its caller hears it         a read may not find it out again
+    change, a transfer, a create
+    without a key
+    a verdict straight from `intent`,  nothing                     lost, the entry is open, and
+    of an order                                                    recovery finds the order by its
+                                                                   id, or proves that none stands
+
+`Writer` checks the state and the ownership, `writes/resolve.py` the kind. What a lost verdict
+costs is a look: the entry of an order that stands becomes resolved instead of acknowledged, that of
+a refused one not_sent, and its caller may be told once more.
+
+Until it is written, nobody can tell the difference but by a crash. Every group applies the waiting
+verdicts first, in their order: a read shows them, and a reservation, which may reuse their id or
+intent, makes them durable with itself. Other processes see an open entry of a living owner, which
+is theirs to wait for and never to take. An entry that is shared is concluded behind only while its
+reservation or renewal is so recent that nobody can have declared it absent; later its verdict is
+written, and contradicted, before its caller hears it.
+
+A failure of the store keeps the verdicts for the next attempt, in a transaction of their own, so
+that nobody fails with them; it is logged when it begins, and when the journal is closed without
+them. A verdict that the journal refuses (somebody else ended the entry differently) is logged.
 
 Marks (`mark_told`) never make a caller wait and cost no commit of their own while there is work:
 they go with the next group that writes, or after half a second, or at the end. A mark that is
@@ -57,35 +90,34 @@ not_sent, and A, who calls again in this group, finds k1 not_sent and reopens it
 
 from __future__ import annotations
 
-import atexit
-import os
-import threading
-import time
-from collections.abc import Callable, Iterable, Sequence
+import logging
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from queue import Empty, SimpleQueue
 from typing import Any, Final, cast
 
 from attrs import define, field, frozen
 
 from kalshi_ext.journal.entry import Entry, Reservation
-from kalshi_ext.journal.rules import cancel_reservation
+from kalshi_ext.journal.held import Held, Moment, clocks
+from kalshi_ext.journal.rules import View, cancel_reservation, mark_told
 from kalshi_ext.journal.store import InvalidData, Store, StoreError, TransientError
 from kalshi_ext.journal.unit_of_work import UnitOfWork
 from kalshi_ext.journal.verbs import JournalRequest, RequestKind
+
+log = logging.getLogger("kalshi_ext.journal")
 
 _MAX_RUNS: Final = 10  # of one group, when other processes keep getting in the way
 
 
 @frozen
 class RequestResult:
-    """What a request came to."""
+    """What a request came to. `may_pass`: the store failed, not the request."""
 
     value: Any = None
     error: BaseException | None = None
+    may_pass: bool = False
 
     def deliver(self, future: Future[Any]) -> None:
         """Let the waiting caller go on."""
@@ -95,62 +127,132 @@ class RequestResult:
             future.set_result(self.value)
 
 
+@frozen
+class Group:
+    """What one transaction does, in this order: verdicts, marks, requests whose callers wait."""
+
+    behind: Sequence[JournalRequest] = ()
+    told: Sequence[str] = ()
+    requests: Sequence[JournalRequest] = ()
+
+    def one_by_one(self) -> list[Group]:
+        """Return a group for each request."""
+        return [
+            *(Group(behind=[request]) for request in self.behind),
+            *(Group(requests=[request]) for request in self.requests),
+        ]
+
+
 @define
 class GroupCommitter:
-    """Serves groups of requests on a store. Used by one thread at a time."""
+    """Serves groups of requests on a store. Used by one thread at a time.
+
+    `behind` and `told` are the verdicts and marks to write with the next group. `held` learns of a
+    reservation before its caller does.
+    """
 
     store: Store
     owner: str
     now: Callable[[], datetime]
-    told: list[str] = field(factory=list[str])  # keys to mark with the next group that writes
+    behind: list[JournalRequest] = field(factory=list[JournalRequest])
+    told: list[str] = field(factory=list[str])
+    held: Held = field(factory=Held)
     _pending_rollbacks: list[Entry] = field(factory=list[Entry])
+    _failing: bool = False  # the latest attempt to write verdicts behind failed
 
     def serve(self, requests: Sequence[JournalRequest]) -> None:
         """Do the requests in order, commit once, then release their callers."""
-        live = [request for request in requests if _started(request.future)]
-        for request, result in zip(live, self._results(live, self._take_told(live)), strict=True):
+        live, began = [request for request in requests if _started(request.future)], clocks()
+        # Apart while the store fails with the verdicts: whoever waits must not fail with them.
+        apart = bool(live) and self._failing
+        behind, self.behind = ([], self.behind) if apart else (self.behind, [])
+        results = self._results(Group(behind, self._take_told(live, behind), live))
+        self._keep_failed(behind, results[: len(behind)])
+        answers = results[len(behind) :]
+        if behind and self._failing and not self._is_writing(live):  # a full disk can be read
+            answers = self._results(Group(requests=live))
+        for request, result in zip(live, answers, strict=True):
+            self._hold(request, result, began)
             result.deliver(request.future)
+        if apart and not any(result.may_pass for result in answers):  # it works again
+            self.serve([])
 
-    def _take_told(self, requests: Sequence[JournalRequest]) -> list[str]:
+    def _hold(self, request: JournalRequest, result: RequestResult, began: Moment) -> None:
+        if result.error is not None:
+            return
+        if request.kind is RequestKind.RESERVE:
+            self.held.add(reservations_in(result.value), began)
+        elif request.keeps_intent:
+            self.held.replace(result.value, began)
+        elif request.kind is RequestKind.CHECK and request.keys:
+            self.held.renew(request.keys, began)
+        elif request.kind is RequestKind.CHECK:  # they are another account's now
+            self.held.clear()
+
+    def _keep_failed(
+        self, behind: Sequence[JournalRequest], results: Sequence[RequestResult]
+    ) -> None:
+        """Keep the verdicts that the store failed to write, and log what went wrong."""
+        failed = [result for result in results if result.may_pass]
+        for result in results:
+            refusals = [result.error] if result.error else result.value
+            for refusal in () if result.may_pass else refusals:
+                log.error("the journal refused an outcome: %s", refusal)
+        if failed and not self._failing:
+            log.error("the journal could not record %d outcomes: %s", len(failed), failed[0].error)
+        if behind:
+            self._failing = bool(failed)
+        kept = [r for r, result in zip(behind, results, strict=True) if result.may_pass]
+        self.behind[:0] = kept
+
+    def _take_told(
+        self, requests: Sequence[JournalRequest], behind: Sequence[JournalRequest]
+    ) -> list[str]:
         # A group that only reads costs no sync, unless it asks for what was not told; one without
         # requests is made for them.
-        reads_only = requests and not self._is_writing(requests)
+        reads_only = requests and not behind and not self._is_writing(requests)
         if reads_only and not any(request.asks_untold for request in requests):
             return []
         # Out of the list whatever comes: losing a mark is harmless, repeating a failure is not.
         told, self.told = self.told, []
         return told
 
-    def _results(
-        self, requests: Sequence[JournalRequest], told: Sequence[str] = ()
-    ) -> list[RequestResult]:
+    def _results(self, group: Group) -> list[RequestResult]:
         reason = ""
         for _ in range(_MAX_RUNS):
             try:
-                return self._run(requests, told)
+                return self._run(group)
             except TransientError as error:
                 reason = str(error)
             except InvalidData as error:
                 # The store does not say whose data: the innocent must not fail with the culprit.
-                if len(requests) > 1:
-                    return [result for request in requests for result in self._results([request])]
-                return _failures(requests, str(error))
+                if len(each := group.one_by_one()) > 1:
+                    return [result for alone in each for result in self._results(alone)]
+                return _failures(group, str(error))
             except StoreError as error:
-                return _failures(requests, str(error))
+                return _failures(group, str(error), may_pass=True)
             except Exception as error:  # noqa: BLE001 - a caller must never wait for ever
-                return _failures(requests, f"unexpected {error!r}")
-        return _failures(requests, f"gave up after {_MAX_RUNS} attempts: {reason}")
+                return _failures(group, f"unexpected {error!r}")
+        return _failures(group, f"gave up after {_MAX_RUNS} attempts: {reason}", may_pass=True)
 
-    def _run(self, requests: Sequence[JournalRequest], told: Sequence[str]) -> list[RequestResult]:
+    def _run(self, group: Group) -> list[RequestResult]:
         unit = UnitOfWork(self.store, self.owner, self.now)
         results: list[RequestResult] = []
+        concluded = {key for request in group.behind for key in request.keys}
+        writing = bool(group.behind or group.told) or self._is_writing(group.requests)
         try:
-            self.store.begin(writing=bool(told) or self._is_writing(requests))
-            if told:  # before anything is loaded, so that what is loaded has the marks
-                self.store.mark_told(told)
+            self.store.begin(writing=writing)
+            # Before anything is loaded, so that what is loaded has the marks.
+            if early := [key for key in group.told if key not in concluded]:
+                self.store.mark_told(early)
             self._roll_back_pending(unit)
-            unit.fetch(*_needs(requests))
-            results += [_attempt(request, unit) for request in requests]
+            if self.held.is_exclusive:
+                unit.know(entry for request in group.behind for entry in request.known)
+            unit.fetch(*_needs([*group.behind, *group.requests]))
+            results += [_attempt(request.behind or request.work, unit) for request in group.behind]
+            if late := [key for key in group.told if key in concluded]:
+                unit.attempt(partial(mark_told, keys=late))
+            results += [_attempt(request.work, unit) for request in group.requests]
             unit.flush()
             self.store.commit()
         except BaseException:
@@ -173,8 +275,9 @@ class GroupCommitter:
             unit.attempt(partial(cancel_reservation, reserved=entry))
 
 
-def _failures(requests: Sequence[JournalRequest], why: str) -> list[RequestResult]:
-    return [RequestResult(error=request.kind.failure(why)) for request in requests]
+def _failures(group: Group, why: str, *, may_pass: bool = False) -> list[RequestResult]:
+    requests = [*group.behind, *group.requests]
+    return [RequestResult(error=each.kind.failure(why), may_pass=may_pass) for each in requests]
 
 
 def _started(future: Future[Any]) -> bool:
@@ -187,9 +290,9 @@ def _needs(requests: Sequence[JournalRequest]) -> tuple[list[str], list[str]]:
     return keys, [intent for request in requests for intent in request.intents]
 
 
-def _attempt(request: JournalRequest, unit: UnitOfWork) -> RequestResult:
+def _attempt(work: Callable[[View], Any], unit: UnitOfWork) -> RequestResult:
     try:
-        return RequestResult(unit.attempt(request.work))
+        return RequestResult(unit.attempt(work))
     except StoreError:  # the transaction is lost, and with it the whole group
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this caller alone
@@ -200,112 +303,3 @@ def reservations_in(value: object) -> list[Entry]:
     """Return the entries that a reservation, or several, acquired."""
     several = cast("list[object]", value) if isinstance(value, list) else [value]
     return [item.entry for item in several if isinstance(item, Reservation) and item.acquired]
-
-
-_MAX_GROUP: Final = 1000  # requests; bounds how long the first of a group waits for the last
-_TOLD_WITHIN: Final = 0.5  # seconds that a mark may wait for a group to go with
-
-
-@frozen
-class Told:
-    """Keys of verdicts whose callers were told."""
-
-    keys: Sequence[str]
-
-
-@define(eq=False)
-class Writer:
-    """The one thread that writes a journal, and its queue.
-
-    A journal is left by `close` (waits), by being dropped (`stop`, does not wait) or by the end
-    of the interpreter (`close`). In a forked child, where the thread does not exist, all three
-    do nothing: the store belongs to the parent.
-    """
-
-    committer: GroupCommitter
-    _queue: SimpleQueue[JournalRequest | Told | None] = field(factory=SimpleQueue[Any])
-    # Reentrant: a signal handler may use the journal in the thread that is inside `submit`.
-    _lock: threading.RLock = field(factory=threading.RLock)
-    _closed: bool = False
-    _pid: int = field(factory=os.getpid)
-    _thread: threading.Thread = field(init=False)
-    _told_due: float = 0.0  # monotonic seconds
-
-    def start(self) -> Writer:
-        self._thread = threading.Thread(target=self._serve, name="kalshi-journal", daemon=True)
-        self._thread.start()
-        atexit.register(self.close)
-        return self
-
-    def submit(self, request: JournalRequest) -> None:
-        """Queue a request; never blocks. Raises the request's failure when that is impossible."""
-        if request.kind is not RequestKind.RESERVE:
-            # A transition says what happened, whoever still listens: it cannot be cancelled.
-            request.future.set_running_or_notify_cancel()
-        with self._lock:  # nothing may be queued behind the None that ends the thread
-            if self._closed:
-                raise request.kind.failure("closed")
-            self._queue.put(request)
-
-    def mark_told(self, keys: Iterable[str]) -> None:
-        """Mark verdicts as told with the next group, or soon; never waits, raises or blocks."""
-        told = Told(list(keys))
-        with self._lock:
-            if told.keys and not self._closed and self._pid == os.getpid():
-                self._queue.put(told)
-
-    def stop(self) -> None:
-        """Finish what is queued, then release the store; does not wait for it."""
-        if self._pid != os.getpid():
-            return
-        with self._lock:
-            if not self._closed:
-                self._closed = True
-                self._queue.put(None)
-
-    def close(self) -> None:
-        """Finish what is queued, release the store, and wait for it."""
-        self.stop()
-        # A future's callback runs in the writer's thread and may close the journal.
-        if self._pid == os.getpid() and threading.current_thread() is not self._thread:
-            self._thread.join()
-
-    def _serve(self) -> None:
-        # The local names keep the store alive in a forked child: its frame there is never
-        # unwound, so no destructor closes, and thereby harms, what the parent still uses.
-        committer, store = self.committer, self.committer.store
-        last = False
-        while not last:
-            group, last = self._next_group()
-            if group or committer.told:
-                committer.serve(group)
-            del group  # its futures must not live on while this thread waits for the next one
-        with suppress(Exception):
-            store.close()
-        atexit.unregister(self.close)
-
-    def _next_group(self) -> tuple[list[JournalRequest], bool]:
-        """Wait for the next requests, none where only marks are due; say whether it is the end."""
-        group: list[JournalRequest] = []
-        while len(group) < _MAX_GROUP:
-            try:
-                item = self._queue.get_nowait() if group else self._queue.get(timeout=self._wait())
-            except Empty:
-                break
-            if item is None:
-                return group, True
-            if isinstance(item, JournalRequest):
-                group.append(item)
-            else:
-                self._note_told(item)
-        return group, False
-
-    def _wait(self) -> float | None:
-        if not self.committer.told:
-            return None
-        return max(0.0, self._told_due - time.monotonic())
-
-    def _note_told(self, told: Told) -> None:
-        if not self.committer.told:
-            self._told_due = time.monotonic() + _TOLD_WITHIN
-        self.committer.told.extend(told.keys)

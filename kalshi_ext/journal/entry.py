@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, Final
 
 from attrs import Attribute, Factory, field, fields, frozen
@@ -261,12 +262,16 @@ def changed(entry: Entry, **values: Any) -> Entry:
     """Copy an entry with values that were checked before."""
     # Not attrs.evolve: it checks all fields anew, the larger half of a transition's cost.
     copy = object.__new__(Entry)
-    for name in _FIELDS:
-        object.__setattr__(copy, name, values[name] if name in values else getattr(entry, name))
+    for name, value in zip(_FIELDS, _values(entry), strict=True):
+        _set(copy, name, value)
+    for name, value in values.items():
+        _set(copy, name, value)
     return copy
 
 
 _FIELDS: Final = tuple(part.name for part in fields(Entry))
+_values: Final = attrgetter(*_FIELDS)
+_set: Final = object.__setattr__
 
 
 def advance(entry: Entry, transition: Transition, *, now: datetime) -> Entry:

@@ -89,10 +89,10 @@ class OpenJournal:
 class Journal:
     """The write-ahead record of write intents.
 
-    Every change is durable before its method returns (see `durable`). Each method blocks (see
-    `blocking`); what must not block uses `submit`, whose futures are served in the order of
-    submission. Several handles may stand for one open journal (see `open_journal`); each is
-    closed by itself.
+    Every change is durable before its method returns (see `durable`), but for `conclude`. Each
+    method blocks (see `blocking`); what must not block uses `submit`, whose futures are served in
+    the order of submission. Several handles may stand for one open journal (see `open_journal`);
+    each is closed by itself.
     """
 
     durable: bool = True
@@ -219,6 +219,15 @@ class Journal:
         """Record what became of several entries, all or none."""
         advanced: list[Entry] = self._call("advance_many", transitions)
         return advanced
+
+    def conclude(self, transitions: Iterable[Transition]) -> None:
+        """Record verdicts of ours, of writes that a look at the exchange would give one too.
+
+        Of entries that are still as they were reserved it is written behind: this returns at once,
+        and within a tenth of a second, or with the next change or `close`, it is durable. Whatever
+        is read meanwhile shows it; what then fails is logged. Else it is `advance_many`.
+        """
+        self._call("conclude", transitions)
 
     def renew(self, keys: Iterable[str]) -> None:
         """Make sure, at the cost of one commit where it is shared, that entries are still ours.

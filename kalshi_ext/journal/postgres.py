@@ -14,8 +14,9 @@ from attrs import define, field
 from psycopg import errors
 
 from kalshi_ext.errors import Misuse
-from kalshi_ext.journal.commit import GroupCommitter, Writer
+from kalshi_ext.journal.commit import GroupCommitter
 from kalshi_ext.journal.entry import Entry, utc_now
+from kalshi_ext.journal.held import Held
 from kalshi_ext.journal.journal import Journal, new_owner
 from kalshi_ext.journal.postgres_connection import Connection, PostgresConnection, owner_lock
 from kalshi_ext.journal.postgres_schema import Statements
@@ -30,11 +31,16 @@ from kalshi_ext.journal.store import (
     row_problems,
     to_row,
 )
+from kalshi_ext.journal.writer import Writer
 from kalshi_ext.redact import Secret, as_secret, redacted_repr
 
 SCHEMA: Final = "kalshi_journal"
 _PAGE: Final = 1000  # rows
 _COMMIT_CHECKS: Final = 5
+
+# Seconds after which another process may have taken an entry over, had this one lost its session:
+# as long as `protocol/flow.py` sends without a renewal.
+_OWNED_FOR: Final = 3.0
 
 
 @define(eq=False)
@@ -231,6 +237,5 @@ class PostgresJournal(Journal):
         session = PostgresConnection(owner, schema, readonly, patience, url)
         session.open()
         store = PostgresStore(session, Statements(schema), session.connection())
-        super().__init__(
-            Writer(GroupCommitter(store, owner, now)).start(), owner, session.describe()
-        )
+        committer = GroupCommitter(store, owner, now, held=Held(_OWNED_FOR))
+        super().__init__(Writer(committer).start(), owner, session.describe())

@@ -17,6 +17,7 @@ from kalshi_ext.journal.entry import (
     REOPENABLE,
     Entry,
     IllegalTransition,
+    JournalError,
     NotOwner,
     Reservation,
     State,
@@ -132,6 +133,27 @@ def advance_one(view: View, transition: Transition) -> Entry:
 def advance_many(view: View, transitions: Iterable[Transition]) -> list[Entry]:
     """Apply several transitions, all or none."""
     return [advance_one(view, transition) for transition in transitions]
+
+
+def conclude(view: View, transitions: Iterable[Transition]) -> list[str]:
+    """Apply verdicts one by one; return why some were refused.
+
+    One that the entry has already, whoever ended it, is none of them.
+    """
+    refusals: list[str] = []
+    for transition in transitions:
+        try:
+            advance_one(view, transition)
+        except JournalError as error:
+            existing = view.find(transition.key)
+            if existing is None or not _says_the_same(existing, transition):
+                refusals.append(str(error.args[0]))
+    return refusals
+
+
+def _says_the_same(entry: Entry, transition: Transition) -> bool:
+    same_order = entry.order_id is not None and entry.order_id == transition.order_id
+    return not entry.is_open and (same_order or entry.state is transition.state)
 
 
 def renew(view: View, keys: Iterable[str]) -> None:

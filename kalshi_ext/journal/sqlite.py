@@ -13,11 +13,12 @@ from typing import Final
 from attrs import define
 
 from kalshi_ext.journal import sqlite_file
-from kalshi_ext.journal.commit import GroupCommitter, Writer
+from kalshi_ext.journal.commit import GroupCommitter
 from kalshi_ext.journal.entry import OPEN, Entry, JournalUnusable, utc_now
 from kalshi_ext.journal.journal import Journal, new_owner
 from kalshi_ext.journal.sqlite_file import OPEN_STATES, UNTOLD_ROWS, FileLock
 from kalshi_ext.journal.store import (
+    CHANGING,
     COLUMNS,
     UNTOLD,
     EntryPage,
@@ -29,17 +30,19 @@ from kalshi_ext.journal.store import (
     row_problems,
     to_row,
 )
+from kalshi_ext.journal.writer import Writer
 
 _LIST: Final = ", ".join(COLUMNS)
 _NAMES: Final = ", ".join(f":{column}" for column in COLUMNS)
 _SCAN: Final = f"SELECT seq, {_LIST} FROM entry ORDER BY seq"  # noqa: S608 - column names
-_SETS: Final = ", ".join(f"{column} = :{column}" for column in COLUMNS if column != "key")
+_SETS: Final = ", ".join(f"{column} = :{column}" for column in CHANGING)
 _INSERT: Final = f"INSERT INTO entry ({_LIST}) VALUES ({_NAMES})"  # noqa: S608 - column names
 _UPDATE: Final = f"UPDATE entry SET {_SETS} WHERE key = :key"  # noqa: S608 - column names
 _LOAD: Final = (
     f"SELECT {_LIST} FROM entry WHERE key IN (SELECT value FROM json_each(?))"  # noqa: S608 - column names
     f" UNION SELECT {_LIST} FROM entry WHERE intent IN (SELECT value FROM json_each(?))"
 )
+_LOAD_ONE: Final = f"SELECT {_LIST} FROM entry WHERE key = ?"  # noqa: S608 - column names
 _TOLD: Final = (
     f"UPDATE entry SET told = 1 WHERE {UNTOLD_ROWS}"  # noqa: S608 - column and state names
     " AND key IN (SELECT value FROM json_each(?))"
@@ -89,7 +92,7 @@ class SqliteStore:
     owner: str
     _connection: sqlite3.Connection
     _lock: FileLock | None  # None when it was opened for reading
-    _files: dict[Path, tuple[int, int]]
+    _files: dict[str, tuple[int, int]]
     _account: str | None = None
     _former_account: str | None = None  # what the running transaction changed it from
     _writing: bool = False
@@ -118,6 +121,8 @@ class SqliteStore:
     def load(self, keys: Collection[str], intents: Collection[str]) -> list[Entry]:
         """Read entries by key and intent."""
         with _store_errors():
+            if len(keys) == 1 and not intents:
+                return [from_row(row) for row in self._connection.execute(_LOAD_ONE, [*keys])]
             # Two JSON arrays: the number of SQL parameters is limited, that of keys is not.
             wanted = (json.dumps(list(keys)), json.dumps(list(intents)))
             return [from_row(values) for values in self._connection.execute(_LOAD, wanted)]
@@ -125,10 +130,10 @@ class SqliteStore:
     def save(self, new: Sequence[Entry], changed: Sequence[Entry]) -> None:
         """Insert and update rows."""
         with _store_errors():
-            self._connection.executemany(_INSERT, map(to_row, new))
-            self._connection.executemany(_UPDATE, map(to_row, changed))
-            if new:
-                self._newest = sqlite_file.newest(self._connection)
+            for entry in new:
+                self._newest = self._connection.execute(_INSERT, to_row(entry)).lastrowid
+            for entry in changed:
+                self._connection.execute(_UPDATE, to_row(entry))
 
     def select(self, selection: Selection, after: int, limit: int) -> EntryPage:
         """List entries by position."""
@@ -200,10 +205,10 @@ class SqliteStore:
 
     def _in_place(self) -> bool:
         with suppress(OSError):
-            same = all(
-                sqlite_file.file_identity(path) == known for path, known in self._files.items()
-            )
-            return same and self._lock is not None and self._lock.intact()
+            for path, known in self._files.items():
+                if sqlite_file.file_identity(path) != known:
+                    return False
+            return self._lock is not None and self._lock.intact()
         return False
 
     def rollback(self) -> None:
@@ -255,12 +260,12 @@ def _open_store(path: Path, owner: str, *, readonly: bool) -> SqliteStore:
         raise
 
 
-def _files(path: Path, *, readonly: bool) -> dict[Path, tuple[int, int]]:
+def _files(path: Path, *, readonly: bool) -> dict[str, tuple[int, int]]:
     # The log too: a commit into a log without a name is gone with the process. SQLite keeps log
     # and index for as long as a connection is open.
     suffixes = ("",) if readonly else ("", "-wal", "-shm")
     places = [path.with_name(path.name + suffix) for suffix in suffixes]
-    return {place: sqlite_file.file_identity(place) for place in places}
+    return {str(place): sqlite_file.file_identity(place) for place in places}
 
 
 def _locked(path: Path, owner: str) -> FileLock:

@@ -46,6 +46,7 @@ else:
 
 
 _WIDTH: Final = 512
+_ENCODER: Final = json.JSONEncoder()
 _descriptors: set[int] = set()  # of the locks that this process holds
 
 
@@ -60,7 +61,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_close_inherited)
 
 
-def file_identity(path: Path | int) -> tuple[int, int]:
+def file_identity(path: Path | str | int) -> tuple[int, int]:
     """Return what distinguishes a file from any other: device and inode."""
     status = os.stat(path)  # noqa: PTH116 - a descriptor has no Path
     return status.st_dev, status.st_ino
@@ -134,7 +135,7 @@ def _holder_record(owner: str) -> dict[str, Any]:
 
 
 def _write(descriptor: int, record: Mapping[str, Any]) -> None:
-    text = json.dumps(record).ljust(_WIDTH)  # one length, so that one write replaces the former
+    text = _ENCODER.encode(record).ljust(_WIDTH)  # one length: one write replaces the former
     os.lseek(descriptor, 0, os.SEEK_SET)
     os.write(descriptor, text.encode())
 

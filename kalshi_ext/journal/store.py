@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any, Final, Protocol, TypeAlias
 
 from attrs import fields, frozen
@@ -141,6 +142,13 @@ COLUMNS: Final = tuple(part.name for part in fields(Entry))
 """The columns of a stored entry, in the order of `to_row`."""
 
 
+CHANGING: Final = (
+    *("state", "order_id", "verdict", "attempts", "owner", "sent_at", "updated_at"),
+    *("exchange_time", "told"),
+)
+"""The columns that a transition may change; an account changes by `adopt` alone."""
+
+
 def micros(moment: datetime) -> int:
     """Count the microseconds since 1970."""
     # Not timestamp(): a float loses microseconds of today's dates.
@@ -152,17 +160,17 @@ def from_micros(count: int) -> datetime:
     return _EPOCH + timedelta(microseconds=count)
 
 
+_read: Final = attrgetter(*COLUMNS)
+
+
 def to_row(entry: Entry) -> dict[str, Any]:
     """Write an entry as column values."""
-    return {name: _stored(getattr(entry, name)) for name in COLUMNS}
-
-
-def _stored(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return micros(value)
-    if isinstance(value, bool):
-        return int(value)
-    return str(value) if isinstance(value, str) else value  # a State becomes plain text
+    row = dict(zip(COLUMNS, _read(entry), strict=True))
+    row["state"], row["told"] = entry.state.value, int(entry.told)
+    for name in _TIMES:
+        if row[name] is not None:
+            row[name] = micros(row[name])
+    return row
 
 
 def from_row(values: Sequence[Any]) -> Entry:

@@ -33,6 +33,11 @@ class UnitOfWork:
     _new: dict[str, None] = field(factory=dict[str, None])
     _changed: dict[str, None] = field(factory=dict[str, None])
 
+    def know(self, entries: Iterable[Entry]) -> None:
+        """Take entries that are stored like this into the view, without loading them."""
+        for entry in entries:
+            self._index(entry)
+
     def fetch(self, keys: Iterable[str], intents: Iterable[str]) -> None:
         """Load what is not in the view yet, in one query to the store."""
         missing = [key for key in dict.fromkeys(keys) if key not in self._rows]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from enum import Enum
+from functools import partial
 from typing import Any, Final
 
 from attrs import field, frozen
@@ -17,6 +18,7 @@ from attrs import field, frozen
 from kalshi_ext.errors import KalshiError
 from kalshi_ext.journal import rules
 from kalshi_ext.journal.entry import (
+    FINAL,
     Entry,
     JournalUnusable,
     JournalUnwritable,
@@ -56,7 +58,9 @@ class JournalRequest:
     """One rule to apply, and the future that learns of its result after the commit.
 
     `keys` and `intents` are loaded before, together with those of the whole group. `asks_untold`
-    makes the marks that wait be written before.
+    makes the marks that wait be written before. `behind` does the same where its caller may go on
+    before it is written: it raises nothing and returns what was refused; `known` are its entries as
+    they are stored, where nobody else can change them. `keeps_intent`: entries stay intents.
     """
 
     kind: RequestKind
@@ -64,6 +68,9 @@ class JournalRequest:
     keys: Sequence[str] = ()
     intents: Sequence[str] = ()
     asks_untold: bool = False
+    behind: Callable[[View], list[str]] | None = None
+    known: list[Entry] = field(factory=list[Entry])
+    keeps_intent: bool = False
     future: Future[Any] = field(factory=Future[Any])
 
 
@@ -115,7 +122,22 @@ def advance_many(transitions: Iterable[Transition]) -> JournalRequest:
     """Record what became of several entries, all or none."""
     listed = list(transitions)
     keys = [transition.key for transition in listed]
-    return JournalRequest(RequestKind.ADVANCE, lambda view: rules.advance_many(view, listed), keys)
+    intents = all(transition.state is State.INTENT for transition in listed)
+    work = partial(rules.advance_many, transitions=listed)
+    return JournalRequest(RequestKind.ADVANCE, work, keys, keeps_intent=intents)
+
+
+def conclude(transitions: Iterable[Transition]) -> JournalRequest:
+    """Record verdicts, behind where all are such that their loss costs a look only."""
+    listed = list(transitions)
+    keys = [transition.key for transition in listed]
+    final = all(transition.state in FINAL for transition in listed)
+    return JournalRequest(
+        RequestKind.ADVANCE,
+        partial(rules.advance_many, transitions=listed),
+        keys,
+        behind=partial(rules.conclude, transitions=listed) if final else None,
+    )
 
 
 def cancel_reservation(reserved: Entry) -> JournalRequest:
@@ -217,7 +239,7 @@ def verify() -> JournalRequest:
 VERBS: Final[Mapping[str, Callable[..., JournalRequest]]] = {
     verb.__name__: verb
     for verb in (
-        *(reserve, reserve_many, reopen, advance, advance_many, take_over, settle),
+        *(reserve, reserve_many, reopen, advance, advance_many, conclude, take_over, settle),
         *(get, by_intent, open_entries, untold, page, owner_alive, verify),
         *(renew, bind, adopt, accounts),
     )

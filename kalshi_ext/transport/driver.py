@@ -294,6 +294,8 @@ class AsyncDriver:
         if not self.journal.blocking:  # in memory: it returns at once, without thread and future
             return getattr(self.journal, record.verb)(*record.args)
         future = self.journal.submit(record.verb, *record.args)
+        if future.done():  # written behind
+            return future.result()
         try:
             return await asyncio.wrap_future(future)
         except (asyncio.CancelledError, GeneratorExit):

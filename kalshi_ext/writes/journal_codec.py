@@ -261,14 +261,18 @@ def ack_of(order: Order) -> OrderAck:
     )
 
 
-def record(transitions: Sequence[Transition], *, may_fail: bool) -> Flow[dict[str, JournalError]]:
+def record(
+    transitions: Sequence[Transition], *, may_fail: bool, behind: bool = False
+) -> Flow[dict[str, JournalError]]:
     """Record transitions; return the error of each key with which somebody else went on.
+
+    `behind`: a verdict that got lost would be found again by reading, so nobody waits for it.
 
     A journal that fails is logged where it `may_fail`: the outcome is known, and the caller must
     hear it; the next recovery finds the same by reading. Else it raises JournalError.
     """
     try:
-        yield Record("advance_many", (list(transitions),))
+        yield Record("conclude" if behind else "advance_many", (list(transitions),))
     except (NotOwner, IllegalTransition):
         refused: dict[str, JournalError] = {}
         for transition in transitions:

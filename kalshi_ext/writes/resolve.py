@@ -285,7 +285,9 @@ def settle(write: Write[T], outcomes: Mapping[str, WriteOutcome[T] | Moot]) -> F
             progress.result = outcome.value if isinstance(outcome, Executed) else outcome.error
         transitions.append(write.transition(progress, outcome))
     if transitions:
-        refused = yield from journal_codec.record(transitions, may_fail=write.sends)
+        refused = yield from journal_codec.record(
+            transitions, may_fail=write.sends, behind=write.names_one
+        )
         for key, error in refused.items():
             _leave_open(write, key, error)
 

@@ -10,7 +10,13 @@ from attrs import define, field
 from simulation_world import SimulatedWorld, draw
 
 from kalshi_ext.errors import JournalUnwritable, KalshiError
-from kalshi_ext.journal import JournalUnusable, MemoryJournal, TransitionUnwritten
+from kalshi_ext.journal import (
+    JournalUnusable,
+    MemoryJournal,
+    State,
+    Transition,
+    TransitionUnwritten,
+)
 from kalshi_ext.protocol.flow import (
     AdjustClock,
     Context,
@@ -41,6 +47,7 @@ JOURNAL_ERRORS = {
     "reserve_many": JournalUnwritable,
     "reopen": JournalUnwritable,
     "advance_many": TransitionUnwritten,
+    "conclude": TransitionUnwritten,
     "take_over": TransitionUnwritten,
     "get": JournalUnusable,
     "open_entries": JournalUnusable,
@@ -66,6 +73,8 @@ class Machine:
     clock_error: float = 0.0
     journal: MemoryJournal = field(init=False)
     heard: set[str] = field(factory=set)  # keys whose verdict reached a caller
+    # Verdicts not yet written: a process that dies takes them with it.
+    behind: list[Transition] = field(factory=list)
 
     def __attrs_post_init__(self) -> None:
         self.clock_error = self.world.rng.choice(CLOCK_ERRORS)
@@ -74,6 +83,22 @@ class Machine:
     def now(self) -> float:
         """Return what the machine's clock shows."""
         return self.world.time + self.clock_error
+
+    def may_wait(self, transitions: list[Transition]) -> bool:
+        """Say whether a journal in a file would write these verdicts behind."""
+        entries = [self.journal.get(each.key) for each in transitions]
+        return all(entry is not None and entry.state is State.INTENT for entry in entries)
+
+    def write_behind(self) -> None:
+        """Write the verdicts that wait, as the next group does."""
+        waiting, self.behind = self.behind, []
+        self.journal.advance_many(waiting)
+
+    def lose_behind(self) -> None:
+        """Forget the verdicts that wait: their process is gone."""
+        for _ in self.behind:
+            self.world.count("verdict lost")
+        self.behind.clear()
 
 
 @define
@@ -86,6 +111,7 @@ class Process:
     context: Context = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self.machine.lose_behind()
         rng = self.world.rng
         policy = Policy(
             backoff=Backoff(rng=rng),
@@ -184,6 +210,10 @@ class Process:
         if fails and world.rng.random() < 0.5:
             world.count("journal")
             raise JOURNAL_ERRORS[effect.verb]("the disk is full")
+        self.machine.write_behind()
+        if effect.verb == "conclude" and self.may_fail and self.machine.may_wait(*effect.args):
+            self.machine.behind += effect.args[0]
+            return None
         result = getattr(self.machine.journal, effect.verb)(*effect.args)
         if fails:
             world.count("journal")

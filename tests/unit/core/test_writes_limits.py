@@ -512,7 +512,7 @@ def test_a_verdict_that_the_journal_refuses_ends_as_unknown_unless_it_has_the_sa
     journal, perform = exchange.journal, exchange.perform
 
     def taken_over(effect: Effect) -> Any:
-        if isinstance(effect, Record) and effect.verb == "advance_many":
+        if isinstance(effect, Record) and effect.verb in ("advance_many", "conclude"):
             order_id = ID if same else "another"
             if exchange.entry().is_open:
                 journal.advance("c1", State.RESOLVED, order_id=order_id)

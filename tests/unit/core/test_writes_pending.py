@@ -71,7 +71,7 @@ def test_an_abandoned_write_is_remembered() -> None:
 def test_an_order_whose_verdict_was_known_but_not_recorded_is_remembered() -> None:
     exchange = ex.FakeExchange([ex.once(ex.created())])
     flow = writes.place(core.CURRENT, ex.ticket(), exchange.context)
-    exchange.run_until(flow, lambda effect: getattr(effect, "verb", None) == "advance_many")
+    exchange.run_until(flow, lambda effect: getattr(effect, "verb", None) == "conclude")
     flow.close()
     assert pending(exchange) == OPEN
 

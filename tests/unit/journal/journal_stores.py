@@ -7,11 +7,12 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from kalshi_ext.journal.commit import GroupCommitter, Writer
+from kalshi_ext.journal.commit import GroupCommitter
 from kalshi_ext.journal.entry import Entry, told
 from kalshi_ext.journal.journal import Journal
 from kalshi_ext.journal.memory import EntryTable
 from kalshi_ext.journal.store import EntryPage, Selection
+from kalshi_ext.journal.writer import Writer
 
 
 class MemoryStore:

@@ -222,6 +222,17 @@ class Journals(RuleBasedStateMachine):
 
         self.compare(lambda j: j.advance_many(transitions), expect)
 
+    @rule(transitions=st.lists(TRANSITIONS, max_size=3))
+    def conclude(self, transitions: list[Transition]) -> None:
+        def call(journal: Any) -> None:
+            journal.conclude(transitions)
+            journal.get("a")  # whatever is read next shows it
+
+        def expect() -> None:
+            self.model.all_or_none(lambda: [self.model.advance(each) for each in transitions])
+
+        self.compare(call, expect)
+
     @rule(key=KEYS)
     def reopen(self, key: str) -> None:
         self.compare(lambda j: j.reopen(key), lambda: self.model.reopen(key))
