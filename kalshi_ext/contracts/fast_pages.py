@@ -78,7 +78,8 @@ def _remembered(rule: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def _word(name: str) -> Rule:
     members: type[OpenEnum] = getattr(types, name)
-    return Rule("text", {None: None, **{member.value: member for member in members}}.__getitem__)
+    known: dict[Any, Any] = {None: None, **{member.value: member for member in members}}
+    return Rule("text", known.__getitem__)
 
 
 def _same(value: Any) -> Any:
@@ -222,7 +223,7 @@ def _raw_rows(key: str, body: bytes) -> list[Any]:
 
 def _builder(model: type[FromPage]) -> Callable[[list[Any], KeptPage], tuple[Any, ...]]:
     """Return what makes models of structs, a field of all rows at a time: in C, not row by row."""
-    names = {field.name for field in fields(model)} - {"raw"}
+    names = {each.name for each in fields(cast("Any", model))} - {"raw"}
     rules = {name: entry for name, entry in RULES[model].items() if name not in _DIRECTION}
     setters = {name: model.__dict__[name].__set__ for name in names}
     columns = [(setters[name], attrgetter(wire), rule.read) for name, (wire, rule) in rules.items()]
@@ -264,13 +265,18 @@ def _envelope(msgspec: Any, answer: str, key: str, model: type) -> Any:
         elif inner not in table:
             members.append((name, None, None))  # none is known
         elif name != key:  # positions come as two lists in one
-            row = _struct(msgspec, kinds, table[inner], None)
-            members.append((name, list[row] | None, None))
+            members.append(
+                (name, _list_of(_struct(msgspec, kinds, table[inner], None)) | None, None)
+            )
         elif (row := _struct(msgspec, kinds, table[inner], model)) is None:
             return None
         else:
-            members.append((name, list[row]))
+            members.append((name, _list_of(row)))
     return msgspec.defstruct(answer, members, **_STRICT)
+
+
+def _list_of(row: Any) -> Any:
+    return list[row]
 
 
 def _struct(

@@ -42,14 +42,13 @@ class FromPage:
     _page: KeptPage
     _index: int
 
-    @classmethod
-    def keep(cls, models: Sequence[FromPage], page: KeptPage) -> None:
+    @staticmethod
+    def keep(models: Sequence[FromPage], page: KeptPage) -> None:
         """Give models their page, in the order of its rows."""
         # By the slots: a frozen model has no other way.
-        page_slot: Any = cls._page
-        index_slot: Any = cls._index
-        deque(map(page_slot.__set__, models, repeat(page)), maxlen=0)
-        deque(map(index_slot.__set__, models, range(len(models))), maxlen=0)
+        slots = FromPage.__dict__
+        deque(map(slots["_page"].__set__, models, repeat(page)), maxlen=0)
+        deque(map(slots["_index"].__set__, models, range(len(models))), maxlen=0)
 
     if not TYPE_CHECKING:  # checkers would take any name for an attribute
 
