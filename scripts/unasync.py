@@ -20,6 +20,8 @@ HEADER = "# Derived from kalshi_ext/_async/{name} by scripts/unasync.py; do not 
 # Whole words first to last; a word not listed stays as it is.
 WORDS = {
     "AsyncIterator": "Iterator",
+    "AsyncGenerator": "Generator",
+    "aclosing": "closing",
     "AsyncBaseTransport": "BaseTransport",
     "async_transport": "sync_transport",
     "__aenter__": "__enter__",

@@ -1,24 +1,23 @@
 """One list over live and historical rows, while the cutoff between them moves.
 
-The exchange moves rows out of the live list into history, also while one reads (documented). A row
-leaves the live list only for history, so reading live first and history after it misses none:
-
-    cutoff -> live rows -> historical rows -> cutoff, and while it moved: historical rows again
-
-History is read again because it may show a moved row late. That stops at the first pass without a
-new row, as a cutoff may move all the time. A row met twice is skipped by its id.
+How none is missed or given twice stands in `protocol/tiers`.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from datetime import datetime
 from typing import Generic, TypeVar
+
+from attrs import evolve
 
 from kalshi_ext._async.rows import AsyncRows
 from kalshi_ext.errors import Misuse
 from kalshi_ext.models import HistoricalCutoff
-from kalshi_ext.protocol.messages import InvalidRow
+from kalshi_ext.protocol.messages import InvalidRow, Page
+from kalshi_ext.protocol.tiers import PAGES_BETWEEN_CUTOFFS, Tiers
+from kalshi_ext.protocol.windows import MORE
 
 T = TypeVar("T")
 
@@ -27,7 +26,7 @@ class AsyncCompleteRows(Generic[T]):
     """Iterate over live and historical rows, each once. A second iteration raises Misuse.
 
     `live` and `historical` start a fresh list each; `cutoff_time` picks the cutoff of this kind of
-    row, `row_id` identifies a row.
+    row, `tiers` tells which rows of history are new.
     """
 
     def __init__(
@@ -37,14 +36,13 @@ class AsyncCompleteRows(Generic[T]):
         historical: Callable[[], AsyncRows[T]],
         cutoff: Callable[[], Awaitable[HistoricalCutoff]],
         cutoff_time: Callable[[HistoricalCutoff], datetime],
-        row_id: Callable[[T], str],
+        tiers: Callable[[datetime], Tiers[T]],
     ) -> None:
         self._live = live
         self._historical = historical
         self._cutoff = cutoff
         self._cutoff_time = cutoff_time
-        self._row_id = row_id
-        self._seen: set[str] = set()
+        self._tiers = tiers
         self._invalid_rows: list[InvalidRow] = []
         self._started = False
 
@@ -54,28 +52,53 @@ class AsyncCompleteRows(Generic[T]):
         return tuple(self._invalid_rows)
 
     async def __aiter__(self) -> AsyncIterator[T]:
+        async with aclosing(self.pages()) as pages:
+            async for page in pages:
+                for row in page.items:
+                    yield row
+
+    async def pages(self) -> AsyncGenerator[Page[T]]:
+        """Iterate over pages: live ones, then historical ones, and an empty one at the end."""
         if self._started:
             raise Misuse("these rows were read before: ask for the list again")
         self._started = True
-        before = self._cutoff_time(await self._cutoff())
-        async for row in self._new_rows(self._live()):
-            yield row
+        before = await self._read_cutoff()
+        tiers = self._tiers(before)
+        async with aclosing(self._live_pages(tiers)) as pages:
+            async for page in pages:
+                yield page
         moved = new = True  # history is read at least once
         while moved and new:
-            seen_before = len(self._seen)
-            async for row in self._new_rows(self._historical()):
-                yield row
-            after = self._cutoff_time(await self._cutoff())
-            moved, new, before = after != before, len(self._seen) > seen_before, after
+            new = False
+            tiers.begin_pass()
+            async with aclosing(self._historical().pages()) as pages:
+                async for page in pages:
+                    rows = tuple(tiers.new_in_history(page.items))
+                    new = new or bool(rows)
+                    yield self._part(page, rows)
+            after = await self._read_cutoff()
+            moved, before = after != before, after
+        yield Page((), None)
 
-    async def _new_rows(self, rows: AsyncRows[T]) -> AsyncIterator[T]:
-        async for row in rows:
-            row_id = self._row_id(row)
-            if row_id not in self._seen:
-                self._seen.add(row_id)
-                yield row
+    async def _live_pages(self, tiers: Tiers[T]) -> AsyncGenerator[Page[T]]:
+        number = 0
+        async with aclosing(self._live().pages()) as pages:
+            async for page in pages:
+                number += 1
+                tiers.add_live(page.items)
+                yield self._part(page, page.items)
+                if number % PAGES_BETWEEN_CUTOFFS == 0:
+                    tiers.read_cutoff(await self._read_cutoff())
+        tiers.read_cutoff(await self._read_cutoff(), end=True)
+
+    async def _read_cutoff(self) -> datetime:
+        return self._cutoff_time(await self._cutoff())
+
+    def _part(self, page: Page[T], rows: tuple[T, ...]) -> Page[T]:
         # Invalid rows have no id; one that history repeats is known by its content.
-        self._invalid_rows.extend(row for row in rows.invalid_rows if row not in self._invalid_rows)
+        invalid = tuple(row for row in page.invalid_rows if row not in self._invalid_rows)
+        self._invalid_rows.extend(invalid)
+        return evolve(page, items=rows, invalid_rows=invalid, cursor=page.cursor or MORE)
 
     async def all(self) -> list[T]:
         """Fetch every page and return the rows as a list."""

@@ -6,6 +6,8 @@ from kalshi_ext._async.complete import AsyncCompleteRows
 from kalshi_ext._async.resource import AsyncResource
 from kalshi_ext._async.rows import AsyncRows
 from kalshi_ext.models import Fill, HistoricalCutoff, Order, Position
+from kalshi_ext.protocol.tiers import Tiers
+from kalshi_ext.protocol.windows import FILLS, ORDERS
 from kalshi_ext.requests import Moment
 from kalshi_ext.requests.filters import MAX_PAGE, list_query
 
@@ -37,7 +39,7 @@ class AsyncHistory(AsyncResource):
             limit=limit,
             page_size=page_size,
         )
-        return self._rows(self._contract.history.orders(query), limit, max_pages)
+        return self._rows_by_time(self._contract.history.orders, query, ORDERS, limit, max_pages)
 
     def fills(
         self,
@@ -59,7 +61,7 @@ class AsyncHistory(AsyncResource):
             limit=limit,
             page_size=page_size,
         )
-        return self._rows(self._contract.history.fills(query), limit, max_pages)
+        return self._rows_by_time(self._contract.history.fills, query, FILLS, limit, max_pages)
 
     def positions(
         self,
@@ -101,12 +103,13 @@ class AsyncHistory(AsyncResource):
         )
         # At the call, as for every other list: the cutoff alone is public and would be read first.
         self._client.session.require_credentials()
+        live, history = self._contract.orders.list, self._contract.history.orders
         return AsyncCompleteRows(
-            live=lambda: self._rows(self._contract.orders.list(query), None, None),
-            historical=lambda: self._rows(self._contract.history.orders(query), None, None),
+            live=lambda: self._rows_by_time(live, query, ORDERS, cut=True),
+            historical=lambda: self._rows_by_time(history, query, ORDERS, cut=True),
             cutoff=self.cutoff,
             cutoff_time=lambda cutoff: cutoff.orders_updated,
-            row_id=lambda order: order.order_id,
+            tiers=lambda cutoff: Tiers(ORDERS, lambda order: order.updated_time, cutoff),
         )
 
     def all_fills(
@@ -128,10 +131,11 @@ class AsyncHistory(AsyncResource):
             page_size=page_size,
         )
         self._client.session.require_credentials()
+        live, history = self._contract.portfolio.fills, self._contract.history.fills
         return AsyncCompleteRows(
-            live=lambda: self._rows(self._contract.portfolio.fills(query), None, None),
-            historical=lambda: self._rows(self._contract.history.fills(query), None, None),
+            live=lambda: self._rows_by_time(live, query, FILLS, cut=True),
+            historical=lambda: self._rows_by_time(history, query, FILLS, cut=True),
             cutoff=self.cutoff,
             cutoff_time=lambda cutoff: cutoff.trades_created,
-            row_id=lambda fill: fill.fill_id,
+            tiers=lambda cutoff: Tiers(FILLS, lambda fill: fill.created_time, cutoff),
         )

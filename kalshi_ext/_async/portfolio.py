@@ -20,6 +20,7 @@ from kalshi_ext.models import (
     TargetAllocation,
 )
 from kalshi_ext.protocol.limits import Deadline
+from kalshi_ext.protocol.windows import FILLS, SETTLEMENTS
 from kalshi_ext.requests import (
     Dollars,
     InstanceTransferTicket,
@@ -116,7 +117,7 @@ class AsyncPortfolio(AsyncResource):
             limit=limit,
             page_size=page_size,
         )
-        return self._rows(self._contract.portfolio.fills(query), limit, max_pages)
+        return self._rows_by_time(self._contract.portfolio.fills, query, FILLS, limit, max_pages)
 
     def settlements(
         self,
@@ -140,7 +141,9 @@ class AsyncPortfolio(AsyncResource):
             limit=limit,
             page_size=page_size,
         )
-        return self._rows(self._contract.portfolio.settlements(query), limit, max_pages)
+        return self._rows_by_time(
+            self._contract.portfolio.settlements, query, SETTLEMENTS, limit, max_pages
+        )
 
     def deposits(
         self,

@@ -1,14 +1,17 @@
-"""The rows of a list, fetched page by page as a loop reaches them."""
+"""The rows of a list, fetched page by page as a loop reaches them, or a few pages ahead of it."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Generic, TypeVar
 
 from kalshi_ext.errors import Misuse
 from kalshi_ext.protocol.messages import InvalidRow, Page
 from kalshi_ext.protocol.pagination import Paginator
+from kalshi_ext.protocol.windows import MAX_WIDTH, Piece, Windows
 from kalshi_ext.transport.driver import AsyncDriver
+from kalshi_ext.transport.side_by_side import AsyncRunning
 
 T = TypeVar("T")
 
@@ -20,31 +23,55 @@ class AsyncRows(Generic[T]):
     no row of a page can be read, and what a read raises.
     """
 
-    def __init__(self, driver: AsyncDriver, paginator: Paginator[T]) -> None:
+    def __init__(self, driver: AsyncDriver, pages: Paginator[T] | Windows[T]) -> None:
         self._driver = driver
-        self._paginator = paginator
+        self._pages = pages
         self._started = False
 
     @property
     def invalid_rows(self) -> tuple[InvalidRow, ...]:
         """The rows fetched so far that could not be decoded, as received, with the reason."""
-        return tuple(self._paginator.invalid_rows)
+        return tuple(self._pages.invalid_rows)
 
     async def __aiter__(self) -> AsyncIterator[T]:
-        async for page in self.pages():
-            for row in page.items:
-                yield row
+        async with aclosing(self.pages()) as pages:
+            async for page in pages:
+                for row in page.items:
+                    yield row
 
-    async def pages(self) -> AsyncIterator[Page[T]]:
+    async def pages(self) -> AsyncGenerator[Page[T]]:
         """Iterate over pages. The last one is cut to `limit`."""
         # The paginator has moved on: a second pass would silently miss rows.
         if self._started:
             raise Misuse("these rows were read before: ask for the list again")
         self._started = True
-        while (page_flow := self._paginator.next_page()) is not None:
+        if isinstance(self._pages, Windows):
+            async with aclosing(self._side_by_side(self._pages)) as pages:
+                async for page in pages:
+                    yield page
+            return
+        while (page_flow := self._pages.next_page()) is not None:
             page = await self._driver.run(page_flow)
-            rows = tuple(self._paginator.take(page))
+            rows = tuple(self._pages.take(page))
             yield Page(rows, page.cursor, page.invalid_rows)
+
+    async def _side_by_side(self, windows: Windows[T]) -> AsyncGenerator[Page[T]]:
+        running = AsyncRunning[Piece[T], Page[T]](self._driver, MAX_WIDTH + 1)
+        try:
+            while not windows.done:
+                while (started := windows.start()) is not None:
+                    running.start(*started)
+                if (page := windows.ready()) is not None:
+                    if page.items or page.invalid_rows or windows.done:
+                        yield page
+                    continue
+                for piece, result in await running.wait():
+                    if isinstance(result, Exception):
+                        windows.fail(piece, result)
+                    else:
+                        windows.take(piece, result)
+        finally:
+            await running.aclose()
 
     async def all(self) -> list[T]:
         """Fetch every page and return the rows as a list."""

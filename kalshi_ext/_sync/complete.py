@@ -1,25 +1,24 @@
 # Derived from kalshi_ext/_async/complete.py by scripts/unasync.py; do not edit.
 """One list over live and historical rows, while the cutoff between them moves.
 
-The exchange moves rows out of the live list into history, also while one reads (documented). A row
-leaves the live list only for history, so reading live first and history after it misses none:
-
-    cutoff -> live rows -> historical rows -> cutoff, and while it moved: historical rows again
-
-History is read again because it may show a moved row late. That stops at the first pass without a
-new row, as a cutoff may move all the time. A row met twice is skipped by its id.
+How none is missed or given twice stands in `protocol/tiers`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from datetime import datetime
 from typing import Generic, TypeVar
+
+from attrs import evolve
 
 from kalshi_ext._sync.rows import Rows
 from kalshi_ext.errors import Misuse
 from kalshi_ext.models import HistoricalCutoff
-from kalshi_ext.protocol.messages import InvalidRow
+from kalshi_ext.protocol.messages import InvalidRow, Page
+from kalshi_ext.protocol.tiers import PAGES_BETWEEN_CUTOFFS, Tiers
+from kalshi_ext.protocol.windows import MORE
 
 T = TypeVar("T")
 
@@ -28,7 +27,7 @@ class CompleteRows(Generic[T]):
     """Iterate over live and historical rows, each once. A second iteration raises Misuse.
 
     `live` and `historical` start a fresh list each; `cutoff_time` picks the cutoff of this kind of
-    row, `row_id` identifies a row.
+    row, `tiers` tells which rows of history are new.
     """
 
     def __init__(
@@ -38,14 +37,13 @@ class CompleteRows(Generic[T]):
         historical: Callable[[], Rows[T]],
         cutoff: Callable[[], HistoricalCutoff],
         cutoff_time: Callable[[HistoricalCutoff], datetime],
-        row_id: Callable[[T], str],
+        tiers: Callable[[datetime], Tiers[T]],
     ) -> None:
         self._live = live
         self._historical = historical
         self._cutoff = cutoff
         self._cutoff_time = cutoff_time
-        self._row_id = row_id
-        self._seen: set[str] = set()
+        self._tiers = tiers
         self._invalid_rows: list[InvalidRow] = []
         self._started = False
 
@@ -55,28 +53,53 @@ class CompleteRows(Generic[T]):
         return tuple(self._invalid_rows)
 
     def __iter__(self) -> Iterator[T]:
+        with closing(self.pages()) as pages:
+            for page in pages:
+                for row in page.items:
+                    yield row
+
+    def pages(self) -> Generator[Page[T]]:
+        """Iterate over pages: live ones, then historical ones, and an empty one at the end."""
         if self._started:
             raise Misuse("these rows were read before: ask for the list again")
         self._started = True
-        before = self._cutoff_time(self._cutoff())
-        for row in self._new_rows(self._live()):
-            yield row
+        before = self._read_cutoff()
+        tiers = self._tiers(before)
+        with closing(self._live_pages(tiers)) as pages:
+            for page in pages:
+                yield page
         moved = new = True  # history is read at least once
         while moved and new:
-            seen_before = len(self._seen)
-            for row in self._new_rows(self._historical()):
-                yield row
-            after = self._cutoff_time(self._cutoff())
-            moved, new, before = after != before, len(self._seen) > seen_before, after
+            new = False
+            tiers.begin_pass()
+            with closing(self._historical().pages()) as pages:
+                for page in pages:
+                    rows = tuple(tiers.new_in_history(page.items))
+                    new = new or bool(rows)
+                    yield self._part(page, rows)
+            after = self._read_cutoff()
+            moved, before = after != before, after
+        yield Page((), None)
 
-    def _new_rows(self, rows: Rows[T]) -> Iterator[T]:
-        for row in rows:
-            row_id = self._row_id(row)
-            if row_id not in self._seen:
-                self._seen.add(row_id)
-                yield row
+    def _live_pages(self, tiers: Tiers[T]) -> Generator[Page[T]]:
+        number = 0
+        with closing(self._live().pages()) as pages:
+            for page in pages:
+                number += 1
+                tiers.add_live(page.items)
+                yield self._part(page, page.items)
+                if number % PAGES_BETWEEN_CUTOFFS == 0:
+                    tiers.read_cutoff(self._read_cutoff())
+        tiers.read_cutoff(self._read_cutoff(), end=True)
+
+    def _read_cutoff(self) -> datetime:
+        return self._cutoff_time(self._cutoff())
+
+    def _part(self, page: Page[T], rows: tuple[T, ...]) -> Page[T]:
         # Invalid rows have no id; one that history repeats is known by its content.
-        self._invalid_rows.extend(row for row in rows.invalid_rows if row not in self._invalid_rows)
+        invalid = tuple(row for row in page.invalid_rows if row not in self._invalid_rows)
+        self._invalid_rows.extend(invalid)
+        return evolve(page, items=rows, invalid_rows=invalid, cursor=page.cursor or MORE)
 
     def all(self) -> list[T]:
         """Fetch every page and return the rows as a list."""

@@ -7,6 +7,8 @@ from kalshi_ext._sync.complete import CompleteRows
 from kalshi_ext._sync.resource import Resource
 from kalshi_ext._sync.rows import Rows
 from kalshi_ext.models import Fill, HistoricalCutoff, Order, Position
+from kalshi_ext.protocol.tiers import Tiers
+from kalshi_ext.protocol.windows import FILLS, ORDERS
 from kalshi_ext.requests import Moment
 from kalshi_ext.requests.filters import MAX_PAGE, list_query
 
@@ -38,7 +40,7 @@ class History(Resource):
             limit=limit,
             page_size=page_size,
         )
-        return self._rows(self._contract.history.orders(query), limit, max_pages)
+        return self._rows_by_time(self._contract.history.orders, query, ORDERS, limit, max_pages)
 
     def fills(
         self,
@@ -60,7 +62,7 @@ class History(Resource):
             limit=limit,
             page_size=page_size,
         )
-        return self._rows(self._contract.history.fills(query), limit, max_pages)
+        return self._rows_by_time(self._contract.history.fills, query, FILLS, limit, max_pages)
 
     def positions(
         self,
@@ -102,12 +104,13 @@ class History(Resource):
         )
         # At the call, as for every other list: the cutoff alone is public and would be read first.
         self._client.session.require_credentials()
+        live, history = self._contract.orders.list, self._contract.history.orders
         return CompleteRows(
-            live=lambda: self._rows(self._contract.orders.list(query), None, None),
-            historical=lambda: self._rows(self._contract.history.orders(query), None, None),
+            live=lambda: self._rows_by_time(live, query, ORDERS, cut=True),
+            historical=lambda: self._rows_by_time(history, query, ORDERS, cut=True),
             cutoff=self.cutoff,
             cutoff_time=lambda cutoff: cutoff.orders_updated,
-            row_id=lambda order: order.order_id,
+            tiers=lambda cutoff: Tiers(ORDERS, lambda order: order.updated_time, cutoff),
         )
 
     def all_fills(
@@ -129,10 +132,11 @@ class History(Resource):
             page_size=page_size,
         )
         self._client.session.require_credentials()
+        live, history = self._contract.portfolio.fills, self._contract.history.fills
         return CompleteRows(
-            live=lambda: self._rows(self._contract.portfolio.fills(query), None, None),
-            historical=lambda: self._rows(self._contract.history.fills(query), None, None),
+            live=lambda: self._rows_by_time(live, query, FILLS, cut=True),
+            historical=lambda: self._rows_by_time(history, query, FILLS, cut=True),
             cutoff=self.cutoff,
             cutoff_time=lambda cutoff: cutoff.trades_created,
-            row_id=lambda fill: fill.fill_id,
+            tiers=lambda cutoff: Tiers(FILLS, lambda fill: fill.created_time, cutoff),
         )

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from kalshi_ext import values
 from kalshi_ext._sync.resource import Resource
 from kalshi_ext._sync.rows import Rows
 from kalshi_ext.arguments import flag, optional
 from kalshi_ext.models import Market, OrderBook, Trade
+from kalshi_ext.protocol.windows import TRADES
 from kalshi_ext.requests import Moment
 from kalshi_ext.requests.filters import list_query
 from kalshi_ext.requests.markets import depth_of_book, market_query
@@ -91,7 +93,6 @@ class Markets(Resource):
         query = list_query(
             ticker=ticker, since=since, until=until, limit=limit, page_size=page_size
         )
-        call = self._contract.markets.trades(
-            query, is_block_trade=optional(flag)(is_block_trade, "is_block_trade")
-        )
-        return self._rows(call, limit, max_pages)
+        blocks = optional(flag)(is_block_trade, "is_block_trade")
+        listing = partial(self._contract.markets.trades, is_block_trade=blocks)
+        return self._rows_by_time(listing, query, TRADES, limit, max_pages)

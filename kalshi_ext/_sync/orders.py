@@ -12,6 +12,7 @@ from kalshi_ext.arguments import entries, flag
 from kalshi_ext.errors import KalshiError, Misuse
 from kalshi_ext.models import Order, OrderAck, QueuePosition
 from kalshi_ext.protocol.limits import Deadline
+from kalshi_ext.protocol.windows import ORDERS
 from kalshi_ext.requests import (
     Action,
     AmendTicket,
@@ -282,4 +283,4 @@ class Orders(Resource):
             limit=limit,
             page_size=page_size,
         )
-        return self._rows(self._contract.orders.list(query), limit, max_pages)
+        return self._rows_by_time(self._contract.orders.list, query, ORDERS, limit, max_pages)

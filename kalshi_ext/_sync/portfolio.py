@@ -21,6 +21,7 @@ from kalshi_ext.models import (
     TargetAllocation,
 )
 from kalshi_ext.protocol.limits import Deadline
+from kalshi_ext.protocol.windows import FILLS, SETTLEMENTS
 from kalshi_ext.requests import (
     Dollars,
     InstanceTransferTicket,
@@ -117,7 +118,7 @@ class Portfolio(Resource):
             limit=limit,
             page_size=page_size,
         )
-        return self._rows(self._contract.portfolio.fills(query), limit, max_pages)
+        return self._rows_by_time(self._contract.portfolio.fills, query, FILLS, limit, max_pages)
 
     def settlements(
         self,
@@ -141,7 +142,9 @@ class Portfolio(Resource):
             limit=limit,
             page_size=page_size,
         )
-        return self._rows(self._contract.portfolio.settlements(query), limit, max_pages)
+        return self._rows_by_time(
+            self._contract.portfolio.settlements, query, SETTLEMENTS, limit, max_pages
+        )
 
     def deposits(
         self,

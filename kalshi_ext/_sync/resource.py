@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
+
+from attrs import evolve
 
 from kalshi_ext._sync.rows import Rows
 from kalshi_ext.contracts.interface import Contract
@@ -11,6 +14,8 @@ from kalshi_ext.protocol import flow
 from kalshi_ext.protocol.flow import Context, Flow
 from kalshi_ext.protocol.messages import Call, Page
 from kalshi_ext.protocol.pagination import Paginator, collect
+from kalshi_ext.protocol.windows import TimeKey, Windowing, Windows
+from kalshi_ext.requests.filters import ListQuery
 
 if TYPE_CHECKING:
     from kalshi_ext._sync.client import Kalshi
@@ -48,6 +53,32 @@ class Resource:
         if not call.operation.public:
             self._client.session.require_credentials()
         return Rows(self._client.driver, paginator)
+
+    def _rows_by_time(
+        self,
+        listing: Callable[[ListQuery], Call[Page[T]]],
+        query: ListQuery,
+        key: TimeKey[T],
+        limit: int | None = None,
+        max_pages: int | None = None,
+        *,
+        cut: bool = False,
+    ) -> Rows[T]:
+        """Iterate over a list in windows of time where `since` is given, or `cut` says so.
+
+        A list that a bound ends sooner is read page by page: nothing beyond it is asked for.
+        """
+        call = listing(query)
+        if (query.since is None and not cut) or limit is not None or max_pages is not None:
+            return self._rows(call, limit, max_pages)
+        if not call.operation.public:
+            self._client.session.require_credentials()
+
+        def window(since: int | None, until: int | None) -> Call[Page[T]]:
+            return listing(evolve(query, since=since, until=until))
+
+        windowing = Windowing(window, query.since, query.until, key)
+        return Rows(self._client.driver, Windows(windowing, self._context))
 
     def _whole_list(self, call: Call[Page[T]]) -> list[T]:
         """Fetch a list that is returned as one: a row that cannot be read is Unintelligible."""

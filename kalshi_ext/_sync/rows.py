@@ -1,15 +1,18 @@
 # Derived from kalshi_ext/_async/rows.py by scripts/unasync.py; do not edit.
-"""The rows of a list, fetched page by page as a loop reaches them."""
+"""The rows of a list, fetched page by page as a loop reaches them, or a few pages ahead of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from typing import Generic, TypeVar
 
 from kalshi_ext.errors import Misuse
 from kalshi_ext.protocol.messages import InvalidRow, Page
 from kalshi_ext.protocol.pagination import Paginator
+from kalshi_ext.protocol.windows import MAX_WIDTH, Piece, Windows
 from kalshi_ext.transport.driver import Driver
+from kalshi_ext.transport.side_by_side import Running
 
 T = TypeVar("T")
 
@@ -21,31 +24,55 @@ class Rows(Generic[T]):
     no row of a page can be read, and what a read raises.
     """
 
-    def __init__(self, driver: Driver, paginator: Paginator[T]) -> None:
+    def __init__(self, driver: Driver, pages: Paginator[T] | Windows[T]) -> None:
         self._driver = driver
-        self._paginator = paginator
+        self._pages = pages
         self._started = False
 
     @property
     def invalid_rows(self) -> tuple[InvalidRow, ...]:
         """The rows fetched so far that could not be decoded, as received, with the reason."""
-        return tuple(self._paginator.invalid_rows)
+        return tuple(self._pages.invalid_rows)
 
     def __iter__(self) -> Iterator[T]:
-        for page in self.pages():
-            for row in page.items:
-                yield row
+        with closing(self.pages()) as pages:
+            for page in pages:
+                for row in page.items:
+                    yield row
 
-    def pages(self) -> Iterator[Page[T]]:
+    def pages(self) -> Generator[Page[T]]:
         """Iterate over pages. The last one is cut to `limit`."""
         # The paginator has moved on: a second pass would silently miss rows.
         if self._started:
             raise Misuse("these rows were read before: ask for the list again")
         self._started = True
-        while (page_flow := self._paginator.next_page()) is not None:
+        if isinstance(self._pages, Windows):
+            with closing(self._side_by_side(self._pages)) as pages:
+                for page in pages:
+                    yield page
+            return
+        while (page_flow := self._pages.next_page()) is not None:
             page = self._driver.run(page_flow)
-            rows = tuple(self._paginator.take(page))
+            rows = tuple(self._pages.take(page))
             yield Page(rows, page.cursor, page.invalid_rows)
+
+    def _side_by_side(self, windows: Windows[T]) -> Generator[Page[T]]:
+        running = Running[Piece[T], Page[T]](self._driver, MAX_WIDTH + 1)
+        try:
+            while not windows.done:
+                while (started := windows.start()) is not None:
+                    running.start(*started)
+                if (page := windows.ready()) is not None:
+                    if page.items or page.invalid_rows or windows.done:
+                        yield page
+                    continue
+                for piece, result in running.wait():
+                    if isinstance(result, Exception):
+                        windows.fail(piece, result)
+                    else:
+                        windows.take(piece, result)
+        finally:
+            running.close()
 
     def all(self) -> list[T]:
         """Fetch every page and return the rows as a list."""

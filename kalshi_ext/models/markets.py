@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from attrs import field, frozen
 
+from kalshi_ext.models.kept_pages import FromPage
 from kalshi_ext.models.promises import PROMISED
 from kalshi_ext.values import complement
 from kalshi_ext.values.ticks import PriceGrid
@@ -126,7 +127,7 @@ class OrderBook:
 
 
 @frozen(kw_only=True)
-class Trade:
+class Trade(FromPage):
     """One trade of a market, between whomever.
 
     `taker_book_side` bid means that the incoming order bought YES or sold NO.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 from attrs import field, frozen
 
+from kalshi_ext.models.kept_pages import FromPage
 from kalshi_ext.models.promises import PROMISED
 from kalshi_ext.values import complement
 
@@ -30,7 +31,7 @@ __all__ = ["Fill", "Order", "OrderAck", "OrderGroup", "QueuePosition"]
 
 
 @frozen(kw_only=True)
-class Order:
+class Order(FromPage):
     """An order as the exchange lists it.
 
     `price` is the YES price in dollars whichever side the order is on. `book_side` bid means
@@ -121,7 +122,7 @@ class OrderAck:
 
 
 @frozen(kw_only=True)
-class Fill:
+class Fill(FromPage):
     """One execution of one order. `price` is the YES price; `price` and `fee` are in dollars."""
 
     fill_id: str

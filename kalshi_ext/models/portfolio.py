@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
+from kalshi_ext.models.kept_pages import FromPage
 from kalshi_ext.models.promises import PROMISED
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Balance:
 
 
 @frozen(kw_only=True)
-class Position:
+class Position(FromPage):
     """The holding in one market: dollars, but `position` in contracts (negative for NO)."""
 
     ticker: str
@@ -87,7 +88,7 @@ class EventPosition:
 
 
 @frozen(kw_only=True)
-class Settlement:
+class Settlement(FromPage):
     """The settlement of one market for this account.
 
     Money is dollars (the wire carries `revenue` and `value` in cents), counts are contracts.

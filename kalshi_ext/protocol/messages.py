@@ -69,12 +69,15 @@ class Call(Generic[T]):
     `decode(document)` gets the parsed JSON, None for an empty body. A KeyError, TypeError or
     ValueError from it means that the answer cannot be read. `otherwise` is the same wish as it was
     recorded on the wire, for an exchange that has no such method or path as the document says.
+    `decode_fast(body)` gets the bytes of a success first: it returns what `decode` would, for an
+    answer without any deviation, or None.
     """
 
     operation: Operation
     request: Request
     decode: Callable[[Document], T] = field(repr=False)
     otherwise: Call[T] | None = field(default=None, repr=False)
+    decode_fast: Callable[[bytes], T | None] | None = field(default=None, repr=False)
 
     def map(self, change: Callable[[T], U]) -> Call[U]:
         """Return the same call with its answer changed by a pure function."""

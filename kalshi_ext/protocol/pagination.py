@@ -19,7 +19,7 @@ from attrs import define, field
 
 from kalshi_ext.errors import KalshiError, Unintelligible
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, request
-from kalshi_ext.protocol.messages import Call, InvalidRow, Page
+from kalshi_ext.protocol.messages import Call, InvalidRow, Operation, Page
 from kalshi_ext.requests.filters import positive
 
 T = TypeVar("T")
@@ -105,15 +105,7 @@ class Paginator(Generic[T]):
         invalid = page.invalid_rows
         if not invalid or self.invalid == "allowed" or (page.items and self.invalid != "any_row"):
             return
-        operation, total = self.call.operation, len(invalid) + len(page.items)
-        reason = f"{len(invalid)} of {total} rows: {invalid[0].reason}"
-        raise Unintelligible(
-            f"{operation.facade} ({operation.id}): rows cannot be read: {reason}",
-            operation=operation.id,
-            status=200,
-            body=_json_of([each.row for each in invalid]),
-            reason=reason,
-        )
+        raise unreadable_rows(self.call.operation, invalid, len(invalid) + len(page.items))
 
     def _check_progress(self, page: Page[T]) -> None:
         """Raise CursorRepeated for a page that brings nothing new."""
@@ -132,6 +124,20 @@ class Paginator(Generic[T]):
         self._cursor_repeated = cursor in self._seen
         self._seen.add(cursor)
         self.call = self.call.with_cursor(cursor)
+
+
+def unreadable_rows(
+    operation: Operation, invalid: Sequence[InvalidRow], total: int
+) -> Unintelligible:
+    """Build the error of rows of which too many cannot be read."""
+    reason = f"{len(invalid)} of {total} rows: {invalid[0].reason}"
+    return Unintelligible(
+        f"{operation.facade} ({operation.id}): rows cannot be read: {reason}",
+        operation=operation.id,
+        status=200,
+        body=_json_of([each.row for each in invalid]),
+        reason=reason,
+    )
 
 
 def _row_hashes(rows: Sequence[object]) -> set[int]:

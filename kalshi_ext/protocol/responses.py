@@ -272,6 +272,8 @@ def decode(call: Call[T], reply: Reply, counter: DeviationCounter) -> T:
 def _decode(call: Call[T], reply: Reply, deviations: set[Deviation]) -> T:
     if reply.status not in call.operation.success:
         deviations.add(("status", str(reply.status)))
+    elif call.decode_fast is not None and (fast := call.decode_fast(reply.body)) is not None:
+        return fast
     document = parse_json(reply.body) if reply.body.strip() else None
     if isinstance(document, Mapping) and document and document.keys() <= ERROR_FIELDS:
         raise ValueError("a success that carries an error body")

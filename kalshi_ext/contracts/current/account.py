@@ -73,7 +73,7 @@ class CurrentHistory(Interface):
             limit=or_unset(query.page_size("GetHistoricalOrders")),
             subaccount=or_unset(query.subaccount),
         )
-        return paged("GetHistoricalOrders", kwargs, "orders", shapes.Order, decode_order)
+        return paged("GetHistoricalOrders", kwargs, "orders", shapes.Order, decode_order, Order)
 
     def fills(self, query: ListQuery) -> Call[Page[Fill]]:
         query.refuse_all_but("current", "ticker", "since", "until", "subaccount")
@@ -84,7 +84,7 @@ class CurrentHistory(Interface):
             limit=or_unset(query.page_size("GetFillsHistorical")),
             subaccount=or_unset(query.subaccount),
         )
-        return paged("GetFillsHistorical", kwargs, "fills", shapes.Fill, decode_fill)
+        return paged("GetFillsHistorical", kwargs, "fills", shapes.Fill, decode_fill, Fill)
 
     def positions(self, query: ListQuery) -> Call[Page[Position]]:
         query.refuse_all_but("current", "ticker", "event_ticker", "subaccount")
@@ -95,7 +95,9 @@ class CurrentHistory(Interface):
             subaccount=or_unset(query.subaccount),
         )
         shape = shapes.MarketPosition
-        return paged("GetHistoricalPositions", kwargs, "market_positions", shape, decode_position)
+        return paged(
+            "GetHistoricalPositions", kwargs, "market_positions", shape, decode_position, Position
+        )
 
 
 class CurrentAccount(Interface):

@@ -69,4 +69,4 @@ class CurrentMarkets(Interface):
             is_block_trade=or_unset(is_block_trade),
             limit=or_unset(query.page_size("GetTrades")),
         )
-        return paged("GetTrades", kwargs, "trades", shapes.Trade, decode_trade)
+        return paged("GetTrades", kwargs, "trades", shapes.Trade, decode_trade, Trade)

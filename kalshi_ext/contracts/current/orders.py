@@ -42,6 +42,7 @@ from kalshi_ext.contracts.decoding import (
     decode_page,
     optional_text,
 )
+from kalshi_ext.contracts.fast_pages import fast_reader
 from kalshi_ext.contracts.interface import Interface
 from kalshi_ext.contracts.operations import CURRENT as OPERATIONS
 from kalshi_ext.errors import Misuse, Refused
@@ -214,6 +215,7 @@ class CurrentOrders(Interface):
             OPERATIONS["GetOrders"],
             build_request(kwargs),
             lambda document: decode_page(document, "orders", shapes.Order, decode_order),
+            decode_fast=fast_reader("GetOrders", "orders", Order),
         )
 
     def queue_position(self, order_id: str) -> Call[QueuePosition]:

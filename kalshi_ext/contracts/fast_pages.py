@@ -1,0 +1,330 @@
+"""Read pages of long lists in one pass: strict, and silent where it cannot.
+
+A fast reader takes the bytes of a page and returns what the tolerant reader (`decoding.decode_page`
+after `find_deviations`) would return, or None, whereupon that one reads the page. It returns a page
+only where
+
+    the body is ASCII without an escape      so every text is one that can be stored and sent
+    every object has the fields of its contract, all that are required, and no other
+    every word of an enum is one the contract knows
+    every value is of the one type it has today, and its rule can read it
+
+so there is nothing to count, to set aside or to raise. The rules for values are those of the
+tolerant reader; numbers and words repeat, and are looked up. The structs are derived from the
+contract's table of fields: nothing here but `RULES` says which field of a model comes from where.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from itertools import repeat
+from operator import attrgetter, itemgetter
+from typing import Annotated, Any, Final, Literal, NamedTuple, cast
+
+from attrs import NOTHING, fields
+
+from kalshi_ext import values
+from kalshi_ext.contract import types
+from kalshi_ext.contract.fields import FIELDS
+from kalshi_ext.contract.operations import OPERATIONS
+from kalshi_ext.contracts.decode_orders import AGREED
+from kalshi_ext.contracts.decoding import DECODE_ERRORS, MAX_CURSOR, MAX_NAME
+from kalshi_ext.models import Fill, Order, Position, Settlement, Trade
+from kalshi_ext.models.kept_pages import FromPage, KeptPage
+from kalshi_ext.protocol.messages import Page
+from kalshi_ext.protocol.responses import parse_json
+from kalshi_ext.values.enums import OpenEnum
+from kalshi_ext.values.parsing import number_of_text, price_of_text
+
+FastReader = Callable[[bytes], Page[Any] | None]
+
+MAX_KNOWN: Final = 4096  # values that one rule remembers; histories repeat few prices and counts
+MAX_NUMBER: Final = 64  # characters; longer ones would be remembered
+_WHOLE: Final = 2**53  # beyond it JSON parsers differ
+
+
+class Known(dict[Any, Any]):
+    """What a rule made of values, to be looked up. None stays None."""
+
+    def __init__(self, rule: Callable[[Any], Any]) -> None:
+        super().__init__({None: None})
+        self._rule = rule
+
+    def __missing__(self, value: Any) -> Any:
+        result = self._rule(value)
+        if len(self) > MAX_KNOWN:
+            self.clear()
+            self[None] = None
+        self[value] = result
+        return result
+
+
+class Rule(NamedTuple):
+    """How a field is read: its JSON type (see `_types`), and what makes the model's value of it.
+
+    `needed` is for a field that the tolerant reader has another place for: without it, it reads.
+    """
+
+    kind: str
+    read: Callable[[Any], Any] | None = None
+    needed: bool = False
+
+
+def _remembered(rule: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return Known(rule).__getitem__
+
+
+def _word(name: str) -> Rule:
+    members: type[OpenEnum] = getattr(types, name)
+    known: dict[Any, Any] = {None: None, **{member.value: member for member in members}}
+    return Rule("text", known.__getitem__)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+# A ticker repeats from row to row: one text for all of them.
+_NAME: Final = Rule("name", _remembered(_same))
+_ID: Final = Rule("name")
+_TEXT: Final = Rule("text", lambda text: text or None)
+_TEXT_OR_EMPTY: Final = Rule("text", lambda text: text or "")
+_NUMBER: Final = Rule("number", _remembered(number_of_text))
+_PRICE: Final = Rule("number", _remembered(price_of_text))
+_CENTS: Final = Rule("whole", _remembered(values.read_cents))
+_TIME: Final = Rule("text", values.read_time)
+_EXPIRY: Final = Rule("text", values.read_expiry)
+_TIME_OR_OTHER: Final = Rule("name", values.read_time, needed=True)
+_FLAG: Final = Rule("flag")
+_WHOLE_NUMBER: Final = Rule("whole")
+# Read as a pair, which must agree.
+_DIRECTION: Final = {name: (name, Rule("text")) for name in ("book_side", "outcome_side")}
+
+# Of each model: its field, the field on the wire, the rule.
+RULES: Final[Mapping[type[Any], Mapping[str, tuple[str, Rule]]]] = {
+    Fill: {
+        **_DIRECTION,
+        "fill_id": ("fill_id", _ID),
+        "order_id": ("order_id", _ID),
+        "ticker": ("ticker", _NAME),
+        "count": ("count_fp", _NUMBER),
+        "price": ("yes_price_dollars", _PRICE),
+        "is_taker": ("is_taker", _FLAG),
+        "fee": ("fee_cost", _NUMBER),
+        "created_time": ("created_time", _TIME_OR_OTHER),  # else of `ts`
+        "trade_id": ("trade_id", _ID),
+        "subaccount": ("subaccount_number", _WHOLE_NUMBER),
+        "exchange_index": ("exchange_index", _WHOLE_NUMBER),
+    },
+    Order: {
+        **_DIRECTION,
+        "order_id": ("order_id", _ID),
+        "client_order_id": ("client_order_id", _TEXT_OR_EMPTY),
+        "ticker": ("ticker", _NAME),
+        "status": ("status", _word("OrderStatus")),
+        "type": ("type", _word("OrderType")),
+        "price": ("yes_price_dollars", _PRICE),
+        "count": ("initial_count_fp", _NUMBER),
+        "fill_count": ("fill_count_fp", _NUMBER),
+        "remaining_count": ("remaining_count_fp", _NUMBER),
+        "taker_fees": ("taker_fees_dollars", _NUMBER),
+        "maker_fees": ("maker_fees_dollars", _NUMBER),
+        "taker_fill_cost": ("taker_fill_cost_dollars", _NUMBER),
+        "maker_fill_cost": ("maker_fill_cost_dollars", _NUMBER),
+        "expiration_time": ("expiration_time", _EXPIRY),
+        "created_time": ("created_time", _TIME),
+        "updated_time": ("last_update_time", _TIME),
+        "self_trade_prevention_type": (
+            "self_trade_prevention_type",
+            _word("SelfTradePreventionType"),
+        ),
+        "order_group_id": ("order_group_id", _TEXT),
+        "cancel_order_on_pause": ("cancel_order_on_pause", _FLAG),
+        "subaccount": ("subaccount_number", _WHOLE_NUMBER),
+        "exchange_index": ("exchange_index", _WHOLE_NUMBER),
+    },
+    Trade: {
+        "trade_id": ("trade_id", _ID),
+        "ticker": ("ticker", _NAME),
+        "count": ("count_fp", _NUMBER),
+        "price": ("yes_price_dollars", _NUMBER),
+        "taker_book_side": ("taker_book_side", _word("BookSide")),
+        "taker_outcome_side": ("taker_outcome_side", _word("OutcomeSide")),
+        "is_block_trade": ("is_block_trade", _FLAG),
+        "created_time": ("created_time", _TIME),
+    },
+    Settlement: {
+        "ticker": ("ticker", _NAME),
+        "event_ticker": ("event_ticker", _TEXT),
+        "market_result": ("market_result", _word("MarketResult")),
+        "revenue": ("revenue", _CENTS),
+        "value": ("value", _CENTS),
+        "yes_count": ("yes_count_fp", _NUMBER),
+        "no_count": ("no_count_fp", _NUMBER),
+        "yes_total_cost": ("yes_total_cost_dollars", _NUMBER),
+        "no_total_cost": ("no_total_cost_dollars", _NUMBER),
+        "fee": ("fee_cost", _NUMBER),
+        "settled_time": ("settled_time", _TIME),
+        "exchange_index": ("exchange_index", _WHOLE_NUMBER),
+    },
+    Position: {
+        "ticker": ("ticker", _NAME),
+        "position": ("position_fp", _NUMBER),
+        "exposure": ("market_exposure_dollars", _NUMBER),
+        "realized_pnl": ("realized_pnl_dollars", _NUMBER),
+        "fees_paid": ("fees_paid_dollars", _NUMBER),
+        "total_traded": ("total_traded_dollars", _NUMBER),
+        "last_updated": ("last_updated_ts", _TIME),
+        "exchange_index": ("exchange_index", _WHOLE_NUMBER),
+    },
+}
+
+
+def fast_reader(operation: str, key: str, model: type) -> FastReader:
+    """Return the fast reader of a list of the current contract, built once it is used."""
+
+    def read(body: bytes) -> Page[Any] | None:
+        # Texts with escapes or beyond ASCII would need the tolerant reader's look at each.
+        if not body.isascii() or b"\\" in body:
+            return None
+        reader = _reader(operation, key, model)
+        return None if reader is None else reader(body)
+
+    return read
+
+
+@functools.cache
+def _reader(operation: str, key: str, model: type) -> FastReader | None:
+    import msgspec  # 10 ms, for those only who read lists
+
+    envelope = _envelope(msgspec, OPERATIONS[operation].answer, key, model)
+    if envelope is None:
+        return None
+    decode = msgspec.json.Decoder(envelope).decode
+    rows_of, build, parse = attrgetter(key), _builder(model), functools.partial(_raw_rows, key)
+    refusals = (msgspec.MsgspecError, RecursionError, *DECODE_ERRORS)
+
+    def read(body: bytes) -> Page[Any] | None:
+        try:
+            document = decode(body)
+            items = build(rows_of(document), KeptPage(body, parse))
+        except refusals:
+            return None
+        return Page(items, document.cursor or None)
+
+    return read
+
+
+def _raw_rows(key: str, body: bytes) -> list[Any]:
+    return cast("list[Any]", parse_json(body)[key])
+
+
+def _builder(model: type[FromPage]) -> Callable[[list[Any], KeptPage], tuple[Any, ...]]:
+    """Return what makes models of structs, a field of all rows at a time: in C, not row by row."""
+    names = {each.name for each in fields(cast("Any", model))} - {"raw"}
+    rules = {name: entry for name, entry in RULES[model].items() if name not in _DIRECTION}
+    setters = {name: model.__dict__[name].__set__ for name in names}
+    columns = [(setters[name], attrgetter(wire), rule.read) for name, (wire, rule) in rules.items()]
+    directed, pair = _DIRECTION.keys() <= names, attrgetter(*_DIRECTION)
+    # What the contract has no field for.
+    absent = [setters[name] for name in names - RULES[model].keys()]
+
+    def build(rows: list[Any], page: KeptPage) -> tuple[Any, ...]:
+        items = list(map(object.__new__, repeat(model, len(rows))))
+        for setter, get, read in columns:
+            column = map(get, rows)
+            _exhaust(map(setter, items, column if read is None else map(read, column)))
+        if directed:
+            pairs = [AGREED[each] for each in map(pair, rows)]
+            for place, name in enumerate(_DIRECTION):
+                _exhaust(map(setters[name], items, map(itemgetter(place), pairs)))
+        for setter in absent:
+            _exhaust(map(setter, items, repeat(None)))
+        FromPage.keep(items, page)
+        return tuple(items)
+
+    return build
+
+
+def _exhaust(steps: Iterable[object]) -> None:
+    deque(steps, maxlen=0)
+
+
+_STRICT: Final = {"forbid_unknown_fields": True, "kw_only": True, "gc": False}
+
+
+def _envelope(msgspec: Any, answer: str, key: str, model: type) -> Any:
+    """Derive the struct of a page; None where the contract lacks what the model needs."""
+    table, kinds = FIELDS["current"], _types(msgspec)
+    members: list[Any] = []
+    for name, (_, inner) in table[answer].items():
+        if name == "cursor":
+            members.append((name, kinds["cursor"], None))
+        elif inner not in table:
+            members.append((name, None, None))  # none is known
+        elif name != key:  # positions come as two lists in one
+            members.append(
+                (name, _list_of(_struct(msgspec, kinds, table[inner], None)) | None, None)
+            )
+        elif (row := _struct(msgspec, kinds, table[inner], model)) is None:
+            return None
+        else:
+            members.append((name, _list_of(row)))
+    return msgspec.defstruct(answer, members, **_STRICT)
+
+
+def _list_of(row: Any) -> Any:
+    return list[row]
+
+
+def _struct(
+    msgspec: Any,
+    kinds: Mapping[str, Any],
+    contract: Mapping[str, tuple[bool, str]],
+    model: type | None,
+) -> Any:
+    """Derive the struct of a row; None where the contract lacks what the model needs."""
+    rules = dict(RULES[model].values()) if model else {}
+    needed = _needed(model) if model else set[str]()
+    if not needed <= contract.keys():
+        return None
+    members: list[Any] = []
+    for name, (required, inner) in contract.items():
+        kind = _kind(kinds, rules.get(name), inner)
+        members.append((name, kind) if required or name in needed else (name, kind | None, None))
+    return msgspec.defstruct("Row", members, **_STRICT)
+
+
+def _needed(model: type) -> set[str]:
+    """Return the fields on the wire without which the tolerant reader refuses, or looks again."""
+    rules = RULES[model]
+    without = {each.name for each in fields(model) if each.default is NOTHING} - {"raw"}
+    return {wire for name, (wire, rule) in rules.items() if rule.needed or name in without}
+
+
+def _kind(kinds: Mapping[str, Any], rule: Rule | None, inner: str) -> Any:
+    """Return the type of one field: a known word, nothing known, by its rule, or plain JSON."""
+    if inner in FIELDS["current"]:
+        return None
+    if inner:
+        members: type[OpenEnum] = getattr(types, inner)
+        return Literal[tuple(member.value for member in members)]
+    return kinds[rule.kind if rule else "any"]
+
+
+def _types(msgspec: Any) -> dict[str, Any]:
+    def text(**bounds: int) -> Any:
+        return Annotated[str, msgspec.Meta(**bounds)]
+
+    whole = Annotated[int, msgspec.Meta(ge=-_WHOLE, le=_WHOLE)]
+    return {
+        "cursor": text(max_length=MAX_CURSOR) | None,
+        "name": text(min_length=1, max_length=MAX_NAME),
+        "number": text(min_length=1, max_length=MAX_NUMBER),
+        "text": str,
+        "flag": bool,
+        "whole": whole,
+        "any": str | bool | whole | None,
+    }

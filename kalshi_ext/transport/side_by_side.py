@@ -1,0 +1,99 @@
+"""Run flows side by side: on the running event loop, or on threads of their own.
+
+What a flow returns or raises is given as a value: who started several has to be told of each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from typing import Any, Generic, TypeVar
+
+from attrs import define, field
+
+from kalshi_ext.protocol.flow import Flow
+from kalshi_ext.transport.driver import AsyncDriver, Driver
+
+K = TypeVar("K")
+T = TypeVar("T")
+
+
+@define
+class Running(Generic[K, T]):
+    """Flows that run on threads, at most `width` at a time; threads may share a driver.
+
+    One that has nobody beside it runs on the calling thread, in `wait`.
+    """
+
+    driver: Driver
+    width: int
+    _first: tuple[K, Flow[T]] | None = field(default=None, init=False)
+    _started: dict[Future[T], K] = field(factory=dict[Future[T], K], init=False)
+    _pool: ThreadPoolExecutor | None = field(default=None, init=False)
+
+    def start(self, key: K, flow: Flow[T]) -> None:
+        """Begin a flow; `wait` gives its result with the key."""
+        if self._first is None and not self._started:
+            self._first = (key, flow)
+            return
+        if self._first is not None:
+            self._submit(*self._first)
+            self._first = None
+        self._submit(key, flow)
+
+    def _submit(self, key: K, flow: Flow[T]) -> None:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.width, thread_name_prefix="kalshi-ext-pages")
+        self._started[self._pool.submit(self.driver.run, flow)] = key
+
+    def wait(self) -> list[tuple[K, T | Exception]]:
+        """Wait until one has ended; return all that have, with what each returned or raised."""
+        if self._first is not None:
+            key, flow = self._first
+            self._first = None
+            try:
+                return [(key, self.driver.run(flow))]
+            except Exception as error:  # noqa: BLE001 - a value, as of those on threads
+                return [(key, error)]
+        done, _ = wait_for(self._started, return_when=FIRST_COMPLETED)
+        return [(self._started.pop(each), _result(each)) for each in done]
+
+    def close(self) -> None:
+        """Forget what runs: a read under way ends by itself, within its timeout."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+@define
+class AsyncRunning(Generic[K, T]):
+    """Flows that run as tasks; who starts them bounds how many."""
+
+    driver: AsyncDriver
+    width: int
+    _started: dict[asyncio.Task[T], K] = field(factory=dict[asyncio.Task[T], K], init=False)
+
+    def start(self, key: K, flow: Flow[T]) -> None:
+        """Begin a flow; `wait` gives its result with the key."""
+        self._started[asyncio.create_task(self.driver.run(flow))] = key
+
+    async def wait(self) -> list[tuple[K, T | Exception]]:
+        """Wait until one has ended; return all that have, with what each returned or raised."""
+        done, _ = await asyncio.wait(self._started, return_when=asyncio.FIRST_COMPLETED)
+        return [(self._started.pop(each), _result(each)) for each in done]
+
+    async def aclose(self) -> None:
+        """Cancel what runs and wait for its end."""
+        for task in self._started:
+            task.cancel()
+        await asyncio.gather(*self._started, return_exceptions=True)
+
+
+def _result(ended: Any) -> Any:
+    """Return what a future or a task returned or raised."""
+    error = ended.exception()
+    if error is None:
+        return ended.result()
+    if isinstance(error, Exception):
+        return error
+    raise error  # an interrupt is nobody's value
