@@ -62,8 +62,9 @@ if TYPE_CHECKING:
     from kalshi_ext.protocol.flow import Flow
     from kalshi_ext.protocol.limits import Deadline
     from kalshi_ext.protocol.messages import InvalidRow, Page
+    from kalshi_ext.protocol.pacer import Pacer
     from kalshi_ext.protocol.pagination import CursorRepeated
-    from kalshi_ext.protocol.rate_limits import Backoff, Pacer, TokenBucket
+    from kalshi_ext.protocol.rate_limits import Backoff, TokenBucket
     from kalshi_ext.redact import Secret
     from kalshi_ext.requests import Action, Count, Dollars, Moment, OrderRef, OrderTicket, Side
     from kalshi_ext.session import JournalSource
@@ -180,11 +181,8 @@ _EXPORTS = {
     "protocol.limits": ("Deadline",),
     "protocol.messages": ("InvalidRow", "Page"),
     "protocol.pagination": ("CursorRepeated",),
-    "protocol.rate_limits": (
-        "Backoff",
-        "Pacer",
-        "TokenBucket",
-    ),
+    "protocol.pacer": ("Pacer",),
+    "protocol.rate_limits": ("Backoff", "TokenBucket"),
     "redact": ("Secret",),
     "requests": (
         "Action",

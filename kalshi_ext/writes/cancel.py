@@ -46,7 +46,6 @@ from kalshi_ext.protocol.flow import (
 )
 from kalshi_ext.protocol.limits import Deadline, Scope
 from kalshi_ext.protocol.messages import Call, Reply
-from kalshi_ext.protocol.rate_limits import CHEAP_COST
 from kalshi_ext.protocol.responses import is_unknown_request
 from kalshi_ext.protocol.retry_policy import retry_rule
 from kalshi_ext.requests import Target
@@ -120,9 +119,7 @@ def cancel_many(
     call = contract.orders.cancel_many(targets)
     limits = yield from begin_call(context, deadline)
     _stop_changes(targets, "orders.cancel_many", context, limits)
-    # A batch is billed for each of its orders; a cancel costs 2 tokens, not 10 (documented).
-    cost = CHEAP_COST * len(targets)
-    response = yield from send_with_retries(call, context, cost=cost, limits=limits)
+    response = yield from send_with_retries(call, context, limits=limits)
     outcome = judge(call, response, context)
     if isinstance(outcome, NotExecuted) and not isinstance(outcome.error, NotFound):
         raise outcome.error
@@ -193,7 +190,7 @@ def _send_cancel(
     """Send one cancel; after one in doubt no refusal denies anything."""
     call, order_id = contract.orders.cancel(target), target.order_id
     response = yield from send_with_retries(
-        call, context, cost=CHEAP_COST, maybe_executed=wanted.tried, limits=limits
+        call, context, maybe_executed=wanted.tried, limits=limits
     )
     outcome = judge(call, response, context, order_id=order_id)
     if isinstance(outcome, Executed):
