@@ -66,8 +66,18 @@ if TYPE_CHECKING:
     from kalshi_ext.protocol.pagination import CursorRepeated
     from kalshi_ext.protocol.rate_limits import Backoff, TokenBucket
     from kalshi_ext.redact import Secret
-    from kalshi_ext.requests import Action, Count, Dollars, Moment, OrderRef, OrderTicket, Side
-    from kalshi_ext.session import JournalSource
+    from kalshi_ext.requests import (
+        Action,
+        AmendTicket,
+        Count,
+        Dollars,
+        Moment,
+        OrderRef,
+        OrderTicket,
+        Progress,
+        Side,
+    )
+    from kalshi_ext.session import JournalSource, PaceSource
     from kalshi_ext.transport.keys import KeySource, Passphrase
     from kalshi_ext.transport.signing import KalshiAuth, Signer
     from kalshi_ext.values import Band, PriceGrid
@@ -75,6 +85,7 @@ if TYPE_CHECKING:
 
     __all__ = [
         "Action",
+        "AmendTicket",
         "AsyncCompleteRows",
         "AsyncKalshi",
         "AsyncRows",
@@ -107,6 +118,7 @@ if TYPE_CHECKING:
         "OrderTicket",
         "OrderType",
         "OutcomeSide",
+        "PaceSource",
         "Pacer",
         "Page",
         "ParameterValue",
@@ -116,6 +128,7 @@ if TYPE_CHECKING:
         "PaymentType",
         "Policy",
         "PriceGrid",
+        "Progress",
         "Resolution",
         "RestingMarginReservation",
         "Rows",
@@ -171,7 +184,7 @@ _EXPORTS = {
     "contracts.any_path": ("ParameterValue", "Parameters"),
     "contracts.passthrough": ("GeneratedResponse",),
     "protocol.flow": ("Flow",),
-    "session": ("JournalSource",),
+    "session": ("JournalSource", "PaceSource"),
     "journal": (
         "Journal",
         "State",
@@ -186,11 +199,13 @@ _EXPORTS = {
     "redact": ("Secret",),
     "requests": (
         "Action",
+        "AmendTicket",
         "Count",
         "Dollars",
         "Moment",
         "OrderRef",
         "OrderTicket",
+        "Progress",
         "Side",
     ),
     "transport.keys": (

@@ -113,9 +113,11 @@ def begin_call(
     *,
     names_price: bool = False,
     scopes: tuple[Scope, ...] = (),
+    began: int | None = None,
 ) -> Flow[CallLimits]:
     """Start the clock of one call; `names_price` is for a write that is a wish of now.
 
+    `began` is the number of stops before it, where it is a part of a call that began earlier.
     Raises Misuse for a deadline that is none.
     """
     deadline = checked_deadline(deadline)
@@ -131,7 +133,8 @@ def begin_call(
         limits.ends = min(limits.ends, limits.deadline)
     if names_price:
         limits.resend_until = started + policy.resend_within
-    limits.stops, limits.began, limits.scopes = context.stops, context.stops.count, scopes
+    limits.stops, limits.scopes = context.stops, scopes
+    limits.began = context.stops.count if began is None else began
     return limits
 
 

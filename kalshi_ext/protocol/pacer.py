@@ -200,7 +200,7 @@ class Pacer(Checked):
     def answered(self, place: Place, *, refused: bool, now: float) -> None:
         """Take in the answer to a request; `refused` by the rate limit."""
         with self._lock:
-            place.bucket.answered(place.turn)
+            place.bucket.answered(place.turn, now)
             if refused:
                 place.bucket.refused(now)
                 if self.source != "given":  # the numbers may be old

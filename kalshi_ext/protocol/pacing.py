@@ -97,9 +97,8 @@ def settle(context: Context, place: Place | None, outcome: Reply | Lost | None) 
     if outcome is None or (isinstance(outcome, Lost) and not outcome.bytes_sent):
         pacer.give_back(place)
         return
-    refused = isinstance(outcome, Reply) and outcome.status == 429
-    now = outcome.received_at if isinstance(outcome, Reply) else 0.0
-    pacer.answered(place, refused=refused, now=now)
+    if isinstance(outcome, Reply):  # a lost one counts as arrived after a while
+        pacer.answered(place, refused=outcome.status == 429, now=outcome.received_at)
 
 
 def _learn(pacer: Pacer, context: Context, limits: CallLimits | None) -> Flow[None]:

@@ -23,7 +23,8 @@ from kalshi_ext.arguments import LONGEST_WAIT, Checked, must_be, plain, seconds
 from kalshi_ext.errors import Misuse
 
 _ARRIVES_WITHIN = 1.0  # seconds after which a request counts as arrived, answered or not
-_ROUNDING = 1e-9  # of tokens: sums of fractions
+_ROUNDING = 1e-6  # of tokens: sums of fractions
+_SHORTEST = 0.001  # seconds; a clock may not tell less apart
 
 
 def _wait(value: object, name: str) -> float:
@@ -163,7 +164,9 @@ class TokenBucket(Checked):
         """Return the seconds until a request may go, 0 for now; later ones may move it back."""
         self.refill(now)
         missing = turn.due - (self._came if turn.urgent else self._left)
-        return max(0.0, missing / (self.rate * self.share)) if missing > _ROUNDING else 0.0
+        if missing <= _ROUNDING:
+            return 0.0
+        return max(_SHORTEST, missing / (self.rate * self.share))
 
     def send(self, turn: Turn, now: float) -> None:
         """Take in that a request goes now."""
@@ -173,15 +176,19 @@ class TokenBucket(Checked):
             self._flying[id(turn)] = (now + _ARRIVES_WITHIN, turn.cost)
             self._flying_cost += turn.cost
 
-    def answered(self, turn: Turn) -> None:
+    def answered(self, turn: Turn, now: float) -> None:
         """Take in that a request was answered, so it has arrived."""
+        self.refill(max(now, self._updated_at or now))  # answers come in any order
+        self._landed(turn)
+
+    def _landed(self, turn: Turn) -> None:
         if (flying := self._flying.pop(id(turn), None)) is not None:
             self._flying_cost -= flying[1]
 
     def give_back(self, turn: Turn) -> None:
         """Give back the tokens of a request that was not sent."""
         if turn.sent:
-            self.answered(turn)
+            self._landed(turn)
         else:
             self._unbook(turn)
         self._level = min(self.capacity, self._level + turn.cost)
@@ -194,7 +201,7 @@ class TokenBucket(Checked):
         The bucket is empty then. Where that happens again, somebody else draws on it too: its rate
         is taken to be 0.7 of what it was, and comes back by a twentieth a second.
         """
-        now = max(now, self._updated_at or now)  # answers come in any order
+        now = max(now, self._updated_at or now)
         self.refill(now)
         held = self._level + self._booked
         if held > 0:

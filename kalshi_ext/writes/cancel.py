@@ -92,7 +92,7 @@ def cancel(
 ) -> Flow[OrderAck]:
     """Cancel an order; one that is cancelled already is a success, `replayed`."""
     limits = yield from begin_call(context, deadline)
-    _stop_changes([target], "orders.cancel", context, limits)
+    stop_changes([target], "orders.cancel", context, limits)
     wanted = _Cancel(target)
     yield from _send_and_settle(contract, [wanted], context, limits)
     if isinstance(wanted.result, OrderAck):
@@ -101,7 +101,7 @@ def cancel(
     raise wanted.result from (wanted.answer if wanted.answer is not wanted.result else None)
 
 
-def _stop_changes(targets: Iterable[Target], by: str, context: Context, limits: CallLimits) -> None:
+def stop_changes(targets: Iterable[Target], by: str, context: Context, limits: CallLimits) -> None:
     """Stop this client's own pending sends of what a cancel covers, before it is sent."""
     ids = [each.order_id for each in targets]
     ids += [each.client_order_id for each in targets if each.client_order_id is not None]
@@ -118,7 +118,7 @@ def cancel_many(
     """Cancel orders in one request; what it left open is cancelled or looked up one by one."""
     call = contract.orders.cancel_many(targets)
     limits = yield from begin_call(context, deadline)
-    _stop_changes(targets, "orders.cancel_many", context, limits)
+    stop_changes(targets, "orders.cancel_many", context, limits)
     response = yield from send_with_retries(call, context, limits=limits)
     outcome = judge(call, response, context)
     if isinstance(outcome, NotExecuted) and not isinstance(outcome.error, NotFound):

@@ -33,7 +33,7 @@ def go(bucket: TokenBucket, cost: float, now: float, *, urgent: bool = False) ->
     while (wait := bucket.wait(turn, now)) > 0:
         now += wait
     bucket.send(turn, now)
-    bucket.answered(turn)
+    bucket.answered(turn, now)
     return now
 
 
