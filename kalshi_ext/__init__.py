@@ -62,11 +62,22 @@ if TYPE_CHECKING:
     from kalshi_ext.protocol.flow import Flow
     from kalshi_ext.protocol.limits import Deadline
     from kalshi_ext.protocol.messages import InvalidRow, Page
+    from kalshi_ext.protocol.pacer import Pacer
     from kalshi_ext.protocol.pagination import CursorRepeated
-    from kalshi_ext.protocol.rate_limits import Backoff, Pacer, TokenBucket
+    from kalshi_ext.protocol.rate_limits import Backoff, TokenBucket
     from kalshi_ext.redact import Secret
-    from kalshi_ext.requests import Action, Count, Dollars, Moment, OrderRef, OrderTicket, Side
-    from kalshi_ext.session import JournalSource
+    from kalshi_ext.requests import (
+        Action,
+        AmendTicket,
+        Count,
+        Dollars,
+        Moment,
+        OrderRef,
+        OrderTicket,
+        Progress,
+        Side,
+    )
+    from kalshi_ext.session import JournalSource, PaceSource
     from kalshi_ext.transport.keys import KeySource, Passphrase
     from kalshi_ext.transport.signing import KalshiAuth, Signer
     from kalshi_ext.values import Band, PriceGrid
@@ -74,6 +85,7 @@ if TYPE_CHECKING:
 
     __all__ = [
         "Action",
+        "AmendTicket",
         "AsyncCompleteRows",
         "AsyncKalshi",
         "AsyncRows",
@@ -106,6 +118,7 @@ if TYPE_CHECKING:
         "OrderTicket",
         "OrderType",
         "OutcomeSide",
+        "PaceSource",
         "Pacer",
         "Page",
         "ParameterValue",
@@ -115,6 +128,7 @@ if TYPE_CHECKING:
         "PaymentType",
         "Policy",
         "PriceGrid",
+        "Progress",
         "Resolution",
         "RestingMarginReservation",
         "Rows",
@@ -170,7 +184,7 @@ _EXPORTS = {
     "contracts.any_path": ("ParameterValue", "Parameters"),
     "contracts.passthrough": ("GeneratedResponse",),
     "protocol.flow": ("Flow",),
-    "session": ("JournalSource",),
+    "session": ("JournalSource", "PaceSource"),
     "journal": (
         "Journal",
         "State",
@@ -180,19 +194,18 @@ _EXPORTS = {
     "protocol.limits": ("Deadline",),
     "protocol.messages": ("InvalidRow", "Page"),
     "protocol.pagination": ("CursorRepeated",),
-    "protocol.rate_limits": (
-        "Backoff",
-        "Pacer",
-        "TokenBucket",
-    ),
+    "protocol.pacer": ("Pacer",),
+    "protocol.rate_limits": ("Backoff", "TokenBucket"),
     "redact": ("Secret",),
     "requests": (
         "Action",
+        "AmendTicket",
         "Count",
         "Dollars",
         "Moment",
         "OrderRef",
         "OrderTicket",
+        "Progress",
         "Side",
     ),
     "transport.keys": (

@@ -145,16 +145,16 @@ def _is_no_list(value: object) -> bool:
     return isinstance(value, str | bytes | bytearray | Mapping)
 
 
-def entries(value: object, name: str) -> list[Any]:
-    """Return one or more entries of an iterable as a list. Raises Misuse."""
+def entries(value: object, name: str, *, most: int | None = MAX_ENTRIES) -> list[Any]:
+    """Return one or more entries of an iterable as a list, at most `most`. Raises Misuse."""
     # A text is iterable too: each of its letters would become an entry.
     if _is_no_list(value):
         raise must_be(name, value, "a list")
-    listed = list(islice(_iterator(value, name), MAX_ENTRIES + 1))
+    listed = list(islice(_iterator(value, name), None if most is None else most + 1))
     if not listed:
         raise Misuse(f"{name} must hold at least one entry")
-    if len(listed) > MAX_ENTRIES:
-        raise Misuse(f"{name} must hold at most {MAX_ENTRIES:,} entries, and holds more")
+    if most is not None and len(listed) > most:
+        raise Misuse(f"{name} must hold at most {most:,} entries, and holds more")
     return listed
 
 

@@ -5,8 +5,10 @@ No I/O: a client that was built has sent nothing and opened no connection.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, TypeAlias, cast
+from weakref import WeakValueDictionary
 
 import httpx
 from attrs import evolve, frozen
@@ -23,13 +25,16 @@ from kalshi_ext.config import (
 )
 from kalshi_ext.errors import Misuse
 from kalshi_ext.journal import Journal, account_label
+from kalshi_ext.models.account import AccountLimits, EndpointCosts
 from kalshi_ext.protocol.flow import Context, Policy
-from kalshi_ext.protocol.rate_limits import Pacer
+from kalshi_ext.protocol.messages import Call
+from kalshi_ext.protocol.pacer import Pacer, checked_pacer
 from kalshi_ext.redact import Secret, as_secret
 from kalshi_ext.transport import AsyncDeadlineTransport, DeadlineTransport
 from kalshi_ext.transport.driver import Endpoint
 from kalshi_ext.transport.signing import signer
 
+PaceSource: TypeAlias = str | tuple[float, float] | Pacer | None
 JournalSource: TypeAlias = str | Path | Journal | Secret[Any] | None
 
 
@@ -83,7 +88,7 @@ def build_session(
     contract: str,
     policy: Policy | None,
     timeout_: Any,
-    pace: str | Pacer | None,
+    pace: PaceSource,
     account: str | None,
 ) -> ClientSession:
     """Check the arguments of a client and put its parts together. Raises Misuse."""
@@ -92,11 +97,16 @@ def build_session(
         key_id=key_id, private_key=private_key, passphrase=passphrase, bearer_token=bearer_token
     )
     name = _account(exchange, account, key_id, bearer_token) if credentials.authenticated else None
+    language = contracts.contract(contract)
     checked_policy, checked_timeout = _policy_and_timeout(policy, timeout_)
     return ClientSession(
         exchange,
-        contracts.contract(contract),
-        Context(policy=checked_policy, pacer=_pacer(pace)),
+        language,
+        Context(
+            policy=checked_policy,
+            pacer=_pacer(pace, name),
+            budget_calls=_budget_calls(language) if name is not None else None,
+        ),
         Endpoint(exchange.base_url, credentials),
         checked_timeout,
         credentials.authenticated,
@@ -124,12 +134,25 @@ def _policy_and_timeout(policy: Policy | None, timeout_: Any) -> tuple[Policy, T
     return evolve(chosen, timeout=limits.total), limits
 
 
-def _pacer(pace: str | Pacer | None) -> Pacer | None:
-    if isinstance(pace, str):
-        return Pacer.of_tier(pace)  # a snapshot of the documented tiers
-    if pace is not None and not isinstance(pace, Pacer):
-        raise must_be("pace", pace, "a usage tier or a Pacer")
-    return pace
+# One budget for the clients of one account in this process, as long as one of them lives.
+_SHARED: WeakValueDictionary[str, Pacer] = WeakValueDictionary()
+if hasattr(os, "register_at_fork"):  # a forked child has a lock that nobody will open
+    os.register_at_fork(after_in_child=_SHARED.clear)
+
+
+def _pacer(pace: PaceSource, account: str | None) -> Pacer | None:
+    pacer = checked_pacer(pace)
+    if pace != "auto" or account is None or pacer is None:
+        return pacer
+    return _SHARED.setdefault(account, pacer)
+
+
+def _budget_calls(
+    contract: contracts.Contract,
+) -> tuple[Call[AccountLimits], Call[EndpointCosts]] | None:
+    if not contract.has_watermark:  # the classic contract has no such reads
+        return None
+    return contract.account.limits(), contract.account.endpoint_costs()
 
 
 def client_arguments(given: Secret[tuple[Any, dict[str, Any]]]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from kalshi_ext import writes
 from kalshi_ext._sync.resource import Resource
 from kalshi_ext.models import (
     AccountLimits,
+    Budget,
     EndpointCosts,
     ExchangeStatus,
     Schedule,
@@ -36,6 +37,16 @@ class Account(Resource):
         """Ask for the next usage level. Not repeated when its answer is lost: OutcomeUnknown."""
         call = self._contract.account.upgrade()
         self._run(writes.send_idempotent(call, self._context, deadline=deadline))
+
+    def budget(self) -> Budget | None:
+        """Return the tokens, refill and queue of each bucket; None with `pace=None`.
+
+        What this client counts, on the exchange's buckets: nothing is sent.
+        """
+        pacer = self._context.pacer
+        return (
+            None if pacer is None else pacer.budget(self._client.session.endpoint.clock.monotonic())
+        )
 
 
 class Exchange(Resource):

@@ -27,11 +27,11 @@ from kalshi_ext.journal import Journal, open_journal
 from kalshi_ext.protocol.flow import Flow, Policy, request
 from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.protocol.messages import Call
-from kalshi_ext.protocol.rate_limits import Pacer
 from kalshi_ext.redact import Secret, as_secret, without_key, without_password
 from kalshi_ext.session import (
     ClientSession,
     JournalSource,
+    PaceSource,
     build_session,
     client_arguments,
     sync_transport,
@@ -62,7 +62,7 @@ class Kalshi:
         transport: httpx.BaseTransport | None = None,
         journal: JournalSource = None,
         account: str | None = None,
-        pace: str | Pacer | None = None,
+        pace: PaceSource = "auto",
         policy: Policy | None = None,
         verify: ssl.SSLContext | None = None,
         proxy: httpx.Proxy | str | Secret[str] | None = None,
@@ -75,9 +75,10 @@ class Kalshi:
         in total. `journal` is a file or a postgresql:// URL; without one the outcome of an order
         whose answer is lost is still looked up, but not after a crash. A journal belongs to one
         account: `account` is your name for it, the same for all of its keys; without one a new
-        key counts as another account. `pace` is a usage tier whose rate limits are kept. Raises
-        Misuse, JournalMismatch where the journal is another account's, and JournalBusy where
-        another living process holds it.
+        key counts as another account. `pace` keeps the exchange's rate limits: "auto" learns the
+        account's numbers once a request would have to wait; a usage tier, two rates (reads, writes)
+        a second or a Pacer replace them, None sends at once. Raises Misuse, JournalMismatch where
+        the journal is another account's, and JournalBusy where another living process holds it.
         """
         # First of all: a traceback shows the locals of its frames.
         key_id, private_key, passphrase = map(as_secret, (key_id, private_key, passphrase))

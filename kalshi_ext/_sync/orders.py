@@ -22,9 +22,11 @@ from kalshi_ext.requests import (
     Moment,
     OrderRef,
     OrderTicket,
+    Progress,
     Side,
     Target,
     order_arguments,
+    progress,
     subaccount_number,
 )
 from kalshi_ext.requests.filters import list_query
@@ -86,18 +88,32 @@ class Orders(Resource):
         )
 
     def place_many(
-        self, tickets: Iterable[OrderTicket], *, deadline: Deadline | None = None
+        self,
+        tickets: Iterable[OrderTicket],
+        *,
+        deadline: Deadline | None = None,
+        on_progress: Progress | None = None,
     ) -> list[OrderAck | KalshiError]:
-        """Place several orders in one request; not atomic.
+        """Place any number of orders; not atomic.
 
-        The result has one entry for each ticket, in their order: the acknowledgement or the
-        refusal. Build tickets with `OrderTicket.of(...)`, which takes the arguments of `place`.
+        The result has one entry for each ticket, in their order: the acknowledgement, or the error
+        that says what became of this order. Build tickets with `OrderTicket.of(...)`, which takes
+        the arguments of `place`. They go in as few requests as the rate limits allow; an id that
+        stands twice is refused before the first. At the `deadline` the rest ends as NotSent.
+        `on_progress(done, total)` is called as outcomes come in; what it raises is ignored. Where
+        one request holds all of them, a refusal that all met is raised.
         """
-        checked = entries(tickets, "tickets")
+        checked = entries(tickets, "tickets", most=None)
         if not all(isinstance(ticket, OrderTicket) for ticket in checked):
             raise Misuse("tickets must be built with OrderTicket.of(...)")
         return self._run(
-            writes.place_many(self._contract, checked, self._context, deadline=deadline)
+            writes.place_many(
+                self._contract,
+                checked,
+                self._context,
+                deadline=deadline,
+                on_progress=progress(on_progress),
+            )
         )
 
     def amend(
@@ -135,6 +151,31 @@ class Orders(Resource):
             exchange_index=exchange_index,
         )
         return self._run(writes.amend(self._contract, ticket, self._context, deadline=deadline))
+
+    def amend_many(
+        self,
+        tickets: Iterable[AmendTicket],
+        *,
+        deadline: Deadline | None = None,
+        on_progress: Progress | None = None,
+    ) -> list[OrderAck | KalshiError]:
+        """Amend any number of orders, one request each; one result for each, in their order.
+
+        Build tickets with `AmendTicket.of(...)`, which takes the arguments of `amend`. An order
+        that stands twice is refused before the first request. The rest is as in `place_many`.
+        """
+        checked = entries(tickets, "tickets", most=None)
+        if not all(isinstance(ticket, AmendTicket) for ticket in checked):
+            raise Misuse("tickets must be built with AmendTicket.of(...)")
+        return self._run(
+            writes.amend_many(
+                self._contract,
+                checked,
+                self._context,
+                deadline=deadline,
+                on_progress=progress(on_progress),
+            )
+        )
 
     def decrease(
         self,
@@ -177,12 +218,25 @@ class Orders(Resource):
         return self._run(writes.cancel(self._contract, target, self._context, deadline=deadline))
 
     def cancel_many(
-        self, orders: Iterable[OrderRef], *, deadline: Deadline | None = None
+        self,
+        orders: Iterable[OrderRef],
+        *,
+        deadline: Deadline | None = None,
+        on_progress: Progress | None = None,
     ) -> list[OrderAck | KalshiError]:
-        """Cancel several orders in one request; one result for each, in their order."""
-        targets = [Target.of(order) for order in entries(orders, "orders")]
+        """Cancel any number of orders; one result for each, in their order.
+
+        As `place_many`; an order that stands twice is cancelled once.
+        """
+        targets = [Target.of(order) for order in entries(orders, "orders", most=None)]
         return self._run(
-            writes.cancel_many(self._contract, targets, self._context, deadline=deadline)
+            writes.cancel_many(
+                self._contract,
+                targets,
+                self._context,
+                deadline=deadline,
+                on_progress=progress(on_progress),
+            )
         )
 
     def cancel_all(

@@ -5,9 +5,10 @@ The exchange's own figures at the time of the call; `rate_limits.TIERS` holds th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from attrs import field, frozen
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = [
     "AccountLimits",
     "BucketLimit",
+    "BucketState",
+    "Budget",
     "EndpointCost",
     "EndpointCosts",
     "UsageGrant",
@@ -72,6 +75,35 @@ class EndpointCosts:
     default_cost: int
     costs: tuple[EndpointCost, ...] = ()
     raw: wire.GetAccountEndpointCostsResponse = field(repr=False, eq=False)
+
+
+@frozen(kw_only=True)
+class BucketState:
+    """A token bucket as this client counts it.
+
+    `tokens` are those the exchange's bucket holds, `refill_rate` is a second; `queued` requests
+    wait for it, and one of the default cost that asked now would wait `wait` seconds.
+    """
+
+    tokens: float
+    refill_rate: float
+    capacity: float
+    queued: int
+    wait: float
+
+
+@frozen(kw_only=True)
+class Budget:
+    """The tokens a client may still spend: for reads, for writes, for writes on a shard of its own.
+
+    `source` says whose numbers these are: "learned" from the exchange, "assumed" (the documented
+    Basic tier, until a request has to wait) or "given" with `pace=`.
+    """
+
+    read: BucketState
+    write: BucketState
+    shards: Mapping[int, BucketState] = field(factory=dict[int, BucketState])
+    source: Literal["given", "assumed", "learned"] = "given"
 
 
 @frozen(kw_only=True)

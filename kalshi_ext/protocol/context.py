@@ -9,10 +9,13 @@ from attrs import field, frozen
 from kalshi_ext.arguments import LONGEST_WAIT, Checked, at_least_one, flag, instance, seconds
 from kalshi_ext.errors import Misuse
 from kalshi_ext.journal.in_flight import LockOwner, LockRegistry, PendingWrites, RecentWrites
+from kalshi_ext.models.account import AccountLimits, EndpointCosts
 from kalshi_ext.protocol.deviations import DeviationCounter
 from kalshi_ext.protocol.exchange_clock import ExchangeClock
 from kalshi_ext.protocol.limits import StopMarks
-from kalshi_ext.protocol.rate_limits import Backoff, Pacer, RetryQuota, Throttle
+from kalshi_ext.protocol.messages import Call
+from kalshi_ext.protocol.pacer import Pacer
+from kalshi_ext.protocol.rate_limits import Backoff, RetryQuota, Throttle
 
 __all__ = ["Context", "LockOwner", "LockRegistry", "PendingWrites", "Policy", "RecentWrites"]
 
@@ -83,6 +86,8 @@ class Context:
     retry_quota: RetryQuota = field(factory=RetryQuota)
     deviations: DeviationCounter = field(factory=DeviationCounter)
     pacer: Pacer | None = None
+    # What reads the account's limits and costs; None where nobody can be asked.
+    budget_calls: tuple[Call[AccountLimits], Call[EndpointCosts]] | None = None
     throttle: Throttle = field(factory=Throttle)
     exchange_clock: ExchangeClock = field(factory=ExchangeClock)
     # Whether other living processes may take the journal's entries over, and its name among them.

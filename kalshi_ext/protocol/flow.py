@@ -57,7 +57,7 @@ from kalshi_ext.errors import (
     TimestampExpired,
     TransferAlreadyApplied,
 )
-from kalshi_ext.protocol import responses
+from kalshi_ext.protocol import pacing, responses
 from kalshi_ext.protocol.context import Context, LockRegistry, PendingWrites, Policy, RecentWrites
 from kalshi_ext.protocol.deviations import is_documented
 from kalshi_ext.protocol.effects import (
@@ -74,7 +74,6 @@ from kalshi_ext.protocol.effects import (
 from kalshi_ext.protocol.exchange_clock import parse_date
 from kalshi_ext.protocol.limits import CallLimits, Deadline, Scope, checked_deadline
 from kalshi_ext.protocol.messages import Call, Lost, Operation, Repeat, Reply
-from kalshi_ext.protocol.rate_limits import DEFAULT_COST
 from kalshi_ext.protocol.retry_policy import retry_rule
 
 __all__ = [
@@ -115,9 +114,11 @@ def begin_call(
     *,
     names_price: bool = False,
     scopes: tuple[Scope, ...] = (),
+    began: int | None = None,
 ) -> Flow[CallLimits]:
     """Start the clock of one call; `names_price` is for a write that is a wish of now.
 
+    `began` is the number of stops before it, where it is a part of a call that began earlier.
     Raises Misuse for a deadline that is none.
     """
     deadline = checked_deadline(deadline)
@@ -133,7 +134,8 @@ def begin_call(
         limits.ends = min(limits.ends, limits.deadline)
     if names_price:
         limits.resend_until = started + policy.resend_within
-    limits.stops, limits.began, limits.scopes = context.stops, context.stops.count, scopes
+    limits.stops, limits.scopes = context.stops, scopes
+    limits.began = context.stops.count if began is None else began
     return limits
 
 
@@ -141,14 +143,13 @@ def send_with_retries(
     call: Call[Any],
     context: Context,
     *,
-    cost: float = DEFAULT_COST,
     retry: bool | None = None,
     maybe_executed: bool = False,
     limits: CallLimits | None = None,
 ) -> Flow[Reply | Lost]:
     """Send a call, with retries by the table at the top, and return the last outcome.
 
-    `cost` is in rate-limit tokens. `retry` overrides the rule's `retry_immediately`.
+    `retry` overrides the rule's `retry_immediately`.
     `maybe_executed` tells that an attempt before this call may have been executed. What `limits`
     do not let through is a Lost of which nothing was sent, or the outcome before it.
     """
@@ -160,19 +161,12 @@ def send_with_retries(
     previous: Reply | Lost | None = None
     while True:
         # Each attempt draws on the rate limit, retries too.
-        reason = yield from _pace(call.operation, context, cost, limits)
-        timeout = context.policy.timeout
-        if limits is not None and reason is None:
-            reason, timeout = yield from _check_limits(call.operation, limits, timeout)
-        if reason is not None:
-            return _mark(_denied(previous, reason), maybe_executed, ahead)
-        try:
-            outcome: Reply | Lost = yield Send(call.request, call.operation.public, timeout)
-        except Misuse as error:  # the client was closed meanwhile
-            if previous is None or not maybe_executed:
-                raise
-            return _mark(_denied(previous, str(error.args[0])), maybe_executed, ahead)
-        previous = outcome
+        attempted = yield from _attempt(
+            call, context, limits, raises=not (previous and maybe_executed)
+        )
+        if isinstance(attempted, str):
+            return _mark(_denied(previous, attempted), maybe_executed, ahead)
+        previous = outcome = attempted
         _take_in(call.operation, outcome, context, limits)
         expired_at = _exchange_time_if_expired(call.operation, outcome)
         if expired_at is not None and outcome.stamp > expired_at:
@@ -210,6 +204,36 @@ def _adds(call: Call[Any]) -> bool:
     if call.operation.repeat is Repeat.RELATIVE:
         return b'"reduce_by"' in (call.request.body or b"")
     return call.operation.repeat is Repeat.UNKEYED
+
+
+def _attempt(
+    call: Call[Any], context: Context, limits: CallLimits | None, *, raises: bool
+) -> Flow[Reply | Lost | str]:
+    """Send a request once, when the rate limit and the limits of its call let it; else say why not.
+
+    `raises` lets the Misuse of a client that was closed meanwhile out.
+    """
+    turn = yield from pacing.take_turn(call, context, limits)
+    if isinstance(turn, str):
+        return turn
+    outcome: Reply | Lost | None = None
+    try:
+        reason, timeout = None, context.policy.timeout
+        if limits is not None:
+            reason, timeout = yield from _check_limits(call.operation, limits, timeout)
+        if reason is not None:
+            return reason
+        outcome = yield Send(call.request, call.operation.public, timeout)
+    except Misuse as error:
+        if raises:
+            raise
+        return str(error.args[0])
+    except GeneratorExit:  # it may be on its way
+        turn = None
+        raise
+    finally:
+        pacing.settle(context, turn, outcome)
+    return outcome
 
 
 def _refusal_at(call: Call[Any], limits: CallLimits, moment: float) -> str | None:
@@ -273,31 +297,6 @@ def _count_undocumented_status(operation: Operation, outcome: Reply, context: Co
         return
     if not is_documented(operation.id, outcome.status):
         context.deviations.add(operation.id, [("status", str(outcome.status))])
-
-
-def _pace(
-    operation: Operation, context: Context, cost: float, limits: CallLimits | None
-) -> Flow[str | None]:
-    """Wait for the rate limit's leave to send one request; return why it cannot be waited for."""
-    pacer = context.pacer
-    if pacer is None and (operation.writes or not context.throttle.interval):
-        return None
-    now: float = yield Monotonic()
-    if pacer is None:
-        wait = context.throttle.reserve(now)
-    else:
-        wait = pacer.reserve(writes=operation.writes, cost=cost, now=now)
-    if wait <= 0:
-        return None
-    reason = None if limits is None else limits.refusal(now + wait)
-    if reason is None:
-        yield Sleep(wait)
-        return None
-    if pacer is None:
-        context.throttle.release()
-    else:
-        pacer.release(writes=operation.writes, cost=cost)
-    return f"the rate limit allows it in {wait:.1f} s only: {reason} by then"
 
 
 def _mark(outcome: Reply | Lost, maybe_executed: bool, ahead: float = 0.0) -> Reply | Lost:
@@ -387,14 +386,13 @@ def request(
     call: Call[T],
     context: Context,
     *,
-    cost: float = DEFAULT_COST,
     limits: CallLimits | None = None,
 ) -> Flow[T]:
     """Send a call and decode its answer: for reads, and writes whose outcome cannot be looked up.
 
     Raises NotSent, NoAnswer, OutcomeUnknown, Refused and its kinds, or Unintelligible.
     """
-    outcome = yield from send_with_retries(call, context, cost=cost, limits=limits)
+    outcome = yield from send_with_retries(call, context, limits=limits)
     if isinstance(outcome, Lost):
         raise lost_error(call.operation, outcome)
     return decode_response(call, outcome, context)

@@ -2,37 +2,29 @@
 
 Four waits for four reasons. `Backoff` spreads the retries of many clients after a failure.
 `RetryQuota` (after botocore's) bounds the retries of one client, so that an outage is not answered
-with a storm. `Pacer` waits before a request that the exchange would refuse with 429: it keeps a
-read and a write bucket, as the exchange does (documented). `Throttle` learns from the 429s of reads
-where no budget is known.
+with a storm. `TokenBucket` counts as the exchange's buckets do, so that a request waits that would
+be refused with 429 (`pacer.py` has one for each of the exchange's). `Throttle` learns from the 429s
+of reads where pacing is off.
 
 429 carries no Retry-After and no rate headers (observed), so the client has to count by itself.
 """
 
 from __future__ import annotations
 
+import math
 import random
 import threading
+from collections import OrderedDict
 from typing import ClassVar, cast
 
 from attrs import define, field, frozen
 
-from kalshi_ext.arguments import LONGEST_WAIT, Checked, instance, must_be, one_of, plain, seconds
+from kalshi_ext.arguments import LONGEST_WAIT, Checked, must_be, plain, seconds
 from kalshi_ext.errors import Misuse
 
-# Tokens a second, read and write, by usage tier (exchange documentation, August 2026). The figures
-# move: a Basic read bucket of 600 was observed in September. The account's own: account.limits().
-TIERS = {
-    "basic": (200, 100),
-    "advanced": (300, 300),
-    "expert": (600, 600),
-    "premier": (1000, 1000),
-    "paragon": (2000, 2000),
-    "prime": (4000, 4000),
-    "prestige": (10000, 8000),
-}
-DEFAULT_COST = 10  # tokens of an operation that is not listed (documented)
-CHEAP_COST = 2  # a V2 cancel, also each order of a batch cancel
+_ARRIVES_WITHIN = 1.0  # seconds after which a request counts as arrived, answered or not
+_ROUNDING = 1e-6  # of tokens: sums of fractions
+_SHORTEST = 0.001  # seconds; a clock may not tell less apart
 
 
 def _wait(value: object, name: str) -> float:
@@ -44,11 +36,6 @@ def _amount(value: object, name: str) -> float:
     if type(number) not in (int, float) or not 0 < number < 1e9:
         raise must_be(name, value, "a number of tokens above 0")
     return cast("float", number)
-
-
-def _bucket(value: object, name: str) -> TokenBucket:
-    checked: TokenBucket = instance(value, name, TokenBucket, "must be a TokenBucket")
-    return checked
 
 
 @frozen
@@ -99,25 +86,63 @@ class RetryQuota:
             self._tokens = min(self.capacity, self._tokens + 1)
 
 
+@define(eq=False)
+class Turn:
+    """The place of one request in a bucket: it may go once the bucket's count reaches `due`."""
+
+    cost: float
+    urgent: bool
+    due: float
+    sent: bool = False
+
+
 @define
 class TokenBucket(Checked):
-    """A token bucket: `rate` tokens a second, up to `capacity`."""
+    """A token bucket: `rate` tokens a second, up to `capacity`.
+
+    A request books its cost when it asks and goes when the tokens are there; a debt makes later
+    ones wait longer, so they go in the order in which they asked. `kept` tokens (a tenth of the
+    capacity, where a request leaves so much) are for urgent requests alone. An urgent request goes
+    before everything that is booked, and what is booked then goes later by its cost.
+
+    The exchange's bucket takes the tokens when the request arrives, and does not refill while it is
+    full. So a request on its way, for at most a second, leaves no room to refill here either: the
+    level here is never above the level there, whatever the network's delays are.
+    """
 
     rate: float
     capacity: float
-    _tokens: float = field(init=False)
+    share: float = field(default=1.0, init=False)  # of the rate, after refusals
+    # Tokens that nobody booked; below 0 a debt.
+    _level: float = field(init=False)
+    # Tokens that came in, as urgent requests count them, and as all others do: less by what
+    # urgent requests took before them.
+    _came: float = field(default=0.0, init=False)
+    _left: float = field(default=0.0, init=False)
+    _booked: float = field(default=0.0, init=False)  # by requests that wait and are not urgent
+    _flying: OrderedDict[int, tuple[float, float]] = field(
+        factory=OrderedDict[int, tuple[float, float]], init=False, repr=False
+    )
+    _flying_cost: float = field(default=0.0, init=False)
     _updated_at: float | None = field(default=None, init=False)
+    _refused_at: float = field(default=-math.inf, init=False)
+    waiting: int = field(default=0, init=False)
 
     _prefix: ClassVar = "bucket "
     _checks: ClassVar = {"rate": _amount, "capacity": _amount}
 
     def _check_together(self) -> None:
-        self._tokens = self.capacity
+        self._level = self.capacity
 
-    def reserve(self, cost: float, now: float) -> float:
-        """Take `cost` tokens and return the seconds to wait before using them.
+    @property
+    def kept(self) -> float:
+        """Return the tokens that only urgent requests may take."""
+        return self.capacity / 10
 
-        `now` is in seconds of any clock. Raises Misuse for a cost over the capacity.
+    def book(self, cost: float, now: float, *, urgent: bool = False) -> Turn:
+        """Take a place for a request of `cost` tokens; `now` is in seconds of any clock.
+
+        Raises Misuse for a cost over the capacity.
         """
         # A batch has to fit into the bucket, or the exchange refuses all of it (documented).
         if cost > self.capacity:
@@ -125,19 +150,111 @@ class TokenBucket(Checked):
                 f"this request costs {cost:g} tokens but the bucket holds {self.capacity:g}: "
                 "send it in smaller batches"
             )
-        if self._updated_at is not None:
-            passed = max(
-                0.0, now - self._updated_at
-            )  # a clock set back gives nothing and takes nothing
-            self._tokens = min(self.capacity, self._tokens + passed * self.rate)
-        self._updated_at = now
-        # Below zero is a debt: later callers queue behind it by waiting longer.
-        self._tokens -= cost
-        return max(0.0, -self._tokens / self.rate)
+        self.refill(now)
+        self._level -= cost
+        self.waiting += 1
+        if urgent:
+            self._left -= cost
+            return Turn(cost, urgent, self._came + max(0.0, -(self._level + self._booked)))
+        self._booked += cost
+        floor = min(self.kept, self.capacity - cost)
+        return Turn(cost, urgent, self._left + max(0.0, floor - self._level))
 
-    def release(self, cost: float) -> None:
-        """Give back tokens that were reserved and not used."""
-        self._tokens = min(self.capacity, self._tokens + cost)
+    def wait(self, turn: Turn, now: float) -> float:
+        """Return the seconds until a request may go, 0 for now; later ones may move it back."""
+        self.refill(now)
+        missing = turn.due - (self._came if turn.urgent else self._left)
+        if missing <= _ROUNDING:
+            return 0.0
+        return max(_SHORTEST, missing / (self.rate * self.share))
+
+    def send(self, turn: Turn, now: float) -> None:
+        """Take in that a request goes now."""
+        self._unbook(turn)
+        turn.sent = True
+        if not turn.urgent:  # these wait for nobody's answer
+            self._flying[id(turn)] = (now + _ARRIVES_WITHIN, turn.cost)
+            self._flying_cost += turn.cost
+
+    def answered(self, turn: Turn, now: float) -> None:
+        """Take in that a request was answered, so it has arrived."""
+        self.refill(max(now, self._updated_at or now))  # answers come in any order
+        self._landed(turn)
+
+    def _landed(self, turn: Turn) -> None:
+        if (flying := self._flying.pop(id(turn), None)) is not None:
+            self._flying_cost -= flying[1]
+
+    def give_back(self, turn: Turn) -> None:
+        """Give back the tokens of a request that was not sent."""
+        if turn.sent:
+            self._landed(turn)
+        else:
+            self._unbook(turn)
+        self._level = min(self.capacity, self._level + turn.cost)
+        if turn.urgent:
+            self._left += turn.cost
+
+    def refused(self, now: float) -> None:
+        """Take in a 429: the exchange has fewer tokens than this bucket believes.
+
+        The bucket is empty then. Where that happens again, somebody else draws on it too: its rate
+        is taken to be 0.7 of what it was, and comes back by a twentieth a second.
+        """
+        now = max(now, self._updated_at or now)
+        self.refill(now)
+        held = self._level + self._booked
+        if held > 0:
+            self._level -= held
+            self._left -= held
+        if now - self._refused_at > 1.0:
+            self.share = max(0.1, self.share * 0.7)
+        self._refused_at = now
+
+    def learn(self, rate: float, capacity: float, now: float) -> None:
+        """Take over the true numbers; what waits goes by them from now on."""
+        self.refill(now)
+        gain = capacity - self.capacity
+        if gain < 0:  # only what is above the new capacity goes
+            gain = min(0.0, capacity - (self._level + self._booked))
+        self.rate, self.capacity = rate, capacity
+        self._level += gain
+        self._left += gain
+        self._came += gain
+
+    def refill(self, now: float) -> None:
+        """Let the tokens of the time that passed come in."""
+        while self._flying:
+            key, (until, cost) = next(iter(self._flying.items()))
+            if until > now:
+                break
+            del self._flying[key]
+            self._flying_cost -= cost
+        # A clock set back gives nothing and takes nothing.
+        passed = 0.0 if self._updated_at is None else max(0.0, now - self._updated_at)
+        self._updated_at = now
+        room = self.capacity - self._booked - self._flying_cost - self._level
+        gain = min(passed * self.rate * self.share, max(0.0, room))
+        self.share = min(1.0, self.share + passed / 20)
+        self._level += gain
+        self._came += gain
+        self._left += gain
+
+    def tokens(self, now: float) -> float:
+        """Return the tokens that the exchange's bucket holds, as far as this one knows."""
+        self.refill(now)
+        return self._level + self._booked
+
+    def wait_for(self, cost: float, now: float) -> float:
+        """Return how long a request of this cost would wait if it asked now."""
+        self.refill(now)
+        floor = min(self.kept, max(0.0, self.capacity - cost))
+        return max(0.0, floor + cost - self._level) / (self.rate * self.share)
+
+    def _unbook(self, turn: Turn) -> None:
+        self.waiting -= 1
+        if not turn.urgent:
+            self._booked -= turn.cost
 
 
 @define
@@ -177,41 +294,3 @@ class Throttle:
         with self._lock:
             shorter = self.interval * 0.98
             self.interval = shorter if shorter > self.first / 8 else 0.0
-
-
-@define
-class Pacer(Checked):
-    """Pace requests within the exchange's rate limits: a bucket for reads, one for writes.
-
-    Shared by threads.
-    """
-
-    read: TokenBucket
-    write: TokenBucket
-    _lock: threading.Lock = field(factory=threading.Lock, init=False, repr=False, eq=False)
-
-    _prefix: ClassVar = "pacer "
-    _checks: ClassVar = {"read": _bucket, "write": _bucket}
-
-    @classmethod
-    def of_tier(cls, tier: str) -> Pacer:
-        """Build the pacer of a usage tier. Raises Misuse for an unknown tier."""
-        tier = one_of(tier, "pace", TIERS)
-        reads, writes = TIERS[tier]
-        # Documented: a bucket holds two seconds for writes above Basic and for Basic and Advanced
-        # reads, else one second.
-        double_read = 2 if tier in {"basic", "advanced"} else 1
-        double_write = 1 if tier == "basic" else 2
-        return cls(
-            TokenBucket(reads, reads * double_read), TokenBucket(writes, writes * double_write)
-        )
-
-    def reserve(self, *, writes: bool, cost: float, now: float) -> float:
-        """Return the seconds to wait before sending a request of `cost` tokens."""
-        with self._lock:
-            return (self.write if writes else self.read).reserve(cost, now)
-
-    def release(self, *, writes: bool, cost: float) -> None:
-        """Give back the tokens of a request that was not sent."""
-        with self._lock:
-            (self.write if writes else self.read).release(cost)

@@ -4,6 +4,7 @@ Every ticket holds the YES price in dollars and the book side: bid (outcome yes)
 no). The yes/no and buy/sell words are translated in `vocabulary`, by one table.
 """
 
+from kalshi_ext.requests.bulk import Progress, progress
 from kalshi_ext.requests.changes import AmendTicket, DecreaseTicket, OrderRef, Target
 from kalshi_ext.requests.orders import OrderTicket, order_arguments
 from kalshi_ext.requests.transfers import (
@@ -38,6 +39,7 @@ __all__ = [
     "Moment",
     "OrderRef",
     "OrderTicket",
+    "Progress",
     "Side",
     "Target",
     "allocation",
@@ -45,6 +47,7 @@ __all__ = [
     "member",
     "new_client_order_id",
     "order_arguments",
+    "progress",
     "shard_number",
     "subaccount_number",
     "subaccount_pair",

@@ -1,17 +1,19 @@
 """Writes that end executed, not executed or unknown. resolve.py begins with the theory."""
 
 from kalshi_ext.writes.amend import amend, decrease
-from kalshi_ext.writes.cancel import cancel, cancel_many, delete_group, send_idempotent
+from kalshi_ext.writes.bulk import amend_many, cancel_many, place_many
+from kalshi_ext.writes.cancel import cancel, delete_group, send_idempotent
 from kalshi_ext.writes.create import create_group, create_subaccount, transfer_between_instances
 from kalshi_ext.writes.listed_orders import get_order
 from kalshi_ext.writes.lookup import find_order
-from kalshi_ext.writes.place import place, place_many
+from kalshi_ext.writes.place import place
 from kalshi_ext.writes.recovery import Resolution, recover
 from kalshi_ext.writes.transfer import transfer_between_subaccounts
 
 __all__ = [
     "Resolution",
     "amend",
+    "amend_many",
     "cancel",
     "cancel_many",
     "create_group",

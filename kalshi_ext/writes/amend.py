@@ -72,7 +72,12 @@ def _ack_check(
 
 
 def amend(
-    contract: Contract, ticket: AmendTicket, context: Context, *, deadline: Deadline | None = None
+    contract: Contract,
+    ticket: AmendTicket,
+    context: Context,
+    *,
+    deadline: Deadline | None = None,
+    began: int | None = None,
 ) -> Flow[OrderAck]:
     """Amend an order to a price and a total count (filled and resting)."""
     call = contract.orders.amend(ticket)
@@ -86,7 +91,7 @@ def amend(
         "expires": ticket.expires,
         "client_order_id": ticket.updated_client_order_id,
     }
-    limits = yield from _begin(context, target, deadline)
+    limits = yield from _begin(context, target, deadline, began)
     probe = amend_probe(contract, payload, context, limits, call)
     # `count` is the total (documented): fills only lower what remains of it.
     contradiction = _ack_check(
@@ -97,12 +102,21 @@ def amend(
     return (yield from _one_at_a_time(single, context, limits, work))
 
 
-def _begin(context: Context, target: Target, deadline: Deadline | None) -> Flow[CallLimits]:
+def scopes_of(target: Target) -> tuple[Scope, ...]:
+    """Return what a stop of a change of this order may name."""
     scopes: list[Scope] = [ALL, ("order", target.order_id)]
     if target.client_order_id is not None:
         scopes.append(("order", target.client_order_id))
     scopes.append(("subaccount", target.subaccount or 0))
-    return (yield from begin_call(context, deadline, names_price=True, scopes=tuple(scopes)))
+    return tuple(scopes)
+
+
+def _begin(
+    context: Context, target: Target, deadline: Deadline | None, began: int | None = None
+) -> Flow[CallLimits]:
+    scopes = scopes_of(target)
+    begin = begin_call(context, deadline, names_price=True, scopes=scopes, began=began)
+    return (yield from begin)
 
 
 def _one_at_a_time(

@@ -46,7 +46,6 @@ from kalshi_ext.protocol.flow import (
 )
 from kalshi_ext.protocol.limits import Deadline, Scope
 from kalshi_ext.protocol.messages import Call, Reply
-from kalshi_ext.protocol.rate_limits import CHEAP_COST
 from kalshi_ext.protocol.responses import is_unknown_request
 from kalshi_ext.protocol.retry_policy import retry_rule
 from kalshi_ext.requests import Target
@@ -93,7 +92,7 @@ def cancel(
 ) -> Flow[OrderAck]:
     """Cancel an order; one that is cancelled already is a success, `replayed`."""
     limits = yield from begin_call(context, deadline)
-    _stop_changes([target], "orders.cancel", context, limits)
+    stop_changes([target], "orders.cancel", context, limits)
     wanted = _Cancel(target)
     yield from _send_and_settle(contract, [wanted], context, limits)
     if isinstance(wanted.result, OrderAck):
@@ -102,7 +101,7 @@ def cancel(
     raise wanted.result from (wanted.answer if wanted.answer is not wanted.result else None)
 
 
-def _stop_changes(targets: Iterable[Target], by: str, context: Context, limits: CallLimits) -> None:
+def stop_changes(targets: Iterable[Target], by: str, context: Context, limits: CallLimits) -> None:
     """Stop this client's own pending sends of what a cancel covers, before it is sent."""
     ids = [each.order_id for each in targets]
     ids += [each.client_order_id for each in targets if each.client_order_id is not None]
@@ -119,10 +118,8 @@ def cancel_many(
     """Cancel orders in one request; what it left open is cancelled or looked up one by one."""
     call = contract.orders.cancel_many(targets)
     limits = yield from begin_call(context, deadline)
-    _stop_changes(targets, "orders.cancel_many", context, limits)
-    # A batch is billed for each of its orders; a cancel costs 2 tokens, not 10 (documented).
-    cost = CHEAP_COST * len(targets)
-    response = yield from send_with_retries(call, context, cost=cost, limits=limits)
+    stop_changes(targets, "orders.cancel_many", context, limits)
+    response = yield from send_with_retries(call, context, limits=limits)
     outcome = judge(call, response, context)
     if isinstance(outcome, NotExecuted) and not isinstance(outcome.error, NotFound):
         raise outcome.error
@@ -194,7 +191,7 @@ def _send_cancel(
     """Send one cancel; after one in doubt no refusal denies anything."""
     call, order_id = contract.orders.cancel(target), target.order_id
     response = yield from send_with_retries(
-        call, context, cost=CHEAP_COST, maybe_executed=wanted.tried, limits=limits
+        call, context, maybe_executed=wanted.tried, limits=limits
     )
     outcome = judge(call, response, context, order_id=order_id)
     if isinstance(outcome, Executed):

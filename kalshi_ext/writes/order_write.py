@@ -21,7 +21,6 @@ from kalshi_ext.journal import State, Transition
 from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Monotonic, Now
 from kalshi_ext.protocol.messages import Call, Lost, Operation, Reply
-from kalshi_ext.protocol.rate_limits import DEFAULT_COST
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.writes import journal_codec
 from kalshi_ext.writes.lookup import look_up_orders
@@ -65,8 +64,6 @@ def order_write(
         partial(_transition, context),
         lambda key, reason: not_executed_error(tickets[key], reason, operation),
         lambda key, error: unknown_error(tickets[key], error),
-        # A batch is billed for each of its orders (documented).
-        lambda count: DEFAULT_COST * count,
         names_one=True,
     )
     return write

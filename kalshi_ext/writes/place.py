@@ -36,6 +36,7 @@ def place(
     *,
     deadline: Deadline | None = None,
     expire_at_deadline: bool = False,
+    began: int | None = None,
 ) -> Flow[OrderAck]:
     """Place one order; raises what became of it where it was not accepted."""
     if expire_at_deadline:
@@ -44,7 +45,7 @@ def place(
     def build_call(tickets: Sequence[OrderTicket]) -> Batch:
         return contract.orders.place(tickets[0]).map(lambda ack: [ack])
 
-    (result,) = yield from _execute(contract, [ticket], build_call, context, deadline)
+    (result,) = yield from _execute(contract, [ticket], build_call, context, deadline, began)
     if isinstance(result, KalshiError):
         raise result
     return result
@@ -78,6 +79,7 @@ def place_many(
     context: Context,
     *,
     deadline: Deadline | None = None,
+    began: int | None = None,
 ) -> Flow[list[PlaceResult]]:
     """Place orders in one request; one result for each ticket, in their order.
 
@@ -86,8 +88,9 @@ def place_many(
     keys = [ticket.client_order_id for ticket in tickets]
     if len(set(keys)) < len(keys):
         duplicate = next(key for key in keys if keys.count(key) > 1)
-        raise _stands_twice_error([t for t in tickets if t.client_order_id == duplicate])
-    results = yield from _execute(contract, tickets, contract.orders.place_many, context, deadline)
+        raise stands_twice_error([t for t in tickets if t.client_order_id == duplicate])
+    build_call = contract.orders.place_many
+    results = yield from _execute(contract, tickets, build_call, context, deadline, began)
     first = results[0]
     # One error object for all: the request as a whole was refused.
     if isinstance(first, KalshiError) and all(result is first for result in results):
@@ -95,7 +98,7 @@ def place_many(
     return results
 
 
-def _stands_twice_error(tickets: Sequence[OrderTicket]) -> DuplicateIdConflict:
+def stands_twice_error(tickets: Sequence[OrderTicket]) -> DuplicateIdConflict:
     first, second = tickets[0], tickets[1]
     return DuplicateIdConflict(
         f"tickets: {first.client_order_id!r} stands twice",
@@ -110,10 +113,13 @@ def _execute(
     build_call: Callable[[Sequence[OrderTicket]], Batch],
     context: Context,
     deadline: Deadline | None,
+    began: int | None,
 ) -> Flow[list[PlaceResult]]:
     whole = build_call(listed)  # refuses what the contract cannot say, before anything else
     tickets = {ticket.client_order_id: ticket for ticket in listed}
-    limits = yield from begin_call(context, deadline, names_price=True, scopes=_scopes(listed))
+    scopes = scopes_of(listed)
+    begin = begin_call(context, deadline, names_price=True, scopes=scopes, began=began)
+    limits = yield from begin
 
     def build(keys: Sequence[str]) -> Batch:
         return whole if len(keys) == len(listed) else build_call([tickets[key] for key in keys])
@@ -124,7 +130,7 @@ def _execute(
     return [results[ticket.client_order_id] for ticket in listed]
 
 
-def _scopes(tickets: Sequence[OrderTicket]) -> tuple[Scope, ...]:
+def scopes_of(tickets: Sequence[OrderTicket]) -> tuple[Scope, ...]:
     """Return what a stop of these orders may name. A batch is stopped as a whole."""
     scopes: dict[Scope, None] = {ALL: None}
     for ticket in tickets:

@@ -272,7 +272,6 @@ def _other_write(
         partial(_transition, entry),
         lambda _, __: _not_executed_error(entry),
         lambda _, __: _no_verdict(entry),
-        lambda _: 0.0,
     )
 
 

@@ -174,7 +174,6 @@ class Write(Generic[T]):
     transition: Callable[[Progress[T], WriteOutcome[T] | Moot], Transition]
     not_executed: Callable[[str, str], NotSent]
     unproven: Callable[[str, KalshiError], OutcomeUnknown]
-    cost: Callable[[int], float]
     names_one: bool = False
     sends: bool = True
     began: tuple[float, float] = (0.0, 0.0)  # of the reservation, monotonic and Unix seconds
@@ -223,9 +222,7 @@ def _send(write: Write[T], keys: Sequence[str]) -> Flow[None]:
         write.progress[key].sent = NOT_SENT  # an interrupt from here on leaves it unknown
     try:
         call = write.build(keys)
-        response = yield from send_with_retries(
-            call, write.context, cost=write.cost(len(keys)), limits=write.limits
-        )
+        response = yield from send_with_retries(call, write.context, limits=write.limits)
     except Misuse as error:  # larger than its bucket, or the client is closed: not sent
         yield from settle(write, {key: _not_sent(write, key, error) for key in keys})
         return

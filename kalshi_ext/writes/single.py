@@ -18,7 +18,6 @@ from kalshi_ext.errors import ABSENT_ADVICE, KalshiError, NotSent, OutcomeUnknow
 from kalshi_ext.journal import Entry, State, Transition
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Record
 from kalshi_ext.protocol.messages import Call, Lost, Reply
-from kalshi_ext.protocol.rate_limits import DEFAULT_COST
 from kalshi_ext.writes import journal_codec
 from kalshi_ext.writes.outcomes import (
     Executed,
@@ -149,7 +148,6 @@ def _as_write(
         lambda progress, outcome: _transition(progress, outcome, context),
         lambda _, reason: single.not_executed(reason),
         lambda _, error: single.unproven(error),
-        lambda _: DEFAULT_COST,
     )
     return write
 

@@ -105,13 +105,15 @@ def _write_bucket(request: ApiRequest) -> str:
 
 @handles("GetAccountApiLimits")
 def get_limits(state: EngineState, account: TradingAccount, request: ApiRequest) -> Answer:
-    del state, request
+    del request
     tier = account.tier
-    read, write = TIERS[tier]
+    # where no limit is kept, a client that paces itself by these numbers should not wait
+    kept = tier if state.settings.rate_limits else "prestige"
+    read, write = TIERS[kept]
     body: dict[str, Any] = {
         "usage_tier": tier,
-        "read": {"refill_rate": read, "bucket_capacity": bucket_capacity(tier, read=True)},
-        "write": {"refill_rate": write, "bucket_capacity": bucket_capacity(tier, read=False)},
+        "read": {"refill_rate": read, "bucket_capacity": bucket_capacity(kept, read=True)},
+        "write": {"refill_rate": write, "bucket_capacity": bucket_capacity(kept, read=False)},
         "grants": [],
     }
     return Answer(200, body)

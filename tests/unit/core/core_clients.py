@@ -30,6 +30,7 @@ DEFAULTS: dict[str, Any] = {
     "bearer_token": TOKEN,
     "environment": "http://127.0.0.1:1/trade-api/v2",
     "policy": QUICK,
+    "pace": None,
 }
 
 

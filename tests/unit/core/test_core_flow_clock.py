@@ -15,7 +15,8 @@ from kalshi_ext import Misuse, errors
 from kalshi_ext.protocol import flow
 from kalshi_ext.protocol.flow import Monotonic, Policy, Send, Sleep
 from kalshi_ext.protocol.messages import Repeat, Reply
-from kalshi_ext.protocol.rate_limits import Pacer, TokenBucket
+from kalshi_ext.protocol.pacer import Pacer
+from kalshi_ext.protocol.rate_limits import TokenBucket
 
 EXPIRED = {"error": {"code": "header_timestamp_expired", "message": "expired"}}
 
@@ -172,6 +173,7 @@ def test_a_pacer_makes_each_attempt_wait_for_its_tokens() -> None:
         Sleep,
         Monotonic,
         Sleep,
+        Monotonic,
         Send,
     ]
     assert driver.sleeps == [0.0, 1.0]

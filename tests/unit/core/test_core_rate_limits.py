@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kalshi_ext import Misuse
-from kalshi_ext.protocol.rate_limits import TIERS, Backoff, Pacer, RetryQuota, TokenBucket
+from kalshi_ext.protocol.pacer import TIERS, Pacer
+from kalshi_ext.protocol.rate_limits import Backoff, RetryQuota, TokenBucket
 
 
 @given(st.integers(1, 10_000), st.floats(0, 60), st.floats(0, 600), st.integers())
@@ -26,6 +27,16 @@ def test_full_jitter_uses_the_whole_range() -> None:
     assert max(waits) > 3.95
 
 
+def go(bucket: TokenBucket, cost: float, now: float, *, urgent: bool = False) -> float:
+    """Let one request wait as told, and have it answered at once; return when it went."""
+    turn = bucket.book(cost, now, urgent=urgent)
+    while (wait := bucket.wait(turn, now)) > 0:
+        now += wait
+    bucket.send(turn, now)
+    bucket.answered(turn, now)
+    return now
+
+
 @given(
     st.floats(0.1, 1_000),
     st.floats(1, 1_000),
@@ -37,7 +48,7 @@ def test_no_window_of_time_sees_more_than_the_bucket_and_its_refill(
     bucket, now, sent = TokenBucket(rate, capacity), 0.0, []
     for pause, share in steps:
         now += pause
-        now += bucket.reserve(share * capacity, now)  # the caller waits as told
+        now = go(bucket, share * capacity, now)
         sent.append((now, share * capacity))
     for at, (start, _) in enumerate(sent):
         for end in range(at, len(sent)):
@@ -48,20 +59,20 @@ def test_no_window_of_time_sees_more_than_the_bucket_and_its_refill(
 
 def test_a_request_larger_than_its_bucket_can_never_be_sent() -> None:
     with pytest.raises(Misuse, match="smaller batches"):
-        TokenBucket(100, 200).reserve(201, 0.0)
+        TokenBucket(100, 200).book(201, 0.0)
 
 
 def test_a_clock_that_goes_back_gives_no_tokens() -> None:
     bucket = TokenBucket(1, 10)
-    assert bucket.reserve(10, 100.0) == 0
-    assert bucket.reserve(1, 50.0) >= 1
+    assert go(bucket, 10, 100.0) == 100.0
+    assert go(bucket, 1, 50.0) >= 51.0
 
 
 def test_a_clock_that_goes_back_an_hour_takes_no_hour_of_tokens() -> None:
     bucket = TokenBucket(1, 10)
-    assert bucket.reserve(9, 3_600.0) == 0
-    assert bucket.reserve(1, 0.0) == 0
-    assert bucket.reserve(1, 0.5) == 0.5
+    assert go(bucket, 8, 3_600.0) == 3_600.0
+    assert go(bucket, 1, 0.0) == 0.0
+    assert go(bucket, 1, 0.5) == 1.0
 
 
 @pytest.mark.parametrize("tier", TIERS)

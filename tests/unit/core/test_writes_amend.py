@@ -14,7 +14,8 @@ from attrs import evolve
 from kalshi_ext import errors, writes
 from kalshi_ext.journal import State
 from kalshi_ext.protocol.context import Context, Policy
-from kalshi_ext.protocol.rate_limits import Pacer, TokenBucket
+from kalshi_ext.protocol.pacer import Pacer
+from kalshi_ext.protocol.rate_limits import TokenBucket
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
 
 LOST = core.lost(bytes_sent=True)

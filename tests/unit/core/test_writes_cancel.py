@@ -13,7 +13,8 @@ from attrs import evolve
 from kalshi_ext import errors, writes
 from kalshi_ext.protocol.context import Context, LockOwner
 from kalshi_ext.protocol.flow import Monotonic, Send
-from kalshi_ext.protocol.rate_limits import Pacer, TokenBucket
+from kalshi_ext.protocol.pacer import Pacer
+from kalshi_ext.protocol.rate_limits import TokenBucket
 from kalshi_ext.requests import Target
 
 LOST = core.lost(bytes_sent=True)

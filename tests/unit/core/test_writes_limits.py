@@ -20,7 +20,8 @@ from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.context import Context, LockOwner, Policy
 from kalshi_ext.protocol.flow import RENEW_AFTER, Effect, Flow, Record, Send, Sleep, Told
 from kalshi_ext.protocol.messages import Lost, Reply
-from kalshi_ext.protocol.rate_limits import Backoff, Pacer, TokenBucket
+from kalshi_ext.protocol.pacer import Pacer
+from kalshi_ext.protocol.rate_limits import Backoff, TokenBucket
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
 from kalshi_ext.writes import journal_codec
 

@@ -17,7 +17,8 @@ from kalshi_ext.journal import State
 from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.context import Context, Policy
 from kalshi_ext.protocol.messages import Lost, Reply
-from kalshi_ext.protocol.rate_limits import Pacer, TokenBucket
+from kalshi_ext.protocol.pacer import Pacer
+from kalshi_ext.protocol.rate_limits import TokenBucket
 from kalshi_ext.protocol.responses import NOT_EXECUTED
 from kalshi_ext.requests import AmendTicket
 

@@ -13,7 +13,8 @@ from kalshi_ext import errors, writes
 from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.context import Context
 from kalshi_ext.protocol.messages import Reply
-from kalshi_ext.protocol.rate_limits import Pacer, TokenBucket
+from kalshi_ext.protocol.pacer import Pacer
+from kalshi_ext.protocol.rate_limits import TokenBucket
 from kalshi_ext.writes.outcomes import proves_not_executed
 
 KEYS = ("c1", "c2", "c3")

@@ -15,7 +15,8 @@ from kalshi_ext.journal import State
 from kalshi_ext.protocol.context import Context, Policy
 from kalshi_ext.protocol.flow import Record
 from kalshi_ext.protocol.messages import Reply, Request
-from kalshi_ext.protocol.rate_limits import Pacer, TokenBucket
+from kalshi_ext.protocol.pacer import Pacer
+from kalshi_ext.protocol.rate_limits import TokenBucket
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.writes import journal_codec
 

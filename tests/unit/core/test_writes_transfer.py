@@ -12,7 +12,8 @@ from kalshi_ext import errors, writes
 from kalshi_ext.journal import Reservation, State, Transition, TransitionUnwritten
 from kalshi_ext.protocol.context import Context
 from kalshi_ext.protocol.flow import Record, Send
-from kalshi_ext.protocol.rate_limits import Pacer, TokenBucket
+from kalshi_ext.protocol.pacer import Pacer
+from kalshi_ext.protocol.rate_limits import TokenBucket
 
 LOST = core.lost(bytes_sent=True)
 KEY = "5d1a9c52-7f8e-5a0b-9d53-0c6a3e1b7f24"

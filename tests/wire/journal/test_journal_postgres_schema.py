@@ -18,7 +18,6 @@ from kalshi_ext.errors import JournalUnwritable, Misuse
 from kalshi_ext.journal import (
     JournalUnusable,
     State,
-    open_journal,
     postgres_schema,
 )
 from kalshi_ext.journal.postgres import PostgresJournal

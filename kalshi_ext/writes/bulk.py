@@ -1,0 +1,174 @@
+"""Bulk calls: what each sends, and what is refused before anything is sent. See lanes.py."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import evolve
+
+from kalshi_ext.contracts.interface import Contract
+from kalshi_ext.errors import Misuse
+from kalshi_ext.models import OrderAck
+from kalshi_ext.protocol.flow import Context, Flow, begin_call
+from kalshi_ext.protocol.limits import Deadline, Scope
+from kalshi_ext.protocol.pacer import Pacer
+from kalshi_ext.requests import AmendTicket, OrderTicket, Progress, Target
+from kalshi_ext.writes.amend import amend
+from kalshi_ext.writes.amend import scopes_of as amend_scopes
+from kalshi_ext.writes.cancel import cancel, stop_changes
+from kalshi_ext.writes.cancel import cancel_many as cancel_batch
+from kalshi_ext.writes.lanes import Bulk, Outcome, tell
+from kalshi_ext.writes.place import place, scopes_of, stands_twice_error
+from kalshi_ext.writes.place import place_many as place_batch
+
+# Entries of one request. The exchange's page on the 2.x batches says 20; for those of today only
+# the bucket bounds them (documented).
+_LARGEST = {"classic": 20, "current": 200}
+
+
+def _paced(context: Context) -> Context:
+    """Return a context that paces: without a budget, some of many requests would be lost."""
+    return context if context.pacer is not None else evolve(context, pacer=Pacer.learning())
+
+
+def _each(contract: Contract, context: Context, facade: str) -> float:
+    assert context.pacer is not None  # noqa: S101 - see `_paced`
+    operations = contract.operations.values()
+    return context.pacer.costs.each(next(op for op in operations if op.facade == facade))
+
+
+def _shard(number: int | None) -> int:
+    return number if number is not None and number > 0 else 0
+
+
+def _is_one_request(shards: set[int], count: int, each: float, context: Context) -> bool:
+    """Say whether one batch holds everything."""
+    assert context.pacer is not None  # noqa: S101 - see `_paced`
+    return len(shards) == 1 and count * each <= context.pacer.write.capacity
+
+
+def place_many(
+    contract: Contract,
+    tickets: Sequence[OrderTicket],
+    context: Context,
+    *,
+    deadline: Deadline | None = None,
+    on_progress: Progress | None = None,
+) -> Flow[list[Outcome]]:
+    """Place any number of orders; one outcome for each, in their order.
+
+    Raises DuplicateIdConflict for an id that stands twice, Misuse for an order that the contract
+    cannot say, both before anything is sent; where one request holds all orders, also the refusal
+    that all of them met.
+    """
+    _refuse_duplicates(tickets)
+    paced = _paced(context)
+    each = _each(contract, paced, "orders.place_many")
+    shards = {_shard(ticket.exchange_index) for ticket in tickets}
+    if _is_one_request(shards, len(tickets), each, paced):
+        results = yield from place_batch(contract, tickets, context, deadline=deadline)
+        tell(on_progress, len(results), len(results))
+        return results
+    for ticket in tickets:
+        contract.orders.place(ticket)  # refuses what the contract cannot say
+    limits = yield from begin_call(context, deadline, names_price=True)
+
+    def batch(some: Sequence[OrderTicket], left: float | None) -> Flow[list[Outcome]]:
+        return place_batch(contract, some, paced, deadline=left, began=limits.began)
+
+    def single(ticket: OrderTicket, left: float | None) -> Flow[OrderAck]:
+        return place(contract, ticket, paced, deadline=left, began=limits.began)
+
+    bulk = Bulk(
+        paced, limits, "orders.place_many", each, _LARGEST[contract.name], False, tickets,
+        lambda ticket: _shard(ticket.exchange_index), single, batch,
+        lambda ticket: scopes_of([ticket]), lambda ticket: ticket.client_order_id,
+        on_progress,
+    )  # fmt: skip
+    return (yield from bulk.run())
+
+
+def _nothing(_: object) -> tuple[Scope, ...]:
+    return ()
+
+
+def _refuse_duplicates(tickets: Sequence[OrderTicket]) -> None:
+    seen: dict[str, OrderTicket] = {}
+    for ticket in tickets:
+        if (first := seen.get(ticket.client_order_id)) is not None:
+            raise stands_twice_error([first, ticket])
+        seen[ticket.client_order_id] = ticket
+
+
+def cancel_many(
+    contract: Contract,
+    targets: Sequence[Target],
+    context: Context,
+    *,
+    deadline: Deadline | None = None,
+    on_progress: Progress | None = None,
+) -> Flow[list[Outcome]]:
+    """Cancel any number of orders; one outcome for each, in their order.
+
+    An order that stands twice is cancelled once. Raises as `place_many` does.
+    """
+    first: dict[str, Target] = {}
+    for target in targets:
+        first.setdefault(target.order_id, target)
+    unique = list(first.values())
+    paced = _paced(context)
+    each = _each(contract, paced, "orders.cancel_many")
+    shards = {_shard(target.exchange_index) for target in unique}
+    if _is_one_request(shards, len(unique), each, paced):
+        results = yield from cancel_batch(contract, unique, context, deadline=deadline)
+        tell(on_progress, len(results), len(results))
+    else:
+        for target in unique:
+            contract.orders.cancel(target)
+        limits = yield from begin_call(context, deadline)
+        # All of them now: what is cancelled last must not be placed or changed meanwhile.
+        stop_changes(unique, "orders.cancel_many", context, limits)
+        bulk = Bulk(
+            paced, limits, "orders.cancel_many", each, _LARGEST[contract.name], True, unique,
+            lambda target: _shard(target.exchange_index),
+            lambda target, left: cancel(contract, target, paced, deadline=left),
+            lambda some, left: cancel_batch(contract, some, paced, deadline=left),
+            _nothing, lambda target: target.client_order_id, on_progress,
+        )  # fmt: skip
+        results = yield from bulk.run()
+    by_id = dict(zip((target.order_id for target in unique), results, strict=True))
+    return [by_id[target.order_id] for target in targets]
+
+
+def amend_many(
+    contract: Contract,
+    tickets: Sequence[AmendTicket],
+    context: Context,
+    *,
+    deadline: Deadline | None = None,
+    on_progress: Progress | None = None,
+) -> Flow[list[Outcome]]:
+    """Amend any number of orders, one request each; one outcome for each, in their order.
+
+    Raises Misuse, before anything is sent, for an order that stands twice or what the contract
+    cannot say.
+    """
+    seen: set[str] = set()
+    for ticket in tickets:
+        if ticket.target.order_id in seen:
+            raise Misuse(f"tickets: the order {ticket.target.order_id} stands twice")
+        seen.add(ticket.target.order_id)
+        contract.orders.amend(ticket)
+    limits = yield from begin_call(context, deadline, names_price=True)
+    paced = _paced(context)
+    bulk = Bulk(
+        paced, limits, "orders.amend_many", _each(contract, paced, "orders.amend"), 1, False,
+        tickets, lambda ticket: _shard(ticket.target.exchange_index),
+        lambda ticket, left: amend(
+            contract, ticket, paced, deadline=left, began=limits.began
+        ),
+        None,
+        lambda ticket: amend_scopes(ticket.target),
+        lambda ticket: ticket.target.client_order_id, on_progress,
+    )  # fmt: skip
+    return (yield from bulk.run())

@@ -1,0 +1,314 @@
+"""Any number of orders in one call: split, paced, and each with exactly one outcome.
+
+Theory. The exchange has one bucket of write tokens for batches and for what names no shard, and one
+more for each shard from 1 up, on which only single writes that name the shard draw (documented). So
+there is a lane for each bucket, and a lane has at most one request that waits for its tokens:
+
+    lane        sends
+    common      batches of one shard's items, at most half a second of tokens each
+    shard n     single writes of items that name shard n, beside the batches of the common lane
+
+A lane's request is a flow of its own (`place_many`, `cancel`), with its own reservation, look-ups
+and resends. Flows take turns: while one sleeps, because it waits for tokens or looks for an order
+whose answer was lost, another goes on. So an order in doubt holds no other up, and whatever becomes
+of one request is the outcome of its items alone.
+
+Every item ends in one outcome, in the caller's order: a value, or an error that says of this item
+what may be done next. What was never sent is NotSent. A stop that covers an item, or the deadline,
+ends it before it is sent; a refusal of the credentials, a journal that cannot be written or a
+closed client ends everything that was not sent yet.
+"""
+
+from __future__ import annotations
+
+import copy
+import heapq
+import itertools
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from attrs import define, field
+
+from kalshi_ext.errors import (
+    DuplicateIdConflict,
+    Forbidden,
+    JournalUnwritable,
+    KalshiError,
+    Misuse,
+    NotSent,
+    RateLimited,
+    Unauthorized,
+)
+from kalshi_ext.journal import JournalError
+from kalshi_ext.models import OrderAck
+from kalshi_ext.protocol.boundary import guarded
+from kalshi_ext.protocol.flow import (
+    CallLimits,
+    Context,
+    Effect,
+    Flow,
+    Monotonic,
+    Send,
+    Sleep,
+    Told,
+)
+from kalshi_ext.protocol.limits import Scope
+from kalshi_ext.requests import Progress
+
+T = TypeVar("T")
+Outcome: TypeAlias = OrderAck | KalshiError
+
+_BATCH_SECONDS = 0.5  # of tokens: a longer batch makes what comes behind it wait longer
+_IN_DOUBT = 64  # requests whose outcome is looked for at a time
+# Refusals and failures that every further request would meet.
+_HALTING = (Unauthorized, Forbidden, JournalUnwritable, JournalError, Misuse)
+_SHORTEST = 0.001  # seconds; a clock may not tell less apart
+_REQUEUED = 3  # times that an item goes again which the rate limit refused
+
+
+@define(eq=False)
+class _Job:
+    """One request on its way: the flow that sends it, and the items it is about."""
+
+    steps: Flow[Any]
+    items: list[int]
+    lane: int
+    sent: bool = False
+    value: Any = None
+    error: Exception | None = None
+
+
+@define(eq=False)
+class Bulk(Generic[T]):
+    """One bulk call. `batch` is None for writes that have no batch; shard 0 stands for none.
+
+    `scopes(item)` is what a stop of the item may name, `name(item)` its idempotency key.
+    """
+
+    context: Context
+    limits: CallLimits
+    facade: str
+    each: float
+    largest: int
+    urgent: bool
+    items: Sequence[T]
+    shard: Callable[[T], int]
+    single: Callable[[T, float | None], Flow[OrderAck]]
+    batch: Callable[[Sequence[T], float | None], Flow[list[Outcome]]] | None
+    scopes: Callable[[T], tuple[Scope, ...]]
+    name: Callable[[T], str | None]
+    on_progress: Progress | None
+    outcomes: list[Outcome | None] = field(init=False)
+    queues: dict[int, deque[int]] = field(factory=dict[int, deque[int]])
+    refusals: dict[int, int] = field(factory=dict[int, int])
+    jobs: list[tuple[float, int, _Job]] = field(factory=list[tuple[float, int, _Job]])
+    lanes: set[int] = field(factory=set[int])  # those whose request was not sent yet
+    told: list[str] = field(factory=list[str])
+    halted: str | None = None
+    done: int = 0
+    reported: int = 0
+    _order: Iterator[int] = field(factory=itertools.count)
+
+    def __attrs_post_init__(self) -> None:
+        self.outcomes = [None] * len(self.items)
+        for index, item in enumerate(self.items):
+            self.queues.setdefault(self.shard(item), deque()).append(index)
+
+    def run(self) -> Flow[list[Outcome]]:
+        """Send everything; return one outcome for each item."""
+        try:
+            while True:
+                now: float = yield Monotonic()
+                self._start_jobs(now)
+                if not self.jobs:
+                    break
+                wake, _, job = self.jobs[0]
+                if wake > now:
+                    yield Sleep(max(wake - now, _SHORTEST))
+                    continue
+                heapq.heappop(self.jobs)
+                yield from self._advance(job)
+            self._report()
+            if self.told:
+                yield Told(tuple(self.told))
+            return [self._known(outcome) for outcome in self.outcomes]
+        finally:
+            for _, _, job in self.jobs:
+                job.steps.close()
+
+    @staticmethod
+    def _known(outcome: Outcome | None) -> Outcome:
+        assert outcome is not None  # noqa: S101 - no item leaves the queues without an outcome
+        return outcome
+
+    # Starting requests
+
+    def _start_jobs(self, now: float) -> None:
+        self._end_what_may_not_go(now)
+        for lane in (0, *sorted(self.queues)):
+            while lane not in self.lanes and len(self.jobs) < _IN_DOUBT:
+                items = self._take(lane)
+                if not items:
+                    break
+                self._start(lane, items, now)
+
+    def _take(self, lane: int) -> list[int]:
+        """Take the next items of a lane from their queue."""
+        if lane != 0:
+            return self._pop(lane, 1)
+        # What only the common bucket pays for goes first, then the longest queue.
+        shard = max(self.queues, key=lambda n: (n == 0, len(self.queues[n])), default=0)
+        if self.batch is None:
+            return self._pop(0, 1)
+        return self._pop(shard if not self.queues.get(0) else 0, self._batch_size())
+
+    def _pop(self, shard: int, most: int) -> list[int]:
+        queue, taken = self.queues.get(shard, deque[int]()), list[int]()
+        while queue and len(taken) < most:
+            index = queue.popleft()
+            if (stop := self._stop(index)) is None:
+                taken.append(index)
+            else:
+                self._end(index, self._not_sent(index, stop))
+        if not queue:
+            self.queues.pop(shard, None)
+        return taken
+
+    def _batch_size(self) -> int:
+        pacer = self.context.pacer
+        assert pacer is not None  # noqa: S101 - see bulk.py
+        bucket = pacer.write
+        room = bucket.capacity if self.urgent else bucket.capacity - bucket.kept
+        size = int(min(room, bucket.rate * _BATCH_SECONDS) / self.each)
+        return max(1, min(size, self.largest))
+
+    def _start(self, lane: int, items: list[int], now: float) -> None:
+        left = None if self.limits.deadline == math.inf else self.limits.deadline - now
+        steps: Flow[list[Outcome]]
+        if self.batch is None or lane != 0:
+            steps = _as_list(self.single(self.items[items[0]], left))
+        else:
+            steps = self.batch([self.items[index] for index in items], left)
+        self.lanes.add(lane)
+        heapq.heappush(self.jobs, (now, next(self._order), _Job(guarded(steps), items, lane)))
+
+    # What may not go any more
+
+    def _stop(self, index: int) -> str | None:
+        stops = self.context.stops.since(self.limits.began, self.scopes(self.items[index]))
+        return None if stops is None else f"{stops} was called meanwhile"
+
+    def _end_what_may_not_go(self, now: float) -> None:
+        reason = self.halted
+        if reason is None and now >= self.limits.deadline:
+            reason = "the deadline of the call has passed"
+        if reason is not None:
+            for queue in self.queues.values():
+                for index in queue:
+                    self._end(index, self._not_sent(index, reason))
+            self.queues.clear()
+
+    def _not_sent(self, index: int, reason: str) -> NotSent:
+        error = NotSent(f"{self.facade}: {reason}")
+        error.client_order_id = self.name(self.items[index])
+        return error
+
+    # Running requests
+
+    def _advance(self, job: _Job) -> Flow[None]:
+        """Let a request go on until it sleeps or ends."""
+        try:
+            while True:
+                effect = self._step(job)
+                if isinstance(effect, Told):
+                    self.told += effect.keys
+                    continue
+                if isinstance(effect, Sleep):
+                    now: float = yield Monotonic()
+                    heapq.heappush(self.jobs, (now + effect.seconds, next(self._order), job))
+                    return
+                if isinstance(effect, Send) and effect.request.method != "GET":
+                    self._sent(job)
+                try:
+                    job.value = yield effect
+                except Exception as error:  # noqa: BLE001 - the request's flow decides
+                    job.error = error
+        except StopIteration as stop:
+            self._finish(job, stop.value)
+        except Exception as error:  # noqa: BLE001 - of this request alone, and it must not end others
+            self._fail(job, error)
+        except BaseException:
+            job.steps.close()
+            raise
+
+    def _step(self, job: _Job) -> Effect:
+        value, error, job.value, job.error = job.value, job.error, None, None
+        return job.steps.send(value) if error is None else job.steps.throw(error)
+
+    def _sent(self, job: _Job) -> None:
+        if not job.sent:
+            job.sent = True
+            self.lanes.discard(job.lane)
+
+    def _finish(self, job: _Job, results: Sequence[Outcome]) -> None:
+        self._sent(job)
+        for index, result in zip(job.items, results, strict=True):
+            self._settle(index, result)
+        self._report()
+
+    def _fail(self, job: _Job, error: Exception) -> None:
+        self._sent(job)
+        if isinstance(error, Misuse) and 1 < self._batch_size() < len(job.items):
+            # The bucket was learned to be smaller meanwhile.
+            self.queues.setdefault(self.shard(self.items[job.items[0]]), deque()).extend(job.items)
+            return
+        if isinstance(error, _HALTING) and not isinstance(error, DuplicateIdConflict):
+            self.halted = self.halted or f"an earlier request of the same call: {error}"
+        known = error if isinstance(error, KalshiError) else _unexpected(error)
+        for index in job.items:
+            self._settle(index, self._own(index, known))
+        self._report()
+
+    def _own(self, index: int, error: KalshiError) -> KalshiError:
+        """Return an item's own copy of an error that its whole request met."""
+        own = copy.copy(error)
+        own.__cause__ = error.__cause__
+        with suppress(AttributeError):
+            own.client_order_id = self.name(self.items[index])  # type: ignore[attr-defined]
+        return own
+
+    def _settle(self, index: int, result: Outcome) -> None:
+        tries = self.refusals.get(index, 0)
+        if isinstance(result, RateLimited) and tries < _REQUEUED and self.halted is None:
+            # Proven not executed, by tokens that somebody else took: it goes again in its turn.
+            self.refusals[index] = tries + 1
+            self.queues.setdefault(self.shard(self.items[index]), deque()).append(index)
+            return
+        self._end(index, result)
+
+    def _end(self, index: int, result: Outcome) -> None:
+        self.outcomes[index] = result
+        self.done += 1
+
+    def _report(self) -> None:
+        if self.done != self.reported:
+            self.reported = self.done
+            tell(self.on_progress, self.done, len(self.items))
+
+
+def tell(on_progress: Progress | None, done: int, total: int) -> None:
+    if on_progress is not None:
+        # Its error is the caller's own, and must not cost the outcomes.
+        with suppress(Exception):
+            on_progress(done, total)
+
+
+def _as_list(steps: Flow[OrderAck]) -> Flow[list[Outcome]]:
+    return [(yield from steps)]
+
+
+def _unexpected(error: Exception) -> NotSent:
+    return NotSent(f"the client failed before anything was sent: {type(error).__name__}: {error}")

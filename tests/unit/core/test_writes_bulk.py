@@ -1,0 +1,302 @@
+"""Bulk calls: every item ends in exactly one outcome, whatever the answers look like."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import core_samples as core
+import fake_exchange as ex
+import pytest
+from attrs import evolve
+
+from kalshi_ext import errors, writes
+from kalshi_ext.models import OrderAck
+from kalshi_ext.protocol.context import Context
+from kalshi_ext.protocol.messages import Reply, Request
+from kalshi_ext.protocol.pacer import Pacer
+from kalshi_ext.requests import AmendTicket, OrderTicket, Target
+
+BATCH = "/portfolio/events/orders/batched"
+Odd = Callable[[int, list[dict[str, Any]]], Any]
+
+
+def number_of(key: str) -> int:
+    return int(key.removeprefix("c"))
+
+
+def ack(number: int) -> dict[str, Any]:
+    return json.loads(ex.created(number).body)
+
+
+def creates(odd: Odd | None = None) -> ex.Handler:
+    """Answer creates and batches of them; `odd` changes the answer to the n-th batch."""
+    count = 0
+
+    def handler(request: Request) -> Any:
+        nonlocal count
+        if request.method != "POST":
+            return None
+        body = json.loads(request.body or b"{}")
+        if not request.path.endswith("/batched"):
+            return core.reply(201, ack(number_of(body["client_order_id"])))
+        count += 1
+        entries = [ack(number_of(each["client_order_id"])) for each in body["orders"]]
+        changed = odd(count, entries) if odd else None
+        return core.reply(201, {"orders": entries}) if changed is None else changed
+
+    return handler
+
+
+def world(odd: Odd | None = None, pace: str = "basic") -> ex.FakeExchange:
+    exchange = ex.FakeExchange([creates(odd)])
+    exchange.context = Context(policy=ex.PATIENT, pacer=Pacer.of_tier(pace))
+    return exchange
+
+
+def tickets(count: int, **changes: Any) -> list[OrderTicket]:
+    return [ex.ticket(number, **changes) for number in range(1, count + 1)]
+
+
+def place(exchange: ex.FakeExchange, listed: list[OrderTicket], **options: Any) -> list[Any]:
+    flow = writes.place_many(core.CURRENT, listed, exchange.context, **options)
+    results: list[Any] = exchange.run(flow)
+    return results
+
+
+def ids(results: list[Any]) -> list[Any]:
+    return [each.client_order_id for each in results]
+
+
+def test_orders_are_split_into_batches_that_fit_and_all_are_placed_in_order() -> None:
+    exchange = world()
+    results = place(exchange, tickets(103))
+    assert ids(results) == [f"c{number}" for number in range(1, 104)]
+    assert all(isinstance(each, OrderAck) for each in results)
+    sizes = [len(json.loads(r.body or b"")["orders"]) for r in exchange.sent("POST", BATCH)]
+    assert sum(sizes) == 103
+    assert max(sizes) <= 10
+    optimum = (103 * 10 - 100) / 100
+    assert exchange.waited == pytest.approx(optimum, abs=1.0)
+
+
+@pytest.mark.parametrize("count", [1, 2, 10])
+def test_what_fits_into_one_request_goes_in_one(count: int) -> None:
+    exchange = world()
+    assert len(place(exchange, tickets(count))) == count
+    assert len(exchange.requests) == 1
+
+
+def test_without_a_budget_a_bulk_call_is_paced_all_the_same() -> None:
+    exchange = world()
+    exchange.context = evolve(exchange.context, pacer=None)
+    results = place(exchange, tickets(60))
+    assert all(isinstance(each, OrderAck) for each in results)
+    assert exchange.waited > 4.0
+
+
+def test_an_id_that_stands_twice_is_refused_before_anything_is_sent() -> None:
+    exchange = world()
+    with pytest.raises(errors.DuplicateIdConflict, match="'c7' stands twice"):
+        place(exchange, [*tickets(40), ex.ticket(7)])
+    same = ex.ticket(3)
+    with pytest.raises(errors.DuplicateIdConflict, match="'c3' stands twice"):
+        place(exchange, [same, same])
+    assert exchange.requests == []
+
+
+def test_an_order_that_the_contract_cannot_say_is_refused_before_anything_is_sent() -> None:
+    exchange = world()
+    with pytest.raises(errors.Misuse, match="market orders"):
+        place(exchange, [*tickets(40), ex.ticket(41, price=None)])
+    assert exchange.requests == []
+
+
+REFUSED = {"error": {"code": "invalid_price", "message": "no"}}
+ODD: dict[str, Odd] = {
+    "reversed": lambda n, rows: core.reply(201, {"orders": rows[::-1]}),
+    "an entry refused": lambda n, rows: core.reply(
+        201, {"orders": [REFUSED | {"client_order_id": rows[0]["client_order_id"]}, *rows[1:]]}
+    ),
+    "a batch refused": lambda n, rows: ex.refused(400, "invalid_price") if n == 2 else None,
+    "rate limited": lambda n, rows: (
+        core.reply(429, {"error": "too many requests"}) if n in range(2, 8) else None
+    ),
+    "an entry missing": lambda n, rows: core.reply(201, {"orders": rows[:-1]}),
+    "nothing in it": lambda n, rows: core.reply(201, {"orders": []}) if n == 2 else None,
+    "a page of a proxy": lambda n, rows: core.reply(502, b"<html>") if n == 2 else None,
+    "lost": lambda n, rows: core.lost(bytes_sent=True) if n == 2 else None,
+    "entries of others": lambda n, rows: (
+        core.reply(201, {"orders": [ack(900), *rows[1:]]}) if n == 2 else None
+    ),
+    "entries twice": lambda n, rows: core.reply(201, {"orders": rows * 2}) if n == 2 else None,
+    "no list": lambda n, rows: core.reply(201, {"orders": 5}) if n == 2 else None,
+}
+
+
+@pytest.mark.parametrize("executed", [True, False])
+@pytest.mark.parametrize("name", ODD)
+def test_each_item_ends_in_exactly_one_outcome_of_its_own(name: str, executed: bool) -> None:
+    exchange = world(ODD[name])
+    exchange.orders = [ex.row(number) for number in range(1, 34)] if executed else []
+    results = place(exchange, tickets(33))
+    assert len(results) == 33
+    for number, result in enumerate(results, 1):
+        assert isinstance(result, OrderAck | errors.KalshiError)
+        if isinstance(result, OrderAck):
+            assert result.client_order_id == f"c{number}"
+        else:
+            assert result.__dict__.get("client_order_id", f"c{number}") == f"c{number}"
+    assert sum(isinstance(each, OrderAck) for each in results) >= 22
+    if executed and "refused" not in name:
+        assert all(isinstance(each, OrderAck) for each in results)
+
+
+def test_an_order_in_doubt_holds_no_other_up() -> None:
+    exchange = world(ODD["lost"])
+    times: list[tuple[float, int]] = []
+    place(
+        exchange, tickets(33), on_progress=lambda done, total: times.append((exchange.time, done))
+    )
+    placed = [at - core.EPOCH for at, done in times if done >= 27]
+    assert placed[0] < 10.0  # a lost one is looked for for a minute
+    assert times[-1][1] == 33
+
+
+def test_at_the_deadline_the_rest_ends_as_not_sent() -> None:
+    exchange = world()
+    results = place(exchange, tickets(100), deadline=2.0)
+    kinds = [type(each) for each in results]
+    placed = kinds.count(OrderAck)
+    assert 20 <= placed <= 30
+    assert kinds == [OrderAck] * placed + [errors.NotSent] * (100 - placed)
+    assert ids(results) == [f"c{number}" for number in range(1, 101)]
+    assert exchange.waited <= 2.0
+
+
+def test_a_stop_ends_what_was_not_sent_yet() -> None:
+    exchange = world()
+
+    def stop(done: int, total: int) -> None:
+        if done == 20:
+            exchange.context.stops.add([("all", None)], "orders.cancel_all", exchange.monotonic())
+
+    results = place(exchange, tickets(50), on_progress=stop)
+    unsent = [each for each in results if not isinstance(each, OrderAck)]
+    assert len(results) - len(unsent) <= 25
+    assert all("orders.cancel_all was called meanwhile" in str(each) for each in unsent)
+    assert {type(each) for each in unsent} == {errors.NotSent}
+
+
+def test_refused_credentials_end_the_call_and_lose_no_success() -> None:
+    denied = ex.refused(403, "permission_denied")
+    exchange = world(lambda n, rows: denied if n >= 3 else None)
+    results = place(exchange, tickets(60))
+    kinds = [type(each).__name__ for each in results]
+    assert kinds.count("OrderAck") == 10
+    assert kinds.count("Forbidden") == 5
+    assert kinds.count("NotSent") == 45
+    assert len(exchange.requests) == 3
+
+
+def test_progress_counts_up_to_all_and_what_it_raises_is_ignored() -> None:
+    exchange, seen = world(), []
+
+    def note(done: int, total: int) -> None:
+        seen.append((done, total))
+        raise ValueError("of the caller")
+
+    assert len(place(exchange, tickets(25), on_progress=note)) == 25
+    assert seen == sorted(seen)
+    assert seen[-1] == (25, 25)
+
+
+def test_orders_of_a_shard_also_use_the_bucket_of_their_shard() -> None:
+    exchange = world()
+    results = place(exchange, tickets(60, exchange_index=2))
+    assert all(isinstance(each, OrderAck) for each in results)
+    singles = exchange.sent("POST", "/orders")
+    assert len(singles) > 15
+    assert exchange.waited < 3.5  # one bucket alone would take 5 s
+    assert all(
+        b'"exchange_index": 2' in (r.body or b"") or b'"exchange_index":2' in (r.body or b"")
+        for r in singles
+    )
+
+
+def test_a_batch_holds_orders_of_one_shard() -> None:
+    exchange = world()
+    listed = [ex.ticket(n, exchange_index=n % 3) for n in range(1, 61)]
+    Random(1).shuffle(listed)
+    results = place(exchange, listed)
+    assert ids(results) == [each.client_order_id for each in listed]
+    for request in exchange.sent("POST", BATCH):
+        shards = {each.get("exchange_index") for each in json.loads(request.body or b"")["orders"]}
+        assert len(shards) == 1
+
+
+def test_every_order_is_in_the_journal_once_and_told() -> None:
+    exchange = world(ODD["reversed"])
+    place(exchange, tickets(33))
+    assert len(exchange.states()) == 33
+    assert exchange.run(writes.recover(core.CURRENT, exchange.context)) == []
+
+
+def order_id(number: int) -> str:
+    return f"{number:08d}-1111-4111-8111-111111111111"
+
+
+def cancels(request: Request) -> Reply | None:
+    if request.method != "DELETE":
+        return None
+    if not request.path.endswith("/batched"):
+        one = request.path.rpartition("/")[2]
+        return core.reply(200, {"order_id": one, "reduced_by": "5.00"})
+    rows = [
+        {"order_id": each["order_id"], "reduced_by": "5.00"}
+        for each in json.loads(request.body or b"")["orders"]
+    ]
+    return core.reply(200, {"orders": rows[::-1]})
+
+
+def test_cancels_of_any_number_end_in_the_callers_order_and_twice_is_once() -> None:
+    exchange = world()
+    exchange.handlers = [cancels]
+    targets = [Target.of(order_id(number)) for number in (*range(1, 81), 5)]
+    flow = writes.cancel_many(core.CURRENT, targets, exchange.context)
+    results = exchange.run(flow)
+    assert [each.order_id for each in results] == [each.order_id for each in targets]
+    asked = [json.loads(r.body or b"")["orders"] for r in exchange.sent("DELETE", BATCH)]
+    assert sum(map(len, asked)) == 80
+
+
+def test_amends_go_one_by_one_in_the_callers_order() -> None:
+    exchange = world()
+
+    def amends(request: Request) -> Reply | None:
+        if request.method != "POST" or not request.path.endswith("/amend"):
+            return None
+        one = request.path.split("/")[-2]
+        return core.reply(200, {"order_id": one, "fill_count": "0.00", "remaining_count": "4.00"})
+
+    exchange.handlers = [amends]
+    listed = [
+        AmendTicket.of(order_id(n), ticker=ex.TICKER, side="bid", price="0.5", count=4)
+        for n in range(1, 26)
+    ]
+    flow = writes.amend_many(core.CURRENT, listed, exchange.context)
+    assert [each.order_id for each in exchange.run(flow)] == [order_id(n) for n in range(1, 26)]
+    with pytest.raises(errors.Misuse, match="stands twice"):
+        exchange.run(writes.amend_many(core.CURRENT, [listed[0]] * 2, exchange.context))
+
+
+def test_an_interrupt_closes_every_request_that_waits() -> None:
+    exchange = world(ODD["lost"])
+    flow = writes.place_many(core.CURRENT, tickets(33), exchange.context)
+    exchange.run_until(flow, lambda effect: len(exchange.sent("POST", BATCH)) == 4)
+    flow.close()
+    assert exchange.context.pacer is not None
+    assert exchange.context.pacer.budget(exchange.monotonic()).write.queued == 0
+    assert not [n for n in range(1, 34) if f"c{n}" in exchange.context.locks]
