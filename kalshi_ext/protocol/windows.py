@@ -35,8 +35,8 @@ from kalshi_ext.errors import KalshiError
 from kalshi_ext.models import Fill, Order, Settlement, Trade
 from kalshi_ext.protocol.flow import Context, Flow
 from kalshi_ext.protocol.messages import Call, InvalidRow, Page
+from kalshi_ext.protocol.pacer import DEFAULT_COST
 from kalshi_ext.protocol.pagination import Paginator, unreadable_rows
-from kalshi_ext.protocol.rate_limits import DEFAULT_COST
 
 T = TypeVar("T")
 
