@@ -11,7 +11,8 @@ there is a lane for each bucket, and a lane has at most one request that waits f
 A lane's request is a flow of its own (`place_many`, `cancel`), with its own reservation, look-ups
 and resends. Flows take turns: while one sleeps, because it waits for tokens or looks for an order
 whose answer was lost, another goes on. So an order in doubt holds no other up, and whatever becomes
-of one request is the outcome of its items alone.
+of one request is the outcome of its items alone. What the rate limit refused goes again in its
+turn; but for a cancel, not later than `Policy.resend_within` after it was sent first.
 
 Every item ends in one outcome, in the caller's order: a value, or an error that says of this item
 what may be done next. What was never sent is NotSent. A stop that covers an item, or the deadline,
@@ -33,6 +34,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from attrs import define, field
 
 from kalshi_ext.errors import (
+    ABSENT_ADVICE,
     DuplicateIdConflict,
     Forbidden,
     JournalUnwritable,
@@ -103,7 +105,9 @@ class Bulk(Generic[T]):
     on_progress: Progress | None
     outcomes: list[Outcome | None] = field(init=False)
     queues: dict[int, deque[int]] = field(factory=dict[int, deque[int]])
-    refusals: dict[int, int] = field(factory=dict[int, int])
+    # Of items that the rate limit refused: how often, and what was answered last.
+    refusals: dict[int, tuple[int, RateLimited]] = field(factory=dict[int, tuple[int, RateLimited]])
+    started: dict[int, float] = field(factory=dict[int, float])  # when each was handed on first
     jobs: list[tuple[float, int, _Job]] = field(factory=list[tuple[float, int, _Job]])
     lanes: set[int] = field(factory=set[int])  # those whose request was not sent yet
     told: list[str] = field(factory=list[str])
@@ -150,32 +154,40 @@ class Bulk(Generic[T]):
         self._end_what_may_not_go(now)
         for lane in (0, *sorted(self.queues)):
             while lane not in self.lanes and len(self.jobs) < _IN_DOUBT:
-                items = self._take(lane)
+                items = self._take(lane, now)
                 if not items:
                     break
                 self._start(lane, items, now)
 
-    def _take(self, lane: int) -> list[int]:
+    def _take(self, lane: int, now: float) -> list[int]:
         """Take the next items of a lane from their queue."""
         if lane != 0:
-            return self._pop(lane, 1)
+            return self._pop(lane, 1, now)
         # What only the common bucket pays for goes first, then the longest queue.
         shard = max(self.queues, key=lambda n: (n == 0, len(self.queues[n])), default=0)
         if self.batch is None:
-            return self._pop(0, 1)
-        return self._pop(shard if not self.queues.get(0) else 0, self._batch_size())
+            return self._pop(0, 1, now)
+        return self._pop(shard if not self.queues.get(0) else 0, self._batch_size(), now)
 
-    def _pop(self, shard: int, most: int) -> list[int]:
+    def _pop(self, shard: int, most: int, now: float) -> list[int]:
         queue, taken = self.queues.get(shard, deque[int]()), list[int]()
         while queue and len(taken) < most:
             index = queue.popleft()
-            if (stop := self._stop(index)) is None:
-                taken.append(index)
-            else:
+            if (stop := self._stop(index)) is not None:
                 self._end(index, self._not_sent(index, stop))
+            elif index in self.refusals and self._is_old(index, now):
+                self._end(index, self.refusals[index][1])
+            else:
+                taken.append(index)
+                self.started.setdefault(index, now)
         if not queue:
             self.queues.pop(shard, None)
         return taken
+
+    def _is_old(self, index: int, now: float) -> bool:
+        """Say whether an item that names a price was sent too long ago to be sent again."""
+        within = self.context.policy.resend_within
+        return not self.urgent and now - self.started[index] > within
 
     def _batch_size(self) -> int:
         pacer = self.context.pacer
@@ -281,15 +293,18 @@ class Bulk(Generic[T]):
         return own
 
     def _settle(self, index: int, result: Outcome) -> None:
-        tries = self.refusals.get(index, 0)
+        tries, _ = self.refusals.get(index, (0, None))
         if isinstance(result, RateLimited) and tries < _REQUEUED and self.halted is None:
             # Proven not executed, by tokens that somebody else took: it goes again in its turn.
-            self.refusals[index] = tries + 1
+            self.refusals[index] = (tries + 1, result)
             self.queues.setdefault(self.shard(self.items[index]), deque()).append(index)
             return
         self._end(index, result)
 
     def _end(self, index: int, result: Outcome) -> None:
+        if isinstance(result, NotSent) and result.advice != ABSENT_ADVICE:
+            # "Nothing was sent" is not true of what was sent before, and refused.
+            _, result = self.refusals.get(index, (0, result))
         self.outcomes[index] = result
         self.done += 1
 

@@ -300,3 +300,44 @@ def test_an_interrupt_closes_every_request_that_waits() -> None:
     assert exchange.context.pacer is not None
     assert exchange.context.pacer.budget(exchange.monotonic()).write.queued == 0
     assert not [n for n in range(1, 34) if f"c{n}" in exchange.context.locks]
+
+
+@pytest.mark.parametrize("within", [5.0, 1_000.0])
+def test_an_order_that_the_rate_limit_refused_goes_again_only_while_it_is_young(
+    within: float,
+) -> None:
+    first: dict[str, float] = {}
+    latest: dict[str, float] = {}
+
+    def handler(request: Request) -> Any:
+        if request.method != "POST":
+            return None
+        body = json.loads(request.body or b"{}")
+        for each in body.get("orders", [body]):
+            first.setdefault(each["client_order_id"], exchange.time)
+            latest[each["client_order_id"]] = exchange.time
+        return core.reply(429, {"error": "too many requests"})
+
+    exchange = ex.FakeExchange([handler])
+    policy = evolve(ex.PATIENT, resend_within=within)
+    exchange.context = Context(policy=policy, pacer=Pacer.of_tier("basic"))
+    results = place(exchange, tickets(40))
+    assert {type(each) for each in results} <= {errors.RateLimited, errors.NotSent}
+    waits = [latest[key] - first[key] for key in first]
+    assert (max(waits) > 6.0) is (within > 5.0)
+
+
+@pytest.mark.parametrize("deadline", [None, 3.0])
+def test_nothing_was_sent_is_not_said_of_what_was_sent_and_refused(deadline: float | None) -> None:
+    handler = ex.always(core.reply(429, {"error": "too many requests"}), method="POST")
+    exchange = ex.FakeExchange([handler])
+    exchange.context = Context(policy=ex.PATIENT, pacer=Pacer.of_tier("basic"))
+    results = place(exchange, tickets(120), deadline=deadline)
+    sent = {
+        each["client_order_id"]
+        for request in exchange.sent("POST")
+        for each in json.loads(request.body or b"{}")["orders"]
+    }
+    told = {f"c{n}" for n, each in enumerate(results, 1) if isinstance(each, errors.NotSent)}
+    assert told.isdisjoint(sent)
+    assert bool(told) is (deadline is not None)
