@@ -111,7 +111,7 @@ def test_recovery_ends_a_change_whose_order_ended_and_says_that_it_cannot_be_tol
     change: Any,
 ) -> None:
     exchange = ex.FakeExchange(orders=[ex.row()])
-    write = writes.amend if isinstance(change, AmendTicket) else writes.decrease
+    write: Any = writes.amend if isinstance(change, AmendTicket) else writes.decrease
     crash(exchange, write(core.CURRENT, change, exchange.context))
     exchange.orders = [ex.row(status="canceled", fill_count_fp="2.00", remaining_count_fp="0")]
     (resolution,) = recover(exchange)
