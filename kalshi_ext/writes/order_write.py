@@ -29,7 +29,9 @@ from kalshi_ext.writes.outcomes import (
     NotDone,
     NotExecuted,
     ProbeResult,
+    Recordable,
     Unclear,
+    Unknown,
     WriteOutcome,
     judge,
     match_entries,
@@ -84,7 +86,7 @@ def _judge_orders(
 
 
 def _transition(
-    context: Context, progress: Progress[OrderAck], outcome: WriteOutcome[OrderAck]
+    context: Context, progress: Progress[OrderAck], outcome: Recordable[OrderAck]
 ) -> Transition:
     key, tries = progress.key, journal_codec.tries(progress, context)
     if isinstance(outcome, Executed):
@@ -92,7 +94,7 @@ def _transition(
         state = State.RESOLVED if ack.replayed else State.ACKNOWLEDGED
         verdict = journal_codec.encode_ack(ack)
         return Transition(key, state, order_id=ack.order_id, verdict=verdict, **tries)
-    if isinstance(outcome, NotExecuted):
+    if not isinstance(outcome, Unknown):
         text = journal_codec.encode_error(outcome.error)
         return Transition(key, journal_codec.final_state(outcome.error), verdict=text, **tries)
     # Kept, so that recovery will not call it absent either.

@@ -104,6 +104,7 @@ class Moot:
     error: KalshiError
 
 
+Recordable: TypeAlias = WriteOutcome[T] | Moot  # what the journal is told of a key
 ProbeResult: TypeAlias = WriteOutcome[T] | NotDone[T] | Created[T] | Moot | Unclear
 
 

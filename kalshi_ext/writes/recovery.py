@@ -48,11 +48,10 @@ from kalshi_ext.writes.lookup import look_up_orders, read_order
 from kalshi_ext.writes.order_write import order_write
 from kalshi_ext.writes.outcomes import (
     Executed,
-    Moot,
     NotExecuted,
     ProbeResult,
+    Recordable,
     Unknown,
-    WriteOutcome,
     match_found_order,
 )
 from kalshi_ext.writes.probes import probe_for
@@ -275,7 +274,7 @@ def _other_write(
     )
 
 
-def _transition(entry: Entry, _: Progress[Any], outcome: WriteOutcome[Any] | Moot) -> Transition:
+def _transition(entry: Entry, _: Progress[Any], outcome: Recordable[Any]) -> Transition:
     if isinstance(outcome, Executed):
         order_id = journal_codec.id_of(outcome.value) or entry.order_id
         return Transition(entry.key, State.RESOLVED, order_id=order_id)

@@ -109,6 +109,7 @@ from kalshi_ext.writes.outcomes import (
     NotDone,
     NotExecuted,
     ProbeResult,
+    Recordable,
     Unclear,
     Unknown,
     WriteOutcome,
@@ -171,7 +172,7 @@ class Write(Generic[T]):
     build: Callable[[Sequence[str]], Call[Any]]
     judge: Callable[[Call[Any], Sequence[str], Reply | Lost], Mapping[str, WriteOutcome[T]]]
     probe: Callable[[Sequence[str], Reading], Flow[Mapping[str, ProbeResult[T]]]]
-    transition: Callable[[Progress[T], WriteOutcome[T] | Moot], Transition]
+    transition: Callable[[Progress[T], Recordable[T]], Transition]
     not_executed: Callable[[str, str], NotSent]
     unproven: Callable[[str, KalshiError], OutcomeUnknown]
     names_one: bool = False
@@ -269,7 +270,7 @@ def _leave_open(write: Write[T], key: str, error: KalshiError) -> None:
     progress.result = write.unproven(key, error)
 
 
-def settle(write: Write[T], outcomes: Mapping[str, WriteOutcome[T] | Moot]) -> Flow[None]:
+def settle(write: Write[T], outcomes: Mapping[str, Recordable[T]]) -> Flow[None]:
     """Take outcomes in and record them; those that are known become results."""
     transitions: list[Transition] = []
     for key, outcome in outcomes.items():
@@ -327,7 +328,7 @@ def _look_once(write: Write[T], keys: Sequence[str], watermark: Watermark) -> Fl
     expired = {k for k in keys if write.progress[k].sent.visible(watermark, life)}
     results = yield from write.probe(keys, Reading(watermark, expired))
     now: float = yield Monotonic()
-    outcomes: dict[str, WriteOutcome[T] | Moot] = {}
+    outcomes: dict[str, Recordable[T]] = {}
     for key in keys:
         progress, result = write.progress[key], results.get(key, Unclear())
         if isinstance(result, Executed):

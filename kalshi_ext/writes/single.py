@@ -23,6 +23,7 @@ from kalshi_ext.writes.outcomes import (
     Executed,
     NotExecuted,
     ProbeResult,
+    Recordable,
     Unknown,
     WriteOutcome,
     advise,
@@ -180,9 +181,7 @@ def _is_no_op(error: KalshiError) -> bool:
     return isinstance(error, Refused) and (error.code or "").upper() == "AMEND_ORDER_NO_OP"
 
 
-def _transition(
-    progress: Progress[Any], outcome: WriteOutcome[Any], context: Context
-) -> Transition:
+def _transition(progress: Progress[Any], outcome: Recordable[Any], context: Context) -> Transition:
     key, tries = progress.key, journal_codec.tries(progress, context)
     if isinstance(outcome, Executed):
         order_id = journal_codec.id_of(outcome.value)
