@@ -127,11 +127,12 @@ class Bench:
         Waits where there were too many, unless `limited`: then the 429 is the answer. Raises
         Skipped where none came, or a passing failure: neither tells how the exchange is set.
         """
-        for wait in (*LIMIT_WAITS, None):
-            answer = self._send(method, path, query, body, raw, skew, headers)
-            if answer.status != 429 or limited or wait is None:
+        answer = self._send(method, path, query, body, raw, skew, headers)
+        for wait in LIMIT_WAITS:
+            if answer.status != 429 or limited:
                 break
             time.sleep(wait)
+            answer = self._send(method, path, query, body, raw, skew, headers)
         if answer.status >= 500 or (answer.status == 429 and not limited):
             raise Skipped(f"{method} {path}: {answer.status} {answer.error[0]}: ask again later")
         return answer
