@@ -27,6 +27,7 @@ from kalshi_ext.transport.signing import Signer
 Json: TypeAlias = Any
 ORDERS = "/portfolio/events/orders"
 TIMEOUT = 10.0  # seconds an answer may take
+LIMIT_WAITS = (0.5, 1.0, 2.0)  # seconds, after a 429: a bucket fills up within two
 
 
 class Skipped(Exception):
@@ -119,8 +120,33 @@ class Bench:
         raw: bytes | None = None,
         skew: float = 0.0,
         headers: Mapping[str, str] | None = None,
+        limited: bool = False,
     ) -> Answer:
-        """Send one request and return its answer. Raises Skipped where none came."""
+        """Send one request and return its answer.
+
+        Waits where there were too many, unless `limited`: then the 429 is the answer. Raises
+        Skipped where none came, or a passing failure: neither tells how the exchange is set.
+        """
+        answer = self._send(method, path, query, body, raw, skew, headers)
+        for wait in LIMIT_WAITS:
+            if answer.status != 429 or limited:
+                break
+            time.sleep(wait)
+            answer = self._send(method, path, query, body, raw, skew, headers)
+        if answer.status >= 500 or (answer.status == 429 and not limited):
+            raise Skipped(f"{method} {path}: {answer.status} {answer.error[0]}: ask again later")
+        return answer
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str | int] | None,
+        body: Json,
+        raw: bytes | None,
+        skew: float,
+        headers: Mapping[str, str] | None,
+    ) -> Answer:
         pairs = tuple((name, str(value)) for name, value in (query or {}).items())
         content = raw if raw is not None or body is None else json.dumps(body).encode()
         endpoint = Endpoint(self.base_url, self.signer, clock=SkewedClock(self.clock.skew + skew))
@@ -194,10 +220,14 @@ class Bench:
         self.transport.close()
 
     def clean_up(self) -> None:
-        """Cancel what rests, and give back what it held at risk."""
+        """Cancel what rests, and give back what it held at risk; what fails is tried again."""
         for order_id in list(self.resting):
-            self.cancel(order_id)
-        self.resting.clear()
+            try:
+                answer = self.cancel(order_id)
+            except Skipped:
+                continue
+            if answer.status == 404:  # it ended otherwise
+                self.resting.pop(order_id, None)
 
 
 def _answer(response: httpx.Response) -> Answer:

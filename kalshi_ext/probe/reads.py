@@ -184,7 +184,7 @@ def endpoint_costs(bench: Bench) -> Values:
 def rate_limit(bench: Bench) -> Values:
     """Read until a 429 comes. Costs nothing: no penalty is documented."""
     for count in range(1, BURST + 1):
-        answer = bench.get("/portfolio/balance")
+        answer = bench.ask("GET", "/portfolio/balance", limited=True)
         if answer.status == 429:
             code, shape = answer.error
             told = sorted(n for n in answer.headers if "retry" in n or "ratelimit" in n)

@@ -96,6 +96,8 @@ def run_cards(
             bench.clean_up()
         facts.asked_at = datetime.now(UTC).isoformat(timespec="seconds")
         keep(facts)
+    for order_id, left in bench.resting.items():
+        tell(f"still resting, and could not be cancelled: {order_id} on {left.ticker}")
     return facts
 
 

@@ -112,7 +112,9 @@ def lag_of_list(bench: Bench) -> Values:
 
     new = _seen_after(bench, listed)
     bench.cancel(order_id)
-    return {"new": new, "cancelled": _seen_after(bench, lambda: not listed())}
+    # What was never listed does not leave the list either.
+    gone = None if new is None else _seen_after(bench, lambda: not listed())
+    return {"new": new, "cancelled": gone}
 
 
 @card(
@@ -129,7 +131,7 @@ def lag_of_order(bench: Bench) -> Values:
         answer = bench.get(f"{LIST}/{order_id}")
         return answer.status == 404 or answer.object["order"]["status"] == "canceled"
 
-    return {"new": new, "cancelled": _seen_after(bench, cancelled)}
+    return {"new": new, "cancelled": None if new is None else _seen_after(bench, cancelled)}
 
 
 @card(
@@ -150,6 +152,8 @@ def batch_answer(bench: Bench) -> Values:
     asked = [body["client_order_id"] for body in bodies]
     told = [row.get("client_order_id") for row in rows]
     codes = [row["error"]["code"] for row in rows if row.get("error")]
+    if not rows:
+        codes.append(answer.error[0])
     return {
         "status": answer.status,
         "entries": len(rows),
@@ -159,6 +163,8 @@ def batch_answer(bench: Bench) -> Values:
 
 
 def _order_of(asked: list[Any], told: list[Any]) -> str:
+    if not told:
+        return "none"
     if None in told:
         return "without ids"
     if told == asked:

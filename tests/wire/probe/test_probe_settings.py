@@ -107,6 +107,48 @@ def test_a_switch_of_the_exchange_is_found_out(
             assert facts.learned[card][name] == value
 
 
+@pytest.mark.parametrize("card", ["lag-of-list", "lag-of-order"])
+def test_what_was_never_seen_is_not_seen_to_go(card: str) -> None:
+    values = learned(card, patience=0.2, settings={"read_lag_seconds": 30})
+    assert values == {"new": None, "cancelled": None}
+
+
+def test_a_batch_that_is_refused_whole_has_no_order_of_its_answers() -> None:
+    values = learned("batch-answer", settings={"batch_max": 2})
+    assert (values["status"], values["entries"], values["order"]) == (400, 0, "none")
+    assert values["refused_codes"] != []
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_passing_failure_is_no_fact_about_the_exchange(
+    status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kalshi_ext.probe.bench.LIMIT_WAITS", (0.0,))
+    with Sandbox() as box:
+        box.faults.add(
+            "status", status=status, body="{}", skip=1, times=None
+        )  # the order gets through
+        facts = probe(box, "id-after-cancel", "order-off-shard")
+    assert facts.learned == {}
+    assert all(f": {status} " in why for why in facts.skipped.values())
+
+
+def test_an_order_that_could_not_be_cancelled_is_tried_again_and_told() -> None:
+    with Sandbox() as box:
+        rule = box.faults.add(
+            "status", status=503, body="{}", operation="CancelOrderV2", times=None
+        )
+        lines: list[str] = []
+        credentials = signer(key_id=box.key_id, private_key=box.private_key)
+        with closing(Bench(box.url, credentials, RAIN, 0.1, Decimal(1))) as bench:
+            cards = [card for card in CARDS if card.name == "duplicate"]
+            run_cards(bench, cards, Facts(box.url), tell=lines.append, keep=lambda facts: None)
+            assert lines[-1].startswith("still resting, and could not be cancelled: ")
+            box.faults.remove(rule)
+            bench.clean_up()
+            assert bench.resting == {}
+
+
 @pytest.mark.parametrize(("answers", "told"), [("request", "as asked"), ("reversed", "reversed")])
 def test_the_order_of_a_batchs_answer_is_found_out(answers: str, told: str) -> None:
     values = learned("batch-answer", settings={"batch_answers": answers})
