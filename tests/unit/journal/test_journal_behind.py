@@ -131,7 +131,12 @@ def test_verdicts_keep_their_order(opened: Any) -> None:
     journal.reserve_many([entry("b"), entry("c")])
     saved: list[str] = []
     save = store.save
-    store.save = lambda new, changed: (saved.extend(e.key for e in changed), save(new, changed))
+
+    def noted(new: Any, changed: Any) -> None:
+        saved.extend(each.key for each in changed)
+        save(new, changed)
+
+    store.save = noted
     for key in "bca":
         journal.conclude([Transition(key, State.ACKNOWLEDGED)])
     journal.close()
