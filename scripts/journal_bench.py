@@ -1,4 +1,7 @@
-"""Measure what a journal costs for each order: a reservation and a transition, alone and in groups.
+"""Measure what a journal costs for each order: a reservation and a verdict, alone and in groups.
+
+Then whole creates, in turn and 50 at a time, beside the same with a journal in memory, and beside
+one bare synchronous commit of the same row between the same round trips (journal_orders.py).
 
 The files and the server's data lie in --directory: its disk is what is measured.
 """
@@ -17,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from figures import write_block
+from journal_orders import AT_ONCE, canned_exchange, creates_at_once, creates_in_turn
 
 from kalshi_ext.journal import Entry, Journal, State, Transition, open_journal
 
@@ -32,18 +36,19 @@ def entry(key: str) -> Entry:
 
 
 def reserve_concurrently(journal: Journal, keys: list[str]) -> None:
-    """Reserve, then advance, as so many concurrent orders do."""
+    """Reserve, then conclude, as so many concurrent orders do."""
     wait([journal.submit("reserve", entry(key)) for key in keys])
-    futures = [journal.submit("advance", key, State.ACKNOWLEDGED, verdict=TICKET) for key in keys]
+    verdicts = [Transition(key, State.ACKNOWLEDGED, verdict=TICKET) for key in keys]
+    futures = [journal.submit("conclude", [verdict]) for verdict in verdicts]
     wait(futures)
     for future in futures:
         future.result()  # raises what went wrong
 
 
 def reserve_in_batch(journal: Journal, keys: list[str]) -> None:
-    """Reserve, then advance, as a batch order does."""
+    """Reserve, then conclude, as a batch order does."""
     journal.reserve_many([entry(key) for key in keys])
-    journal.advance_many([Transition(key, State.ACKNOWLEDGED, verdict=TICKET) for key in keys])
+    journal.conclude([Transition(key, State.ACKNOWLEDGED, verdict=TICKET) for key in keys])
 
 
 def measure(
@@ -71,7 +76,7 @@ SIZES = (
 
 def measure_journal(name: str, journal: Journal, rounds: int) -> Column:
     """Measure and print a column for one journal."""
-    print(f"\n{name}: microseconds an order (claim + mark)\n{'':24}    median        p99")
+    print(f"\n{name}: microseconds an order (claim + verdict)\n{'':24}    median        p99")
     column: Column = {}
     for label, run, size in SIZES:
         column[label] = measure(journal, run, size, max(20, rounds // size))
@@ -82,8 +87,8 @@ def measure_journal(name: str, journal: Journal, rounds: int) -> Column:
 def table(columns: dict[str, Column]) -> str:
     """Render the figures as Markdown."""
     lines = [
-        "Microseconds for each order, one claim and one mark together: median (p99). In memory is",
-        "what an order costs without a journal that lasts. The machine's load average was"
+        "Microseconds for each order, one claim and one verdict together: median (p99). In memory",
+        "is what an order costs without a journal that lasts. The machine's load average was"
         f" {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.",
         "",
         f"| orders | {' | '.join(columns)} |",
@@ -115,6 +120,54 @@ def postgres_url(url: str | None) -> Iterator[str | None]:
         server.remove()
 
 
+def measure_creates(directory: Path, url: str | None, rounds: int) -> str:
+    """Time whole creates with each journal; return Markdown."""
+    journals = {"in memory": open_journal(None), "SQLite": open_journal(directory / "creates.db")}
+    if url is not None:
+        journals["PostgreSQL"] = open_journal(url)
+    try:
+        with canned_exchange() as port:
+            micros = creates_in_turn(port, journals, directory / "bare.db", entry("bare"), rounds)
+            rates = creates_at_once(port, journals, max(3, rounds // 50))
+    finally:
+        for journal in journals.values():
+            journal.close()
+    bare = micros["with a bare commit"] - micros["round trip"]
+    lines = [
+        "Whole creates with Ed25519 against canned answers, in turn (median microseconds; a bare",
+        f"commit of the same row between such round trips took {bare:.0f}), {AT_ONCE} at a time:",
+        "",
+        "| journal | a create | added / a bare commit | creates a second | of those in memory |",
+        "|---|---|---|---|---|",
+    ]
+    for name in journals:
+        added = (micros[name] - micros["in memory"]) / bare
+        share = rates[name] / rates["in memory"]
+        lines.append(
+            f"| {name} | {micros[name]:.0f} | {added:.2f} | {rates[name]:.0f} | {share:.2f} |"
+        )
+    print("\n" + "\n".join(lines))
+    return "\n".join(lines)
+
+
+def measure_each(
+    only: str | None, directory: Path, url: str | None, rounds: int
+) -> dict[str, Column]:
+    """Measure the chosen journals by themselves."""
+    places: dict[str, tuple[str, Path | str | None]] = {
+        "memory": ("in memory", None),
+        "sqlite": ("SQLite, full sync", directory / "orders.db"),
+    }
+    if url is not None:
+        places["postgres"] = ("PostgreSQL", url)
+    columns: dict[str, Column] = {}
+    for kind, (name, place) in places.items():
+        if only in (None, kind):
+            with open_journal(place) as journal:
+                columns[name] = measure_journal(name, journal, rounds)
+    return columns
+
+
 def main() -> None:
     """Measure memory, SQLite and PostgreSQL."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -124,24 +177,15 @@ def main() -> None:
     parser.add_argument("--only", choices=["memory", "sqlite", "postgres"])
     parser.add_argument("--write", action="store_true", help="keep the figures in the docs")
     options = parser.parse_args()
-    columns: dict[str, Column] = {}
-    if options.only in (None, "memory"):
-        columns["in memory"] = measure_journal("memory", open_journal(None), options.rounds)
-    if options.only in (None, "sqlite"):
-        with (
-            tempfile.TemporaryDirectory(dir=options.directory) as directory,
-            open_journal(Path(directory) / "orders.db") as journal,
-        ):
-            columns["SQLite, full sync"] = measure_journal(
-                "SQLite, full sync", journal, options.rounds
-            )
-    if options.only in (None, "postgres"):
-        with postgres_url(options.url) as url:
-            if url is not None:
-                with open_journal(url) as journal:
-                    columns["PostgreSQL"] = measure_journal("PostgreSQL", journal, options.rounds)
+    with (
+        tempfile.TemporaryDirectory(dir=options.directory) as name,
+        postgres_url(options.url) as url,
+    ):
+        # First: entries that are nobody's would keep a client out of the server's table.
+        creates = "" if options.only else measure_creates(Path(name), url, options.rounds)
+        columns = measure_each(options.only, Path(name), url, options.rounds)
     if options.write:
-        write_block("reliability.md", "journal", table(columns))
+        write_block("reliability.md", "journal", f"{table(columns)}\n\n{creates}")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -150,10 +151,10 @@ def creates_in_turn(
         client.orders.place(TICKER, side="bid", count=1, price="0.01")
     for number in range(rounds):
         turns.time("round trip", round_trip)
-        turns.time("with a bare commit", lambda number=number: committed(number))
+        turns.time("with a bare commit", partial(committed, number))
         for name, client in clients.items():
-            place = client.orders.place
-            turns.time(name, lambda place=place: place(TICKER, side="bid", count=1, price="0.01"))
+            place = partial(client.orders.place, TICKER, side="bid", count=1, price="0.01")
+            turns.time(name, place)
     for client in clients.values():
         client.close()
     link.close()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Generator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -67,14 +67,20 @@ def _select(selection: Selection) -> str:
     )
 
 
-@contextmanager
-def _store_errors() -> Generator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise _store_error(error) from error
-    except (OverflowError, UnicodeEncodeError, ValueError) as error:
-        raise InvalidData(str(error)) from error
+class _StoreErrors:
+    """Turns what SQLite raises into errors of a store; written out, for each commit enters it."""
+
+    def __enter__(self) -> None:
+        """Begin; nothing is kept."""
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, sqlite3.Error):
+            raise _store_error(error) from error
+        if isinstance(error, OverflowError | UnicodeEncodeError | ValueError):
+            raise InvalidData(str(error)) from error
+
+
+_store_errors: Final = _StoreErrors()
 
 
 def _store_error(error: sqlite3.Error) -> StoreError:
@@ -103,7 +109,7 @@ class SqliteStore:
         """The account it is bound to; that of its first entry is that of all."""
         # Read late: a damaged file must open for those who look at the damage.
         if self._account is None:
-            with _store_errors():
+            with _store_errors:
                 statement = "SELECT account FROM entry ORDER BY seq LIMIT 1"
                 row = self._connection.execute(statement).fetchone()
             self._account = str(row[0]) if row else ""
@@ -115,12 +121,12 @@ class SqliteStore:
         if writing and self._lock is None:
             raise StoreUnavailable(f"{self.path} was opened for reading only")
         self._writing, self._newest, self._former_account = writing, None, None
-        with _store_errors():
+        with _store_errors:
             self._connection.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     def load(self, keys: Collection[str], intents: Collection[str]) -> list[Entry]:
         """Read entries by key and intent."""
-        with _store_errors():
+        with _store_errors:
             if len(keys) == 1 and not intents:
                 return [from_row(row) for row in self._connection.execute(_LOAD_ONE, [*keys])]
             # Two JSON arrays: the number of SQL parameters is limited, that of keys is not.
@@ -129,7 +135,7 @@ class SqliteStore:
 
     def save(self, new: Sequence[Entry], changed: Sequence[Entry]) -> None:
         """Insert and update rows."""
-        with _store_errors():
+        with _store_errors:
             for entry in new:
                 self._newest = self._connection.execute(_INSERT, to_row(entry)).lastrowid
             for entry in changed:
@@ -138,7 +144,7 @@ class SqliteStore:
     def select(self, selection: Selection, after: int, limit: int) -> EntryPage:
         """List entries by position."""
         parameters = {"ticker": selection.ticker, "after": after, "limit": limit}
-        with _store_errors():
+        with _store_errors:
             rows = self._connection.execute(_select(selection), parameters)
             return [(row[0], from_row(row[1:])) for row in rows]
 
@@ -149,25 +155,25 @@ class SqliteStore:
     def has_entries_of(self, account: str) -> bool:
         """Say whether there is an entry of an account."""
         statement = "SELECT EXISTS (SELECT 1 FROM entry WHERE account = ?)"
-        with _store_errors():
+        with _store_errors:
             return bool(self._connection.execute(statement, [account]).fetchone()[0])
 
     def accounts(self) -> list[str]:
         """Name the account of the file, if it has entries."""
-        with _store_errors():
+        with _store_errors:
             return [self.account] if sqlite_file.newest(self._connection) else []
 
     def adopt(self, account: str) -> int:
         """Move all entries to another account."""
         former = self.account
-        with _store_errors():
+        with _store_errors:
             moved = self._connection.execute("UPDATE entry SET account = ?", [account]).rowcount
         self._former_account, self._account = former, account
         return moved
 
     def mark_told(self, keys: Collection[str]) -> None:
         """Mark verdicts as told."""
-        with _store_errors():
+        with _store_errors:
             self._connection.execute(_TOLD, [json.dumps(list(keys))])
 
     def alive(self, owner: str) -> bool:
@@ -198,7 +204,7 @@ class SqliteStore:
             raise StoreUnavailable(
                 f"{self.path}, its log or its lock file was moved, replaced or removed"
             )
-        with _store_errors():
+        with _store_errors:
             self._connection.execute("COMMIT")
         if self._newest is not None and self._lock is not None:
             self._lock.write_newest(self._newest)

@@ -73,9 +73,6 @@ class Writer:
 
         The future of a verdict that is written behind is done when this returns.
         """
-        if request.kind is not RequestKind.RESERVE:
-            # A transition says what happened, whoever still listens: it cannot be cancelled.
-            request.future.set_running_or_notify_cancel()
         is_behind = False
         with self._lock:  # nothing may be queued behind the END
             if self._closed:
@@ -88,6 +85,9 @@ class Writer:
                 self._behind.append(request)
                 self._wake_within(_BEHIND_WITHIN)
             else:
+                if request.kind is not RequestKind.RESERVE:
+                    # A transition says what happened, whoever still listens: no cancelling it.
+                    request.future.set_running_or_notify_cancel()
                 self._queue.put(request)
         if is_behind:
             request.future.set_result(None)

@@ -47,11 +47,11 @@ class AdjustClock:
 
 @frozen
 class Record:
-    """Call `verb` of the journal, durably. Result: what the journal returns."""
+    """Call `verb` of the journal, durably but for `conclude`. Result: what the journal returns."""
 
     verb: Literal[
         "reserve_many", "advance_many", "get", "open_entries", "page", "reopen", "take_over",
-        "renew", "untold",
+        "renew", "untold", "conclude",
     ]  # fmt: skip
     args: tuple[Any, ...] = ()
 

@@ -44,11 +44,13 @@ States and transitions, of each key:
     any verdict   the value or error reached the caller    told          told, some time later
     not told      `recover()` returns it                   told          told
 
-An open write is `intent` or `unknown` in the journal; `intent` may have been sent, as the process
-may have died right after. `Context.pending_writes` names the open ones, and a new order of their
-ticker waits until they are settled (reservation.py). An order found by reading is `resolved`, an
-answered one `acknowledged`. Which writes may go again stands in `protocol/retry_policy.py`; that an
-order is not sent again when it has grown old, in `protocol/limits.py`.
+The verdict of an order, straight from its answer, is written behind the caller: lost with a crash,
+it is found again by the order's id (journal/commit.py). Everything else is durable before the flow
+goes on. An open write is `intent` or `unknown` in the journal; `intent` may have been sent, as the
+process may have died right after. `Context.pending_writes` names the open ones, and a new order of
+their ticker waits until they are settled (reservation.py). An order found by reading is `resolved`,
+an answered one `acknowledged`. Which writes may go again stands in `protocol/retry_policy.py`; that
+an order is not sent again when it has grown old, in `protocol/limits.py`.
 
 "Not done" is final when three things hold:
 
@@ -284,7 +286,7 @@ def settle(write: Write[T], outcomes: Mapping[str, Recordable[T]]) -> Flow[None]
         transitions.append(write.transition(progress, outcome))
     if transitions:
         refused = yield from journal_codec.record(
-            transitions, may_fail=write.sends, behind=write.names_one
+            transitions, may_fail=write.sends, behind=write.sends and write.names_one
         )
         for key, error in refused.items():
             _leave_open(write, key, error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,8 @@ from kalshi_ext.journal import held as held_module
 from kalshi_ext.journal.entry import TransitionUnwritten, UnknownKey, changed
 from kalshi_ext.journal.held import Held
 from kalshi_ext.journal.store import InvalidData, StoreUnavailable
+from kalshi_ext.protocol.flow import Flow, Record
+from kalshi_ext.transport.driver import AsyncDriver
 
 PATIENCE = 20  # seconds until a test that hangs fails
 DONE = Transition("a", State.ACKNOWLEDGED, order_id="o")
@@ -58,6 +61,19 @@ def test_a_verdict_waits_for_no_commit(opened: Any) -> None:
     assert store.log.count("commit") == 1
     store.gate.set()
     assert journal.get("a").order_id == "o"
+
+
+def test_an_event_loop_goes_on_at_once_with_a_verdict_behind(opened: Any) -> None:
+    journal, store = opened
+    driver = AsyncDriver(None, None, journal)  # type: ignore[arg-type]
+
+    def conclude() -> Flow[str]:
+        yield Record("conclude", ([DONE],))
+        return "told"
+
+    store.gate.clear()
+    assert asyncio.run(driver.run(conclude())) == "told"
+    assert store.log.count("commit") == 1
 
 
 def test_an_order_costs_one_commit(opened: Any) -> None:
@@ -115,7 +131,12 @@ def test_verdicts_keep_their_order(opened: Any) -> None:
     journal.reserve_many([entry("b"), entry("c")])
     saved: list[str] = []
     save = store.save
-    store.save = lambda new, changed: (saved.extend(e.key for e in changed), save(new, changed))
+
+    def noted(new: Any, changed: Any) -> None:
+        saved.extend(each.key for each in changed)
+        save(new, changed)
+
+    store.save = noted
     for key in "bca":
         journal.conclude([Transition(key, State.ACKNOWLEDGED)])
     journal.close()
