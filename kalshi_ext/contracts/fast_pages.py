@@ -89,10 +89,11 @@ def _times(texts: Iterable[Any]) -> Iterable[Any]:
     given = list(texts)
     try:
         moments = list(map(datetime.fromisoformat, given))
-        plain = {each.tzinfo for each in moments} == {UTC} and min(moments).year > 1
+        if {each.tzinfo for each in moments} == {UTC} and min(moments).year > 1:
+            return moments
     except (TypeError, ValueError):
-        plain = False
-    return moments if plain else map(values.read_time, given)
+        pass
+    return map(values.read_time, given)
 
 
 def _word(name: str) -> Rule:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Final, Generic, Literal, TypeVar
 
 from attrs import define, field

@@ -24,13 +24,12 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from itertools import islice, takewhile
-from operator import ge
-from typing import Final, Generic, TypeVar, cast
+from itertools import takewhile
+from typing import Final, Generic, TypeVar
 
 from attrs import define, field
 
-from kalshi_ext.protocol.windows import TimeKey
+from kalshi_ext.protocol.windows import TimeKey, newest_first
 
 T = TypeVar("T")
 
@@ -67,7 +66,7 @@ class Tiers(Generic[T]):
         self._moves.extend(map(self.moves, rows))
         created = list(map(self.key.time, rows))
         # Otherwise the rows so far are not those of a stretch of time.
-        self._in_order = self._in_order and _newest_first([self._lowest or created[0], *created])
+        self._in_order = self._in_order and newest_first([self._lowest or created[0], *created])
         if self._in_order:
             last = created[-1]
             tied = takewhile(lambda at: at == last, reversed(created))
@@ -118,15 +117,4 @@ class Tiers(Generic[T]):
         for floor, cutoff in self._verified:
             if floor is None or created > floor:
                 return moves >= cutoff
-        return False
-
-
-def _newest_first(moments: Sequence[datetime | None]) -> bool:
-    """Say whether times are in order, and all there."""
-    if None in (moments[0], moments[-1]):
-        return False
-    known = cast("Sequence[datetime]", moments)
-    try:
-        return all(map(ge, known, islice(known, 1, None)))
-    except TypeError:
         return False

@@ -27,7 +27,7 @@ from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
 from itertools import islice
 from operator import attrgetter, ge
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar, cast
 
 from attrs import define, field, frozen
 
@@ -322,13 +322,19 @@ class Windows(Generic[T]):
 
 def _bounds(times: Sequence[datetime | None]) -> tuple[float, float] | None:
     """Return the times of the first and the last row, None where they are not newest first."""
+    if not times or not newest_first(times):
+        return None
+    known = cast("Sequence[datetime]", times)
+    return known[0].timestamp(), known[-1].timestamp()
+
+
+def newest_first(times: Sequence[datetime | None]) -> bool:
+    """Say whether times are all there, and in order."""
+    known = cast("Sequence[datetime]", times)
     try:
-        in_order = all(map(ge, times, islice(times, 1, None)))
-    except TypeError:  # a row without a time
-        return None
-    if not in_order or not times or times[0] is None or times[-1] is None:
-        return None
-    return times[0].timestamp(), times[-1].timestamp()
+        return None not in (times[0], times[-1]) and all(map(ge, known, islice(known, 1, None)))
+    except TypeError:  # one is None
+        return False
 
 
 def _is_within(bounds: tuple[float, float] | None, window: Window[T]) -> bool:
