@@ -102,4 +102,7 @@ class AsyncCompleteRows(Generic[T]):
 
     async def all(self) -> list[T]:
         """Fetch every page and return the rows as a list."""
-        return [row async for row in self]
+        rows: list[T] = []
+        async for page in self.pages():
+            rows += page.items
+        return rows

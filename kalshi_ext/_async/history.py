@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from kalshi_ext._async.complete import AsyncCompleteRows
 from kalshi_ext._async.resource import AsyncResource
 from kalshi_ext._async.rows import AsyncRows
@@ -109,7 +111,7 @@ class AsyncHistory(AsyncResource):
             historical=lambda: self._rows_by_time(history, query, ORDERS, cut=True),
             cutoff=self.cutoff,
             cutoff_time=lambda cutoff: cutoff.orders_updated,
-            tiers=lambda cutoff: Tiers(ORDERS, lambda order: order.updated_time, cutoff),
+            tiers=lambda cutoff: Tiers(ORDERS, attrgetter("updated_time"), cutoff),
         )
 
     def all_fills(
@@ -137,5 +139,5 @@ class AsyncHistory(AsyncResource):
             historical=lambda: self._rows_by_time(history, query, FILLS, cut=True),
             cutoff=self.cutoff,
             cutoff_time=lambda cutoff: cutoff.trades_created,
-            tiers=lambda cutoff: Tiers(FILLS, lambda fill: fill.created_time, cutoff),
+            tiers=lambda cutoff: Tiers(FILLS, FILLS.time, cutoff),
         )

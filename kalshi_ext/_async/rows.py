@@ -75,4 +75,7 @@ class AsyncRows(Generic[T]):
 
     async def all(self) -> list[T]:
         """Fetch every page and return the rows as a list."""
-        return [row async for row in self]
+        rows: list[T] = []
+        async for page in self.pages():
+            rows += page.items
+        return rows

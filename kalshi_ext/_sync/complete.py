@@ -103,4 +103,7 @@ class CompleteRows(Generic[T]):
 
     def all(self) -> list[T]:
         """Fetch every page and return the rows as a list."""
-        return [row for row in self]
+        rows: list[T] = []
+        for page in self.pages():
+            rows += page.items
+        return rows

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from kalshi_ext._sync.complete import CompleteRows
 from kalshi_ext._sync.resource import Resource
 from kalshi_ext._sync.rows import Rows
@@ -110,7 +112,7 @@ class History(Resource):
             historical=lambda: self._rows_by_time(history, query, ORDERS, cut=True),
             cutoff=self.cutoff,
             cutoff_time=lambda cutoff: cutoff.orders_updated,
-            tiers=lambda cutoff: Tiers(ORDERS, lambda order: order.updated_time, cutoff),
+            tiers=lambda cutoff: Tiers(ORDERS, attrgetter("updated_time"), cutoff),
         )
 
     def all_fills(
@@ -138,5 +140,5 @@ class History(Resource):
             historical=lambda: self._rows_by_time(history, query, FILLS, cut=True),
             cutoff=self.cutoff,
             cutoff_time=lambda cutoff: cutoff.trades_created,
-            tiers=lambda cutoff: Tiers(FILLS, lambda fill: fill.created_time, cutoff),
+            tiers=lambda cutoff: Tiers(FILLS, FILLS.time, cutoff),
         )

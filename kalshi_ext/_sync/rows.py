@@ -76,4 +76,7 @@ class Rows(Generic[T]):
 
     def all(self) -> list[T]:
         """Fetch every page and return the rows as a list."""
-        return [row for row in self]
+        rows: list[T] = []
+        for page in self.pages():
+            rows += page.items
+        return rows

@@ -19,6 +19,7 @@ from __future__ import annotations
 import functools
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from itertools import repeat
 from operator import attrgetter, itemgetter
 from typing import Annotated, Any, Final, Literal, NamedTuple, cast
@@ -61,25 +62,44 @@ class Known(dict[Any, Any]):
         return result
 
 
+Column = Callable[[Iterable[Any]], Iterable[Any]]
+
+
 class Rule(NamedTuple):
-    """How a field is read: its JSON type (see `_types`), and what makes the model's value of it.
+    """How a field is read: its JSON type (see `_types`), and what makes the model's values of it.
 
     `needed` is for a field that the tolerant reader has another place for: without it, it reads.
     """
 
     kind: str
-    read: Callable[[Any], Any] | None = None
+    read: Column | None = None
     needed: bool = False
 
 
-def _remembered(rule: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return Known(rule).__getitem__
+def _each(rule: Callable[[Any], Any]) -> Column:
+    return functools.partial(map, rule)
+
+
+def _remembered(rule: Callable[[Any], Any]) -> Column:
+    return _each(Known(rule).__getitem__)
+
+
+def _times(texts: Iterable[Any]) -> Iterable[Any]:
+    """Read times as `values.read_time` does; nearly always all are plain and in UTC."""
+    given = list(texts)
+    try:
+        moments = list(map(datetime.fromisoformat, given))
+        if {each.tzinfo for each in moments} == {UTC} and min(moments).year > 1:
+            return moments
+    except (TypeError, ValueError):
+        pass
+    return map(values.read_time, given)
 
 
 def _word(name: str) -> Rule:
     members: type[OpenEnum] = getattr(types, name)
     known: dict[Any, Any] = {None: None, **{member.value: member for member in members}}
-    return Rule("text", known.__getitem__)
+    return Rule("text", _each(known.__getitem__))
 
 
 def _same(value: Any) -> Any:
@@ -89,14 +109,14 @@ def _same(value: Any) -> Any:
 # A ticker repeats from row to row: one text for all of them.
 _NAME: Final = Rule("name", _remembered(_same))
 _ID: Final = Rule("name")
-_TEXT: Final = Rule("text", lambda text: text or None)
-_TEXT_OR_EMPTY: Final = Rule("text", lambda text: text or "")
+_TEXT: Final = Rule("text", _each(lambda text: text or None))
+_TEXT_OR_EMPTY: Final = Rule("text", _each(lambda text: text or ""))
 _NUMBER: Final = Rule("number", _remembered(number_of_text))
 _PRICE: Final = Rule("number", _remembered(price_of_text))
 _CENTS: Final = Rule("whole", _remembered(values.read_cents))
-_TIME: Final = Rule("text", values.read_time)
-_EXPIRY: Final = Rule("text", values.read_expiry)
-_TIME_OR_OTHER: Final = Rule("name", values.read_time, needed=True)
+_TIME: Final = Rule("text", _times)
+_EXPIRY: Final = Rule("text", _each(values.read_expiry))
+_TIME_OR_OTHER: Final = Rule("name", _times, needed=True)
 _FLAG: Final = Rule("flag")
 _WHOLE_NUMBER: Final = Rule("whole")
 # Read as a pair, which must agree.
@@ -235,7 +255,7 @@ def _builder(model: type[FromPage]) -> Callable[[list[Any], KeptPage], tuple[Any
         items = list(map(object.__new__, repeat(model, len(rows))))
         for setter, get, read in columns:
             column = map(get, rows)
-            _exhaust(map(setter, items, column if read is None else map(read, column)))
+            _exhaust(map(setter, items, column if read is None else read(column)))
         if directed:
             pairs = [AGREED[each] for each in map(pair, rows)]
             for place, name in enumerate(_DIRECTION):

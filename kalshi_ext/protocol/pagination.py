@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Final, Generic, Literal, TypeVar
 
 from attrs import define, field
@@ -147,14 +148,16 @@ def _row_hashes(rows: Sequence[object]) -> set[int]:
     name = next((name for name in _IDS if hasattr(rows[0], name)), None)
     if hasattr(rows[0], "price_grid"):
         name = "ticker"  # a market: its prices move between two reads of the same page
-    return {_hash(row if name is None else getattr(row, name)) for row in rows}
+    if name is None:
+        return set(map(_hash, rows))
+    return set(map(hash, map(attrgetter(name), rows)))
 
 
-def _hash(value: object) -> int:
+def _hash(row: object) -> int:
     try:
-        return hash(value)
+        return hash(row)
     except TypeError:  # a model may hold a mapping
-        return hash(repr(value))
+        return hash(repr(row))
 
 
 def _json_of(rows: list[object]) -> bytes:

@@ -27,7 +27,7 @@ from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
 from itertools import islice
 from operator import attrgetter, ge
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar, cast
 
 from attrs import define, field, frozen
 
@@ -214,7 +214,7 @@ class Windows(Generic[T]):
             piece.error = error
             return
         piece.page = page
-        bounds = _bounds([self.windowing.key.time(row) for row in page.items])
+        bounds = _bounds(list(map(self.windowing.key.time, page.items)))
         if window.chain is not None and page.items and not _is_within(bounds, window):
             self._resume_by_cursor()
         elif page.cursor:
@@ -322,10 +322,19 @@ class Windows(Generic[T]):
 
 def _bounds(times: Sequence[datetime | None]) -> tuple[float, float] | None:
     """Return the times of the first and the last row, None where they are not newest first."""
-    known = [at for at in times if at is not None]
-    if not known or len(known) < len(times) or not all(map(ge, known, islice(known, 1, None))):
+    if not times or not newest_first(times):
         return None
+    known = cast("Sequence[datetime]", times)
     return known[0].timestamp(), known[-1].timestamp()
+
+
+def newest_first(times: Sequence[datetime | None]) -> bool:
+    """Say whether times are all there, and in order."""
+    known = cast("Sequence[datetime]", times)
+    try:
+        return None not in (times[0], times[-1]) and all(map(ge, known, islice(known, 1, None)))
+    except TypeError:  # one is None
+        return False
 
 
 def _is_within(bounds: tuple[float, float] | None, window: Window[T]) -> bool:
@@ -345,10 +354,14 @@ def _without(
 ) -> list[T]:
     """Leave out each of the rows that repeat, as often as it was given."""
     new: list[T] = []
-    for row in rows:
-        key = identity(row)
-        if repeats[key] > 0:
+    left = repeats.total()
+    for index, row in enumerate(rows):
+        if not left:
+            new += rows[index:]  # they stand at the top of a window, and the others are many
+            break
+        if repeats[(key := identity(row))] > 0:
             repeats[key] -= 1
+            left -= 1
         else:
             new.append(row)
     return new
