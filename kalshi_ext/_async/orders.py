@@ -134,7 +134,8 @@ class AsyncOrders(AsyncResource):
         """Change price (dollars) or size of a resting order.
 
         `count` is the total: already filled plus wanted resting. With an Order, what stays may be
-        left out; a bare id needs ticker, side, price and count. `expires=0` removes the expiry.
+        left out; a bare id needs side, price and count, and ticker unless this client saw it.
+        `expires=0` removes the expiry.
         """
         ticket = AmendTicket.of(
             order,
@@ -142,7 +143,7 @@ class AsyncOrders(AsyncResource):
             count=count,
             side=side,
             action=action,
-            ticker=ticker,
+            ticker=ticker or self._context.known_orders.ticker_of(order),
             client_order_id=client_order_id,
             updated_client_order_id=updated_client_order_id,
             expires=expires,
@@ -212,8 +213,8 @@ class AsyncOrders(AsyncResource):
     ) -> OrderAck:
         """Cancel one order.
 
-        Pass the Order, or an id with `ticker` or `exchange_index`: a bare id is looked for on shard
-        0 only (documented).
+        A bare id is enough: where this client saw the order, its ticker, shard and subaccount go
+        along; else the exchange looks on shard 0 only (documented), and the order is looked for.
         """
         target = Target.of(
             order, ticker=ticker, subaccount=subaccount, exchange_index=exchange_index

@@ -135,7 +135,8 @@ class Orders(Resource):
         """Change price (dollars) or size of a resting order.
 
         `count` is the total: already filled plus wanted resting. With an Order, what stays may be
-        left out; a bare id needs ticker, side, price and count. `expires=0` removes the expiry.
+        left out; a bare id needs side, price and count, and ticker unless this client saw it.
+        `expires=0` removes the expiry.
         """
         ticket = AmendTicket.of(
             order,
@@ -143,7 +144,7 @@ class Orders(Resource):
             count=count,
             side=side,
             action=action,
-            ticker=ticker,
+            ticker=ticker or self._context.known_orders.ticker_of(order),
             client_order_id=client_order_id,
             updated_client_order_id=updated_client_order_id,
             expires=expires,
@@ -209,8 +210,8 @@ class Orders(Resource):
     ) -> OrderAck:
         """Cancel one order.
 
-        Pass the Order, or an id with `ticker` or `exchange_index`: a bare id is looked for on shard
-        0 only (documented).
+        A bare id is enough: where this client saw the order, its ticker, shard and subaccount go
+        along; else the exchange looks on shard 0 only (documented), and the order is looked for.
         """
         target = Target.of(
             order, ticker=ticker, subaccount=subaccount, exchange_index=exchange_index

@@ -16,6 +16,7 @@ from kalshi_ext.protocol.limits import StopMarks
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.protocol.pacer import Pacer
 from kalshi_ext.protocol.rate_limits import Backoff, RetryQuota, Throttle
+from kalshi_ext.requests.known import KnownOrders
 
 __all__ = ["Context", "LockOwner", "LockRegistry", "PendingWrites", "Policy", "RecentWrites"]
 
@@ -80,7 +81,7 @@ class Policy(Checked):
 
 @frozen
 class Context:
-    """What the flows of one client share; the last four are shared by all of its journal."""
+    """What the flows of one client share; locks to stops are shared by all of its journal."""
 
     policy: Policy = field(factory=Policy)
     retry_quota: RetryQuota = field(factory=RetryQuota)
@@ -97,3 +98,4 @@ class Context:
     recent_writes: RecentWrites = field(factory=RecentWrites)
     pending_writes: PendingWrites = field(factory=PendingWrites)
     stops: StopMarks = field(factory=StopMarks)
+    known_orders: KnownOrders = field(factory=KnownOrders)

@@ -57,6 +57,7 @@ from kalshi_ext.errors import (
     TimestampExpired,
     TransferAlreadyApplied,
 )
+from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.protocol import pacing, responses
 from kalshi_ext.protocol.context import Context, LockRegistry, PendingWrites, Policy, RecentWrites
 from kalshi_ext.protocol.deviations import is_documented
@@ -73,7 +74,7 @@ from kalshi_ext.protocol.effects import (
 )
 from kalshi_ext.protocol.exchange_clock import parse_date
 from kalshi_ext.protocol.limits import CallLimits, Deadline, Scope, checked_deadline
-from kalshi_ext.protocol.messages import Call, Lost, Operation, Repeat, Reply
+from kalshi_ext.protocol.messages import Call, Lost, Operation, Page, Repeat, Reply
 from kalshi_ext.protocol.retry_policy import retry_rule
 
 __all__ = [
@@ -344,12 +345,22 @@ def server_time(reply: Reply) -> float | None:
 def decode_response(call: Call[T], reply: Reply, context: Context) -> T:
     """Decode the answer of a reply, or raise its error. The status is judged before the body."""
     if 200 <= reply.status < 300:
-        return responses.decode(call, reply, context.deviations)
+        answer = responses.decode(call, reply, context.deviations)
+        _note_orders(answer, context)
+        return answer
     if reply.status in call.operation.success:
         # A failing status with a documented answer. A body that is not that answer is a refusal.
         with suppress(KalshiError):
             return responses.decode(call, reply, context.deviations)
     raise _refusal(call.operation, reply)
+
+
+def _note_orders(answer: object, context: Context) -> None:
+    """Remember where the orders of an answer live."""
+    if isinstance(answer, Page):
+        context.known_orders.note(answer.items)
+    elif isinstance(answer, Order | OrderAck):
+        context.known_orders.note([answer])
 
 
 def _refusal(operation: Operation, reply: Reply) -> KalshiError:

@@ -12,12 +12,13 @@ from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 
+from attrs import evolve
+
 from kalshi_ext.contracts.interface import Contract
-from kalshi_ext.errors import Refused
+from kalshi_ext.errors import NotFound, Refused
 from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, begin_call
 from kalshi_ext.protocol.limits import ALL, Deadline, Scope
-from kalshi_ext.protocol.messages import Call
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
 from kalshi_ext.values.money import EXACT
 from kalshi_ext.writes.lookup import (
@@ -28,6 +29,7 @@ from kalshi_ext.writes.lookup import (
     read_current,
 )
 from kalshi_ext.writes.outcomes import CANCEL_ANSWER
+from kalshi_ext.writes.places import follow, known_place, locate
 from kalshi_ext.writes.probes import amend_probe, decrease_probe, order_total
 from kalshi_ext.writes.reservation import serialized, settle_prior_writes
 from kalshi_ext.writes.single import Single, execute_single
@@ -80,8 +82,25 @@ def amend(
     began: int | None = None,
 ) -> Flow[OrderAck]:
     """Amend an order to a price and a total count (filled and resting)."""
-    call = contract.orders.amend(ticket)
-    target = ticket.target
+    contract.orders.amend(ticket)  # refuses what the contract cannot say
+    ticket = evolve(ticket, target=known_place(contract, ticket.target, context))
+    limits = yield from _begin(context, ticket.target, deadline, began)
+
+    def attempt(target: Target) -> Flow[OrderAck]:
+        single = _amend(contract, evolve(ticket, target=target), context, limits)
+        ack: OrderAck = yield from execute_single(contract, context, limits, single)
+        return ack
+
+    target, facade = ticket.target, "orders.amend"
+    work = partial(_execute_or_closed, contract, context, limits, target, facade, attempt)
+    # Of two changes of one order at a time neither could be told from the other by reading.
+    lock = f"order {ticket.target.order_id}"
+    return (yield from serialized(lock, context, limits, facade, work))
+
+
+def _amend(contract: Contract, ticket: AmendTicket, context: Context, limits: CallLimits) -> Single:
+    """Describe an amend: done when the order has its price and total."""
+    call, target = contract.orders.amend(ticket), ticket.target
     payload = {
         "kind": "amend",
         "ticker": ticket.ticker,
@@ -91,15 +110,12 @@ def amend(
         "expires": ticket.expires,
         "client_order_id": ticket.updated_client_order_id,
     }
-    limits = yield from _begin(context, target, deadline, began)
     probe = amend_probe(contract, payload, context, limits, call)
     # `count` is the total (documented): fills only lower what remains of it.
     contradiction = _ack_check(
         target, price=ticket.price, total=ticket.count, max_remaining=ticket.count
     )
-    single = Single(call, payload, contradiction, probe, ticket.ticker, target.order_id)
-    work = partial(_execute_or_closed, contract, context, limits, single)
-    return (yield from _one_at_a_time(single, context, limits, work))
+    return Single(call, payload, contradiction, probe, ticket.ticker, target.order_id)
 
 
 def scopes_of(target: Target) -> tuple[Scope, ...]:
@@ -119,14 +135,6 @@ def _begin(
     return (yield from begin)
 
 
-def _one_at_a_time(
-    single: Single, context: Context, limits: CallLimits, work: Callable[[], Flow[OrderAck]]
-) -> Flow[OrderAck]:
-    # Of two changes of one order at a time neither could be told from the other by reading.
-    lock, facade = f"order {single.order_id}", single.call.operation.facade
-    return (yield from serialized(lock, context, limits, facade, work))
-
-
 def decrease(
     contract: Contract,
     ticket: DecreaseTicket,
@@ -135,25 +143,28 @@ def decrease(
     deadline: Deadline | None = None,
 ) -> Flow[OrderAck]:
     """Decrease an order: down to a size, or by a difference that is never sent twice."""
-    call = contract.orders.decrease(ticket)  # refuses what the contract cannot say
+    contract.orders.decrease(ticket)  # refuses what the contract cannot say
+    ticket = evolve(ticket, target=(yield from locate(contract, ticket.target, context)))
     limits = yield from _begin(context, ticket.target, deadline)
-    order_id = ticket.target.order_id
 
-    def work() -> Flow[OrderAck]:
-        before = None
+    def attempt(target: Target) -> Flow[OrderAck]:
+        moved, before = evolve(ticket, target=target), None
         if ticket.by is not None:
-            before = yield from _read_base(contract, ticket.target, context, limits)
-        single = _decrease(contract, ticket, call, before, context, limits)
-        return (yield from _execute_or_closed(contract, context, limits, single))
+            before = yield from _read_base(contract, target, context, limits)
+            moved = evolve(moved, target=known_place(contract, target, context))  # of that read
+        single = _decrease(contract, moved, before, context, limits)
+        ack: OrderAck = yield from execute_single(contract, context, limits, single)
+        return ack
 
-    facade = call.operation.facade
-    return (yield from serialized(f"order {order_id}", context, limits, facade, work))
+    target, facade = ticket.target, "orders.decrease"
+    work = partial(_execute_or_closed, contract, context, limits, target, facade, attempt)
+    lock = f"order {ticket.target.order_id}"
+    return (yield from serialized(lock, context, limits, facade, work))
 
 
 def _decrease(
     contract: Contract,
     ticket: DecreaseTicket,
-    call: Call[OrderAck],
     before: Order | None,
     context: Context,
     limits: CallLimits,
@@ -162,7 +173,7 @@ def _decrease(
 
     `before` is the order that a difference is taken from, None for a decrease to a size.
     """
-    target = ticket.target
+    call, target = contract.orders.decrease(ticket), ticket.target
     payload = {
         "kind": "decrease",
         "ticker": target.ticker,
@@ -181,21 +192,39 @@ def _decrease(
 
 
 def _execute_or_closed(
-    contract: Contract, context: Context, limits: CallLimits, single: Single
+    contract: Contract,
+    context: Context,
+    limits: CallLimits,
+    target: Target,
+    facade: str,
+    attempt: Callable[[Target], Flow[OrderAck]],
 ) -> Flow[OrderAck]:
-    """Execute a change of an order. A refusal of an order that has ended becomes OrderClosed."""
+    """Execute a change of an order, and once more where it rests if it was not found.
+
+    A refusal of an order that has ended becomes OrderClosed.
+    """
+    refusal: Refused
     try:
-        ack: OrderAck = yield from execute_single(contract, context, limits, single)
+        return (yield from attempt(target))
     except Refused as error:
-        order_id = single.order_id
-        if order_id is None or not may_mean_ended(error):
-            raise
-        find = find_ended_order(contract, order_id, single.ticker, error, context, limits)
-        order = yield from find
-        if order is None:
-            raise
-        raise order_ended_error(single.call.operation.facade, order, error) from error
-    return ack
+        if error.operation == contract.orders.get(target.order_id).operation.id:
+            raise  # of the read before the write
+        refusal = error
+    if isinstance(refusal, NotFound):  # it may live on another shard, or in another subaccount
+        moved = yield from follow(contract, target, context, limits)
+        if moved is not None:
+            try:
+                return (yield from attempt(moved))
+            except Refused as error:
+                refusal = error
+    if not may_mean_ended(refusal):
+        raise refusal
+    ticker = known_place(contract, target, context).ticker
+    find = find_ended_order(contract, target.order_id, ticker, refusal, context, limits)
+    order = yield from find
+    if order is None:
+        raise refusal
+    raise order_ended_error(facade, order, refusal) from refusal
 
 
 def _read_base(

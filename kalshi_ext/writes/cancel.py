@@ -69,6 +69,7 @@ from kalshi_ext.writes.outcomes import (
     proves_not_executed,
     stray_error,
 )
+from kalshi_ext.writes.places import known_place, locate
 from kalshi_ext.writes.probes import list_reader
 from kalshi_ext.writes.watermark import poll
 
@@ -92,6 +93,7 @@ def cancel(
 ) -> Flow[OrderAck]:
     """Cancel an order; one that is cancelled already is a success, `replayed`."""
     limits = yield from begin_call(context, deadline)
+    target = known_place(contract, target, context)
     stop_changes([target], "orders.cancel", context, limits)
     wanted = _Cancel(target)
     yield from _send_and_settle(contract, [wanted], context, limits)
@@ -116,6 +118,7 @@ def cancel_many(
     deadline: Deadline | None = None,
 ) -> Flow[list[OrderAck | KalshiError]]:
     """Cancel orders in one request; what it left open is cancelled or looked up one by one."""
+    targets = [known_place(contract, target, context) for target in targets]
     call = contract.orders.cancel_many(targets)
     limits = yield from begin_call(context, deadline)
     stop_changes(targets, "orders.cancel_many", context, limits)
@@ -213,6 +216,8 @@ def _look_into(
         order = yield from request(contract.orders.get(target.order_id), context, limits=limits)
     except NotFound:
         missing = True
+        # Only here: a cancel waits for no disk.
+        wanted.target = target = yield from locate(contract, target, context)
         # Without a ticker all of history would be read, for what may be no order of ours at all.
         if target.ticker is not None:
             order = yield from read_listed(
@@ -253,7 +258,12 @@ def _cancel_if_resting(
         return answer
     located = target
     if contract.has_watermark:  # a cancel without ticker or shard goes to shard 0 (documented)
-        located = evolve(target, ticker=order.ticker, exchange_index=order.exchange_index)
+        located = evolve(
+            target,
+            ticker=order.ticker,
+            exchange_index=order.exchange_index,
+            subaccount=order.subaccount if target.subaccount is None else target.subaccount,
+        )
     outcome = yield from _send_cancel(contract, wanted, located, context, limits)
     if isinstance(outcome, Executed):
         return outcome.value

@@ -11,10 +11,8 @@ import pytest
 from attrs import evolve
 
 from kalshi_ext import errors, writes
-from kalshi_ext.protocol.context import Context, LockOwner
+from kalshi_ext.protocol.context import LockOwner
 from kalshi_ext.protocol.flow import Monotonic, Send
-from kalshi_ext.protocol.pacer import Pacer
-from kalshi_ext.protocol.rate_limits import TokenBucket
 from kalshi_ext.requests import Target
 
 LOST = core.lost(bytes_sent=True)
@@ -225,14 +223,6 @@ def test_history_is_read_only_for_an_order_of_a_known_ticker_that_is_not_alive()
     cancel(failing, ticker=ex.TICKER)
     assert nameless.sent("GET", "/historical/orders") == []
     assert failing.sent("GET", "/historical/orders") == []
-
-
-def test_a_batch_of_cancels_costs_as_much_as_its_orders() -> None:
-    exchange = ex.FakeExchange()
-    exchange.context = Context(pacer=Pacer(TokenBucket(3, 3), TokenBucket(3, 3)))
-    with pytest.raises(errors.Misuse, match="smaller batches"):
-        cancel_many(exchange)
-    assert exchange.requests == []
 
 
 # Counts as both contracts name them.

@@ -11,10 +11,7 @@ import pytest
 
 from kalshi_ext import errors, writes
 from kalshi_ext.models import OrderAck
-from kalshi_ext.protocol.context import Context
 from kalshi_ext.protocol.messages import Reply
-from kalshi_ext.protocol.pacer import Pacer
-from kalshi_ext.protocol.rate_limits import TokenBucket
 from kalshi_ext.writes.outcomes import proves_not_executed
 
 KEYS = ("c1", "c2", "c3")
@@ -224,11 +221,3 @@ def test_a_batch_that_never_left_names_no_single_order() -> None:
     with pytest.raises(errors.NotSent) as caught:
         exchange.run(writes.place(core.CURRENT, ex.ticket(7), exchange.context))
     assert caught.value.__dict__["client_order_id"] == "c7"
-
-
-def test_a_batch_costs_as_much_as_its_orders() -> None:
-    exchange = ex.FakeExchange()
-    exchange.context = Context(pacer=Pacer(TokenBucket(20, 20), TokenBucket(20, 20)))
-    with pytest.raises(errors.Misuse, match="smaller batches"):
-        place(exchange)
-    assert exchange.requests == []
