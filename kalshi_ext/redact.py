@@ -22,7 +22,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any, Final, Generic, NoReturn, TypeVar
+from typing import Any, Final, Generic, NoReturn, TypeVar, cast
 
 from kalshi_ext.spellings import spellings_of, without
 
@@ -326,17 +326,17 @@ def without_known_text(text: str) -> str:
     return without(text, _known_values(), REDACTED)
 
 
-def without_key(value: T) -> T | str:
+def without_key(value: T) -> T:
     """Return a word, name or number as it is; of a text that may be a private key nothing.
 
     For the first statement of a function that takes one: a traceback shows its locals.
     """
     is_key = isinstance(value, str) and ("-----BEGIN" in value or _may_be_key(value))
     # The line break has every check refuse it: no name may be made of a key.
-    return f"{REDACTED}\n" if is_key else value
+    return cast("T", f"{REDACTED}\n") if is_key else value
 
 
-def without_password(url: T) -> T | str:
+def without_password(url: T) -> T:
     """Return a URL without user, password and query; likewise for the first statement.
 
     What has none of them is returned as it is; with one of them it is refused in any case.
@@ -346,8 +346,8 @@ def without_password(url: T) -> T | str:
         return given
     redacted = redact_text(given[:_MARGIN])
     if "@" in given and redacted == given:
-        return f"{REDACTED}@{given.rpartition('@')[2]}"
-    return redacted
+        return cast("T", f"{REDACTED}@{given.rpartition('@')[2]}")
+    return cast("T", redacted)
 
 
 _NO_PLAIN_URL: Final = re.compile(r"[@?=\n]")
