@@ -16,15 +16,15 @@ timestamp header is no secret and stays: it helps to read a log.
 
 from __future__ import annotations
 
-import html
 import itertools
 import re
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final, Generic, NoReturn, TypeVar
-from urllib.parse import quote
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, Generic, NoReturn, TypeVar, cast
+
+from kalshi_ext.spellings import spellings_of, without
 
 T = TypeVar("T")
 
@@ -323,21 +323,20 @@ def remember_briefly(signature: str) -> str:
 
 def without_known_text(text: str) -> str:
     """Replace what the clients of this process hold in a word of an answer; the rest stays."""
-    for value in _known_values():
-        text = text.replace(value, REDACTED)
-    return text
+    return without(text, _known_values(), REDACTED)
 
 
-def without_key(value: T) -> T | str:
+def without_key(value: T) -> T:
     """Return a word, name or number as it is; of a text that may be a private key nothing.
 
     For the first statement of a function that takes one: a traceback shows its locals.
     """
     is_key = isinstance(value, str) and ("-----BEGIN" in value or _may_be_key(value))
-    return REDACTED if is_key else value
+    # The line break has every check refuse it: no name may be made of a key.
+    return cast("T", f"{REDACTED}\n") if is_key else value
 
 
-def without_password(url: T) -> T | str:
+def without_password(url: T) -> T:
     """Return a URL without user, password and query; likewise for the first statement.
 
     What has none of them is returned as it is; with one of them it is refused in any case.
@@ -347,8 +346,8 @@ def without_password(url: T) -> T | str:
         return given
     redacted = redact_text(given[:_MARGIN])
     if "@" in given and redacted == given:
-        return f"{REDACTED}@{given.rpartition('@')[2]}"
-    return redacted
+        return cast("T", f"{REDACTED}@{given.rpartition('@')[2]}")
+    return cast("T", redacted)
 
 
 _NO_PLAIN_URL: Final = re.compile(r"[@?=\n]")
@@ -356,9 +355,8 @@ _NO_PLAIN_URL: Final = re.compile(r"[@?=\n]")
 
 def without_known_values(body: bytes) -> bytes:
     """Replace what the clients of this process hold in the bytes of an answer; the rest stays."""
-    for value in _known_values():
-        body = body.replace(value.encode(), REDACTED.encode())
-    return body
+    text = body.decode("utf-8", "surrogateescape")  # any bytes, and back to the same
+    return without_known_text(text).encode("utf-8", "surrogateescape")
 
 
 def _known_values() -> Iterator[str]:
@@ -366,26 +364,9 @@ def _known_values() -> Iterator[str]:
         secrets = [*_known, *tuple(_signatures)]
         for secret in secrets:
             if secret not in _written:
-                _written[secret] = _spellings(secret.reveal())
+                _written[secret] = spellings_of(secret.reveal())
         written = [_written[secret] for secret in secrets]
     return itertools.chain.from_iterable(written)
-
-
-_ESCAPES: Final[tuple[Callable[[str], str], ...]] = (
-    lambda value: quote(value, safe=""),
-    html.escape,
-    # Go's templates escape more than Python's.
-    lambda value: html.escape(value).replace("+", "&#43;").replace("=", "&#61;"),
-    lambda value: value.replace("/", r"\/"),
-    str.lower,
-    str.upper,
-)
-
-
-def _spellings(value: str) -> tuple[str, ...]:
-    """List how a value may be written; each once, the longest first."""
-    spellings = {value, *(escape(value) for escape in _ESCAPES)}
-    return tuple(sorted(spellings, key=len, reverse=True))
 
 
 def as_secret(value: Any) -> Secret[Any]:

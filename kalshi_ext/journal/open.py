@@ -51,7 +51,7 @@ def open_journal(
 
 
 # How pathlib leaves a URL, and what psycopg takes besides one; either may hold a password.
-_URL_AS_PATH: Final = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]{1,20}:/")
+_URL_AS_PATH: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}:/")
 _PARAMETER: Final = re.compile(r"(?:^|\s)(?:host|hostaddr|port|dbname|user|password|service)\s?=")
 
 
@@ -61,7 +61,7 @@ def _fault_of(where: Secret[Any]) -> str | None:
     if not isinstance(place, str | Path):
         expected = "a path, a postgresql:// URL or a Journal"
         return f"journal must be {expected}, not {redacted_repr(place)}"
-    if isinstance(place, Path) and _URL_AS_PATH.match(str(place)):
+    if isinstance(place, Path) and _URL_AS_PATH.match(str(place).strip()):
         return "journal: a URL is given as a text, not as a Path (value not shown)"
     if len(_PARAMETER.findall(str(place)[:_LONGEST])) > 1:
         return "journal: say a connection as a postgresql:// URL (value not shown)"

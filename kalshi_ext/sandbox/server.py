@@ -243,4 +243,5 @@ class _CoalescingTransport(asyncio.Transport):
     def _flush(self) -> None:
         if self._pending:
             data, self._pending = b"".join(self._pending), []
-            self._inner.write(data)
+            if not self._inner.is_closing():  # the client may have gone in the middle of answers
+                self._inner.write(data)

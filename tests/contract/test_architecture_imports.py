@@ -15,6 +15,7 @@ ROOM = Path(kalshi_ext.__file__).parent
 # From the ground up: a room may import what stands above it in this list, and itself.
 ORDER = (
     "errors",
+    "spellings",
     "redact",
     "arguments",
     "config",
@@ -39,7 +40,7 @@ ORDER = (
 )
 RANK = {room: rank for rank, room in enumerate(ORDER)}
 # Tools beside the client: they may use the ground floor, and nothing of the client above it.
-APART = {"drift": {"errors", "contract"}, "journal": {"errors", "redact", "arguments"}}
+APART = {"drift": {"errors", "contract"}, "journal": {"errors", "spellings", "redact", "arguments"}}
 FACADE = {"_async", "_sync", "session", "transport", "writes", "contracts", "protocol"}
 
 

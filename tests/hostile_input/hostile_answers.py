@@ -186,12 +186,15 @@ class Trial:
     loop: asyncio.AbstractEventLoop = field(factory=asyncio.new_event_loop)
     clients: dict[str, Any] = field(factory=dict[str, Any])
 
-    def __attrs_post_init__(self) -> None:
-        options: dict[str, Any] = {
-            "bearer_token": "a-token-of-a-test", "environment": "http://127.0.0.1:1",
-            "contract": self.contract, "policy": QUICK, "transport": self.transport,
-        }  # fmt: skip
-        self.clients = {"sync": Kalshi(**options), "async": AsyncKalshi(**options)}
+    def client(self, kind: str) -> Any:
+        """Return the client of this kind, made when it is needed: making one takes most time."""
+        if kind not in self.clients:
+            options: dict[str, Any] = {
+                "bearer_token": "a-token-of-a-test", "environment": "http://127.0.0.1:1",
+                "contract": self.contract, "policy": QUICK, "transport": self.transport,
+            }  # fmt: skip
+            self.clients[kind] = (Kalshi if kind == "sync" else AsyncKalshi)(**options)
+        return self.clients[kind]
 
     def run(self, kind: str, example: Example, answer: Answer) -> tuple[str, str]:
         """Make a call; return what is wrong with what the caller was told, and the error."""
@@ -209,14 +212,22 @@ class Trial:
         return _judged_value(example, answer), bad_repr(value)
 
     def _call(self, kind: str, example: Example) -> Any:
-        result = example.call_in_full(self.clients[kind])
+        result = example.call_in_full(self.client(kind))
         if hasattr(result, "all"):
             result = result.all()
         return result if kind == "sync" else self.loop.run_until_complete(result)
 
+    def forget(self, kind: str) -> None:
+        """Close the client of this kind: what is unknown of one write would hold up the next."""
+        client = self.clients.pop(kind, None)
+        if kind == "sync" and client is not None:
+            client.close()
+        elif client is not None:
+            self.loop.run_until_complete(client.aclose())
+
     def close(self) -> None:
-        self.clients["sync"].close()
-        self.loop.run_until_complete(self.clients["async"].aclose())
+        self.forget("sync")
+        self.forget("async")
         self.loop.close()
 
 
@@ -296,11 +307,10 @@ def judge_all(picked: Iterator[tuple[str, Example, Answer]]) -> Judgement:
     trials = {contract: Trial(contract) for contract in BOTH}
     judgement = Judgement()
     for number, (contract, example, answer) in enumerate(picked):
-        if is_write(example):  # what is unknown of one write would hold up the next
-            trials[contract].close()
-            trials[contract] = Trial(contract)
-        trial = trials[contract]
-        verdict, why = trial.run(("sync", "async")[number % 2], example, answer)
+        trial, kind = trials[contract], ("sync", "async")[number % 2]
+        verdict, why = trial.run(kind, example, answer)
+        if is_write(example):
+            trial.forget(kind)
         what = f"{contract} {example.word} {answer.status} {answer.body[:150]!r}: {why}"
         judgement.add(what, verdict)
     for trial in trials.values():

@@ -76,7 +76,7 @@ def test_a_wrong_verdict_on_a_write_is_told(
         trial.transport.writes += 1
         raise error
 
-    monkeypatch.setattr(trial.clients["sync"].orders, "place", place)
+    monkeypatch.setattr(trial.client("sync").orders, "place", place)
     assert trial.run("sync", example, Answer(502, b""))[0] == verdict
     trial.close()
 

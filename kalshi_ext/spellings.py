@@ -1,0 +1,101 @@
+"""Find a known value in a text, however it is written there.
+
+Exchanges and proxies quote what they were sent in their own way: percent-encoded, as entities of
+HTML, as escapes of JSON, in capitals, broken over lines, in base64. A text is squeezed to what all
+of these have in common, in one pass; only where a value is found in it, the places are mapped back.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+# What may stand inside a value that was broken: white space, controls, signs without a width.
+_GAPS: Final = dict.fromkeys(
+    [*range(0x21), *range(0x7F, 0xA1), 0xAD, *range(0x200B, 0x2010), *range(0x2028, 0x2030),
+     *range(0x2060, 0x2065), 0xFEFF]
+)  # fmt: skip
+_ESCAPE: Final = re.compile(
+    r"%(?:25){0,2}(?P<percent>[0-9a-f]{2})"
+    r"|\\{1,4}(?:u(?P<unicode>[0-9a-f]{4})|x(?P<hex>[0-9a-f]{2})|[nrtbf]|(?=[/\"']))"
+    r"|(?P<entity>&(?:\#x?)?[0-9a-z]{1,8};)|<[a-z]{1,8}/?>",
+    re.IGNORECASE,
+)
+_MIN_ENCODED: Final = 12  # characters of base64, below which it may be found by chance
+
+
+_LONGEST: Final = 200_000  # characters of a text of which parts are kept
+
+
+def squeezed(text: str) -> str:
+    """Return a text in lower case without escapes and gaps: two writings of a value become one."""
+    if any(letter in text for letter in "%\\&<"):
+        text = _ESCAPE.sub(_letter, text)
+    return text.translate(_GAPS).lower()
+
+
+def _letter(match: re.Match[str]) -> str:
+    code = match["percent"] or match["unicode"] or match["hex"]
+    if code is not None:
+        return chr(int(code, 16))
+    return html.unescape(match["entity"]) if match["entity"] else ""
+
+
+def spellings_of(value: str) -> tuple[str, ...]:
+    """List what a squeezed text holds where it quotes a value: as it is, in base64, in hex."""
+    raw = value.encode("utf-8", "replace")
+    # Of base64 what does not depend on the text around the value, at each of its alignments.
+    encoded = (b64encode(bytes(lead) + raw).decode()[-(-4 * lead // 3) :] for lead in range(3))
+    cores = (text[1 if lead else 0 :].rstrip("=")[:-1] for lead, text in enumerate(encoded))
+    spellings = [squeezed(value), raw.hex(), *(c.lower() for c in cores if len(c) >= _MIN_ENCODED)]
+    return tuple(dict.fromkeys(spellings))
+
+
+def without(text: str, values: Iterable[str], replacement: str) -> str:
+    """Replace squeezed values wherever a text writes them, in any way."""
+    whole = squeezed(text)
+    found = [value for value in values if value and value in whole]
+    if not found:
+        return text
+    if len(text) > _LONGEST:
+        return replacement  # the way back costs a microsecond a letter, and nobody reads so much
+    letters, begins, ends = _mapped(text)
+    spans = sorted(span for value in found for span in _spans(letters, value))
+    parts, at = [], 0
+    for first, last in spans:
+        if begins[first] >= at:
+            parts += [text[at : begins[first]], replacement]
+        at = max(at, ends[last])
+    return "".join([*parts, text[at:]])
+
+
+def _spans(letters: str, value: str) -> Iterator[tuple[int, int]]:
+    at = letters.find(value)
+    while at >= 0:
+        yield at, at + len(value) - 1
+        at = letters.find(value, at + len(value))
+
+
+def _mapped(text: str) -> tuple[str, list[int], list[int]]:
+    """Return the squeezed text, and for each of its letters where it begins and ends."""
+    letters: list[str] = []
+    begins: list[int] = []
+    ends: list[int] = []
+    for begin, end, piece in _pieces(text):
+        for letter in piece.translate(_GAPS).lower():
+            letters.append(letter)
+            begins.append(begin)
+            ends.append(end)
+    return "".join(letters), begins, ends
+
+
+def _pieces(text: str) -> Iterator[tuple[int, int, str]]:
+    at = 0
+    for match in _ESCAPE.finditer(text):
+        yield from ((i, i + 1, text[i]) for i in range(at, match.start()))
+        yield match.start(), match.end(), _letter(match)
+        at = match.end()
+    yield from ((i, i + 1, text[i]) for i in range(at, len(text)))
