@@ -27,10 +27,10 @@ import bench_answers as answers
 import figures
 import httpx
 from bench_turns import TURNS, CpuClock, Row, Work, compare, repeat
-from httpx_aiohttp import AiohttpTransport
 from kalshi_portfolio import AuthenticatedClient  # noqa: TID251 - what is measured beside
 from kalshi_portfolio import models as generated  # noqa: TID251 - what is measured beside
 from kalshi_portfolio.api.orders import create_order_v2, get_orders  # noqa: TID251 - what is measured beside
+from kalshi_portfolio.api.portfolio import get_balance  # noqa: TID251 - what is measured beside
 
 from kalshi_ext import AsyncKalshi, Kalshi, KalshiAuth, contracts
 from kalshi_ext.protocol.deviations import DeviationCounter
@@ -105,17 +105,29 @@ def decoding() -> Iterator[Row]:
 
 
 def on_tcp(box: Sandbox) -> Iterator[Row]:
-    """Compare against the sandbox, over TCP, signed with RSA."""
+    """Compare against the sandbox, over TCP, signed with either kind of key."""
+    for kind, name in (("rsa", "RSA"), ("ed25519", "Ed25519")):
+        key = box.account("trader", kind=kind)
+        credentials = {"key_id": key.key_id, "private_key": key.private_key}
+        with Kalshi(environment=box.url, **credentials) as client:
+            bare_client = generated_client(box.url, KalshiAuth(signer(**credentials)))
+            yield compare(
+                f"place on the sandbox, {name}",
+                ("place()", repeat(60, place(client))),
+                ("generated + httpx", repeat(60, place_with_generated(bare_client))),
+                units=60,
+            )
+            yield compare(
+                f"read a balance of the sandbox, {name}",
+                ("balance()", repeat(60, client.portfolio.balance)),
+                (
+                    "generated + httpx",
+                    repeat(60, partial(get_balance.sync_detailed, client=bare_client)),
+                ),
+                units=60,
+            )
+            bare_client.get_httpx_client().close()
     credentials = {"key_id": box.key_id, "private_key": box.private_key}
-    with Kalshi(environment=box.url, **credentials) as client:
-        bare_client = generated_client(box.url, KalshiAuth(signer(**credentials)))
-        yield compare(
-            "place on the sandbox, RSA",
-            ("place()", repeat(60, place(client))),
-            ("generated + httpx", repeat(60, place_with_generated(bare_client))),
-            units=60,
-        )
-        bare_client.get_httpx_client().close()
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "orders.db"
         plain = Kalshi(environment=box.url, **credentials)
@@ -133,12 +145,8 @@ def on_tcp(box: Sandbox) -> Iterator[Row]:
 def sync_and_async(box: Sandbox) -> Iterator[Row]:
     """Compare asyncio with a thread, one by one and fifty at a time."""
     credentials = {"key_id": box.key_id, "private_key": box.private_key, "environment": box.url}
-    for name, size, transport in (
-        ("asyncio, one by one", 1, lambda: None),
-        ("asyncio, 50 at a time", 50, lambda: None),
-        ("the same on httpx-aiohttp", 50, AiohttpTransport),
-    ):
-        with loop(credentials, transport) as place_orders, Kalshi(**credentials) as client:
+    for name, size in (("asyncio, one by one", 1), ("asyncio, 50 at a time", 50)):
+        with loop(credentials) as place_orders, Kalshi(**credentials) as client:
             yield compare(
                 "place on the sandbox, RSA",
                 (name, partial(place_orders, 100, size)),
@@ -148,9 +156,7 @@ def sync_and_async(box: Sandbox) -> Iterator[Row]:
 
 
 @contextmanager
-def loop(
-    credentials: dict[str, Any], transport: Callable[[], Any]
-) -> Iterator[Callable[[int, int], None]]:
+def loop(credentials: dict[str, Any]) -> Iterator[Callable[[int, int], None]]:
     """Keep an event loop with a client; the function places so many orders, so many at once."""
 
     async def place_in_groups(client: AsyncKalshi, count: int, size: int) -> None:
@@ -160,7 +166,7 @@ def loop(
             )
 
     async def made() -> AsyncKalshi:
-        return AsyncKalshi(**credentials, transport=transport())
+        return AsyncKalshi(**credentials)
 
     with asyncio.Runner() as runner:
         client = runner.run(made())

@@ -218,12 +218,10 @@ def _attempt(
         return turn
     outcome: Reply | Lost | None = None
     try:
-        reason, timeout = None, context.policy.timeout
-        if limits is not None:
-            reason, timeout = yield from _check_limits(call.operation, limits, timeout)
-        if reason is not None:
-            return reason
-        outcome = yield Send(call.request, call.operation.public, timeout)
+        sent = yield from _send_in_turn(call, context, limits)
+        if isinstance(sent, str):
+            return sent
+        outcome = sent
     except Misuse as error:
         if raises:
             raise
@@ -239,6 +237,17 @@ def _attempt(
 def _refusal_at(call: Call[Any], limits: CallLimits, moment: float) -> str | None:
     return (limits.write_refusal if call.operation.writes else limits.refusal)(moment)
 
+
+# The facade's words for what ends orders: they must not queue behind what places them.
+STOPPING = frozenset(
+    {
+        "orders.cancel",
+        "orders.cancel_many",
+        "orders.cancel_all",
+        "order_groups.trigger",
+        "order_groups.delete",
+    }
+)
 
 # Seconds after which somebody else may have taken an entry over: before a write leaves later than
 # that, its ownership is confirmed. A dead session of PostgreSQL is noticed no sooner.
@@ -266,6 +275,40 @@ def _check_limits(
             limits.renewed_at = (now, (yield Now()))
             reason = limits.write_refusal(now)
     return reason, limits.timeout(timeout, now)
+
+
+def _send_in_turn(
+    call: Call[Any], context: Context, limits: CallLimits | None
+) -> Flow[Reply | Lost | str]:
+    """Send once there is a connection for it; return why not, where the limits do not let it.
+
+    Waits in short turns, between which the limits are looked at and the entries renewed.
+    """
+    policy, stopping = context.policy, call.operation.facade in STOPPING
+    wait = policy.resolve_within / policy.attempts
+    if limits is None:
+        outcome: Reply | Lost = yield Send(
+            call.request, call.operation.public, policy.timeout, wait, stopping
+        )
+        return outcome
+    refusal = limits.write_refusal if call.operation.writes else limits.refusal
+    while True:
+        reason, timeout = yield from _check_limits(call.operation, limits, policy.timeout)
+        if reason is not None:
+            return reason
+        turn = min(wait, RENEW_AFTER)
+        outcome = yield Send(
+            call.request,
+            call.operation.public,
+            timeout,
+            turn,
+            stopping,
+            limits.deadline,
+            refusal,
+        )
+        wait -= turn
+        if isinstance(outcome, Reply) or not outcome.queued or wait <= 0:
+            return outcome
 
 
 def _denied(previous: Reply | Lost | None, reason: str) -> Reply | Lost:

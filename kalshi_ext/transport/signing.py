@@ -21,13 +21,13 @@ from base64 import b64encode
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Protocol
 
-import httpx
 from attrs import frozen
 
 from kalshi_ext.arguments import plain
 from kalshi_ext.config import is_loopback
 from kalshi_ext.errors import Misuse
 from kalshi_ext.redact import Secret, as_secret, remember, remember_briefly
+from kalshi_ext.transport.family import httpx
 from kalshi_ext.transport.keys import KeySource, Passphrase, PrivateKey, load_key
 
 if TYPE_CHECKING:
