@@ -71,6 +71,10 @@ class DeliveryTrace:
             return self._connecting and not self._begun
         return self.bytes_written == 0
 
+    def refused(self) -> None:
+        """Take note that the transport refused the request before it did anything with it."""
+        self.observed = True
+
     def note(self, event: str, _: object = None) -> None:
         """Take an event of httpx's `trace` extension: httpcore tells what it begins to do."""
         self._connecting = True

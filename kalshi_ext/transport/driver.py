@@ -46,7 +46,7 @@ from kalshi_ext.protocol.messages import Lost, Reply, Request
 from kalshi_ext.redact import clean_text
 from kalshi_ext.transport import DeliveryTrace, aread_limited, read_limited, trace_delivery
 from kalshi_ext.transport.answers import plain_headers
-from kalshi_ext.transport.family import httpx, tells_its_steps
+from kalshi_ext.transport.family import Family, family_of, httpx, tells_its_steps
 from kalshi_ext.transport.places import AsyncPlaces, Place, Places, Turns
 from kalshi_ext.transport.signing import Signer
 
@@ -92,13 +92,15 @@ class Endpoint:
     clock: Any = field(factory=Clock)
     max_body: int = MAX_BODY
 
-    def prepare(self, send: Send, stamp: float | None = None) -> httpx.Request:
+    def prepare(
+        self, send: Send, stamp: float | None = None, family: Family = httpx
+    ) -> httpx.Request:
         """Build and sign the request of one attempt, by default with the time it is.
 
-        Raises Misuse for a URL that is too long.
+        `family` makes it, httpx or httpx2. Raises Misuse for a URL that is too long.
         """
         request = send.request
-        url = self._url(request)
+        url = self._url(request, family)
         headers = _HEADERS if request.body is None else _BODY_HEADERS
         if not send.public:
             # Signed on every attempt: the exchange refuses old timestamps (30 s, observed).
@@ -107,19 +109,20 @@ class Endpoint:
             signed = self.signer.headers(request.method, path, int(seconds * 1000))
             headers = {**headers, **signed}
         bounds = dict.fromkeys(("connect", "read", "write", "pool"), send.timeout)
-        return httpx.Request(
+        made: httpx.Request = family.Request(
             request.method,
             url,
             headers=headers,
             content=request.body,
             extensions={"timeout": bounds},
         )
+        return made
 
-    def _url(self, request: Request) -> httpx.URL:
+    def _url(self, request: Request, family: Family) -> httpx.URL:
         try:
-            url = _parsed_url(self.base_url + request.path)
+            url = _parsed_url(family, self.base_url + request.path)
             return url.copy_with(params=request.query) if request.query else url
-        except httpx.InvalidURL as error:  # above all: longer than 65,536 characters
+        except family.InvalidURL as error:  # above all: longer than 65,536 characters
             raise Misuse(f"this request makes no URL: {error}; ask for less at once") from None
 
     def reply(self, response: httpx.Response, body: bytes, sent_at: float, stamp: float) -> Reply:
@@ -160,8 +163,9 @@ _BODY_HEADERS = {**_HEADERS, "content-type": "application/json"}
 
 # Parsing a URL costs as much as signing with Ed25519, and most orders go to one.
 @lru_cache(maxsize=256)
-def _parsed_url(text: str) -> httpx.URL:
-    return httpx.URL(text)
+def _parsed_url(family: Family, text: str) -> httpx.URL:
+    url: httpx.URL = family.URL(text)
+    return url
 
 
 def lost_request(error: Exception, trace: DeliveryTrace, sent_at: float, stamp: float) -> Lost:
@@ -215,6 +219,10 @@ class Driver:
     journal: Any = None
     _closed: bool = field(default=False, init=False)
     _pid: int = field(factory=os.getpid, init=False)
+    _family: Family = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._family = family_of(self.transport)
 
     def run(self, flow: Flow[T]) -> T:
         """Run a flow to its end and return its result. Raises Misuse in a forked child."""
@@ -277,11 +285,11 @@ class Driver:
 
     def _send_now(self, send: Send, *, has_place: bool) -> Reply | Lost:
         stamp = self.endpoint.clock.now()
-        request = self.endpoint.prepare(send, stamp)
+        request = self.endpoint.prepare(send, stamp, self._family)
         sent_at = self.endpoint.clock.monotonic()
         deadline = time.monotonic() + self.endpoint.timeout(send)
         with trace_delivery(deadline, has_place=has_place) as trace:
-            if tells_its_steps(self.transport):
+            if tells_its_steps(self.transport, self._family):
                 request.extensions["trace"] = trace.note
             try:
                 response = self.transport.handle_request(request)
@@ -306,7 +314,11 @@ class AsyncDriver:
     journal: Any = None
     _closed: bool = field(default=False, init=False)
     _pid: int = field(factory=os.getpid, init=False)
+    _family: Family = field(init=False)
     _turns: Turns = field(factory=Turns, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._family = family_of(self.transport)
 
     async def run(self, flow: Flow[T]) -> T:
         """Run a flow to its end and return its result. Raises Misuse in a forked child."""
@@ -386,11 +398,11 @@ class AsyncDriver:
 
     async def _send_now(self, send: Send, *, has_place: bool) -> Reply | Lost:
         stamp = self.endpoint.clock.now()
-        request = self.endpoint.prepare(send, stamp)
+        request = self.endpoint.prepare(send, stamp, self._family)
         sent_at = self.endpoint.clock.monotonic()
         timeout = self.endpoint.timeout(send)
         with trace_delivery(time.monotonic() + timeout, has_place=has_place) as trace:
-            if tells_its_steps(self.transport):
+            if tells_its_steps(self.transport, self._family):
                 request.extensions["trace"] = trace.note_async
             try:
                 # Our transports keep the deadline by themselves; another one may not.

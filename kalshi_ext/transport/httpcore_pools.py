@@ -8,13 +8,16 @@ read them as the answer to the next request.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpcore
-
-from kalshi_ext.transport.family import httpx
+from kalshi_ext.transport.family import httpcore_of, httpx
 from kalshi_ext.transport.httpcore_streams import AsyncDeadlineBackend, DeadlineBackend
 from kalshi_ext.transport.transport_options import TransportOptions
+
+if TYPE_CHECKING:
+    import httpcore
+else:
+    httpcore = httpcore_of(httpx)
 
 
 def build_sync_pool(options: TransportOptions) -> httpcore.ConnectionPool:

@@ -8,14 +8,18 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Iterable, Iterator
-from typing import Any, cast
-
-import httpcore
+from typing import TYPE_CHECKING, Any, cast
 
 from kalshi_ext.transport.connection import WRITE_CHUNK
 from kalshi_ext.transport.deadline import DeliveryTrace, current_trace
 from kalshi_ext.transport.dial import look_up, time_share
+from kalshi_ext.transport.family import httpcore_of, httpx
 from kalshi_ext.transport.tls import TlsContext
+
+if TYPE_CHECKING:
+    import httpcore
+else:
+    httpcore = httpcore_of(httpx)
 
 # ruff: noqa: ASYNC109 - httpcore's interface names the parameter `timeout`
 
