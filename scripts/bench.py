@@ -147,6 +147,14 @@ class ByHand:
         for _ in range(count):
             (await client.post(**self.order())).raise_for_status().json()
 
+    @contextmanager
+    def loop(self) -> Iterator[Callable[[int], None]]:
+        """Keep an event loop with a client of httpx; the function places so many orders."""
+        with asyncio.Runner() as runner:
+            client = httpx.AsyncClient(**self.options())
+            yield lambda count: runner.run(self.place_in_turn(client, count))
+            runner.run(client.aclose())
+
 
 def on_tcp(box: Sandbox) -> Iterator[Row]:
     """Compare against the sandbox, over TCP, signed with either kind of key."""
@@ -183,22 +191,14 @@ def on_a_loop(box: Sandbox) -> Iterator[Row]:
     for kind, name in KINDS:
         credentials = credentials_of(box, kind)
         by_hand = ByHand(box.url, credentials)
-        with (
-            loop({"environment": box.url, **credentials}) as place_orders,
-            asyncio.Runner() as runner,
-        ):
-            plain = httpx.AsyncClient(**by_hand.options())
+        with loop({"environment": box.url, **credentials}) as place_orders, by_hand.loop() as plain:
             for way, size in (("one by one", 1), ("50 at a time", 50)):
                 yield compare(
                     f"place on the sandbox, asyncio, {name}",
                     (way, partial(place_orders, 100, size)),
-                    (
-                        "httpx, signed by hand, one by one",
-                        lambda: runner.run(by_hand.place_in_turn(plain, 100)),
-                    ),
+                    ("httpx, signed by hand, one by one", partial(plain, 100)),
                     units=100,
                 )
-            runner.run(plain.aclose())
 
 
 @contextmanager

@@ -74,6 +74,7 @@ from kalshi_ext.protocol.effects import (
 from kalshi_ext.protocol.exchange_clock import parse_date
 from kalshi_ext.protocol.limits import CallLimits, Deadline, Scope, checked_deadline
 from kalshi_ext.protocol.messages import Call, Lost, Operation, Repeat, Reply
+from kalshi_ext.protocol.pacer import is_urgent
 from kalshi_ext.protocol.retry_policy import retry_rule
 
 __all__ = [
@@ -238,17 +239,6 @@ def _refusal_at(call: Call[Any], limits: CallLimits, moment: float) -> str | Non
     return (limits.write_refusal if call.operation.writes else limits.refusal)(moment)
 
 
-# The facade's words for what ends orders: they must not queue behind what places them.
-STOPPING = frozenset(
-    {
-        "orders.cancel",
-        "orders.cancel_many",
-        "orders.cancel_all",
-        "order_groups.trigger",
-        "order_groups.delete",
-    }
-)
-
 # Seconds after which somebody else may have taken an entry over: before a write leaves later than
 # that, its ownership is confirmed. A dead session of PostgreSQL is noticed no sooner.
 RENEW_AFTER = 3.0
@@ -284,7 +274,7 @@ def _send_in_turn(
 
     Waits in short turns, between which the limits are looked at and the entries renewed.
     """
-    policy, stopping = context.policy, call.operation.facade in STOPPING
+    policy, stopping = context.policy, is_urgent(call.operation)
     wait = policy.resolve_within / policy.attempts
     if limits is None:
         outcome: Reply | Lost = yield Send(

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from kalshi_ext import AsyncKalshi, Kalshi, NotSent, Policy
-from kalshi_ext.protocol.flow import STOPPING, Send
+from kalshi_ext.protocol.flow import Send
 from kalshi_ext.protocol.messages import Lost, Request
 from kalshi_ext.sandbox import Sandbox
 from kalshi_ext.transport import AsyncDeadlineTransport, DeadlineTransport
@@ -28,7 +28,8 @@ CALLERS = 1000
 def options(box: Sandbox) -> dict[str, Any]:
     box.configure(rate_limits=False)
     key = box.account("many", kind="ed25519")
-    return {"environment": box.url, "key_id": key.key_id, "private_key": key.private_key}
+    credentials = {"key_id": key.key_id, "private_key": key.private_key}
+    return {"environment": box.url, "pace": None, **credentials}
 
 
 def test_a_thousand_tasks_that_place_at_once_are_all_placed(current_box: Sandbox) -> None:
@@ -165,12 +166,6 @@ def test_an_async_stopping_call_goes_past_all_that_wait_for_a_connection() -> No
 
     with Blocked() as exchange:
         assert asyncio.run(run(exchange.url, exchange)) == MAX_CONNECTIONS + 10
-
-
-def test_the_stopping_calls_are_words_of_the_facade() -> None:
-    for word in STOPPING:
-        resource, _, method = word.partition(".")
-        assert hasattr(getattr(Kalshi(bearer_token="t"), resource), method)
 
 
 def test_a_call_that_got_no_connection_in_its_time_was_not_sent() -> None:
