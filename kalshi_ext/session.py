@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 from weakref import WeakValueDictionary
 
-import httpx
 from attrs import evolve, frozen
 
 from kalshi_ext import contracts
@@ -32,6 +31,7 @@ from kalshi_ext.protocol.pacer import Pacer, checked_pacer
 from kalshi_ext.redact import Secret, as_secret
 from kalshi_ext.transport import AsyncDeadlineTransport, DeadlineTransport
 from kalshi_ext.transport.driver import Endpoint
+from kalshi_ext.transport.family import family_of, httpx
 from kalshi_ext.transport.signing import signer
 
 PaceSource: TypeAlias = str | tuple[float, float] | Pacer | None
@@ -184,7 +184,7 @@ def sync_transport(custom: httpx.BaseTransport | None, **options: Any) -> httpx.
     """Return the caller's transport, else a DeadlineTransport of `options`. Raises Misuse."""
     if custom is None:
         return DeadlineTransport(**options)
-    _check_custom(custom, httpx.BaseTransport, options)
+    _check_custom(custom, "BaseTransport", options)
     return custom
 
 
@@ -194,13 +194,13 @@ def async_transport(
     """Return the caller's transport, else an AsyncDeadlineTransport. Raises Misuse."""
     if custom is None:
         return AsyncDeadlineTransport(**options)
-    _check_custom(custom, httpx.AsyncBaseTransport, options)
+    _check_custom(custom, "AsyncBaseTransport", options)
     return custom
 
 
-def _check_custom(custom: object, kind: type, options: dict[str, Any]) -> None:
-    if not isinstance(custom, kind):
-        raise Misuse(f"transport must be an httpx.{kind.__name__}, not {type(custom).__name__}")
+def _check_custom(custom: object, kind: str, options: dict[str, Any]) -> None:
+    if not isinstance(custom, getattr(family_of(custom), kind)):
+        raise Misuse(f"transport must be an httpx.{kind}, not {type(custom).__name__}")
     # They would be ignored silently: a certificate check or a proxy that is not in use.
     given = {"verify": as_secret(options.get("verify")), "proxy": options["proxy"]}
     ignored = [name for name, value in given.items() if value.reveal() is not None]

@@ -20,14 +20,15 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import bench_answers as answers
 import figures
 import httpx
+from attrs import frozen
 from bench_turns import TURNS, CpuClock, Row, Work, compare, repeat
-from httpx_aiohttp import AiohttpTransport
 from kalshi_portfolio import AuthenticatedClient  # noqa: TID251 - what is measured beside
 from kalshi_portfolio import models as generated  # noqa: TID251 - what is measured beside
 from kalshi_portfolio.api.orders import create_order_v2, get_orders  # noqa: TID251 - what is measured beside
@@ -104,18 +105,73 @@ def decoding() -> Iterator[Row]:
     )
 
 
+KINDS = (("rsa", "RSA"), ("ed25519", "Ed25519"))
+
+
+def credentials_of(box: Sandbox, kind: str) -> dict[str, Any]:
+    """Return the credentials of an account whose key is of this kind."""
+    key = box.account("trader", kind=kind)
+    return {"key_id": key.key_id, "private_key": key.private_key}
+
+
+@frozen
+class ByHand:
+    """A create as it is written by hand: httpx, a signature, json; no journal and no check."""
+
+    url: str
+    credentials: dict[str, Any]
+
+    def options(self) -> dict[str, Any]:
+        """Return what a client of httpx is made with."""
+        return {"base_url": self.url, "auth": KalshiAuth(signer(**self.credentials))}
+
+    def order(self) -> dict[str, Any]:
+        """Return the arguments of the post."""
+        order = {
+            "ticker": RAIN,
+            "side": "bid",
+            "count": "1.00",
+            "price": "0.01",
+            "client_order_id": str(uuid4()),
+            "time_in_force": "good_till_canceled",
+            "self_trade_prevention_type": "taker_at_cross",
+        }
+        return {"url": "/portfolio/events/orders", "json": order}
+
+    def place(self, client: httpx.Client) -> Work:
+        """Place one order."""
+        return lambda: client.post(**self.order()).raise_for_status().json()
+
+    async def place_in_turn(self, client: httpx.AsyncClient, count: int) -> None:
+        """Place so many orders, one after the other."""
+        for _ in range(count):
+            (await client.post(**self.order())).raise_for_status().json()
+
+    @contextmanager
+    def loop(self) -> Iterator[Callable[[int], None]]:
+        """Keep an event loop with a client of httpx; the function places so many orders."""
+        with asyncio.Runner() as runner:
+            client = httpx.AsyncClient(**self.options())
+            yield lambda count: runner.run(self.place_in_turn(client, count))
+            runner.run(client.aclose())
+
+
 def on_tcp(box: Sandbox) -> Iterator[Row]:
-    """Compare against the sandbox, over TCP, signed with RSA."""
+    """Compare against the sandbox, over TCP, signed with either kind of key."""
+    for kind, name in KINDS:
+        credentials = credentials_of(box, kind)
+        by_hand = ByHand(box.url, credentials)
+        with (
+            Kalshi(environment=box.url, **credentials) as client,
+            httpx.Client(**by_hand.options()) as plain,
+        ):
+            yield compare(
+                f"place on the sandbox, {name}",
+                ("place()", repeat(60, place(client))),
+                ("httpx, signed by hand", repeat(60, by_hand.place(plain))),
+                units=60,
+            )
     credentials = {"key_id": box.key_id, "private_key": box.private_key}
-    with Kalshi(environment=box.url, **credentials) as client:
-        bare_client = generated_client(box.url, KalshiAuth(signer(**credentials)))
-        yield compare(
-            "place on the sandbox, RSA",
-            ("place()", repeat(60, place(client))),
-            ("generated + httpx", repeat(60, place_with_generated(bare_client))),
-            units=60,
-        )
-        bare_client.get_httpx_client().close()
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "orders.db"
         plain = Kalshi(environment=box.url, **credentials)
@@ -130,27 +186,23 @@ def on_tcp(box: Sandbox) -> Iterator[Row]:
             )
 
 
-def sync_and_async(box: Sandbox) -> Iterator[Row]:
-    """Compare asyncio with a thread, one by one and fifty at a time."""
-    credentials = {"key_id": box.key_id, "private_key": box.private_key, "environment": box.url}
-    for name, size, transport in (
-        ("asyncio, one by one", 1, lambda: None),
-        ("asyncio, 50 at a time", 50, lambda: None),
-        ("the same on httpx-aiohttp", 50, AiohttpTransport),
-    ):
-        with loop(credentials, transport) as place_orders, Kalshi(**credentials) as client:
-            yield compare(
-                "place on the sandbox, RSA",
-                (name, partial(place_orders, 100, size)),
-                ("a thread, one by one", repeat(100, place(client))),
-                units=100,
-            )
+def on_a_loop(box: Sandbox) -> Iterator[Row]:
+    """Compare asyncio with httpx on asyncio in turn, and fifty orders at a time with that."""
+    for kind, name in KINDS:
+        credentials = credentials_of(box, kind)
+        by_hand = ByHand(box.url, credentials)
+        with loop({"environment": box.url, **credentials}) as place_orders, by_hand.loop() as plain:
+            for way, size in (("one by one", 1), ("50 at a time", 50)):
+                yield compare(
+                    f"place on the sandbox, asyncio, {name}",
+                    (way, partial(place_orders, 100, size)),
+                    ("httpx, signed by hand, one by one", partial(plain, 100)),
+                    units=100,
+                )
 
 
 @contextmanager
-def loop(
-    credentials: dict[str, Any], transport: Callable[[], Any]
-) -> Iterator[Callable[[int, int], None]]:
+def loop(credentials: dict[str, Any]) -> Iterator[Callable[[int, int], None]]:
     """Keep an event loop with a client; the function places so many orders, so many at once."""
 
     async def place_in_groups(client: AsyncKalshi, count: int, size: int) -> None:
@@ -160,7 +212,7 @@ def loop(
             )
 
     async def made() -> AsyncKalshi:
-        return AsyncKalshi(**credentials, transport=transport())
+        return AsyncKalshi(**credentials)
 
     with asyncio.Runner() as runner:
         client = runner.run(made())
@@ -187,11 +239,12 @@ def signing(box: Sandbox) -> Iterator[Row]:
 
 def importing() -> Iterator[Row]:
     """Compare imports, each in a process of its own, which prints its CPU time."""
-    for what in ("import kalshi_ext", "from kalshi_ext import Kalshi"):
+    construct = "from kalshi_ext import Kalshi; Kalshi(bearer_token='t')"
+    for what in ("import kalshi_ext", construct):
         clock = CpuClock()
         yield compare(
             "import",
-            (what, clock.run_statement(what)),
+            ("import, construct" if what == construct else what, clock.run_statement(what)),
             ("import httpx", clock.run_statement("import httpx")),
             clock=clock,
         )
@@ -204,7 +257,7 @@ def measure() -> Iterator[Row]:
     with ExitStack() as stack:
         box = stack.enter_context(Sandbox(settings={"rate_limits": False}))
         yield from on_tcp(box)
-        yield from sync_and_async(box)
+        yield from on_a_loop(box)
         yield from signing(box)
     yield from importing()
 

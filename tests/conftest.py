@@ -6,7 +6,9 @@ the process that starts the workers and sums up.
 
 from __future__ import annotations
 
+import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,12 @@ from hypothesis import settings
 # each stands on the path. At the end, so that no script hides a module of the tests. From examples/
 # they import `calls`, the example call of every word.
 sys.path += [str(Path(__file__).resolve().parents[1] / place) for place in ("scripts", "examples")]
+
+# The library is told by this variable to speak httpx2; the tests then mean it wherever they say
+# httpx, as does the generated code.
+if os.environ.get("KALSHI_EXT_HTTPX") == "httpx2":
+    sys.modules["httpx"] = import_module("httpx2")
+    sys.modules["httpcore"] = import_module("httpcore2")
 
 # No test asserts a time: on a busy machine an example may take any.
 settings.register_profile("untimed", deadline=None)

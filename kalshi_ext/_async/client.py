@@ -7,8 +7,6 @@ from collections.abc import Callable, Generator, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-import httpx
-
 from kalshi_ext import writes
 from kalshi_ext._async.account import AsyncAccount, AsyncExchange
 from kalshi_ext._async.history import AsyncHistory
@@ -36,6 +34,7 @@ from kalshi_ext.session import (
     client_arguments,
 )
 from kalshi_ext.transport.driver import AsyncDriver
+from kalshi_ext.transport.family import httpx
 from kalshi_ext.transport.keys import KeySource, Passphrase
 from kalshi_ext.writes import Resolution
 

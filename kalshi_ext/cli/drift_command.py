@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
-import httpx
 from attrs import evolve
 
 from kalshi_ext import Kalshi
@@ -19,6 +18,8 @@ from kalshi_ext.drift.commands import build
 from kalshi_ext.drift.errors import CannotCompare
 from kalshi_ext.session import from_settings
 from kalshi_ext.transport import DeadlineTransport
+from kalshi_ext.transport.deadline import current_trace
+from kalshi_ext.transport.family import httpx
 
 
 class ReadOnlyTransport(httpx.BaseTransport):
@@ -33,9 +34,11 @@ class ReadOnlyTransport(httpx.BaseTransport):
         ]
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Pass a read on. Raises UnsupportedProtocol, which a client takes for "not sent"."""
+        """Pass a read on. Raises UnsupportedProtocol; a client knows that nothing was sent."""
         path = request.url.raw_path.split(b"?")[0].decode("ascii")
         if not any(request.method == method and at.fullmatch(path) for method, at in self._reads):
+            if (trace := current_trace()) is not None:
+                trace.refused()
             raise httpx.UnsupportedProtocol(f"{request.method} {path} is no read: not sent")
         return self._inner.handle_request(request)
 

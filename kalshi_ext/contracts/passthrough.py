@@ -9,8 +9,6 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Protocol, TypeVar
 
-import httpx
-
 from kalshi_ext.arguments import plain, safely
 from kalshi_ext.contracts.decoding import build_request
 from kalshi_ext.contracts.interface import Contract
@@ -47,7 +45,7 @@ def passthrough_call(
         status = min(entry.success)
         body = b"" if document is None else json.dumps(document, default=float).encode()
         parsed: T = module._parse_response(
-            client=_client(module), response=httpx.Response(HTTPStatus(status), content=body)
+            client=_client(module), response=module.httpx.Response(HTTPStatus(status), content=body)
         )
         return parsed
 

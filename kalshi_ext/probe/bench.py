@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, TypeAlias, cast
 
-import httpx
 from attrs import define, field, frozen
 
 from kalshi_ext.config import Timeout
@@ -22,6 +21,7 @@ from kalshi_ext.protocol.flow import Send
 from kalshi_ext.protocol.messages import Request
 from kalshi_ext.transport import DeadlineTransport
 from kalshi_ext.transport.driver import Endpoint
+from kalshi_ext.transport.family import httpx
 from kalshi_ext.transport.signing import Signer
 
 Json: TypeAlias = Any

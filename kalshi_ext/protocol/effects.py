@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import math
+from collections.abc import Callable, Generator
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 
 from kalshi_ext.protocol.messages import Request
 
@@ -14,11 +15,20 @@ T = TypeVar("T")
 
 @frozen
 class Send:
-    """Sign and send a request once, within `timeout` seconds in total. Result: Reply or Lost."""
+    """Sign and send a request once, within `timeout` seconds in total. Result: Reply or Lost.
+
+    The wait for a free connection comes before them, at most `wait` seconds; `stopping` is for a
+    call that ends orders: some connections are for those. `deadline` (monotonic) ends all of it,
+    and `refusal(now)` says after the wait why the request may not leave any more, None if it may.
+    """
 
     request: Request
     public: bool
     timeout: float
+    wait: float = math.inf
+    stopping: bool = False
+    deadline: float = math.inf
+    refusal: Callable[[float], str | None] | None = field(default=None, eq=False, repr=False)
 
 
 @frozen

@@ -75,6 +75,7 @@ from kalshi_ext.protocol.effects import (
 from kalshi_ext.protocol.exchange_clock import parse_date
 from kalshi_ext.protocol.limits import CallLimits, Deadline, Scope, checked_deadline
 from kalshi_ext.protocol.messages import Call, Lost, Operation, Page, Repeat, Reply
+from kalshi_ext.protocol.pacer import is_urgent
 from kalshi_ext.protocol.retry_policy import retry_rule
 
 __all__ = [
@@ -219,12 +220,10 @@ def _attempt(
         return turn
     outcome: Reply | Lost | None = None
     try:
-        reason, timeout = None, context.policy.timeout
-        if limits is not None:
-            reason, timeout = yield from _check_limits(call.operation, limits, timeout)
-        if reason is not None:
-            return reason
-        outcome = yield Send(call.request, call.operation.public, timeout)
+        sent = yield from _send_in_turn(call, context, limits)
+        if isinstance(sent, str):
+            return sent
+        outcome = sent
     except Misuse as error:
         if raises:
             raise
@@ -267,6 +266,40 @@ def _check_limits(
             limits.renewed_at = (now, (yield Now()))
             reason = limits.write_refusal(now)
     return reason, limits.timeout(timeout, now)
+
+
+def _send_in_turn(
+    call: Call[Any], context: Context, limits: CallLimits | None
+) -> Flow[Reply | Lost | str]:
+    """Send once there is a connection for it; return why not, where the limits do not let it.
+
+    Waits in short turns, between which the limits are looked at and the entries renewed.
+    """
+    policy, stopping = context.policy, is_urgent(call.operation)
+    wait = policy.resolve_within / policy.attempts
+    if limits is None:
+        outcome: Reply | Lost = yield Send(
+            call.request, call.operation.public, policy.timeout, wait, stopping
+        )
+        return outcome
+    refusal = limits.write_refusal if call.operation.writes else limits.refusal
+    while True:
+        reason, timeout = yield from _check_limits(call.operation, limits, policy.timeout)
+        if reason is not None:
+            return reason
+        turn = min(wait, RENEW_AFTER)
+        outcome = yield Send(
+            call.request,
+            call.operation.public,
+            timeout,
+            turn,
+            stopping,
+            limits.deadline,
+            refusal,
+        )
+        wait -= turn
+        if isinstance(outcome, Reply) or not outcome.queued or wait <= 0:
+            return outcome
 
 
 def _denied(previous: Reply | Lost | None, reason: str) -> Reply | Lost:

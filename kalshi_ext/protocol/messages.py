@@ -118,8 +118,9 @@ class Reply:
 class Lost:
     """No answer came. `bytes_sent` says whether a byte of the request may have been sent.
 
-    The rest is as in `Reply`. The exception is not kept: its traceback refers to the frames
-    of the running flow, and a reference cycle would keep that flow, and its locks, alive.
+    `queued`: no connection came free, so no attempt was made. The rest is as in `Reply`. The
+    exception is not kept: its traceback refers to the frames of the running flow, and a reference
+    cycle would keep that flow, and its locks, alive.
     """
 
     bytes_sent: bool
@@ -127,6 +128,7 @@ class Lost:
     sent_at: float = 0.0
     maybe_executed: bool = False
     stamp: float = 0.0
+    queued: bool = False
 
 
 @frozen

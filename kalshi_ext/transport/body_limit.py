@@ -10,12 +10,13 @@ import time
 import zlib
 from typing import Final, Protocol
 
-import httpx
 from attrs import define, field
 
 from kalshi_ext.redact import redacted_repr
 from kalshi_ext.transport.deadline import current_trace
+from kalshi_ext.transport.family import httpx
 
+_GOES_ON: Final = "the packed body goes on after its end"
 _ENCODINGS: Final = {"gzip", "x-gzip", "deflate"}
 
 
@@ -58,6 +59,9 @@ class _Decompressor(Protocol):
     @property
     def eof(self) -> bool: ...
 
+    @property
+    def unused_data(self) -> bytes: ...
+
     def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
 
 
@@ -96,8 +100,11 @@ class _Body:
 
     def finish(self) -> bytes:
         # An empty body may be labelled gzip: HEAD, 204.
-        if self.decompressor is not None and self.parts and not self.decompressor.eof:
-            raise httpx.DecodingError("the packed body was cut short")
+        if self.decompressor is not None and self.parts:
+            if not self.decompressor.eof:
+                raise httpx.DecodingError("the packed body was cut short")
+            if self.decompressor.unused_data:
+                raise httpx.DecodingError(_GOES_ON)
         return b"".join(self.parts)
 
     def checked(self, content: bytes) -> bytes:
@@ -106,6 +113,8 @@ class _Body:
         return content
 
     def _decompressed(self, decompressor: _Decompressor, chunk: bytes) -> bytes:
+        if decompressor.eof and chunk:
+            raise httpx.DecodingError(_GOES_ON)
         try:
             # One byte over the limit is enough to know that the body is too large.
             return decompressor.decompress(chunk, self.limit - self.size + 1)

@@ -16,8 +16,9 @@ What counts as a byte of the request:
     request line, headers, body           yes   each chunk before it is written
 
 Who observes: a transport of this package sets `observed` when it takes the request over, and its
-streams count. Through any other transport `observed` stays False and the count proves nothing; the
-driver then goes by the exception's class alone.
+connections count. A plain httpx.HTTPTransport tells what it begins to do (`note`): if it began to
+connect and never to write, nothing was sent. Through any other transport nothing is proven, not
+even by a ConnectError: it may come from a second try of its own, after a first that was sent.
 
     with trace_delivery(time.monotonic() + 10) as trace:
         transport.handle_request(request)
@@ -25,9 +26,9 @@ driver then goes by the exception's class alone.
     the peer resets during the TLS handshake    observed, bytes_written 0      nothing_sent
     the peer resets after 300 bytes             observed, bytes_written 300    may have been sent
     a kept connection was closed by the peer    observed, bytes_written 300    may have been sent
-    another transport raises ReadError          not observed, bytes_written 0  may have been sent
+    another transport raises any error          not observed, bytes_written 0  may have been sent
 
-The third line is why idle connections are dropped early (`pools.KEEPALIVE_SECONDS`).
+The third line is why idle connections are dropped early (`idle.py`).
 
 What the proof does not cover: copies that the network makes of bytes that left; a wrapper around
 our transport that also sends the request in another way; HTTP/2, where several requests share a
@@ -45,7 +46,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
-from attrs import define
+from attrs import define, field
 
 
 @define
@@ -53,16 +54,35 @@ class DeliveryTrace:
     """Deadline and count of one request; the module's text says what they prove.
 
     `deadline` is in seconds of `time.monotonic()`, `bytes_written` in bytes of plain HTTP.
+    `has_place` says that a connection is set aside for this request already (`places.py`).
     """
 
     deadline: float = math.inf
     bytes_written: int = 0
     observed: bool = False
+    has_place: bool = False
+    _connecting: bool = field(default=False, init=False)
+    _begun: bool = field(default=False, init=False)
 
     @property
     def nothing_sent(self) -> bool:
         """Whether it is certain that no byte of the request left this process."""
-        return self.observed and self.bytes_written == 0
+        if not self.observed:
+            return self._connecting and not self._begun
+        return self.bytes_written == 0
+
+    def refused(self) -> None:
+        """Take note that the transport refused the request before it did anything with it."""
+        self.observed = True
+
+    def note(self, event: str, _: object = None) -> None:
+        """Take an event of httpx's `trace` extension: httpcore tells what it begins to do."""
+        self._connecting = True
+        self._begun = self._begun or event.endswith("send_request_headers.started")
+
+    async def note_async(self, event: str, info: object = None) -> None:
+        """Take an event on an event loop."""
+        self.note(event, info)
 
     def remaining(self, at_most: float | None, timeout_error: type[Exception]) -> float | None:
         """Return the seconds a step may take, at most `at_most`; None when nothing bounds it.
@@ -82,12 +102,14 @@ _current: ContextVar[DeliveryTrace | None] = ContextVar("kalshi_ext_delivery", d
 
 
 @contextmanager
-def trace_delivery(deadline: float = math.inf) -> Generator[DeliveryTrace]:
+def trace_delivery(
+    deadline: float = math.inf, *, has_place: bool = False
+) -> Generator[DeliveryTrace]:
     """Trace the request made inside, which must end before `deadline` (monotonic seconds).
 
     Belongs to the thread or task that entered it; a body may also be read after it was left.
     """
-    trace = DeliveryTrace(deadline)
+    trace = DeliveryTrace(deadline, has_place=has_place)
     token = _current.set(trace)
     try:
         yield trace

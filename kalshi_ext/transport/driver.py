@@ -20,11 +20,13 @@ this library, and not by an interrupt, the driver tells the journal which verdic
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import time
+from contextlib import nullcontext
+from functools import lru_cache
 from typing import Any, TypeVar
 
-import httpx
 from attrs import define, field, frozen
 
 from kalshi_ext.errors import KalshiError, Misuse
@@ -43,6 +45,9 @@ from kalshi_ext.protocol.flow import (
 from kalshi_ext.protocol.messages import Lost, Reply, Request
 from kalshi_ext.redact import clean_text
 from kalshi_ext.transport import DeliveryTrace, aread_limited, read_limited, trace_delivery
+from kalshi_ext.transport.answers import plain_headers
+from kalshi_ext.transport.family import Family, family_of, httpx, tells_its_steps
+from kalshi_ext.transport.places import AsyncPlaces, Place, Places, Turns
 from kalshi_ext.transport.signing import Signer
 
 T = TypeVar("T")
@@ -52,17 +57,6 @@ USER_AGENT = "kalshi-ext"
 
 # The verbs of the journal that precede a send.
 RESERVATION_VERBS = frozenset({"reserve_many", "reopen"})
-
-# Through a transport that does not count bytes, only these classes mean that nothing was written:
-# httpx raises them before it begins to write. Every other error may have come later.
-NOT_SENT_ERRORS = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.UnsupportedProtocol,
-    httpx.InvalidURL,
-)
-
 
 # Where it exists it counts the time of a suspended machine too, in which an order grows old.
 _BOOTTIME: int | None = getattr(time, "CLOCK_BOOTTIME", None)
@@ -98,48 +92,93 @@ class Endpoint:
     clock: Any = field(factory=Clock)
     max_body: int = MAX_BODY
 
-    def prepare(self, send: Send, stamp: float | None = None) -> httpx.Request:
+    def prepare(
+        self, send: Send, stamp: float | None = None, family: Family = httpx
+    ) -> httpx.Request:
         """Build and sign the request of one attempt, by default with the time it is.
 
-        Raises Misuse for a URL that is too long.
+        `family` makes it, httpx or httpx2. Raises Misuse for a URL that is too long.
         """
-        request = self._build(send.request)
-        request.extensions["timeout"] = httpx.Timeout(send.timeout).as_dict()
+        request = send.request
+        url = self._url(request, family)
+        headers = _HEADERS if request.body is None else _BODY_HEADERS
         if not send.public:
             # Signed on every attempt: the exchange refuses old timestamps (30 s, observed).
-            path = request.url.raw_path.split(b"?")[0]
+            path = url.raw_path.split(b"?")[0]
             seconds = self.clock.now() if stamp is None else stamp
-            request.headers.update(self.signer.headers(request.method, path, int(seconds * 1000)))
-        return request
+            signed = self.signer.headers(request.method, path, int(seconds * 1000))
+            headers = {**headers, **signed}
+        bounds = dict.fromkeys(("connect", "read", "write", "pool"), send.timeout)
+        made: httpx.Request = family.Request(
+            request.method,
+            url,
+            headers=headers,
+            content=request.body,
+            extensions={"timeout": bounds},
+        )
+        return made
 
-    def _build(self, request: Request) -> httpx.Request:
-        url = self._url(request)
-        headers = {"accept": "application/json", "user-agent": USER_AGENT}
-        if request.body is not None:
-            headers["content-type"] = "application/json"
-        return httpx.Request(request.method, url, headers=headers, content=request.body)
-
-    def _url(self, request: Request) -> httpx.URL:
+    def _url(self, request: Request, family: Family) -> httpx.URL:
         try:
-            url = httpx.URL(self.base_url + request.path)
+            url = _parsed_url(family, self.base_url + request.path)
             return url.copy_with(params=request.query) if request.query else url
-        except httpx.InvalidURL as error:  # above all: longer than 65,536 characters
+        except family.InvalidURL as error:  # above all: longer than 65,536 characters
             raise Misuse(f"this request makes no URL: {error}; ask for less at once") from None
 
     def reply(self, response: httpx.Response, body: bytes, sent_at: float, stamp: float) -> Reply:
         """Turn a response into plain data."""
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        received_at = self.clock.monotonic()
+        headers, received_at = plain_headers(response.headers.raw), self.clock.monotonic()
         return Reply(response.status_code, headers, body, sent_at, received_at, stamp=stamp)
+
+    def wait_until(self, send: Send) -> float:
+        """Return the moment of `time.monotonic` until which a connection may be waited for."""
+        return time.monotonic() + min(send.wait, self._left(send))
+
+    def timeout(self, send: Send) -> float:
+        """Return the seconds of an attempt that begins now."""
+        return min(send.timeout, self._left(send))
+
+    def _left(self, send: Send) -> float:
+        if send.deadline == math.inf:
+            return math.inf
+        left: float = send.deadline - self.clock.monotonic()
+        return left
+
+    def refusal(self, send: Send) -> Lost | None:
+        """Look, after the wait for a connection, whether the request may still leave."""
+        if send.refusal is None:
+            return None
+        now = self.clock.monotonic()
+        reason = send.refusal(now)
+        return None if reason is None else Lost(False, reason, now)
+
+
+_HEADERS = {
+    "accept": "application/json",
+    "accept-encoding": "gzip",  # a page of 1000 fills is 507 kB plain and 85 kB packed
+    "user-agent": USER_AGENT,
+}
+_BODY_HEADERS = {**_HEADERS, "content-type": "application/json"}
+
+
+# Parsing a URL costs as much as signing with Ed25519, and most orders go to one.
+@lru_cache(maxsize=256)
+def _parsed_url(family: Family, text: str) -> httpx.URL:
+    url: httpx.URL = family.URL(text)
+    return url
 
 
 def lost_request(error: Exception, trace: DeliveryTrace, sent_at: float, stamp: float) -> Lost:
     """Build the outcome of a request that ended in an exception of the transport."""
-    observed = trace.observed
-    bytes_sent = not (trace.nothing_sent if observed else isinstance(error, NOT_SENT_ERRORS))
     # Text, not the exception: its traceback would keep the frames of the flow alive.
     reason = clean_text(f"{type(error).__name__}: {error}", 300).rstrip(": ")
-    return Lost(bytes_sent, reason, sent_at, stamp=stamp)
+    return Lost(not trace.nothing_sent, reason, sent_at, stamp=stamp)
+
+
+def not_sent(error: Exception, endpoint: Endpoint) -> Lost:
+    """Build the outcome of a request for which no connection came free."""
+    reason = f"{type(error).__name__}: {error}"
+    return Lost(False, reason, endpoint.clock.monotonic(), queued=True)
 
 
 def refuse_inherited(pid: int) -> None:
@@ -180,6 +219,10 @@ class Driver:
     journal: Any = None
     _closed: bool = field(default=False, init=False)
     _pid: int = field(factory=os.getpid, init=False)
+    _family: Family = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._family = family_of(self.transport)
 
     def run(self, flow: Flow[T]) -> T:
         """Run a flow to its end and return its result. Raises Misuse in a forked child."""
@@ -223,10 +266,31 @@ class Driver:
     def _send(self, send: Send) -> Reply | Lost:
         if self._closed:
             raise Misuse("this client is closed")
+        # A place comes first: while it is waited for, neither signature nor attempt grows old.
+        try:
+            place = self._place(send)
+        except httpx.PoolTimeout as error:
+            return not_sent(error, self.endpoint)
+        with place:
+            refused = self.endpoint.refusal(send)
+            if refused is not None:
+                return refused
+            return self._send_now(send, has_place=isinstance(place, Place))
+
+    def _place(self, send: Send) -> Place | nullcontext[None]:
+        places = getattr(self.transport, "places", None)
+        if not isinstance(places, Places):  # a transport of the user's counts for itself
+            return nullcontext()
+        return places.wait(self.endpoint.wait_until(send), stopping=send.stopping)
+
+    def _send_now(self, send: Send, *, has_place: bool) -> Reply | Lost:
         stamp = self.endpoint.clock.now()
-        request = self.endpoint.prepare(send, stamp)
+        request = self.endpoint.prepare(send, stamp, self._family)
         sent_at = self.endpoint.clock.monotonic()
-        with trace_delivery(time.monotonic() + send.timeout) as trace:
+        deadline = time.monotonic() + self.endpoint.timeout(send)
+        with trace_delivery(deadline, has_place=has_place) as trace:
+            if tells_its_steps(self.transport, self._family):
+                request.extensions["trace"] = trace.note
             try:
                 response = self.transport.handle_request(request)
                 body = read_limited(response, self.endpoint.max_body)
@@ -250,11 +314,17 @@ class AsyncDriver:
     journal: Any = None
     _closed: bool = field(default=False, init=False)
     _pid: int = field(factory=os.getpid, init=False)
+    _family: Family = field(init=False)
+    _turns: Turns = field(factory=Turns, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._family = family_of(self.transport)
 
     async def run(self, flow: Flow[T]) -> T:
         """Run a flow to its end and return its result. Raises Misuse in a forked child."""
         refuse_inherited(self._pid)
         told: tuple[str, ...] = ()
+        await self._turns.next()  # a thousand flows begun at once would keep the loop for a second
         flow = guarded(flow)
         try:
             effect = next(flow)
@@ -309,13 +379,34 @@ class AsyncDriver:
         refuse_inherited(self._pid)  # here too: a loop that runs on in the child goes on with flows
         if self._closed:
             raise Misuse("this client is closed")
+        # As in Driver.
+        try:
+            place = await self._place(send)
+        except httpx.PoolTimeout as error:
+            return not_sent(error, self.endpoint)
+        with place:
+            refused = self.endpoint.refusal(send)
+            if refused is not None:
+                return refused
+            return await self._send_now(send, has_place=isinstance(place, Place))
+
+    async def _place(self, send: Send) -> Place | nullcontext[None]:
+        places = getattr(self.transport, "places", None)
+        if not isinstance(places, AsyncPlaces):
+            return nullcontext()
+        return await places.wait(self.endpoint.wait_until(send), stopping=send.stopping)
+
+    async def _send_now(self, send: Send, *, has_place: bool) -> Reply | Lost:
         stamp = self.endpoint.clock.now()
-        request = self.endpoint.prepare(send, stamp)
+        request = self.endpoint.prepare(send, stamp, self._family)
         sent_at = self.endpoint.clock.monotonic()
-        with trace_delivery(time.monotonic() + send.timeout) as trace:
+        timeout = self.endpoint.timeout(send)
+        with trace_delivery(time.monotonic() + timeout, has_place=has_place) as trace:
+            if tells_its_steps(self.transport, self._family):
+                request.extensions["trace"] = trace.note_async
             try:
                 # Our transports keep the deadline by themselves; another one may not.
-                async with asyncio.timeout(send.timeout):
+                async with nullcontext() if has_place else asyncio.timeout(timeout):
                     response = await self.transport.handle_async_request(request)
                     body = await aread_limited(response, self.endpoint.max_body)
             except Exception as error:  # noqa: BLE001 - whatever a transport raises, bytes may be out

@@ -13,6 +13,7 @@ RSA and Ed25519 are the kinds the exchange accepts (documentation and its publis
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Callable
@@ -50,6 +51,11 @@ _UNENCRYPTED: Final = "is not encrypted, yet a passphrase was given"
 
 # Text that may be a key without its BEGIN line: a "no file at" message must not quote it.
 _MAYBE_KEY = re.compile(r"[A-Za-z0-9+/=_\-\s]{40,}", re.ASCII)
+
+
+# Digests of the keys whose numbers were checked, which takes 25 ms for an RSA key of 2048 bits: the
+# next client of this process with the same key does without.
+_CHECKED: Final[set[bytes]] = set()
 
 
 class _Fault(str):
@@ -200,14 +206,21 @@ def _deserialize(
     )
 
     load = load_der_private_key if _is_der(material) else load_pem_private_key
+    digest = hashlib.sha256(material.reveal()).digest()
     try:
-        return _check_kind(load(material.reveal(), password.reveal()))
+        key = load(
+            material.reveal(),
+            password.reveal(),
+            unsafe_skip_rsa_key_validation=digest in _CHECKED,
+        )
     except TypeError:  # how cryptography says that a password is missing, or needless
         return None
     except UnsupportedAlgorithm:
         return _Fault("is of a kind that is not supported; RSA or Ed25519 is needed")
     except ValueError:
         return _Fault(_DAMAGED)
+    _CHECKED.add(digest)
+    return _check_kind(key)
 
 
 def _check_kind(key: object) -> PrivateKey | _Fault:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import threading
 
-import httpx
+from kalshi_ext.arguments import misuse
+from kalshi_ext.transport.family import httpx
 
 
 class TlsContext:
     """Provide the TLS context of connections: the caller's, or httpx's default, made once.
 
-    The pool is built with `placeholder`; `context` replaces it at the handshake.
+    httpcore's pools are built with `placeholder`; `replaced` gives the real one at the handshake.
     """
 
     # Loading the default's root certificates takes 30 ms (measured), which a client of a sandbox on
@@ -22,13 +24,32 @@ class TlsContext:
         self._context = context
         self.placeholder = context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
-    def context(self, requested: ssl.SSLContext) -> ssl.SSLContext:
-        """Return the context to use where the pool asks for `requested`."""
-        if requested is not self.placeholder:
-            return requested
+    def context(self) -> ssl.SSLContext:
+        """Return the context of connections to the exchange."""
         with self._lock:
             if self._context is None:
                 self._context = httpx.create_ssl_context(trust_env=False)
-                # httpcore sets this on the placeholder only. HTTP/2 is never negotiated.
+                # HTTP/2 is never negotiated.
                 self._context.set_alpn_protocols(["http/1.1"])
         return self._context
+
+    async def context_async(self) -> ssl.SSLContext:
+        """Return the context; the event loop is not kept from its work while it is made."""
+        ready = self._context
+        return await asyncio.to_thread(self.context) if ready is None else ready
+
+    def replaced(self, requested: ssl.SSLContext) -> ssl.SSLContext:
+        """Return the context to use where a pool asks for `requested`."""
+        return self.context() if requested is self.placeholder else requested
+
+
+def checked_verify(verify: object) -> ssl.SSLContext | None:
+    """Return the TLS context of an argument, None for the default. Raises Misuse."""
+    if verify is None or verify is True or isinstance(verify, ssl.SSLContext):
+        return verify if isinstance(verify, ssl.SSLContext) else None
+    raise misuse(
+        "verify",
+        verify,
+        "certificates are always checked; for roots of your own give an ssl.SSLContext, "
+        "like ssl.create_default_context(cafile=...)",
+    )

@@ -111,6 +111,9 @@ async def run_interruption(
     client = make_client("async", run, proxy.url, policy, journal=journal)
     try:
         await place_first_order(client, run)
+        # On a kept connection a write has no await between its entry and its first byte.
+        for connection in client.driver.transport._idle.clear():
+            connection.close()
         if interruption.lost:
             proxy.arm(run.key_id, "reset_response", WRITES[interruption.write], at=0)
         await _interrupt(client, interrupted)

@@ -21,7 +21,7 @@ from tcp_cases import WRITES, Tally, run_in_parallel, start_sandbox
 
 from kalshi_ext.journal import open_journal
 
-DEEPEST = 12  # awaits of a write whose answer comes; the lookup after a lost answer has more
+DEEPEST = 7  # awaits of a write whose answer comes; the lookup after a lost answer has more
 STRIDE = 31  # of the lines of a write; `make faults` takes every one
 
 

@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import httpx
 from attrs import evolve
+from kalshi_ext.transport.pools import AsyncDeadlineTransport, DeadlineTransport
 from secret_surfaces import Scenario, Vault
 
 from kalshi_ext import AsyncKalshi, Environment, Kalshi, Secret
 from kalshi_ext.journal import account_label, open_journal
 from kalshi_ext.transport.keys import load_key
-from kalshi_ext.transport.pools import AsyncDeadlineTransport, DeadlineTransport
 
 _AT: Final = "127.0.0.1:1"
 

@@ -1,12 +1,21 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import key_files
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
+from kalshi_ext.errors import Misuse
 from kalshi_ext.redact import Secret
+from kalshi_ext.transport import keys
 from kalshi_ext.transport.keys import load_key
 
 PASS = "correct horse battery"
@@ -100,3 +109,21 @@ def test_what_a_callable_raises_goes_through(pem: bytes) -> None:
 
     with pytest.raises(ConnectionError, match="vault is sealed"):
         load_key(vault)
+
+
+def test_the_numbers_of_a_key_are_checked_the_first_time_it_is_loaded_and_not_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    skipped: list[bool] = []
+
+    def load(data: bytes, password: bytes | None, **options: bool) -> object:
+        skipped.append(options["unsafe_skip_rsa_key_validation"])
+        return load_pem_private_key(data, password)
+
+    monkeypatch.setattr(serialization, "load_pem_private_key", load)
+    monkeypatch.setattr(keys, "_CHECKED", set())
+    pem = key_files.rsa_key()
+    for source in (pem, pem.decode(), pem + b"\n", b"no key", pem):
+        with suppress(Misuse):
+            load_key(source)
+    assert skipped == [False, True, False, True]

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import pytest
 from attrs import define, field
 
 from kalshi_ext.transport import (
@@ -20,9 +21,13 @@ from kalshi_ext.transport import (
     DeadlineTransport,
     DeliveryTrace,
     aread_limited,
+    async_transports,
     read_limited,
     trace_delivery,
+    transports,
 )
+from kalshi_ext.transport.codec_h11 import H11Reader
+from kalshi_ext.transport.codec_httptools import HttptoolsReader
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 LIMIT = 1_000_000
@@ -166,6 +171,9 @@ class TransportClient:
     def close(self) -> None:
         raise NotImplementedError
 
+    def idle(self) -> int:
+        raise NotImplementedError
+
     def get(self, url: str, seconds: float = 10) -> RoundTrip:
         return self.send(httpx.Request("GET", url), seconds)
 
@@ -178,6 +186,15 @@ class SyncTransportClient(TransportClient):
 
     def __init__(self, **options: object) -> None:
         self.transport = DeadlineTransport(**options)
+
+    @property
+    def codec(self) -> object:
+        """Return the reader of answers in use."""
+        return self.transport._options.opening.codec
+
+    def idle(self) -> int:
+        """Count the idle connections."""
+        return self.transport._idle._count
 
     def send(self, request: httpx.Request, seconds: float = 10) -> RoundTrip:
         with trace_delivery(time.monotonic() + seconds) as trace:
@@ -212,6 +229,15 @@ class AsyncTransportClient(TransportClient):
     def send(self, request: httpx.Request, seconds: float = 10) -> RoundTrip:
         return self.runner.run(self.send_async(request, seconds))
 
+    @property
+    def codec(self) -> object:
+        """Return the reader of answers in use."""
+        return self.transport._options.opening.codec
+
+    def idle(self) -> int:
+        """Count the idle connections."""
+        return self.transport._idle._count
+
     async def send_async(self, request: httpx.Request, seconds: float) -> RoundTrip:
         with trace_delivery(time.monotonic() + seconds) as trace:
             try:
@@ -243,6 +269,26 @@ TRANSPORT_CLIENTS: dict[str, type[SyncTransportClient] | type[AsyncTransportClie
     "sync": SyncTransportClient,
     "async": AsyncTransportClient,
 }
+
+
+CODECS = {"httptools": HttptoolsReader, "h11": H11Reader}
+# Sync and async with both codecs, and the way around them that an https proxy takes.
+PATHS = [*(f"{kind} {codec}" for kind in ("sync", "async") for codec in CODECS)]
+HTTPCORE_PATHS = ["sync httpcore", "async httpcore"]
+
+
+@contextlib.contextmanager
+def open_path(path: str, **options: object) -> Iterator[SyncTransportClient | AsyncTransportClient]:
+    """Open a transport by a name of PATHS or HTTPCORE_PATHS."""
+    kind, way = path.split()
+    with (
+        pytest.MonkeyPatch.context() as patched,
+        open_client(kind, codec=CODECS.get(way), **options) as client,
+    ):
+        if way == "httpcore":
+            for module in (transports, async_transports):
+                patched.setattr(module, "is_patched", lambda _: True)
+        yield client
 
 
 @contextlib.contextmanager

@@ -125,6 +125,15 @@ def test_a_damaged_packed_body_is_a_decoding_error(body: bytes) -> None:
     assert type(read_both_ways([body], content_encoding="gzip")) is httpx.DecodingError
 
 
+@pytest.mark.parametrize("cut", [1, 10, 10_000])
+def test_bytes_after_the_end_of_a_packed_body_are_a_decoding_error(cut: int) -> None:
+    body = gzip.compress(b"abc", mtime=0) + gzip.compress(b"def", mtime=0)
+    chunks = [body[n : n + cut] for n in range(0, len(body), cut)]
+    result = read_both_ways(chunks, content_encoding="gzip")
+    assert type(result) is httpx.DecodingError
+    assert "after its end" in str(result)
+
+
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "rot13", "x" * 500])
 def test_a_packing_nobody_asked_for_is_a_decoding_error(encoding: str) -> None:
     result = read_both_ways([b"abc"], content_encoding=encoding)

@@ -223,11 +223,12 @@ def test_a_connection_closed_unseen_counts_as_left(
 
 
 def hide_closed_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    from kalshi_ext.transport.streams import AsyncDeadlineStream, DeadlineStream
+    from kalshi_ext.transport.async_connection import AsyncConnection
+    from kalshi_ext.transport.connection import Connection as SyncConnection
 
-    # httpcore asks a kept connection for "is_readable" before it uses it again.
-    for stream in (DeadlineStream, AsyncDeadlineStream):
-        monkeypatch.setattr(stream, "get_extra_info", lambda *_: None)
+    for connection in (SyncConnection, AsyncConnection):
+        monkeypatch.setattr(connection, "quiet", lambda _: True)
+    monkeypatch.setattr(AsyncConnection, "_stands", lambda _: True)
 
 
 def test_any_status_survives(client: TransportClient) -> None:
@@ -283,20 +284,41 @@ def test_a_cancelled_task_knows_that_its_request_left() -> None:
     assert not trace.nothing_sent
 
 
-class Broken(httpcore.NetworkStream, httpcore.AsyncNetworkStream):
+class Broken:
     """A socket that takes bytes and then fails: nobody knows how many went out."""
+
+    settimeout = close = lambda *_: None
+
+    def sendall(self, data: bytes) -> None:
+        raise ConnectionResetError("broken")
+
+    def recv(self, size: int) -> bytes:
+        raise ConnectionResetError("broken")
+
+
+class BrokenStream(httpcore.NetworkStream, httpcore.AsyncNetworkStream):
+    """The same for httpcore."""
 
     def write(self, buffer: bytes, timeout: float | None = None) -> object:
         raise httpcore.WriteError("broken")
 
 
 def test_a_write_that_fails_counts_as_left() -> None:
-    from kalshi_ext.transport.streams import AsyncDeadlineStream, DeadlineStream
+    from kalshi_ext.transport.codec import default_codec
+    from kalshi_ext.transport.connection import Connection as SyncConnection
+
+    with trace_delivery() as trace, pytest.raises(httpx.WriteError, match="broken"):
+        SyncConnection(Broken()).ask((b"POST",), default_codec()("POST"), trace, {})
+    assert trace.bytes_written == 4
+
+
+def test_a_write_that_fails_under_httpcore_counts_as_left() -> None:
+    from kalshi_ext.transport.httpcore_streams import AsyncDeadlineStream, DeadlineStream
     from kalshi_ext.transport.tls import TlsContext
 
     with trace_delivery() as trace, pytest.raises(httpcore.WriteError):
-        DeadlineStream(Broken(), TlsContext(None)).write(b"POST")
+        DeadlineStream(BrokenStream(), TlsContext(None)).write(b"POST")
     assert trace.bytes_written == 4
     with trace_delivery() as trace, pytest.raises(httpcore.WriteError):
-        asyncio.run(AsyncDeadlineStream(Broken(), TlsContext(None)).write(b"POST"))
+        asyncio.run(AsyncDeadlineStream(BrokenStream(), TlsContext(None)).write(b"POST"))
     assert trace.bytes_written == 4

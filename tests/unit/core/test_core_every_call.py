@@ -103,7 +103,8 @@ def test_requests_carry_what_servers_expect_and_no_more(
     assert seen
     for request in seen:
         names = {header.lower() for header in request.headers}
-        expected = {"accept", "host", "user-agent", "authorization"}
+        expected = {"accept", "accept-encoding", "host", "user-agent", "authorization"}
+        assert request.headers["accept-encoding"] == "gzip"
         if request.content:
             expected |= {"content-type", "content-length"}
             assert request.headers["content-type"] == "application/json"

@@ -35,10 +35,6 @@ def transport(name: str) -> Any:
         return httpx.HTTPTransport()
     if name == "async-custom":
         return httpx.AsyncHTTPTransport()
-    if name == "async-aiohttp":
-        from httpx_aiohttp import AiohttpTransport
-
-        return AiohttpTransport()
     return None
 
 

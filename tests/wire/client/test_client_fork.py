@@ -14,7 +14,7 @@ import pytest
 from kalshi_ext.sandbox import Sandbox
 
 SCRIPT = Path(__file__).with_name("forked_client.py")
-TRANSPORTS = ["own", "custom", "async-own", "async-custom", "async-aiohttp"]
+TRANSPORTS = ["own", "custom", "async-own", "async-custom"]
 REFUSED = "Misuse forked=True"
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")

@@ -5,26 +5,23 @@
 
 from __future__ import annotations
 
-import ipaddress
-import queue
-import socket
 import ssl
-import threading
 import time
 from collections.abc import Iterable, Iterator
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import httpcore
-
+from kalshi_ext.transport.connection import WRITE_CHUNK
 from kalshi_ext.transport.deadline import DeliveryTrace, current_trace
+from kalshi_ext.transport.dial import look_up, time_share
+from kalshi_ext.transport.family import httpcore_of, httpx
 from kalshi_ext.transport.tls import TlsContext
 
+if TYPE_CHECKING:
+    import httpcore
+else:
+    httpcore = httpcore_of(httpx)
+
 # ruff: noqa: ASYNC109 - httpcore's interface names the parameter `timeout`
-
-
-# Bytes. A blocking write is bounded by the time left when it begins and cannot be stopped; a long
-# body is therefore written in chunks.
-WRITE_CHUNK = 16 * 1024
 
 
 def trace_of_write(buffer: bytes) -> DeliveryTrace:
@@ -67,7 +64,7 @@ class DeadlineStream(httpcore.NetworkStream):
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
         limit = self._trace.remaining(timeout, httpcore.ConnectTimeout)
-        context = self._tls.context(ssl_context)
+        context = self._tls.replaced(ssl_context)
         return DeadlineStream(self._inner.start_tls(context, server_hostname, limit), self._tls)
 
     def get_extra_info(self, info: str) -> Any:
@@ -111,63 +108,18 @@ def _connect(
     local_address: str | None,
     socket_options: Iterable[httpcore.SOCKET_OPTION] | None,
 ) -> httpcore.NetworkStream:
-    """Try the host's addresses in turn, each with its share of the time.
-
-    `socket.create_connection` alone would look the name up without any bound and then give
-    every address the whole time.
-    """
+    """Try the host's addresses in turn, each with its share of the time."""
     deadline = None if limit is None else time.monotonic() + limit
     options = None if socket_options is None else list(socket_options)
-    addresses = _addresses(host, port, limit)
+    addresses = look_up(host, port, limit)
     last_error: Exception = httpcore.ConnectError(f"{host} has no address")
     for tried, address in enumerate(addresses):
-        share = _time_share(deadline, len(addresses) - tried)
+        share = time_share(deadline, len(addresses) - tried)
         try:
             return backend.connect_tcp(address, port, share, local_address, options)
         except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
             last_error = error
     raise last_error
-
-
-def _time_share(deadline: float | None, addresses: int) -> float | None:
-    if deadline is None:
-        return None
-    remaining = deadline - time.monotonic()
-    if remaining <= 0:
-        raise httpcore.ConnectTimeout("the time to connect is over")
-    # The first of three addresses gets a third: one that never answers leaves time for the others.
-    return remaining / addresses
-
-
-def _addresses(host: str, port: int, limit: float | None) -> list[str]:
-    if _is_address(host):
-        return [host]  # no thread for what needs no look-up
-    results: queue.SimpleQueue[list[str] | Exception] = queue.SimpleQueue()
-    # getaddrinfo has no timeout and cannot be interrupted; a daemon thread can be left behind.
-    threading.Thread(target=_resolve, args=(host, port, results), daemon=True).start()
-    try:
-        result = results.get(timeout=limit)
-    except queue.Empty:
-        raise httpcore.ConnectTimeout(f"no address of {host} in time") from None
-    if isinstance(result, Exception):
-        raise httpcore.ConnectError(f"{host}: {result}") from result
-    return result
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _resolve(host: str, port: int, results: queue.SimpleQueue[list[str] | Exception]) -> None:
-    try:
-        rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        results.put(list(dict.fromkeys(str(row[4][0]) for row in rows)))
-    except Exception as error:  # noqa: BLE001 - handed to the thread that waits
-        results.put(error)
 
 
 class AsyncDeadlineStream(httpcore.AsyncNetworkStream):
@@ -198,7 +150,7 @@ class AsyncDeadlineStream(httpcore.AsyncNetworkStream):
         timeout: float | None = None,
     ) -> httpcore.AsyncNetworkStream:
         limit = self._trace.remaining(timeout, httpcore.ConnectTimeout)
-        context = self._tls.context(ssl_context)
+        context = self._tls.replaced(ssl_context)
         inner = await self._inner.start_tls(context, server_hostname, limit)
         return AsyncDeadlineStream(inner, self._tls)
 

@@ -1,0 +1,184 @@
+"""One connection of an event loop: a protocol that hands what comes to the reader of the answer.
+
+    who waits               for what                              and is woken by
+    `_written`              room in the write buffer              resume_writing, an answer, the end
+    `ask`, `more`           more of the answer                    data_received, the end
+
+Bytes that come while no request is under way end the connection at once: they belong to nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import Final, cast
+
+from attrs import define
+
+from kalshi_ext.transport.answers import AnswerReader
+from kalshi_ext.transport.connection import Message, Steps, readable
+from kalshi_ext.transport.deadline import DeliveryTrace
+from kalshi_ext.transport.family import httpx
+
+HIGH_WATER: Final = 256 * 1024  # bytes of body that may wait for whoever reads it
+
+
+@define(eq=False)
+class AsyncConnection(asyncio.Protocol):
+    """A connected transport of an event loop; used by one request at a time."""
+
+    loop: asyncio.AbstractEventLoop
+    idle_until: float = 0.0
+    _transport: asyncio.Transport | None = None
+    _reader: AnswerReader | None = None
+    _waiter: asyncio.Future[bool] | None = None
+    _error: Exception | None = None
+    _ended: bool = False
+    _write_paused: bool = False
+    _read_paused: bool = False
+
+    # What the event loop calls, by these names.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports do not descend from asyncio.Transport; they only behave like one.
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        reader = self._reader
+        if reader is None:
+            self.close()
+            return
+        try:
+            reader.feed(data)
+        except httpx.RemoteProtocolError as error:
+            self._error = error
+        if reader.buffered > HIGH_WATER and not (reader.done or self._read_paused):
+            self._pause_reading()
+        self._wake()
+
+    def eof_received(self) -> bool:
+        self._end(None)
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end(exc)
+
+    def pause_writing(self) -> None:
+        self._write_paused = True
+
+    def resume_writing(self) -> None:
+        self._write_paused = False
+        self._wake()
+
+    # What a request calls.
+
+    async def ask(
+        self, message: Message, reader: AnswerReader, trace: DeliveryTrace, steps: Steps
+    ) -> None:
+        """Write a request and wait until the head of its answer is whole."""
+        assert self._transport is not None  # noqa: S101 - it was connected
+        if not self._stands():  # it spoke or ended as soon as it was open
+            raise httpx.ReadError("the connection was closed before the request was written")
+        self._reader = reader
+        limit = trace.remaining(steps.get("write"), httpx.WriteTimeout)
+        for data in message:
+            trace.bytes_written += len(data)  # first: whatever happens next proves nothing
+            self._transport.write(data)
+        while self._write_paused and not (reader.status or self._ended or self._error):
+            await self._wait(limit, httpx.WriteTimeout("the request was not taken in time"))
+            limit = trace.remaining(steps.get("write"), httpx.WriteTimeout)
+        while not reader.status:
+            await self.more(trace, steps)
+
+    async def more(self, trace: DeliveryTrace, steps: Steps) -> None:
+        """Wait for more of the answer."""
+        limit = trace.remaining(steps.get("read"), httpx.ReadTimeout)
+        self._raise_error()
+        if self._read_paused:
+            self._resume_reading()
+        if self._ended:  # closed on this side
+            raise httpx.ReadError("the connection was closed")
+        await self._wait(limit, httpx.ReadTimeout("no answer in time"))
+        self._raise_error()
+
+    async def secure(self, context: ssl.SSLContext, host: str) -> None:
+        """Put TLS on the connection, for a tunnel that a proxy has opened."""
+        assert self._transport is not None  # noqa: S101 - it was connected
+        self._reader = None
+        secured = await self.loop.start_tls(self._transport, self, context, server_hostname=host)
+        self._transport = secured
+
+    def finish(self, reader: AnswerReader) -> bool:
+        """End the request; tell whether another one may follow it."""
+        whole = self._reader is reader and reader.reusable and self._error is None
+        self._reader = None
+        return whole and not self._write_paused and self._stands()
+
+    def quiet(self) -> bool:
+        """Tell whether nothing has come since the last answer, not even the end."""
+        if not self._stands():
+            return False
+        assert self._transport is not None  # noqa: S101 - it stands
+        try:
+            # What has arrived since the loop last looked is at the socket still.
+            return not readable(self._transport.get_extra_info("socket").fileno())
+        except (OSError, ValueError):  # closed
+            return False
+
+    def _stands(self) -> bool:
+        transport = self._transport
+        if self._ended or transport is None or transport.is_closing() or self._read_paused:
+            return False
+        return not self.loop.is_closed() and self.loop is asyncio.get_running_loop()
+
+    def close(self) -> None:
+        """Close the socket without a goodbye; nothing is written after this."""
+        self._ended = True
+        if self._transport is not None and not self.loop.is_closed():
+            self._transport.abort()
+
+    def _end(self, error: Exception | None) -> None:
+        reader, self._ended = self._reader, True
+        if reader is not None and self._error is None and not reader.done:
+            try:
+                reader.end() if error is None else None
+            except httpx.RemoteProtocolError as cut_short:
+                self._error = cut_short
+            if error is not None:
+                self._error = httpx.ReadError(str(error))
+        self._wake()
+
+    def _raise_error(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(True)
+
+    async def _wait(self, limit: float | None, error: Exception) -> None:
+        waiter: asyncio.Future[bool] = self.loop.create_future()
+        self._waiter = waiter
+        timer = None if limit is None else self.loop.call_later(limit, _expire, waiter)
+        try:
+            if not await waiter:
+                raise error
+        finally:
+            self._waiter = None
+            if timer is not None:
+                timer.cancel()
+
+    def _pause_reading(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+            self._read_paused = True
+
+    def _resume_reading(self) -> None:
+        self._read_paused = False
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+
+def _expire(waiter: asyncio.Future[bool]) -> None:
+    if not waiter.done():
+        waiter.set_result(False)

@@ -1,0 +1,281 @@
+"""How many requests are under way at once, and who waits for a place.
+
+A thousand tasks that place at once find a hundred connections. Those that wait hold no signature
+that could expire and no attempt whose time runs: the driver asks for a place first, and signs and
+starts the attempt's time once it has one. The wait is bounded by what the call may take.
+
+    places        `limit`, of which `reserved` go to stopping calls only (cancel, trigger)
+    order         first come, first served; stopping calls before the others
+    event loop    at most TURNS waiting tasks go on in one round of it, so that a thousand
+                  signatures made at once do not keep everything else waiting
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from types import TracebackType
+from typing import Final, Generic, Protocol, Self, TypeVar
+
+from attrs import define, field
+
+from kalshi_ext.transport.family import httpx
+
+MAX_CONNECTIONS: Final = 100
+RESERVED_SHARE: Final = 25  # one place of so many is for stopping calls only
+TURNS: Final = 8
+
+
+class Waiter(Protocol):
+    """Somebody who waits; `wake` hands a place over, False when nobody takes it any more."""
+
+    def wake(self) -> bool: ...
+
+
+W = TypeVar("W", bound=Waiter)
+
+
+@define(eq=False)
+class _Book(Generic[W]):
+    """The books of both kinds of places: who has one and who waits. Not for several threads."""
+
+    limit: int = MAX_CONNECTIONS
+    busy: int = 0
+    stopping: deque[W] = field(factory=deque[W])
+    ordinary: deque[W] = field(factory=deque[W])
+    # Places of holders that an interrupt lost, counted by the collector, which may take no lock.
+    lost: deque[None] = field(factory=deque[None])
+
+    def has_room(self, stopping: bool) -> bool:
+        while self.lost:
+            self.lost.pop()
+            self.busy -= 1
+        return self.busy < (self.limit if stopping else self.limit - self.limit // RESERVED_SHARE)
+
+    def take(self, stopping: bool) -> bool:
+        """Take a free place, unless somebody waits for one."""
+        if self.queue(stopping) or not self.has_room(stopping):
+            return False
+        self.busy += 1
+        return True
+
+    def queue(self, stopping: bool) -> deque[W]:
+        return self.stopping if stopping else self.ordinary
+
+    def give_back(self) -> None:
+        self.busy -= 1
+        self.hand_over()
+
+    def hand_over(self) -> None:
+        """Hand free places to those who wait."""
+        for stopping in (True, False):
+            queue = self.queue(stopping)
+            while queue and self.has_room(stopping):
+                self.busy += queue.popleft().wake()
+
+
+class Place:
+    """A place, given back by `release`, or when nobody refers to it any more."""
+
+    __slots__ = ("_held", "_places")
+
+    def __init__(self, places: Places | AsyncPlaces) -> None:
+        self._places = places
+        self._held = True
+
+    def release(self) -> None:
+        """Give the place back; a second time does nothing."""
+        if self._held:
+            self._held = False
+            self._places.give_back()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
+
+    def __del__(self) -> None:
+        if getattr(self, "_held", False):  # an interrupt came between taking and using it
+            self._places.lose()
+
+
+def _seconds_until(moment: float) -> float:
+    # At most the longest wait that a lock knows.
+    return min(max(moment - time.monotonic(), 0), threading.TIMEOUT_MAX)
+
+
+def _given(place: Place | None) -> Place:
+    if place is None:
+        raise httpx.PoolTimeout("no connection came free in time")
+    return place
+
+
+class _LockWaiter:
+    """A thread that waits: its lock is released to hand a place over."""
+
+    __slots__ = ("gone", "lock")
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.lock.acquire()
+        self.gone = False
+
+    def wake(self) -> bool:
+        if not self.gone:
+            self.lock.release()
+        return not self.gone
+
+
+class Places:
+    """The places of a sync transport, shared by threads."""
+
+    def __init__(self, limit: int = MAX_CONNECTIONS) -> None:
+        self._book: _Book[_LockWaiter] = _Book(limit)
+        self._lock = threading.RLock()
+
+    def acquire(self, until: float, *, stopping: bool = False) -> Place | None:
+        """Wait for a place until a moment of the monotonic clock; None when none came free."""
+        with self._lock:
+            if self._book.take(stopping):
+                return Place(self)
+            waiter = _LockWaiter()
+            self._book.queue(stopping).append(waiter)
+            self._book.hand_over()  # a place that was lost tells nobody
+        return self._wait(waiter, until)
+
+    def _wait(self, waiter: _LockWaiter, until: float) -> Place | None:
+        handed = False
+        try:
+            handed = waiter.lock.acquire(timeout=_seconds_until(until))
+        finally:
+            with self._lock:
+                if not handed:
+                    # It may have been handed over since: whoever could not wait gives it back.
+                    handed_late = waiter.lock.acquire(blocking=False)
+                    waiter.gone = True
+                    if handed_late:
+                        self._book.give_back()
+        return Place(self) if handed else None
+
+    def wait(self, until: float, *, stopping: bool = False) -> Place:
+        """Wait for a place. Raises PoolTimeout."""
+        return _given(self.acquire(until, stopping=stopping))
+
+    def give_back(self) -> None:
+        """Take a place back and hand it to whoever waits."""
+        with self._lock:
+            self._book.give_back()
+
+    def lose(self) -> None:
+        """Count a place whose holder was collected; for the collector, so without a lock."""
+        self._book.lost.append(None)
+
+
+class _FutureWaiter:
+    """A task that waits: its future is settled to hand a place over."""
+
+    __slots__ = ("future",)
+
+    def __init__(self, future: asyncio.Future[None]) -> None:
+        self.future = future
+
+    def wake(self) -> bool:
+        if self.future.done():  # cancelled, or its time was over
+            return False
+        self.future.set_result(None)
+        return True
+
+
+class AsyncPlaces:
+    """The places of an async transport, for the tasks of one event loop at a time."""
+
+    def __init__(self, limit: int = MAX_CONNECTIONS) -> None:
+        self._book: _Book[_FutureWaiter] = _Book(limit)
+        self._turns = Turns()
+
+    async def acquire(self, until: float, *, stopping: bool = False) -> Place | None:
+        """Wait for a place until a moment of the monotonic clock; None when none came free."""
+        if not self._book.take(stopping):
+            waiter = _FutureWaiter(asyncio.get_running_loop().create_future())
+            self._book.queue(stopping).append(waiter)
+            self._book.hand_over()  # a place that was lost tells nobody
+            if not await self._wait(waiter.future, until):
+                return None
+        place = Place(self)
+        try:
+            await self._turns.next()
+        except BaseException:
+            place.release()
+            raise
+        return place
+
+    async def _wait(self, future: asyncio.Future[None], until: float) -> bool:
+        try:
+            async with asyncio.timeout(_seconds_until(until)):
+                await future
+        except TimeoutError:
+            pass
+        except BaseException:
+            # The place may have been handed over just before the task was cancelled.
+            if future.done() and not future.cancelled():
+                self._book.give_back()
+            raise
+        return future.done() and not future.cancelled()
+
+    async def wait(self, until: float, *, stopping: bool = False) -> Place:
+        """Wait for a place. Raises PoolTimeout."""
+        return _given(await self.acquire(until, stopping=stopping))
+
+    def give_back(self) -> None:
+        """Take a place back and hand it to whoever waits."""
+        self._book.give_back()
+
+    def lose(self) -> None:
+        """Count a place whose holder was collected."""
+        self._book.lost.append(None)
+
+
+class Turns:
+    """Let at most TURNS tasks go on in one round of the event loop; the others wait for the next.
+
+    A task that goes on builds and signs a request, up to 1 ms of CPU.
+    """
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._given = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def next(self) -> None:
+        """Wait for a turn; at once when this round has some left."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:  # the rounds of a loop that is gone do not come
+            self._loop, self._given, self._waiting = loop, 0, deque()
+        if not self._given:
+            loop.call_soon(self._new_round, loop)
+        if self._given < TURNS:
+            self._given += 1
+            return
+        future: asyncio.Future[None] = loop.create_future()
+        self._waiting.append(future)
+        await future
+
+    def _new_round(self, loop: asyncio.AbstractEventLoop) -> None:
+        if loop is not self._loop:
+            return
+        self._given = 0
+        while self._waiting and self._given < TURNS:
+            future = self._waiting.popleft()
+            if not future.done():
+                future.set_result(None)
+                self._given += 1
+        if self._given:
+            loop.call_soon(self._new_round, loop)
