@@ -117,11 +117,9 @@ def _leg(row: Row) -> MarketLeg:
     )
 
 
-def _price_grid(value: object) -> PriceGrid | None:
+def _price_grid(value: object) -> PriceGrid:
     # A grid that is read in part would refuse prices that are valid: all of it, or None.
-    # One without bands says nothing of the tick, and would refuse every price but whole cents.
-    bands = as_list(value, "price_ranges")
-    return PriceGrid.read(bands) if bands else None
+    return PriceGrid.read(as_list(value, "price_ranges"))
 
 
 def decode_order_book(document: Document, ticker: str) -> OrderBook:

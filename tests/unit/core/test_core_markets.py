@@ -51,10 +51,6 @@ def read_market(**changes: Any) -> Any:
     return one(lambda c: c.markets.get("KXHIGH-26DEC31-B50"), body)
 
 
-def test_a_market_without_bands_has_no_grid_to_refuse_prices_by() -> None:
-    assert read_market(price_ranges=[]).price_grid is None
-
-
 def test_a_market_has_its_grid_and_its_numbers_in_dollars_contracts_and_utc() -> None:
     market = read_market()
     assert isinstance(market, Market)
