@@ -112,7 +112,9 @@ class Environment(Checked):
 
     def __init__(self, name: str, base_url: str, *, allow_insecure: bool = False) -> None:
         # First of all: a traceback shows the locals of its frames, and the instance.
-        name, base_url = without_key(name), without_password(base_url)
+        swapped = isinstance(name, str) and "://" in name  # an @ alone may belong to a name
+        name = without_password(name) if swapped else without_key(name)
+        base_url = without_password(base_url)
         self.__attrs_init__(name, base_url, allow_insecure=allow_insecure)
 
     def _check_together(self) -> None:

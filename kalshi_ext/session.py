@@ -142,7 +142,7 @@ if hasattr(os, "register_at_fork"):  # a forked child has a lock that nobody wil
 
 def _pacer(pace: PaceSource, account: str | None) -> Pacer | None:
     pacer = checked_pacer(pace)
-    if pace != "auto" or account is None or pacer is None:
+    if not isinstance(pace, str) or pace != "auto" or account is None or pacer is None:
         return pacer
     return _SHARED.setdefault(account, pacer)
 

@@ -248,10 +248,8 @@ def checked_pacer(pace: object) -> Pacer | None:
     """Return the pacer that `pace` means: 'auto', None, a tier, two rates, or a Pacer."""
     if pace is None or isinstance(pace, Pacer):
         return pace
-    if pace == "auto":
-        return Pacer.learning()
-    if isinstance(pace, str):
-        return Pacer.of_tier(pace)
+    if isinstance(pace, str):  # first: what is no text may compare as it likes
+        return Pacer.learning() if pace == "auto" else Pacer.of_tier(pace)
     if isinstance(pace, tuple) and len(pace) == 2:  # tokens a second; buckets of one second
         return Pacer(*(TokenBucket(rate, rate) for rate in pace))
     raise must_be("pace", pace, "'auto', None, a usage tier, (reads, writes) a second or a Pacer")
