@@ -8,8 +8,6 @@ from collections.abc import Callable, Generator, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-import httpx
-
 from kalshi_ext import writes
 from kalshi_ext._sync.account import Account, Exchange
 from kalshi_ext._sync.history import History
@@ -37,6 +35,7 @@ from kalshi_ext.session import (
     sync_transport,
 )
 from kalshi_ext.transport.driver import Driver
+from kalshi_ext.transport.family import httpx
 from kalshi_ext.transport.keys import KeySource, Passphrase
 from kalshi_ext.writes import Resolution
 
