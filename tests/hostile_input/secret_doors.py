@@ -8,11 +8,11 @@ from typing import Any, Final
 
 import httpx
 from attrs import evolve
-from kalshi_ext.transport.pools import AsyncDeadlineTransport, DeadlineTransport
 from secret_surfaces import Scenario, Vault
 
 from kalshi_ext import AsyncKalshi, Environment, Kalshi, Secret
 from kalshi_ext.journal import account_label, open_journal
+from kalshi_ext.transport import AsyncDeadlineTransport, DeadlineTransport
 from kalshi_ext.transport.keys import load_key
 
 _AT: Final = "127.0.0.1:1"
