@@ -77,7 +77,7 @@ if TYPE_CHECKING:
         Progress,
         Side,
     )
-    from kalshi_ext.session import JournalSource, PaceSource
+    from kalshi_ext.session import BudgetSource, JournalSource, PaceSource
     from kalshi_ext.transport.keys import KeySource, Passphrase
     from kalshi_ext.transport.signing import KalshiAuth, Signer
     from kalshi_ext.values import Band, PriceGrid
@@ -92,6 +92,7 @@ if TYPE_CHECKING:
         "Backoff",
         "Band",
         "BookSide",
+        "BudgetSource",
         "CompleteRows",
         "Count",
         "CursorRepeated",
@@ -184,7 +185,7 @@ _EXPORTS = {
     "contracts.any_path": ("ParameterValue", "Parameters"),
     "contracts.passthrough": ("GeneratedResponse",),
     "protocol.flow": ("Flow",),
-    "session": ("JournalSource", "PaceSource"),
+    "session": ("BudgetSource", "JournalSource", "PaceSource"),
     "journal": (
         "Journal",
         "State",

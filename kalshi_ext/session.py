@@ -6,6 +6,7 @@ No I/O: a client that was built has sent nothing and opened no connection.
 from __future__ import annotations
 
 import os
+import uuid
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 from weakref import WeakValueDictionary
@@ -14,6 +15,7 @@ from attrs import evolve, frozen
 
 from kalshi_ext import contracts
 from kalshi_ext.arguments import must_be
+from kalshi_ext.budget import open_budget
 from kalshi_ext.config import (
     Environment,
     EnvironmentSettings,
@@ -34,6 +36,7 @@ from kalshi_ext.transport.driver import Endpoint
 from kalshi_ext.transport.family import family_of, httpx
 from kalshi_ext.transport.signing import signer
 
+BudgetSource: TypeAlias = str | Path | Secret[Any] | None
 PaceSource: TypeAlias = str | tuple[float, float] | Pacer | None
 JournalSource: TypeAlias = str | Path | Journal | Secret[Any] | None
 
@@ -69,6 +72,12 @@ class ClientSession:
         )
         return evolve(self, context=context)
 
+    def close_budget(self) -> None:
+        """Close the store of a shared budget."""
+        pacer = self.context.pacer
+        if pacer is not None and pacer.store is not None:
+            pacer.store.close()
+
     def require_credentials(self) -> None:
         """Refuse a private operation without credentials, before anything is sent."""
         if not self.authenticated:
@@ -89,6 +98,7 @@ def build_session(
     policy: Policy | None,
     timeout_: Any,
     pace: PaceSource,
+    budget: Secret[Any],
     account: str | None,
 ) -> ClientSession:
     """Check the arguments of a client and put its parts together. Raises Misuse."""
@@ -104,7 +114,7 @@ def build_session(
         language,
         Context(
             policy=checked_policy,
-            pacer=_pacer(pace, name),
+            pacer=_pacer(pace, budget, name),
             budget_calls=_budget_calls(language) if name is not None else None,
         ),
         Endpoint(exchange.base_url, credentials),
@@ -140,8 +150,13 @@ if hasattr(os, "register_at_fork"):  # a forked child has a lock that nobody wil
     os.register_at_fork(after_in_child=_SHARED.clear)
 
 
-def _pacer(pace: PaceSource, account: str | None) -> Pacer | None:
+def _pacer(pace: PaceSource, budget: Secret[Any], account: str | None) -> Pacer | None:
     pacer = checked_pacer(pace)
+    if budget.reveal() is not None:
+        if account is None or pacer is None or pacer is pace:
+            raise Misuse("budget needs credentials, and a pace that is neither None nor a Pacer")
+        pacer.share(open_budget(budget, account), f"{os.getpid()}-{uuid.uuid4()}")
+        return pacer
     if not isinstance(pace, str) or pace != "auto" or account is None or pacer is None:
         return pacer
     return _SHARED.setdefault(account, pacer)

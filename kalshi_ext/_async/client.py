@@ -26,6 +26,7 @@ from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.redact import Secret, as_secret, without_key, without_password
 from kalshi_ext.session import (
+    BudgetSource,
     ClientSession,
     JournalSource,
     PaceSource,
@@ -61,6 +62,7 @@ class AsyncKalshi:
         journal: JournalSource = None,
         account: str | None = None,
         pace: PaceSource = "auto",
+        budget: BudgetSource = None,
         policy: Policy | None = None,
         verify: ssl.SSLContext | None = None,
         proxy: httpx.Proxy | str | Secret[str] | None = None,
@@ -75,12 +77,14 @@ class AsyncKalshi:
         account: `account` is your name for it, the same for all of its keys; without one a new
         key counts as another account. `pace` keeps the exchange's rate limits: "auto" learns the
         account's numbers once a request would have to wait; a usage tier, two rates (reads, writes)
-        a second or a Pacer replace them, None sends at once. Raises Misuse, JournalMismatch where
+        a second or a Pacer replace them, None sends at once. `budget` is a file or a postgresql://
+        URL in which the processes of one account share it. Raises Misuse, JournalMismatch where
         the journal is another account's, and JournalBusy where another living process holds it.
         """
         # First of all: a traceback shows the locals of its frames.
         key_id, private_key, passphrase = map(as_secret, (key_id, private_key, passphrase))
         bearer_token, journal, proxy = map(as_secret, (bearer_token, journal, proxy))
+        budget = as_secret(budget)
         environment, contract = without_password(environment), without_password(contract)
         timeout, pace, account = (
             without_password(timeout),
@@ -97,6 +101,7 @@ class AsyncKalshi:
             policy=policy,
             timeout_=timeout,
             pace=pace,
+            budget=budget,
             account=account,
         )
         wire_transport = async_transport(
@@ -151,6 +156,7 @@ class AsyncKalshi:
     async def aclose(self) -> None:
         """Close the connections, and the journal unless the caller opened it."""
         await self.driver.aclose()
+        self.session.close_budget()
         self._close_journal()
 
     def _close_journal(self) -> None:

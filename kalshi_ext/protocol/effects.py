@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 from attrs import field, frozen
 
+from kalshi_ext.budget.store import BudgetStore, Demand
 from kalshi_ext.protocol.messages import Request
 
 T = TypeVar("T")
@@ -76,5 +77,13 @@ class Told:
     keys: tuple[str, ...]
 
 
-Effect: TypeAlias = Send | Sleep | Monotonic | Now | AdjustClock | Record | Told
+@frozen
+class Lease:
+    """Take tokens of a budget that several processes share. Result: Grant."""
+
+    store: BudgetStore
+    demand: Demand
+
+
+Effect: TypeAlias = Send | Sleep | Monotonic | Now | AdjustClock | Record | Told | Lease
 Flow: TypeAlias = Generator[Effect, Any, T]

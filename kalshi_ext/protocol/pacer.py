@@ -26,6 +26,7 @@ from typing import Any, ClassVar, Literal
 from attrs import define, field, frozen
 
 from kalshi_ext.arguments import Checked, instance, must_be, one_of
+from kalshi_ext.budget.store import LEASE_SECONDS, BudgetStore, Demand
 from kalshi_ext.models.account import AccountLimits, BucketState, Budget, EndpointCosts
 from kalshi_ext.protocol.messages import Call, Operation, Repeat
 from kalshi_ext.protocol.rate_limits import TokenBucket, Turn
@@ -129,6 +130,8 @@ class Pacer(Checked):
     read: TokenBucket
     write: TokenBucket
     costs: Costs = field(factory=Costs, init=False, repr=False)
+    store: BudgetStore | None = field(default=None, init=False, repr=False)
+    owner: str = field(default="", init=False, repr=False)
     source: Literal["given", "assumed", "learned"] = field(default="given", init=False)
     _shards: dict[int, TokenBucket] = field(factory=dict[int, TokenBucket], init=False)
     is_learning: bool = field(default=False, init=False, repr=False)
@@ -168,6 +171,8 @@ class Pacer(Checked):
         with self._lock:
             if shard not in self._shards:
                 self._shards[shard] = TokenBucket(self.write.rate, self.write.capacity)
+                if self.store is not None:
+                    self._shards[shard].share_out()
             return self._shards[shard]
 
     def cost(self, call: Call[Any]) -> float:
@@ -191,6 +196,53 @@ class Pacer(Checked):
             if seconds == 0:
                 place.bucket.send(place.turn, now)
             return seconds
+
+    def share(self, store: BudgetStore, owner: str) -> None:
+        """Take all tokens from a store, in the name of this process."""
+        self.store, self.owner = store, owner
+        self.read.share_out()
+        self.write.share_out()
+
+    def demand(self, place: Place) -> Demand | None:
+        """Return what to ask of the store for a request; None while another request asks."""
+        with self._lock:
+            bucket, turn = place.bucket, place.turn
+            missing = bucket.missing(turn)
+            if missing <= 0 or (bucket.is_leasing and not turn.urgent):
+                return None
+            bucket.is_leasing = bucket.is_leasing or not turn.urgent
+            rate = bucket.rate * bucket.share
+            lease = rate * LEASE_SECONDS
+            demand = Demand(
+                bucket=self._name(bucket),
+                owner=self.owner,
+                rate=rate,
+                capacity=bucket.capacity,
+                cost=missing if turn.urgent else min(missing, max(lease, turn.cost)),
+                want=lease,
+                unused=bucket.take_unused(),
+                flying=bucket.flying,
+                urgent=turn.urgent,
+                refused=bucket.was_refused,
+            )
+            bucket.was_refused = False
+            return demand
+
+    def _name(self, bucket: TokenBucket) -> str:
+        if bucket is self.read:
+            return "read"
+        shards = (n for n, each in self._shards.items() if each is bucket)
+        return f"write {next(shards, 0)}"
+
+    def credit(self, place: Place, tokens: float, now: float) -> None:
+        """Take in tokens that the store gave."""
+        with self._lock:
+            place.bucket.credit(tokens, now)
+
+    def send(self, place: Place, now: float) -> None:
+        """Take in that a request goes now, whether or not its tokens are there."""
+        with self._lock:
+            place.bucket.send(place.turn, now)
 
     def give_back(self, place: Place) -> None:
         """Give back the tokens of a request that was not sent."""

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from kalshi_ext.budget.store import BudgetStore, Grant
 from kalshi_ext.errors import KalshiError
 from kalshi_ext.protocol import responses
 from kalshi_ext.protocol.context import Context
-from kalshi_ext.protocol.effects import Flow, Monotonic, Send, Sleep
+from kalshi_ext.protocol.effects import Flow, Lease, Monotonic, Send, Sleep
 from kalshi_ext.protocol.limits import CallLimits
 from kalshi_ext.protocol.messages import Call, Lost, Reply
 from kalshi_ext.protocol.pacer import Pacer, Place, is_urgent
 
 T = TypeVar("T")
 
+_LEASE_NAP = 0.02  # seconds between two looks at what another request of the process got
 _LEARN_WITHIN = 2.0  # seconds for each of the two reads
 
 
@@ -45,6 +47,8 @@ def take_turn(
                 return reason
             if not urgent and pacer.should_learn(now):
                 yield from _learn(pacer, context, limits)
+            elif pacer.store is not None:
+                yield from _lease(pacer, pacer.store, place)
             else:
                 yield Sleep(_nap(wait, pacer))
             now = yield Monotonic()
@@ -52,6 +56,25 @@ def take_turn(
     finally:
         if not place.turn.sent:  # an interrupt, too, gives its tokens back
             pacer.give_back(place)
+
+
+def _lease(pacer: Pacer, store: BudgetStore, place: Place) -> Flow[None]:
+    """Get tokens of a shared budget, or wait while another request of this process does."""
+    demand = pacer.demand(place)
+    if demand is None:
+        yield Sleep(_LEASE_NAP)
+        return
+    try:
+        try:
+            grant: Grant = yield Lease(store, demand)
+        except Exception:  # noqa: BLE001 - of any store: as if this process were alone
+            grant = Grant(demand.cost, demand.cost / demand.rate)
+        if grant.wait > 0 and not (demand.urgent and grant.wait < _LEASE_NAP):
+            yield Sleep(grant.wait)
+        pacer.credit(place, grant.tokens, (yield Monotonic()))
+    finally:
+        if not demand.urgent:
+            place.bucket.is_leasing = False
 
 
 def _nap(wait: float, pacer: Pacer) -> float:
@@ -124,9 +147,11 @@ def _ask(
     if limits is not None:
         timeout = limits.timeout(timeout, now)
     place = pacer.take_place(call, urgent=True, now=now)
-    if timeout <= 0 or pacer.wait(place, now) > 0:
-        pacer.give_back(place)
-        return None
+    if pacer.wait(place, now) > 0:
+        if timeout <= 0 or pacer.store is None:
+            pacer.give_back(place)
+            return None
+        pacer.send(place, now)  # one request ahead of its lease
     outcome: Reply | Lost = yield Send(call.request, call.operation.public, timeout)
     settle(context, place, outcome)
     if isinstance(outcome, Lost) or outcome.status != 200:

@@ -24,6 +24,7 @@ from kalshi_ext.errors import Misuse
 
 _ARRIVES_WITHIN = 1.0  # seconds after which a request counts as arrived, answered or not
 _ROUNDING = 1e-6  # of tokens: sums of fractions
+_LEASE_USABLE = 0.5  # seconds; the store counts it as held for longer
 _SHORTEST = 0.001  # seconds; a clock may not tell less apart
 
 
@@ -127,6 +128,12 @@ class TokenBucket(Checked):
     _updated_at: float | None = field(default=None, init=False)
     _refused_at: float = field(default=-math.inf, init=False)
     waiting: int = field(default=0, init=False)
+    # A shared bucket gets no tokens by time, but by `credit`, and gives back what it did not use.
+    is_shared: bool = field(default=False, init=False)
+    is_leasing: bool = field(default=False, init=False)
+    was_refused: bool = field(default=False, init=False)
+    _unused: float = field(default=0.0, init=False)
+    _expires_at: float = field(default=math.inf, init=False)
 
     _prefix: ClassVar = "bucket "
     _checks: ClassVar = {"rate": _amount, "capacity": _amount}
@@ -157,7 +164,7 @@ class TokenBucket(Checked):
             self._left -= cost
             return Turn(cost, urgent, self._came + max(0.0, -(self._level + self._booked)))
         self._booked += cost
-        floor = min(self.kept, self.capacity - cost)
+        floor = 0.0 if self.is_shared else min(self.kept, self.capacity - cost)
         return Turn(cost, urgent, self._left + max(0.0, floor - self._level))
 
     def wait(self, turn: Turn, now: float) -> float:
@@ -209,12 +216,38 @@ class TokenBucket(Checked):
             self._left -= held
         if now - self._refused_at > 1.0:
             self.share = max(0.1, self.share * 0.7)
-        self._refused_at = now
+        self._refused_at, self.was_refused = now, True
+
+    def share_out(self) -> None:
+        """Become the part of a bucket that several processes share; begin with nothing."""
+        self.is_shared, self._level = True, 0.0
+
+    def missing(self, turn: Turn) -> float:
+        """Return the tokens that have to come in before a request may go."""
+        return max(0.0, turn.due - (self._came if turn.urgent else self._left))
+
+    def credit(self, tokens: float, now: float) -> None:
+        """Take in tokens of the shared bucket, to be used within a lease's time."""
+        self.refill(now)
+        self._level += tokens
+        self._came += tokens
+        self._left += tokens
+        self._expires_at = now + _LEASE_USABLE
+
+    def take_unused(self) -> float:
+        """Return the tokens that were not used in time, to be given back."""
+        unused, self._unused = self._unused, 0.0
+        return unused
+
+    @property
+    def flying(self) -> float:
+        """Return the cost of the requests on their way, and of what is here to be used."""
+        return self._flying_cost + max(0.0, self._level + self._booked)
 
     def learn(self, rate: float, capacity: float, now: float) -> None:
         """Take over the true numbers; what waits goes by them from now on."""
         self.refill(now)
-        gain = capacity - self.capacity
+        gain = 0.0 if self.is_shared else capacity - self.capacity
         if gain < 0:  # only what is above the new capacity goes
             gain = min(0.0, capacity - (self._level + self._booked))
         self.rate, self.capacity = rate, capacity
@@ -233,12 +266,23 @@ class TokenBucket(Checked):
         # A clock set back gives nothing and takes nothing.
         passed = 0.0 if self._updated_at is None else max(0.0, now - self._updated_at)
         self._updated_at = now
+        if self.is_shared:
+            self._drop_unused(now)
+            return
         room = self.capacity - self._booked - self._flying_cost - self._level
         gain = min(passed * self.rate * self.share, max(0.0, room))
         self.share = min(1.0, self.share + passed / 20)
         self._level += gain
         self._came += gain
         self._left += gain
+
+    def _drop_unused(self, now: float) -> None:
+        held = self._level + self._booked
+        if now >= self._expires_at and held > 0:
+            self._level -= held
+            self._left -= held
+            self._unused += held
+            self._expires_at = math.inf
 
     def tokens(self, now: float) -> float:
         """Return the tokens that the exchange's bucket holds, as far as this one knows."""

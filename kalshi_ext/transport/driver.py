@@ -31,6 +31,7 @@ from attrs import define, field, frozen
 
 from kalshi_ext.errors import KalshiError, Misuse
 from kalshi_ext.protocol.boundary import guarded
+from kalshi_ext.protocol.effects import Lease
 from kalshi_ext.protocol.flow import (
     AdjustClock,
     Effect,
@@ -260,6 +261,8 @@ class Driver:
             return self._send(effect)
         if isinstance(effect, Sleep):
             return time.sleep(effect.seconds)
+        if isinstance(effect, Lease):
+            return effect.store.lease(effect.demand)
         assert isinstance(effect, Record)  # noqa: S101 - the union has no other member
         return getattr(self.journal, effect.verb)(*effect.args)
 
@@ -357,6 +360,8 @@ class AsyncDriver:
             return await self._send(effect)
         if isinstance(effect, Sleep):
             return await asyncio.sleep(effect.seconds)
+        if isinstance(effect, Lease):
+            return await asyncio.to_thread(effect.store.lease, effect.demand)
         assert isinstance(effect, Record)  # noqa: S101 - the union has no other member
         return await self._record(effect)
 

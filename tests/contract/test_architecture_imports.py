@@ -24,6 +24,7 @@ ORDER = (
     "models",
     "requests",
     "journal",
+    "budget",
     "protocol",
     "contracts",
     "transport",
@@ -40,7 +41,11 @@ ORDER = (
 )
 RANK = {room: rank for rank, room in enumerate(ORDER)}
 # Tools beside the client: they may use the ground floor, and nothing of the client above it.
-APART = {"drift": {"errors", "contract"}, "journal": {"errors", "spellings", "redact", "arguments"}}
+APART = {
+    "drift": {"errors", "contract"},
+    "journal": {"errors", "spellings", "redact", "arguments"},
+    "budget": {"errors", "spellings", "redact", "arguments"},
+}
 FACADE = {"_async", "_sync", "session", "transport", "writes", "contracts", "protocol"}
 
 

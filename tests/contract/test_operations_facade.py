@@ -30,6 +30,8 @@ RESOURCES = (
 )
 # What the facade says beyond the operations, and of which they are made.
 COMPOSED = {
+    "orders.amend_many": "AmendOrderV2 or amendOrder, once for each",
+    "account.budget": "none: what the client counts",
     "orders.find": "GetOrders and GetHistoricalOrders, matched by client_order_id",
     "portfolio.event_positions": "GetPositions, the other list of its answer",
     "history.all_orders": "GetOrders, GetHistoricalOrders, GetHistoricalCutoff",
@@ -156,7 +158,7 @@ def test_what_waits_in_one_colour_is_a_coroutine_in_the_other(name: str) -> None
     for word, method in inspect.getmembers(classes("async")[name], inspect.isfunction):
         if not word.startswith("_"):
             answer = str(inspect.signature(method).return_annotation)
-            lazily = answer.startswith(("AsyncRows", "AsyncCompleteRows"))
+            lazily = answer.startswith(("AsyncRows", "AsyncCompleteRows", "Budget"))
             assert inspect.iscoroutinefunction(method) is not lazily, word
             assert not inspect.iscoroutinefunction(getattr(classes("sync")[name], word))
 

@@ -22,7 +22,7 @@ SETTINGS = {"Backoff", "Environment", "KeySource", "Pacer", "Passphrase", "Polic
 SETTINGS |= {"Signer", "Timeout", "TokenBucket"}
 MODELS = set(kalshi_ext.models.__all__)
 ARGUMENTS = {"Action", "Count", "Deadline", "Dollars", "Moment", "OrderRef", "Side"}
-ARGUMENTS |= {"ParameterValue", "Parameters"}
+ARGUMENTS |= {"BudgetSource", "PaceSource", "ParameterValue", "Parameters", "Progress"}
 PRICES = {"Band", "PriceGrid"}
 WORDS = {
     "BookSide",
@@ -44,7 +44,7 @@ WORDS = {
     "TimeInForce",
 }
 WRITING = {"Flow", "GeneratedResponse", "Journal", "JournalSource", "OrderTicket", "Resolution"}
-WRITING |= {"State", "open_journal"}
+WRITING |= {"AmendTicket", "State", "open_journal"}
 PAGES = {"AsyncCompleteRows", "AsyncRows", "CompleteRows", "CursorRepeated"}
 PAGES |= {"InvalidRow", "Page", "Rows"}
 ERRORS = {

@@ -14,10 +14,11 @@ import pytest
 from attrs import define, field
 
 from kalshi_ext import errors
+from kalshi_ext.budget.store import Demand, Grant, Row
 from kalshi_ext.contracts import contract
 from kalshi_ext.protocol import flow
 from kalshi_ext.protocol.context import Context, Policy
-from kalshi_ext.protocol.effects import Flow, Monotonic, Now, Send, Sleep
+from kalshi_ext.protocol.effects import Flow, Lease, Monotonic, Now, Send, Sleep
 from kalshi_ext.protocol.messages import Call, Lost, Operation, Repeat, Reply, Request
 from kalshi_ext.protocol.pacer import Pacer
 from kalshi_ext.protocol.rate_limits import TokenBucket
@@ -86,12 +87,20 @@ class World:
     def at(self, when: float, work: Callable[[], None]) -> None:
         heapq.heappush(self._heap, (when, next(self._order), work))
 
-    def start(self, made: Call[Any], when: float = 0.0, deadline: float | None = None) -> None:
+    def start(
+        self,
+        made: Call[Any],
+        when: float = 0.0,
+        deadline: float | None = None,
+        context: Context | None = None,
+    ) -> None:
+        used = context or self.context
+
         def steps() -> Flow[Any]:
             limits = None
             if deadline is not None:
-                limits = yield from flow.begin_call(self.context, deadline)
-            return (yield from flow.send_with_retries(made, self.context, limits=limits))
+                limits = yield from flow.begin_call(used, deadline)
+            return (yield from flow.send_with_retries(made, used, limits=limits))
 
         self.at(when, lambda: self._step(steps(), None))
 
@@ -105,6 +114,8 @@ class World:
             effect = steps.send(value)
             while isinstance(effect, Monotonic | Now):
                 effect = steps.send(self.now)
+            if isinstance(effect, Lease):
+                effect = self._leased(steps, effect)
         except StopIteration as stop:
             self.results.append(stop.value)
         except errors.KalshiError as error:
@@ -116,6 +127,12 @@ class World:
                 assert isinstance(effect, Send)
                 request = effect.request
                 self.at(self.now + self.delay(), lambda: self._arrive(steps, request))
+
+    def _leased(self, steps: Flow[Any], lease: Lease) -> Any:
+        effect = steps.send(lease.store.lease(lease.demand))
+        while isinstance(effect, Monotonic | Now):
+            effect = steps.send(self.now)
+        return self._leased(steps, effect) if isinstance(effect, Lease) else effect
 
     def _arrive(self, steps: Flow[Any], request: Request) -> None:
         reply = self._answer(request)
@@ -318,3 +335,68 @@ def test_a_flow_that_is_dropped_in_the_queue_gives_its_tokens_back() -> None:
     steps.close()
     assert pacer.budget(core.EPOCH).write.queued == 0
     assert pacer.budget(core.EPOCH + 1).write.tokens == 10
+
+
+@define
+class MemoryStore:
+    """A shared budget in a dict; its clock is the world's."""
+
+    world: World
+    rows: dict[str, Row] = field(factory=dict)
+
+    def lease(self, demand: Demand) -> Grant:
+        now = self.world.now
+        row = self.rows.setdefault(demand.bucket, Row.full(demand, now))
+        return row.grant(demand, now)
+
+    def close(self) -> None:
+        """Close nothing."""
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_three_processes_on_one_budget_send_everything_and_are_refused_nothing(seed: int) -> None:
+    rng = Random(seed)
+    world = World(None, references(100, 100), lambda: rng.uniform(0.001, 0.05))
+    store = MemoryStore(world)
+    for number in range(3):
+        pacer = Pacer.of_tier("basic")
+        pacer.share(store, f"process {number}")
+        context = Context(policy=world.context.policy, pacer=pacer)
+        for _ in range(60):
+            world.start(call("create"), rng.uniform(0, 2), context=context)
+        for _ in range(5):
+            world.start(call("cancel"), rng.uniform(3, 10), context=context)
+    world.run()
+    assert world.refused == 0
+    assert statuses(world) == [201] * 195
+    assert max(at for at, _ in world.arrived) <= (180 * 10 + 30 - 100) / 100 * 1.05 + 1.0
+
+
+def test_a_store_that_does_not_answer_stops_nothing() -> None:
+    class Gone:
+        def lease(self, demand: Demand) -> Grant:
+            raise OSError("gone")
+
+        def close(self) -> None: ...
+
+    pacer = Pacer.of_tier("basic")
+    pacer.share(Gone(), "process")
+    context = Context(pacer=pacer)
+    steps = flow.send_with_retries(call("create"), context)
+    effect: Any = next(steps)
+    while not isinstance(effect, Send):
+        if isinstance(effect, Lease):
+            effect = steps.throw(OSError("gone"))
+        else:
+            effect = steps.send(core.EPOCH if isinstance(effect, Monotonic) else None)
+
+
+def test_what_a_killed_process_held_comes_back_after_a_second() -> None:
+    demand = Demand(bucket="write 0", owner="a", rate=100, capacity=100, cost=10, want=20)
+    row = Row.full(demand, 0.0)
+    assert row.grant(demand, 0.0) == Grant(20, 0.0)
+    other = Demand(bucket="write 0", owner="b", rate=100, capacity=100, cost=10, want=20)
+    assert row.grant(other, 0.9).tokens == 20
+    assert row.level == pytest.approx(60)  # held by the other: no room to refill
+    row.grant(other, 5.0)
+    assert row.level == pytest.approx(80)

@@ -91,13 +91,6 @@ def test_an_account_of_a_higher_tier_is_paced_by_its_own_numbers(
     assert answers.count(("GetAccountApiLimits", 200)) == 1
 
 
-@pytest.mark.parametrize("how", PLACED)
-def test_without_pace_the_exchange_refuses_what_is_too_fast(limited_box: Sandbox, how: str) -> None:
-    name = f"hasty-{how}"
-    PLACED[how](14, **options_of(limited_box, name, pace=None))
-    assert 429 in {status for _, status in answers_of(limited_box, name)}
-
-
 def test_the_budget_tells_what_is_left_without_a_request() -> None:
     with Kalshi(bearer_token="one", environment="http://127.0.0.1:1") as client:
         budget = client.account.budget()

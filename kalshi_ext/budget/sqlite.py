@@ -1,0 +1,83 @@
+"""A shared budget in a file, for the processes of one machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+from attrs import define, field
+
+from kalshi_ext.budget.store import Demand, Grant, Row
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS budget (
+    account TEXT, bucket TEXT, level REAL, urgent REAL, updated_at REAL, holds TEXT,
+    PRIMARY KEY (account, bucket)
+)
+"""
+
+
+@define(eq=False)
+class SqliteBudget:
+    """The buckets of an account in a SQLite file. Shared by threads; a forked child opens anew."""
+
+    path: Path
+    account: str
+    _connection: sqlite3.Connection | None = None
+    _pid: int = 0
+    _lock: threading.Lock = field(factory=threading.Lock, repr=False)
+
+    def lease(self, demand: Demand) -> Grant:
+        """Take tokens under the lock of the file."""
+        with self._lock:
+            connection = self._open()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                now = time.time()  # under the lock; a monotonic one would end with the machine
+                row = self._read(connection, demand) or Row.full(demand, now)
+                grant = row.grant(demand, now)
+                connection.execute(
+                    "INSERT OR REPLACE INTO budget VALUES (?, ?, ?, ?, ?, ?)",
+                    (
+                        *(self.account, demand.bucket, row.level, row.urgent, row.updated_at),
+                        json.dumps(row.holds),
+                    ),
+                )
+            except BaseException:
+                connection.rollback()
+                raise
+            connection.commit()
+            return grant
+
+    def _read(self, connection: sqlite3.Connection, demand: Demand) -> Row | None:
+        found = connection.execute(
+            "SELECT level, urgent, updated_at, holds FROM budget WHERE account = ? AND bucket = ?",
+            (self.account, demand.bucket),
+        ).fetchone()
+        if found is None:
+            return None
+        level, urgent, updated_at, holds = found
+        pairs = {owner: (tokens, until) for owner, (tokens, until) in json.loads(holds).items()}
+        return Row(level, urgent, updated_at, pairs)
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None or self._pid != os.getpid():
+            connection = sqlite3.connect(
+                self.path, timeout=5.0, isolation_level=None, check_same_thread=False
+            )
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = OFF")  # a budget is worth a second
+            connection.execute(_TABLE)
+            self._connection, self._pid = connection, os.getpid()
+        return self._connection
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            if self._connection is not None and self._pid == os.getpid():
+                self._connection.close()
+            self._connection = None

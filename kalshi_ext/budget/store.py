@@ -1,0 +1,107 @@
+"""The arithmetic of a shared bucket: what a process gets when it asks, and when it may use it.
+
+A row holds the tokens of one bucket of one account. Whoever changes it has it locked and reads the
+clock under that lock, so all changes have one order and one time. A process takes a fifth of a
+second of tokens at a time, or one request's cost where that is more, with a wait: below zero the
+level is a debt, so nobody who asked first is passed by. What it holds and has not used, or has on
+its way to the exchange, leaves no room to refill: the exchange's bucket does not refill either
+while it is full. A process that dies takes what it holds with it, for a second.
+
+Urgent requests have an allowance of their own, a tenth of the capacity, that refills first.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from attrs import define, field, frozen
+
+LEASE_SECONDS = 0.2
+_HELD_FOR = 1.0  # seconds after which what a process holds counts as used
+
+
+@frozen(kw_only=True)
+class Demand:
+    """What a process asks of a bucket, in tokens.
+
+    It needs `cost` and gets up to `want`; it gives back `unused` and still has `flying` on the way.
+    `refused` says that the exchange had fewer tokens than this bucket.
+    """
+
+    bucket: str
+    owner: str
+    rate: float
+    capacity: float
+    cost: float
+    want: float
+    unused: float = 0.0
+    flying: float = 0.0
+    urgent: bool = False
+    refused: bool = False
+
+
+@frozen
+class Grant:
+    """The tokens that a process got, and the seconds until it may use them."""
+
+    tokens: float
+    wait: float
+
+
+@define
+class Row:
+    """A bucket as it is stored. `holds` maps a process to (tokens, until)."""
+
+    level: float
+    urgent: float
+    updated_at: float
+    holds: dict[str, tuple[float, float]] = field(factory=dict[str, tuple[float, float]])
+
+    @classmethod
+    def full(cls, demand: Demand, now: float) -> Row:
+        """Begin with a full bucket."""
+        return cls(demand.capacity, demand.capacity / 10, now)
+
+    def grant(self, demand: Demand, now: float) -> Grant:
+        """Give a process what it asks for; `now` was read under the lock of the row."""
+        self._refill(demand, now)
+        if demand.refused:
+            self.level = min(self.level, 0.0)
+        kept = demand.capacity / 10
+        tokens = demand.cost if demand.urgent else max(demand.cost, demand.want)
+        tokens = min(tokens, max(demand.capacity, demand.cost))
+        had, self.level = self.level, self.level - tokens
+        if demand.urgent:
+            self.urgent -= tokens
+            wait = 0.0 if had >= tokens else max(0.0, -self.urgent / demand.rate)
+        else:
+            floor = max(0.0, min(kept, demand.capacity - tokens))
+            wait = max(0.0, floor - self.level) / demand.rate
+        self.holds[demand.owner] = (demand.flying + tokens, now + wait + _HELD_FOR)
+        return Grant(tokens, wait)
+
+    def _refill(self, demand: Demand, now: float) -> None:
+        self.holds = {
+            owner: held
+            for owner, held in self.holds.items()
+            if held[1] > now and owner != demand.owner
+        }
+        self.level += demand.unused
+        held = demand.flying + sum(tokens for tokens, _ in self.holds.values())
+        passed = max(0.0, now - self.updated_at)  # a clock set back gives nothing
+        room = max(0.0, demand.capacity - held - self.level)
+        self.level += min(passed * demand.rate, room)
+        self.urgent = min(demand.capacity / 10, self.urgent + passed * demand.rate)
+        self.updated_at = now
+
+
+class BudgetStore(Protocol):
+    """Where the buckets of an account are kept. May block; may raise anything."""
+
+    def lease(self, demand: Demand) -> Grant:
+        """Take tokens under the lock of their bucket."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection."""
+        ...
