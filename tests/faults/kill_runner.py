@@ -29,7 +29,9 @@ from killed_bot import write_line
 from kalshi_ext import Kalshi
 from kalshi_ext.journal import open_journal
 from kalshi_ext.journal.sqlite import SqliteStore
-from kalshi_ext.transport import streams
+from kalshi_ext.transport.async_connection import AsyncConnection
+from kalshi_ext.transport.connection import Connection
+from kalshi_ext.transport.opening import Opening
 
 LIFE_LIMIT = 150.0  # seconds after which a life counts as hung
 
@@ -64,13 +66,14 @@ class BoundaryKiller:
         """Put the boundaries around the steps of the library."""
         for step, name in (("begin", "begin"), ("save", "write"), ("commit", "sync")):
             self._wrap(SqliteStore, step, f"journal {name}")
-        self._wrap_write(streams.DeadlineStream)
-        self._wrap_write_async(streams.AsyncDeadlineStream)
-        self._wrap(streams.DeadlineBackend, "connect_tcp", "connect")
-        self._wrap_async(streams.AsyncDeadlineBackend, "connect_tcp", "connect")
-        for step, name in (("write", "send"), ("read", "receive")):
-            self._wrap(streams.DeadlineStream, step, name)
-            self._wrap_async(streams.AsyncDeadlineStream, step, name)
+        self._wrap_write()
+        self._wrap_write_async()
+        self._wrap(Opening, "open", "connect")
+        self._wrap_async(Opening, "open_async", "connect")
+        self._wrap(Connection, "_write", "send")
+        self._wrap(Connection, "read", "receive")
+        self._wrap_async(AsyncConnection, "ask", "send")
+        self._wrap_async(AsyncConnection, "more", "receive")  # begins when the request is written
 
     def _wrap(self, owner: Any, step: str, name: str) -> None:
         function = getattr(owner, step)
@@ -94,29 +97,29 @@ class BoundaryKiller:
 
         setattr(owner, step, wrapped)
 
-    def _wrap_write(self, owner: Any) -> None:
-        write = owner.write
+    def _wrap_write(self) -> None:
+        write = Connection._write
 
-        def wrapped(stream: Any, buffer: bytes, timeout: float | None = None) -> Any:
-            if self.count_boundary() and len(buffer) > 1:
-                self._send_half(stream, buffer)
-            return write(stream, buffer, timeout)
+        def wrapped(connection: Any, data: bytes, *args: Any) -> None:
+            if self.count_boundary() and len(data) > 1:
+                self._send_half(connection.socket, data)
+            write(connection, data, *args)
 
-        owner.write = wrapped
+        Connection._write = wrapped  # type: ignore[method-assign]  # the boundary inside a write
 
-    def _wrap_write_async(self, owner: Any) -> None:
-        write = owner.write
+    def _wrap_write_async(self) -> None:
+        ask = AsyncConnection.ask
 
-        async def wrapped(stream: Any, buffer: bytes, *args: Any, **options: Any) -> Any:
-            if self.count_boundary() and len(buffer) > 1:
-                self._send_half(stream, buffer)
-            await write(stream, buffer, *args, **options)
+        async def wrapped(connection: Any, message: tuple[bytes, ...], *args: Any) -> None:
+            if self.count_boundary():
+                self._send_half(connection._transport.get_extra_info("socket"), b"".join(message))
+            await ask(connection, message, *args)
 
-        owner.write = wrapped
+        AsyncConnection.ask = wrapped  # type: ignore[method-assign]  # the boundary inside a write
 
-    def _send_half(self, stream: Any, buffer: bytes) -> None:
+    def _send_half(self, connected: Any, data: bytes) -> None:
         # One half of the bytes leaves, the other does not.
-        os.write(stream.get_extra_info("socket").fileno(), buffer[: len(buffer) // 2])
+        os.write(connected.fileno(), data[: len(data) // 2])
         self.die("inside send")
 
 
