@@ -162,7 +162,7 @@ def on_tcp(box: Sandbox) -> Iterator[Row]:
         credentials = credentials_of(box, kind)
         by_hand = ByHand(box.url, credentials)
         with (
-            Kalshi(environment=box.url, **credentials) as client,
+            Kalshi(environment=box.url, pace=None, **credentials) as client,
             httpx.Client(**by_hand.options()) as plain,
         ):
             yield compare(
@@ -174,8 +174,8 @@ def on_tcp(box: Sandbox) -> Iterator[Row]:
     credentials = {"key_id": box.key_id, "private_key": box.private_key}
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "orders.db"
-        plain = Kalshi(environment=box.url, **credentials)
-        journaled = Kalshi(environment=box.url, journal=path, **credentials)
+        plain = Kalshi(environment=box.url, pace=None, **credentials)
+        journaled = Kalshi(environment=box.url, pace=None, journal=path, **credentials)
         with plain, journaled:
             yield compare(
                 "place on the sandbox, wall clock",
@@ -212,7 +212,7 @@ def loop(credentials: dict[str, Any]) -> Iterator[Callable[[int, int], None]]:
             )
 
     async def made() -> AsyncKalshi:
-        return AsyncKalshi(**credentials)
+        return AsyncKalshi(**credentials, pace=None)
 
     with asyncio.Runner() as runner:
         client = runner.run(made())
