@@ -338,7 +338,7 @@ def _types(msgspec: Any) -> dict[str, Any]:
     def text(**bounds: int) -> Any:
         return Annotated[str, msgspec.Meta(**bounds)]
 
-    whole = Annotated[int, msgspec.Meta(ge=-_WHOLE, le=_WHOLE)]
+    whole: Any = Annotated[int, msgspec.Meta(ge=-_WHOLE, le=_WHOLE)]
     return {
         "cursor": text(max_length=MAX_CURSOR) | None,
         "name": text(min_length=1, max_length=MAX_NAME),

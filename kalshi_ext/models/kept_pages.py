@@ -46,9 +46,10 @@ class FromPage:
     def keep(models: Sequence[FromPage], page: KeptPage) -> None:
         """Give models their page, in the order of its rows."""
         # By the slots: a frozen model has no other way.
-        slots = FromPage.__dict__
-        deque(map(slots["_page"].__set__, models, repeat(page)), maxlen=0)
-        deque(map(slots["_index"].__set__, models, range(len(models))), maxlen=0)
+        set_page: Callable[[FromPage, KeptPage], None] = FromPage.__dict__["_page"].__set__
+        set_index: Callable[[FromPage, int], None] = FromPage.__dict__["_index"].__set__
+        deque(map(set_page, models, repeat(page)), maxlen=0)
+        deque(map(set_index, models, range(len(models))), maxlen=0)
 
     if not TYPE_CHECKING:  # checkers would take any name for an attribute
 

@@ -43,7 +43,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from attrs import evolve
 
@@ -221,9 +221,8 @@ def _attempt(
     outcome: Reply | Lost | None = None
     try:
         sent = yield from _send_in_turn(call, context, limits)
-        if isinstance(sent, str):
-            return sent
-        outcome = sent
+        if not isinstance(sent, str):
+            outcome = sent
     except Misuse as error:
         if raises:
             raise
@@ -233,7 +232,7 @@ def _attempt(
         raise
     finally:
         pacing.settle(context, turn, outcome)
-    return outcome
+    return sent
 
 
 def _refusal_at(call: Call[Any], limits: CallLimits, moment: float) -> str | None:
@@ -390,8 +389,9 @@ def decode_response(call: Call[T], reply: Reply, context: Context) -> T:
 
 def _note_orders(answer: object, context: Context) -> None:
     """Remember where the orders of an answer live."""
+    page = cast("Page[Any]", answer)
     if isinstance(answer, Page):
-        context.known_orders.note(answer.items)
+        context.known_orders.note(page.items)
     elif isinstance(answer, Order | OrderAck):
         context.known_orders.note([answer])
 

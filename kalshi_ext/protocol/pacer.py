@@ -21,7 +21,7 @@ import re
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 from attrs import define, field, frozen
 
@@ -84,8 +84,9 @@ def entries_of(call: Call[Any]) -> int:
     if not call.operation.path.endswith("/batched") or not call.request.body:
         return 1
     with suppress(ValueError, AttributeError):
-        body = json.loads(call.request.body)
-        return max(1, *(len(value) for value in body.values() if isinstance(value, list)))
+        body: dict[str, Any] = json.loads(call.request.body)
+        lists: list[list[Any]] = [v for v in body.values() if isinstance(v, list)]
+        return max(1, *map(len, lists))
     return 1
 
 
@@ -302,6 +303,7 @@ def checked_pacer(pace: object) -> Pacer | None:
         return pace
     if isinstance(pace, str):  # first: what is no text may compare as it likes
         return Pacer.learning() if pace == "auto" else Pacer.of_tier(pace)
-    if isinstance(pace, tuple) and len(pace) == 2:  # tokens a second; buckets of one second
-        return Pacer(*(TokenBucket(rate, rate) for rate in pace))
-    raise must_be("pace", pace, "'auto', None, a usage tier, (reads, writes) a second or a Pacer")
+    given, rates = pace, cast("tuple[Any, ...]", pace)
+    if isinstance(pace, tuple) and len(rates) == 2:  # buckets of one second
+        return Pacer(*(TokenBucket(rate, rate) for rate in rates))
+    raise must_be("pace", given, "'auto', None, a usage tier, (reads, writes) a second or a Pacer")
