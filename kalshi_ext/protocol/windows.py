@@ -41,7 +41,7 @@ T = TypeVar("T")
 
 MAX_WIDTH: Final = 6  # pages; one of 1000 fills takes about 1 MB
 PACED_SECONDS: Final = 0.3  # of the read budget that one list may have under way
-FILL: Final = 0.9  # of a page: what a window is to hold, so that most need no second page
+FILL: Final = 0.95  # of a page: what a window is to hold, so that most need no second page
 SPARSE: Final = 0.25  # of a page: a window with less tells nothing about the next
 MORE: Final = "more"  # the cursor of a page that ends its window, but not the list
 
