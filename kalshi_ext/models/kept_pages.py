@@ -6,9 +6,7 @@ fast path keeps its page's bytes instead, and its place among the rows of that p
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 
@@ -46,9 +44,11 @@ class FromPage:
     def keep(models: Sequence[FromPage], page: KeptPage) -> None:
         """Give models their page, in the order of its rows."""
         # By the slots: a frozen model has no other way.
-        slots = FromPage.__dict__
-        deque(map(slots["_page"].__set__, models, repeat(page)), maxlen=0)
-        deque(map(slots["_index"].__set__, models, range(len(models))), maxlen=0)
+        set_page: Callable[[FromPage, KeptPage], None] = FromPage.__dict__["_page"].__set__
+        set_index: Callable[[FromPage, int], None] = FromPage.__dict__["_index"].__set__
+        for index, model in enumerate(models):
+            set_page(model, page)
+            set_index(model, index)
 
     if not TYPE_CHECKING:  # checkers would take any name for an attribute
 
