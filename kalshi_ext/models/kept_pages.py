@@ -6,9 +6,7 @@ fast path keeps its page's bytes instead, and its place among the rows of that p
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 
@@ -48,8 +46,9 @@ class FromPage:
         # By the slots: a frozen model has no other way.
         set_page: Callable[[FromPage, KeptPage], None] = FromPage.__dict__["_page"].__set__
         set_index: Callable[[FromPage, int], None] = FromPage.__dict__["_index"].__set__
-        deque(map(set_page, models, repeat(page)), maxlen=0)
-        deque(map(set_index, models, range(len(models))), maxlen=0)
+        for index, model in enumerate(models):
+            set_page(model, page)
+            set_index(model, index)
 
     if not TYPE_CHECKING:  # checkers would take any name for an attribute
 
