@@ -108,8 +108,8 @@ class TokenBucket(Checked):
     before everything that is booked, and what is booked then goes later by its cost.
 
     The exchange's bucket takes the tokens when the request arrives, and does not refill while it is
-    full. So a request on its way, for at most half a second, leaves no room to refill here either: the
-    level here is never above the level there, whatever the network's delays are.
+    full. So a request on its way, for at most half a second, leaves no room to refill here either:
+    the level here is never above the level there, whatever the network's delays are.
     """
 
     rate: float
