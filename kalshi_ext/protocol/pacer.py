@@ -21,7 +21,7 @@ import re
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 from attrs import define, field, frozen
 
@@ -85,7 +85,8 @@ def entries_of(call: Call[Any]) -> int:
         return 1
     with suppress(ValueError, AttributeError):
         body = json.loads(call.request.body)
-        return max(1, *(len(value) for value in body.values() if isinstance(value, list)))
+        lists = [cast("list[Any]", each) for each in body.values() if isinstance(each, list)]
+        return max([1, *map(len, lists)])
     return 1
 
 
