@@ -43,7 +43,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from attrs import evolve
 
@@ -233,7 +233,7 @@ def _attempt(
         raise
     finally:
         pacing.settle(context, turn, outcome)
-    return outcome
+    return sent
 
 
 def _refusal_at(call: Call[Any], limits: CallLimits, moment: float) -> str | None:
@@ -391,7 +391,7 @@ def decode_response(call: Call[T], reply: Reply, context: Context) -> T:
 def _note_orders(answer: object, context: Context) -> None:
     """Remember where the orders of an answer live."""
     if isinstance(answer, Page):
-        context.known_orders.note(answer.items)
+        context.known_orders.note(cast("Any", answer).items)
     elif isinstance(answer, Order | OrderAck):
         context.known_orders.note([answer])
 

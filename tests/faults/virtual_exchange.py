@@ -22,8 +22,8 @@ from kalshi_ext import Kalshi, Policy
 from kalshi_ext.contracts import contract
 from kalshi_ext.journal import Journal
 from kalshi_ext.protocol.flow import Effect, Sleep
-from kalshi_ext.protocol.pacer import Pacer
 from kalshi_ext.protocol.messages import Operation
+from kalshi_ext.protocol.pacer import Pacer
 from kalshi_ext.sandbox.engine import ApiRequest, Caller, Engine, Settings, admin
 from kalshi_ext.transport.driver import Driver
 
