@@ -20,7 +20,7 @@ def open_budget(where: str | Path | Secret[Any], account: str) -> BudgetStore:
     """
     where = as_secret(where)  # a URL may hold a password, and a traceback shows locals
     place = plain(where.reveal())
-    if not isinstance(place, str | Path) or not str(place).strip():
+    if not isinstance(place, str | Path) or not str(place).strip() or not str(place).isprintable():
         raise must_be("budget", place, "a path or a postgresql:// URL")
     if "://" not in str(place):
         from kalshi_ext.budget.sqlite import SqliteBudget
