@@ -14,7 +14,7 @@ MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types derived spec generate check-generated drift adopt adopt-walks \
-        record faults fuzz hostile simulate mutation drift-mutations invariants conformance witnesses bench \
+        record faults fuzz hostile simulate mutation drift-mutations invariants conformance witnesses bench bulk \
         package clean
 
 help: ## list the targets
@@ -120,6 +120,10 @@ witnesses: $(VENV)/.dev ## clients made by others against the sandbox (installs 
 
 bench: $(VENV)/.dev ## speed, as ratios measured in one run; writes them
 	$(PY) scripts/bench.py --write
+
+bulk: $(VENV)/.dev ## budget and bulk calls against true buckets: 10,000 orders, processes killed
+	KALSHI_BULK=1 $(PY) -m pytest -q -n 1 tests/wire/client/test_client_shared_budget.py
+	$(PY) scripts/bulk_bench.py --write
 
 package: $(VENV)/.dev ## build the wheel, install it elsewhere, trade with it
 	$(PY) scripts/package_check.py

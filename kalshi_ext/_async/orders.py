@@ -8,7 +8,7 @@ from kalshi_ext import values, writes
 from kalshi_ext._async.resource import AsyncResource
 from kalshi_ext._async.rows import AsyncRows
 from kalshi_ext.arguments import entries, flag
-from kalshi_ext.errors import KalshiError, Misuse
+from kalshi_ext.errors import KalshiError
 from kalshi_ext.models import Order, OrderAck, QueuePosition
 from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.protocol.windows import ORDERS
@@ -28,6 +28,7 @@ from kalshi_ext.requests import (
     progress,
     subaccount_number,
 )
+from kalshi_ext.requests.bulk import amend_tickets, bulk_targets, order_tickets
 from kalshi_ext.requests.filters import list_query
 
 
@@ -102,9 +103,7 @@ class AsyncOrders(AsyncResource):
         `on_progress(done, total)` is called as outcomes come in; what it raises is ignored. Where
         one request holds all of them, a refusal that all met is raised.
         """
-        checked = entries(tickets, "tickets", most=None)
-        if not all(isinstance(ticket, OrderTicket) for ticket in checked):
-            raise Misuse("tickets must be built with OrderTicket.of(...)")
+        checked = order_tickets(tickets)
         return await self._run(
             writes.place_many(
                 self._contract,
@@ -166,9 +165,7 @@ class AsyncOrders(AsyncResource):
         Build tickets with `AmendTicket.of(...)`, which takes the arguments of `amend`. An order
         that stands twice is refused before the first request. The rest is as in `place_many`.
         """
-        checked = entries(tickets, "tickets", most=None)
-        if not all(isinstance(ticket, AmendTicket) for ticket in checked):
-            raise Misuse("tickets must be built with AmendTicket.of(...)")
+        checked = amend_tickets(tickets)
         return await self._run(
             writes.amend_many(
                 self._contract,
@@ -234,7 +231,7 @@ class AsyncOrders(AsyncResource):
 
         As `place_many`; an order that stands twice is cancelled once.
         """
-        targets = [Target.of(order) for order in entries(orders, "orders", most=None)]
+        targets = bulk_targets(orders)
         return await self._run(
             writes.cancel_many(
                 self._contract,

@@ -389,9 +389,8 @@ def decode_response(call: Call[T], reply: Reply, context: Context) -> T:
 
 def _note_orders(answer: object, context: Context) -> None:
     """Remember where the orders of an answer live."""
-    page = cast("Page[Any]", answer)
     if isinstance(answer, Page):
-        context.known_orders.note(page.items)
+        context.known_orders.note(cast("Any", answer).items)
     elif isinstance(answer, Order | OrderAck):
         context.known_orders.note([answer])
 

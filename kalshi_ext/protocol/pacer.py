@@ -83,10 +83,9 @@ def entries_of(call: Call[Any]) -> int:
     """Return how many entries a request has: one, but for a batch."""
     if not call.operation.path.endswith("/batched") or not call.request.body:
         return 1
-    with suppress(ValueError, AttributeError):
-        body: dict[str, Any] = json.loads(call.request.body)
-        lists: list[list[Any]] = [v for v in body.values() if isinstance(v, list)]
-        return max(1, *map(len, lists))
+    with suppress(ValueError, AttributeError, TypeError):
+        body: Any = json.loads(call.request.body)
+        return max(1, len(body.get("orders") or body.get("order_ids") or ()))
     return 1
 
 
@@ -297,13 +296,17 @@ class Pacer(Checked):
         )
 
 
+def _rates(pace: object) -> tuple[float, ...]:
+    return cast("tuple[float, ...]", pace) if isinstance(pace, tuple) else ()
+
+
 def checked_pacer(pace: object) -> Pacer | None:
     """Return the pacer that `pace` means: 'auto', None, a tier, two rates, or a Pacer."""
     if pace is None or isinstance(pace, Pacer):
         return pace
     if isinstance(pace, str):  # first: what is no text may compare as it likes
         return Pacer.learning() if pace == "auto" else Pacer.of_tier(pace)
-    given, rates = pace, cast("tuple[Any, ...]", pace)
-    if isinstance(pace, tuple) and len(rates) == 2:  # buckets of one second
+    rates = _rates(pace)
+    if len(rates) == 2:  # tokens a second; buckets of one second
         return Pacer(*(TokenBucket(rate, rate) for rate in rates))
-    raise must_be("pace", given, "'auto', None, a usage tier, (reads, writes) a second or a Pacer")
+    raise must_be("pace", pace, "'auto', None, a usage tier, (reads, writes) a second or a Pacer")
