@@ -20,6 +20,7 @@ from kalshi_ext.errors import KalshiError, Misuse
 from kalshi_ext.journal.commit import reservations_in
 from kalshi_ext.journal.entry import Entry, Reservation, State, Transition
 from kalshi_ext.journal.in_flight import InFlight
+from kalshi_ext.journal.stop_record import Edit, Standing, change_or_fail
 from kalshi_ext.journal.verbs import VERBS, JournalRequest, cancel_reservation
 
 INHERITED: Final = "inherited by a forked process: open one of its own there"
@@ -140,6 +141,8 @@ class Journal:
         Only a reservation can be cancelled, and only while it waits in the queue; a caller that
         stops waiting for one calls `cancel_reservation(future)`.
         """
+        if verb == "change_stops":
+            return self._submit_stops(*args)
         if verb not in VERBS:
             raise Misuse(f"verb: expected one of {', '.join(sorted(VERBS))}, got {verb!r}")
         request = VERBS[verb](*args, **options)
@@ -150,6 +153,21 @@ class Journal:
             raise request.kind.failure("closed")
         self._runner.submit(request)
         return request.future
+
+    def change_stops(self, edit: Edit) -> Standing:
+        """Change the record of stops (see stop_record.py), durably. Raises JournalUnusable."""
+        standing: Standing = self.submit("change_stops", edit).result()
+        return standing
+
+    def _submit_stops(self, edit: Edit) -> Future[Standing]:
+        # In the thread that asks, also of an event loop: a stop waits for no queue, and nothing
+        # else of its process goes on until it is durable.
+        future = Future[Standing]()
+        try:
+            future.set_result(change_or_fail(self.stops.record, edit))
+        except KalshiError as error:
+            future.set_exception(error)
+        return future
 
     def cancel_reservation(self, future: Future[Any]) -> None:
         """Give up a submitted reservation or reopening: what it recorded becomes not sent."""

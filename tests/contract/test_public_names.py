@@ -45,6 +45,7 @@ WORDS = {
 }
 WRITING = {"Flow", "GeneratedResponse", "Journal", "JournalSource", "OrderTicket", "Resolution"}
 WRITING |= {"AmendTicket", "State", "open_journal"}
+WRITING |= {"Latch", "RestingOrder", "StopReport", "StoppedGroup"}
 PAGES = {"AsyncCompleteRows", "AsyncRows", "CompleteRows", "CursorRepeated"}
 PAGES |= {"InvalidRow", "Page", "Rows"}
 ERRORS = {
@@ -69,6 +70,7 @@ ERRORS = {
     "Retired",
     "TimestampExpired",
     "TradingPaused",
+    "TradingStopped",
     "TransferAlreadyApplied",
     "Unauthorized",
     "Unavailable",
