@@ -92,7 +92,7 @@ def _shard_of(
         return ticket.exchange_index
     known = groups.shards.get(ticket.ticker)
     if known is None:
-        call = evolve(contract.markets.get(ticket.ticker), decode=_read_shard)
+        call = evolve(contract.markets.get(ticket.ticker), decode=_read_shard, decode_fast=None)
         try:
             shard = yield from request(call, context, limits=limits)
         except Refused:
