@@ -141,8 +141,8 @@ class Journal:
         Only a reservation can be cancelled, and only while it waits in the queue; a caller that
         stops waiting for one calls `cancel_reservation(future)`.
         """
-        if verb == "change_stops":
-            return self._submit_stops(*args)
+        if verb in ("change_stops", "read_stops"):
+            return self._submit_stops(args[0] if args else None)
         if verb not in VERBS:
             raise Misuse(f"verb: expected one of {', '.join(sorted(VERBS))}, got {verb!r}")
         request = VERBS[verb](*args, **options)
@@ -159,12 +159,18 @@ class Journal:
         standing: Standing = self.submit("change_stops", edit).result()
         return standing
 
-    def _submit_stops(self, edit: Edit) -> Future[Standing]:
+    def read_stops(self) -> Standing:
+        """Read the record of stops anew where other processes share it. Raises JournalUnusable."""
+        standing: Standing = self.submit("read_stops").result()
+        return standing
+
+    def _submit_stops(self, edit: Edit | None) -> Future[Standing]:
         # In the thread that asks, also of an event loop: a stop waits for no queue, and nothing
         # else of its process goes on until it is durable.
         future = Future[Standing]()
         try:
-            future.set_result(change_or_fail(self.stops.record, edit))
+            record = self.stops.record
+            future.set_result(record.read() if edit is None else change_or_fail(record, edit))
         except KalshiError as error:
             future.set_exception(error)
         return future

@@ -86,7 +86,7 @@ def amend(
     contract.orders.amend(ticket)  # refuses what the contract cannot say
     ticket = evolve(ticket, target=known_place(contract, ticket.target, context))
     limits = yield from _begin(context, ticket.target, deadline, began, ticket.ticker)
-    refuse_if_stopped(context, limits, "orders.amend")
+    yield from refuse_if_stopped(context, limits, "orders.amend")
 
     def attempt(target: Target) -> Flow[OrderAck]:
         single = _amend(contract, evolve(ticket, target=target), context, limits)

@@ -17,7 +17,14 @@ from functools import partial
 from attrs import evolve
 
 from kalshi_ext.contracts.interface import Contract
-from kalshi_ext.errors import KalshiError, NotFound, NotSent, OutcomeUnknown, Refused
+from kalshi_ext.errors import (
+    JournalUnwritable,
+    KalshiError,
+    NotFound,
+    NotSent,
+    OutcomeUnknown,
+    Refused,
+)
 from kalshi_ext.journal import JournalError
 from kalshi_ext.journal.stop_record import Standing
 from kalshi_ext.protocol.context import AutoGroups
@@ -28,11 +35,17 @@ from kalshi_ext.writes.create import create_group
 from kalshi_ext.writes.reservation import serialized
 
 
-def refuse_if_stopped(context: Context, limits: CallLimits, facade: str) -> None:
-    """Raise TradingStopped where a latch shuts an order out."""
+def refuse_if_stopped(context: Context, limits: CallLimits, facade: str) -> Flow[None]:
+    """Raise TradingStopped where a latch shuts an order out; JournalUnwritable: it cannot tell."""
+    if context.shared_journal:  # another machine may have shut one
+        try:
+            yield Record("read_stops")
+        except JournalError as error:
+            raise JournalUnwritable(f"{facade}: {error.args[0]}") from error
     latch = context.stops.latched(limits.scopes)
     if latch is not None:
         raise latch.error(facade)
+    yield from ()
 
 
 def assigned(

@@ -120,7 +120,7 @@ def _execute(
     scopes = scopes_of(listed)
     begin = begin_call(context, deadline, names_price=True, scopes=scopes, began=began)
     limits = yield from begin
-    auto_groups.refuse_if_stopped(context, limits, "orders.place")
+    yield from auto_groups.refuse_if_stopped(context, limits, "orders.place")
     if context.auto_groups is not None:
         listed = yield from auto_groups.assigned(contract, listed, context, limits)
         whole = build_call(listed)
