@@ -1,7 +1,7 @@
 """Measure the stop button: how soon its first byte is there, and what is placed after it.
 
-Real clients against the sandbox with rate limits: a stop behind queued creates (threads, tasks), and
-behind slow reads. `--write` keeps the figures in docs/unattended.md.
+Real clients against the sandbox with rate limits: a stop behind queued creates (threads, tasks),
+and behind slow reads. `--write` keeps the figures in docs/unattended.md.
 """
 
 from __future__ import annotations
@@ -119,10 +119,10 @@ def measure(turns: int) -> dict[str, list[tuple[float, int]]]:
 def table(found: dict[str, list[tuple[float, int]]]) -> str:
     """Write the figures as a table."""
     lines = [
-        "From the call to the arrival of the first stopping request at the sandbox, in a process of",
-        f"its own on the same machine, the latch synced before it. Python {sys.version.split()[0]}.",
+        "From the call to the arrival of the first stopping request at the sandbox, a process of",
+        f"its own on this machine, the latch synced before. Python {sys.version.split()[0]}.",
         "",
-        "| behind | pressed | first request, ms: median (worst) | orders placed after it, at most |",
+        "| behind | pressed | first request, ms: median (worst) | orders placed after it |",
         "|---|--:|--:|--:|",
     ]
     for name, figures in found.items():

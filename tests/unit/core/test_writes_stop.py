@@ -166,7 +166,8 @@ def test_orders_and_amends_are_refused_and_what_lowers_risk_goes() -> None:
             exchange.run(flow)
     assert exchange.requests == []
     smaller = DecreaseTicket.of(Target.of(ex.row()["order_id"], ticker=ex.TICKER), to=2)
-    exchange.handlers = [ex.once(core.reply(200, {"order_id": ex.row()["order_id"]}))]
+    done = core.reply(200, {"order_id": ex.row()["order_id"], "remaining_count": "2.00"})
+    exchange.handlers = [ex.once(done)]
     exchange.run(writes.decrease(core.CURRENT, smaller, exchange.context))
     exchange.handlers = [ex.once(core.refused(400), method="DELETE")]
     with pytest.raises(errors.BadRequest):
