@@ -78,6 +78,7 @@ if TYPE_CHECKING:
         Side,
     )
     from kalshi_ext.session import BudgetSource, JournalSource, PaceSource
+    from kalshi_ext.transport.deadman import DeadMan
     from kalshi_ext.transport.keys import KeySource, Passphrase
     from kalshi_ext.transport.signing import KalshiAuth, Signer
     from kalshi_ext.values import Band, PriceGrid
@@ -96,6 +97,7 @@ if TYPE_CHECKING:
         "CompleteRows",
         "Count",
         "CursorRepeated",
+        "DeadMan",
         "Deadline",
         "Dollars",
         "Environment",
@@ -214,6 +216,7 @@ _EXPORTS = {
         "Progress",
         "Side",
     ),
+    "transport.deadman": ("DeadMan",),
     "transport.keys": (
         "KeySource",
         "Passphrase",

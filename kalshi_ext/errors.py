@@ -7,6 +7,7 @@
     │   ├─ JournalUnwritable       the journal could not record the write, so it was not sent
     │   ├─ EarlierWriteUnsettled   an earlier write of this ticker has no verdict yet
     │   └─ TradingStopped          client.stop() was called: its latch is shut
+    ├─ DeadManGone             nobody watches this process any more: stop trading
     ├─ NoAnswer                a read got no answer: read again
     ├─ OutcomeUnknown          a write that may have been executed: reconcile, never resend blindly
     ├─ Refused                 the exchange said no; nothing happened
@@ -35,6 +36,7 @@ from typing import Any
 __all__ = [
     "BadRequest",
     "Conflict",
+    "DeadManGone",
     "DuplicateIdConflict",
     "DuplicateOrder",
     "EarlierWriteUnsettled",
@@ -136,6 +138,12 @@ class TradingStopped(NotSent):
     subaccount: int | None = None
     since: Any = None
     by: str = ""
+
+
+class DeadManGone(KalshiError):
+    """The supervising process is gone: nobody stops trading when this process dies."""
+
+    advice = "stop trading, or start another one: client.deadman()"
 
 
 class NoAnswer(KalshiError):

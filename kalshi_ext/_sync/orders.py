@@ -30,6 +30,7 @@ from kalshi_ext.requests import (
     subaccount_number,
 )
 from kalshi_ext.requests.filters import list_query
+from kalshi_ext.writes import StopReport
 
 
 class Orders(Resource):
@@ -242,7 +243,7 @@ class Orders(Resource):
 
     def cancel_all(
         self, *, subaccount: int | None = None, deadline: Deadline | None = None
-    ) -> writes.StopReport:
+    ) -> StopReport:
         """Cancel every resting order, of all subaccounts unless one is named; return what it did.
 
         First stops what this client was still going to send of them: a call of `place` that waits

@@ -146,7 +146,7 @@ def _forward(child: subprocess.Popen[bytes], number: int, frame: object) -> None
     child.send_signal(number)
 
 
-@click.command("deadman", context_settings={"ignore_unknown_options": True})
+@click.command("deadman", context_settings={"allow_interspersed_args": False})
 @click.option("--journal", help="The bot's journal; default: $KALSHI_JOURNAL.")
 @click.option("--timeout", type=float, default=5.0, help="Seconds of silence that stop trading.")
 @click.option("--watch", type=int, hidden=True)

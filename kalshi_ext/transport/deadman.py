@@ -26,7 +26,7 @@ from typing import Any, Final, Self
 from attrs import define, field
 
 from kalshi_ext.arguments import seconds
-from kalshi_ext.errors import KalshiError, Misuse
+from kalshi_ext.errors import DeadManGone, Misuse
 from kalshi_ext.redact import Secret
 
 ALIVE: Final = b"a"
@@ -35,12 +35,6 @@ VARIABLE: Final = "KALSHI_DEADMAN_FD"
 """Names the pipe of `kalshi-ext deadman -- command` in the command's environment."""
 START_WITHIN: Final = 60.0  # seconds; it imports a client
 READY: Final = b"ready\n"
-
-
-class DeadManGone(KalshiError):
-    """The supervising process is gone: nobody stops trading when this process dies."""
-
-    advice = "stop trading, or start another one: client.deadman()"
 
 
 def checked_times(alive_every: object, timeout: object) -> tuple[float, float]:

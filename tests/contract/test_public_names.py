@@ -45,12 +45,13 @@ WORDS = {
 }
 WRITING = {"Flow", "GeneratedResponse", "Journal", "JournalSource", "OrderTicket", "Resolution"}
 WRITING |= {"AmendTicket", "State", "open_journal"}
-WRITING |= {"Latch", "RestingOrder", "StopReport", "StoppedGroup"}
+WRITING |= {"DeadMan", "Latch", "RestingOrder", "StopReport", "StoppedGroup"}
 PAGES = {"AsyncCompleteRows", "AsyncRows", "CompleteRows", "CursorRepeated"}
 PAGES |= {"InvalidRow", "Page", "Rows"}
 ERRORS = {
     "BadRequest",
     "Conflict",
+    "DeadManGone",
     "DuplicateIdConflict",
     "DuplicateOrder",
     "EarlierWriteUnsettled",

@@ -15,13 +15,13 @@ import pytest
 from click.testing import CliRunner
 from test_client_stop import BOT, ORDER, QUICK, TICKER, environment, line_of, options, resting
 
-from kalshi_ext import AsyncKalshi, Kalshi, Misuse, TradingStopped
+from kalshi_ext import AsyncKalshi, DeadMan, DeadManGone, Kalshi, Misuse, TradingStopped
 from kalshi_ext.cli import deadman_command, main
 from kalshi_ext.cli.deadman_command import Watch
 from kalshi_ext.journal.beside import BesideJournal
 from kalshi_ext.journal.stop_record import FileStopRecord
 from kalshi_ext.sandbox import Sandbox
-from kalshi_ext.transport.deadman import VARIABLE, DeadMan, DeadManGone
+from kalshi_ext.transport.deadman import VARIABLE
 
 # Bots of a few lines: what they do with their end of the pipe is all that counts.
 SILENT = "import os, time; os.write({fd}, b'a'); time.sleep(60)"
