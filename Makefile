@@ -15,7 +15,7 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types derived spec generate check-generated drift adopt adopt-walks \
         record faults fuzz hostile simulate mutation drift-mutations invariants conformance witnesses bench bulk \
-        package clean
+        stop-times package clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -117,6 +117,9 @@ conformance: $(VENV)/.dev ## schemathesis against the sandbox, with the contract
 
 witnesses: $(VENV)/.dev ## clients made by others against the sandbox (installs them apart)
 	$(PY) scripts/witnesses.py --write
+
+stop-times: $(VENV)/.dev ## measure the stop button behind queues and slow reads; a minute
+	$(PY) scripts/stop_times.py --write
 
 bench: $(VENV)/.dev ## speed, as ratios measured in one run; writes them
 	$(PY) scripts/bench.py --write

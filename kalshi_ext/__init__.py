@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     )
     from kalshi_ext.contracts.any_path import Parameters, ParameterValue
     from kalshi_ext.contracts.passthrough import GeneratedResponse
-    from kalshi_ext.journal import Journal, State, open_journal
+    from kalshi_ext.journal import Journal, Latch, State, open_journal
 
     # One by one: through the package mypy takes the models for Any (measured).
     from kalshi_ext.models.account import *
@@ -78,10 +78,11 @@ if TYPE_CHECKING:
         Side,
     )
     from kalshi_ext.session import BudgetSource, JournalSource, PaceSource
+    from kalshi_ext.transport.deadman import DeadMan
     from kalshi_ext.transport.keys import KeySource, Passphrase
     from kalshi_ext.transport.signing import KalshiAuth, Signer
     from kalshi_ext.values import Band, PriceGrid
-    from kalshi_ext.writes import Resolution
+    from kalshi_ext.writes import Resolution, RestingOrder, StoppedGroup, StopReport
 
     __all__ = [
         "Action",
@@ -96,6 +97,7 @@ if TYPE_CHECKING:
         "CompleteRows",
         "Count",
         "CursorRepeated",
+        "DeadMan",
         "Deadline",
         "Dollars",
         "Environment",
@@ -109,6 +111,7 @@ if TYPE_CHECKING:
         "Kalshi",
         "KalshiAuth",
         "KeySource",
+        "Latch",
         "MarketResult",
         "MarketStatus",
         "MarketType",
@@ -132,6 +135,7 @@ if TYPE_CHECKING:
         "Progress",
         "Resolution",
         "RestingMarginReservation",
+        "RestingOrder",
         "Rows",
         "Secret",
         "SelfTradePreventionType",
@@ -139,6 +143,8 @@ if TYPE_CHECKING:
         "Side",
         "Signer",
         "State",
+        "StopReport",
+        "StoppedGroup",
         "StrikeType",
         "TimeInForce",
         "Timeout",
@@ -188,6 +194,7 @@ _EXPORTS = {
     "session": ("BudgetSource", "JournalSource", "PaceSource"),
     "journal": (
         "Journal",
+        "Latch",
         "State",
         "open_journal",
     ),
@@ -209,6 +216,7 @@ _EXPORTS = {
         "Progress",
         "Side",
     ),
+    "transport.deadman": ("DeadMan",),
     "transport.keys": (
         "KeySource",
         "Passphrase",
@@ -218,7 +226,7 @@ _EXPORTS = {
         "Signer",
     ),
     "values": ("Band", "PriceGrid"),
-    "writes": ("Resolution",),
+    "writes": ("Resolution", "RestingOrder", "StopReport", "StoppedGroup"),
 }
 _MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names}
 

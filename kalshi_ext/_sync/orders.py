@@ -31,6 +31,7 @@ from kalshi_ext.requests import (
 )
 from kalshi_ext.requests.bulk import amend_tickets, bulk_targets, order_tickets
 from kalshi_ext.requests.filters import list_query
+from kalshi_ext.writes import StopReport
 
 
 class Orders(Resource):
@@ -239,17 +240,17 @@ class Orders(Resource):
 
     def cancel_all(
         self, *, subaccount: int | None = None, deadline: Deadline | None = None
-    ) -> None:
-        """Cancel every resting order, of all subaccounts unless one is named.
+    ) -> StopReport:
+        """Cancel every resting order, of all subaccounts unless one is named; return what it did.
 
         First stops what this client was still going to send of them: a call of `place` that waits
         or looks for its order sends nothing any more. Orders placed in the following minute may be
-        cancelled too (documented).
+        cancelled too (documented). It shuts no latch, and the report is of one look afterwards:
+        `client.stop` is what keeps orders out and looks until nothing rests.
         """
         number = subaccount_number(subaccount)
-        call = self._contract.orders.cancel_all(number)
-        stops = ("all", None) if number is None else ("subaccount", number)
-        self._run(writes.send_idempotent(call, self._context, deadline=deadline, stops=stops))
+        steps = writes.cancel_all(self._contract, self._context, number, deadline=deadline)
+        return self._run(steps)
 
     def get(self, order_id: str, *, ticker: str | None = None) -> Order:
         """Return one order. NotFound proves nothing: reads lag behind writes.
