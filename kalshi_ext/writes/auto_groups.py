@@ -29,7 +29,7 @@ from kalshi_ext.journal import JournalError
 from kalshi_ext.journal.stop_record import Standing
 from kalshi_ext.protocol.context import AutoGroups
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Monotonic, Record, request
-from kalshi_ext.protocol.messages import Document
+from kalshi_ext.protocol.messages import Call, Document
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.writes.create import create_group
 from kalshi_ext.writes.reservation import serialized
@@ -105,7 +105,8 @@ def _shard_of(
         return ticket.exchange_index
     known = groups.shards.get(ticket.ticker)
     if known is None:
-        call = evolve(contract.markets.get(ticket.ticker), decode=_read_shard, decode_fast=None)
+        market = contract.markets.get(ticket.ticker)
+        call = Call(market.operation, market.request, _read_shard)
         try:
             shard = yield from request(call, context, limits=limits)
         except Refused:
