@@ -242,7 +242,7 @@ class StopMarks:
             if latch not in self._shut:
                 self._shut = (*self._shut, latch)
 
-    def open(self, latches: Iterable[Latch]) -> None:
+    def lift(self, latches: Iterable[Latch]) -> None:
         """Open latches in this process."""
         gone = list(latches)
         with self._lock:

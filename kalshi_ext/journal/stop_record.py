@@ -27,6 +27,7 @@ from attrs import asdict, define, evolve, field, frozen
 
 from kalshi_ext.errors import KalshiError, TradingStopped
 from kalshi_ext.journal.entry import JournalUnusable
+from kalshi_ext.redact import clean_text
 
 if os.name == "posix":
     import fcntl
@@ -266,7 +267,9 @@ def change_or_fail(record: StopRecord, edit: Edit) -> Standing:
     except KalshiError:
         raise
     except Exception as error:
-        raise JournalUnusable(f"the stop record cannot be written: {error!r}") from error
+        raise JournalUnusable(
+            f"the stop record cannot be written: {clean_text(str(error), 300)}"
+        ) from error
 
 
 def market_scopes(scopes: Iterable[tuple[str, Any]]) -> list[tuple[str, int]]:

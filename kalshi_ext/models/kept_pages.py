@@ -55,7 +55,7 @@ class FromPage:
         def __getattr__(self, name):
             if name != "raw":
                 raise AttributeError(
-                    f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
+                    f"{type(self).__name__} has no attribute {name}", name=name, obj=self
                 )
             try:
                 raw = FromPage._page.__get__(self).row(FromPage._index.__get__(self))

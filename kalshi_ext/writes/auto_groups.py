@@ -12,6 +12,7 @@ restart goes on with it, and a stop of another process finds it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 from attrs import evolve
@@ -119,9 +120,11 @@ def _shard_of(
 
 def _read_shard(document: Document) -> int:
     # Nothing else of the market: a field that cannot be read must not hold its orders back.
-    row = document["market"]
-    shard = row.get("exchange_index") if isinstance(row, Mapping) else None
-    return shard if isinstance(shard, int) else 0
+    row: Mapping[str, object] = document["market"] or {}
+    with suppress(AttributeError):
+        shard = row.get("exchange_index")
+        return shard if isinstance(shard, int) else 0
+    return 0
 
 
 def _create(

@@ -51,7 +51,7 @@ def resume(
         return opened.noted("resume", scope=wanted.scope)
 
     yield Record("change_stops", (edit,))
-    context.stops.open(opening)
+    context.stops.lift(opening)
     return opening
 
 

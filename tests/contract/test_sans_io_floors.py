@@ -38,7 +38,6 @@ ALLOWED = {
         "hash()",
     ): "rows met before, kept small: compared in one process",
     ("protocol/tiers.py", "hash()"): "ids of rows given, kept small: compared in one process",
-    ("contracts/passthrough.py", "httpx"): "the generated parsers read an httpx.Response; no I/O",
     ("requests/known.py", "threading"): "what was seen is shared by threads; a lock only",
     ("requests/vocabulary.py", "uuid"): "an id is made where the caller gave none, before any flow",
     ("requests/transfers.py", "uuid"): "a key is made where the caller gave none, before any flow",
