@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any, cast
 
 from attrs import evolve
 
@@ -119,8 +120,8 @@ def _shard_of(
 
 def _read_shard(document: Document) -> int:
     # Nothing else of the market: a field that cannot be read must not hold its orders back.
-    row = document["market"]
-    shard = row.get("exchange_index") if isinstance(row, Mapping) else None
+    row = cast("Mapping[str, Any]", document["market"])
+    shard = row.get("exchange_index")
     return shard if isinstance(shard, int) else 0
 
 
