@@ -482,3 +482,40 @@ def test_a_memory_journal_shares_its_latches_with_every_client_of_it() -> None:
     exchange.journal = journal
     stop(exchange)
     assert journal.stops.latches == (ALL,)
+
+
+def test_what_is_not_confirmed_or_not_read_is_tried_until_it_is() -> None:
+    group = exchange_of(ex.once(*[LOST] * 8, method="PUT"), group=True)
+    assert stop(group).flat
+    assert len(group.sent("PUT")) == 9
+    unread = ex.once(*[core.reply(500)] * 8, method="GET", ending="/portfolio/orders")
+    assert stop(exchange_of(unread)).flat
+
+
+def test_a_latch_of_another_process_ends_what_was_about_to_be_sent() -> None:
+    exchange = exchange_of()
+    waiting = writes.place(core.CURRENT, ex.ticket(), exchange.context)
+    effect = next(waiting)
+    while not (isinstance(effect, Record) and effect.verb == "reserve_many"):
+        effect = waiting.send(exchange.perform(effect))
+    exchange.journal.change_stops(lambda each: each.shut(ALL))
+
+    def rest() -> None:
+        current = effect
+        while True:
+            current = waiting.send(exchange.perform(current))
+
+    with pytest.raises(errors.NotSent, match="trading was stopped"):
+        rest()
+    assert exchange.requests == []
+
+
+def test_groups_stay_triggered_while_a_wider_latch_is_shut() -> None:
+    exchange = exchange_of(group=True)
+    for latch in (ALL, Latch(subaccount=0)):
+        stop(exchange, latch)
+    exchange.requests.clear()
+    exchange.run(writes.resume(core.CURRENT, exchange.context, Latch(subaccount=0)))
+    assert exchange.requests == []
+    exchange.run(writes.resume(core.CURRENT, exchange.context, ALL))
+    assert len(exchange.sent("PUT", "/reset")) == 1

@@ -209,6 +209,24 @@ def test_the_command_stops_a_bot_that_stands_still_and_it_wakes_up_shut_out(
     assert resting(current_box, "frozen") == 0
 
 
+def test_a_client_starts_its_switch_which_stops_when_the_bot_leaves_by_an_error(
+    current_box: Sandbox, tmp_path: Path
+) -> None:
+    given = options(current_box, "leaving", journal=tmp_path / "orders.db")
+    own = {name: given[name] for name in ("key_id", "private_key")}
+    with Kalshi(**given) as client:
+        client.orders.place(TICKER, **ORDER)
+        switch = client.deadman(**own)
+        switch.alive()
+        with pytest.raises(ZeroDivisionError), switch:
+            raise ZeroDivisionError
+        assert switch._process is not None
+        assert switch._process.wait() == deadman_command.TRIGGERED
+        with pytest.raises(TradingStopped):
+            client.orders.place(TICKER, **ORDER)
+    assert resting(current_box, "leaving") == 0
+
+
 def test_the_command_needs_a_command_and_a_journal() -> None:
     runner = CliRunner(env={"KALSHI_JOURNAL": ""})
     assert runner.invoke(main, ["deadman"]).exit_code == 2
