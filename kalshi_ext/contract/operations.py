@@ -251,7 +251,7 @@ OPERATIONS: Final[dict[str, OperationRow]] = {
         public=False,
         answer="",
         facade="orders.cancel_all",
-        returns="",
+        returns="StopReport",
         repeat="cancel",
     ),
     "GetOrder": OperationRow(

@@ -139,6 +139,7 @@ class Clients:
 
     def __attrs_post_init__(self) -> None:
         options: dict[str, Any] = {
+            "pace": None,
             "bearer_token": "a-token-of-a-test", "environment": "http://127.0.0.1:1",
             "contract": self.contract, "policy": QUICK, "transport": self.transport,
         }  # fmt: skip

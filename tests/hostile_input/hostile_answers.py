@@ -190,6 +190,7 @@ class Trial:
         """Return the client of this kind, made when it is needed: making one takes most time."""
         if kind not in self.clients:
             options: dict[str, Any] = {
+                "pace": None,
                 "bearer_token": "a-token-of-a-test", "environment": "http://127.0.0.1:1",
                 "contract": self.contract, "policy": QUICK, "transport": self.transport,
             }  # fmt: skip

@@ -295,14 +295,14 @@ def echoes(vault: Vault) -> Iterator[Scenario]:
 
 
 def _call(options: dict[str, Any], transport: Echo, call: Callable[[Any], Any]) -> Any:
-    options |= {"transport": transport, "policy": bad_arguments.QUICK}
+    options |= {"transport": transport, "policy": bad_arguments.QUICK, "pace": None}
     options["environment"] = "http://127.0.0.1:1"
     with Kalshi(**options) as client:
         return call(client)
 
 
 async def _acall(options: dict[str, Any], transport: Echo, call: Callable[[Any], Any]) -> Any:
-    options |= {"transport": transport, "policy": bad_arguments.QUICK}
+    options |= {"transport": transport, "policy": bad_arguments.QUICK, "pace": None}
     options["environment"] = "http://127.0.0.1:1"
     async with AsyncKalshi(**options) as client:
         return await call(client)

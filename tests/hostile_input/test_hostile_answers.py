@@ -97,7 +97,7 @@ def test_a_number_beyond_all_numbers_costs_no_more_than_its_field(status: int) -
 
 def test_an_order_as_people_write_it_is_sent_as_it_was_meant() -> None:
     transport = good_orders.Accepting()
-    with Kalshi(bearer_token="a-token-of-a-test", transport=transport) as client:
+    with Kalshi(bearer_token="a-token-of-a-test", transport=transport, pace=None) as client:
         wrong = [
             problem
             for order in good_orders.good_orders(1, 300)
