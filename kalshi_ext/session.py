@@ -25,8 +25,10 @@ from kalshi_ext.config import (
     timeout,
 )
 from kalshi_ext.errors import Misuse
+from kalshi_ext.events import Events, checked_listener, configure_logging
 from kalshi_ext.journal import Journal, account_label
 from kalshi_ext.models.account import AccountLimits, EndpointCosts
+from kalshi_ext.protocol.deviations import DeviationCounter
 from kalshi_ext.protocol.flow import Context, Policy
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.protocol.pacer import Pacer, checked_pacer
@@ -100,8 +102,11 @@ def build_session(
     pace: PaceSource,
     budget: Secret[Any],
     account: str | None,
+    on_event: object = None,
 ) -> ClientSession:
     """Check the arguments of a client and put its parts together. Raises Misuse."""
+    events = Events(checked_listener(on_event))
+    configure_logging(os.environ.get("KALSHI_LOG"))
     exchange = environment(environment_)
     credentials = signer(
         key_id=key_id, private_key=private_key, passphrase=passphrase, bearer_token=bearer_token
@@ -116,6 +121,8 @@ def build_session(
             policy=checked_policy,
             pacer=_pacer(pace, budget, name),
             budget_calls=_budget_calls(language) if name is not None else None,
+            deviations=DeviationCounter(events=events),
+            events=events,
         ),
         Endpoint(exchange.base_url, credentials),
         checked_timeout,
@@ -176,6 +183,7 @@ def client_arguments(given: Secret[tuple[Any, dict[str, Any]]]) -> dict[str, Any
     Both come as one Secret: a traceback shows the locals of its frames.
     """
     settings = settings_from_env(Secret(given.reveal()[0]))
+    configure_logging((given.reveal()[0] or {}).get("KALSHI_LOG"))
     return {**from_settings(settings), **given.reveal()[1]}
 
 

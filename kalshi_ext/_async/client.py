@@ -20,6 +20,7 @@ from kalshi_ext.config import Environment, Timeout
 from kalshi_ext.contracts.any_path import Parameters, any_call
 from kalshi_ext.contracts.passthrough import GeneratedResponse, passthrough_call
 from kalshi_ext.errors import Misuse
+from kalshi_ext.events import Listener
 from kalshi_ext.journal import Journal, open_journal
 from kalshi_ext.protocol.flow import Flow, Policy, request
 from kalshi_ext.protocol.limits import Deadline
@@ -64,6 +65,7 @@ class AsyncKalshi:
         pace: PaceSource = "auto",
         budget: BudgetSource = None,
         policy: Policy | None = None,
+        on_event: Listener | None = None,
         verify: ssl.SSLContext | None = None,
         proxy: httpx.Proxy | str | Secret[str] | None = None,
     ) -> None:
@@ -78,8 +80,10 @@ class AsyncKalshi:
         key counts as another account. `pace` keeps the exchange's rate limits: "auto" learns the
         account's numbers once a request would have to wait; a usage tier, two rates (reads, writes)
         a second or a Pacer replace them, None sends at once. `budget` is a file or a postgresql://
-        URL in which the processes of one account share it. Raises Misuse, JournalMismatch where
-        the journal is another account's, and JournalBusy where another living process holds it.
+        URL in which the processes of one account share it. `on_event` is called with every Event of
+        this client, on the thread that works; what it raises is logged once.
+        Raises Misuse, JournalMismatch where the journal is another account's, and JournalBusy where
+        another living process holds it.
         """
         # First of all: a traceback shows the locals of its frames.
         key_id, private_key, passphrase = map(as_secret, (key_id, private_key, passphrase))
@@ -103,6 +107,7 @@ class AsyncKalshi:
             pace=pace,
             budget=budget,
             account=account,
+            on_event=on_event,
         )
         wire_transport = async_transport(
             transport, timeout=self.session.timeout, verify=verify, proxy=proxy
@@ -115,7 +120,8 @@ class AsyncKalshi:
         except BaseException:
             self._close_journal()
             raise
-        self.driver = AsyncDriver(self.session.endpoint, wire_transport, self._journal)
+        events = self.session.context.events
+        self.driver = AsyncDriver(self.session.endpoint, wire_transport, self._journal, events)
         self.orders = AsyncOrders(self)
         self.order_groups = AsyncOrderGroups(self)
         self.portfolio = AsyncPortfolio(self)

@@ -8,6 +8,7 @@ from attrs import field, frozen
 
 from kalshi_ext.arguments import LONGEST_WAIT, Checked, at_least_one, flag, instance, seconds
 from kalshi_ext.errors import Misuse
+from kalshi_ext.events import Events
 from kalshi_ext.journal.in_flight import LockOwner, LockRegistry, PendingWrites, RecentWrites
 from kalshi_ext.models.account import AccountLimits, EndpointCosts
 from kalshi_ext.protocol.deviations import DeviationCounter
@@ -99,3 +100,4 @@ class Context:
     pending_writes: PendingWrites = field(factory=PendingWrites)
     stops: StopMarks = field(factory=StopMarks)
     known_orders: KnownOrders = field(factory=KnownOrders)
+    events: Events = field(factory=Events)

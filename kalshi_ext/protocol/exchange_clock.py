@@ -33,9 +33,11 @@ class ExchangeClock:
 
     # One tuple, so that a thread never sees the Date of one answer with the time of another.
     _latest: tuple[float, float] | None = None
+    answered_at: float | None = None  # monotonic, of the latest answer, with a Date or without
 
     def note(self, headers: Mapping[str, str], received_at: float) -> None:
         """Take in the headers of an answer received at a monotonic moment."""
+        self.answered_at = received_at
         text = headers.get("date")
         date = None if text is None else parse_date(text)
         if date is not None:  # what cannot be read takes nothing back
