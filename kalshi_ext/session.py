@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 from weakref import WeakValueDictionary
@@ -73,6 +74,20 @@ class ClientSession:
             journal_owner=journal.owner,
         )
         return evolve(self, context=context)
+
+    def now(self) -> datetime:
+        """Return the exchange's time, as well as it is known."""
+        clock = self.endpoint.clock
+        best = self.context.exchange_clock.best(clock.monotonic(), clock.now())
+        return datetime.fromtimestamp(best, UTC)
+
+    def with_credentials(self, **credentials: Secret[Any]) -> ClientSession:
+        """Return this session with another key or token of the same account. Raises Misuse."""
+        self.require_credentials()
+        new = signer(**credentials)
+        if not new.authenticated:
+            raise Misuse("use_key: give key_id and private_key, or bearer_token")
+        return evolve(self, endpoint=evolve(self.endpoint, signer=new))
 
     def close_budget(self) -> None:
         """Close the store of a shared budget."""

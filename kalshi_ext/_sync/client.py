@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Generator, Mapping
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -23,6 +24,7 @@ from kalshi_ext.contracts.passthrough import GeneratedResponse, passthrough_call
 from kalshi_ext.errors import Misuse
 from kalshi_ext.events import Listener
 from kalshi_ext.journal import Journal, open_journal
+from kalshi_ext.models import Health
 from kalshi_ext.protocol.flow import Flow, Policy, request
 from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.protocol.messages import Call
@@ -36,7 +38,7 @@ from kalshi_ext.session import (
     client_arguments,
     sync_transport,
 )
-from kalshi_ext.transport.driver import Driver
+from kalshi_ext.transport.driver import Driver, in_flight
 from kalshi_ext.transport.family import httpx
 from kalshi_ext.transport.keys import KeySource, Passphrase
 from kalshi_ext.writes import Resolution
@@ -227,6 +229,48 @@ class Kalshi:
             )
         steps = writes.recover(self.session.contract, self.session.context, deadline=deadline)
         return self.run(steps)
+
+    def health(self) -> Health:
+        """Return what a supervisor asks: open writes, calls in flight, clock, last answer, tokens.
+
+        Sends nothing to the exchange; the journal is read. A write that is open for long, or a call
+        in flight for longer than `Policy.resolve_within`, is worth waking somebody.
+        """
+        session, calls = self.session, in_flight(self.driver.calls)
+        steps = writes.health(session.context, calls, session.endpoint.clock.correction)
+        return self.run(steps)
+
+    def now(self) -> datetime:
+        """Return the exchange's time by its latest answer, aware UTC; sends nothing.
+
+        Right to a second; before the first answer it is this machine's clock.
+        """
+        return self.session.now()
+
+    def use_key(
+        self,
+        *,
+        key_id: str | Secret[str] | None = None,
+        private_key: KeySource | None = None,
+        passphrase: Passphrase | None = None,
+        bearer_token: str | Secret[str] | None = None,
+    ) -> None:
+        """Sign with another key or token of the same account from the next attempt on.
+
+        Attempts on their way keep theirs; journal, budget and connections stay. A client of a
+        journal should name its `account=`: without one the journal goes by the first key, and
+        refuses the new one after a restart. Raises Misuse, and then nothing has changed.
+        """
+        key_id, private_key, passphrase, bearer_token = map(
+            as_secret, (key_id, private_key, passphrase, bearer_token)
+        )
+        self.session = self.session.with_credentials(
+            key_id=key_id,
+            private_key=private_key,
+            passphrase=passphrase,
+            bearer_token=bearer_token,
+        )
+        self.driver.endpoint = self.session.endpoint
 
     def drift(self) -> dict[tuple[str, str, str], int]:
         """Return the deviations of answers from the contract: (operation, kind, where) to count.

@@ -52,3 +52,12 @@ class ExchangeClock:
             return None
         date, received_at = self._latest
         return date + (moment - received_at)
+
+    def best(self, moment: float, own: float) -> float:
+        """Return the exchange's time as well as it is known: `own` where that can be right.
+
+        `own` is the corrected clock of this machine. A Date is cut to whole seconds, so it tells
+        the second, and a clock that agrees with it tells the rest.
+        """
+        early = self.at(moment)
+        return own if early is None else min(max(own, early), early + DATE_GRAIN)

@@ -32,6 +32,7 @@ from attrs import define, field, frozen
 from kalshi_ext.errors import JournalUnwritable, KalshiError, Misuse
 from kalshi_ext.events import NOBODY, Events, JournalFailed, JournalRecovered
 from kalshi_ext.journal import JournalUnusable, TransitionUnwritten
+from kalshi_ext.models.health import CallInFlight
 from kalshi_ext.protocol.boundary import guarded
 from kalshi_ext.protocol.effects import Lease
 from kalshi_ext.protocol.flow import (
@@ -247,6 +248,18 @@ class JournalWatch:
         elif error is None and self._failing_since is not None:
             seconds, self._failing_since = now - self._failing_since, None
             self.events.emit(JournalRecovered(seconds=max(0.0, seconds)))
+
+
+def in_flight(calls: dict[int, RunningCall]) -> tuple[CallInFlight, ...]:
+    """Return the calls that run, with their ages."""
+    now = time.monotonic()
+    return tuple(
+        CallInFlight(
+            operation=each.operation.facade if each.operation else "",
+            age=max(0.0, now - each.began),
+        )
+        for each in list(calls.values())
+    )
 
 
 def mark_told(journal: Any, keys: tuple[str, ...]) -> None:

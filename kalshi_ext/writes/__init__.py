@@ -4,6 +4,7 @@ from kalshi_ext.writes.amend import amend, decrease
 from kalshi_ext.writes.bulk import amend_many, cancel_many, place_many
 from kalshi_ext.writes.cancel import cancel, delete_group, send_idempotent
 from kalshi_ext.writes.create import create_group, create_subaccount, transfer_between_instances
+from kalshi_ext.writes.health import health
 from kalshi_ext.writes.listed_orders import get_order
 from kalshi_ext.writes.lookup import find_order
 from kalshi_ext.writes.place import place
@@ -22,6 +23,7 @@ __all__ = [
     "delete_group",
     "find_order",
     "get_order",
+    "health",
     "place",
     "place_many",
     "recover",
