@@ -129,8 +129,8 @@ class UnknownOpened(CallEvent):
 class UnknownResolved(CallEvent):
     """The looking is over after `seconds`; `verdict` says with what.
 
-    executed, not executed, absent (proven; it is sent again), moot, or open: nothing was found out.
-    `seconds` is 0 where the call was interrupted.
+    executed, not executed, moot, or open: nothing was found out. In between a write that is proven
+    absent may have been sent again. `seconds` is 0 where the call was interrupted.
     """
 
     key: str

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from kalshi_ext.arguments import LONGEST_WAIT, Checked, at_least_one, flag, instance, seconds
 from kalshi_ext.errors import Misuse
 from kalshi_ext.events import Events
 from kalshi_ext.journal.in_flight import LockOwner, LockRegistry, PendingWrites, RecentWrites
 from kalshi_ext.models.account import AccountLimits, EndpointCosts
+from kalshi_ext.models.exchange import Schedule
 from kalshi_ext.protocol.deviations import DeviationCounter
 from kalshi_ext.protocol.exchange_clock import ExchangeClock
 from kalshi_ext.protocol.limits import StopMarks
@@ -80,6 +82,14 @@ class Policy(Checked):
             )
 
 
+@define
+class KnownSchedule:
+    """The exchange's schedule as it was read last (monotonic), None where that failed."""
+
+    schedule: Schedule | None = None
+    read_at: float = -math.inf
+
+
 @frozen
 class Context:
     """What the flows of one client share; locks to stops are shared by all of its journal."""
@@ -100,4 +110,5 @@ class Context:
     pending_writes: PendingWrites = field(factory=PendingWrites)
     stops: StopMarks = field(factory=StopMarks)
     known_orders: KnownOrders = field(factory=KnownOrders)
+    known_schedule: KnownSchedule = field(factory=KnownSchedule)
     events: Events = field(factory=Events)

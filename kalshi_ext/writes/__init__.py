@@ -9,6 +9,7 @@ from kalshi_ext.writes.listed_orders import get_order
 from kalshi_ext.writes.lookup import find_order
 from kalshi_ext.writes.place import place
 from kalshi_ext.writes.recovery import Resolution, recover
+from kalshi_ext.writes.reopening import wait_until_open
 from kalshi_ext.writes.transfer import transfer_between_subaccounts
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "send_idempotent",
     "transfer_between_instances",
     "transfer_between_subaccounts",
+    "wait_until_open",
 ]

@@ -364,9 +364,8 @@ def _look_once(write: Write[T], keys: Sequence[str], watermark: Watermark) -> Fl
             outcome = _send_again_or_end(write, progress, result, now)
             if outcome is not None:
                 outcomes[key] = outcome
-        if progress.unknown is None and key not in outcomes:
-            verdict = "open" if progress.is_settled else "absent"
-            yield from telling.resolved(write, progress, verdict)
+        if progress.is_settled and key not in outcomes:
+            yield from telling.resolved(write, progress, "open")
     if outcomes:
         yield from settle(write, outcomes)
 
