@@ -8,7 +8,14 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from kalshi_ext.contracts.interface import Contract
-from kalshi_ext.errors import KalshiError, MarketClosed, MarketNotOpen, NoAnswer, Unavailable
+from kalshi_ext.errors import (
+    KalshiError,
+    MarketClosed,
+    MarketNotOpen,
+    NoAnswer,
+    NotSent,
+    Unavailable,
+)
 from kalshi_ext.models import ExchangeStatus, Market, Schedule
 from kalshi_ext.protocol.flow import (
     CallLimits,
@@ -74,10 +81,12 @@ def wait_until_open(
     limits = yield from begin_call(context, deadline)
     if deadline is None:
         limits.ends = math.inf
+    opens: datetime | None = None
     while True:
-        market, opens = yield from _look(contract, ticker, context, limits)
+        market, told = yield from _look(contract, ticker, context, limits)
         if market is not None:
             return market
+        opens = told or opens
         left = min(limits.ends, limits.deadline) - (yield Monotonic())
         if left <= 0:
             raise MarketNotOpen(f"{ticker} did not open before the deadline", reopens_at=opens)
@@ -93,7 +102,7 @@ def _look(
         if market.status in _ENDED:
             raise MarketClosed(f"{ticker} takes no more orders: it is {market.status}")
         status = yield from request(contract.exchange.status(), context, limits=limits)
-    except (NoAnswer, Unavailable):
+    except (NoAnswer, NotSent, Unavailable):  # the time of the call may be over, too
         return None, None
     if market.status == "active" and _is_trading(status, market):
         return market, None

@@ -35,7 +35,7 @@ from kalshi_ext.events import (
 from kalshi_ext.journal import State
 from kalshi_ext.protocol import flow
 from kalshi_ext.protocol.context import Context
-from kalshi_ext.protocol.messages import Lost, Reply, Repeat
+from kalshi_ext.protocol.messages import Lost, Repeat, Reply
 from kalshi_ext.protocol.pacer import Pacer
 from kalshi_ext.requests import OrderTicket, Target
 from kalshi_ext.writes import cancel, place, recover

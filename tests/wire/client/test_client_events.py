@@ -8,12 +8,14 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import key_files
 import pytest
+from scripted_server import OK, Connection, Server
 
 from kalshi_ext import (
     AsyncKalshi,
@@ -25,6 +27,7 @@ from kalshi_ext import (
     MarketClosed,
     MarketNotOpen,
     Misuse,
+    OrderTicket,
     OutcomeUnknown,
     Policy,
     UnknownOpened,
@@ -46,7 +49,7 @@ def box(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     """Give the exchange of each contract."""
     made: Sandbox = request.getfixturevalue(f"{request.param}_box")
     yield made
-    made.faults.clear()
+    made.faults.remove()
 
 
 @pytest.fixture(params=["sync", "async"])
@@ -86,6 +89,10 @@ def using(kind: str, options: dict[str, Any], *calls: Any) -> list[Any]:
     return results
 
 
+def create_of(box: Sandbox) -> str:
+    return "CreateOrderV2" if box.options.contract == "current" else "createOrder"
+
+
 def place(**other: Any) -> Any:
     return lambda client: client.orders.place(**(ORDER | other))
 
@@ -106,7 +113,7 @@ def test_a_lost_answer_is_one_warning_and_then_the_order_is_found(
     box: Sandbox, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     told: list[Any] = []
-    box.faults.add("executed_500", operation="create", times=1)
+    box.faults.add("html", operation=create_of(box), executed=True, times=1)
     with caplog.at_level(logging.INFO, logger="kalshi_ext"):
         (ack,) = using(kind, options_of(box, "lost", on_event=told.append), place())
     assert ack.replayed
@@ -166,8 +173,9 @@ def test_an_open_write_and_its_age_are_shown_also_to_the_next_process(
     box: Sandbox, kind: str, tmp_path: Path
 ) -> None:
     options = options_of(box, "open", journal=tmp_path / "j.db")
-    box.faults.add("executed_500", operation="create", times=1)
-    box.faults.add("unavailable", operation="read")
+    box.faults.add("html", operation=create_of(box), executed=True, times=1)
+    for operation in ("GetOrders", "getOrders", "GetUserDataTimestamp"):
+        box.faults.add("html", operation=operation, times=None)
     error, health = using(
         kind,
         options,
@@ -184,21 +192,48 @@ def test_an_open_write_and_its_age_are_shown_also_to_the_next_process(
     assert later.journal_error is None
 
 
-def test_a_call_in_flight_is_shown_with_its_age(current_box: Sandbox) -> None:
-    current_box.faults.clear()
-    current_box.faults.add("delay", operation="balance", seconds=1.0)
-    with Kalshi(**options_of(current_box, "flying")) as client:
-        thread = threading.Thread(target=client.portfolio.balance)
-        thread.start()
+def test_a_call_in_flight_is_shown_with_its_age(kind: str) -> None:
+    free = threading.Event()
+
+    def late(connection: Connection) -> None:
+        connection.request()
+        free.wait(10)
+        connection.send(OK.replace(b"{}", b"[]"))
+
+    async def looked(client: AsyncKalshi) -> Any:
+        call = asyncio.ensure_future(client.portfolio.balance())
         try:
-            while not (calls := client.health().calls) or not calls[0].operation:
-                time.sleep(0.01)
-            assert calls[0].operation == "portfolio.balance"
-            assert 0 <= calls[0].age == client.health().longest_call or calls[0].age >= 0
+            for _ in range(500):
+                health = await client.health()
+                if any(each.operation for each in health.calls):
+                    break
+                await asyncio.sleep(0.01)
+            return health
         finally:
-            thread.join()
-            current_box.faults.clear()
-        assert client.health().calls == ()
+            free.set()
+            await asyncio.gather(call, return_exceptions=True)
+
+    def looked_by_threads(client: Kalshi) -> Any:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(client.portfolio.balance)
+            try:
+                for _ in range(500):
+                    health = client.health()
+                    if any(each.operation for each in health.calls):
+                        break
+                    time.sleep(0.01)
+                return health
+            finally:
+                free.set()
+
+    with Server(late) as server:
+        options = {"bearer_token": "t" * 20, "environment": server.url(), "policy": QUICK}
+        look: Any = looked if kind == "async" else looked_by_threads
+        health, after = using(kind, options, look, lambda client: client.health())
+    (call,) = health.calls
+    assert call.operation == "portfolio.balance"
+    assert 0 < call.age == health.longest_call
+    assert after.calls == ()
 
 
 def test_another_key_signs_from_the_next_attempt_on_and_a_bad_one_changes_nothing(
@@ -219,8 +254,8 @@ def test_another_key_signs_from_the_next_attempt_on_and_a_bad_one_changes_nothin
     assert isinstance(wrong, Misuse)
     assert ack.order_id
     assert isinstance(unsigned, errors.Unauthorized)
-    (answer,) = [e for e in box.truth.requests() if e.account == "other keys"][-1:]
-    assert answer.status == 201
+    signed = [each.account for each in box.truth.requests() if each.status == 201]
+    assert signed[-1] == "other keys"
     (misuse,) = using(kind, options, lambda client: client.use_key())
     assert isinstance(misuse, Misuse)
 
@@ -251,9 +286,10 @@ def test_an_expected_refusal_has_a_class_and_is_logged_quietly(
 
 
 def test_the_entry_of_a_batch_has_the_same_class(current_box: Sandbox, kind: str) -> None:
-    from kalshi_ext import OrderTicket
-
-    tickets = [OrderTicket.of(**ORDER), OrderTicket.of(**(ORDER | REFUSALS["more than the balance"][1]))]
+    tickets = [
+        OrderTicket.of(**ORDER),
+        OrderTicket.of(**(ORDER | REFUSALS["more than the balance"][1])),
+    ]
     (results,) = using(
         kind, options_of(current_box, "batch"), lambda client: client.orders.place_many(tickets)
     )
@@ -265,9 +301,9 @@ def test_an_order_of_a_triggered_group_is_refused_by_its_name(
 ) -> None:
     options = options_of(current_box, "group")
     with Kalshi(**options) as client:
-        group = client.order_groups.create(10)
-        client.order_groups.trigger(group)
-    (error,) = using(kind, options, place(order_group_id=group))
+        group = client.order_groups.create(contracts_limit=10)
+        client.order_groups.trigger(group.id)
+    (error,) = using(kind, options, place(order_group_id=group.id))
     assert type(error) is errors.OrderGroupTriggered
 
 
@@ -298,7 +334,7 @@ def test_a_pause_is_refused_by_its_name_and_waited_out(
 
 def test_a_market_that_has_ended_is_not_waited_for(current_box: Sandbox, kind: str) -> None:
     ticker = f"KXEND-{kind.upper()}"
-    current_box.markets.create(ticker)
+    current_box.markets.add(ticker)
     current_box.markets.close(ticker)
     placed, waited = using(
         kind,
