@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -198,7 +199,8 @@ def client_arguments(given: Secret[tuple[Any, dict[str, Any]]]) -> dict[str, Any
     Both come as one Secret: a traceback shows the locals of its frames.
     """
     settings = settings_from_env(Secret(given.reveal()[0]))
-    configure_logging((given.reveal()[0] or {}).get("KALSHI_LOG"))
+    variables: Mapping[str, str] = given.reveal()[0] or {}
+    configure_logging(variables.get("KALSHI_LOG"))
     return {**from_settings(settings), **given.reveal()[1]}
 
 

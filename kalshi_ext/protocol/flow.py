@@ -43,7 +43,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, TypeVar
 
 from attrs import evolve
 
@@ -241,19 +241,20 @@ def _attempt(
         raise
     finally:
         pacing.settle(context, turn, outcome)
-    if context.events.wanted() or _is_trouble(outcome):
-        if limits is not None and _was_refused(call, limits, outcome):
-            _tell_denied(call, context, limits, outcome.reason)
+    if context.events.wanted() or _is_trouble(sent):
+        if limits is not None and (reason := _kept_by(call, limits, sent)) is not None:
+            _tell_denied(call, context, limits, reason)
         else:
-            telling.attempt_ended(context.events, call, number, waited, outcome)
-    return outcome
+            telling.attempt_ended(context.events, call, number, waited, sent)
+    return sent
 
 
-def _was_refused(call: Call[Any], limits: CallLimits, outcome: Reply | Lost) -> TypeGuard[Lost]:
-    """Say whether it was a limit of the call that kept an attempt, once it had a connection."""
+def _kept_by(call: Call[Any], limits: CallLimits, outcome: Reply | Lost) -> str | None:
+    """Return the limit of the call that kept an attempt once it had a connection, None if none."""
     if isinstance(outcome, Reply) or outcome.bytes_sent:
-        return False
-    return _refusal_at(call, limits, outcome.sent_at) == outcome.reason
+        return None
+    reason = _refusal_at(call, limits, outcome.sent_at)
+    return reason if reason == outcome.reason else None
 
 
 def _is_trouble(outcome: Reply | Lost) -> bool:

@@ -28,7 +28,11 @@ def reopens_at(schedule: Schedule, now: datetime) -> datetime | None:
 def _reopens_at(schedule: Schedule, now: datetime) -> datetime | None:
     moment = now
     open_spans = sorted(_open_spans(schedule, now))
-    windows = [(w.start, w.end) for w in schedule.maintenance_windows if w.start and w.end]
+    windows = [
+        (start, end)
+        for each in schedule.maintenance_windows
+        if (start := _known(each.start)) is not None and (end := _known(each.end)) is not None
+    ]
     for _ in range(len(open_spans) + len(windows) + 1):
         pause = next((end for start, end in windows if start <= moment < end), None)
         if pause is None and any(start <= moment < end for start, end in open_spans):
@@ -39,6 +43,11 @@ def _reopens_at(schedule: Schedule, now: datetime) -> datetime | None:
             return None
         moment = following
     return None
+
+
+def _known(time: datetime | None) -> datetime | None:
+    """Widen the type of a promised field: an answer may lack it all the same."""
+    return time
 
 
 def _open_spans(schedule: Schedule, now: datetime) -> Iterator[_Span]:
@@ -58,8 +67,8 @@ def _open_spans(schedule: Schedule, now: datetime) -> Iterator[_Span]:
 def _hours_of(schedule: Schedule, day: date, zone: ZoneInfo) -> tuple[DailyHours, ...]:
     noon = datetime(day.year, day.month, day.day, 12, tzinfo=zone)
     for week in schedule.standard_hours:
-        begun = week.start is None or week.start <= noon  # pyright: ignore
-        if begun and (week.end is None or noon < week.end):  # pyright: ignore
+        start, end = _known(week.start), _known(week.end)
+        if (start is None or start <= noon) and (end is None or noon < end):
             return week.days.get(_DAYS[day.weekday()], ())
     return ()
 

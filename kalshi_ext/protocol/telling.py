@@ -69,7 +69,7 @@ def attempt_ended(
     events: Events, call: Call[Any], attempt: int, waited: float, outcome: Reply | Lost
 ) -> None:
     """Tell what became of an attempt."""
-    known = {"attempt": attempt, "waited": waited, **subject(call)}
+    known: dict[str, Any] = {"attempt": attempt, "waited": waited, **subject(call)}
     if isinstance(outcome, Reply):
         seconds = max(0.0, outcome.received_at - outcome.sent_at)
         events.emit(AttemptAnswered(status=outcome.status, seconds=seconds, **known))
