@@ -23,6 +23,9 @@ _STATES: Final = {
 }
 
 
+_HEAD: Final = frozenset({"client_order_id", "intent", "ticker"})  # told before
+
+
 def print_timeline(entry: Entry) -> None:
     """Print the moments of an entry, with the seconds since it was recorded."""
     click.echo(_clean(f"{entry.key}  {entry.operation}  {entry.ticker or '-'}"))
@@ -39,8 +42,7 @@ def _moments(entry: Entry) -> Iterator[tuple[datetime, str]]:
     if entry.exchange_time is not None:
         yield entry.created_at, f"the exchange's time then was {entry.exchange_time:%H:%M:%S}Z"
     if entry.sent_at is not None:
-        tries = "once" if entry.attempts <= 1 else f"{entry.attempts} times, this is the latest"
-        yield entry.sent_at, f"sent {tries}; its outcome was not known"
+        yield entry.sent_at, f"sent; of {entry.attempts} attempts the latest"
     order = f": order {entry.order_id}" if entry.order_id else ""
     yield entry.updated_at, f"{entry.state}: {_STATES[entry.state]}{order}"
     yield from ((entry.updated_at, line) for line in _verdict(entry))
@@ -51,7 +53,7 @@ def _moments(entry: Entry) -> Iterator[tuple[datetime, str]]:
 
 def _wanted(entry: Entry) -> str:
     ticket = _parsed(entry.ticket)
-    shown = {k: v for k, v in ticket.items() if v not in (None, "", False)}
+    shown = {k: v for k, v in ticket.items() if v not in (None, "", False) and k not in _HEAD}
     return " ".join(f"{name}={value}" for name, value in shown.items()) or "-"
 
 
