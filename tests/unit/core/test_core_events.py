@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import attrs
@@ -33,12 +34,15 @@ from kalshi_ext.events import (
     configure_logging,
 )
 from kalshi_ext.journal import State
+from kalshi_ext.models import DailyHours, MaintenanceWindow, Schedule, WeeklyHours
 from kalshi_ext.protocol import flow
 from kalshi_ext.protocol.context import Context
+from kalshi_ext.protocol.exchange_clock import ExchangeClock
+from kalshi_ext.protocol.hours import reopens_at
 from kalshi_ext.protocol.messages import Lost, Repeat, Reply
 from kalshi_ext.protocol.pacer import Pacer
 from kalshi_ext.requests import OrderTicket, Target
-from kalshi_ext.writes import cancel, place, recover
+from kalshi_ext.writes import cancel, place, recover, wait_until_open
 
 NAMES = ("requests", "writes", "pacing", "journal")
 
@@ -363,3 +367,119 @@ def test_the_word_of_kalshi_log_is_checked_and_sets_the_level() -> None:
         root.setLevel(before[0])
         root.propagate = before[1]
         root.handlers[:] = before[2]
+
+
+WHOLE_DAYS = ("monday", "tuesday", "wednesday", "friday", "saturday", "sunday")
+HOURS = {day: [("00:00", "24:00")] for day in WHOLE_DAYS}
+HOURS["thursday"] = [("00:00", "03:00"), ("05:00", "24:00")]
+
+
+def schedule(
+    hours: Any = HOURS, maintenance: tuple[tuple[str, str], ...] = (), **week: Any
+) -> Schedule:
+    days = {
+        day: tuple(DailyHours(open_time=a, close_time=b) for a, b in each)
+        for day, each in hours.items()
+    }
+    span = {"start": None, "end": None} | week
+    return Schedule(
+        standard_hours=(WeeklyHours(days=days, **span),),
+        maintenance_windows=tuple(
+            MaintenanceWindow(start=utc(start), end=utc(end)) for start, end in maintenance
+        ),
+        raw={},
+    )
+
+
+def utc(text: str) -> datetime:
+    return datetime.fromisoformat(f"{text}+00:00")
+
+
+@pytest.mark.parametrize(
+    ("now", "opens"),
+    [
+        ("2026-11-26T08:30", "2026-11-26T10:00"),  # winter: 3 to 5 in New York is 8 to 10 UTC
+        ("2026-07-16T07:00", "2026-07-16T09:00"),  # summer
+        ("2026-11-26T07:59", None),
+        ("2026-11-26T10:00", None),
+        ("2026-11-27T08:30", None),  # a Friday
+    ],
+)
+def test_the_schedule_tells_when_the_weekly_pause_ends(now: str, opens: str | None) -> None:
+    assert reopens_at(schedule(), utc(now)) == (None if opens is None else utc(opens))
+
+
+def test_maintenance_that_ends_in_a_pause_is_followed_to_the_pause_s_end() -> None:
+    told = schedule(maintenance=(("2026-11-26T06:00", "2026-11-26T08:30"),))
+    assert reopens_at(told, utc("2026-11-26T07:00")) == utc("2026-11-26T10:00")
+
+
+def test_a_schedule_of_no_use_tells_nothing() -> None:
+    for told in (
+        schedule({day: [("soon", "late")] for day in HOURS}),
+        schedule({}),
+        schedule(end=utc("2020-01-01T00:00")),
+        schedule({day: [("99999999:00", "24:00")] for day in HOURS}),
+    ):
+        assert reopens_at(told, utc("2026-11-26T08:30")) is None
+
+
+def paused(request: Any) -> Reply | None:
+    if request.path == "/exchange/schedule":
+        days = {
+            day: [{"open_time": a, "close_time": b} for a, b in each] for day, each in HOURS.items()
+        }
+        span = {"start_time": "2020-01-01T00:00:00Z", "end_time": "2099-01-01T00:00:00Z"}
+        body = {"standard_hours": [{**span, **days}], "maintenance_windows": []}
+        return core.reply(200, {"schedule": body})
+    refused = {"error": {"code": "trading_is_paused", "message": "no"}}
+    return core.reply(409, refused) if request.method == "POST" else None
+
+
+def test_a_pause_tells_when_it_ends_with_one_read_for_many_orders() -> None:
+    box, _ = exchange(paused)
+    box.time = utc("2026-11-26T08:30").timestamp()
+    contract = contracts.contract("current")
+    results = [ran(box, place(contract, ticket(f"c{n}"), box.context)) for n in range(3)]
+    assert {type(each) for each in results} == {errors.TradingPaused}
+    assert {each.reopens_at for each in results} == {utc("2026-11-26T10:00")}
+    assert [each.path for each in box.requests].count("/exchange/schedule") == 1
+
+
+def test_a_schedule_that_cannot_be_read_costs_no_order_anything() -> None:
+    def handler(request: Any) -> Reply | None:
+        return core.reply(503, b"") if "schedule" in request.path else paused(request)
+
+    box, _ = exchange(handler)
+    error = ran(box, place(contracts.contract("current"), ticket(), box.context))
+    assert (type(error), error.reopens_at) == (errors.TradingPaused, None)
+
+
+def test_a_market_is_waited_for_until_it_opens_and_looked_at_again_by_the_schedule() -> None:
+    opening = utc("2026-11-26T10:00").timestamp()
+
+    def handler(request: Any) -> Reply | None:
+        is_open = box.time >= opening
+        if request.path.startswith("/markets/"):
+            return core.reply(200, {"market": {"ticker": fake.TICKER, "status": "active"}})
+        if request.path == "/exchange/status":
+            body = {"exchange_active": True, "trading_active": is_open}
+            return core.reply(200, body)
+        return paused(request)
+
+    box, _ = exchange(handler)
+    box.time = utc("2026-11-26T08:30").timestamp()
+    market = box.run(wait_until_open(contracts.contract("current"), fake.TICKER, box.context))
+    assert market.ticker == fake.TICKER
+    assert opening <= box.time < opening + 10
+    assert len(box.requests) < 250
+
+
+def test_the_exchange_s_time_is_its_date_refined_by_a_clock_that_agrees() -> None:
+    clock = ExchangeClock()
+    assert clock.best(5.0, 77.0) == 77.0
+    clock.note({"date": "Thu, 26 Nov 2026 12:00:00 GMT"}, 10.0)
+    date = utc("2026-11-26T12:00").timestamp()
+    assert clock.best(11.0, date + 1.25) == date + 1.25
+    assert clock.best(11.0, date - 500) == date + 1
+    assert clock.best(11.0, date + 500) == date + 2
