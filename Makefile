@@ -14,8 +14,8 @@ MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types derived spec generate check-generated drift adopt adopt-walks \
-        record faults fuzz hostile simulate mutation drift-mutations invariants conformance witnesses bench \
-        package clean
+        record faults fuzz hostile simulate mutation drift-mutations invariants conformance witnesses bench bulk \
+        stop-times package clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -118,8 +118,15 @@ conformance: $(VENV)/.dev ## schemathesis against the sandbox, with the contract
 witnesses: $(VENV)/.dev ## clients made by others against the sandbox (installs them apart)
 	$(PY) scripts/witnesses.py --write
 
+stop-times: $(VENV)/.dev ## measure the stop button behind queues and slow reads; a minute
+	$(PY) scripts/stop_times.py --write
+
 bench: $(VENV)/.dev ## speed, as ratios measured in one run; writes them
 	$(PY) scripts/bench.py --write
+
+bulk: $(VENV)/.dev ## budget and bulk calls against true buckets: 10,000 orders, processes killed
+	KALSHI_BULK=1 $(PY) -m pytest -q -n 1 tests/wire/client/test_client_shared_budget.py
+	$(PY) scripts/bulk_bench.py --write
 
 package: $(VENV)/.dev ## build the wheel, install it elsewhere, trade with it
 	$(PY) scripts/package_check.py

@@ -70,7 +70,7 @@ if TYPE_CHECKING:
         WaitBegan,
         WriteDenied,
     )
-    from kalshi_ext.journal import Journal, State, open_journal
+    from kalshi_ext.journal import Journal, Latch, State, open_journal
 
     # One by one: through the package mypy takes the models for Any (measured).
     from kalshi_ext.models.account import *
@@ -99,10 +99,11 @@ if TYPE_CHECKING:
         Side,
     )
     from kalshi_ext.session import BudgetSource, JournalSource, PaceSource
+    from kalshi_ext.transport.deadman import DeadMan
     from kalshi_ext.transport.keys import KeySource, Passphrase
     from kalshi_ext.transport.signing import KalshiAuth, Signer
     from kalshi_ext.values import Band, PriceGrid
-    from kalshi_ext.writes import Resolution
+    from kalshi_ext.writes import Resolution, RestingOrder, StoppedGroup, StopReport
 
     __all__ = [
         "Action",
@@ -124,6 +125,7 @@ if TYPE_CHECKING:
         "CompleteRows",
         "Count",
         "CursorRepeated",
+        "DeadMan",
         "Deadline",
         "DeviationFound",
         "Dollars",
@@ -141,6 +143,7 @@ if TYPE_CHECKING:
         "Kalshi",
         "KalshiAuth",
         "KeySource",
+        "Latch",
         "Listener",
         "MarketResult",
         "MarketStatus",
@@ -165,6 +168,7 @@ if TYPE_CHECKING:
         "Progress",
         "Resolution",
         "RestingMarginReservation",
+        "RestingOrder",
         "RetryPlanned",
         "Rows",
         "Secret",
@@ -174,6 +178,8 @@ if TYPE_CHECKING:
         "Signer",
         "State",
         "StopCalled",
+        "StopReport",
+        "StoppedGroup",
         "StrikeType",
         "TimeInForce",
         "Timeout",
@@ -247,6 +253,7 @@ _EXPORTS = {
     "session": ("BudgetSource", "JournalSource", "PaceSource"),
     "journal": (
         "Journal",
+        "Latch",
         "State",
         "open_journal",
     ),
@@ -268,6 +275,7 @@ _EXPORTS = {
         "Progress",
         "Side",
     ),
+    "transport.deadman": ("DeadMan",),
     "transport.keys": (
         "KeySource",
         "Passphrase",
@@ -277,7 +285,7 @@ _EXPORTS = {
         "Signer",
     ),
     "values": ("Band", "PriceGrid"),
-    "writes": ("Resolution",),
+    "writes": ("Resolution", "RestingOrder", "StopReport", "StoppedGroup"),
 }
 _MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names}
 

@@ -20,6 +20,7 @@ from kalshi_ext.redact import redacted_repr
 
 MAX_NUMBER: Final = 1_000_000_000  # of rows, pages or attempts; larger ones are mistakes
 MAX_ENTRIES: Final = 10_000  # of one request; no bucket of tokens pays for more
+MAX_BULK: Final = 1_000_000  # of one call that is split; longer ones have no end
 LONGEST_ATTEMPT: Final = 86_400.0  # seconds; a socket takes at most 24 days
 LONGEST_WAIT: Final = 1e9  # seconds; a sleep takes at most 292 years
 
@@ -145,15 +146,22 @@ def _is_no_list(value: object) -> bool:
     return isinstance(value, str | bytes | bytearray | Mapping)
 
 
-def entries(value: object, name: str, *, most: int | None = MAX_ENTRIES) -> list[Any]:
-    """Return one or more entries of an iterable as a list, at most `most`. Raises Misuse."""
+def entries(
+    value: object,
+    name: str,
+    *,
+    most: int = MAX_ENTRIES,
+    check: Callable[[Any], Any] | None = None,
+) -> list[Any]:
+    """Return one or more entries of an iterable, each checked as it comes. Raises Misuse."""
     # A text is iterable too: each of its letters would become an entry.
     if _is_no_list(value):
         raise must_be(name, value, "a list")
-    listed = list(islice(_iterator(value, name), None if most is None else most + 1))
+    some = islice(_iterator(value, name), most + 1)
+    listed = list(some) if check is None else [check(entry) for entry in some]
     if not listed:
         raise Misuse(f"{name} must hold at least one entry")
-    if most is not None and len(listed) > most:
+    if len(listed) > most:
         raise Misuse(f"{name} must hold at most {most:,} entries, and holds more")
     return listed
 

@@ -115,7 +115,8 @@ class Environment(Checked):
         swapped = isinstance(name, str) and "://" in name  # an @ alone may belong to a name
         name = without_password(name) if swapped else without_key(name)
         base_url = without_password(base_url)
-        self.__attrs_init__(name, base_url, allow_insecure=allow_insecure)
+        # By name: one of the type checkers does not know what attrs adds.
+        getattr(self, "__attrs_init__")(name, base_url, allow_insecure=allow_insecure)  # noqa: B009
 
     def _check_together(self) -> None:
         if not text(self.name, "environment name", max_length=255).isprintable():

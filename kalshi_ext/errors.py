@@ -5,7 +5,9 @@
     │   └─ DuplicateIdConflict     this client_order_id already names another order
     ├─ NotSent                 nothing stands at the exchange: send again freely
     │   ├─ JournalUnwritable       the journal could not record the write, so it was not sent
-    │   └─ EarlierWriteUnsettled   an earlier write of this ticker has no verdict yet
+    │   ├─ EarlierWriteUnsettled   an earlier write of this ticker has no verdict yet
+    │   └─ TradingStopped          client.stop() was called: its latch is shut
+    ├─ DeadManGone             nobody watches this process any more: stop trading
     ├─ NoAnswer                a read got no answer: read again
     ├─ OutcomeUnknown          a write that may have been executed: reconcile, never resend blindly
     ├─ Refused                 the exchange said no; nothing happened
@@ -37,6 +39,7 @@ from typing import Any
 __all__ = [
     "BadRequest",
     "Conflict",
+    "DeadManGone",
     "DuplicateIdConflict",
     "DuplicateOrder",
     "EarlierWriteUnsettled",
@@ -61,6 +64,7 @@ __all__ = [
     "Retired",
     "TimestampExpired",
     "TradingPaused",
+    "TradingStopped",
     "TransferAlreadyApplied",
     "Unauthorized",
     "Unavailable",
@@ -127,6 +131,27 @@ class EarlierWriteUnsettled(NotSent):
     """An earlier write of this ticker has no verdict yet, so the new one was not sent."""
 
     advice = "nothing was sent; call client.recover(), or try again when the exchange answers"
+
+
+class TradingStopped(NotSent):
+    """`client.stop` shut a latch that covers this order; it stays shut over restarts.
+
+    `ticker`, `event_ticker` and `subaccount` are what was stopped (None: any), `since` when, by
+    this machine's clock, `by` by whom.
+    """
+
+    advice = "nothing was sent; client.resume() opens the latch once orders are wanted again"
+    ticker: str | None = None
+    event_ticker: str | None = None
+    subaccount: int | None = None
+    since: Any = None
+    by: str = ""
+
+
+class DeadManGone(KalshiError):
+    """The supervising process is gone: nobody stops trading when this process dies."""
+
+    advice = "stop trading, or start another one: client.deadman()"
 
 
 class NoAnswer(KalshiError):

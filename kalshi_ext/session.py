@@ -9,14 +9,15 @@ import os
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 from weakref import WeakValueDictionary
 
 from attrs import evolve, frozen
 
-from kalshi_ext import contracts
-from kalshi_ext.arguments import must_be
+from kalshi_ext import contracts, values
+from kalshi_ext.arguments import must_be, plain
 from kalshi_ext.budget import open_budget
 from kalshi_ext.config import (
     Environment,
@@ -28,14 +29,18 @@ from kalshi_ext.config import (
 )
 from kalshi_ext.errors import Misuse
 from kalshi_ext.events import Events, checked_listener, configure_logging
-from kalshi_ext.journal import Journal, account_label
+from kalshi_ext.journal import Journal, Latch, account_label
+from kalshi_ext.journal.stop_record import FileStopRecord
 from kalshi_ext.models.account import AccountLimits, EndpointCosts
+from kalshi_ext.protocol.context import AutoGroups
 from kalshi_ext.protocol.deviations import DeviationCounter
 from kalshi_ext.protocol.flow import Context, Policy
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.protocol.pacer import Pacer, checked_pacer
 from kalshi_ext.redact import Secret, as_secret
+from kalshi_ext.requests import subaccount_number
 from kalshi_ext.transport import AsyncDeadlineTransport, DeadlineTransport
+from kalshi_ext.transport.deadman import DeadMan, checked_times, supervisor_environment
 from kalshi_ext.transport.driver import Endpoint
 from kalshi_ext.transport.family import family_of, httpx
 from kalshi_ext.transport.signing import signer
@@ -119,6 +124,7 @@ def build_session(
     budget: Secret[Any],
     account: str | None,
     on_event: object = None,
+    auto_groups: AutoGroups | None = None,
 ) -> ClientSession:
     """Check the arguments of a client and put its parts together. Raises Misuse."""
     events = Events(checked_listener(on_event))
@@ -139,6 +145,7 @@ def build_session(
             budget_calls=_budget_calls(language) if name is not None else None,
             deviations=DeviationCounter(events=events),
             events=events,
+            auto_groups=auto_groups,
         ),
         Endpoint(exchange.base_url, credentials),
         checked_timeout,
@@ -191,6 +198,73 @@ def _budget_calls(
     if not contract.has_watermark:  # the classic contract has no such reads
         return None
     return contract.account.limits(), contract.account.endpoint_costs()
+
+
+LARGEST_GROUP_LIMIT: Final = Decimal(1_000_000)  # contracts in 15 seconds (documented)
+
+
+def automatic_groups(order_group: object, limit: Any) -> AutoGroups | None:
+    """Check what a client does with orders that name no group. Raises Misuse."""
+    if order_group is None:
+        if limit is not None:
+            raise Misuse("order_group_limit goes only with order_group='auto'")
+        return None
+    if plain(order_group) != "auto":
+        raise must_be("order_group", order_group, "'auto' or None; an order may name its own")
+    checked = LARGEST_GROUP_LIMIT if limit is None else values.count(limit, "order_group_limit")
+    if not 1 <= checked <= LARGEST_GROUP_LIMIT:
+        raise must_be("order_group_limit", limit, "from 1 to 1,000,000 contracts")
+    return AutoGroups(checked)
+
+
+def latch_of(ticker: object, event_ticker: object, subaccount: object) -> Latch:
+    """Check what is stopped. Raises Misuse."""
+    return Latch(
+        ticker=None if ticker is None else values.ticker(ticker),
+        event_ticker=None if event_ticker is None else values.ticker(event_ticker, "event_ticker"),
+        subaccount=subaccount_number(subaccount),
+    )
+
+
+def start_deadman(
+    session: ClientSession,
+    journal: Journal,
+    alive_every: object,
+    timeout_: object,
+    key_id: Secret[Any],
+    private_key: Secret[Any],
+) -> DeadMan:
+    """Give the handle of a dead man's switch for a client. Raises Misuse."""
+    times = checked_times(alive_every, timeout_)
+    if (inherited := DeadMan.inherited(*times)) is not None:
+        return inherited
+    record = journal.stops.record
+    if not isinstance(record, FileStopRecord):
+        raise Misuse(
+            "a dead man's switch shares the journal's file with this client: give journal='FILE';"
+            " with a postgresql:// journal run the bot under `kalshi-ext deadman -- command`"
+        )
+    if (key_id.reveal() is None) != (private_key.reveal() is None):
+        raise Misuse("give key_id and private_key together, or neither")
+    given: dict[str, Any] = {
+        "ENVIRONMENT": session.environment.base_url,
+        "CONTRACT": session.contract.name,
+        "JOURNAL": record.path.with_name(record.path.name.removesuffix(".stop")),
+        "KEY_ID": key_id.reveal(),
+        **_key_variable(private_key),
+    }
+    own_key = key_id.reveal() is not None
+    return DeadMan.start(*times, supervisor_environment(Secret(given), own_key=own_key))
+
+
+def _key_variable(private_key: Secret[Any]) -> dict[str, Any]:
+    source = private_key.reveal()
+    if callable(source):
+        source = as_secret(source()).reveal()
+    if isinstance(source, bytes):
+        source = source.decode(errors="replace")
+    is_text = isinstance(source, str) and "-----BEGIN" in source
+    return {"PRIVATE_KEY" if is_text else "PRIVATE_KEY_PATH": source}
 
 
 def client_arguments(given: Secret[tuple[Any, dict[str, Any]]]) -> dict[str, Any]:

@@ -64,7 +64,8 @@ def without(text: str, values: Iterable[str], replacement: str) -> str:
         return replacement  # the way back costs a microsecond a letter, and nobody reads so much
     letters, begins, ends = _mapped(text)
     spans = sorted(span for value in found for span in _spans(letters, value))
-    parts, at = [], 0
+    parts: list[str] = []
+    at = 0
     for first, last in spans:
         if begins[first] >= at:
             parts += [text[at : begins[first]], replacement]

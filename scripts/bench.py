@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import platform
+import subprocess
 import sys
 import tempfile
 import time
@@ -25,9 +27,10 @@ from uuid import uuid4
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import bench_answers as answers
+import bench_lists
 import figures
 import httpx
-from attrs import frozen
+from attrs import evolve, frozen
 from bench_turns import TURNS, CpuClock, Row, Work, compare, repeat
 from kalshi_portfolio import AuthenticatedClient  # noqa: TID251 - what is measured beside
 from kalshi_portfolio import models as generated  # noqa: TID251 - what is measured beside
@@ -35,12 +38,14 @@ from kalshi_portfolio.api.orders import create_order_v2, get_orders  # noqa: TID
 
 from kalshi_ext import AsyncKalshi, Kalshi, KalshiAuth, contracts
 from kalshi_ext.protocol.deviations import DeviationCounter
-from kalshi_ext.protocol.responses import parse_json
+from kalshi_ext.protocol.messages import Reply
+from kalshi_ext.protocol.responses import decode, parse_json
 from kalshi_ext.requests.filters import list_query
 from kalshi_ext.sandbox import Sandbox
 from kalshi_ext.transport.signing import signer
 
 RAIN = "KXRAIN-26DEC31-NYC"
+FILLS = 100_000
 UNREACHABLE = "http://127.0.0.1:9/trade-api/v2"
 
 
@@ -88,21 +93,83 @@ def in_memory() -> Iterator[Row]:
 
 def decoding() -> Iterator[Row]:
     """Compare reading a page of 1000 orders that is JSON already."""
-    call, deviations = (
-        contracts.contract("current").orders.list(list_query(limit=1000)),
-        DeviationCounter(),
-    )
+    call = contracts.contract("current").orders.list(list_query(limit=1000))
     document = parse_json(answers.PAGE)
     yield compare(
         "read 1000 rows of parsed JSON",
-        ("models", lambda: call.decode(document, deviations)),
+        ("models", lambda: call.decode(document)),
         ("generated from_dict", lambda: generated.GetOrdersResponse.from_dict(document)),
     )
+    reply, deviations = Reply(200, {}, answers.PAGE), DeviationCounter()
     yield compare(
-        "read 1000 rows of parsed JSON",
-        ("models", lambda: call.decode(document, deviations)),
-        ("parsing that JSON", lambda: parse_json(answers.PAGE)),
+        "read 1000 rows of JSON",
+        ("typed, strict pass", lambda: decode(call, reply, deviations)),
+        ("json.loads", lambda: json.loads(answers.PAGE)),
     )
+    yield compare(
+        "read 1000 rows of JSON",
+        ("typed, tolerant", lambda: decode(evolve(call, decode_fast=None), reply, deviations)),
+        ("json.loads", lambda: json.loads(answers.PAGE)),
+    )
+
+
+def drain_plainly(url: str) -> int:
+    """Read every fill with httpx and json alone, page by page."""
+    rows: list[Any] = []
+    query: dict[str, Any] = {"limit": 1000}
+    with httpx.Client() as client:
+        while query.get("cursor", "first"):
+            page = json.loads(client.get(f"{url}/portfolio/fills", params=query).content)
+            rows += page["fills"]
+            query["cursor"] = page["cursor"]
+    return len(rows)
+
+
+def drain(url: str, **bounds: Any) -> int:
+    """Read every fill, typed; in windows where `since` is among the bounds."""
+    with Kalshi(bearer_token="t", environment=url, pace=None) as client:  # noqa: S106
+        return len(client.portfolio.fills(page_size=1000, **bounds).all())
+
+
+async def drain_on_a_loop(url: str, **bounds: Any) -> int:
+    """Read every fill, typed, with the async client."""
+    async with AsyncKalshi(bearer_token="t", environment=url, pace=None) as client:  # noqa: S106
+        return len(await client.portfolio.fills(page_size=1000, **bounds).all())
+
+
+def lists() -> Iterator[Row]:
+    """Compare reading 100,000 fills: the CPU of it, and the time where answers take 20 ms."""
+    since = {"since": bench_lists.START}
+    with fills_exchange(0.0) as url:
+        ways = {"page by page": partial(drain, url), "in windows": partial(drain, url, **since)}
+        for name, way in ways.items():
+            plain = ("httpx + json", partial(drain_plainly, url))
+            yield compare(f"drain {FILLS:,} fills", (name, way), plain, units=FILLS)
+    with fills_exchange(0.02) as url:
+        ways = {
+            "sync": partial(drain, url, **since),
+            "async": lambda: asyncio.run(drain_on_a_loop(url, **since)),
+        }
+        for name, way in ways.items():
+            yield compare(
+                f"drain {FILLS:,} fills, 20 ms a response, wall clock",
+                (f"{name}, in windows", way),
+                ("httpx + json", partial(drain_plainly, url)),
+                units=FILLS,
+                clock=time.perf_counter,
+            )
+
+
+@contextmanager
+def fills_exchange(delay: float) -> Iterator[str]:
+    """Run the exchange of many fills in a process of its own."""
+    command = [sys.executable, bench_lists.__file__, str(FILLS), "--delay", str(delay)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None  # noqa: S101 - it is a pipe
+        try:
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}/trade-api/v2"
+        finally:
+            process.kill()
 
 
 KINDS = (("rsa", "RSA"), ("ed25519", "Ed25519"))
@@ -162,7 +229,7 @@ def on_tcp(box: Sandbox) -> Iterator[Row]:
         credentials = credentials_of(box, kind)
         by_hand = ByHand(box.url, credentials)
         with (
-            Kalshi(environment=box.url, **credentials) as client,
+            Kalshi(environment=box.url, pace=None, **credentials) as client,
             httpx.Client(**by_hand.options()) as plain,
         ):
             yield compare(
@@ -174,8 +241,8 @@ def on_tcp(box: Sandbox) -> Iterator[Row]:
     credentials = {"key_id": box.key_id, "private_key": box.private_key}
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "orders.db"
-        plain = Kalshi(environment=box.url, **credentials)
-        journaled = Kalshi(environment=box.url, journal=path, **credentials)
+        plain = Kalshi(environment=box.url, pace=None, **credentials)
+        journaled = Kalshi(environment=box.url, pace=None, journal=path, **credentials)
         with plain, journaled:
             yield compare(
                 "place on the sandbox, wall clock",
@@ -212,7 +279,7 @@ def loop(credentials: dict[str, Any]) -> Iterator[Callable[[int, int], None]]:
             )
 
     async def made() -> AsyncKalshi:
-        return AsyncKalshi(**credentials)
+        return AsyncKalshi(**credentials, pace=None)
 
     with asyncio.Runner() as runner:
         client = runner.run(made())
@@ -254,6 +321,7 @@ def measure() -> Iterator[Row]:
     """Measure everything."""
     yield from in_memory()
     yield from decoding()
+    yield from lists()
     with ExitStack() as stack:
         box = stack.enter_context(Sandbox(settings={"rate_limits": False}))
         yield from on_tcp(box)

@@ -52,13 +52,16 @@ class AsyncCompleteRows(Generic[T]):
         return tuple(self._invalid_rows)
 
     async def __aiter__(self) -> AsyncIterator[T]:
-        async with aclosing(self.pages()) as pages:
+        async with aclosing(self._read()) as pages:
             async for page in pages:
                 for row in page.items:
                     yield row
 
-    async def pages(self) -> AsyncGenerator[Page[T]]:
+    def pages(self) -> AsyncIterator[Page[T]]:
         """Iterate over pages: live ones, then historical ones, and an empty one at the end."""
+        return self._read()
+
+    async def _read(self) -> AsyncGenerator[Page[T]]:
         if self._started:
             raise Misuse("these rows were read before: ask for the list again")
         self._started = True
@@ -71,24 +74,22 @@ class AsyncCompleteRows(Generic[T]):
         while moved and new:
             new = False
             tiers.begin_pass()
-            async with aclosing(self._historical().pages()) as pages:
-                async for page in pages:
-                    rows = tuple(tiers.new_in_history(page.items))
-                    new = new or bool(rows)
-                    yield self._part(page, rows)
+            async for page in self._historical().pages():
+                rows = tuple(tiers.new_in_history(page.items))
+                new = new or bool(rows)
+                yield self._part(page, rows)
             after = await self._read_cutoff()
             moved, before = after != before, after
         yield Page((), None)
 
     async def _live_pages(self, tiers: Tiers[T]) -> AsyncGenerator[Page[T]]:
         number = 0
-        async with aclosing(self._live().pages()) as pages:
-            async for page in pages:
-                number += 1
-                tiers.add_live(page.items)
-                yield self._part(page, page.items)
-                if number % PAGES_BETWEEN_CUTOFFS == 0:
-                    tiers.read_cutoff(await self._read_cutoff())
+        async for page in self._live().pages():
+            number += 1
+            tiers.add_live(page.items)
+            yield self._part(page, page.items)
+            if number % PAGES_BETWEEN_CUTOFFS == 0:
+                tiers.read_cutoff(await self._read_cutoff())
         tiers.read_cutoff(await self._read_cutoff(), end=True)
 
     async def _read_cutoff(self) -> datetime:

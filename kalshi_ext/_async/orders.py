@@ -8,7 +8,7 @@ from kalshi_ext import values, writes
 from kalshi_ext._async.resource import AsyncResource
 from kalshi_ext._async.rows import AsyncRows
 from kalshi_ext.arguments import entries, flag
-from kalshi_ext.errors import KalshiError, Misuse
+from kalshi_ext.errors import KalshiError
 from kalshi_ext.models import Order, OrderAck, QueuePosition
 from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.protocol.windows import ORDERS
@@ -28,7 +28,9 @@ from kalshi_ext.requests import (
     progress,
     subaccount_number,
 )
+from kalshi_ext.requests.bulk import amend_tickets, bulk_targets, order_tickets
 from kalshi_ext.requests.filters import list_query
+from kalshi_ext.writes import StopReport
 
 
 class AsyncOrders(AsyncResource):
@@ -102,9 +104,7 @@ class AsyncOrders(AsyncResource):
         `on_progress(done, total)` is called as outcomes come in; what it raises is ignored. Where
         one request holds all of them, a refusal that all met is raised.
         """
-        checked = entries(tickets, "tickets", most=None)
-        if not all(isinstance(ticket, OrderTicket) for ticket in checked):
-            raise Misuse("tickets must be built with OrderTicket.of(...)")
+        checked = order_tickets(tickets)
         return await self._run(
             writes.place_many(
                 self._contract,
@@ -166,9 +166,7 @@ class AsyncOrders(AsyncResource):
         Build tickets with `AmendTicket.of(...)`, which takes the arguments of `amend`. An order
         that stands twice is refused before the first request. The rest is as in `place_many`.
         """
-        checked = entries(tickets, "tickets", most=None)
-        if not all(isinstance(ticket, AmendTicket) for ticket in checked):
-            raise Misuse("tickets must be built with AmendTicket.of(...)")
+        checked = amend_tickets(tickets)
         return await self._run(
             writes.amend_many(
                 self._contract,
@@ -234,7 +232,7 @@ class AsyncOrders(AsyncResource):
 
         As `place_many`; an order that stands twice is cancelled once.
         """
-        targets = [Target.of(order) for order in entries(orders, "orders", most=None)]
+        targets = bulk_targets(orders)
         return await self._run(
             writes.cancel_many(
                 self._contract,
@@ -247,17 +245,17 @@ class AsyncOrders(AsyncResource):
 
     async def cancel_all(
         self, *, subaccount: int | None = None, deadline: Deadline | None = None
-    ) -> None:
-        """Cancel every resting order, of all subaccounts unless one is named.
+    ) -> StopReport:
+        """Cancel every resting order, of all subaccounts unless one is named; return what it did.
 
         First stops what this client was still going to send of them: a call of `place` that waits
         or looks for its order sends nothing any more. Orders placed in the following minute may be
-        cancelled too (documented).
+        cancelled too (documented). It shuts no latch, and the report is of one look afterwards:
+        `client.stop` is what keeps orders out and looks until nothing rests.
         """
         number = subaccount_number(subaccount)
-        call = self._contract.orders.cancel_all(number)
-        stops = ("all", None) if number is None else ("subaccount", number)
-        await self._run(writes.send_idempotent(call, self._context, deadline=deadline, stops=stops))
+        steps = writes.cancel_all(self._contract, self._context, number, deadline=deadline)
+        return await self._run(steps)
 
     async def get(self, order_id: str, *, ticker: str | None = None) -> Order:
         """Return one order. NotFound proves nothing: reads lag behind writes.

@@ -34,13 +34,16 @@ class AsyncRows(Generic[T]):
         return tuple(self._pages.invalid_rows)
 
     async def __aiter__(self) -> AsyncIterator[T]:
-        async with aclosing(self.pages()) as pages:
+        async with aclosing(self._read()) as pages:
             async for page in pages:
                 for row in page.items:
                     yield row
 
-    async def pages(self) -> AsyncGenerator[Page[T]]:
+    def pages(self) -> AsyncIterator[Page[T]]:
         """Iterate over pages. The last one is cut to `limit`."""
+        return self._read()
+
+    async def _read(self) -> AsyncGenerator[Page[T]]:
         # The paginator has moved on: a second pass would silently miss rows.
         if self._started:
             raise Misuse("these rows were read before: ask for the list again")

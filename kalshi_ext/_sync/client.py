@@ -17,31 +17,36 @@ from kalshi_ext._sync.order_groups import OrderGroups
 from kalshi_ext._sync.orders import Orders
 from kalshi_ext._sync.portfolio import Portfolio
 from kalshi_ext._sync.subaccounts import Subaccounts
-from kalshi_ext.arguments import instance
+from kalshi_ext.arguments import flag, instance
 from kalshi_ext.config import Environment, Timeout
 from kalshi_ext.contracts.any_path import Parameters, any_call
 from kalshi_ext.contracts.passthrough import GeneratedResponse, passthrough_call
 from kalshi_ext.errors import Misuse
 from kalshi_ext.events import Listener
-from kalshi_ext.journal import Journal, open_journal
+from kalshi_ext.journal import Journal, Latch, open_journal
 from kalshi_ext.models import Health
 from kalshi_ext.protocol.flow import Flow, Policy, request
 from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.redact import Secret, as_secret, without_key, without_password
+from kalshi_ext.requests import Count
 from kalshi_ext.session import (
     BudgetSource,
     ClientSession,
     JournalSource,
     PaceSource,
+    automatic_groups,
     build_session,
     client_arguments,
+    latch_of,
+    start_deadman,
     sync_transport,
 )
+from kalshi_ext.transport.deadman import DeadMan
 from kalshi_ext.transport.driver import Driver, in_flight
 from kalshi_ext.transport.family import httpx
 from kalshi_ext.transport.keys import KeySource, Passphrase
-from kalshi_ext.writes import Resolution
+from kalshi_ext.writes import Resolution, StopReport
 
 T = TypeVar("T")
 
@@ -69,6 +74,8 @@ class Kalshi:
         budget: BudgetSource = None,
         policy: Policy | None = None,
         on_event: Listener | None = None,
+        order_group: str | None = None,
+        order_group_limit: Count | None = None,
         verify: ssl.SSLContext | None = None,
         proxy: httpx.Proxy | str | Secret[str] | None = None,
     ) -> None:
@@ -83,10 +90,13 @@ class Kalshi:
         key counts as another account. `pace` keeps the exchange's rate limits: "auto" learns the
         account's numbers once a request would have to wait; a usage tier, two rates (reads, writes)
         a second or a Pacer replace them, None sends at once. `budget` is a file or a postgresql://
-        URL in which the processes of one account share it. `on_event` is called with every Event of
-        this client, on the thread that works; what it raises is logged once.
-        Raises Misuse, JournalMismatch where the journal is another account's, and JournalBusy where
-        another living process holds it.
+        URL in which the processes of one account share it.
+        `order_group="auto"` puts every order that names no group in one of this client's own, for
+        each subaccount and shard, which may fill `order_group_limit` contracts in 15 seconds
+        (default: the most there is): so `stop` also ends orders that are still on their way.
+        `on_event` is called with every Event of this client, on the thread that works; what it
+        raises is logged once. Raises Misuse, JournalMismatch where the journal is another
+        account's, and JournalBusy where another living process holds it.
         """
         # First of all: a traceback shows the locals of its frames.
         key_id, private_key, passphrase = map(as_secret, (key_id, private_key, passphrase))
@@ -111,6 +121,7 @@ class Kalshi:
             budget=budget,
             account=account,
             on_event=on_event,
+            auto_groups=automatic_groups(order_group, order_group_limit),
         )
         wire_transport = sync_transport(
             transport, timeout=self.session.timeout, verify=verify, proxy=proxy
@@ -271,6 +282,76 @@ class Kalshi:
             bearer_token=bearer_token,
         )
         self.driver.endpoint = self.session.endpoint
+
+    def stop(
+        self,
+        *,
+        ticker: str | None = None,
+        event_ticker: str | None = None,
+        subaccount: int | None = None,
+        verify: bool = True,
+        deadline: Deadline | None = None,
+    ) -> StopReport:
+        """Stop trading: shut a latch, end every order it covers, and look until none rests.
+
+        Of the whole account, or of what is named. What this client was still going to send is not
+        sent, and every later order of every client on this journal raises TradingStopped, also
+        after a restart, until `resume`. The call returns once a look proves that nothing rests, or
+        at its deadline (`Policy.resolve_within` by default); the report says which. It raises
+        nothing for what the exchange or the journal does; call it again to go on. `verify=False`
+        sends what ends the orders once, and does not look.
+        """
+        latch = latch_of(ticker, event_ticker, subaccount)
+        self.session.require_credentials()
+        steps = writes.stop(
+            self.session.contract,
+            self.session.context,
+            latch,
+            verify=flag(verify, "verify"),
+            deadline=deadline,
+        )
+        return self.run(steps)
+
+    def resume(
+        self,
+        *,
+        ticker: str | None = None,
+        event_ticker: str | None = None,
+        subaccount: int | None = None,
+        deadline: Deadline | None = None,
+    ) -> tuple[Latch, ...]:
+        """Open the latch of this scope, every latch where none is named; return those opened.
+
+        Resets the automatic order groups first; where that fails its error is raised, and
+        everything stays shut. Orders placed before the stop are not sent by it.
+        """
+        latch = latch_of(ticker, event_ticker, subaccount)
+        self.session.require_credentials()
+        steps = writes.resume(self.session.contract, self.session.context, latch, deadline=deadline)
+        return self.run(steps)
+
+    def deadman(
+        self,
+        *,
+        alive_every: float = 1.0,
+        timeout: float = 5.0,
+        key_id: str | Secret[str] | None = None,
+        private_key: KeySource | None = None,
+    ) -> DeadMan:
+        """Start a process that stops trading when this one dies or goes silent; return its handle.
+
+        Call its `alive()` from the loop that trades, at least every `alive_every` seconds, and
+        `off()` before the end; from the first `alive()` on a silence of `timeout` seconds stops.
+        Under `kalshi-ext deadman -- command` it is the handle of that process. The other process
+        needs this client's journal, a file, and a key: its own, given here, else that of the
+        KALSHI_ variables. Blocks until it watches, about a second. Raises Misuse.
+        """
+        key_id, private_key = map(as_secret, (key_id, private_key))
+        return start_deadman(self.session, self._journal, alive_every, timeout, key_id, private_key)
+
+    def latches(self) -> tuple[Latch, ...]:
+        """Return the latches that are shut, from this journal's record: no order passes them."""
+        return self.session.context.stops.latches
 
     def drift(self) -> dict[tuple[str, str, str], int]:
         """Return the deviations of answers from the contract: (operation, kind, where) to count.

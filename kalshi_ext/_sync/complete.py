@@ -53,13 +53,16 @@ class CompleteRows(Generic[T]):
         return tuple(self._invalid_rows)
 
     def __iter__(self) -> Iterator[T]:
-        with closing(self.pages()) as pages:
+        with closing(self._read()) as pages:
             for page in pages:
                 for row in page.items:
                     yield row
 
-    def pages(self) -> Generator[Page[T]]:
+    def pages(self) -> Iterator[Page[T]]:
         """Iterate over pages: live ones, then historical ones, and an empty one at the end."""
+        return self._read()
+
+    def _read(self) -> Generator[Page[T]]:
         if self._started:
             raise Misuse("these rows were read before: ask for the list again")
         self._started = True
@@ -72,24 +75,22 @@ class CompleteRows(Generic[T]):
         while moved and new:
             new = False
             tiers.begin_pass()
-            with closing(self._historical().pages()) as pages:
-                for page in pages:
-                    rows = tuple(tiers.new_in_history(page.items))
-                    new = new or bool(rows)
-                    yield self._part(page, rows)
+            for page in self._historical().pages():
+                rows = tuple(tiers.new_in_history(page.items))
+                new = new or bool(rows)
+                yield self._part(page, rows)
             after = self._read_cutoff()
             moved, before = after != before, after
         yield Page((), None)
 
     def _live_pages(self, tiers: Tiers[T]) -> Generator[Page[T]]:
         number = 0
-        with closing(self._live().pages()) as pages:
-            for page in pages:
-                number += 1
-                tiers.add_live(page.items)
-                yield self._part(page, page.items)
-                if number % PAGES_BETWEEN_CUTOFFS == 0:
-                    tiers.read_cutoff(self._read_cutoff())
+        for page in self._live().pages():
+            number += 1
+            tiers.add_live(page.items)
+            yield self._part(page, page.items)
+            if number % PAGES_BETWEEN_CUTOFFS == 0:
+                tiers.read_cutoff(self._read_cutoff())
         tiers.read_cutoff(self._read_cutoff(), end=True)
 
     def _read_cutoff(self) -> datetime:

@@ -9,7 +9,7 @@ from kalshi_ext import values, writes
 from kalshi_ext._sync.resource import Resource
 from kalshi_ext._sync.rows import Rows
 from kalshi_ext.arguments import entries, flag
-from kalshi_ext.errors import KalshiError, Misuse
+from kalshi_ext.errors import KalshiError
 from kalshi_ext.models import Order, OrderAck, QueuePosition
 from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.protocol.windows import ORDERS
@@ -29,7 +29,9 @@ from kalshi_ext.requests import (
     progress,
     subaccount_number,
 )
+from kalshi_ext.requests.bulk import amend_tickets, bulk_targets, order_tickets
 from kalshi_ext.requests.filters import list_query
+from kalshi_ext.writes import StopReport
 
 
 class Orders(Resource):
@@ -103,9 +105,7 @@ class Orders(Resource):
         `on_progress(done, total)` is called as outcomes come in; what it raises is ignored. Where
         one request holds all of them, a refusal that all met is raised.
         """
-        checked = entries(tickets, "tickets", most=None)
-        if not all(isinstance(ticket, OrderTicket) for ticket in checked):
-            raise Misuse("tickets must be built with OrderTicket.of(...)")
+        checked = order_tickets(tickets)
         return self._run(
             writes.place_many(
                 self._contract,
@@ -165,9 +165,7 @@ class Orders(Resource):
         Build tickets with `AmendTicket.of(...)`, which takes the arguments of `amend`. An order
         that stands twice is refused before the first request. The rest is as in `place_many`.
         """
-        checked = entries(tickets, "tickets", most=None)
-        if not all(isinstance(ticket, AmendTicket) for ticket in checked):
-            raise Misuse("tickets must be built with AmendTicket.of(...)")
+        checked = amend_tickets(tickets)
         return self._run(
             writes.amend_many(
                 self._contract,
@@ -229,7 +227,7 @@ class Orders(Resource):
 
         As `place_many`; an order that stands twice is cancelled once.
         """
-        targets = [Target.of(order) for order in entries(orders, "orders", most=None)]
+        targets = bulk_targets(orders)
         return self._run(
             writes.cancel_many(
                 self._contract,
@@ -242,17 +240,17 @@ class Orders(Resource):
 
     def cancel_all(
         self, *, subaccount: int | None = None, deadline: Deadline | None = None
-    ) -> None:
-        """Cancel every resting order, of all subaccounts unless one is named.
+    ) -> StopReport:
+        """Cancel every resting order, of all subaccounts unless one is named; return what it did.
 
         First stops what this client was still going to send of them: a call of `place` that waits
         or looks for its order sends nothing any more. Orders placed in the following minute may be
-        cancelled too (documented).
+        cancelled too (documented). It shuts no latch, and the report is of one look afterwards:
+        `client.stop` is what keeps orders out and looks until nothing rests.
         """
         number = subaccount_number(subaccount)
-        call = self._contract.orders.cancel_all(number)
-        stops = ("all", None) if number is None else ("subaccount", number)
-        self._run(writes.send_idempotent(call, self._context, deadline=deadline, stops=stops))
+        steps = writes.cancel_all(self._contract, self._context, number, deadline=deadline)
+        return self._run(steps)
 
     def get(self, order_id: str, *, ticker: str | None = None) -> Order:
         """Return one order. NotFound proves nothing: reads lag behind writes.

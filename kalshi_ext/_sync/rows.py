@@ -35,13 +35,16 @@ class Rows(Generic[T]):
         return tuple(self._pages.invalid_rows)
 
     def __iter__(self) -> Iterator[T]:
-        with closing(self.pages()) as pages:
+        with closing(self._read()) as pages:
             for page in pages:
                 for row in page.items:
                     yield row
 
-    def pages(self) -> Generator[Page[T]]:
+    def pages(self) -> Iterator[Page[T]]:
         """Iterate over pages. The last one is cut to `limit`."""
+        return self._read()
+
+    def _read(self) -> Generator[Page[T]]:
         # The paginator has moved on: a second pass would silently miss rows.
         if self._started:
             raise Misuse("these rows were read before: ask for the list again")

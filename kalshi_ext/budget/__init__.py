@@ -12,6 +12,8 @@ from kalshi_ext.redact import Secret, as_secret
 
 __all__ = ["BudgetStore", "Demand", "Grant", "open_budget"]
 
+_LONGEST = 4096  # letters of a path or a URL
+
 
 def open_budget(where: str | Path | Secret[Any], account: str) -> BudgetStore:
     """Open the budget of an account: a path is a file, postgresql://… a database.
@@ -20,7 +22,8 @@ def open_budget(where: str | Path | Secret[Any], account: str) -> BudgetStore:
     """
     where = as_secret(where)  # a URL may hold a password, and a traceback shows locals
     place = plain(where.reveal())
-    if not isinstance(place, str | Path) or not str(place).strip():
+    named = str(place) if isinstance(place, str | Path) else ""
+    if not named.strip() or not named.isprintable() or len(named) > _LONGEST:
         raise must_be("budget", place, "a path or a postgresql:// URL")
     if "://" not in str(place):
         from kalshi_ext.budget.sqlite import SqliteBudget

@@ -15,6 +15,9 @@ COMMANDS = {
     "sandbox": ("kalshi_ext.sandbox.serve_command", "sandbox", "sandbox", "Run the test exchange."),
     "drift": ("kalshi_ext.cli.drift_command", "drift", "drift", "Compare contracts."),
     "probe": ("kalshi_ext.cli.probe_command", "probe", "", "Ask a demo exchange for facts."),
+    "stop": ("kalshi_ext.cli.stop_command", "stop", "", "End every order, and let none go."),
+    "resume": ("kalshi_ext.cli.stop_command", "resume", "", "Let orders go again after a stop."),
+    "deadman": ("kalshi_ext.cli.deadman_command", "deadman", "", "Stop when the bot goes silent."),
     "journal": ("kalshi_ext.cli.journal_commands", "journal", "", "Look into a journal of orders."),
 }
 

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import repeat
 from operator import attrgetter, itemgetter
-from typing import Annotated, Any, Final, Literal, NamedTuple, cast
+from typing import Annotated, Any, Final, Literal, NamedTuple, Union, cast
 
 from attrs import NOTHING, fields
 
@@ -338,7 +338,7 @@ def _types(msgspec: Any) -> dict[str, Any]:
     def text(**bounds: int) -> Any:
         return Annotated[str, msgspec.Meta(**bounds)]
 
-    whole = Annotated[int, msgspec.Meta(ge=-_WHOLE, le=_WHOLE)]
+    whole: Any = Annotated[int, msgspec.Meta(ge=-_WHOLE, le=_WHOLE)]
     return {
         "cursor": text(max_length=MAX_CURSOR) | None,
         "name": text(min_length=1, max_length=MAX_NAME),
@@ -346,5 +346,5 @@ def _types(msgspec: Any) -> dict[str, Any]:
         "text": str,
         "flag": bool,
         "whole": whole,
-        "any": str | bool | whole | None,
+        "any": Union[str, bool, whole, None],  # noqa: UP007 - of a type made at run time
     }

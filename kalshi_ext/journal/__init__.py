@@ -25,6 +25,7 @@ from kalshi_ext.journal.entry import (
 from kalshi_ext.journal.journal import Journal
 from kalshi_ext.journal.memory import MemoryJournal
 from kalshi_ext.journal.open import open_journal
+from kalshi_ext.journal.stop_record import Latch
 
 __all__ = [
     "FINAL",
@@ -40,6 +41,7 @@ __all__ = [
     "JournalUnadopted",
     "JournalUnusable",
     "JournalUnwritable",
+    "Latch",
     "MemoryJournal",
     "NotOwner",
     "Reservation",

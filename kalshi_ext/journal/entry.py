@@ -87,9 +87,10 @@ class JournalUnusable(JournalError):
 
 
 class JournalBusy(JournalUnusable):
-    """A living process has the file; `pid`, `host` and `since` name it as far as known."""
+    """A living process has the file, `path`; `pid`, `host` and `since` name it as far as known."""
 
     advice = "use one process for a file, or share a journal by a postgresql:// URL"
+    path: str = ""
     pid: int | None = None
     host: str | None = None
     since: str | None = None

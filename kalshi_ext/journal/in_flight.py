@@ -15,6 +15,8 @@ from typing import Any, Self, TypeAlias
 
 from attrs import define, field, frozen
 
+from kalshi_ext.journal.stop_record import Latch, MemoryStopRecord, StopRecord, market_scopes
+
 
 class LockOwner:
     """The owner of journal keys, where no other object stands for the work."""
@@ -174,7 +176,10 @@ class RecentWrites:
 
 
 Scope: TypeAlias = tuple[str, Any]
-"""What a stop covers: ("all", None), ("subaccount", 0), ("group", id), ("order", id)."""
+"""What a stop covers: ("all", None), ("subaccount", 0), ("group", id), ("order", id).
+
+A call whose orders a latch may shut out also has ("market", (ticker, subaccount)).
+"""
 
 
 @define
@@ -184,10 +189,16 @@ class StopMarks:
     A call that began before a stop of one of its scopes sends nothing any more. Calls count the
     stops, so that order decides and no clock. A mark is kept for `keep` seconds, longer than a
     call lives; each new one looks at two old ones. Shared by threads.
+
+    `client.stop` also shuts a latch, in `record` and, at once and even where that cannot be
+    written, in this process. What it covers sends nothing until the latch is opened.
     """
 
     keep: float = 3600.0
     count: int = 0
+    record: StopRecord = field(factory=MemoryStopRecord)
+    _shut: tuple[Latch, ...] = ()
+    _ended: deque[tuple[int, Latch]] = field(factory=lambda: deque[tuple[int, Latch]](maxlen=1000))
     _marks: OrderedDict[Scope, tuple[int, float, str]] = field(
         factory=OrderedDict[Scope, tuple[int, float, str]]
     )
@@ -212,11 +223,45 @@ class StopMarks:
         """Return what stopped one of these scopes after stop number `began`, None for nothing."""
         if self.count == began:
             return None
+        scopes = tuple(scopes)
         for scope in scopes:
             mark = self._marks.get(scope)
             if mark is not None and mark[0] > began:
                 return mark[2]
+        markets = market_scopes(scopes)
+        for number, latch in tuple(self._ended):
+            if number > began and any(latch.covers(*market) for market in markets):
+                return latch.by
         return None
+
+    def shut(self, latch: Latch) -> None:
+        """Shut a latch in this process, which also ends the calls that began before."""
+        with self._lock:
+            self.count += 1
+            self._ended.append((self.count, latch))
+            if latch not in self._shut:
+                self._shut = (*self._shut, latch)
+
+    def lift(self, latches: Iterable[Latch]) -> None:
+        """Open latches in this process."""
+        gone = list(latches)
+        with self._lock:
+            self._shut = tuple(each for each in self._shut if each not in gone)
+
+    @property
+    def latches(self) -> tuple[Latch, ...]:
+        """The latches that are shut."""
+        recorded = self.record.read().latches
+        return (*recorded, *(each for each in self._shut if each not in recorded))
+
+    def latched(self, scopes: Iterable[Scope]) -> Latch | None:
+        """Return a latch that shuts out one of the markets that scopes name."""
+        latches = self.latches
+        if not latches:
+            return None
+        markets = market_scopes(scopes)
+        shutting = (each for each in latches if any(each.covers(*market) for market in markets))
+        return next(shutting, None)
 
 
 @frozen

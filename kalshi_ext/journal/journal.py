@@ -20,6 +20,7 @@ from kalshi_ext.errors import KalshiError, Misuse
 from kalshi_ext.journal.commit import reservations_in
 from kalshi_ext.journal.entry import Entry, Reservation, State, Transition
 from kalshi_ext.journal.in_flight import InFlight
+from kalshi_ext.journal.stop_record import Edit, Standing, change_or_fail
 from kalshi_ext.journal.verbs import VERBS, JournalRequest, cancel_reservation
 
 INHERITED: Final = "inherited by a forked process: open one of its own there"
@@ -140,6 +141,8 @@ class Journal:
         Only a reservation can be cancelled, and only while it waits in the queue; a caller that
         stops waiting for one calls `cancel_reservation(future)`.
         """
+        if verb in ("change_stops", "read_stops"):
+            return self._submit_stops(args[0] if args else None)
         if verb not in VERBS:
             raise Misuse(f"verb: expected one of {', '.join(sorted(VERBS))}, got {verb!r}")
         request = VERBS[verb](*args, **options)
@@ -150,6 +153,27 @@ class Journal:
             raise request.kind.failure("closed")
         self._runner.submit(request)
         return request.future
+
+    def change_stops(self, edit: Edit) -> Standing:
+        """Change the record of stops (see stop_record.py), durably. Raises JournalUnusable."""
+        standing: Standing = self.submit("change_stops", edit).result()
+        return standing
+
+    def read_stops(self) -> Standing:
+        """Read the record of stops anew where other processes share it. Raises JournalUnusable."""
+        standing: Standing = self.submit("read_stops").result()
+        return standing
+
+    def _submit_stops(self, edit: Edit | None) -> Future[Standing]:
+        # In the thread that asks, also of an event loop: a stop waits for no queue, and nothing
+        # else of its process goes on until it is durable.
+        future = Future[Standing]()
+        try:
+            record = self.stops.record
+            future.set_result(record.read() if edit is None else change_or_fail(record, edit))
+        except KalshiError as error:
+            future.set_exception(error)
+        return future
 
     def cancel_reservation(self, future: Future[Any]) -> None:
         """Give up a submitted reservation or reopening: what it recorded becomes not sent."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Generator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import psycopg
@@ -20,6 +22,7 @@ from kalshi_ext.journal.held import Held
 from kalshi_ext.journal.journal import Journal, new_owner
 from kalshi_ext.journal.postgres_connection import Connection, PostgresConnection, owner_lock
 from kalshi_ext.journal.postgres_schema import Statements
+from kalshi_ext.journal.stop_record import Edit, Standing
 from kalshi_ext.journal.store import (
     EntryPage,
     InvalidData,
@@ -31,6 +34,7 @@ from kalshi_ext.journal.store import (
     row_problems,
     to_row,
 )
+from kalshi_ext.journal.verbs import JournalRequest, RequestKind
 from kalshi_ext.journal.writer import Writer
 from kalshi_ext.redact import Secret, as_secret, redacted_repr
 
@@ -152,6 +156,27 @@ class PostgresStore:
             parameters = {"keys": [*keys], "account": self.account}
             self._connection.execute(self._sql.mark_told(), parameters)
 
+    def read_stops(self) -> Standing:
+        """Read the account's record of stops; a writing transaction locks it."""
+        lock = " FOR UPDATE" if self._writing else ""
+        statement = f"SELECT record FROM {{stop}} WHERE account = %s{lock}"  # noqa: S608 - a name
+        with self._store_errors():
+            sent = self._connection.execute(self._sql.stop_record(statement), [self.account])
+            row = sent.fetchone()
+        return Standing() if row is None else Standing.of_text(str(row[0]))
+
+    def change_stops(self, edit: Edit) -> Standing:
+        """Change the account's record of stops."""
+        insert = "INSERT INTO {stop} VALUES (%s, %s) ON CONFLICT DO NOTHING"
+        update = "UPDATE {stop} SET record = %(record)s WHERE account = %(account)s"
+        with self._store_errors():
+            first = [self.account, Standing().to_text()]
+            self._connection.execute(self._sql.stop_record(insert), first)
+            changed = edit(self.read_stops())
+            values = {"record": changed.to_text(), "account": self.account}
+            self._connection.execute(self._sql.stop_record(update), values)
+        return changed
+
     def alive(self, owner: str) -> bool:
         """Say whether an owner's session still holds its lock."""
         if owner == self.session.owner:
@@ -239,3 +264,25 @@ class PostgresJournal(Journal):
         store = PostgresStore(session, Statements(schema), session.connection())
         committer = GroupCommitter(store, owner, now, held=Held(_OWNED_FOR))
         super().__init__(Writer(committer).start(), owner, session.describe())
+        self._store = store
+
+    def bind(self, account: str) -> None:
+        """Make the journal an account's, and read what stops that account has."""
+        super().bind(account)
+        self.read_stops()
+
+    def _submit_stops(self, edit: Edit | None) -> Future[Standing]:
+        # In the writer's thread, as everything on its connection.
+        if edit is None:
+            request = JournalRequest(RequestKind.READ, lambda _: self._store.read_stops())
+        else:
+            change = partial(self._store.change_stops, edit)
+            request = JournalRequest(RequestKind.CHECK, lambda _: change())
+        request.future.add_done_callback(self._remember)
+        self._runner.submit(request)
+        return request.future
+
+    def _remember(self, future: Future[Standing]) -> None:
+        if not future.cancelled() and future.exception() is None:
+            standing = future.result()
+            self.stops.record.change(lambda _: standing)

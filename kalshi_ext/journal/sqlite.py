@@ -17,6 +17,7 @@ from kalshi_ext.journal.commit import GroupCommitter
 from kalshi_ext.journal.entry import OPEN, Entry, JournalUnusable, utc_now
 from kalshi_ext.journal.journal import Journal, new_owner
 from kalshi_ext.journal.sqlite_file import OPEN_STATES, UNTOLD_ROWS, FileLock
+from kalshi_ext.journal.stop_record import FileStopRecord
 from kalshi_ext.journal.store import (
     CHANGING,
     COLUMNS,
@@ -251,6 +252,7 @@ class SqliteJournal(Journal):
         super().__init__(
             Writer(GroupCommitter(store, owner, now)).start(), owner, repr(str(store.path))
         )
+        self.stops.record = FileStopRecord.beside(store.path)
 
 
 def _open_store(path: Path, owner: str, *, readonly: bool) -> SqliteStore:

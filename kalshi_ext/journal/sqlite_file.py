@@ -169,7 +169,7 @@ def _busy(path: Path) -> JournalBusy:
     holder = read_holder(path)
     known = {name: holder.get(name) for name in ("pid", "host", "since")}
     who = "process {pid} on {host} since {since}".format(**known) if holder else "another process"
-    return JournalBusy(f"{path} is in use by {who}", **known)
+    return JournalBusy(f"{path} is in use by {who}", path=str(path), **known)
 
 
 _BUSY_S: Final = 5.0  # a reader may hold a lock for a moment while it opens or closes

@@ -6,9 +6,7 @@ fast path keeps its page's bytes instead, and its place among the rows of that p
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 
@@ -46,16 +44,18 @@ class FromPage:
     def keep(models: Sequence[FromPage], page: KeptPage) -> None:
         """Give models their page, in the order of its rows."""
         # By the slots: a frozen model has no other way.
-        slots = FromPage.__dict__
-        deque(map(slots["_page"].__set__, models, repeat(page)), maxlen=0)
-        deque(map(slots["_index"].__set__, models, range(len(models))), maxlen=0)
+        set_page: Callable[[FromPage, KeptPage], None] = FromPage.__dict__["_page"].__set__
+        set_index: Callable[[FromPage, int], None] = FromPage.__dict__["_index"].__set__
+        for index, model in enumerate(models):
+            set_page(model, page)
+            set_index(model, index)
 
     if not TYPE_CHECKING:  # checkers would take any name for an attribute
 
         def __getattr__(self, name):
             if name != "raw":
                 raise AttributeError(
-                    f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
+                    f"{type(self).__name__} has no attribute {name}", name=name, obj=self
                 )
             try:
                 raw = FromPage._page.__get__(self).row(FromPage._index.__get__(self))

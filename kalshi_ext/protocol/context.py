@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from decimal import Decimal
+from typing import ClassVar, Final
 
 from attrs import define, field, frozen
 
@@ -90,6 +91,26 @@ class KnownSchedule:
     read_at: float = -math.inf
 
 
+@define
+class AutoGroups:
+    """What the automatic order groups of a client are: their limit in contracts, and the shards
+    of the tickers it met.
+    """
+
+    limit: Decimal
+    shards: dict[str, int] = field(factory=dict[str, int])
+
+    def remember(self, ticker: str, shard: int) -> int:
+        """Keep the shard of a ticker; the oldest of ten thousand goes."""
+        if len(self.shards) >= _MAX_TICKERS:
+            self.shards.pop(next(iter(self.shards)), None)
+        self.shards[ticker] = shard
+        return shard
+
+
+_MAX_TICKERS: Final = 10_000
+
+
 @frozen
 class Context:
     """What the flows of one client share; locks to stops are shared by all of its journal."""
@@ -102,6 +123,7 @@ class Context:
     budget_calls: tuple[Call[AccountLimits], Call[EndpointCosts]] | None = None
     throttle: Throttle = field(factory=Throttle)
     exchange_clock: ExchangeClock = field(factory=ExchangeClock)
+    auto_groups: AutoGroups | None = None  # None: an order has the group its caller names
     # Whether other living processes may take the journal's entries over, and its name among them.
     shared_journal: bool = False
     journal_owner: str = ""

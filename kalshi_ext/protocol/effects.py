@@ -64,7 +64,7 @@ class Record:
 
     verb: Literal[
         "reserve_many", "advance_many", "get", "open_entries", "page", "reopen", "take_over",
-        "renew", "untold", "conclude",
+        "renew", "untold", "conclude", "change_stops", "read_stops",
     ]  # fmt: skip
     args: tuple[Any, ...] = ()
 

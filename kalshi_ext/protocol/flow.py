@@ -43,7 +43,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from attrs import evolve
 
@@ -427,7 +427,7 @@ def decode_response(call: Call[T], reply: Reply, context: Context) -> T:
 def _note_orders(answer: object, context: Context) -> None:
     """Remember where the orders of an answer live."""
     if isinstance(answer, Page):
-        context.known_orders.note(answer.items)
+        context.known_orders.note(cast("Any", answer).items)
     elif isinstance(answer, Order | OrderAck):
         context.known_orders.note([answer])
 

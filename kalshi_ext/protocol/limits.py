@@ -6,6 +6,7 @@
     `Policy.resend_within`        a write that names a price,    no further attempt begins
                                   after its first attempt
     a stop (`StopMarks`)          writes that began before it    no attempt begins
+    a latch (`StopRecord`)        orders and amends it covers    no attempt begins
 
 All moments are seconds of the monotonic clock, so a step of the machine's clock moves none of them.
 A call that meets a limit ends with what it knows: not sent, or unknown.
@@ -88,7 +89,10 @@ class CallLimits:
     def stop(self) -> str | None:
         """Say what stopped the write, None for nothing."""
         by = self.stops.since(self.began, self.scopes)
-        return None if by is None else f"{by} was called meanwhile"
+        if by is not None:
+            return f"{by} was called meanwhile"
+        latch = self.stops.latched(self.scopes)
+        return None if latch is None else latch.reason
 
     def timeout(self, usual: float, now: float) -> float:
         """Return the timeout of an attempt that begins now: the usual one, cut by the deadline."""

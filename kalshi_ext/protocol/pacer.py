@@ -21,7 +21,7 @@ import re
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 from attrs import define, field, frozen
 
@@ -83,9 +83,9 @@ def entries_of(call: Call[Any]) -> int:
     """Return how many entries a request has: one, but for a batch."""
     if not call.operation.path.endswith("/batched") or not call.request.body:
         return 1
-    with suppress(ValueError, AttributeError):
-        body = json.loads(call.request.body)
-        return max(1, *(len(value) for value in body.values() if isinstance(value, list)))
+    with suppress(ValueError, AttributeError, TypeError):
+        body: Any = json.loads(call.request.body)
+        return max(1, len(body.get("orders") or body.get("order_ids") or ()))
     return 1
 
 
@@ -297,12 +297,17 @@ class Pacer(Checked):
         )
 
 
+def _rates(pace: object) -> tuple[float, ...]:
+    return cast("tuple[float, ...]", pace) if isinstance(pace, tuple) else ()
+
+
 def checked_pacer(pace: object) -> Pacer | None:
     """Return the pacer that `pace` means: 'auto', None, a tier, two rates, or a Pacer."""
     if pace is None or isinstance(pace, Pacer):
         return pace
     if isinstance(pace, str):  # first: what is no text may compare as it likes
         return Pacer.learning() if pace == "auto" else Pacer.of_tier(pace)
-    if isinstance(pace, tuple) and len(pace) == 2:  # tokens a second; buckets of one second
-        return Pacer(*(TokenBucket(rate, rate) for rate in pace))
+    rates = _rates(pace)
+    if len(rates) == 2:  # tokens a second; buckets of one second
+        return Pacer(*(TokenBucket(rate, rate) for rate in rates))
     raise must_be("pace", pace, "'auto', None, a usage tier, (reads, writes) a second or a Pacer")

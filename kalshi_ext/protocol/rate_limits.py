@@ -22,7 +22,8 @@ from attrs import define, field, frozen
 from kalshi_ext.arguments import LONGEST_WAIT, Checked, must_be, plain, seconds
 from kalshi_ext.errors import Misuse
 
-_ARRIVES_WITHIN = 1.0  # seconds after which a request counts as arrived, answered or not
+# Seconds after which a request counts as arrived, answered or not.
+_ARRIVES_WITHIN, _URGENT_ARRIVES_WITHIN = 0.5, 0.25
 _ROUNDING = 1e-6  # of tokens: sums of fractions
 _LEASE_USABLE = 0.5  # seconds; the store counts it as held for longer
 _SHORTEST = 0.001  # seconds; a clock may not tell less apart
@@ -107,8 +108,8 @@ class TokenBucket(Checked):
     before everything that is booked, and what is booked then goes later by its cost.
 
     The exchange's bucket takes the tokens when the request arrives, and does not refill while it is
-    full. So a request on its way, for at most a second, leaves no room to refill here either: the
-    level here is never above the level there, whatever the network's delays are.
+    full. So a request on its way, for at most half a second, leaves no room to refill here either:
+    the level here is never above the level there, whatever the network's delays are.
     """
 
     rate: float
@@ -179,9 +180,10 @@ class TokenBucket(Checked):
         """Take in that a request goes now."""
         self._unbook(turn)
         turn.sent = True
-        if not turn.urgent:  # these wait for nobody's answer
-            self._flying[id(turn)] = (now + _ARRIVES_WITHIN, turn.cost)
-            self._flying_cost += turn.cost
+        # What is urgent waits for nobody's answer for long.
+        within = _URGENT_ARRIVES_WITHIN if turn.urgent else _ARRIVES_WITHIN
+        self._flying[id(turn)] = (now + within, turn.cost)
+        self._flying_cost += turn.cost
 
     def answered(self, turn: Turn, now: float) -> None:
         """Take in that a request was answered, so it has arrived."""

@@ -35,14 +35,13 @@ from kalshi_ext.errors import KalshiError
 from kalshi_ext.models import Fill, Order, Settlement, Trade
 from kalshi_ext.protocol.flow import Context, Flow
 from kalshi_ext.protocol.messages import Call, InvalidRow, Page
-from kalshi_ext.protocol.pacer import DEFAULT_COST
 from kalshi_ext.protocol.pagination import Paginator, unreadable_rows
 
 T = TypeVar("T")
 
 MAX_WIDTH: Final = 6  # pages; one of 1000 fills takes about 1 MB
-PACED_SECONDS: Final = 0.1  # of a known read budget that one list may have under way
-FILL: Final = 0.9  # of a page: what a window is to hold, so that most need no second page
+PACED_SECONDS: Final = 0.3  # of the read budget that one list may have under way
+FILL: Final = 0.95  # of a page: what a window is to hold, so that most need no second page
 SPARSE: Final = 0.25  # of a page: a window with less tells nothing about the next
 MORE: Final = "more"  # the cursor of a page that ends its window, but not the list
 
@@ -169,12 +168,16 @@ class Windows(Generic[T]):
         return waiting if sum(piece.busy for piece in self._pieces) < self._width() else None
 
     def _width(self) -> int:
-        """Return how many pages may be under way: one after a 429, few on a small budget."""
+        """Return how many pages may be under way: one after a 429, few on a small budget.
+
+        The pacer lets through what the budget holds; this bounds how long other reads queue.
+        """
         if self.context.throttle.interval:
             return 1
         if self.context.pacer is None:
             return MAX_WIDTH
-        reads = self.context.pacer.read.rate / DEFAULT_COST
+        bucket, costs = self.context.pacer.read, self.context.pacer.costs
+        reads = bucket.rate * bucket.share / costs.default
         return max(1, min(MAX_WIDTH, int(reads * PACED_SECONDS)))
 
     def _cut(self, rest: Piece[T]) -> Piece[T]:

@@ -41,7 +41,7 @@ MAX_CONTRACTS = 1_000_000_000
 # Left out of the fingerprint: an order's names, and the words that `book_side` and `price` already
 # say. "Buy NO at 0.44" and "ask at 0.56" are one order.
 NOT_FINGERPRINTED = frozenset(
-    {"client_order_id", "intent", "side", "action", "expires_at_deadline"}
+    {"client_order_id", "intent", "side", "action", "expires_at_deadline", "auto_group"}
 )
 
 
@@ -103,6 +103,8 @@ class OrderTicket(Checked):
     action: str | None = field(default=None, eq=False)
     # Its expiry is the deadline of the call, another one at each call: no part of what it asks for.
     expires_at_deadline: bool | None = field(default=None, eq=False)
+    # Its group is the client's own, another one in a later run: no part of what it asks for.
+    auto_group: bool | None = field(default=None, eq=False)
 
     _checks: ClassVar = {
         "ticker": values.ticker,
@@ -123,6 +125,7 @@ class OrderTicket(Checked):
         "max_cost": optional(values.dollars),
         "sell_position_floor": optional(_contracts),
         "expires_at_deadline": _flag,
+        "auto_group": _flag,
     }
 
     @classmethod
@@ -175,6 +178,8 @@ class OrderTicket(Checked):
         named = {part.name: getattr(self, part.name) for part in fields(type(self))}
         if self.expires_at_deadline:
             named["expires"] = None
+        if self.auto_group:
+            named["order_group_id"] = None
         content = {
             name: value
             for name, value in named.items()

@@ -8,7 +8,7 @@ from kalshi_ext.transport.family import httpx
 
 # Method, target and header names are tokens or visible characters; a value holds no line break.
 _HEAD = re.compile(
-    rb"[A-Z]+ [!-\xff]+ HTTP/1\.1\r\n(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [^\r\n\x00]*\r\n)+\r\n"
+    rb"[A-Z]{1,16} [!-\xff]+ HTTP/1\.1\r\n(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [^\r\n\x00]*\r\n)+\r\n"
 )
 
 

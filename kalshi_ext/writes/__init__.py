@@ -10,13 +10,20 @@ from kalshi_ext.writes.lookup import find_order
 from kalshi_ext.writes.place import place
 from kalshi_ext.writes.recovery import Resolution, recover
 from kalshi_ext.writes.reopening import wait_until_open
+from kalshi_ext.writes.resume import note, resume
+from kalshi_ext.writes.stop import cancel_all, stop
+from kalshi_ext.writes.stop_report import RestingOrder, StoppedGroup, StopReport
 from kalshi_ext.writes.transfer import transfer_between_subaccounts
 
 __all__ = [
     "Resolution",
+    "RestingOrder",
+    "StopReport",
+    "StoppedGroup",
     "amend",
     "amend_many",
     "cancel",
+    "cancel_all",
     "cancel_many",
     "create_group",
     "create_subaccount",
@@ -25,10 +32,13 @@ __all__ = [
     "find_order",
     "get_order",
     "health",
+    "note",
     "place",
     "place_many",
     "recover",
+    "resume",
     "send_idempotent",
+    "stop",
     "transfer_between_instances",
     "transfer_between_subaccounts",
     "wait_until_open",

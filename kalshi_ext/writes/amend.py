@@ -21,6 +21,7 @@ from kalshi_ext.protocol.flow import CallLimits, Context, Flow, begin_call
 from kalshi_ext.protocol.limits import ALL, Deadline, Scope
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
 from kalshi_ext.values.money import EXACT
+from kalshi_ext.writes.auto_groups import refuse_if_stopped
 from kalshi_ext.writes.lookup import (
     ENDED,
     find_ended_order,
@@ -84,7 +85,8 @@ def amend(
     """Amend an order to a price and a total count (filled and resting)."""
     contract.orders.amend(ticket)  # refuses what the contract cannot say
     ticket = evolve(ticket, target=known_place(contract, ticket.target, context))
-    limits = yield from _begin(context, ticket.target, deadline, began)
+    limits = yield from _begin(context, ticket.target, deadline, began, ticket.ticker)
+    yield from refuse_if_stopped(context, limits, "orders.amend")
 
     def attempt(target: Target) -> Flow[OrderAck]:
         single = _amend(contract, evolve(ticket, target=target), context, limits)
@@ -118,9 +120,14 @@ def _amend(contract: Contract, ticket: AmendTicket, context: Context, limits: Ca
     return Single(call, payload, contradiction, probe, ticket.ticker, target.order_id)
 
 
-def scopes_of(target: Target) -> tuple[Scope, ...]:
-    """Return what a stop of a change of this order may name."""
+def scopes_of(target: Target, amends: str | None = None) -> tuple[Scope, ...]:
+    """Return what a stop of a change of this order may name.
+
+    `amends` is the ticker of an amend, which a latch shuts out as it does an order.
+    """
     scopes: list[Scope] = [ALL, ("order", target.order_id)]
+    if amends is not None:
+        scopes.append(("market", (amends, target.subaccount or 0)))
     if target.client_order_id is not None:
         scopes.append(("order", target.client_order_id))
     scopes.append(("subaccount", target.subaccount or 0))
@@ -128,9 +135,13 @@ def scopes_of(target: Target) -> tuple[Scope, ...]:
 
 
 def _begin(
-    context: Context, target: Target, deadline: Deadline | None, began: int | None = None
+    context: Context,
+    target: Target,
+    deadline: Deadline | None,
+    began: int | None = None,
+    amends: str | None = None,
 ) -> Flow[CallLimits]:
-    scopes = scopes_of(target)
+    scopes = scopes_of(target, amends)
     begin = begin_call(context, deadline, names_price=True, scopes=scopes, began=began)
     return (yield from begin)
 

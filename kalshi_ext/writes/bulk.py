@@ -168,7 +168,7 @@ def amend_many(
             contract, ticket, paced, deadline=left, began=limits.began
         ),
         None,
-        lambda ticket: amend_scopes(ticket.target),
+        lambda ticket: amend_scopes(ticket.target, ticket.ticker),
         lambda ticket: ticket.target.client_order_id, on_progress,
     )  # fmt: skip
     return (yield from bulk.run())

@@ -248,6 +248,8 @@ def found_differences(
     # 0 is never, as in an amend. One that a call's deadline gave differs from call to call.
     asked["expires"] = None if ticket.expires_at_deadline else ticket.expires or 0
     expiry = order.expiration_time
+    if ticket.auto_group:  # so does the group of an earlier run
+        asked["order_group_id"] = None
     actual: dict[str, Any] = {
         "ticker": order.ticker,
         "book_side": order.book_side,

@@ -22,7 +22,7 @@ from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.flow import Context, Flow, Monotonic, Now, begin_call
 from kalshi_ext.protocol.limits import ALL, Deadline, Scope, checked_deadline
 from kalshi_ext.requests import OrderTicket
-from kalshi_ext.writes import journal_codec, reservation
+from kalshi_ext.writes import auto_groups, journal_codec, reservation
 from kalshi_ext.writes.order_write import Batch, order_write
 from kalshi_ext.writes.places import note_placed
 from kalshi_ext.writes.reopening import note_reopening
@@ -118,10 +118,14 @@ def _execute(
     began: int | None,
 ) -> Flow[list[PlaceResult]]:
     whole = build_call(listed)  # refuses what the contract cannot say, before anything else
-    tickets = {ticket.client_order_id: ticket for ticket in listed}
     scopes = scopes_of(listed)
     begin = begin_call(context, deadline, names_price=True, scopes=scopes, began=began)
     limits = yield from begin
+    yield from auto_groups.refuse_if_stopped(context, limits, "orders.place")
+    if context.auto_groups is not None:
+        listed = yield from auto_groups.assigned(contract, listed, context, limits)
+        whole = build_call(listed)
+    tickets = {ticket.client_order_id: ticket for ticket in listed}
 
     def build(keys: Sequence[str]) -> Batch:
         return whole if len(keys) == len(listed) else build_call([tickets[key] for key in keys])
@@ -132,6 +136,10 @@ def _execute(
     yield from note_reopening(contract, context, limits, results.values())
     for key, ticket in tickets.items():
         note_placed(context, ticket, results.get(key))
+    if context.auto_groups is not None:
+        for ticket in listed:
+            result = results[ticket.client_order_id]
+            yield from auto_groups.forget_if_gone(contract, ticket, result, context, limits)
     return [results[ticket.client_order_id] for ticket in listed]
 
 
@@ -141,6 +149,7 @@ def scopes_of(tickets: Sequence[OrderTicket]) -> tuple[Scope, ...]:
     for ticket in tickets:
         scopes["subaccount", ticket.subaccount or 0] = None
         scopes["order", ticket.client_order_id] = None
+        scopes["market", (ticket.ticker, ticket.subaccount or 0)] = None
         if ticket.order_group_id is not None:
             scopes["group", ticket.order_group_id] = None
     return tuple(scopes)

@@ -57,10 +57,9 @@ def _note_entry(entry: Entry, context: Context) -> None:
     known = context.known_orders
     if entry.order_id is None or entry.ticker is None or known.place(entry.order_id) is not None:
         return
-    ticket: Any = None
-    with suppress(ValueError):
-        ticket = json.loads(entry.ticket)
-    shard = ticket.get("exchange_index") if isinstance(ticket, dict) else None
+    shard: Any = None
+    with suppress(ValueError, AttributeError):
+        shard = json.loads(entry.ticket).get("exchange_index")
     shard = shard if type(shard) is int and shard >= 0 else None
     known.add(entry.order_id, Place(entry.ticker, shard, entry.subaccount))
 

@@ -206,7 +206,7 @@ def _begin(write: Write[Any], entries: Sequence[Entry], context: Context, now: f
     """Let the engine begin where the entries are: they may have been sent."""
     write.sends = False
     for entry in entries:
-        sent, since = _sent_at(entry, context, now)
+        sent, since = sent_at(entry, context, now)
         write.progress[entry.key] = Progress(
             entry.key,
             entry.ticker,
@@ -218,7 +218,7 @@ def _begin(write: Write[Any], entries: Sequence[Entry], context: Context, now: f
         )
 
 
-def _sent_at(entry: Entry, context: Context, now: float) -> tuple[SentAt, float]:
+def sent_at(entry: Entry, context: Context, now: float) -> tuple[SentAt, float]:
     """Return when a write left last, and the exchange's time before which it was not made."""
     known = entry.exchange_time
     since = 0.0 if known is None else known.timestamp() - DAY

@@ -45,11 +45,13 @@ WORDS = {
 }
 WRITING = {"Flow", "GeneratedResponse", "Journal", "JournalSource", "OrderTicket", "Resolution"}
 WRITING |= {"AmendTicket", "State", "open_journal"}
+WRITING |= {"DeadMan", "Latch", "RestingOrder", "StopReport", "StoppedGroup"}
 PAGES = {"AsyncCompleteRows", "AsyncRows", "CompleteRows", "CursorRepeated"}
 PAGES |= {"InvalidRow", "Page", "Rows"}
 ERRORS = {
     "BadRequest",
     "Conflict",
+    "DeadManGone",
     "DuplicateIdConflict",
     "DuplicateOrder",
     "EarlierWriteUnsettled",
@@ -74,6 +76,7 @@ ERRORS = {
     "Retired",
     "TimestampExpired",
     "TradingPaused",
+    "TradingStopped",
     "TransferAlreadyApplied",
     "Unauthorized",
     "Unavailable",

@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cryptography.hazmat.primitives.serialization  # noqa: F401 - before the rights are dropped
 from killed_bot import POLICY
 
 from kalshi_ext import Kalshi

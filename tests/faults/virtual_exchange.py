@@ -23,6 +23,7 @@ from kalshi_ext.contracts import contract
 from kalshi_ext.journal import Journal
 from kalshi_ext.protocol.flow import Effect, Sleep
 from kalshi_ext.protocol.messages import Operation
+from kalshi_ext.protocol.pacer import Pacer
 from kalshi_ext.sandbox.engine import ApiRequest, Caller, Engine, Settings, admin
 from kalshi_ext.transport.driver import Driver
 
@@ -135,6 +136,7 @@ def make_client(exchange: VirtualExchange, journal: Journal | None = None) -> Ka
     client = Kalshi(
         bearer_token="t", environment="http://127.0.0.1:1/trade-api/v2", policy=POLICY,
         transport=exchange, journal=journal,
+        pace=Pacer.learning(),  # the account's own would know another exchange's time
     )  # fmt: skip
     # The session is frozen and has no option for a clock: nobody but a test needs another one.
     object.__setattr__(client.session.endpoint, "clock", exchange)

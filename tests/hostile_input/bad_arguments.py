@@ -299,7 +299,7 @@ def of_classes() -> Iterator[Attempt]:
 CREDENTIALS: Final = {"bearer_token": "a-token-of-a-test"}
 OPTIONS: Final = (
     *("key_id", "private_key", "bearer_token", "environment", "contract", "timeout", "transport"),
-    *("journal", "pace", "policy", "verify", "proxy", "account"),
+    *("journal", "pace", "budget", "policy", "verify", "proxy", "account"),
 )
 WITH_KEY: Final = {"key_id", "private_key"}
 
@@ -329,6 +329,7 @@ MORE_OPTIONS: Final[dict[str, tuple[Any, ...]]] = {
     "verify": (False, "/etc/ssl/cert.pem", 0),
     "proxy": ("socks5://127.0.0.1:1", "127.0.0.1:1", "http://", 5),
     "pace": ("gold", 5, True),
+    "budget": (5, True, "mysql://host/db"),
     "policy": (5, "fast", Policy),
     "timeout": (0, -1, True, "5", "soon"),
     "contract": ("v2", 2, True),

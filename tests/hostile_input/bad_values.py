@@ -158,6 +158,7 @@ BY_KIND: dict[str, list[Any]] = {
     "tickets": [[5], ["T"], [{"ticker": "T"}], 5, True],
     "orders": [["."], [5], 5, True],
     "tickers": [["."], [5], 5, True, ["a,b"]],
+    "function": [5, "print", True],
 }  # fmt: skip
 
 MARKET_TIMES = ("created", "updated", "close", "settled")
@@ -195,5 +196,6 @@ KINDS: dict[str, str] = {
     "tickets": "tickets",
     "orders": "orders",
     "tickers": "tickers",
+    "on_progress": "function",
 }
 ITERABLE = frozenset({"tickets", "orders", "tickers"})

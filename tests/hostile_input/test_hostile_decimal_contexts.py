@@ -84,7 +84,7 @@ def outcome(contract: str, example: Example, kind: str) -> tuple[list[Any], Any]
     transport = Recorded(contract)
     options: dict[str, Any] = {
         "bearer_token": "a-token-of-a-test", "transport": transport, "policy": AT_ONCE,
-        "environment": "http://127.0.0.1:1", "contract": contract,
+        "environment": "http://127.0.0.1:1", "pace": None, "contract": contract,
     }  # fmt: skip
     try:
         got = _sync(options, example) if kind == "sync" else asyncio.run(_async(options, example))
@@ -142,7 +142,9 @@ class Amended(httpx.BaseTransport):
 def test_the_counts_of_an_acknowledgement_are_added_exactly(context: decimal.Context) -> None:
     with (
         decimal.localcontext(context),
-        Kalshi(bearer_token="a-token-of-a-test", transport=Amended(), policy=AT_ONCE) as client,
+        Kalshi(
+            bearer_token="a-token-of-a-test", transport=Amended(), policy=AT_ONCE, pace=None
+        ) as client,
     ):
         ack = client.orders.amend("o1", ticker="T", side="bid", price="0.5", count="123.45")
     assert str(ack.remaining_count) == "23.24"

@@ -8,12 +8,14 @@ from datetime import timedelta
 from typing import Any
 
 import core_clients as clients
+import httpx
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from listing_exchange import SECOND, START, ListedRow, ListingExchange
 
 from kalshi_ext import AsyncKalshi, Kalshi
+from kalshi_ext.errors import NoAnswer
 from kalshi_ext.protocol.windows import MAX_WIDTH
 
 PAGE = 4
@@ -177,3 +179,50 @@ def test_one_page_is_under_way_at_a_time_after_a_refusal_for_too_many() -> None:
     rows = asyncio.run(read_throttled())
     assert ids(rows) == list(exchange.expected())
     assert exchange.most_under_way == 1
+
+
+@pytest.mark.parametrize("word", ["portfolio.fills", "history.all_fills"])
+def test_a_loop_that_ends_early_leaves_nothing_under_way(word: str) -> None:
+    exchange = ListingExchange(rows_at(*range(0, 4000 * SECOND, SECOND)), slow=lambda _: 3)
+    since = {"since": SINCE, "page_size": PAGE}
+
+    async def read_some() -> int:
+        async with AsyncKalshi(**clients.DEFAULTS, transport=exchange) as client:
+            async for _ in clients.resolve(client, word)(**since):
+                if len(exchange.requests) > 20:
+                    break
+            await asyncio.sleep(0.01)  # the loop closes what was left
+            return len(asyncio.all_tasks())
+
+    assert asyncio.run(read_some()) == 1
+    with Kalshi(**clients.DEFAULTS, transport=exchange) as client:
+        for _ in clients.resolve(client, word)(**since):
+            if len(exchange.requests) > 60:
+                break
+    assert len(exchange.requests) < 80
+
+
+@pytest.mark.parametrize("on", ["threads", "asyncio"])
+def test_an_error_comes_in_its_place_after_the_rows_above_it(on: str) -> None:
+    exchange = ListingExchange(rows_at(*range(0, 400 * SECOND, SECOND)))
+
+    def fail(_: ListingExchange) -> None:
+        raise httpx.ReadError("cut")
+
+    exchange.events = dict.fromkeys(range(30, 10_000), fail)
+    given: list[Any] = []
+
+    async def read_async() -> None:
+        async with AsyncKalshi(**clients.DEFAULTS, transport=exchange) as client:
+            async for page in fills_since(client).pages():
+                given.extend(page.items)
+
+    def read_sync() -> None:
+        with Kalshi(**clients.DEFAULTS, transport=exchange) as client:
+            for page in fills_since(client).pages():
+                given.extend(page.items)
+
+    with pytest.raises(NoAnswer):
+        asyncio.run(read_async()) if on == "asyncio" else read_sync()
+    assert len(given) > 50
+    assert ids(given) == list(exchange.expected())[: len(given)]

@@ -77,7 +77,7 @@ def test_a_write_that_names_a_shard_draws_on_that_shards_own_bucket():
 )
 def test_a_tiers_buckets_are_as_documented(tier, read, write):
     assert (bucket_capacity(tier, read=True), bucket_capacity(tier, read=False)) == (read, write)
-    harness = Harness()
+    harness = Harness(rate_limits=True)
     harness.admin(admin.set_account("amy", tier=tier))
     body = harness.get("GetAccountApiLimits")
     assert body["usage_tier"] == tier

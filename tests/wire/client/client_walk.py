@@ -14,19 +14,23 @@ from typing import Any, Final
 from calls import Example, examples_of
 from core_clients import finish, resolve
 
-from kalshi_ext import Kalshi, models
+from kalshi_ext import Kalshi, StopReport, models
 from kalshi_ext.contract.operations import OPERATIONS
 
 Results = dict[str, Any]
 Step = tuple[str, Callable[[Any, Results], Any], Any]
 LISTS: Final = ("Rows[", "CompleteRows[", "list[")
 OTHER_TYPES: Final = {"": type(None), "int": int, "str": str, "datetime": datetime}
+# Its answer is nothing; the call reads what came of it.
+REPORTED: Final = {"orders.cancel_all": StopReport}
 RETURNS: Final = {row.facade: row.returns for row in OPERATIONS.values()}
 
 
 def result_type(client: Kalshi, example: Example) -> Any:
     """Return the type of a call's result, in a list where the method says that it gives a list."""
     name = RETURNS.get(example.word, example.returns)
+    if example.word in REPORTED:
+        return REPORTED[example.word]
     kind = OTHER_TYPES[name] if name in OTHER_TYPES else getattr(models, name)
     annotation = inspect.signature(resolve(client, example.word)).return_annotation
     return [kind] if annotation.startswith(LISTS) else kind

@@ -58,6 +58,7 @@ def client_options(server: Server, name: str) -> dict[str, Any]:
         "environment": server.url("/trade-api/v2"),
         "contract": name,
         "policy": clients.QUICK,
+        "pace": None,  # the recorder's account may do one thing a second
     }
 
 

@@ -62,6 +62,8 @@ def command_fault(line: str) -> str | None:
     command: click.Command = main
     words = iter(shlex.split(line, comments=True)[1:])
     for word in words:
+        if word == "--":  # what follows is another program's
+            return None
         if word.startswith("--"):
             option = _option(command, word.partition("=")[0])
             if option is None:

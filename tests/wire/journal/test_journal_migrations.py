@@ -40,7 +40,7 @@ STEPS = {  # from each version: the statements left to run, and the end of each 
     version: sum(len(each) + 1 for each in sqlite_file.MIGRATIONS[version:]) for version in (1, 2)
 }
 
-TABLE_STEPS = 11  # the same of a table of version 2; without psycopg they cannot be counted
+TABLE_STEPS = 13  # the same of a table of version 2; without psycopg they cannot be counted
 
 
 def summary(journal: Journal) -> list[tuple[Any, ...]]:
@@ -112,7 +112,7 @@ def schema_of(server: Any) -> list[Any]:
     """Describe columns, indexes and constraints."""
     columns = (
         "SELECT column_name, data_type, is_nullable, column_default FROM"
-        " information_schema.columns WHERE table_schema = 'kalshi_journal' ORDER BY 1"
+        " information_schema.columns WHERE table_schema = 'kalshi_journal' ORDER BY table_name, 1"
     )
     indexes = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'kalshi_journal'"
     return [server.query(columns), sorted(server.query(indexes))]

@@ -1,0 +1,87 @@
+"""Open latches: the groups take orders again first, so that a failure leaves all shut."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from kalshi_ext.contracts.interface import Contract
+from kalshi_ext.errors import (
+    Misuse,
+    NotFound,
+)
+from kalshi_ext.journal.stop_record import Latch, Standing
+from kalshi_ext.protocol.flow import (
+    CallLimits,
+    Context,
+    Flow,
+    Record,
+    begin_call,
+    request,
+)
+from kalshi_ext.protocol.limits import Deadline
+from kalshi_ext.writes.auto_groups import place_of
+from kalshi_ext.writes.stop_run import groups_of
+
+
+def resume(
+    contract: Contract,
+    context: Context,
+    wanted: Latch,
+    *,
+    deadline: Deadline | None = None,
+) -> Flow[tuple[Latch, ...]]:
+    """Open latches, after the groups they triggered take orders again; return those opened.
+
+    `wanted` names the scope of one, or nothing: then all are opened. Raises Misuse where none has
+    that scope; where a group cannot be reset its error is raised, and everything stays shut.
+    """
+    limits = yield from begin_call(context, deadline)
+    shut = context.stops.latches
+    opening = shut if wanted == Latch() else tuple(each for each in shut if each == wanted)
+    if not opening and wanted != Latch():
+        there = "; ".join(each.scope for each in shut) or "none is shut"
+        raise Misuse(f"resume: no latch has the scope {wanted.scope}: {there}")
+    staying = [each for each in shut if each not in opening]
+    gone = yield from _reset_groups(contract, context, limits, opening, staying)
+
+    def edit(standing: Standing) -> Standing:
+        opened = standing.opened(opening).with_groups(dict.fromkeys(gone))
+        return opened.noted("resume", scope=wanted.scope)
+
+    yield Record("change_stops", (edit,))
+    context.stops.lift(opening)
+    return opening
+
+
+def _reset_groups(
+    contract: Contract,
+    context: Context,
+    limits: CallLimits,
+    opening: Sequence[Latch],
+    staying: Sequence[Latch],
+) -> Flow[list[str]]:
+    """Let groups take orders again that no other latch stops; return the keys of those deleted."""
+    standing, gone = context.stops.record.read(), list[str]()
+    stopped = {name for each in opening or [Latch()] for name, _ in groups_of(standing, each)}
+    kept = {name for each in staying for name, _ in groups_of(standing, each)}
+    for key, name in standing.groups.items():
+        if name not in stopped - kept:
+            continue
+        subaccount, shard = place_of(key) if contract.has_watermark else (None, None)
+        call = contract.order_groups.reset(name, subaccount, shard)
+        try:
+            yield from request(call, context, limits=limits)
+        except NotFound:
+            gone.append(key)
+    return gone
+
+
+def note(what: str, details: Mapping[str, Any]) -> Flow[None]:
+    """Add a line to the record of stops."""
+    yield Record("change_stops", (partial(_noted, what, details),))
+
+
+def _noted(what: str, details: Mapping[str, Any], standing: Standing) -> Standing:
+    return standing.noted(what, **details)

@@ -1,0 +1,101 @@
+"""One stop under way: what was sent and confirmed, and the list of what rests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from attrs import define, evolve, field
+
+from kalshi_ext.contracts.interface import Contract
+from kalshi_ext.errors import (
+    KalshiError,
+    Misuse,
+)
+from kalshi_ext.journal.stop_record import Latch, Standing
+from kalshi_ext.models import Order
+from kalshi_ext.protocol.flow import (
+    CallLimits,
+    Context,
+    Flow,
+)
+from kalshi_ext.protocol.pagination import Paginator, collect
+from kalshi_ext.requests.filters import MAX_PAGE, ListQuery
+from kalshi_ext.writes.auto_groups import place_of
+from kalshi_ext.writes.stop_report import StoppedGroup
+from kalshi_ext.writes.watermark import (
+    SentAt,
+)
+
+QUICK: Final = 2.0  # seconds for each request of the first round; twice as many in the next
+
+
+@define
+class Run:
+    """One stop under way."""
+
+    contract: Contract
+    context: Context
+    limits: CallLimits
+    latch: Latch
+    groups: dict[str, StoppedGroup] = field(factory=dict[str, StoppedGroup])
+    latch_error: str | None = None
+    cancels_all: bool = False  # whether a cancel_all is still to be confirmed
+    sent: SentAt = field(factory=SentAt)  # the latest request that ended orders
+    cancelled: dict[str, SentAt] = field(factory=dict[str, SentAt])  # by order id, as acknowledged
+    refusals: dict[str, str] = field(factory=dict[str, str])  # why a cancel failed, by order id
+    refusal: str = ""  # why the latest request that ends orders failed
+    resting: list[Order] = field(factory=list[Order])
+    unread: dict[str, str] = field(factory=dict[str, str])  # what was not read, and why
+    undecided: list[str] = field(factory=list[str])
+    proven: bool = False
+    rounds: int = 0
+
+    def quick(self) -> Context:
+        """Return the context of one round, in which each request is sent once."""
+        policy = self.context.policy
+        timeout = min(policy.timeout, QUICK * 2**self.rounds)
+        return evolve(self.context, policy=evolve(policy, timeout=timeout, attempts=1))
+
+    @property
+    def query(self) -> ListQuery:
+        latch = self.latch
+        return ListQuery(
+            ticker=latch.ticker,
+            event_ticker=latch.event_ticker,
+            subaccount=latch.subaccount,
+            status="resting",
+            size=MAX_PAGE,
+        )
+
+
+def read_resting(run: Run) -> Flow[None]:
+    call = run.contract.orders.list(run.query)
+    paginator = Paginator(call, run.quick(), limits=run.limits, invalid="allowed")
+    try:
+        rows = yield from collect(paginator)
+    except Misuse:
+        raise
+    except KalshiError as error:
+        run.unread["resting orders"] = str(error.args[0])
+        return  # those seen before stay
+    latch = run.latch
+    run.resting = [row for row in rows if _may_rest(row) and latch.ticker in (None, row.ticker)]
+    if paginator.invalid_rows:
+        reason = paginator.invalid_rows[0].reason
+        run.unread["resting orders"] = f"{len(paginator.invalid_rows)} rows: {reason}"
+    elif not paginator.keyed:
+        run.unread["resting orders"] = "an answer has no list"
+
+
+def _may_rest(order: Order) -> bool:
+    return order.status not in ("canceled", "executed")
+
+
+def groups_of(standing: Standing, latch: Latch) -> Iterator[tuple[str, StoppedGroup]]:
+    if latch.ticker is not None or latch.event_ticker is not None:
+        return
+    for key, name in standing.groups.items():
+        subaccount, shard = place_of(key)
+        if latch.subaccount in (None, subaccount):
+            yield name, StoppedGroup(id=name, subaccount=subaccount, exchange_index=shard)

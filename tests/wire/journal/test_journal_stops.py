@@ -1,0 +1,84 @@
+"""The record of stops of each kind of journal: kept, shared, and shut where it is unreadable."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kalshi_ext.journal import JournalUnusable, Latch, open_journal
+from kalshi_ext.journal.beside import BesideJournal
+from kalshi_ext.journal.stop_record import MAX_EVENTS, FileStopRecord, Standing
+
+ALL, RAIN = Latch(), Latch(ticker="KXRAIN-26DEC31-NYC")
+
+
+def test_a_file_keeps_latches_groups_and_events_over_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "orders.db"
+    with open_journal(path) as journal:
+        journal.change_stops(lambda each: each.shut(RAIN).with_groups({"0/0": "g"}).noted("stop"))
+    with open_journal(path) as journal:
+        standing = journal.read_stops()
+        assert journal.stops.latches == (RAIN,)
+    assert standing.groups == {"0/0": "g"}
+    assert [event["what"] for event in standing.events] == ["stop"]
+    assert (tmp_path / "orders.db.stop").stat().st_mode & 0o077 == 0
+
+
+def test_a_latch_of_another_process_is_seen_at_the_next_look(tmp_path: Path) -> None:
+    path = tmp_path / "orders.db"
+    with open_journal(path) as journal, BesideJournal(path) as beside:
+        beside.change_stops(lambda each: each.shut(ALL))
+        assert journal.stops.latches == (ALL,)
+        beside.change_stops(lambda each: each.opened([ALL]))
+        assert journal.stops.latches == ()
+        assert beside.open_entries() == []
+
+
+def test_a_file_that_cannot_be_read_shuts_everything_until_it_is_written_anew(
+    tmp_path: Path,
+) -> None:
+    record = FileStopRecord(tmp_path / "x.stop")
+    record.path.write_text("{ half")
+    assert record.read().latches == (ALL,)
+    record.change(lambda each: each.opened(each.latches))
+    assert record.read() == Standing()
+
+
+def test_a_directory_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    record = FileStopRecord(tmp_path / "gone" / "x.stop")
+    with pytest.raises(JournalUnusable, match="cannot be written"):
+        record.change(lambda each: each.shut(ALL))
+
+
+def test_a_process_that_stands_still_with_the_lock_holds_no_stop_up(tmp_path: Path) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    record = FileStopRecord(tmp_path / "x.stop")
+    holder = os.open(tmp_path / "x.stop.lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(holder, fcntl.LOCK_EX)
+    assert record.change(lambda each: each.shut(ALL)).latches == (ALL,)
+    os.close(holder)
+
+
+def test_old_events_go(tmp_path: Path) -> None:
+    standing = Standing()
+    for number in range(MAX_EVENTS + 5):
+        standing = standing.noted("n", number=number)
+    assert [standing.events[0]["number"], len(standing.events)] == [5, MAX_EVENTS]
+
+
+def test_a_table_keeps_the_record_of_each_account_for_every_process(open_journals: Any) -> None:
+    one, two = open_journals(), open_journals()
+    for journal in (one, two):
+        journal.bind("demo account:a")
+    one.change_stops(lambda each: each.shut(RAIN).with_groups({"0/0": "g"}))
+    assert two.stops.latches == ()  # it does not ask before each attempt, but before each order
+    assert two.read_stops().latches == (RAIN,)
+    assert two.stops.latches == (RAIN,)
+    other, later = open_journals(), open_journals()
+    other.bind("demo account:b")
+    assert other.stops.latches == ()
+    later.bind("demo account:a")
+    assert (later.stops.latches, dict(later.stops.record.read().groups)) == ((RAIN,), {"0/0": "g"})
