@@ -167,10 +167,15 @@ class WriteDenied(CallEvent):
 
 @frozen(kw_only=True)
 class StopCalled(Event):
-    """What this client was still going to send of these scopes is not sent; `by` says by what."""
+    """What this client was still going to send of these scopes is not sent; `by` says by what.
+
+    The scope of a latch (`client.stop`) is ("latch", its words): it stays shut until the same event
+    comes with `lifted`.
+    """
 
     by: str
     scopes: tuple[tuple[str, Any], ...]
+    lifted: bool = False
 
 
 @frozen(kw_only=True)

@@ -180,7 +180,10 @@ class EventLog:
 
     def _stop(self, event: kinds.StopCalled) -> None:
         scopes = ", ".join(kind if of is None else f"{kind} {of}" for kind, of in event.scopes)
-        _write("writes", logging.INFO, event, "%s stops what is not sent yet: %s", event.by, scopes)
+        is_latch = any(kind == "latch" for kind, _ in event.scopes)
+        level = logging.WARNING if is_latch and not event.lifted else logging.INFO
+        text = "%s lifts: %s" if event.lifted else "%s stops what is not sent yet: %s"
+        _write("writes", level, event, text, event.by, scopes)
 
     def _clock(self, event: kinds.ClockCorrected) -> None:
         text = "%s: the exchange refused the time of the signature; the clock is moved by %+.1f s"

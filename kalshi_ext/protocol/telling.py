@@ -108,6 +108,13 @@ def stop_called(events: Events, by: str, scopes: Iterable[Scope]) -> None:
         events.emit(StopCalled(by=by, scopes=tuple(scopes)))
 
 
+def latch_moved(events: Events, by: str, scopes: Iterable[str], *, lifted: bool = False) -> None:
+    """Tell that latches were shut, or lifted."""
+    named = tuple(("latch", scope) for scope in scopes)
+    if named:
+        events.emit(StopCalled(by=by, scopes=named, lifted=lifted))
+
+
 def call_ended(
     events: Events, operation: Operation, result: object = None, *, key: str | None = None
 ) -> None:

@@ -30,6 +30,7 @@ from kalshi_ext import (
     OrderTicket,
     OutcomeUnknown,
     Policy,
+    StopCalled,
     UnknownOpened,
     UnknownResolved,
     errors,
@@ -344,3 +345,25 @@ def test_a_market_that_has_ended_is_not_waited_for(current_box: Sandbox, kind: s
     )
     assert type(placed) is MarketClosed
     assert type(waited) is MarketClosed
+
+
+def test_a_latch_is_one_warning_and_one_line_when_it_is_lifted(
+    current_box: Sandbox, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[Any] = []
+    with caplog.at_level(logging.INFO, logger="kalshi_ext"):
+        stopped, refused, resumed = using(
+            kind,
+            options_of(current_box, "latched", on_event=told.append),
+            lambda client: client.stop(verify=False),
+            place(),
+            lambda client: client.resume(),
+        )
+    assert stopped is not None
+    assert isinstance(refused, errors.TradingStopped)
+    assert len(resumed) == 1
+    latches = [e for e in told if isinstance(e, StopCalled) and e.scopes[0][0] == "latch"]
+    assert [each.lifted for each in latches] == [False, True]
+    (warning,) = [each for each in caplog.records if each.levelno == logging.WARNING]
+    assert "client.stop" in warning.message
+    assert any("client.resume lifts" in each.message for each in caplog.records)
