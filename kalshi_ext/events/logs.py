@@ -34,6 +34,8 @@ _LOGGERS: Final = {
     for name in ("requests", "writes", "pacing", "journal")
 }
 
+_REQUESTS, _WRITES, _PACING, _JOURNAL = _LOGGERS.values()
+
 
 def log(name: str) -> logging.Logger:
     """Return the logger of this name below kalshi_ext."""
@@ -42,7 +44,13 @@ def log(name: str) -> logging.Logger:
 
 def may_log() -> bool:
     """Say whether any of the loggers takes what goes as usual."""
-    return any(each.isEnabledFor(logging.INFO) for each in _LOGGERS.values())
+    # Spelled out: it is asked four times an order, and a generator costs three times as much.
+    return (
+        _REQUESTS.isEnabledFor(logging.INFO)
+        or _WRITES.isEnabledFor(logging.INFO)
+        or _PACING.isEnabledFor(logging.INFO)
+        or _JOURNAL.isEnabledFor(logging.INFO)
+    )
 
 
 _handler: logging.Handler | None = None

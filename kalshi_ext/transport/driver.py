@@ -220,10 +220,10 @@ class RunningCall:
     began: float
     operation: Operation | None = None
 
-    def note(self, effect: Effect) -> None:
+    def note(self, send: Send) -> None:
         """Take the operation of a request: that of the first write, else of the latest read."""
-        if isinstance(effect, Send) and not (self.operation and self.operation.writes):
-            self.operation = effect.operation
+        if self.operation is None or not self.operation.writes:
+            self.operation = send.operation
 
 
 @define(eq=False)
@@ -231,23 +231,20 @@ class JournalWatch:
     """Tell that the journal fails, and that it works again."""
 
     events: Events
-    _failing_since: float | None = None
-
-    @property
-    def is_failing(self) -> bool:
-        """Whether its last failure was followed by no success."""
-        return self._failing_since is not None
+    is_failing: bool = False  # its last failure was followed by no success
+    _failing_since: float = 0.0
 
     def note(self, effect: Effect, error: Exception | None, now: float) -> None:
         """Take in how an effect went. What names one entry alone is no trouble of the journal."""
         if not isinstance(effect, Record):
             return
         if isinstance(error, JournalUnwritable | JournalUnusable | TransitionUnwritten):
-            self._failing_since = self._failing_since or now
+            self._failing_since = self._failing_since if self.is_failing else now
+            self.is_failing = True
             self.events.emit(JournalFailed(verb=effect.verb, reason=error.args[0]))
-        elif error is None and self._failing_since is not None:
-            seconds, self._failing_since = now - self._failing_since, None
-            self.events.emit(JournalRecovered(seconds=max(0.0, seconds)))
+        elif error is None and self.is_failing:
+            self.is_failing = False
+            self.events.emit(JournalRecovered(seconds=max(0.0, now - self._failing_since)))
 
 
 def in_flight(calls: dict[int, RunningCall]) -> tuple[CallInFlight, ...]:
@@ -300,7 +297,8 @@ class Driver:
                     told = effect.keys
                     effect = flow.send(None)
                     continue
-                call.note(effect)
+                if isinstance(effect, Send):
+                    call.note(effect)
                 try:
                     result = self._perform(effect)
                 except Exception as error:  # noqa: BLE001 - the flow decides what it means
@@ -410,7 +408,8 @@ class AsyncDriver:
                     told = effect.keys
                     effect = flow.send(None)
                     continue
-                call.note(effect)
+                if isinstance(effect, Send):
+                    call.note(effect)
                 try:
                     result = await self._perform(effect)
                 except Exception as error:  # noqa: BLE001 - the flow decides what it means
