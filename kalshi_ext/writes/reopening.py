@@ -41,7 +41,9 @@ def note_reopening(
 ) -> Flow[None]:
     """Tell refused orders when their market may open: one read of the schedule in ten minutes."""
     refused = [each for each in results if isinstance(each, MarketNotOpen)]
-    if not refused or not contract.has_watermark:  # the classic contract has no schedule
+    # A market that is closed has, as a rule, ended. The classic contract has no schedule.
+    is_pause = any(not isinstance(each, MarketClosed) for each in refused)
+    if not is_pause or not contract.has_watermark:
         return
     now: float = yield Monotonic()
     until = min(now + _ASK_WITHIN, limits.deadline)
