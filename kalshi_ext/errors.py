@@ -11,7 +11,10 @@
     ├─ NoAnswer                a read got no answer: read again
     ├─ OutcomeUnknown          a write that may have been executed: reconcile, never resend blindly
     ├─ Refused                 the exchange said no; nothing happened
-    │   ├─ BadRequest 400  Forbidden 403  NotFound 404  Retired 410  RateLimited 429
+    │   ├─ BadRequest 400  InsufficientBalance  PostOnlyWouldCross  OrderGroupTriggered
+    │   │                  MarketNotActive
+    │   ├─ MarketNotOpen       TradingPaused, MarketClosed and MarketNotActive are of it
+    │   ├─ Forbidden 403  NotFound 404  Retired 410  RateLimited 429
     │   ├─ Unauthorized 401    TimestampExpired
     │   ├─ Conflict 409    DuplicateOrder  TradingPaused  MarketClosed  FillOrKillUnfilled
     │   │                  TransferAlreadyApplied
@@ -42,15 +45,20 @@ __all__ = [
     "EarlierWriteUnsettled",
     "FillOrKillUnfilled",
     "Forbidden",
+    "InsufficientBalance",
     "JournalUnwritable",
     "KalshiError",
     "MarketClosed",
+    "MarketNotActive",
+    "MarketNotOpen",
     "Misuse",
     "NoAnswer",
     "NotFound",
     "NotSent",
     "OrderClosed",
+    "OrderGroupTriggered",
     "OutcomeUnknown",
+    "PostOnlyWouldCross",
     "RateLimited",
     "Refused",
     "Retired",
@@ -192,6 +200,27 @@ class BadRequest(Refused):
     advice = "nothing happened; change the request"
 
 
+class InsufficientBalance(BadRequest):
+    """400 insufficient_balance: the balance does not cover what the order may cost."""
+
+    advice = "nothing happened; ask for less, or free or add collateral on the market's shard"
+
+
+class PostOnlyWouldCross(BadRequest):
+    """400: a post-only order would have traded at once, so it was not taken."""
+
+    # Documented: 400. Its code is invalid_order, as of other broken rules of an order (assumed), so
+    # the words decide.
+    advice = "nothing happened; the market moved: price it anew, or drop post_only"
+
+
+class OrderGroupTriggered(BadRequest):
+    """400: the order's group was triggered, by its limit or by a stop, and takes no more orders."""
+
+    # Documented: refused until the group is reset. As above, the words decide (assumed).
+    advice = "nothing happened; order_groups.reset opens the group once orders are wanted again"
+
+
 class Unauthorized(Refused):
     """401: key, signature or timestamp not accepted."""
 
@@ -234,6 +263,17 @@ class DuplicateOrder(Conflict):
     advice = "the order exists: find it by its client_order_id"
 
 
+class MarketNotOpen(Refused):
+    """No orders are taken now: the market, its shard or the exchange is paused or closed.
+
+    `reopens_at` is when it may open by the exchange's schedule (aware UTC), None where that does
+    not tell. Raised as such by `exchange.wait_until_open` at its deadline.
+    """
+
+    advice = "nothing happened; client.exchange.wait_until_open(ticker) waits"
+    reopens_at: Any = None
+
+
 class OrderClosed(Refused):
     """The order to cancel, amend or decrease had ended, so nothing of it was changed.
 
@@ -246,16 +286,22 @@ class OrderClosed(Refused):
     order_status: str = ""
 
 
-class TradingPaused(Conflict):
-    """409 trading_is_paused."""
+class TradingPaused(Conflict, MarketNotOpen):
+    """409 trading_is_paused: the shard, or all of the exchange; cancels are taken."""
 
-    advice = "wait until client.exchange.status() says trading_active"
+    advice = MarketNotOpen.advice
 
 
-class MarketClosed(Conflict):
+class MarketClosed(Conflict, MarketNotOpen):
     """409 market_closed."""
 
     advice = "the market takes no more orders"
+
+
+class MarketNotActive(BadRequest, MarketNotOpen):
+    """400 MARKET_NOT_ACTIVE: this one market is paused."""
+
+    advice = MarketNotOpen.advice
 
 
 class FillOrKillUnfilled(Conflict):
@@ -323,6 +369,8 @@ BY_STATUS: Mapping[int, type[Refused]] = {
 }
 # The code decides before the status: one 409 means "already done", another "not at all".
 BY_CODE: Mapping[tuple[int, str], type[Refused]] = {
+    (400, "insufficient_balance"): InsufficientBalance,
+    (400, "MARKET_NOT_ACTIVE"): MarketNotActive,
     (401, "header_timestamp_expired"): TimestampExpired,
     (409, "order_already_exists"): DuplicateOrder,
     (409, "trading_is_paused"): TradingPaused,
@@ -330,6 +378,13 @@ BY_CODE: Mapping[tuple[int, str], type[Refused]] = {
     (409, "fill_or_kill_insufficient_resting_volume"): FillOrKillUnfilled,
     (409, "transfer_already_applied"): TransferAlreadyApplied,
 }
+
+# Refusals that share a code with others: (status, what the code, message and details say, in lower
+# case and with spaces for every other character). All of the words have to be there.
+BY_WORDS: tuple[tuple[int, tuple[str, ...], type[Refused]], ...] = (
+    (400, ("post only", "cross"), PostOnlyWouldCross),
+    (400, ("group", "triggered"), OrderGroupTriggered),
+)
 
 # How an extra is installed. The package is on no index yet, and a name there that nobody holds can
 # be anybody's tomorrow: so no text tells a user to install it by its name.

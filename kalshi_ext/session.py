@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, TypeAlias, cast
@@ -26,10 +28,12 @@ from kalshi_ext.config import (
     timeout,
 )
 from kalshi_ext.errors import Misuse
+from kalshi_ext.events import Events, checked_listener, configure_logging
 from kalshi_ext.journal import Journal, Latch, account_label
 from kalshi_ext.journal.stop_record import FileStopRecord
 from kalshi_ext.models.account import AccountLimits, EndpointCosts
 from kalshi_ext.protocol.context import AutoGroups
+from kalshi_ext.protocol.deviations import DeviationCounter
 from kalshi_ext.protocol.flow import Context, Policy
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.protocol.pacer import Pacer, checked_pacer
@@ -77,6 +81,20 @@ class ClientSession:
         )
         return evolve(self, context=context)
 
+    def now(self) -> datetime:
+        """Return the exchange's time, as well as it is known."""
+        clock = self.endpoint.clock
+        best = self.context.exchange_clock.best(clock.monotonic(), clock.now())
+        return datetime.fromtimestamp(best, UTC)
+
+    def with_credentials(self, **credentials: Secret[Any]) -> ClientSession:
+        """Return this session with another key or token of the same account. Raises Misuse."""
+        self.require_credentials()
+        new = signer(**credentials)
+        if not new.authenticated:
+            raise Misuse("use_key: give key_id and private_key, or bearer_token")
+        return evolve(self, endpoint=evolve(self.endpoint, signer=new))
+
     def close_budget(self) -> None:
         """Close the store of a shared budget."""
         pacer = self.context.pacer
@@ -105,9 +123,12 @@ def build_session(
     pace: PaceSource,
     budget: Secret[Any],
     account: str | None,
+    on_event: object = None,
     auto_groups: AutoGroups | None = None,
 ) -> ClientSession:
     """Check the arguments of a client and put its parts together. Raises Misuse."""
+    events = Events(checked_listener(on_event))
+    configure_logging(os.environ.get("KALSHI_LOG"))
     exchange = environment(environment_)
     credentials = signer(
         key_id=key_id, private_key=private_key, passphrase=passphrase, bearer_token=bearer_token
@@ -122,6 +143,8 @@ def build_session(
             policy=checked_policy,
             pacer=_pacer(pace, budget, name),
             budget_calls=_budget_calls(language) if name is not None else None,
+            deviations=DeviationCounter(events=events),
+            events=events,
             auto_groups=auto_groups,
         ),
         Endpoint(exchange.base_url, credentials),
@@ -250,6 +273,8 @@ def client_arguments(given: Secret[tuple[Any, dict[str, Any]]]) -> dict[str, Any
     Both come as one Secret: a traceback shows the locals of its frames.
     """
     settings = settings_from_env(Secret(given.reveal()[0]))
+    variables: Mapping[str, str] = given.reveal()[0] or {}
+    configure_logging(variables.get("KALSHI_LOG"))
     return {**from_settings(settings), **given.reveal()[1]}
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from kalshi_ext import writes
+from kalshi_ext import values, writes
 from kalshi_ext._async.resource import AsyncResource
 from kalshi_ext.models import (
     AccountLimits,
     Budget,
     EndpointCosts,
     ExchangeStatus,
+    Market,
     Schedule,
     VolumeProgress,
 )
@@ -58,6 +59,18 @@ class AsyncExchange(AsyncResource):
     async def schedule(self) -> Schedule:
         """Return trading hours and planned maintenance."""
         return await self._request(self._contract.exchange.schedule())
+
+    async def wait_until_open(self, ticker: str, *, deadline: Deadline | None = None) -> Market:
+        """Wait until a market takes orders, and return it.
+
+        Looks at the market, the status of its shard and the schedule, more often the nearer the
+        opening is. Raises MarketClosed for a market that has ended, MarketNotOpen (with
+        `reopens_at`) at the deadline; without one it waits as long as it takes.
+        """
+        steps = writes.wait_until_open(
+            self._contract, values.path_ticker(ticker), self._context, deadline=deadline
+        )
+        return await self._client.run(steps)
 
     async def data_timestamp(self) -> datetime:
         """Return the watermark of reads: how fresh balance, orders, fills and positions are."""

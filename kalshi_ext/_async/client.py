@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Generator, Mapping
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -20,7 +21,9 @@ from kalshi_ext.config import Environment, Timeout
 from kalshi_ext.contracts.any_path import Parameters, any_call
 from kalshi_ext.contracts.passthrough import GeneratedResponse, passthrough_call
 from kalshi_ext.errors import Misuse
+from kalshi_ext.events import Listener
 from kalshi_ext.journal import Journal, Latch, open_journal
+from kalshi_ext.models import Health
 from kalshi_ext.protocol.flow import Flow, Policy, request
 from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.protocol.messages import Call
@@ -39,7 +42,7 @@ from kalshi_ext.session import (
     start_deadman,
 )
 from kalshi_ext.transport.deadman import DeadMan
-from kalshi_ext.transport.driver import AsyncDriver
+from kalshi_ext.transport.driver import AsyncDriver, in_flight
 from kalshi_ext.transport.family import httpx
 from kalshi_ext.transport.keys import KeySource, Passphrase
 from kalshi_ext.writes import Resolution, StopReport
@@ -69,6 +72,7 @@ class AsyncKalshi:
         pace: PaceSource = "auto",
         budget: BudgetSource = None,
         policy: Policy | None = None,
+        on_event: Listener | None = None,
         order_group: str | None = None,
         order_group_limit: Count | None = None,
         verify: ssl.SSLContext | None = None,
@@ -88,9 +92,10 @@ class AsyncKalshi:
         URL in which the processes of one account share it.
         `order_group="auto"` puts every order that names no group in one of this client's own, for
         each subaccount and shard, which may fill `order_group_limit` contracts in 15 seconds
-        (default: the most there is): so `stop` also ends orders that are still on their way. Raises
-        Misuse, JournalMismatch where the journal is another account's, and JournalBusy where
-        another living process holds it.
+        (default: the most there is): so `stop` also ends orders that are still on their way.
+        `on_event` is called with every Event of this client, on the thread that works; what it
+        raises is logged once. Raises Misuse, JournalMismatch where the journal is another
+        account's, and JournalBusy where another living process holds it.
         """
         # First of all: a traceback shows the locals of its frames.
         key_id, private_key, passphrase = map(as_secret, (key_id, private_key, passphrase))
@@ -114,6 +119,7 @@ class AsyncKalshi:
             pace=pace,
             budget=budget,
             account=account,
+            on_event=on_event,
             auto_groups=automatic_groups(order_group, order_group_limit),
         )
         wire_transport = async_transport(
@@ -127,7 +133,8 @@ class AsyncKalshi:
         except BaseException:
             self._close_journal()
             raise
-        self.driver = AsyncDriver(self.session.endpoint, wire_transport, self._journal)
+        events = self.session.context.events
+        self.driver = AsyncDriver(self.session.endpoint, wire_transport, self._journal, events)
         self.orders = AsyncOrders(self)
         self.order_groups = AsyncOrderGroups(self)
         self.portfolio = AsyncPortfolio(self)
@@ -232,6 +239,48 @@ class AsyncKalshi:
             )
         steps = writes.recover(self.session.contract, self.session.context, deadline=deadline)
         return await self.run(steps)
+
+    async def health(self) -> Health:
+        """Return what a supervisor asks: open writes, calls in flight, clock, last answer, tokens.
+
+        Sends nothing to the exchange; the journal is read. A write that is open for long, or a call
+        in flight for longer than `Policy.resolve_within`, is worth waking somebody.
+        """
+        session, calls = self.session, in_flight(self.driver.calls)
+        steps = writes.health(session.context, calls, session.endpoint.clock.correction)
+        return await self.run(steps)
+
+    def now(self) -> datetime:
+        """Return the exchange's time by its latest answer, aware UTC; sends nothing.
+
+        Right to a second; before the first answer it is this machine's clock.
+        """
+        return self.session.now()
+
+    def use_key(
+        self,
+        *,
+        key_id: str | Secret[str] | None = None,
+        private_key: KeySource | None = None,
+        passphrase: Passphrase | None = None,
+        bearer_token: str | Secret[str] | None = None,
+    ) -> None:
+        """Sign with another key or token of the same account from the next attempt on.
+
+        Attempts on their way keep theirs; journal, budget and connections stay. A client of a
+        journal should name its `account=`: without one the journal goes by the first key, and
+        refuses the new one after a restart. Raises Misuse, and then nothing has changed.
+        """
+        key_id, private_key, passphrase, bearer_token = map(
+            as_secret, (key_id, private_key, passphrase, bearer_token)
+        )
+        self.session = self.session.with_credentials(
+            key_id=key_id,
+            private_key=private_key,
+            passphrase=passphrase,
+            bearer_token=bearer_token,
+        )
+        self.driver.endpoint = self.session.endpoint
 
     async def stop(
         self,

@@ -12,6 +12,7 @@ from typing import IO, Any, Final
 import click
 
 from kalshi_ext import config
+from kalshi_ext.cli.journal_timeline import print_timeline
 from kalshi_ext.errors import KalshiError
 from kalshi_ext.journal.binding import account_label
 from kalshi_ext.journal.entry import FINAL, OPEN, Entry, State, Transition, utc_now
@@ -105,20 +106,31 @@ def _candidates(
 
 
 @journal.command()
+@click.argument("name", metavar="[KEY]", required=False)
 @_filter_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON array instead of a table.")
+@click.option("--timeline", is_flag=True, help="The life of each write instead of a table.")
 @click.pass_obj
-def show(where: str, /, *, as_json: bool, **filters: Any) -> None:
-    """Show entries, oldest first; also while a living process uses the journal.
+def show(where: str, /, *, name: str | None, as_json: bool, timeline: bool, **filters: Any) -> None:
+    """Show entries, oldest first, or the one with this KEY; also while a process uses the journal.
 
     SIDE and PRICE are those of the YES book: bid or ask, dollars. TRIES counts the sendings.
     `sent?` was recorded right before its first byte, and has no answer since. What is without a
     verdict may have been executed: client.recover() finds out.
     """
+    if name is not None:
+        if filters["key"] not in (None, name):
+            raise click.UsageError("KEY and --key name two entries")
+        filters["key"] = name
     with _open(where) as opened, _click_errors():
         entries = list(_filtered(opened, **filters))
+    if name is not None and not entries:
+        raise click.ClickException(f"no entry has the key {_printable(name)!r}")
     if as_json:
         click.echo(json.dumps([to_json(entry) for entry in entries], indent=2))
+    elif timeline:
+        for entry in entries:
+            print_timeline(entry)
     else:
         _print_table(entries)
 
@@ -145,7 +157,10 @@ def _cell(entry: Entry, name: str) -> str:
     if entry.state is State.INTENT:  # its process may have died between the sending and the answer
         value = {"state": "sent?", "attempts": entry.attempts + 1}.get(name, value)
     # Ids come from outside: control characters must not reach the terminal.
-    text = "-" if value is None else str(value)
+    return _printable("-" if value is None else str(value))
+
+
+def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else "�" for c in text)
 
 

@@ -7,9 +7,10 @@ means nothing without it. A field typed without None is one that the current con
 field of the exchange makes no two equal rows differ.
 """
 
-from kalshi_ext.models import account, exchange, markets, orders, portfolio
+from kalshi_ext.models import account, exchange, health, markets, orders, portfolio
 from kalshi_ext.models.account import *
 from kalshi_ext.models.exchange import *
+from kalshi_ext.models.health import *
 from kalshi_ext.models.markets import *
 from kalshi_ext.models.orders import *
 from kalshi_ext.models.portfolio import *
@@ -18,6 +19,7 @@ from kalshi_ext.models.portfolio import *
 __all__: list[str] = []
 __all__ += account.__all__
 __all__ += exchange.__all__
+__all__ += health.__all__
 __all__ += markets.__all__
 __all__ += orders.__all__
 __all__ += portfolio.__all__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from typing import ClassVar, Final
 
@@ -9,8 +10,10 @@ from attrs import define, field, frozen
 
 from kalshi_ext.arguments import LONGEST_WAIT, Checked, at_least_one, flag, instance, seconds
 from kalshi_ext.errors import Misuse
+from kalshi_ext.events import Events
 from kalshi_ext.journal.in_flight import LockOwner, LockRegistry, PendingWrites, RecentWrites
 from kalshi_ext.models.account import AccountLimits, EndpointCosts
+from kalshi_ext.models.exchange import Schedule
 from kalshi_ext.protocol.deviations import DeviationCounter
 from kalshi_ext.protocol.exchange_clock import ExchangeClock
 from kalshi_ext.protocol.limits import StopMarks
@@ -81,6 +84,14 @@ class Policy(Checked):
 
 
 @define
+class KnownSchedule:
+    """The exchange's schedule as it was read last (monotonic), None where that failed."""
+
+    schedule: Schedule | None = None
+    read_at: float = -math.inf
+
+
+@define
 class AutoGroups:
     """What the automatic order groups of a client are: their limit in contracts, and the shards
     of the tickers it met.
@@ -121,3 +132,5 @@ class Context:
     pending_writes: PendingWrites = field(factory=PendingWrites)
     stops: StopMarks = field(factory=StopMarks)
     known_orders: KnownOrders = field(factory=KnownOrders)
+    known_schedule: KnownSchedule = field(factory=KnownSchedule)
+    events: Events = field(factory=Events)

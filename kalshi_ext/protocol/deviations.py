@@ -33,6 +33,7 @@ from attrs import define, field, frozen
 from kalshi_ext.contract import types
 from kalshi_ext.contract.fields import FIELDS
 from kalshi_ext.contract.operations import OPERATIONS
+from kalshi_ext.events import DeviationFound, Events
 from kalshi_ext.redact import redact_text
 from kalshi_ext.values.enums import OpenEnum
 
@@ -175,6 +176,7 @@ class DeviationCounter:
     """
 
     counts: dict[tuple[str, str, str], int] = field(factory=dict[tuple[str, str, str], int])
+    events: Events = field(factory=Events, eq=False, repr=False)
     _lock: threading.Lock = field(factory=threading.Lock, repr=False, eq=False)
 
     def add(self, operation: str, deviations: Iterable[Deviation]) -> None:
@@ -183,6 +185,7 @@ class DeviationCounter:
             new = [key for key in self._keys(operation, deviations) if self._count(key) == 1]
         for key in new:
             log.warning("%s: %s %s: not what the contract of this version says", *key)
+            self.events.emit(DeviationFound(operation_id=key[0], kind=key[1], where=key[2]))
 
     def _keys(self, operation: str, deviations: Iterable[Deviation]) -> set[tuple[str, str, str]]:
         keys = {(operation, kind, where) for kind, where in deviations}

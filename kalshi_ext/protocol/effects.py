@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 from attrs import field, frozen
 
 from kalshi_ext.budget.store import BudgetStore, Demand
-from kalshi_ext.protocol.messages import Request
+from kalshi_ext.protocol.messages import Operation, Request
 
 T = TypeVar("T")
 
@@ -21,6 +21,7 @@ class Send:
     The wait for a free connection comes before them, at most `wait` seconds; `stopping` is for a
     call that ends orders: some connections are for those. `deadline` (monotonic) ends all of it,
     and `refusal(now)` says after the wait why the request may not leave any more, None if it may.
+    `operation` is what `client.health()` calls it.
     """
 
     request: Request
@@ -30,6 +31,7 @@ class Send:
     stopping: bool = False
     deadline: float = math.inf
     refusal: Callable[[float], str | None] | None = field(default=None, eq=False, repr=False)
+    operation: Operation | None = field(default=None, eq=False, repr=False)
 
 
 @frozen

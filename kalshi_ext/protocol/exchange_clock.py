@@ -33,9 +33,11 @@ class ExchangeClock:
 
     # One tuple, so that a thread never sees the Date of one answer with the time of another.
     _latest: tuple[float, float] | None = None
+    answered_at: float | None = None  # monotonic, of the latest answer, with a Date or without
 
     def note(self, headers: Mapping[str, str], received_at: float) -> None:
         """Take in the headers of an answer received at a monotonic moment."""
+        self.answered_at = received_at
         text = headers.get("date")
         date = None if text is None else parse_date(text)
         if date is not None:  # what cannot be read takes nothing back
@@ -50,3 +52,12 @@ class ExchangeClock:
             return None
         date, received_at = self._latest
         return date + (moment - received_at)
+
+    def best(self, moment: float, own: float) -> float:
+        """Return the exchange's time as well as it is known: `own` where that can be right.
+
+        `own` is the corrected clock of this machine. A Date is cut to whole seconds, so it tells
+        the second, and a clock that agrees with it tells the rest.
+        """
+        early = self.at(moment)
+        return own if early is None else min(max(own, early), early + DATE_GRAIN)

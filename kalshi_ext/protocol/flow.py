@@ -58,7 +58,7 @@ from kalshi_ext.errors import (
     TransferAlreadyApplied,
 )
 from kalshi_ext.models import Order, OrderAck
-from kalshi_ext.protocol import pacing, responses
+from kalshi_ext.protocol import pacing, responses, telling
 from kalshi_ext.protocol.context import Context, LockRegistry, PendingWrites, Policy, RecentWrites
 from kalshi_ext.protocol.deviations import is_documented
 from kalshi_ext.protocol.effects import (
@@ -164,7 +164,7 @@ def send_with_retries(
     while True:
         # Each attempt draws on the rate limit, retries too.
         attempted = yield from _attempt(
-            call, context, limits, raises=not (previous and maybe_executed)
+            call, context, limits, attempt + 1, raises=not (previous and maybe_executed)
         )
         if isinstance(attempted, str):
             return _mark(_denied(previous, attempted), maybe_executed, ahead)
@@ -181,7 +181,9 @@ def send_with_retries(
             corrections += 1
             # By the Date of this very answer. Our clock is read anew, because another thread may
             # have corrected it meanwhile, or the machine may have set it.
-            yield AdjustClock(expired_at - (yield Now()))
+            behind = expired_at - (yield Now())
+            yield AdjustClock(behind)
+            telling.clock_corrected(context.events, call, behind)
             continue
         attempt += 1
         if not _is_transient(call.operation, outcome, retry):
@@ -194,6 +196,7 @@ def send_with_retries(
             return _mark(outcome, maybe_executed, ahead)
         # Sticky: no later outcome of this call takes it back.
         maybe_executed = maybe_executed or _maybe_executed(call.operation, outcome)
+        telling.retry_planned(context.events, call, attempt, wait, outcome)
         yield Sleep(wait)
 
 
@@ -209,7 +212,7 @@ def _adds(call: Call[Any]) -> bool:
 
 
 def _attempt(
-    call: Call[Any], context: Context, limits: CallLimits | None, *, raises: bool
+    call: Call[Any], context: Context, limits: CallLimits | None, number: int, *, raises: bool
 ) -> Flow[Reply | Lost | str]:
     """Send a request once, when the rate limit and the limits of its call let it; else say why not.
 
@@ -217,12 +220,18 @@ def _attempt(
     """
     turn = yield from pacing.take_turn(call, context, limits)
     if isinstance(turn, str):
+        _tell_denied(call, context, limits, turn)
         return turn
+    waited = 0.0 if turn is None else turn.waited
+    if context.events.wanted():
+        telling.attempt_sent(context.events, call, number, waited)
     outcome: Reply | Lost | None = None
     try:
         sent = yield from _send_in_turn(call, context, limits)
-        if not isinstance(sent, str):
-            outcome = sent
+        if isinstance(sent, str):
+            _tell_denied(call, context, limits, sent)
+            return sent
+        outcome = sent
     except Misuse as error:
         if raises:
             raise
@@ -232,7 +241,29 @@ def _attempt(
         raise
     finally:
         pacing.settle(context, turn, outcome)
+    if context.events.wanted() or _is_trouble(sent):
+        if limits is not None and (reason := _kept_by(call, limits, sent)) is not None:
+            _tell_denied(call, context, limits, reason)
+        else:
+            telling.attempt_ended(context.events, call, number, waited, sent)
     return sent
+
+
+def _kept_by(call: Call[Any], limits: CallLimits, outcome: Reply | Lost) -> str | None:
+    """Return the limit of the call that kept an attempt once it had a connection, None if none."""
+    if isinstance(outcome, Reply) or outcome.bytes_sent:
+        return None
+    reason = _refusal_at(call, limits, outcome.sent_at)
+    return reason if reason == outcome.reason else None
+
+
+def _is_trouble(outcome: Reply | Lost) -> bool:
+    return isinstance(outcome, Lost) or outcome.status >= 500 or outcome.status in (408, 429)
+
+
+def _tell_denied(call: Call[Any], context: Context, limits: CallLimits | None, reason: str) -> None:
+    stopped = call.operation.writes and limits is not None and limits.stop() is not None
+    telling.denied(context.events, call, reason, stopped=stopped)
 
 
 def _refusal_at(call: Call[Any], limits: CallLimits, moment: float) -> str | None:
@@ -278,7 +309,12 @@ def _send_in_turn(
     wait = policy.resolve_within / policy.attempts
     if limits is None:
         outcome: Reply | Lost = yield Send(
-            call.request, call.operation.public, policy.timeout, wait, stopping
+            call.request,
+            call.operation.public,
+            policy.timeout,
+            wait,
+            stopping,
+            operation=call.operation,
         )
         return outcome
     refusal = limits.write_refusal if call.operation.writes else limits.refusal
@@ -295,6 +331,7 @@ def _send_in_turn(
             stopping,
             limits.deadline,
             refusal,
+            call.operation,
         )
         wait -= turn
         if isinstance(outcome, Reply) or not outcome.queued or wait <= 0:
@@ -435,6 +472,11 @@ def request(
 
     Raises NotSent, NoAnswer, OutcomeUnknown, Refused and its kinds, or Unintelligible.
     """
+    steps = _request(call, context, limits)
+    return (yield from telling.ending(context.events, call.operation, steps))
+
+
+def _request(call: Call[T], context: Context, limits: CallLimits | None) -> Flow[T]:
     outcome = yield from send_with_retries(call, context, limits=limits)
     if isinstance(outcome, Lost):
         raise lost_error(call.operation, outcome)

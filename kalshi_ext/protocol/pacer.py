@@ -117,6 +117,7 @@ class Place:
 
     bucket: TokenBucket
     turn: Turn
+    waited: float = 0.0  # seconds
 
 
 @define(eq=False)

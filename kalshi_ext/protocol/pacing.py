@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 from kalshi_ext.budget.store import BudgetStore, Grant
 from kalshi_ext.errors import KalshiError
-from kalshi_ext.protocol import responses
+from kalshi_ext.events import BudgetLearned
+from kalshi_ext.protocol import responses, telling
 from kalshi_ext.protocol.context import Context
 from kalshi_ext.protocol.effects import Flow, Lease, Monotonic, Send, Sleep
 from kalshi_ext.protocol.limits import CallLimits
@@ -41,10 +42,14 @@ def take_turn(
         yield from _learn(pacer, context, limits)
         now = yield Monotonic()
     place = pacer.take_place(call, urgent=urgent, now=now)
+    began, is_told = now, False
     try:
         while (wait := pacer.wait(place, now)) > 0:
             if (reason := _refusal(call, limits, now, wait)) is not None:
                 return reason
+            if not is_told:
+                is_told = True
+                telling.wait_began(context.events, call, wait, "for the rate limit")
             if not urgent and pacer.should_learn(now):
                 yield from _learn(pacer, context, limits)
             elif pacer.store is not None:
@@ -52,6 +57,7 @@ def take_turn(
             else:
                 yield Sleep(_nap(wait, pacer))
             now = yield Monotonic()
+        place.waited = now - began
         return place
     finally:
         if not place.turn.sent:  # an interrupt, too, gives its tokens back
@@ -108,6 +114,7 @@ def _throttled(call: Call[Any], context: Context, limits: CallLimits | None) -> 
     if reason is not None:
         context.throttle.release()
     else:
+        telling.wait_began(context.events, call, wait, "spaced out after a 429")
         yield Sleep(wait)
     return reason
 
@@ -135,6 +142,11 @@ def _learn(pacer: Pacer, context: Context, limits: CallLimits | None) -> Flow[No
         if account is not None:
             costs = yield from _ask(costs_call, pacer, context, limits)
             pacer.learn(account, costs, (yield Monotonic()))
+            read, write = (
+                (float(each.refill_rate), float(each.bucket_capacity))
+                for each in (account.read, account.write)
+            )
+            context.events.emit(BudgetLearned(read=read, write=write))
     finally:
         pacer.is_learning = False
 
@@ -152,7 +164,8 @@ def _ask(
             pacer.give_back(place)
             return None
         pacer.send(place, now)  # one request ahead of its lease
-    outcome: Reply | Lost = yield Send(call.request, call.operation.public, timeout)
+    send = Send(call.request, call.operation.public, timeout, operation=call.operation)
+    outcome: Reply | Lost = yield send
     settle(context, place, outcome)
     if isinstance(outcome, Lost) or outcome.status != 200:
         return None

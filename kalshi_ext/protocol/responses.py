@@ -29,6 +29,7 @@ from attrs import frozen
 from kalshi_ext.errors import (
     BY_CODE,
     BY_STATUS,
+    BY_WORDS,
     Refused,
     TimestampExpired,
     Unavailable,
@@ -216,11 +217,28 @@ def _error_class(operation: Operation, reply: Reply, body: ErrorBody) -> type[Re
         return UnavailableWrite
     if is_timestamp_expired(status, body):
         return TimestampExpired
-    if (known := BY_CODE.get((status, code or ""))) is not None:
+    if (known := _known_class(status, body)) is not None:
         return known
     if status in BY_STATUS:
         return BY_STATUS[status]
     return Unavailable if status >= 500 else Refused
+
+
+_NO_WORD = re.compile("[^a-z0-9]+")
+
+
+def _known_class(status: int, body: ErrorBody) -> type[Refused] | None:
+    """Return the class of a refusal by its code, or by its words where it shares the code."""
+    if (known := BY_CODE.get((status, body.code or ""))) is not None:
+        return known
+    if all(status != of for of, _, _ in BY_WORDS):
+        return None
+    said = " ".join(part[:EXCERPT] for part in (body.code, body.message, body.details) if part)
+    text = _NO_WORD.sub(" ", said.lower())
+    for of, words, kind in BY_WORDS:
+        if status == of and all(word in text for word in words):
+            return kind
+    return None
 
 
 def entry_refusal(operation: Operation, error: Document, *, status: int = 400) -> Refused:
@@ -229,9 +247,12 @@ def entry_refusal(operation: Operation, error: Document, *, status: int = 400) -
     A batch entry carries no status of its own: known conflict codes give 409, others 400. Whether
     it proves anything is told by its code alone (`writes/outcomes.py`).
     """
-    kind = BY_CODE.get((409, error_body(error).code or ""))
+    body = error_body(error)
+    kind = BY_CODE.get((409, body.code or ""))
     if kind is not None:
         status = 409
+    elif status == 400:
+        kind = _known_class(status, body)
     reply = Reply(status, {}, json.dumps(error, default=str).encode())
     return refusal(operation, reply, kind or BY_STATUS[status])
 

@@ -29,7 +29,10 @@ from typing import Any, TypeVar
 
 from attrs import define, field, frozen
 
-from kalshi_ext.errors import KalshiError, Misuse
+from kalshi_ext.errors import JournalUnwritable, KalshiError, Misuse
+from kalshi_ext.events import NOBODY, Events, JournalFailed, JournalRecovered
+from kalshi_ext.journal import JournalUnusable, TransitionUnwritten
+from kalshi_ext.models.health import CallInFlight
 from kalshi_ext.protocol.boundary import guarded
 from kalshi_ext.protocol.effects import Lease
 from kalshi_ext.protocol.flow import (
@@ -43,7 +46,7 @@ from kalshi_ext.protocol.flow import (
     Sleep,
     Told,
 )
-from kalshi_ext.protocol.messages import Lost, Reply, Request
+from kalshi_ext.protocol.messages import Lost, Operation, Reply, Request
 from kalshi_ext.redact import clean_text
 from kalshi_ext.transport import DeliveryTrace, aread_limited, read_limited, trace_delivery
 from kalshi_ext.transport.answers import plain_headers
@@ -68,6 +71,11 @@ class Clock:
     """This machine's clock in Unix seconds, with a correction towards the exchange's clock."""
 
     _offset: float = 0.0
+
+    @property
+    def correction(self) -> float:
+        """The seconds by which this machine's clock was moved so far."""
+        return self._offset
 
     def monotonic(self) -> float:
         """Return seconds of a clock that nobody sets."""
@@ -205,6 +213,52 @@ def _immediate(effect: Effect, endpoint: Endpoint) -> tuple[bool, Any]:
     return False, None
 
 
+@define(eq=False)
+class RunningCall:
+    """A call that a driver runs: since when (`time.monotonic`), and its operation once it sent."""
+
+    began: float
+    operation: Operation | None = None
+
+    def note(self, send: Send) -> None:
+        """Take the operation of a request: that of the first write, else of the latest read."""
+        if self.operation is None or not self.operation.writes:
+            self.operation = send.operation
+
+
+@define(eq=False)
+class JournalWatch:
+    """Tell that the journal fails, and that it works again."""
+
+    events: Events
+    is_failing: bool = False  # its last failure was followed by no success
+    _failing_since: float = 0.0
+
+    def note(self, effect: Effect, error: Exception | None, now: float) -> None:
+        """Take in how an effect went. What names one entry alone is no trouble of the journal."""
+        if not isinstance(effect, Record):
+            return
+        if isinstance(error, JournalUnwritable | JournalUnusable | TransitionUnwritten):
+            self._failing_since = self._failing_since if self.is_failing else now
+            self.is_failing = True
+            self.events.emit(JournalFailed(verb=effect.verb, reason=error.args[0]))
+        elif error is None and self.is_failing:
+            self.is_failing = False
+            self.events.emit(JournalRecovered(seconds=max(0.0, now - self._failing_since)))
+
+
+def in_flight(calls: dict[int, RunningCall]) -> tuple[CallInFlight, ...]:
+    """Return the calls that run, with their ages."""
+    now = time.monotonic()
+    return tuple(
+        CallInFlight(
+            operation=each.operation.facade if each.operation else "",
+            age=max(0.0, now - each.began),
+        )
+        for each in list(calls.values())
+    )
+
+
 def mark_told(journal: Any, keys: tuple[str, ...]) -> None:
     """Let the journal know that the caller has the verdicts of these keys. Never waits."""
     if keys:
@@ -218,17 +272,23 @@ class Driver:
     endpoint: Endpoint
     transport: httpx.BaseTransport
     journal: Any = None
+    events: Events = field(default=NOBODY)
+    calls: dict[int, RunningCall] = field(factory=dict[int, RunningCall], init=False, repr=False)
+    _journal_watch: JournalWatch = field(init=False, repr=False)
     _closed: bool = field(default=False, init=False)
     _pid: int = field(factory=os.getpid, init=False)
     _family: Family = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._family = family_of(self.transport)
+        self._journal_watch = JournalWatch(self.events)
 
     def run(self, flow: Flow[T]) -> T:
         """Run a flow to its end and return its result. Raises Misuse in a forked child."""
         refuse_inherited(self._pid)
         told: tuple[str, ...] = ()
+        call = RunningCall(time.monotonic())
+        self.calls[id(call)] = call
         flow = guarded(flow)
         try:
             effect = next(flow)
@@ -237,11 +297,16 @@ class Driver:
                     told = effect.keys
                     effect = flow.send(None)
                     continue
+                if isinstance(effect, Send):
+                    call.note(effect)
                 try:
                     result = self._perform(effect)
                 except Exception as error:  # noqa: BLE001 - the flow decides what it means
+                    self._journal_watch.note(effect, error, self.endpoint.clock.monotonic())
                     effect = flow.throw(error)
                 else:
+                    if self._journal_watch.is_failing:
+                        self._journal_watch.note(effect, None, self.endpoint.clock.monotonic())
                     effect = flow.send(result)
         except StopIteration as stop:
             value: T = stop.value
@@ -251,6 +316,7 @@ class Driver:
             mark_told(self.journal, told)
             raise
         finally:
+            self.calls.pop(id(call), None)
             flow.close()  # an interrupt skips the flow: its own cleanup has to run now
 
     def _perform(self, effect: Effect) -> Any:
@@ -315,6 +381,9 @@ class AsyncDriver:
     endpoint: Endpoint
     transport: httpx.AsyncBaseTransport
     journal: Any = None
+    events: Events = field(default=NOBODY)
+    calls: dict[int, RunningCall] = field(factory=dict[int, RunningCall], init=False, repr=False)
+    _journal_watch: JournalWatch = field(init=False, repr=False)
     _closed: bool = field(default=False, init=False)
     _pid: int = field(factory=os.getpid, init=False)
     _family: Family = field(init=False)
@@ -322,12 +391,15 @@ class AsyncDriver:
 
     def __attrs_post_init__(self) -> None:
         self._family = family_of(self.transport)
+        self._journal_watch = JournalWatch(self.events)
 
     async def run(self, flow: Flow[T]) -> T:
         """Run a flow to its end and return its result. Raises Misuse in a forked child."""
         refuse_inherited(self._pid)
         told: tuple[str, ...] = ()
         await self._turns.next()  # a thousand flows begun at once would keep the loop for a second
+        call = RunningCall(time.monotonic())
+        self.calls[id(call)] = call
         flow = guarded(flow)
         try:
             effect = next(flow)
@@ -336,11 +408,16 @@ class AsyncDriver:
                     told = effect.keys
                     effect = flow.send(None)
                     continue
+                if isinstance(effect, Send):
+                    call.note(effect)
                 try:
                     result = await self._perform(effect)
                 except Exception as error:  # noqa: BLE001 - the flow decides what it means
+                    self._journal_watch.note(effect, error, self.endpoint.clock.monotonic())
                     effect = flow.throw(error)
                 else:
+                    if self._journal_watch.is_failing:
+                        self._journal_watch.note(effect, None, self.endpoint.clock.monotonic())
                     effect = flow.send(result)
         except StopIteration as stop:
             value: T = stop.value
@@ -350,6 +427,7 @@ class AsyncDriver:
             mark_told(self.journal, told)
             raise
         finally:
+            self.calls.pop(id(call), None)
             flow.close()
 
     async def _perform(self, effect: Effect) -> Any:

@@ -4,10 +4,12 @@ from kalshi_ext.writes.amend import amend, decrease
 from kalshi_ext.writes.bulk import amend_many, cancel_many, place_many
 from kalshi_ext.writes.cancel import cancel, delete_group, send_idempotent
 from kalshi_ext.writes.create import create_group, create_subaccount, transfer_between_instances
+from kalshi_ext.writes.health import health
 from kalshi_ext.writes.listed_orders import get_order
 from kalshi_ext.writes.lookup import find_order
 from kalshi_ext.writes.place import place
 from kalshi_ext.writes.recovery import Resolution, recover
+from kalshi_ext.writes.reopening import wait_until_open
 from kalshi_ext.writes.resume import note, resume
 from kalshi_ext.writes.stop import cancel_all, stop
 from kalshi_ext.writes.stop_report import RestingOrder, StoppedGroup, StopReport
@@ -29,6 +31,7 @@ __all__ = [
     "delete_group",
     "find_order",
     "get_order",
+    "health",
     "note",
     "place",
     "place_many",
@@ -38,4 +41,5 @@ __all__ = [
     "stop",
     "transfer_between_instances",
     "transfer_between_subaccounts",
+    "wait_until_open",
 ]

@@ -36,6 +36,7 @@ from kalshi_ext.errors import (
     Unauthorized,
 )
 from kalshi_ext.models import Order, OrderAck
+from kalshi_ext.protocol import telling
 from kalshi_ext.protocol.flow import (
     CallLimits,
     Context,
@@ -51,6 +52,7 @@ from kalshi_ext.protocol.retry_policy import retry_rule
 from kalshi_ext.requests import Target
 from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.writes import journal_codec
+from kalshi_ext.writes import telling as told_writes
 from kalshi_ext.writes.listed_orders import read_listed
 from kalshi_ext.writes.lookup import (
     MAX_CONSECUTIVE_404,
@@ -86,12 +88,21 @@ class _Cancel:
     # A request that may have been executed went before: then no refusal denies anything.
     tried: bool = False
     result: OrderAck | KalshiError | None = None
+    unknown_since: float | None = None  # monotonic
 
 
 def cancel(
     contract: Contract, target: Target, context: Context, *, deadline: Deadline | None = None
 ) -> Flow[OrderAck]:
     """Cancel an order; one that is cancelled already is a success, `replayed`."""
+    operation = contract.orders.cancel(target).operation
+    steps = _cancel_one(contract, target, context, deadline)
+    return (yield from telling.ending(context.events, operation, steps))
+
+
+def _cancel_one(
+    contract: Contract, target: Target, context: Context, deadline: Deadline | None
+) -> Flow[OrderAck]:
     limits = yield from begin_call(context, deadline)
     target = known_place(contract, target, context)
     stop_changes([target], "orders.cancel", context, limits)
@@ -107,7 +118,12 @@ def stop_changes(targets: Iterable[Target], by: str, context: Context, limits: C
     """Stop this client's own pending sends of what a cancel covers, before it is sent."""
     ids = [each.order_id for each in targets]
     ids += [each.client_order_id for each in targets if each.client_order_id is not None]
-    context.stops.add([("order", each) for each in ids], by, limits.started)
+    _stop(context, [("order", each) for each in ids], by, limits)
+
+
+def _stop(context: Context, scopes: list[Scope], by: str, limits: CallLimits) -> None:
+    context.stops.add(scopes, by, limits.started)
+    telling.stop_called(context.events, by, scopes)
 
 
 def cancel_many(
@@ -165,6 +181,10 @@ def _send_and_settle(
     for each in pending:
         if each.result is None:
             each.result = _unresolved(contract, each, reason)
+        operation, order_id = contract.orders.cancel(each.target).operation, each.target.order_id
+        yield from told_writes.keyed_resolved(
+            context, operation, order_id, each.result, each.unknown_since
+        )
 
 
 def _send_first(
@@ -202,6 +222,10 @@ def _send_cancel(
         if contradiction is not None:
             outcome = Unknown(_unknown_error(call, order_id, contradiction))
     wanted.tried = wanted.tried or isinstance(outcome, Unknown)
+    if isinstance(outcome, Unknown) and wanted.unknown_since is None:
+        wanted.unknown_since = yield from told_writes.keyed_opened(
+            context, call.operation, order_id, outcome.error, limits
+        )
     return outcome
 
 
@@ -297,7 +321,19 @@ def delete_group(
     """Delete an order group, which cancels its orders (documented)."""
     call = contract.order_groups.delete(group_id, subaccount, shard)
     limits = yield from begin_call(context, deadline)
-    context.stops.add([("group", group_id)], call.operation.facade, limits.started)
+    _stop(context, [("group", group_id)], call.operation.facade, limits)
+    steps = _delete_group(contract, call, group_id, subaccount, context, limits)
+    yield from telling.ending(context.events, call.operation, steps)
+
+
+def _delete_group(
+    contract: Contract,
+    call: Call[None],
+    group_id: str,
+    subaccount: int | None,
+    context: Context,
+    limits: CallLimits,
+) -> Flow[None]:
     outcome = yield from _send_until_believable(call, context, limits)
     if isinstance(outcome, Executed):
         return
@@ -323,7 +359,12 @@ def send_idempotent(
     """
     limits = yield from begin_call(context, deadline)
     if stops is not None:
-        context.stops.add([stops], call.operation.facade, limits.started)
+        _stop(context, [stops], call.operation.facade, limits)
+    steps = _send_idempotent(call, context, limits)
+    return (yield from telling.ending(context.events, call.operation, steps))
+
+
+def _send_idempotent(call: Call[T], context: Context, limits: CallLimits) -> Flow[T]:
     outcome = yield from _send_until_believable(call, context, limits)
     if not isinstance(outcome, Executed):
         raise outcome.error

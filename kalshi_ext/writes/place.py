@@ -25,6 +25,7 @@ from kalshi_ext.requests import OrderTicket
 from kalshi_ext.writes import auto_groups, journal_codec, reservation
 from kalshi_ext.writes.order_write import Batch, order_write
 from kalshi_ext.writes.places import note_placed
+from kalshi_ext.writes.reopening import note_reopening
 from kalshi_ext.writes.resolve import execute
 
 PlaceResult: TypeAlias = OrderAck | KalshiError
@@ -132,6 +133,7 @@ def _execute(
     write = order_write(contract, tickets, context, limits, whole.operation)
     write.build = build
     results = yield from execute(write, reservation.reserve(write, tickets))
+    yield from note_reopening(contract, context, limits, results.values())
     for key, ticket in tickets.items():
         note_placed(context, ticket, results.get(key))
     if context.auto_groups is not None:

@@ -42,7 +42,7 @@ from kalshi_ext.protocol.flow import (
 from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.protocol.messages import Operation, Repeat
 from kalshi_ext.requests import OrderTicket
-from kalshi_ext.writes import journal_codec
+from kalshi_ext.writes import journal_codec, telling
 from kalshi_ext.writes.keyless import KEYLESS
 from kalshi_ext.writes.lookup import look_up_orders, read_order
 from kalshi_ext.writes.order_write import order_write
@@ -55,7 +55,12 @@ from kalshi_ext.writes.outcomes import (
     match_found_order,
 )
 from kalshi_ext.writes.probes import probe_for
-from kalshi_ext.writes.resolve import Progress, Reading, Write, reconcile
+from kalshi_ext.writes.resolve import (
+    Progress,
+    Reading,
+    Write,
+    reconcile,
+)
 from kalshi_ext.writes.watermark import DAY, SentAt
 
 # Seconds from an entry's exchange time to the last moment at which its write may have left; a Date
@@ -142,9 +147,21 @@ def resolve_entries(
         until = min(limits.ends, now + context.policy.timeout)
         limits = CallLimits(now, until, deadline=until)
     writes = yield from _writes_of(contract, context, limits, entries)
-    yield from reconcile(writes, context, limits, once=once)
+    try:
+        yield from _tell_opened(writes)
+        yield from reconcile(writes, context, limits, once=once)
+    finally:
+        for write in writes:
+            telling.interrupted(write)
     done = {key: each for write in writes for key, each in write.progress.items()}
     return [_resolution(entry, done[entry.key], context) for entry in entries]
+
+
+def _tell_opened(writes: Iterable[Write[Any]]) -> Flow[None]:
+    for write in writes:
+        for progress in write.progress.values():
+            if progress.unknown is not None:
+                yield from telling.opened(write, progress, progress.unknown.error)
 
 
 def _kind_of(entry: Entry) -> str:

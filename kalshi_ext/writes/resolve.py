@@ -103,7 +103,7 @@ from kalshi_ext.protocol.flow import (
 )
 from kalshi_ext.protocol.messages import Call, Lost, Operation, Reply
 from kalshi_ext.protocol.retry_policy import retry_rule
-from kalshi_ext.writes import journal_codec
+from kalshi_ext.writes import journal_codec, telling
 from kalshi_ext.writes.outcomes import (
     Created,
     Executed,
@@ -146,6 +146,7 @@ class Progress(Generic[T]):
     is_settled: bool = False
     is_open: bool = True
     is_moot: bool = False  # open, and yet no reason for a later write to wait
+    unknown_since: float | None = None  # monotonic; None where nothing was told of it
 
 
 @frozen
@@ -207,8 +208,10 @@ def execute(write: Write[T], reserve: Flow[None]) -> Flow[Mapping[str, Result[T]
         told = tuple(k for k, p in write.progress.items() if not p.is_open)
         if told:
             yield Told(told)
+        telling.results(write)
         return {key: each.result for key, each in write.progress.items() if each.result is not None}
     finally:
+        telling.interrupted(write)
         # However this flow ends, an interrupt too, nobody drives its entries from here on. Also
         # one whose result is known may not be recorded yet.
         for key, each in write.progress.items():
@@ -232,6 +235,7 @@ def _send(write: Write[T], keys: Sequence[str]) -> Flow[None]:
     except JournalError as error:  # the entries are another process's by now
         for key in keys:
             _lose(write, key, error)
+            yield from telling.resolved(write, write.progress[key], "open", error.args[0])
         return
     outcomes = write.judge(call, keys, response)
     has_left = isinstance(response, Reply) or response.bytes_sent or response.maybe_executed
@@ -279,10 +283,12 @@ def settle(write: Write[T], outcomes: Mapping[str, Recordable[T]]) -> Flow[None]
         progress = write.progress[key]
         if isinstance(outcome, Unknown):
             progress.unknown = outcome
+            yield from telling.opened(write, progress, outcome.error)
         else:
             progress.unknown, progress.is_settled, progress.is_open = None, True, False
             write.context.pending_writes.settle(key)
             progress.result = outcome.value if isinstance(outcome, Executed) else outcome.error
+            yield from telling.resolved(write, progress, telling.verdict_of(outcome))
         transitions.append(write.transition(progress, outcome))
     if transitions:
         refused = yield from journal_codec.record(
@@ -322,6 +328,7 @@ def reconcile(
                 unknown = Unknown(KalshiError(f"{unknown.error.args[0]}; {closed.args[0]}"))
             _leave_open(write, key, unknown.error)
             context.pending_writes.exhausted.add(key)
+            yield from telling.resolved(write, write.progress[key], "open", unknown.error.args[0])
 
 
 def _look_once(write: Write[T], keys: Sequence[str], watermark: Watermark) -> Flow[None]:
@@ -357,6 +364,8 @@ def _look_once(write: Write[T], keys: Sequence[str], watermark: Watermark) -> Fl
             outcome = _send_again_or_end(write, progress, result, now)
             if outcome is not None:
                 outcomes[key] = outcome
+        if progress.is_settled and key not in outcomes:
+            yield from telling.resolved(write, progress, "open")
     if outcomes:
         yield from settle(write, outcomes)
 

@@ -12,6 +12,7 @@ from kalshi_ext.errors import (
     NotFound,
 )
 from kalshi_ext.journal.stop_record import Latch, Standing
+from kalshi_ext.protocol import telling
 from kalshi_ext.protocol.flow import (
     CallLimits,
     Context,
@@ -52,6 +53,8 @@ def resume(
 
     yield Record("change_stops", (edit,))
     context.stops.lift(opening)
+    scopes = [each.scope for each in opening]
+    telling.latch_moved(context.events, "client.resume", scopes, lifted=True)
     return opening
 
 

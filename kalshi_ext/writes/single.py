@@ -29,6 +29,7 @@ from kalshi_ext.writes.outcomes import (
     advise,
     judge,
 )
+from kalshi_ext.writes.reopening import note_reopening
 from kalshi_ext.writes.reservation import stamp
 from kalshi_ext.writes.resolve import Progress, Reading, Write, execute
 
@@ -101,6 +102,7 @@ def execute_single(
         (progress,) = write.progress.values()
         context.recent_writes.add(single.order_id, progress.sent.at or limits.started)
     if isinstance(result, KalshiError):
+        yield from note_reopening(contract, context, limits, [result])
         raise result
     return result
 

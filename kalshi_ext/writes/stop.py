@@ -37,6 +37,7 @@ from kalshi_ext.errors import (
 from kalshi_ext.journal import Entry, JournalError
 from kalshi_ext.journal.stop_record import Latch, Standing
 from kalshi_ext.models import Order, OrderAck
+from kalshi_ext.protocol import telling
 from kalshi_ext.protocol.flow import (
     Context,
     Flow,
@@ -81,6 +82,7 @@ def stop(
     run = Run(contract, context, limits, latch)
     contract.orders.list(run.query)  # refuses what the contract cannot say
     context.stops.shut(latch)
+    telling.latch_moved(context.events, latch.by, [latch.scope])
     yield from _keep(run)
     run.sent = SentAt(limits.started)
     run.groups = dict(groups_of(context.stops.record.read(), latch))

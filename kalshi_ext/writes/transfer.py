@@ -37,7 +37,8 @@ from kalshi_ext.protocol.flow import (
 )
 from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.protocol.messages import Call
-from kalshi_ext.writes import journal_codec
+from kalshi_ext.protocol.telling import ending
+from kalshi_ext.writes import journal_codec, telling
 from kalshi_ext.writes.outcomes import (
     Executed,
     NotExecuted,
@@ -69,7 +70,8 @@ def transfer_between_subaccounts(
     entry = new_entry(call, None, payload, (yield Now()), exchange_time)
     entry = evolve(entry, key=f"transfer-{key}")
     work = partial(_transfer, call, entry, key, context, limits)
-    yield from serialized(entry.key, context, limits, call.operation.facade, work)
+    steps = serialized(entry.key, context, limits, call.operation.facade, work)
+    yield from ending(context.events, call.operation, steps)
 
 
 def _transfer(
@@ -142,9 +144,10 @@ def _send_until_known(
 ) -> Flow[WriteOutcome[None]]:
     """Send until the answer proves something; a repeat under the key moves nothing twice."""
     latest: WriteOutcome[None] = Unknown(KalshiError("nothing was tried"))
+    since: float | None = None
 
     def look() -> Flow[bool | None]:
-        nonlocal latest, maybe_executed
+        nonlocal latest, maybe_executed, since
         send = send_with_retries(call, context, maybe_executed=maybe_executed, limits=limits)
         try:
             response = yield from send
@@ -159,9 +162,15 @@ def _send_until_known(
             latest = Executed(None)
         # A later refusal says nothing about an attempt that may have been executed.
         maybe_executed = maybe_executed or isinstance(latest, Unknown)
+        if isinstance(latest, Unknown) and since is None:
+            since = yield from telling.keyed_opened(
+                context, call.operation, f"transfer-{key}", latest.error, limits
+            )
         return None if isinstance(latest, Unknown) else True
 
     yield from poll(look, context, limits)
+    result = None if isinstance(latest, Executed) else latest.error
+    yield from telling.keyed_resolved(context, call.operation, f"transfer-{key}", result, since)
     return latest
 
 

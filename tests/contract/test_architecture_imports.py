@@ -19,6 +19,7 @@ ORDER = (
     "redact",
     "arguments",
     "config",
+    "events",
     "values",
     "contract",
     "models",
@@ -45,6 +46,7 @@ APART = {
     "drift": {"errors", "contract"},
     "journal": {"errors", "spellings", "redact", "arguments"},
     "budget": {"errors", "spellings", "redact", "arguments"},
+    "events": {"errors", "spellings", "redact", "arguments"},
 }
 FACADE = {"_async", "_sync", "session", "transport", "writes", "contracts", "protocol"}
 

@@ -57,15 +57,20 @@ ERRORS = {
     "EarlierWriteUnsettled",
     "FillOrKillUnfilled",
     "Forbidden",
+    "InsufficientBalance",
     "JournalUnwritable",
     "KalshiError",
     "MarketClosed",
+    "MarketNotActive",
+    "MarketNotOpen",
     "Misuse",
     "NoAnswer",
     "NotFound",
     "NotSent",
     "OrderClosed",
+    "OrderGroupTriggered",
     "OutcomeUnknown",
+    "PostOnlyWouldCross",
     "RateLimited",
     "Refused",
     "Retired",
@@ -79,8 +84,19 @@ ERRORS = {
     "Unintelligible",
     "UnintelligibleWrite",
 }
+EVENTS = {
+    "AttemptAnswered",
+    "AttemptLost",
+    "AttemptSent",
+    "BudgetLearned",
+    "CallEnded",
+    "CallEvent",
+}
+EVENTS |= {"ClockCorrected", "DeviationFound", "Event", "JournalFailed", "JournalRecovered"}
+EVENTS |= {"Listener", "RetryPlanned", "StopCalled", "UnknownOpened", "UnknownResolved"}
+EVENTS |= {"WaitBegan", "WriteDenied"}
 NAMES = CLIENTS | SETTINGS | MODELS | ARGUMENTS | PRICES | WORDS | WRITING | PAGES | ERRORS
-NAMES |= {"__version__"}
+NAMES |= EVENTS | {"__version__"}
 
 
 def test_the_public_names_are_these() -> None:

@@ -104,13 +104,18 @@ def get_market(state: EngineState, request: ApiRequest) -> Answer:
     return Answer(200, {"market": market_row(state, _find_market(state, request))})
 
 
+def _status(market: Market) -> str:
+    # assumed: a paused market is "inactive", which no other word of the contract could mean
+    return "inactive" if market.paused and market.status == "active" else STATUSES[market.status]
+
+
 def market_row(state: EngineState, market: Market) -> Json:
     return {
         "ticker": market.ticker,
         "event_ticker": market.event,
         "market_type": "scalar" if market.result == "scalar" else "binary",
         "exchange_index": market.shard,
-        "status": STATUSES[market.status],
+        "status": _status(market),
         "result": market.result or "",
         "expiration_value": market.result or "",
         "price_level_structure": "custom" if market.price_ranges else "linear_cent",

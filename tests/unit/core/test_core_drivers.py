@@ -16,7 +16,10 @@ import httpx
 import pytest
 
 from kalshi_ext import Misuse, errors
+from kalshi_ext.events import Events, JournalFailed, JournalRecovered
+from kalshi_ext.journal import JournalUnusable
 from kalshi_ext.protocol import flow
+from kalshi_ext.protocol.flow import Flow, Record
 from kalshi_ext.protocol.messages import Lost, Reply, Request
 from kalshi_ext.transport import BodyTooLarge
 from kalshi_ext.transport.driver import AsyncDriver, Clock, Driver, Endpoint
@@ -337,3 +340,33 @@ def test_the_monotonic_clock_goes_forward_whatever_is_corrected() -> None:
     before = clock.monotonic()
     clock.adjust(-1e6)
     assert 0 <= clock.monotonic() - before < 60
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_a_journal_that_fails_is_told_and_that_it_works_again_too(mode: str) -> None:
+    class Journal:
+        blocking = False
+        fails = True
+
+        def untold(self) -> list[Any]:
+            if self.fails:
+                raise JournalUnusable("the disk is full")
+            return []
+
+        def mark_told(self, keys: Any) -> None: ...
+
+    def steps() -> Flow[None]:
+        for fails in (True, True, False):
+            journal.fails = fails
+            with suppress(JournalUnusable):
+                yield Record("untold")
+
+    journal, told = Journal(), list[Any]()
+    transport = httpx.MockTransport(lambda request: httpx.Response(200))
+    events = Events(told.append)
+    if mode == "sync":
+        Driver(endpoint(), transport, journal, events).run(steps())
+    else:
+        asyncio.run(AsyncDriver(endpoint(), transport, journal, events).run(steps()))
+    assert [type(each) for each in told] == [JournalFailed, JournalFailed, JournalRecovered]
+    assert told[0].reason == "the disk is full"

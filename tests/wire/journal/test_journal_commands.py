@@ -317,3 +317,39 @@ def test_without_psycopg_a_shared_journal_says_what_to_install(
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(JournalUnusable, match=r"pip install '\.\[postgres\]'"):
         open_journal("postgresql://nowhere/db")
+
+
+def test_show_of_one_key_prints_its_life_in_the_order_of_time(path: Path) -> None:
+    result = run(path, "show", "done", "--timeline")
+    assert result.exit_code == 0
+    head, *lines = result.output.splitlines()
+    assert head.split() == ["done", "CreateOrderV2", "T"]
+    assert "recorded by" in lines[0]
+    assert "intent intent-done" in lines[0]
+    assert any("acknowledged" in line and "order o-1" in line for line in lines)
+    stamps = [line.split()[0] + line.split()[1] for line in lines]
+    assert stamps == sorted(stamps)
+    assert "may have been" not in result.output
+
+
+def test_the_life_of_an_open_write_ends_with_what_is_not_known(path: Path) -> None:
+    result = run(path, "show", "open", "--timeline")
+    assert "no answer since" in result.output.splitlines()[-1]
+
+
+def test_show_of_a_key_that_is_not_there_fails_and_says_so(path: Path) -> None:
+    result = run(path, "show", "nobody\x1b[31m", "--timeline")
+    assert result.exit_code == 1
+    assert "no entry has the key" in result.output
+    assert "\x1b" not in result.output
+    assert run(path, "show", "done", "--key", "open").exit_code == 2
+
+
+def test_a_timeline_shows_no_control_character_of_an_entry(tmp_path: Path) -> None:
+    place = tmp_path / "orders.db"
+    with SqliteJournal(place) as journal:
+        journal.reserve_many([evolve(entry("k"), ticket='{"price": "\\u001b[31m"}')])
+        journal.advance("k", State.REFUSED, verdict="no JSON \x07")
+    result = run(place, "show", "k", "--timeline")
+    assert result.exit_code == 0
+    assert "\x1b" not in result.output

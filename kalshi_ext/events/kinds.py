@@ -1,0 +1,200 @@
+"""The events of a client, as plain data.
+
+Every event has `time`, this machine's clock at the telling; seconds of waiting and working are
+measured on a monotonic clock. `operation` is the facade's word (`orders.place`), `operation_id`
+the contract's. Nothing here holds a header, a query, a body or a secret.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from attrs import field, frozen
+
+from kalshi_ext.redact import clean_text
+
+MAX_REASON = 300  # characters
+
+
+def _reason(value: object) -> str:
+    return clean_text(str(value), MAX_REASON)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@frozen(kw_only=True)
+class Event:
+    """Something that a client did or met."""
+
+    time: datetime = field(factory=_now)
+
+
+@frozen(kw_only=True)
+class CallEvent(Event):
+    """Of one call: its operation, and the orders it is about, as far as its request names them."""
+
+    operation: str
+    operation_id: str = ""
+    client_order_ids: tuple[str, ...] = ()
+    order_id: str | None = None
+
+    @property
+    def client_order_id(self) -> str | None:
+        """The id of the only order; None where there is none, or a batch."""
+        return self.client_order_ids[0] if len(self.client_order_ids) == 1 else None
+
+
+@frozen(kw_only=True)
+class AttemptSent(CallEvent):
+    """An attempt begins: it is signed and sent as soon as a connection is free for it.
+
+    `attempt` counts from 1, `waited` are the seconds that the rate limit held it back; `method` and
+    `path` are the contract's, with names in the place of ids.
+    """
+
+    attempt: int
+    waited: float = 0.0
+    method: str = ""
+    path: str = ""
+
+
+@frozen(kw_only=True)
+class AttemptAnswered(CallEvent):
+    """An attempt was answered, by whatever status, `seconds` after it was sent."""
+
+    attempt: int
+    status: int
+    seconds: float
+    waited: float = 0.0
+
+
+@frozen(kw_only=True)
+class AttemptLost(CallEvent):
+    """An attempt got no answer. `bytes_sent`: whether the exchange may have received it."""
+
+    attempt: int
+    reason: str = field(converter=_reason)
+    bytes_sent: bool
+    waited: float = 0.0
+
+
+@frozen(kw_only=True)
+class RetryPlanned(CallEvent):
+    """Another attempt follows `attempt` in `wait` seconds, because of `reason`."""
+
+    attempt: int
+    wait: float
+    reason: str = field(converter=_reason)
+
+
+@frozen(kw_only=True)
+class WaitBegan(CallEvent):
+    """A request has to wait about `seconds`; `reason` says for what."""
+
+    seconds: float
+    reason: str = field(converter=_reason)
+
+
+@frozen(kw_only=True)
+class CallEnded(CallEvent):
+    """A call has its outcome: a value (`error` is None), or an error, by the name of its class.
+
+    `status` and `code` are the exchange's, where it refused.
+    """
+
+    error: str | None = None
+    reason: str = field(default="", converter=_reason)
+    status: int | None = None
+    code: str | None = None
+    replayed: bool = False
+
+
+@frozen(kw_only=True)
+class UnknownOpened(CallEvent):
+    """Nobody knows whether a write was executed; it is being looked up, for `within` seconds.
+
+    `key` is its name in the journal: an order's is its client_order_id.
+    """
+
+    key: str
+    ticker: str | None = None
+    reason: str = field(converter=_reason)
+    within: float = 0.0
+
+
+@frozen(kw_only=True)
+class UnknownResolved(CallEvent):
+    """The looking is over after `seconds`; `verdict` says with what.
+
+    executed, not executed, moot, or open: nothing was found out. In between a write that is proven
+    absent may have been sent again. `seconds` is 0 where the call was interrupted.
+    """
+
+    key: str
+    ticker: str | None = None
+    verdict: str
+    seconds: float
+    reason: str = field(default="", converter=_reason)
+
+
+@frozen(kw_only=True)
+class BudgetLearned(Event):
+    """The account's token buckets were read: tokens a second and capacity, reads and writes."""
+
+    read: tuple[float, float]
+    write: tuple[float, float]
+
+
+@frozen(kw_only=True)
+class DeviationFound(Event):
+    """An answer deviates from its contract in a way not met before; see `client.drift()`."""
+
+    operation_id: str
+    kind: str
+    where: str
+
+
+@frozen(kw_only=True)
+class WriteDenied(CallEvent):
+    """This client did not send a request, or not again: a stop, a deadline, or its limits."""
+
+    reason: str = field(converter=_reason)
+    code: str = "limit"
+
+
+@frozen(kw_only=True)
+class StopCalled(Event):
+    """What this client was still going to send of these scopes is not sent; `by` says by what.
+
+    The scope of a latch (`client.stop`) is ("latch", its words): it stays shut until the same event
+    comes with `lifted`.
+    """
+
+    by: str
+    scopes: tuple[tuple[str, Any], ...]
+    lifted: bool = False
+
+
+@frozen(kw_only=True)
+class ClockCorrected(CallEvent):
+    """The exchange refused our timestamp; the clock of this client was moved by `seconds`."""
+
+    seconds: float
+
+
+@frozen(kw_only=True)
+class JournalFailed(Event):
+    """The journal could not do what it was asked for."""
+
+    verb: str
+    reason: str = field(converter=_reason)
+
+
+@frozen(kw_only=True)
+class JournalRecovered(Event):
+    """The journal works again."""
+
+    seconds: float
