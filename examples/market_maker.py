@@ -80,7 +80,7 @@ class Market:
     """What the bot knows of a market. `sure` is False until stock was taken, and whenever not."""
 
     ticker: str
-    ticks: list[Decimal]
+    ticks: list[Decimal] = field(factory=list[Decimal])
     position: Decimal = Decimal()
     quotes: dict[BookSide, Quote] = field(factory=dict[BookSide, Quote])
     sure: bool = False
@@ -125,17 +125,17 @@ class Maker:
     switch: DeadMan | None = None
     life: str = field(factory=lambda: f"maker-{time.time_ns()}")
     rounds: int = 0
-    stock: asyncio.Task[None] | None = None
 
     async def trade(self) -> None:
         """Quote, again and again."""
-        heard = time.monotonic()
+        heard, stock = time.monotonic(), asyncio.create_task(self.take_stock())
         while time.monotonic() - heard < PATIENCE:
             self.rounds += 1
             if self.switch is not None:
                 self.switch.alive()
-            if self.stock is None or self.stock.done():
-                self.stock = asyncio.create_task(self.take_stock())
+            if stock.done():
+                stock.result()  # a bug in there is one here
+                stock = asyncio.create_task(self.take_stock())
             try:
                 await self.one_round()
                 heard = time.monotonic()
@@ -249,6 +249,8 @@ class Maker:
 
     async def count(self, market: Market) -> None:
         """Cancel what rests, wait until reads show it, take the position they show."""
+        if not market.ticks:
+            market.ticks = (await self.client.markets.get(market.ticker)).price_grid.ticks()
         since = datetime.now(UTC)
         while True:
             while await self.client.exchange.data_timestamp() < since:  # noqa: ASYNC110 - a poll
@@ -285,7 +287,9 @@ async def run(client: AsyncKalshi, options: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopped.set))
     switch = client.deadman(timeout=PATIENCE) if options.deadman else None
-    trading = asyncio.create_task(trade(client, options, switch))
+    markets = {ticker: Market(ticker) for ticker in options.tickers}
+    maker = Maker(client, markets, options.size, options.limit, switch)
+    trading = asyncio.create_task(maker.trade())
     waiting = asyncio.create_task(stopped.wait())
     await asyncio.wait(
         {trading, waiting}, timeout=options.seconds, return_when=asyncio.FIRST_COMPLETED
@@ -304,15 +308,6 @@ async def run(client: AsyncKalshi, options: argparse.Namespace) -> int:
     if report.flat and switch is not None:
         switch.off()
     return EXIT[report.outcome] or int(failed)
-
-
-async def trade(client: AsyncKalshi, options: argparse.Namespace, switch: DeadMan | None) -> None:
-    """Learn the price grids of the markets and trade."""
-    markets = {}
-    for ticker in options.tickers:
-        grid = (await client.markets.get(ticker)).price_grid
-        markets[ticker] = Market(ticker, grid.ticks())
-    await Maker(client, markets, options.size, options.limit, switch).trade()
 
 
 @asynccontextmanager
