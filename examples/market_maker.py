@@ -53,8 +53,8 @@ Prices: TypeAlias = Mapping[tuple[str, BookSide], Decimal | None]
 MARKETS = ("KXRAIN-26DEC31-NYC", "KXRAIN-26DEC31-CHI", "KXCOMBO-26DEC31-A", "KXATP-26DEC31-WIN")
 EXIT = {"flat": 0, "resting": 3, "unknown": 4}
 LATCHED = 6
-# Seconds: between rounds; until a price is stale; of a deaf exchange until we give up.
-EVERY, FRESH, PATIENCE = 0.5, 2.0, 20.0
+# Seconds: until a price is stale; between looks; of a deaf exchange until we give up.
+FRESH, POLL, PATIENCE = 2.0, 0.25, 20.0
 SLACK = timedelta(minutes=1)  # fills are read from so long before the oldest quote
 
 
@@ -122,6 +122,7 @@ class Maker:
     markets: dict[str, Market]
     size: Decimal
     limit: Decimal
+    every: float
     switch: DeadMan | None = None
     life: str = field(factory=lambda: f"maker-{time.time_ns()}")
     rounds: int = 0
@@ -143,7 +144,7 @@ class Maker:
                 raise
             except (KalshiError, TimeoutError) as error:  # of a read: nothing is lost with it
                 log.warning("round %d: %r", self.rounds, error)
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(self.every)
         raise TimeoutError(f"the exchange was not heard for {PATIENCE:.0f} s")
 
     async def one_round(self) -> None:
@@ -241,10 +242,9 @@ class Maker:
             unknown = {write.ticker for write in found if write.state is State.UNKNOWN}
             for write in found:
                 log.info("%s: %s is %s", write.ticker, write.key, write.state.value)
-            for market in unsure:
-                if market.ticker not in unknown:
-                    await self.count(market)
-        except KalshiError as error:
+            known = [market for market in unsure if market.ticker not in unknown]
+            await asyncio.gather(*(self.count(market) for market in known))
+        except KalshiError as error:  # what is unsure yet is tried again
             log.warning("stock not taken: %r", error)
 
     async def count(self, market: Market) -> None:
@@ -254,7 +254,7 @@ class Maker:
         since = datetime.now(UTC)
         while True:
             while await self.client.exchange.data_timestamp() < since:  # noqa: ASYNC110 - a poll
-                await asyncio.sleep(EVERY / 2)
+                await asyncio.sleep(POLL)
             listed = self.client.orders.list(ticker=market.ticker, status="resting")
             resting = [order async for order in listed]
             if not resting:
@@ -288,7 +288,7 @@ async def run(client: AsyncKalshi, options: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopped.set))
     switch = client.deadman(timeout=PATIENCE) if options.deadman else None
     markets = {ticker: Market(ticker) for ticker in options.tickers}
-    maker = Maker(client, markets, options.size, options.limit, switch)
+    maker = Maker(client, markets, options.size, options.limit, options.every, switch)
     trading = asyncio.create_task(maker.trade())
     waiting = asyncio.create_task(stopped.wait())
     await asyncio.wait(
@@ -343,7 +343,7 @@ async def trade_against(box: Sandbox, tickers: Sequence[str]) -> None:
             once = {"time_in_force": "immediate_or_cancel"}
             await asyncio.to_thread(box.markets.quote, ticker, taker, price, "303", **once)
             await asyncio.to_thread(box.markets.quote, ticker, maker, price, "300")
-        await asyncio.sleep(EVERY / 2)
+        await asyncio.sleep(POLL)
 
 
 def arguments() -> argparse.Namespace:
@@ -354,6 +354,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--deadman", action="store_true", help="start a dead man's switch")
     parser.add_argument("--seconds", type=float, help="stop after so many")
     parser.add_argument("--patience", type=float, help="seconds the stop may look")
+    parser.add_argument("--every", type=float, default=0.5, help="seconds between rounds")
     parser.add_argument("--size", type=Decimal, default=Decimal(5), help="contracts of a quote")
     parser.add_argument("--limit", type=Decimal, default=Decimal(20), help="contracts held")
     return parser.parse_args()

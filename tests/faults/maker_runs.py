@@ -29,15 +29,16 @@ BOT = Path(__file__).parents[2] / "examples" / "market_maker.py"
 ACCOUNT, SIZE, LIMIT = "bot", Decimal(5), Decimal(12)
 # Shards 0, 0 and 1. In the first one others only sell.
 TICKERS = ("KXRAIN-26DEC31-NYC", "KXRAIN-26DEC31-CHI", "KXCOMBO-26DEC31-A")
+OPTIONS = (f"--size={SIZE}", f"--limit={LIMIT}", "--every=0.2")
 HANGS = 120.0  # seconds after which a run counts as hung
 CREATES, CANCELS = "BatchCreateOrdersV2,CreateOrderV2", "BatchCancelOrdersV2,CancelOrderV2"
 # Settled by a look: those a short run can wait for.
 QUICK_FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "reset_response", "operation": CREATES, "skip": 1, "times": 1, "at": 9},
-    {"kind": "html", "operation": CREATES, "skip": 3, "times": 1, "status": 503, "executed": True},
-    {"kind": "throttle", "operation": CREATES, "every": 3, "times": 3},
+    {"kind": "html", "operation": CREATES, "skip": 2, "times": 1, "status": 503, "executed": True},
+    {"kind": "throttle", "operation": CREATES, "skip": 3, "times": 1},
     {"kind": "truncated_body", "operation": CANCELS, "times": 1},
-    {"kind": "reset_request", "operation": CANCELS, "skip": 2, "times": 1},
+    {"kind": "reset_request", "operation": CANCELS, "skip": 1, "times": 1},
     {"kind": "status", "operation": "Get*", "chance": 0.05, "times": None, "status": 503},
     {"kind": "reset_response", "operation": "Get*", "every": 17, "times": None},
 )
@@ -82,20 +83,30 @@ class MakerRun:
         """What the bot wrote to stderr."""
         return self.directory / "maker.log"
 
-    def start(self) -> None:
-        """Start a life."""
+    def variables(self) -> dict[str, str]:
+        """Return the bot's environment variables."""
         keys = self.box.account(ACCOUNT)
-        plain = {name: value for name, value in os.environ.items() if not name.startswith("KALSHI")}
-        environment = {
+        return {
             "KALSHI_ENVIRONMENT": self.box.url,
             "KALSHI_KEY_ID": keys.key_id,
             "KALSHI_PRIVATE_KEY": keys.private_key,
             "KALSHI_JOURNAL": str(self.journal),
         }
+
+    def start(self) -> None:
+        """Start a life."""
+        plain = {name: value for name, value in os.environ.items() if not name.startswith("KALSHI")}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, str(BOT), *TICKERS, f"--size={SIZE}", f"--limit={LIMIT}"],
-                env=plain | environment,
+                [
+                    sys.executable,
+                    str(BOT),
+                    *TICKERS,
+                    f"--size={SIZE}",
+                    f"--limit={LIMIT}",
+                    "--every=0.2",
+                ],
+                env=plain | self.variables(),
                 stderr=log,
             )
 
@@ -103,6 +114,11 @@ class MakerRun:
         """End the life; return its exit code."""
         assert self.process is not None
         self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait until the life has ended by itself; return its exit code."""
+        assert self.process is not None
         return self.process.wait(HANGS)
 
     def trade_until(self, condition: Callable[[], bool]) -> None:
@@ -116,9 +132,9 @@ class MakerRun:
             hit(self.box, ticker, taker)
             time.sleep(0.05)
 
-    def fills(self) -> int:
-        """Count the bot's fills so far."""
-        return len(self.box.truth.fills(account=ACCOUNT))
+    def orders(self) -> int:
+        """Count the bot's orders so far."""
+        return len(self.box.truth.orders(account=ACCOUNT))
 
     def resting(self) -> list[dict[str, Any]]:
         """List what rests of it."""
@@ -186,14 +202,10 @@ def _exposure_faults(events: list[dict[str, Any]], limit: Decimal) -> list[str]:
 def _journal_faults(path: Path, ids: Counter[str]) -> list[str]:
     """Compare the journal's verdicts with the books."""
     with open_journal(path) as journal:
-        entries = {entry.key: entry.state for entry in journal.entries()}
+        entries = {each.key: each.state for each in journal.entries() if each.intent is not None}
     faults = [f"not in the journal: {name}" for name in ids if name not in entries]
     for name, state in entries.items():
-        if (
-            state in (State.ACKNOWLEDGED, State.RESOLVED)
-            and name.startswith("kx")
-            and not ids[name]
-        ):
+        if state in (State.ACKNOWLEDGED, State.RESOLVED) and not ids[name]:
             faults.append(f"{state.value} and not there: {name}")
         if state in (State.NOT_SENT, State.REFUSED) and ids[name]:
             faults.append(f"{state.value} and there: {name}")
