@@ -18,7 +18,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -280,13 +280,20 @@ async def each(call: Awaitable[list[Outcome]], items: Sequence[object]) -> list[
 
 async def run(client: AsyncKalshi, options: argparse.Namespace) -> int:
     """Trade until a signal, the end of the time or a failure; stop; return the exit code."""
+    switch = client.deadman(timeout=PATIENCE) if options.deadman else None
     if latches := client.latches():
         log.error("stopped at %s by %s: see `kalshi-ext resume`", latches[0].at, latches[0].by)
+        if switch is not None:
+            switch.off()
         return LATCHED
     stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def end(number: int, _frame: object) -> None:
+        log.info("signal %d: stopping", number)
+        loop.call_soon_threadsafe(stopped.set)
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopped.set))
-    switch = client.deadman(timeout=PATIENCE) if options.deadman else None
+        signal.signal(number, end)
     markets = {ticker: Market(ticker) for ticker in options.tickers}
     maker = Maker(client, markets, options.size, options.limit, options.every, switch)
     trading = asyncio.create_task(maker.trade())
@@ -311,7 +318,7 @@ async def run(client: AsyncKalshi, options: argparse.Namespace) -> int:
 
 
 @asynccontextmanager
-async def open_client(options: argparse.Namespace) -> AsyncIterator[AsyncKalshi]:
+async def open_client(options: argparse.Namespace) -> AsyncGenerator[AsyncKalshi]:
     """Open a client of the exchange of the KALSHI_ variables, or of a sandbox."""
     if not options.sandbox:
         journal = os.environ.get("KALSHI_JOURNAL", "market_maker.db")
@@ -348,7 +355,7 @@ async def trade_against(box: Sandbox, tickers: Sequence[str]) -> None:
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Quote both sides of markets.")
     parser.add_argument("tickers", nargs="*", default=MARKETS)
     parser.add_argument("--sandbox", action="store_true", help="start an exchange of its own")
     parser.add_argument("--deadman", action="store_true", help="start a dead man's switch")

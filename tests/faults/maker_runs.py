@@ -30,6 +30,8 @@ ACCOUNT, SIZE, LIMIT = "bot", Decimal(5), Decimal(12)
 # Shards 0, 0 and 1. In the first one others only sell.
 TICKERS = ("KXRAIN-26DEC31-NYC", "KXRAIN-26DEC31-CHI", "KXCOMBO-26DEC31-A")
 OPTIONS = (f"--size={SIZE}", f"--limit={LIMIT}", "--every=0.2")
+# At which prices others quote again after they sold and bought.
+BACK = {"ask": ("0.52", "0.53", "0.54"), "bid": ("0.56", "0.57", "0.58")}
 HANGS = 120.0  # seconds after which a run counts as hung
 CREATES, CANCELS = "BatchCreateOrdersV2,CreateOrderV2", "BatchCancelOrdersV2,CancelOrderV2"
 # Settled by a look: those a short run can wait for.
@@ -66,7 +68,7 @@ class MakerRun:
     directory: Path
     seed: int = 0
     process: subprocess.Popen[bytes] | None = None
-    hits: Iterator[tuple[str, str]] = field(init=False)
+    hits: Iterator[tuple[str, str, str]] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.box.account(ACCOUNT, funds="2000")
@@ -128,8 +130,7 @@ class MakerRun:
         while not condition():
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < until, self.log.read_text()
-            ticker, taker = next(self.hits)
-            hit(self.box, ticker, taker)
+            hit(self.box, *next(self.hits))
             time.sleep(0.05)
 
     def orders(self) -> int:
@@ -142,18 +143,19 @@ class MakerRun:
         return [order for order in orders if order["status"] == "resting"]
 
     @staticmethod
-    def _hits(random_: random.Random) -> Iterator[tuple[str, str]]:
+    def _hits(chosen: random.Random) -> Iterator[tuple[str, str, str]]:
         while True:
-            ticker = random_.choice(TICKERS)
-            yield ticker, "ask" if ticker == TICKERS[0] else random_.choice(("bid", "ask"))
+            ticker = chosen.choice(TICKERS)
+            taker = "ask" if ticker == TICKERS[0] else chosen.choice(("bid", "ask"))
+            yield ticker, taker, chosen.choice(BACK[taker])
 
 
-def hit(box: Sandbox, ticker: str, taker: str) -> None:
-    """Trade through the best price, as others, and put as much there again."""
+def hit(box: Sandbox, ticker: str, taker: str, back: str) -> None:
+    """Trade through the best price, as others, and quote at another one; so prices move."""
     maker = "bid" if taker == "ask" else "ask"
     for price, _count in box.markets.book(ticker)[f"{maker}s"][:1]:
         box.markets.quote(ticker, taker, price, "303", time_in_force="immediate_or_cancel")
-        box.markets.quote(ticker, maker, price, "300")
+        box.markets.quote(ticker, maker, back, "300")
 
 
 def judge(box: Sandbox, limit: Decimal = LIMIT, journal: Path | None = None) -> list[str]:

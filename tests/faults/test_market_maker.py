@@ -83,7 +83,7 @@ def test_the_judge_sees_a_double_an_order_left_resting_a_limit_passed_and_a_seco
     assert f"{place}: 2 quotes at once" in found
     assert len([fault for fault in found if fault.startswith("rests: ")]) == 2
     for _ in range(9):  # what was bought counts as well as what rests
-        hit(run.box, TICKERS[0], "ask")
+        hit(run.box, TICKERS[0], "ask", "0.54")
     assert judge(run.box, limit=Decimal(100)) == [
         "2 orders under twice",
         f"{place}: 2 quotes at once",
