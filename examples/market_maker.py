@@ -55,7 +55,7 @@ EXIT = {"flat": 0, "resting": 3, "unknown": 4}
 LATCHED = 6
 # Seconds: until a price is stale; between looks; of a deaf exchange until we give up.
 FRESH, POLL, PATIENCE = 2.0, 0.25, 20.0
-SLACK = timedelta(minutes=1)  # fills are read from so long before the oldest quote
+MINUTE = timedelta(minutes=1)  # the age of a quote; fills are read from so long before it
 
 
 @define
@@ -96,11 +96,14 @@ class Market:
         self.position += filled if quote.side is BID else -filled
         del self.quotes[quote.side]
 
+    def held(self, side: BookSide) -> Decimal:
+        """Return the contracts held that an order of this side would add to."""
+        return self.position if side is BID else -self.position
+
     def room(self, side: BookSide, limit: Decimal) -> Decimal:
         """Return the contracts a new order may have, were every order of this side filled."""
-        position = self.position if side is BID else -self.position
-        open_orders = [quote.count for quote in self.quotes.values() if quote.side is side]
-        return limit - position - sum(open_orders)
+        quote = self.quotes.get(side)
+        return limit - self.held(side) - (quote.count if quote else 0)
 
     def price(self, book: OrderBook, side: BookSide, lean: bool) -> Decimal | None:
         """Join the best price of the others, or a tick behind it; None where they have none."""
@@ -158,14 +161,17 @@ class Maker:
         wanted: dict[tuple[str, BookSide], Decimal | None] = {}
         for market, book in zip(sure, books, strict=True):
             for side in (BID, ASK):  # a book that cannot be read has no price: its quotes go
-                lean = market.room(side, self.limit) * 2 < self.limit
+                lean = market.held(side) * 2 >= self.limit
                 price = market.price(book, side, lean) if isinstance(book, OrderBook) else None
                 wanted[market.ticker, side] = price
+        # The old ones too: what ended without us (a pause, a trigger) would never be missed.
         await self.cancel(
             (market, quote)
             for market in sure
             for quote in market.quotes.values()
-            if wanted[market.ticker, quote.side] != quote.price or quote.filled * 2 > quote.count
+            if wanted[market.ticker, quote.side] != quote.price
+            or quote.filled * 2 > quote.count
+            or datetime.now(UTC) - quote.placed > MINUTE
         )
         tickets = list(self.missing(sure, wanted))
         if tickets and (left := read + FRESH - time.monotonic()) > 0:  # no stale price leaves
@@ -178,7 +184,7 @@ class Maker:
         quotes = {q.order_id: (m, q) for m in sure for q in m.quotes.values()}
         if not quotes:
             return
-        since = min(quote.placed for _, quote in quotes.values()) - SLACK
+        since = min(quote.placed for _, quote in quotes.values()) - MINUTE
         async for fill in self.client.portfolio.fills(since=since):
             if fill.order_id in quotes:
                 quotes[fill.order_id][1].fills[fill.fill_id] = fill.count

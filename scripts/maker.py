@@ -8,12 +8,15 @@ something against the bot. `make maker` writes the figures into docs/unattended.
 from __future__ import annotations
 
 import argparse
+import itertools
 import random
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from figures import write_block
@@ -26,10 +29,11 @@ import maker_runs
 from kalshi_ext.sandbox import Sandbox
 
 LIFE = (3.0, 25.0)  # seconds
+WORLDS = 3  # side by side
 
 
-def live(seed: int, until: float, tally: Counter[str]) -> list[str]:
-    """Run a world until a moment, at least two lives; return what the books hold against it."""
+def live(seed: int, until: float) -> tuple[Counter[str], list[str]]:
+    """Run a world until a moment, three lives at least: its figures, what the books hold."""
     chosen = random.Random(seed)
     faults = chosen.sample(maker_runs.SLOW_FAULTS, 5)
     settings = {"read_lag_seconds": chosen.choice((0, 0.3, 2.0))}
@@ -51,14 +55,17 @@ def live(seed: int, until: float, tally: Counter[str]) -> list[str]:
         code = run.end(signal.SIGTERM)
         found = maker_runs.judge(box, journal=run.journal)
         found += [f"exit code {code}"] if code != 0 else []
-        tally["lives"] += len(codes) + 1
-        tally["killed"] += len(codes)
-        tally["orders"] += run.orders()
-        tally["fills"] += len(box.truth.fills(account=maker_runs.ACCOUNT))
-        tally["faults"] += sum(rule["fired"] for rule in box.faults.list())
+        tally = Counter(
+            worlds=1,
+            lives=len(codes) + 1,
+            killed=len(codes),
+            orders=run.orders(),
+            fills=len(box.truth.fills(account=maker_runs.ACCOUNT)),
+            faults=sum(rule["fired"] for rule in box.faults.list()),
+        )
         if found:
             print(run.log.read_text(), file=sys.stderr)
-        return [f"seed {seed}: {each}" for each in found]
+        return tally, [f"seed {seed}: {each}" for each in found]
 
 
 def table(tally: Counter[str], minutes: float, found: list[str]) -> str:
@@ -83,11 +90,21 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="keep the figures in the docs")
     arguments = parser.parse_args()
     tally, found = Counter[str](), list[str]()
-    began, seed = time.monotonic(), arguments.seed
-    while (left := arguments.minutes * 60 - (time.monotonic() - began)) > 0:
-        found += live(seed, time.monotonic() + min(left, 60.0), tally)
-        tally["worlds"] += 1
-        seed += 1
+    began = time.monotonic()
+    until = began + arguments.minutes * 60
+
+    def one_after_the_other(first: int) -> None:
+        for seed in itertools.count(first, WORLDS):
+            if time.monotonic() > until:
+                return
+            figures, faults = live(seed, min(until, time.monotonic() + 60))
+            with lock:
+                tally.update(figures)
+                found.extend(faults)
+
+    lock = threading.Lock()
+    with ThreadPoolExecutor(WORLDS) as pool:
+        list(pool.map(one_after_the_other, range(arguments.seed, arguments.seed + WORLDS)))
     text = table(tally, round((time.monotonic() - began) / 60), found)
     print(text, *found, sep="\n")
     if arguments.write and not found:
