@@ -15,7 +15,7 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types derived spec generate check-generated drift adopt adopt-walks \
         record faults fuzz hostile simulate mutation drift-mutations invariants conformance witnesses bench bulk \
-        stop-times package clean
+        stop-times maker package clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -120,6 +120,9 @@ witnesses: $(VENV)/.dev ## clients made by others against the sandbox (installs 
 
 stop-times: $(VENV)/.dev ## measure the stop button behind queues and slow reads; a minute
 	$(PY) scripts/stop_times.py --write
+
+maker: $(VENV)/.dev ## the example bot for minutes on exchanges that misbehave, killed again and again
+	$(PY) scripts/maker.py --write
 
 bench: $(VENV)/.dev ## speed, as ratios measured in one run; writes them
 	$(PY) scripts/bench.py --write
