@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import click
 
@@ -65,11 +66,11 @@ def _verdict(entry: Entry) -> Iterator[str]:
 
 
 def _parsed(text: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except ValueError:  # of a later version, or damaged
-        return {}
-    return value if isinstance(value, dict) else {}
+    with suppress(ValueError):  # of a later version, or damaged
+        value: object = json.loads(text)
+        if isinstance(value, dict):
+            return cast("dict[str, Any]", value)
+    return {}
 
 
 def _clean(text: str) -> str:

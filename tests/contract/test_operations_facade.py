@@ -32,6 +32,7 @@ RESOURCES = (
 COMPOSED = {
     "orders.amend_many": "AmendOrderV2 or amendOrder, once for each",
     "account.budget": "none: what the client counts",
+    "exchange.wait_until_open": "GetMarket and GetExchangeSchedule, until it is open",
     "orders.find": "GetOrders and GetHistoricalOrders, matched by client_order_id",
     "portfolio.event_positions": "GetPositions, the other list of its answer",
     "history.all_orders": "GetOrders, GetHistoricalOrders, GetHistoricalCutoff",

@@ -61,7 +61,7 @@ def test_a_refusal_says_operation_status_code_and_reason(
     [
         ({"code": "order_already_exists", "message": "m"}, errors.DuplicateOrder),
         ({"error": {"code": "market_closed"}}, errors.MarketClosed),
-        ({"code": "insufficient_balance"}, errors.BadRequest),
+        ({"code": "insufficient_balance"}, errors.InsufficientBalance),
         ("some text", errors.BadRequest),
     ],
 )
