@@ -52,7 +52,11 @@ SIMULATION_TEST = "tests/faults/test_simulated_world.py::" + (
 # The modules of each group, and the tests that may kill their mutants, quickest first.
 GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "flow": (
-        ("kalshi_ext/protocol/flow.py", "kalshi_ext/protocol/context.py"),
+        (
+            "kalshi_ext/protocol/flow.py",
+            "kalshi_ext/protocol/attempt.py",
+            "kalshi_ext/protocol/context.py",
+        ),
         (*CORE_TESTS, "writes", SIMULATION_TEST),
     ),
     "writes": (("kalshi_ext/writes",), ("writes", SIMULATION_TEST)),

@@ -50,7 +50,6 @@ from attrs import evolve
 from kalshi_ext.errors import (
     DuplicateOrder,
     KalshiError,
-    Misuse,
     NoAnswer,
     NotSent,
     OutcomeUnknown,
@@ -58,7 +57,8 @@ from kalshi_ext.errors import (
     TransferAlreadyApplied,
 )
 from kalshi_ext.models import Order, OrderAck
-from kalshi_ext.protocol import pacing, responses, telling
+from kalshi_ext.protocol import responses, telling
+from kalshi_ext.protocol.attempt import attempt, refusal_at
 from kalshi_ext.protocol.context import Context, LockRegistry, PendingWrites, Policy, RecentWrites
 from kalshi_ext.protocol.deviations import is_documented
 from kalshi_ext.protocol.effects import (
@@ -75,7 +75,6 @@ from kalshi_ext.protocol.effects import (
 from kalshi_ext.protocol.exchange_clock import parse_date
 from kalshi_ext.protocol.limits import CallLimits, Deadline, Scope, checked_deadline
 from kalshi_ext.protocol.messages import Call, Lost, Operation, Page, Repeat, Reply
-from kalshi_ext.protocol.pacer import is_urgent
 from kalshi_ext.protocol.retry_policy import retry_rule
 
 __all__ = [
@@ -158,13 +157,13 @@ def send_with_retries(
     if retry is None:
         retry = retry_rule(call.operation).retry_immediately
     corrections = 0
-    attempt = 0
+    attempts = 0
     ahead = 0.0  # the latest timestamp that was refused as ahead: a copy of it lives the longest
     previous: Reply | Lost | None = None
     while True:
         # Each attempt draws on the rate limit, retries too.
-        attempted = yield from _attempt(
-            call, context, limits, attempt + 1, raises=not (previous and maybe_executed)
+        attempted = yield from attempt(
+            call, context, limits, attempts + 1, raises=not (previous and maybe_executed)
         )
         if isinstance(attempted, str):
             return _mark(_denied(previous, attempted), maybe_executed, ahead)
@@ -185,18 +184,18 @@ def send_with_retries(
             yield AdjustClock(behind)
             telling.clock_corrected(context.events, call, behind)
             continue
-        attempt += 1
+        attempts += 1
         if not _is_transient(call.operation, outcome, retry):
             context.retry_quota.release()
             return _mark(outcome, maybe_executed, ahead)
-        if attempt >= context.policy.attempts or not context.retry_quota.acquire():
+        if attempts >= context.policy.attempts or not context.retry_quota.acquire():
             return _mark(outcome, maybe_executed, ahead)
-        wait = context.policy.backoff.wait(attempt)
-        if limits is not None and _refusal_at(call, limits, (yield Monotonic()) + wait):
+        wait = context.policy.backoff.wait(attempts)
+        if limits is not None and refusal_at(call, limits, (yield Monotonic()) + wait):
             return _mark(outcome, maybe_executed, ahead)
         # Sticky: no later outcome of this call takes it back.
         maybe_executed = maybe_executed or _maybe_executed(call.operation, outcome)
-        telling.retry_planned(context.events, call, attempt, wait, outcome)
+        telling.retry_planned(context.events, call, attempts, wait, outcome)
         yield Sleep(wait)
 
 
@@ -209,133 +208,6 @@ def _adds(call: Call[Any]) -> bool:
     if call.operation.repeat is Repeat.RELATIVE:
         return b'"reduce_by"' in (call.request.body or b"")
     return call.operation.repeat is Repeat.UNKEYED
-
-
-def _attempt(
-    call: Call[Any], context: Context, limits: CallLimits | None, number: int, *, raises: bool
-) -> Flow[Reply | Lost | str]:
-    """Send a request once, when the rate limit and the limits of its call let it; else say why not.
-
-    `raises` lets the Misuse of a client that was closed meanwhile out.
-    """
-    turn = yield from pacing.take_turn(call, context, limits)
-    if isinstance(turn, str):
-        _tell_denied(call, context, limits, turn)
-        return turn
-    waited = 0.0 if turn is None else turn.waited
-    if context.events.wanted():
-        telling.attempt_sent(context.events, call, number, waited)
-    outcome: Reply | Lost | None = None
-    try:
-        sent = yield from _send_in_turn(call, context, limits)
-        if isinstance(sent, str):
-            _tell_denied(call, context, limits, sent)
-            return sent
-        outcome = sent
-    except Misuse as error:
-        if raises:
-            raise
-        return str(error.args[0])
-    except GeneratorExit:  # it may be on its way
-        turn = None
-        raise
-    finally:
-        pacing.settle(context, turn, outcome)
-    if context.events.wanted() or _is_trouble(sent):
-        if limits is not None and (reason := _kept_by(call, limits, sent)) is not None:
-            _tell_denied(call, context, limits, reason)
-        else:
-            telling.attempt_ended(context.events, call, number, waited, sent)
-    return sent
-
-
-def _kept_by(call: Call[Any], limits: CallLimits, outcome: Reply | Lost) -> str | None:
-    """Return the limit of the call that kept an attempt once it had a connection, None if none."""
-    if isinstance(outcome, Reply) or outcome.bytes_sent:
-        return None
-    reason = _refusal_at(call, limits, outcome.sent_at)
-    return reason if reason == outcome.reason else None
-
-
-def _is_trouble(outcome: Reply | Lost) -> bool:
-    return isinstance(outcome, Lost) or outcome.status >= 500 or outcome.status in (408, 429)
-
-
-def _tell_denied(call: Call[Any], context: Context, limits: CallLimits | None, reason: str) -> None:
-    stopped = call.operation.writes and limits is not None and limits.stop() is not None
-    telling.denied(context.events, call, reason, stopped=stopped)
-
-
-def _refusal_at(call: Call[Any], limits: CallLimits, moment: float) -> str | None:
-    return (limits.write_refusal if call.operation.writes else limits.refusal)(moment)
-
-
-# Seconds after which somebody else may have taken an entry over: before a write leaves later than
-# that, its ownership is confirmed. A dead session of PostgreSQL is noticed no sooner.
-RENEW_AFTER = 3.0
-
-
-def _check_limits(
-    operation: Operation, limits: CallLimits, timeout: float
-) -> Flow[tuple[str | None, float]]:
-    """Return why a request may not leave now, None when it may, and its timeout.
-
-    Raises what the journal raises where the entries of a write are no longer this client's.
-    """
-    now: float = yield Monotonic()
-    if not operation.writes:
-        return limits.refusal(now), limits.timeout(timeout, now)
-    reason = limits.write_refusal(now)
-    if reason is None and limits.renewed_at is not None:
-        wall: float = yield Now()
-        # Whichever clock went further: a paused machine's monotonic clock may have stood still.
-        renewed_at, renewed_wall = limits.renewed_at
-        if now - renewed_at > RENEW_AFTER or abs(wall - renewed_wall) > RENEW_AFTER:
-            yield from limits.renew()
-            now = yield Monotonic()
-            limits.renewed_at = (now, (yield Now()))
-            reason = limits.write_refusal(now)
-    return reason, limits.timeout(timeout, now)
-
-
-def _send_in_turn(
-    call: Call[Any], context: Context, limits: CallLimits | None
-) -> Flow[Reply | Lost | str]:
-    """Send once there is a connection for it; return why not, where the limits do not let it.
-
-    Waits in short turns, between which the limits are looked at and the entries renewed.
-    """
-    policy, stopping = context.policy, is_urgent(call.operation)
-    wait = policy.resolve_within / policy.attempts
-    if limits is None:
-        outcome: Reply | Lost = yield Send(
-            call.request,
-            call.operation.public,
-            policy.timeout,
-            wait,
-            stopping,
-            operation=call.operation,
-        )
-        return outcome
-    refusal = limits.write_refusal if call.operation.writes else limits.refusal
-    while True:
-        reason, timeout = yield from _check_limits(call.operation, limits, policy.timeout)
-        if reason is not None:
-            return reason
-        turn = min(wait, RENEW_AFTER)
-        outcome = yield Send(
-            call.request,
-            call.operation.public,
-            timeout,
-            turn,
-            stopping,
-            limits.deadline,
-            refusal,
-            call.operation,
-        )
-        wait -= turn
-        if isinstance(outcome, Reply) or not outcome.queued or wait <= 0:
-            return outcome
 
 
 def _denied(previous: Reply | Lost | None, reason: str) -> Reply | Lost:

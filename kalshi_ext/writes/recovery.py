@@ -7,9 +7,9 @@ together; every other entry is a write of its own. All of them share one clock, 
 recorded as it is known, and a ticker whose orders are found is not read again.
 
 When an open write left is known by this process, or by the exchange's time in its entry, which is
-dated anew before a write leaves later than `RENEW_AFTER` (protocol/flow.py); its timestamp may have
-been as far ahead as the exchange accepts. Without both it is "before the first look": an entry's
-other times come from this machine's clock, which may have been wrong by days.
+dated anew before a write leaves later than `RENEW_AFTER` (`protocol/attempt`); its timestamp may
+have been as far ahead as the exchange accepts. Without both it is "before the first look": an
+entry's other times come from this machine's clock, which may have been wrong by days.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import ABSENT_ADVICE, KalshiError, NotSent, OutcomeUnknown
 from kalshi_ext.journal import Entry, State, Transition
 from kalshi_ext.models import Order, OrderAck
+from kalshi_ext.protocol.attempt import RENEW_AFTER
 from kalshi_ext.protocol.context import LockOwner
 from kalshi_ext.protocol.exchange_clock import DATE_GRAIN
 from kalshi_ext.protocol.flow import (
-    RENEW_AFTER,
     CallLimits,
     Context,
     Flow,

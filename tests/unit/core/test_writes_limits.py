@@ -17,8 +17,9 @@ from attrs import evolve
 from kalshi_ext import errors, writes
 from kalshi_ext.journal import NotOwner, State
 from kalshi_ext.models import OrderAck
+from kalshi_ext.protocol.attempt import RENEW_AFTER
 from kalshi_ext.protocol.context import Context, LockOwner, Policy
-from kalshi_ext.protocol.flow import RENEW_AFTER, Effect, Flow, Record, Send, Sleep, Told
+from kalshi_ext.protocol.flow import Effect, Flow, Record, Send, Sleep, Told
 from kalshi_ext.protocol.messages import Lost, Reply
 from kalshi_ext.protocol.pacer import Pacer
 from kalshi_ext.protocol.rate_limits import Backoff, TokenBucket
