@@ -37,6 +37,7 @@ from kalshi_ext import (
     OrderAck,
     OrderBook,
     OrderClosed,
+    OrderGroupTriggered,
     OrderTicket,
     OutcomeUnknown,
     RateLimited,
@@ -47,6 +48,7 @@ from kalshi_ext import (
 from kalshi_ext.sandbox import Sandbox
 
 log = logging.getLogger("maker")
+STOPPED = TradingStopped | OrderGroupTriggered
 BID, ASK = BookSide.BID, BookSide.ASK
 Outcome: TypeAlias = OrderAck | KalshiError
 Prices: TypeAlias = Mapping[tuple[str, BookSide], Decimal | None]
@@ -55,6 +57,7 @@ EXIT = {"flat": 0, "resting": 3, "unknown": 4}
 LATCHED = 6
 # Seconds: until a price is stale; between looks; of a deaf exchange until we give up.
 FRESH, POLL, PATIENCE = 2.0, 0.25, 20.0
+SECOND = timedelta(seconds=1)  # to which the exchange's time is known here
 MINUTE = timedelta(minutes=1)  # the age of a quote; fills are read from so long before it
 
 
@@ -132,7 +135,8 @@ class Maker:
 
     async def trade(self) -> None:
         """Quote, again and again."""
-        heard, stock = time.monotonic(), asyncio.create_task(self.take_stock())
+        heard = told = time.monotonic()
+        stock = asyncio.create_task(self.take_stock())
         while time.monotonic() - heard < PATIENCE:
             self.rounds += 1
             if self.switch is not None:
@@ -143,10 +147,14 @@ class Maker:
             try:
                 await self.one_round()
                 heard = time.monotonic()
-            except (Misuse, TradingStopped):
+            except (Misuse, TradingStopped, OrderGroupTriggered):
                 raise
             except (KalshiError, TimeoutError) as error:  # of a read: nothing is lost with it
                 log.warning("round %d: %r", self.rounds, error)
+            if time.monotonic() - told > MINUTE.seconds:
+                told, opened = time.monotonic(), (await self.client.health()).open_writes
+                held = {market.ticker: str(market.position) for market in self.markets.values()}
+                log.info("round %d: %s, %d open writes", self.rounds, held, len(opened))
             await asyncio.sleep(self.every)
         raise TimeoutError(f"the exchange was not heard for {PATIENCE:.0f} s")
 
@@ -232,8 +240,8 @@ class Maker:
             market.quotes[side] = Quote(outcome.order_id, side, price, ticket.count)
             if outcome.ended:
                 market.end(market.quotes[side], outcome.fill_count or Decimal())
-        elif isinstance(outcome, TradingStopped | Misuse):
-            raise outcome  # somebody pressed the button; a bug of ours
+        elif isinstance(outcome, STOPPED | Misuse):
+            raise outcome  # a button was pressed, a fill limit reached; a bug of ours
         elif isinstance(outcome, Refused) and not isinstance(outcome, OutcomeUnknown):
             log.info("%s: %s refused: %s", market.ticker, side.value, outcome.code)
             market.rest = time.monotonic() + FRESH  # paused, closed, no money: not every round
@@ -257,7 +265,7 @@ class Maker:
         """Cancel what rests, wait until reads show it, take the position they show."""
         if not market.ticks:
             market.ticks = (await self.client.markets.get(market.ticker)).price_grid.ticks()
-        since = datetime.now(UTC)
+        since = self.client.now() + SECOND
         while True:
             while await self.client.exchange.data_timestamp() < since:  # noqa: ASYNC110 - a poll
                 await asyncio.sleep(POLL)
@@ -266,7 +274,7 @@ class Maker:
             if not resting:
                 break
             await each(self.client.orders.cancel_many(resting, deadline=PATIENCE), resting)
-            since = datetime.now(UTC)
+            since = self.client.now() + SECOND
         held = self.client.portfolio.positions(ticker=market.ticker)
         market.position = sum([row.position async for row in held], Decimal())
         market.quotes.clear()
@@ -315,7 +323,7 @@ async def run(client: AsyncKalshi, options: argparse.Namespace) -> int:
     trading.cancel()
     waiting.cancel()
     crash, _ = await asyncio.gather(trading, waiting, return_exceptions=True)
-    failed = isinstance(crash, Exception) and not isinstance(crash, TradingStopped)
+    failed = isinstance(crash, Exception) and not isinstance(crash, STOPPED)
     if failed:
         log.error("trading failed", exc_info=crash)
     if report.flat and switch is not None:
@@ -377,6 +385,7 @@ async def main() -> int:
     """Run the bot."""
     options = arguments()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("kalshi_ext").setLevel(logging.WARNING)  # its INFO is a line for each call
     async with open_client(options) as client:
         return await run(client, options)
 
