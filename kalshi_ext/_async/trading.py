@@ -56,7 +56,7 @@ class AsyncTrading(AsyncResource):
         for row in rows:
             if not isinstance(row, (Fill, Order, OrderAck)):
                 raise must_be("rows", row, "Fills, Orders or OrderAcks")
-            gate.note(row)
+            gate.note(row, self._now())
 
     async def refresh(self, *, subaccounts: Iterable[int] = (0,)) -> tuple[str, ...]:
         """Read positions, resting orders and what the account is worth; return what was left out.

@@ -242,9 +242,13 @@ class RiskGate:
 
     # What is told from outside
 
-    def note(self, row: object) -> None:
+    def note(self, row: object, now: float) -> None:
         """Take in a fill, an order that was read, or the acknowledgement of a cancel."""
         with self.lock:
+            order = self.book.order(getattr(row, "order_id", ""))
+            if order is not None:
+                market = self.book.market(order.terms.place[0])
+                market.changed = max(market.changed, now)
             if isinstance(row, Fill):
                 self._note_fill(row)
             elif isinstance(row, OrderAck):

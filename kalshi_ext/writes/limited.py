@@ -11,6 +11,7 @@ from typing import TypeAlias, TypeVar, cast
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import Denied, DryRun, KalshiError, Misuse, OrderClosed
 from kalshi_ext.models import Balance, Order, OrderAck, Position
+from kalshi_ext.protocol import telling
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Monotonic, Now, Send, request
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.protocol.pagination import Paginator, collect
@@ -44,6 +45,7 @@ def place(
         try:
             admissions[ticket.client_order_id] = gate.admit_order(ticket, now)
         except Denied as error:
+            telling.over_limit(context.events, "orders.place", error)
             results[ticket.client_order_id] = error
     try:
         some = [ticket for ticket in tickets if ticket.client_order_id in admissions]
@@ -72,7 +74,11 @@ def amend(
     gate = _gate(context)
     yield from _learn_grid(contract, ticket.ticker, gate, context, limits)
     now = yield from _moment()
-    admission = gate.admit_amend(ticket, now)
+    try:
+        admission = gate.admit_amend(ticket, now)
+    except Denied as error:
+        telling.over_limit(context.events, "orders.amend", error)
+        raise
     result: object = None
     try:
         ack = result = yield from work()
@@ -93,11 +99,12 @@ def noted(context: Context, steps: Flow[T]) -> Flow[T]:
     try:
         result = yield from steps
     except OrderClosed as error:
-        gate.note(error.order)
+        gate.note(error.order, (yield Monotonic()))
         raise
     rows = [result] if isinstance(result, OrderAck) else cast("list[object]", result)
+    now: float = yield Monotonic()
     for row in rows:
-        gate.note(row.order if isinstance(row, OrderClosed) else row)
+        gate.note(row.order if isinstance(row, OrderClosed) else row, now)
     return result
 
 

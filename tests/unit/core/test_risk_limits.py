@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from kalshi_ext import errors, writes
 from kalshi_ext.contract.types import BookSide, OutcomeSide, TimeInForce
 from kalshi_ext.errors import Denied, Misuse
+from kalshi_ext.events import Events, WriteDenied
 from kalshi_ext.models import Fill, OrderAck
 from kalshi_ext.protocol.messages import Lost
 from kalshi_ext.requests import AmendTicket, OrderTicket, Target
@@ -363,13 +364,12 @@ def test_fills_move_contracts_from_an_order_to_the_position_once_however_they_ar
     gate.settle(gate.admit_order(order(1), NOW), ack, NOW.monotonic, 60.0)
     moment = datetime.fromtimestamp(NOW.wall, UTC)
     for fill_id, count in (("f1", 4), ("f1", 4), ("f2", 3)):
-        gate.note(
-            Fill(fill_id=fill_id, order_id="o1", ticker="A", book_side=BookSide.BID, raw=RAW,
-                 outcome_side=OutcomeSide.YES, count=D(count), created_time=moment)
-        )  # fmt: skip
+        fill = Fill(fill_id=fill_id, order_id="o1", ticker="A", book_side=BookSide.BID, raw=RAW,
+                    outcome_side=OutcomeSide.YES, count=D(count), created_time=moment)  # fmt: skip
+        gate.note(fill, NOW.monotonic)
     assert gate.book.holding(("A", 0)).position == 7
     assert gate.book.sums == (10, 4, D("1.2"))
-    gate.note(OrderAck(order_id="o1", reduced_by=D(2), raw=RAW))
+    gate.note(OrderAck(order_id="o1", reduced_by=D(2), raw=RAW), NOW.monotonic)
     assert gate.book.holding(("A", 0)).position == 8
     assert gate.book.sums == (8, D("3.2"), 0)
 
@@ -391,6 +391,17 @@ def test_a_snapshot_leaves_a_market_alone_while_a_write_in_it_may_not_be_seen_ye
     assert apply(gate, empty, later(66), 10.0) == ("A", "B")
     assert apply(gate, evolve(empty, began=later(71)), later(72), 10.0) == ("B",)
     assert gate.book.sums.contracts == 10
+
+
+def test_a_denial_is_told_to_who_listens() -> None:
+    told: list[Any] = []
+    exchange = ex.FakeExchange()
+    limited(exchange, order_contracts=0)
+    exchange.context = evolve(exchange.context, events=Events(told.append))
+    with pytest.raises(Denied):
+        place(exchange)
+    (denial,) = [each for each in told if isinstance(each, WriteDenied)]
+    assert (denial.code, denial.client_order_id) == ("order_contracts", "c1")
 
 
 def test_a_refused_order_gives_its_room_back() -> None:
