@@ -98,6 +98,7 @@ if TYPE_CHECKING:
         Progress,
         Side,
     )
+    from kalshi_ext.risk import Limits, Override, Reference, TradingState
     from kalshi_ext.session import BudgetSource, JournalSource, PaceSource
     from kalshi_ext.transport.deadman import DeadMan
     from kalshi_ext.transport.keys import KeySource, Passphrase
@@ -144,6 +145,7 @@ if TYPE_CHECKING:
         "KalshiAuth",
         "KeySource",
         "Latch",
+        "Limits",
         "Listener",
         "MarketResult",
         "MarketStatus",
@@ -155,6 +157,7 @@ if TYPE_CHECKING:
         "OrderTicket",
         "OrderType",
         "OutcomeSide",
+        "Override",
         "PaceSource",
         "Pacer",
         "Page",
@@ -166,6 +169,7 @@ if TYPE_CHECKING:
         "Policy",
         "PriceGrid",
         "Progress",
+        "Reference",
         "Resolution",
         "RestingMarginReservation",
         "RestingOrder",
@@ -184,6 +188,7 @@ if TYPE_CHECKING:
         "TimeInForce",
         "Timeout",
         "TokenBucket",
+        "TradingState",
         "UnknownOpened",
         "UnknownResolved",
         "WaitBegan",
@@ -275,6 +280,7 @@ _EXPORTS = {
         "Progress",
         "Side",
     ),
+    "risk": ("Limits", "Override", "Reference", "TradingState"),
     "transport.deadman": ("DeadMan",),
     "transport.keys": (
         "KeySource",

@@ -6,7 +6,9 @@
     ├─ NotSent                 nothing stands at the exchange: send again freely
     │   ├─ JournalUnwritable       the journal could not record the write, so it was not sent
     │   ├─ EarlierWriteUnsettled   an earlier write of this ticker has no verdict yet
-    │   └─ TradingStopped          client.stop() was called: its latch is shut
+    │   ├─ TradingStopped          client.stop() was called: its latch is shut
+    │   ├─ Denied                  a limit or the trading state of this client refused it
+    │   └─ DryRun                  dry_run=True: checked and signed, and not sent
     ├─ DeadManGone             nobody watches this process any more: stop trading
     ├─ NoAnswer                a read got no answer: read again
     ├─ OutcomeUnknown          a write that may have been executed: reconcile, never resend blindly
@@ -40,6 +42,8 @@ __all__ = [
     "BadRequest",
     "Conflict",
     "DeadManGone",
+    "Denied",
+    "DryRun",
     "DuplicateIdConflict",
     "DuplicateOrder",
     "EarlierWriteUnsettled",
@@ -146,6 +150,32 @@ class TradingStopped(NotSent):
     subaccount: int | None = None
     since: Any = None
     by: str = ""
+
+
+class Denied(NotSent):
+    """A limit of this client refused the order, before it was recorded, signed or sent.
+
+    `code` is one of the table in docs/limits.md, `limit` what was set, `value` what the order would
+    have made it.
+    """
+
+    advice = "nothing was sent; change the order or the limit, or override it for a while"
+    code: str = ""
+    limit: Any = None
+    value: Any = None
+    ticker: str | None = None
+
+
+class DryRun(NotSent):
+    """This client has dry_run=True: the write passed every check, was signed, and was not sent.
+
+    `method`, `path` and `body` are the request.
+    """
+
+    advice = "nothing was sent, and nothing recorded"
+    method: str = ""
+    path: str = ""
+    body: bytes | None = None
 
 
 class DeadManGone(KalshiError):

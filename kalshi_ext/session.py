@@ -39,6 +39,7 @@ from kalshi_ext.protocol.messages import Call
 from kalshi_ext.protocol.pacer import Pacer, checked_pacer
 from kalshi_ext.redact import Secret, as_secret
 from kalshi_ext.requests import subaccount_number
+from kalshi_ext.risk import RiskGate
 from kalshi_ext.transport import AsyncDeadlineTransport, DeadlineTransport
 from kalshi_ext.transport.deadman import DeadMan, checked_times, supervisor_environment
 from kalshi_ext.transport.driver import Endpoint
@@ -125,6 +126,7 @@ def build_session(
     account: str | None,
     on_event: object = None,
     auto_groups: AutoGroups | None = None,
+    risk: RiskGate | None = None,
 ) -> ClientSession:
     """Check the arguments of a client and put its parts together. Raises Misuse."""
     events = Events(checked_listener(on_event))
@@ -146,8 +148,9 @@ def build_session(
             deviations=DeviationCounter(events=events),
             events=events,
             auto_groups=auto_groups,
+            risk=risk,
         ),
-        Endpoint(exchange.base_url, credentials),
+        Endpoint(exchange.base_url, credentials, dry_run=risk is not None and risk.dry_run),
         checked_timeout,
         credentials.authenticated,
         name,

@@ -16,6 +16,7 @@ from kalshi_ext._async.order_groups import AsyncOrderGroups
 from kalshi_ext._async.orders import AsyncOrders
 from kalshi_ext._async.portfolio import AsyncPortfolio
 from kalshi_ext._async.subaccounts import AsyncSubaccounts
+from kalshi_ext._async.trading import AsyncTrading
 from kalshi_ext.arguments import flag, instance
 from kalshi_ext.config import Environment, Timeout
 from kalshi_ext.contracts.any_path import Parameters, any_call
@@ -29,6 +30,7 @@ from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.redact import Secret, as_secret, without_key, without_password
 from kalshi_ext.requests import Count
+from kalshi_ext.risk import Limits, risk_gate
 from kalshi_ext.session import (
     BudgetSource,
     ClientSession,
@@ -75,6 +77,8 @@ class AsyncKalshi:
         on_event: Listener | None = None,
         order_group: str | None = None,
         order_group_limit: Count | None = None,
+        limits: Limits | None = None,
+        dry_run: bool = False,
         verify: ssl.SSLContext | None = None,
         proxy: httpx.Proxy | str | Secret[str] | None = None,
     ) -> None:
@@ -94,8 +98,10 @@ class AsyncKalshi:
         each subaccount and shard, which may fill `order_group_limit` contracts in 15 seconds
         (default: the most there is): so `stop` also ends orders that are still on their way.
         `on_event` is called with every Event of this client, on the thread that works; what it
-        raises is logged once. Raises Misuse, JournalMismatch where the journal is another
-        account's, and JournalBusy where another living process holds it.
+        raises is logged once. `limits` refuses orders before they are sent (docs/limits.md); with
+        `dry_run` every write is checked and signed, and raises DryRun instead of being sent. Raises
+        Misuse, JournalMismatch where the journal is another account's, and JournalBusy where
+        another living process holds it.
         """
         # First of all: a traceback shows the locals of its frames.
         key_id, private_key, passphrase = map(as_secret, (key_id, private_key, passphrase))
@@ -121,10 +127,13 @@ class AsyncKalshi:
             account=account,
             on_event=on_event,
             auto_groups=automatic_groups(order_group, order_group_limit),
+            risk=risk_gate(limits, dry_run=flag(dry_run, "dry_run")),
         )
         wire_transport = async_transport(
             transport, timeout=self.session.timeout, verify=verify, proxy=proxy
         )
+        if dry_run:  # not even a latch: what is rehearsed must leave no trace in it
+            journal = as_secret(None)
         # Last, because it may take a lock, and nothing after it may fail and leave it locked.
         self._owns_journal = not isinstance(journal.reveal(), Journal)
         self._journal = open_journal(journal)
@@ -143,6 +152,7 @@ class AsyncKalshi:
         self.account = AsyncAccount(self)
         self.exchange = AsyncExchange(self)
         self.markets = AsyncMarkets(self)
+        self.trading = AsyncTrading(self)
 
     @classmethod
     def from_env(cls, variables: Mapping[str, str] | None = None, **options: Any) -> Self:

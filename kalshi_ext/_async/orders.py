@@ -196,9 +196,8 @@ class AsyncOrders(AsyncResource):
             order, ticker=ticker, subaccount=subaccount, exchange_index=exchange_index
         )
         ticket = DecreaseTicket.of(target, by=by, to=to)
-        return await self._run(
-            writes.decrease(self._contract, ticket, self._context, deadline=deadline)
-        )
+        steps = writes.decrease(self._contract, ticket, self._context, deadline=deadline)
+        return await self._run(writes.noted(self._context, steps))
 
     async def cancel(
         self,
@@ -217,9 +216,8 @@ class AsyncOrders(AsyncResource):
         target = Target.of(
             order, ticker=ticker, subaccount=subaccount, exchange_index=exchange_index
         )
-        return await self._run(
-            writes.cancel(self._contract, target, self._context, deadline=deadline)
-        )
+        steps = writes.cancel(self._contract, target, self._context, deadline=deadline)
+        return await self._run(writes.noted(self._context, steps))
 
     async def cancel_many(
         self,
@@ -233,15 +231,14 @@ class AsyncOrders(AsyncResource):
         As `place_many`; an order that stands twice is cancelled once.
         """
         targets = bulk_targets(orders)
-        return await self._run(
-            writes.cancel_many(
-                self._contract,
-                targets,
-                self._context,
-                deadline=deadline,
-                on_progress=progress(on_progress),
-            )
+        steps = writes.cancel_many(
+            self._contract,
+            targets,
+            self._context,
+            deadline=deadline,
+            on_progress=progress(on_progress),
         )
+        return await self._run(writes.noted(self._context, steps))
 
     async def cancel_all(
         self, *, subaccount: int | None = None, deadline: Deadline | None = None

@@ -17,6 +17,7 @@ from kalshi_ext._sync.order_groups import OrderGroups
 from kalshi_ext._sync.orders import Orders
 from kalshi_ext._sync.portfolio import Portfolio
 from kalshi_ext._sync.subaccounts import Subaccounts
+from kalshi_ext._sync.trading import Trading
 from kalshi_ext.arguments import flag, instance
 from kalshi_ext.config import Environment, Timeout
 from kalshi_ext.contracts.any_path import Parameters, any_call
@@ -30,6 +31,7 @@ from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.redact import Secret, as_secret, without_key, without_password
 from kalshi_ext.requests import Count
+from kalshi_ext.risk import Limits, risk_gate
 from kalshi_ext.session import (
     BudgetSource,
     ClientSession,
@@ -76,6 +78,8 @@ class Kalshi:
         on_event: Listener | None = None,
         order_group: str | None = None,
         order_group_limit: Count | None = None,
+        limits: Limits | None = None,
+        dry_run: bool = False,
         verify: ssl.SSLContext | None = None,
         proxy: httpx.Proxy | str | Secret[str] | None = None,
     ) -> None:
@@ -95,8 +99,10 @@ class Kalshi:
         each subaccount and shard, which may fill `order_group_limit` contracts in 15 seconds
         (default: the most there is): so `stop` also ends orders that are still on their way.
         `on_event` is called with every Event of this client, on the thread that works; what it
-        raises is logged once. Raises Misuse, JournalMismatch where the journal is another
-        account's, and JournalBusy where another living process holds it.
+        raises is logged once. `limits` refuses orders before they are sent (docs/limits.md); with
+        `dry_run` every write is checked and signed, and raises DryRun instead of being sent. Raises
+        Misuse, JournalMismatch where the journal is another account's, and JournalBusy where
+        another living process holds it.
         """
         # First of all: a traceback shows the locals of its frames.
         key_id, private_key, passphrase = map(as_secret, (key_id, private_key, passphrase))
@@ -122,10 +128,13 @@ class Kalshi:
             account=account,
             on_event=on_event,
             auto_groups=automatic_groups(order_group, order_group_limit),
+            risk=risk_gate(limits, dry_run=flag(dry_run, "dry_run")),
         )
         wire_transport = sync_transport(
             transport, timeout=self.session.timeout, verify=verify, proxy=proxy
         )
+        if dry_run:  # not even a latch: what is rehearsed must leave no trace in it
+            journal = as_secret(None)
         # Last, because it may take a lock, and nothing after it may fail and leave it locked.
         self._owns_journal = not isinstance(journal.reveal(), Journal)
         self._journal = open_journal(journal)
@@ -144,6 +153,7 @@ class Kalshi:
         self.account = Account(self)
         self.exchange = Exchange(self)
         self.markets = Markets(self)
+        self.trading = Trading(self)
 
     @classmethod
     def from_env(cls, variables: Mapping[str, str] | None = None, **options: Any) -> Self:

@@ -195,7 +195,8 @@ class Orders(Resource):
             order, ticker=ticker, subaccount=subaccount, exchange_index=exchange_index
         )
         ticket = DecreaseTicket.of(target, by=by, to=to)
-        return self._run(writes.decrease(self._contract, ticket, self._context, deadline=deadline))
+        steps = writes.decrease(self._contract, ticket, self._context, deadline=deadline)
+        return self._run(writes.noted(self._context, steps))
 
     def cancel(
         self,
@@ -214,7 +215,8 @@ class Orders(Resource):
         target = Target.of(
             order, ticker=ticker, subaccount=subaccount, exchange_index=exchange_index
         )
-        return self._run(writes.cancel(self._contract, target, self._context, deadline=deadline))
+        steps = writes.cancel(self._contract, target, self._context, deadline=deadline)
+        return self._run(writes.noted(self._context, steps))
 
     def cancel_many(
         self,
@@ -228,15 +230,14 @@ class Orders(Resource):
         As `place_many`; an order that stands twice is cancelled once.
         """
         targets = bulk_targets(orders)
-        return self._run(
-            writes.cancel_many(
-                self._contract,
-                targets,
-                self._context,
-                deadline=deadline,
-                on_progress=progress(on_progress),
-            )
+        steps = writes.cancel_many(
+            self._contract,
+            targets,
+            self._context,
+            deadline=deadline,
+            on_progress=progress(on_progress),
         )
+        return self._run(writes.noted(self._context, steps))
 
     def cancel_all(
         self, *, subaccount: int | None = None, deadline: Deadline | None = None

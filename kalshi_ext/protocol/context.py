@@ -21,6 +21,7 @@ from kalshi_ext.protocol.messages import Call
 from kalshi_ext.protocol.pacer import Pacer
 from kalshi_ext.protocol.rate_limits import Backoff, RetryQuota, Throttle
 from kalshi_ext.requests.known import KnownOrders
+from kalshi_ext.risk import RiskGate
 
 __all__ = ["Context", "LockOwner", "LockRegistry", "PendingWrites", "Policy", "RecentWrites"]
 
@@ -123,6 +124,7 @@ class Context:
     budget_calls: tuple[Call[AccountLimits], Call[EndpointCosts]] | None = None
     throttle: Throttle = field(factory=Throttle)
     exchange_clock: ExchangeClock = field(factory=ExchangeClock)
+    risk: RiskGate | None = None  # None: no limits, and no dry run
     auto_groups: AutoGroups | None = None  # None: an order has the group its caller names
     # Whether other living processes may take the journal's entries over, and its name among them.
     shared_journal: bool = False

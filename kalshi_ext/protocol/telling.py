@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from kalshi_ext.errors import KalshiError, Refused
+from kalshi_ext.errors import Denied, KalshiError, Refused
 from kalshi_ext.events import (
     AttemptAnswered,
     AttemptLost,
@@ -100,6 +100,14 @@ def denied(events: Events, call: Call[Any], reason: str, *, stopped: bool = Fals
     """Tell that a request was not sent because this client does not let it."""
     code = "stop" if stopped else "limit"
     events.emit(WriteDenied(reason=reason, code=code, **subject(call)))
+
+
+def over_limit(events: Events, operation: str, error: Denied) -> None:
+    """Tell that a limit of this client refused an order, before it was a request."""
+    if events.wanted():
+        named = () if error.client_order_id is None else (error.client_order_id,)
+        told: dict[str, Any] = {"operation": operation, "reason": error.args[0], "code": error.code}
+        events.emit(WriteDenied(client_order_ids=named, **told))
 
 
 def stop_called(events: Events, by: str, scopes: Iterable[Scope]) -> None:

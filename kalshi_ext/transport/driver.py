@@ -29,7 +29,7 @@ from typing import Any, TypeVar
 
 from attrs import define, field, frozen
 
-from kalshi_ext.errors import JournalUnwritable, KalshiError, Misuse
+from kalshi_ext.errors import DryRun, JournalUnwritable, KalshiError, Misuse
 from kalshi_ext.events import NOBODY, Events, JournalFailed, JournalRecovered
 from kalshi_ext.journal import JournalUnusable, TransitionUnwritten
 from kalshi_ext.models.health import CallInFlight
@@ -100,6 +100,7 @@ class Endpoint:
     signer: Signer
     clock: Any = field(factory=Clock)
     max_body: int = MAX_BODY
+    dry_run: bool = False
 
     def prepare(
         self, send: Send, stamp: float | None = None, family: Family = httpx
@@ -154,7 +155,13 @@ class Endpoint:
         return left
 
     def refusal(self, send: Send) -> Lost | None:
-        """Look, after the wait for a connection, whether the request may still leave."""
+        """Look, after the wait for a connection, whether the request may still leave.
+
+        Raises DryRun for a write of a client that sends none.
+        """
+        if self.dry_run and send.request.method != "GET":
+            self.prepare(send)
+            raise _dry_run(send.request)
         if send.refusal is None:
             return None
         now = self.clock.monotonic()
@@ -182,6 +189,11 @@ def lost_request(error: Exception, trace: DeliveryTrace, sent_at: float, stamp: 
     # Text, not the exception: its traceback would keep the frames of the flow alive.
     reason = clean_text(f"{type(error).__name__}: {error}", 300).rstrip(": ")
     return Lost(not trace.nothing_sent, reason, sent_at, stamp=stamp)
+
+
+def _dry_run(request: Request) -> DryRun:
+    asked = {"method": request.method, "path": request.path, "body": request.body}
+    return DryRun(f"dry run: {request.method} {request.path} was signed and not sent", **asked)
 
 
 def not_sent(error: Exception, endpoint: Endpoint) -> Lost:

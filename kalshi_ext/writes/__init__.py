@@ -5,6 +5,7 @@ from kalshi_ext.writes.bulk import amend_many, cancel_many, place_many
 from kalshi_ext.writes.cancel import cancel, delete_group, send_idempotent
 from kalshi_ext.writes.create import create_group, create_subaccount, transfer_between_instances
 from kalshi_ext.writes.health import health
+from kalshi_ext.writes.limited import noted, read_account
 from kalshi_ext.writes.listed_orders import get_order
 from kalshi_ext.writes.lookup import find_order
 from kalshi_ext.writes.place import place
@@ -33,8 +34,10 @@ __all__ = [
     "get_order",
     "health",
     "note",
+    "noted",
     "place",
     "place_many",
+    "read_account",
     "recover",
     "resume",
     "send_idempotent",

@@ -21,6 +21,7 @@ from kalshi_ext.protocol.flow import CallLimits, Context, Flow, begin_call
 from kalshi_ext.protocol.limits import ALL, Deadline, Scope
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
 from kalshi_ext.values.money import EXACT
+from kalshi_ext.writes import limited
 from kalshi_ext.writes.auto_groups import refuse_if_stopped
 from kalshi_ext.writes.lookup import (
     ENDED,
@@ -95,6 +96,8 @@ def amend(
 
     target, facade = ticket.target, "orders.amend"
     work = partial(_execute_or_closed, contract, context, limits, target, facade, attempt)
+    if context.risk is not None:
+        work = partial(limited.amend, contract, ticket, context, limits, work)
     # Of two changes of one order at a time neither could be told from the other by reading.
     lock = f"order {ticket.target.order_id}"
     return (yield from serialized(lock, context, limits, facade, work))

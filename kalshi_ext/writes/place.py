@@ -17,12 +17,12 @@ from attrs import evolve
 
 from kalshi_ext.contract.types import TimeInForce
 from kalshi_ext.contracts.interface import Contract
-from kalshi_ext.errors import DuplicateIdConflict, KalshiError, Misuse
+from kalshi_ext.errors import Denied, DryRun, DuplicateIdConflict, KalshiError, Misuse
 from kalshi_ext.models import OrderAck
-from kalshi_ext.protocol.flow import Context, Flow, Monotonic, Now, begin_call
+from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Monotonic, Now, begin_call
 from kalshi_ext.protocol.limits import ALL, Deadline, Scope, checked_deadline
 from kalshi_ext.requests import OrderTicket
-from kalshi_ext.writes import auto_groups, journal_codec, reservation
+from kalshi_ext.writes import auto_groups, journal_codec, limited, reservation
 from kalshi_ext.writes.order_write import Batch, order_write
 from kalshi_ext.writes.places import note_placed
 from kalshi_ext.writes.reopening import note_reopening
@@ -94,7 +94,9 @@ def place_many(
     build_call = contract.orders.place_many
     results = yield from _execute(contract, tickets, build_call, context, deadline, began)
     first = results[0]
-    # One error object for all: the request as a whole was refused.
+    # One error object for all: the request as a whole was refused. A limit refuses each by itself.
+    if isinstance(first, (Denied, DryRun)):
+        return results
     if isinstance(first, KalshiError) and all(result is first for result in results):
         raise first
     return results
@@ -122,6 +124,24 @@ def _execute(
     begin = begin_call(context, deadline, names_price=True, scopes=scopes, began=began)
     limits = yield from begin
     yield from auto_groups.refuse_if_stopped(context, limits, "orders.place")
+
+    def send(some: Sequence[OrderTicket]) -> Flow[list[PlaceResult]]:
+        call = whole if len(some) == len(listed) else build_call(some)
+        return _send(contract, some, call, build_call, context, limits)
+
+    if context.risk is None:
+        return (yield from send(listed))
+    return (yield from limited.place(contract, listed, build_call, context, limits, send))
+
+
+def _send(
+    contract: Contract,
+    listed: Sequence[OrderTicket],
+    whole: Batch,
+    build_call: Callable[[Sequence[OrderTicket]], Batch],
+    context: Context,
+    limits: CallLimits,
+) -> Flow[list[PlaceResult]]:
     if context.auto_groups is not None:
         listed = yield from auto_groups.assigned(contract, listed, context, limits)
         whole = build_call(listed)

@@ -19,6 +19,7 @@ from kalshi_ext.journal import Entry, State, Transition
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Record
 from kalshi_ext.protocol.messages import Call, Lost, Reply
 from kalshi_ext.writes import journal_codec
+from kalshi_ext.writes.limited import refuse_in_dry_run
 from kalshi_ext.writes.outcomes import (
     Executed,
     NotExecuted,
@@ -95,6 +96,7 @@ def execute_single(
     contract: Contract, context: Context, limits: CallLimits, single: Single
 ) -> Flow[Any]:
     """Execute a write of one key and return its answer, or raise what became of it."""
+    yield from refuse_in_dry_run(single.call, context, limits)
     write = _as_write(contract, context, limits, single)
     (result,) = (yield from execute(write, _reserve(write, single))).values()
     if single.order_id is not None:

@@ -39,6 +39,7 @@ from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.protocol.telling import ending
 from kalshi_ext.writes import journal_codec, telling
+from kalshi_ext.writes.limited import refuse_in_dry_run
 from kalshi_ext.writes.outcomes import (
     Executed,
     NotExecuted,
@@ -65,6 +66,7 @@ def transfer_between_subaccounts(
     body: dict[str, Any] = json.loads(call.request.body or b"{}")
     key = body["client_transfer_id"]
     limits = yield from begin_call(context, deadline)
+    yield from refuse_in_dry_run(call, context, limits)
     exchange_time = context.exchange_clock.at(limits.started)
     payload = {"kind": SUBACCOUNT_TRANSFER, **body}
     entry = new_entry(call, None, payload, (yield Now()), exchange_time)

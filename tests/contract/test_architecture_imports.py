@@ -26,6 +26,7 @@ ORDER = (
     "requests",
     "journal",
     "budget",
+    "risk",
     "protocol",
     "contracts",
     "transport",
@@ -151,7 +152,7 @@ def calls(path: Path) -> Iterator[tuple[str, int]]:
             yield ast.unparse(node.func), node.lineno
 
 
-PURE = ("models", "requests", "protocol", "contracts")
+PURE = ("models", "requests", "risk", "protocol", "contracts")
 ACTS = ("time.", "socket.", "asyncio.", "os.", "Path", "httpx.Client", "subprocess.")
 
 

@@ -20,6 +20,7 @@ ROOM = Path(kalshi_ext.__file__).parent
 CLIENTS = {"AsyncKalshi", "Kalshi", "KalshiAuth"}
 SETTINGS = {"Backoff", "Environment", "KeySource", "Pacer", "Passphrase", "Policy", "Secret"}
 SETTINGS |= {"Signer", "Timeout", "TokenBucket"}
+SETTINGS |= {"Limits", "Override", "Reference", "TradingState"}
 MODELS = set(kalshi_ext.models.__all__)
 ARGUMENTS = {"Action", "Count", "Deadline", "Dollars", "Moment", "OrderRef", "Side"}
 ARGUMENTS |= {"BudgetSource", "PaceSource", "ParameterValue", "Parameters", "Progress"}
@@ -52,6 +53,8 @@ ERRORS = {
     "BadRequest",
     "Conflict",
     "DeadManGone",
+    "Denied",
+    "DryRun",
     "DuplicateIdConflict",
     "DuplicateOrder",
     "EarlierWriteUnsettled",

@@ -1,0 +1,17 @@
+"""Pre-trade limits: what may leave this client, decided before anything is signed."""
+
+from kalshi_ext.risk.codes import CODES
+from kalshi_ext.risk.gate import Admission, RiskGate, risk_gate
+from kalshi_ext.risk.limits import Limits, Reference, TradingState
+from kalshi_ext.risk.overrides import Override
+
+__all__ = [
+    "CODES",
+    "Admission",
+    "Limits",
+    "Override",
+    "Reference",
+    "RiskGate",
+    "TradingState",
+    "risk_gate",
+]

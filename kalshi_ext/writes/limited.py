@@ -1,0 +1,193 @@
+"""Orders and amends of a client with limits: admitted before they are recorded, then settled."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from decimal import Decimal
+from typing import TypeAlias, TypeVar, cast
+
+from kalshi_ext.contracts.interface import Contract
+from kalshi_ext.errors import Denied, DryRun, KalshiError, Misuse, OrderClosed
+from kalshi_ext.models import Balance, Order, OrderAck, Position
+from kalshi_ext.protocol import telling
+from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Monotonic, Now, Send, request
+from kalshi_ext.protocol.messages import Call
+from kalshi_ext.protocol.pagination import Paginator, collect
+from kalshi_ext.requests import AmendTicket, OrderTicket
+from kalshi_ext.requests.filters import list_query
+from kalshi_ext.risk import Admission, RiskGate
+from kalshi_ext.risk.counts import Moment
+from kalshi_ext.risk.snapshot import Snapshot, apply
+from kalshi_ext.values.ticks import PriceGrid
+
+T = TypeVar("T")
+PlaceResult: TypeAlias = OrderAck | KalshiError
+
+
+def place(
+    contract: Contract,
+    tickets: Sequence[OrderTicket],
+    build_call: Callable[[Sequence[OrderTicket]], Call[list[T]]],
+    context: Context,
+    limits: CallLimits,
+    send: Callable[[Sequence[OrderTicket]], Flow[list[PlaceResult]]],
+) -> Flow[list[PlaceResult]]:
+    """Send the orders that the limits admit; each of the others gets its Denied as its result."""
+    gate = _gate(context)
+    for ticker in dict.fromkeys(ticket.ticker for ticket in tickets):
+        yield from _learn_grid(contract, ticker, gate, context, limits)
+    now = yield from _moment()
+    results: dict[str, PlaceResult] = {}
+    admissions: dict[str, Admission] = {}
+    for ticket in tickets:
+        try:
+            admissions[ticket.client_order_id] = gate.admit_order(ticket, now)
+        except Denied as error:
+            telling.over_limit(context.events, "orders.place", error)
+            results[ticket.client_order_id] = error
+    try:
+        some = [ticket for ticket in tickets if ticket.client_order_id in admissions]
+        if some and gate.dry_run:
+            rehearsed = yield from _rehearse(build_call(some), limits)
+            results |= {key: copy.copy(rehearsed) for key in admissions}
+        elif some:
+            sent = yield from send(some)
+            results |= zip((ticket.client_order_id for ticket in some), sent, strict=True)
+    except BaseException as error:
+        # An interrupt too: what it leaves in doubt stays reserved.
+        _settle_all(gate, admissions, dict.fromkeys(admissions, error), now, context)
+        raise
+    _settle_all(gate, admissions, results, (yield from _moment()), context)
+    return [results[ticket.client_order_id] for ticket in tickets]
+
+
+def amend(
+    contract: Contract,
+    ticket: AmendTicket,
+    context: Context,
+    limits: CallLimits,
+    work: Callable[[], Flow[OrderAck]],
+) -> Flow[OrderAck]:
+    """Send an amend that the limits admit. Raises Denied."""
+    gate = _gate(context)
+    yield from _learn_grid(contract, ticket.ticker, gate, context, limits)
+    now = yield from _moment()
+    try:
+        admission = gate.admit_amend(ticket, now)
+    except Denied as error:
+        telling.over_limit(context.events, "orders.amend", error)
+        raise
+    result: object = None
+    try:
+        ack = result = yield from work()
+        now = yield from _moment()
+    except BaseException as error:
+        result = error
+        raise
+    finally:
+        _settle_all(gate, {"": admission}, {"": result}, now, context)
+    return ack
+
+
+def noted(context: Context, steps: Flow[T]) -> Flow[T]:
+    """Let the limits know what a cancel or a decrease did."""
+    gate = context.risk
+    if gate is None:
+        return (yield from steps)
+    try:
+        result = yield from steps
+    except OrderClosed as error:
+        gate.note(error.order, (yield Monotonic()))
+        raise
+    rows = [result] if isinstance(result, OrderAck) else cast("list[object]", result)
+    now: float = yield Monotonic()
+    for row in rows:
+        gate.note(row.order if isinstance(row, OrderClosed) else row, now)
+    return result
+
+
+def read_account(
+    contract: Contract, context: Context, subaccounts: Sequence[int]
+) -> Flow[tuple[str, ...]]:
+    """Read positions, resting orders and the account's worth into the limits.
+
+    Returns the tickers that were left as they are, because a write was under way in them.
+    """
+    began = yield from _moment()
+    positions: dict[int, list[Position]] = {}
+    orders: list[Order] = []
+    worth: list[Decimal | None] = []
+    for number in subaccounts:
+        part = number if contract.has_watermark else None  # the classic contract has no parts
+        held = contract.portfolio.positions(list_query(subaccount=part))
+        positions[number] = yield from collect(Paginator(held, context, invalid="any_row"))
+        resting = contract.orders.list(list_query(status="resting", subaccount=part))
+        orders += yield from collect(Paginator(resting, context, invalid="any_row"))
+        balance = yield from request(contract.portfolio.balance(part, None), context)
+        worth.append(_worth(balance))
+    known = [each for each in worth if each is not None]
+    equity = sum(known, Decimal(0)) if len(known) == len(worth) else None
+    seen = Snapshot(began, dict(positions), orders, equity)
+    return apply(_gate(context), seen, (yield from _moment()), context.policy.read_lag)
+
+
+def _worth(balance: Balance) -> Decimal | None:
+    value = cast("Decimal | None", balance.portfolio_value)
+    return None if value is None else balance.balance + value
+
+
+def _gate(context: Context) -> RiskGate:
+    assert context.risk is not None  # noqa: S101 - the caller has looked
+    return context.risk
+
+
+def _moment() -> Flow[Moment]:
+    monotonic: float = yield Monotonic()
+    return Moment(monotonic, (yield Now()))
+
+
+def _learn_grid(
+    contract: Contract, ticker: str, gate: RiskGate, context: Context, limits: CallLimits
+) -> Flow[None]:
+    """Read which prices a market takes, where a limit needs it; without an answer none is known."""
+    now: float = yield Monotonic()
+    if not gate.wants_grid(ticker, now):
+        return
+    if not contract.has_watermark:
+        # The classic contract says whole cents alone, and every market takes those.
+        gate.learn_grid(ticker, PriceGrid(), now)
+        return
+    grid = None
+    with suppress(KalshiError):
+        market = yield from request(contract.markets.get(ticker), context, limits=limits)
+        grid = market.price_grid
+    gate.learn_grid(ticker, grid, now)
+
+
+def refuse_in_dry_run(call: Call[T], context: Context, limits: CallLimits) -> Flow[None]:
+    """Raise DryRun, before the journal, where a client sends no writes."""
+    if context.risk is not None and context.risk.dry_run:
+        raise (yield from _rehearse(call, limits))
+
+
+def _rehearse(call: Call[T], limits: CallLimits) -> Flow[KalshiError]:
+    """Have a request signed and not sent, by a driver that sends no write."""
+    try:
+        yield Send(call.request, False, limits.ends - limits.started)
+    except DryRun as error:
+        return error
+    raise Misuse("the transport of this client does not keep dry_run=True")
+
+
+def _settle_all(
+    gate: RiskGate,
+    admissions: dict[str, Admission],
+    results: Mapping[str, object],
+    now: Moment,
+    context: Context,
+) -> None:
+    life = context.policy.signature_life
+    for key, admission in admissions.items():
+        gate.settle(admission, results[key], now.monotonic, life)
