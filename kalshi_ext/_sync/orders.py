@@ -144,7 +144,7 @@ class Orders(Resource):
             count=count,
             side=side,
             action=action,
-            ticker=ticker or self._context.known_orders.ticker_of(order),
+            ticker=self._context.known_orders.ticker_of(order) if ticker is None else ticker,
             client_order_id=client_order_id,
             updated_client_order_id=updated_client_order_id,
             expires=expires,

@@ -179,8 +179,11 @@ class EventLog:
         with self._lock:
             level = logging.INFO if event.key in self._left_open else logging.ERROR
             self._left_open.add(event.key)
-        text = "%s of %s: left %s, unknown still after %.1f s (%s); client.recover() looks again"
-        _write("writes", level, event, text, *values, event.reason)
+        # No journal knows a cancel: to cancel again is safe.
+        is_cancel = event.operation.startswith("orders.cancel")
+        advice = "cancel again" if is_cancel else "client.recover() looks again"
+        text = "%s of %s: left %s, unknown still after %.1f s (%s); %s"
+        _write("writes", level, event, text, *values, event.reason, advice)
 
     def _denied(self, event: kinds.WriteDenied) -> None:
         values = (event.operation, _of(event), event.reason)

@@ -16,7 +16,7 @@ Progress: TypeAlias = Callable[[int, int], object]
 
 def progress(value: object) -> Progress | None:
     """Check an `on_progress`. Raises Misuse."""
-    if value is not None and not callable(value):
+    if value is not None and (not callable(value) or isinstance(value, type)):
         raise must_be("on_progress", value, "a function of (done, total)")
     return cast("Progress | None", value)
 
