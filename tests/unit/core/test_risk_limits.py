@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -156,10 +157,15 @@ def test_of_many_threads_exactly_those_orders_pass_that_the_limit_has_room_for()
                 passed.append(number)
 
     threads = [threading.Thread(target=send, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # threads change places in the middle of a check
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
     assert len(passed) == 70
     assert gate.book.sums.contracts == 70
 
@@ -302,6 +308,13 @@ def test_an_override_holds_for_its_time_under_its_name_and_both_ends_are_logged(
     assert code_of(gate, order(4), later(62)) == "order_contracts"
     with pytest.raises(Misuse, match="no_such"):
         gate.begin_override("typo", NOW.monotonic + 60, {"no_such": 1})
+
+
+@pytest.mark.parametrize("kind", [errors.OutcomeUnknown, errors.UnavailableWrite])
+def test_an_error_that_leaves_the_outcome_open_gives_nothing_back(kind: type[Exception]) -> None:
+    gate = RiskGate(Limits(total_contracts=10))
+    gate.settle(gate.admit_order(order(1), NOW), kind("lost"), NOW.monotonic, 60.0)
+    assert code_of(gate, order(2)) == "total_contracts"
 
 
 @pytest.mark.parametrize(
