@@ -30,6 +30,7 @@ from kalshi_ext.sandbox import Sandbox
 
 LIFE = (3.0, 25.0)  # seconds
 WORLDS = 3  # side by side
+PAUSED = 0.4  # the share of lives that meet a pause
 
 
 def live(seed: int, until: float) -> tuple[Counter[str], list[str]]:
@@ -43,11 +44,15 @@ def live(seed: int, until: float) -> tuple[Counter[str], list[str]]:
     ):
         run = maker_runs.MakerRun(box, Path(directory), seed)
         box.faults.load(faults)
-        codes = []
+        codes, paused = [], 0
         while len(codes) < 2 or time.monotonic() < until:
             run.start()
             dies = time.monotonic() + chosen.uniform(*LIFE)
             run.trade_until(lambda dies=dies: time.monotonic() > dies)
+            if chosen.random() < PAUSED:
+                run.pause(chosen.choice(("trading", "exchange")), chosen.uniform(1, 4))
+                paused += 1
+                run.trade_until(lambda dies=dies: time.monotonic() > dies + 5)
             codes.append(run.end(signal.SIGKILL))
         run.start()
         settled = time.monotonic() + LIFE[1]
@@ -59,6 +64,7 @@ def live(seed: int, until: float) -> tuple[Counter[str], list[str]]:
             worlds=1,
             lives=len(codes) + 1,
             killed=len(codes),
+            pauses=paused,
             orders=run.orders(),
             fills=len(box.truth.fills(account=maker_runs.ACCOUNT)),
             faults=sum(rule["fired"] for rule in box.faults.list()),
@@ -70,7 +76,7 @@ def live(seed: int, until: float) -> tuple[Counter[str], list[str]]:
 
 def table(tally: Counter[str], minutes: float, found: list[str]) -> str:
     """Write the figures."""
-    kinds = ("worlds", "lives", "killed", "orders", "fills", "faults")
+    kinds = ("worlds", "lives", "killed", "pauses", "orders", "fills", "faults")
     return "\n".join(
         [
             "| minutes | " + " | ".join(kinds) + " | held against it by the books |",

@@ -133,6 +133,12 @@ class MakerRun:
             hit(self.box, *next(self.hits))
             time.sleep(0.05)
 
+    def pause(self, what: str, seconds: float) -> None:
+        """Pause trading, or the whole exchange, for so long."""
+        self.box.markets.pause(what)
+        time.sleep(seconds)
+        self.box.markets.resume(what)
+
     def orders(self) -> int:
         """Count the bot's orders so far."""
         return len(self.box.truth.orders(account=ACCOUNT))
