@@ -123,6 +123,7 @@ FIELDS: Final[dict[str, dict[str, dict[str, tuple[bool, str]]]]] = {
             "error": (False, "ErrorDetail"),
             "message": (False, ""),
             "msg": (False, ""),
+            "service": (False, ""),
         },
         "EventPosition": {
             "event_exposure_dollars": (True, ""),

@@ -418,6 +418,7 @@ class ErrorResponse(TypedDict, total=False):
     error: ErrorDetail | str
     message: str
     msg: str
+    service: str
 
 
 class EventPosition(TypedDict, total=False):

@@ -26,6 +26,7 @@ class ErrorResponse:
         error (ErrorDetail | str | Unset): The nested body, or a bare sentence such as "too many requests" (429).
         message (str | Unset): A sentence for people.
         msg (str | Unset): A sentence: the body of a failed parameter check.
+        service (str | Unset): The part of the exchange that refused; here in the error of a batch's entry.
     """
 
     code: str | Unset = UNSET
@@ -33,6 +34,7 @@ class ErrorResponse:
     error: ErrorDetail | str | Unset = UNSET
     message: str | Unset = UNSET
     msg: str | Unset = UNSET
+    service: str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -58,6 +60,8 @@ class ErrorResponse:
 
         msg = self.msg
 
+        service = self.service
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update({})
@@ -71,6 +75,8 @@ class ErrorResponse:
             field_dict["message"] = message
         if msg is not UNSET:
             field_dict["msg"] = msg
+        if service is not UNSET:
+            field_dict["service"] = service
 
         return field_dict
 
@@ -109,12 +115,15 @@ class ErrorResponse:
 
         msg = d.pop("msg", UNSET)
 
+        service = d.pop("service", UNSET)
+
         error_response = cls(
             code=code,
             details=details,
             error=error,
             message=message,
             msg=msg,
+            service=service,
         )
 
         error_response.additional_properties = d
