@@ -72,7 +72,7 @@ def test_every_operation_has_its_word_and_every_word_its_operation(client_kind: 
 @pytest.mark.parametrize("client_kind", CLIENTS)
 def test_a_client_has_no_other_resources(client_kind: str) -> None:
     attributes = {name for name in vars(CLIENTS[client_kind]) if not name.startswith("_")}
-    assert attributes == {*RESOURCES, "driver", "session"}
+    assert attributes == {*RESOURCES, "driver", "session", "trading"}
 
 
 @pytest.mark.parametrize("name", CONTRACTS)
