@@ -11,8 +11,9 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import suppress
 
-from kalshi_ext import Kalshi, Policy
+from kalshi_ext import DeadManGone, Kalshi, Policy
 
 TICKER = "KXRAIN-26DEC31-NYC"
 
@@ -31,7 +32,8 @@ def beat(client: Kalshi) -> None:
     switch.alive()
     print(os.getpid(), flush=True)
     while not client.latches():
-        switch.alive()
+        with suppress(DeadManGone):  # the switch did its work, and ended, before this was read
+            switch.alive()
         time.sleep(0.02)
     print(place(client), flush=True)
 
