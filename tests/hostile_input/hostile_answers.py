@@ -195,6 +195,8 @@ class Trial:
                 "contract": self.contract, "policy": QUICK, "transport": self.transport,
             }  # fmt: skip
             self.clients[kind] = (Kalshi if kind == "sync" else AsyncKalshi)(**options)
+            # So many 429s would slow every read down to one a second.
+            self.clients[kind].session.context.throttle.ceiling = 0.0
         return self.clients[kind]
 
     def run(self, kind: str, example: Example, answer: Answer) -> tuple[str, str]:
