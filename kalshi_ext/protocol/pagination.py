@@ -21,6 +21,7 @@ from attrs import define, field
 from kalshi_ext.errors import KalshiError, Unintelligible
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, request
 from kalshi_ext.protocol.messages import Call, InvalidRow, Operation, Page
+from kalshi_ext.redact import without_known_values
 from kalshi_ext.requests.filters import positive
 
 T = TypeVar("T")
@@ -136,7 +137,7 @@ def unreadable_rows(
         f"{operation.facade} ({operation.id}): rows cannot be read: {reason}",
         operation=operation.id,
         status=200,
-        body=_json_of([each.row for each in invalid]),
+        body=without_known_values(_json_of([each.row for each in invalid])),
         reason=reason,
     )
 
