@@ -180,10 +180,6 @@ class Pacer(Checked):
         """Return the tokens of a request; a batch costs as much as its entries (documented)."""
         return self.costs.each(call.operation) * entries_of(call)
 
-    def can_ever_go(self, call: Call[Any]) -> bool:
-        """Say whether the bucket of a request can hold its cost."""
-        return self.cost(call) <= self.bucket(call).capacity
-
     def take_place(self, call: Call[Any], *, urgent: bool, now: float) -> Place:
         """Queue a request. Raises Misuse where its bucket can never hold its cost."""
         with self._lock:

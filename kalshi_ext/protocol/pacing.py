@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from kalshi_ext.budget.store import BudgetStore, Grant
-from kalshi_ext.errors import KalshiError
+from kalshi_ext.errors import KalshiError, Misuse
 from kalshi_ext.events import BudgetLearned
 from kalshi_ext.protocol import responses, telling
 from kalshi_ext.protocol.context import Context
@@ -38,10 +38,16 @@ def take_turn(
         return (yield from _throttled(call, context, limits))
     urgent = is_urgent(call.operation) or (limits is not None and not call.operation.writes)
     now: float = yield Monotonic()
-    if not pacer.can_ever_go(call) and pacer.should_learn(now):
+    place: Place | None = None
+    try:
+        place = pacer.take_place(call, urgent=urgent, now=now)
+    except Misuse:  # no bucket can hold it, by numbers that may be assumed or old
+        if not pacer.should_learn(now):
+            raise
+    if place is None:
         yield from _learn(pacer, context, limits)
         now = yield Monotonic()
-    place = pacer.take_place(call, urgent=urgent, now=now)
+        place = pacer.take_place(call, urgent=urgent, now=now)
     began, is_told = now, False
     try:
         while (wait := pacer.wait(place, now)) > 0:
