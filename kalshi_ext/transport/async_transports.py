@@ -101,7 +101,7 @@ class AsyncDeadlineTransport(httpx.AsyncHTTPTransport):
         message = None if patched else self._options.message(request)
         if message is None:
             self._make_pool()
-            bounded = bound_httpcore(request, trace, self._options.timeout)
+            bounded = bound_httpcore(request, trace, self._options)
             return await super().handle_async_request(bounded)
         steps = self._options.steps(request)
         place = None if trace.has_place else await self.places.wait(wait_until(trace, steps))

@@ -89,13 +89,11 @@ def wait_until(trace: DeliveryTrace, steps: Steps) -> float:
     return math.inf if limit is None else time.monotonic() + limit
 
 
-def bound_httpcore(request: httpx.Request, trace: DeliveryTrace, timeout: Timeout) -> httpx.Request:
+def bound_httpcore(
+    request: httpx.Request, trace: DeliveryTrace, options: TransportOptions
+) -> httpx.Request:
     """Bound what httpcore does before a stream of ours exists."""
-    timeouts: Steps = request.extensions.get("timeout", {})
-    connect = timeouts.get("connect")
-    request.extensions["timeout"] = {
-        **timeouts,
-        "connect": timeout.connect if connect is None else min(connect, timeout.connect),
-        "pool": trace.remaining(timeouts.get("pool"), httpx.PoolTimeout),
-    }
+    steps = options.steps(request)
+    pool = trace.remaining(steps.get("pool"), httpx.PoolTimeout)
+    request.extensions["timeout"] = {**steps, "pool": pool}
     return request

@@ -116,7 +116,7 @@ class DeadlineTransport(httpx.HTTPTransport):
         message = None if patched else self._options.message(request)
         if message is None:
             self._make_pool()
-            return super().handle_request(bound_httpcore(request, trace, self._options.timeout))
+            return super().handle_request(bound_httpcore(request, trace, self._options))
         steps = self._options.steps(request)
         place = None if trace.has_place else self.places.wait(wait_until(trace, steps))
         try:
