@@ -6,6 +6,7 @@ for either may take a while; in between the entries of a write are confirmed to 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from kalshi_ext.errors import Misuse
@@ -123,7 +124,7 @@ def _send_in_turn(
             operation=call.operation,
         )
         return outcome
-    refusal = limits.write_refusal if call.operation.writes else limits.refusal
+    refusal = partial(refusal_at, call, limits)
     while True:
         reason, timeout = yield from _check_limits(call.operation, limits, policy.timeout)
         if reason is not None:
