@@ -18,7 +18,7 @@ from kalshi_ext.writes.amend import scopes_of as amend_scopes
 from kalshi_ext.writes.cancel import cancel, stop_changes
 from kalshi_ext.writes.cancel import cancel_many as cancel_batch
 from kalshi_ext.writes.lanes import Bulk, Outcome, tell
-from kalshi_ext.writes.place import place, scopes_of, stands_twice_error
+from kalshi_ext.writes.place import place, refuse_duplicates, scopes_of
 from kalshi_ext.writes.place import place_many as place_batch
 
 # Entries of one request. The exchange's page on the 2.x batches says 20; for those of today only
@@ -61,7 +61,7 @@ def place_many(
     cannot say, both before anything is sent; where one request holds all orders, also the refusal
     that all of them met.
     """
-    _refuse_duplicates(tickets)
+    refuse_duplicates(tickets)
     paced = _paced(context)
     each = _each(contract, paced, "orders.place_many")
     shards = {_shard(ticket.exchange_index) for ticket in tickets}
@@ -90,14 +90,6 @@ def place_many(
 
 def _nothing(_: object) -> tuple[Scope, ...]:
     return ()
-
-
-def _refuse_duplicates(tickets: Sequence[OrderTicket]) -> None:
-    seen: dict[str, OrderTicket] = {}
-    for ticket in tickets:
-        if (first := seen.get(ticket.client_order_id)) is not None:
-            raise stands_twice_error([first, ticket])
-        seen[ticket.client_order_id] = ticket
 
 
 def cancel_many(

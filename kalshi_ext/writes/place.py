@@ -85,12 +85,9 @@ def place_many(
 ) -> Flow[list[PlaceResult]]:
     """Place orders in one request; one result for each ticket, in their order.
 
-    Raises only where every order met the same refusal or none was sent.
+    No id may stand twice (`refuse_duplicates`). Raises only where every order met the same refusal
+    or none was sent.
     """
-    keys = [ticket.client_order_id for ticket in tickets]
-    if len(set(keys)) < len(keys):
-        duplicate = next(key for key in keys if keys.count(key) > 1)
-        raise stands_twice_error([t for t in tickets if t.client_order_id == duplicate])
     build_call = contract.orders.place_many
     results = yield from _execute(contract, tickets, build_call, context, deadline, began)
     first = results[0]
@@ -102,13 +99,19 @@ def place_many(
     return results
 
 
-def stands_twice_error(tickets: Sequence[OrderTicket]) -> DuplicateIdConflict:
-    first, second = tickets[0], tickets[1]
-    return DuplicateIdConflict(
-        f"tickets: {first.client_order_id!r} stands twice",
-        client_order_id=first.client_order_id,
-        differs=journal_codec.ticket_differences(second, journal_codec.encode_ticket(first)),
-    )
+def refuse_duplicates(tickets: Sequence[OrderTicket]) -> None:
+    """Raise DuplicateIdConflict for an id that stands twice."""
+    seen: dict[str, OrderTicket] = {}
+    for ticket in tickets:
+        if (first := seen.get(ticket.client_order_id)) is not None:
+            raise DuplicateIdConflict(
+                f"tickets: {first.client_order_id!r} stands twice",
+                client_order_id=first.client_order_id,
+                differs=journal_codec.ticket_differences(
+                    ticket, journal_codec.encode_ticket(first)
+                ),
+            )
+        seen[ticket.client_order_id] = ticket
 
 
 def _execute(
