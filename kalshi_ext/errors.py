@@ -38,6 +38,8 @@ import types
 from collections.abc import Mapping
 from typing import Any
 
+from kalshi_ext.redact import redact_text
+
 __all__ = [
     "BadRequest",
     "Conflict",
@@ -111,6 +113,19 @@ class DuplicateIdConflict(Misuse):
     order_id: str | None = None
     order: Any = None
     differs: Mapping[str, tuple[Any, Any]] = types.MappingProxyType({})
+
+    def __init__(self, message: str = "", /, **attributes: Any) -> None:
+        if "differs" in attributes:
+            attributes["differs"] = {
+                name: (_shown(asked), _shown(actual))
+                for name, (asked, actual) in attributes["differs"].items()
+            }
+        super().__init__(message, **attributes)
+
+
+def _shown(value: Any) -> Any:
+    # A ticker may have any characters, so that a secret given as one is asked for like a ticker.
+    return redact_text(value) if type(value) is str else value
 
 
 class NotSent(KalshiError):

@@ -8,6 +8,8 @@ from typing import Any, Generic, TypeVar
 
 from attrs import evolve, field, frozen
 
+from kalshi_ext.redact import without_known_text
+
 T = TypeVar("T")
 U = TypeVar("U")
 
@@ -131,6 +133,11 @@ class Lost:
     queued: bool = False
 
 
+def _shown(row: Any) -> str:
+    # An exchange or a proxy may quote what we sent, and a traceback with locals shows a row's repr.
+    return without_known_text(repr(row))
+
+
 @frozen
 class InvalidRow:
     """A row that could not be read. The page is kept without it.
@@ -139,7 +146,7 @@ class InvalidRow:
     `missing` the field that was not there, where that was the reason.
     """
 
-    row: Any
+    row: Any = field(repr=_shown)
     reason: str
     type: str = ""
     missing: str | None = None

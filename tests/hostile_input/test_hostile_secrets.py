@@ -28,6 +28,19 @@ def test_no_error_and_no_log_shows_a_secret(start: int) -> None:
     assert leaks.found == []
 
 
+def test_rows_that_quote_what_we_sent_and_cannot_be_read_show_no_secret() -> None:
+    leaks = Leaks(VAULT)
+    for scenario in secret_surfaces.echoes(VAULT):
+        if scenario.name in {
+            "rsa a row 200 list",
+            "token a row 200 list",
+            "token an order 201 place",
+        }:
+            secret_surfaces.watch(scenario, leaks)
+    assert len(leaks.errors) == 3
+    assert leaks.found == []
+
+
 def test_no_public_function_that_is_given_a_secret_shows_it_when_it_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import core_samples as core
 import fake_exchange as ex
 import pytest
+from attrs import evolve
 
 from kalshi_ext import errors, writes
 from kalshi_ext.contract.types import BookSide, TimeInForce
@@ -62,6 +63,18 @@ def test_an_id_that_stands_twice_in_a_batch_says_what_differs(
     with pytest.raises(errors.DuplicateIdConflict) as caught:
         exchange.run(writes.place_many(core.CURRENT, tickets, exchange.context))
     assert caught.value.differs == differs
+
+
+def test_a_secret_that_was_given_as_a_ticker_is_in_no_conflict() -> None:
+    exchange = ex.FakeExchange([ex.once(ex.created())])
+    place(exchange)
+    token = "Zq9xW3vK7mP2sT5nR8yL"
+    changed = evolve(ex.ticket(), ticker=f"Authorization: Bearer {token}")
+    with pytest.raises(errors.DuplicateIdConflict) as caught:
+        exchange.run(writes.place(core.CURRENT, changed, exchange.context))
+    error = caught.value
+    assert set(error.differs) == {"ticker"}
+    assert token not in f"{error!r} {error.differs} {pickle.dumps(error)!r}"
 
 
 def test_a_field_that_only_a_later_version_recorded_differs() -> None:
