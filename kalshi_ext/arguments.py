@@ -117,6 +117,14 @@ def text(value: object, name: str, *, max_length: int) -> str:
     return given
 
 
+def line(value: object, name: str, *, max_length: int) -> str:
+    """Check a text that is one line of printable characters. Raises Misuse."""
+    checked = text(value, name, max_length=max_length)
+    if not checked.isprintable():
+        raise must_be(name, value, "a text of printable characters")
+    return checked
+
+
 def is_storable(given: str) -> bool:
     """Say whether a text can be sent and stored: UTF-8 without NUL."""
     if given.isascii():  # almost all are, and this is a look at one flag

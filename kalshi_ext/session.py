@@ -44,6 +44,7 @@ from kalshi_ext.transport import AsyncDeadlineTransport, DeadlineTransport
 from kalshi_ext.transport.deadman import DeadMan, checked_times, supervisor_environment
 from kalshi_ext.transport.driver import Endpoint
 from kalshi_ext.transport.family import family_of, httpx
+from kalshi_ext.transport.keys import load_key, pem_of
 from kalshi_ext.transport.signing import signer
 
 BudgetSource: TypeAlias = str | Path | Secret[Any] | None
@@ -212,7 +213,8 @@ def automatic_groups(order_group: object, limit: Any) -> AutoGroups | None:
         if limit is not None:
             raise Misuse("order_group_limit goes only with order_group='auto'")
         return None
-    if plain(order_group) != "auto":
+    word = plain(order_group)
+    if type(word) is not str or word != "auto":
         raise must_be("order_group", order_group, "'auto' or None; an order may name its own")
     checked = LARGEST_GROUP_LIMIT if limit is None else values.count(limit, "order_group_limit")
     if not 1 <= checked <= LARGEST_GROUP_LIMIT:
@@ -239,6 +241,8 @@ def start_deadman(
 ) -> DeadMan:
     """Give the handle of a dead man's switch for a client. Raises Misuse."""
     times = checked_times(alive_every, timeout_)
+    # The other process will load the key; what is wrong with it is better said here.
+    signer(key_id=key_id, private_key=private_key)
     if (inherited := DeadMan.inherited(*times)) is not None:
         return inherited
     record = journal.stops.record
@@ -247,27 +251,25 @@ def start_deadman(
             "a dead man's switch shares the journal's file with this client: give journal='FILE';"
             " with a postgresql:// journal run the bot under `kalshi-ext deadman -- command`"
         )
-    if (key_id.reveal() is None) != (private_key.reveal() is None):
-        raise Misuse("give key_id and private_key together, or neither")
-    given: dict[str, Any] = {
-        "ENVIRONMENT": session.environment.base_url,
-        "CONTRACT": session.contract.name,
-        "JOURNAL": record.path.with_name(record.path.name.removesuffix(".stop")),
-        "KEY_ID": key_id.reveal(),
-        **_key_variable(private_key),
-    }
+    given = Secret[dict[str, Any]](
+        {
+            "ENVIRONMENT": session.environment.base_url,
+            "CONTRACT": session.contract.name,
+            "JOURNAL": record.path.with_name(record.path.name.removesuffix(".stop")),
+            "KEY_ID": key_id.reveal(),
+            **_key_variable(private_key),
+        }
+    )
     own_key = key_id.reveal() is not None
-    return DeadMan.start(*times, supervisor_environment(Secret(given), own_key=own_key))
+    return DeadMan.start(*times, supervisor_environment(given, own_key=own_key))
 
 
 def _key_variable(private_key: Secret[Any]) -> dict[str, Any]:
-    source = private_key.reveal()
-    if callable(source):
-        source = as_secret(source()).reveal()
-    if isinstance(source, bytes):
-        source = source.decode(errors="replace")
-    is_text = isinstance(source, str) and "-----BEGIN" in source
-    return {"PRIVATE_KEY" if is_text else "PRIVATE_KEY_PATH": source}
+    # Revealed where it is used: a traceback shows the locals of its frames.
+    is_text = isinstance(private_key.reveal(), str | Path)
+    if private_key.reveal() is None or (is_text and "-----BEGIN" not in str(private_key.reveal())):
+        return {"PRIVATE_KEY_PATH": private_key.reveal()}
+    return {"PRIVATE_KEY": pem_of(load_key(private_key))}
 
 
 def client_arguments(given: Secret[tuple[Any, dict[str, Any]]]) -> dict[str, Any]:

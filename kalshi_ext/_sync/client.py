@@ -27,7 +27,7 @@ from kalshi_ext.events import Listener
 from kalshi_ext.journal import Journal, Latch, open_journal
 from kalshi_ext.models import Health
 from kalshi_ext.protocol.flow import Flow, Policy, request
-from kalshi_ext.protocol.limits import Deadline
+from kalshi_ext.protocol.limits import Deadline, checked_deadline
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.redact import Secret, as_secret, without_key, without_password
 from kalshi_ext.requests import Count
@@ -241,6 +241,7 @@ class Kalshi:
         there is nothing to recover from: a client without `journal=` that has written nothing.
         """
         self.session.require_credentials()
+        checked_deadline(deadline)
         if self._owns_journal and not self._journal.durable and not self._journal.accounts():
             raise Misuse(
                 "recover() has nothing to recover from: this client keeps its journal in memory,"

@@ -8,7 +8,7 @@ from typing import Any
 
 from kalshi_ext import values, writes
 from kalshi_ext._sync.resource import Resource
-from kalshi_ext.arguments import LONGEST_WAIT, entries, must_be, one_of, seconds, text, whole_number
+from kalshi_ext.arguments import LONGEST_WAIT, entries, line, must_be, one_of, seconds, whole_number
 from kalshi_ext.errors import Misuse
 from kalshi_ext.models import Fill, Order, OrderAck
 from kalshi_ext.requests import Dollars
@@ -47,7 +47,7 @@ class Trading(Resource):
         Also a context manager: `with trading.override("expiry", for_seconds=60, position=500):`.
         Raises Misuse while another one holds.
         """
-        checked = text(name, "name", max_length=200)
+        checked = line(name, "name", max_length=200)
         until = self._now() + seconds(for_seconds, "for_seconds", longest=LONGEST_WAIT)
         return self._gate.begin_override(checked, until, limits)
 

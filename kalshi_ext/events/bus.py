@@ -21,13 +21,14 @@ def checked_listener(value: object) -> Listener | None:
     """Return what `on_event` may be: None, or a plain callable of one event. Raises Misuse."""
     if value is None:
         return None
-    # The events come out of flows that do not wait: a coroutine would never be awaited.
-    is_async = any(
-        map(inspect.iscoroutinefunction, (value, getattr(value, "__call__", None)))  # noqa: B004
-    )
-    if not callable(value) or is_async:
+    if not callable(value) or _is_async(value):
         raise must_be("on_event", value, "a plain function of one event (no coroutine function)")
     return value
+
+
+def _is_async(value: object) -> bool:
+    # The events come out of flows that do not wait: a coroutine would never be awaited.
+    return any(map(inspect.iscoroutinefunction, (value, getattr(value, "__call__", None))))  # noqa: B004
 
 
 @define(eq=False)

@@ -25,7 +25,7 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from kalshi_ext import values
-from kalshi_ext.arguments import must_be, one_of, plain, text, whole_number, word_of
+from kalshi_ext.arguments import line, must_be, one_of, plain, whole_number, word_of
 from kalshi_ext.contract.types import BookSide
 from kalshi_ext.errors import Misuse
 from kalshi_ext.redact import redacted_repr
@@ -97,10 +97,7 @@ def intent_text(value: object, name: str) -> str:
     given = plain(value)
     if type(given) is not str or not given.strip():
         raise must_be(name, value, "a text that names this order")
-    checked = text(given, name, max_length=MAX_INTENT)
-    if not checked.isprintable():
-        raise must_be(name, value, "a text of printable characters")
-    return checked
+    return line(given, name, max_length=MAX_INTENT)
 
 
 def member(kind: type[E], value: object, name: str) -> E:

@@ -21,6 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
+from kalshi_ext.arguments import plain
 from kalshi_ext.errors import Misuse
 from kalshi_ext.redact import Secret, as_secret, redacted_repr
 
@@ -81,6 +82,17 @@ def load_key(
     if isinstance(loaded, _Fault):
         raise Misuse(f"{name}: {loaded}")
     return loaded
+
+
+def pem_of(key: PrivateKey) -> str:
+    """Write a key as PEM text, not encrypted: for the environment of another process."""
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+    )
+
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
 def _load(source: Secret[object], passphrase: Secret[object]) -> PrivateKey | _Fault:
@@ -181,17 +193,20 @@ def _parse(material: Secret[bytes], passphrase: Secret[object]) -> PrivateKey | 
     return _Fault(_UNENCRYPTED) if needless and not isinstance(key, _Fault) else key
 
 
-def _decrypt(material: Secret[bytes], password: Secret[bytes | None]) -> PrivateKey | _Fault:
-    if not password.reveal():
-        return _Fault(_ENCRYPTED)
-    key = _deserialize(material, password)
+def _decrypt(material: Secret[bytes], password: Secret[bytes] | _Fault) -> PrivateKey | _Fault:
+    if isinstance(password, _Fault):
+        return password
+    key = _deserialize(material, Secret(password.reveal()))
     return _Fault(_UNDECRYPTED) if key is None or key == _DAMAGED else key
 
 
-def _password(passphrase: Secret[object]) -> Secret[bytes | None]:
-    if isinstance(passphrase.reveal(), str):
-        return Secret(_bytes(cast("str", passphrase.reveal())))
-    return cast("Secret[bytes | None]", passphrase)
+def _password(passphrase: Secret[object]) -> Secret[bytes] | _Fault:
+    given: Secret[Any] = Secret(plain(passphrase.reveal()))
+    if type(given.reveal()) is str:
+        given = Secret(_bytes(given.reveal()))
+    if given.reveal() is not None and not isinstance(given.reveal(), bytes):
+        return _Fault("is encrypted; its passphrase must be text or bytes")
+    return given if given.reveal() else _Fault(_ENCRYPTED)
 
 
 def _deserialize(

@@ -15,6 +15,12 @@ import bad_values
 import httpx
 from attrs import define, field, frozen
 from calls import BOTH, Arguments, examples_of
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+)
 from time_limit import Hung, limited
 
 from kalshi_ext import (
@@ -23,6 +29,7 @@ from kalshi_ext import (
     Environment,
     Kalshi,
     KalshiError,
+    Limits,
     Misuse,
     OrderTicket,
     Pacer,
@@ -133,6 +140,7 @@ class Clients:
     """A sync and an async client of one contract over one counting transport."""
 
     contract: str
+    limits: Limits | None = None
     transport: Silence = field(factory=Silence)
     loop: asyncio.AbstractEventLoop = field(factory=asyncio.new_event_loop)
     clients: dict[str, Any] = field(factory=dict[str, Any])
@@ -142,6 +150,7 @@ class Clients:
             "pace": None,
             "bearer_token": "a-token-of-a-test", "environment": "http://127.0.0.1:1",
             "contract": self.contract, "policy": QUICK, "transport": self.transport,
+            "limits": self.limits,
         }  # fmt: skip
         self.clients = {"sync": Kalshi(**options), "async": AsyncKalshi(**options)}
 
@@ -154,7 +163,7 @@ class Clients:
             return result.all() if hasattr(result, "all") else result
         if hasattr(result, "all"):
             result = result.all()
-        return self.loop.run_until_complete(result)
+        return self.loop.run_until_complete(result) if inspect.isawaitable(result) else result
 
     def close(self) -> None:
         self.clients["sync"].close()
@@ -162,18 +171,11 @@ class Clients:
         self.loop.close()
 
 
-def bad_for(parameter: str) -> list[Any]:
-    """List the bad values of a parameter, by its kind."""
-    kind = bad_values.KINDS[parameter]
-    values = bad_values.for_all() + bad_values.BY_KIND[kind]
-    return values + bad_values.for_iterables() if parameter in bad_values.ITERABLE else values
-
-
 def of_methods(
     contract: str,
     clients: Clients,
     kinds: tuple[str, ...],
-    values: Callable[[str], list[Any]] = bad_for,
+    values: Callable[[str], list[Any]] = bad_values.of_parameter,
 ) -> Iterator[Attempt]:
     """Walk the bad values of every parameter of every method of a contract."""
     for example in examples_of(contract):
@@ -276,7 +278,7 @@ CLASSES: Final[dict[type, dict[str, Any]]] = {
     InstanceTransferTicket: {
         "source": "event_contract", "destination": "margined", "amount": 1,
     },
-    ListQuery: {},
+    ListQuery: {}, Limits: {},
 }  # fmt: skip
 # Fields that hold an object of the caller's own, or any truth.
 FREE: Final = {(Backoff, "rng"), (ListQuery, "explicit_size"), (Environment, "allow_insecure")}
@@ -297,12 +299,32 @@ def of_classes() -> Iterator[Attempt]:
 
 # ---- the client itself
 
+
+def locked_key() -> bytes:
+    """Make an encrypted key: only with one is a passphrase looked at."""
+    key = ed25519.Ed25519PrivateKey.generate()
+    lock = BestAvailableEncryption(b"a passphrase")
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, lock)
+
+
+async def _never_awaited(event: object) -> None:
+    del event
+
+
 CREDENTIALS: Final = {"bearer_token": "a-token-of-a-test"}
 OPTIONS: Final = (
     *("key_id", "private_key", "bearer_token", "environment", "contract", "timeout", "transport"),
-    *("journal", "pace", "budget", "policy", "verify", "proxy", "account"),
+    *("journal", "pace", "budget", "policy", "verify", "proxy", "account", "passphrase"),
+    *("on_event", "order_group", "order_group_limit", "limits", "dry_run"),
 )
-WITH_KEY: Final = {"key_id", "private_key"}
+# What an option needs beside it; the others need a token.
+BESIDE: Final[dict[str, dict[str, Any]]] = {
+    "key_id": {"key_id": "k" * 20, "private_key": "no key"},
+    "private_key": {"key_id": "k" * 20, "private_key": "no key"},
+    "bearer_token": {},
+    "passphrase": {"key_id": "k" * 20, "private_key": locked_key()},
+    "order_group_limit": {"bearer_token": "a-token-of-a-test", "order_group": "auto"},
+}
 
 
 def of_clients() -> Iterator[Attempt]:
@@ -311,13 +333,7 @@ def of_clients() -> Iterator[Attempt]:
         for name in OPTIONS:
             for value in [*bad_values.for_all(), *MORE_OPTIONS.get(name, ())]:
                 if not _may_pass(name, value):
-                    options = {
-                        **({} if name in WITH_KEY or name == "bearer_token" else CREDENTIALS)
-                    }
-                    options |= (
-                        {"key_id": "k" * 20, "private_key": "no key"} if name in WITH_KEY else {}
-                    )
-                    options[name] = value
+                    options = {**BESIDE.get(name, CREDENTIALS), name: value}
                     yield Attempt(kind.__name__, name, value, lambda k=kind, o=options: k(**o))
                     yield Attempt(
                         f"{kind.__name__}.from_env", name, value,
@@ -340,12 +356,53 @@ MORE_OPTIONS: Final[dict[str, tuple[Any, ...]]] = {
     "key_id": (5, "two words"),
     "bearer_token": (5, "two words"),
     "private_key": (5,),
+    "passphrase": (5, True, ("a", "b")),
+    "on_event": (5, "print", _never_awaited),
+    "order_group": ("manual", "auto ", 5, True),
+    "order_group_limit": (0, -1, "0.5", 1_000_001, True),
+    "limits": (5, {}, Limits),
+    "dry_run": ("yes", 2),
 }
 
 
 def _may_pass(name: str, value: Any) -> bool:
     # A type is callable, as the source of a key may be; what it raises is the caller's.
-    return name == "private_key" and callable(value)
+    return name in ("private_key", "passphrase", "on_event") and callable(value)
+
+
+# ---- what a client does beside the operations of the exchange
+
+OTHER_METHODS: Final[dict[str, dict[str, Any]]] = {
+    "stop": {},
+    "resume": {},
+    "recover": {},
+    "deadman": {"key_id": "k" * 20, "private_key": locked_key()},
+    "use_key": {"key_id": "k" * 20, "private_key": locked_key()},
+    "exchange.wait_until_open": {"ticker": "T"},
+    "orders.amend_many": {"tickets": [AmendTicket(**CLASSES[AmendTicket])]},
+    "trading.override": {"name": "n", "for_seconds": 1.0, "order_contracts": 5},
+    "trading.set_reference": {"ticker": "T", "price": "0.5"},
+    "trading.refresh": {},
+}
+
+
+def of_other_methods() -> Iterator[Attempt]:
+    """Walk the bad values of every argument that the methods of a client itself have."""
+    clients = Clients("current", limits=Limits(order_contracts=5))
+    for kind in ("sync", "async"):
+        for word, good in OTHER_METHODS.items():
+            for name, parameter in _signature(clients, kind, word).parameters.items():
+                if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+                    continue
+                for value in bad_values.of_parameter(name):
+                    if not _may_pass(name, value):
+                        arguments = Arguments((), {**good, name: value})
+                        yield Attempt(
+                            f"{kind}.{word}", name, value,
+                            lambda k=kind, w=word, a=arguments: clients.call(k, w, a),
+                            lambda: clients.transport.count,
+                        )  # fmt: skip
+    clients.close()
 
 
 def everything(kinds: tuple[str, ...] = ("sync", "async")) -> Iterator[Attempt]:
@@ -359,3 +416,4 @@ def everything(kinds: tuple[str, ...] = ("sync", "async")) -> Iterator[Attempt]:
             clients.close()
     yield from of_classes()
     yield from of_clients()
+    yield from of_other_methods()

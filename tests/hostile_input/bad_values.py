@@ -199,3 +199,9 @@ KINDS: dict[str, str] = {
     "on_progress": "function",
 }
 ITERABLE = frozenset({"tickets", "orders", "tickers"})
+
+
+def of_parameter(name: str) -> list[Any]:
+    """List what no argument may be, and what one of its kind may not be, where it has a kind."""
+    values = for_all() + BY_KIND.get(KINDS.get(name, ""), [])
+    return values + for_iterables() if name in ITERABLE else values

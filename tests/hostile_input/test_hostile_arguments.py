@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,9 @@ from calls import BOTH
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kalshi_ext import Kalshi
+from kalshi_ext._sync.resource import Resource
+
 STRIDE = 23  # of all attempts; `make fuzz` tries each
 
 
@@ -26,6 +31,32 @@ def test_every_parameter_of_every_method_has_a_kind() -> None:
             names = bad_arguments._signature(clients, "sync", example.word).parameters
             assert {*names} - known == set(), example.word
         clients.close()
+
+
+def test_every_option_of_a_client_and_every_method_is_tried() -> None:
+    options = {*inspect.signature(Kalshi).parameters}
+    assert options == {*bad_arguments.OPTIONS}
+    tried = {example.word for contract in BOTH for example in bad_arguments.examples_of(contract)}
+    tried |= {*bad_arguments.OTHER_METHODS, "request"}
+    with Kalshi(bearer_token="a-token-of-a-test") as client:
+        found = {
+            word
+            for word, method in public_methods(client)
+            if [*inspect.signature(method).parameters]
+        }
+    # What is generated checks itself; a flow and rows are made by this library.
+    assert found - tried == {"call", "run", "trading.note", "from_env"}
+
+
+def public_methods(client: Kalshi) -> Iterator[tuple[str, Any]]:
+    for name in (name for name in dir(client) if not name.startswith("_")):
+        part = getattr(client, name)
+        if callable(part):
+            yield name, part
+        elif isinstance(part, Resource):
+            for word in (word for word in dir(part) if not word.startswith("_")):
+                if callable(getattr(part, word, None)):
+                    yield f"{name}.{word}", getattr(part, word)
 
 
 @pytest.mark.parametrize("kind", bad_arguments.CLASSES)

@@ -13,15 +13,27 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from test_client_stop import BOT, ORDER, QUICK, TICKER, environment, line_of, options, resting
 
-from kalshi_ext import AsyncKalshi, DeadMan, DeadManGone, Kalshi, Misuse, TradingStopped
+from kalshi_ext import (
+    AsyncKalshi,
+    DeadMan,
+    DeadManGone,
+    Kalshi,
+    Misuse,
+    Secret,
+    TradingStopped,
+    session,
+)
 from kalshi_ext.cli import deadman_command, main
 from kalshi_ext.cli.deadman_command import Watch
 from kalshi_ext.journal.beside import BesideJournal
 from kalshi_ext.journal.stop_record import FileStopRecord
 from kalshi_ext.sandbox import Sandbox
 from kalshi_ext.transport.deadman import VARIABLE
+from kalshi_ext.transport.keys import load_key
 
 # Bots of a few lines: what they do with their end of the pipe is all that counts.
 SILENT = "import os, time; os.write({fd}, b'a'); time.sleep(60)"
@@ -134,6 +146,21 @@ def test_a_contract_that_cannot_be_kept_is_refused(times: dict[str, Any]) -> Non
 def test_a_journal_in_memory_cannot_be_shared() -> None:
     with Kalshi() as client, pytest.raises(Misuse, match="journal='FILE'"):
         client.deadman()
+
+
+@pytest.mark.parametrize("given", [bytes, lambda der: lambda: der], ids=["bytes", "callable"])
+def test_a_key_given_in_any_form_reaches_the_other_process(given: Any) -> None:
+    key = ed25519.Ed25519PrivateKey.generate()
+    der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    variable = session._key_variable(Secret(given(der)))
+    assert load_key(variable["PRIVATE_KEY"]).public_key() == key.public_key()
+
+
+def test_a_key_that_cannot_be_used_is_refused_before_a_process_starts(tmp_path: Path) -> None:
+    with Kalshi(bearer_token="t" * 20, journal=tmp_path / "o.db") as client:
+        for wrong in ({"key_id": "k" * 20}, {"key_id": "k" * 20, "private_key": 5}):
+            with pytest.raises(Misuse, match="private_key"):
+                client.deadman(**wrong)
 
 
 def test_under_the_command_the_handle_is_that_of_the_command(
