@@ -100,11 +100,12 @@ if TYPE_CHECKING:
     )
     from kalshi_ext.risk import Limits, Override, Reference, TradingState
     from kalshi_ext.session import BudgetSource, JournalSource, PaceSource
+    from kalshi_ext.stop import RestingOrder, StoppedGroup, StopReport
     from kalshi_ext.transport.deadman import DeadMan
     from kalshi_ext.transport.keys import KeySource, Passphrase
     from kalshi_ext.transport.signing import KalshiAuth, Signer
     from kalshi_ext.values import Band, PriceGrid
-    from kalshi_ext.writes import Resolution, RestingOrder, StoppedGroup, StopReport
+    from kalshi_ext.writes import Resolution
 
     __all__ = [
         "Action",
@@ -282,6 +283,7 @@ _EXPORTS = {
     ),
     "risk": ("Limits", "Override", "Reference", "TradingState"),
     "transport.deadman": ("DeadMan",),
+    "stop": ("RestingOrder", "StopReport", "StoppedGroup"),
     "transport.keys": (
         "KeySource",
         "Passphrase",
@@ -291,7 +293,7 @@ _EXPORTS = {
         "Signer",
     ),
     "values": ("Band", "PriceGrid"),
-    "writes": ("Resolution", "RestingOrder", "StopReport", "StoppedGroup"),
+    "writes": ("Resolution",),
 }
 _MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names}
 

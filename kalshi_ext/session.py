@@ -32,7 +32,6 @@ from kalshi_ext.events import Events, checked_listener, configure_logging
 from kalshi_ext.journal import Journal, Latch, account_label
 from kalshi_ext.journal.stop_record import FileStopRecord
 from kalshi_ext.models.account import AccountLimits, EndpointCosts
-from kalshi_ext.protocol.context import AutoGroups
 from kalshi_ext.protocol.deviations import DeviationCounter
 from kalshi_ext.protocol.flow import Context, Policy
 from kalshi_ext.protocol.messages import Call
@@ -40,6 +39,7 @@ from kalshi_ext.protocol.pacer import Pacer, checked_pacer
 from kalshi_ext.redact import Secret, as_secret
 from kalshi_ext.requests import subaccount_number
 from kalshi_ext.risk import RiskGate
+from kalshi_ext.stop import AutoGroups
 from kalshi_ext.transport import AsyncDeadlineTransport, DeadlineTransport
 from kalshi_ext.transport.deadman import DeadMan, checked_times, supervisor_environment
 from kalshi_ext.transport.driver import Endpoint

@@ -59,7 +59,10 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
         (*CORE_TESTS, "writes", SIMULATION_TEST),
     ),
-    "writes": (("kalshi_ext/writes",), ("writes", SIMULATION_TEST)),
+    "writes": (
+        ("kalshi_ext/reads", "kalshi_ext/writes", "kalshi_ext/bulk", "kalshi_ext/stop"),
+        ("writes", SIMULATION_TEST),
+    ),
     "journal": (
         ("kalshi_ext/journal",),
         (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from kalshi_ext import values, writes
+from kalshi_ext import reads, values, writes
 from kalshi_ext._async.resource import AsyncResource
 from kalshi_ext.models import (
     AccountLimits,
@@ -67,7 +67,7 @@ class AsyncExchange(AsyncResource):
         opening is. Raises MarketClosed for a market that has ended, MarketNotOpen (with
         `reopens_at`) at the deadline; without one it waits as long as it takes.
         """
-        steps = writes.wait_until_open(
+        steps = reads.wait_until_open(
             self._contract, values.path_ticker(ticker), self._context, deadline=deadline
         )
         return await self._client.run(steps)

@@ -8,7 +8,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from kalshi_ext import writes
+from kalshi_ext import reads, stop, writes
 from kalshi_ext._async.account import AsyncAccount, AsyncExchange
 from kalshi_ext._async.history import AsyncHistory
 from kalshi_ext._async.markets import AsyncMarkets
@@ -43,11 +43,12 @@ from kalshi_ext.session import (
     latch_of,
     start_deadman,
 )
+from kalshi_ext.stop import StopReport
 from kalshi_ext.transport.deadman import DeadMan
 from kalshi_ext.transport.driver import AsyncDriver, in_flight
 from kalshi_ext.transport.family import httpx
 from kalshi_ext.transport.keys import KeySource, Passphrase
-from kalshi_ext.writes import Resolution, StopReport
+from kalshi_ext.writes import Resolution
 
 T = TypeVar("T")
 
@@ -258,7 +259,7 @@ class AsyncKalshi:
         in flight for longer than `Policy.resolve_within`, is worth waking somebody.
         """
         session, calls = self.session, in_flight(self.driver.calls)
-        steps = writes.health(session.context, calls, session.endpoint.clock.correction)
+        steps = reads.health(session.context, calls, session.endpoint.clock.correction)
         return await self.run(steps)
 
     def now(self) -> datetime:
@@ -313,7 +314,7 @@ class AsyncKalshi:
         """
         latch = latch_of(ticker, event_ticker, subaccount)
         self.session.require_credentials()
-        steps = writes.stop(
+        steps = stop.stop(
             self.session.contract,
             self.session.context,
             latch,
@@ -337,7 +338,7 @@ class AsyncKalshi:
         """
         latch = latch_of(ticker, event_ticker, subaccount)
         self.session.require_credentials()
-        steps = writes.resume(self.session.contract, self.session.context, latch, deadline=deadline)
+        steps = stop.resume(self.session.contract, self.session.context, latch, deadline=deadline)
         return await self.run(steps)
 
     def deadman(

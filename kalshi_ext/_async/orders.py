@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from kalshi_ext import values, writes
+from kalshi_ext import bulk, reads, stop, values, writes
 from kalshi_ext._async.resource import AsyncResource
 from kalshi_ext._async.rows import AsyncRows
 from kalshi_ext.arguments import entries, flag
@@ -30,7 +30,7 @@ from kalshi_ext.requests import (
 )
 from kalshi_ext.requests.bulk import amend_tickets, bulk_targets, order_tickets
 from kalshi_ext.requests.filters import list_query
-from kalshi_ext.writes import StopReport
+from kalshi_ext.stop import StopReport
 
 
 class AsyncOrders(AsyncResource):
@@ -106,7 +106,7 @@ class AsyncOrders(AsyncResource):
         """
         checked = order_tickets(tickets)
         return await self._run(
-            writes.place_many(
+            bulk.place_many(
                 self._contract,
                 checked,
                 self._context,
@@ -168,7 +168,7 @@ class AsyncOrders(AsyncResource):
         """
         checked = amend_tickets(tickets)
         return await self._run(
-            writes.amend_many(
+            bulk.amend_many(
                 self._contract,
                 checked,
                 self._context,
@@ -231,7 +231,7 @@ class AsyncOrders(AsyncResource):
         As `place_many`; an order that stands twice is cancelled once.
         """
         targets = bulk_targets(orders)
-        steps = writes.cancel_many(
+        steps = bulk.cancel_many(
             self._contract,
             targets,
             self._context,
@@ -251,7 +251,7 @@ class AsyncOrders(AsyncResource):
         `client.stop` is what keeps orders out and looks until nothing rests.
         """
         number = subaccount_number(subaccount)
-        steps = writes.cancel_all(self._contract, self._context, number, deadline=deadline)
+        steps = stop.cancel_all(self._contract, self._context, number, deadline=deadline)
         return await self._run(steps)
 
     async def get(self, order_id: str, *, ticker: str | None = None) -> Order:
@@ -261,7 +261,7 @@ class AsyncOrders(AsyncResource):
         whether the exchange finds an order off shard 0 by its id alone is not known.
         """
         return await self._run(
-            writes.get_order(
+            reads.get_order(
                 self._contract,
                 values.path_id(order_id, name="order_id"),
                 self._context,
@@ -278,7 +278,7 @@ class AsyncOrders(AsyncResource):
         None means "not seen", which does not prove that it does not exist: reads lag behind writes.
         """
         return await self._run(
-            writes.find_order(
+            reads.find_order(
                 self._contract,
                 values.client_order_id(client_order_id),
                 list_query(ticker=values.ticker(ticker), since=since),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from kalshi_ext import values, writes
+from kalshi_ext import reads, values
 from kalshi_ext._async.resource import AsyncResource
 from kalshi_ext.arguments import LONGEST_WAIT, entries, line, must_be, one_of, seconds, whole_number
 from kalshi_ext.errors import Misuse
@@ -67,7 +67,7 @@ class AsyncTrading(AsyncResource):
         """
         _ = self._gate  # Misuse without limits
         numbers = entries(subaccounts, "subaccounts", check=_subaccount)
-        return await self._run(writes.read_account(self._contract, self._context, numbers))
+        return await self._run(reads.read_account(self._contract, self._context, numbers))
 
     def _now(self) -> float:
         now: float = self._client.session.endpoint.clock.monotonic()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from kalshi_ext import values, writes
+from kalshi_ext import reads, values, writes
 from kalshi_ext._sync.resource import Resource
 from kalshi_ext.models import (
     AccountLimits,
@@ -68,7 +68,7 @@ class Exchange(Resource):
         opening is. Raises MarketClosed for a market that has ended, MarketNotOpen (with
         `reopens_at`) at the deadline; without one it waits as long as it takes.
         """
-        steps = writes.wait_until_open(
+        steps = reads.wait_until_open(
             self._contract, values.path_ticker(ticker), self._context, deadline=deadline
         )
         return self._client.run(steps)

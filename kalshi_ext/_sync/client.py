@@ -9,7 +9,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from kalshi_ext import writes
+from kalshi_ext import reads, stop, writes
 from kalshi_ext._sync.account import Account, Exchange
 from kalshi_ext._sync.history import History
 from kalshi_ext._sync.markets import Markets
@@ -44,11 +44,12 @@ from kalshi_ext.session import (
     start_deadman,
     sync_transport,
 )
+from kalshi_ext.stop import StopReport
 from kalshi_ext.transport.deadman import DeadMan
 from kalshi_ext.transport.driver import Driver, in_flight
 from kalshi_ext.transport.family import httpx
 from kalshi_ext.transport.keys import KeySource, Passphrase
-from kalshi_ext.writes import Resolution, StopReport
+from kalshi_ext.writes import Resolution
 
 T = TypeVar("T")
 
@@ -259,7 +260,7 @@ class Kalshi:
         in flight for longer than `Policy.resolve_within`, is worth waking somebody.
         """
         session, calls = self.session, in_flight(self.driver.calls)
-        steps = writes.health(session.context, calls, session.endpoint.clock.correction)
+        steps = reads.health(session.context, calls, session.endpoint.clock.correction)
         return self.run(steps)
 
     def now(self) -> datetime:
@@ -314,7 +315,7 @@ class Kalshi:
         """
         latch = latch_of(ticker, event_ticker, subaccount)
         self.session.require_credentials()
-        steps = writes.stop(
+        steps = stop.stop(
             self.session.contract,
             self.session.context,
             latch,
@@ -338,7 +339,7 @@ class Kalshi:
         """
         latch = latch_of(ticker, event_ticker, subaccount)
         self.session.require_credentials()
-        steps = writes.resume(self.session.contract, self.session.context, latch, deadline=deadline)
+        steps = stop.resume(self.session.contract, self.session.context, latch, deadline=deadline)
         return self.run(steps)
 
     def deadman(

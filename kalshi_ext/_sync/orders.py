@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from kalshi_ext import values, writes
+from kalshi_ext import bulk, reads, stop, values, writes
 from kalshi_ext._sync.resource import Resource
 from kalshi_ext._sync.rows import Rows
 from kalshi_ext.arguments import entries, flag
@@ -31,7 +31,7 @@ from kalshi_ext.requests import (
 )
 from kalshi_ext.requests.bulk import amend_tickets, bulk_targets, order_tickets
 from kalshi_ext.requests.filters import list_query
-from kalshi_ext.writes import StopReport
+from kalshi_ext.stop import StopReport
 
 
 class Orders(Resource):
@@ -107,7 +107,7 @@ class Orders(Resource):
         """
         checked = order_tickets(tickets)
         return self._run(
-            writes.place_many(
+            bulk.place_many(
                 self._contract,
                 checked,
                 self._context,
@@ -167,7 +167,7 @@ class Orders(Resource):
         """
         checked = amend_tickets(tickets)
         return self._run(
-            writes.amend_many(
+            bulk.amend_many(
                 self._contract,
                 checked,
                 self._context,
@@ -230,7 +230,7 @@ class Orders(Resource):
         As `place_many`; an order that stands twice is cancelled once.
         """
         targets = bulk_targets(orders)
-        steps = writes.cancel_many(
+        steps = bulk.cancel_many(
             self._contract,
             targets,
             self._context,
@@ -250,7 +250,7 @@ class Orders(Resource):
         `client.stop` is what keeps orders out and looks until nothing rests.
         """
         number = subaccount_number(subaccount)
-        steps = writes.cancel_all(self._contract, self._context, number, deadline=deadline)
+        steps = stop.cancel_all(self._contract, self._context, number, deadline=deadline)
         return self._run(steps)
 
     def get(self, order_id: str, *, ticker: str | None = None) -> Order:
@@ -260,7 +260,7 @@ class Orders(Resource):
         whether the exchange finds an order off shard 0 by its id alone is not known.
         """
         return self._run(
-            writes.get_order(
+            reads.get_order(
                 self._contract,
                 values.path_id(order_id, name="order_id"),
                 self._context,
@@ -277,7 +277,7 @@ class Orders(Resource):
         None means "not seen", which does not prove that it does not exist: reads lag behind writes.
         """
         return self._run(
-            writes.find_order(
+            reads.find_order(
                 self._contract,
                 values.client_order_id(client_order_id),
                 list_query(ticker=values.ticker(ticker), since=since),

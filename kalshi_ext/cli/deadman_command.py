@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 import click
 from attrs import define, field
 
-from kalshi_ext import Kalshi, KalshiError, StopReport, writes
+from kalshi_ext import Kalshi, KalshiError, StopReport, stop
 from kalshi_ext.cli.stop_command import EXIT
 from kalshi_ext.journal.beside import BesideJournal
 from kalshi_ext.transport.deadman import ALIVE, OFF, READY, VARIABLE, checked_times
@@ -109,7 +109,7 @@ _WORDS: Final = {"died": "died", "silent": "went silent", "off": "switched off"}
 
 def _note(client: Kalshi, what: str, **details: Any) -> None:
     try:
-        client.run(writes.note(what, {"pid": os.getpid(), **details}))
+        client.run(stop.note(what, {"pid": os.getpid(), **details}))
     except KalshiError as error:
         click.echo(f"deadman: {error}", err=True)
 

@@ -113,7 +113,7 @@ class PendingWrites:
 
     loaded: bool = False
     by_ticker: dict[str, set[str]] = field(factory=dict[str, set[str]])
-    # When each left last (`writes.watermark.SentAt`), as far as this process knows.
+    # When each left last (`reads.watermark.SentAt`), as far as this process knows.
     sent_times: dict[str, Any] = field(factory=dict[str, Any])
     # Those that were looked for until the time of a call was over.
     exhausted: set[str] = field(factory=set[str])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from decimal import Decimal
-from typing import ClassVar, Final
+from collections.abc import Generator, Sequence
+from typing import Any, ClassVar, Protocol
 
 from attrs import define, field, frozen
 
@@ -16,10 +16,11 @@ from kalshi_ext.models.account import AccountLimits, EndpointCosts
 from kalshi_ext.models.exchange import Schedule
 from kalshi_ext.protocol.deviations import DeviationCounter
 from kalshi_ext.protocol.exchange_clock import ExchangeClock
-from kalshi_ext.protocol.limits import StopMarks
+from kalshi_ext.protocol.limits import CallLimits, StopMarks
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.protocol.pacer import Pacer
 from kalshi_ext.protocol.rate_limits import Backoff, RetryQuota, Throttle
+from kalshi_ext.requests import OrderTicket
 from kalshi_ext.requests.known import KnownOrders
 from kalshi_ext.risk import RiskGate
 
@@ -92,24 +93,17 @@ class KnownSchedule:
     read_at: float = -math.inf
 
 
-@define
-class AutoGroups:
-    """What the automatic order groups of a client are: their limit in contracts, and the shards
-    of the tickers it met.
-    """
+class AutoGroups(Protocol):
+    """What puts orders that name no group in one (`stop/auto_groups`), around their sending."""
 
-    limit: Decimal
-    shards: dict[str, int] = field(factory=dict[str, int])
+    def assigned(
+        self, contract: Any, tickets: Sequence[OrderTicket], context: Context, limits: CallLimits, /
+    ) -> Generator[Any, Any, Sequence[OrderTicket]]: ...
 
-    def remember(self, ticker: str, shard: int) -> int:
-        """Keep the shard of a ticker; the oldest of ten thousand goes."""
-        if len(self.shards) >= _MAX_TICKERS:
-            self.shards.pop(next(iter(self.shards)), None)
-        self.shards[ticker] = shard
-        return shard
-
-
-_MAX_TICKERS: Final = 10_000
+    def forget_if_gone(
+        self, contract: Any, ticket: OrderTicket, result: object, context: Context,
+        limits: CallLimits, /,
+    ) -> Generator[Any, Any, None]: ...  # fmt: skip
 
 
 @frozen

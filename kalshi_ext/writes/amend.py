@@ -19,19 +19,17 @@ from kalshi_ext.errors import NotFound, Refused
 from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, begin_call
 from kalshi_ext.protocol.limits import ALL, Deadline, Scope
-from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
-from kalshi_ext.values.money import EXACT
-from kalshi_ext.writes import limited
-from kalshi_ext.writes.auto_groups import refuse_if_stopped
-from kalshi_ext.writes.lookup import (
+from kalshi_ext.reads.lookup import (
     ENDED,
     find_ended_order,
-    may_mean_ended,
     order_ended_error,
     read_current,
 )
-from kalshi_ext.writes.outcomes import CANCEL_ANSWER
-from kalshi_ext.writes.places import follow, known_place, locate
+from kalshi_ext.reads.routing import follow, known_place, locate
+from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
+from kalshi_ext.values.money import EXACT
+from kalshi_ext.writes import admission
+from kalshi_ext.writes.outcomes import CANCEL_ANSWER, may_mean_ended
 from kalshi_ext.writes.probes import amend_probe, decrease_probe, order_total
 from kalshi_ext.writes.reservation import serialized, settle_prior_writes
 from kalshi_ext.writes.single import Single, execute_single
@@ -87,7 +85,7 @@ def amend(
     contract.orders.amend(ticket)  # refuses what the contract cannot say
     ticket = evolve(ticket, target=known_place(contract, ticket.target, context))
     limits = yield from _begin(context, ticket.target, deadline, began, ticket.ticker)
-    yield from refuse_if_stopped(context, limits, "orders.amend")
+    yield from admission.refuse_if_stopped(context, limits, "orders.amend")
 
     def attempt(target: Target) -> Flow[OrderAck]:
         single = _amend(contract, evolve(ticket, target=target), context, limits)
@@ -97,7 +95,7 @@ def amend(
     target, facade = ticket.target, "orders.amend"
     work = partial(_execute_or_closed, contract, context, limits, target, facade, attempt)
     if context.risk is not None:
-        work = partial(limited.amend, contract, ticket, context, limits, work)
+        work = partial(admission.amend, contract, ticket, context, limits, work)
     # Of two changes of one order at a time neither could be told from the other by reading.
     lock = f"order {ticket.target.order_id}"
     return (yield from serialized(lock, context, limits, facade, work))

@@ -47,18 +47,17 @@ from kalshi_ext.protocol.flow import (
 )
 from kalshi_ext.protocol.limits import Deadline, Scope
 from kalshi_ext.protocol.messages import Call, Reply
+from kalshi_ext.protocol.pagination import Paginator
 from kalshi_ext.protocol.responses import is_unknown_request
 from kalshi_ext.protocol.retry_policy import retry_rule
+from kalshi_ext.reads.lookup import MAX_CONSECUTIVE_404, order_ended_error, read_all
+from kalshi_ext.reads.orders import read_listed
+from kalshi_ext.reads.routing import known_place, locate
+from kalshi_ext.reads.watermark import poll
 from kalshi_ext.requests import Target
 from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.writes import journal_codec
 from kalshi_ext.writes import telling as told_writes
-from kalshi_ext.writes.listed_orders import read_listed
-from kalshi_ext.writes.lookup import (
-    MAX_CONSECUTIVE_404,
-    may_mean_ended,
-    order_ended_error,
-)
 from kalshi_ext.writes.outcomes import (
     Executed,
     NotExecuted,
@@ -68,12 +67,10 @@ from kalshi_ext.writes.outcomes import (
     cancel_contradiction,
     is_stray,
     judge,
+    may_mean_ended,
     proves_not_executed,
     stray_error,
 )
-from kalshi_ext.writes.places import known_place, locate
-from kalshi_ext.writes.probes import list_reader
-from kalshi_ext.writes.watermark import poll
 
 T = TypeVar("T")
 
@@ -340,8 +337,10 @@ def _delete_group(
     # A 404 after an attempt that may have been executed: the list says whether the group is gone.
     if isinstance(outcome.error.__cause__, NotFound):
         listing = contract.order_groups.list(ListQuery(subaccount=subaccount))
-        groups = yield from list_reader(listing, context, limits)()
-        if groups is not None and group_id not in {group.id for group in groups}:
+        paginator = Paginator(listing, context, limits=limits)
+        groups, reached_end = yield from read_all(paginator)
+        whole = reached_end and paginator.keyed and not paginator.invalid_rows
+        if whole and group_id not in {group.id for group in groups}:
             return
     raise outcome.error
 

@@ -14,32 +14,27 @@ incident, May 2026).
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping, Sequence
-from decimal import Decimal
-from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from attrs import frozen
 
-from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import (
+    BadRequest,
     Conflict,
-    DuplicateIdConflict,
     DuplicateOrder,
     KalshiError,
+    NotFound,
     NotSent,
     OutcomeUnknown,
     Refused,
     TransferAlreadyApplied,
 )
-from kalshi_ext.journal import JournalError
-from kalshi_ext.models import Order, OrderAck
-from kalshi_ext.protocol.flow import Context, Flow, Record, decode_response, lost_error
+from kalshi_ext.models import OrderAck
+from kalshi_ext.protocol.flow import Context, decode_response, lost_error
 from kalshi_ext.protocol.messages import Call, Lost, Operation, Repeat, Reply
 from kalshi_ext.protocol.retry_policy import advice_when_unknown
 from kalshi_ext.requests import OrderTicket
-from kalshi_ext.writes import journal_codec
 
 T = TypeVar("T")
 ErrorT = TypeVar("ErrorT", bound=KalshiError)
@@ -198,6 +193,16 @@ def proves_not_executed(error: Refused) -> bool:
     return word.lower() in PROVING_CODES
 
 
+def may_mean_ended(error: KalshiError) -> bool:
+    """Say whether a refusal may be how the exchange says that an order has ended.
+
+    Observed is a 404. A 400 or 409 whose code is not known may say so too (inferred).
+    """
+    if isinstance(error, NotFound) or type(error) is Conflict:
+        return True
+    return type(error) is BadRequest and not proves_not_executed(error)
+
+
 def ack_contradiction(ticket: OrderTicket, ack: OrderAck) -> str | None:
     """Say why an acknowledgement of a create proves nothing of the ticket; None when it proves.
 
@@ -231,171 +236,3 @@ def cancel_contradiction(order_id: str, ack: OrderAck) -> str | None:
     if ack.reduced_by is None and not ended:
         return "the answer does not tell reduced_by, which that to a cancel does"
     return None
-
-
-# What an amend or a decrease may change of an order.
-AMENDABLE = frozenset({"price", "count", "expires"})
-
-
-def found_differences(
-    contract: Contract, ticket: OrderTicket, order: Order
-) -> dict[str, tuple[Any, Any]]:
-    """Compare a ticket with an order found under its id: (asked, actual) of what differs.
-
-    What the row does not tell, or the ticket left to the exchange, does not differ.
-    """
-    asked = {name: getattr(ticket, name) for name in _COMPARED}
-    # 0 is never, as in an amend. One that a call's deadline gave differs from call to call.
-    asked["expires"] = None if ticket.expires_at_deadline else ticket.expires or 0
-    expiry = order.expiration_time
-    if ticket.auto_group:  # so does the group of an earlier run
-        asked["order_group_id"] = None
-    actual: dict[str, Any] = {
-        "ticker": order.ticker,
-        "book_side": order.book_side,
-        "price": order.price,
-        "count": order.count,
-        # Rows leave out an expiry that is not set (recorded), so its absence tells nothing.
-        "expires": None if expiry is None else int(expiry.timestamp()),
-        "subaccount": order.subaccount,
-        "order_group_id": order.order_group_id,
-    }
-    # The classic contract sends neither, so there they say what the exchange chose.
-    if contract.has_watermark:
-        actual["self_trade_prevention"] = order.self_trade_prevention_type
-        actual["time_in_force"] = cast("Mapping[str, Any]", order.raw).get("time_in_force")
-    pairs = {name: (asked[name], actual.get(name)) for name in _COMPARED}
-    return {n: pair for n, pair in pairs.items() if None not in pair and pair[0] != pair[1]}
-
-
-_COMPARED = (
-    *("ticker", "book_side", "price", "count", "expires", "subaccount", "order_group_id"),
-    *("self_trade_prevention", "time_in_force"),
-)
-
-
-def match_found_order(
-    contract: Contract, ticket: OrderTicket, order: Order
-) -> Flow[WriteOutcome[OrderAck]]:
-    """Judge an order found under our id: executed when it is the order we asked for.
-
-    It may differ by what this client asked it to be since. Unknown where the journal cannot tell.
-    """
-    differs = found_differences(contract, ticket, order)
-    if differs and differs.keys() <= AMENDABLE:
-        try:
-            changes = yield from _own_changes(order)
-        except JournalError as error:
-            return Unknown(error)
-        differs = {n: pair for n, pair in differs.items() if not _is_explained(n, pair, changes)}
-    if not differs:
-        return Executed(journal_codec.ack_of(order))
-    return NotExecuted(
-        DuplicateIdConflict(
-            f"client_order_id {ticket.client_order_id!r} names another order at the exchange: "
-            f"{order.order_id} differs in {', '.join(differs)}",
-            client_order_id=ticket.client_order_id,
-            order_id=order.order_id,
-            order=order,
-            differs=differs,
-        )
-    )
-
-
-def _own_changes(order: Order) -> Flow[list[dict[str, Any]]]:
-    """Return what this client's journal has of amends and decreases of an order."""
-    changes: list[dict[str, Any]] = []
-    after = -1
-    # Whatever their verdict: one that was refused cannot explain a difference by chance.
-    # Of all tickers, because a decrease need not name its own. Only a conflict costs this.
-    while rows := (yield Record("page", (None, None, after))):
-        texts = [entry.ticket for _, entry in rows if order.order_id in entry.ticket]
-        changes += [
-            each for each in map(json.loads, texts) if each.get("order_id") == order.order_id
-        ]
-        after = rows[-1][0]
-    return changes
-
-
-def _is_explained(name: str, pair: tuple[Any, Any], changes: Sequence[Mapping[str, Any]]) -> bool:
-    asked, actual = pair
-    kinds = {change.get("kind") for change in changes}
-    # Whether a decrease lowers the count that a row tells is not known.
-    if name == "count" and actual < asked and "decrease" in kinds:
-        return True
-    amends = [change.get(name) for change in changes if change.get("kind") == "amend"]
-    return any(value is not None and Decimal(value) == actual for value in amends)
-
-
-def match_entries(
-    operation: Operation, tickets: Sequence[OrderTicket], entries: Sequence[OrderAck | Refused]
-) -> dict[str, WriteOutcome[OrderAck]]:
-    """Give each ticket of a batch the outcome of its entry, by client_order_id.
-
-    The order of the entries is not documented, so it is never used while more than one could fit.
-    """
-    entry_ids = [entry.client_order_id for entry in entries if entry.client_order_id]
-    by_id = {entry.client_order_id: entry for entry in entries if entry.client_order_id}
-    without_id = [entry for entry in entries if not entry.client_order_id]
-    outcomes: dict[str, WriteOutcome[OrderAck]] = {}
-    unmatched: list[OrderTicket] = []
-    for ticket in tickets:
-        entry = by_id.get(ticket.client_order_id)
-        if entry is None:
-            unmatched.append(ticket)
-        elif entry_ids.count(ticket.client_order_id) > 1:  # two entries for one ticket
-            outcomes[ticket.client_order_id] = Unknown(_missing_entry_error(operation, ticket))
-        else:
-            outcomes[ticket.client_order_id] = _judge_entry(operation, ticket, entry)
-    single = len(tickets) == len(entries) == 1
-    outcomes.update(_match_without_id(operation, unmatched, without_id, single=single))
-    return outcomes
-
-
-def _match_without_id(
-    operation: Operation,
-    tickets: Sequence[OrderTicket],
-    entries: Sequence[OrderAck | Refused],
-    *,
-    single: bool,
-) -> dict[str, WriteOutcome[OrderAck]]:
-    # An acceptance without an id could be of any of the tickets: only a single one can take it.
-    # Refusals are told only when each ticket left has one: then it does not matter which is whose.
-    refused = all(isinstance(entry, Refused) and proves_not_executed(entry) for entry in entries)
-    if len(tickets) == len(entries) and (single or refused):
-        pairs = zip(tickets, entries, strict=True)
-        return {t.client_order_id: _judge_entry(operation, t, entry) for t, entry in pairs}
-    return {t.client_order_id: Unknown(_missing_entry_error(operation, t)) for t in tickets}
-
-
-def _judge_entry(
-    operation: Operation, ticket: OrderTicket, entry: OrderAck | Refused
-) -> WriteOutcome[OrderAck]:
-    if isinstance(entry, DuplicateOrder):
-        return Unknown(entry, key_taken=True)
-    if isinstance(entry, Refused):
-        return NotExecuted(entry) if proves_not_executed(entry) else Unknown(entry)
-    contradiction = ack_contradiction(ticket, entry)
-    if contradiction is None:
-        return Executed(entry)
-    return Unknown(_rejected_ack_error(operation, ticket, contradiction))
-
-
-def _rejected_ack_error(
-    operation: Operation, ticket: OrderTicket, contradiction: str
-) -> OutcomeUnknown:
-    return OutcomeUnknown(
-        f"{operation.facade}: the acknowledgement was not believed: {contradiction}",
-        operation=operation.id,
-        client_order_id=ticket.client_order_id,
-        ticket=ticket,
-    )
-
-
-def _missing_entry_error(operation: Operation, ticket: OrderTicket) -> OutcomeUnknown:
-    return OutcomeUnknown(
-        f"{operation.facade}: the answer has no entry for {ticket.client_order_id}",
-        operation=operation.id,
-        client_order_id=ticket.client_order_id,
-        ticket=ticket,
-    )

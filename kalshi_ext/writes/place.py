@@ -21,11 +21,11 @@ from kalshi_ext.errors import Denied, DryRun, DuplicateIdConflict, KalshiError, 
 from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Monotonic, Now, begin_call
 from kalshi_ext.protocol.limits import ALL, Deadline, Scope, checked_deadline
+from kalshi_ext.reads.reopening import note_reopening
+from kalshi_ext.reads.routing import note_placed
 from kalshi_ext.requests import OrderTicket
-from kalshi_ext.writes import auto_groups, journal_codec, limited, reservation
+from kalshi_ext.writes import admission, journal_codec, reservation
 from kalshi_ext.writes.order_write import Batch, order_write
-from kalshi_ext.writes.places import note_placed
-from kalshi_ext.writes.reopening import note_reopening
 from kalshi_ext.writes.resolve import execute
 
 PlaceResult: TypeAlias = OrderAck | KalshiError
@@ -126,7 +126,7 @@ def _execute(
     scopes = scopes_of(listed)
     begin = begin_call(context, deadline, names_price=True, scopes=scopes, began=began)
     limits = yield from begin
-    yield from auto_groups.refuse_if_stopped(context, limits, "orders.place")
+    yield from admission.refuse_if_stopped(context, limits, "orders.place")
 
     def send(some: Sequence[OrderTicket]) -> Flow[list[PlaceResult]]:
         call = whole if len(some) == len(listed) else build_call(some)
@@ -134,7 +134,7 @@ def _execute(
 
     if context.risk is None:
         return (yield from send(listed))
-    return (yield from limited.place(contract, listed, build_call, context, limits, send))
+    return (yield from admission.place(contract, listed, build_call, context, limits, send))
 
 
 def _send(
@@ -146,7 +146,7 @@ def _send(
     limits: CallLimits,
 ) -> Flow[list[PlaceResult]]:
     if context.auto_groups is not None:
-        listed = yield from auto_groups.assigned(contract, listed, context, limits)
+        listed = yield from context.auto_groups.assigned(contract, listed, context, limits)
         whole = build_call(listed)
     tickets = {ticket.client_order_id: ticket for ticket in listed}
 
@@ -162,7 +162,7 @@ def _send(
     if context.auto_groups is not None:
         for ticket in listed:
             result = results[ticket.client_order_id]
-            yield from auto_groups.forget_if_gone(contract, ticket, result, context, limits)
+            yield from context.auto_groups.forget_if_gone(contract, ticket, result, context, limits)
     return [results[ticket.client_order_id] for ticket in listed]
 
 

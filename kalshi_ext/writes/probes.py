@@ -33,8 +33,8 @@ from kalshi_ext.errors import KalshiError, Misuse, OutcomeUnknown
 from kalshi_ext.journal import Entry
 from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow
-from kalshi_ext.protocol.messages import Call, Page
-from kalshi_ext.protocol.pagination import Paginator
+from kalshi_ext.protocol.messages import Call
+from kalshi_ext.reads.lookup import ENDED, order_ended_error, read_order
 from kalshi_ext.requests import DecreaseTicket
 from kalshi_ext.values.money import EXACT
 from kalshi_ext.writes import journal_codec
@@ -45,7 +45,6 @@ from kalshi_ext.writes.keyless import (
     read_unclaimed,
     row_kind,
 )
-from kalshi_ext.writes.lookup import ENDED, order_ended_error, read_all, read_order
 from kalshi_ext.writes.outcomes import (
     Created,
     Executed,
@@ -208,20 +207,6 @@ def new_row_probe(
         return Unclear(until="no copy is left")
 
     return probe
-
-
-def list_reader(
-    call: Call[Page[R]], context: Context, limits: CallLimits | None = None
-) -> Callable[[], Flow[list[R] | None]]:
-    """Build the reading of a whole list; it returns None where rows may be missing, as in {}."""
-
-    def list_rows() -> Flow[list[R] | None]:
-        paginator = Paginator(call, context, limits=limits)
-        rows, reached_end = yield from read_all(paginator)
-        whole = reached_end and paginator.keyed and not paginator.invalid_rows
-        return rows if whole else None
-
-    return list_rows
 
 
 SUBACCOUNT_TRANSFER = "subaccount transfer"  # its kind in the journal

@@ -41,18 +41,18 @@ from kalshi_ext.protocol.flow import (
 )
 from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.protocol.messages import Operation, Repeat
+from kalshi_ext.reads.lookup import look_up_orders, read_order
+from kalshi_ext.reads.watermark import DAY, SentAt
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.writes import journal_codec, telling
 from kalshi_ext.writes.keyless import KEYLESS
-from kalshi_ext.writes.lookup import look_up_orders, read_order
-from kalshi_ext.writes.order_write import order_write
+from kalshi_ext.writes.order_write import match_found_order, order_write
 from kalshi_ext.writes.outcomes import (
     Executed,
     NotExecuted,
     ProbeResult,
     Recordable,
     Unknown,
-    match_found_order,
 )
 from kalshi_ext.writes.probes import probe_for
 from kalshi_ext.writes.resolve import (
@@ -61,7 +61,6 @@ from kalshi_ext.writes.resolve import (
     Write,
     reconcile,
 )
-from kalshi_ext.writes.watermark import DAY, SentAt
 
 # Seconds from an entry's exchange time to the last moment at which its write may have left; a Date
 # is cut to whole seconds.

@@ -38,10 +38,10 @@ from kalshi_ext.journal import Entry, JournalError, Reservation, State
 from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.context import LockOwner
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Monotonic, Now, Record
+from kalshi_ext.reads.watermark import poll
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.writes import journal_codec, recovery
 from kalshi_ext.writes.resolve import Progress, Write
-from kalshi_ext.writes.watermark import poll
 
 T = TypeVar("T")
 Tickets = Mapping[str, OrderTicket]

@@ -103,6 +103,7 @@ from kalshi_ext.protocol.flow import (
 )
 from kalshi_ext.protocol.messages import Call, Lost, Operation, Reply
 from kalshi_ext.protocol.retry_policy import retry_rule
+from kalshi_ext.reads.watermark import SentAt, Watermark, poll, read_watermark
 from kalshi_ext.writes import journal_codec, telling
 from kalshi_ext.writes.outcomes import (
     Created,
@@ -116,7 +117,6 @@ from kalshi_ext.writes.outcomes import (
     Unknown,
     WriteOutcome,
 )
-from kalshi_ext.writes.watermark import SentAt, Watermark, poll, read_watermark
 
 NOT_SENT = SentAt()
 

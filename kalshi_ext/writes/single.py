@@ -18,8 +18,9 @@ from kalshi_ext.errors import ABSENT_ADVICE, KalshiError, NotSent, OutcomeUnknow
 from kalshi_ext.journal import Entry, State, Transition
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Record
 from kalshi_ext.protocol.messages import Call, Lost, Reply
+from kalshi_ext.reads.reopening import note_reopening
 from kalshi_ext.writes import journal_codec
-from kalshi_ext.writes.limited import refuse_in_dry_run
+from kalshi_ext.writes.admission import refuse_in_dry_run
 from kalshi_ext.writes.outcomes import (
     Executed,
     NotExecuted,
@@ -30,7 +31,6 @@ from kalshi_ext.writes.outcomes import (
     advise,
     judge,
 )
-from kalshi_ext.writes.reopening import note_reopening
 from kalshi_ext.writes.reservation import stamp
 from kalshi_ext.writes.resolve import Progress, Reading, Write, execute
 

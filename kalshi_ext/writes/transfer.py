@@ -38,8 +38,9 @@ from kalshi_ext.protocol.flow import (
 from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.protocol.telling import ending
+from kalshi_ext.reads.watermark import poll
 from kalshi_ext.writes import journal_codec, telling
-from kalshi_ext.writes.limited import refuse_in_dry_run
+from kalshi_ext.writes.admission import refuse_in_dry_run
 from kalshi_ext.writes.outcomes import (
     Executed,
     NotExecuted,
@@ -52,7 +53,6 @@ from kalshi_ext.writes.outcomes import (
 from kalshi_ext.writes.probes import SUBACCOUNT_TRANSFER
 from kalshi_ext.writes.reservation import serialized
 from kalshi_ext.writes.single import new_entry
-from kalshi_ext.writes.watermark import poll
 
 log = logging.getLogger("kalshi_ext.writes")
 

@@ -30,7 +30,10 @@ ORDER = (
     "protocol",
     "contracts",
     "transport",
+    "reads",
     "writes",
+    "bulk",
+    "stop",
     "session",
     "_async",
     "_sync",
@@ -49,7 +52,8 @@ APART = {
     "budget": {"errors", "spellings", "redact", "arguments"},
     "events": {"errors", "spellings", "redact", "arguments"},
 }
-FACADE = {"_async", "_sync", "session", "transport", "writes", "contracts", "protocol"}
+WRITING = ("reads", "writes", "bulk", "stop")
+FACADE = {"_async", "_sync", "session", "transport", *WRITING, "contracts", "protocol"}
 
 
 def modules() -> list[Path]:
@@ -156,7 +160,7 @@ PURE = ("models", "requests", "risk", "protocol", "contracts")
 ACTS = ("time.", "socket.", "asyncio.", "os.", "Path", "httpx.Client", "subprocess.")
 
 
-@pytest.mark.parametrize("room", [*PURE, "writes"])
+@pytest.mark.parametrize("room", [*PURE, *WRITING])
 def test_the_pure_rooms_neither_wait_nor_read_clocks_nor_touch_files(room: str) -> None:
     acting = [
         f"{path.relative_to(ROOM)}:{line} calls {name}"

@@ -1,8 +1,8 @@
 """The floors that do no I/O do none: no clock, no randomness, no process, no order of a set.
 
 A simulated world is replayed by its seed, and sync and async cannot differ in a decision, only
-because what decides reads nothing but its arguments. So in `protocol`, `contracts`, `writes`,
-`requests`, `values` and `models` every exception stands here with its reason.
+because what decides reads nothing but its arguments. So in the rooms of
+`FLOORS` every exception stands here with its reason.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FLOORS = ("protocol", "contracts", "writes", "requests", "values", "models")
+WRITING = ("reads", "writes", "bulk", "stop")
+FLOORS = ("protocol", "contracts", *WRITING, "requests", "values", "models")
 
 # Modules that read a clock, the machine, chance or a file, or wait.
 IMPURE = frozenset(

@@ -17,7 +17,7 @@ from attrs import define, field, frozen
 from simulation_process import Crash, FlowCancelled, Machine, Process
 from simulation_world import TICKERS, SimulatedWorld
 
-from kalshi_ext import writes
+from kalshi_ext import bulk, writes
 from kalshi_ext.errors import (
     DuplicateIdConflict,
     EarlierWriteUnsettled,
@@ -156,7 +156,7 @@ def _run_bot(
         run.counts["recovery failed"] += 1
     if len(wanted_orders) > 2 and world.rng.random() < 0.5:
         tickets = [wanted.ticket() for wanted in wanted_orders]
-        results = attempt(run, process, writes.place_many(world.contract, tickets, process.context))
+        results = attempt(run, process, bulk.place_many(world.contract, tickets, process.context))
         for wanted, result in zip(
             wanted_orders, results if isinstance(results, list) else (), strict=False
         ):
@@ -264,7 +264,7 @@ def _change_flow(
     if kind == "cancel":
         return None, writes.cancel(contract, target, context)
     if kind == "cancel_many":
-        return None, writes.cancel_many(contract, [target], context)
+        return None, bulk.cancel_many(contract, [target], context)
     if kind == "to":
         remaining = Decimal(row["remaining_count_fp"])
         to = max(remaining - rng.choice((1, 2)), Decimal(1))

@@ -41,8 +41,9 @@ from kalshi_ext.protocol.exchange_clock import ExchangeClock
 from kalshi_ext.protocol.hours import reopens_at
 from kalshi_ext.protocol.messages import Lost, Repeat, Reply
 from kalshi_ext.protocol.pacer import Pacer
+from kalshi_ext.reads import wait_until_open
 from kalshi_ext.requests import OrderTicket, Target
-from kalshi_ext.writes import cancel, place, recover, wait_until_open
+from kalshi_ext.writes import cancel, place, recover
 
 NAMES = ("requests", "writes", "pacing", "journal")
 

@@ -10,7 +10,7 @@ import fake_exchange as ex
 import httpx
 import pytest
 
-from kalshi_ext import errors, writes
+from kalshi_ext import errors, reads, writes
 from kalshi_ext.requests import DecreaseTicket, Target
 from kalshi_ext.requests.filters import ListQuery
 
@@ -26,7 +26,7 @@ def place(exchange: ex.FakeExchange) -> Any:
 
 def find(exchange: ex.FakeExchange) -> Any:
     query = ListQuery(ticker=ex.TICKER)
-    return exchange.run(writes.find_order(core.CURRENT, "c1", query, exchange.context))
+    return exchange.run(reads.find_order(core.CURRENT, "c1", query, exchange.context))
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def unreachable(**lists: Any) -> ex.FakeExchange:
 
 
 def get(exchange: ex.FakeExchange, ticker: str | None) -> Any:
-    return exchange.run(writes.get_order(core.CURRENT, ORDER_ID, exchange.context, ticker=ticker))
+    return exchange.run(reads.get_order(core.CURRENT, ORDER_ID, exchange.context, ticker=ticker))
 
 
 def test_after_a_404_an_order_is_looked_for_in_the_live_list_of_its_ticker() -> None:

@@ -17,7 +17,7 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kalshi_ext import errors, writes
+from kalshi_ext import bulk, errors, writes
 from kalshi_ext.contract.types import BookSide, OutcomeSide, TimeInForce
 from kalshi_ext.errors import Denied, Misuse
 from kalshi_ext.events import Events, WriteDenied
@@ -350,7 +350,7 @@ def test_a_denied_order_is_neither_sent_nor_in_the_journal() -> None:
 def test_a_batch_of_one_that_a_limit_refuses_returns_its_denied() -> None:
     exchange = ex.FakeExchange()
     limited(exchange, order_contracts=0)
-    steps = writes.place_many(core.CURRENT, [ex.ticket(1)], exchange.context)
+    steps = bulk.place_many(core.CURRENT, [ex.ticket(1)], exchange.context)
     assert [type(each) for each in exchange.run(steps)] == [Denied]
 
 

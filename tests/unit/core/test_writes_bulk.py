@@ -12,7 +12,7 @@ import fake_exchange as ex
 import pytest
 from attrs import evolve
 
-from kalshi_ext import errors, writes
+from kalshi_ext import bulk, errors, writes
 from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.context import Context
 from kalshi_ext.protocol.messages import Reply, Request
@@ -61,7 +61,7 @@ def tickets(count: int, **changes: Any) -> list[OrderTicket]:
 
 
 def place(exchange: ex.FakeExchange, listed: list[OrderTicket], **options: Any) -> list[Any]:
-    flow = writes.place_many(core.CURRENT, listed, exchange.context, **options)
+    flow = bulk.place_many(core.CURRENT, listed, exchange.context, **options)
     results: list[Any] = exchange.run(flow)
     return results
 
@@ -265,7 +265,7 @@ def test_cancels_of_any_number_end_in_the_callers_order_and_twice_is_once() -> N
     exchange = world()
     exchange.handlers = [cancels]
     targets = [Target.of(order_id(number)) for number in (*range(1, 81), 5)]
-    flow = writes.cancel_many(core.CURRENT, targets, exchange.context)
+    flow = bulk.cancel_many(core.CURRENT, targets, exchange.context)
     results = exchange.run(flow)
     assert [each.order_id for each in results] == [each.order_id for each in targets]
     asked = [json.loads(r.body or b"")["orders"] for r in exchange.sent("DELETE", BATCH)]
@@ -286,15 +286,15 @@ def test_amends_go_one_by_one_in_the_callers_order() -> None:
         AmendTicket.of(order_id(n), ticker=ex.TICKER, side="bid", price="0.5", count=4)
         for n in range(1, 26)
     ]
-    flow = writes.amend_many(core.CURRENT, listed, exchange.context)
+    flow = bulk.amend_many(core.CURRENT, listed, exchange.context)
     assert [each.order_id for each in exchange.run(flow)] == [order_id(n) for n in range(1, 26)]
     with pytest.raises(errors.Misuse, match="stands twice"):
-        exchange.run(writes.amend_many(core.CURRENT, [listed[0]] * 2, exchange.context))
+        exchange.run(bulk.amend_many(core.CURRENT, [listed[0]] * 2, exchange.context))
 
 
 def test_an_interrupt_closes_every_request_that_waits() -> None:
     exchange = world(ODD["lost"])
-    flow = writes.place_many(core.CURRENT, tickets(33), exchange.context)
+    flow = bulk.place_many(core.CURRENT, tickets(33), exchange.context)
     exchange.run_until(flow, lambda effect: len(exchange.sent("POST", BATCH)) == 4)
     flow.close()
     assert exchange.context.pacer is not None

@@ -10,7 +10,7 @@ import fake_exchange as ex
 import pytest
 from attrs import evolve
 
-from kalshi_ext import errors, writes
+from kalshi_ext import bulk, errors, writes
 from kalshi_ext.protocol.context import LockOwner
 from kalshi_ext.protocol.flow import Monotonic, Send
 from kalshi_ext.requests import Target
@@ -27,7 +27,7 @@ def cancel(exchange: ex.FakeExchange, **arguments: Any) -> Any:
 
 def cancel_many(exchange: ex.FakeExchange) -> list[Any]:
     targets = [Target.of(ID), Target.of(OTHER)]
-    results: list[Any] = exchange.run(writes.cancel_many(core.CURRENT, targets, exchange.context))
+    results: list[Any] = exchange.run(bulk.cancel_many(core.CURRENT, targets, exchange.context))
     return results
 
 
@@ -389,7 +389,7 @@ def test_a_refused_entry_after_a_batch_in_doubt_does_not_deny_what_the_batch_did
     )
     gone = ex.row(status="canceled", remaining_count_fp="0.00")
     exchange = ex.FakeExchange([answers], orders=[gone])
-    (result,) = exchange.run(writes.cancel_many(core.CURRENT, [Target.of(ID)], exchange.context))
+    (result,) = exchange.run(bulk.cancel_many(core.CURRENT, [Target.of(ID)], exchange.context))
     assert result.replayed
 
 
@@ -409,7 +409,7 @@ def test_a_group_is_gone_only_where_a_list_with_its_key_does_not_show_it(body: A
 def test_a_404_after_a_batch_in_doubt_does_not_deny_what_the_batch_did() -> None:
     exchange = ex.FakeExchange([ex.once(LOST, LOST, LOST, LOST, method="DELETE")])
     targets = [Target.of(ID, ticker=ex.TICKER)]
-    (result,) = exchange.run(writes.cancel_many(core.CURRENT, targets, exchange.context))
+    (result,) = exchange.run(bulk.cancel_many(core.CURRENT, targets, exchange.context))
     assert isinstance(result, errors.OutcomeUnknown)
 
 
@@ -421,7 +421,7 @@ def test_a_refusal_after_a_cancel_in_doubt_does_not_deny_it(
     answers = [LOST, LOST, LOST, LOST, *[ex.refused(*refusal)] * 99]
     exchange = ex.FakeExchange([ex.once(*answers, method="DELETE")], orders=[ex.row()] * rests)
     targets = [Target.of(ID, ticker=ex.TICKER)]
-    (result,) = exchange.run(writes.cancel_many(core.CURRENT, targets, exchange.context))
+    (result,) = exchange.run(bulk.cancel_many(core.CURRENT, targets, exchange.context))
     assert isinstance(result, errors.OutcomeUnknown)
 
 

@@ -12,7 +12,7 @@ import fake_exchange as ex
 import pytest
 from attrs import evolve
 
-from kalshi_ext import errors, writes
+from kalshi_ext import bulk, errors, writes
 from kalshi_ext.contract.types import BookSide, TimeInForce
 from kalshi_ext.writes import journal_codec
 
@@ -61,7 +61,7 @@ def test_an_id_that_stands_twice_in_a_batch_says_what_differs(
     exchange = ex.FakeExchange()
     tickets = [ex.ticket(), ex.ticket(**changes)]
     with pytest.raises(errors.DuplicateIdConflict) as caught:
-        exchange.run(writes.place_many(core.CURRENT, tickets, exchange.context))
+        exchange.run(bulk.place_many(core.CURRENT, tickets, exchange.context))
     assert caught.value.differs == differs
 
 

@@ -11,14 +11,14 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalshi_ext import errors, writes
+from kalshi_ext import errors, reads, writes
 from kalshi_ext.contract.page_sizes import PAGE_SIZES
 from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.context import Policy
+from kalshi_ext.reads.watermark import Watermark, read_watermark
 from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.writes import journal_codec
 from kalshi_ext.writes.outcomes import ack_contradiction
-from kalshi_ext.writes.watermark import Watermark, read_watermark
 
 LOST = core.lost(bytes_sent=True)
 ORDERS, HISTORY, FILLS = "/portfolio/orders", "/historical/orders", "/portfolio/fills"
@@ -39,7 +39,7 @@ def place(exchange: ex.FakeExchange, number: int = 1) -> Any:
 
 def find(exchange: ex.FakeExchange, contract: Any = core.CURRENT) -> Any:
     return exchange.run(
-        writes.find_order(contract, "c1", ListQuery(ticker=ex.TICKER), exchange.context)
+        reads.find_order(contract, "c1", ListQuery(ticker=ex.TICKER), exchange.context)
     )
 
 

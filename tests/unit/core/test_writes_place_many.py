@@ -9,7 +9,7 @@ import core_samples as core
 import fake_exchange as ex
 import pytest
 
-from kalshi_ext import errors, writes
+from kalshi_ext import bulk, errors, writes
 from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.messages import Reply
 from kalshi_ext.writes.outcomes import proves_not_executed
@@ -31,7 +31,7 @@ def fault(code: str | None, **changes: Any) -> dict[str, Any]:
 
 def place(exchange: ex.FakeExchange, count: int = 3) -> list[Any]:
     tickets = [ex.ticket(number) for number in range(1, count + 1)]
-    results: list[Any] = exchange.run(writes.place_many(core.CURRENT, tickets, exchange.context))
+    results: list[Any] = exchange.run(bulk.place_many(core.CURRENT, tickets, exchange.context))
     return results
 
 
@@ -123,7 +123,7 @@ def test_an_id_that_stands_twice_is_refused_before_anything_is_sent() -> None:
     exchange = ex.FakeExchange()
     duplicates = [ex.ticket(1), ex.ticket(1)]
     with pytest.raises(errors.DuplicateIdConflict, match="'c1' stands twice"):
-        exchange.run(writes.place_many(core.CURRENT, duplicates, exchange.context))
+        exchange.run(bulk.place_many(core.CURRENT, duplicates, exchange.context))
     assert exchange.requests == []
 
 
@@ -166,7 +166,7 @@ def test_the_id_that_stands_twice_is_the_one_named() -> None:
     tickets = [ex.ticket(1), ex.ticket(2), ex.ticket(2)]
     exchange = ex.FakeExchange()
     with pytest.raises(errors.DuplicateIdConflict) as caught:
-        exchange.run(writes.place_many(core.CURRENT, tickets, exchange.context))
+        exchange.run(bulk.place_many(core.CURRENT, tickets, exchange.context))
     assert caught.value.client_order_id == "c2"
 
 

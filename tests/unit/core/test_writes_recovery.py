@@ -14,15 +14,15 @@ import fake_exchange as ex
 import pytest
 from attrs import evolve
 
-from kalshi_ext import errors, writes
+from kalshi_ext import bulk, errors, reads, writes
 from kalshi_ext.journal import Entry, Reservation, State
 from kalshi_ext.protocol.context import LockOwner, LockRegistry, PendingWrites, RecentWrites
 from kalshi_ext.protocol.exchange_clock import ExchangeClock
 from kalshi_ext.protocol.flow import Record, Sleep, Told
+from kalshi_ext.reads.watermark import SentAt, Watermark
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
 from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.writes import journal_codec
-from kalshi_ext.writes.watermark import SentAt, Watermark
 
 LOST = core.lost(bytes_sent=True)
 ID = ex.row()["order_id"]
@@ -175,7 +175,7 @@ def test_recovery_does_not_touch_what_a_running_flow_drives() -> None:
 def test_several_orders_are_looked_for_together() -> None:
     exchange = ex.FakeExchange(orders=[ex.row(2)])
     tickets = [ex.ticket(1), ex.ticket(2)]
-    crash(exchange, writes.place_many(core.CURRENT, tickets, exchange.context))
+    crash(exchange, bulk.place_many(core.CURRENT, tickets, exchange.context))
     assert [resolution.state for resolution in recover(exchange)] == [
         State.NOT_SENT,
         State.RESOLVED,
@@ -414,7 +414,7 @@ def test_a_size_goes_at_once_whatever_is_unsettled() -> None:
 
 def with_exchange_time(exchange: ex.FakeExchange) -> None:
     """Let the client learn the exchange's time before it writes an entry."""
-    exchange.run(writes.find_order(core.CURRENT, "c9", ListQuery(ticker="T"), exchange.context))
+    exchange.run(reads.find_order(core.CURRENT, "c9", ListQuery(ticker="T"), exchange.context))
 
 
 def test_an_entry_has_the_exchanges_time_where_it_is_known() -> None:

@@ -10,13 +10,15 @@ import fake_exchange as ex
 import pytest
 from attrs import evolve, field
 
-from kalshi_ext import errors, writes
+from kalshi_ext import bulk, errors, writes
+from kalshi_ext import stop as stops
 from kalshi_ext.journal import JournalUnusable, Latch, MemoryJournal
 from kalshi_ext.journal.stop_record import Standing
-from kalshi_ext.protocol.context import AutoGroups, Context, Policy
+from kalshi_ext.protocol.context import Context, Policy
 from kalshi_ext.protocol.flow import Effect, Record, Send
 from kalshi_ext.protocol.messages import Lost, Reply, Request
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
+from kalshi_ext.stop import AutoGroups
 from kalshi_ext.values import count
 
 LOST = core.lost(bytes_sent=True)
@@ -75,9 +77,9 @@ def exchange_of(*handlers: Any, group: bool = False, **options: Any) -> Exchange
     return exchange
 
 
-def stop(exchange: Exchange, latch: Latch = ALL, **options: Any) -> writes.StopReport:
-    report: writes.StopReport = exchange.run(
-        writes.stop(core.CURRENT, exchange.context, latch, **options)
+def stop(exchange: Exchange, latch: Latch = ALL, **options: Any) -> stops.StopReport:
+    report: stops.StopReport = exchange.run(
+        stops.stop(core.CURRENT, exchange.context, latch, **options)
     )
     return report
 
@@ -103,7 +105,7 @@ def test_the_latch_is_kept_before_the_first_byte_leaves() -> None:
         seen.append(effect)
         return isinstance(effect, Send)
 
-    flow = writes.stop(core.CURRENT, exchange.context, ALL)
+    flow = stops.stop(core.CURRENT, exchange.context, ALL)
     exchange.run_until(flow, first_send)
     flow.close()  # the process dies here
     assert [each.verb for each in seen if isinstance(each, Record)] == ["change_stops"]
@@ -159,7 +161,7 @@ def test_orders_and_amends_are_refused_and_what_lowers_risk_goes() -> None:
     amend = AmendTicket.of("o1", ticker=ex.TICKER, side="bid", price="0.57", count=6)
     for flow in (
         writes.place(core.CURRENT, ex.ticket(), exchange.context),
-        writes.place_many(core.CURRENT, [ex.ticket()], exchange.context),
+        bulk.place_many(core.CURRENT, [ex.ticket()], exchange.context),
         writes.amend(core.CURRENT, amend, exchange.context),
     ):
         with pytest.raises(errors.TradingStopped, match="KXRAIN-26DEC31-NYC"):
@@ -182,7 +184,7 @@ def test_what_waited_when_it_was_stopped_is_not_sent_even_after_resume() -> None
     while not (isinstance(effect, Record) and effect.verb == "reserve_many"):
         effect = waiting.send(exchange.perform(effect))
     stop(exchange, deadline=1)
-    exchange.run(writes.resume(core.CURRENT, exchange.context, ALL))
+    exchange.run(stops.resume(core.CURRENT, exchange.context, ALL))
 
     def rest() -> Any:
         current = effect
@@ -403,11 +405,11 @@ def test_resume_resets_the_groups_before_it_opens() -> None:
     exchange.handlers = [ex.once(core.reply(503, b"<html>"), method="PUT", ending="/reset")] * 4
     exchange.handlers = [ex.always(core.reply(503, b"<html>"), method="PUT", ending="/reset")]
     with pytest.raises(errors.OutcomeUnknown):
-        exchange.run(writes.resume(core.CURRENT, exchange.context, ALL))
+        exchange.run(stops.resume(core.CURRENT, exchange.context, ALL))
     with pytest.raises(errors.TradingStopped):
         place(exchange)
     exchange.handlers = []
-    opened = exchange.run(writes.resume(core.CURRENT, exchange.context, ALL))
+    opened = exchange.run(stops.resume(core.CURRENT, exchange.context, ALL))
     assert opened == (ALL,)
     exchange.restart()
     exchange.handlers = [ex.once(ex.created())]
@@ -419,9 +421,9 @@ def test_resume_opens_the_scope_that_is_named_and_no_other() -> None:
     for latch in (ALL, Latch(ticker=OTHER)):
         stop(exchange, latch)
     with pytest.raises(errors.Misuse, match="no latch has the scope"):
-        exchange.run(writes.resume(core.CURRENT, exchange.context, Latch(ticker=ex.TICKER)))
+        exchange.run(stops.resume(core.CURRENT, exchange.context, Latch(ticker=ex.TICKER)))
     exchange.requests.clear()
-    exchange.run(writes.resume(core.CURRENT, exchange.context, Latch(ticker=OTHER)))
+    exchange.run(stops.resume(core.CURRENT, exchange.context, Latch(ticker=OTHER)))
     assert exchange.requests == []  # the groups stay triggered: everything is still stopped
     with pytest.raises(errors.TradingStopped):
         place(exchange)
@@ -515,7 +517,7 @@ def test_groups_stay_triggered_while_a_wider_latch_is_shut() -> None:
     for latch in (ALL, Latch(subaccount=0)):
         stop(exchange, latch)
     exchange.requests.clear()
-    exchange.run(writes.resume(core.CURRENT, exchange.context, Latch(subaccount=0)))
+    exchange.run(stops.resume(core.CURRENT, exchange.context, Latch(subaccount=0)))
     assert exchange.requests == []
-    exchange.run(writes.resume(core.CURRENT, exchange.context, ALL))
+    exchange.run(stops.resume(core.CURRENT, exchange.context, ALL))
     assert len(exchange.sent("PUT", "/reset")) == 1

@@ -50,21 +50,16 @@ from kalshi_ext.protocol.flow import (
 from kalshi_ext.protocol.limits import ALL, Deadline, Scope
 from kalshi_ext.protocol.messages import Call, Lost
 from kalshi_ext.protocol.pagination import Paginator, collect
+from kalshi_ext.reads.watermark import PollWaits, SentAt, Watermark, read_watermark
 from kalshi_ext.requests import Target
 from kalshi_ext.requests.filters import ListQuery
-from kalshi_ext.writes.auto_groups import without
+from kalshi_ext.stop.auto_groups import without
+from kalshi_ext.stop.counts import report_of
+from kalshi_ext.stop.report import StoppedGroup, StopReport
+from kalshi_ext.stop.run import Run, groups_of, read_resting
 from kalshi_ext.writes.cancel import send_idempotent
 from kalshi_ext.writes.outcomes import Executed, is_stray, judge
 from kalshi_ext.writes.recovery import sent_at
-from kalshi_ext.writes.stop_counts import report_of
-from kalshi_ext.writes.stop_report import StoppedGroup, StopReport
-from kalshi_ext.writes.stop_run import Run, groups_of, read_resting
-from kalshi_ext.writes.watermark import (
-    PollWaits,
-    SentAt,
-    Watermark,
-    read_watermark,
-)
 
 BATCH: Final = 20  # orders of one cancel: 40 tokens, which every tier's bucket holds
 

@@ -1,29 +1,39 @@
-"""Orders and amends of a client with limits: admitted before they are recorded, then settled."""
+"""Before an order is recorded: latches shut it out, limits deny it, a dry run ends it."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from decimal import Decimal
 from typing import TypeAlias, TypeVar, cast
 
 from kalshi_ext.contracts.interface import Contract
-from kalshi_ext.errors import Denied, DryRun, KalshiError, Misuse, OrderClosed
-from kalshi_ext.models import Balance, Order, OrderAck, Position
+from kalshi_ext.errors import Denied, DryRun, JournalUnwritable, KalshiError, Misuse, OrderClosed
+from kalshi_ext.journal import JournalError
+from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol import telling
-from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Monotonic, Now, Send, request
+from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Monotonic, Record, Send, request
 from kalshi_ext.protocol.messages import Call
-from kalshi_ext.protocol.pagination import Paginator, collect
+from kalshi_ext.reads.account import moment
 from kalshi_ext.requests import AmendTicket, OrderTicket
-from kalshi_ext.requests.filters import list_query
 from kalshi_ext.risk import Admission, RiskGate
 from kalshi_ext.risk.counts import Moment
-from kalshi_ext.risk.snapshot import Snapshot, apply
 from kalshi_ext.values.ticks import PriceGrid
 
 T = TypeVar("T")
 PlaceResult: TypeAlias = OrderAck | KalshiError
+
+
+def refuse_if_stopped(context: Context, limits: CallLimits, facade: str) -> Flow[None]:
+    """Raise TradingStopped where a latch shuts an order out; JournalUnwritable: it cannot tell."""
+    if context.shared_journal:  # another machine may have shut one
+        try:
+            yield Record("read_stops")
+        except JournalError as error:
+            raise JournalUnwritable(f"{facade}: {error.args[0]}") from error
+    latch = context.stops.latched(limits.scopes)
+    if latch is not None:
+        raise latch.error(facade)
 
 
 def place(
@@ -38,7 +48,7 @@ def place(
     gate = _gate(context)
     for ticker in dict.fromkeys(ticket.ticker for ticket in tickets):
         yield from _learn_grid(contract, ticker, gate, context, limits)
-    now = yield from _moment()
+    now = yield from moment()
     results: dict[str, PlaceResult] = {}
     admissions: dict[str, Admission] = {}
     for ticket in tickets:
@@ -59,7 +69,7 @@ def place(
         # An interrupt too: what it leaves in doubt stays reserved.
         _settle_all(gate, admissions, dict.fromkeys(admissions, error), now, context)
         raise
-    _settle_all(gate, admissions, results, (yield from _moment()), context)
+    _settle_all(gate, admissions, results, (yield from moment()), context)
     return [results[ticket.client_order_id] for ticket in tickets]
 
 
@@ -73,7 +83,7 @@ def amend(
     """Send an amend that the limits admit. Raises Denied."""
     gate = _gate(context)
     yield from _learn_grid(contract, ticket.ticker, gate, context, limits)
-    now = yield from _moment()
+    now = yield from moment()
     try:
         admission = gate.admit_amend(ticket, now)
     except Denied as error:
@@ -82,7 +92,7 @@ def amend(
     result: object = None
     try:
         ack = result = yield from work()
-        now = yield from _moment()
+        now = yield from moment()
     except BaseException as error:
         result = error
         raise
@@ -108,44 +118,9 @@ def noted(context: Context, steps: Flow[T]) -> Flow[T]:
     return result
 
 
-def read_account(
-    contract: Contract, context: Context, subaccounts: Sequence[int]
-) -> Flow[tuple[str, ...]]:
-    """Read positions, resting orders and the account's worth into the limits.
-
-    Returns the tickers that were left as they are, because a write was under way in them.
-    """
-    began = yield from _moment()
-    positions: dict[int, list[Position]] = {}
-    orders: list[Order] = []
-    worth: list[Decimal | None] = []
-    for number in subaccounts:
-        part = number if contract.has_watermark else None  # the classic contract has no parts
-        held = contract.portfolio.positions(list_query(subaccount=part))
-        positions[number] = yield from collect(Paginator(held, context, invalid="any_row"))
-        resting = contract.orders.list(list_query(status="resting", subaccount=part))
-        orders += yield from collect(Paginator(resting, context, invalid="any_row"))
-        balance = yield from request(contract.portfolio.balance(part, None), context)
-        worth.append(_worth(balance))
-    known = [each for each in worth if each is not None]
-    equity = sum(known, Decimal(0)) if len(known) == len(worth) else None
-    seen = Snapshot(began, dict(positions), orders, equity)
-    return apply(_gate(context), seen, (yield from _moment()), context.policy.read_lag)
-
-
-def _worth(balance: Balance) -> Decimal | None:
-    value = cast("Decimal | None", balance.portfolio_value)
-    return None if value is None else balance.balance + value
-
-
 def _gate(context: Context) -> RiskGate:
     assert context.risk is not None  # noqa: S101 - the caller has looked
     return context.risk
-
-
-def _moment() -> Flow[Moment]:
-    monotonic: float = yield Monotonic()
-    return Moment(monotonic, (yield Now()))
 
 
 def _learn_grid(

@@ -13,9 +13,9 @@ from kalshi_ext.errors import KalshiError, Misuse
 from kalshi_ext.journal import Entry
 from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Record
+from kalshi_ext.reads.orders import get_order
 from kalshi_ext.requests import OrderTicket, Target
 from kalshi_ext.requests.known import Place
-from kalshi_ext.writes.listed_orders import get_order
 
 
 def note_placed(context: Context, ticket: OrderTicket, result: object) -> None:

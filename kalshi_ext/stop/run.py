@@ -20,12 +20,10 @@ from kalshi_ext.protocol.flow import (
     Flow,
 )
 from kalshi_ext.protocol.pagination import Paginator, collect
+from kalshi_ext.reads.watermark import SentAt
 from kalshi_ext.requests.filters import MAX_PAGE, ListQuery
-from kalshi_ext.writes.auto_groups import place_of
-from kalshi_ext.writes.stop_report import StoppedGroup
-from kalshi_ext.writes.watermark import (
-    SentAt,
-)
+from kalshi_ext.stop.auto_groups import place_of
+from kalshi_ext.stop.report import StoppedGroup
 
 QUICK: Final = 2.0  # seconds for each request of the first round; twice as many in the next
 

@@ -23,8 +23,6 @@ from attrs import define, field
 from kalshi_ext.contract.types import BookSide
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import (
-    BadRequest,
-    Conflict,
     Forbidden,
     KalshiError,
     Misuse,
@@ -40,11 +38,8 @@ from kalshi_ext.models import Order
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, request
 from kalshi_ext.protocol.messages import InvalidRow
 from kalshi_ext.protocol.pagination import Paginator, collect
-from kalshi_ext.requests import OrderTicket
-from kalshi_ext.requests.filters import MAX_PAGE, ListQuery
-from kalshi_ext.writes.listed_orders import get_order, raw_text, read_listed
-from kalshi_ext.writes.outcomes import proves_not_executed
-from kalshi_ext.writes.watermark import (
+from kalshi_ext.reads.orders import get_order, raw_text, read_listed
+from kalshi_ext.reads.watermark import (
     CLOCK_SKEW,
     PollWaits,
     SentAt,
@@ -52,6 +47,8 @@ from kalshi_ext.writes.watermark import (
     read_watermark,
     wait_within,
 )
+from kalshi_ext.requests import OrderTicket
+from kalshi_ext.requests.filters import MAX_PAGE, ListQuery
 
 T = TypeVar("T")
 
@@ -364,16 +361,6 @@ def order_ended_error(facade: str, order: Order, refusal: Refused | None = None)
 
 
 _TOLD_BY_REFUSAL = ("operation", "status", "body", "code", "message", "details")
-
-
-def may_mean_ended(error: KalshiError) -> bool:
-    """Say whether a refusal may be how the exchange says that an order has ended.
-
-    Observed is a 404. A 400 or 409 whose code is not known may say so too (inferred).
-    """
-    if isinstance(error, NotFound) or type(error) is Conflict:
-        return True
-    return type(error) is BadRequest and not proves_not_executed(error)
 
 
 def find_ended_order(

@@ -22,8 +22,8 @@ from kalshi_ext.protocol.flow import (
     request,
 )
 from kalshi_ext.protocol.limits import Deadline
-from kalshi_ext.writes.auto_groups import place_of
-from kalshi_ext.writes.stop_run import groups_of
+from kalshi_ext.stop.auto_groups import place_of
+from kalshi_ext.stop.run import groups_of
 
 
 def resume(

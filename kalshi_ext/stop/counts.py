@@ -21,8 +21,8 @@ from kalshi_ext.protocol.flow import (
 from kalshi_ext.protocol.messages import Call, Page
 from kalshi_ext.protocol.pagination import Paginator
 from kalshi_ext.requests.filters import MAX_PAGE, ListQuery
-from kalshi_ext.writes.stop_report import RestingOrder, StopReport
-from kalshi_ext.writes.stop_run import Run
+from kalshi_ext.stop.report import RestingOrder, StopReport
+from kalshi_ext.stop.run import Run
 
 T = TypeVar("T")
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from attrs import evolve
 
+from kalshi_ext.bulk.lanes import Bulk, Outcome, tell
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import Misuse
 from kalshi_ext.models import OrderAck
@@ -17,7 +18,6 @@ from kalshi_ext.writes.amend import amend
 from kalshi_ext.writes.amend import scopes_of as amend_scopes
 from kalshi_ext.writes.cancel import cancel, stop_changes
 from kalshi_ext.writes.cancel import cancel_many as cancel_batch
-from kalshi_ext.writes.lanes import Bulk, Outcome, tell
 from kalshi_ext.writes.place import place, refuse_duplicates, scopes_of
 from kalshi_ext.writes.place import place_many as place_batch
 
