@@ -14,9 +14,9 @@ ROOM = Path(kalshi_ext.__file__).parent
 
 # From the ground up: a room may import what stands above it in this list, and itself.
 ORDER = (
-    "errors",
     "spellings",
     "redact",
+    "errors",
     "arguments",
     "config",
     "events",
