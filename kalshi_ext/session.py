@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -198,10 +198,10 @@ def _pacer(pace: PaceSource, budget: Secret[Any], account: str | None) -> Pacer 
 
 def _budget_calls(
     contract: contracts.Contract,
-) -> tuple[Call[AccountLimits], Call[EndpointCosts]] | None:
+) -> Callable[[], tuple[Call[AccountLimits], Call[EndpointCosts]]] | None:
     if not contract.has_watermark:  # the classic contract has no such reads
         return None
-    return contract.account.limits(), contract.account.endpoint_costs()
+    return lambda: (contract.account.limits(), contract.account.endpoint_costs())
 
 
 LARGEST_GROUP_LIMIT: Final = Decimal(1_000_000)  # contracts in 15 seconds (documented)

@@ -304,17 +304,20 @@ def signing(box: Sandbox) -> Iterator[Row]:
     )
 
 
-def importing() -> Iterator[Row]:
-    """Compare imports, each in a process of its own, which prints its CPU time."""
-    construct = "from kalshi_ext import Kalshi; Kalshi(bearer_token='t')"
-    for what in ("import kalshi_ext", construct):
+def importing(box: Sandbox) -> Iterator[Row]:
+    """Compare imports and clients, each in a process of its own, which prints its CPU time."""
+    ways = [("import kalshi_ext", "import kalshi_ext", "import httpx", "import httpx")]
+    for name, credentials in [
+        ("a token", {"bearer_token": "t"}),
+        *((f"a key, {name}", credentials_of(box, kind)) for kind, name in KINDS),
+    ]:
+        ours = f"from kalshi_ext import Kalshi; Kalshi(**{credentials})"
+        theirs = "import httpx; httpx.Client()"
+        ways.append((f"import, construct with {name}", ours, "the same of httpx", theirs))
+    for what, ours, beside, theirs in ways:
         clock = CpuClock()
-        yield compare(
-            "import",
-            ("import, construct" if what == construct else what, clock.run_statement(what)),
-            ("import httpx", clock.run_statement("import httpx")),
-            clock=clock,
-        )
+        measured = (what, clock.run_statement(ours)), (beside, clock.run_statement(theirs))
+        yield compare("import", *measured, clock=clock)
 
 
 def measure() -> Iterator[Row]:
@@ -327,7 +330,7 @@ def measure() -> Iterator[Row]:
         yield from on_tcp(box)
         yield from on_a_loop(box)
         yield from signing(box)
-    yield from importing()
+        yield from importing(box)
 
 
 def table(rows: Iterable[Row]) -> str:

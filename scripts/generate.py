@@ -162,6 +162,7 @@ def _build(fresh: Path) -> None:
     for name, text in _derived_modules(fresh / "openapi").items():
         _write(fresh / "kalshi_ext" / name, text)
     _format(fresh / "generated")  # drops unused imports, and runs nothing
+    _write_indexes(fresh / "generated")
     _refuse_foreign_code(fresh)
     _write(fresh / "generated" / "MANIFEST", MANIFEST_HEADER + "".join(_manifest_lines(fresh)))
 
@@ -206,6 +207,13 @@ def import_http(text: str) -> str:
     """Return a generated module that imports HTTP_IMPORT and calls it httpx."""
     text = re.sub(r"\bhttpx2\b", "httpx", text)
     return re.sub(r"^import httpx( as httpx)?$", HTTP_IMPORT, text, flags=re.MULTILINE)
+
+
+def _write_indexes(generated: Path) -> None:
+    from contract.index import write_indexes
+
+    for package in PACKAGES:
+        write_indexes(generated / package)
 
 
 def _refuse_foreign_code(fresh: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, ClassVar, Protocol
 
 from attrs import define, field, frozen
@@ -114,8 +114,8 @@ class Context:
     retry_quota: RetryQuota = field(factory=RetryQuota)
     deviations: DeviationCounter = field(factory=DeviationCounter)
     pacer: Pacer | None = None
-    # What reads the account's limits and costs; None where nobody can be asked.
-    budget_calls: tuple[Call[AccountLimits], Call[EndpointCosts]] | None = None
+    # Makes what reads the account's limits and costs; None where nobody can be asked.
+    budget_calls: Callable[[], tuple[Call[AccountLimits], Call[EndpointCosts]]] | None = None
     throttle: Throttle = field(factory=Throttle)
     exchange_clock: ExchangeClock = field(factory=ExchangeClock)
     risk: RiskGate | None = None  # None: no limits, and no dry run

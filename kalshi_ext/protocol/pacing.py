@@ -141,7 +141,7 @@ def _learn(pacer: Pacer, context: Context, limits: CallLimits | None) -> Flow[No
     """Read the account's limits and costs once; what cannot be read stays as it is."""
     if context.budget_calls is None:
         return
-    limits_call, costs_call = context.budget_calls
+    limits_call, costs_call = context.budget_calls()
     pacer.is_learning = True
     try:
         account = yield from _ask(limits_call, pacer, context, limits)

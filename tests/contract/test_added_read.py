@@ -84,17 +84,12 @@ EDITS: dict[str, list[tuple[str, str, str]]] = {
         ),
     ],
     "kalshi_ext/contracts/current/portfolio.py": [
-        (
-            "    get_portfolio_resting_order_total_value,\n",
-            "before",
-            "    get_portfolio_exposure,\n",
-        ),
         ("    EventPosition,\n", "after", "    Exposure,\n"),
         (
             "    def positions(self, query: ListQuery)",
             "before",
             "    def exposure(self) -> Call[Exposure]:\n"
-            "        kwargs = get_portfolio_exposure._get_kwargs()\n"
+            "        kwargs = api.get_portfolio_exposure._get_kwargs()\n"
             '        return Call(OPERATIONS["GetPortfolioExposure"], build_request(kwargs), '
             "decode_exposure)\n\n",
         ),

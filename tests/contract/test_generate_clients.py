@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import pickle
 import pkgutil
+import subprocess
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -146,3 +149,54 @@ def test_a_body_the_exchange_insists_on_cannot_be_forgotten() -> None:
 def test_ids_are_quoted_into_one_path_segment() -> None:
     module = import_module("kalshi_portfolio.api.orders.get_order")
     assert module._get_kwargs(order_id="a/b?c#d e")["url"] == "/portfolio/orders/a%2Fb%3Fc%23d%20e"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_an_index_lists_its_parts_gives_each_and_refuses_other_names(package: str) -> None:
+    """The same for a client, models and operations; `import *` asks for each name in turn."""
+    root = ROOT / "generated" / package
+    rooms = [f"api.{path.name}" for path in (root / "api").iterdir() if path.name[0] != "_"]
+    for name in (package, *(f"{package}.{room}" for room in ("models", *rooms))):
+        index = import_module(name)
+        scope: dict[str, Any] = {}
+        exec(f"from {name} import *", scope)
+        assert set(index.__all__) == scope.keys() - {"__builtins__"} <= set(dir(index))
+        assert all(scope[part] is getattr(index, part) for part in index.__all__)
+        with pytest.raises(AttributeError, match=f"module '{name}' has no attribute 'nothing'"):
+            _ = index.nothing
+    assert len(import_module(f"{package}.models").__all__) > 30
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_an_index_lists_every_part_there_is(package: str) -> None:
+    models = import_module(f"{package}.models")
+    files = {path.stem for path in (ROOT / "generated" / package / "models").glob("[a-z]*.py")}
+    assert {getattr(models, name).__module__.rpartition(".")[2] for name in models.__all__} == files
+    for file in files:
+        assert getattr(models, file).__name__ == f"{package}.models.{file}"
+
+
+FIRST_USE = """
+import sys, threading
+from importlib import import_module
+models = import_module("kalshi_portfolio.models")
+start, found = threading.Barrier(8), []
+def use():
+    start.wait()
+    found.append([getattr(models, name) for name in models.__all__])
+threads = [threading.Thread(target=use) for _ in range(8)]
+for each in threads: each.start()
+for each in threads: each.join()
+assert len(found) == 8 and all(each == found[0] for each in found), found
+"""
+
+
+def test_threads_that_first_ask_at_once_get_the_same_parts() -> None:
+    subprocess.run([sys.executable, "-c", FIRST_USE], check=True, timeout=60)
+
+
+def test_a_model_pickles_through_the_place_it_is_defined_in() -> None:
+    models = import_module("kalshi_portfolio.models")
+    level = models.PriceRange(start="0", end="1", step="0.01")
+    assert pickle.loads(pickle.dumps(level)).to_dict() == level.to_dict()
+    assert type(pickle.loads(pickle.dumps(level))) is models.PriceRange

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -32,15 +33,60 @@ def test_the_client_comes_without_the_tools(name: str) -> None:
     assert not modules & (TOOLS | THEIRS | GENERATED)
 
 
+CONSTRUCT = """
+import httpx
+from kalshi_ext import Kalshi
+def answer(request): return httpx.Response(200, json=dict(orders=[], fills=[]))
+client = Kalshi(contract=CONTRACT, bearer_token="t", transport=httpx.MockTransport(answer))
+"""
+PARTS = re.compile(r"(?:kalshi_portfolio|kalshi_classic)\.(?:models\.|api\.\w+\.)(\w+)")
+
+
+def construct(contract: str) -> str:
+    """Return the program that makes a client, for one contract."""
+    return CONSTRUCT.replace("CONTRACT", repr(contract))
+
+
+def generated_parts(statement: str) -> set[str]:
+    """Return the generated models and operations that a statement brings."""
+    return {found[1] for name in brought(statement) if (found := PARTS.fullmatch(name))}
+
+
 @pytest.mark.parametrize(
     ("contract", "package"), [("current", "kalshi_portfolio"), ("classic", "kalshi_classic")]
 )
 def test_a_client_brings_the_generated_package_of_its_contract_only(
     contract: str, package: str
 ) -> None:
-    modules = brought(f"from kalshi_ext import Kalshi\nKalshi(contract={contract!r}).close()")
+    modules = brought(construct(contract))
     assert modules & GENERATED == {package}
     assert not modules & (TOOLS | THEIRS)
+
+
+@pytest.mark.parametrize("contract", ["current", "classic"])
+def test_a_client_that_made_no_call_brings_no_generated_model_and_no_operation(
+    contract: str,
+) -> None:
+    assert generated_parts(construct(contract)) == set()
+
+
+@pytest.mark.parametrize(
+    ("contract", "call", "operation"),
+    [
+        ("current", "orders.list().all()", "get_orders"),
+        ("current", "portfolio.fills().all()", "get_fills"),
+        ("classic", "orders.list().all()", "get_orders"),
+        ("classic", "portfolio.fills().all()", "get_fills"),
+    ],
+)
+def test_a_call_brings_its_own_operation_and_what_that_one_imports(
+    contract: str, call: str, operation: str
+) -> None:
+    package = {"current": "kalshi_portfolio", "classic": "kalshi_classic"}[contract]
+    called = generated_parts(f"{construct(contract)}client.{call}")
+    alone = generated_parts(f"import {package}.api.{call.partition('.')[0]}.{operation}\n")
+    assert operation in called
+    assert called == alone
 
 
 def test_the_command_lists_its_subcommands_without_importing_them() -> None:

@@ -12,18 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from attrs import evolve
 from kalshi_classic import models as m
-from kalshi_classic.api.orders import (
-    amend_order,
-    batch_cancel_orders,
-    batch_create_orders,
-    cancel_order,
-    create_order,
-    decrease_order,
-    get_order,
-    get_order_queue_position,
-    get_orders,
-    get_queue_positions,
-)
+from kalshi_classic.api import orders as api
 from kalshi_classic.types import UNSET, Unset
 
 from kalshi_ext.contract import types as shapes
@@ -147,12 +136,12 @@ class ClassicOrders(OrdersInterface):
     """Orders in cents and whole contracts; the six writes answer 410 today (observed)."""
 
     def place(self, ticket: OrderTicket) -> Call[OrderAck]:
-        kwargs = create_order._get_kwargs(body=create_body(ticket))
+        kwargs = api.create_order._get_kwargs(body=create_body(ticket))
         return Call(OPERATIONS["createOrder"], build_request(kwargs), _order_ack)
 
     def place_many(self, tickets: Sequence[OrderTicket]) -> Call[list[OrderAck | Refused]]:
         body = m.BatchCreateOrdersRequest(orders=[create_body(ticket) for ticket in tickets])
-        kwargs = batch_create_orders._get_kwargs(body=body)
+        kwargs = api.batch_create_orders._get_kwargs(body=body)
 
         def decode(document: Document) -> list[OrderAck | Refused]:
             return [_created(row) for row in _entries(document)]
@@ -175,21 +164,21 @@ class ClassicOrders(OrdersInterface):
             updated_client_order_id=ticket.updated_client_order_id or client_id,
             **prices(side, ticket.price),
         )
-        kwargs = amend_order._get_kwargs(bare_id(ticket.target), body=body)
+        kwargs = api.amend_order._get_kwargs(bare_id(ticket.target), body=body)
         return Call(OPERATIONS["amendOrder"], build_request(kwargs), _order_ack)
 
     def decrease(self, ticket: DecreaseTicket) -> Call[OrderAck]:
         if ticket.by is None:
             raise Misuse("the classic contract decreases by a difference only: say by, not to")
         body = m.DecreaseOrderRequest(reduce_by=whole_contracts(ticket.by, "by"))
-        kwargs = decrease_order._get_kwargs(bare_id(ticket.target), body=body)
+        kwargs = api.decrease_order._get_kwargs(bare_id(ticket.target), body=body)
         return Call(OPERATIONS["decreaseOrder"], build_request(kwargs), _order_ack)
 
     def cancel(self, target: Target) -> Call[OrderAck]:
         def decode(document: Document) -> OrderAck:
             return _cancel_ack(document)
 
-        kwargs = cancel_order._get_kwargs(bare_id(target))
+        kwargs = api.cancel_order._get_kwargs(bare_id(target))
         return Call(OPERATIONS["cancelOrder"], build_request(kwargs), decode)
 
     def cancel_many(self, targets: Sequence[Target]) -> Call[list[OrderAck | Refused]]:
@@ -198,20 +187,22 @@ class ClassicOrders(OrdersInterface):
         def decode(document: Document) -> list[OrderAck | Refused]:
             return [_cancelled(row) for row in _entries(document)]
 
-        kwargs = batch_cancel_orders._get_kwargs(body=body)
+        kwargs = api.batch_cancel_orders._get_kwargs(body=body)
         return Call(OPERATIONS["batchCancelOrders"], build_request(kwargs), decode)
 
     def get(self, order_id: str) -> Call[Order]:
         def decode(document: Document) -> Order:
             return read_order(document["order"])
 
-        return Call(OPERATIONS["getOrder"], build_request(get_order._get_kwargs(order_id)), decode)
+        return Call(
+            OPERATIONS["getOrder"], build_request(api.get_order._get_kwargs(order_id)), decode
+        )
 
     def list(self, query: ListQuery) -> Call[Page[Order]]:
         size = page_size_of(
             query, "getOrders", "ticker", "event_ticker", "status", "since", "until"
         )
-        kwargs = get_orders._get_kwargs(
+        kwargs = api.get_orders._get_kwargs(
             ticker=or_unset(query.ticker),
             event_ticker=or_unset(query.event_ticker),
             min_ts=or_unset(query.since),
@@ -226,7 +217,7 @@ class ClassicOrders(OrdersInterface):
         )
 
     def queue_position(self, order_id: str) -> Call[QueuePosition]:
-        kwargs = get_order_queue_position._get_kwargs(order_id)
+        kwargs = api.get_order_queue_position._get_kwargs(order_id)
         return Call(
             OPERATIONS["getOrderQueuePosition"],
             build_request(kwargs),
@@ -247,7 +238,7 @@ class ClassicOrders(OrdersInterface):
         if order_ids is None:
             return _listed_queue_positions(tickers, event_ticker)
         body = m.GetQueuePositionsRequest(order_ids=list(order_ids))
-        kwargs = get_queue_positions._get_kwargs(body=body)
+        kwargs = api.get_queue_positions._get_kwargs(body=body)
         operation = OPERATIONS["getQueuePositions"]
         return Call(operation, build_request(kwargs), _queue_positions)
 

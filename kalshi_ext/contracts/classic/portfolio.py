@@ -11,19 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 from kalshi_classic import models as m
-from kalshi_classic.api.order_groups import (
-    create_order_group,
-    delete_order_group,
-    get_order_groups,
-    reset_order_group,
-)
-from kalshi_classic.api.portfolio import (
-    get_balance,
-    get_fills,
-    get_positions,
-    get_settlements,
-    get_total_resting_order_value,
-)
+from kalshi_classic.api import order_groups, portfolio
 
 from kalshi_ext.contract import types as shapes
 from kalshi_ext.contracts.classic.filters import page_size_of
@@ -82,7 +70,7 @@ class ClassicPortfolio(PortfolioInterface):
             raise Misuse("the classic contract has no subaccount or exchange_index")
         return Call(
             OPERATIONS["getBalance"],
-            build_request(get_balance._get_kwargs()),
+            build_request(portfolio.get_balance._get_kwargs()),
             decode_balance,
         )
 
@@ -97,7 +85,7 @@ class ClassicPortfolio(PortfolioInterface):
 
     def fills(self, query: ListQuery) -> Call[Page[Fill]]:
         size = page_size_of(query, "getFills", "ticker", "order_id", "since", "until")
-        kwargs = get_fills._get_kwargs(
+        kwargs = portfolio.get_fills._get_kwargs(
             ticker=or_unset(query.ticker),
             order_id=or_unset(query.order_id),
             min_ts=or_unset(query.since),
@@ -108,11 +96,11 @@ class ClassicPortfolio(PortfolioInterface):
 
     def settlements(self, query: ListQuery) -> Call[Page[Settlement]]:
         size = page_size_of(query, "getSettlements")
-        kwargs = get_settlements._get_kwargs(limit=or_unset(size))
+        kwargs = portfolio.get_settlements._get_kwargs(limit=or_unset(size))
         return paged("getSettlements", kwargs, "settlements", shapes.Settlement, decode_settlement)
 
     def resting_value(self) -> Call[RestingValue]:
-        kwargs = get_total_resting_order_value._get_kwargs()
+        kwargs = portfolio.get_total_resting_order_value._get_kwargs()
         return Call(
             OPERATIONS["getTotalRestingOrderValue"], build_request(kwargs), decode_resting_value
         )
@@ -120,7 +108,7 @@ class ClassicPortfolio(PortfolioInterface):
 
 def _positions(query: ListQuery) -> dict[str, Any]:
     size = page_size_of(query, "getPositions", "ticker", "event_ticker")
-    return get_positions._get_kwargs(
+    return portfolio.get_positions._get_kwargs(
         ticker=or_unset(query.ticker),
         event_ticker=or_unset(query.event_ticker),
         limit=or_unset(size),
@@ -134,7 +122,7 @@ class ClassicGroups(GroupsInterface):
         _refuse_account_parts(subaccount, shard)
         body = m.CreateOrderGroupRequest(contracts_limit=whole_contracts(limit, "contracts_limit"))
 
-        kwargs = create_order_group._get_kwargs(body=body)
+        kwargs = order_groups.create_order_group._get_kwargs(body=body)
         return Call(
             OPERATIONS["createOrderGroup"],
             build_request(kwargs),
@@ -143,17 +131,19 @@ class ClassicGroups(GroupsInterface):
 
     def list(self, query: ListQuery) -> Call[Page[OrderGroup]]:
         size = page_size_of(query, "getOrderGroups", "status")
-        kwargs = get_order_groups._get_kwargs(status=or_unset(query.status), limit=or_unset(size))
+        kwargs = order_groups.get_order_groups._get_kwargs(
+            status=or_unset(query.status), limit=or_unset(size)
+        )
         return paged("getOrderGroups", kwargs, "order_groups", shapes.OrderGroup, decode_group)
 
     def delete(self, group_id: str, subaccount: int | None, shard: int | None) -> Call[None]:
         _refuse_account_parts(subaccount, shard)
-        kwargs = delete_order_group._get_kwargs(group_id)
+        kwargs = order_groups.delete_order_group._get_kwargs(group_id)
         return Call(OPERATIONS["deleteOrderGroup"], build_request(kwargs), decode_nothing)
 
     def reset(self, group_id: str, subaccount: int | None, shard: int | None) -> Call[None]:
         _refuse_account_parts(subaccount, shard)
-        request = build_request(reset_order_group._get_kwargs(group_id))
+        request = build_request(order_groups.reset_order_group._get_kwargs(group_id))
         # A POST by the documents, a PUT with a body on the wire (recorded), then as now.
         operation = OPERATIONS["resetOrderGroup"]
         put, body = evolve(operation, method="PUT"), evolve(request, method="PUT", body=b"{}")

@@ -7,23 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from kalshi_portfolio.api.account import (
-    get_account_api_limits,
-    get_account_api_usage_level_volume_progress,
-    get_account_endpoint_costs,
-    upgrade_account_api_usage_level,
-)
-from kalshi_portfolio.api.exchange import (
-    get_exchange_schedule,
-    get_exchange_status,
-    get_user_data_timestamp,
-)
-from kalshi_portfolio.api.historical import (
-    get_fills_historical,
-    get_historical_cutoff,
-    get_historical_orders,
-    get_historical_positions,
-)
+from kalshi_portfolio.api import account, exchange, historical
 
 from kalshi_ext.contract import types as shapes
 from kalshi_ext.contracts.current.orders import or_unset
@@ -61,12 +45,12 @@ class CurrentHistory(Interface):
     """What has moved from the live lists to history."""
 
     def cutoff(self) -> Call[HistoricalCutoff]:
-        kwargs = get_historical_cutoff._get_kwargs()
+        kwargs = historical.get_historical_cutoff._get_kwargs()
         return Call(OPERATIONS["GetHistoricalCutoff"], build_request(kwargs), decode_cutoff)
 
     def orders(self, query: ListQuery) -> Call[Page[Order]]:
         query.refuse_all_but("current", "ticker", "since", "until", "subaccount")
-        kwargs = get_historical_orders._get_kwargs(
+        kwargs = historical.get_historical_orders._get_kwargs(
             ticker=or_unset(query.ticker),
             min_ts=or_unset(query.since),
             max_ts=or_unset(query.until),
@@ -77,7 +61,7 @@ class CurrentHistory(Interface):
 
     def fills(self, query: ListQuery) -> Call[Page[Fill]]:
         query.refuse_all_but("current", "ticker", "since", "until", "subaccount")
-        kwargs = get_fills_historical._get_kwargs(
+        kwargs = historical.get_fills_historical._get_kwargs(
             ticker=or_unset(query.ticker),
             min_ts=or_unset(query.since),
             max_ts=or_unset(query.until),
@@ -88,7 +72,7 @@ class CurrentHistory(Interface):
 
     def positions(self, query: ListQuery) -> Call[Page[Position]]:
         query.refuse_all_but("current", "ticker", "event_ticker", "subaccount")
-        kwargs = get_historical_positions._get_kwargs(
+        kwargs = historical.get_historical_positions._get_kwargs(
             ticker=or_unset(query.ticker),
             event_ticker=or_unset(query.event_ticker),
             limit=or_unset(query.page_size("GetHistoricalPositions")),
@@ -104,11 +88,11 @@ class CurrentAccount(Interface):
     """Rate limits and usage levels."""
 
     def limits(self) -> Call[AccountLimits]:
-        kwargs = get_account_api_limits._get_kwargs()
+        kwargs = account.get_account_api_limits._get_kwargs()
         return Call(OPERATIONS["GetAccountApiLimits"], build_request(kwargs), decode_limits)
 
     def endpoint_costs(self) -> Call[EndpointCosts]:
-        kwargs = get_account_endpoint_costs._get_kwargs()
+        kwargs = account.get_account_endpoint_costs._get_kwargs()
         return Call(
             OPERATIONS["GetAccountEndpointCosts"],
             build_request(kwargs),
@@ -116,13 +100,13 @@ class CurrentAccount(Interface):
         )
 
     def volume_progress(self) -> Call[Page[VolumeProgress]]:
-        kwargs = get_account_api_usage_level_volume_progress._get_kwargs()
+        kwargs = account.get_account_api_usage_level_volume_progress._get_kwargs()
         shape = shapes.AccountApiUsageLevelVolumeProgress
         name = "GetAccountApiUsageLevelVolumeProgress"
         return paged(name, kwargs, "volume_progress", shape, decode_volume_progress)
 
     def upgrade(self) -> Call[None]:
-        kwargs = upgrade_account_api_usage_level._get_kwargs()
+        kwargs = account.upgrade_account_api_usage_level._get_kwargs()
         return Call(
             OPERATIONS["UpgradeAccountApiUsageLevel"], build_request(kwargs), decode_nothing
         )
@@ -132,16 +116,16 @@ class CurrentExchange(Interface):
     """The exchange itself. Public."""
 
     def status(self) -> Call[ExchangeStatus]:
-        kwargs = get_exchange_status._get_kwargs()
+        kwargs = exchange.get_exchange_status._get_kwargs()
         return Call(OPERATIONS["GetExchangeStatus"], build_request(kwargs), decode_exchange_status)
 
     def schedule(self) -> Call[Schedule]:
-        kwargs = get_exchange_schedule._get_kwargs()
+        kwargs = exchange.get_exchange_schedule._get_kwargs()
         return Call(OPERATIONS["GetExchangeSchedule"], build_request(kwargs), decode_schedule)
 
     def data_timestamp(self) -> Call[datetime]:
         def decode(document: Document) -> datetime:
             return Row(document, shapes.GetUserDataTimestampResponse).required_time("as_of_time")
 
-        kwargs = get_user_data_timestamp._get_kwargs()
+        kwargs = exchange.get_user_data_timestamp._get_kwargs()
         return Call(OPERATIONS["GetUserDataTimestamp"], build_request(kwargs), decode)

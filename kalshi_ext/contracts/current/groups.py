@@ -8,15 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from kalshi_portfolio import models as m
-from kalshi_portfolio.api.order_groups import (
-    create_order_group,
-    delete_order_group,
-    get_order_group,
-    get_order_groups,
-    reset_order_group,
-    trigger_order_group,
-    update_order_group_limit,
-)
+from kalshi_portfolio.api import order_groups as api
 
 from kalshi_ext.contract import types as shapes
 from kalshi_ext.contracts.current.orders import or_unset
@@ -44,7 +36,7 @@ class CurrentGroups(Interface):
             exchange_index=or_unset(shard),
         )
 
-        kwargs = create_order_group._get_kwargs(body=body)
+        kwargs = api.create_order_group._get_kwargs(body=body)
         return Call(
             OPERATIONS["CreateOrderGroup"],
             build_request(kwargs),
@@ -52,7 +44,7 @@ class CurrentGroups(Interface):
         )
 
     def get(self, group_id: str, subaccount: int | None) -> Call[OrderGroup]:
-        kwargs = get_order_group._get_kwargs(group_id, subaccount=or_unset(subaccount))
+        kwargs = api.get_order_group._get_kwargs(group_id, subaccount=or_unset(subaccount))
         return Call(
             OPERATIONS["GetOrderGroup"],
             build_request(kwargs),
@@ -61,7 +53,7 @@ class CurrentGroups(Interface):
 
     def list(self, query: ListQuery) -> Call[Page[OrderGroup]]:
         query.refuse_all_but("current", "subaccount")
-        kwargs = get_order_groups._get_kwargs(subaccount=or_unset(query.subaccount))
+        kwargs = api.get_order_groups._get_kwargs(subaccount=or_unset(query.subaccount))
         shape = shapes.OrderGroup
         return Call(
             OPERATIONS["GetOrderGroups"],
@@ -70,13 +62,13 @@ class CurrentGroups(Interface):
         )
 
     def delete(self, group_id: str, subaccount: int | None, shard: int | None) -> Call[None]:
-        kwargs = delete_order_group._get_kwargs(
+        kwargs = api.delete_order_group._get_kwargs(
             group_id, subaccount=or_unset(subaccount), exchange_index=or_unset(shard)
         )
         return Call(OPERATIONS["DeleteOrderGroup"], build_request(kwargs), decode_nothing)
 
     def reset(self, group_id: str, subaccount: int | None, shard: int | None) -> Call[None]:
-        kwargs = reset_order_group._get_kwargs(
+        kwargs = api.reset_order_group._get_kwargs(
             group_id,
             body=m.EmptyResponse(),
             subaccount=or_unset(subaccount),
@@ -85,7 +77,7 @@ class CurrentGroups(Interface):
         return Call(OPERATIONS["ResetOrderGroup"], build_request(kwargs), decode_nothing)
 
     def trigger(self, group_id: str, subaccount: int | None, shard: int | None) -> Call[None]:
-        kwargs = trigger_order_group._get_kwargs(
+        kwargs = api.trigger_order_group._get_kwargs(
             group_id,
             body=m.EmptyResponse(),
             subaccount=or_unset(subaccount),
@@ -96,7 +88,7 @@ class CurrentGroups(Interface):
     def set_limit(
         self, group_id: str, limit: Decimal, subaccount: int | None, shard: int | None
     ) -> Call[None]:
-        kwargs = update_order_group_limit._get_kwargs(
+        kwargs = api.update_order_group_limit._get_kwargs(
             group_id,
             body=m.UpdateOrderGroupLimitRequest(contracts_limit_fp=count_text(limit)),
             subaccount=or_unset(subaccount),

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from kalshi_portfolio import models as m
-from kalshi_portfolio.api.market import get_market, get_market_orderbook, get_markets, get_trades
+from kalshi_portfolio.api import market as api
 from kalshi_portfolio.types import UNSET
 
 from kalshi_ext.contract import types as shapes
@@ -31,7 +31,7 @@ class CurrentMarkets(Interface):
     """Markets, their order books and trades. Public."""
 
     def list(self, query: MarketQuery) -> Call[Page[Market]]:
-        kwargs = get_markets._get_kwargs(
+        kwargs = api.get_markets._get_kwargs(
             status=UNSET if query.status is None else m.MarketStatusFilter(query.status),
             event_ticker=or_unset(query.page.event_ticker),
             series_ticker=or_unset(query.series_ticker),
@@ -50,11 +50,11 @@ class CurrentMarkets(Interface):
         return paged("GetMarkets", kwargs, "markets", shapes.Market, decode_market)
 
     def get(self, ticker: str) -> Call[Market]:
-        kwargs = get_market._get_kwargs(ticker)
+        kwargs = api.get_market._get_kwargs(ticker)
         return Call(OPERATIONS["GetMarket"], build_request(kwargs), decode_single_market)
 
     def orderbook(self, ticker: str, depth: int | None) -> Call[OrderBook]:
-        kwargs = get_market_orderbook._get_kwargs(ticker, depth=or_unset(depth))
+        kwargs = api.get_market_orderbook._get_kwargs(ticker, depth=or_unset(depth))
         return Call(
             OPERATIONS["GetMarketOrderbook"],
             build_request(kwargs),
@@ -62,7 +62,7 @@ class CurrentMarkets(Interface):
         )
 
     def trades(self, query: ListQuery, *, is_block_trade: bool | None) -> Call[Page[Trade]]:
-        kwargs = get_trades._get_kwargs(
+        kwargs = api.get_trades._get_kwargs(
             ticker=or_unset(query.ticker),
             min_ts=or_unset(query.since),
             max_ts=or_unset(query.until),

@@ -13,19 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from kalshi_portfolio import models as m
-from kalshi_portfolio.api.orders import (
-    amend_order_v2,
-    batch_cancel_orders_v2,
-    batch_create_orders_v2,
-    cancel_all_orders,
-    cancel_order_v2,
-    create_order_v2,
-    decrease_order_v2,
-    get_order,
-    get_order_queue_position,
-    get_order_queue_positions,
-    get_orders,
-)
+from kalshi_portfolio.api import orders as api
 from kalshi_portfolio.types import UNSET, Unset
 
 from kalshi_ext.contract import types as shapes
@@ -115,13 +103,13 @@ class CurrentOrders(Interface):
     """Orders; a write that names no ticker and no shard goes to shard 0 (documented)."""
 
     def place(self, ticket: OrderTicket) -> Call[OrderAck]:
-        kwargs = create_order_v2._get_kwargs(body=create_body(ticket))
+        kwargs = api.create_order_v2._get_kwargs(body=create_body(ticket))
         decode = _ack(ticket.ticker, shapes.CreateOrderV2Response)
         return Call(OPERATIONS["CreateOrderV2"], build_request(kwargs), decode)
 
     def place_many(self, tickets: Sequence[OrderTicket]) -> Call[list[OrderAck | Refused]]:
         body = m.BatchCreateOrdersV2Request(orders=[create_body(ticket) for ticket in tickets])
-        kwargs = batch_create_orders_v2._get_kwargs(body=body)
+        kwargs = api.batch_create_orders_v2._get_kwargs(body=body)
         name = "BatchCreateOrdersV2"
         return Call(
             OPERATIONS[name],
@@ -140,7 +128,7 @@ class CurrentOrders(Interface):
             exchange_index=or_unset(ticket.target.exchange_index),
             expiration_time=or_unset(ticket.expires),
         )
-        kwargs = amend_order_v2._get_kwargs(
+        kwargs = api.amend_order_v2._get_kwargs(
             ticket.target.order_id, body=body, subaccount=or_unset(ticket.target.subaccount)
         )
         decode = _ack(ticket.ticker, shapes.AmendOrderV2Response)
@@ -154,14 +142,14 @@ class CurrentOrders(Interface):
             exchange_index=or_unset(target.exchange_index),
             market_ticker=or_unset(target.ticker),
         )
-        kwargs = decrease_order_v2._get_kwargs(
+        kwargs = api.decrease_order_v2._get_kwargs(
             target.order_id, body=body, subaccount=or_unset(target.subaccount)
         )
         decode = _ack(target.ticker, shapes.DecreaseOrderV2Response)
         return Call(OPERATIONS["DecreaseOrderV2"], build_request(kwargs), decode)
 
     def cancel(self, target: Target) -> Call[OrderAck]:
-        kwargs = cancel_order_v2._get_kwargs(
+        kwargs = api.cancel_order_v2._get_kwargs(
             target.order_id,
             subaccount=or_unset(target.subaccount),
             exchange_index=or_unset(target.exchange_index),
@@ -181,7 +169,7 @@ class CurrentOrders(Interface):
             for target in targets
         ]
         body = m.BatchCancelOrdersV2Request(orders=entries)
-        kwargs = batch_cancel_orders_v2._get_kwargs(body=body)
+        kwargs = api.batch_cancel_orders_v2._get_kwargs(body=body)
         name = "BatchCancelOrdersV2"
         return Call(
             OPERATIONS[name],
@@ -190,18 +178,20 @@ class CurrentOrders(Interface):
         )
 
     def cancel_all(self, subaccount: int | None) -> Call[None]:
-        kwargs = cancel_all_orders._get_kwargs(subaccount=or_unset(subaccount))
+        kwargs = api.cancel_all_orders._get_kwargs(subaccount=or_unset(subaccount))
         return Call(OPERATIONS["CancelAllOrders"], build_request(kwargs), decode_nothing)
 
     def get(self, order_id: str) -> Call[Order]:
         def decode(document: Document) -> Order:
             return decode_order(document["order"])
 
-        return Call(OPERATIONS["GetOrder"], build_request(get_order._get_kwargs(order_id)), decode)
+        return Call(
+            OPERATIONS["GetOrder"], build_request(api.get_order._get_kwargs(order_id)), decode
+        )
 
     def list(self, query: ListQuery) -> Call[Page[Order]]:
         query.refuse_all_but("current", *_FILTERS)
-        kwargs = get_orders._get_kwargs(
+        kwargs = api.get_orders._get_kwargs(
             ticker=or_unset(query.ticker),
             event_ticker=or_unset(query.event_ticker),
             min_ts=or_unset(query.since),
@@ -219,7 +209,7 @@ class CurrentOrders(Interface):
         )
 
     def queue_position(self, order_id: str) -> Call[QueuePosition]:
-        kwargs = get_order_queue_position._get_kwargs(order_id)
+        kwargs = api.get_order_queue_position._get_kwargs(order_id)
         return Call(
             OPERATIONS["GetOrderQueuePosition"],
             build_request(kwargs),
@@ -239,7 +229,7 @@ class CurrentOrders(Interface):
             if "," in ticker:
                 rule = "tickers must not hold commas, which begin the next ticker"
                 raise Misuse(f"{rule}, not {redacted_repr(ticker)}")
-        kwargs = get_order_queue_positions._get_kwargs(
+        kwargs = api.get_order_queue_positions._get_kwargs(
             market_tickers=UNSET if tickers is None else ",".join(tickers),
             event_ticker=or_unset(event_ticker),
             subaccount=or_unset(subaccount),

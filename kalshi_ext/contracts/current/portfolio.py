@@ -9,20 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from kalshi_portfolio import models as m
-from kalshi_portfolio.api.portfolio import (
-    get_balance,
-    get_deposits,
-    get_fills,
-    get_intra_exchange_instance_transfer,
-    get_intra_exchange_instance_transfers,
-    get_portfolio_resting_order_total_value,
-    get_positions,
-    get_settlements,
-    get_target_balance_allocation,
-    get_withdrawals,
-    intra_exchange_instance_transfer,
-    set_target_balance_allocation,
-)
+from kalshi_portfolio.api import portfolio as api
 from kalshi_portfolio.types import UNSET
 
 from kalshi_ext.contract import types as shapes
@@ -86,7 +73,7 @@ class CurrentPortfolio(Interface):
     """Balance, positions, fills, settlements, payments, transfers between instances."""
 
     def balance(self, subaccount: int | None, exchange_index: int | None) -> Call[Balance]:
-        kwargs = get_balance._get_kwargs(
+        kwargs = api.get_balance._get_kwargs(
             subaccount=or_unset(subaccount), exchange_index=or_unset(exchange_index)
         )
         return Call(OPERATIONS["GetBalance"], build_request(kwargs), decode_balance)
@@ -103,7 +90,7 @@ class CurrentPortfolio(Interface):
 
     def fills(self, query: ListQuery) -> Call[Page[Fill]]:
         query.refuse_all_but("current", *_FILL_FILTERS)
-        kwargs = get_fills._get_kwargs(
+        kwargs = api.get_fills._get_kwargs(
             ticker=or_unset(query.ticker),
             order_id=or_unset(query.order_id),
             min_ts=or_unset(query.since),
@@ -116,7 +103,7 @@ class CurrentPortfolio(Interface):
 
     def settlements(self, query: ListQuery) -> Call[Page[Settlement]]:
         query.refuse_all_but("current", *_SETTLEMENT_FILTERS)
-        kwargs = get_settlements._get_kwargs(
+        kwargs = api.get_settlements._get_kwargs(
             ticker=or_unset(query.ticker),
             event_ticker=or_unset(query.event_ticker),
             min_ts=or_unset(query.since),
@@ -135,16 +122,16 @@ class CurrentPortfolio(Interface):
 
     def deposits(self, query: ListQuery) -> Call[Page[Payment]]:
         query.refuse_all_but("current")
-        kwargs = get_deposits._get_kwargs(limit=or_unset(query.page_size("GetDeposits")))
+        kwargs = api.get_deposits._get_kwargs(limit=or_unset(query.page_size("GetDeposits")))
         return paged("GetDeposits", kwargs, "deposits", shapes.Deposit, decode_deposit)
 
     def withdrawals(self, query: ListQuery) -> Call[Page[Payment]]:
         query.refuse_all_but("current")
-        kwargs = get_withdrawals._get_kwargs(limit=or_unset(query.page_size("GetWithdrawals")))
+        kwargs = api.get_withdrawals._get_kwargs(limit=or_unset(query.page_size("GetWithdrawals")))
         return paged("GetWithdrawals", kwargs, "withdrawals", shapes.Withdrawal, decode_withdrawal)
 
     def resting_value(self) -> Call[RestingValue]:
-        kwargs = get_portfolio_resting_order_total_value._get_kwargs()
+        kwargs = api.get_portfolio_resting_order_total_value._get_kwargs()
         name = "GetPortfolioRestingOrderTotalValue"
         return Call(OPERATIONS[name], build_request(kwargs), decode_resting_value)
 
@@ -160,7 +147,7 @@ class CurrentPortfolio(Interface):
             destination_subaccount=or_unset(ticket.destination_subaccount),
             client_transfer_id=UNSET if key is None else UUID(key),
         )
-        kwargs = intra_exchange_instance_transfer._get_kwargs(body=body)
+        kwargs = api.intra_exchange_instance_transfer._get_kwargs(body=body)
         return Call(
             OPERATIONS["IntraExchangeInstanceTransfer"],
             build_request(kwargs),
@@ -171,19 +158,19 @@ class CurrentPortfolio(Interface):
         def decode(document: Document) -> InstanceTransfer:
             return decode_instance_transfer(document["transfer"])
 
-        kwargs = get_intra_exchange_instance_transfer._get_kwargs(transfer_id)
+        kwargs = api.get_intra_exchange_instance_transfer._get_kwargs(transfer_id)
         return Call(OPERATIONS["GetIntraExchangeInstanceTransfer"], build_request(kwargs), decode)
 
     def transfers(self, query: ListQuery) -> Call[Page[InstanceTransfer]]:
         query.refuse_all_but("current")
         size = query.page_size("GetIntraExchangeInstanceTransfers")
-        kwargs = get_intra_exchange_instance_transfers._get_kwargs(limit=or_unset(size))
+        kwargs = api.get_intra_exchange_instance_transfers._get_kwargs(limit=or_unset(size))
         shape = shapes.IntraExchangeInstanceTransfer
         name = "GetIntraExchangeInstanceTransfers"
         return paged(name, kwargs, "transfers", shape, decode_instance_transfer)
 
     def target_allocation(self) -> Call[TargetAllocation]:
-        kwargs = get_target_balance_allocation._get_kwargs()
+        kwargs = api.get_target_balance_allocation._get_kwargs()
         return Call(
             OPERATIONS["GetTargetBalanceAllocation"],
             build_request(kwargs),
@@ -200,7 +187,7 @@ class CurrentPortfolio(Interface):
             if reservation is None
             else m.RestingMarginReservation(reservation),
         )
-        kwargs = set_target_balance_allocation._get_kwargs(body=body)
+        kwargs = api.set_target_balance_allocation._get_kwargs(body=body)
         return Call(OPERATIONS["SetTargetBalanceAllocation"], build_request(kwargs), decode_nothing)
 
 
@@ -215,7 +202,7 @@ _POSITION_FILTERS = (
 def _positions(query: ListQuery) -> dict[str, Any]:
     query.refuse_all_but("current", *_POSITION_FILTERS)
     status = query.settlement_status
-    return get_positions._get_kwargs(
+    return api.get_positions._get_kwargs(
         ticker=or_unset(query.ticker),
         event_ticker=or_unset(query.event_ticker),
         count_filter=or_unset(query.count_filter),

@@ -8,14 +8,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from kalshi_portfolio import models as m
-from kalshi_portfolio.api.portfolio import (
-    apply_subaccount_transfer,
-    create_subaccount,
-    get_subaccount_balances,
-    get_subaccount_netting,
-    get_subaccount_transfers,
-    update_subaccount_netting,
-)
+from kalshi_portfolio.api import portfolio as api
 
 from kalshi_ext.contract import types as shapes
 from kalshi_ext.contracts.current.orders import or_unset
@@ -44,11 +37,11 @@ class CurrentSubaccounts(Interface):
 
         # An empty body is refused as invalid_content_type (observed), so `{}` goes at least.
         body = m.CreateSubaccountRequest(exchange_index=or_unset(exchange_index))
-        kwargs = create_subaccount._get_kwargs(body=body)
+        kwargs = api.create_subaccount._get_kwargs(body=body)
         return Call(OPERATIONS["CreateSubaccount"], build_request(kwargs), decode)
 
     def balances(self) -> Call[Page[SubaccountBalance]]:
-        kwargs = get_subaccount_balances._get_kwargs()
+        kwargs = api.get_subaccount_balances._get_kwargs()
         shape = shapes.SubaccountBalance
         name, key = "GetSubaccountBalances", "subaccount_balances"
         return paged(name, kwargs, key, shape, decode_subaccount_balance)
@@ -68,23 +61,23 @@ class CurrentSubaccounts(Interface):
             amount_cents=cents,
             exchange_index=or_unset(exchange_index),
         )
-        kwargs = apply_subaccount_transfer._get_kwargs(body=body)
+        kwargs = api.apply_subaccount_transfer._get_kwargs(body=body)
         return Call(OPERATIONS["ApplySubaccountTransfer"], build_request(kwargs), decode_nothing)
 
     def transfers(self, query: ListQuery) -> Call[Page[SubaccountTransfer]]:
         query.refuse_all_but("current")
         size = query.page_size("GetSubaccountTransfers")
-        kwargs = get_subaccount_transfers._get_kwargs(limit=or_unset(size))
+        kwargs = api.get_subaccount_transfers._get_kwargs(limit=or_unset(size))
         shape = shapes.SubaccountTransfer
         name = "GetSubaccountTransfers"
         return paged(name, kwargs, "transfers", shape, decode_subaccount_transfer)
 
     def netting(self) -> Call[Page[NettingConfig]]:
-        kwargs = get_subaccount_netting._get_kwargs()
+        kwargs = api.get_subaccount_netting._get_kwargs()
         shape = shapes.SubaccountNettingConfig
         return paged("GetSubaccountNetting", kwargs, "netting_configs", shape, decode_netting)
 
     def set_netting(self, subaccount: int, enabled: bool) -> Call[None]:
         body = m.UpdateSubaccountNettingRequest(subaccount_number=subaccount, enabled=enabled)
-        kwargs = update_subaccount_netting._get_kwargs(body=body)
+        kwargs = api.update_subaccount_netting._get_kwargs(body=body)
         return Call(OPERATIONS["UpdateSubaccountNetting"], build_request(kwargs), decode_nothing)

@@ -81,8 +81,8 @@ class World:
 
     def __attrs_post_init__(self) -> None:
         policy = Policy(backoff=core.no_jitter(first=0.1))
-        calls = (CURRENT.account.limits(), CURRENT.account.endpoint_costs())
-        self.context = Context(policy=policy, pacer=self.pacer, budget_calls=calls)
+        calls = CURRENT.account.limits(), CURRENT.account.endpoint_costs()
+        self.context = Context(policy=policy, pacer=self.pacer, budget_calls=lambda: calls)
 
     def at(self, when: float, work: Callable[[], None]) -> None:
         heapq.heappush(self._heap, (when, next(self._order), work))

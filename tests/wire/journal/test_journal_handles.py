@@ -162,13 +162,13 @@ def test_a_forked_child_gets_no_handle_of_its_parents_journal(path: Path) -> Non
         """
         import os, sys, threading
         from journal_writers import entry
-        from kalshi_ext.journal import JournalBusy, open, open_journal
+        from kalshi_ext.journal import JournalBusy, open_journal, shared_file
         journal = open_journal(sys.argv[1])
         twin = open_journal(sys.argv[1])
         journal.reserve(entry("a"))
         held, go = threading.Event(), threading.Event()
         def hold():  # a thread that is inside an opening when the fork comes
-            with open._lock:
+            with shared_file._lock:
                 held.set()
                 go.wait()
         threading.Thread(target=hold, daemon=True).start()
