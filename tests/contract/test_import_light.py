@@ -63,6 +63,12 @@ def test_a_client_brings_the_generated_package_of_its_contract_only(
     assert not modules & (TOOLS | THEIRS)
 
 
+def test_a_client_brings_neither_sqlite_nor_time_zones_before_a_journal_or_a_pause_needs_them() -> (
+    None
+):
+    assert not brought(construct("current")) & {"sqlite3", "zoneinfo", "kalshi_ext.journal.sqlite"}
+
+
 @pytest.mark.parametrize("contract", ["current", "classic"])
 def test_a_client_that_made_no_call_brings_no_generated_model_and_no_operation(
     contract: str,
