@@ -237,6 +237,7 @@ def run_poisoned(copy: Path, texts: dict[tuple[Any, ...], str]) -> bool:
     before = outputs(copy)
     done = generate(copy)
     if done.returncode:
+        assert "ModuleNotFoundError" not in done.stderr  # the document is at fault, not the copy
         assert outputs(copy) == before  # a refused document changes nothing
         return False
     modules = "import kalshi_classic.models, kalshi_classic.client, pathlib, importlib\n"
