@@ -76,7 +76,7 @@ EDITS: dict[str, list[tuple[str, str, str]]] = {
     "kalshi_ext/models/portfolio.py": [
         ("__all__ = [\n", "after", '    "Exposure",\n'),
         (
-            "@frozen(kw_only=True)\nclass Position:",
+            "@frozen(kw_only=True)\nclass Position(FromPage):",
             "before",
             "@frozen(kw_only=True)\nclass Exposure:\n"
             '    """Dollars at risk over all markets."""\n\n'
