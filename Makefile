@@ -11,6 +11,9 @@ JOBS ?= 4
 UPSTREAM ?=
 BASE ?= openapi/upstream.yaml
 MAKEFLAGS += --no-print-directory
+# Images often set this. Without bytecode every process that is started compiles the library again,
+# and every test worker rewrites the tests again: half of the time of `make test`.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types derived spec generate check-generated drift adopt adopt-walks \
