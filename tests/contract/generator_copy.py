@@ -17,6 +17,8 @@ PARTS = (
     "kalshi_ext/drift",
     "kalshi_ext/values",
     "kalshi_ext/errors.py",
+    "kalshi_ext/redact.py",
+    "kalshi_ext/spellings.py",
     "kalshi_ext/contract",
     "scripts/contract",
     "scripts/contract_fields.py",
