@@ -11,10 +11,13 @@ JOBS ?= 4
 UPSTREAM ?=
 BASE ?= openapi/upstream.yaml
 MAKEFLAGS += --no-print-directory
+# Images often set this. Without bytecode every process that is started compiles the library again,
+# and every test worker rewrites the tests again: half of the time of `make test`.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types derived spec generate check-generated drift adopt adopt-walks \
-        record faults fuzz hostile simulate mutation drift-mutations invariants conformance witnesses bench bulk \
+        record faults fuzz sweeps hostile simulate mutation drift-mutations invariants conformance witnesses bench bulk \
         stop-times maker package clean
 
 help: ## list the targets
@@ -97,6 +100,10 @@ faults: $(VENV)/.dev ## the full proof of exactly-once: every byte, every kill; 
 
 hostile: $(VENV)/.dev ## 20,000 hostile worlds on real TCP, a second witness; writes the figures
 	$(PY) scripts/hostile.py --write
+
+sweeps: $(VENV)/.dev ## every case of what `make test` samples (minutes)
+	EVERY_CASE=1 $(PY) -m pytest -n $(JOBS) --dist worksteal -q $$(grep -rl case_samples tests --include='test_*.py')
+
 fuzz: $(VENV)/.dev ## attack arguments, answers, secrets and patterns; writes the figures
 	$(PY) scripts/fuzz.py --write
 

@@ -15,6 +15,11 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+# Images often set PYTHONDONTWRITEBYTECODE. Without bytecode every worker rewrites all tests again,
+# and every process that a test starts compiles the library again.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # Tests import the scripts by name, and the package scripts/contract as `contract`. The folder
 # tests/contract has no __init__.py: Python prefers a package with one to such a folder, wherever
 # each stands on the path. At the end, so that no script hides a module of the tests. From examples/

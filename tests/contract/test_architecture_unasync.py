@@ -38,21 +38,19 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("how", ["edited", "missing", "extra"])
-def test_an_edited_missing_or_extra_file_is_found_and_put_right(copy: Path, how: str) -> None:
-    target = copy / "kalshi_ext" / "_sync"
-    if how == "edited":
-        file = target / "rows.py"
-        file.write_text(file.read_text().replace("page.items", "page.items[1:]"))
-    elif how == "missing":
-        file = target / "orders.py"
-        file.unlink()
-    else:
-        file = target / "added.py"
-        file.write_text("x = 1\n")
+def test_an_edited_missing_or_extra_file_is_found_and_put_right(copy: Path) -> None:
+    edited, missing, extra = (
+        copy / "kalshi_ext" / "_sync" / f"{name}.py" for name in ("rows", "orders", "added")
+    )
+    edited.write_text(edited.read_text().replace("page.items", "page.items[1:]"))
+    missing.unlink()
+    extra.write_text("x = 1\n")
     check = unasync(copy, "--check")
     assert check.returncode == 1
-    assert f"kalshi_ext/_sync/{file.name} differs" in check.stdout
+    said = [
+        file for file in (edited, missing, extra) if f"_sync/{file.name} differs" in check.stdout
+    ]
+    assert said == [edited, missing, extra]
     assert unasync(copy).returncode == 0
     assert unasync(copy, "--check").returncode == 0
 

@@ -33,9 +33,8 @@ def test_the_hash_check_needs_nothing_but_python(copy: Path, tmp_path: Path) -> 
     assert not (tmp_path / "never-made").exists()
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
+def test_a_hand_edit_is_found_by_its_hash(copy: Path) -> None:
+    names = [
         "generated/kalshi_portfolio/models/order.py",
         "generated/kalshi_classic/client.py",
         "generated/README.md",
@@ -47,14 +46,14 @@ def test_the_hash_check_needs_nothing_but_python(copy: Path, tmp_path: Path) -> 
         "openapi/upstream.yaml",
         "openapi/generator.yaml",
         "requirements-generator.txt",
-    ],
-)
-def test_a_hand_edit_is_found_by_its_hash(copy: Path, name: str) -> None:
-    with (copy / name).open("a", encoding="utf-8") as file:
-        file.write("# by hand\n")
+    ]
+    for name in names:
+        with (copy / name).open("a", encoding="utf-8") as file:
+            file.write("# by hand\n")
     done = generate(copy, "--check-hashes")
     assert done.returncode == 1
-    assert done.stderr.splitlines()[0] == f"{name} is not what MANIFEST says"
+    said = done.stderr.splitlines()[:-1]
+    assert sorted(said) == sorted(f"{name} is not what MANIFEST says" for name in names)
 
 
 def test_a_missing_and_an_extra_file_are_found_by_their_hashes(copy: Path) -> None:

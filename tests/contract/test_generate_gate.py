@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from case_samples import EVERY_CASE
 from documents_for_spec import ROOT
 from generator_copy import copy_repository, generate, only_package, outputs
 from hypothesis import given
@@ -262,10 +262,9 @@ def test_hostile_prose_becomes_prose_and_runs_nothing(copy: Path) -> None:
     assert not list(copy.rglob("RAN"))
 
 
-# A hostile name ends most runs, so each needs a run of its own (seconds): three of the kinds here,
-# every one of them with `EVERY_PLACE=1`.
+# A hostile name ends most runs, so each needs a run of its own (seconds).
 NAMES = places_of_kinds(prose=False)
-TRIED = range(len(NAMES)) if "EVERY_PLACE" in os.environ else range(5, len(NAMES), len(NAMES) // 3)
+TRIED = range(len(NAMES)) if EVERY_CASE else (5, len(NAMES) // 2)
 
 
 @pytest.mark.parametrize("number", TRIED)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kill_cases import KillSuite, count_boundaries, random_deaths, start_sandbox
 
-KILLS = 3  # at boundaries, of the sync and of the async client each
+KILLS = 2  # at boundaries, of the sync and of the async client each
 TOLERANCE, LIFE = 2.0, 2.5  # seconds: of the exchange's clock, and what the clients count on
 
 

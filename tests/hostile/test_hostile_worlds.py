@@ -15,7 +15,7 @@ from hostile_journals import journals
 from hostile_judge import judge
 from hostile_scenario import Run, Scenario, Step, changed, play_all
 
-SCENARIOS = draw_scenarios(90, 20261126)
+SCENARIOS = draw_scenarios(36, 20261126)
 
 
 # Worlds in which a client was dishonest once, each the smallest that shows it.

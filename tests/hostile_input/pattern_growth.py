@@ -108,10 +108,9 @@ def patterns() -> dict[str, Pattern]:
 def _written() -> Iterator[str | bytes]:
     for path in Path(kalshi_ext.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if not isinstance(node, ast.Call) or not node.args:
-                continue
-            if ast.unparse(node.func).startswith("re.") and isinstance(node.args[0], ast.Constant):
-                yield node.args[0].value
+            match node:
+                case ast.Call(ast.Attribute(ast.Name("re")), [ast.Constant(text), *_]):
+                    yield text
 
 
 def _cpu(pattern: Pattern, text: Any) -> float:

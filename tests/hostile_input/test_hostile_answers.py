@@ -69,7 +69,7 @@ def test_an_order_that_stands_under_an_odd_id_is_unknown_and_never_misuse(order_
         client.orders.place("T", side="bid", count=1, price="0.5")
 
 
-@pytest.mark.parametrize("cursor", ["\ud800", "c" * 10_000, "a\0", "c" * 10_000_000], ids=len)
+@pytest.mark.parametrize("cursor", ["\ud800", "c" * 10_000, "a\0", "c" * 1_000_000], ids=len)
 def test_a_cursor_that_cannot_be_sent_back_is_an_answer_that_cannot_be_read(cursor: str) -> None:
     transport = hostile_answers.Answering()
     transport.answer = Answer(200, json.dumps({"orders": [], "cursor": cursor}).encode())

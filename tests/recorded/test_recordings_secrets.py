@@ -190,6 +190,14 @@ def test_loopback_and_its_port_become_one_name() -> None:
 def test_recording_refuses_all_but_the_sandbox_and_the_demo_exchange_by_name(
     variables: dict[str, str], words: str
 ) -> None:
+    sys.path.append(str(ROOT / "scripts"))
+    import record
+
+    assert words in str(record.refusal(variables))
+
+
+def test_a_recording_that_is_refused_changes_no_cassette() -> None:
+    variables = {"KALSHI_ENVIRONMENT": "production"}
     before = {file: file.stat().st_mtime_ns for file in player.CASSETTES.rglob("*.yaml")}
     environ = {key: value for key, value in os.environ.items() if not key.startswith("KALSHI_")}
     command = [sys.executable, str(ROOT / "scripts" / "record.py")]
@@ -197,7 +205,7 @@ def test_recording_refuses_all_but_the_sandbox_and_the_demo_exchange_by_name(
         command, env=environ | variables, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert words in done.stderr
+    assert "production never" in done.stderr
     assert {file: file.stat().st_mtime_ns for file in player.CASSETTES.rglob("*.yaml")} == before
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from adopt_steps.user_programs import PROGRAMS, broken_lines
+from case_samples import only_in_sweeps
 from documents_for_spec import ROOT
 
 from kalshi_ext import Kalshi
@@ -42,6 +43,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@only_in_sweeps
 def test_a_contract_that_breaks_nobody_names_no_line(cache: Path) -> None:
     new = document("upstream")
     new["components"]["schemas"]["Fill"]["properties"]["tier"] = {"type": "string"}

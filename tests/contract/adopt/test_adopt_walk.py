@@ -102,15 +102,16 @@ def files(root: Path) -> dict[str, bytes]:
     }
 
 
-def test_a_step_that_stops_changes_nothing_and_says_what_to_edit_and_then_goes_on(
-    tmp_path: Path,
-) -> None:
+def adopting(copy: Path, new: Path) -> list[str]:
+    command = [sys.executable, str(copy / "scripts" / "adopt.py"), "--upstream", str(new)]
+    return [*command, "--no-types", "--environment", str(ROOT / ".venv-generator")]
+
+
+def test_a_step_that_stops_changes_nothing_and_says_what_to_edit(tmp_path: Path) -> None:
     copy = copy_repository(ROOT, tmp_path / "copy")
     new = published(ROOT, CHANGES[:1], tmp_path / "new.json")
     before = files(copy)
-    command = [sys.executable, str(copy / "scripts" / "adopt.py"), "--upstream", str(new)]
-    command += ["--no-types", "--environment", str(ROOT / ".venv-generator")]
-
+    command = adopting(copy, new)
     stopped = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert stopped.returncode == 3, stopped.stderr
     assert "adopt: stopped at overlay: 1 of its actions no longer fit" in stopped.stderr
@@ -122,7 +123,13 @@ def test_a_step_that_stops_changes_nothing_and_says_what_to_edit_and_then_goes_o
     assert "nothing was changed" in stopped.stderr
     assert files(copy) == before
 
-    command.append("--drop-words")
+
+@long_walk
+def test_a_stopped_adoption_goes_on_where_words_may_be_dropped(tmp_path: Path) -> None:
+    copy = copy_repository(ROOT, tmp_path / "copy")
+    new = published(ROOT, CHANGES[:1], tmp_path / "new.json")
+    before = files(copy)
+    command = [*adopting(copy, new), "--drop-words"]
     process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (process.returncode, process.stderr) == (0, "")
     assert "Fill: read where it is there, and no longer in the contract" in process.stdout

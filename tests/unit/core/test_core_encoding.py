@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterable
 import core_meaning as meaning
 import core_samples as core
 import pytest
+from case_samples import sampled
 
 from kalshi_ext import Misuse, OrderTicket
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.requests import AmendTicket
 
+TICKS = sampled(meaning.TICKS, 11)
 Build = Callable[[Contract, str, "str | None", str], "bytes | None"]
 
 
@@ -58,8 +60,8 @@ def encode_all(
 
 @pytest.mark.parametrize("build", [place_body, amend_body])
 def test_current_bodies_mean_what_was_said_at_every_tick(build: Build) -> None:
-    result = encode_all(core.CURRENT, build, meaning.current_body, meaning.TICKS)
-    assert result == (6 * 9_999, [])
+    result = encode_all(core.CURRENT, build, meaning.current_body, TICKS)
+    assert result == (6 * len(TICKS), [])
 
 
 def test_an_entry_of_a_batch_means_what_the_same_order_alone_means() -> None:

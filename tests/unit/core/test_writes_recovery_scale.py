@@ -78,8 +78,7 @@ def with_open_entries(share_found: float, **policy: Any) -> tuple[ex.FakeExchang
     return exchange, limit
 
 
-@pytest.mark.parametrize("paced", [True, False])
-@pytest.mark.parametrize("share_found", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize(("share_found", "paced"), [(0.0, True), (0.5, False), (1.0, True)])
 def test_four_hundred_entries_of_as_many_tickers_are_resolved_in_time(
     share_found: float, paced: bool
 ) -> None:

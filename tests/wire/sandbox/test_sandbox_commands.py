@@ -130,16 +130,10 @@ def test_the_clock_can_be_fixed(tmp_path: Path) -> None:
 def test_a_wrong_option_is_one_clear_line(
     tmp_path: Path, arguments: tuple[str, ...], complaint: str
 ) -> None:
-    result = subprocess.run(
-        [sys.executable, "-c", _RUN, *arguments, "--credentials", str(tmp_path / "keys")],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert result.returncode != 0
-    assert complaint in result.stderr
-    assert "Traceback" not in result.stderr
+    result = CliRunner().invoke(sandbox, [*arguments, "--credentials", str(tmp_path / "keys")])
+    assert result.exit_code != 0
+    assert isinstance(result.exception, SystemExit)
+    assert complaint in result.output
 
 
 def _error_output(directory: Path, *arguments: str) -> str:

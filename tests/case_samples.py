@@ -1,0 +1,24 @@
+"""Samples of long sweeps for the suite; `make sweeps` (EVERY_CASE=1) takes every case."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TypeVar
+
+import pytest
+
+T = TypeVar("T")
+
+EVERY_CASE = "EVERY_CASE" in os.environ
+
+only_in_sweeps = pytest.mark.skipif(
+    not EVERY_CASE, reason="many seconds of CPU: with EVERY_CASE=1 (make sweeps)"
+)
+
+
+def sampled(cases: Sequence[T], step: int) -> Sequence[T]:
+    """Take each step-th case and the last; every one in a sweep."""
+    if EVERY_CASE:
+        return cases
+    return [*cases[:-1:step], cases[-1]]
