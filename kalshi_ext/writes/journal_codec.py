@@ -172,6 +172,11 @@ def final_state(error: KalshiError) -> State:
     return State.NOT_SENT if never_sent else State.REFUSED
 
 
+def ended(key: str, error: KalshiError, **tries: Any) -> Transition:
+    """Say how the journal keeps a write that ended in an error."""
+    return Transition(key, final_state(error), verdict=encode_error(error), **tries)
+
+
 def decode_ack(entry: Entry) -> OrderAck | None:
     """Read the acknowledgement an entry ended in, marked as replayed; None when there is none."""
     verdict = json.loads(entry.verdict or "{}")

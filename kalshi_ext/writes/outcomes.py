@@ -10,15 +10,32 @@ its body is one of the exchange's own (`protocol/responses.py`), that of a batch
 code is known to prove. Nor does a success status alone: an acknowledgement is believed only where
 its content can be true of what was sent. Responses have described another order (documented
 incident, May 2026).
+
+A probe is a flow without arguments that reads once and says what became of a write whose answer
+proved nothing:
+
+    result       what the read showed                               what the caller may do
+    Executed     the exchange is in the state the write asked for   return it
+    Created      something that was not there before                return it
+    NotExecuted  it was not executed and cannot be any more         raise its error
+    NotDone      not in that state                                  send again when no copy is left
+    Moot         its order ended, and hides what became of it       say so: nothing is to come
+    Unclear      nothing that can be relied on                      probe again, or say unknown
+
+A failed read, a 404, a list cut short and an unreadable row are `Unclear`, never `NotDone`.
+Whether a result may be believed is a question of time: reads lag behind writes, and a delayed copy
+of a request may still be accepted. The engine (resolve.py) decides it.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from collections.abc import Callable
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 from attrs import frozen
 
+from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import (
     BadRequest,
     Conflict,
@@ -30,8 +47,9 @@ from kalshi_ext.errors import (
     Refused,
     TransferAlreadyApplied,
 )
+from kalshi_ext.journal import Entry
 from kalshi_ext.models import OrderAck
-from kalshi_ext.protocol.flow import Context, decode_response, lost_error
+from kalshi_ext.protocol.flow import CallLimits, Context, Flow, decode_response, lost_error
 from kalshi_ext.protocol.messages import Call, Lost, Operation, Repeat, Reply
 from kalshi_ext.protocol.retry_policy import advice_when_unknown
 from kalshi_ext.requests import OrderTicket
@@ -101,6 +119,10 @@ class Moot:
 
 Recordable: TypeAlias = WriteOutcome[T] | Moot  # what the journal is told of a key
 ProbeResult: TypeAlias = WriteOutcome[T] | NotDone[T] | Created[T] | Moot | Unclear
+Probe: TypeAlias = Callable[[], Flow[ProbeResult[Any]]]
+
+# The probes of the journal's entries, by their `kind`; each module adds those of its own writes.
+PROBES: Final[dict[str, Callable[[Contract, Context, CallLimits, Entry], Probe]]] = {}
 
 
 def judge(
@@ -222,6 +244,11 @@ def ack_contradiction(ticket: OrderTicket, ack: OrderAck) -> str | None:
     if (ack.fill_count or 0) + (ack.remaining_count or 0) > ticket.count:
         return f"it counts more than the {ticket.count} asked for"
     return None
+
+
+def unbelieved(operation: Operation, contradiction: str) -> str:
+    """Say in words that an acknowledgement proves nothing."""
+    return f"{operation.facade}: the acknowledgement was not believed: {contradiction}"
 
 
 CANCEL_ANSWER = "it tells reduced_by, which only the answer to a cancel does"

@@ -41,7 +41,8 @@ from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Monotonic, Now, 
 from kalshi_ext.reads.watermark import poll
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.writes import journal_codec, recovery
-from kalshi_ext.writes.resolve import Progress, Write
+from kalshi_ext.writes.order_write import unknown_order
+from kalshi_ext.writes.write import Progress, Write
 
 T = TypeVar("T")
 Tickets = Mapping[str, OrderTicket]
@@ -73,7 +74,7 @@ def _reserve_when_free(write: Write[OrderAck], key: str, ticket: OrderTicket) ->
         yield from _reserve_locked(write, {key: ticket})
         return
     busy = f"orders.place: another call is still busy with {key}"
-    _end(write, key, ticket, _unknown(ticket, busy, write.operation.id))
+    _end(write, key, ticket, unknown_order(ticket, busy, write.operation.id))
 
 
 def acquire(keys: list[str], owner: object, context: Context, limits: CallLimits) -> Flow[bool]:
@@ -222,12 +223,6 @@ def _settle_entry(write: Write[OrderAck], entry: Entry) -> Flow[Entry]:
     return latest
 
 
-def _unknown(ticket: OrderTicket, reason: str, operation: str) -> OutcomeUnknown:
-    return OutcomeUnknown(
-        reason, operation=operation, client_order_id=ticket.client_order_id, ticket=ticket
-    )
-
-
 def _conflict_error(
     ticket: OrderTicket, entry: Entry, differs: Mapping[str, tuple[Any, Any]]
 ) -> KalshiError:
@@ -241,7 +236,7 @@ def _conflict_error(
 
 def _open_error(ticket: OrderTicket, entry: Entry) -> KalshiError:
     reason = f"orders.place: {entry.key} has no verdict yet (state {entry.state})"
-    return _unknown(ticket, reason, entry.operation)
+    return unknown_order(ticket, reason, entry.operation)
 
 
 def settle_prior_writes(

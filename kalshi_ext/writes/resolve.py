@@ -9,10 +9,10 @@ before its first byte leaves, and it ends executed, not executed or unknown. Rec
 Two kinds of writes are exempt, because a repeat of them changes nothing: cancels and other
 idempotent writes (cancel.py), and transfers under a key (transfer.py).
 
-A `Write` is data: how its request is built, what its answer proves, one read that finds out
-(probe), how the journal keeps it. An order is one of n keys of a batch (order_write.py), every
-other write has one key (single.py). Recovery (recovery.py) makes writes of the journal's open
-entries, which begin at "probing" and never send.
+A `Write` (write.py) says how its request is built, what its answer proves, what one read (probe)
+shows, how the journal keeps it. An order is one of n keys of a batch (order_write.py), every other
+write has one key (single.py). Recovery (recovery.py) makes writes of the journal's open entries,
+which begin at "probing" and never send.
 
 States and transitions, of each key:
 
@@ -80,18 +80,15 @@ One example, an order with `Policy(resend_within=120)`; seconds of the monotonic
 With the default `resend_within` of 5 s it ends at 62.9 as NotSent: "it was sent and is proven
 absent", and the caller decides whether the order is still wanted. Had the list shown c1 at 10.1, it
 would be returned at once with `replayed=True`: an id names one order for ever, so no freshness is
-needed. An amend needs it, because the order it names may have looked the same before (probes.py).
+needed. An amend needs it, because the order it names may have looked the same before (amend.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Generic, TypeAlias, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
-from attrs import define, field, frozen
-
-from kalshi_ext.contracts.interface import Contract
-from kalshi_ext.errors import KalshiError, Misuse, NotSent, OutcomeUnknown
+from kalshi_ext.errors import KalshiError, Misuse, NotSent
 from kalshi_ext.journal import JournalError, Transition
 from kalshi_ext.protocol.flow import (
     CallLimits,
@@ -101,7 +98,7 @@ from kalshi_ext.protocol.flow import (
     Told,
     send_with_retries,
 )
-from kalshi_ext.protocol.messages import Call, Lost, Operation, Reply
+from kalshi_ext.protocol.messages import Reply
 from kalshi_ext.protocol.retry_policy import retry_rule
 from kalshi_ext.reads.watermark import SentAt, Watermark, poll, read_watermark
 from kalshi_ext.writes import journal_codec, telling
@@ -111,85 +108,14 @@ from kalshi_ext.writes.outcomes import (
     Moot,
     NotDone,
     NotExecuted,
-    ProbeResult,
     Recordable,
     Unclear,
     Unknown,
     WriteOutcome,
 )
-
-NOT_SENT = SentAt()
+from kalshi_ext.writes.write import NOT_SENT, Progress, Reading, Result, Write
 
 T = TypeVar("T")
-Result: TypeAlias = T | KalshiError
-
-
-@define
-class Progress(Generic[T]):
-    """How far the write under one journal key has come.
-
-    `result` is a value, or an error that the caller gets; `is_open` says that it has no verdict.
-    """
-
-    key: str
-    ticker: str | None
-    sent: SentAt = NOT_SENT
-    attempts: int = 0  # of this call, whose answers proved nothing
-    earlier_attempts: int = 0  # of earlier calls
-    # An attempt before the present one, of whichever call, may have been executed.
-    tried: bool = False
-    unknown: Unknown | None = None  # the outcome that has to be found out
-    not_done: NotDone[T] | None = None  # what the probe found, where it may go again
-    # The exchange's time before which it cannot have been made; None for the start of the call.
-    since: float | None = None
-    result: Result[T] | None = None
-    is_settled: bool = False
-    is_open: bool = True
-    is_moot: bool = False  # open, and yet no reason for a later write to wait
-    unknown_since: float | None = None  # monotonic; None where nothing was told of it
-
-
-@frozen
-class Reading:
-    """One look: the watermark before it, and the keys of which no copy can be executed any more."""
-
-    watermark: Watermark
-    expired: Collection[str]
-
-
-@define
-class Write(Generic[T]):
-    """One call as data for the engine: the orders of a batch, or one other write.
-
-    `build(keys)` makes the request that is sent for them, `judge(call, keys, response)` says what
-    its answer proves of each, `probe(keys, reading)` reads once what became of each, and
-    `transition(progress, outcome)` is how the journal keeps an outcome. `not_executed(key, error)`
-    and `unproven(key, error)` make the errors of the caller. `names_one` says that a key names one
-    write for ever, so that one that is found needs no fresh read.
-    """
-
-    contract: Contract
-    context: Context
-    limits: CallLimits
-    operation: Operation
-    build: Callable[[Sequence[str]], Call[Any]]
-    judge: Callable[[Call[Any], Sequence[str], Reply | Lost], Mapping[str, WriteOutcome[T]]]
-    probe: Callable[[Sequence[str], Reading], Flow[Mapping[str, ProbeResult[T]]]]
-    transition: Callable[[Progress[T], Recordable[T]], Transition]
-    not_executed: Callable[[str, str], NotSent]
-    unproven: Callable[[str, KalshiError], OutcomeUnknown]
-    names_one: bool = False
-    sends: bool = True
-    began: tuple[float, float] = (0.0, 0.0)  # of the reservation, monotonic and Unix seconds
-    progress: dict[str, Progress[T]] = field(factory=dict[str, Any])
-
-    def pending(self) -> list[str]:
-        """Return the keys that are to be sent."""
-        return [k for k, p in self.progress.items() if not p.is_settled and p.unknown is None]
-
-    def unknown(self) -> list[str]:
-        """Return the keys that have to be found out."""
-        return [k for k, p in self.progress.items() if p.unknown is not None]
 
 
 def execute(write: Write[T], reserve: Flow[None]) -> Flow[Mapping[str, Result[T]]]:
