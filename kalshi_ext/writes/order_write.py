@@ -276,21 +276,27 @@ def match_entries(
 
     The order of the entries is not documented, so it is never used while more than one could fit.
     """
-    entry_ids = [entry.client_order_id for entry in entries if entry.client_order_id]
-    by_id = {entry.client_order_id: entry for entry in entries if entry.client_order_id}
-    without_id = [entry for entry in entries if not entry.client_order_id]
+    by_id: dict[str, OrderAck | Refused | None] = {}
+    without_id: list[OrderAck | Refused] = []
+    for entry in entries:
+        if not entry.client_order_id:
+            without_id.append(entry)
+        else:  # None: two entries for one ticket prove nothing
+            known = entry.client_order_id in by_id
+            by_id[entry.client_order_id] = None if known else entry
     outcomes: dict[str, WriteOutcome[OrderAck]] = {}
     unmatched: list[OrderTicket] = []
     for ticket in tickets:
-        entry = by_id.get(ticket.client_order_id)
-        if entry is None:
+        key = ticket.client_order_id
+        if key not in by_id:
             unmatched.append(ticket)
-        elif entry_ids.count(ticket.client_order_id) > 1:  # two entries for one ticket
-            outcomes[ticket.client_order_id] = _missing_entry(operation, ticket)
+        elif (own := by_id[key]) is None:
+            outcomes[key] = _missing_entry(operation, ticket)
         else:
-            outcomes[ticket.client_order_id] = _judge_entry(operation, ticket, entry)
-    single = len(tickets) == len(entries) == 1
-    outcomes.update(_match_without_id(operation, unmatched, without_id, single=single))
+            outcomes[key] = _judge_entry(operation, ticket, own)
+    if unmatched:
+        single = len(tickets) == len(entries) == 1
+        outcomes |= _match_without_id(operation, unmatched, without_id, single=single)
     return outcomes
 
 

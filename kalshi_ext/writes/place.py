@@ -17,14 +17,14 @@ from attrs import evolve
 
 from kalshi_ext.contract.types import TimeInForce
 from kalshi_ext.contracts.interface import Contract
-from kalshi_ext.errors import Denied, DryRun, DuplicateIdConflict, KalshiError, Misuse
+from kalshi_ext.errors import Denied, DryRun, KalshiError, Misuse
 from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Monotonic, Now
 from kalshi_ext.protocol.limits import ALL, Deadline, Scope, checked_deadline
 from kalshi_ext.reads.reopening import note_reopening
 from kalshi_ext.reads.routing import note_placed
 from kalshi_ext.requests import OrderTicket
-from kalshi_ext.writes import admission, journal_codec, reservation
+from kalshi_ext.writes import admission, reservation
 from kalshi_ext.writes.order_write import Batch, OrderWrite
 from kalshi_ext.writes.resolve import execute
 
@@ -90,7 +90,7 @@ def place_many(
 ) -> Flow[list[PlaceResult]]:
     """Place orders in one request; one result for each ticket, in their order.
 
-    No id may stand twice (`refuse_duplicates`). Raises only where every order met the same refusal
+    No id may stand twice. Raises only where every order met the same refusal
     or none was sent.
     """
     build_call = contract.orders.place_many
@@ -105,21 +105,6 @@ def place_many(
     if isinstance(first, KalshiError) and all(result is first for result in results):
         raise first
     return results
-
-
-def refuse_duplicates(tickets: Sequence[OrderTicket]) -> None:
-    """Raise DuplicateIdConflict for an id that stands twice."""
-    seen: dict[str, OrderTicket] = {}
-    for ticket in tickets:
-        if (first := seen.get(ticket.client_order_id)) is not None:
-            raise DuplicateIdConflict(
-                f"tickets: {first.client_order_id!r} stands twice",
-                client_order_id=first.client_order_id,
-                differs=journal_codec.ticket_differences(
-                    ticket, journal_codec.encode_ticket(first)
-                ),
-            )
-        seen[ticket.client_order_id] = ticket
 
 
 def _send_admitted(

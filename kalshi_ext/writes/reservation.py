@@ -115,8 +115,7 @@ def _reserve_locked(write: Write[OrderAck], tickets: Tickets) -> Flow[None]:
         return
     # Before the journal is asked: whatever ends this flow, its entries may exist from here on.
     write.progress.update((key, Progress(key, ticket.ticker)) for key, ticket in tickets.items())
-    yield from stamp(write)
-    at = exchange_time(write)
+    at = stamp(write, (yield Now()))
     entries = [
         journal_codec.encode_order(write.operation.id, ticket, write.began[1], at)
         for ticket in tickets.values()
@@ -129,15 +128,14 @@ def _reserve_locked(write: Write[OrderAck], tickets: Tickets) -> Flow[None]:
                 _end(write, key, ticket, result)
 
 
-def stamp(write: Write[Any]) -> Flow[None]:
-    """Take the time from which on the write may have been made: early rather than late."""
-    write.began = (write.limits.started, (yield Now()))
+def stamp(write: Write[Any], now: float) -> float | None:
+    """Note the time from which on the write may have been made: early rather than late.
+
+    `now` is in Unix seconds. Returns the same in the exchange's time, where it is known.
+    """
+    write.began = (write.limits.started, now)
     write.limits.renewed_at, write.limits.renew = write.began, lambda: _renew(write)
-
-
-def exchange_time(write: Write[Any]) -> float | None:
-    """Return the exchange's time of the reservation, where it is known."""
-    return write.context.exchange_clock.at(write.began[0])
+    return write.context.exchange_clock.at(write.limits.started)
 
 
 def _renew(write: Write[Any]) -> Flow[None]:
@@ -198,8 +196,9 @@ def _reopen(
     progress = write.progress[entry.key]
     progress.earlier_attempts, progress.tried = entry.attempts, True
     progress.since = 0.0  # it may have been made at any time since its first attempt
-    now = write.began[1]
-    yield from journal_codec.date_entries(write, [entry.key], exchange_time(write), now)
+    began, wall = write.began
+    at = write.context.exchange_clock.at(began)
+    yield from journal_codec.date_entries(write, [entry.key], at, wall)
     return None
 
 

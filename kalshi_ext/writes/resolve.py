@@ -128,8 +128,9 @@ def execute(write: Write[T], reserve: Flow[None]) -> Flow[Mapping[str, Result[T]
             if not keys:
                 break
             yield from _send(write, keys)
-            if write.unknown():
-                yield from reconcile([write], context, write.limits)
+            if not write.unknown():
+                break
+            yield from reconcile([write], context, write.limits)
         done = True
         told = tuple(k for k, p in write.progress.items() if not p.is_open)
         if told:
@@ -214,7 +215,8 @@ def settle(write: Write[T], outcomes: Mapping[str, Recordable[T]]) -> Flow[None]
             progress.unknown, progress.is_settled, progress.is_open = None, True, False
             write.context.pending_writes.settle(key)
             progress.result = outcome.value if isinstance(outcome, Executed) else outcome.error
-            yield from telling.resolved(write, progress, telling.verdict_of(outcome))
+            if progress.unknown_since is not None:
+                yield from telling.resolved(write, progress, telling.verdict_of(outcome))
         transitions.append(write.transition(progress, outcome))
     if transitions:
         refused = yield from journal_codec.record(

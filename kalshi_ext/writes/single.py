@@ -15,7 +15,7 @@ from attrs import define
 
 from kalshi_ext.errors import ABSENT_ADVICE, KalshiError, NotSent, OutcomeUnknown, Refused
 from kalshi_ext.journal import Entry, State, Transition
-from kalshi_ext.protocol.flow import Flow, Record
+from kalshi_ext.protocol.flow import Flow, Now, Record
 from kalshi_ext.protocol.messages import Call, Lost, Reply
 from kalshi_ext.reads.reopening import note_reopening
 from kalshi_ext.writes import journal_codec
@@ -139,10 +139,9 @@ def execute_single(write: Single) -> Flow[Any]:
 
 
 def _reserve(write: Single) -> Flow[None]:
-    yield from stamp(write)
-    began, wall = write.began
-    exchange_time = write.context.exchange_clock.at(began)
-    entry = write.entry or new_entry(write.call, write.ticker, write.payload, wall, exchange_time)
+    now: float = yield Now()
+    at = stamp(write, now)
+    entry = write.entry or new_entry(write.call, write.ticker, write.payload, now, at)
     write.progress[entry.key] = Progress(entry.key, entry.ticker)
     # The lock keeps this process's own recovery away. It is held weakly: an interrupt may end
     # this flow before its `finally` runs, and the key is free once the flow is collected.
