@@ -9,11 +9,10 @@ from typing import Any
 from attrs import evolve
 
 from kalshi_ext.contracts.interface import Contract
-from kalshi_ext.errors import KalshiError, Misuse
 from kalshi_ext.journal import Entry
 from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Record
-from kalshi_ext.reads.orders import get_order
+from kalshi_ext.reads.orders import answered, get_order
 from kalshi_ext.requests import OrderTicket, Target
 from kalshi_ext.requests.known import Place
 
@@ -70,15 +69,9 @@ def follow(
     """Read an order that a write did not find; return where it rests, None if it was asked."""
     if not contract.has_watermark:  # the classic contract has one place
         return None
-    try:
-        order = yield from get_order(
-            contract, target.order_id, context, ticker=target.ticker, limits=limits
-        )
-    except Misuse:
-        raise
-    except KalshiError:
-        return None
-    if order.order_id != target.order_id or order.status != "resting":
+    read = get_order(contract, target.order_id, context, ticker=target.ticker, limits=limits)
+    order = yield from answered(read)
+    if order is None or order.order_id != target.order_id or order.status != "resting":
         return None
     return _moved(target, order)
 

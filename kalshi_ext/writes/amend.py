@@ -34,7 +34,6 @@ from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
 from kalshi_ext.values.money import EXACT
 from kalshi_ext.writes import admission, journal_codec
 from kalshi_ext.writes.outcomes import (
-    CANCEL_ANSWER,
     PROBES,
     Executed,
     Moot,
@@ -43,48 +42,11 @@ from kalshi_ext.writes.outcomes import (
     Probe,
     ProbeResult,
     Unclear,
+    change_contradiction,
     may_mean_ended,
 )
 from kalshi_ext.writes.reservation import serialized, settle_prior_writes
 from kalshi_ext.writes.single import Single, execute_single
-
-
-def _ack_check(
-    target: Target,
-    *,
-    price: Decimal | None = None,
-    total: Decimal | None = None,
-    max_remaining: Decimal | None = None,
-) -> Callable[[OrderAck], str | None]:
-    """Build the check of an acknowledgement: ours, and of the order as the change leaves it.
-
-    `total` is what was filled and remains, None where it cannot be told before. An order_id is in
-    every answer about the order, so what remains has to be told and to be as wanted.
-    """
-
-    def contradiction(ack: OrderAck) -> str | None:
-        # Responses have described another order (documented incident of May 2026).
-        if ack.order_id != target.order_id:
-            return "it names another order"
-        if ack.reduced_by is not None:
-            return CANCEL_ANSWER
-        if price is not None and ack.order is not None and ack.order.price != price:
-            return f"it tells the price {ack.order.price}, not {price}"
-        fills, remaining = ack.fill_count, ack.remaining_count
-        if remaining is None:
-            return "it does not count what the change leaves"
-        if fills is None and price is not None:
-            fills = Decimal(0)  # that to an amend tells fills where there are some
-        if max_remaining is not None and remaining > max_remaining:
-            return f"its remaining_count {remaining} is more than the {max_remaining} asked for"
-        # The answer to an earlier request about this order tells how that left it.
-        if total is None or fills is None:  # that to a decrease need not tell fills (documented)
-            return None
-        if EXACT.add(fills, remaining) != total:
-            return f"it counts {fills} filled and {remaining} remaining, not {total} together"
-        return None
-
-    return contradiction
 
 
 def amend(
@@ -127,9 +89,10 @@ def _amend(contract: Contract, ticket: AmendTicket, context: Context, limits: Ca
     }
     look = _amend_probe(contract, payload, context, limits, call)
     # `count` is the total (documented): fills only lower what remains of it.
-    contradiction = _ack_check(
-        target, price=ticket.price, total=ticket.count, max_remaining=ticket.count
-    )
+    contradiction = partial(
+        change_contradiction, target.order_id,
+        price=ticket.price, total=ticket.count, max_remaining=ticket.count,
+    )  # fmt: skip
     return Single(
         contract, context, limits, call.operation, call=call, payload=payload,
         contradiction=contradiction, look=look, ticker=ticket.ticker, order_id=target.order_id,
@@ -201,7 +164,7 @@ def _decrease(
     if before is not None and ticket.by is not None:
         ticker, total = before.ticker, _order_total(before) - ticket.by
         most = max(before.remaining_count - ticket.by, Decimal(0))
-    contradiction = _ack_check(target, total=total, max_remaining=most)
+    contradiction = partial(change_contradiction, target.order_id, total=total, max_remaining=most)
     return Single(
         contract, context, limits, call.operation, call=call, payload=payload,
         contradiction=contradiction, look=look, ticker=ticker, order_id=target.order_id,
@@ -264,6 +227,22 @@ def _read_base(
 # Probes
 
 
+def _order_probe(
+    contract: Contract,
+    payload: Mapping[str, Any],
+    context: Context,
+    limits: CallLimits,
+    judge: Callable[[Order], ProbeResult[OrderAck]],
+) -> Probe:
+    order_id, ticker = payload["order_id"], payload.get("ticker")
+
+    def probe() -> Flow[ProbeResult[OrderAck]]:
+        order = yield from read_order(contract, order_id, context, ticker=ticker, limits=limits)
+        return Unclear() if order is None else judge(order)
+
+    return probe
+
+
 def _amend_probe(
     contract: Contract,
     payload: Mapping[str, Any],
@@ -272,15 +251,10 @@ def _amend_probe(
     call: Call[OrderAck] | None = None,
 ) -> Probe:
     """Build the probe of an amend; `payload` as in the journal, `call` sends it again."""
-    order_id, price, total = payload["order_id"], Decimal(payload["price"]), payload["count"]
-    wanted = (price, Decimal(total), payload.get("expires"), payload.get("client_order_id"))
+    price, total = Decimal(payload["price"]), Decimal(payload["count"])
+    wanted = (price, total, payload.get("expires"), payload.get("client_order_id"))
 
-    def probe() -> Flow[ProbeResult[OrderAck]]:
-        order = yield from read_order(
-            contract, order_id, context, ticker=payload.get("ticker"), limits=limits
-        )
-        if order is None:
-            return Unclear()
+    def judge(order: Order) -> ProbeResult[OrderAck]:
         if _is_amended(order, *wanted):
             return Executed(journal_codec.ack_of(order))
         if order.status in ENDED:
@@ -288,7 +262,7 @@ def _amend_probe(
             return _hidden(order) if hidden else _ended("orders.amend", order)
         return NotDone(call, may_go_again=call is not None)
 
-    return probe
+    return _order_probe(contract, payload, context, limits, judge)
 
 
 def _ended(facade: str, order: Order) -> NotExecuted:
@@ -332,22 +306,16 @@ def _decrease_probe(
     ticket: DecreaseTicket | None = None,
 ) -> Probe:
     """Build the probe of a decrease; `payload` as in the journal, `ticket` is sent again."""
-    order_id = payload["order_id"]
     by, to, total = (_decimal_of(payload.get(name)) for name in ("by", "to", "total"))
 
-    def probe() -> Flow[ProbeResult[OrderAck]]:
-        order = yield from read_order(
-            contract, order_id, context, ticker=payload.get("ticker"), limits=limits
-        )
-        if order is None:
-            return Unclear()
+    def judge(order: Order) -> ProbeResult[OrderAck]:
         if to is not None:
             return _judge_reduce_to(ticket, order, to)
         if by is None or total is None:
             return Unclear()
         return _judge_reduce_by(contract, ticket, order, by, total)
 
-    return probe
+    return _order_probe(contract, payload, context, limits, judge)
 
 
 def _decimal_of(text: str | None) -> Decimal | None:

@@ -31,6 +31,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 from attrs import frozen
@@ -53,6 +54,7 @@ from kalshi_ext.protocol.flow import CallLimits, Context, Flow, decode_response,
 from kalshi_ext.protocol.messages import Call, Lost, Operation, Repeat, Reply
 from kalshi_ext.protocol.retry_policy import advice_when_unknown
 from kalshi_ext.requests import OrderTicket
+from kalshi_ext.values.money import EXACT
 
 T = TypeVar("T")
 ErrorT = TypeVar("ErrorT", bound=KalshiError)
@@ -262,4 +264,39 @@ def cancel_contradiction(order_id: str, ack: OrderAck) -> str | None:
     ended = ack.order is not None and ack.order.status == "canceled"  # the classic contract's
     if ack.reduced_by is None and not ended:
         return "the answer does not tell reduced_by, which that to a cancel does"
+    return None
+
+
+def change_contradiction(
+    order_id: str,
+    ack: OrderAck,
+    *,
+    price: Decimal | None = None,
+    total: Decimal | None = None,
+    max_remaining: Decimal | None = None,
+) -> str | None:
+    """Say why an acknowledgement of an amend or decrease proves nothing; None when it proves.
+
+    `total` is what was filled and remains, None where it cannot be told before. An order_id is in
+    every answer about the order, so what remains has to be told and to be as wanted.
+    """
+    # Responses have described another order (documented incident of May 2026).
+    if ack.order_id != order_id:
+        return "it names another order"
+    if ack.reduced_by is not None:
+        return CANCEL_ANSWER
+    if price is not None and ack.order is not None and ack.order.price != price:
+        return f"it tells the price {ack.order.price}, not {price}"
+    fills, remaining = ack.fill_count, ack.remaining_count
+    if remaining is None:
+        return "it does not count what the change leaves"
+    if fills is None and price is not None:
+        fills = Decimal(0)  # that to an amend tells fills where there are some
+    if max_remaining is not None and remaining > max_remaining:
+        return f"its remaining_count {remaining} is more than the {max_remaining} asked for"
+    # The answer to an earlier request about this order tells how that left it.
+    if total is None or fills is None:  # that to a decrease need not tell fills (documented)
+        return None
+    if EXACT.add(fills, remaining) != total:
+        return f"it counts {fills} filled and {remaining} remaining, not {total} together"
     return None

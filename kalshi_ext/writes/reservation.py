@@ -21,7 +21,7 @@ that was looked for in vain before, there is a single look, as waiting on would 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from kalshi_ext.contracts.interface import Contract
@@ -34,7 +34,7 @@ from kalshi_ext.errors import (
     NotSent,
     OutcomeUnknown,
 )
-from kalshi_ext.journal import Entry, JournalError, Reservation, State
+from kalshi_ext.journal import Entry, JournalError, Reservation, State, Transition
 from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.context import LockOwner
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Monotonic, Now, Record
@@ -148,7 +148,20 @@ def _renew(write: Write[Any]) -> Flow[None]:
         yield Record("renew", (keys,))
     now: float = yield Monotonic()
     at = write.context.exchange_clock.at(now)
-    yield from journal_codec.date_entries(write, keys, at, (yield Now()))
+    yield from _date_entries(write, keys, at, (yield Now()))
+
+
+def _date_entries(
+    write: Write[Any], keys: Sequence[str], exchange_time: float | None, now: float
+) -> Flow[None]:
+    """Date open entries anew before a sending that comes late, by both clocks."""
+    times: dict[str, Any] = {
+        "sent_at": journal_codec.instant(now),
+        **journal_codec.dated(exchange_time),
+    }
+    states = (State.UNKNOWN if write.progress[k].attempts else State.INTENT for k in keys)
+    transitions = [Transition(k, state, **times) for k, state in zip(keys, states, strict=True)]
+    yield Record("advance_many", (transitions,))
 
 
 def _result_of(
@@ -198,7 +211,7 @@ def _reopen(
     progress.since = 0.0  # it may have been made at any time since its first attempt
     began, wall = write.began
     at = write.context.exchange_clock.at(began)
-    yield from journal_codec.date_entries(write, [entry.key], at, wall)
+    yield from _date_entries(write, [entry.key], at, wall)
     return None
 
 

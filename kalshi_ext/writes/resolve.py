@@ -85,23 +85,25 @@ needed. An amend needs it, because the order it names may have looked the same b
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from kalshi_ext.errors import KalshiError, Misuse, NotSent
-from kalshi_ext.journal import JournalError, Transition
+from kalshi_ext.journal import Entry, IllegalTransition, JournalError, NotOwner, Transition
 from kalshi_ext.protocol.flow import (
     CallLimits,
     Context,
     Flow,
     Monotonic,
+    Record,
     Told,
     send_with_retries,
 )
 from kalshi_ext.protocol.messages import Reply
 from kalshi_ext.protocol.retry_policy import retry_rule
 from kalshi_ext.reads.watermark import SentAt, Watermark, poll, read_watermark
-from kalshi_ext.writes import journal_codec, telling
+from kalshi_ext.writes import telling
 from kalshi_ext.writes.outcomes import (
     Created,
     Executed,
@@ -114,6 +116,8 @@ from kalshi_ext.writes.outcomes import (
     WriteOutcome,
 )
 from kalshi_ext.writes.write import NOT_SENT, Progress, Reading, Result, Write
+
+log = logging.getLogger("kalshi_ext.writes")
 
 T = TypeVar("T")
 
@@ -219,11 +223,57 @@ def settle(write: Write[T], outcomes: Mapping[str, Recordable[T]]) -> Flow[None]
                 yield from telling.resolved(write, progress, telling.verdict_of(outcome))
         transitions.append(write.transition(progress, outcome))
     if transitions:
-        refused = yield from journal_codec.record(
+        refused = yield from _record(
             transitions, may_fail=write.sends, behind=write.sends and write.names_one
         )
         for key, error in refused.items():
             _leave_open(write, key, error)
+
+
+def _record(
+    transitions: Sequence[Transition], *, may_fail: bool, behind: bool = False
+) -> Flow[dict[str, JournalError]]:
+    """Record transitions; return the error of each key with which somebody else went on.
+
+    `behind`: a verdict that got lost would be found again by reading, so nobody waits for it.
+
+    A journal that fails is logged where it `may_fail`: the outcome is known, and the caller must
+    hear it; the next recovery finds the same by reading. Else it raises JournalError.
+    """
+    try:
+        yield Record("conclude" if behind else "advance_many", (list(transitions),))
+    except (NotOwner, IllegalTransition):
+        refused: dict[str, JournalError] = {}
+        for transition in transitions:
+            error = yield from _record_alone(transition)
+            if error is not None:
+                refused[transition.key] = error
+        return refused
+    except JournalError:
+        if not may_fail:
+            raise
+        log.exception("the journal could not record %d outcomes", len(transitions))
+    return {}
+
+
+def _record_alone(transition: Transition) -> Flow[JournalError | None]:
+    """Record one transition; return its error unless the entry has the same verdict already."""
+    try:
+        yield Record("advance_many", ([transition],))
+    except JournalError as error:
+        try:
+            entry: Entry | None = yield Record("get", (transition.key,))
+        except JournalError:
+            return error
+        same = entry is not None and _says_the_same(entry, transition)
+        return None if same else error
+    return None
+
+
+def _says_the_same(entry: Entry, transition: Transition) -> bool:
+    if transition.order_id is not None:
+        return entry.order_id == transition.order_id
+    return not entry.is_open and entry.state is transition.state
 
 
 def reconcile(

@@ -117,13 +117,22 @@ class Write(ABC, Generic[T]):
 
     def transition(self, progress: Progress[T], outcome: Recordable[T]) -> Transition:
         """Say how the journal keeps an outcome."""
-        key, tries = progress.key, journal_codec.tries(progress, self.context)
+        key, tries = progress.key, self._tries(progress)
         if isinstance(outcome, Executed):
             return self.executed(key, outcome.value, **tries)
         if isinstance(outcome, Unknown):
             seen = self.seen(progress, outcome)
             return Transition(key, State.UNKNOWN, verdict=seen, **tries)
         return journal_codec.ended(key, outcome.error, **tries)
+
+    def _tries(self, progress: Progress[T]) -> dict[str, Any]:
+        """Return what a transition says of the sendings so far: their number, the latest time."""
+        if not progress.attempts:
+            return {}
+        tries: dict[str, Any] = {"attempts": progress.earlier_attempts + progress.attempts}
+        if progress.sent.stamp:
+            tries["sent_at"] = journal_codec.instant(progress.sent.stamp)
+        return tries | journal_codec.dated(self.context.exchange_clock.at(progress.sent.at))
 
     def pending(self) -> list[str]:
         """Return the keys that are to be sent."""
