@@ -29,7 +29,7 @@ from kalshi_ext.reads.lookup import (
     read_current,
     read_order,
 )
-from kalshi_ext.reads.routing import follow, known_place, locate
+from kalshi_ext.reads.routing import add_route, follow, locate
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
 from kalshi_ext.values.money import EXACT
 from kalshi_ext.writes import admission, journal_codec
@@ -59,7 +59,7 @@ def amend(
 ) -> Flow[OrderAck]:
     """Amend an order to a price and a total count (filled and resting)."""
     contract.orders.amend(ticket)  # refuses what the contract cannot say
-    ticket = evolve(ticket, target=known_place(contract, ticket.target, context))
+    ticket = evolve(ticket, target=add_route(contract, ticket.target, context))
     target, facade = ticket.target, "orders.amend"
     scopes = scopes_of(target, ticket.ticker)
     limits = yield from admission.begin(context, deadline, scopes, began, facade)
@@ -131,7 +131,7 @@ def decrease(
         moved, before = evolve(ticket, target=target), None
         if ticket.by is not None:
             before = yield from _read_base(contract, target, context, limits)
-            moved = evolve(moved, target=known_place(contract, target, context))  # of that read
+            moved = evolve(moved, target=add_route(contract, target, context))  # of that read
         single = _decrease(contract, moved, before, context, limits)
         return (yield from execute_single(single))  # type: ignore[no-any-return]
 
@@ -199,7 +199,7 @@ def _execute_or_closed(
                 refusal = error
     if not may_mean_ended(refusal):
         raise refusal
-    ticker = known_place(contract, target, context).ticker
+    ticker = add_route(contract, target, context).ticker
     find = find_ended_order(contract, target.order_id, ticker, refusal, context, limits)
     order = yield from find
     if order is None:

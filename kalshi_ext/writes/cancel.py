@@ -52,7 +52,7 @@ from kalshi_ext.protocol.responses import is_unknown_request
 from kalshi_ext.protocol.retry_policy import retry_rule
 from kalshi_ext.reads.lookup import MAX_CONSECUTIVE_404, order_ended_error, read_all
 from kalshi_ext.reads.orders import read_listed
-from kalshi_ext.reads.routing import known_place, locate
+from kalshi_ext.reads.routing import add_route, locate
 from kalshi_ext.reads.watermark import poll
 from kalshi_ext.requests import Target
 from kalshi_ext.requests.filters import ListQuery
@@ -101,7 +101,7 @@ def _cancel_one(
     contract: Contract, target: Target, context: Context, deadline: Deadline | None
 ) -> Flow[OrderAck]:
     limits = yield from begin_call(context, deadline)
-    target = known_place(contract, target, context)
+    target = add_route(contract, target, context)
     stop_changes([target], "orders.cancel", context, limits)
     wanted = _Cancel(target)
     yield from _send_and_settle(contract, [wanted], context, limits)
@@ -131,7 +131,7 @@ def cancel_many(
     deadline: Deadline | None = None,
 ) -> Flow[list[OrderAck | KalshiError]]:
     """Cancel orders in one request; what it left open is cancelled or looked up one by one."""
-    targets = [known_place(contract, target, context) for target in targets]
+    targets = [add_route(contract, target, context) for target in targets]
     call = contract.orders.cancel_many(targets)
     limits = yield from begin_call(context, deadline)
     stop_changes(targets, "orders.cancel_many", context, limits)

@@ -22,7 +22,7 @@ from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Monotonic, Now
 from kalshi_ext.protocol.limits import ALL, Deadline, Scope, checked_deadline
 from kalshi_ext.reads.reopening import note_reopening
-from kalshi_ext.reads.routing import note_placed
+from kalshi_ext.reads.routing import note_route
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.writes import admission, reservation
 from kalshi_ext.writes.order_write import Batch, OrderWrite
@@ -146,7 +146,7 @@ def _send(
     results = yield from execute(write, reservation.reserve(write, tickets))
     yield from note_reopening(contract, context, limits, results.values())
     for key, ticket in tickets.items():
-        note_placed(context, ticket, results[key])
+        note_route(context, ticket, results[key])
         if groups is not None:
             yield from groups.forget_if_gone(contract, ticket, results[key], context, limits)
     return [results[key] for key in tickets]
