@@ -96,7 +96,7 @@ class OrderWrite(Write[OrderAck]):
                 results[key] = _judge_absent(self.progress[key], ticket) if gone else Unclear()
         return results
 
-    def executed(self, key: str, value: OrderAck, **tries: Any) -> Transition:
+    def executed(self, key: str, value: OrderAck, /, **tries: Any) -> Transition:
         state = State.RESOLVED if value.replayed else State.ACKNOWLEDGED
         verdict = journal_codec.encode_ack(value)
         return Transition(key, state, order_id=value.order_id, verdict=verdict, **tries)
@@ -105,7 +105,7 @@ class OrderWrite(Write[OrderAck]):
         # Kept, so that recovery will not call it absent either.
         return journal_codec.KEY_EXISTS if outcome.key_taken and progress.tried else None
 
-    def not_executed(self, key: str, reason: str) -> NotSent:
+    def not_executed(self, key: str, reason: str, /) -> NotSent:
         return NotSent(
             f"{self.operation.facade}: the order {key} was sent and is proven absent: {reason}",
             client_order_id=key,

@@ -267,7 +267,7 @@ class _Other(Write[Any]):
         # A subaccount transfer; or a later version of this library wrote the entry.
         return _unreadable_probe
 
-    def executed(self, key: str, value: Any, **tries: Any) -> Transition:
+    def executed(self, key: str, value: Any, /, **tries: Any) -> Transition:
         order_id = journal_codec.id_of(value) or self.entry.order_id
         return Transition(key, State.RESOLVED, order_id=order_id, **tries)
 

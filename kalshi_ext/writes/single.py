@@ -78,7 +78,7 @@ class Single(Write[Any]):
     def probe(self, keys: Sequence[str], _: Reading) -> Flow[Mapping[str, ProbeResult[Any]]]:
         return {keys[0]: (yield from self.look())}
 
-    def executed(self, key: str, value: Any, **tries: Any) -> Transition:
+    def executed(self, key: str, value: Any, /, **tries: Any) -> Transition:
         order_id = journal_codec.id_of(value)
         return Transition(key, State.ACKNOWLEDGED, order_id=order_id, **tries)
 

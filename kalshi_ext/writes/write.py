@@ -97,22 +97,22 @@ class Write(ABC, Generic[T]):
         raise AssertionError("recovery sends nothing")
 
     @abstractmethod
-    def probe(self, keys: Sequence[str], reading: Reading) -> Flow[Mapping[str, ProbeResult[T]]]:
+    def probe(self, keys: Sequence[str], reading: Reading, /) -> Flow[Mapping[str, ProbeResult[T]]]:
         """Read once what became of each key."""
 
     @abstractmethod
-    def executed(self, key: str, value: T, **tries: Any) -> Transition:
+    def executed(self, key: str, value: T, /, **tries: Any) -> Transition:
         """Say how the journal keeps an execution."""
 
     @abstractmethod
-    def not_executed(self, key: str, reason: str) -> NotSent:
+    def not_executed(self, key: str, reason: str, /) -> NotSent:
         """Make the caller's error of what is proven not executed, although it was sent."""
 
     @abstractmethod
-    def unproven(self, key: str, error: KalshiError) -> OutcomeUnknown:
+    def unproven(self, key: str, error: KalshiError, /) -> OutcomeUnknown:
         """Make the caller's error of what could not be found out in time."""
 
-    def seen(self, progress: Progress[T], outcome: Unknown) -> str | None:
+    def seen(self, progress: Progress[T], outcome: Unknown, /) -> str | None:
         """Say what the journal keeps of an outcome that is looked for."""
 
     def transition(self, progress: Progress[T], outcome: Recordable[T]) -> Transition:
