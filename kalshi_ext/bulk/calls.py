@@ -6,19 +6,20 @@ from collections.abc import Sequence
 
 from attrs import evolve
 
-from kalshi_ext.bulk.lanes import Bulk, Outcome, tell
+from kalshi_ext.bulk.lanes import Bulk, Kind, Outcome, tell
 from kalshi_ext.contracts.interface import Contract
-from kalshi_ext.errors import Misuse
+from kalshi_ext.errors import DuplicateIdConflict, Misuse
 from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.flow import Context, Flow, begin_call
-from kalshi_ext.protocol.limits import Deadline, Scope
+from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.protocol.pacer import Pacer
 from kalshi_ext.requests import AmendTicket, OrderTicket, Progress, Target
+from kalshi_ext.writes import journal_codec
 from kalshi_ext.writes.amend import amend
 from kalshi_ext.writes.amend import scopes_of as amend_scopes
 from kalshi_ext.writes.cancel import cancel, stop_changes
 from kalshi_ext.writes.cancel import cancel_many as cancel_batch
-from kalshi_ext.writes.place import place, refuse_duplicates, scopes_of
+from kalshi_ext.writes.place import place, scopes_of
 from kalshi_ext.writes.place import place_many as place_batch
 
 # Entries of one request. The exchange's page on the 2.x batches says 20; for those of today only
@@ -31,20 +32,8 @@ def _paced(context: Context) -> Context:
     return context if context.pacer is not None else evolve(context, pacer=Pacer.learning())
 
 
-def _each(contract: Contract, context: Context, facade: str) -> float:
-    assert context.pacer is not None  # noqa: S101 - see `_paced`
-    operations = contract.operations.values()
-    return context.pacer.costs.each(next(op for op in operations if op.facade == facade))
-
-
 def _shard(number: int | None) -> int:
     return number if number is not None and number > 0 else 0
-
-
-def _is_one_request(shards: set[int], count: int, each: float, context: Context) -> bool:
-    """Say whether one batch holds everything."""
-    assert context.pacer is not None  # noqa: S101 - see `_paced`
-    return len(shards) == 1 and count * each <= context.pacer.write.capacity
 
 
 def place_many(
@@ -61,35 +50,43 @@ def place_many(
     cannot say, both before anything is sent; where one request holds all orders, also the refusal
     that all of them met.
     """
-    refuse_duplicates(tickets)
+    _refuse_duplicates(tickets)
     paced = _paced(context)
-    each = _each(contract, paced, "orders.place_many")
-    shards = {_shard(ticket.exchange_index) for ticket in tickets}
-    if _is_one_request(shards, len(tickets), each, paced):
+
+    def single(ticket: OrderTicket, left: float | None, began: int) -> Flow[OrderAck]:
+        return place(contract, ticket, paced, deadline=left, began=began)
+
+    def batch(some: Sequence[OrderTicket], left: float | None, began: int) -> Flow[list[Outcome]]:
+        return place_batch(contract, some, paced, deadline=left, began=began)
+
+    kind = Kind(
+        contract, "orders.place_many", single, batch, largest=_LARGEST[contract.name],
+        shard=lambda ticket: _shard(ticket.exchange_index),
+        scopes=lambda ticket: scopes_of([ticket]), name=lambda ticket: ticket.client_order_id,
+    )  # fmt: skip
+    if kind.fits_one_request(tickets, paced):
         results = yield from place_batch(contract, tickets, context, deadline=deadline)
         tell(on_progress, len(results), len(results))
         return results
     for ticket in tickets:
         contract.orders.place(ticket)  # refuses what the contract cannot say
     limits = yield from begin_call(context, deadline, names_price=True)
-
-    def batch(some: Sequence[OrderTicket], left: float | None) -> Flow[list[Outcome]]:
-        return place_batch(contract, some, paced, deadline=left, began=limits.began)
-
-    def single(ticket: OrderTicket, left: float | None) -> Flow[OrderAck]:
-        return place(contract, ticket, paced, deadline=left, began=limits.began)
-
-    bulk = Bulk(
-        paced, limits, "orders.place_many", each, _LARGEST[contract.name], False, tickets,
-        lambda ticket: _shard(ticket.exchange_index), single, batch,
-        lambda ticket: scopes_of([ticket]), lambda ticket: ticket.client_order_id,
-        on_progress,
-    )  # fmt: skip
-    return (yield from bulk.run())
+    return (yield from Bulk(kind, paced, limits, tickets, on_progress).run())
 
 
-def _nothing(_: object) -> tuple[Scope, ...]:
-    return ()
+def _refuse_duplicates(tickets: Sequence[OrderTicket]) -> None:
+    """Raise DuplicateIdConflict for an id that stands twice."""
+    seen: dict[str, OrderTicket] = {}
+    for ticket in tickets:
+        if (first := seen.get(ticket.client_order_id)) is not None:
+            raise DuplicateIdConflict(
+                f"tickets: {first.client_order_id!r} stands twice",
+                client_order_id=first.client_order_id,
+                differs=journal_codec.ticket_differences(
+                    ticket, journal_codec.encode_ticket(first)
+                ),
+            )
+        seen[ticket.client_order_id] = ticket
 
 
 def cancel_many(
@@ -109,9 +106,19 @@ def cancel_many(
         first.setdefault(target.order_id, target)
     unique = list(first.values())
     paced = _paced(context)
-    each = _each(contract, paced, "orders.cancel_many")
-    shards = {_shard(target.exchange_index) for target in unique}
-    if _is_one_request(shards, len(unique), each, paced):
+
+    def single(target: Target, left: float | None, _: int) -> Flow[OrderAck]:
+        return cancel(contract, target, paced, deadline=left)
+
+    def batch(some: Sequence[Target], left: float | None, _: int) -> Flow[list[Outcome]]:
+        return cancel_batch(contract, some, paced, deadline=left)
+
+    kind = Kind(
+        contract, "orders.cancel_many", single, batch, largest=_LARGEST[contract.name],
+        shard=lambda target: _shard(target.exchange_index),
+        name=lambda target: target.client_order_id, urgent=True,
+    )  # fmt: skip
+    if kind.fits_one_request(unique, paced):
         results = yield from cancel_batch(contract, unique, context, deadline=deadline)
         tell(on_progress, len(results), len(results))
     else:
@@ -119,15 +126,8 @@ def cancel_many(
             contract.orders.cancel(target)
         limits = yield from begin_call(context, deadline)
         # All of them now: what is cancelled last must not be placed or changed meanwhile.
-        stop_changes(unique, "orders.cancel_many", context, limits)
-        bulk = Bulk(
-            paced, limits, "orders.cancel_many", each, _LARGEST[contract.name], True, unique,
-            lambda target: _shard(target.exchange_index),
-            lambda target, left: cancel(contract, target, paced, deadline=left),
-            lambda some, left: cancel_batch(contract, some, paced, deadline=left),
-            _nothing, lambda target: target.client_order_id, on_progress,
-        )  # fmt: skip
-        results = yield from bulk.run()
+        stop_changes(unique, kind.facade, context, limits)
+        results = yield from Bulk(kind, paced, limits, unique, on_progress).run()
     by_id = dict(zip((target.order_id for target in unique), results, strict=True))
     return [by_id[target.order_id] for target in targets]
 
@@ -153,14 +153,14 @@ def amend_many(
         contract.orders.amend(ticket)
     limits = yield from begin_call(context, deadline, names_price=True)
     paced = _paced(context)
-    bulk = Bulk(
-        paced, limits, "orders.amend_many", _each(contract, paced, "orders.amend"), 1, False,
-        tickets, lambda ticket: _shard(ticket.target.exchange_index),
-        lambda ticket, left: amend(
-            contract, ticket, paced, deadline=left, began=limits.began
-        ),
-        None,
-        lambda ticket: amend_scopes(ticket.target, ticket.ticker),
-        lambda ticket: ticket.target.client_order_id, on_progress,
+
+    def single(ticket: AmendTicket, left: float | None, began: int) -> Flow[OrderAck]:
+        return amend(contract, ticket, paced, deadline=left, began=began)
+
+    kind = Kind(
+        contract, "orders.amend_many", single, costs="orders.amend",
+        shard=lambda ticket: _shard(ticket.target.exchange_index),
+        scopes=lambda ticket: amend_scopes(ticket.target, ticket.ticker),
+        name=lambda ticket: ticket.target.client_order_id,
     )  # fmt: skip
-    return (yield from bulk.run())
+    return (yield from Bulk(kind, paced, limits, tickets, on_progress).run())

@@ -31,8 +31,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from attrs import define, field
+from attrs import define, field, frozen
 
+from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import (
     ABSENT_ADVICE,
     DuplicateIdConflict,
@@ -58,6 +59,7 @@ from kalshi_ext.protocol.flow import (
     Told,
 )
 from kalshi_ext.protocol.limits import Scope
+from kalshi_ext.protocol.pacer import Pacer
 from kalshi_ext.requests import Progress
 
 T = TypeVar("T")
@@ -83,26 +85,52 @@ class _Job:
     error: Exception | None = None
 
 
-@define(eq=False)
-class Bulk(Generic[T]):
-    """One bulk call. `batch` is None for writes that have no batch; shard 0 stands for none.
+@frozen
+class Kind(Generic[T]):
+    """What all items of a bulk call have in common.
 
-    `scopes(item)` is what a stop of the item may name, `name(item)` its idempotency key.
+    `single` and `batch` make the request of one item or of some, from the seconds that are left and
+    the number of stops before the call; `batch` is None for writes that have none, `largest` what
+    one may hold. `costs` names the operation that an item is paid as. `shard(item)` is 0 for none,
+    `scopes(item)` what a stop of it may name, `name(item)` its idempotency key. `urgent` ones may
+    take the tokens that are kept for cancels, and do not age.
     """
 
+    contract: Contract
+    facade: str
+    single: Callable[[T, float | None, int], Flow[OrderAck]]
+    batch: Callable[[Sequence[T], float | None, int], Flow[list[Outcome]]] | None = None
+    largest: int = field(default=1, kw_only=True)
+    shard: Callable[[T], int] = field(kw_only=True)
+    scopes: Callable[[T], tuple[Scope, ...]] = field(default=lambda _: (), kw_only=True)
+    name: Callable[[T], str | None] = field(kw_only=True)
+    costs: str | None = field(default=None, kw_only=True)
+    urgent: bool = field(default=False, kw_only=True)
+
+    def each(self, pacer: Pacer) -> float:
+        """Return the tokens that one item costs."""
+        wanted = self.costs or self.facade
+        operations = self.contract.operations.values()
+        return pacer.costs.each(next(op for op in operations if op.facade == wanted))
+
+    def fits_one_request(self, items: Sequence[T], context: Context) -> bool:
+        """Say whether one batch holds everything."""
+        pacer = context.pacer
+        assert pacer is not None  # noqa: S101 - see `_paced`
+        shards = {self.shard(item) for item in items}
+        return len(shards) == 1 and len(items) * self.each(pacer) <= pacer.write.capacity
+
+
+@define(eq=False)
+class Bulk(Generic[T]):
+    """One bulk call, on a context that paces."""
+
+    kind: Kind[T]
     context: Context
     limits: CallLimits
-    facade: str
-    each: float
-    largest: int
-    urgent: bool
     items: Sequence[T]
-    shard: Callable[[T], int]
-    single: Callable[[T, float | None], Flow[OrderAck]]
-    batch: Callable[[Sequence[T], float | None], Flow[list[Outcome]]] | None
-    scopes: Callable[[T], tuple[Scope, ...]]
-    name: Callable[[T], str | None]
     on_progress: Progress | None
+    each: float = field(init=False)
     outcomes: list[Outcome | None] = field(init=False)
     queues: dict[int, deque[int]] = field(factory=dict[int, deque[int]])
     # Of items that the rate limit refused: how often, and what was answered last.
@@ -117,9 +145,11 @@ class Bulk(Generic[T]):
     _order: Iterator[int] = field(factory=itertools.count)
 
     def __attrs_post_init__(self) -> None:
+        assert self.context.pacer is not None  # noqa: S101 - see `_paced`
+        self.each = self.kind.each(self.context.pacer)
         self.outcomes = [None] * len(self.items)
         for index, item in enumerate(self.items):
-            self.queues.setdefault(self.shard(item), deque()).append(index)
+            self.queues.setdefault(self.kind.shard(item), deque()).append(index)
 
     def run(self) -> Flow[list[Outcome]]:
         """Send everything; return one outcome for each item."""
@@ -165,7 +195,7 @@ class Bulk(Generic[T]):
             return self._pop(lane, 1, now)
         # What only the common bucket pays for goes first, then the longest queue.
         shard = max(self.queues, key=lambda n: (n == 0, len(self.queues[n])), default=0)
-        if self.batch is None:
+        if self.kind.batch is None:
             return self._pop(0, 1, now)
         return self._pop(shard if not self.queues.get(0) else 0, self._batch_size(), now)
 
@@ -187,30 +217,31 @@ class Bulk(Generic[T]):
     def _is_old(self, index: int, now: float) -> bool:
         """Say whether an item that names a price was sent too long ago to be sent again."""
         within = self.context.policy.resend_within
-        return not self.urgent and now - self.started[index] > within
+        return not self.kind.urgent and now - self.started[index] > within
 
     def _batch_size(self) -> int:
         pacer = self.context.pacer
         assert pacer is not None  # noqa: S101 - see bulk.py
         bucket = pacer.write
-        room = bucket.capacity if self.urgent else bucket.capacity - bucket.kept
+        room = bucket.capacity if self.kind.urgent else bucket.capacity - bucket.kept
         size = int(min(room, bucket.rate * _BATCH_SECONDS) / self.each)
-        return max(1, min(size, self.largest))
+        return max(1, min(size, self.kind.largest))
 
     def _start(self, lane: int, items: list[int], now: float) -> None:
         left = None if self.limits.deadline == math.inf else self.limits.deadline - now
+        some, began = [self.items[index] for index in items], self.limits.began
         steps: Flow[list[Outcome]]
-        if self.batch is None or lane != 0:
-            steps = _as_list(self.single(self.items[items[0]], left))
+        if self.kind.batch is None or lane != 0:
+            steps = _as_list(self.kind.single(some[0], left, began))
         else:
-            steps = self.batch([self.items[index] for index in items], left)
+            steps = self.kind.batch(some, left, began)
         self.lanes.add(lane)
         heapq.heappush(self.jobs, (now, next(self._order), _Job(guarded(steps), items, lane)))
 
     # What may not go any more
 
     def _stop(self, index: int) -> str | None:
-        stops = self.context.stops.since(self.limits.began, self.scopes(self.items[index]))
+        stops = self.context.stops.since(self.limits.began, self.kind.scopes(self.items[index]))
         return None if stops is None else f"{stops} was called meanwhile"
 
     def _end_what_may_not_go(self, now: float) -> None:
@@ -224,8 +255,8 @@ class Bulk(Generic[T]):
             self.queues.clear()
 
     def _not_sent(self, index: int, reason: str) -> NotSent:
-        error = NotSent(f"{self.facade}: {reason}")
-        error.client_order_id = self.name(self.items[index])
+        error = NotSent(f"{self.kind.facade}: {reason}")
+        error.client_order_id = self.kind.name(self.items[index])
         return error
 
     # Running requests
@@ -275,7 +306,9 @@ class Bulk(Generic[T]):
         self._sent(job)
         if isinstance(error, Misuse) and 1 < self._batch_size() < len(job.items):
             # The bucket was learned to be smaller meanwhile.
-            self.queues.setdefault(self.shard(self.items[job.items[0]]), deque()).extend(job.items)
+            self.queues.setdefault(self.kind.shard(self.items[job.items[0]]), deque()).extend(
+                job.items
+            )
             return
         if isinstance(error, _HALTING) and not isinstance(error, DuplicateIdConflict):
             self.halted = self.halted or f"an earlier request of the same call: {error}"
@@ -289,7 +322,7 @@ class Bulk(Generic[T]):
         own = copy.copy(error)
         own.__cause__ = error.__cause__
         with suppress(AttributeError):
-            own.client_order_id = self.name(self.items[index])  # type: ignore[attr-defined]
+            own.client_order_id = self.kind.name(self.items[index])  # type: ignore[attr-defined]
         return own
 
     def _settle(self, index: int, result: Outcome) -> None:
@@ -297,7 +330,7 @@ class Bulk(Generic[T]):
         if isinstance(result, RateLimited) and tries < _REQUEUED and self.halted is None:
             # Proven not executed, by tokens that somebody else took: it goes again in its turn.
             self.refusals[index] = (tries + 1, result)
-            self.queues.setdefault(self.shard(self.items[index]), deque()).append(index)
+            self.queues.setdefault(self.kind.shard(self.items[index]), deque()).append(index)
             return
         self._end(index, result)
 

@@ -112,8 +112,8 @@ def _template(path: str) -> str:
 
 
 @define(eq=False)
-class Place:
-    """A request's turn in the bucket it draws on."""
+class Permit:
+    """Leave to send a request: its turn in the bucket it draws on."""
 
     bucket: TokenBucket
     turn: Turn
@@ -180,18 +180,18 @@ class Pacer(Checked):
         """Return the tokens of a request; a batch costs as much as its entries (documented)."""
         return self.costs.each(call.operation) * entries_of(call)
 
-    def take_place(self, call: Call[Any], *, urgent: bool, now: float) -> Place:
+    def take_permit(self, call: Call[Any], *, urgent: bool, now: float) -> Permit:
         """Queue a request. Raises Misuse where its bucket can never hold its cost."""
         with self._lock:
             bucket = self.bucket(call)
-            return Place(bucket, bucket.book(self.cost(call), now, urgent=urgent))
+            return Permit(bucket, bucket.book(self.cost(call), now, urgent=urgent))
 
-    def wait(self, place: Place, now: float) -> float:
+    def wait(self, permit: Permit, now: float) -> float:
         """Return the seconds until a request may go; at 0 it goes, and is counted as sent."""
         with self._lock:
-            seconds = place.bucket.wait(place.turn, now)
+            seconds = permit.bucket.wait(permit.turn, now)
             if seconds == 0:
-                place.bucket.send(place.turn, now)
+                permit.bucket.send(permit.turn, now)
             return seconds
 
     def share(self, store: BudgetStore, owner: str) -> None:
@@ -200,10 +200,10 @@ class Pacer(Checked):
         self.read.share_out()
         self.write.share_out()
 
-    def demand(self, place: Place) -> Demand | None:
+    def demand(self, permit: Permit) -> Demand | None:
         """Return what to ask of the store for a request; None while another request asks."""
         with self._lock:
-            bucket, turn = place.bucket, place.turn
+            bucket, turn = permit.bucket, permit.turn
             missing = bucket.missing(turn)
             if missing <= 0 or (bucket.is_leasing and not turn.urgent):
                 return None
@@ -231,27 +231,27 @@ class Pacer(Checked):
         shards = (n for n, each in self._shards.items() if each is bucket)
         return f"write {next(shards, 0)}"
 
-    def credit(self, place: Place, tokens: float, now: float) -> None:
+    def credit(self, permit: Permit, tokens: float, now: float) -> None:
         """Take in tokens that the store gave."""
         with self._lock:
-            place.bucket.credit(tokens, now)
+            permit.bucket.credit(tokens, now)
 
-    def send(self, place: Place, now: float) -> None:
+    def send(self, permit: Permit, now: float) -> None:
         """Take in that a request goes now, whether or not its tokens are there."""
         with self._lock:
-            place.bucket.send(place.turn, now)
+            permit.bucket.send(permit.turn, now)
 
-    def give_back(self, place: Place) -> None:
+    def give_back(self, permit: Permit) -> None:
         """Give back the tokens of a request that was not sent."""
         with self._lock:
-            place.bucket.give_back(place.turn)
+            permit.bucket.give_back(permit.turn)
 
-    def answered(self, place: Place, *, refused: bool, now: float) -> None:
+    def answered(self, permit: Permit, *, refused: bool, now: float) -> None:
         """Take in the answer to a request; `refused` by the rate limit."""
         with self._lock:
-            place.bucket.answered(place.turn, now)
+            permit.bucket.answered(permit.turn, now)
             if refused:
-                place.bucket.refused(now)
+                permit.bucket.refused(now)
                 if self.source != "given":  # the numbers may be old
                     self.learn_at = min(self.learn_at, now)
 

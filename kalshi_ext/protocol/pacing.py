@@ -18,7 +18,7 @@ from kalshi_ext.protocol.context import Context
 from kalshi_ext.protocol.effects import Flow, Lease, Monotonic, Send, Sleep
 from kalshi_ext.protocol.limits import CallLimits
 from kalshi_ext.protocol.messages import Call, Lost, Reply
-from kalshi_ext.protocol.pacer import Pacer, Place, is_urgent
+from kalshi_ext.protocol.pacer import Pacer, Permit, is_urgent
 
 T = TypeVar("T")
 
@@ -28,8 +28,8 @@ _LEARN_WITHIN = 2.0  # seconds for each of the two reads
 
 def take_turn(
     call: Call[Any], context: Context, limits: CallLimits | None
-) -> Flow[Place | str | None]:
-    """Wait until a request may be sent; return its place, or why that cannot be waited for.
+) -> Flow[Permit | str | None]:
+    """Wait until a request may be sent; return its permit, or why that cannot be waited for.
 
     Raises Misuse for a request that no bucket of the account can hold.
     """
@@ -38,19 +38,19 @@ def take_turn(
         return (yield from _throttled(call, context, limits))
     urgent = is_urgent(call.operation) or (limits is not None and not call.operation.writes)
     now: float = yield Monotonic()
-    place: Place | None = None
+    permit: Permit | None = None
     try:
-        place = pacer.take_place(call, urgent=urgent, now=now)
+        permit = pacer.take_permit(call, urgent=urgent, now=now)
     except Misuse:  # no bucket can hold it, by numbers that may be assumed or old
         if not pacer.should_learn(now):
             raise
-    if place is None:
+    if permit is None:
         yield from _learn(pacer, context, limits)
         now = yield Monotonic()
-        place = pacer.take_place(call, urgent=urgent, now=now)
+        permit = pacer.take_permit(call, urgent=urgent, now=now)
     began, is_told = now, False
     try:
-        while (wait := pacer.wait(place, now)) > 0:
+        while (wait := pacer.wait(permit, now)) > 0:
             if (reason := _refusal(call, limits, now, wait)) is not None:
                 return reason
             if not is_told:
@@ -59,20 +59,20 @@ def take_turn(
             if not urgent and pacer.should_learn(now):
                 yield from _learn(pacer, context, limits)
             elif pacer.store is not None:
-                yield from _lease(pacer, pacer.store, place)
+                yield from _lease(pacer, pacer.store, permit)
             else:
                 yield Sleep(_nap(wait, pacer))
             now = yield Monotonic()
-        place.waited = now - began
-        return place
+        permit.waited = now - began
+        return permit
     finally:
-        if not place.turn.sent:  # an interrupt, too, gives its tokens back
-            pacer.give_back(place)
+        if not permit.turn.sent:  # an interrupt, too, gives its tokens back
+            pacer.give_back(permit)
 
 
-def _lease(pacer: Pacer, store: BudgetStore, place: Place) -> Flow[None]:
+def _lease(pacer: Pacer, store: BudgetStore, permit: Permit) -> Flow[None]:
     """Get tokens of a shared budget, or wait while another request of this process does."""
-    demand = pacer.demand(place)
+    demand = pacer.demand(permit)
     if demand is None:
         yield Sleep(_LEASE_NAP)
         return
@@ -83,10 +83,10 @@ def _lease(pacer: Pacer, store: BudgetStore, place: Place) -> Flow[None]:
             grant = Grant(demand.cost, demand.cost / demand.rate)
         if grant.wait > 0 and not (demand.urgent and grant.wait < _LEASE_NAP):
             yield Sleep(grant.wait)
-        pacer.credit(place, grant.tokens, (yield Monotonic()))
+        pacer.credit(permit, grant.tokens, (yield Monotonic()))
     finally:
         if not demand.urgent:
-            place.bucket.is_leasing = False
+            permit.bucket.is_leasing = False
 
 
 def _nap(wait: float, pacer: Pacer) -> float:
@@ -125,16 +125,16 @@ def _throttled(call: Call[Any], context: Context, limits: CallLimits | None) -> 
     return reason
 
 
-def settle(context: Context, place: Place | None, outcome: Reply | Lost | None) -> None:
+def settle(context: Context, permit: Permit | None, outcome: Reply | Lost | None) -> None:
     """Take in what became of the attempt for which a turn was taken; None: it was not made."""
     pacer = context.pacer
-    if pacer is None or place is None:
+    if pacer is None or permit is None:
         return
     if outcome is None or (isinstance(outcome, Lost) and not outcome.bytes_sent):
-        pacer.give_back(place)
+        pacer.give_back(permit)
         return
     if isinstance(outcome, Reply):  # a lost one counts as arrived after a while
-        pacer.answered(place, refused=outcome.status == 429, now=outcome.received_at)
+        pacer.answered(permit, refused=outcome.status == 429, now=outcome.received_at)
 
 
 def _learn(pacer: Pacer, context: Context, limits: CallLimits | None) -> Flow[None]:
@@ -164,15 +164,15 @@ def _ask(
     timeout = min(_LEARN_WITHIN, context.policy.timeout)
     if limits is not None:
         timeout = limits.timeout(timeout, now)
-    place = pacer.take_place(call, urgent=True, now=now)
-    if pacer.wait(place, now) > 0:
+    permit = pacer.take_permit(call, urgent=True, now=now)
+    if pacer.wait(permit, now) > 0:
         if timeout <= 0 or pacer.store is None:
-            pacer.give_back(place)
+            pacer.give_back(permit)
             return None
-        pacer.send(place, now)  # one request ahead of its lease
+        pacer.send(permit, now)  # one request ahead of its lease
     send = Send(call.request, call.operation.public, timeout, operation=call.operation)
     outcome: Reply | Lost = yield send
-    settle(context, place, outcome)
+    settle(context, permit, outcome)
     if isinstance(outcome, Lost) or outcome.status != 200:
         return None
     try:

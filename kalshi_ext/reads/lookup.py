@@ -38,7 +38,7 @@ from kalshi_ext.models import Order
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, request
 from kalshi_ext.protocol.messages import InvalidRow
 from kalshi_ext.protocol.pagination import Paginator, collect
-from kalshi_ext.reads.orders import get_order, raw_text, read_listed
+from kalshi_ext.reads.orders import answered, get_order, raw_text, read_listed
 from kalshi_ext.reads.watermark import (
     CLOCK_SKEW,
     PollWaits,
@@ -173,11 +173,9 @@ def _search_by_fills(
         return False
     order_ids = dict.fromkeys([*(fill.order_id for fill in fills), *filter(None, unread)])
     for order_id in [order_id for order_id in order_ids if order_id not in search.order_ids]:
-        try:
-            order = yield from request(contract.orders.get(order_id), context, limits=limits)
-        except Misuse:
-            raise
-        except KalshiError:
+        read = request(contract.orders.get(order_id), context, limits=limits)
+        order = yield from answered(read)
+        if order is None:
             return False
         search.add([order])
     return True

@@ -8,7 +8,7 @@ the rows as received: a row that cannot be read otherwise is found all the same.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from typing import TypeVar, cast
 
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import KalshiError, Misuse, NotFound
@@ -18,11 +18,23 @@ from kalshi_ext.protocol.messages import Call, Page
 from kalshi_ext.protocol.pagination import Paginator
 from kalshi_ext.requests.filters import MAX_PAGE, ListQuery
 
+T = TypeVar("T")
+
 
 def raw_text(row: object, name: str) -> str | None:
     """Return a text of a row as received, which need not be readable otherwise."""
     value = cast("Mapping[str, object]", row).get(name) if isinstance(row, Mapping) else None
     return value if isinstance(value, str) and value else None
+
+
+def answered(steps: Flow[T]) -> Flow[T | None]:
+    """Return what a read answers; None, which proves nothing, where it fails."""
+    try:
+        return (yield from steps)
+    except Misuse:  # the client was closed: that is no answer of a read
+        raise
+    except KalshiError:
+        return None
 
 
 def get_order(

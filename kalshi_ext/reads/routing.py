@@ -9,36 +9,35 @@ from typing import Any
 from attrs import evolve
 
 from kalshi_ext.contracts.interface import Contract
-from kalshi_ext.errors import KalshiError, Misuse
 from kalshi_ext.journal import Entry
 from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Record
-from kalshi_ext.reads.orders import get_order
+from kalshi_ext.reads.orders import answered, get_order
 from kalshi_ext.requests import OrderTicket, Target
-from kalshi_ext.requests.known import Place
+from kalshi_ext.requests.known import Route
 
 
-def note_placed(context: Context, ticket: OrderTicket, result: object) -> None:
-    """Remember where an order lives that was placed."""
+def note_route(context: Context, ticket: OrderTicket, result: object) -> None:
+    """Remember the route to an order that was placed."""
     if isinstance(result, OrderAck):
         # A shard of -1 asks for a route and names none.
         shard = ticket.exchange_index
         shard = None if shard is not None and shard < 0 else shard
-        context.known_orders.add(result.order_id, Place(ticket.ticker, shard, ticket.subaccount))
+        context.known_orders.add(result.order_id, Route(ticket.ticker, shard, ticket.subaccount))
 
 
-def known_place(contract: Contract, target: Target, context: Context) -> Target:
+def add_route(contract: Contract, target: Target, context: Context) -> Target:
     """Add to a target what this client saw of its order."""
     return context.known_orders.complete(target, routed=contract.has_watermark)
 
 
 def locate(contract: Contract, target: Target, context: Context) -> Flow[Target]:
     """Add to a target what this client or its journal knows of its order."""
-    target = known_place(contract, target, context)
+    target = add_route(contract, target, context)
     if target.ticker is None and not context.known_orders.is_journal_read:
         context.known_orders.is_journal_read = True
         yield from _read_journal(context)
-        target = known_place(contract, target, context)
+        target = add_route(contract, target, context)
     return target
 
 
@@ -55,13 +54,13 @@ def _read_journal(context: Context) -> Flow[None]:
 
 def _note_entry(entry: Entry, context: Context) -> None:
     known = context.known_orders
-    if entry.order_id is None or entry.ticker is None or known.place(entry.order_id) is not None:
+    if entry.order_id is None or entry.ticker is None or known.route(entry.order_id) is not None:
         return
     shard: Any = None
     with suppress(ValueError, AttributeError):
         shard = json.loads(entry.ticket).get("exchange_index")
     shard = shard if type(shard) is int and shard >= 0 else None
-    known.add(entry.order_id, Place(entry.ticker, shard, entry.subaccount))
+    known.add(entry.order_id, Route(entry.ticker, shard, entry.subaccount))
 
 
 def follow(
@@ -70,15 +69,9 @@ def follow(
     """Read an order that a write did not find; return where it rests, None if it was asked."""
     if not contract.has_watermark:  # the classic contract has one place
         return None
-    try:
-        order = yield from get_order(
-            contract, target.order_id, context, ticker=target.ticker, limits=limits
-        )
-    except Misuse:
-        raise
-    except KalshiError:
-        return None
-    if order.order_id != target.order_id or order.status != "resting":
+    read = get_order(contract, target.order_id, context, ticker=target.ticker, limits=limits)
+    order = yield from answered(read)
+    if order is None or order.order_id != target.order_id or order.status != "resting":
         return None
     return _moved(target, order)
 

@@ -1,4 +1,4 @@
-"""Where the orders live that this client saw: ticker, shard and subaccount, by order id.
+"""How requests reach the orders that this client saw: ticker, shard and subaccount, by order id.
 
 A cancel, decrease or amend that names neither ticker nor shard goes to shard 0 and misses the order
 elsewhere (documented). So what is known of an order goes with its bare id.
@@ -17,8 +17,8 @@ from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.requests.changes import OrderRef, Target
 
 
-class Place(NamedTuple):
-    """Where an order lives; None is unknown."""
+class Route(NamedTuple):
+    """Where the exchange keeps an order, as requests name it; None is unknown."""
 
     ticker: str | None
     exchange_index: int | None = None
@@ -30,26 +30,26 @@ Seen: TypeAlias = Order | OrderAck
 
 @define
 class KnownOrders:
-    """The places of the orders seen last, at most `most`. Shared by threads."""
+    """The routes to the orders seen last, at most `most`. Shared by threads."""
 
     most: int = 100_000
     is_journal_read: bool = False
-    _places: OrderedDict[str, Place] = field(factory=OrderedDict[str, Place])
+    _routes: OrderedDict[str, Route] = field(factory=OrderedDict[str, Route])
     _lock: threading.Lock = field(factory=threading.Lock, repr=False, eq=False)
 
-    def add(self, order_id: str, place: Place) -> None:
-        """Remember where an order lives."""
+    def add(self, order_id: str, route: Route) -> None:
+        """Remember the route to an order."""
         with self._lock:
-            self._add(order_id, place)
+            self._add(order_id, route)
 
-    def _add(self, order_id: str, place: Place) -> None:
-        known = self._places.pop(order_id, None)
+    def _add(self, order_id: str, route: Route) -> None:
+        known = self._routes.pop(order_id, None)
         if known is not None:  # what is not told stays as it was
-            told = {name: value for name, value in place._asdict().items() if value is not None}
-            place = known._replace(**told)
-        self._places[order_id] = place
-        if len(self._places) > self.most:
-            self._places.popitem(last=False)
+            told = {name: value for name, value in route._asdict().items() if value is not None}
+            route = known._replace(**told)
+        self._routes[order_id] = route
+        if len(self._routes) > self.most:
+            self._routes.popitem(last=False)
 
     def note(self, orders: Iterable[object]) -> None:
         """Remember the orders among these values."""
@@ -57,24 +57,24 @@ class KnownOrders:
             for each in orders:
                 order = each.order if isinstance(each, OrderAck) else each
                 if isinstance(order, Order):
-                    place = Place(order.ticker, order.exchange_index, order.subaccount)
-                    self._add(order.order_id, place)
+                    route = Route(order.ticker, order.exchange_index, order.subaccount)
+                    self._add(order.order_id, route)
 
-    def place(self, order_id: str) -> Place | None:
-        """Return where an order lives; None where it was not seen."""
-        return self._places.get(order_id)
+    def route(self, order_id: str) -> Route | None:
+        """Return the route to an order; None where it was not seen."""
+        return self._routes.get(order_id)
 
     def ticker_of(self, order: OrderRef) -> str | None:
         """Return the ticker of an order that is named by its bare id."""
-        place = self.place(order) if isinstance(order, str) else None
-        return None if place is None else place.ticker
+        route = self.route(order) if isinstance(order, str) else None
+        return None if route is None else route.ticker
 
     def complete(self, target: Target, *, routed: bool = True) -> Target:
         """Add what is known to a target; `routed` False adds the ticker alone, as in classic."""
-        place = self.place(target.order_id)
-        if place is None:
+        route = self.route(target.order_id)
+        if route is None:
             return target
-        known = place if routed else Place(place.ticker)
+        known = route if routed else Route(route.ticker)
         missing = {
             name: value
             for name, value in known._asdict().items()

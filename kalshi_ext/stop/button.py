@@ -29,7 +29,6 @@ from kalshi_ext.errors import (
     BadRequest,
     Forbidden,
     KalshiError,
-    Misuse,
     NotFound,
     Refused,
     Retired,
@@ -50,6 +49,7 @@ from kalshi_ext.protocol.flow import (
 from kalshi_ext.protocol.limits import ALL, Deadline, Scope
 from kalshi_ext.protocol.messages import Call, Lost
 from kalshi_ext.protocol.pagination import Paginator, collect
+from kalshi_ext.reads.orders import answered
 from kalshi_ext.reads.watermark import PollWaits, SentAt, Watermark, read_watermark
 from kalshi_ext.requests import Target
 from kalshi_ext.requests.filters import ListQuery
@@ -183,11 +183,8 @@ def _is_gone(run: Run, group: StoppedGroup) -> Flow[bool]:
         run.contract.order_groups.list(ListQuery()), run.quick(), limits=run.limits,
         invalid="any_row",
     )  # fmt: skip
-    try:
-        listed = yield from collect(paginator)
-    except Misuse:
-        raise
-    except KalshiError:
+    listed = yield from answered(collect(paginator))
+    if listed is None:
         return False
     return paginator.keyed and group.id not in {each.id for each in listed}
 

@@ -20,6 +20,7 @@ from kalshi_ext.protocol.flow import (
 )
 from kalshi_ext.protocol.messages import Call, Page
 from kalshi_ext.protocol.pagination import Paginator
+from kalshi_ext.reads.orders import answered
 from kalshi_ext.requests.filters import MAX_PAGE, ListQuery
 from kalshi_ext.stop.report import RestingOrder, StopReport
 from kalshi_ext.stop.run import Run
@@ -85,11 +86,8 @@ def _resting(run: Run, order: Order, paused: str | None) -> RestingOrder:
 def _pause(run: Run) -> Flow[str | None]:
     if not run.contract.has_watermark:
         return None
-    try:
-        status = yield from request(run.contract.exchange.status(), run.quick())
-    except Misuse:
-        raise
-    except KalshiError:
+    status = yield from answered(request(run.contract.exchange.status(), run.quick()))
+    if status is None:
         return None
     return None if status.exchange_active else "the exchange is paused: it cancels nothing now"
 

@@ -15,10 +15,10 @@ from typing import Final, cast
 
 from attrs import define
 
-from kalshi_ext.transport.answers import AnswerReader
 from kalshi_ext.transport.connection import Message, Steps, readable
 from kalshi_ext.transport.deadline import DeliveryTrace
 from kalshi_ext.transport.family import httpx
+from kalshi_ext.transport.framing import AnswerReader
 
 HIGH_WATER: Final = 256 * 1024  # bytes of body that may wait for whoever reads it
 

@@ -13,12 +13,12 @@ from attrs import define, field
 
 from kalshi_ext.config import Timeout
 from kalshi_ext.redact import Secret, as_secret
-from kalshi_ext.transport.answers import AnswerReader
 from kalshi_ext.transport.async_connection import AsyncConnection
 from kalshi_ext.transport.codec import Codec
 from kalshi_ext.transport.connection import Message, Steps
 from kalshi_ext.transport.deadline import DeliveryTrace, current_trace, trace_delivery
 from kalshi_ext.transport.family import httpx, is_patched
+from kalshi_ext.transport.framing import AnswerReader
 from kalshi_ext.transport.idle import KEEPALIVE_SECONDS, IdleStack, Origin
 from kalshi_ext.transport.places import MAX_CONNECTIONS, AsyncPlaces, Place
 from kalshi_ext.transport.transport_options import (

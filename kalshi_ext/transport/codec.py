@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from kalshi_ext.transport.answers import AnswerReader
+from kalshi_ext.transport.framing import AnswerReader
 
 Codec: TypeAlias = Callable[[str], AnswerReader]
 """Makes the reader of one answer to a request of the given method."""

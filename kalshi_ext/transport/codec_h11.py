@@ -5,7 +5,7 @@ from __future__ import annotations
 import h11
 from attrs import define
 
-from kalshi_ext.transport.answers import MAX_HEAD, AnswerReader, Headers, broken
+from kalshi_ext.transport.framing import MAX_HEAD, AnswerReader, Headers, broken
 
 _HEAD_LIMIT = MAX_HEAD + 4
 

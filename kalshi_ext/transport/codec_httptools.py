@@ -5,7 +5,7 @@ from __future__ import annotations
 import httptools
 from attrs import define, field
 
-from kalshi_ext.transport.answers import AnswerReader, Headers, broken
+from kalshi_ext.transport.framing import AnswerReader, Headers, broken
 
 
 @define

@@ -9,9 +9,9 @@ from typing import Any, Final, cast
 
 from attrs import define
 
-from kalshi_ext.transport.answers import AnswerReader
 from kalshi_ext.transport.deadline import DeliveryTrace
 from kalshi_ext.transport.family import httpx
+from kalshi_ext.transport.framing import AnswerReader
 
 # Bytes. A blocking write is bounded by the time left when it begins and cannot be stopped; a long
 # body is therefore written in chunks.

@@ -49,8 +49,8 @@ from kalshi_ext.protocol.flow import (
 from kalshi_ext.protocol.messages import Lost, Operation, Reply, Request
 from kalshi_ext.redact import clean_text
 from kalshi_ext.transport import DeliveryTrace, aread_limited, read_limited, trace_delivery
-from kalshi_ext.transport.answers import plain_headers
 from kalshi_ext.transport.family import Family, family_of, httpx, tells_its_steps
+from kalshi_ext.transport.framing import plain_headers
 from kalshi_ext.transport.places import AsyncPlaces, Place, Places, Turns
 from kalshi_ext.transport.signing import Signer
 

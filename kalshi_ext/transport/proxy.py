@@ -8,9 +8,9 @@ from typing import Any
 
 from kalshi_ext.errors import Misuse
 from kalshi_ext.redact import Secret, remember
-from kalshi_ext.transport.answers import AnswerReader, Headers
 from kalshi_ext.transport.deadline import DeliveryTrace
 from kalshi_ext.transport.family import httpx
+from kalshi_ext.transport.framing import AnswerReader, Headers
 from kalshi_ext.transport.idle import Origin
 from kalshi_ext.transport.request_bytes import request_head
 

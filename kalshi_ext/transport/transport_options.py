@@ -9,11 +9,11 @@ from typing import Any
 from kalshi_ext.config import Timeout
 from kalshi_ext.config import timeout as timeout_of
 from kalshi_ext.redact import Secret
-from kalshi_ext.transport.answers import AnswerReader
 from kalshi_ext.transport.codec import Codec, default_codec
 from kalshi_ext.transport.connection import WRITE_CHUNK, Message, Steps
 from kalshi_ext.transport.deadline import DeliveryTrace
 from kalshi_ext.transport.family import httpx
+from kalshi_ext.transport.framing import AnswerReader
 from kalshi_ext.transport.idle import MARGIN, Origin
 from kalshi_ext.transport.opening import Opening
 from kalshi_ext.transport.proxy import checked_proxy, known_password, proxy_headers, through_proxy

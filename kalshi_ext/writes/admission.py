@@ -12,7 +12,17 @@ from kalshi_ext.errors import Denied, DryRun, JournalUnwritable, KalshiError, Mi
 from kalshi_ext.journal import JournalError
 from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol import telling
-from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Monotonic, Record, Send, request
+from kalshi_ext.protocol.flow import (
+    CallLimits,
+    Context,
+    Flow,
+    Monotonic,
+    Record,
+    Send,
+    begin_call,
+    request,
+)
+from kalshi_ext.protocol.limits import Deadline, Scope
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.reads.account import moment
 from kalshi_ext.requests import AmendTicket, OrderTicket
@@ -24,16 +34,27 @@ T = TypeVar("T")
 PlaceResult: TypeAlias = OrderAck | KalshiError
 
 
-def refuse_if_stopped(context: Context, limits: CallLimits, facade: str) -> Flow[None]:
-    """Raise TradingStopped where a latch shuts an order out; JournalUnwritable: it cannot tell."""
+def begin(
+    context: Context,
+    deadline: Deadline | None,
+    scopes: tuple[Scope, ...],
+    began: int | None,
+    facade: str,
+) -> Flow[CallLimits]:
+    """Start the clock of an order or amend. Raises TradingStopped where a latch shuts it out.
+
+    JournalUnwritable where the journal cannot tell of latches.
+    """
+    limits = yield from begin_call(context, deadline, names_price=True, scopes=scopes, began=began)
     if context.shared_journal:  # another machine may have shut one
         try:
             yield Record("read_stops")
         except JournalError as error:
             raise JournalUnwritable(f"{facade}: {error.args[0]}") from error
-    latch = context.stops.latched(limits.scopes)
+    latch = context.stops.latched(scopes)
     if latch is not None:
         raise latch.error(facade)
+    return limits
 
 
 def place(

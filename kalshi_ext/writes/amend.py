@@ -8,69 +8,45 @@ before the sending, and what goes again is the size that the difference leads to
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 from attrs import evolve
 
 from kalshi_ext.contracts.interface import Contract
-from kalshi_ext.errors import NotFound, Refused
+from kalshi_ext.errors import Misuse, NotFound, OutcomeUnknown, Refused
 from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, begin_call
 from kalshi_ext.protocol.limits import ALL, Deadline, Scope
+from kalshi_ext.protocol.messages import Call
 from kalshi_ext.reads.lookup import (
     ENDED,
     find_ended_order,
     order_ended_error,
     read_current,
+    read_order,
 )
-from kalshi_ext.reads.routing import follow, known_place, locate
+from kalshi_ext.reads.routing import add_route, follow, locate
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
 from kalshi_ext.values.money import EXACT
-from kalshi_ext.writes import admission
-from kalshi_ext.writes.outcomes import CANCEL_ANSWER, may_mean_ended
-from kalshi_ext.writes.probes import amend_probe, decrease_probe, order_total
+from kalshi_ext.writes import admission, journal_codec
+from kalshi_ext.writes.outcomes import (
+    PROBES,
+    Executed,
+    Moot,
+    NotDone,
+    NotExecuted,
+    Probe,
+    ProbeResult,
+    Unclear,
+    change_contradiction,
+    may_mean_ended,
+)
 from kalshi_ext.writes.reservation import serialized, settle_prior_writes
 from kalshi_ext.writes.single import Single, execute_single
-
-
-def _ack_check(
-    target: Target,
-    *,
-    price: Decimal | None = None,
-    total: Decimal | None = None,
-    max_remaining: Decimal | None = None,
-) -> Callable[[OrderAck], str | None]:
-    """Build the check of an acknowledgement: ours, and of the order as the change leaves it.
-
-    `total` is what was filled and remains, None where it cannot be told before. An order_id is in
-    every answer about the order, so what remains has to be told and to be as wanted.
-    """
-
-    def contradiction(ack: OrderAck) -> str | None:
-        # Responses have described another order (documented incident of May 2026).
-        if ack.order_id != target.order_id:
-            return "it names another order"
-        if ack.reduced_by is not None:
-            return CANCEL_ANSWER
-        if price is not None and ack.order is not None and ack.order.price != price:
-            return f"it tells the price {ack.order.price}, not {price}"
-        fills, remaining = ack.fill_count, ack.remaining_count
-        if remaining is None:
-            return "it does not count what the change leaves"
-        if fills is None and price is not None:
-            fills = Decimal(0)  # that to an amend tells fills where there are some
-        if max_remaining is not None and remaining > max_remaining:
-            return f"its remaining_count {remaining} is more than the {max_remaining} asked for"
-        # The answer to an earlier request about this order tells how that left it.
-        if total is None or fills is None:  # that to a decrease need not tell fills (documented)
-            return None
-        if EXACT.add(fills, remaining) != total:
-            return f"it counts {fills} filled and {remaining} remaining, not {total} together"
-        return None
-
-    return contradiction
 
 
 def amend(
@@ -83,22 +59,20 @@ def amend(
 ) -> Flow[OrderAck]:
     """Amend an order to a price and a total count (filled and resting)."""
     contract.orders.amend(ticket)  # refuses what the contract cannot say
-    ticket = evolve(ticket, target=known_place(contract, ticket.target, context))
-    limits = yield from _begin(context, ticket.target, deadline, began, ticket.ticker)
-    yield from admission.refuse_if_stopped(context, limits, "orders.amend")
+    ticket = evolve(ticket, target=add_route(contract, ticket.target, context))
+    target, facade = ticket.target, "orders.amend"
+    scopes = scopes_of(target, ticket.ticker)
+    limits = yield from admission.begin(context, deadline, scopes, began, facade)
 
     def attempt(target: Target) -> Flow[OrderAck]:
-        single = _amend(contract, evolve(ticket, target=target), context, limits)
-        ack: OrderAck = yield from execute_single(contract, context, limits, single)
-        return ack
+        moved = evolve(ticket, target=target)
+        return execute_single(_amend(contract, moved, context, limits))
 
-    target, facade = ticket.target, "orders.amend"
     work = partial(_execute_or_closed, contract, context, limits, target, facade, attempt)
     if context.risk is not None:
         work = partial(admission.amend, contract, ticket, context, limits, work)
     # Of two changes of one order at a time neither could be told from the other by reading.
-    lock = f"order {ticket.target.order_id}"
-    return (yield from serialized(lock, context, limits, facade, work))
+    return (yield from serialized(f"order {target.order_id}", context, limits, facade, work))
 
 
 def _amend(contract: Contract, ticket: AmendTicket, context: Context, limits: CallLimits) -> Single:
@@ -113,12 +87,16 @@ def _amend(contract: Contract, ticket: AmendTicket, context: Context, limits: Ca
         "expires": ticket.expires,
         "client_order_id": ticket.updated_client_order_id,
     }
-    probe = amend_probe(contract, payload, context, limits, call)
+    look = _amend_probe(contract, payload, context, limits, call)
     # `count` is the total (documented): fills only lower what remains of it.
-    contradiction = _ack_check(
-        target, price=ticket.price, total=ticket.count, max_remaining=ticket.count
-    )
-    return Single(call, payload, contradiction, probe, ticket.ticker, target.order_id)
+    contradiction = partial(
+        change_contradiction, target.order_id,
+        price=ticket.price, total=ticket.count, max_remaining=ticket.count,
+    )  # fmt: skip
+    return Single(
+        contract, context, limits, call.operation, call=call, payload=payload,
+        contradiction=contradiction, look=look, ticker=ticket.ticker, order_id=target.order_id,
+    )  # fmt: skip
 
 
 def scopes_of(target: Target, amends: str | None = None) -> tuple[Scope, ...]:
@@ -135,18 +113,6 @@ def scopes_of(target: Target, amends: str | None = None) -> tuple[Scope, ...]:
     return tuple(scopes)
 
 
-def _begin(
-    context: Context,
-    target: Target,
-    deadline: Deadline | None,
-    began: int | None = None,
-    amends: str | None = None,
-) -> Flow[CallLimits]:
-    scopes = scopes_of(target, amends)
-    begin = begin_call(context, deadline, names_price=True, scopes=scopes, began=began)
-    return (yield from begin)
-
-
 def decrease(
     contract: Contract,
     ticket: DecreaseTicket,
@@ -157,21 +123,20 @@ def decrease(
     """Decrease an order: down to a size, or by a difference that is never sent twice."""
     contract.orders.decrease(ticket)  # refuses what the contract cannot say
     ticket = evolve(ticket, target=(yield from locate(contract, ticket.target, context)))
-    limits = yield from _begin(context, ticket.target, deadline)
+    target, facade = ticket.target, "orders.decrease"
+    scopes = scopes_of(target)
+    limits = yield from begin_call(context, deadline, names_price=True, scopes=scopes)
 
     def attempt(target: Target) -> Flow[OrderAck]:
         moved, before = evolve(ticket, target=target), None
         if ticket.by is not None:
             before = yield from _read_base(contract, target, context, limits)
-            moved = evolve(moved, target=known_place(contract, target, context))  # of that read
+            moved = evolve(moved, target=add_route(contract, target, context))  # of that read
         single = _decrease(contract, moved, before, context, limits)
-        ack: OrderAck = yield from execute_single(contract, context, limits, single)
-        return ack
+        return (yield from execute_single(single))  # type: ignore[no-any-return]
 
-    target, facade = ticket.target, "orders.decrease"
     work = partial(_execute_or_closed, contract, context, limits, target, facade, attempt)
-    lock = f"order {ticket.target.order_id}"
-    return (yield from serialized(lock, context, limits, facade, work))
+    return (yield from serialized(f"order {target.order_id}", context, limits, facade, work))
 
 
 def _decrease(
@@ -192,15 +157,18 @@ def _decrease(
         "order_id": target.order_id,
         "by": None if ticket.by is None else str(ticket.by),
         "to": None if ticket.to is None else str(ticket.to),
-        "total": None if before is None else str(order_total(before)),
+        "total": None if before is None else str(_order_total(before)),
     }
-    probe = decrease_probe(contract, payload, context, limits, ticket)
+    look = _decrease_probe(contract, payload, context, limits, ticket)
     ticker, total, most = target.ticker, None, ticket.to
     if before is not None and ticket.by is not None:
-        ticker, total = before.ticker, order_total(before) - ticket.by
+        ticker, total = before.ticker, _order_total(before) - ticket.by
         most = max(before.remaining_count - ticket.by, Decimal(0))
-    contradiction = _ack_check(target, total=total, max_remaining=most)
-    return Single(call, payload, contradiction, probe, ticker, target.order_id)
+    contradiction = partial(change_contradiction, target.order_id, total=total, max_remaining=most)
+    return Single(
+        contract, context, limits, call.operation, call=call, payload=payload,
+        contradiction=contradiction, look=look, ticker=ticker, order_id=target.order_id,
+    )  # fmt: skip
 
 
 def _execute_or_closed(
@@ -231,7 +199,7 @@ def _execute_or_closed(
                 refusal = error
     if not may_mean_ended(refusal):
         raise refusal
-    ticker = known_place(contract, target, context).ticker
+    ticker = add_route(contract, target, context).ticker
     find = find_ended_order(contract, target.order_id, ticker, refusal, context, limits)
     order = yield from find
     if order is None:
@@ -254,3 +222,149 @@ def _read_base(
     if not had_prior:
         return order
     return (yield from read_current(contract, order_id, context, limits, ticker=order.ticker))
+
+
+# Probes
+
+
+def _order_probe(
+    contract: Contract,
+    payload: Mapping[str, Any],
+    context: Context,
+    limits: CallLimits,
+    judge: Callable[[Order], ProbeResult[OrderAck]],
+) -> Probe:
+    order_id, ticker = payload["order_id"], payload.get("ticker")
+
+    def probe() -> Flow[ProbeResult[OrderAck]]:
+        order = yield from read_order(contract, order_id, context, ticker=ticker, limits=limits)
+        return Unclear() if order is None else judge(order)
+
+    return probe
+
+
+def _amend_probe(
+    contract: Contract,
+    payload: Mapping[str, Any],
+    context: Context,
+    limits: CallLimits,
+    call: Call[OrderAck] | None = None,
+) -> Probe:
+    """Build the probe of an amend; `payload` as in the journal, `call` sends it again."""
+    price, total = Decimal(payload["price"]), Decimal(payload["count"])
+    wanted = (price, total, payload.get("expires"), payload.get("client_order_id"))
+
+    def judge(order: Order) -> ProbeResult[OrderAck]:
+        if _is_amended(order, *wanted):
+            return Executed(journal_codec.ack_of(order))
+        if order.status in ENDED:
+            hidden = order.status == "canceled" and order.price == price
+            return _hidden(order) if hidden else _ended("orders.amend", order)
+        return NotDone(call, may_go_again=call is not None)
+
+    return _order_probe(contract, payload, context, limits, judge)
+
+
+def _ended(facade: str, order: Order) -> NotExecuted:
+    return NotExecuted(order_ended_error(facade, order))
+
+
+def _hidden(order: Order) -> Moot:
+    """Say that an order has ended, and that its end hides whether it was changed before."""
+    why = (
+        f"the order is {order.status.value} by now, {order.fill_count} contracts of it were "
+        "filled, and whether it was changed before that cannot be told"
+    )
+    return Moot(OutcomeUnknown(why, order_id=order.order_id))
+
+
+def _is_amended(
+    order: Order, price: Decimal, total: Decimal, expires: int | None, new_id: str | None
+) -> bool:
+    """Say whether an order is as an amend wants it, in all that the amend names."""
+    if order.price != price or new_id not in (None, order.client_order_id):
+        return False
+    # A cancelled order does not show what it would have had to fill: `count` is the size first
+    # asked for, and what was filled may equal the wanted total by chance. A new id tells.
+    if order.status == "canceled":
+        return new_id is not None
+    # None keeps the expiry, 0 removes it (documented).
+    expiry = 0 if order.expiration_time is None else int(order.expiration_time.timestamp())
+    return _order_total(order) == total and expires in (None, expiry)
+
+
+def _order_total(order: Order) -> Decimal:
+    """Return what an amend's `count` names: the contracts filled and those still resting."""
+    return EXACT.add(order.fill_count, order.remaining_count)
+
+
+def _decrease_probe(
+    contract: Contract,
+    payload: Mapping[str, Any],
+    context: Context,
+    limits: CallLimits,
+    ticket: DecreaseTicket | None = None,
+) -> Probe:
+    """Build the probe of a decrease; `payload` as in the journal, `ticket` is sent again."""
+    by, to, total = (_decimal_of(payload.get(name)) for name in ("by", "to", "total"))
+
+    def judge(order: Order) -> ProbeResult[OrderAck]:
+        if to is not None:
+            return _judge_reduce_to(ticket, order, to)
+        if by is None or total is None:
+            return Unclear()
+        return _judge_reduce_by(contract, ticket, order, by, total)
+
+    return _order_probe(contract, payload, context, limits, judge)
+
+
+def _decimal_of(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def _judge_reduce_to(
+    ticket: DecreaseTicket | None, order: Order, to: Decimal
+) -> ProbeResult[OrderAck]:
+    # A decrease to nothing is a cancel (documented). Of any other end it cannot be told whether the
+    # decrease came first.
+    if order.status in ENDED and (order.status == "executed" or to > 0):
+        return _hidden(order)
+    if order.remaining_count <= to:
+        return Executed(journal_codec.ack_of(order))
+    return NotDone(may_go_again=ticket is not None)
+
+
+def _judge_reduce_by(
+    contract: Contract, ticket: DecreaseTicket | None, order: Order, by: Decimal, total: Decimal
+) -> ProbeResult[OrderAck]:
+    """Compare with `total`, read before the sending: fills keep it, the decrease takes `by` off."""
+    # A cancel takes off what rests, so what was filled may equal the wanted total by chance; a
+    # decrease to nothing is a cancel (documented).
+    shown = order.status != "canceled" or total == by
+    if shown and _order_total(order) == EXACT.subtract(total, by):
+        return Executed(journal_codec.ack_of(order))
+    if order.status in ENDED:
+        # More was filled than the decrease would have left: it cannot have come first.
+        before = order.fill_count > EXACT.subtract(total, by)
+        return _ended("orders.decrease", order) if before else _hidden(order)
+    if _order_total(order) != total:
+        return Unclear()
+    # A difference executed twice takes off twice as much: it goes again as an absolute size.
+    rest = max(EXACT.subtract(order.remaining_count, by), Decimal(0))
+    try:
+        call = (
+            None if ticket is None else contract.orders.decrease(evolve(ticket, by=None, to=rest))
+        )
+    except Misuse:  # the classic contract knows differences only, and those are not repeated
+        call = None
+    # Fills since this read may leave no more than `rest` already. The answer to that call is
+    # then a success that took nothing off, so only a `rest` of 0 proves the decrease.
+    return NotDone(call, conclusive=rest == 0, may_go_again=call is not None)
+
+
+PROBES["amend"] = lambda contract, context, limits, entry: _amend_probe(
+    contract, json.loads(entry.ticket), context, limits
+)
+PROBES["decrease"] = lambda contract, context, limits, entry: _decrease_probe(
+    contract, json.loads(entry.ticket), context, limits
+)

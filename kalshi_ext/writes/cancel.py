@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
-from attrs import define, evolve
+from attrs import define, evolve, field
 
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import (
@@ -52,7 +52,7 @@ from kalshi_ext.protocol.responses import is_unknown_request
 from kalshi_ext.protocol.retry_policy import retry_rule
 from kalshi_ext.reads.lookup import MAX_CONSECUTIVE_404, order_ended_error, read_all
 from kalshi_ext.reads.orders import read_listed
-from kalshi_ext.reads.routing import known_place, locate
+from kalshi_ext.reads.routing import add_route, locate
 from kalshi_ext.reads.watermark import poll
 from kalshi_ext.requests import Target
 from kalshi_ext.requests.filters import ListQuery
@@ -75,17 +75,131 @@ from kalshi_ext.writes.outcomes import (
 T = TypeVar("T")
 
 
-@define
+@define(eq=False)
 class _Cancel:
     """One order to cancel: what the exchange answered, and the result once it is known."""
 
+    contract: Contract
+    context: Context
+    limits: CallLimits
     target: Target
-    answer: KalshiError | None = None
-    misses: int = 0  # reads in a row that answered 404
     # A request that may have been executed went before: then no refusal denies anything.
     tried: bool = False
     result: OrderAck | KalshiError | None = None
-    unknown_since: float | None = None  # monotonic
+    answer: KalshiError | None = field(default=None, init=False)
+    misses: int = field(default=0, init=False)  # reads in a row that answered 404
+    unknown_since: float | None = field(default=None, init=False)  # monotonic
+
+    def send_first(self) -> Flow[None]:
+        outcome = yield from self._send(self.target)
+        if isinstance(outcome, Executed):
+            self.result = outcome.value
+            return
+        self.answer = outcome.error
+        if isinstance(outcome, NotExecuted) and not may_mean_ended(outcome.error):
+            self.result = outcome.error
+
+    def _send(self, target: Target) -> Flow[WriteOutcome[OrderAck]]:
+        """Send one cancel; after one in doubt no refusal denies anything."""
+        call, order_id = self.contract.orders.cancel(target), target.order_id
+        response = yield from send_with_retries(
+            call, self.context, maybe_executed=self.tried, limits=self.limits
+        )
+        outcome = judge(call, response, self.context, order_id=order_id)
+        if isinstance(outcome, Executed):
+            contradiction = cancel_contradiction(order_id, outcome.value)
+            if contradiction is not None:
+                outcome = Unknown(_unknown_error(call, order_id, contradiction))
+        self.tried = self.tried or isinstance(outcome, Unknown)
+        if isinstance(outcome, Unknown) and self.unknown_since is None:
+            self.unknown_since = yield from told_writes.keyed_opened(
+                self.context, call.operation, order_id, outcome.error, self.limits
+            )
+        return outcome
+
+    def look(self) -> Flow[None]:
+        """Read the order once; the result is there where that tells it."""
+        contract, context, target = self.contract, self.context, self.target
+        order: Order | None = None
+        missing = False
+        try:
+            read = request(contract.orders.get(target.order_id), context, limits=self.limits)
+            order = yield from read
+        except NotFound:
+            missing = True
+            # Only here: a cancel waits for no disk.
+            self.target = target = yield from locate(contract, target, context)
+            # Without a ticker all of history would be read, for what may be no order of ours.
+            if target.ticker is not None:
+                order = yield from read_listed(
+                    contract, target.order_id, target.ticker, context, self.limits
+                )
+        except TimestampExpired:
+            pass  # of the clock, which the next answer may correct
+        except (Unauthorized, Forbidden) as refusal:
+            self.give_up(f"its order could not be read: {refusal.args[0]}")
+            return
+        except Misuse:
+            raise
+        except KalshiError:
+            pass  # another read may be answered
+        if order is not None and order.order_id == target.order_id:
+            self.result = yield from self._cancel_if_resting(order)
+            return
+        self.misses = self.misses + 1 if missing else 0
+        told = isinstance(self.answer, NotFound) and not self.tried
+        if (told and self.misses >= MAX_CONSECUTIVE_404) or self._was_refused_otherwise():
+            self.result = self.answer
+
+    def _was_refused_otherwise(self) -> bool:
+        """Say whether it was refused by other words than a 404: reading on shows no more."""
+        answer = self.answer
+        return isinstance(answer, Refused) and not isinstance(answer, NotFound | OutcomeUnknown)
+
+    def _cancel_if_resting(self, order: Order) -> Flow[OrderAck | KalshiError | None]:
+        """Return the order when it is cancelled; cancel it where it seems to rest."""
+        target, answer = self.target, self.answer
+        if order.status == "canceled":
+            return journal_codec.ack_of(order)
+        if order.status == "executed":
+            refusal = answer if isinstance(answer, Refused) else None
+            return order_ended_error("orders.cancel", order, refusal)
+        if self._was_refused_otherwise():
+            return answer
+        located = target
+        if self.contract.has_watermark:  # without ticker or shard it goes to shard 0 (documented)
+            located = evolve(
+                target,
+                ticker=order.ticker,
+                exchange_index=order.exchange_index,
+                subaccount=order.subaccount if target.subaccount is None else target.subaccount,
+            )
+        outcome = yield from self._send(located)
+        if isinstance(outcome, Executed):
+            return outcome.value
+        # After a first attempt in doubt a refusal may mean that it was executed: read on.
+        if isinstance(answer, NotFound) and isinstance(outcome, NotExecuted):
+            return None if isinstance(outcome.error, NotFound) else outcome.error
+        return None
+
+    def give_up(self, reason: str) -> None:
+        """End as unknown."""
+        call = self.contract.orders.cancel(self.target)
+        answer = f"{self.answer.args[0]}; " if self.answer is not None else ""
+        self.result = _unknown_error(call, self.target.order_id, f"{answer}{reason}")
+
+    def tell(self) -> Flow[None]:
+        """Tell how the looking ended, where it began."""
+        operation = self.contract.orders.cancel(self.target).operation
+        yield from told_writes.keyed_resolved(
+            self.context, operation, self.target.order_id, self.result, self.unknown_since
+        )
+
+
+def _unknown_error(call: Call[Any], order_id: str, reason: str) -> OutcomeUnknown:
+    message = f"{call.operation.facade} of {order_id}: {reason}"
+    error = OutcomeUnknown(message, operation=call.operation.id, order_id=order_id)
+    return advise(call.operation, error)
 
 
 def cancel(
@@ -101,10 +215,10 @@ def _cancel_one(
     contract: Contract, target: Target, context: Context, deadline: Deadline | None
 ) -> Flow[OrderAck]:
     limits = yield from begin_call(context, deadline)
-    target = known_place(contract, target, context)
+    target = add_route(contract, target, context)
     stop_changes([target], "orders.cancel", context, limits)
-    wanted = _Cancel(target)
-    yield from _send_and_settle(contract, [wanted], context, limits)
+    wanted = _Cancel(contract, context, limits, target)
+    yield from _send_and_settle([wanted], context, limits)
     if isinstance(wanted.result, OrderAck):
         return wanted.result
     assert wanted.result is not None  # noqa: S101 - settled
@@ -131,7 +245,7 @@ def cancel_many(
     deadline: Deadline | None = None,
 ) -> Flow[list[OrderAck | KalshiError]]:
     """Cancel orders in one request; what it left open is cancelled or looked up one by one."""
-    targets = [known_place(contract, target, context) for target in targets]
+    targets = [add_route(contract, target, context) for target in targets]
     call = contract.orders.cancel_many(targets)
     limits = yield from begin_call(context, deadline)
     stop_changes(targets, "orders.cancel_many", context, limits)
@@ -143,10 +257,17 @@ def cancel_many(
     by_id = {entry.order_id: entry for entry in entries if entry.order_id}
     tried = response.maybe_executed or isinstance(outcome, Unknown)
     cancels = [
-        _Cancel(target, tried=tried, result=_decided(by_id.get(target.order_id), tried=tried))
+        _Cancel(
+            contract,
+            context,
+            limits,
+            target,
+            tried,
+            _decided(by_id.get(target.order_id), tried=tried),
+        )
         for target in targets
     ]
-    yield from _send_and_settle(contract, cancels, context, limits)
+    yield from _send_and_settle(cancels, context, limits)
     return [each.result for each in cancels if each.result is not None]
 
 
@@ -161,149 +282,31 @@ def _decided(entry: OrderAck | Refused | None, *, tried: bool) -> OrderAck | Ref
 
 
 def _send_and_settle(
-    contract: Contract, cancels: Iterable[_Cancel], context: Context, limits: CallLimits
+    cancels: Iterable[_Cancel], context: Context, limits: CallLimits
 ) -> Flow[None]:
     """Cancel what has no result, and look into it until each has one or time is over."""
     pending = [each for each in cancels if each.result is None]
     reason = f"no read told what became of it within {limits.ends - limits.started:g} s"
+
+    def look() -> Flow[bool | None]:
+        for each in pending:
+            if each.result is None:
+                yield from each.look()
+        return True if all(each.result is not None for each in pending) else None
+
     try:
         # All are sent before one is looked into: an order that rests is the more urgent.
         for each in pending:
-            yield from _send_first(contract, each, context, limits)
-        yield from poll(lambda: _look_in_turn(contract, pending, context, limits), context, limits)
+            yield from each.send_first()
+        yield from poll(look, context, limits)
     except Misuse as error:  # the client is closed, or its bucket too small for one request
         if not any(each.answer for each in pending):
             raise
         reason = str(error.args[0])
     for each in pending:
         if each.result is None:
-            each.result = _unresolved(contract, each, reason)
-        operation, order_id = contract.orders.cancel(each.target).operation, each.target.order_id
-        yield from told_writes.keyed_resolved(
-            context, operation, order_id, each.result, each.unknown_since
-        )
-
-
-def _send_first(
-    contract: Contract, wanted: _Cancel, context: Context, limits: CallLimits
-) -> Flow[None]:
-    outcome = yield from _send_cancel(contract, wanted, wanted.target, context, limits)
-    if isinstance(outcome, Executed):
-        wanted.result = outcome.value
-        return
-    wanted.answer = outcome.error
-    if isinstance(outcome, NotExecuted) and not may_mean_ended(outcome.error):
-        wanted.result = outcome.error
-
-
-def _look_in_turn(
-    contract: Contract, pending: Sequence[_Cancel], context: Context, limits: CallLimits
-) -> Flow[bool | None]:
-    for each in pending:
-        if each.result is None:
-            each.result = yield from _look_into(contract, each, context, limits)
-    return True if all(each.result is not None for each in pending) else None
-
-
-def _send_cancel(
-    contract: Contract, wanted: _Cancel, target: Target, context: Context, limits: CallLimits
-) -> Flow[WriteOutcome[OrderAck]]:
-    """Send one cancel; after one in doubt no refusal denies anything."""
-    call, order_id = contract.orders.cancel(target), target.order_id
-    response = yield from send_with_retries(
-        call, context, maybe_executed=wanted.tried, limits=limits
-    )
-    outcome = judge(call, response, context, order_id=order_id)
-    if isinstance(outcome, Executed):
-        contradiction = cancel_contradiction(order_id, outcome.value)
-        if contradiction is not None:
-            outcome = Unknown(_unknown_error(call, order_id, contradiction))
-    wanted.tried = wanted.tried or isinstance(outcome, Unknown)
-    if isinstance(outcome, Unknown) and wanted.unknown_since is None:
-        wanted.unknown_since = yield from told_writes.keyed_opened(
-            context, call.operation, order_id, outcome.error, limits
-        )
-    return outcome
-
-
-def _look_into(
-    contract: Contract, wanted: _Cancel, context: Context, limits: CallLimits
-) -> Flow[OrderAck | KalshiError | None]:
-    """Read an order once; return the result of its cancel where that is known."""
-    target, answer = wanted.target, wanted.answer
-    missing = False
-    order: Order | None = None
-    try:
-        order = yield from request(contract.orders.get(target.order_id), context, limits=limits)
-    except NotFound:
-        missing = True
-        # Only here: a cancel waits for no disk.
-        wanted.target = target = yield from locate(contract, target, context)
-        # Without a ticker all of history would be read, for what may be no order of ours at all.
-        if target.ticker is not None:
-            order = yield from read_listed(
-                contract, target.order_id, target.ticker, context, limits
-            )
-    except TimestampExpired:
-        pass  # of the clock, which the next answer may correct
-    except (Unauthorized, Forbidden) as refusal:
-        return _unresolved(contract, wanted, f"its order could not be read: {refusal.args[0]}")
-    except Misuse:
-        raise
-    except KalshiError:
-        pass  # another read may be answered
-    if order is not None and order.order_id == target.order_id:
-        return (yield from _cancel_if_resting(contract, wanted, order, context, limits))
-    wanted.misses = wanted.misses + 1 if missing else 0
-    told = isinstance(answer, NotFound) and not wanted.tried
-    gone = told and wanted.misses >= MAX_CONSECUTIVE_404
-    return answer if gone or _refused_otherwise(answer) else None
-
-
-def _refused_otherwise(answer: KalshiError | None) -> bool:
-    """Say whether a cancel was refused by other words than a 404: reading on shows no more."""
-    return isinstance(answer, Refused) and not isinstance(answer, NotFound | OutcomeUnknown)
-
-
-def _cancel_if_resting(
-    contract: Contract, wanted: _Cancel, order: Order, context: Context, limits: CallLimits
-) -> Flow[OrderAck | KalshiError | None]:
-    """Return the order when it is cancelled; cancel it where it seems to rest."""
-    target, answer = wanted.target, wanted.answer
-    if order.status == "canceled":
-        return journal_codec.ack_of(order)
-    refusal = answer if isinstance(answer, Refused) else None
-    if order.status == "executed":
-        return order_ended_error("orders.cancel", order, refusal)
-    if _refused_otherwise(answer):
-        return answer
-    located = target
-    if contract.has_watermark:  # a cancel without ticker or shard goes to shard 0 (documented)
-        located = evolve(
-            target,
-            ticker=order.ticker,
-            exchange_index=order.exchange_index,
-            subaccount=order.subaccount if target.subaccount is None else target.subaccount,
-        )
-    outcome = yield from _send_cancel(contract, wanted, located, context, limits)
-    if isinstance(outcome, Executed):
-        return outcome.value
-    # After a first attempt in doubt a refusal may mean that it was executed: read on.
-    if isinstance(answer, NotFound) and isinstance(outcome, NotExecuted):
-        return None if isinstance(outcome.error, NotFound) else outcome.error
-    return None
-
-
-def _unresolved(contract: Contract, wanted: _Cancel, reason: str) -> OutcomeUnknown:
-    call = contract.orders.cancel(wanted.target)
-    answer = f"{wanted.answer.args[0]}; " if wanted.answer is not None else ""
-    return _unknown_error(call, wanted.target.order_id, f"{answer}{reason}")
-
-
-def _unknown_error(call: Call[Any], order_id: str, reason: str) -> OutcomeUnknown:
-    message = f"{call.operation.facade} of {order_id}: {reason}"
-    error = OutcomeUnknown(message, operation=call.operation.id, order_id=order_id)
-    return advise(call.operation, error)
+            each.give_up(reason)
+        yield from each.tell()
 
 
 def delete_group(

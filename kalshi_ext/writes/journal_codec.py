@@ -7,8 +7,7 @@ a text must not depend on the order of its fields, because fingerprints are made
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -27,19 +26,13 @@ from kalshi_ext.errors import (
 )
 from kalshi_ext.journal import (
     Entry,
-    IllegalTransition,
-    JournalError,
-    NotOwner,
     State,
     Transition,
 )
 from kalshi_ext.models import Order, OrderAck
-from kalshi_ext.protocol.flow import Context, Flow, Record
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.requests.orders import NOT_FINGERPRINTED
 from kalshi_ext.values import read_time
-
-log = logging.getLogger("kalshi_ext.writes")
 
 _DECIMALS = frozenset(
     {"count", "price", "max_cost", "fill_count", "remaining_count", "reduced_by"}
@@ -120,26 +113,6 @@ def dated(exchange_time: float | None) -> dict[str, Any]:
     return {"exchange_time": instant(exchange_time)}
 
 
-def date_entries(
-    write: Any, keys: Sequence[str], exchange_time: float | None, now: float
-) -> Flow[None]:
-    """Date open entries anew before a sending that comes late, by both clocks."""
-    times: dict[str, Any] = {"sent_at": instant(now), **dated(exchange_time)}
-    states = (State.UNKNOWN if write.progress[k].attempts else State.INTENT for k in keys)
-    transitions = [Transition(k, state, **times) for k, state in zip(keys, states, strict=True)]
-    yield Record("advance_many", (transitions,))
-
-
-def tries(progress: Any, context: Context) -> dict[str, Any]:
-    """Return what a transition says of the sendings so far: their number, and the latest time."""
-    if not progress.attempts:
-        return {}
-    told: dict[str, Any] = {"attempts": progress.earlier_attempts + progress.attempts}
-    if progress.sent.stamp:
-        told["sent_at"] = instant(progress.sent.stamp)
-    return told | dated(context.exchange_clock.at(progress.sent.at))
-
-
 _ACK_FIELDS = (
     *("order_id", "client_order_id", "ticker", "fill_count", "remaining_count", "reduced_by"),
     *("average_fill_price", "average_fee", "time"),
@@ -170,6 +143,11 @@ def final_state(error: KalshiError) -> State:
     # A DuplicateIdConflict is a Misuse, but here it was the exchange that said the id is taken.
     never_sent = isinstance(error, NotSent | Misuse) and not isinstance(error, DuplicateIdConflict)
     return State.NOT_SENT if never_sent else State.REFUSED
+
+
+def ended(key: str, error: KalshiError, **tries: Any) -> Transition:
+    """Say how the journal keeps a write that ended in an error."""
+    return Transition(key, final_state(error), verdict=encode_error(error), **tries)
 
 
 def decode_ack(entry: Entry) -> OrderAck | None:
@@ -259,49 +237,3 @@ def ack_of(order: Order) -> OrderAck:
         order=order,
         raw=order.raw,
     )
-
-
-def record(
-    transitions: Sequence[Transition], *, may_fail: bool, behind: bool = False
-) -> Flow[dict[str, JournalError]]:
-    """Record transitions; return the error of each key with which somebody else went on.
-
-    `behind`: a verdict that got lost would be found again by reading, so nobody waits for it.
-
-    A journal that fails is logged where it `may_fail`: the outcome is known, and the caller must
-    hear it; the next recovery finds the same by reading. Else it raises JournalError.
-    """
-    try:
-        yield Record("conclude" if behind else "advance_many", (list(transitions),))
-    except (NotOwner, IllegalTransition):
-        refused: dict[str, JournalError] = {}
-        for transition in transitions:
-            error = yield from _record_alone(transition)
-            if error is not None:
-                refused[transition.key] = error
-        return refused
-    except JournalError:
-        if not may_fail:
-            raise
-        log.exception("the journal could not record %d outcomes", len(transitions))
-    return {}
-
-
-def _record_alone(transition: Transition) -> Flow[JournalError | None]:
-    """Record one transition; return its error unless the entry has the same verdict already."""
-    try:
-        yield Record("advance_many", ([transition],))
-    except JournalError as error:
-        try:
-            entry: Entry | None = yield Record("get", (transition.key,))
-        except JournalError:
-            return error
-        same = entry is not None and _says_the_same(entry, transition)
-        return None if same else error
-    return None
-
-
-def _says_the_same(entry: Entry, transition: Transition) -> bool:
-    if transition.order_id is not None:
-        return entry.order_id == transition.order_id
-    return not entry.is_open and entry.state is transition.state

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from functools import partial
-from typing import Any, TypeAlias, cast
+from typing import Any, ClassVar, TypeAlias, cast
+
+from attrs import define, field
 
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import (
@@ -21,7 +22,7 @@ from kalshi_ext.errors import (
 )
 from kalshi_ext.journal import JournalError, State, Transition
 from kalshi_ext.models import Order, OrderAck
-from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Monotonic, Now, Record
+from kalshi_ext.protocol.flow import Flow, Monotonic, Now, Record
 from kalshi_ext.protocol.messages import Call, Lost, Operation, Reply
 from kalshi_ext.reads.lookup import look_up_orders
 from kalshi_ext.requests import OrderTicket
@@ -31,101 +32,104 @@ from kalshi_ext.writes.outcomes import (
     NotDone,
     NotExecuted,
     ProbeResult,
-    Recordable,
     Unclear,
     Unknown,
     WriteOutcome,
     ack_contradiction,
     judge,
     proves_not_executed,
+    unbelieved,
 )
-from kalshi_ext.writes.resolve import Progress, Reading, Write
+from kalshi_ext.writes.write import Progress, Reading, Write
 
 Batch: TypeAlias = Call[list[OrderAck | Refused]]
 Tickets: TypeAlias = Mapping[str, OrderTicket]
 
 
-def order_write(
-    contract: Contract,
-    tickets: Tickets,
-    context: Context,
-    limits: CallLimits,
-    operation: Operation,
-) -> Write[OrderAck]:
-    """Describe orders, by client_order_id, as a write; `build` is given where they are sent."""
+@define(eq=False)
+class OrderWrite(Write[OrderAck]):
+    """Orders, by client_order_id; `build_call` is given where they are sent, `whole` for all."""
 
-    def build(_: Sequence[str]) -> Batch:
-        raise AssertionError("recovery sends nothing")
+    names_one: ClassVar[bool] = True
 
-    write = Write[OrderAck](
-        contract,
-        context,
-        limits,
-        operation,
-        build,
-        partial(_judge_orders, tickets, context),
-        lambda keys, reading: _probe(write, tickets, keys, reading),
-        partial(_transition, context),
-        lambda key, reason: not_executed_error(tickets[key], reason, operation),
-        lambda key, error: unknown_error(tickets[key], error),
-        names_one=True,
+    tickets: Tickets = field(kw_only=True)
+    whole: Batch | None = field(default=None, kw_only=True)
+    build_call: Callable[[Sequence[OrderTicket]], Batch] | None = field(default=None, kw_only=True)
+
+    def build(self, keys: Sequence[str]) -> Batch:
+        assert self.whole is not None  # noqa: S101 - see `build_call`
+        assert self.build_call is not None  # noqa: S101
+        if len(keys) == len(self.tickets):
+            return self.whole
+        return self.build_call([self.tickets[key] for key in keys])
+
+    def judge(
+        self, call: Batch, keys: Sequence[str], response: Reply | Lost
+    ) -> Mapping[str, WriteOutcome[OrderAck]]:
+        tickets = [self.tickets[key] for key in keys]
+        named = {"client_order_id": keys[0], "ticket": tickets[0]} if len(keys) == 1 else {}
+        whole = judge(call, response, self.context, **named)
+        if isinstance(whole, Executed):
+            return match_entries(call.operation, tickets, whole.value)
+        return dict.fromkeys(keys, whole)
+
+    def probe(
+        self, keys: Sequence[str], reading: Reading
+    ) -> Flow[Mapping[str, ProbeResult[OrderAck]]]:
+        """Look once for orders whose answer proved nothing."""
+        since = yield from _since(self, [self.progress[key] for key in keys])
+        tickets, contract = {key: self.tickets[key] for key in keys}, self.contract
+        orders, absent = yield from look_up_orders(
+            contract,
+            tickets,
+            self.context,
+            self.limits,
+            since=since,
+            thorough=bool(reading.expired),
+        )
+        results: dict[str, ProbeResult[OrderAck]] = {}
+        for key, ticket in tickets.items():
+            if (order := orders.get(key)) is not None:
+                results[key] = yield from match_found_order(contract, ticket, order)
+            else:
+                gone = key in absent and key in reading.expired
+                results[key] = _judge_absent(self.progress[key], ticket) if gone else Unclear()
+        return results
+
+    def executed(self, key: str, value: OrderAck, /, **tries: Any) -> Transition:
+        state = State.RESOLVED if value.replayed else State.ACKNOWLEDGED
+        verdict = journal_codec.encode_ack(value)
+        return Transition(key, state, order_id=value.order_id, verdict=verdict, **tries)
+
+    def seen(self, progress: Progress[OrderAck], outcome: Unknown) -> str | None:
+        # Kept, so that recovery will not call it absent either.
+        return journal_codec.KEY_EXISTS if outcome.key_taken and progress.tried else None
+
+    def not_executed(self, key: str, reason: str, /) -> NotSent:
+        return NotSent(
+            f"{self.operation.facade}: the order {key} was sent and is proven absent: {reason}",
+            client_order_id=key,
+            operation=self.operation.id,
+            advice=ABSENT_ADVICE,
+        )
+
+    def unproven(self, key: str, error: KalshiError) -> OutcomeUnknown:
+        ticket = self.tickets[key]
+        if isinstance(error, OutcomeUnknown):
+            # The orders of a batch share one error: each gets a copy with its own id.
+            own = copy.copy(error)
+            own.client_order_id, own.ticket = key, ticket
+            return own
+        why = "the exchange says this client_order_id exists, but its order was not seen"
+        reason = why if isinstance(error, DuplicateOrder) else str(error.args[0])
+        return unknown_order(ticket, f"orders.place: {reason}", error.__dict__.get("operation"))
+
+
+def unknown_order(ticket: OrderTicket, reason: str, operation: str | None) -> OutcomeUnknown:
+    """Make the error of an order of which it is not known whether it was executed."""
+    return OutcomeUnknown(
+        reason, operation=operation, client_order_id=ticket.client_order_id, ticket=ticket
     )
-    return write
-
-
-def _judge_orders(
-    tickets: Tickets, context: Context, call: Batch, keys: Sequence[str], response: Reply | Lost
-) -> Mapping[str, WriteOutcome[OrderAck]]:
-    if len(keys) == 1:
-        ticket = tickets[keys[0]]
-        identifiers = {"client_order_id": ticket.client_order_id, "ticket": ticket}
-        whole = judge(call, response, context, **identifiers)
-    else:
-        whole = judge(call, response, context)
-    if isinstance(whole, Executed):
-        return match_entries(call.operation, [tickets[key] for key in keys], whole.value)
-    return dict.fromkeys(keys, whole)
-
-
-def _transition(
-    context: Context, progress: Progress[OrderAck], outcome: Recordable[OrderAck]
-) -> Transition:
-    key, tries = progress.key, journal_codec.tries(progress, context)
-    if isinstance(outcome, Executed):
-        ack = outcome.value
-        state = State.RESOLVED if ack.replayed else State.ACKNOWLEDGED
-        verdict = journal_codec.encode_ack(ack)
-        return Transition(key, state, order_id=ack.order_id, verdict=verdict, **tries)
-    if not isinstance(outcome, Unknown):
-        text = journal_codec.encode_error(outcome.error)
-        return Transition(key, journal_codec.final_state(outcome.error), verdict=text, **tries)
-    # Kept, so that recovery will not call it absent either.
-    exists = outcome.key_taken and progress.tried
-    seen = journal_codec.KEY_EXISTS if exists else None
-    return Transition(key, State.UNKNOWN, verdict=seen, **tries)
-
-
-def _probe(
-    write: Write[OrderAck], tickets: Tickets, keys: Sequence[str], reading: Reading
-) -> Flow[Mapping[str, ProbeResult[OrderAck]]]:
-    """Look once for orders whose answer proved nothing."""
-    since = yield from _since(write, [write.progress[key] for key in keys])
-    orders, absent = yield from look_up_orders(
-        write.contract,
-        {key: tickets[key] for key in keys},
-        write.context,
-        write.limits,
-        since=since,
-        thorough=bool(reading.expired),
-    )
-    results: dict[str, ProbeResult[OrderAck]] = {}
-    for key in keys:
-        if (order := orders.get(key)) is not None:
-            results[key] = yield from match_found_order(write.contract, tickets[key], order)
-        else:
-            gone = key in absent and key in reading.expired
-            results[key] = _judge_absent(write.progress[key], tickets[key]) if gone else Unclear()
-    return results
 
 
 def _since(write: Write[OrderAck], wanted: Sequence[Progress[OrderAck]]) -> Flow[float]:
@@ -157,43 +161,12 @@ def _judge_absent(progress: Progress[OrderAck], ticket: OrderTicket) -> ProbeRes
         # does not show it is none against it: an order may be anywhere.
         return unknown
     # Nobody but somebody else can have used it. Sent again it would be refused again.
-    return NotExecuted(id_taken_error(ticket))
-
-
-def not_executed_error(ticket: OrderTicket, reason: str, operation: Operation) -> NotSent:
-    """Build the error of an order that is proven absent for good."""
     key = ticket.client_order_id
-    return NotSent(
-        f"{operation.facade}: the order {key} was sent and is proven absent: {reason}",
-        client_order_id=key,
-        operation=operation.id,
-        advice=ABSENT_ADVICE,
-    )
-
-
-def id_taken_error(ticket: OrderTicket) -> DuplicateIdConflict:
-    """Build the error of an id that is taken, while this ticker never had its order."""
-    key = ticket.client_order_id
-    return DuplicateIdConflict(
-        f"client_order_id {key!r} is taken at the exchange, by no order of {ticket.ticker}",
-        client_order_id=key,
-    )
-
-
-def unknown_error(ticket: OrderTicket, error: KalshiError) -> OutcomeUnknown:
-    """Return the error of an order whose outcome could not be found out in time."""
-    if isinstance(error, OutcomeUnknown):
-        # The orders of a batch share one error: each gets a copy with its own id.
-        own = copy.copy(error)
-        own.client_order_id, own.ticket = ticket.client_order_id, ticket
-        return own
-    why = "the exchange says this client_order_id exists, but its order was not seen"
-    reason = why if isinstance(error, DuplicateOrder) else str(error.args[0])
-    return OutcomeUnknown(
-        f"orders.place: {reason}",
-        operation=error.__dict__.get("operation"),
-        client_order_id=ticket.client_order_id,
-        ticket=ticket,
+    return NotExecuted(
+        DuplicateIdConflict(
+            f"client_order_id {key!r} is taken at the exchange, by no order of {ticket.ticker}",
+            client_order_id=key,
+        )
     )
 
 
@@ -303,21 +276,27 @@ def match_entries(
 
     The order of the entries is not documented, so it is never used while more than one could fit.
     """
-    entry_ids = [entry.client_order_id for entry in entries if entry.client_order_id]
-    by_id = {entry.client_order_id: entry for entry in entries if entry.client_order_id}
-    without_id = [entry for entry in entries if not entry.client_order_id]
+    by_id: dict[str, OrderAck | Refused | None] = {}
+    without_id: list[OrderAck | Refused] = []
+    for entry in entries:
+        if not entry.client_order_id:
+            without_id.append(entry)
+        else:  # None: two entries for one ticket prove nothing
+            known = entry.client_order_id in by_id
+            by_id[entry.client_order_id] = None if known else entry
     outcomes: dict[str, WriteOutcome[OrderAck]] = {}
     unmatched: list[OrderTicket] = []
     for ticket in tickets:
-        entry = by_id.get(ticket.client_order_id)
-        if entry is None:
+        key = ticket.client_order_id
+        if key not in by_id:
             unmatched.append(ticket)
-        elif entry_ids.count(ticket.client_order_id) > 1:  # two entries for one ticket
-            outcomes[ticket.client_order_id] = Unknown(_missing_entry_error(operation, ticket))
+        elif (own := by_id[key]) is None:
+            outcomes[key] = _missing_entry(operation, ticket)
         else:
-            outcomes[ticket.client_order_id] = _judge_entry(operation, ticket, entry)
-    single = len(tickets) == len(entries) == 1
-    outcomes.update(_match_without_id(operation, unmatched, without_id, single=single))
+            outcomes[key] = _judge_entry(operation, ticket, own)
+    if unmatched:
+        single = len(tickets) == len(entries) == 1
+        outcomes |= _match_without_id(operation, unmatched, without_id, single=single)
     return outcomes
 
 
@@ -334,7 +313,7 @@ def _match_without_id(
     if len(tickets) == len(entries) and (single or refused):
         pairs = zip(tickets, entries, strict=True)
         return {t.client_order_id: _judge_entry(operation, t, entry) for t, entry in pairs}
-    return {t.client_order_id: Unknown(_missing_entry_error(operation, t)) for t in tickets}
+    return {t.client_order_id: _missing_entry(operation, t) for t in tickets}
 
 
 def _judge_entry(
@@ -347,24 +326,10 @@ def _judge_entry(
     contradiction = ack_contradiction(ticket, entry)
     if contradiction is None:
         return Executed(entry)
-    return Unknown(_rejected_ack_error(operation, ticket, contradiction))
+    reason = unbelieved(operation, contradiction)
+    return Unknown(unknown_order(ticket, reason, operation.id))
 
 
-def _rejected_ack_error(
-    operation: Operation, ticket: OrderTicket, contradiction: str
-) -> OutcomeUnknown:
-    return OutcomeUnknown(
-        f"{operation.facade}: the acknowledgement was not believed: {contradiction}",
-        operation=operation.id,
-        client_order_id=ticket.client_order_id,
-        ticket=ticket,
-    )
-
-
-def _missing_entry_error(operation: Operation, ticket: OrderTicket) -> OutcomeUnknown:
-    return OutcomeUnknown(
-        f"{operation.facade}: the answer has no entry for {ticket.client_order_id}",
-        operation=operation.id,
-        client_order_id=ticket.client_order_id,
-        ticket=ticket,
-    )
+def _missing_entry(operation: Operation, ticket: OrderTicket) -> Unknown:
+    reason = f"{operation.facade}: the answer has no entry for {ticket.client_order_id}"
+    return Unknown(unknown_order(ticket, reason, operation.id))

@@ -10,15 +10,33 @@ its body is one of the exchange's own (`protocol/responses.py`), that of a batch
 code is known to prove. Nor does a success status alone: an acknowledgement is believed only where
 its content can be true of what was sent. Responses have described another order (documented
 incident, May 2026).
+
+A probe is a flow without arguments that reads once and says what became of a write whose answer
+proved nothing:
+
+    result       what the read showed                               what the caller may do
+    Executed     the exchange is in the state the write asked for   return it
+    Created      something that was not there before                return it
+    NotExecuted  it was not executed and cannot be any more         raise its error
+    NotDone      not in that state                                  send again when no copy is left
+    Moot         its order ended, and hides what became of it       say so: nothing is to come
+    Unclear      nothing that can be relied on                      probe again, or say unknown
+
+A failed read, a 404, a list cut short and an unreadable row are `Unclear`, never `NotDone`.
+Whether a result may be believed is a question of time: reads lag behind writes, and a delayed copy
+of a request may still be accepted. The engine (resolve.py) decides it.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 from attrs import frozen
 
+from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import (
     BadRequest,
     Conflict,
@@ -30,11 +48,13 @@ from kalshi_ext.errors import (
     Refused,
     TransferAlreadyApplied,
 )
+from kalshi_ext.journal import Entry
 from kalshi_ext.models import OrderAck
-from kalshi_ext.protocol.flow import Context, decode_response, lost_error
+from kalshi_ext.protocol.flow import CallLimits, Context, Flow, decode_response, lost_error
 from kalshi_ext.protocol.messages import Call, Lost, Operation, Repeat, Reply
 from kalshi_ext.protocol.retry_policy import advice_when_unknown
 from kalshi_ext.requests import OrderTicket
+from kalshi_ext.values.money import EXACT
 
 T = TypeVar("T")
 ErrorT = TypeVar("ErrorT", bound=KalshiError)
@@ -101,6 +121,10 @@ class Moot:
 
 Recordable: TypeAlias = WriteOutcome[T] | Moot  # what the journal is told of a key
 ProbeResult: TypeAlias = WriteOutcome[T] | NotDone[T] | Created[T] | Moot | Unclear
+Probe: TypeAlias = Callable[[], Flow[ProbeResult[Any]]]
+
+# The probes of the journal's entries, by their `kind`; each module adds those of its own writes.
+PROBES: Final[dict[str, Callable[[Contract, Context, CallLimits, Entry], Probe]]] = {}
 
 
 def judge(
@@ -224,6 +248,11 @@ def ack_contradiction(ticket: OrderTicket, ack: OrderAck) -> str | None:
     return None
 
 
+def unbelieved(operation: Operation, contradiction: str) -> str:
+    """Say in words that an acknowledgement proves nothing."""
+    return f"{operation.facade}: the acknowledgement was not believed: {contradiction}"
+
+
 CANCEL_ANSWER = "it tells reduced_by, which only the answer to a cancel does"
 
 
@@ -235,4 +264,39 @@ def cancel_contradiction(order_id: str, ack: OrderAck) -> str | None:
     ended = ack.order is not None and ack.order.status == "canceled"  # the classic contract's
     if ack.reduced_by is None and not ended:
         return "the answer does not tell reduced_by, which that to a cancel does"
+    return None
+
+
+def change_contradiction(
+    order_id: str,
+    ack: OrderAck,
+    *,
+    price: Decimal | None = None,
+    total: Decimal | None = None,
+    max_remaining: Decimal | None = None,
+) -> str | None:
+    """Say why an acknowledgement of an amend or decrease proves nothing; None when it proves.
+
+    `total` is what was filled and remains, None where it cannot be told before. An order_id is in
+    every answer about the order, so what remains has to be told and to be as wanted.
+    """
+    # Responses have described another order (documented incident of May 2026).
+    if ack.order_id != order_id:
+        return "it names another order"
+    if ack.reduced_by is not None:
+        return CANCEL_ANSWER
+    if price is not None and ack.order is not None and ack.order.price != price:
+        return f"it tells the price {ack.order.price}, not {price}"
+    fills, remaining = ack.fill_count, ack.remaining_count
+    if remaining is None:
+        return "it does not count what the change leaves"
+    if fills is None and price is not None:
+        fills = Decimal(0)  # that to an amend tells fills where there are some
+    if max_remaining is not None and remaining > max_remaining:
+        return f"its remaining_count {remaining} is more than the {max_remaining} asked for"
+    # The answer to an earlier request about this order tells how that left it.
+    if total is None or fills is None:  # that to a decrease need not tell fills (documented)
+        return None
+    if EXACT.add(fills, remaining) != total:
+        return f"it counts {fills} filled and {remaining} remaining, not {total} together"
     return None

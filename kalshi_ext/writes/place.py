@@ -17,18 +17,19 @@ from attrs import evolve
 
 from kalshi_ext.contract.types import TimeInForce
 from kalshi_ext.contracts.interface import Contract
-from kalshi_ext.errors import Denied, DryRun, DuplicateIdConflict, KalshiError, Misuse
+from kalshi_ext.errors import Denied, DryRun, KalshiError, Misuse
 from kalshi_ext.models import OrderAck
-from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Monotonic, Now, begin_call
+from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Monotonic, Now
 from kalshi_ext.protocol.limits import ALL, Deadline, Scope, checked_deadline
 from kalshi_ext.reads.reopening import note_reopening
-from kalshi_ext.reads.routing import note_placed
+from kalshi_ext.reads.routing import note_route
 from kalshi_ext.requests import OrderTicket
-from kalshi_ext.writes import admission, journal_codec, reservation
-from kalshi_ext.writes.order_write import Batch, order_write
+from kalshi_ext.writes import admission, reservation
+from kalshi_ext.writes.order_write import Batch, OrderWrite
 from kalshi_ext.writes.resolve import execute
 
 PlaceResult: TypeAlias = OrderAck | KalshiError
+BuildCall: TypeAlias = Callable[[Sequence[OrderTicket]], Batch]
 
 
 def place(
@@ -47,7 +48,11 @@ def place(
     def build_call(tickets: Sequence[OrderTicket]) -> Batch:
         return contract.orders.place(tickets[0]).map(lambda ack: [ack])
 
-    (result,) = yield from _execute(contract, [ticket], build_call, context, deadline, began)
+    tickets = [ticket]
+    whole = build_call(tickets)  # refuses what the contract cannot say, before anything else
+    scopes = scopes_of(tickets)
+    limits = yield from admission.begin(context, deadline, scopes, began, "orders.place")
+    (result,) = yield from _send_admitted(contract, tickets, whole, build_call, context, limits)
     if isinstance(result, KalshiError):
         raise result
     return result
@@ -85,11 +90,14 @@ def place_many(
 ) -> Flow[list[PlaceResult]]:
     """Place orders in one request; one result for each ticket, in their order.
 
-    No id may stand twice (`refuse_duplicates`). Raises only where every order met the same refusal
+    No id may stand twice. Raises only where every order met the same refusal
     or none was sent.
     """
     build_call = contract.orders.place_many
-    results = yield from _execute(contract, tickets, build_call, context, deadline, began)
+    whole = build_call(tickets)
+    scopes = scopes_of(tickets)
+    limits = yield from admission.begin(context, deadline, scopes, began, "orders.place")
+    results = yield from _send_admitted(contract, tickets, whole, build_call, context, limits)
     first = results[0]
     # One error object for all: the request as a whole was refused. A limit refuses each by itself.
     if isinstance(first, (Denied, DryRun)):
@@ -99,71 +107,49 @@ def place_many(
     return results
 
 
-def refuse_duplicates(tickets: Sequence[OrderTicket]) -> None:
-    """Raise DuplicateIdConflict for an id that stands twice."""
-    seen: dict[str, OrderTicket] = {}
-    for ticket in tickets:
-        if (first := seen.get(ticket.client_order_id)) is not None:
-            raise DuplicateIdConflict(
-                f"tickets: {first.client_order_id!r} stands twice",
-                client_order_id=first.client_order_id,
-                differs=journal_codec.ticket_differences(
-                    ticket, journal_codec.encode_ticket(first)
-                ),
-            )
-        seen[ticket.client_order_id] = ticket
-
-
-def _execute(
+def _send_admitted(
     contract: Contract,
-    listed: Sequence[OrderTicket],
-    build_call: Callable[[Sequence[OrderTicket]], Batch],
+    tickets: Sequence[OrderTicket],
+    whole: Batch,
+    build_call: BuildCall,
     context: Context,
-    deadline: Deadline | None,
-    began: int | None,
+    limits: CallLimits,
 ) -> Flow[list[PlaceResult]]:
-    whole = build_call(listed)  # refuses what the contract cannot say, before anything else
-    scopes = scopes_of(listed)
-    begin = begin_call(context, deadline, names_price=True, scopes=scopes, began=began)
-    limits = yield from begin
-    yield from admission.refuse_if_stopped(context, limits, "orders.place")
+    """Send the orders that the limits admit, where the client has limits."""
+    if context.risk is None:
+        return _send(contract, tickets, whole, build_call, context, limits)
 
     def send(some: Sequence[OrderTicket]) -> Flow[list[PlaceResult]]:
-        call = whole if len(some) == len(listed) else build_call(some)
+        call = whole if len(some) == len(tickets) else build_call(some)
         return _send(contract, some, call, build_call, context, limits)
 
-    if context.risk is None:
-        return (yield from send(listed))
-    return (yield from admission.place(contract, listed, build_call, context, limits, send))
+    return admission.place(contract, tickets, build_call, context, limits, send)
 
 
 def _send(
     contract: Contract,
     listed: Sequence[OrderTicket],
     whole: Batch,
-    build_call: Callable[[Sequence[OrderTicket]], Batch],
+    build_call: BuildCall,
     context: Context,
     limits: CallLimits,
 ) -> Flow[list[PlaceResult]]:
-    if context.auto_groups is not None:
-        listed = yield from context.auto_groups.assigned(contract, listed, context, limits)
+    groups = context.auto_groups
+    if groups is not None:
+        listed = yield from groups.assigned(contract, listed, context, limits)
         whole = build_call(listed)
     tickets = {ticket.client_order_id: ticket for ticket in listed}
-
-    def build(keys: Sequence[str]) -> Batch:
-        return whole if len(keys) == len(listed) else build_call([tickets[key] for key in keys])
-
-    write = order_write(contract, tickets, context, limits, whole.operation)
-    write.build = build
+    write = OrderWrite(
+        contract, context, limits, whole.operation, tickets=tickets, whole=whole,
+        build_call=build_call,
+    )  # fmt: skip
     results = yield from execute(write, reservation.reserve(write, tickets))
     yield from note_reopening(contract, context, limits, results.values())
     for key, ticket in tickets.items():
-        note_placed(context, ticket, results.get(key))
-    if context.auto_groups is not None:
-        for ticket in listed:
-            result = results[ticket.client_order_id]
-            yield from context.auto_groups.forget_if_gone(contract, ticket, result, context, limits)
-    return [results[ticket.client_order_id] for ticket in listed]
+        note_route(context, ticket, results[key])
+        if groups is not None:
+            yield from groups.forget_if_gone(contract, ticket, results[key], context, limits)
+    return [results[key] for key in tickets]
 
 
 def scopes_of(tickets: Sequence[OrderTicket]) -> tuple[Scope, ...]:

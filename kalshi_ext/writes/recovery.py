@@ -17,11 +17,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from itertools import groupby
 from typing import Any
 
-from attrs import frozen
+from attrs import define, frozen
 
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import ABSENT_ADVICE, KalshiError, NotSent, OutcomeUnknown
@@ -45,22 +44,18 @@ from kalshi_ext.reads.lookup import look_up_orders, read_order
 from kalshi_ext.reads.watermark import DAY, SentAt
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.writes import journal_codec, telling
-from kalshi_ext.writes.keyless import KEYLESS
-from kalshi_ext.writes.order_write import match_found_order, order_write
+from kalshi_ext.writes.order_write import OrderWrite, match_found_order
 from kalshi_ext.writes.outcomes import (
+    PROBES,
     Executed,
     NotExecuted,
+    Probe,
     ProbeResult,
-    Recordable,
+    Unclear,
     Unknown,
 )
-from kalshi_ext.writes.probes import probe_for
-from kalshi_ext.writes.resolve import (
-    Progress,
-    Reading,
-    Write,
-    reconcile,
-)
+from kalshi_ext.writes.resolve import reconcile
+from kalshi_ext.writes.write import Progress, Reading, Write
 
 # Seconds from an entry's exchange time to the last moment at which its write may have left; a Date
 # is cut to whole seconds.
@@ -193,17 +188,20 @@ def _writes_of(
     writes: list[Write[Any]] = []
     for _, group in groupby(orders, key=lambda entry: entry.ticker):
         same_ticker = list(group)
-        writes.append(_order_write(contract, context, limits, same_ticker, tickets))
+        base = (contract, context, limits, _operation_of(same_ticker[0]))
+        theirs = {entry.key: entry for entry in same_ticker}
+        ours = {key: tickets[key] for key in theirs}
+        writes.append(_Orders(*base, tickets=ours, entries=theirs, sends=False))
         _begin(writes[-1], same_ticker, context, now)
     for entry in others:
-        writes.append(_other_write(contract, context, limits, entry))
+        base = (contract, context, limits, _operation_of(entry))
+        writes.append(_Other(*base, entry=entry, sends=False))
         _begin(writes[-1], [entry], context, now)
     return writes
 
 
 def _begin(write: Write[Any], entries: Sequence[Entry], context: Context, now: float) -> None:
     """Let the engine begin where the entries are: they may have been sent."""
-    write.sends = False
     for entry in entries:
         sent, since = sent_at(entry, context, now)
         write.progress[entry.key] = Progress(
@@ -239,63 +237,59 @@ def _no_verdict(entry: Entry) -> OutcomeUnknown:
     )
 
 
-def _order_write(
-    contract: Contract,
-    context: Context,
-    limits: CallLimits,
-    entries: Sequence[Entry],
-    tickets: Mapping[str, OrderTicket],
-) -> Write[OrderAck]:
-    entries_by_key = {entry.key: entry for entry in entries}
-    operation = _operation_of(entries[0])
-    theirs = {key: tickets[key] for key in entries_by_key}
-    write = order_write(contract, theirs, context, limits, operation)
-    write.not_executed = lambda key, _: _not_executed_error(entries_by_key[key])
-    return write
+@define(eq=False, kw_only=True)
+class _Orders(OrderWrite):
+    """Orders of one ticker that an earlier run left open."""
+
+    entries: Mapping[str, Entry]
+
+    def not_executed(self, key: str, _: str) -> NotSent:
+        return _not_executed_error(self.entries[key])
+
+
+@define(eq=False, kw_only=True)
+class _Other(Write[Any]):
+    """Any other write that an earlier run left open."""
+
+    entry: Entry
+
+    def probe(self, keys: Sequence[str], _: Reading) -> Flow[Mapping[str, ProbeResult[Any]]]:
+        return {keys[0]: (yield from self._probe()())}
+
+    def _probe(self) -> Probe:
+        """Return the entry's probe, which sends nothing again."""
+        kind = _kind_of(self.entry)
+        try:
+            if kind in PROBES:
+                return PROBES[kind](self.contract, self.context, self.limits, self.entry)
+        except (KalshiError, *journal_codec.UNREADABLE):
+            pass
+        # A subaccount transfer; or a later version of this library wrote the entry.
+        return _unreadable_probe
+
+    def executed(self, key: str, value: Any, /, **tries: Any) -> Transition:
+        order_id = journal_codec.id_of(value) or self.entry.order_id
+        return Transition(key, State.RESOLVED, order_id=order_id, **tries)
+
+    def not_executed(self, _: str, __: str) -> NotSent:
+        return _not_executed_error(self.entry)
+
+    def unproven(self, _: str, __: KalshiError) -> OutcomeUnknown:
+        return _no_verdict(self.entry)
+
+
+def _unreadable_probe() -> Flow[ProbeResult[Any]]:
+    """Say that no read tells what became of a write.
+
+    A list of transfers names no client_transfer_id, so a row that matches may be another transfer,
+    and nothing says how fresh the list is. Only the same call under the same id can tell.
+    """
+    yield from ()
+    return Unclear(until="now")
 
 
 def _operation_of(entry: Entry) -> Operation:
     return Operation(entry.operation, "", "", entry.operation, Repeat.KEYED)
-
-
-def _other_write(
-    contract: Contract, context: Context, limits: CallLimits, entry: Entry
-) -> Write[Any]:
-    probe = probe_for(contract, context, limits, entry)
-
-    def probe_all(keys: Sequence[str], _: Reading) -> Flow[dict[str, ProbeResult[Any]]]:
-        # The lock of create.py: a row that a running create makes is not the lost one.
-        owner, turn = LockOwner(), f"turn of {_kind_of(entry)}"
-        try:
-            if _kind_of(entry) in KEYLESS and not context.locks.acquire([turn], owner):
-                return {}
-            return {keys[0]: (yield from probe())}
-        finally:
-            context.locks.release(owner)
-
-    def unsendable(*_: Any) -> Any:
-        raise AssertionError("recovery sends nothing")
-
-    return Write(
-        contract,
-        context,
-        limits,
-        _operation_of(entry),
-        unsendable,
-        unsendable,
-        probe_all,
-        partial(_transition, entry),
-        lambda _, __: _not_executed_error(entry),
-        lambda _, __: _no_verdict(entry),
-    )
-
-
-def _transition(entry: Entry, _: Progress[Any], outcome: Recordable[Any]) -> Transition:
-    if isinstance(outcome, Executed):
-        order_id = journal_codec.id_of(outcome.value) or entry.order_id
-        return Transition(entry.key, State.RESOLVED, order_id=order_id)
-    text = journal_codec.encode_error(outcome.error)
-    return Transition(entry.key, journal_codec.final_state(outcome.error), verdict=text)
 
 
 def _not_executed_error(entry: Entry) -> NotSent:

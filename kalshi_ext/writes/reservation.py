@@ -21,7 +21,7 @@ that was looked for in vain before, there is a single look, as waiting on would 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from kalshi_ext.contracts.interface import Contract
@@ -34,14 +34,15 @@ from kalshi_ext.errors import (
     NotSent,
     OutcomeUnknown,
 )
-from kalshi_ext.journal import Entry, JournalError, Reservation, State
+from kalshi_ext.journal import Entry, JournalError, Reservation, State, Transition
 from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.context import LockOwner
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Monotonic, Now, Record
 from kalshi_ext.reads.watermark import poll
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.writes import journal_codec, recovery
-from kalshi_ext.writes.resolve import Progress, Write
+from kalshi_ext.writes.order_write import unknown_order
+from kalshi_ext.writes.write import Progress, Write
 
 T = TypeVar("T")
 Tickets = Mapping[str, OrderTicket]
@@ -73,7 +74,7 @@ def _reserve_when_free(write: Write[OrderAck], key: str, ticket: OrderTicket) ->
         yield from _reserve_locked(write, {key: ticket})
         return
     busy = f"orders.place: another call is still busy with {key}"
-    _end(write, key, ticket, _unknown(ticket, busy, write.operation.id))
+    _end(write, key, ticket, unknown_order(ticket, busy, write.operation.id))
 
 
 def acquire(keys: list[str], owner: object, context: Context, limits: CallLimits) -> Flow[bool]:
@@ -114,8 +115,7 @@ def _reserve_locked(write: Write[OrderAck], tickets: Tickets) -> Flow[None]:
         return
     # Before the journal is asked: whatever ends this flow, its entries may exist from here on.
     write.progress.update((key, Progress(key, ticket.ticker)) for key, ticket in tickets.items())
-    yield from stamp(write)
-    at = exchange_time(write)
+    at = stamp(write, (yield Now()))
     entries = [
         journal_codec.encode_order(write.operation.id, ticket, write.began[1], at)
         for ticket in tickets.values()
@@ -128,15 +128,14 @@ def _reserve_locked(write: Write[OrderAck], tickets: Tickets) -> Flow[None]:
                 _end(write, key, ticket, result)
 
 
-def stamp(write: Write[Any]) -> Flow[None]:
-    """Take the time from which on the write may have been made: early rather than late."""
-    write.began = (write.limits.started, (yield Now()))
+def stamp(write: Write[Any], now: float) -> float | None:
+    """Note the time from which on the write may have been made: early rather than late.
+
+    `now` is in Unix seconds. Returns the same in the exchange's time, where it is known.
+    """
+    write.began = (write.limits.started, now)
     write.limits.renewed_at, write.limits.renew = write.began, lambda: _renew(write)
-
-
-def exchange_time(write: Write[Any]) -> float | None:
-    """Return the exchange's time of the reservation, where it is known."""
-    return write.context.exchange_clock.at(write.began[0])
+    return write.context.exchange_clock.at(write.limits.started)
 
 
 def _renew(write: Write[Any]) -> Flow[None]:
@@ -149,7 +148,20 @@ def _renew(write: Write[Any]) -> Flow[None]:
         yield Record("renew", (keys,))
     now: float = yield Monotonic()
     at = write.context.exchange_clock.at(now)
-    yield from journal_codec.date_entries(write, keys, at, (yield Now()))
+    yield from _date_entries(write, keys, at, (yield Now()))
+
+
+def _date_entries(
+    write: Write[Any], keys: Sequence[str], exchange_time: float | None, now: float
+) -> Flow[None]:
+    """Date open entries anew before a sending that comes late, by both clocks."""
+    times: dict[str, Any] = {
+        "sent_at": journal_codec.instant(now),
+        **journal_codec.dated(exchange_time),
+    }
+    states = (State.UNKNOWN if write.progress[k].attempts else State.INTENT for k in keys)
+    transitions = [Transition(k, state, **times) for k, state in zip(keys, states, strict=True)]
+    yield Record("advance_many", (transitions,))
 
 
 def _result_of(
@@ -197,8 +209,9 @@ def _reopen(
     progress = write.progress[entry.key]
     progress.earlier_attempts, progress.tried = entry.attempts, True
     progress.since = 0.0  # it may have been made at any time since its first attempt
-    now = write.began[1]
-    yield from journal_codec.date_entries(write, [entry.key], exchange_time(write), now)
+    began, wall = write.began
+    at = write.context.exchange_clock.at(began)
+    yield from _date_entries(write, [entry.key], at, wall)
     return None
 
 
@@ -222,12 +235,6 @@ def _settle_entry(write: Write[OrderAck], entry: Entry) -> Flow[Entry]:
     return latest
 
 
-def _unknown(ticket: OrderTicket, reason: str, operation: str) -> OutcomeUnknown:
-    return OutcomeUnknown(
-        reason, operation=operation, client_order_id=ticket.client_order_id, ticket=ticket
-    )
-
-
 def _conflict_error(
     ticket: OrderTicket, entry: Entry, differs: Mapping[str, tuple[Any, Any]]
 ) -> KalshiError:
@@ -241,7 +248,7 @@ def _conflict_error(
 
 def _open_error(ticket: OrderTicket, entry: Entry) -> KalshiError:
     reason = f"orders.place: {entry.key} has no verdict yet (state {entry.state})"
-    return _unknown(ticket, reason, entry.operation)
+    return unknown_order(ticket, reason, entry.operation)
 
 
 def settle_prior_writes(

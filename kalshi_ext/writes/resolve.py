@@ -9,10 +9,10 @@ before its first byte leaves, and it ends executed, not executed or unknown. Rec
 Two kinds of writes are exempt, because a repeat of them changes nothing: cancels and other
 idempotent writes (cancel.py), and transfers under a key (transfer.py).
 
-A `Write` is data: how its request is built, what its answer proves, one read that finds out
-(probe), how the journal keeps it. An order is one of n keys of a batch (order_write.py), every
-other write has one key (single.py). Recovery (recovery.py) makes writes of the journal's open
-entries, which begin at "probing" and never send.
+A `Write` (write.py) says how its request is built, what its answer proves, what one read (probe)
+shows, how the journal keeps it. An order is one of n keys of a batch (order_write.py), every other
+write has one key (single.py). Recovery (recovery.py) makes writes of the journal's open entries,
+which begin at "probing" and never send.
 
 States and transitions, of each key:
 
@@ -80,116 +80,46 @@ One example, an order with `Policy(resend_within=120)`; seconds of the monotonic
 With the default `resend_within` of 5 s it ends at 62.9 as NotSent: "it was sent and is proven
 absent", and the caller decides whether the order is still wanted. Had the list shown c1 at 10.1, it
 would be returned at once with `replayed=True`: an id names one order for ever, so no freshness is
-needed. An amend needs it, because the order it names may have looked the same before (probes.py).
+needed. An amend needs it, because the order it names may have looked the same before (amend.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Generic, TypeAlias, TypeVar
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
-from attrs import define, field, frozen
-
-from kalshi_ext.contracts.interface import Contract
-from kalshi_ext.errors import KalshiError, Misuse, NotSent, OutcomeUnknown
-from kalshi_ext.journal import JournalError, Transition
+from kalshi_ext.errors import KalshiError, Misuse, NotSent
+from kalshi_ext.journal import Entry, IllegalTransition, JournalError, NotOwner, Transition
 from kalshi_ext.protocol.flow import (
     CallLimits,
     Context,
     Flow,
     Monotonic,
+    Record,
     Told,
     send_with_retries,
 )
-from kalshi_ext.protocol.messages import Call, Lost, Operation, Reply
+from kalshi_ext.protocol.messages import Reply
 from kalshi_ext.protocol.retry_policy import retry_rule
 from kalshi_ext.reads.watermark import SentAt, Watermark, poll, read_watermark
-from kalshi_ext.writes import journal_codec, telling
+from kalshi_ext.writes import telling
 from kalshi_ext.writes.outcomes import (
     Created,
     Executed,
     Moot,
     NotDone,
     NotExecuted,
-    ProbeResult,
     Recordable,
     Unclear,
     Unknown,
     WriteOutcome,
 )
+from kalshi_ext.writes.write import NOT_SENT, Progress, Reading, Result, Write
 
-NOT_SENT = SentAt()
+log = logging.getLogger("kalshi_ext.writes")
 
 T = TypeVar("T")
-Result: TypeAlias = T | KalshiError
-
-
-@define
-class Progress(Generic[T]):
-    """How far the write under one journal key has come.
-
-    `result` is a value, or an error that the caller gets; `is_open` says that it has no verdict.
-    """
-
-    key: str
-    ticker: str | None
-    sent: SentAt = NOT_SENT
-    attempts: int = 0  # of this call, whose answers proved nothing
-    earlier_attempts: int = 0  # of earlier calls
-    # An attempt before the present one, of whichever call, may have been executed.
-    tried: bool = False
-    unknown: Unknown | None = None  # the outcome that has to be found out
-    not_done: NotDone[T] | None = None  # what the probe found, where it may go again
-    # The exchange's time before which it cannot have been made; None for the start of the call.
-    since: float | None = None
-    result: Result[T] | None = None
-    is_settled: bool = False
-    is_open: bool = True
-    is_moot: bool = False  # open, and yet no reason for a later write to wait
-    unknown_since: float | None = None  # monotonic; None where nothing was told of it
-
-
-@frozen
-class Reading:
-    """One look: the watermark before it, and the keys of which no copy can be executed any more."""
-
-    watermark: Watermark
-    expired: Collection[str]
-
-
-@define
-class Write(Generic[T]):
-    """One call as data for the engine: the orders of a batch, or one other write.
-
-    `build(keys)` makes the request that is sent for them, `judge(call, keys, response)` says what
-    its answer proves of each, `probe(keys, reading)` reads once what became of each, and
-    `transition(progress, outcome)` is how the journal keeps an outcome. `not_executed(key, error)`
-    and `unproven(key, error)` make the errors of the caller. `names_one` says that a key names one
-    write for ever, so that one that is found needs no fresh read.
-    """
-
-    contract: Contract
-    context: Context
-    limits: CallLimits
-    operation: Operation
-    build: Callable[[Sequence[str]], Call[Any]]
-    judge: Callable[[Call[Any], Sequence[str], Reply | Lost], Mapping[str, WriteOutcome[T]]]
-    probe: Callable[[Sequence[str], Reading], Flow[Mapping[str, ProbeResult[T]]]]
-    transition: Callable[[Progress[T], Recordable[T]], Transition]
-    not_executed: Callable[[str, str], NotSent]
-    unproven: Callable[[str, KalshiError], OutcomeUnknown]
-    names_one: bool = False
-    sends: bool = True
-    began: tuple[float, float] = (0.0, 0.0)  # of the reservation, monotonic and Unix seconds
-    progress: dict[str, Progress[T]] = field(factory=dict[str, Any])
-
-    def pending(self) -> list[str]:
-        """Return the keys that are to be sent."""
-        return [k for k, p in self.progress.items() if not p.is_settled and p.unknown is None]
-
-    def unknown(self) -> list[str]:
-        """Return the keys that have to be found out."""
-        return [k for k, p in self.progress.items() if p.unknown is not None]
 
 
 def execute(write: Write[T], reserve: Flow[None]) -> Flow[Mapping[str, Result[T]]]:
@@ -202,8 +132,9 @@ def execute(write: Write[T], reserve: Flow[None]) -> Flow[Mapping[str, Result[T]
             if not keys:
                 break
             yield from _send(write, keys)
-            if write.unknown():
-                yield from reconcile([write], context, write.limits)
+            if not write.unknown():
+                break
+            yield from reconcile([write], context, write.limits)
         done = True
         told = tuple(k for k, p in write.progress.items() if not p.is_open)
         if told:
@@ -288,14 +219,61 @@ def settle(write: Write[T], outcomes: Mapping[str, Recordable[T]]) -> Flow[None]
             progress.unknown, progress.is_settled, progress.is_open = None, True, False
             write.context.pending_writes.settle(key)
             progress.result = outcome.value if isinstance(outcome, Executed) else outcome.error
-            yield from telling.resolved(write, progress, telling.verdict_of(outcome))
+            if progress.unknown_since is not None:
+                yield from telling.resolved(write, progress, telling.verdict_of(outcome))
         transitions.append(write.transition(progress, outcome))
     if transitions:
-        refused = yield from journal_codec.record(
+        refused = yield from _record(
             transitions, may_fail=write.sends, behind=write.sends and write.names_one
         )
         for key, error in refused.items():
             _leave_open(write, key, error)
+
+
+def _record(
+    transitions: Sequence[Transition], *, may_fail: bool, behind: bool = False
+) -> Flow[dict[str, JournalError]]:
+    """Record transitions; return the error of each key with which somebody else went on.
+
+    `behind`: a verdict that got lost would be found again by reading, so nobody waits for it.
+
+    A journal that fails is logged where it `may_fail`: the outcome is known, and the caller must
+    hear it; the next recovery finds the same by reading. Else it raises JournalError.
+    """
+    try:
+        yield Record("conclude" if behind else "advance_many", (list(transitions),))
+    except (NotOwner, IllegalTransition):
+        refused: dict[str, JournalError] = {}
+        for transition in transitions:
+            error = yield from _record_alone(transition)
+            if error is not None:
+                refused[transition.key] = error
+        return refused
+    except JournalError:
+        if not may_fail:
+            raise
+        log.exception("the journal could not record %d outcomes", len(transitions))
+    return {}
+
+
+def _record_alone(transition: Transition) -> Flow[JournalError | None]:
+    """Record one transition; return its error unless the entry has the same verdict already."""
+    try:
+        yield Record("advance_many", ([transition],))
+    except JournalError as error:
+        try:
+            entry: Entry | None = yield Record("get", (transition.key,))
+        except JournalError:
+            return error
+        same = entry is not None and _says_the_same(entry, transition)
+        return None if same else error
+    return None
+
+
+def _says_the_same(entry: Entry, transition: Transition) -> bool:
+    if transition.order_id is not None:
+        return entry.order_id == transition.order_id
+    return not entry.is_open and entry.state is transition.state
 
 
 def reconcile(

@@ -1,7 +1,7 @@
 """Writes of one key that carries none of its own: changes of an order, and keyless creates.
 
-Data for the engine of resolve.py, in which everything but a batch of orders is alike: one entry in
-the journal, one call, a check of its acknowledgement, and a probe.
+For the engine of resolve.py, in which everything but a batch of orders is alike: one entry in the
+journal, one call, a check of its acknowledgement, and a probe.
 """
 
 from __future__ import annotations
@@ -9,14 +9,13 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
-from attrs import frozen
+from attrs import define
 
-from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import ABSENT_ADVICE, KalshiError, NotSent, OutcomeUnknown, Refused
 from kalshi_ext.journal import Entry, State, Transition
-from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Record
+from kalshi_ext.protocol.flow import Flow, Now, Record
 from kalshi_ext.protocol.messages import Call, Lost, Reply
 from kalshi_ext.reads.reopening import note_reopening
 from kalshi_ext.writes import journal_codec
@@ -24,21 +23,21 @@ from kalshi_ext.writes.admission import refuse_in_dry_run
 from kalshi_ext.writes.outcomes import (
     Executed,
     NotExecuted,
+    Probe,
     ProbeResult,
-    Recordable,
     Unknown,
     WriteOutcome,
     advise,
     judge,
+    unbelieved,
 )
 from kalshi_ext.writes.reservation import stamp
-from kalshi_ext.writes.resolve import Progress, Reading, Write, execute
+from kalshi_ext.writes.resolve import execute
+from kalshi_ext.writes.write import Progress, Reading, Write
 
-T = TypeVar("T")
 
-
-@frozen
-class Single:
+@define(eq=False, kw_only=True)
+class Single(Write[Any]):
     """What one write asks for: its call, the ticker it belongs to, and what a probe needs of it.
 
     `payload` goes into the journal; its `kind` names the probe of a later process.
@@ -49,27 +48,59 @@ class Single:
     call: Call[Any]
     payload: dict[str, Any]
     contradiction: Callable[[Any], str | None]
-    probe: Callable[[], Flow[ProbeResult[Any]]]
+    look: Probe
     ticker: str | None = None
     order_id: str | None = None
     entry: Entry | None = None  # where the probe needs it before it is reserved
 
-    def unproven(self, error: KalshiError) -> OutcomeUnknown:
-        """Return the error of an outcome that could not be found out in time."""
-        if isinstance(error, OutcomeUnknown):
-            return error
-        operation = self.call.operation
-        unknown = OutcomeUnknown(str(error.args[0]), operation=operation.id, order_id=self.order_id)
-        return advise(operation, unknown)
+    def build(self, keys: Sequence[str]) -> Call[Any]:
+        # The probe's own call goes next: a `reduce_by` goes again as a `reduce_to`.
+        found = self.progress[keys[0]].not_done
+        return self.call if found is None or found.resend is None else found.resend
 
-    def not_executed(self, reason: str) -> NotSent:
-        """Build the error of a write that is proven not to have been executed."""
-        operation = self.call.operation
+    def judge(
+        self, call: Call[Any], keys: Sequence[str], response: Reply | Lost
+    ) -> Mapping[str, WriteOutcome[Any]]:
+        outcome = judge(call, response, self.context, order_id=self.order_id)
+        if isinstance(outcome, NotExecuted) and _is_no_op(outcome.error):
+            return {keys[0]: Unknown(outcome.error)}
+        if isinstance(outcome, Executed):
+            contradiction = self.contradiction(outcome.value)
+            found = self.progress[keys[0]].not_done
+            if found is not None and not found.conclusive:
+                fills = "fills may have come between the reading and the sending"
+                contradiction = contradiction or fills
+            if contradiction is not None:
+                reason = unbelieved(self.operation, contradiction)
+                return {keys[0]: Unknown(self._unknown(reason))}
+        return {keys[0]: outcome}
+
+    def probe(self, keys: Sequence[str], _: Reading) -> Flow[Mapping[str, ProbeResult[Any]]]:
+        return {keys[0]: (yield from self.look())}
+
+    def executed(self, key: str, value: Any, /, **tries: Any) -> Transition:
+        order_id = journal_codec.id_of(value)
+        return Transition(key, State.ACKNOWLEDGED, order_id=order_id, **tries)
+
+    def not_executed(self, _: str, reason: str) -> NotSent:
         return NotSent(
-            f"{operation.facade}: it was sent and is proven not done: {reason}",
-            operation=operation.id,
+            f"{self.operation.facade}: it was sent and is proven not done: {reason}",
+            operation=self.operation.id,
             advice=ABSENT_ADVICE,
         )
+
+    def unproven(self, _: str, error: KalshiError) -> OutcomeUnknown:
+        return error if isinstance(error, OutcomeUnknown) else self._unknown(str(error.args[0]))
+
+    def _unknown(self, reason: str) -> OutcomeUnknown:
+        unknown = OutcomeUnknown(reason, operation=self.operation.id, order_id=self.order_id)
+        return advise(self.operation, unknown)
+
+
+def _is_no_op(error: KalshiError) -> bool:
+    # The exchange refuses an amend to what the order already is (observed), as after a first
+    # attempt that was executed: the wanted state may well stand.
+    return isinstance(error, Refused) and (error.code or "").upper() == "AMEND_ORDER_NO_OP"
 
 
 def new_entry(
@@ -92,105 +123,27 @@ def new_entry(
     )
 
 
-def execute_single(
-    contract: Contract, context: Context, limits: CallLimits, single: Single
-) -> Flow[Any]:
+def execute_single(write: Single) -> Flow[Any]:
     """Execute a write of one key and return its answer, or raise what became of it."""
-    yield from refuse_in_dry_run(single.call, context, limits)
-    write = _as_write(contract, context, limits, single)
-    (result,) = (yield from execute(write, _reserve(write, single))).values()
-    if single.order_id is not None:
+    context, limits = write.context, write.limits
+    yield from refuse_in_dry_run(write.call, context, limits)
+    (result,) = (yield from execute(write, _reserve(write))).values()
+    if write.order_id is not None:
         # Reads may not show yet what was changed last.
         (progress,) = write.progress.values()
-        context.recent_writes.add(single.order_id, progress.sent.at or limits.started)
+        context.recent_writes.add(write.order_id, progress.sent.at or limits.started)
     if isinstance(result, KalshiError):
-        yield from note_reopening(contract, context, limits, [result])
+        yield from note_reopening(write.contract, context, limits, [result])
         raise result
     return result
 
 
-def _reserve(write: Write[Any], single: Single) -> Flow[None]:
-    yield from stamp(write)
-    began, wall = write.began
-    exchange_time = write.context.exchange_clock.at(began)
-    entry = single.entry or new_entry(
-        single.call, single.ticker, single.payload, wall, exchange_time
-    )
+def _reserve(write: Single) -> Flow[None]:
+    now: float = yield Now()
+    at = stamp(write, now)
+    entry = write.entry or new_entry(write.call, write.ticker, write.payload, now, at)
     write.progress[entry.key] = Progress(entry.key, entry.ticker)
     # The lock keeps this process's own recovery away. It is held weakly: an interrupt may end
     # this flow before its `finally` runs, and the key is free once the flow is collected.
     write.context.locks.acquire([entry.key], write)
     yield Record("reserve_many", ([entry],))
-
-
-def _as_write(
-    contract: Contract, context: Context, limits: CallLimits, single: Single
-) -> Write[Any]:
-    def build(keys: Sequence[str]) -> Call[Any]:
-        # The probe's own call goes next: a `reduce_by` goes again as a `reduce_to`.
-        found = write.progress[keys[0]].not_done
-        return single.call if found is None or found.resend is None else found.resend
-
-    def judge_one(
-        call: Call[Any], keys: Sequence[str], response: Reply | Lost
-    ) -> Mapping[str, WriteOutcome[Any]]:
-        found = write.progress[keys[0]].not_done
-        outcome = judge(call, response, context, order_id=single.order_id)
-        conclusive = found is None or found.conclusive
-        return {keys[0]: _validate_ack(single, outcome, conclusive=conclusive)}
-
-    def probe(keys: Sequence[str], _: Reading) -> Flow[Mapping[str, ProbeResult[Any]]]:
-        return {keys[0]: (yield from single.probe())}
-
-    write = Write[Any](
-        contract,
-        context,
-        limits,
-        single.call.operation,
-        build,
-        judge_one,
-        probe,
-        lambda progress, outcome: _transition(progress, outcome, context),
-        lambda _, reason: single.not_executed(reason),
-        lambda _, error: single.unproven(error),
-    )
-    return write
-
-
-def _validate_ack(
-    single: Single, outcome: WriteOutcome[Any], *, conclusive: bool
-) -> WriteOutcome[Any]:
-    """Return an outcome whose acknowledgement can be true; else an unknown one, to be probed."""
-    if isinstance(outcome, NotExecuted) and _is_no_op(outcome.error):
-        return Unknown(outcome.error)
-    if not isinstance(outcome, Executed):
-        return outcome
-    contradiction = single.contradiction(outcome.value)
-    if not conclusive:
-        contradiction = contradiction or "fills may have come between the reading and the sending"
-    if contradiction is None:
-        return outcome
-    operation = single.call.operation
-    error = OutcomeUnknown(
-        f"{operation.facade}: the acknowledgement was not believed: {contradiction}",
-        operation=operation.id,
-        order_id=single.order_id,
-    )
-    return Unknown(advise(operation, error))
-
-
-def _is_no_op(error: KalshiError) -> bool:
-    # The exchange refuses an amend to what the order already is (observed), as after a first
-    # attempt that was executed: the wanted state may well stand.
-    return isinstance(error, Refused) and (error.code or "").upper() == "AMEND_ORDER_NO_OP"
-
-
-def _transition(progress: Progress[Any], outcome: Recordable[Any], context: Context) -> Transition:
-    key, tries = progress.key, journal_codec.tries(progress, context)
-    if isinstance(outcome, Executed):
-        order_id = journal_codec.id_of(outcome.value)
-        return Transition(key, State.ACKNOWLEDGED, order_id=order_id, **tries)
-    if isinstance(outcome, Unknown):
-        return Transition(key, State.UNKNOWN, **tries)
-    text = journal_codec.encode_error(outcome.error)
-    return Transition(key, journal_codec.final_state(outcome.error), verdict=text, **tries)

@@ -12,7 +12,7 @@ from kalshi_ext.protocol.messages import Operation
 from kalshi_ext.writes.outcomes import Executed, Moot, NotExecuted
 
 if TYPE_CHECKING:
-    from kalshi_ext.writes.resolve import Progress, Write
+    from kalshi_ext.writes.write import Progress, Write
 
 
 def results(write: Write[Any]) -> None:

@@ -50,12 +50,12 @@ from kalshi_ext.writes.outcomes import (
     judge,
     stray_error,
 )
-from kalshi_ext.writes.probes import SUBACCOUNT_TRANSFER
 from kalshi_ext.writes.reservation import serialized
 from kalshi_ext.writes.single import new_entry
 
 log = logging.getLogger("kalshi_ext.writes")
 
+SUBACCOUNT_TRANSFER = "subaccount transfer"  # its kind in the journal
 _BUSY = "another program is busy with it"
 
 
@@ -106,8 +106,7 @@ def _record(key: str, outcome: WriteOutcome[None], now: float) -> Flow[None]:
     elif isinstance(outcome, Unknown):
         transition = Transition(key, State.UNKNOWN, sent_at=journal_codec.instant(now))
     else:
-        text = journal_codec.encode_error(outcome.error)
-        transition = Transition(key, journal_codec.final_state(outcome.error), verdict=text)
+        transition = journal_codec.ended(key, outcome.error)
     try:
         yield Record("advance_many", ([transition],))
     except JournalError:

@@ -18,7 +18,7 @@ from kalshi_ext.protocol.context import Context, Policy
 from kalshi_ext.protocol.flow import Sleep
 from kalshi_ext.protocol.messages import Repeat
 from kalshi_ext.requests import InstanceTransferTicket
-from kalshi_ext.writes import keyless
+from kalshi_ext.writes.create import Listing
 
 LOST = core.lost(bytes_sent=True)
 GROUPS, TRANSFERS, BALANCES = "/order_groups", "_transfers", "/balances"
@@ -164,7 +164,7 @@ def test_the_entry_of_an_earlier_version_names_all_that_was_listed() -> None:
     payload = json.loads(entry.ticket)
     for name in ("whole", "listed_at"):
         payload.pop(name, None)
-    assert keyless.Listing.of(payload) == keyless.Listing((), whole=True, at=None)
+    assert Listing.of(payload) == Listing((), whole=True, at=None)
 
 
 def test_two_flows_of_a_client_create_one_after_the_other() -> None:

@@ -15,7 +15,7 @@ from kalshi_ext.protocol.flow import request
 from kalshi_ext.protocol.messages import Reply, Request
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
 from kalshi_ext.requests.filters import ListQuery
-from kalshi_ext.requests.known import KnownOrders, Place
+from kalshi_ext.requests.known import KnownOrders, Route
 
 ID = ex.row()["order_id"]
 ELSEWHERE = ex.row(exchange_index=2, subaccount_number=3)
@@ -110,16 +110,16 @@ def test_after_a_restart_the_journal_tells_where_an_order_lives() -> None:
 def test_what_is_known_is_bounded_and_the_newest_stays() -> None:
     known = KnownOrders(most=3)
     for number in range(5):
-        known.add(f"o{number}", Place("T", number))
-    assert [known.place(f"o{number}") for number in (1, 2)] == [None, Place("T", 2)]
-    known.add("o2", Place("T", None, 7))
-    known.add("o9", Place("T"))
-    assert known.place("o2") == Place("T", 2, 7)
+        known.add(f"o{number}", Route("T", number))
+    assert [known.route(f"o{number}") for number in (1, 2)] == [None, Route("T", 2)]
+    known.add("o2", Route("T", None, 7))
+    known.add("o9", Route("T"))
+    assert known.route("o2") == Route("T", 2, 7)
 
 
 def test_what_the_caller_says_goes_before_what_is_known() -> None:
     known = KnownOrders()
-    known.add(ID, Place("T", 2, 3))
+    known.add(ID, Route("T", 2, 3))
     target = known.complete(Target.of(ID, exchange_index=1))
     assert (target.ticker, target.exchange_index, target.subaccount) == ("T", 1, 3)
     classic = known.complete(Target.of(ID), routed=False)

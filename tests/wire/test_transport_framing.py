@@ -21,8 +21,8 @@ from scripted_server import (
 )
 
 from kalshi_ext.transport import BodyTooLarge
-from kalshi_ext.transport.answers import MAX_FRAMING, MAX_HEAD, MAX_HEADERS, MAX_INTERIM
 from kalshi_ext.transport.codec_h11 import H11Reader
+from kalshi_ext.transport.framing import MAX_FRAMING, MAX_HEAD, MAX_HEADERS, MAX_INTERIM
 
 SECOND = b"HTTP/1.1 400 Bad\r\ncontent-length: 6\r\n\r\nsecond"
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
