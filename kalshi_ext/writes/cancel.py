@@ -63,13 +63,13 @@ from kalshi_ext.writes.outcomes import (
     NotExecuted,
     Unknown,
     WriteOutcome,
-    advise,
     cancel_contradiction,
     is_stray,
     judge,
     may_mean_ended,
     proves_not_executed,
     stray_error,
+    unknown_error,
 )
 
 T = TypeVar("T")
@@ -197,9 +197,9 @@ class _Cancel:
 
 
 def _unknown_error(call: Call[Any], order_id: str, reason: str) -> OutcomeUnknown:
-    message = f"{call.operation.facade} of {order_id}: {reason}"
-    error = OutcomeUnknown(message, operation=call.operation.id, order_id=order_id)
-    return advise(call.operation, error)
+    operation = call.operation
+    message = f"{operation.facade} of {order_id}: {reason}"
+    return unknown_error(operation, message, order_id=order_id)
 
 
 def cancel(

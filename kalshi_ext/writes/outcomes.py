@@ -160,9 +160,13 @@ def is_stray(value: object, response: Reply | Lost) -> bool:
 
 
 def stray_error(call: Call[Any], **identifiers: Any) -> OutcomeUnknown:
-    operation = call.operation
-    message = f"{operation.facade}: the answer has a body, which one to this never has"
-    return advise(operation, OutcomeUnknown(message, operation=operation.id, **identifiers))
+    message = f"{call.operation.facade}: the answer has a body, which one to this never has"
+    return unknown_error(call.operation, message, **identifiers)
+
+
+def unknown_error(operation: Operation, reason: str, **identifiers: Any) -> OutcomeUnknown:
+    """Make the error of a write of which it is not known whether it was executed."""
+    return advise(operation, OutcomeUnknown(reason, operation=operation.id, **identifiers))
 
 
 def advise(operation: Operation, error: ErrorT) -> ErrorT:

@@ -142,20 +142,16 @@ def resolve_entries(
         limits = CallLimits(now, until, deadline=until)
     writes = yield from _writes_of(contract, context, limits, entries)
     try:
-        yield from _tell_opened(writes)
+        for write in writes:
+            for progress in write.progress.values():
+                if progress.unknown is not None:
+                    yield from telling.opened(write, progress, progress.unknown.error)
         yield from reconcile(writes, context, limits, once=once)
     finally:
         for write in writes:
             telling.interrupted(write)
     done = {key: each for write in writes for key, each in write.progress.items()}
     return [_resolution(entry, done[entry.key], context) for entry in entries]
-
-
-def _tell_opened(writes: Iterable[Write[Any]]) -> Flow[None]:
-    for write in writes:
-        for progress in write.progress.values():
-            if progress.unknown is not None:
-                yield from telling.opened(write, progress, progress.unknown.error)
 
 
 def _kind_of(entry: Entry) -> str:

@@ -113,7 +113,6 @@ from kalshi_ext.writes.outcomes import (
     Recordable,
     Unclear,
     Unknown,
-    WriteOutcome,
 )
 from kalshi_ext.writes.write import NOT_SENT, Progress, Reading, Result, Write
 
@@ -177,12 +176,11 @@ def _send(write: Write[T], keys: Sequence[str]) -> Flow[None]:
         progress.attempts += has_left
     # Recorded before looking: a process that dies while it looks leaves "unknown".
     if not has_left:
-        outcomes = {key: _unsent(write, key, outcome) for key, outcome in outcomes.items()}
+        outcomes = {
+            key: _not_sent(write, key, each.error) if isinstance(each, NotExecuted) else each
+            for key, each in outcomes.items()
+        }
     yield from settle(write, outcomes)
-
-
-def _unsent(write: Write[T], key: str, outcome: WriteOutcome[T]) -> WriteOutcome[T]:
-    return _not_sent(write, key, outcome.error) if isinstance(outcome, NotExecuted) else outcome
 
 
 def _not_sent(write: Write[T], key: str, error: KalshiError) -> NotExecuted:

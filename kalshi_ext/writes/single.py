@@ -27,9 +27,9 @@ from kalshi_ext.writes.outcomes import (
     ProbeResult,
     Unknown,
     WriteOutcome,
-    advise,
     judge,
     unbelieved,
+    unknown_error,
 )
 from kalshi_ext.writes.reservation import stamp
 from kalshi_ext.writes.resolve import execute
@@ -72,7 +72,8 @@ class Single(Write[Any]):
                 contradiction = contradiction or fills
             if contradiction is not None:
                 reason = unbelieved(self.operation, contradiction)
-                return {keys[0]: Unknown(self._unknown(reason))}
+                error = unknown_error(self.operation, reason, order_id=self.order_id)
+                return {keys[0]: Unknown(error)}
         return {keys[0]: outcome}
 
     def probe(self, keys: Sequence[str], _: Reading) -> Flow[Mapping[str, ProbeResult[Any]]]:
@@ -90,11 +91,9 @@ class Single(Write[Any]):
         )
 
     def unproven(self, _: str, error: KalshiError) -> OutcomeUnknown:
-        return error if isinstance(error, OutcomeUnknown) else self._unknown(str(error.args[0]))
-
-    def _unknown(self, reason: str) -> OutcomeUnknown:
-        unknown = OutcomeUnknown(reason, operation=self.operation.id, order_id=self.order_id)
-        return advise(self.operation, unknown)
+        if isinstance(error, OutcomeUnknown):
+            return error
+        return unknown_error(self.operation, str(error.args[0]), order_id=self.order_id)
 
 
 def _is_no_op(error: KalshiError) -> bool:

@@ -23,6 +23,7 @@ from kalshi_ext.reads.watermark import SentAt, Watermark
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
 from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.writes import journal_codec
+from kalshi_ext.writes.outcomes import PROBES
 
 LOST = core.lost(bytes_sent=True)
 ID = ex.row()["order_id"]
@@ -523,6 +524,10 @@ def test_what_a_later_order_settled_is_spoken_of_by_recovery() -> None:
     exchange.run(writes.place(core.CURRENT, ex.ticket(2), exchange.context))
     (resolution,) = [each for each in recover(exchange) if each.key == "c1"]
     assert resolution.state is State.RESOLVED
+
+
+def test_each_kind_of_entry_that_a_read_can_tell_of_has_a_probe() -> None:
+    assert sorted(PROBES) == ["amend", "decrease", "group", "subaccount", "transfer"]
 
 
 def test_a_verdict_shows_when_and_how_often_it_was_sent() -> None:
