@@ -25,7 +25,7 @@ import os
 import time
 from contextlib import nullcontext
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from attrs import define, field, frozen
 
@@ -49,10 +49,15 @@ from kalshi_ext.protocol.flow import (
 from kalshi_ext.protocol.messages import Lost, Operation, Reply, Request
 from kalshi_ext.redact import clean_text
 from kalshi_ext.transport import DeliveryTrace, aread_limited, read_limited, trace_delivery
+from kalshi_ext.transport.async_transports import AsyncDeadlineTransport
 from kalshi_ext.transport.family import Family, family_of, httpx, tells_its_steps
 from kalshi_ext.transport.framing import plain_headers
+from kalshi_ext.transport.idle import Origin
 from kalshi_ext.transport.places import AsyncPlaces, Place, Places, Turns
+from kalshi_ext.transport.request_bytes import RequestBytes, request_head
 from kalshi_ext.transport.signing import Signer
+from kalshi_ext.transport.transport_options import origin_of
+from kalshi_ext.transport.transports import DeadlineTransport
 
 T = TypeVar("T")
 
@@ -113,11 +118,8 @@ class Endpoint:
         url = self._url(request, family)
         headers = _HEADERS if request.body is None else _BODY_HEADERS
         if not send.public:
-            # Signed on every attempt: the exchange refuses old timestamps (30 s, observed).
-            path = url.raw_path.split(b"?")[0]
             seconds = self.clock.now() if stamp is None else stamp
-            signed = self.signer.headers(request.method, path, int(seconds * 1000))
-            headers = {**headers, **signed}
+            headers = {**headers, **self._signed(request.method, url.raw_path, seconds)}
         bounds = dict.fromkeys(("connect", "read", "write", "pool"), send.timeout)
         made: httpx.Request = family.Request(
             request.method,
@@ -127,6 +129,33 @@ class Endpoint:
             extensions={"timeout": bounds},
         )
         return made
+
+    def bytes_of(self, send: Send, stamp: float) -> RequestBytes:
+        """Write and sign the same request for a transport of ours, without an object of httpx.
+
+        Raises Misuse for a URL that is too long, LocalProtocolError for what HTTP cannot carry.
+        """
+        request, body = send.request, send.request.body or b""
+        target = _target(self._url(request, httpx)) if request.query else self._target(request)
+        headers = [(b"Host", target.host)]
+        if not body and request.method in _WITH_LENGTH:
+            headers.append((b"Content-Length", b"0"))
+        headers += _HEADER_BYTES if request.body is None else _BODY_HEADER_BYTES
+        if not send.public:
+            signed = self._signed(request.method, target.raw_path, stamp)
+            headers += [(n.encode("ascii"), v.encode("ascii")) for n, v in signed.items()]
+        if body:
+            headers.append((b"Content-Length", b"%d" % len(body)))
+        head = request_head(request.method, target.raw_path, headers)
+        return RequestBytes(target.origin, request.method, head, body, send.timeout)
+
+    def _signed(self, method: str, raw_path: bytes, seconds: float) -> dict[str, str]:
+        # Signed on every attempt: the exchange refuses old timestamps (30 s, observed).
+        return self.signer.headers(method, raw_path.split(b"?")[0], int(seconds * 1000))
+
+    def _target(self, request: Request) -> _Target:
+        url = self.base_url + request.path
+        return _targets.get(url) or _remembered_target(url, self._url(request, httpx))
 
     def _url(self, request: Request, family: Family) -> httpx.URL:
         try:
@@ -175,6 +204,33 @@ _HEADERS = {
     "user-agent": USER_AGENT,
 }
 _BODY_HEADERS = {**_HEADERS, "content-type": "application/json"}
+_HEADER_BYTES = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
+_BODY_HEADER_BYTES = [(name.encode(), value.encode()) for name, value in _BODY_HEADERS.items()]
+_WITH_LENGTH = frozenset({"POST", "PUT", "PATCH"})  # they say so where they have no body, too
+
+
+class _Target(NamedTuple):
+    """Where a request goes: what connections are kept by, path and query, and the Host header."""
+
+    origin: Origin
+    raw_path: bytes
+    host: bytes
+
+
+def _target(url: httpx.URL) -> _Target:
+    return _Target(origin_of(url), url.raw_path, url.netloc)
+
+
+# As for URLs below.
+_targets: dict[str, _Target] = {}
+_MAX_TARGETS = 256
+
+
+def _remembered_target(text: str, url: httpx.URL) -> _Target:
+    if len(_targets) >= _MAX_TARGETS:
+        _targets.clear()
+    target = _targets[text] = _target(url)
+    return target
 
 
 # Parsing a URL costs as much as signing with Ed25519, and most orders go to one.
@@ -366,6 +422,9 @@ class Driver:
 
     def _send_now(self, send: Send, *, has_place: bool) -> Reply | Lost:
         stamp = self.endpoint.clock.now()
+        transport = self.transport
+        if has_place and isinstance(transport, DeadlineTransport) and transport.takes_bytes():
+            return self._send_bytes(transport, send, stamp)
         request = self.endpoint.prepare(send, stamp, self._family)
         sent_at = self.endpoint.clock.monotonic()
         deadline = time.monotonic() + self.endpoint.timeout(send)
@@ -378,6 +437,17 @@ class Driver:
             except Exception as error:  # noqa: BLE001 - whatever a transport raises, bytes may be out
                 return lost_request(error, trace, sent_at, stamp)
         return self.endpoint.reply(response, body, sent_at, stamp)
+
+    def _send_bytes(self, transport: DeadlineTransport, send: Send, stamp: float) -> Reply | Lost:
+        endpoint = self.endpoint
+        request = endpoint.bytes_of(send, stamp)
+        sent_at = endpoint.clock.monotonic()
+        trace = DeliveryTrace(time.monotonic() + endpoint.timeout(send), has_place=True)
+        try:
+            answer = transport.round_trip(request, trace, endpoint.max_body)
+        except Exception as error:  # noqa: BLE001 - as above
+            return lost_request(error, trace, sent_at, stamp)
+        return Reply(*answer, sent_at, endpoint.clock.monotonic(), stamp=stamp)
 
     def close(self) -> None:
         """Close the connections; a later Send raises Misuse."""
@@ -493,6 +563,9 @@ class AsyncDriver:
 
     async def _send_now(self, send: Send, *, has_place: bool) -> Reply | Lost:
         stamp = self.endpoint.clock.now()
+        transport = self.transport
+        if has_place and isinstance(transport, AsyncDeadlineTransport) and transport.takes_bytes():
+            return await self._send_bytes(transport, send, stamp)
         request = self.endpoint.prepare(send, stamp, self._family)
         sent_at = self.endpoint.clock.monotonic()
         timeout = self.endpoint.timeout(send)
@@ -507,6 +580,19 @@ class AsyncDriver:
             except Exception as error:  # noqa: BLE001 - whatever a transport raises, bytes may be out
                 return lost_request(error, trace, sent_at, stamp)
         return self.endpoint.reply(response, body, sent_at, stamp)
+
+    async def _send_bytes(
+        self, transport: AsyncDeadlineTransport, send: Send, stamp: float
+    ) -> Reply | Lost:
+        endpoint = self.endpoint
+        request = endpoint.bytes_of(send, stamp)
+        sent_at = endpoint.clock.monotonic()
+        trace = DeliveryTrace(time.monotonic() + endpoint.timeout(send), has_place=True)
+        try:
+            answer = await transport.round_trip(request, trace, endpoint.max_body)
+        except Exception as error:  # noqa: BLE001 - as above
+            return lost_request(error, trace, sent_at, stamp)
+        return Reply(*answer, sent_at, endpoint.clock.monotonic(), stamp=stamp)
 
     async def aclose(self) -> None:
         """Close the connections; a later Send raises Misuse."""
