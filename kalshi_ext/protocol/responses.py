@@ -22,7 +22,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from attrs import frozen
 
@@ -81,7 +81,8 @@ class ErrorBody:
 
 def parse_json(body: bytes) -> Document:
     """Parse JSON with numbers as int or Decimal, never float. ValueError when it is not JSON."""
-    return json.loads(body, parse_float=_decimal, parse_constant=_no_constant)
+    # As json.loads does, which would make a decoder for each answer.
+    return _DECODER.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
 
 
 def _decimal(digits: str) -> Decimal:
@@ -94,6 +95,9 @@ def _decimal(digits: str) -> Decimal:
 
 def _no_constant(word: str) -> Any:
     raise ValueError(f"{word} is not JSON")
+
+
+_DECODER: Final = json.JSONDecoder(parse_float=_decimal, parse_constant=_no_constant)
 
 
 def error_body(document: Document) -> ErrorBody:
