@@ -12,9 +12,9 @@ import inspect
 import json
 from collections.abc import Mapping
 from decimal import Decimal
-from functools import cache
+from functools import lru_cache
 from operator import attrgetter
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self, cast
 
 from attrs import field, fields, frozen
 
@@ -178,12 +178,12 @@ class OrderTicket(Checked):
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of what the exchange is asked for, in hex; its names are left out."""
-        content: dict[str, Any] = dict(zip(_SINCE_THE_FIRST, _first(self), strict=True))
+        content: dict[str, Any] = dict(zip(_FIRST, _first(self), strict=True))
         if self.expires_at_deadline:
             content["expires"] = None
         if self.auto_group:
             content["order_group_id"] = None
-        later = {name: getattr(self, name) for name in _added_since(type(self))}
+        later = {name: getattr(self, name) for name in _added_since(cast("Any", type(self)))}
         content |= {name: value for name, value in later.items() if value is not None}
         return hashlib.sha256(canonical(content, _CANONICAL).encode()).hexdigest()
 
@@ -203,15 +203,16 @@ def order_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
 # order. The fields of the first version are always part of it, a later one only where it is used:
 # so a release that adds an optional field recognises the orders of the release before.
 _CANONICAL: Final = json.JSONEncoder(default=str, sort_keys=True, separators=(",", ":"))
-_SINCE_THE_FIRST: Final = (
-    *("ticker", "book_side", "count", "price", "time_in_force", "self_trade_prevention"),
-    *("post_only", "reduce_only", "expires", "cancel_order_on_pause", "subaccount"),
-    *("order_group_id", "exchange_index", "max_cost", "sell_position_floor"),
+_SINCE_THE_FIRST: Final = frozenset(
+    {"ticker", "book_side", "count", "price", "time_in_force", "self_trade_prevention", "post_only"}
+    | {"reduce_only", "expires", "cancel_order_on_pause", "subaccount", "order_group_id"}
+    | {"exchange_index", "max_cost", "sell_position_floor"}
 )
-_first: Final = attrgetter(*_SINCE_THE_FIRST)
+_FIRST: Final = tuple(sorted(_SINCE_THE_FIRST))
+_first: Final = attrgetter(*_FIRST)
 
 
-@cache
+@lru_cache(maxsize=8)
 def _added_since(kind: Any) -> tuple[str, ...]:
     older = {*_SINCE_THE_FIRST, *NOT_FINGERPRINTED}
     return tuple(part.name for part in fields(kind) if part.name not in older)
