@@ -125,7 +125,14 @@ def begin_call(
     deadline = checked_deadline(deadline)
     started: float = yield Monotonic()
     policy = context.policy
-    limits = CallLimits(started, started + policy.resolve_within)
+    stops = context.stops
+    limits = CallLimits(
+        started,
+        started + policy.resolve_within,
+        stops=stops,
+        began=stops.count if began is None else began,
+        scopes=scopes,
+    )
     if deadline is not None:
         left = deadline
         if isinstance(left, datetime):
@@ -135,8 +142,6 @@ def begin_call(
         limits.ends = min(limits.ends, limits.deadline)
     if names_price:
         limits.resend_until = started + policy.resend_within
-    limits.stops, limits.scopes = context.stops, scopes
-    limits.began = context.stops.count if began is None else began
     return limits
 
 

@@ -15,6 +15,7 @@ from typing import Final, Protocol
 from attrs import define, field
 
 from kalshi_ext.redact import redacted_repr
+from kalshi_ext.transport.answers import no_parts
 from kalshi_ext.transport.deadline import current_trace
 from kalshi_ext.transport.family import httpx
 
@@ -72,10 +73,6 @@ class _Decompressor(Protocol):
     def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
 
 
-def _no_parts() -> list[bytes]:
-    return []
-
-
 @define
 class LimitedBody:
     """Collect the chunks of one body, counting decompressed bytes.
@@ -86,7 +83,7 @@ class LimitedBody:
     limit: int
     decompressor: _Decompressor | None
     deadline: float = math.inf
-    parts: list[bytes] = field(factory=_no_parts)
+    parts: list[bytes] = field(factory=no_parts)
     size: int = 0
 
     @classmethod

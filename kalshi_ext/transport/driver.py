@@ -23,6 +23,7 @@ import asyncio
 import math
 import os
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
@@ -270,15 +271,12 @@ def refuse_inherited(pid: int) -> None:
         )
 
 
-def _immediate(effect: Effect, endpoint: Endpoint) -> tuple[bool, Any]:
-    """Perform the effects that neither send nor wait; (False, None) for the others."""
-    if isinstance(effect, Monotonic):
-        return True, endpoint.clock.monotonic()
-    if isinstance(effect, Now):
-        return True, endpoint.clock.now()
-    if isinstance(effect, AdjustClock):
-        return True, endpoint.clock.adjust(effect.seconds)
-    return False, None
+# The effects that neither send nor wait: most of them, and each is a small part of a call.
+_IMMEDIATE: dict[type, Callable[[Any, Any], Any]] = {
+    Monotonic: lambda clock, _: clock.monotonic(),
+    Now: lambda clock, _: clock.now(),
+    AdjustClock: lambda clock, effect: clock.adjust(effect.seconds),
+}
 
 
 @define(eq=False)
@@ -368,7 +366,11 @@ class Driver:
                 if isinstance(effect, Send):
                     call.note(effect)
                 try:
-                    result = self._perform(effect)
+                    immediate = _IMMEDIATE.get(type(effect))
+                    if immediate is not None:
+                        result = immediate(self.endpoint.clock, effect)
+                    else:
+                        result = self._perform(effect)
                 except Exception as error:  # noqa: BLE001 - the flow decides what it means
                     self._journal_watch.note(effect, error, self.endpoint.clock.monotonic())
                     effect = flow.throw(error)
@@ -388,9 +390,6 @@ class Driver:
             flow.close()  # an interrupt skips the flow: its own cleanup has to run now
 
     def _perform(self, effect: Effect) -> Any:
-        done, result = _immediate(effect, self.endpoint)
-        if done:
-            return result
         if isinstance(effect, Send):
             return self._send(effect)
         if isinstance(effect, Sleep):
@@ -493,7 +492,11 @@ class AsyncDriver:
                 if isinstance(effect, Send):
                     call.note(effect)
                 try:
-                    result = await self._perform(effect)
+                    immediate = _IMMEDIATE.get(type(effect))
+                    if immediate is not None:
+                        result = immediate(self.endpoint.clock, effect)
+                    else:
+                        result = await self._perform(effect)
                 except Exception as error:  # noqa: BLE001 - the flow decides what it means
                     self._journal_watch.note(effect, error, self.endpoint.clock.monotonic())
                     effect = flow.throw(error)
@@ -513,9 +516,6 @@ class AsyncDriver:
             flow.close()
 
     async def _perform(self, effect: Effect) -> Any:
-        done, result = _immediate(effect, self.endpoint)
-        if done:
-            return result
         if isinstance(effect, Send):
             return await self._send(effect)
         if isinstance(effect, Sleep):
