@@ -46,6 +46,8 @@ __all__ = [
 ]
 
 _NAME_LENGTH: Final = 512  # characters: an index row of PostgreSQL holds 2704 bytes
+_SHA256: Final = re.compile("[0-9a-f]{64}")
+_ZERO: Final = timedelta(0)
 _MAX_INTEGER: Final = 2**31 - 1  # PostgreSQL's integer
 
 
@@ -155,14 +157,14 @@ def _flag(_: Any, attribute: Attribute[Any], value: object) -> None:
 
 
 def _utc(_: Any, attribute: Attribute[Any], value: object) -> None:
-    if not isinstance(value, datetime) or value.utcoffset() != timedelta(0):
+    if not isinstance(value, datetime) or (value.tzinfo is not UTC and value.utcoffset() != _ZERO):
         raise Misuse(
             f"{attribute.name}: expected an aware UTC datetime, got {redacted_repr(value)}"
         )
 
 
 def _sha256(_: Any, attribute: Attribute[Any], value: object) -> None:
-    if not isinstance(value, str) or not re.fullmatch("[0-9a-f]{64}", value):
+    if not isinstance(value, str) or not _SHA256.fullmatch(value):
         raise Misuse(
             f"{attribute.name}: expected 64 lower-case hex digits, got {redacted_repr(value)}"
         )
@@ -174,6 +176,10 @@ def _optional(check: Any) -> Any:
             check(instance, attribute, value)
 
     return validate
+
+
+def _state(value: State | str) -> State:
+    return value if type(value) is State else State(value)
 
 
 def utc_now() -> datetime:
@@ -202,7 +208,7 @@ class Entry:
     ticket: str = field(validator=_text, repr=False)
     ticker: str | None = field(default=None, validator=_optional(_name))
     subaccount: int | None = field(default=None, validator=_optional(_number))
-    state: State = field(default=State.INTENT, converter=State)
+    state: State = field(default=State.INTENT, converter=_state)
     intent: str | None = field(default=None, validator=_optional(_name))
     order_id: str | None = field(default=None, validator=_optional(_text))
     verdict: str | None = field(default=None, validator=_optional(_text), repr=False)
@@ -229,7 +235,7 @@ class Transition:
     """
 
     key: str = field(validator=_name)
-    state: State = field(converter=State)
+    state: State = field(converter=_state)
     order_id: str | None = field(default=None, kw_only=True, validator=_optional(_text))
     verdict: str | None = field(default=None, kw_only=True, validator=_optional(_text), repr=False)
     sent_at: datetime | None = field(default=None, kw_only=True, validator=_optional(_utc))

@@ -34,7 +34,7 @@ from kalshi_ext.errors import DryRun, JournalUnwritable, KalshiError, Misuse
 from kalshi_ext.events import NOBODY, Events, JournalFailed, JournalRecovered
 from kalshi_ext.journal import JournalUnusable, TransitionUnwritten
 from kalshi_ext.models.health import CallInFlight
-from kalshi_ext.protocol.boundary import guarded
+from kalshi_ext.protocol.boundary import Sent
 from kalshi_ext.protocol.effects import Lease
 from kalshi_ext.protocol.flow import (
     AdjustClock,
@@ -355,20 +355,20 @@ class Driver:
         told: tuple[str, ...] = ()
         call = RunningCall(time.monotonic())
         self.calls[id(call)] = call
-        flow = guarded(flow)
+        sent = Sent()
         try:
             effect = next(flow)
             while True:
-                if isinstance(effect, Told):
-                    told = effect.keys
-                    effect = flow.send(None)
-                    continue
-                if isinstance(effect, Send):
-                    call.note(effect)
+                immediate = _IMMEDIATE.get(type(effect))
                 try:
-                    immediate = _IMMEDIATE.get(type(effect))
                     if immediate is not None:
                         result = immediate(self.endpoint.clock, effect)
+                    elif isinstance(effect, Send):
+                        call.note(effect)
+                        result = self._send(effect)
+                        sent.add(effect, result)
+                    elif isinstance(effect, Told):
+                        told, result = effect.keys, None
                     else:
                         result = self._perform(effect)
                 except Exception as error:  # noqa: BLE001 - the flow decides what it means
@@ -382,16 +382,18 @@ class Driver:
             value: T = stop.value
             mark_told(self.journal, told)
             return value
-        except KalshiError:
-            mark_told(self.journal, told)
-            raise
+        except Exception as error:
+            own = sent.own_error(error)
+            if isinstance(own, KalshiError):
+                mark_told(self.journal, told)
+            if own is error:
+                raise
+            raise own from error
         finally:
             self.calls.pop(id(call), None)
             flow.close()  # an interrupt skips the flow: its own cleanup has to run now
 
     def _perform(self, effect: Effect) -> Any:
-        if isinstance(effect, Send):
-            return self._send(effect)
         if isinstance(effect, Sleep):
             return time.sleep(effect.seconds)
         if isinstance(effect, Lease):
@@ -481,20 +483,20 @@ class AsyncDriver:
         await self._turns.next()  # a thousand flows begun at once would keep the loop for a second
         call = RunningCall(time.monotonic())
         self.calls[id(call)] = call
-        flow = guarded(flow)
+        sent = Sent()
         try:
             effect = next(flow)
             while True:
-                if isinstance(effect, Told):
-                    told = effect.keys
-                    effect = flow.send(None)
-                    continue
-                if isinstance(effect, Send):
-                    call.note(effect)
+                immediate = _IMMEDIATE.get(type(effect))
                 try:
-                    immediate = _IMMEDIATE.get(type(effect))
                     if immediate is not None:
                         result = immediate(self.endpoint.clock, effect)
+                    elif isinstance(effect, Send):
+                        call.note(effect)
+                        result = await self._send(effect)
+                        sent.add(effect, result)
+                    elif isinstance(effect, Told):
+                        told, result = effect.keys, None
                     else:
                         result = await self._perform(effect)
                 except Exception as error:  # noqa: BLE001 - the flow decides what it means
@@ -508,16 +510,18 @@ class AsyncDriver:
             value: T = stop.value
             mark_told(self.journal, told)
             return value
-        except KalshiError:
-            mark_told(self.journal, told)
-            raise
+        except Exception as error:
+            own = sent.own_error(error)
+            if isinstance(own, KalshiError):
+                mark_told(self.journal, told)
+            if own is error:
+                raise
+            raise own from error
         finally:
             self.calls.pop(id(call), None)
             flow.close()
 
     async def _perform(self, effect: Effect) -> Any:
-        if isinstance(effect, Send):
-            return await self._send(effect)
         if isinstance(effect, Sleep):
             return await asyncio.sleep(effect.seconds)
         if isinstance(effect, Lease):
