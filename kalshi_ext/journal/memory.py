@@ -200,7 +200,7 @@ class MemoryRunner:
                 raise
 
     def _view(self) -> MemoryView:
-        return MemoryView(self.table, self.owner, self.now)
+        return MemoryView(self.table, self.owner, self.now, {}, {})
 
     def _roll_back(self, result: object) -> None:
         view = self._view()

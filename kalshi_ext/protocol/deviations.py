@@ -23,10 +23,10 @@ from __future__ import annotations
 import functools
 import logging
 import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Final, TypeAlias, TypeGuard
+from typing import Any, Final, TypeAlias, TypeGuard, TypeVar
 
 from attrs import define, field, frozen
 
@@ -37,6 +37,7 @@ from kalshi_ext.events import DeviationFound, Events
 from kalshi_ext.redact import redact_text
 from kalshi_ext.values.enums import OpenEnum
 
+T = TypeVar("T")
 Deviation: TypeAlias = tuple[str, str]  # kind, where
 
 MAX_NAME: Final = 80  # characters; the longest documented name has 53
@@ -117,6 +118,15 @@ def _add(found: set[Deviation], kind: str, names: Iterable[str]) -> None:
 
 # Decoders are plain functions of JSON, called by whoever reads; so the set comes by the context.
 _noted: ContextVar[set[Deviation] | None] = ContextVar("noted", default=None)
+
+
+def decode_noting(decode: Callable[[Any], T], document: Any, found: set[Deviation]) -> T:
+    """Decode a document and collect in `found` what its decoder notes."""
+    token = _noted.set(found)
+    try:
+        return decode(document)
+    finally:
+        _noted.reset(token)
 
 
 @contextmanager

@@ -40,8 +40,8 @@ from kalshi_ext.errors import (
 from kalshi_ext.protocol.deviations import (
     Deviation,
     DeviationCounter,
+    decode_noting,
     find_deviations,
-    noting,
     printable,
 )
 from kalshi_ext.protocol.messages import Call, Document, InvalidRow, Operation, Page, Reply
@@ -300,14 +300,13 @@ def _decode(call: Call[T], reply: Reply, deviations: set[Deviation]) -> T:
     elif call.decode_fast is not None and (fast := call.decode_fast(reply.body)) is not None:
         return fast
     document = parse_json(reply.body) if reply.body.strip() else None
-    if isinstance(document, Mapping) and document and document.keys() <= ERROR_FIELDS:
+    is_object = type(document) is dict  # as JSON's objects are read
+    if is_object and document and document.keys() <= ERROR_FIELDS:
         raise ValueError("a success that carries an error body")
-    is_object = document is None or isinstance(document, Mapping)
-    if not is_object and not call.operation.any_json:
+    if not is_object and document is not None and not call.operation.any_json:
         raise ValueError("the answer is not an object")
     deviations |= find_deviations(call.operation.id, document)
-    with noting(deviations):
-        answer = call.decode(document)
+    answer = decode_noting(call.decode, document, deviations)
     page: object = answer
     if isinstance(page, Page):
         deviations |= _of_rows(page.invalid_rows, deviations)

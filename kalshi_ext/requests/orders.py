@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any, ClassVar, Final, Self, cast
+from typing import Any, ClassVar, Final, Self
 
 from attrs import field, fields, frozen
 
@@ -183,7 +183,8 @@ class OrderTicket(Checked):
             content["expires"] = None
         if self.auto_group:
             content["order_group_id"] = None
-        later = {name: getattr(self, name) for name in _added_since(cast("Any", type(self)))}
+        kind: Any = type(self)
+        later = {name: getattr(self, name) for name in _added_since(kind)}
         content |= {name: value for name, value in later.items() if value is not None}
         return hashlib.sha256(canonical(content, _CANONICAL).encode()).hexdigest()
 

@@ -15,10 +15,13 @@ Steps are documented: 0.0001 dollars, 0.01 contracts. The upper bounds are this 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from decimal import Context, Decimal, Inexact, InvalidOperation
-from typing import Final, Literal
+from functools import lru_cache
+from typing import Any, Final, Literal
 
 from kalshi_ext.arguments import misuse, plain
+from kalshi_ext.errors import Misuse
 
 ONE: Final = Decimal(1)
 MAX_COUNT: Final = Decimal(1_000_000_000)
@@ -41,6 +44,13 @@ def price(value: object, name: str = "price") -> Decimal:
 
     Whether the market takes this price is checked by `PriceGrid`.
     """
+    if type(value) in _REPEATED:
+        with suppress(Misuse, TypeError):  # raised below, with the argument's name
+            return _known_price(value)
+    return _price(value, name)
+
+
+def _price(value: object, name: str) -> Decimal:
     number = _dollar_amount(value, name, example="0.56")
     if not 0 < number < ONE:
         raise misuse(name, value, "a price is above 0 and below 1 dollar, like '0.56'")
@@ -74,11 +84,33 @@ def count(
 
     `whole` allows whole contracts only, as the classic contract does. Raises Misuse.
     """
+    if type(value) in _REPEATED and not (whole or zero):
+        with suppress(Misuse, TypeError):  # as above
+            return _known_count(value)
+    return _count(value, name, whole=whole, zero=zero)
+
+
+def _count(value: object, name: str, *, whole: bool = False, zero: bool = False) -> Decimal:
     number = _contract_count(value, name)
     _check_range(number, value, name, zero=zero, maximum=MAX_COUNT)
     if whole and number != number.to_integral_value():
         raise misuse(name, value, "this contract takes whole contracts only")
     return _quantized(number, value, name, places=2)
+
+
+# A bot says few prices and counts, and a ticket checks what `OrderTicket.of` has made. What is
+# refused is not remembered.
+_REPEATED: Final = frozenset({str, int, Decimal})
+
+
+@lru_cache(maxsize=4096)
+def _known_price(value: Any) -> Decimal:
+    return _price(value, "price")
+
+
+@lru_cache(maxsize=4096)
+def _known_count(value: Any) -> Decimal:
+    return _count(value, "count")
 
 
 def complement(value: Decimal) -> Decimal:
