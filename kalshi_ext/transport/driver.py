@@ -497,6 +497,9 @@ class AsyncDriver:
                         sent.add(effect, result)
                     elif isinstance(effect, Told):
                         told, result = effect.keys, None
+                    elif isinstance(effect, Record) and not self.journal.blocking:
+                        # In memory: it returns at once, without thread, future and coroutine.
+                        result = getattr(self.journal, effect.verb)(*effect.args)
                     else:
                         result = await self._perform(effect)
                 except Exception as error:  # noqa: BLE001 - the flow decides what it means
@@ -530,8 +533,6 @@ class AsyncDriver:
         return await self._record(effect)
 
     async def _record(self, record: Record) -> Any:
-        if not self.journal.blocking:  # in memory: it returns at once, without thread and future
-            return getattr(self.journal, record.verb)(*record.args)
         future = self.journal.submit(record.verb, *record.args)
         if future.done():  # written behind
             return future.result()

@@ -15,7 +15,6 @@ Steps are documented: 0.0001 dollars, 0.01 contracts. The upper bounds are this 
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from functools import lru_cache
 from typing import Any, Final, Literal
@@ -45,8 +44,10 @@ def price(value: object, name: str = "price") -> Decimal:
     Whether the market takes this price is checked by `PriceGrid`.
     """
     if type(value) in _REPEATED:
-        with suppress(Misuse, TypeError):  # raised below, with the argument's name
+        try:
             return _known_price(value)
+        except (Misuse, TypeError):
+            pass  # raised below, with the argument's name
     return _price(value, name)
 
 
@@ -85,8 +86,10 @@ def count(
     `whole` allows whole contracts only, as the classic contract does. Raises Misuse.
     """
     if type(value) in _REPEATED and not (whole or zero):
-        with suppress(Misuse, TypeError):  # as above
+        try:
             return _known_count(value)
+        except (Misuse, TypeError):
+            pass  # as above
     return _count(value, name, whole=whole, zero=zero)
 
 
