@@ -304,7 +304,9 @@ def decode_response(call: Call[T], reply: Reply, context: Context) -> T:
 def _note_orders(answer: object, context: Context) -> None:
     """Remember where the orders of an answer live."""
     if isinstance(answer, Page):
-        context.known_orders.note(cast("Any", answer).items)
+        items: tuple[Any, ...] = cast("Any", answer).items
+        if items and isinstance(items[0], Order):  # the rows of a page are of one kind
+            context.known_orders.note(items)
     elif isinstance(answer, Order | OrderAck):
         context.known_orders.note([answer])
 
