@@ -22,7 +22,7 @@ from kalshi_ext.transport.family import httpx, is_patched
 from kalshi_ext.transport.framing import AnswerReader, plain_headers
 from kalshi_ext.transport.idle import KEEPALIVE_SECONDS, IdleStack, Origin
 from kalshi_ext.transport.places import MAX_CONNECTIONS, AsyncPlaces, Place
-from kalshi_ext.transport.request_bytes import RequestBytes
+from kalshi_ext.transport.request_bytes import RequestBytes, request_head
 from kalshi_ext.transport.transport_options import (
     TransportOptions,
     bound_httpcore,
@@ -134,7 +134,8 @@ class AsyncDeadlineTransport(httpx.AsyncHTTPTransport):
         """Send a request that has a place; return its answer, as in DeadlineTransport."""
         trace.observed = True
         steps = self._options.steps_of(request)
-        message = in_parts(request.head, request.body)
+        head = request_head(request.method, request.target, request.headers)
+        message = in_parts(head, request.body)
         connection, answer = await self._ask(request.origin, request.method, message, trace, steps)
         try:
             headers = plain_headers(answer.headers)

@@ -15,9 +15,9 @@ from typing import Final, Protocol
 from attrs import define, field
 
 from kalshi_ext.redact import redacted_repr
-from kalshi_ext.transport.answers import no_parts
 from kalshi_ext.transport.deadline import current_trace
 from kalshi_ext.transport.family import httpx
+from kalshi_ext.transport.framing import no_parts
 
 _GOES_ON: Final = "the packed body goes on after its end"
 _ENCODINGS: Final = {"gzip", "x-gzip", "deflate"}

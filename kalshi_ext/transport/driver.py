@@ -55,7 +55,7 @@ from kalshi_ext.transport.family import Family, family_of, httpx, tells_its_step
 from kalshi_ext.transport.framing import plain_headers
 from kalshi_ext.transport.idle import Origin
 from kalshi_ext.transport.places import AsyncPlaces, Place, Places, Turns
-from kalshi_ext.transport.request_bytes import RequestBytes, request_head
+from kalshi_ext.transport.request_bytes import RequestBytes
 from kalshi_ext.transport.signing import Signer
 from kalshi_ext.transport.transport_options import origin_of
 from kalshi_ext.transport.transports import DeadlineTransport
@@ -132,9 +132,9 @@ class Endpoint:
         return made
 
     def bytes_of(self, send: Send, stamp: float) -> RequestBytes:
-        """Write and sign the same request for a transport of ours, without an object of httpx.
+        """Build and sign the same request for a transport of ours, without an object of httpx.
 
-        Raises Misuse for a URL that is too long, LocalProtocolError for what HTTP cannot carry.
+        Raises Misuse for a URL that is too long.
         """
         request, body = send.request, send.request.body or b""
         target = _target(self._url(request, httpx)) if request.query else self._target(request)
@@ -147,8 +147,9 @@ class Endpoint:
             headers += [(n.encode("ascii"), v.encode("ascii")) for n, v in signed.items()]
         if body:
             headers.append((b"Content-Length", b"%d" % len(body)))
-        head = request_head(request.method, target.raw_path, headers)
-        return RequestBytes(target.origin, request.method, head, body, send.timeout)
+        return RequestBytes(
+            target.origin, request.method, target.raw_path, headers, body, send.timeout
+        )
 
     def _signed(self, method: str, raw_path: bytes, seconds: float) -> dict[str, str]:
         # Signed on every attempt: the exchange refuses old timestamps (30 s, observed).

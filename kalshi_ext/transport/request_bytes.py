@@ -17,14 +17,15 @@ _HEAD = re.compile(
 
 @frozen
 class RequestBytes:
-    """A request of the driver's as it goes over a connection: no object of httpx is made for it.
+    """What a request of the driver's is written of: no object of httpx is made for it.
 
     `timeout` bounds each step of it, in seconds.
     """
 
     origin: Origin
     method: str
-    head: bytes
+    target: bytes
+    headers: list[tuple[bytes, bytes]]
     body: bytes
     timeout: float
 

@@ -38,7 +38,7 @@ from kalshi_ext.transport.family import httpx, is_patched
 from kalshi_ext.transport.framing import AnswerReader, plain_headers
 from kalshi_ext.transport.idle import KEEPALIVE_SECONDS, IdleStack, Origin
 from kalshi_ext.transport.places import MAX_CONNECTIONS, Place, Places
-from kalshi_ext.transport.request_bytes import RequestBytes
+from kalshi_ext.transport.request_bytes import RequestBytes, request_head
 from kalshi_ext.transport.transport_options import (
     TransportOptions,
     bound_httpcore,
@@ -152,7 +152,8 @@ class DeadlineTransport(httpx.HTTPTransport):
         """
         trace.observed = True
         steps = self._options.steps_of(request)
-        message = in_parts(request.head, request.body)
+        head = request_head(request.method, request.target, request.headers)
+        message = in_parts(head, request.body)
         connection, answer = self._ask(request.origin, request.method, message, trace, steps)
         try:
             headers = plain_headers(answer.headers)
