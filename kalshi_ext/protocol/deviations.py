@@ -23,8 +23,7 @@ from __future__ import annotations
 import functools
 import logging
 import threading
-from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Any, Final, TypeAlias, TypeGuard, TypeVar
 
@@ -129,18 +128,8 @@ def decode_noting(decode: Callable[[Any], T], document: Any, found: set[Deviatio
         _noted.reset(token)
 
 
-@contextmanager
-def noting(found: set[Deviation]) -> Generator[None]:
-    """Collect what decoders note in the block into `found`."""
-    token = _noted.set(found)
-    try:
-        yield
-    finally:
-        _noted.reset(token)
-
-
 def note(kind: str, where: str) -> None:
-    """Note a deviation met while an answer is decoded; outside of `noting` it is dropped."""
+    """Note a deviation met while an answer is decoded; outside of `decode_noting` it is dropped."""
     if (found := _noted.get()) is not None:
         _add(found, kind, (where,))
 
