@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from decimal import Decimal
 from itertools import islice
 from numbers import Integral
 from typing import Any, ClassVar, Final, cast
@@ -51,7 +52,7 @@ def plain(value: object) -> Any:
         return value
 
 
-_PLAIN: Final = frozenset({str, int, bool, float, bytes, type(None), list, dict, tuple})
+_PLAIN: Final = frozenset({str, int, bool, float, bytes, type(None), list, dict, tuple, Decimal})
 
 
 def _native(value: Any) -> Any:
@@ -216,10 +217,35 @@ class Checked:
     _prefix: ClassVar[str] = ""
 
     def __attrs_post_init__(self) -> None:
-        for name, check in self._checks.items():
-            checked = check(getattr(self, name), f"{self._prefix}{name}")
-            object.__setattr__(self, name, checked)
+        for name, label, check, passes_none in _rules.get(type(self)) or _rules_of(type(self)):
+            value = getattr(self, name)
+            if value is None and passes_none:  # most arguments of most calls
+                continue
+            checked = check(value, label)
+            if checked is not value:
+                object.__setattr__(self, name, checked)
         self._check_together()
 
     def _check_together(self) -> None:
         """Check what concerns several fields. Raises Misuse."""
+
+
+_Check = Callable[[Any, str], Any]
+_Rule = tuple[str, str, _Check, bool]
+_rules: dict[type, tuple[_Rule, ...]] = {}
+
+
+def _rules_of(kind: type[Checked]) -> tuple[_Rule, ...]:
+    """Return of each field its name, what errors call it, its check, and if that passes None."""
+    prefix: str = kind._prefix  # noqa: SLF001 - of this module's class
+    rows = ((name, f"{prefix}{name}", check) for name, check in kind._checks.items())  # noqa: SLF001
+    rules = tuple((*row, _passes_none(row[2], row[1])) for row in rows)
+    _rules[kind] = rules
+    return rules
+
+
+def _passes_none(check: _Check, label: str) -> bool:
+    try:
+        return check(None, label) is None
+    except Misuse:
+        return False

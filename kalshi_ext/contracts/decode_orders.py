@@ -247,6 +247,10 @@ def decode_ack(raw: Any, ticker: str | None, shape: type) -> OrderAck:
 
     Counts are what an acknowledgement proves something by: one that cannot be read costs it.
     """
+    try:
+        return _plain_ack(raw, ticker)
+    except DECODE_ERRORS:
+        pass  # the reader below finds what can be read all the same, or says why not
     row = Row(raw, shape)
     return OrderAck(
         order_id=row.required_text("order_id"),
@@ -258,6 +262,23 @@ def decode_ack(raw: Any, ticker: str | None, shape: type) -> OrderAck:
         average_fill_price=row.dollars("average_fill_price"),
         average_fee=row.dollars("average_fee_paid"),
         time=row.time("ts_ms"),
+        raw=raw,
+    )
+
+
+def _plain_ack(raw: Any, ticker: str | None) -> OrderAck:
+    """Read an acknowledgement without a surprise, as `decode_ack` does."""
+    get = raw.get
+    return OrderAck(
+        order_id=plain_text(get("order_id")),
+        client_order_id=plain(get("client_order_id"), str) or None,
+        ticker=ticker,
+        fill_count=values.read_count(get("fill_count")),
+        remaining_count=values.read_count(get("remaining_count")),
+        reduced_by=values.read_count(get("reduced_by")),
+        average_fill_price=values.read_dollars(get("average_fill_price")),
+        average_fee=values.read_dollars(get("average_fee_paid")),
+        time=values.read_time(get("ts_ms")),
         raw=raw,
     )
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, TypeGuard, TypeVar, cast
+from typing import Any, Final, TypeGuard, TypeVar, cast
 
 from kalshi_ext.arguments import is_storable
 from kalshi_ext.protocol.deviations import printable
 from kalshi_ext.protocol.messages import Document, InvalidRow, Page, Request
 from kalshi_ext.redact import clean_text
 from kalshi_ext.values.enums import OpenEnum
+from kalshi_ext.values.json_text import compact
 
 T = TypeVar("T")
 E = TypeVar("E", bound=OpenEnum)
@@ -43,8 +44,12 @@ def build_request(kwargs: Mapping[str, Any]) -> Request:
 
 def to_json(document: Document) -> bytes:
     """Write JSON the one way this library does: compact, UTF-8, no NaN."""
-    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.encode()
+    if type(document) is dict:
+        return compact(cast("dict[str, Any]", document), _ENCODER)
+    return _ENCODER.encode(document).encode()
+
+
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def _text(value: object) -> str:

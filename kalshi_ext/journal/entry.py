@@ -8,10 +8,12 @@ failed transition must not say so: its order may be at the exchange already.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from operator import attrgetter
+from itertools import repeat
+from operator import attrgetter, call
 from typing import Any, Final
 
 from attrs import Attribute, Factory, field, fields, frozen
@@ -44,6 +46,8 @@ __all__ = [
 ]
 
 _NAME_LENGTH: Final = 512  # characters: an index row of PostgreSQL holds 2704 bytes
+_SHA256: Final = re.compile("[0-9a-f]{64}")
+_ZERO: Final = timedelta(0)
 _MAX_INTEGER: Final = 2**31 - 1  # PostgreSQL's integer
 
 
@@ -153,14 +157,14 @@ def _flag(_: Any, attribute: Attribute[Any], value: object) -> None:
 
 
 def _utc(_: Any, attribute: Attribute[Any], value: object) -> None:
-    if not isinstance(value, datetime) or value.utcoffset() != timedelta(0):
+    if not isinstance(value, datetime) or (value.tzinfo is not UTC and value.utcoffset() != _ZERO):
         raise Misuse(
             f"{attribute.name}: expected an aware UTC datetime, got {redacted_repr(value)}"
         )
 
 
 def _sha256(_: Any, attribute: Attribute[Any], value: object) -> None:
-    if not isinstance(value, str) or not re.fullmatch("[0-9a-f]{64}", value):
+    if not isinstance(value, str) or not _SHA256.fullmatch(value):
         raise Misuse(
             f"{attribute.name}: expected 64 lower-case hex digits, got {redacted_repr(value)}"
         )
@@ -172,6 +176,10 @@ def _optional(check: Any) -> Any:
             check(instance, attribute, value)
 
     return validate
+
+
+def _state(value: State | str) -> State:
+    return value if type(value) is State else State(value)
 
 
 def utc_now() -> datetime:
@@ -200,7 +208,7 @@ class Entry:
     ticket: str = field(validator=_text, repr=False)
     ticker: str | None = field(default=None, validator=_optional(_name))
     subaccount: int | None = field(default=None, validator=_optional(_number))
-    state: State = field(default=State.INTENT, converter=State)
+    state: State = field(default=State.INTENT, converter=_state)
     intent: str | None = field(default=None, validator=_optional(_name))
     order_id: str | None = field(default=None, validator=_optional(_text))
     verdict: str | None = field(default=None, validator=_optional(_text), repr=False)
@@ -227,7 +235,7 @@ class Transition:
     """
 
     key: str = field(validator=_name)
-    state: State = field(converter=State)
+    state: State = field(converter=_state)
     order_id: str | None = field(default=None, kw_only=True, validator=_optional(_text))
     verdict: str | None = field(default=None, kw_only=True, validator=_optional(_text), repr=False)
     sent_at: datetime | None = field(default=None, kw_only=True, validator=_optional(_utc))
@@ -263,16 +271,17 @@ def changed(entry: Entry, **values: Any) -> Entry:
     """Copy an entry with values that were checked before."""
     # Not attrs.evolve: it checks all fields anew, the larger half of a transition's cost.
     copy = object.__new__(Entry)
-    for name, value in zip(_FIELDS, _values(entry), strict=True):
-        _set(copy, name, value)
+    _exhaust(map(call, _SETTERS, repeat(copy), _values(entry)))
     for name, value in values.items():
         _set(copy, name, value)
     return copy
 
 
 _FIELDS: Final = tuple(part.name for part in fields(Entry))
+_SETTERS: Final = tuple(Entry.__dict__[name].__set__ for name in _FIELDS)  # of its slots
 _values: Final = attrgetter(*_FIELDS)
 _set: Final = object.__setattr__
+_exhaust: Final = deque[object](maxlen=0).extend
 
 
 def advance(entry: Entry, transition: Transition, *, now: datetime) -> Entry:

@@ -256,7 +256,7 @@ class StopMarks:
 
     def latched(self, scopes: Iterable[Scope]) -> Latch | None:
         """Return a latch that shuts out one of the markets that scopes name."""
-        latches = self.latches
+        latches = self.latches if self._shut else self.record.read().latches
         if not latches:
             return None
         markets = market_scopes(scopes)

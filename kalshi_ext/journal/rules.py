@@ -127,7 +127,8 @@ def advance_one(view: View, transition: Transition) -> Entry:
         raise NotOwner(why, owner=existing.owner)
     advanced = advance(existing, transition, now=view.now())
     # An equal entry is not put: a transition repeated must cost no write.
-    return existing if advanced == existing else view.put(advanced)
+    is_equal = advanced.state is existing.state and advanced == existing
+    return existing if is_equal else view.put(advanced)
 
 
 def advance_many(view: View, transitions: Iterable[Transition]) -> list[Entry]:
@@ -173,8 +174,8 @@ def mark_told(view: View, keys: Iterable[str]) -> None:
     # Whoever drove it: the caller was told, and nobody else can be.
     for key in keys:
         existing = view.find(key)
-        if existing is not None and told(existing) is not existing:
-            view.put(told(existing))
+        if existing is not None and (known := told(existing)) is not existing:
+            view.put(known)
 
 
 def bind(view: View, account: str) -> None:

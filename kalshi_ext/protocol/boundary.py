@@ -36,13 +36,14 @@ T = TypeVar("T")
 
 
 @define
-class _Sent:
+class Sent:
     """What left so far."""
 
     read: bool = False
     write: bool = False
 
     def add(self, send: Send, outcome: Any) -> None:
+        """Take in what became of a request."""
         if isinstance(outcome, Lost) and not outcome.bytes_sent:
             return
         # By method, which is careful: the classic contract also reads by POST.
@@ -67,8 +68,8 @@ def _denies_sending(error: Exception) -> bool:
 
 
 def guarded(steps: Flow[T]) -> Flow[T]:
-    """Run a flow with the rule above; its effects pass through unchanged."""
-    sent = _Sent()
+    """Run a flow inside another with the rule above; its effects pass through unchanged."""
+    sent = Sent()
     try:
         effect = next(steps)
         while True:

@@ -23,10 +23,9 @@ from __future__ import annotations
 import functools
 import logging
 import threading
-from collections.abc import Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from typing import Any, Final, TypeAlias, TypeGuard
+from typing import Any, Final, TypeAlias, TypeGuard, TypeVar
 
 from attrs import define, field, frozen
 
@@ -37,6 +36,7 @@ from kalshi_ext.events import DeviationFound, Events
 from kalshi_ext.redact import redact_text
 from kalshi_ext.values.enums import OpenEnum
 
+T = TypeVar("T")
 Deviation: TypeAlias = tuple[str, str]  # kind, where
 
 MAX_NAME: Final = 80  # characters; the longest documented name has 53
@@ -119,18 +119,17 @@ def _add(found: set[Deviation], kind: str, names: Iterable[str]) -> None:
 _noted: ContextVar[set[Deviation] | None] = ContextVar("noted", default=None)
 
 
-@contextmanager
-def noting(found: set[Deviation]) -> Generator[None]:
-    """Collect what decoders note in the block into `found`."""
+def decode_noting(decode: Callable[[Any], T], document: Any, found: set[Deviation]) -> T:
+    """Decode a document and collect in `found` what its decoder notes."""
     token = _noted.set(found)
     try:
-        yield
+        return decode(document)
     finally:
         _noted.reset(token)
 
 
 def note(kind: str, where: str) -> None:
-    """Note a deviation met while an answer is decoded; outside of `noting` it is dropped."""
+    """Note a deviation met while an answer is decoded; outside of `decode_noting` it is dropped."""
     if (found := _noted.get()) is not None:
         _add(found, kind, (where,))
 

@@ -125,7 +125,14 @@ def begin_call(
     deadline = checked_deadline(deadline)
     started: float = yield Monotonic()
     policy = context.policy
-    limits = CallLimits(started, started + policy.resolve_within)
+    stops = context.stops
+    limits = CallLimits(
+        started,
+        started + policy.resolve_within,
+        stops=stops,
+        began=stops.count if began is None else began,
+        scopes=scopes,
+    )
     if deadline is not None:
         left = deadline
         if isinstance(left, datetime):
@@ -135,8 +142,6 @@ def begin_call(
         limits.ends = min(limits.ends, limits.deadline)
     if names_price:
         limits.resend_until = started + policy.resend_within
-    limits.stops, limits.scopes = context.stops, scopes
-    limits.began = context.stops.count if began is None else began
     return limits
 
 
@@ -299,7 +304,9 @@ def decode_response(call: Call[T], reply: Reply, context: Context) -> T:
 def _note_orders(answer: object, context: Context) -> None:
     """Remember where the orders of an answer live."""
     if isinstance(answer, Page):
-        context.known_orders.note(cast("Any", answer).items)
+        items: tuple[Any, ...] = cast("Any", answer).items
+        if items and isinstance(items[0], Order):  # the rows of a page are of one kind
+            context.known_orders.note(items)
     elif isinstance(answer, Order | OrderAck):
         context.known_orders.note([answer])
 

@@ -45,9 +45,11 @@ class Operation:
     public: bool = False
     any_json: bool = False
 
-    @property
-    def writes(self) -> bool:
-        """Say whether the operation changes anything at the exchange."""
+    writes: bool = field(init=False, eq=False, repr=False)
+    """Whether the operation changes anything at the exchange."""
+
+    @writes.default
+    def _writes(self) -> bool:
         return self.repeat is not Repeat.READ
 
 

@@ -34,10 +34,38 @@ MAX_EMPTY_PAGES: Final = 100
 _IDS: Final = ("fill_id", "order_id", "transfer_id", "trade_id", "id")
 
 
+# Rows of which all are known by themselves, twice: the rest is known as pages. A million of them
+# would take 70 MB.
+KEPT_ROWS: Final = 16_384
+
+
 class CursorRepeated(KalshiError):
     """The exchange returned a cursor or a page twice: the list would never end."""
 
     advice = "start the list again; rows read so far are good but may be incomplete"
+
+
+@define
+class _EarlierRows:
+    """What was returned before, as hashes: every page, and the rows of the latest pages.
+
+    A circle is met at its first page of old rows where it is short, or where its pages are cut as
+    they were before; a long one that is cut otherwise, once it comes to an earlier cut again.
+    """
+
+    _pages: set[int] = field(factory=set[int])
+    _latest: set[int] = field(factory=set[int])
+    _before: set[int] = field(factory=set[int])
+
+    def add(self, rows: set[int]) -> bool:
+        """Remember the rows of a page; say whether all of them were there before."""
+        latest, before, page = self._latest, self._before, hash(frozenset(rows))
+        is_known = page in self._pages or all(row in latest or row in before for row in rows)
+        self._pages.add(page)
+        latest |= rows
+        if len(latest) > KEPT_ROWS:
+            self._before, self._latest = latest, set()
+        return is_known
 
 
 @define
@@ -61,8 +89,7 @@ class Paginator(Generic[T]):
     keyed: bool = field(default=True, init=False)
     # All of them, not the last: a circle may have any length.
     _seen: set[str] = field(factory=set[str], init=False)
-    # Hashes: a history may have a million rows.
-    _rows: set[int] = field(factory=set[int], init=False)
+    _earlier: _EarlierRows = field(factory=_EarlierRows, init=False)
     _empty_pages: int = field(default=0, init=False)
     _returned: int = field(default=0, init=False)
     _pages: int = field(default=0, init=False)
@@ -112,9 +139,8 @@ class Paginator(Generic[T]):
     def _check_progress(self, page: Page[T]) -> None:
         """Raise CursorRepeated for a page that brings nothing new."""
         facade, rows = self.call.operation.facade, _row_hashes(page.items)
-        if rows and rows <= self._rows:
+        if rows and self._earlier.add(rows):
             raise CursorRepeated(f"{facade}: page {self._pages} holds rows of earlier pages only")
-        self._rows |= rows
         self._empty_pages = 0 if rows else self._empty_pages + 1
         if page.cursor and self._empty_pages >= MAX_EMPTY_PAGES:
             raise CursorRepeated(f"{facade}: {self._empty_pages} pages in a row were empty")

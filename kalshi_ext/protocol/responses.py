@@ -22,7 +22,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from attrs import frozen
 
@@ -40,8 +40,8 @@ from kalshi_ext.errors import (
 from kalshi_ext.protocol.deviations import (
     Deviation,
     DeviationCounter,
+    decode_noting,
     find_deviations,
-    noting,
     printable,
 )
 from kalshi_ext.protocol.messages import Call, Document, InvalidRow, Operation, Page, Reply
@@ -81,7 +81,8 @@ class ErrorBody:
 
 def parse_json(body: bytes) -> Document:
     """Parse JSON with numbers as int or Decimal, never float. ValueError when it is not JSON."""
-    return json.loads(body, parse_float=_decimal, parse_constant=_no_constant)
+    # As json.loads does, which would make a decoder for each answer.
+    return _DECODER.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
 
 
 def _decimal(digits: str) -> Decimal:
@@ -94,6 +95,9 @@ def _decimal(digits: str) -> Decimal:
 
 def _no_constant(word: str) -> Any:
     raise ValueError(f"{word} is not JSON")
+
+
+_DECODER: Final = json.JSONDecoder(parse_float=_decimal, parse_constant=_no_constant)
 
 
 def error_body(document: Document) -> ErrorBody:
@@ -296,14 +300,13 @@ def _decode(call: Call[T], reply: Reply, deviations: set[Deviation]) -> T:
     elif call.decode_fast is not None and (fast := call.decode_fast(reply.body)) is not None:
         return fast
     document = parse_json(reply.body) if reply.body.strip() else None
-    if isinstance(document, Mapping) and document and document.keys() <= ERROR_FIELDS:
+    is_object = type(document) is dict  # as JSON's objects are read
+    if is_object and document and document.keys() <= ERROR_FIELDS:
         raise ValueError("a success that carries an error body")
-    is_object = document is None or isinstance(document, Mapping)
-    if not is_object and not call.operation.any_json:
+    if not is_object and document is not None and not call.operation.any_json:
         raise ValueError("the answer is not an object")
     deviations |= find_deviations(call.operation.id, document)
-    with noting(deviations):
-        answer = call.decode(document)
+    answer = decode_noting(call.decode, document, deviations)
     page: object = answer
     if isinstance(page, Page):
         deviations |= _of_rows(page.invalid_rows, deviations)

@@ -12,6 +12,8 @@ import inspect
 import json
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any, ClassVar, Final, Self
 
 from attrs import field, fields, frozen
@@ -35,6 +37,7 @@ from kalshi_ext.requests.vocabulary import (
     subaccount_number,
     yes_price,
 )
+from kalshi_ext.values.json_text import canonical
 
 MAX_CONTRACTS = 1_000_000_000
 
@@ -175,20 +178,18 @@ class OrderTicket(Checked):
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of what the exchange is asked for, in hex; its names are left out."""
-        named = {part.name: getattr(self, part.name) for part in fields(type(self))}
+        content: dict[str, Any] = dict(zip(_FIRST, _first(self), strict=True))
         if self.expires_at_deadline:
-            named["expires"] = None
+            content["expires"] = None
         if self.auto_group:
-            named["order_group_id"] = None
-        content = {
-            name: value
-            for name, value in named.items()
-            if name in _SINCE_THE_FIRST or (value is not None and name not in NOT_FINGERPRINTED)
-        }
-        return hashlib.sha256(_CANONICAL.encode(content).encode()).hexdigest()
+            content["order_group_id"] = None
+        kind: Any = type(self)
+        later = {name: getattr(self, name) for name in _added_since(kind)}
+        content |= {name: value for name, value in later.items() if value is not None}
+        return hashlib.sha256(canonical(content, _CANONICAL).encode()).hexdigest()
 
 
-_ARGUMENTS: Final = frozenset(inspect.signature(OrderTicket.of).parameters)
+_ARGUMENTS: Final = tuple(inspect.signature(OrderTicket.of).parameters)
 
 
 def order_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -196,7 +197,7 @@ def order_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
 
     Each of the 18 stands in a signature and in a field, and is not passed on by name in between.
     """
-    return {name: value for name, value in given.items() if name in _ARGUMENTS}
+    return {name: given[name] for name in _ARGUMENTS if name in given}
 
 
 # Fingerprints stand in journals: a change of this text makes every older entry look like another
@@ -208,6 +209,14 @@ _SINCE_THE_FIRST: Final = frozenset(
     | {"reduce_only", "expires", "cancel_order_on_pause", "subaccount", "order_group_id"}
     | {"exchange_index", "max_cost", "sell_position_floor"}
 )
+_FIRST: Final = tuple(sorted(_SINCE_THE_FIRST))
+_first: Final = attrgetter(*_FIRST)
+
+
+@lru_cache(maxsize=8)
+def _added_since(kind: Any) -> tuple[str, ...]:
+    older = {*_SINCE_THE_FIRST, *NOT_FINGERPRINTED}
+    return tuple(part.name for part in fields(kind) if part.name not in older)
 
 
 def _idempotency_key(client_order_id: str | None, intent: str | None) -> str:

@@ -7,23 +7,26 @@ import os
 import ssl
 import time
 from collections.abc import AsyncIterator
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from attrs import define, field
 
 from kalshi_ext.config import Timeout
 from kalshi_ext.redact import Secret, as_secret
 from kalshi_ext.transport.async_connection import AsyncConnection
+from kalshi_ext.transport.body_limit import LimitedBody
 from kalshi_ext.transport.codec import Codec
 from kalshi_ext.transport.connection import Message, Steps
 from kalshi_ext.transport.deadline import DeliveryTrace, current_trace, trace_delivery
 from kalshi_ext.transport.family import httpx, is_patched
-from kalshi_ext.transport.framing import AnswerReader
+from kalshi_ext.transport.framing import AnswerReader, plain_headers
 from kalshi_ext.transport.idle import KEEPALIVE_SECONDS, IdleStack, Origin
 from kalshi_ext.transport.places import MAX_CONNECTIONS, AsyncPlaces, Place
+from kalshi_ext.transport.request_bytes import RequestBytes, request_head
 from kalshi_ext.transport.transport_options import (
     TransportOptions,
     bound_httpcore,
+    in_parts,
     origin_of,
     response_of,
     wait_until,
@@ -105,12 +108,47 @@ class AsyncDeadlineTransport(httpx.AsyncHTTPTransport):
             return await super().handle_async_request(bounded)
         steps = self._options.steps(request)
         place = None if trace.has_place else await self.places.wait(wait_until(trace, steps))
+        origin = origin_of(request.url)
         try:
-            return await self._ask(request, message, trace, steps, place)
+            connection, answer = await self._ask(origin, request.method, message, trace, steps)
+            body = _AsyncBody(self, origin, connection, answer, trace, steps, place)
+            if answer.done:
+                body.close()
+            return response_of(answer, body)
         except BaseException:
             if place is not None:
                 place.release()
             raise
+
+    def takes_bytes(self) -> bool:
+        """Tell whether `round_trip` may be used, as in DeadlineTransport."""
+        return (
+            getattr(self.handle_async_request, "__func__", None) is _HANDLE_REQUEST
+            and self._options.proxy is None
+            and not is_patched(httpx.AsyncHTTPTransport.handle_async_request)
+        )
+
+    async def round_trip(
+        self, request: RequestBytes, trace: DeliveryTrace, limit: int
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Send a request that has a place; return its answer, as in DeadlineTransport."""
+        trace.observed = True
+        steps = self._options.steps_of(request)
+        head = request_head(request.method, request.target, request.headers)
+        message = in_parts(head, request.body)
+        connection, answer = await self._ask(request.origin, request.method, message, trace, steps)
+        try:
+            headers = plain_headers(answer.headers)
+            body = LimitedBody.of(headers, limit, trace.deadline)
+            while True:
+                for part in answer.take():
+                    body.add(part)
+                if answer.done:
+                    break
+                await connection.more(trace, steps)
+        finally:
+            self.finish(request.origin, connection, answer)
+        return answer.status, headers, body.finish()
 
     def _make_pool(self) -> None:
         from kalshi_ext.transport.httpcore_pools import build_async_pool
@@ -120,27 +158,18 @@ class AsyncDeadlineTransport(httpx.AsyncHTTPTransport):
             self._has_pool = True
 
     async def _ask(
-        self,
-        request: httpx.Request,
-        message: Message,
-        trace: DeliveryTrace,
-        steps: Steps,
-        place: Place | None,
-    ) -> httpx.Response:
-        origin = origin_of(request.url)
+        self, origin: Origin, method: str, message: Message, trace: DeliveryTrace, steps: Steps
+    ) -> tuple[AsyncConnection, AnswerReader]:
         connection = self._take(origin)
         if connection is None:
             connection = await self._options.opening.open_async(origin, trace, steps)
         try:
-            answer = self._options.opening.codec(request.method)
+            answer = self._options.opening.codec(method)
             await connection.ask(message, answer, trace, steps)
-            body = _AsyncBody(self, origin, connection, answer, trace, steps, place)
-            if answer.done:
-                body.close()
-            return response_of(answer, body)
         except BaseException:  # a cancelled task, too: nobody will read the rest
             connection.close()
             raise
+        return connection, answer
 
     def _take(self, origin: Origin) -> AsyncConnection | None:
         if self._pid != os.getpid():
@@ -173,3 +202,6 @@ class AsyncDeadlineTransport(httpx.AsyncHTTPTransport):
         await asyncio.sleep(0)
         if self._has_pool:
             await self._pool.aclose()
+
+
+_HANDLE_REQUEST: Final = AsyncDeadlineTransport.handle_async_request

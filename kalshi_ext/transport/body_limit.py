@@ -6,8 +6,10 @@ at the limit. Only gzip and deflate are supported, which servers and proxies als
 
 from __future__ import annotations
 
+import math
 import time
 import zlib
+from collections.abc import Mapping
 from typing import Final, Protocol
 
 from attrs import define, field
@@ -15,6 +17,7 @@ from attrs import define, field
 from kalshi_ext.redact import redacted_repr
 from kalshi_ext.transport.deadline import current_trace
 from kalshi_ext.transport.family import httpx
+from kalshi_ext.transport.framing import no_parts
 
 _GOES_ON: Final = "the packed body goes on after its end"
 _ENCODINGS: Final = {"gzip", "x-gzip", "deflate"}
@@ -31,7 +34,7 @@ def read_limited(response: httpx.Response, limit: int) -> bytes:
     decompressed, httpx.ReadTimeout after the deadline, and what the transport raises.
     """
     try:
-        body = _Body.of(response, limit)
+        body = LimitedBody.of(response.headers, limit, _deadline())
         # A response made in this process (by a mock transport) has its content already.
         if response.is_stream_consumed:
             return body.checked(response.content)
@@ -45,7 +48,7 @@ def read_limited(response: httpx.Response, limit: int) -> bytes:
 async def aread_limited(response: httpx.Response, limit: int) -> bytes:
     """Read, decompress and close a response on an event loop; otherwise like `read_limited`."""
     try:
-        body = _Body.of(response, limit)
+        body = LimitedBody.of(response.headers, limit, _deadline())
         if response.is_stream_consumed:
             return body.checked(response.content)
         async for chunk in response.aiter_raw():
@@ -53,6 +56,11 @@ async def aread_limited(response: httpx.Response, limit: int) -> bytes:
         return body.finish()
     finally:
         await response.aclose()
+
+
+def _deadline() -> float:
+    trace = current_trace()
+    return math.inf if trace is None else trace.deadline
 
 
 class _Decompressor(Protocol):
@@ -65,32 +73,32 @@ class _Decompressor(Protocol):
     def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
 
 
-def _no_parts() -> list[bytes]:
-    return []
-
-
 @define
-class _Body:
-    """Collect the chunks of one body, counting decompressed bytes."""
+class LimitedBody:
+    """Collect the chunks of one body, counting decompressed bytes.
+
+    `limit` is in bytes, `deadline` in seconds of `time.monotonic()`.
+    """
 
     limit: int
     decompressor: _Decompressor | None
-    parts: list[bytes] = field(factory=_no_parts)
+    deadline: float = math.inf
+    parts: list[bytes] = field(factory=no_parts)
     size: int = 0
 
     @classmethod
-    def of(cls, response: httpx.Response, limit: int) -> _Body:
+    def of(cls, headers: Mapping[str, str], limit: int, deadline: float) -> LimitedBody:
+        """Begin a body by its headers. Raises BodyTooLarge, DecodingError."""
         # An honest large body is refused before a byte of it is read.
-        length = response.headers.get("content-length", "")
+        length = headers.get("content-length", "")
         if length.isascii() and length.isdigit() and int(length) > limit:
             raise _too_large(limit)
-        return cls(limit, _decompressor(response.headers.get("content-encoding", "")))
+        return cls(limit, _decompressor(headers.get("content-encoding", "")), deadline)
 
     def add(self, chunk: bytes) -> None:
         """Add one chunk as received. Raises ReadTimeout, BodyTooLarge, DecodingError."""
         # Our streams keep the deadline by themselves; another transport may not.
-        trace = current_trace()
-        if trace is not None and time.monotonic() >= trace.deadline:
+        if time.monotonic() >= self.deadline:
             raise httpx.ReadTimeout("the time for this request is over")
         data = chunk if self.decompressor is None else self._decompressed(self.decompressor, chunk)
         self.size += len(data)
@@ -99,6 +107,7 @@ class _Body:
         self.parts.append(data)
 
     def finish(self) -> bytes:
+        """Return the whole body. Raises DecodingError."""
         # An empty body may be labelled gzip: HEAD, 204.
         if self.decompressor is not None and self.parts:
             if not self.decompressor.eof:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httptools
 from attrs import define, field
 
-from kalshi_ext.transport.framing import AnswerReader, Headers, broken
+from kalshi_ext.transport.framing import AnswerReader, Headers, broken, no_headers, no_parts
 
 
 @define
@@ -13,8 +13,8 @@ class HttptoolsReader(AnswerReader):
     """An answer read by llhttp, with a parser of its own: none carries state to the next answer."""
 
     _parser: httptools.HttpResponseParser | None = None
-    _collected: Headers = field(factory=Headers)
-    _chunks: list[bytes] = field(factory=list[bytes])
+    _collected: Headers = field(factory=no_headers)
+    _chunks: list[bytes] = field(factory=no_parts)
     _messages: int = 0
     _complete: bool = False
     _tail: bytes = b""

@@ -23,9 +23,10 @@ import asyncio
 import math
 import os
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from attrs import define, field, frozen
 
@@ -33,7 +34,7 @@ from kalshi_ext.errors import DryRun, JournalUnwritable, KalshiError, Misuse
 from kalshi_ext.events import NOBODY, Events, JournalFailed, JournalRecovered
 from kalshi_ext.journal import JournalUnusable, TransitionUnwritten
 from kalshi_ext.models.health import CallInFlight
-from kalshi_ext.protocol.boundary import guarded
+from kalshi_ext.protocol.boundary import Sent
 from kalshi_ext.protocol.effects import Lease
 from kalshi_ext.protocol.flow import (
     AdjustClock,
@@ -49,10 +50,15 @@ from kalshi_ext.protocol.flow import (
 from kalshi_ext.protocol.messages import Lost, Operation, Reply, Request
 from kalshi_ext.redact import clean_text
 from kalshi_ext.transport import DeliveryTrace, aread_limited, read_limited, trace_delivery
+from kalshi_ext.transport.async_transports import AsyncDeadlineTransport
 from kalshi_ext.transport.family import Family, family_of, httpx, tells_its_steps
 from kalshi_ext.transport.framing import plain_headers
+from kalshi_ext.transport.idle import Origin
 from kalshi_ext.transport.places import AsyncPlaces, Place, Places, Turns
+from kalshi_ext.transport.request_bytes import RequestBytes
 from kalshi_ext.transport.signing import Signer
+from kalshi_ext.transport.transport_options import origin_of
+from kalshi_ext.transport.transports import DeadlineTransport
 
 T = TypeVar("T")
 
@@ -113,11 +119,8 @@ class Endpoint:
         url = self._url(request, family)
         headers = _HEADERS if request.body is None else _BODY_HEADERS
         if not send.public:
-            # Signed on every attempt: the exchange refuses old timestamps (30 s, observed).
-            path = url.raw_path.split(b"?")[0]
             seconds = self.clock.now() if stamp is None else stamp
-            signed = self.signer.headers(request.method, path, int(seconds * 1000))
-            headers = {**headers, **signed}
+            headers = {**headers, **self._signed(request.method, url.raw_path, seconds)}
         bounds = dict.fromkeys(("connect", "read", "write", "pool"), send.timeout)
         made: httpx.Request = family.Request(
             request.method,
@@ -127,6 +130,34 @@ class Endpoint:
             extensions={"timeout": bounds},
         )
         return made
+
+    def bytes_of(self, send: Send, stamp: float) -> RequestBytes:
+        """Build and sign the same request for a transport of ours, without an object of httpx.
+
+        Raises Misuse for a URL that is too long.
+        """
+        request, body = send.request, send.request.body or b""
+        target = _target(self._url(request, httpx)) if request.query else self._target(request)
+        headers = [(b"Host", target.host)]
+        if not body and request.method in _WITH_LENGTH:
+            headers.append((b"Content-Length", b"0"))
+        headers += _HEADER_BYTES if request.body is None else _BODY_HEADER_BYTES
+        if not send.public:
+            signed = self._signed(request.method, target.raw_path, stamp)
+            headers += [(n.encode("ascii"), v.encode("ascii")) for n, v in signed.items()]
+        if body:
+            headers.append((b"Content-Length", b"%d" % len(body)))
+        return RequestBytes(
+            target.origin, request.method, target.raw_path, headers, body, send.timeout
+        )
+
+    def _signed(self, method: str, raw_path: bytes, seconds: float) -> dict[str, str]:
+        # Signed on every attempt: the exchange refuses old timestamps (30 s, observed).
+        return self.signer.headers(method, raw_path.split(b"?")[0], int(seconds * 1000))
+
+    def _target(self, request: Request) -> _Target:
+        url = self.base_url + request.path
+        return _targets.get(url) or _remembered_target(url, self._url(request, httpx))
 
     def _url(self, request: Request, family: Family) -> httpx.URL:
         try:
@@ -175,6 +206,33 @@ _HEADERS = {
     "user-agent": USER_AGENT,
 }
 _BODY_HEADERS = {**_HEADERS, "content-type": "application/json"}
+_HEADER_BYTES = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
+_BODY_HEADER_BYTES = [(name.encode(), value.encode()) for name, value in _BODY_HEADERS.items()]
+_WITH_LENGTH = frozenset({"POST", "PUT", "PATCH"})  # they say so where they have no body, too
+
+
+class _Target(NamedTuple):
+    """Where a request goes: what connections are kept by, path and query, and the Host header."""
+
+    origin: Origin
+    raw_path: bytes
+    host: bytes
+
+
+def _target(url: httpx.URL) -> _Target:
+    return _Target(origin_of(url), url.raw_path, url.netloc)
+
+
+# As for URLs below.
+_targets: dict[str, _Target] = {}
+_MAX_TARGETS = 256
+
+
+def _remembered_target(text: str, url: httpx.URL) -> _Target:
+    if len(_targets) >= _MAX_TARGETS:
+        _targets.clear()
+    target = _targets[text] = _target(url)
+    return target
 
 
 # Parsing a URL costs as much as signing with Ed25519, and most orders go to one.
@@ -214,15 +272,12 @@ def refuse_inherited(pid: int) -> None:
         )
 
 
-def _immediate(effect: Effect, endpoint: Endpoint) -> tuple[bool, Any]:
-    """Perform the effects that neither send nor wait; (False, None) for the others."""
-    if isinstance(effect, Monotonic):
-        return True, endpoint.clock.monotonic()
-    if isinstance(effect, Now):
-        return True, endpoint.clock.now()
-    if isinstance(effect, AdjustClock):
-        return True, endpoint.clock.adjust(effect.seconds)
-    return False, None
+# The effects that neither send nor wait: most of them, and each is a small part of a call.
+_IMMEDIATE: dict[type, Callable[[Any, Any], Any]] = {
+    Monotonic: lambda clock, _: clock.monotonic(),
+    Now: lambda clock, _: clock.now(),
+    AdjustClock: lambda clock, effect: clock.adjust(effect.seconds),
+}
 
 
 @define(eq=False)
@@ -301,18 +356,22 @@ class Driver:
         told: tuple[str, ...] = ()
         call = RunningCall(time.monotonic())
         self.calls[id(call)] = call
-        flow = guarded(flow)
+        sent = Sent()
         try:
             effect = next(flow)
             while True:
-                if isinstance(effect, Told):
-                    told = effect.keys
-                    effect = flow.send(None)
-                    continue
-                if isinstance(effect, Send):
-                    call.note(effect)
+                immediate = _IMMEDIATE.get(type(effect))
                 try:
-                    result = self._perform(effect)
+                    if immediate is not None:
+                        result = immediate(self.endpoint.clock, effect)
+                    elif isinstance(effect, Send):
+                        call.note(effect)
+                        result = self._send(effect)
+                        sent.add(effect, result)
+                    elif isinstance(effect, Told):
+                        told, result = effect.keys, None
+                    else:
+                        result = self._perform(effect)
                 except Exception as error:  # noqa: BLE001 - the flow decides what it means
                     self._journal_watch.note(effect, error, self.endpoint.clock.monotonic())
                     effect = flow.throw(error)
@@ -324,19 +383,18 @@ class Driver:
             value: T = stop.value
             mark_told(self.journal, told)
             return value
-        except KalshiError:
-            mark_told(self.journal, told)
-            raise
+        except Exception as error:
+            own = sent.own_error(error)
+            if isinstance(own, KalshiError):
+                mark_told(self.journal, told)
+            if own is error:
+                raise
+            raise own from error
         finally:
             self.calls.pop(id(call), None)
             flow.close()  # an interrupt skips the flow: its own cleanup has to run now
 
     def _perform(self, effect: Effect) -> Any:
-        done, result = _immediate(effect, self.endpoint)
-        if done:
-            return result
-        if isinstance(effect, Send):
-            return self._send(effect)
         if isinstance(effect, Sleep):
             return time.sleep(effect.seconds)
         if isinstance(effect, Lease):
@@ -366,6 +424,9 @@ class Driver:
 
     def _send_now(self, send: Send, *, has_place: bool) -> Reply | Lost:
         stamp = self.endpoint.clock.now()
+        transport = self.transport
+        if has_place and isinstance(transport, DeadlineTransport) and transport.takes_bytes():
+            return self._send_bytes(transport, send, stamp)
         request = self.endpoint.prepare(send, stamp, self._family)
         sent_at = self.endpoint.clock.monotonic()
         deadline = time.monotonic() + self.endpoint.timeout(send)
@@ -378,6 +439,17 @@ class Driver:
             except Exception as error:  # noqa: BLE001 - whatever a transport raises, bytes may be out
                 return lost_request(error, trace, sent_at, stamp)
         return self.endpoint.reply(response, body, sent_at, stamp)
+
+    def _send_bytes(self, transport: DeadlineTransport, send: Send, stamp: float) -> Reply | Lost:
+        endpoint = self.endpoint
+        request = endpoint.bytes_of(send, stamp)
+        sent_at = endpoint.clock.monotonic()
+        trace = DeliveryTrace(time.monotonic() + endpoint.timeout(send), has_place=True)
+        try:
+            answer = transport.round_trip(request, trace, endpoint.max_body)
+        except Exception as error:  # noqa: BLE001 - as above
+            return lost_request(error, trace, sent_at, stamp)
+        return Reply(*answer, sent_at, endpoint.clock.monotonic(), stamp=stamp)
 
     def close(self) -> None:
         """Close the connections; a later Send raises Misuse."""
@@ -412,18 +484,25 @@ class AsyncDriver:
         await self._turns.next()  # a thousand flows begun at once would keep the loop for a second
         call = RunningCall(time.monotonic())
         self.calls[id(call)] = call
-        flow = guarded(flow)
+        sent = Sent()
         try:
             effect = next(flow)
             while True:
-                if isinstance(effect, Told):
-                    told = effect.keys
-                    effect = flow.send(None)
-                    continue
-                if isinstance(effect, Send):
-                    call.note(effect)
+                immediate = _IMMEDIATE.get(type(effect))
                 try:
-                    result = await self._perform(effect)
+                    if immediate is not None:
+                        result = immediate(self.endpoint.clock, effect)
+                    elif isinstance(effect, Send):
+                        call.note(effect)
+                        result = await self._send(effect)
+                        sent.add(effect, result)
+                    elif isinstance(effect, Told):
+                        told, result = effect.keys, None
+                    elif isinstance(effect, Record) and not self.journal.blocking:
+                        # In memory: it returns at once, without thread, future and coroutine.
+                        result = getattr(self.journal, effect.verb)(*effect.args)
+                    else:
+                        result = await self._perform(effect)
                 except Exception as error:  # noqa: BLE001 - the flow decides what it means
                     self._journal_watch.note(effect, error, self.endpoint.clock.monotonic())
                     effect = flow.throw(error)
@@ -435,19 +514,18 @@ class AsyncDriver:
             value: T = stop.value
             mark_told(self.journal, told)
             return value
-        except KalshiError:
-            mark_told(self.journal, told)
-            raise
+        except Exception as error:
+            own = sent.own_error(error)
+            if isinstance(own, KalshiError):
+                mark_told(self.journal, told)
+            if own is error:
+                raise
+            raise own from error
         finally:
             self.calls.pop(id(call), None)
             flow.close()
 
     async def _perform(self, effect: Effect) -> Any:
-        done, result = _immediate(effect, self.endpoint)
-        if done:
-            return result
-        if isinstance(effect, Send):
-            return await self._send(effect)
         if isinstance(effect, Sleep):
             return await asyncio.sleep(effect.seconds)
         if isinstance(effect, Lease):
@@ -456,8 +534,6 @@ class AsyncDriver:
         return await self._record(effect)
 
     async def _record(self, record: Record) -> Any:
-        if not self.journal.blocking:  # in memory: it returns at once, without thread and future
-            return getattr(self.journal, record.verb)(*record.args)
         future = self.journal.submit(record.verb, *record.args)
         if future.done():  # written behind
             return future.result()
@@ -493,6 +569,9 @@ class AsyncDriver:
 
     async def _send_now(self, send: Send, *, has_place: bool) -> Reply | Lost:
         stamp = self.endpoint.clock.now()
+        transport = self.transport
+        if has_place and isinstance(transport, AsyncDeadlineTransport) and transport.takes_bytes():
+            return await self._send_bytes(transport, send, stamp)
         request = self.endpoint.prepare(send, stamp, self._family)
         sent_at = self.endpoint.clock.monotonic()
         timeout = self.endpoint.timeout(send)
@@ -507,6 +586,19 @@ class AsyncDriver:
             except Exception as error:  # noqa: BLE001 - whatever a transport raises, bytes may be out
                 return lost_request(error, trace, sent_at, stamp)
         return self.endpoint.reply(response, body, sent_at, stamp)
+
+    async def _send_bytes(
+        self, transport: AsyncDeadlineTransport, send: Send, stamp: float
+    ) -> Reply | Lost:
+        endpoint = self.endpoint
+        request = endpoint.bytes_of(send, stamp)
+        sent_at = endpoint.clock.monotonic()
+        trace = DeliveryTrace(time.monotonic() + endpoint.timeout(send), has_place=True)
+        try:
+            answer = await transport.round_trip(request, trace, endpoint.max_body)
+        except Exception as error:  # noqa: BLE001 - as above
+            return lost_request(error, trace, sent_at, stamp)
+        return Reply(*answer, sent_at, endpoint.clock.monotonic(), stamp=stamp)
 
     async def aclose(self) -> None:
         """Close the connections; a later Send raises Misuse."""

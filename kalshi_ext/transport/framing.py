@@ -51,6 +51,15 @@ def broken(reason: str) -> httpx.RemoteProtocolError:
     return httpx.RemoteProtocolError(f"the answer cannot be read: {reason}")
 
 
+# One reader for each answer: Headers() takes several times as long as [].
+def no_headers() -> Headers:
+    return []
+
+
+def no_parts() -> list[bytes]:
+    return []
+
+
 @define
 class AnswerReader:
     """Read one answer from the bytes as they come; each codec adds `_headers` and `_dechunk`.
@@ -61,9 +70,9 @@ class AnswerReader:
     method: str
     status: int = 0
     reason: bytes = b""
-    headers: Headers = field(factory=Headers)
+    headers: Headers = field(factory=no_headers)
     done: bool = False
-    parts: list[bytes] = field(factory=list[bytes])
+    parts: list[bytes] = field(factory=no_parts)
     buffered: int = 0
     """Bytes of body in `parts`."""
     left_over: bool = False

@@ -26,6 +26,7 @@ from kalshi_ext.transport.family import httpx
 MAX_CONNECTIONS: Final = 100
 RESERVED_SHARE: Final = 25  # one place of so many is for stopping calls only
 TURNS: Final = 8
+_HALF: Final = TURNS // 2
 
 
 class Waiter(Protocol):
@@ -259,7 +260,7 @@ class Turns:
         loop = asyncio.get_running_loop()
         if loop is not self._loop:  # the rounds of a loop that is gone do not come
             self._loop, self._given, self._waiting = loop, 0, deque()
-        if not self._given:
+        if self._given == _HALF:  # fewer may be of earlier rounds, too: they keep nobody waiting
             loop.call_soon(self._new_round, loop)
         if self._given < TURNS:
             self._given += 1
@@ -277,5 +278,5 @@ class Turns:
             if not future.done():
                 future.set_result(None)
                 self._given += 1
-        if self._given:
+        if self._given > _HALF:
             loop.call_soon(self._new_round, loop)

@@ -4,12 +4,30 @@ from __future__ import annotations
 
 import re
 
+from attrs import frozen
+
 from kalshi_ext.transport.family import httpx
+from kalshi_ext.transport.idle import Origin
 
 # Method, target and header names are tokens or visible characters; a value holds no line break.
 _HEAD = re.compile(
     rb"[A-Z]{1,16} [!-\xff]+ HTTP/1\.1\r\n(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [^\r\n\x00]*\r\n)+\r\n"
 )
+
+
+@frozen
+class RequestBytes:
+    """What a request of the driver's is written of: no object of httpx is made for it.
+
+    `timeout` bounds each step of it, in seconds.
+    """
+
+    origin: Origin
+    method: str
+    target: bytes
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+    timeout: float
 
 
 def request_head(method: str, target: bytes, headers: list[tuple[bytes, bytes]]) -> bytes:

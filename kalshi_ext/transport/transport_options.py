@@ -17,7 +17,7 @@ from kalshi_ext.transport.framing import AnswerReader
 from kalshi_ext.transport.idle import MARGIN, Origin
 from kalshi_ext.transport.opening import Opening
 from kalshi_ext.transport.proxy import checked_proxy, known_password, proxy_headers, through_proxy
-from kalshi_ext.transport.request_bytes import request_head, whole_body
+from kalshi_ext.transport.request_bytes import RequestBytes, request_head, whole_body
 from kalshi_ext.transport.tls import TlsContext, checked_verify
 
 _PORTS = {"http": 80, "https": 443}
@@ -55,8 +55,7 @@ class TransportOptions:
         target = url.raw_path
         if self.proxy is not None and url.scheme == "http":
             target, headers = through_proxy(url), [*proxy_headers(self.proxy), *headers]
-        head = request_head(request.method, target, headers)
-        return (head + body,) if len(body) < WRITE_CHUNK else (head, body)
+        return in_parts(request_head(request.method, target, headers), body)
 
     def steps(self, request: httpx.Request) -> Steps:
         """Return the bounds of single steps, that of connecting cut by ours."""
@@ -65,9 +64,19 @@ class TransportOptions:
         ours = self.timeout.connect
         return {**steps, "connect": ours if limit is None else min(limit, ours)}
 
+    def steps_of(self, request: RequestBytes) -> Steps:
+        """Return the bounds of single steps of a request that has one for all of them."""
+        limit = request.timeout
+        return {"connect": min(limit, self.timeout.connect), "read": limit, "write": limit}
+
     def idle_until(self, answer: AnswerReader) -> float:
         """Return the moment after which a connection is not used again."""
         return time.monotonic() + min(self.keepalive, answer.idle_limit - MARGIN)
+
+
+def in_parts(head: bytes, body: bytes) -> Message:
+    """Join head and body where that copies little."""
+    return (head + body,) if len(body) < WRITE_CHUNK else (head, body)
 
 
 def origin_of(url: httpx.URL) -> Origin:

@@ -13,7 +13,8 @@ request (an error, an interrupt, a cancelled task, a body that is left) closes i
 
 They stay subclasses of httpx's transports, so that tools that patch those (vcrpy) patch these too;
 such a tool sees httpcore's pools beneath (`httpcore_pools.py`). Above them is nothing of
-httpx.Client: no redirects, no cookies, no retries.
+httpx.Client: no redirects, no cookies, no retries. The driver hands its bytes over as they are
+(`round_trip`) where nothing has to see httpx's objects: they cost more than the round trip.
 """
 
 from __future__ import annotations
@@ -23,22 +24,25 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from attrs import define, field
 
 from kalshi_ext.config import Timeout
 from kalshi_ext.redact import Secret, as_secret
+from kalshi_ext.transport.body_limit import LimitedBody
 from kalshi_ext.transport.codec import Codec
 from kalshi_ext.transport.connection import Connection, Message, Steps
 from kalshi_ext.transport.deadline import DeliveryTrace, current_trace, trace_delivery
 from kalshi_ext.transport.family import httpx, is_patched
-from kalshi_ext.transport.framing import AnswerReader
+from kalshi_ext.transport.framing import AnswerReader, plain_headers
 from kalshi_ext.transport.idle import KEEPALIVE_SECONDS, IdleStack, Origin
 from kalshi_ext.transport.places import MAX_CONNECTIONS, Place, Places
+from kalshi_ext.transport.request_bytes import RequestBytes, request_head
 from kalshi_ext.transport.transport_options import (
     TransportOptions,
     bound_httpcore,
+    in_parts,
     origin_of,
     response_of,
     wait_until,
@@ -119,12 +123,50 @@ class DeadlineTransport(httpx.HTTPTransport):
             return super().handle_request(bound_httpcore(request, trace, self._options))
         steps = self._options.steps(request)
         place = None if trace.has_place else self.places.wait(wait_until(trace, steps))
+        origin = origin_of(request.url)
         try:
-            return self._ask(request, message, trace, steps, place)
+            connection, answer = self._ask(origin, request.method, message, trace, steps)
+            body = _Body(self, origin, connection, answer, trace, steps, place)
+            if answer.done:
+                body.close()
+            return response_of(answer, body)
         except BaseException:
             if place is not None:
                 place.release()
             raise
+
+    def takes_bytes(self) -> bool:
+        """Tell whether `round_trip` may be used: no subclass, tool or proxy sees requests."""
+        return (
+            getattr(self.handle_request, "__func__", None) is _HANDLE_REQUEST
+            and self._options.proxy is None
+            and not is_patched(httpx.HTTPTransport.handle_request)
+        )
+
+    def round_trip(
+        self, request: RequestBytes, trace: DeliveryTrace, limit: int
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Send a request that has a place; return status, headers and body of at most `limit`.
+
+        Raises what `handle_request` and `read_limited` raise.
+        """
+        trace.observed = True
+        steps = self._options.steps_of(request)
+        head = request_head(request.method, request.target, request.headers)
+        message = in_parts(head, request.body)
+        connection, answer = self._ask(request.origin, request.method, message, trace, steps)
+        try:
+            headers = plain_headers(answer.headers)
+            body = LimitedBody.of(headers, limit, trace.deadline)
+            while True:
+                for part in answer.take():
+                    body.add(part)
+                if answer.done:
+                    break
+                connection.read(answer, trace, steps)
+        finally:
+            self.finish(request.origin, connection, answer)
+        return answer.status, headers, body.finish()
 
     def _make_pool(self) -> None:
         """Make the pool that httpx's own `handle_request` sends through."""
@@ -138,25 +180,17 @@ class DeadlineTransport(httpx.HTTPTransport):
                 self._has_pool = True
 
     def _ask(
-        self,
-        request: httpx.Request,
-        message: Message,
-        trace: DeliveryTrace,
-        steps: Steps,
-        place: Place | None,
-    ) -> httpx.Response:
-        origin = origin_of(request.url)
+        self, origin: Origin, method: str, message: Message, trace: DeliveryTrace, steps: Steps
+    ) -> tuple[Connection, AnswerReader]:
+        """Write a request; return its connection, and its answer with a whole head."""
         connection = self._take(origin) or self._options.opening.open(origin, trace, steps)
         try:
-            answer = self._options.opening.codec(request.method)
+            answer = self._options.opening.codec(method)
             connection.ask(message, answer, trace, steps)
-            body = _Body(self, origin, connection, answer, trace, steps, place)
-            if answer.done:
-                body.close()
-            return response_of(answer, body)
         except BaseException:  # an interrupt, too: nobody will read the rest
             connection.close()
             raise
+        return connection, answer
 
     def _take(self, origin: Origin) -> Connection | None:
         if self._pid != os.getpid():
@@ -194,3 +228,6 @@ class DeadlineTransport(httpx.HTTPTransport):
                 connection.close()
         if self._has_pool:
             self._pool.close()
+
+
+_HANDLE_REQUEST: Final = DeadlineTransport.handle_request

@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import re
 from decimal import Context, Decimal, Inexact, InvalidOperation
-from typing import Final, Literal
+from functools import lru_cache
+from typing import Any, Final, Literal
 
 from kalshi_ext.arguments import misuse, plain
+from kalshi_ext.errors import Misuse
 
 ONE: Final = Decimal(1)
 MAX_COUNT: Final = Decimal(1_000_000_000)
@@ -41,6 +43,15 @@ def price(value: object, name: str = "price") -> Decimal:
 
     Whether the market takes this price is checked by `PriceGrid`.
     """
+    if type(value) in _REPEATED:
+        try:
+            return _known_price(value)
+        except (Misuse, TypeError):
+            pass  # raised below, with the argument's name
+    return _price(value, name)
+
+
+def _price(value: object, name: str) -> Decimal:
     number = _dollar_amount(value, name, example="0.56")
     if not 0 < number < ONE:
         raise misuse(name, value, "a price is above 0 and below 1 dollar, like '0.56'")
@@ -74,11 +85,35 @@ def count(
 
     `whole` allows whole contracts only, as the classic contract does. Raises Misuse.
     """
+    if type(value) in _REPEATED and not (whole or zero):
+        try:
+            return _known_count(value)
+        except (Misuse, TypeError):
+            pass  # as above
+    return _count(value, name, whole=whole, zero=zero)
+
+
+def _count(value: object, name: str, *, whole: bool = False, zero: bool = False) -> Decimal:
     number = _contract_count(value, name)
     _check_range(number, value, name, zero=zero, maximum=MAX_COUNT)
     if whole and number != number.to_integral_value():
         raise misuse(name, value, "this contract takes whole contracts only")
     return _quantized(number, value, name, places=2)
+
+
+# A bot says few prices and counts, and a ticket checks what `OrderTicket.of` has made. What is
+# refused is not remembered.
+_REPEATED: Final = frozenset({str, int, Decimal})
+
+
+@lru_cache(maxsize=4096)
+def _known_price(value: Any) -> Decimal:
+    return _price(value, "price")
+
+
+@lru_cache(maxsize=4096)
+def _known_count(value: Any) -> Decimal:
+    return _count(value, "count")
 
 
 def complement(value: Decimal) -> Decimal:

@@ -91,6 +91,8 @@ def aware_datetime(value: datetime, name: str) -> datetime:
 
 
 def _read_number(value: object) -> datetime:
+    if type(value) is int and _MILLISECONDS_FROM <= value < _LATEST:  # as answers have it today
+        return EPOCH + timedelta(milliseconds=value)
     number = read_dollars(value)  # any JSON number or its text, exactly
     if number is None or not -_LATEST < number < _LATEST:
         raise ValueError(f"{redacted_repr(value)} is out of the range of times")

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, Final
 
 from attrs import fields
@@ -33,6 +34,7 @@ from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.requests.orders import NOT_FINGERPRINTED
 from kalshi_ext.values import read_time
+from kalshi_ext.values.json_text import canonical
 
 _DECIMALS = frozenset(
     {"count", "price", "max_cost", "fill_count", "remaining_count", "reduced_by"}
@@ -47,8 +49,16 @@ _ENUMS = {
 
 def encode(values: dict[str, Any]) -> str:
     """Write a JSON text, with decimals as text and without fields that are None."""
-    present = {name: value for name, value in values.items() if value is not None}
-    return _ENCODER.encode(present)
+    return _ENCODER.encode(_present(values))
+
+
+def _encode_plain(values: dict[str, Any]) -> str:
+    """Do the same sooner, for values that hold no time and no number with a fraction."""
+    return canonical(_present(values), _ENCODER)
+
+
+def _present(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _as_text(value: object) -> str:
@@ -58,6 +68,7 @@ def _as_text(value: object) -> str:
 # Decimals as text: a JSON number would be read back as a float.
 _ENCODER: Final = json.JSONEncoder(default=_as_text, separators=(",", ":"), sort_keys=True)
 _TICKET_FIELDS: Final = tuple(part.name for part in fields(OrderTicket))
+_of_ticket: Final = attrgetter(*_TICKET_FIELDS)
 
 
 def _decode(values: dict[str, Any]) -> dict[str, Any]:
@@ -88,7 +99,7 @@ def encode_order(
 
 def encode_ticket(ticket: OrderTicket) -> str:
     """Write a ticket as an entry keeps it."""
-    return encode({name: getattr(ticket, name) for name in _TICKET_FIELDS})
+    return _encode_plain(dict(zip(_TICKET_FIELDS, _of_ticket(ticket), strict=True)))
 
 
 # What reading a text that another version wrote, or a person, may raise beside KalshiError.
@@ -119,10 +130,15 @@ _ACK_FIELDS = (
 )
 
 
+_of_ack: Final = attrgetter(*_ACK_FIELDS)
+
+
 def encode_ack(ack: OrderAck) -> str:
     """Write an acknowledgement as a verdict."""
-    fields = {name: getattr(ack, name) for name in _ACK_FIELDS}
-    return encode({"accepted": fields, "raw": dict(ack.raw)})
+    fields: dict[str, Any] = dict(zip(_ACK_FIELDS, _of_ack(ack), strict=True))
+    if ack.time is not None:
+        fields["time"] = ack.time.isoformat()
+    return _encode_plain({"accepted": fields, "raw": dict(ack.raw)})
 
 
 def encode_error(error: KalshiError) -> str:

@@ -13,7 +13,7 @@ import pytest
 from test_operations_decoders import SHOWN, calls_of, sampled, sampler_of
 
 from kalshi_ext.contracts.decoding import DECODE_ERRORS
-from kalshi_ext.protocol.deviations import noting
+from kalshi_ext.protocol.deviations import decode_noting
 from kalshi_ext.protocol.messages import Page
 
 Path = tuple[str | int, ...]
@@ -101,8 +101,7 @@ def broken(name: str, id_: str, garbage: object) -> Iterator[Broken]:
         for path in paths_of(document):
             noted: set[tuple[str, str]] = set()
             try:
-                with noting(noted):
-                    answer = call.decode(replaced(document, path, garbage))
+                answer = decode_noting(call.decode, replaced(document, path, garbage), noted)
                 costs = isinstance(answer, Page) and answer.invalid_rows != ()
             except DECODE_ERRORS:
                 costs = True

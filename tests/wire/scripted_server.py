@@ -28,6 +28,8 @@ from kalshi_ext.transport import (
 )
 from kalshi_ext.transport.codec_h11 import H11Reader
 from kalshi_ext.transport.codec_httptools import HttptoolsReader
+from kalshi_ext.transport.request_bytes import RequestBytes
+from kalshi_ext.transport.transport_options import origin_of
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 LIMIT = 1_000_000
@@ -160,10 +162,18 @@ class RoundTrip:
     error: Exception | None = None
 
 
+def bytes_of(request: httpx.Request) -> RequestBytes:
+    """Return a request as the driver hands it to our transports."""
+    url, headers = request.url, request.headers.raw
+    return RequestBytes(origin_of(url), request.method, url.raw_path, headers, request.content, 10)
+
+
 class TransportClient:
     """Sends requests through one transport, with the same interface for sync and async."""
 
     client_kind = ""
+    # Whether requests go as the driver sends them: bytes, without httpx's objects.
+    as_bytes = False
 
     def send(self, request: httpx.Request, seconds: float = 10) -> RoundTrip:
         raise NotImplementedError
@@ -199,6 +209,10 @@ class SyncTransportClient(TransportClient):
     def send(self, request: httpx.Request, seconds: float = 10) -> RoundTrip:
         with trace_delivery(time.monotonic() + seconds) as trace:
             try:
+                if self.as_bytes:
+                    with self.transport.places.wait(trace.deadline):
+                        answer = self.transport.round_trip(bytes_of(request), trace, LIMIT)
+                    return RoundTrip(trace, answer[0], answer[2])
                 response = self.transport.handle_request(request)
                 return RoundTrip(trace, response.status_code, read_limited(response, LIMIT))
             except httpx.HTTPError as error:
@@ -241,6 +255,10 @@ class AsyncTransportClient(TransportClient):
     async def send_async(self, request: httpx.Request, seconds: float) -> RoundTrip:
         with trace_delivery(time.monotonic() + seconds) as trace:
             try:
+                if self.as_bytes:
+                    with await self.transport.places.wait(trace.deadline):
+                        answer = await self.transport.round_trip(bytes_of(request), trace, LIMIT)
+                    return RoundTrip(trace, answer[0], answer[2])
                 response = await self.transport.handle_async_request(request)
                 return RoundTrip(trace, response.status_code, await aread_limited(response, LIMIT))
             except httpx.HTTPError as error:
@@ -272,7 +290,8 @@ TRANSPORT_CLIENTS: dict[str, type[SyncTransportClient] | type[AsyncTransportClie
 
 
 CODECS = {"httptools": HttptoolsReader, "h11": H11Reader}
-# Sync and async with both codecs, and the way around them that an https proxy takes.
+# Sync and async with both codecs, and the way around them that an https proxy takes. Requests go as
+# bytes with httptools, as the driver sends them, and as httpx's objects with h11.
 PATHS = [*(f"{kind} {codec}" for kind in ("sync", "async") for codec in CODECS)]
 HTTPCORE_PATHS = ["sync httpcore", "async httpcore"]
 
@@ -285,6 +304,7 @@ def open_path(path: str, **options: object) -> Iterator[SyncTransportClient | As
         pytest.MonkeyPatch.context() as patched,
         open_client(kind, codec=CODECS.get(way), **options) as client,
     ):
+        client.as_bytes = way == "httptools"
         if way == "httpcore":
             for module in (transports, async_transports):
                 patched.setattr(module, "is_patched", lambda _: True)

@@ -302,6 +302,7 @@ def test_a_method_that_is_more_than_a_method_is_never_sent(
 
 
 def test_a_length_that_is_not_the_bodys_is_never_sent(client: TransportClient) -> None:
+    client.as_bytes = False  # the driver writes the length of its own body
     with Server(Answering(OK)) as server:
         for length in ("1", "3", "x"):
             request = httpx.Request("POST", server.url(), content=b"{}")

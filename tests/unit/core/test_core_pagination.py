@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kalshi_ext import CursorRepeated, Misuse, errors
+from kalshi_ext.protocol import pagination
 from kalshi_ext.protocol.messages import InvalidRow, Page, Reply
 from kalshi_ext.protocol.pagination import MAX_EMPTY_PAGES, Paginator, collect
 from kalshi_ext.requests.filters import ListQuery
@@ -278,3 +279,31 @@ def test_markets_that_come_again_with_other_prices_end_the_list() -> None:
     markets = Paginator(core.CURRENT.markets.list(MarketQuery(page=ListQuery())), core.context())
     with pytest.raises(CursorRepeated, match="page 2 holds rows of earlier pages only"):
         core.ScriptedDriver(list(pages)).run(collect(markets))
+
+
+@pytest.mark.parametrize("length", [3, 40])
+def test_a_circle_longer_than_the_rows_that_are_kept_ends_at_its_first_page_too(
+    length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pagination, "KEPT_ROWS", 4)
+    circle = [page(f"c{turn}", f"a{turn % length}", f"b{turn % length}") for turn in range(100)]
+    with pytest.raises(CursorRepeated, match=f"page {length + 1} holds rows of earlier pages only"):
+        drain(core.ScriptedDriver(circle), paginator())
+
+
+def test_a_long_circle_whose_pages_are_cut_otherwise_each_time_ends_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pagination, "KEPT_ROWS", 4)
+    names = [f"a{n % 21}" for n in range(200)]
+    circle = [page(f"c{turn}", *names[2 * turn : 2 * turn + 2]) for turn in range(100)]
+    with pytest.raises(CursorRepeated, match="page 22 holds rows of earlier pages only"):
+        drain(core.ScriptedDriver(circle), paginator())
+
+
+def test_of_a_long_list_a_bounded_number_of_rows_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pagination, "KEPT_ROWS", 4)
+    listed = [page(f"c{turn}", f"a{turn}", f"b{turn}") for turn in range(60)]
+    pages = paginator()
+    assert len(drain(core.ScriptedDriver([*listed, page("", "z")]), pages)) == 121
+    assert len(pages._earlier._latest) + len(pages._earlier._before) <= 2 * (4 + 2)

@@ -18,7 +18,7 @@ from kalshi_ext.contracts.decode_orders import (
     quick_order,
 )
 from kalshi_ext.contracts.decoding import DECODE_ERRORS
-from kalshi_ext.protocol.deviations import noting
+from kalshi_ext.protocol.deviations import decode_noting
 
 ORDER: dict[str, Any] = {
     "order_id": "o1",
@@ -79,8 +79,7 @@ def outcome(read: Any, row: dict[str, Any], **options: Any) -> Any:
     """Give what a reader makes of a row, and what it notes; None where it refuses the row."""
     noted: set[tuple[str, str]] = set()
     try:
-        with noting(noted):
-            return read(row, **options), noted
+        return decode_noting(lambda given: read(given, **options), row, noted), noted
     except DECODE_ERRORS:
         return None
 
@@ -125,7 +124,6 @@ def test_with_several_fields_of_another_kind_both_readers_agree(
 
 def test_what_the_quick_reader_refuses_is_noted_once_by_the_other() -> None:
     noted: set[tuple[str, str]] = set()
-    with noting(noted):
-        order = decode_order({**ORDER, "maker_fees_dollars": "n/a"})
+    order = decode_noting(decode_order, {**ORDER, "maker_fees_dollars": "n/a"}, noted)
     assert order.maker_fees is None
     assert noted == {("unreadable_field", "Order.maker_fees_dollars")}
