@@ -130,9 +130,10 @@ def build_session(
     risk: RiskGate | None = None,
 ) -> ClientSession:
     """Check the arguments of a client and put its parts together. Raises Misuse."""
-    events = Events(checked_listener(on_event))
+    listener = checked_listener(on_event)
     configure_logging(os.environ.get("KALSHI_LOG"))
     exchange = environment(environment_)
+    events = Events(listener, exchange.base_url)
     credentials = signer(
         key_id=key_id, private_key=private_key, passphrase=passphrase, bearer_token=bearer_token
     )

@@ -47,6 +47,7 @@ from kalshi_ext.protocol.flow import (
     Told,
 )
 from kalshi_ext.protocol.messages import Lost, Operation, Reply, Request
+from kalshi_ext.protocol.numbered_calls import numbered
 from kalshi_ext.redact import clean_text
 from kalshi_ext.transport import DeliveryTrace, aread_limited, read_limited, trace_delivery
 from kalshi_ext.transport.family import Family, family_of, httpx, tells_its_steps
@@ -301,7 +302,8 @@ class Driver:
         told: tuple[str, ...] = ()
         call = RunningCall(time.monotonic())
         self.calls[id(call)] = call
-        flow = guarded(flow)
+        calls = self.events.wants_calls()
+        flow = numbered(self.events, flow) if calls else guarded(flow)
         try:
             effect = next(flow)
             while True:
@@ -412,7 +414,8 @@ class AsyncDriver:
         await self._turns.next()  # a thousand flows begun at once would keep the loop for a second
         call = RunningCall(time.monotonic())
         self.calls[id(call)] = call
-        flow = guarded(flow)
+        calls = self.events.wants_calls()
+        flow = numbered(self.events, flow) if calls else guarded(flow)
         try:
             effect = next(flow)
             while True:
