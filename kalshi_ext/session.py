@@ -97,6 +97,12 @@ class ClientSession:
             raise Misuse("use_key: give key_id and private_key, or bearer_token")
         return evolve(self, endpoint=evolve(self.endpoint, signer=new))
 
+    def shares_budget(self) -> bool:
+        """Say whether this process takes its tokens from a store; a forked child's are its own."""
+        pacer = self.context.pacer
+        owner = "" if pacer is None or pacer.store is None else pacer.owner
+        return owner.partition("-")[0] == str(os.getpid())
+
     def close_budget(self) -> None:
         """Close the store of a shared budget."""
         pacer = self.context.pacer

@@ -181,6 +181,24 @@ class BudgetLearned(Event):
 
 
 @frozen(kw_only=True)
+class BudgetFailed(Event):
+    """The store of a shared budget does not answer; the client paces itself as if it were alone.
+
+    It is asked again in `retry` seconds, once a request needs tokens.
+    """
+
+    reason: str = field(converter=_reason)
+    retry: float
+
+
+@frozen(kw_only=True)
+class BudgetRecovered(Event):
+    """The store of a shared budget answers again, `seconds` after its first failure."""
+
+    seconds: float
+
+
+@frozen(kw_only=True)
 class DeviationFound(Event):
     """An answer deviates from its contract in a way not met before; see `client.drift()`."""
 
