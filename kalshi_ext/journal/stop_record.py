@@ -3,7 +3,8 @@
     a journal in      keeps the record in                     another process
     memory            this process                            does not see it
     FILE              FILE.stop, replaced whole and synced    sees it at its next attempt
-    a table           a row of the account                    sees it before its next order
+    a table           a row of the account                    sees it before its next attempt, but
+                                                              for one within 0.25 s of its order
 
 It is no entry of the journal: a stop must get through while another process holds the file, while
 the journal's disk is full, and while the process that holds it is stopped. A record that is there

@@ -52,6 +52,7 @@ def begin(
             yield Record("read_stops")
         except JournalError as error:
             raise JournalUnwritable(f"{facade}: {error.args[0]}") from error
+        limits.stops_read_at = yield Monotonic()
     latch = context.stops.latched(scopes)
     if latch is not None:
         raise latch.error(facade)
