@@ -205,10 +205,16 @@ def _pacer(pace: PaceSource, budget: Secret[Any], account: str | None) -> Pacer 
 
 def _budget_calls(
     contract: contracts.Contract,
-) -> Callable[[], tuple[Call[AccountLimits], Call[EndpointCosts]]] | None:
-    if not contract.has_watermark:  # the classic contract has no such reads
-        return None
-    return lambda: (contract.account.limits(), contract.account.endpoint_costs())
+) -> Callable[[], tuple[Call[AccountLimits], Call[EndpointCosts]]]:
+    if contract.has_watermark:
+        return lambda: (contract.account.limits(), contract.account.endpoint_costs())
+
+    def classic() -> tuple[Call[AccountLimits], Call[EndpointCosts]]:
+        from kalshi_ext.contracts.budget_reads import budget_reads
+
+        return budget_reads()
+
+    return classic
 
 
 LARGEST_GROUP_LIMIT: Final = Decimal(1_000_000)  # contracts in 15 seconds (documented)

@@ -277,6 +277,11 @@ class Pacer(Checked):
             self.learn_at = now + _RETRY_LEARNING
             return True
 
+    def is_not_told(self, now: float) -> None:
+        """Take in that the exchange has no such read: it is not asked again for a while."""
+        with self._lock:
+            self.learn_at = max(self.learn_at, now + _REFRESH)
+
     def learn(self, limits: AccountLimits, costs: EndpointCosts | None, now: float) -> None:
         """Take over the account's numbers; what already waits goes by them."""
         with self._lock:

@@ -206,6 +206,8 @@ def _ask(
     outcome: Reply | Lost = yield send
     settle(context, permit, outcome)
     if isinstance(outcome, Lost) or outcome.status != 200:
+        if isinstance(outcome, Reply) and outcome.status in (404, 410):
+            pacer.is_not_told(outcome.received_at)
         return None
     try:
         return responses.decode(call, outcome, context.deviations)
