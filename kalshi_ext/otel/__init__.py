@@ -10,12 +10,10 @@ up with opentelemetry-sdk. Without an SDK nothing is recorded.
 from kalshi_ext.errors import INSTALL
 
 try:
-    import opentelemetry  # noqa: F401
-except ImportError as error:
+    from kalshi_ext.otel.listener import OpenTelemetry, instrument
+except ModuleNotFoundError as error:
     raise ImportError(
-        f"kalshi_ext.otel needs opentelemetry-api; {INSTALL.format(extra='otel')}"
+        f"kalshi_ext.otel needs opentelemetry-api ({error}); {INSTALL.format(extra='otel')}"
     ) from error
-
-from kalshi_ext.otel.listener import OpenTelemetry, instrument
 
 __all__ = ["OpenTelemetry", "instrument"]
