@@ -22,7 +22,7 @@ from collections.abc import AsyncGenerator, Awaitable, Iterable, Iterator, Mappi
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from attrs import define, field
 
@@ -32,6 +32,7 @@ from kalshi_ext import (
     DeadMan,
     EarlierWriteUnsettled,
     KalshiError,
+    Limits,
     Misuse,
     NotSent,
     OrderAck,
@@ -195,6 +196,7 @@ class Maker:
         since = min(quote.placed for _, quote in quotes.values()) - MINUTE
         async for fill in self.client.portfolio.fills(since=since):
             if fill.order_id in quotes:
+                self.client.trading.note(fill)
                 quotes[fill.order_id][1].fills[fill.fill_id] = fill.count
         for market, quote in quotes.values():
             if quote.filled == quote.count:
@@ -258,6 +260,8 @@ class Maker:
                 log.info("%s: %s is %s", write.ticker, write.key, write.state.value)
             known = [market for market in unsure if market.ticker not in unknown]
             await asyncio.gather(*(self.count(market) for market in known))
+            if known or self.rounds % 100 == 0:  # what nobody told the limits of
+                await self.client.trading.refresh()
         except KalshiError as error:  # what is unsure yet is tried again
             log.warning("stock not taken: %r", error)
 
@@ -334,19 +338,21 @@ async def run(client: AsyncKalshi, options: argparse.Namespace) -> int:
 @asynccontextmanager
 async def open_client(options: argparse.Namespace) -> AsyncGenerator[AsyncKalshi]:
     """Open a client of the exchange of the KALSHI_ variables, or of a sandbox."""
+    bounds = Limits(  # also where the bot counts wrong, or runs in circles
+        tickers=options.tickers,
+        order_contracts=options.size,
+        position=options.limit,
+        orders_per_minute=300 * len(options.tickers),
+    )
+    shared: dict[str, Any] = {"order_group": "auto", "limits": bounds}
     if not options.sandbox:
         journal = os.environ.get("KALSHI_JOURNAL", "market_maker.db")
-        async with AsyncKalshi.from_env(journal=journal, order_group="auto") as client:
+        async with AsyncKalshi.from_env(journal=journal, **shared) as client:
             yield client
         return
     with Sandbox() as box, tempfile.TemporaryDirectory() as directory:
-        async with AsyncKalshi(
-            key_id=box.key_id,
-            private_key=box.private_key,
-            environment=box.url,
-            journal=f"{directory}/journal.db",
-            order_group="auto",
-        ) as client:
+        shared |= {"key_id": box.key_id, "private_key": box.private_key, "environment": box.url}
+        async with AsyncKalshi(journal=f"{directory}/journal.db", **shared) as client:
             others = asyncio.create_task(trade_against(box, options.tickers))
             yield client
             others.cancel()

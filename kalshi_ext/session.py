@@ -97,6 +97,12 @@ class ClientSession:
             raise Misuse("use_key: give key_id and private_key, or bearer_token")
         return evolve(self, endpoint=evolve(self.endpoint, signer=new))
 
+    def shares_budget(self) -> bool:
+        """Say whether this process takes its tokens from a store; a forked child's are its own."""
+        pacer = self.context.pacer
+        owner = "" if pacer is None or pacer.store is None else pacer.owner
+        return owner.partition("-")[0] == str(os.getpid())
+
     def close_budget(self) -> None:
         """Close the store of a shared budget."""
         pacer = self.context.pacer
@@ -130,9 +136,10 @@ def build_session(
     risk: RiskGate | None = None,
 ) -> ClientSession:
     """Check the arguments of a client and put its parts together. Raises Misuse."""
-    events = Events(checked_listener(on_event))
+    listener = checked_listener(on_event)
     configure_logging(os.environ.get("KALSHI_LOG"))
     exchange = environment(environment_)
+    events = Events(listener, exchange.base_url)
     credentials = signer(
         key_id=key_id, private_key=private_key, passphrase=passphrase, bearer_token=bearer_token
     )
@@ -198,10 +205,16 @@ def _pacer(pace: PaceSource, budget: Secret[Any], account: str | None) -> Pacer 
 
 def _budget_calls(
     contract: contracts.Contract,
-) -> Callable[[], tuple[Call[AccountLimits], Call[EndpointCosts]]] | None:
-    if not contract.has_watermark:  # the classic contract has no such reads
-        return None
-    return lambda: (contract.account.limits(), contract.account.endpoint_costs())
+) -> Callable[[], tuple[Call[AccountLimits], Call[EndpointCosts]]]:
+    if contract.has_watermark:
+        return lambda: (contract.account.limits(), contract.account.endpoint_costs())
+
+    def classic() -> tuple[Call[AccountLimits], Call[EndpointCosts]]:
+        from kalshi_ext.contracts.budget_reads import budget_reads
+
+        return budget_reads()
+
+    return classic
 
 
 LARGEST_GROUP_LIMIT: Final = Decimal(1_000_000)  # contracts in 15 seconds (documented)

@@ -28,7 +28,10 @@ HEAD = """\
 # Every public name, derived by `python scripts/api_text.py`; do not edit. `make check` compares.
 # A line that is gone or changed here breaks somebody's program; a new line is a promise.
 """
-ROOMS = ("kalshi_ext", "kalshi_ext.journal", "kalshi_ext.sandbox", "kalshi_ext.sandbox.faults")
+ROOMS = (
+    *("kalshi_ext", "kalshi_ext.journal", "kalshi_ext.otel"),
+    *("kalshi_ext.sandbox", "kalshi_ext.sandbox.faults"),
+)
 # Defaults whose text is their value; others, an object of ours or a function, are `...`.
 _PLAIN = (bool, bytes, Decimal, float, int, str, type(None))
 

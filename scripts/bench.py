@@ -27,6 +27,7 @@ from uuid import uuid4
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import bench_answers as answers
+import bench_events
 import bench_lists
 import figures
 import httpx
@@ -75,7 +76,8 @@ def generated_client(url: str, auth: httpx.Auth | None = None, **more: Any) -> A
 def in_memory() -> Iterator[Row]:
     """Compare without a network: what is left is this library, and httpx."""
     transport = httpx.MockTransport(answers.answer)
-    with Kalshi(bearer_token="t", environment=UNREACHABLE, transport=transport) as client:  # noqa: S106
+    options: dict[str, Any] = {"environment": UNREACHABLE, "transport": transport, "pace": None}
+    with Kalshi(bearer_token="t", **options) as client:  # noqa: S106
         bare_client = generated_client(UNREACHABLE, transport=transport)
         yield compare(
             "place, no network, no signature",
@@ -323,6 +325,7 @@ def importing(box: Sandbox) -> Iterator[Row]:
 def measure() -> Iterator[Row]:
     """Measure everything."""
     yield from in_memory()
+    yield from bench_events.nobody_listens()
     yield from decoding()
     yield from lists()
     with ExitStack() as stack:

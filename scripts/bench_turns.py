@@ -37,11 +37,12 @@ def compare(
     baseline: tuple[str, Work],
     *,
     units: int = 1,
+    turns: int = TURNS,
     clock: Callable[[], float] = time.process_time,
 ) -> Row:
     """Time two ways in turns. `clock` returns seconds; a work does `units` of the same thing."""
-    turns = [(time_once(ours[1], clock), time_once(baseline[1], clock)) for _ in range(TURNS + 1)]
-    pairs = turns[1:]  # the first turn warms up
+    times = [(time_once(ours[1], clock), time_once(baseline[1], clock)) for _ in range(turns + 1)]
+    pairs = times[1:]  # the first turn warms up
     ratio = statistics.median(first / second for first, second in pairs)
     micros = [statistics.median(seconds) / units * 1e6 for seconds in zip(*pairs, strict=True)]
     row = Row(what, ours[0], baseline[0], *micros, ratio)

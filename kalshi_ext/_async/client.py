@@ -28,6 +28,7 @@ from kalshi_ext.models import Health
 from kalshi_ext.protocol.flow import Flow, Policy, request
 from kalshi_ext.protocol.limits import Deadline, checked_deadline
 from kalshi_ext.protocol.messages import Call
+from kalshi_ext.protocol.pacing import return_tokens
 from kalshi_ext.redact import Secret, as_secret, without_key, without_password
 from kalshi_ext.requests import Count
 from kalshi_ext.risk import Limits, risk_gate
@@ -184,10 +185,17 @@ class AsyncKalshi:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connections, and the journal unless the caller opened it."""
-        await self.driver.aclose()
-        self.session.close_budget()
-        self._close_journal()
+        """Close the connections, and the journal unless the caller opened it.
+
+        Gives back the tokens of a shared budget that are not used.
+        """
+        try:
+            if self.session.shares_budget():
+                await self.driver.run(return_tokens(self.session.context))
+        finally:
+            await self.driver.aclose()
+            self.session.close_budget()
+            self._close_journal()
 
     def _close_journal(self) -> None:
         # A Journal object may serve several clients; whoever opened it closes it.

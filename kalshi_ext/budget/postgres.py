@@ -78,7 +78,11 @@ class PostgresBudget:
     def _open(self) -> psycopg.Connection[tuple[Any, ...]]:
         if self._connection is None or self._connection.closed or self._pid != os.getpid():
             connection = psycopg.connect(
-                self._url.reveal(), autocommit=True, connect_timeout=5, options="-c lock_timeout=5s"
+                self._url.reveal(),
+                autocommit=True,
+                connect_timeout=2,
+                options="-c lock_timeout=1s -c statement_timeout=2s",
+                tcp_user_timeout=3000,
             )
             connection.execute(_TABLE)
             self._connection, self._pid = connection, os.getpid()

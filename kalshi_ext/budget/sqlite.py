@@ -13,6 +13,7 @@ from attrs import define, field
 
 from kalshi_ext.budget.store import Demand, Grant, Row
 
+_TIMEOUT = 1.0  # seconds; a lease takes less than a thousandth of one
 _TABLE = """
 CREATE TABLE IF NOT EXISTS budget (
     account TEXT, bucket TEXT, level REAL, urgent REAL, updated_at REAL, holds TEXT,
@@ -29,14 +30,15 @@ class SqliteBudget:
     account: str
     _connection: sqlite3.Connection | None = None
     _pid: int = 0
+    _file: tuple[int, int] | None = None
     _lock: threading.Lock = field(factory=threading.Lock, repr=False)
 
     def lease(self, demand: Demand) -> Grant:
         """Take tokens under the lock of the file."""
         with self._lock:
             connection = self._open()
-            connection.execute("BEGIN IMMEDIATE")
             try:
+                connection.execute("BEGIN IMMEDIATE")
                 now = time.time()  # under the lock; a monotonic one would end with the machine
                 row = self._read(connection, demand) or Row.full(demand, now)
                 grant = row.grant(demand, now)
@@ -47,10 +49,10 @@ class SqliteBudget:
                         json.dumps(row.holds),
                     ),
                 )
-            except BaseException:
-                connection.rollback()
+                connection.commit()
+            except BaseException:  # a full disk may refuse the commit alone: begin anew, next time
+                self._drop()
                 raise
-            connection.commit()
             return grant
 
     def _read(self, connection: sqlite3.Connection, demand: Demand) -> Row | None:
@@ -65,19 +67,36 @@ class SqliteBudget:
         return Row(level, urgent, updated_at, pairs)
 
     def _open(self) -> sqlite3.Connection:
-        if self._connection is None or self._pid != os.getpid():
+        if self._connection is not None and (self._pid, self._file) != (os.getpid(), self._found()):
+            self._drop()  # of a parent, or of a file that was removed: nobody else would share it
+        if self._connection is None:
             connection = sqlite3.connect(
-                self.path, timeout=5.0, isolation_level=None, check_same_thread=False
+                self.path, timeout=_TIMEOUT, isolation_level=None, check_same_thread=False
             )
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = OFF")  # a budget is worth a second
-            connection.execute(_TABLE)
-            self._connection, self._pid = connection, os.getpid()
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = OFF")  # a budget is worth a second
+                connection.execute(_TABLE)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection, self._pid, self._file = connection, os.getpid(), self._found()
         return self._connection
+
+    def _found(self) -> tuple[int, int] | None:
+        """Return which file stands at the path, None for none."""
+        try:
+            status = self.path.stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+    def _drop(self) -> None:
+        if self._connection is not None and self._pid == os.getpid():
+            self._connection.close()
+        self._connection = None
 
     def close(self) -> None:
         """Close the file."""
         with self._lock:
-            if self._connection is not None and self._pid == os.getpid():
-                self._connection.close()
-            self._connection = None
+            self._drop()

@@ -95,6 +95,41 @@ class Row:
         self.updated_at = now
 
 
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds
+
+
+@define
+class StoreTrouble:
+    """Whether a store answers: after a failure it is left alone for a while, longer each time.
+
+    A store that hangs would else hold up every request, cancels too. Moments are monotonic.
+    """
+
+    reason: str | None = None
+    since: float = 0.0
+    retry_at: float = 0.0
+    _pause: float = _FIRST_PAUSE
+
+    def rests(self, now: float) -> bool:
+        """Say whether the store is not to be asked now."""
+        return self.reason is not None and now < self.retry_at
+
+    def failed(self, reason: str, now: float) -> float:
+        """Take in that it did not answer; return the seconds until it is asked again."""
+        if self.reason is None:
+            self.since, self._pause = now, _FIRST_PAUSE
+        self.reason, pause = reason, self._pause
+        self.retry_at, self._pause = now + pause, min(2 * pause, _LONGEST_PAUSE)
+        return pause
+
+    def answered(self, now: float) -> float | None:
+        """Take in that it answered; return the seconds it did not, None where it always did."""
+        if self.reason is None:
+            return None
+        self.reason = None
+        return max(0.0, now - self.since)
+
+
 class BudgetStore(Protocol):
     """Where the buckets of an account are kept. May block; may raise anything."""
 

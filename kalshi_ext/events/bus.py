@@ -40,6 +40,7 @@ class Events:
     """
 
     listener: Listener | None = field(default=None, repr=False)
+    server: str = ""  # the base URL of the exchange
     _log: EventLog = field(factory=EventLog, init=False, repr=False)
     _has_raised: bool = field(default=False, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False, repr=False)
@@ -47,6 +48,10 @@ class Events:
     def wanted(self) -> bool:
         """Say whether anybody wants to know what goes as usual."""
         return self.listener is not None or self._log.is_troubled or may_log()
+
+    def wants_calls(self) -> bool:
+        """Say whether the listener asks for the beginning and the end of each call."""
+        return getattr(self.listener, "wants_calls", False) is True
 
     def emit(self, event: Event) -> None:
         """Tell an event. Raises nothing."""

@@ -7,6 +7,7 @@ the contract's. Nothing here holds a header, a query, a body or a secret.
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +26,10 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+CURRENT_CALL: ContextVar[int] = ContextVar("kalshi_ext_call", default=0)
+"""The number of the call that this thread or task is in; 0 where no listener asked for numbers."""
+
+
 @frozen(kw_only=True)
 class Event:
     """Something that a client did or met."""
@@ -34,12 +39,17 @@ class Event:
 
 @frozen(kw_only=True)
 class CallEvent(Event):
-    """Of one call: its operation, and the orders it is about, as far as its request names them."""
+    """Of one call: its operation, and the orders it is about, as far as its request names them.
+
+    `call` numbers the caller's call of which this is a part, for a listener of `CallStarted`; else
+    it is 0.
+    """
 
     operation: str
     operation_id: str = ""
     client_order_ids: tuple[str, ...] = ()
     order_id: str | None = None
+    call: int = field(factory=CURRENT_CALL.get)
 
     @property
     def client_order_id(self) -> str | None:
@@ -48,17 +58,39 @@ class CallEvent(Event):
 
 
 @frozen(kw_only=True)
+class CallStarted(Event):
+    """A call of the caller begins; everything told with its number up to `CallFinished` is its.
+
+    `flow` is the name of the function behind it. Given only to a listener with a true attribute
+    `wants_calls`, as CallFinished is.
+    """
+
+    call: int
+    flow: str = ""
+
+
+@frozen(kw_only=True)
+class CallFinished(Event):
+    """A call is over, also by an interrupt; `error` is the name of the class that it raised."""
+
+    call: int
+    error: str | None = None
+
+
+@frozen(kw_only=True)
 class AttemptSent(CallEvent):
     """An attempt begins: it is signed and sent as soon as a connection is free for it.
 
     `attempt` counts from 1, `waited` are the seconds that the rate limit held it back; `method` and
-    `path` are the contract's, with names in the place of ids.
+    `path` are the contract's, with names in the place of ids, `server` is the exchange's base URL.
+    Of `client.request`, which has no contract, `path` is what the caller gave.
     """
 
     attempt: int
     waited: float = 0.0
     method: str = ""
     path: str = ""
+    server: str = ""
 
 
 @frozen(kw_only=True)
@@ -146,6 +178,24 @@ class BudgetLearned(Event):
 
     read: tuple[float, float]
     write: tuple[float, float]
+
+
+@frozen(kw_only=True)
+class BudgetFailed(Event):
+    """The store of a shared budget does not answer; the client paces itself as if it were alone.
+
+    It is asked again in `retry` seconds, once a request needs tokens.
+    """
+
+    reason: str = field(converter=_reason)
+    retry: float
+
+
+@frozen(kw_only=True)
+class BudgetRecovered(Event):
+    """The store of a shared budget answers again, `seconds` after its first failure."""
+
+    seconds: float
 
 
 @frozen(kw_only=True)

@@ -5,7 +5,8 @@
     kalshi_ext.writes       an outcome is unknown (ERROR:      its verdict; a denial, a stop
                             it is left open)
     kalshi_ext.pacing       "too many requests"; a wait of     shorter waits, the account's budget,
-                            LONG_WAIT seconds and more         all well again
+                            LONG_WAIT seconds and more; the    all well again
+                            store of a shared budget fails
     kalshi_ext.journal      it fails                           it works again
 
 Attempts are at DEBUG. Every record has the attributes operation, client_order_id, attempt, waited
@@ -204,6 +205,15 @@ class EventLog:
         text = "the account's budget: reads %g a second (%g at once), writes %g (%g)"
         _write("pacing", logging.INFO, event, text, *event.read, *event.write)
 
+    def _budget_failed(self, event: kinds.BudgetFailed) -> None:
+        text = "the shared budget fails (%s): this process paces itself as if it were alone"
+        self._begin("pacing", "budget", event, text, event.reason)
+
+    def _budget_recovered(self, event: kinds.BudgetRecovered) -> None:
+        self._end(
+            "pacing", "budget", event, "the budget is shared again after %.1f s (%d failures)"
+        )
+
     def _journal_failed(self, event: kinds.JournalFailed) -> None:
         text = "the journal fails (%s): %s"
         self._begin("journal", "journal", event, text, event.verb, event.reason)
@@ -226,6 +236,8 @@ _WRITERS: Final[dict[type[Event], str]] = {
     kinds.StopCalled: "_stop",
     kinds.ClockCorrected: "_clock",
     kinds.BudgetLearned: "_budget",
+    kinds.BudgetFailed: "_budget_failed",
+    kinds.BudgetRecovered: "_budget_recovered",
     kinds.JournalFailed: "_journal_failed",
     kinds.JournalRecovered: "_journal_recovered",
 }

@@ -15,7 +15,13 @@ from typing import Any, Self, TypeAlias
 
 from attrs import define, field, frozen
 
-from kalshi_ext.journal.stop_record import Latch, MemoryStopRecord, StopRecord, market_scopes
+from kalshi_ext.journal.stop_record import (
+    Latch,
+    MemoryStopRecord,
+    StopRecord,
+    market_scopes,
+    with_latch,
+)
 
 
 class LockOwner:
@@ -239,8 +245,7 @@ class StopMarks:
         with self._lock:
             self.count += 1
             self._ended.append((self.count, latch))
-            if latch not in self._shut:
-                self._shut = (*self._shut, latch)
+            self._shut = with_latch(self._shut, latch)
 
     def lift(self, latches: Iterable[Latch]) -> None:
         """Open latches in this process."""

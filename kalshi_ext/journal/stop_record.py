@@ -3,7 +3,8 @@
     a journal in      keeps the record in                     another process
     memory            this process                            does not see it
     FILE              FILE.stop, replaced whole and synced    sees it at its next attempt
-    a table           a row of the account                    sees it before its next order
+    a table           a row of the account                    sees it before its next attempt, but
+                                                              for one within 0.25 s of its order
 
 It is no entry of the journal: a stop must get through while another process holds the file, while
 the journal's disk is full, and while the process that holds it is stopped. A record that is there
@@ -42,7 +43,8 @@ _LOCK_WITHIN: Final = 0.5  # seconds; a stop does not wait longer for a process 
 class Latch:
     """What a stop keeps shut: orders that fit all that is named; all orders where nothing is.
 
-    `by` is who shut it, `at` when, by this machine's clock.
+    `by` is who shut it, `at` when, by this machine's clock. `markets` are those that the exchange
+    lists under the event; one that it does not list is of the event by its ticker.
     """
 
     ticker: str | None = None
@@ -50,13 +52,18 @@ class Latch:
     subaccount: int | None = None
     by: str = field(default="client.stop", eq=False)
     at: datetime = field(factory=lambda: datetime.now(UTC), eq=False)
+    markets: tuple[str, ...] = field(default=(), eq=False)
 
     def covers(self, ticker: str, subaccount: int) -> bool:
         """Say whether an order is shut out."""
         return (
             self.ticker in (None, ticker)
             and self.subaccount in (None, subaccount)
-            and (self.event_ticker is None or is_of_event(ticker, self.event_ticker))
+            and (
+                self.event_ticker is None
+                or is_of_event(ticker, self.event_ticker)
+                or ticker in self.markets
+            )
         )
 
     @property
@@ -83,6 +90,15 @@ class Latch:
         return f"trading was stopped ({self.scope}) at {self.at:%Y-%m-%d %H:%M:%S} UTC by {self.by}"
 
 
+def with_latch(latches: tuple[Latch, ...], latch: Latch) -> tuple[Latch, ...]:
+    """Return latches with one more; one of the same scope learns the markets of the new one."""
+    if latch not in latches:
+        return (*latches, latch)
+    if not latch.markets:
+        return latches
+    return tuple(evolve(old, markets=latch.markets) if old == latch else old for old in latches)
+
+
 def is_of_event(ticker: str, event_ticker: str) -> bool:
     """Say whether a market is of an event: its ticker begins with the event's (inferred)."""
     return ticker == event_ticker or ticker.startswith(f"{event_ticker}-")
@@ -97,8 +113,8 @@ class Standing:
     events: tuple[Mapping[str, Any], ...] = ()
 
     def shut(self, latch: Latch) -> Self:
-        """Add a latch; one of the same scope stays as it was."""
-        return self if latch in self.latches else evolve(self, latches=(*self.latches, latch))
+        """Add a latch; one of the same scope stays as it was, but learns of more markets."""
+        return evolve(self, latches=with_latch(self.latches, latch))
 
     def opened(self, latches: Iterable[Latch]) -> Self:
         """Take latches away."""
@@ -135,7 +151,8 @@ class Standing:
 
 def _latch(row: Mapping[str, Any]) -> Latch:
     known = {name: row[name] for name in ("ticker", "event_ticker", "subaccount", "by")}
-    return Latch(**known, at=datetime.fromisoformat(row["at"]))
+    markets = tuple(str(each) for each in row.get("markets", ()))
+    return Latch(**known, at=datetime.fromisoformat(row["at"]), markets=markets)
 
 
 UNREADABLE: Final = Latch(by="a stop record that cannot be read")

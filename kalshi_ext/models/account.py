@@ -97,13 +97,15 @@ class Budget:
     """The tokens a client may still spend: for reads, for writes, for writes on a shard of its own.
 
     `source` says whose numbers these are: "learned" from the exchange, "assumed" (the documented
-    Basic tier, until a request has to wait) or "given" with `pace=`.
+    Basic tier, until a request has to wait) or "given" with `pace=`. `store_error` says why the
+    store of a shared budget did not answer last; None where it did, or nothing is shared.
     """
 
     read: BucketState
     write: BucketState
     shards: Mapping[int, BucketState] = field(factory=dict[int, BucketState])
     source: Literal["given", "assumed", "learned"] = "given"
+    store_error: str | None = None
 
 
 @frozen(kw_only=True)

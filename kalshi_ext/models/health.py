@@ -40,7 +40,8 @@ class Health:
     machine's, in seconds, known to one second; None before the first answer. `last_answer` is when
     the exchange (or a proxy) answered last, `last_answer_age` the seconds since. `budget` are the
     tokens left, None with `pace=None`. `journal_error` says why the journal could not be read:
-    then `open_writes` is what this process knows of.
+    then `open_writes` is what this process knows of. `budget_error` says why the store of a
+    shared budget does not answer: then this process paces itself as if it were alone.
     """
 
     time: datetime
@@ -51,6 +52,7 @@ class Health:
     last_answer_age: float | None = None
     budget: Budget | None = None
     journal_error: str | None = field(default=None)
+    budget_error: str | None = None
 
     @property
     def oldest_open_write(self) -> float:

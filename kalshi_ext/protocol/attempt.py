@@ -9,10 +9,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from kalshi_ext.errors import Misuse
+from kalshi_ext.errors import KalshiError, Misuse
 from kalshi_ext.protocol import pacing, telling
 from kalshi_ext.protocol.context import Context
-from kalshi_ext.protocol.effects import Flow, Monotonic, Now, Send
+from kalshi_ext.protocol.effects import Flow, Monotonic, Now, Record, Send
 from kalshi_ext.protocol.limits import CallLimits
 from kalshi_ext.protocol.messages import Call, Lost, Operation, Reply
 from kalshi_ext.protocol.pacer import is_urgent
@@ -82,6 +82,27 @@ def refusal_at(call: Call[Any], limits: CallLimits, moment: float) -> str | None
 RENEW_AFTER = 3.0
 
 
+# Seconds for which a first attempt goes by the latches that its order's check read.
+STOPS_LIFE = 0.25
+
+
+def _unread_stops(limits: CallLimits, now: float) -> Flow[str | None]:
+    """Read the latches of other machines before an attempt; say why they are not known.
+
+    At the cost of one read of one row an attempt: a second one asks anew, and so does a first one
+    that waited.
+    """
+    read_at = limits.stops_read_at
+    if read_at is None or (not limits.attempts and now - read_at <= STOPS_LIFE):
+        return None
+    try:
+        yield Record("read_stops")
+    except KalshiError as error:  # of the journal
+        return f"whether trading was stopped cannot be read: {error.args[0]}"
+    limits.stops_read_at = now
+    return None
+
+
 def _check_limits(
     operation: Operation, limits: CallLimits, timeout: float
 ) -> Flow[tuple[str | None, float]]:
@@ -92,7 +113,9 @@ def _check_limits(
     now: float = yield Monotonic()
     if not operation.writes:
         return limits.refusal(now), limits.timeout(timeout, now)
-    reason = limits.write_refusal(now)
+    reason = yield from _unread_stops(limits, now)
+    if reason is None:
+        reason = limits.write_refusal(now)
     if reason is None and limits.renewed_at is not None:
         wall: float = yield Now()
         # Whichever clock went further: a paused machine's monotonic clock may have stood still.

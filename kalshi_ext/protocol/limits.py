@@ -54,7 +54,8 @@ class CallLimits:
 
     `renewed_at` are the monotonic and the corrected Unix time at which the journal last confirmed
     that the call owns its entries, None for a write without entries; `renew` is the flow that asks
-    it once more.
+    it once more. `stops_read_at` is when the latches of other machines were read last (monotonic),
+    None where a glance tells them or none can shut this call out.
     """
 
     started: float
@@ -66,6 +67,7 @@ class CallLimits:
     scopes: tuple[Scope, ...] = ()
     attempts: int = 0
     renewed_at: tuple[float, float] | None = None
+    stops_read_at: float | None = None
     renew: Callable[[], Generator[Any, Any, None]] = field(default=lambda: _nothing())
 
     def refusal(self, now: float) -> str | None:

@@ -26,7 +26,7 @@ from typing import Any, ClassVar, Literal, cast
 from attrs import define, field, frozen
 
 from kalshi_ext.arguments import Checked, instance, must_be, one_of
-from kalshi_ext.budget.store import LEASE_SECONDS, BudgetStore, Demand
+from kalshi_ext.budget.store import LEASE_SECONDS, BudgetStore, Demand, StoreTrouble
 from kalshi_ext.models.account import AccountLimits, BucketState, Budget, EndpointCosts
 from kalshi_ext.protocol.messages import Call, Operation, Repeat
 from kalshi_ext.protocol.rate_limits import TokenBucket, Turn
@@ -133,6 +133,7 @@ class Pacer(Checked):
     costs: Costs = field(factory=Costs, init=False, repr=False)
     store: BudgetStore | None = field(default=None, init=False, repr=False)
     owner: str = field(default="", init=False, repr=False)
+    trouble: StoreTrouble = field(factory=StoreTrouble, init=False, repr=False)
     source: Literal["given", "assumed", "learned"] = field(default="given", init=False)
     _shards: dict[int, TokenBucket] = field(factory=dict[int, TokenBucket], init=False)
     is_learning: bool = field(default=False, init=False, repr=False)
@@ -225,6 +226,19 @@ class Pacer(Checked):
             bucket.was_refused = False
             return demand
 
+    def returns(self, now: float) -> list[Demand]:
+        """Take back what was leased and is not used; return what tells the store of it."""
+        with self._lock:
+            buckets = (self.read, self.write, *self._shards.values())
+            return [self._return(bucket, left) for bucket in buckets if (left := bucket.empty(now))]
+
+    def _return(self, bucket: TokenBucket, unused: float) -> Demand:
+        rate, capacity = bucket.rate * bucket.share, bucket.capacity
+        return Demand(
+            bucket=self._name(bucket), owner=self.owner, rate=rate, capacity=capacity,
+            cost=0.0, want=0.0, unused=unused, flying=bucket.flying, refused=bucket.was_refused,
+        )  # fmt: skip
+
     def _name(self, bucket: TokenBucket) -> str:
         if bucket is self.read:
             return "read"
@@ -263,6 +277,11 @@ class Pacer(Checked):
             self.learn_at = now + _RETRY_LEARNING
             return True
 
+    def is_not_told(self, now: float) -> None:
+        """Take in that the exchange has no such read: it is not asked again for a while."""
+        with self._lock:
+            self.learn_at = max(self.learn_at, now + _REFRESH)
+
     def learn(self, limits: AccountLimits, costs: EndpointCosts | None, now: float) -> None:
         """Take over the account's numbers; what already waits goes by them."""
         with self._lock:
@@ -281,7 +300,13 @@ class Pacer(Checked):
         with self._lock:
             shards = {n: self._state(bucket, now) for n, bucket in sorted(self._shards.items())}
             read, write = self._state(self.read, now), self._state(self.write, now)
-            return Budget(read=read, write=write, shards=shards, source=self.source)
+            return Budget(
+                read=read,
+                write=write,
+                shards=shards,
+                source=self.source,
+                store_error=self.trouble.reason,
+            )
 
     def _state(self, bucket: TokenBucket, now: float) -> BucketState:
         return BucketState(

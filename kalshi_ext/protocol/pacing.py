@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from kalshi_ext.budget.store import BudgetStore, Grant
+from kalshi_ext.budget.store import BudgetStore, Demand, Grant
 from kalshi_ext.errors import KalshiError, Misuse
-from kalshi_ext.events import BudgetLearned
+from kalshi_ext.events import BudgetFailed, BudgetLearned, BudgetRecovered
 from kalshi_ext.protocol import responses, telling
 from kalshi_ext.protocol.context import Context
 from kalshi_ext.protocol.effects import Flow, Lease, Monotonic, Send, Sleep
 from kalshi_ext.protocol.limits import CallLimits
 from kalshi_ext.protocol.messages import Call, Lost, Reply
 from kalshi_ext.protocol.pacer import Pacer, Permit, is_urgent
+from kalshi_ext.redact import clean_text
 
 T = TypeVar("T")
 
@@ -59,7 +60,7 @@ def take_turn(
             if not urgent and pacer.should_learn(now):
                 yield from _learn(pacer, context, limits)
             elif pacer.store is not None:
-                yield from _lease(pacer, pacer.store, permit)
+                yield from _lease(pacer, pacer.store, permit, context)
             else:
                 yield Sleep(_nap(wait, pacer))
             now = yield Monotonic()
@@ -70,23 +71,54 @@ def take_turn(
             pacer.give_back(permit)
 
 
-def _lease(pacer: Pacer, store: BudgetStore, permit: Permit) -> Flow[None]:
+def _lease(pacer: Pacer, store: BudgetStore, permit: Permit, context: Context) -> Flow[None]:
     """Get tokens of a shared budget, or wait while another request of this process does."""
     demand = pacer.demand(permit)
     if demand is None:
         yield Sleep(_LEASE_NAP)
         return
     try:
-        try:
-            grant: Grant = yield Lease(store, demand)
-        except Exception:  # noqa: BLE001 - of any store: as if this process were alone
-            grant = Grant(demand.cost, demand.cost / demand.rate)
+        grant = yield from _ask_store(pacer, store, demand, context)
         if grant.wait > 0 and not (demand.urgent and grant.wait < _LEASE_NAP):
             yield Sleep(grant.wait)
         pacer.credit(permit, grant.tokens, (yield Monotonic()))
     finally:
         if not demand.urgent:
             permit.bucket.is_leasing = False
+
+
+def _ask_store(pacer: Pacer, store: BudgetStore, demand: Demand, context: Context) -> Flow[Grant]:
+    """Ask a store for tokens; where it does not answer, grant them as if nobody else drew on it."""
+    alone = Grant(demand.cost, demand.cost / demand.rate)
+    if pacer.trouble.rests((yield Monotonic())):
+        return alone
+    try:
+        grant: Grant = yield Lease(store, demand)
+    except Exception as error:  # noqa: BLE001 - of any store
+        reason = clean_text(f"{type(error).__name__}: {error}", 300)
+        retry = pacer.trouble.failed(reason, (yield Monotonic()))
+        context.events.emit(BudgetFailed(reason=reason, retry=retry))
+        return alone
+    if pacer.trouble.reason is not None:
+        seconds = pacer.trouble.answered((yield Monotonic()))
+        if seconds is not None:
+            context.events.emit(BudgetRecovered(seconds=seconds))
+    return grant
+
+
+def return_tokens(context: Context) -> Flow[None]:
+    """Give back what was leased and is not used, as a client does that ends."""
+    pacer = context.pacer
+    if pacer is None or pacer.store is None:
+        return
+    now: float = yield Monotonic()
+    if pacer.trouble.rests(now):
+        return
+    for demand in pacer.returns(now):
+        try:
+            yield Lease(pacer.store, demand)
+        except Exception:  # noqa: BLE001 - as what a process holds that dies, it comes back by itself
+            return
 
 
 def _nap(wait: float, pacer: Pacer) -> float:
@@ -174,6 +206,8 @@ def _ask(
     outcome: Reply | Lost = yield send
     settle(context, permit, outcome)
     if isinstance(outcome, Lost) or outcome.status != 200:
+        if isinstance(outcome, Reply) and outcome.status in (404, 410):
+            pacer.is_not_told(outcome.received_at)
         return None
     try:
         return responses.decode(call, outcome, context.deviations)

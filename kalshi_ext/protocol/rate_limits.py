@@ -241,6 +241,12 @@ class TokenBucket(Checked):
         unused, self._unused = self._unused, 0.0
         return unused
 
+    def empty(self, now: float) -> float:
+        """Give up the tokens that are here; return them with what was not used before."""
+        self._expires_at = now
+        self.refill(now)
+        return self.take_unused()
+
     @property
     def flying(self) -> float:
         """Return the cost of the requests on their way, and of what is here to be used."""
@@ -268,12 +274,12 @@ class TokenBucket(Checked):
         # A clock set back gives nothing and takes nothing.
         passed = 0.0 if self._updated_at is None else max(0.0, now - self._updated_at)
         self._updated_at = now
+        share, self.share = self.share, min(1.0, self.share + passed / 20)
         if self.is_shared:
             self._drop_unused(now)
             return
         room = self.capacity - self._booked - self._flying_cost - self._level
-        gain = min(passed * self.rate * self.share, max(0.0, room))
-        self.share = min(1.0, self.share + passed / 20)
+        gain = min(passed * self.rate * share, max(0.0, room))
         self._level += gain
         self._came += gain
         self._left += gain

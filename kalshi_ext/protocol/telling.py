@@ -60,6 +60,7 @@ def attempt_sent(events: Events, call: Call[Any], attempt: int, waited: float) -
             waited=waited,
             method=operation.method,
             path=operation.path,
+            server=events.server,
             **subject(call),
         )
     )

@@ -24,6 +24,7 @@ def health(
     best = context.exchange_clock.best(moment, now)
     answered_at = context.exchange_clock.answered_at
     age = None if answered_at is None else max(0.0, moment - answered_at)
+    budget = None if context.pacer is None else context.pacer.budget(moment)
     return Health(
         time=_utc(now),
         open_writes=tuple(sorted(open_writes, key=lambda each: -each.age)),
@@ -31,8 +32,9 @@ def health(
         clock_offset=None if not is_known else best - now + clock_correction,
         last_answer=None if age is None else _utc(now - age),
         last_answer_age=age,
-        budget=None if context.pacer is None else context.pacer.budget(moment),
+        budget=budget,
         journal_error=journal_error,
+        budget_error=None if budget is None else budget.store_error,
     )
 
 

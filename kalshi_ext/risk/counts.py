@@ -93,6 +93,13 @@ class Repeats:
         self.seen[self._same(terms)] = (key, now.monotonic)
         self.seen.move_to_end(self._same(terms))
 
+    def recall(self, terms: Terms, key: str, at: float) -> None:
+        """Take in an order of an earlier run, that went out at this monotonic time."""
+        same = self._same(terms)
+        if same not in self.seen or self.seen[same][1] < at:
+            self.seen[same] = (key, at)
+            self.seen = OrderedDict(sorted(self.seen.items(), key=lambda pair: pair[1][1]))
+
     def give_back(self, terms: Terms, key: str) -> None:
         """Forget an order that was proven not executed."""
         if self.seen.get(self._same(terms), ("", 0.0))[0] == key:

@@ -69,7 +69,8 @@ class RiskGate:
     _grid_times: dict[str, float] = field(factory=dict[str, float])
     _references: dict[str, tuple[Decimal, float]] = field(factory=dict[str, tuple[Decimal, float]])
     _fills: dict[str, None] = field(factory=dict[str, None])
-    _ended: dict[str, Terms] = field(factory=dict[str, Terms])
+    ended: dict[str, Terms] = field(factory=dict[str, Terms])
+    is_recalled: bool = False  # whether the journal told of earlier runs
     lock: threading.RLock = field(factory=threading.RLock, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -109,13 +110,13 @@ class RiskGate:
 
     def admit_order(self, ticket: OrderTicket, now: Moment) -> Admission:
         """Check an order and reserve what it may come to. Raises Denied."""
-        terms = _terms(ticket)
+        terms = terms_of(ticket)
         reference = self._reference(ticket.ticker, now.monotonic)
         reduces = bool(ticket.reduce_only)
         wish = Wish(ticket.client_order_id, terms, reduces, reference=reference)
         with self.lock:
             known = self.book.market(ticket.ticker).orders.get(wish.key)
-            same = self._ended.get(wish.key) if known is None else known.terms
+            same = self.ended.get(wish.key) if known is None else known.terms
             if same == terms and self.state is not TradingState.HALTED:
                 # The same order again: the write itself makes it one.
                 self._depart(ticket.ticker, now)
@@ -181,14 +182,15 @@ class RiskGate:
             market = self.book.market(admission.wish.terms.place[0])
             market.in_flight -= 1
             if isinstance(result, OrderAck):
-                self._executed(admission, result)
+                self.executed(admission, result)
             elif is_not_executed(result):
                 self._release(admission, result)
             else:
                 now += unknown
             market.changed = max(market.changed, now)
 
-    def _executed(self, admission: Admission, ack: OrderAck) -> None:
+    def executed(self, admission: Admission, ack: OrderAck) -> None:
+        """Take in that a write was acknowledged, or found done."""
         order, wish = admission.order, admission.wish
         if order is None:
             return
@@ -224,9 +226,9 @@ class RiskGate:
 
     def _end(self, order: Working) -> None:
         self.book.remove(order)
-        self._ended[order.key] = order.terms
-        if len(self._ended) > _MOST_REMEMBERED:
-            del self._ended[next(iter(self._ended))]
+        self.ended[order.key] = order.terms
+        if len(self.ended) > _MOST_REMEMBERED:
+            del self.ended[next(iter(self.ended))]
 
     def _release(self, admission: Admission, result: object) -> None:
         order, wish = admission.order, admission.wish
@@ -254,9 +256,10 @@ class RiskGate:
             elif isinstance(row, OrderAck):
                 self._note_change(row)
             elif isinstance(row, Order):
-                self._note_order(row)
+                self.note_order(row)
 
-    def _note_order(self, row: Order) -> None:
+    def note_order(self, row: Order) -> None:
+        """Take in an order as it was read."""
         order = self.book.order(row.order_id)
         if order is not None:
             self.book.filled(order, row.fill_count)
@@ -269,7 +272,7 @@ class RiskGate:
         if order is None:
             return
         if ack.order is not None:
-            self._note_order(ack.order)
+            self.note_order(ack.order)
         elif ack.reduced_by is not None:  # a cancel: what it took away was not filled
             self.book.filled(order, EXACT.subtract(order.terms.count, ack.reduced_by))
             self._end(order)
@@ -344,7 +347,8 @@ def denied(refusal: Refusal, wish: Wish, facade: str) -> Denied:
     )
 
 
-def _terms(ticket: OrderTicket) -> Terms:
+def terms_of(ticket: OrderTicket) -> Terms:
+    """Return what an order asks for, at its worst."""
     is_bid = ticket.book_side is BookSide.BID
     # Without a price it takes any: the worst counts.
     worst = ONE if is_bid else ZERO

@@ -12,7 +12,9 @@ proves it when every row of a list could be read, the watermark before it lies a
 cancel, and no order without a verdict can still arrive: each is in a group that refuses it, or so
 old that no copy of it is accepted any more. What was not read is never taken for nothing.
 
-A latch of a market or an event triggers no group, which may have orders of other markets.
+A latch of a market or an event triggers no group, which may have orders of other markets. Which
+markets an event has is read once the first look is over (`event.py`): until then, and where it
+cannot be read, a ticker that begins with the event's is of it.
 """
 
 from __future__ import annotations
@@ -55,6 +57,7 @@ from kalshi_ext.requests import Target
 from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.stop.auto_groups import without
 from kalshi_ext.stop.counts import report_of
+from kalshi_ext.stop.event import learn_markets
 from kalshi_ext.stop.report import StoppedGroup, StopReport
 from kalshi_ext.stop.run import Run, groups_of, read_resting
 from kalshi_ext.writes.cancel import send_idempotent
@@ -87,6 +90,8 @@ def stop(
         yield from _end_and_look(run)
     else:
         yield from _end_once(run)
+    if latch.event_ticker is not None and (yield from learn_markets(run)):
+        yield from (_end_and_look(run) if verify else _end_once(run))
     return (yield from report_of(run, verified=verify))
 
 

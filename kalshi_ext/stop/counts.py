@@ -55,6 +55,7 @@ def report_of(run: Run, *, verified: bool, counts: bool = False) -> Flow[StopRep
         resting=tuple(_resting(run, order, paused) for order in run.resting),
         undecided=tuple(run.undecided),
         unread=_sentences(run.unread) + _unconfirmed(run, verified=verified),
+        inferred=_sentences(run.inferred),
         verified=verified,
         took=timedelta(seconds=now - run.limits.started),
     )

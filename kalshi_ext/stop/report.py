@@ -42,6 +42,8 @@ class StopReport:
     what of these two could not be read. `resting` was seen to rest at the last look. `undecided`
     are journal keys of orders that may still arrive. `unread` is what had to be read to know that
     nothing rests, and could not. `verified` is False where nobody looked (`verify=False`).
+    `inferred` are the markets of which only the ticker says that they are of the event, and why the
+    event's markets could not be read.
     """
 
     ticker: str | None = None
@@ -55,6 +57,7 @@ class StopReport:
     resting: tuple[RestingOrder, ...] = ()
     undecided: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    inferred: tuple[str, ...] = ()
     verified: bool = True
     took: timedelta = field(default=timedelta(), eq=False)
 
@@ -94,6 +97,7 @@ class StopReport:
             ],
             "undecided": list(self.undecided),
             "unread": list(self.unread),
+            "inferred": list(self.inferred),
             "verified": self.verified,
             "seconds": round(self.took.total_seconds(), 3),
         }

@@ -46,6 +46,7 @@ class Run:
     resting: list[Order] = field(factory=list[Order])
     unread: dict[str, str] = field(factory=dict[str, str])  # what was not read, and why
     undecided: list[str] = field(factory=list[str])
+    inferred: dict[str, str] = field(factory=dict[str, str])  # what is of the event by its name
     proven: bool = False
     rounds: int = 0
 

@@ -48,6 +48,7 @@ from kalshi_ext.protocol.flow import (
     Told,
 )
 from kalshi_ext.protocol.messages import Lost, Operation, Reply, Request
+from kalshi_ext.protocol.numbered_calls import numbered
 from kalshi_ext.redact import clean_text
 from kalshi_ext.transport import DeliveryTrace, aread_limited, read_limited, trace_delivery
 from kalshi_ext.transport.async_transports import AsyncDeadlineTransport
@@ -357,6 +358,8 @@ class Driver:
         call = RunningCall(time.monotonic())
         self.calls[id(call)] = call
         sent = Sent()
+        if self.events.wants_calls():
+            flow = numbered(self.events, flow)
         try:
             effect = next(flow)
             while True:
@@ -485,6 +488,8 @@ class AsyncDriver:
         call = RunningCall(time.monotonic())
         self.calls[id(call)] = call
         sent = Sent()
+        if self.events.wants_calls():
+            flow = numbered(self.events, flow)
         try:
             effect = next(flow)
             while True:

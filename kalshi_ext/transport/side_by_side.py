@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from contextvars import copy_context
 from typing import Any, Generic, TypeVar
 
 from attrs import define, field
@@ -45,7 +46,7 @@ class Running(Generic[K, T]):
     def _submit(self, key: K, flow: Flow[T]) -> None:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.width, thread_name_prefix="kalshi-ext-pages")
-        self._started[self._pool.submit(self.driver.run, flow)] = key
+        self._started[self._pool.submit(copy_context().run, self.driver.run, flow)] = key
 
     def wait(self) -> list[tuple[K, T | Exception]]:
         """Wait until one has ended; return all that have, with what each returned or raised."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import TypeAlias, TypeVar, cast
+from typing import Final, TypeAlias, TypeVar, cast
 
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import Denied, DryRun, JournalUnwritable, KalshiError, Misuse, OrderClosed
-from kalshi_ext.journal import JournalError
+from kalshi_ext.journal import Entry, JournalError, State
 from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol import telling
 from kalshi_ext.protocol.flow import (
@@ -26,9 +26,10 @@ from kalshi_ext.protocol.limits import Deadline, Scope
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.reads.account import moment
 from kalshi_ext.requests import AmendTicket, OrderTicket
-from kalshi_ext.risk import Admission, RiskGate
+from kalshi_ext.risk import Admission, Departed, RiskGate, recall
 from kalshi_ext.risk.counts import Moment
 from kalshi_ext.values.ticks import PriceGrid
+from kalshi_ext.writes import journal_codec
 
 T = TypeVar("T")
 PlaceResult: TypeAlias = OrderAck | KalshiError
@@ -51,6 +52,7 @@ def begin(
             yield Record("read_stops")
         except JournalError as error:
             raise JournalUnwritable(f"{facade}: {error.args[0]}") from error
+        limits.stops_read_at = yield Monotonic()
     latch = context.stops.latched(scopes)
     if latch is not None:
         raise latch.error(facade)
@@ -67,6 +69,7 @@ def place(
 ) -> Flow[list[PlaceResult]]:
     """Send the orders that the limits admit; each of the others gets its Denied as its result."""
     gate = _gate(context)
+    yield from recall_earlier(context)
     for ticker in dict.fromkeys(ticket.ticker for ticket in tickets):
         yield from _learn_grid(contract, ticker, gate, context, limits)
     now = yield from moment()
@@ -94,6 +97,43 @@ def place(
     return [results[ticket.client_order_id] for ticket in tickets]
 
 
+def recall_earlier(context: Context) -> Flow[None]:
+    """Let the limits know, once, what the journal holds of earlier runs. Raises JournalUnwritable.
+
+    A journal that cannot be read keeps orders from leaving as one that cannot be written does.
+    """
+    gate = _gate(context)
+    if gate.is_recalled:
+        return
+    now, departed, after = (yield from moment()), list[Departed](), -1
+    try:
+        while rows := (yield Record("page", (None, None, after))):
+            after = rows[-1][0]
+            # What this process wrote is counted where it is admitted.
+            theirs = (entry for _, entry in rows if entry.owner != context.journal_owner)
+            departed += filter(None, (_departed(entry, now) for entry in theirs))
+    except JournalError as error:
+        raise JournalUnwritable(f"limits: {error.args[0]}") from error
+    recall(gate, departed, now)
+    gate.is_recalled = True
+
+
+_DAY: Final = 86_400.0
+
+
+def _departed(entry: Entry, now: Moment) -> Departed | None:
+    """Return an entry as the limits count it; None where they do not."""
+    at = entry.created_at.timestamp()
+    counts = entry.state is not State.NOT_SENT and now.wall - at < _DAY
+    if not (counts or entry.is_open):
+        return None
+    kind = journal_codec.kind_of(entry)
+    if kind == "amend":
+        return Departed(entry.key, at, None, entry.is_open)
+    ticket = journal_codec.ticket_of(entry)
+    return None if ticket is None else Departed(entry.key, at, ticket, entry.is_open)
+
+
 def amend(
     contract: Contract,
     ticket: AmendTicket,
@@ -103,6 +143,7 @@ def amend(
 ) -> Flow[OrderAck]:
     """Send an amend that the limits admit. Raises Denied."""
     gate = _gate(context)
+    yield from recall_earlier(context)
     yield from _learn_grid(contract, ticket.ticker, gate, context, limits)
     now = yield from moment()
     try:

@@ -112,6 +112,30 @@ def decode_order(entry: Entry) -> OrderTicket:
     return OrderTicket(**_decode({n: recorded[n] for n in _TICKET_FIELDS if n in recorded}))
 
 
+def kind_of(entry: Entry) -> str:
+    """Return what an entry is of; empty for one that this version cannot read."""
+    try:
+        kind: str = json.loads(entry.ticket).get("kind", "order")
+    except (ValueError, AttributeError):
+        return ""
+    return kind
+
+
+def target_of(entry: Entry) -> str:
+    """Return the id of the order that an amend or decrease is about."""
+    return entry.order_id or str(json.loads(entry.ticket).get("order_id", ""))
+
+
+def ticket_of(entry: Entry) -> OrderTicket | None:
+    """Read the ticket of an order; None of another write, or where it cannot be read."""
+    if kind_of(entry) != "order":
+        return None
+    try:
+        return decode_order(entry)
+    except (KalshiError, *UNREADABLE):
+        return None  # it stays open, and keeps no other entry from its verdict
+
+
 def instant(seconds: float) -> datetime:
     """Turn Unix seconds into an aware datetime."""
     return datetime.fromtimestamp(seconds, UTC)

@@ -14,7 +14,6 @@ entry's other times come from this machine's clock, which may have been wrong by
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
@@ -43,7 +42,9 @@ from kalshi_ext.protocol.messages import Operation, Repeat
 from kalshi_ext.reads.lookup import look_up_orders, read_order
 from kalshi_ext.reads.watermark import DAY, SentAt
 from kalshi_ext.requests import OrderTicket
+from kalshi_ext.risk import RiskGate, resolve_amend, resolve_order
 from kalshi_ext.writes import journal_codec, telling
+from kalshi_ext.writes.admission import recall_earlier
 from kalshi_ext.writes.order_write import OrderWrite, match_found_order
 from kalshi_ext.writes.outcomes import (
     PROBES,
@@ -88,6 +89,8 @@ def recover(
 ) -> Flow[list[Resolution]]:
     """Resolve every open entry that nobody drives."""
     limits = yield from begin_call(context, deadline)
+    if context.risk is not None:
+        yield from recall_earlier(context)
     open_entries: list[Entry] = yield Record("open_entries", (None,))
     taken_over: list[Entry] = []
     for entry in open_entries:
@@ -142,42 +145,38 @@ def resolve_entries(
         limits = CallLimits(now, until, deadline=until)
     writes = yield from _writes_of(contract, context, limits, entries)
     try:
-        for write in writes:
-            for progress in write.progress.values():
-                if progress.unknown is not None:
-                    yield from telling.opened(write, progress, progress.unknown.error)
+        yield from _tell_opened(writes)
         yield from reconcile(writes, context, limits, once=once)
     finally:
         for write in writes:
             telling.interrupted(write)
     done = {key: each for write in writes for key, each in write.progress.items()}
+    if context.risk is not None:
+        for entry in entries:
+            _tell_limits(context.risk, entry, done[entry.key].result)
     return [_resolution(entry, done[entry.key], context) for entry in entries]
 
 
-def _kind_of(entry: Entry) -> str:
-    """Return what an entry is of; empty for one that this version cannot read."""
-    try:
-        kind: str = json.loads(entry.ticket).get("kind", "order")
-    except (ValueError, AttributeError):
-        return ""
-    return kind
+def _tell_limits(gate: RiskGate, entry: Entry, result: object) -> None:
+    """Let the limits of a client know what became of an order or amend in doubt."""
+    if (ticket := journal_codec.ticket_of(entry)) is not None:
+        resolve_order(gate, ticket, result)
+    elif journal_codec.kind_of(entry) == "amend":
+        resolve_amend(gate, journal_codec.target_of(entry), result)
 
 
-def _ticket_of(entry: Entry) -> OrderTicket | None:
-    """Read the ticket of an order; None of another write, or where it cannot be read."""
-    if _kind_of(entry) != "order":
-        return None
-    try:
-        return journal_codec.decode_order(entry)
-    except (KalshiError, *journal_codec.UNREADABLE):
-        return None  # it stays open, and keeps no other entry from its verdict
+def _tell_opened(writes: Iterable[Write[Any]]) -> Flow[None]:
+    for write in writes:
+        for progress in write.progress.values():
+            if progress.unknown is not None:
+                yield from telling.opened(write, progress, progress.unknown.error)
 
 
 def _writes_of(
     contract: Contract, context: Context, limits: CallLimits, entries: Iterable[Entry]
 ) -> Flow[list[Write[Any]]]:
     now: float = yield Monotonic()
-    tickets = {e.key: ticket for e in entries if (ticket := _ticket_of(e)) is not None}
+    tickets = {e.key: ticket for e in entries if (ticket := journal_codec.ticket_of(e)) is not None}
     orders = [entry for entry in entries if entry.key in tickets]
     others = [entry for entry in entries if entry.key not in tickets]
     orders.sort(key=lambda entry: entry.ticker or "")
@@ -254,7 +253,7 @@ class _Other(Write[Any]):
 
     def _probe(self) -> Probe:
         """Return the entry's probe, which sends nothing again."""
-        kind = _kind_of(self.entry)
+        kind = journal_codec.kind_of(self.entry)
         try:
             if kind in PROBES:
                 return PROBES[kind](self.contract, self.context, self.limits, self.entry)
@@ -325,7 +324,8 @@ def _untold(
         if entry.key in told or entry.key in context.locks:
             continue
         order: Order | None = None
-        if entry.order_id is not None and _kind_of(entry) in ("order", "amend", "decrease"):
+        kind = journal_codec.kind_of(entry)
+        if entry.order_id is not None and kind in ("order", "amend", "decrease"):
             read = read_order(contract, entry.order_id, context, ticker=entry.ticker, limits=limits)
             order = yield from read
         error = journal_codec.decode_error(entry)

@@ -20,6 +20,7 @@ ORDER = (
     "arguments",
     "config",
     "events",
+    "otel",
     "values",
     "contract",
     "models",
@@ -51,6 +52,7 @@ APART = {
     "journal": {"errors", "spellings", "redact", "arguments"},
     "budget": {"errors", "spellings", "redact", "arguments"},
     "events": {"errors", "spellings", "redact", "arguments"},
+    "otel": {"errors", "arguments", "events"},
 }
 WRITING = ("reads", "writes", "bulk", "stop")
 FACADE = {"_async", "_sync", "session", "transport", *WRITING, "contracts", "protocol"}

@@ -90,7 +90,9 @@ EVENTS = {
     "AttemptAnswered",
     "AttemptLost",
     "AttemptSent",
+    "BudgetFailed",
     "BudgetLearned",
+    "BudgetRecovered",
     "CallEnded",
     "CallEvent",
 }

@@ -85,3 +85,12 @@ def test_no_text_tells_a_user_to_install_a_name_that_is_not_ours() -> None:
     }
     assert len(texts) > 200
     assert [name for name, text in texts.items() if wanted.search(text)] == []
+
+
+def test_telemetry_without_its_extra_says_what_to_install() -> None:
+    code = RUN_WITHOUT.format(names=("opentelemetry",), words=[]).partition("from kalshi_ext")[0]
+    code += "import kalshi_ext.otel"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "ImportError: kalshi_ext.otel needs opentelemetry-api" in done.stderr
+    assert "pip install '.[otel]'" in done.stderr

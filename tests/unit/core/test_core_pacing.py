@@ -16,6 +16,7 @@ from attrs import define, field
 from kalshi_ext import errors
 from kalshi_ext.budget.store import Demand, Grant, Row
 from kalshi_ext.contracts import contract
+from kalshi_ext.events import BudgetFailed, BudgetRecovered, Events
 from kalshi_ext.protocol import flow
 from kalshi_ext.protocol.context import Context, Policy
 from kalshi_ext.protocol.effects import Flow, Lease, Monotonic, Now, Send, Sleep
@@ -129,7 +130,12 @@ class World:
                 self.at(self.now + self.delay(), lambda: self._arrive(steps, request))
 
     def _leased(self, steps: Flow[Any], lease: Lease) -> Any:
-        effect = steps.send(lease.store.lease(lease.demand))
+        try:
+            grant = lease.store.lease(lease.demand)
+        except OSError as error:
+            effect = steps.throw(error)
+        else:
+            effect = steps.send(grant)
         while isinstance(effect, Monotonic | Now):
             effect = steps.send(self.now)
         return self._leased(steps, effect) if isinstance(effect, Lease) else effect
@@ -372,23 +378,62 @@ def test_three_processes_on_one_budget_send_everything_and_are_refused_nothing(s
     assert max(at for at, _ in world.arrived) <= (180 * 10 + 30 - 100) / 100 * 1.05 + 1.0
 
 
-def test_a_store_that_does_not_answer_stops_nothing() -> None:
-    class Gone:
-        def lease(self, demand: Demand) -> Grant:
-            raise OSError("gone")
+@define
+class BrokenStore(MemoryStore):
+    """A shared budget that does not answer while it is told so."""
 
-        def close(self) -> None: ...
+    is_broken: bool = True
+    asked: int = 0
 
-    pacer = Pacer.of_tier("basic")
-    pacer.share(Gone(), "process")
-    context = Context(pacer=pacer)
-    steps = flow.send_with_retries(call("create"), context)
-    effect: Any = next(steps)
-    while not isinstance(effect, Send):
-        if isinstance(effect, Lease):
-            effect = steps.throw(OSError("gone"))
-        else:
-            effect = steps.send(core.EPOCH if isinstance(effect, Monotonic) else None)
+    def lease(self, demand: Demand) -> Grant:
+        self.asked += 1
+        if self.is_broken:
+            raise OSError("no space left on device")
+        return super().lease(demand)
+
+
+def test_a_store_that_does_not_answer_stops_nothing_and_is_told_once_until_it_is_over() -> None:
+    world, told = World(None, references(100, 100)), []
+    store, pacer = BrokenStore(world), Pacer.of_tier("basic")
+    pacer.share(store, "process")
+    context = Context(policy=world.context.policy, pacer=pacer, events=Events(told.append))
+    for _ in range(50):
+        world.start(call("create"), 0.0, context=context)
+    world.at(1.9, lambda: setattr(store, "is_broken", False))
+    world.run()
+    assert statuses(world) == [201] * 50
+    assert world.refused == 0
+    failed = [each for each in told if isinstance(each, BudgetFailed)]
+    assert [each.retry for each in failed] == [1.0, 2.0]  # at 0 and 1 s; asked once each
+    assert "no space left" in failed[0].reason
+    (over,) = [each for each in told if isinstance(each, BudgetRecovered)]
+    assert over.seconds == pytest.approx(3.0, abs=0.2)
+    assert pacer.budget(world.now).store_error is None
+
+
+def test_a_process_that_ends_gives_back_what_it_leased_and_did_not_use() -> None:
+    world = World(None, references(100, 100))
+    store, pacer = MemoryStore(world), Pacer.of_tier("basic")
+    pacer.share(store, "process")
+    context = Context(policy=world.context.policy, pacer=pacer)
+    world.start(call("create"), 0.0, context=context)
+    world.run()
+    before = store.rows["write 0"].level
+    for demand in pacer.returns(world.now):
+        assert demand.unused == 10
+        store.lease(demand)
+    assert store.rows["write 0"].level >= before + 10
+    assert pacer.returns(world.now) == []
+
+
+def test_the_rate_of_a_shared_bucket_comes_back_after_refusals() -> None:
+    bucket = TokenBucket(100, 100)
+    bucket.share_out()
+    bucket.refused(0.0)
+    bucket.refused(2.0)
+    assert bucket.share < 1
+    bucket.refill(30.0)
+    assert bucket.share == 1
 
 
 def test_what_a_killed_process_held_comes_back_after_a_second() -> None:

@@ -24,7 +24,16 @@ from kalshi_ext.events import Events, WriteDenied
 from kalshi_ext.models import Fill, OrderAck
 from kalshi_ext.protocol.messages import Lost
 from kalshi_ext.requests import AmendTicket, OrderTicket, Target
-from kalshi_ext.risk import CODES, Limits, RiskGate, TradingState
+from kalshi_ext.risk import (
+    CODES,
+    Departed,
+    Limits,
+    RiskGate,
+    TradingState,
+    recall,
+    resolve_amend,
+    resolve_order,
+)
 from kalshi_ext.risk.counts import Moment
 from kalshi_ext.risk.exposure import ZERO, Book, Holding, Terms, Working
 from kalshi_ext.risk.snapshot import Snapshot, apply
@@ -439,3 +448,73 @@ def test_the_page_of_the_limits_has_the_table_of_the_codes() -> None:
     page = Path(__file__).parents[3] / "docs" / "limits.md"
     rows = [f"| `{code}` | {text} |" for code, text in CODES.items()]
     assert "\n".join(rows) in page.read_text(encoding="utf-8")
+
+
+def departed(number: int, seconds_ago: float, *, is_open: bool = False, **changes: Any) -> Departed:
+    ticket = order(number, **changes)
+    return Departed(ticket.client_order_id, NOW.wall + 100 - seconds_ago, ticket, is_open)
+
+
+def test_orders_of_an_earlier_run_count_in_the_minute_and_the_day_once() -> None:
+    gate = RiskGate(Limits(orders_per_minute=3, orders_per_day=4))
+    earlier = [departed(1, 90), departed(2, 30), departed(3, 20), departed(4, 500)]  # 4: yesterday
+    for _ in range(2):
+        recall(gate, earlier, later(100))
+    assert gate.rate.counts(later(100)) == (2, 3)
+    assert code_of(gate, order(5), later(100)) is None
+    assert code_of(gate, order(6), later(100)) == "orders_per_minute"
+    assert code_of(gate, order(6), later(135)) == "orders_per_day"
+
+
+def test_an_equal_order_of_an_earlier_run_is_a_duplicate() -> None:
+    gate = RiskGate(Limits(duplicate_seconds=60))
+    recall(gate, [departed(1, 40)], later(100))
+    assert code_of(gate, order(2), later(100)) == "duplicate_seconds"
+    assert code_of(gate, order(1), later(100)) is None  # the same order again
+    gate = RiskGate(Limits(duplicate_seconds=60))
+    recall(gate, [departed(1, 61)], later(100))
+    assert code_of(gate, order(2), later(100)) is None
+
+
+def acked(**counts: Decimal) -> OrderAck:
+    return OrderAck(order_id="o1", raw=RAW, **counts)
+
+
+def resolved_gate(result: Any) -> RiskGate:
+    gate = RiskGate(Limits(market_contracts=15))
+    recall(gate, [departed(1, 40, is_open=True)], later(100))
+    assert code_of(gate, order(2), later(100)) == "market_contracts"
+    resolve_order(gate, order(1), result)
+    assert gate.book.sums == gate.book.counted_anew()
+    return gate
+
+
+def test_an_order_in_doubt_of_an_earlier_run_keeps_its_room_until_it_is_proven_absent() -> None:
+    absent = errors.NotSent("proven absent")
+    assert code_of(resolved_gate(absent), order(2), later(100)) is None
+    doubtful = errors.OutcomeUnknown("still")
+    assert code_of(resolved_gate(doubtful), order(2), later(100)) == "market_contracts"
+
+
+def test_an_order_that_recovery_finds_moves_its_fills_to_the_position() -> None:
+    found = acked(fill_count=D(4), remaining_count=D(6))
+    gate = resolved_gate(found)
+    assert gate.book.holding(("A", 0)).position == 4
+    assert gate.book.sums.unexecuted == D("2.4")
+    resolve_order(gate, order(1), found)  # told twice, counted once
+    assert gate.book.holding(("A", 0)).position == 4
+    assert code_of(gate, order(2), later(100)) == "market_contracts"
+
+
+def test_an_amend_that_recovery_proves_not_done_gives_back_the_worse_terms() -> None:
+    gate = RiskGate(Limits())
+    admission = gate.admit_order(order(1), NOW)
+    gate.settle(admission, acked(fill_count=D(0), remaining_count=D(10)), NOW.monotonic, 60.0)
+    target = Target(order_id="o1", ticker="A")
+    amend = AmendTicket(
+        ticker="A", target=target, book_side=BookSide.BID, count=D(20), price=D("0.50")
+    )
+    gate.settle(gate.admit_amend(amend, NOW), errors.OutcomeUnknown("lost"), NOW.monotonic, 60.0)
+    assert gate.book.sums.unexecuted == 10
+    resolve_amend(gate, "o1", errors.NotSent("proven absent"))
+    assert gate.book.sums.unexecuted == 4

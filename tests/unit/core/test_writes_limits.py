@@ -15,7 +15,7 @@ import pytest
 from attrs import evolve
 
 from kalshi_ext import errors, writes
-from kalshi_ext.journal import NotOwner, State
+from kalshi_ext.journal import JournalUnusable, Latch, NotOwner, State
 from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.attempt import RENEW_AFTER
 from kalshi_ext.protocol.context import Context, LockOwner, Policy
@@ -789,3 +789,72 @@ def test_a_lock_that_is_never_free_is_waited_for_within_the_call() -> None:
         exchange.run(flow)
     assert exchange.requests == []
     assert exchange.waited == pytest.approx(180.0)
+
+
+# Latches of other machines
+
+
+def shut_elsewhere(exchange: ex.FakeExchange, *, at_read: int) -> list[float]:
+    """Let another machine shut a latch before the given reading of the record; return the times."""
+    reads: list[float] = []
+    perform = exchange.perform
+
+    def answering(effect: Effect) -> Any:
+        if isinstance(effect, Record) and effect.verb == "read_stops":
+            reads.append(exchange.time)
+            if len(reads) == at_read:
+                exchange.context.stops.record.change(lambda standing: standing.shut(Latch()))
+            return None
+        return perform(effect)
+
+    exchange.perform = answering  # type: ignore[method-assign]
+    return reads
+
+
+def test_a_latch_of_another_machine_ends_an_order_before_its_second_attempt() -> None:
+    refused = core.reply(429, {"error": {"code": "too_many_requests", "message": "slow down"}})
+    exchange = shared(ex.once(refused, method="POST"))
+    reads = shut_elsewhere(exchange, at_read=2)
+    with pytest.raises(errors.KalshiError) as caught:
+        exchange.run(writes.place(core.CURRENT, ex.ticket(1), exchange.context))
+    assert not isinstance(caught.value, errors.OutcomeUnknown)
+    assert len(reads) == 2  # one before the order, one before its second attempt
+    assert len([each for each in exchange.requests if each.method == "POST"]) == 1
+
+
+def test_an_order_that_goes_at_once_reads_the_latches_of_other_machines_once() -> None:
+    exchange = shared(ex.once(ex.created(1), method="POST"))
+    reads = shut_elsewhere(exchange, at_read=9)
+    exchange.run(writes.place(core.CURRENT, ex.ticket(1), exchange.context))
+    assert len(reads) == 1
+
+
+def test_a_latch_of_another_machine_ends_an_order_that_waited_for_the_rate_limit() -> None:
+    exchange = shared(ex.once(ex.created(1), method="POST"))
+    pacer = Pacer(TokenBucket(1, 10), TokenBucket(1, 10))
+    exchange.context = evolve(exchange.context, pacer=pacer)
+    reads = shut_elsewhere(exchange, at_read=3)
+    exchange.run(writes.place(core.CURRENT, ex.ticket(1), exchange.context))
+    with pytest.raises(errors.NotSent, match="trading was stopped"):
+        exchange.run(writes.place(core.CURRENT, ex.ticket(2), exchange.context))
+    assert len(reads) == 3
+    assert len([each for each in exchange.requests if each.method == "POST"]) == 1
+
+
+def test_latches_of_other_machines_that_cannot_be_read_keep_a_second_attempt_here() -> None:
+    refused = core.reply(429, {"error": {"code": "too_many_requests", "message": "slow down"}})
+    exchange = shared(ex.once(refused, method="POST"))
+    reads, perform = [], exchange.perform
+
+    def answering(effect: Effect) -> Any:
+        if isinstance(effect, Record) and effect.verb == "read_stops":
+            reads.append(effect)
+            if len(reads) > 1:
+                raise JournalUnusable("the database does not answer")
+            return None
+        return perform(effect)
+
+    exchange.perform = answering  # type: ignore[method-assign]
+    with pytest.raises(errors.KalshiError):
+        exchange.run(writes.place(core.CURRENT, ex.ticket(1), exchange.context))
+    assert len([each for each in exchange.requests if each.method == "POST"]) == 1

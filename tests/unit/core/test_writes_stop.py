@@ -17,7 +17,7 @@ from kalshi_ext.journal.stop_record import Standing
 from kalshi_ext.protocol.context import Context, Policy
 from kalshi_ext.protocol.flow import Effect, Record, Send
 from kalshi_ext.protocol.messages import Lost, Reply, Request
-from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
+from kalshi_ext.requests import AmendTicket, DecreaseTicket, OrderTicket, Target
 from kalshi_ext.stop import AutoGroups
 from kalshi_ext.values import count
 
@@ -521,3 +521,57 @@ def test_groups_stay_triggered_while_a_wider_latch_is_shut() -> None:
     assert exchange.requests == []
     exchange.run(stops.resume(core.CURRENT, exchange.context, ALL))
     assert len(exchange.sent("PUT", "/reset")) == 1
+
+
+# Which markets an event has
+
+EVENT = "KXRAIN-26DEC31"
+
+
+def market_list(*tickers: str, event: str = EVENT) -> Any:
+    """Answer the list of markets."""
+    rows = [
+        {"ticker": ticker, "event_ticker": event, "status": "active", "market_type": "binary"}
+        for ticker in tickers
+    ]
+    return ex.always(core.reply(200, {"markets": rows}), method="GET", ending="/markets")
+
+
+def test_a_market_that_the_exchange_lists_under_the_event_is_stopped_whatever_its_name() -> None:
+    exchange = exchange_of(market_list(ex.TICKER, OTHER))
+    report = stop(exchange, Latch(event_ticker=EVENT))
+    assert (report.outcome, report.inferred) == ("flat", ())
+    exchange.restart()  # the record keeps it
+    exchange.context.stops.lift(exchange.context.stops.latches)
+    for ticker in (ex.TICKER, OTHER):
+        order = OrderTicket.of(ticker, side="bid", count=1, price="0.10")
+        with pytest.raises(errors.TradingStopped):
+            exchange.run(writes.place(core.CURRENT, order, exchange.context))
+    (latch,) = Standing.of_text(exchange.journal.stops.record.read().to_text()).latches
+    assert latch.markets == (OTHER,)
+
+
+def test_a_market_of_another_event_in_the_list_is_not_stopped() -> None:
+    exchange = exchange_of(market_list(OTHER, event="KXSUN-26DEC31"))
+    stop(exchange, Latch(event_ticker=EVENT))
+    assert not exchange.context.stops.latches[0].covers(OTHER, 0)
+    assert exchange.context.stops.latches[0].covers(ex.TICKER, 0)
+
+
+def test_an_event_whose_markets_cannot_be_read_goes_by_tickers_and_says_so() -> None:
+    exchange = exchange_of(ex.always(ex.not_found(), method="GET", ending="/markets"))
+    report = stop(exchange, Latch(event_ticker=EVENT))
+    assert report.flat
+    (said,) = report.inferred
+    assert said.startswith(f"the markets of {EVENT}: could not be read, so tickers alone")
+    assert report.summary()["inferred"] == [said]
+    assert stop(exchange, ALL).inferred == ()
+
+
+def test_an_event_is_ended_before_its_markets_are_read() -> None:
+    exchange = exchange_of(market_list(ex.TICKER), orders=[ex.row(1)])
+    stop(exchange, Latch(event_ticker=EVENT))
+    paths = [(each.method, each.path) for each in exchange.requests]
+    assert paths.index(("DELETE", "/portfolio/events/orders/batched")) < paths.index(
+        ("GET", "/markets")
+    )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import pytest
 
 from kalshi_ext import AsyncKalshi, Kalshi, OrderAck
@@ -81,7 +82,7 @@ def test_an_account_of_a_higher_tier_is_paced_by_its_own_numbers(
     limited_box: Sandbox, how: str
 ) -> None:
     if limited_box.options.contract == "classic":
-        pytest.skip("the classic contract tells no limits")
+        pytest.skip("an exchange of the classic contract alone tells no limits")
     name = f"premier-{how}"
     options = options_of(limited_box, name)
     limited_box.do(admin.set_account(name, tier="premier"))
@@ -110,3 +111,48 @@ def test_the_clients_of_one_account_share_one_budget() -> None:
     with Kalshi(**options) as one, Kalshi(**options) as two, Kalshi(**options, pace="basic") as own:
         assert one.session.context.pacer is two.session.context.pacer
         assert own.session.context.pacer is not one.session.context.pacer
+
+
+def exchange_that_tells(status: int, asked: list[str]) -> httpx.MockTransport:
+    """Answer reads of the balance, and what the account may spend where it is told."""
+    bucket = {"bucket_capacity": 2000, "refill_rate": 1000}
+    limits = {"usage_tier": "premier", "read": bucket, "write": bucket, "grants": []}
+    costs = {"default_cost": 10, "endpoint_costs": []}
+    told = {"/account/limits": limits, "/account/endpoint_costs": costs}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        path = request.url.path.removeprefix("/trade-api/v2")
+        asked.append(path)
+        if path in told:
+            return httpx.Response(status, json=told[path] if status == 200 else {})
+        return httpx.Response(200, json={"balance": 1, "portfolio_value": 1, "updated_ts": 1})
+
+    return httpx.MockTransport(answer)
+
+
+@pytest.mark.parametrize(("status", "source"), [(200, "learned"), (404, "assumed")])
+@pytest.mark.parametrize("how", PLACED)
+def test_the_classic_contract_learns_limits_from_an_exchange_that_tells_them(
+    how: str, status: int, source: str
+) -> None:
+    asked: list[str] = []
+    options: dict[str, Any] = {"bearer_token": f"{how}{status}", "contract": "classic"}
+    options |= {"environment": "http://127.0.0.1:1"}
+    options |= {"transport": exchange_that_tells(status, asked)}
+
+    async def read() -> Any:
+        async with AsyncKalshi(**options) as client:
+            for _ in range(44):
+                await client.portfolio.balance()
+            return client.account.budget()
+
+    if how == "async":
+        budget = asyncio.run(read())
+    else:
+        with Kalshi(**options) as client:
+            for _ in range(44):
+                client.portfolio.balance()
+            budget = client.account.budget()
+    assert budget.source == source
+    assert asked.count("/account/limits") == 1
+    assert asked.count("/account/endpoint_costs") == (1 if status == 200 else 0)

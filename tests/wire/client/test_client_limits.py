@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from kalshi_ext import (
     Misuse,
     OrderAck,
     OrderTicket,
+    OutcomeUnknown,
     TradingState,
 )
 from kalshi_ext.sandbox import Sandbox
@@ -220,3 +222,57 @@ def test_without_limits_trading_is_active_and_says_how_to_set_them(box: Sandbox)
             client.trading.state = "HALTED"
 
     run(box, "async", work)
+
+
+def lost(box: Sandbox, how: str, journal: Path, *, executed: bool) -> None:
+    """Leave an order of 5 contracts in the journal whose outcome its run did not learn."""
+
+    async def work(client: Any) -> None:
+        box.faults.add("html", executed=executed, times=100)
+        with pytest.raises(OutcomeUnknown):
+            await client.orders.place(RAIN, count=5, price="0.05", deadline=0.3, **BUY)
+
+    run(box, how, work, Limits(market_contracts=8), journal=journal)
+    box.faults.remove()
+
+
+@pytest.mark.parametrize("how", RUN)
+def test_a_restart_counts_what_the_journal_holds_and_recovery_settles_it(
+    box: Sandbox, how: str, tmp_path: Path
+) -> None:
+    lost(box, how, tmp_path / "j", executed=True)
+
+    async def work(client: Any) -> tuple[str, str, Any]:
+        order: dict[str, Any] = {"count": 5, "price": "0.04", **BUY}
+        with pytest.raises(Denied) as before:
+            await client.orders.place(RAIN, **order)
+        (resolution,) = await client.recover()
+        with pytest.raises(Denied) as after:
+            await client.orders.place(RAIN, **order)
+        await client.orders.cancel(resolution.order_id)
+        return before.value.code, after.value.code, await client.orders.place(RAIN, **order)
+
+    key = box.account(f"limits-{how}")
+    options = {"key_id": key.key_id, "private_key": key.private_key, "environment": box.url}
+    options |= {"contract": box.options.contract, "limits": Limits(market_contracts=8)}
+    before, after, placed = RUN[how](options | {"journal": tmp_path / "j"}, work)
+    assert (before, after) == ("market_contracts", "market_contracts")
+    assert isinstance(placed, OrderAck)
+
+
+@pytest.mark.parametrize("how", RUN)
+def test_the_orders_of_a_day_are_counted_over_a_restart(
+    box: Sandbox, how: str, tmp_path: Path
+) -> None:
+    async def two(client: Any) -> None:
+        for _ in range(2):
+            await client.orders.place(RAIN, count=1, price="0.05", **BUY)
+
+    async def third(client: Any) -> str:
+        with pytest.raises(Denied) as denied:
+            await client.orders.place(RAIN, count=1, price="0.05", **BUY)
+        return denied.value.code
+
+    limits = Limits(orders_per_day=2)
+    run(box, how, two, limits, journal=tmp_path / "j")
+    assert run(box, how, third, limits, journal=tmp_path / "j") == "orders_per_day"
