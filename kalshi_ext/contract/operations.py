@@ -1324,7 +1324,7 @@ RETRY_POLICY: Final[dict[str, RetryRow]] = {
         repeat="unkeyed",
         immediately=False,
         when_absent=False,
-        resolved_by="transfers listed before and after: exactly one new one of the same ends and amount",
+        resolved_by="transfers listed before and after: the new one that carries our client_transfer_id, else exactly one new one of the same ends and amount",
         reason="whether the exchange honours client_transfer_id here is unknown, so it counts as having no key",
     ),
     "portfolio.set_target_allocation": RetryRow(

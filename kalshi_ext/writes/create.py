@@ -155,6 +155,7 @@ def transfer_between_instances(
         "amount": Decimal(ticket.amount).scaleb(-4, EXACT),
         "source_shard": ticket.source_exchange_shard,
         "destination_shard": ticket.destination_exchange_shard,
+        "client_transfer_id": ticket.client_transfer_id,
     }
     return (yield from _in_turn(contract, call, payload, context, deadline))
 
@@ -175,7 +176,8 @@ class _RowKind(Generic[R]):
     """The rows of one list, as one write would make them.
 
     `matches` says whether a row could be what was asked for, `completed` whether such a row proves
-    that it was done. `created_time` is None where rows do not tell it.
+    that it was done. `created_time` is None where rows do not tell it. `is_named` says whether it
+    carries the id that we gave: then it is no other write's, whatever else looks like it.
     """
 
     call: Call[Page[R]]
@@ -184,6 +186,7 @@ class _RowKind(Generic[R]):
     value: Callable[[R], Any]
     created_time: Callable[[R], datetime | None] = lambda _: None
     completed: Callable[[R], bool] = lambda _: True
+    is_named: Callable[[R], bool] = lambda _: False
 
 
 @frozen
@@ -316,13 +319,20 @@ def _instance_transfer(
 ) -> _RowKind[InstanceTransfer]:
     wanted = (payload["source"], payload["destination"], Decimal(payload["amount"]))
     wanted_shards = (payload.get("source_shard"), payload.get("destination_shard"))
+    wanted_id: str | None = payload.get("client_transfer_id")
 
     def matches(row: InstanceTransfer) -> bool:
         if (row.source, row.destination, row.amount) != wanted:
             return False
+        if None not in (wanted_id, row.client_transfer_id) and not is_named(row):
+            return False
         shards = (row.source_exchange_shard, row.destination_exchange_shard)
         pairs = zip(wanted_shards, shards, strict=True)
         return all(None in pair or pair[0] == pair[1] for pair in pairs)
+
+    def is_named(row: InstanceTransfer) -> bool:
+        # A UUID, whose letters may come back in either case.
+        return wanted_id is not None and (row.client_transfer_id or "").lower() == wanted_id.lower()
 
     return _RowKind(
         contract.portfolio.transfers(ListQuery(size=KEPT_IDS)),
@@ -332,6 +342,7 @@ def _instance_transfer(
         lambda row: row.created_time,
         # Any other status leaves it open whether the money moved.
         lambda row: row.status in ("complete", "pending"),
+        is_named,
     )
 
 
@@ -366,7 +377,9 @@ def _new_row_probe(
         rows = yield from _read_new_rows(kind, listing, context, limits)
         if rows is None:
             return Unclear()
-        unclaimed = yield from _read_unclaimed(contract, kind, entry, rows)
+        unclaimed: list[Any] | None = [row for row in rows if kind.is_named(row)]
+        if not unclaimed:
+            unclaimed = yield from _read_unclaimed(contract, kind, entry, rows)
         # Two new rows that match cannot be told apart: that is left to a person. So is none at all,
         # because nothing says how fresh these lists are.
         if unclaimed is not None and len(unclaimed) == 1 and kind.completed(unclaimed[0]):

@@ -194,12 +194,16 @@ def transfer_row(name: str, **changes: Any) -> dict[str, Any]:
     return fields | changes
 
 
-def transfer(exchange: ex.FakeExchange) -> Any:
+OUR_ID = "a0000000-0000-4000-8000-00000000000b"
+
+
+def transfer(exchange: ex.FakeExchange, client_transfer_id: str | None = None) -> Any:
     ticket = InstanceTransferTicket(
         source="event_contract",
         destination="margined",
         amount=12_345,
         destination_exchange_shard=2,
+        client_transfer_id=client_transfer_id,
     )
     return exchange.run(writes.transfer_between_instances(core.CURRENT, ticket, exchange.context))
 
@@ -215,6 +219,28 @@ def test_the_one_new_transfer_that_fits_is_the_lost_one(status: str) -> None:
     after = listed(*others, transfer_row("t1", status=status), name="transfers")
     exchange = ex.FakeExchange([lists(listed(name="transfers"), after, TRANSFERS), ex.once(LOST)])
     assert transfer(exchange) == "t1"
+
+
+def test_a_transfer_that_carries_our_id_is_ours_whatever_looks_like_it() -> None:
+    after = listed(
+        transfer_row("t1"),
+        transfer_row("t2", client_transfer_id=OUR_ID.upper()),
+        transfer_row("t3", client_transfer_id=OUR_ID.replace("b", "c")),
+        name="transfers",
+    )
+    exchange = ex.FakeExchange([lists(listed(name="transfers"), after, TRANSFERS), ex.once(LOST)])
+    assert transfer(exchange, OUR_ID) == "t2"
+
+
+@pytest.mark.parametrize("changes", [{"status": "failed"}, {"amount": "1.2346"}, {}])
+def test_a_transfer_under_another_id_or_of_another_content_is_not_ours(
+    changes: dict[str, Any],
+) -> None:
+    row_id = OUR_ID if changes else OUR_ID.replace("b", "c")
+    after = listed(transfer_row("t1", client_transfer_id=row_id) | changes, name="transfers")
+    exchange = ex.FakeExchange([lists(listed(name="transfers"), after, TRANSFERS), ex.once(LOST)])
+    with pytest.raises(errors.OutcomeUnknown):
+        transfer(exchange, OUR_ID)
 
 
 def test_a_transfer_of_an_unknown_status_is_not_taken_for_done() -> None:
