@@ -105,19 +105,42 @@ def recall_earlier(context: Context) -> Flow[None]:
     gate = _gate(context)
     if gate.is_recalled:
         return
-    now, departed, after = (yield from moment()), list[Departed](), -1
+    now, earlier = (yield from moment()), dict[str, Entry]()
     try:
+        after = yield from _position_before(now.wall - _DAY - _HOUR)
         while rows := (yield Record("page", (None, None, after))):
             after = rows[-1][0]
-            # What this process wrote is counted where it is admitted.
-            theirs = (entry for _, entry in rows if entry.owner != context.journal_owner)
-            departed += filter(None, (_departed(entry, now) for entry in theirs))
+            earlier |= {entry.key: entry for _, entry in rows}
+        open_entries: list[Entry] = yield Record("open_entries", (None,))
     except JournalError as error:
         raise JournalUnwritable(f"limits: {error.args[0]}") from error
-    recall(gate, departed, now)
+    earlier |= {entry.key: entry for entry in open_entries}
+    # What this process wrote is counted where it is admitted.
+    theirs = (entry for entry in earlier.values() if entry.owner != context.journal_owner)
+    recall(gate, filter(None, (_departed(entry, now) for entry in theirs)), now)
     gate.is_recalled = True
 
 
+_STRIDE: Final = 500  # positions; a page has as many entries
+
+
+def _position_before(since: float) -> Flow[int]:
+    """Return a position of the journal before which everything is older than a Unix time.
+
+    Leaps forward as long as it lands on what is old, and by less where it does not: a journal of
+    years is not read to its end before an order.
+    """
+    position, leap = -1, _STRIDE
+    while leap >= _STRIDE:
+        rows = yield Record("page", (None, None, position + leap))
+        if rows and rows[0][1].created_at.timestamp() < since:
+            position, leap = rows[0][0], 2 * leap
+        else:
+            leap //= 2
+    return position
+
+
+_HOUR: Final = 3_600.0  # by which a clock may have been set back within a journal
 _DAY: Final = 86_400.0
 
 

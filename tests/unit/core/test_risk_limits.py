@@ -8,6 +8,7 @@ import threading
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import core_samples as core
@@ -38,6 +39,7 @@ from kalshi_ext.risk.counts import Moment
 from kalshi_ext.risk.exposure import ZERO, Book, Holding, Terms, Working
 from kalshi_ext.risk.snapshot import Snapshot, apply
 from kalshi_ext.values.ticks import PriceGrid
+from kalshi_ext.writes import admission
 
 DAY = 86_400.0
 NOW = Moment(1000.0, 20_000 * DAY)
@@ -518,3 +520,39 @@ def test_an_amend_that_recovery_proves_not_done_gives_back_the_worse_terms() -> 
     assert gate.book.sums.unexecuted == 10
     resolve_amend(gate, "o1", errors.NotSent("proven absent"))
     assert gate.book.sums.unexecuted == 4
+
+
+@pytest.mark.parametrize("old", [0, 1, 499, 500, 501, 5_000])
+@pytest.mark.parametrize("new", [0, 1, 700])
+def test_of_a_long_journal_the_last_day_is_read_and_nothing_of_it_missed(
+    old: int, new: int
+) -> None:
+    now, pages = 20_000 * DAY, list[int]()
+    times = [now - (old - n) * 60 - 2 * DAY for n in range(old)] + [
+        now - new + n for n in range(new)
+    ]
+    entries = [(n, SimpleNamespace(created_at=datetime.fromtimestamp(t, UTC)))
+               for n, t in enumerate(times)]  # fmt: skip
+    steps = admission._position_before(now - DAY)
+    effect, after = next(steps), None
+    while after is None:
+        pages.append(effect.args[2])
+        try:
+            effect = steps.send([row for row in entries if row[0] > effect.args[2]][:500])
+        except StopIteration as stop:
+            after = stop.value
+    assert after < old or not old
+    assert old - after <= 501 or after == -1
+    assert len(pages) <= 14
+
+
+def test_limits_are_told_of_what_an_earlier_run_left_in_doubt_however_old_it_is() -> None:
+    exchange = ex.FakeExchange()
+    exchange.crash(writes.place(core.CURRENT, ex.ticket(1), exchange.context))  # no answer came
+    exchange.restart()
+    exchange.offset += 3 * DAY
+    gate = limited(exchange, market_contracts=7)
+    exchange.context = evolve(exchange.context, journal_owner="another run")
+    with pytest.raises(Denied, match="market_contracts"):
+        exchange.run(writes.place(core.CURRENT, ex.ticket(2), exchange.context))
+    assert not gate.rate.today
