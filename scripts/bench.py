@@ -21,7 +21,6 @@ from attrs import evolve
 from bench_beside import BESIDE
 from bench_growth import grow
 from bench_profile import profile
-from bench_rivals import measure_rivals
 from bench_rows import ROWS
 from bench_turns import QUICK, Plan, Row, core_of, keep_to
 from figures import write_block
@@ -54,19 +53,29 @@ def profiled(plan: Plan) -> str:  # noqa: ARG001 - as the others
     return pages.profile_text(*profile())
 
 
-BLOCKS: dict[str, Callable[[Plan], str]] = {
-    "demanded": demanded,
-    "beside": beside,
-    "growth": growth,
-    "profile": profiled,
-    "rivals": measure_rivals,
-}
+def rivals(plan: Plan) -> str:
+    """Let the clients of others race."""
+    from bench_rivals import measure_rivals
+
+    return measure_rivals(plan)
+
+
+MEASURES = dict(zip(pages.BLOCKS, (demanded, beside, growth, profiled, rivals), strict=True))
+
+
+def setup_of(block: str, plan: Plan) -> pages.Setup:
+    """Say where and when; the rivals run on a Python of their own."""
+    if block != "rivals":
+        return pages.Setup(plan)
+    from bench_rivals import rival_setup
+
+    return rival_setup(plan)
 
 
 def run(block: str, plan: Plan) -> str:
     """Measure one block; its text begins with where and when."""
-    setup = pages.Setup(plan)
-    text = BLOCKS[block](plan)
+    setup = setup_of(block, plan)
+    text = MEASURES[block](plan)
     return f"{pages.setup_text(setup, os.getloadavg()[0])}\n\n{text}"
 
 
@@ -78,13 +87,13 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help=f"write the blocks of docs/{PAGE}")
     parser.add_argument("--quick", action="store_true", help="few turns of little work")
     parser.add_argument("--turns", type=int, help="turns of a row")
-    parser.add_argument("--only", choices=BLOCKS, action="append", help="these blocks alone")
+    parser.add_argument("--only", choices=pages.BLOCKS, action="append", help="these blocks alone")
     parser.add_argument("--rivals", action="store_true", help="the clients of others as well")
     options = parser.parse_args()
     plan = QUICK if options.quick else Plan()
     if options.turns:
         plan = evolve(plan, turns=options.turns)
-    blocks = options.only or [name for name in BLOCKS if name != "rivals" or options.rivals]
+    blocks = options.only or [name for name in pages.BLOCKS if name != "rivals" or options.rivals]
     keep_to(core_of("client"))
     for block in blocks:
         text = run(block, plan)

@@ -76,7 +76,7 @@ class Fills:
 
 
 def order_answer(order: dict[str, Any], number: int) -> bytes:
-    """Answer an order as one that rests: as today's exchange, or as the classic one."""
+    """Answer an order as one that rests."""
     ack = {
         "order_id": f"ee0e1a5c-0000-4000-8000-{number:012d}",
         "client_order_id": order.get("client_order_id", ""),
@@ -85,6 +85,21 @@ def order_answer(order: dict[str, Any], number: int) -> bytes:
         "ts_ms": 1_764_000_000_000,
     }
     return json.dumps(ack).encode()
+
+
+def classic_answer(order: dict[str, Any], number: int) -> bytes:
+    """Answer an order of the classic contract as one that rests."""
+    rest = {
+        "order_id": f"ee0e1a5c-0000-4000-8000-{number:012d}",
+        "user_id": "00000000-0000-4000-8000-000000000001",
+        "status": "resting",
+        "no_price": 100 - order["yes_price"],
+        "initial_count": order["count"],
+        "remaining_count": order["count"],
+        "fill_count": 0,
+        "created_time": "2026-11-23T10:00:00.000000Z",
+    }
+    return json.dumps({"order": order | rest}).encode()
 
 
 class Connection(asyncio.Protocol):
@@ -116,9 +131,8 @@ class Connection(asyncio.Protocol):
     def _answer(self, head: bytes, words: bytes, body: bytes) -> bytes:
         method, target = head.split(b" ", 2)[:2]
         if method == b"POST":
-            return response(
-                b"201 Created", order_answer(json.loads(body or b"{}"), next(self.numbers))
-            )
+            answer = order_answer if b"/events/" in target else classic_answer
+            return response(b"201 Created", answer(json.loads(body), next(self.numbers)))
         if self.packed and b"gzip" in words.partition(b"accept-encoding:")[2].split(b"\r\n")[0]:
             return response(b"200 OK", packed_page(self.fills, target.decode()), b"gzip")
         return response(b"200 OK", page(self.fills, target.decode()))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 
 from attrs import field, frozen
-from bench_turns import CORES, HEAD, Plan, Row
+from bench_turns import CORES, HEAD, Plan, Row, amount
 
+BLOCKS = ("demanded", "beside", "growth", "profile", "rivals")
+"""The blocks of the page, each written by itself."""
 PACKAGES = ("httpx", "cryptography", "msgspec", "httptools", "h11")
 FLAT = 1.5
 """A cost per unit is flat where no decade costs more than this times the cheapest before it."""
@@ -110,7 +112,6 @@ class Rival:
     """What one client's process measured: a row's ratio to plain httpx, or why there is none."""
 
     client: str
-    plain: str
     ratios: Mapping[str, tuple[float, float]]
     """By row: the ratio, and the client's own microseconds."""
     reasons: Mapping[str, str]
@@ -120,22 +121,23 @@ class Rival:
         if row not in self.ratios:
             return "–"
         ratio, micro = self.ratios[row]
-        return f"{ratio:.2f} ({micro:,.1f} µs)"
+        return f"{ratio:.2f} ({amount(micro, 'µs')})"
+
+    def notes(self) -> Iterator[str]:
+        """Say why rows are left out, those with the same reason together."""
+        rows: dict[str, list[str]] = {}
+        for row, reason in self.reasons.items():
+            rows.setdefault(reason.rstrip(".…"), []).append(row)
+        for reason, names in rows.items():
+            yield f"- {self.client}; {'; '.join(names)}: {reason}."
 
 
-def rivals_text(rivals: Sequence[Rival], python: str) -> str:
+def rivals_text(rivals: Sequence[Rival]) -> str:
     """Render the clients beside each other, and what one cannot do."""
     rows = list(dict.fromkeys(row for each in rivals for row in (*each.ratios, *each.reasons)))
     lines = [
-        f"Python {python}; beside: {', '.join(dict.fromkeys(each.plain for each in rivals))}.",
-        "",
         f"| work | {' | '.join(each.client for each in rivals)} |",
         f"|---|{'---:|' * len(rivals)}",
         *(f"| {row} | {' | '.join(each.cell(row) for each in rivals)} |" for row in rows),
     ]
-    notes = [
-        f"- {each.client}, {row}: {reason}."
-        for each in rivals
-        for row, reason in each.reasons.items()
-    ]
-    return "\n".join([*lines, "", *notes])
+    return "\n".join([*lines, "", *(note for each in rivals for note in each.notes())])

@@ -87,7 +87,7 @@ def creates_in_turn(
     turns = Turns({})
 
     def round_trip() -> None:
-        link.request("POST", "/", BODY)
+        link.request("POST", "/portfolio/events/orders", BODY)
         link.getresponse().read()
 
     def committed(number: int) -> None:
