@@ -11,12 +11,14 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 from bench_exchange import START, canned_exchange
 from bench_turns import CpuClock, Must, Plan, Row, compare, repeat, row_of, run_python
 from bench_work import (
     KINDS,
+    RAIN,
     ByHand,
     client_of,
     credentials_of,
@@ -29,8 +31,10 @@ from bench_work import (
 from journal_bench import entry
 from journal_orders import AT_ONCE, creates_at_once, creates_in_turn
 
+from kalshi_ext import AsyncKalshi
 from kalshi_ext.journal import open_journal
 
+CALLERS = 1000
 BY_HAND = "httpx, signed by hand"
 SYNC = {"RSA": Must(0.93), "Ed25519": Must(0.58)}
 IN_TURN = {"RSA": Must(0.72), "Ed25519": Must(0.45)}
@@ -75,6 +79,57 @@ def creates_on_a_loop(plan: Plan) -> Iterator[Row]:
                         turns=plan.turns,
                         must=must,
                     )
+
+
+async def longest_block(place: Callable[[], Any], tasks: int) -> float:
+    """Return the longest time, in ms, that a loop was kept while so many tasks placed an order."""
+    longest, last = 0.0, time.perf_counter()
+
+    async def watch() -> None:
+        nonlocal longest, last
+        while True:
+            await asyncio.sleep(0.001)
+            now = time.perf_counter()
+            longest, last = max(longest, now - last), now
+
+    watcher = asyncio.create_task(watch())
+    await asyncio.gather(*(place() for _ in range(tasks)))  # raises where one is not placed
+    watcher.cancel()
+    return longest * 1e3
+
+
+def many_callers(plan: Plan) -> Iterator[Row]:
+    """Compare how long an event loop is kept while 1,000 tasks place an order at once."""
+
+    async def ours(url: str, credentials: dict[str, Any]) -> float:
+        async with AsyncKalshi(environment=url, pace=None, **credentials) as client:
+            ticket = {"side": "bid", "count": 1, "price": "0.01"}
+            return await longest_block(partial(client.orders.place, RAIN, **ticket), CALLERS)
+
+    async def plain(by_hand: ByHand) -> float:
+        gate = asyncio.Semaphore(AT_ONCE)  # httpx's pool does not get through 1,000 that wait
+
+        async def place() -> None:
+            async with gate:
+                await by_hand.place_in_turn(client, 1)
+
+        async with httpx.AsyncClient(**by_hand.options()) as client:
+            return await longest_block(place, CALLERS)
+
+    with canned_exchange() as url:
+        by_hand = ByHand(url, credentials_of("Ed25519"))
+        pairs = [
+            (asyncio.run(ours(url, by_hand.credentials)), asyncio.run(plain(by_hand)))
+            for _ in range(plan.turns)
+        ]
+    yield row_of(
+        f"the longest block of the loop, {CALLERS:,} tasks place at once, wall clock",
+        f"AsyncKalshi, {CALLERS:,} placed",
+        f"{BY_HAND}, {AT_ONCE} of them at a time",
+        pairs,
+        unit="ms",
+        must=Must(50, "value"),
+    )
 
 
 def journaled(plan: Plan) -> Iterator[Row]:
@@ -259,6 +314,7 @@ def importing(plan: Plan) -> Iterator[Row]:
 ROWS: tuple[Callable[[Plan], Iterator[Row]], ...] = (
     creates,
     creates_on_a_loop,
+    many_callers,
     journaled,
     drains,
     slow_drains,
