@@ -20,7 +20,7 @@ import bench_page as pages
 from attrs import evolve
 from bench_beside import BESIDE
 from bench_growth import grow
-from bench_profile import profile
+from bench_profile import imports, profile
 from bench_rows import ROWS
 from bench_turns import QUICK, Plan, Row, core_of, keep_to
 from figures import write_block
@@ -49,8 +49,8 @@ def growth(plan: Plan) -> str:
 
 
 def profiled(plan: Plan) -> str:  # noqa: ARG001 - as the others
-    """Profile one order."""
-    return pages.profile_text(*profile())
+    """Profile one order, and an import."""
+    return f"{pages.profile_text(*profile())}\n\n{pages.imports_text(imports())}"
 
 
 def rivals(plan: Plan) -> str:

@@ -46,8 +46,11 @@ def rows_text(rows: Iterable[Row]) -> str:
     """Render rows, and how many of what is demanded is met."""
     rows = list(rows)
     judged = [row.must.is_met(row) for row in rows if row.must is not None]
+    missed = [row for row in rows if row.must is not None and not row.must.is_met(row)]
     lines = [HEAD, *(row.line() for row in rows)]
-    return "\n".join([*lines, "", f"Demanded: {len(judged)}. Met: {sum(judged)}."])
+    lines += ["", f"Demanded: {len(judged)}. Met: {sum(judged)}.", ""]
+    lines += [f"- {row.what}: {row.must.why}." for row in missed if row.must and row.must.why]
+    return "\n".join(lines).rstrip()
 
 
 def plain_rows_text(rows: Iterable[Row]) -> str:
@@ -104,6 +107,19 @@ def profile_text(rooms: Sequence[Part], functions: Sequence[Part]) -> str:
             f"| {part.name} | {part.calls:.1f} | {part.micro:.1f} | {part.micro / total:.0%} |"
             for part in parts
         ]
+    return "\n".join(lines)
+
+
+def imports_text(parts: Sequence[Part]) -> str:
+    """Render what an import brings, the dearest first."""
+    lines = [
+        "What importing and constructing a client imports, timed by `-X importtime`, which makes it"
+        " dearer:",
+        "",
+        "| room or package | modules | ms |",
+        "|---|---:|---:|",
+    ]
+    lines += [f"| {part.name} | {part.calls:.0f} | {part.micro / 1e3:.1f} |" for part in parts]
     return "\n".join(lines)
 
 

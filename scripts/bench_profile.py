@@ -5,11 +5,12 @@ from __future__ import annotations
 import cProfile
 import pstats
 import re
+import sys
 from collections import defaultdict
 
 import httpx
 from bench_page import Part
-from bench_turns import repeat
+from bench_turns import repeat, run_python
 from bench_work import place
 
 from kalshi_ext import Kalshi
@@ -77,3 +78,26 @@ def profile() -> tuple[list[Part], list[Part]]:
 def dearest(parts: list[Part]) -> list[Part]:
     """Sort, the dearest first; what is nothing goes."""
     return sorted((part for part in parts if part.micro >= 0.5), key=lambda part: -part.micro)
+
+
+STATEMENT = "from kalshi_ext import Kalshi; Kalshi(bearer_token='t')"
+_LINE = re.compile(r"import time:\s+(\d+) \|\s+\d+ \|\s*(\S+)")
+
+
+def imports() -> list[Part]:
+    """Return what importing and constructing a client imports, by room and package."""
+    runs = [run_python("-X", "importtime", "-c", STATEMENT).stderr for _ in range(2)]
+    packages: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    for micro, module in _LINE.findall(runs[-1]):  # the first one compiles
+        package = packages[package_of(module)]
+        package[0] += 1
+        package[1] += float(micro)
+    return dearest([Part(name, *figures) for name, figures in packages.items()])[:TOP]
+
+
+def package_of(module: str) -> str:
+    """Return the room or package of a module; those of Python itself are one."""
+    names = module.split(".")
+    if names[0] == "kalshi_ext":
+        return ".".join(names[:2])
+    return "Python's own" if names[0] in sys.stdlib_module_names else names[0]

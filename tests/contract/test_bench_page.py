@@ -60,6 +60,11 @@ def test_the_rows_are_counted_by_what_they_meet() -> None:
     assert bench_page.rows_text(rows).endswith("Demanded: 2. Met: 1.")
 
 
+def test_a_row_that_does_not_meet_its_demand_says_what_it_owes_that_to() -> None:
+    rows = [evolve(ROW, must=Must(limit, why="the journal")) for limit in (0.93, 0.5)]
+    assert bench_page.rows_text(rows).count("- create: the journal.") == 1
+
+
 def test_rows_without_demands_have_no_columns_for_them() -> None:
     lines = bench_page.plain_rows_text([ROW]).splitlines()
     assert "must" not in lines[0]
@@ -92,6 +97,10 @@ def test_a_profile_tells_shares_of_the_whole_by_room_and_by_function() -> None:
     assert text.startswith("30 calls, 40 µs")
     assert "| writes | 20.0 | 30.0 | 75% |" in text
     assert "| `execute` | 1.0 | 20.0 | 50% |" in text
+
+
+def test_imports_are_listed_in_milliseconds() -> None:
+    assert "| httpx | 23 | 65.5 |" in bench_page.imports_text([Part("httpx", 23, 65_500.0)])
 
 
 def test_a_rival_has_a_ratio_or_a_dash_with_its_reason_once() -> None:
