@@ -17,8 +17,8 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types derived spec generate check-generated drift adopt adopt-walks \
-        record faults fuzz sweeps hostile simulate mutation drift-mutations invariants conformance witnesses bench bench-rivals bulk \
-        stop-times maker package clean
+        record faults fuzz sweeps hostile simulate mutation drift-mutations invariants conformance witnesses bench \
+        bench-rivals bulk stop-times maker package clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
