@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 from attrs import field, frozen
-from bench_turns import CORES, HEAD, Plan, Row, amount
+from bench_turns import CORES, HEAD, Plan, Row, amount, ratio_text
 
 BLOCKS = ("demanded", "beside", "growth", "profile", "rivals")
 """The blocks of the page, each written by itself."""
@@ -125,19 +125,19 @@ def imports_text(parts: Sequence[Part]) -> str:
 
 @frozen
 class Rival:
-    """What one client's process measured: a row's ratio to plain httpx, or why there is none."""
+    """What one client's process measured: its rows beside plain httpx, or why there are none."""
 
     client: str
-    ratios: Mapping[str, tuple[float, float]]
-    """By row: the ratio, and the client's own microseconds."""
+    rows: Mapping[str, Row]
     reasons: Mapping[str, str]
 
     def cell(self, row: str) -> str:
-        """Render one row's figure."""
-        if row not in self.ratios:
+        """Render one row's figures."""
+        if row not in self.rows:
             return "–"
-        ratio, micro = self.ratios[row]
-        return f"{ratio:.2f} ({amount(micro, 'µs')})"
+        found = self.rows[row]
+        spread = "–".join(map(ratio_text, found.quartiles))
+        return f"**{ratio_text(found.ratio)}** ({spread}), {amount(found.value, found.unit)}"
 
     def notes(self) -> Iterator[str]:
         """Say why rows are left out, those with the same reason together."""
@@ -150,7 +150,7 @@ class Rival:
 
 def rivals_text(rivals: Sequence[Rival]) -> str:
     """Render the clients beside each other, and what one cannot do."""
-    rows = list(dict.fromkeys(row for each in rivals for row in (*each.ratios, *each.reasons)))
+    rows = list(dict.fromkeys(row for each in rivals for row in (*each.rows, *each.reasons)))
     lines = [
         f"| work | {' | '.join(each.client for each in rivals)} |",
         f"|---|{'---:|' * len(rivals)}",

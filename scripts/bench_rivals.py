@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import statistics
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from typing import Any
 from attrs import evolve, frozen
 from bench_exchange import canned_exchange
 from bench_page import PACKAGES, Rival, Setup, rivals_text
-from bench_turns import Plan
+from bench_turns import Plan, Row, row_of
 from bench_work import KINDS, credentials_of
 from witnesses import CACHE, ROOT, Witness, install, newest_python
 
@@ -72,24 +71,18 @@ def race(racer: Racer, task: dict[str, Any]) -> Rival:
     env = {k: v for k, v in os.environ.items() if not k.startswith(("KALSHI", "PYTHON"))}
     env |= {"RIVAL_TASK": json.dumps(task), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [str(racer.python), str(DRIVERS / racer.driver)]
-    ratios, reasons = dict[str, tuple[float, float]](), dict[str, str]()
+    rows, reasons = dict[str, Row](), dict[str, str]()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
         for line in process.stdout or ():
             told = json.loads(line)
-            print(racer.name, told, flush=True)
+            name = told["row"]
             if "reason" in told:
-                reasons[told["row"]] = told["reason"]
+                reasons[name] = told["reason"]
             else:
-                ratios[told["row"]] = figures_of(told["turns"])
+                rows[name] = row_of(name, racer.name, "httpx, signed by hand", told["turns"])
     if process.returncode:
         raise SystemExit(f"bench: {racer.driver} ended with {process.returncode}")
-    return Rival(racer.name, ratios, reasons)
-
-
-def figures_of(turns: list[tuple[float, float]]) -> tuple[float, float]:
-    """Return the median of the turns' ratios, and of the client's own figures."""
-    ratio = statistics.median(ours / plain for ours, plain in turns)
-    return ratio, statistics.median(ours for ours, _ in turns)
+    return Rival(racer.name, rows, reasons)
 
 
 VERSIONS = f"""

@@ -104,11 +104,13 @@ def test_imports_are_listed_in_milliseconds() -> None:
 
 
 def test_a_rival_has_a_ratio_or_a_dash_with_its_reason_once() -> None:
-    ours = Rival("this library", {"sync": (0.9, 850.0), "async": (0.5, 9.25)}, {})
-    other = Rival("other 1.0", {"sync": (1.2, 1100.0)}, {"async": "no such.", "drain": "no such"})
+    ours = Rival("this library", {"sync": ROW, "async": evolve(ROW, value=9.25)}, {})
+    slow = evolve(ROW, ratio=1.2, value=1100.0)
+    other = Rival("other 1.0", {"sync": slow}, {"async": "no such.", "drain": "no such"})
     text = bench_page.rivals_text([ours, other])
-    assert "| sync | 0.90 (850 µs) | 1.20 (1,100 µs) |" in text
-    assert "| async | 0.50 (9.25 µs) | – |" in text
+    figures_of_both = "**0.85** (0.80–0.90), 850 µs | **1.20** (0.80–0.90), 1,100 µs"
+    assert f"| sync | {figures_of_both} |" in text
+    assert "| async | **0.85** (0.80–0.90), 9.25 µs | – |" in text
     assert text.endswith("- other 1.0; async; drain: no such.")
 
 
