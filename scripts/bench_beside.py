@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -91,7 +90,8 @@ def decoding(plan: Plan) -> Iterator[Row]:
 def on_the_sandbox(plan: Plan) -> Iterator[Row]:
     """Compare creates on the sandbox, which verifies the signature and matches the order."""
     with Sandbox(settings={"rate_limits": False}) as box:
-        keep_to(core_of("exchange"), box.pid or os.getpid())
+        if box.pid is not None:
+            keep_to(core_of("exchange"), box.pid)
         for kind in KINDS:
             key = box.account("trader", kind=kind.lower())
             by_hand = ByHand(box.url, {"key_id": key.key_id, "private_key": key.private_key})
