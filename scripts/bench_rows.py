@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from bench_events import nobody_listens
 from bench_exchange import START, canned_exchange
 from bench_turns import CpuClock, Must, Plan, Row, compare, repeat, row_of, run_python
 from bench_work import (
@@ -331,4 +332,5 @@ ROWS: tuple[Callable[[Plan], Iterator[Row]], ...] = (
     packed_pages,
     memory,
     importing,
+    nobody_listens,
 )
