@@ -17,8 +17,8 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types derived spec generate check-generated drift adopt adopt-walks \
-        record faults fuzz sweeps hostile simulate mutation drift-mutations invariants conformance witnesses bench bulk \
-        stop-times maker package clean
+        record faults fuzz sweeps hostile simulate mutation drift-mutations invariants conformance witnesses bench \
+        bench-rivals bulk stop-times maker package clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -131,8 +131,11 @@ stop-times: $(VENV)/.dev ## measure the stop button behind queues and slow reads
 maker: $(VENV)/.dev ## the example bot for minutes on exchanges that misbehave, killed again and again
 	$(PY) scripts/maker.py --write
 
-bench: $(VENV)/.dev ## speed, as ratios measured in one run; writes them
+bench: $(VENV)/.dev ## speed, as ratios measured in one run; writes them (minutes, quiet machine)
 	$(PY) scripts/bench.py --write
+
+bench-rivals: $(VENV)/.dev ## the same of clients made by others (installs them apart)
+	$(PY) scripts/bench.py --write --only rivals
 
 bulk: $(VENV)/.dev ## budget and bulk calls against true buckets: 10,000 orders, processes killed
 	KALSHI_BULK=1 $(PY) -m pytest -q -n 1 tests/wire/client/test_client_shared_budget.py

@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 import bench_answers as answers
 import httpx
-from bench_turns import Row, Work, compare, repeat
+from bench_turns import Must, Plan, Row, Work, compare, repeat
 
 from kalshi_ext import Kalshi
 from kalshi_ext.events import Events
@@ -51,15 +51,22 @@ def untold() -> Iterator[None]:
         yield
 
 
-def nobody_listens() -> Iterator[Row]:
+def nobody_listens(plan: Plan) -> Iterator[Row]:
     """Compare calls of which nobody wants to know with calls that have no events at all."""
     transport = httpx.MockTransport(answers.answer)
     options: dict[str, Any] = {"environment": UNREACHABLE, "transport": transport, "pace": None}
     with Kalshi(bearer_token="t", **options) as client:  # noqa: S106
         work = repeat(COUNT, lambda: client.orders.place(**ORDER))
         without: Work = _within(work)
-        what, beside = "place, no network, nobody listens", "the events taken out"
-        yield compare(what, ("place()", work), (beside, without), units=COUNT, turns=25)
+        what, beside = "create, no network, nobody listens to events", "the events taken out"
+        yield compare(
+            what,
+            ("place()", work),
+            (beside, without),
+            units=COUNT,
+            turns=plan.turns * 3,
+            must=Must(1.02),
+        )
 
 
 def _within(work: Work) -> Work:

@@ -19,8 +19,9 @@ from concurrent.futures import wait
 from contextlib import contextmanager
 from pathlib import Path
 
+from bench_exchange import canned_exchange
 from figures import write_block
-from journal_orders import AT_ONCE, canned_exchange, creates_at_once, creates_in_turn
+from journal_orders import AT_ONCE, creates_at_once, creates_in_turn
 
 from kalshi_ext.journal import Entry, Journal, State, Transition, open_journal
 
@@ -126,12 +127,15 @@ def measure_creates(directory: Path, url: str | None, rounds: int) -> str:
     if url is not None:
         journals["PostgreSQL"] = open_journal(url)
     try:
-        with canned_exchange() as port:
-            micros = creates_in_turn(port, journals, directory / "bare.db", entry("bare"), rounds)
-            rates = creates_at_once(port, journals, max(3, rounds // 50))
+        with canned_exchange() as url_of_orders:
+            sample, file = entry("bare"), directory / "bare.db"
+            turns = creates_in_turn(url_of_orders, journals, file, sample, rounds)
+            rounds_of_fifty = creates_at_once(url_of_orders, journals, max(3, rounds // 50))
     finally:
         for journal in journals.values():
             journal.close()
+    micros = {name: turns.micro(name) for name in turns.seconds}
+    rates = {name: statistics.median(each) for name, each in rounds_of_fifty.items()}
     bare = micros["with a bare commit"] - micros["round trip"]
     lines = [
         "Whole creates with Ed25519 against canned answers, in turn (median microseconds; a bare",

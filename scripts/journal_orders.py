@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-import json
-import multiprocessing
 import sqlite3
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from attrs import define, evolve, frozen
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -32,59 +29,6 @@ from kalshi_ext.journal.store import COLUMNS, to_row
 TICKER = "KXRAIN-26DEC31-NYC"
 BODY = b'{"ticker": "KXRAIN-26DEC31-NYC", "side": "bid", "count": "1.00", "price": "0.0100"}'
 AT_ONCE = 50
-
-
-class CannedExchange(asyncio.Protocol):
-    """Answers every order as one that rests."""
-
-    def connection_made(self, transport: Any) -> None:
-        self.transport, self.buffer = transport, b""
-
-    def data_received(self, data: bytes) -> None:
-        self.buffer += data
-        while b"\r\n\r\n" in self.buffer:
-            head, _, rest = self.buffer.partition(b"\r\n\r\n")
-            length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0] or 0)
-            if len(rest) < length:
-                return
-            body, self.buffer = rest[:length], rest[length:]
-            self.transport.write(_answer(json.loads(body or b"{}")))
-
-
-def _answer(order: dict[str, Any]) -> bytes:
-    ack = {
-        "order_id": "ee0e1a5c-0000-4000-8000-000000000001",
-        "client_order_id": order.get("client_order_id", ""),
-        "fill_count": "0.00",
-        "remaining_count": order.get("count", "0.00"),
-        "ts_ms": 1_764_000_000_000,
-    }
-    body = json.dumps(ack).encode()
-    head = f"HTTP/1.1 201 Created\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
-    return head.encode() + b"\r\n\r\n" + body
-
-
-def _serve(pipe: Connection) -> None:
-    async def main() -> None:
-        server = await asyncio.get_running_loop().create_server(CannedExchange, "127.0.0.1", 0)
-        pipe.send(server.sockets[0].getsockname()[1])
-        await server.serve_forever()
-
-    asyncio.run(main())
-
-
-@contextmanager
-def canned_exchange() -> Iterator[int]:
-    """Run it in a process of its own; give its port."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs,), daemon=True)
-    process.start()
-    try:
-        yield ours.recv()
-    finally:
-        process.terminate()
-        process.join()
 
 
 @frozen
@@ -103,18 +47,17 @@ class BareCommit:
         self.connection.execute("COMMIT")
 
 
-def client_options(port: int, journal: Journal) -> dict[str, Any]:
+def client_options(url: str, journal: Journal) -> dict[str, Any]:
     """Return the arguments of a client of the canned exchange."""
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    place = f"http://127.0.0.1:{port}/trade-api/v2"
-    options = {"key_id": "bench", "private_key": pem, "environment": place}
-    return options | {"journal": journal, "policy": Policy(timeout=30.0)}
+    options = {"key_id": "bench", "private_key": pem, "environment": url}
+    return options | {"journal": journal, "policy": Policy(timeout=30.0), "pace": None}
 
 
 @define
 class Turns:
-    """Adds up seconds of things done in turns."""
+    """The seconds of things done in turns."""
 
     seconds: dict[str, list[float]]
 
@@ -128,25 +71,30 @@ class Turns:
         """Return the median in microseconds."""
         return statistics.median(self.seconds[name]) * 1e6
 
+    def parts(self, name: str, count: int) -> list[float]:
+        """Return the medians in microseconds of so many parts of the run."""
+        each = self.seconds[name]
+        return [statistics.median(each[first::count]) * 1e6 for first in range(count)]
+
 
 def creates_in_turn(
-    port: int, journals: dict[str, Journal], file: Path, sample: Entry, rounds: int
-) -> dict[str, float]:
-    """Return microseconds: a round trip, one with a bare commit, a create with each journal."""
+    url: str, journals: dict[str, Journal], file: Path, sample: Entry, rounds: int
+) -> Turns:
+    """Time a round trip, one with a bare commit, and a create with each journal."""
     bare = BareCommit(sqlite_file.connect(file, readonly=False), sample)
-    link = http.client.HTTPConnection("127.0.0.1", port)
+    link = http.client.HTTPConnection(urlsplit(url).netloc)
     link.connect()
     turns = Turns({})
 
     def round_trip() -> None:
-        link.request("POST", "/", BODY)
+        link.request("POST", "/portfolio/events/orders", BODY)
         link.getresponse().read()
 
     def committed(number: int) -> None:
         bare(number)
         round_trip()
 
-    clients = {n: Kalshi(**client_options(port, journal)) for n, journal in journals.items()}
+    clients = {n: Kalshi(**client_options(url, journal)) for n, journal in journals.items()}
     for client in clients.values():
         client.orders.place(TICKER, side="bid", count=1, price="0.01")
     for number in range(rounds):
@@ -159,7 +107,7 @@ def creates_in_turn(
         client.close()
     link.close()
     bare.connection.close()
-    return {name: turns.micro(name) for name in turns.seconds}
+    return turns
 
 
 async def _rate(client: AsyncKalshi, orders: int) -> float:
@@ -174,11 +122,11 @@ async def _rate(client: AsyncKalshi, orders: int) -> float:
     return orders / (time.perf_counter() - began)
 
 
-def creates_at_once(port: int, journals: dict[str, Journal], rounds: int) -> dict[str, float]:
-    """Return orders a second, 50 at a time, with each journal."""
+def creates_at_once(url: str, journals: dict[str, Journal], rounds: int) -> dict[str, list[float]]:
+    """Return the rounds' orders a second, 50 at a time, with each journal."""
 
-    async def main() -> dict[str, float]:
-        clients = {n: AsyncKalshi(**client_options(port, j)) for n, j in journals.items()}
+    async def main() -> dict[str, list[float]]:
+        clients = {n: AsyncKalshi(**client_options(url, j)) for n, j in journals.items()}
         rates: dict[str, list[float]] = {name: [] for name in clients}
         for number in range(rounds + 1):
             for name, client in clients.items():
@@ -187,6 +135,6 @@ def creates_at_once(port: int, journals: dict[str, Journal], rounds: int) -> dic
                     rates[name].append(rate)
         for client in clients.values():
             await client.aclose()
-        return {name: statistics.median(each) for name, each in rates.items()}
+        return rates
 
     return asyncio.run(main())
