@@ -60,8 +60,13 @@ def or_unset(value: T | None) -> T | Unset:
 
 
 # Calling an enum class takes several times as long as a look into a dict.
+def _member(kind: type[W], word: str) -> W:
+    member: W = _members(kind)[word]
+    return member
+
+
 @lru_cache(maxsize=16)
-def _members(kind: type[W]) -> Mapping[str, W]:
+def _members(kind: Any) -> Mapping[str, Any]:
     return {member.value: member for member in kind}
 
 
@@ -74,13 +79,11 @@ def create_body(ticket: OrderTicket) -> m.CreateOrderV2Request:
     return m.CreateOrderV2Request(
         ticker=ticket.ticker,
         client_order_id=ticket.client_order_id,
-        side=_members(m.BookSide)[ticket.book_side],
+        side=_member(m.BookSide, ticket.book_side),
         count=count_text(ticket.count),
         price=dollars_text(ticket.price),
-        time_in_force=_members(m.TimeInForce)[ticket.time_in_force],
-        self_trade_prevention_type=_members(m.SelfTradePreventionType)[
-            ticket.self_trade_prevention
-        ],
+        time_in_force=_member(m.TimeInForce, ticket.time_in_force),
+        self_trade_prevention_type=_member(m.SelfTradePreventionType, ticket.self_trade_prevention),
         expiration_time=or_unset(ticket.expires),
         post_only=or_unset(ticket.post_only),
         reduce_only=or_unset(ticket.reduce_only),
