@@ -205,6 +205,10 @@ def optional(check: Callable[..., Any]) -> Callable[..., Any]:
     return check_given
 
 
+_Check = Callable[[Any, str], Any]
+_Rule = tuple[str, str, _Check, bool]
+
+
 class Checked:
     """Have an attrs class check itself: what its facade refuses it cannot hold.
 
@@ -217,9 +221,9 @@ class Checked:
     _prefix: ClassVar[str] = ""
 
     def __attrs_post_init__(self) -> None:
-        for name, label, check, passes_none in _rules.get(type(self)) or _rules_of(type(self)):
+        for name, label, check, passes_none in self._rules():
             value = getattr(self, name)
-            if value is None and passes_none:  # most arguments of most calls
+            if value is None and passes_none:
                 continue
             checked = check(value, label)
             if checked is not value:
@@ -229,19 +233,18 @@ class Checked:
     def _check_together(self) -> None:
         """Check what concerns several fields. Raises Misuse."""
 
+    @classmethod
+    def _rules(cls) -> tuple[_Rule, ...]:
+        """Return of each field its name, what errors call it, its check, and if that passes None.
 
-_Check = Callable[[Any, str], Any]
-_Rule = tuple[str, str, _Check, bool]
-_rules: dict[type, tuple[_Rule, ...]] = {}
-
-
-def _rules_of(kind: type[Checked]) -> tuple[_Rule, ...]:
-    """Return of each field its name, what errors call it, its check, and if that passes None."""
-    prefix: str = kind._prefix  # noqa: SLF001 - of this module's class
-    rows = ((name, f"{prefix}{name}", check) for name, check in kind._checks.items())  # noqa: SLF001
-    rules = tuple((*row, _passes_none(row[2], row[1])) for row in rows)
-    _rules[kind] = rules
-    return rules
+        Most arguments of most calls are None.
+        """
+        rules = _RULES.get(cls)
+        if rules is None:
+            rows = ((name, f"{cls._prefix}{name}", each) for name, each in cls._checks.items())
+            rules = tuple((*row, _passes_none(row[2], row[1])) for row in rows)
+            _RULES[cls] = rules
+        return rules
 
 
 def _passes_none(check: _Check, label: str) -> bool:
@@ -249,3 +252,6 @@ def _passes_none(check: _Check, label: str) -> bool:
         return check(None, label) is None
     except Misuse:
         return False
+
+
+_RULES: Final[dict[type, tuple[_Rule, ...]]] = {}

@@ -42,7 +42,7 @@ from kalshi_ext.risk import RiskGate
 from kalshi_ext.stop import AutoGroups
 from kalshi_ext.transport import AsyncDeadlineTransport, DeadlineTransport
 from kalshi_ext.transport.deadman import DeadMan, checked_times, supervisor_environment
-from kalshi_ext.transport.driver import Endpoint
+from kalshi_ext.transport.endpoint import Endpoint
 from kalshi_ext.transport.family import family_of, httpx
 from kalshi_ext.transport.keys import load_key, pem_of
 from kalshi_ext.transport.signing import signer

@@ -271,7 +271,7 @@ def changed(entry: Entry, **values: Any) -> Entry:
     """Copy an entry with values that were checked before."""
     # Not attrs.evolve: it checks all fields anew, the larger half of a transition's cost.
     copy = object.__new__(Entry)
-    _exhaust(map(call, _SETTERS, repeat(copy), _values(entry)))
+    _exhaust(map(_call, _SETTERS, repeat(copy), _values(entry)))
     for name, value in values.items():
         _set(copy, name, value)
     return copy
@@ -281,6 +281,7 @@ _FIELDS: Final = tuple(part.name for part in fields(Entry))
 _SETTERS: Final = tuple(Entry.__dict__[name].__set__ for name in _FIELDS)  # of its slots
 _values: Final = attrgetter(*_FIELDS)
 _set: Final = object.__setattr__
+_call: Final[Any] = call
 _exhaust: Final = deque[object](maxlen=0).extend
 
 

@@ -20,7 +20,7 @@ from kalshi_ext.errors import KalshiError
 from kalshi_ext.protocol.flow import Send
 from kalshi_ext.protocol.messages import Request
 from kalshi_ext.transport import DeadlineTransport
-from kalshi_ext.transport.driver import Endpoint
+from kalshi_ext.transport.endpoint import Endpoint
 from kalshi_ext.transport.family import httpx
 from kalshi_ext.transport.signing import Signer
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
-from attrs import evolve, field, frozen
+from attrs import Factory, evolve, field, frozen
 
 from kalshi_ext.redact import without_known_text
 
@@ -27,6 +27,10 @@ class Repeat(Enum):
     UNKEYED = "creates something without a key: never repeat, list before and after"
 
 
+def _changes_anything(operation: Operation) -> bool:
+    return operation.repeat is not Repeat.READ
+
+
 @frozen
 class Operation:
     """One operation of a contract.
@@ -45,12 +49,10 @@ class Operation:
     public: bool = False
     any_json: bool = False
 
-    writes: bool = field(init=False, eq=False, repr=False)
+    writes: bool = field(
+        default=Factory(_changes_anything, takes_self=True), init=False, eq=False, repr=False
+    )
     """Whether the operation changes anything at the exchange."""
-
-    @writes.default
-    def _writes(self) -> bool:
-        return self.repeat is not Repeat.READ
 
 
 @frozen

@@ -16,7 +16,7 @@ on this mapping: every other module calls `direction` and `yes_price`.
 
 from __future__ import annotations
 
-import os
+import secrets
 import uuid
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -96,7 +96,7 @@ def new_client_order_id(intent: str | None = None) -> str:
 
 def _random_uuid() -> str:
     """Return the text of a new UUIDv4; the class takes six times as long to make one."""
-    digits = os.urandom(16).hex()
+    digits = secrets.token_hex(16)
     variant = "89ab"[int(digits[16], 16) & 3]
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 

@@ -20,17 +20,15 @@ this library, and not by an interrupt, the driver tells the journal which verdic
 from __future__ import annotations
 
 import asyncio
-import math
 import os
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from functools import lru_cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
-from attrs import define, field, frozen
+from attrs import define, field
 
-from kalshi_ext.errors import DryRun, JournalUnwritable, KalshiError, Misuse
+from kalshi_ext.errors import JournalUnwritable, KalshiError, Misuse
 from kalshi_ext.events import NOBODY, Events, JournalFailed, JournalRecovered
 from kalshi_ext.journal import JournalUnusable, TransitionUnwritten
 from kalshi_ext.models.health import CallInFlight
@@ -47,200 +45,20 @@ from kalshi_ext.protocol.flow import (
     Sleep,
     Told,
 )
-from kalshi_ext.protocol.messages import Lost, Operation, Reply, Request
+from kalshi_ext.protocol.messages import Lost, Operation, Reply
 from kalshi_ext.protocol.numbered_calls import numbered
 from kalshi_ext.redact import clean_text
 from kalshi_ext.transport import DeliveryTrace, aread_limited, read_limited, trace_delivery
 from kalshi_ext.transport.async_transports import AsyncDeadlineTransport
+from kalshi_ext.transport.endpoint import Endpoint
 from kalshi_ext.transport.family import Family, family_of, httpx, tells_its_steps
-from kalshi_ext.transport.framing import plain_headers
-from kalshi_ext.transport.idle import Origin
 from kalshi_ext.transport.places import AsyncPlaces, Place, Places, Turns
-from kalshi_ext.transport.request_bytes import RequestBytes
-from kalshi_ext.transport.signing import Signer
-from kalshi_ext.transport.transport_options import origin_of
 from kalshi_ext.transport.transports import DeadlineTransport
 
 T = TypeVar("T")
 
-MAX_BODY = 64 * 1024 * 1024  # bytes; a page of 1000 orders is about 1 MB
-USER_AGENT = "kalshi-ext"
-
 # The verbs of the journal that precede a send.
 RESERVATION_VERBS = frozenset({"reserve_many", "reopen"})
-
-# Where it exists it counts the time of a suspended machine too, in which an order grows old.
-_BOOTTIME: int | None = getattr(time, "CLOCK_BOOTTIME", None)
-
-
-@define
-class Clock:
-    """This machine's clock in Unix seconds, with a correction towards the exchange's clock."""
-
-    _offset: float = 0.0
-
-    @property
-    def correction(self) -> float:
-        """The seconds by which this machine's clock was moved so far."""
-        return self._offset
-
-    def monotonic(self) -> float:
-        """Return seconds of a clock that nobody sets."""
-        return time.monotonic() if _BOOTTIME is None else time.clock_gettime(_BOOTTIME)
-
-    def now(self) -> float:
-        return time.time() + self._offset
-
-    def adjust(self, seconds: float) -> None:
-        """Move the clock forward by so many seconds, back when negative."""
-        self._offset += seconds
-
-
-@frozen
-class Endpoint:
-    """The exchange as both drivers see it: base URL without trailing slash, signer, clock.
-
-    `max_body` is in bytes.
-    """
-
-    base_url: str
-    signer: Signer
-    clock: Any = field(factory=Clock)
-    max_body: int = MAX_BODY
-    dry_run: bool = False
-
-    def prepare(
-        self, send: Send, stamp: float | None = None, family: Family = httpx
-    ) -> httpx.Request:
-        """Build and sign the request of one attempt, by default with the time it is.
-
-        `family` makes it, httpx or httpx2. Raises Misuse for a URL that is too long.
-        """
-        request = send.request
-        url = self._url(request, family)
-        headers = _HEADERS if request.body is None else _BODY_HEADERS
-        if not send.public:
-            seconds = self.clock.now() if stamp is None else stamp
-            headers = {**headers, **self._signed(request.method, url.raw_path, seconds)}
-        bounds = dict.fromkeys(("connect", "read", "write", "pool"), send.timeout)
-        made: httpx.Request = family.Request(
-            request.method,
-            url,
-            headers=headers,
-            content=request.body,
-            extensions={"timeout": bounds},
-        )
-        return made
-
-    def bytes_of(self, send: Send, stamp: float) -> RequestBytes:
-        """Build and sign the same request for a transport of ours, without an object of httpx.
-
-        Raises Misuse for a URL that is too long.
-        """
-        request, body = send.request, send.request.body or b""
-        target = _target(self._url(request, httpx)) if request.query else self._target(request)
-        headers = [(b"Host", target.host)]
-        if not body and request.method in _WITH_LENGTH:
-            headers.append((b"Content-Length", b"0"))
-        headers += _HEADER_BYTES if request.body is None else _BODY_HEADER_BYTES
-        if not send.public:
-            signed = self._signed(request.method, target.raw_path, stamp)
-            headers += [(n.encode("ascii"), v.encode("ascii")) for n, v in signed.items()]
-        if body:
-            headers.append((b"Content-Length", b"%d" % len(body)))
-        return RequestBytes(
-            target.origin, request.method, target.raw_path, headers, body, send.timeout
-        )
-
-    def _signed(self, method: str, raw_path: bytes, seconds: float) -> dict[str, str]:
-        # Signed on every attempt: the exchange refuses old timestamps (30 s, observed).
-        return self.signer.headers(method, raw_path.split(b"?")[0], int(seconds * 1000))
-
-    def _target(self, request: Request) -> _Target:
-        url = self.base_url + request.path
-        return _targets.get(url) or _remembered_target(url, self._url(request, httpx))
-
-    def _url(self, request: Request, family: Family) -> httpx.URL:
-        try:
-            url = _parsed_url(family, self.base_url + request.path)
-            return url.copy_with(params=request.query) if request.query else url
-        except family.InvalidURL as error:  # above all: longer than 65,536 characters
-            raise Misuse(f"this request makes no URL: {error}; ask for less at once") from None
-
-    def reply(self, response: httpx.Response, body: bytes, sent_at: float, stamp: float) -> Reply:
-        """Turn a response into plain data."""
-        headers, received_at = plain_headers(response.headers.raw), self.clock.monotonic()
-        return Reply(response.status_code, headers, body, sent_at, received_at, stamp=stamp)
-
-    def wait_until(self, send: Send) -> float:
-        """Return the moment of `time.monotonic` until which a connection may be waited for."""
-        return time.monotonic() + min(send.wait, self._left(send))
-
-    def timeout(self, send: Send) -> float:
-        """Return the seconds of an attempt that begins now."""
-        return min(send.timeout, self._left(send))
-
-    def _left(self, send: Send) -> float:
-        if send.deadline == math.inf:
-            return math.inf
-        left: float = send.deadline - self.clock.monotonic()
-        return left
-
-    def refusal(self, send: Send) -> Lost | None:
-        """Look, after the wait for a connection, whether the request may still leave.
-
-        Raises DryRun for a write of a client that sends none.
-        """
-        if self.dry_run and send.request.method != "GET":
-            self.prepare(send)
-            raise _dry_run(send.request)
-        if send.refusal is None:
-            return None
-        now = self.clock.monotonic()
-        reason = send.refusal(now)
-        return None if reason is None else Lost(False, reason, now)
-
-
-_HEADERS = {
-    "accept": "application/json",
-    "accept-encoding": "gzip",  # a page of 1000 fills is 507 kB plain and 85 kB packed
-    "user-agent": USER_AGENT,
-}
-_BODY_HEADERS = {**_HEADERS, "content-type": "application/json"}
-_HEADER_BYTES = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
-_BODY_HEADER_BYTES = [(name.encode(), value.encode()) for name, value in _BODY_HEADERS.items()]
-_WITH_LENGTH = frozenset({"POST", "PUT", "PATCH"})  # they say so where they have no body, too
-
-
-class _Target(NamedTuple):
-    """Where a request goes: what connections are kept by, path and query, and the Host header."""
-
-    origin: Origin
-    raw_path: bytes
-    host: bytes
-
-
-def _target(url: httpx.URL) -> _Target:
-    return _Target(origin_of(url), url.raw_path, url.netloc)
-
-
-# As for URLs below.
-_targets: dict[str, _Target] = {}
-_MAX_TARGETS = 256
-
-
-def _remembered_target(text: str, url: httpx.URL) -> _Target:
-    if len(_targets) >= _MAX_TARGETS:
-        _targets.clear()
-    target = _targets[text] = _target(url)
-    return target
-
-
-# Parsing a URL costs as much as signing with Ed25519, and most orders go to one.
-@lru_cache(maxsize=256)
-def _parsed_url(family: Family, text: str) -> httpx.URL:
-    url: httpx.URL = family.URL(text)
-    return url
 
 
 def lost_request(error: Exception, trace: DeliveryTrace, sent_at: float, stamp: float) -> Lost:
@@ -248,11 +66,6 @@ def lost_request(error: Exception, trace: DeliveryTrace, sent_at: float, stamp: 
     # Text, not the exception: its traceback would keep the frames of the flow alive.
     reason = clean_text(f"{type(error).__name__}: {error}", 300).rstrip(": ")
     return Lost(not trace.nothing_sent, reason, sent_at, stamp=stamp)
-
-
-def _dry_run(request: Request) -> DryRun:
-    asked = {"method": request.method, "path": request.path, "body": request.body}
-    return DryRun(f"dry run: {request.method} {request.path} was signed and not sent", **asked)
 
 
 def not_sent(error: Exception, endpoint: Endpoint) -> Lost:

@@ -15,7 +15,7 @@ from kalshi_ext import AsyncKalshi, Kalshi, NotSent
 from kalshi_ext.protocol.effects import Send
 from kalshi_ext.protocol.messages import Request
 from kalshi_ext.transport import AsyncDeadlineTransport, DeadlineTransport
-from kalshi_ext.transport.driver import Endpoint
+from kalshi_ext.transport.endpoint import Endpoint
 from kalshi_ext.transport.request_bytes import request_head
 from kalshi_ext.transport.signing import signer
 from kalshi_ext.values.json_text import canonical, compact

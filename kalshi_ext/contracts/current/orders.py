@@ -9,7 +9,9 @@ Answers are read by `contracts/decode_orders`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from kalshi_portfolio import models as m
@@ -43,6 +45,7 @@ from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.values import count_text, dollars_text
 
 T = TypeVar("T")
+W = TypeVar("W", bound=Enum)
 
 
 _FILTERS = (
@@ -57,11 +60,14 @@ def or_unset(value: T | None) -> T | Unset:
 
 
 # Calling an enum class takes several times as long as a look into a dict.
-_SIDES = {each: m.BookSide(each.value) for each in shapes.BookSide}
-_TIMES_IN_FORCE = {each: m.TimeInForce(each.value) for each in shapes.TimeInForce}
-_SELF_TRADE_PREVENTIONS = {
-    each: m.SelfTradePreventionType(each.value) for each in shapes.SelfTradePreventionType
-}
+def _member(kind: type[W], word: str) -> W:
+    member: W = _members(kind)[word]
+    return member
+
+
+@lru_cache(maxsize=16)
+def _members(kind: Any) -> Mapping[str, Any]:
+    return {member.value: member for member in kind}
 
 
 def create_body(ticket: OrderTicket) -> m.CreateOrderV2Request:
@@ -73,11 +79,11 @@ def create_body(ticket: OrderTicket) -> m.CreateOrderV2Request:
     return m.CreateOrderV2Request(
         ticker=ticket.ticker,
         client_order_id=ticket.client_order_id,
-        side=_SIDES[ticket.book_side],
+        side=_member(m.BookSide, ticket.book_side),
         count=count_text(ticket.count),
         price=dollars_text(ticket.price),
-        time_in_force=_TIMES_IN_FORCE[ticket.time_in_force],
-        self_trade_prevention_type=_SELF_TRADE_PREVENTIONS[ticket.self_trade_prevention],
+        time_in_force=_member(m.TimeInForce, ticket.time_in_force),
+        self_trade_prevention_type=_member(m.SelfTradePreventionType, ticket.self_trade_prevention),
         expiration_time=or_unset(ticket.expires),
         post_only=or_unset(ticket.post_only),
         reduce_only=or_unset(ticket.reduce_only),
