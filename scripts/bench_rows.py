@@ -51,7 +51,6 @@ FIRST_STEPS = (
     "a loop runs the first steps of all tasks that were made together, up to where each waits for a"
     " connection, before anything else"
 )
-HASHES = "a list keeps the hash of each row that it read, to notice pages that go in a circle"
 IMPORTED = "the modules that an import brings, in the profile below"
 
 
@@ -296,7 +295,7 @@ def memory(plan: Plan) -> Iterator[Row]:
         "httpx + json, page by page",
         [(ours, plain) for ours, plain in pairs],
         unit="MB",
-        must=Must(10.0, "value", why=HASHES),
+        must=Must(10.0, "value"),
     )
 
 
