@@ -8,12 +8,10 @@ failed transition must not say so: its order may be at the exchange already.
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from itertools import repeat
-from operator import attrgetter, call
+from operator import attrgetter
 from typing import Any, Final
 
 from attrs import Attribute, Factory, field, fields, frozen
@@ -271,18 +269,16 @@ def changed(entry: Entry, **values: Any) -> Entry:
     """Copy an entry with values that were checked before."""
     # Not attrs.evolve: it checks all fields anew, the larger half of a transition's cost.
     copy = object.__new__(Entry)
-    _exhaust(map(_call, _SETTERS, repeat(copy), _values(entry)))
+    for name, value in zip(_FIELDS, _values(entry), strict=True):
+        _set(copy, name, value)
     for name, value in values.items():
         _set(copy, name, value)
     return copy
 
 
 _FIELDS: Final = tuple(part.name for part in fields(Entry))
-_SETTERS: Final = tuple(Entry.__dict__[name].__set__ for name in _FIELDS)  # of its slots
 _values: Final = attrgetter(*_FIELDS)
 _set: Final = object.__setattr__
-_call: Final[Any] = call
-_exhaust: Final = deque[object](maxlen=0).extend
 
 
 def advance(entry: Entry, transition: Transition, *, now: datetime) -> Entry:
