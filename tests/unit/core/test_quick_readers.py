@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kalshi_ext.contract import types as shapes
+from kalshi_ext.contracts import decode_orders
 from kalshi_ext.contracts.decode_orders import (
     any_fill,
     any_order,
+    decode_ack,
     decode_fill,
     decode_order,
     quick_fill,
@@ -127,3 +130,33 @@ def test_what_the_quick_reader_refuses_is_noted_once_by_the_other() -> None:
     order = decode_noting(decode_order, {**ORDER, "maker_fees_dollars": "n/a"}, noted)
     assert order.maker_fees is None
     assert noted == {("unreadable_field", "Order.maker_fees_dollars")}
+
+
+ACK: dict[str, Any] = {
+    "order_id": "o1",
+    "client_order_id": "c1",
+    "fill_count": "1.00",
+    "remaining_count": "2.00",
+    "average_fill_price": "0.5600",
+    "average_fee_paid": "0.0154",
+    "ts_ms": 1_700_000_000_123,
+}
+ODD_VALUES: list[Any] = [None, "", "n/a", "0.1", " ", 0, 7, 1.5, True, [], {}, "\0", "x" * 600]
+
+
+@pytest.mark.parametrize("name", [*ACK, "reduced_by"])
+def test_an_acknowledgement_is_read_quickly_as_it_is_read_carefully(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(row: Any) -> Any:
+        return decode_ack(row, "T", shapes.CreateOrderV2Response)
+
+    rows = [ACK, *({**ACK, name: value} for value in ODD_VALUES)]
+    rows.append({key: value for key, value in ACK.items() if key != name})
+    quickly = [outcome(read, row) for row in rows]
+    monkeypatch.setattr(decode_orders, "_plain_ack", refuse)
+    assert quickly == [outcome(read, row) for row in rows]
+
+
+def refuse(*_: object) -> None:
+    raise ValueError
