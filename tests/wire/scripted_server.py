@@ -209,7 +209,7 @@ class SyncTransportClient(TransportClient):
     def send(self, request: httpx.Request, seconds: float = 10) -> RoundTrip:
         with trace_delivery(time.monotonic() + seconds) as trace:
             try:
-                if self.as_bytes:
+                if self.as_bytes and self.transport.takes_bytes():
                     with self.transport.places.wait(trace.deadline):
                         answer = self.transport.round_trip(bytes_of(request), trace, LIMIT)
                     return RoundTrip(trace, answer[0], answer[2])
@@ -255,7 +255,7 @@ class AsyncTransportClient(TransportClient):
     async def send_async(self, request: httpx.Request, seconds: float) -> RoundTrip:
         with trace_delivery(time.monotonic() + seconds) as trace:
             try:
-                if self.as_bytes:
+                if self.as_bytes and self.transport.takes_bytes():
                     with await self.transport.places.wait(trace.deadline):
                         answer = await self.transport.round_trip(bytes_of(request), trace, LIMIT)
                     return RoundTrip(trace, answer[0], answer[2])
