@@ -65,8 +65,10 @@ class _Book(Generic[W]):
     def queue(self, stopping: bool) -> deque[W]:
         return self.stopping if stopping else self.ordinary
 
-    def give_back(self) -> None:
+    def give_back(self, place: Place | None = None) -> None:
         self.busy -= 1
+        if place is not None:
+            place.held = False  # no call lies between: an interrupt comes before both, or after
         self.hand_over()
 
     def hand_over(self) -> None:
@@ -80,17 +82,16 @@ class _Book(Generic[W]):
 class Place:
     """A place, given back by `release`, or when nobody refers to it any more."""
 
-    __slots__ = ("_held", "_places")
+    __slots__ = ("_places", "held")
 
-    def __init__(self, places: Places | AsyncPlaces) -> None:
+    def __init__(self, places: Places | AsyncPlaces, *, held: bool = True) -> None:
         self._places = places
-        self._held = True
+        self.held = held
 
     def release(self) -> None:
         """Give the place back; a second time does nothing."""
-        if self._held:
-            self._held = False
-            self._places.give_back()
+        if self.held:
+            self._places.give_back(self)
 
     def __enter__(self) -> Self:
         return self
@@ -104,7 +105,7 @@ class Place:
         self.release()
 
     def __del__(self) -> None:
-        if getattr(self, "_held", False):  # an interrupt came between taking and using it
+        if getattr(self, "held", False):  # an interrupt came between taking and using it
             self._places.lose()
 
 
@@ -145,8 +146,10 @@ class Places:
     def acquire(self, until: float, *, stopping: bool = False) -> Place | None:
         """Wait for a place until a moment of the monotonic clock; None when none came free."""
         with self._lock:
+            place = Place(self, held=False)
             if self._book.take(stopping):
-                return Place(self)
+                place.held = True  # as in `give_back`
+                return place
             waiter = _LockWaiter()
             self._book.queue(stopping).append(waiter)
             self._book.hand_over()  # a place that was lost tells nobody
@@ -170,10 +173,10 @@ class Places:
         """Wait for a place. Raises PoolTimeout."""
         return _given(self.acquire(until, stopping=stopping))
 
-    def give_back(self) -> None:
+    def give_back(self, place: Place) -> None:
         """Take a place back and hand it to whoever waits."""
         with self._lock:
-            self._book.give_back()
+            self._book.give_back(place)
 
     def lose(self) -> None:
         """Count a place whose holder was collected; for the collector, so without a lock."""
@@ -235,9 +238,9 @@ class AsyncPlaces:
         """Wait for a place. Raises PoolTimeout."""
         return _given(await self.acquire(until, stopping=stopping))
 
-    def give_back(self) -> None:
+    def give_back(self, place: Place) -> None:
         """Take a place back and hand it to whoever waits."""
-        self._book.give_back()
+        self._book.give_back(place)
 
     def lose(self) -> None:
         """Count a place whose holder was collected."""
