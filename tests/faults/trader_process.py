@@ -12,11 +12,12 @@ from __future__ import annotations
 import json
 import os
 import resource
-import sqlite3  # noqa: F401 - before the rights are dropped: then no module may be readable
+import sqlite3  # noqa: F401 - these before the rights are dropped: then no module may be readable
 import sys
 from pathlib import Path
 from typing import Any
 
+import cryptography.hazmat.primitives.serialization  # noqa: F401
 from killed_bot import POLICY
 
 from kalshi_ext import Kalshi

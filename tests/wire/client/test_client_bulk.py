@@ -93,7 +93,7 @@ def test_at_the_deadline_what_was_placed_is_told_and_the_rest_is_not_sent(
     box: Sandbox, how: str
 ) -> None:
     options = options_of(box, f"late-{how}", tier="basic")
-    work = lambda c: c.orders.place_many(tickets(30), deadline=0.6)  # noqa: E731
+    work = lambda c: c.orders.place_many(tickets(80), deadline=2.0)  # noqa: E731
     results = RUN[how](options, work)
     kinds = [type(each) for each in results]
     assert set(kinds) == {OrderAck, NotSent}
