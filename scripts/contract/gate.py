@@ -14,6 +14,7 @@ construct must be on a list; there is no list of bad things to keep complete.
                            and a module's name stands for nothing else: it cannot be passed on
     definitions            none under a name that is called or stands for a builtin here, and no
                            dunder but those in `DEFINED_DUNDERS`: none that runs at import
+    executed by its name   what `contract/gate_hooks` says: decorators, bases, enums, instances
     calls                  none of `type`; str.format only of templates with plain names, because
                            `{0.__class__}` reads what it likes
     `__init__.py`          the above, or an index byte for byte as `contract/index` writes it
@@ -26,6 +27,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from contract.gate_hooks import hook_problems
 from contract.index import is_index
 
 
@@ -73,6 +75,9 @@ IMPORT_TIME_CALLS = frozenset(
     {"TypeVar", "Unset", "_attrs_field", "field", "OperationRow", "RetryRow"}
 )
 DECORATORS = frozenset({"_attrs_define", "classmethod", "define", "property"})
+EXECUTED = frozenset().union(
+    IMPORT_TIME_CALLS, DECORATORS, BUILTINS, {"TYPE_CHECKING"}, *IMPORTS.values()
+)
 DUNDERS = frozenset({"__aenter__", "__aexit__", "__enter__", "__exit__", "__init__"})
 DEFINED_DUNDERS = _words("""
     __aenter__ __aexit__ __bool__ __contains__ __delitem__ __enter__ __exit__ __getitem__
@@ -95,23 +100,25 @@ def gate_problems(root: Path) -> list[str]:
 
 
 def _file_problems(path: Path) -> list[tuple[int, str]]:
-    text = path.read_text(encoding="utf-8")
-    if path.name == "__init__.py" and is_index(text):
+    source = path.read_bytes()
+    if path.name == "__init__.py" and is_index(source.decode("utf-8", "replace")):
         return []
-    return module_problems(text, connects=path.name == "client.py")
+    return module_problems(source, connects=path.name == "client.py")
 
 
-def module_problems(text: str, *, connects: bool = False) -> list[tuple[int, str]]:
+def module_problems(source: str | bytes, *, connects: bool = False) -> list[tuple[int, str]]:
     """Return (line, problem) for each construct in a module that may not be there.
 
     `connects` says that the module is the one that may open connections.
     """
     try:
-        tree = ast.parse(text)
+        # Bytes, as the importer has them: a comment `coding: …` decides what it reads there.
+        tree = ast.parse(source.encode() if isinstance(source, str) else source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return [(getattr(error, "lineno", None) or 1, f"this is no Python: {error}")]
     nodes = list(ast.walk(tree))
     found = [*_node_problems(nodes), *_name_problems(nodes), *_body_problems(tree.body)]
+    found += hook_problems(tree, nodes, EXECUTED)
     found += [] if connects else _connection_problems(nodes)
     return sorted(set(found))
 

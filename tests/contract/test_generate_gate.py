@@ -84,6 +84,47 @@ WAYS_IN = {
     "a global": "def f():\n    global Any\n    return 1",
     "a coroutine at import": "async def f():\n    return [x async for x in Any]",
     "a match": "match Any:\n    case 1:\n        x = 1",
+    "a constructor of an enum's members": (
+        "from enum import IntEnum\nclass A(IntEnum):\n"
+        "    X = 1\n    def __init__(self, v):\n        v.x()"
+    ),
+    "a property of an enum's member": (
+        "from enum import StrEnum\nclass A(StrEnum):\n"
+        "    X = 'a'\n    @property\n    def p(self):\n"
+        "        return 1\nx = A.X.p"
+    ),
+    "a property of a class": (
+        "class A:\n    @classmethod\n    @property\n    def p(cls):\n        return 1\nx = A.p"
+    ),
+    "a property of an instance": (
+        "class Unset:\n    @property\n    def p(self):\n        return 1\nx = Unset().p"
+    ),
+    "a constructor by assignment": "def f(x):\n    return x\nclass A:\n    __init__ = f",
+    "a subscript of a class": (
+        "def f(x):\n    return x\nclass A:\n    __class_getitem__ = f\nx = A[1]"
+    ),
+    "a hook of the module by assignment": "def f(x):\n    return x\n__getattr__ = f",
+    "annotations of its own": "__annotations__ = {}",
+    "a decorator by assignment": "define = Any\n@define\nclass A:\n    x: int",
+    "a decorator of a class's own": (
+        "class A:\n    property = Any\n    @property\n    def p(self):\n        return 1"
+    ),
+    "a decorator by import": "from ..models.order import define\n@define\nclass A:\n    x: int",
+    "a class that decorates": "class define:\n    def __init__(self, x):\n        return None",
+    "a base by assignment": "class A:\n    x = 1\nException = A\nclass B(Exception):\n    x = 1",
+    "a function under another name": "from attrs import evolve as field\nx = field(1)",
+    "a guard by assignment": "TYPE_CHECKING = Any\nif TYPE_CHECKING:\n    from typing import Final",
+    "a name that attrs writes into source": (
+        "from attrs import field\nclass A:\n    x: int = field(alias='x=print(1)')"
+    ),
+    "a converter": (
+        "from attrs import field\nclass A:\n    x: int = field(default=1, converter=Any)"
+    ),
+    "a frame of a coroutine": (
+        "async def g():\n    return 1\ndef f():\n    return g().cr_frame.f_builtins"
+    ),
+    "a format template given later": "def f(d):\n    g = '{0.__class__}'.format\n    return g(d)",
+    "a format template of a mapping": "def f(d):\n    return '{a.__class__}'.format_map(d)",
     "no Python at all": 'x = """',
     "a null": "x = 1\0",
 }
@@ -92,6 +133,17 @@ WAYS_IN = {
 @pytest.mark.parametrize("way", WAYS_IN)
 def test_a_way_in_is_refused(way: str) -> None:
     assert module_problems(HEAD + WAYS_IN[way])
+
+
+@pytest.mark.parametrize("coding", ["raw_unicode_escape", "unicode_escape"])
+def test_a_module_is_read_in_the_encoding_that_the_importer_would_take(coding: str) -> None:
+    assert module_problems(f"# coding: {coding}\n# \\u000aimport os\n{HEAD}")
+
+
+def test_a_field_of_a_model_may_have_any_name() -> None:
+    names = ("define", "field", "quote", "evolve", "property_")
+    fields = "".join(f"    {name}: str\n" for name in names)
+    assert module_problems(f"{HEAD}class Quote:\n{fields}") == []
 
 
 def test_a_problem_is_told_with_its_file_and_line(tmp_path: Path) -> None:
