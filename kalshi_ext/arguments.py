@@ -9,15 +9,17 @@ of an exact built-in type, so that no comparison or conversion after it can rais
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from decimal import Decimal
 from itertools import islice
 from numbers import Integral
+from pathlib import Path
 from typing import Any, ClassVar, Final, cast
 
 from kalshi_ext.errors import Misuse
-from kalshi_ext.redact import redacted_repr
+from kalshi_ext.redact import Secret, is_a, redacted_repr
 
 MAX_NUMBER: Final = 1_000_000_000  # of rows, pages or attempts; larger ones are mistakes
 MAX_ENTRIES: Final = 10_000  # of one request; no bucket of tokens pays for more
@@ -38,16 +40,8 @@ def must_be(name: str, value: object, rule: str) -> Misuse:
 
 def plain(value: object) -> Any:
     """Make numpy's integers and booleans Python's own, and subclasses of text plain text."""
-    if type(value) in _PLAIN:
-        return value
-    if isinstance(value, str):
-        return str.__str__(value)
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, int):
-        return int.__int__(value)
     try:
-        return _native(value)
+        return value if type(value) in _PLAIN else _native(value)
     except Exception:  # noqa: BLE001 - the object is the caller's, and so is what it raises
         return value
 
@@ -56,6 +50,10 @@ _PLAIN: Final = frozenset({str, int, bool, float, bytes, type(None), list, dict,
 
 
 def _native(value: Any) -> Any:
+    if is_a(value, str):
+        return str.__str__(value)
+    if is_a(value, int):
+        return int.__int__(value)
     # An array has a length, a scalar has none: one element of an array is nobody's number.
     if hasattr(cast("type[object]", type(value)), "__len__"):
         return value
@@ -97,7 +95,7 @@ def seconds(
 ) -> float:
     """Check a number of seconds above 0 (`zero`: from 0) and at most `longest`. Raises Misuse."""
     number = plain(value)
-    if isinstance(number, float):
+    if is_a(number, float):
         number = float.__float__(number)
     valid = type(number) in (int, float) and 0 <= number <= longest
     if not valid or (number == 0 and not zero):
@@ -152,7 +150,7 @@ def one_of(
 
 
 def _is_no_list(value: object) -> bool:
-    return isinstance(value, str | bytes | bytearray | Mapping)
+    return is_a(value, (str, bytes, bytearray, Mapping))
 
 
 def entries(
@@ -183,7 +181,7 @@ def _iterator(value: Any, name: str) -> Iterator[Any]:
 
 def instance(value: object, name: str, kind: type | tuple[type, ...], rule: str) -> Any:
     """Check the class of an object. Raises Misuse."""
-    if not isinstance(value, kind):
+    if not is_a(value, kind):
         raise misuse(name, value, rule)
     return value
 
@@ -203,6 +201,34 @@ def optional(check: Callable[..., Any]) -> Callable[..., Any]:
         return None if value is None else check(value, name)
 
     return check_given
+
+
+# How pathlib leaves a URL, and what psycopg takes besides one; either may hold a password.
+_URL_AS_PATH: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}:/")
+_PARAMETER: Final = re.compile(r"(?:^|\s)(?:host|hostaddr|port|dbname|user|password|service)\s?=")
+_LONGEST_PLACE: Final = 4096  # characters of a path on the systems of today
+
+
+def place_fault(name: str, where: Secret[Any], expected: str) -> str | None:
+    """Say why a path or URL is none. Not raised here: the frames of an error show their locals."""
+    place: Any = plain(where.reveal())
+    if not is_a(place, (str, Path)):
+        return f"{name} must be {expected}, not {redacted_repr(place)}"
+    try:
+        told = str(place)
+    except Exception:  # noqa: BLE001 - a Path of the caller's own, and what it raises
+        return f"{name} must be {expected}, not {redacted_repr(place)}"
+    if type(place) is not str and _URL_AS_PATH.match(told.strip()):
+        return f"{name}: a URL is given as a text, not as a Path (value not shown)"
+    if len(_PARAMETER.findall(told[:_LONGEST_PLACE])) > 1:
+        return f"{name}: say a connection as a postgresql:// URL (value not shown)"
+    if type(place) is str and place and not _is_readable(place):
+        return f"{name}: expected a path of printable characters, got {redacted_repr(place)}"
+    return None
+
+
+def _is_readable(place: str) -> bool:
+    return bool(place.strip()) and (place.isprintable() or ("://" in place and is_storable(place)))
 
 
 _Check = Callable[[Any, str], Any]

@@ -11,14 +11,14 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal, cast
 from urllib.parse import SplitResult, urlsplit
 
 from attrs import field, frozen
 
 from kalshi_ext.arguments import Checked, misuse, plain, seconds, text
 from kalshi_ext.errors import Misuse
-from kalshi_ext.redact import Secret, as_secret, without_key, without_password
+from kalshi_ext.redact import Secret, as_secret, is_a, without_key, without_password
 
 Contract = Literal["current", "classic"]
 _CONTRACTS: Final[dict[str, Contract]] = {"current": "current", "classic": "classic"}
@@ -112,7 +112,7 @@ class Environment(Checked):
 
     def __init__(self, name: str, base_url: str, *, allow_insecure: bool = False) -> None:
         # First of all: a traceback shows the locals of its frames, and the instance.
-        swapped = isinstance(name, str) and "://" in name  # an @ alone may belong to a name
+        swapped = is_a(name, str) and "://" in str.__str__(name)  # an @ alone may belong to a name
         name = without_password(name) if swapped else without_key(name)
         base_url = without_password(base_url)
         # By name: one of the type checkers does not know what attrs adds.
@@ -149,7 +149,7 @@ def environment(
     value = without_password(value)
     if value is None:
         return DEMO
-    if isinstance(value, Environment):
+    if is_a(value, Environment):
         return value
     given = plain(value)
     if type(given) is str and given in _ENVIRONMENTS:
@@ -180,7 +180,7 @@ def timeout(value: float | Timeout | None = None) -> Timeout:
     """Accept seconds in total, a Timeout, or None for the default. Raises Misuse."""
     if value is None:
         return Timeout()
-    return value if isinstance(value, Timeout) else Timeout(total=value)
+    return value if is_a(value, Timeout) else Timeout(total=cast("float", value))
 
 
 @frozen
@@ -253,7 +253,7 @@ def _read_variables(variables: Secret[Any]) -> _Variables:
 
 def _variable(variables: Secret[Any], name: str) -> Secret[str]:
     value = Secret(variables.reveal().get(name, ""))
-    if not isinstance(value.reveal(), str):
+    if not is_a(value.reveal(), str):
         raise Misuse(f"{name}: must be a text (value not shown)")
     return value
 

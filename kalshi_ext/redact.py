@@ -22,7 +22,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any, Final, Generic, NoReturn, TypeVar, cast
+from typing import Any, Final, Generic, NoReturn, TypeGuard, TypeVar, cast, overload
 
 from kalshi_ext.spellings import spellings_of, without
 
@@ -232,19 +232,44 @@ def redacted_repr(value: object, limit: int = 80) -> str:
     return clean_text(_repr(value, limit + _MARGIN), limit)
 
 
-def _repr(value: object, limit: int) -> str:
-    """Return the repr of anything, also of what has none, at a cost that `limit` bounds."""
-    if isinstance(value, str | bytes | bytearray):
-        if _may_be_key(value):
-            return f"{type(value).__name__} of {len(value)} characters (not shown: may be a key)"
-        return repr(value[: limit + 1])
-    if isinstance(value, int) and value.bit_length() > 1024:
-        # Python refuses to write more than 4,300 digits, and takes quadratic time for fewer.
-        return f"a whole number of about {value.bit_length() * 30103 // 100000:,} digits"
+@overload
+def is_a(value: object, kind: type[T]) -> TypeGuard[T]: ...
+@overload
+def is_a(value: object, kind: tuple[type, ...]) -> bool: ...
+def is_a(value: object, kind: type | tuple[type, ...]) -> bool:
+    """Say whether an object is of a class, whatever it says of itself.
+
+    Proxies and mocks say another `__class__`, which `isinstance` believes, or raise there.
+    """
     try:
-        return repr(value)
+        return issubclass(type(value), kind)
+    except Exception:  # noqa: BLE001 - a metaclass of the caller's, and what it raises
+        return False
+
+
+def _repr(value: Any, limit: int) -> str:
+    """Return the repr of anything, also of what has none, at a cost that `limit` bounds."""
+    # By the built-in's own methods: a subclass may have others, and they may raise.
+    if is_a(value, str):
+        return _text_repr(str.__str__(value), limit)
+    if is_a(value, (bytes, bytearray)):
+        return _text_repr(memoryview(value), limit)
+    if is_a(value, int) and int.bit_length(value) > 1024:
+        # Python refuses to write more than 4,300 digits, and takes quadratic time for fewer.
+        return f"a whole number of about {int.bit_length(value) * 30103 // 100000:,} digits"
+    try:
+        return str.__str__(repr(value))
     except Exception:  # noqa: BLE001 - the object is the caller's, and so is what its repr raises
-        return f"{type(value).__name__} without a repr"
+        name: str = type.__dict__["__name__"].__get__(type(value))
+        return f"{name} without a repr"
+
+
+def _text_repr(value: str | memoryview, limit: int) -> str:
+    head = value[: limit + 1]
+    shown = head if isinstance(head, str) else bytes(head)
+    if _may_be_key(shown):
+        return f"{type(shown).__name__} of {len(value)} characters (not shown: may be a key)"
+    return repr(shown)
 
 
 # A line of a PEM alone, or a whole one without its BEGIN line. Texts of this length in arguments
@@ -252,9 +277,9 @@ def _repr(value: object, limit: int) -> str:
 _KEY_LINE = re.compile(r"[A-Za-z0-9+/=\s]{60,200}", re.ASCII)
 
 
-def _may_be_key(value: str | bytes | bytearray) -> bool:
+def _may_be_key(value: str | bytes) -> bool:
     head = value[:200]
-    text = head if isinstance(head, str) else bytes(head).decode("latin-1")
+    text = head if isinstance(head, str) else head.decode("latin-1")
     kinds = (str.isupper, str.islower, str.isdigit)
     mixed = all(any(kind(letter) for letter in text) for kind in kinds)
     return mixed and _KEY_LINE.fullmatch(text) is not None
@@ -331,7 +356,8 @@ def without_key(value: T) -> T:
 
     For the first statement of a function that takes one: a traceback shows its locals.
     """
-    is_key = isinstance(value, str) and ("-----BEGIN" in value or _may_be_key(value))
+    text = str.__str__(value) if is_a(value, str) else ""
+    is_key = "-----BEGIN" in text or _may_be_key(text)
     # The line break has every check refuse it: no name may be made of a key.
     return cast("T", f"{REDACTED}\n") if is_key else value
 
@@ -341,9 +367,10 @@ def without_password(url: T) -> T:
 
     What has none of them is returned as it is; with one of them it is refused in any case.
     """
-    given = without_key(url)
-    if not isinstance(given, str) or not _NO_PLAIN_URL.search(given):
-        return given
+    kept = without_key(url)
+    given = str.__str__(kept) if is_a(kept, str) else ""
+    if not _NO_PLAIN_URL.search(given):
+        return kept
     redacted = redact_text(given[:_MARGIN])
     if "@" in given and redacted == given:
         return cast("T", f"{REDACTED}@{given.rpartition('@')[2]}")
@@ -371,8 +398,4 @@ def _known_values() -> Iterator[str]:
 
 def as_secret(value: Any) -> Secret[Any]:
     """Wrap a value in Secret; one that is wrapped already stays as it is."""
-    return value if _is_secret(value) else Secret(value)
-
-
-def _is_secret(value: object) -> bool:
-    return isinstance(value, Secret)
+    return cast("Secret[Any]", value) if is_a(value, Secret) else Secret(value)

@@ -36,7 +36,7 @@ from kalshi_ext.protocol.deviations import DeviationCounter
 from kalshi_ext.protocol.flow import Context, Policy
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.protocol.pacer import Pacer, checked_pacer
-from kalshi_ext.redact import Secret, as_secret
+from kalshi_ext.redact import Secret, as_secret, is_a
 from kalshi_ext.requests import subaccount_number
 from kalshi_ext.risk import RiskGate
 from kalshi_ext.stop import AutoGroups
@@ -179,7 +179,7 @@ def _account(
 def _policy_and_timeout(policy: Policy | None, timeout_: Any) -> tuple[Policy, Timeout]:
     """Make policy and timeout agree: a `timeout` argument overrides the policy's."""
     chosen = Policy() if policy is None else policy
-    if not isinstance(chosen, Policy):
+    if not is_a(chosen, Policy):
         raise must_be("policy", chosen, "a Policy")
     limits = Timeout(total=chosen.timeout) if timeout_ is None else timeout(timeout_)
     return evolve(chosen, timeout=limits.total), limits
@@ -198,7 +198,7 @@ def _pacer(pace: PaceSource, budget: Secret[Any], account: str | None) -> Pacer 
             raise Misuse("budget needs credentials, and a pace that is neither None nor a Pacer")
         pacer.share(open_budget(budget, account), f"{os.getpid()}-{uuid.uuid4()}")
         return pacer
-    if not isinstance(pace, str) or pace != "auto" or account is None or pacer is None:
+    if not is_a(pace, str) or pace != "auto" or account is None or pacer is None:
         return pacer
     return _SHARED.setdefault(account, pacer)
 
@@ -279,7 +279,7 @@ def start_deadman(
 
 def _key_variable(private_key: Secret[Any]) -> dict[str, Any]:
     # Revealed where it is used: a traceback shows the locals of its frames.
-    is_text = isinstance(private_key.reveal(), str | Path)
+    is_text = is_a(private_key.reveal(), (str, Path))
     if private_key.reveal() is None or (is_text and "-----BEGIN" not in str(private_key.reveal())):
         return {"PRIVATE_KEY_PATH": private_key.reveal()}
     return {"PRIVATE_KEY": pem_of(load_key(private_key))}
@@ -331,7 +331,7 @@ def async_transport(
 
 
 def _check_custom(custom: object, kind: str, options: dict[str, Any]) -> None:
-    if not isinstance(custom, getattr(family_of(custom), kind)):
+    if not is_a(custom, getattr(family_of(custom), kind)):
         raise Misuse(f"transport must be an httpx.{kind}, not {type(custom).__name__}")
     # They would be ignored silently: a certificate check or a proxy that is not in use.
     given = {"verify": as_secret(options.get("verify")), "proxy": options["proxy"]}

@@ -13,17 +13,23 @@ from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-# What may stand inside a value that was broken: white space, controls, signs without a width.
+# What may stand inside a value that was broken: white space, controls, signs without a width and
+# others that no screen shows.
 _GAPS: Final = dict.fromkeys(
     [*range(0x21), *range(0x7F, 0xA1), 0xAD, *range(0x200B, 0x2010), *range(0x2028, 0x2030),
-     *range(0x2060, 0x2065), 0xFEFF]
+     *range(0x2060, 0x2070), 0xFEFF, 0x34F, 0x61C, 0x115F, 0x1160, *range(0x180B, 0x1810), 0x3164,
+     *range(0xD800, 0xE000), *range(0xFE00, 0xFE10), 0xFFA0, *range(0xE0000, 0xE01F0)]
 )  # fmt: skip
 _ESCAPE: Final = re.compile(
     r"%(?:25){0,2}(?P<percent>[0-9a-f]{2})"
-    r"|\\{1,4}(?:u(?P<unicode>[0-9a-f]{4})|x(?P<hex>[0-9a-f]{2})|[nrtbf]|(?=[/\"']))"
-    r"|(?P<entity>&(?:\#x?)?[0-9a-z]{1,8};)|<[a-z]{1,8}/?>",
+    r"|(?:\x1b|\\{1,4}(?:u001b|x1b|033))\[[0-9;]{0,8}m"  # a colour of a terminal
+    r"|\\{1,4}(?:(?-i:U)0000(?P<long>[0-9a-f]{4})|u(?P<unicode>[0-9a-f]{4})"
+    r"|u\{(?P<braced>[0-9a-f]{1,4})\}|x(?P<hex>[0-9a-f]{2})|(?P<octal>[0-3][0-7]{2})"
+    r"|[nrtbf]|(?=[^0-9a-z\\]))"
+    r"|(?P<entity>&(?:\#[0-9]{1,8};?|\#x[0-9a-f]{1,8};?|[0-9a-z]{1,8};))|</?[a-z]{1,6}\s{0,2}/?>",
     re.IGNORECASE,
 )
+_NOTHING: Final = re.compile(r"(?!)")
 _MIN_ENCODED: Final = 12  # characters of base64, below which it may be found by chance
 
 
@@ -32,15 +38,17 @@ _LONGEST: Final = 200_000  # characters of a text of which parts are kept
 
 def squeezed(text: str) -> str:
     """Return a text in lower case without escapes and gaps: two writings of a value become one."""
-    if any(letter in text for letter in "%\\&<"):
+    if any(letter in text for letter in "%\\&<\x1b"):
         text = _ESCAPE.sub(_letter, text)
     return text.translate(_GAPS).lower()
 
 
 def _letter(match: re.Match[str]) -> str:
-    code = match["percent"] or match["unicode"] or match["hex"]
-    if code is not None:
-        return chr(int(code, 16))
+    for name in ("percent", "unicode", "hex", "long", "braced"):
+        if match[name] is not None:
+            return chr(int(match[name], 16))
+    if match["octal"] is not None:
+        return chr(int(match["octal"], 8))
     return html.unescape(match["entity"]) if match["entity"] else ""
 
 
@@ -50,19 +58,35 @@ def spellings_of(value: str) -> tuple[str, ...]:
     # Of base64 what does not depend on the text around the value, at each of its alignments.
     encoded = (b64encode(bytes(lead) + raw).decode()[-(-4 * lead // 3) :] for lead in range(3))
     cores = (text[1 if lead else 0 :].rstrip("=")[:-1] for lead, text in enumerate(encoded))
-    spellings = [squeezed(value), raw.hex(), *(c.lower() for c in cores if len(c) >= _MIN_ENCODED)]
+    found = [core.lower() for core in cores if len(core) >= _MIN_ENCODED]
+    found += [core.translate(_URL_SAFE) for core in found]
+    # The bytes of UTF-8 one by one: how percent codes and \x escapes write what is no ASCII.
+    spellings = [squeezed(value), squeezed(raw.decode("latin-1")), raw.hex(), *found]
+    if _UUID.fullmatch(value):
+        spellings.append(value.replace("-", "").lower())
     return tuple(dict.fromkeys(spellings))
+
+
+_URL_SAFE: Final = str.maketrans("+/", "-_")
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def without(text: str, values: Iterable[str], replacement: str) -> str:
     """Replace squeezed values wherever a text writes them, in any way."""
-    whole = squeezed(text)
-    found = [value for value in values if value and value in whole]
+    listed = [value for value in values if value]
+    text = _without(text, listed, replacement, _ESCAPE)
+    # Again as it stands: `%` or a backslash before a value makes an escape of its first letters.
+    return _without(text, listed, replacement, _NOTHING)
+
+
+def _without(text: str, values: list[str], replacement: str, escape: re.Pattern[str]) -> str:
+    whole = squeezed(text) if escape is _ESCAPE else text.translate(_GAPS).lower()
+    found = [value for value in values if value in whole]
     if not found:
         return text
     if len(text) > _LONGEST:
         return replacement  # the way back costs a microsecond a letter, and nobody reads so much
-    letters, begins, ends = _mapped(text)
+    letters, begins, ends = _mapped(text, escape)
     spans = sorted(span for value in found for span in _spans(letters, value))
     parts: list[str] = []
     at = 0
@@ -80,12 +104,12 @@ def _spans(letters: str, value: str) -> Iterator[tuple[int, int]]:
         at = letters.find(value, at + len(value))
 
 
-def _mapped(text: str) -> tuple[str, list[int], list[int]]:
+def _mapped(text: str, escape: re.Pattern[str]) -> tuple[str, list[int], list[int]]:
     """Return the squeezed text, and for each of its letters where it begins and ends."""
     letters: list[str] = []
     begins: list[int] = []
     ends: list[int] = []
-    for begin, end, piece in _pieces(text):
+    for begin, end, piece in _pieces(text, escape):
         for letter in piece.translate(_GAPS).lower():
             letters.append(letter)
             begins.append(begin)
@@ -93,9 +117,9 @@ def _mapped(text: str) -> tuple[str, list[int], list[int]]:
     return "".join(letters), begins, ends
 
 
-def _pieces(text: str) -> Iterator[tuple[int, int, str]]:
+def _pieces(text: str, escape: re.Pattern[str]) -> Iterator[tuple[int, int, str]]:
     at = 0
-    for match in _ESCAPE.finditer(text):
+    for match in escape.finditer(text):
         yield from ((i, i + 1, text[i]) for i in range(at, match.start()))
         yield match.start(), match.end(), _letter(match)
         at = match.end()

@@ -19,7 +19,7 @@ from kalshi_ext.arguments import MAX_ENTRIES, entries, must_be, plain, safely
 from kalshi_ext.contracts.decoding import to_json
 from kalshi_ext.errors import Misuse
 from kalshi_ext.protocol.messages import Call, Document, Operation, Repeat, Request
-from kalshi_ext.redact import clean_text, redacted_repr
+from kalshi_ext.redact import clean_text, is_a, redacted_repr
 
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # A path as the exchange has them (observed). No percent sign: some servers take %2e%2e for dots.
@@ -79,7 +79,7 @@ def _path(path: object) -> str:
 def _query(params: Parameters | None) -> tuple[tuple[str, str], ...]:
     if params is None:
         return ()
-    if not isinstance(params, Mapping):
+    if not is_a(params, (Mapping,)):
         raise must_be("params", params, "a mapping of names to values")
     listed: Any = safely(_items, params, "params", "cannot be read")
     return tuple(pair for name, value in listed for pair in _pairs(name, value))

@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from kalshi_ext.errors import Misuse
-from kalshi_ext.redact import Secret, redacted_repr, without_key
+from kalshi_ext.redact import Secret, is_a, redacted_repr, without_key
 
 _DIGITS: Final = 16  # of a hash: enough to tell keys apart, and no way back to the key id
 _NAME_LENGTH: Final = 128  # bytes
@@ -75,7 +75,7 @@ def account_label(
 
 
 def _checked(account: object) -> str:
-    name = account if isinstance(account, str) else ""
+    name = account if is_a(account, str) else ""
     if not name.strip() or name != name.strip() or not name.isprintable():
         raise Misuse(f"account: expected a name in printable text, got {redacted_repr(account)}")
     if (length := len(name.encode())) > _NAME_LENGTH:

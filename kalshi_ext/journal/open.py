@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, cast
 
-from kalshi_ext.arguments import is_storable, plain
+from kalshi_ext.arguments import place_fault, plain
 from kalshi_ext.errors import INSTALL, Misuse
 from kalshi_ext.journal.entry import JournalUnusable, utc_now
 from kalshi_ext.journal.journal import Journal
 from kalshi_ext.journal.memory import MemoryJournal
-from kalshi_ext.redact import Secret, as_secret, redacted_repr
+from kalshi_ext.redact import Secret, as_secret, is_a, redacted_repr
 
 
 def open_journal(
@@ -29,42 +28,16 @@ def open_journal(
     opens. Raises Misuse, JournalBusy, JournalUnusable.
     """
     where = as_secret(where)  # a URL may hold a password, and a traceback shows locals
-    if isinstance(where.reveal(), Journal):
+    if is_a(where.reveal(), Journal):
         return cast("Journal", where.reveal())
     if where.reveal() is None:
         return MemoryJournal(now=now)
-    if (fault := _fault_of(where)) is not None:
+    expected = "a path, a postgresql:// URL or a Journal"
+    if (fault := place_fault("journal", where, expected)) is not None:
         raise Misuse(fault)
     if "://" in str(where.reveal()):
         return _by_url(where, readonly=readonly, now=now)
     return _in_file(plain(where.reveal()), readonly=readonly, now=now)
-
-
-# How pathlib leaves a URL, and what psycopg takes besides one; either may hold a password.
-_URL_AS_PATH: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}:/")
-_PARAMETER: Final = re.compile(r"(?:^|\s)(?:host|hostaddr|port|dbname|user|password|service)\s?=")
-
-
-def _fault_of(where: Secret[Any]) -> str | None:
-    """Say why a place is none. Not raised here: the frames of an error show their locals."""
-    place = plain(where.reveal())
-    if not isinstance(place, str | Path):
-        expected = "a path, a postgresql:// URL or a Journal"
-        return f"journal must be {expected}, not {redacted_repr(place)}"
-    if isinstance(place, Path) and _URL_AS_PATH.match(str(place).strip()):
-        return "journal: a URL is given as a text, not as a Path (value not shown)"
-    if len(_PARAMETER.findall(str(place)[:_LONGEST])) > 1:
-        return "journal: say a connection as a postgresql:// URL (value not shown)"
-    if isinstance(place, str) and place and not _is_readable(place):
-        return f"journal: expected a path of printable characters, got {redacted_repr(place)}"
-    return None
-
-
-def _is_readable(place: str) -> bool:
-    return bool(place.strip()) and (place.isprintable() or ("://" in place and is_storable(place)))
-
-
-_LONGEST: Final = 4096  # characters of a path on the systems of today
 
 
 def _in_file(place: str | Path, *, readonly: bool, now: Callable[[], datetime]) -> Journal:

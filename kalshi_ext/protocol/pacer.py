@@ -30,6 +30,7 @@ from kalshi_ext.budget.store import LEASE_SECONDS, BudgetStore, Demand, StoreTro
 from kalshi_ext.models.account import AccountLimits, BucketState, Budget, EndpointCosts
 from kalshi_ext.protocol.messages import Call, Operation, Repeat
 from kalshi_ext.protocol.rate_limits import TokenBucket, Turn
+from kalshi_ext.redact import is_a
 
 # Tokens a second, read and write, by usage tier (exchange documentation, August 2026). The figures
 # move: a Basic read bucket of 600 was observed in September. The account's own: account.limits().
@@ -319,14 +320,14 @@ class Pacer(Checked):
 
 
 def _rates(pace: object) -> tuple[float, ...]:
-    return cast("tuple[float, ...]", pace) if isinstance(pace, tuple) else ()
+    return cast("tuple[float, ...]", pace) if is_a(pace, tuple) else ()
 
 
 def checked_pacer(pace: object) -> Pacer | None:
     """Return the pacer that `pace` means: 'auto', None, a tier, two rates, or a Pacer."""
-    if pace is None or isinstance(pace, Pacer):
+    if pace is None or is_a(pace, Pacer):
         return pace
-    if isinstance(pace, str):  # first: what is no text may compare as it likes
+    if is_a(pace, str):  # first: what is no text may compare as it likes
         return Pacer.learning() if pace == "auto" else Pacer.of_tier(pace)
     rates = _rates(pace)
     if len(rates) == 2:  # tokens a second; buckets of one second

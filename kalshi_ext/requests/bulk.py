@@ -7,6 +7,7 @@ from typing import Any, TypeAlias, cast
 
 from kalshi_ext.arguments import MAX_BULK, entries, must_be
 from kalshi_ext.errors import Misuse
+from kalshi_ext.redact import is_a
 from kalshi_ext.requests.changes import AmendTicket, OrderRef, Target
 from kalshi_ext.requests.orders import OrderTicket
 
@@ -16,7 +17,7 @@ Progress: TypeAlias = Callable[[int, int], object]
 
 def progress(value: object) -> Progress | None:
     """Check an `on_progress`. Raises Misuse."""
-    if value is not None and (not callable(value) or isinstance(value, type)):
+    if value is not None and (not callable(value) or is_a(value, type)):
         raise must_be("on_progress", value, "a function of (done, total)")
     return cast("Progress | None", value)
 
@@ -38,7 +39,7 @@ def bulk_targets(orders: Iterable[OrderRef]) -> list[Target]:
 
 def _of(kind: type) -> Callable[[Any], Any]:
     def check(ticket: Any) -> Any:
-        if not isinstance(ticket, kind):
+        if not is_a(ticket, kind):
             raise Misuse(f"tickets must be built with {kind.__name__}.of(...)")
         return ticket
 

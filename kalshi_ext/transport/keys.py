@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from kalshi_ext.arguments import plain
 from kalshi_ext.errors import Misuse
-from kalshi_ext.redact import Secret, as_secret, redacted_repr
+from kalshi_ext.redact import Secret, as_secret, is_a, redacted_repr
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -99,7 +99,7 @@ def _load(source: Secret[object], passphrase: Secret[object]) -> PrivateKey | _F
     material = _key_material(_call(source))
     if isinstance(material, _Fault):
         return material
-    if not isinstance(material.reveal(), bytes):
+    if not is_a(material.reveal(), bytes):
         return _check_kind(material.reveal())
     fault = _label_fault(cast("Secret[bytes]", material))
     return fault or _parse(cast("Secret[bytes]", material), passphrase)
@@ -114,12 +114,13 @@ def _call(source: Secret[object]) -> Secret[object]:
 
 def _key_material(source: Secret[object]) -> Secret[object] | _Fault:
     """Return the bytes to parse, or a key object as it is."""
-    if isinstance(source.reveal(), (bytes, bytearray)):
+    if is_a(source.reveal(), (bytes, bytearray)):
         return Secret(bytes(cast("bytes", source.reveal())))
     # Environment variables carry PEM in one line, with \n and \r written out.
-    if isinstance(source.reveal(), str) and "-----BEGIN" in cast("str", source.reveal()):
-        return Secret(_bytes(cast("str", source.reveal()).replace("\\r", "").replace("\\n", "\n")))
-    if isinstance(source.reveal(), (str, os.PathLike)):
+    if is_a(source.reveal(), str) and "-----BEGIN" in str.__str__(cast("str", source.reveal())):
+        text = Secret(str.__str__(cast("str", source.reveal())))
+        return Secret(_bytes(text.reveal().replace("\\r", "").replace("\\n", "\n")))
+    if is_a(source.reveal(), (str, os.PathLike)):
         return _path(source)
     return source
 
@@ -160,7 +161,7 @@ def _read_file(path: Secret[str | os.PathLike[str]]) -> Secret[object] | _Fault:
 def _printable_path(path: Secret[str | os.PathLike[str]]) -> str:
     text = os.fspath(path.reveal())
     # Text alone can be a key pasted where a path belongs; a Path object was meant as a path.
-    if isinstance(path.reveal(), str) and (_MAYBE_KEY.fullmatch(text) or len(text) > 255):
+    if is_a(path.reveal(), str) and (_MAYBE_KEY.fullmatch(text) or len(text) > 255):
         return f"the given text of {len(text)} characters (not shown: it may be a key)"
     return redacted_repr(text, limit=255)
 
@@ -189,7 +190,7 @@ def _parse(material: Secret[bytes], passphrase: Secret[object]) -> PrivateKey | 
     if key is None:
         return _decrypt(material, _password(_call(passphrase)))
     # A passphrase for a plain key: the key on disk is not protected as its owner believes.
-    needless = isinstance(passphrase.reveal(), (str, bytes))
+    needless = is_a(passphrase.reveal(), (str, bytes))
     return _Fault(_UNENCRYPTED) if needless and not isinstance(key, _Fault) else key
 
 
@@ -204,7 +205,7 @@ def _password(passphrase: Secret[object]) -> Secret[bytes] | _Fault:
     given: Secret[Any] = Secret(plain(passphrase.reveal()))
     if type(given.reveal()) is str:
         given = Secret(_bytes(given.reveal()))
-    if given.reveal() is not None and not isinstance(given.reveal(), bytes):
+    if given.reveal() is not None and not is_a(given.reveal(), bytes):
         return _Fault("is encrypted; its passphrase must be text or bytes")
     return given if given.reveal() else _Fault(_ENCRYPTED)
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from kalshi_ext.errors import Misuse
-from kalshi_ext.redact import Secret, remember
+from kalshi_ext.redact import Secret, is_a, remember
 from kalshi_ext.transport.deadline import DeliveryTrace
 from kalshi_ext.transport.family import httpx
 from kalshi_ext.transport.framing import AnswerReader, Headers
@@ -36,9 +36,9 @@ def known_password(proxy: httpx.Proxy | None) -> Secret[str] | None:
 
 def _parsed_proxy(proxy: Secret[Any]) -> httpx.Proxy | None:
     with suppress(ValueError, httpx.InvalidURL):
-        if isinstance(proxy.reveal(), str):
+        if is_a(proxy.reveal(), str):
             return httpx.Proxy(proxy.reveal())
-    return proxy.reveal() if isinstance(proxy.reveal(), httpx.Proxy) else None
+    return proxy.reveal() if is_a(proxy.reveal(), httpx.Proxy) else None
 
 
 def proxy_address(proxy: httpx.Proxy) -> tuple[str, int]:

@@ -7,6 +7,7 @@ import ssl
 import threading
 
 from kalshi_ext.arguments import misuse
+from kalshi_ext.redact import is_a
 from kalshi_ext.transport.family import httpx
 
 
@@ -45,8 +46,8 @@ class TlsContext:
 
 def checked_verify(verify: object) -> ssl.SSLContext | None:
     """Return the TLS context of an argument, None for the default. Raises Misuse."""
-    if verify is None or verify is True or isinstance(verify, ssl.SSLContext):
-        return verify if isinstance(verify, ssl.SSLContext) else None
+    if verify is None or verify is True or is_a(verify, ssl.SSLContext):
+        return verify if is_a(verify, ssl.SSLContext) else None
     raise misuse(
         "verify",
         verify,

@@ -21,6 +21,7 @@ from typing import Any, Final, Literal
 
 from kalshi_ext.arguments import misuse, plain
 from kalshi_ext.errors import Misuse
+from kalshi_ext.redact import is_a
 
 ONE: Final = Decimal(1)
 MAX_COUNT: Final = Decimal(1_000_000_000)
@@ -150,7 +151,7 @@ def _contract_count(value: object, name: str) -> Decimal:
 def _decimal(value: object, name: str, example: str) -> Decimal:
     number = _parse(value)
     if number is None:
-        reason = "a float is inexact" if isinstance(value, float) else "not a plain number"
+        reason = "a float is inexact" if is_a(value, float) else "not a plain number"
         raise misuse(name, value, f"{reason}; write text or Decimal, like '{example}'")
     return number
 
@@ -162,7 +163,7 @@ def _parse(value: object) -> Decimal | None:
         matches = len(text) <= _MAX_TEXT and _DECIMAL_TEXT.fullmatch(text)
         return Decimal(text) if matches else None
     # A copy: a subclass may compare and round in its own way.
-    number = Decimal(given) if isinstance(given, Decimal) else None
+    number = Decimal(given) if is_a(given, Decimal) else None
     return number if number is not None and number.is_finite() else None
 
 

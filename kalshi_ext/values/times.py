@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Any, Final, cast
 
 from kalshi_ext.arguments import misuse, plain, safely
-from kalshi_ext.redact import redacted_repr
+from kalshi_ext.redact import is_a, redacted_repr
 from kalshi_ext.values.money import EXACT
 from kalshi_ext.values.parsing import read_dollars
 
@@ -117,11 +117,11 @@ def _parse_in_range(value: object, name: str) -> datetime:
 
 
 def _parse(value: object, name: str) -> datetime:
-    if isinstance(value, datetime):  # before date, its base class
+    if is_a(value, datetime):  # before date, its base class
         # pandas.NaT is a datetime too, without a year; and a time zone is a class of the caller's.
         return aware_datetime(value, name)
-    if isinstance(value, date):
-        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    if is_a(value, date):
+        return cast("datetime", safely(_first_moment, value, name, _NO_MOMENT))
     if type(value) is str:
         return _from_text(value.strip(), name)
     return _from_seconds(value, value, name)
@@ -133,6 +133,10 @@ def _plain_datetime(value: datetime) -> datetime:
     offset = value.utcoffset()
     zone = None if offset is None else UTC
     return datetime(*parts, value.microsecond, tzinfo=zone) - (offset or timedelta())
+
+
+def _first_moment(value: date) -> datetime:
+    return datetime(value.year, value.month, value.day, tzinfo=UTC)
 
 
 def _from_text(text: str, name: str) -> datetime:
@@ -158,8 +162,10 @@ def _aware(value: datetime, original: object, name: str) -> datetime:
     return value  # comparing and subtracting aware datetimes needs no conversion
 
 
-def _from_seconds(value: object, original: object, name: str) -> datetime:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+def _from_seconds(value: Any, original: object, name: str) -> datetime:
+    if is_a(value, float):
+        value = float.__float__(value)
+    if type(value) not in (int, float):
         raise misuse(name, original, "not a datetime, date, ISO text or Unix seconds")
     if not 0 <= value < _MILLISECONDS_FROM:  # a NaN is neither
         rule = f"Unix seconds lie from 0 to {_MILLISECONDS_FROM:,} (larger looks like milliseconds)"
@@ -168,6 +174,7 @@ def _from_seconds(value: object, original: object, name: str) -> datetime:
 
 
 def _is_date(value: object) -> bool:
-    if isinstance(value, str):
+    value = plain(value)
+    if type(value) is str:
         return _DATE_TEXT.fullmatch(value.strip()[:_MAX_TEXT]) is not None
-    return isinstance(value, date) and not isinstance(value, datetime)
+    return is_a(value, date) and not is_a(value, datetime)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import re
 import string
 from collections.abc import Callable
 from urllib.parse import quote
@@ -37,9 +38,12 @@ WRITINGS: dict[str, Callable[[str], str]] = {
     "url": quote, "url, all": escaped("%%%02x"), "url twice": lambda v: quote(quote(v, safe="")),
     "html": html.escape, "html, all": escaped("&#%d;"), "html, hex": escaped("&#x%x;"),
     "json, all": escaped("\\u%04x"), "python": escaped("\\x%02x"),
+    "octal": escaped("\\%03o"), "braces": escaped("\\u{%x}"), "long": escaped("\\U%08x"),
+    "html, no semicolon": escaped("&#%d"), "shell": lambda v: re.sub(r"(\W)", r"\\\1", v),
     "slashes": lambda v: v.replace("/", "\\/"),
     **{f"broken by {gap!r}": broken(gap) for gap in (
         "\n", "\r\n ", " ", "\0", "\u200b", "\xad", "<wbr>", "<br/>", "&shy;", "\\n", "%0A",
+        "<br />", "</b>", "\u034f", "\ufe0f", "\U000e0041", "\x1b[1;31m", "\\\n",
     )},
     **{f"base64 {len(lead)}": in_base64(lead) for lead in ("", "x", "Bearer ", '{"a":"')},
     "hexadecimal": lambda v: v.encode().hex(),
@@ -65,6 +69,28 @@ def test_no_writing_of_a_token_is_shown(writing: str, wrap: Callable[[str], str]
     for text in (written, inner):
         middle = text[len(text) // 2 - 5 : len(text) // 2 + 5]
         assert middle not in body
+
+
+KEY_ID = "3a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
+
+
+@pytest.mark.parametrize("before", ["%", "\\", "&#", "\\u", "<", "%25"])
+def test_what_stands_before_a_value_makes_no_escape_of_its_first_letters(before: str) -> None:
+    assert KEY_ID[4:] not in without(f"x{before}{KEY_ID} y", spellings_of(KEY_ID), "*")
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (KEY_ID, KEY_ID.replace("-", "").upper()),
+        ("pässwörd-50%x", quote("pässwörd-50%x")),
+        ("tok~en?~~~>>>and-more", base64.urlsafe_b64encode(b"{tok~en?~~~>>>and-more").decode()),
+    ],
+)
+def test_other_writings_of_ids_and_passwords_are_found(value: str, written: str) -> None:
+    cleaned = without(f"see {written} end", spellings_of(value), "*")
+    assert written[8:-8] not in cleaned
+    assert (cleaned[:4], cleaned[-4:]) == ("see ", " end")
 
 
 TEXTS = st.text(st.sampled_from([*string.printable, "\u200b", "\xad", "\ud800", "\u0130", "ü"]))
