@@ -237,10 +237,7 @@ def is_a(value: object, kind: type[T]) -> TypeGuard[T]: ...
 @overload
 def is_a(value: object, kind: tuple[type, ...]) -> bool: ...
 def is_a(value: object, kind: type | tuple[type, ...]) -> bool:
-    """Say whether an object is of a class, whatever it says of itself.
-
-    Proxies and mocks say another `__class__`, which `isinstance` believes, or raise there.
-    """
+    """Say whether an object is of a class, whatever it says of itself, as proxies and mocks do."""
     try:
         return issubclass(type(value), kind)
     except Exception:  # noqa: BLE001 - a metaclass of the caller's, and what it raises
@@ -398,4 +395,4 @@ def _known_values() -> Iterator[str]:
 
 def as_secret(value: Any) -> Secret[Any]:
     """Wrap a value in Secret; one that is wrapped already stays as it is."""
-    return cast("Secret[Any]", value) if is_a(value, Secret) else Secret(value)
+    return value if is_a(value, Secret) else Secret(value)

@@ -172,8 +172,8 @@ def _account(
     if account is not None:
         return account_label(exchange.base_url, account=cast("str", account))
     if key_id.reveal() is not None:
-        return account_label(exchange.base_url, key_id=key_id.reveal().strip())
-    return account_label(exchange.base_url, token=token.reveal().strip())
+        return account_label(exchange.base_url, key_id=plain(key_id.reveal()).strip())
+    return account_label(exchange.base_url, token=plain(token.reveal()).strip())
 
 
 def _policy_and_timeout(policy: Policy | None, timeout_: Any) -> tuple[Policy, Timeout]:
@@ -198,7 +198,7 @@ def _pacer(pace: PaceSource, budget: Secret[Any], account: str | None) -> Pacer 
             raise Misuse("budget needs credentials, and a pace that is neither None nor a Pacer")
         pacer.share(open_budget(budget, account), f"{os.getpid()}-{uuid.uuid4()}")
         return pacer
-    if not is_a(pace, str) or pace != "auto" or account is None or pacer is None:
+    if plain(pace) != "auto" or account is None or pacer is None:
         return pacer
     return _SHARED.setdefault(account, pacer)
 

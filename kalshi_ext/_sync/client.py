@@ -30,7 +30,7 @@ from kalshi_ext.protocol.flow import Flow, Policy, request
 from kalshi_ext.protocol.limits import Deadline, checked_deadline
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.protocol.pacing import return_tokens
-from kalshi_ext.redact import Secret, as_secret, without_key, without_password
+from kalshi_ext.redact import Secret, as_secret, is_a, without_key, without_password
 from kalshi_ext.requests import Count
 from kalshi_ext.risk import Limits, risk_gate
 from kalshi_ext.session import (
@@ -138,7 +138,7 @@ class Kalshi:
         if dry_run:  # not even a latch: what is rehearsed must leave no trace in it
             journal = as_secret(None)
         # Last, because it may take a lock, and nothing after it may fail and leave it locked.
-        self._owns_journal = not isinstance(journal.reveal(), Journal)
+        self._owns_journal = not is_a(journal.reveal(), Journal)
         self._journal = open_journal(journal)
         try:
             self.session = self.session.use(self._journal)

@@ -75,7 +75,7 @@ def account_label(
 
 
 def _checked(account: object) -> str:
-    name = account if is_a(account, str) else ""
+    name = str.__str__(account) if is_a(account, str) else ""
     if not name.strip() or name != name.strip() or not name.isprintable():
         raise Misuse(f"account: expected a name in printable text, got {redacted_repr(account)}")
     if (length := len(name.encode())) > _NAME_LENGTH:

@@ -35,8 +35,8 @@ def open_journal(
     expected = "a path, a postgresql:// URL or a Journal"
     if (fault := place_fault("journal", where, expected)) is not None:
         raise Misuse(fault)
-    if "://" in str(where.reveal()):
-        return _by_url(where, readonly=readonly, now=now)
+    if "://" in str(plain(where.reveal())):
+        return _by_url(Secret(str(plain(where.reveal()))), readonly=readonly, now=now)
     return _in_file(plain(where.reveal()), readonly=readonly, now=now)
 
 

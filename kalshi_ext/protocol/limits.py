@@ -23,6 +23,7 @@ from attrs import define, field
 
 from kalshi_ext.arguments import LONGEST_WAIT, must_be, plain
 from kalshi_ext.journal.in_flight import Scope, StopMarks
+from kalshi_ext.redact import is_a
 from kalshi_ext.values.times import aware_datetime
 
 __all__ = ["ALL", "CallLimits", "Deadline", "Scope", "StopMarks", "checked_deadline"]
@@ -35,7 +36,7 @@ def checked_deadline(value: Any) -> Deadline | None:
     """Return a deadline: seconds from now, or an aware datetime. Raises Misuse."""
     if value is None:
         return None
-    if isinstance(value, datetime):
+    if is_a(value, datetime):
         return aware_datetime(value, "deadline")
     number = plain(value)
     if type(number) not in (int, float) or not 0 < number <= LONGEST_WAIT:

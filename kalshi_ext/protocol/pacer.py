@@ -25,7 +25,7 @@ from typing import Any, ClassVar, Literal, cast
 
 from attrs import define, field, frozen
 
-from kalshi_ext.arguments import Checked, instance, must_be, one_of
+from kalshi_ext.arguments import Checked, instance, must_be, one_of, plain
 from kalshi_ext.budget.store import LEASE_SECONDS, BudgetStore, Demand, StoreTrouble
 from kalshi_ext.models.account import AccountLimits, BucketState, Budget, EndpointCosts
 from kalshi_ext.protocol.messages import Call, Operation, Repeat
@@ -328,7 +328,8 @@ def checked_pacer(pace: object) -> Pacer | None:
     if pace is None or is_a(pace, Pacer):
         return pace
     if is_a(pace, str):  # first: what is no text may compare as it likes
-        return Pacer.learning() if pace == "auto" else Pacer.of_tier(pace)
+        word = plain(pace)
+        return Pacer.learning() if word == "auto" else Pacer.of_tier(word)
     rates = _rates(pace)
     if len(rates) == 2:  # tokens a second; buckets of one second
         return Pacer(*(TokenBucket(rate, rate) for rate in rates))

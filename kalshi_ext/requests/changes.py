@@ -19,7 +19,7 @@ from kalshi_ext.arguments import Checked, instance, optional, plain, safely, wor
 from kalshi_ext.contract.types import BookSide
 from kalshi_ext.errors import Misuse
 from kalshi_ext.models import Order, OrderAck
-from kalshi_ext.redact import redacted_repr
+from kalshi_ext.redact import is_a, redacted_repr
 from kalshi_ext.requests.orders import check_words
 from kalshi_ext.requests.vocabulary import (
     BOOK_SIDE,
@@ -79,7 +79,7 @@ class Target(Checked):
         exchange_index: int | None = None,
     ) -> Self:
         """Collect what an id, an Order or an OrderAck tells of an order. Raises Misuse."""
-        if isinstance(order, OrderAck):
+        if is_a(order, OrderAck):
             return cls.of(
                 order.order or order.order_id,
                 ticker=ticker or order.ticker,
@@ -87,7 +87,7 @@ class Target(Checked):
                 exchange_index=exchange_index,
             )
         known: dict[str, Any] = {}
-        if isinstance(order, Order):
+        if is_a(order, Order):
             # An order is cancelled by its id: what else its row says wrong must not stand in the
             # way. "" is the client_order_id of orders of the web app (observed).
             known = {
@@ -186,7 +186,7 @@ class AmendTicket(Checked):
         )
         if price is None and count is None and expires is None:
             raise Misuse("amend needs a new price, count or expires")
-        full = order.order if isinstance(order, OrderAck) else order
+        full = order.order if is_a(order, OrderAck) else order
         book_side = _amend_side(target, side, action)
         order_side, order_action = _classic_words(full, book_side, side, action)
         return cls(
@@ -232,7 +232,7 @@ def _classic_words(
     """Return side and action of the order, else of the caller, where they mean its book side."""
     # Side and action of answers contradict the book side on real rows (observed): a pair counts
     # only where the table of directions gives the same book side.
-    raw: object = order.raw if isinstance(order, Order) else {}
+    raw: object = order.raw if is_a(order, Order) else {}
     row: Mapping[str, Any] = raw if isinstance(raw, Mapping) else {}
     words = (word_of(row.get("side")), word_of(row.get("action")))
     for pair in (words, (word_of(side), word_of(action))):
@@ -250,7 +250,7 @@ def _amend_price(target: Target, side: str | None, price: object) -> Decimal:
 def _amend_count(order: object, count: object) -> Decimal:
     if count is not None:
         return values.count(count, name="count")
-    if isinstance(order, Order):
+    if is_a(order, Order):
         # The total that stands: an amend that leaves the size out must not change it.
         total: Decimal = safely(_total, order, "order", "its counts make no total")
         return total

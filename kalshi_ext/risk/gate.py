@@ -23,7 +23,7 @@ from typing import Any, Final
 from attrs import define, field
 
 from kalshi_ext import values
-from kalshi_ext.arguments import must_be
+from kalshi_ext.arguments import instance
 from kalshi_ext.contract.types import BookSide, OrderStatus
 from kalshi_ext.errors import Denied, NotSent, OutcomeUnknown, Refused
 from kalshi_ext.models import Fill, Order, OrderAck
@@ -321,9 +321,7 @@ def risk_gate(limits: object, *, dry_run: bool) -> RiskGate | None:
     """Return the gate of a client; None where it has neither limits nor a dry run."""
     if limits is None:
         return RiskGate(Limits(), dry_run) if dry_run else None
-    if not isinstance(limits, Limits):
-        raise must_be("limits", limits, "a Limits")
-    return RiskGate(limits, dry_run)
+    return RiskGate(instance(limits, "limits", Limits, "must be a Limits"), dry_run)
 
 
 def is_not_executed(result: object) -> bool:

@@ -205,7 +205,9 @@ def _password(passphrase: Secret[object]) -> Secret[bytes] | _Fault:
     given: Secret[Any] = Secret(plain(passphrase.reveal()))
     if type(given.reveal()) is str:
         given = Secret(_bytes(given.reveal()))
-    if given.reveal() is not None and not is_a(given.reveal(), bytes):
+    if is_a(given.reveal(), bytes):
+        given = Secret(b"".join([given.reveal()]))
+    elif given.reveal() is not None:
         return _Fault("is encrypted; its passphrase must be text or bytes")
     return given if given.reveal() else _Fault(_ENCRYPTED)
 
@@ -243,11 +245,10 @@ def _check_kind(key: object) -> PrivateKey | _Fault:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-    if isinstance(key, Ed25519PrivateKey):
+    if is_a(key, Ed25519PrivateKey):
         return key
-    if not isinstance(key, RSAPrivateKey):
-        kind = type(key).__name__.removesuffix("PrivateKey")
-        return _Fault(f"is of kind {kind}; an RSA or Ed25519 private key is needed")
-    if key.key_size < MIN_RSA_BITS:
-        return _Fault(f"is an RSA key of {key.key_size} bits; {MIN_RSA_BITS} or more are needed")
-    return key
+    if is_a(key, RSAPrivateKey):
+        few = f"is an RSA key of {key.key_size} bits; {MIN_RSA_BITS} or more are needed"
+        return _Fault(few) if key.key_size < MIN_RSA_BITS else key
+    kind = type(key).__name__.removesuffix("PrivateKey")
+    return _Fault(f"is of kind {kind}; an RSA or Ed25519 private key is needed")

@@ -37,7 +37,7 @@ def known_password(proxy: httpx.Proxy | None) -> Secret[str] | None:
 def _parsed_proxy(proxy: Secret[Any]) -> httpx.Proxy | None:
     with suppress(ValueError, httpx.InvalidURL):
         if is_a(proxy.reveal(), str):
-            return httpx.Proxy(proxy.reveal())
+            return httpx.Proxy(str.__str__(proxy.reveal()))
     return proxy.reveal() if is_a(proxy.reveal(), httpx.Proxy) else None
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import decimal
 import enum
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, NoReturn
 
 
@@ -90,6 +91,35 @@ class BrokenZone(tzinfo):
         raise RuntimeError("hostile")
 
 
+class Posing:
+    """What proxies, lazy values and mocks do: say that they are of another class."""
+
+    def __init__(self, kind: type) -> None:
+        self._kind = kind
+
+    @property
+    def __class__(self) -> type:  # type: ignore[override]
+        return self._kind
+
+
+class Unbound:
+    """What a proxy of nothing does: it cannot even say its class."""
+
+    @property
+    def __class__(self) -> type:  # type: ignore[override]
+        raise RuntimeError("hostile")
+
+
+class Bytes(bytes):
+    """Bytes whose every method raises."""
+
+    def _raise(self, *_: Any, **__: Any) -> NoReturn:
+        raise RuntimeError("hostile")
+
+    __len__ = __getitem__ = __iter__ = __eq__ = __repr__ = decode = _raise  # type: ignore[assignment]
+    __hash__ = _raise  # type: ignore[assignment]
+
+
 class Word(str):
     """A text of another class, with another text as its own."""
 
@@ -124,7 +154,9 @@ def for_all() -> list[Any]:
         [], {}, set(), (), frozenset(), range(0), memoryview(b""), bytearray(b"x"),
         datetime.max, datetime.min, datetime(2026, 1, 1, tzinfo=BrokenZone()),
         datetime.max.replace(tzinfo=timezone(timedelta(hours=-23))), timedelta(1), tzinfo(),
-        RuntimeError("x"), NotImplemented, ..., decimal.Context(),
+        RuntimeError("x"), NotImplemented, ..., decimal.Context(), Unbound(), Bytes(b"x"),
+        *map(Posing, (str, int, bool, float, Decimal, datetime, date, bytes, list, dict, tuple)),
+        Posing(Path),
     ]  # fmt: skip
 
 

@@ -237,6 +237,13 @@ def credentials(vault: Vault) -> dict[str, Callable[[], dict[str, Any]]]:
         "odd proxy": lambda: {"proxy": f"trader:{vault.password}@127.0.0.1:1"},
         "database": lambda: {"bearer_token": vault.token, "journal": vault.database},
         "odd database": lambda: {"journal": vault.database.replace("@", "@@/")},
+        "budget": lambda: {"bearer_token": vault.token, "budget": vault.database},
+        "odd budget": lambda: {
+            "bearer_token": vault.token, "budget": vault.database.replace("postgresql", "mysql"),
+        },
+        "budget of words": lambda: {
+            "bearer_token": vault.token, "budget": f"host=h user=u password={vault.password}",
+        },
         "url": lambda: {"environment": f"https://me:{vault.password}@example.com"},
     }  # fmt: skip
 
