@@ -395,4 +395,4 @@ def _known_values() -> Iterator[str]:
 
 def as_secret(value: Any) -> Secret[Any]:
     """Wrap a value in Secret; one that is wrapped already stays as it is."""
-    return value if is_a(value, Secret) else Secret(value)
+    return value if is_a(value, (Secret,)) else Secret(value)

@@ -38,7 +38,7 @@ _LONGEST: Final = 200_000  # characters of a text of which parts are kept
 
 def squeezed(text: str) -> str:
     """Return a text in lower case without escapes and gaps: two writings of a value become one."""
-    if any(letter in text for letter in "%\\&<\x1b"):
+    if _may_escape(text):
         text = _ESCAPE.sub(_letter, text)
     return text.translate(_GAPS).lower()
 
@@ -76,7 +76,11 @@ def without(text: str, values: Iterable[str], replacement: str) -> str:
     listed = [value for value in values if value]
     text = _without(text, listed, replacement, _ESCAPE)
     # Again as it stands: `%` or a backslash before a value makes an escape of its first letters.
-    return _without(text, listed, replacement, _NOTHING)
+    return _without(text, listed, replacement, _NOTHING) if _may_escape(text) else text
+
+
+def _may_escape(text: str) -> bool:
+    return any(letter in text for letter in "%\\&<\x1b")
 
 
 def _without(text: str, values: list[str], replacement: str, escape: re.Pattern[str]) -> str:

@@ -65,11 +65,12 @@ def decode_page(document: Document, key: str, shape: type, read: Callable[[Any],
     """
     items: list[T] = []
     invalid: list[InvalidRow] = []
+    reasons: dict[str, str] = {}
     for row in _rows(document, key):
         try:
             items.append(read(row))
         except DECODE_ERRORS as error:
-            invalid.append(_invalid_row(row, error, shape))
+            invalid.append(_invalid_row(row, error, shape, reasons))
     return Page(tuple(items), _cursor(document), tuple(invalid), keyed=key in document)
 
 
@@ -107,12 +108,17 @@ def _cursor(document: Document) -> str | None:
     return cursor or None
 
 
-def _invalid_row(row: Any, error: Exception, shape: type) -> InvalidRow:
+_MOST_REASONS: Final = 100  # of a page that are told apart; cleaning one costs most of a row
+
+
+def _invalid_row(row: Any, error: Exception, shape: type, reasons: dict[str, str]) -> InvalidRow:
     if isinstance(error, KeyError):
         missing = str(error.args[0])
         return InvalidRow(row, f"field '{missing}' is missing", shape.__name__, missing)
-    reason = clean_text(str(error), 200) or type(error).__name__  # it may quote the row
-    return InvalidRow(row, reason, shape.__name__)
+    said = str(error)  # it may quote the row
+    if said not in reasons and len(reasons) < _MOST_REASONS:
+        reasons[said] = clean_text(said, 200)
+    return InvalidRow(row, reasons.get(said) or type(error).__name__, shape.__name__)
 
 
 # Calling an enum class takes seven times as long as a look into a dict, five times for each order.

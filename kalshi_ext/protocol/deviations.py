@@ -112,7 +112,8 @@ def _add(found: set[Deviation], kind: str, names: Iterable[str]) -> None:
     for name in names:
         if len(found) >= MAX_PER_ANSWER:
             return
-        found.add((kind, printable(name)))
+        if (kind, name) not in found:  # a million rows may lack the same field
+            found.add((kind, printable(name)))
 
 
 # Decoders are plain functions of JSON, called by whoever reads; so the set comes by the context.

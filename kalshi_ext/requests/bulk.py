@@ -39,7 +39,7 @@ def bulk_targets(orders: Iterable[OrderRef]) -> list[Target]:
 
 def _of(kind: type) -> Callable[[Any], Any]:
     def check(ticket: Any) -> Any:
-        if not is_a(ticket, kind):
+        if not is_a(ticket, (kind,)):
             raise Misuse(f"tickets must be built with {kind.__name__}.of(...)")
         return ticket
 

@@ -245,10 +245,16 @@ def _check_kind(key: object) -> PrivateKey | _Fault:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-    if is_a(key, Ed25519PrivateKey):
-        return key
-    if is_a(key, RSAPrivateKey):
-        few = f"is an RSA key of {key.key_size} bits; {MIN_RSA_BITS} or more are needed"
-        return _Fault(few) if key.key_size < MIN_RSA_BITS else key
+    # In tuples: both are abstract, and a TypeGuard takes concrete classes.
+    if is_a(key, (Ed25519PrivateKey,)):
+        return cast("Ed25519PrivateKey", key)
+    if is_a(key, (RSAPrivateKey,)):
+        return _strong(cast("RSAPrivateKey", key))
     kind = type(key).__name__.removesuffix("PrivateKey")
     return _Fault(f"is of kind {kind}; an RSA or Ed25519 private key is needed")
+
+
+def _strong(key: RSAPrivateKey) -> PrivateKey | _Fault:
+    if key.key_size < MIN_RSA_BITS:
+        return _Fault(f"is an RSA key of {key.key_size} bits; {MIN_RSA_BITS} or more are needed")
+    return key

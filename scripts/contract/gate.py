@@ -75,9 +75,7 @@ IMPORT_TIME_CALLS = frozenset(
     {"TypeVar", "Unset", "_attrs_field", "field", "OperationRow", "RetryRow"}
 )
 DECORATORS = frozenset({"_attrs_define", "classmethod", "define", "property"})
-EXECUTED = frozenset().union(
-    IMPORT_TIME_CALLS, DECORATORS, BUILTINS, {"TYPE_CHECKING"}, *IMPORTS.values()
-)
+EXECUTED = IMPORT_TIME_CALLS.union(DECORATORS, BUILTINS, {"TYPE_CHECKING"}, *IMPORTS.values())
 DUNDERS = frozenset({"__aenter__", "__aexit__", "__enter__", "__exit__", "__init__"})
 DEFINED_DUNDERS = _words("""
     __aenter__ __aexit__ __bool__ __contains__ __delitem__ __enter__ __exit__ __getitem__

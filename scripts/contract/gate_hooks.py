@@ -73,7 +73,8 @@ def _hides(node: ast.ImportFrom, alias: ast.alias, executed: frozenset[str]) -> 
 
 def _class_problems(node: ast.ClassDef, executed: frozenset[str]) -> Iterator[str]:
     bases = {base.id for base in node.bases if isinstance(base, ast.Name)}
-    methods = {each.name for each in node.body if hasattr(each, "name")}
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    methods = {each.name for each in node.body if isinstance(each, kinds)}
     if node.name in CALLED_CLASSES:
         if methods - {"__bool__"} or not bases <= {"NamedTuple"} or node.decorator_list:
             yield f"class {node.name}, which import calls, has more than fields"

@@ -11,7 +11,8 @@ from hostile_answers import STATUSES, Answer, Trial
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kalshi_ext import Kalshi, OutcomeUnknown, Unintelligible
+from kalshi_ext import Kalshi, KalshiError, OutcomeUnknown, Unintelligible, redact
+from kalshi_ext.protocol import deviations
 
 CASES = 150  # of a word and a body, each under three statuses; `make fuzz` tries thousands
 
@@ -78,6 +79,25 @@ def test_a_cursor_that_cannot_be_sent_back_is_an_answer_that_cannot_be_read(curs
         pytest.raises(Unintelligible, match="cursor"),
     ):
         client.orders.list().all()
+
+
+@pytest.mark.parametrize("row", ["{}", "null", "1", '{"order_id":5}'])
+def test_what_is_said_of_bad_rows_is_written_once_and_not_for_each(
+    monkeypatch: pytest.MonkeyPatch, row: str
+) -> None:
+    texts: list[str] = []
+    real = redact.redact_text
+    for module in (redact, deviations):
+        monkeypatch.setattr(module, "redact_text", lambda text: real(texts.append(text) or text))
+    transport = hostile_answers.Answering()
+    rows = ",".join([row] * 2_000)
+    transport.answer = Answer(200, f'{{"orders":[{rows}],"cursor":""}}'.encode())
+    with (
+        Kalshi(bearer_token="a-token-of-a-test", transport=transport) as client,
+        pytest.raises(KalshiError),
+    ):
+        client.orders.list().all()
+    assert len(texts) < 500
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 429, 500])
