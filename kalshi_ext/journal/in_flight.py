@@ -247,11 +247,12 @@ class StopMarks:
             self._ended.append((self.count, latch))
             self._shut = with_latch(self._shut, latch)
 
-    def lift(self, latches: Iterable[Latch]) -> None:
-        """Open latches in this process."""
+    def lift(self, latches: Iterable[Latch], began: int) -> None:
+        """Open latches in this process, but those that were shut again after stop number `began`."""
         gone = list(latches)
         with self._lock:
-            self._shut = tuple(each for each in self._shut if each not in gone)
+            newer = [latch for number, latch in self._ended if number > began]
+            self._shut = tuple(each for each in self._shut if each in newer or each not in gone)
 
     @property
     def latches(self) -> tuple[Latch, ...]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 import threading
 import time
@@ -36,6 +37,7 @@ else:  # unverified: no test has run there
     fcntl = None  # type: ignore[assignment]
 
 MAX_EVENTS: Final = 200  # of the record; the oldest go
+_GROUP_KEY: Final = re.compile(r"[0-9]{1,9}/[0-9]{1,9}")  # subaccount/shard
 _LOCK_WITHIN: Final = 0.5  # seconds; a stop does not wait longer for a process that stands still
 
 
@@ -91,12 +93,21 @@ class Latch:
 
 
 def with_latch(latches: tuple[Latch, ...], latch: Latch) -> tuple[Latch, ...]:
-    """Return latches with one more; one of the same scope learns the markets of the new one."""
+    """Return latches with one more; one of the same scope gives way to it, but for its markets.
+
+    So a stop that is called while `resume` opens an earlier one is not opened with it.
+    """
     if latch not in latches:
         return (*latches, latch)
-    if not latch.markets:
-        return latches
-    return tuple(evolve(old, markets=latch.markets) if old == latch else old for old in latches)
+    known = next(old for old in latches if old == latch)
+    newer = evolve(latch, markets=latch.markets or known.markets)
+    return tuple(newer if old == latch else old for old in latches)
+
+
+def without_latches(latches: tuple[Latch, ...], opened: Iterable[Latch]) -> tuple[Latch, ...]:
+    """Return latches without these; one that was shut again since stays."""
+    gone = {(each.scope, each.at) for each in opened}
+    return tuple(each for each in latches if (each.scope, each.at) not in gone)
 
 
 def is_of_event(ticker: str, event_ticker: str) -> bool:
@@ -113,13 +124,12 @@ class Standing:
     events: tuple[Mapping[str, Any], ...] = ()
 
     def shut(self, latch: Latch) -> Self:
-        """Add a latch; one of the same scope stays as it was, but learns of more markets."""
+        """Add a latch; one of the same scope gives way to it."""
         return evolve(self, latches=with_latch(self.latches, latch))
 
     def opened(self, latches: Iterable[Latch]) -> Self:
-        """Take latches away."""
-        gone = list(latches)
-        return evolve(self, latches=tuple(each for each in self.latches if each not in gone))
+        """Take latches away, but those that were shut again since."""
+        return evolve(self, latches=without_latches(self.latches, latches))
 
     def with_groups(self, changes: Mapping[str, str | None]) -> Self:
         """Change which groups are ours; None forgets one."""
@@ -142,15 +152,24 @@ class Standing:
         """Read what `to_text` wrote; everything is shut where it cannot be read."""
         try:
             record = json.loads(text)
-            latches = [_latch(each) for each in record["latches"]]
-            groups = {str(key): str(name) for key, name in record["groups"].items()}
-            return cls(tuple(latches), groups, tuple(record.get("events", ())))
-        except (ValueError, TypeError, LookupError, AttributeError):
+            rows, groups = record["latches"], dict(record["groups"])
+            is_ours = isinstance(rows, list) and all(map(_GROUP_KEY.fullmatch, groups))
+            if not is_ours or not all(isinstance(name, str) for name in groups.values()):
+                return cls((UNREADABLE,))
+            latches = tuple(map(_latch, cast("list[Any]", rows)))
+            return cls(latches, groups, tuple(record.get("events", ())))
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
             return cls((UNREADABLE,))
 
 
 def _latch(row: Mapping[str, Any]) -> Latch:
     known = {name: row[name] for name in ("ticker", "event_ticker", "subaccount", "by")}
+    names, subaccount = (row["ticker"], row["event_ticker"]), row["subaccount"]
+    # A latch of no known scope would shut out nothing.
+    if not all(each is None or (isinstance(each, str) and each) for each in names):
+        raise ValueError
+    if subaccount is not None and type(subaccount) is not int:
+        raise ValueError
     markets = tuple(str(each) for each in row.get("markets", ()))
     return Latch(**known, at=datetime.fromisoformat(row["at"]), markets=markets)
 

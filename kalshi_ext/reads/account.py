@@ -15,9 +15,14 @@ from kalshi_ext.risk.counts import Moment
 from kalshi_ext.risk.snapshot import Snapshot, apply
 
 
-def moment() -> Flow[Moment]:
+def moment(context: Context) -> Flow[Moment]:
+    """Tell the moment by the exchange's time, which no step of this machine's clock moves."""
     monotonic: float = yield Monotonic()
-    return Moment(monotonic, (yield Now()))
+    return _corrected(Moment(monotonic, (yield Now())), context)
+
+
+def _corrected(own: Moment, context: Context) -> Moment:
+    return Moment(own.monotonic, context.exchange_clock.best(*own))
 
 
 def read_account(
@@ -27,7 +32,7 @@ def read_account(
 
     Returns the tickers that were left as they are, because a write was under way in them.
     """
-    began = yield from moment()
+    began = yield from moment(context)
     positions: dict[int, list[Position]] = {}
     orders: list[Order] = []
     worth: list[Decimal | None] = []
@@ -41,9 +46,10 @@ def read_account(
         worth.append(_worth(balance))
     known = [each for each in worth if each is not None]
     equity = sum(known, Decimal(0)) if len(known) == len(worth) else None
+    began = _corrected(began, context)  # the first answer may have told the time
     seen = Snapshot(began, dict(positions), orders, equity)
     assert context.risk is not None  # noqa: S101 - the caller has looked
-    return apply(context.risk, seen, (yield from moment()), context.policy.read_lag)
+    return apply(context.risk, seen, (yield from moment(context)), context.policy.read_lag)
 
 
 def _worth(balance: Balance) -> Decimal | None:

@@ -46,10 +46,12 @@ class Rate:
         self._forget(now)
         return len(self.recent), len(self.today)
 
-    def add(self, key: str, now: Moment) -> None:
-        self._forget(now)
+    def add(self, key: str, now: Moment) -> bool:
+        """Count an order; say whether it was not counted yet."""
+        is_new = not self.has(key, now)
         self.today.add(key)
         self.recent.setdefault(key, now.monotonic)
+        return is_new
 
     def give_back(self, key: str) -> None:
         """Uncount an order of which nothing was sent."""

@@ -51,6 +51,7 @@ class Admission:
     wish: Wish
     order: Working | None
     is_new: bool
+    is_counted: bool = False  # whether the counts of a minute and a day rose by it
 
 
 @define(eq=False)
@@ -81,7 +82,9 @@ class RiskGate:
     def wants_grid(self, ticker: str, now: float) -> bool:
         """Say whether the prices that a market takes have to be read first."""
         at = self._grid_times.get(ticker)
-        return self.limits.tick_grid and (at is None or now - at > _GRID_LIFE)
+        with self.lock:
+            wanted = self.overrides.effective(now).tick_grid
+        return wanted and (at is None or now - at > _GRID_LIFE)
 
     def learn_grid(self, ticker: str, grid: PriceGrid | None, now: float) -> None:
         """Keep the prices that a market takes; None: they could not be read."""
@@ -95,7 +98,8 @@ class RiskGate:
         self._references[ticker] = (price, now)
 
     def _reference(self, ticker: str, now: float) -> Decimal | None:
-        limits = self.limits
+        with self.lock:
+            limits = self.overrides.effective(now)
         if limits.price_band is None:
             return None
         if limits.reference is not None:
@@ -127,8 +131,8 @@ class RiskGate:
             self._depart(ticket.ticker, now)
             keep = self.overrides.effective(now.monotonic).duplicate_seconds or 0.0
             self.repeats.add(terms, wish.key, now, keep)
-            self.rate.add(wish.key, now)
-        return Admission(wish, order, is_new=True)
+            is_counted = self.rate.add(wish.key, now)
+        return Admission(wish, order, is_new=True, is_counted=is_counted)
 
     def admit_amend(self, ticket: AmendTicket, now: Moment) -> Admission:
         """Check an amend; until it is settled its order stands at the worse of both terms."""
@@ -143,15 +147,15 @@ class RiskGate:
             wish = Wish(key, terms, is_amend=True, amends=known, reference=reference)
             self._check(wish, now, "orders.amend")
             self._depart(terms.place[0], now)
-            self.rate.add(key, now)
+            counted = self.rate.add(key, now)
             if known is None:
                 # What it changes is not known here, so all of it counts.
                 known = Working(f"order {ticket.target.order_id}", terms)
                 self.book.add(known)
                 self.book.name(known, ticket.target.order_id)
-                return Admission(wish, known, is_new=True)
+                return Admission(wish, known, is_new=True, is_counted=counted)
             self.book.change(known, known.terms, terms)
-        return Admission(wish, known, is_new=False)
+        return Admission(wish, known, is_new=False, is_counted=counted)
 
     def _check(self, wish: Wish, now: Moment, facade: str) -> None:
         limits = self.overrides.effective(now.monotonic)
@@ -232,7 +236,7 @@ class RiskGate:
 
     def _release(self, admission: Admission, result: object) -> None:
         order, wish = admission.order, admission.wish
-        if isinstance(result, NotSent):
+        if isinstance(result, NotSent) and admission.is_counted:
             self.rate.give_back(wish.key)
         if order is None:
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -36,10 +37,11 @@ def resume(
     """Open latches, after the groups they triggered take orders again; return those opened.
 
     `wanted` names the scope of one, or nothing: then all are opened. Raises Misuse where none has
-    that scope; where a group cannot be reset its error is raised, and everything stays shut.
+    that scope; where a group cannot be reset its error is raised, and everything stays shut. What a
+    stop shuts meanwhile stays shut; TradingStopped where that is what was to be opened.
     """
+    began, shut = context.stops.count, context.stops.latches  # before anything is waited for
     limits = yield from begin_call(context, deadline)
-    shut = context.stops.latches
     opening = shut if wanted == Latch() else tuple(each for each in shut if each == wanted)
     if not opening and wanted != Latch():
         there = "; ".join(each.scope for each in shut) or "none is shut"
@@ -52,10 +54,31 @@ def resume(
         return opened.noted("resume", scope=wanted.scope)
 
     yield Record("change_stops", (edit,))
-    context.stops.lift(opening)
+    context.stops.lift(opening, began)
+    seen = {(each.scope, each.at) for each in shut}
+    newer = [each for each in context.stops.latches if (each.scope, each.at) not in seen]
+    yield from _stop_groups_again(contract, context, limits, newer)
+    again = next((each for each in newer if each in opening), None)
+    if again is not None:
+        raise again.error("resume")
     scopes = [each.scope for each in opening]
     telling.latch_moved(context.events, "client.resume", scopes, lifted=True)
     return opening
+
+
+def _stop_groups_again(
+    contract: Contract, context: Context, limits: CallLimits, latches: Sequence[Latch]
+) -> Flow[None]:
+    """Trigger the groups of stops that were called while they were reset: which came last?"""
+    standing = context.stops.record.read()
+    stopped = dict(pair for each in latches for pair in groups_of(standing, each))
+    for name, group in stopped.items():
+        if contract.has_watermark:
+            call = contract.order_groups.trigger(name, group.subaccount, group.exchange_index)
+        else:
+            call = contract.order_groups.delete(name, None, None)
+        with suppress(NotFound):
+            yield from request(call, context, limits=limits)
 
 
 def _reset_groups(

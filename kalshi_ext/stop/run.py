@@ -18,8 +18,9 @@ from kalshi_ext.protocol.flow import (
     CallLimits,
     Context,
     Flow,
+    Monotonic,
 )
-from kalshi_ext.protocol.pagination import Paginator, collect
+from kalshi_ext.protocol.pagination import Paginator
 from kalshi_ext.reads.watermark import SentAt
 from kalshi_ext.requests.filters import MAX_PAGE, ListQuery
 from kalshi_ext.stop.auto_groups import place_of
@@ -69,22 +70,37 @@ class Run:
 
 
 def read_resting(run: Run) -> Flow[None]:
+    """Read what rests. Where the list breaks off, what it showed until then is to cancel too."""
     call = run.contract.orders.list(run.query)
     paginator = Paginator(call, run.quick(), limits=run.limits, invalid="allowed")
+    rows: list[Order] = []
     try:
-        rows = yield from collect(paginator)
+        yield from _read_pages(run, paginator, rows)
     except Misuse:
         raise
     except KalshiError as error:
         run.unread["resting orders"] = str(error.args[0])
-        return  # those seen before stay
+        rows.extend(run.resting)  # those seen before stay
     latch = run.latch
-    run.resting = [row for row in rows if _may_rest(row) and latch.ticker in (None, row.ticker)]
+    seen = {row.order_id: row for row in reversed(rows)}.values()
+    run.resting = [row for row in seen if _may_rest(row) and latch.ticker in (None, row.ticker)]
     if paginator.invalid_rows:
         reason = paginator.invalid_rows[0].reason
         run.unread["resting orders"] = f"{len(paginator.invalid_rows)} rows: {reason}"
     elif not paginator.keyed:
         run.unread["resting orders"] = "an answer has no list"
+
+
+def _read_pages(run: Run, paginator: Paginator[Order], rows: list[Order]) -> Flow[None]:
+    """Add the rows of all pages, in at most half of the time that is left."""
+    now: float = yield Monotonic()
+    until = now + (run.limits.ends - now) / 2
+    while (step := paginator.next_page()) is not None:
+        page = yield from step
+        rows.extend(page.items)  # first: a page that is refused below shows what rests all the same
+        paginator.take(page)
+        if page.cursor and (yield Monotonic()) > until:
+            raise KalshiError("the list did not end in half of the time")
 
 
 def _may_rest(order: Order) -> bool:

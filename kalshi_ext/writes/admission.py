@@ -72,7 +72,7 @@ def place(
     yield from recall_earlier(context)
     for ticker in dict.fromkeys(ticket.ticker for ticket in tickets):
         yield from _learn_grid(contract, ticker, gate, context, limits)
-    now = yield from moment()
+    now = yield from moment(context)
     results: dict[str, PlaceResult] = {}
     admissions: dict[str, Admission] = {}
     for ticket in tickets:
@@ -93,7 +93,7 @@ def place(
         # An interrupt too: what it leaves in doubt stays reserved.
         _settle_all(gate, admissions, dict.fromkeys(admissions, error), now, context)
         raise
-    _settle_all(gate, admissions, results, (yield from moment()), context)
+    _settle_all(gate, admissions, results, (yield from moment(context)), context)
     return [results[ticket.client_order_id] for ticket in tickets]
 
 
@@ -105,7 +105,7 @@ def recall_earlier(context: Context) -> Flow[None]:
     gate = _gate(context)
     if gate.is_recalled:
         return
-    now, earlier = (yield from moment()), dict[str, Entry]()
+    now, earlier = (yield from moment(context)), dict[str, Entry]()
     try:
         after = yield from _position_before(now.wall - _DAY - _HOUR)
         while rows := (yield Record("page", (None, None, after))):
@@ -168,7 +168,7 @@ def amend(
     gate = _gate(context)
     yield from recall_earlier(context)
     yield from _learn_grid(contract, ticket.ticker, gate, context, limits)
-    now = yield from moment()
+    now = yield from moment(context)
     try:
         admission = gate.admit_amend(ticket, now)
     except Denied as error:
@@ -177,7 +177,7 @@ def amend(
     result: object = None
     try:
         ack = result = yield from work()
-        now = yield from moment()
+        now = yield from moment(context)
     except BaseException as error:
         result = error
         raise

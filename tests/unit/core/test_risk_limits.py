@@ -257,6 +257,36 @@ def test_orders_of_a_minute_and_of_a_day_are_counted_and_one_that_was_not_sent_i
     assert code_of(gate, order(5), later(DAY)) is None
 
 
+@pytest.mark.parametrize("changes", [{}, {"count": D(3)}])
+def test_an_order_that_went_out_stays_counted_when_its_repeat_is_not_sent(changes: Any) -> None:
+    gate = RiskGate(Limits(orders_per_day=1))
+    gate.settle(gate.admit_order(order(1), NOW), errors.OutcomeUnknown("lost"), 1000.0, 60.0)
+    repeat = gate.admit_order(order(1, **changes), NOW)
+    gate.settle(repeat, errors.NotSent("trading was stopped"), NOW.monotonic, 60.0)
+    assert code_of(gate, order(2, price=D("0.41"))) == "orders_per_day"
+
+
+@pytest.mark.parametrize("step", [-2 * DAY, -DAY, DAY, 400 * DAY])
+def test_a_day_is_one_of_the_exchange_whatever_this_machines_clock_is_set_to(step: float) -> None:
+    gate = RiskGate(Limits(orders_per_day=2))
+    exchange = ex.FakeExchange([ex.once(*(ex.created(n) for n in range(1, 9)))])
+    exchange.context = evolve(exchange.context, risk=gate)
+
+    def place(number: int) -> None:
+        exchange.run(writes.place(core.CURRENT, ex.ticket(number), exchange.context))
+
+    place(1)
+    exchange.offset = step
+    place(2)
+    for offset in (step, 0.0):
+        exchange.offset = offset
+        with pytest.raises(Denied, match="orders_per_day"):
+            place(3)
+    exchange.time += DAY
+    exchange.offset = step
+    place(3)
+
+
 def test_a_loss_since_the_first_reading_of_the_day_refuses_until_the_next_day_is_read() -> None:
     gate = RiskGate(Limits(daily_loss="50"))
     gate.note_equity(D(1000), NOW)
@@ -298,6 +328,21 @@ def test_a_reducing_client_refuses_what_adds_and_halted_all_orders() -> None:
     assert code_of(gate, order(2, **REDUCE_ONLY)) is None
     gate.change_state(TradingState.HALTED)
     assert code_of(gate, order(2, **REDUCE_ONLY)) == "halted"
+
+
+def test_an_override_may_bring_a_reference_a_band_and_a_grid_of_its_own() -> None:
+    gate = RiskGate(Limits(order_contracts=100))
+    gate.set_reference("A", D("0.42"), NOW.monotonic)
+    with gate.begin_override("a band", NOW.monotonic + 60, {"price_band": "0.02"}):
+        assert code_of(gate, order(1)) is None
+        assert code_of(gate, order(2, price=D("0.45"))) == "price_band"
+    wanted = {"price_band": "0.02", "reference": price_of, "tick_grid": True}
+    with gate.begin_override("all", NOW.monotonic + 60, wanted):
+        assert gate.wants_grid("A", NOW.monotonic)
+        gate.learn_grid("A", PriceGrid(), NOW.monotonic)
+        assert code_of(gate, order(3)) == "price_band"
+        assert code_of(gate, order(4, price=D("0.46"))) is None
+    assert not gate.wants_grid("A", NOW.monotonic)
 
 
 def test_an_override_holds_for_its_time_under_its_name_and_both_ends_are_logged(

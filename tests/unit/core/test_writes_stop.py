@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import core_samples as core
@@ -197,10 +198,34 @@ def test_what_waited_when_it_was_stopped_is_not_sent_even_after_resume() -> None
     assert exchange.sent("POST") == []
 
 
-def test_a_record_that_cannot_be_read_shuts_everything() -> None:
-    for text in ("", "{", "[]", '{"latches": 3}', '{"latches": [{}], "groups": {}}'):
-        (latch,) = Standing.of_text(text).latches
-        assert latch.covers(ex.TICKER, 7)
+def damaged(**changes: Any) -> str:
+    """Damage the latch of a record, or the record itself."""
+    latch = Latch(ticker=OTHER, subaccount=3)
+    record = json.loads(Standing().shut(latch).with_groups({"0/0": GROUP}).to_text())
+    for name, value in changes.items():
+        (record if name in record else record["latches"][0])[name] = value
+    return json.dumps(record)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "[]", '{"latches": 3}', '{"latches": [{}], "groups": {}}', "[" * 100_000),
+        damaged(latches={}),
+        damaged(latches=""),
+        damaged(ticker=3),
+        damaged(ticker=""),
+        damaged(event_ticker=[]),
+        damaged(subaccount="3"),
+        damaged(subaccount=True),
+        damaged(groups={"0": GROUP}),
+        damaged(groups={"0/x": GROUP}),
+        damaged(groups={"0/0": None}),
+    ],
+)
+def test_a_record_that_cannot_be_read_shuts_everything(text: str) -> None:
+    (latch,) = Standing.of_text(text).latches
+    assert latch.covers(ex.TICKER, 7)
 
 
 # The bytes
@@ -307,6 +332,30 @@ def test_what_could_not_be_read_is_never_flat(answer: Reply | Lost) -> None:
     report = stop(exchange, deadline=20)
     assert (report.outcome, report.flat, report.resting) == ("unknown", False, ())
     assert "resting orders" in report.unread[0]
+
+
+@pytest.mark.parametrize("second", [core.reply(500), core.reply(200, {}), "circle", "endless"])
+def test_what_a_list_showed_before_it_broke_off_is_cancelled(second: Any) -> None:
+    pages = iter(range(10**9))
+
+    def pages_of(request: Request) -> Reply | None:
+        if (request.method, request.path) != ("GET", "/portfolio/orders"):
+            return None
+        number = next(pages)
+        if second == "endless":  # a page a round trip, and never the last
+            exchange.time += 2
+            rows = (
+                exchange.orders if "cursor" not in dict(request.query) else [ex.row(1000 + number)]
+            )
+            return core.reply(200, {"orders": rows, "cursor": f"page {number}"})
+        if second != "circle" and "cursor" in dict(request.query):
+            return second  # type: ignore[no-any-return]
+        return core.reply(200, {"orders": exchange.orders, "cursor": "2"})
+
+    exchange = exchange_of(pages_of, orders=[ex.row(1), ex.row(2)])
+    report = stop(exchange, Latch(ticker=ex.TICKER), deadline=20)
+    assert exchange.orders == []
+    assert not report.flat
 
 
 def test_reads_that_tell_no_watermark_prove_nothing() -> None:
@@ -429,6 +478,29 @@ def test_resume_opens_the_scope_that_is_named_and_no_other() -> None:
         place(exchange)
 
 
+@pytest.mark.parametrize("scope", [ALL, Latch(subaccount=0)])
+@pytest.mark.parametrize("second", [ALL, Latch(subaccount=0)])
+def test_a_stop_that_is_called_while_resume_runs_stays_shut(scope: Latch, second: Latch) -> None:
+    exchange = exchange_of(group=True)
+    stop(exchange, scope)
+
+    def stop_meanwhile(request: Request) -> None:
+        if request.path.endswith("/reset"):
+            exchange.handlers = []
+            stop(exchange, evolve(second, at=second.at + timedelta(seconds=1)))
+
+    exchange.handlers = [stop_meanwhile]
+    resuming = stops.resume(core.CURRENT, exchange.context, scope)
+    if second == scope:
+        with pytest.raises(errors.TradingStopped, match=r"^resume: trading was stopped"):
+            exchange.run(resuming)
+    else:
+        exchange.run(resuming)
+    assert exchange.requests[-1].path.endswith("/trigger")
+    exchange.restart()
+    assert exchange.context.stops.latches == (second,)
+
+
 # Automatic groups
 
 
@@ -542,7 +614,7 @@ def test_a_market_that_the_exchange_lists_under_the_event_is_stopped_whatever_it
     report = stop(exchange, Latch(event_ticker=EVENT))
     assert (report.outcome, report.inferred) == ("flat", ())
     exchange.restart()  # the record keeps it
-    exchange.context.stops.lift(exchange.context.stops.latches)
+    exchange.context.stops.lift(exchange.context.stops.latches, exchange.context.stops.count)
     for ticker in (ex.TICKER, OTHER):
         order = OrderTicket.of(ticker, side="bid", count=1, price="0.10")
         with pytest.raises(errors.TradingStopped):
