@@ -14,6 +14,7 @@ from kalshi_ext.budget.store import Demand, Grant, Row
 from kalshi_ext.errors import KalshiError
 from kalshi_ext.redact import Secret
 
+_CLOSE_WITHIN = 0.5  # seconds
 _TABLE = """
 CREATE TABLE IF NOT EXISTS kalshi_budget (
     account text, bucket text, level float8, urgent float8, updated_at float8, holds text,
@@ -95,5 +96,9 @@ class PostgresBudget:
 
     def close(self) -> None:
         """Close the connection."""
-        with self._lock:
-            self._drop()
+        # A lease that hangs holds the lock: its connection ends with the process.
+        if self._lock.acquire(timeout=_CLOSE_WITHIN):
+            try:
+                self._drop()
+            finally:
+                self._lock.release()

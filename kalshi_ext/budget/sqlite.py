@@ -13,6 +13,7 @@ from attrs import define, field
 
 from kalshi_ext.budget.store import Demand, Grant, Row
 
+_CLOSE_WITHIN = 0.5  # seconds
 _TIMEOUT = 1.0  # seconds; a lease takes less than a thousandth of one
 _TABLE = """
 CREATE TABLE IF NOT EXISTS budget (
@@ -39,7 +40,9 @@ class SqliteBudget:
             connection = self._open()
             try:
                 connection.execute("BEGIN IMMEDIATE")
-                now = time.time()  # under the lock; a monotonic one would end with the machine
+                # Under the lock. All processes of a machine share this clock and nobody sets it;
+                # after a restart of the machine it is behind, like one that was set back.
+                now = time.monotonic()
                 row = self._read(connection, demand) or Row.full(demand, now)
                 grant = row.grant(demand, now)
                 connection.execute(
@@ -98,5 +101,9 @@ class SqliteBudget:
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
-            self._drop()
+        # A lease that hangs holds the lock: its connection ends with the process.
+        if self._lock.acquire(timeout=_CLOSE_WITHIN):
+            try:
+                self._drop()
+            finally:
+                self._lock.release()

@@ -12,9 +12,13 @@ Urgent requests have an allowance of their own, a tenth of the capacity, that re
 
 from __future__ import annotations
 
+import threading
+from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from attrs import define, field, frozen
+
+from kalshi_ext.errors import KalshiError
 
 LEASE_SECONDS = 0.2
 _HELD_FOR = 1.0  # seconds after which what a process holds counts as used
@@ -81,6 +85,9 @@ class Row:
         return Grant(tokens, wait)
 
     def _refill(self, demand: Demand, now: float) -> None:
+        if now < self.updated_at:  # a clock set back: what is held ends as long from now as before
+            back = self.updated_at - now
+            self.holds = {who: (held, until - back) for who, (held, until) in self.holds.items()}
         self.holds = {
             owner: held
             for owner, held in self.holds.items()
@@ -140,3 +147,31 @@ class BudgetStore(Protocol):
     def close(self) -> None:
         """Close the connection."""
         ...
+
+
+_WITHIN, _URGENT_WITHIN = 3.0, 0.25  # seconds; a database near by takes a hundredth
+
+
+def lease_in_time(store: BudgetStore, demand: Demand) -> Grant:
+    """Take tokens on a thread of its own. Raises KalshiError where that takes too long.
+
+    A database that stands still answers nothing and breaks no connection, and a cancel must not
+    wait for it. Nor for a lock of this very thread, where a signal handler stops in the middle.
+    """
+    answer: SimpleQueue[Grant | Exception] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answer.put(store.lease(demand))
+        except Exception as error:  # noqa: BLE001 - raised by who waits
+            answer.put(error)
+
+    threading.Thread(target=ask, name="kalshi-budget", daemon=True).start()
+    within = _URGENT_WITHIN if demand.urgent else _WITHIN
+    try:
+        answered = answer.get(timeout=within)
+    except Empty:
+        raise KalshiError(f"the shared budget does not answer in {within:g} s") from None
+    if isinstance(answered, Exception):
+        raise answered
+    return answered

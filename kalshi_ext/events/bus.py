@@ -43,7 +43,7 @@ class Events:
     server: str = ""  # the base URL of the exchange
     _log: EventLog = field(factory=EventLog, init=False, repr=False)
     _has_raised: bool = field(default=False, init=False)
-    _lock: threading.Lock = field(factory=threading.Lock, init=False, repr=False)
+    _lock: threading.RLock = field(factory=threading.RLock, init=False, repr=False)
 
     def wanted(self) -> bool:
         """Say whether anybody wants to know what goes as usual."""

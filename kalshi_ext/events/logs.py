@@ -87,7 +87,7 @@ class EventLog:
     is_troubled: bool = field(default=False, init=False)
     _troubles: dict[str, tuple[float, int]] = field(factory=dict[str, tuple[float, int]])
     _left_open: set[str] = field(factory=set[str])  # keys of writes
-    _lock: threading.Lock = field(factory=threading.Lock, repr=False)
+    _lock: threading.RLock = field(factory=threading.RLock, repr=False)
 
     def take(self, event: Event) -> None:
         """Write what there is to write of an event."""

@@ -248,7 +248,7 @@ class StopMarks:
             self._shut = with_latch(self._shut, latch)
 
     def lift(self, latches: Iterable[Latch], began: int) -> None:
-        """Open latches in this process, but those that were shut again after stop number `began`."""
+        """Open latches in this process, but those shut again after stop number `began`."""
         gone = list(latches)
         with self._lock:
             newer = [latch for number, latch in self._ended if number > began]

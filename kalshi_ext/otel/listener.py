@@ -145,7 +145,7 @@ class OpenTelemetry:
         )
         self._metrics = Metrics(meter_provider)
         self._calls: dict[int, _Call] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def __call__(self, event: Event) -> None:
         """Take an event in, and hand it on."""

@@ -22,7 +22,7 @@ class Metrics:
     _open: dict[str, Any] = field(factory=dict[str, Any], init=False)
     _waiting: dict[Any, int] = field(factory=dict[Any, int], init=False)
     _deviations: set[Any] = field(factory=set[Any], init=False)
-    _lock: threading.Lock = field(factory=threading.Lock, init=False, repr=False)
+    _lock: threading.RLock = field(factory=threading.RLock, init=False, repr=False)
     _duration: Any = field(init=False, repr=False)
     _wait: Any = field(init=False, repr=False)
 
@@ -101,7 +101,7 @@ class Metrics:
             self._open.pop(key, None)
 
 
-def _observing(lock: threading.Lock, read: Any) -> Any:
+def _observing(lock: threading.RLock, read: Any) -> Any:
     def observe(_: CallbackOptions) -> Iterable[Observation]:
         with lock:
             return [Observation(read())]

@@ -177,7 +177,7 @@ class DeviationCounter:
 
     counts: dict[tuple[str, str, str], int] = field(factory=dict[tuple[str, str, str], int])
     events: Events = field(factory=Events, eq=False, repr=False)
-    _lock: threading.Lock = field(factory=threading.Lock, repr=False, eq=False)
+    _lock: threading.RLock = field(factory=threading.RLock, repr=False, eq=False)
 
     def add(self, operation: str, deviations: Iterable[Deviation]) -> None:
         """Count one answer for each of its deviations."""

@@ -69,7 +69,7 @@ class RetryQuota:
     capacity: int = 100
     cost: int = 5
     _tokens: int = field(init=False)
-    _lock: threading.Lock = field(factory=threading.Lock, init=False, repr=False, eq=False)
+    _lock: threading.RLock = field(factory=threading.RLock, init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
         self._tokens = self.capacity
@@ -322,7 +322,7 @@ class Throttle:
     ceiling: float = 1.0
     interval: float = 0.0
     _next_at: float = 0.0
-    _lock: threading.Lock = field(factory=threading.Lock, init=False, repr=False, eq=False)
+    _lock: threading.RLock = field(factory=threading.RLock, init=False, repr=False, eq=False)
 
     def reserve(self, now: float) -> float:
         """Return the seconds to wait before the next read; `now` is monotonic."""

@@ -35,7 +35,7 @@ class KnownOrders:
     most: int = 100_000
     is_journal_read: bool = False
     _routes: OrderedDict[str, Route] = field(factory=OrderedDict[str, Route])
-    _lock: threading.Lock = field(factory=threading.Lock, repr=False, eq=False)
+    _lock: threading.RLock = field(factory=threading.RLock, repr=False, eq=False)
 
     def add(self, order_id: str, route: Route) -> None:
         """Remember the route to an order."""

@@ -28,6 +28,7 @@ from typing import Any, TypeVar
 
 from attrs import define, field
 
+from kalshi_ext.budget.store import lease_in_time
 from kalshi_ext.errors import JournalUnwritable, KalshiError, Misuse
 from kalshi_ext.events import NOBODY, Events, JournalFailed, JournalRecovered
 from kalshi_ext.journal import JournalUnusable, TransitionUnwritten
@@ -214,7 +215,7 @@ class Driver:
         if isinstance(effect, Sleep):
             return time.sleep(effect.seconds)
         if isinstance(effect, Lease):
-            return effect.store.lease(effect.demand)
+            return lease_in_time(effect.store, effect.demand)
         assert isinstance(effect, Record)  # noqa: S101 - the union has no other member
         return getattr(self.journal, effect.verb)(*effect.args)
 
@@ -347,7 +348,7 @@ class AsyncDriver:
         if isinstance(effect, Sleep):
             return await asyncio.sleep(effect.seconds)
         if isinstance(effect, Lease):
-            return await asyncio.to_thread(effect.store.lease, effect.demand)
+            return await asyncio.to_thread(lease_in_time, effect.store, effect.demand)
         assert isinstance(effect, Record)  # noqa: S101 - the union has no other member
         return await self._record(effect)
 

@@ -21,7 +21,7 @@ class TlsContext:
     # this machine never needs. The placeholder trusts no certificate: a mistake here fails closed.
 
     def __init__(self, context: ssl.SSLContext | None) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._context = context
         self.placeholder = context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 

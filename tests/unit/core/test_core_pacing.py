@@ -5,7 +5,9 @@ from __future__ import annotations
 import heapq
 import itertools
 import json
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 from attrs import define, field
 
 from kalshi_ext import errors
+from kalshi_ext.budget.sqlite import SqliteBudget
 from kalshi_ext.budget.store import Demand, Grant, Row
 from kalshi_ext.contracts import contract
 from kalshi_ext.events import BudgetFailed, BudgetRecovered, Events
@@ -445,3 +448,27 @@ def test_what_a_killed_process_held_comes_back_after_a_second() -> None:
     assert row.level == pytest.approx(60)  # held by the other: no room to refill
     row.grant(other, 5.0)
     assert row.level == pytest.approx(80)
+
+
+def test_a_clock_set_back_gives_nothing_and_lets_nothing_be_held_for_longer() -> None:
+    demand = Demand(bucket="write 0", owner="a", rate=100, capacity=100, cost=10, want=20)
+    row = Row.full(demand, 7_200.0)
+    row.grant(demand, 7_200.0)  # and is killed
+    other = Demand(bucket="write 0", owner="b", rate=100, capacity=100, cost=10, want=20)
+    assert row.grant(other, 0.0).tokens == 20
+    assert row.level == pytest.approx(60)
+    row.grant(other, 5.0)
+    assert row.level == pytest.approx(80)
+
+
+def test_a_step_of_the_wall_clock_fills_no_bucket_that_processes_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demand = Demand(bucket="write 0", owner="a", rate=1, capacity=100, cost=90, want=90)
+    store = SqliteBudget(tmp_path / "budget", "an account")
+    store.lease(demand)
+    for step in (3_600.0, -3_600.0, 86_400.0):
+        wall = time.time() + step
+        monkeypatch.setattr(time, "time", lambda wall=wall: wall)
+        assert store.lease(demand).wait > 60
+    store.close()

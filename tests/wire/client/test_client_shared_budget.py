@@ -13,6 +13,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,7 @@ import pytest
 from attrs import evolve
 
 from kalshi_ext import AsyncKalshi, BudgetFailed, Kalshi, Misuse
+from kalshi_ext.budget import store as budget_store
 from kalshi_ext.budget.sqlite import SqliteBudget
 from kalshi_ext.budget.store import Demand
 from kalshi_ext.sandbox import Sandbox
@@ -172,6 +174,34 @@ def test_a_budget_that_cannot_be_used_is_told_once_and_orders_go_on(
     warnings = [each for each in caplog.records if each.levelno == logging.WARNING]
     assert ["shared budget fails" in each.getMessage() for each in warnings] == [True]
     assert warnings[0].name == "kalshi_ext.pacing"
+
+
+@pytest.mark.parametrize("kind", [Kalshi, AsyncKalshi])
+def test_a_budget_that_never_answers_holds_neither_a_stop_nor_the_end_up(
+    box: Sandbox, tmp_path: Path, kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As of a database whose process stands still: no error, and no broken connection.
+    key, answers = box.account(f"deaf-{kind.__name__}"), threading.Event()
+    options: dict[str, Any] = {"key_id": key.key_id, "private_key": key.private_key}
+    options |= {"environment": box.url, "budget": tmp_path / "budget"}
+    monkeypatch.setattr(SqliteBudget, "_read", lambda *_: answers.wait(60) and None)
+    monkeypatch.setattr(budget_store, "_WITHIN", 0.1)
+
+    def stop_in_a_client() -> Any:
+        with Kalshi(**options) as client:
+            return client.stop(deadline=10)
+
+    async def stop_in_an_async_client() -> Any:
+        async with AsyncKalshi(**options) as client:
+            return await client.stop(deadline=10)
+
+    work = stop_in_a_client if kind is Kalshi else lambda: asyncio.run(stop_in_an_async_client())
+    reports: list[Any] = []
+    stopping = threading.Thread(target=lambda: reports.append(work()), daemon=True)
+    stopping.start()
+    stopping.join(20)
+    answers.set()
+    assert [report.flat for report in reports] == [True]
 
 
 def test_a_budget_that_works_again_is_used_again_and_told(
