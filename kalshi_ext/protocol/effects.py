@@ -60,13 +60,17 @@ class AdjustClock:
 
 @frozen
 class Record:
-    """Call `verb` of the journal, durably but for `conclude`. Result: what the journal returns."""
+    """Call `verb` of the journal, durably but for `conclude`. Result: what the journal returns.
+
+    `within` bounds the waiting, in seconds: JournalUnusable is raised then; the journal goes on.
+    """
 
     verb: Literal[
         "reserve_many", "advance_many", "get", "open_entries", "page", "reopen", "take_over",
         "renew", "untold", "conclude", "change_stops", "read_stops",
     ]  # fmt: skip
     args: tuple[Any, ...] = ()
+    within: float | None = None
 
 
 @frozen

@@ -59,7 +59,7 @@ from kalshi_ext.stop.auto_groups import without
 from kalshi_ext.stop.counts import report_of
 from kalshi_ext.stop.event import learn_markets
 from kalshi_ext.stop.report import StoppedGroup, StopReport
-from kalshi_ext.stop.run import Run, groups_of, read_resting
+from kalshi_ext.stop.run import JOURNAL_WITHIN, Run, groups_of, read_resting
 from kalshi_ext.writes.cancel import send_idempotent
 from kalshi_ext.writes.outcomes import Executed, is_stray, judge
 from kalshi_ext.writes.recovery import sent_at
@@ -98,7 +98,7 @@ def stop(
 def _keep(run: Run) -> Flow[None]:
     latch = run.latch
     try:
-        yield Record("change_stops", (partial(_shut, latch),))
+        yield Record("change_stops", (partial(_shut, latch),), JOURNAL_WITHIN)
     except KalshiError as error:  # of the journal: money at the exchange is the more urgent
         run.latch_error = str(error.args[0])
 
@@ -176,7 +176,7 @@ def _trigger(run: Run, group: StoppedGroup) -> Flow[StoppedGroup]:
         return evolve(group, error=str(error.args[0]))
     if gone or not triggers:  # it is no more: the next order makes another one
         try:
-            yield Record("change_stops", (partial(without, group.id),))
+            yield Record("change_stops", (partial(without, group.id),), JOURNAL_WITHIN)
         except KalshiError as problem:
             run.latch_error = str(problem.args[0])
     return evolve(group, triggered=True, error=None)
@@ -214,7 +214,7 @@ def _read_undecided(run: Run, watermark: Watermark) -> Flow[None]:
     """Find the orders without a verdict that may still arrive and rest."""
     run.undecided = []
     try:
-        entries: list[Entry] = yield Record("open_entries", (None,))
+        entries: list[Entry] = yield Record("open_entries", (None,), JOURNAL_WITHIN)
     except JournalError as error:
         run.unread["the journal"] = str(error.args[0])
         return

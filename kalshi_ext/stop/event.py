@@ -21,7 +21,7 @@ from kalshi_ext.protocol.flow import Flow, Record
 from kalshi_ext.protocol.pagination import Paginator, collect
 from kalshi_ext.requests.filters import MAX_PAGE, ListQuery
 from kalshi_ext.requests.markets import MarketQuery
-from kalshi_ext.stop.run import Run
+from kalshi_ext.stop.run import JOURNAL_WITHIN, Run
 
 
 def learn_markets(run: Run) -> Flow[bool]:
@@ -47,7 +47,7 @@ def learn_markets(run: Run) -> Flow[bool]:
     run.latch = evolve(run.latch, markets=others)
     run.context.stops.shut(run.latch)
     try:
-        yield Record("change_stops", (partial(_widen, run.latch),))
+        yield Record("change_stops", (partial(_widen, run.latch),), JOURNAL_WITHIN)
     except KalshiError as error:
         run.latch_error = str(error.args[0])
     run.proven = False
@@ -76,7 +76,7 @@ def _listed(run: Run, event: str) -> Flow[set[str]]:
 def _in_doubt() -> Flow[set[str]]:
     """Return the markets of orders without a verdict; what rests the exchange lists itself."""
     try:
-        entries: list[Entry] = yield Record("open_entries", (None,))
+        entries: list[Entry] = yield Record("open_entries", (None,), JOURNAL_WITHIN)
     except JournalError:
         return set()
     kinds = ((json.loads(entry.ticket).get("kind", "order"), entry.ticker) for entry in entries)

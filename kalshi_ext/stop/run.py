@@ -26,6 +26,8 @@ from kalshi_ext.requests.filters import MAX_PAGE, ListQuery
 from kalshi_ext.stop.auto_groups import place_of
 from kalshi_ext.stop.report import StoppedGroup
 
+# Seconds that a stop waits for its journal: a database that stands still must not hold it up.
+JOURNAL_WITHIN: Final = 2.0
 QUICK: Final = 2.0  # seconds for each request of the first round; twice as many in the next
 
 

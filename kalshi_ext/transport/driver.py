@@ -147,6 +147,10 @@ def mark_told(journal: Any, keys: tuple[str, ...]) -> None:
         journal.mark_told(keys)
 
 
+def _no_answer(seconds: float) -> JournalUnusable:
+    return JournalUnusable(f"the journal does not answer in {seconds:g} s")
+
+
 @define
 class Driver:
     """Perform the effects of flows on the calling thread."""
@@ -217,7 +221,12 @@ class Driver:
         if isinstance(effect, Lease):
             return lease_in_time(effect.store, effect.demand)
         assert isinstance(effect, Record)  # noqa: S101 - the union has no other member
-        return getattr(self.journal, effect.verb)(*effect.args)
+        if effect.within is None:
+            return getattr(self.journal, effect.verb)(*effect.args)
+        try:
+            return self.journal.submit(effect.verb, *effect.args).result(effect.within)
+        except TimeoutError:
+            raise _no_answer(effect.within) from None
 
     def _send(self, send: Send) -> Reply | Lost:
         if self._closed:
@@ -357,7 +366,11 @@ class AsyncDriver:
         if future.done():  # written behind
             return future.result()
         try:
-            return await asyncio.wrap_future(future)
+            return await asyncio.wait_for(asyncio.wrap_future(future), record.within)
+        except TimeoutError:
+            if record.within is None:  # the journal's own
+                raise
+            raise _no_answer(record.within) from None
         except (asyncio.CancelledError, GeneratorExit):
             # A reservation whose result nobody received must not stay behind as an intent that
             # may have been sent. Other verbs are written whether or not anybody waits.

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,10 @@ from click.testing import CliRunner
 
 from kalshi_ext import AsyncKalshi, Kalshi, KalshiError, Policy, TradingStopped
 from kalshi_ext.cli import main
-from kalshi_ext.journal import open_journal
+from kalshi_ext.journal import MemoryJournal, open_journal
 from kalshi_ext.sandbox import Sandbox
 from kalshi_ext.sandbox.engine import admin
+from kalshi_ext.stop import button
 
 TICKER, CRYPTO = "KXRAIN-26DEC31-NYC", "KXBTC-26DEC31-B100"
 ORDER: dict[str, Any] = {"side": "bid", "count": 1, "price": "0.10"}
@@ -107,6 +108,37 @@ def test_a_stop_ends_everything_and_its_latch_survives_a_restart(
     assert len(report.cancelled) == 1
     use(kind(**given), restart)
     assert resting(box, name) == 1
+
+
+class DeafJournal(MemoryJournal):
+    """A journal whose database stands still once it `sleeps`."""
+
+    blocking = True
+    sleeps = False
+
+    def submit(self, verb: str, *args: Any, **options: Any) -> Future[Any]:
+        return Future() if self.sleeps else super().submit(verb, *args, **options)
+
+
+def test_a_journal_that_stands_still_holds_no_stop_up(
+    proxied: Sandbox, kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(button, "JOURNAL_WITHIN", 0.05)
+    journal, name = DeafJournal(), f"deaf-{kind.__name__}"
+
+    async def trade(client: Any) -> Any:
+        await value(client.orders.place(TICKER, **ORDER))
+        journal.sleeps = True
+        report = await value(client.stop(deadline=0.5))
+        with pytest.raises(TradingStopped):
+            await value(client.orders.place(TICKER, **ORDER))
+        journal.sleeps = False
+        return report
+
+    report = use(kind(**options(proxied, name, journal=journal)), trade)
+    assert resting(proxied, name) == 0
+    assert report.latch_error == "the journal does not answer in 0.05 s"
+    assert (report.outcome, "the journal" in report.unread[0]) == ("unknown", True)
 
 
 def test_a_create_that_arrives_after_the_stop_is_refused_by_the_group(
