@@ -111,14 +111,16 @@ class Kind(Generic[T]):
         """Return the tokens that one item costs."""
         wanted = self.costs or self.facade
         operations = self.contract.operations.values()
-        return pacer.costs.each(next(op for op in operations if op.facade == wanted))
+        told = pacer.costs.each(next(op for op in operations if op.facade == wanted))
+        return max(1.0, told)  # of what costs nothing a batch would have no end
 
     def fits_one_request(self, items: Sequence[T], context: Context) -> bool:
         """Say whether one batch holds everything."""
         pacer = context.pacer
         assert pacer is not None  # noqa: S101 - see `_paced`
         shards = {self.shard(item) for item in items}
-        return len(shards) == 1 and len(items) * self.each(pacer) <= pacer.write.capacity
+        fits = len(items) <= self.largest and len(items) * self.each(pacer) <= pacer.write.capacity
+        return fits and len(shards) == 1
 
 
 @define(eq=False)

@@ -27,7 +27,7 @@ from attrs import define, field, frozen
 
 from kalshi_ext.arguments import Checked, instance, must_be, one_of, plain
 from kalshi_ext.budget.store import LEASE_SECONDS, BudgetStore, Demand, StoreTrouble
-from kalshi_ext.models.account import AccountLimits, BucketState, Budget, EndpointCosts
+from kalshi_ext.models.account import AccountLimits, BucketLimit, BucketState, Budget, EndpointCosts
 from kalshi_ext.protocol.messages import Call, Operation, Repeat
 from kalshi_ext.protocol.rate_limits import TokenBucket, Turn
 from kalshi_ext.redact import is_a
@@ -100,12 +100,21 @@ class Costs:
     @classmethod
     def of(cls, told: EndpointCosts) -> Costs:
         """Take the costs that the exchange told."""
-        special = {(row.method.upper(), _template(row.path)): float(row.cost) for row in told.costs}
+        special = {
+            (row.method.upper(), _template(row.path)): float(row.cost)
+            for row in told.costs
+            if row.cost >= 0
+        }
         return cls(float(told.default_cost), special)
 
     def each(self, operation: Operation) -> float:
         """Return the cost of one request of an operation, or of one entry of a batch."""
         return self.special.get((operation.method, _template(operation.path)), self.default)
+
+
+def _is_usable(told: BucketLimit) -> bool:
+    """Say whether numbers can be true: a bucket that holds no request would end all trade."""
+    return told.refill_rate > 0 and told.bucket_capacity >= DEFAULT_COST
 
 
 def _template(path: str) -> str:
@@ -287,12 +296,12 @@ class Pacer(Checked):
         """Take over the account's numbers; what already waits goes by them."""
         with self._lock:
             read, write = limits.read, limits.write
-            if min(read.refill_rate, read.bucket_capacity) > 0:
+            if _is_usable(read):
                 self.read.learn(read.refill_rate, read.bucket_capacity, now)
-            if min(write.refill_rate, write.bucket_capacity) > 0:
+            if _is_usable(write):
                 for bucket in (self.write, *self._shards.values()):
                     bucket.learn(write.refill_rate, write.bucket_capacity, now)
-            if costs is not None and costs.default_cost > 0:
+            if costs is not None and 0 < costs.default_cost <= self.write.capacity:
                 self.costs = Costs.of(costs)
             self.source, self.learn_at = "learned", now + _REFRESH
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import core_samples as core
@@ -305,6 +306,21 @@ def test_numbers_that_are_not_told_leave_the_documented_ones() -> None:
     assert statuses(world) == [201] * 30
     assert world.pacer is not None
     assert world.pacer.budget(world.now).source == "assumed"
+
+
+@pytest.mark.parametrize(("rate", "capacity"), [(0, 100), (100, 0), (-1, 100), (100, 9), (9, -9)])
+def test_numbers_that_cannot_be_true_leave_those_that_were(rate: int, capacity: int) -> None:
+    pacer = Pacer.learning()
+    told: Any = SimpleNamespace(refill_rate=rate, bucket_capacity=capacity)
+    dear = SimpleNamespace(method="POST", path="/portfolio/events/orders", cost=-5)
+    costs: Any = SimpleNamespace(default_cost=10**9, costs=(dear,))
+    limits: Any = SimpleNamespace(read=told, write=told)
+    pacer.learn(limits, costs, 0.0)
+    assert (pacer.write.rate, pacer.write.capacity, pacer.read.capacity) == (100, 100, 400)
+    assert pacer.cost(call("create")) == 10
+    costs.default_cost = 20
+    pacer.learn(limits, costs, 0.0)
+    assert pacer.cost(call("create")) == 20
 
 
 def test_a_refusal_corrects_the_model() -> None:

@@ -16,11 +16,14 @@ from kalshi_ext import bulk, errors, writes
 from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.context import Context
 from kalshi_ext.protocol.messages import Reply, Request
-from kalshi_ext.protocol.pacer import Pacer
+from kalshi_ext.protocol.pacer import Costs, Pacer
 from kalshi_ext.requests import AmendTicket, OrderTicket, Target
 
 BATCH = "/portfolio/events/orders/batched"
 Odd = Callable[[int, list[dict[str, Any]]], Any]
+
+
+PLACE_MANY = "orders.place_many"
 
 
 def number_of(key: str) -> int:
@@ -87,6 +90,18 @@ def test_what_fits_into_one_request_goes_in_one(count: int) -> None:
     exchange = world()
     assert len(place(exchange, tickets(count))) == count
     assert len(exchange.requests) == 1
+
+
+@pytest.mark.parametrize("cost", [0.0, -5.0, 0.001])
+@pytest.mark.parametrize("shards", [1, 2])
+def test_orders_that_are_told_to_cost_nothing_still_go_in_batches(cost: float, shards: int) -> None:
+    exchange = world(pace="prestige")
+    batch = next(each for each in core.CURRENT.operations.values() if each.facade == PLACE_MANY)
+    exchange.context.pacer.costs = Costs(special={(batch.method, batch.path): cost})  # type: ignore[union-attr]
+    listed = [ex.ticket(n, exchange_index=n % shards) for n in range(1, 502)]
+    assert ids(place(exchange, listed)) == [f"c{n}" for n in range(1, 502)]
+    bodies = [json.loads(each.body or b"") for each in exchange.sent("POST", "/batched")]
+    assert max(len(each["orders"]) for each in bodies) <= 200
 
 
 def test_without_a_budget_a_bulk_call_is_paced_all_the_same() -> None:
