@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar, TypeAlias, cast
@@ -278,12 +279,14 @@ def match_entries(
     """
     by_id: dict[str, OrderAck | Refused | None] = {}
     without_id: list[OrderAck | Refused] = []
+    times = Counter(entry.order_id for entry in entries if isinstance(entry, OrderAck))
     for entry in entries:
         if not entry.client_order_id:
             without_id.append(entry)
-        else:  # None: two entries for one ticket prove nothing
+        else:  # None: two entries for one ticket, or for one order, prove nothing
+            doubled = isinstance(entry, OrderAck) and times[entry.order_id] > 1
             known = entry.client_order_id in by_id
-            by_id[entry.client_order_id] = None if known else entry
+            by_id[entry.client_order_id] = None if known or doubled else entry
     outcomes: dict[str, WriteOutcome[OrderAck]] = {}
     unmatched: list[OrderTicket] = []
     for ticket in tickets:
@@ -331,5 +334,5 @@ def _judge_entry(
 
 
 def _missing_entry(operation: Operation, ticket: OrderTicket) -> Unknown:
-    reason = f"{operation.facade}: the answer has no entry for {ticket.client_order_id}"
+    reason = f"{operation.facade}: the answer has no entry for {ticket.client_order_id} alone"
     return Unknown(unknown_order(ticket, reason, operation.id))

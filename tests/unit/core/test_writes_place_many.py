@@ -105,6 +105,14 @@ def test_only_what_is_absent_goes_again() -> None:
     assert [order["client_order_id"] for order in second["orders"]] == ["c3"]
 
 
+def test_two_entries_that_name_one_order_prove_neither() -> None:
+    doubled = entry(2) | {"order_id": entry(1)["order_id"]}
+    exchange = ex.FakeExchange(
+        [ex.once(answer(entry(1), doubled, entry(3)))], orders=[ex.row(1), ex.row(2)]
+    )
+    assert kinds_of(place(exchange)) == ["found", "found", "acked"]
+
+
 def test_a_batch_refused_as_a_whole_raises_once() -> None:
     exchange = ex.FakeExchange([ex.once(ex.refused(400, "bad_request"))])
     with pytest.raises(errors.BadRequest):
