@@ -160,8 +160,8 @@ class InvalidRow:
 class Page(Generic[T]):
     """One page: its rows, the cursor of the next (None at the end), rows that could not be read.
 
-    `keyed` says whether the answer had the list: without it, or with null, it may be empty, or may
-    be something else.
+    `keyed` says whether the answer had the list: without it, or with null, it may be empty or may be
+    something else.
     """
 
     items: tuple[T, ...]
