@@ -12,7 +12,7 @@ UPSTREAM ?=
 BASE ?= openapi/upstream.yaml
 MAKEFLAGS += --no-print-directory
 # Images often set this. Without bytecode every process that is started compiles the library again,
-# and every test worker rewrites the tests again.
+# and every test worker rewrites the tests again: half of the time of `make test`.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help

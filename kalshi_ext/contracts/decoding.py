@@ -71,9 +71,7 @@ def decode_page(document: Document, key: str, shape: type, read: Callable[[Any],
             items.append(read(row))
         except DECODE_ERRORS as error:
             invalid.append(_invalid_row(row, error, shape, reasons))
-    return Page(
-        tuple(items), _cursor(document), tuple(invalid), keyed=document.get(key) is not None
-    )
+    return Page(tuple(items), _cursor(document), tuple(invalid), keyed=key in document)
 
 
 def _rows(document: Document, key: str) -> list[Any]:

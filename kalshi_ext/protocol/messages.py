@@ -160,7 +160,7 @@ class InvalidRow:
 class Page(Generic[T]):
     """One page: its rows, the cursor of the next (None at the end), rows that could not be read.
 
-    `keyed` says whether the answer had the list: without it, or with null, it may be empty or may be
+    `keyed` says whether the answer had the list's key: without it the list may be empty, or may be
     something else.
     """
 

@@ -198,15 +198,16 @@ def test_a_row_without_an_id_hides_no_order_that_is_found() -> None:
     assert place(exchange).replayed
 
 
-@pytest.mark.parametrize(
-    "empty", [{}, {"cursor": ""}, {"cursor": None}, {"orders": None}, {"fills": None}]
-)
+@pytest.mark.parametrize("empty", [{}, {"cursor": ""}, {"cursor": None}, {"orders": None}])
 @pytest.mark.parametrize("ending", ["/portfolio/orders", "/historical/orders", "/portfolio/fills"])
 def test_a_list_answered_without_its_key_proves_no_absence(
     ending: str, empty: dict[str, Any]
 ) -> None:
     answer = ex.always(core.reply(200, empty), method="GET", ending=ending)
     exchange = ex.FakeExchange([ex.once(LOST, ex.created()), answer])
+    if "orders" in empty and ending != "/portfolio/fills":  # null has its key
+        assert not place(exchange).replayed
+        return
     with pytest.raises(errors.OutcomeUnknown):
         place(exchange)
     assert exchange.entry().is_open
