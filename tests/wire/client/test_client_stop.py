@@ -129,7 +129,7 @@ def test_a_journal_that_stands_still_holds_no_stop_up(
     async def trade(client: Any) -> Any:
         await value(client.orders.place(TICKER, **ORDER))
         journal.sleeps = True
-        report = await value(client.stop(deadline=0.5))
+        report = await value(client.stop(deadline=2.0))
         with pytest.raises(TradingStopped):
             await value(client.orders.place(TICKER, **ORDER))
         journal.sleeps = False
@@ -138,7 +138,8 @@ def test_a_journal_that_stands_still_holds_no_stop_up(
     report = use(kind(**options(proxied, name, journal=journal)), trade)
     assert resting(proxied, name) == 0
     assert report.latch_error == "the journal does not answer in 0.05 s"
-    assert (report.outcome, "the journal" in report.unread[0]) == ("unknown", True)
+    assert report.outcome == "unknown"
+    assert any("the journal" in each for each in report.unread)
 
 
 def test_a_create_that_arrives_after_the_stop_is_refused_by_the_group(
