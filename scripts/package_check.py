@@ -24,7 +24,7 @@ from attrs import frozen
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("kalshi_ext", "kalshi_portfolio", "kalshi_classic")
-EXTRAS = "sandbox,postgres,drift"
+EXTRAS = "sandbox,postgres,drift,otel"
 PAGES = ("README.md", "docs/quickstart.md")
 ENTRY_POINTS = ("kalshi-ext = kalshi_ext.cli:main", "kalshi_ext = kalshi_ext.testing.plugin")
 # Files that work on the checkout leaves behind and that no archive may hold.
