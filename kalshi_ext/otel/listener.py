@@ -10,7 +10,6 @@ before the next one of its call begins, also in a bulk call.
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import Any, Final
 
@@ -145,7 +144,6 @@ class OpenTelemetry:
         )
         self._metrics = Metrics(meter_provider)
         self._calls: dict[int, _Call] = {}
-        self._lock = threading.RLock()
 
     def __call__(self, event: Event) -> None:
         """Take an event in, and hand it on."""

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from kalshi_ext.events import CallFinished, CallStarted, Events
 from kalshi_ext.events.kinds import CURRENT_CALL
-from kalshi_ext.protocol.boundary import guarded
+from kalshi_ext.protocol.boundary import Sent
 from kalshi_ext.protocol.effects import Flow
 
 T = TypeVar("T")
@@ -15,8 +15,10 @@ T = TypeVar("T")
 _NUMBERS = itertools.count(1)
 
 
-def numbered(events: Events, steps: Flow[T]) -> Flow[T]:
-    """Guard a flow, run it under a number of its own, tell that it begins and that it is over.
+def numbered(events: Events, steps: Flow[T], sent: Sent) -> Flow[T]:
+    """Run a flow under a number of its own, tell that it begins and that it is over.
+
+    `sent` is what its driver knows to have left, so that the error told is the one that leaves.
 
     The number is set in the context of whoever drives the flow, a thread or a task: both run one
     flow at a time, so everything told meanwhile belongs to it.
@@ -25,7 +27,10 @@ def numbered(events: Events, steps: Flow[T]) -> Flow[T]:
     CURRENT_CALL.set(number)
     events.emit(CallStarted(call=number, flow=getattr(steps, "__name__", "")))
     try:
-        return (yield from guarded(steps))
+        return (yield from steps)
+    except Exception as raised:
+        error = type(sent.own_error(raised)).__name__
+        raise
     except BaseException as raised:
         error = type(raised).__name__
         raise

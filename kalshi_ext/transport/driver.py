@@ -177,7 +177,7 @@ class Driver:
         self.calls[id(call)] = call
         sent = Sent()
         if self.events.wants_calls():
-            flow = numbered(self.events, flow)
+            flow = numbered(self.events, flow, sent)
         try:
             effect = next(flow)
             while True:
@@ -312,7 +312,7 @@ class AsyncDriver:
         self.calls[id(call)] = call
         sent = Sent()
         if self.events.wants_calls():
-            flow = numbered(self.events, flow)
+            flow = numbered(self.events, flow, sent)
         try:
             effect = next(flow)
             while True:
