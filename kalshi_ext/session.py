@@ -254,8 +254,10 @@ def start_deadman(
 ) -> DeadMan:
     """Give the handle of a dead man's switch for a client. Raises Misuse."""
     times = checked_times(alive_every, timeout_)
-    # The other process will load the key; what is wrong with it is better said here.
-    signer(key_id=key_id, private_key=private_key)
+    # The other process will load the key; what is wrong with it is better said here. Loaded once: a
+    # callable may ask a person.
+    key = private_key if private_key.reveal() is None else Secret(load_key(private_key))
+    signer(key_id=key_id, private_key=key)
     if (inherited := DeadMan.inherited(*times)) is not None:
         return inherited
     record = journal.stops.record
@@ -270,19 +272,19 @@ def start_deadman(
             "CONTRACT": session.contract.name,
             "JOURNAL": record.path.with_name(record.path.name.removesuffix(".stop")),
             "KEY_ID": key_id.reveal(),
-            **_key_variable(private_key),
+            **_key_variable(private_key, key),
         }
     )
     own_key = key_id.reveal() is not None
     return DeadMan.start(*times, supervisor_environment(given, own_key=own_key))
 
 
-def _key_variable(private_key: Secret[Any]) -> dict[str, Any]:
+def _key_variable(private_key: Secret[Any], key: Secret[Any]) -> dict[str, Any]:
     # Revealed where it is used: a traceback shows the locals of its frames.
     is_text = is_a(private_key.reveal(), (str, Path))
     if private_key.reveal() is None or (is_text and "-----BEGIN" not in str(private_key.reveal())):
         return {"PRIVATE_KEY_PATH": private_key.reveal()}
-    return {"PRIVATE_KEY": pem_of(load_key(private_key))}
+    return {"PRIVATE_KEY": pem_of(key.reveal())}
 
 
 def client_arguments(given: Secret[tuple[Any, dict[str, Any]]]) -> dict[str, Any]:

@@ -152,7 +152,8 @@ def test_a_journal_in_memory_cannot_be_shared() -> None:
 def test_a_key_given_in_any_form_reaches_the_other_process(given: Any) -> None:
     key = ed25519.Ed25519PrivateKey.generate()
     der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    variable = session._key_variable(Secret(given(der)))
+    source = Secret(given(der))
+    variable = session._key_variable(source, Secret(load_key(source)))
     assert load_key(variable["PRIVATE_KEY"]).public_key() == key.public_key()
 
 
