@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,6 +15,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
+from test_client_events import ORDER, create_of, options_of, place, using
 
 from kalshi_ext import AsyncKalshi, Kalshi, Misuse, OrderTicket, Policy, TradingStopped, errors
 from kalshi_ext.events import CallFinished, CallStarted
@@ -23,10 +23,6 @@ from kalshi_ext.otel import OpenTelemetry, instrument
 from kalshi_ext.protocol.rate_limits import Backoff
 from kalshi_ext.sandbox import Sandbox
 
-TICKER = "KXRAIN-26DEC31-NYC"
-ORDER: dict[str, Any] = {
-    "ticker": TICKER, "side": "yes", "action": "buy", "count": 1, "price": "0.05",
-}  # fmt: skip
 QUICK = Policy(timeout=2.0, attempts=3, backoff=Backoff(first=0.0), resolve_within=60)
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 
@@ -79,42 +75,7 @@ class Watched:
 
 def run(kind: str, box: Sandbox, name: str, *calls: Callable[[Any], Any], **options: Any) -> Any:
     """Make calls of one client; return what each returned, or the error that it raised."""
-    key = box.account(name)
-    named: dict[str, Any] = {
-        "key_id": key.key_id, "private_key": key.private_key, "environment": box.url,
-        "contract": box.options.contract, "policy": QUICK,
-    }  # fmt: skip
-    options = named | options
-
-    async def work() -> list[Any]:
-        results = []
-        async with AsyncKalshi(**options) as client:
-            for call in calls:
-                try:
-                    value = call(client)
-                    results.append(await value if inspect.isawaitable(value) else value)
-                except errors.KalshiError as error:
-                    results.append(error)
-        return results
-
-    if kind == "async":
-        return asyncio.run(work())
-    results = []
-    with Kalshi(**options) as client:
-        for call in calls:
-            try:
-                results.append(call(client))
-            except errors.KalshiError as error:
-                results.append(error)
-    return results
-
-
-def place(**other: Any) -> Callable[[Any], Any]:
-    return lambda client: client.orders.place(**(ORDER | other))
-
-
-def create_of(box: Sandbox) -> str:
-    return "CreateOrderV2" if box.options.contract == "current" else "createOrder"
+    return using(kind, options_of(box, name, **({"policy": QUICK} | options)), *calls)
 
 
 def test_a_call_is_an_internal_span_around_one_client_span_an_attempt(
