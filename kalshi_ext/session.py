@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeAlias, cast
 from weakref import WeakValueDictionary
@@ -254,9 +255,8 @@ def start_deadman(
 ) -> DeadMan:
     """Give the handle of a dead man's switch for a client. Raises Misuse."""
     times = checked_times(alive_every, timeout_)
-    # The other process will load the key; what is wrong with it is better said here. Loaded once: a
-    # callable may ask a person.
-    key = private_key if private_key.reveal() is None else Secret(load_key(private_key))
+    key = _asked_once(private_key)
+    # The other process will load the key; what is wrong with it is better said here.
     signer(key_id=key_id, private_key=key)
     if (inherited := DeadMan.inherited(*times)) is not None:
         return inherited
@@ -272,19 +272,24 @@ def start_deadman(
             "CONTRACT": session.contract.name,
             "JOURNAL": record.path.with_name(record.path.name.removesuffix(".stop")),
             "KEY_ID": key_id.reveal(),
-            **_key_variable(private_key, key),
+            **_key_variable(key),
         }
     )
     own_key = key_id.reveal() is not None
     return DeadMan.start(*times, supervisor_environment(given, own_key=own_key))
 
 
-def _key_variable(private_key: Secret[Any], key: Secret[Any]) -> dict[str, Any]:
+def _asked_once(source: Secret[Any]) -> Secret[Any]:
+    # A callable may ask a person, and the key is loaded twice: to check it, and to hand it on.
+    return Secret(cache(lambda: source.reveal()())) if callable(source.reveal()) else source
+
+
+def _key_variable(private_key: Secret[Any]) -> dict[str, Any]:
     # Revealed where it is used: a traceback shows the locals of its frames.
     is_text = is_a(private_key.reveal(), (str, Path))
     if private_key.reveal() is None or (is_text and "-----BEGIN" not in str(private_key.reveal())):
         return {"PRIVATE_KEY_PATH": private_key.reveal()}
-    return {"PRIVATE_KEY": pem_of(key.reveal())}
+    return {"PRIVATE_KEY": pem_of(load_key(private_key))}
 
 
 def client_arguments(given: Secret[tuple[Any, dict[str, Any]]]) -> dict[str, Any]:

@@ -152,8 +152,7 @@ def test_a_journal_in_memory_cannot_be_shared() -> None:
 def test_a_key_given_in_any_form_reaches_the_other_process(given: Any) -> None:
     key = ed25519.Ed25519PrivateKey.generate()
     der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    source = Secret(given(der))
-    variable = session._key_variable(source, Secret(load_key(source)))
+    variable = session._key_variable(Secret(given(der)))
     assert load_key(variable["PRIVATE_KEY"]).public_key() == key.public_key()
 
 
@@ -162,6 +161,31 @@ def test_a_key_that_cannot_be_used_is_refused_before_a_process_starts(tmp_path: 
         for wrong in ({"key_id": "k" * 20}, {"key_id": "k" * 20, "private_key": 5}):
             with pytest.raises(Misuse, match="private_key"):
                 client.deadman(**wrong)
+
+
+def test_what_is_wrong_with_a_key_id_is_said_before_the_key_is_loaded(tmp_path: Path) -> None:
+    def never() -> bytes:
+        raise AssertionError("asked for a key that cannot be used")
+
+    with Kalshi(bearer_token="t" * 20, journal=tmp_path / "o.db") as client:
+        for wrong in ("", "two words", 5):
+            with pytest.raises(Misuse, match="^key_id: must be"):
+                client.deadman(key_id=wrong, private_key=never)  # type: ignore[arg-type]
+
+
+def test_a_callable_is_asked_once_for_the_key_of_a_dead_man() -> None:
+    asked: list[bytes] = []
+    key = ed25519.Ed25519PrivateKey.generate()
+    der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+
+    def ask() -> bytes:
+        asked.append(der)
+        return der
+
+    source = session._asked_once(Secret(ask))
+    assert load_key(source).public_key() == key.public_key()
+    assert session._key_variable(source)
+    assert len(asked) == 1
 
 
 def test_under_the_command_the_handle_is_that_of_the_command(
