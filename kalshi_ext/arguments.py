@@ -206,7 +206,7 @@ def optional(check: Callable[..., Any]) -> Callable[..., Any]:
 # How pathlib leaves a URL, and what psycopg takes besides one; either may hold a password.
 _URL_AS_PATH: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}:/")
 _PARAMETER: Final = re.compile(r"(?:^|\s)(?:host|hostaddr|port|dbname|user|password|service)\s?=")
-_LONGEST_PLACE: Final = 4096  # characters of a path on the systems of today
+_LONGEST_PLACE: Final = 4096  # characters; of a path on the systems of today
 
 
 def place_fault(name: str, where: Secret[Any], expected: str) -> str | None:
@@ -220,9 +220,11 @@ def place_fault(name: str, where: Secret[Any], expected: str) -> str | None:
         return f"{name} must be {expected}, not {redacted_repr(place)}"
     if type(place) is not str and _URL_AS_PATH.match(told.strip()):
         return f"{name}: a URL is given as a text, not as a Path (value not shown)"
-    if len(_PARAMETER.findall(told[:_LONGEST_PLACE])) > 1:
+    if len(told) > _LONGEST_PLACE:
+        return f"{name}: at most {_LONGEST_PLACE:,} characters, not {len(told):,} (value not shown)"
+    if len(_PARAMETER.findall(told)) > 1:
         return f"{name}: say a connection as a postgresql:// URL (value not shown)"
-    if type(place) is str and place and not _is_readable(place):
+    if type(place) is str and not _is_readable(place):
         return f"{name}: expected a path of printable characters, got {redacted_repr(place)}"
     return None
 

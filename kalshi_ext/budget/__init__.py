@@ -12,8 +12,6 @@ from kalshi_ext.redact import Secret, as_secret
 
 __all__ = ["BudgetStore", "Demand", "Grant", "open_budget"]
 
-_LONGEST = 4096  # letters of a path or a URL
-
 
 def open_budget(where: str | Path | Secret[Any], account: str) -> BudgetStore:
     """Open the budget of an account: a path is a file, postgresql://… a database.
@@ -25,8 +23,6 @@ def open_budget(where: str | Path | Secret[Any], account: str) -> BudgetStore:
     if fault is not None:
         raise Misuse(fault)
     place = Secret(str(plain(where.reveal())))
-    if not 0 < len(place.reveal()) <= _LONGEST:
-        raise Misuse("budget must be a path or a postgresql:// URL of at most 4096 characters")
     if "://" not in place.reveal():
         from kalshi_ext.budget.sqlite import SqliteBudget
 

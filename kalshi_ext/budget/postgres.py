@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 from typing import Any
 
 import psycopg
-from attrs import define, field
+from attrs import define
 
-from kalshi_ext.budget.store import Demand, Grant, Row
+from kalshi_ext.budget.store import ConnectionHolder, Demand, Grant, Row
 from kalshi_ext.errors import KalshiError
 from kalshi_ext.redact import Secret
 
-_CLOSE_WITHIN = 0.5  # seconds
 _TABLE = """
 CREATE TABLE IF NOT EXISTS kalshi_budget (
     account text, bucket text, level float8, urgent float8, updated_at float8, holds text,
@@ -37,14 +35,11 @@ _CLOCK = "SELECT extract(epoch FROM clock_timestamp())::float8"
 
 
 @define(eq=False)
-class PostgresBudget:
-    """The buckets of an account in a table. Shared by threads; a forked child connects anew."""
+class PostgresBudget(ConnectionHolder[psycopg.Connection[tuple[Any, ...]]]):
+    """The buckets of an account in a table."""
 
     _url: Secret[Any]
     account: str
-    _connection: psycopg.Connection[tuple[Any, ...]] | None = None
-    _pid: int = 0
-    _lock: threading.Lock = field(factory=threading.Lock, repr=False)
 
     def lease(self, demand: Demand) -> Grant:
         """Take tokens under the lock of their row."""
@@ -88,17 +83,3 @@ class PostgresBudget:
             connection.execute(_TABLE)
             self._connection, self._pid = connection, os.getpid()
         return self._connection
-
-    def _drop(self) -> None:
-        if self._connection is not None and self._pid == os.getpid():
-            self._connection.close()
-        self._connection = None
-
-    def close(self) -> None:
-        """Close the connection."""
-        # A lease that hangs holds the lock: its connection ends with the process.
-        if self._lock.acquire(timeout=_CLOSE_WITHIN):
-            try:
-                self._drop()
-            finally:
-                self._lock.release()

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import threading
 import time
 from pathlib import Path
 
-from attrs import define, field
+from attrs import define
 
-from kalshi_ext.budget.store import Demand, Grant, Row
+from kalshi_ext.budget.store import ConnectionHolder, Demand, Grant, Row
 
-_CLOSE_WITHIN = 0.5  # seconds
 _TIMEOUT = 1.0  # seconds; a lease takes less than a thousandth of one
 _TABLE = """
 CREATE TABLE IF NOT EXISTS budget (
@@ -24,15 +22,12 @@ CREATE TABLE IF NOT EXISTS budget (
 
 
 @define(eq=False)
-class SqliteBudget:
-    """The buckets of an account in a SQLite file. Shared by threads; a forked child opens anew."""
+class SqliteBudget(ConnectionHolder[sqlite3.Connection]):
+    """The buckets of an account in a SQLite file."""
 
     path: Path
     account: str
-    _connection: sqlite3.Connection | None = None
-    _pid: int = 0
     _file: tuple[int, int] | None = None
-    _lock: threading.Lock = field(factory=threading.Lock, repr=False)
 
     def lease(self, demand: Demand) -> Grant:
         """Take tokens under the lock of the file."""
@@ -93,17 +88,3 @@ class SqliteBudget:
         except OSError:
             return None
         return status.st_dev, status.st_ino
-
-    def _drop(self) -> None:
-        if self._connection is not None and self._pid == os.getpid():
-            self._connection.close()
-        self._connection = None
-
-    def close(self) -> None:
-        """Close the file."""
-        # A lease that hangs holds the lock: its connection ends with the process.
-        if self._lock.acquire(timeout=_CLOSE_WITHIN):
-            try:
-                self._drop()
-            finally:
-                self._lock.release()

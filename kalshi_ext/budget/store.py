@@ -12,9 +12,10 @@ Urgent requests have an allowance of their own, a tenth of the capacity, that re
 
 from __future__ import annotations
 
+import os
 import threading
 from queue import Empty, SimpleQueue
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from attrs import define, field, frozen
 
@@ -147,6 +148,37 @@ class BudgetStore(Protocol):
     def close(self) -> None:
         """Close the connection."""
         ...
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
+
+
+ConnectionT = TypeVar("ConnectionT", bound=_Closable)
+_CLOSE_WITHIN = 0.5  # seconds
+
+
+@define(eq=False)
+class ConnectionHolder(Generic[ConnectionT]):
+    """The one connection of a store, shared by threads; a forked child opens its own."""
+
+    _connection: ConnectionT | None = field(default=None, init=False, repr=False)
+    _pid: int = field(default=0, init=False, repr=False)
+    _lock: threading.Lock = field(factory=threading.Lock, init=False, repr=False)
+
+    def _drop(self) -> None:
+        if self._connection is not None and self._pid == os.getpid():
+            self._connection.close()
+        self._connection = None
+
+    def close(self) -> None:
+        """Close the connection."""
+        # A lease that hangs holds the lock: its connection ends with the process.
+        if self._lock.acquire(timeout=_CLOSE_WITHIN):
+            try:
+                self._drop()
+            finally:
+                self._lock.release()
 
 
 _WITHIN, _URGENT_WITHIN = 3.0, 0.25  # seconds; a database near by takes a hundredth

@@ -187,7 +187,7 @@ def test_only_the_drivers_sleep() -> None:
 def test_no_thread_waits_for_a_lock_that_it_holds() -> None:
     """A signal handler may stop trading in the middle of any call of the same thread."""
     # These are never held by the thread that runs a flow: a waiter's own, and a lease's thread.
-    apart = {"transport/places.py", "budget/sqlite.py", "budget/postgres.py"}
+    apart = {"transport/places.py", "budget/store.py"}
     plain = {
         path.relative_to(ROOM).as_posix()
         for path in ROOM.rglob("*.py")

@@ -36,7 +36,9 @@ def test_an_open_journal_is_handed_through() -> None:
     assert open_journal(journal) is journal
 
 
-@pytest.mark.parametrize("where", ["", ":memory:", "a\0b", "mysql://u:secret@h/d"])
+@pytest.mark.parametrize(
+    "where", ["", ":memory:", "a\0b", "mysql://u:secret@h/d", "postgresql://secret/" + "d" * 4096]
+)
 def test_what_names_no_journal_is_a_misuse_that_tells_no_secret(where: str) -> None:
     with pytest.raises(Misuse, match=r"^journal: ") as caught:
         open_journal(where)

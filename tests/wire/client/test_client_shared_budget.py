@@ -125,6 +125,10 @@ def test_a_shared_budget_needs_credentials_and_a_pace(kind: Any, tmp_path: Path)
         kind(bearer_token="one", budget="mysql://host/db")
     with pytest.raises(Misuse, match="budget must be a path"):
         kind(bearer_token="one", budget=5)
+    with pytest.raises(Misuse, match="budget: expected a path"):
+        kind(bearer_token="one", budget="")
+    with pytest.raises(Misuse, match="budget: at most 4,096 characters"):
+        kind(bearer_token="one", budget="x" * 4097)
 
 
 def _lock(path: Path) -> Any:
