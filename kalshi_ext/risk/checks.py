@@ -55,10 +55,10 @@ def lowers_risk(wish: Wish, book: Book) -> bool:
     terms, old = wish.terms, wish.amends
     if wish.reduce_only or (old is not None and _is_no_more(wish, old)):
         return True
-    position = book.holding(terms.place).position
+    position = book.holding(terms.position_key).position
     room = -position if terms.is_bid else position
     own = ZERO if old is None else old.open_count()
-    working = EXACT.subtract(book.side(terms.place, is_bid=terms.is_bid), own)
+    working = EXACT.subtract(book.side(terms.position_key, is_bid=terms.is_bid), own)
     return EXACT.add(working, _unexecuted(wish)) <= room
 
 
@@ -77,8 +77,8 @@ def _unexecuted(wish: Wish) -> Decimal:
 
 def refusals(wish: Wish, limits: Limits, facts: Facts, now: Moment) -> Iterator[Refusal]:
     """Walk what refuses an order that does not lower risk; the first one is told."""
-    if limits.tickers is not None and wish.terms.place[0] not in limits.tickers:
-        yield Refusal("tickers", limits.tickers, wish.terms.place[0])
+    if limits.tickers is not None and wish.terms.position_key.ticker not in limits.tickers:
+        yield Refusal("tickers", limits.tickers, wish.terms.position_key.ticker)
     yield from _price(wish, limits, facts)
     if limits.duplicate_seconds is not None and not wish.is_amend:
         age = facts.repeats.age(wish.terms, wish.key, now)
@@ -90,7 +90,7 @@ def refusals(wish: Wish, limits: Limits, facts: Facts, now: Moment) -> Iterator[
 
 
 def _price(wish: Wish, limits: Limits, facts: Facts) -> Iterator[Refusal]:
-    price, ticker = wish.terms.price, wish.terms.place[0]
+    price, ticker = wish.terms.price, wish.terms.position_key.ticker
     if limits.tick_grid:
         grid = facts.grids.get(ticker)
         if grid is None:
@@ -110,7 +110,7 @@ def _amounts(wish: Wish, limits: Limits, book: Book) -> Iterator[Refusal]:
     terms, more = wish.terms, _more(wish)
     cost = terms.cost(terms.count)
     order = Sums(terms.count, cost, terms.cost(_unexecuted(wish)))
-    market = book.market(terms.place[0]).sums.plus(more)
+    market = book.market(terms.position_key.ticker).sums.plus(more)
     for scope, sums in (("order", order), ("market", market), ("total", book.sums.plus(more))):
         for what, value in sums._asdict().items():
             limit = getattr(limits, f"{scope}_{what}")
@@ -132,9 +132,9 @@ def _more(wish: Wish) -> Sums:
 
 
 def _position_after(wish: Wish, book: Book, more: Decimal) -> Decimal:
-    place, is_bid = wish.terms.place, wish.terms.is_bid
-    position = book.holding(place).position
-    working = EXACT.add(book.side(place, is_bid=is_bid), more)
+    key, is_bid = wish.terms.position_key, wish.terms.is_bid
+    position = book.holding(key).position
+    working = EXACT.add(book.side(key, is_bid=is_bid), more)
     return EXACT.add(position if is_bid else -position, working)
 
 

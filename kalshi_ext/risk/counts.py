@@ -82,7 +82,7 @@ class Repeats:
 
     @staticmethod
     def _same(terms: Terms) -> _Same:
-        return (terms.place, terms.is_bid, terms.count, terms.price)
+        return (terms.position_key, terms.is_bid, terms.count, terms.price)
 
     def age(self, terms: Terms, key: str, now: Moment) -> float | None:
         """Return how long ago an equal order of another id went out; None where none did."""

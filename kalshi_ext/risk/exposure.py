@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import ROUND_UP, Context, Decimal
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 from attrs import define, evolve, field, frozen
 
@@ -25,14 +25,24 @@ ONE: Final = Decimal(1)
 _SHARE: Final = Context(prec=60, rounding=ROUND_UP)
 _STEP: Final = Decimal("0.000001")  # of a dollar, to which what is left of a cost is rounded up
 
-Place: TypeAlias = tuple[str, int]  # ticker, subaccount
+
+class PositionKey(NamedTuple):
+    """Whose position in which market."""
+
+    ticker: str
+    subaccount: int
+
+    @classmethod
+    def of(cls, ticker: str, subaccount: int | None) -> PositionKey:
+        """Make a key; None is the primary subaccount."""
+        return cls(ticker, subaccount or 0)
 
 
 @frozen
 class Terms:
     """What an order asks for: contracts in all, and the YES price."""
 
-    place: Place
+    position_key: PositionKey
     is_bid: bool
     count: Decimal
     price: Decimal
@@ -131,12 +141,12 @@ class Book:
     def market(self, ticker: str) -> Market:
         return self.markets.setdefault(ticker, Market())
 
-    def holding(self, place: Place) -> Holding:
-        return self.market(place[0]).holdings.get(place[1], Holding())
+    def holding(self, key: PositionKey) -> Holding:
+        return self.market(key.ticker).holdings.get(key.subaccount, Holding())
 
-    def side(self, place: Place, *, is_bid: bool) -> Decimal:
+    def side(self, key: PositionKey, *, is_bid: bool) -> Decimal:
         """Return the unexecuted contracts of one direction."""
-        return self.market(place[0]).sides.get((place[1], is_bid), ZERO)
+        return self.market(key.ticker).sides.get((key.subaccount, is_bid), ZERO)
 
     def order(self, order_id: str) -> Working | None:
         return self.by_id.get(order_id)
@@ -145,7 +155,7 @@ class Book:
 
     def add(self, order: Working) -> None:
         """Begin to count an order."""
-        self.market(order.terms.place[0]).orders[order.key] = order
+        self.market(order.terms.position_key.ticker).orders[order.key] = order
         self._count(order, ONE)
 
     def remove(self, order: Working) -> None:
@@ -153,13 +163,13 @@ class Book:
         if not self.has(order):
             return
         self._count(order, -ONE)
-        del self.market(order.terms.place[0]).orders[order.key]
+        del self.market(order.terms.position_key.ticker).orders[order.key]
         if order.order_id is not None:
             self.by_id.pop(order.order_id, None)
 
     def has(self, order: Working) -> bool:
         """Say whether an order is counted."""
-        return self.market(order.terms.place[0]).orders.get(order.key) is order
+        return self.market(order.terms.position_key.ticker).orders.get(order.key) is order
 
     def name(self, order: Working, order_id: str) -> None:
         """Note the exchange's id of an order."""
@@ -182,23 +192,24 @@ class Book:
         self._count(order, -ONE)
         order.filled = EXACT.add(order.filled, more)
         self._count(order, ONE)
-        self.execute(order.terms.place, more, is_bid=order.terms.is_bid, price=order.terms.price)
+        terms = order.terms
+        self.execute(terms.position_key, more, is_bid=terms.is_bid, price=terms.price)
 
-    def execute(self, place: Place, count: Decimal, *, is_bid: bool, price: Decimal) -> None:
+    def execute(self, key: PositionKey, count: Decimal, *, is_bid: bool, price: Decimal) -> None:
         """Move a position by an execution."""
-        holding = self.market(place[0]).holdings.setdefault(place[1], Holding())
+        holding = self.market(key.ticker).holdings.setdefault(key.subaccount, Holding())
         before = holding.sums()
         holding.fill(count, is_bid=is_bid, price=price)
-        self._move(place[0], before, holding.sums())
+        self._move(key.ticker, before, holding.sums())
 
-    def hold(self, place: Place, holding: Holding) -> None:
+    def hold(self, key: PositionKey, holding: Holding) -> None:
         """Replace a holding by one that was read."""
-        before = self.holding(place).sums()
-        self.market(place[0]).holdings[place[1]] = holding
-        self._move(place[0], before, holding.sums())
+        before = self.holding(key).sums()
+        self.market(key.ticker).holdings[key.subaccount] = holding
+        self._move(key.ticker, before, holding.sums())
 
     def _count(self, order: Working, sign: Decimal) -> None:
-        (ticker, subaccount), is_bid = order.terms.place, order.terms.is_bid
+        (ticker, subaccount), is_bid = order.terms.position_key, order.terms.is_bid
         sides, sums = self.market(ticker).sides, order.sums()
         signed = EXACT.multiply(sums.contracts, sign)
         sides[subaccount, is_bid] = EXACT.add(sides.get((subaccount, is_bid), ZERO), signed)

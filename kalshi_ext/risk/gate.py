@@ -31,7 +31,7 @@ from kalshi_ext.requests import AmendTicket, OrderTicket
 from kalshi_ext.risk.checks import Facts, Refusal, Wish, lowers_risk, refusals
 from kalshi_ext.risk.codes import CODES
 from kalshi_ext.risk.counts import Equity, Moment, Rate, Repeats
-from kalshi_ext.risk.exposure import ONE, ZERO, Book, Terms, Working, resized
+from kalshi_ext.risk.exposure import ONE, ZERO, Book, PositionKey, Terms, Working, resized
 from kalshi_ext.risk.limits import Limits, TradingState
 from kalshi_ext.risk.overrides import Override, Overrides
 from kalshi_ext.values.money import EXACT
@@ -136,17 +136,17 @@ class RiskGate:
 
     def admit_amend(self, ticket: AmendTicket, now: Moment) -> Admission:
         """Check an amend; until it is settled its order stands at the worse of both terms."""
-        place = (ticket.ticker, ticket.target.subaccount or 0)
+        asked = PositionKey.of(ticket.ticker, ticket.target.subaccount)
         is_bid = ticket.book_side is BookSide.BID
         reference = self._reference(ticket.ticker, now.monotonic)
         with self.lock:
             known = self.book.order(ticket.target.order_id)
-            terms = Terms(place if known is None else known.terms.place, is_bid, ticket.count,
-                          ticket.price)  # fmt: skip
+            position_key = asked if known is None else known.terms.position_key
+            terms = Terms(position_key, is_bid, ticket.count, ticket.price)
             key = f"amend {uuid.uuid4()}"
             wish = Wish(key, terms, is_amend=True, amends=known, reference=reference)
             self._check(wish, now, "orders.amend")
-            self._depart(terms.place[0], now)
+            self._depart(terms.position_key.ticker, now)
             counted = self.rate.add(key, now)
             if known is None:
                 # What it changes is not known here, so all of it counts.
@@ -168,7 +168,7 @@ class RiskGate:
 
     def _state_refusal(self, wish: Wish) -> Refusal | None:
         if self.state is TradingState.HALTED:
-            return Refusal("halted", self.state, wish.terms.place[0])
+            return Refusal("halted", self.state, wish.terms.position_key.ticker)
         if self.state is TradingState.REDUCING and not lowers_risk(wish, self.book):
             return Refusal("reducing", self.state, wish.terms.count)
         return None
@@ -183,7 +183,7 @@ class RiskGate:
     def settle(self, admission: Admission, result: object, now: float, unknown: float) -> None:
         """Take in what became of a write; `unknown` is how long a copy of it may arrive."""
         with self.lock:
-            market = self.book.market(admission.wish.terms.place[0])
+            market = self.book.market(admission.wish.terms.position_key.ticker)
             market.in_flight -= 1
             if isinstance(result, OrderAck):
                 self.executed(admission, result)
@@ -212,7 +212,7 @@ class RiskGate:
         if self.book.order(ack.order_id) not in (None, order):
             return True
         made = ack.time if ack.order is None else ack.order.created_time
-        read_at = self.book.market(order.terms.place[0]).read_at
+        read_at = self.book.market(order.terms.position_key.ticker).read_at
         return ack.replayed and made is not None and made.timestamp() <= read_at
 
     def _take_ack(self, order: Working, ack: OrderAck, *, is_amend: bool) -> None:
@@ -253,7 +253,7 @@ class RiskGate:
         with self.lock:
             order = self.book.order(getattr(row, "order_id", ""))
             if order is not None:
-                market = self.book.market(order.terms.place[0])
+                market = self.book.market(order.terms.position_key.ticker)
                 market.changed = max(market.changed, now)
             if isinstance(row, Fill):
                 self._note_fill(row)
@@ -337,7 +337,7 @@ def is_not_executed(result: object) -> bool:
 
 def denied(refusal: Refusal, wish: Wish, facade: str) -> Denied:
     code, limit, value = refusal
-    ticker = wish.terms.place[0]
+    ticker = wish.terms.position_key.ticker
     shown = "the list" if code == "tickers" else limit
     return Denied(
         f"{facade}: {ticker}: {code}: {CODES[code]}: {value}, limit {shown}",
@@ -355,5 +355,5 @@ def terms_of(ticket: OrderTicket) -> Terms:
     # Without a price it takes any: the worst counts.
     worst = ONE if is_bid else ZERO
     price = worst if ticket.price is None else ticket.price
-    place = (ticket.ticker, ticket.subaccount or 0)
-    return Terms(place, is_bid, ticket.count, price, ticket.max_cost)
+    position_key = PositionKey.of(ticket.ticker, ticket.subaccount)
+    return Terms(position_key, is_bid, ticket.count, price, ticket.max_cost)

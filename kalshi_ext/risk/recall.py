@@ -90,4 +90,4 @@ def _terms_now(order: Working, row: Order) -> Terms:
     count = EXACT.add(row.fill_count, row.remaining_count)
     price = cast("Decimal | None", row.price)
     terms = order.wanted or order.terms
-    return Terms(terms.place, terms.is_bid, count, terms.price if price is None else price)
+    return Terms(terms.position_key, terms.is_bid, count, terms.price if price is None else price)

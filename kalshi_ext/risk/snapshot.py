@@ -15,7 +15,7 @@ from attrs import frozen
 from kalshi_ext.contract.types import BookSide
 from kalshi_ext.models import Order, Position
 from kalshi_ext.risk.counts import Moment
-from kalshi_ext.risk.exposure import ONE, ZERO, Book, Holding, Terms, Working
+from kalshi_ext.risk.exposure import ONE, ZERO, Book, Holding, PositionKey, Terms, Working
 from kalshi_ext.risk.gate import RiskGate
 from kalshi_ext.values.money import EXACT
 
@@ -51,11 +51,11 @@ def _is_moving(book: Book, ticker: str, seen: Snapshot, lag: float) -> bool:
 def _replace(book: Book, ticker: str, seen: Snapshot) -> None:
     market = book.market(ticker)
     for known in list(market.orders.values()):
-        if known.terms.place[1] in seen.positions:
+        if known.terms.position_key.subaccount in seen.positions:
             book.remove(known)
     for subaccount, rows in seen.positions.items():
         row = next((row for row in rows if row.ticker == ticker), None)
-        book.hold((ticker, subaccount), Holding() if row is None else _holding(row))
+        book.hold(PositionKey(ticker, subaccount), Holding() if row is None else _holding(row))
     for order in seen.orders:
         if order.ticker == ticker:
             _add(book, order)
@@ -72,8 +72,8 @@ def _add(book: Book, row: Order) -> None:
     price = cast("Decimal | None", row.price)
     worst = ONE if is_bid else ZERO
     count = EXACT.add(row.fill_count, row.remaining_count)
-    place = (row.ticker, row.subaccount or 0)
-    terms = Terms(place, is_bid, count, worst if price is None else price)
+    position_key = PositionKey.of(row.ticker, row.subaccount)
+    terms = Terms(position_key, is_bid, count, worst if price is None else price)
     taken = row.client_order_id in book.market(row.ticker).orders
     key = row.client_order_id if row.client_order_id and not taken else f"order {row.order_id}"
     order = Working(key, terms, row.fill_count, row.fill_count)

@@ -36,14 +36,14 @@ from kalshi_ext.risk import (
     resolve_order,
 )
 from kalshi_ext.risk.counts import Moment
-from kalshi_ext.risk.exposure import ZERO, Book, Holding, Terms, Working
+from kalshi_ext.risk.exposure import ZERO, Book, Holding, PositionKey, Terms, Working
 from kalshi_ext.risk.snapshot import Snapshot, apply
 from kalshi_ext.values.ticks import PriceGrid
 from kalshi_ext.writes import admission
 
 DAY = 86_400.0
 NOW = Moment(1000.0, 20_000 * DAY)
-PLACES = (("A", 0), ("A", 1), ("B", 0))
+POSITION_KEYS = (PositionKey("A", 0), PositionKey("A", 1), PositionKey("B", 0))
 D = Decimal
 RAW: Any = None
 
@@ -93,8 +93,8 @@ def broken_price(_: str) -> Any:
 @st.composite
 def terms(draw: st.DrawFn) -> Terms:
     count, price = draw(st.integers(1, 10_000)), draw(st.integers(1, 9_999))
-    place = draw(st.sampled_from(PLACES))
-    return Terms(place, draw(st.booleans()), D(count).scaleb(-2), D(price).scaleb(-4))
+    key = draw(st.sampled_from(POSITION_KEYS))
+    return Terms(key, draw(st.booleans()), D(count).scaleb(-2), D(price).scaleb(-4))
 
 
 STEP = st.tuples(st.sampled_from(["add", "fill", "amend", "settle", "remove", "trade"]), terms(),
@@ -112,13 +112,15 @@ def test_the_sums_equal_those_counted_anew_whatever_happens_to_orders(steps: lis
             made.append(Working(f"o{number}", wanted))
             book.add(made[-1])
         elif what == "trade":
-            book.execute(wanted.place, wanted.count, is_bid=wanted.is_bid, price=wanted.price)
+            key, is_bid = wanted.position_key, wanted.is_bid
+            book.execute(key, wanted.count, is_bid=is_bid, price=wanted.price)
         elif chosen is not None and what == "fill":
             book.filled(chosen, wanted.count)
         elif chosen is not None and what == "remove":
             book.remove(chosen)
         elif chosen is not None:
-            same = evolve(wanted, place=chosen.terms.place, is_bid=chosen.terms.is_bid)
+            known = chosen.terms
+            same = evolve(wanted, position_key=known.position_key, is_bid=known.is_bid)
             if what == "amend":
                 book.change(chosen, chosen.terms, same)
             else:
@@ -148,7 +150,8 @@ def test_what_is_held_costs_nothing_less_than_nothing_and_no_more_than_a_dollar_
 def test_no_series_of_orders_passes_a_total(wanted: list[Terms], most: int) -> None:
     gate = RiskGate(Limits(total_contracts=most, market_dollars="20", position=40))
     for number, each in enumerate(wanted):
-        ticket = order(number, ticker=each.place[0], subaccount=each.place[1], count=each.count,
+        ticker, subaccount = each.position_key
+        ticket = order(number, ticker=ticker, subaccount=subaccount, count=each.count,
                        price=each.price,
                        book_side=BookSide.BID if each.is_bid else BookSide.ASK)  # fmt: skip
         code_of(gate, ticket)
@@ -302,7 +305,7 @@ def test_a_loss_since_the_first_reading_of_the_day_refuses_until_the_next_day_is
 def held(position: str) -> RiskGate:
     nothing: dict[str, Any] = dict.fromkeys(("order_contracts", "total_contracts", "position"), 0)
     gate = RiskGate(Limits(**nothing, tickers=["B"], price_band="0.01", orders_per_day=1))
-    gate.book.hold(("A", 0), Holding(D(position), D(1)))
+    gate.book.hold(POSITION_KEYS[0], Holding(D(position), D(1)))
     return gate
 
 
@@ -436,10 +439,10 @@ def test_fills_move_contracts_from_an_order_to_the_position_once_however_they_ar
         fill = Fill(fill_id=fill_id, order_id="o1", ticker="A", book_side=BookSide.BID, raw=RAW,
                     outcome_side=OutcomeSide.YES, count=D(count), created_time=moment)  # fmt: skip
         gate.note(fill, NOW.monotonic)
-    assert gate.book.holding(("A", 0)).position == 7
+    assert gate.book.holding(POSITION_KEYS[0]).position == 7
     assert gate.book.sums == (10, 4, D("1.2"))
     gate.note(OrderAck(order_id="o1", reduced_by=D(2), raw=RAW), NOW.monotonic)
-    assert gate.book.holding(("A", 0)).position == 8
+    assert gate.book.holding(POSITION_KEYS[0]).position == 8
     assert gate.book.sums == (8, D("3.2"), 0)
 
 
@@ -546,10 +549,10 @@ def test_an_order_in_doubt_of_an_earlier_run_keeps_its_room_until_it_is_proven_a
 def test_an_order_that_recovery_finds_moves_its_fills_to_the_position() -> None:
     found = acked(fill_count=D(4), remaining_count=D(6))
     gate = resolved_gate(found)
-    assert gate.book.holding(("A", 0)).position == 4
+    assert gate.book.holding(POSITION_KEYS[0]).position == 4
     assert gate.book.sums.unexecuted == D("2.4")
     resolve_order(gate, order(1), found)  # told twice, counted once
-    assert gate.book.holding(("A", 0)).position == 4
+    assert gate.book.holding(POSITION_KEYS[0]).position == 4
     assert code_of(gate, order(2), later(100)) == "market_contracts"
 
 

@@ -169,7 +169,7 @@ def test_what_is_wrong_with_a_key_id_is_said_before_the_key_is_loaded(tmp_path: 
 
     with Kalshi(bearer_token="t" * 20, journal=tmp_path / "o.db") as client:
         for wrong in ("", "two words", 5):
-            with pytest.raises(Misuse, match="^key_id: must be"):
+            with pytest.raises(Misuse, match=r"^key_id: must be"):
                 client.deadman(key_id=wrong, private_key=never)  # type: ignore[arg-type]
 
 
