@@ -68,6 +68,7 @@ derived: $(VENV)/.dev
 	$(PY) scripts/contract_types.py --check
 	$(PY) scripts/retry_policy.py --check
 	$(PY) scripts/operations_table.py --check
+	$(PY) scripts/errors_table.py --check
 	$(PY) scripts/contract_absence.py --check
 	$(PY) scripts/api_text.py --check
 

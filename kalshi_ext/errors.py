@@ -1,35 +1,11 @@
 """The errors of the library: each class says what the caller may do next.
 
-    KalshiError
-    ├─ Misuse                  the call is wrong; nothing was signed or sent (also a ValueError)
-    │   └─ DuplicateIdConflict     this client_order_id already names another order
-    ├─ NotSent                 nothing stands at the exchange: send again freely
-    │   ├─ JournalUnwritable       the journal could not record the write, so it was not sent
-    │   ├─ EarlierWriteUnsettled   an earlier write of this ticker has no verdict yet
-    │   ├─ TradingStopped          client.stop() was called: its latch is shut
-    │   ├─ Denied                  a limit or the trading state of this client refused it
-    │   └─ DryRun                  dry_run=True: checked and signed, and not sent
-    ├─ DeadManGone             nobody watches this process any more: stop trading
-    ├─ NoAnswer                a read got no answer: read again
-    ├─ OutcomeUnknown          a write that may have been executed: reconcile, never resend blindly
-    ├─ Refused                 the exchange said no; nothing happened
-    │   ├─ BadRequest 400  InsufficientBalance  PostOnlyWouldCross  OrderGroupTriggered
-    │   │                  MarketNotActive
-    │   ├─ MarketNotOpen       TradingPaused, MarketClosed and MarketNotActive are of it
-    │   ├─ Forbidden 403  NotFound 404  Retired 410  RateLimited 429
-    │   ├─ Unauthorized 401    TimestampExpired
-    │   ├─ Conflict 409    DuplicateOrder  TradingPaused  MarketClosed  FillOrKillUnfilled
-    │   │                  TransferAlreadyApplied
-    │   ├─ OrderClosed         the order to change had ended: filled, cancelled or expired
-    │   └─ Unavailable 5xx     (on a write: UnavailableWrite, which is also OutcomeUnknown)
-    └─ Unintelligible          a 2xx that cannot be read: the contract drifted
-                               (on a write: UnintelligibleWrite, which is also OutcomeUnknown)
-
 One question orders the tree: may the request have been executed? `Misuse`, `NotSent` and `Refused`
 say no, `OutcomeUnknown` says maybe. The two classes for writes inherit from both sides, so that an
 `except OutcomeUnknown` placed first catches everything that may stand at the exchange.
 
-Every instance pickles and prints without secrets: signatures, keys and tokens never reach one.
+docs/errors.md draws the tree and has a table, both derived from the classes: a docstring says what
+happened, `advice` what to do now. Every instance pickles and prints without secrets.
 """
 
 from __future__ import annotations
@@ -97,15 +73,19 @@ class KalshiError(Exception):
 
 
 class Misuse(KalshiError, ValueError):
-    """The call is wrong: the message names the argument, the rule and the value."""
+    """The call cannot be meant this way; nothing was signed or sent.
+
+    A float, a price off the grid, an empty id, no credentials, a client made before a fork. The
+    message names the argument, the rule and the value.
+    """
 
 
 class DuplicateIdConflict(Misuse):
     """This client_order_id (or intent) already names an order with another content.
 
-    `differs` maps each field that differs to (asked, actual); it is empty where the exchange only
-    said that the id is taken, and the order that has it was not seen. `order` is the order found
-    at the exchange under our id, `order_id` its id.
+    The earlier order stands as it was. `differs` maps each field that differs to (asked, actual);
+    it is empty where the exchange only said that the id is taken, and the order that has it was not
+    seen. `order` is the order found at the exchange under our id, `order_id` its id.
     """
 
     advice = "an id names one order for ever: use a new id or intent for a new order"
@@ -182,10 +162,7 @@ class Denied(NotSent):
 
 
 class DryRun(NotSent):
-    """This client has dry_run=True: the write passed every check, was signed, and was not sent.
-
-    `method`, `path` and `body` are the request.
-    """
+    """The client has dry_run=True: this write, `method`, `path`, `body`, was checked and signed."""
 
     advice = "nothing was sent, and nothing recorded"
     method: str = ""
@@ -207,14 +184,12 @@ class NoAnswer(KalshiError):
 
 
 class OutcomeUnknown(KalshiError):
-    """A write may or may not have been executed.
+    """The answer to a write is missing or proves nothing, and reads did not settle it in time.
 
-    `client_order_id`, `order_id` and `ticket` carry what is needed to find out;
-    `operation` is the contract's operationId.
+    `client_order_id`, `order_id`, `ticket` and `operation` (an operationId) tell what to look for.
     """
 
     advice = "do not send it again under a new id; call client.recover() or look for its id"
-    # Class attributes, not constructor parameters: each raiser sets those it knows.
     operation: str | None = None
     client_order_id: str | None = None
     order_id: str | None = None
@@ -240,13 +215,13 @@ class Refused(_ResponseError):
 
 
 class BadRequest(Refused):
-    """400: the request is not acceptable as it is."""
+    """400: the request is not acceptable as it is. Branch on `.code`."""
 
     advice = "nothing happened; change the request"
 
 
 class InsufficientBalance(BadRequest):
-    """400 insufficient_balance: the balance does not cover what the order may cost."""
+    """400 `insufficient_balance`: the balance does not cover what the order may cost."""
 
     advice = "nothing happened; ask for less, or free or add collateral on the market's shard"
 
@@ -254,15 +229,12 @@ class InsufficientBalance(BadRequest):
 class PostOnlyWouldCross(BadRequest):
     """400: a post-only order would have traded at once, so it was not taken."""
 
-    # Documented: 400. Its code is invalid_order, as of other broken rules of an order (assumed), so
-    # the words decide.
     advice = "nothing happened; the market moved: price it anew, or drop post_only"
 
 
 class OrderGroupTriggered(BadRequest):
     """400: the order's group was triggered, by its limit or by a stop, and takes no more orders."""
 
-    # Documented: refused until the group is reset. As above, the words decide (assumed).
     advice = "nothing happened; order_groups.reset opens the group once orders are wanted again"
 
 
@@ -273,37 +245,35 @@ class Unauthorized(Refused):
 
 
 class TimestampExpired(Unauthorized):
-    """401 header_timestamp_expired: the signature's time was too far from the exchange's clock.
+    """401 `header_timestamp_expired`: the signature's time was too far from the exchange's clock.
 
-    The client corrected its clock from the answer's Date and tried again, several times, unless the
-    answer had none: the message says so.
+    The client corrected its clock from the answer's Date and tried again, up to three times, unless
+    the answer had none: the message says so. The exchange reads the timestamp before key and
+    signature (inferred), so those are not in question.
     """
 
-    # Key and signature are not in question: the exchange reads the timestamp first (inferred).
     advice = "nothing happened; set this machine's clock by NTP, then call again"
 
 
 class Forbidden(Refused):
-    """403: this key may not do this."""
+    """403: the key may not do this: its scope, its subaccount, a limit of the account."""
 
     advice = "use a key with the needed scope or subaccount"
 
 
 class NotFound(Refused):
-    """404: not found. For an order this proves nothing."""
+    """404: the same for an order cancelled, executed, unknown or not yet visible."""
 
-    # Observed: the same bytes for a cancelled, an executed and an unknown order; and order reads
-    # can answer 404 for seconds after the 201 that created the order.
-
+    # Observed: the same bytes for all of them, and for seconds after the 201 of the create.
     advice = "not proof of absence: read the order list and the history"
 
 
 class Conflict(Refused):
-    """409: the state of the exchange does not allow it; a kind of its own for each common code."""
+    """409: the state of the exchange does not allow it; the common codes have kinds below."""
 
 
 class DuplicateOrder(Conflict):
-    """409 order_already_exists: an order with this client_order_id exists."""
+    """409 `order_already_exists`. Placing looks that order up; only `client.call` raises this."""
 
     advice = "the order exists: find it by its client_order_id"
 
@@ -331,46 +301,40 @@ class OrderClosed(Refused):
     order_status: str = ""
 
 
-class TradingPaused(Conflict, MarketNotOpen):
-    """409 trading_is_paused: the shard, or all of the exchange; cancels are taken."""
-
-    advice = MarketNotOpen.advice
+class TradingPaused(MarketNotOpen, Conflict):
+    """409 `trading_is_paused`: the shard, or all of the exchange; cancels are taken."""
 
 
-class MarketClosed(Conflict, MarketNotOpen):
-    """409 market_closed."""
+class MarketClosed(MarketNotOpen, Conflict):
+    """409 `market_closed`."""
 
     advice = "the market takes no more orders"
 
 
-class MarketNotActive(BadRequest, MarketNotOpen):
-    """400 MARKET_NOT_ACTIVE: this one market is paused."""
-
-    advice = MarketNotOpen.advice
+class MarketNotActive(MarketNotOpen, BadRequest):
+    """400 `MARKET_NOT_ACTIVE`: this one market is paused."""
 
 
 class FillOrKillUnfilled(Conflict):
-    """409 fill_or_kill_insufficient_resting_volume: nothing was filled."""
+    """409 `fill_or_kill_insufficient_resting_volume`: nothing was filled."""
 
     advice = "nothing happened; place again with another price, count or time in force"
 
 
 class TransferAlreadyApplied(Conflict):
-    """409 transfer_already_applied: this client_transfer_id was executed before."""
+    """409 `transfer_already_applied`: executed before; `subaccounts.transfer` does not raise it."""
 
     advice = "the transfer happened once; nothing is left to do"
 
 
 class Retired(Refused):
-    """410: this operation was switched off for good."""
-
-    # Observed: the six classic order writes answer it since June 2026.
+    """410: switched off for good, as the classic order writes are (observed since June 2026)."""
 
     advice = "use contract='current'"
 
 
 class RateLimited(Refused):
-    """429: too many requests; not executed."""
+    """429, again and again: too many requests; not executed."""
 
     advice = "nothing happened; slow down, then call again"
 
@@ -384,8 +348,6 @@ class Unavailable(Refused):
 class UnavailableWrite(OutcomeUnknown, Unavailable):
     """5xx on a write, or a refusal the exchange did not write: it may have been executed."""
 
-    advice = OutcomeUnknown.advice
-
 
 class Unintelligible(_ResponseError):
     """A 2xx whose body cannot be read; `.body` keeps the bytes, `.reason` says why."""
@@ -396,8 +358,6 @@ class Unintelligible(_ResponseError):
 
 class UnintelligibleWrite(OutcomeUnknown, Unintelligible):
     """A 2xx on a write whose body cannot be read: probably executed, yet unproven."""
-
-    advice = OutcomeUnknown.advice
 
 
 # Any status may come from any operation, also undocumented ones (observed: 410, 429, 520). One that
@@ -424,8 +384,8 @@ BY_CODE: Mapping[tuple[int, str], type[Refused]] = {
     (409, "transfer_already_applied"): TransferAlreadyApplied,
 }
 
-# Refusals that share a code with others: (status, what the code, message and details say, in lower
-# case and with spaces for every other character). All of the words have to be there.
+# Documented refusals that share the code of others (assumed): (status, what the code, message and
+# details say, in lower case and with spaces for every other character). All words have to be there.
 BY_WORDS: tuple[tuple[int, tuple[str, ...], type[Refused]], ...] = (
     (400, ("post only", "cross"), PostOnlyWouldCross),
     (400, ("group", "triggered"), OrderGroupTriggered),

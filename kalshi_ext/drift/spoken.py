@@ -27,27 +27,27 @@ from kalshi_ext.drift.rules import Severity
 
 _FOR_USERS: Final = frozenset({"response-enum-member-added", "response-enum-opened"})
 _CAN_BE_KEPT: Final = frozenset({Severity.BREAKING, Severity.RISKY})
-# Differences that hide what else may differ at their place and below it.
+# Differences that hide what else may differ where they are and below it.
 _HIDING: Final = frozenset({"body", "content", "discriminator", "form", "media", "status", "type"})
 # Families whose differences are told apart by their name: the bound or the field.
 _NAMED: Final = frozenset({"bound", "field", "parameter", "security", "server"})
 
-_Place = tuple[str, str]
+_OperationPart = tuple[str, str]
 
 
 class _SpokenDifferences:
-    """The differences between the spoken contract and the new document, by place."""
+    """The differences between the spoken contract and the new document, by operation and part."""
 
     def __init__(self, findings: Iterable[Finding]) -> None:
-        self.by_place: dict[_Place, list[tuple[Finding, Location]]] = {}
+        self.by_part: dict[_OperationPart, list[tuple[Finding, Location]]] = {}
         for finding in findings:
             for location in finding.locations:
-                self.by_place.setdefault(_place(location), []).append((finding, location))
+                self.by_part.setdefault(_part_of(location), []).append((finding, location))
 
     def has(self, finding: Finding, location: Location) -> bool:
         """Tell whether the spoken contract differs at a location, as a finding says or worse."""
-        here = self.by_place.get(_place(location), [])
-        whole = self.by_place.get((_place(location)[0], "operation"), [])
+        here = self.by_part.get(_part_of(location), [])
+        whole = self.by_part.get((_part_of(location)[0], "operation"), [])
         return any(_covers(each, finding, location) for each in [*here, *whole])
 
 
@@ -70,7 +70,7 @@ def _parts(finding: Finding, spoken: _SpokenDifferences) -> Iterator[Finding]:
         yield evolve(finding, locations=kept, is_kept=True)
 
 
-def _place(location: Location) -> _Place:
+def _part_of(location: Location) -> _OperationPart:
     """Name an operation and a part of it, in either document."""
     operation = location.operation
     return (operation.id or operation.label if operation else "", location.part)

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-import re
-from collections.abc import Iterator
-
+import errors_table  # the script itself, as people run it
 import pytest
-from docs_pages import DOCS, pages
+from docs_pages import DOCS
 
-import kalshi_ext
 from kalshi_ext import errors
 from kalshi_ext.errors import (
     BY_CODE,
     BY_STATUS,
-    KalshiError,
     Misuse,
     NoAnswer,
     NotSent,
@@ -31,30 +25,8 @@ ROWS = {
     for cells in (line.strip("| ").split(" | ") for line in PAGE.splitlines())
     if len(cells) == 4 and cells[0].startswith("`")
 }
-TOOLS = ("sandbox", "drift")
-
-
-def all_error_classes() -> set[type[KalshiError]]:
-    """Import all of the library and return every error class it defines."""
-    for module in pkgutil.walk_packages(kalshi_ext.__path__, "kalshi_ext."):
-        if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
-    return set(_subclasses(KalshiError))
-
-
-def _subclasses(kind: type[KalshiError]) -> Iterator[type[KalshiError]]:
-    yield kind
-    for child in kind.__subclasses__():
-        yield from _subclasses(child)
-
-
-ERROR_CLASSES = {
-    kind
-    for kind in all_error_classes()
-    if kind.__module__.startswith("kalshi_ext.") and not kind.__name__.startswith("_")
-}
-TOOL_ERRORS = {kind for kind in ERROR_CLASSES if kind.__module__.split(".")[1] in TOOLS}
-CLIENT_ERRORS = {kind.__name__: kind for kind in ERROR_CLASSES - TOOL_ERRORS}
+CLIENT_ERRORS = {kind.__name__: kind for kind in errors_table.client_classes()}
+TOOL_ERRORS = errors_table.all_classes() - set(CLIENT_ERRORS.values())
 
 
 def test_every_error_has_its_row_and_every_row_its_error() -> None:
@@ -70,28 +42,9 @@ def test_every_error_of_the_tools_is_named(name: str) -> None:
     assert f"`{name}`" in PAGE
 
 
-def parents_in_tree() -> dict[str, str]:
-    """Read the tree: every name with the name it hangs on."""
-    block = next(block for block in pages.blocks(PAGE) if block.text.startswith("KalshiError\n"))
-    ancestors: dict[int, str] = {}
-    parents: dict[str, str] = {}
-    for line in block.text.splitlines():
-        match = re.search(r"[A-Z]\w+", line)
-        assert match, line
-        depth = match.start() // 3
-        ancestors[depth] = match.group()
-        if depth:
-            parents[match.group()] = ancestors[depth - 1]
-    return parents
-
-
-def test_the_tree_is_that_of_the_classes() -> None:
-    parents = parents_in_tree()
-    assert set(parents) == set(CLIENT_ERRORS) - {"KalshiError"}
-    for name, parent in parents.items():
-        bases = [base.__name__ for base in CLIENT_ERRORS[name].__bases__]
-        public = [base for base in bases if not base.startswith("_")] or ["KalshiError"]
-        assert parent == public[0], name
+@pytest.mark.parametrize("block", ["tree", "table"])
+def test_the_tree_and_the_table_are_those_of_the_classes(block: str) -> None:
+    assert f"\n{getattr(errors_table, block)()}\n" in PAGE
 
 
 @pytest.mark.parametrize(("status", "kind"), BY_STATUS.items())
