@@ -304,7 +304,7 @@ _EXPORTS = {
 _MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names}
 
 
-def __getattr__(name: str) -> Any:
+def _export(name: str) -> Any:
     if name == "__all__":
         value: Any = _public_names()
     elif name in _MODULE_OF:
@@ -315,6 +315,10 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value
     return value
+
+
+if not TYPE_CHECKING:  # or a checker takes a misspelt name for Any
+    __getattr__ = _export
 
 
 def _models() -> Any:

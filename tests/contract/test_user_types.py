@@ -55,10 +55,18 @@ from kalshi_ext import Order
 def late(order: Order) -> float:
     return order.expiration_time.timestamp()
 """
+MISSPELT = """\
+import kalshi_ext
+from kalshi_ext import Kalsh
+from kalshi_ext.sandbox import Sandbx
+
+kalshi_ext.AsyncKalsh()
+"""
 NAMES = sorted(set(kalshi_ext.__all__) - {"__version__"})
 PROGRAMS = {
     "profit_and_loss": PROFIT_AND_LOSS,
     "late": LATE,
+    "misspelt": MISSPELT,
     "names": "\n".join(f"from kalshi_ext import {name}\nreveal_type({name})" for name in NAMES),
 }
 
@@ -94,6 +102,12 @@ def test_every_public_name_has_a_type_of_its_own(said: dict[str, list[str]]) -> 
     assert len(revealed) == len(NAMES)
     assert [line for line in said["names"] if ": error: " in line] == []
     assert [line for line in revealed if re.search(r'is "(Any|Unknown)"', line)] == []
+
+
+def test_a_misspelt_name_is_an_error(said: dict[str, list[str]]) -> None:
+    errors = [line for line in said["misspelt"] if "error" in line]
+    for name in ("Kalsh", "Sandbx", "AsyncKalsh"):
+        assert any(re.search(rf'"{name}"', line) for line in errors), (name, said["misspelt"])
 
 
 # Required by the contract and optional here, with the reason.
