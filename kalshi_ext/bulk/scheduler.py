@@ -86,8 +86,8 @@ class _Job:
 
 
 @frozen
-class Kind(Generic[T]):
-    """What all items of a bulk call have in common.
+class BulkOperation(Generic[T]):
+    """What is done to every item of a bulk call.
 
     `single` and `batch` make the request of one item or of some, from the seconds that are left and
     the number of stops before the call; `batch` is None for writes that have none, `largest` what
@@ -114,21 +114,20 @@ class Kind(Generic[T]):
         told = pacer.costs.each(next(op for op in operations if op.facade == wanted))
         return max(1.0, told)  # of what costs nothing a batch would have no end
 
-    def fits_one_request(self, items: Sequence[T], context: Context) -> bool:
+    def fits_one_request(self, items: Sequence[T], pacer: Pacer) -> bool:
         """Say whether one batch holds everything."""
-        pacer = context.pacer
-        assert pacer is not None  # noqa: S101 - see `_paced`
         shards = {self.shard(item) for item in items}
         fits = len(items) <= self.largest and len(items) * self.each(pacer) <= pacer.write.capacity
         return fits and len(shards) == 1
 
 
 @define(eq=False)
-class Bulk(Generic[T]):
-    """One bulk call, on a context that paces."""
+class Scheduler(Generic[T]):
+    """One bulk call: it decides which request goes next. `context` paces by `pacer`."""
 
-    kind: Kind[T]
+    operation: BulkOperation[T]
     context: Context
+    pacer: Pacer
     limits: CallLimits
     items: Sequence[T]
     on_progress: Progress | None
@@ -147,11 +146,10 @@ class Bulk(Generic[T]):
     _order: Iterator[int] = field(factory=itertools.count)
 
     def __attrs_post_init__(self) -> None:
-        assert self.context.pacer is not None  # noqa: S101 - see `_paced`
-        self.each = self.kind.each(self.context.pacer)
+        self.each = self.operation.each(self.pacer)
         self.outcomes = [None] * len(self.items)
         for index, item in enumerate(self.items):
-            self.queues.setdefault(self.kind.shard(item), deque()).append(index)
+            self.queues.setdefault(self.operation.shard(item), deque()).append(index)
 
     def run(self) -> Flow[list[Outcome]]:
         """Send everything; return one outcome for each item."""
@@ -197,7 +195,7 @@ class Bulk(Generic[T]):
             return self._pop(lane, 1, now)
         # What only the common bucket pays for goes first, then the longest queue.
         shard = max(self.queues, key=lambda n: (n == 0, len(self.queues[n])), default=0)
-        if self.kind.batch is None:
+        if self.operation.batch is None:
             return self._pop(0, 1, now)
         return self._pop(shard if not self.queues.get(0) else 0, self._batch_size(), now)
 
@@ -219,31 +217,30 @@ class Bulk(Generic[T]):
     def _is_old(self, index: int, now: float) -> bool:
         """Say whether an item that names a price was sent too long ago to be sent again."""
         within = self.context.policy.resend_within
-        return not self.kind.urgent and now - self.started[index] > within
+        return not self.operation.urgent and now - self.started[index] > within
 
     def _batch_size(self) -> int:
-        pacer = self.context.pacer
-        assert pacer is not None  # noqa: S101 - see bulk.py
-        bucket = pacer.write
-        room = bucket.capacity if self.kind.urgent else bucket.capacity - bucket.kept
+        bucket = self.pacer.write
+        room = bucket.capacity if self.operation.urgent else bucket.capacity - bucket.kept
         size = int(min(room, bucket.rate * _BATCH_SECONDS) / self.each)
-        return max(1, min(size, self.kind.largest))
+        return max(1, min(size, self.operation.largest))
 
     def _start(self, lane: int, items: list[int], now: float) -> None:
         left = None if self.limits.deadline == math.inf else self.limits.deadline - now
         some, began = [self.items[index] for index in items], self.limits.began
         steps: Flow[list[Outcome]]
-        if self.kind.batch is None or lane != 0:
-            steps = _as_list(self.kind.single(some[0], left, began))
+        if self.operation.batch is None or lane != 0:
+            steps = _as_list(self.operation.single(some[0], left, began))
         else:
-            steps = self.kind.batch(some, left, began)
+            steps = self.operation.batch(some, left, began)
         self.lanes.add(lane)
         heapq.heappush(self.jobs, (now, next(self._order), _Job(guarded(steps), items, lane)))
 
     # What may not go any more
 
     def _stop(self, index: int) -> str | None:
-        stops = self.context.stops.since(self.limits.began, self.kind.scopes(self.items[index]))
+        scopes = self.operation.scopes(self.items[index])
+        stops = self.context.stops.since(self.limits.began, scopes)
         return None if stops is None else f"{stops} was called meanwhile"
 
     def _end_what_may_not_go(self, now: float) -> None:
@@ -257,8 +254,8 @@ class Bulk(Generic[T]):
             self.queues.clear()
 
     def _not_sent(self, index: int, reason: str) -> NotSent:
-        error = NotSent(f"{self.kind.facade}: {reason}")
-        error.client_order_id = self.kind.name(self.items[index])
+        error = NotSent(f"{self.operation.facade}: {reason}")
+        error.client_order_id = self.operation.name(self.items[index])
         return error
 
     # Running requests
@@ -308,7 +305,7 @@ class Bulk(Generic[T]):
         self._sent(job)
         if isinstance(error, Misuse) and 1 < self._batch_size() < len(job.items):
             # The bucket was learned to be smaller meanwhile.
-            self.queues.setdefault(self.kind.shard(self.items[job.items[0]]), deque()).extend(
+            self.queues.setdefault(self.operation.shard(self.items[job.items[0]]), deque()).extend(
                 job.items
             )
             return
@@ -323,8 +320,7 @@ class Bulk(Generic[T]):
         """Return an item's own copy of an error that its whole request met."""
         own = copy.copy(error)
         own.__cause__ = error.__cause__
-        with suppress(AttributeError):
-            own.client_order_id = self.kind.name(self.items[index])  # type: ignore[attr-defined]
+        own.__dict__["client_order_id"] = self.operation.name(self.items[index])
         return own
 
     def _settle(self, index: int, result: Outcome) -> None:
@@ -332,7 +328,7 @@ class Bulk(Generic[T]):
         if isinstance(result, RateLimited) and tries < _REQUEUED and self.halted is None:
             # Proven not executed, by tokens that somebody else took: it goes again in its turn.
             self.refusals[index] = (tries + 1, result)
-            self.queues.setdefault(self.kind.shard(self.items[index]), deque()).append(index)
+            self.queues.setdefault(self.operation.shard(self.items[index]), deque()).append(index)
             return
         self._end(index, result)
 
@@ -346,10 +342,10 @@ class Bulk(Generic[T]):
     def _report(self) -> None:
         if self.done != self.reported:
             self.reported = self.done
-            tell(self.on_progress, self.done, len(self.items))
+            report_progress(self.on_progress, self.done, len(self.items))
 
 
-def tell(on_progress: Progress | None, done: int, total: int) -> None:
+def report_progress(on_progress: Progress | None, done: int, total: int) -> None:
     if on_progress is not None:
         # Its error is the caller's own, and must not cost the outcomes.
         with suppress(Exception):

@@ -1,4 +1,4 @@
-"""Bulk calls: what each sends, and what is refused before anything is sent. See lanes.py."""
+"""Bulk operations: what each sends, and what is refused before anything is sent."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from attrs import evolve
 
-from kalshi_ext.bulk.lanes import Bulk, Kind, Outcome, tell
+from kalshi_ext.bulk.scheduler import BulkOperation, Outcome, Scheduler, report_progress
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import DuplicateIdConflict, Misuse
-from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.flow import Context, Flow, begin_call
 from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.protocol.pacer import Pacer
@@ -27,9 +26,12 @@ from kalshi_ext.writes.place import place_many as place_batch
 _LARGEST = {"classic": 20, "current": 200}
 
 
-def _paced(context: Context) -> Context:
+def _paced(context: Context) -> tuple[Context, Pacer]:
     """Return a context that paces: without a budget, some of many requests would be lost."""
-    return context if context.pacer is not None else evolve(context, pacer=Pacer.learning())
+    if context.pacer is not None:
+        return context, context.pacer
+    pacer = Pacer.learning()
+    return evolve(context, pacer=pacer), pacer
 
 
 def _shard(number: int | None) -> int:
@@ -51,27 +53,22 @@ def place_many(
     that all of them met.
     """
     _refuse_duplicates(tickets)
-    paced = _paced(context)
-
-    def single(ticket: OrderTicket, left: float | None, began: int) -> Flow[OrderAck]:
-        return place(contract, ticket, paced, deadline=left, began=began)
-
-    def batch(some: Sequence[OrderTicket], left: float | None, began: int) -> Flow[list[Outcome]]:
-        return place_batch(contract, some, paced, deadline=left, began=began)
-
-    kind = Kind(
-        contract, "orders.place_many", single, batch, largest=_LARGEST[contract.name],
-        shard=lambda ticket: _shard(ticket.exchange_index),
+    paced, pacer = _paced(context)
+    operation = BulkOperation[OrderTicket](
+        contract, "orders.place_many",
+        lambda ticket, left, began: place(contract, ticket, paced, deadline=left, began=began),
+        lambda some, left, began: place_batch(contract, some, paced, deadline=left, began=began),
+        largest=_LARGEST[contract.name], shard=lambda ticket: _shard(ticket.exchange_index),
         scopes=lambda ticket: scopes_of([ticket]), name=lambda ticket: ticket.client_order_id,
     )  # fmt: skip
-    if kind.fits_one_request(tickets, paced):
+    if operation.fits_one_request(tickets, pacer):
         results = yield from place_batch(contract, tickets, context, deadline=deadline)
-        tell(on_progress, len(results), len(results))
+        report_progress(on_progress, len(results), len(results))
         return results
     for ticket in tickets:
         contract.orders.place(ticket)  # refuses what the contract cannot say
     limits = yield from begin_call(context, deadline, names_price=True)
-    return (yield from Bulk(kind, paced, limits, tickets, on_progress).run())
+    return (yield from Scheduler(operation, paced, pacer, limits, tickets, on_progress).run())
 
 
 def _refuse_duplicates(tickets: Sequence[OrderTicket]) -> None:
@@ -105,29 +102,25 @@ def cancel_many(
     for target in targets:
         first.setdefault(target.order_id, target)
     unique = list(first.values())
-    paced = _paced(context)
-
-    def single(target: Target, left: float | None, _: int) -> Flow[OrderAck]:
-        return cancel(contract, target, paced, deadline=left)
-
-    def batch(some: Sequence[Target], left: float | None, _: int) -> Flow[list[Outcome]]:
-        return cancel_batch(contract, some, paced, deadline=left)
-
-    kind = Kind(
-        contract, "orders.cancel_many", single, batch, largest=_LARGEST[contract.name],
-        shard=lambda target: _shard(target.exchange_index),
+    paced, pacer = _paced(context)
+    operation = BulkOperation[Target](
+        contract, "orders.cancel_many",
+        lambda target, left, _: cancel(contract, target, paced, deadline=left),
+        lambda some, left, _: cancel_batch(contract, some, paced, deadline=left),
+        largest=_LARGEST[contract.name], shard=lambda target: _shard(target.exchange_index),
         name=lambda target: target.client_order_id, urgent=True,
     )  # fmt: skip
-    if kind.fits_one_request(unique, paced):
+    if operation.fits_one_request(unique, pacer):
         results = yield from cancel_batch(contract, unique, context, deadline=deadline)
-        tell(on_progress, len(results), len(results))
+        report_progress(on_progress, len(results), len(results))
     else:
         for target in unique:
             contract.orders.cancel(target)
         limits = yield from begin_call(context, deadline)
         # All of them now: what is cancelled last must not be placed or changed meanwhile.
-        stop_changes(unique, kind.facade, context, limits)
-        results = yield from Bulk(kind, paced, limits, unique, on_progress).run()
+        stop_changes(unique, operation.facade, context, limits)
+        scheduler = Scheduler(operation, paced, pacer, limits, unique, on_progress)
+        results = yield from scheduler.run()
     by_id = dict(zip((target.order_id for target in unique), results, strict=True))
     return [by_id[target.order_id] for target in targets]
 
@@ -152,15 +145,12 @@ def amend_many(
         seen.add(ticket.target.order_id)
         contract.orders.amend(ticket)
     limits = yield from begin_call(context, deadline, names_price=True)
-    paced = _paced(context)
-
-    def single(ticket: AmendTicket, left: float | None, began: int) -> Flow[OrderAck]:
-        return amend(contract, ticket, paced, deadline=left, began=began)
-
-    kind = Kind(
-        contract, "orders.amend_many", single, costs="orders.amend",
-        shard=lambda ticket: _shard(ticket.target.exchange_index),
+    paced, pacer = _paced(context)
+    operation = BulkOperation[AmendTicket](
+        contract, "orders.amend_many",
+        lambda ticket, left, began: amend(contract, ticket, paced, deadline=left, began=began),
+        costs="orders.amend", shard=lambda ticket: _shard(ticket.target.exchange_index),
         scopes=lambda ticket: amend_scopes(ticket.target, ticket.ticker),
         name=lambda ticket: ticket.target.client_order_id,
     )  # fmt: skip
-    return (yield from Bulk(kind, paced, limits, tickets, on_progress).run())
+    return (yield from Scheduler(operation, paced, pacer, limits, tickets, on_progress).run())
