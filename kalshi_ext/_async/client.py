@@ -5,7 +5,6 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Generator, Mapping
 from datetime import datetime
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from kalshi_ext import reads, stop, writes
@@ -176,12 +175,7 @@ class AsyncKalshi:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     async def aclose(self) -> None:

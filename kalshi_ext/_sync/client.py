@@ -6,7 +6,6 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Generator, Mapping
 from datetime import datetime
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from kalshi_ext import reads, stop, writes
@@ -177,12 +176,7 @@ class Kalshi:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

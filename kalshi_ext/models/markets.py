@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
 from kalshi_ext.models.kept_pages import FromPage
+from kalshi_ext.models.prices import YesPriced
 from kalshi_ext.models.promises import PROMISED
-from kalshi_ext.values import complement
 from kalshi_ext.values.ticks import PriceGrid
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class OrderBook:
 
 
 @frozen(kw_only=True)
-class Trade(FromPage):
+class Trade(FromPage, YesPriced):
     """One trade of a market, between whomever.
 
     `taker_book_side` bid means that the incoming order bought YES or sold NO.
@@ -142,9 +142,3 @@ class Trade(FromPage):
     is_block_trade: bool = PROMISED
     created_time: datetime = PROMISED
     raw: wire.Trade = field(repr=False, eq=False)
-
-    @property
-    def no_price(self) -> Decimal:
-        """The price of the NO side in dollars: 1 - price; None where `price` is."""
-        price = cast("Decimal | None", self.price)
-        return PROMISED if price is None else complement(price)

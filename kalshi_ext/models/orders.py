@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import field, frozen
 
 from kalshi_ext.models.kept_pages import FromPage
+from kalshi_ext.models.prices import YesPriced
 from kalshi_ext.models.promises import PROMISED
-from kalshi_ext.values import complement
 
 if TYPE_CHECKING:
     from kalshi_ext.contract import types as wire
@@ -31,7 +31,7 @@ __all__ = ["Fill", "Order", "OrderAck", "OrderGroup", "QueuePosition"]
 
 
 @frozen(kw_only=True)
-class Order(FromPage):
+class Order(FromPage, YesPriced):
     """An order as the exchange lists it.
 
     `price` is the YES price in dollars whichever side the order is on. `book_side` bid means
@@ -65,12 +65,6 @@ class Order(FromPage):
     subaccount: int | None = None
     exchange_index: int | None = None
     raw: wire.Order = field(repr=False, eq=False)
-
-    @property
-    def no_price(self) -> Decimal:
-        """The price of the NO side in dollars: 1 - price; None where `price` is."""
-        price = cast("Decimal | None", self.price)
-        return PROMISED if price is None else complement(price)
 
 
 @frozen(kw_only=True)
@@ -122,7 +116,7 @@ class OrderAck:
 
 
 @frozen(kw_only=True)
-class Fill(FromPage):
+class Fill(FromPage, YesPriced):
     """One execution of one order. `price` is the YES price; `price` and `fee` are in dollars."""
 
     fill_id: str
@@ -139,12 +133,6 @@ class Fill(FromPage):
     subaccount: int | None = None
     exchange_index: int = PROMISED
     raw: wire.Fill = field(repr=False, eq=False)
-
-    @property
-    def no_price(self) -> Decimal:
-        """The price of the NO side in dollars: 1 - price; None where `price` is."""
-        price = cast("Decimal | None", self.price)
-        return PROMISED if price is None else complement(price)
 
 
 @frozen(kw_only=True)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from racing_threads import race
 
 from kalshi_ext.protocol.context import LockOwner, LockRegistry, RecentWrites
 
@@ -141,16 +142,7 @@ def test_threads_that_want_one_key_have_it_one_after_another() -> None:
             inside.pop()
             locks.release(owner)
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(3)]
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60)
-    finally:
-        sys.setswitchinterval(before)
+    race(work, 3)
     assert (len(most), max(most)) == (900, 1)
     assert (len(locks._owners), len(locks._leases)) == (0, 0)
 
@@ -242,16 +234,7 @@ def test_threads_may_add_at_once(step: float) -> None:
             recent.add(f"{number}/{count}", count * step)
             recent.last_write_at(f"{number}/{count}")
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(3)]
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60)
-    finally:
-        sys.setswitchinterval(before)
+    race(work, 3)
     recent.add("last", 2000 * step)
     assert recent.last_write_at("last") == 2000 * step
 

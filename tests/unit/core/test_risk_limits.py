@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,6 +16,7 @@ import pytest
 from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from racing_threads import race
 
 from kalshi_ext import bulk, errors, writes
 from kalshi_ext.contract.types import BookSide, OutcomeSide, TimeInForce
@@ -170,16 +170,7 @@ def test_of_many_threads_exactly_those_orders_pass_that_the_limit_has_room_for()
             if code_of(gate, order(thread * 100 + number, count=D(1))) is None:
                 passed.append(number)
 
-    threads = [threading.Thread(target=send, args=(number,)) for number in range(8)]
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)  # threads change places in the middle of a check
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(interval)
+    race(send, 8)
     assert len(passed) == 70
     assert gate.book.sums.contracts == 70
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import linecache
 import sys
-import threading
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 from journal_samples import START, Clock, entry
 from journal_stores import scripted
+from racing_threads import race
 
 import kalshi_ext.journal
 from kalshi_ext.errors import Misuse
@@ -148,23 +148,14 @@ def test_of_threads_that_reserve_the_same_keys_one_acquires_each() -> None:
     journal, acquired = MemoryJournal(), list[str]()
     names = [f"{number}" for number in range(300)]
 
-    def race() -> None:
+    def reserve_all(_: int) -> None:
         for name in names:
             (reservation,) = journal.reserve_many([entry(name, intent=f"i-{name}")])
             if reservation.acquired:
                 journal.advance_many([Transition(name, State.ACKNOWLEDGED)])
                 acquired.append(name)
 
-    threads = [threading.Thread(target=race) for _ in range(4)]
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60)
-    finally:
-        sys.setswitchinterval(before)
+    race(reserve_all, 4)
     assert sorted(acquired) == sorted(names)
     assert [row.key for row in journal.entries()] == sorted(names, key=int)
     assert journal.open_entries() == []
