@@ -180,24 +180,6 @@ def _replacement(match: re.Match[str]) -> str:
     return f"{groups[0]}{REDACTED}{''.join(groups[1:])}"
 
 
-def redact_headers(
-    headers: Iterable[tuple[str | bytes, str | bytes]],
-) -> list[tuple[str, str]]:
-    """Return header pairs (of `.items()` or `.raw`) as text, in order, secret values replaced."""
-    return [_redact_pair(_text(name), _text(value)) for name, value in headers]
-
-
-def _redact_pair(name: str, value: str) -> tuple[str, str]:
-    secret = name.strip().lower() in SECRET_HEADERS
-    # A harmless header may still quote a secret, as a redirect's Location does.
-    return name, REDACTED if secret else redact_text(value)
-
-
-def _text(value: str | bytes) -> str:
-    # HTTP headers are bytes; latin-1 decodes every one of them.
-    return value.decode("latin-1") if isinstance(value, bytes) else value
-
-
 _MARGIN: Final = 4096
 """Characters beyond the limit that are looked at: a secret may begin before it and end after."""
 

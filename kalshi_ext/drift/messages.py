@@ -25,6 +25,7 @@ NAMING: Final = frozenset({
 Quote = Callable[[str], str]
 # C0 and C1 controls, line separators, bidirectional overrides, the byte order mark, surrogates.
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_LISTED: Final = 4  # names of a list that are written out
 _MAX_LENGTH: Final = 160
 
 
@@ -137,8 +138,8 @@ def meaning(finding: Finding) -> str:
     return f"{abbreviated(affected(finding))}: {reason(finding)}"
 
 
-def abbreviated(names: Iterable[str], limit: int = 4) -> str:
-    """List some names, and count the rest."""
+def abbreviated(names: Iterable[str]) -> str:
+    """List the first names, and count the rest."""
     listed = list(names)
-    more = len(listed) - limit
-    return "; ".join(listed[:limit]) + (f"; and {more} more" if more > 0 else "")
+    more = len(listed) - _LISTED
+    return "; ".join(listed[:_LISTED]) + (f"; and {more} more" if more > 0 else "")

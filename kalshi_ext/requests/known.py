@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from attrs import define, evolve, field
 
@@ -23,9 +23,6 @@ class Route(NamedTuple):
     ticker: str | None
     exchange_index: int | None = None
     subaccount: int | None = None
-
-
-Seen: TypeAlias = Order | OrderAck
 
 
 @define

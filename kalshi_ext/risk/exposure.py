@@ -12,7 +12,6 @@ Invariant: the totals equal the sums over all orders and holdings (tested).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from decimal import ROUND_UP, Context, Decimal
 from typing import Final, NamedTuple
 
@@ -219,18 +218,6 @@ class Book:
         market, moved = self.market(ticker), after.minus(before)
         market.sums = market.sums.plus(moved)
         self.sums = self.sums.plus(moved)
-
-    def counted_anew(self) -> Sums:
-        """Return the sums as counted from nothing: what `sums` must be."""
-        total = Sums()
-        for market in self.markets.values():
-            parts: Iterable[Working | Holding] = (
-                *market.orders.values(),
-                *market.holdings.values(),
-            )
-            for part in parts:
-                total = total.plus(part.sums())
-        return total
 
 
 def resized(terms: Terms, count: Decimal) -> Terms:

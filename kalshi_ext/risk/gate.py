@@ -305,11 +305,6 @@ class RiskGate:
         read_at = self.book.market(fill.ticker).read_at
         return fill.created_time is None or fill.created_time.timestamp() <= read_at
 
-    def note_equity(self, value: Decimal, now: Moment) -> None:
-        """Take in what the account is worth, in dollars."""
-        with self.lock:
-            self.equity.note(value, now)
-
     def change_state(self, state: TradingState) -> None:
         with self.lock:
             before, self.state = self.state, state

@@ -73,11 +73,9 @@ def json_response(status: int, body: Json) -> HttpResponse:
     return HttpResponse(status, _ENCODER.encode(body).encode())
 
 
-def error_response(
-    status: int, code: str, message: str = "", details: str | None = None
-) -> HttpResponse:
+def error_response(status: int, code: str, details: str | None = None) -> HttpResponse:
     """Render an error in the nested shape that Kalshi's HTTP edge uses."""
-    error = {"code": code, "message": message or code.replace("_", " ")}
+    error = {"code": code, "message": code.replace("_", " ")}
     if details is not None:
         error["details"] = details
     return json_response(status, {"error": error})

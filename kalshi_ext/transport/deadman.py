@@ -33,7 +33,6 @@ ALIVE: Final = b"a"
 OFF: Final = b"o"
 VARIABLE: Final = "KALSHI_DEADMAN_FD"
 """Names the pipe of `kalshi-ext deadman -- command` in the command's environment."""
-START_WITHIN: Final = 60.0  # seconds; it imports a client
 READY: Final = b"ready\n"
 
 

@@ -17,7 +17,6 @@ from kalshi_ext.values.money import (
     price,
 )
 from kalshi_ext.values.parsing import (
-    read_centicents,
     read_cents,
     read_count,
     read_dollars,
@@ -26,7 +25,7 @@ from kalshi_ext.values.parsing import (
     read_text,
     read_whole,
 )
-from kalshi_ext.values.ticks import Band, PriceGrid, on_grid
+from kalshi_ext.values.ticks import Band, PriceGrid
 from kalshi_ext.values.times import moment, read_expiry, read_time, since, until
 
 __all__ = [
@@ -41,11 +40,9 @@ __all__ = [
     "dollars",
     "dollars_text",
     "moment",
-    "on_grid",
     "path_id",
     "path_ticker",
     "price",
-    "read_centicents",
     "read_cents",
     "read_count",
     "read_dollars",

@@ -46,12 +46,12 @@ def ticker(value: object, name: str = "ticker") -> str:
     return text
 
 
-def path_ticker(value: object, name: str = "ticker") -> str:
+def path_ticker(value: object) -> str:
     """Check a ticker that goes into a path, where it is one segment. Raises Misuse."""
-    text = ticker(value, name)
+    text = ticker(value)
     # It is sent encoded, but servers were seen to decode before they split.
     if any(letter in text for letter in "/\\?#%"):
-        raise misuse(name, value, "a ticker in a path must not hold / \\ ? # or %")
+        raise misuse("ticker", value, "a ticker in a path must not hold / \\ ? # or %")
     return text
 
 

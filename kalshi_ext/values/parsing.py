@@ -73,12 +73,18 @@ def read_text(value: object) -> str | None:
 
 def read_cents(value: object) -> Decimal | None:
     """Read an amount given in cents as dollars; None for null or "". Raises ValueError."""
-    return _scaled(value, -2)
-
-
-def read_centicents(value: object) -> Decimal | None:
-    """Read an amount in hundredths of a cent as dollars; None for null or "". Raises ValueError."""
-    return _scaled(value, -4)
+    number = read_dollars(value)
+    if number is None:
+        return None
+    # Dollars where cents used to be would be read a hundred times too small: 168.96 whatever its
+    # JSON type, and "168.00" too, as nobody writes whole cents so.
+    if not _is_whole(number) or (isinstance(value, str) and "." in value):
+        raise ValueError(f"{redacted_repr(value)} is not a whole number")
+    try:
+        return number.scaleb(-2, EXACT)
+    except ArithmeticError:
+        pass  # raised outside, so that the error does not chain decimal's own
+    raise ValueError(f"{redacted_repr(value)} is out of range")
 
 
 def number_of_text(value: object) -> Decimal:
@@ -123,21 +129,6 @@ def _number(value: object) -> Decimal | None:
         # repr is the shortest text that names this float: what the JSON text said.
         return Decimal(repr(value))
     return Decimal(value) if isinstance(value, (int, Decimal)) else None
-
-
-def _scaled(value: object, exponent: int) -> Decimal | None:
-    number = read_dollars(value)
-    if number is None:
-        return None
-    # Dollars where cents used to be would be read a hundred times too small: 168.96 whatever its
-    # JSON type, and "168.00" too, as nobody writes whole cents so.
-    if not _is_whole(number) or (isinstance(value, str) and "." in value):
-        raise ValueError(f"{redacted_repr(value)} is not a whole number")
-    try:
-        return number.scaleb(exponent, EXACT)
-    except ArithmeticError:
-        pass  # raised outside, so that the error does not chain decimal's own
-    raise ValueError(f"{redacted_repr(value)} is out of range")
 
 
 def _checked_price(number: Decimal) -> Decimal:

@@ -93,11 +93,6 @@ class PriceGrid:
         return [tick.normalize(EXACT) for tick in ticks[max(at - 1, 0) : at + 1]]
 
 
-def on_grid(value: Decimal, bands: Iterable[Mapping[str, object]] | None) -> bool:
-    """Whether a price is valid for a market's `price_ranges`; whole cents always are."""
-    return PriceGrid.read(bands).has(value)
-
-
 def _read_band(row: Mapping[str, object]) -> Band:
     start, end, step = (read_dollars(row.get(name)) for name in ("start", "end", "step"))
     if start is None or end is None or step is None:

@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import json
 
-import httpx
 import key_files
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalshi_ext.redact import REDACTED, SECRET_HEADERS, redact_headers, redact_text, redacted_repr
+from kalshi_ext.redact import REDACTED, SECRET_HEADERS, redact_text, redacted_repr
 
 UUID = "a952bcbe-ec3b-4b5b-b8f9-11dae589608c"
 SIGNATURE = "d3JvbmcvK3NpZ25hdHVyZQ=="
@@ -18,18 +17,13 @@ TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 @pytest.mark.parametrize("name", sorted(SECRET_HEADERS))
 def test_a_secret_header_loses_its_value_in_every_writing(name: str) -> None:
     for writing in (name, name.upper(), name.title()):
-        pairs = redact_headers([(writing, SIGNATURE), (writing.encode(), SIGNATURE.encode())])
-        assert pairs == [(writing, REDACTED), (writing, REDACTED)]
+        assert SIGNATURE not in redact_text(f"{writing}: {SIGNATURE}")
+        assert SIGNATURE not in redact_text(str([(writing.encode(), SIGNATURE.encode())]))
 
 
-def test_other_headers_keep_their_values_and_order() -> None:
-    headers = httpx.Headers({"Accept": "a", "KALSHI-ACCESS-TIMESTAMP": "1", "Date": "d"})
-    assert redact_headers(headers.items()) == list(headers.items())
-    assert redact_headers(headers.raw) == [
-        ("Accept", "a"),
-        ("KALSHI-ACCESS-TIMESTAMP", "1"),
-        ("Date", "d"),
-    ]
+def test_other_headers_keep_their_values() -> None:
+    headers = "Accept: a, KALSHI-ACCESS-TIMESTAMP: 1, Date: d"
+    assert redact_text(headers) == headers
 
 
 @pytest.mark.parametrize("text", [

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kalshi_ext import values
 
-READS = [values.read_dollars, values.read_count, values.read_cents, values.read_centicents]
+READS = [values.read_dollars, values.read_count, values.read_cents]
 
 
 @pytest.mark.parametrize("read", [*READS, values.read_time], ids=lambda read: read.__name__)
@@ -48,9 +48,8 @@ def test_cents_are_read_as_dollars(value: object, number: str) -> None:
 @pytest.mark.parametrize("value", ["168.96", "168.00", Decimal("168.96"), 168.96, "0.5", 0.5])
 def test_cents_with_a_fraction_are_refused_whatever_their_json_type(value: object) -> None:
     """Dollars where cents used to be would be read a hundred times too small."""
-    for read in (values.read_cents, values.read_centicents):
-        with pytest.raises(ValueError, match="is not a whole number"):
-            read(value)
+    with pytest.raises(ValueError, match="is not a whole number"):
+        values.read_cents(value)
 
 
 @pytest.mark.parametrize("value", ["1_000", "\u0661", "2_0.5", "1e1_0", "\uff11"])
@@ -101,10 +100,6 @@ def test_only_true_and_false_are_flags_and_only_text_is_text(value: object) -> N
     if not isinstance(value, str):
         with pytest.raises(ValueError):
             values.read_text(value)
-
-
-def test_hundredths_of_a_cent_are_read_as_dollars() -> None:
-    assert values.read_centicents(12_345) == Decimal("1.2345")
 
 
 def test_an_amount_no_decimal_can_scale_is_a_value_error() -> None:

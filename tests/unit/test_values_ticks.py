@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kalshi_ext.errors import Misuse
-from kalshi_ext.values import Band, PriceGrid, on_grid
+from kalshi_ext.values import Band, PriceGrid
 
 TAPERED = [
     {"start": "0.0000", "end": "0.1000", "step": "0.0010"},
@@ -20,7 +20,7 @@ def test_without_bands_whole_cents_are_valid_and_nothing_else() -> None:
     cents = [Decimal(n) / 100 for n in range(1, 100)]
     assert PriceGrid().ticks() == cents
     for rows in ([], None):
-        assert [n for n in range(10_001) if on_grid(Decimal(n) / 10_000, rows)] == list(
+        assert [n for n in range(10_001) if PriceGrid.read(rows).has(Decimal(n) / 10_000)] == list(
             range(100, 10_000, 100)
         )
 
@@ -31,16 +31,16 @@ def test_without_bands_whole_cents_are_valid_and_nothing_else() -> None:
     ("-0.01", False), ("1.01", False), ("0.0000001", False),
 ])  # fmt: skip
 def test_bands_make_finer_ticks_where_they_lie(value: str, valid: bool) -> None:
-    assert on_grid(Decimal(value), TAPERED) is valid
+    assert PriceGrid.read(TAPERED).has(Decimal(value)) is valid
 
 
 def test_whole_cents_are_valid_inside_a_coarser_band() -> None:
-    assert on_grid(Decimal("0.51"), [{"start": "0", "end": "1", "step": "0.05"}])
+    assert PriceGrid.read([{"start": "0", "end": "1", "step": "0.05"}]).has(Decimal("0.51"))
 
 
 def test_a_band_counts_its_ticks_from_its_start() -> None:
-    rows = [{"start": "0.005", "end": "0.02", "step": "0.007"}]
-    assert [n for n in range(30) if on_grid(Decimal(n) / 1000, rows)] == [5, 10, 12, 19, 20]
+    grid = PriceGrid.read([{"start": "0.005", "end": "0.02", "step": "0.007"}])
+    assert [n for n in range(30) if grid.has(Decimal(n) / 1000)] == [5, 10, 12, 19, 20]
 
 
 def test_ticks_are_exactly_the_valid_prices() -> None:
@@ -83,4 +83,4 @@ def test_equal_bands_are_one_band() -> None:
 def test_one_band_over_everything_is_its_step(n: int, step: str) -> None:
     price = Decimal(n) / 10_000
     expected = price % Decimal(step) == 0 or price % Decimal("0.01") == 0
-    assert on_grid(price, [{"start": "0", "end": "1", "step": step}]) is expected
+    assert PriceGrid.read([{"start": "0", "end": "1", "step": step}]).has(price) is expected

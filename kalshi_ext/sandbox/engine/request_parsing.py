@@ -68,10 +68,10 @@ class BodyFields:
             raise bad_request(f"{name} must be a string")
         return value
 
-    def choice(self, name: str, allowed: tuple[str, ...], default: str = "") -> str:
-        """Give one of the allowed words; 400 for any other, the default when absent."""
-        value = self.string(name, default)
-        if value not in allowed and (value != default or name in self.raw):
+    def choice(self, name: str, allowed: tuple[str, ...]) -> str:
+        """Give one of the allowed words; 400 for any other, "" when absent."""
+        value = self.string(name)
+        if value not in allowed and (value or name in self.raw):
             raise invalid_parameters(f"{name} must be one of {', '.join(allowed)}", value)
         return value
 

@@ -83,11 +83,11 @@ def open_next_subaccount(state: EngineState, account: TradingAccount, shard: int
     return number
 
 
-def parse_transfer_id(body: BodyFields, name: str = "client_transfer_id") -> str:
+def parse_transfer_id(body: BodyFields) -> str:
     """Read an id, which must be a UUID; upper and lower case name the same one."""
-    text = body.string(name)
+    text = body.string("client_transfer_id")
     if text and not UUID.fullmatch(text):
-        raise bad_request(f"{name} must be a UUID")
+        raise bad_request("client_transfer_id must be a UUID")
     return text.lower()
 
 
