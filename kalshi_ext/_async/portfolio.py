@@ -60,7 +60,11 @@ class AsyncPortfolio(AsyncResource):
         max_pages: int | None = None,
         page_size: int | None = None,
     ) -> AsyncRows[Position]:
-        """Iterate over positions by market; `settlement_status` unsettled, settled or all."""
+        """Iterate over positions by market; `settlement_status` unsettled, settled or all.
+
+        `count_filter` keeps those in which one of these is not zero: position, total_traded; as one
+        text, with a comma between.
+        """
         query = list_query(
             ticker=ticker,
             event_ticker=event_ticker,

@@ -71,8 +71,12 @@ class Orders(Resource):
         that side in dollars; `side` 'bid' or 'ask' goes alone, and `price` is the YES price.
         `count` is contracts (step 0.01; whole on the classic contract). `client_order_id` is made
         before the first attempt unless given; `intent` derives it from a name of your own, so that
-        running the same intent twice is one order. `expires` is a datetime, ISO text or Unix
-        seconds. `max_cost` (dollars) and `sell_position_floor` exist on classic only.
+        running the same intent twice is one order. `time_in_force` is good_till_canceled,
+        immediate_or_cancel or fill_or_kill (GTC, IOC, FOK); `expires`, for the first, is a
+        datetime, ISO text or Unix seconds. `post_only` refuses what would trade at once;
+        `reduce_only`, for the other two, trades no more than closes the position. On classic only:
+        `price=None` for a market order, `max_cost` (dollars), which it needs, and
+        `sell_position_floor`.
 
         `deadline` (seconds from now, or an aware datetime) bounds the call and everything it does;
         an order not known by then raises OutcomeUnknown. `expire_at_deadline` gives the order that

@@ -61,7 +61,11 @@ class Portfolio(Resource):
         max_pages: int | None = None,
         page_size: int | None = None,
     ) -> Rows[Position]:
-        """Iterate over positions by market; `settlement_status` unsettled, settled or all."""
+        """Iterate over positions by market; `settlement_status` unsettled, settled or all.
+
+        `count_filter` keeps those in which one of these is not zero: position, total_traded; as one
+        text, with a comma between.
+        """
         query = list_query(
             ticker=ticker,
             event_ticker=event_ticker,
