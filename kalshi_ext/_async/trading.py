@@ -26,7 +26,7 @@ class AsyncTrading(AsyncResource):
 
     @property
     def state(self) -> TradingState:
-        """ACTIVE, REDUCING (only what lowers risk) or HALTED (only cancels); may be set."""
+        """ACTIVE, REDUCING (what lowers risk) or HALTED (cancels and decreases); may be set."""
         gate = self._context.risk
         return TradingState.ACTIVE if gate is None else gate.state
 
