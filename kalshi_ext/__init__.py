@@ -103,9 +103,10 @@ if TYPE_CHECKING:
     from kalshi_ext.risk import Limits, Override, Reference, TradingState
     from kalshi_ext.session import BudgetSource, JournalSource, PaceSource
     from kalshi_ext.stop import RestingOrder, StoppedGroup, StopReport
+    from kalshi_ext.transport.auth import KalshiAuth
     from kalshi_ext.transport.deadman import DeadMan
     from kalshi_ext.transport.keys import KeySource, Passphrase
-    from kalshi_ext.transport.signing import KalshiAuth, Signer
+    from kalshi_ext.transport.signing import Signer
     from kalshi_ext.values import Band, PriceGrid
     from kalshi_ext.writes import Resolution
 
@@ -294,10 +295,8 @@ _EXPORTS = {
         "KeySource",
         "Passphrase",
     ),
-    "transport.signing": (
-        "KalshiAuth",
-        "Signer",
-    ),
+    "transport.auth": ("KalshiAuth",),
+    "transport.signing": ("Signer",),
     "values": ("Band", "PriceGrid"),
     "writes": ("Resolution",),
 }

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 from weakref import WeakValueDictionary
 
 from attrs import evolve, frozen
@@ -41,12 +41,15 @@ from kalshi_ext.redact import Secret, as_secret, is_a
 from kalshi_ext.requests import subaccount_number
 from kalshi_ext.risk import RiskGate
 from kalshi_ext.stop import AutoGroups
-from kalshi_ext.transport import AsyncDeadlineTransport, DeadlineTransport
 from kalshi_ext.transport.deadman import DeadMan, checked_times, supervisor_environment
 from kalshi_ext.transport.endpoint import Endpoint
 from kalshi_ext.transport.family import family_of, httpx
 from kalshi_ext.transport.keys import load_key, pem_of
+from kalshi_ext.transport.pool import ConnectionPool
 from kalshi_ext.transport.signing import signer
+
+if TYPE_CHECKING:
+    from kalshi_ext.transport.async_pool import AsyncConnectionPool
 
 BudgetSource: TypeAlias = str | Path | Secret[Any] | None
 PaceSource: TypeAlias = str | tuple[float, float] | Pacer | None
@@ -319,20 +322,24 @@ def from_settings(settings: EnvironmentSettings) -> dict[str, Any]:
     }
 
 
-def sync_transport(custom: httpx.BaseTransport | None, **options: Any) -> httpx.BaseTransport:
-    """Return the caller's transport, else a DeadlineTransport of `options`. Raises Misuse."""
+def sync_transport(
+    custom: httpx.BaseTransport | None, **options: Any
+) -> httpx.BaseTransport | ConnectionPool:
+    """Return the caller's transport, else a ConnectionPool of `options`. Raises Misuse."""
     if custom is None:
-        return DeadlineTransport(**options)
+        return ConnectionPool(**options)
     _check_custom(custom, "BaseTransport", options)
     return custom
 
 
 def async_transport(
     custom: httpx.AsyncBaseTransport | None, **options: Any
-) -> httpx.AsyncBaseTransport:
-    """Return the caller's transport, else an AsyncDeadlineTransport. Raises Misuse."""
+) -> httpx.AsyncBaseTransport | AsyncConnectionPool:
+    """Return the caller's transport, else an AsyncConnectionPool. Raises Misuse."""
     if custom is None:
-        return AsyncDeadlineTransport(**options)
+        from kalshi_ext.transport.async_pool import AsyncConnectionPool
+
+        return AsyncConnectionPool(**options)
     _check_custom(custom, "AsyncBaseTransport", options)
     return custom
 

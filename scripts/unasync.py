@@ -24,6 +24,8 @@ WORDS = {
     "aclosing": "closing",
     "AsyncBaseTransport": "BaseTransport",
     "async_transport": "sync_transport",
+    "async_driver": "driver",
+    "async_side_by_side": "side_by_side",
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
     "__aiter__": "__iter__",

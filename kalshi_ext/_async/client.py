@@ -44,8 +44,9 @@ from kalshi_ext.session import (
     start_deadman,
 )
 from kalshi_ext.stop import StopReport
+from kalshi_ext.transport.async_driver import AsyncDriver
 from kalshi_ext.transport.deadman import DeadMan
-from kalshi_ext.transport.driver import AsyncDriver, in_flight
+from kalshi_ext.transport.driver import in_flight
 from kalshi_ext.transport.family import httpx
 from kalshi_ext.transport.keys import KeySource, Passphrase
 from kalshi_ext.writes import Resolution

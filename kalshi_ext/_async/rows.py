@@ -10,8 +10,8 @@ from kalshi_ext.errors import Misuse
 from kalshi_ext.protocol.messages import InvalidRow, Page
 from kalshi_ext.protocol.pagination import Paginator
 from kalshi_ext.protocol.windows import MAX_WIDTH, Piece, Windows
-from kalshi_ext.transport.driver import AsyncDriver
-from kalshi_ext.transport.side_by_side import AsyncRunning
+from kalshi_ext.transport.async_driver import AsyncDriver
+from kalshi_ext.transport.async_side_by_side import AsyncRunning
 
 T = TypeVar("T")
 

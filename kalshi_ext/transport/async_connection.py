@@ -15,9 +15,9 @@ from typing import Final, cast
 
 from attrs import define
 
+from kalshi_ext.transport import failures
 from kalshi_ext.transport.connection import Message, Steps, readable
 from kalshi_ext.transport.deadline import DeliveryTrace
-from kalshi_ext.transport.family import httpx
 from kalshi_ext.transport.framing import AnswerReader
 
 HIGH_WATER: Final = 256 * 1024  # bytes of body that may wait for whoever reads it
@@ -50,7 +50,7 @@ class AsyncConnection(asyncio.Protocol):
             return
         try:
             reader.feed(data)
-        except httpx.RemoteProtocolError as error:
+        except failures.RemoteProtocolError as error:
             self._error = error
         if reader.buffered > HIGH_WATER and not (reader.done or self._read_paused):
             self._pause_reading()
@@ -78,27 +78,27 @@ class AsyncConnection(asyncio.Protocol):
         """Write a request and wait until the head of its answer is whole."""
         assert self._transport is not None  # noqa: S101 - it was connected
         if not self._stands():  # it spoke or ended as soon as it was open
-            raise httpx.ReadError("the connection was closed before the request was written")
+            raise failures.ReadError("the connection was closed before the request was written")
         self._reader = reader
-        limit = trace.remaining(steps.get("write"), httpx.WriteTimeout)
+        limit = trace.remaining(steps.get("write"), failures.WriteTimeout)
         for data in message:
             trace.bytes_written += len(data)  # first: whatever happens next proves nothing
             self._transport.write(data)
         while self._write_paused and not (reader.status or self._ended or self._error):
-            await self._wait(limit, httpx.WriteTimeout("the request was not taken in time"))
-            limit = trace.remaining(steps.get("write"), httpx.WriteTimeout)
+            await self._wait(limit, failures.WriteTimeout("the request was not taken in time"))
+            limit = trace.remaining(steps.get("write"), failures.WriteTimeout)
         while not reader.status:
             await self.more(trace, steps)
 
     async def more(self, trace: DeliveryTrace, steps: Steps) -> None:
         """Wait for more of the answer."""
-        limit = trace.remaining(steps.get("read"), httpx.ReadTimeout)
+        limit = trace.remaining(steps.get("read"), failures.ReadTimeout)
         self._raise_error()
         if self._read_paused:
             self._resume_reading()
         if self._ended:  # closed on this side
-            raise httpx.ReadError("the connection was closed")
-        await self._wait(limit, httpx.ReadTimeout("no answer in time"))
+            raise failures.ReadError("the connection was closed")
+        await self._wait(limit, failures.ReadTimeout("no answer in time"))
         self._raise_error()
 
     async def secure(self, context: ssl.SSLContext, host: str) -> None:
@@ -142,10 +142,10 @@ class AsyncConnection(asyncio.Protocol):
         if reader is not None and self._error is None and not reader.done:
             try:
                 reader.end() if error is None else None
-            except httpx.RemoteProtocolError as cut_short:
+            except failures.RemoteProtocolError as cut_short:
                 self._error = cut_short
             if error is not None:
-                self._error = httpx.ReadError(str(error))
+                self._error = failures.ReadError(str(error))
         self._wake()
 
     def _raise_error(self) -> None:

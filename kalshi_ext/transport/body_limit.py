@@ -15,6 +15,7 @@ from typing import Final, Protocol
 from attrs import define, field
 
 from kalshi_ext.redact import redacted_repr
+from kalshi_ext.transport import failures
 from kalshi_ext.transport.deadline import current_trace
 from kalshi_ext.transport.family import httpx
 from kalshi_ext.transport.framing import no_parts
@@ -23,15 +24,11 @@ _GOES_ON: Final = "the packed body goes on after its end"
 _ENCODINGS: Final = {"gzip", "x-gzip", "deflate"}
 
 
-class BodyTooLarge(httpx.DecodingError):
-    """The body is larger than the limit; the connection was closed."""
-
-
 def read_limited(response: httpx.Response, limit: int) -> bytes:
     """Read, decompress and close a response; return its body.
 
-    Raises BodyTooLarge over `limit` bytes, httpx.DecodingError for a body that cannot be
-    decompressed, httpx.ReadTimeout after the deadline, and what the transport raises.
+    Raises BodyTooLarge over `limit` bytes, DecodingError for a body that cannot be
+    decompressed, ReadTimeout after the deadline, and what the transport raises.
     """
     try:
         body = LimitedBody.of(response.headers, limit, _deadline())
@@ -99,7 +96,7 @@ class LimitedBody:
         """Add one chunk as received. Raises ReadTimeout, BodyTooLarge, DecodingError."""
         # Our streams keep the deadline by themselves; another transport may not.
         if time.monotonic() >= self.deadline:
-            raise httpx.ReadTimeout("the time for this request is over")
+            raise failures.ReadTimeout("the time for this request is over")
         data = chunk if self.decompressor is None else self._decompressed(self.decompressor, chunk)
         self.size += len(data)
         if self.size > self.limit:
@@ -111,9 +108,9 @@ class LimitedBody:
         # An empty body may be labelled gzip: HEAD, 204.
         if self.decompressor is not None and self.parts:
             if not self.decompressor.eof:
-                raise httpx.DecodingError("the packed body was cut short")
+                raise failures.DecodingError("the packed body was cut short")
             if self.decompressor.unused_data:
-                raise httpx.DecodingError(_GOES_ON)
+                raise failures.DecodingError(_GOES_ON)
         return b"".join(self.parts)
 
     def checked(self, content: bytes) -> bytes:
@@ -123,16 +120,16 @@ class LimitedBody:
 
     def _decompressed(self, decompressor: _Decompressor, chunk: bytes) -> bytes:
         if decompressor.eof and chunk:
-            raise httpx.DecodingError(_GOES_ON)
+            raise failures.DecodingError(_GOES_ON)
         try:
             # One byte over the limit is enough to know that the body is too large.
             return decompressor.decompress(chunk, self.limit - self.size + 1)
         except zlib.error as error:
-            raise httpx.DecodingError(f"the packed body is damaged: {error}") from error
+            raise failures.DecodingError(f"the packed body is damaged: {error}") from error
 
 
-def _too_large(limit: int) -> BodyTooLarge:
-    return BodyTooLarge(f"the body is larger than {limit:,} bytes")
+def _too_large(limit: int) -> failures.BodyTooLarge:
+    return failures.BodyTooLarge(f"the body is larger than {limit:,} bytes")
 
 
 def _decompressor(encoding: str) -> _Decompressor | None:
@@ -140,6 +137,8 @@ def _decompressor(encoding: str) -> _Decompressor | None:
     if name in ("", "identity"):
         return None
     if name not in _ENCODINGS:
-        raise httpx.DecodingError(f"content-encoding {redacted_repr(name, 40)} was not asked for")
+        raise failures.DecodingError(
+            f"content-encoding {redacted_repr(name, 40)} was not asked for"
+        )
     # 32: detect the gzip or zlib header, whatever the label says.
     return zlib.decompressobj(32 + zlib.MAX_WBITS)

@@ -9,8 +9,8 @@ from typing import Any, Final, cast
 
 from attrs import define
 
+from kalshi_ext.transport import failures
 from kalshi_ext.transport.deadline import DeliveryTrace
-from kalshi_ext.transport.family import httpx
 from kalshi_ext.transport.framing import AnswerReader
 
 # Bytes. A blocking write is bounded by the time left when it begins and cannot be stopped; a long
@@ -41,13 +41,13 @@ class Connection:
         try:
             for data in message:
                 self._write(data, trace, steps.get("write"))
-        except httpx.WriteError as error:
+        except failures.WriteError as error:
             # The peer may have answered before it stopped reading: a refusal of a large body.
             failed, self._spoiled = error, True
         try:
             while not reader.status:
                 self.read(reader, trace, steps)
-        except (httpx.ReadError, httpx.RemoteProtocolError):
+        except (failures.ReadError, failures.RemoteProtocolError):
             if failed is not None:
                 raise failed from None
             raise
@@ -55,26 +55,26 @@ class Connection:
     def _write(self, data: bytes, trace: DeliveryTrace, at_most: float | None) -> None:
         for start in range(0, len(data), WRITE_CHUNK):
             chunk = data[start : start + WRITE_CHUNK]
-            limit = trace.remaining(at_most, httpx.WriteTimeout)
+            limit = trace.remaining(at_most, failures.WriteTimeout)
             trace.bytes_written += len(chunk)  # first: an error during the write proves nothing
             try:
                 self.socket.settimeout(limit)
                 self.socket.sendall(chunk)
             except TimeoutError:
-                raise httpx.WriteTimeout("the request was not taken in time") from None
+                raise failures.WriteTimeout("the request was not taken in time") from None
             except OSError as error:
-                raise httpx.WriteError(str(error)) from error
+                raise failures.WriteError(str(error)) from error
 
     def read(self, reader: AnswerReader, trace: DeliveryTrace, steps: Steps) -> None:
         """Hand the next bytes to a reader, or the end of the connection."""
-        limit = trace.remaining(steps.get("read"), httpx.ReadTimeout)
+        limit = trace.remaining(steps.get("read"), failures.ReadTimeout)
         try:
             self.socket.settimeout(limit)
             data = self.socket.recv(READ_CHUNK)
         except TimeoutError:
-            raise httpx.ReadTimeout("no answer in time") from None
+            raise failures.ReadTimeout("no answer in time") from None
         except OSError as error:
-            raise httpx.ReadError(str(error)) from error
+            raise failures.ReadError(str(error)) from error
         if data:
             reader.feed(data)
         else:
@@ -115,6 +115,6 @@ def secure(
     try:
         return context.wrap_socket(connected, server_hostname=host)
     except TimeoutError:
-        raise httpx.ConnectTimeout("no TLS handshake in time") from None
+        raise failures.ConnectTimeout("no TLS handshake in time") from None
     except OSError as error:
-        raise httpx.ConnectError(str(error)) from error
+        raise failures.ConnectError(str(error)) from error

@@ -12,14 +12,14 @@ sends the result back into the flow, until the flow returns:
     Told          remember keys for the flow's end      -> None
 
 An exception of an effect is thrown into the flow, which decides what it means. `Driver` runs on the
-calling thread, `AsyncDriver` on the running event loop; they differ in how they wait and in nothing
-else. A driver retries nothing and judges nothing. Once a flow has ended with a value or an error of
-this library, and not by an interrupt, the driver tells the journal which verdicts were told.
+calling thread, `AsyncDriver` (`async_driver.py`) on the running event loop; they differ in how they
+wait and in nothing else. A driver retries nothing and judges nothing. Once a flow has ended with a
+value or an error of this library, and not by an interrupt, the driver tells the journal which
+verdicts were told.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import Callable
@@ -49,12 +49,13 @@ from kalshi_ext.protocol.flow import (
 from kalshi_ext.protocol.messages import Lost, Operation, Reply
 from kalshi_ext.protocol.numbered_calls import numbered
 from kalshi_ext.redact import clean_text
-from kalshi_ext.transport import DeliveryTrace, aread_limited, read_limited, trace_delivery
-from kalshi_ext.transport.async_transports import AsyncDeadlineTransport
+from kalshi_ext.transport import failures
+from kalshi_ext.transport.body_limit import read_limited
+from kalshi_ext.transport.deadline import DeliveryTrace, trace_delivery
 from kalshi_ext.transport.endpoint import Endpoint
 from kalshi_ext.transport.family import Family, family_of, httpx, tells_its_steps
-from kalshi_ext.transport.places import AsyncPlaces, Place, Places, Turns
-from kalshi_ext.transport.transports import DeadlineTransport
+from kalshi_ext.transport.places import Place, Places
+from kalshi_ext.transport.pool import ConnectionPool
 
 T = TypeVar("T")
 
@@ -88,7 +89,7 @@ def refuse_inherited(pid: int) -> None:
 
 
 # The effects that neither send nor wait: most of them, and each is a small part of a call.
-_IMMEDIATE: dict[type, Callable[[Any, Any], Any]] = {
+IMMEDIATE: dict[type, Callable[[Any, Any], Any]] = {
     Monotonic: lambda clock, _: clock.monotonic(),
     Now: lambda clock, _: clock.now(),
     AdjustClock: lambda clock, effect: clock.adjust(effect.seconds),
@@ -147,7 +148,7 @@ def mark_told(journal: Any, keys: tuple[str, ...]) -> None:
         journal.mark_told(keys)
 
 
-def _no_answer(seconds: float) -> JournalUnusable:
+def no_answer(seconds: float) -> JournalUnusable:
     return JournalUnusable(f"the journal does not answer in {seconds:g} s")
 
 
@@ -156,7 +157,7 @@ class Driver:
     """Perform the effects of flows on the calling thread."""
 
     endpoint: Endpoint
-    transport: httpx.BaseTransport
+    transport: httpx.BaseTransport | ConnectionPool
     journal: Any = None
     events: Events = field(default=NOBODY)
     calls: dict[int, RunningCall] = field(factory=dict[int, RunningCall], init=False, repr=False)
@@ -181,7 +182,7 @@ class Driver:
         try:
             effect = next(flow)
             while True:
-                immediate = _IMMEDIATE.get(type(effect))
+                immediate = IMMEDIATE.get(type(effect))
                 try:
                     if immediate is not None:
                         result = immediate(self.endpoint.clock, effect)
@@ -226,7 +227,7 @@ class Driver:
         try:
             return self.journal.submit(effect.verb, *effect.args).result(effect.within)
         except TimeoutError:
-            raise _no_answer(effect.within) from None
+            raise no_answer(effect.within) from None
 
     def _send(self, send: Send) -> Reply | Lost:
         if self._closed:
@@ -234,7 +235,7 @@ class Driver:
         # A place comes first: while it is waited for, neither signature nor attempt grows old.
         try:
             place = self._place(send)
-        except httpx.PoolTimeout as error:
+        except failures.PoolTimeout as error:
             return not_sent(error, self.endpoint)
         with place:
             refused = self.endpoint.refusal(send)
@@ -251,7 +252,7 @@ class Driver:
     def _send_now(self, send: Send, *, has_place: bool) -> Reply | Lost:
         stamp = self.endpoint.clock.now()
         transport = self.transport
-        if has_place and isinstance(transport, DeadlineTransport) and transport.takes_bytes():
+        if has_place and isinstance(transport, ConnectionPool) and transport.takes_bytes():
             return self._send_bytes(transport, send, stamp)
         request = self.endpoint.prepare(send, stamp, self._family)
         sent_at = self.endpoint.clock.monotonic()
@@ -266,7 +267,7 @@ class Driver:
                 return lost_request(error, trace, sent_at, stamp)
         return self.endpoint.reply(response, body, sent_at, stamp)
 
-    def _send_bytes(self, transport: DeadlineTransport, send: Send, stamp: float) -> Reply | Lost:
+    def _send_bytes(self, transport: ConnectionPool, send: Send, stamp: float) -> Reply | Lost:
         endpoint = self.endpoint
         request = endpoint.bytes_of(send, stamp)
         sent_at = endpoint.clock.monotonic()
@@ -282,158 +283,3 @@ class Driver:
         self._closed = True
         if self._pid == os.getpid():  # a child's goodbye would end its parent's connections
             self.transport.close()
-
-
-@define
-class AsyncDriver:
-    """Perform the effects of flows on the running event loop."""
-
-    endpoint: Endpoint
-    transport: httpx.AsyncBaseTransport
-    journal: Any = None
-    events: Events = field(default=NOBODY)
-    calls: dict[int, RunningCall] = field(factory=dict[int, RunningCall], init=False, repr=False)
-    _journal_watch: JournalWatch = field(init=False, repr=False)
-    _closed: bool = field(default=False, init=False)
-    _pid: int = field(factory=os.getpid, init=False)
-    _family: Family = field(init=False)
-    _turns: Turns = field(factory=Turns, init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._family = family_of(self.transport)
-        self._journal_watch = JournalWatch(self.events)
-
-    async def run(self, flow: Flow[T]) -> T:
-        """Run a flow to its end and return its result. Raises Misuse in a forked child."""
-        refuse_inherited(self._pid)
-        told: tuple[str, ...] = ()
-        await self._turns.next()  # a thousand flows begun at once would keep the loop for a second
-        call = RunningCall(time.monotonic())
-        self.calls[id(call)] = call
-        sent = Sent()
-        if self.events.wants_calls():
-            flow = numbered(self.events, flow, sent)
-        try:
-            effect = next(flow)
-            while True:
-                immediate = _IMMEDIATE.get(type(effect))
-                try:
-                    if immediate is not None:
-                        result = immediate(self.endpoint.clock, effect)
-                    elif isinstance(effect, Send):
-                        call.note(effect)
-                        result = await self._send(effect)
-                        sent.add(effect, result)
-                    elif isinstance(effect, Told):
-                        told, result = effect.keys, None
-                    elif isinstance(effect, Record) and not self.journal.blocking:
-                        # In memory: it returns at once, without thread, future and coroutine.
-                        result = getattr(self.journal, effect.verb)(*effect.args)
-                    else:
-                        result = await self._perform(effect)
-                except Exception as error:  # noqa: BLE001 - the flow decides what it means
-                    self._journal_watch.note(effect, error, self.endpoint.clock.monotonic())
-                    effect = flow.throw(error)
-                else:
-                    if self._journal_watch.is_failing:
-                        self._journal_watch.note(effect, None, self.endpoint.clock.monotonic())
-                    effect = flow.send(result)
-        except StopIteration as stop:
-            value: T = stop.value
-            mark_told(self.journal, told)
-            return value
-        except Exception as error:
-            own = sent.own_error(error)
-            if isinstance(own, KalshiError):
-                mark_told(self.journal, told)
-            if own is error:
-                raise
-            raise own from error
-        finally:
-            self.calls.pop(id(call), None)
-            flow.close()
-
-    async def _perform(self, effect: Effect) -> Any:
-        if isinstance(effect, Sleep):
-            return await asyncio.sleep(effect.seconds)
-        if isinstance(effect, Lease):
-            return await asyncio.to_thread(lease_in_time, effect.store, effect.demand)
-        assert isinstance(effect, Record)  # noqa: S101 - the union has no other member
-        return await self._record(effect)
-
-    async def _record(self, record: Record) -> Any:
-        future = self.journal.submit(record.verb, *record.args)
-        if future.done():  # written behind
-            return future.result()
-        try:
-            return await asyncio.wait_for(asyncio.wrap_future(future), record.within)
-        except TimeoutError:
-            if record.within is None:  # the journal's own
-                raise
-            raise _no_answer(record.within) from None
-        except (asyncio.CancelledError, GeneratorExit):
-            # A reservation whose result nobody received must not stay behind as an intent that
-            # may have been sent. Other verbs are written whether or not anybody waits.
-            if record.verb in RESERVATION_VERBS:
-                self.journal.cancel_reservation(future)
-            raise
-
-    async def _send(self, send: Send) -> Reply | Lost:
-        refuse_inherited(self._pid)  # here too: a loop that runs on in the child goes on with flows
-        if self._closed:
-            raise Misuse("this client is closed")
-        # As in Driver.
-        try:
-            place = await self._place(send)
-        except httpx.PoolTimeout as error:
-            return not_sent(error, self.endpoint)
-        with place:
-            refused = self.endpoint.refusal(send)
-            if refused is not None:
-                return refused
-            return await self._send_now(send, has_place=isinstance(place, Place))
-
-    async def _place(self, send: Send) -> Place | nullcontext[None]:
-        places = getattr(self.transport, "places", None)
-        if not isinstance(places, AsyncPlaces):
-            return nullcontext()
-        return await places.wait(self.endpoint.wait_until(send), stopping=send.stopping)
-
-    async def _send_now(self, send: Send, *, has_place: bool) -> Reply | Lost:
-        stamp = self.endpoint.clock.now()
-        transport = self.transport
-        if has_place and isinstance(transport, AsyncDeadlineTransport) and transport.takes_bytes():
-            return await self._send_bytes(transport, send, stamp)
-        request = self.endpoint.prepare(send, stamp, self._family)
-        sent_at = self.endpoint.clock.monotonic()
-        timeout = self.endpoint.timeout(send)
-        with trace_delivery(time.monotonic() + timeout, has_place=has_place) as trace:
-            if tells_its_steps(self.transport, self._family):
-                request.extensions["trace"] = trace.note_async
-            try:
-                # Our transports keep the deadline by themselves; another one may not.
-                async with nullcontext() if has_place else asyncio.timeout(timeout):
-                    response = await self.transport.handle_async_request(request)
-                    body = await aread_limited(response, self.endpoint.max_body)
-            except Exception as error:  # noqa: BLE001 - whatever a transport raises, bytes may be out
-                return lost_request(error, trace, sent_at, stamp)
-        return self.endpoint.reply(response, body, sent_at, stamp)
-
-    async def _send_bytes(
-        self, transport: AsyncDeadlineTransport, send: Send, stamp: float
-    ) -> Reply | Lost:
-        endpoint = self.endpoint
-        request = endpoint.bytes_of(send, stamp)
-        sent_at = endpoint.clock.monotonic()
-        trace = DeliveryTrace(time.monotonic() + endpoint.timeout(send), has_place=True)
-        try:
-            answer = await transport.round_trip(request, trace, endpoint.max_body)
-        except Exception as error:  # noqa: BLE001 - as above
-            return lost_request(error, trace, sent_at, stamp)
-        return Reply(*answer, sent_at, endpoint.clock.monotonic(), stamp=stamp)
-
-    async def aclose(self) -> None:
-        """Close the connections; a later Send raises Misuse."""
-        self._closed = True
-        if self._pid == os.getpid():  # as in Driver
-            await self.transport.aclose()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from attrs import define, field, frozen
 
@@ -18,10 +18,9 @@ from kalshi_ext.protocol.effects import Send
 from kalshi_ext.protocol.messages import Lost, Reply, Request
 from kalshi_ext.transport.family import Family, httpx
 from kalshi_ext.transport.framing import plain_headers
-from kalshi_ext.transport.idle import Origin
 from kalshi_ext.transport.request_bytes import RequestBytes
 from kalshi_ext.transport.signing import Signer
-from kalshi_ext.transport.transport_options import origin_of
+from kalshi_ext.transport.target import plain_target, target_of
 
 MAX_BODY = 64 * 1024 * 1024  # bytes; a page of 1000 orders is about 1 MB
 USER_AGENT = "kalshi-ext"
@@ -95,7 +94,8 @@ class Endpoint:
         Raises Misuse for a URL that is too long.
         """
         request, body = send.request, send.request.body or b""
-        target = _target(self._url(request, httpx)) if request.query else self._target(request)
+        target = plain_target(self.base_url + request.path, request.query)
+        target = target or target_of(self._url(request, httpx))
         headers = [(b"Host", target.host)]
         if not body and request.method in _WITH_LENGTH:
             headers.append((b"Content-Length", b"0"))
@@ -112,10 +112,6 @@ class Endpoint:
     def _signed(self, method: str, raw_path: bytes, seconds: float) -> dict[str, str]:
         # Signed on every attempt: the exchange refuses old timestamps (30 s, observed).
         return self.signer.headers(method, raw_path.split(b"?")[0], int(seconds * 1000))
-
-    def _target(self, request: Request) -> _Target:
-        url = self.base_url + request.path
-        return _targets.get(url) or _remembered_target(url, self._url(request, httpx))
 
     def _url(self, request: Request, family: Family) -> httpx.URL:
         try:
@@ -167,30 +163,6 @@ _BODY_HEADERS = {**_HEADERS, "content-type": "application/json"}
 _HEADER_BYTES = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
 _BODY_HEADER_BYTES = [(name.encode(), value.encode()) for name, value in _BODY_HEADERS.items()]
 _WITH_LENGTH = frozenset({"POST", "PUT", "PATCH"})  # they say so where they have no body, too
-
-
-class _Target(NamedTuple):
-    """Where a request goes: what connections are kept by, path and query, and the Host header."""
-
-    origin: Origin
-    raw_path: bytes
-    host: bytes
-
-
-def _target(url: httpx.URL) -> _Target:
-    return _Target(origin_of(url), url.raw_path, url.netloc)
-
-
-# As for URLs below.
-_targets: dict[str, _Target] = {}
-_MAX_TARGETS = 256
-
-
-def _remembered_target(text: str, url: httpx.URL) -> _Target:
-    if len(_targets) >= _MAX_TARGETS:
-        _targets.clear()
-    target = _targets[text] = _target(url)
-    return target
 
 
 # Parsing a URL costs as much as signing with Ed25519, and most orders go to one.

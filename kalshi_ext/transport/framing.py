@@ -26,7 +26,7 @@ from typing import Final
 
 from attrs import define, field
 
-from kalshi_ext.transport.family import httpx
+from kalshi_ext.transport import failures
 
 MAX_HEAD: Final = 64 * 1024  # bytes of one head
 MAX_HEADERS: Final = 200
@@ -46,9 +46,9 @@ _START: Final = b"HTTP/1."
 _NO_BODY: Final = frozenset({204, 304})
 
 
-def broken(reason: str) -> httpx.RemoteProtocolError:
+def broken(reason: str) -> failures.RemoteProtocolError:
     """Build the error of an answer that breaks the rules above."""
-    return httpx.RemoteProtocolError(f"the answer cannot be read: {reason}")
+    return failures.RemoteProtocolError(f"the answer cannot be read: {reason}")
 
 
 # One reader for each answer: Headers() takes several times as long as [].

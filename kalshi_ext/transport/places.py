@@ -12,21 +12,21 @@ starts the attempt's time once it has one. The wait is bounded by what the call 
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections import deque
 from types import TracebackType
-from typing import Final, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Protocol, Self, TypeVar
 
 from attrs import define, field
 
-from kalshi_ext.transport.family import httpx
+from kalshi_ext.transport import failures
+
+if TYPE_CHECKING:
+    from kalshi_ext.transport.async_places import AsyncPlaces
 
 MAX_CONNECTIONS: Final = 100
 RESERVED_SHARE: Final = 25  # one place of so many is for stopping calls only
-TURNS: Final = 8
-_HALF: Final = TURNS // 2
 
 
 class Waiter(Protocol):
@@ -39,7 +39,7 @@ W = TypeVar("W", bound=Waiter)
 
 
 @define(eq=False)
-class _Book(Generic[W]):
+class Book(Generic[W]):
     """The books of both kinds of places: who has one and who waits. Not for several threads."""
 
     limit: int = MAX_CONNECTIONS
@@ -109,14 +109,14 @@ class Place:
             self._places.lose()
 
 
-def _seconds_until(moment: float) -> float:
+def seconds_until(moment: float) -> float:
     # At most the longest wait that a lock knows.
     return min(max(moment - time.monotonic(), 0), threading.TIMEOUT_MAX)
 
 
-def _given(place: Place | None) -> Place:
+def given(place: Place | None) -> Place:
     if place is None:
-        raise httpx.PoolTimeout("no connection came free in time")
+        raise failures.PoolTimeout("no connection came free in time")
     return place
 
 
@@ -140,7 +140,7 @@ class Places:
     """The places of a sync transport, shared by threads."""
 
     def __init__(self, limit: int = MAX_CONNECTIONS) -> None:
-        self._book: _Book[_LockWaiter] = _Book(limit)
+        self._book: Book[_LockWaiter] = Book(limit)
         self._lock = threading.RLock()
 
     def acquire(self, until: float, *, stopping: bool = False) -> Place | None:
@@ -158,7 +158,7 @@ class Places:
     def _wait(self, waiter: _LockWaiter, until: float) -> Place | None:
         handed = False
         try:
-            handed = waiter.lock.acquire(timeout=_seconds_until(until))
+            handed = waiter.lock.acquire(timeout=seconds_until(until))
         finally:
             with self._lock:
                 if not handed:
@@ -171,7 +171,7 @@ class Places:
 
     def wait(self, until: float, *, stopping: bool = False) -> Place:
         """Wait for a place. Raises PoolTimeout."""
-        return _given(self.acquire(until, stopping=stopping))
+        return given(self.acquire(until, stopping=stopping))
 
     def give_back(self, place: Place) -> None:
         """Take a place back and hand it to whoever waits."""
@@ -181,105 +181,3 @@ class Places:
     def lose(self) -> None:
         """Count a place whose holder was collected; for the collector, so without a lock."""
         self._book.lost.append(None)
-
-
-class _FutureWaiter:
-    """A task that waits: its future is settled to hand a place over."""
-
-    __slots__ = ("future",)
-
-    def __init__(self, future: asyncio.Future[None]) -> None:
-        self.future = future
-
-    def wake(self) -> bool:
-        if self.future.done():  # cancelled, or its time was over
-            return False
-        self.future.set_result(None)
-        return True
-
-
-class AsyncPlaces:
-    """The places of an async transport, for the tasks of one event loop at a time."""
-
-    def __init__(self, limit: int = MAX_CONNECTIONS) -> None:
-        self._book: _Book[_FutureWaiter] = _Book(limit)
-        self._turns = Turns()
-
-    async def acquire(self, until: float, *, stopping: bool = False) -> Place | None:
-        """Wait for a place until a moment of the monotonic clock; None when none came free."""
-        if not self._book.take(stopping):
-            waiter = _FutureWaiter(asyncio.get_running_loop().create_future())
-            self._book.queue(stopping).append(waiter)
-            self._book.hand_over()  # a place that was lost tells nobody
-            if not await self._wait(waiter.future, until):
-                return None
-        place = Place(self)
-        try:
-            await self._turns.next()
-        except BaseException:
-            place.release()
-            raise
-        return place
-
-    async def _wait(self, future: asyncio.Future[None], until: float) -> bool:
-        try:
-            async with asyncio.timeout(_seconds_until(until)):
-                await future
-        except TimeoutError:
-            pass
-        except BaseException:
-            # The place may have been handed over just before the task was cancelled.
-            if future.done() and not future.cancelled():
-                self._book.give_back()
-            raise
-        return future.done() and not future.cancelled()
-
-    async def wait(self, until: float, *, stopping: bool = False) -> Place:
-        """Wait for a place. Raises PoolTimeout."""
-        return _given(await self.acquire(until, stopping=stopping))
-
-    def give_back(self, place: Place) -> None:
-        """Take a place back and hand it to whoever waits."""
-        self._book.give_back(place)
-
-    def lose(self) -> None:
-        """Count a place whose holder was collected."""
-        self._book.lost.append(None)
-
-
-class Turns:
-    """Let at most TURNS tasks go on in one round of the event loop; the others wait for the next.
-
-    A task that goes on builds and signs a request, up to 1 ms of CPU.
-    """
-
-    def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._given = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
-
-    async def next(self) -> None:
-        """Wait for a turn; at once when this round has some left."""
-        loop = asyncio.get_running_loop()
-        if loop is not self._loop:  # the rounds of a loop that is gone do not come
-            self._loop, self._given, self._waiting = loop, 0, deque()
-        if self._given == _HALF:  # fewer may be of earlier rounds, too: they keep nobody waiting
-            loop.call_soon(self._new_round, loop)
-        if self._given < TURNS:
-            self._given += 1
-            return
-        future: asyncio.Future[None] = loop.create_future()
-        self._waiting.append(future)
-        await future
-
-    def _new_round(self, loop: asyncio.AbstractEventLoop) -> None:
-        if loop is not self._loop:
-            return
-        self._given = 0
-        while self._waiting and self._given < TURNS:
-            future = self._waiting.popleft()
-            if not future.done():
-                future.set_result(None)
-                self._given += 1
-        if self._given > _HALF:
-            loop.call_soon(self._new_round, loop)

@@ -8,6 +8,7 @@ from typing import Any
 
 from kalshi_ext.errors import Misuse
 from kalshi_ext.redact import Secret, is_a, remember
+from kalshi_ext.transport import failures
 from kalshi_ext.transport.deadline import DeliveryTrace
 from kalshi_ext.transport.family import httpx
 from kalshi_ext.transport.framing import AnswerReader, Headers
@@ -72,9 +73,9 @@ def check_tunnel(answer: AnswerReader) -> None:
     """Raise ProxyError unless the answer opens a tunnel through which nothing came yet."""
     if not 200 <= answer.status < 300:
         reason = answer.reason.decode("latin-1")
-        raise httpx.ProxyError(f"{answer.status} {reason}".rstrip())
+        raise failures.ProxyError(f"{answer.status} {reason}".rstrip())
     if answer.left_over:
-        raise httpx.ProxyError("the proxy spoke before the tunnel was used")
+        raise failures.ProxyError("the proxy spoke before the tunnel was used")
 
 
 def through_proxy(url: httpx.URL) -> bytes:

@@ -6,6 +6,7 @@ import re
 
 from attrs import frozen
 
+from kalshi_ext.transport import failures
 from kalshi_ext.transport.family import httpx
 from kalshi_ext.transport.idle import Origin
 
@@ -37,7 +38,7 @@ def request_head(method: str, target: bytes, headers: list[tuple[bytes, bytes]])
     head = b"\r\n".join([*lines, b"", b""])
     # A look at the whole, for what was joined is what is sent; and one line for each header.
     if not _HEAD.fullmatch(head) or head.count(b"\r\n") != len(headers) + 2:
-        raise httpx.LocalProtocolError("a method, path or header holds what HTTP cannot carry")
+        raise failures.LocalProtocolError("a method, path or header holds what HTTP cannot carry")
     return head
 
 
@@ -54,5 +55,5 @@ def whole_body(request: httpx.Request) -> bytes | None:
     body = b"".join(request.stream)
     lengths = request.headers.get_list("content-length")
     if lengths != [str(len(body))] and (lengths or body):
-        raise httpx.LocalProtocolError(f"Content-Length is not the body's: {len(body)} bytes")
+        raise failures.LocalProtocolError(f"Content-Length is not the body's: {len(body)} bytes")
     return body

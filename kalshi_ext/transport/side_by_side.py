@@ -1,11 +1,10 @@
-"""Run flows side by side: on the running event loop, or on threads of their own.
+"""Run flows side by side on threads; `async_side_by_side.py` does it on an event loop.
 
 What a flow returns or raises is given as a value: who started several has to be told of each.
 """
 
 from __future__ import annotations
 
-import asyncio
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextvars import copy_context
@@ -14,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from attrs import define, field
 
 from kalshi_ext.protocol.flow import Flow
-from kalshi_ext.transport.driver import AsyncDriver, Driver
+from kalshi_ext.transport.driver import Driver
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -58,7 +57,7 @@ class Running(Generic[K, T]):
             except Exception as error:  # noqa: BLE001 - a value, as of those on threads
                 return [(key, error)]
         done, _ = wait_for(self._started, return_when=FIRST_COMPLETED)
-        return [(self._started.pop(each), _result(each)) for each in done]
+        return [(self._started.pop(each), result_of(each)) for each in done]
 
     def close(self) -> None:
         """Forget what runs: a read under way ends by itself, within its timeout."""
@@ -66,31 +65,7 @@ class Running(Generic[K, T]):
             self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-@define
-class AsyncRunning(Generic[K, T]):
-    """Flows that run as tasks; who starts them bounds how many."""
-
-    driver: AsyncDriver
-    width: int
-    _started: dict[asyncio.Task[T], K] = field(factory=dict[asyncio.Task[T], K], init=False)
-
-    def start(self, key: K, flow: Flow[T]) -> None:
-        """Begin a flow; `wait` gives its result with the key."""
-        self._started[asyncio.create_task(self.driver.run(flow))] = key
-
-    async def wait(self) -> list[tuple[K, T | Exception]]:
-        """Wait until one has ended; return all that have, with what each returned or raised."""
-        done, _ = await asyncio.wait(self._started, return_when=asyncio.FIRST_COMPLETED)
-        return [(self._started.pop(each), _result(each)) for each in done]
-
-    async def aclose(self) -> None:
-        """Cancel what runs and wait for its end."""
-        for task in self._started:
-            task.cancel()
-        await asyncio.gather(*self._started, return_exceptions=True)
-
-
-def _result(ended: Any) -> Any:
+def result_of(ended: Any) -> Any:
     """Return what a future or a task returned or raised."""
     error = ended.exception()
     if error is None:

@@ -18,16 +18,13 @@ from __future__ import annotations
 import re
 import time
 from base64 import b64encode
-from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Protocol
 
 from attrs import frozen
 
 from kalshi_ext.arguments import plain
-from kalshi_ext.config import is_loopback
 from kalshi_ext.errors import Misuse
 from kalshi_ext.redact import Secret, as_secret, remember, remember_briefly
-from kalshi_ext.transport.family import httpx
 from kalshi_ext.transport.keys import KeySource, Passphrase, PrivateKey, load_key
 
 if TYPE_CHECKING:
@@ -213,28 +210,3 @@ def _header_secret(value: Secret[Any], name: str) -> Secret[str]:
 def wall_clock_ms() -> int:
     """Return Unix milliseconds of this machine's clock, uncorrected."""
     return time.time_ns() // 1_000_000
-
-
-class KalshiAuth(httpx.Auth):
-    """Sign the requests of a plain httpx client, for use with the generated packages alone.
-
-    Keep `follow_redirects` off, as it is by default: httpx would send the headers on to the
-    redirect's host. A client of httpx2 takes it as well, as a function.
-    """
-
-    def __init__(self, signer: Signer, *, clock: Callable[[], int] = wall_clock_ms) -> None:
-        self._signer = signer
-        self._clock = clock
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Add the signer's headers. Raises Misuse for plain http to another machine."""
-        yield self(request)
-
-    def __call__(self, request: httpx.Request) -> httpx.Request:
-        """Add the signer's headers, likewise."""
-        # Here, because such a client is built without config.environment, which refuses http URLs.
-        url = request.url
-        if url.scheme != "https" and not is_loopback(url.host):
-            raise Misuse(f"url={url.scheme}://{url.host}: credentials travel over https only")
-        request.headers.update(self._signer.headers(request.method, url.raw_path, self._clock()))
-        return request

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 import threading
 
 from kalshi_ext.arguments import misuse
 from kalshi_ext.redact import is_a
-from kalshi_ext.transport.family import httpx
+from kalshi_ext.transport.family import default_tls_context
 
 
 class TlsContext:
@@ -29,13 +28,15 @@ class TlsContext:
         """Return the context of connections to the exchange."""
         with self._lock:
             if self._context is None:
-                self._context = httpx.create_ssl_context(trust_env=False)
+                self._context = default_tls_context()
                 # HTTP/2 is never negotiated.
                 self._context.set_alpn_protocols(["http/1.1"])
         return self._context
 
     async def context_async(self) -> ssl.SSLContext:
         """Return the context; the event loop is not kept from its work while it is made."""
+        import asyncio  # late: a sync client does without it
+
         ready = self._context
         return await asyncio.to_thread(self.context) if ready is None else ready
 

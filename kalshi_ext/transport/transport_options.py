@@ -9,18 +9,18 @@ from typing import Any
 from kalshi_ext.config import Timeout
 from kalshi_ext.config import timeout as timeout_of
 from kalshi_ext.redact import Secret
+from kalshi_ext.transport import failures
 from kalshi_ext.transport.codec import Codec, default_codec
 from kalshi_ext.transport.connection import WRITE_CHUNK, Message, Steps
 from kalshi_ext.transport.deadline import DeliveryTrace
 from kalshi_ext.transport.family import httpx
 from kalshi_ext.transport.framing import AnswerReader
-from kalshi_ext.transport.idle import MARGIN, Origin
+from kalshi_ext.transport.idle import MARGIN
 from kalshi_ext.transport.opening import Opening
 from kalshi_ext.transport.proxy import checked_proxy, known_password, proxy_headers, through_proxy
 from kalshi_ext.transport.request_bytes import RequestBytes, request_head, whole_body
+from kalshi_ext.transport.target import PORTS
 from kalshi_ext.transport.tls import TlsContext, checked_verify
-
-_PORTS = {"http": 80, "https": 443}
 
 
 class TransportOptions:
@@ -47,7 +47,7 @@ class TransportOptions:
         """Write a request, None for one that httpcore has to send. Raises LocalProtocolError."""
         url, headers = request.url, request.headers.raw
         proxied = self.proxy is not None and self.proxy.url.scheme == "https"
-        if proxied or url.scheme not in _PORTS or request.extensions.keys() - {"timeout"}:
+        if proxied or url.scheme not in PORTS or request.extensions.keys() - {"timeout"}:
             return None
         body = whole_body(request)
         if body is None:
@@ -79,11 +79,6 @@ def in_parts(head: bytes, body: bytes) -> Message:
     return (head + body,) if len(body) < WRITE_CHUNK else (head, body)
 
 
-def origin_of(url: httpx.URL) -> Origin:
-    """Return what connections are kept by."""
-    return url.scheme, url.raw_host.decode("ascii"), url.port or _PORTS[url.scheme]
-
-
 def response_of(answer: AnswerReader, stream: Any) -> httpx.Response:
     """Make httpx's response of a head, with the stream of its body."""
     extensions = {"http_version": b"HTTP/1.1", "reason_phrase": answer.reason}
@@ -94,7 +89,7 @@ def response_of(answer: AnswerReader, stream: Any) -> httpx.Response:
 
 def wait_until(trace: DeliveryTrace, steps: Steps) -> float:
     """Return the moment until which a request may wait for its place."""
-    limit = trace.remaining(steps.get("pool"), httpx.PoolTimeout)
+    limit = trace.remaining(steps.get("pool"), failures.PoolTimeout)
     return math.inf if limit is None else time.monotonic() + limit
 
 
@@ -103,6 +98,6 @@ def bound_httpcore(
 ) -> httpx.Request:
     """Bound what httpcore does before a stream of ours exists."""
     steps = options.steps(request)
-    pool = trace.remaining(steps.get("pool"), httpx.PoolTimeout)
+    pool = trace.remaining(steps.get("pool"), failures.PoolTimeout)
     request.extensions["timeout"] = {**steps, "pool": pool}
     return request

@@ -29,6 +29,7 @@ from killed_bot import write_line
 from kalshi_ext import Kalshi
 from kalshi_ext.journal import open_journal
 from kalshi_ext.journal.sqlite import SqliteStore
+from kalshi_ext.transport import async_pool
 from kalshi_ext.transport.async_connection import AsyncConnection
 from kalshi_ext.transport.connection import Connection
 from kalshi_ext.transport.opening import Opening
@@ -69,7 +70,7 @@ class BoundaryKiller:
         self._wrap_write()
         self._wrap_write_async()
         self._wrap(Opening, "open", "connect")
-        self._wrap_async(Opening, "open_async", "connect")
+        self._wrap_async(async_pool, "open_async", "connect")
         self._wrap(Connection, "_write", "send")
         self._wrap(Connection, "read", "receive")
         self._wrap_async(AsyncConnection, "ask", "send")

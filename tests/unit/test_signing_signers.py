@@ -12,7 +12,8 @@ from secret_leaks import fragments, leaked_fragments
 from kalshi_ext.config import settings_from_env
 from kalshi_ext.errors import Misuse
 from kalshi_ext.redact import Secret
-from kalshi_ext.transport.signing import Anonymous, KalshiAuth, Signer, signer, wall_clock_ms
+from kalshi_ext.transport.auth import KalshiAuth
+from kalshi_ext.transport.signing import Anonymous, Signer, signer, wall_clock_ms
 
 KEY_ID = "a952bcbe-ec3b-4b5b-b8f9-11dae589608c"
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"

@@ -28,8 +28,10 @@ from kalshi_ext.transport import (
 )
 from kalshi_ext.transport.codec_h11 import H11Reader
 from kalshi_ext.transport.codec_httptools import HttptoolsReader
+from kalshi_ext.transport.failures import TransportFailure
+from kalshi_ext.transport.family import as_httpx
 from kalshi_ext.transport.request_bytes import RequestBytes
-from kalshi_ext.transport.transport_options import origin_of
+from kalshi_ext.transport.target import origin_of
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 LIMIT = 1_000_000
@@ -191,6 +193,15 @@ class TransportClient:
         return self.send(httpx.Request("POST", url, content=body), seconds)
 
 
+def in_httpx(error: Exception) -> Exception:
+    """Return a failure of ours as httpx's exception, whichever way the request took."""
+    try:
+        with as_httpx():
+            raise error
+    except Exception as translated:
+        return translated
+
+
 class SyncTransportClient(TransportClient):
     client_kind = "sync"
 
@@ -215,8 +226,8 @@ class SyncTransportClient(TransportClient):
                     return RoundTrip(trace, answer[0], answer[2])
                 response = self.transport.handle_request(request)
                 return RoundTrip(trace, response.status_code, read_limited(response, LIMIT))
-            except httpx.HTTPError as error:
-                return RoundTrip(trace, error=error)
+            except (httpx.HTTPError, TransportFailure) as error:
+                return RoundTrip(trace, error=in_httpx(error))
 
     def two_at_once(
         self, url: str, arrived: threading.Event, release: threading.Event
@@ -261,8 +272,8 @@ class AsyncTransportClient(TransportClient):
                     return RoundTrip(trace, answer[0], answer[2])
                 response = await self.transport.handle_async_request(request)
                 return RoundTrip(trace, response.status_code, await aread_limited(response, LIMIT))
-            except httpx.HTTPError as error:
-                return RoundTrip(trace, error=error)
+            except (httpx.HTTPError, TransportFailure) as error:
+                return RoundTrip(trace, error=in_httpx(error))
 
     def two_at_once(
         self, url: str, arrived: threading.Event, release: threading.Event

@@ -18,9 +18,11 @@ from kalshi_ext.transport import (
     BodyTooLarge,
     DeadlineTransport,
     aread_limited,
+    failures,
     read_limited,
     trace_delivery,
 )
+from kalshi_ext.transport.failures import TransportFailure
 
 LIMIT = 1000
 
@@ -56,7 +58,7 @@ def read_both_ways(chunks: list[bytes], limit: int = LIMIT, **headers: str) -> b
         stream = Chunks(chunks)
         try:
             last = read(httpx.Response(200, headers=raw_headers, stream=stream), limit)
-        except httpx.HTTPError as error:
+        except TransportFailure as error:
             last = error
         results.append(repr(last))
         assert stream.closed
@@ -122,7 +124,7 @@ def test_a_gzip_bomb_is_not_unpacked_beyond_the_limit() -> None:
     "body", [gzip.compress(b"abc", mtime=0)[:-1], b"\x1f\x8bnot gzip", b"plain"]
 )
 def test_a_damaged_packed_body_is_a_decoding_error(body: bytes) -> None:
-    assert type(read_both_ways([body], content_encoding="gzip")) is httpx.DecodingError
+    assert type(read_both_ways([body], content_encoding="gzip")) is failures.DecodingError
 
 
 @pytest.mark.parametrize("cut", [1, 10, 10_000])
@@ -130,14 +132,14 @@ def test_bytes_after_the_end_of_a_packed_body_are_a_decoding_error(cut: int) -> 
     body = gzip.compress(b"abc", mtime=0) + gzip.compress(b"def", mtime=0)
     chunks = [body[n : n + cut] for n in range(0, len(body), cut)]
     result = read_both_ways(chunks, content_encoding="gzip")
-    assert type(result) is httpx.DecodingError
+    assert type(result) is failures.DecodingError
     assert "after its end" in str(result)
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "rot13", "x" * 500])
 def test_a_packing_nobody_asked_for_is_a_decoding_error(encoding: str) -> None:
     result = read_both_ways([b"abc"], content_encoding=encoding)
-    assert type(result) is httpx.DecodingError
+    assert type(result) is failures.DecodingError
     assert "was not asked for" in str(result)
 
 
@@ -164,7 +166,7 @@ def test_the_deadline_holds_for_a_foreign_transport_too() -> None:
             return slow()
 
     response = httpx.Response(200, stream=Slow())
-    with trace_delivery(time.monotonic() + 0.1), pytest.raises(httpx.ReadTimeout):
+    with trace_delivery(time.monotonic() + 0.1), pytest.raises(failures.ReadTimeout):
         read_limited(response, 10_000_000)
 
 

@@ -9,15 +9,18 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scripted_server import OK, Connection, Server
 
-from kalshi_ext import AsyncKalshi, Kalshi, NotSent
+from kalshi_ext import AsyncKalshi, Kalshi, Misuse, NotSent
 from kalshi_ext.protocol.effects import Send
 from kalshi_ext.protocol.messages import Request
 from kalshi_ext.transport import AsyncDeadlineTransport, DeadlineTransport
 from kalshi_ext.transport.endpoint import Endpoint
 from kalshi_ext.transport.request_bytes import request_head
 from kalshi_ext.transport.signing import signer
+from kalshi_ext.transport.target import plain_target, target_of
 from kalshi_ext.values.json_text import canonical, compact
 
 BASES = ["http://127.0.0.1:8080/v2", "https://x.example/v2", "http://[::1]:9/v2"]
@@ -124,3 +127,60 @@ def test_json_is_written_in_the_bytes_of_the_standard_library(value: Any) -> Non
     encoder = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     for plain in ({"b": value, "a": 1}, {"b": [value, 1.5e16]}):
         assert compact(plain, encoder) == encoder.encode(plain).encode()
+
+
+URLS = [
+    *("https://x.example/v2/a", "https://x.example:443/v2/a", "http://x.example:443/a"),
+    *("https://X.example/v2", "https://x.example./a", "https://xn--bcher-kva.example/a"),
+    *("http://127.0.0.1:8080/v2", "http://999.0.0.1/a", "http://1.2.3/a", "http://[::1]:9/v2"),
+    *("https://x.example/a%20b", "https://x.example/a%2fb", "https://x.example/a b"),
+    *("https://x.example/a/../b", "https://x.example/./a", "https://x.example/a/.b/..c"),
+    *("https://x.example", "https://x.example/", "https://x.example//a", "https://x.example/a//b"),
+    *("https://x.example/a/", "https://x.example/a:b@c", "https://x.example/é", "ftp://x/a"),
+    *("https://x.example:0443/a", "https://x.example:/a", "https://x_y.example/a"),
+]
+QUERIES: list[tuple[tuple[str, str], ...]] = [
+    *((), (("a", "1"), ("a", "2")), (("a b", "c+d&e=f"),), (("é", "%20"), ("/?#", "[]{}|^`\\"))),
+    *((("empty", ""),), (("safe", "-._~:@!$'()*,;"),)),
+]
+
+
+@pytest.mark.parametrize("url", URLS)
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_target_read_without_httpx_is_the_one_that_httpx_reads(
+    url: str, query: tuple[tuple[str, str], ...]
+) -> None:
+    target = plain_target(url, query)
+    if target is not None:
+        read = httpx.URL(url)
+        assert target == target_of(read.copy_with(params=query) if query else read)
+
+
+@given(st.text("/.%0aAzé2F_~-:@", max_size=12), st.lists(st.tuples(st.text(), st.text())))
+def test_no_path_and_query_is_read_differently_without_httpx(
+    path: str, pairs: list[tuple[str, str]]
+) -> None:
+    url, query = f"https://x.example/{path}", tuple(pairs)
+    try:
+        target = plain_target(url, query)
+    except UnicodeEncodeError:
+        return
+    if target is not None:
+        read = httpx.URL(url)
+        assert target == target_of(read.copy_with(params=query) if query else read)
+
+
+def test_the_targets_of_orders_and_lists_are_read_without_httpx() -> None:
+    base = "https://external-api.kalshi.com/trade-api/v2"
+    for path in ("/portfolio/orders", "/markets/KXRAIN-26DEC31-NYC/orderbook", "/a/a%20b"):
+        assert plain_target(base + path, (("limit", "1000"), ("cursor", "a+/="))) is not None
+
+
+def test_what_is_too_long_for_a_url_is_refused_as_before() -> None:
+    endpoint = Endpoint("https://x.example/v2", signer(bearer_token="t"))
+    for request in (
+        Request("GET", "/" + "a" * 70_000),
+        Request("GET", "/a", (("tickers", "a" * 70_000),)),
+    ):
+        with pytest.raises(Misuse, match="this request makes no URL"):
+            endpoint.bytes_of(Send(request, public=False, timeout=10.0), 5.0)

@@ -21,7 +21,7 @@ from scripted_server import (
     open_client,
 )
 
-from kalshi_ext.transport import DeliveryTrace, trace_delivery
+from kalshi_ext.transport import DeliveryTrace, failures, trace_delivery
 
 
 @pytest.fixture(params=TRANSPORT_CLIENTS)
@@ -307,7 +307,7 @@ def test_a_write_that_fails_counts_as_left() -> None:
     from kalshi_ext.transport.codec import default_codec
     from kalshi_ext.transport.connection import Connection as SyncConnection
 
-    with trace_delivery() as trace, pytest.raises(httpx.WriteError, match="broken"):
+    with trace_delivery() as trace, pytest.raises(failures.WriteError, match="broken"):
         SyncConnection(Broken()).ask((b"POST",), default_codec()("POST"), trace, {})
     assert trace.bytes_written == 4
 

@@ -25,9 +25,16 @@ from scripted_server import (
     open_path,
 )
 
-from kalshi_ext.transport import AsyncDeadlineTransport, DeadlineTransport, trace_delivery
+from kalshi_ext.transport import (
+    AsyncDeadlineTransport,
+    DeadlineTransport,
+    failures,
+    trace_delivery,
+)
+from kalshi_ext.transport.async_opening import open_async
+from kalshi_ext.transport.async_places import TURNS, AsyncPlaces, Turns
 from kalshi_ext.transport.idle import IdleStack
-from kalshi_ext.transport.places import TURNS, AsyncPlaces, Place, Places, Turns
+from kalshi_ext.transport.places import Place, Places
 
 SOON = 0.05
 
@@ -127,12 +134,12 @@ def test_a_place_is_handed_to_whoever_waited_longest_but_first_to_a_stopping_cal
 def test_ordinary_calls_leave_places_to_stopping_ones() -> None:
     places = Places(100)
     held = []
-    with suppress(httpx.PoolTimeout):
+    with suppress(failures.PoolTimeout):
         while True:
             held.append(places.wait(time.monotonic()))
     assert len(held) == 96
     held += [places.wait(time.monotonic(), stopping=True) for _ in range(4)]
-    with pytest.raises(httpx.PoolTimeout):
+    with pytest.raises(failures.PoolTimeout):
         places.wait(time.monotonic(), stopping=True)
     for place in held:
         place.release()
@@ -398,12 +405,12 @@ def test_a_connection_that_speaks_before_it_is_asked_gets_no_request(path: str) 
     async def run(transport: AsyncDeadlineTransport, url: str) -> bool:
         with trace_delivery(time.monotonic() + 10) as trace:
             origin = ("http", "127.0.0.1", int(url.split(":")[2].split("/")[0]))
-            opened = await transport._options.opening.open_async(origin, trace, {})
+            opened = await open_async(transport._options.opening, origin, trace, {})
             for _ in range(10_000):
                 await asyncio.sleep(0.001 if opened._stands() else 0)
                 if not opened._stands():
                     break
-            with pytest.raises(httpx.ReadError, match="before the request"):
+            with pytest.raises(failures.ReadError, match="before the request"):
                 await opened.ask((b"GET",), transport._options.opening.codec("GET"), trace, {})
             return trace.bytes_written == 0
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ssl
 
+import certifi
 import httpcore
 import httpx
 import pytest
@@ -83,13 +84,13 @@ def test_root_certificates_load_once_with_the_first_tls_connection(
     client_kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     contexts: list[object] = []
-    real = httpx.create_ssl_context
+    real = ssl.create_default_context
 
     def make(**options: object) -> ssl.SSLContext:
         contexts.append(options)
         return real(**options)
 
-    monkeypatch.setattr(httpx, "create_ssl_context", make)
+    monkeypatch.setattr(ssl, "create_default_context", make)
     with (
         Server(lambda connection: connection.send(OK)) as server,
         open_client(client_kind) as client,
@@ -98,4 +99,4 @@ def test_root_certificates_load_once_with_the_first_tls_connection(
         assert contexts == []
         for _ in range(2):
             client.get(server.url().replace("http:", "https:"))
-            assert contexts == [{"trust_env": False}]
+            assert contexts == [{"cafile": certifi.where()}]

@@ -22,7 +22,8 @@ from kalshi_ext.protocol import flow
 from kalshi_ext.protocol.flow import Flow, Record
 from kalshi_ext.protocol.messages import Lost, Reply, Request
 from kalshi_ext.transport import BodyTooLarge
-from kalshi_ext.transport.driver import AsyncDriver, Driver
+from kalshi_ext.transport.async_driver import AsyncDriver
+from kalshi_ext.transport.driver import Driver
 from kalshi_ext.transport.endpoint import Clock, Endpoint
 from kalshi_ext.transport.signing import Anonymous
 

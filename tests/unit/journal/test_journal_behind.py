@@ -19,7 +19,7 @@ from kalshi_ext.journal.entry import TransitionUnwritten, UnknownKey, changed
 from kalshi_ext.journal.held import Held
 from kalshi_ext.journal.store import InvalidData, StoreUnavailable
 from kalshi_ext.protocol.flow import Flow, Record
-from kalshi_ext.transport.driver import AsyncDriver
+from kalshi_ext.transport.async_driver import AsyncDriver
 
 PATIENCE = 20  # seconds until a test that hangs fails
 DONE = Transition("a", State.ACKNOWLEDGED, order_id="o")

@@ -18,7 +18,7 @@ from kalshi_ext.errors import Misuse
 from kalshi_ext.journal import Journal, JournalUnusable, MemoryJournal, State, open_journal
 from kalshi_ext.journal.entry import JournalUnwritable, Transition, TransitionUnwritten, UnknownKey
 from kalshi_ext.protocol.flow import Record
-from kalshi_ext.transport.driver import AsyncDriver
+from kalshi_ext.transport.async_driver import AsyncDriver
 
 PACKAGE = str(Path(kalshi_ext.journal.__file__).parent)
 

@@ -1,0 +1,196 @@
+"""The driver of an event loop; `driver.py` says what a driver does, and has that of threads."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from contextlib import nullcontext
+from typing import Any, TypeVar
+
+from attrs import define, field
+
+from kalshi_ext.budget.store import lease_in_time
+from kalshi_ext.errors import KalshiError, Misuse
+from kalshi_ext.events import NOBODY, Events
+from kalshi_ext.protocol.boundary import Sent
+from kalshi_ext.protocol.effects import Lease
+from kalshi_ext.protocol.flow import Effect, Flow, Record, Send, Sleep, Told
+from kalshi_ext.protocol.messages import Lost, Reply
+from kalshi_ext.protocol.numbered_calls import numbered
+from kalshi_ext.transport import failures
+from kalshi_ext.transport.async_places import AsyncPlaces, Turns
+from kalshi_ext.transport.async_pool import AsyncConnectionPool
+from kalshi_ext.transport.body_limit import aread_limited
+from kalshi_ext.transport.deadline import DeliveryTrace, trace_delivery
+from kalshi_ext.transport.driver import (
+    IMMEDIATE,
+    RESERVATION_VERBS,
+    JournalWatch,
+    RunningCall,
+    lost_request,
+    mark_told,
+    no_answer,
+    not_sent,
+    refuse_inherited,
+)
+from kalshi_ext.transport.endpoint import Endpoint
+from kalshi_ext.transport.family import Family, family_of, httpx, tells_its_steps
+from kalshi_ext.transport.places import Place
+
+T = TypeVar("T")
+
+
+@define
+class AsyncDriver:
+    """Perform the effects of flows on the running event loop."""
+
+    endpoint: Endpoint
+    transport: httpx.AsyncBaseTransport | AsyncConnectionPool
+    journal: Any = None
+    events: Events = field(default=NOBODY)
+    calls: dict[int, RunningCall] = field(factory=dict[int, RunningCall], init=False, repr=False)
+    _journal_watch: JournalWatch = field(init=False, repr=False)
+    _closed: bool = field(default=False, init=False)
+    _pid: int = field(factory=os.getpid, init=False)
+    _family: Family = field(init=False)
+    _turns: Turns = field(factory=Turns, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._family = family_of(self.transport)
+        self._journal_watch = JournalWatch(self.events)
+
+    async def run(self, flow: Flow[T]) -> T:
+        """Run a flow to its end and return its result. Raises Misuse in a forked child."""
+        refuse_inherited(self._pid)
+        told: tuple[str, ...] = ()
+        await self._turns.next()  # a thousand flows begun at once would keep the loop for a second
+        call = RunningCall(time.monotonic())
+        self.calls[id(call)] = call
+        sent = Sent()
+        if self.events.wants_calls():
+            flow = numbered(self.events, flow, sent)
+        try:
+            effect = next(flow)
+            while True:
+                immediate = IMMEDIATE.get(type(effect))
+                try:
+                    if immediate is not None:
+                        result = immediate(self.endpoint.clock, effect)
+                    elif isinstance(effect, Send):
+                        call.note(effect)
+                        result = await self._send(effect)
+                        sent.add(effect, result)
+                    elif isinstance(effect, Told):
+                        told, result = effect.keys, None
+                    elif isinstance(effect, Record) and not self.journal.blocking:
+                        # In memory: it returns at once, without thread, future and coroutine.
+                        result = getattr(self.journal, effect.verb)(*effect.args)
+                    else:
+                        result = await self._perform(effect)
+                except Exception as error:  # noqa: BLE001 - the flow decides what it means
+                    self._journal_watch.note(effect, error, self.endpoint.clock.monotonic())
+                    effect = flow.throw(error)
+                else:
+                    if self._journal_watch.is_failing:
+                        self._journal_watch.note(effect, None, self.endpoint.clock.monotonic())
+                    effect = flow.send(result)
+        except StopIteration as stop:
+            value: T = stop.value
+            mark_told(self.journal, told)
+            return value
+        except Exception as error:
+            own = sent.own_error(error)
+            if isinstance(own, KalshiError):
+                mark_told(self.journal, told)
+            if own is error:
+                raise
+            raise own from error
+        finally:
+            self.calls.pop(id(call), None)
+            flow.close()
+
+    async def _perform(self, effect: Effect) -> Any:
+        if isinstance(effect, Sleep):
+            return await asyncio.sleep(effect.seconds)
+        if isinstance(effect, Lease):
+            return await asyncio.to_thread(lease_in_time, effect.store, effect.demand)
+        assert isinstance(effect, Record)  # noqa: S101 - the union has no other member
+        return await self._record(effect)
+
+    async def _record(self, record: Record) -> Any:
+        future = self.journal.submit(record.verb, *record.args)
+        if future.done():  # written behind
+            return future.result()
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(future), record.within)
+        except TimeoutError:
+            if record.within is None:  # the journal's own
+                raise
+            raise no_answer(record.within) from None
+        except (asyncio.CancelledError, GeneratorExit):
+            # A reservation whose result nobody received must not stay behind as an intent that
+            # may have been sent. Other verbs are written whether or not anybody waits.
+            if record.verb in RESERVATION_VERBS:
+                self.journal.cancel_reservation(future)
+            raise
+
+    async def _send(self, send: Send) -> Reply | Lost:
+        refuse_inherited(self._pid)  # here too: a loop that runs on in the child goes on with flows
+        if self._closed:
+            raise Misuse("this client is closed")
+        # As in Driver.
+        try:
+            place = await self._place(send)
+        except failures.PoolTimeout as error:
+            return not_sent(error, self.endpoint)
+        with place:
+            refused = self.endpoint.refusal(send)
+            if refused is not None:
+                return refused
+            return await self._send_now(send, has_place=isinstance(place, Place))
+
+    async def _place(self, send: Send) -> Place | nullcontext[None]:
+        places = getattr(self.transport, "places", None)
+        if not isinstance(places, AsyncPlaces):
+            return nullcontext()
+        return await places.wait(self.endpoint.wait_until(send), stopping=send.stopping)
+
+    async def _send_now(self, send: Send, *, has_place: bool) -> Reply | Lost:
+        stamp = self.endpoint.clock.now()
+        transport = self.transport
+        if has_place and isinstance(transport, AsyncConnectionPool) and transport.takes_bytes():
+            return await self._send_bytes(transport, send, stamp)
+        request = self.endpoint.prepare(send, stamp, self._family)
+        sent_at = self.endpoint.clock.monotonic()
+        timeout = self.endpoint.timeout(send)
+        with trace_delivery(time.monotonic() + timeout, has_place=has_place) as trace:
+            if tells_its_steps(self.transport, self._family):
+                request.extensions["trace"] = trace.note_async
+            try:
+                # Our transports keep the deadline by themselves; another one may not.
+                async with nullcontext() if has_place else asyncio.timeout(timeout):
+                    response = await self.transport.handle_async_request(request)
+                    body = await aread_limited(response, self.endpoint.max_body)
+            except Exception as error:  # noqa: BLE001 - whatever a transport raises, bytes may be out
+                return lost_request(error, trace, sent_at, stamp)
+        return self.endpoint.reply(response, body, sent_at, stamp)
+
+    async def _send_bytes(
+        self, transport: AsyncConnectionPool, send: Send, stamp: float
+    ) -> Reply | Lost:
+        endpoint = self.endpoint
+        request = endpoint.bytes_of(send, stamp)
+        sent_at = endpoint.clock.monotonic()
+        trace = DeliveryTrace(time.monotonic() + endpoint.timeout(send), has_place=True)
+        try:
+            answer = await transport.round_trip(request, trace, endpoint.max_body)
+        except Exception as error:  # noqa: BLE001 - as above
+            return lost_request(error, trace, sent_at, stamp)
+        return Reply(*answer, sent_at, endpoint.clock.monotonic(), stamp=stamp)
+
+    async def aclose(self) -> None:
+        """Close the connections; a later Send raises Misuse."""
+        self._closed = True
+        if self._pid == os.getpid():  # as in Driver
+            await self.transport.aclose()
