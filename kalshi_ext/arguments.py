@@ -18,6 +18,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any, ClassVar, Final, cast
 
+from kalshi_ext.bases import Value
 from kalshi_ext.errors import Misuse
 from kalshi_ext.redact import Secret, is_a, redacted_repr
 
@@ -237,7 +238,7 @@ _Check = Callable[[Any, str], Any]
 _Rule = tuple[str, str, _Check, bool]
 
 
-class Checked:
+class Checked(Value):
     """Have an attrs class check itself: what its facade refuses it cannot hold.
 
     `_checks` maps a field to a function of (value, name) that returns what the field holds. They

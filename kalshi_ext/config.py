@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, urlsplit
 from attrs import field, frozen
 
 from kalshi_ext.arguments import Checked, misuse, plain, seconds, text
+from kalshi_ext.bases import Value
 from kalshi_ext.errors import Misuse
 from kalshi_ext.redact import Secret, as_secret, is_a, without_key, without_password
 
@@ -97,7 +98,7 @@ def _host_of(url: SplitResult) -> str:
     return url.netloc.lower().removesuffix(":443")
 
 
-@frozen(init=False)
+@frozen(init=False, eq=False, repr=False)
 class Environment(Checked):
     """One exchange: `base_url` has the path prefix and no trailing slash.
 
@@ -160,7 +161,7 @@ def environment(
     return Environment(_NAMES.get(host, host), url, allow_insecure=allow_insecure)
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Timeout(Checked):
     """Seconds one attempt may take.
 
@@ -183,8 +184,8 @@ def timeout(value: float | Timeout | None = None) -> Timeout:
     return value if is_a(value, Timeout) else Timeout(total=cast("float", value))
 
 
-@frozen
-class EnvironmentSettings:
+@frozen(eq=False, repr=False)
+class EnvironmentSettings(Value):
     """The values of the environment variables; None where one is unset or empty."""
 
     environment: Environment

@@ -19,6 +19,7 @@ from attrs import evolve, frozen
 
 from kalshi_ext import contracts, values
 from kalshi_ext.arguments import must_be, plain
+from kalshi_ext.bases import Value
 from kalshi_ext.budget import open_budget
 from kalshi_ext.config import (
     Environment,
@@ -56,8 +57,8 @@ PaceSource: TypeAlias = str | tuple[float, float] | Pacer | None
 JournalSource: TypeAlias = str | Path | Journal | Secret[Any] | None
 
 
-@frozen
-class ClientSession:
+@frozen(eq=False, repr=False)
+class ClientSession(Value):
     """The parts of one client, the same for sync and async."""
 
     environment: Environment

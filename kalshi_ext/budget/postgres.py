@@ -34,7 +34,7 @@ WHERE account = %s AND bucket = %s
 _CLOCK = "SELECT extract(epoch FROM clock_timestamp())::float8"
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class PostgresBudget(ConnectionHolder[psycopg.Connection[tuple[Any, ...]]]):
     """The buckets of an account in a table."""
 

@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS budget (
 """
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class SqliteBudget(ConnectionHolder[sqlite3.Connection]):
     """The buckets of an account in a SQLite file."""
 

@@ -19,14 +19,15 @@ from typing import Generic, Protocol, TypeVar
 
 from attrs import define, field, frozen
 
+from kalshi_ext.bases import Printed, Value
 from kalshi_ext.errors import KalshiError
 
 LEASE_SECONDS = 0.2
 _HELD_FOR = 1.0  # seconds after which what a process holds counts as used
 
 
-@frozen(kw_only=True)
-class Demand:
+@frozen(kw_only=True, eq=False, repr=False)
+class Demand(Value):
     """What a process asks of a bucket, in tokens.
 
     It needs `cost` and gets up to `want`; it gives back `unused` and still has `flying` on the way.
@@ -45,16 +46,16 @@ class Demand:
     refused: bool = False
 
 
-@frozen
-class Grant:
+@frozen(eq=False, repr=False)
+class Grant(Value):
     """The tokens that a process got, and the seconds until it may use them."""
 
     tokens: float
     wait: float
 
 
-@define
-class Row:
+@define(eq=False, repr=False)
+class Row(Printed):
     """A bucket as it is stored. `holds` maps a process to (tokens, until)."""
 
     level: float
@@ -106,8 +107,8 @@ class Row:
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds
 
 
-@define
-class StoreTrouble:
+@define(eq=False, repr=False)
+class StoreTrouble(Printed):
     """Whether a store answers: after a failure it is left alone for a while, longer each time.
 
     A store that hangs would else hold up every request, cancels too. Moments are monotonic.
@@ -158,8 +159,8 @@ ConnectionT = TypeVar("ConnectionT", bound=_Closable)
 _CLOSE_WITHIN = 0.5  # seconds
 
 
-@define(eq=False)
-class ConnectionHolder(Generic[ConnectionT]):
+@define(eq=False, repr=False)
+class ConnectionHolder(Printed, Generic[ConnectionT]):
     """The one connection of a store, shared by threads; a forked child opens its own."""
 
     _connection: ConnectionT | None = field(default=None, init=False, repr=False)

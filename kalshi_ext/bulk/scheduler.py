@@ -33,6 +33,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from attrs import define, field, frozen
 
+from kalshi_ext.bases import Printed, Value
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import (
     ABSENT_ADVICE,
@@ -73,8 +74,8 @@ _SHORTEST = 0.001  # seconds; a clock may not tell less apart
 _REQUEUED = 3  # times that an item goes again which the rate limit refused
 
 
-@define(eq=False)
-class _Job:
+@define(eq=False, repr=False)
+class _Job(Printed):
     """One request on its way: the flow that sends it, and the items it is about."""
 
     steps: Flow[Any]
@@ -85,8 +86,8 @@ class _Job:
     error: Exception | None = None
 
 
-@frozen
-class BulkOperation(Generic[T]):
+@frozen(eq=False, repr=False)
+class BulkOperation(Value, Generic[T]):
     """What is done to every item of a bulk call.
 
     `single` and `batch` make the request of one item or of some, from the seconds that are left and
@@ -121,8 +122,8 @@ class BulkOperation(Generic[T]):
         return fits and len(shards) == 1
 
 
-@define(eq=False)
-class Scheduler(Generic[T]):
+@define(eq=False, repr=False)
+class Scheduler(Printed, Generic[T]):
     """One bulk call: it decides which request goes next. `context` paces by `pacer`."""
 
     operation: BulkOperation[T]

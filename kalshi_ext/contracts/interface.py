@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from attrs import frozen
 
+from kalshi_ext.bases import Value
 from kalshi_ext.contracts.operations import FACADE_WORDS
 from kalshi_ext.errors import Misuse
 from kalshi_ext.protocol.messages import Operation
@@ -53,8 +54,8 @@ class Interface:
         return unsupported
 
 
-@frozen(kw_only=True)
-class Contract:
+@frozen(kw_only=True, eq=False, repr=False)
+class Contract(Value):
     """One contract: its operations and its way to say each thing.
 
     `has_watermark` tells whether it can be asked how fresh its reads are.

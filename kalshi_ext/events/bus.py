@@ -11,6 +11,7 @@ from typing import TypeAlias
 from attrs import define, field
 
 from kalshi_ext.arguments import must_be
+from kalshi_ext.bases import Printed
 from kalshi_ext.events.kinds import Event
 from kalshi_ext.events.logs import EventLog, log, may_log
 
@@ -31,8 +32,8 @@ def _is_async(value: object) -> bool:
     return any(map(inspect.iscoroutinefunction, (value, getattr(value, "__call__", None))))  # noqa: B004
 
 
-@define(eq=False)
-class Events:
+@define(eq=False, repr=False)
+class Events(Printed):
     """Hand every event to the log and to a listener; whatever those raise ends here.
 
     Shared by threads. The listener is called on the thread that runs the flow, in the middle of

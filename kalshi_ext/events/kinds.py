@@ -13,6 +13,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+from kalshi_ext.bases import Value
 from kalshi_ext.redact import clean_text
 
 MAX_REASON = 300  # characters
@@ -30,14 +31,14 @@ CURRENT_CALL: ContextVar[int] = ContextVar("kalshi_ext_call", default=0)
 """The number of the call that this thread or task is in; 0 where no listener asked for numbers."""
 
 
-@frozen(kw_only=True)
-class Event:
+@frozen(kw_only=True, eq=False, repr=False)
+class Event(Value):
     """Something that a client did or met."""
 
     time: datetime = field(factory=_now)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class CallEvent(Event):
     """Of one call: its operation, and the orders it is about, as far as its request names them.
 
@@ -57,7 +58,7 @@ class CallEvent(Event):
         return self.client_order_ids[0] if len(self.client_order_ids) == 1 else None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class CallStarted(Event):
     """A call of the caller begins; everything told with its number up to `CallFinished` is its.
 
@@ -69,7 +70,7 @@ class CallStarted(Event):
     flow: str = ""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class CallFinished(Event):
     """A call is over, also by an interrupt; `error` is the name of the class that it raised."""
 
@@ -77,7 +78,7 @@ class CallFinished(Event):
     error: str | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class AttemptSent(CallEvent):
     """An attempt begins: it is signed and sent as soon as a connection is free for it.
 
@@ -93,7 +94,7 @@ class AttemptSent(CallEvent):
     server: str = ""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class AttemptAnswered(CallEvent):
     """An attempt was answered, by whatever status, `seconds` after it was sent."""
 
@@ -103,7 +104,7 @@ class AttemptAnswered(CallEvent):
     waited: float = 0.0
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class AttemptLost(CallEvent):
     """An attempt got no answer. `bytes_sent`: whether the exchange may have received it."""
 
@@ -113,7 +114,7 @@ class AttemptLost(CallEvent):
     waited: float = 0.0
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class RetryPlanned(CallEvent):
     """Another attempt follows `attempt` in `wait` seconds, because of `reason`."""
 
@@ -122,7 +123,7 @@ class RetryPlanned(CallEvent):
     reason: str = field(converter=_reason)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class WaitBegan(CallEvent):
     """A request has to wait about `seconds`; `reason` says for what."""
 
@@ -130,7 +131,7 @@ class WaitBegan(CallEvent):
     reason: str = field(converter=_reason)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class CallEnded(CallEvent):
     """A call has its outcome: a value (`error` is None), or an error, by the name of its class.
 
@@ -144,7 +145,7 @@ class CallEnded(CallEvent):
     replayed: bool = False
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class UnknownOpened(CallEvent):
     """Nobody knows whether a write was executed; it is being looked up, for `within` seconds.
 
@@ -157,7 +158,7 @@ class UnknownOpened(CallEvent):
     within: float = 0.0
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class UnknownResolved(CallEvent):
     """The looking is over after `seconds`; `verdict` says with what.
 
@@ -172,7 +173,7 @@ class UnknownResolved(CallEvent):
     reason: str = field(default="", converter=_reason)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class BudgetLearned(Event):
     """The account's token buckets were read: tokens a second and capacity, reads and writes."""
 
@@ -180,7 +181,7 @@ class BudgetLearned(Event):
     write: tuple[float, float]
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class BudgetFailed(Event):
     """The store of a shared budget does not answer; the client paces itself as if it were alone.
 
@@ -191,14 +192,14 @@ class BudgetFailed(Event):
     retry: float
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class BudgetRecovered(Event):
     """The store of a shared budget answers again, `seconds` after its first failure."""
 
     seconds: float
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class DeviationFound(Event):
     """An answer deviates from its contract in a way not met before; see `client.drift()`."""
 
@@ -207,7 +208,7 @@ class DeviationFound(Event):
     where: str
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class WriteDenied(CallEvent):
     """This client did not send a request, or not again: a stop, a deadline, or its limits."""
 
@@ -215,7 +216,7 @@ class WriteDenied(CallEvent):
     code: str = "limit"
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class StopCalled(Event):
     """What this client was still going to send of these scopes is not sent; `by` says by what.
 
@@ -228,14 +229,14 @@ class StopCalled(Event):
     lifted: bool = False
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class ClockCorrected(CallEvent):
     """The exchange refused our timestamp; the clock of this client was moved by `seconds`."""
 
     seconds: float
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class JournalFailed(Event):
     """The journal could not do what it was asked for."""
 
@@ -243,7 +244,7 @@ class JournalFailed(Event):
     reason: str = field(converter=_reason)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class JournalRecovered(Event):
     """The journal works again."""
 

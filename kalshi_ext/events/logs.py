@@ -23,6 +23,7 @@ from typing import Any, Final
 
 from attrs import define, field
 
+from kalshi_ext.bases import Printed
 from kalshi_ext.errors import Misuse
 from kalshi_ext.events import kinds
 from kalshi_ext.events.kinds import CallEvent, Event
@@ -77,8 +78,8 @@ def configure_logging(level: str | None) -> None:
         root.propagate = False  # else a root handler of the program writes each line twice
 
 
-@define(eq=False)
-class EventLog:
+@define(eq=False, repr=False)
+class EventLog(Printed):
     """Write the lines of one client's events, and know its troubles. Shared by threads.
 
     `_troubles` maps what is wrong to when it began (monotonic) and how many events it had.

@@ -99,6 +99,7 @@ from typing import Any, Final, cast
 
 from attrs import define, field, frozen
 
+from kalshi_ext.bases import Printed, Value
 from kalshi_ext.journal.entry import Entry, Reservation
 from kalshi_ext.journal.held import Held, Moment, clocks
 from kalshi_ext.journal.rules import View, cancel_reservation, mark_told
@@ -111,8 +112,8 @@ log = logging.getLogger("kalshi_ext.journal")
 _MAX_RUNS: Final = 10  # of one group, when other processes keep getting in the way
 
 
-@frozen
-class RequestResult:
+@frozen(eq=False, repr=False)
+class RequestResult(Value):
     """What a request came to. `may_pass`: the store failed, not the request."""
 
     value: Any = None
@@ -127,8 +128,8 @@ class RequestResult:
             future.set_result(self.value)
 
 
-@frozen
-class Group:
+@frozen(eq=False, repr=False)
+class Group(Value):
     """What one transaction does, in this order: verdicts, marks, requests whose callers wait."""
 
     behind: Sequence[JournalRequest] = ()
@@ -143,8 +144,8 @@ class Group:
         ]
 
 
-@define
-class GroupCommitter:
+@define(eq=False, repr=False)
+class GroupCommitter(Printed):
     """Serves groups of requests on a store. Used by one thread at a time.
 
     `behind` and `told` are the verdicts and marks to write with the next group. `held` learns of a

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from attrs import Attribute, Factory, field, fields, frozen
 
+from kalshi_ext.bases import Value
 from kalshi_ext.errors import JournalUnwritable, KalshiError, Misuse
 from kalshi_ext.redact import redacted_repr
 
@@ -189,8 +190,8 @@ def _created_at(entry: Entry) -> datetime:
     return entry.created_at
 
 
-@frozen(kw_only=True)
-class Entry:
+@frozen(kw_only=True, eq=False, repr=False)
+class Entry(Value):
     """One write intent.
 
     `ticket` and `verdict` are JSON texts that the journal does not read. `created_at` lies
@@ -225,8 +226,8 @@ class Entry:
         return self.state in OPEN
 
 
-@frozen
-class Transition:
+@frozen(eq=False, repr=False)
+class Transition(Value):
     """The next state of the entry under `key`. None leaves the recorded value as it is.
 
     `told=True` belongs to a verdict that nobody waits for, or that is recorded where it is told.
@@ -254,8 +255,8 @@ _STATED: Final = ("order_id", "verdict", "sent_at", "attempts", "exchange_time",
 _VERDICT: Final = ("order_id", "verdict", "sent_at", "attempts")  # what a repeated one must equal
 
 
-@frozen
-class Reservation:
+@frozen(eq=False, repr=False)
+class Reservation(Value):
     """The entry that stands under a key, and whether this call acquired it.
 
     Whoever did not acquire it must not send: another call reserved the same key or intent before.

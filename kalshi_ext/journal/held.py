@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from attrs import define, field
 
+from kalshi_ext.bases import Printed
 from kalshi_ext.journal.entry import Entry
 
 Moment: TypeAlias = tuple[float, float]
@@ -28,8 +29,8 @@ def clocks() -> Moment:
     return monotonic, time.time()
 
 
-@define
-class Held:
+@define(eq=False, repr=False)
+class Held(Printed):
     """Committed reservations that nothing followed yet, and when each was committed.
 
     For `fresh_for` seconds, by whichever clock shows more, nobody else can have ended an entry.

@@ -15,6 +15,7 @@ from typing import Any, Self, TypeAlias
 
 from attrs import define, field, frozen
 
+from kalshi_ext.bases import Printed, Value
 from kalshi_ext.journal.stop_record import (
     Latch,
     MemoryStopRecord,
@@ -44,8 +45,8 @@ class _Lease(weakref.ref[object]):
         return lease
 
 
-@define
-class LockRegistry:
+@define(eq=False, repr=False)
+class LockRegistry(Printed):
     """The journal keys that running flows are driving; shared by threads.
 
     A key belongs to an owner, which is held weakly: an interrupt may end a flow anywhere, even in
@@ -113,8 +114,8 @@ class LockRegistry:
         return lease is not None and lease() is not None
 
 
-@define
-class PendingWrites:
+@define(eq=False, repr=False)
+class PendingWrites(Printed):
     """Keys of earlier writes without a verdict, by ticker; `loaded` once the journal was read."""
 
     loaded: bool = False
@@ -138,8 +139,8 @@ class PendingWrites:
         self.by_ticker.get(ticker or "", set()).discard(key)
 
 
-@define
-class RecentWrites:
+@define(eq=False, repr=False)
+class RecentWrites(Printed):
     """When this process last changed each order (Unix seconds): reads may not show it yet.
 
     A change is recent while its time and that of the latest change are at most `keep` seconds
@@ -188,8 +189,8 @@ A call whose orders a latch may shut out also has ("market", (ticker, subaccount
 """
 
 
-@define
-class StopMarks:
+@define(eq=False, repr=False)
+class StopMarks(Printed):
     """The stops of the clients of one journal: which scope was stopped last, and by what.
 
     A call that began before a stop of one of its scopes sends nothing any more. Calls count the
@@ -270,8 +271,8 @@ class StopMarks:
         return next(shutting, None)
 
 
-@frozen
-class InFlight:
+@frozen(eq=False, repr=False)
+class InFlight(Value):
     """What the clients of one journal in one process share."""
 
     locks: LockRegistry = field(factory=LockRegistry)

@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol, Self
 
 from attrs import define, field
 
+from kalshi_ext.bases import Printed
 from kalshi_ext.errors import KalshiError, Misuse
 from kalshi_ext.journal.commit import reservations_in
 from kalshi_ext.journal.entry import Entry, Reservation, State, Transition
@@ -53,8 +54,8 @@ def new_owner() -> str:
     return f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:16]}"
 
 
-@define(eq=False)
-class OpenJournal:
+@define(eq=False, repr=False)
+class OpenJournal(Printed):
     """What the handles of one open journal share. The last handle that goes closes the journal."""
 
     runner: Runner

@@ -23,6 +23,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from attrs import define, field
 
+from kalshi_ext.bases import Printed
 from kalshi_ext.errors import KalshiError
 from kalshi_ext.journal import rules
 from kalshi_ext.journal.commit import reservations_in
@@ -37,8 +38,8 @@ T = TypeVar("T")
 KEEP: Final = 100_000  # entries
 
 
-@define
-class EntryTable:
+@define(eq=False, repr=False)
+class EntryTable(Printed):
     """Entries in the order of their arrival; at most `keep` of them, the open ones aside.
 
     Beyond that the oldest verdicts are forgotten, in constant time for each entry written.
@@ -101,8 +102,8 @@ def _no_keys() -> dict[str, str]:
     return {}
 
 
-@define
-class MemoryView:
+@define(eq=False, repr=False)
+class MemoryView(Printed):
     """A table as one call sees it, with what the call put."""
 
     table: EntryTable
@@ -164,8 +165,8 @@ class MemoryView:
         return []
 
 
-@define(eq=False)
-class MemoryRunner:
+@define(eq=False, repr=False)
+class MemoryRunner(Printed):
     """Applies a rule at once, in the caller's thread."""
 
     table: EntryTable

@@ -15,6 +15,7 @@ import psycopg
 from attrs import define, field
 from psycopg import errors
 
+from kalshi_ext.bases import Printed
 from kalshi_ext.errors import Misuse
 from kalshi_ext.journal.commit import GroupCommitter
 from kalshi_ext.journal.entry import Entry, utc_now
@@ -47,8 +48,8 @@ _COMMIT_CHECKS: Final = 5
 _OWNED_FOR: Final = 3.0
 
 
-@define(eq=False)
-class PostgresStore:
+@define(eq=False, repr=False)
+class PostgresStore(Printed):
     """Entries in a table. `_written` is what the running transaction wrote, by key."""
 
     session: PostgresConnection

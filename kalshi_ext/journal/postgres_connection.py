@@ -19,6 +19,7 @@ import psycopg
 from attrs import define, field, frozen
 from psycopg.conninfo import conninfo_to_dict
 
+from kalshi_ext.bases import Printed, Value
 from kalshi_ext.journal import postgres_schema
 from kalshi_ext.journal.entry import JournalUnusable
 from kalshi_ext.journal.store import StoreUnavailable
@@ -61,16 +62,16 @@ def owner_lock(schema: str, owner: str) -> int:
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
-@frozen
-class ConnectFailure:
+@frozen(eq=False, repr=False)
+class ConnectFailure(Value):
     """Why there is no connection, and whether that may pass by itself."""
 
     why: str
     passing: bool
 
 
-@define(eq=False)
-class PostgresConnection:
+@define(eq=False, repr=False)
+class PostgresConnection(Printed):
     """A connection that is waited for, and made again when it was lost, for `patience` seconds."""
 
     owner: str

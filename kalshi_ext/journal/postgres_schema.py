@@ -7,6 +7,7 @@ from typing import Any, Final
 from attrs import frozen
 from psycopg import Connection, sql
 
+from kalshi_ext.bases import Value
 from kalshi_ext.journal.entry import OPEN, JournalUnusable
 from kalshi_ext.journal.sqlite_file import OPEN_STATES, UNTOLD_ROWS
 from kalshi_ext.journal.store import COLUMNS, Selection
@@ -117,8 +118,8 @@ _TYPED: Final = ", ".join(f"{name} {_TYPES.get(name, 'text')}" for name in COLUM
 _SETS: Final = ", ".join(f"{name} = x.{name}" for name in COLUMNS if name != "key")
 
 
-@frozen
-class Statements:
+@frozen(eq=False, repr=False)
+class Statements(Value):
     """Build statements for the tables of a schema, on the rows of one account.
 
     Without `scoped` they read the rows of all accounts, for those who only look.

@@ -12,6 +12,7 @@ from typing import Final
 
 from attrs import define
 
+from kalshi_ext.bases import Printed
 from kalshi_ext.journal import sqlite_file
 from kalshi_ext.journal.commit import GroupCommitter
 from kalshi_ext.journal.entry import OPEN, Entry, JournalUnusable, utc_now
@@ -91,8 +92,8 @@ def _store_error(error: sqlite3.Error) -> StoreError:
     return StoreUnavailable(f"{error} ({getattr(error, 'sqlite_errorname', type(error).__name__)})")
 
 
-@define(eq=False)
-class SqliteStore:
+@define(eq=False, repr=False)
+class SqliteStore(Printed):
     """Entries in a SQLite file. Opened by one thread, then used by another one alone."""
 
     path: Path

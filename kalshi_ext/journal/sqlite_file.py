@@ -25,6 +25,7 @@ from typing import Any, Final, cast
 
 from attrs import define
 
+from kalshi_ext.bases import Printed
 from kalshi_ext.errors import Misuse
 from kalshi_ext.journal.entry import JournalBusy, JournalUnusable
 from kalshi_ext.redact import redacted_repr
@@ -67,8 +68,8 @@ def file_identity(path: Path | str | int) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-@define(eq=False)
-class FileLock:
+@define(eq=False, repr=False)
+class FileLock(Printed):
     """A lock that this process holds. `path` is the lock file, `record` its content."""
 
     path: Path

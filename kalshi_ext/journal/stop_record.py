@@ -27,6 +27,7 @@ from typing import Any, Final, Protocol, Self, cast
 
 from attrs import asdict, define, evolve, field, frozen
 
+from kalshi_ext.bases import Printed, Value
 from kalshi_ext.errors import KalshiError, TradingStopped
 from kalshi_ext.journal.entry import JournalUnusable
 from kalshi_ext.redact import clean_text
@@ -41,8 +42,8 @@ _GROUP_KEY: Final = re.compile(r"[0-9]{1,9}/[0-9]{1,9}")  # subaccount/shard
 _LOCK_WITHIN: Final = 0.5  # seconds; a stop does not wait longer for a process that stands still
 
 
-@frozen(kw_only=True)
-class Latch:
+@frozen(kw_only=True, eq=False, repr=False)
+class Latch(Value):
     """What a stop keeps shut: orders that fit all that is named; all orders where nothing is.
 
     `by` is who shut it, `at` when, by this machine's clock. `markets` are those that the exchange
@@ -115,8 +116,8 @@ def is_of_event(ticker: str, event_ticker: str) -> bool:
     return ticker == event_ticker or ticker.startswith(f"{event_ticker}-")
 
 
-@frozen
-class Standing:
+@frozen(eq=False, repr=False)
+class Standing(Value):
     """What the record says now. `groups` are ids of automatic groups by "subaccount/shard"."""
 
     latches: tuple[Latch, ...] = ()
@@ -190,8 +191,8 @@ class StopRecord(Protocol):
         ...
 
 
-@define
-class MemoryStopRecord:
+@define(eq=False, repr=False)
+class MemoryStopRecord(Printed):
     """A record in this process; the store of a table gives it what it last read."""
 
     standing: Standing = field(factory=Standing)
@@ -208,8 +209,8 @@ class MemoryStopRecord:
             return self.standing
 
 
-@define
-class FileStopRecord:
+@define(eq=False, repr=False)
+class FileStopRecord(Printed):
     """A record beside a journal's file, for all processes of this machine."""
 
     path: Path

@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 from attrs import fields, frozen
 
+from kalshi_ext.bases import Value
 from kalshi_ext.journal.entry import FINAL, OPEN, Entry, State
 
 
@@ -33,8 +34,8 @@ class StoreUnavailable(StoreError):
     """The store does not work now."""
 
 
-@frozen(kw_only=True)
-class Selection:
+@frozen(kw_only=True, eq=False, repr=False)
+class Selection(Value):
     """Which entries to list; None means any."""
 
     states: frozenset[State] | None = None

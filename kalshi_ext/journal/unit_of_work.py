@@ -8,14 +8,15 @@ from typing import TypeVar
 
 from attrs import define, field
 
+from kalshi_ext.bases import Printed
 from kalshi_ext.journal.entry import Entry
 from kalshi_ext.journal.store import EntryPage, Selection, Store
 
 T = TypeVar("T")
 
 
-@define
-class UnitOfWork:
+@define(eq=False, repr=False)
+class UnitOfWork(Printed):
     """The view of one group: rows of a store, loaded once, changed here, written at the end.
 
     A rule that raises leaves no trace in it. That keeps the other requests of the group whole

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
+from kalshi_ext.bases import Printed
 from kalshi_ext.errors import KalshiError
 from kalshi_ext.journal import rules
 from kalshi_ext.journal.entry import (
@@ -53,8 +54,8 @@ _FAILURES: Final[Mapping[RequestKind, type[KalshiError]]] = {
 }
 
 
-@frozen(eq=False)
-class JournalRequest:
+@frozen(eq=False, repr=False)
+class JournalRequest(Printed):
     """One rule to apply, and the future that learns of its result after the commit.
 
     `keys` and `intents` are loaded before, together with those of the whole group. `asks_untold`

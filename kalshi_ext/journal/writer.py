@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from attrs import define, field
 
+from kalshi_ext.bases import Printed
 from kalshi_ext.journal.commit import GroupCommitter, log
 from kalshi_ext.journal.verbs import JournalRequest, RequestKind
 
@@ -38,8 +39,8 @@ class Signal(Enum):
     END = "nothing comes after this"
 
 
-@define(eq=False)
-class Writer:
+@define(eq=False, repr=False)
+class Writer(Printed):
     """The thread that writes a journal, and its queue.
 
     A journal is left by `close` (waits), by being dropped (`stop`, does not wait) or by the end

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from attrs import field, frozen
 
+from kalshi_ext.bases import Value
 from kalshi_ext.models.promises import PROMISED
 
 if TYPE_CHECKING:
@@ -30,16 +31,16 @@ __all__ = [
 ]
 
 
-@frozen(kw_only=True)
-class BucketLimit:
+@frozen(kw_only=True, eq=False, repr=False)
+class BucketLimit(Value):
     """A token bucket: tokens a second, and the tokens it holds when full."""
 
     refill_rate: int
     bucket_capacity: int
 
 
-@frozen(kw_only=True)
-class UsageGrant:
+@frozen(kw_only=True, eq=False, repr=False)
+class UsageGrant(Value):
     """A usage level granted to the account; `expires` is None for one without an end."""
 
     level: str
@@ -48,8 +49,8 @@ class UsageGrant:
     expires: datetime | None = None
 
 
-@frozen(kw_only=True)
-class AccountLimits:
+@frozen(kw_only=True, eq=False, repr=False)
+class AccountLimits(Value):
     """The usage tier and its two token buckets."""
 
     usage_tier: str
@@ -59,8 +60,8 @@ class AccountLimits:
     raw: wire.GetAccountApiLimitsResponse = field(repr=False, eq=False)
 
 
-@frozen(kw_only=True)
-class EndpointCost:
+@frozen(kw_only=True, eq=False, repr=False)
+class EndpointCost(Value):
     """The tokens one request of an endpoint costs, where they differ from the default."""
 
     method: str
@@ -68,8 +69,8 @@ class EndpointCost:
     cost: int
 
 
-@frozen(kw_only=True)
-class EndpointCosts:
+@frozen(kw_only=True, eq=False, repr=False)
+class EndpointCosts(Value):
     """The tokens of a request: `default_cost`, and the endpoints that cost otherwise."""
 
     default_cost: int
@@ -77,8 +78,8 @@ class EndpointCosts:
     raw: wire.GetAccountEndpointCostsResponse = field(repr=False, eq=False)
 
 
-@frozen(kw_only=True)
-class BucketState:
+@frozen(kw_only=True, eq=False, repr=False)
+class BucketState(Value):
     """A token bucket as this client counts it.
 
     `tokens` are those the exchange's bucket holds, `refill_rate` is a second; `queued` requests
@@ -92,8 +93,8 @@ class BucketState:
     wait: float
 
 
-@frozen(kw_only=True)
-class Budget:
+@frozen(kw_only=True, eq=False, repr=False)
+class Budget(Value):
     """The tokens a client may still spend: for reads, for writes, for writes on a shard of its own.
 
     `source` says whose numbers these are: "learned" from the exchange, "assumed" (the documented
@@ -108,8 +109,8 @@ class Budget:
     store_error: str | None = None
 
 
-@frozen(kw_only=True)
-class VolumeGoal:
+@frozen(kw_only=True, eq=False, repr=False)
+class VolumeGoal(Value):
     """The contracts to trade in 30 days to earn a usage level, and to keep it."""
 
     level: str
@@ -117,8 +118,8 @@ class VolumeGoal:
     keep: Decimal
 
 
-@frozen(kw_only=True)
-class VolumeProgress:
+@frozen(kw_only=True, eq=False, repr=False)
+class VolumeProgress(Value):
     """The contracts traded in the trailing 30 days, and the goals of the usage levels."""
 
     computed: datetime = PROMISED

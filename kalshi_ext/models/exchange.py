@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
+from kalshi_ext.bases import Value
 from kalshi_ext.models.promises import PROMISED
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ __all__ = [
 ]
 
 
-@frozen(kw_only=True)
-class ShardStatus:
+@frozen(kw_only=True, eq=False, repr=False)
+class ShardStatus(Value):
     """Whether one shard is up (`exchange_active`) and trading (`trading_active`)."""
 
     exchange_index: int
@@ -35,8 +36,8 @@ class ShardStatus:
     description: str = ""
 
 
-@frozen(kw_only=True)
-class ExchangeStatus:
+@frozen(kw_only=True, eq=False, repr=False)
+class ExchangeStatus(Value):
     """Whether the exchange is up (`exchange_active`) and trading (`trading_active`)."""
 
     exchange_active: bool
@@ -47,8 +48,8 @@ class ExchangeStatus:
     raw: wire.ExchangeStatus = field(repr=False, eq=False)
 
 
-@frozen(kw_only=True)
-class DailyHours:
+@frozen(kw_only=True, eq=False, repr=False)
+class DailyHours(Value):
     """Opening and closing as `HH:MM` texts of US Eastern time, as the exchange sends them."""
 
     # Texts: a time without a date has no UTC form, as Eastern time changes with the season.
@@ -56,8 +57,8 @@ class DailyHours:
     close_time: str
 
 
-@frozen(kw_only=True)
-class WeeklyHours:
+@frozen(kw_only=True, eq=False, repr=False)
+class WeeklyHours(Value):
     """Trading hours by weekday name, valid from `start` to `end`."""
 
     start: datetime = PROMISED
@@ -65,16 +66,16 @@ class WeeklyHours:
     days: Mapping[str, tuple[DailyHours, ...]]
 
 
-@frozen(kw_only=True)
-class MaintenanceWindow:
+@frozen(kw_only=True, eq=False, repr=False)
+class MaintenanceWindow(Value):
     """A planned interruption of the exchange."""
 
     start: datetime = PROMISED
     end: datetime = PROMISED
 
 
-@frozen(kw_only=True)
-class Schedule:
+@frozen(kw_only=True, eq=False, repr=False)
+class Schedule(Value):
     """Trading hours and planned maintenance."""
 
     standard_hours: tuple[WeeklyHours, ...]
@@ -82,8 +83,8 @@ class Schedule:
     raw: wire.Schedule = field(repr=False, eq=False)
 
 
-@frozen(kw_only=True)
-class HistoricalCutoff:
+@frozen(kw_only=True, eq=False, repr=False)
+class HistoricalCutoff(Value):
     """The times before which rows are only under `client.history`, by kind of row.
 
     Resting orders and open positions are always live (documented). The times move during a read.

@@ -6,13 +6,14 @@ from datetime import datetime
 
 from attrs import field, frozen
 
+from kalshi_ext.bases import Value
 from kalshi_ext.models.account import Budget
 
 __all__ = ["CallInFlight", "Health", "OpenWrite"]
 
 
-@frozen(kw_only=True)
-class OpenWrite:
+@frozen(kw_only=True, eq=False, repr=False)
+class OpenWrite(Value):
     """A write of which nobody knows yet whether it was executed; `age` is in seconds.
 
     `key` is its name in the journal: of an order its client_order_id.
@@ -24,16 +25,16 @@ class OpenWrite:
     age: float
 
 
-@frozen(kw_only=True)
-class CallInFlight:
+@frozen(kw_only=True, eq=False, repr=False)
+class CallInFlight(Value):
     """A call that has not returned; `age` is in seconds, `operation` empty before it sends."""
 
     operation: str
     age: float
 
 
-@frozen(kw_only=True)
-class Health:
+@frozen(kw_only=True, eq=False, repr=False)
+class Health(Value):
     """One look at a client, made without a request to the exchange.
 
     `open_writes` and `calls` are the oldest first. `clock_offset` is the exchange's time less this

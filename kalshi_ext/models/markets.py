@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
+from kalshi_ext.bases import Value
 from kalshi_ext.models.kept_pages import FromPage
 from kalshi_ext.models.prices import YesPriced
 from kalshi_ext.models.promises import PROMISED
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Market", "MarketLeg", "OrderBook", "PriceLevel", "Trade"]
 
 
-@frozen(kw_only=True)
-class MarketLeg:
+@frozen(kw_only=True, eq=False, repr=False)
+class MarketLeg(Value):
     """One part of a combination: the market, and the outcome it counts on."""
 
     ticker: str | None = None
@@ -33,8 +34,8 @@ class MarketLeg:
     settlement_value: Decimal | None = None
 
 
-@frozen(kw_only=True)
-class Market:
+@frozen(kw_only=True, eq=False, repr=False)
+class Market(Value):
     """One market.
 
     `price_grid` holds the prices it takes: `price_grid.check("0.555")` raises Misuse for one that
@@ -95,16 +96,16 @@ class Market:
     raw: wire.Market = field(repr=False, eq=False)
 
 
-@frozen
-class PriceLevel:
+@frozen(eq=False, repr=False)
+class PriceLevel(Value):
     """The contracts that rest at one price."""
 
     price: Decimal
     count: Decimal
 
 
-@frozen(kw_only=True)
-class OrderBook:
+@frozen(kw_only=True, eq=False, repr=False)
+class OrderBook(Value):
     """The resting orders of one market by price, best first: `bids` falling, `asks` rising.
 
     The exchange lists bids for YES and bids for NO; here a bid for NO at p is an ask at 1 - p.
@@ -126,8 +127,8 @@ class OrderBook:
         return self.asks[0] if self.asks else None
 
 
-@frozen(kw_only=True)
-class Trade(FromPage, YesPriced):
+@frozen(kw_only=True, eq=False, repr=False)
+class Trade(Value, FromPage, YesPriced):
     """One trade of a market, between whomever.
 
     `taker_book_side` bid means that the incoming order bought YES or sold NO.

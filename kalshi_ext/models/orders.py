@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import field, frozen
 
+from kalshi_ext.bases import Value
 from kalshi_ext.models.kept_pages import FromPage
 from kalshi_ext.models.prices import YesPriced
 from kalshi_ext.models.promises import PROMISED
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["Fill", "Order", "OrderAck", "OrderGroup", "QueuePosition"]
 
 
-@frozen(kw_only=True)
-class Order(FromPage, YesPriced):
+@frozen(kw_only=True, eq=False, repr=False)
+class Order(Value, FromPage, YesPriced):
     """An order as the exchange lists it.
 
     `price` is the YES price in dollars whichever side the order is on. `book_side` bid means
@@ -67,8 +68,8 @@ class Order(FromPage, YesPriced):
     raw: wire.Order = field(repr=False, eq=False)
 
 
-@frozen(kw_only=True)
-class OrderAck:
+@frozen(kw_only=True, eq=False, repr=False)
+class OrderAck(Value):
     """The exchange's acknowledgement of a write to one order.
 
     Counts are contracts, prices and fees dollars. `replayed` is True when the outcome was looked up
@@ -115,8 +116,8 @@ class OrderAck:
         return self.ended and self.fill_count == 0
 
 
-@frozen(kw_only=True)
-class Fill(FromPage, YesPriced):
+@frozen(kw_only=True, eq=False, repr=False)
+class Fill(Value, FromPage, YesPriced):
     """One execution of one order. `price` is the YES price; `price` and `fee` are in dollars."""
 
     fill_id: str
@@ -135,8 +136,8 @@ class Fill(FromPage, YesPriced):
     raw: wire.Fill = field(repr=False, eq=False)
 
 
-@frozen(kw_only=True)
-class QueuePosition:
+@frozen(kw_only=True, eq=False, repr=False)
+class QueuePosition(Value):
     """The number of contracts that rest ahead of an order at its price."""
 
     order_id: str
@@ -144,8 +145,8 @@ class QueuePosition:
     ticker: str | None = None
 
 
-@frozen(kw_only=True)
-class OrderGroup:
+@frozen(kw_only=True, eq=False, repr=False)
+class OrderGroup(Value):
     """A group of orders with a limit on the contracts filled in a rolling 15 seconds.
 
     `orders` are order ids where a single group was requested, else None.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
+from kalshi_ext.bases import Value
 from kalshi_ext.models.kept_pages import FromPage
 from kalshi_ext.models.promises import PROMISED
 
@@ -34,16 +35,16 @@ __all__ = [
 ]
 
 
-@frozen(kw_only=True)
-class ShardBalance:
+@frozen(kw_only=True, eq=False, repr=False)
+class ShardBalance(Value):
     """The dollars on one shard."""
 
     exchange_index: int
     balance: Decimal = PROMISED
 
 
-@frozen(kw_only=True)
-class Balance:
+@frozen(kw_only=True, eq=False, repr=False)
+class Balance(Value):
     """Cash and portfolio value in dollars.
 
     `balance` is exact where the exchange sends dollars; the integer cents it also sends are
@@ -58,8 +59,8 @@ class Balance:
     raw: wire.GetBalanceResponse = field(repr=False, eq=False)
 
 
-@frozen(kw_only=True)
-class Position(FromPage):
+@frozen(kw_only=True, eq=False, repr=False)
+class Position(Value, FromPage):
     """The holding in one market: dollars, but `position` in contracts (negative for NO)."""
 
     ticker: str
@@ -74,8 +75,8 @@ class Position(FromPage):
     raw: wire.MarketPosition | wire.Position = field(repr=False, eq=False)
 
 
-@frozen(kw_only=True)
-class EventPosition:
+@frozen(kw_only=True, eq=False, repr=False)
+class EventPosition(Value):
     """The holding over all markets of one event: dollars, but `total_cost_shares` in contracts."""
 
     event_ticker: str
@@ -87,8 +88,8 @@ class EventPosition:
     raw: wire.EventPosition = field(repr=False, eq=False)
 
 
-@frozen(kw_only=True)
-class Settlement(FromPage):
+@frozen(kw_only=True, eq=False, repr=False)
+class Settlement(Value, FromPage):
     """The settlement of one market for this account.
 
     Money is dollars (the wire carries `revenue` and `value` in cents), counts are contracts.
@@ -110,8 +111,8 @@ class Settlement(FromPage):
     raw: wire.Settlement = field(repr=False, eq=False)
 
 
-@frozen(kw_only=True)
-class Payment:
+@frozen(kw_only=True, eq=False, repr=False)
+class Payment(Value):
     """A deposit or a withdrawal; amount and fee in dollars."""
 
     id: str
@@ -124,8 +125,8 @@ class Payment:
     raw: wire.Deposit | wire.Withdrawal = field(repr=False, eq=False)
 
 
-@frozen(kw_only=True)
-class RestingValue:
+@frozen(kw_only=True, eq=False, repr=False)
+class RestingValue(Value):
     """The value of all resting orders in dollars, in total and by shard (the wire: cents)."""
 
     total: Decimal
@@ -135,8 +136,8 @@ class RestingValue:
     ) = field(repr=False, eq=False)
 
 
-@frozen(kw_only=True)
-class SubaccountBalance:
+@frozen(kw_only=True, eq=False, repr=False)
+class SubaccountBalance(Value):
     """The dollars of one subaccount on one shard."""
 
     subaccount: int
@@ -146,8 +147,8 @@ class SubaccountBalance:
     raw: wire.SubaccountBalance = field(repr=False, eq=False)
 
 
-@frozen(kw_only=True)
-class SubaccountTransfer:
+@frozen(kw_only=True, eq=False, repr=False)
+class SubaccountTransfer(Value):
     """Money moved between two subaccounts, in dollars."""
 
     # The exchange's own id. No answer has the client_transfer_id of the request (contract), so a
@@ -161,8 +162,8 @@ class SubaccountTransfer:
     raw: wire.SubaccountTransfer = field(repr=False, eq=False)
 
 
-@frozen(kw_only=True)
-class NettingConfig:
+@frozen(kw_only=True, eq=False, repr=False)
+class NettingConfig(Value):
     """Whether positions of one subaccount net against each other."""
 
     subaccount: int
@@ -170,8 +171,8 @@ class NettingConfig:
     exchange_index: int = PROMISED
 
 
-@frozen(kw_only=True)
-class InstanceTransfer:
+@frozen(kw_only=True, eq=False, repr=False)
+class InstanceTransfer(Value):
     """Money moved between exchange instances or shards, in dollars."""
 
     transfer_id: str
@@ -186,8 +187,8 @@ class InstanceTransfer:
     raw: wire.IntraExchangeInstanceTransfer = field(repr=False, eq=False)
 
 
-@frozen(kw_only=True)
-class TargetAllocation:
+@frozen(kw_only=True, eq=False, repr=False)
+class TargetAllocation(Value):
     """The target share of the balance on each shard: exchange_index to whole percent."""
 
     percent: Mapping[int, int]

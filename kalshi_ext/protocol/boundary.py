@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from attrs import define
 
+from kalshi_ext.bases import Printed
 from kalshi_ext.errors import (
     DuplicateIdConflict,
     KalshiError,
@@ -35,8 +36,8 @@ from kalshi_ext.redact import clean_text
 T = TypeVar("T")
 
 
-@define
-class Sent:
+@define(eq=False, repr=False)
+class Sent(Printed):
     """What left so far."""
 
     read: bool = False

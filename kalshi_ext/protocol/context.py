@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol
 from attrs import define, field, frozen
 
 from kalshi_ext.arguments import LONGEST_WAIT, Checked, at_least_one, flag, instance, seconds
+from kalshi_ext.bases import Printed, Value
 from kalshi_ext.errors import Misuse
 from kalshi_ext.events import Events
 from kalshi_ext.journal.in_flight import LockOwner, LockRegistry, PendingWrites, RecentWrites
@@ -36,7 +37,7 @@ def _backoff(value: object, name: str) -> Backoff:
     return checked
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Policy(Checked):
     """How long a flow waits and how often it tries; in seconds and attempts.
 
@@ -85,8 +86,8 @@ class Policy(Checked):
             )
 
 
-@define
-class KnownSchedule:
+@define(eq=False, repr=False)
+class KnownSchedule(Printed):
     """The exchange's schedule as it was read last (monotonic), None where that failed."""
 
     schedule: Schedule | None = None
@@ -106,8 +107,8 @@ class AutoGroups(Protocol):
     ) -> Generator[Any, Any, None]: ...  # fmt: skip
 
 
-@frozen
-class Context:
+@frozen(eq=False, repr=False)
+class Context(Value):
     """What the flows of one client share; locks to stops are shared by all of its journal."""
 
     policy: Policy = field(factory=Policy)

@@ -29,6 +29,7 @@ from typing import Any, Final, TypeAlias, TypeGuard, TypeVar
 
 from attrs import define, field, frozen
 
+from kalshi_ext.bases import Printed, Value
 from kalshi_ext.contract import types
 from kalshi_ext.contract.fields import FIELDS
 from kalshi_ext.contract.operations import OPERATIONS
@@ -47,8 +48,8 @@ OTHERS: Final = "(others)"
 log = logging.getLogger("kalshi_ext.drift")
 
 
-@frozen
-class ObjectSpec:
+@frozen(eq=False, repr=False)
+class ObjectSpec(Value):
     """One object of a contract, prepared for comparison.
 
     `inner` are the fields that hold objects or lists of them, `members` the fields that hold a word
@@ -167,8 +168,8 @@ def is_documented(operation: str, status: int) -> bool:
     return str(status) in named or f"{status // 100}XX" in named
 
 
-@define
-class DeviationCounter:
+@define(eq=False, repr=False)
+class DeviationCounter(Printed):
     """Count the answers of one client that deviated, by (operation, kind, where).
 
     Shared by threads. At most 500 deviations are told apart; further ones count as `(others)` of

@@ -8,14 +8,15 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 from attrs import field, frozen
 
+from kalshi_ext.bases import Value
 from kalshi_ext.budget.store import BudgetStore, Demand
 from kalshi_ext.protocol.messages import Operation, Request
 
 T = TypeVar("T")
 
 
-@frozen
-class Send:
+@frozen(eq=False, repr=False)
+class Send(Value):
     """Sign and send a request once, within `timeout` seconds in total. Result: Reply or Lost.
 
     The wait for a free connection comes before them, at most `wait` seconds; `stopping` is for a
@@ -34,32 +35,32 @@ class Send:
     operation: Operation | None = field(default=None, eq=False, repr=False)
 
 
-@frozen
-class Sleep:
+@frozen(eq=False, repr=False)
+class Sleep(Value):
     """Wait so many seconds. Result: None."""
 
     seconds: float
 
 
-@frozen
-class Monotonic:
+@frozen(eq=False, repr=False)
+class Monotonic(Value):
     """Read a clock that nobody sets. Result: seconds, those of a suspended machine included."""
 
 
-@frozen
-class Now:
+@frozen(eq=False, repr=False)
+class Now(Value):
     """Read the clock. Result: Unix seconds, corrected towards the exchange's clock."""
 
 
-@frozen
-class AdjustClock:
+@frozen(eq=False, repr=False)
+class AdjustClock(Value):
     """Move this client's clock by so many seconds. Result: None."""
 
     seconds: float
 
 
-@frozen
-class Record:
+@frozen(eq=False, repr=False)
+class Record(Value):
     """Call `verb` of the journal, durably but for `conclude`. Result: what the journal returns.
 
     `within` bounds the waiting, in seconds: JournalUnusable is raised then; the journal goes on.
@@ -73,8 +74,8 @@ class Record:
     within: float | None = None
 
 
-@frozen
-class Told:
+@frozen(eq=False, repr=False)
+class Told(Value):
     """Note the journal keys whose verdict this flow returns or raises. Result: None.
 
     Once the flow has ended, and only then, the driver lets the journal know that they were told.
@@ -83,8 +84,8 @@ class Told:
     keys: tuple[str, ...]
 
 
-@frozen
-class Lease:
+@frozen(eq=False, repr=False)
+class Lease(Value):
     """Take tokens of a budget that several processes share. Result: Grant."""
 
     store: BudgetStore

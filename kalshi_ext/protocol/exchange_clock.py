@@ -14,6 +14,8 @@ from functools import lru_cache
 
 from attrs import define
 
+from kalshi_ext.bases import Printed
+
 DATE_GRAIN = 1.0  # seconds: a Date header is cut to whole ones (RFC 9110)
 
 
@@ -27,8 +29,8 @@ def parse_date(text: str) -> float | None:
         return None
 
 
-@define
-class ExchangeClock:
+@define(eq=False, repr=False)
+class ExchangeClock(Printed):
     """What the latest answer with a Date says of the exchange's time. Shared by threads."""
 
     # One tuple, so that a thread never sees the Date of one answer with the time of another.

@@ -22,6 +22,7 @@ from typing import Any, TypeAlias
 from attrs import define, field
 
 from kalshi_ext.arguments import LONGEST_WAIT, must_be, plain
+from kalshi_ext.bases import Printed
 from kalshi_ext.journal.in_flight import Scope, StopMarks
 from kalshi_ext.redact import is_a
 from kalshi_ext.values.times import aware_datetime
@@ -49,8 +50,8 @@ def _nothing() -> Generator[Any, Any, None]:
     yield from ()
 
 
-@define
-class CallLimits:
+@define(eq=False, repr=False)
+class CallLimits(Printed):
     """The limits of one call. `attempts` counts the sendings of its write so far.
 
     `renewed_at` are the monotonic and the corrected Unix time at which the journal last confirmed

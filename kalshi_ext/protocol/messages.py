@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from attrs import Factory, evolve, field, frozen
 
+from kalshi_ext.bases import Value
 from kalshi_ext.redact import without_known_text
 
 T = TypeVar("T")
@@ -31,8 +32,8 @@ def _changes_anything(operation: Operation) -> bool:
     return operation.repeat is not Repeat.READ
 
 
-@frozen
-class Operation:
+@frozen(eq=False, repr=False)
+class Operation(Value):
     """One operation of a contract.
 
     `path` is the contract's template without the base URL; `success` the statuses whose body
@@ -55,8 +56,8 @@ class Operation:
     """Whether the operation changes anything at the exchange."""
 
 
-@frozen
-class Request:
+@frozen(eq=False, repr=False)
+class Request(Value):
     """What goes on the wire, short of host and signature.
 
     `path` starts with `/` and is already percent-encoded; `body` is JSON or None.
@@ -68,8 +69,8 @@ class Request:
     body: bytes | None = field(default=None, repr=False)
 
 
-@frozen
-class Call(Generic[T]):
+@frozen(eq=False, repr=False)
+class Call(Value, Generic[T]):
     """A request together with the way to read its answer.
 
     `decode(document)` gets the parsed JSON, None for an empty body. A KeyError, TypeError or
@@ -102,8 +103,8 @@ class Call(Generic[T]):
         return evolve(self, request=evolve(self.request, query=query))
 
 
-@frozen
-class Reply:
+@frozen(eq=False, repr=False)
+class Reply(Value):
     """An answer as it came: any status, header names in lower case, the whole body.
 
     `sent_at` and `received_at` are seconds of the monotonic clock; `stamp` is the timestamp of the
@@ -120,8 +121,8 @@ class Reply:
     stamp: float = 0.0
 
 
-@frozen
-class Lost:
+@frozen(eq=False, repr=False)
+class Lost(Value):
     """No answer came. `bytes_sent` says whether a byte of the request may have been sent.
 
     `queued`: no connection came free, so no attempt was made. The rest is as in `Reply`. The
@@ -142,8 +143,8 @@ def _shown(row: Any) -> str:
     return without_known_text(repr(row))
 
 
-@frozen
-class InvalidRow:
+@frozen(eq=False, repr=False)
+class InvalidRow(Value):
     """A row that could not be read. The page is kept without it.
 
     `row` is as received, `reason` says why; `type` is the contract's name for such a row and
@@ -156,8 +157,8 @@ class InvalidRow:
     missing: str | None = None
 
 
-@frozen
-class Page(Generic[T]):
+@frozen(eq=False, repr=False)
+class Page(Value, Generic[T]):
     """One page: its rows, the cursor of the next (None at the end), rows that could not be read.
 
     `keyed` says whether the answer had the list's key: without it the list may be empty, or may be

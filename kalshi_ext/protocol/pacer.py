@@ -26,6 +26,7 @@ from typing import Any, ClassVar, Literal, cast
 from attrs import define, field, frozen
 
 from kalshi_ext.arguments import Checked, instance, must_be, one_of, plain
+from kalshi_ext.bases import Printed, Value
 from kalshi_ext.budget.store import LEASE_SECONDS, BudgetStore, Demand, StoreTrouble
 from kalshi_ext.models.account import AccountLimits, BucketLimit, BucketState, Budget, EndpointCosts
 from kalshi_ext.protocol.messages import Call, Operation, Repeat
@@ -90,8 +91,8 @@ def entries_of(call: Call[Any]) -> int:
     return 1
 
 
-@frozen
-class Costs:
+@frozen(eq=False, repr=False)
+class Costs(Value):
     """What requests cost: `default`, and those of other costs by method and path."""
 
     default: float = DEFAULT_COST
@@ -121,8 +122,8 @@ def _template(path: str) -> str:
     return _PLACEHOLDER.sub("{}", path.removeprefix(_PREFIX))
 
 
-@define(eq=False)
-class Permit:
+@define(eq=False, repr=False)
+class Permit(Printed):
     """Leave to send a request: its turn in the bucket it draws on."""
 
     bucket: TokenBucket
@@ -130,7 +131,7 @@ class Permit:
     waited: float = 0.0  # seconds
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Pacer(Checked):
     """Pace requests within the exchange's rate limits: a bucket for reads, one for writes.
 

@@ -18,6 +18,7 @@ from typing import Final, Generic, Literal, TypeVar
 
 from attrs import define, field
 
+from kalshi_ext.bases import Printed
 from kalshi_ext.errors import KalshiError, Unintelligible
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, request
 from kalshi_ext.protocol.messages import Call, InvalidRow, Operation, Page
@@ -45,8 +46,8 @@ class CursorRepeated(KalshiError):
     advice = "start the list again; rows read so far are good but may be incomplete"
 
 
-@define
-class _EarlierRows:
+@define(eq=False, repr=False)
+class _EarlierRows(Printed):
     """What was returned before, as hashes: every page, and the rows of the latest pages.
 
     A circle is met at its first page of old rows where it is short, or where its pages are cut as
@@ -68,8 +69,8 @@ class _EarlierRows:
         return is_known
 
 
-@define
-class Paginator(Generic[T]):
+@define(eq=False, repr=False)
+class Paginator(Printed, Generic[T]):
     """Request a list page by page: `next_page`, then `take`, until `next_page` returns None.
 
     `limit` bounds the rows returned, `max_pages` the pages requested; None is no bound.

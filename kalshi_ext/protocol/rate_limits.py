@@ -20,6 +20,7 @@ from typing import ClassVar, cast
 from attrs import define, field, frozen
 
 from kalshi_ext.arguments import LONGEST_WAIT, Checked, must_be, plain, seconds
+from kalshi_ext.bases import Printed
 from kalshi_ext.errors import Misuse
 
 # Seconds after which a request counts as arrived, answered or not.
@@ -40,7 +41,7 @@ def _amount(value: object, name: str) -> float:
     return cast("float", number)
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Backoff(Checked):
     """Exponential backoff with full jitter: uniform from 0 to a doubling ceiling, in seconds."""
 
@@ -59,8 +60,8 @@ class Backoff(Checked):
         return self.rng.uniform(0.0, min(self.ceiling, self.first * 2**doublings))
 
 
-@define
-class RetryQuota:
+@define(eq=False, repr=False)
+class RetryQuota(Printed):
     """The retries a client may still make: each takes `cost` tokens of `capacity`.
 
     A call that ends without a retry returns one token. Shared by threads.
@@ -88,8 +89,8 @@ class RetryQuota:
             self._tokens = min(self.capacity, self._tokens + 1)
 
 
-@define(eq=False)
-class Turn:
+@define(eq=False, repr=False)
+class Turn(Printed):
     """The place of one request in a bucket: it may go once the bucket's count reaches `due`."""
 
     cost: float
@@ -98,7 +99,7 @@ class Turn:
     sent: bool = False
 
 
-@define
+@define(eq=False, repr=False)
 class TokenBucket(Checked):
     """A token bucket: `rate` tokens a second, up to `capacity`.
 
@@ -309,8 +310,8 @@ class TokenBucket(Checked):
             self._booked -= turn.cost
 
 
-@define
-class Throttle:
+@define(eq=False, repr=False)
+class Throttle(Printed):
     """Space reads out after a 429, where no `Pacer` knows the budget.
 
     A 429 doubles the interval between two reads, from `first` up to `ceiling`; each read that was

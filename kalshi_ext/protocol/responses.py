@@ -26,6 +26,7 @@ from typing import Any, Final, TypeVar, cast
 
 from attrs import frozen
 
+from kalshi_ext.bases import Value
 from kalshi_ext.errors import (
     BY_CODE,
     BY_STATUS,
@@ -70,8 +71,8 @@ MAX_DETAIL = 2_000  # characters of the exchange's words that an error keeps bes
 _NO_NUMBER = Decimal("NaN")
 
 
-@frozen
-class ErrorBody:
+@frozen(eq=False, repr=False)
+class ErrorBody(Value):
     """The three fields every error shape can be reduced to."""
 
     code: str | None = None

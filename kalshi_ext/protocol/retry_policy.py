@@ -28,12 +28,13 @@ from typing import Final
 
 from attrs import frozen
 
+from kalshi_ext.bases import Value
 from kalshi_ext.contract.operations import RETRY_POLICY as ROWS
 from kalshi_ext.protocol.messages import Operation, Repeat
 
 
-@frozen
-class RetryRule:
+@frozen(eq=False, repr=False)
+class RetryRule(Value):
     """What may be done after an attempt of a write that may have been executed.
 
     `retry_immediately` allows a retry without looking the outcome up. `resend_when_absent` allows

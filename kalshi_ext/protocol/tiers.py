@@ -29,6 +29,7 @@ from typing import Final, Generic, TypeVar
 
 from attrs import define, field
 
+from kalshi_ext.bases import Printed
 from kalshi_ext.protocol.windows import TimeKey, newest_first
 
 T = TypeVar("T")
@@ -38,8 +39,8 @@ PAGES_BETWEEN_CUTOFFS: Final = 48
 LATE: Final = timedelta(days=1)
 
 
-@define
-class Tiers(Generic[T]):
+@define(eq=False, repr=False)
+class Tiers(Printed, Generic[T]):
     """Tell which rows of history are new. `moves` is the time that the cutoff is compared with."""
 
     key: TimeKey[T]

@@ -31,6 +31,7 @@ from typing import Final, Generic, TypeVar, cast
 
 from attrs import define, field, frozen
 
+from kalshi_ext.bases import Printed, Value
 from kalshi_ext.errors import KalshiError
 from kalshi_ext.models import Fill, Order, Settlement, Trade
 from kalshi_ext.protocol.flow import Context, Flow
@@ -46,8 +47,8 @@ SPARSE: Final = 0.25  # of a page: a window with less tells nothing about the ne
 MORE: Final = "more"  # the cursor of a page that ends its window, but not the list
 
 
-@frozen
-class TimeKey(Generic[T]):
+@frozen(eq=False, repr=False)
+class TimeKey(Value, Generic[T]):
     """A row's time, by which its list is in order and bounded, and what tells the row apart."""
 
     time: Callable[[T], datetime | None]
@@ -61,8 +62,8 @@ TRADES: Final[TimeKey[Trade]] = TimeKey(attrgetter("created_time"), attrgetter("
 SETTLEMENTS: Final[TimeKey[Settlement]] = TimeKey(attrgetter("settled_time"), lambda row: row)
 
 
-@frozen
-class Windowing(Generic[T]):
+@frozen(eq=False, repr=False)
+class Windowing(Value, Generic[T]):
     """How a list is cut: the call for a window of Unix seconds, and its rows' key.
 
     `since` and `until` bound the whole list; None is no bound.
@@ -74,8 +75,8 @@ class Windowing(Generic[T]):
     key: TimeKey[T]
 
 
-@define(eq=False)
-class Window(Generic[T]):
+@define(eq=False, repr=False)
+class Window(Printed, Generic[T]):
     """Rows of `since` to `until`, whole seconds, as one list that is read by cursor.
 
     `chain` reads on by cursor from above the cut, for a window that was cut. `repeats` counts the
@@ -92,8 +93,8 @@ class Window(Generic[T]):
     below: datetime | None = None
 
 
-@define(eq=False)
-class Piece(Generic[T]):
+@define(eq=False, repr=False)
+class Piece(Printed, Generic[T]):
     """One page of a window, with rows of up to the second `top`; `uncut` is a rest still to cut."""
 
     window: Window[T]
@@ -114,8 +115,8 @@ class Piece(Generic[T]):
         return self.page is not None or self.error is not None
 
 
-@define
-class Windows(Generic[T]):
+@define(eq=False, repr=False)
+class Windows(Printed, Generic[T]):
     """Say which pages to request, take them in any order, give them in the list's order.
 
     `start` gives a piece and the flow that reads it, to run beside the others, until it gives None;

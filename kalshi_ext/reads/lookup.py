@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 from attrs import define, field
 
+from kalshi_ext.bases import Printed
 from kalshi_ext.contract.types import BookSide
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import (
@@ -53,8 +54,8 @@ from kalshi_ext.requests.filters import MAX_PAGE, ListQuery
 T = TypeVar("T")
 
 
-@define
-class OrderSearch:
+@define(eq=False, repr=False)
+class OrderSearch(Printed):
     """A search for orders by client_order_id, as far as it has come."""
 
     wanted_ids: Collection[str]

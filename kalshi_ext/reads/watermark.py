@@ -20,6 +20,7 @@ from typing import TypeVar
 
 from attrs import define, frozen
 
+from kalshi_ext.bases import Printed, Value
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import KalshiError
 from kalshi_ext.protocol.exchange_clock import DATE_GRAIN
@@ -46,8 +47,8 @@ CLOCK_SKEW = 300.0
 DAY = 86_400.0
 
 
-@frozen
-class Watermark:
+@frozen(eq=False, repr=False)
+class Watermark(Value):
     """How fresh reads are: they show everything up to `as_of`; None when that is not known.
 
     `as_of` and `exchange_time`, the moment of the reading, are Unix seconds of the exchange's
@@ -60,8 +61,8 @@ class Watermark:
     error: KalshiError | None = None  # why it is not known, where the exchange said so
 
 
-@frozen
-class SentAt:
+@frozen(eq=False, repr=False)
+class SentAt(Value):
     """When a write left last.
 
     `at` is on the monotonic clock of this process, `stamp` the timestamp that was signed, in Unix
@@ -119,8 +120,8 @@ def _assumed_watermark(context: Context) -> Flow[Watermark]:
     return Watermark(exchange_time - context.policy.read_lag, exchange_time, now)
 
 
-@define
-class PollWaits:
+@define(eq=False, repr=False)
+class PollWaits(Printed):
     """How long to wait between two looks: twice as long each time, up to the policy's ceiling."""
 
     policy: Policy

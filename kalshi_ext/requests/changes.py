@@ -43,7 +43,7 @@ def _book_side(value: object, name: str) -> BookSide:
     return member(BookSide, value, name)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Target(Checked):
     """The order a write is about, and what is known of it.
 
@@ -128,7 +128,7 @@ def _expiry(value: object, name: str) -> int:
     return values.moment(expires, name)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class AmendTicket(Checked):
     """A change of price or size. `count` is the total: already filled plus wanted resting.
 
@@ -265,7 +265,7 @@ def _size(value: object, name: str) -> Decimal:
     return values.count(value, name, zero=True)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class DecreaseTicket(Checked):
     """A smaller size in contracts: less `by` so many, or `to` so many remaining."""
 

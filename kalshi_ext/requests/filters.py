@@ -37,7 +37,7 @@ def _settlement_status(value: object, name: str) -> str:
     return one_of(value, name, [member.value for member in SettlementStatusFilter])
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class ListQuery(Checked):
     """The checked filters of one list; times are Unix seconds, `size` is rows a page.
 

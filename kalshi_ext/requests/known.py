@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from attrs import define, evolve, field
 
+from kalshi_ext.bases import Printed
 from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.requests.changes import OrderRef, Target
 
@@ -25,8 +26,8 @@ class Route(NamedTuple):
     subaccount: int | None = None
 
 
-@define
-class KnownOrders:
+@define(eq=False, repr=False)
+class KnownOrders(Printed):
     """The routes to the orders seen last, at most `most`. Shared by threads."""
 
     most: int = 100_000

@@ -60,7 +60,7 @@ _END = optional(values.until)
 _TIMES = ("created", "updated", "close", "settled")
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class MarketQuery(Checked):
     """The checked filters of a list of markets; times are Unix seconds.
 

@@ -75,7 +75,7 @@ def check_words(book_side: BookSide, side: str | None, action: str | None) -> No
         raise must_be("side and action", words, f"words for book_side {book_side.value}")
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class OrderTicket(Checked):
     """A new order, complete with its idempotency key. Build one with `OrderTicket.of`.
 

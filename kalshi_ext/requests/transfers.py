@@ -91,7 +91,7 @@ def _centicents(value: object, name: str) -> int:
     return whole_number(value, name, 1, _MAX_CENTICENTS)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class InstanceTransferTicket(Checked):
     """Money to move between exchange instances or shards; `amount` in centicents (1/100 cent)."""
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, cast
 
 from attrs import frozen
 
+from kalshi_ext.bases import Value
 from kalshi_ext.risk.counts import Equity, Moment, Rate, Repeats
 from kalshi_ext.risk.exposure import ONE, ZERO, Book, Sums, Terms, Working
 from kalshi_ext.risk.limits import Limits
@@ -23,8 +24,8 @@ class Refusal(NamedTuple):
     value: Any
 
 
-@frozen
-class Wish:
+@frozen(eq=False, repr=False)
+class Wish(Value):
     """An order, or the order that an amend leads to; `amends` is the one it changes, if known."""
 
     key: str
@@ -35,8 +36,8 @@ class Wish:
     reference: Decimal | None = None
 
 
-@frozen
-class Facts:
+@frozen(eq=False, repr=False)
+class Facts(Value):
     """What limits compare with."""
 
     book: Book

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from attrs import define, field
 
+from kalshi_ext.bases import Printed
 from kalshi_ext.risk.exposure import Terms
 from kalshi_ext.values.money import EXACT
 
@@ -29,8 +30,8 @@ class Moment(NamedTuple):
         return int(self.wall // _DAY)
 
 
-@define
-class Rate:
+@define(eq=False, repr=False)
+class Rate(Printed):
     """Orders of the last 60 seconds and of the day, by key: one that goes again counts once."""
 
     recent: OrderedDict[str, float] = field(factory=OrderedDict[str, float])
@@ -72,8 +73,8 @@ class Rate:
 _Same: TypeAlias = tuple[object, ...]
 
 
-@define
-class Repeats:
+@define(eq=False, repr=False)
+class Repeats(Printed):
     """When which order last went out, to tell a second one like it under another id."""
 
     seen: OrderedDict[_Same, tuple[str, float]] = field(
@@ -108,8 +109,8 @@ class Repeats:
             del self.seen[self._same(terms)]
 
 
-@define
-class Equity:
+@define(eq=False, repr=False)
+class Equity(Printed):
     """What the account was worth at the first reading of the day, and at the last."""
 
     day: int = -1

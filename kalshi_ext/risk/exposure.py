@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 
 from attrs import define, evolve, field, frozen
 
+from kalshi_ext.bases import Printed, Value
 from kalshi_ext.values.money import EXACT
 
 ZERO: Final = Decimal(0)
@@ -37,8 +38,8 @@ class PositionKey(NamedTuple):
         return cls(ticker, subaccount or 0)
 
 
-@frozen
-class Terms:
+@frozen(eq=False, repr=False)
+class Terms(Value):
     """What an order asks for: contracts in all, and the YES price."""
 
     position_key: PositionKey
@@ -68,8 +69,8 @@ class Sums(NamedTuple):
         return Sums(*(EXACT.subtract(a, b) for a, b in zip(self, other, strict=True)))
 
 
-@define
-class Holding:
+@define(eq=False, repr=False)
+class Holding(Printed):
     """Contracts held of one market (negative for NO), and the dollars they cost."""
 
     position: Decimal = ZERO
@@ -91,8 +92,8 @@ class Holding:
         self.position = EXACT.add(self.position, signed)
 
 
-@define(eq=False)
-class Working:
+@define(eq=False, repr=False)
+class Working(Printed):
     """An order that may still be filled. `wanted` is an amend that may come to hold."""
 
     key: str
@@ -116,8 +117,8 @@ class Working:
         return Sums(count, cost, cost)
 
 
-@define(eq=False)
-class Market:
+@define(eq=False, repr=False)
+class Market(Printed):
     """What is held and unexecuted in one market. Times are monotonic."""
 
     holdings: dict[int, Holding] = field(factory=dict[int, Holding])
@@ -129,8 +130,8 @@ class Market:
     read_at: float = float("-inf")  # Unix seconds of the last snapshot
 
 
-@define(eq=False)
-class Book:
+@define(eq=False, repr=False)
+class Book(Printed):
     """Markets by ticker, working orders by key and by order_id, and the sums over all."""
 
     markets: dict[str, Market] = field(factory=dict[str, Market])

@@ -24,6 +24,7 @@ from attrs import define, field
 
 from kalshi_ext import values
 from kalshi_ext.arguments import instance
+from kalshi_ext.bases import Printed
 from kalshi_ext.contract.types import BookSide, OrderStatus
 from kalshi_ext.errors import Denied, NotSent, OutcomeUnknown, Refused
 from kalshi_ext.models import Fill, Order, OrderAck
@@ -44,8 +45,8 @@ _ENDED: Final = (OrderStatus.CANCELED, OrderStatus.EXECUTED)
 _MOST_REMEMBERED: Final = 100_000  # fills and ended orders, to count each once
 
 
-@define(eq=False)
-class Admission:
+@define(eq=False, repr=False)
+class Admission(Printed):
     """The pass of one write through the gate. `order` is None where nothing was reserved."""
 
     wish: Wish
@@ -54,8 +55,8 @@ class Admission:
     is_counted: bool = False  # whether the counts of a minute and a day rose by it
 
 
-@define(eq=False)
-class RiskGate:
+@define(eq=False, repr=False)
+class RiskGate(Printed):
     """Limits, states and exposure of one client. Shared by its threads and tasks."""
 
     limits: Limits

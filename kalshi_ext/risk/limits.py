@@ -58,7 +58,7 @@ _AMOUNTS: Final = tuple(
 )
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Limits(Checked):
     """What orders may at most do; None limits nothing. A limit is kept when it is just reached.
 

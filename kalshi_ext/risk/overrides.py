@@ -8,14 +8,15 @@ from typing import Any, Self
 from attrs import define, evolve, fields_dict
 
 from kalshi_ext.arguments import must_be
+from kalshi_ext.bases import Printed
 from kalshi_ext.errors import Misuse
 from kalshi_ext.risk.limits import Limits
 
 log = logging.getLogger("kalshi_ext.risk")
 
 
-@define(eq=False)
-class Override:
+@define(eq=False, repr=False)
+class Override(Printed):
     """Limits for a while: ends by itself, by `end()`, or with its `with` block."""
 
     name: str
@@ -36,8 +37,8 @@ class Override:
         self.end()
 
 
-@define
-class Overrides:
+@define(eq=False, repr=False)
+class Overrides(Printed):
     """The limits of a client, and the override over them. Times are monotonic."""
 
     own: Limits

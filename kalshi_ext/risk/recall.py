@@ -14,6 +14,7 @@ from typing import cast
 
 from attrs import frozen
 
+from kalshi_ext.bases import Value
 from kalshi_ext.errors import NotSent
 from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.requests import OrderTicket
@@ -24,8 +25,8 @@ from kalshi_ext.risk.gate import Admission, RiskGate, is_not_executed, terms_of
 from kalshi_ext.values.money import EXACT
 
 
-@frozen
-class Departed:
+@frozen(eq=False, repr=False)
+class Departed(Value):
     """An order or amend of an earlier run; `at` is in Unix seconds, `ticket` None of an amend."""
 
     key: str

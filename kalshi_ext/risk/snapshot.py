@@ -12,6 +12,7 @@ from typing import cast
 
 from attrs import frozen
 
+from kalshi_ext.bases import Value
 from kalshi_ext.contract.types import BookSide
 from kalshi_ext.models import Order, Position
 from kalshi_ext.risk.counts import Moment
@@ -20,8 +21,8 @@ from kalshi_ext.risk.gate import RiskGate
 from kalshi_ext.values.money import EXACT
 
 
-@frozen
-class Snapshot:
+@frozen(eq=False, repr=False)
+class Snapshot(Value):
     """One reading. `began` is when, before its first request; `equity` is None where not told."""
 
     began: Moment

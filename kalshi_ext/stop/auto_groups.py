@@ -19,6 +19,7 @@ from typing import Final
 
 from attrs import define, evolve, field
 
+from kalshi_ext.bases import Printed
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import (
     KalshiError,
@@ -38,8 +39,8 @@ from kalshi_ext.writes.reservation import serialized
 _MAX_TICKERS: Final = 10_000
 
 
-@define
-class AutoGroups:
+@define(eq=False, repr=False)
+class AutoGroups(Printed):
     """The automatic groups of a client; `limit` is in contracts.
 
     `shards` are those of the tickers it met.

@@ -7,11 +7,12 @@ from typing import Any, Literal
 
 from attrs import asdict, field, frozen
 
+from kalshi_ext.bases import Value
 from kalshi_ext.models import Fill, Order
 
 
-@frozen(kw_only=True)
-class StoppedGroup:
+@frozen(kw_only=True, eq=False, repr=False)
+class StoppedGroup(Value):
     """An automatic order group; `triggered` once the exchange said so, else `error` says why not.
 
     On the classic contract, which cannot trigger one, it is deleted: that too ends its orders and
@@ -25,16 +26,16 @@ class StoppedGroup:
     error: str | None = None
 
 
-@frozen(kw_only=True)
-class RestingOrder:
+@frozen(kw_only=True, eq=False, repr=False)
+class RestingOrder(Value):
     """An order that rests after the stop, and why."""
 
     order: Order
     why: str
 
 
-@frozen(kw_only=True)
-class StopReport:
+@frozen(kw_only=True, eq=False, repr=False)
+class StopReport(Value):
     """What a stop did, and what it could not find out.
 
     `latch_error` says why the latch is in no journal, None where it is kept. `cancelled` are the

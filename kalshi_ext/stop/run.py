@@ -7,6 +7,7 @@ from typing import Final
 
 from attrs import define, evolve, field
 
+from kalshi_ext.bases import Printed
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import (
     KalshiError,
@@ -31,8 +32,8 @@ JOURNAL_WITHIN: Final = 2.0
 QUICK: Final = 2.0  # seconds for each request of the first round; twice as many in the next
 
 
-@define
-class Run:
+@define(eq=False, repr=False)
+class Run(Printed):
     """One stop under way."""
 
     contract: Contract

@@ -15,6 +15,7 @@ from typing import Final, cast
 
 from attrs import define
 
+from kalshi_ext.bases import Printed
 from kalshi_ext.transport import failures
 from kalshi_ext.transport.connection import Message, Steps, readable
 from kalshi_ext.transport.deadline import DeliveryTrace
@@ -23,8 +24,8 @@ from kalshi_ext.transport.framing import AnswerReader
 HIGH_WATER: Final = 256 * 1024  # bytes of body that may wait for whoever reads it
 
 
-@define(eq=False)
-class AsyncConnection(asyncio.Protocol):
+@define(eq=False, repr=False)
+class AsyncConnection(Printed, asyncio.Protocol):
     """A connected transport of an event loop; used by one request at a time."""
 
     loop: asyncio.AbstractEventLoop

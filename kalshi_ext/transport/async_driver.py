@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from attrs import define, field
 
+from kalshi_ext.bases import Printed
 from kalshi_ext.budget.store import lease_in_time
 from kalshi_ext.errors import KalshiError, Misuse
 from kalshi_ext.events import NOBODY, Events
@@ -41,8 +42,8 @@ from kalshi_ext.transport.places import Place
 T = TypeVar("T")
 
 
-@define
-class AsyncDriver:
+@define(eq=False, repr=False)
+class AsyncDriver(Printed):
     """Perform the effects of flows on the running event loop."""
 
     endpoint: Endpoint

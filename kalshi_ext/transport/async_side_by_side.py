@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from attrs import define, field
 
+from kalshi_ext.bases import Printed
 from kalshi_ext.protocol.flow import Flow
 from kalshi_ext.transport.async_driver import AsyncDriver
 from kalshi_ext.transport.side_by_side import result_of
@@ -15,8 +16,8 @@ K = TypeVar("K")
 T = TypeVar("T")
 
 
-@define
-class AsyncRunning(Generic[K, T]):
+@define(eq=False, repr=False)
+class AsyncRunning(Printed, Generic[K, T]):
     """Flows that run as tasks; who starts them bounds how many."""
 
     driver: AsyncDriver

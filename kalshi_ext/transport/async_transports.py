@@ -8,6 +8,7 @@ from typing import Final, Self
 
 from attrs import define, field
 
+from kalshi_ext.bases import Printed
 from kalshi_ext.transport.async_connection import AsyncConnection
 from kalshi_ext.transport.async_pool import AsyncConnectionPool
 from kalshi_ext.transport.connection import Message, Steps
@@ -24,8 +25,8 @@ from kalshi_ext.transport.transport_options import (
 )
 
 
-@define(eq=False)
-class _AsyncBody(httpx.AsyncByteStream):
+@define(eq=False, repr=False)
+class _AsyncBody(Printed, httpx.AsyncByteStream):
     """The body of an answer; it holds connection and place until its end, and no longer."""
 
     transport: AsyncDeadlineTransport

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from attrs import define, field
 
+from kalshi_ext.bases import Printed
 from kalshi_ext.redact import redacted_repr
 from kalshi_ext.transport import failures
 from kalshi_ext.transport.deadline import current_trace
@@ -70,8 +71,8 @@ class _Decompressor(Protocol):
     def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
 
 
-@define
-class LimitedBody:
+@define(eq=False, repr=False)
+class LimitedBody(Printed):
     """Collect the chunks of one body, counting decompressed bytes.
 
     `limit` is in bytes, `deadline` in seconds of `time.monotonic()`.

@@ -10,7 +10,7 @@ from kalshi_ext.transport.framing import MAX_HEAD, AnswerReader, Headers, broken
 _HEAD_LIMIT = MAX_HEAD + 4
 
 
-@define
+@define(eq=False, repr=False)
 class H11Reader(AnswerReader):
     """An answer read by h11, with a connection object of its own."""
 

@@ -8,7 +8,7 @@ from attrs import define, field
 from kalshi_ext.transport.framing import AnswerReader, Headers, broken, no_headers, no_parts
 
 
-@define
+@define(eq=False, repr=False)
 class HttptoolsReader(AnswerReader):
     """An answer read by llhttp, with a parser of its own: none carries state to the next answer."""
 

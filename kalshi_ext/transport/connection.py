@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 
 from attrs import define
 
+from kalshi_ext.bases import Printed
 from kalshi_ext.transport import failures
 from kalshi_ext.transport.deadline import DeliveryTrace
 from kalshi_ext.transport.framing import AnswerReader
@@ -25,8 +26,8 @@ Steps = dict[str, float | None]
 """httpx's bounds of single steps, in seconds: connect, read, write, pool."""
 
 
-@define(eq=False)
-class Connection:
+@define(eq=False, repr=False)
+class Connection(Printed):
     """A connected socket, with TLS or without; used by one request at a time."""
 
     socket: socket.socket

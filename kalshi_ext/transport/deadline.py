@@ -48,9 +48,11 @@ from contextvars import ContextVar
 
 from attrs import define, field
 
+from kalshi_ext.bases import Printed
 
-@define
-class DeliveryTrace:
+
+@define(eq=False, repr=False)
+class DeliveryTrace(Printed):
     """Deadline and count of one request; the module's text says what they prove.
 
     `deadline` is in seconds of `time.monotonic()`, `bytes_written` in bytes of plain HTTP.

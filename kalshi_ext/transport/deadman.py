@@ -26,6 +26,7 @@ from typing import Any, Final, Self
 from attrs import define, field
 
 from kalshi_ext.arguments import seconds
+from kalshi_ext.bases import Printed
 from kalshi_ext.errors import DeadManGone, Misuse
 from kalshi_ext.redact import Secret
 
@@ -44,8 +45,8 @@ def checked_times(alive_every: object, timeout: object) -> tuple[float, float]:
     return every, within
 
 
-@define(eq=False)
-class DeadMan:
+@define(eq=False, repr=False)
+class DeadMan(Printed):
     """The handle of a dead man's switch, also as a context manager.
 
     Leaving it without an error switches it off; leaving it by one stops trading.

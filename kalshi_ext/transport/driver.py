@@ -28,6 +28,7 @@ from typing import Any, TypeVar
 
 from attrs import define, field
 
+from kalshi_ext.bases import Printed
 from kalshi_ext.budget.store import lease_in_time
 from kalshi_ext.errors import JournalUnwritable, KalshiError, Misuse
 from kalshi_ext.events import NOBODY, Events, JournalFailed, JournalRecovered
@@ -96,8 +97,8 @@ IMMEDIATE: dict[type, Callable[[Any, Any], Any]] = {
 }
 
 
-@define(eq=False)
-class RunningCall:
+@define(eq=False, repr=False)
+class RunningCall(Printed):
     """A call that a driver runs: since when (`time.monotonic`), and its operation once it sent."""
 
     began: float
@@ -109,8 +110,8 @@ class RunningCall:
             self.operation = send.operation
 
 
-@define(eq=False)
-class JournalWatch:
+@define(eq=False, repr=False)
+class JournalWatch(Printed):
     """Tell that the journal fails, and that it works again."""
 
     events: Events
@@ -152,8 +153,8 @@ def no_answer(seconds: float) -> JournalUnusable:
     return JournalUnusable(f"the journal does not answer in {seconds:g} s")
 
 
-@define
-class Driver:
+@define(eq=False, repr=False)
+class Driver(Printed):
     """Perform the effects of flows on the calling thread."""
 
     endpoint: Endpoint

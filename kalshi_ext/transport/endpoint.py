@@ -13,6 +13,7 @@ from typing import Any
 
 from attrs import define, field, frozen
 
+from kalshi_ext.bases import Printed, Value
 from kalshi_ext.errors import DryRun, Misuse
 from kalshi_ext.protocol.effects import Send
 from kalshi_ext.protocol.messages import Lost, Reply, Request
@@ -29,8 +30,8 @@ USER_AGENT = "kalshi-ext"
 _BOOTTIME: int | None = getattr(time, "CLOCK_BOOTTIME", None)
 
 
-@define
-class Clock:
+@define(eq=False, repr=False)
+class Clock(Printed):
     """This machine's clock in Unix seconds, with a correction towards the exchange's clock."""
 
     _offset: float = 0.0
@@ -52,8 +53,8 @@ class Clock:
         self._offset += seconds
 
 
-@frozen
-class Endpoint:
+@frozen(eq=False, repr=False)
+class Endpoint(Value):
     """The exchange as both drivers see it: base URL without trailing slash, signer, clock.
 
     `max_body` is in bytes.

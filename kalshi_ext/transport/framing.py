@@ -26,6 +26,7 @@ from typing import Final
 
 from attrs import define, field
 
+from kalshi_ext.bases import Printed
 from kalshi_ext.transport import failures
 
 MAX_HEAD: Final = 64 * 1024  # bytes of one head
@@ -60,8 +61,8 @@ def no_parts() -> list[bytes]:
     return []
 
 
-@define
-class AnswerReader:
+@define(eq=False, repr=False)
+class AnswerReader(Printed):
     """Read one answer from the bytes as they come; each codec adds `_headers` and `_dechunk`.
 
     `method` is that of the request. `headers` are raw pairs, `reason` the status line's words.

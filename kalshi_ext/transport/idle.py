@@ -15,6 +15,8 @@ from typing import Final, Generic, Protocol, TypeVar
 
 from attrs import define, field
 
+from kalshi_ext.bases import Printed
+
 Origin = tuple[str, str, int]
 """Scheme, host and port."""
 
@@ -40,8 +42,8 @@ class Idle(Protocol):
 C = TypeVar("C", bound=Idle)
 
 
-@define
-class IdleStack(Generic[C]):
+@define(eq=False, repr=False)
+class IdleStack(Printed, Generic[C]):
     """The idle connections of one transport. Not for several threads at once."""
 
     limit: int

@@ -9,6 +9,7 @@ import time
 
 from attrs import frozen
 
+from kalshi_ext.bases import Value
 from kalshi_ext.transport import failures
 from kalshi_ext.transport.codec import Codec
 from kalshi_ext.transport.connection import Connection, Steps, secure
@@ -20,8 +21,8 @@ from kalshi_ext.transport.proxy import check_tunnel, proxy_address, tunnel_reque
 from kalshi_ext.transport.tls import TlsContext
 
 
-@frozen
-class Opening:
+@frozen(eq=False, repr=False)
+class Opening(Value):
     """How connections are opened: with which certificates, through which proxy."""
 
     tls: TlsContext

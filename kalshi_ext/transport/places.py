@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, Generic, Protocol, Self, TypeVar
 
 from attrs import define, field
 
+from kalshi_ext.bases import Printed
 from kalshi_ext.transport import failures
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ class Waiter(Protocol):
 W = TypeVar("W", bound=Waiter)
 
 
-@define(eq=False)
-class Book(Generic[W]):
+@define(eq=False, repr=False)
+class Book(Printed, Generic[W]):
     """The books of both kinds of places: who has one and who waits. Not for several threads."""
 
     limit: int = MAX_CONNECTIONS

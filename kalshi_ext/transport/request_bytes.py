@@ -6,6 +6,7 @@ import re
 
 from attrs import frozen
 
+from kalshi_ext.bases import Value
 from kalshi_ext.transport import failures
 from kalshi_ext.transport.family import httpx
 from kalshi_ext.transport.idle import Origin
@@ -16,8 +17,8 @@ _HEAD = re.compile(
 )
 
 
-@frozen
-class RequestBytes:
+@frozen(eq=False, repr=False)
+class RequestBytes(Value):
     """What a request of the driver's is written of: no object of httpx is made for it.
 
     `timeout` bounds each step of it, in seconds.

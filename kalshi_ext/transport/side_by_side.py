@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from attrs import define, field
 
+from kalshi_ext.bases import Printed
 from kalshi_ext.protocol.flow import Flow
 from kalshi_ext.transport.driver import Driver
 
@@ -19,8 +20,8 @@ K = TypeVar("K")
 T = TypeVar("T")
 
 
-@define
-class Running(Generic[K, T]):
+@define(eq=False, repr=False)
+class Running(Printed, Generic[K, T]):
     """Flows that run on threads, at most `width` at a time; threads may share a driver.
 
     One that has nobody beside it runs on the calling thread, in `wait`.

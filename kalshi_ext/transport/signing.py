@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Protocol
 from attrs import frozen
 
 from kalshi_ext.arguments import plain
+from kalshi_ext.bases import Printed, Value
 from kalshi_ext.errors import Misuse
 from kalshi_ext.redact import Secret, as_secret, remember, remember_briefly
 from kalshi_ext.transport.keys import KeySource, Passphrase, PrivateKey, load_key
@@ -127,8 +128,8 @@ class Ed25519Signer(_KeySigner):
         return self._key.sign(message)
 
 
-@frozen(eq=False)
-class BearerToken(_NotPicklable):
+@frozen(eq=False, repr=False)
+class BearerToken(Printed, _NotPicklable):
     """Authenticate with a token, as the classic contract documents. It carries no timestamp."""
 
     token: Secret[str]
@@ -138,8 +139,8 @@ class BearerToken(_NotPicklable):
         return {"Authorization": f"Bearer {self.token.reveal()}"}
 
 
-@frozen
-class Anonymous:
+@frozen(eq=False, repr=False)
+class Anonymous(Value):
     """Authenticate nothing: public operations need no credentials."""
 
     authenticated: ClassVar[bool] = False

@@ -13,6 +13,7 @@ from typing import Final, Self
 
 from attrs import define, field
 
+from kalshi_ext.bases import Printed
 from kalshi_ext.transport.connection import Connection, Message, Steps
 from kalshi_ext.transport.deadline import DeliveryTrace, current_trace, trace_delivery
 from kalshi_ext.transport.family import as_httpx, httpx, is_patched
@@ -28,8 +29,8 @@ from kalshi_ext.transport.transport_options import (
 )
 
 
-@define(eq=False)
-class _Body(httpx.SyncByteStream):
+@define(eq=False, repr=False)
+class _Body(Printed, httpx.SyncByteStream):
     """The body of an answer; it holds connection and place until its end, and no longer."""
 
     transport: DeadlineTransport

@@ -15,6 +15,7 @@ from typing import Final
 from attrs import field, frozen
 
 from kalshi_ext.arguments import misuse
+from kalshi_ext.bases import Value
 from kalshi_ext.redact import redacted_repr
 from kalshi_ext.values.money import EXACT, price
 from kalshi_ext.values.parsing import read_dollars
@@ -25,8 +26,8 @@ _CENT: Final = 10_000
 _DOLLAR: Final = 1_000_000
 
 
-@frozen
-class Band:
+@frozen(eq=False, repr=False)
+class Band(Value):
     """Prices from `start` to `end` (both included) in steps of `step`, in dollars."""
 
     start: Decimal
@@ -53,8 +54,8 @@ class Band:
         return range(self._start, self._end + 1, self._step)
 
 
-@frozen
-class PriceGrid:
+@frozen(eq=False, repr=False)
+class PriceGrid(Value):
     """The valid prices of one market: those of its bands, and whole cents."""
 
     bands: tuple[Band, ...] = ()

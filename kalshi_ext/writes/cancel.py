@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 
 from attrs import define, evolve, field
 
+from kalshi_ext.bases import Printed
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import (
     Forbidden,
@@ -75,8 +76,8 @@ from kalshi_ext.writes.outcomes import (
 T = TypeVar("T")
 
 
-@define(eq=False)
-class _Cancel:
+@define(eq=False, repr=False)
+class _Cancel(Printed):
     """One order to cancel: what the exchange answered, and the result once it is known."""
 
     contract: Contract

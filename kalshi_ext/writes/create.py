@@ -26,6 +26,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from attrs import frozen
 
+from kalshi_ext.bases import Value
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import Forbidden, KalshiError, Misuse, NotSent, Unauthorized
 from kalshi_ext.journal import Entry, JournalError
@@ -171,8 +172,8 @@ def create_subaccount(
 # The rows of the lists
 
 
-@frozen
-class _RowKind(Generic[R]):
+@frozen(eq=False, repr=False)
+class _RowKind(Value, Generic[R]):
     """The rows of one list, as one write would make them.
 
     `matches` says whether a row could be what was asked for, `completed` whether such a row proves
@@ -189,8 +190,8 @@ class _RowKind(Generic[R]):
     is_named: Callable[[R], bool] = lambda _: False
 
 
-@frozen
-class Listing:
+@frozen(eq=False, repr=False)
+class Listing(Value):
     """What a list showed before a write.
 
     `ids` are those of its newest rows; of all where `whole`. `at` is the exchange's time of the

@@ -47,7 +47,7 @@ Batch: TypeAlias = Call[list[OrderAck | Refused]]
 Tickets: TypeAlias = Mapping[str, OrderTicket]
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class OrderWrite(Write[OrderAck]):
     """Orders, by client_order_id; `build_call` is given where they are sent, `whole` for all."""
 

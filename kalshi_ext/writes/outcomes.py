@@ -36,6 +36,7 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 from attrs import frozen
 
+from kalshi_ext.bases import Value
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import (
     BadRequest,
@@ -60,22 +61,22 @@ T = TypeVar("T")
 ErrorT = TypeVar("ErrorT", bound=KalshiError)
 
 
-@frozen
-class Executed(Generic[T]):
+@frozen(eq=False, repr=False)
+class Executed(Value, Generic[T]):
     """The exchange executed the write; `value` is its answer, or what a probe read."""
 
     value: T
 
 
-@frozen
-class NotExecuted:
+@frozen(eq=False, repr=False)
+class NotExecuted(Value):
     """Nothing stands: the exchange refused the write, or no byte of it left."""
 
     error: KalshiError
 
 
-@frozen
-class Unknown:
+@frozen(eq=False, repr=False)
+class Unknown(Value):
     """The write may have been executed. `key_taken`: the exchange says that its key exists."""
 
     error: KalshiError
@@ -85,8 +86,8 @@ class Unknown:
 WriteOutcome: TypeAlias = Executed[T] | NotExecuted | Unknown
 
 
-@frozen
-class NotDone(Generic[T]):
+@frozen(eq=False, repr=False)
+class NotDone(Value, Generic[T]):
     """A probe found the write not done. `resend` is the call that does what is left of it.
 
     Without one the same request goes again, if `may_go_again`. `conclusive` says whether a success
@@ -98,22 +99,22 @@ class NotDone(Generic[T]):
     may_go_again: bool = True
 
 
-@frozen
-class Created(Generic[T]):
+@frozen(eq=False, repr=False)
+class Created(Value, Generic[T]):
     """A probe found something that was not there before: no read is too old to show that."""
 
     value: T
 
 
-@frozen
-class Unclear:
+@frozen(eq=False, repr=False)
+class Unclear(Value):
     """A probe proved nothing; `until` says how long reading on may show more."""
 
     until: Literal["time is over", "no copy is left", "now"] = "time is over"
 
 
-@frozen
-class Moot:
+@frozen(eq=False, repr=False)
+class Moot(Value):
     """Whether it was executed can never be told, and nothing of it can happen any more."""
 
     error: KalshiError

@@ -21,6 +21,7 @@ from typing import Any
 
 from attrs import define, frozen
 
+from kalshi_ext.bases import Value
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import ABSENT_ADVICE, KalshiError, NotSent, OutcomeUnknown
 from kalshi_ext.journal import Entry, State, Transition
@@ -63,8 +64,8 @@ from kalshi_ext.writes.write import Progress, Reading, Write
 LEFT_WITHIN = RENEW_AFTER + DATE_GRAIN
 
 
-@frozen
-class Resolution:
+@frozen(eq=False, repr=False)
+class Resolution(Value):
     """What recovery found out about one write: the verdict now in the journal.
 
     `state` is resolved (it was executed: `order_id`), not_sent (it was not, and can no longer
@@ -232,7 +233,7 @@ def _no_verdict(entry: Entry) -> OutcomeUnknown:
     )
 
 
-@define(eq=False, kw_only=True)
+@define(eq=False, kw_only=True, repr=False)
 class _Orders(OrderWrite):
     """Orders of one ticker that an earlier run left open."""
 
@@ -242,7 +243,7 @@ class _Orders(OrderWrite):
         return _not_executed_error(self.entries[key])
 
 
-@define(eq=False, kw_only=True)
+@define(eq=False, kw_only=True, repr=False)
 class _Other(Write[Any]):
     """Any other write that an earlier run left open."""
 

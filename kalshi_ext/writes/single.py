@@ -36,7 +36,7 @@ from kalshi_ext.writes.resolve import execute
 from kalshi_ext.writes.write import Progress, Reading, Write
 
 
-@define(eq=False, kw_only=True)
+@define(eq=False, kw_only=True, repr=False)
 class Single(Write[Any]):
     """What one write asks for: its call, the ticker it belongs to, and what a probe needs of it.
 

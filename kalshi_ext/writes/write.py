@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from attrs import define, field, frozen
 
+from kalshi_ext.bases import Printed, Value
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import KalshiError, NotSent, OutcomeUnknown
 from kalshi_ext.journal import State, Transition
@@ -34,8 +35,8 @@ T = TypeVar("T")
 Result: TypeAlias = T | KalshiError
 
 
-@define
-class Progress(Generic[T]):
+@define(eq=False, repr=False)
+class Progress(Printed, Generic[T]):
     """How far the write under one journal key has come.
 
     `result` is a value, or an error that the caller gets; `is_open` says that it has no verdict.
@@ -59,16 +60,16 @@ class Progress(Generic[T]):
     unknown_since: float | None = None  # monotonic; None where nothing was told of it
 
 
-@frozen
-class Reading:
+@frozen(eq=False, repr=False)
+class Reading(Value):
     """One look: the watermark before it, and the keys of which no copy can be executed any more."""
 
     watermark: Watermark
     expired: Collection[str]
 
 
-@define(eq=False)
-class Write(ABC, Generic[T]):
+@define(eq=False, repr=False)
+class Write(Printed, ABC, Generic[T]):
     """One call as data for the engine: the orders of a batch, or one other write.
 
     A kind of write says what it sends, what an answer proves, what a read shows and what of it the

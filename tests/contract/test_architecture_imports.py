@@ -14,6 +14,7 @@ ROOM = Path(kalshi_ext.__file__).parent
 
 # From the ground up: a room may import what stands above it in this list, and itself.
 ORDER = (
+    "bases",
     "spellings",
     "redact",
     "errors",
@@ -49,9 +50,9 @@ RANK = {room: rank for rank, room in enumerate(ORDER)}
 # Tools beside the client: they may use the ground floor, and nothing of the client above it.
 APART = {
     "drift": {"errors", "contract"},
-    "journal": {"errors", "spellings", "redact", "arguments"},
-    "budget": {"errors", "spellings", "redact", "arguments"},
-    "events": {"errors", "spellings", "redact", "arguments"},
+    "journal": {"bases", "errors", "spellings", "redact", "arguments"},
+    "budget": {"bases", "errors", "spellings", "redact", "arguments"},
+    "events": {"bases", "errors", "spellings", "redact", "arguments"},
     "otel": {"errors", "arguments", "events"},
 }
 WRITING = ("reads", "writes", "bulk", "stop")
