@@ -40,7 +40,9 @@ from kalshi_ext.protocol.pagination import Paginator, unreadable_rows
 
 T = TypeVar("T")
 
-MAX_WIDTH: Final = 6  # pages; one of 1000 fills takes about 1 MB
+# Pages; one of 1000 fills takes about 1 MB. So many that some are on their way while others are
+# decoded: six answers that come together keep one core for longer than the next ones take.
+MAX_WIDTH: Final = 12
 PACED_SECONDS: Final = 0.3  # of the read budget that one list may have under way
 FILL: Final = 0.95  # of a page: what a window is to hold, so that most need no second page
 SPARSE: Final = 0.25  # of a page: a window with less tells nothing about the next

@@ -131,7 +131,8 @@ def test_a_list_of_many_pages_is_read_side_by_side_and_in_few_requests(on: str) 
     assert ids(rows) == list(exchange.expected())
     pages = len(rows) / PAGE
     assert len(exchange.requests) < 1.6 * pages
-    assert on == "threads" or 2 < exchange.most_under_way <= MAX_WIDTH
+    # The first page in order is asked for beside those that are under way already.
+    assert on == "threads" or 2 < exchange.most_under_way <= MAX_WIDTH + 1
 
 
 def test_a_list_that_fits_a_page_takes_one_request() -> None:
@@ -191,7 +192,9 @@ def test_a_loop_that_ends_early_leaves_nothing_under_way(word: str) -> None:
             async for _ in clients.resolve(client, word)(**since):
                 if len(exchange.requests) > 20:
                     break
-            await asyncio.sleep(0.01)  # the loop closes what was left
+            for _ in range(200):  # the loop closes what was left, in its time
+                if len(asyncio.all_tasks()) > 1:
+                    await asyncio.sleep(0.01)
             return len(asyncio.all_tasks())
 
     assert asyncio.run(read_some()) == 1
