@@ -72,7 +72,9 @@ def _alias(value: Any) -> str:
 
 
 def _class(name: str, value: type) -> Iterator[str]:
-    bases = ", ".join(base.__name__ for base in value.__bases__ if base is not object)
+    # How a class prints and compares is no base that a program could rely on.
+    told = (base for base in value.__bases__ if base.__module__ != "kalshi_ext.bases")
+    bases = ", ".join(base.__name__ for base in told if base is not object)
     yield f"class {name}({bases})" if bases else f"class {name}"
     if issubclass(value, enum.Enum):
         yield from (f"{name}.{member.name} = {member.value!r}" for member in value)

@@ -49,7 +49,8 @@ def plain_target(url: str, query: tuple[tuple[str, str], ...]) -> Target | None:
         return target
     names = list(dict.fromkeys(name for name, _ in query))
     # As httpx writes them: the values of one name stand together.
-    text = urlencode(query if len(names) == len(query) else sorted(query, key=_by_name(names)))
+    pairs = query if len(names) == len(query) else tuple(sorted(query, key=_by_name(names)))
+    text = urlencode(pairs)
     if len(url) + len(text) > _LONGEST:
         return None
     return target._replace(raw_path=b"%b?%b" % (target.raw_path, text.encode("ascii")))
