@@ -22,6 +22,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any, Final, Generic, NoReturn, TypeGuard, TypeVar, cast, overload
 
 from kalshi_ext.spellings import spellings_of, without
@@ -93,75 +94,81 @@ _ROOTS: Final = (
 
 # A group is kept, the rest goes. Every repetition is bounded, or cannot be entered from two places
 # of a text: bodies come from outside, and a test measures how the time of each pattern grows.
-_PATTERNS: Final = tuple(
-    re.compile(pattern, flags | re.IGNORECASE)
-    for pattern, flags in (
-        # A key cut short by a log's line limit has no END line: then the rest of the text goes.
-        (rf"(-----BEGIN{_GAP}{_KEY_KIND}-----).*?(-----END{_GAP}{_KEY_KIND}-----|\Z)", re.DOTALL),
-        # The same without its BEGIN line: how PKCS8 and PKCS1 keys start in base64.
-        (
-            r"()(?<![A-Za-z0-9+/])(?:MII[A-Z][A-Za-z0-9+/]{4}|MC4CAQAwBQYDK2Vw)"
-            r"(?:[A-Za-z0-9+/=]|\\[rn]|[\r\n]){24,}",
-            0,
-        ),
-        # "name": "value" up to the same quote, also escaped in another text: \"name\": \"value\"
-        (
-            rf"""({_NAMES}\\{{0,3}}["']?\s{{0,8}}(?:=>|[:=,])\s{{0,8}}[\[(]?\s{{0,8}}b?\\["'])"""
-            r"""[^"'\\\r\n]+""",
-            0,
-        ),
-        (
-            rf"""({_NAMES}["']?\s{{0,8}}(?:=>|[:=,])\s{{0,8}}[\[(]?\s{{0,8}}b?")"""
-            r"""(?:[^"\\\r\n]|\\.)+""",
-            0,
-        ),
-        (
-            rf"""({_NAMES}["']?\s{{0,8}}(?:=>|[:=,])\s{{0,8}}[\[(]?\s{{0,8}}b?')"""
-            r"""(?:[^'\\\r\n]|\\.)+""",
-            0,
-        ),
-        # The quotes of HTML and of URLs
-        (
-            rf"""({_NAMES}(?:{_QUOTE})?{_SAYS}(?:&quot;|&\#0?3[49];|&\#x2[27];|%22|%27))"""
-            r"""[^"'<>&%\s]+""",
-            0,
-        ),
-        # Between the tags of an echo of headers, and in the value of a form
-        (
-            rf"""({_NAMES}\s{{0,8}}[:=]?{_TAGS}\s{{0,8}}[:=]?\s{{0,8}})(?![\s<]|\[redacted)[^<\r\n]+""",
-            0,
-        ),
-        (rf"""({_NAMES}["']\s{{1,8}}(?:content|value)\s{{0,8}}=\s{{0,8}}["']?)[^"'<>]+""", 0),
-        # Name: value, as headers are written in plain text, and NAME=value of an environment
-        (
-            rf"""({_LINE_NAMES}\s{{0,8}}[:=]\s{{0,8}})(?!\[redacted|[\s"'<]|\\["']|b["'])"""
-            r"""(?:[^\r\n<\\]|\\(?![rn]))+""",
-            0,
-        ),
-        (
-            rf"""({_NAMES}{_SAYS})(?!\[redacted|[\s"'<]|\\["']|b["']|&quot;|&\#|%2[27]|null\b)"""
-            r"""(?:\[[^\]\r\n]*|(?:[^\r\n<,;}}&\\]|\\(?![rn]))+)""",
-            0,
-        ),
-        # Shorter words after "Bearer" are prose, not tokens.
-        (rf"((?<![A-Za-z0-9_-])Bearer{_GAP}{{1,8}})[^\s\"'<>,;&\\]{{8,}}", 0),
-        (
-            rf"((?<![A-Za-z0-9_-])Basic{_GAP}{{1,8}})(?=[^\s]{{0,40}}[0-9=])[A-Za-z0-9+/]{{8,}}={{0,2}}",
-            0,
-        ),
-        # A JSON web token wherever it stands
-        (r"()(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?", 0),
-        # user_not_found:_<uuid>: an error code that names an account (observed)
-        (rf"((?<![a-z])(?:user|member)[a-z_]{{0,40}}:_?){_UUID}", 0),
-        # scheme://user:password@host, where a careless password holds / or @ itself
-        (
-            r"""(:(?://|%2F%2F))(?!\[redacted)(?:[^\s/@:"'<>]{0,256}:[^\s"'<>]{0,512}|[^\s/"'<>]{1,512})(@)""",
-            0,
-        ),
-    )
+_PATTERN_TEXTS: Final = (
+    # A key cut short by a log's line limit has no END line: then the rest of the text goes.
+    (rf"(-----BEGIN{_GAP}{_KEY_KIND}-----).*?(-----END{_GAP}{_KEY_KIND}-----|\Z)", re.DOTALL),
+    # The same without its BEGIN line: how PKCS8 and PKCS1 keys start in base64.
+    (
+        r"()(?<![A-Za-z0-9+/])(?:MII[A-Z][A-Za-z0-9+/]{4}|MC4CAQAwBQYDK2Vw)"
+        r"(?:[A-Za-z0-9+/=]|\\[rn]|[\r\n]){24,}",
+        0,
+    ),
+    # "name": "value" up to the same quote, also escaped in another text: \"name\": \"value\"
+    (
+        rf"""({_NAMES}\\{{0,3}}["']?\s{{0,8}}(?:=>|[:=,])\s{{0,8}}[\[(]?\s{{0,8}}b?\\["'])"""
+        r"""[^"'\\\r\n]+""",
+        0,
+    ),
+    (
+        rf"""({_NAMES}["']?\s{{0,8}}(?:=>|[:=,])\s{{0,8}}[\[(]?\s{{0,8}}b?")"""
+        r"""(?:[^"\\\r\n]|\\.)+""",
+        0,
+    ),
+    (
+        rf"""({_NAMES}["']?\s{{0,8}}(?:=>|[:=,])\s{{0,8}}[\[(]?\s{{0,8}}b?')"""
+        r"""(?:[^'\\\r\n]|\\.)+""",
+        0,
+    ),
+    # The quotes of HTML and of URLs
+    (
+        rf"""({_NAMES}(?:{_QUOTE})?{_SAYS}(?:&quot;|&\#0?3[49];|&\#x2[27];|%22|%27))"""
+        r"""[^"'<>&%\s]+""",
+        0,
+    ),
+    # Between the tags of an echo of headers, and in the value of a form
+    (
+        rf"""({_NAMES}\s{{0,8}}[:=]?{_TAGS}\s{{0,8}}[:=]?\s{{0,8}})(?![\s<]|\[redacted)[^<\r\n]+""",
+        0,
+    ),
+    (rf"""({_NAMES}["']\s{{1,8}}(?:content|value)\s{{0,8}}=\s{{0,8}}["']?)[^"'<>]+""", 0),
+    # Name: value, as headers are written in plain text, and NAME=value of an environment
+    (
+        rf"""({_LINE_NAMES}\s{{0,8}}[:=]\s{{0,8}})(?!\[redacted|[\s"'<]|\\["']|b["'])"""
+        r"""(?:[^\r\n<\\]|\\(?![rn]))+""",
+        0,
+    ),
+    (
+        rf"""({_NAMES}{_SAYS})(?!\[redacted|[\s"'<]|\\["']|b["']|&quot;|&\#|%2[27]|null\b)"""
+        r"""(?:\[[^\]\r\n]*|(?:[^\r\n<,;}}&\\]|\\(?![rn]))+)""",
+        0,
+    ),
+    # Shorter words after "Bearer" are prose, not tokens.
+    (rf"((?<![A-Za-z0-9_-])Bearer{_GAP}{{1,8}})[^\s\"'<>,;&\\]{{8,}}", 0),
+    (
+        rf"((?<![A-Za-z0-9_-])Basic{_GAP}{{1,8}})(?=[^\s]{{0,40}}[0-9=])[A-Za-z0-9+/]{{8,}}={{0,2}}",
+        0,
+    ),
+    # A JSON web token wherever it stands
+    (r"()(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?", 0),
+    # user_not_found:_<uuid>: an error code that names an account (observed)
+    (rf"((?<![a-z])(?:user|member)[a-z_]{{0,40}}:_?){_UUID}", 0),
+    # scheme://user:password@host, where a careless password holds / or @ itself
+    (
+        r"""(:(?://|%2F%2F))(?!\[redacted)(?:[^\s/@:"'<>]{0,256}:[^\s"'<>]{0,512}|[^\s/"'<>]{1,512})(@)""",
+        0,
+    ),
 )
 
-_NAMED: Final = frozenset(each for each in _PATTERNS if "authorization" in each.pattern.lower())
+
+@cache
+def patterns() -> tuple[re.Pattern[str], ...]:
+    """Return the patterns, compiled when the first text is looked at: most imports see none."""
+    return tuple(re.compile(text, flags | re.IGNORECASE) for text, flags in _PATTERN_TEXTS)
+
+
+@cache
+def _named() -> frozenset[re.Pattern[str]]:
+    return frozenset(each for each in patterns() if "authorization" in each.pattern.lower())
 
 
 def redact_text(text: str) -> str:
@@ -169,8 +176,8 @@ def redact_text(text: str) -> str:
     text = without_known_text(text)
     lowered = text.lower()
     named = any(root in lowered for root in _ROOTS)
-    for pattern in _PATTERNS:
-        if named or pattern not in _NAMED:
+    for pattern in patterns():
+        if named or pattern not in _named():
             text = pattern.sub(_replacement, text)
     return text
 

@@ -15,6 +15,7 @@ from typing import Any
 from attrs import frozen
 
 import kalshi_ext
+import kalshi_ext.redact
 
 Pattern = re.Pattern[Any]
 
@@ -100,6 +101,8 @@ def patterns() -> dict[str, Pattern]:
                 for number, each in enumerate(several)
                 if isinstance(each, re.Pattern) and each not in found.values()
             }
+    late = enumerate(kalshi_ext.redact.patterns())  # compiled by the first use
+    found |= {f"kalshi_ext.redact.patterns {number}": each for number, each in late}
     known = {each.pattern for each in found.values()}
     written = {text: re.compile(text) for text in _written() if text not in known}
     return found | {f"inline {text!r:.60}": each for text, each in written.items()}
