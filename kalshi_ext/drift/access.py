@@ -9,9 +9,11 @@ once, with all operations that name it; the alternatives are then compared as if
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from kalshi_ext.drift.document import Document, Node, dereferenced, join, last_step
 from kalshi_ext.drift.finding import Difference, LocatedDifference, Location
+from kalshi_ext.drift.limits import is_mapping
 from kalshi_ext.drift.operations import (
     SCHEMES,
     Alternative,
@@ -44,7 +46,7 @@ def _compare_servers(base: Node, new: Node) -> Iterator[Difference]:
     for url in dict.fromkeys([*base_servers, *new_servers]):
         before, after = base_servers.get(url), new_servers.get(url)
         if before and after:
-            if dereferenced(before.get("variables")) != dereferenced(after.get("variables")):
+            if _variables(before) != _variables(after):
                 yield Difference("server-variables-changed", before.pointer, after.pointer, url)
         elif before:
             yield Difference("server-removed", before.pointer, lists[1], url)
@@ -52,9 +54,35 @@ def _compare_servers(base: Node, new: Node) -> Iterator[Difference]:
             yield Difference("server-added", lists[0], after.pointer, url)
 
 
+def _variables(server: Node) -> str:
+    left = fixed_url(server.value)[1]
+    return dereferenced(Node(left, join(server.pointer, "variables"), server.document))
+
+
+def fixed_url(server: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Write the variables that have one value into a server's URL; give it, and the others.
+
+    The slash at its end says nothing.
+    """
+    url: str = server.get("url", "")
+    variables = server.get("variables")
+    left: dict[str, Any] = {}
+    for name, variable in (variables if is_mapping(variables) else {}).items():
+        value = variable.get("default") if is_mapping(variable) else None
+        members = variable.get("enum") if is_mapping(variable) else None
+        if isinstance(value, str) and f"{{{name}}}" in url and members in (None, [value]):
+            url = url.replace(f"{{{name}}}", value)
+        else:
+            left[name] = variable
+    return url.rstrip("/") or url, left
+
+
 def _servers(holder: Node) -> dict[str, Node]:
     """List servers by URL; a document that names none is served from its own root."""
-    servers = {each.mapping().text("url").rstrip("/"): each for each in holder.members("servers")}
+    servers: dict[str, Node] = {}
+    for each in holder.members("servers"):
+        each.mapping().text("url")
+        servers[fixed_url(each.value)[0].rstrip("/")] = each
     return servers or {"": Node({}, join(holder.pointer, "servers"), holder.document)}
 
 

@@ -50,13 +50,13 @@ _DEFAULTS: Final = USE_KEYS - {"default"} | {"required", "parameters", "tags"}
 
 def arranged_like(new: Node, committed: Node) -> Node:
     """Arrange a document in normal form like another one; what both say alike is equal text."""
-    new = _with_known_paths(new, committed)
+    new = _with_known_schemes(_with_known_paths(new, committed), committed)
     sides = _Side(new), _Side(committed)
     first = _Arranger(*sides)
     first.paths()
     # Once more, with every renaming known: a new field may speak of a schema met later.
     arranger = _Arranger(*sides, first.renamings)
-    document = {**new, "paths": arranger.paths()}
+    document = {**new, **_notation(new, committed), "paths": arranger.paths()}
     if "servers" in new:
         document["servers"] = _sorted_like(new["servers"], committed.get("servers", []))
     return ordered(with_reason_phrases(prune(arranger.with_names(document))))
@@ -71,6 +71,44 @@ def _with_known_paths(new: Node, committed: Node) -> Node:
         names = dict(zip(_PLACEHOLDER.findall(path), _PLACEHOLDER.findall(name), strict=True))
         paths[name] = item if name == path else _with_parameter_names(_Side(new), item, names)
     return {**new, "paths": paths}
+
+
+def _notation(new: Node, committed: Node) -> Node:
+    """Give what names the document and its notation, which says nothing of the exchange."""
+    known = {"openapi": committed["openapi"]}
+    if "title" in committed.get("info", {}) and "info" in new:
+        known["info"] = {**new["info"], "title": committed["info"]["title"]}
+    return known
+
+
+def _with_known_schemes(new: Node, committed: Node) -> Node:
+    """Give the security schemes that mean the same their committed names."""
+    known = committed.get("components", {}).get("securitySchemes", {})
+    published = new.get("components", {}).get("securitySchemes", {})
+    called = {_text(scheme): name for name, scheme in known.items() if name not in published}
+    names = {
+        name: called[_text(scheme)]
+        for name, scheme in published.items()
+        if name not in known and _text(scheme) in called
+    }
+    if not names:
+        return new
+    schemes = {names.get(name, name): scheme for name, scheme in published.items()}
+    components = {**new["components"], "securitySchemes": schemes}
+    paths = {
+        path: {method: _with_scheme_names(each, names) for method, each in item.items()}
+        for path, item in new["paths"].items()
+    }
+    return {**new, "paths": paths, "components": components}
+
+
+def _with_scheme_names(operation: Node, names: dict[str, str]) -> Node:
+    if "security" not in operation:
+        return operation
+    renamed = [
+        {names.get(name, name): each[name] for name in each} for each in operation["security"]
+    ]
+    return {**operation, "security": renamed}
 
 
 def _shape(path: str) -> str:
@@ -257,7 +295,12 @@ class _Arranger:
         return target
 
     def _parts(self, kind: str, new: Node, old: Node) -> Node:
-        return {key: self._part(kind, key, value, old.get(key)) for key, value in new.items()}
+        return {
+            key: self._part(kind, key, value, old.get(key))
+            for key, value in new.items()
+            # A default in so many words stays unsaid where it was.
+            if key in old or key not in _DEFAULTS or value not in (False, [])
+        }
 
     def _part(self, kind: str, key: str, new: Any, old: Any) -> Any:
         child = GRAMMAR[kind].get(key)

@@ -6,8 +6,10 @@ or by name, 3.0 or 3.1. The normal form takes those away, in this order:
     our paths only, and what they reach    documents.is_ours, references.reachable
     no prose, no vendor extensions         _strip_prose
     3.1 keywords as 3.0 ones               downgrade
+    no default in so many words            plain.plain
     path and document defaults inlined     _push_down
     no keyword beside a $ref               wrap_references
+    one object of an allOf of objects      plain.merged
     a name for every enum and object       naming.hoist
     no security scheme without a user      references.with_used_schemes
     descriptions of responses              with_reason_phrases
@@ -23,6 +25,7 @@ from typing import Any, Final
 
 from contract.grammar import GRAMMAR, METHODS, escape, expect, rewrite
 from contract.naming import hoist
+from contract.plain import merged, plain
 from contract.references import (
     dereference,
     operations,
@@ -69,7 +72,8 @@ def normalise(document: dict[str, Any]) -> dict[str, Any]:
     version = _target_version(document)
     # Our paths first: what is broken elsewhere in the exchange's document is not our concern.
     document = rewrite(reachable(_keep_our_paths(document)), "document", _strip_prose)
-    document = hoist(wrap_references(_push_down({**document, "openapi": version})))
+    document = wrap_references(_push_down(plain({**document, "openapi": version})))
+    document = hoist(reachable(merged(document)))
     return ordered(with_reason_phrases(with_used_schemes(document)))
 
 
@@ -84,9 +88,23 @@ def _keep_our_paths(document: dict[str, Any]) -> dict[str, Any]:
     paths = expect(document.get("paths"), dict, "/paths")
     kept = {path: item for path, item in paths.items() if is_ours(path)}
     for path, item in kept.items():
-        if "$ref" in expect(item, dict, f"/paths/{escape(path)}"):
-            raise SpecError(f"/paths/{escape(path)}: a $ref in place of a path is not understood")
+        kept[path] = _in_place(document, expect(item, dict, f"/paths/{escape(path)}"), path)
     return {**document, "paths": kept}
+
+
+def _in_place(document: dict[str, Any], item: dict[str, Any], path: str) -> dict[str, Any]:
+    """Give a path that 3.1 keeps under components/pathItems."""
+    if "$ref" not in item:
+        return item
+    section = split_reference(str(item["$ref"]))[0] if _is_component(item["$ref"]) else ""
+    found = dereference(document, item["$ref"]) if section == "pathItems" else None
+    if not is_mapping(found) or "$ref" in found:
+        raise SpecError(f"/paths/{escape(path)}: such a $ref in place of a path is not understood")
+    return {**found, **{key: value for key, value in item.items() if key != "$ref"}}
+
+
+def _is_component(reference: object) -> bool:
+    return isinstance(reference, str) and reference.startswith("#/components/")
 
 
 def _strip_prose(kind: str, node: dict[str, Any]) -> dict[str, Any]:

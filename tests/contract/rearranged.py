@@ -124,8 +124,114 @@ def other_placeholders(document: Node) -> Node:
     return {**result, "paths": paths}
 
 
+def _each(document: Node, transform: Callable[[str, Node], Node]) -> Node:
+    result: Node = rewrite(copy.deepcopy(document), "document", transform)
+    return result
+
+
+def outspoken(document: Node) -> Node:
+    """Say every default, and every bound as a fraction; other words, titles and examples."""
+    defaults: Node = {
+        "schema": dict.fromkeys(("nullable", "deprecated", "readOnly", "writeOnly"), False),
+        "parameter": dict.fromkeys(("required", "deprecated", "allowReserved"), False),
+        "operation": {"deprecated": False, "description": "Other words.", "x-more": True},
+    }
+
+    def said(kind: str, node: Node) -> Node:
+        if "$ref" in node:
+            return node
+        new = {**defaults.get(kind, {}), **node}
+        if kind == "parameter" and new["in"] == "query":
+            new = {"style": "form", "explode": True, **new}
+        if kind != "schema":
+            return new
+        new |= {"title": "Another", "example": None}
+        if new.get("type") == "object":
+            new.setdefault("additionalProperties", True)
+        bounds = {k: float(v) for k, v in new.items() if k.startswith(("min", "max"))}
+        return {**new, **bounds}
+
+    result = _each(document, said)
+    return {**result, "info": {**result["info"], "title": "Another title"}}
+
+
+def wrapped(keyword: str) -> Callable[[Node], Node]:
+    """Write each reference to a schema as an allOf, anyOf or oneOf of one."""
+
+    def wrap(kind: str, node: Node) -> Node:
+        return {keyword: [node]} if kind == "schema" and set(node) == {"$ref"} else node
+
+    def rearranged(document: Node) -> Node:
+        return _each(document, wrap)
+
+    rearranged.__name__ = f"wrapped in {keyword}"
+    return rearranged
+
+
+def in_parts(document: Node) -> Node:
+    """Write each object as an allOf of two, the first of them in a component of its own."""
+    components: Node = {}
+
+    def split(kind: str, node: Node) -> Node:
+        fields = list(node.get("properties", {}).items()) if kind == "schema" else []
+        if len(fields) < 2 or "allOf" in node:
+            return node
+        halves = [
+            {
+                "type": "object",
+                "properties": dict(half),
+                "required": [name for name, _ in half if name in node.get("required", [])],
+            }
+            for half in (fields[:1], fields[1:])
+        ]
+        name = f"Base{len(components)}"
+        components[name], rest = halves
+        kept = {k: v for k, v in node.items() if k not in ("type", "properties", "required")}
+        return {**kept, "allOf": [{"$ref": f"#/components/schemas/{name}"}, rest]}
+
+    result = _each(document, split)
+    result["components"]["schemas"] |= components
+    return result
+
+
+def in_3_1(document: Node) -> Node:
+    """Write null as a type, one word as a constant, and each path under components."""
+
+    def said(kind: str, node: Node) -> Node:
+        if kind != "schema":
+            return node
+        new = {key: value for key, value in node.items() if key != "nullable"}
+        if len(new.get("enum", ())) == 1:
+            new["const"] = new.pop("enum")[0]
+        if not node.get("nullable"):
+            return new
+        if "type" not in new:
+            return {"anyOf": [new, {"type": "null"}]}
+        nullable = {"enum": [*new["enum"], None]} if "enum" in new else {}
+        return {**new, **nullable, "type": ["null", new["type"]]}
+
+    result = {**_each(document, said), "openapi": "3.1.0"}
+    items = dict(enumerate(result["paths"].values()))
+    result["components"]["pathItems"] = {f"Path{number}": each for number, each in items.items()}
+    references = [{"$ref": f"#/components/pathItems/Path{number}"} for number in items]
+    result["paths"] = dict(zip(result["paths"], references, strict=True))
+    return result
+
+
+def other_access(document: Node) -> Node:
+    """Write servers with a variable, schemes under other names, media types with a charset."""
+    text = json.dumps(document).replace('"application/json"', '"application/json; charset=utf-8"')
+    for name in document["components"]["securitySchemes"]:
+        text = text.replace(f'"{name}"', f'"{name}Scheme"')
+    result: Node = json.loads(text)
+    for server in result["servers"]:
+        server["url"] = server["url"].replace("/v2", "/{version}/")
+        server["variables"] = {"version": {"default": "v2", "enum": ["v2"]}}
+    return result
+
+
 def all_at_once(document: Node) -> Node:
-    return reordered(renamed(parameters_of_paths(hoisted(document))))
+    return reordered(renamed(parameters_of_paths(hoisted(outspoken(in_parts(document))))))
 
 
 REARRANGEMENTS: tuple[Callable[[Node], Node], ...] = (
@@ -136,5 +242,12 @@ REARRANGEMENTS: tuple[Callable[[Node], Node], ...] = (
     renamed,
     parameters_of_paths,
     other_placeholders,
+    outspoken,
+    wrapped("allOf"),
+    wrapped("anyOf"),
+    wrapped("oneOf"),
+    in_parts,
+    in_3_1,
+    other_access,
     all_at_once,
 )

@@ -13,6 +13,7 @@ from driftsuite.sites import operations
 from driftsuite.small_contract import small
 
 from kalshi_ext.drift.compare import compare
+from kalshi_ext.drift.documents import document
 from kalshi_ext.drift.finding import Finding
 from kalshi_ext.drift.messages import affected, meaning, title
 from kalshi_ext.drift.opening import open_document
@@ -191,3 +192,23 @@ def test_every_rule_says_why_and_what_to_do() -> None:
         assert rule.reason.endswith(".")
         assert rule.advice
         assert rule.title
+
+
+def served(**server: Any) -> Any:
+    new = document("upstream")
+    return {**new, "servers": [server, *new["servers"][1:]]}
+
+
+@pytest.mark.parametrize(
+    "variable", [{"default": "v2"}, {"default": "v2", "enum": ["v2"], "description": "words"}]
+)
+def test_a_server_whose_url_has_a_variable_of_one_value_is_the_same_server(variable: Any) -> None:
+    url = document("upstream")["servers"][0]["url"].replace("/v2", "/{v}")
+    assert rules(document("upstream"), served(url=url, variables={"v": variable})) == []
+
+
+@pytest.mark.parametrize("variable", [{"default": "v3"}, {"default": "v2", "enum": ["v2", "v3"]}])
+def test_a_server_whose_variable_says_more_or_else_is_another(variable: Any) -> None:
+    url = document("upstream")["servers"][0]["url"].replace("/v2", "/{v}")
+    found = rules(document("upstream"), served(url=url, variables={"v": variable}))
+    assert sorted(found) == ["server-added", "server-removed"]
