@@ -60,7 +60,8 @@ def direction(row: Row, *, side_and_action: bool) -> tuple[BookSide, OutcomeSide
         return _of_words(raw["side"], raw["action"])
     book = book or BOOK_OF_OUTCOME.get(outcome or "")
     outcome = outcome or OUTCOME_OF_BOOK.get(book or "")
-    if book in OUTCOME_OF_BOOK and OUTCOME_OF_BOOK[book] != outcome:
+    is_known = book in OUTCOME_OF_BOOK or outcome in BOOK_OF_OUTCOME
+    if is_known and OUTCOME_OF_BOOK.get(book or "") != outcome:
         raise ValueError(f"book_side {redacted_repr(book)} contradicts {redacted_repr(outcome)}")
     return (
         enum_member(BookSide, required(book, "book_side")),
@@ -116,7 +117,8 @@ def quick_order(raw: Any) -> Order:
         maker_fill_cost=number_of_text(get("maker_fill_cost_dollars")),
         expiration_time=values.read_expiry(get("expiration_time")),
         created_time=values.read_time(get("created_time")),
-        updated_time=values.read_time(get("last_update_time")),
+        # Without it the other reader looks for the older name.
+        updated_time=required(values.read_time(get("last_update_time")), "last_update_time"),
         self_trade_prevention_type=optional_enum_member(
             shapes.SelfTradePreventionType, values.read_text(get("self_trade_prevention_type"))
         ),

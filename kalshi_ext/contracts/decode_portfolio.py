@@ -74,6 +74,8 @@ def decode_position(raw: Any) -> Position:
         total_cost=row.money("total_cost"),
         last_updated=row.time("last_updated_ts"),
         exchange_index=row.whole("exchange_index"),
+        event_ticker=row.text("event_ticker"),
+        market_result=row.member(shapes.MarketResult, "market_result"),
         raw=raw,
     )
 

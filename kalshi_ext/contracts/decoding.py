@@ -134,6 +134,8 @@ def enum_member(kind: type[E], value: Any) -> E:
         return cast("E", members[value])
     if not isinstance(value, str):
         raise TypeError(f"{kind.__name__} must be text, not {type(value).__name__}")
+    if not value:
+        raise ValueError(f"{kind.__name__} is blank")  # which says as little as null
     return kind(value)
 
 

@@ -72,6 +72,9 @@ class Position(Value, FromPage):
     total_cost: Decimal | None = None
     last_updated: datetime = PROMISED
     exchange_index: int = PROMISED
+    # Of the 2.x documents only.
+    event_ticker: str | None = None
+    market_result: wire.MarketResult | None = None
     raw: wire.MarketPosition | wire.Position = field(repr=False, eq=False)
 
 

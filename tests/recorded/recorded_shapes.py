@@ -233,6 +233,8 @@ TODAYS_FILL = {
 }
 DOCUMENT_POSITION = {
     "ticker": RAIN,
+    "event_ticker": "KXRAIN-26DEC31",
+    "market_result": "yes",
     "position": -3,
     "realized_pnl": 17,
     "fees_paid": 19,
@@ -346,6 +348,14 @@ def new_group(ask: RawSandbox) -> str:
     body = {"contracts_limit": 5}
     group = ask("POST", "/portfolio/order_groups/create", body)["order_group_id"]
     return f"/portfolio/order_groups/{group}"
+
+
+def group_with_an_order(ask: RawSandbox) -> Any:
+    """Ask for a group that has an order."""
+    group = new_group(ask)
+    grouped = {"order_group_id": group.rpartition("/")[2]}
+    ask("POST", "/portfolio/orders", {**entry("grouped-1"), **grouped})
+    return ask("GET", group)
 
 
 def cancelled(ask: RawSandbox) -> Any:
@@ -534,6 +544,15 @@ SHAPES = [
         lambda c: c.order_groups.reset("g-1", None, None),
         ("group reset", "2.x wire", {}, lambda ask: ask("PUT", f"{new_group(ask)}/reset", {})),
         ("group reset", "today", {}, lambda ask: ask("PUT", f"{new_group(ask)}/reset", {})),
+    ),
+    *_classic(
+        lambda c: c.order_groups.get("g-1", None),
+        (
+            "one group",
+            "2.x wire",
+            {"is_auto_cancel_enabled": True, "orders": [ORDER_ID]},
+            group_with_an_order,
+        ),
     ),
     *_classic(
         lambda c: c.order_groups.delete("g-1", None, None),

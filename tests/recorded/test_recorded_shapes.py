@@ -6,7 +6,9 @@ import os
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import attrs
 import httpx
 import pytest
 from figures import write_block
@@ -41,7 +43,7 @@ def ask() -> Iterator[Ask]:
     def sandbox(served: tuple[str, str]) -> RawSandbox:
         if served not in opened:
             kind, dialect = served
-            settings = {"classic_dialect": dialect}
+            settings = {"classic_dialect": dialect, "rate_limits": False}
             box = Sandbox(contract=kind, settings=settings, clock_tolerance=None)
             box.start()
             token = {"authorization": f"Bearer {box.token}"}
@@ -74,6 +76,37 @@ def fidelity(shape: Shape, ask: Ask) -> str:
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
 def test_no_value_of_a_recorded_shape_is_lost(shape: Shape) -> None:
     assert lost(shape) == []
+
+
+LISTS = ("orders", "fills", "positions", "event positions", "settlements")
+
+
+@pytest.mark.parametrize("contract", ["classic", "current"])
+@pytest.mark.parametrize("older", ["documents", "2.x wire"])
+@pytest.mark.parametrize("name", LISTS)
+def test_a_row_of_two_spellings_falls_back_to_the_older_where_the_newer_is_no_use(
+    name: str, older: str, contract: str
+) -> None:
+    old, new = BY_NAME[f"{name}, {older}"], BY_NAME[f"{name}, today"]
+    (key, (old_row,)), (_, (new_row,)) = (next(iter(each.body.items())) for each in (old, new))
+    both = {**old_row, **new_row}
+
+    def told_of(row: dict[str, Any]) -> dict[str, Any]:
+        shape = attrs.evolve(new, contract=contract, body={key: [row]})
+        (model,) = read(shape).items
+        return {each: getattr(model, each) for each in attrs.fields_dict(type(model))}
+
+    alone, newest = told_of({**old_row, **sides(new_row)}), told_of(new_row)
+    for field in new_row.keys() - {"book_side", "outcome_side"} - old_row.keys():
+        for useless in ("", None, {}, "n/a"):
+            row = told_of({**both, field: useless})
+            for each in alone.keys() - {"raw"}:
+                assert row[each] in (newest[each], alone[each]) or row[each] == useless, each
+                assert row[each] is not None or None in (newest[each], alone[each]), each
+
+
+def sides(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in ("book_side", "outcome_side") if name in row}
 
 
 @pytest.mark.parametrize(

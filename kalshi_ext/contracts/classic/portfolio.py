@@ -16,7 +16,12 @@ from kalshi_classic.api import order_groups, portfolio
 from kalshi_ext.contract import types as shapes
 from kalshi_ext.contracts.classic.filters import page_size_of
 from kalshi_ext.contracts.classic.orders import or_unset, whole_contracts
-from kalshi_ext.contracts.decode_orders import decode_created_group, decode_fill, decode_group
+from kalshi_ext.contracts.decode_orders import (
+    decode_created_group,
+    decode_fill,
+    decode_group,
+    decode_single_group,
+)
 from kalshi_ext.contracts.decode_portfolio import (
     decode_balance,
     decode_event_position,
@@ -27,6 +32,7 @@ from kalshi_ext.contracts.decode_portfolio import (
 from kalshi_ext.contracts.decoding import build_request, decode_nothing, decode_page
 from kalshi_ext.contracts.interface import Interface
 from kalshi_ext.contracts.operations import CLASSIC as OPERATIONS
+from kalshi_ext.contracts.operations import CURRENT as TODAY
 from kalshi_ext.errors import Misuse
 from kalshi_ext.models import (
     Balance,
@@ -37,7 +43,7 @@ from kalshi_ext.models import (
     RestingValue,
     Settlement,
 )
-from kalshi_ext.protocol.messages import Call, Page
+from kalshi_ext.protocol.messages import Call, Page, Request
 from kalshi_ext.requests.filters import ListQuery
 
 if TYPE_CHECKING:
@@ -127,6 +133,16 @@ class ClassicGroups(GroupsInterface):
             OPERATIONS["createOrderGroup"],
             build_request(kwargs),
             lambda document: decode_created_group(document, limit),
+        )
+
+    def get(self, group_id: str, subaccount: int | None) -> Call[OrderGroup]:
+        _refuse_account_parts(subaccount, None)
+        # Not in the documents, though they name its answer; on the wire (recorded) as it is now.
+        path = build_request(order_groups.delete_order_group._get_kwargs(group_id)).path
+        return Call(
+            TODAY["GetOrderGroup"],
+            Request("GET", path),
+            lambda document: decode_single_group(group_id, document),
         )
 
     def list(self, query: ListQuery) -> Call[Page[OrderGroup]]:

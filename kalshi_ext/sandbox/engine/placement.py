@@ -174,6 +174,8 @@ def place(state: EngineState, draft: OrderRequest) -> Order:
     _check_flags(state, draft)
     group = _find_group(draft, market)
     _cap_by_position(draft, market)
+    if not draft.count:
+        return _ended_at_once(state, draft, market, group)
     order = _build_order(state, draft, market, group)
     _check_crossing(state, order)
     extra = {order.price: order.remaining}
@@ -234,9 +236,18 @@ def _cap_by_position(draft: OrderRequest, market: Market) -> None:
     if not draft.reduce_only:
         return
     holding = draft.account.holding(draft.subaccount, market)
-    draft.count = min(draft.count, -holding.position if draft.bid else holding.position)
-    if draft.count <= 0:
-        raise invalid_order("reduce_only: there is no position to reduce")
+    held = -holding.position if draft.bid else holding.position
+    draft.count = max(min(draft.count, held), 0)
+
+
+def _ended_at_once(
+    state: EngineState, draft: OrderRequest, market: Market, group: Group | None
+) -> Order:
+    # observed: 201 with fill 0.00 and remaining 0.00, and nothing else that marks it
+    order = _build_order(state, draft, market, group)
+    _register(state, order)
+    order.status, order.reason, order.updated = "canceled", "reduce_only", state.now
+    return order
 
 
 def _build_order(

@@ -13,6 +13,8 @@ from case_samples import sampled
 from kalshi_ext.contracts import decode_orders as current
 from kalshi_ext.contracts.classic.orders import read_order as decode_classic_order
 from kalshi_ext.contracts.classic.portfolio import read_fill as decode_classic_fill
+from kalshi_ext.contracts.decode_markets import decode_market
+from kalshi_ext.contracts.decode_portfolio import decode_deposit, decode_settlement
 from kalshi_ext.models import Fill, Order
 
 Row = dict[str, Any]
@@ -103,6 +105,53 @@ def test_a_row_whose_two_directions_contradict_is_not_believed(
     opposite = {"bid": "no", "ask": "yes"}[book]
     with pytest.raises(ValueError, match="contradicts"):
         read({**base, "book_side": book, "outcome_side": opposite})
+
+
+@pytest.mark.parametrize(
+    "sides",
+    [{"book_side": "long", "outcome_side": "no"}, {"book_side": "ask", "outcome_side": "down"}],
+)
+@pytest.mark.parametrize(
+    ("read", "base"),
+    [
+        (current.decode_order, CURRENT_ORDER),
+        (current.decode_fill, CURRENT_FILL),
+        (decode_classic_order, CURRENT_ORDER),
+        (decode_classic_fill, CURRENT_FILL),
+    ],
+)
+def test_a_direction_that_is_half_known_is_not_believed(
+    read: Callable[[Any], Order | Fill], base: Row, sides: Row
+) -> None:
+    with pytest.raises(ValueError, match="contradicts"):
+        read({**base, **sides, "side": "no", "action": "buy"})
+
+
+@pytest.mark.parametrize(
+    ("read", "row"),
+    [
+        (current.decode_order, {**CURRENT_ORDER, "book_side": "ask", "outcome_side": "no"}),
+        (decode_classic_order, {**CLASSIC_ORDER, "side": "yes", "action": "buy"}),
+        (decode_market, {"ticker": "T"}),
+        (decode_deposit, {"id": "d"}),
+    ],
+)
+def test_a_blank_status_costs_the_row_as_one_that_is_null(
+    read: Callable[[Any], Any], row: Row
+) -> None:
+    assert read({**row, "status": "parked"}).status.known is False
+    for blank in ("", None):
+        with pytest.raises((ValueError, KeyError, TypeError)):
+            read({**row, "status": blank})
+
+
+def test_a_settlement_whose_result_is_blank_reads_the_older_name() -> None:
+    assert (
+        decode_settlement({"ticker": "T", "market_result": "", "result": "no"}).market_result
+        == "no"
+    )
+    with pytest.raises((ValueError, KeyError)):
+        decode_settlement({"ticker": "T", "market_result": ""})
 
 
 @pytest.mark.parametrize("fields", [{}, {"book_side": None}, {"book_side": "", "outcome_side": ""}])

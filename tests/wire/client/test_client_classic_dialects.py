@@ -11,7 +11,7 @@ from typing import Any
 import core_clients as clients
 import pytest
 
-from kalshi_ext import AsyncKalshi, Kalshi, NotFound, OrderTicket
+from kalshi_ext import AsyncKalshi, Kalshi, Misuse, NotFound, OrderTicket
 from kalshi_ext.sandbox import Sandbox
 
 RAIN, BITCOIN = "KXRAIN-26DEC31-NYC", "KXBTC-26DEC31-B100"
@@ -109,6 +109,21 @@ def test_groups_are_made_reset_and_deleted_in_every_dialect(
     assert run(kind, box, lambda c: c.order_groups.reset(group.id)) is None
     assert run(kind, box, lambda c: c.order_groups.delete(group.id)) is None
     assert group.id not in {row.id for row in run(kind, box, lambda c: c.order_groups.list())}
+
+
+@KINDS
+@pytest.mark.parametrize("dialect", ["recorded", "today"])
+def test_one_group_is_read_where_the_wire_has_it(
+    boxes: dict[str, Sandbox], dialect: str, kind: str
+) -> None:
+    box = boxes[dialect]
+    group = run(kind, box, lambda c: c.order_groups.create(contracts_limit=5))
+    read = run(kind, box, lambda c: c.order_groups.get(group.id))
+    assert (read.id, read.is_auto_cancel_enabled, read.orders) == (group.id, True, ())
+    with pytest.raises(NotFound):
+        run(kind, boxes["documents"], lambda c: c.order_groups.get(group.id))
+    with pytest.raises(Misuse, match="no subaccount"):
+        run(kind, box, lambda c: c.order_groups.get(group.id, subaccount=1))
 
 
 @KINDS
