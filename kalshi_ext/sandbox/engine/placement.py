@@ -173,8 +173,7 @@ def place(state: EngineState, draft: OrderRequest) -> Order:
         check_price(market, draft.price)
     _check_flags(state, draft)
     group = _find_group(draft, market)
-    _cap_by_position(draft, market)
-    if not draft.count:
+    if draft.reduce_only and not _cap_by_position(draft, market):
         return _ended_at_once(state, draft, market, group)
     order = _build_order(state, draft, market, group)
     _check_crossing(state, order)
@@ -231,22 +230,24 @@ def _find_group(draft: OrderRequest, market: Market) -> Group | None:
     return group
 
 
-def _cap_by_position(draft: OrderRequest, market: Market) -> None:
-    # documented: reduce-only is capped by the position, whatever it asks for
-    if not draft.reduce_only:
-        return
+def _cap_by_position(draft: OrderRequest, market: Market) -> bool:
+    """Cap an order by what is held, as documented; False where nothing is."""
     holding = draft.account.holding(draft.subaccount, market)
     held = -holding.position if draft.bid else holding.position
-    draft.count = max(min(draft.count, held), 0)
+    if held > 0:
+        draft.count = min(draft.count, held)
+    return held > 0
 
 
 def _ended_at_once(
     state: EngineState, draft: OrderRequest, market: Market, group: Group | None
 ) -> Order:
     # observed: 201 with fill 0.00 and remaining 0.00, and nothing else that marks it
+    if draft.time_in_force == "fill_or_kill":
+        raise _unfillable()  # assumed
     order = _build_order(state, draft, market, group)
     _register(state, order)
-    order.status, order.reason, order.updated = "canceled", "reduce_only", state.now
+    book.cancel_remainder(state, order, "reduce_only")
     return order
 
 
@@ -286,9 +287,13 @@ def _check_crossing(state: EngineState, order: Order) -> None:
     if order.time_in_force != "fill_or_kill":
         return
     if book.fillable_volume(state, order) < order.remaining:
-        # documented: a 409; assumed: no order is kept and its client_order_id stays free
-        code = "fill_or_kill_insufficient_resting_volume"
-        raise ApiError(409, code, "not enough resting volume to fill")
+        raise _unfillable()
+
+
+def _unfillable() -> ApiError:
+    # documented: a 409; assumed: no order is kept and its client_order_id stays free
+    code = "fill_or_kill_insufficient_resting_volume"
+    return ApiError(409, code, "not enough resting volume to fill")
 
 
 def _register(state: EngineState, order: Order) -> None:

@@ -164,11 +164,17 @@ def test_reduce_only_never_takes_more_than_the_position():
     assert harness.truth.positions(account="amy")[0]["position"] == "0.00"
 
 
-def test_reduce_only_without_a_position_is_refused_and_needs_ioc_or_fok():
+def test_reduce_only_without_a_position_ends_at_once_and_needs_ioc_or_fok():
+    """FACTS: an order that ends at once (reduce_only beyond the position): 201 and zeros."""
     harness = Harness()
-    harness.place("bid", "0.30", by="bob")
-    alone = harness.order("ask", "0.30", reduce_only=True, time_in_force="fill_or_kill")
-    assert error_code(alone) == (400, "invalid_order")
+    resting = harness.place("bid", "0.30", by="bob")
+    alone = harness.order("ask", "0.30", reduce_only=True, time_in_force="immediate_or_cancel")
+    assert alone.status == 201
+    assert (alone.body["fill_count"], alone.body["remaining_count"]) == ("0.00", "0.00")
+    assert harness.stored_order(alone.body["order_id"])["status"] == "canceled"
+    assert harness.stored_order(resting)["status"] == "resting"
+    killed = harness.order("ask", "0.30", reduce_only=True, time_in_force="fill_or_kill")
+    assert error_code(killed) == (409, "fill_or_kill_insufficient_resting_volume")
     assert error_code(harness.order("ask", "0.30", reduce_only=True)) == (400, "invalid_order")
 
 
