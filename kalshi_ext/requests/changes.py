@@ -12,7 +12,7 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import Any, ClassVar, Self, TypeAlias
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from kalshi_ext import values
 from kalshi_ext.arguments import Checked, instance, optional, plain, safely, word_of
@@ -58,6 +58,8 @@ class Target(Checked):
     price: Decimal | None = None
     subaccount: int | None = None
     exchange_index: int | None = None
+    # Whether an Order told both, not the caller: a contract that cannot say them leaves them out.
+    is_told: bool = field(default=False, eq=False, repr=False)
 
     _checks: ClassVar = {
         "order_id": values.path_id,
@@ -94,6 +96,7 @@ class Target(Checked):
                 "client_order_id": _valid(values.client_order_id, order.client_order_id),
                 "price": _valid(values.price, order.price),
                 "book_side": _valid(_book_side, order.book_side),
+                "is_told": subaccount is None and exchange_index is None,
             }
             ticker = ticker or order.ticker
             subaccount = order.subaccount if subaccount is None else subaccount

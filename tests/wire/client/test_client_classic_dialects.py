@@ -11,7 +11,7 @@ from typing import Any
 import core_clients as clients
 import pytest
 
-from kalshi_ext import AsyncKalshi, Kalshi, Misuse, NotFound, OrderTicket
+from kalshi_ext import AsyncKalshi, Kalshi, Misuse, NotFound, OrderTicket, Retired
 from kalshi_ext.sandbox import Sandbox
 
 RAIN, BITCOIN = "KXRAIN-26DEC31-NYC", "KXBTC-26DEC31-B100"
@@ -174,3 +174,24 @@ def test_an_order_off_shard_0_is_found_by_its_ticker_where_get_does_not_reach(ki
         assert (order.order_id, order.exchange_index) == (ack.order_id, 2)
         done = run(kind, box, lambda c: c.orders.decrease(order, to="0.5"), "current")
         assert done.remaining_count == Decimal("0.5")
+
+
+@KINDS
+def test_an_order_as_todays_exchange_tells_it_can_be_handed_back(
+    boxes: dict[str, Sandbox], kind: str
+) -> None:
+    """Its row names a shard, which the classic contract cannot say: the exchange answers, 410."""
+    box = boxes["today"]
+    order = next(row for row in run(kind, box, LISTS["orders"]) if row.exchange_index)
+    changes: list[Callable[[Any], Any]] = [
+        lambda c: c.orders.cancel(order),
+        lambda c: c.orders.cancel_many([order]),
+        lambda c: c.orders.decrease(order, by=1),
+        lambda c: c.orders.amend(order, price="0.10", count=1),
+    ]
+    for change in changes:
+        with pytest.raises(Retired):
+            run(kind, box, change)
+    for given in ({"exchange_index": 1}, {"subaccount": 1}):
+        with pytest.raises(Misuse, match="no subaccount or exchange_index"):
+            run(kind, box, lambda c, given=given: c.orders.cancel(order, **given))
