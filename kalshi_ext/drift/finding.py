@@ -65,6 +65,18 @@ class Location:
         """Name the facade's call for the operation."""
         return facade_call(self.operation.id) if self.operation else None
 
+    @property
+    def is_error(self) -> bool:
+        """Whether it is in an error: a refusal, or the error of an entry of a batch."""
+        is_refusal = self.part.startswith("response ") and self.part[9:10] != "2"
+        return is_refusal or ".error." in f".{self.path}."
+
+    @property
+    def is_refusal_of_write(self) -> bool:
+        """Whether it is in an error that may prove that a write was not executed."""
+        operation = self.operation
+        return operation is not None and operation.method.casefold() != "get" and self.is_error
+
 
 LocatedDifference = tuple[Difference, Location]
 
@@ -89,7 +101,15 @@ class Finding:
     @property
     def severity(self) -> Severity:
         """Read the rule's severity; what the client keeps to already is compatible."""
-        return Severity.COMPATIBLE if self.is_kept else self.rule.severity
+        if self.is_kept:
+            return Severity.COMPATIBLE
+        return Severity.RISKY if self.makes_refusals_doubtful else self.rule.severity
+
+    @property
+    def makes_refusals_doubtful(self) -> bool:
+        """Whether errors get a field by which this version no longer knows whose they are."""
+        is_added = self.rule.id.startswith("response-field-added-")
+        return is_added and any(each.is_refusal_of_write for each in self.locations)
 
     @property
     def base(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -421,6 +422,45 @@ def test_every_required_field_of_an_answer_says_what_its_absence_does() -> None:
     assert sorted(each.difference.name for each in removed) == sorted(expected)
     silent = [f for f in removed if "without it" not in reason(f).casefold()]
     assert [title(finding) for finding in silent] == []
+
+
+def error_changed(edit: Callable[[dict[str, Any]], object]) -> list[Finding]:
+    new = document("upstream")
+    edit(new["components"]["schemas"]["ErrorResponse"]["properties"])
+    return list(compare(document("upstream"), new).findings)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("code", "a refusal of a write may prove nothing"),
+        ("message", "a refusal of a write may prove nothing"),
+        ("details", "Without it `Refused.details` is None."),
+    ],
+)
+def test_a_field_removed_from_errors_says_what_becomes_of_refusals(name: str, words: str) -> None:
+    (finding,) = error_changed(lambda fields: fields.pop(name))
+    assert finding.severity is Severity.BREAKING
+    assert words in reason(finding)
+    assert "No attribute" not in reason(finding)
+
+
+def test_a_field_added_to_the_errors_of_writes_is_risky() -> None:
+    """A body with a field that this version does not know may be another server's."""
+    (finding,) = error_changed(lambda fields: fields.update(trace={"type": "string"}))
+    assert finding.severity is Severity.RISKY
+    assert "a refusal of a write that has it may prove nothing" in reason(finding).casefold()
+
+
+def test_a_field_added_to_the_errors_of_reads_alone_is_compatible() -> None:
+    new = document("upstream")
+    responses = new["paths"]["/portfolio/balance"]["get"]["responses"]
+    schema = {"type": "object", "properties": {"trace": {"type": "string"}}}
+    error = new["components"]["schemas"]["ErrorResponse"]
+    schema["properties"] |= error["properties"]
+    responses["401"] = {"description": "", "content": {"application/json": {"schema": schema}}}
+    (finding,) = compare(document("upstream"), new).findings
+    assert finding.severity is Severity.COMPATIBLE
 
 
 def test_the_absence_of_a_field_of_a_foreign_operation_is_not_guessed() -> None:
