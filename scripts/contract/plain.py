@@ -138,7 +138,7 @@ def _one_object(document: Node, parts: list[Any], seen: frozenset[str]) -> Node 
     required: set[str] = set()
     for part in parts:
         found = _object(document, part, seen)
-        fields = {} if found is None else found.get("properties", {})
+        fields: Node = {} if found is None else found.get("properties", {})
         if found is None or any(
             properties.get(name, each) != each for name, each in fields.items()
         ):

@@ -210,7 +210,7 @@ def in_3_1(document: Node) -> Node:
         nullable = {"enum": [*new["enum"], None]} if "enum" in new else {}
         return {**new, **nullable, "type": ["null", new["type"]]}
 
-    result = {**_each(document, said), "openapi": "3.1.0"}
+    result: Node = {**_each(document, said), "openapi": "3.1.0"}
     items = dict(enumerate(result["paths"].values()))
     result["components"]["pathItems"] = {f"Path{number}": each for number, each in items.items()}
     references = [{"$ref": f"#/components/pathItems/Path{number}"} for number in items]
