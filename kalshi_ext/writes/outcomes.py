@@ -53,6 +53,7 @@ from kalshi_ext.journal import Entry
 from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, decode_response, lost_error
 from kalshi_ext.protocol.messages import Call, Lost, Operation, Repeat, Reply
+from kalshi_ext.protocol.responses import OWN_CODES
 from kalshi_ext.protocol.retry_policy import advice_when_unknown
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.values.money import EXACT
@@ -196,21 +197,15 @@ _DUPLICATE = re.compile(
 
 # The codes that prove a refusal where the code is all there is, in lower case. Each was observed or
 # documented with a status that means "not executed". A code that nobody has met may mean anything.
-PROVING_CODES = frozenset(
+PROVING_CODES = OWN_CODES | {
     # 400: the request was read and turned away
-    {"invalid_order", "invalid_price", "invalid_order_size", "invalid_uuid", "bad_request"}
-    | {"invalid_parameters", "invalid_parameter", "missing_parameters", "invalid_content_type"}
-    | {"insufficient_balance", "notional_risk_limit_exceeded", "market_not_active"}
-    | {"amend_order_no_op"}
+    *("invalid_uuid", "bad_request", "invalid_parameters", "invalid_parameter"),
+    *("missing_parameters", "invalid_content_type"),
     # 401 and 403: the caller may not do it
-    | {"authentication_error", "signature_is_missing_from_headers", "header_timestamp_expired"}
-    | {"permission_denied"}
+    *("authentication_error", "signature_is_missing_from_headers", "permission_denied"),
     # 404: no such market, order or account on the shard; cancels look into it all the same
-    | {"not_found", "user_not_found"}
-    # 409 and 410: not now, or never again
-    | {"trading_is_paused", "market_closed", "fill_or_kill_insufficient_resting_volume"}
-    | {"deprecated_v1_order_endpoint"}
-)
+    *("not_found", "user_not_found"),
+}
 
 
 def proves_not_executed(error: Refused) -> bool:

@@ -96,6 +96,14 @@ OWN: dict[str, tuple[object, set[int]]] = {
     ),
     "flat": (CODED, set(responses.NOT_EXECUTED)),
     "flat with details": ({**CODED, "details": "d"}, set(responses.NOT_EXECUTED)),
+    "a code of trading with more": (
+        {"error": {"code": "invalid_order", "message": "no", "help": "h"}, "trace": "7d1"},
+        set(responses.NOT_EXECUTED),
+    ),
+    "a flat code of trading with more": (
+        {"code": "NOTIONAL_RISK_LIMIT_EXCEEDED", "message": "no", "trace": {"id": 1}},
+        set(responses.NOT_EXECUTED),
+    ),
     "msg": ({"msg": "invalid parameter: limit"}, {400}),
     "throttle": ({"error": "too many requests"}, {429}),
 }
@@ -116,6 +124,7 @@ NOT_OWN: dict[str, object] = {
     "foreign field": {"error": {**CODED, "status": "PERMISSION_DENIED"}},
     "foreign field beside": {"error": CODED, "ray": "7d1"},
     "foreign flat field": {**CODED, "requestId": "1"},
+    "a flat code of trading without words": {"code": "invalid_price", "trace": "7d1"},
     "message is a list": {"error": {"code": "some_code", "message": ["no"]}},
     "failing server": {"error": {"code": "internal_server_error", "message": "no"}},
     "unavailable": {"code": "service_unavailable", "message": "no"},
