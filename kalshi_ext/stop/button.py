@@ -240,18 +240,19 @@ def _is_covered(run: Run, entry: Entry) -> bool:
 
 def _cancel_resting(run: Run, watermark: Watermark) -> Flow[None]:
     # One that was cancelled may be shown for a while: reads lag behind writes.
+    targets = [_target(run.contract, each) for each in (*run.resting, *run.half_read.values())]
     wanted = [
-        order
-        for order in run.resting
-        if order.order_id not in run.cancelled or run.cancelled[order.order_id].visible(watermark)
+        target
+        for target in targets
+        if target.order_id not in run.cancelled or run.cancelled[target.order_id].visible(watermark)
     ]
     for start in range(0, len(wanted), BATCH):
         yield from _cancel_batch(run, wanted[start : start + BATCH])
 
 
-def _cancel_batch(run: Run, orders: Sequence[Order]) -> Flow[None]:
-    by_id = {order.order_id: order for order in orders}
-    call = run.contract.orders.cancel_many([_target(run.contract, order) for order in orders])
+def _cancel_batch(run: Run, targets: Sequence[Target]) -> Flow[None]:
+    by_id = {target.order_id: target for target in targets}
+    call = run.contract.orders.cancel_many(targets)
     response = yield from send_with_retries(call, run.quick(), retry=False, limits=run.limits)
     if isinstance(response, Lost) and not response.bytes_sent:
         run.refusals.update(dict.fromkeys(by_id, response.reason))
@@ -268,9 +269,10 @@ def _cancel_batch(run: Run, orders: Sequence[Order]) -> Flow[None]:
             run.refusals[entry.order_id or ""] = str(entry.args[0])
 
 
-def _target(contract: Contract, order: Order) -> Target:
-    # The classic contract has nothing but the id.
-    return Target.of(order if contract.has_watermark else order.order_id)
+def _target(contract: Contract, order: Order | Target) -> Target:
+    if not contract.has_watermark:  # the classic contract has nothing but the id
+        return Target.of(order.order_id)
+    return order if isinstance(order, Target) else Target.of(order)
 
 
 def cancel_all(
