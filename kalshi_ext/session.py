@@ -42,7 +42,7 @@ from kalshi_ext.redact import Secret, as_secret, is_a
 from kalshi_ext.requests import subaccount_number
 from kalshi_ext.risk import RiskGate
 from kalshi_ext.stop import AutoGroups
-from kalshi_ext.transport.deadman import DeadMan, checked_times, supervisor_environment
+from kalshi_ext.transport.deadman import DeadMan, checked_times, supervisor_variables
 from kalshi_ext.transport.endpoint import Endpoint
 from kalshi_ext.transport.family import family_of, httpx
 from kalshi_ext.transport.keys import load_key, pem_of
@@ -280,7 +280,7 @@ def start_deadman(
         }
     )
     own_key = key_id.reveal() is not None
-    return DeadMan.start(*times, supervisor_environment(given, own_key=own_key))
+    return DeadMan.start(*times, supervisor_variables(given, own_key=own_key))
 
 
 def _asked_once(source: Secret[Any]) -> Secret[Any]:

@@ -170,8 +170,10 @@ def _trigger(run: Run, group: StoppedGroup) -> Flow[StoppedGroup]:
         call = groups.delete(group.id, None, None)
     error = yield from _send(run, call)
     gone = False
-    if isinstance(error, NotFound):
+    # A deletion is answered with nothing, which anybody in front can say: the list proves it.
+    if isinstance(error, NotFound) or (error is None and not triggers):
         gone = yield from _is_gone(run, group)
+        error = error or (None if gone else KalshiError("the list of groups does not show it gone"))
     if error is not None and not gone:
         return evolve(group, error=str(error.args[0]))
     if gone or not triggers:  # it is no more: the next order makes another one

@@ -135,7 +135,11 @@ def _half_read(latch: Latch, row: Any) -> Target | None:
         return None
     with suppress(Misuse):
         target = Target.of(order_id)
-        for name, value in ("ticker", ticker), ("subaccount", subaccount), ("exchange_index", shard):
+        for name, value in (
+            ("ticker", ticker),
+            ("subaccount", subaccount),
+            ("exchange_index", shard),
+        ):
             with suppress(Misuse):  # what of it cannot be sent does not stand in the way either
                 target = evolve(target, **{name: value})
         return target
