@@ -49,7 +49,7 @@ from kalshi_ext.protocol.flow import (
     send_with_retries,
 )
 from kalshi_ext.protocol.limits import ALL, Deadline, Scope
-from kalshi_ext.protocol.messages import Call, Lost
+from kalshi_ext.protocol.messages import Call, Lost, Reply
 from kalshi_ext.protocol.pagination import Paginator, collect
 from kalshi_ext.reads.orders import answered
 from kalshi_ext.reads.watermark import PollWaits, SentAt, Watermark, read_watermark
@@ -64,7 +64,7 @@ from kalshi_ext.writes.cancel import send_idempotent
 from kalshi_ext.writes.outcomes import Executed, is_stray, judge
 from kalshi_ext.writes.recovery import sent_at
 
-BATCH: Final = 20  # orders of one cancel: 40 tokens, which every tier's bucket holds
+BATCH: Final = 20  # orders of one cancel at most: of today's contract 40 tokens
 
 
 def stop(
@@ -198,7 +198,7 @@ def _is_gone(run: Run, group: StoppedGroup) -> Flow[bool]:
 
 def _send(run: Run, call: Call[Any]) -> Flow[KalshiError | None]:
     """Send a request that ends orders, once; return why it is not confirmed."""
-    response = yield from send_with_retries(call, run.quick(), retry=False, limits=run.limits)
+    response = yield from _send_once(run, call)
     if isinstance(response, Lost) and not response.bytes_sent:
         run.refusal = response.reason
         return KalshiError(response.reason)
@@ -210,6 +210,23 @@ def _send(run: Run, call: Call[Any]) -> Flow[KalshiError | None]:
     run.refusal = str(outcome.error.args[0])
     cause = outcome.error.__cause__
     return cause if isinstance(cause, NotFound) else outcome.error
+
+
+def _send_once(run: Run, call: Call[Any]) -> Flow[Reply | Lost]:
+    context, pacer = run.quick(), run.context.pacer
+    # By numbers that the exchange told, which may be wrong: a stop goes all the same.
+    if pacer is not None and pacer.cost(call) > pacer.bucket(call).capacity:
+        context = evolve(context, pacer=None)
+    return (yield from send_with_retries(call, context, retry=False, limits=run.limits))
+
+
+def _most_entries(run: Run, batch: Call[Any]) -> int:
+    """Return how many entries of a batch its bucket of tokens can hold."""
+    pacer = run.context.pacer
+    if pacer is None:
+        return BATCH
+    each = pacer.costs.each(batch.operation)
+    return max(1, int(min(BATCH, pacer.bucket(batch).capacity / max(each, 0.01))))
 
 
 def _read_undecided(run: Run, watermark: Watermark) -> Flow[None]:
@@ -255,7 +272,12 @@ def _cancel_resting(run: Run, watermark: Watermark) -> Flow[None]:
 def _cancel_batch(run: Run, targets: Sequence[Target]) -> Flow[None]:
     by_id = {target.order_id: target for target in targets}
     call = run.contract.orders.cancel_many(targets)
-    response = yield from send_with_retries(call, run.quick(), retry=False, limits=run.limits)
+    most = _most_entries(run, call)
+    if len(targets) > most:
+        for start in range(0, len(targets), most):
+            yield from _cancel_batch(run, targets[start : start + most])
+        return
+    response = yield from _send_once(run, call)
     if isinstance(response, Lost) and not response.bytes_sent:
         run.refusals.update(dict.fromkeys(by_id, response.reason))
         return

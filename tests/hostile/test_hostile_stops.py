@@ -19,6 +19,7 @@ from kalshi_ext.journal import MemoryJournal
 from kalshi_ext.journal.stop_record import Latch
 from kalshi_ext.protocol.context import Context, Policy
 from kalshi_ext.protocol.flow import Send
+from kalshi_ext.protocol.pacer import Costs, Pacer
 from kalshi_ext.protocol.rate_limits import Backoff
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.stop import button
@@ -66,7 +67,9 @@ def play(contract: str, seed: int) -> Stopped:
     world = StopWorld(contract, rng)
     journal = MemoryJournal()
     groups = stops.AutoGroups(Decimal(10**6)) if rng.random() < 0.6 else None
-    context = Context(policy=Policy(backoff=Backoff(first=0.0)), auto_groups=groups)
+    pacer = Pacer.learning() if rng.random() < 0.7 else None
+    policy = Policy(backoff=Backoff(first=0.0))
+    context = Context(policy=policy, auto_groups=groups, pacer=pacer)
     context.stops.record = journal.stops.record
     driver, words = StopDriver(world, journal), contract_of(contract)
     for number in range(rng.choice((0, 1, 5, 30))):  # of another program
@@ -165,3 +168,21 @@ def test_what_could_not_be_cancelled_of_unreadable_rows_is_said() -> None:
     report = driver.run(stops.stop(contract_of("classic"), Context(), Latch(), deadline=9.0))
     assert report.outcome == "unknown"
     assert any(world.orders[0].id in each and "410" in each for each in report.unread)
+
+
+@pytest.mark.parametrize("contract", ["classic", "current"])
+@pytest.mark.parametrize("cost", [None, 2.0, 40.0, 1e9])
+def test_a_stop_cancels_whatever_its_bucket_of_tokens_holds(
+    contract: str, cost: float | None
+) -> None:
+    world, pacer = StopWorld(contract, random.Random(0), cancels="ok"), Pacer.learning()
+    for number in range(25):
+        world.create({"client_order_id": f"c{number}", "ticker": MINE}, 0.0)
+    words, context = contract_of(contract), Context(pacer=pacer)
+    if cost is not None:
+        operation = words.orders.cancel_many([]).operation
+        pacer.costs = Costs(10.0, {(operation.method, operation.path): cost})
+    latch = Latch(ticker=MINE)
+    report = StopDriver(world, MemoryJournal()).run(stops.stop(words, context, latch))
+    assert report.flat
+    assert all(order.ended is not None for order in world.orders)
