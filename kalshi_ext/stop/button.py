@@ -259,7 +259,8 @@ def _is_covered(run: Run, entry: Entry) -> bool:
 
 def _cancel_resting(run: Run, watermark: Watermark) -> Flow[None]:
     # One that was cancelled may be shown for a while: reads lag behind writes.
-    targets = [_target(run.contract, each) for each in (*run.resting, *run.half_read.values())]
+    known: list[Order | Target] = [*run.resting, *run.half_read.values()]
+    targets = [_target(run.contract, each) for each in known]
     wanted = [
         target
         for target in targets

@@ -126,24 +126,29 @@ def _half_read(latch: Latch, row: Any) -> Target | None:
     if not isinstance(row, Mapping):
         return None
     known = cast("Mapping[str, Any]", row)
-    names = ("order_id", "ticker", "subaccount_number", "exchange_index")
-    order_id, ticker, subaccount, shard = map(known.get, names)
+    ticker, subaccount = known.get("ticker"), known.get("subaccount_number")
     is_covered = latch == Latch() or (
         isinstance(ticker, str) and latch.covers(ticker, _subaccount(subaccount))
     )
     if not is_covered or not _may_rest(known.get("status")):
         return None
+    place = {
+        "ticker": ticker,
+        "subaccount": subaccount,
+        "exchange_index": known.get("exchange_index"),
+    }
     with suppress(Misuse):
-        target = Target.of(order_id)
-        for name, value in (
-            ("ticker", ticker),
-            ("subaccount", subaccount),
-            ("exchange_index", shard),
-        ):
+        target = Target.of(known.get("order_id", ""))
+        for name, value in place.items():
             with suppress(Misuse):  # what of it cannot be sent does not stand in the way either
-                target = evolve(target, **{name: value})
+                target = _with(target, name, value)
         return target
     return None
+
+
+def _with(target: Target, name: str, value: Any) -> Target:
+    changes: dict[str, Any] = {name: value}
+    return evolve(target, **changes)
 
 
 def _subaccount(value: object) -> int:
