@@ -18,10 +18,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from stop_server import StopServer
 from stop_worlds import CANCELS, LISTS, MINE, OTHER, StopWorld
 
-from kalshi_ext import Kalshi, Policy
+from kalshi_ext import Kalshi, Policy, stop
 from kalshi_ext.cli import deadman_command
 from kalshi_ext.journal.beside import BesideJournal
 from kalshi_ext.journal.stop_record import FileStopRecord
+from kalshi_ext.protocol.flow import Record
 from kalshi_ext.protocol.rate_limits import Backoff
 
 RUNS = int(os.environ.get("KALSHI_DEADMAN_WORLDS", "2"))
@@ -154,3 +155,10 @@ def test_a_command_that_is_not_there_is_said(tmp_path: Path) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
     assert "/no/such/bot" in done.stderr
+
+
+def test_a_record_that_does_not_answer_is_not_waited_for_before_the_first_stop() -> None:
+    effect = next(stop.note("deadman", {"why": "died"}))
+    assert isinstance(effect, Record)
+    assert effect.within is not None
+    assert effect.within <= 2.0
