@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from attrs import define
-from stop_worlds import CANCELS, LISTS, MINE, OTHER, SISTER, StopDriver, StopWorld
+from stop_worlds import CANCELS, LISTS, MINE, OTHER, SISTER, Answer, StopDriver, StopWorld
 
 from kalshi_ext import stop as stops
 from kalshi_ext import writes
@@ -170,12 +170,32 @@ def test_what_could_not_be_cancelled_of_unreadable_rows_is_said() -> None:
     assert any(world.orders[0].id in each and "410" in each for each in report.unread)
 
 
-@pytest.mark.parametrize("contract", ["classic", "current"])
-@pytest.mark.parametrize("cost", [None, 2.0, 40.0, 1e9])
+@define
+class Metered(StopWorld):
+    """Refuses a batch of more than `most` cancels, as its bucket of tokens does."""
+
+    most: int = 1
+
+    def cancel(self, path: str, body: Any) -> Answer:
+        several = len(body.get("order_ids") or body.get("orders") or ()) > self.most
+        return (429, b"", {}) if several else StopWorld.cancel(self, path, body)
+
+
+@pytest.mark.parametrize(
+    ("contract", "cost", "most"),
+    [
+        ("classic", None, 10),  # of the Basic tier's 100 tokens, 10 an order
+        ("current", None, 20),
+        ("classic", 40.0, 2),
+        ("current", 40.0, 2),
+        ("classic", 1e9, 1),  # as a wrong answer told it
+        ("current", 1e9, 1),
+    ],
+)
 def test_a_stop_cancels_whatever_its_bucket_of_tokens_holds(
-    contract: str, cost: float | None
+    contract: str, cost: float | None, most: int
 ) -> None:
-    world, pacer = StopWorld(contract, random.Random(0), cancels="ok"), Pacer.learning()
+    world, pacer = Metered(contract, random.Random(0), most=most), Pacer.learning()
     for number in range(25):
         world.create({"client_order_id": f"c{number}", "ticker": MINE}, 0.0)
     words, context = contract_of(contract), Context(pacer=pacer)
@@ -186,3 +206,30 @@ def test_a_stop_cancels_whatever_its_bucket_of_tokens_holds(
     report = StopDriver(world, MemoryJournal()).run(stops.stop(words, context, latch))
     assert report.flat
     assert all(order.ended is not None for order in world.orders)
+
+
+GROUP = "00000001-aaaa-4aaa-8aaa-111111111111"
+
+
+@define
+class InFront(StopWorld):
+    """Somebody in front of it answers the first deletion of a group with nothing."""
+
+    answers: int = 1
+
+    def change_group(self, method: str, rest: str) -> Answer:
+        if method == "DELETE" and self.answers:
+            self.answers -= 1
+            return 200, b"", {}
+        return StopWorld.change_group(self, method, rest)
+
+
+def test_a_group_is_not_gone_because_somebody_in_front_said_nothing() -> None:
+    world, journal = InFront("classic", random.Random(0)), MemoryJournal()
+    world.groups[GROUP] = False
+    journal.change_stops(lambda each: each.with_groups({"0/0": GROUP}))
+    context = Context()
+    context.stops.record = journal.stops.record
+    report = StopDriver(world, journal).run(stops.stop(contract_of("classic"), context, Latch()))
+    assert report.flat
+    assert world.groups[GROUP], "an order that arrives later would rest"
