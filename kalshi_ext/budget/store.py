@@ -121,8 +121,8 @@ _CLOCK_ERROR = 0.05  # seconds; less is no step but the clock of a machine being
 _SLEW = 0.001  # of the time that passed
 
 
-@define
-class WatchedClock:
+@define(eq=False, repr=False)
+class WatchedClock(Printed):
     """Another machine's clock, watched from one reading to the next by a monotonic one."""
 
     _read: float | None = None
