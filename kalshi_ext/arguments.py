@@ -9,6 +9,7 @@ of an exact built-in type, so that no comparison or conversion after it can rais
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -40,7 +41,7 @@ def must_be(name: str, value: object, rule: str) -> Misuse:
 
 
 def plain(value: object) -> Any:
-    """Make numpy's integers and booleans Python's own, and subclasses of text plain text."""
+    """Make numpy's numbers and booleans Python's own, and subclasses of text plain text."""
     try:
         return value if type(value) in _PLAIN else _native(value)
     except Exception:  # noqa: BLE001 - the object is the caller's, and so is what it raises
@@ -55,6 +56,8 @@ def _native(value: Any) -> Any:
         return str.__str__(value)
     if is_a(value, int):
         return int.__int__(value)
+    if is_a(value, float):
+        return float.__float__(value)
     # An array has a length, a scalar has none: one element of an array is nobody's number.
     if hasattr(cast("type[object]", type(value)), "__len__"):
         return value
@@ -64,6 +67,12 @@ def _native(value: Any) -> Any:
     if value.dtype.kind == "b" and value.shape == ():
         return bool(value)
     return value
+
+
+def is_number(value: object) -> bool:
+    """Say whether a value is exactly an int or a float, which compare without foreign code."""
+    kind = type(value)
+    return kind is int or kind is float  # `in` would ask a metaclass of the caller's
 
 
 def whole_number(value: object, name: str, low: int, high: int) -> int:
@@ -96,9 +105,7 @@ def seconds(
 ) -> float:
     """Check a number of seconds above 0 (`zero`: from 0) and at most `longest`. Raises Misuse."""
     number = plain(value)
-    if is_a(number, float):
-        number = float.__float__(number)
-    valid = type(number) in (int, float) and 0 <= number <= longest
+    valid = is_number(number) and 0 <= number <= longest
     if not valid or (number == 0 and not zero):
         lower = "from 0" if zero else "above 0"
         raise misuse(name, value, f"must be a number of seconds {lower}, at most {longest:,.0f}")
@@ -151,7 +158,13 @@ def one_of(
 
 
 def _is_no_list(value: object) -> bool:
-    return is_a(value, (str, bytes, bytearray, Mapping))
+    if is_a(value, (str, bytes, bytearray, Mapping)):
+        return True
+    dimensions: object = 1
+    with suppress(Exception):
+        dimensions = cast("Any", value).ndim
+    # The entries of a table would be the names of its columns.
+    return type(dimensions) is int and dimensions != 1
 
 
 def entries(
@@ -185,6 +198,27 @@ def instance(value: object, name: str, kind: type | tuple[type, ...], rule: str)
     if not is_a(value, kind):
         raise misuse(name, value, rule)
     return value
+
+
+def plain_function(value: object, name: str, rule: str) -> Any:
+    """Check something to call whose call does its work. Raises Misuse.
+
+    What a coroutine or generator function returns does nothing until somebody waits for it.
+    """
+    if not callable(value) or _does_nothing(value):
+        raise must_be(name, value, rule)
+    return value
+
+
+def _does_nothing(value: object) -> bool:
+    kinds = (
+        inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction
+    )  # fmt: skip
+    try:
+        called = (value, getattr(type(value), "__call__", None))  # noqa: B004
+        return any(kind(each) for kind in kinds for each in called)
+    except Exception:  # noqa: BLE001 - an object of the caller's
+        return False
 
 
 def safely(convert: Callable[[Any], Any], value: object, name: str, rule: str) -> Any:

@@ -246,8 +246,12 @@ def _repr(value: Any, limit: int) -> str:
     try:
         return str.__str__(repr(value))
     except Exception:  # noqa: BLE001 - the object is the caller's, and so is what its repr raises
-        name: str = type.__dict__["__name__"].__get__(type(value))
-        return f"{name} without a repr"
+        return f"{class_name(value)} without a repr"
+
+
+def class_name(value: object) -> str:
+    """Return the name of an object's class, whatever its metaclass says."""
+    return str(type.__getattribute__(type(value), "__name__"))
 
 
 def _text_repr(value: str | memoryview, limit: int) -> str:
@@ -343,9 +347,8 @@ def without_key(value: T) -> T:
     For the first statement of a function that takes one: a traceback shows its locals.
     """
     text = str.__str__(value) if is_a(value, str) else ""
-    is_key = "-----BEGIN" in text or _may_be_key(text)
     # The line break has every check refuse it: no name may be made of a key.
-    return cast("T", f"{REDACTED}\n") if is_key else value
+    return cast("T", f"{REDACTED}\n") if "-----BEGIN" in text or _may_be_key(text) else value
 
 
 def without_password(url: T) -> T:
@@ -374,8 +377,7 @@ def without_known_values(body: bytes) -> bytes:
 
 def _known_values() -> Iterator[str]:
     with _known_lock:
-        secrets = [*_known, *tuple(_signatures)]
-        for secret in secrets:
+        for secret in (secrets := [*_known, *tuple(_signatures)]):
             if secret not in _written:
                 _written[secret] = spellings_of(secret.reveal())
         written = [_written[secret] for secret in secrets]

@@ -38,11 +38,11 @@ from kalshi_ext.protocol.deviations import DeviationCounter
 from kalshi_ext.protocol.flow import Context, Policy
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.protocol.pacer import Pacer, checked_pacer
-from kalshi_ext.redact import Secret, as_secret, is_a
+from kalshi_ext.redact import Secret, as_secret, class_name, is_a
 from kalshi_ext.requests import subaccount_number
 from kalshi_ext.risk import RiskGate
 from kalshi_ext.stop import AutoGroups
-from kalshi_ext.transport.deadman import DeadMan, checked_times, supervisor_environment
+from kalshi_ext.transport.deadman import DeadMan, checked_times, supervisor_variables
 from kalshi_ext.transport.endpoint import Endpoint
 from kalshi_ext.transport.family import family_of, httpx
 from kalshi_ext.transport.keys import load_key, pem_of
@@ -280,7 +280,7 @@ def start_deadman(
         }
     )
     own_key = key_id.reveal() is not None
-    return DeadMan.start(*times, supervisor_environment(given, own_key=own_key))
+    return DeadMan.start(*times, supervisor_variables(given, own_key=own_key))
 
 
 def _asked_once(source: Secret[Any]) -> Secret[Any]:
@@ -347,7 +347,7 @@ def async_transport(
 
 def _check_custom(custom: object, kind: str, options: dict[str, Any]) -> None:
     if not is_a(custom, getattr(family_of(custom), kind)):
-        raise Misuse(f"transport must be an httpx.{kind}, not {type(custom).__name__}")
+        raise Misuse(f"transport must be an httpx.{kind}, not {class_name(custom)}")
     # They would be ignored silently: a certificate check or a proxy that is not in use.
     given = {"verify": as_secret(options.get("verify")), "proxy": options["proxy"]}
     ignored = [name for name, value in given.items() if value.reveal() is not None]

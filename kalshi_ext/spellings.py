@@ -1,8 +1,13 @@
 """Find a known value in a text, however it is written there.
 
 Exchanges and proxies quote what they were sent in their own way: percent-encoded, as entities of
-HTML, as escapes of JSON, in capitals, broken over lines, in base64. A text is squeezed to what all
-of these have in common, in one pass; only where a value is found in it, the places are mapped back.
+HTML, as escapes of JSON, in capitals, broken over lines, in base64, as a list of bytes; and one
+writing in another, as deep as `_DEPTH`. A text is squeezed to what all of these have in common;
+only where a value is found in it, the places are mapped back.
+
+Left by choice, as no body or log of a server was met that writes so: base64 in base64 or of UTF-16,
+quoted-printable, a hexdump with offsets, parts of a value as string literals that are joined,
+letters of full width or other dashes, compressed, reversed or enciphered.
 """
 
 from __future__ import annotations
@@ -11,6 +16,7 @@ import html
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Final
 
 # What may stand inside a value that was broken: white space, controls, signs without a width and
@@ -21,17 +27,26 @@ _GAPS: Final = dict.fromkeys(
      *range(0xD800, 0xE000), *range(0xFE00, 0xFE10), 0xFFA0, *range(0xE0000, 0xE01F0)]
 )  # fmt: skip
 _ESCAPE: Final = re.compile(
-    r"%(?:25){0,2}(?P<percent>[0-9a-f]{2})"
-    r"|(?:\x1b|\\{1,4}(?:u001b|x1b|033))\[[0-9;]{0,8}m"  # a colour of a terminal
-    r"|\\{1,4}(?:(?-i:U)0000(?P<long>[0-9a-f]{4})|u(?P<unicode>[0-9a-f]{4})"
+    r"%(?:25){0,8}(?P<percent>[0-9a-f]{2})"
+    r"|(?:\x1b|\\{1,64}+(?:u001b|x1b|033))\[[0-9;]{0,8}m"  # a colour of a terminal
+    r"|\\{1,64}+(?:(?-i:U)0000(?P<long>[0-9a-f]{4})|u(?P<unicode>[0-9a-f]{4})"
     r"|u\{(?P<braced>[0-9a-f]{1,4})\}|x(?P<hex>[0-9a-f]{2})|(?P<octal>[0-3][0-7]{2})"
     r"|[nrtbf]|(?=[^0-9a-z\\]))"
-    r"|(?P<entity>&(?:\#[0-9]{1,8};?|\#x[0-9a-f]{1,8};?|[0-9a-z]{1,8};))|</?[a-z]{1,6}\s{0,2}/?>",
+    r"|(?P<entity>&(?:\#[0-9]{1,8};?|\#x[0-9a-f]{1,8};?|[0-9a-z]{1,8};))"
+    r"|</?[a-z]{1,6}(?:\s[^<>]{0,120})?/?>",
     re.IGNORECASE,
 )
 _NOTHING: Final = re.compile(r"(?!)")
 _MIN_ENCODED: Final = 12  # characters of base64, below which it may be found by chance
 
+
+_DEPTH: Final = 5  # writings one in another
+# Bytes as Go, Node and Python print them, and as fingerprints are written.
+_BYTES: Final = re.compile(
+    r"(?<![0-9a-z])(?:(?:0x)?[0-9a-f]{2}[\s:,-]{1,3}){7,}(?:0x)?[0-9a-f]{2}(?![0-9a-z])"
+    r"|(?<![0-9])(?:[0-9]{1,3}[\s,]{1,3}){7,}[0-9]{1,3}(?![0-9])",
+    re.IGNORECASE,
+)
 
 _LONGEST: Final = 200_000  # characters of a text of which parts are kept
 
@@ -62,6 +77,8 @@ def spellings_of(value: str) -> tuple[str, ...]:
     found += [core.translate(_URL_SAFE) for core in found]
     # The bytes of UTF-8 one by one: how percent codes and \x escapes write what is no ASCII.
     spellings = [squeezed(value), squeezed(raw.decode("latin-1")), raw.hex(), *found]
+    if " " in value:  # as forms are sent
+        spellings.append(squeezed(raw.replace(b" ", b"+").decode("latin-1")))
     if _UUID.fullmatch(value):
         spellings.append(value.replace("-", "").lower())
     return tuple(dict.fromkeys(spellings))
@@ -74,24 +91,50 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGN
 def without(text: str, values: Iterable[str], replacement: str) -> str:
     """Replace squeezed values wherever a text writes them, in any way."""
     listed = [value for value in values if value]
-    text = _without(text, listed, replacement, _ESCAPE)
-    # Again as it stands: `%` or a backslash before a value makes an escape of its first letters.
-    return _without(text, listed, replacement, _NOTHING) if _may_escape(text) else text
+    # As it stands first: `%` or a backslash before a value makes an escape of its first letters.
+    text = _without(text, listed, replacement, 0)
+    layer = text
+    for depth in range(1, _DEPTH + 1):
+        if not _may_escape(layer):
+            break
+        layer, outer = squeezed(layer), layer
+        if any(value in layer for value in listed):
+            text = layer = _without(text, listed, replacement, depth)
+            for _ in range(depth):
+                layer = squeezed(layer)
+        elif layer == outer:
+            break
+    return _BYTES.sub(lambda run: replacement if _holds(run[0], listed) else run[0], text)
+
+
+def _holds(run: str, values: list[str]) -> bool:
+    """Say whether a list of bytes, in hex or as decimal numbers, is that of a value."""
+    words = re.findall(r"(?<![0-9a-f])[0-9a-f]{1,3}(?![0-9a-f])", run.lower().replace("0x", ""))
+    for base in (16, 10):
+        with suppress(ValueError):  # of the other base, or of larger numbers
+            told = squeezed(bytes(int(word, base) for word in words).decode("latin-1"))
+            if any(value in told for value in values):
+                return True
+    return False
 
 
 def _may_escape(text: str) -> bool:
     return any(letter in text for letter in "%\\&<\x1b")
 
 
-def _without(text: str, values: list[str], replacement: str, escape: re.Pattern[str]) -> str:
-    whole = squeezed(text) if escape is _ESCAPE else text.translate(_GAPS).lower()
-    found = [value for value in values if value in whole]
-    if not found:
-        return text
+def _without(text: str, values: list[str], replacement: str, depth: int) -> str:
+    """Replace values that stand in a text once it was squeezed `depth` times."""
+    if not depth:
+        plain = text.translate(_GAPS).lower()
+        if not any(value in plain for value in values):
+            return text
     if len(text) > _LONGEST:
         return replacement  # the way back costs a microsecond a letter, and nobody reads so much
-    letters, begins, ends = _mapped(text, escape)
-    spans = sorted(span for value in found for span in _spans(letters, value))
+    letters, begins, ends = _mapped(text, _ESCAPE if depth else _NOTHING)
+    for _ in range(depth - 1):
+        letters, inner_begins, inner_ends = _mapped(letters, _ESCAPE)
+        begins, ends = [begins[i] for i in inner_begins], [ends[i - 1] for i in inner_ends]
+    spans = sorted(span for value in values for span in _spans(letters, value))
     parts: list[str] = []
     at = 0
     for first, last in spans:

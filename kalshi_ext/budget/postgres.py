@@ -1,15 +1,21 @@
-"""A shared budget in PostgreSQL, for several machines; the clock is the server's."""
+"""A shared budget in PostgreSQL, for several machines; the clock is the server's.
+
+So the machines' own clocks take no part. Where the server's is set back, nothing refills that did
+before; where it is set forward, each machine notices by its monotonic clock. One that is the first
+to ask after that, and never asked before, takes at most one bucket too much.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import time
 from typing import Any
 
 import psycopg
-from attrs import define
+from attrs import define, field
 
-from kalshi_ext.budget.store import ConnectionHolder, Demand, Grant, Row
+from kalshi_ext.budget.store import ConnectionHolder, Demand, Grant, Row, WatchedClock
 from kalshi_ext.errors import KalshiError
 from kalshi_ext.redact import Secret
 
@@ -40,6 +46,8 @@ class PostgresBudget(ConnectionHolder[psycopg.Connection[tuple[Any, ...]]]):
 
     _url: Secret[Any]
     account: str
+    # By bucket, because the level of one is not locked while another's is read.
+    _clocks: dict[str, WatchedClock] = field(factory=dict[str, WatchedClock], repr=False)
 
     def lease(self, demand: Demand) -> Grant:
         """Take tokens under the lock of their row."""
@@ -61,11 +69,16 @@ class PostgresBudget(ConnectionHolder[psycopg.Connection[tuple[Any, ...]]]):
             if found is None:
                 connection.execute(_BEGIN, (*key, full.level, full.urgent))
                 found = connection.execute(_LOCK, key).fetchone()
+            before = time.monotonic()
             clock = connection.execute(_CLOCK).fetchone()
+            after = time.monotonic()
             assert found is not None and clock is not None  # noqa: S101, PT018 - just made
             (now,), (level, urgent, updated_at, holds) = clock, found
             pairs = {owner: (held[0], held[1]) for owner, held in json.loads(holds).items()}
             row = Row(level, urgent, now if updated_at is None else updated_at, pairs)
+            watched = self._clocks.setdefault(demand.bucket, WatchedClock())
+            if step := watched.step(now, before, after):
+                row.step_forward(step, now)
             grant = row.grant(demand, now)
             state = (row.level, row.urgent, row.updated_at, json.dumps(row.holds))
             connection.execute(_WRITE, (*state, *key))

@@ -86,6 +86,19 @@ class Row(Printed):
         self.holds[demand.owner] = (demand.flying + tokens, now + wait + _HELD_FOR)
         return Grant(tokens, wait)
 
+    def step_forward(self, step: float, now: float) -> None:
+        """Take in that the clock was set forward since the row was written, in seconds.
+
+        Who noticed it cannot tell whether somebody has written since: then this costs what
+        refilled from that moment on, and no request more than the limit.
+        """
+        self.updated_at = max(self.updated_at, min(self.updated_at + step, now))
+        longest = now + _HELD_FOR
+        self.holds = {
+            who: (held, max(until, min(until + step, longest)))
+            for who, (held, until) in self.holds.items()
+        }
+
     def _refill(self, demand: Demand, now: float) -> None:
         if now < self.updated_at:  # a clock set back: what is held ends as long from now as before
             back = self.updated_at - now
@@ -102,6 +115,30 @@ class Row(Printed):
         self.level += min(passed * demand.rate, room)
         self.urgent = min(demand.capacity / 10, self.urgent + passed * demand.rate)
         self.updated_at = now
+
+
+_CLOCK_ERROR = 0.05  # seconds; less is no step but the clock of a machine being slewed
+_SLEW = 0.001  # of the time that passed
+
+
+@define(eq=False, repr=False)
+class WatchedClock(Printed):
+    """Another machine's clock, watched from one reading to the next by a monotonic one."""
+
+    _read: float | None = None
+    _before: float = 0.0
+
+    def step(self, now: float, before: float, after: float) -> float:
+        """Return by how many seconds it was set forward since the last reading.
+
+        It was read between the monotonic moments `before` and `after`.
+        """
+        last, self._read = self._read, now
+        passed, self._before = after - self._before, before
+        if last is None:
+            return 0.0
+        step = now - last - passed
+        return step if step > _CLOCK_ERROR + passed * _SLEW else 0.0
 
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds

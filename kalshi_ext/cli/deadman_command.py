@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import signal
@@ -9,19 +10,29 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final, Literal
 
 import click
 from attrs import define, field
 
-from kalshi_ext import Kalshi, KalshiError, StopReport, stop
+from kalshi_ext import Kalshi, StopReport, stop
 from kalshi_ext.cli.stop_command import EXIT
 from kalshi_ext.journal.beside import BesideJournal
-from kalshi_ext.transport.deadman import ALIVE, OFF, READY, VARIABLE, checked_times
+from kalshi_ext.redact import clean_text
+from kalshi_ext.transport.deadman import (
+    ALIVE,
+    OFF,
+    READY,
+    VARIABLE,
+    checked_times,
+    without_variables,
+)
 
 TRIGGERED: Final = 5  # exit code: it stopped trading, and nothing rests
 LOOK_FOR: Final = 90.0  # seconds of one stop; then another begins
+_ENDING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _TICK: Final = 0.1  # seconds between looks whether the bot lives
 _REST: Final = (0.5, 30.0)  # seconds between two stops: first, and at most
 
@@ -60,9 +71,8 @@ class Watch:
         return max(0.0, min(_TICK, self._heard + self.timeout - time.monotonic()))
 
 
-def _own_key() -> dict[str, str]:
-    """Return the variables of this process, with the switch's own key where there is one."""
-    variables = dict(os.environ)
+def _own_key(variables: dict[str, str]) -> dict[str, str]:
+    """Return variables with the switch's own key where there is one."""
     own = {name: variables.get(f"KALSHI_DEADMAN_{name}") for name in ("KEY_ID", *_KEYS)}
     if own["KEY_ID"]:
         for name, value in own.items():
@@ -74,14 +84,14 @@ def _own_key() -> dict[str, str]:
 _KEYS: Final = ("PRIVATE_KEY", "PRIVATE_KEY_PATH", "PRIVATE_KEY_PASSPHRASE")
 
 
-def _client(journal: str | None) -> Kalshi:
+def _client(journal: str | None, variables: dict[str, str]) -> Kalshi:
     """Build the client that stops; a file is shared with the bot, which holds it while it lives."""
-    journal = journal or os.environ.get("KALSHI_JOURNAL")
+    journal = journal or variables.get("KALSHI_JOURNAL")
     if journal is None:
         raise click.ClickException("a dead man's switch needs the bot's journal: $KALSHI_JOURNAL")
     if "://" in journal:
-        return Kalshi.from_env(_own_key(), journal=journal)
-    return Kalshi.from_env(_own_key(), journal=BesideJournal(journal))
+        return Kalshi.from_env(_own_key(variables), journal=journal)
+    return Kalshi.from_env(_own_key(variables), journal=BesideJournal(journal))
 
 
 def _stop_until_flat(client: Kalshi, why: End) -> StopReport | None:
@@ -95,12 +105,12 @@ def _stop_until_flat(client: Kalshi, why: End) -> StopReport | None:
             rest = min(rest * 2, longest)
         try:
             report = client.stop(deadline=LOOK_FOR)
-        except KalshiError as error:  # a key that is refused: say so and go on
-            click.echo(f"deadman: {error}", err=True)
+        except Exception as error:  # noqa: BLE001 - nobody else stops: say so and go on
+            _say(clean_text(f"{type(error).__name__}: {error}", 300))
             time.sleep(rest)
             continue
         _note(client, "deadman stopped", outcome=report.outcome, resting=len(report.resting))
-        click.echo(f"deadman: the bot {_WORDS[why]}; stopped: {report.outcome}", err=True)
+        _say(f"the bot {_WORDS[why]}; stopped: {report.outcome}")
     return report
 
 
@@ -110,13 +120,22 @@ _WORDS: Final = {"died": "died", "silent": "went silent", "off": "switched off"}
 def _note(client: Kalshi, what: str, **details: Any) -> None:
     try:
         client.run(stop.note(what, {"pid": os.getpid(), **details}))
-    except KalshiError as error:
-        click.echo(f"deadman: {error}", err=True)
+    except Exception as error:  # noqa: BLE001 - what cannot be noted is stopped all the same
+        _say(clean_text(f"{type(error).__name__}: {error}", 300))
+
+
+def _say(what: str) -> None:
+    # Whoever read stderr may have died with the bot.
+    with suppress(OSError, ValueError):
+        click.echo(f"deadman: {what}", err=True)
 
 
 def _watch_parent(descriptor: int, timeout: float, client: Kalshi) -> int:
     """Watch the process that started this one through a pipe of its own."""
     parent = os.getppid()
+    # They are sent to all processes of a unit or a terminal: the bot's end is what ends this one.
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_IGN)
     sys.stdout.buffer.write(READY)
     sys.stdout.flush()
     end = Watch(descriptor, timeout, lambda: os.getppid() == parent).wait()
@@ -130,10 +149,15 @@ def _after(report: StopReport | None) -> int:
 def _watch_command(command: tuple[str, ...], timeout: float, client: Kalshi) -> int:
     """Run a command and watch it."""
     reader, writer = os.pipe()
-    environment = {**os.environ, VARIABLE: str(writer)}
-    child = subprocess.Popen(command, env=environment, pass_fds=(writer,))  # noqa: S603 - the user's
+    own = without_variables(os.environ, "KALSHI_DEADMAN_")  # the switch's key is not the bot's
+    try:
+        child = subprocess.Popen(  # noqa: S603 - the user's
+            command, env={**own, VARIABLE: str(writer)}, pass_fds=(writer,)
+        )
+    except OSError as error:
+        raise click.ClickException(f"{command[0]}: {error.strerror}") from None
     os.close(writer)
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _ENDING:
         signal.signal(number, partial(_forward, child))
     end = Watch(reader, timeout, lambda: child.poll() is None).wait()
     if end == "off":
@@ -168,7 +192,9 @@ def deadman(
     checked_times(timeout / 2, timeout)
     if (watch is None) == (not command):
         raise click.UsageError("say which command to run: kalshi-ext deadman -- python bot.py")
-    with _client(journal) as client:
+    # A bot that starts its switch says the variables through a pipe.
+    variables = dict(os.environ) if watch is None else json.load(sys.stdin)
+    with _client(journal, variables) as client:
         if watch is not None:
             code = _watch_parent(watch, timeout, client)
         else:

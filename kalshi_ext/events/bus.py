@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from attrs import define, field
 
-from kalshi_ext.arguments import must_be
+from kalshi_ext.arguments import plain_function
 from kalshi_ext.bases import Printed
 from kalshi_ext.events.kinds import Event
 from kalshi_ext.events.logs import EventLog, log, may_log
@@ -20,16 +19,9 @@ Listener: TypeAlias = Callable[[Event], object]
 
 def checked_listener(value: object) -> Listener | None:
     """Return what `on_event` may be: None, or a plain callable of one event. Raises Misuse."""
-    if value is None:
-        return None
-    if not callable(value) or _is_async(value):
-        raise must_be("on_event", value, "a plain function of one event (no coroutine function)")
-    return value
-
-
-def _is_async(value: object) -> bool:
     # The events come out of flows that do not wait: a coroutine would never be awaited.
-    return any(map(inspect.iscoroutinefunction, (value, getattr(value, "__call__", None))))  # noqa: B004
+    rule = "a plain function of one event (no coroutine or generator function)"
+    return None if value is None else cast("Listener", plain_function(value, "on_event", rule))
 
 
 @define(eq=False, repr=False)

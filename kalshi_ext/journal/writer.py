@@ -29,6 +29,7 @@ _MAX_GROUP: Final = 1000  # requests; bounds how long the first of a group waits
 _BEHIND_WITHIN: Final = 0.1  # seconds that a verdict may wait for a group to go with
 _TOLD_WITHIN: Final = 0.5  # the same of a mark
 _RETRY_AFTER: Final = 1.0  # seconds, where the store failed to write verdicts
+_CLOSE_WITHIN: Final = 10.0  # seconds that closing waits for a store that gets nothing done
 _EXPECTING: Final = 1.0  # seconds after a reservation in which the thread wakes by itself
 
 
@@ -43,9 +44,9 @@ class Signal(Enum):
 class Writer(Printed):
     """The thread that writes a journal, and its queue.
 
-    A journal is left by `close` (waits), by being dropped (`stop`, does not wait) or by the end
-    of the interpreter (`close`). In a forked child, where the thread does not exist, all three
-    do nothing: the store belongs to the parent.
+    A journal is left by `close` (waits while something gets done), by being dropped (`stop`, does
+    not wait) or by the end of the interpreter (`close`). In a forked child, where the thread does
+    not exist, all three do nothing: the store belongs to the parent.
     """
 
     committer: GroupCommitter
@@ -62,6 +63,8 @@ class Writer(Printed):
     _due: float = math.inf
     _wakes_at: float = math.inf
     _expects_until: float = 0.0
+    _serving: list[JournalRequest] = field(factory=list[JournalRequest])  # what is being written
+    _groups: int = 0  # that were served
 
     def start(self) -> Writer:
         self._thread = threading.Thread(target=self._serve, name="kalshi-journal", daemon=True)
@@ -119,11 +122,44 @@ class Writer(Printed):
                 self._queue.put(Signal.END)
 
     def close(self) -> None:
-        """Finish what is queued, release the store, and wait for it."""
+        """Finish what is queued, release the store, and wait for it.
+
+        A store that stands still (a database whose process was stopped breaks no connection) is
+        waited for a while; then what was not begun fails, and the log says what is not known to be
+        written. The thread writes verdicts all the same, should the store go on.
+        """
         self.stop()
         # A future's callback runs in the writer's thread and may close the journal.
-        if self._pid == os.getpid() and threading.current_thread() is not self._thread:
-            self._thread.join()
+        if self._pid != os.getpid() or threading.current_thread() is self._thread:
+            return
+        served = -1
+        while self._thread.is_alive() and served != self._groups:
+            served = self._groups
+            self._thread.join(_CLOSE_WITHIN)
+        if self._thread.is_alive():
+            atexit.unregister(self.close)
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Fail what was not begun, and log what is not known to be written."""
+        requests: list[JournalRequest] = []
+        with suppress(Empty):
+            while True:
+                item = self._queue.get_nowait()
+                requests += [item] if isinstance(item, JournalRequest) else []
+        self._queue.put(Signal.END)
+        for request in requests:
+            if request.future.running() or request.future.set_running_or_notify_cancel():
+                why = "closed while its store stood still"
+                request.future.set_exception(request.kind.failure(why))
+        with self._lock:
+            requests += [*self._serving, *self._behind, *self.committer.behind]
+        writing = (each for each in requests if each.kind is not RequestKind.READ)
+        keys = sorted({key for each in writing for key in each.keys})
+        named = f"{len(keys)} entries ({', '.join(keys[:5])})" if keys else "no entry"
+        log.error(
+            "the journal is closed while its store stands still; not known to be written: %s", named
+        )
 
     def _serve(self) -> None:
         # The local names keep the store alive in a forked child: its frame there is never
@@ -134,7 +170,9 @@ class Writer(Printed):
             group, last = self._next_group()
             due = self._take_waiting()
             if group or committer.behind or committer.told:
+                self._serving = [*group, *committer.behind]
                 committer.serve(group)
+                self._serving, self._groups = [], self._groups + 1
                 self._note_served(group, due)
             del group  # its futures must not live on while this thread waits for the next one
         if committer.behind:

@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 
 from attrs import define, field
 
-from kalshi_ext.arguments import LONGEST_WAIT, must_be, plain
+from kalshi_ext.arguments import LONGEST_WAIT, is_number, must_be, plain
 from kalshi_ext.bases import Printed
 from kalshi_ext.journal.in_flight import Scope, StopMarks
 from kalshi_ext.redact import is_a
@@ -40,7 +40,7 @@ def checked_deadline(value: Any) -> Deadline | None:
     if is_a(value, datetime):
         return aware_datetime(value, "deadline")
     number = plain(value)
-    if type(number) not in (int, float) or not 0 < number <= LONGEST_WAIT:
+    if not is_number(number) or not 0 < number <= LONGEST_WAIT:
         rule = "a number of seconds above 0 or an aware datetime"
         raise must_be("deadline", value, rule)
     return float(number)

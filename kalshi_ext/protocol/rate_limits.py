@@ -19,7 +19,7 @@ from typing import ClassVar, cast
 
 from attrs import define, field, frozen
 
-from kalshi_ext.arguments import LONGEST_WAIT, Checked, must_be, plain, seconds
+from kalshi_ext.arguments import LONGEST_WAIT, Checked, is_number, must_be, plain, seconds
 from kalshi_ext.bases import Printed
 from kalshi_ext.errors import Misuse
 
@@ -36,7 +36,7 @@ def _wait(value: object, name: str) -> float:
 
 def _amount(value: object, name: str) -> float:
     number = plain(value)
-    if type(number) not in (int, float) or not 0 < number < 1e9:
+    if not is_number(number) or not 0 < number < 1e9:
         raise must_be(name, value, "a number of tokens above 0")
     return cast("float", number)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias, cast
 
-from kalshi_ext.arguments import MAX_BULK, entries, must_be
+from kalshi_ext.arguments import MAX_BULK, entries, must_be, plain_function
 from kalshi_ext.errors import Misuse
 from kalshi_ext.redact import is_a
 from kalshi_ext.requests.changes import AmendTicket, OrderRef, Target
@@ -17,9 +17,10 @@ Progress: TypeAlias = Callable[[int, int], object]
 
 def progress(value: object) -> Progress | None:
     """Check an `on_progress`. Raises Misuse."""
-    if value is not None and (not callable(value) or is_a(value, type)):
-        raise must_be("on_progress", value, "a function of (done, total)")
-    return cast("Progress | None", value)
+    rule = "a plain function of (done, total)"
+    if is_a(value, type):
+        raise must_be("on_progress", value, rule)
+    return None if value is None else cast("Progress", plain_function(value, "on_progress", rule))
 
 
 def order_tickets(tickets: Iterable[OrderTicket]) -> list[OrderTicket]:

@@ -16,8 +16,8 @@ from kalshi_ext.arguments import (
     at_least_one,
     entries,
     flag,
-    must_be,
     optional,
+    plain_function,
     seconds,
 )
 from kalshi_ext.errors import Misuse
@@ -42,9 +42,8 @@ def _dollars(value: object, name: str) -> Decimal:
 
 
 def _reference(value: object, name: str) -> Any:
-    if not callable(value):
-        raise must_be(name, value, "a function of a ticker that returns a YES price or None")
-    return value
+    rule = "a plain function of a ticker that returns a YES price or None"
+    return plain_function(value, name, rule)
 
 
 def _tickers(value: object, name: str) -> frozenset[str]:

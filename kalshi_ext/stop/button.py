@@ -49,7 +49,7 @@ from kalshi_ext.protocol.flow import (
     send_with_retries,
 )
 from kalshi_ext.protocol.limits import ALL, Deadline, Scope
-from kalshi_ext.protocol.messages import Call, Lost
+from kalshi_ext.protocol.messages import Call, Lost, Reply
 from kalshi_ext.protocol.pagination import Paginator, collect
 from kalshi_ext.reads.orders import answered
 from kalshi_ext.reads.watermark import PollWaits, SentAt, Watermark, read_watermark
@@ -64,7 +64,7 @@ from kalshi_ext.writes.cancel import send_idempotent
 from kalshi_ext.writes.outcomes import Executed, is_stray, judge
 from kalshi_ext.writes.recovery import sent_at
 
-BATCH: Final = 20  # orders of one cancel: 40 tokens, which every tier's bucket holds
+BATCH: Final = 20  # orders of one cancel at most: of today's contract 40 tokens
 
 
 def stop(
@@ -170,8 +170,10 @@ def _trigger(run: Run, group: StoppedGroup) -> Flow[StoppedGroup]:
         call = groups.delete(group.id, None, None)
     error = yield from _send(run, call)
     gone = False
-    if isinstance(error, NotFound):
+    # A deletion is answered with nothing, which anybody in front can say: the list proves it.
+    if isinstance(error, NotFound) or (error is None and not triggers):
         gone = yield from _is_gone(run, group)
+        error = error or (None if gone else KalshiError("the list of groups does not show it gone"))
     if error is not None and not gone:
         return evolve(group, error=str(error.args[0]))
     if gone or not triggers:  # it is no more: the next order makes another one
@@ -196,7 +198,7 @@ def _is_gone(run: Run, group: StoppedGroup) -> Flow[bool]:
 
 def _send(run: Run, call: Call[Any]) -> Flow[KalshiError | None]:
     """Send a request that ends orders, once; return why it is not confirmed."""
-    response = yield from send_with_retries(call, run.quick(), retry=False, limits=run.limits)
+    response = yield from _send_once(run, call)
     if isinstance(response, Lost) and not response.bytes_sent:
         run.refusal = response.reason
         return KalshiError(response.reason)
@@ -208,6 +210,23 @@ def _send(run: Run, call: Call[Any]) -> Flow[KalshiError | None]:
     run.refusal = str(outcome.error.args[0])
     cause = outcome.error.__cause__
     return cause if isinstance(cause, NotFound) else outcome.error
+
+
+def _send_once(run: Run, call: Call[Any]) -> Flow[Reply | Lost]:
+    context, pacer = run.quick(), run.context.pacer
+    # By numbers that the exchange told, which may be wrong: a stop goes all the same.
+    if pacer is not None and pacer.cost(call) > pacer.bucket(call).capacity:
+        context = evolve(context, pacer=None)
+    return (yield from send_with_retries(call, context, retry=False, limits=run.limits))
+
+
+def _most_entries(run: Run, batch: Call[Any]) -> int:
+    """Return how many entries of a batch its bucket of tokens can hold."""
+    pacer = run.context.pacer
+    if pacer is None:
+        return BATCH
+    each = pacer.costs.each(batch.operation)
+    return max(1, int(min(BATCH, pacer.bucket(batch).capacity / max(each, 0.01))))
 
 
 def _read_undecided(run: Run, watermark: Watermark) -> Flow[None]:
@@ -240,19 +259,26 @@ def _is_covered(run: Run, entry: Entry) -> bool:
 
 def _cancel_resting(run: Run, watermark: Watermark) -> Flow[None]:
     # One that was cancelled may be shown for a while: reads lag behind writes.
+    known: list[Order | Target] = [*run.resting, *run.half_read.values()]
+    targets = [_target(run.contract, each) for each in known]
     wanted = [
-        order
-        for order in run.resting
-        if order.order_id not in run.cancelled or run.cancelled[order.order_id].visible(watermark)
+        target
+        for target in targets
+        if target.order_id not in run.cancelled or run.cancelled[target.order_id].visible(watermark)
     ]
     for start in range(0, len(wanted), BATCH):
         yield from _cancel_batch(run, wanted[start : start + BATCH])
 
 
-def _cancel_batch(run: Run, orders: Sequence[Order]) -> Flow[None]:
-    by_id = {order.order_id: order for order in orders}
-    call = run.contract.orders.cancel_many([_target(run.contract, order) for order in orders])
-    response = yield from send_with_retries(call, run.quick(), retry=False, limits=run.limits)
+def _cancel_batch(run: Run, targets: Sequence[Target]) -> Flow[None]:
+    by_id = {target.order_id: target for target in targets}
+    call = run.contract.orders.cancel_many(targets)
+    most = _most_entries(run, call)
+    if len(targets) > most:
+        for start in range(0, len(targets), most):
+            yield from _cancel_batch(run, targets[start : start + most])
+        return
+    response = yield from _send_once(run, call)
     if isinstance(response, Lost) and not response.bytes_sent:
         run.refusals.update(dict.fromkeys(by_id, response.reason))
         return
@@ -268,9 +294,10 @@ def _cancel_batch(run: Run, orders: Sequence[Order]) -> Flow[None]:
             run.refusals[entry.order_id or ""] = str(entry.args[0])
 
 
-def _target(contract: Contract, order: Order) -> Target:
-    # The classic contract has nothing but the id.
-    return Target.of(order if contract.has_watermark else order.order_id)
+def _target(contract: Contract, order: Order | Target) -> Target:
+    if not contract.has_watermark:  # the classic contract has nothing but the id
+        return Target.of(order.order_id)
+    return order if isinstance(order, Target) else Target.of(order)
 
 
 def cancel_all(

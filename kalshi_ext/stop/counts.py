@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from datetime import timedelta
 from typing import Final, TypeVar
 
@@ -27,11 +26,14 @@ from kalshi_ext.stop.run import Run
 
 T = TypeVar("T")
 
-GRACE: Final = 1.0  # seconds
+GRACE: Final = 1.0  # seconds for the report, where the stop itself took all of its time
 MAX_PAGES: Final = 20  # of cancelled orders and of fills that a report counts
 
 
 def report_of(run: Run, *, verified: bool, counts: bool = False) -> Flow[StopReport]:
+    # A second more than the call has: a stop that ran out of time still tells what it did.
+    until = max(run.limits.ends, (yield Monotonic()) + GRACE)
+    run = evolve(run, limits=evolve(run.limits, ends=until, deadline=until))
     paused = (yield from _pause(run)) if run.resting else None
     uncounted: dict[str, str] = {}
     cancelled: list[Order] = []
@@ -69,6 +71,11 @@ def _unconfirmed(run: Run, *, verified: bool) -> tuple[str, ...]:
     """Say what the exchange did not confirm; without it a later order may still rest."""
     groups = [each for each in run.groups.values() if not each.triggered]
     unconfirmed = [f"group {each.id} is not known to be triggered: {each.error}" for each in groups]
+    unconfirmed += [
+        f"order {each}, whose row cannot be read, could not be cancelled: {run.refusals[each]}"
+        for each in run.half_read
+        if each in run.refusals and each not in run.cancelled
+    ]
     if run.cancels_all:
         unconfirmed.append(f"cancel_all is not confirmed: {run.refusal}")
     if not verified or unconfirmed or run.unread or run.resting or run.undecided:
@@ -87,7 +94,8 @@ def _resting(run: Run, order: Order, paused: str | None) -> RestingOrder:
 def _pause(run: Run) -> Flow[str | None]:
     if not run.contract.has_watermark:
         return None
-    status = yield from answered(request(run.contract.exchange.status(), run.quick()))
+    call = run.contract.exchange.status()
+    status = yield from answered(request(call, run.quick(), limits=run.limits))
     if status is None:
         return None
     return None if status.exchange_active else "the exchange is paused: it cancels nothing now"
@@ -122,10 +130,9 @@ def _read_some(
     run: Run, call: Call[Page[T]], what: str, uncounted: dict[str, str]
 ) -> Flow[list[T]]:
     """Read a list for the report; what cannot be read is said, and no more."""
-    now: float = yield Monotonic()
-    # A second more than the call has: a stop that ran out of time still tells what it did.
-    limits = evolve(run.limits, ends=max(run.limits.ends, now + GRACE), deadline=math.inf)
-    paginator = Paginator(call, run.quick(), max_pages=MAX_PAGES, limits=limits, invalid="allowed")
+    paginator = Paginator(
+        call, run.quick(), max_pages=MAX_PAGES, limits=run.limits, invalid="allowed"
+    )
     rows: list[T] = []
     try:
         while (step := paginator.next_page()) is not None:

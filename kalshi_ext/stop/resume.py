@@ -24,7 +24,7 @@ from kalshi_ext.protocol.flow import (
 )
 from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.stop.auto_groups import place_of
-from kalshi_ext.stop.run import groups_of
+from kalshi_ext.stop.run import JOURNAL_WITHIN, groups_of
 
 
 def resume(
@@ -105,8 +105,8 @@ def _reset_groups(
 
 
 def note(what: str, details: Mapping[str, Any]) -> Flow[None]:
-    """Add a line to the record of stops."""
-    yield Record("change_stops", (partial(_noted, what, details),))
+    """Add a line to the record of stops. Raises JournalError where that does not answer soon."""
+    yield Record("change_stops", (partial(_noted, what, details),), JOURNAL_WITHIN)
 
 
 def _noted(what: str, details: Mapping[str, Any], standing: Standing) -> Standing:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any, Final, cast
 
 from attrs import define, evolve, field
 
@@ -23,6 +24,7 @@ from kalshi_ext.protocol.flow import (
 )
 from kalshi_ext.protocol.pagination import Paginator
 from kalshi_ext.reads.watermark import SentAt
+from kalshi_ext.requests import Target
 from kalshi_ext.requests.filters import MAX_PAGE, ListQuery
 from kalshi_ext.stop.auto_groups import place_of
 from kalshi_ext.stop.report import StoppedGroup
@@ -48,6 +50,8 @@ class Run(Printed):
     refusals: dict[str, str] = field(factory=dict[str, str])  # why a cancel failed, by order id
     refusal: str = ""  # why the latest request that ends orders failed
     resting: list[Order] = field(factory=list[Order])
+    # The orders of rows that cannot be read, but for what a cancel needs; by order id.
+    half_read: dict[str, Target] = field(factory=dict[str, Target])
     unread: dict[str, str] = field(factory=dict[str, str])  # what was not read, and why
     undecided: list[str] = field(factory=list[str])
     inferred: dict[str, str] = field(factory=dict[str, str])  # what is of the event by its name
@@ -86,7 +90,9 @@ def read_resting(run: Run) -> Flow[None]:
         rows.extend(run.resting)  # those seen before stay
     latch = run.latch
     seen = {row.order_id: row for row in reversed(rows)}.values()
-    run.resting = [row for row in seen if _may_rest(row) and latch.ticker in (None, row.ticker)]
+    run.resting = [row for row in seen if _may_rest(row.status) and _is_of(latch, row.ticker)]
+    half_read = filter(None, (_half_read(latch, each.row) for each in paginator.invalid_rows))
+    run.half_read = {target.order_id: target for target in half_read}
     if paginator.invalid_rows:
         reason = paginator.invalid_rows[0].reason
         run.unread["resting orders"] = f"{len(paginator.invalid_rows)} rows: {reason}"
@@ -106,8 +112,49 @@ def _read_pages(run: Run, paginator: Paginator[Order], rows: list[Order]) -> Flo
             raise KalshiError("the list did not end in half of the time")
 
 
-def _may_rest(order: Order) -> bool:
-    return order.status not in ("canceled", "executed")
+def _may_rest(status: object) -> bool:
+    return status not in ("canceled", "executed")
+
+
+def _is_of(latch: Latch, ticker: str) -> bool:
+    # An exchange that takes a ticker in any case answers in its own.
+    return latch.ticker is None or latch.ticker.casefold() == ticker.casefold()
+
+
+def _half_read(latch: Latch, row: Any) -> Target | None:
+    """Return what to cancel of a row that cannot be read; None where it may be out of scope."""
+    if not isinstance(row, Mapping):
+        return None
+    known = cast("Mapping[str, Any]", row)
+    ticker, subaccount = known.get("ticker"), known.get("subaccount_number")
+    is_covered = latch == Latch() or (
+        isinstance(ticker, str) and latch.covers(ticker, _subaccount(subaccount))
+    )
+    if not is_covered or not _may_rest(known.get("status")):
+        return None
+    place = {
+        "ticker": ticker,
+        "subaccount": subaccount,
+        "exchange_index": known.get("exchange_index"),
+    }
+    with suppress(Misuse):
+        target = Target.of(known.get("order_id", ""))
+        for name, value in place.items():
+            with suppress(Misuse):  # what of it cannot be sent does not stand in the way either
+                target = _with(target, name, value)
+        return target
+    return None
+
+
+def _with(target: Target, name: str, value: Any) -> Target:
+    changes: dict[str, Any] = {name: value}
+    return evolve(target, **changes)
+
+
+def _subaccount(value: object) -> int:
+    if value is None:
+        return 0
+    return value if isinstance(value, int) else -1  # of none that can be stopped
 
 
 def groups_of(standing: Standing, latch: Latch) -> Iterator[tuple[str, StoppedGroup]]:

@@ -15,11 +15,13 @@ bot's own: one that wakes up later finds it shut.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -32,6 +34,7 @@ from kalshi_ext.redact import Secret
 
 ALIVE: Final = b"a"
 OFF: Final = b"o"
+_PREFIX: Final = "KALSHI_"
 VARIABLE: Final = "KALSHI_DEADMAN_FD"
 """Names the pipe of `kalshi-ext deadman -- command` in the command's environment."""
 READY: Final = b"ready\n"
@@ -71,9 +74,12 @@ class DeadMan(Printed):
 
     @classmethod
     def start(
-        cls, alive_every: float, timeout: float, environment: Secret[Mapping[str, str]]
+        cls, alive_every: float, timeout: float, variables: Secret[Mapping[str, str]]
     ) -> Self:
-        """Start a supervising process and wait until it watches. Raises Misuse."""
+        """Start a supervising process and wait until it watches. Raises Misuse.
+
+        Its variables go through a pipe: /proc, `ps e` and a core dump show an environment.
+        """
         if os.name != "posix":
             raise Misuse("a dead man's switch needs a POSIX system")
         reader, writer = os.pipe()
@@ -82,9 +88,9 @@ class DeadMan(Printed):
         try:
             process = subprocess.Popen(  # noqa: S603 - this library, and two numbers
                 command,
-                env=environment.reveal(),
+                env=without_variables(os.environ),
                 pass_fds=(reader,),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 start_new_session=True,  # Ctrl-C is for the bot
             )
@@ -94,7 +100,9 @@ class DeadMan(Printed):
         finally:
             os.close(reader)
         switch = cls(alive_every, timeout, writer, process)
-        assert process.stdout is not None  # noqa: S101 - it was asked for
+        assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018
+        with suppress(BrokenPipeError), process.stdin as pipe:  # it died: said below
+            pipe.write(json.dumps(variables.reveal()).encode())
         if process.stdout.readline() != READY:
             os.close(writer)
             code = process.wait()
@@ -151,15 +159,20 @@ class DeadMan(Printed):
             self._close()  # without a word: it stops trading
 
 
-def supervisor_environment(
+def supervisor_variables(
     given: Secret[dict[str, Any]], *, own_key: bool
 ) -> Secret[Mapping[str, str]]:
-    """Return the environment of a supervising process: ours, with what is given over it."""
-    inherited = dict(os.environ)
+    """Return the variables of a supervising process: ours, with what is given over them."""
+    inherited = {name: value for name, value in os.environ.items() if name.startswith(_PREFIX)}
     if own_key:  # two ways to say one key would be refused
         for name in ("KEY_ID", "PRIVATE_KEY", "PRIVATE_KEY_PATH", "BEARER_TOKEN"):
-            inherited.pop(f"KALSHI_{name}", None)
-        inherited.pop("KALSHI_PRIVATE_KEY_PASSPHRASE", None)
+            inherited.pop(f"{_PREFIX}{name}", None)
+        inherited.pop(f"{_PREFIX}PRIVATE_KEY_PASSPHRASE", None)
     inherited.pop(VARIABLE, None)
-    named = {f"KALSHI_{name}": str(value) for name, value in given.reveal().items() if value}
+    named = {f"{_PREFIX}{name}": str(value) for name, value in given.reveal().items() if value}
     return Secret({**inherited, **named})
+
+
+def without_variables(environment: Mapping[str, str], prefix: str = _PREFIX) -> dict[str, str]:
+    """Return an environment without the variables of this library."""
+    return {name: value for name, value in environment.items() if not name.startswith(prefix)}

@@ -105,8 +105,9 @@ def httpcore_of(family: Family) -> Any:
 
 def family_of(transport: object) -> Family:
     """Return the library whose requests a transport takes: that of its nearest base class."""
-    for base in type(transport).__mro__:
-        root = base.__module__.partition(".")[0]
+    for base in type.__getattribute__(type(transport), "__mro__"):
+        # Not by its attributes: a metaclass of the caller's may raise anything.
+        root = str(type.__getattribute__(base, "__module__")).partition(".")[0]
         if root in _CORES:
             return sys.modules[root]
     return httpx
@@ -141,4 +142,5 @@ def tells_its_steps(transport: object, family: Family) -> bool:
 
     Only httpx's own do. A subclass or a wrapper may also send in a way that is not reported.
     """
-    return type(transport) in (family.HTTPTransport, family.AsyncHTTPTransport)
+    kind = type(transport)
+    return kind is family.HTTPTransport or kind is family.AsyncHTTPTransport

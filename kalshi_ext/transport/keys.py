@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from kalshi_ext.arguments import plain
 from kalshi_ext.errors import Misuse
-from kalshi_ext.redact import Secret, as_secret, is_a, redacted_repr
+from kalshi_ext.redact import Secret, as_secret, class_name, is_a, redacted_repr
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -250,7 +250,7 @@ def _check_kind(key: object) -> PrivateKey | _Fault:
         return cast("Ed25519PrivateKey", key)
     if is_a(key, (RSAPrivateKey,)):
         return _strong(cast("RSAPrivateKey", key))
-    kind = type(key).__name__.removesuffix("PrivateKey")
+    kind = class_name(key).removesuffix("PrivateKey")
     return _Fault(f"is of kind {kind}; an RSA or Ed25519 private key is needed")
 
 

@@ -44,7 +44,7 @@ def price(value: object, name: str = "price") -> Decimal:
 
     Whether the market takes this price is checked by `PriceGrid`.
     """
-    if type(value) in _REPEATED:
+    if _is_repeated(value):
         try:
             return _known_price(value)
         except (Misuse, TypeError):
@@ -86,7 +86,7 @@ def count(
 
     `whole` allows whole contracts only, as the classic contract does. Raises Misuse.
     """
-    if type(value) in _REPEATED and not (whole or zero):
+    if _is_repeated(value) and not (whole or zero):
         try:
             return _known_count(value)
         except (Misuse, TypeError):
@@ -104,7 +104,9 @@ def _count(value: object, name: str, *, whole: bool = False, zero: bool = False)
 
 # A bot says few prices and counts, and a ticket checks what `OrderTicket.of` has made. What is
 # refused is not remembered.
-_REPEATED: Final = frozenset({str, int, Decimal})
+def _is_repeated(value: object) -> bool:
+    kind = type(value)
+    return kind is str or kind is Decimal or kind is int  # `in` would ask a metaclass
 
 
 @lru_cache(maxsize=4096)

@@ -11,7 +11,7 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, cast
 
-from kalshi_ext.arguments import misuse, plain, safely
+from kalshi_ext.arguments import is_number, misuse, plain, safely
 from kalshi_ext.redact import is_a, redacted_repr
 from kalshi_ext.values.money import EXACT
 from kalshi_ext.values.parsing import read_dollars
@@ -163,9 +163,7 @@ def _aware(value: datetime, original: object, name: str) -> datetime:
 
 
 def _from_seconds(value: Any, original: object, name: str) -> datetime:
-    if is_a(value, float):
-        value = float.__float__(value)
-    if type(value) not in (int, float):
+    if not is_number(value):
         raise misuse(name, original, "not a datetime, date, ISO text or Unix seconds")
     if not 0 <= value < _MILLISECONDS_FROM:  # a NaN is neither
         rule = f"Unix seconds lie from 0 to {_MILLISECONDS_FROM:,} (larger looks like milliseconds)"

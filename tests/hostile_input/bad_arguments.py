@@ -245,7 +245,11 @@ ANY: Final = {
 def of_any_path(contract: str, clients: Clients) -> Iterator[Attempt]:
     """Walk the bad values of a request to any path."""
     good = {"method": "POST", "path": "/portfolio/x", "params": None, "json": {}}
-    common = [value for value in bad_values.for_all() if type(value) not in (dict, list, tuple)]
+    common = [
+        value
+        for value in bad_values.for_all()
+        if not any(type(value) is kind for kind in (dict, list, tuple))
+    ]
     for kind in ("sync", "async"):
         for name, values in ANY.items():
             # JSON may be any text or number, and no parameters are said by nothing.

@@ -110,6 +110,16 @@ class Unbound:
         raise RuntimeError("hostile")
 
 
+def _hostile(*_: Any, **__: Any) -> Any:
+    raise RuntimeError("hostile")
+
+
+_HOOKS = ("__eq__", "__hash__", "__bool__", "__repr__", "__getattribute__", "__instancecheck__")
+_Meta: Any = type("Meta", (type,), dict.fromkeys(_HOOKS, _hostile))
+OfHostileClass: Any = type.__call__(_Meta, "OfHostileClass", (), {})
+"""A class with which no comparison, look-up or question of its attributes ends well."""
+
+
 class Bytes(bytes):
     """Bytes whose every method raises."""
 
@@ -155,6 +165,7 @@ def for_all() -> list[Any]:
         datetime.max, datetime.min, datetime(2026, 1, 1, tzinfo=BrokenZone()),
         datetime.max.replace(tzinfo=timezone(timedelta(hours=-23))), timedelta(1), tzinfo(),
         RuntimeError("x"), NotImplemented, ..., decimal.Context(), Unbound(), Bytes(b"x"),
+        OfHostileClass(),
         *map(Posing, (str, int, bool, float, Decimal, datetime, date, bytes, list, dict, tuple)),
         Posing(Path),
     ]  # fmt: skip

@@ -8,7 +8,7 @@ import json
 import re
 import string
 from collections.abc import Callable
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import hostile_answers
 import pytest
@@ -29,6 +29,10 @@ def broken(gap: str) -> Callable[[str], str]:
     return lambda value: f"{value[:10]}{gap}{value[10:20]}{gap}{value[20:]}"
 
 
+def times(count: int, write: Callable[[str], str], value: str) -> str:
+    return value if count == 0 else times(count - 1, write, write(value))
+
+
 def in_base64(lead: str) -> Callable[[str], str]:
     return lambda value: base64.b64encode(f"{lead}{value}{lead}".encode()).decode()
 
@@ -47,6 +51,15 @@ WRITINGS: dict[str, Callable[[str], str]] = {
     )},
     **{f"base64 {len(lead)}": in_base64(lead) for lead in ("", "x", "Bearer ", '{"a":"')},
     "hexadecimal": lambda v: v.encode().hex(),
+    "url, five times": lambda v: times(5, lambda text: quote(text, safe=""), v),
+    "json, four times": lambda v: times(4, json.dumps, escaped("\\u%04x")(v)),
+    "html, thrice": lambda v: times(2, html.escape, escaped("&#%d;")(v)),
+    "url of html of json": lambda v: quote(html.escape(json.dumps(escaped("\\u%04x")(v)))),
+    "spans": lambda v: f'{v[:9]}<span class="pun">{v[9]}</span>{v[10:]}',
+    "fingerprint": lambda v: v.encode().hex(":"),
+    "hex list": lambda v: ", ".join(f"0x{byte:02X}" for byte in v.encode()),
+    "bytes of Node": lambda v: str([*v.encode()]),
+    "bytes of Go": lambda v: str([*v.encode()]).replace(",", ""),
 }  # fmt: skip
 
 
@@ -84,6 +97,7 @@ def test_what_stands_before_a_value_makes_no_escape_of_its_first_letters(before:
     [
         (KEY_ID, KEY_ID.replace("-", "").upper()),
         ("pässwörd-50%x", quote("pässwörd-50%x")),
+        ("päss wörd-50%x", quote_plus("päss wörd-50%x")),
         ("tok~en?~~~>>>and-more", base64.urlsafe_b64encode(b"{tok~en?~~~>>>and-more").decode()),
     ],
 )

@@ -7,6 +7,8 @@ import time
 import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
+from typing import Any
 
 import httpx
 import pytest
@@ -14,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scripted_server import Connection, Server
 
+from kalshi_ext import AsyncKalshi, Kalshi, NoAnswer, Policy
 from kalshi_ext.transport import (
     BodyTooLarge,
     DeadlineTransport,
@@ -189,3 +192,36 @@ def test_a_body_without_end_is_cut_and_its_connection_closed() -> None:
             read_limited(response, 100_000)
         assert disconnected.wait(10)
     transport.close()
+
+
+@cache
+def hundred_megabytes() -> bytes:
+    return gzip.compress(bytes(100_000_000), compresslevel=1)
+
+
+@pytest.mark.parametrize("kind", [Kalshi, AsyncKalshi])
+def test_a_gzip_bomb_over_tcp_is_a_lost_answer_in_bounded_memory(kind: Any) -> None:
+    bomb = hundred_megabytes()
+    head = f"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {len(bomb)}\r\n\r\n"
+
+    def send_bomb(connection: Connection) -> None:
+        connection.request()
+        connection.send(head.encode() + bomb)
+
+    policy = Policy(attempts=1, timeout=10)
+    with Server(send_bomb) as server:
+        client = kind(bearer_token="t" * 20, environment=server.url("/trade-api/v2"), policy=policy)
+        endpoint = client.session.endpoint
+        assert endpoint.max_body < 100_000_000
+        object.__setattr__(endpoint, "max_body", 2_000_000)  # so that the test costs less
+        tracemalloc.start()
+        try:
+            with pytest.raises(NoAnswer, match="larger than"):
+                asyncio.run(client.portfolio.balance()) if kind is AsyncKalshi else (
+                    client.portfolio.balance()
+                )
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        asyncio.run(client.aclose()) if kind is AsyncKalshi else client.close()
+    assert peak < 20_000_000

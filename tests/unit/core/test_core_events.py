@@ -327,7 +327,13 @@ def test_what_cannot_listen_is_refused() -> None:
     class Async:
         async def __call__(self, event: Event) -> None: ...
 
-    for wrong in (coroutine, Async(), "log", 1, object()):
+    def generator(event: Event) -> Any:
+        yield event
+
+    async def both(event: Event) -> Any:
+        yield event
+
+    for wrong in (coroutine, Async(), generator, both, "log", 1, object()):
         with pytest.raises(errors.Misuse, match="on_event"):
             checked_listener(wrong)
     assert checked_listener(None) is None

@@ -1,0 +1,116 @@
+"""A PostgreSQL server whose processes stand still: no error, and no broken connection."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+pytest.importorskip("psycopg", reason="psycopg is missing: the shared journal was NOT tested")
+
+from journal_writers import entry
+from postgres_server import OpenJournals, Server
+
+from kalshi_ext import AsyncKalshi, Kalshi
+from kalshi_ext.errors import JournalUnwritable
+from kalshi_ext.journal import State, Transition, writer
+from kalshi_ext.journal.postgres import PostgresStore
+
+
+@contextmanager
+def frozen(server: Server) -> Iterator[None]:
+    """Stop the processes of a server, and let them go on."""
+    rows = server.query("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+    assert server._process is not None
+    numbers = [server._process.pid, *(row[0] for row in rows)]
+    for number in numbers:
+        os.kill(number, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            os.kill(number, signal.SIGCONT)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "_CLOSE_WITHIN", 0.3)
+
+
+def test_closing_a_journal_that_stands_still_returns_and_says_what_is_not_written(
+    server: Server, open_journals: OpenJournals, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal, told = open_journals(), list[Any]()
+    journal.reserve_many([entry("a"), entry("b")])
+
+    def reserve(key: str) -> None:
+        try:
+            told.append(journal.reserve(entry(key)))
+        except JournalUnwritable as error:
+            told.append(error)
+
+    with frozen(server), caplog.at_level(logging.ERROR, "kalshi_ext.journal"):
+        waiting = [threading.Thread(target=reserve, args=(key,)) for key in ("c", "d")]
+        waiting[0].start()  # it is being written
+        while not journal._runner._serving:
+            waiting[0].join(0.01)
+        journal.conclude([Transition("a", State.ACKNOWLEDGED, order_id="o")])
+        waiting[1].start()  # it waits behind
+        while journal._runner._queue.empty():
+            waiting[1].join(0.01)
+        journal.close()
+        waiting[1].join()
+    assert [type(each) for each in told] == [JournalUnwritable]  # no byte of its order was sent
+    assert "not known to be written: 3 entries (a, c, d)" in caplog.text
+    waiting[0].join()
+    with open_journals() as after:  # it went on: what had begun is there, what failed is not
+        while (found := after.get("a")) is None or found.state is not State.ACKNOWLEDGED:
+            threading.Event().wait(0.02)
+        assert after.get("c") is not None
+        assert after.get("d") is None
+
+
+def test_a_journal_that_has_nothing_to_write_says_so(
+    server: Server, open_journals: OpenJournals, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = open_journals()
+    with frozen(server), caplog.at_level(logging.ERROR, "kalshi_ext.journal"):
+        journal.close()
+    assert "not known to be written: no entry" in caplog.text
+
+
+@pytest.mark.parametrize("kind", [Kalshi, AsyncKalshi])
+def test_a_client_closes_while_its_journal_stands_still(server: Server, kind: Any) -> None:
+    client = kind(journal=server.url(), bearer_token="t" * 20)
+    with frozen(server):
+        asyncio.run(client.aclose()) if kind is AsyncKalshi else client.close()
+
+
+def test_a_store_that_is_slow_is_waited_for(
+    open_journals: OpenJournals, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(writer, "_MAX_GROUP", 1)
+    journal, commit = open_journals(), PostgresStore.commit
+
+    def slow(store: PostgresStore) -> None:
+        threading.Event().wait(0.15)
+        commit(store)
+
+    monkeypatch.setattr(PostgresStore, "commit", slow)
+    threads = [threading.Thread(target=journal.reserve, args=(entry(f"{n}"),)) for n in range(5)]
+    for thread in threads:
+        thread.start()
+    while journal._runner._queue.qsize() + len(journal._runner._serving) < 4:
+        threading.Event().wait(0.01)
+    with caplog.at_level(logging.ERROR, "kalshi_ext.journal"):
+        journal.close()
+    assert not caplog.records
+    for thread in threads:
+        thread.join()
