@@ -2,8 +2,8 @@
 
 The table is derived by decoding every answer without each of its fields, so it is about the client
 of this version. Fields of errors are told by hand: a refusal of a write is believed only where its
-body has a shape of the exchange's own; beside a field that this version does not know only a code of
-trading is. The table says nothing of an operation that has no call, nor of a foreign base.
+body has a shape of the exchange's own; beside a field that this version does not know, only a code
+of trading is. The table says nothing of an operation that has no call, nor of a foreign base.
 """
 
 from __future__ import annotations

@@ -32,5 +32,5 @@ _LATE = {"AsyncDeadlineTransport": "async_transports", "DeadlineTransport": "tra
 
 def __getattr__(name: str) -> Any:
     if name not in _LATE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
     return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)

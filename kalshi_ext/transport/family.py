@@ -53,7 +53,7 @@ def checked_name(name: str) -> str:
     if name not in _CORES:
         raise Misuse(f"{VARIABLE}: must be one of {', '.join(_CORES)}")
     if name not in sys.modules and find_spec(name) is None:
-        missing = f"No module named {name!r}"
+        missing = f"No module named '{name}'"
         raise Misuse(f"{VARIABLE}={name}: {missing}; {INSTALL.format(extra='httpx2')}")
     return name
 
