@@ -16,6 +16,7 @@ from contextlib import suppress
 from decimal import Decimal
 from itertools import islice
 from numbers import Integral
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, ClassVar, Final, cast
 
@@ -270,6 +271,7 @@ def _is_readable(place: str) -> bool:
 
 _Check = Callable[[Any, str], Any]
 _Rule = tuple[str, str, _Check, bool]
+_Rules = tuple[tuple[_Rule, ...], Callable[[Any], tuple[Any, ...]]]
 
 
 class Checked(Value):
@@ -284,8 +286,8 @@ class Checked(Value):
     _prefix: ClassVar[str] = ""
 
     def __attrs_post_init__(self) -> None:
-        for name, label, check, passes_none in self._rules():
-            value = getattr(self, name)
+        rules, values_of = _RULES.get(type(self)) or self._rules()
+        for (name, label, check, passes_none), value in zip(rules, values_of(self), strict=False):
             if value is None and passes_none:
                 continue
             checked = check(value, label)
@@ -297,17 +299,16 @@ class Checked(Value):
         """Check what concerns several fields. Raises Misuse."""
 
     @classmethod
-    def _rules(cls) -> tuple[_Rule, ...]:
+    def _rules(cls) -> _Rules:
         """Return of each field its name, what errors call it, its check, and if that passes None.
 
-        Most arguments of most calls are None.
+        Most arguments of most calls are None. Beside them what reads the fields of an instance.
         """
-        rules = _RULES.get(cls)
-        if rules is None:
-            rows = ((name, f"{cls._prefix}{name}", each) for name, each in cls._checks.items())
-            rules = tuple((*row, _passes_none(row[2], row[1])) for row in rows)
-            _RULES[cls] = rules
-        return rules
+        rows = [(name, f"{cls._prefix}{name}", each) for name, each in cls._checks.items()]
+        rules = tuple((*row, _passes_none(row[2], row[1])) for row in rows)
+        # Two more names: of less than two attributes a getter makes no tuple.
+        _RULES[cls] = found = rules, attrgetter(*cls._checks, "__class__", "__class__")
+        return found
 
 
 def _passes_none(check: _Check, label: str) -> bool:
@@ -317,4 +318,4 @@ def _passes_none(check: _Check, label: str) -> bool:
         return False
 
 
-_RULES: Final[dict[type, tuple[_Rule, ...]]] = {}
+_RULES: Final[dict[type, _Rules]] = {}

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, ClassVar, Final, cast
 
-from attrs import Attribute, Factory, field, fields, frozen
+from attrs import Factory, field, fields, frozen
 
-from kalshi_ext.bases import Value
+from kalshi_ext.arguments import Checked, is_storable, optional
 from kalshi_ext.errors import JournalUnwritable, KalshiError, Misuse
 from kalshi_ext.redact import redacted_repr
 
@@ -122,59 +122,42 @@ class IllegalTransition(JournalError):
     advice = "the recorded entry stands"
 
 
-def _text(_: Any, attribute: Attribute[Any], value: object) -> None:
+def _text(value: Any, name: str) -> str:
     # PostgreSQL stores neither NUL nor lone surrogates; the other journals refuse the same.
-    if not isinstance(value, str) or not value or "\0" in value or not _encodes(value):
-        raise Misuse(f"{attribute.name}: expected text without NUL, got {redacted_repr(value)}")
+    if not isinstance(value, str) or not value or not is_storable(value):
+        raise Misuse(f"{name}: expected text without NUL, got {redacted_repr(value)}")
+    return value
 
 
-def _encodes(value: str) -> bool:
-    if value.isascii():  # almost all are, and this is a look at one flag
-        return True
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _name(value: Any, name: str) -> str:
+    if len(_text(value, name)) > _NAME_LENGTH:
+        raise Misuse(f"{name}: at most {_NAME_LENGTH} characters, got {len(value)}")
+    return cast("str", value)
 
 
-def _name(_: Any, attribute: Attribute[Any], value: Any) -> None:
-    _text(_, attribute, value)
-    if len(value) > _NAME_LENGTH:
-        raise Misuse(f"{attribute.name}: at most {_NAME_LENGTH} characters, got {len(value)}")
-
-
-def _number(_: Any, attribute: Attribute[Any], value: object) -> None:
+def _number(value: Any, name: str) -> int:
     # type, not isinstance: True is an int, and would come back from a table as 1.
     if type(value) is not int or not 0 <= value <= _MAX_INTEGER:
-        raise Misuse(f"{attribute.name}: expected a whole number >= 0, got {redacted_repr(value)}")
+        raise Misuse(f"{name}: expected a whole number >= 0, got {redacted_repr(value)}")
+    return value
 
 
-def _flag(_: Any, attribute: Attribute[Any], value: object) -> None:
+def _flag(value: Any, name: str) -> bool:
     if not isinstance(value, bool):
-        raise Misuse(f"{attribute.name}: expected True or False, got {redacted_repr(value)}")
+        raise Misuse(f"{name}: expected True or False, got {redacted_repr(value)}")
+    return value
 
 
-def _utc(_: Any, attribute: Attribute[Any], value: object) -> None:
+def _utc(value: Any, name: str) -> datetime:
     if not isinstance(value, datetime) or (value.tzinfo is not UTC and value.utcoffset() != _ZERO):
-        raise Misuse(
-            f"{attribute.name}: expected an aware UTC datetime, got {redacted_repr(value)}"
-        )
+        raise Misuse(f"{name}: expected an aware UTC datetime, got {redacted_repr(value)}")
+    return value
 
 
-def _sha256(_: Any, attribute: Attribute[Any], value: object) -> None:
+def _sha256(value: Any, name: str) -> str:
     if not isinstance(value, str) or not _SHA256.fullmatch(value):
-        raise Misuse(
-            f"{attribute.name}: expected 64 lower-case hex digits, got {redacted_repr(value)}"
-        )
-
-
-def _optional(check: Any) -> Any:
-    def validate(instance: Any, attribute: Attribute[Any], value: object) -> None:
-        if value is not None:
-            check(instance, attribute, value)
-
-    return validate
+        raise Misuse(f"{name}: expected 64 lower-case hex digits, got {redacted_repr(value)}")
+    return value
 
 
 def _state(value: State | str) -> State:
@@ -191,7 +174,7 @@ def _created_at(entry: Entry) -> datetime:
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class Entry(Value):
+class Entry(Checked):
     """One write intent.
 
     `ticket` and `verdict` are JSON texts that the journal does not read. `created_at` lies
@@ -201,24 +184,42 @@ class Entry(Value):
     a journal instance, may advance it; a journal fills in `owner`, `account` and `updated_at`.
     """
 
-    key: str = field(validator=_name)
-    operation: str = field(validator=_name)
-    fingerprint: str = field(validator=_sha256)
-    ticket: str = field(validator=_text, repr=False)
-    ticker: str | None = field(default=None, validator=_optional(_name))
-    subaccount: int | None = field(default=None, validator=_optional(_number))
+    key: str
+    operation: str
+    fingerprint: str
+    ticket: str = field(repr=False)
+    ticker: str | None = None
+    subaccount: int | None = None
     state: State = field(default=State.INTENT, converter=_state)
-    intent: str | None = field(default=None, validator=_optional(_name))
-    order_id: str | None = field(default=None, validator=_optional(_text))
-    verdict: str | None = field(default=None, validator=_optional(_text), repr=False)
-    attempts: int = field(default=0, validator=_number)
+    intent: str | None = None
+    order_id: str | None = None
+    verdict: str | None = field(default=None, repr=False)
+    attempts: int = 0
     owner: str = ""
-    created_at: datetime = field(factory=utc_now, validator=_utc)
-    sent_at: datetime | None = field(default=None, validator=_optional(_utc))
-    updated_at: datetime = field(default=Factory(_created_at, takes_self=True), validator=_utc)
-    exchange_time: datetime | None = field(default=None, validator=_optional(_utc))
-    told: bool = field(default=False, validator=_flag)
+    created_at: datetime = field(factory=utc_now)
+    sent_at: datetime | None = None
+    updated_at: datetime = field(default=Factory(_created_at, takes_self=True))
+    exchange_time: datetime | None = None
+    told: bool = False
     account: str = ""  # of `account_label`; empty where the journal is bound to none
+
+    _checks: ClassVar = {
+        "key": _name,
+        "operation": _name,
+        "fingerprint": _sha256,
+        "ticket": _text,
+        "ticker": optional(_name),
+        "subaccount": optional(_number),
+        "intent": optional(_name),
+        "order_id": optional(_text),
+        "verdict": optional(_text),
+        "attempts": _number,
+        "created_at": _utc,
+        "sent_at": optional(_utc),
+        "updated_at": _utc,
+        "exchange_time": optional(_utc),
+        "told": _flag,
+    }
 
     @property
     def is_open(self) -> bool:
@@ -227,22 +228,32 @@ class Entry(Value):
 
 
 @frozen(eq=False, repr=False)
-class Transition(Value):
+class Transition(Checked):
     """The next state of the entry under `key`. None leaves the recorded value as it is.
 
     `told=True` belongs to a verdict that nobody waits for, or that is recorded where it is told.
     """
 
-    key: str = field(validator=_name)
+    key: str
     state: State = field(converter=_state)
-    order_id: str | None = field(default=None, kw_only=True, validator=_optional(_text))
-    verdict: str | None = field(default=None, kw_only=True, validator=_optional(_text), repr=False)
-    sent_at: datetime | None = field(default=None, kw_only=True, validator=_optional(_utc))
-    attempts: int | None = field(default=None, kw_only=True, validator=_optional(_number))
-    exchange_time: datetime | None = field(default=None, kw_only=True, validator=_optional(_utc))
-    told: bool | None = field(default=None, kw_only=True, validator=_optional(_flag))
+    order_id: str | None = field(default=None, kw_only=True)
+    verdict: str | None = field(default=None, kw_only=True, repr=False)
+    sent_at: datetime | None = field(default=None, kw_only=True)
+    attempts: int | None = field(default=None, kw_only=True)
+    exchange_time: datetime | None = field(default=None, kw_only=True)
+    told: bool | None = field(default=None, kw_only=True)
 
-    def __attrs_post_init__(self) -> None:
+    _checks: ClassVar = {
+        "key": _name,
+        "order_id": optional(_text),
+        "verdict": optional(_text),
+        "sent_at": optional(_utc),
+        "attempts": optional(_number),
+        "exchange_time": optional(_utc),
+        "told": optional(_flag),
+    }
+
+    def _check_together(self) -> None:
         if self.told and self.state in OPEN:
             raise Misuse(f"told: only of a verdict, got state {self.state}")
 
@@ -270,16 +281,17 @@ def changed(entry: Entry, **values: Any) -> Entry:
     """Copy an entry with values that were checked before."""
     # Not attrs.evolve: it checks all fields anew, the larger half of a transition's cost.
     copy = object.__new__(Entry)
-    for name, value in zip(_FIELDS, _values(entry), strict=True):
-        _set(copy, name, value)
+    for put, value in zip(_PUTS, _values(entry), strict=True):
+        put(copy, value)
     for name, value in values.items():
-        _set(copy, name, value)
+        _SLOTS[name](copy, value)
     return copy
 
 
-_FIELDS: Final = tuple(part.name for part in fields(Entry))
-_values: Final = attrgetter(*_FIELDS)
-_set: Final = object.__setattr__
+# What sets a field of a frozen entry, as the class itself does when it makes one.
+_SLOTS: Final[dict[str, Any]] = {n.name: vars(Entry)[n.name].__set__ for n in fields(Entry)}
+_PUTS: Final = tuple(_SLOTS.values())
+_values: Final = attrgetter(*_SLOTS)
 
 
 def advance(entry: Entry, transition: Transition, *, now: datetime) -> Entry:

@@ -42,7 +42,7 @@ class KnownOrders(Printed):
 
     def _add(self, order_id: str, route: Route) -> None:
         known = self._routes.pop(order_id, None)
-        if known is not None:  # what is not told stays as it was
+        if known is not None and known != route:  # what is not told stays as it was
             told = {name: value for name, value in route._asdict().items() if value is not None}
             route = known._replace(**told)
         self._routes[order_id] = route

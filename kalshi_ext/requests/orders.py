@@ -162,15 +162,14 @@ class OrderTicket(Checked):
         a datetime, ISO text or Unix seconds. Raises Misuse naming argument, rule and value.
         """
         # The class makes of every argument what its field holds; here is what it cannot know.
-        named = order_arguments(locals())
-        derived: dict[str, Any] = {
-            "book_side": direction(side, action),
-            "price": None if price is None else yes_price(side, price),
-            "client_order_id": _idempotency_key(client_order_id, intent),
-            "side": None if action is None else word_of(side),
-            "action": word_of(action),
-        }
-        return cls(**(named | derived))
+        named: dict[str, Any] = {**locals()}
+        del named["cls"]
+        named["book_side"] = direction(side, action)
+        named["price"] = None if price is None else yes_price(side, price)
+        named["client_order_id"] = _idempotency_key(client_order_id, intent)
+        named["side"] = None if action is None else word_of(side)
+        named["action"] = word_of(action)
+        return cls(**named)
 
     def _check_together(self) -> None:
         check_words(self.book_side, self.side, self.action)

@@ -43,7 +43,8 @@ from kalshi_ext.writes.outcomes import (
 )
 from kalshi_ext.writes.write import Progress, Reading, Write
 
-Batch: TypeAlias = Call[list[OrderAck | Refused]]
+PlaceCall: TypeAlias = Call[list[OrderAck | Refused]] | Call[OrderAck]  # of many, of one
+BuildCall: TypeAlias = Callable[[Sequence[OrderTicket]], PlaceCall]
 Tickets: TypeAlias = Mapping[str, OrderTicket]
 
 
@@ -54,10 +55,10 @@ class OrderWrite(Write[OrderAck]):
     names_one: ClassVar[bool] = True
 
     tickets: Tickets = field(kw_only=True)
-    whole: Batch | None = field(default=None, kw_only=True)
-    build_call: Callable[[Sequence[OrderTicket]], Batch] | None = field(default=None, kw_only=True)
+    whole: PlaceCall | None = field(default=None, kw_only=True)
+    build_call: BuildCall | None = field(default=None, kw_only=True)
 
-    def build(self, keys: Sequence[str]) -> Batch:
+    def build(self, keys: Sequence[str]) -> PlaceCall:
         assert self.whole is not None  # noqa: S101 - see `build_call`
         assert self.build_call is not None  # noqa: S101
         if len(keys) == len(self.tickets):
@@ -65,14 +66,19 @@ class OrderWrite(Write[OrderAck]):
         return self.build_call([self.tickets[key] for key in keys])
 
     def judge(
-        self, call: Batch, keys: Sequence[str], response: Reply | Lost
+        self, call: PlaceCall, keys: Sequence[str], response: Reply | Lost
     ) -> Mapping[str, WriteOutcome[OrderAck]]:
         tickets = [self.tickets[key] for key in keys]
         named = {"client_order_id": keys[0], "ticket": tickets[0]} if len(keys) == 1 else {}
         whole = judge(call, response, self.context, **named)
-        if isinstance(whole, Executed):
-            return match_entries(call.operation, tickets, whole.value)
-        return dict.fromkeys(keys, whole)
+        if not isinstance(whole, Executed):
+            return dict.fromkeys(keys, whole)
+        answer = whole.value
+        if isinstance(answer, OrderAck):  # to one order; what batches need takes as long as this
+            if answer.client_order_id in (None, keys[0]):
+                return {keys[0]: _judge_entry(call.operation, tickets[0], answer)}
+            return {keys[0]: _missing_entry(call.operation, tickets[0])}
+        return match_entries(call.operation, tickets, answer)
 
     def probe(
         self, keys: Sequence[str], reading: Reading

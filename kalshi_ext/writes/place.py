@@ -9,7 +9,7 @@ relied on: an order goes again only when no copy of it can be accepted any more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeAlias
 
@@ -25,11 +25,10 @@ from kalshi_ext.reads.reopening import note_reopening
 from kalshi_ext.reads.routing import note_route
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.writes import admission, reservation
-from kalshi_ext.writes.order_write import Batch, OrderWrite
+from kalshi_ext.writes.order_write import BuildCall, OrderWrite, PlaceCall
 from kalshi_ext.writes.resolve import execute
 
 PlaceResult: TypeAlias = OrderAck | KalshiError
-BuildCall: TypeAlias = Callable[[Sequence[OrderTicket]], Batch]
 
 
 def place(
@@ -45,8 +44,8 @@ def place(
     if expire_at_deadline:
         ticket = yield from _expiring(ticket, deadline, context)
 
-    def build_call(tickets: Sequence[OrderTicket]) -> Batch:
-        return contract.orders.place(tickets[0]).map(lambda ack: [ack])
+    def build_call(tickets: Sequence[OrderTicket]) -> PlaceCall:
+        return contract.orders.place(tickets[0])
 
     tickets = [ticket]
     whole = build_call(tickets)  # refuses what the contract cannot say, before anything else
@@ -110,7 +109,7 @@ def place_many(
 def _send_admitted(
     contract: Contract,
     tickets: Sequence[OrderTicket],
-    whole: Batch,
+    whole: PlaceCall,
     build_call: BuildCall,
     context: Context,
     limits: CallLimits,
@@ -129,7 +128,7 @@ def _send_admitted(
 def _send(
     contract: Contract,
     listed: Sequence[OrderTicket],
-    whole: Batch,
+    whole: PlaceCall,
     build_call: BuildCall,
     context: Context,
     limits: CallLimits,

@@ -1,6 +1,7 @@
 """Orders in the current contract: one book of YES prices, writes under /portfolio/events/orders.
 
-Requests are built with the generated models, so that a renamed field fails in the type checker.
+Requests are built with the generated models, and creates with the contract's types, so that a
+renamed field fails in the type checker.
 Answers are read by `contracts/decode_orders`.
 """
 
@@ -9,9 +10,8 @@ Answers are read by `contracts/decode_orders`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from enum import Enum
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from kalshi_portfolio import models as m
@@ -24,6 +24,7 @@ from kalshi_ext.contracts.decode_orders import (
     decode_order,
     decode_queue_position,
     decode_single_queue_position,
+    fast_ack,
 )
 from kalshi_ext.contracts.decoding import (
     as_list,
@@ -31,13 +32,14 @@ from kalshi_ext.contracts.decoding import (
     decode_nothing,
     decode_page,
     optional_text,
+    to_json,
 )
 from kalshi_ext.contracts.fast_pages import fast_reader
 from kalshi_ext.contracts.interface import Interface
 from kalshi_ext.contracts.operations import CURRENT as OPERATIONS
 from kalshi_ext.errors import Misuse, Refused
 from kalshi_ext.models import Order, OrderAck, QueuePosition
-from kalshi_ext.protocol.messages import Call, Document, Page
+from kalshi_ext.protocol.messages import Call, Document, Page, Request
 from kalshi_ext.protocol.responses import entry_refusal
 from kalshi_ext.redact import redacted_repr
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, OrderTicket, Target
@@ -45,7 +47,6 @@ from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.values import count_text, dollars_text
 
 T = TypeVar("T")
-W = TypeVar("W", bound=Enum)
 
 
 _FILTERS = (
@@ -59,39 +60,38 @@ def or_unset(value: T | None) -> T | Unset:
     return UNSET if value is None else value
 
 
-# Calling an enum class takes several times as long as a look into a dict.
-def _member(kind: type[W], word: str) -> W:
-    member: W = _members(kind)[word]
-    return member
-
-
-@lru_cache(maxsize=16)
-def _members(kind: Any) -> Mapping[str, Any]:
-    return {member.value: member for member in kind}
-
-
-def create_body(ticket: OrderTicket) -> m.CreateOrderV2Request:
+def create_body(ticket: OrderTicket) -> shapes.CreateOrderV2Request:
     """Build the body of a create. Raises Misuse for what only the classic contract has."""
     if ticket.price is None or ticket.max_cost is not None:
         raise Misuse("the current contract has no market orders: say price, and not max_cost")
     if ticket.sell_position_floor is not None:
         raise Misuse("sell_position_floor exists in the classic contract only; see reduce_only")
-    return m.CreateOrderV2Request(
-        ticker=ticket.ticker,
-        client_order_id=ticket.client_order_id,
-        side=_member(m.BookSide, ticket.book_side),
-        count=count_text(ticket.count),
-        price=dollars_text(ticket.price),
-        time_in_force=_member(m.TimeInForce, ticket.time_in_force),
-        self_trade_prevention_type=_member(m.SelfTradePreventionType, ticket.self_trade_prevention),
-        expiration_time=or_unset(ticket.expires),
-        post_only=or_unset(ticket.post_only),
-        reduce_only=or_unset(ticket.reduce_only),
-        cancel_order_on_pause=or_unset(ticket.cancel_order_on_pause),
-        subaccount=or_unset(ticket.subaccount),
-        order_group_id=or_unset(ticket.order_group_id),
-        exchange_index=or_unset(ticket.exchange_index),
-    )
+    # To the byte what the generated model would write, at a quarter of its cost (tested): plain
+    # texts; what is required first, then what is not, each in the order of the names.
+    body: shapes.CreateOrderV2Request = {
+        "count": count_text(ticket.count),
+        "price": dollars_text(ticket.price),
+        "self_trade_prevention_type": ticket.self_trade_prevention._value_,
+        "side": ticket.book_side._value_,
+        "ticker": ticket.ticker,
+        "time_in_force": ticket.time_in_force._value_,
+    }
+    if ticket.cancel_order_on_pause is not None:
+        body["cancel_order_on_pause"] = ticket.cancel_order_on_pause
+    body["client_order_id"] = ticket.client_order_id
+    if ticket.exchange_index is not None:
+        body["exchange_index"] = ticket.exchange_index
+    if ticket.expires is not None:
+        body["expiration_time"] = ticket.expires
+    if ticket.order_group_id is not None:
+        body["order_group_id"] = ticket.order_group_id
+    if ticket.post_only is not None:
+        body["post_only"] = ticket.post_only
+    if ticket.reduce_only is not None:
+        body["reduce_only"] = ticket.reduce_only
+    if ticket.subaccount is not None:
+        body["subaccount"] = ticket.subaccount
+    return body
 
 
 def _ack(ticker: str | None, shape: type) -> Callable[[Document], OrderAck]:
@@ -117,19 +117,17 @@ class CurrentOrders(Interface):
     """Orders; a write that names no ticker and no shard goes to shard 0 (documented)."""
 
     def place(self, ticket: OrderTicket) -> Call[OrderAck]:
-        kwargs = api.create_order_v2._get_kwargs(body=create_body(ticket))
-        decode = _ack(ticket.ticker, shapes.CreateOrderV2Response)
-        return Call(OPERATIONS["CreateOrderV2"], build_request(kwargs), decode)
+        operation, ticker = OPERATIONS["CreateOrderV2"], ticket.ticker
+        request = Request(operation.method, operation.path, body=to_json(create_body(ticket)))
+        decode = _ack(ticker, shapes.CreateOrderV2Response)
+        fast = partial(fast_ack, operation.id, ticker)
+        return Call(operation, request, decode, decode_fast=fast)
 
     def place_many(self, tickets: Sequence[OrderTicket]) -> Call[list[OrderAck | Refused]]:
-        body = m.BatchCreateOrdersV2Request(orders=[create_body(ticket) for ticket in tickets])
-        kwargs = api.batch_create_orders_v2._get_kwargs(body=body)
-        name = "BatchCreateOrdersV2"
-        return Call(
-            OPERATIONS[name],
-            build_request(kwargs),
-            lambda document: _entries(document, name),
-        )
+        operation = OPERATIONS["BatchCreateOrdersV2"]
+        body = to_json({"orders": [create_body(ticket) for ticket in tickets]})
+        request = Request(operation.method, operation.path, body=body)
+        return Call(operation, request, lambda document: _entries(document, operation.id))
 
     def amend(self, ticket: AmendTicket) -> Call[OrderAck]:
         body = m.AmendOrderV2Request(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -21,7 +22,8 @@ from kalshi_ext.contracts.decode_orders import (
     quick_order,
 )
 from kalshi_ext.contracts.decoding import DECODE_ERRORS
-from kalshi_ext.protocol.deviations import decode_noting
+from kalshi_ext.protocol.deviations import decode_noting, find_deviations
+from kalshi_ext.protocol.responses import parse_json
 
 ORDER: dict[str, Any] = {
     "order_id": "o1",
@@ -160,3 +162,65 @@ def test_an_acknowledgement_is_read_quickly_as_it_is_read_carefully(
 
 def refuse(*_: object) -> None:
     raise ValueError
+
+
+ACK: dict[str, Any] = {
+    "order_id": "o1",
+    "client_order_id": "c1",
+    "fill_count": "3.00",
+    "remaining_count": "2.00",
+    "average_fill_price": "0.0400",
+    "average_fee_paid": "0.0154",
+    "ts_ms": 1780308001000,
+}
+
+
+@given(
+    changes=st.dictionaries(st.sampled_from([*ACK, "reduced_by", "other"]), st.sampled_from(VALUES))
+)
+def test_an_acknowledgement_is_read_from_its_bytes_as_from_its_document_or_not_at_all(
+    changes: dict[str, Any],
+) -> None:
+    document = {name: value for name, value in (ACK | changes).items() if value is not ...}
+    body = json.dumps(document, default=float).encode()
+    fast = decode_orders.fast_ack("CreateOrderV2", "T", body)
+    if fast is None:
+        return
+    parsed, found = parse_json(body), set[Any]()
+    assert not find_deviations("CreateOrderV2", parsed)
+    shape = shapes.CreateOrderV2Response
+    slow = decode_noting(lambda row: decode_ack(row, "T", shape), parsed, found)
+    assert (fast, fast.raw, found) == (slow, slow.raw, set())
+    assert {type(value) for value in fast.raw.values()} <= {str, int}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps(ACK).encode(),
+        json.dumps({n: v for n, v in ACK.items() if not n.startswith("average")}).encode(),
+    ],
+)
+def test_a_usual_acknowledgement_is_read_in_one_pass(body: bytes) -> None:
+    assert decode_orders.fast_ack("CreateOrderV2", "T", body) is not None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"null",
+        b"7",
+        b'"order_id"',
+        b"[" * 100_000,
+        json.dumps(ACK).encode("utf-16"),
+        json.dumps(ACK | {"order_id": "\ud800"}).encode(),
+        json.dumps(ACK | {"order_id": "o\0"}).encode(),
+        json.dumps(ACK | {"fill_count": 1.5}).encode(),
+        json.dumps(ACK).encode() + b"}",
+    ],
+)
+def test_an_acknowledgement_with_any_surprise_is_left_to_the_tolerant_reader(body: bytes) -> None:
+    assert decode_orders.fast_ack("CreateOrderV2", "T", body) is None
