@@ -85,6 +85,7 @@ class ClientSession(Value):
             stops=journal.stops,
             shared_journal=journal.shared,
             journal_owner=journal.owner,
+            journal_account=self.account or "",
         )
         return evolve(self, context=context)
 

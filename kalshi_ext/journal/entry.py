@@ -259,10 +259,12 @@ class Transition(Checked):
 
     def changes(self) -> dict[str, Any]:
         """Return the fields that it states, by their names in an entry."""
-        return {name: value for name in _STATED if (value := getattr(self, name)) is not None}
+        stated = zip(_STATED, _stated(self), strict=True)
+        return {name: value for name, value in stated if value is not None}
 
 
 _STATED: Final = ("order_id", "verdict", "sent_at", "attempts", "exchange_time", "told")
+_stated: Final = attrgetter(*_STATED)
 _VERDICT: Final = ("order_id", "verdict", "sent_at", "attempts")  # what a repeated one must equal
 
 

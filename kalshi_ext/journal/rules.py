@@ -101,8 +101,9 @@ def reserve(view: View, entry: Entry) -> Reservation:
         existing = view.find_intent(entry.intent)
     if existing is not None:
         return Reservation(existing, acquired=False)
-    reserved = changed(entry, owner=view.owner, account=view.account)
-    return Reservation(view.put(reserved), acquired=True)
+    if entry.owner != view.owner or entry.account != view.account:
+        entry = changed(entry, owner=view.owner, account=view.account)
+    return Reservation(view.put(entry), acquired=True)
 
 
 def reserve_many(view: View, entries: Iterable[Entry]) -> list[Reservation]:

@@ -121,9 +121,11 @@ class Context(Value):
     exchange_clock: ExchangeClock = field(factory=ExchangeClock)
     risk: RiskGate | None = None  # None: no limits, and no dry run
     auto_groups: AutoGroups | None = None  # None: an order has the group its caller names
-    # Whether other living processes may take the journal's entries over, and its name among them.
+    # Whether other living processes may take the journal's entries over, its name among them, and
+    # the account whose entries it gives and takes.
     shared_journal: bool = False
     journal_owner: str = ""
+    journal_account: str = ""
     locks: LockRegistry = field(factory=LockRegistry)
     recent_writes: RecentWrites = field(factory=RecentWrites)
     pending_writes: PendingWrites = field(factory=PendingWrites)

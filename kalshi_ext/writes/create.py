@@ -21,7 +21,6 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 from attrs import frozen
@@ -45,7 +44,7 @@ from kalshi_ext.protocol.flow import (
     server_time,
 )
 from kalshi_ext.protocol.limits import Deadline
-from kalshi_ext.protocol.messages import Call, Lost, Page
+from kalshi_ext.protocol.messages import Call, Lost, Operation, Page
 from kalshi_ext.requests import InstanceTransferTicket
 from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.values.money import EXACT
@@ -62,11 +61,6 @@ KEPT_IDS: Final = 100
 MAX_PAGES: Final = 10
 
 
-def _no_contradiction(value: object) -> str | None:
-    del value  # an answer is only the new id, and any id can be true
-    return None
-
-
 def _in_turn(
     contract: Contract,
     call: Call[T],
@@ -76,47 +70,37 @@ def _in_turn(
 ) -> Flow[T]:
     """Send a write of a kind that makes one row, while no other flow of this process makes one."""
     limits = yield from begin_call(context, deadline)
-    work = partial(_create, contract, call, payload, context, limits)
+
+    def work() -> Flow[T]:
+        kind = _row_kind(contract, payload)
+        listing = yield from _list_before(call.operation, kind, context, limits)
+        listed = {**payload, **listing.payload()}
+        at = context.exchange_clock.at(limits.started)
+        entry = new_entry(call, None, listed, (yield Now()), at)
+        single = Single(
+            contract, context, limits, call.operation, call=call, payload=listed, entry=entry,
+            contradiction=lambda _: None,  # an answer is only the new id, and any id can be true
+            look=_new_row_probe(contract, entry, listing, context, limits),
+        )  # fmt: skip
+        return (yield from execute_single(single))  # type: ignore[no-any-return]
+
     lock = f"turn of {payload['kind']}"
     return (yield from serialized(lock, context, limits, call.operation.facade, work))
 
 
-def _create(
-    contract: Contract,
-    call: Call[T],
-    payload: dict[str, Any],
-    context: Context,
-    limits: CallLimits,
-) -> Flow[T]:
-    listing = yield from _list_before(contract, call, payload, context, limits)
-    payload = {**payload, **listing.payload()}
-    entry = new_entry(call, None, payload, (yield Now()), context.exchange_clock.at(limits.started))
-    look = _new_row_probe(contract, entry, listing, context, limits)
-    single = Single(
-        contract, context, limits, call.operation, call=call, payload=payload,
-        contradiction=_no_contradiction, look=look, entry=entry,
-    )  # fmt: skip
-    return (yield from execute_single(single))  # type: ignore[no-any-return]
-
-
 def _list_before(
-    contract: Contract,
-    call: Call[Any],
-    payload: dict[str, Any],
-    context: Context,
-    limits: CallLimits,
+    operation: Operation, kind: _RowKind[Any], context: Context, limits: CallLimits
 ) -> Flow[Listing]:
     """List what exists before a write. Raises NotSent where that cannot be read."""
     reason: KalshiError | None = None
     try:
-        listing = yield from _read_listing(_row_kind(contract, payload), context, limits)
+        listing = yield from _read_listing(kind, context, limits)
         if listing is not None:
             return listing
     except (Unauthorized, Forbidden, Misuse):
         raise
     except KalshiError as error:
         reason = error
-    operation = call.operation
     raise NotSent(
         f"{operation.facade}: what exists already could not be listed, and without that a lost "
         f"answer could not be told: {reason.args[0] if reason else 'a row could not be read'}",

@@ -81,9 +81,18 @@ def _decode(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def encode_order(
-    operation: str, ticket: OrderTicket, now: float, exchange_time: float | None = None
+    operation: str,
+    ticket: OrderTicket,
+    now: float,
+    exchange_time: float | None = None,
+    *,
+    owner: str = "",
+    account: str = "",
 ) -> Entry:
-    """Make the journal's entry of a new order; times are in Unix seconds."""
+    """Make the journal's entry of a new order; times are in Unix seconds.
+
+    The journal writes `owner` and `account` itself where they are others, at the cost of a copy.
+    """
     return Entry(
         key=ticket.client_order_id,
         operation=operation,
@@ -93,6 +102,8 @@ def encode_order(
         ticket=encode_ticket(ticket),
         intent=ticket.intent,
         created_at=instant(now),
+        owner=owner,
+        account=account,
         **dated(exchange_time),
     )
 

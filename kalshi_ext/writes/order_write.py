@@ -43,7 +43,7 @@ from kalshi_ext.writes.outcomes import (
 )
 from kalshi_ext.writes.write import Progress, Reading, Write
 
-PlaceCall: TypeAlias = Call[list[OrderAck | Refused]] | Call[OrderAck]  # of many, of one
+PlaceCall: TypeAlias = Call[Any]  # of one order: OrderAck; of many: list[OrderAck | Refused]
 BuildCall: TypeAlias = Callable[[Sequence[OrderTicket]], PlaceCall]
 Tickets: TypeAlias = Mapping[str, OrderTicket]
 

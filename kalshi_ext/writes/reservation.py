@@ -22,6 +22,7 @@ that was looked for in vain before, there is a single look, as waiting on would 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from kalshi_ext.contracts.interface import Contract
@@ -116,10 +117,9 @@ def _reserve_locked(write: Write[OrderAck], tickets: Tickets) -> Flow[None]:
     # Before the journal is asked: whatever ends this flow, its entries may exist from here on.
     write.progress.update((key, Progress(key, ticket.ticker)) for key, ticket in tickets.items())
     at = stamp(write, (yield Now()))
-    entries = [
-        journal_codec.encode_order(write.operation.id, ticket, write.began[1], at)
-        for ticket in tickets.values()
-    ]
+    owner, account = write.context.journal_owner, write.context.journal_account
+    made = partial(journal_codec.encode_order, owner=owner, account=account)
+    entries = [made(write.operation.id, ticket, write.began[1], at) for ticket in tickets.values()]
     reservations: list[Reservation] = yield Record("reserve_many", (entries,))
     for (key, ticket), reserved in zip(tickets.items(), reservations, strict=True):
         if not reserved.acquired:
