@@ -236,7 +236,12 @@ def optional(check: Callable[..., Any]) -> Callable[..., Any]:
     def check_given(value: object, name: str) -> Any:
         return None if value is None else check(value, name)
 
+    _GIVEN[check_given] = check
     return check_given
+
+
+# What an optional check does with a value: where None was let pass before, it is asked at once.
+_GIVEN: Final[dict[Callable[..., Any], Callable[..., Any]]] = {}
 
 
 # How pathlib leaves a URL, and what psycopg takes besides one; either may hold a password.
@@ -305,7 +310,10 @@ class Checked(Value):
         Most arguments of most calls are None. Beside them what reads the fields of an instance.
         """
         rows = [(name, f"{cls._prefix}{name}", each) for name, each in cls._checks.items()]
-        rules = tuple((*row, _passes_none(row[2], row[1])) for row in rows)
+        rules = tuple(
+            (name, label, _GIVEN.get(check, check), _passes_none(check, label))
+            for name, label, check in rows
+        )
         # Two more names: of less than two attributes a getter makes no tuple.
         _RULES[cls] = found = rules, attrgetter(*cls._checks, "__class__", "__class__")
         return found

@@ -123,6 +123,8 @@ class IllegalTransition(JournalError):
 
 
 def _text(value: Any, name: str) -> str:
+    if type(value) is str and value and value.isascii() and "\0" not in value:
+        return value  # almost all are such
     # PostgreSQL stores neither NUL nor lone surrogates; the other journals refuse the same.
     if not isinstance(value, str) or not value or not is_storable(value):
         raise Misuse(f"{name}: expected text without NUL, got {redacted_repr(value)}")

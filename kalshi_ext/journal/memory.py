@@ -16,7 +16,6 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from datetime import datetime
 from itertools import islice
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
@@ -191,7 +190,7 @@ class MemoryRunner(Printed):
         if self._closed:
             raise kind.failure("closed")
         with self._lock:
-            view = self._view()
+            view = MemoryView(self.table, self.owner, self.now, {}, {})
             result = rule(view, *args, **options)
             try:
                 self.table.write(view.staged.values())
@@ -200,11 +199,8 @@ class MemoryRunner(Printed):
                 self._roll_back(result)
                 raise
 
-    def _view(self) -> MemoryView:
-        return MemoryView(self.table, self.owner, self.now, {}, {})
-
     def _roll_back(self, result: object) -> None:
-        view = self._view()
+        view = MemoryView(self.table, self.owner, self.now)
         for entry in reservations_in(result):
             rules.cancel_reservation(view, entry)
         self.table.write(view.staged.values())
@@ -220,8 +216,10 @@ class MemoryRunner(Printed):
 
     def mark_told(self, keys: Iterable[str]) -> None:
         """Mark verdicts as told; in a closed journal or a forked child it does nothing."""
-        with suppress(KalshiError):
-            self.run(RequestKind.ADVANCE, rules.mark_told, list(keys))
+        try:
+            self.run(RequestKind.ADVANCE, rules.mark_told, keys)
+        except KalshiError:
+            return
 
     def close(self) -> None:
         """Take no more calls."""

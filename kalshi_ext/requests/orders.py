@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, ClassVar, Final, Self
 
 from attrs import field, fields, frozen
@@ -182,13 +182,16 @@ class OrderTicket(Checked):
             content["expires"] = None
         if self.auto_group:
             content["order_group_id"] = None
-        kind: Any = type(self)
-        later = {name: getattr(self, name) for name in _added_since(kind)}
-        content |= {name: value for name, value in later.items() if value is not None}
-        return hashlib.sha256(canonical(content, _CANONICAL).encode()).hexdigest()
+        for name in _added_since(type(self)):
+            if (value := getattr(self, name)) is not None:
+                content[name] = value
+        is_sorted = len(content) == len(_FIRST)
+        text = canonical(content, _CANONICAL, is_sorted=is_sorted)
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 _ARGUMENTS: Final = tuple(inspect.signature(OrderTicket.of).parameters)
+_arguments: Final = itemgetter(*_ARGUMENTS)
 
 
 def order_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -196,7 +199,7 @@ def order_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
 
     Each of the 18 stands in a signature and in a field, and is not passed on by name in between.
     """
-    return {name: given[name] for name in _ARGUMENTS if name in given}
+    return dict(zip(_ARGUMENTS, _arguments(given), strict=True))
 
 
 # Fingerprints stand in journals: a change of this text makes every older entry look like another

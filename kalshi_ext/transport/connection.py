@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import socket
 import ssl
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from attrs import define
 
@@ -101,11 +101,14 @@ class Connection(Printed):
 
 def readable(descriptor: int) -> bool:
     """Tell whether bytes, an end or an error wait at a socket."""
-    if not hasattr(select, "poll"):  # Windows
+    if _POLL is None:  # Windows
         return bool(select.select([descriptor], [], [], 0)[0])
-    poll = cast("Any", select).poll()
+    poll = _POLL()
     poll.register(descriptor, select.POLLIN)
     return bool(poll.poll(0))
+
+
+_POLL: Final[Any] = getattr(select, "poll", None)
 
 
 def secure(

@@ -15,13 +15,16 @@ from contextlib import suppress
 from typing import Any, Literal
 
 
-def canonical(document: dict[str, Any], encoder: json.JSONEncoder) -> str:
+def canonical(
+    document: dict[str, Any], encoder: json.JSONEncoder, *, is_sorted: bool = False
+) -> str:
     """Return what `encoder` writes, one that writes ASCII, compact and with its keys sorted.
 
-    `document` is of plain values; the encoder writes what is no JSON as `str` does.
+    `document` is of plain values; the encoder writes what is no JSON as `str` does. `is_sorted`
+    says that it is flat and its keys come in their order.
     """
     try:
-        text = _encode("sorted")(document).decode()
+        text = _encode(None if is_sorted else "sorted")(document).decode()
     except Exception:  # noqa: BLE001 - a number of 65 bits, half of a surrogate pair
         return encoder.encode(document)
     # Between the two lies what one of them escapes.

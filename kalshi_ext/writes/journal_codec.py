@@ -52,11 +52,6 @@ def encode(values: dict[str, Any]) -> str:
     return _ENCODER.encode(_present(values))
 
 
-def _encode_plain(values: dict[str, Any]) -> str:
-    """Do the same sooner, for values that hold no time and no number with a fraction."""
-    return canonical(_present(values), _ENCODER)
-
-
 def _present(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
@@ -67,7 +62,7 @@ def _as_text(value: object) -> str:
 
 # Decimals as text: a JSON number would be read back as a float.
 _ENCODER: Final = json.JSONEncoder(default=_as_text, separators=(",", ":"), sort_keys=True)
-_TICKET_FIELDS: Final = tuple(part.name for part in fields(OrderTicket))
+_TICKET_FIELDS: Final = tuple(sorted(part.name for part in fields(OrderTicket)))
 _of_ticket: Final = attrgetter(*_TICKET_FIELDS)
 
 
@@ -110,7 +105,8 @@ def encode_order(
 
 def encode_ticket(ticket: OrderTicket) -> str:
     """Write a ticket as an entry keeps it."""
-    return _encode_plain(dict(zip(_TICKET_FIELDS, _of_ticket(ticket), strict=True)))
+    written = dict(zip(_TICKET_FIELDS, _of_ticket(ticket), strict=True))
+    return canonical(_present(written), _ENCODER, is_sorted=True)
 
 
 # What reading a text that another version wrote, or a person, may raise beside KalshiError.
@@ -173,7 +169,8 @@ def encode_ack(ack: OrderAck) -> str:
     fields: dict[str, Any] = dict(zip(_ACK_FIELDS, _of_ack(ack), strict=True))
     if ack.time is not None:
         fields["time"] = ack.time.isoformat()
-    return _encode_plain({"accepted": fields, "raw": dict(ack.raw)})
+    # Sooner than `encode`: it holds no time and no number with a fraction.
+    return canonical({"accepted": fields, "raw": dict(ack.raw)}, _ENCODER)
 
 
 def encode_error(error: KalshiError) -> str:
@@ -254,7 +251,7 @@ def ticket_differences(ticket: OrderTicket, text: str) -> dict[str, tuple[Any, A
     """Compare a ticket with the text of a recorded one: (asked, recorded) of what differs."""
     # Not decode_order: a later version may have recorded fields that this one does not know.
     recorded = _decode(json.loads(text))
-    asked = {name: getattr(ticket, name) for name in _TICKET_FIELDS}
+    asked = {part.name: getattr(ticket, part.name) for part in fields(OrderTicket)}
     return differences(
         {name: value for name, value in asked.items() if name not in NOT_FINGERPRINTED},
         {name: value for name, value in recorded.items() if name not in NOT_FINGERPRINTED},

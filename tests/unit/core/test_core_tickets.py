@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import json
 import pickle
 import uuid
 from decimal import Decimal
@@ -20,7 +22,7 @@ from kalshi_ext.requests import (
     transfer_key,
 )
 from kalshi_ext.requests.orders import _SINCE_THE_FIRST, NOT_FINGERPRINTED
-from kalshi_ext.writes.journal_codec import encode_order
+from kalshi_ext.writes.journal_codec import encode_order, encode_ticket
 
 ARGUMENTS: dict[str, Any] = {"side": "yes", "action": "buy", "count": 10, "price": "0.56"}
 
@@ -208,3 +210,31 @@ def test_a_release_that_adds_an_optional_field_recognises_older_orders() -> None
     used = evolve(tomorrow, iceberg_count=Decimal(1))
     assert used.fingerprint() != today.fingerprint()
     assert {part.name for part in fields(OrderTicket)} - NOT_FINGERPRINTED == _SINCE_THE_FIRST
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"intent": "naïve “one”", "post_only": True, "expires": 1_900_000_000},
+        {"client_order_id": "c-1", "subaccount": 3, "exchange_index": 0, "order_group_id": "g"},
+        {"time_in_force": "fill_or_kill", "reduce_only": True, "cancel_order_on_pause": False},
+    ],
+)
+def test_a_ticket_is_recorded_in_the_text_of_the_standard_library(asked: dict[str, Any]) -> None:
+    """Entries of earlier versions hold that text, and fingerprints are made of it."""
+    ticket = OrderTicket.of("T", **ARGUMENTS, **asked)
+    plain = {
+        n: v for part in fields(OrderTicket) if (v := getattr(ticket, n := part.name)) is not None
+    }
+    compact: dict[str, Any] = {"default": str, "sort_keys": True, "separators": (",", ":")}
+    assert encode_ticket(ticket) == json.dumps(plain, **compact)
+    content = {name: getattr(ticket, name) for name in _SINCE_THE_FIRST}
+    text = json.dumps(content, **compact)
+    assert ticket.fingerprint() == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_a_new_id_is_written_as_the_standard_library_writes_a_random_uuid() -> None:
+    for text in (new_client_order_id() for _ in range(200)):
+        made = uuid.UUID(text)
+        assert (str(made), made.version, made.variant) == (text, 4, uuid.RFC_4122)
