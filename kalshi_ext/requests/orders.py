@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
 from operator import attrgetter, itemgetter
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self, cast
 
 from attrs import field, fields, frozen
 
@@ -191,7 +191,7 @@ class OrderTicket(Checked):
 
 
 _ARGUMENTS: Final = tuple(inspect.signature(OrderTicket.of).parameters)
-_arguments: Final = itemgetter(*_ARGUMENTS)
+_arguments: Final = cast("Any", itemgetter(*_ARGUMENTS))
 
 
 def order_arguments(given: Mapping[str, Any]) -> dict[str, Any]:

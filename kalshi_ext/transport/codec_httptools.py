@@ -39,7 +39,15 @@ class HttptoolsReader(AnswerReader):
             if not self._complete:
                 raise broken(str(error)) from None
             self._messages += 1  # what follows the answer is not even HTTP
+        if self._complete:
+            self._parser = None  # see `_frame`
         return self._chunks, self._complete, self._complete and self._more_came()
+
+    def _frame(self, status: int, lengths: list[bytes], *, http_1_1: bool) -> None:
+        super()._frame(status, lengths, http_1_1=http_1_1)
+        if not self._chunked:
+            # It refers to this reader: a cycle would leave each answer to the garbage's collector.
+            self._parser = None
 
     def _more_came(self) -> bool:
         # llhttp skips line breaks between two answers without a word, but an answer in chunks ends

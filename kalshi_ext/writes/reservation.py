@@ -21,6 +21,7 @@ that was looked for in vain before, there is a single look, as waiting on would 
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -134,15 +135,19 @@ def stamp(write: Write[Any], now: float) -> float | None:
     `now` is in Unix seconds. Returns the same in the exchange's time, where it is known.
     """
     write.began = (write.limits.started, now)
-    write.limits.renewed_at, write.limits.renew = write.began, lambda: _renew(write)
+    # Weakly: a cycle would leave every order and its answer to the collector of garbage.
+    owner = weakref.ref(write)
+    write.limits.renewed_at, write.limits.renew = write.began, lambda: _renew(owner())
     return write.context.exchange_clock.at(write.limits.started)
 
 
-def _renew(write: Write[Any]) -> Flow[None]:
+def _renew(write: Write[Any] | None) -> Flow[None]:
     """Have the journal confirm that the entries are ours, and date them anew.
 
     Raises JournalError where they are not, or where the journal cannot tell.
     """
+    if write is None:  # it has ended, and its call goes on with another
+        return
     keys = write.pending()
     if write.context.shared_journal:
         yield Record("renew", (keys,))
