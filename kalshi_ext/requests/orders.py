@@ -182,7 +182,8 @@ class OrderTicket(Checked):
             content["expires"] = None
         if self.auto_group:
             content["order_group_id"] = None
-        for name in _added_since(type(self)):
+        kind: Any = type(self)
+        for name in _added_since(kind):
             if (value := getattr(self, name)) is not None:
                 content[name] = value
         is_sorted = len(content) == len(_FIRST)
