@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Final, cast
 from attrs import Factory, field, fields, frozen
 
 from kalshi_ext.arguments import Checked, is_storable, optional
+from kalshi_ext.bases import Value
 from kalshi_ext.errors import JournalUnwritable, KalshiError, Misuse
 from kalshi_ext.redact import redacted_repr
 
