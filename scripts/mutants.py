@@ -93,6 +93,8 @@ def _unmutated_parts(node: ast.AST) -> list[ast.AST]:
         parts.append(node)
     if isinstance(node, ast.Subscript) and _is_type(node.value):
         parts.append(node)
+    if isinstance(node, ast.Call) and _called(node) == "zip":  # `strict` only guards
+        parts += node.keywords
     if isinstance(node, ast.Call) and _called(node) in {
         *LOGGING_CALLS,
         "TypeVar",
@@ -137,7 +139,7 @@ def _edits(node: ast.AST) -> Iterator[Edit]:
         yield "negated condition", _negate
     elif isinstance(node, ast.Constant):
         yield from _constant_changes(node)
-    elif isinstance(node, ast.Return) and not _is_none(node.value):
+    elif isinstance(node, ast.Return) and not _is_empty(node.value):
         yield "returns None", lambda node_copy: setattr(node_copy, "value", ast.Constant(None))
     elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in BUILTIN_SWAPS:
         name = BUILTIN_SWAPS[node.func.id]  # type: ignore[attr-defined]
@@ -183,8 +185,11 @@ def _constant_changes(node: ast.Constant) -> Iterator[Edit]:
         )
 
 
-def _is_none(node: ast.AST | None) -> bool:
-    return node is None or (isinstance(node, ast.Constant) and node.value is None)
+def _is_empty(node: ast.AST | None) -> bool:
+    """Say whether a value is None already, or is taken as None is: False."""
+    return node is None or (
+        isinstance(node, ast.Constant) and (node.value is None or node.value is False)
+    )
 
 
 def _removals(node: ast.AST) -> Iterator[Edit]:
