@@ -90,7 +90,11 @@ GROUPS = {
             "kalshi_ext/reads/orders.py",
             "kalshi_ext/reads/watermark.py",
         ),
-        (*CORE_TESTS, "tests/faults/test_journal_corpus.py"),
+        (
+            *CORE_TESTS,
+            "tests/faults/test_journal_corpus.py",
+            "tests/wire/client/test_client_limits.py",
+        ),
         ("kalshi_ext.sandbox.engine", "kalshi_ext.contracts"),
     ),
     "stop": Group(
