@@ -89,6 +89,8 @@ def _unmutated_parts(node: ast.AST) -> list[ast.AST]:
         parts.append(node.annotation)
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         parts += [node.returns, *node.decorator_list]
+    if isinstance(node, ast.ClassDef):  # what attrs is told there, type checkers hold
+        parts += node.decorator_list
     if isinstance(node, ast.JoinedStr):
         parts.append(node)
     if isinstance(node, ast.Subscript) and _is_type(node.value):

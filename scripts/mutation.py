@@ -146,7 +146,8 @@ class Tally:
         self.killed += not survives
         if survives:
             self.survivors.append(mutant)
-            print(f"survived: {mutant.path}:{mutant.line} {mutant.key}", flush=True)
+            where = f"{mutant.path}:{mutant.line}"
+            print(f"survived ({self.tried}): {where} {mutant.key}", flush=True)
 
 
 def modules(group: Group) -> list[str]:
@@ -299,7 +300,8 @@ class MutantRunner:
 
         ranked = sorted(able, key=rank)
         spent = accumulate(map(seconds.__getitem__, ranked), initial=0.0)
-        return [test for test, before in zip(ranked, spent, strict=False) if before < PATIENCE]
+        patience = PATIENCE / 2 if self.coverage.is_imported(mutant) else PATIENCE
+        return [test for test, before in zip(ranked, spent, strict=False) if before < patience]
 
     def close(self) -> None:
         """End the forkers."""
