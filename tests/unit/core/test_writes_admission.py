@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 import core_samples as core
@@ -14,11 +14,13 @@ from attrs import evolve
 from kalshi_ext import errors, writes
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.events import Events, WriteDenied
-from kalshi_ext.journal import JournalUnusable
+from kalshi_ext.journal import Entry, JournalUnusable, State, Transition
 from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.flow import Effect, Flow, Record
 from kalshi_ext.requests import AmendTicket, Target
 from kalshi_ext.risk import Limits, RiskGate
+from kalshi_ext.risk.counts import Moment
+from kalshi_ext.writes import admission, journal_codec
 
 ID = ex.row()["order_id"]
 Write = Callable[[ex.FakeExchange], Flow[Any]]
@@ -166,3 +168,97 @@ def test_the_classic_contract_takes_whole_cents_without_reading() -> None:
     with pytest.raises(errors.NotFound):  # of the order itself
         exchange.run(writes.place(contract, ex.ticket(), exchange.context))
     assert exchange.sent("GET") == []
+
+
+def test_the_limits_hear_what_a_cancel_took_away() -> None:
+    cancelled = core.reply(200, {"order_id": ID, "reduced_by": "5.00"})
+    exchange, gate = limited(
+        ex.once(ex.created()), ex.once(cancelled, method="DELETE"), total_contracts=20
+    )
+    exchange.run(place(exchange))
+    assert gate.book.sums.contracts == 5
+    steps = writes.cancel(core.CURRENT, Target.of(ID), exchange.context)
+    assert exchange.run(writes.noted(exchange.context, steps)).reduced_by == 5
+    assert gate.book.sums.contracts == 0
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_the_limits_hear_of_the_order_whose_end_refused_a_cancel(*, watched: bool) -> None:
+    exchange, gate = limited(ex.once(ex.created()), total_contracts=20)
+    exchange.run(place(exchange))
+    exchange.orders = [ex.row(status="executed", fill_count_fp="5.00", remaining_count_fp="0.00")]
+    if not watched:
+        exchange.context = evolve(exchange.context, risk=None)
+    steps = writes.cancel(core.CURRENT, Target.of(ID), exchange.context)
+    with pytest.raises(errors.OrderClosed):
+        exchange.run(writes.noted(exchange.context, steps))
+    position = gate.book.holding((ex.TICKER, 0)).position
+    assert position == (5 if watched else 0)
+
+
+def test_without_limits_a_cancel_is_returned_as_it_is() -> None:
+    cancelled = core.reply(200, {"order_id": ID, "reduced_by": "5.00"})
+    exchange = ex.FakeExchange([ex.once(cancelled, method="DELETE")])
+    steps = writes.cancel(core.CURRENT, Target.of(ID), exchange.context)
+    assert exchange.run(writes.noted(exchange.context, steps)).reduced_by == 5
+
+
+# What an earlier run left
+
+DAY = 86_400.0
+
+
+def entry(kind: str, seconds_ago: float, state: State, number: int = 1) -> Entry:
+    made = core.EPOCH - seconds_ago
+    order = journal_codec.encode_order("CreateOrderV2", ex.ticket(number), made, None)
+    if kind == "order":
+        return evolve(order, state=state)
+    return evolve(order, state=state, ticket=json.dumps({"kind": kind, "order_id": ID}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "seconds_ago", "state", "counted"),
+    [
+        ("order", DAY - 0.5, State.ACKNOWLEDGED, True),
+        ("order", DAY + 0.5, State.ACKNOWLEDGED, False),
+        ("order", 5.0, State.NOT_SENT, False),
+        ("order", 5.0, State.REFUSED, True),
+        ("order", 9 * DAY, State.UNKNOWN, True),
+        ("amend", 5.0, State.ACKNOWLEDGED, True),
+        ("amend", 5.0, State.UNKNOWN, True),
+        ("group", 5.0, State.UNKNOWN, False),
+    ],
+)
+def test_limits_count_orders_and_amends_of_a_day_and_all_that_is_open(
+    kind: str, seconds_ago: float, state: State, *, counted: bool
+) -> None:
+    each = entry(kind, seconds_ago, state)
+    departed = admission._departed(each, Moment(0.0, core.EPOCH))
+    assert (departed is not None) is counted
+    if departed is not None:
+        assert departed.key == "c1"
+        assert departed.at == core.EPOCH - seconds_ago
+        assert departed.is_open is (state is State.UNKNOWN)
+        assert departed.ticket == (ex.ticket() if kind == "order" else None)
+
+
+def test_an_open_order_behind_a_long_journal_still_takes_its_room() -> None:
+    exchange, gate = limited(total_contracts=5)
+    ended = [entry("order", 9 * DAY, State.INTENT, number) for number in range(2, 1200)]
+    exchange.journal.reserve_many([entry("order", 9 * DAY, State.INTENT), *ended])
+    exchange.journal.advance_many([Transition(each.key, State.NOT_SENT) for each in ended])
+    exchange.context = evolve(exchange.context, journal_owner="another run")
+    exchange.run(admission.recall_earlier(exchange.context))
+    assert gate.book.sums.contracts == 5
+
+
+@pytest.mark.parametrize("kind", ["order", "amend"])
+def test_the_limits_hear_what_recovery_finds_out(kind: str) -> None:
+    exchange, gate = limited(ex.once(ex.created()), total_contracts=20)
+    if kind == "amend":
+        exchange.run(place(exchange))
+        exchange.orders = [ex.row()]
+    exchange.crash(place(exchange) if kind == "order" else amend(exchange))
+    assert gate.book.sums.contracts == (5 if kind == "order" else 6)
+    exchange.run(writes.recover(core.CURRENT, exchange.context))
+    assert gate.book.sums.contracts == (0 if kind == "order" else 5)
