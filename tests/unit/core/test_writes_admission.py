@@ -16,7 +16,7 @@ from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.events import Events, WriteDenied
 from kalshi_ext.journal import Entry, JournalUnusable, State, Transition
 from kalshi_ext.models import OrderAck
-from kalshi_ext.protocol.flow import Effect, Flow, Record
+from kalshi_ext.protocol.flow import Effect, Flow, Record, Send
 from kalshi_ext.requests import AmendTicket, Target
 from kalshi_ext.risk import Limits, RiskGate
 from kalshi_ext.risk.counts import Moment
@@ -155,6 +155,15 @@ def test_the_prices_of_a_market_are_read_once_before_its_orders() -> None:
         exchange.run(place(exchange, 3, price="0.565"))
 
 
+def test_the_prices_of_a_market_are_read_before_an_amend() -> None:
+    done = core.reply(200, {"order_id": ID, "fill_count": "0.00", "remaining_count": "6.00"})
+    read = ex.always(prices("0.0100"), method="GET", ending=ex.TICKER)
+    exchange, _ = limited(read, ex.once(done), tick_grid=True)
+    exchange.run(amend(exchange))
+    with pytest.raises(errors.Denied, match="tick_grid"):
+        exchange.run(amend(exchange, price="0.575"))
+
+
 def test_an_order_whose_market_cannot_be_read_is_denied() -> None:
     exchange, _ = limited(tick_grid=True)
     with pytest.raises(errors.Denied, match="tick_grid"):
@@ -262,3 +271,17 @@ def test_the_limits_hear_what_recovery_finds_out(kind: str) -> None:
     assert gate.book.sums.contracts == (5 if kind == "order" else 6)
     exchange.run(writes.recover(core.CURRENT, exchange.context))
     assert gate.book.sums.contracts == (0 if kind == "order" else 5)
+
+
+@pytest.mark.parametrize("write", [place, amend])
+def test_a_dry_run_trusts_no_transport_that_sends(write: Write) -> None:
+    exchange = ex.FakeExchange()
+    exchange.context = evolve(exchange.context, risk=RiskGate(Limits(), dry_run=True))
+    effects = list[Effect]()
+    perform = exchange.perform
+    exchange.perform = lambda effect: (effects.append(effect), perform(effect))[1]  # type: ignore[method-assign]
+    with pytest.raises(errors.Misuse, match="does not keep dry_run"):
+        exchange.run(write(exchange))
+    (rehearsal,) = [each for each in effects if isinstance(each, Send)]
+    assert rehearsal.timeout == pytest.approx(exchange.context.policy.resolve_within)
+    assert exchange.states() == []

@@ -17,13 +17,23 @@ from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.attempt import RENEW_AFTER
 from kalshi_ext.protocol.context import Context
 from kalshi_ext.protocol.flow import Effect, Flow, Record
+from kalshi_ext.protocol.messages import Operation, Repeat
+from kalshi_ext.reads.lookup import read_order
 from kalshi_ext.reads.watermark import DAY, SentAt
-from kalshi_ext.requests import DecreaseTicket, Target
+from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
 from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.writes import journal_codec, recovery
-from kalshi_ext.writes.outcomes import cancel_contradiction, may_mean_ended
+from kalshi_ext.writes.outcomes import (
+    NotExecuted,
+    Unknown,
+    cancel_contradiction,
+    change_contradiction,
+    judge,
+    may_mean_ended,
+)
 
 LOST = core.lost(bytes_sent=True)
+UNSENT = core.lost(bytes_sent=False)
 ID = ex.row()["order_id"]
 DUPLICATE = ex.refused(409, "order_already_exists")
 RAW: Any = None
@@ -112,11 +122,66 @@ def test_a_cancel_is_proven_by_reduced_by_or_by_the_order_as_cancelled(
     assert (cancel_contradiction(ID, ack) is None) is proves
 
 
+@pytest.mark.parametrize(
+    ("operation", "code", "proves"),
+    [
+        (core.operation(Repeat.KEYED), "new_word", False),
+        (core.operation(Repeat.KEYED), None, False),
+        (core.operation(Repeat.ABSOLUTE), "new_word", True),
+        (core.operation(Repeat.ABSOLUTE), None, False),
+    ],
+)
+def test_a_409_proves_nothing_where_it_may_mean_that_the_key_is_taken(
+    operation: Operation, code: str | None, *, proves: bool
+) -> None:
+    outcome = judge(core.call(operation), ex.refused(409, code), Context())
+    assert isinstance(outcome, NotExecuted if proves else Unknown)
+
+
+@pytest.mark.parametrize(
+    ("told", "wrong"),
+    [
+        ({}, None),
+        ({"order_id": "another"}, "another order"),
+        ({"reduced_by": Decimal(1)}, "reduced_by"),
+        ({"remaining_count": None}, "does not count"),
+        ({"fill_count": None, "remaining_count": Decimal(6)}, None),
+        ({"remaining_count": Decimal(7)}, "more than the 6"),
+        ({"fill_count": Decimal(1)}, "not 6 together"),
+    ],
+)
+def test_an_amend_is_proven_by_the_counts_that_it_asked_for(
+    told: dict[str, Any], wrong: str | None
+) -> None:
+    known = {"order_id": ID, "fill_count": Decimal(0), "remaining_count": Decimal(6)}
+    ack = OrderAck(raw=RAW, **(known | told))
+    wanted = {"price": Decimal("0.57"), "total": Decimal(6), "max_remaining": Decimal(6)}
+    contradiction = change_contradiction(ID, ack, **wanted)
+    assert contradiction is None if wrong is None else wrong in (contradiction or "")
+
+
+@pytest.mark.parametrize(("price", "wrong"), [("0.56", False), ("0.57", True)])
+def test_an_amend_whose_answer_shows_the_order_at_another_price_is_not_proven(
+    price: str, *, wrong: bool
+) -> None:
+    exchange = ex.FakeExchange(orders=[ex.row()])  # at 0.56
+    order = exchange.run(reads.find_order(core.CURRENT, "c1", ListQuery(), exchange.context))
+    ack = OrderAck(order_id=ID, remaining_count=Decimal(5), order=order, raw=RAW)
+    assert (change_contradiction(ID, ack, price=Decimal(price)) is not None) is wrong
+
+
 def test_an_order_that_cannot_be_read_is_not_denied() -> None:
     exchange = ex.FakeExchange(orders=[ex.row(fill_count_fp="many")])
     with pytest.raises(errors.Unintelligible, match="the order c1 cannot be read") as caught:
         exchange.run(reads.find_order(core.CURRENT, "c1", ListQuery(), exchange.context))
     assert caught.value.status == 200
+
+
+def test_a_read_that_fails_is_no_404_and_costs_no_list() -> None:
+    exchange = ex.FakeExchange([ex.always(core.reply(400), method="GET", ending=ID)])
+    steps = read_order(core.CURRENT, ID, exchange.context, ticker=ex.TICKER)
+    assert exchange.run(steps) is None
+    assert {each.path for each in exchange.requests} == {f"/portfolio/orders/{ID}"}
 
 
 # Never sent again
@@ -178,6 +243,38 @@ def test_what_is_settled_is_forgotten() -> None:
     )
 
 
+def test_a_change_of_which_nothing_can_come_any_more_holds_no_later_order_back() -> None:
+    exchange = ex.FakeExchange([ex.once(ex.created(9), LOST, ex.created(2))])
+    exchange.run(place(exchange, 9))  # which asks the journal what is open
+    gone = {"status": "canceled", "remaining_count_fp": "0.00"}
+    exchange.orders = [ex.row(yes_price_dollars="0.5700", **gone)]
+    ticket = AmendTicket.of(ID, ticker=ex.TICKER, side="bid", price="0.57", count=6)
+    with pytest.raises(errors.OutcomeUnknown, match="cannot be told"):
+        exchange.run(writes.amend(core.CURRENT, ticket, exchange.context))
+    exchange.requests.clear()
+    exchange.run(place(exchange, 2))
+    assert [each.method for each in exchange.requests] == ["POST"]
+
+
+def test_the_same_id_costs_one_look_where_it_was_looked_for_in_vain() -> None:
+    exchange = ex.FakeExchange([ex.once(LOST)], watermark=None)
+    for waits in (180.0, 0.0):
+        exchange.waited = 0.0
+        with pytest.raises(errors.OutcomeUnknown):
+            exchange.run(place(exchange))
+        assert exchange.waited == pytest.approx(waits, abs=2.0)
+
+
+@pytest.mark.parametrize(("told", "named"), [("c1", "c1"), ("", None)])
+def test_the_end_of_an_order_is_told_with_its_ids(told: str, named: str | None) -> None:
+    gone = ex.row(status="executed", remaining_count_fp="0.00", client_order_id=told)
+    exchange = ex.FakeExchange(orders=[gone])
+    with pytest.raises(errors.OrderClosed) as caught:
+        exchange.run(writes.cancel(core.CURRENT, Target.of(ID), exchange.context))
+    closed = caught.value
+    assert (closed.order_id, closed.client_order_id, closed.order_status) == (ID, named, "executed")
+
+
 # An entry that another process may go on with
 
 
@@ -236,6 +333,73 @@ def test_only_a_verdict_that_somebody_else_holds_up_is_kept_from_the_caller(
         assert exchange.context.pending_writes.by_ticker == {ex.TICKER: {"c1"}}
     else:
         assert exchange.run(place(exchange)).order_id == ID
+
+
+def held_up(exchange: ex.FakeExchange, state: State, *, unreadable: bool = False) -> None:
+    """Let somebody else record a state before this client records its verdict."""
+    perform = exchange.perform
+
+    def refusing(effect: Effect) -> Any:
+        if isinstance(effect, Record) and effect.verb in ("advance_many", "conclude"):
+            if exchange.entry().state is not state:
+                exchange.journal.advance("c1", state)
+            raise NotOwner("driven by another")
+        if unreadable and isinstance(effect, Record) and effect.verb == "get":
+            raise JournalUnusable("gone")
+        return perform(effect)
+
+    exchange.perform = refusing  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize(
+    ("state", "unreadable", "expected"),
+    [
+        (State.REFUSED, False, errors.BadRequest),
+        (State.REFUSED, True, errors.OutcomeUnknown),
+        (State.NOT_SENT, False, errors.OutcomeUnknown),
+        (State.UNKNOWN, False, errors.OutcomeUnknown),
+    ],
+)
+def test_a_refusal_that_the_journal_does_not_take_stands_where_it_has_it_already(
+    state: State, expected: type[Exception], *, unreadable: bool
+) -> None:
+    exchange = ex.FakeExchange([ex.once(ex.refused(400, "invalid_price"))])
+    held_up(exchange, state, unreadable=unreadable)
+    with pytest.raises(expected):
+        exchange.run(place(exchange))
+
+
+def test_an_id_whose_earlier_attempt_the_journal_cannot_tell_is_not_sent() -> None:
+    exchange = ex.FakeExchange()
+    exchange.crash(place(exchange))
+    exchange.context = Context(policy=exchange.context.policy)
+    perform = exchange.perform
+
+    def failing(effect: Effect) -> Any:
+        if isinstance(effect, Record) and effect.verb == "take_over":
+            raise JournalUnusable("gone")
+        return perform(effect)
+
+    exchange.perform = failing  # type: ignore[method-assign]
+    with pytest.raises(errors.OutcomeUnknown, match="c1 has no verdict yet"):
+        exchange.run(place(exchange))
+    assert exchange.sent("POST") == []
+
+
+def test_an_order_of_history_is_found_before_an_ended_id_goes_again() -> None:
+    exchange = ex.FakeExchange([ex.once(ex.refused(400, "invalid_price"))])
+    with pytest.raises(errors.BadRequest):
+        exchange.run(place(exchange))
+    exchange.context = Context(policy=exchange.context.policy, journal_owner="another instance")
+    exchange.history = [ex.row()]
+    assert exchange.run(place(exchange)).replayed
+
+
+def test_a_repeat_of_which_no_byte_left_says_that_it_was_sent_before() -> None:
+    exchange = ex.FakeExchange([ex.once(LOST), ex.always(UNSENT, method="POST")])
+    with pytest.raises(errors.NotSent, match="is proven absent: it was not sent again"):
+        exchange.run(place(exchange))
+    assert exchange.entry().attempts == 1
 
 
 # Recovery
