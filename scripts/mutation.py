@@ -42,7 +42,7 @@ REASONS = Path(__file__).resolve().parent / "mutation_reasons.toml"
 SECONDS = 900  # for all tests of a mutant; a single test may take 20 times as long as without it
 # For the tests of a mutant, as long as they take under the tracer. A mutant that would only be
 # killed by those that are left out counts as a survivor.
-PATIENCE = 12.0  # seconds
+PATIENCE = 16.0  # seconds
 
 SIMULATION_TEST = "tests/faults/test_simulated_world.py::" + (
     "test_no_seed_makes_an_order_twice_loses_one_or_says_what_is_not_so"
@@ -287,7 +287,7 @@ class MutantRunner:
     def _ordered(self, mutant: Mutant) -> list[str]:
         """Choose tests for PATIENCE seconds: those first that kill most of this module in a second.
 
-        Then one of each parametrized test, as the others are much like it; the quick ones first.
+        Then two of each parametrized test, as the others are much like them; the quick ones first.
         """
         seconds, able = self.coverage.seconds, self.coverage.able(mutant)
         variants = Counter[str]()
@@ -296,7 +296,7 @@ class MutantRunner:
             name = test.partition("[")[0]
             variants[name] += 1
             kills = self.kills[mutant.path, test] / (0.02 + seconds[test])
-            return -kills, variants[name], seconds[test]
+            return -kills, (variants[name] + 1) // 2, seconds[test]
 
         ranked = sorted(able, key=rank)
         spent = accumulate(map(seconds.__getitem__, ranked), initial=0.0)

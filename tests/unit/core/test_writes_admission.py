@@ -217,9 +217,9 @@ def test_without_limits_a_cancel_is_returned_as_it_is() -> None:
 DAY = 86_400.0
 
 
-def entry(kind: str, seconds_ago: float, state: State, number: int = 1) -> Entry:
+def entry(kind: str, seconds_ago: float, state: State, number: int = 1, **terms: Any) -> Entry:
     made = core.EPOCH - seconds_ago
-    order = journal_codec.encode_order("CreateOrderV2", ex.ticket(number), made, None)
+    order = journal_codec.encode_order("CreateOrderV2", ex.ticket(number, **terms), made, None)
     if kind == "order":
         return evolve(order, state=state)
     return evolve(order, state=state, ticket=json.dumps({"kind": kind, "order_id": ID}))
@@ -285,3 +285,15 @@ def test_a_dry_run_trusts_no_transport_that_sends(write: Write) -> None:
     (rehearsal,) = [each for each in effects if isinstance(each, Send)]
     assert rehearsal.timeout == pytest.approx(exchange.context.policy.resolve_within)
     assert exchange.states() == []
+
+
+def test_an_equal_order_of_yesterday_is_found_in_a_long_journal() -> None:
+    exchange, _ = limited(duplicate_seconds=DAY - 60)
+    others = [9 * DAY] * 600 + [DAY - 1_800] * 700
+    entries = [entry("order", ago, State.INTENT, n + 9, count=1) for n, ago in enumerate(others)]
+    entries.insert(600, entry("order", DAY - 1_801, State.INTENT))
+    exchange.journal.reserve_many(entries)
+    exchange.journal.advance_many([Transition(each.key, State.ACKNOWLEDGED) for each in entries])
+    exchange.context = evolve(exchange.context, journal_owner="another run")
+    with pytest.raises(errors.Denied, match="duplicate_seconds"):
+        exchange.run(place(exchange, 2))

@@ -16,9 +16,9 @@ from kalshi_ext.journal import Entry, JournalUnusable, NotOwner, State
 from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.attempt import RENEW_AFTER
 from kalshi_ext.protocol.context import Context
-from kalshi_ext.protocol.flow import Effect, Flow, Record
+from kalshi_ext.protocol.flow import CallLimits, Effect, Flow, Record, Told
 from kalshi_ext.protocol.messages import Operation, Repeat
-from kalshi_ext.reads.lookup import read_order
+from kalshi_ext.reads.lookup import look_up_orders, read_order
 from kalshi_ext.reads.watermark import DAY, SentAt
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
 from kalshi_ext.requests.filters import ListQuery
@@ -170,6 +170,17 @@ def test_an_amend_whose_answer_shows_the_order_at_another_price_is_not_proven(
     assert (change_contradiction(ID, ack, price=Decimal(price)) is not None) is wrong
 
 
+def test_one_list_shows_all_the_orders_that_are_looked_for() -> None:
+    exchange = ex.FakeExchange(orders=[ex.row(1), ex.row(3), ex.row(2)])
+    tickets = {f"c{number}": ex.ticket(number) for number in (1, 2)}
+    limits = CallLimits(exchange.monotonic(), exchange.monotonic() + 180.0)
+    found, absent = exchange.run(
+        look_up_orders(core.CURRENT, tickets, exchange.context, limits, since=0.0, thorough=False)
+    )
+    assert (set(found), absent) == ({"c1", "c2"}, frozenset())
+    assert len(exchange.requests) == 1
+
+
 def test_an_order_that_cannot_be_read_is_not_denied() -> None:
     exchange = ex.FakeExchange(orders=[ex.row(fill_count_fp="many")])
     with pytest.raises(errors.Unintelligible, match="the order c1 cannot be read") as caught:
@@ -263,6 +274,30 @@ def test_the_same_id_costs_one_look_where_it_was_looked_for_in_vain() -> None:
         with pytest.raises(errors.OutcomeUnknown):
             exchange.run(place(exchange))
         assert exchange.waited == pytest.approx(waits, abs=2.0)
+
+
+def test_a_write_that_was_not_looked_for_yet_gets_all_the_time_of_the_call() -> None:
+    exchange = ex.FakeExchange([ex.once(LOST)], watermark=None)
+    with pytest.raises(errors.OutcomeUnknown):
+        exchange.run(place(exchange))
+    exchange.journal.reserve_many([evolve(open_entry(), key="c2", fingerprint="2" * 64)])
+    exchange.context.pending_writes.add(ex.TICKER, "c2")
+    exchange.waited = 0.0
+    with pytest.raises(errors.EarlierWriteUnsettled, match=r"2 earlier .*: c1, c2"):
+        exchange.run(place(exchange, 3))
+    assert exchange.waited > 170
+
+
+@pytest.mark.parametrize("ticker", [None, ex.TICKER])
+def test_an_order_that_a_change_did_not_find_is_read_several_times(ticker: str | None) -> None:
+    exchange = ex.FakeExchange()
+    ticket = DecreaseTicket.of(Target.of(ID, ticker=ticker), to=1)
+    with pytest.raises(errors.NotFound):
+        exchange.run(writes.decrease(core.CURRENT, ticket, exchange.context))
+    assert len(exchange.sent("GET", ID)) >= 5
+    assert 1 < exchange.waited < 60
+    # All of history would be read for what may be no order of ours at all.
+    assert bool(exchange.sent("GET", "/historical/orders")) is (ticker is not None)
 
 
 @pytest.mark.parametrize(("told", "named"), [("c1", "c1"), ("", None)])
@@ -403,6 +438,33 @@ def test_a_repeat_of_which_no_byte_left_says_that_it_was_sent_before() -> None:
 
 
 # Recovery
+
+
+def test_recovery_reads_no_order_of_a_refusal_that_nobody_was_told() -> None:
+    exchange = ex.FakeExchange([ex.once(ex.refused(400, "invalid_price"))])
+    steps = place(exchange)
+    exchange.run_until(steps, lambda effect: isinstance(effect, Told))
+    steps.close()
+    exchange.requests.clear()
+    (resolution,) = recover(exchange)
+    assert (resolution.state, resolution.order) == (State.REFUSED, None)
+    assert exchange.requests == []
+
+
+def test_recovery_raises_what_the_journal_cannot_be_told() -> None:
+    exchange = ex.FakeExchange(orders=[ex.row()])
+    exchange.crash(place(exchange))
+    exchange.restart()
+    perform = exchange.perform
+
+    def failing(effect: Effect) -> Any:
+        if isinstance(effect, Record) and effect.verb == "advance_many":
+            raise JournalUnusable("the disk is full")
+        return perform(effect)
+
+    exchange.perform = failing  # type: ignore[method-assign]
+    with pytest.raises(JournalUnusable, match="the disk is full"):
+        recover(exchange)
 
 
 def test_recovery_reads_each_ticker_once_whatever_the_order_of_its_entries() -> None:
