@@ -131,6 +131,7 @@ class Tracer:
     def __init__(self, paths: set[str]) -> None:
         """Trace these files."""
         self.paths, self.lines = paths, set[tuple[str, int]]()
+        self._left: dict[CodeType, set[int]] = {}  # lines not seen yet: without any, no more events
 
     def trace(self, work: Callable[[], None]) -> None:
         """Do a piece of work under the tracer, in all threads."""
@@ -150,11 +151,17 @@ class Tracer:
     def _call(self, frame: FrameType, event: str, argument: Any) -> Any:
         del event, argument
         code = frame.f_code
-        return self._line if code.co_filename in self.paths and code.co_flags & FUNCTION else None
+        if code.co_filename not in self.paths or not code.co_flags & FUNCTION:
+            return None
+        if code not in self._left:
+            self._left[code] = {line for _, _, line in code.co_lines() if line is not None}
+            self._left[code].discard(code.co_firstlineno)
+        return self._line if self._left[code] else None
 
     def _line(self, frame: FrameType, event: str, argument: Any) -> Any:
         del event, argument
         self.lines.add((frame.f_code.co_filename, frame.f_lineno))
+        self._left[frame.f_code].discard(frame.f_lineno)
         return self._line
 
     def named(self) -> list[str]:

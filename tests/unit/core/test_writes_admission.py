@@ -284,6 +284,7 @@ def test_a_dry_run_trusts_no_transport_that_sends(write: Write) -> None:
         exchange.run(write(exchange))
     (rehearsal,) = [each for each in effects if isinstance(each, Send)]
     assert rehearsal.timeout == pytest.approx(exchange.context.policy.resolve_within)
+    assert not rehearsal.public
     assert exchange.states() == []
 
 

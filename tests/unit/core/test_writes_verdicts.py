@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -12,16 +13,20 @@ import pytest
 from attrs import evolve
 
 from kalshi_ext import errors, reads, writes
+from kalshi_ext.events import Events, UnknownResolved
 from kalshi_ext.journal import Entry, JournalUnusable, NotOwner, State
 from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.attempt import RENEW_AFTER
 from kalshi_ext.protocol.context import Context
-from kalshi_ext.protocol.flow import CallLimits, Effect, Flow, Record, Told
+from kalshi_ext.protocol.flow import CallLimits, Effect, Flow, Record, Sleep, Told, request
 from kalshi_ext.protocol.messages import Operation, Repeat
-from kalshi_ext.reads.lookup import look_up_orders, read_order
+from kalshi_ext.protocol.pagination import Paginator
+from kalshi_ext.reads.lookup import look_up_orders, read_all, read_current, read_order
+from kalshi_ext.reads.orders import answered, read_listed
 from kalshi_ext.reads.watermark import DAY, SentAt
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
 from kalshi_ext.requests.filters import ListQuery
+from kalshi_ext.risk import Limits, RiskGate
 from kalshi_ext.writes import journal_codec, recovery
 from kalshi_ext.writes.outcomes import (
     NotExecuted,
@@ -193,6 +198,37 @@ def test_a_read_that_fails_is_no_404_and_costs_no_list() -> None:
     steps = read_order(core.CURRENT, ID, exchange.context, ticker=ex.TICKER)
     assert exchange.run(steps) is None
     assert {each.path for each in exchange.requests} == {f"/portfolio/orders/{ID}"}
+
+
+READS: dict[str, Callable[[Context, CallLimits], Flow[Any]]] = {
+    "a list": lambda context, limits: read_all(
+        Paginator(core.CURRENT.orders.list(ListQuery()), context, limits=limits)
+    ),
+    "an order": lambda context, limits: read_order(core.CURRENT, ID, context, limits=limits),
+    "an order of the lists": lambda context, limits: read_listed(
+        core.CURRENT, ID, ex.TICKER, context, limits
+    ),
+    "an order as it is now": lambda context, limits: read_current(
+        core.CURRENT, ID, context, limits
+    ),
+    "any answer": lambda context, _: answered(request(core.CURRENT.orders.get(ID), context)),
+}
+
+
+@pytest.mark.parametrize("read", READS)
+def test_a_closed_client_is_no_answer_of_a_read(read: str) -> None:
+    exchange = ex.FakeExchange()
+    perform = exchange.perform
+
+    def closed(effect: Effect) -> Any:
+        if ex.is_send(effect):
+            raise errors.Misuse("this client is closed")
+        return perform(effect)
+
+    exchange.perform = closed  # type: ignore[method-assign]
+    limits = CallLimits(exchange.monotonic(), exchange.monotonic() + 180.0)
+    with pytest.raises(errors.Misuse, match="this client is closed"):
+        exchange.run(READS[read](exchange.context, limits))
 
 
 # Never sent again
@@ -437,7 +473,38 @@ def test_a_repeat_of_which_no_byte_left_says_that_it_was_sent_before() -> None:
     assert exchange.entry().attempts == 1
 
 
+def test_an_id_that_goes_again_is_dated_anew() -> None:
+    exchange = ex.FakeExchange([ex.once(ex.refused(400, "invalid_price"))])
+    with pytest.raises(errors.BadRequest):
+        exchange.run(place(exchange))
+    exchange.time += 100.0
+    exchange.crash(place(exchange))
+    entry = exchange.entry()
+    assert entry.sent_at is not None
+    assert entry.exchange_time is not None
+    for moment in (entry.sent_at, entry.exchange_time):
+        assert moment.timestamp() == pytest.approx(core.EPOCH + 100.0, abs=2)
+
+
 # Recovery
+
+
+def test_an_interrupted_recovery_tells_that_nobody_looks_any_more() -> None:
+    exchange, told = ex.FakeExchange(), list[Any]()
+    exchange.crash(place(exchange))
+    exchange.context = Context(policy=exchange.context.policy, events=Events(told.append))
+    steps = writes.recover(core.CURRENT, exchange.context)
+    exchange.run_until(steps, lambda effect: isinstance(effect, Sleep))
+    steps.close()
+    (resolved,) = [each for each in told if isinstance(each, UnknownResolved)]
+    assert (resolved.key, resolved.reason) == ("c1", "the call was interrupted")
+
+
+def test_recovery_lets_the_limits_know_of_earlier_runs_first() -> None:
+    exchange, gate = ex.FakeExchange(), RiskGate(Limits())
+    exchange.context = evolve(exchange.context, risk=gate)
+    recover(exchange)
+    assert gate.is_recalled
 
 
 def test_recovery_reads_no_order_of_a_refusal_that_nobody_was_told() -> None:
