@@ -160,10 +160,10 @@ def modules(group: Group) -> list[str]:
     return [path for path in paths if LEFT_OUT not in path]
 
 
-def tests(group: Group) -> list[str]:
-    """List the tests of a group."""
-    found = (sorted(ROOT.glob(place)) if "*" in place else [Path(place)] for place in group.tests)
-    return [os.path.relpath(ROOT / path, ROOT) for paths in found for path in paths]
+def tests(group: Group, root: Path) -> list[str]:
+    """List the tests of a group, as far as the copy of the tree has them."""
+    found = (sorted(root.glob(place)) if "*" in place else [root / place] for place in group.tests)
+    return [os.path.relpath(path, root) for paths in found for path in paths]
 
 
 @define
@@ -244,6 +244,13 @@ class Coverage:
             return self.tests_of_path[mutant.path]
         return self.tests_of_line[line]
 
+    def near(self, mutant: Mutant) -> set[str]:
+        """Name the tests of the next line that any executes: for a default, those of its function."""
+        lines = (f"{mutant.path}:{line}" for line in range(mutant.line, mutant.line + 20))
+        return set(
+            next((self.tests_of_line[each] for each in lines if each in self.tests_of_line), ())
+        )
+
 
 def measure(forker: Forker) -> Coverage:
     """Run the tests of each file without a mutant. Raises where one fails."""
@@ -285,18 +292,18 @@ class MutantRunner:
         return False
 
     def _ordered(self, mutant: Mutant) -> list[str]:
-        """Choose tests for PATIENCE seconds: those first that kill most of this module in a second.
+        """Choose tests for PATIENCE seconds: first those that kill most of this module a second.
 
-        Then two of each parametrized test, as the others are much like them; the quick ones first.
+        Then two of each parametrized test, as others are much like them; the quick ones first.
         """
         seconds, able = self.coverage.seconds, self.coverage.able(mutant)
-        variants = Counter[str]()
+        near, variants = self.coverage.near(mutant), Counter[str]()
 
-        def rank(test: str) -> tuple[float, int, float]:
+        def rank(test: str) -> tuple[float, bool, int, float]:
             name = test.partition("[")[0]
             variants[name] += 1
             kills = self.kills[mutant.path, test] / (0.02 + seconds[test])
-            return -kills, (variants[name] + 1) // 2, seconds[test]
+            return -kills, test not in near, (variants[name] + 1) // 2, seconds[test]
 
         ranked = sorted(able, key=rank)
         spent = accumulate(map(seconds.__getitem__, ranked), initial=0.0)
@@ -328,7 +335,7 @@ def try_group(name: str, root: Path, sample: int, jobs: int, until: float, word:
     mutants_ = [m for path in tried for m in mutants(path, (root / path).read_text())]
     chosen = random.Random(1).sample(mutants_, min(sample, len(mutants_)))
     began = time.monotonic()
-    fast = Forker(root, ("fast", *modules_, "--", *tests(group)))
+    fast = Forker(root, ("fast", *modules_, "--", *tests(group, root)))
     with contextlib.closing(fast):
         coverage = measure(fast)
     took = f"{len(coverage.seconds)} tests pass without a mutant, {time.monotonic() - began:.0f} s"
