@@ -245,7 +245,7 @@ class Coverage:
         return self.tests_of_line[line]
 
     def near(self, mutant: Mutant) -> set[str]:
-        """Name the tests of the next line that any executes: for a default, those of its function."""
+        """Name the tests of the next line that any executes: of a default, its function's."""
         lines = (f"{mutant.path}:{line}" for line in range(mutant.line, mutant.line + 20))
         return set(
             next((self.tests_of_line[each] for each in lines if each in self.tests_of_line), ())
