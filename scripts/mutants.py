@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from attrs import frozen
@@ -39,13 +40,18 @@ LOGGING_CALLS = {"log", "warn", "warning", "exception", "debug", "info"}
 
 @frozen
 class Mutant:
-    """One change: its place, the line's source, its description, and the whole module with it."""
+    """One change: its place, the line's source, its description; `make` writes the whole module."""
 
     path: str
     line: int
     source: str
     change: str
-    text: str
+    make: Callable[[], str]
+
+    @property
+    def text(self) -> str:
+        """Make the module with the change in it."""
+        return self.make()
 
     @property
     def key(self) -> str:
@@ -61,11 +67,15 @@ def mutants(path: str, text: str) -> Iterator[Mutant]:
     nodes = [node for node in ast.walk(tree) if id(node) not in unmutated]
     for at, node in enumerate(nodes):
         for change, edit in _edits(node):
-            mutated, nodes_copy = _copy(tree, unmutated)
-            edit(nodes_copy[at])
             line = getattr(node, "lineno", 1)
-            code = ast.unparse(ast.fix_missing_locations(mutated))
-            yield Mutant(path, line, lines[line - 1].strip(), change, code)
+            make = partial(_edited, tree, unmutated, at, edit)
+            yield Mutant(path, line, lines[line - 1].strip(), change, make)
+
+
+def _edited(tree: ast.Module, unmutated: set[int], at: int, edit: Callable[[ast.AST], None]) -> str:
+    mutated, nodes_copy = _copy(tree, unmutated)
+    edit(nodes_copy[at])
+    return ast.unparse(ast.fix_missing_locations(mutated))
 
 
 def _copy(tree: ast.Module, unmutated: set[int]) -> tuple[ast.Module, list[ast.AST]]:
