@@ -119,6 +119,7 @@ GROUPS = {
             "tests/wire/journal/test_journal_sqlite_owner.py",
             "tests/wire/journal/test_journal_stops.py",
             "tests/wire/journal/test_journal_told.py",
+            "tests/unit/core/test_context_locks.py",
             "tests/unit/core/test_writes_pending.py",
             "tests/unit/core/test_writes_stop.py",
         ),

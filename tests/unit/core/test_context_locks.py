@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from racing_threads import race
 
+from kalshi_ext.journal.in_flight import PendingWrites
 from kalshi_ext.protocol.context import LockOwner, LockRegistry, RecentWrites
 
 KEYS = "abcd"
@@ -277,3 +278,17 @@ def test_no_operation_costs_more_when_there_is_more() -> None:
         )
     few, many = costs
     assert few == many
+
+
+def test_a_write_that_has_its_verdict_leaves_nothing_behind() -> None:
+    pending = PendingWrites()
+    for key in ("c1", "c2"):
+        pending.add(None, key)
+        pending.sent_times[key] = 1.0
+        pending.exhausted.add(key)
+    pending.settle("c1")
+    pending.drop(None, "c1")
+    pending.settle("never seen")
+    assert pending == PendingWrites(
+        by_ticker={"": {"c2"}}, sent_times={"c2": 1.0}, exhausted={"c2"}
+    )

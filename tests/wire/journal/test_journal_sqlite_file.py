@@ -114,6 +114,16 @@ def test_opening_and_closing_leaves_no_descriptor_open(path: Path) -> None:
     assert len(list(DESCRIPTORS.iterdir())) == before
 
 
+@pytest.mark.skipif(not DESCRIPTORS.is_dir(), reason="NO /proc: descriptors NOT counted")
+def test_a_refused_opening_leaves_no_descriptor_open(path: Path) -> None:
+    with SqliteJournal(path):
+        before = len(list(DESCRIPTORS.iterdir()))
+        for _ in range(5):
+            with pytest.raises(JournalBusy):
+                SqliteJournal(path)
+        assert len(list(DESCRIPTORS.iterdir())) == before
+
+
 SETTINGS = {"journal_mode": "wal", "synchronous": 2, "fullfsync": 1, "checkpoint_fullfsync": 1}
 
 
