@@ -35,6 +35,7 @@ OPERATOR_SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Break: ast.Continue,
 }
 BUILTIN_SWAPS = {"min": "max", "max": "min", "all": "any", "any": "all"}
+OTHER_PLATFORM = "win32"  # whose code no test runs here
 LOGGING_CALLS = {"log", "warn", "warning", "exception", "debug", "info"}
 
 
@@ -118,6 +119,8 @@ def _unmutated_parts(node: ast.AST) -> list[ast.AST]:
         parts.append(node)
     if isinstance(node, ast.If) and isinstance(node.test, ast.Name):
         parts += [node] if node.test.id == "TYPE_CHECKING" else []
+    if isinstance(node, ast.If) and ast.unparse(node.test) == f"sys.platform == {OTHER_PLATFORM!r}":
+        parts += [node.test, *node.body]
     if isinstance(node, ast.Import | ast.ImportFrom):
         parts.append(node)
     return [part for part in parts if part is not None]

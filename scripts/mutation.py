@@ -39,9 +39,9 @@ from mutants import Mutant, mutants
 ROOT = Path(__file__).resolve().parent.parent
 FORKER = Path(__file__).resolve().parent / "mutation_forker.py"
 REASONS = Path(__file__).resolve().parent / "mutation_reasons.toml"
-SECONDS = 900  # for all tests of a mutant; a single test may take 20 times as long as without it
-# For the tests of a mutant, as long as they take under the tracer. A mutant that would only be
-# killed by those that are left out counts as a survivor.
+SECONDS = 900  # for all tests of a mutant; a single test may take 40 times as long as without it
+# For the tests of a mutant, by the processor's time that they take under the tracer. A mutant that
+# would only be killed by those that are left out counts as a survivor.
 PATIENCE = 16.0  # seconds
 
 SIMULATION_TEST = "tests/faults/test_simulated_world.py::" + (
@@ -282,7 +282,7 @@ class MutantRunner:
         tests = self._ordered(mutant)
         if not tests:
             return True
-        limits = [(test, max(5.0, 20 * self.coverage.seconds[test])) for test in tests]
+        limits = [(test, max(10.0, 40 * self.coverage.seconds[test])) for test in tests]
         task = {"path": mutant.path, "text": mutant.text, "tests": limits, "seconds": SECONDS}
         forker = self.slow if self.coverage.is_imported(mutant) else self.fast
         answer = forker.ask(task)
@@ -309,8 +309,7 @@ class MutantRunner:
 
         ranked = sorted(able, key=rank)
         spent = accumulate(map(seconds.__getitem__, ranked), initial=0.0)
-        patience = PATIENCE / 2 if self.coverage.is_imported(mutant) else PATIENCE
-        return [test for test, before in zip(ranked, spent, strict=False) if before < patience]
+        return [test for test, before in zip(ranked, spent, strict=False) if before < PATIENCE]
 
     def close(self) -> None:
         """End the forkers."""

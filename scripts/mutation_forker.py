@@ -257,10 +257,10 @@ def cover(session: Any, file: str, paths: set[str], answer: Callable[[Answer], N
     lines, times = {}, {}
     for item, following in zip(items, [*items[1:], None], strict=True):
         tracer = Tracer(paths)
-        began = time.monotonic()
+        began = time.process_time()  # other processes make no test dearer
         hook = item.config.hook.pytest_runtest_protocol
         tracer.trace(lambda hook=hook, i=item, f=following: hook(item=i, nextitem=f))
-        times[item.nodeid], lines[item.nodeid] = time.monotonic() - began, tracer.named()
+        times[item.nodeid], lines[item.nodeid] = time.process_time() - began, tracer.named()
     answer({"passed": not session.testsfailed, "seconds": times, "lines": lines})
 
 

@@ -82,3 +82,33 @@ def test_a_table_keeps_the_record_of_each_account_for_every_process(open_journal
     assert other.stops.latches == ()
     later.bind("demo account:a")
     assert (later.stops.latches, dict(later.stops.record.read().groups)) == ((RAIN,), {"0/0": "g"})
+
+
+@pytest.mark.parametrize("damage", ["no text", "a directory", "a path through a file"])
+def test_a_record_that_is_no_readable_file_shuts_everything(tmp_path: Path, damage: str) -> None:
+    record = FileStopRecord.beside(tmp_path / "orders.db")
+    if damage == "no text":
+        record.path.write_bytes(b"\xff\xfe")
+    elif damage == "a directory":
+        record.path.mkdir()
+    else:
+        record.path.write_text("")
+        record = FileStopRecord(record.path / "below.stop")
+    for _ in range(2):
+        (latch,) = record.read().latches
+        assert latch.covers("ANY", 7)
+
+
+def test_a_stop_outlives_a_power_loss_with_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[bool] = []
+    fsync = os.fsync
+
+    def counting(descriptor: int) -> None:
+        synced.append(os.path.isdir(f"/proc/self/fd/{descriptor}"))  # noqa: PTH112
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", counting)
+    FileStopRecord.beside(tmp_path / "orders.db").change(lambda each: each.shut(ALL))
+    assert synced == [False, True]  # the file, then its directory
