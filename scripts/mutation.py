@@ -127,7 +127,7 @@ GROUPS = {
     ),
 }
 # A start of pytest with every plugin of the environment takes seconds.
-ENVIRONMENT = {"SIMULATED_SEEDS": "64", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+ENVIRONMENT = {"SIMULATED_SEEDS": "32", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 # Left out: its modules need a server for every mutant. Tests so named are left out too.
 LEFT_OUT = "postgres"
 

@@ -35,7 +35,7 @@ from typing import Any
 
 OPTIONS = (
     *("-x", "-q", "--no-header", "-o", "addopts=", "--assert=plain"),  # its hook hides mutants
-    *("-p", "no:cacheprovider", "-p", "no:xdist", "-k", "not postgres"),
+    *("-p", "no:cacheprovider", "-p", "no:xdist", "-k", "not postgres and not recovery_scale"),
     *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # what is loaded before the forks
 )
 MEMORY = 8 << 30  # bytes; a mutant may loop for ever and collect what it makes

@@ -28,6 +28,7 @@ from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
 from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.risk import Limits, RiskGate
 from kalshi_ext.writes import journal_codec, recovery
+from kalshi_ext.writes.order_write import found_differences
 from kalshi_ext.writes.outcomes import (
     NotExecuted,
     Unknown,
@@ -548,3 +549,20 @@ def test_recovery_reads_each_ticker_once_whatever_the_order_of_its_entries() -> 
     lists = [dict(each.query)["ticker"] for each in exchange.sent("GET", "/portfolio/orders")]
     looks = len(exchange.sent("GET", "/exchange/user_data_timestamp"))
     assert sorted(lists) == ["KXA-1"] * looks + ["KXB-1"] * looks
+
+
+def test_an_expiry_that_was_not_asked_for_differs_from_never() -> None:
+    exchange = ex.FakeExchange(orders=[ex.row(expiration_time="2030-03-17T17:46:40Z")])
+    order = exchange.run(reads.find_order(core.CURRENT, "c1", ListQuery(), exchange.context))
+    differs = found_differences(core.CURRENT, ex.ticket(), order)
+    assert differs == {"expires": (0, 1_900_000_000)}
+
+
+@pytest.mark.parametrize("automatic", [True, False])
+def test_only_a_group_that_the_caller_named_has_to_be_that_of_the_order(*, automatic: bool) -> None:
+    named, other = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
+    exchange = ex.FakeExchange(orders=[ex.row(order_group_id=other)])
+    order = exchange.run(reads.find_order(core.CURRENT, "c1", ListQuery(), exchange.context))
+    ticket = evolve(ex.ticket(order_group_id=named), auto_group=automatic)
+    differs = found_differences(core.CURRENT, ticket, order)
+    assert differs == ({} if automatic else {"order_group_id": (named, other)})

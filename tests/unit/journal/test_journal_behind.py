@@ -13,9 +13,8 @@ import pytest
 from journal_samples import Clock, entry
 from journal_stores import ScriptedStore, scripted
 
-from kalshi_ext.journal import Journal, JournalUnwritable, State, Transition
+from kalshi_ext.journal import Journal, JournalUnwritable, State, Transition, writer
 from kalshi_ext.journal import held as held_module
-from kalshi_ext.journal import writer
 from kalshi_ext.journal.entry import TransitionUnwritten, UnknownKey, changed
 from kalshi_ext.journal.held import Held
 from kalshi_ext.journal.store import InvalidData, StoreUnavailable

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -112,3 +114,31 @@ def test_a_stop_outlives_a_power_loss_with_its_name(
     monkeypatch.setattr(os, "fsync", counting)
     FileStopRecord.beside(tmp_path / "orders.db").change(lambda each: each.shut(ALL))
     assert synced == [False, True]  # the file, then its directory
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="NO /proc: descriptors NOT counted")
+def test_a_change_of_the_record_leaves_no_descriptor_open(tmp_path: Path) -> None:
+    record, descriptors = FileStopRecord.beside(tmp_path / "orders.db"), Path("/proc/self/fd")
+    before = len(list(descriptors.iterdir()))
+    for _ in range(3):
+        record.change(lambda each: each.shut(ALL))
+    assert len(list(descriptors.iterdir())) == before
+
+
+def test_a_change_waits_for_that_of_another_process(tmp_path: Path) -> None:
+    record, happened = FileStopRecord.beside(tmp_path / "orders.db"), list[str]()
+    holds = threading.Event()
+
+    def change_slowly(standing: Standing) -> Standing:
+        holds.set()
+        time.sleep(0.1)
+        happened.append("first")
+        return standing.shut(ALL)
+
+    other = threading.Thread(target=record.change, args=[change_slowly])
+    other.start()
+    assert holds.wait(20)
+    record.change(lambda each: happened.append("second") or each.shut(RAIN))
+    other.join(20)
+    assert happened == ["first", "second"]
+    assert set(record.read().latches) == {ALL, RAIN}
