@@ -32,7 +32,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 from figures import write_block
 from mutants import Mutant, mutants
 
@@ -47,7 +47,8 @@ PATIENCE = 16.0  # seconds
 SIMULATION_TEST = "tests/faults/test_simulated_world.py::" + (
     "test_no_seed_makes_an_order_twice_loses_one_or_says_what_is_not_so"
 )
-CORE_TESTS = (
+TESTS = (
+    "tests/contract/test_retry_matrix.py",
     "tests/unit/core/test_context_locks.py",
     "tests/unit/core/test_core_drivers.py",
     "tests/unit/core/test_core_events.py",
@@ -57,75 +58,44 @@ CORE_TESTS = (
     "tests/unit/core/test_lookup_rows.py",
     "tests/unit/core/test_risk_limits.py",
     "tests/unit/core/test_writes_*.py",
+    "tests/unit/journal/test_*.py",
+    "tests/wire/client/test_client_limits.py",
+    "tests/wire/journal/test_journal_accounts.py",
+    "tests/wire/journal/test_journal_handles.py",
+    "tests/wire/journal/test_journal_sqlite_file.py",
+    "tests/wire/journal/test_journal_sqlite_owner.py",
+    "tests/wire/journal/test_journal_stops.py",
+    "tests/wire/journal/test_journal_told.py",
+    "tests/faults/test_journal_corpus.py",
     SIMULATION_TEST,
 )
-
-
-@frozen
-class Group:
-    """Modules, the tests that may kill their mutants, and what can be loaded without them."""
-
-    modules: tuple[str, ...]
-    tests: tuple[str, ...]
-    preloaded: tuple[str, ...]
-
-
 GROUPS = {
-    "flow": Group(
-        (
-            "kalshi_ext/protocol/flow.py",
-            "kalshi_ext/protocol/attempt.py",
-            "kalshi_ext/protocol/context.py",
-            "kalshi_ext/protocol/retry_policy.py",
-            "kalshi_ext/protocol/limits.py",
-        ),
-        (*CORE_TESTS, "tests/contract/test_retry_matrix.py"),
-        ("kalshi_ext.sandbox.engine", "kalshi_ext.requests.filters", "kalshi_ext.models"),
+    "flow": (
+        "kalshi_ext/protocol/flow.py",
+        "kalshi_ext/protocol/attempt.py",
+        "kalshi_ext/protocol/context.py",
+        "kalshi_ext/protocol/retry_policy.py",
+        "kalshi_ext/protocol/limits.py",
     ),
     # Was it executed? The engine, the writes with their probes, recovery, and the lists they read.
-    "writes": Group(
-        (
-            "kalshi_ext/writes",
-            "kalshi_ext/reads/lookup.py",
-            "kalshi_ext/reads/orders.py",
-            "kalshi_ext/reads/watermark.py",
-        ),
-        (
-            *CORE_TESTS,
-            "tests/faults/test_journal_corpus.py",
-            "tests/wire/client/test_client_limits.py",
-        ),
-        ("kalshi_ext.sandbox.engine", "kalshi_ext.contracts"),
+    "writes": (
+        "kalshi_ext/writes",
+        "kalshi_ext/reads/lookup.py",
+        "kalshi_ext/reads/orders.py",
+        "kalshi_ext/reads/watermark.py",
     ),
-    "stop": Group(
-        (
-            "kalshi_ext/stop",
-            "kalshi_ext/bulk",
-            "kalshi_ext/reads/account.py",
-            "kalshi_ext/reads/health.py",
-            "kalshi_ext/reads/reopening.py",
-            "kalshi_ext/reads/routing.py",
-        ),
-        (*CORE_TESTS, "tests/wire/journal/test_journal_stops.py"),
-        ("kalshi_ext.sandbox.engine", "kalshi_ext.contracts"),
+    "stop": (
+        "kalshi_ext/stop",
+        "kalshi_ext/bulk",
+        "kalshi_ext/reads/account.py",
+        "kalshi_ext/reads/health.py",
+        "kalshi_ext/reads/reopening.py",
+        "kalshi_ext/reads/routing.py",
     ),
-    "journal": Group(
-        ("kalshi_ext/journal",),
-        (
-            "tests/unit/journal",
-            "tests/wire/journal/test_journal_accounts.py",
-            "tests/wire/journal/test_journal_handles.py",
-            "tests/wire/journal/test_journal_sqlite_file.py",
-            "tests/wire/journal/test_journal_sqlite_owner.py",
-            "tests/wire/journal/test_journal_stops.py",
-            "tests/wire/journal/test_journal_told.py",
-            "tests/unit/core/test_context_locks.py",
-            "tests/unit/core/test_writes_pending.py",
-            "tests/unit/core/test_writes_stop.py",
-        ),
-        ("kalshi_ext.sandbox.engine", "kalshi_ext.contracts"),
-    ),
+    "journal": ("kalshi_ext/journal",),
 }
+# What imports none of these modules.
+PRELOADED = ("kalshi_ext.sandbox.engine", "kalshi_ext.requests.filters", "kalshi_ext.models")
 # A start of pytest with every plugin of the environment takes seconds.
 ENVIRONMENT = {"SIMULATED_SEEDS": "32", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 # Left out: its modules need a server for every mutant. Tests so named are left out too.
@@ -152,19 +122,19 @@ class Tally:
             print(f"survived ({self.tried}): {where} {mutant.key}", flush=True)
 
 
-def modules(group: Group) -> list[str]:
+def modules(group: str) -> list[str]:
     """List the modules of a group."""
     paths: list[str] = []
-    for place in group.modules:
+    for place in GROUPS[group]:
         path = ROOT / place
         files = sorted(path.glob("*.py")) if path.is_dir() else [path]
         paths += [str(file.relative_to(ROOT)) for file in files]
     return [path for path in paths if LEFT_OUT not in path]
 
 
-def tests(group: Group, root: Path) -> list[str]:
-    """List the tests of a group, as far as the copy of the tree has them."""
-    found = (sorted(root.glob(place)) if "*" in place else [root / place] for place in group.tests)
+def tests(root: Path) -> list[str]:
+    """List the tests, as the copy of the tree has them."""
+    found = (sorted(root.glob(place)) if "*" in place else [root / place] for place in TESTS)
     return [os.path.relpath(path, root) for paths in found for path in paths]
 
 
@@ -329,19 +299,11 @@ def copy_tree(into: Path) -> Path:
     return into
 
 
-def try_group(name: str, root: Path, sample: int, jobs: int, until: float, word: str = "") -> Tally:
-    """Try the mutants of a group."""
-    group, modules_ = GROUPS[name], modules(GROUPS[name])
-    tried = [path for path in modules_ if re.search(word, path)]
-    mutants_ = [m for path in tried for m in mutants(path, (root / path).read_text())]
-    chosen = random.Random(1).sample(mutants_, min(sample, len(mutants_)))
-    began = time.monotonic()
-    fast = Forker(root, ("fast", *modules_, "--", *tests(group, root)))
-    with contextlib.closing(fast):
-        coverage = measure(fast)
-    took = f"{len(coverage.seconds)} tests pass without a mutant, {time.monotonic() - began:.0f} s"
-    print(f"{name}: {took}", flush=True)
-    runners: queue.SimpleQueue[MutantRunner] = queue.SimpleQueue()
+def try_group(
+    name: str, chosen: list[Mutant], runners: queue.SimpleQueue[MutantRunner], until: float
+) -> Tally:
+    """Try mutants of a group."""
+    tally = Tally(name)
 
     def try_mutant(mutant: Mutant) -> tuple[Mutant, bool | None]:
         if time.monotonic() > until:
@@ -352,19 +314,40 @@ def try_group(name: str, root: Path, sample: int, jobs: int, until: float, word:
         finally:
             runners.put(runner)
 
-    tally, kills = Tally(name, total=len(mutants_)), Counter[tuple[str, str]]()
-    with contextlib.ExitStack() as stack, ThreadPoolExecutor(jobs) as pool:
-        for _ in range(jobs):
-            slow = Forker(root, ("slow", *group.preloaded))
-            runner = MutantRunner(Forker(root, fast.arguments), slow, coverage, kills)
-            runner.fast.start()
-            runner.fast.read()  # the names of the tests
-            runners.put(stack.enter_context(contextlib.closing(runner)))
+    with ThreadPoolExecutor(runners.qsize()) as pool:
         for mutant, survives in pool.map(try_mutant, chosen):
             if survives is not None:
                 tally.add(mutant, survives=survives)
-    print(f"{name}: {tally.killed} of {tally.tried} killed, {tally.total} in all", flush=True)
+    print(f"{name}: {tally.killed} of {tally.tried} killed", flush=True)
     return tally
+
+
+def try_groups(names: list[str], root: Path, options: argparse.Namespace) -> list[Tally]:
+    """Try the mutants of several groups, each for its share of the time."""
+    began = time.monotonic()
+    fast = ("fast", *(path for name in names for path in modules(name)), "--", *tests(root))
+    with contextlib.closing(Forker(root, fast)) as forker:
+        coverage = measure(forker)
+    seconds = time.monotonic() - began
+    print(f"{len(coverage.seconds)} tests pass without a mutant, {seconds:.0f} s", flush=True)
+    began, tallies = time.monotonic(), list[Tally]()
+    runners: queue.SimpleQueue[MutantRunner] = queue.SimpleQueue()
+    kills = Counter[tuple[str, str]]()
+    with contextlib.ExitStack() as stack:
+        for _ in range(options.jobs):
+            slow = Forker(root, ("slow", *PRELOADED))
+            runner = MutantRunner(Forker(root, fast), slow, coverage, kills)
+            runner.fast.start()
+            runner.fast.read()  # the names of the tests
+            runners.put(stack.enter_context(contextlib.closing(runner)))
+        for at, name in enumerate(names, 1):
+            paths = [path for path in modules(name) if re.search(options.module, path)]
+            mutants_ = [m for path in paths for m in mutants(path, (root / path).read_text())]
+            chosen = random.Random(1).sample(mutants_, min(options.sample, len(mutants_)))
+            until = began + 60 * options.minutes * at / len(names)
+            tallies.append(try_group(name, chosen, runners, until))
+            tallies[-1].total = len(mutants_)
+    return tallies
 
 
 def page(tallies: list[Tally], seconds: float) -> str:
@@ -399,15 +382,9 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="keep the figures in the docs")
     options = parser.parse_args()
     began = time.monotonic()
-    tallies: list[Tally] = []
     names = options.group or list(GROUPS)
     with tempfile.TemporaryDirectory(prefix="mutants-") as directory:
-        root = copy_tree(Path(directory))
-        for at, name in enumerate(names, 1):
-            until = began + 60 * options.minutes * at / len(names)
-            tallies.append(
-                try_group(name, root, options.sample, options.jobs, until, options.module)
-            )
+        tallies = try_groups(names, copy_tree(Path(directory)), options)
     text = page(tallies, time.monotonic() - began)
     print(text)
     if options.write:
