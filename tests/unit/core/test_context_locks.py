@@ -290,9 +290,8 @@ def test_a_write_that_has_its_verdict_leaves_nothing_behind() -> None:
     pending.settle("c1")
     pending.drop(None, "c1")
     pending.settle("never seen")
-    assert pending == PendingWrites(
-        by_ticker={"": {"c2"}}, sent_times={"c2": 1.0}, exhausted={"c2"}
-    )
+    assert pending.by_ticker == {"": {"c2"}}
+    assert (pending.sent_times, pending.exhausted) == ({"c2": 1.0}, {"c2"})
 
 
 def test_a_stop_ends_the_calls_that_began_before_it_and_no_later_one() -> None:

@@ -20,6 +20,7 @@ from kalshi_ext.protocol.flow import Effect, Flow, Record, Send
 from kalshi_ext.requests import AmendTicket, Target
 from kalshi_ext.risk import Limits, RiskGate
 from kalshi_ext.risk.counts import Moment
+from kalshi_ext.risk.exposure import PositionKey
 from kalshi_ext.writes import admission, journal_codec
 
 ID = ex.row()["order_id"]
@@ -201,7 +202,7 @@ def test_the_limits_hear_of_the_order_whose_end_refused_a_cancel(*, watched: boo
     steps = writes.cancel(core.CURRENT, Target.of(ID), exchange.context)
     with pytest.raises(errors.OrderClosed):
         exchange.run(writes.noted(exchange.context, steps))
-    position = gate.book.holding((ex.TICKER, 0)).position
+    position = gate.book.holding(PositionKey(ex.TICKER, 0)).position
     assert position == (5 if watched else 0)
 
 
