@@ -172,3 +172,12 @@ def test_an_expired_timestamp_after_an_attempt_says_that_a_copy_may_still_be_acc
     reply = evolve(core.refused(400), maybe_executed=True)
     with pytest.raises(errors.OutcomeUnknown, match=r"may have been executed \(do"):
         flow.decode_response(core.call(core.WRITE), reply, Context())
+
+
+def test_reads_are_spaced_out_by_each_429_and_less_so_by_each_answer() -> None:
+    context = Context(policy=Policy(backoff=core.no_jitter(first=0.0)))
+    answers = [core.THROTTLED, core.THROTTLED, core.reply(200, {})]
+    core.ScriptedDriver([*answers]).run(flow.request(core.call(core.READ), context))
+    assert context.throttle.interval == pytest.approx(0.05 * 2 * 0.98)
+    core.ScriptedDriver([core.reply(201, {})]).run(flow.request(core.call(core.WRITE), context))
+    assert context.throttle.interval == pytest.approx(0.05 * 2 * 0.98)  # a write is none
