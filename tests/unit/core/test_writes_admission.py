@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import core_samples as core
@@ -11,7 +12,7 @@ import fake_exchange as ex
 import pytest
 from attrs import evolve
 
-from kalshi_ext import errors, writes
+from kalshi_ext import bulk, errors, writes
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.events import Events, WriteDenied
 from kalshi_ext.journal import Entry, JournalUnusable, State, Transition
@@ -299,3 +300,15 @@ def test_an_equal_order_of_yesterday_is_found_in_a_long_journal() -> None:
     exchange.context = evolve(exchange.context, journal_owner="another run")
     with pytest.raises(errors.Denied, match="duplicate_seconds"):
         exchange.run(place(exchange, 2))
+
+
+@pytest.mark.parametrize(("count", "sent"), [(9, ["c1"]), (5, ["c1", "c2"])])
+def test_only_the_orders_of_a_batch_that_limits_admit_are_in_its_request(
+    count: int, sent: list[str]
+) -> None:
+    exchange, _ = limited(ex.once(ex.refused(400, "invalid_price")), order_contracts=5)
+    tickets = [ex.ticket(1), ex.ticket(2, count=count)]
+    with suppress(errors.BadRequest):  # of the batch, where all of it was refused
+        exchange.run(bulk.place_many(core.CURRENT, tickets, exchange.context))
+    (request,) = exchange.sent("POST")
+    assert [each["client_order_id"] for each in json.loads(request.body or b"")["orders"]] == sent
