@@ -122,13 +122,13 @@ class Tally:
             print(f"survived ({self.tried}): {where} {mutant.key}", flush=True)
 
 
-def modules(group: str) -> list[str]:
-    """List the modules of a group."""
+def modules(group: str, root: Path) -> list[str]:
+    """List the modules of a group, as the copy of the tree has them."""
     paths: list[str] = []
     for place in GROUPS[group]:
-        path = ROOT / place
+        path = root / place
         files = sorted(path.glob("*.py")) if path.is_dir() else [path]
-        paths += [str(file.relative_to(ROOT)) for file in files]
+        paths += [str(file.relative_to(root)) for file in files]
     return [path for path in paths if LEFT_OUT not in path]
 
 
@@ -325,7 +325,7 @@ def try_group(
 def try_groups(names: list[str], root: Path, options: argparse.Namespace) -> list[Tally]:
     """Try the mutants of several groups, each for its share of the time."""
     began = time.monotonic()
-    fast = ("fast", *(path for name in names for path in modules(name)), "--", *tests(root))
+    fast = ("fast", *(path for name in names for path in modules(name, root)), "--", *tests(root))
     with contextlib.closing(Forker(root, fast)) as forker:
         coverage = measure(forker)
     seconds = time.monotonic() - began
@@ -341,7 +341,7 @@ def try_groups(names: list[str], root: Path, options: argparse.Namespace) -> lis
             runner.fast.read()  # the names of the tests
             runners.put(stack.enter_context(contextlib.closing(runner)))
         for at, name in enumerate(names, 1):
-            paths = [path for path in modules(name) if re.search(options.module, path)]
+            paths = [path for path in modules(name, root) if re.search(options.module, path)]
             mutants_ = [m for path in paths for m in mutants(path, (root / path).read_text())]
             chosen = random.Random(1).sample(mutants_, min(options.sample, len(mutants_)))
             until = began + 60 * options.minutes * at / len(names)
