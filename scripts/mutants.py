@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from attrs import frozen
@@ -34,18 +35,24 @@ OPERATOR_SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Break: ast.Continue,
 }
 BUILTIN_SWAPS = {"min": "max", "max": "min", "all": "any", "any": "all"}
+OTHER_PLATFORM = "win32"  # whose code no test runs here
 LOGGING_CALLS = {"log", "warn", "warning", "exception", "debug", "info"}
 
 
 @frozen
 class Mutant:
-    """One change: its place, the line's source, its description, and the whole module with it."""
+    """One change: its place, the line's source, its description; `make` writes the whole module."""
 
     path: str
     line: int
     source: str
     change: str
-    text: str
+    make: Callable[[], str]
+
+    @property
+    def text(self) -> str:
+        """Make the module with the change in it."""
+        return self.make()
 
     @property
     def key(self) -> str:
@@ -61,11 +68,15 @@ def mutants(path: str, text: str) -> Iterator[Mutant]:
     nodes = [node for node in ast.walk(tree) if id(node) not in unmutated]
     for at, node in enumerate(nodes):
         for change, edit in _edits(node):
-            mutated, nodes_copy = _copy(tree, unmutated)
-            edit(nodes_copy[at])
             line = getattr(node, "lineno", 1)
-            code = ast.unparse(ast.fix_missing_locations(mutated))
-            yield Mutant(path, line, lines[line - 1].strip(), change, code)
+            make = partial(_edited, tree, unmutated, at, edit)
+            yield Mutant(path, line, lines[line - 1].strip(), change, make)
+
+
+def _edited(tree: ast.Module, unmutated: set[int], at: int, edit: Callable[[ast.AST], None]) -> str:
+    mutated, nodes_copy = _copy(tree, unmutated)
+    edit(nodes_copy[at])
+    return ast.unparse(ast.fix_missing_locations(mutated))
 
 
 def _copy(tree: ast.Module, unmutated: set[int]) -> tuple[ast.Module, list[ast.AST]]:
@@ -89,10 +100,14 @@ def _unmutated_parts(node: ast.AST) -> list[ast.AST]:
         parts.append(node.annotation)
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         parts += [node.returns, *node.decorator_list]
+    if isinstance(node, ast.ClassDef):  # what attrs is told there, type checkers hold
+        parts += node.decorator_list
     if isinstance(node, ast.JoinedStr):
         parts.append(node)
     if isinstance(node, ast.Subscript) and _is_type(node.value):
         parts.append(node)
+    if isinstance(node, ast.Call) and _called(node) == "zip":  # `strict` only guards
+        parts += node.keywords
     if isinstance(node, ast.Call) and _called(node) in {
         *LOGGING_CALLS,
         "TypeVar",
@@ -104,6 +119,8 @@ def _unmutated_parts(node: ast.AST) -> list[ast.AST]:
         parts.append(node)
     if isinstance(node, ast.If) and isinstance(node.test, ast.Name):
         parts += [node] if node.test.id == "TYPE_CHECKING" else []
+    if isinstance(node, ast.If) and ast.unparse(node.test) == f"sys.platform == {OTHER_PLATFORM!r}":
+        parts += [node.test, *node.body]
     if isinstance(node, ast.Import | ast.ImportFrom):
         parts.append(node)
     return [part for part in parts if part is not None]
@@ -137,7 +154,7 @@ def _edits(node: ast.AST) -> Iterator[Edit]:
         yield "negated condition", _negate
     elif isinstance(node, ast.Constant):
         yield from _constant_changes(node)
-    elif isinstance(node, ast.Return) and not _is_none(node.value):
+    elif isinstance(node, ast.Return) and not _is_empty(node.value):
         yield "returns None", lambda node_copy: setattr(node_copy, "value", ast.Constant(None))
     elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in BUILTIN_SWAPS:
         name = BUILTIN_SWAPS[node.func.id]  # type: ignore[attr-defined]
@@ -183,8 +200,11 @@ def _constant_changes(node: ast.Constant) -> Iterator[Edit]:
         )
 
 
-def _is_none(node: ast.AST | None) -> bool:
-    return node is None or (isinstance(node, ast.Constant) and node.value is None)
+def _is_empty(node: ast.AST | None) -> bool:
+    """Say whether a value is None already, or is taken as None is: False."""
+    return node is None or (
+        isinstance(node, ast.Constant) and (node.value is None or node.value is False)
+    )
 
 
 def _removals(node: ast.AST) -> Iterator[Edit]:

@@ -221,7 +221,7 @@ def _denied(previous: Reply | Lost | None, reason: str) -> Reply | Lost:
         return previous
     if previous is None:
         return Lost(False, reason)
-    return Lost(False, f"{previous.reason}; {reason}", previous.sent_at, stamp=previous.stamp)
+    return evolve(previous, reason=f"{previous.reason}; {reason}", queued=False)
 
 
 def _take_in(

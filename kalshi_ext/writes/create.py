@@ -183,8 +183,8 @@ class Listing(Value):
     """
 
     ids: tuple[str, ...]
-    whole: bool = True
-    at: float | None = None
+    whole: bool
+    at: float | None
 
     @classmethod
     def of(cls, payload: Mapping[str, Any]) -> Listing:

@@ -305,11 +305,7 @@ def _settle(
         nonlocal waiting
         entries, locked_keys = yield from _take_over_free(context, ticker, waiting)
         resolutions = yield from recovery.lock_and_resolve(contract, context, limits, entries)
-        unsettled = context.pending_writes.by_ticker.get(ticker, set())  # a moot one is not in it
-        _raise_unsettled(
-            ticker,
-            [r.key for r in resolutions if r.state is State.UNKNOWN and r.key in unsettled],
-        )
+        _raise_unsettled(ticker, [r.key for r in resolutions if r.state is State.UNKNOWN])
         # Between the take-over and the lock another flow may have begun to drive an entry.
         resolved_keys = {resolution.key for resolution in resolutions}
         left = [entry.key for entry in entries if entry.key not in resolved_keys]

@@ -229,7 +229,7 @@ def settle(write: Write[T], outcomes: Mapping[str, Recordable[T]]) -> Flow[None]
 
 
 def _record(
-    transitions: Sequence[Transition], *, may_fail: bool, behind: bool = False
+    transitions: Sequence[Transition], *, may_fail: bool, behind: bool
 ) -> Flow[dict[str, JournalError]]:
     """Record transitions; return the error of each key with which somebody else went on.
 

@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from racing_threads import race
 
+from kalshi_ext.journal import Latch
+from kalshi_ext.journal.in_flight import PendingWrites, StopMarks
 from kalshi_ext.protocol.context import LockOwner, LockRegistry, RecentWrites
 
 KEYS = "abcd"
@@ -277,3 +279,42 @@ def test_no_operation_costs_more_when_there_is_more() -> None:
         )
     few, many = costs
     assert few == many
+
+
+def test_a_write_that_has_its_verdict_leaves_nothing_behind() -> None:
+    pending = PendingWrites()
+    for key in ("c1", "c2"):
+        pending.add(None, key)
+        pending.sent_times[key] = 1.0
+        pending.exhausted.add(key)
+    pending.settle("c1")
+    pending.drop(None, "c1")
+    pending.settle("never seen")
+    assert pending.by_ticker == {"": {"c2"}}
+    assert (pending.sent_times, pending.exhausted) == ({"c2": 1.0}, {"c2"})
+
+
+def test_a_stop_ends_the_calls_that_began_before_it_and_no_later_one() -> None:
+    marks, everything, order = StopMarks(), ("all", None), ("order", "o1")
+    marks.add([everything], "cancel_all", 0.0)
+    marks.add([order], "cancel", 0.0)
+    told = [marks.since(began, [order, everything]) for began in (0, 1, 2)]
+    assert told == ["cancel", "cancel", None]
+    assert [marks.since(began, [everything]) for began in (0, 1, 2)] == ["cancel_all", None, None]
+
+
+def test_a_latch_ends_the_calls_of_its_markets_that_began_before_it() -> None:
+    marks, latch = StopMarks(), Latch(ticker="KXA-1", by="stop")
+    marks.shut(latch)
+    for ticker, stopped in (("KXA-1", "stop"), ("KXB-1", None)):
+        assert marks.since(0, [("market", (ticker, 0))]) == stopped
+        assert marks.since(1, [("market", (ticker, 0))]) is None
+
+
+def test_a_latch_that_was_shut_again_meanwhile_is_not_lifted() -> None:
+    latch = Latch(ticker="KXA-1")
+    for began, left in ((0, (latch,)), (1, ())):
+        marks = StopMarks()
+        marks.shut(latch)
+        marks.lift([latch], began)
+        assert marks.latches == left

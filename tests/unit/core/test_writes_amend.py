@@ -17,6 +17,7 @@ from kalshi_ext.protocol.context import Context, Policy
 from kalshi_ext.protocol.pacer import Pacer
 from kalshi_ext.protocol.rate_limits import TokenBucket
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
+from kalshi_ext.writes.amend import scopes_of
 
 LOST = core.lost(bytes_sent=True)
 ROW = ex.row()
@@ -571,3 +572,15 @@ def test_a_difference_that_the_contract_cannot_say_is_refused_before_anything_is
     with pytest.raises(errors.Misuse):
         exchange.run(writes.decrease(core.CLASSIC, ticket, exchange.context))
     assert exchange.requests == []
+
+
+@pytest.mark.parametrize("subaccount", [None, 3])
+def test_a_change_is_stopped_by_whatever_names_its_order_market_or_subaccount(
+    subaccount: int | None,
+) -> None:
+    number = subaccount or 0
+    target = Target(order_id=ID, client_order_id="c1", subaccount=subaccount)
+    named = {("all", None), ("order", ID), ("order", "c1"), ("subaccount", number)}
+    assert set(scopes_of(target)) == named
+    assert set(scopes_of(target, "KXA-1")) == named | {("market", ("KXA-1", number))}
+    assert ("order", None) not in scopes_of(Target(order_id=ID))

@@ -13,6 +13,7 @@ from attrs import evolve
 from kalshi_ext import bulk, errors, writes
 from kalshi_ext.protocol.context import LockOwner
 from kalshi_ext.protocol.flow import Monotonic, Send
+from kalshi_ext.protocol.messages import Call, Operation, Repeat, Request
 from kalshi_ext.requests import Target
 
 LOST = core.lost(bytes_sent=True)
@@ -449,3 +450,18 @@ def test_a_group_is_not_deleted_by_the_answer_to_another_operation(repeat: Any) 
     else:
         exchange.run(flow)
     assert len(exchange.sent("DELETE")) == 2
+
+
+@pytest.mark.parametrize("first", [core.reply(404), core.reply(405)])
+def test_a_wish_that_the_exchange_knows_under_another_path_goes_there(first: Any) -> None:
+    known, other = (
+        core.call(core.operation(Repeat.ABSOLUTE)),
+        Operation("Other", "POST", "/other", "ops.other", Repeat.ABSOLUTE, frozenset({201})),
+    )
+    moved = Call(other, Request("POST", "/other"), lambda document: document["done"])
+    exchange = ex.FakeExchange(
+        [ex.once(first, ending="/op"), ex.once(core.reply(201, {"done": 7}), ending="/other")]
+    )
+    steps = writes.send_idempotent(evolve(known, otherwise=moved), exchange.context)
+    assert exchange.run(steps) == 7
+    assert [each.path for each in exchange.requests] == ["/op", "/other"]

@@ -13,7 +13,7 @@ import pytest
 from journal_samples import Clock, entry
 from journal_stores import ScriptedStore, scripted
 
-from kalshi_ext.journal import Journal, JournalUnwritable, State, Transition
+from kalshi_ext.journal import Journal, JournalUnwritable, State, Transition, writer
 from kalshi_ext.journal import held as held_module
 from kalshi_ext.journal.entry import TransitionUnwritten, UnknownKey, changed
 from kalshi_ext.journal.held import Held
@@ -202,6 +202,19 @@ def test_a_failing_store_keeps_the_verdict_and_writes_it_later(
     assert journal.reserve(entry("c")).acquired
     until(lambda: stored(store) is State.ACKNOWLEDGED)
     assert caplog.text.count("could not record") == 1
+
+
+def test_a_verdict_that_the_store_did_not_take_is_tried_again_though_nothing_follows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(writer, "_EXPECTING", 0.0)
+    monkeypatch.setattr(writer, "_RETRY_AFTER", 0.01)
+    journal, store = scripted(Clock())
+    journal.reserve(entry("a"))
+    store.faults["begin"] = [StoreUnavailable("full")] * 2
+    journal.conclude([DONE])
+    until(lambda: stored(store) is State.ACKNOWLEDGED)
+    journal.close()
 
 
 def test_nobody_fails_with_a_verdict_that_fails_again(opened: Any) -> None:

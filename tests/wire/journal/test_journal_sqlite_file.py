@@ -108,10 +108,21 @@ DESCRIPTORS = Path("/proc/self/fd")
 @pytest.mark.skipif(not DESCRIPTORS.is_dir(), reason="NO /proc: descriptors NOT counted")
 def test_opening_and_closing_leaves_no_descriptor_open(path: Path) -> None:
     SqliteJournal(path).close()
-    before = len(list(DESCRIPTORS.iterdir()))
+    before, locks = len(list(DESCRIPTORS.iterdir())), set(sqlite_file._descriptors)
     for _ in range(5):
         SqliteJournal(path).close()
     assert len(list(DESCRIPTORS.iterdir())) == before
+    assert sqlite_file._descriptors == locks  # a forked child would close what has its number now
+
+
+@pytest.mark.skipif(not DESCRIPTORS.is_dir(), reason="NO /proc: descriptors NOT counted")
+def test_a_refused_opening_leaves_no_descriptor_open(path: Path) -> None:
+    with SqliteJournal(path):
+        before = len(list(DESCRIPTORS.iterdir()))
+        for _ in range(5):
+            with pytest.raises(JournalBusy):
+                SqliteJournal(path)
+        assert len(list(DESCRIPTORS.iterdir())) == before
 
 
 SETTINGS = {"journal_mode": "wal", "synchronous": 2, "fullfsync": 1, "checkpoint_fullfsync": 1}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -82,3 +84,61 @@ def test_a_table_keeps_the_record_of_each_account_for_every_process(open_journal
     assert other.stops.latches == ()
     later.bind("demo account:a")
     assert (later.stops.latches, dict(later.stops.record.read().groups)) == ((RAIN,), {"0/0": "g"})
+
+
+@pytest.mark.parametrize("damage", ["no text", "a directory", "a path through a file"])
+def test_a_record_that_is_no_readable_file_shuts_everything(tmp_path: Path, damage: str) -> None:
+    record = FileStopRecord.beside(tmp_path / "orders.db")
+    if damage == "no text":
+        record.path.write_bytes(b"\xff\xfe")
+    elif damage == "a directory":
+        record.path.mkdir()
+    else:
+        record.path.write_text("")
+        record = FileStopRecord(record.path / "below.stop")
+    for _ in range(2):
+        (latch,) = record.read().latches
+        assert latch.covers("ANY", 7)
+
+
+def test_a_stop_outlives_a_power_loss_with_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[bool] = []
+    fsync = os.fsync
+
+    def counting(descriptor: int) -> None:
+        synced.append(os.path.isdir(f"/proc/self/fd/{descriptor}"))  # noqa: PTH112
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", counting)
+    FileStopRecord.beside(tmp_path / "orders.db").change(lambda each: each.shut(ALL))
+    assert synced == [False, True]  # the file, then its directory
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="NO /proc: descriptors NOT counted")
+def test_a_change_of_the_record_leaves_no_descriptor_open(tmp_path: Path) -> None:
+    record, descriptors = FileStopRecord.beside(tmp_path / "orders.db"), Path("/proc/self/fd")
+    before = len(list(descriptors.iterdir()))
+    for _ in range(3):
+        record.change(lambda each: each.shut(ALL))
+    assert len(list(descriptors.iterdir())) == before
+
+
+def test_a_change_waits_for_that_of_another_process(tmp_path: Path) -> None:
+    record, happened = FileStopRecord.beside(tmp_path / "orders.db"), list[str]()
+    holds = threading.Event()
+
+    def change_slowly(standing: Standing) -> Standing:
+        holds.set()
+        time.sleep(0.1)
+        happened.append("first")
+        return standing.shut(ALL)
+
+    other = threading.Thread(target=record.change, args=[change_slowly])
+    other.start()
+    assert holds.wait(20)
+    record.change(lambda each: happened.append("second") or each.shut(RAIN))
+    other.join(20)
+    assert happened == ["first", "second"]
+    assert set(record.read().latches) == {ALL, RAIN}
