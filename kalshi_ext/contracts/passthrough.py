@@ -42,11 +42,12 @@ def passthrough_call(
     _refuse_dot_segments(request.path)
 
     def decode(document: Document) -> T:
-        status = min(entry.success)
+        status = HTTPStatus(min(entry.success))
         body = b"" if document is None else json.dumps(document, default=float).encode()
-        parsed: T = module._parse_response(
-            client=_client(module), response=module.httpx.Response(HTTPStatus(status), content=body)
-        )
+        # The package's own: it names the family of httpx that its code expects.
+        generated = importlib.import_module(f"{module.__name__.partition('.')[0]}.client")
+        response = generated.httpx.Response(status, content=body)
+        parsed: T = module._parse_response(client=generated.Client(base_url=""), response=response)
         return parsed
 
     return Call(entry, request, decode)
@@ -82,10 +83,6 @@ def _operation_named(contract: Contract, name: str) -> Operation:
 
 def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-
-
-def _client(module: Any) -> Any:
-    return importlib.import_module(module.__name__.partition(".")[0]).Client(base_url="")
 
 
 def _refuse_dot_segments(url: str) -> None:

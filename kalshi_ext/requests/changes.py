@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self, TypeAlias
 from attrs import evolve, field, frozen
 
 from kalshi_ext import values
-from kalshi_ext.arguments import Checked, instance, optional, plain, safely, word_of
+from kalshi_ext.arguments import Checked, flag, instance, optional, plain, safely, word_of
 from kalshi_ext.contract.types import BookSide
 from kalshi_ext.errors import Misuse
 from kalshi_ext.models import Order, OrderAck
@@ -69,6 +69,7 @@ class Target(Checked):
         "price": optional(values.price),
         "subaccount": subaccount_number,
         "exchange_index": shard_number,
+        "is_told": flag,
     }
 
     @classmethod

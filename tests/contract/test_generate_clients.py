@@ -77,7 +77,9 @@ def test_a_request_is_the_contracts_and_nothing_is_sent_that_was_not_said(
     module = endpoint(package, operation)
     needed = {
         name: model(package, parameter.annotation)
-        for name, parameter in inspect.signature(module._get_kwargs).parameters.items()
+        for name, parameter in inspect.signature(
+            module._get_kwargs, eval_str=True
+        ).parameters.items()
         if parameter.default is inspect.Parameter.empty
     }
     kwargs = module._get_kwargs(**needed)
