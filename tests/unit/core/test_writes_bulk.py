@@ -216,16 +216,17 @@ def test_refused_credentials_end_the_call_and_lose_no_success() -> None:
     assert len(exchange.requests) == 3
 
 
-def test_progress_counts_up_to_all_and_what_it_raises_is_ignored() -> None:
+@pytest.mark.parametrize("number", [3, 25], ids=["one request", "several"])
+def test_progress_counts_up_to_all_and_what_it_raises_is_ignored(number: int) -> None:
     exchange, seen = world(), []
 
     def note(done: int, total: int) -> None:
         seen.append((done, total))
         raise ValueError("of the caller")
 
-    assert len(place(exchange, tickets(25), on_progress=note)) == 25
+    assert len(place(exchange, tickets(number), on_progress=note)) == number
     assert seen == sorted(seen)
-    assert seen[-1] == (25, 25)
+    assert seen[-1] == (number, number)
 
 
 def test_orders_of_a_shard_also_use_the_bucket_of_their_shard() -> None:
