@@ -29,8 +29,9 @@ __all__ = [
 
 _LATE = {"AsyncDeadlineTransport": "async_transports", "DeadlineTransport": "transports"}
 
+if not TYPE_CHECKING:  # or a checker takes a misspelt name for Any
 
-def __getattr__(name: str) -> Any:
-    if name not in _LATE:
-        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-    return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)
+    def __getattr__(name: str) -> Any:
+        if name not in _LATE:
+            raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+        return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)

@@ -59,6 +59,7 @@ MISSPELT = """\
 import kalshi_ext
 from kalshi_ext import Kalsh
 from kalshi_ext.sandbox import Sandbx
+from kalshi_ext.transport import DeadlineTranspot
 
 kalshi_ext.AsyncKalsh()
 """
@@ -106,7 +107,7 @@ def test_every_public_name_has_a_type_of_its_own(said: dict[str, list[str]]) -> 
 
 def test_a_misspelt_name_is_an_error(said: dict[str, list[str]]) -> None:
     errors = [line for line in said["misspelt"] if "error" in line]
-    for name in ("Kalsh", "Sandbx", "AsyncKalsh"):
+    for name in ("Kalsh", "Sandbx", "DeadlineTranspot", "AsyncKalsh"):
         assert any(re.search(rf'"{name}"', line) for line in errors), (name, said["misspelt"])
 
 
