@@ -218,6 +218,8 @@ def _printable(letter: str) -> str:
 
 def redacted_repr(value: object, limit: int = 80) -> str:
     """Return a value's repr for an error message: without secrets, at most `limit` characters."""
+    if value is None:  # every check of a client is tried with it, and a pattern takes time to make
+        return "None"
     return clean_text(_repr(value, limit + _MARGIN), limit)
 
 

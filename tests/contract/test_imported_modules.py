@@ -87,3 +87,11 @@ except kalshi_ext.NotSent as error:
 """
     modules = modules_after(script)
     assert modules.isdisjoint({"httpx", "httpcore", "certifi"})
+
+
+def test_making_a_client_compiles_no_pattern_of_secrets() -> None:
+    """There are many, and the first text from outside is soon enough."""
+    count = "from kalshi_ext.redact import patterns; print(patterns.cache_info().currsize)"
+    script = f"{SYNC}\n{count}"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "0"
