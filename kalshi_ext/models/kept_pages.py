@@ -6,7 +6,7 @@ fast path keeps its page's bytes instead, and its place among the rows of that p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 
@@ -39,16 +39,6 @@ class FromPage:
     __slots__ = ("_index", "_page")
     _page: KeptPage
     _index: int
-
-    @staticmethod
-    def keep(models: Sequence[FromPage], page: KeptPage) -> None:
-        """Give models their page, in the order of its rows."""
-        # By the slots: a frozen model has no other way.
-        set_page: Callable[[FromPage, KeptPage], None] = FromPage.__dict__["_page"].__set__
-        set_index: Callable[[FromPage, int], None] = FromPage.__dict__["_index"].__set__
-        for index, model in enumerate(models):
-            set_page(model, page)
-            set_index(model, index)
 
     if not TYPE_CHECKING:  # checkers would take any name for an attribute
 

@@ -231,6 +231,19 @@ def test_a_kept_row_is_like_one_with_its_json() -> None:
         _ = fresh.rew
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_a_row_of_the_fast_reader_is_the_frozen_model_itself(name: str) -> None:
+    call, key, shape, model = LISTS[name]
+    page = fast(call, json.dumps({key: [row_of(shape)]}).encode())
+    assert page is not None
+    row = page.items[0]
+    assert type(row) is model
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        row.ticker = "other"
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        del row.ticker
+
+
 def test_numbers_are_read_alike_in_any_decimal_context() -> None:
     call, key, shape, _ = LISTS["fills"]
     with localcontext(prec=2, traps=[]):
