@@ -243,7 +243,8 @@ def ack_contradiction(ticket: OrderTicket, ack: OrderAck) -> str | None:
         return CANCEL_ANSWER
     if ack.client_order_id is None and None in (ack.fill_count, ack.remaining_count):
         return "it names neither the client_order_id nor both counts"
-    if (told := _told_otherwise(ticket, ack)) is not None:
+    named = ack.client_order_id is not None
+    if not (named and _TELLING.isdisjoint(ack.raw)) and (told := _told_otherwise(ticket, ack)):
         return told
     if ack.order is not None and ack.order.ticker != ticket.ticker:
         return "it names another ticker"
@@ -255,6 +256,9 @@ def ack_contradiction(ticket: OrderTicket, ack: OrderAck) -> str | None:
     if (ack.fill_count or 0) + (ack.remaining_count or 0) > ticket.count:
         return f"it counts more than the {ticket.count} asked for"
     return None
+
+
+_TELLING: Final = frozenset({"error", "status", "ticker", "book_side"})
 
 
 def _told_otherwise(ticket: OrderTicket, ack: OrderAck) -> str | None:

@@ -18,8 +18,10 @@ from kalshi_ext.writes.place import place_many
 
 LOST = core.lost(bytes_sent=True)
 ORDER_ID = ex.row()["order_id"]
-FILL = {"fill_id": "f1", "order_id": ORDER_ID, "ticker": ex.TICKER, "book_side": "bid"}
-FILL |= {"outcome_side": "yes", "count_fp": "1.00"}
+FILL = {
+    **{"fill_id": "f1", "order_id": ORDER_ID, "ticker": ex.TICKER, "book_side": "bid"},
+    **{"outcome_side": "yes", "count_fp": "1.00"},
+}
 TAKEN = [
     core.reply(409, {"error": {"code": "ORDER_ALREADY_EXISTS", "message": "no"}}),
     core.reply(409, {"code": "orderAlreadyExists", "message": "no"}),
@@ -129,7 +131,7 @@ def test_a_code_of_a_failing_server_refuses_nothing(code: str) -> None:
 @pytest.mark.parametrize(
     "words", [{"time_in_force": "GTC"}, {"self_trade_prevention_type": "none of these"}]
 )
-def test_a_word_that_nobody_has_met_disowns_no_order(words: dict[str, str]) -> None:
+def test_a_word_that_nobody_has_met_disowns_no_order(words: dict[str, Any]) -> None:
     exchange = ex.FakeExchange([ex.once(LOST)], orders=[ex.row(**words)])
     assert place(exchange).order_id == ORDER_ID
 
