@@ -19,8 +19,12 @@ from kalshi_ext.writes.place import place_many
 LOST = core.lost(bytes_sent=True)
 ORDER_ID = ex.row()["order_id"]
 FILL = {
-    **{"fill_id": "f1", "order_id": ORDER_ID, "ticker": ex.TICKER, "book_side": "bid"},
-    **{"outcome_side": "yes", "count_fp": "1.00"},
+    "fill_id": "f1",
+    "order_id": ORDER_ID,
+    "ticker": ex.TICKER,
+    "book_side": "bid",
+    "outcome_side": "yes",
+    "count_fp": "1.00",
 }
 TAKEN = [
     core.reply(409, {"error": {"code": "ORDER_ALREADY_EXISTS", "message": "no"}}),
