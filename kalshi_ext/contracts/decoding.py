@@ -71,7 +71,14 @@ def decode_page(document: Document, key: str, shape: type, read: Callable[[Any],
             items.append(read(row))
         except DECODE_ERRORS as error:
             invalid.append(_invalid_row(row, error, shape, reasons))
-    return Page(tuple(items), _cursor(document), tuple(invalid), keyed=key in document)
+    return Page(tuple(items), _cursor(document), tuple(invalid), keyed=_is_whole(document, key))
+
+
+def _is_whole(document: Document, key: str) -> bool:
+    """Say whether a page has its list, and neither an error beside it nor another list of rows."""
+    others = document.keys() - _ENVELOPE - {key}
+    foreign = any(isinstance(document[name], list) and document[name] for name in others)
+    return key in document and not foreign and not document.get("error")
 
 
 def _rows(document: Document, key: str) -> list[Any]:

@@ -16,6 +16,7 @@ from attrs import define
 
 from kalshi_ext.bases import Printed
 
+EARLIEST, LATEST = 1.0e9, 1.0e10  # Unix seconds, of 2001 and 2286: no exchange's time is outside
 DATE_GRAIN = 1.0  # seconds: a Date header is cut to whole ones (RFC 9110)
 
 
@@ -24,9 +25,11 @@ def parse_date(text: str) -> float | None:
     """Read a Date header as Unix seconds; None when it cannot be read."""
     try:
         date = parsedate_to_datetime(text)
-        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+        seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None
+    # A clock that starts at 1970, or a year of which no datetime is left, tells no time.
+    return seconds if EARLIEST <= seconds < LATEST else None
 
 
 @define(eq=False, repr=False)

@@ -72,7 +72,10 @@ OWN_CODES = frozenset(
 # write numbers and sentences there.
 _CODE = re.compile(r"[A-Za-z][\w.:-]*")
 # Codes of a failing server: the exchange's own words, and yet no refusal.
-_NO_PROOF = re.compile("internal|unavailable|timeout|timed_out|deadline", re.IGNORECASE)
+_NO_PROOF = re.compile(
+    "internal|unavailable|timeout|timed_out|deadline|gateway|upstream|server_error|overload|unknown_",
+    re.IGNORECASE,
+)
 # Codes that say "done before", whatever the status: the key is known, so nothing is refused.
 _DONE_BEFORE = frozenset({"order_already_exists", "transfer_already_applied"})
 EXCERPT = 200  # characters of a foreign body shown in a message

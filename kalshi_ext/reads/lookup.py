@@ -176,7 +176,8 @@ def _search_by_fills(
     for order_id in [order_id for order_id in order_ids if order_id not in search.order_ids]:
         read = request(contract.orders.get(order_id), context, limits=limits)
         order = yield from answered(read)
-        if order is None:
+        # Answers have described another order (documented incident of May 2026).
+        if order is None or order.order_id != order_id:
             return False
         search.add([order])
     return True

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeAlias, cast
 
 from attrs import define, field
 
+from kalshi_ext.contract.types import SelfTradePreventionType, TimeInForce
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import (
     ABSENT_ADVICE,
@@ -25,6 +26,7 @@ from kalshi_ext.journal import JournalError, State, Transition
 from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.protocol.flow import Flow, Monotonic, Now, Record
 from kalshi_ext.protocol.messages import Call, Lost, Operation, Reply
+from kalshi_ext.protocol.responses import read_error_bytes
 from kalshi_ext.reads.lookup import look_up_orders
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.writes import journal_codec
@@ -39,6 +41,7 @@ from kalshi_ext.writes.outcomes import (
     ack_contradiction,
     judge,
     proves_not_executed,
+    says_taken,
     unbelieved,
 )
 from kalshi_ext.writes.write import Progress, Reading, Write
@@ -72,6 +75,8 @@ class OrderWrite(Write[OrderAck]):
         named = {"client_order_id": keys[0], "ticket": tickets[0]} if len(keys) == 1 else {}
         whole = judge(call, response, self.context, **named)
         if not isinstance(whole, Executed):
+            if isinstance(whole, Unknown) and self._is_taken(keys, response, whole.error):
+                whole = Unknown(whole.error, key_taken=True)
             return dict.fromkeys(keys, whole)
         answer = whole.value
         if isinstance(answer, OrderAck):  # to one order; what batches need takes as long as this
@@ -79,6 +84,15 @@ class OrderWrite(Write[OrderAck]):
                 return {keys[0]: _judge_entry(call.operation, tickets[0], answer)}
             return {keys[0]: _missing_entry(call.operation, tickets[0])}
         return match_entries(call.operation, tickets, answer)
+
+    def _is_taken(self, keys: Sequence[str], response: Reply | Lost, error: KalshiError) -> bool:
+        """Say whether "this id exists", in words of no known code, is believed of these orders."""
+        if isinstance(response, Lost) or not says_taken(read_error_bytes(response.body)):
+            return False
+        # After an attempt of ours it is evidence for our order, whoever says it. Before one only
+        # the exchange's own word counts, and that of a batch may be about another entry.
+        tried = response.maybe_executed or any(self.progress[key].tried for key in keys)
+        return tried or (len(keys) == 1 and not isinstance(error, OutcomeUnknown))
 
     def probe(
         self, keys: Sequence[str], reading: Reading
@@ -194,8 +208,8 @@ def found_differences(
     # 0 is never, as in an amend. One that a call's deadline gave differs from call to call.
     asked["expires"] = None if ticket.expires_at_deadline else ticket.expires or 0
     expiry = order.expiration_time
-    if ticket.auto_group:  # so does the group of an earlier run
-        asked["order_group_id"] = None
+    # Without one the order is in none; an automatic one differs from run to run.
+    asked["order_group_id"] = None if ticket.auto_group else ticket.order_group_id or ""
     actual: dict[str, Any] = {
         "ticker": order.ticker,
         "book_side": order.book_side,
@@ -204,14 +218,23 @@ def found_differences(
         # Rows leave out an expiry that is not set (recorded), so its absence tells nothing.
         "expires": None if expiry is None else int(expiry.timestamp()),
         "subaccount": order.subaccount,
-        "order_group_id": order.order_group_id,
+        "order_group_id": order.order_group_id or None,
     }
     # The classic contract sends neither, so there they say what the exchange chose.
     if contract.has_watermark:
         actual["self_trade_prevention"] = order.self_trade_prevention_type
         actual["time_in_force"] = cast("Mapping[str, Any]", order.raw).get("time_in_force")
+    for name, words in _WORDS.items():
+        if actual.get(name) not in words:  # a word that nobody has met tells nothing
+            actual[name] = None
     pairs = {name: (asked[name], actual.get(name)) for name in _COMPARED}
     return {n: pair for n, pair in pairs.items() if None not in pair and pair[0] != pair[1]}
+
+
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "self_trade_prevention": tuple(SelfTradePreventionType),
+    "time_in_force": tuple(TimeInForce),
+}
 
 
 _COMPARED = (
@@ -328,9 +351,9 @@ def _match_without_id(
 def _judge_entry(
     operation: Operation, ticket: OrderTicket, entry: OrderAck | Refused
 ) -> WriteOutcome[OrderAck]:
-    if isinstance(entry, DuplicateOrder):
-        return Unknown(entry, key_taken=True)
     if isinstance(entry, Refused):
+        if isinstance(entry, DuplicateOrder) or says_taken(entry):
+            return Unknown(entry, key_taken=True)
         return NotExecuted(entry) if proves_not_executed(entry) else Unknown(entry)
     contradiction = ack_contradiction(ticket, entry)
     if contradiction is None:

@@ -30,13 +30,14 @@ of a request may still be accepted. The engine (resolve.py) decides it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, cast
 
 from attrs import frozen
 
 from kalshi_ext.bases import Value
+from kalshi_ext.contract.types import OrderStatus
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import (
     BadRequest,
@@ -53,7 +54,7 @@ from kalshi_ext.journal import Entry
 from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, decode_response, lost_error
 from kalshi_ext.protocol.messages import Call, Lost, Operation, Repeat, Reply
-from kalshi_ext.protocol.responses import OWN_CODES
+from kalshi_ext.protocol.responses import OWN_CODES, ErrorBody
 from kalshi_ext.protocol.retry_policy import advice_when_unknown
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.values.money import EXACT
@@ -184,13 +185,19 @@ def _may_be_duplicate(call: Call[Any], error: Refused) -> bool:
     if type(error) is Conflict and (keyed or error.code is None):
         return True
     # Under any other status too: an earlier copy of the same request may have been executed.
-    words = f"{error.code} {error.message} {error.details}"
-    return keyed and _DUPLICATE.search(words) is not None
+    return keyed and says_taken(error)
 
 
-_DUPLICATE = re.compile(
-    "duplicate|already[ _](exist|appl|taken|used|placed|submitted|processed)"
-    "|(id|order)[ _](is[ _])?(in[ _]use|taken|not[ _]unique|exists)",
+def says_taken(told: ErrorBody | Refused) -> bool:
+    """Say whether an answer says that the key is known already, in words of whatever kind."""
+    return _TAKEN.search(f"{told.code} {told.message} {told.details}") is not None
+
+
+_TAKEN = re.compile(
+    "duplicate|already[ _-]?(been[ _-])?(exist|appl|taken|used|in[ _-]use|known|received|accepted"
+    "|created|placed|submitted|processed)|idempotency|uniqueness|not?n?[ _-]unique"
+    "|must[ _-]be[ _-]unique|re-?used|(was|been)[ _-]used|used[ _-]before|previously[ _-]"
+    "|(id|order)[ _-](is[ _-])?(in[ _-]use|taken|exists)",
     re.IGNORECASE,
 )
 
@@ -236,6 +243,9 @@ def ack_contradiction(ticket: OrderTicket, ack: OrderAck) -> str | None:
         return CANCEL_ANSWER
     if ack.client_order_id is None and None in (ack.fill_count, ack.remaining_count):
         return "it names neither the client_order_id nor both counts"
+    named = ack.client_order_id is not None
+    if not (named and _TELLING.isdisjoint(ack.raw)) and (told := _told_otherwise(ticket, ack)):
+        return told
     if ack.order is not None and ack.order.ticker != ticket.ticker:
         return "it names another ticker"
     for name in ("fill_count", "remaining_count"):
@@ -246,6 +256,24 @@ def ack_contradiction(ticket: OrderTicket, ack: OrderAck) -> str | None:
     if (ack.fill_count or 0) + (ack.remaining_count or 0) > ticket.count:
         return f"it counts more than the {ticket.count} asked for"
     return None
+
+
+_TELLING: Final = frozenset({"error", "status", "ticker", "book_side"})
+
+
+def _told_otherwise(ticket: OrderTicket, ack: OrderAck) -> str | None:
+    """Say what speaks against an acknowledgement beside its counts; no contract has it there."""
+    raw = cast("Mapping[str, object]", ack.raw)
+    if ack.client_order_id is None and raw.get("client_order_id") not in (None, ""):
+        return "its client_order_id cannot be read"
+    if raw.get("error"):
+        return "it carries an error"
+    status = raw.get("status")
+    if status is not None and status not in tuple(OrderStatus):
+        return "it tells a status that no order has"
+    wanted = {"ticker": ticket.ticker, "book_side": ticket.book_side}
+    wrong = (n for n, value in wanted.items() if raw.get(n) not in (None, "", value))
+    return next((f"it names another {name}" for name in wrong), None)
 
 
 def unbelieved(operation: Operation, contradiction: str) -> str:
