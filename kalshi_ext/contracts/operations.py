@@ -33,4 +33,12 @@ def _named(contract: str) -> dict[str, Operation]:
 
 CURRENT: Final = _named("current")
 CLASSIC: Final = _named("classic")
+
+
+def facade_of(operation_id: str) -> str:
+    """Return the facade's word for an operation of either contract; its id where it has none."""
+    known = CURRENT.get(operation_id) or CLASSIC.get(operation_id)
+    return known.facade if known else operation_id
+
+
 FACADE_WORDS: Final = frozenset(row.facade for row in OPERATIONS.values() if row.facade)

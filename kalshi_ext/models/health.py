@@ -16,7 +16,8 @@ __all__ = ["CallInFlight", "Health", "OpenWrite"]
 class OpenWrite(Value):
     """A write of which nobody knows yet whether it was executed; `age` is in seconds.
 
-    `key` is its name in the journal: of an order its client_order_id.
+    `key` is its name in the journal: of an order its client_order_id. `operation` is the facade's
+    word, as in `orders.place`.
     """
 
     key: str

@@ -172,6 +172,8 @@ def send_with_retries(
         )
         if isinstance(attempted, str):
             return _mark(_denied(previous, attempted), maybe_executed, ahead)
+        if previous is not None and not call.operation.writes:
+            attempted = _after_read(previous, attempted)
         previous = outcome = attempted
         _take_in(call.operation, outcome, context, limits)
         expired_at = _exchange_time_if_expired(call.operation, outcome)
@@ -222,6 +224,16 @@ def _denied(previous: Reply | Lost | None, reason: str) -> Reply | Lost:
     if previous is None:
         return Lost(False, reason)
     return evolve(previous, reason=f"{previous.reason}; {reason}", queued=False)
+
+
+def _after_read(previous: Reply | Lost, outcome: Reply | Lost) -> Reply | Lost:
+    """Let the outcome of a read say that a byte was sent, where one was by an attempt before it."""
+    if isinstance(outcome, Reply) or outcome.bytes_sent:
+        return outcome
+    if isinstance(previous, Lost) and not previous.bytes_sent:
+        return outcome
+    reason = f"{outcome.reason}; an earlier attempt was sent"
+    return evolve(outcome, bytes_sent=True, reason=reason, queued=False)
 
 
 def _take_in(
@@ -367,7 +379,7 @@ def lost_error(operation: Operation, lost: Lost, **known: Any) -> KalshiError:
     message = f"{operation.facade} ({operation.id}): {lost.reason}"
     if lost.maybe_executed:
         return OutcomeUnknown(f"{message}; {_EARLIER_ATTEMPT}", operation=operation.id, **known)
-    # The last attempt was not sent, and none before it may have been executed.
+    # The last attempt was not sent, nor one before it that may have been executed or was a read.
     if not lost.bytes_sent:
         return NotSent(message, operation=operation.id, **known)
     if operation.repeat is Repeat.READ:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from kalshi_ext.contracts.operations import facade_of
 from kalshi_ext.journal import Entry, JournalError, State
 from kalshi_ext.models.health import CallInFlight, Health, OpenWrite
 from kalshi_ext.protocol.flow import Context, Flow, Monotonic, Now, Record
@@ -42,9 +43,13 @@ def _utc(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
+# Seconds for a journal that stands still: a supervisor asks just then.
+_JOURNAL_WITHIN = 2.0
+
+
 def _open_writes(context: Context) -> Flow[tuple[list[OpenWrite], str | None]]:
     try:
-        entries: list[Entry] = yield Record("open_entries", (None,))
+        entries: list[Entry] = yield Record("open_entries", (None,), _JOURNAL_WITHIN)
     except JournalError as error:
         moment: float = yield Monotonic()
         return _known_open(context, moment), str(error.args[0])
@@ -60,7 +65,8 @@ def _open_writes(context: Context) -> Flow[tuple[list[OpenWrite], str | None]]:
 def _open_write(entry: Entry, now: float) -> OpenWrite:
     began = (entry.sent_at or entry.created_at).timestamp()
     age = max(0.0, now - began)
-    return OpenWrite(key=entry.key, operation=entry.operation, ticker=entry.ticker, age=age)
+    facade = facade_of(entry.operation)
+    return OpenWrite(key=entry.key, operation=facade, ticker=entry.ticker, age=age)
 
 
 def _known_open(context: Context, moment: float) -> list[OpenWrite]:

@@ -23,6 +23,7 @@ from attrs import define, frozen
 
 from kalshi_ext.bases import Value
 from kalshi_ext.contracts.interface import Contract
+from kalshi_ext.contracts.operations import facade_of
 from kalshi_ext.errors import ABSENT_ADVICE, KalshiError, NotSent, OutcomeUnknown
 from kalshi_ext.journal import Entry, State, Transition
 from kalshi_ext.models import Order, OrderAck
@@ -229,7 +230,7 @@ def sent_at(entry: Entry, context: Context, now: float) -> tuple[SentAt, float]:
 
 def _no_verdict(entry: Entry) -> OutcomeUnknown:
     return OutcomeUnknown(
-        f"{entry.operation} {entry.key} has no verdict yet", operation=entry.operation
+        f"{facade_of(entry.operation)} {entry.key} has no verdict yet", operation=entry.operation
     )
 
 
@@ -285,12 +286,12 @@ def _unreadable_probe() -> Flow[ProbeResult[Any]]:
 
 
 def _operation_of(entry: Entry) -> Operation:
-    return Operation(entry.operation, "", "", entry.operation, Repeat.KEYED)
+    return Operation(entry.operation, "", "", facade_of(entry.operation), Repeat.KEYED)
 
 
 def _not_executed_error(entry: Entry) -> NotSent:
     return NotSent(
-        f"{entry.operation} {entry.key} is proven absent",
+        f"{facade_of(entry.operation)} {entry.key} is proven absent",
         advice=ABSENT_ADVICE,
         operation=entry.operation,
         client_order_id=entry.key,

@@ -218,7 +218,7 @@ def settle(write: Write[T], outcomes: Mapping[str, Recordable[T]]) -> Flow[None]
             write.context.pending_writes.settle(key)
             progress.result = outcome.value if isinstance(outcome, Executed) else outcome.error
             if progress.unknown_since is not None:
-                yield from telling.resolved(write, progress, telling.verdict_of(outcome))
+                yield from telling.resolved(write, progress, *telling.verdict_of(outcome))
         transitions.append(write.transition(progress, outcome))
     if transitions:
         refused = yield from _record(
@@ -341,7 +341,7 @@ def _look_once(write: Write[T], keys: Sequence[str], watermark: Watermark) -> Fl
             if outcome is not None:
                 outcomes[key] = outcome
         if progress.is_settled and key not in outcomes:
-            yield from telling.resolved(write, progress, "open")
+            yield from telling.resolved(write, progress, *telling.verdict_of(progress.result))
     if outcomes:
         yield from settle(write, outcomes)
 

@@ -69,9 +69,11 @@ _VERDICTS: tuple[tuple[type[Any], str], ...] = (
 )
 
 
-def verdict_of(outcome: object) -> str:
-    """Return the word for an outcome."""
-    return next((word for kind, word in _VERDICTS if isinstance(outcome, kind)), "open")
+def verdict_of(outcome: object) -> tuple[str, object]:
+    """Return the word for an outcome, or for the error of one that stays open, and its reason."""
+    verdict = next((word for kind, word in _VERDICTS if isinstance(outcome, kind)), "open")
+    error = outcome if isinstance(outcome, KalshiError) else getattr(outcome, "error", None)
+    return verdict, "" if error is None else error.args[0]
 
 
 def keyed_opened(

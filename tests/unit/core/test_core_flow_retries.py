@@ -251,3 +251,11 @@ def test_silence_is_told_by_whether_bytes_left(
         driver.run(flow.request(core.call(core.operation(repeat)), core.context()))
     assert type(caught.value) is kind
     assert caught.value.__dict__["operation"] == "Op"
+
+
+def test_a_read_that_was_sent_once_is_never_told_as_not_sent() -> None:
+    outcomes = [core.lost(bytes_sent=True), *[core.lost(bytes_sent=False)] * 4]
+    with pytest.raises(errors.NoAnswer, match="an earlier attempt was sent"):
+        core.ScriptedDriver(outcomes).run(
+            flow.request(core.call(core.operation(Repeat.READ)), core.context())
+        )

@@ -188,6 +188,7 @@ def test_an_open_write_and_its_age_are_shown_also_to_the_next_process(
     for each in (health, later):
         (open_write,) = each.open_writes
         assert open_write.key == error.client_order_id
+        assert open_write.operation == "orders.place"
         assert open_write.ticker == TICKER
         assert 0 <= open_write.age == each.oldest_open_write < 60
     assert later.journal_error is None
