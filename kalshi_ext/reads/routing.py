@@ -9,7 +9,7 @@ from typing import Any
 from attrs import evolve
 
 from kalshi_ext.contracts.interface import Contract
-from kalshi_ext.journal import Entry
+from kalshi_ext.journal import Entry, JournalError
 from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Record
 from kalshi_ext.reads.orders import answered, get_order
@@ -35,8 +35,10 @@ def locate(contract: Contract, target: Target, context: Context) -> Flow[Target]
     """Add to a target what this client or its journal knows of its order."""
     target = add_route(contract, target, context)
     if target.ticker is None and not context.known_orders.is_journal_read:
-        context.known_orders.is_journal_read = True
-        yield from _read_journal(context)
+        # A cancel that looks into a 404 goes on without what a failing journal knows.
+        with suppress(JournalError):
+            yield from _read_journal(context)
+            context.known_orders.is_journal_read = True
         target = add_route(contract, target, context)
     return target
 

@@ -283,7 +283,7 @@ def _decided(entry: OrderAck | Refused | None, *, tried: bool) -> OrderAck | Ref
 
 
 def _send_and_settle(
-    cancels: Iterable[_Cancel], context: Context, limits: CallLimits
+    cancels: Sequence[_Cancel], context: Context, limits: CallLimits
 ) -> Flow[None]:
     """Cancel what has no result, and look into it until each has one or time is over."""
     pending = [each for each in cancels if each.result is None]
@@ -301,7 +301,8 @@ def _send_and_settle(
             yield from each.send_first()
         yield from poll(look, context, limits)
     except Misuse as error:  # the client is closed, or its bucket too small for one request
-        if not any(each.answer for each in pending):
+        # A batch went before: what it did, or may have done, is not unsaid.
+        if not any(each.answer or each.tried or each.result for each in cancels):
             raise
         reason = str(error.args[0])
     for each in pending:
@@ -342,7 +343,11 @@ def _delete_group(
     if isinstance(outcome.error.__cause__, NotFound):
         listing = contract.order_groups.list(ListQuery(subaccount=subaccount))
         paginator = Paginator(listing, context, limits=limits)
-        groups, reached_end = yield from read_all(paginator)
+        try:
+            groups, reached_end = yield from read_all(paginator)
+        except Misuse as error:  # the client was closed: what was sent stays in doubt
+            outcome.error.args = (f"{outcome.error.args[0]}; {error.args[0]}",)
+            raise outcome.error from error
         whole = reached_end and paginator.keyed and not paginator.invalid_rows
         if whole and group_id not in {group.id for group in groups}:
             return

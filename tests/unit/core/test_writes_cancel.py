@@ -11,8 +11,9 @@ import pytest
 from attrs import evolve
 
 from kalshi_ext import bulk, errors, writes
+from kalshi_ext.journal import JournalError
 from kalshi_ext.protocol.context import LockOwner
-from kalshi_ext.protocol.flow import Monotonic, Send
+from kalshi_ext.protocol.flow import Monotonic, Record, Send
 from kalshi_ext.protocol.messages import Call, Operation, Repeat, Request
 from kalshi_ext.requests import Target
 
@@ -344,6 +345,45 @@ def test_a_cancel_whose_client_is_closed_while_looking_is_unknown() -> None:
 
     exchange = ex.FakeExchange([closed])
     with pytest.raises(errors.OutcomeUnknown, match="this client is closed"):
+        cancel(exchange)
+
+
+@pytest.mark.parametrize("contract", [core.CURRENT, core.CLASSIC])
+def test_what_a_batch_of_cancels_did_is_told_by_a_client_closed_after_it(contract: Any) -> None:
+    def closed_after_the_batch(request: Any) -> Any:
+        if len(exchange.requests) > 1:
+            raise errors.Misuse("this client is closed")
+        return LOST
+
+    exchange = ex.FakeExchange([closed_after_the_batch])
+    targets = [Target.of(ID), Target.of(OTHER)]
+    results = exchange.run(bulk.cancel_many(contract, targets, exchange.context))
+    assert [type(each) for each in results] == [errors.OutcomeUnknown] * 2
+    assert all("this client is closed" in each.args[0] for each in results)
+
+
+def test_a_group_whose_client_is_closed_while_looking_is_unknown() -> None:
+    def closed(request: Any) -> Any:
+        if request.method == "GET":
+            raise errors.Misuse("this client is closed")
+        return None
+
+    exchange = ex.FakeExchange([closed, ex.once(LOST, ex.not_found(), method="DELETE")])
+    with pytest.raises(errors.OutcomeUnknown, match="this client is closed"):
+        exchange.run(writes.delete_group(core.CURRENT, "g", None, None, exchange.context))
+
+
+def test_a_cancel_that_met_a_404_goes_on_without_a_journal_that_fails() -> None:
+    exchange = ex.FakeExchange([ex.once(ex.not_found(), method="DELETE")])
+    perform = exchange.perform
+
+    def failing(effect: Any) -> Any:
+        if isinstance(effect, Record):
+            raise JournalError("the disk is gone")
+        return perform(effect)
+
+    exchange.perform = failing  # type: ignore[method-assign]
+    with pytest.raises(errors.NotFound):
         cancel(exchange)
 
 
