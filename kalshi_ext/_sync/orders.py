@@ -98,6 +98,7 @@ class Orders(Resource):
         tickets: Iterable[OrderTicket],
         *,
         deadline: Deadline | None = None,
+        expire_at_deadline: bool = False,
         on_progress: Progress | None = None,
     ) -> list[OrderAck | KalshiError]:
         """Place any number of orders; not atomic.
@@ -105,7 +106,8 @@ class Orders(Resource):
         The result has one entry for each ticket, in their order: the acknowledgement, or the error
         that says what became of this order. Build tickets with `OrderTicket.of(...)`, which takes
         the arguments of `place`. They go in as few requests as the rate limits allow; an id that
-        stands twice is refused before the first. At the `deadline` the rest ends as NotSent.
+        stands twice is refused before the first. At the `deadline` the rest ends as NotSent;
+        `expire_at_deadline` gives each order that moment as its own expiry, as in `place`.
         `on_progress(done, total)` is called as outcomes come in; what it raises is ignored. Where
         one request holds all of them, a refusal that all met is raised.
         """
@@ -116,6 +118,7 @@ class Orders(Resource):
                 checked,
                 self._context,
                 deadline=deadline,
+                expire_at_deadline=flag(expire_at_deadline, "expire_at_deadline"),
                 on_progress=progress(on_progress),
             )
         )

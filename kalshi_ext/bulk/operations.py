@@ -18,7 +18,7 @@ from kalshi_ext.writes.amend import amend
 from kalshi_ext.writes.amend import scopes_of as amend_scopes
 from kalshi_ext.writes.cancel import cancel, stop_changes
 from kalshi_ext.writes.cancel import cancel_many as cancel_batch
-from kalshi_ext.writes.place import place, scopes_of
+from kalshi_ext.writes.place import expiring, place, scopes_of
 from kalshi_ext.writes.place import place_many as place_batch
 
 # Entries of one request. The exchange's page on the 2.x batches says 20; for those of today only
@@ -44,6 +44,7 @@ def place_many(
     context: Context,
     *,
     deadline: Deadline | None = None,
+    expire_at_deadline: bool = False,
     on_progress: Progress | None = None,
 ) -> Flow[list[Outcome]]:
     """Place any number of orders; one outcome for each, in their order.
@@ -53,6 +54,8 @@ def place_many(
     that all of them met.
     """
     _refuse_duplicates(tickets)
+    if expire_at_deadline:
+        tickets = yield from expiring(tickets, deadline, context)
     paced, pacer = _paced(context)
     operation = BulkOperation[OrderTicket](
         contract, "orders.place_many",

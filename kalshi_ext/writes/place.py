@@ -42,7 +42,7 @@ def place(
 ) -> Flow[OrderAck]:
     """Place one order; raises what became of it where it was not accepted."""
     if expire_at_deadline:
-        ticket = yield from _expiring(ticket, deadline, context)
+        (ticket,) = yield from expiring([ticket], deadline, context)
 
     def build_call(tickets: Sequence[OrderTicket]) -> PlaceCall:
         return contract.orders.place(tickets[0])
@@ -57,18 +57,15 @@ def place(
     return result
 
 
-def _expiring(
-    ticket: OrderTicket, deadline: Deadline | None, context: Context
-) -> Flow[OrderTicket]:
-    """Let an order expire at the exchange when its call's deadline is over."""
+def expiring(
+    tickets: Sequence[OrderTicket], deadline: Deadline | None, context: Context
+) -> Flow[list[OrderTicket]]:
+    """Let orders expire at the exchange when their call's deadline is over. Raises Misuse."""
     deadline = checked_deadline(deadline)
     if deadline is None:
         raise Misuse("expire_at_deadline needs a deadline")
-    if ticket.expires is not None:
-        raise Misuse(f"expire_at_deadline: the order has an expiry of its own, {ticket.expires}")
-    if ticket.time_in_force is not TimeInForce.GOOD_TILL_CANCELED:
-        word = ticket.time_in_force.value
-        raise Misuse(f"expire_at_deadline: only an order that may rest can expire, not {word}")
+    for ticket in tickets:
+        _check_may_rest(ticket)
     # By the exchange's clock, where it is known: it is the exchange that ends the order.
     now = context.exchange_clock.at((yield Monotonic()))
     if now is None:
@@ -76,7 +73,15 @@ def _expiring(
     moment = deadline.timestamp() if isinstance(deadline, datetime) else now + deadline
     # Whole seconds, and not one that has begun: the exchange refuses an expiry in the past.
     expires = max(int(moment), int(now) + 1)
-    return evolve(ticket, expires=expires, expires_at_deadline=True)
+    return [evolve(ticket, expires=expires, expires_at_deadline=True) for ticket in tickets]
+
+
+def _check_may_rest(ticket: OrderTicket) -> None:
+    if ticket.expires is not None:
+        raise Misuse(f"expire_at_deadline: the order has an expiry of its own, {ticket.expires}")
+    if ticket.time_in_force is not TimeInForce.GOOD_TILL_CANCELED:
+        word = ticket.time_in_force.value
+        raise Misuse(f"expire_at_deadline: only an order that may rest can expire, not {word}")
 
 
 def place_many(

@@ -69,6 +69,29 @@ def place(exchange: ex.FakeExchange, listed: list[OrderTicket], **options: Any) 
     return results
 
 
+@pytest.mark.parametrize("count", [3, 33])  # one request, and several
+def test_orders_placed_together_may_expire_at_the_deadline_of_their_call(count: int) -> None:
+    exchange = world(pace="expert")
+    place(exchange, tickets(count), deadline=90.5, expire_at_deadline=True)
+    bodies = [json.loads(each.body or b"") for each in exchange.sent("POST")]
+    sent = [each for body in bodies for each in body.get("orders", [body])]
+    assert [each["expiration_time"] for each in sent] == [int(core.EPOCH + 90)] * count
+
+
+@pytest.mark.parametrize(
+    ("changes", "options"),
+    [({}, {}), ({"expires": 1_900_000_000}, {"deadline": 5.0})],
+)
+def test_no_order_is_sent_where_one_cannot_expire_at_the_deadline(
+    changes: dict[str, Any], options: dict[str, Any]
+) -> None:
+    exchange = world()
+    listed = [*tickets(1), ex.ticket(2, **changes)]
+    with pytest.raises(errors.Misuse, match="expire_at_deadline"):
+        place(exchange, listed, expire_at_deadline=True, **options)
+    assert exchange.requests == []
+
+
 def ids(results: list[Any]) -> list[Any]:
     return [each.client_order_id for each in results]
 
