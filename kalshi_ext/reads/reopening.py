@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -83,15 +82,14 @@ def wait_until_open(
 ) -> Flow[Market]:
     """Wait until a market takes orders; return it. Without a deadline as long as it takes."""
     limits = yield from begin_call(context, deadline)
-    if deadline is None:
-        limits.ends = math.inf
+    limits.ends = limits.deadline  # it may take longer than one write is looked for
     opens: datetime | None = None
     while True:
         market, told = yield from _look(contract, ticker, context, limits)
         if market is not None:
             return market
         opens = told or opens
-        left = min(limits.ends, limits.deadline) - (yield Monotonic())
+        left = limits.deadline - (yield Monotonic())
         if left <= 0:
             raise MarketNotOpen(f"{ticker} did not open before the deadline", reopens_at=opens)
         yield Sleep(min(left, (yield from _wait(context, opens))))
