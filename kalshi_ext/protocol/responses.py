@@ -334,7 +334,7 @@ def _decode(call: Call[T], reply: Reply, deviations: set[Deviation]) -> T:
     return answer
 
 
-def _carries_error(document: Mapping[str, Any]) -> bool:
+def _carries_error(document: Any) -> bool:
     """Say whether an answer tells an error beside what else it tells; no contract's does."""
     return bool(document.get("error") or document.get("errors")) or document.get("success") is False
 

@@ -261,14 +261,9 @@ def cancel_many(
     tried = response.maybe_executed or isinstance(outcome, Unknown)
     cancels = [
         _Cancel(
-            contract,
-            context,
-            limits,
-            target,
-            tried,
-            _decided(by_id.get(target.order_id), tried=tried),
+            contract, context, limits, each, tried, _decided(by_id.get(each.order_id), tried=tried)
         )
-        for target in targets
+        for each in targets
     ]
     yield from _send_and_settle(cancels, context, limits)
     return [each.result for each in cancels if each.result is not None]

@@ -20,8 +20,8 @@ from kalshi_ext.writes.cancel import cancel_many
 from kalshi_ext.writes.place import place_many
 
 LOST = core.lost(bytes_sent=True)
-ROW = ex.row()
-ORDER_ID = ROW["order_id"]
+ROW: dict[str, Any] = ex.row()
+ORDER_ID: str = ROW["order_id"]
 FILL = {
     "fill_id": "f1",
     "order_id": ORDER_ID,
@@ -176,7 +176,7 @@ def change(name: str, contract: Contract, exchange: ex.FakeExchange) -> Any:
     """Run one change of an order; return its answer or its error."""
     order = contract.orders.get(ORDER_ID).decode({"order": ex.row()})
     context = exchange.context = Context(policy=Policy(backoff=core.no_jitter(first=0.0)))
-    changed = {"ticker": ex.TICKER, "side": "bid", "price": "0.57", "count": 6}
+    changed: dict[str, Any] = {"ticker": ex.TICKER, "side": "bid", "price": "0.57", "count": 6}
     flows: dict[str, Any] = {
         "amend": lambda: writes.amend(contract, AmendTicket.of(order, **changed), context),
         "decrease": lambda: writes.decrease(contract, DecreaseTicket.of(ORDER, by=2), context),
@@ -195,7 +195,10 @@ def answer_of(name: str, contract: Contract, told: dict[str, Any]) -> Reply:
         counted = {"fill_count": "0.00", "remaining_count": counts[name]}
         own = {"reduced_by": "5.00"} if name == "cancel" else counted
         return core.reply(200, {"order_id": ORDER_ID, **own, **told})
-    row = {"remaining_count_fp": counts[name], "status": told.get("status", "resting")}
+    row: dict[str, Any] = {
+        "remaining_count_fp": counts[name],
+        "status": told.get("status", "resting"),
+    }
     if name == "cancel":
         row["status"] = told.get("status", "canceled")
     if name == "amend":
