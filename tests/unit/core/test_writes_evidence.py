@@ -306,3 +306,29 @@ def test_a_transfer_that_is_told_to_be_applied_is_done_in_any_words(
     exchange.run(writes.transfer_between_subaccounts(call, exchange.context))
     assert exchange.states() == [State.ACKNOWLEDGED]
     assert len(exchange.sent("POST")) == lost + 1
+
+
+NO_OP = [
+    core.reply(400, {"error": {"code": "AMEND_ORDER_NO_OP", "message": "no"}}),
+    core.reply(400, {"error": {"code": "AmendOrderNoOp", "message": "no"}}),
+    core.reply(400, {"error": {"code": "invalid_order", "message": "amend is a no-op"}}),
+    core.reply(409, {"error": {"code": "bad_request", "message": "there is no change to make"}}),
+]
+
+
+@pytest.mark.parametrize("answer", [*NO_OP, *TAKEN[:6]])
+def test_a_refusal_of_an_amend_that_may_be_done_already_is_looked_up(
+    answer: Reply, contract: Contract
+) -> None:
+    changes = {"yes_price_dollars": "0.5700", "remaining_count_fp": "6.00"}
+    done = ex.row(**changes, initial_count_fp="6.00", client_order_id="c2")
+    exchange = ex.FakeExchange([ex.once(answer)], orders=[done])
+    ticket = AmendTicket.of(
+        contract.orders.get(ORDER_ID).decode({"order": ROW}),
+        ticker=ex.TICKER,
+        side="bid",
+        price="0.57",
+        count=6,
+        updated_client_order_id="c2",
+    )
+    assert exchange.run(writes.amend(contract, ticket, exchange.context)).replayed
