@@ -320,15 +320,10 @@ NO_OP = [
 def test_a_refusal_of_an_amend_that_may_be_done_already_is_looked_up(
     answer: Reply, contract: Contract
 ) -> None:
-    changes = {"yes_price_dollars": "0.5700", "remaining_count_fp": "6.00"}
+    changes: dict[str, Any] = {"yes_price_dollars": "0.5700", "remaining_count_fp": "6.00"}
     done = ex.row(**changes, initial_count_fp="6.00", client_order_id="c2")
     exchange = ex.FakeExchange([ex.once(answer)], orders=[done])
-    ticket = AmendTicket.of(
-        contract.orders.get(ORDER_ID).decode({"order": ROW}),
-        ticker=ex.TICKER,
-        side="bid",
-        price="0.57",
-        count=6,
-        updated_client_order_id="c2",
-    )
+    order = contract.orders.get(ORDER_ID).decode({"order": ROW})
+    changed: dict[str, Any] = {"ticker": ex.TICKER, "side": "bid", "price": "0.57", "count": 6}
+    ticket = AmendTicket.of(order, **changed, updated_client_order_id="c2")
     assert exchange.run(writes.amend(contract, ticket, exchange.context)).replayed
