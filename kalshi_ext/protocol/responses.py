@@ -322,6 +322,8 @@ def _decode(call: Call[T], reply: Reply, deviations: set[Deviation]) -> T:
     is_object = type(document) is dict  # as JSON's objects are read
     if is_object and document and document.keys() <= ERROR_FIELDS:
         raise ValueError("a success that carries an error body")
+    if is_object and call.operation.writes and _carries_error(document):
+        raise ValueError("a success that carries an error beside it")
     if not is_object and document is not None and not call.operation.any_json:
         raise ValueError("the answer is not an object")
     deviations |= find_deviations(call.operation.id, document)
@@ -330,6 +332,11 @@ def _decode(call: Call[T], reply: Reply, deviations: set[Deviation]) -> T:
     if isinstance(page, Page):
         deviations |= _of_rows(page.invalid_rows, deviations)
     return answer
+
+
+def _carries_error(document: Any) -> bool:
+    """Say whether an answer tells an error beside what else it tells; no contract's does."""
+    return bool(document.get("error") or document.get("errors")) or document.get("success") is False
 
 
 def _of_rows(rows: Iterable[InvalidRow], known: Collection[Deviation]) -> set[Deviation]:

@@ -92,6 +92,7 @@ def _amend(contract: Contract, ticket: AmendTicket, context: Context, limits: Ca
     contradiction = partial(
         change_contradiction, target.order_id,
         price=ticket.price, total=ticket.count, max_remaining=ticket.count,
+        names={"ticker": ticket.ticker, "book_side": ticket.book_side},
     )  # fmt: skip
     return Single(
         contract, context, limits, call.operation, call=call, payload=payload,

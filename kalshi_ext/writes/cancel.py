@@ -19,6 +19,7 @@ Several orders are looked into in turn, so that one that cannot be read holds no
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -255,18 +256,14 @@ def cancel_many(
     if isinstance(outcome, NotExecuted) and not isinstance(outcome.error, NotFound):
         raise outcome.error
     entries = outcome.value if isinstance(outcome, Executed) else []
-    by_id = {entry.order_id: entry for entry in entries if entry.order_id}
+    times = Counter(entry.order_id for entry in entries)  # two for one order prove nothing
+    by_id = {entry.order_id: entry for entry in entries if times[entry.order_id] == 1}
     tried = response.maybe_executed or isinstance(outcome, Unknown)
     cancels = [
         _Cancel(
-            contract,
-            context,
-            limits,
-            target,
-            tried,
-            _decided(by_id.get(target.order_id), tried=tried),
+            contract, context, limits, each, tried, _decided(by_id.get(each.order_id), tried=tried)
         )
-        for target in targets
+        for each in targets
     ]
     yield from _send_and_settle(cancels, context, limits)
     return [each.result for each in cancels if each.result is not None]

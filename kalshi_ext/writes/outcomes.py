@@ -30,8 +30,9 @@ of a request may still be accepted. The engine (resolve.py) decides it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, cast
 
 from attrs import frozen
@@ -54,7 +55,7 @@ from kalshi_ext.journal import Entry
 from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, decode_response, lost_error
 from kalshi_ext.protocol.messages import Call, Lost, Operation, Repeat, Reply
-from kalshi_ext.protocol.responses import OWN_CODES, ErrorBody
+from kalshi_ext.protocol.responses import OWN_CODES, ErrorBody, read_error_bytes
 from kalshi_ext.protocol.retry_policy import advice_when_unknown
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.values.money import EXACT
@@ -202,6 +203,19 @@ _TAKEN = re.compile(
 )
 
 
+def says_applied(response: Reply | Lost) -> bool:
+    """Say whether a 4xx says in words of no known code that a keyed transfer was done before."""
+    if isinstance(response, Lost) or not 400 <= response.status < 500:
+        return False
+    told = read_error_bytes(response.body)
+    return _APPLIED.search(f"{told.code} {told.message} {told.details}") is not None
+
+
+_APPLIED = re.compile(
+    "already[ _-]?(been[ _-])?(appl|exist|process|execut|complet|used)", re.IGNORECASE
+)
+
+
 # The codes that prove a refusal where the code is all there is, in lower case. Each was observed or
 # documented with a status that means "not executed". A code that nobody has met may mean anything.
 PROVING_CODES = OWN_CODES | {
@@ -244,7 +258,9 @@ def ack_contradiction(ticket: OrderTicket, ack: OrderAck) -> str | None:
     if ack.client_order_id is None and None in (ack.fill_count, ack.remaining_count):
         return "it names neither the client_order_id nor both counts"
     named = ack.client_order_id is not None
-    if not (named and _TELLING.isdisjoint(ack.raw)) and (told := _told_otherwise(ticket, ack)):
+    if not (named and _TELLING.isdisjoint(ack.raw)) and (
+        told := _told_otherwise(ack, {"ticker": ticket.ticker, "book_side": ticket.book_side})
+    ):
         return told
     if ack.order is not None and ack.order.ticker != ticket.ticker:
         return "it names another ticker"
@@ -261,17 +277,18 @@ def ack_contradiction(ticket: OrderTicket, ack: OrderAck) -> str | None:
 _TELLING: Final = frozenset({"error", "status", "ticker", "book_side"})
 
 
-def _told_otherwise(ticket: OrderTicket, ack: OrderAck) -> str | None:
-    """Say what speaks against an acknowledgement beside its counts; no contract has it there."""
-    raw = cast("Mapping[str, object]", ack.raw)
+def _told_otherwise(
+    ack: OrderAck, wanted: Mapping[str, object], statuses: Collection[str] = tuple(OrderStatus)
+) -> str | None:
+    """Say what speaks against an acknowledgement beside its counts."""
+    raw = cast("Mapping[str, object]", ack.raw or {})
     if ack.client_order_id is None and raw.get("client_order_id") not in (None, ""):
         return "its client_order_id cannot be read"
     if raw.get("error"):
         return "it carries an error"
     status = raw.get("status")
-    if status is not None and status not in tuple(OrderStatus):
-        return "it tells a status that no order has"
-    wanted = {"ticker": ticket.ticker, "book_side": ticket.book_side}
+    if status is not None and status not in statuses:
+        return "it tells a status that no such order has"
     wrong = (n for n, value in wanted.items() if raw.get(n) not in (None, "", value))
     return next((f"it names another {name}" for name in wrong), None)
 
@@ -292,7 +309,9 @@ def cancel_contradiction(order_id: str, ack: OrderAck) -> str | None:
     ended = ack.order is not None and ack.order.status == "canceled"  # the classic contract's
     if ack.reduced_by is None and not ended:
         return "the answer does not tell reduced_by, which that to a cancel does"
-    return None
+    if ack.reduced_by is not None and ack.reduced_by <= 0 and not ended:
+        return "it took nothing off"  # what rests has something to take off
+    return _told_otherwise(ack, {}, ("canceled",))
 
 
 def change_contradiction(
@@ -302,17 +321,21 @@ def change_contradiction(
     price: Decimal | None = None,
     total: Decimal | None = None,
     max_remaining: Decimal | None = None,
+    names: Mapping[str, object] = MappingProxyType({}),
 ) -> str | None:
     """Say why an acknowledgement of an amend or decrease proves nothing; None when it proves.
 
     `total` is what was filled and remains, None where it cannot be told before. An order_id is in
-    every answer about the order, so what remains has to be told and to be as wanted.
+    every answer about the order, so what remains has to be told and to be as wanted. `names` is
+    what the answer need not tell, and may not tell otherwise.
     """
     # Responses have described another order (documented incident of May 2026).
     if ack.order_id != order_id:
         return "it names another order"
     if ack.reduced_by is not None:
         return CANCEL_ANSWER
+    if told := _told_otherwise(ack, names):
+        return told
     if price is not None and ack.order is not None and ack.order.price != price:
         return f"it tells the price {ack.order.price}, not {price}"
     fills, remaining = ack.fill_count, ack.remaining_count

@@ -24,7 +24,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import (
@@ -39,12 +39,14 @@ from kalshi_ext.errors import (
 from kalshi_ext.journal import Entry, JournalError, Reservation, State, Transition
 from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.context import LockOwner
-from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Monotonic, Now, Record
+from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Monotonic, Now, Record, Sleep
 from kalshi_ext.reads.watermark import poll
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.writes import journal_codec, recovery
 from kalshi_ext.writes.order_write import unknown_order
 from kalshi_ext.writes.write import Progress, Write
+
+LOCK_WAIT: Final = 0.1  # seconds between two looks at a lock of this process
 
 T = TypeVar("T")
 Tickets = Mapping[str, OrderTicket]
@@ -81,12 +83,13 @@ def _reserve_when_free(write: Write[OrderAck], key: str, ticket: OrderTicket) ->
 
 def acquire(keys: list[str], owner: object, context: Context, limits: CallLimits) -> Flow[bool]:
     """Wait for the locks of these keys within the time of the call; say whether they were got."""
-
-    def look() -> Flow[bool | None]:
-        yield from ()
-        return bool(context.locks.acquire(keys, owner)) or None
-
-    return bool((yield from poll(look, context, limits)))
+    while not context.locks.acquire(keys, owner):
+        left = limits.ends - (yield Monotonic())
+        if left <= 0:
+            return False
+        # Not as long as between reads: to look at a lock costs no request.
+        yield Sleep(min(LOCK_WAIT, left))
+    return True
 
 
 def serialized(

@@ -7,6 +7,7 @@ journal, one call, a check of its acknowledgement, and a probe.
 from __future__ import annotations
 
 import hashlib
+import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -28,6 +29,7 @@ from kalshi_ext.writes.outcomes import (
     Unknown,
     WriteOutcome,
     judge,
+    says_taken,
     unbelieved,
     unknown_error,
 )
@@ -62,7 +64,7 @@ class Single(Write[Any]):
         self, call: Call[Any], keys: Sequence[str], response: Reply | Lost
     ) -> Mapping[str, WriteOutcome[Any]]:
         outcome = judge(call, response, self.context, order_id=self.order_id)
-        if isinstance(outcome, NotExecuted) and _is_no_op(outcome.error):
+        if isinstance(outcome, NotExecuted) and self._may_stand(outcome.error):
             return {keys[0]: Unknown(outcome.error)}
         if isinstance(outcome, Executed):
             contradiction = self.contradiction(outcome.value)
@@ -75,6 +77,15 @@ class Single(Write[Any]):
                 error = unknown_error(self.operation, reason, order_id=self.order_id)
                 return {keys[0]: Unknown(error)}
         return {keys[0]: outcome}
+
+    def _may_stand(self, error: KalshiError) -> bool:
+        """Say whether a refusal may be of what an earlier copy of this request has done."""
+        if not isinstance(error, Refused):
+            return False
+        # The exchange refuses an amend to what the order already is (observed). An id that it gives
+        # the order anew may be the order's already.
+        renames = self.payload.get("client_order_id") is not None
+        return _is_no_op(error) or (renames and says_taken(error))
 
     def probe(self, keys: Sequence[str], _: Reading) -> Flow[Mapping[str, ProbeResult[Any]]]:
         return {keys[0]: (yield from self.look())}
@@ -96,10 +107,11 @@ class Single(Write[Any]):
         return unknown_error(self.operation, str(error.args[0]), order_id=self.order_id)
 
 
-def _is_no_op(error: KalshiError) -> bool:
-    # The exchange refuses an amend to what the order already is (observed), as after a first
-    # attempt that was executed: the wanted state may well stand.
-    return isinstance(error, Refused) and (error.code or "").upper() == "AMEND_ORDER_NO_OP"
+def _is_no_op(error: Refused) -> bool:
+    return _NO_OP.search(f"{error.code} {error.message} {error.details}") is not None
+
+
+_NO_OP = re.compile("no[ _-]?op(?![a-z])|no[ _-]change|unchanged|AmendOrderNoOp", re.IGNORECASE)
 
 
 def new_entry(

@@ -48,6 +48,7 @@ from kalshi_ext.writes.outcomes import (
     WriteOutcome,
     is_stray,
     judge,
+    says_applied,
     stray_error,
 )
 from kalshi_ext.writes.reservation import serialized
@@ -159,7 +160,7 @@ def _send_until_known(
         if isinstance(latest, Executed) and is_stray(None, response):
             latest = Unknown(stray_error(call, client_transfer_id=key))
         # The key names this transfer alone: that it was applied means that ours was.
-        if isinstance(latest, Unknown) and latest.key_taken:
+        if isinstance(latest, Unknown) and (latest.key_taken or says_applied(response)):
             latest = Executed(None)
         # A later refusal says nothing about an attempt that may have been executed.
         maybe_executed = maybe_executed or isinstance(latest, Unknown)

@@ -34,7 +34,7 @@ from kalshi_ext.protocol.messages import Call, Document, Page, Request
 from kalshi_ext.protocol.responses import entry_refusal
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, OrderTicket, Target
 from kalshi_ext.requests.filters import ListQuery
-from kalshi_ext.values import complement
+from kalshi_ext.values import complement, read_count
 from kalshi_ext.values.money import EXACT
 
 if TYPE_CHECKING:
@@ -286,19 +286,22 @@ def _entries(document: Document) -> list[Any]:
 
 
 def _created(row: Any) -> OrderAck | Refused:
+    order = row.get("order") or row
+    if row.get("error") and order.get("order_id"):
+        return order_ack({**order, "error": row["error"]})  # refuses nothing: see current
     if row.get("error"):
         refused = entry_refusal(OPERATIONS["batchCreateOrders"], row["error"])
         refused.client_order_id = optional_text(row, "client_order_id")
         return refused
-    return order_ack(row.get("order") or row)
+    return order_ack(order)
 
 
 def _cancelled(row: Any) -> OrderAck | Refused:
-    if row.get("error"):
+    if row.get("error") and not read_count(row.get("reduced_by_fp", row.get("reduced_by"))):
         refused = entry_refusal(OPERATIONS["batchCancelOrders"], row["error"])
         refused.order_id = optional_text(row, "order_id")
         return refused
-    if row.get("order"):
+    if row.get("order") and not row.get("error"):
         return _cancel_ack(row)
     entry = Row(row, shapes.BatchCancelOrdersResponseEntry)
     return OrderAck(

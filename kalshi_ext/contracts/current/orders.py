@@ -44,7 +44,7 @@ from kalshi_ext.protocol.responses import entry_refusal
 from kalshi_ext.redact import redacted_repr
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, OrderTicket, Target
 from kalshi_ext.requests.filters import ListQuery
-from kalshi_ext.values import count_text, dollars_text
+from kalshi_ext.values import count_text, dollars_text, read_count
 
 T = TypeVar("T")
 
@@ -105,12 +105,20 @@ def _entries(document: Document, operation: str) -> list[OrderAck | Refused]:
 
 
 def _entry(row: Any, operation: str) -> OrderAck | Refused:
-    if row.get("error"):
+    # An error beside an order, or beside what was cancelled of one, refuses nothing: the entry is
+    # judged as an acknowledgement that carries an error.
+    creates = operation == "BatchCreateOrdersV2"
+    done = row.get("order_id") or row.get("order") if creates else _took_off(row)
+    if row.get("error") and not done:
         refused = entry_refusal(OPERATIONS[operation], row["error"])
         refused.client_order_id = optional_text(row, "client_order_id")
         refused.order_id = optional_text(row, "order_id")
         return refused
     return decode_ack(row, None, shapes.BatchCreateOrdersV2ResponseEntry)
+
+
+def _took_off(row: Any) -> bool:
+    return bool(read_count(row.get("reduced_by")))
 
 
 class CurrentOrders(Interface):

@@ -14,6 +14,7 @@ from attrs import evolve
 from kalshi_ext import errors, writes
 from kalshi_ext.journal import State
 from kalshi_ext.protocol.context import Context, Policy
+from kalshi_ext.protocol.flow import Effect, Sleep
 from kalshi_ext.protocol.pacer import Pacer
 from kalshi_ext.protocol.rate_limits import TokenBucket
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
@@ -584,3 +585,21 @@ def test_a_change_is_stopped_by_whatever_names_its_order_market_or_subaccount(
     assert set(scopes_of(target)) == named
     assert set(scopes_of(target, "KXA-1")) == named | {("market", ("KXA-1", number))}
     assert ("order", None) not in scopes_of(Target(order_id=ID))
+
+
+def test_a_change_that_waits_for_another_of_its_order_looks_often() -> None:
+    exchange = ex.FakeExchange(orders=[ex.row()])
+    ticket = DecreaseTicket.of(Target.of(ID, ticker=ex.TICKER), to=4)
+    flows = [writes.decrease(core.CURRENT, ticket, exchange.context) for _ in range(2)]
+    exchange.run_until(flows[0], ex.is_post)
+    waits: list[float] = []
+
+    def has_waited(effect: Effect) -> bool:
+        waits.extend([effect.seconds] if isinstance(effect, Sleep) else [])
+        return len(waits) == 50
+
+    exchange.run_until(flows[1], has_waited)
+    assert max(waits) <= 0.1
+    flows[0].close()
+    exchange.run_until(flows[1], ex.is_post)  # the lock is free
+    flows[1].close()
