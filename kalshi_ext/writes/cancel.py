@@ -363,8 +363,7 @@ def send_idempotent(
 ) -> Flow[T]:
     """Send a write whose outcome no read can tell; the retry policy says whether it is repeated.
 
-    `stops` is what of this client's own pending sends it covers: they are stopped before. A write
-    that lets `group` trade is itself ended by whoever stops that.
+    `stops` names what is pending and ends before it, `group` the group whose stop ends it itself.
     """
     scopes: tuple[Scope, ...] = (ALL, ("group", group)) if group else ()
     limits = yield from begin_call(context, deadline, scopes=scopes)
