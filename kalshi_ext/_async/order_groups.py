@@ -80,10 +80,11 @@ class AsyncOrderGroups(AsyncResource):
         deadline: Deadline | None = None,
     ) -> None:
         """Set the group's count of filled contracts to zero, so that it accepts orders again."""
-        call = self._contract.order_groups.reset(
-            *_group_address(group_id, subaccount, exchange_index)
+        address = _group_address(group_id, subaccount, exchange_index)
+        call = self._contract.order_groups.reset(*address)
+        await self._run(
+            writes.send_idempotent(call, self._context, deadline=deadline, group=address[0])
         )
-        await self._run(writes.send_idempotent(call, self._context, deadline=deadline))
 
     async def trigger(
         self,
@@ -118,7 +119,9 @@ class AsyncOrderGroups(AsyncResource):
         checked_id, number, shard = _group_address(group_id, subaccount, exchange_index)
         limit = values.count(contracts_limit, name="contracts_limit")
         call = self._contract.order_groups.set_limit(checked_id, limit, number, shard)
-        await self._run(writes.send_idempotent(call, self._context, deadline=deadline))
+        await self._run(
+            writes.send_idempotent(call, self._context, deadline=deadline, group=checked_id)
+        )
 
 
 def _group_address(

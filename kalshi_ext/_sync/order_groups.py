@@ -79,10 +79,9 @@ class OrderGroups(Resource):
         deadline: Deadline | None = None,
     ) -> None:
         """Set the group's count of filled contracts to zero, so that it accepts orders again."""
-        call = self._contract.order_groups.reset(
-            *_group_address(group_id, subaccount, exchange_index)
-        )
-        self._run(writes.send_idempotent(call, self._context, deadline=deadline))
+        address = _group_address(group_id, subaccount, exchange_index)
+        call = self._contract.order_groups.reset(*address)
+        self._run(writes.send_idempotent(call, self._context, deadline=deadline, group=address[0]))
 
     def trigger(
         self,
@@ -117,7 +116,7 @@ class OrderGroups(Resource):
         checked_id, number, shard = _group_address(group_id, subaccount, exchange_index)
         limit = values.count(contracts_limit, name="contracts_limit")
         call = self._contract.order_groups.set_limit(checked_id, limit, number, shard)
-        self._run(writes.send_idempotent(call, self._context, deadline=deadline))
+        self._run(writes.send_idempotent(call, self._context, deadline=deadline, group=checked_id))
 
 
 def _group_address(

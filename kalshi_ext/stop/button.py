@@ -84,6 +84,9 @@ def stop(
     yield from _keep(run)
     run.sent = SentAt(limits.started)
     run.groups = dict(groups_of(context.stops.record.read(), latch))
+    # A reset of a group that was still to be sent would let it trade after all.
+    scopes: list[Scope] = [("group", name) for name in run.groups]
+    context.stops.add([ALL] if latch.scope == "all" else scopes, latch.by, limits.started)
     # The exchange's own sweep knows whole accounts and subaccounts only.
     run.cancels_all = contract.has_watermark and not (latch.ticker or latch.event_ticker)
     if verify:

@@ -47,7 +47,7 @@ from kalshi_ext.protocol.flow import (
     request,
     send_with_retries,
 )
-from kalshi_ext.protocol.limits import Deadline, Scope
+from kalshi_ext.protocol.limits import ALL, Deadline, Scope
 from kalshi_ext.protocol.messages import Call, Reply
 from kalshi_ext.protocol.pagination import Paginator
 from kalshi_ext.protocol.responses import is_unknown_request
@@ -199,9 +199,8 @@ class _Cancel(Printed):
 
 
 def _unknown_error(call: Call[Any], order_id: str, reason: str) -> OutcomeUnknown:
-    operation = call.operation
-    message = f"{operation.facade} of {order_id}: {reason}"
-    return unknown_error(operation, message, order_id=order_id)
+    message = f"{call.operation.facade} of {order_id}: {reason}"
+    return unknown_error(call.operation, message, order_id=order_id)
 
 
 def cancel(
@@ -357,12 +356,14 @@ def send_idempotent(
     *,
     deadline: Deadline | None = None,
     stops: Scope | None = None,
+    group: str | None = None,
 ) -> Flow[T]:
     """Send a write whose outcome no read can tell; the retry policy says whether it is repeated.
 
-    `stops` is what of this client's own pending sends it covers: they are stopped before.
+    `stops` names what is pending and ends before it, `group` the group whose stop ends it itself.
     """
-    limits = yield from begin_call(context, deadline)
+    scopes: tuple[Scope, ...] = (ALL, ("group", group)) if group else ()
+    limits = yield from begin_call(context, deadline, scopes=scopes)
     if stops is not None:
         _stop(context, [stops], call.operation.facade, limits)
     steps = _send_idempotent(call, context, limits)

@@ -6,15 +6,19 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from decimal import Decimal
 from email.utils import formatdate
 from typing import Any
 
+import core_clients as clients
 import core_samples as core
 import fake_exchange as ex
+import httpx
 import pytest
 from attrs import evolve
 
 from kalshi_ext import errors, writes
+from kalshi_ext import stop as stops
 from kalshi_ext.journal import JournalUnusable, Latch, NotOwner, State
 from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.attempt import RENEW_AFTER
@@ -858,3 +862,102 @@ def test_latches_of_other_machines_that_cannot_be_read_keep_a_second_attempt_her
     with pytest.raises(errors.KalshiError):
         exchange.run(writes.place(core.CURRENT, ex.ticket(1), exchange.context))
     assert len([each for each in exchange.requests if each.method == "POST"]) == 1
+
+
+# Groups that are let trade again
+
+
+def opening(exchange: ex.FakeExchange, contract: Any) -> list[Any]:
+    """Return the calls that let group g1 trade, as far as the contract has them."""
+    groups = contract.order_groups
+    limits = [groups.set_limit("g1", Decimal(9), None, None)] if contract.has_watermark else []
+    return [groups.reset("g1", None, None), *limits]
+
+
+STOPS: dict[str, Callable[[ex.FakeExchange, Any], Flow[Any]]] = {
+    "client.stop": lambda exchange, contract: stops.stop(
+        contract, exchange.context, Latch(), verify=False
+    ),
+    "order_groups.delete": lambda exchange, contract: writes.delete_group(
+        contract, "g1", None, None, exchange.context
+    ),
+    "order_groups.trigger": lambda exchange, contract: writes.send_idempotent(
+        contract.order_groups.trigger("g1", None, None), exchange.context, stops=("group", "g1")
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("contract", "by", "number"),
+    [
+        *((core.CURRENT, by, number) for by in STOPS for number in (0, 1)),
+        *((core.CLASSIC, by, 0) for by in ("client.stop", "order_groups.delete")),
+    ],
+)
+def test_whoever_stops_a_group_ends_what_would_let_it_trade_again(
+    contract: Any, by: str, number: int
+) -> None:
+    exchange = exchange_of(policy=evolve(DEFAULT, backoff=core.no_jitter(first=1.0)))
+    call = opening(exchange, contract)[number]
+    path = call.request.path
+    exchange.handlers.append(ex.always(LOST, ending=path, method=call.request.method))
+    flow = writes.send_idempotent(call, exchange.context, group="g1")
+
+    def stop_it() -> None:
+        exchange.handlers.append(ex.always(core.reply(204, None), method="DELETE"))
+        with suppress(errors.KalshiError):
+            exchange.run(STOPS[by](exchange, contract))
+
+    with pytest.raises(errors.OutcomeUnknown, match=rf"{by} was called meanwhile"):
+        exchange.run(interrupted_by(flow, exchange, stop_it))
+    assert [each.path for each in exchange.requests].count(path) == 1
+
+
+def test_a_stop_of_another_group_lets_a_reset_go_again() -> None:
+    exchange = exchange_of(policy=evolve(DEFAULT, backoff=core.no_jitter(first=1.0)))
+    call = core.CURRENT.order_groups.reset("g1", None, None)
+    exchange.handlers.append(ex.once(LOST, core.reply(200, {}), method=call.request.method))
+    flow = writes.send_idempotent(call, exchange.context, group="g1")
+    exchange.run(interrupted_by(flow, exchange, lambda: stop(exchange, "another group")))
+    assert [each.path for each in exchange.requests].count(call.request.path) == 2
+
+
+@pytest.mark.parametrize(
+    ("contract", "call"),
+    [
+        ("current", lambda c: c.order_groups.reset("g1")),
+        ("classic", lambda c: c.order_groups.reset("g1")),
+        ("current", lambda c: c.order_groups.set_limit("g1", 9)),
+    ],
+)
+def test_a_client_that_lets_a_group_trade_says_which_one(contract: Any, call: Any) -> None:
+    held: list[Any] = []
+
+    def stopped_meanwhile(_: httpx.Request) -> httpx.Response:
+        held[-1].session.context.stops.add([("group", "g1")], "order_groups.trigger", 0.0)
+        return httpx.Response(503)
+
+    def holding(client: Any) -> Any:
+        held.append(client)
+        return call(client)
+
+    transport = clients.RecordingTransport(stopped_meanwhile)
+    results = clients.sync_and_async(holding, transport, contract=contract)
+    assert [each.method for each in transport.requests] == [transport.requests[0].method] * 2
+    assert core.kinds(results) == {"UnavailableWrite"}
+
+
+def test_cancel_all_returns_by_its_deadline_whatever_the_look_after_it_meets() -> None:
+    exchange = exchange_of(ex.once(core.reply(204, None), method="DELETE"))
+    perform = exchange.perform
+
+    def slow(effect: Effect) -> Any:
+        if isinstance(effect, Send) and effect.request.method == "GET":
+            exchange.time += effect.timeout
+            return LOST
+        return perform(effect)
+
+    exchange.perform = slow  # type: ignore[method-assign]
+    report = exchange.run(stops.cancel_all(core.CURRENT, exchange.context, None, deadline=3.0))
+    assert report.unread
+    assert report.took <= timedelta(seconds=3.0)
