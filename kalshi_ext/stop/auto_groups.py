@@ -33,6 +33,7 @@ from kalshi_ext.journal.stop_record import Standing
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Monotonic, Record, request
 from kalshi_ext.protocol.messages import Call, Document
 from kalshi_ext.requests import OrderTicket
+from kalshi_ext.values.parsing import read_whole
 from kalshi_ext.writes.create import create_group
 from kalshi_ext.writes.reservation import serialized
 
@@ -141,9 +142,8 @@ class AutoGroups(Printed):
 def _read_shard(document: Document) -> int:
     # Nothing else of the market: a field that cannot be read must not hold its orders back.
     row: Mapping[str, object] = document["market"] or {}
-    with suppress(AttributeError):
-        shard = row.get("exchange_index")
-        return shard if isinstance(shard, int) else 0
+    with suppress(AttributeError, ValueError):
+        return max(read_whole(row.get("exchange_index")) or 0, 0)
     return 0
 
 

@@ -380,3 +380,33 @@ def test_nothing_was_sent_is_not_said_of_what_was_sent_and_refused(deadline: flo
     told = {f"c{n}" for n, each in enumerate(results, 1) if isinstance(each, errors.NotSent)}
     assert told.isdisjoint(sent)
     assert bool(told) is (deadline is not None)
+
+
+@pytest.mark.parametrize(
+    ("contract", "count", "sizes"),
+    [
+        (core.CLASSIC, 20, [20]),
+        (core.CLASSIC, 21, [20, 1]),
+        (core.CLASSIC, 45, [20, 20, 5]),
+        (core.CURRENT, 200, [200]),
+        (core.CURRENT, 201, [200, 1]),
+    ],
+)
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+def test_a_batch_holds_no_more_than_its_contract_takes(
+    contract: Any, count: int, sizes: list[int], method: str
+) -> None:
+    exchange = ex.FakeExchange([ex.always(core.refused(400), method=method)])
+    exchange.context = Context(policy=ex.PATIENT, pacer=Pacer.of_tier("prestige"))
+    if method == "POST":
+        flow = bulk.place_many(contract, tickets(count), exchange.context)
+    else:
+        targets = [Target.of(order_id(number)) for number in range(count)]
+        flow = bulk.cancel_many(contract, targets, exchange.context)
+    if len(sizes) == 1:  # all of them met the one refusal
+        with pytest.raises(errors.BadRequest):
+            exchange.run(flow)
+    else:
+        assert {type(each) for each in exchange.run(flow)} == {errors.BadRequest}
+    bodies = [json.loads(each.body or b"") for each in exchange.sent(method, "/batched")]
+    assert [len(each.get("orders") or each["order_ids"]) for each in bodies] == sizes

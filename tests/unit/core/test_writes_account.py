@@ -1,0 +1,101 @@
+"""What a client says of itself, and what it reads of its account."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import core_samples as core
+import fake_exchange as ex
+import pytest
+from attrs import evolve
+
+from kalshi_ext import errors, writes
+from kalshi_ext.journal import JournalUnusable
+from kalshi_ext.protocol.messages import Reply, Request
+from kalshi_ext.protocol.pacer import Pacer
+from kalshi_ext.reads.account import read_account
+from kalshi_ext.reads.health import health
+from kalshi_ext.risk import Limits, RiskGate
+
+
+def journal_that_fails(exchange: ex.FakeExchange) -> None:
+    def broken(_: object) -> Any:
+        raise JournalUnusable("disk full")
+
+    exchange.journal.open_entries = broken  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("is_readable", [True, False])
+def test_the_age_of_an_open_write_is_told_with_and_without_the_journal(is_readable: bool) -> None:
+    exchange = ex.FakeExchange([ex.always(core.lost(bytes_sent=True), method="POST")])
+    with pytest.raises(errors.OutcomeUnknown):
+        exchange.run(writes.place(core.CURRENT, ex.ticket(), exchange.context, deadline=5))
+    if not is_readable:
+        journal_that_fails(exchange)
+    before = exchange.run(health(exchange.context, [], 0.0))
+    exchange.time += 100
+    after = exchange.run(health(exchange.context, [], 0.0))
+    (write,) = after.open_writes
+    assert (write.key, write.ticker) == ("c1", ex.TICKER)
+    assert 100 <= write.age < 110
+    assert after.oldest_open_write - before.oldest_open_write == pytest.approx(100)
+    assert after.journal_error == (None if is_readable else "disk full")
+
+
+def test_a_write_of_which_nobody_knows_when_it_was_sent_has_no_age() -> None:
+    exchange = ex.FakeExchange()
+    journal_that_fails(exchange)
+    exchange.context.pending_writes.add(ex.TICKER, "c1")
+    (write,) = exchange.run(health(exchange.context, [], 0.0)).open_writes
+    assert (write.key, write.age) == ("c1", 0.0)
+
+
+def test_the_budget_is_told_where_there_is_one() -> None:
+    exchange = ex.FakeExchange()
+    assert exchange.run(health(exchange.context, [], 0.0)).budget is None
+    exchange.context = evolve(exchange.context, pacer=Pacer.of_tier("basic"))
+    seen = exchange.run(health(exchange.context, [], 0.0))
+    assert (seen.budget.write.capacity, seen.budget.read.capacity) == (100, 400)
+    assert seen.budget_error is None
+
+
+def account(*worth: dict[str, Any]) -> tuple[ex.FakeExchange, RiskGate]:
+    """Make an exchange that tells the balance of one part of an account after the other."""
+    left = list(worth)
+
+    def handler(request: Request) -> Reply | None:
+        if request.path == "/portfolio/balance":
+            return core.reply(200, {"balance": 0, "updated_ts": 1, **left.pop(0)})
+        if request.path == "/portfolio/positions":
+            return core.reply(200, {"market_positions": [], "event_positions": [], "cursor": ""})
+        return None
+
+    exchange, gate = ex.FakeExchange([handler]), RiskGate(Limits())
+    exchange.context = evolve(exchange.context, risk=gate)
+    return exchange, gate
+
+
+FULL = {"balance": 1_250, "portfolio_value": 375}
+EXACT = {"balance": 99, "balance_dollars": "0.9955", "portfolio_value": 10}
+SILENT = {"balance": 1_250}
+
+
+@pytest.mark.parametrize(
+    ("parts", "equity"),
+    [
+        ([FULL], "16.25"),
+        ([FULL, EXACT], "17.3455"),
+        ([{"balance": 1_250, "portfolio_value": 0}], "12.50"),
+        ([SILENT], None),
+        ([FULL, SILENT], None),  # a part alone would look like a loss
+        ([SILENT, FULL], None),
+    ],
+)
+def test_an_account_is_worth_cash_and_positions_of_all_its_parts_or_nobody_knows(
+    parts: list[dict[str, Any]], equity: str | None
+) -> None:
+    exchange, gate = account(*parts)
+    exchange.run(read_account(core.CURRENT, exchange.context, range(len(parts))))
+    assert gate.equity.day == (-1 if equity is None else core.EPOCH // 86_400)
+    assert gate.equity.last == Decimal(equity or 0)
