@@ -141,8 +141,8 @@ class AutoGroups(Printed):
 
 def _read_shard(document: Document) -> int:
     # Nothing else of the market: a field that cannot be read must not hold its orders back.
-    row: Mapping[str, object] = document["market"] or {}
-    with suppress(AttributeError, ValueError):
+    row: Mapping[str, object] = document["market"]
+    with suppress(AttributeError, ValueError):  # no object, no whole number
         return max(read_whole(row.get("exchange_index")) or 0, 0)
     return 0
 

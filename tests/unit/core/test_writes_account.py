@@ -20,7 +20,7 @@ from kalshi_ext.risk import Limits, RiskGate
 
 
 def journal_that_fails(exchange: ex.FakeExchange) -> None:
-    def broken(_: object) -> Any:
+    def broken(ticker: str | None = None) -> Any:
         raise JournalUnusable("disk full")
 
     exchange.journal.open_entries = broken  # type: ignore[method-assign]

@@ -20,6 +20,7 @@ from kalshi_ext.protocol.pacer import Costs, Pacer
 from kalshi_ext.protocol.rate_limits import TokenBucket
 from kalshi_ext.stop import AutoGroups
 from kalshi_ext.values import count
+from kalshi_ext.writes import journal_codec
 
 MARKET = Latch(ticker=ex.TICKER)
 EVENT = "KXRAIN-26DEC31"
@@ -74,7 +75,7 @@ def test_the_reason_why_an_order_was_not_cancelled_is_told(answer: Reply | Lost,
 
 
 def later_row(number: int) -> dict[str, Any]:
-    later = ex.journal_codec.instant(core.EPOCH + 3_600).isoformat()
+    later = journal_codec.instant(core.EPOCH + 3_600).isoformat()
     return ex.row(number, status="canceled", last_update_time=later)
 
 
@@ -198,17 +199,13 @@ def test_the_shard_that_an_order_names_is_not_asked_for() -> None:
     assert exchange.sent("GET", ex.TICKER) == []
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        {"market": None},
-        {"market": {}},
-        {"market": "odd"},
-        *({"market": {"exchange_index": odd}} for odd in (None, "x", 2.5, -1, True, [2], {})),
-    ],
-)
-def test_a_market_that_tells_no_shard_is_on_shard_0(answer: dict[str, Any]) -> None:
-    assert list(placed(exchange_of(market(**answer)))) == ["0/0"]
+NO_SHARDS: list[Any] = [None, "x", 2.5, -1, True, [2], {}]
+NO_MARKETS: list[Any] = [None, "odd", {}, *({"exchange_index": odd} for odd in NO_SHARDS)]
+
+
+@pytest.mark.parametrize("told", NO_MARKETS)
+def test_a_market_that_tells_no_shard_is_on_shard_0(told: object) -> None:
+    assert list(placed(exchange_of(market(market=told)))) == ["0/0"]
 
 
 def test_an_order_of_the_classic_contract_gets_a_group_without_a_shard() -> None:
