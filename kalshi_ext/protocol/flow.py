@@ -358,11 +358,15 @@ def request(
     context: Context,
     *,
     limits: CallLimits | None = None,
+    deadline: Deadline | None = None,
 ) -> Flow[T]:
     """Send a call and decode its answer: for reads, and writes whose outcome cannot be looked up.
 
-    Raises NotSent, NoAnswer, OutcomeUnknown, Refused and its kinds, or Unintelligible.
+    `deadline` makes limits where none are given. Raises NotSent, NoAnswer, OutcomeUnknown, Refused
+    and its kinds, or Unintelligible.
     """
+    if deadline is not None and limits is None:
+        limits = yield from begin_call(context, deadline)
     steps = _request(call, context, limits)
     return (yield from telling.ending(context.events, call.operation, steps))
 

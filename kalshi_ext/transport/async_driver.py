@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any, TypeVar
 
@@ -195,3 +196,11 @@ class AsyncDriver(Printed):
         self._closed = True
         if self._pid == os.getpid():  # as in Driver
             await self.transport.aclose()
+
+    async def release(self, close: Callable[[], None], *, blocking: bool) -> None:
+        """Close what a client has beside its connections; where it may wait, off the loop."""
+        if not blocking or self._pid != os.getpid():  # a child has no thread of its parent's pool
+            close()
+            return
+        # Shielded, so that a cancellation takes no close out of the pool's queue.
+        await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, close))

@@ -284,3 +284,8 @@ class Driver(Printed):
         self._closed = True
         if self._pid == os.getpid():  # a child's goodbye would end its parent's connections
             self.transport.close()
+
+    def release(self, close: Callable[[], None], *, blocking: bool) -> None:
+        """Close what a client has beside its connections; `blocking`: it may wait for storage."""
+        del blocking  # a thread may wait
+        close()
