@@ -17,6 +17,7 @@ pytest.importorskip("psycopg", reason="psycopg is missing: the shared journal wa
 
 from journal_writers import entry
 from postgres_server import OpenJournals, Server
+from test_journal_postgres import wait_until
 
 from kalshi_ext import AsyncKalshi, Kalshi
 from kalshi_ext.errors import JournalUnwritable
@@ -37,6 +38,11 @@ def frozen(server: Server) -> Iterator[None]:
     finally:
         for number in numbers:
             os.kill(number, signal.SIGCONT)
+
+
+def writer_of(client: Any) -> threading.Thread:
+    thread: threading.Thread = client._journal._runner._thread
+    return thread
 
 
 @pytest.fixture(autouse=True)
@@ -91,6 +97,27 @@ def test_a_client_closes_while_its_journal_stands_still(server: Server, kind: An
     client = kind(journal=server.url(), bearer_token="t" * 20)
     with frozen(server):
         asyncio.run(client.aclose()) if kind is AsyncKalshi else client.close()
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_an_event_loop_runs_on_while_its_client_waits_for_a_journal_that_stands_still(
+    server: Server, monkeypatch: pytest.MonkeyPatch, *, cancelled: bool
+) -> None:
+    monkeypatch.setattr(writer, "_CLOSE_WITHIN", 30)
+
+    async def story() -> None:
+        client = AsyncKalshi(journal=server.url(), bearer_token="t" * 20)
+        with frozen(server):
+            closing = asyncio.ensure_future(client.aclose())
+            await asyncio.to_thread(wait_until, lambda: client._journal._closed)
+            assert not closing.done()
+            if cancelled:
+                closing.cancel()
+        await asyncio.wait([closing])
+        assert closing.cancelled() == cancelled
+        await asyncio.to_thread(wait_until, lambda: not writer_of(client).is_alive())
+
+    asyncio.run(story())
 
 
 def test_a_store_that_is_slow_is_waited_for(
