@@ -63,6 +63,7 @@ from kalshi_ext.protocol.context import Context, LockRegistry, PendingWrites, Po
 from kalshi_ext.protocol.deviations import is_documented
 from kalshi_ext.protocol.effects import (
     AdjustClock,
+    Begin,
     Effect,
     Flow,
     Monotonic,
@@ -79,6 +80,7 @@ from kalshi_ext.protocol.retry_policy import retry_rule
 
 __all__ = [
     "AdjustClock",
+    "Begin",
     "CallLimits",
     "Context",
     "Effect",
@@ -123,16 +125,12 @@ def begin_call(
     Raises Misuse for a deadline that is none.
     """
     deadline = checked_deadline(deadline)
-    started: float = yield Monotonic()
     policy = context.policy
     stops = context.stops
-    limits = CallLimits(
-        started,
-        started + policy.resolve_within,
-        stops=stops,
-        began=stops.count if began is None else began,
-        scopes=scopes,
-    )
+    limits = CallLimits(0.0, 0.0, stops=stops, scopes=scopes)
+    limits.started = started = yield Begin(limits)
+    limits.ends = started + policy.resolve_within
+    limits.began = stops.count if began is None else began
     if deadline is not None:
         left = deadline
         if isinstance(left, datetime):

@@ -202,7 +202,7 @@ def _is_gone(run: Run, group: StoppedGroup) -> Flow[bool]:
 def _send(run: Run, call: Call[Any], *, answers_object: bool = False) -> Flow[KalshiError | None]:
     """Send a request that ends orders, once; return why it is not confirmed.
 
-    `answers_object`: the exchange confirms it with `{}` (documented), anybody in front with nothing.
+    `answers_object`: the exchange confirms it with `{}` (documented), anybody may with nothing.
     """
     response = yield from _send_once(run, call)
     if isinstance(response, Lost) and not response.bytes_sent:
