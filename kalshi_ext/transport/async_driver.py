@@ -126,7 +126,7 @@ class AsyncDriver(Printed):
         future = self.journal.submit(record.verb, *record.args)
         if future.done():  # written behind
             return future.result()
-        within = call.patience(record, self.endpoint.clock.monotonic())
+        within = call.patience(record, self.endpoint)
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), within)
         except TimeoutError:

@@ -111,11 +111,11 @@ class RunningCall(Printed):
     operation: Operation | None = None
     limits: CallLimits | None = None
 
-    def patience(self, record: Record, now: float) -> float | None:
+    def patience(self, record: Record, endpoint: Endpoint) -> float | None:
         """Return how many seconds it may wait for the journal, None for as long as it takes."""
         if record.within is not None or self.limits is None:
             return record.within
-        return max(self.limits.ends - now, _LEAST_WAIT)
+        return max(self.limits.ends - endpoint.clock.monotonic(), _LEAST_WAIT)
 
     def note(self, send: Send) -> None:
         """Take the operation of a request: that of the first write, else of the latest read."""
@@ -257,7 +257,7 @@ class Driver(Printed):
         future = self.journal.submit(record.verb, *record.args)
         if future.done():  # written behind
             return future.result()
-        within = call.patience(record, self.endpoint.clock.monotonic())
+        within = call.patience(record, self.endpoint)
         try:
             return future.result(within)
         except BaseException as error:
