@@ -115,7 +115,8 @@ class RunningCall(Printed):
         """Return how many seconds it may wait for the journal, None for as long as it takes."""
         if record.within is not None or self.limits is None:
             return record.within
-        return max(self.limits.ends - endpoint.clock.monotonic(), _LEAST_WAIT)
+        now: float = endpoint.clock.monotonic()
+        return max(self.limits.ends - now, _LEAST_WAIT)
 
     def note(self, send: Send) -> None:
         """Take the operation of a request: that of the first write, else of the latest read."""
