@@ -188,9 +188,16 @@ class AsyncKalshi:
             if self.session.shares_budget():
                 await self.driver.run(return_tokens(self.session.context))
         finally:
-            await self.driver.aclose()
-            self.session.close_budget()
-            self._close_journal()
+            try:
+                await self.driver.aclose()
+            finally:
+                # A database that stands still is waited for.
+                blocking = self._journal.blocking or self.session.shares_budget()
+                await self.driver.release(self._close_stores, blocking=blocking)
+
+    def _close_stores(self) -> None:
+        self.session.close_budget()
+        self._close_journal()
 
     def _close_journal(self) -> None:
         # A Journal object may serve several clients; whoever opened it closes it.
@@ -221,6 +228,7 @@ class AsyncKalshi:
         *,
         params: Parameters | None = None,
         json: Any = None,
+        deadline: Deadline | None = None,
     ) -> Any:
         """Send a request to any path of the exchange, also one that this library has no call for.
 
@@ -232,10 +240,12 @@ class AsyncKalshi:
         neither the journal nor `recover` knows of it.
         """
         call = any_call(method, path, params, json)
+        checked_deadline(deadline)
         if call.operation.writes:
             self.session.require_credentials()
-        signed = self.session.authenticated
-        return await self.run(request(call if signed else call.unsigned(), self.session.context))
+        if not self.session.authenticated:
+            call = call.unsigned()
+        return await self.run(request(call, self.session.context, deadline=deadline))
 
     async def recover(self, *, deadline: Deadline | None = None) -> list[Resolution]:
         """Look up the outcome of every write in the journal that has no verdict; send only reads.

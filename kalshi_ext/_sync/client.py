@@ -188,9 +188,16 @@ class Kalshi:
             if self.session.shares_budget():
                 self.driver.run(return_tokens(self.session.context))
         finally:
-            self.driver.close()
-            self.session.close_budget()
-            self._close_journal()
+            try:
+                self.driver.close()
+            finally:
+                # A database that stands still is waited for.
+                blocking = self._journal.blocking or self.session.shares_budget()
+                self.driver.release(self._close_stores, blocking=blocking)
+
+    def _close_stores(self) -> None:
+        self.session.close_budget()
+        self._close_journal()
 
     def _close_journal(self) -> None:
         # A Journal object may serve several clients; whoever opened it closes it.
@@ -221,6 +228,7 @@ class Kalshi:
         *,
         params: Parameters | None = None,
         json: Any = None,
+        deadline: Deadline | None = None,
     ) -> Any:
         """Send a request to any path of the exchange, also one that this library has no call for.
 
@@ -232,10 +240,12 @@ class Kalshi:
         neither the journal nor `recover` knows of it.
         """
         call = any_call(method, path, params, json)
+        checked_deadline(deadline)
         if call.operation.writes:
             self.session.require_credentials()
-        signed = self.session.authenticated
-        return self.run(request(call if signed else call.unsigned(), self.session.context))
+        if not self.session.authenticated:
+            call = call.unsigned()
+        return self.run(request(call, self.session.context, deadline=deadline))
 
     def recover(self, *, deadline: Deadline | None = None) -> list[Resolution]:
         """Look up the outcome of every write in the journal that has no verdict; send only reads.

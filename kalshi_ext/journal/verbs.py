@@ -62,6 +62,7 @@ class JournalRequest(Printed):
     makes the marks that wait be written before. `behind` does the same where its caller may go on
     before it is written: it raises nothing and returns what was refused; `known` are its entries as
     they are stored, where nobody else can change them. `keeps_intent`: entries stay intents.
+    `goes_first`: it is done before what waits already.
     """
 
     kind: RequestKind
@@ -72,6 +73,7 @@ class JournalRequest(Printed):
     behind: Callable[[View], list[str]] | None = None
     known: list[Entry] = field(factory=list[Entry])
     keeps_intent: bool = False
+    goes_first: bool = False
     future: Future[Any] = field(factory=Future[Any])
 
 
@@ -143,10 +145,10 @@ def conclude(transitions: Iterable[Transition]) -> JournalRequest:
 
 def cancel_reservation(reserved: Entry) -> JournalRequest:
     """Make a reservation not sent that nobody learned of."""
-    # Not a RESERVE request: it must be written even when nobody waits for it any more.
-    return JournalRequest(
-        RequestKind.ADVANCE, lambda view: rules.cancel_reservation(view, reserved), [reserved.key]
-    )
+    # Not a RESERVE request: it must be written even when nobody waits for it any more. First, for
+    # who asks for its key already would take it for an intent that may have been sent.
+    work = partial(rules.cancel_reservation, reserved=reserved)
+    return JournalRequest(RequestKind.ADVANCE, work, [reserved.key], goes_first=True)
 
 
 def take_over(key: str, from_owner: str) -> JournalRequest:

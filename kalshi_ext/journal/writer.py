@@ -60,6 +60,7 @@ class Writer(Printed):
     # itself (monotonic seconds); all of it under the lock.
     _behind: list[JournalRequest] = field(factory=list[JournalRequest])
     _told: list[str] = field(factory=list[str])
+    _first: list[JournalRequest] = field(factory=list[JournalRequest])
     _due: float = math.inf
     _wakes_at: float = math.inf
     _expects_until: float = 0.0
@@ -92,7 +93,11 @@ class Writer(Printed):
                 if request.kind is not RequestKind.RESERVE:
                     # A transition says what happened, whoever still listens: no cancelling it.
                     request.future.set_running_or_notify_cancel()
-                self._queue.put(request)
+                if request.goes_first:
+                    self._first.append(request)
+                    self._wake_within(0.0)
+                else:
+                    self._queue.put(request)
         if is_behind:
             request.future.set_result(None)
 
@@ -168,7 +173,7 @@ class Writer(Printed):
         last = False
         while not last:
             group, last = self._next_group()
-            due = self._take_waiting()
+            due = self._take_waiting(group)
             if group or committer.behind or committer.told:
                 self._serving = [*group, *committer.behind]
                 committer.serve(group)
@@ -202,10 +207,11 @@ class Writer(Printed):
             self._wakes_at = min(self._due, expected)
             return None if self._wakes_at == math.inf else max(0.0, self._wakes_at - now)
 
-    def _take_waiting(self) -> float:
-        """Give the committer what waits beside the queue; return when it was due."""
+    def _take_waiting(self, group: list[JournalRequest]) -> float:
+        """Give the committer and its group what waits beside the queue; return when it was due."""
         committer = self.committer
         with self._lock:
+            group[:0], self._first = self._first, []
             committer.behind += self._behind
             committer.told += self._told
             self._behind, self._told = [], []

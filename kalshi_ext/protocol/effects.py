@@ -10,6 +10,7 @@ from attrs import field, frozen
 
 from kalshi_ext.bases import Value
 from kalshi_ext.budget.store import BudgetStore, Demand
+from kalshi_ext.protocol.limits import CallLimits
 from kalshi_ext.protocol.messages import Operation, Request
 
 T = TypeVar("T")
@@ -48,6 +49,13 @@ class Monotonic(Value):
 
 
 @frozen(eq=False, repr=False)
+class Begin(Monotonic):
+    """Read that clock at the beginning of a call; its limits bound what waits for the journal."""
+
+    limits: CallLimits
+
+
+@frozen(eq=False, repr=False)
 class Now(Value):
     """Read the clock. Result: Unix seconds, corrected towards the exchange's clock."""
 
@@ -63,7 +71,8 @@ class AdjustClock(Value):
 class Record(Value):
     """Call `verb` of the journal, durably but for `conclude`. Result: what the journal returns.
 
-    `within` bounds the waiting, in seconds: JournalUnusable is raised then; the journal goes on.
+    `within` bounds the waiting, in seconds, else the limits of the call do: JournalUnusable is
+    raised then, and the journal goes on; a reservation is given up, with JournalUnwritable.
     """
 
     verb: Literal[

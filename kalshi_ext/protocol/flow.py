@@ -63,6 +63,7 @@ from kalshi_ext.protocol.context import Context, LockRegistry, PendingWrites, Po
 from kalshi_ext.protocol.deviations import is_documented
 from kalshi_ext.protocol.effects import (
     AdjustClock,
+    Begin,
     Effect,
     Flow,
     Monotonic,
@@ -79,6 +80,7 @@ from kalshi_ext.protocol.retry_policy import retry_rule
 
 __all__ = [
     "AdjustClock",
+    "Begin",
     "CallLimits",
     "Context",
     "Effect",
@@ -123,16 +125,12 @@ def begin_call(
     Raises Misuse for a deadline that is none.
     """
     deadline = checked_deadline(deadline)
-    started: float = yield Monotonic()
     policy = context.policy
     stops = context.stops
-    limits = CallLimits(
-        started,
-        started + policy.resolve_within,
-        stops=stops,
-        began=stops.count if began is None else began,
-        scopes=scopes,
-    )
+    limits = CallLimits(0.0, 0.0, stops=stops, scopes=scopes)
+    limits.started = started = yield Begin(limits)
+    limits.ends = started + policy.resolve_within
+    limits.began = stops.count if began is None else began
     if deadline is not None:
         left = deadline
         if isinstance(left, datetime):
@@ -358,11 +356,15 @@ def request(
     context: Context,
     *,
     limits: CallLimits | None = None,
+    deadline: Deadline | None = None,
 ) -> Flow[T]:
     """Send a call and decode its answer: for reads, and writes whose outcome cannot be looked up.
 
-    Raises NotSent, NoAnswer, OutcomeUnknown, Refused and its kinds, or Unintelligible.
+    `deadline` makes limits where none are given. Raises NotSent, NoAnswer, OutcomeUnknown, Refused
+    and its kinds, or Unintelligible.
     """
+    if deadline is not None and limits is None:
+        limits = yield from begin_call(context, deadline)
     steps = _request(call, context, limits)
     return (yield from telling.ending(context.events, call.operation, steps))
 

@@ -171,7 +171,7 @@ def _trigger(run: Run, group: StoppedGroup) -> Flow[StoppedGroup]:
         call = groups.trigger(group.id, group.subaccount, group.exchange_index)
     else:
         call = groups.delete(group.id, None, None)
-    error = yield from _send(run, call)
+    error = yield from _send(run, call, answers_object=triggers)
     gone = False
     # A deletion is answered with nothing, which anybody in front can say: the list proves it.
     if isinstance(error, NotFound) or (error is None and not triggers):
@@ -199,8 +199,11 @@ def _is_gone(run: Run, group: StoppedGroup) -> Flow[bool]:
     return paginator.keyed and group.id not in {each.id for each in listed}
 
 
-def _send(run: Run, call: Call[Any]) -> Flow[KalshiError | None]:
-    """Send a request that ends orders, once; return why it is not confirmed."""
+def _send(run: Run, call: Call[Any], *, answers_object: bool = False) -> Flow[KalshiError | None]:
+    """Send a request that ends orders, once; return why it is not confirmed.
+
+    `answers_object`: the exchange confirms it with `{}` (documented), anybody may with nothing.
+    """
     response = yield from _send_once(run, call)
     if isinstance(response, Lost) and not response.bytes_sent:
         run.refusal = response.reason
@@ -208,8 +211,10 @@ def _send(run: Run, call: Call[Any]) -> Flow[KalshiError | None]:
     run.sent = SentAt(response.sent_at, response.stamp)
     outcome = judge(call, response, run.context)
     if isinstance(outcome, Executed):
-        stray = is_stray(outcome.value, response)
-        return KalshiError("its answer belongs to another request") if stray else None
+        if is_stray(outcome.value, response):
+            return KalshiError("its answer belongs to another request")
+        says_yes = isinstance(response, Reply) and response.body.strip() == b"{}"
+        return None if says_yes or not answers_object else KalshiError("its answer says nothing")
     run.refusal = str(outcome.error.args[0])
     cause = outcome.error.__cause__
     return cause if isinstance(cause, NotFound) else outcome.error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ from kalshi_ext.budget.store import lease_in_time
 from kalshi_ext.errors import KalshiError, Misuse
 from kalshi_ext.events import NOBODY, Events
 from kalshi_ext.protocol.boundary import Sent
-from kalshi_ext.protocol.effects import Lease
+from kalshi_ext.protocol.effects import Begin, Lease
 from kalshi_ext.protocol.flow import Effect, Flow, Record, Send, Sleep, Told
 from kalshi_ext.protocol.messages import Lost, Reply
 from kalshi_ext.protocol.numbered_calls import numbered
@@ -26,9 +27,9 @@ from kalshi_ext.transport.body_limit import aread_limited
 from kalshi_ext.transport.deadline import DeliveryTrace, trace_delivery
 from kalshi_ext.transport.driver import (
     IMMEDIATE,
-    RESERVATION_VERBS,
     JournalWatch,
     RunningCall,
+    give_up,
     lost_request,
     mark_told,
     no_answer,
@@ -78,6 +79,8 @@ class AsyncDriver(Printed):
                 try:
                     if immediate is not None:
                         result = immediate(self.endpoint.clock, effect)
+                        if type(effect) is Begin:
+                            call.limits = effect.limits
                     elif isinstance(effect, Send):
                         call.note(effect)
                         result = await self._send(effect)
@@ -88,7 +91,7 @@ class AsyncDriver(Printed):
                         # In memory: it returns at once, without thread, future and coroutine.
                         result = getattr(self.journal, effect.verb)(*effect.args)
                     else:
-                        result = await self._perform(effect)
+                        result = await self._perform(effect, call)
                 except Exception as error:  # noqa: BLE001 - the flow decides what it means
                     self._journal_watch.note(effect, error, self.endpoint.clock.monotonic())
                     effect = flow.throw(error)
@@ -111,29 +114,28 @@ class AsyncDriver(Printed):
             self.calls.pop(id(call), None)
             flow.close()
 
-    async def _perform(self, effect: Effect) -> Any:
+    async def _perform(self, effect: Effect, call: RunningCall) -> Any:
         if isinstance(effect, Sleep):
             return await asyncio.sleep(effect.seconds)
         if isinstance(effect, Lease):
             return await asyncio.to_thread(lease_in_time, effect.store, effect.demand)
         assert isinstance(effect, Record)  # noqa: S101 - the union has no other member
-        return await self._record(effect)
+        return await self._record(effect, call)
 
-    async def _record(self, record: Record) -> Any:
+    async def _record(self, record: Record, call: RunningCall) -> Any:
         future = self.journal.submit(record.verb, *record.args)
         if future.done():  # written behind
             return future.result()
+        within = call.patience(record, self.endpoint)
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(future), record.within)
+            return await asyncio.wait_for(asyncio.wrap_future(future), within)
         except TimeoutError:
-            if record.within is None:  # the journal's own
+            if within is None:  # the journal's own
                 raise
-            raise no_answer(record.within) from None
+            give_up(self.journal, record, future)
+            raise no_answer(record, within) from None
         except (asyncio.CancelledError, GeneratorExit):
-            # A reservation whose result nobody received must not stay behind as an intent that
-            # may have been sent. Other verbs are written whether or not anybody waits.
-            if record.verb in RESERVATION_VERBS:
-                self.journal.cancel_reservation(future)
+            give_up(self.journal, record, future)
             raise
 
     async def _send(self, send: Send) -> Reply | Lost:
@@ -195,3 +197,11 @@ class AsyncDriver(Printed):
         self._closed = True
         if self._pid == os.getpid():  # as in Driver
             await self.transport.aclose()
+
+    async def release(self, close: Callable[[], None], *, blocking: bool) -> None:
+        """Close what a client has beside its connections; where it may wait, off the loop."""
+        if not blocking or self._pid != os.getpid():  # a child has no thread of its parent's pool
+            close()
+            return
+        # Shielded, so that a cancellation takes no close out of the pool's queue.
+        await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, close))

@@ -6,6 +6,7 @@ sends the result back into the flow, until the flow returns:
     Send          sign, send once, read the whole body  -> Reply, or Lost for whatever went wrong
     Sleep         wait                                  -> None
     Monotonic     read the clock that nobody sets       -> seconds
+    Begin         the same, as the beginning of a call  -> seconds
     Now           read the corrected clock              -> Unix seconds
     AdjustClock   correct the clock                     -> None
     Record        call the journal                      -> what the journal returns
@@ -23,8 +24,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import nullcontext
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from attrs import define, field
 
@@ -38,6 +40,7 @@ from kalshi_ext.protocol.boundary import Sent
 from kalshi_ext.protocol.effects import Lease
 from kalshi_ext.protocol.flow import (
     AdjustClock,
+    Begin,
     Effect,
     Flow,
     Monotonic,
@@ -47,6 +50,7 @@ from kalshi_ext.protocol.flow import (
     Sleep,
     Told,
 )
+from kalshi_ext.protocol.limits import CallLimits
 from kalshi_ext.protocol.messages import Lost, Operation, Reply
 from kalshi_ext.protocol.numbered_calls import numbered
 from kalshi_ext.redact import clean_text
@@ -62,6 +66,7 @@ T = TypeVar("T")
 
 # The verbs of the journal that precede a send.
 RESERVATION_VERBS = frozenset({"reserve_many", "reopen"})
+_LEAST_WAIT: Final = 0.5  # seconds for the journal, also where the time of a call is over
 
 
 def lost_request(error: Exception, trace: DeliveryTrace, sent_at: float, stamp: float) -> Lost:
@@ -92,6 +97,7 @@ def refuse_inherited(pid: int) -> None:
 # The effects that neither send nor wait: most of them, and each is a small part of a call.
 IMMEDIATE: dict[type, Callable[[Any, Any], Any]] = {
     Monotonic: lambda clock, _: clock.monotonic(),
+    Begin: lambda clock, _: clock.monotonic(),
     Now: lambda clock, _: clock.now(),
     AdjustClock: lambda clock, effect: clock.adjust(effect.seconds),
 }
@@ -103,6 +109,14 @@ class RunningCall(Printed):
 
     began: float
     operation: Operation | None = None
+    limits: CallLimits | None = None
+
+    def patience(self, record: Record, endpoint: Endpoint) -> float | None:
+        """Return how many seconds it may wait for the journal, None for as long as it takes."""
+        if record.within is not None or self.limits is None:
+            return record.within
+        now: float = endpoint.clock.monotonic()
+        return max(self.limits.ends - now, _LEAST_WAIT)
 
     def note(self, send: Send) -> None:
         """Take the operation of a request: that of the first write, else of the latest read."""
@@ -149,8 +163,19 @@ def mark_told(journal: Any, keys: tuple[str, ...]) -> None:
         journal.mark_told(keys)
 
 
-def no_answer(seconds: float) -> JournalUnusable:
-    return JournalUnusable(f"the journal does not answer in {seconds:g} s")
+def no_answer(record: Record, seconds: float) -> JournalUnusable | JournalUnwritable:
+    """Build the error of a journal that stands still; before a send nothing was sent."""
+    reserves = record.verb in RESERVATION_VERBS
+    kind = JournalUnwritable if reserves else JournalUnusable
+    return kind(f"the journal does not answer in {seconds:.3g} s")
+
+
+def give_up(journal: Any, record: Record, future: Future[Any]) -> None:
+    """Leave a verb that nobody waits for any more."""
+    # A reservation whose result nobody received must not stay behind as an intent that may have
+    # been sent. Other verbs are written whether or not anybody waits.
+    if record.verb in RESERVATION_VERBS:
+        journal.cancel_reservation(future)
 
 
 @define(eq=False, repr=False)
@@ -187,6 +212,8 @@ class Driver(Printed):
                 try:
                     if immediate is not None:
                         result = immediate(self.endpoint.clock, effect)
+                        if type(effect) is Begin:
+                            call.limits = effect.limits
                     elif isinstance(effect, Send):
                         call.note(effect)
                         result = self._send(effect)
@@ -194,7 +221,7 @@ class Driver(Printed):
                     elif isinstance(effect, Told):
                         told, result = effect.keys, None
                     else:
-                        result = self._perform(effect)
+                        result = self._perform(effect, call)
                 except Exception as error:  # noqa: BLE001 - the flow decides what it means
                     self._journal_watch.note(effect, error, self.endpoint.clock.monotonic())
                     effect = flow.throw(error)
@@ -217,18 +244,30 @@ class Driver(Printed):
             self.calls.pop(id(call), None)
             flow.close()  # an interrupt skips the flow: its own cleanup has to run now
 
-    def _perform(self, effect: Effect) -> Any:
+    def _perform(self, effect: Effect, call: RunningCall) -> Any:
         if isinstance(effect, Sleep):
             return time.sleep(effect.seconds)
         if isinstance(effect, Lease):
             return lease_in_time(effect.store, effect.demand)
         assert isinstance(effect, Record)  # noqa: S101 - the union has no other member
-        if effect.within is None:
+        if not self.journal.blocking:
             return getattr(self.journal, effect.verb)(*effect.args)
+        return self._record(effect, call)
+
+    def _record(self, record: Record, call: RunningCall) -> Any:
+        future = self.journal.submit(record.verb, *record.args)
+        if future.done():  # written behind
+            return future.result()
+        within = call.patience(record, self.endpoint)
         try:
-            return self.journal.submit(effect.verb, *effect.args).result(effect.within)
-        except TimeoutError:
-            raise no_answer(effect.within) from None
+            return future.result(within)
+        except BaseException as error:
+            if future.done() and future.exception() is error:
+                raise
+            give_up(self.journal, record, future)  # after an interrupt too
+            if within is None or not isinstance(error, TimeoutError):
+                raise
+            raise no_answer(record, within) from None
 
     def _send(self, send: Send) -> Reply | Lost:
         if self._closed:
@@ -284,3 +323,8 @@ class Driver(Printed):
         self._closed = True
         if self._pid == os.getpid():  # a child's goodbye would end its parent's connections
             self.transport.close()
+
+    def release(self, close: Callable[[], None], *, blocking: bool) -> None:
+        """Close what a client has beside its connections; `blocking`: it may wait for storage."""
+        del blocking  # a thread may wait
+        close()

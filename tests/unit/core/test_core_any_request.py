@@ -5,6 +5,7 @@ Each rule is tried with the sync and the async client.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -18,6 +19,7 @@ from kalshi_ext import (
     Misuse,
     NoAnswer,
     NotFound,
+    NotSent,
     OutcomeUnknown,
     RateLimited,
     Unauthorized,
@@ -248,3 +250,32 @@ def test_no_contract_is_known_of_it_so_nothing_counts_as_a_deviation() -> None:
     with clients.client(transport) as client:
         client.request("GET", "/brand/new")
         assert client.drift() == {}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_deadline_that_has_passed_lets_nothing_leave(method: str) -> None:
+    transport = clients.RecordingTransport()
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    for error in answers_of(transport, method, "/series/KXRAIN", deadline=past):
+        assert type(error) is NotSent
+        assert "the deadline of the call has passed" in str(error)
+    assert transport.requests == []
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_deadline_cuts_the_time_of_an_attempt(method: str) -> None:
+    transport = clients.RecordingTransport()
+    answers_of(transport, method, "/series/KXRAIN")
+    answers_of(transport, method, "/series/KXRAIN", deadline=3)
+    usual, _, cut, _ = (request.extensions["timeout"]["read"] for request in transport.requests)
+    assert usual == clients.QUICK.timeout
+    assert cut <= 3
+
+
+@pytest.mark.parametrize("deadline", [0, -1, True, "soon", datetime(2026, 1, 1)])
+def test_a_deadline_that_is_none_is_refused_before_anything_is_sent(deadline: Any) -> None:
+    transport = clients.RecordingTransport()
+    for error in answers_of(transport, "GET", "/series/KXRAIN", deadline=deadline):
+        assert type(error) is Misuse
+        assert "deadline" in str(error)
+    assert transport.requests == []

@@ -13,7 +13,7 @@ from attrs import evolve
 from kalshi_ext import bulk, errors, writes
 from kalshi_ext.journal import JournalError
 from kalshi_ext.protocol.context import LockOwner
-from kalshi_ext.protocol.flow import Monotonic, Record, Send
+from kalshi_ext.protocol.flow import Begin, Monotonic, Record, Send
 from kalshi_ext.protocol.messages import Call, Operation, Repeat, Request
 from kalshi_ext.requests import Target
 
@@ -406,7 +406,7 @@ def test_a_cancel_uses_no_journal_and_waits_for_no_lock() -> None:
     other = LockOwner()
     exchange.context.locks.acquire([f"order {ID}", ID], other)
     cancel(exchange)
-    assert effects == {Send, Monotonic}
+    assert effects == {Begin, Send, Monotonic}
 
 
 def test_what_may_be_repeated_says_so_when_it_stays_unknown() -> None:

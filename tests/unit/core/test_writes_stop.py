@@ -353,6 +353,29 @@ def test_an_order_in_doubt_in_a_triggered_group_is_not_waited_for() -> None:
     assert exchange.waited < 10
 
 
+NO_OBJECTS = [core.reply(200, body=b""), core.reply(200, body=b" null "), NO_CONTENT]
+
+
+@pytest.mark.parametrize("answer", NO_OBJECTS)
+def test_a_trigger_that_is_answered_with_nothing_is_sent_again(answer: Reply) -> None:
+    exchange = exchange_of(ex.once(answer, method="PUT"), group=True)
+    crashed(exchange, order_group_id=GROUP)
+    report = stop(exchange)
+    assert (report.flat, exchange.triggered) == (True, {GROUP})
+    assert len(exchange.sent("PUT")) == 2
+
+
+@pytest.mark.parametrize("answer", NO_OBJECTS)
+def test_an_order_in_doubt_in_a_group_whose_trigger_nothing_confirms_is_waited_for(
+    answer: Reply,
+) -> None:
+    exchange = exchange_of(ex.always(answer, method="PUT"), group=True)
+    crashed(exchange, order_group_id=GROUP)
+    report = stop(exchange, deadline=10)
+    assert (report.outcome, report.undecided) == ("unknown", ("c1",))
+    assert [group.triggered for group in report.groups] == [False]
+
+
 def test_without_verify_everything_is_sent_once_and_flat_is_not_claimed() -> None:
     exchange = exchange_of(group=True, orders=[ex.row()])
     report = stop(exchange, verify=False)
