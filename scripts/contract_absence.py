@@ -70,9 +70,16 @@ def _samples(name: str, operation: str) -> Iterator[Any]:
     bound = CONTRACTS[name].operations[operation]
     schema = _answer_schema(tree, bound)
     if schema is not None:
-        for without in (None, "error") if "batch" in operation.lower() else (None,):
-            sample = Sampler(tree).make_answer(schema, without=without)
-            yield json.loads(json.dumps(sample))
+        batch = "batch" in operation.lower()
+        for without in (None, "error") if batch else (None,):
+            sample = json.loads(json.dumps(Sampler(tree).make_answer(schema, without=without)))
+            yield sample
+            if batch and without is None:
+                yield {key: [_refused(row) for row in rows] for key, rows in sample.items()}
+
+
+def _refused(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name in ("error", "client_order_id")}
 
 
 def _answer_schema(tree: dict[str, Any], bound: Any) -> dict[str, Any] | None:

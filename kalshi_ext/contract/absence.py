@@ -32,7 +32,7 @@ ABSENCE: Final[dict[str, dict[str, str]]] = {
         "orders[].average_fee_paid": "none OrderAck.average_fee",
         "orders[].average_fill_price": "none OrderAck.average_fill_price",
         "orders[].client_order_id": "none OrderAck.client_order_id",
-        "orders[].error": "other",
+        "orders[].error": "answer",
         "orders[].error.code": "unread",
         "orders[].error.details": "unread",
         "orders[].error.error": "unread",
@@ -72,7 +72,7 @@ ABSENCE: Final[dict[str, dict[str, str]]] = {
     "BatchCancelOrdersV2": {
         "orders": "answer",
         "orders[].client_order_id": "none OrderAck.client_order_id",
-        "orders[].error": "other",
+        "orders[].error": "answer",
         "orders[].error.code": "unread",
         "orders[].error.details": "unread",
         "orders[].error.error": "unread",
@@ -653,7 +653,7 @@ ABSENCE: Final[dict[str, dict[str, str]]] = {
     },
     "batchCreateOrders": {
         "responses": "answer",
-        "responses[].error": "other",
+        "responses[].error": "answer",
         "responses[].error.code": "unread",
         "responses[].error.details": "unread",
         "responses[].error.error": "unread",
@@ -749,7 +749,7 @@ ABSENCE: Final[dict[str, dict[str, str]]] = {
     },
     "batchCancelOrders": {
         "responses": "answer",
-        "responses[].error": "other",
+        "responses[].error": "answer",
         "responses[].error.code": "unread",
         "responses[].error.details": "unread",
         "responses[].error.error": "unread",

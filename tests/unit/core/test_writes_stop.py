@@ -10,7 +10,7 @@ import core_samples as core
 import fake_exchange as ex
 import pytest
 from attrs import evolve
-from stop_exchange import ALL, GROUP, POLICY, Exchange, exchange_of, stop
+from stop_exchange import ALL, GROUP, NO_CONTENT, POLICY, Exchange, exchange_of, stop
 
 from kalshi_ext import bulk, errors, writes
 from kalshi_ext import stop as stops
