@@ -26,5 +26,7 @@ class BesideJournal(MemoryJournal):
 
     def open_entries(self, ticker: str | None = None) -> list[Entry]:
         """Return the entries without a verdict, of the file too. Raises JournalUnusable."""
+        if not self._file.exists():  # it is made when a journal opens, before its first order
+            return super().open_entries(ticker)
         with SqliteJournal(self._file, readonly=True) as beside:
             return [*super().open_entries(ticker), *beside.open_entries(ticker)]

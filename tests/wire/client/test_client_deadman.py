@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from kalshi_ext import (
     DeadManGone,
     Kalshi,
     Misuse,
+    OrderTicket,
     Secret,
     TradingStopped,
     session,
@@ -30,10 +32,12 @@ from kalshi_ext import (
 from kalshi_ext.cli import deadman_command, main
 from kalshi_ext.cli.deadman_command import Watch
 from kalshi_ext.journal.beside import BesideJournal
+from kalshi_ext.journal.sqlite import SqliteJournal
 from kalshi_ext.journal.stop_record import FileStopRecord
 from kalshi_ext.sandbox import Sandbox
 from kalshi_ext.transport.deadman import VARIABLE
 from kalshi_ext.transport.keys import load_key
+from kalshi_ext.writes.journal_codec import encode_order
 
 # Bots of a few lines: what they do with their end of the pipe is all that counts.
 SILENT = "import os, time; os.write({fd}, b'a'); time.sleep(60)"
@@ -236,6 +240,20 @@ def test_over_a_dead_network_and_a_pause_it_goes_on_until_nothing_rests(
     events = FileStopRecord.beside(journal).read().events
     assert [events[0]["what"], events[0]["why"]] == ["deadman", "silent"]
     assert (events[-1]["what"], events[-1]["outcome"]) == ("deadman stopped", "flat")
+
+
+def test_a_stop_beside_the_file_is_not_flat_while_an_order_in_it_may_still_arrive(
+    proxied: Sandbox, tmp_path: Path
+) -> None:
+    journal = tmp_path / "orders.db"
+    ticket = OrderTicket.of(TICKER, **ORDER)
+    with SqliteJournal(journal) as of_the_bot:
+        of_the_bot.reserve(encode_order("CreateOrderV2", ticket, time.time()))
+    given = options(proxied, "beside", policy=QUICK)
+    with Kalshi(**given, journal=BesideJournal(journal)) as client:
+        report = client.stop(deadline=0.5)
+    assert report.undecided == (ticket.client_order_id,)
+    assert not report.flat
 
 
 def test_the_command_stops_a_bot_that_stands_still_and_it_wakes_up_shut_out(
