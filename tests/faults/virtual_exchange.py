@@ -25,7 +25,7 @@ from kalshi_ext.protocol.flow import Effect, Sleep
 from kalshi_ext.protocol.messages import Operation
 from kalshi_ext.protocol.pacer import Pacer
 from kalshi_ext.sandbox.engine import ApiRequest, Caller, Engine, Settings, admin
-from kalshi_ext.transport.driver import Driver
+from kalshi_ext.transport.driver import Driver, RunningCall
 
 TICKER = "KXRAIN-26DEC31-NYC"
 POLICY = Policy(poll=1.0, poll_ceiling=30.0, resend_within=180.0)
@@ -124,11 +124,11 @@ class VirtualExchange(httpx.BaseTransport):
 class VirtualTimeDriver(Driver):
     """The client's own driver, but a sleep moves the exchange's clock instead of waiting."""
 
-    def _perform(self, effect: Effect) -> Any:
+    def _perform(self, effect: Effect, call: RunningCall) -> Any:
         if isinstance(effect, Sleep):
             self.transport.time += effect.seconds  # type: ignore[attr-defined]
             return None
-        return Driver._perform(self, effect)
+        return Driver._perform(self, effect, call)
 
 
 def make_client(exchange: VirtualExchange, journal: Journal | None = None) -> Kalshi:

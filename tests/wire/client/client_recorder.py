@@ -30,7 +30,11 @@ FIXED_VALUES = {
     "action": "buy",
 }
 # What the changes of the examples ask for stands in the classic answers to them.
-CHANGED_VALUES = {"amendOrder": {"yes_price": 57}, "decreaseOrder": {"remaining_count": 2}}
+CHANGED_VALUES: dict[str, dict[str, Any]] = {
+    "amendOrder": {"yes_price": 57},
+    "decreaseOrder": {"remaining_count": 2},
+    "cancelOrder": {"status": "canceled"},
+}
 
 
 # Every answer of the exchange has a Date: here one before its watermark, so that reads are fresh.
