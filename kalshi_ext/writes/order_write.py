@@ -75,7 +75,7 @@ class OrderWrite(Write[OrderAck]):
         named = {"client_order_id": keys[0], "ticket": tickets[0]} if len(keys) == 1 else {}
         whole = judge(call, response, self.context, **named)
         if not isinstance(whole, Executed):
-            if isinstance(whole, Unknown) and self._is_taken(keys, response, whole.error):
+            if isinstance(whole, Unknown) and self._is_taken(keys, response):
                 whole = Unknown(whole.error, key_taken=True)
             return dict.fromkeys(keys, whole)
         answer = whole.value
@@ -85,14 +85,14 @@ class OrderWrite(Write[OrderAck]):
             return {keys[0]: _missing_entry(call.operation, tickets[0])}
         return match_entries(call.operation, tickets, answer)
 
-    def _is_taken(self, keys: Sequence[str], response: Reply | Lost, error: KalshiError) -> bool:
+    def _is_taken(self, keys: Sequence[str], response: Reply | Lost) -> bool:
         """Say whether "this id exists", in words of no known code, is believed of these orders."""
         if isinstance(response, Lost) or not says_taken(read_error_bytes(response.body)):
             return False
         # After an attempt of ours it is evidence for our order, whoever says it. Before one only
-        # the exchange's own word counts, and that of a batch may be about another entry.
-        tried = response.maybe_executed or any(self.progress[key].tried for key in keys)
-        return tried or (len(keys) == 1 and not isinstance(error, OutcomeUnknown))
+        # the exchange's own code names the id: an order proven absent under other words is ours
+        # to place.
+        return response.maybe_executed or any(self.progress[key].tried for key in keys)
 
     def probe(
         self, keys: Sequence[str], reading: Reading

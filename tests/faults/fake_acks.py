@@ -16,7 +16,7 @@ CONFLICTS_WITHOUT_CODE = (
     {"error": {"message": "conflict"}},
     {"error": "conflict"},
     {"msg": "conflict"},
-    {"error": {"code": "client_order_id_taken", "message": "conflict"}},
+    {"error": {"code": "order_conflict", "message": "conflict"}},
     None,
 )
 LISTS = ("orders", "fills", "order_groups", "transfers", "subaccount_balances")
