@@ -191,7 +191,12 @@ def _may_be_duplicate(call: Call[Any], error: Refused) -> bool:
 
 def says_taken(told: ErrorBody | Refused) -> bool:
     """Say whether an answer says that the key is known already, in words of whatever kind."""
-    return _TAKEN.search(f"{told.code} {told.message} {told.details}") is not None
+    return says(_TAKEN, told)
+
+
+def says(words: re.Pattern[str], told: ErrorBody | Refused) -> bool:
+    """Say whether an error has such words, in whichever of its fields."""
+    return words.search(f"{told.code} {told.message} {told.details}") is not None
 
 
 _TAKEN = re.compile(
@@ -207,8 +212,7 @@ def says_applied(response: Reply | Lost) -> bool:
     """Say whether a 4xx says in words of no known code that a keyed transfer was done before."""
     if isinstance(response, Lost) or not 400 <= response.status < 500:
         return False
-    told = read_error_bytes(response.body)
-    return _APPLIED.search(f"{told.code} {told.message} {told.details}") is not None
+    return says(_APPLIED, read_error_bytes(response.body))
 
 
 _APPLIED = re.compile(

@@ -29,6 +29,7 @@ from kalshi_ext.writes.outcomes import (
     Unknown,
     WriteOutcome,
     judge,
+    says,
     says_taken,
     unbelieved,
     unknown_error,
@@ -85,7 +86,7 @@ class Single(Write[Any]):
         # The exchange refuses an amend to what the order already is (observed). An id that it gives
         # the order anew may be the order's already.
         renames = self.payload.get("client_order_id") is not None
-        return _is_no_op(error) or (renames and says_taken(error))
+        return says(_NO_OP, error) or (renames and says_taken(error))
 
     def probe(self, keys: Sequence[str], _: Reading) -> Flow[Mapping[str, ProbeResult[Any]]]:
         return {keys[0]: (yield from self.look())}
@@ -105,10 +106,6 @@ class Single(Write[Any]):
         if isinstance(error, OutcomeUnknown):
             return error
         return unknown_error(self.operation, str(error.args[0]), order_id=self.order_id)
-
-
-def _is_no_op(error: Refused) -> bool:
-    return _NO_OP.search(f"{error.code} {error.message} {error.details}") is not None
 
 
 _NO_OP = re.compile("no[ _-]?op(?![a-z])|no[ _-]change|unchanged|AmendOrderNoOp", re.IGNORECASE)
