@@ -45,6 +45,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from weakref import ReferenceType, ref
 
 from attrs import define, field
 
@@ -99,8 +100,11 @@ class DeliveryTrace(Printed):
 
 
 # A context variable reaches the streams inside httpx and httpcore, which pass no such argument on;
-# threads and tasks each see their own.
-_current: ContextVar[DeliveryTrace | None] = ContextVar("kalshi_ext_delivery", default=None)
+# threads and tasks each see their own. It refers to the trace without keeping it: a Ctrl-C between
+# setting and resetting it would leave a trace behind whose time is over for every later request.
+_current: ContextVar[ReferenceType[DeliveryTrace] | None] = ContextVar(
+    "kalshi_ext_delivery", default=None
+)
 
 
 @contextmanager
@@ -112,7 +116,7 @@ def trace_delivery(
     Belongs to the thread or task that entered it; a body may also be read after it was left.
     """
     trace = DeliveryTrace(deadline, has_place=has_place)
-    token = _current.set(trace)
+    token = _current.set(ref(trace))
     try:
         yield trace
     finally:
@@ -123,4 +127,5 @@ def trace_delivery(
 
 def current_trace() -> DeliveryTrace | None:
     """Return the trace of the request this thread or task is making."""
-    return _current.get()
+    reference = _current.get()
+    return None if reference is None else reference()

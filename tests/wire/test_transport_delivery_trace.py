@@ -3,9 +3,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import FrameType
+from typing import Any
 
 import httpcore
 import httpx
@@ -22,6 +25,7 @@ from scripted_server import (
 )
 
 from kalshi_ext.transport import DeliveryTrace, failures, trace_delivery
+from kalshi_ext.transport.deadline import current_trace
 
 
 @pytest.fixture(params=TRANSPORT_CLIENTS)
@@ -251,13 +255,47 @@ def test_another_transport_proves_nothing_by_its_silence() -> None:
 
 
 def test_evidence_inside_evidence_is_its_own() -> None:
-    from kalshi_ext.transport.deadline import current_trace
-
     with trace_delivery(1.0) as outer:
         with trace_delivery(2.0) as inner:
             assert current_trace() is inner
         assert current_trace() is outer
     assert current_trace() is None
+
+
+def interrupt_at(instruction: int, act: Callable[[], None]) -> bool:
+    """Raise KeyboardInterrupt at the n-th instruction that `act` runs; whether it has so many."""
+    left = instruction
+
+    def trace(frame: FrameType, event: str, arg: Any) -> Any:
+        nonlocal left
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            left -= 1
+            if left == 0:
+                raise KeyboardInterrupt
+        return trace
+
+    previous = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        act()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(previous)
+    return False
+
+
+def test_an_interrupt_at_any_instruction_leaves_no_trace_to_later_requests() -> None:
+    def act() -> None:
+        with trace_delivery(1.0):
+            pass
+
+    struck = 0
+    while interrupt_at(struck + 1, act):
+        struck += 1
+        assert current_trace() is None, struck
+    assert struck > 50
 
 
 def test_a_cancelled_task_knows_that_its_request_left() -> None:
