@@ -8,7 +8,6 @@ and exits 1 when the file differs.
 
 from __future__ import annotations
 
-import argparse
 import enum
 import importlib
 import inspect
@@ -18,6 +17,8 @@ from decimal import Decimal
 from pathlib import Path
 from types import FunctionType
 from typing import Any
+
+from figures import write_or_compare
 
 ROOT = Path(__file__).resolve().parent.parent
 # The client of this checkout goes before an installed one.
@@ -235,15 +236,7 @@ def _exit_codes() -> list[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write or compare the file."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="compare only")
-    fresh = api_text()
-    if parser.parse_args(arguments).check:
-        stands = FILE.exists() and FILE.read_text(encoding="utf-8") == fresh
-        print("the public names stand" if stands else "run python scripts/api_text.py")
-        return int(not stands)
-    FILE.write_text(fresh, encoding="utf-8", newline="\n")
-    return 0
+    return write_or_compare(FILE, api_text(), arguments, __doc__ or "")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ fields. What differs is written to kalshi_ext/contract/absence.py, which the dri
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import sys
@@ -23,6 +22,7 @@ sys.path[:0] = [str(ROOT / place) for place in ("scripts", "examples", "tests/co
 import attrs
 from adopt_steps.coverage import Sampler
 from adopt_steps.references import dereference
+from figures import write_or_compare
 from operations_bound import CONTRACTS, EVERY, calls_of
 
 from kalshi_ext.drift.documents import document
@@ -193,16 +193,8 @@ def text() -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write or compare the module."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="compare only")
     logging.getLogger("kalshi_ext.drift").disabled = True  # answers without fields deviate
-    fresh = text()
-    if parser.parse_args(arguments).check:
-        stands = FILE.exists() and FILE.read_text(encoding="utf-8") == fresh
-        print("the absences stand" if stands else "run python scripts/contract_absence.py")
-        return int(not stands)
-    FILE.write_text(fresh, encoding="utf-8", newline="\n")
-    return 0
+    return write_or_compare(FILE, text(), arguments, __doc__ or "")
 
 
 if __name__ == "__main__":

@@ -6,14 +6,13 @@ What happened is a class's docstring, what to do its `advice`. `--check` compare
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import inspect
 import pkgutil
 import sys
 from collections.abc import Iterator
 
-from figures import DOCS, write_block
+from figures import DOCS, with_blocks, write_or_compare
 
 import kalshi_ext
 from kalshi_ext import errors
@@ -127,18 +126,9 @@ def _what_to_do(kind: type[KalshiError]) -> str:
 
 
 def main() -> int:
-    """Write or check both blocks."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="compare only")
-    blocks = {"tree": tree(), "each": table()}
-    if parser.parse_args().check:
-        text = (DOCS / PAGE).read_text(encoding="utf-8")
-        stands = all(f"\n{block}\n" in text for block in blocks.values())
-        print(f"{PAGE} stands" if stands else f"{PAGE} differs: run python scripts/errors_table.py")
-        return 0 if stands else 1
-    for name, block in blocks.items():
-        write_block(PAGE, name, block)
-    return 0
+    """Write or compare both blocks."""
+    page = with_blocks(PAGE, {"tree": tree(), "each": table()})
+    return write_or_compare(DOCS / PAGE, page, None, __doc__ or "")
 
 
 if __name__ == "__main__":

@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 
-from figures import DOCS, write_block
+from figures import DOCS, with_blocks, write_or_compare
 
 from kalshi_ext.contracts import contract
 from kalshi_ext.protocol.retry_policy import RETRY_POLICY, RetryRule
@@ -49,17 +48,9 @@ def _resend_text(rule: RetryRule) -> str:
 
 
 def main() -> int:
-    """Write or check the block."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="compare only")
-    if parser.parse_args().check:
-        stands = table() in (DOCS / PAGE).read_text(encoding="utf-8")
-        print(
-            "the matrix stands" if stands else f"{PAGE} differs: run python scripts/retry_policy.py"
-        )
-        return 0 if stands else 1
-    write_block(PAGE, BLOCK, table())
-    return 0
+    """Write or compare the block."""
+    page = with_blocks(PAGE, {BLOCK: table()})
+    return write_or_compare(DOCS / PAGE, page, None, __doc__ or "")
 
 
 if __name__ == "__main__":
