@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 import pytest
+from case_samples import examples
 from core_samples import CURRENT, reply
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -140,7 +141,7 @@ def test_the_fast_reader_reads_a_page_of_the_contract_by_itself(name: str) -> No
 
 
 @pytest.mark.parametrize("name", MODELS)
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(data=st.data())
 def test_it_never_reads_a_page_otherwise_than_the_tolerant_reader(name: str, data: Any) -> None:
     call, key, shape, _ = LISTS[name]

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from case_samples import examples
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -91,14 +92,24 @@ NAMES = sorted(
 )
 
 
+class UnopenedProxy(Proxy):
+    """It has no fields to show, and a failing example must be told."""
+
+    def __repr__(self) -> str:
+        return "UnopenedProxy()"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(repr(self))
+
+
 @pytest.fixture(scope="module")
 def commands() -> AdminCommands:
     options = Options(clock=None, proxy=False, seed_data=False)
     exchange = open_exchange(options)
-    return AdminCommands(exchange, options, Proxy.__new__(Proxy))
+    return AdminCommands(exchange, options, UnopenedProxy.__new__(UnopenedProxy))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     action=st.sampled_from(sorted(ACTIONS)),
     params=st.dictionaries(st.sampled_from(NAMES), JSON_VALUES, max_size=6) | JSON_VALUES,
@@ -119,7 +130,7 @@ WORDS = ["admin", "clock.set", "clock.advance", "faults.add", "faults.remove", "
 WORDS += ["truth.events", "truth.book", "oracle.requests", "keys.issue", "keys.of", "nonsense"]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     word=st.sampled_from(WORDS),
     arguments=st.dictionaries(
