@@ -74,7 +74,7 @@ def sweep_lines(write: str, *, lost: bool, start: int, stride: int) -> list[Inte
     line = start
     results = [interrupt_write(LineInterrupt(write, line, lost))]
     while results[-1].location:
-        line += max(stride, line // 12)
+        line += max(stride, line // 6)
         results.append(interrupt_write(LineInterrupt(write, line, lost)))
     return results
 
