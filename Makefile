@@ -103,7 +103,7 @@ hostile: $(VENV)/.dev ## 20,000 hostile worlds on real TCP, a second witness; wr
 	$(PY) scripts/hostile.py --write
 
 sweeps: $(VENV)/.dev ## every case of what `make test` samples (minutes)
-	EVERY_CASE=1 $(PY) -m pytest -n $(JOBS) --dist worksteal -q $$(grep -rl case_samples tests --include='test_*.py')
+	EVERY_CASE=1 $(PY) -m pytest -n $(JOBS) --dist worksteal -q $$(grep -rlE 'case_samples|hypothesis' tests --include='test_*.py')
 
 fuzz: $(VENV)/.dev ## attack arguments, answers, secrets and patterns; writes the figures
 	$(PY) scripts/fuzz.py --write

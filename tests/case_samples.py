@@ -22,3 +22,8 @@ def sampled(cases: Sequence[T], step: int) -> Sequence[T]:
     if EVERY_CASE:
         return cases
     return [*cases[:-1:step], cases[-1]]
+
+
+def examples(number: int) -> int:
+    """Say how many examples hypothesis draws for the suite, of so many in a sweep."""
+    return number if EVERY_CASE else max(10, number * 2 // 5)

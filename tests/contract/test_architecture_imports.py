@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,9 +69,15 @@ def room_of(path: Path) -> str:
     return path.relative_to(ROOM).parts[0].removesuffix(".py")
 
 
+@functools.cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Give every node of a file; each is asked for by many tests."""
+    return tuple(ast.walk(ast.parse(path.read_text())))
+
+
 def imported(path: Path) -> Iterator[tuple[str, int]]:
     """Walk the full names a file imports anywhere in it, also late and for type checkers."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -154,7 +161,7 @@ def test_only_drivers_and_transports_know_the_http_library() -> None:
 
 def calls(path: Path) -> Iterator[tuple[str, int]]:
     """Walk the dotted names a file calls."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.Call):
             yield ast.unparse(node.func), node.lineno
 

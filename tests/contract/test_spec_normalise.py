@@ -8,6 +8,7 @@ import random
 from typing import Any
 
 import pytest
+from case_samples import examples
 from contract.dump import dump_yaml
 from contract.grammar import rewrite
 from contract.normalise import normalise
@@ -335,7 +336,7 @@ JUNK = st.recursive(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(JUNK, JUNK, JUNK)
 def test_any_tree_is_normalised_for_good_or_refused(path: Any, schema: Any, rest: Any) -> None:
     source = small(Answer=schema)

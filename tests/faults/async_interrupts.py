@@ -205,6 +205,9 @@ async def run_interruptions(
         async with limit:
             return await run_interruption(box, proxy, interruption)
 
-    with PerKeyFaultProxy(box.direct_url) as proxy:
-        interrupted = await asyncio.gather(*(run_limited(each) for each in interruptions))
+    try:
+        with PerKeyFaultProxy(box.direct_url) as proxy:
+            interrupted = await asyncio.gather(*(run_limited(each) for each in interruptions))
+    finally:
+        gc.unfreeze()  # what is collected in later tests is none of ours
     return await asyncio.to_thread(judge, box, interrupted)

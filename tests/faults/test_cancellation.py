@@ -22,7 +22,7 @@ from tcp_cases import WRITES, Tally, run_in_parallel, start_sandbox
 from kalshi_ext.journal import open_journal
 
 DEEPEST = 7  # awaits of a write whose answer comes; the lookup after a lost answer has more
-STRIDE = 83  # of the lines of a write; `make faults` takes every one
+STRIDE = 167  # of the lines of a write; `make faults` takes every one
 
 
 def interrupt(dedupe: str, interruptions: list[Interruption]) -> Tally:
@@ -74,7 +74,7 @@ def sweep_lines(write: str, *, lost: bool, start: int, stride: int) -> list[Inte
     line = start
     results = [interrupt_write(LineInterrupt(write, line, lost))]
     while results[-1].location:
-        line += max(stride, line // 12)
+        line += max(stride, line // 6)
         results.append(interrupt_write(LineInterrupt(write, line, lost)))
     return results
 

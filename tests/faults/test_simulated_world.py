@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 from attrs import fields
+from case_samples import examples
 from simulation_bot import run_seed
 from simulation_world import CLOCK_TOLERANCE, FaultRates, SimulatedWorld
 
@@ -14,7 +15,7 @@ from kalshi_ext.contracts import contract
 from kalshi_ext.protocol.flow import Flow, Send
 
 # `make simulate` runs 100,000. Mutation testing takes other numbers.
-SEEDS = int(os.environ.get("SIMULATED_SEEDS", "80"))
+SEEDS = int(os.environ.get("SIMULATED_SEEDS", str(examples(80))))
 BLOCKS = 4
 
 

@@ -41,9 +41,9 @@ def test_what_is_said_in_the_end_of_a_false_answer_or_a_storm_is_true(
 ) -> None:
     caplog.set_level(logging.CRITICAL, "kalshi_ext")
     tally = run_in_parallel(
-        partial(run_on_new_sandbox, "while_open", 0, false_answers()[0::11]),
-        partial(run_on_new_sandbox, "forever", 1.5, false_answers()[5::11]),
-        partial(run_on_new_sandbox, "seconds", 0.5, storms()[::5]),
+        partial(run_on_new_sandbox, "while_open", 0, false_answers()[0::15]),
+        partial(run_on_new_sandbox, "forever", 1.5, false_answers()[5::15]),
+        partial(run_on_new_sandbox, "seconds", 0.5, storms()[::7]),
     )
     assert tally.faults == []
     assert tally.fired == tally.cases > 30

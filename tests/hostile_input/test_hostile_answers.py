@@ -7,6 +7,7 @@ import json
 import good_orders
 import hostile_answers
 import pytest
+from case_samples import examples
 from hostile_answers import STATUSES, Answer, Trial
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 from kalshi_ext import Kalshi, KalshiError, OutcomeUnknown, Unintelligible, redact
 from kalshi_ext.protocol import deviations
 
-CASES = 150  # of a word and a body, each under three statuses; `make fuzz` tries thousands
+# Of a word and a body, each under three statuses; `make fuzz` tries thousands.
+CASES = examples(150)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -42,7 +44,7 @@ JSON = st.recursive(
 EXAMPLES = {example.word: example for example in hostile_answers.examples_of("current")}
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(JSON, st.sampled_from(STATUSES), st.sampled_from(sorted(EXAMPLES)), st.booleans())
 def test_json_of_any_shape_is_no_wrong_verdict(
     document: object, status: int, word: str, is_async: bool

@@ -14,6 +14,7 @@ import pytest
 from attrs import fields
 from bad_arguments import Attempt, Verdicts
 from calls import BOTH
+from case_samples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -87,7 +88,7 @@ TEXTS = [
 ]
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.text(max_size=40), st.sampled_from(bad_arguments.CONTROLS), st.sampled_from(TEXTS))
 def test_a_text_with_a_control_character_inside_is_no_argument(
     text: str, control: str, target: tuple[Any, str]

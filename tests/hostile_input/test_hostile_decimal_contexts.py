@@ -13,6 +13,7 @@ import pytest
 from attrs import evolve
 from bad_arguments import QUICK
 from calls import BOTH, Example, examples_of
+from case_samples import examples
 from hostile_answers import recorded_answers_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -109,7 +110,7 @@ async def _async(options: dict[str, Any], example: Example) -> Any:
         return await (result.all() if hasattr(result, "all") else result)
 
 
-@settings(max_examples=120)
+@settings(max_examples=examples(120))
 @given(CONTEXTS, st.sampled_from(WORDS), st.sampled_from(["sync", "async"]))
 def test_what_is_sent_and_read_is_the_same_in_every_context(
     context: decimal.Context, word: tuple[str, Example], kind: str

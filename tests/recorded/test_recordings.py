@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,19 +34,24 @@ def replay(recording: Recording, client_kind: str, cassette: Path | None = None)
     return result
 
 
+@functools.cache
+def replayed(name: str, client_kind: str) -> Any:
+    return replay(RECORDINGS[name], client_kind)
+
+
 @pytest.mark.parametrize("client_kind", ["sync", "async"])
 @pytest.mark.parametrize("name", RECORDINGS)
 def test_a_scenario_replays_from_its_cassette_with_the_sync_and_the_async_client(
     name: str, client_kind: str
 ) -> None:
     raises = RECORDINGS[name].raises
-    result = replay(RECORDINGS[name], client_kind)
+    result = replayed(name, client_kind)
     assert isinstance(result, raises) if raises else not isinstance(result, Exception)
 
 
 @pytest.mark.parametrize("name", [name for name, each in RECORDINGS.items() if not each.raises])
 def test_the_sync_and_the_async_client_read_the_same_answer(name: str) -> None:
-    first, second = replay(RECORDINGS[name], "sync"), replay(RECORDINGS[name], "async")
+    first, second = replayed(name, "sync"), replayed(name, "async")
     assert _comparable(first) == _comparable(second)
 
 

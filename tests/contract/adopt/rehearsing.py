@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 import tempfile
@@ -69,11 +70,18 @@ def copy_repository(home: Path, to: Path) -> Path:
     return to
 
 
-def published(home: Path, changes: Iterable[Change], to: Path) -> Path:
-    """Write the document the exchange would publish with these changes, as JSON."""
+@functools.cache
+def _as_json(file: Path, _changed: int) -> str:
+    """Give a document as JSON, which is read in a tenth of the time of YAML."""
     from kalshi_ext.drift.load import load
 
-    document = load(home / "openapi" / "upstream.yaml")
+    return json.dumps(load(file))
+
+
+def published(home: Path, changes: Iterable[Change], to: Path) -> Path:
+    """Write the document the exchange would publish with these changes, as JSON."""
+    file = home / "openapi" / "upstream.yaml"
+    document = json.loads(_as_json(file, file.stat().st_mtime_ns))
     document["info"]["version"] = "3.35.0"
     for change in changes:
         change.edit(document)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ from historical import CHANGES, Change
 from rehearsing import copy_repository, published
 
 from kalshi_ext.contract.operations import OPERATIONS
+from kalshi_ext.drift import check as check_module
 from kalshi_ext.drift.check import check
 from kalshi_ext.drift.documents import document
 from kalshi_ext.drift.load import load
@@ -47,8 +49,15 @@ actions:
 SMALL: dict[str, Any] = {"paths": {"/a": {"get": {"tags": ["t"]}}}}
 
 
+# The two documents of every comparison are read once: it takes most of a test's time.
+READ_ONCE = functools.lru_cache(maxsize=4)(check_module._load)
+
+
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.name)
-def test_the_differ_gives_each_change_its_verdict(change: Change, tmp_path: Path) -> None:
+def test_the_differ_gives_each_change_its_verdict(
+    change: Change, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check_module, "_load", READ_ONCE)
     new = published(ROOT, [change], tmp_path / "new.json")
     report = check(str(ROOT / "openapi" / "upstream.yaml"), str(new))
     rules = {finding.rule.id: finding.severity.value for finding in report.findings}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from case_samples import examples
 from driftsuite.bounded_process import run
 from driftsuite.small_contract import files, small
 from hypothesis import HealthCheck, given, settings
@@ -214,7 +215,7 @@ PLACES: list[Callable[[dict[str, Any], Any], object]] = [
 
 
 @given(place=st.sampled_from(PLACES), value=JSON)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_json_anywhere_gives_findings_or_a_clear_refusal(place: Any, value: Any) -> None:
     new = small()
     place(new, value)

@@ -10,6 +10,7 @@ from typing import Any
 import core_clients as clients
 import httpx
 import pytest
+from case_samples import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from listing_exchange import SECOND, START, ListedRow, ListingExchange
@@ -61,7 +62,7 @@ moments = st.lists(
 )
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(
     moments,
     st.tuples(st.booleans(), st.booleans()),
@@ -83,7 +84,7 @@ def test_the_rows_are_those_of_a_page_by_page_read(
     assert len(set(ids(windows))) == len(windows)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     moments,
     st.lists(st.tuples(st.integers(1, 30), st.integers(0, 200_000 * SECOND)), max_size=5),

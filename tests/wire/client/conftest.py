@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from case_samples import examples
 from hypothesis import HealthCheck, settings
 
 TESTS = Path(__file__).resolve().parents[2]
@@ -13,7 +14,12 @@ sys.path[:0] = [str(TESTS / place) for place in ("unit", "unit/core", "wire", "c
 
 from kalshi_ext.sandbox import Sandbox  # noqa: E402 - loads the server's libraries
 
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "untimed",
+    deadline=None,
+    max_examples=examples(100),
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("untimed")
 
 

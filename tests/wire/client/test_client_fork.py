@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from case_samples import only_in_sweeps
 
 from kalshi_ext.sandbox import Sandbox
 
 SCRIPT = Path(__file__).with_name("forked_client.py")
-TRANSPORTS = ["own", "custom", "async-own", "async-custom"]
 REFUSED = "Misuse forked=True"
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
@@ -22,7 +22,10 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system doe
 
 @pytest.mark.parametrize(
     ("transport", "journal"),
-    [*((name, False) for name in TRANSPORTS), ("own", True), ("async-own", True)],
+    [
+        *(("own", True), ("custom", False), ("async-own", True), ("async-custom", False)),
+        *(pytest.param(name, False, marks=only_in_sweeps) for name in ("own", "async-own")),
+    ],
 )
 def test_no_side_of_a_fork_gets_the_answers_of_the_other_and_the_parent_goes_on(
     transport: str, journal: bool, current_box: Sandbox, tmp_path: Path

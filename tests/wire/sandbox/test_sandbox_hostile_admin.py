@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from case_samples import examples
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,12 +28,13 @@ NO_FILES = ["../x", "/etc/x", "a/b", "a\\b", "..", ".hidden", "", "a\nb", "a\0",
 
 
 @pytest.mark.parametrize("name", NO_FILES)
-def test_an_account_whose_name_is_a_path_is_refused_everywhere(name: str, tmp_path: Path) -> None:
+def test_an_account_whose_name_is_a_path_is_refused_everywhere(
+    name: str, tmp_path: Path, commands: AdminCommands
+) -> None:
     with pytest.raises(Misuse, match="account"):
         Options(accounts=[name])
-    exchange = open_exchange(Options(accounts=["second"]))
     with pytest.raises(Misuse, match="account"):
-        exchange.administer("add_account", {"account": name})
+        commands.exchange.administer("add_account", {"account": name})
     key = Credentials("key", "pem", "token", account=name)
     with pytest.raises(ValueError, match="account"):
         key.write(tmp_path / "keys")
@@ -91,14 +93,24 @@ NAMES = sorted(
 )
 
 
+class UnopenedProxy(Proxy):
+    """It has no fields to show, and a failing example must be told."""
+
+    def __repr__(self) -> str:
+        return "UnopenedProxy()"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(repr(self))
+
+
 @pytest.fixture(scope="module")
 def commands() -> AdminCommands:
     options = Options(clock=None, proxy=False, seed_data=False)
     exchange = open_exchange(options)
-    return AdminCommands(exchange, options, Proxy.__new__(Proxy))
+    return AdminCommands(exchange, options, UnopenedProxy.__new__(UnopenedProxy))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     action=st.sampled_from(sorted(ACTIONS)),
     params=st.dictionaries(st.sampled_from(NAMES), JSON_VALUES, max_size=6) | JSON_VALUES,
@@ -119,7 +131,7 @@ WORDS = ["admin", "clock.set", "clock.advance", "faults.add", "faults.remove", "
 WORDS += ["truth.events", "truth.book", "oracle.requests", "keys.issue", "keys.of", "nonsense"]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     word=st.sampled_from(WORDS),
     arguments=st.dictionaries(
@@ -140,14 +152,15 @@ def test_a_command_with_any_arguments_ends_in_an_error_of_ours(
     "body",
     [b"[1]", b"null", b"7", b'"x"', b"{", b"\xff\xfe", b"[" * 100_000, b'{"action": []}', b"NaN"],
 )
-def test_a_body_that_holds_no_arguments_is_answered_400(body: bytes) -> None:
-    with Sandbox() as box:
-        url = f"{box.link.url}/run/admin"
-        headers = {"authorization": f"Bearer {box.link.token}"}
-        answer = httpx.post(url, content=body, headers=headers)
-        assert answer.status_code == 400
-        assert set(json.loads(answer.content)) == {"error", "kind"}
-        assert b"Traceback" not in answer.content
+def test_a_body_that_holds_no_arguments_is_answered_400(
+    body: bytes, kalshi_exchange_process: Sandbox
+) -> None:
+    link = kalshi_exchange_process.link
+    headers = {"authorization": f"Bearer {link.token}"}
+    answer = httpx.post(f"{link.url}/run/admin", content=body, headers=headers)
+    assert answer.status_code == 400
+    assert set(json.loads(answer.content)) == {"error", "kind"}
+    assert b"Traceback" not in answer.content
 
 
 def test_a_refused_command_in_a_state_file_does_not_stop_the_next_start(tmp_path: Path) -> None:
