@@ -14,7 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from attrs import evolve, fields_dict
 
 from kalshi_ext.sandbox.engine import book, ledger, placement, trading_status, transfers
-from kalshi_ext.sandbox.engine.accounts import TradingAccount, check_account_name
+from kalshi_ext.sandbox.engine.accounts import (
+    LAST_SUBACCOUNT,
+    TradingAccount,
+    check_account_name,
+)
 from kalshi_ext.sandbox.engine.admin import FOREIGN
 from kalshi_ext.sandbox.engine.book import Market, valid_prices
 from kalshi_ext.sandbox.engine.fixed_point import (
@@ -108,6 +112,11 @@ def add_account(state: EngineState, params: Params) -> Json:
     name = check_account_name(params["account"])
     if name in state.accounts:
         raise ValueError(f"account {name!r} exists already")
+    # All is read before the account is opened: a request that is refused changes nothing.
+    funds = parse_dollars(params.get("funds", "0"))
+    subaccounts = int(params.get("subaccounts", 0))
+    if not 0 <= subaccounts <= LAST_SUBACCOUNT:
+        raise ValueError(f"subaccounts must be 0 to {LAST_SUBACCOUNT}, not {subaccounts}")
     account = open_account(
         state,
         name,
@@ -115,8 +124,8 @@ def add_account(state: EngineState, params: Params) -> Json:
         tier=_check_tier(params.get("tier", "basic")),
         fcm=bool(params.get("fcm", True)),
     )
-    _add_funds(state, account, parse_dollars(params.get("funds", "0")))
-    for _ in range(int(params.get("subaccounts", 0))):
+    _add_funds(state, account, funds)
+    for _ in range(subaccounts):
         transfers.open_next_subaccount(state, account)
     return {"account": name, "user_id": account.user_id}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from engine_harness import TICKER, UNKNOWN, Harness, error_code
@@ -220,6 +221,26 @@ def test_a_wrong_admin_command_answers_400_and_says_why():
         answer = engine.execute(command, now=now)
         assert answer.status == 400
         assert answer.body["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"funds": "one"},
+        {"subaccounts": []},
+        {"subaccounts": 64},
+        {"subaccounts": -1},
+        {"precision": "x"},
+    ],
+)
+def test_an_account_that_is_refused_is_not_opened(wrong: dict[str, Any]):
+    engine = Engine()
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    before = engine.digest()
+    command = admin.add_account("late", **wrong)
+    assert engine.execute(command, now=now).status == 400
+    assert engine.digest() == before
+    assert engine.execute(admin.add_account("late"), now=now).status == 200
 
 
 def test_the_exchanges_own_side_may_cancel_and_expire_any_order():
