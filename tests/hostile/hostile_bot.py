@@ -129,7 +129,8 @@ class Bot:
         ]
         try:
             told = list(await asyncio.gather(*takes))
-            told[-1].twin = True
+            for each in told[1:]:
+                each.twin = True
             return told
         finally:
             await twin.call("aclose" if other == "async" else "close")

@@ -280,14 +280,18 @@ def _after_kill(run: Run) -> list[Dishonesty]:
 
 def _by_step(run: Run, told: Told, kind: str) -> list[Any]:
     """Return the changes of one kind that requests of a step made, one for each request."""
+    return list({c.attempt: c for c in reversed(_of_step(run, told, kind))}.values())
+
+
+def _of_step(run: Run, told: Told, kind: str) -> list[Any]:
+    """Return the changes of one kind that requests of a step made, those of copies too."""
     orders = [o for o in run.books.orders if o.order_id == told.order_id]
     changes = [change for order in orders for change in order.changes if change.kind == kind]
-    mine = {
-        change.attempt: change
-        for change in reversed(changes)
+    return [
+        change
+        for change in changes
         if change.attempt >= 0 and run.attempts[change.attempt].attempt.step == told.step
-    }
-    return list(mine.values())
+    ]
 
 
 def _denied(told: Told, changes: list[Any]) -> list[Dishonesty]:
@@ -316,8 +320,10 @@ def _of_decrease_by(run: Run, told: Told) -> list[Dishonesty]:
     if off > most:
         kind = "wrong" if told.verdict in DENIALS else "double"
         return [Dishonesty(kind, f"decreases told {verdicts} took off {off}")]
-    if off < least:
-        return [Dishonesty("wrong", f"decreases told {verdicts} took off {off}")]
+    # A copy took off what it took off: a read cannot tell it from the call that found it done.
+    with_copies = sum(change.amount for change in _of_step(run, told, "decrease"))
+    if with_copies < least:
+        return [Dishonesty("wrong", f"decreases told {verdicts} took off {with_copies}")]
     return []
 
 
