@@ -288,10 +288,27 @@ class BrokenBot(Bot):
 
     async def call(self, path: str, *args: Any, **options: Any) -> Any:
         """Call one of the few methods a naive client has."""
+        if path.split(".")[0] in ("subaccounts", "portfolio", "order_groups"):
+            return await getattr(self.client, path.replace(".", "_"))(*args, **options)
+        if path in ("close", "aclose"):
+            return await self.client.aclose()
         if path == "orders.place":
             names = {wanted.client_order_id: wanted for wanted in SLOTS}
             return await self.client.place(names[options["client_order_id"]])
         return await getattr(self.client, path.removeprefix("orders."))()
+
+    def _twin(self, other: Any) -> Bot:
+        twin = BrokenBot(
+            self.url, self.pem, self.scenario, self.clock, None, self.client, kind=self.kind
+        )
+        twin.client = self.kind(self.url, self.pem)
+        twin.client.states, twin.client.order_ids = self.client.states, self.client.order_ids
+        return twin
+
+    async def _open_again(self, step: Step) -> None:
+        again = self.kind(self.url, self.pem)
+        again.states, again.order_ids = self.client.states, self.client.order_ids
+        self.client = again
 
     async def _entry(self, slot: int) -> Any:
         key = SLOTS[slot].client_order_id

@@ -118,10 +118,7 @@ class Bot:
     async def _with_a_twin(self, number: int, step: Step, run: Run) -> list[Told]:
         """Make calls with two clients at a time, one sync and one async, on one journal."""
         other = "sync" if self.scenario.client == "async" else "async"
-        twin = Bot(self.url, self.pem, evolve(self.scenario, client=other), self.clock, None)
-        twin.journal, twin.order_ids = self.journal, self.order_ids
-        twin.group_id, twin.there = self.group_id, self.there
-        twin._connect()
+        twin = self._twin(other)
         second = step if step.beside is None else Step(step.beside, step.slot + 1)
         calls = [(bot, each, bot._call_of(each)) for bot, each in ((self, step), (twin, second))]
         takes = [
@@ -134,6 +131,13 @@ class Bot:
             return told
         finally:
             await twin.call("aclose" if other == "async" else "close")
+
+    def _twin(self, other: Any) -> Bot:
+        twin = Bot(self.url, self.pem, evolve(self.scenario, client=other), self.clock, None)
+        twin.journal, twin.order_ids = self.journal, self.order_ids
+        twin.group_id, twin.there = self.group_id, self.there
+        twin._connect()
+        return twin
 
     async def end(self) -> None:
         """End the last life."""
