@@ -35,6 +35,7 @@ from hostile_scenario import (
     Told,
     verdict_of,
 )
+from hostile_verdicts import OPEN_STATES
 
 from kalshi_ext import (
     AsyncKalshi,
@@ -201,7 +202,8 @@ class Bot:
         words = {told.slots[0] for told in run.told if told.word == "transfer"}
         for slot in sorted(words):
             told = [t for t in run.told if t.word == "transfer" and t.slots == (slot,)]
-            if told[-1].verdict in ("unknown", "interrupted"):
+            state = await self._state(Step("transfer", slot))
+            if told[-1].verdict in ("unknown", "interrupted") or state in OPEN_STATES:
                 again = Step("transfer", slot)
                 work = self._call_of(again)
                 if work is not None:
