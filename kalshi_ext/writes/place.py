@@ -77,25 +77,27 @@ def expiring(
 
     Returns them with what is left of the deadline.
     """
-    deadline = checked_deadline(deadline)
-    if deadline is None:
+    left = checked_deadline(deadline)
+    if left is None:
         raise Misuse("expire_at_deadline needs a deadline")
     for ticket in tickets:
         _check_may_rest(ticket)
+        contract.orders.place(ticket)  # refuses what the contract cannot say
     began: float = yield Monotonic()
     if context.exchange_clock.at(began) is None:
-        yield from _hear_the_time(contract, context, began, deadline)
-        if not isinstance(deadline, datetime):  # a call that begins late still ends in time
-            deadline = max(deadline - ((yield Monotonic()) - began), _LEAST)
+        yield from _hear_the_time(contract, context, began, left)
+        if not isinstance(left, datetime):  # a call that begins late still ends in time
+            now_at: float = yield Monotonic()
+            left = max(left - (now_at - began), _LEAST)
     # By the exchange's clock, where it is known: it is the exchange that ends the order.
     now = context.exchange_clock.at((yield Monotonic()))
     if now is None:
         now = yield Now()
-    moment = deadline.timestamp() if isinstance(deadline, datetime) else now + deadline
+    moment = left.timestamp() if isinstance(left, datetime) else now + left
     # Whole seconds, and not one that has begun: the exchange refuses an expiry in the past.
     expires = max(int(moment), int(now) + 1)
     timed = [evolve(ticket, expires=expires, expires_at_deadline=True) for ticket in tickets]
-    return timed, deadline
+    return timed, left
 
 
 def _hear_the_time(

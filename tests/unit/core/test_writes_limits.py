@@ -261,6 +261,14 @@ def test_an_order_dies_with_its_deadline_by_the_exchanges_clock_however_wrong_th
     assert body.get("expiration_time", body.get("expiration_ts")) == int(core.EPOCH + 30)
 
 
+def test_nothing_is_asked_for_an_order_that_the_contract_cannot_say() -> None:
+    exchange, ticket = exchange_of(), ex.ticket(count="0.5")
+    options: Any = {"deadline": 30.0, "expire_at_deadline": True}
+    with pytest.raises(errors.Misuse, match="count"):
+        exchange.run(writes.place(core.CLASSIC, ticket, exchange.context, **options))
+    assert exchange.requests == []
+
+
 def test_the_exchanges_time_is_asked_for_once_and_out_of_the_deadline_of_the_call() -> None:
     exchange = exchange_of(ex.once(ex.created()), ex.once(ex.created(2)))
     perform, asked = exchange.perform, []
