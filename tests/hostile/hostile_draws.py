@@ -128,7 +128,7 @@ SCRIPTS: tuple[tuple[Step, ...], ...] = (
     (Step("place"), Step("place", 1, deadline=2.5, expires=True), Step("cancel", 1)),
     (Step("place", deadline=3.5, expires=True, aware=True), Step("decrease_by")),
     (Step("place_many", deadline=2.5, expires=True),),
-    (Step("place"), Step("place_many", deadline=2.5, expires=True, aware=True)),
+    (Step("place", 2), Step("place_many", deadline=2.5, expires=True, aware=True)),
     (Step("place", deadline=0.7, aware=True), Step("place", 1)),
     (Step("place"), Step("amend", deadline=0.7, aware=True)),
     (Step("place"), Step("decrease_by", deadline=2.5, aware=True)),

@@ -312,6 +312,21 @@ def test_the_same_intent_with_a_later_deadline_is_the_same_order() -> None:
     assert place(exchange, deadline=30.0, **options).replayed
 
 
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("answer", [ex.created(), core.reply(400, {"code": "invalid_price"})])
+def test_an_order_that_dies_with_its_deadline_is_not_the_same_as_one_that_does_not(
+    first: bool, answer: Reply
+) -> None:
+    # It was reopened as the same; lost then, it was found with an expiry and called another's.
+    exchange = exchange_of(ex.once(answer))
+    with suppress(errors.Refused):
+        place(exchange, deadline=30.0, expire_at_deadline=first)
+    with pytest.raises(errors.DuplicateIdConflict) as caught:
+        place(exchange, deadline=30.0, expire_at_deadline=not first)
+    assert set(caught.value.differs) == {"expires"}
+    assert len(exchange.sent("POST")) == 1
+
+
 def test_an_order_found_with_the_expiry_of_its_deadline_is_ours() -> None:
     expiry = journal_codec.instant(core.EPOCH + 30).isoformat()
     exchange = exchange_of(ex.once(LOST), orders=[ex.row(expiration_time=expiry)])
