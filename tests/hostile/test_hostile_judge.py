@@ -41,7 +41,7 @@ HTML = Fault("create", "page_after", status=403)
 DECEIVED: tuple[tuple[type[Naive], Scenario, str], ...] = (
     (broken.SendsAgainAtOnce, world(LOST, ids="forgotten"), "double"),
     (broken.GivesUp, world(LOST), "wrong"),
-    (broken.TrustsOneList, world(LOST, orders_lag=0.8), "wrong"),
+    (broken.TrustsOneList, world(LOST, orders_lag=30.0), "wrong"),
     (broken.TrustsOneList, world(Fault("create", "delay", seconds=0.9)), "wrong"),
     (broken.TrustsAnEmptyObject, world(LOST, empty_list="empty_object"), "wrong"),
     (broken.TrustsTheFirstRow, world(NEVER, strangers="other"), "wrong"),
@@ -96,9 +96,10 @@ NAMES = [
 
 @pytest.fixture(scope="module")
 def runs() -> list[Run]:
-    """Run every broken client in the world that deceives it, all side by side."""
+    """Run every broken client in the world that deceives it, many side by side."""
     kinds, scenarios, _ = zip(*DECEIVED, strict=True)
-    return asyncio.run(play_all(list(scenarios), connect_broken, list(kinds)))
+    # Not all: some worlds deceive by a second, which a busy machine may take.
+    return asyncio.run(play_all(list(scenarios), connect_broken, list(kinds), at_once=20))
 
 
 @pytest.mark.parametrize("number", range(len(DECEIVED)), ids=NAMES)
