@@ -55,7 +55,7 @@ def place_many(
     """
     _refuse_duplicates(tickets)
     if expire_at_deadline:
-        tickets = yield from expiring(tickets, deadline, context)
+        tickets, deadline = yield from expiring(contract, tickets, deadline, context)
     paced, pacer = _paced(context)
     operation = BulkOperation[OrderTicket](
         contract, "orders.place_many",

@@ -23,8 +23,19 @@ def attempt(
 ) -> Flow[Reply | Lost | str]:
     """Send a request once, when the rate limit and the limits of its call let it; else say why not.
 
-    `raises` lets the Misuse of a client that was closed meanwhile out.
+    `raises` lets the Misuse of a client that was closed meanwhile out, while it waited too.
     """
+    try:
+        return (yield from _attempt(call, context, limits, number))
+    except Misuse as error:
+        if raises:
+            raise
+        return str(error.args[0])
+
+
+def _attempt(
+    call: Call[Any], context: Context, limits: CallLimits | None, number: int
+) -> Flow[Reply | Lost | str]:
     turn = yield from pacing.take_turn(call, context, limits)
     if isinstance(turn, str):
         _tell_denied(call, context, limits, turn)
@@ -39,10 +50,6 @@ def attempt(
             _tell_denied(call, context, limits, sent)
             return sent
         outcome = sent
-    except Misuse as error:
-        if raises:
-            raise
-        return str(error.args[0])
     except GeneratorExit:  # it may be on its way
         turn = None
         raise

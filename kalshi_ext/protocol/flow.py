@@ -164,10 +164,10 @@ def send_with_retries(
     ahead = 0.0  # the latest timestamp that was refused as ahead: a copy of it lives the longest
     previous: Reply | Lost | None = None
     while True:
+        # A client that is closed meanwhile takes nothing back of what a write was answered.
+        raises = not (previous and (maybe_executed or call.operation.writes))
         # Each attempt draws on the rate limit, retries too.
-        attempted = yield from attempt(
-            call, context, limits, attempts + 1, raises=not (previous and maybe_executed)
-        )
+        attempted = yield from attempt(call, context, limits, attempts + 1, raises=raises)
         if isinstance(attempted, str):
             return _mark(_denied(previous, attempted), maybe_executed, ahead)
         if previous is not None and not call.operation.writes:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from attrs import evolve
 
@@ -19,15 +19,25 @@ from kalshi_ext.contract.types import TimeInForce
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import Denied, DryRun, KalshiError, Misuse
 from kalshi_ext.models import OrderAck
-from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Monotonic, Now
+from kalshi_ext.protocol.flow import (
+    CallLimits,
+    Context,
+    Flow,
+    Monotonic,
+    Now,
+    send_with_retries,
+)
 from kalshi_ext.protocol.limits import ALL, Deadline, Scope, checked_deadline
+from kalshi_ext.protocol.messages import Call
 from kalshi_ext.reads.reopening import note_reopening
 from kalshi_ext.reads.routing import note_route
 from kalshi_ext.requests import OrderTicket
+from kalshi_ext.requests.filters import ListQuery
 from kalshi_ext.writes import admission, reservation
 from kalshi_ext.writes.order_write import BuildCall, OrderWrite, PlaceCall
 from kalshi_ext.writes.resolve import execute
 
+_ASK_WITHIN, _LEAST = 2.0, 0.001  # seconds
 PlaceResult: TypeAlias = OrderAck | KalshiError
 
 
@@ -42,7 +52,7 @@ def place(
 ) -> Flow[OrderAck]:
     """Place one order; raises what became of it where it was not accepted."""
     if expire_at_deadline:
-        (ticket,) = yield from expiring([ticket], deadline, context)
+        (ticket,), deadline = yield from expiring(contract, [ticket], deadline, context)
 
     def build_call(tickets: Sequence[OrderTicket]) -> PlaceCall:
         return contract.orders.place(tickets[0])
@@ -58,22 +68,54 @@ def place(
 
 
 def expiring(
-    tickets: Sequence[OrderTicket], deadline: Deadline | None, context: Context
-) -> Flow[list[OrderTicket]]:
-    """Let orders expire at the exchange when their call's deadline is over. Raises Misuse."""
-    deadline = checked_deadline(deadline)
-    if deadline is None:
+    contract: Contract,
+    tickets: Sequence[OrderTicket],
+    deadline: Deadline | None,
+    context: Context,
+) -> Flow[tuple[list[OrderTicket], Deadline]]:
+    """Let orders expire at the exchange when their call's deadline is over. Raises Misuse.
+
+    Returns them with what is left of the deadline.
+    """
+    left = checked_deadline(deadline)
+    if left is None:
         raise Misuse("expire_at_deadline needs a deadline")
     for ticket in tickets:
         _check_may_rest(ticket)
+        contract.orders.place(ticket)  # refuses what the contract cannot say
+    began: float = yield Monotonic()
+    if context.exchange_clock.at(began) is None:
+        yield from _hear_the_time(contract, context, began, left)
+        if not isinstance(left, datetime):  # a call that begins late still ends in time
+            now_at: float = yield Monotonic()
+            left = max(left - (now_at - began), _LEAST)
     # By the exchange's clock, where it is known: it is the exchange that ends the order.
     now = context.exchange_clock.at((yield Monotonic()))
     if now is None:
         now = yield Now()
-    moment = deadline.timestamp() if isinstance(deadline, datetime) else now + deadline
+    moment = left.timestamp() if isinstance(left, datetime) else now + left
     # Whole seconds, and not one that has begun: the exchange refuses an expiry in the past.
     expires = max(int(moment), int(now) + 1)
-    return [evolve(ticket, expires=expires, expires_at_deadline=True) for ticket in tickets]
+    timed = [evolve(ticket, expires=expires, expires_at_deadline=True) for ticket in tickets]
+    return timed, left
+
+
+def _hear_the_time(
+    contract: Contract, context: Context, began: float, deadline: Deadline
+) -> Flow[None]:
+    """Read something small, for the Date of its answer: a client that was just made knows none.
+
+    By the clock of a machine that is a day ahead, the order would rest for a day.
+    """
+    until = began + _ASK_WITHIN
+    if not isinstance(deadline, datetime):
+        until = min(until, began + deadline)
+    call: Call[Any] = (
+        contract.exchange.data_timestamp()
+        if contract.has_watermark
+        else contract.orders.list(ListQuery(size=1))  # the classic contract has nothing public
+    )
+    yield from send_with_retries(call, context, limits=CallLimits(began, until, until))
 
 
 def _check_may_rest(ticket: OrderTicket) -> None:

@@ -189,6 +189,12 @@ def _recorded_result(
     if entry.fingerprint != ticket.fingerprint():
         differs = journal_codec.ticket_differences(ticket, entry.ticket)
         return _conflict_error(ticket, entry, differs)
+    earlier = journal_codec.ticket_of(entry)
+    # Recovery knows a lost order by its entry, and so by the expiry that this says.
+    if earlier is not None and bool(earlier.expires_at_deadline) != bool(
+        ticket.expires_at_deadline
+    ):
+        return _conflict_error(ticket, entry, {"expires": (ticket.expires, earlier.expires)})
     entry = yield from _settle_entry(write, entry)
     if entry.is_open:
         return _open_error(ticket, entry)

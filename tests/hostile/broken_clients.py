@@ -19,7 +19,16 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from hostile_bot import Bot
 from hostile_exchange import ROOT
 from hostile_network import HostileNetwork
-from hostile_scenario import KEY_ID, SLOTS, Run, Scenario, SteppingClock, WantedOrder
+from hostile_scenario import (
+    KEY_ID,
+    SLOTS,
+    TRANSFERS,
+    Run,
+    Scenario,
+    Step,
+    SteppingClock,
+    WantedOrder,
+)
 
 from kalshi_ext import NotSent, OutcomeUnknown, Refused
 
@@ -41,6 +50,7 @@ class Resolved:
     key: str
     state: str
     order_id: str | None = None
+    operation: str = ""
 
 
 class Naive:
@@ -49,6 +59,7 @@ class Naive:
     def __init__(self, url: str, pem: bytes) -> None:
         self.states: dict[str, str] = {}
         self.order_ids: dict[str, str] = {}
+        self.open_operations: list[str] = []
         self._key: Any = load_pem_private_key(pem, None)
         self._http = httpx.AsyncClient(base_url=url, timeout=0.4, verify=_NO_TLS, trust_env=False)
 
@@ -277,15 +288,41 @@ class BrokenBot(Bot):
 
     async def call(self, path: str, *args: Any, **options: Any) -> Any:
         """Call one of the few methods a naive client has."""
+        if path.split(".")[0] in ("subaccounts", "portfolio", "order_groups"):
+            return await getattr(self.client, path.replace(".", "_"))(*args, **options)
+        if path in ("close", "aclose"):
+            return await self.client.aclose()
         if path == "orders.place":
             names = {wanted.client_order_id: wanted for wanted in SLOTS}
             return await self.client.place(names[options["client_order_id"]])
         return await getattr(self.client, path.removeprefix("orders."))()
 
+    def _twin(self, other: Any) -> Bot:
+        twin = BrokenBot(
+            self.url, self.pem, self.scenario, self.clock, None, self.client, kind=self.kind
+        )
+        twin.client = self.kind(self.url, self.pem)
+        twin.client.states, twin.client.order_ids = self.client.states, self.client.order_ids
+        return twin
+
+    async def _open_again(self, step: Step) -> None:
+        again = self.kind(self.url, self.pem)
+        again.states, again.order_ids = self.client.states, self.client.order_ids
+        self.client = again
+
     async def _entry(self, slot: int) -> Any:
         key = SLOTS[slot].client_order_id
         state = self.client.states.get(key)
         return None if state is None else _Record(state, self.client.order_ids.get(key))
+
+    async def _state(self, step: Step) -> str | None:
+        if step.word == "transfer":
+            return self.client.states.get(TRANSFERS[step.slot].key)  # type: ignore[no-any-return]
+        entry = await self._entry(step.slot)
+        return None if entry is None else entry.state  # type: ignore[no-any-return]
+
+    async def _operations(self) -> list[str]:
+        return list(self.client.open_operations)
 
     async def _open_entries(self) -> int:
         return sum(state == "unknown" for state in self.client.states.values())

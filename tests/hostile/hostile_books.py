@@ -130,6 +130,12 @@ class BookGroup:
     deleted_at: float | None = None
     deleted_by: int = STRANGER
     triggered: bool = False
+    # What was done to it, by which attempt, and the limit that it had then.
+    changes: list[tuple[str, int, Decimal]] = field(factory=list[tuple[str, int, Decimal]])
+
+    def change(self, word: str, attempt: int) -> None:
+        """Keep who changed it."""
+        self.changes.append((word, attempt, self.limit))
 
 
 @define
@@ -146,6 +152,8 @@ class Books:
 
     def create(self, account: str, wanted: OrderRequest, attempt: int, now: float) -> BookOrder:
         """Make an order; whether its id was known is the door's question, not the books'."""
+        if wanted.expires and wanted.expires <= now:
+            raise Refusal(400, "invalid_order", "the expiration is in the past")
         group = self.group(wanted.group) if wanted.group else None
         if wanted.group and (group is None or group.triggered):
             raise Refusal(400, "invalid_order", "the group takes no orders")
@@ -180,6 +188,13 @@ class Books:
         order.put(now, status="canceled")
         order.changes.append(Change("cancel", attempt, now, rest))
         return rest
+
+    def expire(self, now: float) -> None:
+        """Let the orders die whose own expiry has come."""
+        for order in self.orders:
+            ends = order.now.expires
+            if order.now.status == "resting" and ends and ends <= now:
+                order.put(ends, status="canceled")
 
     def cancel_all(self, account: str, attempt: int, now: float) -> None:
         """Cancel every resting order of an account."""
@@ -248,6 +263,7 @@ class Books:
             if order.request.group == group.group_id and order.now.status == "resting":
                 self.cancel(order, attempt, now)
         group.triggered = True
+        group.change("delete" if delete else "trigger", attempt)
         if delete:
             group.deleted_at, group.deleted_by = now, attempt
 

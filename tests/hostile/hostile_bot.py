@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -22,8 +23,11 @@ from hostile_scenario import (
     DECREASE_BY,
     DECREASE_TO,
     GROUP_LIMIT,
+    INSTANCE_AMOUNTS,
     KEY_ID,
+    NEW_LIMIT,
     SLOTS,
+    TRANSFERS,
     Run,
     Scenario,
     Step,
@@ -31,6 +35,7 @@ from hostile_scenario import (
     Told,
     verdict_of,
 )
+from hostile_verdicts import OPEN_STATES
 
 from kalshi_ext import (
     AsyncKalshi,
@@ -81,6 +86,7 @@ class Bot:
     journal: Any = None
     order_ids: dict[int, str] = field(factory=dict)
     group_id: str | None = None
+    there: Callable[[], float] = time.time  # the exchange's clock, Unix seconds
     policy: Policy = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -111,17 +117,28 @@ class Bot:
         self.client = None
 
     async def _with_a_twin(self, number: int, step: Step, run: Run) -> list[Told]:
-        """Make one call with two clients, one sync and one async, on one journal."""
+        """Make calls with two clients at a time, one sync and one async, on one journal."""
         other = "sync" if self.scenario.client == "async" else "async"
-        twin = Bot(self.url, self.pem, evolve(self.scenario, client=other), self.clock, None)
-        twin.journal, twin.order_ids = self.journal, self.order_ids
-        twin._connect()
-        calls = [(bot, bot._work(step)) for bot in (self, twin)]
-        takes = [bot._take(number, step, work, run) for bot, work in calls if work is not None]
+        twin = self._twin(other)
+        second = step if step.beside is None else Step(step.beside, step.slot + 1)
+        calls = [(bot, each, bot._call_of(each)) for bot, each in ((self, step), (twin, second))]
+        takes = [
+            bot._take(number, each, work, run) for bot, each, work in calls if work is not None
+        ]
         try:
-            return list(await asyncio.gather(*takes))
+            told = list(await asyncio.gather(*takes))
+            for each in told[1:]:
+                each.twin = True
+            return told
         finally:
             await twin.call("aclose" if other == "async" else "close")
+
+    def _twin(self, other: Any) -> Bot:
+        twin = Bot(self.url, self.pem, evolve(self.scenario, client=other), self.clock, None)
+        twin.journal, twin.order_ids = self.journal, self.order_ids
+        twin.group_id, twin.there = self.group_id, self.there
+        twin._connect()
+        return twin
 
     async def end(self) -> None:
         """End the last life."""
@@ -138,6 +155,7 @@ class Bot:
 
     async def live(self, run: Run, network: HostileNetwork) -> None:
         """Run the script."""
+        self.there = network.exchange.now
         await self.open()
         for number, step in enumerate(self.scenario.steps):
             network.step = number
@@ -145,14 +163,23 @@ class Bot:
                 await self.close()
                 await self.open()
                 continue
-            if step.twice:
+            if step.twice or step.beside is not None:
                 run.told += await self._with_a_twin(number, step, run)
                 continue
-            work = self._work(step)
-            if step.deadline is not None and work is not None:
-                work = partial(work, deadline=step.deadline)
+            work = self._call_of(step)
             if work is not None:
                 run.told.append(await self._take(number, step, work, run))
+
+    def _call_of(self, step: Step) -> Callable[[], Awaitable[Any]] | None:
+        """Return the call of a step with its deadline, which may be a moment."""
+        work = self._work(step)
+        if work is None or step.deadline is None:
+            return work
+        if step.expires:
+            work = partial(work, expire_at_deadline=True)
+        if not step.aware:
+            return partial(work, deadline=step.deadline)
+        return partial(work, deadline=datetime.fromtimestamp(self.there() + step.deadline, UTC))
 
     async def settle(self, run: Run, step: int) -> None:
         """Recover in a new life, then read what the journal says of each order."""
@@ -164,13 +191,39 @@ class Bot:
             run.told.append(await self._take(step, Step("recover"), work, run))
             if not await self._open_entries():
                 break
+        await self._finish_transfers(run, step)
         for slot in range(len(SLOTS)):
             entry = await self._entry(slot)
             run.states[slot] = None if entry is None else str(entry.state)
             run.entry_order_ids[slot] = None if entry is None else entry.order_id
 
+    async def _finish_transfers(self, run: Run, step: int) -> None:
+        """Repeat under their keys the transfers that have no verdict, as a caller should."""
+        words = {told.slots[0] for told in run.told if told.word == "transfer"}
+        for slot in sorted(words):
+            told = [t for t in run.told if t.word == "transfer" and t.slots == (slot,)]
+            state = await self._state(Step("transfer", slot))
+            if told[-1].verdict in ("unknown", "interrupted") or state in OPEN_STATES:
+                again = Step("transfer", slot)
+                work = self._call_of(again)
+                if work is not None:
+                    run.told.append(await self._take(step, again, work, run))
+            run.transfer_states[slot] = await self._state(Step("transfer", slot))
+        run.open_operations = await self._operations()
+
     async def _entry(self, slot: int) -> Any:
         return await on_thread(self.journal.get, SLOTS[slot].client_order_id)
+
+    async def _state(self, step: Step) -> str | None:
+        """Return the journal's state of the write of a step."""
+        if step.word == "transfer":
+            entry = await on_thread(self.journal.get, f"transfer-{TRANSFERS[step.slot].key}")
+        else:
+            entry = await self._entry(step.slot)
+        return None if entry is None else str(entry.state)
+
+    async def _operations(self) -> list[str]:
+        return [entry.operation for entry in await on_thread(self.journal.open_entries)]
 
     async def _open_entries(self) -> int:
         return len(await on_thread(self.journal.open_entries))
@@ -181,10 +234,12 @@ class Bot:
         """Make one call and keep what it told."""
         slots = (0, 1) if step.word == "place_many" else (step.slot,)
         told = Told(number, step.word, "done", slots, self.order_ids.get(step.slot))
-        told.began = time.monotonic()
+        told.began, told.began_there = time.monotonic(), self.there()
         task = asyncio.ensure_future(work())
         if step.killed_after is not None:
             await self._kill(task, step.killed_after, run)
+        if step.closed_after is not None:
+            await self._close_beside(task, step)
         if step.stopped_after is not None and self.scenario.client == "async":
             await asyncio.wait([task], timeout=step.stopped_after)
             task.cancel()
@@ -193,12 +248,26 @@ class Bot:
         except (Exception, asyncio.CancelledError) as error:
             told.verdict, told.error = verdict_of(error), error
         told.ended = time.monotonic()
+        if step.closed_after is not None:
+            await self._open_again(step)
         self._learn(step, told)
         for slot in slots:
-            entry = await self._entry(slot)
-            told.states[slot] = None if entry is None else str(entry.state)
+            told.states[slot] = await self._state(evolve(step, slot=slot))
         told.open_entries = await self._open_entries()
         return told
+
+    async def _close_beside(self, task: asyncio.Future[Any], step: Step) -> None:
+        """Close the client, and the journal where the step says so, while a call runs."""
+        await asyncio.wait([task], timeout=step.closed_after)
+        await self.call("aclose" if self.scenario.client == "async" else "close")
+        if step.closes_journal:
+            await on_thread(self.journal.close)
+
+    async def _open_again(self, step: Step) -> None:
+        if step.closes_journal:
+            await self.open()
+        else:
+            self._connect()
 
     async def _kill(self, task: asyncio.Future[Any], after: float, run: Run) -> None:
         """Cancel everything beside a running call, until the exchange has said yes."""
@@ -226,7 +295,8 @@ class Bot:
         wanted, order_id = SLOTS[step.slot], self.order_ids.get(step.slot)
         call, word = self.call, step.word
         if word == "place":
-            return partial(call, "orders.place", wanted.ticker, **wanted.arguments())
+            group = {"order_group_id": self.group_id} if step.grouped and self.group_id else {}
+            return partial(call, "orders.place", wanted.ticker, **wanted.arguments(), **group)
         if word == "place_many":
             tickets = [OrderTicket.of(w.ticker, **w.arguments()) for w in SLOTS[:2]]
             return partial(call, "orders.place_many", tickets)
@@ -234,12 +304,32 @@ class Bot:
             return partial(call, {"cancel_all": "orders.cancel_all"}.get(word, word))
         if word == "create_group":
             return partial(call, "order_groups.create", contracts_limit=GROUP_LIMIT)
-        if word in ("delete_group", "trigger_group"):
+        if word in ("delete_group", "trigger_group", "reset_group"):
             method = f"order_groups.{word.removesuffix('_group')}"
             return partial(call, method, self.group_id) if self.group_id else None
+        if word == "set_limit":
+            method = "order_groups.set_limit"
+            return partial(call, method, self.group_id, NEW_LIMIT) if self.group_id else None
+        if word in ("transfer", "transfer_instances", "create_subaccount"):
+            return self._move(word, step.slot)
         if order_id is None:
             return None
         return self._change(word, order_id, step.slot)
+
+    def _move(self, word: str, slot: int) -> Callable[[], Awaitable[Any]]:
+        if word == "create_subaccount":
+            return partial(self.call, "subaccounts.create")
+        if word == "transfer_instances":
+            ends = {"source": "event_contract", "destination": "margined"}
+            return partial(self.call, "portfolio.transfer", INSTANCE_AMOUNTS[slot], **ends)
+        return partial(
+            self.call,
+            "subaccounts.transfer",
+            TRANSFERS[slot].amount,
+            from_subaccount=0,
+            to_subaccount=1,
+            client_transfer_id=TRANSFERS[slot].key,
+        )
 
     def _change(self, word: str, order_id: str, slot: int) -> Callable[[], Awaitable[Any]]:
         wanted, classic = SLOTS[slot], self.scenario.freedoms.contract == "classic"

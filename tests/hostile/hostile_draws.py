@@ -36,7 +36,16 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "meanwhile": ("filled", "cancelled"),
     "shard": (2,),
     "strangers": ("other", "alike", "under_our_ids"),
+    "unkeyed_lag": (0.3, 60.0),
+    "transfer_keys": ("ignored",),
+    "transfer_rows": ("unnamed",),
+    "transfer_status": ("pending",),
 }
+# What matters to money and groups.
+OF_MONEY = (
+    *("unkeyed_lag", "transfer_keys", "transfer_rows", "transfer_status", "duplicate_told"),
+    *("empty_list", "page_size", "date", "clock_ahead", "error_shape", "strangers"),
+)
 OF_READS: tuple[FaultKind, ...] = (
     *("lose_request", "lose_answer", "cut_answer", "late_answer", "page_before", "limited"),
     *("swap", "shift", "nothing_said", "expired"),
@@ -85,6 +94,71 @@ SCRIPTS: tuple[tuple[Step, ...], ...] = (
     (Step("place"), Step("decrease_by", deadline=2.5)),
     (Step("place"), Step("cancel", deadline=0.7)),
     (Step("place", deadline=4.0), Step("cancel_all", deadline=0.7)),
+    # groups, all their life
+    (Step("create_group"), Step("create_group")),
+    (Step("create_group", twice=True),),
+    (Step("create_group"), Step("set_limit")),
+    (Step("create_group"), Step("set_limit", deadline=0.7), Step("set_limit")),
+    (Step("create_group"), Step("trigger_group"), Step("reset_group")),
+    (Step("create_group"), Step("place", grouped=True), Step("delete_group")),
+    (Step("create_group"), Step("trigger_group"), Step("place", grouped=True)),
+    (
+        *(Step("create_group"), Step("set_limit"), Step("place", grouped=True)),
+        *(Step("trigger_group"), Step("reset_group"), Step("place", 1, grouped=True)),
+        Step("delete_group"),
+    ),
+    # money
+    (Step("transfer"),),
+    (Step("transfer"), Step("transfer")),
+    (Step("transfer"), Step("transfer", 1)),
+    (Step("transfer"), Step("restart"), Step("transfer")),
+    (Step("transfer", twice=True), Step("transfer", 2)),
+    (Step("transfer", deadline=0.7), Step("transfer")),
+    (Step("transfer_instances"),),
+    (Step("transfer_instances"), Step("transfer_instances")),
+    (Step("transfer_instances", twice=True),),
+    (Step("transfer_instances"), Step("restart"), Step("transfer_instances", 1)),
+    (Step("transfer_instances", deadline=0.7), Step("transfer_instances", 2)),
+    (Step("create_subaccount"),),
+    (Step("create_subaccount"), Step("create_subaccount")),
+    (Step("create_subaccount", twice=True),),
+    (Step("create_subaccount"), Step("restart"), Step("create_subaccount")),
+    # orders that die with their deadline, and deadlines that are moments
+    (Step("place", deadline=2.5, expires=True),),
+    (Step("place"), Step("place", 1, deadline=2.5, expires=True), Step("cancel", 1)),
+    (Step("place", deadline=3.5, expires=True, aware=True), Step("decrease_by")),
+    (Step("place_many", deadline=2.5, expires=True),),
+    (Step("place", 2), Step("place_many", deadline=2.5, expires=True, aware=True)),
+    (Step("place", deadline=0.7, aware=True), Step("place", 1)),
+    (Step("place"), Step("amend", deadline=0.7, aware=True)),
+    (Step("place"), Step("decrease_by", deadline=2.5, aware=True)),
+    (Step("place"), Step("cancel", deadline=0.7, aware=True)),
+    (Step("transfer", deadline=0.7, aware=True), Step("transfer")),
+    # a client that is closed meanwhile (when, is drawn)
+    (Step("place", closed_after=0.1),),
+    (Step("place"), Step("place", 1, closed_after=0.1), Step("place", 2)),
+    (Step("place_many", closed_after=0.1),),
+    (Step("place"), Step("amend", closed_after=0.1)),
+    (Step("place"), Step("decrease_by", closed_after=0.1)),
+    (Step("place"), Step("cancel", closed_after=0.1)),
+    (Step("place"), Step("cancel_many", closed_after=0.1)),
+    (Step("create_group", closed_after=0.1),),
+    (Step("create_group"), Step("delete_group", closed_after=0.1)),
+    (Step("transfer", closed_after=0.1),),
+    (Step("transfer", closed_after=0.1), Step("transfer")),
+    (Step("transfer_instances", closed_after=0.1),),
+    (Step("create_subaccount", closed_after=0.1),),
+    # a second client on the journal that does something else meanwhile
+    (Step("place", beside="recover"),),
+    (Step("place", beside="place"), Step("cancel")),
+    (Step("place", beside="cancel_all"),),
+    (Step("place_many", beside="recover"),),
+    (Step("place"), Step("amend", beside="recover")),
+    (Step("place"), Step("decrease_by", beside="recover")),
+    (Step("create_group", beside="recover"),),
+    (Step("transfer", beside="recover"), Step("transfer", 2)),
+    (Step("transfer_instances", beside="recover"),),
+    (Step("create_subaccount", beside="recover"),),
 )
 # Which kind of request a word makes.
 WRITES: dict[str, On] = {
@@ -99,15 +173,26 @@ WRITES: dict[str, On] = {
     "create_group": "group",
     "delete_group": "group",
     "trigger_group": "group",
+    "reset_group": "group",
+    "set_limit": "group",
+    "transfer": "transfer",
+    "transfer_instances": "instance",
+    "create_subaccount": "subaccount",
 }
-NOT_CLASSIC = {"decrease_to", "cancel_all", "trigger_group"}
+UNKEYED = {"group", "transfer", "instance", "subaccount"}
+NOT_CLASSIC = {
+    *("decrease_to", "cancel_all", "trigger_group", "set_limit"),
+    *("transfer", "transfer_instances", "create_subaccount"),
+}
 
 
-def _freedoms(rng: Random) -> Freedoms:
-    """Take up to four freedoms."""
-    names = rng.sample(sorted(CHOICES), rng.choice((0, 1, 1, 2, 3, 4)))
+def _freedoms(rng: Random, script: tuple[Step, ...]) -> Freedoms:
+    """Take up to four freedoms, of those that matter to a script as a rule."""
+    of_money = WRITES[script[0].word] in UNKEYED and rng.random() < 0.7
+    names = rng.sample(sorted(OF_MONEY if of_money else CHOICES), rng.choice((0, 1, 1, 2, 3, 4)))
     taken = {name: rng.choice(CHOICES[name]) for name in names}
-    kind = rng.choice(("current", "current", "classic"))
+    kinds = ("current", "current", "classic")
+    kind = rng.choice(kinds) if _is_classic(script) else "current"
     return _survivable(Freedoms(contract=kind, **taken))  # type: ignore[arg-type]
 
 
@@ -122,13 +207,14 @@ def _survivable(free: Freedoms) -> Freedoms:
 def _faults(rng: Random, free: Freedoms, writes: list[On]) -> tuple[Fault, ...]:
     """Draw faults of the script's writes, mostly one, and up to two of its reads."""
     writes_struck = rng.choices(writes, k=rng.choice((0, 1, 1, 1, 2))) if writes else []
-    struck = [*writes_struck, *rng.choices(READS, k=rng.choice((0, 0, 1, 2)))]
+    reads = ("money", "watermark") if UNKEYED & {*writes} else READS
+    struck = [*writes_struck, *rng.choices(reads, k=rng.choice((0, 0, 1, 2)))]
     drawn = [_fault(rng, on) for on in struck]
     return tuple(fault for fault in drawn if _is_survivable(fault, free))
 
 
 def _fault(rng: Random, on: On) -> Fault:
-    kind = rng.choice(OF_READS if on in READS else OF_WRITES)
+    kind = rng.choice(OF_READS if on in (*READS, "money") else OF_WRITES)
     details = {name: rng.choice(of) for name, of in DETAILS.get(kind, {}).items()}
     nth, times = rng.choice((0, 0, 0, 1, 2)), rng.choice((1, 1, 2, 4))
     return Fault(on, kind, nth=nth, times=times, **details)
@@ -140,7 +226,7 @@ def _is_survivable(fault: Fault, free: Freedoms) -> bool:
         return False
     # A success that says nothing is all that a deletion or a cancel_all ever says.
     says_nothing = fault.kind == "page_before" and (fault.status, fault.page) == (200, "object")
-    return not (fault.on in ("group", "cancel") and says_nothing)
+    return not (fault.on in ("group", "cancel", "transfer") and says_nothing)
 
 
 @st.composite
@@ -148,13 +234,14 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     """Draw one scenario."""
     # All from one generator that hypothesis seeds: drawn one by one, most would be alike.
     rng = draw(st.randoms(use_true_random=True))
-    free = _freedoms(rng)
+    script = rng.choice(SCRIPTS)
+    free = _freedoms(rng, script)
     client = rng.choice(("sync", "async"))
     journal = rng.choice(("sqlite",) * 5 + ("memory",) * 3 + ("postgres",))
-    steps = _possible(rng.choice(SCRIPTS), free, journal)
+    steps = [_closed(rng, step, journal) for step in _possible(script, free, journal)]
     if client == "async" and rng.random() < 0.25:
         at = rng.randrange(len(steps))
-        if steps[at].word != "restart":
+        if steps[at].word != "restart" and steps[at].closed_after is None:
             after = rng.choice((0.0, 0.005, 0.02, 0.1, 0.5, 1.5))
             steps[at] = evolve(steps[at], stopped_after=after)
     seconds = rng.choice((-86_400.0, -100.0, -2.0, 2.0, 100.0, 86_400.0))
@@ -170,6 +257,19 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     )
 
 
+def _closed(rng: Random, step: Step, journal: str) -> Step:
+    """Draw when the client of a step is closed, and whether its journal is."""
+    if step.closed_after is None:
+        return step
+    after = rng.choice((0.0, 0.005, 0.02, 0.1, 0.5, 1.5))
+    journal_too = journal != "memory" and rng.random() < 0.5
+    return evolve(step, closed_after=after, closes_journal=journal_too)
+
+
+def _is_classic(script: tuple[Step, ...]) -> bool:
+    return not all(step.word in NOT_CLASSIC or step.word == "restart" for step in script)
+
+
 def _possible(script: tuple[Step, ...], free: Freedoms, journal: str) -> list[Step]:
     """Leave out what the contract cannot say, and lives after a crash that forgets everything."""
     steps = [step for step in script if not (journal == "memory" and step.word == "restart")]
@@ -177,7 +277,10 @@ def _possible(script: tuple[Step, ...], free: Freedoms, journal: str) -> list[St
         return steps
     # Nothing of classic cancels everything.
     kept = [step for step in steps if step.word not in NOT_CLASSIC]
-    return [evolve(step, killed_after=None) for step in kept]
+    return [
+        evolve(step, killed_after=None, beside=None if step.beside in NOT_CLASSIC else step.beside)
+        for step in kept
+    ]
 
 
 def draw_scenarios(number: int, first_seed: int) -> list[Scenario]:

@@ -18,8 +18,9 @@ from urllib.parse import parse_qs, urlsplit
 from attrs import define, evolve, field
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from hostile_books import STRANGER, Attempt, BookOrder, Books, OrderRequest, Refusal
+from hostile_books import STRANGER, Attempt, BookGroup, BookOrder, Books, OrderRequest, Refusal
 from hostile_freedoms import LIFE, Freedoms
+from hostile_money import KEYED, LISTS, SUBACCOUNTS, UNKEYED, MoneyDoor, Purse
 from hostile_rows import (
     ack,
     cancel_ack,
@@ -61,6 +62,7 @@ class HostileExchange:
     freedoms: Freedoms
     keys: dict[str, tuple[str, Ed25519PublicKey]] = field(factory=dict)
     books: Books = field(factory=Books)
+    purse: Purse = field(factory=Purse)
     life: float = LIFE
     taken: dict[tuple[str, str], BookOrder] = field(factory=dict)
     _reads: int = 0
@@ -84,6 +86,7 @@ class HostileExchange:
         """Execute one delivered request and return status and document (None for no body)."""
         try:
             account = self._account(request)
+            self.books.expire(self.now())
             return self._dispatch(request, account)
         except Refusal as refusal:
             return refusal.status, error_body(refusal, self.freedoms)
@@ -124,6 +127,12 @@ class HostileExchange:
             return self._change(request, account, path.removeprefix(writes + "/"))
         if path.startswith("/portfolio/order_groups/"):
             return self._change_group(request, account)
+        if path in (KEYED, UNKEYED, SUBACCOUNTS) and not classic:
+            door, attempt = MoneyDoor(self.purse, self._page), request.attempt.number
+            answer: Answer = door.write(
+                path, request.document(), attempt, self.now(), self.freedoms
+            )
+            return answer
         raise Refusal(404, "not_found", "no such route")
 
     def _create(self, body: Any, account: str, attempt: Attempt) -> BookOrder:
@@ -216,6 +225,10 @@ class HostileExchange:
             self.books.end_group(found, attempt, now, delete=False)
         elif word == "reset":
             found.triggered = False
+            found.change("reset", attempt)
+        elif word == "limit":
+            found.limit = Decimal(request.document()["contracts_limit_fp"])
+            found.change("limit", attempt)
         classic = self.freedoms.contract == "classic"
         return (204, None) if classic else (200, {})
 
@@ -238,11 +251,21 @@ class HostileExchange:
         if path == "/portfolio/fills":
             return self._fills(request, account)
         if path == "/portfolio/order_groups":
-            mine = [g for g in self.books.groups if g.account == account and not g.deleted_at]
+            mine = self._groups(account)
             return 200, self._page("order_groups", [group_row(g, freedoms) for g in mine], None)
+        if path in LISTS and freedoms.contract == "current":
+            door = MoneyDoor(self.purse, self._page)
+            answer: Answer = door.read(path, request.query, self.now(), freedoms)
+            return answer
         if path.startswith("/portfolio/orders/"):
             return self._order(account, path.rpartition("/")[2])
         raise Refusal(404, "not_found", "no such route")
+
+    def _groups(self, account: str) -> list[BookGroup]:
+        """Return the groups that a list shows: the watermark vouches for none of them."""
+        seen = self.now() - self.freedoms.unkeyed_lag
+        made = [g for g in self.books.groups if g.account == account and g.made_at <= seen]
+        return [g for g in made if g.deleted_at is None or g.deleted_at > seen]
 
     def _meanwhile(self) -> None:
         for order in self.books.orders:

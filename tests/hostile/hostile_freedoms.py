@@ -51,6 +51,12 @@ class Freedoms:
     # Orders somebody else has on the account: placed in the web app (a blank id), unlike ours or
     # alike; or under our own ids, by another program of the user.
     strangers: Literal["none", "other", "alike", "under_our_ids"] = "none"
+    # Lists of groups, transfers and balances, which the watermark does not vouch for; transfers
+    # between instances.
+    unkeyed_lag: float = 0.0
+    transfer_keys: Literal["honoured", "ignored"] = "honoured"
+    transfer_rows: Literal["named", "unnamed"] = "named"
+    transfer_status: Literal["complete", "pending"] = "complete"
 
 
 FaultKind = Literal[
@@ -75,7 +81,10 @@ FaultKind = Literal[
     "nothing_said",  # executed, a success with an empty object
     "stolen",  # not executed, answered with another order's acknowledgement
 ]
-On = Literal["create", "change", "cancel", "list", "history", "fills", "get", "watermark", "group"]
+On = Literal[
+    "create", "change", "cancel", "list", "history", "fills", "get", "watermark", "group",
+    "transfer", "instance", "subaccount", "money",
+]  # fmt: skip
 
 PAGES = {
     "html": b"<html><head><title>error</title></head><body>blocked</body></html>",

@@ -6,7 +6,8 @@ For each wish one of three outcomes is honest:
     none, the caller was told so, and none ever comes;
     the caller was told that it is not known, and the journal has it open for `recover()`.
 
-Everything else is dishonest, by kind:
+What each of them means of money and groups stands at the top of `hostile_unkeyed`. Everything else
+is dishonest, by kind:
 
     double     two requests of the client made the same wish stand twice
     lost       something stands of which neither caller nor journal knows
@@ -15,7 +16,7 @@ Everything else is dishonest, by kind:
     unopened   the caller was told "unknown", and the journal does not have it open
     unsettled  still open when every fault is over and every list can be read
     no verdict an error that says neither refused, not sent nor unknown
-    late       a wish of then, sent again after the time its caller allows
+    late       a wish of then, sent again after the time its caller allows, or alive after it
     after kill something that came to rest by a request sent after a kill switch was confirmed
     endless    a call that went on after its deadline, or its patience and one timeout
     untold     executed, its caller was interrupted, and recovery does not speak of it
@@ -30,7 +31,6 @@ from collections import Counter
 from decimal import Decimal
 from typing import Any
 
-from attrs import frozen
 from hostile_books import STRANGER, BookOrder
 from hostile_scenario import (
     ACCOUNT,
@@ -43,28 +43,13 @@ from hostile_scenario import (
     Told,
     verdict_of,
 )
+from hostile_unkeyed import OF_WORDS, of_money, of_rows
+from hostile_verdicts import DENIALS, DONE_STATES, KINDS, OPEN_STATES, Dishonesty
 
-OPEN_STATES = {"intent", "sent", "unknown"}
-DONE_STATES = {"acknowledged", "resolved"}
-# What says that nothing of it stands, and nothing ever will.
-DENIALS = {"refused", "not_sent", "held_back", "misuse", "failed", "conflict"}
+__all__ = ["KINDS", "Dishonesty", "judge"]
+
 PATIENCE = 6.4  # seconds: the bots' resolve_within and one timeout
 STALL = 1.0  # seconds that a busy machine may take from a decision to the exchange
-KINDS = (
-    "double", "lost", "wrong", "foreign", "unopened", "unsettled", "no verdict", "late",
-    "after kill", "endless", "untold",
-)  # fmt: skip
-
-
-@frozen
-class Dishonesty:
-    """One finding; `kind` is one of KINDS."""
-
-    kind: str
-    words: str
-
-    def __str__(self) -> str:
-        return f"{self.kind}: {self.words}"
 
 
 def judge(run: Run) -> list[Dishonesty]:
@@ -83,7 +68,7 @@ def judge(run: Run) -> list[Dishonesty]:
             found += _CHANGES[told.word](run, told)
     for slot in range(len(SLOTS)):
         found += _of_slot(run, slot)
-    return found + _after_kill(run)
+    return found + _after_kill(run) + of_rows(run) + of_money(run)
 
 
 # Orders
@@ -189,6 +174,7 @@ def _of_slot(run: Run, slot: int) -> list[Dishonesty]:
         found.append(Dishonesty("wrong", f"the journal says {state} of {name}, it stands"))
     if state in OPEN_STATES and asked and _is_readable(run):
         found.append(Dishonesty("unsettled", f"{name} is {state} in a calm world"))
+    found += _outlives(run, slot, asked)
     return found + _late(run, slot, asked) + _untold(run, slot, asked)
 
 
@@ -204,7 +190,9 @@ def _is_readable(run: Run) -> bool:
 def _endless(run: Run, told: Told) -> list[Dishonesty]:
     """Find a call that returned, or sent something, when its time was long over."""
     steps = run.scenario.steps
-    deadline = steps[told.step].deadline if told.step < len(steps) else None
+    deadline = steps[told.step].deadline if told.step < len(steps) and not told.twin else None
+    if deadline is not None and steps[told.step].aware and not _agrees(run):
+        deadline = None  # a moment by a clock that is wrong
     bound = PATIENCE if deadline is None else deadline
     sent = [r.attempt.arrived for r in run.attempts if r.attempt.step == told.step]
     last = max([told.ended - 2 * STALL, *sent], default=0.0) - told.began
@@ -230,6 +218,35 @@ def _late(run: Run, slot: int, asked: list[Told]) -> list[Dishonesty]:
             words = f"{name.decode()} was sent again {max(creates):.1f} s after its call"
             return [Dishonesty("late", words)]
     return []
+
+
+def _agrees(run: Run) -> bool:
+    """Say whether the clocks of this machine and of the exchange were never far apart."""
+    return run.scenario.clock_step is None and abs(run.scenario.freedoms.clock_ahead) < 1
+
+
+def _outlives(run: Run, slot: int, asked: list[Told]) -> list[Dishonesty]:
+    """Find an order that may rest past the deadline at which it was to die at the exchange."""
+    steps, made = run.scenario.steps, _made(run, slot)
+    for told in asked:
+        step = steps[told.step]
+        if not step.expires or step.deadline is None or told.twin or not _can_tell_time(run):
+            continue
+        # Expiries are whole seconds, and the exchange's clock is known to one.
+        latest = told.began_there + step.deadline + 2 + STALL
+        for order in made:
+            expires = order.request.expires
+            of_step = run.attempts[order.made_by()].attempt.step == told.step
+            if of_step and (expires is None or expires > latest):
+                left = None if expires is None else round(expires - told.began_there, 1)
+                words = f"{order.order_id} dies after {left} s, its deadline is {step.deadline} s"
+                return [Dishonesty("late", words)]
+    return []
+
+
+def _can_tell_time(run: Run) -> bool:
+    date = run.scenario.freedoms.date
+    return date == "true" or (date in ("absent", "garbled") and _agrees(run))
 
 
 def _untold(run: Run, slot: int, asked: list[Told]) -> list[Dishonesty]:
@@ -264,14 +281,18 @@ def _after_kill(run: Run) -> list[Dishonesty]:
 
 def _by_step(run: Run, told: Told, kind: str) -> list[Any]:
     """Return the changes of one kind that requests of a step made, one for each request."""
+    return list({c.attempt: c for c in reversed(_of_step(run, told, kind))}.values())
+
+
+def _of_step(run: Run, told: Told, kind: str) -> list[Any]:
+    """Return the changes of one kind that requests of a step made, those of copies too."""
     orders = [o for o in run.books.orders if o.order_id == told.order_id]
     changes = [change for order in orders for change in order.changes if change.kind == kind]
-    mine = {
-        change.attempt: change
-        for change in reversed(changes)
+    return [
+        change
+        for change in changes
         if change.attempt >= 0 and run.attempts[change.attempt].attempt.step == told.step
-    }
-    return list(mine.values())
+    ]
 
 
 def _denied(told: Told, changes: list[Any]) -> list[Dishonesty]:
@@ -294,14 +315,16 @@ def _of_amend(run: Run, told: Told) -> list[Dishonesty]:
 def _of_decrease_by(run: Run, told: Told) -> list[Dishonesty]:
     """Compare what was taken off with what all calls of the step were told."""
     off = sum(change.amount for change in _by_step(run, told, "decrease"))
-    verdicts = [other.verdict for other in run.told if other.step == told.step]
+    verdicts = [t.verdict for t in run.told if (t.step, t.word) == (told.step, told.word)]
     least = verdicts.count("done") * DECREASE_BY
     most = sum(verdict not in DENIALS for verdict in verdicts) * DECREASE_BY
     if off > most:
         kind = "wrong" if told.verdict in DENIALS else "double"
         return [Dishonesty(kind, f"decreases told {verdicts} took off {off}")]
-    if off < least:
-        return [Dishonesty("wrong", f"decreases told {verdicts} took off {off}")]
+    # A copy took off what it took off: a read cannot tell it from the call that found it done.
+    with_copies = sum(change.amount for change in _of_step(run, told, "decrease"))
+    if with_copies < least:
+        return [Dishonesty("wrong", f"decreases told {verdicts} took off {with_copies}")]
     return []
 
 
@@ -332,42 +355,12 @@ def _of_cancel_all(run: Run, told: Told) -> list[Dishonesty]:
     return []
 
 
-def _of_group(run: Run, told: Told) -> list[Dishonesty]:
-    made = [g for g in run.books.groups if run.attempts[g.made_by].attempt.step == told.step]
-    if len({group.made_by for group in made}) > 1:
-        return [Dishonesty("double", f"{len(made)} groups were made by one call")]
-    if told.verdict == "done" and told.value.id not in {group.group_id for group in made}:
-        return [Dishonesty("wrong", f"a group was told done: {told.value.id}")]
-    if told.verdict == "unknown" and not told.open_entries:
-        return [Dishonesty("unopened", "a group was told unknown, and nothing is open")]
-    return _denied(told, made)
-
-
-def _of_group_deletion(run: Run, told: Told) -> list[Dishonesty]:
-    steps = [run.attempts[group.deleted_by].attempt.step for group in _deleted(run)]
-    if told.verdict == "done" and not _deleted(run):
-        return [Dishonesty("wrong", "the deletion of a group was told done and was not")]
-    return _denied(told, [step for step in steps if step == told.step])
-
-
-def _of_group_trigger(run: Run, told: Told) -> list[Dishonesty]:
-    if told.verdict == "done" and not any(group.triggered for group in run.books.groups):
-        return [Dishonesty("wrong", "the trigger of a group was told done and was not")]
-    return _denied(told, [group for group in run.books.groups if group.triggered])
-
-
-def _deleted(run: Run) -> list[Any]:
-    return [group for group in run.books.groups if group.deleted_at is not None]
-
-
 _CHANGES = {
-    "trigger_group": _of_group_trigger,
-    "delete_group": _of_group_deletion,
     "amend": _of_amend,
     "decrease_by": _of_decrease_by,
     "decrease_to": _of_decrease_to,
     "cancel": _of_cancel,
     "cancel_many": _of_cancel,
     "cancel_all": _of_cancel_all,
-    "create_group": _of_group,
+    **OF_WORDS,
 }

@@ -20,6 +20,7 @@ from attrs import define, field
 from hostile_books import Attempt
 from hostile_exchange import Answer, HostileExchange, WireRequest, parse_target
 from hostile_freedoms import PAGES, Fault
+from hostile_money import KEYED, LISTS, SUBACCOUNTS, UNKEYED
 
 Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 REASONS = {200: "OK", 201: "Created", 204: "No Content", 429: "Too Many Requests"}
@@ -31,6 +32,10 @@ def kind_of(method: str, path: str) -> str:
         return "watermark"
     if path.startswith("/portfolio/order_groups"):
         return "group"
+    if path in LISTS:
+        return "money"
+    if path in (KEYED, UNKEYED, SUBACCOUNTS):
+        return {KEYED: "transfer", UNKEYED: "instance"}.get(path, "subaccount")
     if method == "GET":
         if path.startswith("/historical/"):
             return "history"

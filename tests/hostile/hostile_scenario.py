@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hostile_books import Books, OrderRequest
 from hostile_exchange import HostileExchange, WireRequest, real_time
 from hostile_freedoms import Fault, Freedoms
+from hostile_money import Purse
 from hostile_network import HostileNetwork
 
 from kalshi_ext import (
@@ -37,7 +38,8 @@ from kalshi_ext import (
 
 Word = Literal[
     "place", "place_many", "amend", "decrease_by", "decrease_to", "cancel", "cancel_many",
-    "cancel_all", "create_group", "delete_group", "trigger_group", "recover", "restart",
+    "cancel_all", "create_group", "delete_group", "trigger_group", "reset_group", "set_limit",
+    "transfer", "transfer_instances", "create_subaccount", "recover", "restart",
 ]  # fmt: skip
 ClientKind = Literal["sync", "async"]
 
@@ -48,7 +50,12 @@ class Step:
 
     `stopped_after` is in seconds. With `killed_after` (seconds) everything is cancelled beside it.
     `deadline` is the caller's own, in seconds. `twice`: a second client on the same journal, sync
-    where the first is async, makes the same call at the same time.
+    where the first is async, makes the same call at the same time; with `beside` it makes that call
+    instead, of the order of the next slot.
+
+    `aware`: the deadline is given as an aware datetime. `expires`: with `expire_at_deadline=True`.
+    `grouped`: the order belongs to the group that was made before. `closed_after`: so many seconds
+    later another thread or task closes the client, with `closes_journal` the journal too.
     """
 
     word: Word
@@ -57,6 +64,12 @@ class Step:
     killed_after: float | None = None
     deadline: float | None = None
     twice: bool = False
+    beside: Word | None = None
+    aware: bool = False
+    expires: bool = False
+    grouped: bool = False
+    closed_after: float | None = None
+    closes_journal: bool = False
 
 
 @frozen
@@ -121,7 +134,24 @@ SLOTS = (
 )
 AMENDED_PRICE, AMENDED_MORE = Decimal("0.45"), 2
 DECREASE_BY, DECREASE_TO = 1, 2
-GROUP_LIMIT = 100
+GROUP_LIMIT, NEW_LIMIT = 100, 250
+
+
+@frozen
+class WantedTransfer:
+    """What a slot asks to be moved from subaccount 0 to 1, in dollars, under its key."""
+
+    key: str
+    amount: Decimal
+
+
+# The first two have one key and not one content.
+TRANSFERS = (
+    WantedTransfer("8a5f2ad6-9d1b-4b7e-8a53-6b2f6f6c9a01", Decimal("1.50")),
+    WantedTransfer("8a5f2ad6-9d1b-4b7e-8a53-6b2f6f6c9a01", Decimal("2.75")),
+    WantedTransfer("0b7c1f7e-54b1-4a58-9b63-0d9df1b1c002", Decimal("0.25")),
+)
+INSTANCE_AMOUNTS = (Decimal("2.5"), Decimal("0.3001"), Decimal("2.5"))
 ACCOUNT, KEY_ID = "trader", "key-1"
 
 
@@ -141,9 +171,11 @@ class Told:
     error: BaseException | None = None
     began: float = 0.0
     ended: float = 0.0
+    began_there: float = 0.0  # Unix seconds of the exchange's clock
     # The journal's states of these orders right after the call.
     states: dict[int, str | None] = field(factory=dict)
     open_entries: int = 0
+    twin: bool = False  # by the second client
 
 
 @define
@@ -157,6 +189,9 @@ class Run:
     states: dict[int, str | None]  # of the journal, at the end
     entry_order_ids: dict[int, str | None]
     struck: dict[str, int]
+    purse: Purse = field(factory=Purse)
+    open_operations: list[str] = field(factory=list[str])  # of the journal's entries, at the end
+    transfer_states: dict[int, str | None] = field(factory=dict)  # as `states`, of TRANSFERS
     killed_at: float | None = None  # monotonic seconds: when the caller was told it was done
     stalled: float = 0.0  # seconds in which the machine let nothing of the run go on
 
@@ -235,6 +270,8 @@ async def play(scenario: Scenario, connect: Connect, place: Any) -> Run:
     for wanted in SLOTS:
         exchange.books.shards[wanted.ticker] = scenario.freedoms.shard
         exchange.add_strangers(ACCOUNT, request_of(wanted))
+    if scenario.freedoms.strangers != "none":
+        exchange.purse.add_strangers()
     network = HostileNetwork(exchange, list(scenario.faults))
     clock = SteppingClock()
     clock.wind()
@@ -248,6 +285,7 @@ async def play(scenario: Scenario, connect: Connect, place: Any) -> Run:
     url = await network.open()
     bot = connect(url, pem, scenario, clock, place)
     run = Run(scenario, exchange.books, network.attempts, [], {}, {}, network.struck)
+    run.purse = exchange.purse
     watch = asyncio.ensure_future(_watch_for_stalls(run))
     try:
         await bot.live(run, network)

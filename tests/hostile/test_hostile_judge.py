@@ -6,11 +6,15 @@ import asyncio
 from typing import Any
 
 import broken_clients as broken
+import broken_money as money
 import pytest
 from broken_clients import Naive, connect_broken
+from hostile_draws import WRITES
 from hostile_freedoms import Fault, Freedoms
 from hostile_judge import KINDS, judge
 from hostile_scenario import Run, Scenario, Step, play_all
+from hostile_unkeyed import CHANGES
+from hostile_unkeyed import OPERATIONS as UNKEYED
 
 PLACE = (Step("place"),)
 LOST = Fault("create", "lose_answer")  # executed
@@ -22,12 +26,22 @@ def world(*faults: Fault, steps: tuple[Step, ...] = PLACE, **free: Any) -> Scena
     return Scenario(steps, Freedoms(**free), faults, resend_within=0.5)
 
 
+def lost(word: Any, kind: Any = "lose_answer", **free: Any) -> Scenario:
+    """Return a scenario of one write of money, or of a group, whose answer is lost."""
+    return world(Fault(WRITES[word], kind), steps=(Step(word),), **free)
+
+
+def of_group(word: Any, kind: Any = "lose_answer") -> Scenario:
+    """Return a scenario of a group and one change of it whose answer is lost."""
+    return world(Fault("group", kind, nth=1), steps=(Step("create_group"), Step(word)))
+
+
 HTML = Fault("create", "page_after", status=403)
 # Each broken client, a world that deceives it, and the dishonesty that the judge must find there.
 DECEIVED: tuple[tuple[type[Naive], Scenario, str], ...] = (
     (broken.SendsAgainAtOnce, world(LOST, ids="forgotten"), "double"),
     (broken.GivesUp, world(LOST), "wrong"),
-    (broken.TrustsOneList, world(LOST, orders_lag=0.8), "wrong"),
+    (broken.TrustsOneList, world(LOST, orders_lag=30.0), "wrong"),
     (broken.TrustsOneList, world(Fault("create", "delay", seconds=0.9)), "wrong"),
     (broken.TrustsAnEmptyObject, world(LOST, empty_list="empty_object"), "wrong"),
     (broken.TrustsTheFirstRow, world(NEVER, strangers="other"), "wrong"),
@@ -52,15 +66,40 @@ DECEIVED: tuple[tuple[type[Naive], Scenario, str], ...] = (
         "after kill",
     ),
     (broken.ForgetsWhomItTold, world(), "untold"),
+    # a client that is closed meanwhile, a second one beside it, an expiry, and a moment
+    (money.SaysThatItWasClosed, world(LOST, steps=(Step("place", closed_after=0.1),)), "wrong"),
+    (broken.RecoversByGuess, world(NEVER, steps=(Step("place", beside="recover"),)), "wrong"),
+    (broken.Naive, world(steps=(Step("place", deadline=2.5, expires=True),)), "late"),
+    (broken.NeverEnds, world(NEVER, steps=(Step("place", deadline=0.5, aware=True),)), "endless"),
+    # money under a key
+    (money.NaiveMoney, lost("transfer"), "wrong"),
+    (money.TakesANewKey, lost("transfer"), "double"),
+    (money.TakesSilenceForYes, lost("transfer", "lose_request"), "wrong"),
+    (money.KeepsNothingOpen, lost("transfer"), "unopened"),
+    (money.KeepsNothingOpen, lost("transfer"), "lost"),
+    (money.KeepsItOpenForEver, lost("transfer"), "unsettled"),
+    # what has no key
+    *((money.NaiveMoney, lost(word), "wrong") for word in UNKEYED),
+    *((money.SendsMoneyAgain, lost(word, transfer_keys="ignored"), "double") for word in UNKEYED),
+    *((money.TakesSilenceForYes, lost(word, "lose_request"), "wrong") for word in UNKEYED),
+    *((money.KeepsNothingOpen, lost(word), "unopened") for word in UNKEYED),
+    *((money.KeepsNothingOpen, lost(word), "lost") for word in UNKEYED),
+    # what is done to a group
+    *((money.NaiveMoney, of_group(word), "wrong") for word in CHANGES),
+    *((money.TakesSilenceForYes, of_group(word, "lose_request"), "wrong") for word in CHANGES),
 )
-NAMES = [f"{kind.__name__}-{found.replace(' ', '-')}" for kind, _, found in DECEIVED]
+NAMES = [
+    f"{kind.__name__}-{scenario.steps[-1].word}-{found.replace(' ', '-')}"
+    for kind, scenario, found in DECEIVED
+]
 
 
 @pytest.fixture(scope="module")
 def runs() -> list[Run]:
-    """Run every broken client in the world that deceives it, all side by side."""
+    """Run every broken client in the world that deceives it, many side by side."""
     kinds, scenarios, _ = zip(*DECEIVED, strict=True)
-    return asyncio.run(play_all(list(scenarios), connect_broken, list(kinds)))
+    # Not all: some worlds deceive by a second, which a busy machine may take.
+    return asyncio.run(play_all(list(scenarios), connect_broken, list(kinds), at_once=20))
 
 
 @pytest.mark.parametrize("number", range(len(DECEIVED)), ids=NAMES)

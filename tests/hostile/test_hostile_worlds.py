@@ -72,6 +72,35 @@ REGRESSIONS = (
     Scenario(
         (Step("create_group"), Step("delete_group")), faults=(Fault("group", "stolen", nth=2),)
     ),
+    # an order that was to die with its deadline lived as long as this machine's clock was ahead
+    *(
+        Scenario(
+            (Step(word, deadline=2.5, expires=True, aware=aware),),
+            Freedoms(contract=contract, clock_ahead=-90_000.0),
+            client=client,
+            journal="memory",
+        )
+        for word, aware, contract, client in (
+            ("place", False, "current", "sync"),
+            ("place", True, "current", "async"),
+            ("place", False, "classic", "async"),
+            ("place_many", False, "classic", "sync"),
+        )
+    ),
+    # a refused write was told as unknown, and was not open, where its client was closed meanwhile
+    *(
+        Scenario(
+            (Step(word, closed_after=0.02),),
+            faults=(Fault(on, "limited", times=9),),
+            client=client,
+        )
+        for word, on, client in (
+            ("place", "create", "sync"),
+            ("place_many", "create", "async"),
+            ("transfer", "transfer", "sync"),
+            ("transfer", "transfer", "async"),
+        )
+    ),
 )
 
 

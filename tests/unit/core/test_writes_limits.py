@@ -246,6 +246,47 @@ def test_an_expiry_is_never_in_the_past() -> None:
     assert body["expiration_time"] == int(core.EPOCH) + 1
 
 
+@pytest.mark.parametrize("contract", [core.CURRENT, core.CLASSIC])
+@pytest.mark.parametrize("off", [90_000.0, -90_000.0])
+def test_an_order_dies_with_its_deadline_by_the_exchanges_clock_however_wrong_this_one_is(
+    off: float, contract: Any
+) -> None:
+    exchange = exchange_of(ex.once(ex.created()))
+    exchange.offset = off
+    exchange.handlers.insert(0, ex.once(core.reply(200, {"orders": []}), method="GET"))
+    options: Any = {"deadline": 30.5, "expire_at_deadline": True}
+    with suppress(errors.KalshiError):  # of an answer in the other contract's words
+        exchange.run(writes.place(contract, ex.ticket(), exchange.context, **options))
+    body = json.loads(exchange.sent("POST")[0].body or b"")
+    assert body.get("expiration_time", body.get("expiration_ts")) == int(core.EPOCH + 30)
+
+
+def test_nothing_is_asked_for_an_order_that_the_contract_cannot_say() -> None:
+    exchange, ticket = exchange_of(), ex.ticket(count="0.5")
+    options: Any = {"deadline": 30.0, "expire_at_deadline": True}
+    with pytest.raises(errors.Misuse, match="count"):
+        exchange.run(writes.place(core.CLASSIC, ticket, exchange.context, **options))
+    assert exchange.requests == []
+
+
+def test_the_exchanges_time_is_asked_for_once_and_out_of_the_deadline_of_the_call() -> None:
+    exchange = exchange_of(ex.once(ex.created()), ex.once(ex.created(2)))
+    perform, asked = exchange.perform, []
+
+    def slow(effect: Effect) -> Any:
+        if isinstance(effect, Send) and effect.request.method == "GET":
+            asked.append(effect.request.path)
+            exchange.time += 1.5
+        return perform(effect)
+
+    exchange.perform = slow  # type: ignore[method-assign]
+    place(exchange, deadline=20.0, expire_at_deadline=True)
+    place(exchange, 2, deadline=20.0, expire_at_deadline=True)
+    assert asked == ["/exchange/user_data_timestamp"]
+    body = json.loads(exchange.sent("POST")[0].body or b"")
+    assert body["expiration_time"] <= int(core.EPOCH) + 20
+
+
 @pytest.mark.parametrize(
     ("changes", "options"),
     [
@@ -269,6 +310,21 @@ def test_the_same_intent_with_a_later_deadline_is_the_same_order() -> None:
     place(exchange, deadline=30.0, **options)
     exchange.time += 10.0
     assert place(exchange, deadline=30.0, **options).replayed
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("answer", [ex.created(), core.reply(400, {"code": "invalid_price"})])
+def test_an_order_that_dies_with_its_deadline_is_not_the_same_as_one_that_does_not(
+    first: bool, answer: Reply
+) -> None:
+    # It was reopened as the same; lost then, it was found with an expiry and called another's.
+    exchange = exchange_of(ex.once(answer))
+    with suppress(errors.Refused):
+        place(exchange, deadline=30.0, expire_at_deadline=first)
+    with pytest.raises(errors.DuplicateIdConflict) as caught:
+        place(exchange, deadline=30.0, expire_at_deadline=not first)
+    assert set(caught.value.differs) == {"expires"}
+    assert len(exchange.sent("POST")) == 1
 
 
 def test_an_order_found_with_the_expiry_of_its_deadline_is_ours() -> None:
@@ -645,6 +701,32 @@ def test_a_client_closed_before_a_repeat_says_that_the_outcome_is_unknown(
     exchange.perform = closing  # type: ignore[method-assign]
     with pytest.raises(errors.OutcomeUnknown, match="this client is closed"):
         exchange.run(flow(exchange))
+
+
+@pytest.mark.parametrize("flow", [*PRICED, *REPEATED])
+def test_a_client_closed_before_a_retry_tells_what_its_write_was_answered(
+    flow: Callable[[ex.FakeExchange], Flow[Any]],
+) -> None:
+    refused = core.reply(429, {"error": "too many requests"})
+    row = core.reply(200, {"order": ex.row()})
+    exchange = exchange_of(
+        lambda request: row if request.method == "GET" and request.path.endswith(ID) else None,
+        lambda request: None if request.method == "GET" else refused,
+    )
+    perform, sent = exchange.perform, 0
+
+    def closing(effect: Effect) -> Any:
+        nonlocal sent
+        if isinstance(effect, Send) and effect.request.method != "GET":
+            sent += 1
+            if sent > 1:
+                raise errors.Misuse("this client is closed")
+        return perform(effect)
+
+    exchange.perform = closing  # type: ignore[method-assign]
+    with pytest.raises(errors.RateLimited):
+        exchange.run(flow(exchange))
+    assert not any(entry.is_open for entry in exchange.journal.entries())
 
 
 def test_one_look_at_an_exchange_that_does_not_answer_ends_within_a_timeout() -> None:
