@@ -52,7 +52,7 @@ _OWNED_FOR: Final = 3.0
 
 # The stops of a process, by server, schema and account: each journal here is an owner of its own,
 # and a stop by one client holds up what another one was still going to send.
-_stops: Final = WeakValueDictionary[tuple[int, str, str], StopMarks]()
+_stops: Final[dict[tuple[int, str, str], WeakValueDictionary[int, StopMarks]]] = {}
 
 
 @define(eq=False, repr=False)
@@ -279,7 +279,9 @@ class PostgresJournal(Journal):
         super().bind(account)
         # A child of a fork begins its own: what it inherited belongs to calls it does not have.
         of_process = (os.getpid(), self.opened.name, account)
-        self.stops = _stops.setdefault(of_process, self.stops)
+        self.stops.peers.pop(id(self.stops), None)
+        self.stops.peers = _stops.setdefault(of_process, WeakValueDictionary())
+        self.stops.peers[id(self.stops)] = self.stops
         self.read_stops()
 
     def _submit_stops(self, edit: Edit | None) -> Future[Standing]:
