@@ -204,7 +204,9 @@ class StopMarks(Printed):
     keep: float = 3600.0
     count: int = 0
     # Those of other journals of this process that are told of each stop, itself among them.
-    peers: weakref.WeakValueDictionary[int, StopMarks] = field(factory=weakref.WeakValueDictionary)
+    peers: weakref.WeakValueDictionary[int, StopMarks] = field(
+        factory=lambda: weakref.WeakValueDictionary[int, StopMarks]()
+    )
     record: StopRecord = field(factory=MemoryStopRecord)
     _shut: tuple[Latch, ...] = ()
     _ended: deque[tuple[int, Latch]] = field(factory=lambda: deque[tuple[int, Latch]](maxlen=1000))
