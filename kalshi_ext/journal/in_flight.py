@@ -203,6 +203,10 @@ class StopMarks(Printed):
 
     keep: float = 3600.0
     count: int = 0
+    # Those of other journals of this process that are told of each stop, itself among them.
+    peers: weakref.WeakValueDictionary[int, StopMarks] = field(
+        factory=lambda: weakref.WeakValueDictionary[int, StopMarks]()
+    )
     record: StopRecord = field(factory=MemoryStopRecord)
     _shut: tuple[Latch, ...] = ()
     _ended: deque[tuple[int, Latch]] = field(factory=lambda: deque[tuple[int, Latch]](maxlen=1000))
@@ -213,6 +217,14 @@ class StopMarks(Printed):
 
     def add(self, scopes: Iterable[Scope], by: str, now: float) -> None:
         """Stop the calls of these scopes that began before; `by` is the facade's word."""
+        scopes = tuple(scopes)
+        self.add_alone(scopes, by, now)
+        for each in [reference() for reference in self.peers.valuerefs()]:
+            if each is not None and each is not self:
+                each.add_alone(scopes, by, now)
+
+    def add_alone(self, scopes: tuple[Scope, ...], by: str, now: float) -> None:
+        """Add a stop here and nowhere else."""
         with self._lock:
             self.count += 1
             for scope in scopes:

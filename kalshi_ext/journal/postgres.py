@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Collection, Generator, Sequence
 from concurrent.futures import Future
@@ -10,6 +11,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 import psycopg
 from attrs import define, field
@@ -20,6 +22,7 @@ from kalshi_ext.errors import Misuse
 from kalshi_ext.journal.commit import GroupCommitter
 from kalshi_ext.journal.entry import Entry, utc_now
 from kalshi_ext.journal.held import Held
+from kalshi_ext.journal.in_flight import StopMarks
 from kalshi_ext.journal.journal import Journal, new_owner
 from kalshi_ext.journal.postgres_connection import Connection, PostgresConnection, owner_lock
 from kalshi_ext.journal.postgres_schema import Statements
@@ -46,6 +49,10 @@ _COMMIT_CHECKS: Final = 5
 # Seconds after which another process may have taken an entry over, had this one lost its session:
 # as long as `protocol/flow.py` sends without a renewal.
 _OWNED_FOR: Final = 3.0
+
+# The stops of a process, by server, schema and account: each journal here is an owner of its own,
+# and a stop by one client holds up what another one was still going to send.
+_stops: Final[dict[tuple[int, str, str], WeakValueDictionary[int, StopMarks]]] = {}
 
 
 @define(eq=False, repr=False)
@@ -270,6 +277,11 @@ class PostgresJournal(Journal):
     def bind(self, account: str) -> None:
         """Make the journal an account's, and read what stops that account has."""
         super().bind(account)
+        # A child of a fork begins its own: what it inherited belongs to calls it does not have.
+        of_process = (os.getpid(), self.opened.name, account)
+        self.stops.peers.pop(id(self.stops), None)
+        self.stops.peers = _stops.setdefault(of_process, WeakValueDictionary())
+        self.stops.peers[id(self.stops)] = self.stops
         self.read_stops()
 
     def _submit_stops(self, edit: Edit | None) -> Future[Standing]:

@@ -71,8 +71,9 @@ class AdjustClock(Value):
 class Record(Value):
     """Call `verb` of the journal, durably but for `conclude`. Result: what the journal returns.
 
-    `within` bounds the waiting, in seconds, else the limits of the call do: JournalUnusable is
-    raised then, and the journal goes on; a reservation is given up, with JournalUnwritable.
+    `within` bounds the waiting, in seconds, and half of what the call has left; else the limits of
+    the call do. JournalUnusable is raised then, and the journal goes on; a reservation is given up,
+    with JournalUnwritable.
     """
 
     verb: Literal[

@@ -135,9 +135,11 @@ def begin_call(
         left = deadline
         if isinstance(left, datetime):
             # From here on by the monotonic clock: nobody moves the moment by setting the clock.
-            left = left.timestamp() - (yield Now())
+            limits.moment = left.timestamp()
+            left = limits.moment - (yield Now())
         limits.deadline = started + left
         limits.ends = min(limits.ends, limits.deadline)
+        limits.note_time(context.exchange_clock.at(started), started)
     if names_price:
         limits.resend_until = started + policy.resend_within
     return limits
@@ -243,6 +245,8 @@ def _take_in(
     if isinstance(outcome, Lost):
         return
     context.exchange_clock.note(outcome.headers, outcome.received_at)
+    if limits is not None and limits.moment is not None:  # this machine's clock may be behind
+        limits.note_time(context.exchange_clock.at(outcome.received_at), outcome.received_at)
     _count_undocumented_status(operation, outcome, context)
     if not operation.writes and (outcome.status == 429 or context.throttle.interval):
         (context.throttle.refused if outcome.status == 429 else context.throttle.passed)()

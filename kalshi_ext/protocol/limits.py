@@ -63,6 +63,7 @@ class CallLimits(Printed):
     started: float
     ends: float
     deadline: float = math.inf
+    moment: float | None = None  # the deadline in Unix seconds, where it was given as a datetime
     resend_until: float = math.inf
     stops: StopMarks = field(factory=StopMarks)
     began: int = 0
@@ -71,6 +72,12 @@ class CallLimits(Printed):
     renewed_at: tuple[float, float] | None = None
     stops_read_at: float | None = None
     renew: Callable[[], Generator[Any, Any, None]] = field(default=lambda: _nothing())
+
+    def note_time(self, exchange_time: float | None, now: float) -> None:
+        """End the call at its moment by the exchange's clock, where that is sooner than by ours."""
+        if self.moment is not None and exchange_time is not None:
+            self.deadline = min(self.deadline, now + self.moment - exchange_time)
+            self.ends = min(self.ends, self.deadline)
 
     def refusal(self, now: float) -> str | None:
         """Say why nothing more may be sent now; None when it may."""

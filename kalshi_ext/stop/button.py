@@ -27,14 +27,7 @@ from typing import Any, Final
 from attrs import evolve
 
 from kalshi_ext.contracts.interface import Contract
-from kalshi_ext.errors import (
-    BadRequest,
-    Forbidden,
-    KalshiError,
-    NotFound,
-    Refused,
-    Retired,
-)
+from kalshi_ext.errors import BadRequest, Forbidden, KalshiError, Misuse, NotFound, Refused, Retired
 from kalshi_ext.journal import Entry, JournalError
 from kalshi_ext.journal.stop_record import Latch, Standing
 from kalshi_ext.models import Order, OrderAck
@@ -326,5 +319,9 @@ def cancel_all(
     run = Run(contract, context, limits, Latch(subaccount=subaccount, by="orders.cancel_all"))
     run.latch_error = "cancel_all shuts none"
     run.refusal = "reads may not show yet that it was cancelled"
-    yield from read_resting(run)
-    return (yield from report_of(run, verified=False, counts=True))
+    try:
+        yield from read_resting(run)
+        return (yield from report_of(run, verified=False, counts=True))
+    except Misuse as error:  # the client was closed meanwhile, and the cancel was done all the same
+        run.resting, run.unread["resting orders"] = [], str(error.args[0])
+        return (yield from report_of(run, verified=False))

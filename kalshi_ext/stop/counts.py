@@ -33,7 +33,7 @@ MAX_PAGES: Final = 20  # of cancelled orders and of fills that a report counts
 def report_of(run: Run, *, verified: bool, counts: bool = False) -> Flow[StopReport]:
     # A second more than the call has: a stop that ran out of time still tells what it did.
     until = run.limits.ends if counts else max(run.limits.ends, (yield Monotonic()) + GRACE)
-    run = evolve(run, limits=evolve(run.limits, ends=until, deadline=until))
+    run = evolve(run, limits=evolve(run.limits, ends=until, deadline=until, moment=None))
     paused = (yield from _pause(run)) if run.resting else None
     uncounted: dict[str, str] = {}
     cancelled: list[Order] = []

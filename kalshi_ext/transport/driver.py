@@ -113,10 +113,15 @@ class RunningCall(Printed):
 
     def patience(self, record: Record, endpoint: Endpoint) -> float | None:
         """Return how many seconds it may wait for the journal, None for as long as it takes."""
-        if record.within is not None or self.limits is None:
+        if self.limits is None:
             return record.within
         now: float = endpoint.clock.monotonic()
-        return max(self.limits.ends - now, _LEAST_WAIT)
+        left = self.limits.ends - now
+        if record.within is None:
+            return max(left, _LEAST_WAIT)
+        # What the call can do without leaves it time for the exchange: a stop that waited for its
+        # journal to the end of its deadline would stop nothing.
+        return min(record.within, max(left / 2, _LEAST_WAIT))
 
     def note(self, send: Send) -> None:
         """Take the operation of a request: that of the first write, else of the latest read."""

@@ -74,7 +74,14 @@ if not TYPE_CHECKING:
 
 def loaded() -> Family | None:
     """Return the library if anything in this process has imported it."""
-    return sys.modules.get(NAME)
+    return _imported(NAME)
+
+
+def _imported(name: str) -> Any:
+    """Return a module, None for one that is not imported, or only half, by another thread."""
+    module = sys.modules.get(name)
+    spec = getattr(module, "__spec__", None)
+    return None if getattr(spec, "_initializing", False) else module
 
 
 @contextmanager
@@ -122,7 +129,7 @@ def is_patched(method: Any) -> bool:
     if _module_of(method) != f"{NAME}._transports.default":
         return True
     name = _CORES[NAME]
-    core = sys.modules.get(name)
+    core = _imported(name)
     return core is not None and any(
         _module_of(function).split(".")[0] != name
         for function in (

@@ -222,6 +222,8 @@ def _read_new_rows(
     for _ in range(MAX_PAGES):
         try:
             page, _at = yield from _read_page(call, context, limits)
+        except Misuse:  # the client was closed: nothing that is awaited can come
+            raise
         except KalshiError:
             return None
         if page.invalid_rows:

@@ -164,7 +164,7 @@ def _send(write: Write[T], keys: Sequence[str]) -> Flow[None]:
         return
     except JournalError as error:  # the entries are another process's by now
         for key in keys:
-            _lose(write, key, error)
+            yield from _lose(write, key, error)
             yield from telling.resolved(write, write.progress[key], "open", error.args[0])
         return
     outcomes = write.judge(call, keys, response)
@@ -190,11 +190,12 @@ def _not_sent(write: Write[T], key: str, error: KalshiError) -> NotExecuted:
     return NotExecuted(write.not_executed(key, f"it was not sent again: {error.args[0]}"))
 
 
-def _lose(write: Write[T], key: str, error: JournalError) -> None:
+def _lose(write: Write[T], key: str, error: JournalError) -> Flow[None]:
     """End a key whose entry another process may have taken over: it may go on with it."""
     _leave_open(write, key, error)
     progress = write.progress[key]
-    if not progress.attempts and not progress.tried:
+    sent = progress.attempts or progress.tried or (yield from write.may_be_sent_elsewhere(key))
+    if not sent:
         facade, operation = write.operation.facade, write.operation.id
         progress.result = NotSent(f"{facade}: {error.args[0]}", operation=operation)
 

@@ -29,6 +29,7 @@ from kalshi_ext.protocol.flow import (
     CallLimits,
     Context,
     Flow,
+    Monotonic,
     Now,
     Record,
     Told,
@@ -50,6 +51,7 @@ from kalshi_ext.writes.outcomes import (
     judge,
     says_applied,
     stray_error,
+    unknown_error,
 )
 from kalshi_ext.writes.reservation import serialized
 from kalshi_ext.writes.single import new_entry
@@ -80,6 +82,8 @@ def transfer_between_subaccounts(
 def _transfer(
     call: Call[None], entry: Entry, key: str, context: Context, limits: CallLimits
 ) -> Flow[None]:
+    now: float = yield Now()
+    started: float = yield Monotonic()
     reservations: list[Reservation] = yield Record("reserve_many", ([entry],))
     maybe_executed = False
     if not reservations[0].acquired:
@@ -90,6 +94,8 @@ def _transfer(
             yield Told((entry.key,))
             return
         maybe_executed = yield from _take_over_earlier(earlier, key)
+    if context.shared_journal:
+        limits.renewed_at, limits.renew = (started, now), partial(_renew, entry.key)
     outcome: WriteOutcome[None] = yield from _send_until_known(
         call, key, context, limits, maybe_executed=maybe_executed
     )
@@ -98,6 +104,11 @@ def _transfer(
         yield Told((entry.key,))
     if not isinstance(outcome, Executed):
         raise outcome.error
+
+
+def _renew(key: str) -> Flow[None]:
+    """Have the journal confirm that the entry is ours. Raises JournalError where it is not."""
+    yield Record("renew", ([key],))
 
 
 def _record(key: str, outcome: WriteOutcome[None], now: float) -> Flow[None]:
@@ -154,7 +165,10 @@ def _send_until_known(
         try:
             response = yield from send
         except Misuse as error:  # larger than its bucket, or the client is closed: not sent
-            latest = _not_repeated(latest, error, key, maybe_executed=maybe_executed)
+            latest = _not_repeated(latest, error, call, key, maybe_executed=maybe_executed)
+            return True
+        except JournalError as error:  # another process has the entry by now, and may send it
+            latest = Unknown(_unproven(latest, error, call, key))
             return True
         latest = judge(call, response, context, client_transfer_id=key)
         if isinstance(latest, Executed) and is_stray(None, response):
@@ -177,14 +191,22 @@ def _send_until_known(
 
 
 def _not_repeated(
-    latest: WriteOutcome[None], error: Misuse, key: str, *, maybe_executed: bool
+    latest: WriteOutcome[None], error: Misuse, call: Call[None], key: str, *, maybe_executed: bool
 ) -> WriteOutcome[None]:
     """Say what is known of a transfer whose repeat could not be sent."""
     if isinstance(latest, Unknown) and isinstance(latest.error, OutcomeUnknown):  # of this call
-        reason = f"{latest.error.args[0]}; {error.args[0]}"
-        operation = latest.error.operation
-        return Unknown(OutcomeUnknown(reason, operation=operation, client_transfer_id=key))
+        return Unknown(_unproven(latest, error, call, key))
     return Unknown(error) if maybe_executed else NotExecuted(error)
+
+
+def _unproven(
+    latest: WriteOutcome[None], error: KalshiError, call: Call[None], key: str
+) -> OutcomeUnknown:
+    """Make the error of a transfer that is not sent again, and may have been executed."""
+    reason = f"{call.operation.facade}: {error.args[0]}"
+    if isinstance(latest, Unknown) and isinstance(latest.error, OutcomeUnknown):
+        reason = f"{latest.error.args[0]}; {error.args[0]}"
+    return unknown_error(call.operation, reason, client_transfer_id=key)
 
 
 def _conflict_error(key: str, entry: Entry, earlier: Entry) -> DuplicateIdConflict:

@@ -11,11 +11,12 @@ from attrs import define, field, frozen
 from kalshi_ext.bases import Printed, Value
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import KalshiError, NotSent, OutcomeUnknown
-from kalshi_ext.journal import State, Transition
+from kalshi_ext.journal import REOPENABLE, Entry, JournalError, State, Transition
 from kalshi_ext.protocol.flow import (
     CallLimits,
     Context,
     Flow,
+    Record,
 )
 from kalshi_ext.protocol.messages import Call, Lost, Operation, Reply
 from kalshi_ext.reads.watermark import SentAt, Watermark
@@ -134,6 +135,21 @@ class Write(Printed, ABC, Generic[T]):
         if progress.sent.stamp:
             tries["sent_at"] = journal_codec.instant(progress.sent.stamp)
         return tries | journal_codec.dated(self.context.exchange_clock.at(progress.sent.at))
+
+    def may_be_sent_elsewhere(self, key: str) -> Flow[bool]:
+        """Say whether the process that has an entry now may send it, or has: it names one write.
+
+        What carries no key of its own is sent by nobody else.
+        """
+        if not self.names_one:
+            return False
+        try:
+            entry: Entry | None = yield Record("get", (key,))
+        except JournalError:  # nothing says that somebody else has it
+            return False
+        if entry is None or entry.state in REOPENABLE:
+            return False
+        return self.context.journal_owner not in ("", entry.owner)
 
     def pending(self) -> list[str]:
         """Return the keys that are to be sent."""

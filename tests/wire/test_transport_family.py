@@ -9,6 +9,7 @@ import sys
 from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import generate
@@ -19,10 +20,12 @@ from scripted_server import OK, TRANSPORT_CLIENTS, Connection, Server, open_clie
 
 import kalshi_ext.transport
 from kalshi_ext import AsyncKalshi, Kalshi, KalshiAuth, Misuse, NotSent, Policy
+from kalshi_ext.transport.async_pool import AsyncConnectionPool
 from kalshi_ext.transport.codec import default_codec
 from kalshi_ext.transport.codec_h11 import H11Reader
 from kalshi_ext.transport.codec_httptools import HttptoolsReader
-from kalshi_ext.transport.family import is_patched
+from kalshi_ext.transport.family import NAME, is_patched
+from kalshi_ext.transport.pool import ConnectionPool
 from kalshi_ext.transport.signing import signer
 
 ROOM = Path(kalshi_ext.transport.__file__).parent
@@ -199,3 +202,15 @@ def test_httpx_extensions_go_through_httpcore(client_kind: str) -> None:
         request = httpx.Request("GET", server.url(), extensions={"trace": note})
         assert client.send(request).status == 200
     assert "connection.connect_tcp.started" in events
+
+
+@pytest.mark.parametrize("kind", [ConnectionPool, AsyncConnectionPool])
+@pytest.mark.parametrize("name", [NAME, "httpcore"])
+def test_a_library_that_another_thread_is_importing_stops_no_request(
+    name: str, kind: type[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half = ModuleType(name)
+    half.__spec__ = SimpleNamespace(_initializing=True)  # type: ignore[assignment]
+    pool = kind()
+    monkeypatch.setitem(sys.modules, name, half)
+    assert pool.takes_bytes()

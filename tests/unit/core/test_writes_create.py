@@ -63,6 +63,24 @@ def test_a_contract_that_tells_no_limit_makes_every_new_group_fit() -> None:
     assert create(exchange).id == "g1"
 
 
+@pytest.mark.parametrize("contract", [core.CURRENT, core.CLASSIC])
+def test_a_client_that_is_closed_while_it_looks_for_a_group_ends_at_once(contract: Any) -> None:
+    exchange = ex.FakeExchange([lists(listed(), listed()), ex.once(LOST)])
+    perform = exchange.perform
+
+    def closing(effect: Any) -> Any:
+        if ex.is_send(effect) and exchange.sent("POST"):
+            raise errors.Misuse("this client is closed")
+        return perform(effect)
+
+    exchange.perform = closing  # type: ignore[method-assign]
+    flow = writes.create_group(contract, Decimal(9), None, None, exchange.context)
+    with pytest.raises(errors.OutcomeUnknown, match="this client is closed"):
+        exchange.run(flow)
+    assert exchange.waited < 1
+    assert exchange.states() == ["unknown"]
+
+
 def test_two_new_groups_that_fit_are_left_to_a_person() -> None:
     exchange = ex.FakeExchange([lists(listed(), listed(group("g1"), group("g2"))), ex.once(LOST)])
     with pytest.raises(errors.OutcomeUnknown):

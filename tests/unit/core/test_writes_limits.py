@@ -219,6 +219,30 @@ def test_a_clock_that_is_set_moves_no_deadline() -> None:
     assert exchange.monotonic() - 1_000.0 == pytest.approx(20.0, abs=0.1)
 
 
+def test_a_moment_that_is_over_by_the_exchange_s_clock_is_over() -> None:
+    exchange = exchange_of(ex.once(ex.created(1), ex.created(2)))
+    exchange.offset = -25.0  # this machine's clock: behind, and not so far that it is refused
+    place(exchange)
+    moment = journal_codec.instant(exchange.time - 1)
+    with pytest.raises(errors.NotSent, match="deadline of the call has passed"):
+        place(exchange, 2, deadline=moment)
+    assert len(exchange.sent("POST")) == 1
+
+
+@pytest.mark.parametrize("seconds", [-30.0, 30.0])
+def test_a_clock_corrected_within_a_call_moves_its_moment_to_the_exchange_s(seconds: float) -> None:
+    expired = ex.refused(401, "header_timestamp_expired")
+    exchange = exchange_of(ex.once(expired, ex.created()))
+    exchange.offset = -7_200.0
+    moment = journal_codec.instant(exchange.time + seconds)
+    if seconds < 0:
+        with pytest.raises(errors.KalshiError):
+            place(exchange, deadline=moment)
+    else:
+        place(exchange, deadline=moment)
+    assert len(exchange.sent("POST")) == (1 if seconds < 0 else 2)
+
+
 def test_a_pace_that_does_not_fit_into_the_deadline_is_not_waited_for() -> None:
     exchange = exchange_of(ex.always(ex.created(), method="POST"))
     pacer = Pacer(TokenBucket(10, 10), TokenBucket(1, 10))
@@ -1043,3 +1067,20 @@ def test_cancel_all_returns_by_its_deadline_whatever_the_look_after_it_meets() -
     report = exchange.run(stops.cancel_all(core.CURRENT, exchange.context, None, deadline=3.0))
     assert report.unread
     assert report.took <= timedelta(seconds=3.0)
+
+
+@pytest.mark.parametrize("path", ["/portfolio/orders", "/portfolio/fills"])
+def test_cancel_all_that_was_done_is_told_where_the_client_is_closed_while_it_looks(
+    path: str,
+) -> None:
+    exchange = exchange_of(ex.once(core.reply(204, None), method="DELETE"), orders=[])
+    perform = exchange.perform
+
+    def closing(effect: Effect) -> Any:
+        if isinstance(effect, Send) and effect.request.path == path:
+            raise errors.Misuse("this client is closed")
+        return perform(effect)
+
+    exchange.perform = closing  # type: ignore[method-assign]
+    report = exchange.run(stops.cancel_all(core.CURRENT, exchange.context, None))
+    assert report.unread == ("resting orders: this client is closed",)

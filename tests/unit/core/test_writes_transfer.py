@@ -7,11 +7,20 @@ from typing import Any
 import core_samples as core
 import fake_exchange as ex
 import pytest
+from attrs import evolve
 
 from kalshi_ext import errors, writes
-from kalshi_ext.journal import Reservation, State, Transition, TransitionUnwritten
+from kalshi_ext.journal import (
+    JournalUnusable,
+    NotOwner,
+    Reservation,
+    State,
+    Transition,
+    TransitionUnwritten,
+)
+from kalshi_ext.protocol.attempt import RENEW_AFTER
 from kalshi_ext.protocol.context import Context
-from kalshi_ext.protocol.flow import Record, Send
+from kalshi_ext.protocol.flow import Effect, Record, Send
 from kalshi_ext.protocol.pacer import Pacer
 from kalshi_ext.protocol.rate_limits import TokenBucket
 
@@ -229,3 +238,62 @@ def test_a_transfer_larger_than_its_bucket_is_recorded_as_never_sent_by_this_cal
     with pytest.raises(errors.Misuse):
         transfer(exchange)
     assert (state(exchange), exchange.requests) == (expected, [])
+
+
+# A journal that other processes share
+
+
+def suspended(exchange: ex.FakeExchange, fails: Exception | None) -> list[list[str]]:
+    """Suspend the process once its entry is reserved; return what it asks the journal for then."""
+    asked: list[list[str]] = []
+    perform = exchange.perform
+
+    def slow(effect: Effect) -> Any:
+        if isinstance(effect, Record) and effect.verb == "renew":
+            asked.append(list(effect.args[0]))
+            if fails is not None:
+                raise fails
+            return None
+        result = None if effect == Record("read_stops") else perform(effect)
+        if isinstance(effect, Record) and effect.verb == "reserve_many":
+            exchange.time += RENEW_AFTER + 1
+        return result
+
+    exchange.perform = slow  # type: ignore[method-assign]
+    exchange.context = evolve(exchange.context, shared_journal=True)
+    return asked
+
+
+def test_a_late_transfer_is_confirmed_by_the_journal_first() -> None:
+    exchange = ex.FakeExchange([ex.once(LOST, DONE)])
+    asked = suspended(exchange, None)
+    transfer(exchange)
+    assert asked == [[f"transfer-{KEY}"]]
+    assert state(exchange) is State.ACKNOWLEDGED
+
+
+@pytest.mark.parametrize("fails", [NotOwner("it is driven by another"), JournalUnusable("gone")])
+def test_a_late_transfer_that_the_journal_does_not_confirm_is_unknown_and_not_sent(
+    fails: Exception,
+) -> None:
+    exchange = ex.FakeExchange([ex.once(DONE)])
+    suspended(exchange, fails)
+    with pytest.raises(errors.OutcomeUnknown, match="call it again with the same id") as caught:
+        transfer(exchange)
+    assert caught.value.__dict__["client_transfer_id"] == KEY
+    assert str(fails.args[0]) in str(caught.value)
+    assert exchange.sent("POST") == []
+
+
+def test_a_client_that_is_closed_while_it_repeats_a_transfer_advises_the_same_id() -> None:
+    exchange = ex.FakeExchange([ex.once(LOST)])
+    perform = exchange.perform
+
+    def closing(effect: Effect) -> Any:
+        if ex.is_send(effect) and exchange.requests:
+            raise errors.Misuse("this client is closed")
+        return perform(effect)
+
+    exchange.perform = closing  # type: ignore[method-assign]
+    with pytest.raises(errors.OutcomeUnknown, match=r"closed.*again with the same id"):
+        transfer(exchange)

@@ -374,6 +374,39 @@ def test_an_id_that_was_sent_before_is_unknown_where_its_entry_is_lost() -> None
     assert len(exchange.sent("POST")) == 1
 
 
+@pytest.mark.parametrize(
+    ("state", "error"),
+    [
+        (State.INTENT, errors.OutcomeUnknown),
+        (State.UNKNOWN, errors.OutcomeUnknown),
+        (State.ACKNOWLEDGED, errors.OutcomeUnknown),
+        (State.RESOLVED, errors.OutcomeUnknown),
+        (State.NOT_SENT, errors.NotSent),
+        (State.REFUSED, errors.NotSent),
+    ],
+)
+def test_an_order_that_another_process_may_send_is_unknown_where_its_entry_is_lost(
+    state: State, error: type[errors.KalshiError]
+) -> None:
+    exchange = ex.FakeExchange([ex.once(ex.created())])
+    without_ownership(exchange)
+    exchange.context = evolve(exchange.context, journal_owner="another instance")
+    perform = exchange.perform
+
+    def slow(effect: Effect) -> Any:
+        result = perform(effect)
+        if isinstance(effect, Record) and effect.verb == "reserve_many":
+            exchange.time += RENEW_AFTER + 1
+            if state is not State.INTENT:
+                exchange.journal.advance("c1", state)
+        return result
+
+    exchange.perform = slow  # type: ignore[method-assign]
+    with pytest.raises(error, match="it is driven by another"):
+        exchange.run(place(exchange))
+    assert exchange.sent("POST") == []
+
+
 def test_another_order_found_under_an_id_that_somebody_else_ended_is_a_conflict() -> None:
     exchange = ex.FakeExchange([ex.once(ex.refused(400, "invalid_price"))])
     with pytest.raises(errors.BadRequest):

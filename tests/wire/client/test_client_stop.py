@@ -142,6 +142,23 @@ def test_a_journal_that_stands_still_holds_no_stop_up(
     assert any("the journal" in each for each in report.unread)
 
 
+def test_a_journal_that_stands_still_leaves_a_stop_half_of_its_deadline(
+    proxied: Sandbox, kind: Any
+) -> None:
+    journal, name = DeafJournal(), f"deaf-short-{kind.__name__}"
+
+    async def trade(client: Any) -> Any:
+        await value(client.orders.place(TICKER, **ORDER))
+        journal.sleeps = True
+        report = await value(client.stop(deadline=1.0))
+        journal.sleeps = False
+        return report
+
+    report = use(kind(**options(proxied, name, journal=journal)), trade)
+    assert resting(proxied, name) == 0
+    assert "the journal does not answer" in report.latch_error
+
+
 def test_a_create_that_arrives_after_the_stop_is_refused_by_the_group(
     proxied: Sandbox, kind: Any
 ) -> None:

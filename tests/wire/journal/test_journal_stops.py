@@ -142,3 +142,16 @@ def test_a_change_waits_for_that_of_another_process(tmp_path: Path) -> None:
     other.join(20)
     assert happened == ["first", "second"]
     assert set(record.read().latches) == {ALL, RAIN}
+
+
+def test_the_stops_of_one_account_hold_up_every_client_of_a_table_in_this_process(
+    open_journals: Any,
+) -> None:
+    one, two, foreign = (open_journals() for _ in range(3))
+    for journal, account in ((one, "a"), (two, "a"), (foreign, "b")):
+        journal.bind(account)
+    began = two.stops.count
+    one.stops.add([("all", None)], "orders.cancel_all", 0.0)
+    assert two.stops.since(began, [("all", None)]) == "orders.cancel_all"
+    assert foreign.stops.since(0, [("all", None)]) is None
+    assert one.locks is not two.locks  # each is an owner of its own
