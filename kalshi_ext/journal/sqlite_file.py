@@ -98,7 +98,10 @@ class FileLock(Printed):
         os.close(self._descriptor)
 
 
-_SETTLED_S: Final = 0.05  # some ticks of the clock by which a file system dates changes
+# How long a directory must be unchanged until a further change surely has another date: some ticks
+# of the kernel's clock; or more than the two seconds of a file system that dates by whole ones.
+_SETTLED_S: Final = 0.05
+_SETTLED_COARSE_S: Final = 2.5
 
 
 @define(eq=False, repr=False)
@@ -129,11 +132,13 @@ class FilePlace(Printed):
             return False
 
     def _look(self, seen: tuple[int, int, int]) -> bool:
+        self._is_settled = False  # also where a look at a file raises
         now, is_same = time.monotonic(), seen == self._seen
         if not is_same:
             self._seen, self._seen_at = seen, now
         is_kept = all(file_identity(name) == known for name, known in self.known.items())
-        self._is_settled = is_kept and is_same and now - self._seen_at > _SETTLED_S
+        grain = _SETTLED_S if seen[2] % 1_000_000_000 else _SETTLED_COARSE_S
+        self._is_settled = is_kept and is_same and now - self._seen_at > grain
         return is_kept
 
 
