@@ -132,8 +132,8 @@ class SqliteStore(Printed):
         """Read entries by key and intent."""
         with _store_errors:
             if len(keys) == 1 and len(intents) <= 1:
-                wanted = (*keys, *(intents or [None]))  # nothing is equal to NULL
-                return [from_row(row) for row in self._connection.execute(_LOAD_ONE, wanted)]
+                one = next(iter(keys)), next(iter(intents), None)  # nothing is equal to NULL
+                return [from_row(row) for row in self._connection.execute(_LOAD_ONE, one)]
             # Two JSON arrays: the number of SQL parameters is limited, that of keys is not.
             wanted = (json.dumps(list(keys)), json.dumps(list(intents)))
             return [from_row(values) for values in self._connection.execute(_LOAD, wanted)]

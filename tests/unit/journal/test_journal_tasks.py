@@ -54,14 +54,18 @@ def test_a_loop_is_woken_once_for_the_tasks_of_a_commit(
     opened: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal, _ = opened
-    records, woken = Records(journal), []
+    records = Records(journal)
+    woken: list[Any] = []
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
         wake = loop.call_soon_threadsafe
-        monkeypatch.setattr(
-            loop, "call_soon_threadsafe", lambda *args: (woken.append(args), wake(*args))
-        )
+
+        def noted(callback: Any, *args: Any) -> Any:
+            woken.append(callback)
+            return wake(callback, *args)
+
+        monkeypatch.setattr(loop, "call_soon_threadsafe", noted)
         await asyncio.gather(*(records.reserve(f"{number}") for number in range(50)))
 
     asyncio.run(main())
@@ -96,7 +100,7 @@ def test_a_task_cancelled_during_the_commit_leaves_the_others_their_results(
         tasks[gone].cancel()
         await asyncio.sleep(0.01)
         store.gate.set()
-        results = await asyncio.gather(*tasks, return_exceptions=True)
+        results: list[Any] = await asyncio.gather(*tasks, return_exceptions=True)
         assert isinstance(results[gone], asyncio.CancelledError)
         assert results[1 - gone][0].acquired
 
@@ -115,7 +119,7 @@ def test_a_store_that_stands_still_holds_each_task_up_no_longer_than_its_own_tim
 
     async def main() -> None:
         store.gate.clear()
-        within = [PATIENCE, PATIENCE]
+        within: list[float] = [PATIENCE, PATIENCE]
         within[impatient] = 0.05
         tasks = [
             asyncio.ensure_future(records.reserve(key, seconds))
