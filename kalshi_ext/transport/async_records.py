@@ -104,9 +104,9 @@ class AsyncRecords(Printed):
         if record.verb in RESERVATION_VERBS:
             self._later(journal, waiting, loop)
         else:
-            waiting.future = journal.submit(record.verb, *record.args)
-            if waiting.future.done():  # written behind
-                return waiting.future.result()
+            waiting.future = future = journal.submit(record.verb, *record.args)
+            if future.done():  # written behind
+                return future.result()
             Batch(journal, loop, [waiting]).submit()
         return await _result_of(journal, waiting, within)
 
