@@ -28,6 +28,7 @@ earlier attempt may still be executed.
 Group commit: one thread (`Writer` in writer.py) takes whatever is queued, applies each request's
 rule to one `UnitOfWork`, saves what changed and commits once. What arrives during that sync forms
 the next group: a sync serves as many requests as there is demand, and no request waits for a timer.
+What the tasks of an event loop reserve in one turn of it arrives together (async_records.py).
 Each caller learns of its result after the commit:
 
     what failed                 what the callers learn
@@ -161,8 +162,10 @@ class GroupCommitter(Printed):
     _pending_rollbacks: list[Entry] = field(factory=list[Entry])
     _failing: bool = False  # the latest attempt to write verdicts behind failed
 
-    def serve(self, requests: Sequence[JournalRequest]) -> None:
-        """Do the requests in order, commit once, then release their callers."""
+    def serve(
+        self, requests: Sequence[JournalRequest], done: Callable[[], None] = lambda: None
+    ) -> None:
+        """Do the requests in order, commit once, call `done`, then release their callers."""
         live, began = [request for request in requests if _started(request.future)], clocks()
         # Apart while the store fails with the verdicts: whoever waits must not fail with them.
         apart = bool(live) and self._failing
@@ -174,6 +177,8 @@ class GroupCommitter(Printed):
             answers = self._results(Group(requests=live))
         for request, result in zip(live, answers, strict=True):
             self._hold(request, result, began)
+        done()  # before, for a caller that is released waits until this thread waits itself
+        for request, result in zip(live, answers, strict=True):
             result.deliver(request.future)
         if apart and not any(result.may_pass for result in answers):  # it works again
             self.serve([])

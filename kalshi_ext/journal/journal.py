@@ -23,9 +23,9 @@ from kalshi_ext.journal.entry import Entry, Reservation, State, Transition
 from kalshi_ext.journal.in_flight import InFlight
 from kalshi_ext.journal.stop_record import Edit, Standing, change_or_fail
 from kalshi_ext.journal.verbs import VERBS, JournalRequest, cancel_reservation
+from kalshi_ext.journal.waiting import result_of
 
 INHERITED: Final = "inherited by a forked process: open one of its own there"
-_RESERVATION_VERBS: Final = frozenset({"reserve", "reserve_many", "reopen"})
 
 
 class Runner(Protocol):
@@ -190,16 +190,7 @@ class Journal:
 
     def _call(self, verb: str, *args: Any, **options: Any) -> Any:
         """Submit a verb and wait for its result."""
-        future = self.submit(verb, *args, **options)
-        try:
-            return future.result()
-        except BaseException as error:
-            # Interrupted (Ctrl-C), not failed: its caller sends nothing, so the entry must not
-            # stay behind as an intent that may have been sent.
-            failed = future.done() and future.exception() is error
-            if verb in _RESERVATION_VERBS and not failed:
-                self.cancel_reservation(future)
-            raise
+        return result_of(self, verb, self.submit(verb, *args, **options))
 
     def reserve(self, entry: Entry) -> Reservation:
         """Record an intent, unless its key, or else its intent key, is taken.

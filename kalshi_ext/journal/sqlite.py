@@ -17,7 +17,7 @@ from kalshi_ext.journal import sqlite_file
 from kalshi_ext.journal.commit import GroupCommitter
 from kalshi_ext.journal.entry import OPEN, Entry, JournalUnusable, utc_now
 from kalshi_ext.journal.journal import Journal, new_owner
-from kalshi_ext.journal.sqlite_file import OPEN_STATES, UNTOLD_ROWS, FileLock
+from kalshi_ext.journal.sqlite_file import OPEN_STATES, UNTOLD_ROWS, FileLock, FilePlace
 from kalshi_ext.journal.stop_record import FileStopRecord
 from kalshi_ext.journal.store import (
     CHANGING,
@@ -35,16 +35,18 @@ from kalshi_ext.journal.store import (
 from kalshi_ext.journal.writer import Writer
 
 _LIST: Final = ", ".join(COLUMNS)
-_NAMES: Final = ", ".join(f":{column}" for column in COLUMNS)
+_NUMBERS: Final = {column: f"?{number}" for number, column in enumerate(COLUMNS, 1)}
+_VALUES: Final = ", ".join(_NUMBERS.values())
 _SCAN: Final = f"SELECT seq, {_LIST} FROM entry ORDER BY seq"  # noqa: S608 - column names
-_SETS: Final = ", ".join(f"{column} = :{column}" for column in CHANGING)
-_INSERT: Final = f"INSERT INTO entry ({_LIST}) VALUES ({_NAMES})"  # noqa: S608 - column names
-_UPDATE: Final = f"UPDATE entry SET {_SETS} WHERE key = :key"  # noqa: S608 - column names
+_SETS: Final = ", ".join(f"{column} = {_NUMBERS[column]}" for column in CHANGING)
+_INSERT: Final = f"INSERT INTO entry ({_LIST}) VALUES ({_VALUES})"  # noqa: S608 - column names
+_UPDATE: Final = f"UPDATE entry SET {_SETS} WHERE key = {_NUMBERS['key']}"  # noqa: S608 - column names
+_CHANGING_TO: Final = 1 + max(map(COLUMNS.index, CHANGING))  # SQLite counts values to the last one
 _LOAD: Final = (
     f"SELECT {_LIST} FROM entry WHERE key IN (SELECT value FROM json_each(?))"  # noqa: S608 - column names
     f" UNION SELECT {_LIST} FROM entry WHERE intent IN (SELECT value FROM json_each(?))"
 )
-_LOAD_ONE: Final = f"SELECT {_LIST} FROM entry WHERE key = ?"  # noqa: S608 - column names
+_LOAD_ONE: Final = f"SELECT {_LIST} FROM entry WHERE key = ? OR intent = ?"  # noqa: S608 - column names
 _TOLD: Final = (
     f"UPDATE entry SET told = 1 WHERE {UNTOLD_ROWS}"  # noqa: S608 - column and state names
     " AND key IN (SELECT value FROM json_each(?))"
@@ -100,7 +102,7 @@ class SqliteStore(Printed):
     owner: str
     _connection: sqlite3.Connection
     _lock: FileLock | None  # None when it was opened for reading
-    _files: dict[str, tuple[int, int]]
+    _place: FilePlace
     _account: str | None = None
     _former_account: str | None = None  # what the running transaction changed it from
     _writing: bool = False
@@ -129,8 +131,9 @@ class SqliteStore(Printed):
     def load(self, keys: Collection[str], intents: Collection[str]) -> list[Entry]:
         """Read entries by key and intent."""
         with _store_errors:
-            if len(keys) == 1 and not intents:
-                return [from_row(row) for row in self._connection.execute(_LOAD_ONE, [*keys])]
+            if len(keys) == 1 and len(intents) <= 1:
+                one = next(iter(keys)), next(iter(intents), None)  # nothing is equal to NULL
+                return [from_row(row) for row in self._connection.execute(_LOAD_ONE, one)]
             # Two JSON arrays: the number of SQL parameters is limited, that of keys is not.
             wanted = (json.dumps(list(keys)), json.dumps(list(intents)))
             return [from_row(values) for values in self._connection.execute(_LOAD, wanted)]
@@ -139,9 +142,11 @@ class SqliteStore(Printed):
         """Insert and update rows."""
         with _store_errors:
             for entry in new:
-                self._newest = self._connection.execute(_INSERT, to_row(entry)).lastrowid
+                values = tuple(to_row(entry).values())
+                self._newest = self._connection.execute(_INSERT, values).lastrowid
             for entry in changed:
-                self._connection.execute(_UPDATE, to_row(entry))
+                values = tuple(to_row(entry).values())[:_CHANGING_TO]
+                self._connection.execute(_UPDATE, values)
 
     def select(self, selection: Selection, after: int, limit: int) -> EntryPage:
         """List entries by position."""
@@ -202,7 +207,7 @@ class SqliteStore(Printed):
             self.rollback()  # nothing to keep; an error of a damaged page stays with its reader
             return
         # A commit into a file that was moved or removed succeeds, and nobody finds it again.
-        if self._lock is not None and not self._in_place():
+        if self._lock is not None and not self._place.is_kept():
             raise StoreUnavailable(
                 f"{self.path}, its log or its lock file was moved, replaced or removed"
             )
@@ -210,14 +215,6 @@ class SqliteStore(Printed):
             self._connection.execute("COMMIT")
         if self._newest is not None and self._lock is not None:
             self._lock.write_newest(self._newest)
-
-    def _in_place(self) -> bool:
-        with suppress(OSError):
-            for path, known in self._files.items():
-                if sqlite_file.file_identity(path) != known:
-                    return False
-            return self._lock is not None and self._lock.intact()
-        return False
 
     def rollback(self) -> None:
         """Drop the transaction."""
@@ -261,7 +258,7 @@ def _open_store(path: Path, owner: str, *, readonly: bool) -> SqliteStore:
     try:
         written = lock.record["last"] if lock else None
         connection = sqlite_file.connect(path, readonly=readonly, written=written)
-        return SqliteStore(path, owner, connection, lock, _files(path, readonly=readonly))
+        return SqliteStore(path, owner, connection, lock, _place_of(path, lock))
     except BaseException:
         if lock is not None:
             # The number a dead holder left must meet the next opening too.
@@ -269,12 +266,13 @@ def _open_store(path: Path, owner: str, *, readonly: bool) -> SqliteStore:
         raise
 
 
-def _files(path: Path, *, readonly: bool) -> dict[str, tuple[int, int]]:
+def _place_of(path: Path, lock: FileLock | None) -> FilePlace:
     # The log too: a commit into a log without a name is gone with the process. SQLite keeps log
     # and index for as long as a connection is open.
-    suffixes = ("",) if readonly else ("", "-wal", "-shm")
-    places = [path.with_name(path.name + suffix) for suffix in suffixes]
-    return {str(place): sqlite_file.file_identity(place) for place in places}
+    suffixes = ("",) if lock is None else ("", "-wal", "-shm")
+    files = [path.with_name(path.name + suffix) for suffix in suffixes]
+    known = {str(place): sqlite_file.file_identity(place) for place in files}
+    return FilePlace(known if lock is None else known | {str(lock.path): lock.identity})
 
 
 def _locked(path: Path, owner: str) -> FileLock:

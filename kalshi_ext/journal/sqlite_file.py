@@ -17,13 +17,14 @@ import os
 import socket
 import sqlite3
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, cast
 
-from attrs import define
+from attrs import define, field
 
 from kalshi_ext.bases import Printed
 from kalshi_ext.errors import Misuse
@@ -74,16 +75,8 @@ class FileLock(Printed):
 
     path: Path
     record: dict[str, Any]
+    identity: tuple[int, int]
     _descriptor: int
-    _identity: tuple[int, int]
-
-    def intact(self) -> bool:
-        """Say whether the lock file is still the one that was locked."""
-        # Whoever removes or replaces it lets a second process lock the new one.
-        try:
-            return file_identity(self.path) == self._identity
-        except OSError:
-            return False
 
     def write_newest(self, number: int) -> None:
         """Leave the number of the newest entry for the next holder, should this one die."""
@@ -103,6 +96,50 @@ class FileLock(Printed):
             with suppress(OSError):
                 os.ftruncate(self._descriptor, 0)
         os.close(self._descriptor)
+
+
+# How long a directory must be unchanged until a further change surely has another date: some ticks
+# of the kernel's clock; or more than the two seconds of a file system that dates by whole ones.
+_SETTLED_S: Final = 0.05
+_SETTLED_COARSE_S: Final = 2.5
+
+
+@define(eq=False, repr=False)
+class FilePlace(Printed):
+    """The names of files in one directory, and which file each had when it was opened."""
+
+    known: dict[str, tuple[int, int]]
+    _directory: str = field(init=False)
+    # The directory with its latest change, since when (monotonic) and whether it is settled.
+    _seen: tuple[int, int, int] | None = None
+    _seen_at: float = 0.0
+    _is_settled: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        self._directory = os.path.dirname(next(iter(self.known)))  # noqa: PTH120 - asked for often
+
+    def is_kept(self) -> bool:
+        """Say whether each name still has its file: none was moved, replaced or removed."""
+        # One look for all of them where nothing in their directory changed since the last. Its
+        # date has the grain of a clock: a second change within one grain leaves it as it was.
+        try:
+            status = os.stat(self._directory)  # noqa: PTH116 - asked at each commit
+            seen = status.st_dev, status.st_ino, status.st_mtime_ns
+            if self._is_settled and seen == self._seen:
+                return True
+            return self._look(seen)
+        except OSError:
+            return False
+
+    def _look(self, seen: tuple[int, int, int]) -> bool:
+        self._is_settled = False  # also where a look at a file raises
+        now, is_same = time.monotonic(), seen == self._seen
+        if not is_same:
+            self._seen, self._seen_at = seen, now
+        is_kept = all(file_identity(name) == known for name, known in self.known.items())
+        grain = _SETTLED_S if seen[2] % 1_000_000_000 else _SETTLED_COARSE_S
+        self._is_settled = is_kept and is_same and now - self._seen_at > grain
+        return is_kept
 
 
 def lock_path(path: Path) -> Path:
@@ -127,7 +164,7 @@ def lock_file(path: Path, owner: str) -> FileLock:
         os.close(descriptor)
         raise
     _descriptors.add(descriptor)
-    return FileLock(place, record, descriptor, file_identity(descriptor))
+    return FileLock(place, record, file_identity(descriptor), descriptor)
 
 
 def _holder_record(owner: str) -> dict[str, Any]:
@@ -137,6 +174,9 @@ def _holder_record(owner: str) -> dict[str, Any]:
 
 def _write(descriptor: int, record: Mapping[str, Any]) -> None:
     text = _ENCODER.encode(record).ljust(_WIDTH)  # one length: one write replaces the former
+    if hasattr(os, "pwrite"):
+        os.pwrite(descriptor, text.encode(), 0)
+        return
     os.lseek(descriptor, 0, os.SEEK_SET)
     os.write(descriptor, text.encode())
 

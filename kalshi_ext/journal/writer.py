@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from enum import Enum
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
@@ -176,9 +177,8 @@ class Writer(Printed):
             due = self._take_waiting(group)
             if group or committer.behind or committer.told:
                 self._serving = [*group, *committer.behind]
-                committer.serve(group)
-                self._serving, self._groups = [], self._groups + 1
-                self._note_served(group, due)
+                committer.serve(group, partial(self._note_served, group, due))
+                self._serving = []
             del group  # its futures must not live on while this thread waits for the next one
         if committer.behind:
             log.error("the journal was closed without %d outcomes", len(committer.behind))
@@ -219,7 +219,7 @@ class Writer(Printed):
         return due
 
     def _note_served(self, group: list[JournalRequest], due: float) -> None:
-        now = time.monotonic()
+        now, self._groups = time.monotonic(), self._groups + 1
         with self._lock:
             if any(request.kind is RequestKind.RESERVE for request in group):
                 self._expects_until = now + _EXPECTING

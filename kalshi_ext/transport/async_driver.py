@@ -23,16 +23,15 @@ from kalshi_ext.protocol.numbered_calls import numbered
 from kalshi_ext.transport import failures
 from kalshi_ext.transport.async_places import AsyncPlaces, Turns
 from kalshi_ext.transport.async_pool import AsyncConnectionPool
+from kalshi_ext.transport.async_records import AsyncRecords
 from kalshi_ext.transport.body_limit import aread_limited
 from kalshi_ext.transport.deadline import DeliveryTrace, trace_delivery
 from kalshi_ext.transport.driver import (
     IMMEDIATE,
     JournalWatch,
     RunningCall,
-    give_up,
     lost_request,
     mark_told,
-    no_answer,
     not_sent,
     refuse_inherited,
 )
@@ -57,6 +56,7 @@ class AsyncDriver(Printed):
     _pid: int = field(factory=os.getpid, init=False)
     _family: Family = field(init=False)
     _turns: Turns = field(factory=Turns, init=False)
+    _records: AsyncRecords = field(factory=AsyncRecords, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._family = family_of(self.transport)
@@ -123,20 +123,8 @@ class AsyncDriver(Printed):
         return await self._record(effect, call)
 
     async def _record(self, record: Record, call: RunningCall) -> Any:
-        future = self.journal.submit(record.verb, *record.args)
-        if future.done():  # written behind
-            return future.result()
         within = call.patience(record, self.endpoint)
-        try:
-            return await asyncio.wait_for(asyncio.wrap_future(future), within)
-        except TimeoutError:
-            if within is None:  # the journal's own
-                raise
-            give_up(self.journal, record, future)
-            raise no_answer(record, within) from None
-        except (asyncio.CancelledError, GeneratorExit):
-            give_up(self.journal, record, future)
-            raise
+        return await self._records.perform(self.journal, record, within)
 
     async def _send(self, send: Send) -> Reply | Lost:
         refuse_inherited(self._pid)  # here too: a loop that runs on in the child goes on with flows

@@ -24,7 +24,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import nullcontext
 from typing import Any, Final, TypeVar
 
@@ -35,6 +34,7 @@ from kalshi_ext.budget.store import lease_in_time
 from kalshi_ext.errors import JournalUnwritable, KalshiError, Misuse
 from kalshi_ext.events import NOBODY, Events, JournalFailed, JournalRecovered
 from kalshi_ext.journal import JournalUnusable, TransitionUnwritten
+from kalshi_ext.journal.waiting import result_of
 from kalshi_ext.models.health import CallInFlight
 from kalshi_ext.protocol.boundary import Sent
 from kalshi_ext.protocol.effects import Lease
@@ -64,8 +64,6 @@ from kalshi_ext.transport.pool import ConnectionPool
 
 T = TypeVar("T")
 
-# The verbs of the journal that precede a send.
-RESERVATION_VERBS = frozenset({"reserve_many", "reopen"})
 _LEAST_WAIT: Final = 0.5  # seconds for the journal, also where the time of a call is over
 
 
@@ -168,21 +166,6 @@ def mark_told(journal: Any, keys: tuple[str, ...]) -> None:
         journal.mark_told(keys)
 
 
-def no_answer(record: Record, seconds: float) -> JournalUnusable | JournalUnwritable:
-    """Build the error of a journal that stands still; before a send nothing was sent."""
-    reserves = record.verb in RESERVATION_VERBS
-    kind = JournalUnwritable if reserves else JournalUnusable
-    return kind(f"the journal does not answer in {seconds:.3g} s")
-
-
-def give_up(journal: Any, record: Record, future: Future[Any]) -> None:
-    """Leave a verb that nobody waits for any more."""
-    # A reservation whose result nobody received must not stay behind as an intent that may have
-    # been sent. Other verbs are written whether or not anybody waits.
-    if record.verb in RESERVATION_VERBS:
-        journal.cancel_reservation(future)
-
-
 @define(eq=False, repr=False)
 class Driver(Printed):
     """Perform the effects of flows on the calling thread."""
@@ -264,15 +247,7 @@ class Driver(Printed):
         if future.done():  # written behind
             return future.result()
         within = call.patience(record, self.endpoint)
-        try:
-            return future.result(within)
-        except BaseException as error:
-            if future.done() and future.exception() is error:
-                raise
-            give_up(self.journal, record, future)  # after an interrupt too
-            if within is None or not isinstance(error, TimeoutError):
-                raise
-            raise no_answer(record, within) from None
+        return result_of(self.journal, record.verb, future, within)
 
     def _send(self, send: Send) -> Reply | Lost:
         if self._closed:

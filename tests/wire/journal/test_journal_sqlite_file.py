@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import stat
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -263,16 +265,74 @@ def replace(path: Path) -> None:
     path.write_bytes(path.with_suffix(".moved").read_bytes())
 
 
+def settle(journal: SqliteJournal) -> None:
+    """Commit until the directory's date is older than the clock's grain."""
+    for key in ("early", "later", "last"):
+        journal.reserve(entry(key))
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def settles_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_file, "_SETTLED_S", 0.015)
+
+
+@pytest.mark.usefixtures("settles_soon")
+@pytest.mark.parametrize("settled", [False, True])
 @pytest.mark.parametrize("change", [remove, replace])
 @pytest.mark.parametrize("name", ["orders.db", "orders.db.lock", "orders.db-wal", "orders.db-shm"])
 def test_a_file_moved_away_under_a_living_journal_refuses_to_send(
-    path: Path, change: Any, name: str
+    path: Path, change: Any, name: str, settled: bool
 ) -> None:
     with SqliteJournal(path) as journal:
         journal.reserve(entry("a"))
+        if settled:
+            settle(journal)
         change(path.with_name(name))
+        for key in ("b", "c"):
+            with pytest.raises(JournalUnwritable, match="moved, replaced or removed"):
+                journal.reserve(entry(key))
+            time.sleep(0.02)
+        with pytest.raises(JournalUnwritable, match="moved, replaced or removed"):
+            journal.reserve(entry("d"))
+
+
+@pytest.mark.usefixtures("settles_soon")
+def test_a_directory_replaced_under_a_living_journal_refuses_to_send(tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    with SqliteJournal(place / "orders.db") as journal:
+        settle(journal)
+        place.rename(tmp_path / "moved")
+        shutil.copytree(tmp_path / "moved", place)
         with pytest.raises(JournalUnwritable, match="moved, replaced or removed"):
             journal.reserve(entry("b"))
+
+
+@pytest.mark.usefixtures("settles_soon")
+def test_a_file_system_that_dates_by_whole_seconds_is_waited_for(path: Path) -> None:
+    with SqliteJournal(path) as journal:
+        os.utime(path.parent, (1_700_000_000, 1_700_000_000))
+        settle(journal)
+        path.with_name("orders.db-wal").unlink()
+        os.utime(path.parent, (1_700_000_000, 1_700_000_000))  # as if within the same second
+        with pytest.raises(JournalUnwritable, match="moved, replaced or removed"):
+            journal.reserve(entry("b"))
+
+
+@pytest.mark.usefixtures("settles_soon")
+def test_a_settled_directory_is_looked_at_once_a_commit(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[object] = []
+    with SqliteJournal(path) as journal:
+        settle(journal)
+        look = sqlite_file.file_identity
+        monkeypatch.setattr(
+            sqlite_file, "file_identity", lambda place: (looks.append(place), look(place))[1]
+        )
+        journal.reserve(entry("a"))
+        assert looks == []
 
 
 def test_data_that_the_database_refuses_fail_alone(path: Path) -> None:
