@@ -21,9 +21,23 @@ Derived by `make generate` from openapi/portfolio.yaml and openapi/classic.yaml;
 
 from __future__ import annotations
 
-{imports}from typing import TypedDict
+{imports}from typing import TYPE_CHECKING
 
 from kalshi_ext.values.enums import OpenEnum
+
+if TYPE_CHECKING:
+    from typing import TypedDict
+else:
+
+    class TypedDict:
+        # A name with annotations, which is all that is used: typing compiles each of them, and that
+        # took longer than the rest of this module.
+        def __init_subclass__(cls, total: bool) -> None:
+            """Take the word of a TypedDict."""
+
+        def __new__(cls, name: str, fields: dict[str, str], total: bool) -> type:
+            """Make one of names that no class body can hold."""
+            return type(name, (cls,), {"__annotations__": fields}, total=total)
 '''
 DECIMAL = "from decimal import Decimal\n"
 _SCALARS = {
