@@ -20,7 +20,6 @@ from attrs import evolve, frozen
 from kalshi_ext import contracts, values
 from kalshi_ext.arguments import instance, must_be, plain
 from kalshi_ext.bases import Value
-from kalshi_ext.budget import open_budget
 from kalshi_ext.config import (
     Environment,
     EnvironmentSettings,
@@ -202,6 +201,8 @@ def _pacer(pace: PaceSource, budget: Secret[Any], account: str | None) -> Pacer 
     if budget.reveal() is not None:
         if account is None or pacer is None or pacer is pace:
             raise Misuse("budget needs credentials, and a pace that is neither None nor a Pacer")
+        from kalshi_ext.budget import open_budget
+
         pacer.share(open_budget(budget, account), f"{os.getpid()}-{uuid.uuid4()}")
         return pacer
     if plain(pace) != "auto" or account is None or pacer is None:

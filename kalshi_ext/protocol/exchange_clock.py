@@ -22,10 +22,9 @@ DATE_GRAIN = 1.0  # seconds: a Date header is cut to whole ones (RFC 9110)
 
 # The one form that a server may write (RFC 9110, 5.6.7), with or without a weekday, in any zone
 # that is given in figures. `email.utils` reads more, and costs 7 ms to import.
-_DATE: Final = re.compile(
+_DATE: Final = (
     r"\s*(?:[a-z]{3,9}, ?)?([0-9]{1,2})[ -]([a-z]{3})[ -]([0-9]{4})"
-    r" ([0-9]{2}):([0-9]{2}):([0-9]{2})(?: (?:gmt|utc?|([+-])([0-9]{2})([0-9]{2})))?\s*",
-    re.IGNORECASE | re.ASCII,
+    r" ([0-9]{2}):([0-9]{2}):([0-9]{2})(?: (?:gmt|utc?|([+-])([0-9]{2})([0-9]{2})))?\s*"
 )
 _MONTHS: Final = (
     *("jan", "feb", "mar", "apr", "may", "jun"),
@@ -36,13 +35,15 @@ _MONTHS: Final = (
 @lru_cache(maxsize=64)
 def parse_date(text: str) -> float | None:
     """Read a Date header as Unix seconds; None when it cannot be read."""
-    found = _DATE.fullmatch(text)
+    found = re.fullmatch(_DATE, text.lower())
     if found is None:
         return None
-    day, month, year, *time, sign, hours, minutes = found.groups()
+    day, month, year, hour, minute, second, sign, hours, minutes = found.groups()
     try:
-        number = _MONTHS.index(month.lower()) + 1
-        date = datetime(int(year), number, int(day), *map(int, time), tzinfo=UTC)
+        date = datetime(
+            int(year), _MONTHS.index(month) + 1, int(day),
+            int(hour), int(minute), int(second), tzinfo=UTC,
+        )  # fmt: skip
     except ValueError:  # no month of that name, or a day or an hour that none has
         return None
     ahead = 3600 * int(hours or 0) + 60 * int(minutes or 0)
