@@ -21,10 +21,13 @@ Derived by `make generate` from openapi/portfolio.yaml and openapi/classic.yaml;
 
 from __future__ import annotations
 
-{imports}from typing import TYPE_CHECKING
-
+{imports}
 from kalshi_ext.values.enums import OpenEnum
-
+'''
+# Where a name cannot be one of a class body, only typing's own will do.
+CALLED = "from typing import TypedDict\n"
+DECLARED = "from typing import TYPE_CHECKING\n"
+NAMES_ONLY = '''
 if TYPE_CHECKING:
     from typing import TypedDict
 else:
@@ -34,10 +37,6 @@ else:
         # took longer than the rest of this module.
         def __init_subclass__(cls, total: bool) -> None:
             """Take the word of a TypedDict."""
-
-        def __new__(cls, name: str, fields: dict[str, str], total: bool) -> type:
-            """Make one of names that no class body can hold."""
-            return type(name, (cls,), {"__annotations__": fields}, total=total)
 '''
 DECIMAL = "from decimal import Decimal\n"
 _SCALARS = {
@@ -79,7 +78,9 @@ def types_module(documents: list[dict[str, Any]]) -> str:
         if any(_is_object(schemas.get(name)) for schemas in schemas_by_contract)
     ]
     imports = DECIMAL if any("Decimal" in block for block in objects) else ""
-    return "\n\n".join([HEADER.replace("{imports}", imports), *enums, *objects])
+    is_called = any("= TypedDict(" in block for block in objects)
+    header = HEADER.replace("{imports}", imports + (CALLED if is_called else DECLARED))
+    return "\n\n".join([header if is_called else header + NAMES_ONLY, *enums, *objects])
 
 
 def _members(name: str, schemas_by_contract: list[dict[str, Any]]) -> list[str]:

@@ -20,10 +20,6 @@ else:
         def __init_subclass__(cls, total: bool) -> None:
             """Take the word of a TypedDict."""
 
-        def __new__(cls, name: str, fields: dict[str, str], total: bool) -> type:
-            """Make one of names that no class body can hold."""
-            return type(name, (cls,), {"__annotations__": fields}, total=total)
-
 
 class BookSide(OpenEnum):
     ASK = "ask"

@@ -243,7 +243,7 @@ def _signs(key: RSAPrivateKey) -> bool:
     from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
     from cryptography.hazmat.primitives.hashes import SHA256
 
-    scheme = PSS(MGF1(SHA256()), SHA256.digest_size)
+    scheme = PSS(MGF1(SHA256()), PSS.DIGEST_LENGTH)
     try:
         signature = key.sign(b"trial", scheme, SHA256())
         key.public_key().verify(signature, b"trial", scheme, SHA256())
