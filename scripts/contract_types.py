@@ -21,24 +21,10 @@ Derived by `make generate` from openapi/portfolio.yaml and openapi/classic.yaml;
 
 from __future__ import annotations
 
-{imports}
-from kalshi_ext.values.enums import OpenEnum
+{imports}from kalshi_ext.values.enums import OpenEnum
+from kalshi_ext.values.shapes import TypedDict
 '''
-# Where a name cannot be one of a class body, only typing's own will do.
-CALLED = "from typing import TypedDict\n"
-DECLARED = "from typing import TYPE_CHECKING\n"
-NAMES_ONLY = '''
-if TYPE_CHECKING:
-    from typing import TypedDict
-else:
-
-    class TypedDict:
-        # A name with annotations, which is all that is used: typing compiles each of them, and that
-        # took longer than the rest of this module.
-        def __init_subclass__(cls, total: bool) -> None:
-            """Take the word of a TypedDict."""
-'''
-DECIMAL = "from decimal import Decimal\n"
+DECIMAL = "from decimal import Decimal\n\n"
 _SCALARS = {
     "string": ("str",),
     "integer": ("int",),
@@ -78,9 +64,7 @@ def types_module(documents: list[dict[str, Any]]) -> str:
         if any(_is_object(schemas.get(name)) for schemas in schemas_by_contract)
     ]
     imports = DECIMAL if any("Decimal" in block for block in objects) else ""
-    is_called = any("= TypedDict(" in block for block in objects)
-    header = HEADER.replace("{imports}", imports + (CALLED if is_called else DECLARED))
-    return "\n\n".join([header if is_called else header + NAMES_ONLY, *enums, *objects])
+    return "\n\n".join([HEADER.replace("{imports}", imports), *enums, *objects])
 
 
 def _members(name: str, schemas_by_contract: list[dict[str, Any]]) -> list[str]:

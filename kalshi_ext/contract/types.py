@@ -6,19 +6,9 @@ Derived by `make generate` from openapi/portfolio.yaml and openapi/classic.yaml;
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from kalshi_ext.values.enums import OpenEnum
-
-if TYPE_CHECKING:
-    from typing import TypedDict
-else:
-
-    class TypedDict:
-        # A name with annotations, which is all that is used: typing compiles each of them, and that
-        # took longer than the rest of this module.
-        def __init_subclass__(cls, total: bool) -> None:
-            """Take the word of a TypedDict."""
+from kalshi_ext.values.shapes import TypedDict
 
 
 class BookSide(OpenEnum):
