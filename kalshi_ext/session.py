@@ -18,9 +18,8 @@ from weakref import WeakValueDictionary
 from attrs import evolve, frozen
 
 from kalshi_ext import contracts, values
-from kalshi_ext.arguments import must_be, plain
+from kalshi_ext.arguments import instance, must_be, plain
 from kalshi_ext.bases import Value
-from kalshi_ext.budget import open_budget
 from kalshi_ext.config import (
     Environment,
     EnvironmentSettings,
@@ -40,9 +39,7 @@ from kalshi_ext.protocol.messages import Call
 from kalshi_ext.protocol.pacer import Pacer, checked_pacer
 from kalshi_ext.redact import Secret, as_secret, class_name, is_a
 from kalshi_ext.requests import subaccount_number
-from kalshi_ext.risk import RiskGate
 from kalshi_ext.stop import AutoGroups
-from kalshi_ext.transport.deadman import DeadMan, checked_times, supervisor_variables
 from kalshi_ext.transport.endpoint import Endpoint
 from kalshi_ext.transport.family import family_of, httpx
 from kalshi_ext.transport.keys import load_key, pem_of
@@ -50,7 +47,9 @@ from kalshi_ext.transport.pool import ConnectionPool
 from kalshi_ext.transport.signing import signer
 
 if TYPE_CHECKING:
+    from kalshi_ext.risk import RiskGate
     from kalshi_ext.transport.async_pool import AsyncConnectionPool
+    from kalshi_ext.transport.deadman import DeadMan
 
 BudgetSource: TypeAlias = str | Path | Secret[Any] | None
 PaceSource: TypeAlias = str | tuple[float, float] | Pacer | None
@@ -202,6 +201,8 @@ def _pacer(pace: PaceSource, budget: Secret[Any], account: str | None) -> Pacer 
     if budget.reveal() is not None:
         if account is None or pacer is None or pacer is pace:
             raise Misuse("budget needs credentials, and a pace that is neither None nor a Pacer")
+        from kalshi_ext.budget import open_budget
+
         pacer.share(open_budget(budget, account), f"{os.getpid()}-{uuid.uuid4()}")
         return pacer
     if plain(pace) != "auto" or account is None or pacer is None:
@@ -241,6 +242,16 @@ def automatic_groups(order_group: object, limit: Any) -> AutoGroups | None:
     return AutoGroups(checked)
 
 
+def risk_gate(limits: object, *, dry_run: bool) -> RiskGate | None:
+    """Return the gate of a client, None without limits and dry run. Raises Misuse."""
+    if limits is None and not dry_run:
+        return None
+    from kalshi_ext.risk import Limits, RiskGate
+
+    checked = Limits() if limits is None else instance(limits, "limits", Limits, "must be a Limits")
+    return RiskGate(checked, dry_run)
+
+
 def latch_of(ticker: object, event_ticker: object, subaccount: object) -> Latch:
     """Check what is stopped. Raises Misuse."""
     return Latch(
@@ -259,6 +270,8 @@ def start_deadman(
     private_key: Secret[Any],
 ) -> DeadMan:
     """Give the handle of a dead man's switch for a client. Raises Misuse."""
+    from kalshi_ext.transport.deadman import DeadMan, checked_times, supervisor_variables
+
     times = checked_times(alive_every, timeout_)
     key = _asked_once(private_key)
     # The other process will load the key; what is wrong with it is better said here.

@@ -26,26 +26,25 @@ _GAPS: Final = dict.fromkeys(
      *range(0x2060, 0x2070), 0xFEFF, 0x34F, 0x61C, 0x115F, 0x1160, *range(0x180B, 0x1810), 0x3164,
      *range(0xD800, 0xE000), *range(0xFE00, 0xFE10), 0xFFA0, *range(0xE0000, 0xE01F0)]
 )  # fmt: skip
-_ESCAPE: Final = re.compile(
+# Texts: they are compiled by the first text from outside, and then kept by `re`.
+_ESCAPE: Final = (
     r"%(?:25){0,8}(?P<percent>[0-9a-f]{2})"
     r"|(?:\x1b|\\{1,64}+(?:u001b|x1b|033))\[[0-9;]{0,8}m"  # a colour of a terminal
     r"|\\{1,64}+(?:(?-i:U)0000(?P<long>[0-9a-f]{4})|u(?P<unicode>[0-9a-f]{4})"
     r"|u\{(?P<braced>[0-9a-f]{1,4})\}|x(?P<hex>[0-9a-f]{2})|(?P<octal>[0-3][0-7]{2})"
     r"|[nrtbf]|(?=[^0-9a-z\\]))"
     r"|(?P<entity>&(?:\#[0-9]{1,8};?|\#x[0-9a-f]{1,8};?|[0-9a-z]{1,8};))"
-    r"|</?[a-z]{1,6}(?:\s[^<>]{0,120})?/?>",
-    re.IGNORECASE,
+    r"|</?[a-z]{1,6}(?:\s[^<>]{0,120})?/?>"
 )
-_NOTHING: Final = re.compile(r"(?!)")
+_NOTHING: Final = r"(?!)"
 _MIN_ENCODED: Final = 12  # characters of base64, below which it may be found by chance
 
 
 _DEPTH: Final = 5  # writings one in another
 # Bytes as Go, Node and Python print them, and as fingerprints are written.
-_BYTES: Final = re.compile(
+_BYTES: Final = (
     r"(?<![0-9a-z])(?:(?:0x)?[0-9a-f]{2}[\s:,-]{1,3}){7,}(?:0x)?[0-9a-f]{2}(?![0-9a-z])"
-    r"|(?<![0-9])(?:[0-9]{1,3}[\s,]{1,3}){7,}[0-9]{1,3}(?![0-9])",
-    re.IGNORECASE,
+    r"|(?<![0-9])(?:[0-9]{1,3}[\s,]{1,3}){7,}[0-9]{1,3}(?![0-9])"
 )
 
 _LONGEST: Final = 200_000  # characters of a text of which parts are kept
@@ -54,7 +53,7 @@ _LONGEST: Final = 200_000  # characters of a text of which parts are kept
 def squeezed(text: str) -> str:
     """Return a text in lower case without escapes and gaps: two writings of a value become one."""
     if _may_escape(text):
-        text = _ESCAPE.sub(_letter, text)
+        text = re.sub(_ESCAPE, _letter, text, flags=re.IGNORECASE)
     return text.translate(_GAPS).lower()
 
 
@@ -104,7 +103,12 @@ def without(text: str, values: Iterable[str], replacement: str) -> str:
                 layer = squeezed(layer)
         elif layer == outer:
             break
-    return _BYTES.sub(lambda run: replacement if _holds(run[0], listed) else run[0], text)
+    return re.sub(
+        _BYTES,
+        lambda run: replacement if _holds(run[0], listed) else run[0],
+        text,
+        flags=re.IGNORECASE,
+    )
 
 
 def _holds(run: str, values: list[str]) -> bool:
@@ -151,7 +155,7 @@ def _spans(letters: str, value: str) -> Iterator[tuple[int, int]]:
         at = letters.find(value, at + len(value))
 
 
-def _mapped(text: str, escape: re.Pattern[str]) -> tuple[str, list[int], list[int]]:
+def _mapped(text: str, escape: str) -> tuple[str, list[int], list[int]]:
     """Return the squeezed text, and for each of its letters where it begins and ends."""
     letters: list[str] = []
     begins: list[int] = []
@@ -164,9 +168,9 @@ def _mapped(text: str, escape: re.Pattern[str]) -> tuple[str, list[int], list[in
     return "".join(letters), begins, ends
 
 
-def _pieces(text: str, escape: re.Pattern[str]) -> Iterator[tuple[int, int, str]]:
+def _pieces(text: str, escape: str) -> Iterator[tuple[int, int, str]]:
     at = 0
-    for match in escape.finditer(text):
+    for match in re.finditer(escape, text, re.IGNORECASE):
         yield from ((i, i + 1, text[i]) for i in range(at, match.start()))
         yield match.start(), match.end(), _letter(match)
         at = match.end()

@@ -21,11 +21,10 @@ Derived by `make generate` from openapi/portfolio.yaml and openapi/classic.yaml;
 
 from __future__ import annotations
 
-{imports}from typing import TypedDict
-
-from kalshi_ext.values.enums import OpenEnum
+{imports}from kalshi_ext.values.enums import OpenEnum
+from kalshi_ext.values.shapes import TypedDict
 '''
-DECIMAL = "from decimal import Decimal\n"
+DECIMAL = "from decimal import Decimal\n\n"
 _SCALARS = {
     "string": ("str",),
     "integer": ("int",),

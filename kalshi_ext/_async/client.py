@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Generator, Mapping
 from datetime import datetime
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from kalshi_ext import reads, stop, writes
 from kalshi_ext._async.account import AsyncAccount, AsyncExchange
@@ -30,7 +30,6 @@ from kalshi_ext.protocol.messages import Call
 from kalshi_ext.protocol.pacing import return_tokens
 from kalshi_ext.redact import Secret, as_secret, is_a, without_key, without_password
 from kalshi_ext.requests import Count
-from kalshi_ext.risk import Limits, risk_gate
 from kalshi_ext.session import (
     BudgetSource,
     ClientSession,
@@ -41,15 +40,19 @@ from kalshi_ext.session import (
     build_session,
     client_arguments,
     latch_of,
+    risk_gate,
     start_deadman,
 )
 from kalshi_ext.stop import StopReport
 from kalshi_ext.transport.async_driver import AsyncDriver
-from kalshi_ext.transport.deadman import DeadMan
 from kalshi_ext.transport.driver import in_flight
 from kalshi_ext.transport.family import httpx
 from kalshi_ext.transport.keys import KeySource, Passphrase
 from kalshi_ext.writes import Resolution
+
+if TYPE_CHECKING:
+    from kalshi_ext.risk import Limits
+    from kalshi_ext.transport.deadman import DeadMan
 
 T = TypeVar("T")
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from operator import attrgetter
+from typing import TYPE_CHECKING
 
-from kalshi_ext._async.complete import AsyncCompleteRows
 from kalshi_ext._async.resource import AsyncResource
 from kalshi_ext._async.rows import AsyncRows
 from kalshi_ext.models import Fill, HistoricalCutoff, Order, Position
-from kalshi_ext.protocol.tiers import Tiers
-from kalshi_ext.protocol.windows import FILLS, ORDERS
+from kalshi_ext.protocol.time_keys import FILLS, ORDERS
 from kalshi_ext.requests import Moment
 from kalshi_ext.requests.filters import MAX_PAGE, list_query
+
+if TYPE_CHECKING:
+    from kalshi_ext._async.complete import AsyncCompleteRows
 
 
 class AsyncHistory(AsyncResource):
@@ -95,6 +97,9 @@ class AsyncHistory(AsyncResource):
         page_size: int | None = None,
     ) -> AsyncCompleteRows[Order]:
         """Iterate over live and historical orders, each once; a moving cutoff hides none."""
+        from kalshi_ext._async.complete import AsyncCompleteRows
+        from kalshi_ext.protocol.tiers import Tiers
+
         query = list_query(
             ticker=ticker,
             since=since,
@@ -124,6 +129,9 @@ class AsyncHistory(AsyncResource):
         page_size: int | None = None,
     ) -> AsyncCompleteRows[Fill]:
         """Iterate over live and historical fills, each once; a moving cutoff hides none."""
+        from kalshi_ext._async.complete import AsyncCompleteRows
+        from kalshi_ext.protocol.tiers import Tiers
+
         query = list_query(
             ticker=ticker,
             since=since,

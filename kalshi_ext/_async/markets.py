@@ -10,7 +10,7 @@ from kalshi_ext._async.resource import AsyncResource
 from kalshi_ext._async.rows import AsyncRows
 from kalshi_ext.arguments import flag, optional
 from kalshi_ext.models import Market, OrderBook, Trade
-from kalshi_ext.protocol.windows import TRADES
+from kalshi_ext.protocol.time_keys import TRADES
 from kalshi_ext.requests import Moment
 from kalshi_ext.requests.filters import list_query
 from kalshi_ext.requests.markets import depth_of_book, market_query

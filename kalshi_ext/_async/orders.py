@@ -11,7 +11,7 @@ from kalshi_ext.arguments import entries, flag
 from kalshi_ext.errors import KalshiError
 from kalshi_ext.models import Order, OrderAck, QueuePosition
 from kalshi_ext.protocol.limits import Deadline
-from kalshi_ext.protocol.windows import ORDERS
+from kalshi_ext.protocol.time_keys import ORDERS
 from kalshi_ext.requests import (
     Action,
     AmendTicket,

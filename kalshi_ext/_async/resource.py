@@ -13,7 +13,7 @@ from kalshi_ext.protocol import flow
 from kalshi_ext.protocol.flow import Context, Flow
 from kalshi_ext.protocol.messages import Call, Page
 from kalshi_ext.protocol.pagination import Paginator, collect
-from kalshi_ext.protocol.windows import TimeKey, Windowing, Windows
+from kalshi_ext.protocol.time_keys import TimeKey
 from kalshi_ext.requests.filters import ListQuery
 
 if TYPE_CHECKING:
@@ -72,6 +72,9 @@ class AsyncResource:
             return self._rows(call, limit, max_pages)
         if not call.operation.public:
             self._client.session.require_credentials()
+
+        # Only a list that is cut needs what cuts it.
+        from kalshi_ext.protocol.windows import Windowing, Windows
 
         def window(since: int | None, until: int | None) -> Call[Page[T]]:
             return listing(evolve(query, since=since, until=until))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from kalshi_ext.errors import Misuse
 from kalshi_ext.protocol.messages import InvalidRow, Page
 from kalshi_ext.protocol.pagination import Paginator
-from kalshi_ext.protocol.windows import MAX_WIDTH, Piece, Windows
 from kalshi_ext.transport.async_driver import AsyncDriver
-from kalshi_ext.transport.async_side_by_side import AsyncRunning
+
+if TYPE_CHECKING:
+    from kalshi_ext.protocol.windows import Piece, Windows
 
 T = TypeVar("T")
 
@@ -48,7 +49,7 @@ class AsyncRows(Generic[T]):
         if self._started:
             raise Misuse("these rows were read before: ask for the list again")
         self._started = True
-        if isinstance(self._pages, Windows):
+        if not isinstance(self._pages, Paginator):
             async with aclosing(self._side_by_side(self._pages)) as pages:
                 async for page in pages:
                     yield page
@@ -59,7 +60,10 @@ class AsyncRows(Generic[T]):
             yield Page(rows, page.cursor, page.invalid_rows)
 
     async def _side_by_side(self, windows: Windows[T]) -> AsyncGenerator[Page[T]]:
-        running = AsyncRunning[Piece[T], Page[T]](self._driver, MAX_WIDTH + 1)
+        from kalshi_ext.protocol.windows import MAX_WIDTH
+        from kalshi_ext.transport.async_side_by_side import AsyncRunning
+
+        running: AsyncRunning[Piece[T], Page[T]] = AsyncRunning(self._driver, MAX_WIDTH + 1)
         try:
             while not windows.done:
                 while (started := windows.start()) is not None:

@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 from operator import attrgetter
+from typing import TYPE_CHECKING
 
-from kalshi_ext._sync.complete import CompleteRows
 from kalshi_ext._sync.resource import Resource
 from kalshi_ext._sync.rows import Rows
 from kalshi_ext.models import Fill, HistoricalCutoff, Order, Position
-from kalshi_ext.protocol.tiers import Tiers
-from kalshi_ext.protocol.windows import FILLS, ORDERS
+from kalshi_ext.protocol.time_keys import FILLS, ORDERS
 from kalshi_ext.requests import Moment
 from kalshi_ext.requests.filters import MAX_PAGE, list_query
+
+if TYPE_CHECKING:
+    from kalshi_ext._sync.complete import CompleteRows
 
 
 class History(Resource):
@@ -96,6 +98,9 @@ class History(Resource):
         page_size: int | None = None,
     ) -> CompleteRows[Order]:
         """Iterate over live and historical orders, each once; a moving cutoff hides none."""
+        from kalshi_ext._sync.complete import CompleteRows
+        from kalshi_ext.protocol.tiers import Tiers
+
         query = list_query(
             ticker=ticker,
             since=since,
@@ -125,6 +130,9 @@ class History(Resource):
         page_size: int | None = None,
     ) -> CompleteRows[Fill]:
         """Iterate over live and historical fills, each once; a moving cutoff hides none."""
+        from kalshi_ext._sync.complete import CompleteRows
+        from kalshi_ext.protocol.tiers import Tiers
+
         query = list_query(
             ticker=ticker,
             since=since,

@@ -21,7 +21,7 @@ from kalshi_ext.models import (
     TargetAllocation,
 )
 from kalshi_ext.protocol.limits import Deadline
-from kalshi_ext.protocol.windows import FILLS, SETTLEMENTS
+from kalshi_ext.protocol.time_keys import FILLS, SETTLEMENTS
 from kalshi_ext.requests import (
     Dollars,
     InstanceTransferTicket,

@@ -5,14 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from kalshi_ext.errors import Misuse
 from kalshi_ext.protocol.messages import InvalidRow, Page
 from kalshi_ext.protocol.pagination import Paginator
-from kalshi_ext.protocol.windows import MAX_WIDTH, Piece, Windows
 from kalshi_ext.transport.driver import Driver
-from kalshi_ext.transport.side_by_side import Running
+
+if TYPE_CHECKING:
+    from kalshi_ext.protocol.windows import Piece, Windows
 
 T = TypeVar("T")
 
@@ -49,7 +50,7 @@ class Rows(Generic[T]):
         if self._started:
             raise Misuse("these rows were read before: ask for the list again")
         self._started = True
-        if isinstance(self._pages, Windows):
+        if not isinstance(self._pages, Paginator):
             with closing(self._side_by_side(self._pages)) as pages:
                 for page in pages:
                     yield page
@@ -60,7 +61,10 @@ class Rows(Generic[T]):
             yield Page(rows, page.cursor, page.invalid_rows)
 
     def _side_by_side(self, windows: Windows[T]) -> Generator[Page[T]]:
-        running = Running[Piece[T], Page[T]](self._driver, MAX_WIDTH + 1)
+        from kalshi_ext.protocol.windows import MAX_WIDTH
+        from kalshi_ext.transport.side_by_side import Running
+
+        running: Running[Piece[T], Page[T]] = Running(self._driver, MAX_WIDTH + 1)
         try:
             while not windows.done:
                 while (started := windows.start()) is not None:

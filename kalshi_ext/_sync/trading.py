@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kalshi_ext import reads, values
 from kalshi_ext._sync.resource import Resource
@@ -12,7 +12,9 @@ from kalshi_ext.arguments import LONGEST_WAIT, entries, line, must_be, one_of, s
 from kalshi_ext.errors import Misuse
 from kalshi_ext.models import Fill, Order, OrderAck
 from kalshi_ext.requests import Dollars
-from kalshi_ext.risk import Override, RiskGate, TradingState
+
+if TYPE_CHECKING:
+    from kalshi_ext.risk import Override, RiskGate, TradingState
 
 
 class Trading(Resource):
@@ -28,11 +30,15 @@ class Trading(Resource):
     @property
     def state(self) -> TradingState:
         """ACTIVE, REDUCING (what lowers risk) or HALTED (cancels and decreases); may be set."""
+        from kalshi_ext.risk import TradingState
+
         gate = self._context.risk
         return TradingState.ACTIVE if gate is None else gate.state
 
     @state.setter
     def state(self, state: TradingState | str) -> None:
+        from kalshi_ext.risk import TradingState
+
         words = [each.lower() for each in TradingState]
         self._gate.change_state(TradingState(one_of(state, "state", words).upper()))
 

@@ -1,4 +1,8 @@
-"""A budget of tokens that several processes or machines share: a file or a database."""
+"""A budget of tokens that several processes or machines share: a file or a database.
+
+Imported when a client with such a budget is made, and by no other. Whoever has a store finds the
+room loaded: an import from it in the middle of a function opens no file.
+"""
 
 from __future__ import annotations
 

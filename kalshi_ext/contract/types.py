@@ -6,9 +6,9 @@ Derived by `make generate` from openapi/portfolio.yaml and openapi/classic.yaml;
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TypedDict
 
 from kalshi_ext.values.enums import OpenEnum
+from kalshi_ext.values.shapes import TypedDict
 
 
 class BookSide(OpenEnum):

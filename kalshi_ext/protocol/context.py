@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from attrs import define, field, frozen
 
@@ -23,7 +23,9 @@ from kalshi_ext.protocol.pacer import Pacer
 from kalshi_ext.protocol.rate_limits import Backoff, RetryQuota, Throttle
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.requests.known import KnownOrders
-from kalshi_ext.risk import RiskGate
+
+if TYPE_CHECKING:
+    from kalshi_ext.risk import RiskGate
 
 __all__ = ["Context", "LockOwner", "LockRegistry", "PendingWrites", "Policy", "RecentWrites"]
 

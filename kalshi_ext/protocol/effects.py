@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from attrs import field, frozen
 
 from kalshi_ext.bases import Value
-from kalshi_ext.budget.store import BudgetStore, Demand
 from kalshi_ext.protocol.limits import CallLimits
 from kalshi_ext.protocol.messages import Operation, Request
+
+if TYPE_CHECKING:
+    from kalshi_ext.budget.store import BudgetStore, Demand
 
 T = TypeVar("T")
 

@@ -21,17 +21,19 @@ import re
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from attrs import define, field, frozen
 
 from kalshi_ext.arguments import Checked, instance, must_be, one_of, plain
 from kalshi_ext.bases import Printed, Value
-from kalshi_ext.budget.store import LEASE_SECONDS, BudgetStore, Demand, StoreTrouble
 from kalshi_ext.models.account import AccountLimits, BucketLimit, BucketState, Budget, EndpointCosts
 from kalshi_ext.protocol.messages import Call, Operation, Repeat
 from kalshi_ext.protocol.rate_limits import TokenBucket, Turn
 from kalshi_ext.redact import is_a
+
+if TYPE_CHECKING:
+    from kalshi_ext.budget.store import BudgetStore, Demand, StoreTrouble
 
 # Tokens a second, read and write, by usage tier (exchange documentation, August 2026). The figures
 # move: a Basic read bucket of 600 was observed in September. The account's own: account.limits().
@@ -144,7 +146,7 @@ class Pacer(Checked):
     costs: Costs = field(factory=Costs, init=False, repr=False)
     store: BudgetStore | None = field(default=None, init=False, repr=False)
     owner: str = field(default="", init=False, repr=False)
-    trouble: StoreTrouble = field(factory=StoreTrouble, init=False, repr=False)
+    trouble: StoreTrouble = field(init=False, repr=False)  # of the store, where there is one
     source: Literal["given", "assumed", "learned"] = field(default="given", init=False)
     _shards: dict[int, TokenBucket] = field(factory=dict[int, TokenBucket], init=False)
     is_learning: bool = field(default=False, init=False, repr=False)
@@ -208,12 +210,16 @@ class Pacer(Checked):
 
     def share(self, store: BudgetStore, owner: str) -> None:
         """Take all tokens from a store, in the name of this process."""
-        self.store, self.owner = store, owner
+        from kalshi_ext.budget.store import StoreTrouble
+
+        self.store, self.owner, self.trouble = store, owner, StoreTrouble()
         self.read.share_out()
         self.write.share_out()
 
     def demand(self, permit: Permit) -> Demand | None:
         """Return what to ask of the store for a request; None while another request asks."""
+        from kalshi_ext.budget.store import LEASE_SECONDS, Demand  # loaded with the store
+
         with self._lock:
             bucket, turn = permit.bucket, permit.turn
             missing = bucket.missing(turn)
@@ -244,6 +250,8 @@ class Pacer(Checked):
             return [self._return(bucket, left) for bucket in buckets if (left := bucket.empty(now))]
 
     def _return(self, bucket: TokenBucket, unused: float) -> Demand:
+        from kalshi_ext.budget.store import Demand  # loaded with the store
+
         rate, capacity = bucket.rate * bucket.share, bucket.capacity
         return Demand(
             bucket=self._name(bucket), owner=self.owner, rate=rate, capacity=capacity,
@@ -316,7 +324,7 @@ class Pacer(Checked):
                 write=write,
                 shards=shards,
                 source=self.source,
-                store_error=self.trouble.reason,
+                store_error=None if self.store is None else self.trouble.reason,
             )
 
     def _state(self, bucket: TokenBucket, now: float) -> BucketState:

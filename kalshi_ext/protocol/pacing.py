@@ -8,9 +8,8 @@ and cancels never ask: they go.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from kalshi_ext.budget.store import BudgetStore, Demand, Grant
 from kalshi_ext.errors import KalshiError, Misuse
 from kalshi_ext.events import BudgetFailed, BudgetLearned, BudgetRecovered
 from kalshi_ext.protocol import responses, telling
@@ -20,6 +19,9 @@ from kalshi_ext.protocol.limits import CallLimits
 from kalshi_ext.protocol.messages import Call, Lost, Reply
 from kalshi_ext.protocol.pacer import Pacer, Permit, is_urgent
 from kalshi_ext.redact import clean_text
+
+if TYPE_CHECKING:
+    from kalshi_ext.budget.store import BudgetStore, Demand, Grant
 
 T = TypeVar("T")
 
@@ -89,6 +91,8 @@ def _lease(pacer: Pacer, store: BudgetStore, permit: Permit, context: Context) -
 
 def _ask_store(pacer: Pacer, store: BudgetStore, demand: Demand, context: Context) -> Flow[Grant]:
     """Ask a store for tokens; where it does not answer, grant them as if nobody else drew on it."""
+    from kalshi_ext.budget.store import Grant  # loaded with the store
+
     alone = Grant(demand.cost, demand.cost / demand.rate)
     if pacer.trouble.rests((yield Monotonic())):
         return alone

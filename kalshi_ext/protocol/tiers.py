@@ -30,7 +30,8 @@ from typing import Final, Generic, TypeVar
 from attrs import define, field
 
 from kalshi_ext.bases import Printed
-from kalshi_ext.protocol.windows import TimeKey, newest_first
+from kalshi_ext.protocol.time_keys import TimeKey
+from kalshi_ext.protocol.windows import newest_first
 
 T = TypeVar("T")
 

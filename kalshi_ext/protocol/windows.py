@@ -26,17 +26,17 @@ from collections import Counter, deque
 from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
 from itertools import islice
-from operator import attrgetter, ge
+from operator import ge
 from typing import Final, Generic, TypeVar, cast
 
 from attrs import define, field, frozen
 
 from kalshi_ext.bases import Printed, Value
 from kalshi_ext.errors import KalshiError
-from kalshi_ext.models import Fill, Order, Settlement, Trade
 from kalshi_ext.protocol.flow import Context, Flow
 from kalshi_ext.protocol.messages import Call, InvalidRow, Page
 from kalshi_ext.protocol.pagination import Paginator, unreadable_rows
+from kalshi_ext.protocol.time_keys import TimeKey
 
 T = TypeVar("T")
 
@@ -47,21 +47,6 @@ PACED_SECONDS: Final = 0.3  # of the read budget that one list may have under wa
 FILL: Final = 0.95  # of a page: what a window is to hold, so that most need no second page
 SPARSE: Final = 0.25  # of a page: a window with less tells nothing about the next
 MORE: Final = "more"  # the cursor of a page that ends its window, but not the list
-
-
-@frozen(eq=False, repr=False)
-class TimeKey(Value, Generic[T]):
-    """A row's time, by which its list is in order and bounded, and what tells the row apart."""
-
-    time: Callable[[T], datetime | None]
-    identity: Callable[[T], Hashable]
-
-
-FILLS: Final[TimeKey[Fill]] = TimeKey(attrgetter("created_time"), attrgetter("fill_id"))
-ORDERS: Final[TimeKey[Order]] = TimeKey(attrgetter("created_time"), attrgetter("order_id"))
-TRADES: Final[TimeKey[Trade]] = TimeKey(attrgetter("created_time"), attrgetter("trade_id"))
-# They have no id: two that are alike are told apart by how many there are.
-SETTLEMENTS: Final[TimeKey[Settlement]] = TimeKey(attrgetter("settled_time"), lambda row: row)
 
 
 @frozen(eq=False, repr=False)

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.models import Balance, Order, Position
 from kalshi_ext.protocol.flow import Context, Flow, Monotonic, Now, request
 from kalshi_ext.protocol.pagination import Paginator, collect
 from kalshi_ext.requests.filters import list_query
-from kalshi_ext.risk.counts import Moment
-from kalshi_ext.risk.snapshot import Snapshot, apply
+
+if TYPE_CHECKING:
+    from kalshi_ext.risk.counts import Moment
 
 
 def moment(context: Context) -> Flow[Moment]:
     """Tell the moment by the exchange's time, which no step of this machine's clock moves."""
+    from kalshi_ext.risk.counts import Moment  # loaded with the gate
+
     monotonic: float = yield Monotonic()
     return _corrected(Moment(monotonic, (yield Now())), context)
 
 
 def _corrected(own: Moment, context: Context) -> Moment:
-    return Moment(own.monotonic, context.exchange_clock.best(*own))
+    return own._replace(wall=context.exchange_clock.best(*own))
 
 
 def read_account(
@@ -32,6 +35,8 @@ def read_account(
 
     Returns the tickers that were left as they are, because a write was under way in them.
     """
+    from kalshi_ext.risk import Snapshot, apply  # loaded with the gate
+
     began = yield from moment(context)
     positions: dict[int, list[Position]] = {}
     orders: list[Order] = []

@@ -23,7 +23,6 @@ from typing import Any, Final
 from attrs import define, field
 
 from kalshi_ext import values
-from kalshi_ext.arguments import instance
 from kalshi_ext.bases import Printed
 from kalshi_ext.contract.types import BookSide, OrderStatus
 from kalshi_ext.errors import Denied, NotSent, OutcomeUnknown, Refused
@@ -315,13 +314,6 @@ class RiskGate(Printed):
     def begin_override(self, name: str, until: float, changes: dict[str, Any]) -> Override:
         with self.lock:
             return self.overrides.begin(name, until, changes)
-
-
-def risk_gate(limits: object, *, dry_run: bool) -> RiskGate | None:
-    """Return the gate of a client; None where it has neither limits nor a dry run."""
-    if limits is None:
-        return RiskGate(Limits(), dry_run) if dry_run else None
-    return RiskGate(instance(limits, "limits", Limits, "must be a Limits"), dry_run)
 
 
 def is_not_executed(result: object) -> bool:

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 from attrs import define, field
 
 from kalshi_ext.bases import Printed
-from kalshi_ext.budget.store import lease_in_time
 from kalshi_ext.errors import KalshiError, Misuse
 from kalshi_ext.events import NOBODY, Events
 from kalshi_ext.protocol.boundary import Sent
@@ -118,6 +117,8 @@ class AsyncDriver(Printed):
         if isinstance(effect, Sleep):
             return await asyncio.sleep(effect.seconds)
         if isinstance(effect, Lease):
+            from kalshi_ext.budget.store import lease_in_time  # loaded with the store
+
             return await asyncio.to_thread(lease_in_time, effect.store, effect.demand)
         assert isinstance(effect, Record)  # noqa: S101 - the union has no other member
         return await self._record(effect, call)

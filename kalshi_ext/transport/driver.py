@@ -30,7 +30,6 @@ from typing import Any, Final, TypeVar
 from attrs import define, field
 
 from kalshi_ext.bases import Printed
-from kalshi_ext.budget.store import lease_in_time
 from kalshi_ext.errors import JournalUnwritable, KalshiError, Misuse
 from kalshi_ext.events import NOBODY, Events, JournalFailed, JournalRecovered
 from kalshi_ext.journal import JournalUnusable, TransitionUnwritten
@@ -236,6 +235,8 @@ class Driver(Printed):
         if isinstance(effect, Sleep):
             return time.sleep(effect.seconds)
         if isinstance(effect, Lease):
+            from kalshi_ext.budget.store import lease_in_time  # loaded with the store
+
             return lease_in_time(effect.store, effect.demand)
         assert isinstance(effect, Record)  # noqa: S101 - the union has no other member
         if not self.journal.blocking:

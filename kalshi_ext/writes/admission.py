@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Final, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, cast
 
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import Denied, DryRun, JournalUnwritable, KalshiError, Misuse, OrderClosed
@@ -26,10 +26,12 @@ from kalshi_ext.protocol.limits import Deadline, Scope
 from kalshi_ext.protocol.messages import Call
 from kalshi_ext.reads.account import moment
 from kalshi_ext.requests import AmendTicket, OrderTicket
-from kalshi_ext.risk import Admission, Departed, RiskGate, recall
-from kalshi_ext.risk.counts import Moment
 from kalshi_ext.values.ticks import PriceGrid
 from kalshi_ext.writes import journal_codec
+
+if TYPE_CHECKING:
+    from kalshi_ext.risk import Admission, Departed, RiskGate
+    from kalshi_ext.risk.counts import Moment
 
 T = TypeVar("T")
 PlaceResult: TypeAlias = OrderAck | KalshiError
@@ -105,6 +107,8 @@ def recall_earlier(context: Context) -> Flow[None]:
     gate = _gate(context)
     if gate.is_recalled:
         return
+    from kalshi_ext.risk import recall  # loaded with the gate
+
     now, earlier = (yield from moment(context)), dict[str, Entry]()
     try:
         after = yield from _position_before(now.wall - _DAY - _HOUR)
@@ -150,6 +154,8 @@ def _departed(entry: Entry, now: Moment) -> Departed | None:
     counts = entry.state is not State.NOT_SENT and now.wall - at < _DAY
     if not (counts or entry.is_open):
         return None
+    from kalshi_ext.risk import Departed  # loaded with the gate
+
     kind = journal_codec.kind_of(entry)
     if kind == "amend":
         return Departed(entry.key, at, None, entry.is_open)

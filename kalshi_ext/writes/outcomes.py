@@ -194,17 +194,18 @@ def says_taken(told: ErrorBody | Refused) -> bool:
     return says(_TAKEN, told)
 
 
-def says(words: re.Pattern[str], told: ErrorBody | Refused) -> bool:
-    """Say whether an error has such words, in whichever of its fields."""
-    return words.search(f"{told.code} {told.message} {told.details}") is not None
+def says(words: str, told: ErrorBody | Refused) -> bool:
+    """Say whether an error has such words, a pattern, in whichever of its fields."""
+    # Compiled by the first error that is asked, and then kept by `re`: an import has no need of it.
+    text = f"{told.code} {told.message} {told.details}"
+    return re.search(words, text, re.IGNORECASE) is not None
 
 
-_TAKEN = re.compile(
+_TAKEN: Final = (
     "duplicate|already[ _-]?(been[ _-])?(exist|appl|taken|used|in[ _-]use|known|received|accepted"
     "|created|placed|submitted|processed)|idempotency|uniqueness|not?n?[ _-]unique"
     "|must[ _-]be[ _-]unique|re-?used|(was|been)[ _-]used|used[ _-]before|previously[ _-]"
-    "|(id|order)[ _-](is[ _-])?(in[ _-]use|taken|exists)",
-    re.IGNORECASE,
+    "|(id|order)[ _-](is[ _-])?(in[ _-]use|taken|exists)"
 )
 
 
@@ -215,9 +216,7 @@ def says_applied(response: Reply | Lost) -> bool:
     return says(_APPLIED, read_error_bytes(response.body))
 
 
-_APPLIED = re.compile(
-    "already[ _-]?(been[ _-])?(appl|exist|process|execut|complet|used)", re.IGNORECASE
-)
+_APPLIED: Final = "already[ _-]?(been[ _-])?(appl|exist|process|execut|complet|used)"
 
 
 # The codes that prove a refusal where the code is all there is, in lower case. Each was observed or

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, frozen
 
@@ -44,7 +44,6 @@ from kalshi_ext.protocol.messages import Operation, Repeat
 from kalshi_ext.reads.lookup import look_up_orders, read_order
 from kalshi_ext.reads.watermark import DAY, SentAt
 from kalshi_ext.requests import OrderTicket
-from kalshi_ext.risk import RiskGate, resolve_amend, resolve_order
 from kalshi_ext.writes import journal_codec, telling
 from kalshi_ext.writes.admission import recall_earlier
 from kalshi_ext.writes.order_write import OrderWrite, match_found_order
@@ -59,6 +58,9 @@ from kalshi_ext.writes.outcomes import (
 )
 from kalshi_ext.writes.resolve import reconcile
 from kalshi_ext.writes.write import Progress, Reading, Write
+
+if TYPE_CHECKING:
+    from kalshi_ext.risk import RiskGate
 
 # Seconds from an entry's exchange time to the last moment at which its write may have left; a Date
 # is cut to whole seconds.
@@ -161,6 +163,8 @@ def resolve_entries(
 
 def _tell_limits(gate: RiskGate, entry: Entry, result: object) -> None:
     """Let the limits of a client know what became of an order or amend in doubt."""
+    from kalshi_ext.risk import resolve_amend, resolve_order  # loaded with the gate
+
     if (ticket := journal_codec.ticket_of(entry)) is not None:
         resolve_order(gate, ticket, result)
     elif journal_codec.kind_of(entry) == "amend":

@@ -7,10 +7,9 @@ journal, one call, a check of its acknowledgement, and a probe.
 from __future__ import annotations
 
 import hashlib
-import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from attrs import define
 
@@ -108,7 +107,7 @@ class Single(Write[Any]):
         return unknown_error(self.operation, str(error.args[0]), order_id=self.order_id)
 
 
-_NO_OP = re.compile("no[ _-]?op(?![a-z])|no[ _-]change|unchanged|AmendOrderNoOp", re.IGNORECASE)
+_NO_OP: Final = "no[ _-]?op(?![a-z])|no[ _-]change|unchanged|AmendOrderNoOp"
 
 
 def new_entry(

@@ -52,11 +52,12 @@ IMPORTS = {
     "http": {"HTTPStatus"},
     "typing": _words("""
         TYPE_CHECKING Any BinaryIO Final Generic IO Literal NamedTuple NotRequired Self TextIO
-        TypeVar TypedDict cast
+        TypeVar cast
     """),
     "urllib.parse": {"quote"},
     "uuid": {"UUID"},
     "kalshi_ext.values.enums": {"OpenEnum"},
+    "kalshi_ext.values.shapes": {"TypedDict"},
 }
 MODULE_NAMES = {
     "datetime": {"date", "datetime"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,8 @@ NEVER = (
     *("tempfile", "shutil", "http.client", "urllib.request"),
     *("kalshi_classic", "kalshi_ext.contracts.classic", "kalshi_ext.sandbox", "kalshi_ext.drift"),
     *("kalshi_ext.cli", "kalshi_ext.otel", "kalshi_ext.probe", "kalshi_ext.testing"),
+    *("email", "kalshi_ext.risk", "kalshi_ext.budget", "kalshi_ext.transport.deadman"),
+    *("kalshi_ext.protocol.windows", "kalshi_ext.protocol.tiers"),
 )
 SYNC = "import kalshi_ext; kalshi_ext.Kalshi(bearer_token='t')"
 ASYNC = "import kalshi_ext; kalshi_ext.AsyncKalshi(bearer_token='t')"
@@ -53,6 +56,7 @@ def test_an_async_client_imports_no_sync_client() -> None:
 def test_a_client_imports_no_library_that_it_may_never_use(sync_modules: set[str]) -> None:
     assert "kalshi_ext._sync.client" in sync_modules
     assert sync_modules.isdisjoint(NEVER)
+    assert sync_modules.isdisjoint({"subprocess", "kalshi_ext.transport.side_by_side"})
 
 
 def test_a_client_imports_no_generated_model(sync_modules: set[str]) -> None:
@@ -87,6 +91,66 @@ except kalshi_ext.NotSent as error:
 """
     modules = modules_after(script)
     assert modules.isdisjoint({"httpx", "httpcore", "certifi"})
+
+
+WRITES_WITHOUT_IMPORTS = """
+import sys, httpx, kalshi_ext
+answers = iter([None, 429, 400, None])
+
+def answer(request):
+    if request.method == 'GET':
+        return httpx.Response(200, json=dict(orders=[], fills=[]))
+    status = next(answers, None)
+    if status is None:
+        raise httpx.ReadError('cut off')
+    return httpx.Response(status, json=dict(code='order_already_exists', message='taken'))
+
+client = kalshi_ext.Kalshi(
+    bearer_token='t', transport=httpx.MockTransport(answer), {options}
+    policy=kalshi_ext.Policy(attempts=2, signature_life=0, resolve_within=0.3, poll=0.1),
+)
+
+tried = []
+
+class Shut:
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith('kalshi_ext'):
+            tried.append(name)
+            raise OSError(24, 'Too many open files', name)
+
+sys.meta_path.insert(0, Shut())
+for call in (
+    lambda: client.orders.place('T', side='bid', count=1, price='0.5'),
+    lambda: client.orders.place('U', side='bid', count=1, price='0.5'),
+    lambda: client.orders.cancel('o', ticker='T'),
+    client.recover,
+    lambda: client.stop(event_ticker='E', deadline=1.0),
+    lambda: client.stop(deadline=1.0),
+):
+    try:
+        call()
+    except kalshi_ext.KalshiError as error:
+        print(type(error).__name__)
+assert not tried, tried
+"""
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["", "limits=kalshi_ext.Limits(order_contracts=5),", "budget='budget.db',"],
+    ids=["plain", "limits", "budget"],
+)
+def test_a_client_has_what_its_writes_need_before_the_first_of_them(
+    options: str, tmp_path: Path
+) -> None:
+    """Whatever comes late may not come at all: where no file can be opened any more."""
+    ran = subprocess.run(
+        [sys.executable, "-c", WRITES_WITHOUT_IMPORTS.replace("{options}", options)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_making_a_client_compiles_no_pattern_of_secrets() -> None:

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
+from typing import cast
 
 import key_files
 import pytest
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
+from cryptography.hazmat.primitives.asymmetric.rsa import (
+    RSAPrivateKey,
+    RSAPrivateNumbers,
+    RSAPublicNumbers,
+)
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -15,7 +21,6 @@ from cryptography.hazmat.primitives.serialization import (
 
 from kalshi_ext.errors import Misuse
 from kalshi_ext.redact import Secret
-from kalshi_ext.transport import keys
 from kalshi_ext.transport.keys import load_key
 
 PASS = "correct horse battery"
@@ -111,19 +116,29 @@ def test_what_a_callable_raises_goes_through(pem: bytes) -> None:
         load_key(vault)
 
 
-def test_the_numbers_of_a_key_are_checked_the_first_time_it_is_loaded_and_not_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    skipped: list[bool] = []
+@pytest.mark.parametrize("part", range(40))
+def test_a_damaged_rsa_key_is_refused_or_signs_as_the_whole_one(part: int) -> None:
+    whole = load_pem_private_key(key_files.rsa_key(), None)
+    assert isinstance(whole, RSAPrivateKey)
+    der = bytearray(
+        whole.private_bytes(Encoding.DER, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    )
+    der[part * len(der) // 40 + 3] ^= 0x10
+    try:
+        damaged = load_key(bytes(der))
+    except Misuse:
+        return
+    assert isinstance(damaged, RSAPrivateKey)
+    scheme = PSS(MGF1(SHA256()), 32)
+    whole.public_key().verify(damaged.sign(b"text", scheme, SHA256()), b"text", scheme, SHA256())
 
-    def load(data: bytes, password: bytes | None, **options: bool) -> object:
-        skipped.append(options["unsafe_skip_rsa_key_validation"])
-        return load_pem_private_key(data, password)
 
-    monkeypatch.setattr(serialization, "load_pem_private_key", load)
-    monkeypatch.setattr(keys, "_CHECKED", set())
-    pem = key_files.rsa_key()
-    for source in (pem, pem.decode(), pem + b"\n", b"no key", pem):
-        with suppress(Misuse):
-            load_key(source)
-    assert skipped == [False, True, False, True]
+def test_an_rsa_key_whose_halves_do_not_fit_is_damaged() -> None:
+    loaded = cast("RSAPrivateKey", load_pem_private_key(key_files.rsa_key(), None))
+    one = loaded.private_numbers()
+    public = RSAPublicNumbers(17, one.public_numbers.n)
+    numbers = RSAPrivateNumbers(one.p, one.q, one.d, one.dmp1, one.dmq1, one.iqmp, public)
+    mixed = numbers.private_key(unsafe_skip_rsa_key_validation=True)
+    pem = mixed.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    with pytest.raises(Misuse, match="damaged or cut short"):
+        load_key(pem)

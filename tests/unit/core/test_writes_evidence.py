@@ -163,6 +163,27 @@ def test_a_date_that_no_exchange_can_have_is_none(date: str, contract: Contract)
     assert exchange.offset == 0.0  # the next order is signed and recorded as ever
 
 
+@pytest.mark.parametrize(
+    ("date", "seconds"),
+    [
+        ("Sun, 06 Nov 2022 08:49:37 GMT", 1667724577.0),
+        ("sunday, 6-nov-2022 08:49:37 UTC", 1667724577.0),
+        ("06 Nov 2022 08:49:37 +0000", 1667724577.0),
+        ("Sun, 06 Nov 2022 10:19:37 +0130", 1667724577.0),
+        ("Sun, 06 Nov 2022 03:49:37 -0500", 1667724577.0),
+        ("Sun, 06 Nov 2022 08:49:37", 1667724577.0),
+        ("Thu, 29 Feb 2024 00:00:00 GMT", 1709164800.0),
+        ("Wed, 29 Feb 2023 00:00:00 GMT", None),
+        ("Sun, 06 Nox 2022 08:49:37 GMT", None),
+        ("Sun, 06 Nov 2022 24:49:37 GMT", None),
+        ("1667724577", None),
+        ("", None),
+    ],
+)
+def test_a_date_is_read_as_a_server_may_write_it(date: str, seconds: float | None) -> None:
+    assert parse_date(date) == seconds
+
+
 # Errors beside a success, of every write
 
 ORDER = Target.of(ORDER_ID, ticker=ex.TICKER)
