@@ -151,7 +151,11 @@ class AsyncDriver(Printed):
             refused = self.endpoint.refusal(send)
             if refused is not None:
                 return refused
-            return await self._send_now(send, has_place=isinstance(place, Place))
+            stamp, transport = self.endpoint.clock.now(), self.transport
+            has_place = isinstance(place, Place)
+            if has_place and isinstance(transport, AsyncConnectionPool) and transport.takes_bytes():
+                return await self._send_bytes(transport, send, stamp)
+            return await self._send_object(send, stamp, has_place=has_place)
 
     async def _place(self, send: Send) -> Place | nullcontext[None]:
         places = getattr(self.transport, "places", None)
@@ -159,11 +163,7 @@ class AsyncDriver(Printed):
             return nullcontext()
         return await places.wait(self.endpoint.wait_until(send), stopping=send.stopping)
 
-    async def _send_now(self, send: Send, *, has_place: bool) -> Reply | Lost:
-        stamp = self.endpoint.clock.now()
-        transport = self.transport
-        if has_place and isinstance(transport, AsyncConnectionPool) and transport.takes_bytes():
-            return await self._send_bytes(transport, send, stamp)
+    async def _send_object(self, send: Send, stamp: float, *, has_place: bool) -> Reply | Lost:
         request = self.endpoint.prepare(send, stamp, self._family)
         sent_at = self.endpoint.clock.monotonic()
         timeout = self.endpoint.timeout(send)

@@ -58,7 +58,8 @@ class Book(Printed, Generic[W]):
 
     def take(self, stopping: bool) -> bool:
         """Take a free place, unless somebody waits for one."""
-        if self.queue(stopping) or not self.has_room(stopping):
+        queue = self.stopping if stopping else self.ordinary
+        if queue or not self.has_room(stopping):
             return False
         self.busy += 1
         return True
@@ -74,8 +75,7 @@ class Book(Printed, Generic[W]):
 
     def hand_over(self) -> None:
         """Hand free places to those who wait."""
-        for stopping in (True, False):
-            queue = self.queue(stopping)
+        for stopping, queue in ((True, self.stopping), (False, self.ordinary)):
             while queue and self.has_room(stopping):
                 self.busy += queue.popleft().wake()
 
