@@ -89,7 +89,8 @@ class AsyncConnection(Printed, asyncio.Protocol):
             trace.bytes_written += len(data)  # first: whatever happens next proves nothing
             self._transport.write(data)
         while self._write_paused and not (reader.status or self._ended or self._error):
-            await self._wait(limit, failures.WriteTimeout("the request was not taken in time"))
+            if not await self._wait(limit):
+                raise failures.WriteTimeout("the request was not taken in time")
             limit = trace.remaining(steps.get("write"), failures.WriteTimeout)
         while not reader.status:
             await self.more(trace, steps)
@@ -102,7 +103,8 @@ class AsyncConnection(Printed, asyncio.Protocol):
             self._resume_reading()
         if self._ended:  # closed on this side
             raise failures.ReadError("the connection was closed")
-        await self._wait(limit, failures.ReadTimeout("no answer in time"))
+        if not await self._wait(limit):
+            raise failures.ReadTimeout("no answer in time")
         self._raise_error()
 
     async def secure(self, context: ssl.SSLContext, host: str) -> None:
@@ -162,14 +164,14 @@ class AsyncConnection(Printed, asyncio.Protocol):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(True)
 
-    async def _wait(self, limit: float | None, error: Exception) -> None:
+    async def _wait(self, limit: float | None) -> bool:
+        """Wait until something comes, at most so many seconds; say whether it did."""
         waiter: asyncio.Future[bool] = self.loop.create_future()
         self._waiter = waiter
         if limit is not None:
             self._end_wait_at(self.loop.time() + limit)
         try:
-            if not await waiter:
-                raise error
+            return await waiter
         finally:
             self._waiter, self._wait_ends = None, math.inf
 

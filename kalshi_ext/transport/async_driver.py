@@ -66,7 +66,10 @@ class AsyncDriver(Printed):
         """Run a flow to its end and return its result. Raises Misuse in a forked child."""
         refuse_inherited(self._pid)
         told: tuple[str, ...] = ()
-        await self._turns.next()  # a thousand flows begun at once would keep the loop for a second
+        if not self._turns.take():
+            await (
+                self._turns.wait()
+            )  # a thousand flows begun at once would keep the loop for a second
         call = RunningCall(time.monotonic())
         self.calls[id(call)] = call
         sent = Sent()
@@ -161,7 +164,8 @@ class AsyncDriver(Printed):
         places = getattr(self.transport, "places", None)
         if not isinstance(places, AsyncPlaces):
             return nullcontext()
-        return await places.wait(self.endpoint.wait_until(send), stopping=send.stopping)
+        place = places.take(stopping=send.stopping)
+        return place or await places.wait(self.endpoint.wait_until(send), stopping=send.stopping)
 
     async def _send_object(self, send: Send, stamp: float, *, has_place: bool) -> Reply | Lost:
         request = self.endpoint.prepare(send, stamp, self._family)

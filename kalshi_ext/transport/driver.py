@@ -296,7 +296,8 @@ class Driver(Printed):
         places = getattr(self.transport, "places", None)
         if not isinstance(places, Places):  # a transport of the user's counts for itself
             return nullcontext()
-        return places.wait(self.endpoint.wait_until(send), stopping=send.stopping)
+        place = places.take(stopping=send.stopping)
+        return place or places.wait(self.endpoint.wait_until(send), stopping=send.stopping)
 
     def _send_object(self, send: Send, stamp: float, *, has_place: bool) -> Reply | Lost:
         request = self.endpoint.prepare(send, stamp, self._family)

@@ -144,12 +144,20 @@ class Places:
         self._book: Book[_LockWaiter] = Book(limit)
         self._lock = threading.RLock()
 
+    def take(self, *, stopping: bool = False) -> Place | None:
+        """Take a place that is free; None when it has to be waited for."""
+        with self._lock:
+            place = Place(self, held=False)
+            if not self._book.take(stopping):
+                return None
+            place.held = True  # as in `give_back`
+            return place
+
     def acquire(self, until: float, *, stopping: bool = False) -> Place | None:
         """Wait for a place until a moment of the monotonic clock; None when none came free."""
         with self._lock:
-            place = Place(self, held=False)
-            if self._book.take(stopping):
-                place.held = True  # as in `give_back`
+            place = self.take(stopping=stopping)
+            if place is not None:
                 return place
             waiter = _LockWaiter()
             self._book.queue(stopping).append(waiter)
