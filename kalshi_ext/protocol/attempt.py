@@ -93,15 +93,17 @@ RENEW_AFTER = 3.0
 STOPS_LIFE = 0.25
 
 
-def _unread_stops(limits: CallLimits, now: float) -> Flow[str | None]:
-    """Read the latches of other machines before an attempt; say why they are not known.
+def _are_stops_old(limits: CallLimits, now: float) -> bool:
+    """Say whether an attempt has to read the latches of other machines, at the cost of one row.
 
-    At the cost of one read of one row an attempt: a second one asks anew, and so does a first one
-    that waited.
+    A second one asks anew, and so does a first one that waited.
     """
     read_at = limits.stops_read_at
-    if read_at is None or (not limits.attempts and now - read_at <= STOPS_LIFE):
-        return None
+    return read_at is not None and (limits.attempts > 0 or now - read_at > STOPS_LIFE)
+
+
+def _unread_stops(limits: CallLimits, now: float) -> Flow[str | None]:
+    """Read the latches of other machines before an attempt; say why they are not known."""
     try:
         yield Record("read_stops")
     except KalshiError as error:  # of the journal
@@ -120,7 +122,9 @@ def _check_limits(
     now: float = yield Monotonic()
     if not operation.writes:
         return limits.refusal(now), limits.timeout(timeout, now)
-    reason = yield from _unread_stops(limits, now)
+    reason = None
+    if _are_stops_old(limits, now):
+        reason = yield from _unread_stops(limits, now)
     if reason is None:
         reason = limits.write_refusal(now)
     if reason is None and limits.renewed_at is not None:

@@ -38,6 +38,8 @@ def take_turn(
     """
     pacer = context.pacer
     if pacer is None:
+        if call.operation.writes or not context.throttle.interval:
+            return None
         return (yield from _throttled(call, context, limits))
     urgent = is_urgent(call.operation) or (limits is not None and not call.operation.writes)
     now: float = yield Monotonic()
@@ -146,8 +148,6 @@ def _refusal(call: Call[Any], limits: CallLimits | None, now: float, wait: float
 
 def _throttled(call: Call[Any], context: Context, limits: CallLimits | None) -> Flow[str | None]:
     """Space reads out after a 429, where pacing is off."""
-    if call.operation.writes or not context.throttle.interval:
-        return None
     now: float = yield Monotonic()
     wait = context.throttle.reserve(now)
     if wait <= 0:

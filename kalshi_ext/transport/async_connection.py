@@ -10,6 +10,7 @@ Bytes that come while no request is under way end the connection at once: they b
 from __future__ import annotations
 
 import asyncio
+import math
 import ssl
 from typing import Final, cast
 
@@ -37,6 +38,8 @@ class AsyncConnection(Printed, asyncio.Protocol):
     _ended: bool = False
     _write_paused: bool = False
     _read_paused: bool = False
+    _wait_ends: float = math.inf  # by the loop's time
+    _timer: asyncio.TimerHandle | None = None
 
     # What the event loop calls, by these names.
 
@@ -86,7 +89,8 @@ class AsyncConnection(Printed, asyncio.Protocol):
             trace.bytes_written += len(data)  # first: whatever happens next proves nothing
             self._transport.write(data)
         while self._write_paused and not (reader.status or self._ended or self._error):
-            await self._wait(limit, failures.WriteTimeout("the request was not taken in time"))
+            if not await self._wait(limit):
+                raise failures.WriteTimeout("the request was not taken in time")
             limit = trace.remaining(steps.get("write"), failures.WriteTimeout)
         while not reader.status:
             await self.more(trace, steps)
@@ -99,7 +103,8 @@ class AsyncConnection(Printed, asyncio.Protocol):
             self._resume_reading()
         if self._ended:  # closed on this side
             raise failures.ReadError("the connection was closed")
-        await self._wait(limit, failures.ReadTimeout("no answer in time"))
+        if not await self._wait(limit):
+            raise failures.ReadTimeout("no answer in time")
         self._raise_error()
 
     async def secure(self, context: ssl.SSLContext, host: str) -> None:
@@ -135,10 +140,12 @@ class AsyncConnection(Printed, asyncio.Protocol):
     def close(self) -> None:
         """Close the socket without a goodbye; nothing is written after this."""
         self._ended = True
+        self._stop_timer()
         if self._transport is not None and not self.loop.is_closed():
             self._transport.abort()
 
     def _end(self, error: Exception | None) -> None:
+        self._stop_timer()
         reader, self._ended = self._reader, True
         if reader is not None and self._error is None and not reader.done:
             try:
@@ -157,17 +164,39 @@ class AsyncConnection(Printed, asyncio.Protocol):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(True)
 
-    async def _wait(self, limit: float | None, error: Exception) -> None:
+    async def _wait(self, limit: float | None) -> bool:
+        """Wait until something comes, at most so many seconds; say whether it did."""
         waiter: asyncio.Future[bool] = self.loop.create_future()
         self._waiter = waiter
-        timer = None if limit is None else self.loop.call_later(limit, _expire, waiter)
+        if limit is not None:
+            self._end_wait_at(self.loop.time() + limit)
         try:
-            if not await waiter:
-                raise error
+            return await waiter
         finally:
-            self._waiter = None
-            if timer is not None:
-                timer.cancel()
+            self._waiter, self._wait_ends = None, math.inf
+
+    def _end_wait_at(self, moment: float) -> None:
+        # One timer serves one request after another: it goes off too early for the later ones, and
+        # is set anew then. A timer for each costs as much as the rest of the wait.
+        self._wait_ends = moment
+        timer = self._timer
+        if timer is None or timer.when() > moment:
+            self._stop_timer()
+            self._timer = self.loop.call_at(moment, self._look_at_time)
+
+    def _look_at_time(self) -> None:
+        self._timer = None
+        if self._waiter is None or self._wait_ends == math.inf:
+            return
+        if self.loop.time() < self._wait_ends:
+            self._timer = self.loop.call_at(self._wait_ends, self._look_at_time)
+        elif not self._waiter.done():
+            self._waiter.set_result(False)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _pause_reading(self) -> None:
         if self._transport is not None and not self._transport.is_closing():
@@ -178,8 +207,3 @@ class AsyncConnection(Printed, asyncio.Protocol):
         self._read_paused = False
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
-
-
-def _expire(waiter: asyncio.Future[bool]) -> None:
-    if not waiter.done():
-        waiter.set_result(False)

@@ -65,7 +65,10 @@ class AsyncDriver(Printed):
         """Run a flow to its end and return its result. Raises Misuse in a forked child."""
         refuse_inherited(self._pid)
         told: tuple[str, ...] = ()
-        await self._turns.next()  # a thousand flows begun at once would keep the loop for a second
+        if not self._turns.take():
+            await (
+                self._turns.wait()
+            )  # a thousand flows begun at once would keep the loop for a second
         call = RunningCall(time.monotonic())
         self.calls[id(call)] = call
         sent = Sent()
@@ -140,19 +143,20 @@ class AsyncDriver(Printed):
             refused = self.endpoint.refusal(send)
             if refused is not None:
                 return refused
-            return await self._send_now(send, has_place=isinstance(place, Place))
+            stamp, transport = self.endpoint.clock.now(), self.transport
+            has_place = isinstance(place, Place)
+            if has_place and isinstance(transport, AsyncConnectionPool) and transport.takes_bytes():
+                return await self._send_bytes(transport, send, stamp)
+            return await self._send_object(send, stamp, has_place=has_place)
 
     async def _place(self, send: Send) -> Place | nullcontext[None]:
         places = getattr(self.transport, "places", None)
         if not isinstance(places, AsyncPlaces):
             return nullcontext()
-        return await places.wait(self.endpoint.wait_until(send), stopping=send.stopping)
+        place = places.take(stopping=send.stopping)
+        return place or await places.wait(self.endpoint.wait_until(send), stopping=send.stopping)
 
-    async def _send_now(self, send: Send, *, has_place: bool) -> Reply | Lost:
-        stamp = self.endpoint.clock.now()
-        transport = self.transport
-        if has_place and isinstance(transport, AsyncConnectionPool) and transport.takes_bytes():
-            return await self._send_bytes(transport, send, stamp)
+    async def _send_object(self, send: Send, stamp: float, *, has_place: bool) -> Reply | Lost:
         request = self.endpoint.prepare(send, stamp, self._family)
         sent_at = self.endpoint.clock.monotonic()
         timeout = self.endpoint.timeout(send)

@@ -34,6 +34,16 @@ class AsyncPlaces:
         self._book: Book[_FutureWaiter] = Book(limit)
         self._turns = Turns()
 
+    def take(self, *, stopping: bool = False) -> Place | None:
+        """Take a place that is free, and a turn; None when either has to be waited for."""
+        if not self._book.take(stopping):
+            return None
+        place = Place(self)
+        if self._turns.take():
+            return place
+        place.release()
+        return None
+
     async def acquire(self, until: float, *, stopping: bool = False) -> Place | None:
         """Wait for a place until a moment of the monotonic clock; None when none came free."""
         if not self._book.take(stopping):
@@ -44,7 +54,8 @@ class AsyncPlaces:
                 return None
         place = Place(self)
         try:
-            await self._turns.next()
+            if not self._turns.take():
+                await self._turns.wait()
         except BaseException:
             place.release()
             raise
@@ -87,17 +98,21 @@ class Turns:
         self._given = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
-    async def next(self) -> None:
-        """Wait for a turn; at once when this round has some left."""
+    def take(self) -> bool:
+        """Take a turn of this round; False when it has none left."""
         loop = asyncio.get_running_loop()
         if loop is not self._loop:  # the rounds of a loop that is gone do not come
             self._loop, self._given, self._waiting = loop, 0, deque()
         if self._given == _HALF:  # fewer may be of earlier rounds, too: they keep nobody waiting
             loop.call_soon(self._new_round, loop)
-        if self._given < TURNS:
-            self._given += 1
-            return
-        future: asyncio.Future[None] = loop.create_future()
+        if self._given == TURNS:
+            return False
+        self._given += 1
+        return True
+
+    async def wait(self) -> None:
+        """Wait for a turn of a later round; `take` found none left."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
         await future
 

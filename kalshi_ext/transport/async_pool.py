@@ -21,7 +21,7 @@ from kalshi_ext.transport.family import httpx, is_patched, loaded
 from kalshi_ext.transport.framing import AnswerReader, plain_headers
 from kalshi_ext.transport.idle import KEEPALIVE_SECONDS, IdleStack, Origin
 from kalshi_ext.transport.places import MAX_CONNECTIONS
-from kalshi_ext.transport.request_bytes import RequestBytes, request_head
+from kalshi_ext.transport.request_bytes import RequestBytes
 from kalshi_ext.transport.transport_options import TransportOptions, in_parts
 
 if TYPE_CHECKING:
@@ -62,10 +62,9 @@ class AsyncConnectionPool:
     ) -> tuple[int, dict[str, str], bytes]:
         """Send a request that has a place; return its answer, as in ConnectionPool."""
         trace.observed = True
-        steps = self._options.steps_of(request)
-        head = request_head(request.method, request.target, request.headers)
-        message = in_parts(head, request.body)
-        connection, answer = await self._ask(request.origin, request.method, message, trace, steps)
+        steps, origin = self._options.steps_of(request), request.target.origin
+        message = in_parts(request.head(), request.body or b"")
+        connection, answer = await self._ask(origin, request.method, message, trace, steps)
         try:
             headers = plain_headers(answer.headers)
             body = LimitedBody.of(headers, limit, trace.deadline)
@@ -76,7 +75,7 @@ class AsyncConnectionPool:
                     break
                 await connection.more(trace, steps)
         finally:
-            self.finish(request.origin, connection, answer)
+            self.finish(origin, connection, answer)
         return answer.status, headers, body.finish()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

@@ -205,6 +205,8 @@ class Driver(Printed):
                         call.note(effect)
                         result = self._send(effect)
                         sent.add(effect, result)
+                    elif isinstance(effect, Record) and not self.journal.blocking:
+                        result = getattr(self.journal, effect.verb)(*effect.args)
                     elif isinstance(effect, Told):
                         told, result = effect.keys, None
                     else:
@@ -239,8 +241,6 @@ class Driver(Printed):
 
             return lease_in_time(effect.store, effect.demand)
         assert isinstance(effect, Record)  # noqa: S101 - the union has no other member
-        if not self.journal.blocking:
-            return getattr(self.journal, effect.verb)(*effect.args)
         return self._record(effect, call)
 
     def _record(self, record: Record, call: RunningCall) -> Any:
@@ -262,19 +262,20 @@ class Driver(Printed):
             refused = self.endpoint.refusal(send)
             if refused is not None:
                 return refused
-            return self._send_now(send, has_place=isinstance(place, Place))
+            stamp, transport = self.endpoint.clock.now(), self.transport
+            has_place = isinstance(place, Place)
+            if has_place and isinstance(transport, ConnectionPool) and transport.takes_bytes():
+                return self._send_bytes(transport, send, stamp)
+            return self._send_object(send, stamp, has_place=has_place)
 
     def _place(self, send: Send) -> Place | nullcontext[None]:
         places = getattr(self.transport, "places", None)
         if not isinstance(places, Places):  # a transport of the user's counts for itself
             return nullcontext()
-        return places.wait(self.endpoint.wait_until(send), stopping=send.stopping)
+        place = places.take(stopping=send.stopping)
+        return place or places.wait(self.endpoint.wait_until(send), stopping=send.stopping)
 
-    def _send_now(self, send: Send, *, has_place: bool) -> Reply | Lost:
-        stamp = self.endpoint.clock.now()
-        transport = self.transport
-        if has_place and isinstance(transport, ConnectionPool) and transport.takes_bytes():
-            return self._send_bytes(transport, send, stamp)
+    def _send_object(self, send: Send, stamp: float, *, has_place: bool) -> Reply | Lost:
         request = self.endpoint.prepare(send, stamp, self._family)
         sent_at = self.endpoint.clock.monotonic()
         deadline = time.monotonic() + self.endpoint.timeout(send)

@@ -18,13 +18,12 @@ from kalshi_ext.errors import DryRun, Misuse
 from kalshi_ext.protocol.effects import Send
 from kalshi_ext.protocol.messages import Lost, Reply, Request
 from kalshi_ext.transport.family import Family, httpx
-from kalshi_ext.transport.framing import plain_headers
-from kalshi_ext.transport.request_bytes import RequestBytes
+from kalshi_ext.transport.framing import Headers, plain_headers
+from kalshi_ext.transport.request_bytes import BODY_HEADERS, HEADERS, RequestBytes
 from kalshi_ext.transport.signing import Signer
 from kalshi_ext.transport.target import plain_target, target_of
 
 MAX_BODY = 64 * 1024 * 1024  # bytes; a page of 1000 orders is about 1 MB
-USER_AGENT = "kalshi-ext"
 
 # Where it exists it counts the time of a suspended machine too, in which an order grows old.
 _BOOTTIME: int | None = getattr(time, "CLOCK_BOOTTIME", None)
@@ -75,7 +74,7 @@ class Endpoint(Value):
         """
         request = send.request
         url = self._url(request, family)
-        headers = _HEADERS if request.body is None else _BODY_HEADERS
+        headers = HEADERS if request.body is None else BODY_HEADERS
         if not send.public:
             seconds = self.clock.now() if stamp is None else stamp
             headers = {**headers, **self._signed(request.method, url.raw_path, seconds)}
@@ -94,21 +93,16 @@ class Endpoint(Value):
 
         Raises Misuse for a URL that is too long.
         """
-        request, body = send.request, send.request.body or b""
+        request = send.request
         target = plain_target(self.base_url + request.path, request.query)
         target = target or target_of(self._url(request, httpx))
-        headers = [(b"Host", target.host)]
-        if not body and request.method in _WITH_LENGTH:
-            headers.append((b"Content-Length", b"0"))
-        headers += _HEADER_BYTES if request.body is None else _BODY_HEADER_BYTES
+        headers: Headers = []
         if not send.public:
             signed = self._signed(request.method, target.raw_path, stamp)
-            headers += [(n.encode("ascii"), v.encode("ascii")) for n, v in signed.items()]
-        if body:
-            headers.append((b"Content-Length", b"%d" % len(body)))
-        return RequestBytes(
-            target.origin, request.method, target.raw_path, headers, body, send.timeout
-        )
+            headers = [(n.encode("ascii"), v.encode("ascii")) for n, v in signed.items()]
+        if request.body:
+            headers.append((b"Content-Length", b"%d" % len(request.body)))
+        return RequestBytes(request.method, target, headers, request.body, send.timeout)
 
     def _signed(self, method: str, raw_path: bytes, seconds: float) -> dict[str, str]:
         # Signed on every attempt: the exchange refuses old timestamps (30 s, observed).
@@ -153,17 +147,6 @@ class Endpoint(Value):
         now = self.clock.monotonic()
         reason = send.refusal(now)
         return None if reason is None else Lost(False, reason, now)
-
-
-_HEADERS = {
-    "accept": "application/json",
-    "accept-encoding": "gzip",  # a page of 1000 fills is 507 kB plain and 85 kB packed
-    "user-agent": USER_AGENT,
-}
-_BODY_HEADERS = {**_HEADERS, "content-type": "application/json"}
-_HEADER_BYTES = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
-_BODY_HEADER_BYTES = [(name.encode(), value.encode()) for name, value in _BODY_HEADERS.items()]
-_WITH_LENGTH = frozenset({"POST", "PUT", "PATCH"})  # they say so where they have no body, too
 
 
 # Parsing a URL costs as much as signing with Ed25519, and most orders go to one.

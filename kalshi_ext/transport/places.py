@@ -58,7 +58,8 @@ class Book(Printed, Generic[W]):
 
     def take(self, stopping: bool) -> bool:
         """Take a free place, unless somebody waits for one."""
-        if self.queue(stopping) or not self.has_room(stopping):
+        queue = self.stopping if stopping else self.ordinary
+        if queue or not self.has_room(stopping):
             return False
         self.busy += 1
         return True
@@ -74,8 +75,7 @@ class Book(Printed, Generic[W]):
 
     def hand_over(self) -> None:
         """Hand free places to those who wait."""
-        for stopping in (True, False):
-            queue = self.queue(stopping)
+        for stopping, queue in ((True, self.stopping), (False, self.ordinary)):
             while queue and self.has_room(stopping):
                 self.busy += queue.popleft().wake()
 
@@ -144,12 +144,20 @@ class Places:
         self._book: Book[_LockWaiter] = Book(limit)
         self._lock = threading.RLock()
 
+    def take(self, *, stopping: bool = False) -> Place | None:
+        """Take a place that is free; None when it has to be waited for."""
+        with self._lock:
+            place = Place(self, held=False)
+            if not self._book.take(stopping):
+                return None
+            place.held = True  # as in `give_back`
+            return place
+
     def acquire(self, until: float, *, stopping: bool = False) -> Place | None:
         """Wait for a place until a moment of the monotonic clock; None when none came free."""
         with self._lock:
-            place = Place(self, held=False)
-            if self._book.take(stopping):
-                place.held = True  # as in `give_back`
+            place = self.take(stopping=stopping)
+            if place is not None:
                 return place
             waiter = _LockWaiter()
             self._book.queue(stopping).append(waiter)

@@ -34,7 +34,7 @@ from kalshi_ext.transport.family import httpx, is_patched, loaded
 from kalshi_ext.transport.framing import AnswerReader, plain_headers
 from kalshi_ext.transport.idle import KEEPALIVE_SECONDS, IdleStack, Origin
 from kalshi_ext.transport.places import MAX_CONNECTIONS, Places
-from kalshi_ext.transport.request_bytes import RequestBytes, request_head
+from kalshi_ext.transport.request_bytes import RequestBytes
 from kalshi_ext.transport.transport_options import TransportOptions, in_parts
 
 if TYPE_CHECKING:
@@ -84,10 +84,9 @@ class ConnectionPool:
         Raises a TransportFailure; the trace tells what was sent.
         """
         trace.observed = True
-        steps = self._options.steps_of(request)
-        head = request_head(request.method, request.target, request.headers)
-        message = in_parts(head, request.body)
-        connection, answer = self._ask(request.origin, request.method, message, trace, steps)
+        steps, origin = self._options.steps_of(request), request.target.origin
+        message = in_parts(request.head(), request.body or b"")
+        connection, answer = self._ask(origin, request.method, message, trace, steps)
         try:
             headers = plain_headers(answer.headers)
             body = LimitedBody.of(headers, limit, trace.deadline)
@@ -98,7 +97,7 @@ class ConnectionPool:
                     break
                 connection.read(answer, trace, steps)
         finally:
-            self.finish(request.origin, connection, answer)
+            self.finish(origin, connection, answer)
         return answer.status, headers, body.finish()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, Literal
 
 
@@ -34,8 +33,10 @@ def canonical(
 def compact(document: dict[str, Any], encoder: json.JSONEncoder) -> bytes:
     """Return as UTF-8 what `encoder` writes, one that is compact and escapes no letter."""
     if _PLAIN.issuperset(map(type, document.values())):
-        with suppress(Exception):  # as above; the encoder says what is wrong
+        try:
             return _encode(None)(document)
+        except Exception:  # noqa: BLE001, S110 - as above; the encoder says what is wrong
+            pass
     return encoder.encode(document).encode()
 
 

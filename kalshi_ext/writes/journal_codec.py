@@ -7,7 +7,7 @@ a text must not depend on the order of its fields, because fingerprints are made
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from operator import attrgetter
@@ -49,11 +49,11 @@ _ENUMS = {
 
 def encode(values: dict[str, Any]) -> str:
     """Write a JSON text, with decimals as text and without fields that are None."""
-    return _ENCODER.encode(_present(values))
+    return _ENCODER.encode(_present(values.items()))
 
 
-def _present(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
+def _present(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in pairs if value is not None}
 
 
 def _as_text(value: object) -> str:
@@ -105,8 +105,8 @@ def encode_order(
 
 def encode_ticket(ticket: OrderTicket) -> str:
     """Write a ticket as an entry keeps it."""
-    written = dict(zip(_TICKET_FIELDS, _of_ticket(ticket), strict=True))
-    return canonical(_present(written), _ENCODER, is_sorted=True)
+    written = _present(zip(_TICKET_FIELDS, _of_ticket(ticket), strict=True))
+    return canonical(written, _ENCODER, is_sorted=True)
 
 
 # What reading a text that another version wrote, or a person, may raise beside KalshiError.

@@ -30,8 +30,8 @@ from kalshi_ext.transport.codec_h11 import H11Reader
 from kalshi_ext.transport.codec_httptools import HttptoolsReader
 from kalshi_ext.transport.failures import TransportFailure
 from kalshi_ext.transport.family import as_httpx
-from kalshi_ext.transport.request_bytes import RequestBytes
-from kalshi_ext.transport.target import origin_of
+from kalshi_ext.transport.request_bytes import BODY_HEADERS, RequestBytes
+from kalshi_ext.transport.target import target_of
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 LIMIT = 1_000_000
@@ -166,8 +166,14 @@ class RoundTrip:
 
 def bytes_of(request: httpx.Request) -> RequestBytes:
     """Return a request as the driver hands it to our transports."""
-    url, headers = request.url, request.headers.raw
-    return RequestBytes(origin_of(url), request.method, url.raw_path, headers, request.content, 10)
+    body = request.content or None
+    headers = [pair for pair in request.headers.raw if pair[0].lower() not in WRITTEN_BY_ITSELF]
+    if body:
+        headers.append((b"Content-Length", b"%d" % len(body)))
+    return RequestBytes(request.method, target_of(request.url), headers, body, 10)
+
+
+WRITTEN_BY_ITSELF = {b"host", b"content-length", *(name.encode() for name in BODY_HEADERS)}
 
 
 class TransportClient:

@@ -50,6 +50,24 @@ def test_a_server_that_says_nothing_is_left_at_the_deadline(client: TransportCli
     assert not round_trip.trace.nothing_sent
 
 
+@pytest.mark.parametrize("earlier", [SHORT, 10.0])
+def test_a_kept_connection_is_left_at_the_deadline_of_the_request_that_uses_it(
+    client: TransportClient, earlier: float
+) -> None:
+    def answer_once(connection: Connection) -> None:
+        connection.request()
+        connection.send(OK)
+        connection.silence()
+
+    with Server(answer_once) as server:
+        assert client.get(server.url(), earlier).status == 200
+        began = time.monotonic()
+        round_trip = client.get(server.url(), 2 * SHORT)
+        assert time.monotonic() - began >= 2 * SHORT  # and not at that of the one before
+        assert len(server.connections) == 1
+    assert isinstance(round_trip.error, httpx.ReadTimeout)
+
+
 @pytest.mark.parametrize(("script", "whole"), [(drip_head, SLOW_HEAD), (drip_body, SLOW_BODY)])
 def test_a_slow_drip_cannot_outlast_the_deadline(
     client: TransportClient, script: object, whole: bytes

@@ -214,7 +214,8 @@ def test_the_event_loop_goes_on_between_a_few_turns() -> None:
 
         async def one() -> None:
             nonlocal done
-            await turns.next()
+            if not turns.take():
+                await turns.wait()
             done += 1
 
         async def watch() -> None:
