@@ -65,10 +65,9 @@ class AsyncDriver(Printed):
         """Run a flow to its end and return its result. Raises Misuse in a forked child."""
         refuse_inherited(self._pid)
         told: tuple[str, ...] = ()
+        # A thousand flows begun at once would keep the loop for a second.
         if not self._turns.take():
-            await (
-                self._turns.wait()
-            )  # a thousand flows begun at once would keep the loop for a second
+            await self._turns.wait()
         call = RunningCall(time.monotonic())
         self.calls[id(call)] = call
         sent = Sent()
