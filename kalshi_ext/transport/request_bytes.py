@@ -25,7 +25,7 @@ _WITH_LENGTH: Final = frozenset({"POST", "PUT", "PATCH"})  # they say so without
 
 # Method, target and header names are tokens or visible characters; a value holds no line break.
 _FIRST_LINE = re.compile(rb"[A-Z]{1,16} [!-\xff]+ HTTP/1\.1\r\n")
-_LINES = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [^\r\n\x00]*\r\n)*")
+_LINES = re.compile(rb"\A(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [^\r\n\x00]*\r\n)*")
 
 
 @frozen(eq=False, repr=False)
