@@ -111,10 +111,11 @@ class AsyncRecords(Printed):
         return await _result_of(journal, waiting, within)
 
     def _later(self, journal: Any, waiting: Waiting, loop: asyncio.AbstractEventLoop) -> None:
-        if self._next is None or self._next.loop is not loop:
-            self._next = Batch(journal, loop)
-            loop.call_soon(self._submit, self._next)
-        self._next.waiting.append(waiting)
+        batch = self._next  # read once: the loop of another thread may set it between two lines
+        if batch is None or batch.loop is not loop:
+            self._next = batch = Batch(journal, loop)
+            loop.call_soon(self._submit, batch)
+        batch.waiting.append(waiting)
 
     def _submit(self, batch: Batch) -> None:
         if self._next is batch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -176,3 +177,27 @@ def test_a_loop_that_ended_with_a_reservation_asked_for_keeps_no_later_one_waiti
         loop.run_until_complete(task)
     loop.close()
     assert [each.key for each in journal.open_entries()] == ["b"]
+
+
+def test_loops_of_two_threads_take_no_reservation_of_each_other(
+    opened: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, _ = opened
+    records = Records(journal)
+
+    async def main() -> Any:
+        loop = asyncio.get_running_loop()
+        soon = loop.call_soon
+
+        def meanwhile(callback: Any, *args: Any, **options: Any) -> Any:
+            if callback == records.records._submit:
+                other = threading.Thread(target=lambda: asyncio.run(records.reserve("b")))
+                other.start()
+                other.join(PATIENCE)
+            return soon(callback, *args, **options)
+
+        monkeypatch.setattr(loop, "call_soon", meanwhile)
+        return await records.reserve("a")
+
+    assert asyncio.run(main())[0].acquired
+    assert sorted(each.key for each in journal.open_entries()) == ["a", "b"]
