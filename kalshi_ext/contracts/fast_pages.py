@@ -199,7 +199,10 @@ def fast_reader(operation: str, key: str, model: type) -> FastReader:
         # Texts with escapes or beyond ASCII would need the tolerant reader's look at each.
         if not body.isascii() or b"\\" in body:
             return None
-        reader = _reader(operation, key, model)
+        try:
+            reader = _reader(operation, key, model)
+        except (ImportError, OSError):  # no file can be opened any more: msgspec comes late
+            return None
         return None if reader is None else reader(body)
 
     return read

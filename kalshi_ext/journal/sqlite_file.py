@@ -111,7 +111,7 @@ class FilePlace(Printed):
     known: dict[str, tuple[int, int]]
     _directory: str = field(init=False)
     # The directory with its latest change, since when (monotonic) and whether it is settled.
-    _seen: tuple[int, int, int] | None = None
+    _seen: tuple[int, ...] | None = None
     _seen_at: float = 0.0
     _is_settled: bool = False
 
@@ -120,18 +120,18 @@ class FilePlace(Printed):
 
     def is_kept(self) -> bool:
         """Say whether each name still has its file: none was moved, replaced or removed."""
-        # One look for all of them where nothing in their directory changed since the last. Its
-        # date has the grain of a clock: a second change within one grain leaves it as it was.
+        # One look for all where nothing in their directory changed since the last. Its dates have
+        # a clock's grain: a second change within one leaves them. `rsync -a` resets the first.
         try:
             status = os.stat(self._directory)  # noqa: PTH116 - asked at each commit
-            seen = status.st_dev, status.st_ino, status.st_mtime_ns
+            seen = status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns
             if self._is_settled and seen == self._seen:
                 return True
             return self._look(seen)
         except OSError:
             return False
 
-    def _look(self, seen: tuple[int, int, int]) -> bool:
+    def _look(self, seen: tuple[int, ...]) -> bool:
         self._is_settled = False  # also where a look at a file raises
         now, is_same = time.monotonic(), seen == self._seen
         if not is_same:

@@ -29,8 +29,8 @@ class Waiting(Printed):
     is_given_up: bool = False
 
     def submit(self, journal: Any) -> None:
-        """Submit it, unless its task has gone."""
-        if self.is_given_up or self.waiter.done():
+        """Submit it once, unless its task has gone."""
+        if self.future is not None or self.is_given_up or self.waiter.done():
             return
         try:
             self.future = journal.submit(self.record.verb, *self.record.args)
@@ -73,10 +73,14 @@ class Batch(Printed):
     waiting: list[Waiting] = field(factory=list[Waiting])
 
     def submit(self) -> None:
-        """Submit them."""
-        for each in self.waiting:
-            each.submit(self.journal)
-        self._go_on()
+        """Submit them, and let go on whose verbs are done."""
+        try:
+            for each in self.waiting:
+                each.submit(self.journal)
+            self._go_on()
+        except (KeyboardInterrupt, SystemExit):  # nothing else ends a loop, and it may run on
+            self.loop.call_soon(self.submit)
+            raise
 
     def _go_on(self) -> None:
         self.waiting = [each for each in self.waiting if each.release()]
@@ -88,7 +92,7 @@ class Batch(Printed):
 
     def _wake(self, _: Future[Any]) -> None:
         with suppress(RuntimeError):  # the loop is closed, and its tasks with it
-            self.loop.call_soon_threadsafe(self._go_on)
+            self.loop.call_soon_threadsafe(self.submit)
 
 
 @define(eq=False, repr=False)
@@ -111,10 +115,11 @@ class AsyncRecords(Printed):
         return await _result_of(journal, waiting, within)
 
     def _later(self, journal: Any, waiting: Waiting, loop: asyncio.AbstractEventLoop) -> None:
-        if self._next is None or self._next.loop is not loop:
-            self._next = Batch(journal, loop)
-            loop.call_soon(self._submit, self._next)
-        self._next.waiting.append(waiting)
+        batch = self._next  # read once: the loop of another thread may set it between two lines
+        if batch is None or batch.loop is not loop:
+            self._next = batch = Batch(journal, loop)
+            loop.call_soon(self._submit, batch)
+        batch.waiting.append(waiting)
 
     def _submit(self, batch: Batch) -> None:
         if self._next is batch:

@@ -159,3 +159,40 @@ def test_making_a_client_compiles_no_pattern_of_secrets() -> None:
     script = f"{SYNC}\n{count}"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "0"
+
+
+ORDERS_WITHOUT_MSGSPEC = """
+import asyncio, sys, httpx, kalshi_ext
+
+def answer(request):
+    if request.method == 'GET':
+        return httpx.Response(200, json=dict(orders=[], cursor=''))
+    ack = dict(order_id='o', fill_count='0.00', remaining_count='1.00', ts_ms=1)
+    return httpx.Response(201, json=ack)
+
+class Shut:
+    def find_spec(self, name, path=None, target=None):
+        if name == 'msgspec':
+            raise OSError(24, 'Too many open files', name)
+
+sys.meta_path.insert(0, Shut())
+options = dict(bearer_token='t', transport=httpx.MockTransport(answer))
+order = dict(ticker='T', side='bid', count=1, price='0.5')
+client = kalshi_ext.Kalshi(**options)
+assert client.orders.place(**order).order_id == 'o'
+assert list(client.orders.list()) == []
+
+async def main():
+    async with kalshi_ext.AsyncKalshi(**options) as client:
+        assert (await client.orders.place(**order)).order_id == 'o'
+        assert [row async for row in client.orders.list()] == []
+
+asyncio.run(main())
+"""
+
+
+def test_an_order_is_answered_where_what_reads_it_fast_cannot_be_loaded() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", ORDERS_WITHOUT_MSGSPEC], capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from journal_stores import ScriptedStore, scripted
 from kalshi_ext.journal import Journal, State
 from kalshi_ext.journal.entry import JournalUnwritable, UnknownKey
 from kalshi_ext.protocol.flow import Record
-from kalshi_ext.transport.async_records import AsyncRecords
+from kalshi_ext.transport.async_records import AsyncRecords, Waiting
 
 PATIENCE = 20  # seconds until a test that hangs fails
 
@@ -176,3 +177,50 @@ def test_a_loop_that_ended_with_a_reservation_asked_for_keeps_no_later_one_waiti
         loop.run_until_complete(task)
     loop.close()
     assert [each.key for each in journal.open_entries()] == ["b"]
+
+
+def test_loops_of_two_threads_take_no_reservation_of_each_other(
+    opened: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, _ = opened
+    records = Records(journal)
+
+    async def main() -> Any:
+        loop = asyncio.get_running_loop()
+        soon = loop.call_soon
+
+        def meanwhile(callback: Any, *args: Any, **options: Any) -> Any:
+            if callback == records.records._submit:
+                other = threading.Thread(target=lambda: asyncio.run(records.reserve("b")))
+                other.start()
+                other.join(PATIENCE)
+            return soon(callback, *args, **options)
+
+        monkeypatch.setattr(loop, "call_soon", meanwhile)
+        return await records.reserve("a")
+
+    assert asyncio.run(main())[0].acquired
+    assert sorted(each.key for each in journal.open_entries()) == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", ["submit", "release"])
+def test_an_interrupt_between_two_reservations_of_a_turn_leaves_no_task_waiting(
+    opened: Any, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    journal, store = opened
+    records, loop = Records(journal), asyncio.new_event_loop()
+    step, calls = getattr(Waiting, name), iter(range(1000))
+
+    def interrupted(waiting: Waiting, *args: Any) -> Any:
+        if next(calls) == 1:
+            raise KeyboardInterrupt
+        return step(waiting, *args)
+
+    monkeypatch.setattr(Waiting, name, interrupted)
+    tasks = [loop.create_task(records.reserve(key)) for key in "abc"]
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_until_complete(asyncio.wait(tasks))
+    loop.run_until_complete(asyncio.wait(tasks))  # goes on, as a bot does that says goodbye
+    assert all(task.result()[0].acquired for task in tasks)
+    loop.close()
+    assert list(store.rows.table.rows) == ["a", "b", "c"]

@@ -10,6 +10,7 @@ import stat
 import time
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -310,12 +311,35 @@ def test_a_directory_replaced_under_a_living_journal_refuses_to_send(tmp_path: P
 
 
 @pytest.mark.usefixtures("settles_soon")
-def test_a_file_system_that_dates_by_whole_seconds_is_waited_for(path: Path) -> None:
-    with SqliteJournal(path) as journal:
-        os.utime(path.parent, (1_700_000_000, 1_700_000_000))
+def test_a_file_system_that_dates_by_whole_seconds_is_waited_for(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.stat
+
+    def dated(place: Any, *args: Any, **options: Any) -> Any:
+        status = real(place, *args, **options)
+        if place != str(path.parent):
+            return status
+        date = 1_700_000_000_000_000_000  # each change is within the same second
+        return SimpleNamespace(
+            st_dev=status.st_dev, st_ino=status.st_ino, st_mtime_ns=date, st_ctime_ns=date
+        )
+
+    with SqliteJournal(path) as journal, monkeypatch.context() as patch:
+        patch.setattr(os, "stat", dated)
         settle(journal)
         path.with_name("orders.db-wal").unlink()
-        os.utime(path.parent, (1_700_000_000, 1_700_000_000))  # as if within the same second
+        with pytest.raises(JournalUnwritable, match="moved, replaced or removed"):
+            journal.reserve(entry("b"))
+
+
+@pytest.mark.usefixtures("settles_soon")
+def test_a_directory_whose_date_is_put_back_is_looked_at_all_the_same(path: Path) -> None:
+    with SqliteJournal(path) as journal:
+        settle(journal)
+        status = path.parent.stat()
+        replace(path)
+        os.utime(path.parent, ns=(status.st_atime_ns, status.st_mtime_ns))  # as rsync -a does
         with pytest.raises(JournalUnwritable, match="moved, replaced or removed"):
             journal.reserve(entry("b"))
 
