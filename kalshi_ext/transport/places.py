@@ -58,8 +58,7 @@ class Book(Printed, Generic[W]):
 
     def take(self, stopping: bool) -> bool:
         """Take a free place, unless somebody waits for one."""
-        queue = self.stopping if stopping else self.ordinary
-        if queue or not self.has_room(stopping):
+        if self.queue(stopping) or not self.has_room(stopping):
             return False
         self.busy += 1
         return True
@@ -75,7 +74,8 @@ class Book(Printed, Generic[W]):
 
     def hand_over(self) -> None:
         """Hand free places to those who wait."""
-        for stopping, queue in ((True, self.stopping), (False, self.ordinary)):
+        for stopping in (True, False):
+            queue = self.queue(stopping)
             while queue and self.has_room(stopping):
                 self.busy += queue.popleft().wake()
 

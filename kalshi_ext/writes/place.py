@@ -17,7 +17,7 @@ from attrs import evolve
 
 from kalshi_ext.contract.types import TimeInForce
 from kalshi_ext.contracts.interface import Contract
-from kalshi_ext.errors import Denied, DryRun, KalshiError, MarketNotOpen, Misuse
+from kalshi_ext.errors import Denied, DryRun, KalshiError, Misuse
 from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.flow import (
     CallLimits,
@@ -190,9 +190,7 @@ def _send(
         build_call=build_call,
     )  # fmt: skip
     results = yield from execute(write, reservation.reserve(write, tickets))
-    refused = [each for each in results.values() if isinstance(each, MarketNotOpen)]
-    if refused:
-        yield from note_reopening(contract, context, limits, refused)
+    yield from note_reopening(contract, context, limits, results.values())
     for key, ticket in tickets.items():
         note_route(context, ticket, results[key])
         if groups is not None:

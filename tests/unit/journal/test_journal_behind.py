@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -26,12 +26,9 @@ DONE = Transition("a", State.ACKNOWLEDGED, order_id="o")
 
 
 @pytest.fixture
-def opened() -> Iterator[tuple[Journal, ScriptedStore]]:
-    journal, store = scripted(Clock())
-    journal.reserve(entry("a"))
-    yield journal, store
-    store.gate.set()
-    journal.close()
+def opened(opened: tuple[Journal, ScriptedStore]) -> tuple[Journal, ScriptedStore]:
+    opened[0].reserve(entry("a"))
+    return opened
 
 
 def until(condition: Callable[[], bool]) -> None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from attrs import define, field
-from journal_samples import Clock, entry
-from journal_stores import ScriptedStore, scripted
+from journal_samples import entry
 
 from kalshi_ext.journal import Journal, State
 from kalshi_ext.journal.entry import JournalUnwritable, UnknownKey
@@ -18,14 +16,6 @@ from kalshi_ext.protocol.flow import Record
 from kalshi_ext.transport.async_records import AsyncRecords, Waiting
 
 PATIENCE = 20  # seconds until a test that hangs fails
-
-
-@pytest.fixture
-def opened() -> Iterator[tuple[Journal, ScriptedStore]]:
-    journal, store = scripted(Clock())
-    yield journal, store
-    store.gate.set()
-    journal.close()
 
 
 @define

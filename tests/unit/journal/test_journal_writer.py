@@ -22,14 +22,6 @@ from kalshi_ext.journal.store import StoreUnavailable
 PATIENCE = 20  # seconds until a test that hangs fails
 
 
-@pytest.fixture
-def opened() -> Iterator[tuple[Journal, ScriptedStore]]:
-    journal, store = scripted(Clock())
-    yield journal, store
-    store.gate.set()
-    journal.close()
-
-
 def block_commit(journal: Journal, store: ScriptedStore) -> Future[Reservation]:
     """Submit a reservation and wait until its commit is under way and blocked."""
     store.gate.clear()
