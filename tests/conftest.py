@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from case_samples import examples
-from hypothesis import settings
+from case_samples import load_settings
 
 # Images often set PYTHONDONTWRITEBYTECODE. Without bytecode every worker rewrites all tests again,
 # and every process that a test starts compiles the library again.
@@ -33,9 +32,7 @@ if os.environ.get("KALSHI_EXT_HTTPX") == "httpx2":
     sys.modules["httpx"] = import_module("httpx2")
     sys.modules["httpcore"] = import_module("httpcore2")
 
-# No test asserts a time: on a busy machine an example may take any.
-settings.register_profile("untimed", deadline=None, max_examples=examples(100))
-settings.load_profile("untimed")
+load_settings()
 
 _TOTALS = pytest.StashKey[list[int]]()
 

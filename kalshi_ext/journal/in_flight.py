@@ -11,6 +11,7 @@ import threading
 import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any, Self, TypeAlias
 
 from attrs import define, field, frozen
@@ -139,9 +140,14 @@ class PendingWrites(Printed):
         self.by_ticker.get(ticker or "", set()).discard(key)
 
 
+_Change: TypeAlias = tuple[float, datetime | None]  # monotonic, and the exchange's time
+
+
 @define(eq=False, repr=False)
 class RecentWrites(Printed):
-    """When this process last changed each order (Unix seconds): reads may not show it yet.
+    """When this process last changed each order (monotonic seconds): reads may not show it yet.
+
+    Beside it the exchange's own time of the change that was last seen executed, where it told one.
 
     A change is recent while its time and that of the latest change are at most `keep` seconds
     apart, in either direction: after the clock was set back, a change from before is dated ahead.
@@ -151,15 +157,15 @@ class RecentWrites(Printed):
 
     keep: float = 600.0
     # Not a dict: finding its first key passes over all that were moved or dropped before.
-    _times: OrderedDict[str, float] = field(factory=OrderedDict[str, float])
+    _times: OrderedDict[str, _Change] = field(factory=OrderedDict[str, Any])
     _latest: float = 0.0
     _lock: threading.RLock = field(factory=threading.RLock, repr=False, eq=False)
 
-    def add(self, order_id: str, now: float) -> None:
-        """Remember a change."""
+    def add(self, order_id: str, now: float, changed: datetime | None = None) -> None:
+        """Remember a change; `changed` is the exchange's time of it, where it was executed."""
         with self._lock:
             self._latest = now
-            self._times[order_id] = now
+            self._times[order_id] = now, changed or self.changed_at(order_id)
             self._times.move_to_end(order_id)
             # Two, for one comes with each addition: those long past become fewer. In turn, not
             # from the oldest on, because after a step of the clock this is no order of time.
@@ -167,7 +173,7 @@ class RecentWrites(Printed):
             self._examine_next()
 
     def _examine_next(self) -> None:
-        order_id, time = next(iter(self._times.items()))
+        order_id, (time, _) = next(iter(self._times.items()))
         if self._is_recent(time):
             self._times.move_to_end(order_id)
         else:
@@ -175,8 +181,12 @@ class RecentWrites(Printed):
 
     def last_write_at(self, order_id: str) -> float | None:
         """Return when an order was changed; None where it was not, or long ago."""
-        time = self._times.get(order_id)
+        time, _ = self._times.get(order_id, (None, None))
         return time if time is not None and self._is_recent(time) else None
+
+    def changed_at(self, order_id: str) -> datetime | None:
+        """Return the exchange's time of an order's last change; None where it is not known."""
+        return self._times.get(order_id, (None, None))[1]
 
     def _is_recent(self, time: float) -> bool:
         return abs(self._latest - time) <= self.keep

@@ -23,6 +23,7 @@ from attrs import define, frozen
 from kalshi_ext.bases import Printed, Value
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import KalshiError
+from kalshi_ext.protocol.attempt import RENEW_AFTER
 from kalshi_ext.protocol.exchange_clock import DATE_GRAIN
 from kalshi_ext.protocol.flow import (
     CallLimits,
@@ -43,6 +44,10 @@ T = TypeVar("T")
 # call: a Date is cut to seconds and travels, and the exchange's own nodes differ.
 CLOCK_SKEW = 300.0
 
+# Seconds from an entry's exchange time to the last moment at which its write may have left; a Date
+# is cut to whole seconds.
+LEFT_WITHIN = RENEW_AFTER + DATE_GRAIN
+
 # Seconds. No flow lives as long: an order came at most a day before the exchange time of its entry.
 DAY = 86_400.0
 
@@ -59,6 +64,7 @@ class Watermark(Value):
     exchange_time: float = 0.0
     read_at: float = 0.0
     error: KalshiError | None = None  # why it is not known, where the exchange said so
+    is_dated: bool = True  # False: no Date told the time, and only differences mean something
 
 
 @frozen(eq=False, repr=False)
@@ -87,6 +93,14 @@ class SentAt(Value):
         if life is None:
             return watermark.as_of >= sent
         return watermark.as_of >= max(sent, min(self.stamp, sent + life)) + life
+
+    def is_before(self, moment: float, watermark: Watermark) -> bool:
+        """Say whether it left before a moment of the exchange (Unix seconds), rounded down."""
+        if self.exchange_time is not None:
+            return moment >= self.exchange_time - LEFT_WITHIN
+        if not watermark.is_dated:
+            return False
+        return moment >= watermark.exchange_time - DATE_GRAIN - (watermark.read_at - self.at)
 
 
 def read_watermark(
@@ -117,7 +131,8 @@ def _assumed_watermark(context: Context) -> Flow[Watermark]:
     date = context.exchange_clock.at(now)
     # Without a Date only differences count, so any zero of time will do.
     exchange_time = now if date is None else date + DATE_GRAIN
-    return Watermark(exchange_time - context.policy.read_lag, exchange_time, now)
+    as_of = exchange_time - context.policy.read_lag
+    return Watermark(as_of, exchange_time, now, is_dated=date is not None)
 
 
 @define(eq=False, repr=False)

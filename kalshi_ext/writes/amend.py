@@ -36,6 +36,7 @@ from kalshi_ext.writes import admission, journal_codec
 from kalshi_ext.writes.outcomes import (
     PROBES,
     Executed,
+    InPlace,
     Moot,
     NotDone,
     NotExecuted,
@@ -257,13 +258,24 @@ def _amend_probe(
 
     def judge(order: Order) -> ProbeResult[OrderAck]:
         if _is_amended(order, *wanted):
-            return Executed(journal_codec.ack_of(order))
+            return _in_place(order, context)
         if order.status in ENDED:
             hidden = order.status == "canceled" and order.price == price
             return _hidden(order) if hidden else _ended("orders.amend", order)
         return NotDone(call, may_go_again=call is not None)
 
     return _order_probe(contract, payload, context, limits, judge)
+
+
+def _in_place(order: Order, context: Context) -> ProbeResult[OrderAck]:
+    """Say of an order that it is as wanted, and since when it may be."""
+    ack, changed = journal_codec.ack_of(order), order.updated_time
+    if order.status in ENDED:  # nothing changes it any more
+        return Executed(ack)
+    created, own = order.created_time, context.recent_writes.changed_at(order.order_id)
+    if changed is None or created is None or changed <= max(created, own or created):
+        return InPlace(ack, None)
+    return InPlace(ack, changed.timestamp())
 
 
 def _ended(facade: str, order: Order) -> NotExecuted:
@@ -311,7 +323,7 @@ def _decrease_probe(
 
     def judge(order: Order) -> ProbeResult[OrderAck]:
         if to is not None:
-            return _judge_reduce_to(ticket, order, to)
+            return _judge_reduce_to(ticket, order, to, context)
         if by is None or total is None:
             return Unclear()
         return _judge_reduce_by(contract, ticket, order, by, total)
@@ -324,14 +336,14 @@ def _decimal_of(text: str | None) -> Decimal | None:
 
 
 def _judge_reduce_to(
-    ticket: DecreaseTicket | None, order: Order, to: Decimal
+    ticket: DecreaseTicket | None, order: Order, to: Decimal, context: Context
 ) -> ProbeResult[OrderAck]:
     # A decrease to nothing is a cancel (documented). Of any other end it cannot be told whether the
     # decrease came first.
     if order.status in ENDED and (order.status == "executed" or to > 0):
         return _hidden(order)
     if order.remaining_count <= to:
-        return Executed(journal_codec.ack_of(order))
+        return _in_place(order, context)
     return NotDone(may_go_again=ticket is not None)
 
 

@@ -16,6 +16,8 @@ proved nothing:
 
     result       what the read showed                               what the caller may do
     Executed     the exchange is in the state the write asked for   return it
+    InPlace      its order is as wanted, and may have been before   return it when it has changed
+                                                                    since, or no copy is left
     Created      something that was not there before                return it
     NotExecuted  it was not executed and cannot be any more         raise its error
     NotDone      not in that state                                  send again when no copy is left
@@ -103,6 +105,18 @@ class NotDone(Value, Generic[T]):
 
 
 @frozen(eq=False, repr=False)
+class InPlace(Value, Generic[T]):
+    """A probe found the order as wanted. `changed_at`: by its last change then, Unix seconds.
+
+    None where that was its creation, or an earlier change of this client: then the write itself may
+    still be on its way, and undo what comes after it.
+    """
+
+    value: T
+    changed_at: float | None
+
+
+@frozen(eq=False, repr=False)
 class Created(Value, Generic[T]):
     """A probe found something that was not there before: no read is too old to show that."""
 
@@ -124,7 +138,7 @@ class Moot(Value):
 
 
 Recordable: TypeAlias = WriteOutcome[T] | Moot  # what the journal is told of a key
-ProbeResult: TypeAlias = WriteOutcome[T] | NotDone[T] | Created[T] | Moot | Unclear
+ProbeResult: TypeAlias = WriteOutcome[T] | NotDone[T] | InPlace[T] | Created[T] | Moot | Unclear
 Probe: TypeAlias = Callable[[], Flow[ProbeResult[Any]]]
 
 # The probes of the journal's entries, by their `kind`; each module adds those of its own writes.

@@ -29,7 +29,6 @@ from kalshi_ext.journal import Entry, State, Transition
 from kalshi_ext.models import Order, OrderAck
 from kalshi_ext.protocol.attempt import RENEW_AFTER
 from kalshi_ext.protocol.context import LockOwner
-from kalshi_ext.protocol.exchange_clock import DATE_GRAIN
 from kalshi_ext.protocol.flow import (
     CallLimits,
     Context,
@@ -42,7 +41,7 @@ from kalshi_ext.protocol.flow import (
 from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.protocol.messages import Operation, Repeat
 from kalshi_ext.reads.lookup import look_up_orders, read_order
-from kalshi_ext.reads.watermark import DAY, SentAt
+from kalshi_ext.reads.watermark import DAY, LEFT_WITHIN, SentAt
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.writes import journal_codec, telling
 from kalshi_ext.writes.admission import recall_earlier
@@ -61,10 +60,6 @@ from kalshi_ext.writes.write import Progress, Reading, Write
 
 if TYPE_CHECKING:
     from kalshi_ext.risk import RiskGate
-
-# Seconds from an entry's exchange time to the last moment at which its write may have left; a Date
-# is cut to whole seconds.
-LEFT_WITHIN = RENEW_AFTER + DATE_GRAIN
 
 
 @frozen(eq=False, repr=False)

@@ -27,6 +27,8 @@ States and transitions, of each key:
                   the answer proves a refusal              not executed  refused, code, message
                   anything else                            probing       unknown, time, tries
     probing       a read shows it done                     executed      acknowledged or resolved
+                  its order was as wanted before, and      executed      acknowledged or resolved
+                  no copy is left
                   a read shows that it cannot be done      not executed  refused
                   its order ended, and hides what became   open          nothing; no write waits
                   of the change; in recovery               moot          resolved, and why
@@ -80,7 +82,9 @@ One example, an order with `Policy(resend_within=120)`; seconds of the monotonic
 With the default `resend_within` of 5 s it ends at 62.9 as NotSent: "it was sent and is proven
 absent", and the caller decides whether the order is still wanted. Had the list shown c1 at 10.1, it
 would be returned at once with `replayed=True`: an id names one order for ever, so no freshness is
-needed. An amend needs it, because the order it names may have looked the same before (amend.py).
+needed. An amend needs it, because the order it names may have looked the same before (amend.py):
+one that was as wanted before the sending, by the exchange's time of its last change, is done only
+when no copy is left, which would undo a later change.
 """
 
 from __future__ import annotations
@@ -89,7 +93,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from kalshi_ext.errors import KalshiError, Misuse, NotSent
+from kalshi_ext.errors import KalshiError, Misuse, NotSent, OutcomeUnknown, Refused
 from kalshi_ext.journal import Entry, IllegalTransition, JournalError, NotOwner, Transition
 from kalshi_ext.protocol.flow import (
     CallLimits,
@@ -107,6 +111,7 @@ from kalshi_ext.writes import telling
 from kalshi_ext.writes.outcomes import (
     Created,
     Executed,
+    InPlace,
     Moot,
     NotDone,
     NotExecuted,
@@ -322,6 +327,9 @@ def _look_once(write: Write[T], keys: Sequence[str], watermark: Watermark) -> Fl
             # 5 at 0.40, of an order whose change away from it is not shown yet.
             if write.names_one or progress.sent.visible(watermark):
                 outcomes[key] = result
+        elif isinstance(result, InPlace):
+            if key in expired or _is_of_now(progress, result, watermark):
+                outcomes[key] = Executed(result.value)
         elif isinstance(result, NotExecuted):  # its order ended, and an ended order stays so
             outcomes[key] = result
         elif isinstance(result, Created):
@@ -345,6 +353,20 @@ def _look_once(write: Write[T], keys: Sequence[str], watermark: Watermark) -> Fl
             yield from telling.resolved(write, progress, *telling.verdict_of(progress.result))
     if outcomes:
         yield from settle(write, outcomes)
+
+
+def _is_of_now(progress: Progress[T], found: InPlace[T], watermark: Watermark) -> bool:
+    """Say whether an order is as wanted by this very write, none of which is on its way then.
+
+    One that the exchange refused as no change at all, and was sent no other time, is not either.
+    """
+    if not progress.sent.visible(watermark):
+        return False
+    assert progress.unknown is not None  # noqa: S101 - it was looked for
+    error = progress.unknown.error
+    if isinstance(error, Refused) and not (isinstance(error, OutcomeUnknown) or progress.tried):
+        return True
+    return found.changed_at is not None and progress.sent.is_before(found.changed_at, watermark)
 
 
 def _end_moot(write: Write[T], progress: Progress[T], moot: Moot) -> Moot | None:

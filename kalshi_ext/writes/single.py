@@ -138,7 +138,8 @@ def execute_single(write: Single) -> Flow[Any]:
     if write.order_id is not None:
         # Reads may not show yet what was changed last.
         (progress,) = write.progress.values()
-        context.recent_writes.add(write.order_id, progress.sent.at or limits.started)
+        changed = getattr(result, "time", None)
+        context.recent_writes.add(write.order_id, progress.sent.at or limits.started, changed)
     if isinstance(result, KalshiError):
         yield from note_reopening(write.contract, context, limits, [result])
         raise result

@@ -227,6 +227,10 @@ def _without_type_list(schema: dict[str, Any]) -> dict[str, Any]:
     if not is_list(types):
         return schema
     rest = {key: value for key, value in schema.items() if key != "type"}
+    # Unquoted in YAML, the word null is no word; nothing else than words is a type.
+    types = ["null" if kind is None else kind for kind in types]
+    if odd := [kind for kind in types if not isinstance(kind, str)]:
+        raise SpecError(f"a list of types has words only, not {odd[0]!r}")
     kinds = [kind for kind in types if kind != "null"]
     if len(kinds) < len(types):
         rest["nullable"] = True

@@ -226,6 +226,7 @@ def test_an_inline_object_deep_inside_is_hoisted_with_its_nullable_left_behind()
             {"type": ["string", "integer"]},
             {"anyOf": [{"type": "string"}, {"type": "integer"}]},
         ),
+        ({"type": ["string", None]}, {"type": "string", "nullable": True}),
     ],
 )
 def test_openapi_3_1_words_become_those_of_3_0(new: dict[str, Any], old: dict[str, Any]) -> None:
@@ -314,6 +315,12 @@ def test_normalising_leaves_the_argument_alone() -> None:
     before = copy.deepcopy(source)
     normalise(source)
     assert source == before
+
+
+@pytest.mark.parametrize("kind", [[], {}, 5, True])
+def test_a_list_of_types_that_holds_no_word_is_refused(kind: Any) -> None:
+    with pytest.raises(SpecError, match="words only"):
+        normalise(small(Answer={"type": ["string", kind]}))
 
 
 KEYWORDS = """type enum properties items allOf anyOf $ref nullable name in schema required content

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import HealthCheck, settings
+from case_samples import load_settings
+from hypothesis import HealthCheck
 
-# Time is never asserted: a busy machine must not fail a test.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("untimed")
+load_settings(suppress_health_check=[HealthCheck.too_slow])

@@ -228,5 +228,5 @@ def test_an_error_comes_in_its_place_after_the_rows_above_it(on: str) -> None:
 
     with pytest.raises(NoAnswer):
         asyncio.run(read_async()) if on == "asyncio" else read_sync()
-    assert len(given) > 50
+    assert given  # how many depends on how far the windows ran ahead of each other
     assert ids(given) == list(exchange.expected())[: len(given)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from email.utils import formatdate
 from typing import Any
 
 import core_samples as core
@@ -18,6 +19,7 @@ from kalshi_ext.protocol.flow import Effect, Sleep
 from kalshi_ext.protocol.pacer import Pacer
 from kalshi_ext.protocol.rate_limits import TokenBucket
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
+from kalshi_ext.writes import journal_codec
 from kalshi_ext.writes.amend import scopes_of
 
 LOST = core.lost(bytes_sent=True)
@@ -27,15 +29,23 @@ DONE = core.reply(200, {"order_id": ID, "remaining_count": "4.00", "fill_count":
 AMENDED = core.reply(200, {"order_id": ID, "remaining_count": "6.00", "fill_count": "0.00"})
 
 
-def amend(exchange: ex.FakeExchange, **changes: Any) -> Any:
+def amending(exchange: ex.FakeExchange, **changes: Any) -> Any:
     arguments: dict[str, Any] = {"ticker": ex.TICKER, "side": "bid", "price": "0.57", "count": 6}
     ticket = AmendTicket.of(ID, **(arguments | changes))
-    return exchange.run(writes.amend(core.CURRENT, ticket, exchange.context))
+    return writes.amend(core.CURRENT, ticket, exchange.context)
+
+
+def amend(exchange: ex.FakeExchange, **changes: Any) -> Any:
+    return exchange.run(amending(exchange, **changes))
+
+
+def decreasing(exchange: ex.FakeExchange, **arguments: Any) -> Any:
+    ticket = DecreaseTicket.of(Target.of(ID, ticker=ex.TICKER), **arguments)
+    return writes.decrease(core.CURRENT, ticket, exchange.context)
 
 
 def decrease(exchange: ex.FakeExchange, **arguments: Any) -> Any:
-    ticket = DecreaseTicket.of(Target.of(ID, ticker=ex.TICKER), **arguments)
-    return exchange.run(writes.decrease(core.CURRENT, ticket, exchange.context))
+    return exchange.run(decreasing(exchange, **arguments))
 
 
 def amended(**changes: Any) -> dict[str, Any]:
@@ -43,8 +53,13 @@ def amended(**changes: Any) -> dict[str, Any]:
         "yes_price_dollars": "0.5700",
         "remaining_count_fp": "6.00",
         "initial_count_fp": "6.00",
+        "last_update_time": at(0.02),
     }
     return ex.row(**(fields | changes))
+
+
+def at(seconds: float) -> str:
+    return journal_codec.instant(core.EPOCH + seconds).isoformat()
 
 
 @pytest.mark.parametrize("response", [LOST, core.reply(502), ex.refused(400, "AMEND_ORDER_NO_OP")])
@@ -56,7 +71,66 @@ def test_an_amend_that_is_seen_done_is_accepted(response: Any) -> None:
     assert exchange.states() == ["acknowledged"]
 
 
-@pytest.mark.parametrize("work", [amend, lambda exchange: decrease(exchange, to=6)])
+CHANGES = [amend, lambda exchange: decrease(exchange, to=6)]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize(
+    "times",
+    [
+        {"last_update_time": at(0.0)},  # as it was created
+        {"last_update_time": at(-1.5), "created_time": at(-9.0)},
+        {"last_update_time": None},
+        {"created_time": None},
+    ],
+)
+def test_an_order_that_was_as_wanted_before_is_changed_when_no_copy_is_left(
+    change: Any, times: dict[str, Any]
+) -> None:
+    exchange = ex.FakeExchange([ex.once(LOST)], orders=[amended(**times)])
+    assert change(exchange).replayed
+    assert exchange.waited >= 60
+    assert (len(exchange.sent("POST")), exchange.states()) == (1, ["acknowledged"])
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("times", [{}, {"last_update_time": at(0.5), "created_time": at(-9.0)}])
+def test_an_order_that_changed_since_the_sending_is_done_at_once(
+    change: Any, times: dict[str, Any]
+) -> None:
+    exchange = ex.FakeExchange([ex.once(LOST)], orders=[amended(**times)])
+    assert change(exchange).replayed
+    assert exchange.waited < 2  # for the second that a Date may hide
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_an_earlier_change_of_this_client_left_says_nothing_of_the_next(change: Any) -> None:
+    """The Date tells whole seconds; the answer to the change before tells when that was made."""
+    answer = {"order_id": ID, "remaining_count": "6.00", "fill_count": "0.00"}
+    first = core.reply(200, answer | {"ts_ms": int(core.EPOCH * 1000) + 20})
+    exchange = ex.FakeExchange([ex.once(first, LOST)], orders=[amended()])
+    assert not change(exchange).replayed
+    assert change(exchange).replayed
+    assert exchange.waited >= 60
+
+
+@pytest.mark.parametrize("change", [amending, lambda exchange: decreasing(exchange, to=6)])
+@pytest.mark.parametrize(("changed", "waits"), [(-1.5, True), (0.02, False)])
+def test_a_later_process_waits_too_for_what_may_have_been_as_wanted_before(
+    change: Any, changed: float, waits: bool
+) -> None:
+    row = amended(created_time=at(-9.0), last_update_time=at(changed))
+    exchange = ex.FakeExchange([ex.once(LOST)], orders=[row])
+    date = formatdate(exchange.time, usegmt=True)
+    exchange.context.exchange_clock.note({"date": date}, exchange.monotonic())
+    exchange.crash(change(exchange))
+    exchange.restart()
+    (found,) = exchange.run(writes.recover(core.CURRENT, exchange.context))
+    assert found.state is State.RESOLVED
+    assert (exchange.waited >= 59) is waits
+
+
+@pytest.mark.parametrize("work", CHANGES)
 def test_the_answer_to_a_cancel_acknowledges_no_other_change(work: Any) -> None:
     answer = core.reply(200, {"order_id": ID, "client_order_id": "c1", "reduced_by": "5.00"})
     exchange = ex.FakeExchange([ex.once(answer)], orders=[amended()])

@@ -119,7 +119,9 @@ def test_without_a_date_nothing_is_fresh(date: str | None) -> None:
 
 def test_reads_of_a_contract_without_a_watermark_are_taken_to_lag() -> None:
     exchange = ex.FakeExchange()
-    assert watermark_of(exchange, core.CLASSIC) == Watermark(990.0, 1_000.0, 1_000.0)
+    assert watermark_of(exchange, core.CLASSIC) == Watermark(
+        990.0, 1_000.0, 1_000.0, is_dated=False
+    )
     find(exchange, core.CLASSIC)  # an answer with a Date
     watermark = watermark_of(exchange, core.CLASSIC)
     assert watermark.exchange_time == pytest.approx(core.EPOCH + 1, abs=0.02)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from case_samples import examples
-from hypothesis import HealthCheck, settings
+from case_samples import load_settings
+from hypothesis import HealthCheck
 
 TESTS = Path(__file__).resolve().parents[2]
 # The clients, calls and secrets of the unit tests, and the scripted server, are used here too.
@@ -14,13 +14,7 @@ sys.path[:0] = [str(TESTS / place) for place in ("unit", "unit/core", "wire", "c
 
 from kalshi_ext.sandbox import Sandbox  # noqa: E402 - loads the server's libraries
 
-settings.register_profile(
-    "untimed",
-    deadline=None,
-    max_examples=examples(100),
-    suppress_health_check=[HealthCheck.too_slow],
-)
-settings.load_profile("untimed")
+load_settings(suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.fixture(scope="module")
