@@ -1247,7 +1247,7 @@ RETRY_POLICY: Final[dict[str, RetryRow]] = {
         repeat="absolute",
         immediately=False,
         when_absent=True,
-        resolved_by="the order itself: price, total, expiry and id, read past the sending",
+        resolved_by="the order itself: price, total, expiry and id, read past the sending; changed since, or read when no copy is left",
         reason="price and total are absolute; not at once, because a delayed first copy could undo a later change",
     ),
     "orders.decrease": RetryRow(
@@ -1261,7 +1261,7 @@ RETRY_POLICY: Final[dict[str, RetryRow]] = {
         repeat="absolute",
         immediately=False,
         when_absent=True,
-        resolved_by="the order itself: what remains, read past the sending",
+        resolved_by="the order itself: what remains, read past the sending; changed since, or read when no copy is left",
         reason="reduce_to is absolute; not at once, for the same reason as an amend",
     ),
     "orders.cancel": RetryRow(
