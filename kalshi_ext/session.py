@@ -82,6 +82,7 @@ class ClientSession(Value):
             pending_writes=journal.pending_writes,
             recent_writes=journal.recent_writes,
             stops=journal.stops,
+            stray_writes=journal.stray_writes,
             shared_journal=journal.shared,
             journal_owner=journal.owner,
             journal_account=self.account or "",

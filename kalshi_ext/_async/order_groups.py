@@ -79,11 +79,16 @@ class AsyncOrderGroups(AsyncResource):
         exchange_index: int | None = None,
         deadline: Deadline | None = None,
     ) -> None:
-        """Set the group's count of filled contracts to zero, so that it accepts orders again."""
+        """Set the group's count of filled contracts to zero, so that it accepts orders again.
+
+        Waits, up to a minute, until no copy of a lost `trigger` or `set_limit` can arrive any more.
+        """
         address = _group_address(group_id, subaccount, exchange_index)
         call = self._contract.order_groups.reset(*address)
         await self._run(
-            writes.send_idempotent(call, self._context, deadline=deadline, group=address[0])
+            writes.send_idempotent(
+                call, self._context, deadline=deadline, state_of=("group", address[0])
+            )
         )
 
     async def trigger(
@@ -96,13 +101,16 @@ class AsyncOrderGroups(AsyncResource):
     ) -> None:
         """Cancel the orders of a group and refuse new ones until it is reset.
 
-        First stops what this client was still going to send of them.
+        First stops what this client was still going to send of them. Where the answer to a `reset`
+        or `set_limit` of the last minutes was lost, it is sent at once, and once more when no copy
+        of that can arrive any more: a minute, or OutcomeUnknown at `deadline`.
         """
         address = _group_address(group_id, subaccount, exchange_index)
         call = self._contract.order_groups.trigger(*address)
+        group = ("group", address[0])
         await self._run(
             writes.send_idempotent(
-                call, self._context, deadline=deadline, stops=("group", address[0])
+                call, self._context, deadline=deadline, stops=group, state_of=group
             )
         )
 
@@ -120,7 +128,9 @@ class AsyncOrderGroups(AsyncResource):
         limit = values.count(contracts_limit, name="contracts_limit")
         call = self._contract.order_groups.set_limit(checked_id, limit, number, shard)
         await self._run(
-            writes.send_idempotent(call, self._context, deadline=deadline, group=checked_id)
+            writes.send_idempotent(
+                call, self._context, deadline=deadline, state_of=("group", checked_id)
+            )
         )
 
 

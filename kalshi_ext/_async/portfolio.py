@@ -241,7 +241,11 @@ class AsyncPortfolio(AsyncResource):
         call = self._contract.portfolio.set_target_allocation(
             allocation(percent), _reservation(resting_margin_reservation)
         )
-        await self._run(writes.send_idempotent(call, self._context, deadline=deadline))
+        await self._run(
+            writes.send_idempotent(
+                call, self._context, deadline=deadline, state_of=("target allocation", None)
+            )
+        )
 
 
 def _reservation(value: str | None) -> str | None:

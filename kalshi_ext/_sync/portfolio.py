@@ -242,7 +242,11 @@ class Portfolio(Resource):
         call = self._contract.portfolio.set_target_allocation(
             allocation(percent), _reservation(resting_margin_reservation)
         )
-        self._run(writes.send_idempotent(call, self._context, deadline=deadline))
+        self._run(
+            writes.send_idempotent(
+                call, self._context, deadline=deadline, state_of=("target allocation", None)
+            )
+        )
 
 
 def _reservation(value: str | None) -> str | None:

@@ -78,4 +78,8 @@ class Subaccounts(Resource):
         """Switch netting of one subaccount on or off."""
         number = whole_number(subaccount, "subaccount", 0, 63)
         call = self._contract.subaccounts.set_netting(number, flag(enabled, "enabled"))
-        self._run(writes.send_idempotent(call, self._context, deadline=deadline))
+        self._run(
+            writes.send_idempotent(
+                call, self._context, deadline=deadline, state_of=("netting", number)
+            )
+        )

@@ -1304,21 +1304,21 @@ RETRY_POLICY: Final[dict[str, RetryRow]] = {
         immediately=True,
         when_absent=True,
         resolved_by="by the answer to the repeat",
-        reason="it names the wanted state, so a repeat ends in the same state",
+        reason="it names the wanted state, so a repeat ends in the same state; a later one that wants another is sent when no copy of it is left",
     ),
     "order_groups.trigger": RetryRow(
         repeat="absolute",
         immediately=True,
         when_absent=True,
         resolved_by="by the answer to the repeat",
-        reason="it names the wanted state, so a repeat ends in the same state; it stops trading, so it must not wait",
+        reason="it names the wanted state, so a repeat ends in the same state; it stops trading, so it must not wait: where a copy of a reset may still arrive, it goes once more when none is left",
     ),
     "order_groups.set_limit": RetryRow(
         repeat="absolute",
         immediately=True,
         when_absent=True,
         resolved_by="by the answer to the repeat",
-        reason="it names the wanted state, so a repeat ends in the same state",
+        reason="it names the wanted state, so a repeat ends in the same state; a later one that wants another is sent when no copy of it is left",
     ),
     "portfolio.transfer": RetryRow(
         repeat="unkeyed",
@@ -1332,7 +1332,7 @@ RETRY_POLICY: Final[dict[str, RetryRow]] = {
         immediately=True,
         when_absent=True,
         resolved_by="by the answer to the repeat",
-        reason="it names the wanted state, so a repeat ends in the same state",
+        reason="it names the wanted state, so a repeat ends in the same state; a later one that wants another is sent when no copy of it is left",
     ),
     "subaccounts.create": RetryRow(
         repeat="unkeyed",
@@ -1353,7 +1353,7 @@ RETRY_POLICY: Final[dict[str, RetryRow]] = {
         immediately=True,
         when_absent=True,
         resolved_by="by the answer to the repeat",
-        reason="it names the wanted state, so a repeat ends in the same state",
+        reason="it names the wanted state, so a repeat ends in the same state; a later one that wants another is sent when no copy of it is left",
     ),
     "account.upgrade": RetryRow(
         repeat="relative",

@@ -192,6 +192,50 @@ class RecentWrites(Printed):
         return abs(self._latest - time) <= self.keep
 
 
+@define(eq=False, repr=False)
+class StrayWrite(Printed):
+    """A write of a wanted state of which a copy may still arrive (`writes/wanted_state`).
+
+    `sent` says when it left last (`reads.watermark.SentAt`), None while that is not known;
+    `is_driven` whether its flow still runs.
+    """
+
+    state_of: tuple[str, Any]
+    facade: str
+    body: bytes | None
+    sent: Any = None
+    is_driven: bool = True
+
+    def wants_the_same(self, other: StrayWrite) -> bool:
+        return (self.facade, self.body) == (other.facade, other.body)
+
+
+@define(eq=False, repr=False)
+class StrayWrites(Printed):
+    """The stray writes of the clients of one journal. Shared by threads."""
+
+    _writes: tuple[StrayWrite, ...] = ()
+    _lock: threading.RLock = field(factory=threading.RLock, repr=False, eq=False)
+
+    def begin(self, write: StrayWrite) -> None:
+        """Remember a write that is about to be sent."""
+        with self._lock:
+            self._writes = (*self._writes, write)
+
+    def end(self, write: StrayWrite) -> None:
+        """Forget a write: it was answered, or no copy of it can arrive any more."""
+        with self._lock:
+            self._writes = tuple(each for each in self._writes if each is not write)
+
+    def others(self, write: StrayWrite) -> list[StrayWrite]:
+        """Return those of the same thing that want another state."""
+        same_thing = (each for each in self._writes if each.state_of == write.state_of)
+        return [each for each in same_thing if not each.wants_the_same(write)]
+
+    def __contains__(self, write: object) -> bool:
+        return any(each is write for each in self._writes)
+
+
 Scope: TypeAlias = tuple[str, Any]
 """What a stop covers: ("all", None), ("subaccount", 0), ("group", id), ("order", id).
 
@@ -301,3 +345,4 @@ class InFlight(Value):
     pending_writes: PendingWrites = field(factory=PendingWrites)
     recent_writes: RecentWrites = field(factory=RecentWrites)
     stops: StopMarks = field(factory=StopMarks)
+    stray_writes: StrayWrites = field(factory=StrayWrites)

@@ -116,6 +116,7 @@ class Journal:
         self.pending_writes = opened.in_flight.pending_writes
         self.recent_writes = opened.in_flight.recent_writes
         self.stops = opened.in_flight.stops
+        self.stray_writes = opened.in_flight.stray_writes
         self._runner = opened.runner
         self._pid = os.getpid()
         self._closed = False

@@ -12,7 +12,13 @@ from kalshi_ext.arguments import LONGEST_WAIT, Checked, at_least_one, flag, inst
 from kalshi_ext.bases import Printed, Value
 from kalshi_ext.errors import Misuse
 from kalshi_ext.events import Events
-from kalshi_ext.journal.in_flight import LockOwner, LockRegistry, PendingWrites, RecentWrites
+from kalshi_ext.journal.in_flight import (
+    LockOwner,
+    LockRegistry,
+    PendingWrites,
+    RecentWrites,
+    StrayWrites,
+)
 from kalshi_ext.models.account import AccountLimits, EndpointCosts
 from kalshi_ext.models.exchange import Schedule
 from kalshi_ext.protocol.deviations import DeviationCounter
@@ -132,6 +138,7 @@ class Context(Value):
     recent_writes: RecentWrites = field(factory=RecentWrites)
     pending_writes: PendingWrites = field(factory=PendingWrites)
     stops: StopMarks = field(factory=StopMarks)
+    stray_writes: StrayWrites = field(factory=StrayWrites)
     known_orders: KnownOrders = field(factory=KnownOrders)
     known_schedule: KnownSchedule = field(factory=KnownSchedule)
     events: Events = field(factory=Events)

@@ -53,9 +53,9 @@ from kalshi_ext.stop.counts import report_of
 from kalshi_ext.stop.event import learn_markets
 from kalshi_ext.stop.report import StoppedGroup, StopReport
 from kalshi_ext.stop.run import JOURNAL_WITHIN, Run, groups_of, read_resting
-from kalshi_ext.writes.cancel import send_idempotent
 from kalshi_ext.writes.outcomes import Executed, is_stray, judge
 from kalshi_ext.writes.recovery import sent_at
+from kalshi_ext.writes.wanted_state import send_idempotent
 
 BATCH: Final = 20  # orders of one cancel at most: of today's contract 40 tokens
 

@@ -2,11 +2,12 @@
 
 from kalshi_ext.writes.admission import noted
 from kalshi_ext.writes.amend import amend, decrease
-from kalshi_ext.writes.cancel import cancel, delete_group, send_idempotent
+from kalshi_ext.writes.cancel import cancel, delete_group
 from kalshi_ext.writes.create import create_group, create_subaccount, transfer_between_instances
 from kalshi_ext.writes.place import place
 from kalshi_ext.writes.recovery import Resolution, recover
 from kalshi_ext.writes.transfer import transfer_between_subaccounts
+from kalshi_ext.writes.wanted_state import send_idempotent
 
 __all__ = [
     "Resolution",

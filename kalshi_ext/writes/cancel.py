@@ -1,4 +1,4 @@
-"""Writes that are repeated at once, without the journal: cancels, deletions, wanted states.
+"""Writes that are repeated at once, without the journal: cancels and deletions.
 
 A repeat of them ends in the same state, and a cancel must not wait for a disk or for another write.
 What remains is to tell success from failure: a repeat of an executed cancel answers 404, with the
@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from attrs import define, evolve, field
 
@@ -47,11 +47,9 @@ from kalshi_ext.protocol.flow import (
     request,
     send_with_retries,
 )
-from kalshi_ext.protocol.limits import ALL, Deadline, Scope
-from kalshi_ext.protocol.messages import Call, Reply
+from kalshi_ext.protocol.limits import Deadline
+from kalshi_ext.protocol.messages import Call
 from kalshi_ext.protocol.pagination import Paginator
-from kalshi_ext.protocol.responses import is_unknown_request
-from kalshi_ext.protocol.retry_policy import retry_rule
 from kalshi_ext.reads.lookup import MAX_CONSECUTIVE_404, order_ended_error, read_all
 from kalshi_ext.reads.orders import read_listed
 from kalshi_ext.reads.routing import add_route, locate
@@ -66,15 +64,12 @@ from kalshi_ext.writes.outcomes import (
     Unknown,
     WriteOutcome,
     cancel_contradiction,
-    is_stray,
     judge,
     may_mean_ended,
     proves_not_executed,
-    stray_error,
     unknown_error,
 )
-
-T = TypeVar("T")
+from kalshi_ext.writes.wanted_state import send_until_believable, stop_pending
 
 
 @define(eq=False, repr=False)
@@ -230,12 +225,7 @@ def stop_changes(targets: Iterable[Target], by: str, context: Context, limits: C
     """Stop this client's own pending sends of what a cancel covers, before it is sent."""
     ids = [each.order_id for each in targets]
     ids += [each.client_order_id for each in targets if each.client_order_id is not None]
-    _stop(context, [("order", each) for each in ids], by, limits)
-
-
-def _stop(context: Context, scopes: list[Scope], by: str, limits: CallLimits) -> None:
-    context.stops.add(scopes, by, limits.started)
-    telling.stop_called(context.events, by, scopes)
+    stop_pending(context, [("order", each) for each in ids], by, limits)
 
 
 def cancel_many(
@@ -319,7 +309,7 @@ def delete_group(
     """Delete an order group, which cancels its orders (documented)."""
     call = contract.order_groups.delete(group_id, subaccount, shard)
     limits = yield from begin_call(context, deadline)
-    _stop(context, [("group", group_id)], call.operation.facade, limits)
+    stop_pending(context, [("group", group_id)], call.operation.facade, limits)
     steps = _delete_group(contract, call, group_id, subaccount, context, limits)
     yield from telling.ending(context.events, call.operation, steps)
 
@@ -332,7 +322,7 @@ def _delete_group(
     context: Context,
     limits: CallLimits,
 ) -> Flow[None]:
-    outcome = yield from _send_until_believable(call, context, limits)
+    outcome, _ = yield from send_until_believable(call, context, limits)
     if isinstance(outcome, Executed):
         return
     # A 404 after an attempt that may have been executed: the list says whether the group is gone.
@@ -348,50 +338,3 @@ def _delete_group(
         if whole and group_id not in {group.id for group in groups}:
             return
     raise outcome.error
-
-
-def send_idempotent(
-    call: Call[T],
-    context: Context,
-    *,
-    deadline: Deadline | None = None,
-    stops: Scope | None = None,
-    group: str | None = None,
-) -> Flow[T]:
-    """Send a write whose outcome no read can tell; the retry policy says whether it is repeated.
-
-    `stops` names what is pending and ends before it, `group` the group whose stop ends it itself.
-    """
-    scopes: tuple[Scope, ...] = (ALL, ("group", group)) if group else ()
-    limits = yield from begin_call(context, deadline, scopes=scopes)
-    if stops is not None:
-        _stop(context, [stops], call.operation.facade, limits)
-    steps = _send_idempotent(call, context, limits)
-    return (yield from telling.ending(context.events, call.operation, steps))
-
-
-def _send_idempotent(call: Call[T], context: Context, limits: CallLimits) -> Flow[T]:
-    outcome = yield from _send_until_believable(call, context, limits)
-    if not isinstance(outcome, Executed):
-        raise outcome.error
-    return outcome.value
-
-
-def _send_until_believable(
-    call: Call[T], context: Context, limits: CallLimits, *, in_doubt: bool = False
-) -> Flow[WriteOutcome[T]]:
-    """Send, and once more where the answer is a success that cannot be the one to this write."""
-    for _ in range(context.policy.attempts):
-        send = send_with_retries(call, context, maybe_executed=in_doubt, limits=limits)
-        response = yield from send
-        if call.otherwise and isinstance(response, Reply) and is_unknown_request(response):
-            in_doubt = response.maybe_executed
-            other = _send_until_believable(call.otherwise, context, limits, in_doubt=in_doubt)
-            return (yield from other)
-        outcome = judge(call, response, context)
-        if not isinstance(outcome, Executed) or not is_stray(outcome.value, response):
-            return outcome
-        in_doubt = True  # a refusal of the repeat says nothing of this one
-        if not retry_rule(call.operation).retry_immediately:
-            break
-    return Unknown(stray_error(call))

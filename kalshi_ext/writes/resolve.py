@@ -7,7 +7,7 @@ The invariant: a write that may have been executed is not sent again until it is
 was not executed and that no copy of it can be executed any more. Its entry is in the journal
 before its first byte leaves, and it ends executed, not executed or unknown. Recovery only reads.
 Two kinds of writes are exempt, because a repeat of them changes nothing: cancels and other
-idempotent writes (cancel.py), and transfers under a key (transfer.py).
+idempotent writes (cancel.py, wanted_state.py), and transfers under a key (transfer.py).
 
 A `Write` (write.py) says how its request is built, what its answer proves, what one read (probe)
 shows, how the journal keeps it. An order is one of n keys of a batch (order_write.py), every other

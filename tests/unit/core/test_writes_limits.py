@@ -1007,7 +1007,7 @@ def test_whoever_stops_a_group_ends_what_would_let_it_trade_again(
     call = opening(exchange, contract)[number]
     path = call.request.path
     exchange.handlers.append(ex.always(LOST, ending=path, method=call.request.method))
-    flow = writes.send_idempotent(call, exchange.context, group="g1")
+    flow = writes.send_idempotent(call, exchange.context, state_of=("group", "g1"))
 
     def stop_it() -> None:
         exchange.handlers.append(ex.always(core.reply(204, None), method="DELETE"))
@@ -1023,7 +1023,7 @@ def test_a_stop_of_another_group_lets_a_reset_go_again() -> None:
     exchange = exchange_of(policy=evolve(DEFAULT, backoff=core.no_jitter(first=1.0)))
     call = core.CURRENT.order_groups.reset("g1", None, None)
     exchange.handlers.append(ex.once(LOST, core.reply(200, {}), method=call.request.method))
-    flow = writes.send_idempotent(call, exchange.context, group="g1")
+    flow = writes.send_idempotent(call, exchange.context, state_of=("group", "g1"))
     exchange.run(interrupted_by(flow, exchange, lambda: stop(exchange, "another group")))
     assert [each.path for each in exchange.requests].count(call.request.path) == 2
 

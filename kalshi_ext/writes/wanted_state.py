@@ -1,0 +1,180 @@
+"""Writes that name a wanted state: a group's limit, its reset and trigger, netting, shares.
+
+No read tells their outcome, and a repeat of one ends in the same state, so a lost one is repeated
+at once (`protocol/retry_policy.py`). But the lost copy may still be on its way, and undo a *later*
+write of the same thing: a group is reset, the answer is lost, the repeat is answered; then the
+group is triggered, and the late reset opens it again. So each client remembers what of it may still
+arrive, and a later write that wants another state outlives that:
+
+    the later write   waits for that      and then
+    a stop: trigger   after it was sent   is sent once more, so that the last word is its own
+    any other         before it is sent   is sent
+
+Where its time ends before no copy can be left, the first ends unknown and the others as not sent.
+What can be left is told by the exchange's time, as for every other write (reads/watermark.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from kalshi_ext.errors import NotSent
+from kalshi_ext.journal.in_flight import StrayWrite
+from kalshi_ext.protocol import telling
+from kalshi_ext.protocol.exchange_clock import DATE_GRAIN
+from kalshi_ext.protocol.flow import (
+    CallLimits,
+    Context,
+    Flow,
+    Monotonic,
+    Now,
+    begin_call,
+    send_with_retries,
+)
+from kalshi_ext.protocol.limits import ALL, Deadline, Scope
+from kalshi_ext.protocol.messages import Call, Reply
+from kalshi_ext.protocol.responses import is_unknown_request
+from kalshi_ext.protocol.retry_policy import retry_rule
+from kalshi_ext.reads.watermark import SentAt, Watermark, poll
+from kalshi_ext.writes.outcomes import (
+    Executed,
+    Unknown,
+    WriteOutcome,
+    is_stray,
+    judge,
+    stray_error,
+    unknown_error,
+)
+
+T = TypeVar("T")
+
+
+def send_idempotent(
+    call: Call[T],
+    context: Context,
+    *,
+    deadline: Deadline | None = None,
+    stops: Scope | None = None,
+    state_of: Scope | None = None,
+) -> Flow[T]:
+    """Send a write whose outcome no read can tell; the retry policy says whether it is repeated.
+
+    `stops` names what is pending and ends before it, `state_of` the thing whose state it names. A
+    stop of a group ends what else is sent of it.
+    """
+    ends_by_stop = state_of is not None and state_of[0] == "group" and stops is None
+    scopes = [ALL, state_of] if ends_by_stop else []
+    limits = yield from begin_call(context, deadline, scopes=tuple(filter(None, scopes)))
+    if stops is not None:
+        stop_pending(context, [stops], call.operation.facade, limits)
+    steps = _send(call, context, limits, state_of, is_stop=stops is not None)
+    return (yield from telling.ending(context.events, call.operation, steps))
+
+
+def stop_pending(context: Context, scopes: list[Scope], by: str, limits: CallLimits) -> None:
+    """Stop this client's own pending sends of these scopes."""
+    context.stops.add(scopes, by, limits.started)
+    telling.stop_called(context.events, by, scopes)
+
+
+def _send(
+    call: Call[T], context: Context, limits: CallLimits, state_of: Scope | None, *, is_stop: bool
+) -> Flow[T]:
+    if state_of is None:
+        outcome, _ = yield from send_until_believable(call, context, limits)
+        return _value_of(outcome)
+    facade, operation = call.operation.facade, call.operation.id
+    earlier = context.stray_writes.others(StrayWrite(state_of, facade, call.request.body))
+    if earlier and not is_stop:
+        why_not = yield from _outlive(earlier, context, limits, obeys_stops=True)
+        if why_not is not None:
+            raise NotSent(f"{facade}: it was not sent: {why_not}", operation=operation)
+    value = yield from _send_and_note(call, context, limits, state_of)
+    if earlier and is_stop:
+        why_not = yield from _outlive(earlier, context, limits, obeys_stops=False)
+        if why_not is not None:
+            raise unknown_error(call.operation, f"{facade}: it was done, but {why_not}")
+        value = yield from _send_and_note(call, context, limits, state_of)
+    return value
+
+
+def _value_of(outcome: WriteOutcome[T]) -> T:
+    if not isinstance(outcome, Executed):
+        raise outcome.error
+    return outcome.value
+
+
+def _send_and_note(call: Call[T], context: Context, limits: CallLimits, state_of: Scope) -> Flow[T]:
+    """Send a write, and remember it where a copy of it may still arrive."""
+    stray = StrayWrite(state_of, call.operation.facade, call.request.body)
+    context.stray_writes.begin(stray)
+    try:
+        outcome, in_doubt = yield from send_until_believable(call, context, limits)
+        if in_doubt:
+            stray.sent = yield from _left_by_now()
+        else:
+            context.stray_writes.end(stray)
+    finally:
+        stray.is_driven = False  # an interrupt leaves it: nobody knows when it left
+    return _value_of(outcome)
+
+
+def _left_by_now() -> Flow[SentAt]:
+    moment: float = yield Monotonic()
+    return SentAt(moment, (yield Now()))
+
+
+def _outlive(
+    earlier: Sequence[StrayWrite], context: Context, limits: CallLimits, *, obeys_stops: bool
+) -> Flow[str | None]:
+    """Wait until nothing of these writes can arrive any more; say why where that was not seen."""
+
+    def look() -> Flow[str | None]:
+        now: float = yield Monotonic()
+        refusal = limits.write_refusal(now) if obeys_stops else limits.refusal(now)
+        if refusal is not None:
+            return f"{refusal}, and {may_arrive}"
+        for each in earlier:
+            if each.sent is None and not each.is_driven:  # interrupted, nobody knows when
+                each.sent = yield from _left_by_now()
+            if each.sent is not None and each.sent.visible(_told_time(context, now), life):
+                context.stray_writes.end(each)
+        return None if any(each in context.stray_writes for each in earlier) else ""
+
+    life = context.policy.signature_life
+    may_arrive = f"an earlier {earlier[0].facade} may still arrive"
+    why_not = yield from poll(look, context, limits)
+    return why_not or (may_arrive if why_not is None else None)
+
+
+def _told_time(context: Context, now: float) -> Watermark:
+    """Return the exchange's time at a monotonic moment, by the latest Date."""
+    date = context.exchange_clock.at(now)
+    # Without a Date only differences count, so any zero of time will do.
+    time = now if date is None else date
+    return Watermark(time, time + DATE_GRAIN, now)
+
+
+def send_until_believable(
+    call: Call[T], context: Context, limits: CallLimits, *, in_doubt: bool = False
+) -> Flow[tuple[WriteOutcome[T], bool]]:
+    """Send, and once more where the answer is a success that cannot be the one to this write.
+
+    Also says whether a copy of it may still arrive, whatever the outcome.
+    """
+    for _ in range(context.policy.attempts):
+        send = send_with_retries(call, context, maybe_executed=in_doubt, limits=limits)
+        response = yield from send
+        in_doubt = response.maybe_executed
+        if call.otherwise and isinstance(response, Reply) and is_unknown_request(response):
+            other = send_until_believable(call.otherwise, context, limits, in_doubt=in_doubt)
+            return (yield from other)
+        outcome = judge(call, response, context)
+        in_doubt = in_doubt or isinstance(outcome, Unknown)
+        if not isinstance(outcome, Executed) or not is_stray(outcome.value, response):
+            return outcome, in_doubt
+        in_doubt = True  # a refusal of the repeat says nothing of this one
+        if not retry_rule(call.operation).retry_immediately:
+            break
+    return Unknown(stray_error(call)), True
