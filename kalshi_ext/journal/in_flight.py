@@ -194,16 +194,16 @@ class RecentWrites(Printed):
 
 @define(eq=False, repr=False)
 class StrayWrite(Printed):
-    """A write of a wanted state of which a copy may still arrive (`writes/wanted_state`).
+    """A write of a wanted state: its flow runs, or a copy may still arrive (`writes/wanted_state`).
 
-    `sent` says when it left last (`reads.watermark.SentAt`), None while that is not known;
-    `is_driven` whether its flow still runs.
+    `sent` says when it left last (`reads.watermark.SentAt`), None while that is not known.
     """
 
     state_of: tuple[str, Any]
     facade: str
     body: bytes | None
     sent: Any = None
+    may_arrive: bool = False
     is_driven: bool = True
 
     def wants_the_same(self, other: StrayWrite) -> bool:
@@ -217,20 +217,22 @@ class StrayWrites(Printed):
     _writes: tuple[StrayWrite, ...] = ()
     _lock: threading.RLock = field(factory=threading.RLock, repr=False, eq=False)
 
-    def begin(self, write: StrayWrite) -> None:
-        """Remember a write that is about to be sent."""
+    def begin(self, write: StrayWrite) -> list[StrayWrite]:
+        """Remember a write; return those before it of the same thing that want another state."""
         with self._lock:
+            same_thing = [each for each in self._writes if each.state_of == write.state_of]
             self._writes = (*self._writes, write)
+        return [each for each in same_thing if not each.wants_the_same(write)]
 
-    def end(self, write: StrayWrite) -> None:
-        """Forget a write: it was answered, or no copy of it can arrive any more."""
+    def release(self, write: StrayWrite) -> None:
+        """Note that the flow of a write has ended; forget it where no copy of it can arrive."""
+        write.is_driven = False
+        if not write.may_arrive:
+            self.forget(write)
+
+    def forget(self, write: StrayWrite) -> None:
         with self._lock:
             self._writes = tuple(each for each in self._writes if each is not write)
-
-    def others(self, write: StrayWrite) -> list[StrayWrite]:
-        """Return those of the same thing that want another state."""
-        same_thing = (each for each in self._writes if each.state_of == write.state_of)
-        return [each for each in same_thing if not each.wants_the_same(write)]
 
     def __contains__(self, write: object) -> bool:
         return any(each is write for each in self._writes)

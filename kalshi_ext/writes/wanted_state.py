@@ -10,8 +10,9 @@ arrive, and a later write that wants another state outlives that:
     a stop: trigger   after it was sent   is sent once more, so that the last word is its own
     any other         before it is sent   is sent
 
-Where its time ends before no copy can be left, the first ends unknown and the others as not sent.
-What can be left is told by the exchange's time, as for every other write (reads/watermark.py).
+Of calls at the same time each waits so for those that began before it. Where its time ends before
+no copy can be left, a stop ends unknown and any other as not sent. What can be left is told by the
+exchange's time, as for every other write (reads/watermark.py).
 """
 
 from __future__ import annotations
@@ -84,19 +85,35 @@ def _send(
     if state_of is None:
         outcome, _ = yield from send_until_believable(call, context, limits)
         return _value_of(outcome)
-    facade, operation = call.operation.facade, call.operation.id
-    earlier = context.stray_writes.others(StrayWrite(state_of, facade, call.request.body))
-    if earlier and not is_stop:
+    stray = StrayWrite(state_of, call.operation.facade, call.request.body)
+    earlier = context.stray_writes.begin(stray)
+    try:
+        if is_stop:
+            return (yield from _send_around(call, context, limits, stray, earlier))
         why_not = yield from _outlive(earlier, context, limits, obeys_stops=True)
         if why_not is not None:
-            raise NotSent(f"{facade}: it was not sent: {why_not}", operation=operation)
-    value = yield from _send_and_note(call, context, limits, state_of)
-    if earlier and is_stop:
-        why_not = yield from _outlive(earlier, context, limits, obeys_stops=False)
-        if why_not is not None:
-            raise unknown_error(call.operation, f"{facade}: it was done, but {why_not}")
-        value = yield from _send_and_note(call, context, limits, state_of)
-    return value
+            message = f"{stray.facade}: it was not sent: {why_not}"
+            raise NotSent(message, operation=call.operation.id)
+        return (yield from _send_and_note(call, context, limits, stray))
+    finally:
+        context.stray_writes.release(stray)
+
+
+def _send_around(
+    call: Call[T],
+    context: Context,
+    limits: CallLimits,
+    stray: StrayWrite,
+    earlier: Sequence[StrayWrite],
+) -> Flow[T]:
+    """Send a stop at once, and once more when nothing earlier can arrive after it."""
+    value = yield from _send_and_note(call, context, limits, stray)
+    if not earlier:
+        return value
+    why_not = yield from _outlive(earlier, context, limits, obeys_stops=False)
+    if why_not is not None:
+        raise unknown_error(call.operation, f"{stray.facade}: it was done, but {why_not}")
+    return (yield from _send_and_note(call, context, limits, stray))
 
 
 def _value_of(outcome: WriteOutcome[T]) -> T:
@@ -105,18 +122,16 @@ def _value_of(outcome: WriteOutcome[T]) -> T:
     return outcome.value
 
 
-def _send_and_note(call: Call[T], context: Context, limits: CallLimits, state_of: Scope) -> Flow[T]:
-    """Send a write, and remember it where a copy of it may still arrive."""
-    stray = StrayWrite(state_of, call.operation.facade, call.request.body)
-    context.stray_writes.begin(stray)
-    try:
-        outcome, in_doubt = yield from send_until_believable(call, context, limits)
-        if in_doubt:
-            stray.sent = yield from _left_by_now()
-        else:
-            context.stray_writes.end(stray)
-    finally:
-        stray.is_driven = False  # an interrupt leaves it: nobody knows when it left
+def _send_and_note(
+    call: Call[T], context: Context, limits: CallLimits, stray: StrayWrite
+) -> Flow[T]:
+    """Send a write, and note whether a copy of it may still arrive."""
+    doubted = stray.may_arrive
+    stray.may_arrive, stray.sent = True, None  # an interrupt leaves it so
+    outcome, in_doubt = yield from send_until_believable(call, context, limits)
+    stray.may_arrive = doubted or in_doubt
+    if stray.may_arrive:
+        stray.sent = yield from _left_by_now()
     return _value_of(outcome)
 
 
@@ -129,6 +144,8 @@ def _outlive(
     earlier: Sequence[StrayWrite], context: Context, limits: CallLimits, *, obeys_stops: bool
 ) -> Flow[str | None]:
     """Wait until nothing of these writes can arrive any more; say why where that was not seen."""
+    if not earlier:
+        return None
 
     def look() -> Flow[str | None]:
         now: float = yield Monotonic()
@@ -139,7 +156,7 @@ def _outlive(
             if each.sent is None and not each.is_driven:  # interrupted, nobody knows when
                 each.sent = yield from _left_by_now()
             if each.sent is not None and each.sent.visible(_told_time(context, now), life):
-                context.stray_writes.end(each)
+                context.stray_writes.forget(each)
         return None if any(each in context.stray_writes for each in earlier) else ""
 
     life = context.policy.signature_life

@@ -175,6 +175,27 @@ def test_a_trigger_waits_for_a_reset_that_another_thread_sends_and_is_sent_once_
     assert words(exchange) == ["trigger", "trigger"]
 
 
+def test_a_reset_beside_a_trigger_that_waits_is_sent_after_its_last_word() -> None:
+    exchange = exchange_of(LOST)
+    send(exchange, RESET)
+    trigger, reset = flow_of(exchange, TRIGGER), flow_of(exchange, RESET)
+    exchange.run_until(trigger, sleeps_after(exchange, 2))
+    exchange.run_until(reset, sleeps_after(exchange, 4))
+    exchange.run(resumed(trigger, exchange))
+    exchange.run(resumed(reset, exchange))
+    assert words(exchange) == ["reset", "reset", "trigger", "trigger", "reset"]
+
+
+def test_what_was_interrupted_before_it_was_sent_keeps_nobody_waiting() -> None:
+    exchange = exchange_of(LOST)
+    send(exchange, limit(9))
+    flow = flow_of(exchange, limit(5))
+    exchange.run_until(flow, sleeps_after(exchange, 2))
+    flow.close()
+    exchange.time += 70
+    assert max(send(exchange, limit(3), limit(4))) < 1
+
+
 @pytest.mark.parametrize(
     ("call", "contract", "thing"),
     [
