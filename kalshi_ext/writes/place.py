@@ -17,6 +17,7 @@ from attrs import evolve
 
 from kalshi_ext.contract.types import TimeInForce
 from kalshi_ext.contracts.interface import Contract
+from kalshi_ext.contracts.preload import preload
 from kalshi_ext.errors import Denied, DryRun, KalshiError, Misuse
 from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.flow import (
@@ -190,6 +191,7 @@ def _send(
         build_call=build_call,
     )  # fmt: skip
     results = yield from execute(write, reservation.reserve(write, tickets))
+    preload(contract)  # what may have to stop it
     yield from note_reopening(contract, context, limits, results.values())
     for key, ticket in tickets.items():
         note_route(context, ticket, results[key])

@@ -64,9 +64,10 @@ def send_idempotent(
     `stops` names what is pending and ends before it, `state_of` the thing whose state it names. A
     stop of a group ends what else is sent of it.
     """
-    ends_by_stop = state_of is not None and state_of[0] == "group" and stops is None
-    scopes = [ALL, state_of] if ends_by_stop else []
-    limits = yield from begin_call(context, deadline, scopes=tuple(filter(None, scopes)))
+    scopes: tuple[Scope, ...] = ()
+    if state_of is not None and state_of[0] == "group" and stops is None:
+        scopes = (ALL, state_of)
+    limits = yield from begin_call(context, deadline, scopes=scopes)
     if stops is not None:
         stop_pending(context, [stops], call.operation.facade, limits)
     steps = _send(call, context, limits, state_of, is_stop=stops is not None)
