@@ -17,7 +17,6 @@ from kalshi_ext.errors import Misuse
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, OrderTicket, Target
 from kalshi_ext.requests.filters import ListQuery
 
-
 _loaded: set[str] = set()  # names of contracts
 
 
