@@ -304,7 +304,7 @@ class Scheduler(Printed, Generic[T]):
 
     def _fail(self, job: _Job, error: Exception) -> None:
         self._sent(job)
-        if isinstance(error, Misuse) and 1 < self._batch_size() < len(job.items):
+        if isinstance(error, Misuse) and self._batch_size() < len(job.items):
             # The bucket was learned to be smaller meanwhile.
             self.queues.setdefault(self.operation.shard(self.items[job.items[0]]), deque()).extend(
                 job.items

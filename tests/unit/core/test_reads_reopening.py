@@ -11,10 +11,11 @@ import fake_exchange as ex
 import pytest
 
 from kalshi_ext import errors, writes
+from kalshi_ext.journal import JournalUnusable
 from kalshi_ext.protocol.flow import CallLimits
 from kalshi_ext.protocol.messages import Reply, Request
 from kalshi_ext.reads.reopening import note_reopening, wait_until_open
-from kalshi_ext.reads.routing import follow
+from kalshi_ext.reads.routing import follow, locate
 from kalshi_ext.requests import DecreaseTicket, Target
 
 ID = ex.row()["order_id"]
@@ -197,3 +198,33 @@ def test_a_shard_that_was_named_is_known_after_placing_and_after_a_restart(
     asked = exchange.sent("POST")[-1]
     said = dict(asked.query) | json.loads(asked.body or b"{}")
     assert said.get("exchange_index") in (known, None if known is None else int(known))
+
+
+def test_the_journal_is_read_once_for_the_routes_of_orders_that_it_does_not_know() -> None:
+    exchange, reads = ex.FakeExchange(), list[int]()
+    page = exchange.journal.page
+
+    def counted(*arguments: Any) -> Any:
+        reads.append(1)
+        return page(*arguments)
+
+    exchange.journal.page = counted  # type: ignore[method-assign]
+    exchange.run(locate(core.CURRENT, Target.of(ID), exchange.context))
+    first = len(reads)
+    exchange.run(locate(core.CURRENT, Target.of(ex.row(2)["order_id"]), exchange.context))
+    assert len(reads) == first > 0
+    exchange.restart()
+    named = Target.of(ID, ticker=ex.TICKER)
+    assert exchange.run(locate(core.CURRENT, named, exchange.context)) == named
+    assert len(reads) == first  # a ticker routes it already
+
+
+def test_an_order_of_a_journal_that_fails_is_changed_without_what_it_knows() -> None:
+    exchange = ex.FakeExchange()
+
+    def broken(*_: Any) -> Any:
+        raise JournalUnusable("disk full")
+
+    exchange.journal.page = broken  # type: ignore[method-assign]
+    assert exchange.run(locate(core.CURRENT, Target.of(ID), exchange.context)) == Target.of(ID)
+    assert not exchange.context.known_orders.is_journal_read  # it is asked again

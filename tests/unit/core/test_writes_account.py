@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -49,6 +50,30 @@ def test_a_write_of_which_nobody_knows_when_it_was_sent_has_no_age() -> None:
     exchange.context.pending_writes.add(ex.TICKER, "c1")
     (write,) = exchange.run(health(exchange.context, [], 0.0)).open_writes
     assert (write.key, write.age) == ("c1", 0.0)
+
+
+def test_the_age_of_an_open_write_counts_from_its_last_sending() -> None:
+    exchange = ex.FakeExchange()
+    exchange.crash(writes.place(core.CURRENT, ex.ticket(), exchange.context))
+    exchange.restart()
+    entry = exchange.entry()
+    sent_at = entry.created_at + timedelta(seconds=30)
+    sent = evolve(entry, sent_at=sent_at)
+    exchange.journal.open_entries = lambda ticker=None: [sent]  # type: ignore[method-assign]
+    exchange.time = entry.created_at.timestamp() + 100
+    (write,) = exchange.run(health(exchange.context, [], 0.0)).open_writes
+    assert write.age == pytest.approx(70)
+
+
+def test_the_last_answer_is_as_old_as_it_is() -> None:
+    exchange = ex.FakeExchange([ex.once(ex.created())])
+    assert exchange.run(health(exchange.context, [], 0.0)).last_answer_age is None
+    exchange.run(writes.place(core.CURRENT, ex.ticket(), exchange.context))
+    for later in (0.0, 0.25, 100.0):
+        exchange.time += later
+        seen = exchange.run(health(exchange.context, [], 0.0))
+        assert seen.last_answer == seen.time - timedelta(seconds=seen.last_answer_age)
+        assert seen.last_answer_age == pytest.approx({0.0: 0.0, 0.25: 0.25}.get(later, 100.25))
 
 
 def test_the_budget_is_told_where_there_is_one() -> None:

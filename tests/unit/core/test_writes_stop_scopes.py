@@ -1,0 +1,302 @@
+"""What a stop and a resume reach, and what they leave alone; what of it was not seen is said."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import core_samples as core
+import fake_exchange as ex
+import pytest
+from attrs import evolve
+from stop_exchange import ALL, GROUP, Exchange, exchange_of, stop
+
+from kalshi_ext import errors, writes
+from kalshi_ext import stop as stops
+from kalshi_ext.journal import Latch
+from kalshi_ext.protocol.flow import Record
+from kalshi_ext.protocol.messages import Reply, Request
+from kalshi_ext.stop import AutoGroups
+from kalshi_ext.values import count
+
+MARKET = Latch(ticker=ex.TICKER)
+EVENT = Latch(event_ticker="KXRAIN-26DEC31")
+SUBACCOUNT_0, SUBACCOUNT_1 = Latch(subaccount=0), Latch(subaccount=1)
+ORDERS = "/portfolio/orders"
+
+
+def cancelled(exchange: Exchange) -> list[str]:
+    """Name the orders of the batches of cancels, as often as each was sent."""
+    bodies = [json.loads(each.body or b"{}") for each in exchange.sent("DELETE", "/batched")]
+    named = [
+        body.get("order_ids") or [row["order_id"] for row in body["orders"]] for body in bodies
+    ]
+    return [each for ids in named for each in ids]
+
+
+def resting(*rows: Any) -> ex.Handler:
+    """Show these rows as resting, whatever was cancelled."""
+
+    def handler(request: Request) -> Reply | None:
+        is_list = (request.method, request.path) == ("GET", ORDERS)
+        wanted = is_list and dict(request.query).get("status") == "resting"
+        return core.reply(200, {"orders": rows}) if wanted else None
+
+    return handler
+
+
+def test_a_stop_that_the_contract_cannot_say_shuts_nothing() -> None:
+    exchange = exchange_of()
+    with pytest.raises(errors.Misuse, match="subaccount"):
+        exchange.run(stops.stop(core.CLASSIC, exchange.context, Latch(subaccount=3)))
+    assert exchange.context.stops.latches == ()
+    assert exchange.journal.stops.record.read().latches == ()
+    assert exchange.requests == []
+
+
+@pytest.mark.parametrize(
+    ("contract", "latch"),
+    [(core.CURRENT, MARKET), (core.CURRENT, EVENT), (core.CLASSIC, ALL), (core.CLASSIC, MARKET)],
+)
+def test_without_verify_what_no_sweep_ends_is_cancelled_one_by_one(
+    contract: Any, latch: Latch
+) -> None:
+    silent = [] if contract is core.CURRENT else [ex.always(core.reply(500), method="DELETE")]
+    exchange = exchange_of(*silent, orders=[ex.row(1), ex.row(2)])
+    exchange.run(stops.stop(contract, exchange.context, latch, verify=False))
+    assert set(cancelled(exchange)) == {ex.row(1)["order_id"], ex.row(2)["order_id"]}
+
+
+def test_an_event_of_the_classic_contract_goes_by_tickers_and_says_why() -> None:
+    exchange = exchange_of()
+    report = exchange.run(stops.stop(core.CLASSIC, exchange.context, EVENT, verify=False))
+    assert "no list of markets" in report.inferred[0]
+    assert exchange.sent("GET", "/markets") == []
+
+
+def test_an_order_is_cancelled_once_while_reads_lag_behind_its_cancel() -> None:
+    exchange = exchange_of(resting(ex.row(1)), watermark=1_000.0)
+    report = stop(exchange, MARKET, deadline=20)
+    assert cancelled(exchange) == [ex.row(1)["order_id"]]
+    assert [each.why for each in report.resting] == ["cancelled, and reads do not show it yet"]
+
+
+def test_an_order_that_reads_show_after_its_cancel_is_cancelled_again() -> None:
+    exchange = exchange_of(resting(ex.row(1)))
+    assert stop(exchange, MARKET, deadline=20).outcome == "resting"
+    assert len(cancelled(exchange)) > 1
+
+
+def test_why_nobody_knows_how_fresh_reads_are_is_told() -> None:
+    paused = core.refused(503, "exchange_paused")
+    report = stop(
+        exchange_of(ex.always(paused, method="GET", ending="/user_data_timestamp")), deadline=5
+    )
+    assert "exchange_paused" in report.unread[0]
+    report = stop(
+        exchange_of(ex.always(core.reply(200, {}), method="GET", ending="/user_data_timestamp")),
+        deadline=5,
+    )
+    assert report.unread[0].removeprefix("how fresh reads are: ") not in ("", "None")
+
+
+@pytest.mark.parametrize("answer", [core.reply(500), core.reply(200, {}), core.reply(200, b"<")])
+def test_a_404_about_a_group_proves_nothing_where_the_groups_cannot_be_listed(
+    answer: Reply,
+) -> None:
+    exchange = exchange_of(
+        ex.always(ex.not_found(), method="PUT"),
+        ex.always(answer, method="GET", ending="/order_groups"),
+        group=True,
+    )
+    report = stop(exchange, deadline=10)
+    assert (report.outcome, [each.triggered for each in report.groups]) == ("unknown", [False])
+    assert exchange.journal.stops.record.read().groups == {"0/0": GROUP}
+
+
+# What names no subaccount is of subaccount 0
+
+
+def in_doubt(**changes: Any) -> Exchange:
+    exchange = exchange_of()
+    exchange.crash(writes.place(core.CURRENT, ex.ticket(**changes), exchange.context))
+    exchange.restart()
+    return exchange
+
+
+@pytest.mark.parametrize(
+    ("changes", "latch", "undecided"),
+    [
+        ({}, SUBACCOUNT_0, ("c1",)),
+        ({}, SUBACCOUNT_1, ()),
+        ({"subaccount": 1}, SUBACCOUNT_1, ("c1",)),
+        ({"subaccount": 1}, SUBACCOUNT_0, ()),
+    ],
+)
+def test_an_order_in_doubt_is_waited_for_by_the_stop_of_its_subaccount_alone(
+    changes: dict[str, Any], latch: Latch, undecided: tuple[str, ...]
+) -> None:
+    report = stop(in_doubt(**changes), latch, deadline=10)
+    assert report.undecided == undecided
+
+
+@pytest.mark.parametrize(
+    ("told", "latch", "ends"),
+    [
+        ({}, SUBACCOUNT_0, True),
+        ({}, SUBACCOUNT_1, False),
+        ({"subaccount_number": 1}, SUBACCOUNT_1, True),
+        ({"subaccount_number": 1}, SUBACCOUNT_0, False),
+        ({"subaccount_number": "odd"}, SUBACCOUNT_0, False),
+        ({"subaccount_number": "odd"}, ALL, True),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_cancelled_by_the_stop_of_its_subaccount_alone(
+    told: dict[str, Any], latch: Latch, ends: bool
+) -> None:
+    row = {**ex.row(), "remaining_count_fp": "many", **told}
+    exchange = exchange_of(resting(row))
+    report = stop(exchange, latch, deadline=5)
+    assert report.outcome == "unknown"
+    assert (ex.row()["order_id"] in cancelled(exchange)) is ends
+
+
+def fill(**changes: Any) -> dict[str, Any]:
+    later = ex.journal_codec.instant(core.EPOCH + 30).isoformat()
+    return {
+        "fill_id": "f1", "order_id": ex.row(3)["order_id"], "ticker": ex.TICKER,
+        "book_side": "bid", "outcome_side": "yes", "count_fp": "1.00", "created_time": later,
+        "yes_price_dollars": "0.5600", "fee_cost": "0.01", "is_taker": False, **changes,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("told", "latch", "counts"),
+    [
+        ({}, SUBACCOUNT_0, True),
+        ({}, SUBACCOUNT_1, False),
+        ({"subaccount_number": 1}, SUBACCOUNT_1, True),
+        ({"subaccount_number": 1}, SUBACCOUNT_0, False),
+    ],
+)
+def test_a_report_counts_the_fills_of_its_subaccount_alone(
+    told: dict[str, Any], latch: Latch, counts: bool
+) -> None:
+    exchange = exchange_of(fills=[fill(**told)])
+    assert len(stop(exchange, latch).filled) == counts
+
+
+def test_a_report_says_of_how_many_rows_it_could_not_count() -> None:
+    exchange = exchange_of(fills=[fill(), fill(fill_id="f2", count_fp="many")])
+    report = stop(exchange)
+    assert [each.fill_id for each in report.filled] == ["f1"]
+    assert report.uncounted == ("filled: 1 rows could not be read",)
+
+
+# Resume
+
+
+def grouped() -> Exchange:
+    exchange = exchange_of()
+    groups = {"0/0": "zero", "3/0": "three", "3/2": "more"}
+    exchange.journal.change_stops(lambda each: each.with_groups(groups))
+    return exchange
+
+
+def reset(exchange: Exchange, scope: Latch) -> list[str]:
+    """Resume, and name the groups that may trade again."""
+    exchange.requests.clear()
+    exchange.run(stops.resume(core.CURRENT, exchange.context, scope))
+    return [each.path.split("/")[-2] for each in exchange.sent("PUT", "/reset")]
+
+
+def test_resume_lets_the_groups_of_its_scope_trade_again_and_no_others() -> None:
+    exchange = grouped()
+    stop(exchange, Latch(subaccount=3))
+    assert reset(exchange, Latch(subaccount=3)) == ["three", "more"]
+    exchange = grouped()
+    for latch in (ALL, Latch(subaccount=0)):
+        stop(exchange, latch)
+    assert reset(exchange, ALL) == ["zero", "three", "more"]  # without a scope everything opens
+    stop(exchange, MARKET)
+    assert reset(exchange, MARKET) == []
+
+
+def test_resume_with_nothing_shut_lets_every_group_trade_again() -> None:
+    assert reset(grouped(), ALL) == ["zero", "three", "more"]
+
+
+def test_resume_names_what_is_shut_where_its_scope_is_not() -> None:
+    exchange = exchange_of()
+    with pytest.raises(errors.Misuse, match="none is shut"):
+        exchange.run(stops.resume(core.CURRENT, exchange.context, MARKET))
+    stop(exchange, SUBACCOUNT_1)
+    with pytest.raises(errors.Misuse, match=r"subaccount 1$"):
+        exchange.run(stops.resume(core.CURRENT, exchange.context, MARKET))
+
+
+def test_a_group_that_somebody_deleted_does_not_hold_resume_up_and_is_forgotten() -> None:
+    exchange = grouped()
+    stop(exchange)
+    exchange.handlers = [ex.once(ex.not_found(), method="PUT", ending="/three/reset")]
+    assert reset(exchange, ALL) == ["zero", "three", "more"]
+    assert exchange.journal.stops.record.read().groups == {"0/0": "zero", "3/2": "more"}
+
+
+# Automatic groups
+
+
+def automatic(*handlers: Any) -> Exchange:
+    exchange = exchange_of(*handlers, group=True)
+    exchange.context = evolve(exchange.context, auto_groups=AutoGroups(count(10)))
+    return exchange
+
+
+def test_a_group_that_is_triggered_ends_the_orders_that_wait_to_go_into_it() -> None:
+    exchange = automatic()
+    flow = writes.place(core.CURRENT, ex.ticket(), exchange.context)
+    effect = next(flow)
+    while not (isinstance(effect, Record) and effect.verb == "reserve_many"):
+        effect = flow.send(exchange.perform(effect))
+    exchange.context.stops.add([("group", GROUP)], "order_groups.trigger", exchange.monotonic())
+
+    def rest() -> None:
+        current = effect
+        while True:
+            current = flow.send(exchange.perform(current))
+
+    with pytest.raises(errors.NotSent, match=r"order_groups\.trigger was called meanwhile"):
+        rest()
+    assert exchange.sent("POST") == []
+
+
+@pytest.mark.parametrize("answer", [core.reply(200, b"<"), core.lost(bytes_sent=True)])
+def test_an_order_whose_shard_is_not_known_goes_into_no_group_and_is_not_sent(answer: Any) -> None:
+    exchange = automatic(ex.always(answer, method="GET", ending=ex.TICKER))
+    with pytest.raises(errors.NotSent, match=f"the shard of {ex.TICKER} is not known"):
+        exchange.run(writes.place(core.CURRENT, ex.ticket(), exchange.context))
+    assert exchange.sent("POST") == []
+
+
+NO_GROUP = core.reply(400, {"error": {"code": "invalid_order", "message": "no such order group"}})
+
+
+@pytest.mark.parametrize(
+    ("refusal", "there", "kept"),
+    [
+        (NO_GROUP, ex.not_found(), False),
+        (NO_GROUP, core.reply(200, {"orders": []}), True),
+        (NO_GROUP, core.reply(500), True),
+        (core.refused(400), ex.not_found(), True),  # it does not speak of the group
+    ],
+)
+def test_a_group_is_forgotten_only_where_it_was_refused_and_is_gone(
+    refusal: Reply, there: Reply, kept: bool
+) -> None:
+    path = f"/order_groups/{GROUP}"
+    exchange = automatic(
+        ex.once(refusal, ending="/orders"), ex.always(there, method="GET", ending=path)
+    )
+    with pytest.raises(errors.BadRequest):
+        exchange.run(writes.place(core.CURRENT, ex.ticket(), exchange.context))
+    assert (GROUP in exchange.journal.stops.record.read().groups.values()) is kept
