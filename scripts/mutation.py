@@ -42,7 +42,7 @@ REASONS = Path(__file__).resolve().parent / "mutation_reasons.toml"
 SECONDS = 900  # for all tests of a mutant; a single test may take 40 times as long as without it
 # For the tests of a mutant, by the processor's time that they take under the tracer. A mutant that
 # would only be killed by those that are left out counts as a survivor.
-PATIENCE = 16.0  # seconds
+PATIENCE = 24.0  # seconds
 
 SIMULATION_TEST = "tests/faults/test_simulated_world.py::" + (
     "test_no_seed_makes_an_order_twice_loses_one_or_says_what_is_not_so"

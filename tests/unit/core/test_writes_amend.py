@@ -104,6 +104,30 @@ def test_an_order_that_changed_since_the_sending_is_done_at_once(
 
 
 @pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize(("first", "waits"), [([], False), ([LOST], True)])
+def test_what_is_refused_as_no_change_is_done_at_once_where_no_other_copy_was_sent(
+    change: Any, first: list[Any], waits: bool
+) -> None:
+    no_op = ex.refused(400, "AMEND_ORDER_NO_OP")
+    old, wanted = (
+        ex.row(remaining_count_fp="8.00", initial_count_fp="8.00"),
+        amended(created_time=at(-9.0), last_update_time=at(-5.0)),
+    )
+    exchange = ex.FakeExchange([ex.once(*first, no_op)], orders=[wanted])
+    if first:  # the reads show that it is not done, until it went again
+        exchange.handlers.append(
+            lambda request: (
+                core.reply(200, {"order": old})
+                if request.path.endswith(ID) and len(exchange.sent("POST")) == 1
+                else None
+            )
+        )
+    assert change(exchange).replayed
+    assert len(exchange.sent("POST")) == 1 + len(first)
+    assert exchange.waited >= 120 if waits else exchange.waited < 2  # a minute for each copy
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_what_an_earlier_change_of_this_client_left_says_nothing_of_the_next(change: Any) -> None:
     """The Date tells whole seconds; the answer to the change before tells when that was made."""
     answer = {"order_id": ID, "remaining_count": "6.00", "fill_count": "0.00"}

@@ -255,6 +255,34 @@ def test_a_write_of_a_kind_not_known_stays_open() -> None:
     assert (resolution.state, exchange.entry("w").state) == (State.UNKNOWN, State.INTENT)
 
 
+@pytest.mark.parametrize("left_out", ["by", "total"])
+def test_a_difference_of_which_the_journal_does_not_tell_all_stays_open(left_out: str) -> None:
+    row = ex.row()
+    exchange = ex.FakeExchange(orders=[row])
+    ticket = DecreaseTicket.of(Target.of(row["order_id"], ticker=ex.TICKER), by=1)
+    exchange.crash(writes.decrease(core.CURRENT, ticket, exchange.context))
+    (entry,) = exchange.journal.entries()
+    told = json.loads(entry.ticket)
+    assert told.pop(left_out)
+    exchange = ex.FakeExchange(orders=[ex.row(remaining_count_fp="4.00")])
+    exchange.journal.reserve_many([evolve(entry, ticket=json.dumps(told))])
+    (resolution,) = recover(exchange)
+    assert resolution.state is State.UNKNOWN
+
+
+def test_each_recovery_looks_as_long_as_the_first() -> None:
+    exchange = ex.FakeExchange(watermark=None)  # no read tells how fresh it is
+    crash_placing(exchange)
+    for _ in range(2):
+        before = exchange.waited
+        (resolution,) = recover(exchange)
+        assert resolution.state is State.UNKNOWN
+        assert exchange.waited - before > 150
+    exchange.watermark = 0.0
+    (resolution,) = recover(exchange)
+    assert resolution.state is State.NOT_SENT
+
+
 def test_an_entry_resolved_by_hand_as_not_executed_is_not_placed_again() -> None:
     exchange = ex.FakeExchange()
     crash_placing(exchange)
