@@ -126,6 +126,14 @@ def test_between_two_looks_it_waits_for_the_moment_told_but_no_minute(
     assert least - 1.1 <= looks[1] - looks[0] <= most + 0.1
 
 
+@pytest.mark.parametrize("deadline", [5.4, 10.6, 64.9])
+def test_it_waits_until_the_deadline_itself(deadline: float) -> None:
+    exchange = world(market("inactive"))
+    with pytest.raises(errors.MarketNotOpen):
+        wait(exchange, deadline)
+    assert exchange.monotonic() - 1_000 == pytest.approx(deadline, abs=0.1)
+
+
 def refusal(kind: type[errors.Refused] = errors.MarketNotOpen) -> Any:
     return kind("no")
 

@@ -12,7 +12,7 @@ import pytest
 from attrs import evolve
 
 from kalshi_ext import errors, writes
-from kalshi_ext.journal import JournalUnusable
+from kalshi_ext.journal import JournalUnusable, State
 from kalshi_ext.protocol.messages import Reply, Request
 from kalshi_ext.protocol.pacer import Pacer
 from kalshi_ext.reads.account import read_account
@@ -50,6 +50,25 @@ def test_a_write_of_which_nobody_knows_when_it_was_sent_has_no_age() -> None:
     exchange.context.pending_writes.add(ex.TICKER, "c1")
     (write,) = exchange.run(health(exchange.context, [], 0.0)).open_writes
     assert (write.key, write.age) == ("c1", 0.0)
+
+
+def test_a_write_under_way_is_open_only_once_its_outcome_is_in_doubt() -> None:
+    exchange = ex.FakeExchange([ex.always(core.lost(bytes_sent=True), method="POST")])
+
+    def open_keys() -> list[str]:
+        return [each.key for each in exchange.run(health(exchange.context, [], 0.0)).open_writes]
+
+    flow = writes.place(core.CURRENT, ex.ticket(), exchange.context)
+    effect = next(flow)
+    while not ex.is_post(effect):
+        effect = flow.send(exchange.perform(effect))
+    assert (exchange.states(), open_keys()) == ([State.INTENT], [])
+    while exchange.states() != [State.UNKNOWN]:
+        effect = flow.send(exchange.perform(effect))
+    assert open_keys() == ["c1"]
+    flow.close()
+    exchange.restart()
+    assert open_keys() == ["c1"]
 
 
 def test_the_age_of_an_open_write_counts_from_its_last_sending() -> None:

@@ -159,6 +159,14 @@ def test_progress_of_cancels_counts_each_order_once(number: int) -> None:
     assert len(seen) == len(exchange.sent("DELETE"))
 
 
+@pytest.mark.parametrize("first", [core.THROTTLED, core.lost(bytes_sent=False)])
+def test_a_request_that_waits_to_be_tried_again_holds_no_other_up(first: Reply | Lost) -> None:
+    exchange = world(ex.once(first), attempts=2, backoff=core.no_jitter(first=20.0))
+    assert {type(each) for each in place(exchange, tickets(20))} == {OrderAck}
+    numbers = [items_of(each)[0]["client_order_id"] for each in exchange.sent("POST")]
+    assert numbers == ["c1", "c6", "c11", "c16", "c1"]
+
+
 def test_a_fault_of_the_client_itself_ends_the_items_of_its_request_alone() -> None:
     def faulty(request: Request) -> None:
         if request.method == "POST" and "c7" in {
