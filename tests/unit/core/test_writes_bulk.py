@@ -212,6 +212,7 @@ def test_at_the_deadline_the_rest_ends_as_not_sent() -> None:
     assert kinds == [OrderAck] * placed + [errors.NotSent] * (100 - placed)
     assert ids(results) == [f"c{number}" for number in range(1, 101)]
     assert exchange.waited <= 2.0
+    assert "the deadline of the call has passed" in str(results[-1])
 
 
 def test_a_stop_ends_what_was_not_sent_yet() -> None:
@@ -236,6 +237,7 @@ def test_refused_credentials_end_the_call_and_lose_no_success() -> None:
     assert kinds.count("OrderAck") == 10
     assert kinds.count("Forbidden") == 5
     assert kinds.count("NotSent") == 45
+    assert ids(results) == [f"c{number}" for number in range(1, 61)]
     assert len(exchange.requests) == 3
 
 

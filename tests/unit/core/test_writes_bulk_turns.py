@@ -123,6 +123,17 @@ def test_what_only_the_common_bucket_pays_for_goes_first_then_the_longest_queue(
     assert [rows[0].get("exchange_index") for rows in batches[:3]] == [None, None, 2]
 
 
+def test_batches_of_cancels_take_the_tokens_that_are_kept_for_them_and_orders_do_not() -> None:
+    exchange = world(pacer=Pacer(TokenBucket(1_000, 1_000), TokenBucket(1_000, 100)))
+    targets = [Target.of(ex.row(n)["order_id"]) for n in range(120)]
+    exchange.run(bulk.cancel_many(core.CURRENT, targets, exchange.context))
+    place(exchange, tickets(30))
+    cancels, orders = (
+        [len(items_of(each)) for each in exchange.sent(m)] for m in ("DELETE", "POST")
+    )
+    assert (max(cancels), max(orders)) == (50, 9)  # at 2 and 10 tokens; a tenth is kept
+
+
 @pytest.mark.parametrize("attempts", [1, 2])
 def test_an_item_that_the_rate_limit_refuses_goes_again_three_times(attempts: int) -> None:
     exchange = world(ex.always(core.THROTTLED, method="POST"), attempts=attempts)
@@ -157,6 +168,16 @@ def test_progress_of_cancels_counts_each_order_once(number: int) -> None:
     assert seen[-1] == (number, number)
     assert [done for done, _ in seen] == sorted({done for done, _ in seen})
     assert len(seen) == len(exchange.sent("DELETE"))
+
+
+@pytest.mark.parametrize("number", [3, 60], ids=["one request", "several"])
+def test_no_order_is_cancelled_where_one_names_what_the_contract_cannot_say(number: int) -> None:
+    exchange = world()
+    targets = [Target.of(ex.row(n)["order_id"]) for n in range(number)]
+    targets[-1] = Target.of(targets[-1].order_id, subaccount=3)
+    with pytest.raises(errors.Misuse, match="subaccount"):
+        exchange.run(bulk.cancel_many(core.CLASSIC, targets, exchange.context))
+    assert exchange.requests == []
 
 
 @pytest.mark.parametrize("first", [core.THROTTLED, core.lost(bytes_sent=False)])

@@ -13,7 +13,7 @@ from stop_exchange import ALL, GROUP, Exchange, exchange_of, stop
 
 from kalshi_ext import errors, writes
 from kalshi_ext import stop as stops
-from kalshi_ext.journal import Latch
+from kalshi_ext.journal import JournalUnusable, Latch
 from kalshi_ext.protocol.flow import Record
 from kalshi_ext.protocol.messages import Reply, Request
 from kalshi_ext.stop import AutoGroups
@@ -72,6 +72,33 @@ def test_an_event_of_the_classic_contract_goes_by_tickers_and_says_why() -> None
     report = exchange.run(stops.stop(core.CLASSIC, exchange.context, EVENT, verify=False))
     assert "no list of markets" in report.inferred[0]
     assert exchange.sent("GET", "/markets") == []
+
+
+@pytest.mark.parametrize("latch", [ALL, MARKET, EVENT])
+def test_a_stop_whose_journal_cannot_be_read_ends_what_rests_and_says_so(latch: Latch) -> None:
+    exchange = exchange_of(orders=[ex.row()])
+
+    def broken(*_: Any) -> Any:
+        raise JournalUnusable("disk full")
+
+    exchange.journal.open_entries = broken  # type: ignore[method-assign]
+    report = stop(exchange, latch, deadline=5)
+    assert (report.outcome, report.unread) == ("unknown", ("the journal: disk full",))
+    assert exchange.orders == []
+
+
+def test_what_was_proven_of_an_event_is_proven_anew_once_it_has_more_markets() -> None:
+    row = {"ticker": "KXSUN-1", "event_ticker": EVENT.event_ticker, "status": "active"}
+
+    def markets(request: Request) -> Reply | None:
+        if request.path != "/markets":
+            return None
+        exchange.watermark = 1_000.0  # from here on no read is fresh enough
+        return core.reply(200, {"markets": [{**row, "market_type": "binary"}]})
+
+    exchange = exchange_of(markets)
+    report = stop(exchange, EVENT, deadline=10)
+    assert (report.outcome, report.unread) == ("unknown", ("no read was fresh enough",))
 
 
 def test_an_order_is_cancelled_once_while_reads_lag_behind_its_cancel() -> None:
