@@ -106,7 +106,8 @@ def test_a_market_that_has_ended_is_looked_at_once(word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("opens_at", "least", "most"), [(600, 60, 60), (20, 20, 20), (-5, 5, 5), (None, 5, 5)]
+    ("opens_at", "least", "most"),
+    [(600, 60, 60), (20, 20, 20), (0.6, 0.6, 1.6), (-5, 5, 5), (None, 5, 5)],
 )
 def test_between_two_looks_it_waits_for_the_moment_told_but_no_minute(
     opens_at: float | None, least: float, most: float

@@ -180,6 +180,21 @@ def test_no_order_is_cancelled_where_one_names_what_the_contract_cannot_say(numb
     assert exchange.requests == []
 
 
+def test_cancels_of_any_number_first_stop_what_would_change_their_orders() -> None:
+    exchange, covered = world(), list[bool]()
+    ids = [ex.row(n)["order_id"] for n in range(60)]
+
+    def note(request: Request) -> None:
+        stops = exchange.context.stops
+        covered.append(all(stops.since(0, [("order", each)]) is not None for each in ids))
+
+    exchange.handlers.insert(0, note)
+    targets = [Target.of(each) for each in ids]
+    exchange.run(bulk.cancel_many(core.CURRENT, targets, exchange.context))
+    assert len(covered) > 1
+    assert all(covered)
+
+
 @pytest.mark.parametrize("first", [core.THROTTLED, core.lost(bytes_sent=False)])
 def test_a_request_that_waits_to_be_tried_again_holds_no_other_up(first: Reply | Lost) -> None:
     exchange = world(ex.once(first), attempts=2, backoff=core.no_jitter(first=20.0))

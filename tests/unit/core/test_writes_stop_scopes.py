@@ -11,11 +11,13 @@ import pytest
 from attrs import evolve
 from stop_exchange import ALL, GROUP, Exchange, exchange_of, stop
 
-from kalshi_ext import errors, writes
+from kalshi_ext import bulk, errors, writes
 from kalshi_ext import stop as stops
 from kalshi_ext.journal import JournalUnusable, Latch
+from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.flow import Record
 from kalshi_ext.protocol.messages import Reply, Request
+from kalshi_ext.protocol.pacer import Pacer
 from kalshi_ext.stop import AutoGroups
 from kalshi_ext.values import count
 
@@ -101,6 +103,37 @@ def test_what_was_proven_of_an_event_is_proven_anew_once_it_has_more_markets() -
     assert (report.outcome, report.unread) == ("unknown", ("no read was fresh enough",))
 
 
+def test_an_order_in_doubt_of_a_market_that_its_event_does_not_list_is_named() -> None:
+    exchange = in_doubt()
+    rows = {"ticker": "KXRAIN-26DEC31-OTHER", "event_ticker": EVENT.event_ticker}
+    market = {**rows, "status": "active", "market_type": "binary"}
+    exchange.handlers = [
+        ex.always(core.reply(200, {"markets": [market]}), method="GET", ending="/markets")
+    ]
+    (said,) = stop(exchange, EVENT, deadline=10).inferred
+    assert said.startswith(f"{ex.TICKER}: {EVENT.event_ticker} does not list it")
+
+
+@pytest.mark.parametrize("lag", [0.0, 5.0])
+def test_nothing_is_proven_by_reads_from_before_the_last_request_that_ends_orders(
+    lag: float,
+) -> None:
+    exchange = exchange_of(ex.once(core.lost(bytes_sent=True), method="DELETE"), watermark=lag)
+    last_sent: list[float] = []
+
+    def note(request: Request) -> None:
+        if request.method == "DELETE":
+            exchange.time += 10  # an answer that is lost takes its time
+            last_sent.append(exchange.time)
+
+    exchange.handlers.insert(0, note)
+    assert stop(exchange).flat
+    assert len(last_sent) == 2
+    proven = [each for each in exchange.requests if each.path.endswith("/user_data_timestamp")]
+    assert proven
+    assert exchange.time - last_sent[-1] >= lag
+
+
 def test_an_order_is_cancelled_once_while_reads_lag_behind_its_cancel() -> None:
     exchange = exchange_of(resting(ex.row(1)), watermark=1_000.0)
     report = stop(exchange, MARKET, deadline=20)
@@ -139,6 +172,23 @@ def test_a_404_about_a_group_proves_nothing_where_the_groups_cannot_be_listed(
     report = stop(exchange, deadline=10)
     assert (report.outcome, [each.triggered for each in report.groups]) == ("unknown", [False])
     assert exchange.journal.stops.record.read().groups == {"0/0": GROUP}
+
+
+@pytest.mark.parametrize(("listed", "ends"), [([], True), ([GROUP], False)])
+def test_a_classic_group_has_ended_once_the_list_does_not_show_it(
+    listed: list[str], ends: bool
+) -> None:
+    rows = [{"id": each, "is_auto_cancel_enabled": True} for each in listed]
+    exchange = exchange_of(
+        ex.always(core.reply(200, {}), method="DELETE"),
+        ex.always(core.reply(200, {"order_groups": rows}), method="GET", ending="/order_groups"),
+        group=True,
+    )
+    report = exchange.run(stops.stop(core.CLASSIC, exchange.context, ALL, deadline=10))
+    (group,) = report.groups
+    told = None if ends else "the list of groups does not show it gone"
+    assert (group.triggered, group.error) == (ends, told)
+    assert (exchange.journal.stops.record.read().groups == {}) is ends
 
 
 # What names no subaccount is of subaccount 0
@@ -327,3 +377,30 @@ def test_a_group_is_forgotten_only_where_it_was_refused_and_is_gone(
     with pytest.raises(errors.BadRequest):
         exchange.run(writes.place(core.CURRENT, ex.ticket(), exchange.context))
     assert (GROUP in exchange.journal.stops.record.read().groups.values()) is kept
+
+
+def test_orders_that_need_the_same_new_group_at_once_share_it() -> None:
+    refusal = ex.once(core.THROTTLED, ending="/create")
+    exchange = exchange_of(refusal, placed_in_groups)
+    policy = evolve(exchange.context.policy, backoff=core.no_jitter(first=1.0))
+    groups = AutoGroups(count(10))
+    exchange.context = evolve(
+        exchange.context, auto_groups=groups, policy=policy, pacer=Pacer.of_tier("basic")
+    )
+    listed = [ex.ticket(number, exchange_index=1) for number in range(1, 13)]
+    results = exchange.run(bulk.place_many(core.CURRENT, listed, exchange.context))
+    assert {type(each) for each in results} == {OrderAck}
+    assert len(exchange.sent("POST", "/create")) == 2  # the first was refused
+
+
+def placed_in_groups(request: Request) -> Reply | None:
+    """Acknowledge orders that name the group, alone and in batches."""
+    is_batch = request.path.endswith("/batched")
+    if request.method != "POST" or not (is_batch or request.path.endswith("/orders")):
+        return None
+    body = json.loads(request.body or b"{}")
+    rows = body["orders"] if is_batch else [body]
+    assert {each.get("order_group_id") for each in rows} == {GROUP}
+    numbers = [int(each["client_order_id"].removeprefix("c")) for each in rows]
+    acks = [json.loads(ex.created(number).body) for number in numbers]
+    return core.reply(201, {"orders": acks} if is_batch else acks[0])
