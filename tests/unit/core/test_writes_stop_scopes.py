@@ -8,18 +8,12 @@ from typing import Any
 import core_samples as core
 import fake_exchange as ex
 import pytest
-from attrs import evolve
 from stop_exchange import ALL, GROUP, Exchange, exchange_of, stop
 
-from kalshi_ext import bulk, errors, writes
+from kalshi_ext import errors, writes
 from kalshi_ext import stop as stops
 from kalshi_ext.journal import JournalUnusable, Latch
-from kalshi_ext.models import OrderAck
-from kalshi_ext.protocol.flow import Record
 from kalshi_ext.protocol.messages import Reply, Request
-from kalshi_ext.protocol.pacer import Pacer
-from kalshi_ext.stop import AutoGroups
-from kalshi_ext.values import count
 
 MARKET = Latch(ticker=ex.TICKER)
 EVENT = Latch(event_ticker="KXRAIN-26DEC31")
@@ -318,89 +312,3 @@ def test_a_group_that_somebody_deleted_does_not_hold_resume_up_and_is_forgotten(
     exchange.handlers = [ex.once(ex.not_found(), method="PUT", ending="/three/reset")]
     assert reset(exchange, ALL) == ["zero", "three", "more"]
     assert exchange.journal.stops.record.read().groups == {"0/0": "zero", "3/2": "more"}
-
-
-# Automatic groups
-
-
-def automatic(*handlers: Any) -> Exchange:
-    exchange = exchange_of(*handlers, group=True)
-    exchange.context = evolve(exchange.context, auto_groups=AutoGroups(count(10)))
-    return exchange
-
-
-def test_a_group_that_is_triggered_ends_the_orders_that_wait_to_go_into_it() -> None:
-    exchange = automatic()
-    flow = writes.place(core.CURRENT, ex.ticket(), exchange.context)
-    effect = next(flow)
-    while not (isinstance(effect, Record) and effect.verb == "reserve_many"):
-        effect = flow.send(exchange.perform(effect))
-    exchange.context.stops.add([("group", GROUP)], "order_groups.trigger", exchange.monotonic())
-
-    def rest() -> None:
-        current = effect
-        while True:
-            current = flow.send(exchange.perform(current))
-
-    with pytest.raises(errors.NotSent, match=r"order_groups\.trigger was called meanwhile"):
-        rest()
-    assert exchange.sent("POST") == []
-
-
-@pytest.mark.parametrize("answer", [core.reply(200, b"<"), core.lost(bytes_sent=True)])
-def test_an_order_whose_shard_is_not_known_goes_into_no_group_and_is_not_sent(answer: Any) -> None:
-    exchange = automatic(ex.always(answer, method="GET", ending=ex.TICKER))
-    with pytest.raises(errors.NotSent, match=f"the shard of {ex.TICKER} is not known"):
-        exchange.run(writes.place(core.CURRENT, ex.ticket(), exchange.context))
-    assert exchange.sent("POST") == []
-
-
-NO_GROUP = core.reply(400, {"error": {"code": "invalid_order", "message": "no such order group"}})
-
-
-@pytest.mark.parametrize(
-    ("refusal", "there", "kept"),
-    [
-        (NO_GROUP, ex.not_found(), False),
-        (NO_GROUP, core.reply(200, {"orders": []}), True),
-        (NO_GROUP, core.reply(500), True),
-        (core.refused(400), ex.not_found(), True),  # it does not speak of the group
-    ],
-)
-def test_a_group_is_forgotten_only_where_it_was_refused_and_is_gone(
-    refusal: Reply, there: Reply, kept: bool
-) -> None:
-    path = f"/order_groups/{GROUP}"
-    exchange = automatic(
-        ex.once(refusal, ending="/orders"), ex.always(there, method="GET", ending=path)
-    )
-    with pytest.raises(errors.BadRequest):
-        exchange.run(writes.place(core.CURRENT, ex.ticket(), exchange.context))
-    assert (GROUP in exchange.journal.stops.record.read().groups.values()) is kept
-
-
-def test_orders_that_need_the_same_new_group_at_once_share_it() -> None:
-    refusal = ex.once(core.THROTTLED, ending="/create")
-    exchange = exchange_of(refusal, placed_in_groups)
-    policy = evolve(exchange.context.policy, backoff=core.no_jitter(first=1.0))
-    groups = AutoGroups(count(10))
-    exchange.context = evolve(
-        exchange.context, auto_groups=groups, policy=policy, pacer=Pacer.of_tier("basic")
-    )
-    listed = [ex.ticket(number, exchange_index=1) for number in range(1, 13)]
-    results = exchange.run(bulk.place_many(core.CURRENT, listed, exchange.context))
-    assert {type(each) for each in results} == {OrderAck}
-    assert len(exchange.sent("POST", "/create")) == 2  # the first was refused
-
-
-def placed_in_groups(request: Request) -> Reply | None:
-    """Acknowledge orders that name the group, alone and in batches."""
-    is_batch = request.path.endswith("/batched")
-    if request.method != "POST" or not (is_batch or request.path.endswith("/orders")):
-        return None
-    body = json.loads(request.body or b"{}")
-    rows = body["orders"] if is_batch else [body]
-    assert {each.get("order_group_id") for each in rows} == {GROUP}
-    numbers = [int(each["client_order_id"].removeprefix("c")) for each in rows]
-    acks = [json.loads(ex.created(number).body) for number in numbers]
-    return core.reply(201, {"orders": acks} if is_batch else acks[0])
