@@ -20,6 +20,7 @@ from kalshi_ext.journal import (
     open_journal,
     writer,
 )
+from kalshi_ext.journal.beside import BesideJournal
 from kalshi_ext.journal.unit_of_work import UnitOfWork
 
 
@@ -65,6 +66,20 @@ def test_a_name_that_no_file_can_have_is_refused_with_the_systems_reason(tmp_pat
         open_journal(tmp_path / ("x" * 300))
     with pytest.raises(JournalUnusable, match="cannot be opened: "):
         open_journal("~nobody-has-this-name/orders.db")
+
+
+def test_a_stop_beside_the_holder_of_a_file_sees_the_open_entries_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "orders.db"
+    beside = BesideJournal(path)
+    assert beside.open_entries() == []  # the file is made with the first order
+    with open_journal(path) as holder:
+        holder.reserve(entry("a"))
+        holder.reserve(entry("b", ticker="OTHER"))
+        assert [each.key for each in beside.open_entries()] == ["a", "b"]
+        assert [each.key for each in beside.open_entries("OTHER")] == ["b"]
+        beside.reserve(entry("c"))  # of its own: in memory, and in no file
+        assert {each.key for each in beside.open_entries()} == {"a", "b", "c"}
+        assert holder.get("c") is None
 
 
 # The end
