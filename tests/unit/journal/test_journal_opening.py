@@ -21,6 +21,7 @@ from kalshi_ext.journal import (
     writer,
 )
 from kalshi_ext.journal.beside import BesideJournal
+from kalshi_ext.journal.memory import EntryTable
 from kalshi_ext.journal.unit_of_work import UnitOfWork
 
 
@@ -127,6 +128,31 @@ def test_what_a_group_reserved_counts_for_what_it_asks_next() -> None:
     view.attempt(lambda each: each.put(entry("a", account="mine")))
     assert view.has_entries_of("mine")
     assert not view.has_entries_of("yours")
+
+
+def test_what_a_group_reserved_goes_to_another_account_with_the_rest() -> None:
+    view, store = group()
+    store.adopt = lambda account: len(store.rows.table.rows)  # type: ignore[attr-defined]
+    view.attempt(lambda each: each.put(entry("a")))
+    assert view.adopt("theirs") == 1
+
+
+def test_a_reservation_in_memory_whose_caller_was_interrupted_was_not_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    journal, write, interrupts = MemoryJournal(), EntryTable.write, [KeyboardInterrupt()]
+
+    def interrupted(table: EntryTable, entries: Any) -> None:
+        write(table, entries)
+        if interrupts:
+            raise interrupts.pop()
+
+    monkeypatch.setattr(EntryTable, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        journal.reserve(entry("a"))
+    found = journal.get("a")
+    assert found is not None
+    assert found.state is State.NOT_SENT
 
 
 def test_a_request_that_fails_leaves_no_trace_in_its_group() -> None:
