@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,7 +30,7 @@ import hostile_scenario
 from attrs import evolve, fields
 from figures import write_block
 from hostile_bot import connect
-from hostile_draws import draw_scenarios
+from hostile_draws import CHAINED, draw_scenarios
 from hostile_freedoms import Freedoms
 from hostile_journals import journals
 from hostile_judge import KINDS, judge
@@ -65,10 +66,10 @@ def _taken(scenario: Scenario) -> list[str]:
     return [n for n in names if getattr(scenario.freedoms, n) != getattr(default, n)]
 
 
-def run_block(first_seed: int) -> tuple[Counter[str], Found]:
+def run_block(first_seed: int, chained: float) -> tuple[Counter[str], Found]:
     """Draw and run the scenarios of one seed."""
     logging.disable(logging.CRITICAL)
-    return run_scenarios(draw_scenarios(BLOCK, first_seed))
+    return run_scenarios(draw_scenarios(BLOCK, first_seed, chained=chained))
 
 
 def parse(text: str) -> Scenario:
@@ -166,6 +167,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--number", type=int, default=20_000, help="scenarios (default 20000)")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--chained", type=float, default=CHAINED, help="share of chains of changes")
     parser.add_argument("--minutes", type=float, default=600.0, help="then stop and report")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--replay", metavar="TEXT", help="run one scenario by its text")
@@ -178,8 +180,9 @@ def main() -> int:
     counts: Counter[str] = Counter()
     found: Found = []
     seeds = range(options.first, options.first + -(-options.number // BLOCK))
+    block = partial(run_block, chained=options.chained)
     with multiprocessing.Pool(options.jobs) as pool, contextlib.suppress(KeyboardInterrupt):
-        for more, more_found in pool.imap_unordered(run_block, seeds):
+        for more, more_found in pool.imap_unordered(block, seeds):
             counts += more
             found += more_found
             for kind, words, text in more_found:

@@ -18,14 +18,15 @@ from typing import Any
 from attrs import define, evolve, field
 from hostile_network import HostileNetwork
 from hostile_scenario import (
-    AMENDED_MORE,
-    AMENDED_PRICE,
+    ALLOCATIONS,
+    AMENDS,
     DECREASE_BY,
-    DECREASE_TO,
+    DECREASES_TO,
     GROUP_LIMIT,
     INSTANCE_AMOUNTS,
     KEY_ID,
-    NEW_LIMIT,
+    LIMITS,
+    NETTINGS,
     SLOTS,
     TRANSFERS,
     Run,
@@ -87,6 +88,7 @@ class Bot:
     order_ids: dict[int, str] = field(factory=dict)
     group_id: str | None = None
     there: Callable[[], float] = time.time  # the exchange's clock, Unix seconds
+    life: int = 0  # which client it has
     policy: Policy = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -98,6 +100,7 @@ class Bot:
         self._connect()
 
     def _connect(self) -> None:
+        self.life += 1
         kind = AsyncKalshi if self.scenario.client == "async" else Kalshi
         self.client = kind(
             key_id=KEY_ID,
@@ -120,6 +123,7 @@ class Bot:
         """Make calls with two clients at a time, one sync and one async, on one journal."""
         other = "sync" if self.scenario.client == "async" else "async"
         twin = self._twin(other)
+        twin.life = -1 - number  # one of its own
         second = step if step.beside is None else Step(step.beside, step.slot + 1)
         calls = [(bot, each, bot._call_of(each)) for bot, each in ((self, step), (twin, second))]
         takes = [
@@ -234,6 +238,7 @@ class Bot:
         """Make one call and keep what it told."""
         slots = (0, 1) if step.word == "place_many" else (step.slot,)
         told = Told(number, step.word, "done", slots, self.order_ids.get(step.slot))
+        told.life, told.state = self.life, step.state
         told.began, told.began_there = time.monotonic(), self.there()
         task = asyncio.ensure_future(work())
         if step.killed_after is not None:
@@ -309,12 +314,17 @@ class Bot:
             return partial(call, method, self.group_id) if self.group_id else None
         if word == "set_limit":
             method = "order_groups.set_limit"
-            return partial(call, method, self.group_id, NEW_LIMIT) if self.group_id else None
+            args = (self.group_id, LIMITS[step.state])
+            return partial(call, method, *args) if self.group_id else None
         if word in ("transfer", "transfer_instances", "create_subaccount"):
             return self._move(word, step.slot)
+        if word == "set_netting":
+            return partial(call, "subaccounts.set_netting", 1, enabled=NETTINGS[step.state])
+        if word == "set_allocation":
+            return partial(call, "portfolio.set_target_allocation", ALLOCATIONS[step.state])
         if order_id is None:
             return None
-        return self._change(word, order_id, step.slot)
+        return self._change(word, order_id, step)
 
     def _move(self, word: str, slot: int) -> Callable[[], Awaitable[Any]]:
         if word == "create_subaccount":
@@ -331,10 +341,11 @@ class Bot:
             client_transfer_id=TRANSFERS[slot].key,
         )
 
-    def _change(self, word: str, order_id: str, slot: int) -> Callable[[], Awaitable[Any]]:
-        wanted, classic = SLOTS[slot], self.scenario.freedoms.contract == "classic"
+    def _change(self, word: str, order_id: str, step: Step) -> Callable[[], Awaitable[Any]]:
+        wanted, classic = SLOTS[step.slot], self.scenario.freedoms.contract == "classic"
         where = {} if classic else {"ticker": wanted.ticker}
         if word == "amend":
+            price, more = AMENDS[step.state]
             return partial(
                 self.call,
                 "orders.amend",
@@ -342,14 +353,14 @@ class Bot:
                 ticker=wanted.ticker,
                 side=wanted.side,
                 client_order_id=wanted.client_order_id,
-                price=AMENDED_PRICE,
-                count=wanted.count + AMENDED_MORE,
+                price=price,
+                count=wanted.count + more,
             )
         if word == "cancel_many":
             return partial(self.call, "orders.cancel_many", [order_id])
         if word == "cancel":
             return partial(self.call, "orders.cancel", order_id, **where)
-        size = {"by": DECREASE_BY} if word == "decrease_by" else {"to": DECREASE_TO}
+        size = {"by": DECREASE_BY} if word == "decrease_by" else {"to": DECREASES_TO[step.state]}
         return partial(self.call, "orders.decrease", order_id, **size, **where)
 
 

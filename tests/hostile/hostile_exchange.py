@@ -20,7 +20,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hostile_books import STRANGER, Attempt, BookGroup, BookOrder, Books, OrderRequest, Refusal
 from hostile_freedoms import LIFE, Freedoms
-from hostile_money import KEYED, LISTS, SUBACCOUNTS, UNKEYED, MoneyDoor, Purse
+from hostile_money import KEYED, LISTS, SETTINGS, SUBACCOUNTS, UNKEYED, MoneyDoor, Purse
 from hostile_rows import (
     ack,
     cancel_ack,
@@ -127,7 +127,7 @@ class HostileExchange:
             return self._change(request, account, path.removeprefix(writes + "/"))
         if path.startswith("/portfolio/order_groups/"):
             return self._change_group(request, account)
-        if path in (KEYED, UNKEYED, SUBACCOUNTS) and not classic:
+        if path in (KEYED, UNKEYED, SUBACCOUNTS, *SETTINGS) and not classic:
             door, attempt = MoneyDoor(self.purse, self._page), request.attempt.number
             answer: Answer = door.write(
                 path, request.document(), attempt, self.now(), self.freedoms

@@ -69,6 +69,7 @@ FaultKind = Literal[
     "copy_later",  # executed and answered; a copy arrives `seconds` later
     "page_before",  # not executed, a page of somebody in front
     "page_after",  # executed, a page of somebody in front
+    "page_meanwhile",  # executed `seconds` later, a page of somebody in front at once
     "limited",  # not executed: 429 in the exchange's words
     "expired",  # not executed: 401 timestamp expired, in the exchange's words
     "paused",  # not executed: 409 trading is paused, in the exchange's words
@@ -83,7 +84,7 @@ FaultKind = Literal[
 ]
 On = Literal[
     "create", "change", "cancel", "list", "history", "fills", "get", "watermark", "group",
-    "transfer", "instance", "subaccount", "money",
+    "transfer", "instance", "subaccount", "money", "setting",
 ]  # fmt: skip
 
 PAGES = {

@@ -27,6 +27,8 @@ LISTS = {
     "/portfolio/subaccounts/transfers": "transfers",
     "/portfolio/intra_exchange_instance_transfers": "transfers",
 }
+NETTING, ALLOCATION = "/portfolio/subaccounts/netting", "/portfolio/target_balance_allocation"
+SETTINGS = {NETTING: "netting", ALLOCATION: "allocation"}
 OPENING = Decimal(1000)  # dollars on each of the subaccounts that are there from the start
 
 
@@ -54,6 +56,15 @@ class BookSubaccount:
     at: float
 
 
+@frozen
+class Setting:
+    """One setting of what the account holds ("netting", "allocation"), for ever."""
+
+    name: str
+    value: Any
+    attempt: int
+
+
 @define
 class Purse:
     """The money of the one account."""
@@ -62,6 +73,7 @@ class Purse:
     subaccounts: list[BookSubaccount] = field(
         factory=lambda: [BookSubaccount(number, STRANGER, 0.0) for number in (0, 1)]
     )
+    settings: list[Setting] = field(factory=list[Setting])
     _serial: itertools.count[int] = field(factory=lambda: itertools.count(1))
 
     def move(
@@ -101,6 +113,10 @@ class MoneyDoor:
 
     def write(self, path: str, body: Any, attempt: int, now: float, free: Freedoms) -> Any:
         """Execute a write; return status and document."""
+        if path in SETTINGS:
+            value = body["enabled"] if path == NETTING else _percents(body)
+            self.purse.settings.append(Setting(SETTINGS[path], value, attempt))
+            return 200, {}
         if path == SUBACCOUNTS:
             number = self.purse.subaccounts[-1].number + 1
             self.purse.subaccounts.append(BookSubaccount(number, attempt, now))
@@ -146,6 +162,10 @@ class MoneyDoor:
             "balance": f"{balance:.4f}",
             "updated_ts": int(subaccount.at),
         }
+
+
+def _percents(body: Any) -> dict[int, int]:
+    return {row["exchange_index"]: row["percent"] for row in body["allocations"]}
 
 
 def _row(move: Movement, free: Freedoms) -> Any:

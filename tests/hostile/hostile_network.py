@@ -20,7 +20,7 @@ from attrs import define, field
 from hostile_books import Attempt
 from hostile_exchange import Answer, HostileExchange, WireRequest, parse_target
 from hostile_freedoms import PAGES, Fault
-from hostile_money import KEYED, LISTS, SUBACCOUNTS, UNKEYED
+from hostile_money import KEYED, LISTS, SETTINGS, SUBACCOUNTS, UNKEYED
 
 Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 REASONS = {200: "OK", 201: "Created", 204: "No Content", 429: "Too Many Requests"}
@@ -34,6 +34,8 @@ def kind_of(method: str, path: str) -> str:
         return "group"
     if path in LISTS:
         return "money"
+    if path in SETTINGS:
+        return "setting"
     if path in (KEYED, UNKEYED, SUBACCOUNTS):
         return {KEYED: "transfer", UNKEYED: "instance"}.get(path, "subaccount")
     if method == "GET":
@@ -56,6 +58,7 @@ class HostileNetwork:
     step: int = 0
     attempts: list[WireRequest] = field(factory=list)
     struck: Counter[str] = field(factory=Counter)
+    copied: set[int] = field(factory=set[int])  # answered, and a copy was kept
     stepped: Callable[[WireRequest], None] = lambda _: None
     _seen: Counter[str] = field(factory=Counter)
     _later: set[asyncio.Task[Any]] = field(factory=set)
@@ -141,6 +144,9 @@ class HostileNetwork:
             if kind == "delay":
                 self._deliver_later(request, fault.seconds)
             return None
+        if kind == "page_meanwhile":
+            self._deliver_later(request, fault.seconds)
+            return self._page(fault)
         if kind in _UNEXECUTED:
             return self._unexecuted(fault, request)
         answer = self._execute(request)
@@ -156,6 +162,7 @@ class HostileNetwork:
         elif kind == "double":
             self.exchange.execute(request)
         elif kind == "copy_later":
+            self.copied.add(request.attempt.number)
             self._deliver_later(request, fault.seconds)
         elif kind == "swap":
             return self._foreign_answer(request)

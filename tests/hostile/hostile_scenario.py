@@ -39,7 +39,8 @@ from kalshi_ext import (
 Word = Literal[
     "place", "place_many", "amend", "decrease_by", "decrease_to", "cancel", "cancel_many",
     "cancel_all", "create_group", "delete_group", "trigger_group", "reset_group", "set_limit",
-    "transfer", "transfer_instances", "create_subaccount", "recover", "restart",
+    "transfer", "transfer_instances", "create_subaccount", "set_netting", "set_allocation",
+    "recover", "restart",
 ]  # fmt: skip
 ClientKind = Literal["sync", "async"]
 
@@ -54,6 +55,7 @@ class Step:
     instead, of the order of the next slot.
 
     `aware`: the deadline is given as an aware datetime. `expires`: with `expire_at_deadline=True`.
+    `state`: which of the states that its word knows it asks for (AMENDS, LIMITS, ...).
     `grouped`: the order belongs to the group that was made before. `closed_after`: so many seconds
     later another thread or task closes the client, with `closes_journal` the journal too.
     """
@@ -70,6 +72,7 @@ class Step:
     grouped: bool = False
     closed_after: float | None = None
     closes_journal: bool = False
+    state: int = 0
 
 
 @frozen
@@ -132,9 +135,13 @@ SLOTS = (
     WantedOrder("wish-one", RAIN, "ask", "0.60", 4),
     WantedOrder("wish-two", SNOW, "bid", "0.30", 6),
 )
-AMENDED_PRICE, AMENDED_MORE = Decimal("0.45"), 2
-DECREASE_BY, DECREASE_TO = 1, 2
-GROUP_LIMIT, NEW_LIMIT = 100, 250
+# What a step's `state` names: a price and how much more than was placed; what may remain; a limit;
+# whether to net; percents by shard.
+AMENDS = ((Decimal("0.45"), 2), (Decimal("0.42"), 1))
+DECREASE_BY, DECREASES_TO = 1, (2, 1)
+GROUP_LIMIT, LIMITS = 100, (250, 40)
+NETTINGS = (True, False)
+ALLOCATIONS = ({0: 100}, {0: 60, 1: 40})
 
 
 @frozen
@@ -176,6 +183,8 @@ class Told:
     states: dict[int, str | None] = field(factory=dict)
     open_entries: int = 0
     twin: bool = False  # by the second client
+    life: int = 0  # which client made the call
+    state: int = 0  # as the step's
 
 
 @define
@@ -189,6 +198,8 @@ class Run:
     states: dict[int, str | None]  # of the journal, at the end
     entry_order_ids: dict[int, str | None]
     struck: dict[str, int]
+    # Requests that were answered, and of which the network kept a copy: no client can know.
+    copied: set[int] = field(factory=set[int])
     purse: Purse = field(factory=Purse)
     open_operations: list[str] = field(factory=list[str])  # of the journal's entries, at the end
     transfer_states: dict[int, str | None] = field(factory=dict)  # as `states`, of TRANSFERS
@@ -285,7 +296,7 @@ async def play(scenario: Scenario, connect: Connect, place: Any) -> Run:
     url = await network.open()
     bot = connect(url, pem, scenario, clock, place)
     run = Run(scenario, exchange.books, network.attempts, [], {}, {}, network.struck)
-    run.purse = exchange.purse
+    run.purse, run.copied = exchange.purse, network.copied
     watch = asyncio.ensure_future(_watch_for_stalls(run))
     try:
         await bot.live(run, network)
