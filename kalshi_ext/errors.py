@@ -127,7 +127,7 @@ class JournalUnwritable(NotSent):
 
 
 class EarlierWriteUnsettled(NotSent):
-    """An earlier write of this ticker has no verdict yet, so the new one was not sent."""
+    """An earlier write of its ticker, or change of its order, is open: this one was not sent."""
 
     advice = "nothing was sent; call client.recover(), or try again when the exchange answers"
 

@@ -46,7 +46,7 @@ from kalshi_ext.writes.outcomes import (
     change_contradiction,
     may_mean_ended,
 )
-from kalshi_ext.writes.reservation import serialized, settle_prior_writes
+from kalshi_ext.writes.reservation import serialized, settle_prior_changes, settle_prior_writes
 from kalshi_ext.writes.single import Single, execute_single
 
 
@@ -66,8 +66,12 @@ def amend(
     limits = yield from admission.begin(context, deadline, scopes, began, facade)
 
     def attempt(target: Target) -> Flow[OrderAck]:
+        yield from settle_prior_changes(
+            contract, context, limits, target.order_id, ("amend", "decrease"), facade=facade
+        )
         moved = evolve(ticket, target=target)
-        return execute_single(_amend(contract, moved, context, limits))
+        single = _amend(contract, moved, context, limits)
+        return (yield from execute_single(single))  # type: ignore[no-any-return]
 
     work = partial(_execute_or_closed, contract, context, limits, target, facade, attempt)
     if context.risk is not None:
@@ -131,7 +135,12 @@ def decrease(
 
     def attempt(target: Target) -> Flow[OrderAck]:
         moved, before = evolve(ticket, target=target), None
-        if ticket.by is not None:
+        if ticket.by is None:
+            # Not for decreases: a late one only takes off more, and a smaller order must not wait.
+            yield from settle_prior_changes(
+                contract, context, limits, target.order_id, ("amend",), facade=facade
+            )
+        else:
             before = yield from _read_base(contract, target, context, limits)
             moved = evolve(moved, target=add_route(contract, target, context))  # of that read
         single = _decrease(contract, moved, before, context, limits)

@@ -1,0 +1,97 @@
+"""A change of an order waits for earlier ones of it: a late copy of one would undo the next."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import core_samples as core
+import fake_exchange as ex
+import pytest
+
+from kalshi_ext import errors, writes
+from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
+
+LOST = core.lost(bytes_sent=True)
+ID = ex.row()["order_id"]
+DONE = core.reply(200, {"order_id": ID, "remaining_count": "2.00", "fill_count": "0.00"})
+LIFE = 60.0
+
+
+def amending(
+    exchange: ex.FakeExchange, contract: Any = core.CURRENT, *, count: int = 2, **options: Any
+) -> Any:
+    ticket = AmendTicket.of(
+        ID, ticker=ex.TICKER, side="bid", price="0.57", count=count, client_order_id="c1"
+    )
+    return writes.amend(contract, ticket, exchange.context, **options)
+
+
+def decreasing(exchange: ex.FakeExchange, *, deadline: float | None = None, **size: Any) -> Any:
+    ticket = DecreaseTicket.of(Target.of(ID, ticker=ex.TICKER), **size)
+    return writes.decrease(core.CURRENT, ticket, exchange.context, deadline=deadline)
+
+
+def amend_in_doubt(exchange: ex.FakeExchange, contract: Any = core.CURRENT) -> None:
+    exchange.handlers = [ex.once(LOST, DONE)]
+    with pytest.raises(errors.OutcomeUnknown):
+        exchange.run(amending(exchange, contract, count=9, deadline=3))
+    assert len(exchange.sent("POST")) == 1
+
+
+CHANGES = (amending, functools.partial(decreasing, to=2))
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_is_held_back_while_a_copy_of_an_earlier_amend_may_arrive(change: Any) -> None:
+    exchange = ex.FakeExchange(orders=[ex.row()])
+    amend_in_doubt(exchange)
+    with pytest.raises(errors.EarlierWriteUnsettled, match=ID):
+        exchange.run(change(exchange))
+    assert len(exchange.sent("POST")) == 1
+    exchange.time += LIFE
+    assert exchange.run(change(exchange)).remaining_count == 2
+
+
+@pytest.mark.parametrize("contract", [core.CURRENT, core.CLASSIC])
+def test_an_amend_is_held_back_on_either_contract(contract: Any) -> None:
+    exchange = ex.FakeExchange(orders=[ex.row()])
+    amend_in_doubt(exchange, contract)
+    with pytest.raises(errors.EarlierWriteUnsettled):
+        exchange.run(amending(exchange, contract))
+    assert len(exchange.sent("POST")) == 1
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_waits_until_an_interrupted_amend_is_known(change: Any) -> None:
+    exchange = ex.FakeExchange([ex.once(DONE)], orders=[ex.row()])
+    exchange.crash(amending(exchange, count=9))
+    assert exchange.run(change(exchange)).remaining_count == 2
+    assert exchange.waited >= LIFE - 1
+
+
+def test_a_difference_that_cannot_be_told_holds_back_as_long_as_a_copy_may_arrive() -> None:
+    exchange = ex.FakeExchange([ex.once(LOST, DONE)], orders=[ex.row()])
+    with pytest.raises(errors.OutcomeUnknown):
+        exchange.run(decreasing(exchange, by=1, deadline=3))
+    exchange.orders = [ex.row(remaining_count_fp="1.00")]  # neither before nor after it
+    with pytest.raises(errors.EarlierWriteUnsettled):
+        exchange.run(amending(exchange))
+    exchange.time += LIFE
+    assert exchange.run(amending(exchange)).remaining_count == 2
+
+
+def test_a_size_does_not_wait_for_an_earlier_decrease() -> None:
+    exchange = ex.FakeExchange([ex.once(DONE)], orders=[ex.row()])
+    exchange.crash(decreasing(exchange, to=3))
+    assert exchange.run(decreasing(exchange, to=2)).remaining_count == 2
+    assert exchange.waited < 1
+
+
+def test_an_amend_does_not_wait_for_an_open_change_of_another_order() -> None:
+    exchange = ex.FakeExchange(orders=[ex.row()])
+    amend_in_doubt(exchange)
+    other = AmendTicket.of("o2", ticker=ex.TICKER, side="bid", price="0.57", count=2)
+    exchange.handlers = [ex.once(core.reply(200, {"order_id": "o2", "remaining_count": "2.00"}))]
+    ack = exchange.run(writes.amend(core.CURRENT, other, exchange.context))
+    assert (ack.order_id, ack.remaining_count) == ("o2", 2)
