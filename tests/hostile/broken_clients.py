@@ -11,6 +11,7 @@ import asyncio
 import base64
 import ssl
 import time
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -141,6 +142,25 @@ class SendsAgainAtOnce(Naive):
     async def lost(self, wanted: WantedOrder, body: Any, error: Exception | None) -> Said:
         answer = await self.send("POST", ORDERS, body)
         return await Naive.judge(self, wanted, body, answer)
+
+
+class AmendsAfterALostOne(Naive):
+    """Changes an order though an earlier change of it may still be on its way."""
+
+    async def amend(self, order_id: str, *, price: Decimal, count: int, **words: Any) -> None:
+        """Amend, and say that nobody knows where the answer is lost."""
+        body = {**words, "price": str(price), "count": f"{count}.00"}
+        try:
+            await self.send("POST", f"{ORDERS}/{order_id}/amend", body)
+        except httpx.HTTPError as error:
+            raise OutcomeUnknown("lost") from error
+
+    async def decrease(self, order_id: str, *, to: int, **words: Any) -> None:
+        """Decrease to a size, likewise."""
+        try:
+            await self.send("POST", f"{ORDERS}/{order_id}/decrease", {"reduce_to": f"{to}.00"})
+        except httpx.HTTPError as error:
+            raise OutcomeUnknown("lost") from error
 
 
 class GivesUp(Naive):
@@ -295,7 +315,7 @@ class BrokenBot(Bot):
         if path == "orders.place":
             names = {wanted.client_order_id: wanted for wanted in SLOTS}
             return await self.client.place(names[options["client_order_id"]])
-        return await getattr(self.client, path.removeprefix("orders."))()
+        return await getattr(self.client, path.removeprefix("orders."))(*args, **options)
 
     def _twin(self, other: Any) -> Bot:
         twin = BrokenBot(

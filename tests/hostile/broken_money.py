@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 from attrs import define
 from broken_clients import Naive, Said
-from hostile_money import KEYED, SUBACCOUNTS, UNKEYED
+from hostile_money import ALLOCATION, KEYED, NETTING, SUBACCOUNTS, UNKEYED
 from hostile_scenario import WantedOrder
 
 from kalshi_ext import Misuse, NotSent, OutcomeUnknown, Refused
@@ -83,9 +83,18 @@ class NaiveMoney(Naive):
         """Remove a group."""
         await self.write("DELETE", f"{GROUPS}/{group_id}")
 
+    async def subaccounts_set_netting(self, subaccount: int, *, enabled: bool) -> None:
+        """Switch netting."""
+        await self.write("PUT", NETTING, {"subaccount_number": subaccount, "enabled": enabled})
+
+    async def portfolio_set_target_allocation(self, percent: dict[int, int]) -> None:
+        """Set the shares."""
+        shares = [{"exchange_index": shard, "percent": share} for shard, share in percent.items()]
+        await self.write("POST", ALLOCATION, {"allocations": shares})
+
 
 class SendsMoneyAgain(NaiveMoney):
-    """What has no key is sent again at once."""
+    """What has no key is sent again at once, and what names a state; the first is forgotten."""
 
     async def lost_write(self, method: str, path: str, body: Any) -> Any:
         return await self.write(method, path, body)

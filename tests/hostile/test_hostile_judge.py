@@ -36,6 +36,15 @@ def of_group(word: Any, kind: Any = "lose_answer") -> Scenario:
     return world(Fault("group", kind, nth=1), steps=(Step("create_group"), Step(word)))
 
 
+def undone(first: str, second: str, *before: str) -> Scenario:
+    """Return a scenario of two changes of one state; a copy of the first comes after the second."""
+    before = before or ("create_group",)
+    on = WRITES[first]
+    late = Fault(on, "delay", nth=1 if on == "group" else 0, seconds=0.9)
+    words = [Step(word) for word in before if word]
+    return world(late, steps=(*words, Step(first), Step(second, state=1)))
+
+
 HTML = Fault("create", "page_after", status=403)
 # Each broken client, a world that deceives it, and the dishonesty that the judge must find there.
 DECEIVED: tuple[tuple[type[Naive], Scenario, str], ...] = (
@@ -87,6 +96,21 @@ DECEIVED: tuple[tuple[type[Naive], Scenario, str], ...] = (
     # what is done to a group
     *((money.NaiveMoney, of_group(word), "wrong") for word in CHANGES),
     *((money.TakesSilenceForYes, of_group(word, "lose_request"), "wrong") for word in CHANGES),
+    # a late copy of what came before undoes what was told done
+    *(
+        (money.SendsMoneyAgain, undone(*words), "wrong")
+        for words in (
+            ("reset_group", "trigger_group"),
+            ("trigger_group", "reset_group"),
+            ("set_limit", "set_limit"),
+            ("set_netting", "set_netting", ""),
+            ("set_allocation", "set_allocation", ""),
+        )
+    ),
+    *(
+        (broken.AmendsAfterALostOne, undone(*words, "place"), "wrong")
+        for words in (("amend", "amend"), ("amend", "decrease_to"), ("decrease_to", "amend"))
+    ),
 )
 NAMES = [
     f"{kind.__name__}-{scenario.steps[-1].word}-{found.replace(' ', '-')}"
