@@ -8,6 +8,7 @@ recovery must find every verdict and the whole script must come to its end.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import simulation_oracle
 from attrs import define, field, frozen
 from simulation_process import Crash, FlowCancelled, Machine, Process
+from simulation_states import STATES, StateCall, state_flow
 from simulation_world import TICKERS, SimulatedWorld
 
 from kalshi_ext import bulk, writes
@@ -39,7 +41,7 @@ from kalshi_ext.requests import (
 DEDUPES = ("forever", "while_open", "seconds")
 MAX_LIVES = 5  # of a bot before the faults stop
 CHANGES = ("amend", "expire", "to", "by", "cancel", "cancel_many")
-EXTRAS = ("group", "delete_group", "transfer", "subaccount", "keyed")
+EXTRAS = ("group", "states", "delete_group", "transfer", "subaccount", "keyed")
 
 
 @frozen
@@ -97,15 +99,18 @@ class SeedRun:
     counts: Counter[str] = field(factory=Counter)
     resolution_seconds: list[float] = field(factory=list)
     changes: dict[str, OrderChange] = field(factory=dict)
+    states: list[StateCall] = field(factory=list)
     extras: dict[str, Any] = field(factory=dict, eq=False)  # errors among them
 
 
-def run_seed(seed: int) -> SeedRun:
-    """Run one seed and judge it. Deterministic."""
+def run_seed(seed: int, *, only: Sequence[str] = ()) -> SeedRun:
+    """Run one seed and judge it; `only` these of EXTRAS, and no orders. Deterministic."""
     world = SimulatedWorld(seed, dedupe=DEDUPES[seed % 3])
     run, machine = SeedRun(seed), Machine(world)
-    wanted_orders = _draw_orders(world)
-    extras = [name for name in EXTRAS if world.rng.random() < 0.2]
+    wanted_orders = [] if only else _draw_orders(world)
+    extras = [*only] or [name for name in EXTRAS if world.rng.random() < 0.2]
+    if "states" in extras and "group" not in extras:
+        extras.insert(0, "group")
     for _ in range(MAX_LIVES):
         try:
             _run_bot(Process(machine), wanted_orders, extras, run)
@@ -293,6 +298,9 @@ def _make_extra_write(process: Process, name: str, run: SeedRun) -> None:
     if name in run.extras:
         return
     run.extras[name] = "started"
+    if name == "states":
+        _ask_for_states(process, run)
+        return
     if name == "group":
         flow: Any = writes.create_group(contract, Decimal(amount), None, None, context)
     elif name == "transfer":
@@ -318,6 +326,24 @@ def _make_extra_write(process: Process, name: str, run: SeedRun) -> None:
             run.extras[name] = "perhaps"
         return
     run.extras[name] = attempt(run, process, flow)
+
+
+def _ask_for_states(process: Process, run: SeedRun) -> None:
+    """Ask for two or three states of the group in a row, in one life."""
+    rng, group = process.world.rng, getattr(run.extras.get("group"), "id", None)
+    if group is None:
+        return
+    for word in [rng.choice(STATES) for _ in range(rng.choice((2, 2, 3)))]:
+        wanted = Decimal(rng.choice((20, 30, 40))) if word == "set_limit" else word == "trigger"
+        asked = StateCall(word, wanted)
+        run.states.append(asked)
+        abandoned = run.counts["abandoned"]
+        result = attempt(run, process, state_flow(process, group, asked))
+        if result is None and run.counts["abandoned"] == abandoned:
+            asked.verdict = "accepted"
+        elif isinstance(result, Refused | NotSent) and not isinstance(result, OutcomeUnknown):
+            asked.verdict = "not done"
+        run.counts[f"state {asked.verdict}"] += 1
 
 
 def _keyed_transfer(process: Process) -> Any:

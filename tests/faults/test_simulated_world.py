@@ -74,6 +74,20 @@ def test_the_judge_sees_a_verdict_that_nobody_was_told(monkeypatch: pytest.Monke
     assert any(fault.startswith("untold") for fault in faults)
 
 
+def test_the_judge_sees_what_a_late_copy_undid(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A client that does not remember what it sent of a group.
+    from kalshi_ext.journal.in_flight import StrayWrites
+
+    monkeypatch.setattr(StrayWrites, "others", lambda *_: [])
+    faults = (f for seed in range(400) for f in run_seed(seed, only=("group", "states")).faults)
+    assert any("was said done, and its" in fault for fault in faults)
+
+
+def test_no_late_copy_undoes_what_a_group_was_told() -> None:
+    runs = [run_seed(seed, only=("group", "states")) for seed in range(SEEDS)]
+    assert [fault for run in runs for fault in run.faults] == []
+
+
 def _is_failure(outcome: object) -> bool:
     status = getattr(outcome, "status", None)
     return status is None or status >= 500

@@ -274,8 +274,9 @@ def _late_copy(rng: Random, on: On) -> Fault:
     """Draw a change that arrives when its client has gone on. A group costs two requests first."""
     kind: FaultKind = rng.choice(("delay", "delay", "page_meanwhile"))
     nth = rng.choice((0, 0, 0, 1, 2)) + (2 if on == "group" else 0)
-    # 5, 20, 35 and 50 s of the minute that the exchange accepts a signature for.
-    seconds = LIFE * rng.choice((5, 20, 35, 50)) / 60
+    # 5 to 50 s of the minute that the exchange accepts a signature for; later, of one from a clock
+    # that was ahead.
+    seconds = LIFE * rng.choice((5, 20, 35, 35, 50, 50, 95)) / 60
     return Fault(on, kind, nth, rng.choice((1, 1, 2)), round(seconds, 2), status=502)
 
 

@@ -87,6 +87,35 @@ REGRESSIONS = (
             ("place_many", False, "classic", "sync"),
         )
     ),
+    # a late copy of a change whose answer was lost undid the next one of the same state
+    *(
+        Scenario(
+            (*before, Step(first), Step(second, state=1)),
+            faults=(Fault(on, "delay", nth=nth, seconds=0.9),),
+            client=client,
+        )
+        for before, on, nth, first, second, client in (
+            ((Step("create_group"),), "group", 2, "reset_group", "trigger_group", "sync"),
+            ((Step("create_group"),), "group", 2, "trigger_group", "reset_group", "async"),
+            ((Step("create_group"),), "group", 2, "set_limit", "set_limit", "async"),
+            ((), "setting", 0, "set_netting", "set_netting", "sync"),
+            ((), "setting", 0, "set_allocation", "set_allocation", "async"),
+        )
+    ),
+    # and so did that of an amend whose own time was over
+    *(
+        Scenario(
+            (Step("place"), Step("amend", deadline=0.2), Step(second, state=1)),
+            Freedoms(contract=contract),
+            (Fault("change", "delay", seconds=0.9),),
+            client=client,
+        )
+        for second, contract, client in (
+            ("amend", "current", "async"),
+            ("amend", "classic", "sync"),
+            ("decrease_to", "current", "sync"),
+        )
+    ),
     # a refused write was told as unknown, and was not open, where its client was closed meanwhile
     *(
         Scenario(
