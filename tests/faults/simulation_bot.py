@@ -78,7 +78,7 @@ class OrderChange:
     """The last change made to an order: the verdict the bot was given, and what it asked for.
 
     `number` counts the order's changes. `was_in_place`: the order was as wanted before the change,
-    so that "not done" is true as well.
+    so that "not done" is true as well. `after_doubt`: nobody knew what became of one before it.
     """
 
     kind: str
@@ -88,6 +88,12 @@ class OrderChange:
     verdict: str = "nothing"
     number: int = 1
     was_in_place: bool = False
+    after_doubt: bool = False
+
+    @property
+    def leaves_doubt(self) -> bool:
+        """Say whether a change that follows is made in doubt."""
+        return self.after_doubt or self.verdict != "accepted"
 
 
 @define
@@ -212,8 +218,10 @@ def _make_changes(process: Process, wanted: WantedOrder, order_id: str, run: See
     made = 0 if last_change is None else last_change.number
     for number, kind in enumerate(wanted.changes[made:], made + 1):
         last_change = run.changes.get(wanted.intent)
-        if last_change is not None and last_change.verdict != "accepted":
-            return  # what became of the change before is not known yet
+        in_doubt = last_change is not None and last_change.leaves_doubt
+        # What became of the change before is not known yet: some bots go on all the same.
+        if in_doubt and process.world.rng.random() < 0.5:
+            return
         if not _make_change(process, wanted, kind, order_id, number, run):
             return
 
@@ -228,6 +236,8 @@ def _make_change(
     expected, flow = _change_flow(process, wanted, kind, row)
     entries = len(simulation_oracle.order_changes(process.machine, order_id))
     change = OrderChange(kind, order_id, expected, entries, number=number)
+    before = run.changes.get(wanted.intent)
+    change.after_doubt = before is not None and before.leaves_doubt
     change.was_in_place = simulation_oracle.contradiction(row, change, executed=True) is None
     run.changes[wanted.intent] = change
     result = attempt(run, process, flow)
