@@ -88,7 +88,7 @@ class Bot:
     order_ids: dict[int, str] = field(factory=dict)
     group_id: str | None = None
     there: Callable[[], float] = time.time  # the exchange's clock, Unix seconds
-    life: int = 0  # which client it has
+    life: int = 0  # which journal it has opened
     policy: Policy = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -96,11 +96,11 @@ class Bot:
 
     async def open(self) -> None:
         """Begin a life: open the journal and a client on it."""
+        self.life += 1
         self.journal = await on_thread(open_journal, self.place, now=self.clock.now)
         self._connect()
 
     def _connect(self) -> None:
-        self.life += 1
         kind = AsyncKalshi if self.scenario.client == "async" else Kalshi
         self.client = kind(
             key_id=KEY_ID,
@@ -123,7 +123,7 @@ class Bot:
         """Make calls with two clients at a time, one sync and one async, on one journal."""
         other = "sync" if self.scenario.client == "async" else "async"
         twin = self._twin(other)
-        twin.life = -1 - number  # one of its own
+        twin.life = self.life
         second = step if step.beside is None else Step(step.beside, step.slot + 1)
         calls = [(bot, each, bot._call_of(each)) for bot, each in ((self, step), (twin, second))]
         takes = [

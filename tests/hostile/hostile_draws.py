@@ -179,6 +179,14 @@ CHAINS: tuple[tuple[Step, ...], ...] = (
             ("trigger_group", "reset_group", "delete_group"),
         )
     ),
+    # by two clients of one journal, and by one that is closed
+    (Step("create_group"), Step("set_limit", twice=True), Step("set_limit", state=1)),
+    (Step("create_group"), Step("reset_group", beside="trigger_group"), Step("trigger_group")),
+    (Step("create_group"), Step("trigger_group", beside="set_limit"), Step("reset_group")),
+    (Step("create_group"), Step("reset_group", closed_after=0.1), Step("trigger_group")),
+    (Step("set_netting", twice=True), Step("set_netting", state=1)),
+    (Step("place"), Step("amend", twice=True), Step("amend", state=1)),
+    (Step("place"), Step("amend", closed_after=0.1), Step("amend", state=1)),
     *(
         (Step("place"), *(Step(word, state=at % 2) for at, word in enumerate(words)))
         for words in (

@@ -195,6 +195,8 @@ def _endless(run: Run, told: Told) -> list[Dishonesty]:
         deadline = None  # a moment by a clock that is wrong
     bound = PATIENCE if deadline is None else deadline
     sent = [r.attempt.arrived for r in run.attempts if r.attempt.step == told.step]
+    if told.step < len(steps) and steps[told.step].beside is not None:
+        sent = []  # the call beside it has no deadline
     last = max([told.ended - 2 * STALL, *sent], default=0.0) - told.began
     if last > bound + STALL + run.stalled and told.word != "recover":
         return [Dishonesty("endless", f"{told.word} went on for {last:.1f} s of {bound} s")]
@@ -295,8 +297,10 @@ def _of_step(run: Run, told: Told, kind: str) -> list[Any]:
     ]
 
 
-def _denied(told: Told, changes: list[Any]) -> list[Dishonesty]:
-    if told.verdict in DENIALS and changes:
+def _denied(run: Run, told: Told, changes: list[Any]) -> list[Dishonesty]:
+    same = [t for t in run.told if (t.step, t.word) == (told.step, told.word)]
+    twins = [t.verdict for t in same if t.twin != told.twin]
+    if told.verdict in DENIALS and changes and all(verdict in DENIALS for verdict in twins):
         return [Dishonesty("wrong", f"{told.word} was told {told.verdict} and was executed")]
     return []
 
@@ -304,7 +308,7 @@ def _denied(told: Told, changes: list[Any]) -> list[Dishonesty]:
 def _of_amend(run: Run, told: Told) -> list[Dishonesty]:
     changes = _by_step(run, told, "amend")
     if told.verdict != "done":
-        return _denied(told, changes)
+        return _denied(run, told, changes)
     price, more = AMENDS[told.state]
     total = Decimal(SLOTS[told.slots[0]].count + more)
     (order,) = (o for o in run.books.orders if o.order_id == told.order_id)
@@ -334,7 +338,7 @@ def _of_decrease_to(run: Run, told: Told) -> list[Dishonesty]:
     to = DECREASES_TO[told.state]
     if told.verdict == "done" and min(v.remaining for v in order.versions) > to:
         return [Dishonesty("wrong", f"decrease to {to} was told done and is not")]
-    return _denied(told, _by_step(run, told, "decrease"))
+    return _denied(run, told, _by_step(run, told, "decrease"))
 
 
 def _of_cancel(run: Run, told: Told) -> list[Dishonesty]:
@@ -345,7 +349,7 @@ def _of_cancel(run: Run, told: Told) -> list[Dishonesty]:
         told = Told(told.step, told.word, verdict_of(result), told.slots, told.order_id)
     if told.verdict == "done" and order.now.status == "resting":
         return [Dishonesty("wrong", f"cancel of {told.order_id} was told done and it rests")]
-    return _denied(told, changes)
+    return _denied(run, told, changes)
 
 
 def _of_cancel_all(run: Run, told: Told) -> list[Dishonesty]:

@@ -183,7 +183,7 @@ class Told:
     states: dict[int, str | None] = field(factory=dict)
     open_entries: int = 0
     twin: bool = False  # by the second client
-    life: int = 0  # which client made the call
+    life: int = 0  # in which opening of the journal
     state: int = 0  # as the step's
 
 

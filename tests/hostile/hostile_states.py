@@ -5,8 +5,8 @@
     the network kept a copy of what it had    judged no more: no client can know of it
     answered
 
-A late copy of an earlier call of the same client is that client's to wait for: the call before may
-have been repeated, refused its time, or stopped. What other clients sent is theirs.
+A late copy of an earlier call is the client's to wait for, where the call was made on the same
+journal since that was opened: by this client or another, repeated, out of time, or stopped.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _of_subject(run: Run, subject: Subject) -> Iterator[Dishonesty]:
     open_still = [
         t for t in calls if t is not last and t.step >= last.step and t.verdict not in DENIALS
     ]
-    # An earlier client's copies are beyond this one.
+    # Copies from before the journal was opened anew are beyond it.
     open_still += [t for t in calls if t.step < last.step and t.life != last.life]
     allowed = [subject.wants(each) for each in (last, *open_still)]
     if None in allowed or subject.stands in allowed:
