@@ -263,6 +263,7 @@ def _change_flow(
     contract, context, rng = process.world.contract, process.context, process.world.rng
     target = Target.of(row["order_id"], ticker=wanted.ticker if rng.random() < 0.7 else None)
     total = Decimal(row["fill_count_fp"]) + Decimal(row["remaining_count_fp"])
+    limit = {"deadline": rng.choice((None, None, None, 3.0))}  # over before a copy comes
     if kind in ("amend", "expire"):
         price = row["yes_price_dollars"] if kind == "expire" else _amended_price(wanted, rng)
         count = total if kind == "expire" else total + rng.choice((0, 1, 2))
@@ -275,7 +276,9 @@ def _change_flow(
             count=count,
             expires=expires,
         )
-        return (ticket.price, ticket.count, expires), writes.amend(contract, ticket, context)
+        return (ticket.price, ticket.count, expires), writes.amend(
+            contract, ticket, context, **limit
+        )
     if kind == "cancel":
         return None, writes.cancel(contract, target, context)
     if kind == "cancel_many":
@@ -283,7 +286,8 @@ def _change_flow(
     if kind == "to":
         remaining = Decimal(row["remaining_count_fp"])
         to = max(remaining - rng.choice((1, 2)), Decimal(1))
-        return to, writes.decrease(contract, DecreaseTicket.of(target, to=str(to)), context)
+        to_size = DecreaseTicket.of(target, to=str(to))
+        return to, writes.decrease(contract, to_size, context, **limit)
     by_one = DecreaseTicket.of(target, by=1)
     return (total, Decimal(1)), writes.decrease(contract, by_one, context)
 
