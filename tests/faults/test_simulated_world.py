@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from typing import Any
 
 import pytest
-from attrs import fields
+import simulation_bot
+import simulation_states
+from attrs import evolve, fields
 from case_samples import examples
 from simulation_bot import run_seed
+from simulation_process import Process
 from simulation_world import CLOCK_TOLERANCE, FaultRates, SimulatedWorld
 
 from kalshi_ext.contracts import contract
+from kalshi_ext.journal.in_flight import StrayWrites
 from kalshi_ext.protocol.flow import Flow, Send
 
 # `make simulate` runs 100,000. Mutation testing takes other numbers.
@@ -76,9 +81,11 @@ def test_the_judge_sees_a_verdict_that_nobody_was_told(monkeypatch: pytest.Monke
 
 def test_the_judge_sees_what_a_late_copy_undid(monkeypatch: pytest.MonkeyPatch) -> None:
     # A client that does not remember what it sent of a group.
-    from kalshi_ext.journal.in_flight import StrayWrites
+    def forgetting(process: Process, *asked: Any) -> Any:
+        process.context = evolve(process.context, stray_writes=StrayWrites())
+        return simulation_states.state_flow(process, *asked)
 
-    monkeypatch.setattr(StrayWrites, "others", lambda *_: [])
+    monkeypatch.setattr(simulation_bot, "state_flow", forgetting)
     faults = (f for seed in range(400) for f in run_seed(seed, only=("group", "states")).faults)
     assert any("was said done, and its" in fault for fault in faults)
 
