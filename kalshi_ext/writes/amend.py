@@ -46,7 +46,8 @@ from kalshi_ext.writes.outcomes import (
     change_contradiction,
     may_mean_ended,
 )
-from kalshi_ext.writes.reservation import serialized, settle_prior_changes, settle_prior_writes
+from kalshi_ext.writes.prior_writes import settle_prior_changes, settle_prior_writes
+from kalshi_ext.writes.reservation import serialized
 from kalshi_ext.writes.single import Single, execute_single
 
 

@@ -129,14 +129,15 @@ def _send_and_note(
     """Send a write, and note whether a copy of it may still arrive."""
     doubted = stray.may_arrive
     stray.may_arrive, stray.sent = True, None  # an interrupt leaves it so
-    outcome, in_doubt = yield from send_until_believable(call, context, limits)
-    stray.may_arrive = doubted or in_doubt
+    outcome, last = yield from send_until_believable(call, context, limits)
+    stray.may_arrive = doubted or last is not None
     if stray.may_arrive:
-        stray.sent = yield from _left_by_now()
+        stray.sent = last or (yield from _left_by_now())
     return _value_of(outcome)
 
 
 def _left_by_now() -> Flow[SentAt]:
+    """Return the latest moment at which something may have left that is over."""
     moment: float = yield Monotonic()
     return SentAt(moment, (yield Now()))
 
@@ -176,11 +177,12 @@ def _told_time(context: Context, now: float) -> Watermark:
 
 def send_until_believable(
     call: Call[T], context: Context, limits: CallLimits, *, in_doubt: bool = False
-) -> Flow[tuple[WriteOutcome[T], bool]]:
+) -> Flow[tuple[WriteOutcome[T], SentAt | None]]:
     """Send, and once more where the answer is a success that cannot be the one to this write.
 
-    Also says whether a copy of it may still arrive, whatever the outcome.
+    Also says when it left last, where a copy of it may still arrive, whatever the outcome.
     """
+    last = SentAt()
     for _ in range(context.policy.attempts):
         send = send_with_retries(call, context, maybe_executed=in_doubt, limits=limits)
         response = yield from send
@@ -190,9 +192,11 @@ def send_until_believable(
             return (yield from other)
         outcome = judge(call, response, context)
         in_doubt = in_doubt or isinstance(outcome, Unknown)
+        # The last timestamp is as far ahead as any of its call that the exchange may have taken.
+        last = SentAt(response.sent_at, response.stamp)
         if not isinstance(outcome, Executed) or not is_stray(outcome.value, response):
-            return outcome, in_doubt
+            return outcome, last if in_doubt else None
         in_doubt = True  # a refusal of the repeat says nothing of this one
         if not retry_rule(call.operation).retry_immediately:
             break
-    return Unknown(stray_error(call)), True
+    return Unknown(stray_error(call)), last
