@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from attrs import evolve
 
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import Misuse, NotFound, OutcomeUnknown, Refused
 from kalshi_ext.models import Order, OrderAck
+from kalshi_ext.protocol.exchange_clock import DATE_GRAIN
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, begin_call
 from kalshi_ext.protocol.limits import ALL, Deadline, Scope
 from kalshi_ext.protocol.messages import Call
@@ -283,9 +285,18 @@ def _in_place(order: Order, context: Context) -> ProbeResult[OrderAck]:
     if order.status in ENDED:  # nothing changes it any more
         return Executed(ack)
     created, own = order.created_time, context.recent_writes.changed_at(order.order_id)
-    if changed is None or created is None or changed <= max(created, own or created):
+    if changed is None or created is None or changed <= created:
         return InPlace(ack, None)
-    return InPlace(ack, changed.timestamp())
+    # A fill dates the order too, and leaves it as wanted.
+    if order.fill_count or (own is not None and changed <= own + _SAME_CHANGE):
+        return InPlace(ack, None)
+    # A time without a fraction may be cut to whole seconds.
+    return InPlace(ack, changed.timestamp() + (0 if changed.microsecond else DATE_GRAIN))
+
+
+# An answer tells its time in milliseconds (documented), by the clock of another part of the
+# exchange than the one that dates the order.
+_SAME_CHANGE: Final = timedelta(milliseconds=100)
 
 
 def _ended(facade: str, order: Order) -> NotExecuted:

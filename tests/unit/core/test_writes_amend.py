@@ -82,6 +82,7 @@ CHANGES = [amend, lambda exchange: decrease(exchange, to=6)]
         {"last_update_time": at(-1.5), "created_time": at(-9.0)},
         {"last_update_time": None},
         {"created_time": None},
+        {"fill_count_fp": "1.00", "remaining_count_fp": "5.00"},  # a fill dates it too
     ],
 )
 def test_an_order_that_was_as_wanted_before_is_changed_when_no_copy_is_left(
@@ -127,12 +128,23 @@ def test_what_is_refused_as_no_change_is_done_at_once_where_no_other_copy_was_se
     assert exchange.waited >= 120 if waits else exchange.waited < 2  # a minute for each copy
 
 
+def test_a_time_that_is_cut_to_whole_seconds_may_be_after_the_sending() -> None:
+    row = amended(created_time=at(-9.0), last_update_time=at(0.0))
+    exchange = ex.FakeExchange([ex.once(LOST)], orders=[row], time=core.EPOCH + 2.9)
+    assert amend(exchange).replayed
+    assert exchange.waited >= 60
+    exchange = ex.FakeExchange([ex.once(LOST)], orders=[row], time=core.EPOCH + 0.9)
+    assert amend(exchange).replayed
+    assert exchange.waited < 2
+
+
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_an_earlier_change_of_this_client_left_says_nothing_of_the_next(change: Any) -> None:
     """The Date tells whole seconds; the answer to the change before tells when that was made."""
     answer = {"order_id": ID, "remaining_count": "6.00", "fill_count": "0.00"}
     first = core.reply(200, answer | {"ts_ms": int(core.EPOCH * 1000) + 20})
-    exchange = ex.FakeExchange([ex.once(first, LOST)], orders=[amended()])
+    row = amended(last_update_time=at(0.0204))  # dated by another clock of the exchange
+    exchange = ex.FakeExchange([ex.once(first, LOST)], orders=[row])
     assert not change(exchange).replayed
     assert change(exchange).replayed
     assert exchange.waited >= 60
