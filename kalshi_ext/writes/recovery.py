@@ -150,10 +150,20 @@ def resolve_entries(
         for write in writes:
             telling.interrupted(write)
     done = {key: each for write in writes for key, each in write.progress.items()}
+    yield from _note_changes(context, writes)
     if context.risk is not None:
         for entry in entries:
             _tell_limits(context.risk, entry, done[entry.key].result)
     return [_resolution(entry, done[entry.key], context) for entry in entries]
+
+
+def _note_changes(context: Context, writes: Iterable[Write[Any]]) -> Flow[None]:
+    """Remember when orders were changed: what made one as it is is not what is sent after it."""
+    now: float = yield Monotonic()
+    changes = (each for each in writes if isinstance(each, _Other))
+    for result in (each.result for write in changes for each in write.progress.values()):
+        if isinstance(result, OrderAck):
+            context.recent_writes.add(result.order_id, now, result.time)
 
 
 def _tell_limits(gate: RiskGate, entry: Entry, result: object) -> None:

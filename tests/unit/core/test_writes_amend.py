@@ -150,6 +150,14 @@ def test_what_an_earlier_change_of_this_client_left_says_nothing_of_the_next(cha
     assert exchange.waited >= 60
 
 
+def test_what_an_interrupted_change_made_says_nothing_of_the_next() -> None:
+    exchange = ex.FakeExchange([ex.once(LOST)], orders=[amended()])
+    exchange.crash(amending(exchange))
+    assert amend(exchange).replayed  # after the first was found to be done
+    assert exchange.waited >= 60
+    assert len(exchange.sent("POST")) == 1
+
+
 @pytest.mark.parametrize("change", [amending, lambda exchange: decreasing(exchange, to=6)])
 @pytest.mark.parametrize(("changed", "waits"), [(-1.5, True), (0.02, False)])
 def test_a_later_process_waits_too_for_what_may_have_been_as_wanted_before(
