@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import select
 import socket
 import ssl
 import threading
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -137,19 +139,25 @@ class TunnelProxy:
             target = request.split(b" ")[1].decode().rpartition(":")
             with socket.create_connection((target[0], int(target[2])), 10) as upstream:
                 upstream.settimeout(10)
-                answers = threading.Thread(target=copy_bytes, args=(upstream, connection.socket))
-                answers.start()
-                copy_bytes(connection.socket, upstream)
-                answers.join()
+                with suppress(OSError):
+                    relay(connection.socket, upstream)
 
 
-def copy_bytes(source: socket.socket, sink: socket.socket) -> None:
-    try:
-        while data := source.recv(65536):
-            sink.sendall(data)
-        sink.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass
+def relay(*ends: socket.socket) -> None:
+    """Carry bytes between two sockets until one ends.
+
+    In one thread, because a TLS socket must not be read and written at the same time.
+    """
+    other = dict(zip(ends, reversed(ends), strict=True))
+    while True:
+        held = [end for end in ends if isinstance(end, ssl.SSLSocket) and end.pending()]
+        ready = held or select.select(ends, [], [], 10)[0]
+        if not ready:
+            return
+        for source in ready:
+            if not (data := source.recv(65536)):
+                return
+            other[source].sendall(data)
 
 
 @pytest.mark.parametrize("client_kind", TRANSPORT_CLIENTS)
