@@ -192,6 +192,9 @@ class RecentWrites(Printed):
         return abs(self._latest - time) <= self.keep
 
 
+_nobody: weakref.ref[object] = weakref.ref(LockOwner())  # dead at once
+
+
 @define(eq=False, repr=False)
 class StrayWrite(Printed):
     """A write of a wanted state: its flow runs, or a copy may still arrive (`writes/wanted_state`).
@@ -204,7 +207,12 @@ class StrayWrite(Printed):
     body: bytes | None
     sent: Any = None
     may_arrive: bool = False
-    is_driven: bool = True
+    # What runs it, held weakly: an interrupt may end its flow before it could be released.
+    driver: weakref.ref[object] = field(kw_only=True)
+
+    @property
+    def is_driven(self) -> bool:
+        return self.driver() is not None
 
     def wants_the_same(self, other: StrayWrite) -> bool:
         return (self.facade, self.body) == (other.facade, other.body)
@@ -226,16 +234,24 @@ class StrayWrites(Printed):
 
     def release(self, write: StrayWrite) -> None:
         """Note that the flow of a write has ended; forget it where no copy of it can arrive."""
-        write.is_driven = False
+        write.driver = _nobody
         if not write.may_arrive:
-            self.forget(write)
+            self.forget([write])
 
-    def forget(self, write: StrayWrite) -> None:
-        with self._lock:
-            self._writes = tuple(each for each in self._writes if each is not write)
+    def forget(self, writes: Iterable[StrayWrite]) -> None:
+        gone = {id(each) for each in writes}
+        if gone:
+            with self._lock:
+                self._writes = tuple(each for each in self._writes if id(each) not in gone)
 
-    def __contains__(self, write: object) -> bool:
-        return any(each is write for each in self._writes)
+    def ended(self) -> list[StrayWrite]:
+        """Return those that no flow drives any more."""
+        return [each for each in self._writes if not each.is_driven]
+
+    def has_any(self, writes: Iterable[StrayWrite]) -> bool:
+        """Say whether one of these may still arrive."""
+        left = {id(each) for each in self._writes}
+        return any(id(each) in left for each in writes)
 
 
 Scope: TypeAlias = tuple[str, Any]

@@ -17,11 +17,12 @@ exchange's time, as for every other write (reads/watermark.py).
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from typing import TypeVar
 
-from kalshi_ext.errors import NotSent
-from kalshi_ext.journal.in_flight import StrayWrite
+from kalshi_ext.errors import KalshiError, NotSent, OutcomeUnknown
+from kalshi_ext.journal.in_flight import LockOwner, StrayWrite
 from kalshi_ext.protocol import telling
 from kalshi_ext.protocol.exchange_clock import DATE_GRAIN
 from kalshi_ext.protocol.flow import (
@@ -86,7 +87,11 @@ def _send(
     if state_of is None:
         outcome, _ = yield from send_until_believable(call, context, limits)
         return _value_of(outcome)
-    stray = StrayWrite(state_of, call.operation.facade, call.request.body)
+    driver = LockOwner()
+    stray = StrayWrite(
+        state_of, call.operation.facade, call.request.body, driver=weakref.ref(driver)
+    )
+    yield from _forget_gone(context, limits.started)  # those that nobody asks about, too
     earlier = context.stray_writes.begin(stray)
     try:
         if is_stop:
@@ -114,7 +119,13 @@ def _send_around(
     why_not = yield from _outlive(earlier, context, limits, obeys_stops=False)
     if why_not is not None:
         raise unknown_error(call.operation, f"{stray.facade}: it was done, but {why_not}")
-    return (yield from _send_and_note(call, context, limits, stray))
+    try:
+        return (yield from _send_and_note(call, context, limits, stray))
+    except OutcomeUnknown:
+        raise
+    except KalshiError as error:  # it says nothing of the first sending
+        message = f"{stray.facade}: it was done, but not once more: {error.args[0]}"
+        raise unknown_error(call.operation, message) from error
 
 
 def _value_of(outcome: WriteOutcome[T]) -> T:
@@ -154,17 +165,24 @@ def _outlive(
         refusal = limits.write_refusal(now) if obeys_stops else limits.refusal(now)
         if refusal is not None:
             return f"{refusal}, and {may_arrive}"
-        for each in earlier:
-            if each.sent is None and not each.is_driven:  # interrupted, nobody knows when
-                each.sent = yield from _left_by_now()
-            if each.sent is not None and each.sent.visible(_told_time(context, now), life):
-                context.stray_writes.forget(each)
-        return None if any(each in context.stray_writes for each in earlier) else ""
+        yield from _forget_gone(context, now)
+        return None if context.stray_writes.has_any(earlier) else ""
 
-    life = context.policy.signature_life
     may_arrive = f"an earlier {earlier[0].facade} may still arrive"
     why_not = yield from poll(look, context, limits)
     return why_not or (may_arrive if why_not is None else None)
+
+
+def _forget_gone(context: Context, now: float) -> Flow[None]:
+    """Forget the writes of which no copy can arrive any more."""
+    told, life = _told_time(context, now), context.policy.signature_life
+    gone: list[StrayWrite] = []
+    for each in context.stray_writes.ended():
+        if each.sent is None:  # interrupted, nobody knows when
+            each.sent = yield from _left_by_now()
+        if each.sent.visible(told, life):
+            gone.append(each)
+    context.stray_writes.forget(gone)
 
 
 def _told_time(context: Context, now: float) -> Watermark:
@@ -187,13 +205,15 @@ def send_until_believable(
         send = send_with_retries(call, context, maybe_executed=in_doubt, limits=limits)
         response = yield from send
         in_doubt = response.maybe_executed
+        if response.sent_at:  # an attempt that a limit kept from being made has no time
+            # Its timestamp is as far ahead as any of its call that the exchange may have taken.
+            last = SentAt(response.sent_at, max(response.stamp, last.stamp))
         if call.otherwise and isinstance(response, Reply) and is_unknown_request(response):
             other = send_until_believable(call.otherwise, context, limits, in_doubt=in_doubt)
-            return (yield from other)
+            outcome, sent = yield from other
+            return outcome, sent if sent is None or sent.at else last
         outcome = judge(call, response, context)
         in_doubt = in_doubt or isinstance(outcome, Unknown)
-        # The last timestamp is as far ahead as any of its call that the exchange may have taken.
-        last = SentAt(response.sent_at, response.stamp)
         if not isinstance(outcome, Executed) or not is_stray(outcome.value, response):
             return outcome, last if in_doubt else None
         in_doubt = True  # a refusal of the repeat says nothing of this one

@@ -196,6 +196,49 @@ def test_what_was_interrupted_before_it_was_sent_keeps_nobody_waiting() -> None:
     assert max(send(exchange, limit(3), limit(4))) < 1
 
 
+@pytest.mark.parametrize("second", [core.lost(bytes_sent=False), ex.not_found()])
+def test_a_trigger_that_was_done_is_never_called_not_sent_or_refused(second: Any) -> None:
+    exchange = exchange_of(LOST, DONE, DONE, *[second] * 9)
+    send(exchange, RESET)
+    with pytest.raises(errors.OutcomeUnknown, match="it was done, but not once more"):
+        send(exchange, TRIGGER)
+
+
+def test_a_reset_of_a_strange_answer_may_arrive_though_it_was_not_repeated() -> None:
+    exchange = exchange_of()
+
+    def answer(request: Any) -> Any:
+        if not request.path.endswith("reset"):
+            return None
+        exchange.context.stops.add([GROUP], "order_groups.trigger", exchange.monotonic())
+        return STRAY
+
+    exchange.handlers.insert(0, answer)
+    with pytest.raises(errors.OutcomeUnknown):
+        send(exchange, RESET)
+    assert send(exchange, TRIGGER)[0] > 60
+
+
+def test_what_can_no_longer_arrive_is_forgotten_though_nobody_waits_for_it() -> None:
+    exchange = exchange_of(*[LOST] * 90)
+    for number in range(30):
+        with pytest.raises(errors.OutcomeUnknown):
+            send(exchange, limit(9, f"g{number}"), deadline=0.005)
+        exchange.time += 70
+    assert len(exchange.context.stray_writes._writes) <= 2
+
+
+def test_a_write_whose_end_an_interrupt_cut_off_keeps_others_waiting_for_a_minute() -> None:
+    exchange = exchange_of()
+    reset = flow_of(exchange, RESET)
+    exchange.run_until(reset, sends)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(StrayWrites, "release", lambda *_: None)
+        reset.close()
+    del reset
+    assert 60 < send(exchange, TRIGGER)[0] < 70
+
+
 @pytest.mark.parametrize(
     ("call", "contract", "thing"),
     [
