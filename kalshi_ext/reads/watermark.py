@@ -135,6 +135,17 @@ def _assumed_watermark(context: Context) -> Flow[Watermark]:
     return Watermark(as_of, exchange_time, now, is_dated=date is not None)
 
 
+def told_time(context: Context, now: float) -> Watermark:
+    """Return the exchange's time at a monotonic moment, by the latest Date, as if reads were fresh.
+
+    It tells which copies can still arrive, and nothing of what reads show.
+    """
+    date = context.exchange_clock.at(now)
+    # Without a Date only differences count, so any zero of time will do.
+    time = now if date is None else date
+    return Watermark(time, time + DATE_GRAIN, now, is_dated=date is not None)
+
+
 @define(eq=False, repr=False)
 class PollWaits(Printed):
     """How long to wait between two looks: twice as long each time, up to the policy's ceiling."""

@@ -109,6 +109,10 @@ def encode_ticket(ticket: OrderTicket) -> str:
     return canonical(written, _ENCODER, is_sorted=True)
 
 
+# How the keys begin of what carries none of its own.
+KEYLESS: Final = "write-"
+
+
 # What reading a text that another version wrote, or a person, may raise beside KalshiError.
 UNREADABLE: Final = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 
@@ -131,6 +135,11 @@ def kind_of(entry: Entry) -> str:
 def target_of(entry: Entry) -> str:
     """Return the id of the order that an amend or decrease is about."""
     return entry.order_id or str(json.loads(entry.ticket).get("order_id", ""))
+
+
+def is_difference(entry: Entry) -> bool:
+    """Say whether an entry is of a decrease by a difference."""
+    return kind_of(entry) == "decrease" and "by" in json.loads(entry.ticket)
 
 
 def ticket_of(entry: Entry) -> OrderTicket | None:
@@ -232,6 +241,15 @@ def ended_in_conflict(entry: Entry) -> bool:
 
 # The verdict of an open order: the exchange said that its id exists after it had been sent.
 KEY_EXISTS: Final = encode({"exists": "the exchange says that this client_order_id exists"})
+
+
+# The verdict of an open difference whose order was changed after it.
+HIDDEN: Final = encode({"hidden": "the order was changed again"})
+
+
+def is_hidden(entry: Entry) -> bool:
+    """Say whether a later change hides what became of an open one."""
+    return "hidden" in json.loads(entry.verdict or "{}")
 
 
 def key_exists(entry: Entry) -> bool:

@@ -5,7 +5,8 @@ outcome is open may stand beside the new one. And two open differences of one or
 told apart by reading its total. So both wait until the earlier writes have a verdict; but for one
 that was looked for in vain before, there is a single look, as waiting on would show nothing new.
 A change of an order waits for earlier changes of that order alone, and only as long as a copy of
-them may arrive, which would undo the new one.
+them may arrive, which would undo the new one. What cannot be told of them then, the new one hides
+for ever, so their entries end.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from collections.abc import Collection, Iterable
 
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import EarlierWriteUnsettled, JournalUnwritable
-from kalshi_ext.journal import Entry, JournalError, State
-from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Monotonic, Record
-from kalshi_ext.reads.watermark import poll, read_watermark
+from kalshi_ext.journal import Entry, JournalError, State, Transition
+from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Record
+from kalshi_ext.reads.watermark import poll
 from kalshi_ext.writes import journal_codec, recovery
 
 
@@ -66,33 +67,36 @@ def settle_prior_changes(
         if context.locks.abandoned or not context.pending_writes.loaded:
             yield from _load_open_entries(context)
         for ticker, keys in tuple(context.pending_writes.by_ticker.items()):
-            changes = yield from _changes_of(order_id, kinds, sorted(keys))
-            if changes:
-                yield from _settle(contract, context, limits, ticker, changes, order_id)
+            changes = yield from _changes_of(order_id, sorted(keys))
+            waited = [e.key for e in changes if journal_codec.kind_of(e) in kinds]
+            if waited:
+                yield from _settle(contract, context, limits, ticker, waited, order_id)
+            yield from _note_hidden(context, (e for e in changes if e.key not in waited))
     except JournalError as error:
         raise JournalUnwritable(f"{facade}: {error.args[0]}") from error
 
 
-def _changes_of(order_id: str, kinds: Collection[str], keys: Iterable[str]) -> Flow[list[str]]:
-    changes: list[str] = []
+def _changes_of(order_id: str, keys: Iterable[str]) -> Flow[list[Entry]]:
+    changes: list[Entry] = []
     for key in keys:
+        if not key.startswith(journal_codec.KEYLESS):  # an order's own id
+            continue
         entry: Entry | None = yield Record("get", (key,))
-        if entry is None or journal_codec.kind_of(entry) not in kinds:
+        if entry is None or journal_codec.kind_of(entry) not in ("amend", "decrease"):
             continue
         if journal_codec.target_of(entry) == order_id:
-            changes.append(key)
+            changes.append(entry)
     return changes
 
 
-def _may_arrive(
-    contract: Contract, context: Context, limits: CallLimits, entries: Iterable[Entry]
-) -> Flow[list[str]]:
-    """Return the keys of those writes of which a copy can still be executed."""
-    watermark = yield from read_watermark(contract, context, limits)
-    now: float = yield Monotonic()
-    life = context.policy.signature_life
-    sent = {entry.key: recovery.sent_at(entry, context, now)[0] for entry in entries}
-    return [key for key, each in sent.items() if not each.visible(watermark, life)]
+def _note_hidden(context: Context, changes: Iterable[Entry]) -> Flow[None]:
+    """Note of open differences that totals tell them no more: the order is about to be changed."""
+    for entry in changes:
+        if not journal_codec.is_difference(entry) or entry.key in context.locks:
+            continue
+        if (yield Record("take_over", (entry.key, entry.owner))):
+            hidden = Transition(entry.key, State.UNKNOWN, verdict=journal_codec.HIDDEN)
+            yield Record("advance_many", ([hidden],))
 
 
 def _load_open_entries(context: Context) -> Flow[None]:
@@ -120,12 +124,10 @@ def _settle(
     def look() -> Flow[bool | None]:
         nonlocal waiting
         entries, locked_keys = yield from _take_over_free(context, ticker, waiting)
-        resolutions = yield from recovery.lock_and_resolve(contract, context, limits, entries)
-        unknown = [r.key for r in resolutions if r.state is State.UNKNOWN]
-        if unknown and order_id is not None:
-            left_open = (entry for entry in entries if entry.key in unknown)
-            unknown = yield from _may_arrive(contract, context, limits, left_open)
-        _raise_unsettled(name, unknown)
+        resolutions = yield from recovery.lock_and_resolve(
+            contract, context, limits, entries, overtaken=order_id is not None
+        )
+        _raise_unsettled(name, [r.key for r in resolutions if r.state is State.UNKNOWN])
         # Between the take-over and the lock another flow may have begun to drive an entry.
         resolved_keys = {resolution.key for resolution in resolutions}
         left = [entry.key for entry in entries if entry.key not in resolved_keys]

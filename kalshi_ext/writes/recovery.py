@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, frozen
 
@@ -41,7 +41,7 @@ from kalshi_ext.protocol.flow import (
 from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.protocol.messages import Operation, Repeat
 from kalshi_ext.reads.lookup import look_up_orders, read_order
-from kalshi_ext.reads.watermark import DAY, LEFT_WITHIN, SentAt
+from kalshi_ext.reads.watermark import DAY, LEFT_WITHIN, SentAt, told_time
 from kalshi_ext.requests import OrderTicket
 from kalshi_ext.writes import journal_codec, telling
 from kalshi_ext.writes.admission import recall_earlier
@@ -49,6 +49,7 @@ from kalshi_ext.writes.order_write import OrderWrite, match_found_order
 from kalshi_ext.writes.outcomes import (
     PROBES,
     Executed,
+    Moot,
     NotExecuted,
     Probe,
     ProbeResult,
@@ -112,13 +113,18 @@ def lock_and_resolve(
     entries: Sequence[Entry],
     *,
     patient: bool = False,
+    overtaken: bool = False,
 ) -> Flow[list[Resolution]]:
     """Resolve the entries that no flow of this process drives; they stay locked meanwhile."""
     owner = LockOwner()
     try:
         locked = context.locks.acquire((entry.key for entry in entries), owner)
         free = [entry for entry in entries if entry.key in locked]
-        return (yield from resolve_entries(contract, context, limits, free, patient=patient))
+        return (
+            yield from resolve_entries(
+                contract, context, limits, free, patient=patient, overtaken=overtaken
+            )
+        )
     finally:
         context.locks.release(owner)
 
@@ -130,10 +136,12 @@ def resolve_entries(
     entries: Sequence[Entry],
     *,
     patient: bool = False,
+    overtaken: bool = False,
 ) -> Flow[list[Resolution]]:
     """Find out about entries that this client drives, and record it.
 
-    What was looked for in vain before is looked for a single time, unless `patient`.
+    What was looked for in vain before is looked for a single time, unless `patient`. `overtaken`:
+    they are changes of an order that is to be changed anew, once no copy of them is left.
     """
     if not entries:
         return []
@@ -143,6 +151,9 @@ def resolve_entries(
         until = min(limits.ends, now + context.policy.timeout)
         limits = CallLimits(now, until, deadline=until)
     writes = yield from _writes_of(contract, context, limits, entries)
+    for each in writes:
+        if isinstance(each, _Other):
+            each.overtaken = overtaken
     try:
         yield from _tell_opened(writes)
         yield from reconcile(writes, context, limits, once=once)
@@ -258,9 +269,25 @@ class _Other(Write[Any]):
     """Any other write that an earlier run left open."""
 
     entry: Entry
+    overtaken: bool = False
 
-    def probe(self, keys: Sequence[str], _: Reading) -> Flow[Mapping[str, ProbeResult[Any]]]:
-        return {keys[0]: (yield from self._probe()())}
+    def probe(self, keys: Sequence[str], reading: Reading) -> Flow[Mapping[str, ProbeResult[Any]]]:
+        result = yield from self._probe()()
+        if journal_codec.is_hidden(self.entry) and not isinstance(result, NotExecuted | Moot):
+            result = Unclear()
+        is_over = self.overtaken or journal_codec.is_hidden(self.entry)
+        if is_over and (yield from self._is_hidden(keys[0], reading, result)):
+            result = Moot(OutcomeUnknown(_OVERTAKEN, order_id=journal_codec.target_of(self.entry)))
+        return {keys[0]: result}
+
+    def _is_hidden(self, key: str, reading: Reading, result: ProbeResult[Any]) -> Flow[bool]:
+        """Say whether no copy is left of a change, and no read told in time what became of it."""
+        if key in reading.expired or isinstance(result, NotExecuted):
+            return isinstance(result, Unclear)
+        now: float = yield Monotonic()
+        policy = self.context.policy
+        wait = policy.signature_life + policy.read_lag  # reads that lag get a chance
+        return self.progress[key].sent.visible(told_time(self.context, now), wait)
 
     def _probe(self) -> Probe:
         """Return the entry's probe, which sends nothing again."""
@@ -282,6 +309,9 @@ class _Other(Write[Any]):
 
     def unproven(self, _: str, __: KalshiError) -> OutcomeUnknown:
         return _no_verdict(self.entry)
+
+
+_OVERTAKEN: Final = "whether the order was changed cannot be told, as it was changed again"
 
 
 def _unreadable_probe() -> Flow[ProbeResult[Any]]:

@@ -120,7 +120,7 @@ def new_entry(
     """Make the journal's entry of a write that carries no key of its own."""
     text = journal_codec.encode(payload)
     return Entry(
-        key=f"write-{uuid.uuid4()}",
+        key=f"{journal_codec.KEYLESS}{uuid.uuid4()}",
         operation=call.operation.id,
         ticker=ticker,
         fingerprint=hashlib.sha256(text.encode()).hexdigest(),

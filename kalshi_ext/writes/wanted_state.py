@@ -24,7 +24,6 @@ from typing import TypeVar
 from kalshi_ext.errors import KalshiError, NotSent, OutcomeUnknown
 from kalshi_ext.journal.in_flight import LockOwner, StrayWrite
 from kalshi_ext.protocol import telling
-from kalshi_ext.protocol.exchange_clock import DATE_GRAIN
 from kalshi_ext.protocol.flow import (
     CallLimits,
     Context,
@@ -38,7 +37,7 @@ from kalshi_ext.protocol.limits import ALL, Deadline, Scope
 from kalshi_ext.protocol.messages import Call, Reply
 from kalshi_ext.protocol.responses import is_unknown_request
 from kalshi_ext.protocol.retry_policy import retry_rule
-from kalshi_ext.reads.watermark import SentAt, Watermark, poll
+from kalshi_ext.reads.watermark import SentAt, poll, told_time
 from kalshi_ext.writes.outcomes import (
     Executed,
     Unknown,
@@ -175,7 +174,7 @@ def _outlive(
 
 def _forget_gone(context: Context, now: float) -> Flow[None]:
     """Forget the writes of which no copy can arrive any more."""
-    told, life = _told_time(context, now), context.policy.signature_life
+    told, life = told_time(context, now), context.policy.signature_life
     gone: list[StrayWrite] = []
     for each in context.stray_writes.ended():
         if each.sent is None:  # interrupted, nobody knows when
@@ -183,14 +182,6 @@ def _forget_gone(context: Context, now: float) -> Flow[None]:
         if each.sent.visible(told, life):
             gone.append(each)
     context.stray_writes.forget(gone)
-
-
-def _told_time(context: Context, now: float) -> Watermark:
-    """Return the exchange's time at a monotonic moment, by the latest Date."""
-    date = context.exchange_clock.at(now)
-    # Without a Date only differences count, so any zero of time will do.
-    time = now if date is None else date
-    return Watermark(time, time + DATE_GRAIN, now)
 
 
 def send_until_believable(

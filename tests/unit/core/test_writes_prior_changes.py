@@ -10,7 +10,10 @@ import fake_exchange as ex
 import pytest
 
 from kalshi_ext import errors, writes
+from kalshi_ext.journal import State
+from kalshi_ext.protocol.flow import CallLimits
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
+from kalshi_ext.writes import prior_writes
 
 LOST = core.lost(bytes_sent=True)
 ID = ex.row()["order_id"]
@@ -95,3 +98,78 @@ def test_an_amend_does_not_wait_for_an_open_change_of_another_order() -> None:
     exchange.handlers = [ex.once(core.reply(200, {"order_id": "o2", "remaining_count": "2.00"}))]
     ack = exchange.run(writes.amend(core.CURRENT, other, exchange.context))
     assert (ack.order_id, ack.remaining_count) == ("o2", 2)
+
+
+UNREADABLE = ex.always(core.reply(503, b"<html>"), method="GET", ending=ID)
+
+
+def test_a_change_that_a_later_one_hides_ends_unknown_and_is_never_called_not_done() -> None:
+    exchange = ex.FakeExchange(orders=[ex.row()])
+    amend_in_doubt(exchange)
+    exchange.handlers = [UNREADABLE, ex.once(DONE)]
+    exchange.time += LIFE
+    assert exchange.run(amending(exchange)).remaining_count == 2
+    exchange.handlers = []
+    exchange.time += LIFE
+    (hidden,) = exchange.run(writes.recover(core.CURRENT, exchange.context))
+    assert (hidden.state, hidden.order_id) == (State.RESOLVED, None)
+    assert isinstance(hidden.error, errors.OutcomeUnknown)
+
+
+def test_what_cannot_be_told_of_an_earlier_change_costs_later_ones_nothing() -> None:
+    exchange = ex.FakeExchange([ex.once(LOST, DONE, DONE)], orders=[ex.row()])
+    with pytest.raises(errors.OutcomeUnknown):
+        exchange.run(decreasing(exchange, by=1, deadline=3))
+    exchange.orders = [ex.row(remaining_count_fp="1.00")]  # neither before nor after it
+    exchange.time += LIFE
+    exchange.run(amending(exchange))
+    before = len(exchange.requests)
+    exchange.run(amending(exchange))
+    assert len(exchange.requests) == before + 1
+
+
+def test_reads_of_unknown_age_hold_a_change_back_no_longer_than_a_copy_may_arrive() -> None:
+    exchange = ex.FakeExchange(orders=[ex.row()], watermark=None)
+    amend_in_doubt(exchange)
+    with pytest.raises(errors.EarlierWriteUnsettled):
+        exchange.run(amending(exchange))
+    exchange.time += LIFE + 11
+    assert exchange.run(amending(exchange)).remaining_count == 2
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("crashed", [False, True])
+@pytest.mark.parametrize("to", [4, 3])  # one looks like the difference
+def test_a_difference_is_not_told_by_a_total_that_a_later_size_made(
+    restarted: bool, crashed: bool, to: int
+) -> None:
+    exchange = ex.FakeExchange(orders=[ex.row()])
+    if crashed:
+        exchange.crash(decreasing(exchange, by=1))
+    else:
+        exchange.handlers = [ex.once(LOST)]
+        with pytest.raises(errors.OutcomeUnknown):
+            exchange.run(decreasing(exchange, by=1, deadline=3))
+    left = f"{to}.00"
+    exchange.handlers = [ex.once(core.reply(200, {"order_id": ID, "remaining_count": left}))]
+    exchange.run(decreasing(exchange, to=to))
+    assert exchange.waited < LIFE / 2  # a smaller order does not wait
+    exchange.orders = [ex.row(remaining_count_fp=left)]
+    if restarted:
+        exchange.restart()
+    (hidden,) = exchange.run(writes.recover(core.CURRENT, exchange.context, deadline=5))
+    assert hidden.state is State.UNKNOWN
+    exchange.time += LIFE
+    (hidden,) = exchange.run(writes.recover(core.CURRENT, exchange.context))
+    assert (hidden.state, hidden.order_id) == (State.RESOLVED, None)
+
+
+def test_a_change_asks_the_journal_for_no_open_order() -> None:
+    exchange = ex.FakeExchange([ex.always(LOST, method="POST", ending="orders")])
+    exchange.watermark = None
+    with pytest.raises(errors.OutcomeUnknown):
+        exchange.run(writes.place(core.CURRENT, ex.ticket(), exchange.context, deadline=1))
+    flow = prior_writes.settle_prior_changes(
+        core.CURRENT, exchange.context, CallLimits(0.0, 1.0), ID, ("amend",), facade="orders.amend"
+    )
+    assert not list(flow)
