@@ -248,6 +248,10 @@ class StrayWrites(Printed):
         """Return those that no flow drives any more."""
         return [each for each in self._writes if not each.is_driven]
 
+    def may_change(self, thing: tuple[str, Any]) -> bool:
+        """Say whether a write of this thing may still arrive."""
+        return any(each.state_of == thing for each in self._writes)
+
     def has_any(self, writes: Iterable[StrayWrite]) -> bool:
         """Say whether one of these may still arrive."""
         left = {id(each) for each in self._writes}

@@ -9,8 +9,9 @@
 
 Each request of a round is sent once and has seconds: one that hangs holds no other up. A look
 proves it when every row of a list could be read, the watermark before it lies after the last
-cancel, and no order without a verdict can still arrive: each is in a group that refuses it, or so
-old that no copy of it is accepted any more. What was not read is never taken for nothing.
+cancel, and no order without a verdict can still arrive: each is in a group that refuses it, and
+that no late reset can open, or so old that no copy of it is accepted any more. What was not read is
+never taken for nothing.
 
 A latch of a market or an event triggers no group, which may have orders of other markets. Which
 markets an event has is read once the first look is over (`event.py`): until then, and where it
@@ -55,7 +56,7 @@ from kalshi_ext.stop.report import StoppedGroup, StopReport
 from kalshi_ext.stop.run import JOURNAL_WITHIN, Run, groups_of, read_resting
 from kalshi_ext.writes.outcomes import Executed, is_stray, judge
 from kalshi_ext.writes.recovery import sent_at
-from kalshi_ext.writes.wanted_state import send_idempotent
+from kalshi_ext.writes.wanted_state import forget_gone, send_idempotent
 
 BATCH: Final = 20  # orders of one cancel at most: of today's contract 40 tokens
 
@@ -240,6 +241,7 @@ def _read_undecided(run: Run, watermark: Watermark) -> Flow[None]:
         return
     now: float = yield Monotonic()
     life = run.context.policy.signature_life
+    yield from forget_gone(run.context, now)
     for entry in entries:
         if not _is_covered(run, entry):
             continue
@@ -255,7 +257,9 @@ def _is_covered(run: Run, entry: Entry) -> bool:
     if not is_order or not run.latch.covers(entry.ticker or "", entry.subaccount or 0):
         return False
     group = run.groups.get(ticket.get("order_group_id", ""))
-    return group is None or not group.triggered
+    if group is None or not group.triggered:
+        return True
+    return run.context.stray_writes.may_change(("group", group.id))  # a late reset opens it
 
 
 def _cancel_resting(run: Run, watermark: Watermark) -> Flow[None]:

@@ -25,6 +25,7 @@ from kalshi_ext.protocol.flow import (
 from kalshi_ext.protocol.limits import Deadline
 from kalshi_ext.stop.auto_groups import place_of
 from kalshi_ext.stop.run import JOURNAL_WITHIN, groups_of
+from kalshi_ext.writes.wanted_state import send_remembered
 
 
 def resume(
@@ -98,7 +99,7 @@ def _reset_groups(
         subaccount, shard = place_of(key) if contract.has_watermark else (None, None)
         call = contract.order_groups.reset(name, subaccount, shard)
         try:
-            yield from request(call, context, limits=limits)
+            yield from send_remembered(call, context, limits, ("group", name))
         except NotFound:
             gone.append(key)
     return gone

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from kalshi_ext.errors import KalshiError, NotSent, OutcomeUnknown
 from kalshi_ext.journal.in_flight import LockOwner, StrayWrite
@@ -87,10 +87,8 @@ def _send(
         outcome, _ = yield from send_until_believable(call, context, limits)
         return _value_of(outcome)
     driver = LockOwner()
-    stray = StrayWrite(
-        state_of, call.operation.facade, call.request.body, driver=weakref.ref(driver)
-    )
-    yield from _forget_gone(context, limits.started)  # those that nobody asks about, too
+    stray = _stray_of(call, state_of, driver)
+    yield from forget_gone(context, limits.started)  # those that nobody asks about, too
     earlier = context.stray_writes.begin(stray)
     try:
         if is_stop:
@@ -100,6 +98,25 @@ def _send(
             message = f"{stray.facade}: it was not sent: {why_not}"
             raise NotSent(message, operation=call.operation.id)
         return (yield from _send_and_note(call, context, limits, stray))
+    finally:
+        context.stray_writes.release(stray)
+
+
+def _stray_of(call: Call[Any], state_of: Scope, driver: LockOwner) -> StrayWrite:
+    facade, body = call.operation.facade, call.request.body
+    return StrayWrite(state_of, facade, body, driver=weakref.ref(driver))
+
+
+def send_remembered(
+    call: Call[T], context: Context, limits: CallLimits, state_of: Scope
+) -> Flow[T]:
+    """Send a write of a wanted state that waits for none before it; later ones wait for it."""
+    driver = LockOwner()
+    stray = _stray_of(call, state_of, driver)
+    context.stray_writes.begin(stray)
+    try:
+        steps = _send_and_note(call, context, limits, stray)
+        return (yield from telling.ending(context.events, call.operation, steps))
     finally:
         context.stray_writes.release(stray)
 
@@ -164,7 +181,7 @@ def _outlive(
         refusal = limits.write_refusal(now) if obeys_stops else limits.refusal(now)
         if refusal is not None:
             return f"{refusal}, and {may_arrive}"
-        yield from _forget_gone(context, now)
+        yield from forget_gone(context, now)
         return None if context.stray_writes.has_any(earlier) else ""
 
     may_arrive = f"an earlier {earlier[0].facade} may still arrive"
@@ -172,7 +189,7 @@ def _outlive(
     return why_not or (may_arrive if why_not is None else None)
 
 
-def _forget_gone(context: Context, now: float) -> Flow[None]:
+def forget_gone(context: Context, now: float) -> Flow[None]:
     """Forget the writes of which no copy can arrive any more."""
     told, life = told_time(context, now), context.policy.signature_life
     gone: list[StrayWrite] = []

@@ -9,9 +9,11 @@ import core_samples as core
 import fake_exchange as ex
 import pytest
 from attrs import evolve
-from stop_exchange import GROUP, Exchange, exchange_of
+from stop_exchange import GROUP, Exchange, exchange_of, stop
 
 from kalshi_ext import bulk, errors, writes
+from kalshi_ext import stop as stops
+from kalshi_ext.journal import Latch
 from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.flow import Record
 from kalshi_ext.protocol.messages import Reply, Request
@@ -101,3 +103,32 @@ def placed_in_groups(request: Request) -> Reply | None:
     numbers = [int(each["client_order_id"].removeprefix("c")) for each in rows]
     acks = [json.loads(ex.created(number).body) for number in numbers]
     return core.reply(201, {"orders": acks} if is_batch else acks[0])
+
+
+def resumed(exchange: Exchange) -> None:
+    stop(exchange)
+    exchange.run(stops.resume(core.CURRENT, exchange.context, Latch()))
+
+
+def reset_by_its_caller(exchange: Exchange) -> None:
+    call = core.CURRENT.order_groups.reset(GROUP, None, None)
+    exchange.run(writes.send_idempotent(call, exchange.context, state_of=("group", GROUP)))
+
+
+@pytest.mark.parametrize("is_lost", [True, False])
+@pytest.mark.parametrize("reset", [resumed, reset_by_its_caller])
+def test_a_group_that_a_late_reset_may_open_shuts_out_no_order_that_may_still_arrive(
+    reset: Any, is_lost: bool
+) -> None:
+    exchange = automatic()
+    exchange.handlers = [
+        ex.once(core.lost(bytes_sent=True), method="PUT", ending="reset")
+    ] * is_lost
+    reset(exchange)
+    exchange.handlers = [ex.once(core.lost(bytes_sent=True), ending="/orders")]
+    with pytest.raises(errors.OutcomeUnknown):
+        exchange.run(writes.place(core.CURRENT, ex.ticket(), exchange.context, deadline=2))
+    report = stop(exchange, deadline=10)
+    assert report.flat is not is_lost
+    assert report.undecided == ("c1",) * is_lost
+    assert stop(exchange).flat
