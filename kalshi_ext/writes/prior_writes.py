@@ -12,10 +12,18 @@ for ever, so their entries end.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 
 from kalshi_ext.contracts.interface import Contract
 from kalshi_ext.errors import EarlierWriteUnsettled, JournalUnwritable
-from kalshi_ext.journal import Entry, JournalError, State, Transition
+from kalshi_ext.journal import (
+    Entry,
+    IllegalTransition,
+    JournalError,
+    NotOwner,
+    State,
+    Transition,
+)
 from kalshi_ext.protocol.flow import CallLimits, Context, Flow, Record
 from kalshi_ext.reads.watermark import poll
 from kalshi_ext.writes import journal_codec, recovery
@@ -71,7 +79,7 @@ def settle_prior_changes(
             waited = [e.key for e in changes if journal_codec.kind_of(e) in kinds]
             if waited:
                 yield from _settle(contract, context, limits, ticker, waited, order_id)
-            yield from _note_hidden(context, (e for e in changes if e.key not in waited))
+            yield from _note_hidden(e for e in changes if e.key not in waited)
     except JournalError as error:
         raise JournalUnwritable(f"{facade}: {error.args[0]}") from error
 
@@ -89,14 +97,14 @@ def _changes_of(order_id: str, keys: Iterable[str]) -> Flow[list[Entry]]:
     return changes
 
 
-def _note_hidden(context: Context, changes: Iterable[Entry]) -> Flow[None]:
+def _note_hidden(changes: Iterable[Entry]) -> Flow[None]:
     """Note of open differences that totals tell them no more: the order is about to be changed."""
-    for entry in changes:
-        if not journal_codec.is_difference(entry) or entry.key in context.locks:
-            continue
+    for entry in filter(journal_codec.is_difference, changes):
+        # Also of one that recovery is looking for: it asks for this note after each look.
         if (yield Record("take_over", (entry.key, entry.owner))):
             hidden = Transition(entry.key, State.UNKNOWN, verdict=journal_codec.HIDDEN)
-            yield Record("advance_many", ([hidden],))
+            with suppress(NotOwner, IllegalTransition):  # it has just got its verdict
+                yield Record("advance_many", ([hidden],))
 
 
 def _load_open_entries(context: Context) -> Flow[None]:

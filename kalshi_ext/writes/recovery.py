@@ -273,9 +273,13 @@ class _Other(Write[Any]):
 
     def probe(self, keys: Sequence[str], reading: Reading) -> Flow[Mapping[str, ProbeResult[Any]]]:
         result = yield from self._probe()()
-        if journal_codec.is_hidden(self.entry) and not isinstance(result, NotExecuted | Moot):
-            result = Unclear()
-        is_over = self.overtaken or journal_codec.is_hidden(self.entry)
+        changed_again = False
+        if journal_codec.is_difference(self.entry) and not isinstance(result, NotExecuted | Moot):
+            # Asked after the look: it is noted before the later change is sent.
+            latest: Entry | None = yield Record("get", keys)
+            changed_again = latest is not None and journal_codec.is_hidden(latest)
+            result = Unclear() if changed_again else result
+        is_over = self.overtaken or changed_again
         if is_over and (yield from self._is_hidden(keys[0], reading, result)):
             result = Moot(OutcomeUnknown(_OVERTAKEN, order_id=journal_codec.target_of(self.entry)))
         return {keys[0]: result}

@@ -11,7 +11,7 @@ import pytest
 
 from kalshi_ext import errors, writes
 from kalshi_ext.journal import State
-from kalshi_ext.protocol.flow import CallLimits
+from kalshi_ext.protocol.flow import CallLimits, Effect, Flow, Sleep
 from kalshi_ext.requests import AmendTicket, DecreaseTicket, Target
 from kalshi_ext.writes import prior_writes
 
@@ -161,6 +161,29 @@ def test_a_difference_is_not_told_by_a_total_that_a_later_size_made(
     assert hidden.state is State.UNKNOWN
     exchange.time += LIFE
     (hidden,) = exchange.run(writes.recover(core.CURRENT, exchange.context))
+    assert (hidden.state, hidden.order_id) == (State.RESOLVED, None)
+
+
+def resumed(flow: Flow[Any], effect: Effect) -> Flow[Any]:
+    """Go on with a flow that stands at an effect."""
+    try:
+        while True:
+            effect = flow.send((yield effect))
+    except StopIteration as ended:
+        return ended.value
+
+
+def test_recovery_takes_a_total_that_was_made_while_it_looked_for_no_difference() -> None:
+    exchange = ex.FakeExchange(orders=[ex.row()])
+    exchange.crash(decreasing(exchange, by=1))
+    recovery = writes.recover(core.CURRENT, exchange.context)
+    effect = next(recovery)
+    while not isinstance(effect, Sleep):  # a copy may still arrive
+        effect = recovery.send(exchange.perform(effect))
+    exchange.handlers = [ex.once(core.reply(200, {"order_id": ID, "remaining_count": "4.00"}))]
+    exchange.run(decreasing(exchange, to=4))
+    exchange.orders = [ex.row(remaining_count_fp="4.00")]
+    (hidden,) = exchange.run(resumed(recovery, effect))
     assert (hidden.state, hidden.order_id) == (State.RESOLVED, None)
 
 
