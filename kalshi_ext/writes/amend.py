@@ -378,10 +378,9 @@ def _judge_reduce_by(
     if shown and _order_total(order) == EXACT.subtract(total, by):
         return Executed(journal_codec.ack_of(order))
     if order.status in ENDED:
-        # More was filled than the decrease would have left: it cannot have come first. One of more
-        # than rests may take off what does, and so cancel (inferred).
-        filled = order.status == "executed"
-        before = filled and order.fill_count > EXACT.subtract(total, by)
+        # More was filled than the decrease would have left, so it came after; but one of more than
+        # rests may take off what does, and so cancel (inferred).
+        before = order.status == "executed" and order.fill_count > EXACT.subtract(total, by)
         return _ended("orders.decrease", order) if before else _hidden(order)
     if _order_total(order) != total:
         return Unclear()
