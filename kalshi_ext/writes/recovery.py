@@ -276,7 +276,7 @@ class _Other(Write[Any]):
         changed_again = False
         if journal_codec.is_difference(self.entry) and not isinstance(result, NotExecuted | Moot):
             # Asked after the look: it is noted before the later change is sent.
-            latest: Entry | None = yield Record("get", keys)
+            latest: Entry | None = yield Record("get", (keys[0],))
             changed_again = latest is not None and journal_codec.is_hidden(latest)
             result = Unclear() if changed_again else result
         is_over = self.overtaken or changed_again
