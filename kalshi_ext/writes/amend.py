@@ -1,9 +1,9 @@
 """Amend and decrease orders: writes of resolve.py whose probe is the order itself.
 
-An amend names the price and the total, a decrease to a size what may remain: both are absolute,
-so they may go again once proven not done, but not at once, because a delayed first copy would undo
-a later change. A decrease by a difference is told only by comparing totals: the order is read
-before the sending, and what goes again is the size that the difference leads to.
+An amend names the price and the total, a decrease to a size what may remain: absolute, so they may
+go again once proven not done, and no sooner, as a delayed first copy could undo a later change. A
+decrease by a difference is told by comparing totals: the order is read before the sending, and what
+goes again is the size that the difference leads to.
 """
 
 from __future__ import annotations
@@ -69,9 +69,7 @@ def amend(
     limits = yield from admission.begin(context, deadline, scopes, began, facade)
 
     def attempt(target: Target) -> Flow[OrderAck]:
-        yield from settle_prior_changes(
-            contract, context, limits, target.order_id, ("amend", "decrease"), facade=facade
-        )
+        yield from settle_prior_changes(contract, context, limits, target.order_id, facade)
         moved = evolve(ticket, target=target)
         single = _amend(contract, moved, context, limits)
         return (yield from execute_single(single))  # type: ignore[no-any-return]
@@ -139,10 +137,7 @@ def decrease(
     def attempt(target: Target) -> Flow[OrderAck]:
         moved, before = evolve(ticket, target=target), None
         if ticket.by is None:
-            # Not for decreases: a late one only takes off more, and a smaller order must not wait.
-            yield from settle_prior_changes(
-                contract, context, limits, target.order_id, ("amend",), facade=facade
-            )
+            yield from settle_prior_changes(contract, context, limits, target.order_id, facade)
         else:
             before = yield from _read_base(contract, target, context, limits)
             moved = evolve(moved, target=add_route(contract, target, context))  # of that read
@@ -238,9 +233,6 @@ def _read_base(
     return (yield from read_current(contract, order_id, context, limits, ticker=order.ticker))
 
 
-# Probes
-
-
 def _order_probe(
     contract: Contract,
     payload: Mapping[str, Any],
@@ -294,8 +286,7 @@ def _in_place(order: Order, context: Context) -> ProbeResult[OrderAck]:
     return InPlace(ack, changed.timestamp() + (0 if changed.microsecond else DATE_GRAIN))
 
 
-# An answer tells its time in milliseconds (documented), by the clock of another part of the
-# exchange than the one that dates the order.
+# An answer tells milliseconds (documented), by another clock than the one that dates the order.
 _SAME_CHANGE: Final = timedelta(milliseconds=100)
 
 

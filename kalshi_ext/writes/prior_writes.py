@@ -59,16 +59,12 @@ def settle_prior_writes(
 
 
 def settle_prior_changes(
-    contract: Contract,
-    context: Context,
-    limits: CallLimits,
-    order_id: str,
-    kinds: Collection[str],
-    *,
-    facade: str,
+    contract: Contract, context: Context, limits: CallLimits, order_id: str, facade: str
 ) -> Flow[None]:
     """Resolve earlier changes of an order, of kinds a late copy of which would undo a new one.
 
+    A decrease to a size waits for no other: a late one only takes off more, and a smaller order
+    must not wait. `facade` names the new change.
     Raises EarlierWriteUnsettled where such a copy may still arrive, JournalUnwritable as above.
     """
     try:
@@ -76,12 +72,16 @@ def settle_prior_changes(
             yield from _load_open_entries(context)
         for ticker, keys in tuple(context.pending_writes.by_ticker.items()):
             changes = yield from _changes_of(order_id, sorted(keys))
-            waited = [e.key for e in changes if journal_codec.kind_of(e) in kinds]
+            waited = [e.key for e in changes if _can_undo(journal_codec.kind_of(e), facade)]
             if waited:
                 yield from _settle(contract, context, limits, ticker, waited, order_id)
             yield from _note_hidden(e for e in changes if e.key not in waited)
     except JournalError as error:
         raise JournalUnwritable(f"{facade}: {error.args[0]}") from error
+
+
+def _can_undo(kind: str, facade: str) -> bool:
+    return kind == "amend" or facade == "orders.amend"
 
 
 def _changes_of(order_id: str, keys: Iterable[str]) -> Flow[list[Entry]]:

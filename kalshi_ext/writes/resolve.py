@@ -93,7 +93,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from kalshi_ext.errors import KalshiError, Misuse, NotSent, OutcomeUnknown, Refused
+from kalshi_ext.errors import KalshiError, Misuse, NotSent
 from kalshi_ext.journal import Entry, IllegalTransition, JournalError, NotOwner, Transition
 from kalshi_ext.protocol.flow import (
     CallLimits,
@@ -328,7 +328,7 @@ def _look_once(write: Write[T], keys: Sequence[str], watermark: Watermark) -> Fl
             if write.names_one or progress.sent.visible(watermark):
                 outcomes[key] = result
         elif isinstance(result, InPlace):
-            if key in expired or _is_of_now(progress, result, watermark):
+            if key in expired or progress.has_made(result, watermark):
                 outcomes[key] = Executed(result.value)
         elif isinstance(result, NotExecuted):  # its order ended, and an ended order stays so
             outcomes[key] = result
@@ -353,20 +353,6 @@ def _look_once(write: Write[T], keys: Sequence[str], watermark: Watermark) -> Fl
             yield from telling.resolved(write, progress, *telling.verdict_of(progress.result))
     if outcomes:
         yield from settle(write, outcomes)
-
-
-def _is_of_now(progress: Progress[T], found: InPlace[T], watermark: Watermark) -> bool:
-    """Say whether an order is as wanted by this very write, none of which is on its way then.
-
-    One that the exchange refused as no change at all, and was sent no other time, is not either.
-    """
-    if not progress.sent.visible(watermark):
-        return False
-    assert progress.unknown is not None  # noqa: S101 - it was looked for
-    error = progress.unknown.error
-    if isinstance(error, Refused) and not (isinstance(error, OutcomeUnknown) or progress.tried):
-        return True
-    return found.changed_at is not None and progress.sent.is_before(found.changed_at, watermark)
 
 
 def _end_moot(write: Write[T], progress: Progress[T], moot: Moot) -> Moot | None:

@@ -10,7 +10,7 @@ from attrs import define, field, frozen
 
 from kalshi_ext.bases import Printed, Value
 from kalshi_ext.contracts.interface import Contract
-from kalshi_ext.errors import KalshiError, NotSent, OutcomeUnknown
+from kalshi_ext.errors import KalshiError, NotSent, OutcomeUnknown, Refused
 from kalshi_ext.journal import REOPENABLE, Entry, JournalError, State, Transition
 from kalshi_ext.protocol.flow import (
     CallLimits,
@@ -23,6 +23,7 @@ from kalshi_ext.reads.watermark import SentAt, Watermark
 from kalshi_ext.writes import journal_codec
 from kalshi_ext.writes.outcomes import (
     Executed,
+    InPlace,
     NotDone,
     ProbeResult,
     Recordable,
@@ -59,6 +60,18 @@ class Progress(Printed, Generic[T]):
     is_open: bool = True
     is_moot: bool = False  # open, and yet no reason for a later write to wait
     unknown_since: float | None = None  # monotonic; None where nothing was told of it
+
+    def has_made(self, found: InPlace[T], watermark: Watermark) -> bool:
+        """Say whether an order is as wanted by this very write, so that no copy of it is left.
+
+        None is left either of one that the exchange refused as no change, sent no other time.
+        """
+        if self.unknown is None or not self.sent.visible(watermark):
+            return False
+        error = self.unknown.error
+        if isinstance(error, Refused) and not (isinstance(error, OutcomeUnknown) or self.tried):
+            return True
+        return found.changed_at is not None and self.sent.is_before(found.changed_at, watermark)
 
 
 @frozen(eq=False, repr=False)

@@ -193,6 +193,6 @@ def test_a_change_asks_the_journal_for_no_open_order() -> None:
     with pytest.raises(errors.OutcomeUnknown):
         exchange.run(writes.place(core.CURRENT, ex.ticket(), exchange.context, deadline=1))
     flow = prior_writes.settle_prior_changes(
-        core.CURRENT, exchange.context, CallLimits(0.0, 1.0), ID, ("amend",), facade="orders.amend"
+        core.CURRENT, exchange.context, CallLimits(0.0, 1.0), ID, "orders.amend"
     )
     assert not list(flow)
