@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from kalshi_ext.sandbox.admin_client import (
     AdminClient,
@@ -21,6 +22,8 @@ from kalshi_ext.sandbox.auth import Credentials, write_all
 from kalshi_ext.sandbox.engine import Admin
 from kalshi_ext.sandbox.options import TRADER, Options
 from kalshi_ext.sandbox.worker import WorkerProcess
+
+_PORT_WITHIN: Final = 10.0  # seconds, in which a restart gets its port back
 
 
 class Sandbox:
@@ -82,7 +85,15 @@ class Sandbox:
         # The announcement is kept after kill and close, for this port.
         port = int(str(self._announcement["url"]).rpartition(":")[2].partition("/")[0])
         self.options.port = port
-        self.start()
+        until = time.monotonic() + _PORT_WITHIN
+        while True:
+            try:
+                return self.start()
+            except SandboxError as error:
+                # Another process may hold it for a moment, for a connection of its own.
+                if "already in use" not in str(error) or time.monotonic() >= until:
+                    raise
+            time.sleep(0.1)
 
     def reset(self) -> None:
         """Put the exchange back to its beginning; addresses and keys stay."""

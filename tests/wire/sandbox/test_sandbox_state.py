@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from datetime import UTC, datetime
 from http.client import HTTPException
@@ -74,6 +75,16 @@ def test_a_moved_clock_stays_moved(tmp_path: Path) -> None:
         sandbox.kill()
         sandbox.restart()
         assert sandbox.clock.now() == fixed
+
+
+def test_a_restart_waits_for_a_port_that_another_connection_has_for_a_moment() -> None:
+    with Sandbox(seed_data=False) as sandbox:
+        port = int(sandbox.url.split(":")[2].partition("/")[0])
+        sandbox.kill()
+        with socket.create_server(("127.0.0.1", port)) as other:
+            threading.Timer(1.0, other.close).start()
+            sandbox.restart()
+        assert f":{port}/" in sandbox.url
 
 
 def test_a_fixed_clock_goes_on_where_it_stood(tmp_path: Path) -> None:
