@@ -150,10 +150,7 @@ def resolve_entries(
         now: float = yield Monotonic()
         until = min(limits.ends, now + context.policy.timeout)
         limits = CallLimits(now, until, deadline=until)
-    writes = yield from _writes_of(contract, context, limits, entries)
-    for each in writes:
-        if isinstance(each, _Other):
-            each.overtaken = overtaken
+    writes = yield from _writes_of(contract, context, limits, entries, overtaken=overtaken)
     try:
         yield from _tell_opened(writes)
         yield from reconcile(writes, context, limits, once=once)
@@ -195,7 +192,12 @@ def _tell_opened(writes: Iterable[Write[Any]]) -> Flow[None]:
 
 
 def _writes_of(
-    contract: Contract, context: Context, limits: CallLimits, entries: Iterable[Entry]
+    contract: Contract,
+    context: Context,
+    limits: CallLimits,
+    entries: Iterable[Entry],
+    *,
+    overtaken: bool,
 ) -> Flow[list[Write[Any]]]:
     now: float = yield Monotonic()
     tickets = {e.key: ticket for e in entries if (ticket := journal_codec.ticket_of(e)) is not None}
@@ -212,7 +214,7 @@ def _writes_of(
         _begin(writes[-1], same_ticker, context, now)
     for entry in others:
         base = (contract, context, limits, _operation_of(entry))
-        writes.append(_Other(*base, entry=entry, sends=False))
+        writes.append(_Other(*base, entry=entry, overtaken=overtaken, sends=False))
         _begin(writes[-1], [entry], context, now)
     return writes
 

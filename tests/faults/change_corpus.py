@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 from email.utils import formatdate
 from typing import Any
 
 import httpx
-from journal_corpus import die, kill_around_commits, store_of
+from journal_corpus import die, kill_around_commits, open_bot, store_of
 
 WRITTEN = 1_795_800_000.0  # the exchange's time, Unix seconds
 # Where a bot is cut off. The last four leave an entry without a verdict: the request was lost, its
@@ -186,14 +185,10 @@ def change(client: Any, case: str) -> Any:
 
 def live(case: str, place: str) -> None:
     """Be the bot of one case, to the end of its life."""
-    from kalshi_ext import Kalshi, KalshiError, Policy
+    from kalshi_ext import KalshiError
 
     exchange = ScriptedExchange(case)
-    socket.gethostname = lambda: "bot"  # an owner's name begins with it
-    client = Kalshi(
-        bearer_token="t", environment="http://127.0.0.1:1/trade-api/v2", transport=exchange,
-        journal=place, policy=Policy(attempts=1),
-    )  # fmt: skip
+    client = open_bot(exchange, place)
     kill_around_commits(exchange.state, exchange, store_of(place))  # type: ignore[arg-type]
     try:
         change(client, case)

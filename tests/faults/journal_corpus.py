@@ -116,16 +116,23 @@ def store_of(place: str) -> Any:
     return SqliteStore
 
 
-def live(case: str, place: str) -> None:
-    """Be the bot of one case, to the end of its life."""
-    from kalshi_ext import Kalshi, KalshiError, Policy
+def open_bot(exchange: httpx.BaseTransport, place: str) -> Any:
+    """Open a bot on a journal, under the same name in each process."""
+    from kalshi_ext import Kalshi, Policy
 
-    exchange = ScriptedExchange(case)
     socket.gethostname = lambda: "bot"  # an owner's name begins with it
-    client = Kalshi(
+    return Kalshi(
         bearer_token="t", environment="http://127.0.0.1:1/trade-api/v2", transport=exchange,
         journal=place, policy=Policy(attempts=1),
     )  # fmt: skip
+
+
+def live(case: str, place: str) -> None:
+    """Be the bot of one case, to the end of its life."""
+    from kalshi_ext import KalshiError
+
+    exchange = ScriptedExchange(case)
+    client = open_bot(exchange, place)
     if case == "opened":
         die()
     kill_around_commits(case, exchange, store_of(place))

@@ -49,13 +49,10 @@ def test_every_case_has_a_verdict() -> None:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Any]:
-    from postgres_server import Server, find_binaries
+    from postgres_server import running_server
 
-    if find_binaries() is None:
-        pytest.skip("NO PostgreSQL binaries: the journal of a table was NOT replayed")
-    created = Server().create()
-    yield created
-    created.remove()
+    with running_server("the journal of a table was NOT replayed") as running:
+        yield running
 
 
 @pytest.fixture(params=[*FILES, *TABLES])

@@ -70,13 +70,10 @@ def schema_of(name: str) -> int:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Any]:
-    from postgres_server import Server, find_binaries
+    from postgres_server import running_server
 
-    if find_binaries() is None:
-        pytest.skip("NO PostgreSQL binaries: the journals of tables were NOT replayed")
-    created = Server().create()
-    yield created
-    created.remove()
+    with running_server("the journals of tables were NOT replayed") as running:
+        yield running
 
 
 @pytest.fixture(params=[*FILES, *TABLES])

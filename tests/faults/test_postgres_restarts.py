@@ -18,7 +18,7 @@ from kalshi_ext import Kalshi, NotSent, OutcomeUnknown
 from kalshi_ext.journal import State, open_journal
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "wire" / "journal"))
-from postgres_server import Server, find_binaries  # type: ignore[import-not-found]
+from postgres_server import Server, running_server  # type: ignore[import-not-found]
 
 if TYPE_CHECKING:
     from kalshi_ext.sandbox import Sandbox
@@ -38,11 +38,8 @@ def box() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    if find_binaries() is None:
-        pytest.skip("NO PostgreSQL binaries on this machine: the shared journal was NOT tested")
-    created = Server().create()
-    yield created
-    created.remove()
+    with running_server("the shared journal was NOT tested") as running:
+        yield running
 
 
 def intents_of(bot: int) -> list[str]:

@@ -14,7 +14,7 @@ from traders import Trader, failed, orders_in_books, placed
 from kalshi_ext.journal import open_journal
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "wire" / "journal"))
-from postgres_server import CuttableProxy, Server, find_binaries  # type: ignore[import-not-found]
+from postgres_server import CuttableProxy, Server, running_server  # type: ignore[import-not-found]
 
 if TYPE_CHECKING:
     from kalshi_ext.sandbox import Sandbox
@@ -30,11 +30,8 @@ def box() -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    if find_binaries() is None:
-        pytest.skip("NO PostgreSQL binaries on this machine: the shared journal was NOT tested")
-    created = Server().create()
-    yield created
-    created.remove()
+    with running_server("the shared journal was NOT tested") as running:
+        yield running
 
 
 @pytest.fixture

@@ -11,13 +11,14 @@ import core_samples as core
 import fake_exchange as ex
 import pytest
 from attrs import evolve
+from bulk_orders import place, tickets
 
 from kalshi_ext import bulk, errors, writes
 from kalshi_ext.models import OrderAck
 from kalshi_ext.protocol.context import Context
 from kalshi_ext.protocol.messages import Reply, Request
 from kalshi_ext.protocol.pacer import Costs, Pacer
-from kalshi_ext.requests import AmendTicket, OrderTicket, Target
+from kalshi_ext.requests import AmendTicket, Target
 
 BATCH = "/portfolio/events/orders/batched"
 Odd = Callable[[int, list[dict[str, Any]]], Any]
@@ -57,16 +58,6 @@ def world(odd: Odd | None = None, pace: str = "basic") -> ex.FakeExchange:
     exchange = ex.FakeExchange([creates(odd)])
     exchange.context = Context(policy=ex.PATIENT, pacer=Pacer.of_tier(pace))
     return exchange
-
-
-def tickets(count: int, **changes: Any) -> list[OrderTicket]:
-    return [ex.ticket(number, **changes) for number in range(1, count + 1)]
-
-
-def place(exchange: ex.FakeExchange, listed: list[OrderTicket], **options: Any) -> list[Any]:
-    flow = bulk.place_many(core.CURRENT, listed, exchange.context, **options)
-    results: list[Any] = exchange.run(flow)
-    return results
 
 
 @pytest.mark.parametrize("count", [3, 33])  # one request, and several

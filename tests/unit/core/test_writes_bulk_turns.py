@@ -9,6 +9,7 @@ import core_samples as core
 import fake_exchange as ex
 import pytest
 from attrs import evolve
+from bulk_orders import place, tickets
 
 from kalshi_ext import bulk, errors
 from kalshi_ext.models import OrderAck
@@ -16,7 +17,7 @@ from kalshi_ext.protocol.context import Context
 from kalshi_ext.protocol.messages import Lost, Reply, Request
 from kalshi_ext.protocol.pacer import Pacer
 from kalshi_ext.protocol.rate_limits import TokenBucket
-from kalshi_ext.requests import AmendTicket, OrderTicket, Target
+from kalshi_ext.requests import AmendTicket, Target
 
 BATCH = "/portfolio/events/orders/batched"
 
@@ -48,16 +49,6 @@ def world(*handlers: ex.Handler, pacer: Pacer | None = None, **policy: Any) -> e
     chosen = evolve(ex.PATIENT, **policy)
     exchange.context = Context(policy=chosen, pacer=pacer or Pacer.of_tier("basic"))
     return exchange
-
-
-def tickets(count: int, **changes: Any) -> list[OrderTicket]:
-    return [ex.ticket(number, **changes) for number in range(1, count + 1)]
-
-
-def place(exchange: ex.FakeExchange, listed: list[OrderTicket], **options: Any) -> list[Any]:
-    flow = bulk.place_many(core.CURRENT, listed, exchange.context, **options)
-    results: list[Any] = exchange.run(flow)
-    return results
 
 
 def times_sent(exchange: ex.FakeExchange) -> dict[str, int]:

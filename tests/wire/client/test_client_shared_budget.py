@@ -44,13 +44,10 @@ def box() -> Iterator[Sandbox]:
 @pytest.fixture(scope="module")
 def database() -> Iterator[str]:
     sys.path.insert(0, str(HERE.parent / "journal"))
-    from postgres_server import Server, find_binaries
+    from postgres_server import running_server
 
-    if find_binaries() is None:
-        pytest.skip("NO PostgreSQL binaries: the shared budget in a database was NOT tested")
-    server = Server().create()
-    yield server.url()
-    server.remove()
+    with running_server("the shared budget in a database was NOT tested") as server:
+        yield server.url()
 
 
 @pytest.fixture(params=["file", "database"])

@@ -16,16 +16,10 @@ _names = itertools.count(1)
 @pytest.fixture(scope="session")
 def server() -> Iterator[object]:
     """A PostgreSQL server, one for each test process; skips loudly without binaries."""
-    from postgres_server import Server, find_binaries
+    from postgres_server import running_server
 
-    if find_binaries() is None:
-        pytest.skip(
-            "NO PostgreSQL binaries (initdb, postgres) on PATH or in /usr/lib/postgresql/*/bin:"
-            " the shared journal was NOT tested"
-        )
-    created = Server().create()
-    yield created
-    created.remove()
+    with running_server("the shared journal was NOT tested") as running:
+        yield running
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,6 +149,21 @@ class Server:
         """Kill the server and delete the cluster."""
         self.kill()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+@contextmanager
+def running_server(untested: str) -> Iterator[Server]:
+    """Run a server for a test; skip loudly, saying what was NOT tested, without binaries."""
+    import pytest  # not at the top: scripts use this file too
+
+    if find_binaries() is None:
+        pytest.skip(
+            "NO PostgreSQL binaries (initdb, postgres) on PATH or in /usr/lib/postgresql/*/bin:"
+            f" {untested}"
+        )
+    created = Server().create()
+    yield created
+    created.remove()
 
 
 @define(eq=False)
